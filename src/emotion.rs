@@ -1,0 +1,236 @@
+//! The seven emotions, the probabilities a network gives them, and the colour that each one has everywhere.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How many emotions there are: the length of every probability vector.
+pub const COUNT: usize = 7;
+
+/// A displayed emotion, in the order of FER2013, which is the order of every vector and table in Mien.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Emotion {
+    /// Label 0 of FER2013.
+    Angry,
+    /// Label 1.
+    Disgust,
+    /// Label 2.
+    Fear,
+    /// Label 3.
+    Happy,
+    /// Label 4.
+    Sad,
+    /// Label 5.
+    Surprise,
+    /// Label 6. FER+ contempt counts as neutral.
+    Neutral,
+}
+
+impl Emotion {
+    /// All emotions in FER2013 order.
+    pub const ALL: [Self; COUNT] = [
+        Self::Angry,
+        Self::Disgust,
+        Self::Fear,
+        Self::Happy,
+        Self::Sad,
+        Self::Surprise,
+        Self::Neutral,
+    ];
+
+    /// The emotion with this FER2013 label, or `None` above 6.
+    pub fn from_index(index: usize) -> Option<Self> {
+        Self::ALL.get(index).copied()
+    }
+
+    /// The FER2013 label, 0 to 6.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The English name, capitalised: what the window and the reports show.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Angry => "Angry",
+            Self::Disgust => "Disgust",
+            Self::Fear => "Fear",
+            Self::Happy => "Happy",
+            Self::Sad => "Sad",
+            Self::Surprise => "Surprise",
+            Self::Neutral => "Neutral",
+        }
+    }
+
+    /// The name in lower case: what files use as a column name or a label.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Angry => "angry",
+            Self::Disgust => "disgust",
+            Self::Fear => "fear",
+            Self::Happy => "happy",
+            Self::Sad => "sad",
+            Self::Surprise => "surprise",
+            Self::Neutral => "neutral",
+        }
+    }
+
+    /// Red, green and blue of the emotion, from the Okabe–Ito set, which colour-blind readers can tell apart.
+    pub fn rgb(self) -> [u8; 3] {
+        match self {
+            Self::Angry => [0xD5, 0x5E, 0x00],
+            Self::Disgust => [0x00, 0x9E, 0x73],
+            Self::Fear => [0xCC, 0x79, 0xA7],
+            Self::Happy => [0xF0, 0xE4, 0x42],
+            Self::Sad => [0x00, 0x72, 0xB2],
+            Self::Surprise => [0x56, 0xB4, 0xE9],
+            Self::Neutral => [0x99, 0x99, 0x99],
+        }
+    }
+
+    /// Whether text on a patch of [`Self::rgb`] must be dark to be readable (else it is white).
+    ///
+    /// By the relative luminance of WCAG 2: dark text has the higher contrast above 0.179.
+    pub fn wants_dark_text(self) -> bool {
+        let linear = |channel: u8| {
+            let c = f32::from(channel) / 255.0;
+            if c <= 0.039_28 {
+                c / 12.92
+            } else {
+                ((c + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        let [r, g, b] = self.rgb();
+        0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) > 0.179
+    }
+}
+
+impl fmt::Display for Emotion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A word that names none of the seven emotions.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "“{0}” is no emotion; the seven are angry, disgust, fear, happy, sad, surprise and neutral"
+)]
+pub struct UnknownEmotion(String);
+
+impl FromStr for Emotion {
+    type Err = UnknownEmotion;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|emotion| emotion.key().eq_ignore_ascii_case(word.trim()))
+            .ok_or_else(|| UnknownEmotion(word.to_owned()))
+    }
+}
+
+/// One probability for each emotion, in the order of [`Emotion::ALL`], summing to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probabilities([f32; COUNT]);
+
+impl Probabilities {
+    /// Nothing known: every emotion 1/7.
+    pub const UNIFORM: Self = Self([1.0 / COUNT as f32; COUNT]);
+
+    /// Normalises weights to sum 1. `None` if one is negative or not finite, or if all are zero.
+    pub fn from_weights(weights: [f32; COUNT]) -> Option<Self> {
+        let sum: f32 = weights.iter().sum();
+        let valid =
+            weights.iter().all(|w| w.is_finite() && *w >= 0.0) && sum > 0.0 && sum.is_finite();
+        valid.then(|| Self(weights.map(|w| w / sum)))
+    }
+
+    /// The probability of one emotion.
+    pub fn of(&self, emotion: Emotion) -> f32 {
+        self.0[emotion.index()]
+    }
+
+    /// The emotion that leads, and its probability.
+    pub fn top(&self) -> (Emotion, f32) {
+        self.iter().fold((Emotion::Angry, f32::MIN), |best, next| {
+            if next.1 > best.1 { next } else { best }
+        })
+    }
+
+    /// By how much the leader is ahead of the second, 0 to 1.
+    pub fn margin(&self) -> f32 {
+        let (leader, highest) = self.top();
+        let second = self
+            .iter()
+            .filter(|(emotion, _)| *emotion != leader)
+            .map(|(_, p)| p)
+            .fold(0.0, f32::max);
+        highest - second
+    }
+
+    /// Emotions with their probabilities, in FER2013 order.
+    pub fn iter(&self) -> impl Iterator<Item = (Emotion, f32)> + '_ {
+        Emotion::ALL.into_iter().zip(self.0)
+    }
+
+    /// The bare numbers, in FER2013 order.
+    pub fn as_array(&self) -> &[f32; COUNT] {
+        &self.0
+    }
+
+    /// `self` moved towards `target`: 0 stays, 1 is `target`. The sum stays 1.
+    #[must_use]
+    pub fn lerp(&self, target: &Self, amount: f32) -> Self {
+        let mut mixed = self.0;
+        for (value, to) in mixed.iter_mut().zip(target.0) {
+            *value += (to - *value) * amount;
+        }
+        Self(mixed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_that_of_fer2013() {
+        let names: Vec<_> = Emotion::ALL.iter().map(|e| e.name()).collect();
+        assert_eq!(
+            names,
+            [
+                "Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral"
+            ]
+        );
+        assert!(Emotion::ALL.iter().enumerate().all(|(i, e)| e.index() == i));
+    }
+
+    #[test]
+    fn names_are_read_back_whatever_the_case() {
+        for emotion in Emotion::ALL {
+            assert_eq!(emotion.name().parse::<Emotion>().unwrap(), emotion);
+        }
+        assert!("contempt".parse::<Emotion>().is_err());
+    }
+
+    #[test]
+    fn yellow_takes_dark_text_and_blue_takes_white() {
+        assert!(Emotion::Happy.wants_dark_text());
+        assert!(!Emotion::Sad.wants_dark_text());
+    }
+
+    #[test]
+    fn weights_that_are_no_probabilities_are_refused() {
+        assert!(Probabilities::from_weights([f32::NAN; COUNT]).is_none());
+        assert!(Probabilities::from_weights([0.0; COUNT]).is_none());
+        assert!(Probabilities::from_weights([-1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]).is_none());
+    }
+
+    #[test]
+    fn margin_is_the_lead_over_the_second() {
+        let p = Probabilities::from_weights([1.0, 0.0, 0.0, 6.0, 0.0, 3.0, 0.0]).unwrap();
+        assert_eq!(p.top(), (Emotion::Happy, 0.6));
+        assert!((p.margin() - 0.3).abs() < 1e-6);
+    }
+}

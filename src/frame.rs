@@ -1,0 +1,31 @@
+//! A frame and the stamps that travel with it to the end of its journey.
+
+use std::time::{Duration, Instant};
+
+use opencv::core::Mat;
+
+/// One picture from a source.
+#[derive(Debug)]
+pub struct Frame {
+    /// Counts the frames of a source from 0; in a file, the position of the frame in it.
+    pub index: u64,
+    /// When the frame is to be shown: time since the start of the file, or since the camera was opened.
+    pub media_time: Duration,
+    /// When the frame was read. Age is measured from here.
+    pub captured_at: Instant,
+    /// The picture: 8-bit BGR, never empty.
+    pub image: Mat,
+}
+
+/// A picture ready for a texture: red, green, blue and alpha (always 255) in one `u32` a pixel, in memory order.
+///
+/// `u32` gives the alignment that lets the window take the buffer over without copying it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RgbaPicture {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// `width × height` pixels, row by row.
+    pub pixels: Vec<u32>,
+}

@@ -1,0 +1,25 @@
+//! Mien reads displayed facial emotions in real time, and holds the lab that trains and measures its networks.
+//!
+//! A frame's journey, each stage a plain struct that takes what the stage before it gave:
+//!
+//! ```text
+//! source ─Frame→ detect ─boxes→ track ─ids→ preprocess ─48×48→ classify ─probabilities→ smooth ─Scene→ app · export
+//! ```
+//!
+//! See `ARCHITECTURE.md` for the map of the rooms and the reasons behind it.
+
+// Tests may fail loudly: that is what they are for.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod classify;
+pub mod emotion;
+pub mod preprocess;
+
+#[cfg(feature = "vision")]
+pub mod detect;
+#[cfg(feature = "vision")]
+pub mod frame;
+#[cfg(feature = "vision")]
+pub mod pipeline;
+#[cfg(feature = "vision")]
+pub mod source;

@@ -1,0 +1,3 @@
+//! `mien`: parse, dispatch, print one error, exit code.
+
+fn main() {}

@@ -1,0 +1,56 @@
+//! The journey of a frame through its stages: threads, pacing and statistics.
+
+use std::time::{Duration, Instant};
+
+use crate::emotion::Probabilities;
+use crate::frame::{Frame, RgbaPicture};
+use crate::preprocess::FaceRect;
+
+/// A face's name over time, counted from 1 in the order of appearance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FaceId(pub u32);
+
+/// What became of one frame: the end of its journey.
+#[derive(Debug)]
+pub struct Scene {
+    /// The frame itself with its stamps.
+    pub frame: Frame,
+    /// The frame for a texture, if the driver was asked for one.
+    pub picture: Option<RgbaPicture>,
+    /// The faces on it, in the order of their ids.
+    pub faces: Vec<Face>,
+    /// How long each stage took.
+    pub timings: StageTimings,
+    /// When the labels were ready. `labelled_at − frame.captured_at` is the age.
+    pub labelled_at: Instant,
+}
+
+/// A face on a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Face {
+    /// Who.
+    pub id: FaceId,
+    /// Where, in the pixels of the frame.
+    pub rect: FaceRect,
+    /// How much the detector believed it when it last saw it (see [`crate::detect::Detection::score`]).
+    pub score: f32,
+    /// What the network said of this frame alone.
+    pub raw: Probabilities,
+    /// `raw` smoothed over time.
+    pub smoothed: Probabilities,
+}
+
+/// Time spent on one frame, stage by stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StageTimings {
+    /// Waiting for the source and decoding.
+    pub read: Duration,
+    /// Colour conversion: gray, and RGBA if asked for.
+    pub convert: Duration,
+    /// Finding faces, tracking included.
+    pub detect: Duration,
+    /// Cutting out and resampling the faces.
+    pub crop: Duration,
+    /// The network, for all faces of the frame in one batch.
+    pub classify: Duration,
+}

@@ -1,0 +1,63 @@
+//! Where frames come from: a camera, a video file, still pictures.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::frame::Frame;
+
+/// Gives frames one after another.
+pub trait FrameSource: Send {
+    /// What was opened.
+    fn info(&self) -> &SourceInfo;
+
+    /// The next frame, or `None` at the end of a file. Blocks until a camera has one.
+    ///
+    /// # Errors
+    /// When a camera went away or a file can't be read on.
+    fn read(&mut self) -> Result<Option<Frame>, SourceError>;
+
+    /// Goes to the frame that is shown at `media_time`; the next [`Self::read`] gives it.
+    ///
+    /// # Errors
+    /// When the source is a camera, or the file can't be positioned.
+    fn seek(&mut self, media_time: Duration) -> Result<(), SourceError>;
+}
+
+/// What was opened and what it granted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceInfo {
+    /// What to call it: the camera's name or the file's.
+    pub name: String,
+    /// Camera or file.
+    pub kind: SourceKind,
+    /// Width of the frames in pixels.
+    pub width: usize,
+    /// Height of the frames in pixels.
+    pub height: usize,
+    /// Frames per second as the camera granted or the file declares them; 0 if neither says.
+    pub fps: f64,
+    /// Pixel format or codec as four characters, `MJPG` say; empty if unknown.
+    pub fourcc: String,
+}
+
+/// Whether frames arrive by themselves or are fetched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SourceKind {
+    /// Frames arrive by themselves; late ones are dropped.
+    Camera,
+    /// Frames wait to be read; each one is processed.
+    File {
+        /// Length of the file, if it declares it.
+        duration: Option<Duration>,
+        /// Number of frames, if it declares it.
+        frames: Option<u64>,
+    },
+}
+
+/// Why a source can't be opened or read, worded for the user.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// There is no such file.
+    #[error("{0} does not exist")]
+    Missing(PathBuf),
+}
