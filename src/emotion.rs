@@ -30,15 +30,8 @@ pub enum Emotion {
 
 impl Emotion {
     /// All emotions in FER2013 order.
-    pub const ALL: [Self; COUNT] = [
-        Self::Angry,
-        Self::Disgust,
-        Self::Fear,
-        Self::Happy,
-        Self::Sad,
-        Self::Surprise,
-        Self::Neutral,
-    ];
+    pub const ALL: [Self; COUNT] =
+        [Self::Angry, Self::Disgust, Self::Fear, Self::Happy, Self::Sad, Self::Surprise, Self::Neutral];
 
     /// The emotion with this FER2013 label, or `None` above 6.
     pub fn from_index(index: usize) -> Option<Self> {
@@ -95,11 +88,7 @@ impl Emotion {
     pub fn wants_dark_text(self) -> bool {
         let linear = |channel: u8| {
             let c = f32::from(channel) / 255.0;
-            if c <= 0.039_28 {
-                c / 12.92
-            } else {
-                ((c + 0.055) / 1.055).powf(2.4)
-            }
+            if c <= 0.039_28 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
         };
         let [r, g, b] = self.rgb();
         0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) > 0.179
@@ -114,9 +103,7 @@ impl fmt::Display for Emotion {
 
 /// A word that names none of the seven emotions.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "“{0}” is no emotion; the seven are angry, disgust, fear, happy, sad, surprise and neutral"
-)]
+#[error("“{0}” is no emotion; the seven are angry, disgust, fear, happy, sad, surprise and neutral")]
 pub struct UnknownEmotion(String);
 
 impl FromStr for Emotion {
@@ -141,8 +128,7 @@ impl Probabilities {
     /// Normalises weights to sum 1. `None` if one is negative or not finite, or if all are zero.
     pub fn from_weights(weights: [f32; COUNT]) -> Option<Self> {
         let sum: f32 = weights.iter().sum();
-        let valid =
-            weights.iter().all(|w| w.is_finite() && *w >= 0.0) && sum > 0.0 && sum.is_finite();
+        let valid = weights.iter().all(|w| w.is_finite() && *w >= 0.0) && sum > 0.0 && sum.is_finite();
         valid.then(|| Self(weights.map(|w| w / sum)))
     }
 
@@ -153,19 +139,13 @@ impl Probabilities {
 
     /// The emotion that leads, and its probability.
     pub fn top(&self) -> (Emotion, f32) {
-        self.iter().fold((Emotion::Angry, f32::MIN), |best, next| {
-            if next.1 > best.1 { next } else { best }
-        })
+        self.iter().fold((Emotion::Angry, f32::MIN), |best, next| if next.1 > best.1 { next } else { best })
     }
 
     /// By how much the leader is ahead of the second, 0 to 1.
     pub fn margin(&self) -> f32 {
         let (leader, highest) = self.top();
-        let second = self
-            .iter()
-            .filter(|(emotion, _)| *emotion != leader)
-            .map(|(_, p)| p)
-            .fold(0.0, f32::max);
+        let second = self.iter().filter(|(emotion, _)| *emotion != leader).map(|(_, p)| p).fold(0.0, f32::max);
         highest - second
     }
 
@@ -197,12 +177,7 @@ mod tests {
     #[test]
     fn order_is_that_of_fer2013() {
         let names: Vec<_> = Emotion::ALL.iter().map(|e| e.name()).collect();
-        assert_eq!(
-            names,
-            [
-                "Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral"
-            ]
-        );
+        assert_eq!(names, ["Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral"]);
         assert!(Emotion::ALL.iter().enumerate().all(|(i, e)| e.index() == i));
     }
 

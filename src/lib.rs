@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod classify;
+pub mod commands;
 pub mod emotion;
 pub mod preprocess;
 

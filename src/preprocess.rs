@@ -27,11 +27,7 @@ pub struct GrayView<'a> {
 impl<'a> GrayView<'a> {
     /// `None` if the number of bytes isn't `width × height`, or one of the two is zero.
     pub fn new(pixels: &'a [u8], width: usize, height: usize) -> Option<Self> {
-        (width > 0 && height > 0 && pixels.len() == width * height).then_some(Self {
-            pixels,
-            width,
-            height,
-        })
+        (width > 0 && height > 0 && pixels.len() == width * height).then_some(Self { pixels, width, height })
     }
 
     /// Width in pixels.
@@ -61,12 +57,7 @@ pub struct FaceRect {
 impl FaceRect {
     /// The whole of a picture of this size.
     pub fn whole(width: usize, height: usize) -> Self {
-        Self {
-            x: 0.0,
-            y: 0.0,
-            width: width as f32,
-            height: height as f32,
-        }
+        Self { x: 0.0, y: 0.0, width: width as f32, height: height as f32 }
     }
 
     /// Centre as (x, y).
@@ -132,22 +123,14 @@ impl FaceCropper {
     /// The part of the box outside the picture is left out. `None` if less than a pixel of it is inside.
     pub fn crop(&mut self, picture: GrayView<'_>, rect: FaceRect) -> Option<FaceCrop> {
         let rect = rect.clipped(picture.width, picture.height)?;
-        let source = ImageRef::new(
-            picture.width as u32,
-            picture.height as u32,
-            picture.pixels,
-            PixelType::U8,
-        )
-        .ok()?;
+        let source = ImageRef::new(picture.width as u32, picture.height as u32, picture.pixels, PixelType::U8).ok()?;
         let mut face = Image::new(CROP_SIZE as u32, CROP_SIZE as u32, PixelType::U8);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-            .crop(
-                f64::from(rect.x),
-                f64::from(rect.y),
-                f64::from(rect.width),
-                f64::from(rect.height),
-            );
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
+            f64::from(rect.x),
+            f64::from(rect.y),
+            f64::from(rect.width),
+            f64::from(rect.height),
+        );
         self.resizer.resize(&source, &mut face, &options).ok()?;
         Some(FaceCrop(face.into_vec()))
     }
@@ -166,20 +149,14 @@ pub struct Normalization {
 impl Default for Normalization {
     /// Mean and standard deviation of FER2013's Training split.
     fn default() -> Self {
-        Self {
-            mean: 0.508,
-            std: 0.255,
-        }
+        Self { mean: 0.508, std: 0.255 }
     }
 }
 
 impl Normalization {
     /// The network's input for a batch of crops: float, `[N, 1, 48, 48]`, on `device`.
     pub fn to_input(self, crops: &[FaceCrop], device: Device) -> Tensor {
-        let bytes: Vec<u8> = crops
-            .iter()
-            .flat_map(|crop| crop.0.iter().copied())
-            .collect();
+        let bytes: Vec<u8> = crops.iter().flat_map(|crop| crop.0.iter().copied()).collect();
         let side = CROP_SIZE as i64;
         let batch = Tensor::from_slice(&bytes).view([crops.len() as i64, 1, side, side]);
         self.apply(&batch.to_device(device))
@@ -198,9 +175,7 @@ mod tests {
 
     /// A picture without symmetry, so that a flip, a shift or a transposition would show.
     fn pattern(width: usize, height: usize) -> Vec<u8> {
-        (0..width * height)
-            .map(|i| ((i % width) * 5 + (i / width) * 3 + (i * i) % 7) as u8)
-            .collect()
+        (0..width * height).map(|i| ((i % width) * 5 + (i / width) * 3 + (i * i) % 7) as u8).collect()
     }
 
     #[test]
@@ -216,12 +191,7 @@ mod tests {
             }
         }
         let view = GrayView::new(&frame, width, height).unwrap();
-        let rect = FaceRect {
-            x: left as f32,
-            y: top as f32,
-            width: 48.0,
-            height: 48.0,
-        };
+        let rect = FaceRect { x: left as f32, y: top as f32, width: 48.0, height: 48.0 };
         let app = FaceCropper::default().crop(view, rect).unwrap();
         assert_eq!(app, lab);
 
@@ -236,18 +206,10 @@ mod tests {
     fn a_large_face_is_averaged_and_not_sampled() {
         // Stripes of one pixel are gray at a fifth of the size; point sampling would keep them black or white.
         let (width, height) = (240, 240);
-        let stripes: Vec<u8> = (0..width * height)
-            .map(|i| if i % 2 == 0 { 0 } else { 255 })
-            .collect();
+        let stripes: Vec<u8> = (0..width * height).map(|i| if i % 2 == 0 { 0 } else { 255 }).collect();
         let view = GrayView::new(&stripes, width, height).unwrap();
-        let crop = FaceCropper::default()
-            .crop(view, FaceRect::whole(width, height))
-            .unwrap();
-        assert!(
-            crop.pixels().iter().all(|p| (100..156).contains(p)),
-            "{:?}",
-            &crop.pixels()[..8]
-        );
+        let crop = FaceCropper::default().crop(view, FaceRect::whole(width, height)).unwrap();
+        assert!(crop.pixels().iter().all(|p| (100..156).contains(p)), "{:?}", &crop.pixels()[..8]);
     }
 
     #[test]
@@ -255,61 +217,15 @@ mod tests {
         let pixels = pattern(64, 64);
         let view = GrayView::new(&pixels, 64, 64).unwrap();
         let mut cropper = FaceCropper::default();
-        assert!(
-            cropper
-                .crop(
-                    view,
-                    FaceRect {
-                        x: -20.0,
-                        y: -20.0,
-                        width: 50.0,
-                        height: 50.0
-                    }
-                )
-                .is_some()
-        );
-        assert!(
-            cropper
-                .crop(
-                    view,
-                    FaceRect {
-                        x: 70.0,
-                        y: 0.0,
-                        width: 50.0,
-                        height: 50.0
-                    }
-                )
-                .is_none()
-        );
-        assert!(
-            cropper
-                .crop(
-                    view,
-                    FaceRect {
-                        x: f32::NAN,
-                        y: 0.0,
-                        width: 50.0,
-                        height: 50.0
-                    }
-                )
-                .is_none()
-        );
+        assert!(cropper.crop(view, FaceRect { x: -20.0, y: -20.0, width: 50.0, height: 50.0 }).is_some());
+        assert!(cropper.crop(view, FaceRect { x: 70.0, y: 0.0, width: 50.0, height: 50.0 }).is_none());
+        assert!(cropper.crop(view, FaceRect { x: f32::NAN, y: 0.0, width: 50.0, height: 50.0 }).is_none());
     }
 
     #[test]
     fn overlap_of_boxes() {
-        let a = FaceRect {
-            x: 0.0,
-            y: 0.0,
-            width: 10.0,
-            height: 10.0,
-        };
-        let b = FaceRect {
-            x: 5.0,
-            y: 0.0,
-            width: 10.0,
-            height: 10.0,
-        };
+        let a = FaceRect { x: 0.0, y: 0.0, width: 10.0, height: 10.0 };
+        let b = FaceRect { x: 5.0, y: 0.0, width: 10.0, height: 10.0 };
         assert!((a.iou(&b) - 1.0 / 3.0).abs() < 1e-6);
         assert_eq!(a.iou(&a), 1.0);
         assert_eq!(a.iou(&FaceRect { x: 50.0, ..a }), 0.0);
