@@ -14,6 +14,7 @@
 pub mod classify;
 pub mod commands;
 pub mod emotion;
+pub mod net;
 pub mod preprocess;
 
 #[cfg(feature = "vision")]

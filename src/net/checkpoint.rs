@@ -1,0 +1,233 @@
+//! Weights on disk: safetensors, checked tensor by tensor when they are read.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensorError, SafeTensors};
+use tch::{Kind, Tensor, nn};
+
+/// Number format of the weights in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightKind {
+    /// 32-bit floats: what training goes on from.
+    F32,
+    /// 16-bit floats: half the size, for models that are shipped.
+    F16,
+}
+
+/// Weights can't be written, or what was read doesn't fit the network.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file can't be read.
+    #[error("can't read the weights {path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file can't be written.
+    #[error("can't write the weights {path}: {source}")]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Cut off, or not a safetensors file.
+    #[error("the weights are damaged or no safetensors file ({0}); fetch or train the model again")]
+    Format(#[from] SafeTensorError),
+    /// Another architecture, or other parameters of it.
+    #[error("the weights belong to another network: {0}")]
+    Mismatch(String),
+    /// NaN or infinity among the weights.
+    #[error("the weights of “{0}” hold values that are not finite; the model is damaged, fetch or train it again")]
+    NotFinite(String),
+    /// libtorch refused the data.
+    #[error("libtorch can't take the weights: {0}")]
+    Torch(#[from] tch::TchError),
+}
+
+/// Named tensors, in the order of their names.
+pub type TensorMap = BTreeMap<String, Tensor>;
+
+/// The bytes of a safetensors file that holds `tensors`. Floats are stored as `kind` says, integers as 64-bit ones.
+///
+/// # Errors
+/// When libtorch can't give the data out.
+pub fn encode(tensors: &TensorMap, kind: WeightKind) -> Result<Vec<u8>, CheckpointError> {
+    let mut buffers = Vec::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        let (stored, dtype) = match (tensor.kind(), kind) {
+            (Kind::Int64, _) => (Kind::Int64, Dtype::I64),
+            (_, WeightKind::F32) => (Kind::Float, Dtype::F32),
+            (_, WeightKind::F16) => (Kind::Half, Dtype::F16),
+        };
+        let tensor = tensor.detach().to_device(tch::Device::Cpu).to_kind(stored).contiguous();
+        let mut bytes = vec![0; tensor.numel() * stored.elt_size_in_bytes()];
+        tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
+        let shape: Vec<usize> = tensor.size().iter().map(|n| *n as usize).collect();
+        buffers.push((name, dtype, shape, bytes));
+    }
+    let views = buffers
+        .iter()
+        .map(|(name, dtype, shape, bytes)| Ok((*name, TensorView::new(*dtype, shape.clone(), bytes)?)))
+        .collect::<Result<Vec<_>, SafeTensorError>>()?;
+    Ok(safetensors::serialize(views, None)?)
+}
+
+/// The tensors of a safetensors file, floats as 32-bit ones whatever the file holds.
+///
+/// # Errors
+/// When the bytes are no whole safetensors file or hold other than floats and 64-bit integers.
+pub fn decode(bytes: &[u8]) -> Result<TensorMap, CheckpointError> {
+    let mut tensors = TensorMap::new();
+    for (name, view) in SafeTensors::deserialize(bytes)?.iter() {
+        let kind = match view.dtype() {
+            Dtype::F16 => Kind::Half,
+            Dtype::BF16 => Kind::BFloat16,
+            Dtype::F32 => Kind::Float,
+            Dtype::I64 => Kind::Int64,
+            other => return Err(CheckpointError::Mismatch(format!("“{name}” holds {other:?} numbers"))),
+        };
+        let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
+        let tensor = Tensor::f_from_data_size(view.data(), &shape, kind)?;
+        let tensor = if kind == Kind::Int64 { tensor } else { tensor.to_kind(Kind::Float) };
+        tensors.insert(name.to_owned(), tensor);
+    }
+    Ok(tensors)
+}
+
+/// Writes a file that is either whole or absent: to a temporary name first, then moved into place.
+///
+/// # Errors
+/// When the folder can't be written or the disk is full; what stood there before stays.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), std::io::Error> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|e| e.error)?;
+    Ok(())
+}
+
+/// Every variable of a store by its name.
+pub fn variables(store: &nn::VarStore) -> TensorMap {
+    store.variables().into_iter().collect()
+}
+
+/// Writes all variables of `store`.
+///
+/// # Errors
+/// When the file can't be written.
+pub fn save_weights(store: &nn::VarStore, path: &Path, kind: WeightKind) -> Result<(), CheckpointError> {
+    let bytes = encode(&variables(store), kind)?;
+    write_atomically(path, &bytes).map_err(|source| CheckpointError::Write { path: path.to_owned(), source })
+}
+
+/// Fills all variables of `store` from the bytes of a safetensors file.
+///
+/// # Errors
+/// When the bytes are damaged, when names or shapes aren't exactly those of the network, or when a value isn't finite.
+pub fn load_weights(store: &nn::VarStore, bytes: &[u8]) -> Result<(), CheckpointError> {
+    assign(&variables(store), &decode(bytes)?)
+}
+
+/// Copies `from` into `to` after checking that both have the same names and shapes and that all numbers are finite.
+pub fn assign(to: &TensorMap, from: &TensorMap) -> Result<(), CheckpointError> {
+    const NAMED: usize = 3; // more names don't help the reader
+    let list = |names: Vec<&String>| {
+        let shown: Vec<_> = names.iter().take(NAMED).map(|n| n.as_str()).collect();
+        let rest = names.len().saturating_sub(NAMED);
+        if rest > 0 { format!("{} and {rest} more", shown.join(", ")) } else { shown.join(", ") }
+    };
+    let missing: Vec<_> = to.keys().filter(|name| !from.contains_key(*name)).collect();
+    if !missing.is_empty() {
+        return Err(CheckpointError::Mismatch(format!("it lacks {}", list(missing))));
+    }
+    let foreign: Vec<_> = from.keys().filter(|name| !to.contains_key(*name)).collect();
+    if !foreign.is_empty() {
+        return Err(CheckpointError::Mismatch(format!("it holds the unknown {}", list(foreign))));
+    }
+    for ((name, target), source) in to.iter().zip(from.values()) {
+        if target.size() != source.size() {
+            return Err(CheckpointError::Mismatch(format!(
+                "“{name}” has the shape {:?} instead of {:?}",
+                source.size(),
+                target.size()
+            )));
+        }
+        if !bool::try_from(source.isfinite().all())? {
+            return Err(CheckpointError::NotFinite(name.clone()));
+        }
+    }
+    tch::no_grad(|| {
+        for (target, source) in to.values().zip(from.values()) {
+            target.shallow_clone().f_copy_(source)?;
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    fn store(width: i64) -> nn::VarStore {
+        let store = nn::VarStore::new(Device::Cpu);
+        nn::linear(store.root() / "layer", width, 3, nn::LinearConfig::default());
+        store
+    }
+
+    fn bytes_of(store: &nn::VarStore, kind: WeightKind) -> Vec<u8> {
+        encode(&variables(store), kind).unwrap()
+    }
+
+    #[test]
+    fn weights_come_back_as_they_were_written() {
+        let (written, read) = (store(4), store(4));
+        load_weights(&read, &bytes_of(&written, WeightKind::F32)).unwrap();
+        for (name, tensor) in variables(&read) {
+            assert!(tensor.equal(&variables(&written)[&name]), "{name}");
+        }
+    }
+
+    #[test]
+    fn half_precision_halves_the_file_and_keeps_three_digits() {
+        let (written, read) = (store(400), store(400));
+        let full = bytes_of(&written, WeightKind::F32).len();
+        let half = bytes_of(&written, WeightKind::F16);
+        assert!(half.len() < full * 6 / 10);
+        load_weights(&read, &half).unwrap();
+        for (name, tensor) in variables(&read) {
+            assert!(tensor.allclose(&variables(&written)[&name], 1e-3, 1e-6, false), "{name}");
+        }
+    }
+
+    #[test]
+    fn damaged_and_foreign_files_are_refused() {
+        let good = bytes_of(&store(4), WeightKind::F32);
+        let cut = load_weights(&store(4), &good[..good.len() - 7]).unwrap_err();
+        assert!(matches!(cut, CheckpointError::Format(_)), "{cut}");
+        let text = load_weights(&store(4), b"hello, this is no model").unwrap_err();
+        assert!(matches!(text, CheckpointError::Format(_)), "{text}");
+        let shape = load_weights(&store(5), &good).unwrap_err();
+        assert!(matches!(shape, CheckpointError::Mismatch(_)), "{shape}");
+        let names = load_weights(&nn::VarStore::new(Device::Cpu), &good).unwrap_err();
+        assert!(names.to_string().contains("layer"), "{names}");
+    }
+
+    #[test]
+    fn weights_that_are_not_finite_are_refused_and_change_nothing() {
+        let (sick, well) = (store(4), store(4));
+        tch::no_grad(|| sick.variables()["layer.bias"].shallow_clone().fill_(f64::NAN));
+        let before = variables(&well)["layer.bias"].copy();
+        let error = load_weights(&well, &bytes_of(&sick, WeightKind::F32)).unwrap_err();
+        assert!(matches!(error, CheckpointError::NotFinite(_)), "{error}");
+        assert!(before.equal(&variables(&well)["layer.bias"]));
+    }
+}
