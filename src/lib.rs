@@ -13,6 +13,7 @@
 
 pub mod classify;
 pub mod commands;
+pub mod demo;
 pub mod emotion;
 pub mod net;
 pub mod preprocess;
