@@ -39,11 +39,19 @@ fn link_libtorch() -> Result<(), String> {
         // Nothing refers to libtorch.so itself: without this the linker drops it, and CUDA with it, silently.
         println!("cargo::rustc-link-arg=-Wl,--no-as-needed,-ltorch,--as-needed");
     }
-    let version_file = Path::new(&lib).with_file_name("build-version");
-    println!("cargo::rerun-if-changed={}", version_file.display());
-    let version = fs::read_to_string(&version_file).unwrap_or_else(|_| "unknown".into());
-    println!("cargo::rustc-env=MIEN_LIBTORCH_VERSION={}", version.trim());
+    println!("cargo::rustc-env=MIEN_LIBTORCH_VERSION={}", libtorch_version(Path::new(&lib)));
     Ok(())
+}
+
+/// Such as `2.11.0` or `2.11.0+cu130`, from the file beside `lib` that a libtorch or an installed torch has.
+fn libtorch_version(lib: &Path) -> String {
+    let build_version = lib.with_file_name("build-version");
+    let python = lib.with_file_name("version.py");
+    let file = if build_version.exists() { &build_version } else { &python };
+    let Ok(text) = fs::read_to_string(file) else { return "unknown".into() };
+    println!("cargo::rerun-if-changed={}", file.display());
+    let of_python = text.lines().find_map(|line| line.strip_prefix("__version__ = '")?.strip_suffix('\''));
+    of_python.unwrap_or(text.trim()).to_owned()
 }
 
 /// Copies the cascade of the installed OpenCV data to where `include_bytes!(env!("MIEN_CASCADE"))` finds it.

@@ -1,0 +1,40 @@
+# `make` alone lists the targets. All of them do the set-up first where they need it; cargo itself works after it too.
+
+CARGO ?= cargo
+# Arguments for the program, such as: make run ARGS="replay film.mp4"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench lint fmt doctor setup clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  make run ARGS="replay film.mp4"   passes arguments to the program; ARGS=--help lists them'
+
+run: setup ## Set up, build and start Mien: on the camera, or on the demo clip without one
+	@CARGO='$(CARGO)' scripts/run.sh $(ARGS)
+
+test: ## Set up and run all tests
+	@scripts/setup.sh --tests
+	$(CARGO) test
+
+bench: setup ## Set up and measure the whole pipeline on the demo clip
+	$(CARGO) run --release -- bench $(ARGS)
+
+lint: setup ## Set up, check the format and run clippy, warnings being errors
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --no-default-features --all-targets -- -D warnings
+
+fmt: ## Format the code
+	$(CARGO) fmt
+
+doctor: setup ## Set up, build and report what works on this machine
+	$(CARGO) run --release -- doctor
+
+setup: ## Install what is missing: system packages, libtorch, the demo clip
+	@scripts/setup.sh
+
+clean: ## Remove what was built here (libtorch and the demo clip stay in the cache folder)
+	$(CARGO) clean

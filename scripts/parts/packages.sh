@@ -1,0 +1,84 @@
+# Sourced by setup.sh: the system packages, on Debian and Ubuntu.
+
+# Names without a version wherever there is one, so that they hold on every release of Debian and Ubuntu.
+BUILD_PACKAGES=(
+    ca-certificates gcc g++ libc6-dev make binutils clang python3
+    libopencv-core-dev libopencv-imgproc-dev libopencv-objdetect-dev libopencv-videoio-dev libopencv-imgcodecs-dev
+    opencv-data
+)
+# What the window opens at run time with dlopen: no build fails without them.
+WINDOW_PACKAGES=(
+    libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0
+    libwayland-client0 libwayland-cursor0 libwayland-egl1
+    libgl1 libglx-mesa0 libegl1 libgl1-mesa-dri
+)
+TEST_PACKAGES=(xvfb xauth)
+
+# install_packages WITH_TESTS(yes|no)
+install_packages() {
+    if ! have dpkg-query || ! have apt-get; then
+        advise_without_apt
+        return
+    fi
+    local wanted=("${BUILD_PACKAGES[@]}" "${WINDOW_PACKAGES[@]}")
+    [ "$1" = no ] || wanted+=("${TEST_PACKAGES[@]}")
+    # Starting pip is slow, so it is only asked for when there is something to download.
+    if something_to_download && ! { have python3 && python3 -m pip --version >/dev/null 2>&1; }; then
+        wanted+=(python3-pip)
+    fi
+    find_missing "${wanted[@]}"
+    if [ ${#MISSING[@]} = 0 ]; then
+        say "system packages: all there"
+        return
+    fi
+    say "system packages: installing ${MISSING[*]}"
+    apt_install "${MISSING[@]}"
+    find_missing "${MISSING[@]}"
+    [ ${#MISSING[@]} = 0 ] || die "apt-get ended without an error, but these packages are still missing: ${MISSING[*]}"
+}
+
+# find_missing NAME...: sets MISSING to those that are not installed
+find_missing() {
+    local installed name
+    installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true)
+    MISSING=()
+    for name in "$@"; do
+        grep -q -x "$name installed" <<<"$installed" || MISSING+=("$name")
+    done
+}
+
+# apt_install NAME...: as root or with sudo; where neither works it says what to run
+apt_install() {
+    local command="apt-get update && apt-get install -y --no-install-recommends $*"
+    local root=(env DEBIAN_FRONTEND=noninteractive)
+    if [ "$(id -u)" != 0 ]; then
+        # Without a terminal sudo could not ask for the password.
+        if ! have sudo || { [ ! -t 0 ] && ! sudo -n true 2>/dev/null; }; then
+            die "only root can install packages, and sudo does not work here. Have this run as root, then try again:
+
+    $command
+"
+        fi
+        root=(sudo "${root[@]}")
+    fi
+    local apt=(apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
+    # One unreachable source among several is no reason to stop: the installation tells whether it mattered.
+    "${root[@]}" "${apt[@]}" update || warn "apt-get update had problems, going on with the lists that are there"
+    "${root[@]}" "${apt[@]}" install -y --no-install-recommends "$@" ||
+        die "the packages could not be installed; what apt-get said is above. The command was:
+
+    $command
+"
+}
+
+advise_without_apt() {
+    if [ "$(uname -s)" = Darwin ]; then
+        say "system packages: not installed by this script on macOS (not tested there). Needed: brew install opencv llvm"
+        return
+    fi
+    local tool
+    for tool in cc c++ clang python3; do
+        have "$tool" || warn "'$tool' was not found"
+    done
+    say "system packages: this is neither Debian nor Ubuntu, install with your package manager: a C++ compiler, clang with libclang, OpenCV 4 with headers and cascades, python3 with pip"
+}
