@@ -14,7 +14,9 @@
 pub mod classify;
 pub mod commands;
 pub mod demo;
+pub mod device;
 pub mod emotion;
+pub mod lab;
 pub mod net;
 pub mod preprocess;
 

@@ -1,6 +1,10 @@
 //! What a user can ask for: one file a verb, each with its arguments and a `run`.
 
+mod train;
+
 use clap::{Parser, Subcommand};
+
+use train::TrainArgs;
 
 /// Reads displayed facial emotions in real time, on this machine alone.
 #[derive(Debug, Parser)]
@@ -13,7 +17,9 @@ pub struct Cli {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    Train(TrainArgs),
+}
 
 impl Cli {
     /// Does what was asked for.
@@ -21,6 +27,9 @@ impl Cli {
     /// # Errors
     /// Whatever the verb failed with, worded for the user; `main` prints it once.
     pub fn run(self) -> anyhow::Result<()> {
-        Ok(())
+        match self.command {
+            Some(Command::Train(args)) => args.run(&std::sync::atomic::AtomicBool::new(false)),
+            None => Ok(()),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Weights on disk: safetensors, checked tensor by tensor when they are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -50,14 +50,18 @@ pub enum CheckpointError {
     Torch(#[from] tch::TchError),
 }
 
+/// Key of the text that may travel with tensors.
+const NOTE: &str = "mien";
+
 /// Named tensors, in the order of their names.
 pub type TensorMap = BTreeMap<String, Tensor>;
 
-/// The bytes of a safetensors file that holds `tensors`. Floats are stored as `kind` says, integers as 64-bit ones.
+/// The bytes of a safetensors file that holds `tensors` and, under [`NOTE`], a text. Floats are stored as `kind` says,
+/// integers as 64-bit ones.
 ///
 /// # Errors
 /// When libtorch can't give the data out.
-pub fn encode(tensors: &TensorMap, kind: WeightKind) -> Result<Vec<u8>, CheckpointError> {
+pub fn encode(tensors: &TensorMap, kind: WeightKind, note: Option<String>) -> Result<Vec<u8>, CheckpointError> {
     let mut buffers = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         let (stored, dtype) = match (tensor.kind(), kind) {
@@ -75,7 +79,17 @@ pub fn encode(tensors: &TensorMap, kind: WeightKind) -> Result<Vec<u8>, Checkpoi
         .iter()
         .map(|(name, dtype, shape, bytes)| Ok((*name, TensorView::new(*dtype, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>, SafeTensorError>>()?;
-    Ok(safetensors::serialize(views, None)?)
+    let metadata = note.map(|text| HashMap::from([(NOTE.to_owned(), text)]));
+    Ok(safetensors::serialize(views, metadata)?)
+}
+
+/// The text that [`encode`] was given, if any.
+///
+/// # Errors
+/// When the bytes are no safetensors file.
+pub fn decode_note(bytes: &[u8]) -> Result<Option<String>, CheckpointError> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes)?;
+    Ok(metadata.metadata().as_ref().and_then(|map| map.get(NOTE).cloned()))
 }
 
 /// The tensors of a safetensors file, floats as 32-bit ones whatever the file holds.
@@ -123,7 +137,7 @@ pub fn variables(store: &nn::VarStore) -> TensorMap {
 /// # Errors
 /// When the file can't be written.
 pub fn save_weights(store: &nn::VarStore, path: &Path, kind: WeightKind) -> Result<(), CheckpointError> {
-    let bytes = encode(&variables(store), kind)?;
+    let bytes = encode(&variables(store), kind, None)?;
     write_atomically(path, &bytes).map_err(|source| CheckpointError::Write { path: path.to_owned(), source })
 }
 
@@ -184,7 +198,7 @@ mod tests {
     }
 
     fn bytes_of(store: &nn::VarStore, kind: WeightKind) -> Vec<u8> {
-        encode(&variables(store), kind).unwrap()
+        encode(&variables(store), kind, None).unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod layers;
 
 pub use card::{Card, CardError, Evaluation, FORMAT as CARD_FORMAT, InputSpec, Training};
 pub use checkpoint::{
-    CheckpointError, TensorMap, WeightKind, assign, decode, encode, load_weights, save_weights, variables,
+    CheckpointError, TensorMap, WeightKind, assign, decode, decode_note, encode, load_weights, save_weights, variables,
     write_atomically,
 };
 use serde::{Deserialize, Serialize};
@@ -159,7 +159,7 @@ mod tests {
             let mut network = spec(&format!("architecture = \"{}\"", architecture.name)).build(&store.root()).unwrap();
             // A pass in training mode gives the batch norms statistics worth folding.
             let faces = Tensor::randn([8, 1, 48, 48], (Kind::Float, Device::Cpu)) * 2.0 + 0.5;
-            tch::no_grad(|| network.forward(&faces, Pass { train: true, precision: Precision::F32 }));
+            let _ = tch::no_grad(|| network.forward(&faces, Pass { train: true, precision: Precision::F32 }));
             let before = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE));
             assert_eq!(before.size(), [8, 7]);
             network.fold();

@@ -1,0 +1,192 @@
+//! `mien train`: a recipe and data in, a model with its card and history out.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use tch::Device;
+
+use crate::device::DeviceChoice;
+use crate::emotion::Emotion;
+use crate::lab::datasets::{Dataset, Target, read_fer2013};
+use crate::lab::provenance;
+use crate::lab::recipe::Recipe;
+use crate::lab::{Progress, TrainOutcome, Trainer, TrainingState};
+use crate::net::{CARD_FORMAT, Card, InputSpec, Training, write_atomically};
+use crate::preprocess::CROP_SIZE;
+
+/// Train a network by a recipe
+///
+/// Learns from the Training split, chooses the best epoch on PublicTest and never looks at PrivateTest. Writes a
+/// checkpoint after every epoch: the same command goes on where an interrupted one stopped, with the same result.
+#[derive(Args, Debug)]
+pub struct TrainArgs {
+    /// The recipe, a TOML file (see models/recipes)
+    pub recipe: PathBuf,
+
+    /// FER2013 in its official form
+    #[arg(long, value_name = "fer2013.csv")]
+    pub data: PathBuf,
+
+    /// The FER+ votes that stand row by row beside FER2013; needed by recipes whose target is `votes`
+    #[arg(long, value_name = "fer2013new.csv")]
+    pub ferplus: Option<PathBuf>,
+
+    /// Folder for checkpoint, history, model and card [default: runs/NAME]
+    #[arg(long, value_name = "FOLDER")]
+    pub run: Option<PathBuf>,
+
+    /// Where to compute: auto, cpu, cuda or cuda:N
+    #[arg(long, default_value_t)]
+    pub device: DeviceChoice,
+
+    /// Threads for computing on the CPU [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+}
+
+/// Length of the progress bar's picture of an epoch.
+const PROGRESS: &str = "epoch {prefix} [{bar:24}] {pos}/{len} {msg} {elapsed}, {eta} left";
+
+impl TrainArgs {
+    /// Trains to the end, an interruption or an error.
+    ///
+    /// # Errors
+    /// When recipe, data, device or folder can't be used, or the loss diverges.
+    pub fn run(&self, stop: &AtomicBool) -> anyhow::Result<()> {
+        let recipe = Recipe::read(&self.recipe)?;
+        if recipe.target == Target::Votes && self.ferplus.is_none() {
+            bail!("the recipe learns from votes: give fer2013new.csv with --ferplus");
+        }
+        let device = self.device.resolve()?;
+        tch::set_num_threads(self.threads.map_or_else(crate::device::cores, i32::from));
+        let folder = self.run.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
+
+        eprintln!("Reading {}", self.data.display());
+        let data = read_fer2013(&self.data, self.ferplus.as_deref())?;
+        let files = std::iter::once(&self.data).chain(&self.ferplus);
+        let sums: Vec<String> = files
+            .map(|path| provenance::sha256(path).with_context(|| format!("can't read {}", path.display())))
+            .collect::<Result<_, _>>()?;
+        let mut trainer = Trainer::new(recipe, &data, sums, &folder, device)?;
+        let done = trainer.state().history.len();
+        eprintln!(
+            "{} pictures, {} parameters, {}{}",
+            trainer.pictures(),
+            trainer.parameters(),
+            provenance::machine(device),
+            if done > 0 { format!("; going on after epoch {done}") } else { String::new() }
+        );
+
+        let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(PROGRESS)?);
+        let (parameters, pictures, model) = (trainer.parameters(), trainer.pictures(), trainer.run_folder().model());
+        let mut card_error = None;
+        let outcome = trainer.run(
+            stop,
+            |progress| show_step(&bar, progress),
+            |state| {
+                bar.suspend(|| eprintln!("{}", epoch_line(state)));
+                let card = card(state, &data, parameters, pictures, device);
+                if let Err(error) = write_card(&card, &model) {
+                    card_error = Some(error);
+                }
+            },
+        )?;
+        bar.finish_and_clear();
+        if let Some(error) = card_error {
+            return Err(error);
+        }
+        report(outcome, trainer.state(), &model)
+    }
+}
+
+fn show_step(bar: &ProgressBar, progress: Progress) {
+    if progress.step == 1 {
+        bar.reset();
+        bar.set_length(progress.steps as u64);
+        bar.set_prefix(progress.epoch.to_string());
+    }
+    bar.set_position(progress.step as u64);
+    bar.set_message(format!("loss {:.4}, accuracy {:.1} %,", progress.loss, 100.0 * progress.accuracy));
+}
+
+fn epoch_line(state: &TrainingState) -> String {
+    let Some(record) = state.history.last() else { return String::new() };
+    format!(
+        "epoch {:3}  rate {:.1e}  training: loss {:.4}, {:5.2} %  PublicTest: loss {:.4}, {:5.2} % (balanced {:5.2} %){}  {:.0} s",
+        record.epoch,
+        record.learning_rate,
+        record.training_loss,
+        100.0 * record.training_accuracy,
+        record.public_loss,
+        100.0 * record.public_accuracy,
+        100.0 * record.public_balanced_accuracy,
+        if state.best_epoch == record.epoch { "  best" } else { "" },
+        record.seconds,
+    )
+}
+
+fn report(outcome: TrainOutcome, state: &TrainingState, model: &Path) -> anyhow::Result<()> {
+    match outcome {
+        TrainOutcome::Finished => eprintln!("All {} epochs are done.", state.history.len()),
+        TrainOutcome::StoppedEarly => {
+            eprintln!("Stopped early: no better epoch than {} for {} epochs.", state.best_epoch, state.recipe.patience);
+        }
+        TrainOutcome::Interrupted => {
+            eprintln!("Interrupted after {} whole epochs; the same command goes on from there.", state.history.len());
+        }
+    }
+    if let Some(best) = state.best() {
+        println!("best epoch {}: PublicTest {:.2} %", best.epoch, 100.0 * best.public_accuracy);
+        println!("{}", model.display());
+    }
+    Ok(())
+}
+
+/// The card of the best weights so far.
+fn card(state: &TrainingState, data: &Dataset, parameters: usize, pictures: usize, device: Device) -> Card {
+    let recipe = &state.recipe;
+    Card {
+        format: CARD_FORMAT,
+        name: recipe.name.clone(),
+        description: recipe.description.clone(),
+        intended_use: "Showing which of seven emotions a face displays, live or in recordings, for people who agreed to it. \
+            Teaching, and research that checks it against its own data."
+            .to_owned(),
+        limits: "It reads displayed expressions, not feelings. It learnt from pictures found on the web around 2013, \
+            with the biases of that choice; it knows single gray pictures of roughly upright faces, and is less \
+            sure of disgust and fear, which are rare in them. Not for decisions about people."
+            .to_owned(),
+        labels: Emotion::ALL.to_vec(),
+        parameters,
+        network: recipe.network.clone(),
+        input: InputSpec { size: CROP_SIZE, normalization: recipe.normalization },
+        training: Training {
+            data: format!("{}: Training to learn from, PublicTest to choose the epoch", data.name),
+            data_sha256: state.data_sha256.clone(),
+            target: match recipe.target {
+                Target::Label => "label",
+                Target::Votes => "votes",
+            }
+            .to_owned(),
+            pictures,
+            epochs: state.history.len(),
+            best_epoch: state.best_epoch,
+            seed: recipe.seed,
+            mien_version: env!("CARGO_PKG_VERSION").to_owned(),
+            git_commit: provenance::GIT_COMMIT.to_owned(),
+            machine: provenance::machine(device),
+            wall_seconds: state.wall_seconds().round(),
+            recipe: toml::Table::try_from(recipe).unwrap_or_default(),
+        },
+        evaluation: vec![],
+    }
+}
+
+fn write_card(card: &Card, model: &Path) -> anyhow::Result<()> {
+    let path = model.with_extension("toml");
+    write_atomically(&path, card.to_toml()?.as_bytes())
+        .with_context(|| format!("can't write the model card {}", path.display()))
+}

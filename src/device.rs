@@ -1,0 +1,136 @@
+//! Where the network runs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tch::{Cuda, Device};
+
+/// What the user asks for: `auto`, `cpu`, `cuda` or `cuda:N`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum DeviceChoice {
+    /// CUDA if there is any, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The CUDA device of this number.
+    Cuda(usize),
+}
+
+/// The device that was asked for can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    /// The libtorch that was loaded has no CUDA part.
+    #[error(
+        "CUDA was asked for, but this libtorch is built for the CPU alone; set up with MIEN_LIBTORCH=cuda, \
+         or put the lib folder of a torch 2.11.0 with CUDA into LD_LIBRARY_PATH"
+    )]
+    NoCudaInLibtorch,
+    /// libtorch has a CUDA part, and the driver or the card is missing.
+    #[error("CUDA was asked for, but libtorch finds no usable NVIDIA card; check the driver with nvidia-smi")]
+    NoCudaDevice,
+    /// Fewer cards than asked for.
+    #[error("there is no cuda:{asked}; this machine has {present} CUDA device(s), counted from 0")]
+    NoSuchCudaDevice {
+        /// Number asked for.
+        asked: usize,
+        /// Cards that there are.
+        present: i64,
+    },
+}
+
+impl DeviceChoice {
+    /// The device to run on.
+    ///
+    /// # Errors
+    /// When CUDA was asked for by name and can't be had: it is never replaced by the CPU in silence.
+    pub fn resolve(self) -> Result<Device, DeviceError> {
+        match self {
+            Self::Cpu => Ok(Device::Cpu),
+            Self::Auto => Ok(Device::cuda_if_available()),
+            Self::Cuda(index) => {
+                if !has_cuda_part() {
+                    return Err(DeviceError::NoCudaInLibtorch);
+                }
+                if !Cuda::is_available() {
+                    return Err(DeviceError::NoCudaDevice);
+                }
+                let present = Cuda::device_count();
+                if index as i64 >= present {
+                    return Err(DeviceError::NoSuchCudaDevice { asked: index, present });
+                }
+                Ok(Device::Cuda(index))
+            }
+        }
+    }
+}
+
+/// Whether the libtorch that was loaded knows CUDA at all.
+pub fn has_cuda_part() -> bool {
+    tch::utils::has_cuda()
+}
+
+/// Cores that this process may use: the default number of threads where speed is all that counts.
+pub fn cores() -> i32 {
+    std::thread::available_parallelism().map_or(1, |n| i32::try_from(n.get()).unwrap_or(1))
+}
+
+/// The name of a device in reports: `CPU` or `CUDA 0`.
+pub fn describe(device: Device) -> String {
+    match device {
+        Device::Cpu => "CPU".to_owned(),
+        Device::Cuda(index) => format!("CUDA {index}"),
+        other => format!("{other:?}"),
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|number| number.parse().ok())
+                .map(Self::Cuda)
+                .ok_or_else(|| format!("“{text}” is no device; write auto, cpu, cuda or cuda:N")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_read_as_they_are_written() {
+        for text in ["auto", "cpu", "cuda:0", "cuda:3"] {
+            assert_eq!(text.parse::<DeviceChoice>().unwrap().to_string(), text);
+        }
+        assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
+        assert!("gpu".parse::<DeviceChoice>().is_err());
+        assert!("cuda:x".parse::<DeviceChoice>().is_err());
+    }
+
+    #[test]
+    fn cuda_that_is_not_there_is_an_error_that_says_why() {
+        if !Cuda::is_available() {
+            let error = DeviceChoice::Cuda(0).resolve().unwrap_err();
+            assert!(error.to_string().contains("CUDA was asked for"), "{error}");
+            assert_eq!(DeviceChoice::Auto.resolve(), Ok(Device::Cpu));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Varying faces while training: whole batches on the device, every choice drawn from the recipe's generator.
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+/// How pictures are varied. Zero and `false` leave them as they are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Augmentation {
+    /// Mirror half of the pictures.
+    pub flip: bool,
+    /// Rotate by up to this many degrees to either side.
+    pub rotation_degrees: f64,
+    /// Zoom in or out by up to this share.
+    pub zoom: f64,
+    /// Shift in both directions by up to this share of the side.
+    pub shift: f64,
+    /// Change the contrast by up to this share.
+    pub contrast: f64,
+    /// Brighten or darken by up to this many standard deviations of the data.
+    pub brightness: f64,
+    /// Share of pictures in which a random rectangle is erased (Zhong et al. 2017).
+    pub erase: f64,
+}
+
+/// Side of an erased rectangle as a share of the picture's side: from a tenth to two fifths.
+const ERASED_SIDE: std::ops::Range<f64> = 0.1..0.4;
+
+impl Augmentation {
+    /// Varies normalised pictures `[N, 1, S, S]`; gives a tensor of the same shape on the same device.
+    pub fn apply(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
+        let moved = if self.moves() { self.move_pixels(pictures, rng) } else { pictures.shallow_clone() };
+        let toned = if self.contrast > 0.0 || self.brightness > 0.0 { self.tone(&moved, rng) } else { moved };
+        if self.erase > 0.0 { self.erase_patches(&toned, rng) } else { toned }
+    }
+
+    fn moves(&self) -> bool {
+        self.flip || self.rotation_degrees > 0.0 || self.zoom > 0.0 || self.shift > 0.0
+    }
+
+    /// Flip, rotation, zoom and shift as one resampling; the edge is reflected into what comes in from outside.
+    fn move_pixels(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
+        let batch = pictures.size()[0];
+        let matrices: Vec<f32> = (0..batch)
+            .flat_map(|_| {
+                let angle = symmetric(rng, self.rotation_degrees).to_radians();
+                let scale = 1.0 + symmetric(rng, self.zoom);
+                let mirror = if self.flip && rng.random::<bool>() { -1.0 } else { 1.0 };
+                // grid_sample's coordinates run from −1 to 1, so a share of the side counts twice.
+                let (dx, dy) = (2.0 * symmetric(rng, self.shift), 2.0 * symmetric(rng, self.shift));
+                let (sin, cos) = angle.sin_cos();
+                [mirror * cos * scale, -sin * scale, dx, mirror * sin * scale, cos * scale, dy].map(|v| v as f32)
+            })
+            .collect();
+        let theta = Tensor::from_slice(&matrices).view([batch, 2, 3]).to_device(pictures.device());
+        let grid = Tensor::affine_grid_generator(&theta, pictures.size(), false);
+        const BILINEAR: i64 = 0;
+        const REFLECTION: i64 = 2;
+        pictures.grid_sampler(&grid, BILINEAR, REFLECTION, false)
+    }
+
+    fn tone(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
+        let batch = pictures.size()[0];
+        let mut column = |center: f64, reach: f64| {
+            let values: Vec<f32> = (0..batch).map(|_| (center + symmetric(rng, reach)) as f32).collect();
+            Tensor::from_slice(&values).view([batch, 1, 1, 1]).to_device(pictures.device())
+        };
+        let (gain, offset) = (column(1.0, self.contrast), column(0.0, self.brightness));
+        pictures * gain + offset
+    }
+
+    /// Fills rectangles with the data's mean, which is 0 after normalisation.
+    fn erase_patches(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
+        let size = pictures.size();
+        let (batch, side) = (size[0], size[3]);
+        let (mut lefts, mut tops, mut widths, mut heights) = (vec![], vec![], vec![], vec![]);
+        for _ in 0..batch {
+            let erased = rng.random::<f64>() < self.erase;
+            let mut stretch = || (rng.random_range(ERASED_SIDE) * side as f64).round() as i64;
+            let (width, height) = (stretch(), stretch());
+            lefts.push(rng.random_range(0..=side - width));
+            tops.push(rng.random_range(0..=side - height));
+            widths.push(if erased { width } else { 0 });
+            heights.push(height);
+        }
+        let column = |values: &[i64], shape: [i64; 4]| Tensor::from_slice(values).view(shape).to_device(pictures.device());
+        let steps = Tensor::arange(side, (Kind::Int64, pictures.device()));
+        let inside = |starts: &[i64], lengths: &[i64], positions: Tensor| {
+            let start = column(starts, [batch, 1, 1, 1]);
+            let end = &start + column(lengths, [batch, 1, 1, 1]);
+            positions.ge_tensor(&start).logical_and(&positions.lt_tensor(&end))
+        };
+        let columns = inside(&lefts, &widths, steps.view([1, 1, 1, side]));
+        let rows = inside(&tops, &heights, steps.view([1, 1, side, 1]));
+        pictures.masked_fill(&columns.logical_and(&rows), 0.0)
+    }
+}
+
+/// Uniform in `-reach..=reach`.
+fn symmetric(rng: &mut impl Rng, reach: f64) -> f64 {
+    if reach > 0.0 { rng.random_range(-reach..=reach) } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha8Rng;
+    use tch::Device;
+
+    use super::*;
+
+    fn faces() -> Tensor {
+        Tensor::arange(2 * 48 * 48, (Kind::Float, Device::Cpu)).view([2, 1, 48, 48]) / 1000.0
+    }
+
+    fn strong() -> Augmentation {
+        Augmentation {
+            flip: true,
+            rotation_degrees: 15.0,
+            zoom: 0.1,
+            shift: 0.1,
+            contrast: 0.3,
+            brightness: 0.2,
+            erase: 0.5,
+        }
+    }
+
+    #[test]
+    fn no_augmentation_changes_nothing() {
+        let varied = Augmentation::default().apply(&faces(), &mut ChaCha8Rng::seed_from_u64(1));
+        assert!(varied.equal(&faces()));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_pictures_and_another_seed_others() {
+        let of = |seed| strong().apply(&faces(), &mut ChaCha8Rng::seed_from_u64(seed));
+        assert!(of(1).equal(&of(1)));
+        assert!(!of(1).equal(&of(2)));
+        assert_eq!(of(1).size(), [2, 1, 48, 48]);
+    }
+
+    #[test]
+    fn a_flip_alone_mirrors_exactly() {
+        let flip = Augmentation { flip: true, ..Augmentation::default() };
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let (mut mirrored, mut kept) = (0, 0);
+        for _ in 0..20 {
+            let varied = flip.apply(&faces(), &mut rng);
+            for i in 0..2 {
+                let (before, after) = (faces().get(i), varied.get(i));
+                if after.allclose(&before.flip([2]), 1e-4, 1e-4, false) {
+                    mirrored += 1;
+                } else if after.allclose(&before, 1e-4, 1e-4, false) {
+                    kept += 1;
+                }
+            }
+        }
+        assert_eq!(mirrored + kept, 40);
+        assert!(mirrored > 8 && kept > 8, "{mirrored} mirrored, {kept} kept");
+    }
+
+    #[test]
+    fn erasing_leaves_most_of_a_picture() {
+        let erase = Augmentation { erase: 1.0, ..Augmentation::default() };
+        let ones = Tensor::ones([50, 1, 48, 48], (Kind::Float, Device::Cpu));
+        let kept = erase.apply(&ones, &mut ChaCha8Rng::seed_from_u64(4)).mean_dim([1, 2, 3].as_slice(), false, Kind::Float);
+        assert!(kept.max().double_value(&[]) < 1.0 && kept.min().double_value(&[]) > 0.8);
+    }
+}

@@ -1,0 +1,18 @@
+//! The lab: data sets, training and measuring.
+
+pub mod augment;
+pub mod datasets;
+mod evaluation;
+mod history;
+pub mod metrics;
+mod optimizer;
+pub mod provenance;
+pub mod recipe;
+mod schedule;
+mod state;
+mod trainer;
+
+pub use evaluation::{evaluate, predict};
+pub use history::{EpochRecord, write_history};
+pub use state::{RunFolder, TrainingState};
+pub use trainer::{Progress, TrainError, TrainOutcome, Trainer};

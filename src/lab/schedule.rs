@@ -1,0 +1,108 @@
+//! How the learning rate changes over a training.
+
+use serde::{Deserialize, Serialize};
+
+/// A schedule and its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ScheduleSpec {
+    /// Multiply by `factor` when the PublicTest loss hasn't fallen for more than `patience` epochs.
+    Plateau {
+        /// What the rate is multiplied by, less than 1.
+        factor: f64,
+        /// Epochs without progress that are borne.
+        patience: usize,
+        /// The rate never falls below this.
+        min_learning_rate: f64,
+    },
+    /// Rise in a straight line over `warmup_epochs`, then fall to zero along a half cosine at the last epoch
+    /// (Loshchilov & Hutter 2017).
+    Cosine {
+        /// Length of the rise; may be a fraction.
+        warmup_epochs: f64,
+    },
+}
+
+/// Progress less than this share of the loss counts as none.
+const LEAST_PROGRESS: f64 = 1e-3;
+
+/// A schedule at work. Serialised with the checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    spec: ScheduleSpec,
+    highest: f64,
+    epochs: f64,
+    /// Of `plateau`: the rate now, the lowest loss seen, and for how many epochs it hasn't fallen.
+    current: f64,
+    lowest_loss: f64,
+    idle_epochs: usize,
+}
+
+impl Schedule {
+    /// Starts at epoch 0 of `epochs` with the recipe's learning rate.
+    pub fn new(spec: ScheduleSpec, learning_rate: f64, epochs: usize) -> Self {
+        Self {
+            spec,
+            highest: learning_rate,
+            epochs: epochs as f64,
+            current: learning_rate,
+            // Not infinity, which JSON can't hold.
+            lowest_loss: f64::MAX,
+            idle_epochs: 0,
+        }
+    }
+
+    /// The rate at `position`, counted in epochs from 0, fractions included.
+    pub fn rate(&self, position: f64) -> f64 {
+        match self.spec {
+            ScheduleSpec::Plateau { .. } => self.current,
+            ScheduleSpec::Cosine { warmup_epochs } if position < warmup_epochs => self.highest * position / warmup_epochs,
+            ScheduleSpec::Cosine { warmup_epochs } => {
+                let share = (position - warmup_epochs) / (self.epochs - warmup_epochs).max(f64::EPSILON);
+                self.highest * 0.5 * (1.0 + (std::f64::consts::PI * share.min(1.0)).cos())
+            }
+        }
+    }
+
+    /// Takes note of the loss on PublicTest after an epoch.
+    pub fn epoch_ended(&mut self, loss: f64) {
+        let ScheduleSpec::Plateau { factor, patience, min_learning_rate } = self.spec else { return };
+        if loss < self.lowest_loss * (1.0 - LEAST_PROGRESS) {
+            self.lowest_loss = loss;
+            self.idle_epochs = 0;
+            return;
+        }
+        self.idle_epochs += 1;
+        if self.idle_epochs > patience {
+            self.current = (self.current * factor).max(min_learning_rate);
+            self.idle_epochs = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plateau_lowers_the_rate_after_its_patience() {
+        let spec = ScheduleSpec::Plateau { factor: 0.1, patience: 1, min_learning_rate: 1e-3 };
+        let mut schedule = Schedule::new(spec, 1.0, 100);
+        for (loss, rate) in [(2.0, 1.0), (1.0, 1.0), (1.0, 1.0), (1.1, 0.1), (0.5, 0.1), (0.5, 0.1), (0.5, 0.01)] {
+            schedule.epoch_ended(loss);
+            assert!((schedule.rate(0.0) - rate).abs() < 1e-12, "after {loss}: {}", schedule.rate(0.0));
+        }
+        (0..20).for_each(|_| schedule.epoch_ended(1.0));
+        assert_eq!(schedule.rate(0.0), 1e-3);
+    }
+
+    #[test]
+    fn a_cosine_rises_and_falls_to_zero() {
+        let schedule = Schedule::new(ScheduleSpec::Cosine { warmup_epochs: 2.0 }, 1.0, 10);
+        assert_eq!(schedule.rate(0.0), 0.0);
+        assert_eq!(schedule.rate(1.0), 0.5);
+        assert_eq!(schedule.rate(2.0), 1.0);
+        assert!((schedule.rate(6.0) - 0.5).abs() < 1e-12);
+        assert!(schedule.rate(10.0).abs() < 1e-12);
+    }
+}

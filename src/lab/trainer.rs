@@ -1,0 +1,338 @@
+//! Training: epochs of steps, a checkpoint after each, the best weights kept.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+use tch::{Device, Kind, Tensor, nn};
+
+use super::datasets::{DataError, Dataset, Examples, LabelRule, Target};
+use super::evaluation::{evaluate, predict};
+use super::history::{EpochRecord, write_history};
+use super::optimizer::Adam;
+use super::recipe::Recipe;
+use super::schedule::Schedule;
+use super::state::{RunFolder, TrainingState};
+use crate::emotion::Emotion;
+use crate::net::{CheckpointError, Network, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables};
+
+/// A training that stands between two epochs.
+pub struct Trainer {
+    state: TrainingState,
+    run: RunFolder,
+    device: Device,
+    learner: Model,
+    /// Its moving average, if the recipe keeps one.
+    average: Option<Model>,
+    optimizer: Adam,
+    training: Examples,
+    public: Examples,
+    judged: (Tensor, Vec<Emotion>),
+}
+
+/// A network and its variables.
+struct Model {
+    store: nn::VarStore,
+    network: Box<dyn Network>,
+}
+
+/// Where an epoch stands; given after each step.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Steps done.
+    pub step: usize,
+    /// Steps an epoch.
+    pub steps: usize,
+    /// Mean loss since the epoch began.
+    pub loss: f64,
+    /// Share named right since the epoch began.
+    pub accuracy: f64,
+}
+
+/// Why a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrainOutcome {
+    /// All epochs of the recipe were run.
+    Finished,
+    /// PublicTest accuracy hadn't risen for as long as the recipe bears.
+    StoppedEarly,
+    /// The caller raised the stop flag; the checkpoint of the last whole epoch stands.
+    Interrupted,
+}
+
+/// A training can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The data lack what the recipe asks for.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The network can't be built.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// Weights or checkpoint can't be written or read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The run folder can't be used.
+    #[error("can't write to the run folder {path}: {source}")]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The folder holds a run of another recipe or other data.
+    #[error("{path} holds a run with another {what}; choose another folder with --run, or remove it to start anew")]
+    OtherRun {
+        /// Which folder.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+    /// The loss became infinite or NaN.
+    #[error("the loss is no longer a number in epoch {epoch}; the checkpoint of epoch {} is kept. Lower the learning rate", .epoch - 1)]
+    Diverged {
+        /// The epoch, counted from 1.
+        epoch: usize,
+    },
+    /// libtorch gave an error.
+    #[error("libtorch failed: {0}")]
+    Torch(#[from] tch::TchError),
+}
+
+impl Trainer {
+    /// Prepares a training in the folder `run`: from the start, or after the last whole epoch if one is there.
+    ///
+    /// # Errors
+    /// When data or recipe don't fit, or the folder holds another run.
+    pub fn new(
+        recipe: Recipe,
+        data: &Dataset,
+        data_sha256: Vec<String>,
+        run: &std::path::Path,
+        device: Device,
+    ) -> Result<Self, TrainError> {
+        let folder_error = |source| TrainError::Folder { path: run.to_owned(), source };
+        let folder = RunFolder::create(run, &recipe.name).map_err(folder_error)?;
+        let rule = match recipe.target {
+            Target::Label => LabelRule::Label,
+            Target::Votes => LabelRule::Majority,
+        };
+        let (training, public) = (data.training.examples(recipe.target)?, data.public.examples(recipe.target)?);
+        let judged = data.public.judged(rule)?;
+
+        tch::manual_seed(recipe.seed as i64);
+        let learner = Model::new(&recipe, device)?;
+        let average = if recipe.average > 0.0 { Some(Model::new(&recipe, device)?) } else { None };
+        if let Some(average) = &average {
+            assign(&variables(&average.store), &variables(&learner.store))?;
+        }
+        let optimizer = Adam::new(&learner.store, &recipe.optimizer);
+        let schedule = Schedule::new(recipe.schedule.clone(), recipe.optimizer.learning_rate, recipe.epochs);
+        let state = TrainingState { recipe, data_sha256, schedule, history: vec![], steps: 0, best_epoch: 0 };
+        let mut trainer =
+            Self { state, run: folder, device, learner, average, optimizer, training, public, judged };
+        trainer.resume(run)?;
+        Ok(trainer)
+    }
+
+    fn resume(&mut self, folder: &std::path::Path) -> Result<(), TrainError> {
+        let Some((state, tensors)) = self.run.read_checkpoint()? else { return Ok(()) };
+        let other = |what| TrainError::OtherRun { path: folder.to_owned(), what };
+        if state.recipe != self.state.recipe {
+            return Err(other("recipe"));
+        }
+        if state.data_sha256 != self.state.data_sha256 {
+            return Err(other("data set"));
+        }
+        assign(&self.tensors(), &tensors)?;
+        self.optimizer.set_steps(state.steps);
+        self.state = state;
+        Ok(())
+    }
+
+    /// All tensors that a resume needs, under names that don't collide.
+    fn tensors(&self) -> TensorMap {
+        let mut all = TensorMap::new();
+        let mut add = |prefix: &str, map: TensorMap| {
+            all.extend(map.into_iter().map(|(name, tensor)| (format!("{prefix}.{name}"), tensor)));
+        };
+        add("network", variables(&self.learner.store));
+        add("optimizer", self.optimizer.moments());
+        if let Some(average) = &self.average {
+            add("average", variables(&average.store));
+        }
+        all
+    }
+
+    /// Where the training stands.
+    pub fn state(&self) -> &TrainingState {
+        &self.state
+    }
+
+    /// The folder that it writes to.
+    pub fn run_folder(&self) -> &RunFolder {
+        &self.run
+    }
+
+    /// Pictures learnt from in an epoch.
+    pub fn pictures(&self) -> usize {
+        self.training.targets.size()[0] as usize
+    }
+
+    /// Trainable parameters of the network.
+    pub fn parameters(&self) -> usize {
+        crate::net::parameter_count(&self.learner.store)
+    }
+
+    /// Runs epochs until the recipe's end, a lack of progress or the stop flag. Calls `on_step` after each step and
+    /// `on_epoch` after each epoch, when its checkpoint is written.
+    ///
+    /// # Errors
+    /// When the loss is no number any more or something can't be written.
+    pub fn run(
+        &mut self,
+        stop: &AtomicBool,
+        mut on_step: impl FnMut(Progress),
+        mut on_epoch: impl FnMut(&TrainingState),
+    ) -> Result<TrainOutcome, TrainError> {
+        loop {
+            let done = self.state.history.len();
+            if done >= self.state.recipe.epochs {
+                return Ok(TrainOutcome::Finished);
+            }
+            if done - self.state.best_epoch >= self.state.recipe.patience {
+                return Ok(TrainOutcome::StoppedEarly);
+            }
+            let started = Instant::now();
+            let Some((training_loss, training_accuracy)) = self.epoch(done, stop, &mut on_step)? else {
+                return Ok(TrainOutcome::Interrupted);
+            };
+            self.close_epoch(training_loss, training_accuracy, started)?;
+            on_epoch(&self.state);
+        }
+    }
+
+    /// One pass over the training pictures: mean loss and accuracy, or `None` if it was interrupted.
+    fn epoch(
+        &mut self,
+        epoch: usize,
+        stop: &AtomicBool,
+        on_step: &mut impl FnMut(Progress),
+    ) -> Result<Option<(f64, f64)>, TrainError> {
+        let recipe = &self.state.recipe;
+        let pass = Pass { train: true, precision: recipe.precision };
+        // Everything random in an epoch follows from seed and epoch, so a resumed run repeats it.
+        let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
+        rng.set_stream(epoch as u64 + 1);
+        tch::manual_seed(recipe.seed.wrapping_mul(1_000_003).wrapping_add(epoch as u64) as i64);
+
+        let mut order: Vec<i64> = (0..self.training.targets.size()[0]).collect();
+        order.shuffle(&mut rng);
+        // Batch norm can't learn from one picture alone.
+        let batches: Vec<&[i64]> = order.chunks(recipe.batch_size).filter(|batch| batch.len() > 1).collect();
+        let (mut seen, mut loss_sum, mut right) = (0.0, 0.0, 0.0);
+        for (step, batch) in batches.iter().enumerate() {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let rows = Tensor::from_slice(batch);
+            let bytes = self.training.bytes.index_select(0, &rows).to_device(self.device);
+            let targets = self.training.targets.index_select(0, &rows).to_device(self.device);
+            let faces = recipe.augmentation.apply(&recipe.normalization.apply(&bytes), &mut rng);
+            let logits = self.learner.network.forward(&faces, pass);
+            let loss = cross_entropy(&logits, &targets);
+            self.optimizer.zero_grad();
+            loss.backward();
+            let position = epoch as f64 + step as f64 / batches.len() as f64;
+            self.optimizer.step(self.state.schedule.rate(position));
+            self.state.steps += 1;
+            if let Some(average) = &self.average {
+                average.follow(&self.learner, recipe.average, self.state.steps);
+            }
+
+            let count = batch.len() as f64;
+            let loss = loss.double_value(&[]);
+            if !loss.is_finite() {
+                return Err(TrainError::Diverged { epoch: epoch + 1 });
+            }
+            seen += count;
+            loss_sum += loss * count;
+            right += logits.argmax(1, false).eq_tensor(&targets.argmax(1, false)).sum(Kind::Float).double_value(&[]);
+            on_step(Progress {
+                epoch: epoch + 1,
+                step: step + 1,
+                steps: batches.len(),
+                loss: loss_sum / seen,
+                accuracy: right / seen,
+            });
+        }
+        Ok(Some((loss_sum / seen, right / seen)))
+    }
+
+    /// Measures on PublicTest, keeps the weights if they are the best, writes history and checkpoint.
+    fn close_epoch(&mut self, training_loss: f64, training_accuracy: f64, started: Instant) -> Result<(), TrainError> {
+        let recipe = &self.state.recipe;
+        let pass = Pass { train: false, precision: recipe.precision };
+        let network = self.learner.network.as_ref();
+        let logits = predict(network, recipe.normalization, &self.public.bytes, pass, self.device);
+        let public_loss = cross_entropy(&logits, &self.public.targets).double_value(&[]);
+
+        let kept = self.average.as_ref().unwrap_or(&self.learner);
+        let (bytes, answers) = &self.judged;
+        let logits = predict(kept.network.as_ref(), recipe.normalization, bytes, Pass::EVALUATE, self.device);
+        let confusion = evaluate(&logits, answers)?;
+
+        let epoch = self.state.history.len() + 1;
+        let learning_rate = self.state.schedule.rate(epoch as f64);
+        let best = self.state.best().map_or(f64::MIN, |record| record.public_accuracy);
+        if confusion.accuracy() > best {
+            save_weights(&kept.store, &self.run.model(), WeightKind::F16)?;
+            self.state.best_epoch = epoch;
+        }
+        self.state.schedule.epoch_ended(public_loss);
+        self.state.history.push(EpochRecord {
+            epoch,
+            learning_rate,
+            training_loss,
+            training_accuracy,
+            public_loss,
+            public_accuracy: confusion.accuracy(),
+            public_balanced_accuracy: confusion.balanced_accuracy(),
+            seconds: started.elapsed().as_secs_f64(),
+        });
+        self.run.write_checkpoint(&self.state, &self.tensors())?;
+        let path = self.run.history();
+        write_history(&path, &self.state.history).map_err(|source| TrainError::Folder { path, source })
+    }
+}
+
+impl Model {
+    fn new(recipe: &Recipe, device: Device) -> Result<Self, SpecError> {
+        let store = nn::VarStore::new(device);
+        let network = recipe.network.build(&store.root())?;
+        Ok(Self { store, network })
+    }
+
+    /// Moves this average towards `learner`. Early on the average is short, so that the random start is soon forgotten.
+    fn follow(&self, learner: &Self, keep: f64, step: i64) {
+        let keep = keep.min((1.0 + step as f64) / (10.0 + step as f64));
+        let targets = variables(&learner.store);
+        tch::no_grad(|| {
+            for (name, tensor) in variables(&self.store) {
+                if let Some(target) = targets.get(&name) {
+                    let _ = tensor.shallow_clone().lerp_(target, 1.0 - keep);
+                }
+            }
+        });
+    }
+}
+
+/// Mean cross-entropy of `logits` `[N, 7]` against wanted probabilities `[N, 7]`.
+fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Tensor {
+    -(logits.log_softmax(1, Kind::Float) * targets).sum_dim_intlist(1, false, Kind::Float).mean(Kind::Float)
+}
