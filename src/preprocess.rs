@@ -30,6 +30,11 @@ impl<'a> GrayView<'a> {
         (width > 0 && height > 0 && pixels.len() == width * height).then_some(Self { pixels, width, height })
     }
 
+    /// The bytes, row by row.
+    pub fn pixels(&self) -> &'a [u8] {
+        self.pixels
+    }
+
     /// Width in pixels.
     pub fn width(&self) -> usize {
         self.width

@@ -1,8 +1,22 @@
 //! Where frames come from: a camera, a video file, still pictures.
 
-use std::path::PathBuf;
+mod camera;
+mod enumerate;
+mod error;
+mod file;
+mod image;
+mod native;
+mod stamps;
+mod video;
+
 use std::time::Duration;
 
+pub use self::camera::{CameraDevice, CameraRequest, CameraSource, FourCc};
+pub use self::enumerate::{CameraEntry, list_cameras};
+pub use self::error::SourceError;
+pub use self::image::ImageSource;
+pub use self::native::prepare_libraries;
+pub use self::video::{Shortfall, VideoSource};
 use crate::frame::Frame;
 
 /// Gives frames one after another.
@@ -21,6 +35,11 @@ pub trait FrameSource: Send {
     /// # Errors
     /// When the source is a camera, or the file can't be positioned.
     fn seek(&mut self, media_time: Duration) -> Result<(), SourceError>;
+
+    /// What is missing at the end, once [`Self::read`] gave `None`: a cut file ends before the length it declares.
+    fn shortfall(&self) -> Option<Shortfall> {
+        None
+    }
 }
 
 /// What was opened and what it granted.
@@ -52,12 +71,4 @@ pub enum SourceKind {
         /// Number of frames, if it declares it.
         frames: Option<u64>,
     },
-}
-
-/// Why a source can't be opened or read, worded for the user.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// There is no such file.
-    #[error("{0} does not exist")]
-    Missing(PathBuf),
 }

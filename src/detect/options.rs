@@ -1,0 +1,102 @@
+//! What can be set about face detection.
+
+use serde::{Deserialize, Serialize};
+
+/// Height in pixels that pictures are shrunk to before a full scan; smaller ones are taken as they are.
+pub const WORKING_HEIGHT: u32 = 240;
+
+/// By how much the searched size grows from one step of a scan to the next.
+pub const SCALE_FACTOR: f64 = 1.15;
+
+/// Hits that must agree on a face.
+pub const MIN_NEIGHBORS: u32 = 4;
+
+/// Smallest face, as a share of the picture's height.
+pub const MIN_FACE: f32 = 0.15;
+
+/// Frames from one full scan to the next while all faces are found near where they were.
+pub const FULL_SCAN_INTERVAL: u32 = 12;
+
+/// How faces are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DetectionOptions {
+    /// Height in pixels that a picture is shrunk to before faces are searched in all of it; less is faster, more
+    /// finds smaller faces
+    #[arg(long = "detect-height", value_name = "PIXELS", default_value_t = WORKING_HEIGHT, value_parser = clap::value_parser!(u32).range(64..=4320))]
+    pub working_height: u32,
+    /// Growth from one searched face size to the next; nearer to 1 is slower and finds more
+    #[arg(long = "detect-scale", value_name = "FACTOR", default_value_t = SCALE_FACTOR, value_parser = scale_factor)]
+    pub scale_factor: f64,
+    /// Hits that must agree on a face; more means fewer false faces and more missed ones
+    #[arg(long = "detect-neighbors", value_name = "COUNT", default_value_t = MIN_NEIGHBORS, value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub min_neighbors: u32,
+    /// Smallest face, as a share of the picture's height; a larger share is faster
+    #[arg(long = "min-face", value_name = "SHARE", default_value_t = MIN_FACE, value_parser = share)]
+    pub min_face: f32,
+    /// Frames from one search of the whole picture to the next, while known faces are followed in between; 1 searches
+    /// all of every frame
+    #[arg(long = "full-scan-every", value_name = "FRAMES", default_value_t = FULL_SCAN_INTERVAL, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub full_scan_interval: u32,
+    /// Stretch the contrast before searching: helps in dark rooms, and finds more false faces
+    #[arg(long = "equalize")]
+    pub equalize: bool,
+}
+
+impl Default for DetectionOptions {
+    fn default() -> Self {
+        Self {
+            working_height: WORKING_HEIGHT,
+            scale_factor: SCALE_FACTOR,
+            min_neighbors: MIN_NEIGHBORS,
+            min_face: MIN_FACE,
+            full_scan_interval: FULL_SCAN_INTERVAL,
+            equalize: false,
+        }
+    }
+}
+
+fn scale_factor(word: &str) -> Result<f64, String> {
+    in_range(word, 1.01..=2.0)
+}
+
+fn share(word: &str) -> Result<f32, String> {
+    in_range(word, 0.01..=1.0)
+}
+
+fn in_range<T>(word: &str, range: std::ops::RangeInclusive<T>) -> Result<T, String>
+where
+    T: std::str::FromStr + PartialOrd + std::fmt::Display,
+{
+    word.parse()
+        .ok()
+        .filter(|value| range.contains(value))
+        .ok_or_else(|| format!("must be a number from {} to {}", range.start(), range.end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        options: DetectionOptions,
+    }
+
+    #[test]
+    fn the_command_line_has_the_same_defaults_as_the_code() {
+        assert_eq!(Command::parse_from(["x"]).options, DetectionOptions::default());
+    }
+
+    #[test]
+    fn settings_that_no_scan_can_work_with_are_refused() {
+        for words in
+            [["--detect-scale", "1.0"], ["--detect-scale", "NaN"], ["--min-face", "0"], ["--full-scan-every", "0"]]
+        {
+            assert!(Command::try_parse_from(["x"].into_iter().chain(words)).is_err(), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Cameras through OpenCV: V4L2 on Linux, whatever OpenCV finds elsewhere.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Instant;
+
+use opencv::core::{Mat, MatTraitConst as _};
+use opencv::videoio::{self, VideoCapture, VideoCaptureTrait as _, VideoCaptureTraitConst as _};
+
+use super::{FrameSource, SourceError, SourceInfo, SourceKind, enumerate};
+use crate::frame::Frame;
+
+/// Frames that the driver may queue. OpenCV holds one of them while it is read; with only one left to the driver some
+/// cameras give every second picture. The capture thread reads faster than the camera sends, so none grows old here.
+const DRIVER_BUFFERS: f64 = 3.0;
+
+/// Pictures in a row that may be undecodable (a damaged JPEG from a bad cable) before the camera counts as lost.
+const TOLERATED_BAD_PICTURES: u32 = 30;
+
+/// Which camera.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CameraDevice {
+    /// By number: `/dev/videoN` on Linux.
+    Index(u32),
+    /// By device file, as `/dev/v4l/by-id/…`.
+    Path(PathBuf),
+}
+
+impl Default for CameraDevice {
+    fn default() -> Self {
+        Self::Index(0)
+    }
+}
+
+impl fmt::Display for CameraDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(index) => write!(f, "{index}"),
+            Self::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for CameraDevice {
+    type Err = std::convert::Infallible;
+
+    /// A number is an index, everything else a path.
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Ok(word.parse().map_or_else(|_| Self::Path(PathBuf::from(word)), Self::Index))
+    }
+}
+
+/// A pixel format or codec: four characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FourCc(pub [u8; 4]);
+
+impl FourCc {
+    /// JPEG pictures: what lets USB 2 cameras send 30 pictures a second above 640×480.
+    pub const MJPG: Self = Self(*b"MJPG");
+
+    /// From the number that OpenCV packs it into.
+    pub(super) fn from_property(value: f64) -> Self {
+        Self((value as i64 as u32).to_le_bytes())
+    }
+
+    /// The number that OpenCV packs it into.
+    fn to_property(self) -> f64 {
+        f64::from(u32::from_le_bytes(self.0))
+    }
+}
+
+impl fmt::Display for FourCc {
+    /// Its printable characters: nothing if it is unknown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let printable: String =
+            self.0.iter().filter(|byte| byte.is_ascii_graphic()).map(|byte| char::from(*byte)).collect();
+        f.write_str(&printable)
+    }
+}
+
+/// A word that isn't four characters.
+#[derive(Debug, thiserror::Error)]
+#[error("“{0}” is no pixel format; it has four characters, as MJPG or YUYV")]
+pub struct BadFourCc(String);
+
+impl FromStr for FourCc {
+    type Err = BadFourCc;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let upper = word.to_ascii_uppercase();
+        <[u8; 4]>::try_from(upper.as_bytes())
+            .map(Self)
+            .ok()
+            .filter(|_| word.is_ascii())
+            .ok_or_else(|| BadFourCc(word.to_owned()))
+    }
+}
+
+/// What to ask a camera for. It grants what it can; see [`SourceInfo`] for what it did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CameraRequest {
+    /// Which one.
+    pub device: CameraDevice,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Frames per second.
+    pub fps: f64,
+    /// Pixel format; `None` leaves it to the camera.
+    pub fourcc: Option<FourCc>,
+}
+
+impl Default for CameraRequest {
+    fn default() -> Self {
+        Self { device: CameraDevice::default(), width: 640, height: 480, fps: 30.0, fourcc: Some(FourCc::MJPG) }
+    }
+}
+
+/// A camera that is open and sends pictures.
+pub struct CameraSource {
+    capture: VideoCapture,
+    info: SourceInfo,
+    opened_at: Instant,
+    next_index: u64,
+    /// The picture that proved at opening that the camera sends any.
+    first: Option<(Mat, Instant)>,
+}
+
+impl CameraSource {
+    /// Opens a camera, asks for what is wanted and waits for its first picture.
+    ///
+    /// On Linux a camera that sends nothing is given up after the time that [`super::prepare_libraries`] sets (without
+    /// it 10 s); other systems' drivers may wait longer.
+    ///
+    /// # Errors
+    /// When there is no camera, not this one, it is in use, not permitted, not a camera, or sends nothing.
+    pub fn open(request: &CameraRequest) -> Result<Self, SourceError> {
+        let mut capture = open_device(&request.device)?;
+        if !capture.is_opened()? {
+            return Err(enumerate::why_not_opened(&request.device));
+        }
+        // A camera may refuse any of these and still work; what counts is read back below. The format comes first:
+        // the sizes and rates that a camera offers depend on it.
+        if let Some(fourcc) = request.fourcc {
+            capture.set(videoio::CAP_PROP_FOURCC, fourcc.to_property())?;
+        }
+        capture.set(videoio::CAP_PROP_FRAME_WIDTH, f64::from(request.width))?;
+        capture.set(videoio::CAP_PROP_FRAME_HEIGHT, f64::from(request.height))?;
+        capture.set(videoio::CAP_PROP_FPS, request.fps)?;
+        capture.set(videoio::CAP_PROP_BUFFERSIZE, DRIVER_BUFFERS)?;
+
+        let name = enumerate::camera_name(&request.device);
+        let opened_at = Instant::now();
+        let Some(first) = grab(&mut capture)? else { return Err(SourceError::CameraSilent(name)) };
+        let info = SourceInfo {
+            name,
+            kind: SourceKind::Camera,
+            width: usize::try_from(first.0.cols()).unwrap_or(0),
+            height: usize::try_from(first.0.rows()).unwrap_or(0),
+            fps: super::stamps::plausible_fps(capture.get(videoio::CAP_PROP_FPS)?).unwrap_or(0.0),
+            fourcc: FourCc::from_property(capture.get(videoio::CAP_PROP_FOURCC)?).to_string(),
+        };
+        Ok(Self { capture, info, opened_at, next_index: 0, first: Some(first) })
+    }
+}
+
+impl FrameSource for CameraSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn read(&mut self) -> Result<Option<Frame>, SourceError> {
+        let grabbed = match self.first.take() {
+            Some(first) => Some(first),
+            None => grab(&mut self.capture)?,
+        };
+        let Some((image, captured_at)) = grabbed else { return Err(SourceError::Lost(self.info.name.clone())) };
+        let index = self.next_index;
+        self.next_index += 1;
+        let media_time = captured_at.saturating_duration_since(self.opened_at);
+        Ok(Some(Frame { index, media_time, captured_at, image }))
+    }
+
+    fn seek(&mut self, _media_time: std::time::Duration) -> Result<(), SourceError> {
+        Err(SourceError::NotSeekable(self.info.name.clone()))
+    }
+}
+
+/// The next picture and when it arrived, or `None` if the camera gives none any more.
+fn grab(capture: &mut VideoCapture) -> opencv::Result<Option<(Mat, Instant)>> {
+    for _ in 0..TOLERATED_BAD_PICTURES {
+        if !capture.grab()? {
+            return Ok(None);
+        }
+        let captured_at = Instant::now();
+        let mut image = Mat::default();
+        if capture.retrieve_def(&mut image)? && !image.empty() {
+            return Ok(Some((image, captured_at)));
+        }
+    }
+    Ok(None)
+}
+
+/// Opens through V4L2 alone: the general way asks GStreamer first, which is slow and talks.
+#[cfg(target_os = "linux")]
+fn open_device(device: &CameraDevice) -> opencv::Result<VideoCapture> {
+    VideoCapture::from_file(enumerate::device_path(device), videoio::CAP_V4L2)
+}
+
+/// Opens with whatever OpenCV has for this system's cameras.
+#[cfg(not(target_os = "linux"))]
+fn open_device(device: &CameraDevice) -> opencv::Result<VideoCapture> {
+    match device {
+        CameraDevice::Index(index) => VideoCapture::new(i32::try_from(*index).unwrap_or(i32::MAX), videoio::CAP_ANY),
+        CameraDevice::Path(path) => VideoCapture::from_file(path, videoio::CAP_ANY),
+    }
+}

@@ -1,0 +1,249 @@
+//! Which cameras there are, and why one can't be opened.
+
+use std::path::PathBuf;
+
+use super::{CameraDevice, SourceError};
+
+/// A camera that can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CameraEntry {
+    /// Its number: [`CameraDevice::Index`].
+    pub index: u32,
+    /// Its device file; empty on systems without such files.
+    pub path: PathBuf,
+    /// What its maker calls it.
+    pub name: String,
+}
+
+#[cfg(target_os = "linux")]
+pub use self::linux::list_cameras;
+#[cfg(target_os = "linux")]
+pub(super) use self::linux::{camera_name, device_path, why_not_opened};
+#[cfg(not(target_os = "linux"))]
+pub use self::portable::list_cameras;
+#[cfg(not(target_os = "linux"))]
+pub(super) use self::portable::{camera_name, why_not_opened};
+
+/// "0 (Integrated Webcam), 2 (HD Pro)": for an error message.
+fn summary(cameras: &[CameraEntry]) -> String {
+    let entries: Vec<_> = cameras.iter().map(|camera| format!("{} ({})", camera.index, camera.name)).collect();
+    entries.join(", ")
+}
+
+/// The error for a camera that isn't there.
+fn not_there(device: &CameraDevice) -> SourceError {
+    let cameras = list_cameras();
+    if cameras.is_empty() {
+        SourceError::NoCamera
+    } else {
+        SourceError::NoSuchCamera { asked: device.to_string(), found: summary(&cameras) }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::fs::{self, OpenOptions};
+    use std::io;
+    use std::os::unix::fs::FileTypeExt as _;
+    use std::path::{Path, PathBuf};
+
+    use super::{CameraDevice, CameraEntry, SourceError, not_there};
+
+    const SYSFS: &str = "/sys/class/video4linux";
+    const DEVICES: &str = "/dev";
+
+    /// Error numbers of Linux that `io::ErrorKind` has no stable name for.
+    const ENXIO: i32 = 6;
+    const ENODEV: i32 = 19;
+
+    /// The cameras of this machine by number. Nodes that carry no picture, such as the second one of each USB camera,
+    /// are left out.
+    pub fn list_cameras() -> Vec<CameraEntry> {
+        list_in(Path::new(SYSFS), Path::new(DEVICES))
+    }
+
+    /// `sysfs` knows names and kinds, `devices` what can be opened; a container may have one without the other.
+    fn list_in(sysfs: &Path, devices: &Path) -> Vec<CameraEntry> {
+        // A machine without cameras has neither folder entry: nothing to report.
+        let mut cameras: Vec<_> = fs::read_dir(devices)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let index = node_index(&entry.path())?;
+                let about = sysfs.join(format!("video{index}"));
+                // 0 is the first node of a device: the picture. Without sysfs each node may be one.
+                let is_capture = fs::read_to_string(about.join("index")).map_or(true, |text| text.trim() == "0");
+                let name = read_name(&about).unwrap_or_else(|| format!("Camera {index}"));
+                is_capture.then_some(CameraEntry { index, path: entry.path(), name })
+            })
+            .collect();
+        cameras.sort_by_key(|camera| camera.index);
+        cameras
+    }
+
+    /// N of `/dev/videoN`.
+    fn node_index(path: &Path) -> Option<u32> {
+        path.file_name()?.to_str()?.strip_prefix("video")?.parse().ok()
+    }
+
+    fn read_name(about: &Path) -> Option<String> {
+        let name = fs::read_to_string(about.join("name")).ok()?;
+        let name = name.trim();
+        // UVC drivers write "Integrated Webcam: Integrated Webcam".
+        let name =
+            name.split_once(": ").filter(|(first, second)| first.starts_with(second)).map_or(name, |(first, _)| first);
+        (!name.is_empty()).then(|| name.to_owned())
+    }
+
+    /// The device file of a camera.
+    pub fn device_path(device: &CameraDevice) -> PathBuf {
+        match device {
+            CameraDevice::Index(index) => Path::new(DEVICES).join(format!("video{index}")),
+            CameraDevice::Path(path) => path.clone(),
+        }
+    }
+
+    /// The same with links such as `/dev/v4l/by-id/…` followed.
+    fn real_path(device: &CameraDevice) -> PathBuf {
+        let path = device_path(device);
+        fs::canonicalize(&path).unwrap_or(path)
+    }
+
+    /// What to call a camera: its maker's name, else its device file.
+    pub fn camera_name(device: &CameraDevice) -> String {
+        let path = real_path(device);
+        node_index(&path)
+            .and_then(|index| read_name(&Path::new(SYSFS).join(format!("video{index}"))))
+            .unwrap_or_else(|| path.display().to_string())
+    }
+
+    /// OpenCV only says that a camera can't be opened; the system knows why.
+    pub fn why_not_opened(device: &CameraDevice) -> SourceError {
+        let path = real_path(device);
+        let shown = path.display().to_string();
+        match OpenOptions::new().read(true).write(true).open(&path) {
+            Err(error) => match (error.kind(), error.raw_os_error()) {
+                (io::ErrorKind::NotFound, _) | (_, Some(ENXIO | ENODEV)) => not_there(device),
+                (io::ErrorKind::PermissionDenied, _) => SourceError::CameraDenied(shown),
+                (io::ErrorKind::ResourceBusy, _) => SourceError::CameraBusy { device: shown, by: holder(&path) },
+                _ => SourceError::NotCamera(shown),
+            },
+            Ok(file) => {
+                let is_device = file.metadata().is_ok_and(|metadata| metadata.file_type().is_char_device());
+                let is_listed = list_cameras().iter().any(|camera| camera.path == path);
+                if !is_device || !is_listed {
+                    return SourceError::NotCamera(shown);
+                }
+                match holder(&path) {
+                    Some(by) => SourceError::CameraBusy { device: shown, by: Some(by) },
+                    None => SourceError::CameraNotOpened(shown),
+                }
+            }
+        }
+    }
+
+    /// The name of another process that has the device open, as far as this user may see.
+    fn holder(path: &Path) -> Option<String> {
+        let own = std::process::id().to_string();
+        fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
+            let id = process.file_name();
+            if !id.to_str()?.bytes().all(|byte| byte.is_ascii_digit()) || id.to_str()? == own {
+                return None;
+            }
+            let mut files = fs::read_dir(process.path().join("fd")).ok()?.flatten();
+            files.find(|file| fs::read_link(file.path()).is_ok_and(|target| target == path))?;
+            let name = fs::read_to_string(process.path().join("comm")).ok()?;
+            Some(format!("{} (process {})", name.trim(), id.to_str()?))
+        })
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        fn machine(nodes: &[(&str, Option<(&str, &str)>)]) -> (tempfile::TempDir, Vec<CameraEntry>) {
+            let root = tempfile::tempdir().unwrap();
+            let (sysfs, devices) = (root.path().join("sys"), root.path().join("dev"));
+            fs::create_dir_all(&devices).unwrap();
+            for (node, about) in nodes {
+                fs::write(devices.join(node), []).unwrap();
+                if let Some((index, name)) = about {
+                    fs::create_dir_all(sysfs.join(node)).unwrap();
+                    fs::write(sysfs.join(node).join("index"), format!("{index}\n")).unwrap();
+                    fs::write(sysfs.join(node).join("name"), format!("{name}\n")).unwrap();
+                }
+            }
+            let cameras = list_in(&sysfs, &devices);
+            (root, cameras)
+        }
+
+        #[test]
+        fn nodes_without_a_picture_are_left_out_and_the_rest_is_in_order() {
+            let (_root, cameras) = machine(&[
+                ("video10", Some(("0", "HD Pro"))),
+                ("video2", Some(("0", "Integrated Webcam: Integrated Webcam"))),
+                ("video3", Some(("1", "Integrated Webcam: Integrated Webcam"))),
+                ("audio0", None),
+            ]);
+            let found: Vec<_> = cameras.iter().map(|camera| (camera.index, camera.name.as_str())).collect();
+            assert_eq!(found, [(2, "Integrated Webcam"), (10, "HD Pro")]);
+        }
+
+        #[test]
+        fn a_node_that_the_system_has_no_word_about_is_listed_by_its_number() {
+            let (_root, cameras) = machine(&[("video7", None)]);
+            assert_eq!(cameras.len(), 1);
+            assert_eq!(cameras[0].name, "Camera 7");
+        }
+
+        #[test]
+        fn no_device_folder_is_no_camera() {
+            assert!(list_in(Path::new("/nonexistent/sys"), Path::new("/nonexistent/dev")).is_empty());
+        }
+
+        #[test]
+        fn an_ordinary_file_is_not_a_camera() {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let error = why_not_opened(&CameraDevice::Path(file.path().to_owned()));
+            assert!(matches!(error, SourceError::NotCamera(_)), "{error}");
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod portable {
+    use std::path::PathBuf;
+
+    use opencv::videoio::{self, VideoCapture, VideoCaptureTraitConst as _};
+
+    use super::{CameraDevice, CameraEntry, SourceError, not_there};
+
+    /// Numbers that are tried. Each try opens a camera for a moment, and light on a camera frightens people.
+    const TRIED: std::ops::Range<u32> = 0..4;
+
+    /// The cameras that open, by number: OpenCV has no list of them here.
+    pub fn list_cameras() -> Vec<CameraEntry> {
+        TRIED
+            .filter(|index| {
+                VideoCapture::new(*index as i32, videoio::CAP_ANY)
+                    .and_then(|capture| capture.is_opened())
+                    .unwrap_or(false)
+            })
+            .map(|index| CameraEntry { index, path: PathBuf::new(), name: format!("Camera {index}") })
+            .collect()
+    }
+
+    /// What to call a camera.
+    pub fn camera_name(device: &CameraDevice) -> String {
+        format!("Camera {device}")
+    }
+
+    /// OpenCV only says that a camera can't be opened.
+    pub fn why_not_opened(device: &CameraDevice) -> SourceError {
+        match not_there(device) {
+            SourceError::NoCamera => SourceError::NoCamera,
+            _ => SourceError::CameraNotOpened(device.to_string()),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What can go wrong with a source, worded for the user: what, where, what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a source can't be opened or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// There is no such file.
+    #[error("{0} does not exist; check the path")]
+    Missing(PathBuf),
+    /// The path is a folder.
+    #[error("{0} is a folder; name a file in it")]
+    Folder(PathBuf),
+    /// The system refuses to read the file.
+    #[error("{path} can't be read ({reason}); check its permissions")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        reason: io::Error,
+    },
+    /// A file of zero bytes.
+    #[error("{0} is empty (0 bytes); its download or recording probably failed, get it again")]
+    Empty(PathBuf),
+    /// A file of another kind.
+    #[error("{path} is {what}, not a video; give a video file such as MP4, MOV, AVI, MKV or WebM")]
+    NotVideo {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead: "a PNG picture", "text or unknown data".
+        what: String,
+    },
+    /// A video container that can't be opened.
+    #[error(
+        "{path} looks like {what} but has no readable picture: it is cut, damaged or holds only sound; get it again, \
+         or try whether another player can open it"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The container: "an MP4 video".
+        what: String,
+    },
+    /// A sound file.
+    #[error("{path} is {what}: it has sound but no picture; give a video file")]
+    AudioOnly {
+        /// The file.
+        path: PathBuf,
+        /// The kind: "a WAV recording".
+        what: String,
+    },
+    /// A video in which no frame could be decoded.
+    #[error("{0} has no frame that can be decoded; it is cut, damaged, or of a codec that OpenCV was built without")]
+    NoFrames(PathBuf),
+    /// A file that should be a picture but can't be decoded.
+    #[error("{0} can't be decoded as a picture; give a JPEG, PNG, WebP, BMP or TIFF file that other programs can open")]
+    NotPicture(PathBuf),
+    /// The position in a file can't be changed.
+    #[error("can't go to {seconds:.2} s in {name}; play it from the start instead")]
+    Seek {
+        /// The source.
+        name: String,
+        /// Where to, in seconds.
+        seconds: f64,
+    },
+    /// Cameras can't be positioned.
+    #[error("{0} is a camera and has no position to go to")]
+    NotSeekable(String),
+    /// No camera at all.
+    #[error("no camera found; plug one in, or open a video instead")]
+    NoCamera,
+    /// Not this camera.
+    #[error("there is no camera {asked}; found: {found}")]
+    NoSuchCamera {
+        /// What was asked for.
+        asked: String,
+        /// What there is instead.
+        found: String,
+    },
+    /// Another program has it.
+    #[error("camera {device} is in use{}; close the other program and try again", by.as_ref().map(|name| format!(" by {name}")).unwrap_or_default())]
+    CameraBusy {
+        /// The camera.
+        device: String,
+        /// The program, if known.
+        by: Option<String>,
+    },
+    /// No permission for the device.
+    #[error(
+        "no permission to open camera {0}; add yourself to the group “video” (sudo usermod -aG video $USER), then log \
+         out and in again"
+    )]
+    CameraDenied(String),
+    /// Something else than a camera.
+    #[error("{0} is not a camera that gives pictures; list the cameras with “mien doctor”")]
+    NotCamera(String),
+    /// It could not be opened and it isn't clear why.
+    #[error("camera {0} could not be opened; another program may be using it, else unplug it and plug it in again")]
+    CameraNotOpened(String),
+    /// Opened, but nothing comes.
+    #[error("camera {0} opens but gives no picture; unplug it and plug it in again, or ask for another size or format")]
+    CameraSilent(String),
+    /// Gone while running.
+    #[error("camera {0} was lost: unplugged, or it stopped sending pictures")]
+    Lost(String),
+    /// OpenCV gave an error.
+    #[error("OpenCV failed: {0}")]
+    OpenCv(#[from] opencv::Error),
+}

@@ -1,0 +1,59 @@
+//! Looks at a file before a decoder does, so that each way of being wrong gets its own words.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use super::SourceError;
+
+/// Refuses what can't be a media file at all: missing, a folder, not readable, empty.
+pub(super) fn check_readable(path: &Path) -> Result<(), SourceError> {
+    let unreadable = |reason: io::Error| match reason.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => SourceError::Missing(path.to_owned()),
+        _ => SourceError::Unreadable { path: path.to_owned(), reason },
+    };
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(SourceError::Folder(path.to_owned()));
+    }
+    File::open(path).map_err(unreadable)?;
+    if metadata.is_file() && metadata.len() == 0 {
+        return Err(SourceError::Empty(path.to_owned()));
+    }
+    Ok(())
+}
+
+/// Why a file that can be read could not be opened as a video, told by its first bytes.
+pub(super) fn why_no_video(path: &Path) -> SourceError {
+    let path = path.to_owned();
+    let Ok(Some(kind)) = infer::get_from_path(&path) else {
+        return SourceError::NotVideo { path, what: "text or unknown data".to_owned() };
+    };
+    let name = kind.extension().to_uppercase();
+    match kind.matcher_type() {
+        infer::MatcherType::Video => SourceError::Damaged { path, what: format!("{} video", with_article(&name)) },
+        infer::MatcherType::Audio => {
+            SourceError::AudioOnly { path, what: format!("{} recording", with_article(&name)) }
+        }
+        infer::MatcherType::Image => SourceError::NotVideo { path, what: format!("{} picture", with_article(&name)) },
+        _ => SourceError::NotVideo { path, what: format!("{} file", with_article(&name)) },
+    }
+}
+
+/// Whether the first bytes are those of a still picture, which FFmpeg would play as a video of one frame.
+pub(super) fn is_still_picture(path: &Path) -> bool {
+    matches!(infer::get_from_path(path), Ok(Some(kind)) if kind.matcher_type() == infer::MatcherType::Image
+        && kind.extension() != "gif")
+}
+
+/// "an MP4", "a WAV": the article goes by the sound of the first letter's name.
+fn with_article(abbreviation: &str) -> String {
+    let article =
+        if abbreviation.starts_with(['A', 'E', 'F', 'H', 'I', 'L', 'M', 'N', 'O', 'R', 'S', 'X']) { "an" } else { "a" };
+    format!("{article} {abbreviation}")
+}
+
+/// What to call a file: the last part of its path.
+pub(super) fn name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}

@@ -1,0 +1,67 @@
+//! A still picture as a source of one frame.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use opencv::core::{Mat, MatTraitConst as _};
+use opencv::imgcodecs;
+
+use super::{FrameSource, SourceError, SourceInfo, SourceKind, file};
+use crate::frame::Frame;
+
+/// One picture, read once.
+#[derive(Debug)]
+pub struct ImageSource {
+    info: SourceInfo,
+    image: Mat,
+    is_read: bool,
+}
+
+impl ImageSource {
+    /// Reads a picture; its EXIF orientation is applied.
+    ///
+    /// # Errors
+    /// When the file can't be read or is no picture.
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
+        file::check_readable(path)?;
+        // Read here and not by OpenCV, whose `imread` knows no Unicode paths on Windows.
+        let bytes = std::fs::read(path).map_err(|reason| SourceError::Unreadable { path: path.to_owned(), reason })?;
+        let encoded = Mat::from_slice(&bytes)?;
+        let not_picture = || SourceError::NotPicture(path.to_owned());
+        let image = imgcodecs::imdecode(&encoded, imgcodecs::IMREAD_COLOR).map_err(|error| {
+            tracing::debug!("OpenCV can't decode {}: {error}", path.display());
+            not_picture()
+        })?;
+        if image.empty() {
+            return Err(not_picture());
+        }
+        let info = SourceInfo {
+            name: file::name(path),
+            kind: SourceKind::File { duration: None, frames: Some(1) },
+            width: usize::try_from(image.cols()).unwrap_or(0),
+            height: usize::try_from(image.rows()).unwrap_or(0),
+            fps: 0.0,
+            fourcc: String::new(),
+        };
+        Ok(Self { info, image, is_read: false })
+    }
+}
+
+impl FrameSource for ImageSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn read(&mut self) -> Result<Option<Frame>, SourceError> {
+        if std::mem::replace(&mut self.is_read, true) {
+            return Ok(None);
+        }
+        let image = self.image.try_clone()?;
+        Ok(Some(Frame { index: 0, media_time: Duration::ZERO, captured_at: Instant::now(), image }))
+    }
+
+    fn seek(&mut self, _media_time: Duration) -> Result<(), SourceError> {
+        self.is_read = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! From a container's time stamps, which may be missing or go backwards, to times that only grow.
+
+use std::time::Duration;
+
+/// Interval assumed where neither stamps nor a declared rate say anything.
+const FALLBACK_INTERVAL: Duration = Duration::from_millis(40);
+
+/// Step that keeps order where a stamp is not after the one before it. Small, so that the next good stamp is
+/// above it and the clock is right again.
+const SMALLEST_STEP: Duration = Duration::from_micros(1);
+
+/// Rates outside this range are a container's time base taken for a frame rate (1000 in WebM, 90000 in raw streams).
+const PLAUSIBLE_FPS: std::ops::RangeInclusive<f64> = 0.01..=500.0;
+
+/// The declared rate if it can be one.
+pub(super) fn plausible_fps(fps: f64) -> Option<f64> {
+    PLAUSIBLE_FPS.contains(&fps).then_some(fps)
+}
+
+/// Turns raw stamps into media times.
+#[derive(Debug)]
+pub(super) struct StampClock {
+    declared_interval: Option<Duration>,
+    last_interval: Option<Duration>,
+    previous: Option<Duration>,
+}
+
+impl StampClock {
+    /// `fps` as declared by the container; nonsense is ignored.
+    pub(super) fn new(fps: f64) -> Self {
+        let declared_interval = plausible_fps(fps).map(|fps| Duration::from_secs_f64(1.0 / fps));
+        Self { declared_interval, last_interval: None, previous: None }
+    }
+
+    /// Forgets the frame before, as after a jump.
+    pub(super) fn reset(&mut self) {
+        self.previous = None;
+    }
+
+    /// Time from one frame to the next where nothing better is known.
+    pub(super) fn interval(&self) -> Duration {
+        self.declared_interval.or(self.last_interval).unwrap_or(FALLBACK_INTERVAL)
+    }
+
+    /// The media time of a frame with this raw stamp and index. A stamp of zero, which OpenCV also gives for "none"
+    /// (seen on the last frames of H.264 files), stands for the start only in frame 0.
+    pub(super) fn media_time(&mut self, stamp_millis: f64, index: u64) -> Duration {
+        let stamp = (stamp_millis.is_finite() && stamp_millis > 0.0)
+            .then(|| Duration::try_from_secs_f64(stamp_millis / 1000.0).ok())
+            .flatten();
+        let time = match (stamp, self.previous) {
+            (Some(stamp), Some(previous)) if stamp > previous => {
+                self.last_interval = Some(stamp - previous);
+                stamp
+            }
+            (Some(_), Some(previous)) => previous + SMALLEST_STEP,
+            (Some(stamp), None) => stamp,
+            (None, Some(previous)) => previous + self.last_interval.unwrap_or_else(|| self.interval()),
+            (None, None) => self.interval().mul_f64(index as f64),
+        };
+        self.previous = Some(time);
+        time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(fps: f64, stamps: &[f64]) -> Vec<u128> {
+        let mut clock = StampClock::new(fps);
+        (0..).zip(stamps).map(|(index, stamp)| clock.media_time(*stamp, index).as_millis()).collect()
+    }
+
+    #[test]
+    fn real_stamps_are_kept_whatever_their_rhythm() {
+        assert_eq!(times(25.0, &[0.0, 40.0, 140.0, 150.0]), [0, 40, 140, 150]);
+    }
+
+    #[test]
+    fn a_missing_stamp_continues_the_rhythm() {
+        assert_eq!(times(25.0, &[0.0, 40.0, 80.0, 0.0, 0.0]), [0, 40, 80, 120, 160]);
+        assert_eq!(times(25.0, &[0.0, f64::NAN, 80.0]), [0, 40, 80]);
+    }
+
+    #[test]
+    fn time_never_goes_back_and_recovers_after_a_bad_stamp() {
+        let mut clock = StampClock::new(1.0);
+        let stamps = [0.0, 33.0, 33.0, 20.0, 66.0, 100.0];
+        let times: Vec<_> = (0..).zip(stamps).map(|(index, stamp)| clock.media_time(stamp, index)).collect();
+        assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+        assert_eq!(times[4].as_millis(), 66);
+    }
+
+    #[test]
+    fn a_first_stamp_below_zero_is_the_start() {
+        assert_eq!(times(25.0, &[-80.0, 40.0]), [0, 40]);
+    }
+
+    #[test]
+    fn without_any_stamp_the_declared_rate_or_a_usual_one_is_taken() {
+        assert_eq!(times(50.0, &[0.0, 0.0, 0.0]), [0, 20, 40]);
+        assert_eq!(times(90_000.0, &[0.0, 0.0, 0.0]), [0, 40, 80]);
+        assert_eq!(times(f64::NAN, &[0.0, 0.0, 0.0]), [0, 40, 80]);
+    }
+
+    #[test]
+    fn after_a_jump_a_missing_stamp_is_told_by_the_index() {
+        let mut clock = StampClock::new(25.0);
+        clock.media_time(4000.0, 100);
+        clock.reset();
+        assert_eq!(clock.media_time(0.0, 10), Duration::from_millis(400));
+    }
+}

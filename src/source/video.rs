@@ -1,0 +1,270 @@
+//! Video files through OpenCV and FFmpeg.
+//!
+//! What OpenCV 4.6 does with time stamps, and what follows from it:
+//! - `CAP_PROP_POS_MSEC` *after* a read is the stamp of the frame just read, also with a variable frame rate. It is
+//!   zero where FFmpeg gives no stamp, as on the last frames of some H.264 files: [`StampClock`] continues the rhythm.
+//! - `CAP_PROP_POS_FRAMES` seeks by `frame / declared rate` and decodes forward from the key frame before it: exact for
+//!   a constant rate, only near for a variable one. So [`VideoSource::seek`] goes a little before the target and then
+//!   reads on by stamps.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use opencv::core::{Mat, MatTraitConst as _, Vector};
+use opencv::videoio::{self, VideoCapture, VideoCaptureAPIs, VideoCaptureTrait as _, VideoCaptureTraitConst as _};
+
+use super::stamps::{StampClock, plausible_fps};
+use super::{FrameSource, SourceError, SourceInfo, SourceKind, file};
+use crate::frame::Frame;
+
+/// How many frames before the estimated place a seek starts reading, tried in turn until a frame at or before the
+/// target turns up. With a constant rate the first is enough; the last resort is to open the file again.
+const SEEK_MARGINS: [u64; 3] = [2, 30, 300];
+
+/// A target this far ahead or nearer is reached by reading on, which is cheaper than a jump to a key frame and
+/// keeps the frame numbers of a variable rate exact.
+const READ_ON: Duration = Duration::from_secs(1);
+
+/// FFmpeg plays text files as terminal art. Codecs by the first four letters of their names.
+const TERMINAL_ART: [&str; 4] = ["ansi", "bint", "idf", "xbin"];
+
+/// A file ends early only if this share of what it declares is missing: frame counts are often estimates.
+const TOLERATED_SHORTFALL: f64 = 0.03;
+
+/// And at least so many frames are missing.
+const TOLERATED_FRAMES: u64 = 2;
+
+/// A file that ended before the length that it declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// Frames there were.
+    pub frames: u64,
+    /// Frames the file declares.
+    pub declared: u64,
+}
+
+/// A video file.
+pub struct VideoSource {
+    capture: VideoCapture,
+    path: PathBuf,
+    info: SourceInfo,
+    clock: StampClock,
+    /// Frames that were read ahead: the first one at opening, and what a seek had to look at.
+    ahead: VecDeque<Frame>,
+    /// Media time of frame 0, 1, 2 … as far as the file was read without a gap: gives exact numbers after a seek.
+    known: Vec<Duration>,
+    /// Index of the next frame that the decoder gives.
+    next_index: u64,
+    last: Option<LastFrame>,
+    shortfall: Option<Shortfall>,
+}
+
+/// The frame that was last taken from the decoder.
+#[derive(Clone, Copy)]
+struct LastFrame {
+    index: u64,
+    media_time: Duration,
+}
+
+impl VideoSource {
+    /// Opens a video file and decodes its first frame, so that a file without any is refused here.
+    ///
+    /// # Errors
+    /// When the file is missing, a folder, not readable, empty, no video, damaged, or has no frame.
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
+        file::check_readable(path)?;
+        if file::is_still_picture(path) {
+            return Err(file::why_no_video(path));
+        }
+        // FFmpeg takes what is before a colon for a protocol; no absolute path starts with one.
+        let absolute =
+            std::path::absolute(path).map_err(|reason| SourceError::Unreadable { path: path.to_owned(), reason })?;
+        let Some(capture) = open_capture(&absolute)? else { return Err(file::why_no_video(path)) };
+        let fourcc = super::camera::FourCc::from_property(capture.get(videoio::CAP_PROP_FOURCC)?).to_string();
+        if TERMINAL_ART.contains(&fourcc.to_lowercase().trim()) {
+            return Err(file::why_no_video(path));
+        }
+        let fps = plausible_fps(capture.get(videoio::CAP_PROP_FPS)?);
+        let frames = count(capture.get(videoio::CAP_PROP_FRAME_COUNT)?);
+        let duration = frames.zip(fps).and_then(|(frames, fps)| Duration::try_from_secs_f64(frames as f64 / fps).ok());
+        let mut video = Self {
+            capture,
+            path: absolute,
+            info: SourceInfo {
+                name: file::name(path),
+                kind: SourceKind::File { duration, frames },
+                width: 0,
+                height: 0,
+                fps: fps.unwrap_or(0.0),
+                fourcc,
+            },
+            clock: StampClock::new(fps.unwrap_or(0.0)),
+            ahead: VecDeque::new(),
+            known: Vec::new(),
+            next_index: 0,
+            last: None,
+            shortfall: None,
+        };
+        // The size is taken from a decoded frame: the declared one is that before rotation in some versions.
+        let first = video.decode()?.ok_or_else(|| SourceError::NoFrames(path.to_owned()))?;
+        (video.info.width, video.info.height) = (first.width(), first.height());
+        video.ahead.push_back(first);
+        Ok(video)
+    }
+
+    /// The next frame from the decoder, or `None` where the file ends.
+    fn decode(&mut self) -> Result<Option<Frame>, SourceError> {
+        let mut image = Mat::default();
+        if !self.capture.read(&mut image)? || image.empty() {
+            return Ok(None);
+        }
+        let stamp = self.capture.get(videoio::CAP_PROP_POS_MSEC)?;
+        let media_time = self.clock.media_time(stamp, self.next_index);
+        if self.known.len() as u64 == self.next_index {
+            self.known.push(media_time);
+        } else if self.last.is_none()
+            && let Ok(index) = self.known.binary_search(&media_time)
+        {
+            // First frame after a jump into a part that was read before: its true number is known.
+            self.next_index = index as u64;
+        }
+        let index = self.next_index;
+        self.next_index += 1;
+        self.last = Some(LastFrame { index, media_time });
+        Ok(Some(Frame { index, media_time, captured_at: Instant::now(), image }))
+    }
+
+    /// Puts the decoder before a frame, counted by the declared rate.
+    fn jump(&mut self, frame: u64) -> Result<(), SourceError> {
+        self.capture.set(videoio::CAP_PROP_POS_FRAMES, frame as f64)?;
+        // Where it really went: OpenCV stops at the end.
+        let position = count(self.capture.get(videoio::CAP_PROP_POS_FRAMES)?).unwrap_or(0);
+        self.restart_at(position);
+        Ok(())
+    }
+
+    /// Forgets all about the place before a jump.
+    fn restart_at(&mut self, frame: u64) {
+        self.clock.reset();
+        self.last = None;
+        self.ahead.clear();
+        self.next_index = frame;
+    }
+
+    /// Reads on until the frame that is shown at `target` is first in `ahead`: the last one that isn't later.
+    /// Whether that worked; it doesn't when already the first frame is later, unless `accept_later`.
+    fn read_up_to(&mut self, target: Duration, accept_later: bool) -> Result<bool, SourceError> {
+        while self.ahead.get(1).is_some_and(|next| next.media_time <= target) {
+            self.ahead.pop_front();
+        }
+        if self.ahead.len() > 1 {
+            return Ok(true);
+        }
+        loop {
+            let Some(frame) = self.decode()? else {
+                // Past the end: the last frame is what a player shows there.
+                return Ok(!self.ahead.is_empty());
+            };
+            let is_later = frame.media_time > target;
+            if is_later && self.ahead.is_empty() && !accept_later {
+                return Ok(false);
+            }
+            if !is_later {
+                self.ahead.clear();
+            }
+            self.ahead.push_back(frame);
+            if is_later {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Where the file ended, if that is clearly before the length it declares. Both the number of frames and the time
+    /// must say so: a container may count frames at another rate than it shows them.
+    fn measure_shortfall(&self) -> Option<Shortfall> {
+        let SourceKind::File { duration: Some(duration), frames: Some(declared) } = self.info.kind else { return None };
+        let last = self.last?;
+        let frames = last.index + 1;
+        let end = last.media_time + self.clock.interval();
+        let tolerated = TOLERATED_FRAMES.max((declared as f64 * TOLERATED_SHORTFALL) as u64);
+        let short_of_frames = declared.saturating_sub(frames) > tolerated;
+        let short_of_time = end < duration.mul_f64(1.0 - TOLERATED_SHORTFALL);
+        (short_of_frames && short_of_time).then_some(Shortfall { frames, declared })
+    }
+}
+
+impl FrameSource for VideoSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn read(&mut self) -> Result<Option<Frame>, SourceError> {
+        if let Some(frame) = self.ahead.pop_front() {
+            return Ok(Some(Frame { captured_at: Instant::now(), ..frame }));
+        }
+        let frame = self.decode()?;
+        if frame.is_none() && self.shortfall.is_none() {
+            self.shortfall = self.measure_shortfall();
+            if let Some(Shortfall { frames, declared }) = self.shortfall {
+                tracing::warn!("{} ends after {frames} of {declared} frames: it is cut", self.path.display());
+            }
+        }
+        Ok(frame)
+    }
+
+    fn seek(&mut self, media_time: Duration) -> Result<(), SourceError> {
+        let position = self.ahead.front().map(|frame| frame.media_time).or(self.last.map(|last| last.media_time));
+        let is_near_ahead = position.is_some_and(|at| at < media_time && media_time - at <= READ_ON);
+        if is_near_ahead && self.read_up_to(media_time, false)? {
+            return Ok(());
+        }
+        let rate = 1.0 / self.clock.interval().as_secs_f64();
+        let estimate = (media_time.as_secs_f64() * rate) as u64;
+        let last_frame = match self.info.kind {
+            SourceKind::File { frames: Some(frames), .. } => frames.saturating_sub(1),
+            _ => u64::MAX,
+        };
+        for margin in SEEK_MARGINS {
+            let start = estimate.min(last_frame).saturating_sub(margin);
+            self.jump(start)?;
+            if self.read_up_to(media_time, start == 0)? {
+                return Ok(());
+            }
+        }
+        // OpenCV doesn't seek in files of one frame, nor in some that were cut.
+        self.capture = open_capture(&self.path)?.ok_or_else(|| SourceError::Missing(self.path.clone()))?;
+        self.restart_at(0);
+        if self.read_up_to(media_time, true)? {
+            return Ok(());
+        }
+        Err(SourceError::Seek { name: self.info.name.clone(), seconds: media_time.as_secs_f64() })
+    }
+
+    fn shortfall(&self) -> Option<Shortfall> {
+        self.shortfall
+    }
+}
+
+/// The decoder for a file, or `None` if it can't be opened as a video.
+fn open_capture(path: &Path) -> opencv::Result<Option<VideoCapture>> {
+    let mut capture = VideoCapture::from_file(path, preferred_backend()?)?;
+    if !capture.is_opened()? {
+        return Ok(None);
+    }
+    // A backend without this property shows portrait videos lying; nothing else depends on it.
+    capture.set(videoio::CAP_PROP_ORIENTATION_AUTO, 1.0)?;
+    Ok(Some(capture))
+}
+
+/// FFmpeg where OpenCV has it: other backends guess stamps or try to be cameras.
+fn preferred_backend() -> opencv::Result<i32> {
+    let backends: Vector<VideoCaptureAPIs> = videoio::get_stream_backends()?;
+    let has_ffmpeg = backends.iter().any(|backend| backend as i32 == videoio::CAP_FFMPEG);
+    Ok(if has_ffmpeg { videoio::CAP_FFMPEG } else { videoio::CAP_ANY })
+}
+
+/// A property that counts, if it says anything.
+fn count(property: f64) -> Option<u64> {
+    (property.is_finite() && property >= 1.0).then_some(property as u64)
+}
