@@ -27,4 +27,8 @@ pub mod frame;
 #[cfg(feature = "vision")]
 pub mod pipeline;
 #[cfg(feature = "vision")]
+pub mod smooth;
+#[cfg(feature = "vision")]
 pub mod source;
+#[cfg(feature = "vision")]
+pub mod track;

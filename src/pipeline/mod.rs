@@ -1,10 +1,35 @@
 //! The journey of a frame through its stages: threads, pacing and statistics.
+//!
+//! The stages are two plain structs, [`Analyzer`] (what a capture thread does) and [`Labeller`] (what an inference
+//! thread does). Two drivers move frames through them: [`Live`], for a camera or a video that somebody watches, and
+//! [`run_to_end`], for a file that is worked off as fast as it goes.
+
+mod analyzer;
+mod batch;
+mod capture;
+mod command;
+mod inference;
+mod labeller;
+mod live;
+mod pacing;
+mod player;
+mod slot;
+mod statistics;
+mod worker;
 
 use std::time::{Duration, Instant};
 
 use crate::emotion::Probabilities;
 use crate::frame::{Frame, RgbaPicture};
 use crate::preprocess::FaceRect;
+
+pub use analyzer::{AnalyzeError, Analyzer, Detected, DetectedFace};
+pub use batch::{Ending, run_to_end};
+pub use command::{ClassifierFactory, Command, DetectorFactory, Event, SourceFactory};
+pub use labeller::Labeller;
+pub use live::{Live, LiveSettings, Parts};
+pub use statistics::Statistics;
+pub use worker::PipelineError;
 
 /// A face's name over time, counted from 1 in the order of appearance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,0 +1,279 @@
+//! The capture thread: opens the source, reads a camera and tries a lost one again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+
+use super::pacing::Pacer;
+use super::player::Player;
+use super::slot::SlotSender;
+use super::worker::{Message, Passage, Shared, Ticket};
+use super::{Analyzer, DetectorFactory, Event, PipelineError, SourceFactory};
+use crate::frame::Frame;
+use crate::source::{FrameSource, SourceKind};
+
+/// The first wait before a lost camera is tried again; each further one is twice as long …
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// … up to this one, so that a camera that is plugged in again is found soon.
+const LAST_RETRY: Duration = Duration::from_secs(10);
+
+/// What the capture thread can be told.
+pub(super) enum CaptureCommand {
+    Pause,
+    Resume,
+    Seek { to: Duration, generation: u64 },
+    Step(i32),
+    SetSpeed(f64),
+    SetRepeat(bool),
+    SetDetector(DetectorFactory),
+}
+
+/// What ended a wait.
+pub(super) enum Wake {
+    Command(CaptureCommand),
+    /// The time is over; without a time: nothing was waiting.
+    Due,
+    /// The pipeline is being dropped or another thread failed.
+    Stop,
+}
+
+/// Where commands arrive.
+pub(super) struct Inbox {
+    pub(super) commands: Receiver<CaptureCommand>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Inbox {
+    /// The next command, without waiting.
+    pub(super) fn poll(&self) -> Wake {
+        match self.commands.try_recv() {
+            _ if self.shared.is_stopping() => Wake::Stop,
+            Ok(command) => Wake::Command(command),
+            Err(TryRecvError::Empty) => Wake::Due,
+            Err(TryRecvError::Disconnected) => Wake::Stop,
+        }
+    }
+
+    /// The next command, waited for until `due`, or for as long as it takes.
+    pub(super) fn wait(&self, due: Option<Instant>) -> Wake {
+        let received = match due {
+            Some(due) => self.commands.recv_deadline(due),
+            None => self.commands.recv().map_err(RecvTimeoutError::from),
+        };
+        match received {
+            _ if self.shared.is_stopping() => Wake::Stop,
+            Ok(command) => Wake::Command(command),
+            Err(RecvTimeoutError::Timeout) => Wake::Due,
+            Err(RecvTimeoutError::Disconnected) => Wake::Stop,
+        }
+    }
+}
+
+/// What the user wants of the source, gathered from the commands.
+pub(super) struct Controls {
+    pub(super) paused: bool,
+    /// Where to go in a video.
+    pub(super) jump: Option<Duration>,
+    /// Frames to go forward or back from there, or from the frame that is shown.
+    pub(super) steps: i64,
+    pub(super) repeat: bool,
+    pub(super) pacer: Pacer,
+    pub(super) generation: u64,
+}
+
+impl Controls {
+    pub(super) fn new(speed: f64, repeat: bool) -> Self {
+        Self { paused: false, jump: None, steps: 0, repeat, pacer: Pacer::new(speed), generation: 0 }
+    }
+
+    /// Takes note of a command. A new detector is made at once.
+    pub(super) fn obey(&mut self, command: CaptureCommand, analyzer: &mut Analyzer, shared: &Shared) {
+        match command {
+            CaptureCommand::Pause => self.paused = true,
+            CaptureCommand::Resume => {
+                self.paused = false;
+                self.steps = 0;
+                self.pacer.restart();
+            }
+            CaptureCommand::Seek { to, generation } => {
+                self.jump = Some(to);
+                self.steps = 0;
+                self.generation = generation;
+            }
+            CaptureCommand::Step(frames) => {
+                self.paused = true;
+                self.steps += i64::from(frames);
+            }
+            CaptureCommand::SetSpeed(speed) => self.pacer.set_speed(speed),
+            CaptureCommand::SetRepeat(repeat) => self.repeat = repeat,
+            CaptureCommand::SetDetector(make) => match make() {
+                Ok(detector) => analyzer.set_detector(detector),
+                Err(error) => shared.report(Event::DetectorFailed(error.to_string())),
+            },
+        }
+    }
+
+    /// What a frame that is sent now belongs to.
+    pub(super) fn ticket(&self, landed: bool) -> Ticket {
+        Ticket { generation: self.generation, landed }
+    }
+}
+
+/// The capture thread's work.
+pub(super) struct Capture {
+    pub(super) open: SourceFactory,
+    /// Whether to try again when the source can't be opened or read.
+    pub(super) retries: bool,
+    pub(super) analyzer: Analyzer,
+    pub(super) controls: Controls,
+    pub(super) inbox: Inbox,
+    pub(super) out: SlotSender<Message>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// How a camera ended.
+enum CameraEnd {
+    Stopped,
+    Lost(PipelineError),
+}
+
+impl Capture {
+    /// Works until it is told to stop, or can't go on.
+    pub(super) fn run(mut self) -> Result<(), PipelineError> {
+        let mut retry = BackOff::default();
+        let mut clock = CameraClock::default();
+        loop {
+            self.shared.report(Event::Opening);
+            let error = match (self.open)() {
+                Ok(source) => {
+                    self.shared.report(Event::Opened(source.info().clone()));
+                    if let SourceKind::File { .. } = source.info().kind {
+                        return Player::new(source, self).run();
+                    }
+                    match self.watch(source, &mut clock, &mut retry)? {
+                        CameraEnd::Stopped => return Ok(()),
+                        CameraEnd::Lost(error) => error,
+                    }
+                }
+                Err(error) => error.into(),
+            };
+            if !self.retries {
+                return Err(error);
+            }
+            let retry_in = retry.next();
+            self.shared.report(Event::CameraLost { reason: error.to_string(), retry_in });
+            if !self.wait_to_retry(retry_in) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads a camera until it is lost. Takes the source, so that a lost camera is closed before it is opened again.
+    fn watch(
+        &mut self,
+        mut source: Box<dyn FrameSource>,
+        clock: &mut CameraClock,
+        retry: &mut BackOff,
+    ) -> Result<CameraEnd, PipelineError> {
+        clock.opened();
+        loop {
+            loop {
+                match self.inbox.poll() {
+                    Wake::Command(command) => self.controls.obey(command, &mut self.analyzer, &self.shared),
+                    Wake::Stop => return Ok(CameraEnd::Stopped),
+                    Wake::Due => break,
+                }
+            }
+            let start = Instant::now();
+            let mut frame = match source.read() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Ok(CameraEnd::Lost(PipelineError::CameraEnded)),
+                Err(error) => return Ok(CameraEnd::Lost(error.into())),
+            };
+            let read = start.elapsed();
+            retry.reset();
+            if self.controls.paused {
+                // Read on, so that no old frame waits in the driver when it goes on.
+                continue;
+            }
+            clock.stamp(&mut frame);
+            self.shared.meter().captured(Instant::now());
+            let mut detected = self.analyzer.analyze(frame)?;
+            detected.timings.read = read;
+            let passage = Passage { detected, ticket: self.controls.ticket(false) };
+            let late = self.out.replace(Message::Frame(Box::new(passage)));
+            if late.is_some() && self.shared.is_labelling() {
+                self.shared.meter().dropped();
+            }
+        }
+    }
+
+    /// Waits until a lost camera is to be tried again; while paused for as long as that takes. False: stop.
+    fn wait_to_retry(&mut self, retry_in: Duration) -> bool {
+        let due = Instant::now() + retry_in;
+        loop {
+            match self.inbox.wait((!self.controls.paused).then_some(due)) {
+                Wake::Command(command) => self.controls.obey(command, &mut self.analyzer, &self.shared),
+                Wake::Due => return true,
+                Wake::Stop => return false,
+            }
+        }
+    }
+}
+
+/// Waits of 1, 2, 4, 8, 10, 10, … seconds.
+#[derive(Debug, Default)]
+struct BackOff {
+    last: Option<Duration>,
+}
+
+impl BackOff {
+    fn next(&mut self) -> Duration {
+        let wait = self.last.map_or(FIRST_RETRY, |last| (last * 2).min(LAST_RETRY));
+        self.last = Some(wait);
+        wait
+    }
+
+    /// A frame came: the next loss is a new one.
+    fn reset(&mut self) {
+        self.last = None;
+    }
+}
+
+/// Lets index and media time go on when a camera is opened again, whose own count starts anew.
+#[derive(Debug, Default)]
+struct CameraClock {
+    first_opened: Option<Instant>,
+    time_before: Duration,
+    frames_before: u64,
+    frames: u64,
+}
+
+impl CameraClock {
+    fn opened(&mut self) {
+        self.time_before = self.first_opened.get_or_insert_with(Instant::now).elapsed();
+        self.frames_before = self.frames;
+    }
+
+    fn stamp(&mut self, frame: &mut Frame) {
+        frame.media_time += self.time_before;
+        frame.index += self.frames_before;
+        self.frames = frame.index + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_between_tries_double_up_to_ten_seconds_and_start_anew_after_a_frame() {
+        let mut retry = BackOff::default();
+        let waits: Vec<u64> = (0..6).map(|_| retry.next().as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 10, 10]);
+        retry.reset();
+        assert_eq!(retry.next().as_secs(), 1);
+    }
+}

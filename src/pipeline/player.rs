@@ -1,0 +1,224 @@
+//! Plays a video on the capture thread: pace, pause, steps, jumps, repeats.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::select;
+
+use super::capture::{Capture, Controls, Inbox, Wake};
+use super::slot::SlotSender;
+use super::worker::{Message, Passage, Shared};
+use super::{Analyzer, PipelineError};
+use crate::frame::Frame;
+use crate::source::{FrameSource, SourceKind};
+
+/// Frames per second of a file that doesn't say: only steps back and the run-up to a jump are reckoned with it.
+const ASSUMED_FPS: f64 = 30.0;
+
+/// A frame that was read but not yet sent.
+struct Waiting {
+    frame: Frame,
+    read: Duration,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    GoOn,
+    Stop,
+}
+
+/// Plays one file. Every frame is analysed, in order; a slow inference thread slows the video down.
+pub(super) struct Player {
+    source: Box<dyn FrameSource>,
+    frame_duration: Duration,
+    /// A media time within the last frame, if the file declares its length.
+    last_moment: Duration,
+    analyzer: Analyzer,
+    controls: Controls,
+    inbox: Inbox,
+    out: SlotSender<Message>,
+    shared: Arc<Shared>,
+    next: Option<Waiting>,
+    /// Media time of the frame that was sent last.
+    shown: Option<Duration>,
+    ended: bool,
+}
+
+impl Player {
+    pub(super) fn new(source: Box<dyn FrameSource>, capture: Capture) -> Self {
+        let Capture { analyzer, controls, inbox, out, shared, .. } = capture;
+        let fps = Some(source.info().fps).filter(|fps| fps.is_finite() && *fps > 0.0).unwrap_or(ASSUMED_FPS);
+        let frame_duration = Duration::from_secs_f64(1.0 / fps);
+        let last_moment = match source.info().kind {
+            SourceKind::File { duration: Some(duration), .. } => duration.saturating_sub(frame_duration / 2),
+            _ => Duration::MAX,
+        };
+        Self {
+            source,
+            frame_duration,
+            last_moment,
+            analyzer,
+            controls,
+            inbox,
+            out,
+            shared,
+            next: None,
+            shown: None,
+            ended: false,
+        }
+    }
+
+    /// Plays until it is told to stop, or the file can't be read on.
+    pub(super) fn run(mut self) -> Result<(), PipelineError> {
+        while self.turn()? == Flow::GoOn {}
+        Ok(())
+    }
+
+    /// One turn: obey what was asked for, or jump, or show the next frame when it is due.
+    fn turn(&mut self) -> Result<Flow, PipelineError> {
+        loop {
+            match self.inbox.poll() {
+                Wake::Command(command) => self.controls.obey(command, &mut self.analyzer, &self.shared),
+                Wake::Stop => return Ok(Flow::Stop),
+                Wake::Due => break,
+            }
+        }
+        if self.controls.jump.is_some() || self.controls.steps < 0 {
+            return self.jump();
+        }
+        if self.ended && !self.controls.paused {
+            // Asked to go on after the end.
+            self.controls.jump = Some(Duration::ZERO);
+            return Ok(Flow::GoOn);
+        }
+        if self.controls.paused && (self.ended || self.controls.steps == 0) {
+            return Ok(self.wait(None));
+        }
+        let Some(waiting) = self.read()? else { return self.end() };
+        if self.controls.steps > 0 {
+            self.controls.steps -= 1;
+            return self.show(waiting, false);
+        }
+        let due = self.controls.pacer.due(waiting.frame.media_time, Instant::now());
+        if due > Instant::now() {
+            self.next = Some(waiting);
+            return Ok(self.wait(Some(due)));
+        }
+        self.show(waiting, false)
+    }
+
+    /// Waits for a command, until `due` or for as long as it takes.
+    fn wait(&mut self, due: Option<Instant>) -> Flow {
+        match self.inbox.wait(due) {
+            Wake::Command(command) => self.controls.obey(command, &mut self.analyzer, &self.shared),
+            Wake::Due => {}
+            Wake::Stop => return Flow::Stop,
+        }
+        Flow::GoOn
+    }
+
+    /// The frame that was kept back, or the next one of the file.
+    fn read(&mut self) -> Result<Option<Waiting>, PipelineError> {
+        if let Some(waiting) = self.next.take() {
+            return Ok(Some(waiting));
+        }
+        let start = Instant::now();
+        let frame = self.source.read()?;
+        Ok(frame.map(|frame| {
+            self.shared.meter().captured(Instant::now());
+            Waiting { frame, read: start.elapsed() }
+        }))
+    }
+
+    /// At the end of the file: from its start again, or stay.
+    fn end(&mut self) -> Result<Flow, PipelineError> {
+        if self.controls.repeat && self.shown.is_some() {
+            self.source.seek(Duration::ZERO)?;
+            self.analyzer.reset();
+            // A file that gives no frame after this isn't tried for ever.
+            self.shown = None;
+            return Ok(Flow::GoOn);
+        }
+        self.ended = true;
+        self.controls.paused = true;
+        self.controls.steps = 0;
+        Ok(self.send(Message::End))
+    }
+
+    /// Goes to the frame that is shown at the time asked for. Some frames before it are searched for faces without being
+    /// shown, so that its faces are confirmed like those of any other frame.
+    fn jump(&mut self) -> Result<Flow, PipelineError> {
+        let back = u32::try_from(self.controls.steps.min(0).unsigned_abs()).unwrap_or(u32::MAX);
+        let from = self.controls.jump.take().or(self.shown).unwrap_or_default();
+        // Into the middle of the frame before, where rounding can't turn it into a neighbour.
+        let way = (self.frame_duration.saturating_mul(back)).saturating_sub(self.frame_duration / 2);
+        let target = if back > 0 { from.saturating_sub(way) } else { from }.min(self.last_moment);
+        self.controls.steps = self.controls.steps.max(0);
+
+        let run_up = self.frame_duration * self.analyzer.frames_to_confirm();
+        let first = target.saturating_sub(run_up);
+        self.next = None;
+        self.ended = false;
+        self.analyzer.reset();
+        self.controls.pacer.restart();
+        self.source.seek(first)?;
+
+        let mut landing: Option<Waiting> = None;
+        while let Some(waiting) = self.read()? {
+            if self.shared.is_stopping() {
+                return Ok(Flow::Stop);
+            }
+            let later = waiting.frame.media_time > target;
+            if later && landing.is_some() {
+                self.next = Some(waiting);
+                break;
+            }
+            if let Some(before) = landing.replace(waiting)
+                && before.frame.media_time >= first
+            {
+                self.analyzer.analyze(before.frame)?;
+            }
+            if later {
+                // The file has no frame at or before the target.
+                break;
+            }
+        }
+        match landing {
+            Some(waiting) => self.show(waiting, true),
+            None => self.end(),
+        }
+    }
+
+    /// Analyses a frame and sends it on.
+    fn show(&mut self, waiting: Waiting, landed: bool) -> Result<Flow, PipelineError> {
+        let Waiting { mut frame, read } = waiting;
+        // It was read ahead: its age counts from the moment at which it was due.
+        frame.captured_at = Instant::now();
+        self.shown = Some(frame.media_time);
+        let mut detected = self.analyzer.analyze(frame)?;
+        detected.timings.read = read;
+        let ticket = self.controls.ticket(landed);
+        Ok(self.send(Message::Frame(Box::new(Passage { detected, ticket }))))
+    }
+
+    /// Waits until the inference thread can take `message`. A jump asked for in the meantime makes it void.
+    fn send(&mut self, message: Message) -> Flow {
+        loop {
+            select! {
+                send(self.out.sender(), message) -> sent => {
+                    return if sent.is_ok() { Flow::GoOn } else { Flow::Stop };
+                }
+                recv(self.inbox.commands) -> command => match command {
+                    Ok(command) if !self.shared.is_stopping() => {
+                        self.controls.obey(command, &mut self.analyzer, &self.shared);
+                    }
+                    _ => return Flow::Stop,
+                },
+            }
+            if self.controls.jump.is_some() {
+                return Flow::GoOn;
+            }
+        }
+    }
+}

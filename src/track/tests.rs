@@ -1,0 +1,219 @@
+use super::*;
+
+const FPS: u32 = 30;
+
+/// A box of 100 pixels around a centre.
+fn face(x: f32, y: f32) -> Detection {
+    Detection { rect: FaceRect { x: x - 50.0, y: y - 50.0, width: 100.0, height: 100.0 }, score: 8.0 }
+}
+
+fn time(frame: u32) -> Duration {
+    Duration::from_secs(1) * frame / FPS
+}
+
+/// A tracker and its clock.
+struct Run {
+    tracker: Tracker,
+    frame: u32,
+}
+
+impl Run {
+    fn new() -> Self {
+        Self { tracker: Tracker::new(TrackOptions::default()), frame: 0 }
+    }
+
+    fn see(&mut self, detections: &[Detection]) -> Vec<Track> {
+        self.frame += 1;
+        self.tracker.update(detections, time(self.frame)).to_vec()
+    }
+
+    fn see_for(&mut self, frames: u32, detections: &[Detection]) -> Vec<Track> {
+        (0..frames).map(|_| self.see(detections)).last().unwrap()
+    }
+}
+
+fn ids(tracks: &[Track]) -> Vec<u32> {
+    tracks.iter().map(|track| track.id.0).collect()
+}
+
+#[test]
+fn a_face_shows_on_the_third_frame_that_has_it() {
+    let mut run = Run::new();
+    assert!(run.see(&[face(200.0, 200.0)]).is_empty());
+    assert!(run.see(&[face(201.0, 200.0)]).is_empty());
+    assert_eq!(ids(&run.see(&[face(202.0, 200.0)])), [1]);
+}
+
+#[test]
+fn false_boxes_that_flicker_never_show_and_take_no_number() {
+    let mut run = Run::new();
+    for i in 0..60_u32 {
+        // Two frames here, two frames there, beside a face that stays.
+        let false_box = face(100.0 + 170.0 * (i / 2 % 3) as f32, 500.0);
+        let shown = run.see(&[face(300.0, 200.0), false_box]);
+        assert!(shown.iter().all(|track| track.rect.y < 300.0), "frame {i}: {shown:?}");
+    }
+    assert_eq!(ids(&run.see_for(5, &[face(300.0, 200.0), face(600.0, 200.0)])), [1, 2]);
+}
+
+#[test]
+fn a_face_lost_for_two_frames_keeps_its_name_and_stays_shown() {
+    let mut run = Run::new();
+    run.see_for(10, &[face(200.0, 200.0)]);
+    for missed in 1..=2 {
+        let shown = run.see(&[]);
+        assert_eq!(ids(&shown), [1]);
+        assert_eq!(shown[0].missed, missed);
+    }
+    let shown = run.see(&[face(204.0, 200.0)]);
+    assert_eq!((ids(&shown), shown[0].missed), (vec![1], 0));
+}
+
+#[test]
+fn a_face_that_left_is_hidden_soon_and_known_for_a_while() {
+    let mut run = Run::new();
+    run.see_for(10, &[face(200.0, 200.0)]);
+    assert!(run.see_for(FPS / 2, &[]).is_empty(), "half a second later nothing may be shown");
+    assert_eq!(ids(&run.see(&[face(205.0, 200.0)])), [1], "and it is known when it comes back");
+}
+
+#[test]
+fn the_name_of_a_face_that_left_is_not_given_again() {
+    let mut run = Run::new();
+    run.see_for(10, &[face(200.0, 200.0)]);
+    run.see_for(2 * FPS, &[]);
+    assert_eq!(ids(&run.see_for(5, &[face(200.0, 200.0)])), [2]);
+}
+
+#[test]
+fn a_moving_face_is_shown_on_where_it_is_expected() {
+    let mut run = Run::new();
+    for i in 0..20_u32 {
+        run.see(&[face(100.0 + 6.0 * i as f32, 200.0)]);
+    }
+    run.see(&[]);
+    let x = run.see(&[])[0].rect.center().0;
+    assert!((x - (100.0 + 6.0 * 21.0)).abs() < 6.0, "{x}");
+}
+
+#[test]
+fn two_people_who_cross_keep_their_names() {
+    for step in [3.0, 8.0, 15.0] {
+        let mut run = Run::new();
+        let mut last = Vec::new();
+        let frames = (500.0 / step) as u32;
+        for i in 0..=frames {
+            let way = step * i as f32;
+            let (left, right) = (face(100.0 + way, 200.0), face(600.0 - way, 215.0));
+            // In front of each other the detector sees one of them, in the middle.
+            let apart = (left.rect.x - right.rect.x).abs();
+            last = if apart < 40.0 { run.see(&[face(350.0, 207.0)]) } else { run.see(&[left, right]) };
+        }
+        assert_eq!(ids(&last), [1, 2], "at {step} pixels a frame");
+        assert!(last[0].rect.x > 450.0 && last[1].rect.x < 250.0, "names were swapped at {step}: {last:?}");
+    }
+}
+
+#[test]
+fn two_people_who_swap_sides_without_hiding_each_other_keep_their_names() {
+    let mut run = Run::new();
+    let mut last = Vec::new();
+    for i in 0..=60_u32 {
+        // Half a circle around each other, at 4 box sizes a second at most.
+        let angle = std::f32::consts::PI * i as f32 / 60.0;
+        let (dx, dy) = (120.0 * angle.cos(), 120.0 * angle.sin());
+        last = run.see(&[face(300.0 + dx, 300.0 + dy), face(300.0 - dx, 300.0 - dy)]);
+    }
+    assert_eq!(ids(&last), [1, 2]);
+    // At first the one on the left was 1: now it is on the right.
+    assert!(last[0].rect.x > last[1].rect.x);
+}
+
+#[test]
+fn a_camera_that_swings_does_not_give_a_face_the_name_of_its_neighbour() {
+    let mut run = Run::new();
+    let row = |shift: f32| [0.0, 110.0, 220.0].map(|x| face(200.0 + x + shift, 200.0));
+    run.see_for(10, &row(0.0));
+    let shown = run.see(&row(50.0));
+    assert_eq!(ids(&shown), [1, 2, 3]);
+    assert!(shown.windows(2).all(|pair| pair[0].rect.x < pair[1].rect.x));
+}
+
+#[test]
+fn a_second_box_on_the_same_face_is_no_second_face() {
+    let mut run = Run::new();
+    let inner = Detection { rect: FaceRect { x: 165.0, y: 170.0, width: 60.0, height: 60.0 }, score: 3.0 };
+    assert_eq!(ids(&run.see_for(20, &[face(200.0, 200.0), inner])), [1]);
+}
+
+#[test]
+fn a_still_face_trembles_less_than_its_boxes() {
+    let mut run = Run::new();
+    run.see_for(10, &[face(200.0, 200.0)]);
+    let jitter = [3.0, -2.0, 0.0, -3.0, 2.0, 1.0, -1.0, 3.0, -3.0, 0.0];
+    let steps: Vec<f32> = jitter.iter().map(|j| run.see(&[face(200.0 + j, 200.0)])[0].rect.x).collect();
+    let moved: f32 = steps.windows(2).map(|pair| (pair[1] - pair[0]).abs()).sum();
+    let given: f32 = jitter.windows(2).map(|pair| (pair[1] - pair[0]).abs()).sum();
+    assert!(moved < 0.5 * given, "moved {moved} of {given}");
+}
+
+#[test]
+fn a_fast_face_is_not_left_behind() {
+    let mut run = Run::new();
+    let mut shown = Vec::new();
+    let mut truth = face(0.0, 0.0);
+    for i in 0..30_u32 {
+        truth = face(100.0 + 10.0 * i as f32, 200.0);
+        shown = run.see(&[truth]);
+    }
+    assert!(shown[0].rect.iou(&truth.rect) > 0.9, "{:?} for {:?}", shown[0].rect, truth.rect);
+}
+
+#[test]
+fn few_frames_a_second_are_followed_too() {
+    let mut tracker = Tracker::new(TrackOptions::default());
+    for i in 0..10_u32 {
+        tracker.update(&[face(100.0 + 20.0 * i as f32, 200.0)], Duration::from_millis(200) * i);
+    }
+    let missed = tracker.update(&[], Duration::from_millis(2000)).to_vec();
+    assert_eq!(ids(&missed), [1]);
+    assert_eq!(ids(tracker.update(&[face(320.0, 200.0)], Duration::from_millis(2200))), [1]);
+}
+
+#[test]
+fn a_reset_counts_from_one_again() {
+    let mut run = Run::new();
+    run.see_for(5, &[face(200.0, 200.0)]);
+    run.tracker.reset();
+    run.frame = 0;
+    assert!(run.see(&[face(500.0, 200.0)]).is_empty());
+    assert_eq!(ids(&run.see_for(5, &[face(500.0, 200.0)])), [1]);
+}
+
+#[test]
+fn a_jump_in_time_makes_all_faces_new() {
+    let mut run = Run::new();
+    run.see_for(100, &[face(200.0, 200.0)]);
+    run.frame = 0;
+    assert_eq!(ids(&run.see_for(5, &[face(200.0, 200.0)])), [2], "back to the start");
+    run.frame += 100 * FPS;
+    assert_eq!(ids(&run.see_for(5, &[face(200.0, 200.0)])), [3], "after a long pause");
+}
+
+#[test]
+fn boxes_without_area_or_number_are_ignored() {
+    let mut run = Run::new();
+    let empty = Detection { rect: FaceRect { x: 1.0, y: 1.0, width: 0.0, height: 5.0 }, score: 1.0 };
+    let nan = Detection { rect: FaceRect { x: f32::NAN, y: 1.0, width: 50.0, height: f32::NAN }, score: 1.0 };
+    assert!(run.see_for(10, &[empty, nan]).is_empty());
+}
+
+#[test]
+fn a_face_is_expected_where_it_moves_even_before_it_is_confirmed() {
+    let mut run = Run::new();
+    run.see(&[face(100.0, 200.0)]);
+    run.see(&[face(110.0, 200.0)]);
+    let expected = run.tracker.expected(time(3));
+    assert_eq!(expected.len(), 1);
+    assert!((expected[0].center().0 - 120.0).abs() < 1.0);
+}
