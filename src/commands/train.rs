@@ -152,9 +152,10 @@ fn card(state: &TrainingState, data: &Dataset, parameters: usize, pictures: usiz
         format: CARD_FORMAT,
         name: recipe.name.clone(),
         description: recipe.description.clone(),
-        intended_use: "Showing which of seven emotions a face displays, live or in recordings, for people who agreed to it. \
+        intended_use:
+            "Showing which of seven emotions a face displays, live or in recordings, for people who agreed to it. \
             Teaching, and research that checks it against its own data."
-            .to_owned(),
+                .to_owned(),
         limits: "It reads displayed expressions, not feelings. It learnt from pictures found on the web around 2013, \
             with the biases of that choice; it knows single gray pictures of roughly upright faces, and is less \
             sure of disgust and fear, which are rare in them. Not for decisions about people."

@@ -84,7 +84,8 @@ impl Augmentation {
             widths.push(if erased { width } else { 0 });
             heights.push(height);
         }
-        let column = |values: &[i64], shape: [i64; 4]| Tensor::from_slice(values).view(shape).to_device(pictures.device());
+        let column =
+            |values: &[i64], shape: [i64; 4]| Tensor::from_slice(values).view(shape).to_device(pictures.device());
         let steps = Tensor::arange(side, (Kind::Int64, pictures.device()));
         let inside = |starts: &[i64], lengths: &[i64], positions: Tensor| {
             let start = column(starts, [batch, 1, 1, 1]);
@@ -164,7 +165,8 @@ mod tests {
     fn erasing_leaves_most_of_a_picture() {
         let erase = Augmentation { erase: 1.0, ..Augmentation::default() };
         let ones = Tensor::ones([50, 1, 48, 48], (Kind::Float, Device::Cpu));
-        let kept = erase.apply(&ones, &mut ChaCha8Rng::seed_from_u64(4)).mean_dim([1, 2, 3].as_slice(), false, Kind::Float);
+        let kept =
+            erase.apply(&ones, &mut ChaCha8Rng::seed_from_u64(4)).mean_dim([1, 2, 3].as_slice(), false, Kind::Float);
         assert!(kept.max().double_value(&[]) < 1.0 && kept.min().double_value(&[]) > 0.8);
     }
 }

@@ -56,7 +56,9 @@ impl Schedule {
     pub fn rate(&self, position: f64) -> f64 {
         match self.spec {
             ScheduleSpec::Plateau { .. } => self.current,
-            ScheduleSpec::Cosine { warmup_epochs } if position < warmup_epochs => self.highest * position / warmup_epochs,
+            ScheduleSpec::Cosine { warmup_epochs } if position < warmup_epochs => {
+                self.highest * position / warmup_epochs
+            }
             ScheduleSpec::Cosine { warmup_epochs } => {
                 let share = (position - warmup_epochs) / (self.epochs - warmup_epochs).max(f64::EPSILON);
                 self.highest * 0.5 * (1.0 + (std::f64::consts::PI * share.min(1.0)).cos())

@@ -134,8 +134,7 @@ impl Trainer {
         let optimizer = Adam::new(&learner.store, &recipe.optimizer);
         let schedule = Schedule::new(recipe.schedule.clone(), recipe.optimizer.learning_rate, recipe.epochs);
         let state = TrainingState { recipe, data_sha256, schedule, history: vec![], steps: 0, best_epoch: 0 };
-        let mut trainer =
-            Self { state, run: folder, device, learner, average, optimizer, training, public, judged };
+        let mut trainer = Self { state, run: folder, device, learner, average, optimizer, training, public, judged };
         trainer.resume(run)?;
         Ok(trainer)
     }

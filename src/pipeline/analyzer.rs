@@ -6,7 +6,7 @@ use opencv::core::{Mat, MatTraitConst as _, MatTraitConstManual as _, Vec4b};
 use opencv::imgproc;
 
 use super::{FaceId, StageTimings};
-use crate::detect::{DetectError, FaceDetector};
+use crate::detect::{DetectError, ScheduledDetector};
 use crate::frame::{Frame, RgbaPicture};
 use crate::preprocess::{FaceCrop, FaceCropper, FaceRect, GrayView};
 use crate::track::{TrackOptions, Tracker};
@@ -50,7 +50,7 @@ pub enum AnalyzeError {
 
 /// Converts a frame, finds and tracks its faces and cuts them out. Owned by the capture thread.
 pub struct Analyzer {
-    detector: Box<dyn FaceDetector>,
+    detector: ScheduledDetector,
     tracker: Tracker,
     cropper: FaceCropper,
     gray: Mat,
@@ -59,7 +59,7 @@ pub struct Analyzer {
 
 impl Analyzer {
     /// An analyzer that has seen nothing yet. `picture` asks for [`Detected::picture`].
-    pub fn new(detector: Box<dyn FaceDetector>, tracking: TrackOptions, picture: bool) -> Self {
+    pub fn new(detector: ScheduledDetector, tracking: TrackOptions, picture: bool) -> Self {
         Self {
             detector,
             tracker: Tracker::new(tracking),
@@ -70,12 +70,13 @@ impl Analyzer {
     }
 
     /// Exchanges the detector; the tracks stay.
-    pub fn set_detector(&mut self, detector: Box<dyn FaceDetector>) {
+    pub fn set_detector(&mut self, detector: ScheduledDetector) {
         self.detector = detector;
     }
 
     /// Forgets all faces and counts them from 1 again: after a seek or when a file begins anew.
     pub fn reset(&mut self) {
+        self.detector.reset();
         self.tracker.reset();
     }
 
@@ -101,7 +102,8 @@ impl Analyzer {
         let mut crops = Vec::new();
         if let Some(gray) = GrayView::new(self.gray.data_bytes()?, width, height) {
             let start = Instant::now();
-            let detections = self.detector.detect(gray)?;
+            let expected = self.tracker.expected(frame.media_time);
+            let detections = self.detector.detect(gray, &expected)?;
             let tracks = self.tracker.update(&detections, frame.media_time);
             timings.detect = start.elapsed();
 

@@ -11,7 +11,7 @@ use super::slot::SlotSender;
 use super::worker::{Message, Passage, Shared, Ticket};
 use super::{Analyzer, DetectorFactory, Event, PipelineError, SourceFactory};
 use crate::frame::Frame;
-use crate::source::{FrameSource, SourceKind};
+use crate::source::{FrameSource, SourceError, SourceKind};
 
 /// The first wait before a lost camera is tried again; each further one is twice as long …
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -136,7 +136,7 @@ pub(super) struct Capture {
 /// How a camera ended.
 enum CameraEnd {
     Stopped,
-    Lost(PipelineError),
+    Lost(SourceError),
 }
 
 impl Capture {
@@ -157,10 +157,10 @@ impl Capture {
                         CameraEnd::Lost(error) => error,
                     }
                 }
-                Err(error) => error.into(),
+                Err(error) => error,
             };
             if !self.retries {
-                return Err(error);
+                return Err(error.into());
             }
             let retry_in = retry.next();
             self.shared.report(Event::CameraLost { reason: error.to_string(), retry_in });
@@ -189,8 +189,8 @@ impl Capture {
             let start = Instant::now();
             let mut frame = match source.read() {
                 Ok(Some(frame)) => frame,
-                Ok(None) => return Ok(CameraEnd::Lost(PipelineError::CameraEnded)),
-                Err(error) => return Ok(CameraEnd::Lost(error.into())),
+                Ok(None) => return Ok(CameraEnd::Lost(SourceError::Lost(source.info().name.clone()))),
+                Err(error) => return Ok(CameraEnd::Lost(error)),
             };
             let read = start.elapsed();
             retry.reset();

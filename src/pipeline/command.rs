@@ -4,14 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::classify::Classifier;
-use crate::detect::{DetectError, FaceDetector};
+use crate::detect::{DetectError, DetectionOptions, HaarDetector, ScheduledDetector};
 use crate::source::{FrameSource, SourceError, SourceInfo};
 
 /// Opens the source; called again each time a lost camera is tried. Runs on the capture thread.
 pub type SourceFactory = Box<dyn FnMut() -> Result<Box<dyn FrameSource>, SourceError> + Send>;
 
 /// Makes a detector. Runs on the capture thread.
-pub type DetectorFactory = Box<dyn FnOnce() -> Result<Box<dyn FaceDetector>, DetectError> + Send>;
+pub type DetectorFactory = Box<dyn FnOnce() -> Result<ScheduledDetector, DetectError> + Send>;
 
 /// Loads a network. Runs on the inference thread.
 pub type ClassifierFactory = Box<dyn FnOnce() -> anyhow::Result<Box<dyn Classifier>> + Send>;
@@ -38,6 +38,18 @@ pub enum Command {
     /// Exchanges the network. [`Event::ClassifierReady`] says that it is in use; if it can't be loaded,
     /// [`Event::ClassifierFailed`] says why and the old one goes on.
     SetClassifier(ClassifierFactory),
+}
+
+impl Command {
+    /// Looks for faces with other options.
+    pub fn set_detection(options: DetectionOptions) -> Self {
+        Self::SetDetector(haar(options))
+    }
+}
+
+/// Makes the detector of the program with these options.
+pub(super) fn haar(options: DetectionOptions) -> DetectorFactory {
+    Box::new(move || Ok(ScheduledDetector::new(Box::new(HaarDetector::new(&options)?), &options)))
 }
 
 impl fmt::Debug for Command {

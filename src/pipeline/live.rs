@@ -1,17 +1,22 @@
 //! The driver for a camera or a video that somebody watches.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::capture::{Capture, CaptureCommand, Controls, Inbox};
+use super::command::haar;
 use super::inference::{self, InferenceCommand};
 use super::slot::slot;
 use super::worker::{Shared, Worker};
 use super::{
     Analyzer, ClassifierFactory, Command, DetectorFactory, Event, PipelineError, Scene, SourceFactory, Statistics,
 };
+use crate::classify::Classifier;
+use crate::detect::DetectionOptions;
+use crate::source::{CameraRequest, CameraSource, FrameSource, SourceError, VideoSource};
 use crate::track::TrackOptions;
 
 /// How long a drop waits for the threads.
@@ -28,6 +33,55 @@ pub struct Parts {
     pub detector: DetectorFactory,
     /// Loads the network.
     pub classifier: ClassifierFactory,
+}
+
+impl Parts {
+    /// The real parts: a camera (tried again when it is lost) or a video, the Haar detector, and a network.
+    ///
+    /// OpenCV and libtorch get one thread each: on few cores their pools stall each other for tens of milliseconds
+    /// (both spin while they wait), and one face keeps no second thread busy.
+    pub fn new(
+        source: SourceRequest,
+        detection: DetectionOptions,
+        classifier: impl FnOnce() -> anyhow::Result<Box<dyn Classifier>> + Send + 'static,
+    ) -> Self {
+        let make_detector = haar(detection);
+        Self {
+            retry: matches!(source, SourceRequest::Camera(_)),
+            source: Box::new(move || source.open()),
+            detector: Box::new(move || {
+                opencv::core::set_num_threads(1)?;
+                make_detector()
+            }),
+            classifier: Box::new(move || {
+                // libtorch keeps this number per thread: it must be set on the one that runs the network.
+                tch::set_num_threads(1);
+                classifier()
+            }),
+        }
+    }
+}
+
+/// What to open.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceRequest {
+    /// A camera.
+    Camera(CameraRequest),
+    /// A video file.
+    Video(PathBuf),
+}
+
+impl SourceRequest {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Those of [`CameraSource::open`] and [`VideoSource::open`].
+    pub fn open(&self) -> Result<Box<dyn FrameSource>, SourceError> {
+        Ok(match self {
+            Self::Camera(request) => Box::new(CameraSource::open(request)?),
+            Self::Video(path) => Box::new(VideoSource::open(path)?),
+        })
+    }
 }
 
 /// How a pipeline starts. All but `picture` and `tracking` can be changed by [`Live::send`] later.
@@ -76,7 +130,7 @@ impl Live {
     ///
     /// # Errors
     /// When the system gives no more threads.
-    pub fn start_with(
+    pub fn start(
         parts: Parts,
         settings: LiveSettings,
         wake: impl Fn() + Send + Sync + 'static,

@@ -27,7 +27,7 @@ pub use analyzer::{AnalyzeError, Analyzer, Detected, DetectedFace};
 pub use batch::{Ending, run_to_end};
 pub use command::{ClassifierFactory, Command, DetectorFactory, Event, SourceFactory};
 pub use labeller::Labeller;
-pub use live::{Live, LiveSettings, Parts};
+pub use live::{Live, LiveSettings, Parts, SourceRequest};
 pub use statistics::Statistics;
 pub use worker::PipelineError;
 

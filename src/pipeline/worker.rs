@@ -22,9 +22,6 @@ pub enum PipelineError {
     /// The source can't be opened or read on.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// A camera's stream ended, which it does only when something is wrong with it.
-    #[error("the camera stopped giving frames; check its cable")]
-    CameraEnded,
     /// A frame can't be converted or searched.
     #[error(transparent)]
     Analyze(#[from] AnalyzeError),

@@ -45,9 +45,8 @@ pub fn read_fer2013(path: &Path, ferplus: Option<&Path>) -> Result<Dataset, Data
     while reader.read_byte_record(&mut record).map_err(|e| from_csv(path, &e))? {
         let line = record.position().map_or(0, csv::Position::line);
         let wrong = |problem: String| DataError::Row { path: path.to_owned(), line, problem };
-        let field = |index: usize, name: &str| {
-            record.get(index).ok_or_else(|| wrong(format!("the row is cut off: no {name}")))
-        };
+        let field =
+            |index: usize, name: &str| record.get(index).ok_or_else(|| wrong(format!("the row is cut off: no {name}")));
         let split = parse_usage(field(usage, "Usage")?).map_err(wrong)?;
         let gathered = &mut splits[split as usize];
         gathered.labels.push(parse_label(field(emotion, "emotion")?).map_err(wrong)?);
@@ -143,7 +142,8 @@ mod tests {
     }
 
     fn whole() -> String {
-        [HEADER.to_owned(), row("3", 2304, "Training"), row("6", 2304, "PublicTest"), row("0", 2304, "PrivateTest")].concat()
+        [HEADER.to_owned(), row("3", 2304, "Training"), row("6", 2304, "PublicTest"), row("0", 2304, "PrivateTest")]
+            .concat()
     }
 
     #[test]
@@ -163,7 +163,11 @@ mod tests {
             .lines()
             .map(|l| {
                 let fields: Vec<_> = l.split(',').collect();
-                if fields[1].contains("Usage") { format!("{l}\n") } else { format!("{},{},{}\n", fields[0], fields[2], fields[1]) }
+                if fields[1].contains("Usage") {
+                    format!("{l}\n")
+                } else {
+                    format!("{},{},{}\n", fields[0], fields[2], fields[1])
+                }
             })
             .collect();
         assert_eq!(read_fer2013(file(&swapped).path(), None).unwrap().training.labels, [Emotion::Happy]);
@@ -178,6 +182,8 @@ mod tests {
         assert!(error_of(&(HEADER.to_owned() + &row("3", 2304, "Holiday"))).contains("“Holiday”"));
         assert!(error_of(&(HEADER.to_owned() + "3\n")).contains("line 2: the row is cut off"));
         assert!(error_of(&whole().replacen('7', "300", 1)).contains("“300” is no pixel"));
-        assert!(error_of(&(HEADER.to_owned() + &row("3", 2304, "Training"))).contains("no picture of the split PublicTest"));
+        assert!(
+            error_of(&(HEADER.to_owned() + &row("3", 2304, "Training"))).contains("no picture of the split PublicTest")
+        );
     }
 }

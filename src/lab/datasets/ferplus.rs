@@ -21,7 +21,8 @@ const COLUMNS: [(&str, Option<Emotion>); 10] = [
     ("NF", None),
 ];
 /// The columns, for messages.
-const COLUMN_NAMES: &str = "Usage, Image name, neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, NF";
+const COLUMN_NAMES: &str =
+    "Usage, Image name, neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, NF";
 /// A lone vote is an outlier and is dropped, as in Microsoft's own reader.
 const OUTLIER_VOTES: u8 = 1;
 
@@ -137,7 +138,8 @@ mod tests {
     #[test]
     fn the_official_header_is_read_and_another_refused() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        writeln!(file, "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF").unwrap();
+        writeln!(file, "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF")
+            .unwrap();
         writeln!(file, "Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0").unwrap();
         writeln!(file, "Training,,0,0,0,0,0,0,0,0,0,10").unwrap();
         let rows = read_ferplus(file.path()).unwrap();

@@ -1,7 +1,7 @@
 //! Data sets: pictures with labels or votes, split as their publishers split them.
 
-mod ferplus;
 mod fer2013;
+mod ferplus;
 
 use std::path::PathBuf;
 
