@@ -156,7 +156,8 @@ impl Player {
         let target = if back > 0 { from.saturating_sub(way) } else { from }.min(self.last_moment);
         self.controls.steps = self.controls.steps.max(0);
 
-        let run_up = self.frame_duration * self.analyzer.frames_to_confirm();
+        // One more, because the target may lie anywhere in the time of its frame.
+        let run_up = self.frame_duration * (self.analyzer.frames_to_confirm() + 1);
         let first = target.saturating_sub(run_up);
         self.next = None;
         self.ended = false;

@@ -1,0 +1,167 @@
+//! The driver for whole files, with fakes and with a real video.
+#![cfg(feature = "vision")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "support/fakes.rs"]
+mod fakes;
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fakes::{FakeClassifier, FakeVideo, Gate, detector, media_time};
+use mien::emotion::Emotion;
+use mien::pipeline::{Analyzer, Ending, FaceId, Labeller, PipelineError, Scene, run_to_end};
+use mien::source::{FrameSource, VideoSource};
+use mien::track::TrackOptions;
+use opencv::core::{MatTraitConst as _, Size};
+use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst as _};
+
+fn analyzer() -> Analyzer {
+    Analyzer::new(detector(), TrackOptions::default(), false)
+}
+
+fn labeller(classifier: FakeClassifier) -> Labeller {
+    Labeller::new(Box::new(classifier), Some(Duration::from_millis(300)))
+}
+
+fn happy() -> FakeClassifier {
+    FakeClassifier::new(Emotion::Happy)
+}
+
+/// Runs a source through and collects its scenes.
+fn run(source: impl FrameSource + 'static, classifier: FakeClassifier) -> (Result<Ending, PipelineError>, Vec<Scene>) {
+    let mut scenes = Vec::new();
+    let outcome = run_to_end(Box::new(source), analyzer(), labeller(classifier), &AtomicBool::new(false), |scene| {
+        scenes.push(scene);
+        ControlFlow::Continue(())
+    });
+    (outcome, scenes)
+}
+
+fn indices(scenes: &[Scene]) -> Vec<u64> {
+    scenes.iter().map(|scene| scene.frame.index).collect()
+}
+
+#[test]
+fn each_frame_comes_once_and_in_order_with_its_face() {
+    let (outcome, scenes) = run(FakeVideo::new(200), happy());
+    assert_eq!(outcome.unwrap(), Ending::EndOfSource);
+    assert_eq!(indices(&scenes), (0..200).collect::<Vec<_>>());
+    for scene in scenes.iter().filter(|scene| (2..100).contains(&scene.frame.index)) {
+        let left = fakes::one_face(scene.frame.index)[0].0 as f32;
+        assert_eq!(scene.faces.len(), 1, "frame {}", scene.frame.index);
+        let face = scene.faces[0];
+        assert_eq!((face.id, face.raw.top().0), (FaceId(1), Emotion::Happy));
+        assert!((face.rect.x - left).abs() < 10.0, "frame {}: {:?} for {left}", scene.frame.index, face.rect);
+    }
+}
+
+#[test]
+fn a_real_video_goes_through_all_stages() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("written.avi");
+    let size = Size::new(fakes::WIDTH, fakes::HEIGHT);
+    let fourcc = VideoWriter::fourcc('M', 'J', 'P', 'G').unwrap();
+    let mut writer = VideoWriter::new(&path, fourcc, f64::from(fakes::FPS), size, true).unwrap();
+    assert!(writer.is_opened().unwrap());
+    for index in 0..30 {
+        writer.write(&fakes::frame(index, &[(40, 90), (200, 60)]).image).unwrap();
+    }
+    writer.release().unwrap();
+
+    let (outcome, scenes) = run(VideoSource::open(&path).unwrap(), happy());
+    assert_eq!(outcome.unwrap(), Ending::EndOfSource);
+    assert_eq!(indices(&scenes), (0..30).collect::<Vec<_>>());
+    let last = scenes.last().unwrap();
+    assert_eq!((last.frame.image.cols(), last.frame.image.rows()), (fakes::WIDTH, fakes::HEIGHT));
+    assert!(last.frame.media_time.abs_diff(media_time(29)) < Duration::from_millis(2));
+    let ids: Vec<u32> = last.faces.iter().map(|face| face.id.0).collect();
+    assert_eq!(ids, [1, 2]);
+    assert!(last.timings.read > Duration::ZERO && last.timings.detect > Duration::ZERO);
+}
+
+#[test]
+fn a_source_that_breaks_off_gives_what_came_before_and_then_its_error() {
+    let (outcome, scenes) = run(FakeVideo::new(50).failing_at(17), happy());
+    assert!(matches!(outcome, Err(PipelineError::Source(_))), "{outcome:?}");
+    assert_eq!(indices(&scenes), (0..17).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_network_that_fails_gives_what_was_labelled_and_then_its_error() {
+    let (outcome, scenes) = run(FakeVideo::new(10_000), happy().failing_at(4));
+    assert!(matches!(outcome, Err(PipelineError::Classify(_))), "{outcome:?}");
+    // Four calls went well, with one to eight frames each.
+    assert!((4..=32).contains(&scenes.len()), "{} scenes", scenes.len());
+    assert_eq!(indices(&scenes), (0..scenes.len() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_stop_flag_ends_the_run_after_what_was_read() {
+    let stop = AtomicBool::new(false);
+    let mut seen = Vec::new();
+    let outcome = run_to_end(Box::new(FakeVideo::new(100_000)), analyzer(), labeller(happy()), &stop, |scene| {
+        seen.push(scene.frame.index);
+        if scene.frame.index == 5 {
+            stop.store(true, Ordering::Release);
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!(outcome.unwrap(), Ending::Stopped);
+    assert!(seen.len() >= 6 && seen.is_sorted());
+}
+
+#[test]
+fn the_caller_can_end_the_run() {
+    let mut seen = 0;
+    let stop = AtomicBool::new(false);
+    let outcome = run_to_end(Box::new(FakeVideo::new(100_000)), analyzer(), labeller(happy()), &stop, |_| {
+        seen += 1;
+        if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert_eq!((outcome.unwrap(), seen), (Ending::Stopped, 3));
+}
+
+#[test]
+fn a_slow_caller_holds_the_source_back() {
+    let video = FakeVideo::new(300);
+    let reads = video.reads();
+    let stop = AtomicBool::new(false);
+    let mut most_ahead = 0;
+    run_to_end(Box::new(video), analyzer(), labeller(happy()), &stop, |scene| {
+        // Give the other threads every chance to run ahead.
+        std::thread::sleep(Duration::from_micros(200));
+        most_ahead = most_ahead.max(reads.load(Ordering::SeqCst) - scene.frame.index);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    // Two queues of 8, a batch of 8, and one frame in each hand.
+    assert!(most_ahead <= 8 + 8 + 8 + 3, "{most_ahead} frames were read ahead");
+}
+
+#[test]
+fn frames_that_wait_share_a_batch_and_its_time() {
+    let gate = Gate::new();
+    let classifier = happy().behind(&gate);
+    let video = FakeVideo::new(9);
+    let (reads, runner) = (video.reads(), gate.clone());
+    let runner = std::thread::spawn(move || {
+        let outcome = run(video, classifier);
+        drop(runner);
+        outcome
+    });
+    // The first batch stands before the gate; all frames are read behind it.
+    gate.wait_until_entered();
+    while reads.load(Ordering::SeqCst) < 9 {
+        std::thread::yield_now();
+    }
+    gate.let_through(9);
+    let (outcome, scenes) = runner.join().unwrap();
+    assert_eq!(outcome.unwrap(), Ending::EndOfSource);
+    assert_eq!(indices(&scenes), (0..9).collect::<Vec<_>>());
+    // Frames of a batch have the same share of its time; two frames can't have it by chance.
+    let shares: Vec<Duration> = scenes.iter().map(|scene| scene.timings.classify).collect();
+    assert!(shares[2..].windows(2).any(|pair| pair[0] == pair[1] && !pair[0].is_zero()), "{shares:?}");
+    assert!(shares[0].is_zero() && shares[1].is_zero(), "frames without a shown face cost nothing: {shares:?}");
+}

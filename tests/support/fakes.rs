@@ -1,0 +1,424 @@
+//! Stand-ins for camera, video, detector and network: no hardware, no model, and nothing left to chance.
+//!
+//! A fake frame is dark; each face on it is a bright square, which the fake detector finds again. So faces have places
+//! in the pixels, as real ones have, and cropping and tracking work on them unchanged.
+
+// Each test file takes what it needs of this.
+#![allow(dead_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use mien::classify::{Classifier, ClassifyError};
+use mien::detect::{DetectError, Detection, DetectionOptions, FaceDetector, ScheduledDetector};
+use mien::emotion::{COUNT, Emotion, Probabilities};
+use mien::frame::Frame;
+use mien::pipeline::{ClassifierFactory, DetectorFactory, Event, Live, LiveSettings, Parts, Scene, SourceFactory};
+use mien::preprocess::{FaceCrop, FaceRect, GrayView};
+use mien::source::{FrameSource, SourceError, SourceInfo, SourceKind};
+use opencv::core::{CV_8UC3, Mat, Rect, Scalar};
+use opencv::imgproc;
+
+/// How long a test waits for what must come; only a failing test waits that long.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub const WIDTH: i32 = 320;
+pub const HEIGHT: i32 = 240;
+pub const FPS: u32 = 25;
+
+/// Side of a fake face.
+pub const FACE: i32 = 60;
+
+/// Gray value from which on a pixel belongs to a face.
+const BRIGHT: u8 = 128;
+
+/// A frame with a face at each of these places (left, top).
+pub fn frame(index: u64, faces: &[(i32, i32)]) -> Frame {
+    let mut image = Mat::new_rows_cols_with_default(HEIGHT, WIDTH, CV_8UC3, Scalar::all(20.0)).unwrap();
+    for (left, top) in faces {
+        let face = Rect::new(*left, *top, FACE, FACE);
+        let white = Scalar::all(250.0);
+        imgproc::rectangle(&mut image, face, white, imgproc::FILLED, imgproc::LINE_8, 0).unwrap();
+    }
+    Frame { index, media_time: media_time(index), captured_at: Instant::now(), image }
+}
+
+/// When frame `index` of a fake is shown.
+pub fn media_time(index: u64) -> Duration {
+    Duration::from_secs(1) * u32::try_from(index).unwrap() / FPS
+}
+
+/// One face that moves to the right.
+pub fn one_face(index: u64) -> Vec<(i32, i32)> {
+    vec![(20 + i32::try_from(index % 100).unwrap() * 2, 90)]
+}
+
+fn info(name: &str, kind: SourceKind) -> SourceInfo {
+    SourceInfo {
+        name: name.to_owned(),
+        kind,
+        width: WIDTH as usize,
+        height: HEIGHT as usize,
+        fps: f64::from(FPS),
+        fourcc: "FAKE".to_owned(),
+    }
+}
+
+/// A video of so many frames with one face each.
+pub struct FakeVideo {
+    info: SourceInfo,
+    frames: u64,
+    next: u64,
+    fails_at: Option<u64>,
+    reads: Arc<AtomicU64>,
+}
+
+impl FakeVideo {
+    pub fn new(frames: u64) -> Self {
+        let kind = SourceKind::File { duration: Some(media_time(frames)), frames: Some(frames) };
+        Self { info: info("fake.mp4", kind), frames, next: 0, fails_at: None, reads: Arc::default() }
+    }
+
+    /// Can't be read on at this frame.
+    pub fn failing_at(mut self, frame: u64) -> Self {
+        self.fails_at = Some(frame);
+        self
+    }
+
+    /// How many frames were read.
+    pub fn reads(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.reads)
+    }
+
+    pub fn factory(self) -> SourceFactory {
+        let mut video = Some(self);
+        Box::new(move || Ok(Box::new(video.take().expect("a video is opened once"))))
+    }
+}
+
+impl FrameSource for FakeVideo {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn read(&mut self) -> Result<Option<Frame>, SourceError> {
+        if self.fails_at == Some(self.next) {
+            return Err(SourceError::Damaged { path: "fake.mp4".into(), what: "a fake video".to_owned() });
+        }
+        if self.next == self.frames {
+            return Ok(None);
+        }
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.next += 1;
+        Ok(Some(frame(self.next - 1, &one_face(self.next - 1))))
+    }
+
+    fn seek(&mut self, media_time: Duration) -> Result<(), SourceError> {
+        let index = (media_time.as_secs_f64() * f64::from(FPS) + 1e-6) as u64;
+        self.next = index.min(self.frames.saturating_sub(1));
+        Ok(())
+    }
+}
+
+/// What a fake camera does next.
+pub enum Act {
+    /// Gives a frame with one face.
+    Frame,
+    /// Is pulled out.
+    Unplug,
+    /// Panics, as a defect in Mien would.
+    Panic,
+}
+
+/// A camera that does what the test tells it, and until then waits as a real one does.
+pub struct FakeCamera {
+    acts: Sender<Act>,
+    received: Receiver<Act>,
+    /// What becomes of the tries to open it, in turn; then all work.
+    refusals: Arc<Mutex<Vec<SourceError>>>,
+    reads: Arc<AtomicU64>,
+    opened: Arc<AtomicU64>,
+    factory_alive: Arc<()>,
+}
+
+impl FakeCamera {
+    pub fn new() -> Self {
+        let (acts, received) = unbounded();
+        Self {
+            acts,
+            received,
+            refusals: Arc::default(),
+            reads: Arc::default(),
+            opened: Arc::default(),
+            factory_alive: Arc::default(),
+        }
+    }
+
+    pub fn does(&self, act: Act) {
+        self.acts.send(act).unwrap();
+    }
+
+    pub fn gives(&self, frames: usize) {
+        (0..frames).for_each(|_| self.does(Act::Frame));
+    }
+
+    pub fn refuses_to_open_with(&self, error: SourceError) {
+        self.refusals.lock().unwrap().push(error);
+    }
+
+    /// How many frames were read from it.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    /// How often it was opened.
+    pub fn opened(&self) -> u64 {
+        self.opened.load(Ordering::SeqCst)
+    }
+
+    /// Whether the capture thread still has it.
+    pub fn is_held(&self) -> bool {
+        Arc::strong_count(&self.factory_alive) > 1
+    }
+
+    pub fn factory(&self) -> SourceFactory {
+        let (received, refusals) = (self.received.clone(), Arc::clone(&self.refusals));
+        let (reads, opened) = (Arc::clone(&self.reads), Arc::clone(&self.opened));
+        let alive = Arc::clone(&self.factory_alive);
+        Box::new(move || {
+            let _held = &alive;
+            let mut refusals = refusals.lock().unwrap();
+            if !refusals.is_empty() {
+                return Err(refusals.remove(0));
+            }
+            opened.fetch_add(1, Ordering::SeqCst);
+            Ok(Box::new(OpenCamera {
+                info: info("Fake Camera", SourceKind::Camera),
+                acts: received.clone(),
+                reads: Arc::clone(&reads),
+                next: 0,
+            }))
+        })
+    }
+}
+
+struct OpenCamera {
+    info: SourceInfo,
+    acts: Receiver<Act>,
+    reads: Arc<AtomicU64>,
+    next: u64,
+}
+
+impl FrameSource for OpenCamera {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn read(&mut self) -> Result<Option<Frame>, SourceError> {
+        match self.acts.recv() {
+            Ok(Act::Frame) => {
+                self.reads.fetch_add(1, Ordering::SeqCst);
+                self.next += 1;
+                // The same face on each frame: it doesn't matter which of them are dropped.
+                Ok(Some(frame(self.next - 1, &[(130, 90)])))
+            }
+            Ok(Act::Panic) => panic!("the fake camera was told to panic"),
+            // The test ends by dropping the camera.
+            Ok(Act::Unplug) | Err(_) => Err(SourceError::Lost(self.info.name.clone())),
+        }
+    }
+
+    fn seek(&mut self, _media_time: Duration) -> Result<(), SourceError> {
+        Err(SourceError::NotSeekable(self.info.name.clone()))
+    }
+}
+
+/// Finds the bright squares, each in columns of its own.
+pub struct FakeDetector;
+
+impl FaceDetector for FakeDetector {
+    fn detect(&mut self, picture: GrayView<'_>) -> Result<Vec<Detection>, DetectError> {
+        let (width, height) = (picture.width(), picture.height());
+        let is_bright = |x: usize, y: usize| picture.pixels()[y * width + x] >= BRIGHT;
+        let rows_of = |x: usize| (0..height).filter(move |y| is_bright(x, *y));
+        let mut faces = Vec::new();
+        let mut x = 0;
+        while x < width {
+            let left = x;
+            while x < width && rows_of(x).next().is_some() {
+                x += 1;
+            }
+            if x > left {
+                let (top, bottom) = (rows_of(left).min().unwrap(), rows_of(left).max().unwrap());
+                faces.push(Detection {
+                    rect: FaceRect {
+                        x: left as f32,
+                        y: top as f32,
+                        width: (x - left) as f32,
+                        height: (bottom + 1 - top) as f32,
+                    },
+                    score: 10.0,
+                });
+            }
+            x += 1;
+        }
+        Ok(faces)
+    }
+}
+
+/// A detector that searches every frame.
+pub fn detector() -> ScheduledDetector {
+    let every_frame = DetectionOptions { full_scan_interval: 1, ..DetectionOptions::default() };
+    ScheduledDetector::new(Box::new(FakeDetector), &every_frame)
+}
+
+pub fn detector_factory() -> DetectorFactory {
+    Box::new(|| Ok(detector()))
+}
+
+/// Sees one emotion in each face.
+pub struct FakeClassifier {
+    pub emotion: Emotion,
+    /// One word lets one call through; `None` lets all through.
+    gate: Option<Gate>,
+    /// Fails on the call of this number, counted from 0.
+    fails_at: Option<u64>,
+    calls: u64,
+}
+
+/// Holds a classifier back, as a slow network would.
+#[derive(Clone)]
+pub struct Gate {
+    open: (Sender<()>, Receiver<()>),
+    entered: (Sender<()>, Receiver<()>),
+}
+
+impl Gate {
+    pub fn new() -> Self {
+        Self { open: unbounded(), entered: unbounded() }
+    }
+
+    /// Waits until the classifier stands before the gate.
+    pub fn wait_until_entered(&self) {
+        self.entered.1.recv_timeout(PATIENCE).expect("nothing came to be classified");
+    }
+
+    /// Says what [`Self::wait_until_entered`] waits for.
+    pub fn enter(&self) {
+        self.entered.0.send(()).unwrap();
+    }
+
+    /// Lets so many calls through.
+    pub fn let_through(&self, calls: usize) {
+        (0..calls).for_each(|_| self.open.0.send(()).unwrap());
+    }
+}
+
+impl FakeClassifier {
+    pub fn new(emotion: Emotion) -> Self {
+        Self { emotion, gate: None, fails_at: None, calls: 0 }
+    }
+
+    pub fn behind(mut self, gate: &Gate) -> Self {
+        self.gate = Some(gate.clone());
+        self
+    }
+
+    pub fn failing_at(mut self, call: u64) -> Self {
+        self.fails_at = Some(call);
+        self
+    }
+
+    pub fn factory(self) -> ClassifierFactory {
+        Box::new(move || Ok(Box::new(self)))
+    }
+}
+
+impl Classifier for FakeClassifier {
+    fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
+        if let Some(gate) = &self.gate {
+            gate.enter();
+            // An error means that the test is over.
+            gate.open.1.recv_timeout(PATIENCE).ok();
+        }
+        self.calls += 1;
+        if self.fails_at == Some(self.calls - 1) {
+            return Err(ClassifyError::NotANumber);
+        }
+        let mut weights = [0.02; COUNT];
+        weights[self.emotion.index()] = 0.88;
+        Ok(crops.iter().map(|_| Probabilities::from_weights(weights).unwrap()).collect())
+    }
+}
+
+/// A running pipeline with all that came out of it.
+pub struct Watch {
+    pub live: Live,
+    woken: Receiver<()>,
+    pub events: Vec<Event>,
+    pub scenes: Vec<Scene>,
+}
+
+impl Watch {
+    pub fn start(source: SourceFactory, retry: bool, classifier: ClassifierFactory, settings: LiveSettings) -> Self {
+        let parts = Parts { source, retry, detector: detector_factory(), classifier };
+        let (wake, woken) = unbounded();
+        let live = Live::start(parts, settings, move || {
+            wake.send(()).ok();
+        })
+        .unwrap();
+        Self { live, woken, events: Vec::new(), scenes: Vec::new() }
+    }
+
+    /// A camera that is tried again.
+    pub fn camera(camera: &FakeCamera, classifier: FakeClassifier) -> Self {
+        Self::start(camera.factory(), true, classifier.factory(), LiveSettings::default())
+    }
+
+    /// A video, played as fast as it goes.
+    pub fn video(video: FakeVideo, classifier: FakeClassifier, settings: LiveSettings) -> Self {
+        Self::start(video.factory(), false, classifier.factory(), LiveSettings { speed: 16.0, ..settings })
+    }
+
+    /// Collects what comes until `done`.
+    pub fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // Scenes first: an event about a scene comes after it.
+            self.events.extend(self.live.events());
+            self.scenes.extend(self.live.take_scene());
+            if done(self) {
+                return;
+            }
+            // What a counter shows comes without a wake: look now and then.
+            self.woken.recv_timeout(Duration::from_millis(20)).ok();
+            assert!(Instant::now() < deadline, "{what} never came; events: {:?}; {}", self.events, self.seen());
+        }
+    }
+
+    pub fn until_event(&mut self, event: &Event) {
+        self.until(&format!("{event:?}"), |watch| watch.events.contains(event));
+    }
+
+    pub fn until_frame(&mut self, index: u64) {
+        self.until(&format!("frame {index}"), |watch| watch.last_index() == Some(index));
+    }
+
+    /// The text of [`Event::Failed`].
+    pub fn failure(&mut self) -> String {
+        let text = |event: &Event| if let Event::Failed(text) = event { Some(text.clone()) } else { None };
+        self.until("a failure", |watch| watch.events.iter().any(|event| text(event).is_some()));
+        self.events.iter().find_map(text).unwrap()
+    }
+
+    pub fn last_index(&self) -> Option<u64> {
+        self.scenes.last().map(|scene| scene.frame.index)
+    }
+
+    fn seen(&self) -> String {
+        format!("frames: {:?}", self.scenes.iter().map(|scene| scene.frame.index).collect::<Vec<_>>())
+    }
+}
