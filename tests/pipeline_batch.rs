@@ -14,8 +14,7 @@ use mien::emotion::Emotion;
 use mien::pipeline::{Analyzer, Ending, FaceId, Labeller, PipelineError, Scene, run_to_end};
 use mien::source::{FrameSource, VideoSource};
 use mien::track::TrackOptions;
-use opencv::core::{MatTraitConst as _, Size};
-use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst as _};
+use opencv::core::MatTraitConst as _;
 
 fn analyzer() -> Analyzer {
     Analyzer::new(detector(), TrackOptions::default(), false)
@@ -60,16 +59,8 @@ fn each_frame_comes_once_and_in_order_with_its_face() {
 #[test]
 fn a_real_video_goes_through_all_stages() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("written.avi");
-    let size = Size::new(fakes::WIDTH, fakes::HEIGHT);
-    let fourcc = VideoWriter::fourcc('M', 'J', 'P', 'G').unwrap();
-    let mut writer = VideoWriter::new(&path, fourcc, f64::from(fakes::FPS), size, true).unwrap();
-    assert!(writer.is_opened().unwrap());
-    for index in 0..30 {
-        writer.write(&fakes::frame(index, &[(40, 90), (200, 60)]).image).unwrap();
-    }
-    writer.release().unwrap();
-
+    let two_faces = |_| vec![(40, 90), (200, 60)];
+    let path = fakes::write_video(&folder.path().join("written.avi"), *b"MJPG", 30, two_faces);
     let (outcome, scenes) = run(VideoSource::open(&path).unwrap(), happy());
     assert_eq!(outcome.unwrap(), Ending::EndOfSource);
     assert_eq!(indices(&scenes), (0..30).collect::<Vec<_>>());

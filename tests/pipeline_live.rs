@@ -8,8 +8,9 @@ mod fakes;
 use std::time::Duration;
 
 use fakes::{Act, FakeCamera, FakeClassifier, FakeVideo, Gate, Watch, media_time};
+use mien::detect::DetectionOptions;
 use mien::emotion::Emotion;
-use mien::pipeline::{Command, Event, FaceId, LiveSettings};
+use mien::pipeline::{Command, Event, FaceId, LiveSettings, Parts, SourceRequest};
 use mien::source::SourceError;
 
 fn happy() -> FakeClassifier {
@@ -107,6 +108,45 @@ fn a_seek_in_pause_shows_exactly_the_frame_asked_for_with_its_faces() {
         let faces = &watch.scenes.last().unwrap().faces;
         assert_eq!(faces.len(), usize::from(index > 1), "frame {index}");
     }
+}
+
+#[test]
+fn a_real_video_is_positioned_to_the_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = fakes::write_video(&folder.path().join("written.mp4"), *b"mp4v", 100, fakes::one_face);
+    let parts = Parts {
+        detector: fakes::detector_factory(),
+        ..Parts::new(SourceRequest::Video(path), DetectionOptions::default(), || Ok(Box::new(happy()) as _))
+    };
+    let mut watch = Watch::parts(parts, LiveSettings::default());
+    watch.live.send(Command::Pause);
+    for (command, index) in [
+        (Command::Seek(media_time(60)), 60),
+        (Command::Step(-1), 59),
+        (Command::Step(1), 60),
+        (Command::Seek(media_time(98) + Duration::from_millis(39)), 98),
+        (Command::Step(1), 99),
+        (Command::Step(-2), 97),
+        (Command::Seek(media_time(2)), 2),
+    ] {
+        let what = format!("{command:?}");
+        watch.live.send(command);
+        watch.until_frame(index);
+        let scene = watch.scenes.last().unwrap();
+        let left = fakes::one_face(index)[0].0 as f32;
+        let x = scene.faces.first().unwrap_or_else(|| panic!("no face after {what}")).rect.x;
+        assert!((x - left).abs() < 3.0, "{what} shows a picture with the face at {x} instead of {left}");
+    }
+}
+
+#[test]
+fn steps_past_the_end_end_at_the_last_frame() {
+    let mut watch = paused_video(10, settings());
+    watch.live.send(Command::Step(50));
+    watch.until_event(&Event::EndOfVideo);
+    assert_eq!(watch.last_index(), Some(9));
+    watch.live.send(Command::Step(-1));
+    watch.until_frame(8);
 }
 
 #[test]

@@ -90,7 +90,8 @@ pub enum Event {
     DetectorFailed(String),
     /// The scene of the frame that a seek, or a step back, asked for is there: this is its media time.
     Seeked(Duration),
-    /// The last frame of the video was labelled. Its scene stays; [`Command::Seek`] and [`Command::Resume`] work.
+    /// The last frame of the video was labelled. Its scene stays, and the video is paused: [`Command::Seek`] and
+    /// [`Command::Step`] show another frame, [`Command::Resume`] plays it again.
     EndOfVideo,
     /// The pipeline can't go on and is at its end. Worded for the user.
     Failed(String),

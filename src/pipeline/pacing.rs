@@ -35,12 +35,12 @@ impl Pacer {
 
     /// When the frame of `media_time` is due, asked at `now`.
     pub(super) fn due(&mut self, media_time: Duration, now: Instant) -> Instant {
-        if let Some((wall, start)) = self.anchor {
-            if let Some(played) = media_time.checked_sub(start) {
-                let due = wall + Duration::from_secs_f64(played.as_secs_f64() / self.speed);
-                if now.saturating_duration_since(due) <= MAX_LATENESS {
-                    return due;
-                }
+        if let Some((wall, start)) = self.anchor
+            && let Some(played) = media_time.checked_sub(start)
+        {
+            let due = wall + Duration::from_secs_f64(played.as_secs_f64() / self.speed);
+            if now.saturating_duration_since(due) <= MAX_LATENESS {
+                return due;
             }
         }
         self.anchor = Some((now, media_time));

@@ -84,6 +84,10 @@ impl Player {
                 Wake::Due => break,
             }
         }
+        if self.ended {
+            // There is nothing to step on to.
+            self.controls.steps = self.controls.steps.min(0);
+        }
         if self.controls.jump.is_some() || self.controls.steps < 0 {
             return self.jump();
         }
@@ -92,7 +96,7 @@ impl Player {
             self.controls.jump = Some(Duration::ZERO);
             return Ok(Flow::GoOn);
         }
-        if self.controls.paused && (self.ended || self.controls.steps == 0) {
+        if self.controls.paused && self.controls.steps == 0 {
             return Ok(self.wait(None));
         }
         let Some(waiting) = self.read()? else { return self.end() };

@@ -61,10 +61,9 @@ pub(super) fn assign(costs: &[Vec<Option<f32>>]) -> Vec<Option<usize>> {
     }
 
     let mut column_of = vec![None; rows];
-    for column in 1..=size {
-        let row = row_of[column] - 1;
-        if cost_at(row, column - 1).is_some() {
-            column_of[row] = Some(column - 1);
+    for (column, row) in row_of.iter().skip(1).map(|row| row - 1).enumerate() {
+        if cost_at(row, column).is_some() {
+            column_of[row] = Some(column);
         }
     }
     column_of

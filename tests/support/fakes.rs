@@ -7,6 +7,7 @@
 #![allow(dead_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -19,8 +20,9 @@ use mien::frame::Frame;
 use mien::pipeline::{ClassifierFactory, DetectorFactory, Event, Live, LiveSettings, Parts, Scene, SourceFactory};
 use mien::preprocess::{FaceCrop, FaceRect, GrayView};
 use mien::source::{FrameSource, SourceError, SourceInfo, SourceKind};
-use opencv::core::{CV_8UC3, Mat, Rect, Scalar};
+use opencv::core::{CV_8UC3, Mat, Rect, Scalar, Size};
 use opencv::imgproc;
+use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst as _};
 
 /// How long a test waits for what must come; only a failing test waits that long.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -54,6 +56,18 @@ pub fn media_time(index: u64) -> Duration {
 /// One face that moves to the right.
 pub fn one_face(index: u64) -> Vec<(i32, i32)> {
     vec![(20 + i32::try_from(index % 100).unwrap() * 2, 90)]
+}
+
+/// Writes a real video of fake frames and gives its path back.
+pub fn write_video(path: &Path, codec: [u8; 4], frames: u64, faces: fn(u64) -> Vec<(i32, i32)>) -> PathBuf {
+    let fourcc = i32::from_le_bytes(codec);
+    let mut writer = VideoWriter::new(path, fourcc, f64::from(FPS), Size::new(WIDTH, HEIGHT), true).unwrap();
+    assert!(writer.is_opened().unwrap(), "OpenCV can't write {}", path.display());
+    for index in 0..frames {
+        writer.write(&frame(index, &faces(index)).image).unwrap();
+    }
+    writer.release().unwrap();
+    path.to_owned()
 }
 
 fn info(name: &str, kind: SourceKind) -> SourceInfo {
@@ -364,7 +378,10 @@ pub struct Watch {
 
 impl Watch {
     pub fn start(source: SourceFactory, retry: bool, classifier: ClassifierFactory, settings: LiveSettings) -> Self {
-        let parts = Parts { source, retry, detector: detector_factory(), classifier };
+        Self::parts(Parts { source, retry, detector: detector_factory(), classifier }, settings)
+    }
+
+    pub fn parts(parts: Parts, settings: LiveSettings) -> Self {
         let (wake, woken) = unbounded();
         let live = Live::start(parts, settings, move || {
             wake.send(()).ok();
