@@ -81,10 +81,6 @@ impl Bus {
         fs::write(self.camera(index).join("unplug_after"), frames.to_string()).unwrap();
     }
 
-    pub fn is_plugged_in(&self, index: u32) -> bool {
-        self.camera(index).exists()
-    }
-
     /// Plugs a camera in again that was pulled out, this time for good.
     pub fn plug_in_again(&self, index: u32) {
         let folder = self.unplugged(index);

@@ -1,0 +1,34 @@
+//! A drawn face that the Haar cascade takes for one: no picture of a person has to come with the tests.
+
+use opencv::core::{CV_8UC3, Mat, Point, Rect, Scalar, Size};
+use opencv::imgproc;
+
+/// A grey picture with one face; `face` is about the box that the detector gives, from the brows to the chin.
+pub fn picture_with_face(width: i32, height: i32, face: Rect) -> Mat {
+    let mut picture = Mat::new_rows_cols_with_default(height, width, CV_8UC3, Scalar::all(90.0)).unwrap();
+    let mut blot = |x: f64, y: f64, rx: f64, ry: f64, level: f64| {
+        let side = f64::from(face.width);
+        let at = |share: f64| (share * side).round() as i32;
+        let (center, axes) = (Point::new(face.x + at(x), face.y + at(y)), Size::new(at(rx), at(ry)));
+        let color = Scalar::all(level);
+        imgproc::ellipse(&mut picture, center, axes, 0.0, 0.0, 360.0, color, imgproc::FILLED, imgproc::LINE_AA, 0)
+            .unwrap();
+    };
+    // Shares of the box's side: center, half axes, brightness.
+    blot(0.50, 0.42, 0.47, 0.62, 60.0); // hair
+    blot(0.50, 0.52, 0.38, 0.52, 190.0); // skin
+    for x in [0.32, 0.68] {
+        blot(x, 0.36, 0.13, 0.10, 120.0); // the hollow of the eye
+        blot(x, 0.30, 0.12, 0.025, 50.0); // eyebrow
+        blot(x, 0.40, 0.08, 0.035, 60.0); // eye
+    }
+    blot(0.50, 0.50, 0.05, 0.16, 215.0); // bridge of the nose
+    blot(0.50, 0.64, 0.09, 0.03, 130.0); // below the nose
+    blot(0.24, 0.60, 0.08, 0.09, 210.0); // cheeks
+    blot(0.76, 0.60, 0.08, 0.09, 210.0);
+    blot(0.50, 0.79, 0.16, 0.04, 90.0); // mouth
+    let mut soft = Mat::default();
+    let spread = f64::from(face.width) / 50.0;
+    imgproc::gaussian_blur_def(&picture, &mut soft, Size::new(0, 0), spread).unwrap();
+    soft
+}
