@@ -1,9 +1,11 @@
 //! What a user can ask for: one file a verb, each with its arguments and a `run`.
 
+mod evaluate;
 mod train;
 
 use clap::{Parser, Subcommand};
 
+use evaluate::EvaluateArgs;
 use train::TrainArgs;
 
 /// Reads displayed facial emotions in real time, on this machine alone.
@@ -19,6 +21,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Train(TrainArgs),
+    Evaluate(EvaluateArgs),
 }
 
 impl Cli {
@@ -29,6 +32,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Some(Command::Train(args)) => args.run(&std::sync::atomic::AtomicBool::new(false)),
+            Some(Command::Evaluate(args)) => args.run(),
             None => Ok(()),
         }
     }

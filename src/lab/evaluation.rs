@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::metrics::Confusion;
+use crate::classify::ClassifyError;
 use crate::emotion::Emotion;
 use crate::net::{Network, Pass};
 use crate::preprocess::Normalization;
@@ -29,7 +30,13 @@ pub fn predict(
 }
 
 /// Compares the leading emotion of each row of `logits` with the right answer.
-pub fn evaluate(logits: &Tensor, answers: &[Emotion]) -> Result<Confusion, tch::TchError> {
+///
+/// # Errors
+/// When a row holds a number that isn't finite: its leader would mean nothing.
+pub fn evaluate(logits: &Tensor, answers: &[Emotion]) -> Result<Confusion, ClassifyError> {
+    if !bool::try_from(logits.isfinite().all())? {
+        return Err(ClassifyError::NotANumber);
+    }
     let leaders: Vec<i64> = logits.argmax(1, false).to_kind(Kind::Int64).try_into()?;
     let mut confusion = Confusion::default();
     for (truth, leader) in answers.iter().zip(leaders) {

@@ -121,7 +121,7 @@ mod tests {
 
     fn store() -> nn::VarStore {
         let store = nn::VarStore::new(Device::Cpu);
-        store.root().var("w", &[2, 2], nn::Init::Const(1.0));
+        let _ = store.root().var("w", &[2, 2], nn::Init::Const(1.0));
         store
     }
 

@@ -16,6 +16,7 @@ use super::optimizer::Adam;
 use super::recipe::Recipe;
 use super::schedule::Schedule;
 use super::state::{RunFolder, TrainingState};
+use crate::classify::ClassifyError;
 use crate::emotion::Emotion;
 use crate::net::{CheckpointError, Network, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables};
 
@@ -99,9 +100,9 @@ pub enum TrainError {
         /// The epoch, counted from 1.
         epoch: usize,
     },
-    /// libtorch gave an error.
-    #[error("libtorch failed: {0}")]
-    Torch(#[from] tch::TchError),
+    /// The network can't be measured.
+    #[error(transparent)]
+    Classify(#[from] ClassifyError),
 }
 
 impl Trainer {

@@ -70,6 +70,22 @@ impl ConvNorm {
             self.after = After::Bias(bias);
         }
     }
+
+    /// Lays the folded weights out as oneDNN wants them, once instead of at each pass, which is worth a fifth of the time
+    /// of one face. From then on input and output are oneDNN tensors of `precision`.
+    ///
+    /// # Errors
+    /// When this libtorch has no oneDNN.
+    pub fn pack(&mut self, precision: Precision) -> Result<(), tch::TchError> {
+        if let After::Bias(bias) = &mut self.after {
+            let one_dnn = |tensor: &Tensor| tensor.detach().to_kind(precision.kind()).f_to_mkldnn(None::<Kind>);
+            let padding = [self.padding, self.padding];
+            self.weight =
+                one_dnn(&self.weight)?.f_mkldnn_reorder_conv2d_weight(padding, [1, 1], [1, 1], 1, None::<&[i64]>)?;
+            *bias = one_dnn(bias)?;
+        }
+        Ok(())
+    }
 }
 
 /// A dense layer followed by batch norm.
