@@ -116,19 +116,19 @@ fn the_caller_can_end_the_run() {
 
 #[test]
 fn a_slow_caller_holds_the_source_back() {
-    let video = FakeVideo::new(300);
+    let video = FakeVideo::new(100);
     let reads = video.reads();
     let stop = AtomicBool::new(false);
     let mut most_ahead = 0;
     run_to_end(Box::new(video), analyzer(), labeller(happy()), &stop, |scene| {
-        // Give the other threads every chance to run ahead.
-        std::thread::sleep(Duration::from_micros(200));
+        // Several times what a fake frame takes: time enough to run ahead.
+        std::thread::sleep(Duration::from_millis(10));
         most_ahead = most_ahead.max(reads.load(Ordering::SeqCst) - scene.frame.index);
         ControlFlow::Continue(())
     })
     .unwrap();
     // Two queues of 8, a batch of 8, and one frame in each hand.
-    assert!(most_ahead <= 8 + 8 + 8 + 3, "{most_ahead} frames were read ahead");
+    assert!((8..=8 + 8 + 8 + 3).contains(&most_ahead), "{most_ahead} frames were read ahead");
 }
 
 #[test]

@@ -140,6 +140,25 @@ fn a_real_video_is_positioned_to_the_frame() {
 }
 
 #[test]
+fn a_seek_begins_the_smoothing_anew() {
+    let for_ever = Some(Duration::from_secs(1000));
+    let mut watch = paused_video(100, LiveSettings { smoothing: for_ever, ..settings() });
+    watch.live.send(Command::Seek(media_time(50)));
+    watch.until_event(&Event::Seeked(media_time(50)));
+    watch.live.send(Command::SetClassifier(FakeClassifier::new(Emotion::Sad).factory()));
+    watch.until("the other network", |watch| {
+        watch.events.iter().filter(|event| **event == Event::ClassifierReady).count() == 2
+    });
+    watch.live.send(Command::Step(1));
+    watch.until_frame(51);
+    let emotion = |watch: &Watch| watch.scenes.last().unwrap().faces[0].smoothed.top().0;
+    assert_eq!(emotion(&watch), Emotion::Happy, "a step goes on with the smoothing");
+    watch.live.send(Command::Seek(media_time(52)));
+    watch.until_event(&Event::Seeked(media_time(52)));
+    assert_eq!(emotion(&watch), Emotion::Sad);
+}
+
+#[test]
 fn steps_past_the_end_end_at_the_last_frame() {
     let mut watch = paused_video(10, settings());
     watch.live.send(Command::Step(50));
@@ -317,6 +336,10 @@ fn a_lost_camera_is_opened_again_and_time_and_names_go_on() {
     watch.until("a frame after the loss", |watch| watch.last_index().is_some_and(|last| last >= seen));
     let after = watch.scenes.last().unwrap();
     assert!(after.frame.index > index && after.frame.media_time > time);
+
+    // A frame came: the next loss is a new one, with a short wait again.
+    camera.does(Act::Unplug);
+    watch.until("the second loss", |watch| watch.events.iter().filter(|event| lost(event)).count() == 2);
 }
 
 #[test]

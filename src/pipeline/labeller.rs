@@ -84,3 +84,82 @@ impl Labeller {
         Scene { frame, picture, faces, timings, labelled_at: Instant::now() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use opencv::core::{CV_8UC3, Mat, Scalar};
+
+    use super::*;
+    use crate::emotion::{COUNT, Emotion};
+    use crate::frame::Frame;
+    use crate::pipeline::{DetectedFace, FaceId, StageTimings};
+    use crate::preprocess::{CROP_PIXELS, FaceCrop, FaceRect};
+
+    /// Sees the emotion whose number is the gray value.
+    struct ByGrayValue;
+
+    impl Classifier for ByGrayValue {
+        fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
+            let label = |crop: &FaceCrop| {
+                let mut weights = [0.0; COUNT];
+                weights[usize::from(crop.pixels()[0])] = 1.0;
+                Probabilities::from_weights(weights).unwrap()
+            };
+            Ok(crops.iter().map(label).collect())
+        }
+    }
+
+    /// A frame whose faces show these emotions; their ids count from 1.
+    fn detected(index: u64, emotions: &[Emotion]) -> Detected {
+        let rect = FaceRect::whole(48, 48);
+        let ids = (1..).map(FaceId);
+        Detected {
+            frame: Frame {
+                index,
+                media_time: Duration::from_millis(40 * index),
+                captured_at: Instant::now(),
+                image: Mat::new_rows_cols_with_default(48, 48, CV_8UC3, Scalar::all(0.0)).unwrap(),
+            },
+            picture: None,
+            faces: emotions.iter().zip(ids).map(|(_, id)| DetectedFace { id, rect, score: 9.0 }).collect(),
+            crops: emotions
+                .iter()
+                .map(|emotion| FaceCrop::from_pixels(vec![emotion.index() as u8; CROP_PIXELS]).unwrap())
+                .collect(),
+            timings: StageTimings::default(),
+        }
+    }
+
+    #[test]
+    fn in_a_shared_batch_each_face_gets_its_own_label() {
+        use Emotion::{Angry, Fear, Happy, Sad, Surprise};
+        let frames: [&[Emotion]; 4] = [&[Happy, Sad], &[], &[Fear], &[Angry, Surprise, Happy]];
+        let batch = (0..).zip(frames).map(|(index, emotions)| detected(index, emotions)).collect();
+        let scenes = Labeller::new(Box::new(ByGrayValue), None).label_batch(batch).unwrap();
+        for ((index, expected), scene) in (0..).zip(frames).zip(&scenes) {
+            let labels: Vec<Emotion> = scene.faces.iter().map(|face| face.raw.top().0).collect();
+            assert_eq!((scene.frame.index, labels.as_slice()), (index, expected));
+        }
+    }
+
+    #[test]
+    fn a_shared_batch_smooths_as_frames_one_by_one_do() {
+        let emotions = [Emotion::Happy, Emotion::Sad, Emotion::Sad, Emotion::Happy];
+        let frames = || (0..).zip(emotions).map(|(index, emotion)| detected(index, &[emotion]));
+        let labeller = || Labeller::new(Box::new(ByGrayValue), Some(Duration::from_millis(100)));
+        let (mut alone, mut together) = (labeller(), labeller());
+        let one_by_one: Vec<Scene> = frames().map(|frame| alone.label(frame).unwrap()).collect();
+        let batch = together.label_batch(frames().collect()).unwrap();
+        let smoothed = |scenes: &[Scene]| scenes.iter().map(|scene| scene.faces[0].smoothed).collect::<Vec<_>>();
+        assert_eq!(smoothed(&one_by_one), smoothed(&batch));
+    }
+
+    #[test]
+    fn a_face_that_left_and_came_back_is_smoothed_anew() {
+        let mut labeller = Labeller::new(Box::new(ByGrayValue), Some(Duration::from_secs(1000)));
+        labeller.label(detected(0, &[Emotion::Happy])).unwrap();
+        labeller.label(detected(1, &[])).unwrap();
+        let scene = labeller.label(detected(2, &[Emotion::Sad])).unwrap();
+        assert_eq!(scene.faces[0].smoothed.top().0, Emotion::Sad);
+    }
+}

@@ -140,6 +140,16 @@ fn a_camera_that_swings_does_not_give_a_face_the_name_of_its_neighbour() {
 }
 
 #[test]
+fn a_newcomer_does_not_take_the_box_of_a_known_face() {
+    let mut run = Run::new();
+    run.see_for(10, &[face(200.0, 200.0)]);
+    // Too far off to be the known face; then a box that both could be, nearer to the newcomer.
+    run.see(&[face(275.0, 200.0)]);
+    let shown = run.see(&[face(240.0, 200.0)]);
+    assert_eq!((ids(&shown), shown[0].missed), (vec![1], 0));
+}
+
+#[test]
 fn a_second_box_on_the_same_face_is_no_second_face() {
     let mut run = Run::new();
     let inner = Detection { rect: FaceRect { x: 165.0, y: 170.0, width: 60.0, height: 60.0 }, score: 3.0 };
