@@ -11,6 +11,8 @@
 // Tests may fail loudly: that is what they are for.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+#[cfg(feature = "gui")]
+pub mod app;
 pub mod classify;
 pub mod commands;
 pub mod demo;

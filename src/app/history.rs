@@ -1,0 +1,247 @@
+//! What each face showed over time, for the timeline: bounded however long the window stays open.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::emotion::Probabilities;
+use crate::pipeline::FaceId;
+
+/// How far back the timeline of a camera goes.
+pub const LIVE_SPAN: Duration = Duration::from_secs(60);
+
+/// Most points that one face may have. A line has no use for more points than the plot has pixels.
+pub const MAX_POINTS: usize = 1200;
+
+/// Most faces that are remembered; the one that has been gone longest is forgotten first.
+pub const MAX_FACES: usize = 32;
+
+/// Finest distance between two points: that of a camera's frames.
+const FINEST: Duration = Duration::from_millis(33);
+
+/// A face that was not seen for longer than this leaves a gap in its line.
+const GAP: Duration = Duration::from_millis(500);
+
+/// Probabilities of one face over a stretch of time without a gap.
+pub type Segment = Vec<(Duration, Probabilities)>;
+
+/// The probabilities of each face over media time.
+#[derive(Clone, Debug)]
+pub struct History {
+    span: Option<Duration>,
+    resolution: Duration,
+    now: Duration,
+    faces: BTreeMap<FaceId, BTreeMap<u64, Probabilities>>,
+}
+
+impl History {
+    /// The last [`LIVE_SPAN`] of a camera.
+    pub fn live() -> Self {
+        let resolution = (LIVE_SPAN / MAX_POINTS as u32).max(FINEST);
+        Self { span: Some(LIVE_SPAN), resolution, now: Duration::ZERO, faces: BTreeMap::new() }
+    }
+
+    /// The whole of a clip; without a known duration it grows coarser as it grows longer.
+    pub fn clip(duration: Option<Duration>) -> Self {
+        let resolution = duration.map_or(FINEST, |d| (d / MAX_POINTS as u32).max(FINEST));
+        Self { span: None, resolution, now: Duration::ZERO, faces: BTreeMap::new() }
+    }
+
+    /// The media time last told to [`Self::advance`].
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Says that the frame of this time is on the screen, and forgets what is too old.
+    pub fn advance(&mut self, now: Duration) {
+        // A camera that was opened again counts from zero: what came before has no place on its axis.
+        if self.span.is_some() && now < self.now {
+            self.faces.clear();
+        }
+        self.now = now;
+        if let Some(span) = self.span {
+            let oldest = self.bucket(now.saturating_sub(span));
+            for points in self.faces.values_mut() {
+                while points.first_key_value().is_some_and(|(bucket, _)| *bucket < oldest) {
+                    points.pop_first();
+                }
+            }
+            self.faces.retain(|_, points| !points.is_empty());
+        }
+    }
+
+    /// Notes what a face shows at the present time. A time seen before (after a seek, on a second round) is replaced.
+    pub fn record(&mut self, face: FaceId, probabilities: Probabilities) {
+        let bucket = self.bucket(self.now);
+        let points = self.faces.entry(face).or_default();
+        points.insert(bucket, probabilities);
+        if points.len() > MAX_POINTS {
+            self.coarsen();
+        }
+        if self.faces.len() > MAX_FACES {
+            self.forget_the_longest_gone();
+        }
+    }
+
+    /// The lines of a face: stretches of at least one point, oldest first.
+    pub fn segments(&self, face: FaceId) -> Vec<Segment> {
+        let Some(points) = self.faces.get(&face) else { return Vec::new() };
+        let largest_step = self.largest_step();
+        let mut segments: Vec<Segment> = Vec::new();
+        let mut previous: Option<u64> = None;
+        for (&bucket, &probabilities) in points {
+            let point = (self.time_of(bucket), probabilities);
+            match segments.last_mut() {
+                Some(segment) if previous.is_some_and(|p| bucket - p <= largest_step) => segment.push(point),
+                _ => segments.push(vec![point]),
+            }
+            previous = Some(bucket);
+        }
+        segments
+    }
+
+    /// What a face showed at a time, or shortly before it.
+    pub fn at(&self, face: FaceId, time: Duration) -> Option<Probabilities> {
+        let bucket = self.bucket(time);
+        let (&found, &probabilities) = self.faces.get(&face)?.range(..=bucket).next_back()?;
+        (bucket - found <= self.largest_step()).then_some(probabilities)
+    }
+
+    /// Faces with at least one point.
+    pub fn faces(&self) -> impl Iterator<Item = FaceId> + '_ {
+        self.faces.keys().copied()
+    }
+
+    /// Points kept for a face.
+    pub fn len(&self, face: FaceId) -> usize {
+        self.faces.get(&face).map_or(0, BTreeMap::len)
+    }
+
+    fn bucket(&self, time: Duration) -> u64 {
+        u64::try_from(time.as_micros() / self.resolution.as_micros().max(1)).unwrap_or(u64::MAX)
+    }
+
+    fn time_of(&self, bucket: u64) -> Duration {
+        Duration::from_micros(bucket.saturating_mul(u64::try_from(self.resolution.as_micros()).unwrap_or(u64::MAX)))
+    }
+
+    fn largest_step(&self) -> u64 {
+        self.bucket(GAP).max(1)
+    }
+
+    fn coarsen(&mut self) {
+        self.resolution *= 2;
+        for points in self.faces.values_mut() {
+            *points = std::mem::take(points).into_iter().map(|(bucket, p)| (bucket / 2, p)).collect();
+        }
+    }
+
+    fn forget_the_longest_gone(&mut self) {
+        let last_seen = |points: &BTreeMap<u64, Probabilities>| points.last_key_value().map(|(bucket, _)| *bucket);
+        let longest_gone = self.faces.iter().min_by_key(|(_, points)| last_seen(points)).map(|(face, _)| *face);
+        if let Some(face) = longest_gone {
+            self.faces.remove(&face);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::Emotion;
+
+    fn happy(amount: f32) -> Probabilities {
+        let mut weights = [0.0; crate::emotion::COUNT];
+        weights[Emotion::Happy.index()] = amount;
+        weights[Emotion::Neutral.index()] = 1.0 - amount;
+        Probabilities::from_weights(weights).unwrap()
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn show(history: &mut History, face: u32, at: Duration, amount: f32) {
+        history.advance(at);
+        history.record(FaceId(face), happy(amount));
+    }
+
+    #[test]
+    fn an_hour_of_camera_keeps_the_last_minute_and_no_more() {
+        let mut history = History::live();
+        for frame in 0..60 * 60 * 30_u64 {
+            show(&mut history, 1, ms(frame * 33), 0.5);
+        }
+        assert!(history.len(FaceId(1)) <= MAX_POINTS);
+        let segments = history.segments(FaceId(1));
+        assert_eq!(segments.len(), 1);
+        let (first, last) = (segments[0].first().unwrap().0, segments[0].last().unwrap().0);
+        assert!(last - first <= LIVE_SPAN && last - first > LIVE_SPAN - ms(200), "{:?}", last - first);
+    }
+
+    #[test]
+    fn a_long_clip_is_thinned_out_and_still_reaches_from_end_to_end() {
+        let long = Duration::from_secs(2 * 60 * 60);
+        let mut history = History::clip(Some(long));
+        for second in 0..long.as_secs() {
+            show(&mut history, 1, Duration::from_secs(second), 0.5);
+        }
+        assert!(history.len(FaceId(1)) <= MAX_POINTS);
+        let segments = history.segments(FaceId(1));
+        assert_eq!(segments.len(), 1);
+        assert!(segments[0].last().unwrap().0 > long - Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_clip_of_unknown_length_grows_coarser_instead_of_larger() {
+        let mut history = History::clip(None);
+        for frame in 0..20_000 {
+            show(&mut history, 1, ms(frame * 40), 0.5);
+        }
+        assert!(history.len(FaceId(1)) <= MAX_POINTS);
+        let segments = history.segments(FaceId(1));
+        assert_eq!(segments.len(), 1);
+        assert!(segments[0].last().unwrap().0 > ms(19_000 * 40));
+    }
+
+    #[test]
+    fn a_face_that_went_away_leaves_a_gap() {
+        let mut history = History::live();
+        for frame in (0..30).chain(90..120) {
+            show(&mut history, 1, ms(frame * 33), 0.5);
+        }
+        assert_eq!(history.segments(FaceId(1)).len(), 2);
+        assert!(history.at(FaceId(1), ms(60 * 33)).is_none());
+        assert!(history.at(FaceId(1), ms(100 * 33)).is_some());
+    }
+
+    #[test]
+    fn a_second_round_of_a_clip_replaces_the_first() {
+        let mut history = History::clip(Some(Duration::from_secs(2)));
+        for amount in [0.2, 0.9] {
+            for frame in 0..50 {
+                show(&mut history, 1, ms(frame * 40), amount);
+            }
+        }
+        let segments = history.segments(FaceId(1));
+        assert_eq!(segments.iter().map(Vec::len).sum::<usize>(), 50);
+        assert!(segments[0].iter().all(|(_, p)| (p.of(Emotion::Happy) - 0.9).abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_crowd_passing_by_does_not_pile_up() {
+        let mut history = History::clip(None);
+        for face in 0..500 {
+            show(&mut history, face, ms(u64::from(face) * 100), 0.5);
+        }
+        assert_eq!(history.faces().count(), MAX_FACES);
+        assert!(history.faces().any(|face| face == FaceId(499)));
+    }
+
+    #[test]
+    fn a_camera_opened_again_starts_a_new_line() {
+        let mut history = History::live();
+        show(&mut history, 1, Duration::from_secs(50), 0.5);
+        show(&mut history, 2, ms(0), 0.5);
+        assert_eq!(history.faces().collect::<Vec<_>>(), [FaceId(2)]);
+    }
+}

@@ -1,0 +1,142 @@
+//! The real machine around the window: OpenCV's cameras and videos, libtorch's devices, the system's file dialog.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use super::session::{
+    DeviceEntry, ModelEntry, NetworkChoice, NetworkInUse, Order, Outside, Plan, Session, Source, Wake,
+};
+use crate::classify::Classifier;
+use crate::device::{DeviceChoice, DeviceError};
+use crate::pipeline::{Command, Event, Live, LiveSettings, Parts, Scene, SourceRequest, Statistics};
+use crate::source::{CameraEntry, list_cameras};
+
+/// Endings of the files that the dialog shows first. OpenCV reads more; the dialog also offers all files.
+const VIDEO_ENDINGS: [&str; 10] = ["mp4", "mov", "avi", "mkv", "webm", "m4v", "mpg", "mpeg", "wmv", "ogv"];
+
+/// No hand closes a dialog within this time: it never opened.
+const FASTEST_HAND: Duration = Duration::from_millis(250);
+
+/// This machine.
+#[derive(Debug, Default)]
+pub struct ThisMachine;
+
+impl Outside for ThisMachine {
+    fn cameras(&self) -> Vec<CameraEntry> {
+        list_cameras()
+    }
+
+    fn devices(&self) -> Vec<DeviceEntry> {
+        let entry = |choice: DeviceChoice, name: String| DeviceEntry {
+            choice,
+            name,
+            unavailable: choice.resolve().err().as_ref().map(DeviceError::to_string),
+        };
+        // One entry for CUDA even where there is none: grayed, it says why.
+        let cards = usize::try_from(tch::Cuda::device_count()).unwrap_or(0).max(1);
+        let fixed = [entry(DeviceChoice::Auto, "Auto".to_owned()), entry(DeviceChoice::Cpu, "CPU".to_owned())];
+        fixed.into_iter().chain((0..cards).map(|i| entry(DeviceChoice::Cuda(i), format!("CUDA {i}")))).collect()
+    }
+
+    fn models(&self) -> Vec<ModelEntry> {
+        Vec::new()
+    }
+
+    fn demo_clip(&self) -> Option<PathBuf> {
+        crate::demo::clip()
+    }
+
+    fn ask_for_video(&self, folder: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
+        let mut dialog = rfd::FileDialog::new()
+            .set_title("Open a video")
+            .add_filter("Videos", &VIDEO_ENDINGS)
+            .add_filter("All files", &["*"]);
+        if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
+            dialog = dialog.set_directory(folder);
+        }
+        let asked_at = Instant::now();
+        let chosen = dialog.pick_file();
+        if chosen.is_none() && asked_at.elapsed() < FASTEST_HAND {
+            anyhow::bail!(
+                "This system has no file dialog (xdg-desktop-portal or zenity); drop the video on the window, \
+                 or start `mien replay FILE`"
+            );
+        }
+        Ok(chosen)
+    }
+
+    fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>> {
+        let source = match &plan.source {
+            Source::Camera(device, mode) => SourceRequest::Camera(mode.of(device.clone())),
+            Source::Video(path) => SourceRequest::Video(path.clone()),
+        };
+        let network = Arc::new(Mutex::new(None));
+        let parts = Parts::new(source, plan.detection, loader(plan.network.clone(), network.clone()));
+        let settings = LiveSettings {
+            smoothing: plan.smoothing,
+            speed: plan.speed,
+            repeat: plan.repeat,
+            ..LiveSettings::default()
+        };
+        let live = Live::start(parts, settings, move || wake()).context("Nothing can be opened")?;
+        Ok(Box::new(LiveSession { live, network }))
+    }
+}
+
+/// A pipeline with a camera or a video at its beginning.
+struct LiveSession {
+    live: Live,
+    network: Arc<Mutex<Option<NetworkInUse>>>,
+}
+
+impl Session for LiveSession {
+    fn take_scene(&mut self) -> Option<Scene> {
+        self.live.take_scene()
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.live.events().collect()
+    }
+
+    fn send(&mut self, order: Order) {
+        self.live.send(match order {
+            Order::Pause => Command::Pause,
+            Order::Resume => Command::Resume,
+            Order::Seek(to) => Command::Seek(to),
+            Order::Step(frames) => Command::Step(frames),
+            Order::SetSpeed(speed) => Command::SetSpeed(speed),
+            Order::SetRepeat(repeat) => Command::SetRepeat(repeat),
+            Order::SetSmoothing(constant) => Command::SetSmoothing(constant),
+            Order::SetDetection(options) => Command::set_detection(options),
+            Order::SetNetwork(choice) => Command::SetClassifier(Box::new(loader(choice, self.network.clone()))),
+        });
+    }
+
+    fn statistics(&self) -> Statistics {
+        self.live.statistics()
+    }
+
+    fn network(&self) -> Option<NetworkInUse> {
+        self.network.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Loads a network on the thread that will run it, and notes what is in use from then on.
+fn loader(
+    choice: NetworkChoice,
+    in_use: Arc<Mutex<Option<NetworkInUse>>>,
+) -> impl FnOnce() -> anyhow::Result<Box<dyn Classifier>> + Send + 'static {
+    move || {
+        let (classifier, network) = load(&choice)?;
+        *in_use.lock().unwrap_or_else(PoisonError::into_inner) = Some(network);
+        Ok(classifier)
+    }
+}
+
+fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, NetworkInUse)> {
+    choice.device.resolve()?;
+    anyhow::bail!("no trained network is installed yet");
+}

@@ -1,0 +1,187 @@
+//! What the window needs of the world outside it: a running pipeline, the cameras, models and devices of the machine.
+//!
+//! The window is driven by these traits alone, so that tests can put a film of their own making in front of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::detect::DetectionOptions;
+use crate::device::DeviceChoice;
+use crate::pipeline::{Event, Scene, Statistics};
+use crate::source::{CameraDevice, CameraEntry, CameraRequest};
+
+/// Wakes the window from any thread when there is something new to show.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// A source that is being read, analysed and shown. Dropping it ends its threads.
+pub trait Session {
+    /// The newest scene since the last call.
+    fn take_scene(&mut self) -> Option<Scene>;
+
+    /// What happened since the last call, oldest first.
+    fn take_events(&mut self) -> Vec<Event>;
+
+    /// Tells it what to do. Never blocks.
+    fn send(&mut self, order: Order);
+
+    /// How it is doing.
+    fn statistics(&self) -> Statistics;
+
+    /// The network that labels, once it is loaded.
+    fn network(&self) -> Option<NetworkInUse>;
+}
+
+/// What the window asks of a running session.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Hold the picture.
+    Pause,
+    /// Go on; from the start at the end of a video.
+    Resume,
+    /// Go to a time of a video.
+    Seek(Duration),
+    /// Go on or back by frames of a video.
+    Step(i32),
+    /// Play a video faster or slower.
+    SetSpeed(f64),
+    /// Start a video again at its end, or not.
+    SetRepeat(bool),
+    /// Another smoothing.
+    SetSmoothing(Option<Duration>),
+    /// Look for faces in another way.
+    SetDetection(DetectionOptions),
+    /// Label with another network, or on another device.
+    SetNetwork(NetworkChoice),
+}
+
+/// The machine around the window. Shared with threads of its own, because some of it takes time.
+pub trait Outside: Send + Sync {
+    /// The cameras that are connected now.
+    fn cameras(&self) -> Vec<CameraEntry>;
+
+    /// The devices that a network could run on, those that are out of reach included.
+    fn devices(&self) -> Vec<DeviceEntry>;
+
+    /// The models that are installed.
+    fn models(&self) -> Vec<ModelEntry>;
+
+    /// The demo clip, if set-up has fetched it.
+    fn demo_clip(&self) -> Option<PathBuf>;
+
+    /// Lets the user choose a video. Blocks until the dialog closes; `None` if the user thought better of it.
+    ///
+    /// # Errors
+    /// When there is no dialog to be had, with what to do instead.
+    fn ask_for_video(&self, folder: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>>;
+
+    /// Starts reading a source.
+    ///
+    /// # Errors
+    /// When the threads can't be started; a source that can't be opened is an [`Event`] later.
+    fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>>;
+}
+
+/// What is to be opened and how it is to be analysed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Where the frames come from.
+    pub source: Source,
+    /// What labels the faces.
+    pub network: NetworkChoice,
+    /// Time constant of the smoothing.
+    pub smoothing: Option<Duration>,
+    /// How faces are looked for.
+    pub detection: DetectionOptions,
+    /// Of a video: 2 is twice as fast.
+    pub speed: f64,
+    /// Of a video: start again at the end.
+    pub repeat: bool,
+}
+
+/// Where frames come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// A camera, and what to ask of it.
+    Camera(CameraDevice, CameraMode),
+    /// A video file.
+    Video(PathBuf),
+}
+
+/// What to ask a camera for, whichever it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CameraMode {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Frames per second.
+    pub fps: f64,
+    /// Pixel format, `MJPG` say; `None` leaves it to the camera.
+    pub fourcc: Option<String>,
+}
+
+impl CameraMode {
+    /// This mode asked of a camera. A pixel format that is none is left to the camera.
+    pub fn of(&self, device: CameraDevice) -> CameraRequest {
+        let fourcc = self.fourcc.as_ref().and_then(|word| word.parse().ok());
+        CameraRequest { device, width: self.width, height: self.height, fps: self.fps, fourcc }
+    }
+}
+
+impl Default for CameraMode {
+    fn default() -> Self {
+        let CameraRequest { device: _, width, height, fps, fourcc } = CameraRequest::default();
+        Self { width, height, fps, fourcc: fourcc.map(|fourcc| fourcc.to_string()) }
+    }
+}
+
+/// A network and where to run it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetworkChoice {
+    /// Name or path of the model; none is the default model.
+    pub model: Option<String>,
+    /// Where it runs.
+    pub device: DeviceChoice,
+}
+
+/// The network that labels, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkInUse {
+    /// The model's name.
+    pub model: String,
+    /// The device that it runs on, with its threads: `CPU, 1 thread`.
+    pub device: String,
+}
+
+/// A device that a network could run on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceEntry {
+    /// What to ask for.
+    pub choice: DeviceChoice,
+    /// What to call it.
+    pub name: String,
+    /// Why it can't be used, if it can't.
+    pub unavailable: Option<String>,
+}
+
+/// An installed model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelEntry {
+    /// What to ask for.
+    pub key: String,
+    /// What it is, in a few words, for the hover text.
+    pub description: String,
+}
+
+/// What a camera is remembered by: its path, which names the same camera as long as it stays plugged in.
+pub fn device_of(camera: &CameraEntry) -> CameraDevice {
+    if camera.path.as_os_str().is_empty() {
+        CameraDevice::Index(camera.index)
+    } else {
+        CameraDevice::Path(camera.path.clone())
+    }
+}

@@ -1,0 +1,196 @@
+//! What the window remembers from one start to the next.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use egui::ThemePreference;
+use serde::{Deserialize, Serialize};
+
+use super::session::{CameraMode, NetworkChoice};
+use crate::detect::DetectionOptions;
+use crate::device::DeviceChoice;
+
+/// Key under which eframe stores the settings.
+pub const STORAGE_KEY: &str = "mien-settings";
+
+/// Longest smoothing that the slider offers. Beyond it a face is still said to laugh when the joke is long over.
+pub const LONGEST_SMOOTHING_SECS: f32 = 2.0;
+
+/// Time constant of the smoothing at first start: calm labels that still follow an expression of half a second.
+pub const DEFAULT_SMOOTHING_SECS: f32 = 0.3;
+
+/// Everything that is remembered. A field that is missing in an older file gets its default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Light, dark, or as the system is.
+    pub theme: ThemePreference,
+    /// The camera chosen last, by number or path; none is the first that is found.
+    pub camera: Option<String>,
+    /// What is asked of cameras.
+    pub camera_mode: CameraMode,
+    /// Show cameras as a mirror does, which is what people expect to see of themselves.
+    pub mirror_cameras: bool,
+    /// Show videos as a mirror does.
+    pub mirror_videos: bool,
+    /// Time constant of the smoothing in seconds; 0 is off.
+    pub smoothing_secs: f32,
+    /// What is drawn over the picture.
+    pub overlay: Overlay,
+    /// Name or path of the model; none is the default model.
+    pub model: Option<String>,
+    /// Where the network runs.
+    pub device: DeviceChoice,
+    /// How faces are looked for.
+    pub detection: DetectionOptions,
+    /// Folder in which the last video was chosen.
+    pub video_folder: Option<PathBuf>,
+}
+
+/// The layers over the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Overlay {
+    /// A box around each face.
+    pub boxes: bool,
+    /// The emotion's name.
+    pub labels: bool,
+    /// The face's number.
+    pub ids: bool,
+    /// The probability behind the name.
+    pub percentages: bool,
+}
+
+impl Default for Overlay {
+    fn default() -> Self {
+        Self { boxes: true, labels: true, ids: true, percentages: true }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theme: ThemePreference::System,
+            camera: None,
+            camera_mode: CameraMode::default(),
+            mirror_cameras: true,
+            mirror_videos: false,
+            smoothing_secs: DEFAULT_SMOOTHING_SECS,
+            overlay: Overlay::default(),
+            model: None,
+            device: DeviceChoice::Auto,
+            detection: DetectionOptions::default(),
+            video_folder: None,
+        }
+    }
+}
+
+impl Settings {
+    /// The settings of the last start, or the defaults where there are none or they can't be read.
+    pub fn load(storage: Option<&dyn eframe::Storage>) -> Self {
+        storage.and_then(|storage| eframe::get_value::<Self>(storage, STORAGE_KEY)).unwrap_or_default().sanitized()
+    }
+
+    /// Brings values that a hand or a fault made impossible back into their range.
+    #[must_use]
+    pub fn sanitized(mut self) -> Self {
+        if !self.smoothing_secs.is_finite() {
+            self.smoothing_secs = DEFAULT_SMOOTHING_SECS;
+        }
+        self.smoothing_secs = self.smoothing_secs.clamp(0.0, LONGEST_SMOOTHING_SECS);
+        self
+    }
+
+    /// The smoothing as the pipeline takes it.
+    pub fn smoothing(&self) -> Option<Duration> {
+        (self.smoothing_secs > 0.0).then(|| Duration::from_secs_f32(self.smoothing_secs))
+    }
+
+    /// The network to label with.
+    pub fn network(&self) -> NetworkChoice {
+        NetworkChoice { model: self.model.clone(), device: self.device }
+    }
+
+    /// The settings to be remembered: `self`, but with the `loaded` value for each field that still is as the command
+    /// line `launched` it. What is asked for on the command line holds for that run alone.
+    #[must_use]
+    pub fn to_remember(&self, loaded: &Self, launched: &Self) -> Self {
+        let as_fields = |settings: &Self| match serde_json::to_value(settings) {
+            Ok(serde_json::Value::Object(fields)) => Some(fields),
+            _ => None,
+        };
+        let (Some(mut now), Some(loaded), Some(launched)) = (as_fields(self), as_fields(loaded), as_fields(launched))
+        else {
+            return self.clone();
+        };
+        for (name, value) in &mut now {
+            if launched.get(name) == Some(value)
+                && let Some(before) = loaded.get(name)
+            {
+                *value = before.clone();
+            }
+        }
+        serde_json::from_value(serde_json::Value::Object(now)).unwrap_or_else(|_| self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[derive(Default)]
+    struct Memory(HashMap<String, String>);
+
+    impl eframe::Storage for Memory {
+        fn get_string(&self, key: &str) -> Option<String> {
+            self.0.get(key).cloned()
+        }
+        fn set_string(&mut self, key: &str, value: String) {
+            self.0.insert(key.to_owned(), value);
+        }
+        fn remove_string(&mut self, key: &str) {
+            self.0.remove(key);
+        }
+        fn flush(&mut self) {}
+    }
+
+    #[test]
+    fn settings_are_read_back_as_they_were_stored() {
+        let mut settings = Settings { smoothing_secs: 1.25, mirror_cameras: false, ..Settings::default() };
+        settings.overlay.ids = false;
+        settings.model = Some("other".to_owned());
+        let mut memory = Memory::default();
+        eframe::set_value(&mut memory, STORAGE_KEY, &settings);
+        assert_eq!(Settings::load(Some(&memory)), settings);
+    }
+
+    #[test]
+    fn damaged_or_older_settings_give_defaults_for_what_is_lost() {
+        let mut memory = Memory::default();
+        memory.0.insert(STORAGE_KEY.to_owned(), "(smoothing_secs: 1.5, gone_since: 3)".to_owned());
+        assert_eq!(Settings::load(Some(&memory)), Settings { smoothing_secs: 1.5, ..Settings::default() });
+
+        memory.0.insert(STORAGE_KEY.to_owned(), "}{ not ron".to_owned());
+        assert_eq!(Settings::load(Some(&memory)), Settings::default());
+        assert_eq!(Settings::load(None), Settings::default());
+    }
+
+    #[test]
+    fn impossible_values_are_brought_into_range() {
+        for (stored, expected) in [(-1.0, 0.0), (99.0, LONGEST_SMOOTHING_SECS), (f32::NAN, DEFAULT_SMOOTHING_SECS)] {
+            let settings = Settings { smoothing_secs: stored, ..Settings::default() }.sanitized();
+            assert_eq!(settings.smoothing_secs, expected);
+        }
+    }
+
+    #[test]
+    fn an_option_of_the_command_line_is_not_remembered_but_a_choice_in_the_window_is() {
+        let loaded = Settings::default();
+        let launched = Settings { device: DeviceChoice::Cpu, smoothing_secs: 0.0, ..loaded.clone() };
+        // The user then moves the slider, and leaves the device as the command line had it.
+        let now = Settings { smoothing_secs: 0.7, ..launched.clone() };
+        let remembered = now.to_remember(&loaded, &launched);
+        assert_eq!(remembered, Settings { smoothing_secs: 0.7, device: DeviceChoice::Auto, ..loaded });
+    }
+}

@@ -1,0 +1,196 @@
+//! The look of the window: text sizes, spacing and colours, light and dark.
+
+use egui::{
+    Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme, Visuals, vec2,
+};
+
+use crate::emotion::Emotion;
+
+/// Behind the picture, in both themes: a video looks wrong on white.
+pub const STAGE: Color32 = Color32::from_rgb(0x12, 0x14, 0x17);
+
+/// Text on [`STAGE`].
+pub const STAGE_TEXT: Color32 = Color32::from_rgb(0xE8, 0xEA, 0xED);
+
+/// Less important text on [`STAGE`].
+pub const STAGE_WEAK_TEXT: Color32 = Color32::from_rgb(0xA9, 0xAF, 0xB8);
+
+/// Dark text on an emotion's colour.
+const DARK_TEXT: Color32 = Color32::from_rgb(0x14, 0x16, 0x1A);
+
+/// Below this contrast (WCAG 2) a thin line in an emotion's colour can't be followed on its background and gets a
+/// darker casing. Yellow on white has 1.3.
+const LINE_CONTRAST: f32 = 1.8;
+
+/// The colour of an emotion.
+pub fn color(emotion: Emotion) -> Color32 {
+    let [r, g, b] = emotion.rgb();
+    Color32::from_rgb(r, g, b)
+}
+
+/// The colour of text on a patch of [`color`].
+pub fn text_on(emotion: Emotion) -> Color32 {
+    if emotion.wants_dark_text() { DARK_TEXT } else { Color32::WHITE }
+}
+
+/// The darker edge that a line or bar of this emotion needs on a background, if it needs one.
+pub fn casing(emotion: Emotion, background: Color32) -> Option<Color32> {
+    let color = color(emotion);
+    (contrast(color, background) < LINE_CONTRAST).then(|| color.lerp_to_gamma(Color32::BLACK, 0.45))
+}
+
+/// Contrast of two colours by WCAG 2: 1 for the same, 21 for black on white.
+pub fn contrast(a: Color32, b: Color32) -> f32 {
+    let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
+    if a > b { a / b } else { b / a }
+}
+
+/// Relative luminance by WCAG 2.
+fn luminance(color: Color32) -> f32 {
+    let linear = |channel: u8| {
+        let c = f32::from(channel) / 255.0;
+        if c <= 0.039_28 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * linear(color.r()) + 0.7152 * linear(color.g()) + 0.0722 * linear(color.b())
+}
+
+/// Gives the context both looks; which one shows is the user's choice.
+pub fn install(ctx: &Context) {
+    for theme in [Theme::Dark, Theme::Light] {
+        ctx.style_mut_of(theme, |style| dress(style, theme));
+    }
+}
+
+fn dress(style: &mut Style, theme: Theme) {
+    style.text_styles = [
+        (TextStyle::Small, FontId::new(12.0, FontFamily::Proportional)),
+        (TextStyle::Body, FontId::new(14.0, FontFamily::Proportional)),
+        (TextStyle::Button, FontId::new(14.0, FontFamily::Proportional)),
+        (TextStyle::Heading, FontId::new(19.0, FontFamily::Proportional)),
+        (TextStyle::Monospace, FontId::new(13.0, FontFamily::Monospace)),
+    ]
+    .into();
+    style.spacing.item_spacing = vec2(8.0, 6.0);
+    style.spacing.button_padding = vec2(9.0, 5.0);
+    style.spacing.interact_size.y = 28.0;
+    style.spacing.menu_margin = Margin::same(8);
+    style.spacing.icon_width = 16.0;
+    style.interaction.tooltip_delay = 0.4;
+
+    let palette = match theme {
+        Theme::Dark => Palette::DARK,
+        Theme::Light => Palette::LIGHT,
+    };
+    let visuals = &mut style.visuals;
+    *visuals = match theme {
+        Theme::Dark => Visuals::dark(),
+        Theme::Light => Visuals::light(),
+    };
+    visuals.panel_fill = palette.panel;
+    visuals.window_fill = palette.raised;
+    visuals.extreme_bg_color = palette.sunken;
+    visuals.faint_bg_color = palette.raised;
+    visuals.window_stroke = Stroke::new(1.0, palette.line);
+    visuals.window_corner_radius = CornerRadius::same(10);
+    visuals.menu_corner_radius = CornerRadius::same(8);
+    visuals.selection.bg_fill = palette.accent;
+    visuals.selection.stroke = Stroke::new(1.0, palette.on_accent);
+    visuals.hyperlink_color = palette.accent;
+    visuals.slider_trailing_fill = true;
+    visuals.widgets.noninteractive.bg_stroke = Stroke::new(1.0, palette.line);
+    visuals.widgets.noninteractive.fg_stroke = Stroke::new(1.0, palette.text);
+    visuals.weak_text_color = Some(palette.weak_text);
+    for (widget, fill) in [
+        (&mut visuals.widgets.inactive, palette.button),
+        (&mut visuals.widgets.hovered, palette.button_hovered),
+        (&mut visuals.widgets.active, palette.button_pressed),
+        (&mut visuals.widgets.open, palette.button_hovered),
+    ] {
+        widget.weak_bg_fill = fill;
+        widget.bg_fill = fill;
+        widget.fg_stroke = Stroke::new(1.5, palette.text);
+        widget.corner_radius = CornerRadius::same(6);
+    }
+    visuals.widgets.inactive.bg_fill = palette.button_hovered;
+    visuals.widgets.noninteractive.corner_radius = CornerRadius::same(6);
+}
+
+struct Palette {
+    panel: Color32,
+    raised: Color32,
+    sunken: Color32,
+    line: Color32,
+    text: Color32,
+    weak_text: Color32,
+    button: Color32,
+    button_hovered: Color32,
+    button_pressed: Color32,
+    accent: Color32,
+    on_accent: Color32,
+}
+
+impl Palette {
+    const DARK: Self = Self {
+        panel: Color32::from_rgb(0x1C, 0x1F, 0x24),
+        raised: Color32::from_rgb(0x26, 0x2A, 0x31),
+        sunken: Color32::from_rgb(0x15, 0x17, 0x1B),
+        line: Color32::from_rgb(0x36, 0x3B, 0x44),
+        text: Color32::from_rgb(0xE4, 0xE7, 0xEB),
+        weak_text: Color32::from_rgb(0x9C, 0xA4, 0xB0),
+        button: Color32::from_rgb(0x2B, 0x30, 0x38),
+        button_hovered: Color32::from_rgb(0x3A, 0x41, 0x4B),
+        button_pressed: Color32::from_rgb(0x48, 0x50, 0x5C),
+        accent: Color32::from_rgb(0x3F, 0x6F, 0xD8),
+        on_accent: Color32::WHITE,
+    };
+    const LIGHT: Self = Self {
+        panel: Color32::from_rgb(0xF3, 0xF4, 0xF6),
+        raised: Color32::WHITE,
+        sunken: Color32::from_rgb(0xE2, 0xE5, 0xE9),
+        line: Color32::from_rgb(0xCF, 0xD4, 0xDB),
+        text: Color32::from_rgb(0x1F, 0x24, 0x2B),
+        weak_text: Color32::from_rgb(0x59, 0x62, 0x6E),
+        button: Color32::from_rgb(0xE4, 0xE7, 0xEC),
+        button_hovered: Color32::from_rgb(0xD3, 0xD9, 0xE1),
+        button_pressed: Color32::from_rgb(0xC2, 0xCA, 0xD5),
+        accent: Color32::from_rgb(0x2F, 0x5F, 0xC8),
+        on_accent: Color32::WHITE,
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// WCAG 2, level AA, large text: that of the labels on the picture.
+    const LARGE_TEXT: f32 = 3.0;
+
+    /// WCAG 2, level AA, normal text.
+    const NORMAL_TEXT: f32 = 4.5;
+
+    #[test]
+    fn every_label_is_readable_on_its_emotions_colour() {
+        for emotion in Emotion::ALL {
+            let contrast = contrast(text_on(emotion), color(emotion));
+            assert!(contrast >= LARGE_TEXT, "{emotion}: {contrast}");
+        }
+    }
+
+    #[test]
+    fn text_is_readable_in_both_themes() {
+        for palette in [Palette::DARK, Palette::LIGHT] {
+            for background in [palette.panel, palette.raised] {
+                assert!(contrast(palette.text, background) >= NORMAL_TEXT);
+                assert!(contrast(palette.weak_text, background) >= NORMAL_TEXT);
+            }
+            assert!(contrast(palette.on_accent, palette.accent) >= NORMAL_TEXT);
+        }
+        assert!(contrast(STAGE_WEAK_TEXT, STAGE) >= NORMAL_TEXT);
+    }
+
+    #[test]
+    fn yellow_gets_an_edge_on_white_and_none_on_black() {
+        assert!(casing(Emotion::Happy, Color32::WHITE).is_some());
+        assert!(casing(Emotion::Happy, Color32::BLACK).is_none());
+    }
+}

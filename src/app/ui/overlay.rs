@@ -1,0 +1,184 @@
+//! Boxes and labels over the picture. They are painted on the very frame that was analysed, never into its pixels.
+
+use std::sync::Arc;
+
+use egui::accesskit::Role;
+use egui::{
+    Color32, CornerRadius, CursorIcon, FontId, Galley, Painter, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
+    vec2,
+};
+
+use crate::app::settings::Overlay;
+use crate::app::transform::PictureTransform;
+use crate::app::verdict::Verdict;
+use crate::app::{Action, App, theme};
+use crate::pipeline::Face;
+
+/// Line width of a box, and of the chosen face's box, in points.
+const LINE: f32 = 2.5;
+const CHOSEN_LINE: f32 = 4.0;
+
+/// Height of a label's letters: a share of the picture's height within bounds that stay readable and stay out of the way.
+const LETTERS_OF_HEIGHT: f32 = 1.0 / 26.0;
+const SMALLEST_LETTERS: f32 = 14.0;
+const LARGEST_LETTERS: f32 = 22.0;
+
+/// Room between a label's letters and the edge of its patch.
+const PADDING: egui::Vec2 = vec2(8.0, 3.0);
+
+/// Box and patch of a face of which nothing is known: none of the seven colours.
+const UNSURE: Color32 = Color32::from_rgb(0x3A, 0x3F, 0x47);
+const UNSURE_LINE: Color32 = Color32::from_rgb(0xDD, 0xE1, 0xE6);
+
+/// Dark edge beside a line, so that it shows on a picture of its own colour.
+const EDGE: Color32 = Color32::from_black_alpha(120);
+
+impl App {
+    pub(super) fn overlay_ui(&mut self, ui: &mut Ui, transform: &PictureTransform) {
+        let faces = self.faces().to_vec();
+        let chosen = self.face_of_timeline();
+        let painter = ui.painter().with_clip_rect(transform.picture_on_screen.intersect(ui.clip_rect()));
+        let mut labels = Labels::new(transform.picture_on_screen);
+        for face in &faces {
+            let emphasised = faces.len() > 1 && chosen == Some(face.id);
+            let rect = transform.screen_from_face(face.rect);
+            let verdict = Verdict::of(face);
+            if self.settings.overlay.boxes {
+                paint_box(&painter, rect, verdict, emphasised);
+            }
+            if let Some(text) = label_text(face, verdict, self.settings.overlay) {
+                labels.paint(&painter, rect, text, verdict);
+            }
+            self.face_on_picture(ui, face, rect, verdict);
+        }
+    }
+
+    /// Makes the face something to click, and to hear of.
+    fn face_on_picture(&mut self, ui: &mut Ui, face: &Face, rect: Rect, verdict: Verdict) {
+        let response = ui.interact(rect, ui.scope_id().with(("face on picture", face.id)), Sense::click());
+        let name = format!("Face {}: {}", face.id.0, verdict.words(true));
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+        if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
+            self.ask(Action::Choose(face.id));
+        }
+    }
+}
+
+fn paint_box(painter: &Painter, rect: Rect, verdict: Verdict, emphasised: bool) {
+    let color = match verdict {
+        Verdict::Leads(emotion, _) => theme::color(emotion),
+        Verdict::Unsure => UNSURE_LINE,
+    };
+    let width = if emphasised { CHOSEN_LINE } else { LINE };
+    let radius = CornerRadius::same(5);
+    painter.rect_stroke(rect, radius, Stroke::new(width + 2.0, EDGE), StrokeKind::Middle);
+    painter.rect_stroke(rect, radius, Stroke::new(width, color), StrokeKind::Middle);
+}
+
+/// What the label of a face says with these layers on: `1  Happy 87 %`. `None` if all are off.
+fn label_text(face: &Face, verdict: Verdict, overlay: Overlay) -> Option<String> {
+    let id = overlay.ids.then(|| face.id.0.to_string());
+    let words = match (verdict, overlay.labels, overlay.percentages) {
+        (_, true, percent) => Some(verdict.words(percent)),
+        (Verdict::Leads(_, probability), false, true) => Some(crate::app::verdict::percentage(probability)),
+        (_, false, _) => None,
+    };
+    match (id, words) {
+        (Some(id), Some(words)) => Some(format!("{id}  {words}")),
+        (id, words) => id.or(words),
+    }
+}
+
+/// Places labels so that they stay in the picture and off each other.
+struct Labels {
+    picture: Rect,
+    taken: Vec<Rect>,
+}
+
+impl Labels {
+    fn new(picture: Rect) -> Self {
+        Self { picture, taken: Vec::new() }
+    }
+
+    fn paint(&mut self, painter: &Painter, face: Rect, text: String, verdict: Verdict) {
+        let size = (self.picture.height() * LETTERS_OF_HEIGHT).clamp(SMALLEST_LETTERS, LARGEST_LETTERS);
+        let (fill, color) = match verdict {
+            Verdict::Leads(emotion, _) => (theme::color(emotion), theme::text_on(emotion)),
+            Verdict::Unsure => (UNSURE, Color32::WHITE),
+        };
+        let galley: Arc<Galley> = painter.layout_no_wrap(text, FontId::proportional(size), color);
+        let patch = self.place(face, galley.size() + 2.0 * PADDING);
+        painter.rect_filled(patch.expand(1.0), CornerRadius::same(5), EDGE);
+        painter.rect_filled(patch, CornerRadius::same(4), fill);
+        painter.galley(patch.min + PADDING, galley, color);
+    }
+
+    /// Above the face; where that is outside the picture or taken, inside at the top, below, inside at the bottom.
+    fn place(&mut self, face: Rect, size: egui::Vec2) -> Rect {
+        let gap = LINE / 2.0 + 2.0;
+        let tops = [face.top() - size.y - gap, face.top() + gap, face.bottom() + gap, face.bottom() - size.y - gap];
+        let left = face.left() - LINE / 2.0;
+        let inside = |top: f32| {
+            let x = left.min(self.picture.right() - size.x).max(self.picture.left());
+            let y = top.min(self.picture.bottom() - size.y).max(self.picture.top());
+            Rect::from_min_size(pos2(x, y), size)
+        };
+        let free = |rect: &Rect| !self.taken.iter().any(|taken| taken.intersects(*rect));
+        let fits = |top: &f32| *top >= self.picture.top() && top + size.y <= self.picture.bottom();
+        let places = || tops.iter().filter(|top| fits(top)).map(|top| inside(*top));
+        let place = places().find(|rect| free(rect)).or_else(|| places().next()).unwrap_or_else(|| inside(face.top()));
+        self.taken.push(place);
+        place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::Probabilities;
+    use crate::pipeline::FaceId;
+    use crate::preprocess::FaceRect;
+
+    const PICTURE: Rect = Rect::from_min_max(pos2(0.0, 0.0), pos2(400.0, 300.0));
+
+    fn face_at(left: f32, top: f32) -> Rect {
+        Rect::from_min_size(pos2(left, top), vec2(80.0, 80.0))
+    }
+
+    #[test]
+    fn labels_stay_inside_the_picture() {
+        let mut labels = Labels::new(PICTURE);
+        for face in
+            [face_at(100.0, 100.0), face_at(0.0, 0.0), face_at(380.0, 0.0), face_at(350.0, 250.0), PICTURE.expand(9.0)]
+        {
+            let place = labels.place(face, vec2(120.0, 24.0));
+            assert!(PICTURE.contains_rect(place), "{place:?} for {face:?}");
+        }
+    }
+
+    #[test]
+    fn labels_of_neighbours_do_not_cover_each_other() {
+        let mut labels = Labels::new(PICTURE);
+        let a = labels.place(face_at(100.0, 100.0), vec2(120.0, 24.0));
+        let b = labels.place(face_at(150.0, 104.0), vec2(120.0, 24.0));
+        assert!(!a.intersects(b), "{a:?} {b:?}");
+    }
+
+    #[test]
+    fn each_layer_can_be_left_out() {
+        let mut weights = [0.0; crate::emotion::COUNT];
+        weights[3] = 1.0;
+        let smoothed = Probabilities::from_weights(weights).unwrap();
+        let rect = FaceRect { x: 0.0, y: 0.0, width: 99.0, height: 99.0 };
+        let face = Face { id: FaceId(2), rect, score: 5.0, raw: smoothed, smoothed };
+        let text = |labels, ids, percentages| {
+            label_text(&face, Verdict::of(&face), Overlay { boxes: true, labels, ids, percentages })
+        };
+        assert_eq!(text(true, true, true).unwrap(), "2  Happy 100 %");
+        assert_eq!(text(true, false, false).unwrap(), "Happy");
+        assert_eq!(text(false, true, true).unwrap(), "2  100 %");
+        assert_eq!(text(false, false, false), None);
+        let unsure = label_text(&face, Verdict::Unsure, Overlay::default());
+        assert_eq!(unsure.unwrap(), "2  unsure");
+    }
+}

@@ -1,0 +1,103 @@
+//! What is set once and seldom changed: theme, camera mode, face detection.
+
+use egui::{Context, DragValue, Grid, RichText, ThemePreference, Ui, Window};
+
+use crate::app::{Action, App};
+use crate::detect::DetectionOptions;
+
+impl App {
+    pub(super) fn settings_ui(&mut self, ctx: &Context) {
+        let mut open = self.settings_open;
+        Window::new("Settings").open(&mut open).resizable(false).collapsible(false).default_width(320.0).show(
+            ctx,
+            |ui| {
+                self.theme_choice(ui);
+                ui.separator();
+                self.camera_mode(ui);
+                ui.separator();
+                self.detection(ui);
+            },
+        );
+        self.settings_open = open;
+    }
+
+    fn theme_choice(&mut self, ui: &mut Ui) {
+        ui.label(RichText::new("Theme").strong());
+        ui.horizontal(|ui| {
+            for (theme, name) in [
+                (ThemePreference::System, "As the system"),
+                (ThemePreference::Light, "Light"),
+                (ThemePreference::Dark, "Dark"),
+            ] {
+                if ui.radio(self.settings.theme == theme, name).clicked() {
+                    self.ask(Action::SetTheme(theme));
+                }
+            }
+        });
+    }
+}
+
+/// Frame sizes and rates that nearly every webcam has.
+const SIZES: [(u32, u32); 4] = [(320, 240), (640, 480), (1280, 720), (1920, 1080)];
+
+impl App {
+    fn camera_mode(&mut self, ui: &mut Ui) {
+        ui.label(RichText::new("Asked of cameras").strong());
+        let before = self.settings.camera_mode.clone();
+        let mut mode = before.clone();
+        ui.horizontal_wrapped(|ui| {
+            for (width, height) in SIZES {
+                let chosen = (mode.width, mode.height) == (width, height);
+                if ui.selectable_label(chosen, format!("{width}×{height}")).clicked() {
+                    (mode.width, mode.height) = (width, height);
+                }
+            }
+        });
+        ui.horizontal(|ui| {
+            let label = ui.label("Frames per second");
+            ui.add(DragValue::new(&mut mode.fps).range(1.0..=240.0).update_while_editing(false)).labelled_by(label.id);
+        });
+        ui.label(RichText::new("The status bar shows what the camera granted").small().weak());
+        if mode != before {
+            self.ask(Action::SetCameraMode(mode));
+        }
+    }
+
+    fn detection(&mut self, ui: &mut Ui) {
+        ui.label(RichText::new("Finding faces").strong());
+        let before = self.settings.detection;
+        let mut options = before;
+        Grid::new("detection").num_columns(2).show(ui, |ui| {
+            let label = ui.label("Smallest face").on_hover_text("As a share of the picture's height");
+            let mut percent = options.min_face * 100.0;
+            ui.add(DragValue::new(&mut percent).range(3.0..=80.0).suffix(" %").max_decimals(0)).labelled_by(label.id);
+            options.min_face = percent / 100.0;
+            ui.end_row();
+
+            let label = ui
+                .label("Neighbours")
+                .on_hover_text("Hits that a face needs: more means fewer false boxes and fewer faces");
+            ui.add(DragValue::new(&mut options.min_neighbors).range(1..=20)).labelled_by(label.id);
+            ui.end_row();
+
+            let label = ui.label("Scale step").on_hover_text("Smaller steps find more and take longer");
+            ui.add(DragValue::new(&mut options.scale_factor).range(1.05..=1.5).speed(0.01)).labelled_by(label.id);
+            ui.end_row();
+
+            let label = ui
+                .label("Full scan every")
+                .on_hover_text("Between full scans only the neighbourhood of known faces is searched");
+            ui.add(DragValue::new(&mut options.full_scan_interval).range(1..=120).suffix(" frames"))
+                .labelled_by(label.id);
+            ui.end_row();
+        });
+        ui.horizontal(|ui| {
+            if ui.button("Defaults").on_hover_text("Find faces as at first start").clicked() {
+                options = DetectionOptions::default();
+            }
+        });
+        if options != before {
+            self.ask(Action::SetDetection(options));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Words in the picture's place, each with a way on.
+
+use egui::{Align2, Button, Color32, Rect, RichText, Ui, UiBuilder, vec2};
+
+use super::SIGN_GAP;
+use crate::app::icons::Icon;
+use crate::app::session::{Source, device_of};
+use crate::app::{Action, App, Stage, theme};
+
+/// Width of the words and of the buttons below them.
+const WIDTH: f32 = 560.0;
+const BUTTON_WIDTH: f32 = 240.0;
+
+/// Most cameras offered as buttons; the menu has them all.
+const MOST_CAMERAS: usize = 4;
+
+impl App {
+    /// Shows the state in words, in the middle of `picture` or of the whole room.
+    pub(super) fn stage_ui(&mut self, ui: &mut Ui, picture: Option<Rect>) {
+        let room = picture.unwrap_or(ui.max_rect());
+        if picture.is_some() {
+            ui.painter().rect_filled(room, 0.0, Color32::from_black_alpha(150));
+        }
+        let (headline, detail) = self.stage_words(ui.input(|i| i.time));
+        // Above the middle, for the buttons below the words.
+        let height = self.height_of_stage();
+        let place = Align2::CENTER_CENTER
+            .align_size_within_rect(vec2(WIDTH.min(room.width()), height.min(room.height())), room);
+        ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
+            ui.vertical_centered(|ui| {
+                ui.visuals_mut().override_text_color = Some(theme::STAGE_TEXT);
+                dark_buttons(ui);
+                ui.label(RichText::new(headline).size(21.0));
+                if let Some(detail) = detail {
+                    ui.add(egui::Label::new(RichText::new(detail).size(14.0).color(theme::STAGE_WEAK_TEXT)).wrap());
+                }
+                ui.add_space(8.0);
+                self.stage_buttons(ui);
+            });
+        });
+    }
+
+    fn stage_words(&self, now: f64) -> (String, Option<String>) {
+        let opening_video = matches!(self.source, Some(Source::Video(_)));
+        match &self.stage {
+            Stage::NoCamera => ("No camera found: plug one in, or open a video".to_owned(), None),
+            Stage::Opening if opening_video => ("Opening video…".to_owned(), None),
+            Stage::Opening | Stage::Running => ("Opening camera…".to_owned(), None),
+            Stage::CameraLost { reason, retry_at } => {
+                let secs = (retry_at - now).ceil().max(0.0);
+                // A camera that never gave a picture was not lost.
+                let what = if self.info.is_some() { "Camera lost" } else { "Camera not available" };
+                let when =
+                    if secs > 0.0 { format!("trying again in {secs:.0} s") } else { "trying again…".to_owned() };
+                (format!("{what}, {when}"), Some(reason.clone()))
+            }
+            Stage::EndOfVideo => ("End of video".to_owned(), None),
+            Stage::Failed if opening_video => {
+                ("The video can't be shown".to_owned(), Some("The message below says why".to_owned()))
+            }
+            Stage::Failed => ("The camera can't be shown".to_owned(), Some("The message below says why".to_owned())),
+            Stage::Stopped => ("Stopped".to_owned(), None),
+        }
+    }
+
+    fn stage_buttons(&mut self, ui: &mut Ui) {
+        match self.stage {
+            Stage::Opening | Stage::Running => {
+                ui.spinner();
+            }
+            Stage::CameraLost { .. } => {
+                self.way_on(ui, Icon::Loop, "Try again now", Action::TryAgain);
+                self.other_ways(ui);
+            }
+            Stage::EndOfVideo => self.way_on(ui, Icon::Play, "Play again", Action::TogglePause),
+            Stage::Stopped => {
+                if self.source.is_some() {
+                    self.way_on(ui, Icon::Play, "Start again", Action::TryAgain);
+                }
+                self.other_ways(ui);
+            }
+            Stage::NoCamera | Stage::Failed => {
+                self.way_on(ui, Icon::Loop, "Try again", Action::TryAgain);
+                self.other_ways(ui);
+            }
+        }
+    }
+
+    /// The other cameras, the demo clip, a video.
+    fn other_ways(&mut self, ui: &mut Ui) {
+        let current = match &self.source {
+            Some(Source::Camera(device, _)) => Some(device.clone()),
+            _ => None,
+        };
+        let others: Vec<_> = self
+            .machine
+            .cameras
+            .iter()
+            .filter(|camera| Some(device_of(camera)) != current)
+            .take(MOST_CAMERAS)
+            .cloned()
+            .collect();
+        for camera in others {
+            let action = Action::Open(Source::Camera(device_of(&camera), self.settings.camera_mode.clone()));
+            self.way_on(ui, Icon::Camera, &camera.name, action);
+        }
+        if let Some(clip) = self.machine.demo_clip.clone() {
+            self.way_on(ui, Icon::Play, "Demo clip", Action::Open(Source::Video(clip)));
+        }
+        self.way_on(ui, Icon::Open, "Open video…", Action::AskForVideo);
+    }
+
+    fn way_on(&mut self, ui: &mut Ui, icon: Icon, words: &str, action: Action) {
+        let button = Button::new((icon.atom(), words)).gap(SIGN_GAP).truncate();
+        if ui.add_sized(vec2(BUTTON_WIDTH, 30.0), button).clicked() {
+            self.ask(action);
+        }
+    }
+
+    /// About how much room the words and buttons take, to put them in the middle.
+    fn height_of_stage(&self) -> f32 {
+        match self.stage {
+            Stage::Opening | Stage::Running => 80.0,
+            Stage::EndOfVideo => 90.0,
+            _ => 150.0 + 36.0 * self.machine.cameras.len().min(MOST_CAMERAS) as f32,
+        }
+    }
+}
+
+/// The stage is dark in both themes, and so are its buttons.
+fn dark_buttons(ui: &mut Ui) {
+    let widgets = &mut ui.visuals_mut().widgets;
+    widgets.inactive.weak_bg_fill = Color32::from_rgb(0x2F, 0x34, 0x3D);
+    widgets.hovered.weak_bg_fill = Color32::from_rgb(0x40, 0x47, 0x52);
+    widgets.active.weak_bg_fill = Color32::from_rgb(0x50, 0x58, 0x65);
+}

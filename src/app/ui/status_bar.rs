@@ -1,0 +1,145 @@
+//! The line at the bottom: what was granted, how fast it runs, how old a label is.
+
+use egui::{RichText, Ui};
+
+use crate::app::session::NetworkInUse;
+use crate::app::{App, Stage};
+use crate::pipeline::Statistics;
+use crate::source::{SourceInfo, SourceKind};
+
+impl App {
+    pub(super) fn status_bar_ui(&mut self, ui: &mut Ui) {
+        let words = match &self.stage {
+            Stage::Running | Stage::EndOfVideo => None,
+            Stage::NoCamera => Some("No camera"),
+            Stage::Opening => Some("Opening…"),
+            Stage::CameraLost { .. } => Some("Camera lost"),
+            Stage::Failed => Some("Not running"),
+            Stage::Stopped => Some("Stopped"),
+        };
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 0.0;
+            let parts = match (words, &self.info) {
+                (None, Some(info)) => parts(info, &self.statistics, self.network.as_ref()),
+                (words, _) => vec![Part { text: words.unwrap_or("Opening…").to_owned(), hint: "" }],
+            };
+            for (i, part) in parts.into_iter().enumerate() {
+                if i > 0 {
+                    ui.label(RichText::new("  ·  ").small().weak());
+                }
+                let response = ui.label(RichText::new(part.text).small());
+                if !part.hint.is_empty() {
+                    response.on_hover_text(part.hint);
+                }
+            }
+        });
+    }
+}
+
+struct Part {
+    text: String,
+    hint: &'static str,
+}
+
+/// What there is to say of a running source.
+fn parts(info: &SourceInfo, statistics: &Statistics, network: Option<&NetworkInUse>) -> Vec<Part> {
+    let is_camera = info.kind == SourceKind::Camera;
+    let mut mode = format!("{}×{}", info.width, info.height);
+    if !info.fourcc.is_empty() {
+        mode = format!("{mode} {}", info.fourcc);
+    }
+    if info.fps > 0.0 {
+        mode = format!("{mode} {} fps", rate(info.fps));
+    }
+    let mut parts = vec![Part {
+        text: mode,
+        hint: if is_camera {
+            "What the camera granted: size, pixel format, frame rate"
+        } else {
+            "Size, codec and frame rate of the video"
+        },
+    }];
+    if is_camera && statistics.source_fps > 0.0 {
+        parts.push(Part {
+            text: format!("camera {:>4.1} fps", statistics.source_fps),
+            hint: "Frames that the camera really gives",
+        });
+    }
+    parts.push(Part {
+        text: format!("analysed {:>4.1} fps", statistics.analysed_fps),
+        hint: "Frames that were labelled in each second",
+    });
+    if let (Some(p50), Some(p95)) = (statistics.age_p50, statistics.age_p95) {
+        parts.push(Part {
+            text: format!("age {} ms (p95 {})", p50.as_millis(), p95.as_millis()),
+            hint: "Time from reading a frame to its labels: the median, and what 95 of 100 frames stay below",
+        });
+    }
+    if is_camera {
+        parts.push(Part {
+            text: format!("dropped {}", statistics.dropped),
+            hint: "Frames left out because newer ones were there",
+        });
+    }
+    if let Some(network) = network {
+        parts.push(Part { text: network.device.clone(), hint: "Where the network runs" });
+        parts.push(Part { text: network.model.clone(), hint: "The network that names the emotions" });
+    }
+    parts
+}
+
+/// A frame rate without needless digits: `30`, `29.97`.
+fn rate(fps: f64) -> String {
+    let text = format!("{fps:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn statistics() -> Statistics {
+        Statistics {
+            source_fps: 29.96,
+            analysed_fps: 29.94,
+            age_p50: Some(Duration::from_millis(21)),
+            age_p95: Some(Duration::from_millis(34)),
+            dropped: 3,
+            ..Statistics::default()
+        }
+    }
+
+    fn texts(kind: SourceKind) -> Vec<String> {
+        let info = SourceInfo { name: "x".into(), kind, width: 640, height: 480, fps: 30.0, fourcc: "MJPG".into() };
+        let network = NetworkInUse { model: "mien".to_owned(), device: "CPU, 1 thread".to_owned() };
+        parts(&info, &statistics(), Some(&network)).into_iter().map(|part| part.text).collect()
+    }
+
+    #[test]
+    fn a_camera_is_described_by_what_it_granted_and_how_it_runs() {
+        assert_eq!(
+            texts(SourceKind::Camera),
+            [
+                "640×480 MJPG 30 fps",
+                "camera 30.0 fps",
+                "analysed 29.9 fps",
+                "age 21 ms (p95 34)",
+                "dropped 3",
+                "CPU, 1 thread",
+                "mien"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_video_drops_nothing_and_says_nothing_of_it() {
+        let texts = texts(SourceKind::File { duration: None, frames: None });
+        assert!(!texts.iter().any(|text| text.starts_with("dropped") || text.starts_with("camera")), "{texts:?}");
+    }
+
+    #[test]
+    fn odd_frame_rates_keep_their_digits() {
+        assert_eq!([rate(30.0), rate(29.97), rate(12.5)], ["30", "29.97", "12.5"]);
+    }
+}

@@ -1,0 +1,218 @@
+//! What the chosen face showed over time: one line per emotion. In a replay a click goes there.
+
+use std::time::Duration;
+
+use egui::{Color32, CursorIcon, Response, RichText, Sense, Stroke, Ui, WidgetInfo, accesskit::Role, vec2};
+use egui_plot::{GridMark, Line, Plot, PlotPoints, VLine};
+
+use super::clock;
+use crate::app::history::{History, LIVE_SPAN};
+use crate::app::verdict::percentage;
+use crate::app::{Action, App, theme};
+use crate::emotion::{COUNT, Emotion};
+use crate::pipeline::FaceId;
+
+/// Width of a line in points.
+const LINE: f32 = 1.8;
+
+/// Space above 100 and below 0, so that lines at the limits are seen whole.
+const HEADROOM: f64 = 4.0;
+
+/// Radius of the dot before an emotion's name.
+const DOT: f32 = 5.0;
+
+impl App {
+    pub(super) fn timeline_ui(&mut self, ui: &mut Ui) {
+        if self.is_video() {
+            self.replay_bar_ui(ui);
+        }
+        let face = self.face_of_timeline();
+        self.legend(ui, face);
+        self.plot(ui, face);
+    }
+
+    /// The face and the seven emotions; a click hides a line or shows it again.
+    fn legend(&mut self, ui: &mut Ui, face: Option<FaceId>) {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 2.0;
+            let span = if self.is_video() { "whole clip" } else { "last 60 s" };
+            match face {
+                Some(face) => ui.label(RichText::new(format!("Face {}", face.0)).strong()),
+                None => ui.label(RichText::new("Timeline").strong()),
+            };
+            ui.label(RichText::new(format!("  {span}   ")).small().weak());
+            for emotion in Emotion::ALL {
+                let hidden = &mut self.hidden_lines[emotion.index()];
+                if legend_entry(ui, emotion, !*hidden).clicked() {
+                    *hidden = !*hidden;
+                }
+            }
+        });
+    }
+
+    fn plot(&mut self, ui: &mut Ui, face: Option<FaceId>) {
+        let is_video = self.is_video();
+        let now = self.history.now().as_secs_f64();
+        let (from, to) = if is_video {
+            (0.0, self.duration().map_or(now, |d| d.as_secs_f64()).max(1.0))
+        } else {
+            (now - LIVE_SPAN.as_secs_f64(), now.max(0.001))
+        };
+        let background = ui.visuals().extreme_bg_color;
+        let cursor = ui.visuals().text_color();
+        let lines = face.map(|face| lines(&self.history, face, self.hidden_lines, background)).unwrap_or_default();
+        let position = is_video.then(|| self.playback.seeking.unwrap_or(self.playback.position).as_secs_f64());
+
+        let plot = Plot::new("timeline")
+            .allow_drag(false)
+            .allow_zoom(false)
+            .allow_scroll(false)
+            .allow_boxed_zoom(false)
+            .allow_double_click_reset(false)
+            .allow_axis_zoom_drag(false)
+            .show_x(false)
+            .show_y(false)
+            .set_margin_fraction(egui::Vec2::ZERO)
+            .label_formatter(|_| None)
+            .y_axis_min_width(40.0)
+            .grid_color(ui.visuals().widgets.noninteractive.bg_stroke.color)
+            .grid_fade(0.0)
+            .x_grid_spacer(move |_| x_marks(from, to, is_video))
+            .y_grid_spacer(|_| [0.0, 50.0, 100.0].map(|value| GridMark { value, step_size: 50.0 }).to_vec())
+            .y_axis_formatter(|mark, _| format!("{:.0} %", mark.value))
+            .x_axis_formatter(move |mark, _| x_label(mark.value, now, is_video))
+            .sense(Sense::click());
+        let response = plot.show(ui, |plot| {
+            plot.set_plot_bounds_x(from..=to);
+            plot.set_plot_bounds_y(-HEADROOM..=100.0 + HEADROOM);
+            for line in lines {
+                plot.line(line);
+            }
+            if let Some(position) = position {
+                plot.vline(VLine::new("position", position).color(cursor).width(1.5).allow_hover(false));
+            }
+            let pointer = plot.response().hovered().then(|| plot.pointer_coordinate()).flatten();
+            if let Some(pointer) = pointer {
+                plot.vline(
+                    VLine::new("pointer", pointer.x).color(cursor.gamma_multiply(0.5)).width(1.0).allow_hover(false),
+                );
+            }
+            pointer.map(|pointer| pointer.x)
+        });
+        let pointed_at = response.inner.filter(|secs| *secs >= 0.0).map(Duration::from_secs_f64);
+        self.plot_responses(&response.response, face, pointed_at);
+    }
+
+    fn plot_responses(&mut self, response: &Response, face: Option<FaceId>, pointed_at: Option<Duration>) {
+        response.widget_info(|| {
+            let name = face.map_or_else(|| "Timeline".to_owned(), |face| format!("Timeline of face {}", face.0));
+            WidgetInfo::labeled(Role::Figure, true, name)
+        });
+        let Some(time) = pointed_at else { return };
+        if let Some(probabilities) = face.and_then(|face| self.history.at(face, time)) {
+            let when = if self.is_video() { clock(time) } else { ago(time, self.history.now()) };
+            response.clone().on_hover_ui_at_pointer(|ui| {
+                ui.label(RichText::new(when).strong());
+                for (emotion, probability) in probabilities.iter() {
+                    ui.horizontal(|ui| {
+                        dot(ui, emotion, true);
+                        ui.label(format!("{emotion} {}", percentage(probability)));
+                    });
+                }
+            });
+        }
+        if self.is_video() {
+            response.clone().on_hover_cursor(CursorIcon::PointingHand);
+            if response.clicked() {
+                self.ask(Action::Seek(time));
+            }
+        }
+    }
+}
+
+/// The lines of a face, with a darker line below those that their background would swallow.
+fn lines(history: &History, face: FaceId, hidden: [bool; COUNT], background: Color32) -> Vec<Line<'static>> {
+    let segments = history.segments(face);
+    let mut lines = Vec::new();
+    for emotion in Emotion::ALL.into_iter().filter(|emotion| !hidden[emotion.index()]) {
+        for segment in &segments {
+            let points = || -> PlotPoints<'static> {
+                segment.iter().map(|(t, p)| [t.as_secs_f64(), f64::from(p.of(emotion)) * 100.0]).collect()
+            };
+            let line = |color, width| Line::new(emotion.name(), points()).color(color).width(width).allow_hover(false);
+            if let Some(casing) = theme::casing(emotion, background) {
+                lines.push(line(casing, LINE + 1.6));
+            }
+            lines.push(line(theme::color(emotion), LINE));
+        }
+    }
+    lines
+}
+
+fn legend_entry(ui: &mut Ui, emotion: Emotion, on: bool) -> Response {
+    let color = if on { ui.visuals().text_color() } else { ui.visuals().weak_text_color() };
+    let dot = egui::Atom::paint(vec2(DOT * 2.0, DOT * 2.0), move |ui, args| paint_dot(ui, args.rect, emotion, on));
+    let button =
+        egui::Button::new((dot, RichText::new(emotion.name()).small().color(color))).frame_when_inactive(false).small();
+    let response = ui.add(button.selected(false));
+    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, on, format!("{emotion} line")));
+    response.on_hover_text("Show or hide this line")
+}
+
+fn dot(ui: &mut Ui, emotion: Emotion, on: bool) {
+    let (rect, _) = ui.allocate_exact_size(vec2(DOT * 2.0, DOT * 2.0), Sense::hover());
+    paint_dot(ui, rect, emotion, on);
+}
+
+fn paint_dot(ui: &Ui, rect: egui::Rect, emotion: Emotion, on: bool) {
+    let color = theme::color(emotion);
+    let edge = theme::casing(emotion, ui.visuals().panel_fill).unwrap_or(color);
+    let fill = if on { color } else { Color32::TRANSPARENT };
+    ui.painter().circle(rect.center(), DOT - 1.0, fill, Stroke::new(1.0, edge));
+}
+
+/// Round times for the axis: few enough to be read, counted back from now for a camera.
+fn x_marks(from: f64, to: f64, is_video: bool) -> Vec<GridMark> {
+    const STEPS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
+    const MOST: f64 = 10.0;
+    let span = to - from;
+    let step_size = STEPS.into_iter().find(|step| span / step <= MOST).unwrap_or(span / MOST);
+    let origin = if is_video { from } else { to };
+    let count = (span / step_size).floor() as u32;
+    let direction = if is_video { 1.0 } else { -1.0 };
+    (0..=count).map(|i| GridMark { value: origin + direction * f64::from(i) * step_size, step_size }).collect()
+}
+
+/// Of a camera, how long ago; of a video, the time in it.
+fn x_label(secs: f64, now: f64, is_video: bool) -> String {
+    if is_video {
+        let time = clock(Duration::from_secs_f64(secs.max(0.0)));
+        return time.strip_suffix(".0").map(str::to_owned).unwrap_or(time);
+    }
+    let back = (now - secs).round();
+    if back <= 0.0 { "now".to_owned() } else { format!("−{back:.0} s") }
+}
+
+fn ago(time: Duration, now: Duration) -> String {
+    format!("{:.1} s ago", now.saturating_sub(time).as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_axis_counts_back_for_a_camera_and_from_the_start_for_a_video() {
+        assert_eq!(x_label(30.0, 60.0, false), "−30 s");
+        assert_eq!(x_label(60.0, 60.0, false), "now");
+        assert_eq!(x_label(75.0, 10.0, true), "1:15");
+    }
+
+    #[test]
+    fn the_axis_has_round_times_and_not_too_many() {
+        let values = |from, to, is_video| x_marks(from, to, is_video).iter().map(|mark| mark.value).collect::<Vec<_>>();
+        assert_eq!(values(-40.5, 19.5, false), [19.5, 9.5, -0.5, -10.5, -20.5, -30.5, -40.5]);
+        assert_eq!(values(0.0, 19.7, true), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0]);
+        assert!(x_marks(0.0, 100_000.0, true).len() <= 11);
+    }
+}

@@ -1,0 +1,112 @@
+//! `mien live`: the window on a camera.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::view::ViewArgs;
+use crate::app::machine::ThisMachine;
+use crate::app::session::{CameraMode, Source};
+use crate::app::{self, Launch};
+use crate::source::{CameraDevice, FourCc};
+
+/// Show a camera with faces boxed, named and charted
+#[derive(Clone, Debug, Default, Args)]
+pub struct LiveArgs {
+    /// Which camera: its number or its device file; else the one used last, or the first that is found
+    #[arg(long, value_name = "INDEX|PATH")]
+    pub camera: Option<CameraDevice>,
+
+    /// Size of the picture to ask the camera for; the window shows what it grants
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    pub size: Option<(u32, u32)>,
+
+    /// Frames per second to ask the camera for
+    #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub fps: Option<u32>,
+
+    /// Pixel format to ask the camera for, as MJPG or YUYV
+    #[arg(long, value_name = "CODE")]
+    pub fourcc: Option<FourCc>,
+
+    /// What is the same for a camera and a video
+    #[command(flatten)]
+    pub view: ViewArgs,
+}
+
+impl LiveArgs {
+    /// Opens the window and returns when it is closed.
+    ///
+    /// # Errors
+    /// When there is no display.
+    pub fn run(self) -> anyhow::Result<()> {
+        app::run(self.launch(), Arc::new(ThisMachine))
+            .context("a camera is shown in a window; without one, `mien replay FILE` still works on videos")
+    }
+
+    fn launch(&self) -> Launch {
+        let asked = self.size.is_some() || self.fps.is_some() || self.fourcc.is_some();
+        let mode = asked.then(|| {
+            let usual = CameraMode::default();
+            let (width, height) = self.size.unwrap_or((usual.width, usual.height));
+            let fps = self.fps.map_or(usual.fps, f64::from);
+            let fourcc = self.fourcc.map(|fourcc| fourcc.to_string()).or(usual.fourcc);
+            CameraMode { width, height, fps, fourcc }
+        });
+        let source = self.camera.clone().map(|camera| Source::Camera(camera, mode.clone().unwrap_or_default()));
+        Launch { camera_mode: mode, ..self.view.launch(source) }
+    }
+}
+
+fn size(word: &str) -> Result<(u32, u32), String> {
+    let parsed = word.split_once(['x', 'X', '×']).and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    let in_range = |n: u32| (16..=16_384).contains(&n);
+    parsed.filter(|(w, h)| in_range(*w) && in_range(*h)).ok_or_else(|| "write width and height, as 1280x720".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: LiveArgs,
+    }
+
+    fn launch(words: &[&str]) -> Launch {
+        Command::parse_from(["mien"].iter().chain(words)).args.launch()
+    }
+
+    #[test]
+    fn without_options_everything_is_as_the_window_was_left() {
+        let launch = launch(&[]);
+        assert!(launch.source.is_none() && launch.camera_mode.is_none() && launch.detection.is_none());
+        assert!(launch.mirror.is_none() && launch.smoothing_secs.is_none() && launch.device.is_none());
+    }
+
+    #[test]
+    fn what_is_asked_of_a_camera_reaches_it() {
+        let launch = launch(&["--camera", "2", "--size", "1280x720", "--fourcc", "yuyv"]);
+        let mode = CameraMode { width: 1280, height: 720, fourcc: Some("YUYV".to_owned()), ..CameraMode::default() };
+        assert_eq!(launch.source, Some(Source::Camera(CameraDevice::Index(2), mode.clone())));
+        assert_eq!(launch.camera_mode, Some(mode));
+    }
+
+    #[test]
+    fn the_last_of_mirror_and_no_mirror_counts() {
+        assert_eq!(launch(&["--mirror", "--no-mirror"]).mirror, Some(false));
+        assert_eq!(launch(&["--no-mirror", "--mirror"]).mirror, Some(true));
+    }
+
+    #[test]
+    fn sizes_that_are_none_are_refused() {
+        assert_eq!(size("640x480"), Ok((640, 480)));
+        for word in ["640", "x480", "0x0", "640x", "999999x1"] {
+            assert!(size(word).is_err(), "{word}");
+        }
+    }
+}

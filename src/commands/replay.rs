@@ -1,0 +1,69 @@
+//! `mien replay`: the window on a video.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::view::ViewArgs;
+use crate::app::machine::ThisMachine;
+use crate::app::session::Source;
+use crate::app::{self, Launch};
+use crate::source::VideoSource;
+
+/// Show a video with faces boxed, named and charted
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// The video
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// How fast: 2 is twice its own speed
+    #[arg(long, value_name = "X", value_parser = speed)]
+    pub speed: Option<f64>,
+
+    /// Start again at the end
+    #[arg(long = "loop")]
+    pub repeat: bool,
+
+    /// What is the same for a camera and a video
+    #[command(flatten)]
+    pub view: ViewArgs,
+}
+
+impl ReplayArgs {
+    /// Opens the window on the video and returns when it is closed.
+    ///
+    /// # Errors
+    /// When the file is no video that can be read (before any window opens), or when there is no display.
+    pub fn run(self) -> anyhow::Result<()> {
+        // Opened once to refuse a wrong file here, where the answer is an exit code.
+        drop(VideoSource::open(&self.file)?);
+        Ok(app::run(self.launch(), Arc::new(ThisMachine))?)
+    }
+
+    fn launch(&self) -> Launch {
+        let source = Source::Video(self.file.clone());
+        Launch { speed: self.speed, repeat: self.repeat, ..self.view.launch(Some(source)) }
+    }
+}
+
+fn speed(word: &str) -> Result<f64, String> {
+    word.parse()
+        .ok()
+        .filter(|speed| (1.0 / 16.0..=16.0).contains(speed))
+        .ok_or_else(|| "must be a number from 0.0625 to 16".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speeds_that_no_video_can_play_at_are_refused() {
+        assert_eq!(speed("2"), Ok(2.0));
+        for word in ["0", "-1", "NaN", "100", "fast"] {
+            assert!(speed(word).is_err(), "{word}");
+        }
+    }
+}

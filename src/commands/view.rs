@@ -1,0 +1,84 @@
+//! The options that every command with a window has in common.
+
+use clap::Args;
+
+use crate::app::Launch;
+use crate::app::session::Source;
+use crate::app::settings::LONGEST_SMOOTHING_SECS;
+use crate::detect::DetectionOptions;
+use crate::device::DeviceChoice;
+
+/// How faces are looked for, labelled and shown. What is left out is as it was last set in the window; what is given
+/// holds for this run alone.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ViewArgs {
+    /// Where the network runs: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<DeviceChoice>,
+
+    /// The network that names the emotions: the name of an installed model, or a .safetensors file
+    #[arg(long, value_name = "NAME|PATH")]
+    pub model: Option<String>,
+
+    /// Even the probabilities out over this time; higher is calmer, lower is quicker, `off` shows each frame's own
+    #[arg(long, value_name = "SECONDS|off", value_parser = smoothing)]
+    pub smoothing: Option<f32>,
+
+    /// Swap left and right, as a mirror does
+    #[arg(long, overrides_with = "no_mirror")]
+    pub mirror: bool,
+
+    /// Show left on the left
+    #[arg(long, overrides_with = "mirror")]
+    pub no_mirror: bool,
+
+    /// How faces are found
+    #[command(flatten, next_help_heading = "Finding faces")]
+    pub detection: DetectionOptions,
+}
+
+impl ViewArgs {
+    /// How the window starts with these options.
+    pub fn launch(&self, source: Option<Source>) -> Launch {
+        let mirror = match (self.mirror, self.no_mirror) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        };
+        // clap can't tell a default from the same value written out; a default leaves the window's setting alone.
+        let detection = (self.detection != DetectionOptions::default()).then_some(self.detection);
+        Launch {
+            source,
+            device: self.device,
+            model: self.model.clone(),
+            smoothing_secs: self.smoothing,
+            mirror,
+            detection,
+            ..Launch::default()
+        }
+    }
+}
+
+fn smoothing(word: &str) -> Result<f32, String> {
+    if word == "off" {
+        return Ok(0.0);
+    }
+    word.parse()
+        .ok()
+        .filter(|secs| (0.0..=LONGEST_SMOOTHING_SECS).contains(secs))
+        .ok_or_else(|| format!("must be a number of seconds from 0 to {LONGEST_SMOOTHING_SECS}, or `off`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoothing_is_a_time_or_off() {
+        assert_eq!(smoothing("off"), Ok(0.0));
+        assert_eq!(smoothing("0.5"), Ok(0.5));
+        for word in ["-1", "99", "NaN", "soft"] {
+            assert!(smoothing(word).is_err(), "{word}");
+        }
+    }
+}
