@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use tch::Device;
 
 use super::session::{
     DeviceEntry, ModelEntry, NetworkChoice, NetworkInUse, Order, Outside, Plan, Session, Source, Wake,
 };
-use crate::classify::Classifier;
-use crate::device::{DeviceChoice, DeviceError};
+use crate::classify::{Classifier, TorchClassifier};
+use crate::device::{DeviceChoice, DeviceError, describe};
+use crate::net::{Model, ModelSource, Precision};
 use crate::pipeline::{Command, Event, Live, LiveSettings, Parts, Scene, SourceRequest, Statistics};
 use crate::source::{CameraEntry, list_cameras};
 
@@ -42,7 +44,11 @@ impl Outside for ThisMachine {
     }
 
     fn models(&self) -> Vec<ModelEntry> {
-        Vec::new()
+        let shipped = ModelSource::shipped_names().map(|name| ModelEntry {
+            key: name.to_owned(),
+            description: ModelSource::Shipped(name).card().map(|card| card.description).unwrap_or_default(),
+        });
+        shipped.collect()
     }
 
     fn demo_clip(&self) -> Option<PathBuf> {
@@ -137,6 +143,20 @@ fn loader(
 }
 
 fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, NetworkInUse)> {
-    choice.device.resolve()?;
-    anyhow::bail!("no trained network is installed yet");
+    let device = choice.device.resolve()?;
+    let source = choice.model.as_deref().map(model_source).unwrap_or_default();
+    let model = Model::load(&source, device, Precision::fastest_on_cpu())?;
+    let threads = match (device, tch::get_num_threads()) {
+        (Device::Cpu, 1) => ", 1 thread".to_owned(),
+        (Device::Cpu, threads) => format!(", {threads} threads"),
+        _ => String::new(),
+    };
+    let network = NetworkInUse { model: model.card.name.clone(), device: format!("{}{threads}", describe(device)) };
+    Ok((Box::new(TorchClassifier::new(model)?), network))
+}
+
+/// The model that a name or path means.
+fn model_source(text: &str) -> ModelSource {
+    let Ok(source) = text.parse();
+    source
 }

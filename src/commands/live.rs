@@ -39,8 +39,9 @@ impl LiveArgs {
     /// Opens the window and returns when it is closed.
     ///
     /// # Errors
-    /// When there is no display.
+    /// When the device or model asked for can't be had, or when there is no display.
     pub fn run(self) -> anyhow::Result<()> {
+        self.view.check()?;
         app::run(self.launch(), Arc::new(ThisMachine))
             .context("a camera is shown in a window; without one, `mien replay FILE` still works on videos")
     }

@@ -35,10 +35,12 @@ impl ReplayArgs {
     /// Opens the window on the video and returns when it is closed.
     ///
     /// # Errors
-    /// When the file is no video that can be read (before any window opens), or when there is no display.
+    /// When the file is no video that can be read, or the device or model asked for can't be had (before any window
+    /// opens), or when there is no display.
     pub fn run(self) -> anyhow::Result<()> {
         // Opened once to refuse a wrong file here, where the answer is an exit code.
         drop(VideoSource::open(&self.file)?);
+        self.view.check()?;
         Ok(app::run(self.launch(), Arc::new(ThisMachine))?)
     }
 

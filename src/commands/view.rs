@@ -7,6 +7,7 @@ use crate::app::session::Source;
 use crate::app::settings::LONGEST_SMOOTHING_SECS;
 use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
+use crate::net::{Model, ModelSource, Precision};
 
 /// How faces are looked for, labelled and shown. What is left out is as it was last set in the window; what is given
 /// holds for this run alone.
@@ -16,9 +17,10 @@ pub struct ViewArgs {
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<DeviceChoice>,
 
-    /// The network that names the emotions: the name of an installed model, or a .safetensors file
+    /// The network that names the emotions: a shipped model's name, or a .safetensors file with its card
+    /// beside it
     #[arg(long, value_name = "NAME|PATH")]
-    pub model: Option<String>,
+    pub model: Option<ModelSource>,
 
     /// Even the probabilities out over this time; higher is calmer, lower is quicker, `off` shows each frame's own
     #[arg(long, value_name = "SECONDS|off", value_parser = smoothing)]
@@ -38,6 +40,20 @@ pub struct ViewArgs {
 }
 
 impl ViewArgs {
+    /// Refuses a device or model that can't be had, before any window opens.
+    ///
+    /// # Errors
+    /// When the device is not there, or the model is missing or damaged.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if let Some(device) = self.device {
+            device.resolve()?;
+        }
+        if let Some(model) = &self.model {
+            Model::load(model, tch::Device::Cpu, Precision::F32)?;
+        }
+        Ok(())
+    }
+
     /// How the window starts with these options.
     pub fn launch(&self, source: Option<Source>) -> Launch {
         let mirror = match (self.mirror, self.no_mirror) {
@@ -50,7 +66,7 @@ impl ViewArgs {
         Launch {
             source,
             device: self.device,
-            model: self.model.clone(),
+            model: self.model.as_ref().map(ModelSource::to_string),
             smoothing_secs: self.smoothing,
             mirror,
             detection,

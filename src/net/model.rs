@@ -37,6 +37,15 @@ impl ModelSource {
     pub fn shipped_names() -> impl Iterator<Item = &'static str> {
         SHIPPED.iter().map(|model| model.name)
     }
+
+    /// What the model is, without loading its network.
+    ///
+    /// # Errors
+    /// When a file is missing, or the card can't be used.
+    pub fn card(&self) -> Result<Card, ModelError> {
+        let (_, text) = read(self)?;
+        Card::from_toml(&text).map_err(|source| ModelError::Card { model: self.clone(), source })
+    }
 }
 
 impl Default for ModelSource {
