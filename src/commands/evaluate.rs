@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::emotion::Emotion;
 use crate::lab::datasets::{LabelRule, Split, read_fer2013};
 use crate::lab::metrics::{ClassMetrics, Confusion};
 use crate::lab::{evaluate, predict};
-use crate::net::{Model, ModelSource, Pass, Precision};
+use crate::net::{Card, Evaluation, Model, ModelSource, Pass, Precision, write_atomically};
 
 /// Measure a model on a split of FER2013
 ///
@@ -41,6 +42,10 @@ pub struct EvaluateArgs {
     /// Print one JSON object instead of tables
     #[arg(long)]
     pub json: bool,
+
+    /// Write the figures into the model's card; for a model in a file
+    #[arg(long)]
+    pub record: bool,
 
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, default_value_t)]
@@ -105,6 +110,9 @@ impl EvaluateArgs {
             device: device::describe(device),
             precision: self.precision,
         };
+        if self.record {
+            self.write_into_card(model.card.clone(), &report)?;
+        }
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?);
         } else {
@@ -112,6 +120,33 @@ impl EvaluateArgs {
         }
         Ok(())
     }
+
+    /// Puts the figures into the card, in the place of older ones on the same split by the same rule.
+    fn write_into_card(&self, mut card: Card, report: &Report<'_>) -> anyhow::Result<()> {
+        let ModelSource::File(path) = &self.model else {
+            bail!("--record is for models in files: {} is part of the program", self.model);
+        };
+        let entry = Evaluation {
+            data: report.data.clone(),
+            split: report.split.usage().to_owned(),
+            rule: report.rule.to_owned(),
+            n: report.n as usize,
+            test_time_augmentation: report.test_time_augmentation,
+            accuracy: rounded(report.accuracy),
+            macro_f1: rounded(report.macro_f1),
+            balanced_accuracy: rounded(report.balanced_accuracy),
+        };
+        card.evaluation.retain(|e| (&e.split, &e.rule) != (&entry.split, &entry.rule));
+        card.evaluation.push(entry);
+        let card_path = path.with_extension("toml");
+        write_atomically(&card_path, card.to_toml()?.as_bytes())
+            .with_context(|| format!("can't write the model card {}", card_path.display()))
+    }
+}
+
+/// To four digits: more than any of these splits can tell apart.
+fn rounded(value: f64) -> f64 {
+    (value * 10_000.0).round() / 10_000.0
 }
 
 fn print_text(report: &Report<'_>) {

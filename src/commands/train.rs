@@ -47,7 +47,7 @@ pub struct TrainArgs {
     pub threads: Option<u16>,
 }
 
-/// Length of the progress bar's picture of an epoch.
+/// One epoch in a line.
 const PROGRESS: &str = "epoch {prefix} [{bar:24}] {pos}/{len} {msg} {elapsed}, {eta} left";
 
 impl TrainArgs {
@@ -102,14 +102,22 @@ impl TrainArgs {
     }
 }
 
+/// Draws the bar on a terminal; elsewhere gives a line at each tenth of an epoch.
 fn show_step(bar: &ProgressBar, progress: Progress) {
+    let figures = format!("loss {:.4}, accuracy {:.1} %", progress.loss, 100.0 * progress.accuracy);
+    if bar.is_hidden() {
+        if progress.step.is_multiple_of(progress.steps.div_ceil(10)) {
+            eprintln!("epoch {}: step {} of {}, {figures}", progress.epoch, progress.step, progress.steps);
+        }
+        return;
+    }
     if progress.step == 1 {
         bar.reset();
         bar.set_length(progress.steps as u64);
         bar.set_prefix(progress.epoch.to_string());
     }
     bar.set_position(progress.step as u64);
-    bar.set_message(format!("loss {:.4}, accuracy {:.1} %,", progress.loss, 100.0 * progress.accuracy));
+    bar.set_message(format!("{figures},"));
 }
 
 fn epoch_line(state: &TrainingState) -> String {

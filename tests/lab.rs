@@ -1,0 +1,269 @@
+//! The lab as its users meet it: training by a recipe, going on after an interruption, measuring, and data that are no good.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use assert_cmd::Command;
+use mien::lab::datasets::read_fer2013;
+use mien::lab::recipe::Recipe;
+use mien::lab::{EpochRecord, TrainError, TrainOutcome, Trainer};
+use predicates::prelude::PredicateBooleanExt as _;
+use predicates::str::contains;
+use tempfile::TempDir;
+
+/// Pictures of each emotion and split in the small data set.
+const PER_CLASS: usize = 2;
+
+/// A data set that a network can learn: each emotion is a grating of its own direction, with some noise.
+fn write_data(folder: &Path) -> PathBuf {
+    let mut text = String::from("emotion,pixels,Usage\n");
+    let mut noise = 12_345_u32;
+    for usage in ["Training", "PublicTest", "PrivateTest"] {
+        for picture in 0..7 * PER_CLASS {
+            let label = picture % 7;
+            let angle = label as f32 * 0.45;
+            write!(text, "{label},").unwrap();
+            for i in 0..48 * 48 {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let (x, y) = ((i % 48) as f32, (i / 48) as f32);
+                let wave = (0.5 * (x * angle.cos() + y * angle.sin())).sin();
+                let value = 128.0 + 90.0 * wave + (noise >> 27) as f32;
+                write!(text, "{}{}", if i > 0 { " " } else { "" }, value as u8).unwrap();
+            }
+            writeln!(text, ",{usage}").unwrap();
+        }
+    }
+    let path = folder.join("fer2013.csv");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Votes that agree with the labels: nine of ten, one for somebody else, in the columns' order of FER+.
+fn write_votes(folder: &Path) -> PathBuf {
+    let column_of_label = [4, 5, 6, 1, 3, 2, 0];
+    let mut text =
+        String::from("Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n");
+    for picture in 0..3 * 7 * PER_CLASS {
+        let mut votes = [0; 10];
+        let column = column_of_label[picture % (7 * PER_CLASS) % 7];
+        votes[column] = 9;
+        votes[(column + 1) % 7] = 1;
+        let votes: Vec<String> = votes.iter().map(ToString::to_string).collect();
+        writeln!(text, "Training,fer{picture:07}.png,{}", votes.join(",")).unwrap();
+    }
+    let path = folder.join("fer2013new.csv");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn write_recipe(folder: &Path, changes: &[(&str, &str)]) -> PathBuf {
+    let mut text = String::from(
+        "name = \"small\"\ndescription = \"For tests.\"\ntarget = \"label\"\nseed = 7\nepochs = 3\nbatch_size = 7\n\
+         average = 0.9\npatience = 5\n\
+         network = { architecture = \"cnn4\", dropout_conv = 0.1 }\n\
+         optimizer = { kind = \"adam\", learning_rate = 1e-3, weight_decay = 0.01 }\n\
+         schedule = { kind = \"plateau\", factor = 0.5, patience = 1, min_learning_rate = 1e-6 }\n\
+         augmentation = { flip = true, rotation_degrees = 5.0, shift = 0.05, erase = 0.3 }\n",
+    );
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    let path = folder.join("small.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn mien() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_mien"))
+}
+
+/// The history without the one column that a resume may change.
+fn without_seconds(history: &[EpochRecord]) -> Vec<EpochRecord> {
+    history.iter().map(|record| EpochRecord { seconds: 0.0, ..record.clone() }).collect()
+}
+
+#[test]
+fn a_network_learns_and_its_model_can_be_measured() {
+    let folder = TempDir::new().unwrap();
+    let (data, votes) = (write_data(folder.path()), write_votes(folder.path()));
+    // Mirrored gratings are other emotions' gratings, so no flip.
+    let changes = [
+        ("\"label\"", "\"votes\""),
+        ("epochs = 3", "epochs = 10"),
+        ("patience = 5", "patience = 10"),
+        ("average = 0.9", "average = 0.5"),
+        ("flip = true, rotation_degrees = 5.0, ", ""),
+    ];
+    let recipe = write_recipe(folder.path(), &changes);
+    let run = folder.path().join("run");
+    mien()
+        .arg("train")
+        .args([&recipe, Path::new("--data"), &data, Path::new("--ferplus"), &votes, Path::new("--run"), &run])
+        .assert()
+        .success()
+        .stdout(contains("small.safetensors"));
+
+    let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
+    assert_eq!(history.lines().count(), 11, "{history}");
+    let card = std::fs::read_to_string(run.join("small.toml")).unwrap();
+    assert!(card.contains("data_sha256") && card.contains("seed = 7"), "{card}");
+
+    let output = mien()
+        .arg("evaluate")
+        .args([&run.join("small.safetensors"), &data, Path::new("--ferplus"), &votes])
+        .args(["--split", "private", "--rule", "majority", "--json", "--record"])
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    assert_eq!(report["n"], 14);
+    assert_eq!(report["split"], "private");
+    assert_eq!(report["rule"], "majority");
+    assert_eq!(report["confusion"].as_array().unwrap().len(), 7);
+    // Gratings are easy: chance is 0.14.
+    assert!(report["accuracy"].as_f64().unwrap() > 0.6, "{report}");
+    assert!(report["macro_f1"].as_f64().unwrap() > 0.5, "{report}");
+    let card = std::fs::read_to_string(run.join("small.toml")).unwrap();
+    assert!(card.contains("[[evaluation]]") && card.contains("PrivateTest"), "{card}");
+}
+
+#[test]
+fn a_resumed_training_has_the_same_history_as_one_that_was_never_interrupted() {
+    let folder = TempDir::new().unwrap();
+    let data = read_fer2013(&write_data(folder.path()), None).unwrap();
+    let recipe = Recipe::read(&write_recipe(folder.path(), &[])).unwrap();
+    let trainer =
+        |run: &str| Trainer::new(recipe.clone(), &data, vec![], &folder.path().join(run), tch::Device::Cpu).unwrap();
+
+    let mut whole = trainer("whole");
+    assert_eq!(whole.run(&AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
+
+    // Stopped in the middle of the second epoch, whose work is lost, then taken up by a new process's trainer.
+    let stop = AtomicBool::new(false);
+    let raise =
+        |progress: mien::lab::Progress| stop.store(progress.epoch == 2 && progress.step == 1, Ordering::Relaxed);
+    let mut first = trainer("parts");
+    assert_eq!(first.run(&stop, raise, |_| {}).unwrap(), TrainOutcome::Interrupted);
+    assert_eq!(first.state().history.len(), 1);
+    let mut second = trainer("parts");
+    assert_eq!(second.run(&AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
+
+    assert_eq!(without_seconds(&second.state().history), without_seconds(&whole.state().history));
+    let weights = |run: &str| std::fs::read(folder.path().join(run).join("small.safetensors")).unwrap();
+    assert!(weights("parts") == weights("whole"), "the best weights differ");
+}
+
+#[test]
+fn a_folder_with_another_run_is_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let data = read_fer2013(&write_data(folder.path()), None).unwrap();
+    let recipe = Recipe::read(&write_recipe(folder.path(), &[("epochs = 3", "epochs = 1")])).unwrap();
+    let run = folder.path().join("run");
+    let start = |recipe: &Recipe, sums: &[&str]| {
+        Trainer::new(recipe.clone(), &data, sums.iter().map(ToString::to_string).collect(), &run, tch::Device::Cpu)
+    };
+    start(&recipe, &["a"]).unwrap().run(&AtomicBool::new(false), |_| {}, |_| {}).unwrap();
+    let other_data = start(&recipe, &["b"]).err().unwrap();
+    assert!(matches!(other_data, TrainError::OtherRun { what: "data set", .. }), "{other_data}");
+    let other_recipe = start(&Recipe { seed: 8, ..recipe.clone() }, &["a"]).err().unwrap();
+    assert!(matches!(other_recipe, TrainError::OtherRun { what: "recipe", .. }), "{other_recipe}");
+    let same = start(&recipe, &["a"]).unwrap().run(&AtomicBool::new(false), |_| {}, |_| {}).unwrap();
+    assert_eq!(same, TrainOutcome::Finished);
+}
+
+#[test]
+fn a_diverging_training_stops_and_keeps_the_last_good_checkpoint() {
+    let folder = TempDir::new().unwrap();
+    let data = read_fer2013(&write_data(folder.path()), None).unwrap();
+    let wild = write_recipe(folder.path(), &[("learning_rate = 1e-3", "learning_rate = 1e38")]);
+    let run = folder.path().join("run");
+    let recipe = Recipe::read(&wild).unwrap();
+    let mut trainer = Trainer::new(recipe, &data, vec![], &run, tch::Device::Cpu).unwrap();
+    let error = trainer.run(&AtomicBool::new(false), |_| {}, |_| {}).unwrap_err();
+    assert!(matches!(error, TrainError::Diverged { epoch: 1 }), "{error}");
+    assert!(!run.join("checkpoint.safetensors").exists(), "no epoch was whole");
+}
+
+#[test]
+fn data_that_are_no_good_are_named_with_their_line() {
+    let folder = TempDir::new().unwrap();
+    let recipe = write_recipe(folder.path(), &[]);
+    let good = std::fs::read_to_string(write_data(folder.path())).unwrap();
+    let cut = good.lines().take(3).collect::<Vec<_>>().join("\n");
+    let cases = [
+        ("missing.csv", None, "missing.csv"),
+        ("empty.csv", Some(String::new()), "emotion, pixels, Usage"),
+        ("header.csv", Some("a,b,c\n1,2,3\n".to_owned()), "emotion, pixels, Usage"),
+        ("short.csv", Some(cut[..cut.len() - 40].to_owned()), "line 3"),
+        ("number.csv", Some(good.replacen("\n0,", "\n7,", 1)), "line 2: “7”"),
+    ];
+    for (name, text, expected) in cases {
+        let path = folder.path().join(name);
+        if let Some(text) = text {
+            std::fs::write(&path, text).unwrap();
+        }
+        mien()
+            .arg("train")
+            .args([&recipe, Path::new("--data"), &path, Path::new("--run"), &folder.path().join("run")])
+            .assert()
+            .code(1)
+            .stderr(contains(expected).and(contains("panicked").not()));
+        assert!(!folder.path().join("run/small.safetensors").exists());
+    }
+}
+
+#[test]
+fn votes_that_belong_to_another_file_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let (data, votes) = (write_data(folder.path()), write_votes(folder.path()));
+    let text = std::fs::read_to_string(&votes).unwrap();
+    std::fs::write(&votes, text.lines().take(9).collect::<Vec<_>>().join("\n")).unwrap();
+    let error = read_fer2013(&data, Some(&votes)).err().unwrap().to_string();
+    assert!(error.contains("8 rows") && error.contains("42"), "{error}");
+}
+
+#[test]
+fn a_model_that_is_no_model_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let data = write_data(folder.path());
+    let junk = folder.path().join("junk.safetensors");
+    std::fs::write(&junk, "junk").unwrap();
+    mien().arg("evaluate").args([&junk, &data]).assert().code(1).stderr(contains("no card"));
+    mien()
+        .arg("evaluate")
+        .args([Path::new("absent"), &data])
+        .assert()
+        .code(1)
+        .stderr(contains("no model absent").and(contains("cnn4-ferplus")));
+}
+
+/// Runs on the real data when `MIEN_DATA` names the folder that holds `fer2013.csv` and `fer2013new.csv`.
+#[test]
+fn the_shipped_model_is_as_good_as_its_card_says() {
+    let Some(data) = std::env::var_os("MIEN_DATA").map(PathBuf::from) else {
+        eprintln!("skipped: MIEN_DATA names no folder with fer2013.csv and fer2013new.csv");
+        return;
+    };
+    let output = mien()
+        .args(["evaluate", "cnn4-ferplus"])
+        .args([&data.join("fer2013.csv"), Path::new("--ferplus"), &data.join("fer2013new.csv")])
+        .args(["--split", "public", "--rule", "majority", "--json"])
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    let card: toml::Table = include_str!("../models/cnn4-ferplus.toml").parse().unwrap();
+    let measured = card["evaluation"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|e| e["split"].as_str() == Some("PublicTest") && e["rule"].as_str() == Some("majority"));
+    let expected = measured.unwrap()["accuracy"].as_float().unwrap();
+    assert!((report["accuracy"].as_f64().unwrap() - expected).abs() < 0.002, "{report}");
+}
