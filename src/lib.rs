@@ -13,17 +13,23 @@
 
 #[cfg(feature = "gui")]
 pub mod app;
+pub mod bench;
 pub mod classify;
 pub mod commands;
 pub mod demo;
 pub mod device;
 pub mod emotion;
+pub mod interrupt;
 pub mod lab;
+pub mod logging;
 pub mod net;
 pub mod preprocess;
+pub mod version;
 
 #[cfg(feature = "vision")]
 pub mod detect;
+#[cfg(feature = "vision")]
+pub mod export;
 #[cfg(feature = "vision")]
 pub mod frame;
 #[cfg(feature = "vision")]

@@ -3,13 +3,26 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use mien::commands::Cli;
+use mien::commands::{Cli, describe};
+use mien::interrupt::{self, Interrupted};
+use mien::logging;
 
 fn main() -> ExitCode {
+    mien::bench::process::mark_start();
+    logging::start();
+    #[cfg(feature = "vision")]
+    // SAFETY: no thread has been started yet.
+    unsafe {
+        mien::source::prepare_libraries();
+    }
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Interrupted>() => {
+            eprintln!("{}", describe(&error));
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", describe(&error));
             ExitCode::FAILURE
         }
     }

@@ -1,26 +1,43 @@
 //! What a user can ask for: one file a verb, each with its arguments and a `run`.
 
+#[cfg(feature = "vision")]
+mod bench;
+mod completions;
+#[cfg(feature = "vision")]
+mod display;
+#[cfg(feature = "vision")]
+mod doctor;
 mod evaluate;
 #[cfg(feature = "gui")]
 mod live;
+mod output;
 #[cfg(feature = "gui")]
 mod replay;
+#[cfg(feature = "vision")]
+mod stages;
 mod train;
 #[cfg(feature = "gui")]
 mod view;
 
 use clap::{Parser, Subcommand};
 
-use evaluate::EvaluateArgs;
+#[cfg(feature = "vision")]
+use self::bench::BenchArgs;
+use self::completions::CompletionsArgs;
+#[cfg(feature = "vision")]
+use self::doctor::DoctorArgs;
+use self::evaluate::EvaluateArgs;
 #[cfg(feature = "gui")]
-use live::LiveArgs;
+use self::live::LiveArgs;
+pub use self::output::describe;
 #[cfg(feature = "gui")]
-use replay::ReplayArgs;
-use train::TrainArgs;
+use self::replay::ReplayArgs;
+use self::train::TrainArgs;
+use crate::interrupt;
 
 /// Reads displayed facial emotions in real time, on this machine alone.
 #[derive(Debug, Parser)]
-#[command(name = "mien", version, about, propagate_version = true)]
+#[command(name = "mien", version, long_version = crate::version::long(), about, propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -33,8 +50,13 @@ enum Command {
     Live(LiveArgs),
     #[cfg(feature = "gui")]
     Replay(ReplayArgs),
+    #[cfg(feature = "vision")]
+    Bench(BenchArgs),
     Train(TrainArgs),
     Evaluate(EvaluateArgs),
+    #[cfg(feature = "vision")]
+    Doctor(DoctorArgs),
+    Completions(CompletionsArgs),
 }
 
 impl Cli {
@@ -44,16 +66,21 @@ impl Cli {
     /// Whatever the verb failed with, worded for the user; `main` prints it once.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
-            Some(Command::Train(args)) => args.run(&std::sync::atomic::AtomicBool::new(false)),
-            Some(Command::Evaluate(args)) => args.run(),
             #[cfg(feature = "gui")]
             Some(Command::Live(args)) => args.run(),
             #[cfg(feature = "gui")]
             Some(Command::Replay(args)) => args.run(),
+            #[cfg(feature = "vision")]
+            Some(Command::Bench(args)) => args.run(),
+            Some(Command::Train(args)) => args.run(interrupt::catch()?),
+            Some(Command::Evaluate(args)) => args.run(),
+            #[cfg(feature = "vision")]
+            Some(Command::Doctor(args)) => args.run(),
+            Some(Command::Completions(args)) => args.run(),
             #[cfg(feature = "gui")]
             None => LiveArgs::default().run(),
             #[cfg(not(feature = "gui"))]
-            None => Ok(()),
+            None => anyhow::bail!("this build has no window; `mien --help` lists what it can do"),
         }
     }
 }

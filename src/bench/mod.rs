@@ -1,0 +1,20 @@
+//! How fast the whole pipeline is, measured in a way that can be compared: what was run, on what, and what makes the
+//! figures doubtful.
+
+pub mod process;
+mod report;
+mod result;
+mod warnings;
+
+#[cfg(feature = "vision")]
+mod recorder;
+#[cfg(feature = "vision")]
+mod repeat;
+
+#[cfg(feature = "vision")]
+pub use recorder::Recorder;
+#[cfg(feature = "vision")]
+pub use repeat::RepeatedSource;
+pub use report::Report;
+pub use result::{BenchResult, ModelSummary, Scope, SourceSummary, StageSummary, Stages};
+pub use warnings::{Conditions, Warning};

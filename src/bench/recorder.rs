@@ -1,0 +1,212 @@
+//! Gathers the times of a run, frame by frame.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::{CreationError, Histogram};
+
+use super::{StageSummary, Stages};
+use crate::pipeline::{Scene, StageTimings};
+
+/// Parts of a run whose frame rates are compared to tell how steady it was.
+const SLICES: usize = 10;
+
+/// Digits that a histogram keeps: figures are shown with at most four.
+const SIGNIFICANT_DIGITS: u8 = 3;
+
+/// The longest time that a histogram tells apart, in nanoseconds: an hour. Longer ones count as this.
+const LONGEST: u64 = 3600 * 1_000_000_000;
+
+/// What happened to the frames of a run, warm-up left out.
+pub struct Recorder {
+    warmup: u64,
+    seen: u64,
+    began: Option<Instant>,
+    labelled_at: Vec<Instant>,
+    faces: u64,
+    frames_with_face: u64,
+    stages: StageHistograms,
+}
+
+/// Nanoseconds of each stage.
+struct StageHistograms {
+    read: Histogram<u64>,
+    convert: Histogram<u64>,
+    detect: Histogram<u64>,
+    crop: Histogram<u64>,
+    classify: Histogram<u64>,
+}
+
+impl Recorder {
+    /// Begins to measure after `warmup` frames.
+    ///
+    /// # Errors
+    /// When there is no memory for the histograms.
+    pub fn new(warmup: u64) -> Result<Self, CreationError> {
+        let histogram = || Histogram::new_with_max(LONGEST, SIGNIFICANT_DIGITS);
+        let stages = StageHistograms {
+            read: histogram()?,
+            convert: histogram()?,
+            detect: histogram()?,
+            crop: histogram()?,
+            classify: histogram()?,
+        };
+        let began = (warmup == 0).then(Instant::now);
+        Ok(Self { warmup, seen: 0, began, labelled_at: Vec::new(), faces: 0, frames_with_face: 0, stages })
+    }
+
+    /// Takes the next scene of the run.
+    pub fn record(&mut self, scene: &Scene) {
+        self.record_frame(scene.labelled_at, scene.faces.len() as u64, &scene.timings);
+    }
+
+    /// Takes a frame that was finished at `at`.
+    pub fn record_frame(&mut self, at: Instant, faces: u64, timings: &StageTimings) {
+        self.seen += 1;
+        if self.seen <= self.warmup {
+            if self.seen == self.warmup {
+                self.began = Some(at);
+            }
+            return;
+        }
+        self.labelled_at.push(at);
+        self.faces += faces;
+        self.frames_with_face += u64::from(faces > 0);
+        let stages = &mut self.stages;
+        for (histogram, time) in [
+            (&mut stages.read, timings.read),
+            (&mut stages.convert, timings.convert),
+            (&mut stages.detect, timings.detect),
+        ] {
+            histogram.saturating_record(nanoseconds(time));
+        }
+        // A frame without a face passes these stages by; zeros would flatter the others.
+        if faces > 0 {
+            stages.crop.saturating_record(nanoseconds(timings.crop));
+            stages.classify.saturating_record(nanoseconds(timings.classify));
+        }
+    }
+
+    /// Frames measured.
+    pub fn frames(&self) -> u64 {
+        self.labelled_at.len() as u64
+    }
+
+    /// Whether the warm-up is over.
+    pub fn is_measuring(&self) -> bool {
+        self.began.is_some()
+    }
+
+    /// Faces in the measured frames, added up.
+    pub fn faces(&self) -> u64 {
+        self.faces
+    }
+
+    /// Measured frames with at least one face.
+    pub fn frames_with_face(&self) -> u64 {
+        self.frames_with_face
+    }
+
+    /// Time from the end of the warm-up to the last frame.
+    pub fn elapsed(&self) -> Duration {
+        match (self.began, self.labelled_at.last()) {
+            (Some(began), Some(last)) => last.saturating_duration_since(began),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Measured frames by the time that they took; 0 without any.
+    pub fn fps(&self) -> f64 {
+        let seconds = self.elapsed().as_secs_f64();
+        if seconds > 0.0 { self.frames() as f64 / seconds } else { 0.0 }
+    }
+
+    /// Standard deviation of the frame rate over equal slices of the run, as a share of its mean. `None` for a run too
+    /// short to be cut into slices of a few frames.
+    pub fn spread(&self) -> Option<f64> {
+        const FEWEST_PER_SLICE: usize = 5;
+        let per_slice = self.labelled_at.len() / SLICES;
+        if per_slice < FEWEST_PER_SLICE {
+            return None;
+        }
+        let ends = self.labelled_at.iter().skip(per_slice - 1).step_by(per_slice).take(SLICES);
+        let (rates, _) = ends.fold((Vec::new(), self.began?), |(mut rates, start), end| {
+            rates.push(per_slice as f64 / end.saturating_duration_since(start).as_secs_f64());
+            (rates, *end)
+        });
+        let mean = rates.iter().sum::<f64>() / rates.len() as f64;
+        let variance = rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / (rates.len() - 1) as f64;
+        Some(variance.sqrt() / mean).filter(|spread| spread.is_finite())
+    }
+
+    /// The stages of the whole pipeline.
+    pub fn stages(&self) -> Stages {
+        Stages {
+            read: StageSummary::of(&self.stages.read),
+            convert: StageSummary::of(&self.stages.convert),
+            detect: StageSummary::of(&self.stages.detect),
+            crop: StageSummary::of(&self.stages.crop),
+            classify: StageSummary::of(&self.stages.classify),
+        }
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A run whose frame `i` takes `interval(i)` and shows one face on all but every fourth frame.
+    fn run(warmup: u64, frames: u64, interval: impl Fn(u64) -> Duration) -> Recorder {
+        let mut recorder = Recorder::new(warmup).unwrap();
+        let mut at = Instant::now();
+        recorder.began = (warmup == 0).then_some(at);
+        for i in 0..warmup + frames {
+            at += interval(i);
+            let timings =
+                StageTimings { detect: MS * u32::try_from(i + 1).unwrap(), classify: 3 * MS, ..Default::default() };
+            recorder.record_frame(at, u64::from(i % 4 != 0), &timings);
+        }
+        recorder
+    }
+
+    #[test]
+    fn the_rate_leaves_the_warm_up_out() {
+        let recorder = run(20, 100, |i| if i < 20 { 500 * MS } else { 10 * MS });
+        assert_eq!(recorder.frames(), 100);
+        assert!((recorder.fps() - 100.0).abs() < 0.1, "{}", recorder.fps());
+        assert_eq!((recorder.faces(), recorder.frames_with_face()), (75, 75));
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_measured_frames() {
+        let detect = run(0, 100, |_| MS).stages().detect.unwrap();
+        assert!((detect.mean_ms - 50.5).abs() < 0.1, "{detect:?}");
+        assert!((detect.p50_ms - 50.0).abs() < 0.1, "{detect:?}");
+        assert!((detect.p95_ms - 95.0).abs() < 0.1, "{detect:?}");
+        assert!((detect.max_ms - 100.0).abs() < 0.2, "{detect:?}");
+    }
+
+    #[test]
+    fn a_frame_without_a_face_does_not_make_the_network_look_faster() {
+        let classify = run(0, 100, |_| MS).stages().classify.unwrap();
+        assert!((classify.mean_ms - 3.0).abs() < 0.01, "{classify:?}");
+    }
+
+    #[test]
+    fn a_steady_run_has_no_spread_and_an_unsteady_one_has() {
+        assert!(run(10, 200, |_| 10 * MS).spread().unwrap() < 1e-6);
+        assert!(run(10, 200, |i| if i < 100 { 10 * MS } else { 20 * MS }).spread().unwrap() > 0.2);
+        assert!(run(10, 30, |_| 10 * MS).spread().is_none());
+    }
+
+    #[test]
+    fn a_run_that_ended_in_the_warm_up_has_measured_nothing() {
+        let recorder = run(50, 0, |_| MS);
+        assert_eq!((recorder.frames(), recorder.fps(), recorder.stages().read), (0, 0.0, None));
+    }
+}

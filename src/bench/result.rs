@@ -1,0 +1,168 @@
+//! What a benchmark found out: one struct that the report for people and the JSON for programs are made from.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::{Serialize, Serializer};
+
+use super::Warning;
+use crate::version::Versions;
+
+/// A finished benchmark. Its JSON names are stable: fields are only ever added.
+#[derive(Clone, Debug, Serialize)]
+pub struct BenchResult {
+    /// What was measured.
+    pub scope: Scope,
+    /// Frames per second by the wall clock, warm-up left out. For a single stage: frames by the time spent in it.
+    pub fps: f64,
+    /// Standard deviation of `fps` over ten equal slices of the run, as a share of it; `None` for too few frames.
+    pub fps_spread: Option<f64>,
+    /// Frames measured.
+    pub frames: u64,
+    /// Frames that went before, unmeasured.
+    pub warmup_frames: u64,
+    /// Time measured, in seconds.
+    pub seconds: f64,
+    /// Faces labelled in the measured frames, all frames added up.
+    pub faces: u64,
+    /// Measured frames with at least one face.
+    pub frames_with_face: u64,
+    /// Where the network ran: `CPU` or `CUDA 0`.
+    pub device: String,
+    /// The network's name.
+    pub model: String,
+    /// The network's size and file.
+    pub model_details: ModelSummary,
+    /// Threads of libtorch.
+    pub threads: u32,
+    /// The video.
+    pub source: SourceSummary,
+    /// Time of each stage on one frame.
+    pub stages: Stages,
+    /// Milliseconds from the start of the process to the first frame with a labelled face; `None` without a face.
+    pub time_to_first_label_ms: Option<f64>,
+    /// The most memory that the process ever held, in bytes, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+    /// The processor's name, where the system tells.
+    pub cpu: Option<String>,
+    /// Cores that the process may use.
+    pub cores: u32,
+    /// Cores' worth of work that other programs did meanwhile, where the system tells.
+    pub other_load_cores: Option<f64>,
+    /// What was built from what.
+    pub versions: Versions,
+    /// What makes the figures doubtful.
+    pub warnings: Vec<Warning>,
+}
+
+/// What a benchmark measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// The whole pipeline, with its threads.
+    Pipeline,
+    /// Finding faces alone.
+    Detect,
+    /// The network alone, one face at a time.
+    Classify,
+}
+
+/// The network of a benchmark.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ModelSummary {
+    /// Architecture as the card names it.
+    pub architecture: Option<String>,
+    /// Number of trained numbers in it.
+    pub parameters: Option<u64>,
+}
+
+/// The video of a benchmark.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SourceSummary {
+    /// Its file name.
+    pub name: String,
+    /// Width of its frames in pixels.
+    pub width: u32,
+    /// Height of its frames in pixels.
+    pub height: u32,
+    /// Its own frames per second; 0 if it doesn't declare them.
+    pub fps: f64,
+    /// Its codec as four characters.
+    pub codec: String,
+    /// Number of its frames, if it declares it. A longer benchmark repeats it.
+    pub frames: Option<u64>,
+}
+
+/// The time that each stage took on a frame. A stage that was not run is left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Stages {
+    /// Reading and decoding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read: Option<StageSummary>,
+    /// Colour conversion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub convert: Option<StageSummary>,
+    /// Finding and following faces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detect: Option<StageSummary>,
+    /// Cutting faces out and resampling them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crop: Option<StageSummary>,
+    /// The network. Frames that wait share a batch, whose time is divided among its faces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classify: Option<StageSummary>,
+}
+
+impl Stages {
+    /// The stages that were run with their names, in the order of a frame's journey.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, StageSummary)> {
+        [
+            ("read", self.read),
+            ("convert", self.convert),
+            ("detect", self.detect),
+            ("crop", self.crop),
+            ("classify", self.classify),
+        ]
+        .into_iter()
+        .filter_map(|(name, stage)| Some((name, stage?)))
+    }
+}
+
+/// How long a stage took, over all frames, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct StageSummary {
+    /// Arithmetic mean.
+    #[serde(serialize_with = "micros")]
+    pub mean_ms: f64,
+    /// Median.
+    #[serde(serialize_with = "micros")]
+    pub p50_ms: f64,
+    /// 95th percentile.
+    #[serde(serialize_with = "micros")]
+    pub p95_ms: f64,
+    /// 99th percentile.
+    #[serde(serialize_with = "micros")]
+    pub p99_ms: f64,
+    /// The slowest frame.
+    #[serde(serialize_with = "micros")]
+    pub max_ms: f64,
+}
+
+/// Rounds to microseconds: more digits are noise.
+fn micros<S: Serializer>(ms: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((ms * 1e3).round() / 1e3)
+}
+
+impl StageSummary {
+    /// Of a histogram of nanoseconds; `None` if it is empty.
+    pub fn of(nanoseconds: &Histogram<u64>) -> Option<Self> {
+        let ms = |ns: u64| Duration::from_nanos(ns).as_secs_f64() * 1e3;
+        (!nanoseconds.is_empty()).then(|| Self {
+            mean_ms: nanoseconds.mean() / 1e6,
+            p50_ms: ms(nanoseconds.value_at_quantile(0.50)),
+            p95_ms: ms(nanoseconds.value_at_quantile(0.95)),
+            p99_ms: ms(nanoseconds.value_at_quantile(0.99)),
+            max_ms: ms(nanoseconds.max()),
+        })
+    }
+}

@@ -1,0 +1,324 @@
+//! `mien bench`: how fast the whole pipeline is here.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use tch::{Cuda, Device};
+
+use super::output::{print, print_json};
+use super::stages::{LoadedNetwork, StageChoices, video_or_demo};
+use crate::bench::process::{self, OtherLoad};
+use crate::bench::{
+    BenchResult, Conditions, ModelSummary, Recorder, RepeatedSource, Report, Scope, SourceSummary, Stages, Warning,
+};
+use crate::detect::DetectionOptions;
+use crate::device::{self, DeviceChoice};
+use crate::interrupt::{self, Interrupted};
+use crate::net::ModelSource;
+use crate::pipeline::{StageTimings, run_to_end};
+use crate::preprocess::FaceCrop;
+use crate::source::{FrameSource, SourceInfo, SourceKind, VideoSource};
+use crate::version::Versions;
+
+/// Faces that the network is measured on when it is measured alone: enough that no cache holds their pixels only.
+const FACES_FOR_NETWORK: usize = 64;
+
+/// Measure how fast this machine works
+///
+/// Takes a video through the whole pipeline (read, detect, track, classify, smooth) as fast as it goes, without a
+/// window, and prints frames per second and the time of each stage. A video that is shorter than the run is repeated.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  mien bench                                  the demo clip
+  mien bench talk.mp4 --frames 2000           more frames, steadier figures
+  mien bench --stage classify --threads 2     the network alone, on two threads
+  mien bench --json | jq .fps                 for programs")]
+pub struct BenchArgs {
+    /// The video to measure on [default: the demo clip]
+    pub file: Option<PathBuf>,
+
+    /// Frames to measure
+    #[arg(long, value_name = "N", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub frames: u64,
+
+    /// Frames that go before, unmeasured, until caches and clock rates have settled
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    pub warmup: u64,
+
+    /// Print one JSON object instead of the report
+    #[arg(long)]
+    pub json: bool,
+
+    /// Measure one stage alone
+    #[arg(long, value_enum)]
+    pub stage: Option<Stage>,
+
+    /// Where the network runs: auto, cpu, cuda or cuda:N
+    #[arg(long, default_value_t)]
+    pub device: DeviceChoice,
+
+    /// The network: a shipped model's name, or a .safetensors file with its card beside it
+    #[arg(long, value_name = "NAME|PATH", default_value_t)]
+    pub model: ModelSource,
+
+    /// Threads that the network uses on the CPU; more than one seldom helps it and slows detection
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: u16,
+
+    /// How faces are found
+    #[command(flatten, next_help_heading = "Finding faces")]
+    pub detection: DetectionOptions,
+}
+
+/// A stage that can be measured alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// Finding and following faces
+    Detect,
+    /// The network, one face at a time
+    Classify,
+}
+
+/// What a run gives besides the recorded times.
+struct Run {
+    recorder: Recorder,
+    stages: Stages,
+    seconds: f64,
+    first_label: Option<Duration>,
+}
+
+impl BenchArgs {
+    /// Measures and prints.
+    ///
+    /// # Errors
+    /// When the video, the model or the device can't be used, or the user interrupted it.
+    pub fn run(&self) -> anyhow::Result<()> {
+        let stop = interrupt::catch()?;
+        let source = VideoSource::open(&video_or_demo(self.file.as_ref())?)?;
+        let info = source.info().clone();
+        let choices = self.choices();
+        let network = choices.load_network()?;
+        let summary = Network::of(&network);
+
+        let others = OtherLoad::start();
+        let source = Box::new(RepeatedSource::new(Box::new(source), self.total()));
+        let run = match self.stage {
+            None => self.pipeline(source, &choices, network, stop)?,
+            Some(Stage::Detect) => self.detect(source, &choices, stop)?,
+            Some(Stage::Classify) => self.classify(source, &choices, network, stop)?,
+        };
+        let other_load = others.and_then(|others| others.cores());
+
+        let result = self.result(&info, summary, run, other_load);
+        if self.json { print_json(&result) } else { print(&Report(&result).to_string()) }
+    }
+
+    fn choices(&self) -> StageChoices {
+        StageChoices {
+            device: self.device,
+            model: self.model.clone(),
+            threads: self.threads,
+            smoothing: crate::pipeline::LiveSettings::default().smoothing,
+            detection: self.detection,
+        }
+    }
+
+    fn total(&self) -> u64 {
+        self.warmup + self.frames
+    }
+
+    fn pipeline(
+        &self,
+        source: Box<dyn FrameSource>,
+        choices: &StageChoices,
+        network: LoadedNetwork,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<Run> {
+        let progress = Progress::new(self.total());
+        let mut recorder = Recorder::new(self.warmup)?;
+        let mut first_label = None;
+        let labeller = choices.labeller(network.classifier);
+        run_to_end(source, choices.analyzer()?, labeller, stop, |scene| {
+            if first_label.is_none() && !scene.faces.is_empty() {
+                first_label = process::age();
+            }
+            recorder.record(&scene);
+            progress.tick();
+            ControlFlow::Continue(())
+        })?;
+        check(stop)?;
+        let (stages, seconds) = (recorder.stages(), recorder.elapsed().as_secs_f64());
+        Ok(Run { recorder, stages, seconds, first_label })
+    }
+
+    fn detect(
+        &self,
+        mut source: Box<dyn FrameSource>,
+        choices: &StageChoices,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<Run> {
+        let progress = Progress::new(self.total());
+        let mut recorder = Recorder::new(self.warmup)?;
+        let mut analyzer = choices.analyzer()?;
+        // A clock that stands still while frames are read and converted.
+        let mut clock = Instant::now();
+        while let Some(frame) = source.read()? {
+            check(stop)?;
+            let detected = analyzer.analyze(frame)?;
+            clock += detected.timings.detect;
+            recorder.record_frame(clock, detected.faces.len() as u64, &detected.timings);
+            progress.tick();
+        }
+        let stages = Stages { detect: recorder.stages().detect, ..Stages::default() };
+        let seconds = recorder.elapsed().as_secs_f64();
+        Ok(Run { recorder, stages, seconds, first_label: None })
+    }
+
+    fn classify(
+        &self,
+        source: Box<dyn FrameSource>,
+        choices: &StageChoices,
+        mut network: LoadedNetwork,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<Run> {
+        let name = source.info().name.clone();
+        let faces = faces(source, choices, stop)?;
+        if faces.is_empty() {
+            bail!("no face was found in {name}, so there is nothing to measure the network on; name another video");
+        }
+        let progress = Progress::new(self.total());
+        let mut recorder = Recorder::new(self.warmup)?;
+        for face in faces.iter().cycle().take(usize::try_from(self.total())?) {
+            check(stop)?;
+            let start = Instant::now();
+            network.classifier.classify(std::slice::from_ref(face))?;
+            let end = Instant::now();
+            recorder.record_frame(end, 1, &StageTimings { classify: end - start, ..StageTimings::default() });
+            progress.tick();
+        }
+        let stages = Stages { classify: recorder.stages().classify, ..Stages::default() };
+        let seconds = recorder.elapsed().as_secs_f64();
+        Ok(Run { recorder, stages, seconds, first_label: None })
+    }
+
+    fn result(&self, info: &SourceInfo, network: Network, run: Run, other_load: Option<f64>) -> BenchResult {
+        let Run { recorder, stages, seconds, first_label } = run;
+        let conditions = Conditions {
+            frames: recorder.frames(),
+            seconds,
+            spread: recorder.spread(),
+            other_load_cores: other_load,
+            faces: recorder.faces(),
+            debug_build: cfg!(debug_assertions),
+            on_cuda: matches!(network.device, Device::Cuda(_)),
+            cuda_works: Cuda::is_available(),
+            cuda_in_libtorch: device::has_cuda_part(),
+            nvidia_driver: process::has_nvidia_driver(),
+        };
+        BenchResult {
+            scope: match self.stage {
+                None => Scope::Pipeline,
+                Some(Stage::Detect) => Scope::Detect,
+                Some(Stage::Classify) => Scope::Classify,
+            },
+            fps: recorder.fps(),
+            fps_spread: recorder.spread(),
+            frames: recorder.frames(),
+            warmup_frames: self.warmup,
+            seconds,
+            faces: recorder.faces(),
+            frames_with_face: recorder.frames_with_face(),
+            device: device::describe(network.device),
+            model: network.name,
+            model_details: network.details,
+            threads: u32::from(self.threads),
+            source: source_summary(info),
+            stages,
+            time_to_first_label_ms: first_label.map(|age| age.as_secs_f64() * 1e3),
+            peak_memory_bytes: process::memory().map(|memory| memory.peak),
+            cpu: process::cpu_name(),
+            cores: u32::try_from(device::cores()).unwrap_or(1),
+            other_load_cores: other_load,
+            versions: Versions::here(),
+            warnings: Warning::all(&conditions),
+        }
+    }
+}
+
+/// What the report says of the network once it is on its way through the threads.
+struct Network {
+    name: String,
+    details: ModelSummary,
+    device: Device,
+}
+
+impl Network {
+    fn of(loaded: &LoadedNetwork) -> Self {
+        let card = &loaded.card;
+        let details = ModelSummary {
+            architecture: Some(card.network.architecture.clone()),
+            parameters: Some(card.parameters as u64),
+        };
+        Self { name: card.name.clone(), details, device: loaded.device }
+    }
+}
+
+/// The first faces of a video, cut out.
+fn faces(mut source: Box<dyn FrameSource>, choices: &StageChoices, stop: &AtomicBool) -> anyhow::Result<Vec<FaceCrop>> {
+    let mut analyzer = choices.analyzer()?;
+    let mut faces = Vec::new();
+    while faces.len() < FACES_FOR_NETWORK
+        && let Some(frame) = source.read()?
+    {
+        check(stop)?;
+        faces.extend(analyzer.analyze(frame)?.crops);
+    }
+    Ok(faces)
+}
+
+fn check(stop: &AtomicBool) -> anyhow::Result<()> {
+    if stop.load(Ordering::Relaxed) {
+        bail!(Interrupted("the measurement was not finished, so there are no figures".to_owned()));
+    }
+    Ok(())
+}
+
+fn source_summary(info: &SourceInfo) -> SourceSummary {
+    SourceSummary {
+        name: info.name.clone(),
+        width: u32::try_from(info.width).unwrap_or(u32::MAX),
+        height: u32::try_from(info.height).unwrap_or(u32::MAX),
+        fps: info.fps,
+        codec: info.fourcc.clone(),
+        frames: match info.kind {
+            SourceKind::File { frames, .. } => frames,
+            SourceKind::Camera => None,
+        },
+    }
+}
+
+/// A bar on the terminal, if the messages go to one. It is drawn by a thread of its own, a few times a second.
+struct Progress(ProgressBar);
+
+impl Progress {
+    fn new(frames: u64) -> Self {
+        let style = ProgressStyle::with_template("  measuring [{bar:32}] {pos}/{len} frames, {eta} left");
+        let bar = ProgressBar::new(frames);
+        Self(style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style)))
+    }
+
+    fn tick(&self) {
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,31 @@
+//! `mien completions`: what makes the shell complete Mien's commands and options.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use super::Cli;
+use super::output::print;
+
+/// Print the script that makes a shell complete Mien's commands and options
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mien completions bash > ~/.local/share/bash-completion/completions/mien
+  mien completions zsh > ~/.zfunc/_mien
+  mien completions fish > ~/.config/fish/completions/mien.fish")]
+pub struct CompletionsArgs {
+    /// The shell to write the script for
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+impl CompletionsArgs {
+    /// Prints the script.
+    ///
+    /// # Errors
+    /// When it can't be written to the standard output.
+    pub fn run(&self) -> anyhow::Result<()> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "mien", &mut script);
+        print(&String::from_utf8_lossy(&script))
+    }
+}

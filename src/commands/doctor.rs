@@ -1,0 +1,272 @@
+//! `mien doctor`: what works here, and what to do about what doesn't.
+
+use std::path::Path;
+
+use anyhow::bail;
+use clap::Args;
+use console::{Style, StyledObject};
+use opencv::videoio::{self, VideoCaptureAPIs};
+use serde::Serialize;
+use tch::{Cuda, Device};
+
+use super::display;
+use super::output::{describe, print, print_json};
+use crate::bench::process;
+use crate::classify::TorchClassifier;
+use crate::demo;
+use crate::detect::{DetectionOptions, HaarDetector};
+use crate::device;
+use crate::net::{Model, ModelSource, Precision};
+use crate::source::{CameraEntry, FrameSource as _, VideoSource, list_cameras};
+use crate::version::Versions;
+
+/// Width of the names on the left.
+const NAME_WIDTH: usize = 12;
+
+/// Say what works on this machine, and what to do about what does not
+///
+/// Exit code 0 means that Mien can do its main job here: there are a working network, a face detector, and a camera
+/// or the demo clip to look at.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Print one JSON object instead of the list
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Health {
+    /// It works.
+    Works,
+    /// It isn't there, and Mien can do without.
+    Missing,
+    /// It should work and doesn't.
+    Broken,
+}
+
+/// What was found out about one thing.
+#[derive(Clone, Debug, Serialize)]
+struct Check {
+    name: String,
+    health: Health,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+/// Everything that was found out.
+#[derive(Debug, Serialize)]
+struct Diagnosis {
+    /// Whether the main job can be done.
+    ready: bool,
+    checks: Vec<Check>,
+    versions: Versions,
+}
+
+impl DoctorArgs {
+    /// Looks and prints.
+    ///
+    /// # Errors
+    /// When the main job can't be done here.
+    pub fn run(&self) -> anyhow::Result<()> {
+        let diagnosis = Diagnosis::make();
+        if self.json {
+            print_json(&diagnosis)?;
+        } else {
+            print(&diagnosis.text())?;
+        }
+        if !diagnosis.ready {
+            bail!("Mien can't do its job here yet; follow the hints beside what is marked ✘");
+        }
+        Ok(())
+    }
+}
+
+impl Diagnosis {
+    fn make() -> Self {
+        let cameras = list_cameras();
+        let clip = demo_clip();
+        let cascade = cascade();
+        let models: Vec<_> = ModelSource::shipped_names().map(model).collect();
+        let a_source = !cameras.is_empty() || clip.works();
+        let ready = a_source && cascade.works() && models.iter().any(Check::works);
+
+        let mut checks = vec![display()];
+        checks.extend(camera_checks(&cameras, clip.works()));
+        checks.extend([clip, opencv(), cascade, libtorch(), cuda()]);
+        checks.extend(models);
+        checks.push(folders());
+        Self { ready, checks, versions: Versions::here() }
+    }
+
+    fn text(&self) -> String {
+        let versions = &self.versions;
+        let mut text = format!("mien {} (commit {})\n\n", versions.mien, versions.commit);
+        for check in &self.checks {
+            text += &format!("  {} {:NAME_WIDTH$} {}\n", check.mark(), check.name, check.detail);
+            if let Some(hint) = &check.hint {
+                text += &format!("    {:NAME_WIDTH$} {}\n", "", Style::new().dim().apply_to(format!("→ {hint}")));
+            }
+        }
+        let verdict = if self.ready {
+            Style::new().green().apply_to("Mien can do its job here.")
+        } else {
+            Style::new().red().apply_to("Mien can't do its job here yet.")
+        };
+        text + &format!("\n{verdict}\n")
+    }
+}
+
+impl Check {
+    fn new(name: &str, health: Health, detail: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), health, detail: detail.into(), hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn works(&self) -> bool {
+        self.health == Health::Works
+    }
+
+    fn mark(&self) -> StyledObject<&'static str> {
+        match self.health {
+            Health::Works => Style::new().green().apply_to("✔"),
+            Health::Missing => Style::new().yellow().apply_to("–"),
+            Health::Broken => Style::new().red().bold().apply_to("✘"),
+        }
+    }
+}
+
+fn display() -> Check {
+    if cfg!(not(feature = "gui")) {
+        return Check::new("display", Health::Missing, "this build has no window")
+            .hint("build with the default features for one");
+    }
+    match display::why_none() {
+        None => Check::new("display", Health::Works, "there is one"),
+        Some(why) => Check::new("display", Health::Missing, format!("none: {why}"))
+            .hint("`mien replay FILE` works without one and writes a video and a table"),
+    }
+}
+
+fn camera_checks(cameras: &[CameraEntry], clip_works: bool) -> Vec<Check> {
+    if cameras.is_empty() {
+        // Without a clip to fall back on, a camera is what is needed.
+        let health = if clip_works { Health::Missing } else { Health::Broken };
+        return vec![
+            Check::new("camera", health, "none found").hint("plug one in, or open a video: `mien replay FILE`"),
+        ];
+    }
+    cameras
+        .iter()
+        .map(|camera| {
+            let detail = format!("{} {} ({})", camera.index, camera.name, camera.path.display());
+            match may_open(&camera.path) {
+                Ok(()) => Check::new("camera", Health::Works, detail),
+                Err(error) => Check::new("camera", Health::Broken, format!("{detail}: {error}"))
+                    .hint("add yourself to the group “video” (sudo usermod -aG video $USER) and log in again"),
+            }
+        })
+        .collect()
+}
+
+/// Whether a camera's device file lets itself be opened. Opening it starts no camera.
+fn may_open(path: &Path) -> std::io::Result<()> {
+    // Where cameras are no files there is nothing to try.
+    if path.as_os_str().is_empty() || !path.exists() { Ok(()) } else { std::fs::File::open(path).map(drop) }
+}
+
+fn demo_clip() -> Check {
+    let Some(path) = demo::clip() else {
+        return Check::new("demo clip", Health::Missing, "not on this machine").hint("fetch it with `make setup`");
+    };
+    match VideoSource::open(&path) {
+        Ok(video) => {
+            let info = video.info();
+            Check::new("demo clip", Health::Works, format!("{} ({}×{})", path.display(), info.width, info.height))
+        }
+        Err(error) => Check::new("demo clip", Health::Broken, error.to_string())
+            .hint(format!("remove {} and run `make setup` again", path.display())),
+    }
+}
+
+fn opencv() -> Check {
+    let version = Versions::here().opencv.unwrap_or_else(|| "of unknown version".into());
+    match backends() {
+        Ok((cameras, files)) if files.iter().any(|name| name == "FFMPEG") => {
+            let detail = format!("{version}, cameras by {}, files by {}", cameras.join(", "), files.join(", "));
+            Check::new("OpenCV", Health::Works, detail)
+        }
+        Ok((_, files)) => {
+            Check::new("OpenCV", Health::Broken, format!("{version}, files by {} alone", files.join(", ")))
+                .hint("install an OpenCV built with FFmpeg: without it most videos can't be read")
+        }
+        Err(error) => Check::new("OpenCV", Health::Broken, format!("{version}: {error}"))
+            .hint("install it again with `make setup`"),
+    }
+}
+
+/// Names of what OpenCV reads cameras and files with.
+fn backends() -> opencv::Result<(Vec<String>, Vec<String>)> {
+    let names = |apis: opencv::core::Vector<VideoCaptureAPIs>| -> opencv::Result<Vec<String>> {
+        apis.iter().map(videoio::get_backend_name).collect()
+    };
+    Ok((names(videoio::get_camera_backends()?)?, names(videoio::get_stream_backends()?)?))
+}
+
+fn cascade() -> Check {
+    match HaarDetector::new(&DetectionOptions::default()) {
+        Ok(_) => Check::new("detector", Health::Works, "Haar cascade for frontal faces, part of the program"),
+        Err(error) => Check::new("detector", Health::Broken, error.to_string())
+            .hint("build Mien again with another OpenCV, or report this"),
+    }
+}
+
+fn libtorch() -> Check {
+    let version = Versions::here().libtorch;
+    let part = if device::has_cuda_part() { "with CUDA" } else { "for the CPU alone" };
+    Check::new("libtorch", Health::Works, format!("{version}, {part}"))
+}
+
+fn cuda() -> Check {
+    if Cuda::is_available() {
+        return Check::new("CUDA", Health::Works, format!("{} device(s)", Cuda::device_count()));
+    }
+    let check = Check::new("CUDA", Health::Missing, "none; the network runs on the CPU");
+    match (process::has_nvidia_driver(), device::has_cuda_part()) {
+        (true, false) => check.hint("there is an NVIDIA driver: set up with MIEN_LIBTORCH=cuda to use the card"),
+        (true, true) => check.hint("libtorch finds no usable card; check the driver with nvidia-smi"),
+        _ => check,
+    }
+}
+
+/// Loads a shipped model and runs it once.
+fn model(name: &'static str) -> Check {
+    let loaded = Model::load(&ModelSource::Shipped(name), Device::Cpu, Precision::fastest_on_cpu())
+        .map_err(anyhow::Error::from)
+        .and_then(|model| Ok(TorchClassifier::new(model)?));
+    match loaded {
+        Ok(classifier) => {
+            let card = &classifier.model().card;
+            let millions = card.parameters as f64 / 1e6;
+            let detail = format!("{name}: {}, {millions:.2} M parameters", card.network.architecture);
+            Check::new("model", Health::Works, detail)
+        }
+        Err(error) => Check::new("model", Health::Broken, format!("{name}: {}", describe(&error)))
+            .hint("build Mien again from a clean clone: the models are part of the program"),
+    }
+}
+
+/// Where Mien keeps things, so that they can be found and removed.
+fn folders() -> Check {
+    match directories::BaseDirs::new() {
+        Some(user) => Check::new("cache", Health::Works, user.cache_dir().join("mien").display().to_string()),
+        None => Check::new("cache", Health::Missing, "this user has no home folder")
+            .hint("settings are not kept; set HOME to change that"),
+    }
+}

@@ -1,0 +1,101 @@
+//! The stages of the pipeline as the commands without a window put them together.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tch::Device;
+
+use crate::classify::{Classifier, ClassifyError, TorchClassifier};
+use crate::demo;
+use crate::detect::{DetectionOptions, HaarDetector, ScheduledDetector};
+use crate::device::DeviceChoice;
+use crate::emotion::Probabilities;
+use crate::net::{Card, Model, ModelSource, Precision};
+use crate::pipeline::{Analyzer, Labeller};
+use crate::preprocess::FaceCrop;
+use crate::track::TrackOptions;
+
+/// What decides how frames are worked on.
+#[derive(Clone, Debug)]
+pub struct StageChoices {
+    /// Where the network runs.
+    pub device: DeviceChoice,
+    /// Which network.
+    pub model: ModelSource,
+    /// Threads of libtorch.
+    pub threads: u16,
+    /// Time constant of the smoothing; `None` is off.
+    pub smoothing: Option<Duration>,
+    /// How faces are looked for.
+    pub detection: DetectionOptions,
+}
+
+/// A loaded network with what a report says of it.
+pub struct LoadedNetwork {
+    /// The network, warm.
+    pub classifier: Box<dyn Classifier>,
+    /// What it is.
+    pub card: Card,
+    /// Where it runs.
+    pub device: Device,
+}
+
+impl StageChoices {
+    /// Loads the network.
+    ///
+    /// # Errors
+    /// When the device or the model can't be used.
+    pub fn load_network(&self) -> anyhow::Result<LoadedNetwork> {
+        let device = self.device.resolve()?;
+        let threads = i32::from(self.threads);
+        tch::set_num_threads(threads);
+        let started = Instant::now();
+        let model = Model::load(&self.model, device, Precision::fastest_on_cpu())?;
+        let card = model.card.clone();
+        let classifier = TorchClassifier::new(model).with_context(|| format!("can't run the model {}", self.model))?;
+        tracing::info!("{} loaded and warm in {:.0?}", self.model, started.elapsed());
+        Ok(LoadedNetwork { classifier: Box::new(OnThreads { classifier, threads: Some(threads) }), card, device })
+    }
+
+    /// The stages before the network.
+    ///
+    /// # Errors
+    /// When OpenCV can't make the detector.
+    pub fn analyzer(&self) -> anyhow::Result<Analyzer> {
+        // The threads of the pipeline use the cores already; a second pool would only make them wait for each other.
+        opencv::core::set_num_threads(1).context("OpenCV refused to use a single thread")?;
+        let detector = ScheduledDetector::new(Box::new(HaarDetector::new(&self.detection)?), &self.detection);
+        Ok(Analyzer::new(detector, TrackOptions::default(), false))
+    }
+
+    /// The network and what comes after it.
+    pub fn labeller(&self, classifier: Box<dyn Classifier>) -> Labeller {
+        Labeller::new(classifier, self.smoothing)
+    }
+}
+
+/// Sets libtorch's number of threads on the thread that runs the network: OpenMP keeps it for each thread apart.
+struct OnThreads {
+    classifier: TorchClassifier,
+    threads: Option<i32>,
+}
+
+impl Classifier for OnThreads {
+    fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
+        if let Some(threads) = self.threads.take() {
+            tch::set_num_threads(threads);
+        }
+        self.classifier.classify(crops)
+    }
+}
+
+/// The video that was named, else the demo clip.
+///
+/// # Errors
+/// When none was named and the demo clip isn't there.
+pub fn video_or_demo(named: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
+    named.cloned().or_else(demo::clip).context(
+        "no video was named, and the demo clip is not on this machine; name a file, or fetch the clip with `make setup`",
+    )
+}

@@ -1,0 +1,96 @@
+//! Drawing what was seen into a picture, for files: the window paints over its picture instead.
+
+use opencv::core::{Mat, MatTraitConst as _, Point, Rect, Scalar};
+use opencv::imgproc;
+
+use crate::emotion::Emotion;
+use crate::pipeline::Face;
+
+/// The height of a picture at which a line is one pixel wide, and text as high as the font is drawn at scale 1/3.
+const REFERENCE_HEIGHT: f64 = 240.0;
+
+/// Font scale at [`REFERENCE_HEIGHT`]: letters of about 7 pixels, the smallest that read well.
+const REFERENCE_FONT_SCALE: f64 = 0.35;
+
+const FONT: i32 = imgproc::FONT_HERSHEY_SIMPLEX;
+
+/// Draws box, number, emotion and its share for each face into an 8-bit BGR picture, sized to the picture.
+///
+/// # Errors
+/// When OpenCV can't draw, as into a picture of another kind.
+pub fn annotate(picture: &mut Mat, faces: &[Face]) -> opencv::Result<()> {
+    let scale = (f64::from(picture.rows()) / REFERENCE_HEIGHT).max(1.0);
+    for face in faces {
+        draw(picture, face, scale)?;
+    }
+    Ok(())
+}
+
+fn draw(picture: &mut Mat, face: &Face, scale: f64) -> opencv::Result<()> {
+    let line = scale.round() as i32;
+    let (emotion, share) = face.smoothed.top();
+    let color = bgr(emotion.rgb());
+    let rect = Rect::new(
+        face.rect.x.round() as i32,
+        face.rect.y.round() as i32,
+        face.rect.width.round() as i32,
+        face.rect.height.round() as i32,
+    );
+    // A dark line under the coloured one keeps the box visible on a background of its own colour.
+    imgproc::rectangle(picture, rect, Scalar::all(0.0), line + 2, imgproc::LINE_8, 0)?;
+    imgproc::rectangle(picture, rect, color, line, imgproc::LINE_8, 0)?;
+
+    let text = format!("{}  {emotion} {:.0}%", face.id.0, share * 100.0);
+    let font_scale = REFERENCE_FONT_SCALE * scale;
+    let mut below_baseline = 0;
+    let size = imgproc::get_text_size(&text, FONT, font_scale, line, &mut below_baseline)?;
+    let margin = 2 * line;
+    let (width, height) = (size.width + 2 * margin, size.height + below_baseline + 2 * margin);
+    // Above the box where there is room, else inside it; never out of the picture on the right.
+    let top = if rect.y >= height { rect.y - height } else { rect.y.max(0) };
+    let left = rect.x.min(picture.cols() - width).max(0);
+    imgproc::rectangle(picture, Rect::new(left, top, width, height), color, imgproc::FILLED, imgproc::LINE_8, 0)?;
+    let origin = Point::new(left + margin, top + margin + size.height);
+    imgproc::put_text(picture, &text, origin, FONT, font_scale, text_color(emotion), line, imgproc::LINE_AA, false)
+}
+
+fn bgr([red, green, blue]: [u8; 3]) -> Scalar {
+    Scalar::new(f64::from(blue), f64::from(green), f64::from(red), 0.0)
+}
+
+fn text_color(emotion: Emotion) -> Scalar {
+    Scalar::all(if emotion.wants_dark_text() { 0.0 } else { 255.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::testing::scene;
+    use opencv::core::Vec3b;
+
+    #[test]
+    fn box_and_patch_have_the_colour_of_the_emotion() {
+        let mut scene = scene(0, Emotion::Happy);
+        let rect = scene.faces[0].rect;
+        annotate(&mut scene.frame.image, &scene.faces).unwrap();
+        let [r, g, b] = Emotion::Happy.rgb();
+        let yellow = Vec3b::from([b, g, r]);
+        let middle_of_left_edge = (rect.y + rect.height / 2.0) as i32;
+        assert_eq!(*scene.frame.image.at_2d::<Vec3b>(middle_of_left_edge, rect.x as i32).unwrap(), yellow);
+        // The patch's upper left corner lies just above the box.
+        assert_eq!(*scene.frame.image.at_2d::<Vec3b>(rect.y as i32 - 4, rect.x as i32 + 1).unwrap(), yellow);
+        // The face itself isn't painted over.
+        let (x, y) = rect.center();
+        assert_eq!(*scene.frame.image.at_2d::<Vec3b>(y as i32, x as i32).unwrap(), Vec3b::from([90, 90, 90]));
+    }
+
+    #[test]
+    fn a_face_at_the_edge_is_drawn_without_an_error() {
+        let mut scene = scene(0, Emotion::Sad);
+        for (x, y) in [(-30.0, -30.0), (300.0, 200.0), (5000.0, 5000.0)] {
+            scene.faces[0].rect.x = x;
+            scene.faces[0].rect.y = y;
+            annotate(&mut scene.frame.image, &scene.faces).unwrap();
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Results as files: tables, and the video with what was seen drawn into it.
+//!
+//! Every file is written under a temporary name in its own folder and gets its real name only once it is whole, so
+//! a crash, a full disk or Ctrl-C never leaves a part that looks like a result.
+
+mod annotate;
+mod csv;
+mod partial;
+mod video;
+
+use std::io;
+use std::path::PathBuf;
+
+pub use annotate::annotate;
+pub use csv::{CSV_COLUMNS, CsvTable};
+pub use partial::{PartialFile, free_names};
+pub use video::AnnotatedVideo;
+
+/// A result can't be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The folder isn't there, or nothing may be written to it.
+    #[error("cannot write to the folder {}: {reason}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// The disk is full, or went away.
+    #[error("cannot write {}: {reason}; it was removed", path.display())]
+    Write {
+        /// The file as it would have been called.
+        path: PathBuf,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// Another program made a file of this name meanwhile.
+    #[error("{} exists already and was left alone; choose another name", .0.display())]
+    Exists(PathBuf),
+    /// OpenCV can't encode video here.
+    #[error("the OpenCV installed here cannot write video: it has neither an H.264 nor an MPEG-4 encoder")]
+    NoEncoder,
+    /// The encoder took the frames but the file doesn't hold them.
+    #[error("{} came out incomplete ({written} frames of {expected}) and was removed; is the disk full?", path.display())]
+    Incomplete {
+        /// The file as it would have been called.
+        path: PathBuf,
+        /// Frames that can be read back.
+        written: u64,
+        /// Frames that were given to the encoder.
+        expected: u64,
+    },
+    /// OpenCV gave an error.
+    #[error("cannot draw or encode the video: {0}")]
+    OpenCv(#[from] opencv::Error),
+    /// The thread that writes the video ended unexpectedly.
+    #[error("the video could not be written: its writer ended unexpectedly; please report this")]
+    WriterDied,
+}
+
+#[cfg(test)]
+mod testing {
+    use std::time::{Duration, Instant};
+
+    use opencv::core::{CV_8UC3, Mat, Scalar};
+
+    use crate::emotion::{COUNT, Emotion, Probabilities};
+    use crate::frame::Frame;
+    use crate::pipeline::{Face, FaceId, Scene, StageTimings};
+    use crate::preprocess::FaceRect;
+
+    pub const SCENE_WIDTH: usize = 320;
+    pub const SCENE_HEIGHT: usize = 240;
+
+    /// A gray frame with one face on it.
+    pub fn scene(index: u64, emotion: Emotion) -> Scene {
+        let mut weights = [0.1; COUNT];
+        weights[emotion.index()] = 2.0;
+        let probabilities = Probabilities::from_weights(weights).unwrap();
+        let image =
+            Mat::new_rows_cols_with_default(SCENE_HEIGHT as i32, SCENE_WIDTH as i32, CV_8UC3, Scalar::all(90.0));
+        let captured_at = Instant::now();
+        Scene {
+            frame: Frame {
+                index,
+                media_time: Duration::from_millis(40) * index as u32,
+                captured_at,
+                image: image.unwrap(),
+            },
+            picture: None,
+            faces: vec![Face {
+                id: FaceId(1),
+                rect: FaceRect { x: 100.0, y: 80.0, width: 90.0, height: 90.0 },
+                score: 12.0,
+                raw: probabilities,
+                smoothed: probabilities,
+            }],
+            timings: StageTimings::default(),
+            labelled_at: captured_at,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A file that has its real name only once it is whole.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, NamedTempFile, TempPath};
+
+use super::ExportError;
+
+/// Temporary names begin with this: hidden, and telling whose they are should the machine lose power.
+const PREFIX: &str = ".mien-part-";
+
+/// A file under a temporary name in the folder of its destination. Removed on drop unless it was finished.
+#[derive(Debug)]
+pub struct PartialFile {
+    temporary: TempPath,
+    destination: PathBuf,
+}
+
+impl PartialFile {
+    /// Makes the folder of `destination` if it isn't there, and the file in it, empty. Fails early for a bad path.
+    ///
+    /// # Errors
+    /// When the folder can't be made or written to, or there is a file of that name.
+    pub fn create(destination: &Path) -> Result<(Self, fs::File), ExportError> {
+        if destination.exists() {
+            return Err(ExportError::Exists(destination.to_owned()));
+        }
+        let folder = folder_of(destination);
+        let (file, temporary) = fs::create_dir_all(&folder)
+            .and_then(|()| temporary_in(&folder, destination))
+            .map_err(|reason| ExportError::Folder { folder, reason })?
+            .into_parts();
+        Ok((Self { temporary, destination: destination.to_owned() }, file))
+    }
+
+    /// Where the file is until it is finished.
+    #[must_use]
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Where the file will be.
+    #[must_use]
+    pub fn destination(&self) -> &Path {
+        &self.destination
+    }
+
+    /// Gives the file its real name. It must be flushed and closed.
+    ///
+    /// # Errors
+    /// When a file of that name has appeared meanwhile, or the disk fails.
+    pub fn finish(self) -> Result<PathBuf, ExportError> {
+        let Self { temporary, destination } = self;
+        match temporary.persist_noclobber(&destination) {
+            Ok(()) => Ok(destination),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(ExportError::Exists(destination)),
+            Err(error) => Err(ExportError::Write { path: destination, reason: error.error }),
+        }
+    }
+}
+
+/// The folder that a file will lie in: `.` for a bare name.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// A temporary file that keeps the extension, by which encoders choose the container.
+fn temporary_in(folder: &Path, destination: &Path) -> io::Result<NamedTempFile> {
+    let suffix = destination.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
+    let mut builder = Builder::new();
+    builder.prefix(PREFIX).suffix(suffix.as_deref().unwrap_or_default());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As other programs make files: the umask takes away what the user wants taken away.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+/// Names in `folder` for results that belong together: `stem` with each of the endings, or `stem-2`, `stem-3`, …,
+/// the first for which none of them exists.
+#[must_use]
+pub fn free_names<const N: usize>(folder: &Path, stem: &str, endings: [&str; N]) -> [PathBuf; N] {
+    let names = |number: u64| {
+        let stem = if number == 1 { stem.to_owned() } else { format!("{stem}-{number}") };
+        endings.map(|ending| folder.join(format!("{stem}{ending}")))
+    };
+    let mut number = 1;
+    while names(number).iter().any(|path| path.exists()) {
+        number += 1;
+    }
+    names(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn entries(folder: &Path) -> Vec<String> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_finished_file_has_its_name_and_its_folder_is_made() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("new/folder/table.csv");
+        let (partial, mut file) = PartialFile::create(&path).unwrap();
+        assert!(!path.exists());
+        file.write_all(b"whole").unwrap();
+        drop(file);
+        assert_eq!(partial.finish().unwrap(), path);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn a_file_that_is_given_up_leaves_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let (partial, mut file) = PartialFile::create(&home.path().join("table.csv")).unwrap();
+        file.write_all(b"half").unwrap();
+        drop(partial);
+        assert_eq!(entries(home.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_that_appeared_meanwhile_is_left_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("table.csv");
+        let (partial, _file) = PartialFile::create(&path).unwrap();
+        fs::write(&path, "precious").unwrap();
+        assert!(matches!(partial.finish(), Err(ExportError::Exists(_))));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+        assert!(matches!(PartialFile::create(&path), Err(ExportError::Exists(_))));
+        assert_eq!(entries(home.path()), ["table.csv"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_a_file_is_refused_before_any_work() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(PartialFile::create(&file.join("table.csv")), Err(ExportError::Folder { .. })));
+    }
+
+    #[test]
+    fn names_are_counted_on_until_all_of_them_are_free() {
+        let home = tempfile::tempdir().unwrap();
+        let [video, table] = free_names(home.path(), "clip", [".mp4", ".csv"]);
+        assert_eq!((video, table.clone()), (home.path().join("clip.mp4"), home.path().join("clip.csv")));
+        fs::write(&table, "").unwrap();
+        fs::write(home.path().join("clip-2.mp4"), "").unwrap();
+        let [video, table] = free_names(home.path(), "clip", [".mp4", ".csv"]);
+        assert_eq!((video, table), (home.path().join("clip-3.mp4"), home.path().join("clip-3.csv")));
+    }
+}

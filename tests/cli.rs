@@ -1,0 +1,48 @@
+//! The command line as a user meets it: help, versions, completions, and answers to what is wrong.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::{contains, is_empty};
+
+fn mien() -> Command {
+    Command::cargo_bin("mien").unwrap()
+}
+
+#[test]
+fn the_version_names_the_libraries_that_decide_results() {
+    let libraries = contains("libtorch 2.").and(contains("OpenCV 4.").or(contains("OpenCV 5.")));
+    mien().arg("--version").assert().success().stdout(contains(env!("CARGO_PKG_VERSION")).and(libraries));
+    // The short form is one line, for scripts.
+    mien().arg("-V").assert().success().stdout(format!("mien {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn help_says_what_each_command_is_for() {
+    let help = mien().arg("--help").assert().success();
+    let text = String::from_utf8(help.get_output().stdout.clone()).unwrap();
+    for verb in ["bench", "train", "evaluate", "doctor", "completions"] {
+        let line = text.lines().find(|line| line.trim_start().starts_with(verb)).unwrap_or_else(|| panic!("{verb}"));
+        assert!(line.trim().len() > verb.len() + 10, "{line}");
+    }
+}
+
+#[test]
+fn completions_know_the_commands_in_every_shell() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        mien().args(["completions", shell]).assert().success().stdout(contains("doctor").and(contains("bench")));
+    }
+}
+
+#[test]
+fn a_reader_who_goes_away_is_no_error() {
+    let binary = assert_cmd::cargo::cargo_bin("mien");
+    let script = format!("set -o pipefail; '{}' completions bash | head -n 1", binary.display());
+    Command::new("bash").args(["-c", &script]).assert().success().stderr(is_empty());
+}
+
+#[test]
+fn a_wrong_command_is_answered_and_refused() {
+    mien().arg("dance").assert().failure().stderr(contains("dance"));
+}
