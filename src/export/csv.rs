@@ -73,7 +73,7 @@ impl CsvTable {
     /// When the disk is full, or a file of that name has appeared meanwhile.
     pub fn finish(self) -> Result<PathBuf, ExportError> {
         let Self { partial, writer } = self;
-        let written = writer.into_inner().map_err(|error| error.into_error()).and_then(|file| file.sync_all());
+        let written = writer.into_inner().map_err(::csv::IntoInnerError::into_error).and_then(|file| file.sync_all());
         match written {
             Ok(()) => partial.finish(),
             Err(reason) => Err(ExportError::Write { path: partial.destination().to_owned(), reason }),
