@@ -7,7 +7,7 @@ mod fakes;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fakes::{FakeClassifier, FakeVideo, Gate, detector, media_time};
 use mien::emotion::Emotion;
@@ -89,6 +89,13 @@ fn a_network_that_fails_gives_what_was_labelled_and_then_its_error() {
 }
 
 #[test]
+fn a_thread_that_panics_is_an_error_after_what_was_labelled() {
+    let (outcome, scenes) = run(FakeVideo::new(10_000), happy().panicking_at(4));
+    let Err(PipelineError::Panicked(reason)) = outcome else { panic!("{outcome:?}") };
+    assert!(reason.contains("told to panic") && scenes.len() >= 4);
+}
+
+#[test]
 fn the_stop_flag_ends_the_run_after_what_was_read() {
     let stop = AtomicBool::new(false);
     let mut seen = Vec::new();
@@ -116,19 +123,26 @@ fn the_caller_can_end_the_run() {
 
 #[test]
 fn a_slow_caller_holds_the_source_back() {
+    // At least: a frame with the caller, in each thread's hand, and two full queues of 8; at most a whole batch of 8
+    // in the hand of the inference thread.
+    let ahead = 1 + 8 + 1 + 8 + 1..=1 + 8 + 8 + 8 + 1;
     let video = FakeVideo::new(100);
     let reads = video.reads();
+    let read = || reads.load(Ordering::SeqCst);
     let stop = AtomicBool::new(false);
-    let mut most_ahead = 0;
-    run_to_end(Box::new(video), analyzer(), labeller(happy()), &stop, |scene| {
-        // Several times what a fake frame takes: time enough to run ahead.
-        std::thread::sleep(Duration::from_millis(10));
-        most_ahead = most_ahead.max(reads.load(Ordering::SeqCst) - scene.frame.index);
+    let outcome = run_to_end(Box::new(video), analyzer(), labeller(happy()), &stop, |scene| {
+        if scene.frame.index == 0 {
+            let deadline = Instant::now() + fakes::PATIENCE;
+            while read() < *ahead.start() && Instant::now() < deadline {
+                std::thread::yield_now();
+            }
+            // Time enough to run further ahead.
+            std::thread::sleep(Duration::from_millis(200));
+            assert!(ahead.contains(&read()), "{} frames were read", read());
+        }
         ControlFlow::Continue(())
-    })
-    .unwrap();
-    // Two queues of 8, a batch of 8, and one frame in each hand.
-    assert!((8..=8 + 8 + 8 + 3).contains(&most_ahead), "{most_ahead} frames were read ahead");
+    });
+    assert_eq!((outcome.unwrap(), read()), (Ending::EndOfSource, 100));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The driver for a file that is worked off as fast as it goes.
 
 use std::ops::ControlFlow;
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, ScopedJoinHandle};
 use std::time::Instant;
@@ -71,9 +70,9 @@ pub fn run_to_end(
     })
 }
 
-/// The thread's result; its panic goes on in the caller.
-fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|payload| resume_unwind(payload))
+/// The thread's result; a panic is an error like others, so that what was written before can be closed in order.
+fn join<T>(thread: ScopedJoinHandle<'_, Result<T, PipelineError>>) -> Result<T, PipelineError> {
+    thread.join().unwrap_or_else(|payload| Err(PipelineError::from_panic(payload.as_ref())))
 }
 
 fn capture(

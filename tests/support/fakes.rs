@@ -17,7 +17,7 @@ use mien::classify::{Classifier, ClassifyError};
 use mien::detect::{DetectError, Detection, DetectionOptions, FaceDetector, ScheduledDetector};
 use mien::emotion::{COUNT, Emotion, Probabilities};
 use mien::frame::Frame;
-use mien::pipeline::{ClassifierFactory, DetectorFactory, Event, Live, LiveSettings, Parts, Scene, SourceFactory};
+use mien::pipeline::{ClassifierFactory, DetectorFactory, SourceFactory};
 use mien::preprocess::{FaceCrop, FaceRect, GrayView};
 use mien::source::{FrameSource, SourceError, SourceInfo, SourceKind};
 use opencv::core::{CV_8UC3, Mat, Rect, Scalar, Size};
@@ -300,6 +300,8 @@ pub struct FakeClassifier {
     gate: Option<Gate>,
     /// Fails on the call of this number, counted from 0.
     fails_at: Option<u64>,
+    /// Panics on the call of this number.
+    panics_at: Option<u64>,
     calls: u64,
 }
 
@@ -333,7 +335,7 @@ impl Gate {
 
 impl FakeClassifier {
     pub fn new(emotion: Emotion) -> Self {
-        Self { emotion, gate: None, fails_at: None, calls: 0 }
+        Self { emotion, gate: None, fails_at: None, panics_at: None, calls: 0 }
     }
 
     pub fn behind(mut self, gate: &Gate) -> Self {
@@ -343,6 +345,11 @@ impl FakeClassifier {
 
     pub fn failing_at(mut self, call: u64) -> Self {
         self.fails_at = Some(call);
+        self
+    }
+
+    pub fn panicking_at(mut self, call: u64) -> Self {
+        self.panics_at = Some(call);
         self
     }
 
@@ -358,84 +365,14 @@ impl Classifier for FakeClassifier {
             // An error means that the test is over.
             gate.open.1.recv_timeout(PATIENCE).ok();
         }
+        let call = Some(self.calls);
         self.calls += 1;
-        if self.fails_at == Some(self.calls - 1) {
+        assert!(self.panics_at != call, "the fake network was told to panic");
+        if self.fails_at == call {
             return Err(ClassifyError::NotANumber);
         }
         let mut weights = [0.02; COUNT];
         weights[self.emotion.index()] = 0.88;
         Ok(crops.iter().map(|_| Probabilities::from_weights(weights).unwrap()).collect())
-    }
-}
-
-/// A running pipeline with all that came out of it.
-pub struct Watch {
-    pub live: Live,
-    woken: Receiver<()>,
-    pub events: Vec<Event>,
-    pub scenes: Vec<Scene>,
-}
-
-impl Watch {
-    pub fn start(source: SourceFactory, retry: bool, classifier: ClassifierFactory, settings: LiveSettings) -> Self {
-        Self::parts(Parts { source, retry, detector: detector_factory(), classifier }, settings)
-    }
-
-    pub fn parts(parts: Parts, settings: LiveSettings) -> Self {
-        let (wake, woken) = unbounded();
-        let live = Live::start(parts, settings, move || {
-            wake.send(()).ok();
-        })
-        .unwrap();
-        Self { live, woken, events: Vec::new(), scenes: Vec::new() }
-    }
-
-    /// A camera that is tried again.
-    pub fn camera(camera: &FakeCamera, classifier: FakeClassifier) -> Self {
-        Self::start(camera.factory(), true, classifier.factory(), LiveSettings::default())
-    }
-
-    /// A video, played as fast as it goes.
-    pub fn video(video: FakeVideo, classifier: FakeClassifier, settings: LiveSettings) -> Self {
-        Self::start(video.factory(), false, classifier.factory(), LiveSettings { speed: 16.0, ..settings })
-    }
-
-    /// Collects what comes until `done`.
-    pub fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            // Scenes first: an event about a scene comes after it.
-            self.events.extend(self.live.events());
-            self.scenes.extend(self.live.take_scene());
-            if done(self) {
-                return;
-            }
-            // What a counter shows comes without a wake: look now and then.
-            self.woken.recv_timeout(Duration::from_millis(20)).ok();
-            assert!(Instant::now() < deadline, "{what} never came; events: {:?}; {}", self.events, self.seen());
-        }
-    }
-
-    pub fn until_event(&mut self, event: &Event) {
-        self.until(&format!("{event:?}"), |watch| watch.events.contains(event));
-    }
-
-    pub fn until_frame(&mut self, index: u64) {
-        self.until(&format!("frame {index}"), |watch| watch.last_index() == Some(index));
-    }
-
-    /// The text of [`Event::Failed`].
-    pub fn failure(&mut self) -> String {
-        let text = |event: &Event| if let Event::Failed(text) = event { Some(text.clone()) } else { None };
-        self.until("a failure", |watch| watch.events.iter().any(|event| text(event).is_some()));
-        self.events.iter().find_map(text).unwrap()
-    }
-
-    pub fn last_index(&self) -> Option<u64> {
-        self.scenes.last().map(|scene| scene.frame.index)
-    }
-
-    fn seen(&self) -> String {
-        format!("frames: {:?}", self.scenes.iter().map(|scene| scene.frame.index).collect::<Vec<_>>())
     }
 }
