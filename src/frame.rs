@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use opencv::core::{Mat, MatTraitConst as _, Vec4b};
-use opencv::imgproc;
-
-use crate::preprocess::GrayView;
+use opencv::core::{Mat, MatTraitConst as _};
 
 /// One picture from a source.
 #[derive(Debug)]
@@ -30,36 +27,6 @@ impl Frame {
     pub fn height(&self) -> usize {
         usize::try_from(self.image.rows()).unwrap_or(0)
     }
-
-    /// The frame in gray, written into a buffer that is kept from frame to frame, and a view of it.
-    ///
-    /// # Errors
-    /// When OpenCV can't convert the picture, which means that it isn't 8-bit BGR.
-    pub fn write_gray<'a>(&self, buffer: &'a mut Vec<u8>) -> opencv::Result<GrayView<'a>> {
-        let (width, height) = (self.width(), self.height());
-        buffer.resize(width * height, 0);
-        {
-            let mut gray = Mat::new_rows_cols_with_data_mut::<u8>(self.image.rows(), self.image.cols(), buffer)?;
-            imgproc::cvt_color_def(&self.image, &mut gray, imgproc::COLOR_BGR2GRAY)?;
-        }
-        GrayView::new(buffer, width, height)
-            .ok_or_else(|| opencv::Error::new(opencv::core::StsBadSize, "the frame is empty"))
-    }
-
-    /// The frame as the window wants it.
-    ///
-    /// # Errors
-    /// When OpenCV can't convert the picture, which means that it isn't 8-bit BGR.
-    pub fn to_rgba(&self) -> opencv::Result<RgbaPicture> {
-        let (width, height) = (self.width(), self.height());
-        let mut pixels = vec![0_u32; width * height];
-        {
-            let bytes = bytemuck::cast_slice_mut(&mut pixels);
-            let mut rgba = Mat::new_rows_cols_with_bytes_mut::<Vec4b>(self.image.rows(), self.image.cols(), bytes)?;
-            imgproc::cvt_color_def(&self.image, &mut rgba, imgproc::COLOR_BGR2RGBA)?;
-        }
-        Ok(RgbaPicture { width, height, pixels })
-    }
 }
 
 /// A picture ready for a texture: red, green, blue and alpha (always 255) in one `u32` a pixel, in memory order.
@@ -73,32 +40,4 @@ pub struct RgbaPicture {
     pub height: usize,
     /// `width × height` pixels, row by row.
     pub pixels: Vec<u32>,
-}
-
-#[cfg(test)]
-mod tests {
-    use opencv::core::{CV_8UC3, Scalar};
-
-    use super::*;
-
-    fn frame_of_color(blue: f64, green: f64, red: f64) -> Frame {
-        let image = Mat::new_rows_cols_with_default(3, 5, CV_8UC3, Scalar::new(blue, green, red, 0.0)).unwrap();
-        Frame { index: 0, media_time: Duration::ZERO, captured_at: Instant::now(), image }
-    }
-
-    #[test]
-    fn a_picture_for_the_window_has_its_colours_in_the_right_order_and_is_opaque() {
-        let picture = frame_of_color(10.0, 20.0, 30.0).to_rgba().unwrap();
-        assert_eq!((picture.width, picture.height, picture.pixels.len()), (5, 3, 15));
-        let bytes: &[u8] = bytemuck::cast_slice(&picture.pixels);
-        assert!(bytes.chunks(4).all(|pixel| pixel == [30, 20, 10, 255]), "{bytes:?}");
-    }
-
-    #[test]
-    fn gray_is_the_weighted_sum_of_the_colours_and_the_buffer_follows_the_size() {
-        let mut buffer = vec![1; 1000];
-        let view = frame_of_color(0.0, 255.0, 0.0).write_gray(&mut buffer).unwrap();
-        assert_eq!((view.width(), view.height()), (5, 3));
-        assert!(buffer.iter().all(|level| *level == 150), "{buffer:?}");
-    }
 }

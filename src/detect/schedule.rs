@@ -1,6 +1,6 @@
 //! When to search the whole picture, and when only around the faces that are known.
 
-use super::{DetectError, Detection, DetectionOptions, FaceDetector, SAME_FACE_OVERLAP};
+use super::{DetectError, Detection, DetectionOptions, FaceDetector, SAME_FACE_OVERLAP, one_a_face};
 use crate::preprocess::{FaceRect, GrayView};
 
 /// Frames from one full scan to the next while there is no face to follow, or one that was lost hasn't come back.
@@ -61,7 +61,7 @@ impl ScheduledDetector {
         }
         self.was_missing = is_missing;
         self.since_full_scan = elapsed;
-        Ok(merged(found))
+        Ok(one_a_face(found))
     }
 
     fn full_scan(&mut self, picture: GrayView<'_>, tracks: &[FaceRect]) -> Result<Vec<Detection>, DetectError> {
@@ -71,18 +71,6 @@ impl ScheduledDetector {
         self.was_missing = !tracks.iter().all(is_found);
         Ok(found)
     }
-}
-
-/// One box a face: of boxes that overlap, the one that the detector believes most.
-fn merged(mut found: Vec<Detection>) -> Vec<Detection> {
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let mut kept: Vec<Detection> = Vec::with_capacity(found.len());
-    for detection in found {
-        if kept.iter().all(|other| other.rect.iou(&detection.rect) < SAME_FACE_OVERLAP) {
-            kept.push(detection);
-        }
-    }
-    kept
 }
 
 #[cfg(test)]

@@ -29,11 +29,12 @@ const READ_ON: Duration = Duration::from_secs(1);
 /// FFmpeg plays text files as terminal art. Codecs by the first four letters of their names.
 const TERMINAL_ART: [&str; 4] = ["ansi", "bint", "idf", "xbin"];
 
-/// A file ends early only if this share of what it declares is missing: frame counts are often estimates.
-const TOLERATED_SHORTFALL: f64 = 0.03;
+/// A file ends early only if this share of what it declares is missing: frame counts are often estimates, and MP4 may
+/// count frames that an edit list leaves out.
+const TOLERATED_SHORTFALL: f64 = 0.05;
 
 /// And at least so many frames are missing.
-const TOLERATED_FRAMES: u64 = 2;
+const TOLERATED_FRAMES: u64 = 4;
 
 /// A file that ended before the length that it declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
