@@ -84,8 +84,13 @@ impl FaceRect {
         if union > 0.0 { shared / union } else { 0.0 }
     }
 
-    /// The part of the box inside a picture of this size, or `None` if less than a pixel of it is.
+    /// The part of the box inside a picture of this size, or `None` if less than a pixel of it is, or if the box is no
+    /// number.
     pub fn clipped(&self, width: usize, height: usize) -> Option<Self> {
+        // `max` and `min` would take the picture's edge for a NaN.
+        if [self.x, self.y, self.width, self.height].into_iter().any(f32::is_nan) {
+            return None;
+        }
         let left = self.x.max(0.0);
         let top = self.y.max(0.0);
         let right = (self.x + self.width).min(width as f32);
