@@ -10,6 +10,7 @@ use tch::Device;
 
 use crate::device::DeviceChoice;
 use crate::emotion::Emotion;
+use crate::interrupt::Interrupted;
 use crate::lab::datasets::{Dataset, Target, read_fer2013};
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
@@ -143,7 +144,10 @@ fn report(outcome: TrainOutcome, state: &TrainingState, model: &Path) -> anyhow:
             eprintln!("Stopped early: no better epoch than {} for {} epochs.", state.best_epoch, state.recipe.patience);
         }
         TrainOutcome::Interrupted => {
-            eprintln!("Interrupted after {} whole epochs; the same command goes on from there.", state.history.len());
+            let done = state.history.len();
+            return Err(
+                Interrupted(format!("{done} whole epochs are kept; the same command goes on from there")).into()
+            );
         }
     }
     if let Some(best) = state.best() {
