@@ -1,0 +1,60 @@
+//! Still pictures as a source of one frame.
+#![cfg(feature = "vision")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use mien::source::{FrameSource as _, ImageSource, SourceError, SourceKind};
+use opencv::core::{CV_8UC1, CV_8UC4, CV_16UC3, Mat, MatTraitConst as _, Scalar, Vec3b, Vector};
+use opencv::imgcodecs;
+
+fn write(path: &Path, kind: i32, value: Scalar) {
+    let picture = Mat::new_rows_cols_with_default(20, 30, kind, value).unwrap();
+    assert!(imgcodecs::imwrite(path, &picture, &Vector::new()).unwrap());
+}
+
+#[test]
+fn a_picture_is_a_source_of_one_frame_that_can_be_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("Grüße.png");
+    write(&path, CV_8UC1, Scalar::all(77.0));
+    let mut source = ImageSource::open(&path).unwrap();
+    assert_eq!((source.info().name.as_str(), source.info().width, source.info().height), ("Grüße.png", 30, 20));
+    assert_eq!(source.info().kind, SourceKind::File { duration: None, frames: Some(1) });
+    for _ in 0..2 {
+        let frame = source.read().unwrap().unwrap();
+        assert_eq!((frame.index, frame.media_time, frame.width(), frame.height()), (0, Duration::ZERO, 30, 20));
+        assert!(source.read().unwrap().is_none());
+        source.seek(Duration::ZERO).unwrap();
+    }
+}
+
+#[test]
+fn whatever_a_picture_is_made_of_the_frame_is_8_bit_bgr() {
+    let folder = tempfile::tempdir().unwrap();
+    let kinds = [("gray.png", CV_8UC1, 77.0), ("transparent.png", CV_8UC4, 77.0), ("deep.png", CV_16UC3, 77.0 * 257.0)];
+    for (name, kind, level) in kinds {
+        let path = folder.path().join(name);
+        write(&path, kind, Scalar::all(level));
+        let frame = ImageSource::open(&path).unwrap().read().unwrap().unwrap();
+        assert_eq!(*frame.image.at_2d::<Vec3b>(10, 10).unwrap(), Vec3b::from_array([77; 3]), "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_picture_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.png");
+    assert!(matches!(ImageSource::open(&path), Err(SourceError::Missing(_))));
+    assert!(matches!(ImageSource::open(folder.path()), Err(SourceError::Folder(_))));
+    fs::write(&path, b"").unwrap();
+    assert!(matches!(ImageSource::open(&path), Err(SourceError::Empty(_))));
+    fs::write(&path, b"no picture").unwrap();
+    assert!(matches!(ImageSource::open(&path), Err(SourceError::NotPicture(_))));
+    write(&path, CV_8UC1, Scalar::all(1.0));
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() / 4]).unwrap();
+    assert!(matches!(ImageSource::open(&path), Err(SourceError::NotPicture(_))));
+}
