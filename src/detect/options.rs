@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 /// face in the picture, 13 to 18 ms with a large one.
 pub const WORKING_HEIGHT: u32 = 200;
 
-/// By how much the searched size grows from one step of a scan to the next. 1.1 takes 1.8 times as long as 1.2 and
-/// found no face more.
+/// By how much the searched size grows from one step of a scan to the next. 1.1 takes twice as long as 1.2 and found
+/// the demo clip's face in no frame more.
 pub const SCALE_FACTOR: f64 = 1.2;
 
-/// Hits that must agree on a face. With 4 the demo clip's face was found in 98.9 % of the frames, with 3 in all, and
-/// neither gave a false box in 500 frames without a face; the tracker asks for three frames in a row anyway.
+/// Hits that must agree on a face. On the demo clip, full scans and following together found the face in 98.9 % of the
+/// frames with 4 hits and in 99.8 % with 3, which gave no false box in 289 frames without a face; the tracker asks for
+/// three frames in a row anyway.
 pub const MIN_NEIGHBORS: u32 = 3;
 
 /// Smallest face, as a share of the picture's height: a person at about three metres from a usual webcam.
