@@ -67,7 +67,7 @@ pub enum RecipeError {
         /// Which file.
         path: PathBuf,
         /// Where and what.
-        source: toml::de::Error,
+        source: Box<toml::de::Error>,
     },
     /// A number out of its range.
     #[error("the recipe {path} doesn't fit: {problem}")]
@@ -87,8 +87,8 @@ impl Recipe {
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.to_owned(), source })?;
-        let recipe: Self =
-            toml::from_str(&text).map_err(|source| RecipeError::Format { path: path.to_owned(), source })?;
+        let recipe: Self = toml::from_str(&text)
+            .map_err(|source| RecipeError::Format { path: path.to_owned(), source: Box::new(source) })?;
         match recipe.problem() {
             Some(problem) => Err(RecipeError::Range { path: path.to_owned(), problem }),
             None => Ok(recipe),

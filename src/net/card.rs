@@ -101,7 +101,7 @@ pub struct Evaluation {
 pub enum CardError {
     /// No card, or not this layout.
     #[error("the model card is damaged: {0}")]
-    Format(#[from] toml::de::Error),
+    Format(#[from] Box<toml::de::Error>),
     /// Written by a newer Mien.
     #[error("the model card has format {found}, this Mien reads {FORMAT}; a newer Mien is needed")]
     Newer {
@@ -123,11 +123,11 @@ impl Card {
         struct Version {
             format: u32,
         }
-        let Version { format } = toml::from_str(text)?;
+        let Version { format } = toml::from_str(text).map_err(Box::new)?;
         if format > FORMAT {
             return Err(CardError::Newer { found: format });
         }
-        let card: Self = toml::from_str(text)?;
+        let card: Self = toml::from_str(text).map_err(Box::new)?;
         let Normalization { mean, std } = card.input.normalization;
         if card.labels != Emotion::ALL {
             return Err(CardError::Unfit("its labels aren't the seven emotions in FER2013 order".to_owned()));

@@ -84,13 +84,16 @@ pub struct NetworkSpec {
     pub parameters: toml::Table,
 }
 
+/// Creates a network's variables under a path, by the parameters of a recipe or card.
+type Build = fn(&nn::Path<'_>, toml::Table) -> Result<Box<dyn Network>, toml::de::Error>;
+
 /// An entry of the registry.
 pub struct Architecture {
     /// What recipes and cards call it.
     pub name: &'static str,
     /// What it is, in a line.
     pub about: &'static str,
-    build: fn(&nn::Path<'_>, toml::Table) -> Result<Box<dyn Network>, toml::de::Error>,
+    build: Build,
 }
 
 /// Every architecture that Mien knows.
@@ -117,7 +120,7 @@ pub enum SpecError {
         /// The architecture.
         name: String,
         /// What is wrong.
-        source: toml::de::Error,
+        source: Box<toml::de::Error>,
     },
 }
 
@@ -133,7 +136,7 @@ impl NetworkSpec {
             SpecError::UnknownArchitecture { name: name.clone(), known: known.join(", ") }
         })?;
         (architecture.build)(path, self.parameters.clone())
-            .map_err(|source| SpecError::Parameters { name: name.clone(), source })
+            .map_err(|source| SpecError::Parameters { name: name.clone(), source: Box::new(source) })
     }
 }
 

@@ -89,7 +89,7 @@ pub fn read_ferplus(path: &Path) -> Result<Vec<Votes>, DataError> {
         let mut votes = Votes::default();
         for (count, (position, (name, _))) in votes.columns.iter_mut().zip(positions.into_iter().zip(COLUMNS)) {
             let field = record.get(position).unwrap_or_default();
-            *count = field.parse().map_err(|_| DataError::Row {
+            *count = field.parse().map_err(|_not_a_count| DataError::Row {
                 path: path.to_owned(),
                 line,
                 problem: format!("“{field}” is no number of votes for {name}"),
