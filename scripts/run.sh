@@ -1,24 +1,22 @@
 #!/usr/bin/env bash
-# Builds Mien and starts its main job: live on a camera if there is one, else the demo clip.
+# Builds Mien and starts its main job: live on a camera if there are one and a display, else the demo clip.
 # With arguments it starts Mien with those instead. scripts/setup.sh must have run before; `make run` sees to that.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/parts/common.sh
 
-# camera_here: whether there may be a camera. Only Linux can be asked this easily; elsewhere the program finds out.
-camera_here() {
-    [ "$(uname -s)" != Linux ] || compgen -G '/dev/video*' >/dev/null
-}
+# Only Linux can be asked so easily for a display and a camera; elsewhere the window finds out.
+on_linux() { [ "$(uname -s)" = Linux ]; }
+display_here() { ! on_linux || [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; }
+camera_here() { ! on_linux || compgen -G '/dev/video*' >/dev/null; }
 
 if [ $# -eq 0 ]; then
-    if camera_here; then
-        set -- live
-    elif [ -f "${MIEN_DEMO_CLIP:=$DEMO_CLIP}" ]; then
-        printf 'No camera on this machine: starting with the demo clip.\n'
-        set -- replay "$MIEN_DEMO_CLIP"
-    else
-        # The window says that there is no camera, and offers to open a video.
-        set -- live
+    set -- live
+    clip=${MIEN_DEMO_CLIP:-$DEMO_CLIP}
+    # A camera is shown in a window alone; a video also works without one.
+    if [ -f "$clip" ] && ! { display_here && camera_here; }; then
+        printf 'No camera%s here: starting with the demo clip.\n' "$(display_here || printf ' or no display')"
+        set -- replay "$clip"
     fi
 fi
 exec "${CARGO:-cargo}" run --release -- "$@"

@@ -5,7 +5,7 @@ LIBTORCH_VERSION=2.11.0
 
 # Megabytes on disk while it is being made: the download and the result.
 CPU_SPACE=1200
-CUDA_SPACE=9000
+CUDA_SPACE=7000
 
 CPU_FOLDER=$CACHE/libtorch-$LIBTORCH_VERSION-cpu
 # Here torch/ and nvidia/ lie side by side, as in site-packages: that is where its libraries look for CUDA's.
@@ -93,7 +93,7 @@ make_libtorch_cpu() {
 
 make_libtorch_cuda() {
     require_space "$CUDA_SPACE" "making libtorch with CUDA"
-    say "libtorch: downloading $LIBTORCH_VERSION with CUDA 13 (2.5 GB, once for all clones), 4.5 GB when unpacked"
+    say "libtorch: downloading $LIBTORCH_VERSION with CUDA 13 (2.5 GB, once for all clones), 3.6 GB when unpacked"
     work_folder
     local made=$WORK/libtorch
     download_wheels libtorch-cuda.txt "$WORK/wheels" || die "libtorch could not be downloaded; what pip said is above"

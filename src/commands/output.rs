@@ -8,7 +8,7 @@ use serde::Serialize;
 /// An error with its causes in one line, for the user. A cause whose words the error repeats already is left out.
 #[must_use]
 pub fn describe(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+    error.chain().map(|cause| in_one_line(&cause.to_string())).fold(String::new(), |text, cause| {
         if text.is_empty() {
             cause
         } else if text.contains(&cause) {
@@ -17,6 +17,13 @@ pub fn describe(error: &anyhow::Error) -> String {
             text + ": " + &cause
         }
     })
+}
+
+/// A text of several lines in one. TOML's errors draw the place between where and what: that has no room here.
+fn in_one_line(text: &str) -> String {
+    let is_margin = |text: &str| text.trim().bytes().all(|byte| byte.is_ascii_digit());
+    let is_drawn = |line: &&str| line.split_once('|').is_some_and(|(margin, _)| is_margin(margin));
+    text.lines().filter(|line| !line.trim().is_empty() && !is_drawn(line)).collect::<Vec<_>>().join(": ")
 }
 
 /// Writes `text` to the standard output. A reader who has gone, as `head` does, is no error: there is nobody to tell.
@@ -52,5 +59,13 @@ mod tests {
     fn each_cause_is_told_once() {
         let error = anyhow!("no such file").context("can't read a.csv: no such file").context("can't train");
         assert_eq!(describe(&error), "can't train: can't read a.csv: no such file");
+    }
+    #[test]
+    fn an_error_in_toml_is_told_in_one_line() {
+        let source = toml::from_str::<toml::Table>("a = 1\nb = = 2").unwrap_err();
+        let error = anyhow::Error::new(source).context("can't read the recipe");
+        let told = describe(&error);
+        assert!(told.starts_with("can't read the recipe: TOML parse error at line 2, column 5: "), "{told}");
+        assert!(!told.contains(['\n', '|', '^']), "{told}");
     }
 }
