@@ -71,7 +71,8 @@ impl TrainArgs {
         let sums: Vec<String> = files
             .map(|path| provenance::sha256(path).with_context(|| format!("can't read {}", path.display())))
             .collect::<Result<_, _>>()?;
-        let mut trainer = Trainer::new(recipe, &data, sums, &folder, device)?;
+        let mut trainer = Trainer::new(recipe, &data, sums, &folder, device)
+            .with_context(|| format!("can't train by {}", self.recipe.display()))?;
         let done = trainer.state().history.len();
         eprintln!(
             "{} pictures, {} parameters, {}{}",

@@ -117,8 +117,6 @@ impl Trainer {
         run: &std::path::Path,
         device: Device,
     ) -> Result<Self, TrainError> {
-        let folder_error = |source| TrainError::Folder { path: run.to_owned(), source };
-        let folder = RunFolder::create(run, &recipe.name).map_err(folder_error)?;
         let rule = match recipe.target {
             Target::Label => LabelRule::Label,
             Target::Votes => LabelRule::Majority,
@@ -134,6 +132,9 @@ impl Trainer {
         }
         let optimizer = Adam::new(&learner.store, &recipe.optimizer);
         let schedule = Schedule::new(recipe.schedule.clone(), recipe.optimizer.learning_rate, recipe.epochs);
+        // Only now, so that a recipe or data that can't be used leaves no folder behind.
+        let folder_error = |source| TrainError::Folder { path: run.to_owned(), source };
+        let folder = RunFolder::create(run, &recipe.name).map_err(folder_error)?;
         let state = TrainingState { recipe, data_sha256, schedule, history: vec![], steps: 0, best_epoch: 0 };
         let mut trainer = Self { state, run: folder, device, learner, average, optimizer, training, public, judged };
         trainer.resume(run)?;
