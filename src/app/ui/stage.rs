@@ -44,7 +44,9 @@ impl App {
         let opening_video = matches!(self.source, Some(Source::Video(_)));
         match &self.stage {
             Stage::NoCamera => ("No camera found: plug one in, or open a video".to_owned(), None),
-            Stage::Opening if opening_video => ("Opening video…".to_owned(), None),
+            // The source is there, and its first picture waits to be labelled.
+            Stage::Running if self.network.is_none() => ("Loading the network…".to_owned(), None),
+            Stage::Opening | Stage::Running if opening_video => ("Opening video…".to_owned(), None),
             Stage::Opening | Stage::Running => ("Opening camera…".to_owned(), None),
             Stage::CameraLost { reason, retry_at } => {
                 let secs = (retry_at - now).ceil().max(0.0);
