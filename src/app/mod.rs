@@ -88,8 +88,8 @@ impl Launch {
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
     /// There is no display, or no access to it.
-    #[error("there is no display to open a window on ({0})")]
-    NoDisplay(String),
+    #[error("there is no display to open a window on")]
+    NoDisplay,
     /// There is a display without usable OpenGL.
     #[error(
         "this display can't draw the window ({0}); with LIBGL_ALWAYS_SOFTWARE=1 it is drawn without a graphics card"
@@ -101,7 +101,10 @@ impl From<eframe::Error> for WindowError {
     // eframe's error can't leave its thread; its words can.
     fn from(error: eframe::Error) -> Self {
         match error {
-            eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => Self::NoDisplay(error.to_string()),
+            eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => {
+                tracing::debug!("no display: {error}");
+                Self::NoDisplay
+            }
             _ => Self::NoGraphics(error.to_string()),
         }
     }

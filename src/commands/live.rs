@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use clap::Args;
 
 use super::view::ViewArgs;
@@ -42,8 +41,7 @@ impl LiveArgs {
     /// When the device or model asked for can't be had, or when there is no display.
     pub fn run(self) -> anyhow::Result<()> {
         self.view.check()?;
-        app::run(self.launch(), Arc::new(ThisMachine))
-            .context("a camera is shown in a window; without one, `mien replay FILE` still works on videos")
+        Ok(app::run(self.launch(), Arc::new(ThisMachine))?)
     }
 
     fn launch(&self) -> Launch {

@@ -28,9 +28,8 @@ impl App {
             .align_size_within_rect(vec2(WIDTH.min(room.width()), height.min(room.height())), room);
         ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
             ui.vertical_centered(|ui| {
-                ui.visuals_mut().override_text_color = Some(theme::STAGE_TEXT);
                 dark_buttons(ui);
-                ui.label(RichText::new(headline).size(21.0));
+                ui.label(RichText::new(headline).size(21.0).color(theme::STAGE_TEXT));
                 if let Some(detail) = detail {
                     ui.add(egui::Label::new(RichText::new(detail).size(14.0).color(theme::STAGE_WEAK_TEXT)).wrap());
                 }
@@ -132,7 +131,12 @@ impl App {
 /// The stage is dark in both themes, and so are its buttons.
 fn dark_buttons(ui: &mut Ui) {
     let widgets = &mut ui.visuals_mut().widgets;
-    widgets.inactive.weak_bg_fill = Color32::from_rgb(0x2F, 0x34, 0x3D);
-    widgets.hovered.weak_bg_fill = Color32::from_rgb(0x40, 0x47, 0x52);
-    widgets.active.weak_bg_fill = Color32::from_rgb(0x50, 0x58, 0x65);
+    for (widget, fill) in [
+        (&mut widgets.inactive, Color32::from_rgb(0x2F, 0x34, 0x3D)),
+        (&mut widgets.hovered, Color32::from_rgb(0x40, 0x47, 0x52)),
+        (&mut widgets.active, Color32::from_rgb(0x50, 0x58, 0x65)),
+    ] {
+        widget.weak_bg_fill = fill;
+        widget.fg_stroke.color = theme::STAGE_TEXT;
+    }
 }

@@ -58,7 +58,10 @@ impl App {
         } else {
             (now - LIVE_SPAN.as_secs_f64(), now.max(0.001))
         };
-        let background = ui.visuals().extreme_bg_color;
+        // Behind lines, the lightest or darkest ground that the theme has.
+        let background =
+            if ui.visuals().dark_mode { ui.visuals().extreme_bg_color } else { ui.visuals().faint_bg_color };
+        ui.visuals_mut().extreme_bg_color = background;
         let cursor = ui.visuals().text_color();
         let lines = face.map(|face| lines(&self.history, face, self.hidden_lines, background)).unwrap_or_default();
         let position = is_video.then(|| self.playback.seeking.unwrap_or(self.playback.position).as_secs_f64());
