@@ -20,7 +20,7 @@ use crate::source::{CameraEntry, list_cameras};
 const VIDEO_ENDINGS: [&str; 10] = ["mp4", "mov", "avi", "mkv", "webm", "m4v", "mpg", "mpeg", "wmv", "ogv"];
 
 /// No hand closes a dialog within this time: it never opened.
-const FASTEST_HAND: Duration = Duration::from_millis(250);
+const FASTEST_HAND: Duration = Duration::from_millis(400);
 
 /// This machine.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ impl Outside for ThisMachine {
             dialog = dialog.set_directory(folder);
         }
         let asked_at = Instant::now();
-        let chosen = dialog.pick_file();
+        let chosen = if can_ask() { dialog.pick_file() } else { None };
         if chosen.is_none() && asked_at.elapsed() < FASTEST_HAND {
             anyhow::bail!(
                 "This system has no file dialog (xdg-desktop-portal or zenity); drop the video on the window, \
@@ -90,6 +90,22 @@ impl Outside for ThisMachine {
         let live = Live::start(parts, settings, move || wake()).context("Nothing can be opened")?;
         Ok(Box::new(LiveSession { live, network }))
     }
+}
+
+/// Whether something could show a file dialog. The dialog itself can't tell “nothing there” from “cancelled”.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn can_ask() -> bool {
+    let bus_address = std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some();
+    let bus_socket =
+        std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| PathBuf::from(folder).join("bus").exists());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    bus_address || bus_socket || std::env::split_paths(&path).any(|folder| folder.join("zenity").is_file())
+}
+
+/// Windows and macOS always have one.
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn can_ask() -> bool {
+    true
 }
 
 /// A pipeline with a camera or a video at its beginning.

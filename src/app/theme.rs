@@ -74,6 +74,7 @@ fn dress(style: &mut Style, theme: Theme) {
     style.spacing.button_padding = vec2(9.0, 5.0);
     style.spacing.interact_size.y = 28.0;
     style.spacing.menu_margin = Margin::same(8);
+    style.spacing.window_margin = Margin::same(12);
     style.spacing.icon_width = 16.0;
     style.interaction.tooltip_delay = 0.4;
 
@@ -137,9 +138,9 @@ impl Palette {
         line: Color32::from_rgb(0x36, 0x3B, 0x44),
         text: Color32::from_rgb(0xE4, 0xE7, 0xEB),
         weak_text: Color32::from_rgb(0x9C, 0xA4, 0xB0),
-        button: Color32::from_rgb(0x2B, 0x30, 0x38),
-        button_hovered: Color32::from_rgb(0x3A, 0x41, 0x4B),
-        button_pressed: Color32::from_rgb(0x48, 0x50, 0x5C),
+        button: Color32::from_rgb(0x35, 0x3B, 0x45),
+        button_hovered: Color32::from_rgb(0x43, 0x4B, 0x57),
+        button_pressed: Color32::from_rgb(0x52, 0x5B, 0x68),
         accent: Color32::from_rgb(0x3F, 0x6F, 0xD8),
         on_accent: Color32::WHITE,
     };

@@ -1,6 +1,6 @@
 //! What is set once and seldom changed: theme, camera mode, face detection.
 
-use egui::{Context, DragValue, Grid, RichText, ThemePreference, Ui, Window};
+use egui::{Align2, Context, DragValue, Grid, RichText, ThemePreference, Ui, Window, vec2};
 
 use crate::app::{Action, App};
 use crate::detect::DetectionOptions;
@@ -8,16 +8,16 @@ use crate::detect::DetectionOptions;
 impl App {
     pub(super) fn settings_ui(&mut self, ctx: &Context) {
         let mut open = self.settings_open;
-        Window::new("Settings").open(&mut open).resizable(false).collapsible(false).default_width(320.0).show(
-            ctx,
-            |ui| {
-                self.theme_choice(ui);
-                ui.separator();
-                self.camera_mode(ui);
-                ui.separator();
-                self.detection(ui);
-            },
-        );
+        // Below its button, so that the picture stays seen while it is set up.
+        let below_button = ctx.content_rect().right_top() + vec2(-12.0, 50.0);
+        let window = Window::new("Settings").open(&mut open).resizable(false).collapsible(false).default_width(320.0);
+        window.pivot(Align2::RIGHT_TOP).default_pos(below_button).show(ctx, |ui| {
+            self.theme_choice(ui);
+            ui.separator();
+            self.camera_mode(ui);
+            ui.separator();
+            self.detection(ui);
+        });
         self.settings_open = open;
     }
 
