@@ -2,6 +2,7 @@
 //! a network of the test's own making behind it. No display is needed.
 
 #![cfg(feature = "gui")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod window_support;
 

@@ -1,12 +1,19 @@
 //! The real program in a real window, on a virtual display: what a user would see is looked at pixel by pixel.
 
 #![cfg(all(feature = "gui", target_os = "linux"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+// What this file doesn't use, the tests of cameras do.
+#[allow(dead_code)]
+#[path = "support/emulated_cameras.rs"]
+mod emulated_cameras;
 
 use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use emulated_cameras::{Bus, Mode};
 use opencv::core::{CV_8UC3, Mat, MatTrait as _, MatTraitConst as _, Rect, Scalar, Size};
 use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst as _};
 
@@ -74,6 +81,15 @@ impl Drop for Program {
     }
 }
 
+/// The outermost columns and rows of something on the screen.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    left: usize,
+    right: usize,
+    top: usize,
+    bottom: usize,
+}
+
 /// The pixels of the display.
 struct Screen {
     bytes: Vec<u8>,
@@ -95,13 +111,13 @@ impl Screen {
         [pixel[2], pixel[1], pixel[0]]
     }
 
-    /// Columns and rows with a colour, as (left, right, top, bottom).
-    fn extent_of(&self, color: [u8; 3]) -> Option<(usize, usize, usize, usize)> {
+    /// Where a colour is, if it is anywhere.
+    fn extent_of(&self, color: [u8; 3]) -> Option<Extent> {
         let close = |pixel: [u8; 3]| pixel.iter().zip(color).all(|(a, b)| a.abs_diff(b) <= TOLERANCE);
         let all = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)));
         all.filter(|(x, y)| close(self.at(*x, *y))).fold(None, |extent, (x, y)| {
-            let (left, right, top, bottom) = extent.unwrap_or((x, x, y, y));
-            Some((left.min(x), right.max(x), top.min(y), bottom.max(y)))
+            let Extent { left, right, top, bottom } = extent.unwrap_or(Extent { left: x, right: x, top: y, bottom: y });
+            Some(Extent { left: left.min(x), right: right.max(x), top: top.min(y), bottom: bottom.max(y) })
         })
     }
 
@@ -119,59 +135,79 @@ impl Screen {
     }
 }
 
-/// A video of two seconds, its left half red and its right half blue.
-fn write_video(path: &Path) {
-    let size = Size::new(320, 240);
-    let fourcc = VideoWriter::fourcc('M', 'J', 'P', 'G').unwrap();
-    let mut writer = VideoWriter::new(path.to_str().unwrap(), fourcc, 25.0, size, true).unwrap();
-    assert!(writer.is_opened().unwrap());
+/// A picture, its left half red and its right half blue.
+fn halves_of(width: i32, height: i32) -> Mat {
+    let size = Size::new(width, height);
     let scalar = |[r, g, b]: [u8; 3]| Scalar::new(b.into(), g.into(), r.into(), 0.0);
     let mut picture = Mat::new_rows_cols_with_default(size.height, size.width, CV_8UC3, scalar(LEFT)).unwrap();
     let right = Rect::new(size.width / 2, 0, size.width / 2, size.height);
     picture.roi_mut(right).unwrap().set_scalar(scalar(RIGHT)).unwrap();
-    assert_eq!(picture.size().unwrap(), size);
+    picture
+}
+
+/// A video of two seconds that shows [`halves_of`].
+fn write_video(path: &Path) {
+    let picture = halves_of(320, 240);
+    let fourcc = VideoWriter::fourcc('M', 'J', 'P', 'G').unwrap();
+    let mut writer = VideoWriter::new(path.to_str().unwrap(), fourcc, 25.0, picture.size().unwrap(), true).unwrap();
+    assert!(writer.is_opened().unwrap());
     for _ in 0..50 {
         writer.write(&picture).unwrap();
     }
     writer.release().unwrap();
 }
 
+/// A display in a folder, or `None` with a word about it.
+fn display_in(folder: &Path) -> Option<Display> {
+    let display = Display::start(folder);
+    if display.is_none() {
+        eprintln!("skipped: there is no Xvfb on this machine; `make test` installs it");
+    }
+    display
+}
+
+/// Starts the program on a display. The settings of the user who runs the test are left alone.
+fn start(mut command: Command, display: &Display, folder: &Path) -> Program {
+    let command = command
+        .env("DISPLAY", &display.name)
+        .env_remove("WAYLAND_DISPLAY")
+        .env("XDG_DATA_HOME", folder)
+        .env("LIBGL_ALWAYS_SOFTWARE", "1");
+    Program(command.spawn().unwrap())
+}
+
+/// Looks until something is seen.
+fn until<T>(program: &mut Program, display: &Display, what: &str, seen: impl Fn(&Screen) -> Option<T>) -> (Screen, T) {
+    let started = Instant::now();
+    loop {
+        assert_eq!(program.0.try_wait().unwrap(), None, "the window closed by itself");
+        assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
+        let screen = display.look();
+        if let Some(seen) = seen(&screen) {
+            return (screen, seen);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn both_halves(screen: &Screen) -> Option<(Extent, Extent)> {
+    Some((screen.extent_of(LEFT)?, screen.extent_of(RIGHT)?))
+}
+
 #[test]
 fn a_video_plays_in_a_real_window_with_bars_and_words_around_it() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(display) = Display::start(folder.path()) else {
-        eprintln!("skipped: there is no Xvfb on this machine; `make test` installs it");
-        return;
-    };
+    let Some(display) = display_in(folder.path()) else { return };
     let video = folder.path().join("halves.avi");
     write_video(&video);
-    let mut program = Program(
-        Command::new(env!("CARGO_BIN_EXE_mien"))
-            .args(["replay", "--loop", "--no-mirror"])
-            .arg(&video)
-            .env("DISPLAY", &display.name)
-            .env_remove("WAYLAND_DISPLAY")
-            // Settings of the user who runs the test are left alone, and don't change what it sees.
-            .env("XDG_DATA_HOME", folder.path())
-            .env("LIBGL_ALWAYS_SOFTWARE", "1")
-            .spawn()
-            .unwrap(),
-    );
-
-    let started = Instant::now();
-    let (screen, left, right) = loop {
-        assert_eq!(program.0.try_wait().unwrap(), None, "the window closed by itself");
-        assert!(started.elapsed() < PATIENCE, "the video did not appear");
-        let screen = display.look();
-        if let (Some(left), Some(right)) = (screen.extent_of(LEFT), screen.extent_of(RIGHT)) {
-            break (screen, left, right);
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mien"));
+    command.args(["replay", "--loop"]).arg(&video);
+    let mut program = start(command, &display, folder.path());
+    let (screen, (left, right)) = until(&mut program, &display, "the video appears", both_halves);
 
     // Side by side, equally large, 4:3 together, and large enough to be the main thing in the window.
-    assert!(left.1 < right.0 + 3, "left half {left:?}, right half {right:?}");
-    let (width, height) = (right.1 - left.0, left.3 - left.2);
+    assert!(left.right < right.left + 3, "left half {left:?}, right half {right:?}");
+    let (width, height) = (right.right - left.left, left.bottom - left.top);
     let shape = width as f64 / height as f64;
     assert!((shape - 4.0 / 3.0).abs() < 0.05, "the picture has lost its shape: {width}×{height}");
     assert!(height > 250, "the picture is only {width}×{height}");
@@ -181,4 +217,22 @@ fn a_video_plays_in_a_real_window_with_bars_and_words_around_it() {
         let ink = screen.inked(rows, 8..500);
         assert!((0.01..0.5).contains(&ink), "{place}: {ink:.3} of it is inked");
     }
+}
+
+#[test]
+fn a_camera_is_shown_as_a_mirror_and_leaves_no_frozen_picture_when_it_is_pulled_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(display) = display_in(folder.path()) else { return };
+    let bus = Bus::new();
+    bus.plug(0, "Integrated Webcam", &[Mode::jpeg(640, 480, 30, &[halves_of(640, 480)])]);
+    let command = bus.command(env!("CARGO_BIN_EXE_mien"));
+    let mut program = start(command, &display, folder.path());
+    let (_, (left, right)) = until(&mut program, &display, "the camera's picture appears", both_halves);
+    assert!(right.right < left.left + 3, "not mirrored: left half {left:?}, right half {right:?}");
+
+    bus.unplug(0);
+    let gone = |screen: &Screen| (screen.extent_of(LEFT).is_none() && screen.extent_of(RIGHT).is_none()).then_some(());
+    until(&mut program, &display, "the picture of the lost camera is gone", gone);
+    bus.plug_in_again(0);
+    until(&mut program, &display, "the camera is found again", both_halves);
 }
