@@ -40,3 +40,5 @@ pub mod smooth;
 pub mod source;
 #[cfg(feature = "vision")]
 pub mod track;
+#[cfg(feature = "vision")]
+pub mod verdict;

@@ -46,3 +46,21 @@ fn a_reader_who_goes_away_is_no_error() {
 fn a_wrong_command_is_answered_and_refused() {
     mien().arg("dance").assert().failure().stderr(contains("dance"));
 }
+
+#[cfg(feature = "vision")]
+#[test]
+fn the_doctor_names_what_it_looked_at_and_its_exit_code_is_its_verdict() {
+    for clip in ["/no/such/clip.mp4", env!("CARGO_MANIFEST_PATH")] {
+        let output = mien().args(["doctor", "--json"]).env("MIEN_DEMO_CLIP", clip).output().unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let names: Vec<_> = json["checks"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
+        for name in ["display", "camera", "demo clip", "OpenCV", "detector", "libtorch", "CUDA", "model"] {
+            assert!(names.contains(&name), "{name} is missing in {names:?}");
+        }
+        for check in json["checks"].as_array().unwrap() {
+            let (works, hint) = (check["health"] == "works", check["hint"].is_string());
+            assert!(works || hint || check["name"] == "CUDA", "there is no hint beside {check}");
+        }
+        assert_eq!(output.status.success(), json["ready"] == true, "{json:#}");
+    }
+}

@@ -16,7 +16,6 @@ pub mod theme;
 pub mod toasts;
 pub mod transform;
 mod ui;
-pub mod verdict;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +34,7 @@ use crate::device::DeviceChoice;
 use crate::frame::RgbaPicture;
 use crate::pipeline::{Face, FaceId, Statistics};
 use crate::source::{CameraEntry, SourceInfo, SourceKind};
+pub use crate::verdict;
 
 /// Size of the window at the very first start, in points.
 const FIRST_SIZE: [f32; 2] = [1200.0, 800.0];

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use tch::{Cuda, Device};
 
 use super::output::{print, print_json};
+use super::progress::Progress;
 use super::stages::{LoadedNetwork, StageChoices, video_or_demo};
 use crate::bench::process::{self, OtherLoad};
 use crate::bench::{
@@ -139,7 +139,7 @@ impl BenchArgs {
         network: LoadedNetwork,
         stop: &AtomicBool,
     ) -> anyhow::Result<Run> {
-        let progress = Progress::new(self.total());
+        let progress = Progress::new("measuring", Some(self.total())).without_log();
         let mut recorder = Recorder::new(self.warmup)?;
         let mut first_label = None;
         let labeller = choices.labeller(network.classifier);
@@ -162,7 +162,7 @@ impl BenchArgs {
         choices: &StageChoices,
         stop: &AtomicBool,
     ) -> anyhow::Result<Run> {
-        let progress = Progress::new(self.total());
+        let progress = Progress::new("measuring", Some(self.total())).without_log();
         let mut recorder = Recorder::new(self.warmup)?;
         let mut analyzer = choices.analyzer()?;
         // A clock that stands still while frames are read and converted.
@@ -191,7 +191,7 @@ impl BenchArgs {
         if faces.is_empty() {
             bail!("no face was found in {name}, so there is nothing to measure the network on; name another video");
         }
-        let progress = Progress::new(self.total());
+        let progress = Progress::new("measuring", Some(self.total())).without_log();
         let mut recorder = Recorder::new(self.warmup)?;
         for face in faces.iter().cycle().take(usize::try_from(self.total())?) {
             check(stop)?;
@@ -299,26 +299,5 @@ fn source_summary(info: &SourceInfo) -> SourceSummary {
             SourceKind::File { frames, .. } => frames,
             SourceKind::Camera => None,
         },
-    }
-}
-
-/// A bar on the terminal, if the messages go to one. It is drawn by a thread of its own, a few times a second.
-struct Progress(ProgressBar);
-
-impl Progress {
-    fn new(frames: u64) -> Self {
-        let style = ProgressStyle::with_template("  measuring [{bar:32}] {pos}/{len} frames, {eta} left");
-        let bar = ProgressBar::new(frames);
-        Self(style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style)))
-    }
-
-    fn tick(&self) {
-        self.0.inc(1);
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
     }
 }

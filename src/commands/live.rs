@@ -1,14 +1,17 @@
 //! `mien live`: the window on a camera.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
+use super::headless::CameraJob;
 use super::view::ViewArgs;
 use crate::app::machine::ThisMachine;
 use crate::app::session::{CameraMode, Source};
 use crate::app::{self, Launch};
-use crate::source::{CameraDevice, FourCc};
+use crate::source::{CameraDevice, CameraRequest, FourCc, SourceError, list_cameras};
 
 /// Show a camera with faces boxed, named and charted
 #[derive(Clone, Debug, Default, Args)]
@@ -29,6 +32,22 @@ pub struct LiveArgs {
     #[arg(long, value_name = "CODE")]
     pub fourcc: Option<FourCc>,
 
+    /// Open no window: watch the camera and print figures at the end (frames, delay, processor, memory)
+    #[arg(long)]
+    pub headless: bool,
+
+    /// Stop after this time [default: at Ctrl-C]
+    #[arg(long, value_name = "SECONDS", requires = "headless", value_parser = duration)]
+    pub duration: Option<Duration>,
+
+    /// Write a table of all faces to this file
+    #[arg(long, value_name = "FILE", requires = "headless")]
+    pub csv: Option<PathBuf>,
+
+    /// Print the figures as one JSON object
+    #[arg(long, requires = "headless")]
+    pub json: bool,
+
     /// What is the same for a camera and a video
     #[command(flatten)]
     pub view: ViewArgs,
@@ -40,8 +59,25 @@ impl LiveArgs {
     /// # Errors
     /// When the device or model asked for can't be had, or when there is no display.
     pub fn run(self) -> anyhow::Result<()> {
+        if self.headless {
+            let request = self.request()?;
+            let Self { duration, csv, json, view, .. } = self;
+            return CameraJob { request, duration, csv, json, choices: view.stages() }.run();
+        }
         self.view.check()?;
         Ok(app::run(self.launch(), Arc::new(ThisMachine))?)
+    }
+
+    /// What to ask of the camera without a window: the one named, else the first that there is.
+    fn request(&self) -> anyhow::Result<CameraRequest> {
+        let device = match &self.camera {
+            Some(device) => device.clone(),
+            None => CameraDevice::Index(list_cameras().first().ok_or(SourceError::NoCamera)?.index),
+        };
+        let usual = CameraRequest::default();
+        let (width, height) = self.size.unwrap_or((usual.width, usual.height));
+        let (fps, fourcc) = (self.fps.map_or(usual.fps, f64::from), self.fourcc.or(usual.fourcc));
+        Ok(CameraRequest { device, width, height, fps, fourcc })
     }
 
     fn launch(&self) -> Launch {
@@ -56,6 +92,14 @@ impl LiveArgs {
         let source = self.camera.clone().map(|camera| Source::Camera(camera, mode.clone().unwrap_or_default()));
         Launch { camera_mode: mode, ..self.view.launch(source) }
     }
+}
+
+fn duration(word: &str) -> Result<Duration, String> {
+    word.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "must be a number of seconds above 0".to_owned())
 }
 
 fn size(word: &str) -> Result<(u32, u32), String> {

@@ -9,8 +9,12 @@ mod display;
 mod doctor;
 mod evaluate;
 #[cfg(feature = "gui")]
+mod headless;
+#[cfg(feature = "gui")]
 mod live;
 mod output;
+#[cfg(feature = "vision")]
+mod progress;
 #[cfg(feature = "gui")]
 mod replay;
 #[cfg(feature = "vision")]

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::display;
+use super::headless::VideoJob;
 use super::view::ViewArgs;
 use crate::app::machine::ThisMachine;
 use crate::app::session::Source;
@@ -12,6 +14,9 @@ use crate::app::{self, Launch};
 use crate::source::VideoSource;
 
 /// Show a video with faces boxed, named and charted
+///
+/// Without a display, or with --headless, it works the video off instead: it writes a copy with the boxes drawn in and a
+/// table of all faces, and prints a summary.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
     /// The video
@@ -26,18 +31,39 @@ pub struct ReplayArgs {
     #[arg(long = "loop")]
     pub repeat: bool,
 
+    /// Open no window: write an annotated video and a table (what happens without a display anyway)
+    #[arg(long, conflicts_with_all = ["speed", "repeat"])]
+    pub headless: bool,
+
+    /// Folder for the results without a window; implies --headless [default: mien-results]
+    #[arg(long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+
+    /// Print the summary as one JSON object; implies --headless
+    #[arg(long)]
+    pub json: bool,
+
     /// What is the same for a camera and a video
     #[command(flatten)]
     pub view: ViewArgs,
 }
 
 impl ReplayArgs {
-    /// Opens the window on the video and returns when it is closed.
+    /// Opens the window on the video and returns when it is closed; or works the video off without a window.
     ///
     /// # Errors
     /// When the file is no video that can be read, or the device or model asked for can't be had (before any window
-    /// opens), or when there is no display.
+    /// opens), or a result can't be written.
     pub fn run(self) -> anyhow::Result<()> {
+        let asked = self.headless || self.output.is_some() || self.json;
+        let no_display = display::why_none();
+        if asked || no_display.is_some() {
+            if let Some(why) = no_display.filter(|_| !asked) {
+                eprintln!("No window: {why}. Working the video off to files instead.");
+            }
+            let Self { file, output, json, view, .. } = self;
+            return VideoJob { file, output, json, choices: view.stages() }.run();
+        }
         // Opened once to refuse a wrong file here, where the answer is an exit code.
         drop(VideoSource::open(&self.file)?);
         self.view.check()?;

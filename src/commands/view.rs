@@ -1,13 +1,17 @@
 //! The options that every command with a window has in common.
 
+use std::time::Duration;
+
 use clap::Args;
 
+use super::stages::StageChoices;
 use crate::app::Launch;
 use crate::app::session::Source;
 use crate::app::settings::LONGEST_SMOOTHING_SECS;
 use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
 use crate::net::{Model, ModelSource, Precision};
+use crate::pipeline::LiveSettings;
 
 /// How faces are looked for, labelled and shown. What is left out is as it was last set in the window; what is given
 /// holds for this run alone.
@@ -52,6 +56,21 @@ impl ViewArgs {
             Model::load(model, tch::Device::Cpu, Precision::F32)?;
         }
         Ok(())
+    }
+
+    /// How frames are worked on with these options when there is no window, and no settings that it has kept.
+    pub fn stages(&self) -> StageChoices {
+        let smoothing = match self.smoothing {
+            None => LiveSettings::default().smoothing,
+            Some(secs) => Some(Duration::from_secs_f32(secs)).filter(|time| !time.is_zero()),
+        };
+        StageChoices {
+            device: self.device.unwrap_or_default(),
+            model: self.model.clone().unwrap_or_default(),
+            threads: 1,
+            smoothing,
+            detection: self.detection,
+        }
     }
 
     /// How the window starts with these options.

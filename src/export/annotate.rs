@@ -3,14 +3,17 @@
 use opencv::core::{Mat, MatTraitConst as _, Point, Rect, Scalar};
 use opencv::imgproc;
 
-use crate::emotion::Emotion;
 use crate::pipeline::Face;
+use crate::verdict::Verdict;
 
 /// The height of a picture at which a line is one pixel wide, and text as high as the font is drawn at scale 1/3.
 const REFERENCE_HEIGHT: f64 = 240.0;
 
 /// Font scale at [`REFERENCE_HEIGHT`]: letters of about 7 pixels, the smallest that read well.
 const REFERENCE_FONT_SCALE: f64 = 0.35;
+
+/// Darker than the gray of neutral: an unsure face has no emotion's colour.
+const UNSURE_GRAY: f64 = 70.0;
 
 const FONT: i32 = imgproc::FONT_HERSHEY_SIMPLEX;
 
@@ -28,8 +31,8 @@ pub fn annotate(picture: &mut Mat, faces: &[Face]) -> opencv::Result<()> {
 
 fn draw(picture: &mut Mat, face: &Face, scale: f64) -> opencv::Result<()> {
     let line = scale.round() as i32;
-    let (emotion, share) = face.smoothed.top();
-    let color = bgr(emotion.rgb());
+    let verdict = Verdict::of(face);
+    let (color, text_color) = colors(verdict);
     let rect = Rect::new(
         face.rect.x.round() as i32,
         face.rect.y.round() as i32,
@@ -40,7 +43,7 @@ fn draw(picture: &mut Mat, face: &Face, scale: f64) -> opencv::Result<()> {
     imgproc::rectangle(picture, rect, Scalar::all(0.0), line + 2, imgproc::LINE_8, 0)?;
     imgproc::rectangle(picture, rect, color, line, imgproc::LINE_8, 0)?;
 
-    let text = format!("{}  {emotion} {:.0}%", face.id.0, share * 100.0);
+    let text = format!("{}  {}", face.id.0, verdict.words(true));
     let font_scale = REFERENCE_FONT_SCALE * scale;
     let mut below_baseline = 0;
     let size = imgproc::get_text_size(&text, FONT, font_scale, line, &mut below_baseline)?;
@@ -51,20 +54,25 @@ fn draw(picture: &mut Mat, face: &Face, scale: f64) -> opencv::Result<()> {
     let left = rect.x.min(picture.cols() - width).max(0);
     imgproc::rectangle(picture, Rect::new(left, top, width, height), color, imgproc::FILLED, imgproc::LINE_8, 0)?;
     let origin = Point::new(left + margin, top + margin + size.height);
-    imgproc::put_text(picture, &text, origin, FONT, font_scale, text_color(emotion), line, imgproc::LINE_AA, false)
+    imgproc::put_text(picture, &text, origin, FONT, font_scale, text_color, line, imgproc::LINE_AA, false)
 }
 
-fn bgr([red, green, blue]: [u8; 3]) -> Scalar {
-    Scalar::new(f64::from(blue), f64::from(green), f64::from(red), 0.0)
-}
-
-fn text_color(emotion: Emotion) -> Scalar {
-    Scalar::all(if emotion.wants_dark_text() { 0.0 } else { 255.0 })
+/// Of box and patch, and of the text on it.
+fn colors(verdict: Verdict) -> (Scalar, Scalar) {
+    match verdict {
+        Verdict::Leads(emotion, _) => {
+            let [red, green, blue] = emotion.rgb().map(f64::from);
+            let text = if emotion.wants_dark_text() { 0.0 } else { 255.0 };
+            (Scalar::new(blue, green, red, 0.0), Scalar::all(text))
+        }
+        Verdict::Unsure => (Scalar::all(UNSURE_GRAY), Scalar::all(255.0)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emotion::Emotion;
     use crate::export::testing::scene;
     use opencv::core::Vec3b;
 

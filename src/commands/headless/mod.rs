@@ -1,0 +1,8 @@
+//! Mien without a window: a video worked off to files, a camera watched for its figures.
+
+mod camera;
+mod summary;
+mod video;
+
+pub use self::camera::CameraJob;
+pub use self::video::VideoJob;

@@ -1,0 +1,118 @@
+//! What was seen in a run, counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use console::Style;
+use serde::Serialize;
+
+use crate::bench::process;
+use crate::emotion::Emotion;
+use crate::pipeline::{FaceId, Scene};
+use crate::verdict::Verdict;
+
+/// Width of the bar of an emotion that all faces show, in letters.
+const BAR_WIDTH: f64 = 30.0;
+
+/// How an unsure face is called among the emotions.
+const UNSURE: &str = "unsure";
+
+/// Frames and faces counted as they come.
+#[derive(Debug, Default)]
+pub struct Tally {
+    frames: u64,
+    frames_with_face: u64,
+    faces: u64,
+    people: BTreeSet<FaceId>,
+    leading: [u64; Emotion::ALL.len()],
+    unsure: u64,
+    first_frame: Option<Duration>,
+    first_label: Option<Duration>,
+}
+
+/// The counts as JSON and text show them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Seen {
+    /// Frames labelled.
+    pub frames: u64,
+    /// Frames with at least one face.
+    pub frames_with_face: u64,
+    /// Faces, all frames added up.
+    pub faces: u64,
+    /// Faces told apart over time. Somebody who leaves and comes back counts again.
+    pub people: u64,
+    /// Share of the faces that each emotion leads on, and of those where none leads clearly (`unsure`), 0 to 1.
+    pub emotions: BTreeMap<&'static str, f64>,
+    /// Milliseconds from the start of the process to the first frame that went all the way.
+    pub time_to_first_frame_ms: Option<f64>,
+    /// Milliseconds from the start of the process to the first frame with a labelled face.
+    pub time_to_first_label_ms: Option<f64>,
+}
+
+impl Tally {
+    /// Counts a scene.
+    pub fn add(&mut self, scene: &Scene) {
+        if self.first_frame.is_none() {
+            self.first_frame = process::age();
+        }
+        if self.first_label.is_none() && !scene.faces.is_empty() {
+            self.first_label = process::age();
+        }
+        self.frames += 1;
+        self.frames_with_face += u64::from(!scene.faces.is_empty());
+        self.faces += scene.faces.len() as u64;
+        for face in &scene.faces {
+            self.people.insert(face.id);
+            match Verdict::of(face) {
+                Verdict::Leads(emotion, _) => self.leading[emotion.index()] += 1,
+                Verdict::Unsure => self.unsure += 1,
+            }
+        }
+    }
+
+    /// Frames counted so far.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// What was counted.
+    pub fn seen(&self) -> Seen {
+        let ms = |age: Duration| age.as_secs_f64() * 1e3;
+        let share = |count: u64| count as f64 / self.faces.max(1) as f64;
+        let mut emotions: BTreeMap<_, _> =
+            Emotion::ALL.iter().map(|emotion| (emotion.key(), share(self.leading[emotion.index()]))).collect();
+        emotions.insert(UNSURE, share(self.unsure));
+        Seen {
+            frames: self.frames,
+            frames_with_face: self.frames_with_face,
+            faces: self.faces,
+            people: self.people.len() as u64,
+            emotions,
+            time_to_first_frame_ms: self.first_frame.map(ms),
+            time_to_first_label_ms: self.first_label.map(ms),
+        }
+    }
+}
+
+impl Seen {
+    /// A few lines for people: in how many frames faces were, and a bar for each emotion that was seen.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let share = self.frames_with_face as f64 / self.frames.max(1) as f64 * 100.0;
+        let (with_face, frames) = (self.frames_with_face, self.frames);
+        // Writing to a string can't fail.
+        writeln!(text, "  Faces     in {with_face} of {frames} frames ({share:.1} %), {} in all", self.people).ok();
+        if self.faces == 0 {
+            return text;
+        }
+        let words = Emotion::ALL.iter().map(|e| (e.name(), e.key(), Some(e.rgb()))).chain([(UNSURE, UNSURE, None)]);
+        for (name, key, rgb) in words {
+            let share = self.emotions.get(key).copied().unwrap_or(0.0);
+            let bar = "█".repeat((share * BAR_WIDTH).round() as usize);
+            let style = rgb.map_or_else(Style::new, |[r, g, b]| Style::new().true_color(r, g, b));
+            writeln!(text, "  {name:9} {:5.1} % {}", share * 100.0, style.apply_to(bar)).ok();
+        }
+        text
+    }
+}

@@ -1,0 +1,248 @@
+//! A video worked off without a window: an annotated copy, a table of its faces, and a summary.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+
+use super::summary::{Seen, Tally};
+use crate::bench::process;
+use crate::commands::output::{print, print_json};
+use crate::commands::progress::Progress;
+use crate::commands::stages::StageChoices;
+use crate::device;
+use crate::export::{AnnotatedVideo, CsvTable, ExportError, free_names};
+use crate::frame::Frame;
+use crate::interrupt::{self, Interrupted};
+use crate::pipeline::{Scene, run_to_end};
+use crate::source::{FrameSource, Shortfall, SourceError, SourceInfo, SourceKind, VideoSource};
+use crate::version::Versions;
+
+/// Where results go unless another folder is named.
+const DEFAULT_FOLDER: &str = "mien-results";
+
+/// Put behind the video's own name, so that a result in the folder of its source isn't taken for it.
+const RESULT_SUFFIX: &str = "-emotions";
+
+/// A video to work off.
+#[derive(Clone, Debug)]
+pub struct VideoJob {
+    /// The video.
+    pub file: PathBuf,
+    /// Folder for the results; none is `mien-results` here.
+    pub output: Option<PathBuf>,
+    /// Whether the summary is one JSON object.
+    pub json: bool,
+    /// How.
+    pub choices: StageChoices,
+}
+
+/// What came out.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    #[serde(flatten)]
+    seen: Seen,
+    /// Frames per second by the wall clock.
+    fps: f64,
+    /// Time that it took, in seconds.
+    seconds: f64,
+    device: String,
+    model: String,
+    source: Source,
+    /// The annotated video.
+    video: PathBuf,
+    /// The table of faces.
+    table: PathBuf,
+    peak_memory_bytes: Option<u64>,
+    versions: Versions,
+}
+
+#[derive(Debug, Serialize)]
+struct Source {
+    name: String,
+    width: usize,
+    height: usize,
+    fps: f64,
+    codec: String,
+}
+
+impl VideoJob {
+    /// Works the video off, writes the results and prints the summary.
+    ///
+    /// # Errors
+    /// When the video, the model or the device can't be used, a result can't be written, or the user interrupted it.
+    /// None of them leaves a result behind. A video that ends before the length that it declares is an error too, but
+    /// the results of what could be read are kept.
+    pub fn run(&self) -> anyhow::Result<()> {
+        let stop = interrupt::catch()?;
+        let source = VideoSource::open(&self.file)?;
+        let info = source.info().clone();
+        // Before the network is loaded: a folder that can't be written to is found out at once.
+        let mut results = Results::create(self.output.as_deref(), &self.file, &info)?;
+        let network = self.choices.load_network()?;
+        let (device, model) = (device::describe(network.device), network.card.name.clone());
+
+        let shortfall = Arc::default();
+        let source = Box::new(Watched { inner: Box::new(source), shortfall: Arc::clone(&shortfall) });
+        let labeller = self.choices.labeller(network.classifier);
+        let mut tally = Tally::default();
+        let began = Instant::now();
+        self.work(source, labeller, stop, &mut results, &mut tally)?;
+        if stop.load(Ordering::Relaxed) {
+            let frames = tally.frames();
+            bail!(Interrupted(format!("stopped after {frames} frames; no results were written")));
+        }
+        let elapsed = began.elapsed();
+
+        let (video, table) = results.finish()?;
+        let outcome = outcome(&info, tally.seen(), elapsed, device, model, video, table);
+        if self.json {
+            print_json(&outcome)?;
+        } else {
+            print(&outcome.text())?;
+        }
+        let shortfall = *shortfall.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Shortfall { frames, declared }) = shortfall {
+            bail!(
+                "{} is cut or damaged: it ends after {frames} of the {declared} frames that it declares; the results \
+                 cover those",
+                info.name
+            );
+        }
+        Ok(())
+    }
+
+    fn work(
+        &self,
+        source: Box<dyn FrameSource>,
+        labeller: crate::pipeline::Labeller,
+        stop: &AtomicBool,
+        results: &mut Results,
+        tally: &mut Tally,
+    ) -> anyhow::Result<()> {
+        let frames = match source.info().kind {
+            SourceKind::File { frames, .. } => frames,
+            SourceKind::Camera => None,
+        };
+        let progress = Progress::new(&source.info().name, frames);
+        let mut failed = None;
+        run_to_end(source, self.choices.analyzer()?, labeller, stop, |scene| {
+            tally.add(&scene);
+            progress.tick();
+            match results.push(scene) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+/// The two files while they are written. Dropped unfinished, they leave nothing.
+struct Results {
+    video: AnnotatedVideo,
+    table: CsvTable,
+}
+
+impl Results {
+    fn create(folder: Option<&Path>, file: &Path, info: &SourceInfo) -> anyhow::Result<Self> {
+        let folder = folder.unwrap_or(Path::new(DEFAULT_FOLDER));
+        let stem = file.file_stem().context("the video has no name")?.to_string_lossy();
+        let [video, table] = free_names(folder, &format!("{stem}{RESULT_SUFFIX}"), [".mp4", ".csv"]);
+        let table = CsvTable::create(&table)?;
+        let video = AnnotatedVideo::create(&video, info.width, info.height, info.fps)?;
+        Ok(Self { video, table })
+    }
+
+    fn push(&mut self, scene: Scene) -> Result<(), ExportError> {
+        self.table.push(&scene)?;
+        self.video.push(scene)
+    }
+
+    /// Names of the video and the table.
+    fn finish(self) -> Result<(PathBuf, PathBuf), ExportError> {
+        let video = self.video.finish()?;
+        Ok((video, self.table.finish()?))
+    }
+}
+
+/// Keeps what a source says about its end, which the pipeline takes away with the source.
+struct Watched {
+    inner: Box<dyn FrameSource>,
+    shortfall: Arc<Mutex<Option<Shortfall>>>,
+}
+
+impl FrameSource for Watched {
+    fn info(&self) -> &SourceInfo {
+        self.inner.info()
+    }
+
+    fn read(&mut self) -> Result<Option<Frame>, SourceError> {
+        let frame = self.inner.read()?;
+        if frame.is_none() {
+            *self.shortfall.lock().unwrap_or_else(PoisonError::into_inner) = self.inner.shortfall();
+        }
+        Ok(frame)
+    }
+
+    fn seek(&mut self, media_time: Duration) -> Result<(), SourceError> {
+        self.inner.seek(media_time)
+    }
+
+    fn shortfall(&self) -> Option<Shortfall> {
+        self.inner.shortfall()
+    }
+}
+
+fn outcome(
+    info: &SourceInfo,
+    seen: Seen,
+    elapsed: Duration,
+    device: String,
+    model: String,
+    video: PathBuf,
+    table: PathBuf,
+) -> Outcome {
+    let seconds = elapsed.as_secs_f64();
+    Outcome {
+        fps: if seconds > 0.0 { seen.frames as f64 / seconds } else { 0.0 },
+        seconds,
+        seen,
+        device,
+        model,
+        source: Source {
+            name: info.name.clone(),
+            width: info.width,
+            height: info.height,
+            fps: info.fps,
+            codec: info.fourcc.clone(),
+        },
+        video,
+        table,
+        peak_memory_bytes: process::memory().map(|memory| memory.peak),
+        versions: Versions::here(),
+    }
+}
+
+impl Outcome {
+    fn text(&self) -> String {
+        let Source { name, width, height, .. } = &self.source;
+        format!(
+            "{name} ({width}×{height})\n\n{}\n  Speed     {:.1} fps, {:.1} s ({} on {})\n  Video     {}\n  Table     {}\n",
+            self.seen.text(),
+            self.fps,
+            self.seconds,
+            self.model,
+            self.device,
+            self.video.display(),
+            self.table.display(),
+        )
+    }
+}

@@ -1,0 +1,59 @@
+//! How far a run has come: a bar on a terminal, else a line now and then, as for a log.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Lines that a log gets of one run, at most.
+const LINES: u64 = 4;
+
+/// Progress through a number of frames, on the standard error stream.
+pub struct Progress {
+    bar: ProgressBar,
+    name: String,
+    logs: bool,
+}
+
+impl Progress {
+    /// Of `frames` frames, if their number is known.
+    pub fn new(name: &str, frames: Option<u64>) -> Self {
+        let template = match frames {
+            Some(_) => "{msg} [{bar:32}] {pos}/{len} frames, {per_sec}, {eta} left",
+            None => "{msg} {spinner} {pos} frames, {per_sec}",
+        };
+        let bar = frames.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_message(name.to_owned());
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            // Numbers such as 93.4567/s are hard to read while they change.
+            bar.set_style(style.with_key(
+                "per_sec",
+                |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+                    // Nothing can be done about a line on a terminal that can't be written.
+                    write!(out, "{:.0} fps", state.per_sec()).ok();
+                },
+            ));
+        }
+        Self { bar, name: name.to_owned(), logs: true }
+    }
+
+    /// Says nothing where there is no terminal.
+    pub fn without_log(mut self) -> Self {
+        self.logs = false;
+        self
+    }
+
+    /// One frame more is done.
+    pub fn tick(&self) {
+        self.bar.inc(1);
+        if !self.logs || !self.bar.is_hidden() {
+            return;
+        }
+        let (done, all) = (self.bar.position(), self.bar.length());
+        if let Some(all) = all.filter(|all| done % all.div_ceil(LINES).max(1) == 0) {
+            eprintln!("{}: {done} of {all} frames", self.name);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
