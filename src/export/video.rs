@@ -49,11 +49,12 @@ impl AnnotatedVideo {
     /// # Errors
     /// When the encoder failed, on this frame or an earlier one.
     pub fn push(&mut self, scene: Scene) -> Result<(), ExportError> {
-        let sent = self.writer.scenes.as_ref().map(|scenes| scenes.send(scene));
-        match sent {
-            Some(Ok(())) => Ok(()),
+        let is_taken = self.writer.scenes.as_ref().is_some_and(|scenes| scenes.send(scene).is_ok());
+        if is_taken {
+            Ok(())
+        } else {
             // The writer has gone: its own error says why.
-            _ => self.writer.join().and(Err(ExportError::WriterDied)),
+            self.writer.join().and(Err(ExportError::WriterDied))
         }
     }
 
