@@ -6,8 +6,13 @@
 mod drawn_face;
 #[path = "support/emulated_cameras.rs"]
 mod emulated_cameras;
+#[cfg(feature = "gui")]
+#[path = "support/program.rs"]
+mod program;
 
 use std::path::PathBuf;
+#[cfg(feature = "gui")]
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use emulated_cameras::{Bus, Mode};
@@ -274,4 +279,57 @@ fn no_frame_is_lost_in_the_driver_while_the_pipeline_runs() {
         assert!(sent >= 15, "{sent} frames were sent");
         assert_eq!(lost, 0, "of {sent} frames");
     });
+}
+
+/// The program on a machine with these cameras and without a display.
+fn mien(bus: &Bus) -> std::process::Command {
+    let mut command = bus.command(env!("CARGO_BIN_EXE_mien"));
+    command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    command
+}
+
+#[test]
+fn doctor_names_the_cameras_that_are_plugged_in() {
+    let bus = Bus::new();
+    let report = || String::from_utf8(mien(&bus).arg("doctor").output().unwrap().stdout).unwrap();
+    assert!(!report().contains("Desk camera"));
+    bus.plug(0, "Desk camera", &[Mode::pattern(640, 480, 30)]);
+    bus.plug(4, "Microscope", &[Mode::pattern(320, 240, 15)]);
+    let report = report();
+    assert!(report.contains("Desk camera") && report.contains("Microscope"), "{report}");
+}
+
+#[cfg(feature = "gui")]
+#[test]
+fn a_camera_without_a_display_is_answered_with_what_works_without_one() {
+    let bus = Bus::new();
+    bus.plug(0, "Desk camera", &[Mode::pattern(640, 480, 30)]);
+    let output = mien(&bus).arg("live").output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.lines().last().unwrap().starts_with("error: ") && err.contains("--headless"), "{err}");
+    assert!(!err.contains("panicked"), "{err}");
+}
+
+#[cfg(feature = "gui")]
+#[test]
+fn a_watch_without_a_window_goes_on_when_a_lost_camera_is_back() {
+    let bus = Bus::new();
+    bus.plug(0, "Desk camera", &[Mode::pattern(640, 480, 30)]);
+    bus.unplug_after(0, 20);
+    let mut command = mien(&bus);
+    command.args(["live", "--headless", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let watch = command.spawn().unwrap();
+    program::wait_until("the end of the camera", || !bus.is_plugged_in(0));
+    bus.plug_in_again(0);
+    let before = bus.counts(0).0;
+    program::wait_until("the camera's return", || bus.counts(0).0 >= before + 20);
+    program::interrupt(&watch);
+    let output = watch.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    let figures: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(figures["camera_losses"], 1, "{figures:#}");
+    assert!(figures["captured"].as_u64().unwrap() > 20, "{figures:#}");
+    assert!(err.contains("Desk camera") && err.contains("lost"), "{err}");
 }

@@ -88,7 +88,7 @@ impl Launch {
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
     /// There is no display, or no access to it.
-    #[error("there is no display to open a window on")]
+    #[error("there is no display to open a window on; with --headless it works without one")]
     NoDisplay,
     /// There is a display without usable OpenGL.
     #[error(

@@ -1,4 +1,5 @@
 //! Cameras for tests, emulated below OpenCV by `tests/v4l2_fake`: the program runs its real V4L2 code.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::env;
 use std::fs::{self, File};
@@ -79,6 +80,10 @@ impl Bus {
     /// Has a camera pulled out once it has sent so many frames.
     pub fn unplug_after(&self, index: u32, frames: u32) {
         fs::write(self.camera(index).join("unplug_after"), frames.to_string()).unwrap();
+    }
+
+    pub fn is_plugged_in(&self, index: u32) -> bool {
+        self.camera(index).exists()
     }
 
     /// Plugs a camera in again that was pulled out, this time for good.

@@ -41,13 +41,16 @@ static void *drive(void *argument) {
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
         pthread_mutex_lock(&bus);
         bool going_on = camera->streaming;
-        if (going_on && !exists(camera->folder, "modes")) {
-            camera->gone = true;
-            wake(camera); // whoever waits for a frame learns that there will be none
-            going_on = false;
-        } else if (going_on && !exists(camera->folder, "silent")) {
+        bool pulled_out = !exists(camera->folder, "modes");
+        if (going_on && !pulled_out && !exists(camera->folder, "silent")) {
             fill_a_buffer(camera);
-            if (++frames >= unplug_after) pull_out(camera);
+            pulled_out = ++frames >= unplug_after;
+            if (pulled_out) pull_out(camera);
+        }
+        if (going_on && pulled_out) {
+            camera->gone = true; // for good: one that is plugged in again must be opened again
+            wake(camera);        // whoever waits for a frame learns that there will be none
+            going_on = false;
         }
         pthread_mutex_unlock(&bus);
         if (!going_on) return NULL;
