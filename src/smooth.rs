@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::emotion::Probabilities;
 use crate::pipeline::FaceId;
 
+/// Longest smoothing that may be asked for, in seconds. Beyond it a face is still said to laugh when the joke is long over.
+pub const LONGEST_SMOOTHING_SECS: f32 = 2.0;
+
 /// Exponential smoothing per face, with a time constant in seconds rather than a weight per frame, so that a video at
 /// 10 frames a second is smoothed like one at 60.
 ///

@@ -1,5 +1,5 @@
 //! Mien where there is no display: videos worked off to files, cameras watched for their figures.
-#![cfg(feature = "gui")]
+#![cfg(feature = "vision")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/drawn_face.rs"]
@@ -65,6 +65,15 @@ fn without_a_display_a_video_becomes_an_annotated_video_and_a_table() {
             assert!((probabilities.map(value).sum::<f64>() - 1.0).abs() < 1e-3, "{row:?}");
         }
     }
+}
+
+#[test]
+fn a_window_that_cannot_be_opened_is_answered_with_what_works_without_one() {
+    for arguments in [&["live"][..], &[]] {
+        assert_refused(mien().args(arguments), &["no window can be opened", "--headless", "mien replay"]);
+    }
+    // A display that is named but not there.
+    assert_refused(mien().arg("live").env("DISPLAY", ":64999"), &["DISPLAY", "--headless"]);
 }
 
 #[test]

@@ -9,12 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::session::{CameraMode, NetworkChoice};
 use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
+pub use crate::smooth::LONGEST_SMOOTHING_SECS;
 
 /// Key under which eframe stores the settings.
 pub const STORAGE_KEY: &str = "mien-settings";
-
-/// Longest smoothing that the slider offers. Beyond it a face is still said to laugh when the joke is long over.
-pub const LONGEST_SMOOTHING_SECS: f32 = 2.0;
 
 /// Time constant of the smoothing at first start: calm labels that still follow an expression of half a second.
 pub const DEFAULT_SMOOTHING_SECS: f32 = 0.3;

@@ -1,8 +1,11 @@
 //! Whether a window can be shown.
 
+/// What is wrong with every display in a build without the feature `gui`.
+pub const NO_WINDOW_IN_BUILD: &str = "this build of Mien has no window";
+
 /// Why no window can be shown, or nothing if one can, as far as that is seen without opening one.
 pub fn why_none() -> Option<&'static str> {
-    system::why_none()
+    if cfg!(feature = "gui") { system::why_none() } else { Some(NO_WINDOW_IN_BUILD) }
 }
 
 #[cfg(all(unix, not(target_os = "macos")))]

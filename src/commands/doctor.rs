@@ -143,10 +143,6 @@ impl Check {
 }
 
 fn display() -> Check {
-    if cfg!(not(feature = "gui")) {
-        return Check::new("display", Health::Missing, "this build has no window")
-            .hint("build with the default features for one");
-    }
     match display::why_none() {
         None => Check::new("display", Health::Works, "there is one"),
         Some(why) => Check::new("display", Health::Missing, format!("none: {why}"))

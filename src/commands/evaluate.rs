@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
+use super::output::print_json;
 use crate::device::{self, DeviceChoice};
 use crate::emotion::Emotion;
 use crate::lab::datasets::{LabelRule, Split, read_fer2013};
@@ -114,7 +115,7 @@ impl EvaluateArgs {
             self.write_into_card(model.card.clone(), &report)?;
         }
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            print_json(&report)?;
         } else {
             print_text(&report);
         }

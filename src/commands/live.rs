@@ -1,16 +1,22 @@
 //! `mien live`: the window on a camera.
 
 use std::path::PathBuf;
+#[cfg(feature = "gui")]
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::bail;
 use clap::Args;
 
+use super::display;
 use super::headless::CameraJob;
 use super::view::ViewArgs;
-use crate::app::machine::ThisMachine;
-use crate::app::session::{CameraMode, Source};
-use crate::app::{self, Launch};
+#[cfg(feature = "gui")]
+use crate::app::{
+    self, Launch,
+    machine::ThisMachine,
+    session::{CameraMode, Source},
+};
 use crate::source::{CameraDevice, CameraRequest, FourCc, SourceError, list_cameras};
 
 /// Show a camera with faces boxed, named and charted
@@ -64,8 +70,24 @@ impl LiveArgs {
             let Self { duration, csv, json, view, .. } = self;
             return CameraJob { request, duration, csv, json, choices: view.stages() }.run();
         }
+        if let Some(why) = display::why_none() {
+            bail!(
+                "no window can be opened: {why}; `mien live --headless` watches a camera without one, and `mien replay \
+                 FILE` writes an annotated video"
+            );
+        }
+        self.show()
+    }
+
+    #[cfg(feature = "gui")]
+    fn show(&self) -> anyhow::Result<()> {
         self.view.check()?;
         Ok(app::run(self.launch(), Arc::new(ThisMachine))?)
+    }
+
+    #[cfg(not(feature = "gui"))]
+    fn show(&self) -> anyhow::Result<()> {
+        bail!(display::NO_WINDOW_IN_BUILD)
     }
 
     /// What to ask of the camera without a window: the one named, else the first that there is.
@@ -80,6 +102,7 @@ impl LiveArgs {
         Ok(CameraRequest { device, width, height, fps, fourcc })
     }
 
+    #[cfg(feature = "gui")]
     fn launch(&self) -> Launch {
         let asked = self.size.is_some() || self.fps.is_some() || self.fourcc.is_some();
         let mode = asked.then(|| {
@@ -108,7 +131,7 @@ fn size(word: &str) -> Result<(u32, u32), String> {
     parsed.filter(|(w, h)| in_range(*w) && in_range(*h)).ok_or_else(|| "write width and height, as 1280x720".to_owned())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gui"))]
 mod tests {
     use clap::Parser;
 

@@ -8,19 +8,19 @@ mod display;
 #[cfg(feature = "vision")]
 mod doctor;
 mod evaluate;
-#[cfg(feature = "gui")]
+#[cfg(feature = "vision")]
 mod headless;
-#[cfg(feature = "gui")]
+#[cfg(feature = "vision")]
 mod live;
 mod output;
 #[cfg(feature = "vision")]
 mod progress;
-#[cfg(feature = "gui")]
+#[cfg(feature = "vision")]
 mod replay;
 #[cfg(feature = "vision")]
 mod stages;
 mod train;
-#[cfg(feature = "gui")]
+#[cfg(feature = "vision")]
 mod view;
 
 use clap::{Parser, Subcommand};
@@ -31,10 +31,10 @@ use self::completions::CompletionsArgs;
 #[cfg(feature = "vision")]
 use self::doctor::DoctorArgs;
 use self::evaluate::EvaluateArgs;
-#[cfg(feature = "gui")]
+#[cfg(feature = "vision")]
 use self::live::LiveArgs;
 pub use self::output::describe;
-#[cfg(feature = "gui")]
+#[cfg(feature = "vision")]
 use self::replay::ReplayArgs;
 use self::train::TrainArgs;
 use crate::interrupt;
@@ -50,9 +50,9 @@ pub struct Cli {
 /// The verbs. What `--help` says of each stands at its arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
-    #[cfg(feature = "gui")]
+    #[cfg(feature = "vision")]
     Live(LiveArgs),
-    #[cfg(feature = "gui")]
+    #[cfg(feature = "vision")]
     Replay(ReplayArgs),
     #[cfg(feature = "vision")]
     Bench(BenchArgs),
@@ -70,9 +70,9 @@ impl Cli {
     /// Whatever the verb failed with, worded for the user; `main` prints it once.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
-            #[cfg(feature = "gui")]
+            #[cfg(feature = "vision")]
             Some(Command::Live(args)) => args.run(),
-            #[cfg(feature = "gui")]
+            #[cfg(feature = "vision")]
             Some(Command::Replay(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Bench(args)) => args.run(),
@@ -81,10 +81,10 @@ impl Cli {
             #[cfg(feature = "vision")]
             Some(Command::Doctor(args)) => args.run(),
             Some(Command::Completions(args)) => args.run(),
-            #[cfg(feature = "gui")]
+            #[cfg(feature = "vision")]
             None => LiveArgs::default().run(),
-            #[cfg(not(feature = "gui"))]
-            None => anyhow::bail!("this build has no window; `mien --help` lists what it can do"),
+            #[cfg(not(feature = "vision"))]
+            None => anyhow::bail!("this build is the lab alone; `mien --help` lists what it can do"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `mien replay`: the window on a video.
 
 use std::path::PathBuf;
+#[cfg(feature = "gui")]
 use std::sync::Arc;
 
 use clap::Args;
@@ -8,9 +9,9 @@ use clap::Args;
 use super::display;
 use super::headless::VideoJob;
 use super::view::ViewArgs;
-use crate::app::machine::ThisMachine;
-use crate::app::session::Source;
-use crate::app::{self, Launch};
+#[cfg(feature = "gui")]
+use crate::app::{self, Launch, machine::ThisMachine, session::Source};
+#[cfg(feature = "gui")]
 use crate::source::VideoSource;
 
 /// Show a video with faces boxed, named and charted
@@ -64,12 +65,23 @@ impl ReplayArgs {
             let Self { file, output, json, view, .. } = self;
             return VideoJob { file, output, json, choices: view.stages() }.run();
         }
+        self.show()
+    }
+
+    #[cfg(feature = "gui")]
+    fn show(&self) -> anyhow::Result<()> {
         // Opened once to refuse a wrong file here, where the answer is an exit code.
         drop(VideoSource::open(&self.file)?);
         self.view.check()?;
         Ok(app::run(self.launch(), Arc::new(ThisMachine))?)
     }
 
+    #[cfg(not(feature = "gui"))]
+    fn show(&self) -> anyhow::Result<()> {
+        anyhow::bail!(display::NO_WINDOW_IN_BUILD)
+    }
+
+    #[cfg(feature = "gui")]
     fn launch(&self) -> Launch {
         let source = Source::Video(self.file.clone());
         Launch { speed: self.speed, repeat: self.repeat, ..self.view.launch(Some(source)) }

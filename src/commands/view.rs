@@ -5,13 +5,15 @@ use std::time::Duration;
 use clap::Args;
 
 use super::stages::StageChoices;
-use crate::app::Launch;
-use crate::app::session::Source;
-use crate::app::settings::LONGEST_SMOOTHING_SECS;
+#[cfg(feature = "gui")]
+use crate::app::{Launch, session::Source};
 use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
-use crate::net::{Model, ModelSource, Precision};
+use crate::net::ModelSource;
+#[cfg(feature = "gui")]
+use crate::net::{Model, Precision};
 use crate::pipeline::LiveSettings;
+use crate::smooth::LONGEST_SMOOTHING_SECS;
 
 /// How faces are looked for, labelled and shown. What is left out is as it was last set in the window; what is given
 /// holds for this run alone.
@@ -48,6 +50,7 @@ impl ViewArgs {
     ///
     /// # Errors
     /// When the device is not there, or the model is missing or damaged.
+    #[cfg(feature = "gui")]
     pub fn check(&self) -> anyhow::Result<()> {
         if let Some(device) = self.device {
             device.resolve()?;
@@ -74,6 +77,7 @@ impl ViewArgs {
     }
 
     /// How the window starts with these options.
+    #[cfg(feature = "gui")]
     pub fn launch(&self, source: Option<Source>) -> Launch {
         let mirror = match (self.mirror, self.no_mirror) {
             (true, _) => Some(true),
