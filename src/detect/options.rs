@@ -15,8 +15,8 @@ pub const WORKING_HEIGHT: u32 = 200;
 pub const SCALE_FACTOR: f64 = 1.2;
 
 /// Hits that must agree on a face. On the demo clip, full scans and following together found the face in 98.9 % of the
-/// frames with 4 hits and in 99.8 % with 3, which gave no false box in 289 frames without a face; the tracker asks for
-/// three frames in a row anyway.
+/// frames with 4 hits and in all of them with 3, which gave no false box in 289 frames without a face; the tracker asks
+/// for three frames in a row anyway.
 pub const MIN_NEIGHBORS: u32 = 3;
 
 /// Smallest face, as a share of the picture's height: a person at about three metres from a usual webcam.
