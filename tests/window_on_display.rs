@@ -3,8 +3,6 @@
 #![cfg(all(feature = "gui", target_os = "linux"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-// What this file doesn't use, the tests of cameras do.
-#[allow(dead_code)]
 #[path = "support/emulated_cameras.rs"]
 mod emulated_cameras;
 

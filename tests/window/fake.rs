@@ -1,7 +1,5 @@
 //! A machine of the test's own making in front of the window: its cameras, its videos and what they show.
 
-#![allow(dead_code)]
-
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

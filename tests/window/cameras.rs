@@ -1,0 +1,111 @@
+//! Cameras: found, missing, lost, stopped.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use egui::accesskit::Role;
+use egui_kittest::kittest::Queryable as _;
+use mien::app::Launch;
+use mien::app::session::Source;
+use mien::app::settings::Settings;
+use mien::emotion::Emotion;
+use mien::pipeline::Event;
+
+use super::driver::{assert_shows, click, on_camera, painted, show, shows, until, window, window_with, words};
+use super::fake::{Fake, camera, camera_info, face};
+
+#[test]
+fn without_a_camera_the_window_says_so_and_offers_ways_on() {
+    let fake = Fake::default();
+    fake.world().demo_clip = Some(PathBuf::from("/cache/demo.mp4"));
+    let mut window = window(&fake, Launch::default());
+    until(&mut window, "no camera is found", |w| shows(w, "No camera found: plug one in, or open a video"));
+    assert_shows(&window, "Try again");
+    assert_shows(&window, "Open video…");
+    assert_eq!(fake.world().sessions_open, 0);
+
+    click(&mut window, "Demo clip");
+    assert_eq!(fake.last_plan().source, Source::Video("/cache/demo.mp4".into()));
+    assert_shows(&window, "Opening video…");
+}
+
+#[test]
+fn a_camera_that_is_plugged_in_opens_by_itself() {
+    let fake = Fake::default();
+    let mut window = window(&fake, Launch::default());
+    until(&mut window, "no camera is found", |w| shows(w, "No camera found"));
+    fake.world().cameras = vec![camera(0, "Integrated Webcam")];
+    until(&mut window, "the camera is opened", |_| fake.world().sessions_open == 1);
+    assert_shows(&window, "Opening camera…");
+}
+
+#[test]
+fn the_camera_used_last_is_opened_again_if_it_is_there() {
+    let fake = Fake::default();
+    fake.world().cameras = vec![camera(0, "First"), camera(4, "Second")];
+    for (remembered, opened) in [("/dev/video4", "/dev/video4"), ("/dev/video9", "/dev/video0")] {
+        let settings = Settings { camera: Some(remembered.to_owned()), ..Settings::default() };
+        let before = fake.world().plans.len();
+        let mut window = window_with(&fake, settings, Launch::default());
+        until(&mut window, "a camera is opened", |_| fake.world().plans.len() > before);
+        let Source::Camera(device, _) = fake.last_plan().source else { panic!("no camera was opened") };
+        assert_eq!(device.to_string(), opened);
+    }
+}
+
+#[test]
+fn a_lost_camera_counts_down_and_leaves_no_frozen_face() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    fake.event(Event::CameraLost { reason: "its cable was pulled".to_owned(), retry_in: Duration::from_secs(4) });
+    window.step();
+    assert_shows(&window, "Camera lost, trying again in 4 s");
+    assert_shows(&window, "its cable was pulled");
+    assert!(!shows(&window, "Face 1: Happy"));
+    assert!(window.query_all_by_role(Role::ProgressIndicator).next().is_none());
+    // Five steps of a quarter of a second.
+    window.run_steps(5);
+    assert_shows(&window, "Camera lost, trying again in 3 s");
+
+    fake.event(Event::Opened(camera_info()));
+    show(&mut window, &fake, 10, vec![face(1, Emotion::Happy)]);
+    assert_shows(&window, "Face 1: Happy 87 %");
+    assert!(!shows(&window, "Camera lost"));
+}
+
+#[test]
+fn a_camera_that_never_opened_is_not_called_lost() {
+    let fake = Fake::with_camera();
+    let mut window = window(&fake, Launch::default());
+    until(&mut window, "the camera is opened", |_| fake.world().sessions_open == 1);
+    fake.event(Event::CameraLost { reason: "/dev/video0 is busy".to_owned(), retry_in: Duration::from_secs(2) });
+    window.step();
+    assert_shows(&window, "Camera not available, trying again in 2 s");
+    assert_shows(&window, "/dev/video0 is busy");
+}
+
+#[test]
+fn stop_lets_go_of_the_camera_and_leaves_nothing_on_the_screen() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    click(&mut window, "Stop");
+    assert_eq!(fake.world().sessions_open, 0);
+    assert_shows(&window, "Stopped");
+    assert!(!shows(&window, "Face 1"), "{:?}", words(&window));
+    assert!(!painted(&window).iter().any(|text| text.contains("Happy 87 %")));
+
+    click(&mut window, "Start again");
+    assert_eq!(fake.world().sessions_open, 1);
+    assert_shows(&window, "Opening camera…");
+}
+
+#[test]
+fn a_session_that_cannot_start_says_why() {
+    let fake = Fake::with_camera();
+    fake.world().start_error = Some("the system gives no more threads".to_owned());
+    let mut window = window(&fake, Launch::default());
+    until(&mut window, "the error is shown", |w| shows(w, "the system gives no more threads"));
+    assert_shows(&window, "The camera can't be shown");
+}

@@ -1,0 +1,210 @@
+//! The controls: buttons, keys, menus, settings and messages.
+
+use std::time::Duration;
+
+use egui::accesskit::Role;
+use egui::{Key, OutputCommand};
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use mien::app::Launch;
+use mien::app::session::{NetworkChoice, Order, Source};
+use mien::app::settings::Settings;
+use mien::device::DeviceChoice;
+use mien::emotion::Emotion;
+use mien::pipeline::Event;
+
+use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until, window};
+use super::fake::{Fake, face};
+
+#[test]
+fn pause_works_by_button_and_by_space() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    click(&mut window, "Pause");
+    assert_eq!(fake.take_orders(), [Order::Pause]);
+    assert_shows(&window, "Paused");
+    press(&mut window, Key::Space);
+    assert_eq!(fake.take_orders(), [Order::Resume]);
+    assert!(!shows(&window, "Paused"));
+}
+
+#[test]
+fn space_on_a_focused_button_presses_it_and_does_nothing_else() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    window.get_by_label("Stop").focus();
+    window.run_steps(2);
+    press(&mut window, Key::Space);
+    assert_eq!(fake.take_orders(), [], "Space both pressed the button and paused");
+    assert_eq!(fake.world().sessions_open, 0);
+}
+
+#[test]
+fn the_smoothing_slider_reaches_the_pipeline_and_zero_is_off() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    let slider = |window: &mut Window, value: f64| {
+        window.get_by_role_and_label(Role::Slider, "Smoothing").set_value_accesskit(value);
+        window.run_steps(2);
+    };
+    slider(&mut window, 0.5);
+    assert_eq!(fake.take_orders(), [Order::SetSmoothing(Some(Duration::from_millis(500)))]);
+    slider(&mut window, 0.0);
+    assert_eq!(fake.take_orders(), [Order::SetSmoothing(None)]);
+}
+
+#[test]
+fn a_device_that_is_out_of_reach_is_gray() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    click(&mut window, "Device");
+    assert!(window.get_by_label("CUDA 0").accesskit_node().is_disabled());
+    assert!(!window.get_by_label("CPU").accesskit_node().is_disabled());
+    click(&mut window, "CPU");
+    let cpu = NetworkChoice { model: None, device: DeviceChoice::Cpu };
+    assert_eq!(fake.take_orders(), [Order::SetNetwork(cpu)]);
+}
+
+#[test]
+fn a_model_that_cannot_be_loaded_leaves_the_one_before_in_its_place() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    fake.event(Event::ClassifierReady);
+    window.step();
+    click(&mut window, "Model");
+    click(&mut window, "other");
+    let other = NetworkChoice { model: Some("other".to_owned()), device: DeviceChoice::Auto };
+    assert_eq!(fake.take_orders(), [Order::SetNetwork(other)]);
+    fake.event(Event::ClassifierFailed("other.safetensors is cut short; fetch it again".to_owned()));
+    window.run_steps(2);
+    assert_shows(&window, "other.safetensors is cut short; fetch it again");
+    assert_eq!(window.state().settings().model, None);
+}
+
+#[test]
+fn an_error_stays_until_it_is_dismissed_and_can_be_copied() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    let error = "the network gave a result that is not a number; its weights are damaged";
+    fake.event(Event::Failed(error.to_owned()));
+    window.run_steps(8);
+    assert_shows(&window, error);
+    assert_eq!(fake.world().sessions_open, 0);
+    assert!(!shows(&window, "Face 1"));
+
+    window.get_by_label("Copy").click();
+    let mut copied = Vec::new();
+    for _ in 0..3 {
+        window.step();
+        copied.extend(window.output().platform_output.commands.iter().filter_map(|command| match command {
+            OutputCommand::CopyText(text) => Some(text.clone()),
+            _ => None,
+        }));
+    }
+    assert_eq!(copied, [error]);
+    click(&mut window, "Dismiss");
+    assert!(!shows(&window, error));
+}
+
+#[test]
+fn f1_lists_every_key_and_escape_closes_the_list() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    press(&mut window, Key::F1);
+    for text in
+        ["Space", "Mirror the picture", "Full screen", "Ctrl+O", "F1", "Pause or go on", "one frame when paused"]
+    {
+        assert_shows(&window, text);
+    }
+    press(&mut window, Key::Escape);
+    assert!(!shows(&window, "Mirror the picture"));
+}
+
+#[test]
+fn f_asks_for_full_screen() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    window.key_down(Key::F);
+    window.step();
+    let viewport = &window.output().viewport_output[&egui::ViewportId::ROOT];
+    assert!(viewport.commands.contains(&egui::ViewportCommand::Fullscreen(true)), "{:?}", viewport.commands);
+}
+
+#[test]
+fn settings_are_changed_in_the_window_and_found_again_at_the_next_start() {
+    #[derive(Default)]
+    struct Memory(std::collections::HashMap<String, String>);
+    impl eframe::Storage for Memory {
+        fn get_string(&self, key: &str) -> Option<String> {
+            self.0.get(key).cloned()
+        }
+        fn set_string(&mut self, key: &str, value: String) {
+            self.0.insert(key.to_owned(), value);
+        }
+        fn remove_string(&mut self, key: &str) {
+            self.0.remove(key);
+        }
+        fn flush(&mut self) {}
+    }
+
+    let fake = Fake::with_camera();
+    let launch = Launch { device: Some(DeviceChoice::Cpu), ..Launch::default() };
+    let mut window = window(&fake, launch);
+    until(&mut window, "the camera is opened", |_| fake.world().sessions_open == 1);
+    click(&mut window, "Settings");
+    click(&mut window, "Light");
+    click(&mut window, "1280×720");
+    press(&mut window, Key::M);
+    assert_eq!(window.ctx.theme(), egui::Theme::Light);
+    let Source::Camera(_, mode) = fake.last_plan().source else { panic!("no camera was opened") };
+    assert_eq!((mode.width, mode.height), (1280, 720));
+
+    let mut memory = Memory::default();
+    eframe::App::save(window.state_mut(), &mut memory);
+    let again = Settings::load(Some(&memory));
+    assert_eq!(again.theme, egui::ThemePreference::Light);
+    assert_eq!(again.camera_mode.width, 1280);
+    assert!(!again.mirror_cameras);
+    assert_eq!(again.device, DeviceChoice::Auto, "an option of the command line holds for its run alone");
+}
+
+#[test]
+fn detection_is_tuned_while_it_runs() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    click(&mut window, "Settings");
+    window.get_by_label("Full scan every").click();
+    window.get_by_role_and_label(Role::SpinButton, "Full scan every").set_value_accesskit(3.0);
+    window.run_steps(2);
+    let orders = fake.take_orders();
+    let [Order::SetDetection(options)] = orders.as_slice() else { panic!("{orders:?}") };
+    assert_eq!(options.full_scan_interval, 3);
+}
+
+#[test]
+fn everything_has_a_name_and_a_place_in_small_windows_and_at_double_scale() {
+    for (size, scale) in [([640.0, 480.0], 1.0), ([900.0, 600.0], 1.0), ([800.0, 500.0], 2.0), ([1600.0, 1000.0], 1.0)]
+    {
+        let fake = Fake::default();
+        let mut window = on_video(&fake);
+        window.set_pixels_per_point(scale);
+        window.set_size(size.into());
+        show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy), face(2, Emotion::Sad)]);
+        window.run_steps(3);
+        window.check_accessibility();
+        for label in ["Source", "Stop", "Mirror", "Overlay", "Model", "Device", "Settings", "Help", "Loop", "Position"]
+        {
+            let rect = window.get_by_label(label).rect();
+            let inside = rect.left() >= 0.0 && rect.right() <= size[0] && rect.bottom() <= size[1];
+            assert!(inside, "{label} is at {rect:?} in a window of {size:?}");
+        }
+        let buttons =
+            ["Source", "Pause", "Stop", "Mirror", "Overlay", "Model", "Device", "Full screen", "Settings", "Help"];
+        let mut rects: Vec<_> = buttons.iter().map(|label| (label, window.get_by_label(label).rect())).collect();
+        rects.sort_by(|a, b| a.1.left().total_cmp(&b.1.left()));
+        for pair in rects.windows(2) {
+            assert!(pair[0].1.right() <= pair[1].1.left() + 1.0, "{pair:?} overlap in a window of {size:?}");
+        }
+    }
+}

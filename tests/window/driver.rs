@@ -1,0 +1,108 @@
+//! A window at a test's hand: opened, clicked, typed at and read.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use egui::{Key, Shape};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use mien::app::session::Source;
+use mien::app::settings::Settings;
+use mien::app::{App, Launch};
+use mien::pipeline::Event;
+
+use super::fake::{Fake, camera_info, video_info};
+
+pub const CLIP: &str = "/somewhere/clip.mp4";
+pub const CLIP_LENGTH: Duration = Duration::from_secs(20);
+
+pub type Window = Harness<'static, App>;
+
+pub fn window_with(fake: &Fake, settings: Settings, launch: Launch) -> Window {
+    let outside = Arc::new(fake.clone());
+    let mut window = Harness::builder()
+        .with_size([1200.0, 800.0])
+        .build_eframe(move |cc| App::new(&cc.egui_ctx, settings, &launch, outside));
+    // The cameras and the machine are looked at on threads of their own.
+    until(&mut window, "the machine is known", |window| window.query_by_label("Model").is_some());
+    window
+}
+
+pub fn window(fake: &Fake, launch: Launch) -> Window {
+    window_with(fake, Settings::default(), launch)
+}
+
+/// A window that looks at a camera.
+pub fn on_camera(fake: &Fake) -> Window {
+    let mut window = window(fake, Launch::default());
+    until(&mut window, "the camera is opened", |_| fake.world().sessions_open == 1);
+    fake.event(Event::Opened(camera_info()));
+    window.run_steps(2);
+    window
+}
+
+/// A window that replays a clip.
+pub fn on_video(fake: &Fake) -> Window {
+    let source = Some(Source::Video(PathBuf::from(CLIP)));
+    let mut window = window(fake, Launch { source, ..Launch::default() });
+    fake.event(Event::Opened(video_info(Path::new(CLIP), CLIP_LENGTH)));
+    window.run_steps(2);
+    window
+}
+
+/// Steps until something is so that another thread brings about.
+pub fn until(window: &mut Window, what: &str, so: impl Fn(&Window) -> bool) {
+    for _ in 0..500 {
+        window.step();
+        if so(window) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    panic!("waited in vain until {what}; the window shows {:#?}", words(window));
+}
+
+/// Every label and value in the window, for the message of a test that fails.
+pub fn words(window: &Window) -> Vec<String> {
+    let nodes = window.root().children_recursive();
+    nodes.filter_map(|node| node.accesskit_node().label().or_else(|| node.accesskit_node().value())).collect()
+}
+
+pub fn shows(window: &Window, text: &str) -> bool {
+    words(window).iter().any(|word| word.contains(text))
+}
+
+#[track_caller]
+pub fn assert_shows(window: &Window, text: &str) {
+    assert!(shows(window, text), "“{text}” is not among {:#?}", words(window));
+}
+
+/// The text that was painted, wherever it is.
+pub fn painted(window: &Window) -> Vec<String> {
+    fn collect(shape: &Shape, texts: &mut Vec<String>) {
+        match shape {
+            Shape::Text(text) => texts.push(text.galley.text().to_owned()),
+            Shape::Vec(shapes) => shapes.iter().for_each(|shape| collect(shape, texts)),
+            _ => {}
+        }
+    }
+    let mut texts = Vec::new();
+    window.output().shapes.iter().for_each(|clipped| collect(&clipped.shape, &mut texts));
+    texts
+}
+
+pub fn click(window: &mut Window, label: &str) {
+    window.get_by_label(label).click();
+    window.run_steps(2);
+}
+
+pub fn press(window: &mut Window, key: Key) {
+    window.key_press(key);
+    window.run_steps(2);
+}
+
+pub fn show(window: &mut Window, fake: &Fake, at_ms: u64, faces: Vec<mien::pipeline::Face>) {
+    fake.scene(Duration::from_millis(at_ms), faces);
+    window.run_steps(2);
+}

@@ -1,0 +1,12 @@
+//! The window as a user drives it: clicked, typed at and read through its accessibility tree, with a camera, videos and
+//! a network of the test's own making behind it. No display is needed.
+
+#![cfg(feature = "gui")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cameras;
+mod controls;
+mod driver;
+mod faces;
+mod fake;
+mod videos;

@@ -1,0 +1,132 @@
+//! Videos: opened, played, sought and stepped through.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use egui::accesskit::Role;
+use egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable as _;
+use mien::app::session::{Order, Source};
+use mien::emotion::Emotion;
+use mien::pipeline::Event;
+
+use super::driver::{CLIP, CLIP_LENGTH, assert_shows, click, on_camera, on_video, press, show, shows, until};
+use super::fake::{Fake, face};
+
+#[test]
+fn a_video_has_its_length_and_position_and_can_be_sought() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 5_400, vec![face(1, Emotion::Happy)]);
+    assert_shows(&window, "0:05.4 / 0:20.0");
+
+    window.get_by_role_and_label(Role::Slider, "Position").set_value_accesskit(12.5);
+    window.run_steps(2);
+    assert_eq!(fake.take_orders(), [Order::Seek(Duration::from_millis(12_500))]);
+    assert_shows(&window, "0:12.5 / 0:20.0");
+    show(&mut window, &fake, 12_520, vec![face(1, Emotion::Happy)]);
+    assert_shows(&window, "0:12.5 / 0:20.0");
+}
+
+#[test]
+fn arrows_jump_in_a_video_that_plays_and_step_in_one_that_is_paused() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 10_000, vec![]);
+    press(&mut window, Key::ArrowRight);
+    press(&mut window, Key::ArrowRight);
+    let seeks = [Order::Seek(Duration::from_secs(15)), Order::Seek(CLIP_LENGTH)];
+    assert_eq!(fake.take_orders(), seeks, "the second jump starts where the first one goes, and ends at the end");
+    show(&mut window, &fake, 2_000, vec![]);
+    press(&mut window, Key::ArrowLeft);
+    assert_eq!(fake.take_orders(), [Order::Seek(Duration::ZERO)]);
+
+    press(&mut window, Key::Space);
+    press(&mut window, Key::ArrowLeft);
+    press(&mut window, Key::ArrowRight);
+    assert_eq!(fake.take_orders(), [Order::Pause, Order::Step(-1), Order::Step(1)]);
+}
+
+#[test]
+fn the_buttons_of_the_replay_bar_step_loop_and_change_speed() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 1_000, vec![]);
+    click(&mut window, "One frame on");
+    click(&mut window, "One frame back");
+    click(&mut window, "Loop");
+    click(&mut window, "Speed");
+    click(&mut window, "2×");
+    assert_eq!(fake.take_orders(), [Order::Step(1), Order::Step(-1), Order::SetRepeat(true), Order::SetSpeed(2.0)]);
+}
+
+#[test]
+fn the_end_of_a_video_is_a_state_from_which_it_plays_again() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 19_960, vec![face(1, Emotion::Happy)]);
+    fake.event(Event::EndOfVideo);
+    window.run_steps(2);
+    assert_shows(&window, "End of video");
+    click(&mut window, "Play again");
+    assert_eq!(fake.take_orders(), [Order::Resume]);
+    assert!(!shows(&window, "End of video"));
+}
+
+#[test]
+fn a_click_into_the_timeline_of_a_video_goes_there() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
+    click(&mut window, "Timeline of face 1");
+    let orders = fake.take_orders();
+    let [Order::Seek(to)] = orders.as_slice() else { panic!("{orders:?}") };
+    // The middle of the plot, give or take the room for the axis' labels.
+    assert!((9.0..12.0).contains(&to.as_secs_f64()), "{to:?}");
+}
+
+#[test]
+fn a_dropped_video_is_replayed() {
+    #[derive(Debug)]
+    struct Dropped(PathBuf);
+    impl egui::DroppedFile for Dropped {
+        fn path(&self) -> &Path {
+            &self.0
+        }
+        fn bytes(&self) -> Result<Vec<u8>, String> {
+            Err("not read".to_owned())
+        }
+    }
+
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    window.input_mut().hovered_files.push(egui::HoveredFile::default());
+    window.step();
+    assert_shows(&window, "Drop the video to replay it");
+
+    window.input_mut().hovered_files.clear();
+    window.input_mut().dropped_files.push(Arc::new(Dropped(PathBuf::from(CLIP))));
+    window.run_steps(2);
+    assert_eq!(fake.last_plan().source, Source::Video(PathBuf::from(CLIP)));
+    assert_eq!(fake.world().sessions_open, 1, "the camera is let go of");
+    assert!(!shows(&window, "Drop the video"));
+}
+
+#[test]
+fn control_o_opens_the_file_dialog_and_what_it_gives_is_replayed() {
+    let fake = Fake::with_camera();
+    fake.world().chosen_video = Some(PathBuf::from(CLIP));
+    let mut window = on_camera(&fake);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    until(&mut window, "the video is opened", |_| fake.last_plan().source == Source::Video(PathBuf::from(CLIP)));
+}
+
+#[test]
+fn a_system_without_a_file_dialog_says_what_to_do_instead() {
+    let fake = Fake::with_camera();
+    fake.world().dialog_error = Some("this system has no file dialog".to_owned());
+    let mut window = on_camera(&fake);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    until(&mut window, "the error is shown", |w| shows(w, "this system has no file dialog"));
+}
