@@ -25,7 +25,7 @@ bench: setup ## Set up and measure the whole pipeline on the demo clip
 lint: setup ## Set up, check the format and run clippy, warnings being errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	$(CARGO) clippy --no-default-features --all-targets -- -D warnings
+	$(CARGO) clippy --no-default-features -- -D warnings
 
 fmt: ## Format the code
 	$(CARGO) fmt

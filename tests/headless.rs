@@ -6,7 +6,6 @@
 mod drawn_face;
 #[cfg(target_os = "linux")]
 #[path = "support/emulated_cameras.rs"]
-#[allow(dead_code)]
 mod emulated_cameras;
 #[path = "support/program.rs"]
 mod program;
