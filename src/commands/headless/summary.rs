@@ -111,7 +111,8 @@ impl Seen {
             let share = self.emotions.get(key).copied().unwrap_or(0.0);
             let bar = "█".repeat((share * BAR_WIDTH).round() as usize);
             let style = rgb.map_or_else(Style::new, |[r, g, b]| Style::new().true_color(r, g, b));
-            writeln!(text, "  {name:9} {:5.1} % {}", share * 100.0, style.apply_to(bar)).ok();
+            let line = format!("  {name:9} {:5.1} % {}", share * 100.0, style.apply_to(bar));
+            writeln!(text, "{}", line.trim_end()).ok();
         }
         text
     }
