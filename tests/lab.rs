@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use assert_cmd::Command;
-use mien::lab::datasets::read_fer2013;
+use mien::lab::datasets::{ReadOptions, read};
 use mien::lab::recipe::Recipe;
 use mien::lab::{EpochRecord, TrainError, TrainOutcome, Trainer};
 use predicates::prelude::PredicateBooleanExt as _;
@@ -135,7 +135,7 @@ fn a_network_learns_and_its_model_can_be_measured() {
 #[test]
 fn a_resumed_training_has_the_same_history_as_one_that_was_never_interrupted() {
     let folder = TempDir::new().unwrap();
-    let data = read_fer2013(&write_data(folder.path()), None).unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
     let recipe = Recipe::read(&write_recipe(folder.path(), &[])).unwrap();
     let trainer =
         |run: &str| Trainer::new(recipe.clone(), &data, vec![], &folder.path().join(run), tch::Device::Cpu).unwrap();
@@ -161,7 +161,7 @@ fn a_resumed_training_has_the_same_history_as_one_that_was_never_interrupted() {
 #[test]
 fn a_folder_with_another_run_is_left_alone() {
     let folder = TempDir::new().unwrap();
-    let data = read_fer2013(&write_data(folder.path()), None).unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
     let recipe = Recipe::read(&write_recipe(folder.path(), &[("epochs = 3", "epochs = 1")])).unwrap();
     let run = folder.path().join("run");
     let start = |recipe: &Recipe, sums: &[&str]| {
@@ -179,7 +179,7 @@ fn a_folder_with_another_run_is_left_alone() {
 #[test]
 fn a_diverging_training_stops_and_keeps_the_last_good_checkpoint() {
     let folder = TempDir::new().unwrap();
-    let data = read_fer2013(&write_data(folder.path()), None).unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
     let wild = write_recipe(folder.path(), &[("learning_rate = 1e-3", "learning_rate = 1e38")]);
     let run = folder.path().join("run");
     let recipe = Recipe::read(&wild).unwrap();
@@ -223,7 +223,8 @@ fn votes_that_belong_to_another_file_are_refused() {
     let (data, votes) = (write_data(folder.path()), write_votes(folder.path()));
     let text = std::fs::read_to_string(&votes).unwrap();
     std::fs::write(&votes, text.lines().take(9).collect::<Vec<_>>().join("\n")).unwrap();
-    let error = read_fer2013(&data, Some(&votes)).err().unwrap().to_string();
+    let options = ReadOptions { ferplus: Some(votes), ..ReadOptions::default() };
+    let error = read(&data, &options).err().unwrap().to_string();
     assert!(error.contains("8 rows") && error.contains("42"), "{error}");
 }
 

@@ -7,14 +7,15 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::print_json;
+use super::reading::ReadingArgs;
 use crate::device::{self, DeviceChoice};
 use crate::emotion::Emotion;
-use crate::lab::datasets::{LabelRule, Split, read_fer2013};
+use crate::lab::datasets::{LabelRule, Split, SplitSpec, read};
 use crate::lab::metrics::{ClassMetrics, Confusion};
 use crate::lab::{evaluate, predict};
 use crate::net::{Card, Evaluation, Model, ModelSource, Pass, Precision, write_atomically};
 
-/// Measure a model on a split of FER2013
+/// Measure a model on a split of a data set
 ///
 /// Prints accuracy, macro-F1 and balanced accuracy, precision, recall and F1 of each emotion, and the confusion matrix, with
 /// the number of pictures, the split and the rule that says which label counts as right: figures under different
@@ -24,15 +25,15 @@ pub struct EvaluateArgs {
     /// A shipped model's name, or a .safetensors file with its card beside it
     pub model: ModelSource,
 
-    /// FER2013 in its official form
-    #[arg(value_name = "fer2013.csv")]
+    /// The data set: fer2013.csv, or another that `mien dataset` can read
+    #[arg(value_name = "DATA")]
     pub data: PathBuf,
 
-    /// The FER+ votes that stand row by row beside FER2013; needed by the rule `majority`
-    #[arg(long, value_name = "fer2013new.csv")]
-    pub ferplus: Option<PathBuf>,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 
-    /// Which pictures: choose settings on `public`, read `private` once at the end
+    /// Which pictures: choose settings on `public`, read `private` once at the end, `all` for a data set that
+    /// nothing was learnt from
     #[arg(long, value_enum, default_value_t = Split::Public)]
     pub split: Split,
 
@@ -87,8 +88,10 @@ impl EvaluateArgs {
         let device = self.device.resolve()?;
         tch::set_num_threads(device::cores());
         let model = Model::load(&self.model, device, self.precision)?;
-        let data = read_fer2013(&self.data, self.ferplus.as_deref())?;
-        let default_rule = if self.ferplus.is_some() { LabelRule::Majority } else { LabelRule::Label };
+        // As it was split when the model was trained, if its publishers didn't split it.
+        let split = SplitSpec::of_recipe(&model.card.training.recipe);
+        let data = read(&self.data, &self.reading.options(&split))?;
+        let default_rule = if self.reading.ferplus.is_some() { LabelRule::Majority } else { LabelRule::Label };
         let rule = self.rule.unwrap_or(default_rule);
         let (pictures, answers) = data.split(self.split).judged(rule)?;
         let normalization = model.card.input.normalization;

@@ -15,6 +15,7 @@ mod live;
 mod output;
 #[cfg(feature = "vision")]
 mod progress;
+mod reading;
 #[cfg(feature = "vision")]
 mod replay;
 #[cfg(feature = "vision")]

@@ -8,10 +8,11 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use tch::Device;
 
+use super::reading::ReadingArgs;
 use crate::device::DeviceChoice;
 use crate::emotion::Emotion;
 use crate::interrupt::Interrupted;
-use crate::lab::datasets::{Dataset, Target, read_fer2013};
+use crate::lab::datasets::{Dataset, SplitSpec, read};
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
 use crate::lab::{Progress, TrainOutcome, Trainer, TrainingState};
@@ -27,13 +28,12 @@ pub struct TrainArgs {
     /// The recipe, a TOML file (see models/recipes)
     pub recipe: PathBuf,
 
-    /// FER2013 in its official form
-    #[arg(long, value_name = "fer2013.csv")]
+    /// The data set: fer2013.csv, or another that `mien dataset` can read
+    #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
 
-    /// The FER+ votes that stand row by row beside FER2013; needed by recipes whose target is `votes`
-    #[arg(long, value_name = "fer2013new.csv")]
-    pub ferplus: Option<PathBuf>,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 
     /// Folder for checkpoint, history, model and card [default: runs/NAME]
     #[arg(long, value_name = "FOLDER")]
@@ -58,7 +58,7 @@ impl TrainArgs {
     /// When recipe, data, device or folder can't be used, or the loss diverges.
     pub fn run(&self, stop: &AtomicBool) -> anyhow::Result<()> {
         let recipe = Recipe::read(&self.recipe)?;
-        if recipe.target == Target::Votes && self.ferplus.is_none() {
+        if recipe.target.needs_votes() && self.reading.ferplus.is_none() {
             bail!("the recipe learns from votes: give fer2013new.csv with --ferplus");
         }
         let device = self.device.resolve()?;
@@ -66,12 +66,8 @@ impl TrainArgs {
         let folder = self.run.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
 
         eprintln!("Reading {}", self.data.display());
-        let data = read_fer2013(&self.data, self.ferplus.as_deref())?;
-        let files = std::iter::once(&self.data).chain(&self.ferplus);
-        let sums: Vec<String> = files
-            .map(|path| provenance::sha256(path).with_context(|| format!("can't read {}", path.display())))
-            .collect::<Result<_, _>>()?;
-        let mut trainer = Trainer::new(recipe, &data, sums, &folder, device)
+        let data = read(&self.data, &self.reading.options(&SplitSpec::default()))?;
+        let mut trainer = Trainer::new(recipe, &data, data.sha256.clone(), &folder, device)
             .with_context(|| format!("can't train by {}", self.recipe.display()))?;
         let done = trainer.state().history.len();
         eprintln!(
@@ -180,11 +176,7 @@ fn card(state: &TrainingState, data: &Dataset, parameters: usize, pictures: usiz
         training: Training {
             data: format!("{}: Training to learn from, PublicTest to choose the epoch", data.name),
             data_sha256: state.data_sha256.clone(),
-            target: match recipe.target {
-                Target::Label => "label",
-                Target::Votes => "votes",
-            }
-            .to_owned(),
+            target: recipe.target.name().to_owned(),
             pictures,
             epochs: state.history.len(),
             best_epoch: state.best_epoch,

@@ -3,9 +3,11 @@
 pub mod augment;
 pub mod datasets;
 mod evaluation;
+pub mod faces;
 mod history;
 pub mod metrics;
 mod optimizer;
+pub mod pictures;
 pub mod provenance;
 pub mod recipe;
 mod schedule;

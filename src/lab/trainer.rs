@@ -9,7 +9,7 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor, nn};
 
-use super::datasets::{DataError, Dataset, Examples, LabelRule, Target};
+use super::datasets::{DataError, Dataset, Examples};
 use super::evaluation::{evaluate, predict};
 use super::history::{EpochRecord, write_history};
 use super::optimizer::Adam;
@@ -117,10 +117,7 @@ impl Trainer {
         run: &std::path::Path,
         device: Device,
     ) -> Result<Self, TrainError> {
-        let rule = match recipe.target {
-            Target::Label => LabelRule::Label,
-            Target::Votes => LabelRule::Majority,
-        };
+        let rule = recipe.target.rule();
         let (training, public) = (data.training.examples(recipe.target)?, data.public.examples(recipe.target)?);
         let judged = data.public.judged(rule)?;
 

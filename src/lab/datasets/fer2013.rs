@@ -2,36 +2,83 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use tch::Tensor;
-
-use super::{DataError, Dataset, Pictures, Split, Votes, read_ferplus};
+use super::reader::{About, Collection, Entry, Reader, Source};
+use super::table::{from_csv, header};
+use super::{DataError, ReadOptions, Split, read_ferplus};
 use crate::emotion::Emotion;
-use crate::preprocess::{CROP_PIXELS, CROP_SIZE};
+use crate::lab::faces::FaceCounts;
+use crate::lab::provenance;
+use crate::preprocess::CROP_PIXELS;
 
 /// Columns of the official file. `icml_face_data.csv` has the same with other spacing and order.
 const COLUMNS: &str = "emotion, pixels, Usage";
 /// Bytes read at a time: rows are about 8 kB.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// The rows of one split while they are gathered.
-#[derive(Default)]
-struct Gathered {
-    pixels: Vec<u8>,
-    labels: Vec<Emotion>,
-    votes: Vec<Votes>,
+/// The reader of `fer2013.csv`.
+pub(super) struct Fer2013;
+
+impl Reader for Fer2013 {
+    fn kind(&self) -> &'static str {
+        "FER2013"
+    }
+
+    fn takes_votes(&self) -> bool {
+        true
+    }
+
+    fn recognises(&self, path: &Path) -> Result<bool, DataError> {
+        if path.is_dir() {
+            return Ok(false);
+        }
+        let names = header(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+        // One of the two is enough to know what a file was meant to be; what is missing is named then.
+        Ok(names.iter().any(|name| name == "pixels") || names.iter().any(|name| name == "usage"))
+    }
+
+    fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
+        Ok(Box::new(Table { pictures: path.to_owned(), ferplus: options.ferplus.clone() }))
+    }
 }
 
-/// Reads `fer2013.csv` and, if given, the FER+ votes that stand row by row beside it.
-///
-/// # Errors
-/// When a file can't be read, has another header, a row that isn't 2304 pixels from 0 to 255 with a label from 0 to 6
-/// and a known usage, or when a split stays empty.
-pub fn read_fer2013(path: &Path, ferplus: Option<&Path>) -> Result<Dataset, DataError> {
-    let votes = ferplus.map(read_ferplus).transpose()?;
-    let read_error = |source| DataError::Read { path: path.to_owned(), source };
-    let file = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(read_error)?);
+/// `fer2013.csv` and, if given, the votes that stand row by row beside it.
+struct Table {
+    pictures: PathBuf,
+    ferplus: Option<PathBuf>,
+}
+
+impl Source for Table {
+    fn files(&self) -> Vec<&Path> {
+        std::iter::once(&self.pictures).chain(&self.ferplus).map(PathBuf::as_path).collect()
+    }
+
+    fn decode(&self) -> Result<Collection, DataError> {
+        let mut collection = read_table(&self.pictures)?;
+        if let Some(ferplus) = &self.ferplus {
+            let (votes, pictures) = (read_ferplus(ferplus)?, collection.entries.len());
+            if votes.len() != pictures {
+                return Err(DataError::RowCount { path: ferplus.clone(), votes: votes.len(), pictures });
+            }
+            collection.entries.iter_mut().zip(votes).for_each(|(entry, votes)| entry.votes = Some(votes));
+            collection.about.name.push_str(" with FER+ votes");
+        }
+        for split in [Split::Training, Split::Public, Split::Private] {
+            if !collection.entries.iter().any(|entry| entry.split == Some(split)) {
+                return Err(DataError::EmptySplit { path: self.pictures.clone(), split });
+            }
+        }
+        let sum =
+            |path: &Path| provenance::sha256(path).map_err(|source| DataError::Read { path: path.to_owned(), source });
+        collection.about.sha256 = self.files().into_iter().map(sum).collect::<Result<_, _>>()?;
+        Ok(collection)
+    }
+}
+
+fn read_table(path: &Path) -> Result<Collection, DataError> {
+    let file = File::open(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+    let file = BufReader::with_capacity(BUFFER_BYTES, file);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).flexible(true).from_reader(file);
 
     let no_header = || DataError::Header { path: path.to_owned(), format: "fer2013.csv", wanted: COLUMNS };
@@ -39,60 +86,22 @@ pub fn read_fer2013(path: &Path, ferplus: Option<&Path>) -> Result<Dataset, Data
     let column = |name: &[u8]| header.iter().position(|h| h.eq_ignore_ascii_case(name)).ok_or_else(no_header);
     let (emotion, pixels, usage) = (column(b"emotion")?, column(b"pixels")?, column(b"usage")?);
 
-    let mut splits = [Gathered::default(), Gathered::default(), Gathered::default()];
+    let mut collection =
+        Collection { entries: vec![], pixels: vec![], about: About { name: "FER2013".to_owned(), ..About::default() } };
     let mut record = csv::ByteRecord::new();
-    let mut row = 0;
     while reader.read_byte_record(&mut record).map_err(|e| from_csv(path, &e))? {
         let line = record.position().map_or(0, csv::Position::line);
         let wrong = |problem: String| DataError::Row { path: path.to_owned(), line, problem };
         let field =
             |index: usize, name: &str| record.get(index).ok_or_else(|| wrong(format!("the row is cut off: no {name}")));
         let split = parse_usage(field(usage, "Usage")?).map_err(wrong)?;
-        let gathered = &mut splits[split as usize];
-        gathered.labels.push(parse_label(field(emotion, "emotion")?).map_err(wrong)?);
-        parse_pixels(field(pixels, "pixels")?, &mut gathered.pixels).map_err(wrong)?;
-        if let Some(votes) = &votes {
-            // A row more than the votes have is reported once, with both counts, after the loop.
-            gathered.votes.push(votes.get(row).copied().unwrap_or_default());
-        }
-        row += 1;
+        let label = parse_label(field(emotion, "emotion")?).map_err(wrong)?;
+        parse_pixels(field(pixels, "pixels")?, &mut collection.pixels).map_err(wrong)?;
+        let place = format!("line {line}");
+        collection.entries.push(Entry { place, label, subject: None, split: Some(split), votes: None });
     }
-    if let (Some(votes), Some(ferplus)) = (&votes, ferplus)
-        && votes.len() != row
-    {
-        return Err(DataError::RowCount { path: ferplus.to_owned(), votes: votes.len(), pictures: row });
-    }
-
-    let with_votes = votes.is_some();
-    let mut finish = |split: Split| {
-        let gathered = std::mem::take(&mut splits[split as usize]);
-        if gathered.labels.is_empty() {
-            return Err(DataError::EmptySplit { path: path.to_owned(), split });
-        }
-        let side = CROP_SIZE as i64;
-        Ok(Pictures {
-            bytes: Tensor::from_slice(&gathered.pixels).view([-1, 1, side, side]),
-            labels: gathered.labels,
-            votes: with_votes.then_some(gathered.votes),
-        })
-    };
-    Ok(Dataset {
-        name: if with_votes { "FER2013 with FER+ votes" } else { "FER2013" }.to_owned(),
-        training: finish(Split::Training)?,
-        public: finish(Split::Public)?,
-        private: finish(Split::Private)?,
-    })
-}
-
-/// A csv error in the words of [`DataError`].
-pub(super) fn from_csv(path: &Path, error: &csv::Error) -> DataError {
-    let line = error.position().map_or(0, csv::Position::line);
-    match error.kind() {
-        csv::ErrorKind::Io(io) => {
-            DataError::Read { path: path.to_owned(), source: std::io::Error::new(io.kind(), io.to_string()) }
-        }
-        _ => DataError::Row { path: path.to_owned(), line, problem: error.to_string() },
-    }
+    collection.about.faces = FaceCounts { whole: collection.entries.len(), ..FaceCounts::default() };
+    Ok(collection)
 }
 
 fn parse_usage(field: &[u8]) -> Result<Split, String> {
@@ -123,6 +132,7 @@ fn parse_pixels(field: &[u8], pixels: &mut Vec<u8>) -> Result<(), String> {
 mod tests {
     use std::io::Write as _;
 
+    use super::super::{Dataset, read};
     use super::*;
 
     const HEADER: &str = "emotion,pixels,Usage\n";
@@ -131,14 +141,14 @@ mod tests {
         format!("{label},{},{usage}\n", vec!["7"; pixels].join(" "))
     }
 
-    fn file(text: &str) -> tempfile::NamedTempFile {
+    fn read_text(text: &str) -> Result<Dataset, DataError> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        file
+        read(file.path(), &ReadOptions::default())
     }
 
     fn error_of(text: &str) -> String {
-        read_fer2013(file(text).path(), None).err().unwrap().to_string()
+        read_text(text).err().unwrap().to_string()
     }
 
     fn whole() -> String {
@@ -148,12 +158,13 @@ mod tests {
 
     #[test]
     fn rows_go_to_their_splits() {
-        let data = read_fer2013(file(&whole()).path(), None).unwrap();
+        let data = read_text(&whole()).unwrap();
         assert_eq!(data.training.labels, [Emotion::Happy]);
         assert_eq!(data.public.labels, [Emotion::Neutral]);
         assert_eq!(data.private.labels, [Emotion::Angry]);
         assert_eq!(data.private.bytes.size(), [1, 1, 48, 48]);
         assert_eq!(data.private.bytes.double_value(&[0, 0, 47, 47]), 7.0);
+        assert_eq!(data.private.places, ["line 4"]);
     }
 
     #[test]
@@ -170,13 +181,14 @@ mod tests {
                 }
             })
             .collect();
-        assert_eq!(read_fer2013(file(&swapped).path(), None).unwrap().training.labels, [Emotion::Happy]);
+        assert_eq!(read_text(&swapped).unwrap().training.labels, [Emotion::Happy]);
     }
 
     #[test]
     fn errors_name_the_line_and_the_problem() {
         assert!(error_of("a,b\n1,2\n").contains("emotion, pixels, Usage"));
         assert!(error_of("").contains("emotion, pixels, Usage"));
+        assert!(error_of("emotion,pixels\n").contains("emotion, pixels, Usage"));
         assert!(error_of(&(HEADER.to_owned() + &row("3", 2303, "Training"))).contains("line 2: 2303 pixels"));
         assert!(error_of(&(HEADER.to_owned() + &row("9", 2304, "Training"))).contains("line 2: “9”"));
         assert!(error_of(&(HEADER.to_owned() + &row("3", 2304, "Holiday"))).contains("“Holiday”"));

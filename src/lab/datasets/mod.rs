@@ -1,20 +1,44 @@
-//! Data sets: pictures with labels or votes, split as their publishers split them.
+//! Data sets: pictures with labels or votes, split as their publishers split them, or else by person or at random.
+//!
+//! A new kind of data set is one file with a `Reader` and one line in `reader::READERS`.
 
+mod cache;
+mod ckplus;
+mod class_folders;
+mod error;
 mod fer2013;
 mod ferplus;
+mod files;
+mod jaffe;
+mod kdef;
+mod list;
+mod names;
+mod reader;
+mod split;
+mod table;
+mod target;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-pub use fer2013::read_fer2013;
+pub use cache::cache_folder;
+pub use error::DataError;
 pub use ferplus::{Votes, read_ferplus};
+pub use kdef::Angle;
+use reader::{Collection, Entry};
+pub use reader::{ReadOptions, Skipped, read};
+use split::Item;
+pub use split::{SplitKind, SplitSpec};
+pub use target::{Examples, LabelRule, LabelShare, Target};
 
-use crate::emotion::{self, Emotion};
+use super::faces::FaceCounts;
+use crate::emotion::Emotion;
+use crate::preprocess::{CROP_PIXELS, CROP_SIZE};
 
 /// The part of a data set that a picture belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
     /// What networks learn from.
@@ -23,6 +47,8 @@ pub enum Split {
     Public,
     /// What is read once, at the end (PrivateTest of FER2013).
     Private,
+    /// All three together: for measuring on data that nothing was learnt from.
+    All,
 }
 
 impl Split {
@@ -32,54 +58,39 @@ impl Split {
             Self::Training => "Training",
             Self::Public => "PublicTest",
             Self::Private => "PrivateTest",
+            Self::All => "all",
         }
     }
-}
-
-/// Which label counts as right, and which pictures take part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum LabelRule {
-    /// FER2013's own label; every picture takes part.
-    Label,
-    /// The emotion with more than half of all ten FER+ votes, contempt counted as neutral; pictures without one are left out.
-    Majority,
-}
-
-impl LabelRule {
-    /// The name in reports and cards.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Label => "label",
-            Self::Majority => "majority",
-        }
-    }
-}
-
-/// What a network is taught.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Target {
-    /// FER2013's label.
-    Label,
-    /// The distribution of the FER+ votes.
-    Votes,
 }
 
 /// Pictures of one split with what is known about them, row by row.
+#[derive(Debug)]
 pub struct Pictures {
     /// Gray bytes `[N, 1, 48, 48]`.
     pub bytes: Tensor,
-    /// FER2013's labels.
+    /// The data set's own labels.
     pub labels: Vec<Emotion>,
     /// FER+ votes, if they were given.
     pub votes: Option<Vec<Votes>>,
+    /// Who each picture shows, where that is known of all of them.
+    pub subjects: Option<Vec<String>>,
+    /// Where each picture comes from: a line of the table, or a path below the data set's folder.
+    pub places: Vec<String>,
 }
 
 /// A data set in memory: 83 MB for FER2013.
+#[derive(Debug)]
 pub struct Dataset {
     /// What to call it in reports.
     pub name: String,
+    /// How it was split: “official”, or by what rule and seed.
+    pub division: String,
+    /// SHA-256 of its files: one for each table, one for all pictures of a folder.
+    pub sha256: Vec<String>,
+    /// What was left out, and why.
+    pub skipped: Vec<Skipped>,
+    /// How faces were cut out of its pictures.
+    pub faces: FaceCounts,
     /// Learnt from.
     pub training: Pictures,
     /// Chosen on.
@@ -88,119 +99,114 @@ pub struct Dataset {
     pub private: Pictures,
 }
 
-/// Pictures and what the network should say of them.
-pub struct Examples {
-    /// Gray bytes `[N, 1, 48, 48]`.
-    pub bytes: Tensor,
-    /// Wanted probabilities `[N, 7]`, rows summing to 1.
-    pub targets: Tensor,
+impl Dataset {
+    /// The pictures of one split, or of all. Those of one share their memory with the data set.
+    pub fn split(&self, split: Split) -> Pictures {
+        match split {
+            Split::Training => self.training.shallow_clone(),
+            Split::Public => self.public.shallow_clone(),
+            Split::Private => self.private.shallow_clone(),
+            Split::All => Pictures::joined(&[&self.training, &self.public, &self.private]),
+        }
+    }
+
+    /// Splits what a reader found.
+    fn new(collection: Collection, spec: &SplitSpec, path: &Path) -> Result<Self, DataError> {
+        let Collection { mut entries, pixels, about } = collection;
+        let cut = |problem| DataError::Split { path: path.to_owned(), problem };
+        let division = complete_splits(&mut entries, &pixels, spec).map_err(cut)?;
+        let take = |split| Pictures::gathered(&entries, &pixels, split);
+        Ok(Self {
+            name: about.name,
+            division,
+            sha256: about.sha256,
+            skipped: about.skipped,
+            faces: about.faces,
+            training: take(Split::Training),
+            public: take(Split::Public),
+            private: take(Split::Private),
+        })
+    }
 }
 
-impl Dataset {
-    /// The pictures of one split.
-    pub fn split(&self, split: Split) -> &Pictures {
-        match split {
-            Split::Training => &self.training,
-            Split::Public => &self.public,
-            Split::Private => &self.private,
+/// Gives every entry a split, and says how. Official splits stay; where pictures are published for learning and for
+/// testing alone, those to choose on are taken from the former.
+fn complete_splits(entries: &mut [Entry], pixels: &[u8], spec: &SplitSpec) -> Result<String, &'static str> {
+    let has = |split| entries.iter().any(|entry| entry.split == Some(split));
+    let is_official = has(Split::Public) || has(Split::Private);
+    if is_official && (has(Split::Public) || !has(Split::Training)) {
+        // A list may leave the split of a few rows open.
+        entries.iter_mut().for_each(|entry| entry.split = entry.split.or(Some(Split::Training)));
+        return Ok("official".to_owned());
+    }
+    let spec = if is_official { &SplitSpec { private: 0.0, ..spec.clone() } } else { spec };
+    let open: Vec<usize> = (0..entries.len()).filter(|i| entries[*i].split != Some(Split::Private)).collect();
+    let items: Vec<Item<'_>> = open
+        .iter()
+        .map(|index| Item {
+            label: entries[*index].label,
+            subject: entries[*index].subject.as_deref(),
+            pixels: &pixels[index * CROP_PIXELS..(index + 1) * CROP_PIXELS],
+        })
+        .collect();
+    let (sides, how) = (spec.divide(&items)?, spec.describe(spec.is_by_subject(&items)?));
+    open.into_iter().zip(sides).for_each(|(index, side)| entries[index].split = Some(side));
+    Ok(if is_official { format!("official for private; the rest {how}") } else { how })
+}
+
+impl Pictures {
+    /// Number of pictures.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The same pictures, the pixels shared.
+    #[must_use]
+    pub fn shallow_clone(&self) -> Self {
+        Self {
+            bytes: self.bytes.shallow_clone(),
+            labels: self.labels.clone(),
+            votes: self.votes.clone(),
+            subjects: self.subjects.clone(),
+            places: self.places.clone(),
+        }
+    }
+
+    /// Pictures one after the other; votes and subjects where all parts with pictures have them.
+    fn joined(parts: &[&Self]) -> Self {
+        let parts: Vec<&Self> = parts.iter().filter(|part| !part.is_empty()).copied().collect();
+        let bytes: Vec<&Tensor> = parts.iter().map(|part| &part.bytes).collect();
+        Self {
+            bytes: if bytes.is_empty() { bytes_tensor(&[]) } else { Tensor::cat(&bytes, 0) },
+            labels: parts.iter().flat_map(|part| part.labels.iter().copied()).collect(),
+            votes: parts.iter().map(|part| part.votes.clone()).collect::<Option<Vec<_>>>().map(|votes| votes.concat()),
+            subjects: parts.iter().map(|part| part.subjects.clone()).collect::<Option<Vec<_>>>().map(|s| s.concat()),
+            places: parts.iter().flat_map(|part| part.places.iter().cloned()).collect(),
+        }
+    }
+
+    fn gathered(entries: &[Entry], pixels: &[u8], split: Split) -> Self {
+        let members = || entries.iter().zip(pixels.chunks_exact(CROP_PIXELS)).filter(|(e, _)| e.split == Some(split));
+        let bytes: Vec<u8> = members().flat_map(|(_, pixels)| pixels).copied().collect();
+        Self {
+            bytes: bytes_tensor(&bytes),
+            labels: members().map(|(entry, _)| entry.label).collect(),
+            votes: members().map(|(entry, _)| entry.votes).collect(),
+            subjects: members().map(|(entry, _)| entry.subject.clone()).collect(),
+            places: members().map(|(entry, _)| entry.place.clone()).collect(),
         }
     }
 }
 
-impl Pictures {
-    /// What a network is taught or measured against under `target`: votes that name nothing usable leave their
-    /// picture out.
-    ///
-    /// # Errors
-    /// When votes are asked for and there are none.
-    pub fn examples(&self, target: Target) -> Result<Examples, DataError> {
-        let wanted: Vec<Option<[f32; emotion::COUNT]>> = match target {
-            Target::Label => self.labels.iter().map(|label| Some(one_hot(*label))).collect(),
-            Target::Votes => self.votes()?.iter().map(Votes::distribution).collect(),
-        };
-        let rows: Vec<i64> = (0_i64..).zip(&wanted).filter(|(_, w)| w.is_some()).map(|(row, _)| row).collect();
-        let targets: Vec<f32> = wanted.into_iter().flatten().flatten().collect();
-        Ok(Examples {
-            bytes: self.bytes.index_select(0, &Tensor::from_slice(&rows)),
-            targets: Tensor::from_slice(&targets).view([-1, emotion::COUNT as i64]),
-        })
-    }
-
-    /// The pictures that take part under `rule`, and their right answers.
-    ///
-    /// # Errors
-    /// When the rule needs votes and there are none.
-    pub fn judged(&self, rule: LabelRule) -> Result<(Tensor, Vec<Emotion>), DataError> {
-        let answers: Vec<Option<Emotion>> = match rule {
-            LabelRule::Label => self.labels.iter().copied().map(Some).collect(),
-            LabelRule::Majority => self.votes()?.iter().map(Votes::majority).collect(),
-        };
-        let rows: Vec<i64> = (0_i64..).zip(&answers).filter(|(_, a)| a.is_some()).map(|(row, _)| row).collect();
-        let bytes = self.bytes.index_select(0, &Tensor::from_slice(&rows));
-        Ok((bytes, answers.into_iter().flatten().collect()))
-    }
-
-    fn votes(&self) -> Result<&[Votes], DataError> {
-        self.votes.as_deref().ok_or(DataError::NoVotes)
-    }
+fn bytes_tensor(bytes: &[u8]) -> Tensor {
+    let side = CROP_SIZE as i64;
+    Tensor::from_slice(bytes).view([(bytes.len() / CROP_PIXELS) as i64, 1, side, side])
 }
 
-fn one_hot(emotion: Emotion) -> [f32; emotion::COUNT] {
-    let mut row = [0.0; emotion::COUNT];
-    row[emotion.index()] = 1.0;
-    row
-}
-
-/// A data set can't be read. Names the file and, where there is one, the row.
-#[derive(Debug, thiserror::Error)]
-pub enum DataError {
-    /// The file can't be opened or read.
-    #[error("can't read {path}: {source}")]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The first line isn't that of the format.
-    #[error("{path} is no {format}: its first line has to name the columns {wanted}")]
-    Header {
-        /// Which file.
-        path: PathBuf,
-        /// What it should be.
-        format: &'static str,
-        /// The columns it should have.
-        wanted: &'static str,
-    },
-    /// A row doesn't hold what its columns promise.
-    #[error("{path}, line {line}: {problem}")]
-    Row {
-        /// Which file.
-        path: PathBuf,
-        /// Line, counted from 1.
-        line: u64,
-        /// What is wrong.
-        problem: String,
-    },
-    /// No picture in a split that is needed.
-    #[error("{path} holds no picture of the split {}", .split.usage())]
-    EmptySplit {
-        /// Which file.
-        path: PathBuf,
-        /// The split without pictures.
-        split: Split,
-    },
-    /// The FER+ file doesn't stand row by row beside FER2013.
-    #[error("{path} has {votes} rows where fer2013.csv has {pictures}: the two must belong together row by row")]
-    RowCount {
-        /// The FER+ file.
-        path: PathBuf,
-        /// Its rows.
-        votes: usize,
-        /// Rows of FER2013.
-        pictures: usize,
-    },
-    /// Votes were asked for without the file that holds them.
-    #[error("this needs the FER+ votes: give fer2013new.csv with --ferplus")]
-    NoVotes,
-}
+#[cfg(test)]
+mod tests;
