@@ -24,6 +24,7 @@ pub mod lab;
 pub mod logging;
 pub mod net;
 pub mod preprocess;
+pub mod prior;
 pub mod version;
 
 #[cfg(feature = "vision")]

@@ -136,9 +136,13 @@ impl EvaluateArgs {
             rule: report.rule.to_owned(),
             n: report.n as usize,
             test_time_augmentation: report.test_time_augmentation,
+            prior: "training".to_owned(),
+            found: None,
             accuracy: rounded(report.accuracy),
             macro_f1: rounded(report.macro_f1),
             balanced_accuracy: rounded(report.balanced_accuracy),
+            ece: None,
+            ece_scaled: None,
         };
         card.evaluation.retain(|e| (&e.split, &e.rule) != (&entry.split, &entry.rule));
         card.evaluation.push(entry);

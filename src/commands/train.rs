@@ -16,7 +16,7 @@ use crate::lab::datasets::{Dataset, SplitSpec, read};
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
 use crate::lab::{Progress, TrainOutcome, Trainer, TrainingState};
-use crate::net::{CARD_FORMAT, Card, InputSpec, Training, write_atomically};
+use crate::net::{CARD_FORMAT, Calibration, Card, InputSpec, Training, write_atomically};
 use crate::preprocess::CROP_SIZE;
 
 /// Train a network by a recipe
@@ -187,6 +187,7 @@ fn card(state: &TrainingState, data: &Dataset, parameters: usize, pictures: usiz
             wall_seconds: state.wall_seconds().round(),
             recipe: toml::Table::try_from(recipe).unwrap_or_default(),
         },
+        calibration: Calibration::default(),
         evaluation: vec![],
     }
 }

@@ -1,6 +1,7 @@
 //! The lab: data sets, training and measuring.
 
 pub mod augment;
+mod calibration;
 pub mod datasets;
 mod evaluation;
 pub mod faces;
@@ -14,7 +15,8 @@ mod schedule;
 mod state;
 mod trainer;
 
-pub use evaluation::{evaluate, predict};
+pub use calibration::{AccuracyNotKept, PriorOfTrainingError, fit as fit_calibration, training_prior};
+pub use evaluation::{ClassMeasures, Measures, Scored, evaluate, predict};
 pub use history::{EpochRecord, write_history};
 pub use state::{RunFolder, TrainingState};
 pub use trainer::{Progress, TrainError, TrainOutcome, Trainer};

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::NetworkSpec;
+use super::{Calibration, NetworkSpec};
 use crate::emotion::Emotion;
 use crate::preprocess::{CROP_SIZE, Normalization};
+use crate::prior::StandardPrior;
 
 /// Version of the card's layout that this program writes and reads.
 pub const FORMAT: u32 = 1;
@@ -32,9 +33,16 @@ pub struct Card {
     pub input: InputSpec,
     /// Where the weights come from.
     pub training: Training,
-    /// What was measured, one entry a split and rule.
+    /// How logits become probabilities.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub calibration: Calibration,
+    /// What was measured, one entry a data set, split, rule and prior.
     #[serde(default)]
     pub evaluation: Vec<Evaluation>,
+}
+
+fn is_default(calibration: &Calibration) -> bool {
+    *calibration == Calibration::default()
 }
 
 /// How a face becomes the network's input.
@@ -88,12 +96,29 @@ pub struct Evaluation {
     pub n: usize,
     /// Whether several views of a picture were averaged (test-time augmentation).
     pub test_time_augmentation: bool,
+    /// The prior that was assumed: `training`, `uniform`, or a file.
+    #[serde(default = "training_prior")]
+    pub prior: String,
+    /// Whether faces were found by the app's detector, and how large a share of the pictures: the others aren't in `n`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<f64>,
     /// Share of pictures named right.
     pub accuracy: f64,
     /// Mean F1 over the emotions that occur.
     pub macro_f1: f64,
     /// Mean recall over the emotions that occur.
     pub balanced_accuracy: f64,
+    /// Expected calibration error with 15 bins, without the card's temperature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ece: Option<f64>,
+    /// The same with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ece_scaled: Option<f64>,
+}
+
+/// What cards assumed before they could say so.
+fn training_prior() -> String {
+    StandardPrior::Training.name().to_owned()
 }
 
 /// The card can't be used.
@@ -138,7 +163,10 @@ impl Card {
         if !(mean.is_finite() && std.is_finite() && std > 0.0) {
             return Err(CardError::Unfit(format!("its normalisation is mean {mean}, std {std}")));
         }
-        Ok(card)
+        match card.calibration.problem() {
+            Some(problem) => Err(CardError::Unfit(problem)),
+            None => Ok(card),
+        }
     }
 
     /// The card as it is stored.
@@ -153,6 +181,7 @@ impl Card {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::prior::Prior;
 
     pub(crate) fn example() -> Card {
         Card {
@@ -179,13 +208,16 @@ pub(crate) mod tests {
                 wall_seconds: 0.0,
                 recipe: toml::Table::new(),
             },
+            calibration: Calibration::default(),
             evaluation: vec![],
         }
     }
 
     #[test]
     fn a_card_comes_back_as_it_was_written() {
-        let card = example();
+        let mut card = example();
+        card.calibration.fitted_on = "PublicTest".into();
+        card.calibration.training_prior = Some(Prior::UNIFORM);
         assert_eq!(Card::from_toml(&card.to_toml().unwrap()).unwrap(), card);
     }
 
@@ -200,6 +232,9 @@ pub(crate) mod tests {
         let mut flat = example();
         flat.input.normalization.std = 0.0;
         assert!(matches!(Card::from_toml(&flat.to_toml().unwrap()), Err(CardError::Unfit(_))));
+        let mut frozen = example();
+        frozen.calibration.temperature.training = 0.0;
+        assert!(matches!(Card::from_toml(&frozen.to_toml().unwrap()), Err(CardError::Unfit(_))));
         assert!(matches!(Card::from_toml("no card"), Err(CardError::Format(_))));
     }
 }

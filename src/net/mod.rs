@@ -2,12 +2,14 @@
 //!
 //! A new architecture is one file here and one line in [`ARCHITECTURES`].
 
+mod calibration;
 mod card;
 mod checkpoint;
 mod cnn4;
 mod layers;
 mod model;
 
+pub use calibration::{Adjustment, Assumed, Calibration, Temperatures};
 pub use card::{Card, CardError, Evaluation, FORMAT as CARD_FORMAT, InputSpec, Training};
 pub use checkpoint::{
     CheckpointError, TensorMap, WeightKind, assign, decode, decode_note, encode, load_weights, save_weights, variables,

@@ -1,7 +1,8 @@
-//! Measures of a classifier, all from its confusion matrix.
+//! The confusion matrix, and the measures that follow from it alone.
 
 use serde::{Deserialize, Serialize};
 
+use super::wilson_interval;
 use crate::emotion::{COUNT, Emotion};
 
 /// How often each true emotion was called each emotion: `[truth][answer]`, FER2013 order.
@@ -41,8 +42,16 @@ impl Confusion {
 
     /// Share of right answers; 0 without pictures.
     pub fn accuracy(&self) -> f64 {
-        let right: u64 = (0..COUNT).map(|i| self.0[i][i]).sum();
-        share(right, self.n()).unwrap_or(0.0)
+        share(self.right(), self.n()).unwrap_or(0.0)
+    }
+
+    /// The 95 % interval about [`Self::accuracy`].
+    pub fn accuracy_interval(&self) -> [f64; 2] {
+        wilson_interval(self.right(), self.n())
+    }
+
+    fn right(&self) -> u64 {
+        (0..COUNT).map(|i| self.0[i][i]).sum()
     }
 
     /// Precision, recall and F1, emotion by emotion.
@@ -67,7 +76,14 @@ impl Confusion {
         self.mean_over_occurring(|class| class.f1)
     }
 
-    /// Mean recall over the emotions that occur (balanced accuracy).
+    /// Mean F1 over the emotions that occur, each weighted by its pictures; 0 without pictures.
+    pub fn weighted_f1(&self) -> f64 {
+        let sum: f64 = self.per_class().iter().map(|class| class.support as f64 * class.f1.unwrap_or(0.0)).sum();
+        sum / self.n().max(1) as f64
+    }
+
+    /// Mean recall over the emotions that occur (balanced accuracy, macro recall). An answer outside them is a wrong one
+    /// like any other.
     pub fn balanced_accuracy(&self) -> f64 {
         self.mean_over_occurring(|class| class.recall)
     }
@@ -110,6 +126,17 @@ mod tests {
         let sad = 2.0 * 1.0 * 0.25 / 1.25;
         let neutral = 2.0 * (6.0 / 11.0) / (6.0 / 11.0 + 1.0);
         assert!((confusion.macro_f1() - (happy + sad + neutral) / 3.0).abs() < 1e-12);
+        assert!((confusion.weighted_f1() - (10.0 * happy + 4.0 * sad + 6.0 * neutral) / 20.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_answer_outside_the_emotions_that_occur_is_wrong_and_adds_no_class() {
+        let mut confusion = Confusion::default();
+        confusion.add(Emotion::Happy, Emotion::Happy);
+        confusion.add(Emotion::Happy, Emotion::Neutral);
+        assert!((confusion.balanced_accuracy() - 0.5).abs() < 1e-12);
+        let happy = confusion.per_class()[Emotion::Happy.index()].f1.unwrap();
+        assert!((confusion.macro_f1() - happy).abs() < 1e-12);
     }
 
     #[test]

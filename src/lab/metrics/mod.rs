@@ -1,0 +1,11 @@
+//! Measures of a classifier: what its answers are worth, and what its probabilities are.
+
+mod confusion;
+mod interval;
+mod ranking;
+mod reliability;
+
+pub use confusion::{ClassMetrics, Confusion};
+pub use interval::wilson_interval;
+pub use ranking::roc_auc;
+pub use reliability::{RELIABILITY_BINS, Reliability};
