@@ -9,6 +9,7 @@ mod history;
 pub mod metrics;
 mod optimizer;
 pub mod pictures;
+pub mod plots;
 pub mod provenance;
 pub mod recipe;
 mod schedule;
