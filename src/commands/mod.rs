@@ -3,6 +3,7 @@
 #[cfg(feature = "vision")]
 mod bench;
 mod completions;
+mod dataset;
 #[cfg(feature = "vision")]
 mod display;
 #[cfg(feature = "vision")]
@@ -29,6 +30,7 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "vision")]
 use self::bench::BenchArgs;
 use self::completions::CompletionsArgs;
+use self::dataset::DatasetArgs;
 #[cfg(feature = "vision")]
 use self::doctor::DoctorArgs;
 use self::evaluate::EvaluateArgs;
@@ -59,6 +61,7 @@ enum Command {
     Bench(BenchArgs),
     Train(TrainArgs),
     Evaluate(EvaluateArgs),
+    Dataset(DatasetArgs),
     #[cfg(feature = "vision")]
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
@@ -79,6 +82,7 @@ impl Cli {
             Some(Command::Bench(args)) => args.run(),
             Some(Command::Train(args)) => args.run(interrupt::catch()?),
             Some(Command::Evaluate(args)) => args.run(),
+            Some(Command::Dataset(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Doctor(args)) => args.run(),
             Some(Command::Completions(args)) => args.run(),

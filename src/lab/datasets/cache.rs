@@ -47,9 +47,8 @@ struct Note {
 }
 
 impl Cache {
-    /// # Errors
-    /// When one of the data set's files can't be looked at.
-    pub fn new(folder: &Path, path: &Path, options: &ReadOptions, source: &dyn Source) -> Result<Self, DataError> {
+    /// Looks at the data set's files without reading them.
+    pub fn new(folder: &Path, path: &Path, options: &ReadOptions, source: &dyn Source) -> Self {
         let mut place = Sha256::new();
         let absolute = std::fs::canonicalize(path).unwrap_or_else(|_unresolved| path.to_owned());
         place.update(format!("{FORMAT} {} {:?} ", env!("CARGO_PKG_VERSION"), source.faces()));
@@ -57,14 +56,15 @@ impl Cache {
         place.update(absolute.as_os_str().as_encoded_bytes());
         let mut files = Sha256::new();
         for file in source.files() {
-            let read_error = |source| DataError::Read { path: file.to_owned(), source };
-            let metadata = std::fs::metadata(file).map_err(read_error)?;
-            let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            // A file that can't be looked at is nobody's fault here: decoding tells which it is, and where it is listed.
+            let looked_at = std::fs::metadata(file).ok();
+            let modified = looked_at.as_ref().and_then(|metadata| metadata.modified().ok());
+            let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             files.update(file.as_os_str().as_encoded_bytes());
-            files.update(format!(" {} {modified:?}\n", metadata.len()));
+            files.update(format!(" {:?} {modified:?}\n", looked_at.map(|metadata| metadata.len())));
         }
         let file = folder.join(format!("{:x}.safetensors", place.finalize()));
-        Ok(Self { file, fingerprint: format!("{:x}", files.finalize()) })
+        Self { file, fingerprint: format!("{:x}", files.finalize()) }
     }
 
     /// The data set as it was kept, or decoded and then kept. That it can't be kept is no reason to fail.
@@ -155,7 +155,7 @@ mod tests {
         let source = Counted { file: folder.path().join("data.csv"), decoded: Cell::new(0) };
         std::fs::write(&source.file, "one").unwrap();
         let options = ReadOptions::default();
-        let cache = || Cache::new(&folder.path().join("cache"), &source.file, &options, &source).unwrap();
+        let cache = || Cache::new(&folder.path().join("cache"), &source.file, &options, &source);
         let first = cache().get_or_decode(&source).unwrap();
         assert_eq!(cache().get_or_decode(&source).unwrap(), first);
         assert_eq!(source.decoded.get(), 1);
@@ -181,6 +181,6 @@ mod tests {
         let source = Counted { file: folder.path().join("data.csv"), decoded: Cell::new(0) };
         std::fs::write(&source.file, "one").unwrap();
         let cache = Cache::new(&source.file.join("below a file"), &source.file, &ReadOptions::default(), &source);
-        assert_eq!(cache.unwrap().get_or_decode(&source).unwrap().entries.len(), LEAST_PICTURES);
+        assert_eq!(cache.get_or_decode(&source).unwrap().entries.len(), LEAST_PICTURES);
     }
 }

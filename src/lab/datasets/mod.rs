@@ -14,7 +14,9 @@ mod kdef;
 mod list;
 mod names;
 mod reader;
+mod sheet;
 mod split;
+mod summary;
 mod table;
 mod target;
 
@@ -29,8 +31,10 @@ pub use ferplus::{Votes, read_ferplus};
 pub use kdef::Angle;
 use reader::{Collection, Entry};
 pub use reader::{ReadOptions, Skipped, read};
+pub use sheet::contact_sheet;
 use split::Item;
 pub use split::{SplitKind, SplitSpec};
+pub use summary::{Across, Duplicates, RuleCount, SplitSummary, Summary};
 pub use target::{Examples, LabelRule, LabelShare, Target};
 
 use super::faces::FaceCounts;
@@ -165,6 +169,13 @@ impl Pictures {
         self.labels.is_empty()
     }
 
+    /// The gray bytes one picture after the other, row by row.
+    pub fn pixels(&self) -> Vec<u8> {
+        let mut pixels = vec![0; self.bytes.numel()];
+        self.bytes.copy_data_u8(&mut pixels, self.bytes.numel());
+        pixels
+    }
+
     /// The same pictures, the pixels shared.
     #[must_use]
     pub fn shallow_clone(&self) -> Self {
@@ -209,4 +220,4 @@ fn bytes_tensor(bytes: &[u8]) -> Tensor {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

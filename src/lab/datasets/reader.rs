@@ -136,7 +136,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
     }
     let source = reader.open(path, options)?;
     let collection = match &options.cache {
-        Some(folder) => Cache::new(folder, path, options, source.as_ref())?.get_or_decode(source.as_ref())?,
+        Some(folder) => Cache::new(folder, path, options, source.as_ref()).get_or_decode(source.as_ref())?,
         None => source.decode()?,
     };
     Dataset::new(collection, &options.split, path)

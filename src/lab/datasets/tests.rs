@@ -10,18 +10,18 @@ use super::*;
 use crate::lab::faces::FaceMode;
 
 /// A data set that goes away with the test.
-struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, bytes).unwrap();
@@ -29,17 +29,17 @@ impl Folder {
     }
 
     /// A picture of 48×48 pixels, all of one gray.
-    fn picture(&self, name: &str, gray: u8) {
+    pub(crate) fn picture(&self, name: &str, gray: u8) {
         self.file(name, "");
         GrayImage::from_pixel(48, 48, image::Luma([gray])).save(self.path(name)).unwrap();
     }
 
-    fn pictures(self, names: &[&str]) -> Self {
+    pub(crate) fn pictures(self, names: &[&str]) -> Self {
         names.iter().zip(1..).for_each(|(name, gray)| self.picture(name, gray));
         self
     }
 
-    fn read(&self) -> Result<Dataset, DataError> {
+    pub(crate) fn read(&self) -> Result<Dataset, DataError> {
         read(self.0.path(), &ReadOptions::default())
     }
 

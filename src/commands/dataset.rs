@@ -1,0 +1,179 @@
+//! `mien dataset`: what a data set holds, before anything is learnt from it.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use super::output::{print, print_json};
+use super::reading::ReadingArgs;
+use crate::emotion::Emotion;
+use crate::lab::datasets::{Split, SplitSpec, Summary, contact_sheet, read};
+use crate::net::write_atomically;
+
+/// Characters of the longest bar.
+const BAR: usize = 50;
+/// Places of equal pictures that are told.
+const PLACES: usize = 3;
+/// Eighths of a character, from none to seven.
+const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+/// Say what a data set holds
+///
+/// Counts pictures of each split and emotion, people, and pictures with the same pixels, within a split and, which
+/// would spoil a measurement, across splits. Reads fer2013.csv or icml_face_data.csv, folders named after emotions (also
+/// below train, validation and test), CK+48, JAFFE, KDEF, and a CSV with the columns path and label (if wanted also
+/// subject and split); which one it is, is seen by looking.
+#[derive(Args, Debug)]
+pub struct DatasetArgs {
+    /// The data set: a table or a folder
+    #[arg(value_name = "DATA")]
+    pub data: PathBuf,
+
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write examples of each emotion to this PNG: a row for each that occurs, in the order of the table
+    #[arg(long, value_name = "FILE")]
+    pub sheet: Option<PathBuf>,
+}
+
+impl DatasetArgs {
+    /// Counts and prints.
+    ///
+    /// # Errors
+    /// When the data set can't be read or a picture can't be written.
+    pub fn run(&self) -> anyhow::Result<()> {
+        let data = read(&self.data, &self.reading.options(&SplitSpec::default()))?;
+        let summary = Summary::of(&data);
+        if let Some(path) = &self.sheet {
+            let Some(png) = contact_sheet(&data.split(Split::All)) else {
+                bail!("{} holds no picture to be put on a sheet", self.data.display());
+            };
+            write_atomically(path, &png?).with_context(|| format!("can't write {}", path.display()))?;
+        }
+        if self.json { print_json(&summary) } else { print(&text(&summary)) }
+    }
+}
+
+/// The summary as tables.
+fn text(summary: &Summary) -> String {
+    let mut out = Out(String::new());
+    out.line(&format!("{}: {} pictures", summary.name, summary.pictures));
+    out.line(&format!("split   {}", summary.division));
+    out.line(&format!("faces   {}", summary.faces));
+    for skipped in &summary.skipped {
+        out.line(&format!("without {} pictures: {}", skipped.count, skipped.reason));
+    }
+    out.line("");
+    counts(&mut out, summary);
+    out.line("");
+    bars(&mut out, summary);
+    out.line("");
+    duplicates(&mut out, summary);
+    out.0
+}
+
+/// Lines of text.
+struct Out(String);
+
+impl Out {
+    fn line(&mut self, text: &str) {
+        self.0.push_str(text.trim_end());
+        self.0.push('\n');
+    }
+
+    fn row(&mut self, name: &str, cells: impl IntoIterator<Item = String>) {
+        let mut row = format!("{name:11}");
+        // A String takes whatever is written to it.
+        cells.into_iter().for_each(|cell| write!(row, "{cell:>13}").unwrap_or_default());
+        self.line(&row);
+    }
+}
+
+fn counts(out: &mut Out, summary: &Summary) {
+    let splits = || summary.splits.iter();
+    let with_sum = |counts: Vec<usize>| {
+        let sum = counts.iter().sum();
+        counts.into_iter().chain([sum]).map(|count| count.to_string())
+    };
+    out.row("", splits().map(|s| s.split.usage().to_owned()).chain(["all".to_owned()]));
+    for emotion in Emotion::ALL {
+        out.row(emotion.name(), with_sum(splits().map(|s| s.classes[emotion.index()]).collect()));
+    }
+    out.row("pictures", with_sum(splits().map(|s| s.pictures).collect()));
+    if let Some(subjects) = summary.subjects {
+        let of_splits = splits().map(|s| s.subjects.unwrap_or_default());
+        out.row("people", of_splits.chain([subjects]).map(|count| count.to_string()));
+    }
+    let rules = summary.splits.first().map_or(0, |split| split.rules.len());
+    // The rule of the labels alone says nothing new.
+    for index in (0..rules).filter(|_| rules > 1) {
+        let name = summary.splits[0].rules[index].rule.name();
+        let of_splits = splits().map(|s| s.rules.get(index).map_or(0, |rule| rule.pictures));
+        out.row(name, with_sum(of_splits.collect()));
+    }
+    if rules > 1 {
+        out.line("(the last lines: pictures that take part under each rule of `mien evaluate`)");
+    }
+}
+
+fn bars(out: &mut Out, summary: &Summary) {
+    let count = |emotion: Emotion| summary.splits.iter().map(|split| split.classes[emotion.index()]).sum::<usize>();
+    let most = Emotion::ALL.into_iter().map(count).max().unwrap_or(0).max(1);
+    for emotion in Emotion::ALL {
+        let pictures = count(emotion);
+        let eighths = (8 * BAR * pictures).div_ceil(most);
+        let bar = "█".repeat(eighths / 8) + EIGHTHS[eighths % 8];
+        let share = 100.0 * pictures as f64 / summary.pictures.max(1) as f64;
+        out.line(&format!("{emotion:10} {bar:BAR$} {pictures:6} {share:5.1} %"));
+    }
+}
+
+fn duplicates(out: &mut Out, summary: &Summary) {
+    let found = &summary.duplicates;
+    let repeated = summary.splits.iter().zip(found.within).map(|(split, count)| {
+        let split = split.split.usage();
+        (count, format!("pictures of {split} repeat another of {split}"))
+    });
+    let across = found.across.iter().map(|across| {
+        let (split, also_in) = (across.split.usage(), across.also_in.usage());
+        (across.pictures, format!("pictures of {split} are in {also_in} as well"))
+    });
+    let conflicts = (found.groups_of_different_labels, "groups of equal pictures have different labels".to_owned());
+    let lines: Vec<_> = repeated.chain(across).chain([conflicts]).filter(|(count, _)| *count > 0).collect();
+    if lines.is_empty() {
+        out.line("No two pictures have the same pixels.");
+    }
+    lines.iter().for_each(|(count, what)| out.line(&format!("{count:6} {what}")));
+    for group in &found.examples {
+        let told = group.iter().take(PLACES).map(String::as_str).collect::<Vec<_>>().join(" = ");
+        let more = group.len().saturating_sub(PLACES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        out.line(&format!("       equal: {told}{more}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::datasets::tests::Folder;
+
+    #[test]
+    fn tables_bars_and_duplicates_are_told() {
+        let folder = Folder::new();
+        for (name, gray) in [("train/happy/a.png", 1), ("train/sad/b.png", 2), ("validation/happy/c.png", 1)] {
+            folder.picture(name, gray);
+        }
+        let text = text(&Summary::of(&folder.read().unwrap()));
+        assert!(text.contains("Happy                  1            1            0            2"), "{text}");
+        assert!(text.contains(&"█".repeat(BAR)), "{text}");
+        assert!(text.contains("1 pictures of PublicTest are in Training as well"), "{text}");
+        assert!(text.contains("equal: Training train/happy/a.png = PublicTest validation/happy/c.png"), "{text}");
+    }
+}
