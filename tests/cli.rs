@@ -64,3 +64,22 @@ fn the_doctor_names_what_it_looked_at_and_its_exit_code_is_its_verdict() {
         assert_eq!(output.status.success(), json["ready"] == true, "{json:#}");
     }
 }
+
+#[test]
+fn every_network_is_listed_with_what_it_costs() {
+    let output = mien().args(["networks", "--json"]).assert().success().get_output().stdout.clone();
+    let networks: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    let entry = |name: &str| {
+        networks.as_array().unwrap().iter().find(|n| n["name"] == name).unwrap_or_else(|| panic!("{name}")).clone()
+    };
+    let cnn4 = entry("cnn4");
+    assert_eq!((cnn4["parameters"].as_u64(), cnn4["input_side"].as_i64()), (Some(4_472_775), Some(48)));
+    assert!(cnn4["macs"].as_u64().unwrap() > 280_000_000, "{cnn4}");
+    assert!(cnn4["backbone_weights"].is_null());
+    // Published for 224×224 pixels: 23.5 M parameters without classifier.
+    let resnet = entry("resnet50");
+    assert_eq!(resnet["parameters"].as_u64(), Some(23_508_032 + 2048 * 1024 + 1024 + 1024 * 7 + 7));
+    assert_eq!(resnet["backbone_weights"], "torchvision");
+    assert_eq!(entry("inception3")["input_side"], 75);
+    mien().arg("networks").assert().success().stdout(contains("sequential4").and(contains("96×96")));
+}

@@ -3,6 +3,7 @@
 #[cfg(feature = "vision")]
 mod bench;
 mod completions;
+mod convert;
 mod dataset;
 #[cfg(feature = "vision")]
 mod display;
@@ -13,6 +14,7 @@ mod evaluate;
 mod headless;
 #[cfg(feature = "vision")]
 mod live;
+mod networks;
 mod output;
 #[cfg(feature = "vision")]
 mod progress;
@@ -30,12 +32,14 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "vision")]
 use self::bench::BenchArgs;
 use self::completions::CompletionsArgs;
+use self::convert::ConvertArgs;
 use self::dataset::DatasetArgs;
 #[cfg(feature = "vision")]
 use self::doctor::DoctorArgs;
 use self::evaluate::EvaluateArgs;
 #[cfg(feature = "vision")]
 use self::live::LiveArgs;
+use self::networks::NetworksArgs;
 pub use self::output::describe;
 #[cfg(feature = "vision")]
 use self::replay::ReplayArgs;
@@ -62,6 +66,8 @@ enum Command {
     Train(TrainArgs),
     Evaluate(EvaluateArgs),
     Dataset(DatasetArgs),
+    Networks(NetworksArgs),
+    Convert(ConvertArgs),
     #[cfg(feature = "vision")]
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
@@ -83,6 +89,8 @@ impl Cli {
             Some(Command::Train(args)) => args.run(interrupt::catch()?),
             Some(Command::Evaluate(args)) => args.run(),
             Some(Command::Dataset(args)) => args.run(),
+            Some(Command::Networks(args)) => args.run(),
+            Some(Command::Convert(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Doctor(args)) => args.run(),
             Some(Command::Completions(args)) => args.run(),

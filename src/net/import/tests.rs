@@ -1,0 +1,147 @@
+//! Files as PyTorch and NumPy write them, whole and damaged.
+
+use std::io::Write as _;
+
+use super::*;
+
+/// What `torch.save({"a": tensor, "b": parameter}, …)` pickles: `a` is [[1, 2], [3, 4]] seen column by column, `b` the number
+/// that comes after. Both lie in one storage of five floats.
+fn pickled() -> Vec<u8> {
+    let mut p = b"\x80\x02}(".to_vec();
+    let text = |p: &mut Vec<u8>, text: &str| {
+        p.push(b'X');
+        p.extend((text.len() as u32).to_le_bytes());
+        p.extend(text.bytes());
+    };
+    let tensor = |p: &mut Vec<u8>, offset: u8, size: &[u8], stride: &[u8]| {
+        p.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
+        text(p, "storage");
+        p.extend(b"ctorch\nFloatStorage\n");
+        text(p, "0");
+        text(p, "cpu");
+        p.extend(b"K\x05tQK");
+        p.push(offset);
+        for numbers in [size, stride] {
+            p.push(b'(');
+            numbers.iter().for_each(|n| p.extend([b'K', *n]));
+            p.push(b't');
+        }
+        p.extend(b"\x89ccollections\nOrderedDict\n)RtR");
+    };
+    text(&mut p, "a");
+    tensor(&mut p, 0, &[2, 2], &[1, 2]);
+    text(&mut p, "b");
+    p.extend(b"ctorch._utils\n_rebuild_parameter\n(");
+    tensor(&mut p, 4, &[1], &[1]);
+    p.extend(b"\x88ccollections\nOrderedDict\n)RtR");
+    p.extend(b"u.");
+    p
+}
+
+fn storage() -> Vec<u8> {
+    [1.0_f32, 3.0, 2.0, 4.0, 5.0].iter().flat_map(|n| n.to_le_bytes()).collect()
+}
+
+fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::FileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (name, bytes) in entries {
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn zipped() -> Vec<u8> {
+    zip(&[("weights/data.pkl", &pickled()), ("weights/data/0", &storage())])
+}
+
+fn legacy() -> Vec<u8> {
+    let mut bytes = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.".to_vec();
+    bytes.extend(pickled());
+    bytes.extend(b"\x80\x02](X\x01\x00\x00\x000e.");
+    bytes.extend(5_i64.to_le_bytes());
+    bytes.extend(storage());
+    bytes
+}
+
+fn npy(header: &str, numbers: &[f32]) -> Vec<u8> {
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.bytes());
+    bytes.extend(numbers.iter().flat_map(|n| n.to_le_bytes()));
+    bytes
+}
+
+fn npz() -> Vec<u8> {
+    let a = npy("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }\n", &[1.0, 3.0, 2.0, 4.0]);
+    let b = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }\n", &[5.0]);
+    zip(&[("a.npy", &a), ("b.npy", &b)])
+}
+
+fn assert_read(bytes: &[u8]) {
+    let tensors = tensors(bytes).unwrap();
+    assert_eq!(tensors.keys().collect::<Vec<_>>(), ["a", "b"]);
+    assert!(tensors["a"].equal(&Tensor::from_slice2(&[[1.0_f32, 2.0], [3.0, 4.0]])), "{}", tensors["a"]);
+    assert!(tensors["b"].equal(&Tensor::from_slice(&[5.0_f32])));
+}
+
+#[test]
+fn files_of_pytorch_are_read_in_both_formats() {
+    assert_read(&zipped());
+    assert_read(&legacy());
+}
+
+#[test]
+fn archives_of_numpy_are_read_in_both_orders() {
+    assert_read(&npz());
+}
+
+#[test]
+fn a_checkpoint_gives_its_weights_and_not_its_optimizer() {
+    let mut pickle = b"\x80\x02}(X\x0a\x00\x00\x00state_dict".to_vec();
+    let inner = pickled();
+    pickle.extend(&inner[2..inner.len() - 1]);
+    pickle.extend(b"X\x05\x00\x00\x00epochK\x03u.");
+    assert_read(&zip(&[("c/data.pkl", &pickle), ("c/data/0", &storage())]));
+}
+
+#[test]
+fn files_cut_anywhere_or_changed_anywhere_are_errors_or_tensors_and_never_a_crash() {
+    for whole in [zipped(), legacy(), npz()] {
+        for end in 0..whole.len() {
+            assert!(tensors(&whole[..end]).is_err(), "{end}");
+        }
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut changed = whole.clone();
+                changed[at] = value;
+                // Weights have no checksum in most formats: some changes give other numbers.
+                tensors(&changed).ok();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tensor_beyond_its_storage_is_refused() {
+    let short = &storage()[..16];
+    let error = tensors(&zip(&[("w/data.pkl", &pickled()), ("w/data/0", short)])).unwrap_err();
+    assert!(error.to_string().contains("“b”"), "{error}");
+}
+
+#[test]
+fn loops_in_a_pickle_end() {
+    // A dictionary that holds itself.
+    let error = tensors(&zip(&[("w/data.pkl", b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.")])).unwrap_err();
+    assert!(matches!(error, Problem::Empty), "{error}");
+}
+
+#[test]
+fn other_files_are_refused_with_what_to_do() {
+    let error = |bytes: &[u8]| tensors(bytes).unwrap_err().to_string();
+    assert!(error(b"\x89HDF\r\n\x1a\n").contains("numpy.savez"));
+    assert!(error(b"hello").contains(".npz"));
+    assert!(error(&zip(&[("readme.txt", b"hello")])).contains(".npz"));
+    assert!(error(&zip(&[("w/data.pkl", b"\x80\x02}.")])).contains("no tensors"));
+}
