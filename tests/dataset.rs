@@ -49,14 +49,16 @@ fn summary(folder: &TempDir, arguments: &[&str], data: &Path) -> Value {
 fn a_data_set_is_counted_shown_and_kept_decoded() {
     let folder = TempDir::new().unwrap();
     let data = frames(&folder);
-    let sheet = folder.path().join("sheet.png");
+    let (sheet, chart) = (folder.path().join("sheet.png"), folder.path().join("chart.png"));
     mien(&folder)
         .arg("dataset")
-        .args([&data, Path::new("--sheet"), &sheet, Path::new("--no-cache")])
+        .args([&data, Path::new("--sheet"), &sheet, Path::new("--chart"), &chart, Path::new("--no-cache")])
         .assert()
         .success()
-        .stdout(contains("CK+48: 120 pictures").and(contains("by person")).and(contains("1 pictures: contempt")));
-    assert!(fs::read(&sheet).unwrap().starts_with(b"\x89PNG"));
+        .stdout(contains("CK+48: 120 pictures").and(contains("by person")).and(contains("1 pictures, contempt")));
+    for picture in [sheet, chart] {
+        assert!(fs::read(&picture).unwrap().starts_with(b"\x89PNG"), "{}", picture.display());
+    }
     let cache = folder.path().join("cache/mien/datasets");
     assert!(!cache.exists(), "--no-cache keeps nothing");
 

@@ -3,14 +3,13 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::output::{print, print_json};
 use super::reading::ReadingArgs;
 use crate::emotion::Emotion;
-use crate::lab::datasets::{Split, SplitSpec, Summary, contact_sheet, read};
-use crate::net::write_atomically;
+use crate::lab::datasets::{Split, SplitSpec, Summary, read};
+use crate::lab::plots::{Bars, Quantity, Series, contact_sheet};
 
 /// Characters of the longest bar.
 const BAR: usize = 50;
@@ -38,7 +37,11 @@ pub struct DatasetArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Write examples of each emotion to this PNG: a row for each that occurs, in the order of the table
+    /// Write a bar chart of the emotions in each split to this PNG
+    #[arg(long, value_name = "FILE")]
+    pub chart: Option<PathBuf>,
+
+    /// Write examples of each emotion to this PNG
     #[arg(long, value_name = "FILE")]
     pub sheet: Option<PathBuf>,
 }
@@ -52,12 +55,29 @@ impl DatasetArgs {
         let data = read(&self.data, &self.reading.options(&SplitSpec::default()))?;
         let summary = Summary::of(&data);
         if let Some(path) = &self.sheet {
-            let Some(png) = contact_sheet(&data.split(Split::All)) else {
-                bail!("{} holds no picture to be put on a sheet", self.data.display());
-            };
-            write_atomically(path, &png?).with_context(|| format!("can't write {}", path.display()))?;
+            let subtitle = format!("examples of each emotion, {} pictures in all", summary.pictures);
+            contact_sheet(&summary.name, &subtitle, &data.split(Split::All))?.save(path)?;
+        }
+        if let Some(path) = &self.chart {
+            chart(&summary).draw()?.save(path)?;
         }
         if self.json { print_json(&summary) } else { print(&text(&summary)) }
+    }
+}
+
+/// The pictures of each emotion, with a bar for each split.
+fn chart(summary: &Summary) -> Bars {
+    let series = summary.splits.iter().map(|split| Series {
+        name: split.split.usage().to_owned(),
+        values: split.classes.iter().map(|count| Some(*count as f64)).collect(),
+    });
+    Bars {
+        title: summary.name.clone(),
+        subtitle: format!("{} pictures, split {}", summary.pictures, summary.division),
+        axis: "pictures".to_owned(),
+        quantity: Quantity::Count,
+        groups: Emotion::ALL.map(|emotion| emotion.name().to_owned()).into(),
+        series: series.collect(),
     }
 }
 
@@ -65,10 +85,9 @@ impl DatasetArgs {
 fn text(summary: &Summary) -> String {
     let mut out = Out(String::new());
     out.line(&format!("{}: {} pictures", summary.name, summary.pictures));
-    out.line(&format!("split   {}", summary.division));
-    out.line(&format!("faces   {}", summary.faces));
+    out.line(&format!("split: {}", summary.division));
     for skipped in &summary.skipped {
-        out.line(&format!("without {} pictures: {}", skipped.count, skipped.reason));
+        out.line(&format!("left out: {} pictures, {}", skipped.count, skipped.reason));
     }
     out.line("");
     counts(&mut out, summary);

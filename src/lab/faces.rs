@@ -5,14 +5,17 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "vision")]
 use crate::detect::{DetectError, DetectionOptions, FaceDetector as _, HaarDetector};
+#[cfg(feature = "vision")]
+use crate::lab::pictures::GrayPicture;
 use crate::preprocess::{FaceCrop, FaceCropper, FaceRect, GrayView};
 
 /// Side of the centre crop as a share of the picture's shorter side, and how far its centre lies below the picture's, as a
 /// share of its height.
 ///
-/// The medians of what the detector finds in JAFFE's pictures, where it finds a face.
-const CENTER_SIDE: f32 = 0.6;
-const CENTER_BELOW: f32 = 0.05;
+/// The medians of what the detector finds in JAFFE's 213 pictures, each of which it finds a face in; nine of ten lie within
+/// 0.03 and 0.01 of them.
+const CENTER_SIDE: f32 = 0.63;
+const CENTER_BELOW: f32 = 0.068;
 
 /// How faces in larger pictures are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
@@ -169,7 +172,10 @@ impl DetectorPath {
     /// length.
     const ENLARGED: usize = 4;
     /// Share of the enlarged side that is added on each side, the picture being mirrored at its edge: the detector
-    /// looks for a face with some forehead and cheeks around it.
+    /// looks for a face with some forehead and cheeks around it, and a camera sees a room around the face.
+    ///
+    /// Of PublicTest's first 400 pictures a face is found in 240 without a margin, in 302 with 0.15, 311 with 0.25, 307 with
+    /// 0.4, 313 with 0.6 and 319 with 0.8; of 186 pictures of CK+48 in all with any.
     const MARGIN: f32 = 0.4;
 
     /// # Errors
@@ -185,27 +191,26 @@ impl DetectorPath {
     /// # Errors
     /// When the detector fails.
     pub fn through_detector(&mut self, face: GrayView<'_>) -> Result<Option<FaceCrop>, DetectError> {
-        use opencv::core::{BORDER_REFLECT_101, Mat, MatTraitConst as _, MatTraitConstManual as _, Scalar, Size};
-        let (width, height) = (face.width() * Self::ENLARGED, face.height() * Self::ENLARGED);
+        let scene = Self::scene(face)?;
+        let Some(view) = scene.view() else { return Ok(None) };
+        Ok(largest(self.detector.detect(view)?).and_then(|rect| self.cropper.crop(view, rect)))
+    }
+
+    /// The enlarged picture with its margin.
+    fn scene(face: GrayView<'_>) -> Result<GrayPicture, opencv::Error> {
+        use opencv::core::{
+            BORDER_REFLECT_101, Mat, MatTraitConst as _, MatTraitConstManual as _, Scalar, Size, copy_make_border,
+        };
+        let size = Size::new((face.width() * Self::ENLARGED) as i32, (face.height() * Self::ENLARGED) as i32);
         let small = Mat::new_rows_cols_with_data::<u8>(face.height() as i32, face.width() as i32, face.pixels())?;
         let (mut large, mut scene) = (Mat::default(), Mat::default());
-        let size = Size::new(width as i32, height as i32);
         opencv::imgproc::resize(&small, &mut large, size, 0.0, 0.0, opencv::imgproc::INTER_CUBIC)?;
-        let margin = (Self::MARGIN * width.min(height) as f32) as i32;
-        opencv::core::copy_make_border(
-            &large,
-            &mut scene,
-            margin,
-            margin,
-            margin,
-            margin,
-            BORDER_REFLECT_101,
-            Scalar::default(),
-        )?;
-        let Some(view) = GrayView::new(scene.data_bytes()?, scene.cols() as usize, scene.rows() as usize) else {
-            return Ok(None);
-        };
-        Ok(largest(self.detector.detect(view)?).and_then(|rect| self.cropper.crop(view, rect)))
+        let margin = (Self::MARGIN * size.width.min(size.height) as f32) as i32;
+        let border = BORDER_REFLECT_101;
+        copy_make_border(&large, &mut scene, margin, margin, margin, margin, border, Scalar::default())?;
+        let (width, height) = (scene.cols() as usize, scene.rows() as usize);
+        let empty = || opencv::Error::new(opencv::core::StsBadSize, "a picture without pixels");
+        GrayPicture::new(scene.data_bytes()?.to_vec(), width, height).ok_or_else(empty)
     }
 }
 
@@ -235,6 +240,25 @@ mod tests {
             cutter.cut(picture).unwrap();
             assert_eq!(cutter.counts().centered, 1);
         }
+    }
+
+    /// Runs on the real data when `MIEN_DATA` names the folder that holds CK+48.
+    #[cfg(feature = "vision")]
+    #[test]
+    fn the_detector_finds_a_face_that_is_all_of_its_picture() {
+        use crate::lab::datasets::{ReadOptions, Split, read};
+        let Some(folder) = std::env::var_os("MIEN_DATA").map(|data| std::path::PathBuf::from(data).join("CK+48"))
+        else {
+            eprintln!("skipped: MIEN_DATA names no folder with CK+48");
+            return;
+        };
+        let pixels = read(&folder, &ReadOptions::default()).unwrap().split(Split::Public).pixels();
+        let mut path = DetectorPath::new().unwrap();
+        let faces: Vec<_> = pixels.chunks_exact(48 * 48).map(|face| GrayView::new(face, 48, 48).unwrap()).collect();
+        let found = faces.iter().filter(|face| path.through_detector(**face).unwrap().is_some()).count();
+        assert!(found * 100 >= faces.len() * 98, "{found} of {}", faces.len());
+        let blank = vec![128; 48 * 48];
+        assert!(path.through_detector(GrayView::new(&blank, 48, 48).unwrap()).unwrap().is_none());
     }
 
     #[test]

@@ -14,7 +14,6 @@ mod kdef;
 mod list;
 mod names;
 mod reader;
-mod sheet;
 mod split;
 mod summary;
 mod table;
@@ -31,7 +30,6 @@ pub use ferplus::{Votes, read_ferplus};
 pub use kdef::Angle;
 use reader::{Collection, Entry};
 pub use reader::{ReadOptions, Skipped, read};
-pub use sheet::contact_sheet;
 use split::Item;
 pub use split::{SplitKind, SplitSpec};
 pub use summary::{Across, Duplicates, RuleCount, SplitSummary, Summary};
@@ -85,7 +83,7 @@ pub struct Pictures {
 /// A data set in memory: 83 MB for FER2013.
 #[derive(Debug)]
 pub struct Dataset {
-    /// What to call it in reports.
+    /// What to call it in reports; says how faces were cut out of larger pictures.
     pub name: String,
     /// How it was split: “official”, or by what rule and seed.
     pub division: String,
@@ -121,7 +119,7 @@ impl Dataset {
         let division = complete_splits(&mut entries, &pixels, spec).map_err(cut)?;
         let take = |split| Pictures::gathered(&entries, &pixels, split);
         Ok(Self {
-            name: about.name,
+            name: about.told_name(),
             division,
             sha256: about.sha256,
             skipped: about.skipped,

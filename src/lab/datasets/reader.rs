@@ -96,6 +96,14 @@ pub(super) struct About {
     pub faces: FaceCounts,
 }
 
+impl About {
+    /// The name, with the way in which faces were found where that could have been another.
+    pub fn told_name(&self) -> String {
+        let is_cut = self.faces.detected + self.faces.centered > 0;
+        if is_cut { format!("{} ({})", self.name, self.faces) } else { self.name.clone() }
+    }
+}
+
 /// What is known of a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entry {

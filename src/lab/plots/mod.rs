@@ -3,6 +3,7 @@
 mod bars;
 mod confusion;
 mod curves;
+mod sheet;
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -16,6 +17,7 @@ use plotters::style::{Color as _, FontStyle, RGBColor, TextStyle, WHITE, registe
 pub use bars::{Bars, Quantity, Series};
 pub use confusion::confusion;
 pub use curves::curves;
+pub use sheet::contact_sheet;
 
 use crate::net::write_atomically;
 
