@@ -83,3 +83,23 @@ fn every_network_is_listed_with_what_it_costs() {
     assert_eq!(entry("inception3")["input_side"], 75);
     mien().arg("networks").assert().success().stdout(contains("sequential4").and(contains("96×96")));
 }
+
+#[test]
+fn weights_are_converted_under_their_own_names_and_other_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, output) = (folder.path().join("weights.npz"), folder.path().join("weights.safetensors"));
+    let tensor = tch::Tensor::from_slice(&[1.0_f32, 2.0, 3.0]);
+    tch::Tensor::write_npz(&[("layer.weight", &tensor)], &archive).unwrap();
+    mien().arg("convert").args([&archive, &output]).assert().success().stdout(contains("layer.weight  [3]"));
+    // What was written can be read again, and says the same.
+    let again = folder.path().join("again.safetensors");
+    mien().arg("convert").args([&output, &again]).assert().success();
+    assert_eq!(std::fs::read(&output).unwrap(), std::fs::read(&again).unwrap());
+
+    let text = folder.path().join("notes.pth");
+    std::fs::write(&text, "not weights").unwrap();
+    let refused = mien().arg("convert").args([&text, &folder.path().join("none.safetensors")]).assert().failure();
+    refused.stderr(contains("notes.pth").and(contains(".npz")));
+    assert!(!folder.path().join("none.safetensors").exists());
+    mien().arg("convert").args([&archive, &text]).assert().failure().stderr(contains("notes.safetensors"));
+}

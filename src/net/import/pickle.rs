@@ -51,6 +51,11 @@ impl Pickle {
         self.values.get(id).unwrap_or(&Value::None)
     }
 
+    /// All of them, in no order that means anything.
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        self.values.iter()
+    }
+
     /// The items of a sequence, none for anything else.
     pub fn items(&self, id: Id) -> &[Id] {
         if let Value::Sequence(items) = self.get(id) { items } else { &[] }

@@ -4,35 +4,38 @@ use std::io::Write as _;
 
 use super::*;
 
+fn text(pickle: &mut Vec<u8>, text: &str) {
+    pickle.push(b'X');
+    pickle.extend((text.len() as u32).to_le_bytes());
+    pickle.extend(text.bytes());
+}
+
+/// What pickles of PyTorch say for a tensor in the storage of five floats of this key.
+fn tensor(pickle: &mut Vec<u8>, key: &str, offset: u8, size: &[u8], stride: &[u8]) {
+    pickle.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
+    text(pickle, "storage");
+    pickle.extend(b"ctorch\nFloatStorage\n");
+    text(pickle, key);
+    text(pickle, "cpu");
+    pickle.extend(b"K\x05tQK");
+    pickle.push(offset);
+    for numbers in [size, stride] {
+        pickle.push(b'(');
+        numbers.iter().for_each(|n| pickle.extend([b'K', *n]));
+        pickle.push(b't');
+    }
+    pickle.extend(b"\x89ccollections\nOrderedDict\n)RtR");
+}
+
 /// What `torch.save({"a": tensor, "b": parameter}, …)` pickles: `a` is [[1, 2], [3, 4]] seen column by column, `b` the number
 /// that comes after. Both lie in one storage of five floats.
 fn pickled() -> Vec<u8> {
     let mut p = b"\x80\x02}(".to_vec();
-    let text = |p: &mut Vec<u8>, text: &str| {
-        p.push(b'X');
-        p.extend((text.len() as u32).to_le_bytes());
-        p.extend(text.bytes());
-    };
-    let tensor = |p: &mut Vec<u8>, offset: u8, size: &[u8], stride: &[u8]| {
-        p.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
-        text(p, "storage");
-        p.extend(b"ctorch\nFloatStorage\n");
-        text(p, "0");
-        text(p, "cpu");
-        p.extend(b"K\x05tQK");
-        p.push(offset);
-        for numbers in [size, stride] {
-            p.push(b'(');
-            numbers.iter().for_each(|n| p.extend([b'K', *n]));
-            p.push(b't');
-        }
-        p.extend(b"\x89ccollections\nOrderedDict\n)RtR");
-    };
     text(&mut p, "a");
-    tensor(&mut p, 0, &[2, 2], &[1, 2]);
+    tensor(&mut p, "0", 0, &[2, 2], &[1, 2]);
     text(&mut p, "b");
     p.extend(b"ctorch._utils\n_rebuild_parameter\n(");
-    tensor(&mut p, 4, &[1], &[1]);
+    tensor(&mut p, "0", 4, &[1], &[1]);
     p.extend(b"\x88ccollections\nOrderedDict\n)RtR");
     p.extend(b"u.");
     p
@@ -56,12 +59,17 @@ fn zipped() -> Vec<u8> {
     zip(&[("weights/data.pkl", &pickled()), ("weights/data/0", &storage())])
 }
 
-fn legacy() -> Vec<u8> {
+/// A file of the older format, of this pickle and storages.
+fn legacy(pickle: &[u8], storages: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.".to_vec();
-    bytes.extend(pickled());
-    bytes.extend(b"\x80\x02](X\x01\x00\x00\x000e.");
-    bytes.extend(5_i64.to_le_bytes());
-    bytes.extend(storage());
+    bytes.extend(pickle);
+    bytes.extend(b"\x80\x02](");
+    storages.iter().for_each(|(key, _)| text(&mut bytes, key));
+    bytes.extend(b"e.");
+    for (_, numbers) in storages {
+        bytes.extend((numbers.len() as i64 / 4).to_le_bytes());
+        bytes.extend(numbers);
+    }
     bytes
 }
 
@@ -89,7 +97,7 @@ fn assert_read(bytes: &[u8]) {
 #[test]
 fn files_of_pytorch_are_read_in_both_formats() {
     assert_read(&zipped());
-    assert_read(&legacy());
+    assert_read(&legacy(&pickled(), &[("0", storage())]));
 }
 
 #[test]
@@ -99,16 +107,21 @@ fn archives_of_numpy_are_read_in_both_orders() {
 
 #[test]
 fn a_checkpoint_gives_its_weights_and_not_its_optimizer() {
-    let mut pickle = b"\x80\x02}(X\x0a\x00\x00\x00state_dict".to_vec();
-    let inner = pickled();
-    pickle.extend(&inner[2..inner.len() - 1]);
-    pickle.extend(b"X\x05\x00\x00\x00epochK\x03u.");
-    assert_read(&zip(&[("c/data.pkl", &pickle), ("c/data/0", &storage())]));
+    let mut pickle = b"\x80\x02}(".to_vec();
+    text(&mut pickle, "model_state_dict");
+    let weights = pickled();
+    pickle.extend(&weights[2..weights.len() - 1]);
+    text(&mut pickle, "momentum");
+    tensor(&mut pickle, "1", 0, &[5], &[1]);
+    pickle.extend(b"u.");
+    assert_read(&zip(&[("c/data.pkl", &pickle), ("c/data/0", &storage()), ("c/data/1", &storage())]));
+    // The storage that isn't kept comes first.
+    assert_read(&legacy(&pickle, &[("1", storage()), ("0", storage())]));
 }
 
 #[test]
 fn files_cut_anywhere_or_changed_anywhere_are_errors_or_tensors_and_never_a_crash() {
-    for whole in [zipped(), legacy(), npz()] {
+    for whole in [zipped(), legacy(&pickled(), &[("0", storage())]), npz()] {
         for end in 0..whole.len() {
             assert!(tensors(&whole[..end]).is_err(), "{end}");
         }

@@ -35,14 +35,14 @@ pub fn read_legacy(bytes: &[u8]) -> Result<TensorMap, Problem> {
     let (object, rest) = pickle::read(rest)?;
     let (keys, mut rest) = pickle::read(rest)?;
     let views = views(&object)?;
-    let kinds: BTreeMap<&str, Kind> = views.iter().map(|(_, view)| (view.storage.as_str(), view.kind)).collect();
+    // Of all storages, also of those whose tensors aren't kept: what comes after them can't be found otherwise.
+    let kinds: BTreeMap<&str, Kind> = object.values().filter_map(|value| storage(&object, value)).collect();
     let mut storages = BTreeMap::new();
     for key in keys.items(keys.root) {
         let Some(key) = keys.text(*key) else { continue };
         let cut_off = || Problem::Tensor { name: format!("storage {key}"), what: "it is cut off".to_owned() };
         let (count, data) = rest.split_first_chunk::<8>().ok_or_else(cut_off)?;
-        // A storage of no tensor that we keep has no kind, and so no size: nothing after it can be found.
-        let Some(kind) = kinds.get(key) else { return Err(cut_off()) };
+        let kind = kinds.get(key).ok_or_else(cut_off)?;
         let bytes = usize::try_from(i64::from_le_bytes(*count)).ok();
         let bytes = bytes.and_then(|count| count.checked_mul(kind.elt_size_in_bytes()));
         let (data, after) = bytes.and_then(|bytes| data.split_at_checked(bytes)).ok_or_else(cut_off)?;
@@ -170,11 +170,15 @@ fn views(object: &Pickle) -> Result<Vec<(String, View)>, Problem> {
     Ok(views)
 }
 
-/// Where to begin: at the weights of a checkpoint, which may hold an optimiser's state too.
+/// What checkpoints call the weights that stand in them beside an optimiser's state and more.
+const WEIGHTS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
+
+/// Where to begin: at the weights of a checkpoint, else at the whole.
 fn start(object: &Pickle) -> Id {
     let Value::Dict(entries) = object.get(object.root) else { return object.root };
-    let weights = entries.iter().find(|(key, _)| object.text(*key) == Some("state_dict"));
-    weights.map_or(object.root, |(_, value)| *value)
+    let named = |name: &str| entries.iter().find(|(key, _)| object.text(*key) == Some(name)).map(|(_, value)| *value);
+    let is_container = |id: &Id| matches!(object.get(*id), Value::Dict(_) | Value::Call { state: Some(_), .. });
+    WEIGHTS.into_iter().filter_map(named).find(is_container).unwrap_or(object.root)
 }
 
 /// Modules keep their parts in dictionaries whose own names a state dictionary leaves out.
@@ -211,18 +215,29 @@ fn view(object: &Pickle, id: Id) -> Option<Option<View>> {
 /// What `_rebuild_tensor_v2(storage, offset, size, stride, …)` describes.
 fn rebuilt(object: &Pickle, arguments: &[Id]) -> Option<View> {
     let [storage, offset, size, stride, ..] = arguments else { return None };
-    let Value::Persistent(storage) = object.get(*storage) else { return None };
-    let [_storage, class, key, _device, _count, rest @ ..] = object.items(*storage) else { return None };
+    let (key, kind) = self::storage(object, object.get(*storage))?;
+    let Value::Persistent(description) = object.get(*storage) else { return None };
     // In the older format a storage may be a part of another: its own key, the offset in that, its length.
-    let part = rest.first().and_then(|view| object.items(*view).get(1)).and_then(|offset| object.int(*offset));
+    let part = object
+        .items(*description)
+        .get(5)
+        .and_then(|view| object.items(*view).get(1))
+        .and_then(|offset| object.int(*offset));
     let numbers = |id: Id| object.items(id).iter().map(|n| object.int(*n)).collect::<Option<Vec<_>>>();
     Some(View {
-        storage: object.text(*key)?.to_owned(),
-        kind: kind(object.global(*class)?)?,
+        storage: key.to_owned(),
+        kind,
         offset: object.int(*offset)?.checked_add(part.unwrap_or(0))?,
         size: numbers(*size)?,
         stride: numbers(*stride)?,
     })
+}
+
+/// Key and kind of the storage that a value `('storage', class, key, device, count, …)` stands for.
+fn storage<'a>(object: &'a Pickle, value: &Value) -> Option<(&'a str, Kind)> {
+    let Value::Persistent(description) = value else { return None };
+    let [_storage, class, key, ..] = object.items(*description) else { return None };
+    Some((object.text(*key)?, kind(object.global(*class)?)?))
 }
 
 /// The numbers in a storage of this class.
