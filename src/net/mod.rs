@@ -263,6 +263,28 @@ mod tests {
     }
 
     #[test]
+    fn every_variable_of_every_architecture_learns_in_both_number_formats() {
+        one_thread();
+        let faces = Tensor::randn([2, 1, 48, 48], (Kind::Float, Device::Cpu));
+        for architecture in ARCHITECTURES {
+            let store = nn::VarStore::new(Device::Cpu);
+            let text = format!("architecture = \"{}\"", architecture.name);
+            let network = spec(&text).build(&store.root()).unwrap();
+            for precision in [Precision::F32, Precision::Bf16] {
+                let logits = network.forward(&faces, Pass { train: true, precision });
+                assert_eq!((logits.kind(), logits.size()), (Kind::Float, vec![2, 7]), "{}", architecture.name);
+                logits.square().sum(Kind::Float).backward();
+                for (name, mut variable) in store.variables().into_iter().filter(|(_, v)| v.requires_grad()) {
+                    let gradient = variable.grad();
+                    let place = format!("{} of {} in {precision:?}", name, architecture.name);
+                    assert!(gradient.defined() && bool::try_from(gradient.isfinite().all()).unwrap(), "{place}");
+                    variable.zero_grad();
+                }
+            }
+        }
+    }
+
+    #[test]
     fn multiply_adds_are_weights_times_positions() {
         // Worked out by hand: kernels × positions of each convolution, then the dense layers.
         let convolutions = 9 * 64 * 48 * 48 + 25 * 64 * 128 * 24 * 24 + 9 * 128 * 512 * 12 * 12 + 9 * 512 * 512 * 6 * 6;

@@ -136,6 +136,41 @@ fn files_cut_anywhere_or_changed_anywhere_are_errors_or_tensors_and_never_a_cras
     }
 }
 
+proptest::proptest! {
+    #[test]
+    fn any_pickle_ends_as_an_error_or_as_tensors(bytes in proptest::collection::vec(opcode(), 0..200)) {
+        let pickle = [&b"\x80\x02"[..], &bytes.concat(), b"."].concat();
+        tensors(&zip(&[("w/data.pkl", &pickle), ("w/data/0", &storage())])).ok();
+        tensors(&legacy(&pickle, &[("0", storage())])).ok();
+    }
+}
+
+/// A piece of a pickle: an opcode with what must follow it, or any byte.
+fn opcode() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+    use proptest::prelude::*;
+    let whole = &pickled()[..];
+    let mut weight = Vec::new();
+    tensor(&mut weight, "0", 0, &[1], &[1]);
+    // The same with the lowest number that there is as its size.
+    let mut odd = weight.clone();
+    let size = odd.windows(4).position(|w| w == b"(K\x01t").unwrap_or(0);
+    odd.splice(size + 1..size + 3, *b"\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x80");
+    let pieces = vec![
+        whole[2..whole.len() - 1].to_vec(),
+        weight,
+        odd,
+        b"X\x01\x00\x00\x00a".to_vec(),
+        b"q\x00".to_vec(),
+        b"h\x00".to_vec(),
+    ];
+    prop_oneof![
+        proptest::sample::select(pieces),
+        proptest::sample::select(b"(012NK])}aeltdsuRbQ\x81\x85\x86\x87\x88\x92\x93\x94".to_vec())
+            .prop_map(|byte| vec![byte]),
+        any::<u8>().prop_map(|byte| vec![byte]),
+    ]
+}
+
 #[test]
 fn a_tensor_beyond_its_storage_is_refused() {
     let short = &storage()[..16];

@@ -124,10 +124,9 @@ impl View {
         let numbers = numbers as i64;
         let positive = self.offset >= 0 && self.size.iter().chain(&self.stride).all(|n| *n >= 0);
         let count = self.size.iter().try_fold(1_i64, |product, n| product.checked_mul(*n));
-        let last =
-            self.size.iter().zip(&self.stride).try_fold(self.offset, |last, (size, stride)| {
-                last.checked_add((size - 1).max(0).checked_mul(*stride)?)
-            });
+        let last = self.size.iter().zip(&self.stride).try_fold(self.offset, |last, (size, stride)| {
+            last.checked_add(size.saturating_sub(1).max(0).checked_mul(*stride)?)
+        });
         let (Some(count), Some(last)) = (count, last) else { return false };
         positive && self.size.len() == self.stride.len() && count <= numbers && (count == 0 || last < numbers)
     }
