@@ -11,6 +11,10 @@ use crate::preprocess::GrayView;
 /// Weights of red, green and blue in gray, in thousandths: those of ITU-R BT.601, which OpenCV uses and so the app.
 const GRAY_WEIGHTS: [u32; 3] = [299, 587, 114];
 
+/// The largest picture that is decoded, in pixels: more than cameras give. A damaged header may claim so many that memory
+/// would run out.
+const MOST_PIXELS: u64 = 200_000_000;
+
 /// A gray picture that owns its pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrayPicture {
@@ -62,6 +66,10 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
         .with_guessed_format()
         .map_err(|error| format!("is no picture that can be read: {error}"))?;
     let mut decoder = reader.into_decoder().map_err(told)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MOST_PIXELS {
+        return Err(format!("is no picture that can be read: {width}×{height} pixels are too many"));
+    }
     // A damaged orientation is no reason to refuse a picture.
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(told)?;
@@ -78,6 +86,7 @@ fn gray(rgb: [u8; 3]) -> u8 {
 #[cfg(test)]
 mod tests {
     use image::{GrayImage, ImageFormat, RgbImage};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -111,5 +120,36 @@ mod tests {
         }
         let whole = encoded(&DynamicImage::ImageLuma8(GrayImage::new(40, 40)), ImageFormat::Png);
         assert!(decode_gray(&whole[..whole.len() / 2]).is_err());
+    }
+    #[test]
+    fn a_header_that_claims_too_many_pixels_is_refused() {
+        let mut bytes = encoded(&DynamicImage::ImageLuma8(GrayImage::new(4, 4)), ImageFormat::Bmp);
+        bytes[18..26].copy_from_slice(&[0x30, 0x75, 0, 0, 0x30, 0x75, 0, 0]);
+        assert!(decode_gray(&bytes).unwrap_err().contains("30000×30000 pixels are too many"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_damaged_picture_is_an_error_or_a_picture_and_no_panic(
+            format in prop::sample::select(vec![
+                ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Tiff, ImageFormat::Bmp, ImageFormat::WebP,
+            ]),
+            is_color in any::<bool>(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        ) {
+            let gray = GrayImage::from_fn(20, 16, |x, y| image::Luma([(x * 11 + y * 5) as u8]));
+            let picture = DynamicImage::ImageLuma8(gray);
+            let picture = if is_color { DynamicImage::ImageRgb8(picture.into_rgb8()) } else { picture };
+            let mut bytes = encoded(&picture, format);
+            for (place, value) in changes {
+                let place = place.index(bytes.len());
+                bytes[place] = value;
+            }
+            if let Ok(read) = decode_gray(&bytes) {
+                prop_assert!(read.view().is_some());
+            }
+        }
     }
 }
