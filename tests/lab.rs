@@ -114,7 +114,9 @@ fn a_network_learns_and_its_model_can_be_measured() {
     let output = mien()
         .arg("evaluate")
         .args([&run.join("small.safetensors"), &data, Path::new("--ferplus"), &votes])
-        .args(["--split", "private", "--rule", "majority", "--json", "--record"])
+        .args(["--split", "private", "--rule", "majority", "--json", "--record", "--calibrate"])
+        .arg("--plot")
+        .arg(folder.path().join("confusion.png"))
         .assert()
         .success()
         .get_output()
@@ -128,8 +130,27 @@ fn a_network_learns_and_its_model_can_be_measured() {
     // Gratings are easy: chance is 0.14.
     assert!(report["accuracy"].as_f64().unwrap() > 0.6, "{report}");
     assert!(report["macro_f1"].as_f64().unwrap() > 0.5, "{report}");
-    let card = std::fs::read_to_string(run.join("small.toml")).unwrap();
-    assert!(card.contains("[[evaluation]]") && card.contains("PrivateTest"), "{card}");
+    // Nobody said otherwise, so the model now assumes what was fitted for all emotions alike.
+    assert_eq!(report["prior"], "uniform");
+    for field in ["weighted_f1", "balanced_accuracy", "ece", "ece_scaled"] {
+        assert!((0.0..=1.0).contains(&report[field].as_f64().unwrap()), "{field}: {report}");
+    }
+    let [low, high] = [0, 1].map(|bound| report["accuracy_interval"][bound].as_f64().unwrap());
+    assert!((low..=high).contains(&report["accuracy"].as_f64().unwrap()), "{report}");
+    assert!(report["per_class"][3]["auc"].as_f64().unwrap() > 0.5, "{report}");
+    let points = report["operating_points"].as_array().unwrap();
+    assert_eq!(
+        points.iter().map(|point| point["prior"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["training", "uniform"]
+    );
+    assert!(folder.path().join("confusion.png").is_file());
+    let text = std::fs::read_to_string(run.join("small.toml")).unwrap();
+    let card: toml::Table = text.parse().unwrap();
+    assert!(text.contains("[[evaluation]]") && text.contains("PrivateTest"), "{text}");
+    assert!(card["calibration"]["fitted_on"].as_str().unwrap().contains("PublicTest, majority, N 14"), "{text}");
+    // Each emotion has two pictures in Training, and as many astray votes as the others.
+    let happy = card["calibration"]["training_prior"]["happy"].as_float().unwrap();
+    assert!((happy - 1.0 / 7.0).abs() < 0.02, "{text}");
 }
 
 #[test]
@@ -261,11 +282,12 @@ fn the_shipped_model_is_as_good_as_its_card_says() {
         .clone();
     let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
     let card: toml::Table = include_str!("../models/cnn4-ferplus.toml").parse().unwrap();
-    let measured = card["evaluation"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|e| e["split"].as_str() == Some("PublicTest") && e["rule"].as_str() == Some("majority"));
+    let measured = card["evaluation"].as_array().unwrap().iter().find(|e| {
+        let prior = e.get("prior").map_or(Some("training"), toml::Value::as_str);
+        e["split"].as_str() == Some("PublicTest")
+            && e["rule"].as_str() == Some("majority")
+            && prior == report["prior"].as_str()
+    });
     let expected = measured.unwrap()["accuracy"].as_float().unwrap();
     assert!((report["accuracy"].as_f64().unwrap() - expected).abs() < 0.002, "{report}");
 }

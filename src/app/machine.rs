@@ -168,7 +168,7 @@ fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, NetworkI
         _ => String::new(),
     };
     let network = NetworkInUse { model: model.card.name.clone(), device: format!("{}{threads}", describe(device)) };
-    Ok((Box::new(TorchClassifier::new(model)?), network))
+    Ok((Box::new(TorchClassifier::new(model, choice.prior.as_ref())?), network))
 }
 
 /// The model that a name or path means.

@@ -33,6 +33,7 @@ use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
 use crate::frame::RgbaPicture;
 use crate::pipeline::{Face, FaceId, Statistics};
+use crate::prior::PriorChoice;
 use crate::source::{CameraEntry, SourceInfo, SourceKind};
 pub use crate::verdict;
 
@@ -53,6 +54,8 @@ pub struct Launch {
     pub device: Option<DeviceChoice>,
     /// Name or path of the model.
     pub model: Option<String>,
+    /// How often each emotion is assumed to be shown.
+    pub prior: Option<PriorChoice>,
     /// Time constant of the smoothing in seconds; 0 is off.
     pub smoothing_secs: Option<f32>,
     /// Left and right swapped.
@@ -80,6 +83,9 @@ impl Launch {
         set(&mut settings.detection, self.detection.as_ref());
         if self.model.is_some() {
             settings.model.clone_from(&self.model);
+        }
+        if self.prior.is_some() {
+            settings.prior.clone_from(&self.prior);
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
 use crate::pipeline::{Event, Scene, Statistics};
+use crate::prior::PriorChoice;
 use crate::source::{CameraDevice, CameraEntry, CameraRequest};
 
 /// Wakes the window from any thread when there is something new to show.
@@ -140,12 +141,14 @@ impl Default for CameraMode {
 }
 
 /// A network and where to run it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkChoice {
     /// Name or path of the model; none is the default model.
     pub model: Option<String>,
     /// Where it runs.
     pub device: DeviceChoice,
+    /// How often each emotion is assumed to be shown; none is as the model's card has it.
+    pub prior: Option<PriorChoice>,
 }
 
 /// The network that labels, in words.

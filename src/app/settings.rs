@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::session::{CameraMode, NetworkChoice};
 use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
+use crate::prior::PriorChoice;
 pub use crate::smooth::LONGEST_SMOOTHING_SECS;
 
 /// Key under which eframe stores the settings.
@@ -39,6 +40,10 @@ pub struct Settings {
     pub model: Option<String>,
     /// Where the network runs.
     pub device: DeviceChoice,
+    /// How often each emotion is assumed to be shown; none is as the model's card has it. Not remembered: it is what one
+    /// run was asked for.
+    #[serde(skip)]
+    pub prior: Option<PriorChoice>,
     /// How faces are looked for.
     pub detection: DetectionOptions,
     /// Folder in which the last video was chosen.
@@ -77,6 +82,7 @@ impl Default for Settings {
             overlay: Overlay::default(),
             model: None,
             device: DeviceChoice::Auto,
+            prior: None,
             detection: DetectionOptions::default(),
             video_folder: None,
         }
@@ -106,7 +112,7 @@ impl Settings {
 
     /// The network to label with.
     pub fn network(&self) -> NetworkChoice {
-        NetworkChoice { model: self.model.clone(), device: self.device }
+        NetworkChoice { model: self.model.clone(), device: self.device, prior: self.prior.clone() }
     }
 
     /// The settings to be remembered: `self`, but with the `loaded` value for each field that still is as the command

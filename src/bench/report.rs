@@ -98,6 +98,7 @@ impl Report<'_> {
         let result = self.0;
         let mut details: Vec<String> = result.model_details.architecture.iter().cloned().collect();
         details.extend(result.model_details.parameters.map(|n| format!("{:.2} M parameters", n as f64 / 1e6)));
+        details.extend(result.model_details.prior.iter().map(|prior| format!("{prior} prior")));
         let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join(", ")) };
         let threads = count(u64::from(result.threads), "thread");
         format!("{}{details} on {}, {threads}", result.model, result.device)
@@ -151,7 +152,11 @@ mod tests {
             frames_with_face: 597,
             device: "CPU".to_owned(),
             model: "cnn4-ferplus".to_owned(),
-            model_details: ModelSummary { architecture: Some("cnn4".to_owned()), parameters: Some(4_480_000) },
+            model_details: ModelSummary {
+                architecture: Some("cnn4".to_owned()),
+                parameters: Some(4_480_000),
+                prior: Some("training".to_owned()),
+            },
             threads: 1,
             source: SourceSummary {
                 name: "demo.mp4".to_owned(),

@@ -74,6 +74,8 @@ pub struct ModelSummary {
     pub architecture: Option<String>,
     /// Number of trained numbers in it.
     pub parameters: Option<u64>,
+    /// The prior that it answered under.
+    pub prior: Option<String>,
 }
 
 /// The video of a benchmark.

@@ -22,6 +22,7 @@ use crate::interrupt::{self, Interrupted};
 use crate::net::ModelSource;
 use crate::pipeline::{StageTimings, run_to_end};
 use crate::preprocess::FaceCrop;
+use crate::prior::PriorChoice;
 use crate::source::{FrameSource, SourceInfo, SourceKind, VideoSource};
 use crate::version::Versions;
 
@@ -65,6 +66,11 @@ pub struct BenchArgs {
     /// The network: a shipped model's name, or a .safetensors file with its card beside it
     #[arg(long, value_name = "NAME|PATH", default_value_t)]
     pub model: ModelSource,
+
+    /// How often each emotion is assumed to be shown: `training`, `uniform`, or a TOML or CSV file of emotions and
+    /// weights [default: the model's own]
+    #[arg(long, value_name = "training|uniform|FILE")]
+    pub prior: Option<PriorChoice>,
 
     /// Threads that the network uses on the CPU; more than one seldom helps it and slows detection
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -122,6 +128,7 @@ impl BenchArgs {
         StageChoices {
             device: self.device,
             model: self.model.clone(),
+            prior: self.prior.clone(),
             threads: self.threads,
             smoothing: crate::pipeline::LiveSettings::default().smoothing,
             detection: self.detection,
@@ -263,6 +270,7 @@ impl Network {
         let details = ModelSummary {
             architecture: Some(card.network.architecture.clone()),
             parameters: Some(card.parameters as u64),
+            prior: Some(loaded.prior.to_string()),
         };
         Self { name: card.name.clone(), details, device: loaded.device }
     }

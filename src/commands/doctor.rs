@@ -250,12 +250,13 @@ fn cuda() -> Check {
 fn model(name: &'static str) -> Check {
     let loaded = Model::load(&ModelSource::Shipped(name), Device::Cpu, Precision::fastest_on_cpu())
         .map_err(anyhow::Error::from)
-        .and_then(|model| Ok(TorchClassifier::new(model)?));
+        .and_then(|model| Ok(TorchClassifier::new(model, None)?));
     match loaded {
         Ok(classifier) => {
             let card = &classifier.model().card;
             let millions = card.parameters as f64 / 1e6;
-            let detail = format!("{name}: {}, {millions:.2} M parameters", card.network.architecture);
+            let prior = classifier.prior();
+            let detail = format!("{name}: {}, {millions:.2} M parameters, {prior} prior", card.network.architecture);
             Check::new("model", Health::Works, detail)
         }
         Err(error) => Check::new("model", Health::Broken, format!("{name}: {}", describe(&error)))

@@ -1,19 +1,22 @@
 //! The stages of the pipeline as the commands without a window put them together.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use serde::Serialize;
 use tch::Device;
 
 use crate::classify::{Classifier, ClassifyError, TorchClassifier};
 use crate::demo;
 use crate::detect::{DetectionOptions, HaarDetector, ScheduledDetector};
-use crate::device::DeviceChoice;
+use crate::device::{self, DeviceChoice};
 use crate::emotion::Probabilities;
 use crate::net::{Card, Model, ModelSource, Precision};
 use crate::pipeline::{Analyzer, Labeller};
 use crate::preprocess::FaceCrop;
+use crate::prior::PriorChoice;
 use crate::track::TrackOptions;
 
 /// What decides how frames are worked on.
@@ -23,6 +26,8 @@ pub struct StageChoices {
     pub device: DeviceChoice,
     /// Which network.
     pub model: ModelSource,
+    /// How often each emotion is assumed to be shown; `None` is as the model's card has it.
+    pub prior: Option<PriorChoice>,
     /// Threads of libtorch.
     pub threads: u16,
     /// Time constant of the smoothing; `None` is off.
@@ -39,6 +44,36 @@ pub struct LoadedNetwork {
     pub card: Card,
     /// Where it runs.
     pub device: Device,
+    /// The prior that it answers under.
+    pub prior: PriorChoice,
+}
+
+impl LoadedNetwork {
+    /// What reports say of it.
+    pub fn summary(&self) -> NetworkSummary {
+        NetworkSummary {
+            device: device::describe(self.device),
+            model: self.card.name.clone(),
+            prior: self.prior.to_string(),
+        }
+    }
+}
+
+/// The network that labelled, in words.
+#[derive(Clone, Debug, Serialize)]
+pub struct NetworkSummary {
+    /// Where it ran: `CPU` or `CUDA 0`.
+    pub device: String,
+    /// Its name.
+    pub model: String,
+    /// The prior that it answered under.
+    pub prior: String,
+}
+
+impl fmt::Display for NetworkSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}, {} prior", self.model, self.device, self.prior)
+    }
 }
 
 impl StageChoices {
@@ -53,9 +88,12 @@ impl StageChoices {
         let started = Instant::now();
         let model = Model::load(&self.model, device, Precision::fastest_on_cpu())?;
         let card = model.card.clone();
-        let classifier = TorchClassifier::new(model).with_context(|| format!("can't run the model {}", self.model))?;
+        let classifier = TorchClassifier::new(model, self.prior.as_ref())
+            .with_context(|| format!("can't run the model {}", self.model))?;
+        let prior = classifier.prior().clone();
         tracing::info!("{} loaded and warm in {:.0?}", self.model, started.elapsed());
-        Ok(LoadedNetwork { classifier: Box::new(OnThreads { classifier, threads: Some(threads) }), card, device })
+        let classifier = Box::new(OnThreads { classifier, threads: Some(threads) });
+        Ok(LoadedNetwork { classifier, card, device, prior })
     }
 
     /// The stages before the network.

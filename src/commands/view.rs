@@ -13,6 +13,7 @@ use crate::net::ModelSource;
 #[cfg(feature = "gui")]
 use crate::net::{Model, Precision};
 use crate::pipeline::LiveSettings;
+use crate::prior::PriorChoice;
 use crate::smooth::LONGEST_SMOOTHING_SECS;
 
 /// How faces are looked for, labelled and shown. What is left out is as it was last set in the window; what is given
@@ -27,6 +28,11 @@ pub struct ViewArgs {
     /// beside it
     #[arg(long, value_name = "NAME|PATH")]
     pub model: Option<ModelSource>,
+
+    /// How often each emotion is assumed to be shown: `training`, `uniform`, or a TOML or CSV file of emotions and
+    /// weights [default: the model's own]
+    #[arg(long, value_name = "training|uniform|FILE")]
+    pub prior: Option<PriorChoice>,
 
     /// Even the probabilities out over this time; higher is calmer, lower is quicker, `off` shows each frame's own
     #[arg(long, value_name = "SECONDS|off", value_parser = smoothing)]
@@ -56,7 +62,8 @@ impl ViewArgs {
             device.resolve()?;
         }
         if let Some(model) = &self.model {
-            Model::load(model, tch::Device::Cpu, Precision::F32)?;
+            let model = Model::load(model, tch::Device::Cpu, Precision::F32)?;
+            model.card.calibration.assume(self.prior.as_ref())?;
         }
         Ok(())
     }
@@ -70,6 +77,7 @@ impl ViewArgs {
         StageChoices {
             device: self.device.unwrap_or_default(),
             model: self.model.clone().unwrap_or_default(),
+            prior: self.prior.clone(),
             threads: 1,
             smoothing,
             detection: self.detection,
@@ -90,6 +98,7 @@ impl ViewArgs {
             source,
             device: self.device,
             model: self.model.as_ref().map(ModelSource::to_string),
+            prior: self.prior.clone(),
             smoothing_secs: self.smoothing,
             mirror,
             detection,

@@ -61,7 +61,7 @@ fn a_device_that_is_out_of_reach_is_gray() {
     assert!(window.get_by_label("CUDA 0").accesskit_node().is_disabled());
     assert!(!window.get_by_label("CPU").accesskit_node().is_disabled());
     click(&mut window, "CPU");
-    let cpu = NetworkChoice { model: None, device: DeviceChoice::Cpu };
+    let cpu = NetworkChoice { device: DeviceChoice::Cpu, ..NetworkChoice::default() };
     assert_eq!(fake.take_orders(), [Order::SetNetwork(cpu)]);
 }
 
@@ -73,7 +73,7 @@ fn a_model_that_cannot_be_loaded_leaves_the_one_before_in_its_place() {
     window.step();
     click(&mut window, "Model");
     click(&mut window, "other");
-    let other = NetworkChoice { model: Some("other".to_owned()), device: DeviceChoice::Auto };
+    let other = NetworkChoice { model: Some("other".to_owned()), ..NetworkChoice::default() };
     assert_eq!(fake.take_orders(), [Order::SetNetwork(other)]);
     fake.event(Event::ClassifierFailed("other.safetensors is cut short; fetch it again".to_owned()));
     window.run_steps(2);

@@ -11,8 +11,7 @@ use serde::Serialize;
 use super::summary::{Seen, Tally};
 use crate::bench::process::{self, OtherLoad};
 use crate::commands::output::{print, print_json};
-use crate::commands::stages::StageChoices;
-use crate::device;
+use crate::commands::stages::{NetworkSummary, StageChoices};
 use crate::export::CsvTable;
 use crate::interrupt::{self, Interrupted};
 use crate::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest, Statistics};
@@ -72,8 +71,8 @@ struct Outcome {
     peak_memory_bytes: Option<u64>,
     /// Times the camera was lost.
     camera_losses: u64,
-    device: String,
-    model: String,
+    #[serde(flatten)]
+    network: NetworkSummary,
     source: Option<Source>,
     #[serde(skip_serializing_if = "Option::is_none")]
     table: Option<PathBuf>,
@@ -125,7 +124,7 @@ impl CameraJob {
         let stop = interrupt::catch()?;
         let table = self.csv.as_deref().map(CsvTable::create).transpose()?;
         let network = self.choices.load_network()?;
-        let (device, model) = (device::describe(network.device), network.card.name.clone());
+        let summary = network.summary();
 
         let (waker, awake) = bounded(1);
         let classifier = network.classifier;
@@ -141,7 +140,7 @@ impl CameraJob {
             watch.take(&live)?;
         }
         let interrupted = stop.load(std::sync::atomic::Ordering::Relaxed);
-        let outcome = watch.finish(live, device, model)?;
+        let outcome = watch.finish(live, summary)?;
         if self.json {
             print_json(&outcome)?;
         } else {
@@ -241,7 +240,7 @@ impl Watch {
         }
     }
 
-    fn finish(self, live: Live, device: String, model: String) -> anyhow::Result<Outcome> {
+    fn finish(self, live: Live, network: NetworkSummary) -> anyhow::Result<Outcome> {
         let Statistics { captured, dropped, .. } = live.statistics();
         let (seconds, cpu_cores, other_load_cores) = self.began.as_ref().map_or((0.0, None, None), |began| {
             let seconds = began.at.elapsed().as_secs_f64();
@@ -269,8 +268,7 @@ impl Watch {
             memory: memory.and_then(|memory| course(&self.memory, memory.current)),
             peak_memory_bytes: memory.map(|memory| memory.peak),
             camera_losses: self.losses,
-            device,
-            model,
+            network,
             source: self.source,
             table,
             versions: Versions::here(),
@@ -316,7 +314,7 @@ impl Outcome {
             });
             line("Memory", format!("{} MB at most{now}", mb(peak)));
         }
-        line("Model", format!("{} on {}", self.model, self.device));
+        line("Model", self.network.to_string());
         if let Some(table) = &self.table {
             line("Table", table.display().to_string());
         }

@@ -13,8 +13,7 @@ use super::summary::{Seen, Tally};
 use crate::bench::process;
 use crate::commands::output::{print, print_json};
 use crate::commands::progress::Progress;
-use crate::commands::stages::StageChoices;
-use crate::device;
+use crate::commands::stages::{NetworkSummary, StageChoices};
 use crate::export::{AnnotatedVideo, CsvTable, ExportError, free_names};
 use crate::frame::Frame;
 use crate::interrupt::{self, Interrupted};
@@ -50,8 +49,8 @@ struct Outcome {
     fps: f64,
     /// Time that it took, in seconds.
     seconds: f64,
-    device: String,
-    model: String,
+    #[serde(flatten)]
+    network: NetworkSummary,
     source: Source,
     /// The annotated video.
     video: PathBuf,
@@ -84,7 +83,7 @@ impl VideoJob {
         // Before the network is loaded: a folder that can't be written to is found out at once.
         let mut results = Results::create(self.output.as_deref(), &self.file, &info)?;
         let network = self.choices.load_network()?;
-        let (device, model) = (device::describe(network.device), network.card.name.clone());
+        let summary = network.summary();
 
         let shortfall = Arc::default();
         let source = Box::new(Watched { inner: Box::new(source), shortfall: Arc::clone(&shortfall) });
@@ -99,7 +98,7 @@ impl VideoJob {
         let elapsed = began.elapsed();
 
         let (video, table) = results.finish()?;
-        let outcome = outcome(&info, tally.seen(), elapsed, device, model, video, table);
+        let outcome = outcome(&info, tally.seen(), elapsed, summary, video, table);
         if self.json {
             print_json(&outcome)?;
         } else {
@@ -205,8 +204,7 @@ fn outcome(
     info: &SourceInfo,
     seen: Seen,
     elapsed: Duration,
-    device: String,
-    model: String,
+    network: NetworkSummary,
     video: PathBuf,
     table: PathBuf,
 ) -> Outcome {
@@ -215,8 +213,7 @@ fn outcome(
         fps: if seconds > 0.0 { seen.frames as f64 / seconds } else { 0.0 },
         seconds,
         seen,
-        device,
-        model,
+        network,
         source: Source {
             name: info.name.clone(),
             width: info.width,
@@ -235,12 +232,11 @@ impl Outcome {
     fn text(&self) -> String {
         let Source { name, width, height, .. } = &self.source;
         format!(
-            "{name} ({width}×{height})\n\n{}\n  Speed     {:.1} fps, {:.1} s ({} on {})\n  Video     {}\n  Table     {}\n",
+            "{name} ({width}×{height})\n\n{}\n  Speed     {:.1} fps, {:.1} s ({})\n  Video     {}\n  Table     {}\n",
             self.seen.text(),
             self.fps,
             self.seconds,
-            self.model,
-            self.device,
+            self.network,
             self.video.display(),
             self.table.display(),
         )

@@ -1,0 +1,40 @@
+//! `--calibrate`: temperatures and strength, fitted on PublicTest.
+
+use anyhow::Context as _;
+use tch::Device;
+
+use super::{EvaluateArgs, scored};
+use crate::lab::datasets::{Dataset, Split, Target};
+use crate::lab::{fit_calibration, training_prior};
+use crate::net::{Calibration, Card, Model};
+use crate::prior::{Prior, PriorChoice, StandardPrior};
+
+impl EvaluateArgs {
+    /// The model's calibration, fitted anew on PublicTest, whatever split is measured.
+    pub(super) fn fitted(&self, model: &Model, data: &Dataset, device: Device) -> anyhow::Result<Calibration> {
+        let before = &model.card.calibration;
+        let training_prior = match before.training_prior {
+            Some(prior) => prior,
+            None => prior_of(&model.card, data)?,
+        };
+        let rule = self.usual_rule();
+        let (pictures, answers) = data.public.judged(rule)?;
+        let scored = scored(model, &pictures, &answers, device)?;
+        let fitted_on = format!("{}, {}, {}, N {}", data.name, Split::Public.usage(), rule.name(), scored.len());
+        let default_prior = match self.prior {
+            Some(PriorChoice::Standard(prior)) => prior,
+            _ if before.is_fitted() => before.default_prior,
+            // Somebody who acts seven emotions in turn shows each of them as often as the others.
+            _ => StandardPrior::Uniform,
+        };
+        let least_accuracy = self.least_accuracy.unwrap_or(0.0);
+        Ok(fit_calibration(&scored, training_prior, default_prior, least_accuracy, fitted_on)?)
+    }
+}
+
+/// How often each emotion was in what a model learnt from, read off the data again: for cards that don't say.
+fn prior_of(card: &Card, data: &Dataset) -> anyhow::Result<Prior> {
+    let target = card.training.recipe.get("target").cloned().context("the model's card names no target of training")?;
+    let target: Target = target.try_into().context("the model's card names an unknown target of training")?;
+    Ok(training_prior(&data.training.examples(target)?)?)
+}

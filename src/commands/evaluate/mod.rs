@@ -1,0 +1,225 @@
+//! `mien evaluate`: how good a model is on a split of a data set.
+
+mod calibrate;
+mod record;
+mod report;
+#[cfg(feature = "vision")]
+mod through_detector;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use tch::{Device, Tensor};
+
+use self::report::{OperatingPoint, Report};
+use super::output::{print, print_json};
+use super::reading::ReadingArgs;
+use crate::device::{self, DeviceChoice};
+use crate::emotion::Emotion;
+use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec, read};
+use crate::lab::{Scored, plots, predict};
+use crate::net::{Model, ModelSource, Pass, Precision};
+use crate::prior::{PriorChoice, StandardPrior};
+
+/// Measure a model on a split of a data set
+///
+/// Prints accuracy with its 95 % interval, balanced accuracy, macro and weighted F1, precision, recall, F1 and the area under
+/// the ROC curve of each emotion, the expected calibration error before and after temperature scaling, and the
+/// confusion matrix, with the number of pictures, the split, the prior and the rule that says which label counts as
+/// right: figures under different rules or priors can't be compared. Each picture is seen once, as it is (no test-time
+/// augmentation).
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --calibrate      fit temperature and strength
+  mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --split private  read once, at the end
+  mien evaluate MODEL CK+48 --split all --prior uniform                     data that nothing was learnt from")]
+pub struct EvaluateArgs {
+    /// A shipped model's name, or a .safetensors file with its card beside it
+    pub model: ModelSource,
+
+    /// The data set: fer2013.csv, or another that `mien dataset` can read
+    #[arg(value_name = "DATA")]
+    pub data: PathBuf,
+
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+
+    /// Which pictures: choose settings on `public`, read `private` once at the end, `all` for a data set that
+    /// nothing was learnt from
+    #[arg(long, value_enum, default_value_t = Split::Public)]
+    pub split: Split,
+
+    /// Which label counts as right [default: majority with --ferplus, else label]
+    #[arg(long, value_enum)]
+    pub rule: Option<LabelRule>,
+
+    /// How often each emotion is assumed to be shown: `training`, `uniform`, or a TOML or CSV file of emotions and
+    /// weights [default: the model's own]
+    #[arg(long, value_name = "training|uniform|FILE")]
+    pub prior: Option<PriorChoice>,
+
+    /// Look for each face with the app's own detector first, and measure on those that it finds: what a user gets
+    #[cfg(feature = "vision")]
+    #[arg(long)]
+    pub through_detector: bool,
+
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    pub json: bool,
+
+    /// Draw the confusion matrix to this PNG file
+    #[arg(long, value_name = "FILE.png")]
+    pub plot: Option<PathBuf>,
+
+    /// Write the figures at each operating point into the model's card; for a model in a file
+    #[arg(long)]
+    pub record: bool,
+
+    /// Fit temperatures, and the strength with which a prior is applied, on PublicTest, and write them into the model's
+    /// card; --prior then becomes the model's own
+    #[arg(long)]
+    pub calibrate: bool,
+
+    /// With --calibrate: the accuracy on PublicTest that the uniform prior may not cost, as a share from 0 to 1
+    #[arg(long, value_name = "SHARE", requires = "calibrate", value_parser = share)]
+    pub least_accuracy: Option<f64>,
+
+    /// Where to compute: auto, cpu, cuda or cuda:N
+    #[arg(long, default_value_t)]
+    pub device: DeviceChoice,
+
+    /// Number format of convolutions on the CPU
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    pub precision: Precision,
+}
+
+/// Pictures to measure on.
+struct Sample {
+    /// Gray bytes `[N, 1, 48, 48]`.
+    pictures: Tensor,
+    answers: Vec<Emotion>,
+    /// Share of the pictures in which the detector found a face, if it was asked.
+    found: Option<f64>,
+}
+
+impl EvaluateArgs {
+    /// Measures and prints.
+    ///
+    /// # Errors
+    /// When model, data, prior or device can't be used, or a result can't be written.
+    pub fn run(&self) -> anyhow::Result<()> {
+        let device = self.device.resolve()?;
+        tch::set_num_threads(device::cores());
+        let card_path = self.card_path()?;
+        let mut model = Model::load(&self.model, device, self.precision)?;
+        // As it was split when the model was trained, if its publishers didn't split it.
+        let split = SplitSpec::of_recipe(&model.card.training.recipe);
+        let data = read(&self.data, &self.reading.options(&split))?;
+        if self.calibrate {
+            model.card.calibration = self.fitted(&model, &data, device)?;
+        }
+
+        let rule = self.rule.unwrap_or(self.usual_rule());
+        let sample = self.sample(&data, rule)?;
+        let scored = scored(&model, &sample.pictures, &sample.answers, device)?;
+        let assumed = model.card.calibration.assume(self.prior.as_ref())?;
+        let report = Report {
+            model: &model.card.name,
+            model_sha256: &model.sha256,
+            data: &data.name,
+            split: self.split,
+            rule: rule.name(),
+            prior: assumed.prior.to_string(),
+            found: sample.found,
+            test_time_augmentation: false,
+            measures: scored.measure(&assumed.adjustment),
+            operating_points: operating_points(&model, &scored)?,
+            labels: Emotion::ALL,
+            device: device::describe(device),
+            precision: self.precision,
+        };
+        if let Some(path) = &self.plot {
+            plots::confusion(report.model, &report.summary(), &report.measures.confusion)?.save(path)?;
+        }
+        if let Some(path) = card_path {
+            let mut card = model.card.clone();
+            if self.record {
+                record::put_figures(&mut card, &report);
+            }
+            record::write(&card, &path)?;
+        }
+        if self.json { print_json(&report) } else { print(&report.to_string()) }
+    }
+
+    /// The card to write to, if it is to be written to.
+    fn card_path(&self) -> anyhow::Result<Option<PathBuf>> {
+        let option = match (self.record, self.calibrate) {
+            (true, _) => "--record",
+            (_, true) => "--calibrate",
+            _ => return Ok(None),
+        };
+        match &self.model {
+            ModelSource::File(path) => Ok(Some(path.with_extension("toml"))),
+            ModelSource::Shipped(name) => bail!("{option} is for models in files: {name} is part of the program"),
+        }
+    }
+
+    fn usual_rule(&self) -> LabelRule {
+        if self.reading.ferplus.is_some() { LabelRule::Majority } else { LabelRule::Label }
+    }
+
+    #[cfg(feature = "vision")]
+    fn sample(&self, data: &Dataset, rule: LabelRule) -> anyhow::Result<Sample> {
+        let (pictures, answers) = data.split(self.split).judged(rule)?;
+        let sample = Sample { pictures, answers, found: None };
+        if self.through_detector { through_detector::sample(&sample) } else { Ok(sample) }
+    }
+
+    #[cfg(not(feature = "vision"))]
+    fn sample(&self, data: &Dataset, rule: LabelRule) -> anyhow::Result<Sample> {
+        let (pictures, answers) = data.split(self.split).judged(rule)?;
+        Ok(Sample { pictures, answers, found: None })
+    }
+}
+
+/// Runs the network once over all pictures.
+fn scored(model: &Model, pictures: &Tensor, answers: &[Emotion], device: Device) -> anyhow::Result<Scored> {
+    let normalization = model.card.input.normalization;
+    let logits = predict(model.network.as_ref(), normalization, pictures, Pass::EVALUATE, device);
+    Scored::new(&logits, answers).context("can't measure the model")
+}
+
+/// The figures under each prior that the model knows by name.
+fn operating_points(model: &Model, scored: &Scored) -> anyhow::Result<Vec<OperatingPoint<'static>>> {
+    let calibration = &model.card.calibration;
+    let known = StandardPrior::ALL
+        .into_iter()
+        .filter(|prior| *prior == StandardPrior::Training || calibration.training_prior.is_some());
+    known
+        .map(|prior| {
+            let assumed = calibration.assume(Some(&PriorChoice::Standard(prior)))?;
+            Ok(OperatingPoint::new(prior.name(), &scored.measure(&assumed.adjustment)))
+        })
+        .collect()
+}
+
+fn share(word: &str) -> Result<f64, String> {
+    word.parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "must be a number from 0 to 1, as 0.87".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_accuracy_that_is_no_share_is_refused() {
+        assert_eq!(share("0.87"), Ok(0.87));
+        for word in ["87", "-0.1", "NaN", "most"] {
+            assert!(share(word).is_err(), "{word}");
+        }
+    }
+}

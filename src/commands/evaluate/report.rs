@@ -1,0 +1,166 @@
+//! What `mien evaluate` says.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::emotion::{COUNT, Emotion};
+use crate::lab::Measures;
+use crate::lab::datasets::Split;
+use crate::net::Precision;
+
+/// Everything that was measured, as printed with `--json`.
+#[derive(Debug, Serialize)]
+pub(super) struct Report<'a> {
+    pub model: &'a str,
+    pub model_sha256: &'a str,
+    pub data: &'a str,
+    pub split: Split,
+    pub rule: &'static str,
+    /// `training`, `uniform`, or the file that was given.
+    pub prior: String,
+    /// Share of the pictures in which the detector found a face; the others aren't in `n`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<f64>,
+    pub test_time_augmentation: bool,
+    #[serde(flatten)]
+    pub measures: Measures,
+    /// The same under each prior that the model knows by name.
+    pub operating_points: Vec<OperatingPoint<'static>>,
+    pub labels: [Emotion; COUNT],
+    pub device: String,
+    pub precision: Precision,
+}
+
+/// The figures under one prior.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct OperatingPoint<'a> {
+    pub prior: &'a str,
+    pub accuracy: f64,
+    pub accuracy_interval: [f64; 2],
+    pub balanced_accuracy: f64,
+    pub macro_f1: f64,
+    pub weighted_f1: f64,
+    pub ece: f64,
+    pub ece_scaled: f64,
+}
+
+impl<'a> OperatingPoint<'a> {
+    pub(super) fn new(prior: &'a str, measures: &Measures) -> Self {
+        Self {
+            prior,
+            accuracy: measures.accuracy,
+            accuracy_interval: measures.accuracy_interval,
+            balanced_accuracy: measures.balanced_accuracy,
+            macro_f1: measures.macro_f1,
+            weighted_f1: measures.weighted_f1,
+            ece: measures.ece,
+            ece_scaled: measures.ece_scaled,
+        }
+    }
+}
+
+impl Report<'_> {
+    /// The operating points, the one asked for among them.
+    pub(super) fn points(&self) -> Vec<OperatingPoint<'_>> {
+        let mut points: Vec<OperatingPoint<'_>> = self.operating_points.clone();
+        if points.iter().all(|point| point.prior != self.prior) {
+            points.push(OperatingPoint::new(&self.prior, &self.measures));
+        }
+        points
+    }
+
+    /// In a line: on what, how, and how good.
+    pub(super) fn summary(&self) -> String {
+        format!(
+            "{}, {}, rule {}, prior {}, N {}, accuracy {:.1} %",
+            self.data,
+            self.split.usage(),
+            self.rule,
+            self.prior,
+            self.measures.n,
+            100.0 * self.measures.accuracy
+        )
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} on {}, {}", self.model, self.data, self.split.usage())?;
+        let (rule, n, device) = (self.rule, self.measures.n, &self.device);
+        writeln!(f, "rule {rule}, N {n}, no test-time augmentation, {device}")?;
+        if let Some(found) = self.found {
+            writeln!(
+                f,
+                "faces found by the detector in {:.1} % of the pictures; the others aren't in N",
+                100.0 * found
+            )?;
+        }
+        self.write_points(f)?;
+        writeln!(f, "\nUnder the prior {}:\n", self.prior)?;
+        self.write_classes(f)?;
+        writeln!(f)?;
+        self.write_confusion(f)
+    }
+}
+
+impl Report<'_> {
+    /// A column for each operating point.
+    fn write_points(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        type Figure = fn(&OperatingPoint<'_>) -> f64;
+        const ROWS: [(&str, Figure); 6] = [
+            ("accuracy", |point| point.accuracy),
+            ("balanced accuracy", |point| point.balanced_accuracy),
+            ("macro-F1", |point| point.macro_f1),
+            ("weighted F1", |point| point.weighted_f1),
+            ("calibration error", |point| point.ece),
+            ("… after scaling", |point| point.ece_scaled),
+        ];
+        let points = self.points();
+        write!(f, "\n{:18}", "prior")?;
+        points.iter().try_for_each(|point| write!(f, "{:>24}", point.prior))?;
+        writeln!(f)?;
+        for (row, (name, figure)) in ROWS.into_iter().enumerate() {
+            write!(f, "{name:18}")?;
+            for point in &points {
+                let value = format!("{:.2} %", 100.0 * figure(point));
+                let [low, high] = point.accuracy_interval.map(|bound| 100.0 * bound);
+                let interval = if row == 0 { format!(" ({low:.1}–{high:.1})") } else { String::new() };
+                write!(f, "{:>24}", value + &interval)?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+
+    fn write_classes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:10}{:>11}{:>9}{:>9}{:>10}{:>10}", "", "precision", "recall", "F1", "ROC-AUC", "pictures")?;
+        let percent = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |v| format!("{:.1}", 100.0 * v));
+        for class in &self.measures.per_class {
+            let counts = class.counts;
+            writeln!(
+                f,
+                "{:10}{:>11}{:>9}{:>9}{:>10}{:>10}",
+                counts.emotion.name(),
+                percent(counts.precision),
+                percent(counts.recall),
+                percent(counts.f1),
+                class.auc.map_or_else(|| "–".to_owned(), |auc| format!("{auc:.3}")),
+                counts.support
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_confusion(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:10}", "true↓ as→")?;
+        Emotion::ALL.iter().try_for_each(|emotion| write!(f, "{emotion:>9}"))?;
+        writeln!(f)?;
+        for (emotion, row) in Emotion::ALL.iter().zip(self.measures.confusion.counts()) {
+            write!(f, "{emotion:10}")?;
+            row.iter().try_for_each(|count| write!(f, "{count:>9}"))?;
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
