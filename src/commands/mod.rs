@@ -2,6 +2,7 @@
 
 #[cfg(feature = "vision")]
 mod bench;
+mod compare;
 mod completions;
 mod convert;
 mod dataset;
@@ -31,6 +32,7 @@ use clap::{Parser, Subcommand};
 
 #[cfg(feature = "vision")]
 use self::bench::BenchArgs;
+use self::compare::CompareArgs;
 use self::completions::CompletionsArgs;
 use self::convert::ConvertArgs;
 use self::dataset::DatasetArgs;
@@ -65,6 +67,7 @@ enum Command {
     Bench(BenchArgs),
     Train(TrainArgs),
     Evaluate(EvaluateArgs),
+    Compare(CompareArgs),
     Dataset(DatasetArgs),
     Networks(NetworksArgs),
     Convert(ConvertArgs),
@@ -88,6 +91,7 @@ impl Cli {
             Some(Command::Bench(args)) => args.run(),
             Some(Command::Train(args)) => args.run(interrupt::catch()?),
             Some(Command::Evaluate(args)) => args.run(),
+            Some(Command::Compare(args)) => args.run(),
             Some(Command::Dataset(args)) => args.run(),
             Some(Command::Networks(args)) => args.run(),
             Some(Command::Convert(args)) => args.run(),

@@ -2,6 +2,7 @@
 
 pub mod augment;
 mod calibration;
+mod compare;
 pub mod datasets;
 mod evaluation;
 pub mod faces;
@@ -17,6 +18,7 @@ mod state;
 mod trainer;
 
 pub use calibration::{AccuracyNotKept, PriorOfTrainingError, fit as fit_calibration, training_prior};
+pub use compare::{CompareError, ComparedRun, Figure, PublishedFigure, read_runs};
 pub use evaluation::{ClassMeasures, Measures, Scored, evaluate, predict};
 pub use history::{EpochRecord, write_history};
 pub use state::{RunFolder, TrainingState};
