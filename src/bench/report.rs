@@ -197,7 +197,7 @@ Benchmark: demo.mp4 (640×360 h264 23.976 fps), whole pipeline
   read           1.50     1.00     3.25     4.00   120.12
   classify       1.50     1.00     3.25     4.00   120.12
 
-  Model     cnn4-ferplus (cnn4, 4.48 M parameters) on CPU, 1 thread
+  Model     cnn4-ferplus (cnn4, 4.48 M parameters, training prior) on CPU, 1 thread
   Memory    312 MB at most
   Start     first face labelled 0.84 s after the start of the program
   Machine   A fast one, 2 cores
