@@ -133,7 +133,7 @@ mod tests {
             let entry = |i: usize| Entry {
                 place: format!("line {i}"),
                 label: Emotion::from_index(i % 7).unwrap(),
-                subject: (i % 2 == 0).then(|| "“A”".to_owned()),
+                subject: i.is_multiple_of(2).then(|| "“A”".to_owned()),
                 split: Some(Split::Public),
                 votes: Some(Votes::new([i as u8; 10])),
             };
