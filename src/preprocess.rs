@@ -154,12 +154,25 @@ pub struct Normalization {
     pub mean: f64,
     /// Standard deviation of the training pixels.
     pub std: f64,
+    /// Whether each picture is first brought to that mean and deviation by itself, so that light and contrast of a room
+    /// count for nothing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub per_picture: bool,
 }
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// The least deviation that a picture is divided by, in shares of the full range: a flat picture stays flat, and its noise
+/// isn't blown up to a face.
+const LEAST_STD: f64 = 0.02;
 
 impl Default for Normalization {
     /// Mean and standard deviation of FER2013's Training split.
     fn default() -> Self {
-        Self { mean: 0.508, std: 0.255 }
+        Self { mean: 0.508, std: 0.255, per_picture: false }
     }
 }
 
@@ -172,10 +185,29 @@ impl Normalization {
         self.apply(&batch.to_device(device))
     }
 
-    /// Normalises a batch of bytes, any shape, to floats of the same shape: what training uses between reading
+    /// Normalises pictures of bytes `[N, 1, H, W]` to floats of the same shape: what training uses between reading
     /// a batch and augmenting it.
     pub fn apply(self, bytes: &Tensor) -> Tensor {
-        (bytes.to_kind(Kind::Float) / 255.0 - self.mean) / self.std
+        self.apply_to_unit(&(bytes.to_kind(Kind::Float) / 255.0))
+    }
+
+    /// The same for pictures of floats from 0 to 1.
+    pub fn apply_to_unit(self, pictures: &Tensor) -> Tensor {
+        if self.per_picture {
+            // With mean and deviation of the data on both sides, what is left is each picture's own.
+            const OVER_PIXELS: [i64; 3] = [1, 2, 3];
+            let centered = pictures - pictures.mean_dim(OVER_PIXELS.as_slice(), true, Kind::Float);
+            let deviation = centered.square().mean_dim(OVER_PIXELS.as_slice(), true, Kind::Float).sqrt();
+            centered / deviation.clamp_min(LEAST_STD)
+        } else {
+            (pictures - self.mean) / self.std
+        }
+    }
+
+    /// Back to floats from 0 to 1, `mean` and `std` standing in for what a picture's own were: for another network that
+    /// normalises otherwise.
+    pub fn revert(self, normalized: &Tensor) -> Tensor {
+        normalized * self.std + self.mean
     }
 }
 
@@ -210,6 +242,26 @@ mod tests {
         let bytes = Tensor::from_slice(lab.pixels()).view([1, 1, 48, 48]);
         let difference = normalization.to_input(&[app], Device::Cpu) - normalization.apply(&bytes);
         assert_eq!(difference.abs().max().double_value(&[]), 0.0);
+    }
+
+    #[test]
+    fn light_and_contrast_of_a_picture_count_for_nothing_when_it_is_normalised_by_itself() {
+        let normalization = Normalization { per_picture: true, ..Normalization::default() };
+        let bright = Tensor::from_slice(&pattern(48, 48)).view([1, 1, 48, 48]);
+        let dim = bright.to_kind(Kind::Float) * 0.25 + 20.0;
+        let difference = normalization.apply(&bright) - normalization.apply(&dim);
+        assert!(difference.abs().max().double_value(&[]) < 1e-4);
+        // A flat picture has no deviation to divide by.
+        let flat = normalization.apply(&Tensor::full([1, 1, 48, 48], 90, (Kind::Uint8, Device::Cpu)));
+        assert!(flat.abs().max().double_value(&[]) < 1e-4);
+    }
+
+    #[test]
+    fn reverting_gives_the_picture_back() {
+        let unit = Tensor::from_slice(&pattern(48, 48)).view([1, 1, 48, 48]).to_kind(Kind::Float) / 255.0;
+        let normalization = Normalization::default();
+        let difference = normalization.revert(&normalization.apply_to_unit(&unit)) - unit;
+        assert!(difference.abs().max().double_value(&[]) < 1e-5);
     }
 
     #[test]

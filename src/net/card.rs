@@ -61,6 +61,9 @@ pub struct Training {
     pub data: String,
     /// SHA-256 of the files, in the order of `data`.
     pub data_sha256: Vec<String>,
+    /// SHA-256 of the weights that training began with, if they weren't random.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_sha256: Option<String>,
     /// What the network was taught: `label` or `votes`.
     pub target: String,
     /// Pictures it learnt from.
@@ -153,7 +156,7 @@ impl Card {
             return Err(CardError::Newer { found: format });
         }
         let card: Self = toml::from_str(text).map_err(Box::new)?;
-        let Normalization { mean, std } = card.input.normalization;
+        let Normalization { mean, std, .. } = card.input.normalization;
         if card.labels != Emotion::ALL {
             return Err(CardError::Unfit("its labels aren't the seven emotions in FER2013 order".to_owned()));
         }
@@ -197,6 +200,7 @@ pub(crate) mod tests {
             training: Training {
                 data: "none".into(),
                 data_sha256: vec![],
+                start_sha256: None,
                 target: "label".into(),
                 pictures: 0,
                 epochs: 0,

@@ -12,6 +12,7 @@ mod cnn5;
 mod import;
 mod layers;
 mod macs;
+mod mien;
 mod model;
 mod sequential;
 mod stack;
@@ -142,6 +143,7 @@ impl Architecture {
 
 /// Every architecture that Mien knows.
 pub const ARCHITECTURES: &[Architecture] = &[
+    Architecture::whole("mien", "residual blocks that weigh their channels, for one core", mien::build),
     Architecture::whole("baseline", "two convolutions", baseline::build),
     Architecture::whole("baseline-deep", "four convolutions with batch norm and dropout", baseline::build_deep),
     Architecture::whole("cnn3", "three blocks of two convolutions", cnn3::build),

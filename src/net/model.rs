@@ -46,6 +46,17 @@ impl ModelSource {
         let (_, text) = read(self)?;
         Card::from_toml(&text).map_err(|source| ModelError::Card { model: self.clone(), source })
     }
+
+    /// Fills all variables of `store`, which belong to a network of the same architecture, with the model's weights; gives
+    /// the SHA-256 of their file.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or the weights are another network's.
+    pub fn load_into(&self, store: &nn::VarStore) -> Result<String, ModelError> {
+        let (bytes, _) = read(self)?;
+        load_weights(store, &bytes).map_err(|source| ModelError::Weights { model: self.clone(), source })?;
+        Ok(sha256(&bytes))
+    }
 }
 
 impl Default for ModelSource {
@@ -156,8 +167,13 @@ impl Model {
         load_weights(&store, &bytes)
             .and_then(|()| Ok(network.deploy(device, precision)?))
             .map_err(|source| ModelError::Weights { model: model(), source })?;
-        Ok(Self { card, network, device, sha256: format!("{:x}", Sha256::digest(&bytes)), _store: store })
+        Ok(Self { card, network, device, sha256: sha256(&bytes), _store: store })
     }
+}
+
+/// In hexadecimal.
+fn sha256(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 /// Weights and card of a model.
