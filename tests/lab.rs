@@ -63,7 +63,7 @@ fn write_recipe(folder: &Path, changes: &[(&str, &str)]) -> PathBuf {
         "name = \"small\"\ndescription = \"For tests.\"\ntarget = \"label\"\nseed = 7\nepochs = 3\nbatch_size = 7\n\
          average = 0.9\npatience = 5\n\
          network = { architecture = \"cnn4\", dropout_conv = 0.1 }\n\
-         optimizer = { kind = \"adam\", learning_rate = 1e-3, weight_decay = 0.01 }\n\
+         optimizer = { kind = \"adamw\", learning_rate = 1e-3, weight_decay = 0.01 }\n\
          schedule = { kind = \"plateau\", factor = 0.5, patience = 1, min_learning_rate = 1e-6 }\n\
          augmentation = { flip = true, rotation_degrees = 5.0, shift = 0.05, erase = 0.3 }\n",
     );
@@ -109,7 +109,10 @@ fn a_network_learns_and_its_model_can_be_measured() {
     let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
     assert_eq!(history.lines().count(), 11, "{history}");
     let card = std::fs::read_to_string(run.join("small.toml")).unwrap();
-    assert!(card.contains("data_sha256") && card.contains("seed = 7"), "{card}");
+    assert!(card.contains("data_sha256") && card.contains("seed = 7") && card.contains("training_prior"), "{card}");
+    for picture in ["curves.png", "confusion.png"] {
+        assert!(image::open(run.join(picture)).unwrap().width() > 400, "{picture}");
+    }
 
     let output = mien()
         .arg("evaluate")
@@ -153,30 +156,104 @@ fn a_network_learns_and_its_model_can_be_measured() {
     assert!((happy - 1.0 / 7.0).abs() < 0.02, "{text}");
 }
 
-#[test]
-fn a_resumed_training_has_the_same_history_as_one_that_was_never_interrupted() {
+/// Trains by `recipe` in one go and with an interruption in the middle of the second epoch, whose work is lost; both must
+/// give the same.
+fn assert_resumes_exactly(changes: &[(&str, &str)]) {
     let folder = TempDir::new().unwrap();
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
-    let recipe = Recipe::read(&write_recipe(folder.path(), &[])).unwrap();
+    let recipe = Recipe::read(&write_recipe(folder.path(), changes)).unwrap();
     let trainer =
         |run: &str| Trainer::new(recipe.clone(), &data, vec![], &folder.path().join(run), tch::Device::Cpu).unwrap();
 
     let mut whole = trainer("whole");
-    assert_eq!(whole.run(&AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
+    assert_eq!(whole.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
 
-    // Stopped in the middle of the second epoch, whose work is lost, then taken up by a new process's trainer.
     let stop = AtomicBool::new(false);
     let raise =
         |progress: mien::lab::Progress| stop.store(progress.epoch == 2 && progress.step == 1, Ordering::Relaxed);
     let mut first = trainer("parts");
-    assert_eq!(first.run(&stop, raise, |_| {}).unwrap(), TrainOutcome::Interrupted);
+    assert_eq!(first.run(None, &stop, raise, |_| {}).unwrap(), TrainOutcome::Interrupted);
     assert_eq!(first.state().history.len(), 1);
     let mut second = trainer("parts");
-    assert_eq!(second.run(&AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
+    assert_eq!(second.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
 
     assert_eq!(without_seconds(&second.state().history), without_seconds(&whole.state().history));
     let weights = |run: &str| std::fs::read(folder.path().join(run).join("small.safetensors")).unwrap();
     assert!(weights("parts") == weights("whole"), "the best weights differ");
+}
+
+#[test]
+fn a_resumed_training_has_the_same_history_as_one_that_was_never_interrupted() {
+    assert_resumes_exactly(&[]);
+}
+
+#[test]
+fn a_training_that_balances_mixes_and_listens_to_a_teacher_resumes_exactly_too() {
+    assert_resumes_exactly(&[
+        ("epochs = 3", "epochs = 2"),
+        ("patience = 5", "patience = 5\nselect_by = \"balanced-accuracy\""),
+        ("architecture = \"cnn4\", dropout_conv = 0.1", "architecture = \"mien\", channels = [8, 8, 8, 16, 16]"),
+        ("kind = \"adamw\"", "kind = \"sgd\", clip_norm = 5.0"),
+        ("kind = \"plateau\", factor = 0.5, patience = 1, min_learning_rate = 1e-6", "kind = \"one-cycle\""),
+        (
+            "erase = 0.3 }",
+            "erase = 0.3, crop = 0.1, shear_degrees = 5.0, mixup = 0.3 }\n\
+            balance = { kind = \"oversample\" }\n\
+            loss = { kind = \"cross-entropy\", label_smoothing = 0.1 }\n\
+            distillation = { teachers = [\"cnn4-ferplus\"], weight = 0.5, temperature = 2.0 }\n\
+            normalization = { mean = 0.5, std = 0.25, per_picture = true }",
+        ),
+    ]);
+}
+
+#[test]
+fn a_training_can_begin_with_the_weights_of_another_model() {
+    let folder = TempDir::new().unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
+    // A rate too small to change anything: after an epoch the model still answers as the one that it began with.
+    let still = [("learning_rate = 1e-3", "learning_rate = 1e-30"), ("average = 0.9\n", "")];
+    let mut recipe = Recipe::read(&write_recipe(folder.path(), &still)).unwrap();
+    recipe.start_from = Some("cnn4-ferplus".to_owned());
+    recipe.epochs = 1;
+    let mut trainer = Trainer::new(recipe, &data, vec![], &folder.path().join("run"), tch::Device::Cpu).unwrap();
+    trainer.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
+    let weights = |bytes: &[u8]| mien::net::decode(bytes).unwrap().remove("conv1.weight").unwrap();
+    let begun = weights(include_bytes!("../models/cnn4-ferplus.safetensors"));
+    let ended = weights(&std::fs::read(folder.path().join("run/small.safetensors")).unwrap());
+    assert!(begun.equal(&ended));
+    assert_eq!(trainer.state().start_sha256.as_ref().unwrap().len(), 64);
+}
+
+#[test]
+fn a_recipe_that_can_not_be_meant_is_refused_with_the_field() {
+    let folder = TempDir::new().unwrap();
+    let cases = [
+        ("erase = 0.3 }", "erase = 3.0 }", "`erase`"),
+        (
+            "erase = 0.3 }",
+            "erase = 0.3 }\nbalance = { kind = \"augment-minority\", classes = [], times = 3 }",
+            "balance.classes",
+        ),
+        ("erase = 0.3 }", "erase = 0.3 }\nloss = { kind = \"focal\", gamma = -1.0 }", "loss.gamma"),
+        ("factor = 0.5", "factor = 1.5", "schedule.factor"),
+        ("erase = 0.3 }", "erase = 0.3 }\ndistillation = { teachers = [], weight = 0.5 }", "distillation.teachers"),
+        ("seed = 7", "seed = 7\nsede = 8", "sede"),
+    ];
+    for (from, to, expected) in cases {
+        let error = Recipe::read(&write_recipe(folder.path(), &[(from, to)])).unwrap_err().to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
+#[test]
+fn a_teacher_that_is_not_there_is_named() {
+    let folder = TempDir::new().unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
+    let absent = ("erase = 0.3 }", "erase = 0.3 }\ndistillation = { teachers = [\"absent\"], weight = 0.5 }");
+    let recipe = Recipe::read(&write_recipe(folder.path(), &[absent])).unwrap();
+    let error = Trainer::new(recipe, &data, vec![], &folder.path().join("run"), tch::Device::Cpu).err().unwrap();
+    assert!(matches!(error, TrainError::Model(_)) && error.to_string().contains("absent"), "{error}");
+    assert!(!folder.path().join("run").exists());
 }
 
 #[test]
@@ -188,12 +265,12 @@ fn a_folder_with_another_run_is_left_alone() {
     let start = |recipe: &Recipe, sums: &[&str]| {
         Trainer::new(recipe.clone(), &data, sums.iter().map(ToString::to_string).collect(), &run, tch::Device::Cpu)
     };
-    start(&recipe, &["a"]).unwrap().run(&AtomicBool::new(false), |_| {}, |_| {}).unwrap();
+    start(&recipe, &["a"]).unwrap().run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
     let other_data = start(&recipe, &["b"]).err().unwrap();
     assert!(matches!(other_data, TrainError::OtherRun { what: "data set", .. }), "{other_data}");
     let other_recipe = start(&Recipe { seed: 8, ..recipe.clone() }, &["a"]).err().unwrap();
     assert!(matches!(other_recipe, TrainError::OtherRun { what: "recipe", .. }), "{other_recipe}");
-    let same = start(&recipe, &["a"]).unwrap().run(&AtomicBool::new(false), |_| {}, |_| {}).unwrap();
+    let same = start(&recipe, &["a"]).unwrap().run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
     assert_eq!(same, TrainOutcome::Finished);
 }
 
@@ -205,7 +282,7 @@ fn a_diverging_training_stops_and_keeps_the_last_good_checkpoint() {
     let run = folder.path().join("run");
     let recipe = Recipe::read(&wild).unwrap();
     let mut trainer = Trainer::new(recipe, &data, vec![], &run, tch::Device::Cpu).unwrap();
-    let error = trainer.run(&AtomicBool::new(false), |_| {}, |_| {}).unwrap_err();
+    let error = trainer.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap_err();
     assert!(matches!(error, TrainError::Diverged { epoch: 1 }), "{error}");
     assert!(!run.join("checkpoint.safetensors").exists(), "no epoch was whole");
 }

@@ -12,7 +12,7 @@ use super::reading::ReadingArgs;
 use crate::device::DeviceChoice;
 use crate::emotion::Emotion;
 use crate::interrupt::Interrupted;
-use crate::lab::datasets::{Dataset, SplitSpec, read};
+use crate::lab::datasets::{Dataset, read};
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
 use crate::lab::{Progress, TrainOutcome, Trainer, TrainingState};
@@ -43,6 +43,14 @@ pub struct TrainArgs {
     #[arg(long, default_value_t)]
     pub device: DeviceChoice,
 
+    /// Stop after this many epochs in all, though the recipe has more; the same command without it goes on from there
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub stop_after: Option<u32>,
+
+    /// Weights for a transfer network's backbone, instead of those that the recipe names (see `mien convert`)
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub backbone: Option<PathBuf>,
+
     /// Threads for computing on the CPU [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
@@ -57,7 +65,13 @@ impl TrainArgs {
     /// # Errors
     /// When recipe, data, device or folder can't be used, or the loss diverges.
     pub fn run(&self, stop: &AtomicBool) -> anyhow::Result<()> {
-        let recipe = Recipe::read(&self.recipe)?;
+        let mut recipe = Recipe::read(&self.recipe)?;
+        if let Some(weights) = &self.backbone {
+            let Some(backbone) = &mut recipe.backbone else {
+                bail!("the recipe {} has no backbone that weights could be for", self.recipe.display());
+            };
+            backbone.weights = Some(weights.clone());
+        }
         if recipe.target.needs_votes() && self.reading.ferplus.is_none() {
             bail!("the recipe learns from votes: give fer2013new.csv with --ferplus");
         }
@@ -66,7 +80,7 @@ impl TrainArgs {
         let folder = self.run.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
 
         eprintln!("Reading {}", self.data.display());
-        let data = read(&self.data, &self.reading.options(&SplitSpec::default()))?;
+        let data = read(&self.data, &self.reading.options(&recipe.split))?;
         let mut trainer = Trainer::new(recipe, &data, data.sha256.clone(), &folder, device)
             .with_context(|| format!("can't train by {}", self.recipe.display()))?;
         let done = trainer.state().history.len();
@@ -80,13 +94,16 @@ impl TrainArgs {
 
         let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(PROGRESS)?);
         let (parameters, pictures, model) = (trainer.parameters(), trainer.pictures(), trainer.run_folder().model());
+        let calibration = Calibration { training_prior: Some(trainer.prior().clone()), ..Calibration::default() };
         let mut card_error = None;
         let outcome = trainer.run(
+            self.stop_after.map(|epochs| epochs as usize),
             stop,
             |progress| show_step(&bar, progress),
             |state| {
                 bar.suspend(|| eprintln!("{}", epoch_line(state)));
-                let card = card(state, &data, parameters, pictures, device);
+                let card =
+                    Card { calibration: calibration.clone(), ..card(state, &data, parameters, pictures, device) };
                 if let Err(error) = write_card(&card, &model) {
                     card_error = Some(error);
                 }
@@ -140,6 +157,9 @@ fn report(outcome: TrainOutcome, state: &TrainingState, model: &Path) -> anyhow:
         TrainOutcome::StoppedEarly => {
             eprintln!("Stopped early: no better epoch than {} for {} epochs.", state.best_epoch, state.recipe.patience);
         }
+        TrainOutcome::Paused => {
+            eprintln!("Paused after {} of {} epochs, as asked.", state.history.len(), state.recipe.epochs);
+        }
         TrainOutcome::Interrupted => {
             let done = state.history.len();
             return Err(
@@ -176,6 +196,7 @@ fn card(state: &TrainingState, data: &Dataset, parameters: usize, pictures: usiz
         training: Training {
             data: format!("{}: Training to learn from, PublicTest to choose the epoch", data.name),
             data_sha256: state.data_sha256.clone(),
+            start_sha256: state.start_sha256.clone(),
             target: recipe.target.name().to_owned(),
             pictures,
             epochs: state.history.len(),

@@ -1,6 +1,8 @@
 //! Varying faces while training: whole batches on the device, every choice drawn from the recipe's generator.
 
 use rand::Rng;
+use rand::seq::SliceRandom as _;
+use rand_distr::{Beta, Distribution as _};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -16,12 +18,18 @@ pub struct Augmentation {
     pub zoom: f64,
     /// Shift in both directions by up to this share of the side.
     pub shift: f64,
+    /// Cut out a square that is smaller by up to this share of the side, anywhere, and enlarge it.
+    pub crop: f64,
+    /// Slant by up to this many degrees to either side.
+    pub shear_degrees: f64,
     /// Change the contrast by up to this share.
     pub contrast: f64,
     /// Brighten or darken by up to this many standard deviations of the data.
     pub brightness: f64,
     /// Share of pictures in which a random rectangle is erased (Zhong et al. 2017).
     pub erase: f64,
+    /// Mix pairs of pictures and what is wanted of them, by shares drawn from Beta(`mixup`, `mixup`) (Zhang et al. 2018).
+    pub mixup: f64,
 }
 
 /// Side of an erased rectangle as a share of the picture's side: from a tenth to two fifths.
@@ -35,22 +43,60 @@ impl Augmentation {
         if self.erase > 0.0 { self.erase_patches(&toned, rng) } else { toned }
     }
 
-    fn moves(&self) -> bool {
-        self.flip || self.rotation_degrees > 0.0 || self.zoom > 0.0 || self.shift > 0.0
+    /// Mixes pairs of varied pictures `[N, 1, S, S]` and their wanted probabilities `[N, 7]`, one share for the batch.
+    pub fn mix(&self, pictures: Tensor, targets: Tensor, rng: &mut impl Rng) -> (Tensor, Tensor) {
+        let Ok(beta) = Beta::new(self.mixup, self.mixup) else { return (pictures, targets) };
+        let share: f64 = beta.sample(rng);
+        let mut partners: Vec<i64> = (0..pictures.size()[0]).collect();
+        partners.shuffle(rng);
+        let partners = Tensor::from_slice(&partners).to_device(pictures.device());
+        let mix = |rows: &Tensor| rows * share + rows.index_select(0, &partners) * (1.0 - share);
+        (mix(&pictures), mix(&targets))
     }
 
-    /// Flip, rotation, zoom and shift as one resampling; the edge is reflected into what comes in from outside.
+    /// What is wrong with the settings.
+    pub fn problem(&self) -> Option<&'static str> {
+        let shares = [self.zoom, self.crop, self.erase];
+        let amounts =
+            [self.rotation_degrees, self.shift, self.shear_degrees, self.contrast, self.brightness, self.mixup];
+        if shares.iter().any(|share| !(0.0..=1.0).contains(share)) || self.zoom == 1.0 || self.crop == 1.0 {
+            Some("`zoom`, `crop` and `erase` of `augmentation` have to be from 0 to 1, the first two less than 1")
+        } else if amounts.iter().any(|amount| !(0.0..=f64::MAX).contains(amount)) {
+            Some("the amounts in `augmentation` have to be numbers of at least 0")
+        } else if self.shear_degrees >= 90.0 {
+            Some("`augmentation.shear_degrees` has to be less than 90")
+        } else {
+            None
+        }
+    }
+
+    fn moves(&self) -> bool {
+        let amounts = [self.rotation_degrees, self.zoom, self.shift, self.crop, self.shear_degrees];
+        self.flip || amounts.iter().any(|amount| *amount > 0.0)
+    }
+
+    /// Flip, rotation, zoom, shear, shift and crop as one resampling; the edge is reflected into what comes in from outside.
     fn move_pixels(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
         let batch = pictures.size()[0];
         let matrices: Vec<f32> = (0..batch)
             .flat_map(|_| {
-                let angle = symmetric(rng, self.rotation_degrees).to_radians();
-                let scale = 1.0 + symmetric(rng, self.zoom);
+                let (sin, cos) = symmetric(rng, self.rotation_degrees).to_radians().sin_cos();
+                let slant = symmetric(rng, self.shear_degrees).to_radians().tan();
                 let mirror = if self.flip && rng.random::<bool>() { -1.0 } else { 1.0 };
+                let cropped = if self.crop > 0.0 { rng.random_range(0.0..=self.crop) } else { 0.0 };
+                let scale = (1.0 + symmetric(rng, self.zoom)) * (1.0 - cropped);
                 // grid_sample's coordinates run from −1 to 1, so a share of the side counts twice.
-                let (dx, dy) = (2.0 * symmetric(rng, self.shift), 2.0 * symmetric(rng, self.shift));
-                let (sin, cos) = angle.sin_cos();
-                [mirror * cos * scale, -sin * scale, dx, mirror * sin * scale, cos * scale, dy].map(|v| v as f32)
+                let mut offset = || 2.0 * symmetric(rng, self.shift) + symmetric(rng, cropped);
+                let (dx, dy) = (offset(), offset());
+                [
+                    mirror * cos * scale,
+                    (slant * cos - sin) * scale,
+                    dx,
+                    mirror * sin * scale,
+                    (slant * sin + cos) * scale,
+                    dy,
+                ]
+                .map(|v| v as f32)
             })
             .collect();
         let theta = Tensor::from_slice(&matrices).view([batch, 2, 3]).to_device(pictures.device());
@@ -123,7 +169,10 @@ mod tests {
             shift: 0.1,
             contrast: 0.3,
             brightness: 0.2,
+            crop: 0.1,
+            shear_degrees: 10.0,
             erase: 0.5,
+            mixup: 0.0,
         }
     }
 
@@ -168,5 +217,28 @@ mod tests {
         let kept =
             erase.apply(&ones, &mut ChaCha8Rng::seed_from_u64(4)).mean_dim([1, 2, 3].as_slice(), false, Kind::Float);
         assert!(kept.max().double_value(&[]) < 1.0 && kept.min().double_value(&[]) > 0.8);
+    }
+
+    #[test]
+    fn mixing_keeps_wanted_probabilities_summing_to_one_and_mixes_both_alike() {
+        let mixing = Augmentation { mixup: 0.4, ..Augmentation::default() };
+        let targets = Tensor::eye(2, (Kind::Float, Device::Cpu));
+        // Pictures that say their own target: the first all ones, the second all zeros.
+        let pictures = targets.select(1, 0).view([2, 1, 1, 1]) * Tensor::ones([2, 1, 4, 4], (Kind::Float, Device::Cpu));
+        for seed in 0..20 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let (pictures, targets) = mixing.mix(pictures.shallow_clone(), targets.shallow_clone(), &mut rng);
+            let sums = targets.sum_dim_intlist(1, false, Kind::Float);
+            assert!(sums.allclose(&Tensor::ones([2], (Kind::Float, Device::Cpu)), 1e-5, 1e-6, false));
+            assert!(pictures.select(2, 0).select(2, 0).squeeze().allclose(&targets.select(1, 0), 1e-5, 1e-6, false));
+        }
+    }
+
+    #[test]
+    fn settings_that_make_no_picture_are_refused() {
+        assert!(strong().problem().is_none());
+        assert!(Augmentation { crop: 1.0, ..strong() }.problem().is_some());
+        assert!(Augmentation { erase: -0.1, ..strong() }.problem().is_some());
+        assert!(Augmentation { rotation_degrees: f64::NAN, ..strong() }.problem().is_some());
     }
 }

@@ -1,12 +1,15 @@
 //! The lab: data sets, training and measuring.
 
 pub mod augment;
+pub mod balance;
 mod calibration;
 mod compare;
 pub mod datasets;
 mod evaluation;
 pub mod faces;
 mod history;
+mod learner;
+pub mod loss;
 pub mod metrics;
 mod optimizer;
 pub mod pictures;

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::augment::Augmentation;
-use super::datasets::Target;
+use super::balance::BalanceSpec;
+use super::datasets::{SplitSpec, Target};
+use super::loss::LossSpec;
 use super::optimizer::OptimizerSpec;
-use super::schedule::ScheduleSpec;
+use super::schedule::{Schedule, ScheduleSpec};
 use crate::net::{NetworkSpec, Precision};
 use crate::preprocess::Normalization;
 
@@ -19,8 +21,15 @@ pub struct Recipe {
     pub name: String,
     /// What the model is, in a sentence: goes into its card.
     pub description: String,
+    /// The data set that it was made for, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     /// What the network is taught.
     pub target: Target,
+    /// A model of the same architecture whose weights the training begins with instead of random ones: the name of a shipped
+    /// one, or a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_from: Option<String>,
     /// Seed of every random choice.
     pub seed: u64,
     /// The most epochs to run.
@@ -34,13 +43,34 @@ pub struct Recipe {
     /// measured and saved.
     #[serde(default)]
     pub average: f64,
-    /// The epochs without a better PublicTest accuracy after which training ends.
+    /// By which measure on PublicTest the best epoch is chosen.
+    #[serde(default)]
+    pub select_by: Selection,
+    /// The epochs without a better PublicTest figure after which training ends.
     pub patience: usize,
+    /// How the data set is divided where its publishers didn't do it.
+    #[serde(default, skip_serializing_if = "is_default_split")]
+    pub split: SplitSpec,
+    /// The experiment that this recipe retraces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<Published>,
     /// The architecture.
     pub network: NetworkSpec,
+    /// Where a transfer network's backbone comes from and how it moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backbone: Option<BackboneSpec>,
     /// From bytes to numbers.
     #[serde(default)]
     pub normalization: Normalization,
+    /// What is done about rare emotions.
+    #[serde(default)]
+    pub balance: BalanceSpec,
+    /// What training makes small.
+    #[serde(default)]
+    pub loss: LossSpec,
+    /// Other models whose answers are learnt too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distillation: Option<DistillationSpec>,
     /// How weights follow gradients.
     pub optimizer: OptimizerSpec,
     /// How the learning rate changes.
@@ -48,6 +78,80 @@ pub struct Recipe {
     /// How pictures are varied.
     #[serde(default)]
     pub augmentation: Augmentation,
+}
+
+/// A measure on PublicTest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Selection {
+    /// Share named right.
+    #[default]
+    Accuracy,
+    /// Mean recall over the emotions.
+    BalancedAccuracy,
+}
+
+/// An experiment that others published.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// The figure as they give it, with what it was measured on.
+    pub figure: String,
+    /// The figure as a share, for comparison.
+    pub value: f64,
+    /// Where it stands.
+    pub source: String,
+    /// What to keep in mind when comparing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A transfer network's backbone: the variables whose names begin with [`crate::net::BACKBONE`]. What is said here about its
+/// rate only holds for one that has weights: a random one has to learn like the rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackboneSpec {
+    /// A safetensors file with its weights. Without one the network learns from scratch, and its card says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
+    /// Whether it stays as it is.
+    #[serde(default)]
+    pub frozen: bool,
+    /// What its learning rate is multiplied by when it isn't frozen.
+    #[serde(default = "one")]
+    pub learning_rate_factor: f64,
+}
+
+impl BackboneSpec {
+    /// What the backbone's learning rate is multiplied by; `None` if it stays as it is.
+    pub fn rate(&self) -> Option<f64> {
+        match (&self.weights, self.frozen) {
+            (None, _) => Some(1.0),
+            (Some(_), true) => None,
+            (Some(_), false) => Some(self.learning_rate_factor),
+        }
+    }
+}
+
+fn is_default_split(split: &SplitSpec) -> bool {
+    *split == SplitSpec::default()
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// Learning from other models' answers (Hinton et al. 2015).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DistillationSpec {
+    /// Shipped models by name, others by path; their probabilities are averaged.
+    pub teachers: Vec<String>,
+    /// The teachers' share of the loss, 0 to 1.
+    pub weight: f64,
+    /// What the logits are divided by, so that small probabilities count too.
+    #[serde(default = "one")]
+    pub temperature: f64,
 }
 
 /// A recipe can't be used.
@@ -104,8 +208,37 @@ impl Recipe {
             (self.patience == 0, "`patience` has to be at least 1"),
             (self.normalization.std <= 0.0, "`normalization.std` has to be greater than 0"),
             (self.optimizer.learning_rate <= 0.0, "`optimizer.learning_rate` has to be greater than 0"),
+            (
+                !(0.0..1.0).contains(&self.optimizer.momentum),
+                "`optimizer.momentum` has to be at least 0 and less than 1",
+            ),
+            (self.optimizer.clip_norm.is_some_and(|n| n <= 0.0), "`optimizer.clip_norm` has to be greater than 0"),
+            (
+                self.backbone.as_ref().is_some_and(|b| b.learning_rate_factor < 0.0),
+                "`backbone.learning_rate_factor` has to be at least 0",
+            ),
         ];
-        checks.into_iter().find(|(wrong, _)| *wrong).map(|(_, problem)| problem)
+        let simple = checks.into_iter().find(|(wrong, _)| *wrong).map(|(_, problem)| problem);
+        simple
+            .or_else(|| self.balance.problem())
+            .or_else(|| self.loss.problem())
+            .or_else(|| Schedule::problem(&self.schedule))
+            .or_else(|| self.augmentation.problem())
+            .or_else(|| self.distillation.as_ref().and_then(DistillationSpec::problem))
+    }
+}
+
+impl DistillationSpec {
+    fn problem(&self) -> Option<&'static str> {
+        if self.teachers.is_empty() {
+            Some("`distillation.teachers` has to name a model")
+        } else if !(0.0..=1.0).contains(&self.weight) {
+            Some("`distillation.weight` has to be from 0 to 1")
+        } else if self.temperature <= 0.0 {
+            Some("`distillation.temperature` has to be greater than 0")
+        } else {
+            None
+        }
     }
 }
 

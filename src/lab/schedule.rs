@@ -21,7 +21,33 @@ pub enum ScheduleSpec {
         /// Length of the rise; may be a fraction.
         warmup_epochs: f64,
     },
+    /// Rise along a half cosine from a 25th of the highest rate over the first `rise` of the training, then fall along
+    /// another to next to nothing (Smith & Topin 2019, in fast.ai's form).
+    #[serde(rename = "one-cycle")]
+    OneCycle {
+        /// Length of the rise as a share of the training.
+        #[serde(default = "default_rise")]
+        rise: f64,
+    },
+    /// Multiply by `factor` every `epochs` epochs.
+    Step {
+        /// Epochs between two steps.
+        epochs: usize,
+        /// What the rate is multiplied by.
+        factor: f64,
+    },
+    /// The same rate throughout.
+    Constant,
 }
+
+fn default_rise() -> f64 {
+    0.3
+}
+
+/// What a one-cycle begins with, as a share of the highest rate: fast.ai's and PyTorch's.
+const ONE_CYCLE_START: f64 = 1.0 / 25.0;
+/// And ends with.
+const ONE_CYCLE_END: f64 = 1e-4 / 25.0;
 
 /// Progress less than this share of the loss counts as none.
 const LEAST_PROGRESS: f64 = 1e-3;
@@ -61,8 +87,40 @@ impl Schedule {
             }
             ScheduleSpec::Cosine { warmup_epochs } => {
                 let share = (position - warmup_epochs) / (self.epochs - warmup_epochs).max(f64::EPSILON);
-                self.highest * 0.5 * (1.0 + (std::f64::consts::PI * share.min(1.0)).cos())
+                self.highest * between(1.0, 0.0, share)
             }
+            ScheduleSpec::OneCycle { rise } => {
+                let share = position / self.epochs;
+                self.highest
+                    * if share < rise {
+                        between(ONE_CYCLE_START, 1.0, share / rise)
+                    } else {
+                        between(1.0, ONE_CYCLE_END, (share - rise) / (1.0 - rise).max(f64::EPSILON))
+                    }
+            }
+            ScheduleSpec::Step { epochs, factor } => {
+                self.highest * factor.powi((position / epochs as f64).floor() as i32)
+            }
+            ScheduleSpec::Constant => self.highest,
+        }
+    }
+
+    /// What is wrong with the settings of `spec`.
+    pub fn problem(spec: &ScheduleSpec) -> Option<&'static str> {
+        match *spec {
+            ScheduleSpec::Plateau { factor, .. } | ScheduleSpec::Step { factor, .. }
+                if !(0.0..1.0).contains(&factor) =>
+            {
+                Some("`schedule.factor` has to be at least 0 and less than 1")
+            }
+            ScheduleSpec::Step { epochs: 0, .. } => Some("`schedule.epochs` has to be at least 1"),
+            ScheduleSpec::OneCycle { rise } if !(0.0..1.0).contains(&rise) => {
+                Some("`schedule.rise` has to be at least 0 and less than 1")
+            }
+            ScheduleSpec::Cosine { warmup_epochs } if warmup_epochs < 0.0 => {
+                Some("`schedule.warmup_epochs` has to be at least 0")
+            }
+            _ => None,
         }
     }
 
@@ -80,6 +138,11 @@ impl Schedule {
             self.idle_epochs = 0;
         }
     }
+}
+
+/// From `start` to `end` along a half cosine; `share` of the way.
+fn between(start: f64, end: f64, share: f64) -> f64 {
+    end + (start - end) * 0.5 * (1.0 + (std::f64::consts::PI * share.clamp(0.0, 1.0)).cos())
 }
 
 #[cfg(test)]
@@ -106,5 +169,22 @@ mod tests {
         assert_eq!(schedule.rate(2.0), 1.0);
         assert!((schedule.rate(6.0) - 0.5).abs() < 1e-12);
         assert!(schedule.rate(10.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_cycle_starts_low_peaks_and_ends_near_zero() {
+        let schedule = Schedule::new(ScheduleSpec::OneCycle { rise: 0.3 }, 0.08, 10);
+        assert!((schedule.rate(0.0) - 0.08 / 25.0).abs() < 1e-12);
+        assert!((schedule.rate(3.0) - 0.08).abs() < 1e-12);
+        assert!(schedule.rate(10.0) < 1e-6);
+        assert!(schedule.rate(2.0) < 0.08 && schedule.rate(5.0) < 0.08);
+    }
+
+    #[test]
+    fn steps_fall_after_their_epochs_and_a_constant_never() {
+        let schedule = Schedule::new(ScheduleSpec::Step { epochs: 3, factor: 0.1 }, 1.0, 10);
+        assert_eq!([0.0, 2.9].map(|p| schedule.rate(p)), [1.0, 1.0]);
+        assert!((schedule.rate(3.0) - 0.1).abs() < 1e-12 && (schedule.rate(6.5) - 0.01).abs() < 1e-12);
+        assert_eq!(Schedule::new(ScheduleSpec::Constant, 0.3, 4).rate(3.9), 0.3);
     }
 }

@@ -16,6 +16,9 @@ pub struct TrainingState {
     pub recipe: Recipe,
     /// SHA-256 of the data files, likewise.
     pub data_sha256: Vec<String>,
+    /// SHA-256 of the weights that it began with, if they weren't random.
+    #[serde(default)]
+    pub start_sha256: Option<String>,
     /// Where the schedule stands.
     pub schedule: Schedule,
     /// The epochs so far.
@@ -63,6 +66,16 @@ impl RunFolder {
     /// The history as CSV.
     pub fn history(&self) -> PathBuf {
         self.folder.join("history.csv")
+    }
+
+    /// The history as a picture.
+    pub fn curves(&self) -> PathBuf {
+        self.folder.join("curves.png")
+    }
+
+    /// The confusion matrix of the best weights on PublicTest, as a picture.
+    pub fn confusion(&self) -> PathBuf {
+        self.folder.join("confusion.png")
     }
 
     /// The best weights so far. Their card has the same name and ends in `.toml`.

@@ -5,39 +5,46 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rand::SeedableRng as _;
-use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, Tensor};
 
-use super::datasets::{DataError, Dataset, Examples};
+use super::calibration::{PriorOfTrainingError, training_prior};
+use super::datasets::{DataError, Dataset, Examples, Target, draw_labels};
 use super::evaluation::{evaluate, predict};
 use super::history::{EpochRecord, write_history};
-use super::optimizer::Adam;
-use super::recipe::Recipe;
+use super::learner::{Learner, Teachers};
+use super::loss::{LossSpec, distillation};
+use super::optimizer::Optimizer;
+use super::plots::{self, PlotError};
+use super::recipe::{BackboneSpec, Recipe, Selection};
 use super::schedule::Schedule;
 use super::state::{RunFolder, TrainingState};
 use crate::classify::ClassifyError;
 use crate::emotion::Emotion;
-use crate::net::{CheckpointError, Network, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables};
+use crate::net::{
+    CheckpointError, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables,
+};
+use crate::prior::Prior;
 
 /// A training that stands between two epochs.
 pub struct Trainer {
     state: TrainingState,
     run: RunFolder,
     device: Device,
-    learner: Model,
+    learner: Learner,
     /// Its moving average, if the recipe keeps one.
-    average: Option<Model>,
-    optimizer: Adam,
+    average: Option<Learner>,
+    teachers: Option<Teachers>,
+    optimizer: Optimizer,
     training: Examples,
+    /// Share of each emotion in what is learnt from.
+    prior: Prior,
+    /// The leading emotion of each training picture.
+    classes: Vec<Emotion>,
+    /// What each emotion's loss is multiplied by, `[7]`.
+    class_weights: Option<Tensor>,
     public: Examples,
     judged: (Tensor, Vec<Emotion>),
-}
-
-/// A network and its variables.
-struct Model {
-    store: nn::VarStore,
-    network: Box<dyn Network>,
 }
 
 /// Where an epoch stands; given after each step.
@@ -62,6 +69,8 @@ pub enum TrainOutcome {
     Finished,
     /// PublicTest accuracy hadn't risen for as long as the recipe bears.
     StoppedEarly,
+    /// The caller's limit of epochs was reached before the recipe's; the same training can go on from there.
+    Paused,
     /// The caller raised the stop flag; the checkpoint of the last whole epoch stands.
     Interrupted,
 }
@@ -75,6 +84,9 @@ pub enum TrainError {
     /// The network can't be built.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// A model to begin with or to learn from can't be loaded.
+    #[error("can't learn from another model: {0}")]
+    Model(#[from] ModelError),
     /// Weights or checkpoint can't be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -100,9 +112,15 @@ pub enum TrainError {
         /// The epoch, counted from 1.
         epoch: usize,
     },
+    /// The emotions in the training pictures can't be counted.
+    #[error(transparent)]
+    Prior(#[from] PriorOfTrainingError),
     /// The network can't be measured.
     #[error(transparent)]
     Classify(#[from] ClassifyError),
+    /// Curves or confusion matrix can't be drawn.
+    #[error(transparent)]
+    Plot(#[from] PlotError),
 }
 
 impl Trainer {
@@ -122,18 +140,40 @@ impl Trainer {
         let judged = data.public.judged(rule)?;
 
         tch::manual_seed(recipe.seed as i64);
-        let learner = Model::new(&recipe, device)?;
-        let average = if recipe.average > 0.0 { Some(Model::new(&recipe, device)?) } else { None };
+        let learner = Learner::new(&recipe, device)?;
+        let average = if recipe.average > 0.0 { Some(Learner::new(&recipe, device)?) } else { None };
+        let start_sha256 = recipe.start_from.as_ref().map(|start| learner.start_from(start)).transpose()?;
         if let Some(average) = &average {
             assign(&variables(&average.store), &variables(&learner.store))?;
         }
-        let optimizer = Adam::new(&learner.store, &recipe.optimizer);
+        let teachers = recipe.distillation.clone().map(|spec| Teachers::load(spec, device)).transpose()?;
+        let backbone_rate = recipe.backbone.as_ref().and_then(BackboneSpec::rate).unwrap_or(1.0);
+        let optimizer = Optimizer::new(&learner.store, &recipe.optimizer, backbone_rate);
+        let classes = training.leaders()?;
+        let prior = training_prior(&training)?;
+        let class_weights = recipe.balance.class_weights(*prior.shares());
+        let class_weights = class_weights.map(|w| Tensor::from_slice(&w.map(|w| w as f32)).to_device(device));
         let schedule = Schedule::new(recipe.schedule.clone(), recipe.optimizer.learning_rate, recipe.epochs);
         // Only now, so that a recipe or data that can't be used leaves no folder behind.
         let folder_error = |source| TrainError::Folder { path: run.to_owned(), source };
         let folder = RunFolder::create(run, &recipe.name).map_err(folder_error)?;
-        let state = TrainingState { recipe, data_sha256, schedule, history: vec![], steps: 0, best_epoch: 0 };
-        let mut trainer = Self { state, run: folder, device, learner, average, optimizer, training, public, judged };
+        let state =
+            TrainingState { recipe, data_sha256, start_sha256, schedule, history: vec![], steps: 0, best_epoch: 0 };
+        let mut trainer = Self {
+            state,
+            run: folder,
+            device,
+            learner,
+            average,
+            teachers,
+            optimizer,
+            training,
+            prior,
+            classes,
+            class_weights,
+            public,
+            judged,
+        };
         trainer.resume(run)?;
         Ok(trainer)
     }
@@ -187,13 +227,19 @@ impl Trainer {
         crate::net::parameter_count(&self.learner.store)
     }
 
-    /// Runs epochs until the recipe's end, a lack of progress or the stop flag. Calls `on_step` after each step and
+    /// Share of each emotion in what is learnt from.
+    pub fn prior(&self) -> &Prior {
+        &self.prior
+    }
+
+    /// Runs epochs until the recipe's end, `limit` epochs in all, a lack of progress or the stop flag. Calls `on_step` after each step and
     /// `on_epoch` after each epoch, when its checkpoint is written.
     ///
     /// # Errors
     /// When the loss is no number any more or something can't be written.
     pub fn run(
         &mut self,
+        limit: Option<usize>,
         stop: &AtomicBool,
         mut on_step: impl FnMut(Progress),
         mut on_epoch: impl FnMut(&TrainingState),
@@ -205,6 +251,9 @@ impl Trainer {
             }
             if done - self.state.best_epoch >= self.state.recipe.patience {
                 return Ok(TrainOutcome::StoppedEarly);
+            }
+            if limit.is_some_and(|limit| done >= limit) {
+                return Ok(TrainOutcome::Paused);
             }
             let started = Instant::now();
             let Some((training_loss, training_accuracy)) = self.epoch(done, stop, &mut on_step)? else {
@@ -229,8 +278,7 @@ impl Trainer {
         rng.set_stream(epoch as u64 + 1);
         tch::manual_seed(recipe.seed.wrapping_mul(1_000_003).wrapping_add(epoch as u64) as i64);
 
-        let mut order: Vec<i64> = (0..self.training.targets.size()[0]).collect();
-        order.shuffle(&mut rng);
+        let order = recipe.balance.order(&self.classes, &mut rng);
         // Batch norm can't learn from one picture alone.
         let batches: Vec<&[i64]> = order.chunks(recipe.batch_size).filter(|batch| batch.len() > 1).collect();
         let (mut seen, mut loss_sum, mut right) = (0.0, 0.0, 0.0);
@@ -241,9 +289,16 @@ impl Trainer {
             let rows = Tensor::from_slice(batch);
             let bytes = self.training.bytes.index_select(0, &rows).to_device(self.device);
             let targets = self.training.targets.index_select(0, &rows).to_device(self.device);
+            let targets = if recipe.target == Target::Draw { draw_labels(&targets, &mut rng) } else { targets };
             let faces = recipe.augmentation.apply(&recipe.normalization.apply(&bytes), &mut rng);
+            let (faces, targets) = recipe.augmentation.mix(faces, targets, &mut rng);
             let logits = self.learner.network.forward(&faces, pass);
-            let loss = cross_entropy(&logits, &targets);
+            let mut loss = recipe.loss.compute(&logits, &targets, self.class_weights.as_ref());
+            if let Some(teachers) = &self.teachers {
+                let taught = teachers.probabilities(&faces, recipe.normalization);
+                let weight = teachers.spec.weight;
+                loss = loss * (1.0 - weight) + distillation(&logits, &taught, teachers.spec.temperature) * weight;
+            }
             self.optimizer.zero_grad();
             loss.backward();
             let position = epoch as f64 + step as f64 / batches.len() as f64;
@@ -278,7 +333,8 @@ impl Trainer {
         let pass = Pass { train: false, precision: recipe.precision };
         let network = self.learner.network.as_ref();
         let logits = predict(network, recipe.normalization, &self.public.bytes, pass, self.device);
-        let public_loss = cross_entropy(&logits, &self.public.targets).double_value(&[]);
+        // Plain cross-entropy whatever is trained with, so that schedules and histories mean the same everywhere.
+        let public_loss = LossSpec::default().compute(&logits, &self.public.targets, None).double_value(&[]);
 
         let kept = self.average.as_ref().unwrap_or(&self.learner);
         let (bytes, answers) = &self.judged;
@@ -287,13 +343,7 @@ impl Trainer {
 
         let epoch = self.state.history.len() + 1;
         let learning_rate = self.state.schedule.rate(epoch as f64);
-        let best = self.state.best().map_or(f64::MIN, |record| record.public_accuracy);
-        if confusion.accuracy() > best {
-            save_weights(&kept.store, &self.run.model(), WeightKind::F16)?;
-            self.state.best_epoch = epoch;
-        }
-        self.state.schedule.epoch_ended(public_loss);
-        self.state.history.push(EpochRecord {
+        let record = EpochRecord {
             epoch,
             learning_rate,
             training_loss,
@@ -302,35 +352,22 @@ impl Trainer {
             public_accuracy: confusion.accuracy(),
             public_balanced_accuracy: confusion.balanced_accuracy(),
             seconds: started.elapsed().as_secs_f64(),
-        });
+        };
+        let measure = |record: &EpochRecord| match recipe.select_by {
+            Selection::Accuracy => record.public_accuracy,
+            Selection::BalancedAccuracy => record.public_balanced_accuracy,
+        };
+        if self.state.best().is_none_or(|best| measure(&record) > measure(best)) {
+            save_weights(&kept.store, &self.run.model(), WeightKind::F16)?;
+            let on = format!("PublicTest, rule {}, N {}, epoch {epoch}", recipe.target.rule().name(), answers.len());
+            plots::confusion(&recipe.name, &on, &confusion)?.save(&self.run.confusion())?;
+            self.state.best_epoch = epoch;
+        }
+        self.state.schedule.epoch_ended(public_loss);
+        self.state.history.push(record);
         self.run.write_checkpoint(&self.state, &self.tensors())?;
+        plots::curves(&self.state.recipe.name, &self.state.history, self.state.best_epoch)?.save(&self.run.curves())?;
         let path = self.run.history();
         write_history(&path, &self.state.history).map_err(|source| TrainError::Folder { path, source })
     }
-}
-
-impl Model {
-    fn new(recipe: &Recipe, device: Device) -> Result<Self, SpecError> {
-        let store = nn::VarStore::new(device);
-        let network = recipe.network.build(&store.root())?;
-        Ok(Self { store, network })
-    }
-
-    /// Moves this average towards `learner`. Early on the average is short, so that the random start is soon forgotten.
-    fn follow(&self, learner: &Self, keep: f64, step: i64) {
-        let keep = keep.min((1.0 + step as f64) / (10.0 + step as f64));
-        let targets = variables(&learner.store);
-        tch::no_grad(|| {
-            for (name, tensor) in variables(&self.store) {
-                if let Some(target) = targets.get(&name) {
-                    let _ = tensor.shallow_clone().lerp_(target, 1.0 - keep);
-                }
-            }
-        });
-    }
-}
-
-/// Mean cross-entropy of `logits` `[N, 7]` against wanted probabilities `[N, 7]`.
-fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Tensor {
-    -(logits.log_softmax(1, Kind::Float) * targets).sum_dim_intlist(1, false, Kind::Float).mean(Kind::Float)
 }

@@ -95,6 +95,9 @@ pub enum DataError {
         /// Why not.
         problem: &'static str,
     },
+    /// libtorch gave an error.
+    #[error("libtorch failed on the pictures: {0}")]
+    Torch(#[from] tch::TchError),
     /// Faces can't be found.
     #[error(transparent)]
     Faces(#[from] FaceError),

@@ -33,7 +33,7 @@ pub use reader::{ReadOptions, Skipped, read};
 use split::Item;
 pub use split::{SplitKind, SplitSpec};
 pub use summary::{Across, Duplicates, RuleCount, SplitSummary, Summary};
-pub use target::{Examples, LabelRule, LabelShare, Target};
+pub use target::{Examples, LabelRule, LabelShare, Target, draw_labels};
 
 use super::faces::FaceCounts;
 use crate::emotion::Emotion;

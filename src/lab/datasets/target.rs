@@ -1,7 +1,8 @@
 //! What a network is taught, and which answer counts as right.
 
+use rand::Rng;
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::{DataError, Pictures, Votes};
 use crate::emotion::{self, Emotion};
@@ -100,6 +101,27 @@ pub struct Examples {
     pub targets: Tensor,
 }
 
+impl Examples {
+    /// The leading emotion of each picture.
+    ///
+    /// # Errors
+    /// When libtorch can't hand out the rows.
+    pub fn leaders(&self) -> Result<Vec<Emotion>, DataError> {
+        let leaders: Vec<i64> = self.targets.argmax(1, false).try_into()?;
+        Ok(leaders.into_iter().filter_map(|i| Emotion::from_index(i as usize)).collect())
+    }
+}
+
+/// One label drawn from each row of wanted probabilities `[N, 7]`, as a one-hot row (“probabilistic label drawing”).
+pub fn draw_labels(targets: &Tensor, rng: &mut impl Rng) -> Tensor {
+    let points: Vec<f32> = (0..targets.size()[0]).map(|_| rng.random()).collect();
+    let points = Tensor::from_slice(&points).view([-1, 1]).to_device(targets.device());
+    // The drawn label is the first whose cumulated probability exceeds the point; rounding may leave the last sum
+    // below one.
+    let passed = targets.cumsum(1, Kind::Float).le_tensor(&points).sum_dim_intlist(1, false, Kind::Int64);
+    passed.clamp_max(emotion::COUNT as i64 - 1).one_hot(emotion::COUNT as i64).to_kind(Kind::Float)
+}
+
 impl Pictures {
     /// What a network is taught or measured against under `target`: votes that name nothing usable leave their
     /// picture out.
@@ -168,7 +190,20 @@ fn one_hot(emotion: Emotion) -> [f32; emotion::COUNT] {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
+
+    #[test]
+    fn labels_are_drawn_as_often_as_they_are_likely() {
+        let row = [0.0_f32, 0.25, 0.0, 0.75, 0.0, 0.0, 0.0];
+        let targets = Tensor::from_slice(&row).view([1, -1]).repeat([4000, 1]);
+        let drawn = draw_labels(&targets, &mut ChaCha8Rng::seed_from_u64(5));
+        assert_eq!(drawn.sum_dim_intlist(1, false, Kind::Float).min().double_value(&[]), 1.0);
+        let shares: Vec<f64> = drawn.mean_dim([0].as_slice(), false, Kind::Double).try_into().unwrap();
+        assert!((shares[1] - 0.25).abs() < 0.03 && (shares[3] - 0.75).abs() < 0.03, "{shares:?}");
+    }
 
     /// Two pictures: one that most find happy and FER2013 calls sad, and one that nobody finds a face in.
     fn pictures() -> Pictures {

@@ -1,0 +1,83 @@
+//! Networks at work in a training: the one that learns, its moving average, and the teachers it learns from.
+
+use tch::{Device, Kind, Tensor, nn};
+
+use super::recipe::{DistillationSpec, Recipe};
+use crate::net::{BACKBONE, Model, ModelError, ModelSource, Network, Pass, Precision, SpecError, variables};
+use crate::preprocess::Normalization;
+
+/// A network and its variables.
+pub(super) struct Learner {
+    pub store: nn::VarStore,
+    pub network: Box<dyn Network>,
+}
+
+impl Learner {
+    /// Creates the recipe's network with random weights from libtorch's generator.
+    pub fn new(recipe: &Recipe, device: Device) -> Result<Self, SpecError> {
+        let store = nn::VarStore::new(device);
+        let network = recipe.network.build(&store.root())?;
+        if recipe.backbone.as_ref().is_some_and(|backbone| backbone.rate().is_none()) {
+            for (name, variable) in store.variables() {
+                if name.starts_with(BACKBONE) {
+                    let _ = variable.set_requires_grad(false);
+                }
+            }
+        }
+        Ok(Self { store, network })
+    }
+
+    /// Takes the weights of another model; gives the SHA-256 of their file.
+    pub fn start_from(&self, model: &str) -> Result<String, ModelError> {
+        let Ok(source) = model.parse::<ModelSource>();
+        source.load_into(&self.store)
+    }
+
+    /// Moves this average towards `learner`. Early on the average is short, so that the random start is soon forgotten.
+    pub fn follow(&self, learner: &Self, keep: f64, step: i64) {
+        let keep = keep.min((1.0 + step as f64) / (10.0 + step as f64));
+        let targets = variables(&learner.store);
+        tch::no_grad(|| {
+            for (name, tensor) in variables(&self.store) {
+                if let Some(target) = targets.get(&name) {
+                    let _ = tensor.shallow_clone().lerp_(target, 1.0 - keep);
+                }
+            }
+        });
+    }
+}
+
+/// Models whose answers are learnt.
+pub(super) struct Teachers {
+    models: Vec<Model>,
+    pub spec: DistillationSpec,
+}
+
+impl Teachers {
+    /// Loads the models.
+    pub fn load(spec: DistillationSpec, device: Device) -> Result<Self, ModelError> {
+        let models = spec.teachers.iter().map(|name| {
+            let Ok(source) = name.parse::<ModelSource>();
+            Model::load(&source, device, Precision::F32)
+        });
+        Ok(Self { models: models.collect::<Result<_, _>>()?, spec })
+    }
+
+    /// Their mean probabilities `[N, 7]`, softened by the temperature, for pictures as the learner sees them: varied, and
+    /// normalised by `normalization`.
+    pub fn probabilities(&self, pictures: &Tensor, normalization: Normalization) -> Tensor {
+        tch::no_grad(|| {
+            let answers: Vec<Tensor> = self
+                .models
+                .iter()
+                .map(|teacher| {
+                    let theirs = teacher.card.input.normalization;
+                    let pictures = theirs.apply_to_unit(&normalization.revert(pictures));
+                    let logits = teacher.network.forward(&pictures, Pass::EVALUATE);
+                    (logits / self.spec.temperature).softmax(1, Kind::Float)
+                })
+                .collect();
+            Tensor::stack(&answers, 0).mean_dim([0].as_slice(), false, Kind::Float)
+        })
+    }
+}
