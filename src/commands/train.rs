@@ -94,7 +94,7 @@ impl TrainArgs {
 
         let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(PROGRESS)?);
         let (parameters, pictures, model) = (trainer.parameters(), trainer.pictures(), trainer.run_folder().model());
-        let calibration = Calibration { training_prior: Some(trainer.prior().clone()), ..Calibration::default() };
+        let calibration = Calibration { training_prior: Some(*trainer.prior()), ..Calibration::default() };
         let mut card_error = None;
         let outcome = trainer.run(
             self.stop_after.map(|epochs| epochs as usize),
@@ -180,7 +180,12 @@ fn card(state: &TrainingState, data: &Dataset, parameters: usize, pictures: usiz
     Card {
         format: CARD_FORMAT,
         name: recipe.name.clone(),
-        description: recipe.description.clone(),
+        description: match &recipe.backbone {
+            Some(backbone) if backbone.weights.is_none() => {
+                format!("{} The backbone had no weights to begin with and learnt from scratch.", recipe.description)
+            }
+            _ => recipe.description.clone(),
+        },
         intended_use:
             "Showing which of seven emotions a face displays, live or in recordings, for people who agreed to it. \
             Teaching, and research that checks it against its own data."

@@ -1,10 +1,18 @@
 //! Networks at work in a training: the one that learns, its moving average, and the teachers it learns from.
 
+use std::path::Path;
+
 use tch::{Device, Kind, Tensor, nn};
 
 use super::recipe::{DistillationSpec, Recipe};
-use crate::net::{BACKBONE, Model, ModelError, ModelSource, Network, Pass, Precision, SpecError, variables};
+use crate::net::{
+    BackboneError, BackboneReport, Model, ModelError, ModelSource, Network, Pass, Precision, SpecError, load_backbone,
+    variables,
+};
 use crate::preprocess::Normalization;
+
+/// The parameter of transfer networks that keeps their backbone as it is.
+const FROZEN: &str = "frozen_backbone";
 
 /// A network and its variables.
 pub(super) struct Learner {
@@ -16,14 +24,11 @@ impl Learner {
     /// Creates the recipe's network with random weights from libtorch's generator.
     pub fn new(recipe: &Recipe, device: Device) -> Result<Self, SpecError> {
         let store = nn::VarStore::new(device);
-        let network = recipe.network.build(&store.root())?;
+        let mut spec = recipe.network.clone();
         if recipe.backbone.as_ref().is_some_and(|backbone| backbone.rate().is_none()) {
-            for (name, variable) in store.variables() {
-                if name.starts_with(BACKBONE) {
-                    let _ = variable.set_requires_grad(false);
-                }
-            }
+            spec.parameters.insert(FROZEN.to_owned(), true.into());
         }
+        let network = spec.build(&store.root())?;
         Ok(Self { store, network })
     }
 
@@ -31,6 +36,11 @@ impl Learner {
     pub fn start_from(&self, model: &str) -> Result<String, ModelError> {
         let Ok(source) = model.parse::<ModelSource>();
         source.load_into(&self.store)
+    }
+
+    /// Takes the backbone's weights from a file.
+    pub fn take_backbone(&self, path: &Path) -> Result<BackboneReport, BackboneError> {
+        load_backbone(&variables(&self.store), path)
     }
 
     /// Moves this average towards `learner`. Early on the average is short, so that the random start is soon forgotten.

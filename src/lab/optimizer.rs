@@ -115,7 +115,7 @@ impl Optimizer {
                     continue;
                 }
                 if let Some(factor) = &shrink {
-                    gradient = gradient * factor;
+                    gradient = &gradient * factor;
                 }
                 parameter.follow(&gradient, &self.spec, learning_rate, steps);
             }

@@ -22,7 +22,7 @@ use super::state::{RunFolder, TrainingState};
 use crate::classify::ClassifyError;
 use crate::emotion::Emotion;
 use crate::net::{
-    CheckpointError, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables,
+    BackboneError, CheckpointError, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables,
 };
 use crate::prior::Prior;
 
@@ -87,6 +87,9 @@ pub enum TrainError {
     /// A model to begin with or to learn from can't be loaded.
     #[error("can't learn from another model: {0}")]
     Model(#[from] ModelError),
+    /// The backbone's weights can't be used.
+    #[error(transparent)]
+    Backbone(#[from] BackboneError),
     /// Weights or checkpoint can't be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -142,6 +145,9 @@ impl Trainer {
         tch::manual_seed(recipe.seed as i64);
         let learner = Learner::new(&recipe, device)?;
         let average = if recipe.average > 0.0 { Some(Learner::new(&recipe, device)?) } else { None };
+        if let Some(weights) = recipe.backbone.as_ref().and_then(|backbone| backbone.weights.as_ref()) {
+            learner.take_backbone(weights)?;
+        }
         let start_sha256 = recipe.start_from.as_ref().map(|start| learner.start_from(start)).transpose()?;
         if let Some(average) = &average {
             assign(&variables(&average.store), &variables(&learner.store))?;

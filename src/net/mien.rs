@@ -84,8 +84,6 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
 
 impl Block {
     fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64, stride: i64) -> Self {
-        let linear =
-            |name: &str, inputs, outputs| nn::linear(path / name, inputs, outputs, nn::LinearConfig::default());
         let changes = inputs != outputs || stride != 1;
         Self {
             first: ConvNorm::strided(&(path / "conv1"), inputs, outputs, 3, stride),

@@ -110,6 +110,9 @@ pub struct NetworkSpec {
 /// Creates a network's variables under a path, by the parameters of a recipe or card.
 type Build = fn(&nn::Path<'_>, toml::Table) -> Result<Box<dyn Network>, toml::de::Error>;
 
+/// What the names of variables begin with that a transfer network takes from a network trained on something else.
+pub const BACKBONE: &str = "backbone.";
+
 /// An entry of the registry.
 pub struct Architecture {
     /// What recipes and cards call it.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use tch::Tensor;
 
 use super::vgg;
+use crate::net::BACKBONE;
 use crate::net::checkpoint::{CheckpointError, TensorMap, decode};
 
 /// What was loaded into a backbone.
@@ -54,8 +55,6 @@ pub enum BackboneError {
     },
 }
 
-/// Before the names of a backbone's variables.
-const PREFIX: &str = "backbone.";
 /// What files put before all their names.
 const FOREIGN_PREFIXES: [&str; 3] = ["module.", "backbone.", "model."];
 /// Tensors that an error names; more wouldn't help the reader.
@@ -68,7 +67,7 @@ const NAMED: usize = 5;
 /// When the file can't be read or doesn't fit; the variables are as before then.
 pub fn load_backbone(variables: &TensorMap, path: &Path) -> Result<BackboneReport, BackboneError> {
     let wanted: BTreeMap<&str, &Tensor> =
-        variables.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(PREFIX)?, tensor))).collect();
+        variables.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(BACKBONE)?, tensor))).collect();
     if wanted.is_empty() {
         return Err(BackboneError::NoBackbone);
     }
@@ -238,7 +237,7 @@ mod tests {
     fn file(store: &nn::VarStore, rename: impl Fn(&str, &Tensor) -> (String, Tensor)) -> tempfile::TempPath {
         let mut tensors = TensorMap::new();
         for (name, tensor) in variables(store) {
-            if let Some(name) = name.strip_prefix(PREFIX) {
+            if let Some(name) = name.strip_prefix(BACKBONE) {
                 tensors.extend([rename(name, &tensor)]);
             }
         }
