@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use assert_cmd::Command;
 use mien::lab::datasets::{ReadOptions, read};
@@ -156,9 +157,16 @@ fn a_network_learns_and_its_model_can_be_measured() {
     assert!((happy - 1.0 / 7.0).abs() < 0.02, "{text}");
 }
 
+/// libtorch's random generator belongs to the whole process: trainings that have to repeat themselves run one at a time.
+fn generator() -> MutexGuard<'static, ()> {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Trains by `recipe` in one go and with an interruption in the middle of the second epoch, whose work is lost; both must
 /// give the same.
 fn assert_resumes_exactly(changes: &[(&str, &str)]) {
+    let _alone = generator();
     let folder = TempDir::new().unwrap();
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
     let recipe = Recipe::read(&write_recipe(folder.path(), changes)).unwrap();
@@ -208,6 +216,7 @@ fn a_training_that_balances_mixes_and_listens_to_a_teacher_resumes_exactly_too()
 
 #[test]
 fn a_training_can_begin_with_the_weights_of_another_model() {
+    let _alone = generator();
     let folder = TempDir::new().unwrap();
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
     // A rate too small to change anything: after an epoch the model still answers as the one that it began with.
@@ -247,6 +256,7 @@ fn a_recipe_that_can_not_be_meant_is_refused_with_the_field() {
 
 #[test]
 fn a_teacher_that_is_not_there_is_named() {
+    let _alone = generator();
     let folder = TempDir::new().unwrap();
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
     let absent = ("erase = 0.3 }", "erase = 0.3 }\ndistillation = { teachers = [\"absent\"], weight = 0.5 }");
@@ -258,6 +268,7 @@ fn a_teacher_that_is_not_there_is_named() {
 
 #[test]
 fn a_folder_with_another_run_is_left_alone() {
+    let _alone = generator();
     let folder = TempDir::new().unwrap();
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
     let recipe = Recipe::read(&write_recipe(folder.path(), &[("epochs = 3", "epochs = 1")])).unwrap();
@@ -276,6 +287,7 @@ fn a_folder_with_another_run_is_left_alone() {
 
 #[test]
 fn a_diverging_training_stops_and_keeps_the_last_good_checkpoint() {
+    let _alone = generator();
     let folder = TempDir::new().unwrap();
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
     let wild = write_recipe(folder.path(), &[("learning_rate = 1e-3", "learning_rate = 1e38")]);

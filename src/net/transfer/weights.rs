@@ -249,7 +249,7 @@ mod tests {
     fn assert_backbones_equal(a: &nn::VarStore, b: &nn::VarStore) {
         let b = variables(b);
         for (name, tensor) in variables(a) {
-            if name.starts_with(PREFIX) {
+            if name.starts_with(BACKBONE) {
                 assert!(tensor.equal(&b[&name]), "{name}");
             }
         }
