@@ -103,6 +103,7 @@ fn a_network_learns_and_its_model_can_be_measured() {
     mien()
         .arg("train")
         .args([&recipe, Path::new("--data"), &data, Path::new("--ferplus"), &votes, Path::new("--run"), &run])
+        .args(["--threads", "1"])
         .assert()
         .success()
         .stdout(contains("small.safetensors"));
@@ -160,7 +161,10 @@ fn a_network_learns_and_its_model_can_be_measured() {
 /// libtorch's random generator belongs to the whole process: trainings that have to repeat themselves run one at a time.
 fn generator() -> MutexGuard<'static, ()> {
     static GENERATOR: Mutex<()> = Mutex::new(());
-    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+    let alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    // Threads that wait for each other cost more than they give on pictures this few, with other tests at work.
+    tch::set_num_threads(1);
+    alone
 }
 
 /// Trains by `recipe` in one go and with an interruption in the middle of the second epoch, whose work is lost; both must
