@@ -10,6 +10,7 @@ use assert_cmd::Command;
 use mien::lab::datasets::{ReadOptions, read};
 use mien::lab::recipe::Recipe;
 use mien::lab::{EpochRecord, TrainError, TrainOutcome, Trainer};
+use mien::net::ModelSource;
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use tempfile::TempDir;
@@ -359,28 +360,27 @@ fn a_model_that_is_no_model_is_refused() {
 
 /// Runs on the real data when `MIEN_DATA` names the folder that holds `fer2013.csv` and `fer2013new.csv`.
 #[test]
-fn the_shipped_model_is_as_good_as_its_card_says() {
+fn the_shipped_models_are_as_good_as_their_cards_say() {
     let Some(data) = std::env::var_os("MIEN_DATA").map(PathBuf::from) else {
         eprintln!("skipped: MIEN_DATA names no folder with fer2013.csv and fer2013new.csv");
         return;
     };
-    let output = mien()
-        .args(["evaluate", "cnn4-ferplus"])
-        .args([&data.join("fer2013.csv"), Path::new("--ferplus"), &data.join("fer2013new.csv")])
-        .args(["--split", "public", "--rule", "majority", "--json"])
-        .assert()
-        .success()
-        .get_output()
-        .stdout
-        .clone();
-    let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
-    let card: toml::Table = include_str!("../models/cnn4-ferplus.toml").parse().unwrap();
-    let measured = card["evaluation"].as_array().unwrap().iter().find(|e| {
-        let prior = e.get("prior").map_or(Some("training"), toml::Value::as_str);
-        e["split"].as_str() == Some("PublicTest")
-            && e["rule"].as_str() == Some("majority")
-            && prior == report["prior"].as_str()
-    });
-    let expected = measured.unwrap()["accuracy"].as_float().unwrap();
-    assert!((report["accuracy"].as_f64().unwrap() - expected).abs() < 0.002, "{report}");
+    for model in ModelSource::shipped_names() {
+        let output = mien()
+            .args(["evaluate", model])
+            .args([&data.join("fer2013.csv"), Path::new("--ferplus"), &data.join("fer2013new.csv")])
+            .args(["--split", "public", "--rule", "majority", "--json"])
+            .assert()
+            .success()
+            .get_output()
+            .stdout
+            .clone();
+        let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+        let card = ModelSource::Shipped(model).card().unwrap();
+        let measured = card.evaluation.iter().find(|e| {
+            e.split == "PublicTest" && e.rule == "majority" && Some(e.prior.as_str()) == report["prior"].as_str()
+        });
+        let expected = measured.unwrap().accuracy;
+        assert!((report["accuracy"].as_f64().unwrap() - expected).abs() < 0.002, "{model}: {report}");
+    }
 }

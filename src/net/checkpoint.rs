@@ -120,7 +120,11 @@ pub fn decode(bytes: &[u8]) -> Result<TensorMap, CheckpointError> {
 /// When the folder can't be written or the disk is full; what stood there before stays.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), std::io::Error> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    // Readable for whoever the user's umask lets read, as other files are; temporary files are their owner's alone.
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|e| e.error)?;
@@ -199,6 +203,18 @@ mod tests {
 
     fn bytes_of(store: &nn::VarStore, kind: WeightKind) -> Vec<u8> {
         encode(&variables(store), kind, None).unwrap()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn written_files_can_be_read_by_whoever_may_read_other_files() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
+        write_atomically(&ours, b"x").unwrap();
+        std::fs::write(&plain, b"x").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
     }
 
     #[test]

@@ -43,8 +43,18 @@ struct Mien {
     blocks: Vec<Block>,
     output: Dense,
     dropout: f64,
-    /// Number format of the weights once they are deployed.
-    deployed: Option<Precision>,
+    deployed: Deployed,
+}
+
+/// How the weights lie.
+#[derive(Clone, Copy)]
+enum Deployed {
+    /// As they were trained.
+    No,
+    /// Folded.
+    Folded,
+    /// Folded, and the convolutions' laid out for oneDNN.
+    Packed(Precision),
 }
 
 /// Two convolutions whose result, channel by channel weighted, is added to what came in.
@@ -79,7 +89,7 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
         }
     }
     let output = Dense::new(&(path / "output"), inputs, emotion::COUNT as i64);
-    Ok(Box::new(Mien { stem, shrink, blocks, output, dropout, deployed: None }))
+    Ok(Box::new(Mien { stem, shrink, blocks, output, dropout, deployed: Deployed::No }))
 }
 
 impl Block {
@@ -94,15 +104,19 @@ impl Block {
         }
     }
 
-    fn forward(&self, input: &Tensor, pass: Pass) -> Tensor {
-        let x = self.second.forward(&self.first.forward(input, pass).relu(), pass);
+    /// From and to tensors of oneDNN if `packed`, which knows no multiplication of channels: that part is done outside.
+    fn forward(&self, input: &Tensor, pass: Pass, packed: bool) -> Tensor {
+        let dense = |x: Tensor| if packed { x.to_dense(None, false) } else { x };
+        let x = dense(self.second.forward(&self.first.forward(input, pass).relu(), pass));
         let means = x.mean_dim([2, 3].as_slice(), false, Kind::Float);
         let weights = self.excite.forward(&self.squeeze.forward(&means).relu()).sigmoid();
-        let x = x * weights.to_kind(input.kind()).unsqueeze(-1).unsqueeze(-1);
-        match &self.shortcut {
-            Some(shortcut) => (x + shortcut.forward(input, pass)).relu(),
-            None => (x + input).relu(),
-        }
+        let weighted = &x * weights.to_kind(x.kind()).unsqueeze(-1).unsqueeze(-1);
+        let came_in = match &self.shortcut {
+            Some(shortcut) => dense(shortcut.forward(input, pass)),
+            None => dense(input.shallow_clone()),
+        };
+        let sum = (weighted + came_in).relu();
+        if packed { sum.to_mkldnn() } else { sum }
     }
 
     fn convolutions(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
@@ -112,24 +126,31 @@ impl Block {
 
 impl Network for Mien {
     fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor {
-        let precision = self.deployed.unwrap_or(pass.precision);
-        let mut x = self.stem.forward(&faces.to_kind(precision.kind()), pass).relu();
+        let (mut x, packed) = match self.deployed {
+            Deployed::No => (faces.to_kind(pass.precision.kind()), false),
+            Deployed::Folded => (faces.shallow_clone(), false),
+            Deployed::Packed(precision) => (faces.to_kind(precision.kind()).to_mkldnn(), true),
+        };
+        x = self.stem.forward(&x, pass).relu();
         x = self.shrink.forward(&x, pass).relu();
         for block in &self.blocks {
-            x = block.forward(&x, pass);
+            x = block.forward(&x, pass, packed);
         }
+        let x = if packed { x.to_dense(None, false) } else { x };
         let features = x.mean_dim([2, 3].as_slice(), false, Kind::Float);
         self.output.forward(&features.dropout(self.dropout, pass.train))
     }
 
     fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError> {
-        let precision = if device == Device::Cpu { precision } else { Precision::F32 };
+        let packs = device == Device::Cpu && tch::utils::has_mkldnn();
         let blocks = self.blocks.iter_mut().flat_map(Block::convolutions);
         for convolution in [&mut self.stem, &mut self.shrink].into_iter().chain(blocks) {
             convolution.fold();
-            convolution.convert(precision);
+            if packs {
+                convolution.pack(precision)?;
+            }
         }
-        self.deployed = Some(precision);
+        self.deployed = if packs { Deployed::Packed(precision) } else { Deployed::Folded };
         Ok(())
     }
 }

@@ -8,14 +8,14 @@ use crossbeam_channel::{Receiver, bounded};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::summary::{Seen, Tally};
+use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
 use crate::commands::output::{print, print_json};
 use crate::commands::stages::{NetworkSummary, StageChoices};
 use crate::export::CsvTable;
 use crate::interrupt::{self, Interrupted};
 use crate::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest, Statistics};
-use crate::source::{CameraRequest, SourceInfo};
+use crate::source::CameraRequest;
 use crate::version::Versions;
 
 /// How often Ctrl-C, the end of the time and the memory are looked at when no frame comes.
@@ -96,22 +96,6 @@ struct MemoryCourse {
     last_minute_bytes: u64,
     /// At the end.
     current_bytes: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Source {
-    name: String,
-    width: usize,
-    height: usize,
-    fps: f64,
-    codec: String,
-}
-
-impl From<&SourceInfo> for Source {
-    fn from(info: &SourceInfo) -> Self {
-        let SourceInfo { name, width, height, fps, fourcc, .. } = info.clone();
-        Self { name, width, height, fps, codec: fourcc }
-    }
 }
 
 impl CameraJob {

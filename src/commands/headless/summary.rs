@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::bench::process;
 use crate::emotion::Emotion;
 use crate::pipeline::{FaceId, Scene};
+use crate::source::SourceInfo;
 use crate::verdict::Verdict;
 
 /// Width of the bar of an emotion that all faces show, in letters.
@@ -17,6 +18,23 @@ const BAR_WIDTH: f64 = 30.0;
 
 /// How an unsure face is called among the emotions.
 const UNSURE: &str = "unsure";
+
+/// Where the frames came from.
+#[derive(Debug, Serialize)]
+pub struct Source {
+    pub name: String,
+    pub width: usize,
+    pub height: usize,
+    pub fps: f64,
+    pub codec: String,
+}
+
+impl From<&SourceInfo> for Source {
+    fn from(info: &SourceInfo) -> Self {
+        let SourceInfo { name, width, height, fps, fourcc, .. } = info.clone();
+        Self { name, width, height, fps, codec: fourcc }
+    }
+}
 
 /// Frames and faces counted as they come.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
-use super::summary::{Seen, Tally};
+use super::summary::{Seen, Source, Tally};
 use crate::bench::process;
 use crate::commands::output::{print, print_json};
 use crate::commands::progress::Progress;
@@ -58,15 +58,6 @@ struct Outcome {
     table: PathBuf,
     peak_memory_bytes: Option<u64>,
     versions: Versions,
-}
-
-#[derive(Debug, Serialize)]
-struct Source {
-    name: String,
-    width: usize,
-    height: usize,
-    fps: f64,
-    codec: String,
 }
 
 impl VideoJob {
@@ -214,13 +205,7 @@ fn outcome(
         seconds,
         seen,
         network,
-        source: Source {
-            name: info.name.clone(),
-            width: info.width,
-            height: info.height,
-            fps: info.fps,
-            codec: info.fourcc.clone(),
-        },
+        source: Source::from(info),
         video,
         table,
         peak_memory_bytes: process::memory().map(|memory| memory.peak),
