@@ -71,6 +71,7 @@ impl App {
                 // The network before goes on, and the menus say so.
                 self.settings.model.clone_from(&self.network_chosen.model);
                 self.settings.device = self.network_chosen.device;
+                self.settings.prior.clone_from(&self.network_chosen.prior);
                 self.toasts.error(reason);
             }
             Event::DetectorFailed(reason) => self.toasts.error(reason),
@@ -192,6 +193,10 @@ impl App {
             }
             Action::SetModel(model) => {
                 self.settings.model = Some(model);
+                self.tell(Order::SetNetwork(self.settings.network()));
+            }
+            Action::SetPrior(prior) => {
+                self.settings.prior = prior;
                 self.tell(Order::SetNetwork(self.settings.network()));
             }
             Action::SetDetection(detection) => {

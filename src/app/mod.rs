@@ -173,6 +173,7 @@ enum Action {
     SetSmoothing { secs: f32 },
     SetDevice(DeviceChoice),
     SetModel(String),
+    SetPrior(Option<PriorChoice>),
     SetDetection(DetectionOptions),
     SetCameraMode(CameraMode),
     SetTheme(egui::ThemePreference),

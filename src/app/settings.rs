@@ -40,9 +40,8 @@ pub struct Settings {
     pub model: Option<String>,
     /// Where the network runs.
     pub device: DeviceChoice,
-    /// How often each emotion is assumed to be shown; none is as the model's card has it. Not remembered: it is what one
-    /// run was asked for.
-    #[serde(skip)]
+    /// How often each emotion is assumed to be shown; none is as the model's card has it. A file's is not remembered.
+    #[serde(with = "standard_prior")]
     pub prior: Option<PriorChoice>,
     /// How faces are looked for.
     pub detection: DetectionOptions,
@@ -138,9 +137,29 @@ impl Settings {
     }
 }
 
+/// A prior as it is remembered: the word for it.
+mod standard_prior {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use crate::prior::{PriorChoice, StandardPrior};
+
+    pub fn serialize<S: Serializer>(prior: &Option<PriorChoice>, serializer: S) -> Result<S::Ok, S::Error> {
+        let word = match prior {
+            Some(PriorChoice::Standard(prior)) => Some(*prior),
+            Some(PriorChoice::Given { .. }) | None => None,
+        };
+        word.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PriorChoice>, D::Error> {
+        Ok(Option::<StandardPrior>::deserialize(deserializer)?.map(PriorChoice::Standard))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prior::StandardPrior;
     use std::collections::HashMap;
 
     #[derive(Default)]
@@ -164,6 +183,7 @@ mod tests {
         let mut settings = Settings { smoothing_secs: 1.25, mirror_cameras: false, ..Settings::default() };
         settings.overlay.ids = false;
         settings.model = Some("other".to_owned());
+        settings.prior = Some(PriorChoice::Standard(StandardPrior::Training));
         let mut memory = Memory::default();
         eframe::set_value(&mut memory, STORAGE_KEY, &settings);
         assert_eq!(Settings::load(Some(&memory)), settings);

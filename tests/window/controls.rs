@@ -11,6 +11,7 @@ use mien::app::settings::Settings;
 use mien::device::DeviceChoice;
 use mien::emotion::Emotion;
 use mien::pipeline::Event;
+use mien::prior::{PriorChoice, StandardPrior};
 
 use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until, window};
 use super::fake::{Fake, face};
@@ -79,6 +80,34 @@ fn a_model_that_cannot_be_loaded_leaves_the_one_before_in_its_place() {
     window.run_steps(2);
     assert_shows(&window, "other.safetensors is cut short; fetch it again");
     assert_eq!(window.state().settings().model, None);
+}
+
+#[test]
+fn the_assumed_prior_reaches_the_pipeline_and_is_remembered() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    click(&mut window, "Settings");
+    click(&mut window, "As frequent as in training");
+    let training = Some(PriorChoice::Standard(StandardPrior::Training));
+    let choice = NetworkChoice { prior: training.clone(), ..NetworkChoice::default() };
+    assert_eq!(fake.take_orders(), [Order::SetNetwork(choice)]);
+    assert_eq!(window.state().settings().prior, training);
+    click(&mut window, "As the model has it");
+    assert_eq!(fake.take_orders(), [Order::SetNetwork(NetworkChoice::default())]);
+}
+
+#[test]
+fn a_model_that_knows_no_other_prior_leaves_the_one_before() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    fake.event(Event::ClassifierReady);
+    window.step();
+    click(&mut window, "Settings");
+    click(&mut window, "Equally frequent");
+    fake.event(Event::ClassifierFailed("the model's card doesn't say how often each emotion was".to_owned()));
+    window.run_steps(2);
+    assert_shows(&window, "the model's card doesn't say how often each emotion was");
+    assert_eq!(window.state().settings().prior, None);
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! What is set once and seldom changed: theme, camera mode, face detection.
+//! What is set once and seldom changed: theme, camera mode, face detection, the assumed prior.
 
 use egui::{Align2, Context, DragValue, Grid, RichText, ThemePreference, Ui, Window, vec2};
 
 use crate::app::{Action, App};
 use crate::detect::DetectionOptions;
+use crate::prior::{PriorChoice, StandardPrior};
 
 impl App {
     pub(super) fn settings_ui(&mut self, ctx: &Context) {
@@ -17,6 +18,8 @@ impl App {
             self.camera_mode(ui);
             ui.separator();
             self.detection(ui);
+            ui.separator();
+            self.prior(ui);
         });
         self.settings_open = open;
     }
@@ -98,6 +101,31 @@ impl App {
         });
         if options != before {
             self.ask(Action::SetDetection(options));
+        }
+    }
+
+    fn prior(&mut self, ui: &mut Ui) {
+        let title = ui.label(RichText::new("Emotions are taken to be").strong());
+        title.on_hover_text("How often each is shown, before a face is looked at");
+        let current = self.settings.prior.clone();
+        let standard = |prior| Some(PriorChoice::Standard(prior));
+        let mut choices = vec![
+            (None, "As the model has it".to_owned(), "What its makers found to serve best"),
+            (standard(StandardPrior::Uniform), "Equally frequent".to_owned(), "Rare emotions are not passed over"),
+            (
+                standard(StandardPrior::Training),
+                "As frequent as in training".to_owned(),
+                "Fewest errors where most faces are neutral or happy, but rare emotions are often missed",
+            ),
+        ];
+        let launched = self.launched.prior.clone();
+        if let Some(PriorChoice::Given { path, .. }) = &launched {
+            choices.push((launched.clone(), format!("As in {}", path.display()), "The file named at the start"));
+        }
+        for (choice, name, hint) in choices {
+            if ui.radio(choice == current, name).on_hover_text(hint).clicked() {
+                self.ask(Action::SetPrior(choice));
+            }
         }
     }
 }
