@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tch::Device;
 
 use super::reading::ReadingArgs;
@@ -13,6 +13,7 @@ use crate::device::DeviceChoice;
 use crate::emotion::Emotion;
 use crate::interrupt::Interrupted;
 use crate::lab::datasets::{Dataset, read};
+use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
 use crate::lab::{Progress, TrainOutcome, Trainer, TrainingState};
@@ -92,7 +93,10 @@ impl TrainArgs {
             if done > 0 { format!("; going on after epoch {done}") } else { String::new() }
         );
 
-        let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(PROGRESS)?);
+        let screen = MultiProgress::new();
+        let curves = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template("{msg}")?));
+        curves.set_message(accuracy_chart(&trainer.state().history, trainer.state().recipe.epochs));
+        let bar = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template(PROGRESS)?));
         let (parameters, pictures, model) = (trainer.parameters(), trainer.pictures(), trainer.run_folder().model());
         let calibration = Calibration { training_prior: Some(*trainer.prior()), ..Calibration::default() };
         let mut card_error = None;
@@ -101,7 +105,8 @@ impl TrainArgs {
             stop,
             |progress| show_step(&bar, progress),
             |state| {
-                bar.suspend(|| eprintln!("{}", epoch_line(state)));
+                screen.suspend(|| eprintln!("{}", epoch_line(state)));
+                curves.set_message(accuracy_chart(&state.history, state.recipe.epochs));
                 let card =
                     Card { calibration: calibration.clone(), ..card(state, &data, parameters, pictures, device) };
                 if let Err(error) = write_card(&card, &model) {
@@ -110,6 +115,7 @@ impl TrainArgs {
             },
         )?;
         bar.finish_and_clear();
+        curves.abandon();
         if let Some(error) = card_error {
             return Err(error);
         }

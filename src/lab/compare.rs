@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::lab::datasets::Split;
+use crate::lab::recipe::Published;
 use crate::net::{Card, CardError, Evaluation};
 
 /// A run, as far as a comparison goes.
@@ -33,7 +34,7 @@ pub struct ComparedRun {
     /// The figure on PrivateTest, read once.
     pub private: Option<Figure>,
     /// The figure that the recipe retraces.
-    pub published: Option<PublishedFigure>,
+    pub published: Option<Published>,
     /// Everything that was recorded in the card.
     pub evaluations: Vec<Evaluation>,
 }
@@ -51,20 +52,6 @@ pub struct Figure {
     pub prior: String,
     /// Number of pictures, where it was recorded.
     pub n: Option<usize>,
-}
-
-/// What others published of the same experiment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PublishedFigure {
-    /// The figure in their words.
-    pub figure: String,
-    /// The same as a share.
-    pub value: f64,
-    /// Where it stands.
-    pub source: String,
-    /// What to keep in mind.
-    #[serde(default)]
-    pub note: Option<String>,
 }
 
 /// A run can't be compared.

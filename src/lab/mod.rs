@@ -21,7 +21,7 @@ mod state;
 mod trainer;
 
 pub use calibration::{AccuracyNotKept, PriorOfTrainingError, fit as fit_calibration, training_prior};
-pub use compare::{CompareError, ComparedRun, Figure, PublishedFigure, read_runs};
+pub use compare::{CompareError, ComparedRun, Figure, read_runs};
 pub use evaluation::{ClassMeasures, Measures, Scored, evaluate, predict};
 pub use history::{EpochRecord, write_history};
 pub use state::{RunFolder, TrainingState};

@@ -4,6 +4,7 @@ mod bars;
 mod confusion;
 mod curves;
 mod sheet;
+mod terminal;
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -18,6 +19,7 @@ pub use bars::{Bars, Quantity, Series};
 pub use confusion::confusion;
 pub use curves::curves;
 pub use sheet::contact_sheet;
+pub use terminal::accuracy_chart;
 
 use crate::net::write_atomically;
 
