@@ -68,7 +68,7 @@ impl LiveArgs {
         if self.headless {
             let request = self.request()?;
             let Self { duration, csv, json, view, .. } = self;
-            return CameraJob { request, duration, csv, json, choices: view.stages() }.run();
+            return CameraJob { request, duration, csv, json, choices: view.labels.stages() }.run();
         }
         if let Some(why) = display::why_none() {
             bail!(
@@ -81,7 +81,7 @@ impl LiveArgs {
 
     #[cfg(feature = "gui")]
     fn show(&self) -> anyhow::Result<()> {
-        self.view.check()?;
+        self.view.labels.check()?;
         Ok(app::run(self.launch(), Arc::new(ThisMachine))?)
     }
 

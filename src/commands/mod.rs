@@ -14,6 +14,8 @@ mod evaluate;
 #[cfg(feature = "vision")]
 mod headless;
 #[cfg(feature = "vision")]
+mod labels;
+#[cfg(feature = "vision")]
 mod live;
 mod networks;
 mod output;
@@ -22,6 +24,8 @@ mod progress;
 mod reading;
 #[cfg(feature = "vision")]
 mod replay;
+#[cfg(feature = "vision")]
+mod score;
 #[cfg(feature = "vision")]
 mod stages;
 mod train;
@@ -45,6 +49,8 @@ use self::networks::NetworksArgs;
 pub use self::output::describe;
 #[cfg(feature = "vision")]
 use self::replay::ReplayArgs;
+#[cfg(feature = "vision")]
+use self::score::ScoreArgs;
 use self::train::TrainArgs;
 use crate::interrupt;
 
@@ -65,6 +71,8 @@ enum Command {
     Replay(ReplayArgs),
     #[cfg(feature = "vision")]
     Bench(BenchArgs),
+    #[cfg(feature = "vision")]
+    Score(ScoreArgs),
     Train(TrainArgs),
     Evaluate(EvaluateArgs),
     Compare(CompareArgs),
@@ -89,6 +97,8 @@ impl Cli {
             Some(Command::Replay(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Bench(args)) => args.run(),
+            #[cfg(feature = "vision")]
+            Some(Command::Score(args)) => args.run(),
             Some(Command::Train(args)) => args.run(interrupt::catch()?),
             Some(Command::Evaluate(args)) => args.run(),
             Some(Command::Compare(args)) => args.run(),

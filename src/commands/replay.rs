@@ -63,7 +63,7 @@ impl ReplayArgs {
                 eprintln!("No window: {why}. Working the video off to files instead.");
             }
             let Self { file, output, json, view, .. } = self;
-            return VideoJob { file, output, json, choices: view.stages() }.run();
+            return VideoJob { file, output, json, choices: view.labels.stages() }.run();
         }
         self.show()
     }
@@ -72,7 +72,7 @@ impl ReplayArgs {
     fn show(&self) -> anyhow::Result<()> {
         // Opened once to refuse a wrong file here, where the answer is an exit code.
         drop(VideoSource::open(&self.file)?);
-        self.view.check()?;
+        self.view.labels.check()?;
         Ok(app::run(self.launch(), Arc::new(ThisMachine))?)
     }
 

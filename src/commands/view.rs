@@ -1,89 +1,31 @@
 //! The options that every command with a window has in common.
 
-use std::time::Duration;
-
 use clap::Args;
 
-use super::stages::StageChoices;
+use super::labels::LabelArgs;
 #[cfg(feature = "gui")]
 use crate::app::{Launch, session::Source};
-use crate::detect::DetectionOptions;
-use crate::device::DeviceChoice;
-use crate::net::ModelSource;
 #[cfg(feature = "gui")]
-use crate::net::{Model, Precision};
-use crate::pipeline::LiveSettings;
-use crate::prior::PriorChoice;
-use crate::smooth::LONGEST_SMOOTHING_SECS;
+use crate::detect::DetectionOptions;
+#[cfg(feature = "gui")]
+use crate::net::ModelSource;
 
-/// How faces are looked for, labelled and shown. What is left out is as it was last set in the window; what is given
-/// holds for this run alone.
+/// How faces are looked for, labelled and shown. What is given holds for this run alone.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ViewArgs {
-    /// Where the network runs: auto, cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE")]
-    pub device: Option<DeviceChoice>,
-
-    /// The network that names the emotions: a shipped model's name, or a .safetensors file with its card
-    /// beside it
-    #[arg(long, value_name = "NAME|PATH")]
-    pub model: Option<ModelSource>,
-
-    /// How often each emotion is assumed to be shown: `training`, `uniform`, or a TOML or CSV file of emotions and
-    /// weights [default: the model's own]
-    #[arg(long, value_name = "training|uniform|FILE")]
-    pub prior: Option<PriorChoice>,
-
-    /// Even the probabilities out over this time; higher is calmer, lower is quicker, `off` shows each frame's own
-    #[arg(long, value_name = "SECONDS|off", value_parser = smoothing)]
-    pub smoothing: Option<f32>,
+    #[command(flatten)]
+    pub labels: LabelArgs,
 
     /// Swap left and right, as a mirror does
-    #[arg(long, overrides_with = "no_mirror")]
+    #[arg(long, overrides_with = "no_mirror", help_heading = "Options")]
     pub mirror: bool,
 
     /// Show left on the left
-    #[arg(long, overrides_with = "mirror")]
+    #[arg(long, overrides_with = "mirror", help_heading = "Options")]
     pub no_mirror: bool,
-
-    /// How faces are found
-    #[command(flatten, next_help_heading = "Finding faces")]
-    pub detection: DetectionOptions,
 }
 
 impl ViewArgs {
-    /// Refuses a device or model that can't be had, before any window opens.
-    ///
-    /// # Errors
-    /// When the device is not there, or the model is missing or damaged.
-    #[cfg(feature = "gui")]
-    pub fn check(&self) -> anyhow::Result<()> {
-        if let Some(device) = self.device {
-            device.resolve()?;
-        }
-        if let Some(model) = &self.model {
-            let model = Model::load(model, tch::Device::Cpu, Precision::F32)?;
-            model.card.calibration.assume(self.prior.as_ref())?;
-        }
-        Ok(())
-    }
-
-    /// How frames are worked on with these options when there is no window, and no settings that it has kept.
-    pub fn stages(&self) -> StageChoices {
-        let smoothing = match self.smoothing {
-            None => LiveSettings::default().smoothing,
-            Some(secs) => Some(Duration::from_secs_f32(secs)).filter(|time| !time.is_zero()),
-        };
-        StageChoices {
-            device: self.device.unwrap_or_default(),
-            model: self.model.clone().unwrap_or_default(),
-            prior: self.prior.clone(),
-            threads: 1,
-            smoothing,
-            detection: self.detection,
-        }
-    }
-
     /// How the window starts with these options.
     #[cfg(feature = "gui")]
     pub fn launch(&self, source: Option<Source>) -> Launch {
@@ -93,40 +35,16 @@ impl ViewArgs {
             _ => None,
         };
         // clap can't tell a default from the same value written out; a default leaves the window's setting alone.
-        let detection = (self.detection != DetectionOptions::default()).then_some(self.detection);
+        let detection = (self.labels.detection != DetectionOptions::default()).then_some(self.labels.detection);
         Launch {
             source,
-            device: self.device,
-            model: self.model.as_ref().map(ModelSource::to_string),
-            prior: self.prior.clone(),
-            smoothing_secs: self.smoothing,
+            device: self.labels.device,
+            model: self.labels.model.as_ref().map(ModelSource::to_string),
+            prior: self.labels.prior.clone(),
+            smoothing_secs: self.labels.smoothing,
             mirror,
             detection,
             ..Launch::default()
-        }
-    }
-}
-
-fn smoothing(word: &str) -> Result<f32, String> {
-    if word == "off" {
-        return Ok(0.0);
-    }
-    word.parse()
-        .ok()
-        .filter(|secs| (0.0..=LONGEST_SMOOTHING_SECS).contains(secs))
-        .ok_or_else(|| format!("must be a number of seconds from 0 to {LONGEST_SMOOTHING_SECS}, or `off`"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn smoothing_is_a_time_or_off() {
-        assert_eq!(smoothing("off"), Ok(0.0));
-        assert_eq!(smoothing("0.5"), Ok(0.5));
-        for word in ["-1", "99", "NaN", "soft"] {
-            assert!(smoothing(word).is_err(), "{word}");
         }
     }
 }

@@ -1,0 +1,100 @@
+//! The options of every command that labels faces.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::stages::StageChoices;
+use crate::detect::DetectionOptions;
+use crate::device::DeviceChoice;
+use crate::net::ModelSource;
+#[cfg(feature = "gui")]
+use crate::net::{Model, Precision};
+use crate::pipeline::LiveSettings;
+use crate::prior::PriorChoice;
+use crate::smooth::LONGEST_SMOOTHING_SECS;
+
+/// How faces are looked for and labelled. What is left out is as it was last set in the window, where there is one.
+#[derive(Clone, Debug, Default, Args)]
+pub struct LabelArgs {
+    /// Where the network runs: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<DeviceChoice>,
+
+    /// The network that names the emotions: a shipped model's name, or a .safetensors file with its card
+    /// beside it
+    #[arg(long, value_name = "NAME|PATH")]
+    pub model: Option<ModelSource>,
+
+    /// How often each emotion is assumed to be shown: `training`, `uniform`, or a TOML or CSV file of emotions and
+    /// weights [default: the model's own]
+    #[arg(long, value_name = "training|uniform|FILE")]
+    pub prior: Option<PriorChoice>,
+
+    /// Even the probabilities out over this time; higher is calmer, lower is quicker, `off` shows each frame's own
+    #[arg(long, value_name = "SECONDS|off", value_parser = smoothing_secs)]
+    pub smoothing: Option<f32>,
+
+    /// How faces are found
+    #[command(flatten, next_help_heading = "Finding faces")]
+    pub detection: DetectionOptions,
+}
+
+impl LabelArgs {
+    /// Refuses a device or model that can't be had, before any window opens.
+    ///
+    /// # Errors
+    /// When the device is not there, or the model is missing or damaged.
+    #[cfg(feature = "gui")]
+    pub fn check(&self) -> anyhow::Result<()> {
+        if let Some(device) = self.device {
+            device.resolve()?;
+        }
+        if let Some(model) = &self.model {
+            let model = Model::load(model, tch::Device::Cpu, Precision::F32)?;
+            model.card.calibration.assume(self.prior.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// How frames are worked on with these options when there is no window, and no settings that it has kept.
+    pub fn stages(&self) -> StageChoices {
+        let smoothing = match self.smoothing {
+            None => LiveSettings::default().smoothing,
+            Some(secs) => Some(Duration::from_secs_f32(secs)).filter(|time| !time.is_zero()),
+        };
+        StageChoices {
+            device: self.device.unwrap_or_default(),
+            model: self.model.clone().unwrap_or_default(),
+            prior: self.prior.clone(),
+            threads: 1,
+            smoothing,
+            detection: self.detection,
+        }
+    }
+}
+
+/// A time constant in seconds, 0 for `off`.
+pub fn smoothing_secs(word: &str) -> Result<f32, String> {
+    if word == "off" {
+        return Ok(0.0);
+    }
+    word.parse()
+        .ok()
+        .filter(|secs| (0.0..=LONGEST_SMOOTHING_SECS).contains(secs))
+        .ok_or_else(|| format!("must be a number of seconds from 0 to {LONGEST_SMOOTHING_SECS}, or `off`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoothing_is_a_time_or_off() {
+        assert_eq!(smoothing_secs("off"), Ok(0.0));
+        assert_eq!(smoothing_secs("0.5"), Ok(0.5));
+        for word in ["-1", "99", "NaN", "soft"] {
+            assert!(smoothing_secs(word).is_err(), "{word}");
+        }
+    }
+}

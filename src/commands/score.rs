@@ -1,0 +1,134 @@
+//! `mien score`: labels against known answers.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde::Serialize;
+
+use super::labels::{LabelArgs, smoothing_secs};
+use super::output::{print, print_json};
+use super::progress::Progress;
+use super::stages::NetworkSummary;
+use crate::detect::DetectionOptions;
+use crate::interrupt::{self, Interrupted};
+use crate::pipeline::run_to_end;
+use crate::score::{Ground, Report, Score, Scorer, Truth};
+use crate::source::{FrameSource as _, SourceKind, VideoSource};
+use crate::version::Versions;
+
+/// The frame rate of a video that doesn't say: decides how long its last frame is shown.
+const FALLBACK_FPS: f64 = 30.0;
+
+/// Measure the labels on a video whose answers are known
+///
+/// Tells for how much of the time the label was right, how long it took to follow an expression, and how often it changed, for each
+/// frame by itself and for smoothed probabilities. Where several faces are in the picture, the largest counts.
+#[derive(Clone, Debug, Args)]
+pub struct ScoreArgs {
+    /// The video
+    #[arg(value_name = "VIDEO")]
+    pub file: PathBuf,
+
+    /// What it shows: a CSV file with the columns start,end,emotion, times in seconds
+    #[arg(long, value_name = "FILE.csv")]
+    pub truth: PathBuf,
+
+    /// Score these smoothings beside the chosen one: seconds, separated by commas
+    #[arg(long, value_name = "SECONDS,…", value_delimiter = ',', value_parser = smoothing_secs)]
+    pub try_smoothing: Vec<f32>,
+
+    /// Print everything as one JSON object, part by part
+    #[arg(long)]
+    pub json: bool,
+
+    /// How faces are looked for and labelled
+    #[command(flatten)]
+    pub labels: LabelArgs,
+}
+
+/// What came out.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    video: String,
+    frames: u64,
+    #[serde(flatten)]
+    ground: Ground,
+    #[serde(flatten)]
+    network: NetworkSummary,
+    detection: DetectionOptions,
+    /// The smoothing that was asked for.
+    smoothing_secs: f64,
+    scores: Vec<Score>,
+    versions: Versions,
+}
+
+impl ScoreArgs {
+    /// Works the video off and prints the scores.
+    ///
+    /// # Errors
+    /// When truth, video, model or device can't be used, or the user interrupted it.
+    pub fn run(&self) -> anyhow::Result<()> {
+        let stop = interrupt::catch()?;
+        let truth = Truth::read(&self.truth)?;
+        let source = VideoSource::open(&self.file)?;
+        let info = source.info().clone();
+        let choices = self.labels.stages();
+        let network = choices.load_network()?;
+        let summary = network.summary();
+
+        let chosen = choices.smoothing;
+        let mut smoothings = vec![None, chosen];
+        smoothings.extend(self.try_smoothing.iter().map(|secs| constant(*secs)));
+        smoothings.sort();
+        smoothings.dedup();
+        let chosen_index = smoothings.iter().position(|smoothing| *smoothing == chosen).unwrap_or(0);
+
+        let SourceKind::File { frames, .. } = info.kind else { bail!("a camera has no known answers") };
+        let mut scorer = Scorer::new(truth, smoothings);
+        let mut count = 0;
+        let progress = Progress::new(&info.name, frames);
+        // The scorer smooths in each of the ways that are compared.
+        let labeller = crate::pipeline::Labeller::new(network.classifier, None);
+        run_to_end(Box::new(source), choices.analyzer()?, labeller, stop, |scene| {
+            scorer.push(&scene);
+            count += 1;
+            progress.tick();
+            ControlFlow::Continue(())
+        })?;
+        drop(progress);
+        if stop.load(Ordering::Relaxed) {
+            bail!(Interrupted(format!("stopped after {count} frames; nothing was scored")));
+        }
+        let fps = if info.fps > 0.0 { info.fps } else { FALLBACK_FPS };
+        let (ground, scores) = scorer.finish(Duration::from_secs_f64(1.0 / fps));
+        if ground.seconds == 0.0 {
+            bail!("none of the known answers in {} falls into the video", self.truth.display());
+        }
+        let chosen = scores.get(chosen_index).context("no smoothing was scored")?;
+        if self.json {
+            let smoothing_secs = chosen.smoothing_secs;
+            let (video, detection, versions) = (info.name, choices.detection, Versions::here());
+            let network = summary;
+            return print_json(&Outcome {
+                video,
+                frames: count,
+                ground,
+                network,
+                detection,
+                smoothing_secs,
+                scores,
+                versions,
+            });
+        }
+        let report = Report { ground: &ground, chosen, scores: &scores };
+        print(&format!("{}, {count} frames, {summary}\n{report}", info.name))
+    }
+}
+
+fn constant(secs: f32) -> Option<Duration> {
+    Some(Duration::from_secs_f32(secs)).filter(|time| !time.is_zero())
+}

@@ -1,0 +1,168 @@
+//! One smoothing among those that are compared.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Interval, Truth};
+use crate::emotion::Emotion;
+use crate::pipeline::{Face, FaceId};
+use crate::smooth::Smoother;
+use crate::verdict::Verdict;
+
+/// A smoothing at work on a video, and what it has earned so far.
+#[derive(Debug)]
+pub(super) struct Contender {
+    smoothing: Option<Duration>,
+    smoother: Smoother,
+    parts: Vec<Part>,
+    /// What is said of the face now; `None` without a face.
+    verdict: Option<Verdict>,
+    /// What was said of it last, and how often that changed while the answer was known.
+    label: Option<Option<Emotion>>,
+    changes: u64,
+}
+
+/// A part of the truth, and the seconds of it in which this or that was said.
+#[derive(Clone, Debug)]
+struct Part {
+    interval: Interval,
+    seen: f64,
+    right: f64,
+    unsure: f64,
+    delay: Option<f64>,
+}
+
+/// What the labels under one smoothing are worth.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// Time constant in seconds; 0 is each frame by itself.
+    pub smoothing_secs: f64,
+    /// Share of the time whose answer is known in which the label was right, 0 to 1. Without a face it isn't.
+    pub right: f64,
+    /// Mean over the emotions of [`Self::recall`].
+    pub balanced: f64,
+    /// The same share for each emotion that is displayed.
+    pub recall: BTreeMap<Emotion, f64>,
+    /// Share of that time in which no emotion led clearly.
+    pub unsure: f64,
+    /// Median of the seconds from the beginning of a part to its first right label, over the parts that had one.
+    pub delay_secs: Option<f64>,
+    /// Parts that never had a right label.
+    pub never: usize,
+    /// Changes of the label in a minute whose answer is known. That between two parts counts, so as many as the truth
+    /// itself changes are right.
+    pub changes_per_minute: f64,
+    /// Part by part.
+    pub intervals: Vec<IntervalScore>,
+}
+
+/// How one part went.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct IntervalScore {
+    /// In seconds.
+    pub start: f64,
+    /// In seconds.
+    pub end: f64,
+    /// What is displayed.
+    pub emotion: Emotion,
+    /// Share of the part in which the label was right.
+    pub right: f64,
+    /// Seconds until the first right label.
+    pub delay_secs: Option<f64>,
+}
+
+impl Contender {
+    /// With this time constant; `None` takes each frame by itself.
+    pub(super) fn new(smoothing: Option<Duration>, truth: &Truth) -> Self {
+        let part = |interval: &Interval| Part { interval: *interval, seen: 0.0, right: 0.0, unsure: 0.0, delay: None };
+        Self {
+            smoothing,
+            smoother: Smoother::new(smoothing),
+            parts: truth.intervals().iter().map(part).collect(),
+            verdict: None,
+            label: None,
+            changes: 0,
+        }
+    }
+
+    /// Looks at a frame, in part number `part` of the truth; the truth speaks of the face `whose`.
+    pub(super) fn look(&mut self, part: Option<usize>, time: Duration, faces: &[Face], whose: Option<FaceId>) {
+        self.smoother.retain(|id| faces.iter().any(|face| face.id == id));
+        self.verdict = None;
+        for face in faces {
+            let smoothed = self.smoother.update(face.id, time, face.raw);
+            if Some(face.id) == whose {
+                self.verdict = Some(Verdict::of(&Face { smoothed, ..*face }));
+            }
+        }
+        let (Some(verdict), Some(part)) = (self.verdict, part) else { return };
+        let label = leader(verdict);
+        self.changes += u64::from(self.label.is_some_and(|before| before != label));
+        self.label = Some(label);
+        let part = &mut self.parts[part];
+        if label == Some(part.interval.emotion) {
+            part.delay.get_or_insert(time.as_secs_f64() - part.interval.start);
+        }
+    }
+
+    /// Books `seconds` of part number `part` for what is shown.
+    pub(super) fn book(&mut self, part: usize, seconds: f64) {
+        let part = &mut self.parts[part];
+        part.seen += seconds;
+        match self.verdict {
+            Some(verdict) if leader(verdict) == Some(part.interval.emotion) => part.right += seconds,
+            Some(Verdict::Unsure) => part.unsure += seconds,
+            Some(Verdict::Leads(..)) | None => {}
+        }
+    }
+
+    /// What came out. Parts that the video didn't reach are left out.
+    pub(super) fn score(self) -> Score {
+        let parts: Vec<&Part> = self.parts.iter().filter(|part| part.seen > 0.0).collect();
+        let sum = |seconds: fn(&Part) -> f64| parts.iter().map(|part| seconds(part)).sum::<f64>();
+        let seen = sum(|part| part.seen);
+        let recall: BTreeMap<Emotion, f64> = Emotion::ALL
+            .into_iter()
+            .filter_map(|emotion| {
+                let of_it = || parts.iter().filter(|part| part.interval.emotion == emotion);
+                let seen: f64 = of_it().map(|part| part.seen).sum();
+                (seen > 0.0).then(|| (emotion, of_it().map(|part| part.right).sum::<f64>() / seen))
+            })
+            .collect();
+        let mut delays: Vec<f64> = parts.iter().filter_map(|part| part.delay).collect();
+        delays.sort_by(f64::total_cmp);
+        Score {
+            smoothing_secs: self.smoothing.map_or(0.0, |constant| constant.as_secs_f64()),
+            right: share(sum(|part| part.right), seen),
+            balanced: share(recall.values().sum(), recall.len() as f64),
+            recall,
+            unsure: share(sum(|part| part.unsure), seen),
+            never: parts.len() - delays.len(),
+            delay_secs: delays.get(delays.len() / 2).copied(),
+            changes_per_minute: share(60.0 * self.changes as f64, seen),
+            intervals: parts.into_iter().map(Part::score).collect(),
+        }
+    }
+}
+
+impl Part {
+    fn score(&self) -> IntervalScore {
+        let Self { interval, seen, right, delay, .. } = self;
+        let Interval { start, end, emotion } = *interval;
+        IntervalScore { start, end, emotion, right: share(*right, *seen), delay_secs: *delay }
+    }
+}
+
+fn leader(verdict: Verdict) -> Option<Emotion> {
+    match verdict {
+        Verdict::Leads(emotion, _) => Some(emotion),
+        Verdict::Unsure => None,
+    }
+}
+
+/// 0 of nothing.
+fn share(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}

@@ -1,0 +1,104 @@
+//! How right, how quick and how calm the labels are on a video whose answers are known.
+//!
+//! A network is measured on pictures (`lab::metrics`); what somebody sees in front of a camera also depends on whether the face is
+//! found, how long a label takes to follow an expression, and how often it flickers. These pull against each other: stronger
+//! smoothing is calmer and later.
+
+mod contender;
+mod report;
+#[cfg(test)]
+mod tests;
+mod truth;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use contender::Contender;
+pub use contender::{IntervalScore, Score};
+pub use report::Report;
+pub use truth::{Interval, Truth, TruthError};
+
+use crate::pipeline::{Face, Scene};
+
+/// Scores the labels of a video under several smoothings at once, frame by frame, in constant memory.
+///
+/// Where several faces are on a frame, the largest is the one that the truth speaks of.
+#[derive(Debug)]
+pub struct Scorer {
+    truth: Truth,
+    contenders: Vec<Contender>,
+    /// The frame before, which is shown until the next one.
+    shown: Option<Shown>,
+    seconds: f64,
+    seconds_without_face: f64,
+}
+
+/// A frame that is being shown.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    since: f64,
+    has_face: bool,
+}
+
+/// What the scores were measured on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ground {
+    /// Seconds of the video whose answer is known.
+    pub seconds: f64,
+    /// Seconds of known answers that lie behind the end of the video and count for nothing.
+    pub seconds_beyond: f64,
+    /// Share of the first in which no face was found, 0 to 1.
+    pub no_face: f64,
+}
+
+impl Scorer {
+    /// Of labels under each of these smoothings.
+    pub fn new(truth: Truth, smoothings: impl IntoIterator<Item = Option<Duration>>) -> Self {
+        let contenders = smoothings.into_iter().map(|smoothing| Contender::new(smoothing, &truth)).collect();
+        Self { truth, contenders, shown: None, seconds: 0.0, seconds_without_face: 0.0 }
+    }
+
+    /// Takes the next frame.
+    pub fn push(&mut self, scene: &Scene) {
+        let time = scene.frame.media_time;
+        self.book_until(time.as_secs_f64());
+        let part = self.truth.at(time.as_secs_f64());
+        let largest = scene.faces.iter().max_by(|a, b| area(a).total_cmp(&area(b))).map(|face| face.id);
+        for contender in &mut self.contenders {
+            contender.look(part, time, &scene.faces, largest);
+        }
+        self.shown = Some(Shown { since: time.as_secs_f64(), has_face: largest.is_some() });
+    }
+
+    /// Ends the video, whose last frame is shown for `last_frame`. Gives a score for each smoothing, in their order.
+    pub fn finish(mut self, last_frame: Duration) -> (Ground, Vec<Score>) {
+        if let Some(Shown { since, .. }) = self.shown {
+            self.book_until(since + last_frame.as_secs_f64());
+        }
+        let ground = Ground {
+            seconds: self.seconds,
+            seconds_beyond: (self.truth.seconds() - self.seconds).max(0.0),
+            no_face: if self.seconds > 0.0 { self.seconds_without_face / self.seconds } else { 0.0 },
+        };
+        (ground, self.contenders.into_iter().map(Contender::score).collect())
+    }
+
+    /// Books the time from the frame before until `now`.
+    fn book_until(&mut self, now: f64) {
+        let Some(Shown { since, has_face }) = self.shown else { return };
+        for (part, seconds) in self.truth.overlaps(since, now) {
+            self.seconds += seconds;
+            if !has_face {
+                self.seconds_without_face += seconds;
+            }
+            for contender in &mut self.contenders {
+                contender.book(part, seconds);
+            }
+        }
+    }
+}
+
+fn area(face: &Face) -> f32 {
+    face.rect.width * face.rect.height
+}

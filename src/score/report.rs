@@ -1,0 +1,59 @@
+//! Scores for people.
+
+use std::fmt;
+
+use super::{Ground, Score};
+
+/// A table with a row for each smoothing, and the recall of each emotion under the one that was asked for.
+pub struct Report<'a> {
+    /// What was measured on.
+    pub ground: &'a Ground,
+    /// The smoothing that was asked for.
+    pub chosen: &'a Score,
+    /// All of them, in the order of the table.
+    pub scores: &'a [Score],
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ground, chosen, scores } = self;
+        let Ground { seconds, seconds_beyond, no_face } = ground;
+        let parts = chosen.intervals.len();
+        writeln!(
+            f,
+            "{seconds:.1} s with known answers in {parts} parts, {:.1} % of them without a face",
+            100.0 * no_face
+        )?;
+        if *seconds_beyond > 0.05 {
+            writeln!(f, "{seconds_beyond:.1} s of known answers lie beyond the end of the video and don't count")?;
+        }
+        writeln!(
+            f,
+            "\n  {:9} {:>8} {:>17} {:>8} {:>7} {:>6} {:>12}",
+            "smoothing", "right", "mean of emotions", "unsure", "delay", "never", "changes/min"
+        )?;
+        for score in *scores {
+            let delay = score.delay_secs.map_or_else(|| "–".to_owned(), |secs| format!("{secs:.2} s"));
+            writeln!(
+                f,
+                "{} {:9} {:>6.1} % {:>15.1} % {:>6.1} % {delay:>7} {:>6} {:>12.1}",
+                if score == *chosen { ">" } else { " " },
+                name(score.smoothing_secs),
+                100.0 * score.right,
+                100.0 * score.balanced,
+                100.0 * score.unsure,
+                score.never,
+                score.changes_per_minute,
+            )?;
+        }
+        writeln!(f, "\n  Right by emotion, smoothing {}", name(chosen.smoothing_secs))?;
+        for (emotion, recall) in &chosen.recall {
+            writeln!(f, "  {emotion:9} {:>6.1} %", 100.0 * recall)?;
+        }
+        Ok(())
+    }
+}
+
+fn name(smoothing_secs: f64) -> String {
+    if smoothing_secs > 0.0 { format!("{smoothing_secs:.2} s") } else { "off".to_owned() }
+}
