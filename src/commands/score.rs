@@ -80,9 +80,9 @@ impl ScoreArgs {
         let network = choices.load_network()?;
         let summary = network.summary();
 
-        let chosen = choices.smoothing;
+        let chosen = choices.smoothing.and_then(|constant| in_milliseconds(constant.as_secs_f32()));
         let mut smoothings = vec![None, chosen];
-        smoothings.extend(self.try_smoothing.iter().map(|secs| constant(*secs)));
+        smoothings.extend(self.try_smoothing.iter().map(|secs| in_milliseconds(*secs)));
         smoothings.sort();
         smoothings.dedup();
         let chosen_index = smoothings.iter().position(|smoothing| *smoothing == chosen).unwrap_or(0);
@@ -129,6 +129,7 @@ impl ScoreArgs {
     }
 }
 
-fn constant(secs: f32) -> Option<Duration> {
-    Some(Duration::from_secs_f32(secs)).filter(|time| !time.is_zero())
+/// A time constant; 0 is none. Whole milliseconds, so that 0.3 is 0.3 wherever it came from.
+fn in_milliseconds(secs: f32) -> Option<Duration> {
+    Some(Duration::from_millis((secs * 1e3).round() as u64)).filter(|time| !time.is_zero())
 }

@@ -17,11 +17,18 @@ struct Shipped {
 }
 
 /// The models in `models/`, the default first.
-const SHIPPED: &[Shipped] = &[Shipped {
-    name: "cnn4-ferplus",
-    weights: include_bytes!("../../models/cnn4-ferplus.safetensors"),
-    card: include_str!("../../models/cnn4-ferplus.toml"),
-}];
+const SHIPPED: &[Shipped] = &[
+    Shipped {
+        name: "mien",
+        weights: include_bytes!("../../models/mien.safetensors"),
+        card: include_str!("../../models/mien.toml"),
+    },
+    Shipped {
+        name: "cnn4-ferplus",
+        weights: include_bytes!("../../models/cnn4-ferplus.safetensors"),
+        card: include_str!("../../models/cnn4-ferplus.toml"),
+    },
+];
 
 /// Which model to load: the name of a shipped one, or the path of a `.safetensors` file with its card beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
