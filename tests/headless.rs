@@ -57,10 +57,10 @@ fn without_a_display_a_video_becomes_an_annotated_video_and_a_table() {
     assert!(rows.len() >= 26, "{} rows", rows.len());
     for row in &rows {
         let value = |column: usize| row[column].parse::<f64>().unwrap();
-        assert!((value(1) - value(0) / 25.0).abs() < 1e-3, "time and frame: {row:?}");
-        let (center_x, center_y) = (value(3) + value(5) / 2.0, value(4) + value(6) / 2.0);
+        assert!((value(2) - value(1) / 25.0).abs() < 1e-3, "time and frame: {row:?}");
+        let (center_x, center_y) = (value(4) + value(6) / 2.0, value(5) + value(7) / 2.0);
         assert!((130.0..200.0).contains(&center_x) && (100.0..150.0).contains(&center_y), "{row:?}");
-        for probabilities in [9..16, 16..23] {
+        for probabilities in [10..17, 17..24] {
             assert!((probabilities.map(value).sum::<f64>() - 1.0).abs() < 1e-3, "{row:?}");
         }
     }

@@ -1,6 +1,8 @@
 //! What a user can ask for: one file a verb, each with its arguments and a `run`.
 
 #[cfg(feature = "vision")]
+mod analyze;
+#[cfg(feature = "vision")]
 mod bench;
 mod compare;
 mod completions;
@@ -34,6 +36,8 @@ mod view;
 
 use clap::{Parser, Subcommand};
 
+#[cfg(feature = "vision")]
+use self::analyze::AnalyzeArgs;
 #[cfg(feature = "vision")]
 use self::bench::BenchArgs;
 use self::compare::CompareArgs;
@@ -70,6 +74,8 @@ enum Command {
     #[cfg(feature = "vision")]
     Replay(ReplayArgs),
     #[cfg(feature = "vision")]
+    Analyze(AnalyzeArgs),
+    #[cfg(feature = "vision")]
     Bench(BenchArgs),
     #[cfg(feature = "vision")]
     Score(ScoreArgs),
@@ -95,6 +101,8 @@ impl Cli {
             Some(Command::Live(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Replay(args)) => args.run(),
+            #[cfg(feature = "vision")]
+            Some(Command::Analyze(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Bench(args)) => args.run(),
             #[cfg(feature = "vision")]

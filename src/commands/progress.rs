@@ -1,6 +1,6 @@
 //! How far a run has come: a bar on a terminal, else a line now and then, as for a log.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// Lines that a log gets of one run, at most.
 const LINES: u64 = 4;
@@ -15,20 +15,9 @@ pub struct Progress {
 impl Progress {
     /// Of `frames` frames, if their number is known.
     pub fn new(name: &str, frames: Option<u64>) -> Self {
-        let template = match frames {
-            Some(_) => "{msg} [{bar:32}] {pos}/{len} frames, {per_sec}, {eta} left",
-            None => "{msg} {spinner} {pos} frames, {per_sec}",
-        };
         let bar = frames.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_message(name.to_owned());
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            // Numbers such as 93.4567/s are hard to read while they change.
-            bar.set_style(style.with_key(
-                "per_sec",
-                |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-                    // Nothing can be done about a line on a terminal that can't be written.
-                    write!(out, "{:.0} fps", state.per_sec()).ok();
-                },
-            ));
+        if let Some(style) = frames_style(frames) {
+            bar.set_style(style);
         }
         Self { bar, name: name.to_owned(), logs: true }
     }
@@ -50,6 +39,20 @@ impl Progress {
             eprintln!("{}: {done} of {all} frames", self.name);
         }
     }
+}
+
+/// How progress through a number of frames looks, if their number is known.
+pub fn frames_style(frames: Option<u64>) -> Option<ProgressStyle> {
+    let template = match frames {
+        Some(_) => "{msg} [{bar:32}] {pos}/{len} frames, {per_sec}, {eta} left",
+        None => "{msg} {spinner} {pos} frames, {per_sec}",
+    };
+    // Numbers such as 93.4567/s are hard to read while they change.
+    let per_sec = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // Nothing can be done about a line on a terminal that can't be written.
+        write!(out, "{:.0} fps", state.per_sec()).ok();
+    };
+    Some(ProgressStyle::with_template(template).ok()?.with_key("per_sec", per_sec))
 }
 
 impl Drop for Progress {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -46,6 +47,8 @@ pub struct LoadedNetwork {
     pub device: Device,
     /// The prior that it answers under.
     pub prior: PriorChoice,
+    /// SHA-256 of the weights' file.
+    pub sha256: String,
 }
 
 impl LoadedNetwork {
@@ -87,13 +90,13 @@ impl StageChoices {
         tch::set_num_threads(threads);
         let started = Instant::now();
         let model = Model::load(&self.model, device, Precision::fastest_on_cpu())?;
-        let card = model.card.clone();
+        let (card, sha256) = (model.card.clone(), model.sha256.clone());
         let classifier = TorchClassifier::new(model, self.prior.as_ref())
             .with_context(|| format!("can't run the model {}", self.model))?;
         let prior = classifier.prior().clone();
         tracing::info!("{} loaded and warm in {:.0?}", self.model, started.elapsed());
-        let classifier = Box::new(OnThreads { classifier, threads: Some(threads) });
-        Ok(LoadedNetwork { classifier, card, device, prior })
+        let classifier = Box::new(OnThreads { classifier: Box::new(classifier), threads: Some(threads) });
+        Ok(LoadedNetwork { classifier, card, device, prior, sha256 })
     }
 
     /// The stages before the network.
@@ -115,7 +118,7 @@ impl StageChoices {
 
 /// Sets libtorch's number of threads on the thread that runs the network: OpenMP keeps it for each thread apart.
 struct OnThreads {
-    classifier: TorchClassifier,
+    classifier: Box<dyn Classifier>,
     threads: Option<i32>,
 }
 
@@ -125,6 +128,31 @@ impl Classifier for OnThreads {
             tch::set_num_threads(threads);
         }
         self.classifier.classify(crops)
+    }
+}
+
+/// One network for several pipelines, which take turns: what is in front of the network takes longer.
+#[derive(Clone)]
+pub struct SharedNetwork {
+    classifier: Arc<Mutex<Box<dyn Classifier>>>,
+    threads: i32,
+}
+
+impl SharedNetwork {
+    /// Shares a loaded network that is to use so many threads.
+    pub fn new(network: Box<dyn Classifier>, threads: u16) -> Self {
+        Self { classifier: Arc::new(Mutex::new(network)), threads: threads.into() }
+    }
+
+    /// For one pipeline.
+    pub fn classifier(&self) -> Box<dyn Classifier> {
+        Box::new(OnThreads { classifier: Box::new(self.clone()), threads: Some(self.threads) })
+    }
+}
+
+impl Classifier for SharedNetwork {
+    fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
+        self.classifier.lock().unwrap_or_else(PoisonError::into_inner).classify(crops)
     }
 }
 

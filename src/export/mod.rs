@@ -4,16 +4,18 @@
 //! a crash, a full disk or Ctrl-C never leaves a part that looks like a result.
 
 mod annotate;
-mod csv;
 mod partial;
+mod rows;
+mod table;
 mod video;
 
 use std::io;
 use std::path::PathBuf;
 
 pub use annotate::annotate;
-pub use csv::{CSV_COLUMNS, CsvTable};
-pub use partial::{PartialFile, free_names};
+pub use partial::{PartialFile, free_names, remove_leftovers};
+pub use rows::{COLUMNS, SCHEMA_VERSION};
+pub use table::{FaceTable, TableFormat};
 pub use video::AnnotatedVideo;
 
 /// A result can't be written.

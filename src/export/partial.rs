@@ -83,6 +83,20 @@ fn temporary_in(folder: &Path, destination: &Path) -> io::Result<NamedTempFile> 
     builder.tempfile_in(folder)
 }
 
+/// Removes what killed runs left under temporary names in `folder`. Nobody may be writing there.
+///
+/// # Errors
+/// When the folder can't be read, or a file can't be removed.
+pub fn remove_leftovers(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Names in `folder` for results that belong together: `stem` with each of the endings, or `stem-2`, `stem-3`, …,
 /// the first for which none of them exists.
 #[must_use]

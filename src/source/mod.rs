@@ -3,6 +3,7 @@
 mod camera;
 mod enumerate;
 mod error;
+mod excerpt;
 mod file;
 mod image;
 mod native;
@@ -14,6 +15,7 @@ use std::time::Duration;
 pub use self::camera::{CameraDevice, CameraRequest, CameraSource, FourCc};
 pub use self::enumerate::{CameraEntry, list_cameras};
 pub use self::error::SourceError;
+pub use self::excerpt::{Excerpt, Span};
 pub use self::image::ImageSource;
 pub use self::native::prepare_libraries;
 pub use self::video::{Shortfall, VideoSource};

@@ -12,7 +12,7 @@ use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
 use crate::commands::output::{print, print_json};
 use crate::commands::stages::{NetworkSummary, StageChoices};
-use crate::export::CsvTable;
+use crate::export::{FaceTable, TableFormat};
 use crate::interrupt::{self, Interrupted};
 use crate::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest, Statistics};
 use crate::source::CameraRequest;
@@ -106,7 +106,7 @@ impl CameraJob {
     /// figures and table are those up to there.
     pub fn run(&self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
-        let table = self.csv.as_deref().map(CsvTable::create).transpose()?;
+        let table = self.csv.as_deref().map(|path| FaceTable::create(path, TableFormat::Csv)).transpose()?;
         let network = self.choices.load_network()?;
         let summary = network.summary();
 
@@ -146,7 +146,7 @@ struct Began {
 
 /// Everything that is gathered while the camera runs.
 struct Watch {
-    table: Option<CsvTable>,
+    table: Option<FaceTable>,
     tally: Tally,
     /// Microseconds.
     ages: Histogram<u64>,
@@ -158,7 +158,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(table: Option<CsvTable>) -> anyhow::Result<Self> {
+    fn new(table: Option<FaceTable>) -> anyhow::Result<Self> {
         Ok(Self {
             table,
             tally: Tally::default(),
@@ -195,7 +195,7 @@ impl Watch {
             let age = scene.labelled_at.saturating_duration_since(scene.frame.captured_at);
             self.ages.saturating_record(u64::try_from(age.as_micros()).unwrap_or(LONGEST_AGE));
             if let Some(table) = &mut self.table {
-                table.push(&scene)?;
+                table.push(self.source.as_ref().map_or("", |source| &source.name), &scene)?;
             }
         }
         if self.memory_due.is_some_and(|due| Instant::now() >= due) {
@@ -237,7 +237,7 @@ impl Watch {
         });
         let memory = process::memory();
         drop(live);
-        let table = self.table.map(CsvTable::finish).transpose()?;
+        let table = self.table.map(FaceTable::finish).transpose()?;
         let seen = self.tally.seen();
         Ok(Outcome {
             // The first frame opened the interval, so there are as many intervals as further frames.

@@ -3,6 +3,8 @@
 mod camera;
 mod summary;
 mod video;
+mod watched;
 
 pub use self::camera::CameraJob;
 pub use self::video::VideoJob;
+pub use self::watched::Watched;

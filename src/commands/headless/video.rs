@@ -3,22 +3,21 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
 use super::summary::{Seen, Source, Tally};
+use super::watched::Watched;
 use crate::bench::process;
 use crate::commands::output::{print, print_json};
 use crate::commands::progress::Progress;
 use crate::commands::stages::{NetworkSummary, StageChoices};
-use crate::export::{AnnotatedVideo, CsvTable, ExportError, free_names};
-use crate::frame::Frame;
+use crate::export::{AnnotatedVideo, ExportError, FaceTable, TableFormat, free_names};
 use crate::interrupt::{self, Interrupted};
 use crate::pipeline::{Scene, run_to_end};
-use crate::source::{FrameSource, Shortfall, SourceError, SourceInfo, SourceKind, VideoSource};
+use crate::source::{FrameSource, Shortfall, SourceInfo, SourceKind, VideoSource};
 use crate::version::Versions;
 
 /// Where results go unless another folder is named.
@@ -76,12 +75,11 @@ impl VideoJob {
         let network = self.choices.load_network()?;
         let summary = network.summary();
 
-        let shortfall = Arc::default();
-        let source = Box::new(Watched { inner: Box::new(source), shortfall: Arc::clone(&shortfall) });
+        let (source, shortfall) = Watched::new(Box::new(source));
         let labeller = self.choices.labeller(network.classifier);
         let mut tally = Tally::default();
         let began = Instant::now();
-        self.work(source, labeller, stop, &mut results, &mut tally)?;
+        self.work(Box::new(source), labeller, stop, &mut results, &mut tally)?;
         if stop.load(Ordering::Relaxed) {
             let frames = tally.frames();
             bail!(Interrupted(format!("stopped after {frames} frames; no results were written")));
@@ -95,8 +93,7 @@ impl VideoJob {
         } else {
             print(&outcome.text())?;
         }
-        let shortfall = *shortfall.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Shortfall { frames, declared }) = shortfall {
+        if let Some(Shortfall { frames, declared }) = shortfall.get() {
             bail!(
                 "{} is cut or damaged: it ends after {frames} of the {declared} frames that it declares; the results \
                  cover those",
@@ -137,8 +134,9 @@ impl VideoJob {
 
 /// The two files while they are written. Dropped unfinished, they leave nothing.
 struct Results {
+    name: String,
     video: AnnotatedVideo,
-    table: CsvTable,
+    table: FaceTable,
 }
 
 impl Results {
@@ -146,13 +144,13 @@ impl Results {
         let folder = folder.unwrap_or(Path::new(DEFAULT_FOLDER));
         let stem = file.file_stem().context("the video has no name")?.to_string_lossy();
         let [video, table] = free_names(folder, &format!("{stem}{RESULT_SUFFIX}"), [".mp4", ".csv"]);
-        let table = CsvTable::create(&table)?;
+        let table = FaceTable::create(&table, TableFormat::Csv)?;
         let video = AnnotatedVideo::create(&video, info.width, info.height, info.fps)?;
-        Ok(Self { video, table })
+        Ok(Self { name: info.name.clone(), video, table })
     }
 
     fn push(&mut self, scene: Scene) -> Result<(), ExportError> {
-        self.table.push(&scene)?;
+        self.table.push(&self.name, &scene)?;
         self.video.push(scene)
     }
 
@@ -160,34 +158,6 @@ impl Results {
     fn finish(self) -> Result<(PathBuf, PathBuf), ExportError> {
         let video = self.video.finish()?;
         Ok((video, self.table.finish()?))
-    }
-}
-
-/// Keeps what a source says about its end, which the pipeline takes away with the source.
-struct Watched {
-    inner: Box<dyn FrameSource>,
-    shortfall: Arc<Mutex<Option<Shortfall>>>,
-}
-
-impl FrameSource for Watched {
-    fn info(&self) -> &SourceInfo {
-        self.inner.info()
-    }
-
-    fn read(&mut self) -> Result<Option<Frame>, SourceError> {
-        let frame = self.inner.read()?;
-        if frame.is_none() {
-            *self.shortfall.lock().unwrap_or_else(PoisonError::into_inner) = self.inner.shortfall();
-        }
-        Ok(frame)
-    }
-
-    fn seek(&mut self, media_time: Duration) -> Result<(), SourceError> {
-        self.inner.seek(media_time)
-    }
-
-    fn shortfall(&self) -> Option<Shortfall> {
-        self.inner.shortfall()
     }
 }
 

@@ -1,0 +1,287 @@
+//! The files of a batch, one after another or side by side, and what becomes of each.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use anyhow::{Context as _, bail};
+use serde_json::json;
+
+use super::inputs::{Input, Inputs};
+use super::job::Job;
+use super::progress::BatchProgress;
+use super::record::{Earlier, FileState, Record, Results, Work};
+use crate::commands::describe;
+use crate::commands::output::print;
+use crate::commands::stages::{SharedNetwork, StageChoices};
+use crate::export::{SCHEMA_VERSION, TableFormat, remove_leftovers};
+use crate::interrupt::Interrupted;
+use crate::source::Span;
+
+/// Two runs in one folder would take each other's unfinished files for leftovers.
+const LOCK: &str = ".mien-lock";
+
+/// How the name of a record ends.
+const RECORD_ENDING: &str = ".mien.json";
+
+/// What the table of all pictures is called.
+const PICTURES: &str = "pictures";
+
+/// Results that are made together.
+struct Task {
+    /// Below the output folder, without ending.
+    name: PathBuf,
+    inputs: Vec<Input>,
+    is_video: bool,
+}
+
+/// What became of a task.
+enum Outcome {
+    Done(Results),
+    DoneBefore(Results),
+    Failed(String),
+}
+
+/// Everything that is the same for all files.
+pub struct Batch<'a> {
+    output: PathBuf,
+    choices: StageChoices,
+    span: Span,
+    formats: Vec<TableFormat>,
+    force: bool,
+    stop: &'a AtomicBool,
+    /// Held until the batch ends.
+    _lock: File,
+}
+
+impl<'a> Batch<'a> {
+    /// Takes hold of the output folder.
+    ///
+    /// # Errors
+    /// When it can't be made or written to, or another run writes to it.
+    pub fn open(
+        output: &Path,
+        choices: StageChoices,
+        span: Span,
+        formats: Vec<TableFormat>,
+        force: bool,
+        stop: &'a AtomicBool,
+    ) -> anyhow::Result<Self> {
+        let cannot = || format!("cannot write to the folder {}", output.display());
+        fs::create_dir_all(output).with_context(cannot)?;
+        let output = output.canonicalize().with_context(cannot)?;
+        let lock = File::create(output.join(LOCK)).with_context(cannot)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!(
+                "another `mien analyze` is writing to {}; wait for it, or name another folder with --output",
+                output.display()
+            ),
+            // Some network drives know no locks; then it is up to the user.
+            Err(TryLockError::Error(error)) => tracing::warn!("{} can't be locked: {error}", output.display()),
+        }
+        Ok(Self { output, choices, span, formats, force, stop, _lock: lock })
+    }
+
+    /// Works all files off, `jobs` at a time, and prints what came of them.
+    ///
+    /// # Errors
+    /// When the network can't be had, the user interrupted it, or a file could not be analysed.
+    pub fn run(&self, inputs: Inputs, jobs: usize) -> anyhow::Result<()> {
+        let network = self.choices.load_network()?;
+        let (summary, options) = (network.summary(), self.options(&network.sha256, &network.prior.to_string()));
+        let shared = SharedNetwork::new(network.classifier, self.choices.threads);
+        let job = Job { choices: &self.choices, network: &shared, span: self.span, stop: self.stop };
+
+        let tasks = tasks(inputs);
+        self.clean_up(&tasks)?;
+        let progress = BatchProgress::new(tasks.iter().map(Task::bytes).sum())?;
+        let outcomes = Mutex::new(Vec::new());
+        let waiting = Mutex::new(tasks.iter().enumerate());
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        thread::scope(|scope| {
+            for _ in 0..jobs.min(tasks.len()) {
+                scope.spawn(|| {
+                    while let Some((number, task)) = next().filter(|_| !self.stop.load(Ordering::Relaxed)) {
+                        let outcome = self.work(task, &options, &job, &progress);
+                        outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
+                    }
+                });
+            }
+        });
+        drop(progress);
+        let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcomes.sort_by_key(|(number, _)| *number);
+        let outcomes: Vec<_> = outcomes.into_iter().map(|(number, outcome)| (&tasks[number], outcome)).collect();
+        if self.stop.load(Ordering::Relaxed) {
+            let done = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Failed(_))).count();
+            let all = tasks.len();
+            bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command goes on from there")));
+        }
+        self.report(&outcomes, &summary.to_string())
+    }
+
+    /// All options that results depend on.
+    fn options(&self, model_sha256: &str, prior: &str) -> serde_json::Value {
+        let Span { from, to, skip } = self.span;
+        json!({
+            "model": self.choices.model.to_string(),
+            "model_sha256": model_sha256,
+            "prior": prior,
+            "device": self.choices.device.to_string(),
+            "smoothing_secs": self.choices.smoothing.map_or(0.0, |constant| constant.as_secs_f64()),
+            "detection": self.choices.detection,
+            "from_secs": from.as_secs_f64(),
+            "to_secs": to.map(|to| to.as_secs_f64()),
+            "skip": skip,
+            "tables": self.formats.iter().map(|format| format.ending()).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Removes what a killed run left under temporary names.
+    fn clean_up(&self, tasks: &[Task]) -> anyhow::Result<()> {
+        let folders: BTreeSet<PathBuf> =
+            tasks.iter().filter_map(|task| Some(self.output.join(&task.name).parent()?.to_owned())).collect();
+        for folder in folders.into_iter().filter(|folder| folder.is_dir()) {
+            remove_leftovers(&folder)
+                .with_context(|| format!("can't remove what an earlier run left in {}", folder.display()))?;
+        }
+        Ok(())
+    }
+
+    fn work(&self, task: &Task, options: &serde_json::Value, job: &Job<'_>, progress: &BatchProgress) -> Outcome {
+        match self.try_work(task, options, job, progress) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let reason = describe(&error);
+                if !error.is::<Interrupted>() {
+                    progress.say(&format!("{}: {reason}", task.name.display()));
+                }
+                Outcome::Failed(reason)
+            }
+        }
+    }
+
+    fn try_work(
+        &self,
+        task: &Task,
+        options: &serde_json::Value,
+        job: &Job<'_>,
+        progress: &BatchProgress,
+    ) -> anyhow::Result<Outcome> {
+        let name = task.name.to_string_lossy();
+        let outputs: Vec<_> = self
+            .formats
+            .iter()
+            .map(|format| (*format, self.output.join(format!("{name}{}", format.ending()))))
+            .collect();
+        let record_path = self.output.join(format!("{name}{RECORD_ENDING}"));
+        let states = task.inputs.iter().filter_map(|input| FileState::of(&input.path).ok()).collect();
+        let work = Work { inputs: states, options: options.clone() };
+        match Record::earlier(&record_path, &work, SCHEMA_VERSION) {
+            Earlier::Finished(results) if !self.force => {
+                progress.pass_over(task.bytes());
+                return Ok(Outcome::DoneBefore(results));
+            }
+            Earlier::OtherWork if !self.force => bail!(
+                "was analysed with other options, or has changed since; --force does it anew, and with --output FOLDER \
+                 the earlier table stays"
+            ),
+            Earlier::Nothing => {}
+            // The record says that these files are ours.
+            Earlier::Finished(_) | Earlier::OtherWork | Earlier::Unfinished => {
+                outputs.iter().try_for_each(|(_, path)| remove_if_there(path))?;
+            }
+        }
+        let folder = record_path.parent().unwrap_or(&self.output);
+        fs::create_dir_all(folder).with_context(|| format!("cannot write to the folder {}", folder.display()))?;
+        // A table that is there before its record would not be ours to overwrite after a kill between the two.
+        let taken = outputs.iter().find(|(_, path)| path.exists());
+        if let Some((_, path)) = taken {
+            bail!("{} exists already and was left alone; choose another folder with --output", path.display());
+        }
+        let write = |results: Option<Results>| {
+            let record = Record { schema: SCHEMA_VERSION, work: work.clone(), results };
+            record.write(&record_path).with_context(|| format!("cannot write {}", record_path.display()))
+        };
+        write(None)?;
+        let begin = |frames| progress.begin(&name, task.bytes(), frames);
+        let results = match task.inputs.as_slice() {
+            [input] if task.is_video => job.video(input, &outputs, begin),
+            pictures => job.pictures(pictures, &outputs, begin(Some(pictures.len() as u64))),
+        };
+        match results {
+            Ok(results) => {
+                write(Some(results.clone()))?;
+                Ok(Outcome::Done(results))
+            }
+            Err(error) => {
+                // Nothing came of it, so there is nothing to note. If it can't be removed it counts as unfinished.
+                fs::remove_file(&record_path).ok();
+                Err(error)
+            }
+        }
+    }
+
+    fn report(&self, outcomes: &[(&Task, Outcome)], network: &str) -> anyhow::Result<()> {
+        let (mut new, mut before, mut frames, mut faces) = (0, 0, 0, 0);
+        let mut complaints = Vec::new();
+        for (task, outcome) in outcomes {
+            let name = task.name.display();
+            let results = match outcome {
+                Outcome::Done(results) => {
+                    new += 1;
+                    results
+                }
+                Outcome::DoneBefore(results) => {
+                    before += 1;
+                    results
+                }
+                Outcome::Failed(reason) => {
+                    complaints.push(format!("{name}: {reason}"));
+                    continue;
+                }
+            };
+            frames += results.frames;
+            faces += results.faces;
+            complaints.extend(results.complaints.iter().map(|complaint| format!("{name}: {complaint}")));
+        }
+        let output = self.output.display();
+        print(&format!(
+            "{new} analysed, {before} done before: {frames} frames, {faces} faces ({network})\nTables in {output}\n"
+        ))?;
+        if complaints.is_empty() {
+            return Ok(());
+        }
+        print(&format!("\nNot as it should be:\n  {}\n", complaints.join("\n  ")))?;
+        bail!("{} of the inputs could not be analysed, or not whole; the list above says why", complaints.len());
+    }
+}
+
+impl Task {
+    fn bytes(&self) -> u64 {
+        self.inputs.iter().filter_map(|input| fs::metadata(&input.path).ok()).map(|metadata| metadata.len()).sum()
+    }
+}
+
+fn tasks(inputs: Inputs) -> Vec<Task> {
+    let video = |input: Input| Task { name: input.relative.clone(), inputs: vec![input], is_video: true };
+    let mut tasks: Vec<Task> = inputs.videos.into_iter().map(video).collect();
+    if !inputs.pictures.is_empty() {
+        tasks.push(Task { name: PICTURES.into(), inputs: inputs.pictures, is_video: false });
+    }
+    tasks
+}
+
+fn remove_if_there(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("can't remove {}, which an unfinished run left", path.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,151 @@
+//! One video, or all pictures, into tables.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::bail;
+
+use super::inputs::Input;
+use super::progress::FileProgress;
+use super::record::{FileState, Results};
+use crate::commands::describe;
+use crate::commands::headless::Watched;
+use crate::commands::stages::{SharedNetwork, StageChoices};
+use crate::detect::{HaarDetector, ScheduledDetector};
+use crate::export::{ExportError, FaceTable, TableFormat};
+use crate::interrupt::Interrupted;
+use crate::pipeline::{Analyzer, Labeller, Scene, run_to_end};
+use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, SourceKind, Span, VideoSource};
+use crate::track::TrackOptions;
+
+/// How files are analysed.
+pub struct Job<'a> {
+    pub choices: &'a StageChoices,
+    pub network: &'a SharedNetwork,
+    pub span: Span,
+    pub stop: &'a AtomicBool,
+}
+
+/// The tables of a video, or of all pictures, while they are written. Dropped unfinished, they leave nothing.
+struct Tables {
+    tables: Vec<FaceTable>,
+    frames: u64,
+    faces: u64,
+}
+
+impl Job<'_> {
+    /// Takes a video through the pipeline to its end. `begin` is told how many frames there will be, if that is known.
+    ///
+    /// # Errors
+    /// When the video can't be read, a stage fails, a table can't be written, or the user interrupted it; no table is
+    /// left then. A video that is cut gives the tables of what there is of it, and a complaint.
+    pub fn video<'p>(
+        &self,
+        input: &Input,
+        outputs: &[(TableFormat, PathBuf)],
+        begin: impl FnOnce(Option<u64>) -> FileProgress<'p>,
+    ) -> anyhow::Result<Results> {
+        let source = VideoSource::open(&input.path)?;
+        let mut progress = begin(frames_in(source.info(), self.span));
+        let mut tables = Tables::create(outputs)?;
+        let (source, shortfall) = Watched::new(Box::new(Excerpt::new(Box::new(source), self.span)?));
+        let analyzer = self.choices.analyzer()?;
+        let labeller = self.choices.labeller(self.network.classifier());
+        let file = input.relative.to_string_lossy();
+        let mut failed = None;
+        run_to_end(Box::new(source), analyzer, labeller, self.stop, |scene| {
+            progress.tick();
+            match tables.push(&file, &scene) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        self.go_on()?;
+        let cut = shortfall.get().map(|Shortfall { frames, declared }| {
+            format!("it is cut or damaged: it ends after {frames} of the {declared} frames that it declares; the table covers those")
+        });
+        let results = tables.finish(cut.into_iter().collect())?;
+        progress.done(&results);
+        Ok(results)
+    }
+
+    /// Looks at each picture by itself: nobody is followed from one to the next, and nothing is smoothed.
+    ///
+    /// # Errors
+    /// When a stage fails, a table can't be written, or the user interrupted it; no table is left then. A picture that
+    /// can't be read is a complaint.
+    pub fn pictures(
+        &self,
+        inputs: &[Input],
+        outputs: &[(TableFormat, PathBuf)],
+        mut progress: FileProgress<'_>,
+    ) -> anyhow::Result<Results> {
+        let mut tables = Tables::create(outputs)?;
+        let detector = HaarDetector::new(&self.choices.detection)?;
+        let detector = ScheduledDetector::new(Box::new(detector), &self.choices.detection);
+        // There is no second picture to confirm a face.
+        let tracking = TrackOptions { confirm_after: 1, ..TrackOptions::default() };
+        let mut analyzer = Analyzer::new(detector, tracking, false);
+        let mut labeller = Labeller::new(self.network.classifier(), None);
+        let mut complaints = Vec::new();
+        for input in inputs {
+            self.go_on()?;
+            analyzer.reset();
+            labeller.reset();
+            let file = input.relative.to_string_lossy();
+            let frame = ImageSource::open(&input.path).and_then(|mut picture| picture.read());
+            match frame {
+                Ok(Some(frame)) => tables.push(&file, &labeller.label(analyzer.analyze(frame)?)?)?,
+                Ok(None) => complaints.push(format!("{file}: no picture in it")),
+                Err(error) => complaints.push(describe(&error.into())),
+            }
+            progress.tick();
+        }
+        let results = tables.finish(complaints)?;
+        progress.done(&results);
+        Ok(results)
+    }
+
+    fn go_on(&self) -> anyhow::Result<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            bail!(Interrupted("what was finished is kept; the same command goes on from there".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl Tables {
+    fn create(outputs: &[(TableFormat, PathBuf)]) -> Result<Self, ExportError> {
+        let tables = outputs.iter().map(|(format, path)| FaceTable::create(path, *format));
+        Ok(Self { tables: tables.collect::<Result<_, _>>()?, frames: 0, faces: 0 })
+    }
+
+    fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
+        self.frames += 1;
+        self.faces += scene.faces.len() as u64;
+        self.tables.iter_mut().try_for_each(|table| table.push(file, scene))
+    }
+
+    fn finish(self, complaints: Vec<String>) -> anyhow::Result<Results> {
+        let mut outputs = Vec::new();
+        for table in self.tables {
+            outputs.push(FileState::of(&table.finish()?)?);
+        }
+        Ok(Results { outputs, frames: self.frames, faces: self.faces, complaints })
+    }
+}
+
+/// How many frames of a source take part, if it says how many it has.
+fn frames_in(info: &SourceInfo, span: Span) -> Option<u64> {
+    let SourceKind::File { frames: Some(frames), .. } = info.kind else { return None };
+    let at = |time: f64| ((time * info.fps) as u64).min(frames);
+    let end = span.to.map_or(frames, |to| at(to.as_secs_f64()));
+    Some(end.saturating_sub(at(span.from.as_secs_f64())).div_ceil(span.skip.saturating_add(1)))
+}

@@ -1,0 +1,133 @@
+//! `mien analyze`: many videos and pictures into tables.
+
+mod batch;
+mod inputs;
+mod job;
+mod progress;
+mod record;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use self::batch::Batch;
+use self::inputs::Inputs;
+use super::labels::LabelArgs;
+use crate::export::TableFormat;
+use crate::interrupt;
+use crate::source::Span;
+
+/// Write what is seen in videos and pictures to tables
+///
+/// Takes videos, pictures, folders with all that is below them, and patterns such as 'day*/*.mp4'. Each video gets a table of its
+/// own, all pictures together get one, with a row for each face on each frame; docs/tables.md describes the columns.
+///
+/// A run that was ended in any way is taken up again by the same command: files that are done are passed over. A file that
+/// can't be read doesn't stop the others; it is listed at the end, and the exit code tells.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  mien analyze recordings                          every video and picture in and below a folder
+  mien analyze 'day*/*.mp4' --skip 4 --output out  each fifth frame
+  mien analyze talk.mp4 --from 1:30 --to 2:00      half a minute")]
+pub struct AnalyzeArgs {
+    /// Videos, pictures, folders or patterns
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+
+    /// Folder for the tables
+    #[arg(long, value_name = "FOLDER", default_value = "mien-results")]
+    pub output: PathBuf,
+
+    /// Write comma-separated tables (what happens unless another format is chosen)
+    #[arg(long)]
+    pub csv: bool,
+
+    /// Write tables with an object of JSON in each line
+    #[arg(long)]
+    pub jsonl: bool,
+
+    /// Leave out so many frames after each one that is analysed: 4 takes each fifth
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub skip: u64,
+
+    /// Begin at this time of each video: seconds, m:ss or h:mm:ss
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = media_time)]
+    pub from: Duration,
+
+    /// End before this time of each video
+    #[arg(long, value_name = "TIME", value_parser = media_time)]
+    pub to: Option<Duration>,
+
+    /// Analyse so many files side by side. One keeps two to three cores busy already
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: u16,
+
+    /// Do anew what was done with other options, or has changed since
+    #[arg(long)]
+    pub force: bool,
+
+    /// How faces are looked for and labelled
+    #[command(flatten)]
+    pub labels: LabelArgs,
+}
+
+impl AnalyzeArgs {
+    /// Works the inputs off and says what came of them.
+    ///
+    /// # Errors
+    /// When there is nothing to analyse, model, device or folder can't be used, a file could not be analysed (after all
+    /// others were), or the user interrupted it.
+    pub fn run(self) -> anyhow::Result<()> {
+        let stop = interrupt::catch()?;
+        let span = Span { from: self.from, to: self.to, skip: self.skip };
+        anyhow::ensure!(
+            span.to.is_none_or(|to| span.from < to),
+            "--to has to be later than --from: nothing lies between"
+        );
+        let inputs = Inputs::find(&self.inputs, &self.output)?;
+        let mut formats = Vec::new();
+        if self.csv || !self.jsonl {
+            formats.push(TableFormat::Csv);
+        }
+        if self.jsonl {
+            formats.push(TableFormat::Jsonl);
+        }
+        let choices = self.labels.stages();
+        Batch::open(&self.output, choices, span, formats, self.force, stop)?.run(inputs, self.jobs.into())
+    }
+}
+
+/// `90`, `1:30`, `0:01:30.5`.
+fn media_time(word: &str) -> Result<Duration, String> {
+    let problem = || "has to be a time in seconds, m:ss or h:mm:ss".to_owned();
+    let parts: Vec<&str> = word.split(':').collect();
+    let (seconds, larger) = parts.split_last().ok_or_else(problem)?;
+    let seconds: f64 = seconds.parse().map_err(|_unparsable| problem())?;
+    let larger: Vec<u32> =
+        larger.iter().map(|part| part.parse()).collect::<Result<_, _>>().map_err(|_unparsable| problem())?;
+    let whole_units = larger.iter().fold(0.0, |sum, part| (sum + f64::from(*part)) * 60.0);
+    let in_range =
+        larger.is_empty() || ((0.0..60.0).contains(&seconds) && larger.iter().skip(1).all(|part| *part < 60));
+    if parts.len() > 3 || !in_range {
+        return Err(problem());
+    }
+    Duration::try_from_secs_f64(whole_units + seconds).map_err(|_out_of_range| problem())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_three_forms() {
+        let secs = |word: &str| media_time(word).map(|time| time.as_secs_f64());
+        assert_eq!(
+            [secs("90"), secs("1:30"), secs("0:01:30.5"), secs("2:00:00")],
+            [Ok(90.0), Ok(90.0), Ok(90.5), Ok(7200.0)]
+        );
+        for word in ["", "-1", "x", "1:60", "1:2:3:4", "1:75:00", ":5", "NaN", "inf", "1e300"] {
+            assert!(media_time(word).is_err(), "{word}");
+        }
+    }
+}

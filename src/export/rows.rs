@@ -1,0 +1,86 @@
+//! What a table says of a face: the same columns in every format.
+
+use std::fmt;
+
+use serde_json::{Number, Value};
+
+use crate::emotion::{COUNT, Emotion};
+use crate::pipeline::{Face, Scene};
+
+/// Changes when a column changes its name or meaning; new columns at the end don't count.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The columns before those of the emotions. They are stable: new ones are only ever added at the end of the row.
+///
+/// | column | meaning |
+/// |---|---|
+/// | `file` | the video or picture, as it was found; the camera's name for a camera |
+/// | `frame` | number of the frame in the source, from 0 |
+/// | `time_s` | time of the frame since the start of the source, in seconds |
+/// | `face` | the face's number, from 1; the same person keeps it from frame to frame |
+/// | `x`, `y`, `width`, `height` | the box in the pixels of the frame |
+/// | `score` | how sure the detector is of the box: the number of neighbouring hits |
+/// | `label` | the emotion that leads after smoothing |
+/// | `raw_angry` … `raw_neutral` | seven probabilities from this frame alone |
+/// | `smoothed_angry` … `smoothed_neutral` | the same smoothed over time |
+///
+/// A frame without a face has no row.
+pub const COLUMNS: [&str; 10] = ["file", "frame", "time_s", "face", "x", "y", "width", "height", "score", "label"];
+
+/// A value in a row.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cell<'a> {
+    Text(&'a str),
+    Count(u64),
+    /// With so many digits behind the point.
+    Decimal(f64, usize),
+}
+
+impl fmt::Display for Cell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Decimal(value, digits) => write!(f, "{value:.digits$}"),
+        }
+    }
+}
+
+impl From<Cell<'_>> for Value {
+    fn from(cell: Cell<'_>) -> Self {
+        match cell {
+            Cell::Text(text) => text.into(),
+            Cell::Count(count) => count.into(),
+            // The digits of the other formats, so that the tables agree to the last.
+            Cell::Decimal(..) => {
+                cell.to_string().parse().ok().and_then(Number::from_f64).map_or(Self::Null, Self::Number)
+            }
+        }
+    }
+}
+
+/// The names of all columns.
+pub(super) fn header() -> Vec<String> {
+    let of_emotions = |kind: &str| Emotion::ALL.map(|emotion| format!("{kind}_{}", emotion.key()));
+    COLUMNS.map(str::to_owned).into_iter().chain(of_emotions("raw")).chain(of_emotions("smoothed")).collect()
+}
+
+/// The row of a face of `scene`, in the order of [`header`].
+pub(super) fn row<'a>(file: &'a str, scene: &Scene, face: &Face) -> Vec<Cell<'a>> {
+    const PIXEL_DIGITS: usize = 1;
+    const PROBABILITY_DIGITS: usize = 4;
+    let rect = face.rect;
+    let pixels = |value: f32| Cell::Decimal(value.into(), PIXEL_DIGITS);
+    let mut row = Vec::with_capacity(COLUMNS.len() + 2 * COUNT);
+    row.extend([
+        Cell::Text(file),
+        Cell::Count(scene.frame.index),
+        Cell::Decimal(scene.frame.media_time.as_secs_f64(), 4),
+        Cell::Count(face.id.0.into()),
+    ]);
+    row.extend([rect.x, rect.y, rect.width, rect.height, face.score].map(pixels));
+    row.push(Cell::Text(face.smoothed.top().0.key()));
+    let probabilities = face.raw.as_array().iter().chain(face.smoothed.as_array());
+    row.extend(probabilities.map(|p| Cell::Decimal((*p).into(), PROBABILITY_DIGITS)));
+    row
+}

@@ -1,0 +1,175 @@
+//! The table of faces: one row for each face on each frame.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::rows::{self, Cell};
+use super::{ExportError, PartialFile};
+use crate::pipeline::Scene;
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Comma-separated values with a header.
+    Csv,
+    /// An object of JSON in each line.
+    Jsonl,
+}
+
+impl TableFormat {
+    /// How names of such files end, with the point.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Csv => ".csv",
+            Self::Jsonl => ".jsonl",
+        }
+    }
+}
+
+/// A table being written. Its columns are [`super::COLUMNS`] and those of the emotions.
+pub struct FaceTable {
+    partial: PartialFile,
+    writer: Writer,
+}
+
+enum Writer {
+    Csv(Box<csv::Writer<File>>),
+    Jsonl(BufWriter<File>),
+}
+
+impl FaceTable {
+    /// Opens the table and writes its header, if the format has one.
+    ///
+    /// # Errors
+    /// When the folder can't be written to, or a file of that name exists.
+    pub fn create(path: &Path, format: TableFormat) -> Result<Self, ExportError> {
+        let (partial, file) = PartialFile::create(path)?;
+        let writer = match format {
+            TableFormat::Csv => Writer::Csv(Box::new(csv::Writer::from_writer(file))),
+            TableFormat::Jsonl => Writer::Jsonl(BufWriter::new(file)),
+        };
+        let mut table = Self { partial, writer };
+        if let Writer::Csv(writer) = &mut table.writer {
+            let written = writer.write_record(rows::header()).map_err(io_error);
+            table.or_named(written)?;
+        }
+        Ok(table)
+    }
+
+    /// Adds the faces of a frame of `file`.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
+        for face in &scene.faces {
+            let written = self.writer.write(rows::row(file, scene, face));
+            self.or_named(written)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the table its name and returns it.
+    ///
+    /// # Errors
+    /// When the disk is full, or a file of that name has appeared meanwhile.
+    pub fn finish(self) -> Result<PathBuf, ExportError> {
+        let Self { partial, writer } = self;
+        let file = match writer {
+            Writer::Csv(writer) => writer.into_inner().map_err(csv::IntoInnerError::into_error),
+            Writer::Jsonl(writer) => writer.into_inner().map_err(io::IntoInnerError::into_error),
+        };
+        match file.and_then(|file| file.sync_all()) {
+            Ok(()) => partial.finish(),
+            Err(reason) => Err(ExportError::Write { path: partial.destination().to_owned(), reason }),
+        }
+    }
+
+    fn or_named(&self, written: io::Result<()>) -> Result<(), ExportError> {
+        written.map_err(|reason| ExportError::Write { path: self.partial.destination().to_owned(), reason })
+    }
+}
+
+impl Writer {
+    fn write(&mut self, row: Vec<Cell<'_>>) -> io::Result<()> {
+        match self {
+            Self::Csv(writer) => writer.write_record(row.iter().map(Cell::to_string)).map_err(io_error),
+            Self::Jsonl(writer) => {
+                let object: Map<String, Value> =
+                    rows::header().into_iter().zip(row.into_iter().map(Value::from)).collect();
+                serde_json::to_writer(&mut *writer, &object)?;
+                writer.write_all(b"\n")
+            }
+        }
+    }
+}
+
+/// The system's error without the csv crate's words around it.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::Emotion;
+    use crate::export::COLUMNS;
+    use crate::export::testing::scene;
+
+    fn written(format: TableFormat) -> String {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(format!("faces{}", format.ending()));
+        let mut table = FaceTable::create(&path, format).unwrap();
+        table.push("a, \"b\".mp4", &scene(7, Emotion::Happy)).unwrap();
+        table.push("a, \"b\".mp4", &scene(8, Emotion::Sad)).unwrap();
+        assert_eq!(table.finish().unwrap(), path);
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn a_row_for_each_face_can_be_read_back() {
+        let text = written(TableFormat::Csv);
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let header: Vec<_> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+        assert_eq!(header.len(), COLUMNS.len() + 14);
+        assert_eq!((header[10].as_str(), header[23].as_str()), ("raw_angry", "smoothed_neutral"));
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 2);
+        assert_eq!((&rows[0][0], &rows[0][1]), ("a, \"b\".mp4", "7"));
+        assert_eq!((&rows[0][9], &rows[1][9]), ("happy", "sad"));
+        let raw_happy: f32 = rows[0][10 + Emotion::Happy.index()].parse().unwrap();
+        assert!(raw_happy > 0.5);
+    }
+
+    #[test]
+    fn lines_of_json_say_what_the_csv_says() {
+        let (csv, jsonl) = (written(TableFormat::Csv), written(TableFormat::Jsonl));
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        let objects: Vec<Value> = jsonl.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(objects.len(), rows.len());
+        for (object, row) in objects.iter().zip(&rows) {
+            for (name, cell) in header.iter().zip(row) {
+                match &object[name] {
+                    Value::String(text) => assert_eq!(text, cell, "{name}"),
+                    value => assert_eq!(value.as_f64(), cell.parse().ok(), "{name}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_given_up_leaves_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let mut table = FaceTable::create(&home.path().join("faces.csv"), TableFormat::Csv).unwrap();
+        table.push("a.mp4", &scene(0, Emotion::Happy)).unwrap();
+        drop(table);
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+}
