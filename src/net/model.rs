@@ -24,6 +24,11 @@ const SHIPPED: &[Shipped] = &[
         card: include_str!("../../models/mien.toml"),
     },
     Shipped {
+        name: "mien-labels",
+        weights: include_bytes!("../../models/mien-labels.safetensors"),
+        card: include_str!("../../models/mien-labels.toml"),
+    },
+    Shipped {
         name: "cnn4-ferplus",
         weights: include_bytes!("../../models/cnn4-ferplus.safetensors"),
         card: include_str!("../../models/cnn4-ferplus.toml"),
