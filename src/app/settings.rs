@@ -10,13 +10,11 @@ use super::session::{CameraMode, NetworkChoice};
 use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
 use crate::prior::PriorChoice;
+use crate::smooth::DEFAULT_SMOOTHING;
 pub use crate::smooth::LONGEST_SMOOTHING_SECS;
 
 /// Key under which eframe stores the settings.
 pub const STORAGE_KEY: &str = "mien-settings";
-
-/// Time constant of the smoothing at first start: calm labels that still follow an expression of half a second.
-pub const DEFAULT_SMOOTHING_SECS: f32 = 0.3;
 
 /// Everything that is remembered. A field that is missing in an older file gets its default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,7 +75,7 @@ impl Default for Settings {
             camera_mode: CameraMode::default(),
             mirror_cameras: true,
             mirror_videos: false,
-            smoothing_secs: DEFAULT_SMOOTHING_SECS,
+            smoothing_secs: DEFAULT_SMOOTHING.as_secs_f32(),
             overlay: Overlay::default(),
             model: None,
             device: DeviceChoice::Auto,
@@ -98,7 +96,7 @@ impl Settings {
     #[must_use]
     pub fn sanitized(mut self) -> Self {
         if !self.smoothing_secs.is_finite() {
-            self.smoothing_secs = DEFAULT_SMOOTHING_SECS;
+            self.smoothing_secs = DEFAULT_SMOOTHING.as_secs_f32();
         }
         self.smoothing_secs = self.smoothing_secs.clamp(0.0, LONGEST_SMOOTHING_SECS);
         self
@@ -202,7 +200,9 @@ mod tests {
 
     #[test]
     fn impossible_values_are_brought_into_range() {
-        for (stored, expected) in [(-1.0, 0.0), (99.0, LONGEST_SMOOTHING_SECS), (f32::NAN, DEFAULT_SMOOTHING_SECS)] {
+        for (stored, expected) in
+            [(-1.0, 0.0), (99.0, LONGEST_SMOOTHING_SECS), (f32::NAN, DEFAULT_SMOOTHING.as_secs_f32())]
+        {
             let settings = Settings { smoothing_secs: stored, ..Settings::default() }.sanitized();
             assert_eq!(settings.smoothing_secs, expected);
         }

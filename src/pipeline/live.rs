@@ -16,6 +16,7 @@ use super::{
 };
 use crate::classify::Classifier;
 use crate::detect::DetectionOptions;
+use crate::smooth::DEFAULT_SMOOTHING;
 use crate::source::{CameraRequest, CameraSource, FrameSource, SourceError, VideoSource};
 use crate::track::TrackOptions;
 
@@ -103,7 +104,7 @@ impl Default for LiveSettings {
     fn default() -> Self {
         Self {
             // Half of a flicker between two labels is gone; a smile still shows in a third of a second.
-            smoothing: Some(Duration::from_millis(300)),
+            smoothing: Some(DEFAULT_SMOOTHING),
             speed: 1.0,
             repeat: false,
             picture: true,
