@@ -33,7 +33,7 @@ fn the_shares_agree_with_the_table_of_the_same_video() {
     let names = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
     let rows: String = names.iter().enumerate().map(|(i, name)| format!("{},{},{name}\n", i * 2, i * 2 + 2)).collect();
     fs::write(home.join("truth.csv"), format!("start,end,emotion\n{rows}")).unwrap();
-    let all = score(home, &["--try-smoothing", "0.1,0.3,1"]);
+    let all = score(home, &["--smoothing", "0.3", "--try-smoothing", "0.1,0.3,1"]);
     assert_eq!((&all["frames"], all["scores"].as_array().unwrap().len()), (&Value::from(50), 4));
     // Two seconds of the fourteen are filmed.
     assert!((all["seconds"].as_f64().unwrap() - 2.0).abs() < 1e-6, "{all}");
