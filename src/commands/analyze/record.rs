@@ -59,7 +59,7 @@ pub enum Earlier {
     Nothing,
     /// All of them, by the same work.
     Finished(Results),
-    /// Results of other work: other options, or the file has changed since.
+    /// Results of other work: other options, or the file or its table has changed since.
     OtherWork,
     /// A run that began with them and didn't come to its end.
     Unfinished,
@@ -85,10 +85,14 @@ impl Record {
         let Ok(text) = std::fs::read(path) else { return Earlier::Nothing };
         let Ok(record) = serde_json::from_slice::<Self>(&text) else { return Earlier::Unfinished };
         let Some(results) = record.results else { return Earlier::Unfinished };
-        let is_there = |output: &FileState| FileState::of(&output.path).is_ok_and(|now| now.bytes == output.bytes);
-        if !results.outputs.iter().all(is_there) {
+        let now: Vec<_> = results.outputs.iter().map(|output| FileState::of(&output.path)).collect();
+        // Somebody may have worked on a table that has another length by now: it isn't ours to replace unasked.
+        let as_written = |(now, then): (&std::io::Result<FileState>, &FileState)| {
+            now.as_ref().is_ok_and(|now| now.bytes == then.bytes)
+        };
+        if now.iter().any(Result::is_err) {
             Earlier::Unfinished
-        } else if record.schema == schema && record.work == *work {
+        } else if record.schema == schema && record.work == *work && now.iter().zip(&results.outputs).all(as_written) {
             Earlier::Finished(results)
         } else {
             Earlier::OtherWork
@@ -132,7 +136,9 @@ mod tests {
         assert_eq!(earlier(&other), Earlier::OtherWork);
         assert_eq!(Record::earlier(&path, &work, 2), Earlier::OtherWork);
 
-        std::fs::write(&output, "tab").unwrap();
+        std::fs::write(&output, "table, worked on").unwrap();
+        assert_eq!(earlier(&work), Earlier::OtherWork);
+        std::fs::remove_file(&output).unwrap();
         assert_eq!(earlier(&work), Earlier::Unfinished);
         std::fs::write(&path, "{").unwrap();
         assert_eq!(earlier(&work), Earlier::Unfinished);
