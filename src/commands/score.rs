@@ -15,9 +15,9 @@ use super::progress::Progress;
 use super::stages::NetworkSummary;
 use crate::detect::DetectionOptions;
 use crate::interrupt::{self, Interrupted};
-use crate::pipeline::run_to_end;
+use crate::pipeline::{Labeller, run_to_end};
 use crate::score::{Ground, Report, Score, Scorer, Truth};
-use crate::source::{FrameSource as _, SourceKind, VideoSource};
+use crate::source::{FrameSource as _, VideoSource};
 use crate::version::Versions;
 
 /// The frame rate of a video that doesn't say: decides how long its last frame is shown.
@@ -87,12 +87,11 @@ impl ScoreArgs {
         smoothings.dedup();
         let chosen_index = smoothings.iter().position(|smoothing| *smoothing == chosen).unwrap_or(0);
 
-        let SourceKind::File { frames, .. } = info.kind else { bail!("a camera has no known answers") };
         let mut scorer = Scorer::new(truth, smoothings);
         let mut count = 0;
-        let progress = Progress::new(&info.name, frames);
+        let progress = Progress::new(&info.name, info.frames());
         // The scorer smooths in each of the ways that are compared.
-        let labeller = crate::pipeline::Labeller::new(network.classifier, None);
+        let labeller = Labeller::new(network.classifier, None);
         run_to_end(Box::new(source), choices.analyzer()?, labeller, stop, |scene| {
             scorer.push(&scene);
             count += 1;

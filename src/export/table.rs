@@ -37,7 +37,8 @@ pub struct FaceTable {
 
 enum Writer {
     Csv(Box<csv::Writer<File>>),
-    Jsonl(BufWriter<File>),
+    /// With the names of the columns, which every line repeats.
+    Jsonl(BufWriter<File>, Vec<String>),
 }
 
 impl FaceTable {
@@ -49,7 +50,7 @@ impl FaceTable {
         let (partial, file) = PartialFile::create(path)?;
         let writer = match format {
             TableFormat::Csv => Writer::Csv(Box::new(csv::Writer::from_writer(file))),
-            TableFormat::Jsonl => Writer::Jsonl(BufWriter::new(file)),
+            TableFormat::Jsonl => Writer::Jsonl(BufWriter::new(file), rows::header()),
         };
         let mut table = Self { partial, writer };
         if let Writer::Csv(writer) = &mut table.writer {
@@ -79,7 +80,7 @@ impl FaceTable {
         let Self { partial, writer } = self;
         let file = match writer {
             Writer::Csv(writer) => writer.into_inner().map_err(csv::IntoInnerError::into_error),
-            Writer::Jsonl(writer) => writer.into_inner().map_err(io::IntoInnerError::into_error),
+            Writer::Jsonl(writer, _) => writer.into_inner().map_err(io::IntoInnerError::into_error),
         };
         match file.and_then(|file| file.sync_all()) {
             Ok(()) => partial.finish(),
@@ -96,9 +97,8 @@ impl Writer {
     fn write(&mut self, row: Vec<Cell<'_>>) -> io::Result<()> {
         match self {
             Self::Csv(writer) => writer.write_record(row.iter().map(Cell::to_string)).map_err(io_error),
-            Self::Jsonl(writer) => {
-                let object: Map<String, Value> =
-                    rows::header().into_iter().zip(row.into_iter().map(Value::from)).collect();
+            Self::Jsonl(writer, header) => {
+                let object: Map<String, Value> = header.iter().cloned().zip(row.into_iter().map(Value::from)).collect();
                 serde_json::to_writer(&mut *writer, &object)?;
                 writer.write_all(b"\n")
             }

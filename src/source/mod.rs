@@ -61,6 +61,16 @@ pub struct SourceInfo {
     pub fourcc: String,
 }
 
+impl SourceInfo {
+    /// Number of frames, if it is a file that declares it.
+    pub fn frames(&self) -> Option<u64> {
+        match self.kind {
+            SourceKind::File { frames, .. } => frames,
+            SourceKind::Camera => None,
+        }
+    }
+}
+
 /// Whether frames arrive by themselves or are fetched.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SourceKind {

@@ -16,7 +16,7 @@ use crate::detect::{HaarDetector, ScheduledDetector};
 use crate::export::{ExportError, FaceTable, TableFormat};
 use crate::interrupt::Interrupted;
 use crate::pipeline::{Analyzer, Labeller, Scene, run_to_end};
-use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, SourceKind, Span, VideoSource};
+use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource};
 use crate::track::TrackOptions;
 
 /// How files are analysed.
@@ -144,7 +144,7 @@ impl Tables {
 
 /// How many frames of a source take part, if it says how many it has.
 fn frames_in(info: &SourceInfo, span: Span) -> Option<u64> {
-    let SourceKind::File { frames: Some(frames), .. } = info.kind else { return None };
+    let frames = info.frames()?;
     let at = |time: f64| ((time * info.fps) as u64).min(frames);
     let end = span.to.map_or(frames, |to| at(to.as_secs_f64()));
     Some(end.saturating_sub(at(span.from.as_secs_f64())).div_ceil(span.skip.saturating_add(1)))

@@ -17,7 +17,7 @@ use crate::commands::stages::{NetworkSummary, StageChoices};
 use crate::export::{AnnotatedVideo, ExportError, FaceTable, TableFormat, free_names};
 use crate::interrupt::{self, Interrupted};
 use crate::pipeline::{Scene, run_to_end};
-use crate::source::{FrameSource, Shortfall, SourceInfo, SourceKind, VideoSource};
+use crate::source::{FrameSource, Shortfall, SourceInfo, VideoSource};
 use crate::version::Versions;
 
 /// Where results go unless another folder is named.
@@ -111,11 +111,7 @@ impl VideoJob {
         results: &mut Results,
         tally: &mut Tally,
     ) -> anyhow::Result<()> {
-        let frames = match source.info().kind {
-            SourceKind::File { frames, .. } => frames,
-            SourceKind::Camera => None,
-        };
-        let progress = Progress::new(&source.info().name, frames);
+        let progress = Progress::new(&source.info().name, source.info().frames());
         let mut failed = None;
         run_to_end(source, self.choices.analyzer()?, labeller, stop, |scene| {
             tally.add(&scene);
