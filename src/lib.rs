@@ -36,6 +36,8 @@ pub mod frame;
 #[cfg(feature = "vision")]
 pub mod pipeline;
 #[cfg(feature = "vision")]
+pub mod recording;
+#[cfg(feature = "vision")]
 pub mod score;
 #[cfg(feature = "vision")]
 pub mod smooth;

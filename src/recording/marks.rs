@@ -1,0 +1,107 @@
+//! Moments that the user marked.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A marked moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// Since the recording began.
+    pub time: Duration,
+    /// What the user wrote; may be empty.
+    pub text: String,
+}
+
+/// Marks can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum MarkError {
+    /// The system refuses.
+    #[error("can't write to {}: {reason}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// A row is none.
+    #[error("can't read {}: {reason}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why.
+        reason: csv::Error,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    time_s: f64,
+    text: String,
+}
+
+/// Adds a mark to the file at `path`, which is made if it isn't there. It is on the disk when this returns.
+///
+/// # Errors
+/// When the file can't be written.
+pub fn append_mark(path: &Path, mark: &Mark) -> Result<(), MarkError> {
+    let write = || {
+        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+        let is_new = file.metadata()?.len() == 0;
+        let mut rows = csv::WriterBuilder::new().has_headers(is_new).from_writer(Vec::new());
+        rows.serialize(Row { time_s: mark.time.as_secs_f64(), text: mark.text.clone() }).map_err(std::io::Error::from)?;
+        // In one piece, so that a kill leaves no half of a row.
+        file.write_all(&rows.into_inner().map_err(csv::IntoInnerError::into_error)?)?;
+        file.sync_data()
+    };
+    write().map_err(|reason| MarkError::Write { path: path.to_owned(), reason })
+}
+
+/// The marks in a file, in order of their times; none if there is no file.
+///
+/// # Errors
+/// When a row can't be read.
+pub fn read_marks(path: &Path) -> Result<Vec<Mark>, MarkError> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let read = || {
+        let mut marks = Vec::new();
+        for row in csv::Reader::from_path(path)?.deserialize() {
+            let Row { time_s, text } = row?;
+            marks.push(Mark { time: Duration::try_from_secs_f64(time_s).unwrap_or_default(), text });
+        }
+        marks.sort_by_key(|mark| mark.time);
+        Ok(marks)
+    };
+    read().map_err(|reason| MarkError::Read { path: path.to_owned(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_read_back_in_order_of_time_with_any_text() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("marks.csv");
+        assert_eq!(read_marks(&path).unwrap(), []);
+        let mark = |millis, text: &str| Mark { time: Duration::from_millis(millis), text: text.to_owned() };
+        let (first, second) = (mark(1500, "laughs, \"loudly\"\nand long"), mark(12_250, ""));
+        append_mark(&path, &second).unwrap();
+        append_mark(&path, &first).unwrap();
+        assert_eq!(read_marks(&path).unwrap(), [first, second]);
+    }
+
+    #[test]
+    fn a_broken_row_is_named_by_its_line() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("marks.csv");
+        std::fs::write(&path, "time_s,text\n1,a\nx,b\n").unwrap();
+        let error = read_marks(&path).unwrap_err().to_string();
+        assert!(error.contains("marks.csv") && error.contains("line: 3"), "{error}");
+    }
+}

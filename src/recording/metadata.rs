@@ -1,0 +1,57 @@
+//! How a recording was made.
+
+use serde::{Deserialize, Serialize};
+
+use crate::detect::DetectionOptions;
+use crate::version::Versions;
+
+/// Changes when a field or a file of a recording changes its meaning.
+pub const RECORDING_SCHEMA: u32 = 1;
+
+/// How a recording was made: the contents of [`super::METADATA`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// [`RECORDING_SCHEMA`].
+    pub schema: u32,
+    /// When it began: RFC 3339 with the offset of the local zone.
+    pub started: String,
+    /// When it ended; `None` while it runs, and after a kill.
+    pub ended: Option<String>,
+    /// The camera's name.
+    pub device: String,
+    /// Width of the picture in pixels.
+    pub width: usize,
+    /// Height of the picture in pixels.
+    pub height: usize,
+    /// Frames a second as the camera declares them.
+    pub fps: f64,
+    /// The camera's pixel format; empty if it doesn't say.
+    pub fourcc: String,
+    /// The model's name.
+    pub model: String,
+    /// SHA-256 of its weights.
+    pub model_sha256: String,
+    /// The prior that it answered under.
+    pub prior: String,
+    /// Where it ran.
+    pub network_device: String,
+    /// Time constant of the smoothing in seconds; 0 is off.
+    pub smoothing_secs: f64,
+    /// How faces were looked for.
+    pub detection: DetectionOptions,
+    /// Of the program and its libraries.
+    pub versions: Versions,
+    /// What came of it; `None` while it runs, and after a kill.
+    pub counts: Option<Counts>,
+}
+
+/// What came of a recording.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Frames in the video.
+    pub frames: u64,
+    /// Frames that the disk or the encoder were too slow for.
+    pub frames_lost: u64,
+    /// Rows in the table of faces.
+    pub faces: u64,
+}

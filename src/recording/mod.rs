@@ -1,0 +1,39 @@
+//! What a live session left in a folder: the video as the camera gave it, what was seen in it, and what the user marked.
+//!
+//! | file | what | when it is written |
+//! |---|---|---|
+//! | [`METADATA`] | device, model, options, versions, times | at the start, and again, complete, at the end |
+//! | [`VIDEO`] | every frame as the camera gave it | as it comes; what is there can be read after a kill |
+//! | [`FRAMES`] | a row for each frame in the video: its number and time | flushed each second |
+//! | [`FACES`] | the table of `docs/tables.md`, a row for each face on each labelled frame | flushed each second |
+//! | [`MARKS`] | a row for each mark | at once |
+//! | [`EDITS`] | names, merges and hidden faces, by replay | as a whole |
+//! | [`SNAPSHOTS`] | pictures that were taken meanwhile | each as a whole |
+
+mod marks;
+mod metadata;
+
+pub use marks::{Mark, MarkError, append_mark, read_marks};
+pub use metadata::{Counts, Metadata, RECORDING_SCHEMA};
+
+/// The metadata, one JSON object. A folder with it is a recording.
+pub const METADATA: &str = "session.json";
+
+/// The video. Matroska: what was written before a kill can be read.
+pub const VIDEO: &str = "video.mkv";
+
+/// `video_frame,frame,time_s`: the place in the video from 0, the frame's number as in the table of faces, and its time
+/// since the recording began, in seconds. The times in the video itself are those of an even rate.
+pub const FRAMES: &str = "frames.csv";
+
+/// The table of faces; `time_s` is since the recording began.
+pub const FACES: &str = "faces.csv";
+
+/// `time_s,text`: since the recording began, and what the user wrote.
+pub const MARKS: &str = "marks.csv";
+
+/// What was changed in replay.
+pub const EDITS: &str = "edits.json";
+
+/// The folder of pictures taken meanwhile.
+pub const SNAPSHOTS: &str = "snapshots";
