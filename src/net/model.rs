@@ -19,9 +19,9 @@ struct Shipped {
 /// The models in `models/`, the default first.
 const SHIPPED: &[Shipped] = &[
     Shipped {
-        name: "mien",
-        weights: include_bytes!("../../models/mien.safetensors"),
-        card: include_str!("../../models/mien.toml"),
+        name: "mien-votes",
+        weights: include_bytes!("../../models/mien-votes.safetensors"),
+        card: include_str!("../../models/mien-votes.toml"),
     },
     Shipped {
         name: "mien-labels",
