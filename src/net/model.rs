@@ -19,6 +19,11 @@ struct Shipped {
 /// The models in `models/`, the default first.
 const SHIPPED: &[Shipped] = &[
     Shipped {
+        name: "mien",
+        weights: include_bytes!("../../models/mien.safetensors"),
+        card: include_str!("../../models/mien.toml"),
+    },
+    Shipped {
         name: "mien-votes",
         weights: include_bytes!("../../models/mien-votes.safetensors"),
         card: include_str!("../../models/mien-votes.toml"),
