@@ -14,6 +14,9 @@ use crate::preprocess::Normalization;
 /// The parameter of transfer networks that keeps their backbone as it is.
 const FROZEN: &str = "frozen_backbone";
 
+/// Pictures that teachers are asked about at a time: enough to keep them busy, few enough for the memory.
+const PICTURES_ASKED: i64 = 256;
+
 /// A network and its variables.
 pub(super) struct Learner {
     pub store: nn::VarStore,
@@ -71,6 +74,17 @@ impl Teachers {
             Model::load(&source, device, Precision::F32)
         });
         Ok(Self { models: models.collect::<Result<_, _>>()?, spec })
+    }
+
+    /// `targets` `[N, 7]` mixed with the answers to the pictures as they are, `[N, 1, 48, 48]` bytes.
+    pub fn mixed_into(&self, targets: &Tensor, bytes: &Tensor, device: Device) -> Tensor {
+        let plain = Normalization::default();
+        let answers: Vec<Tensor> = bytes
+            .split(PICTURES_ASKED, 0)
+            .iter()
+            .map(|bytes| self.probabilities(&plain.apply(&bytes.to_device(device)), plain).to_device(Device::Cpu))
+            .collect();
+        targets * (1.0 - self.spec.weight) + Tensor::cat(&answers, 0) * self.spec.weight
     }
 
     /// Their mean probabilities `[N, 7]`, softened by the temperature, for pictures as the learner sees them: varied, and

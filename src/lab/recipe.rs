@@ -152,6 +152,21 @@ pub struct DistillationSpec {
     /// What the logits are divided by, so that small probabilities count too.
     #[serde(default = "one")]
     pub temperature: f64,
+    /// When the teachers are asked.
+    #[serde(default)]
+    pub asked: Asked,
+}
+
+/// When teachers answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// At each step, about the pictures as they were varied for it.
+    #[default]
+    EachStep,
+    /// Once, about the pictures as they are: large teachers cost next to nothing so, and what variation hides of a picture isn't
+    /// hidden from them. Their answers are mixed into the targets.
+    Once,
 }
 
 /// A recipe can't be used.
@@ -236,6 +251,8 @@ impl DistillationSpec {
             Some("`distillation.weight` has to be from 0 to 1")
         } else if self.temperature <= 0.0 {
             Some("`distillation.temperature` has to be greater than 0")
+        } else if self.asked == Asked::Once && self.temperature != 1.0 {
+            Some("`distillation.temperature` has to be 1 where teachers are asked once")
         } else {
             None
         }

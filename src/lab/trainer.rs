@@ -16,7 +16,7 @@ use super::learner::{Learner, Teachers};
 use super::loss::{LossSpec, distillation};
 use super::optimizer::Optimizer;
 use super::plots::{self, PlotError};
-use super::recipe::{BackboneSpec, Recipe, Selection};
+use super::recipe::{Asked, BackboneSpec, Recipe, Selection};
 use super::schedule::Schedule;
 use super::state::{RunFolder, TrainingState};
 use crate::classify::ClassifyError;
@@ -139,7 +139,7 @@ impl Trainer {
         device: Device,
     ) -> Result<Self, TrainError> {
         let rule = recipe.target.rule();
-        let (training, public) = (data.training.examples(recipe.target)?, data.public.examples(recipe.target)?);
+        let (mut training, public) = (data.training.examples(recipe.target)?, data.public.examples(recipe.target)?);
         let judged = data.public.judged(rule)?;
 
         tch::manual_seed(recipe.seed as i64);
@@ -152,7 +152,10 @@ impl Trainer {
         if let Some(average) = &average {
             assign(&variables(&average.store), &variables(&learner.store))?;
         }
-        let teachers = recipe.distillation.clone().map(|spec| Teachers::load(spec, device)).transpose()?;
+        let mut teachers = recipe.distillation.clone().map(|spec| Teachers::load(spec, device)).transpose()?;
+        if let Some(once) = teachers.take_if(|teachers| teachers.spec.asked == Asked::Once) {
+            training.targets = once.mixed_into(&training.targets, &training.bytes, device);
+        }
         let backbone_rate = recipe.backbone.as_ref().and_then(BackboneSpec::rate).unwrap_or(1.0);
         let optimizer = Optimizer::new(&learner.store, &recipe.optimizer, backbone_rate);
         let classes = training.leaders()?;

@@ -24,6 +24,11 @@ const SHIPPED: &[Shipped] = &[
         card: include_str!("../../models/mien.toml"),
     },
     Shipped {
+        name: "mien-votes",
+        weights: include_bytes!("../../models/mien-votes.safetensors"),
+        card: include_str!("../../models/mien-votes.toml"),
+    },
+    Shipped {
         name: "mien-labels",
         weights: include_bytes!("../../models/mien-labels.safetensors"),
         card: include_str!("../../models/mien-labels.toml"),
