@@ -42,7 +42,7 @@ fn tables(folder: &Path) -> Vec<String> {
 fn close(folder: &Path) -> bool {
     fs::create_dir(folder).unwrap();
     #[cfg(unix)]
-    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
     fs::read_dir(folder).is_err()
 }
 

@@ -142,6 +142,7 @@ fn field(name: &str, kind: Kind) -> Result<Arc<Type>, ParquetError> {
 
 #[cfg(test)]
 mod tests {
+    use parquet::file::metadata::RowGroupMetaData;
     use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
     use super::*;
@@ -157,7 +158,7 @@ mod tests {
             assert!(table.rows < 4);
         }
         let reader = SerializedFileReader::new(table.into_inner().unwrap()).unwrap();
-        let groups: Vec<_> = reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+        let groups: Vec<_> = reader.metadata().row_groups().iter().map(RowGroupMetaData::num_rows).collect();
         assert_eq!(groups, [4, 4, 2]);
         let text = reader.metadata().row_group(0).column(0);
         assert!(text.dictionary_page_offset().is_some() && text.compression() == Compression::SNAPPY);
