@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use serde_json::json;
 
 use super::inputs::{Input, Inputs, PICTURES_NAME};
@@ -195,7 +195,7 @@ impl<'a> Batch<'a> {
         let taken =
             self.formats.iter().map(|format| folder.join(file_name(format.ending()))).find(|path| path.exists());
         if let Some(path) = taken.filter(|_| existing == Existing::Keep) {
-            bail!("{} exists already and was left alone; choose another folder with --output", path.display());
+            return Err(is_taken(&path));
         }
 
         let staging = Staging::create(folder)?;
@@ -219,7 +219,10 @@ impl<'a> Batch<'a> {
                 // None is there. If the record can't be removed they count as unfinished.
                 fs::remove_file(&record_path).ok();
             }
-            return Err(error.into());
+            return Err(match error {
+                ExportError::Exists(path) => is_taken(&path),
+                other => other.into(),
+            });
         }
         Record { results: Some(results.clone()), ..begun }.write(&record_path)?;
         Ok(Outcome::Done(results))
@@ -278,6 +281,10 @@ fn tasks(inputs: Inputs) -> Vec<Task> {
         tasks.push(Task { name: PICTURES_NAME.into(), inputs: inputs.pictures, is_video: false });
     }
     tasks
+}
+
+fn is_taken(path: &Path) -> anyhow::Error {
+    anyhow!("{} exists already and was left alone; choose another folder with --output", path.display())
 }
 
 /// An error about a file by the name that the file was to have.
