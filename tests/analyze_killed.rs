@@ -10,7 +10,7 @@ mod program;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use predicates::str::contains;
 use program::{assert_refused, binary, mien, video_with_face, wait_until};
@@ -125,25 +125,34 @@ fn two_batches_in_one_folder_are_refused() {
     analyze(home, &["clip.mp4"]).success();
 }
 
+/// Stops a program where it is, or lets it go on.
+#[cfg(unix)]
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+#[cfg(unix)]
 #[test]
 fn a_batch_leaves_the_files_of_a_replay_alone_that_writes_to_the_same_folder() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    video_with_face(&home.join("long.mp4"), 600);
+    video_with_face(&home.join("long.mp4"), 100);
     video_with_face(&home.join("short.mp4"), 5);
     let results = home.join("mien-results");
     let mut replay = start(home, &["replay", "long.mp4", "--headless"]);
     wait_until("what the replay writes", || parts(&results) == 2);
+    signal(&replay, "-STOP");
     analyze(home, &["short.mp4"]).success();
-    assert_eq!(parts(&results), 2, "the replay ended too early for this test, or lost its files");
+    assert_eq!(parts(&results), 2, "the replay lost its files");
+    signal(&replay, "-CONT");
     assert!(replay.wait().unwrap().success());
     assert!(["mp4", "csv"].iter().all(|ending| results.join(format!("long-emotions.{ending}")).exists()));
     assert_eq!(parts(&results), 0);
     // What a killed replay leaves is removed.
     let replay = start(home, &["replay", "long.mp4", "--headless"]);
     wait_until("what the replay writes", || parts(&results) == 2);
-    std::thread::sleep(Duration::from_millis(50));
     kill(replay);
+    assert_eq!(parts(&results), 2, "the replay ended before it was killed");
     analyze(home, &["short.mp4"]).success();
     assert_eq!(parts(&results), 0, "leftovers");
 }
