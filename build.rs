@@ -1,5 +1,8 @@
 //! What the crate needs to know at compile time: how to link libtorch, the face cascade to embed, and versions to report.
 
+// How Cargo is spoken to.
+#![allow(clippy::print_stdout)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};

@@ -9,7 +9,7 @@
 //! See `ARCHITECTURE.md` for the map of the rooms and the reasons behind it.
 
 // Tests may fail loudly: that is what they are for.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
 
 #[cfg(feature = "gui")]
 pub mod app;

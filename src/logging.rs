@@ -3,6 +3,8 @@
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::commands::tell;
+
 /// The variable that says how much is logged, in the syntax of `RUST_LOG`: `info`, `mien=debug`, …
 pub const LEVEL_VARIABLE: &str = "MIEN_LOG";
 
@@ -14,8 +16,13 @@ const USUAL: &str = "warn,rfd=off,winit=error";
 pub fn start() {
     let level = std::env::var(LEVEL_VARIABLE).unwrap_or_else(|_| USUAL.to_owned());
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).parse_lossy(level);
-    let started = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // It would tell of a closed standard error stream there, and panic.
+        .log_internal_errors(false);
+    let started = subscriber.try_init();
     if let Err(error) = started {
-        eprintln!("warning: no log will be written: {error}");
+        tell(&format!("warning: no log will be written: {error}"));
     }
 }

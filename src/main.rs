@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use mien::commands::{Cli, describe};
+use mien::commands::{Cli, describe, tell};
 use mien::interrupt::{self, Interrupted};
 use mien::logging;
 
@@ -18,11 +18,11 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => {
-            eprintln!("{}", describe(&error));
+            tell(&describe(&error));
             ExitCode::from(interrupt::EXIT_CODE)
         }
         Err(error) => {
-            eprintln!("error: {}", describe(&error));
+            tell(&format!("error: {}", describe(&error)));
             ExitCode::FAILURE
         }
     }

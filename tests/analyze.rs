@@ -8,16 +8,17 @@ mod drawn_face;
 mod program;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
 use drawn_face::picture_with_face;
 use opencv::core::{Rect, Vector};
 use opencv::imgcodecs;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::Field;
 use predicates::prelude::*;
 use predicates::str::contains;
-use program::{assert_refused, binary, mien, video_with_face, video_without_face, wait_until};
+use program::{assert_refused, binary, mien, video_with_face, video_without_face, write_video};
 
 fn analyze(home: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
     mien().current_dir(home).arg("analyze").args(arguments).assert()
@@ -30,6 +31,31 @@ fn rows(table: &Path) -> Vec<(String, u64, f64)> {
     assert_eq!(header.iter().take(4).collect::<Vec<_>>(), ["file", "frame", "time_s", "face"]);
     let row = |row: csv::StringRecord| (row[0].to_owned(), row[1].parse().unwrap(), row[2].parse().unwrap());
     reader.records().map(Result::unwrap).map(row).collect()
+}
+
+/// The tables among them.
+fn tables(folder: &Path) -> Vec<String> {
+    files(folder).into_iter().filter(|name| !name.ends_with(".mien.json")).collect()
+}
+
+/// A link to nowhere, and a folder that may not be looked into, unless this user may look into every one; their names.
+#[cfg(unix)]
+fn add_unreadable(folder: &Path) -> Vec<&'static str> {
+    std::os::unix::fs::symlink("nowhere", folder.join("gone.mp4")).unwrap();
+    let closed = folder.join("closed");
+    fs::create_dir(&closed).unwrap();
+    set_mode(&closed, 0o000);
+    if fs::read_dir(closed).is_ok() { vec!["gone.mp4"] } else { vec!["gone.mp4", "closed"] }
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn add_unreadable(_: &Path) -> Vec<&'static str> {
+    vec![]
 }
 
 /// All files below a folder, hidden ones left out.
@@ -72,22 +98,30 @@ fn broken_files_among_good_ones_are_listed_and_stop_nothing() {
         ("cut.png", fs::read(home.join("in/face.png")).unwrap()[..100].to_vec()),
         ("text.jpg", b"no picture".to_vec()),
         ("zero.webp", vec![]),
+        ("wrong.avi", b"%PDF-1.7 this is a document".to_vec()),
     ];
     for (name, bytes) in &broken {
         fs::write(home.join("in").join(name), bytes).unwrap();
     }
-    let all_named = broken.iter().fold(contains("3 analysed").or(contains("4 analysed")).boxed(), |all, (name, _)| {
-        all.and(contains(*name)).boxed()
+    write_video(&home.join("in/no-frames.mp4"), 0, |_| unreachable!("no frame is asked for"));
+    let others = ["no-frames.mp4"].into_iter().chain(add_unreadable(&home.join("in")));
+    let broken: Vec<_> = broken.iter().map(|(name, _)| *name).chain(others).collect();
+    let all_named = broken.iter().fold(contains("4 analysed").boxed(), |all, name| {
+        // With a reason behind the name.
+        all.and(predicate::str::is_match(format!("{}.{{20}}", name.replace('.', "[.]"))).unwrap()).boxed()
     });
-    analyze(home, &["in"]).failure().code(1).stdout(all_named).stderr(contains("10 of the inputs"));
+    let count = format!("{} of the inputs", broken.len());
+    analyze(home, &["in"]).failure().code(1).stdout(all_named).stderr(contains(count));
+    // So that the test's folder can be removed.
+    #[cfg(unix)]
+    set_mode(&home.join("in/closed"), 0o700);
 
     let results = home.join("mien-results");
-    let tables: Vec<_> = files(&results).into_iter().filter(|name| name.ends_with(".csv")).collect();
-    assert_eq!(tables, ["a/clip.mp4.csv", "b/clip.mp4.csv", "b/empty-room.mp4.csv", "pictures.csv"]);
-    assert!(rows(&results.join("a/clip.mp4.csv")).len() >= 16);
-    assert!(rows(&results.join("b/empty-room.mp4.csv")).is_empty());
+    assert_eq!(tables(&results), ["in/a/clip.mp4.csv", "in/b/clip.mp4.csv", "in/b/empty-room.mp4.csv", "pictures.csv"]);
+    assert!(rows(&results.join("in/a/clip.mp4.csv")).len() >= 16);
+    assert!(rows(&results.join("in/b/empty-room.mp4.csv")).is_empty());
     let pictures = rows(&results.join("pictures.csv"));
-    assert_eq!(pictures, [("face.png".to_owned(), 0, 0.0)]);
+    assert_eq!(pictures, [("in/face.png".to_owned(), 0, 0.0)]);
 }
 
 #[test]
@@ -138,46 +172,139 @@ fn frames_left_out_keep_the_numbers_and_times_of_the_others() {
 }
 
 #[test]
-fn a_batch_that_was_killed_is_taken_up_again_with_the_same_result() {
+fn the_time_between_two_frames_may_be_long() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    for name in ["a.mp4", "b.mp4", "c.mp4"] {
-        video_with_face(&home.join(name), 60);
+    video_with_face(&home.join("clip.mp4"), 300);
+    // At 25 frames a second: 2.4 s, and then one frame alone.
+    for (skip, expected) in [("59", vec![0, 60, 120, 180, 240]), ("18446744073709551615", vec![0])] {
+        let output = home.join(format!("out{skip}"));
+        analyze(home, &["clip.mp4", "--skip", skip, "--output", output.to_str().unwrap()]).success();
+        let rows = rows(&output.join("clip.mp4.csv"));
+        assert_eq!(rows.iter().map(|row| row.1).collect::<Vec<_>>(), expected);
     }
-    let inputs = ["a.mp4", "b.mp4", "c.mp4"];
-    analyze(home, &[&inputs[..], &["--output", "undisturbed"]].concat()).success();
+    let table = csv::Reader::from_path(home.join("out59/clip.mp4.csv")).unwrap().into_records();
+    assert!(table.map(Result::unwrap).all(|row| &row[3] == "1"), "the face changed its number");
+}
 
-    let results = home.join("killed");
-    let parts = |folder: PathBuf| -> Vec<String> {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-    };
-    // At different moments: while the first is at work, when it is done, when the second is.
-    for moment in ["a.mp4.mien.json", "a.mp4.csv", "b.mp4.csv"] {
-        let mut child = std::process::Command::new(binary())
-            .current_dir(home)
-            .arg("analyze")
-            .args(inputs)
-            .args(["--output", "killed"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        wait_until(moment, || results.join(moment).exists());
-        std::thread::sleep(Duration::from_millis(20));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        for table in inputs.map(|name| format!("{name}.csv")).iter().filter(|table| results.join(table).exists()) {
-            let whole = fs::read(home.join("undisturbed").join(table)).unwrap();
-            assert_eq!(fs::read(results.join(table)).unwrap(), whole, "a part of {table} under its name");
+#[test]
+fn a_part_that_no_frame_lies_in_is_a_complaint() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    video_with_face(&home.join("short.mp4"), 10);
+    video_with_face(&home.join("long.mp4"), 60);
+    let complaint = contains("1 analysed").and(contains("short.mp4: no frame lies after --from 2.0 s"));
+    analyze(home, &["short.mp4", "long.mp4", "--from", "2"]).failure().code(1).stdout(complaint);
+    assert_eq!(files(&home.join("mien-results")), ["long.mp4.csv", "long.mp4.mien.json"]);
+}
+
+#[test]
+fn the_formats_hold_the_same() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    video_with_face(&home.join("clip.mp4"), 20);
+    write_picture(&home.join("face.png"));
+    analyze(home, &["clip.mp4", "face.png", "--csv", "--jsonl", "--parquet"]).success();
+    for name in ["clip.mp4", "pictures"] {
+        let path = |ending: &str| home.join(format!("mien-results/{name}.{ending}"));
+        let table = SerializedFileReader::new(fs::File::open(path("parquet")).unwrap()).unwrap();
+        let from_parquet: Vec<_> = table.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+        let lines = fs::read_to_string(path("jsonl")).unwrap();
+        let from_jsonl: Vec<serde_json::Value> =
+            lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let mut reader = csv::Reader::from_path(path("csv")).unwrap();
+        let header = reader.headers().unwrap().clone();
+        let from_csv: Vec<_> = reader.records().map(Result::unwrap).collect();
+        assert!(!from_csv.is_empty());
+        assert_eq!((from_parquet.len(), from_jsonl.len()), (from_csv.len(), from_csv.len()));
+        for (row, (typed, object)) in from_csv.iter().zip(from_parquet.iter().zip(&from_jsonl)) {
+            assert_eq!(typed.len(), header.len());
+            for ((column, cell), (typed_column, value)) in header.iter().zip(row).zip(typed.get_column_iter()) {
+                assert_eq!(column, typed_column);
+                let same = match value {
+                    Field::Str(text) => text == cell && object[column] == **text,
+                    Field::Long(count) => count.to_string() == cell && object[column] == *count,
+                    Field::Double(number) => cell.parse() == Ok(*number) && object[column] == *number,
+                    _ => false,
+                };
+                assert!(same, "{column}: {cell}, {value}, {}", object[column]);
+            }
         }
     }
-    analyze(home, &[&inputs[..], &["--output", "killed"]].concat()).success();
-    for name in inputs {
-        let table = |folder: &str| fs::read(home.join(folder).join(format!("{name}.csv"))).unwrap();
-        assert_eq!(table("killed"), table("undisturbed"), "{name}");
+}
+
+#[test]
+fn files_worked_on_side_by_side_give_the_same_tables() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    for (name, frames) in [("a.mp4", 30), ("b.mp4", 20), ("c.mp4", 25), ("d.mp4", 15)] {
+        video_with_face(&home.join(name), frames);
     }
-    assert!(!parts(results).iter().any(|name| name.starts_with(".mien-part-")), "leftovers");
+    write_picture(&home.join("face.png"));
+    let inputs = ["a.mp4", "b.mp4", "c.mp4", "d.mp4", "face.png", "--csv", "--jsonl", "--parquet"];
+    for jobs in ["1", "3"] {
+        analyze(home, &[&inputs[..], &["--jobs", jobs, "--output", jobs]].concat()).success();
+    }
+    let tables = tables(&home.join("1"));
+    assert_eq!(tables.len(), 15);
+    for table in tables {
+        assert!(
+            fs::read(home.join("1").join(&table)).unwrap() == fs::read(home.join("3").join(&table)).unwrap(),
+            "{table}"
+        );
+    }
+}
+
+#[test]
+fn results_are_named_by_how_their_inputs_were() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    for folder in ["day1", "day2"] {
+        fs::create_dir(home.join(folder)).unwrap();
+        video_with_face(&home.join(folder).join("clip.mp4"), 5);
+    }
+    analyze(home, &["day1"]).success();
+    // Another input doesn't rename what is there, which is passed over, and a pattern does as the shell's would.
+    analyze(home, &["day1", "day2"]).success().stdout(contains("1 analysed, 1 done before"));
+    analyze(home, &["day*/*.mp4"]).success().stdout(contains("0 analysed, 2 done before"));
+    assert_eq!(tables(&home.join("mien-results")), ["day1/clip.mp4.csv", "day2/clip.mp4.csv"]);
+    let absolute = ["day1", "day2"].map(|day| home.join(day).join("clip.mp4").to_str().unwrap().to_owned());
+    let command = || {
+        let mut command = mien();
+        command.current_dir(home).arg("analyze").args(&absolute);
+        command
+    };
+    assert_refused(&mut command(), &["day1", "day2", "would both be called clip.mp4"]);
+}
+
+#[test]
+fn what_mien_wrote_is_no_input() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::create_dir(home.join("in")).unwrap();
+    video_with_face(&home.join("in/clip.mp4"), 10);
+    mien().current_dir(home).args(["replay", "in/clip.mp4", "--headless", "--output", "in"]).assert().success();
+    assert!(home.join("in/clip-emotions.mp4").exists());
+    let note = contains("clip-emotions.mp4 left out: Mien wrote it");
+    analyze(home, &["in"]).success().stdout(contains("1 analysed")).stderr(note);
+    // The user's own file may be called so.
+    fs::remove_file(home.join("in/clip-emotions.csv")).unwrap();
+    analyze(home, &["in"]).success().stdout(contains("1 analysed, 1 done before"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_who_has_gone_ends_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    video_with_face(&home.join("clip.mp4"), 8);
+    fs::write(home.join("bad.mp4"), "bad").unwrap();
+    let closed = || Stdio::from(std::io::pipe().unwrap().1);
+    let mut run = std::process::Command::new(binary());
+    run.current_dir(home).env("MIEN_LOG", "debug").args(["analyze", "bad.mp4", "clip.mp4"]);
+    let status = run.stdout(closed()).stderr(closed()).status().unwrap();
+    assert_eq!(status.code(), Some(1), "{status}");
+    assert!(home.join("mien-results/clip.mp4.csv").exists());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the fast detection finds, against slow and thorough scans.
 #![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 #[path = "support/drawn_face.rs"]
 mod drawn_face;

@@ -1,5 +1,5 @@
 //! The lab as its users meet it: training by a recipe, going on after an interruption, measuring, and data that are no good.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

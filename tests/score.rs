@@ -1,6 +1,6 @@
 //! Labels measured on clips whose answers are known.
 #![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 #[path = "support/drawn_face.rs"]
 mod drawn_face;

@@ -1,7 +1,7 @@
 //! The real program in a real window, on a virtual display: what a user would see is looked at pixel by pixel.
 
 #![cfg(all(feature = "gui", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 #[path = "support/emulated_cameras.rs"]
 mod emulated_cameras;

@@ -50,7 +50,7 @@ use self::evaluate::EvaluateArgs;
 #[cfg(feature = "vision")]
 use self::live::LiveArgs;
 use self::networks::NetworksArgs;
-pub use self::output::describe;
+pub use self::output::{describe, tell};
 #[cfg(feature = "vision")]
 use self::replay::ReplayArgs;
 #[cfg(feature = "vision")]

@@ -40,6 +40,12 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Writes a line to the standard error stream, for somebody who watches. That nobody does (a closed pipe), or that no log
+/// can take it (a full disk), must not end the work, as it would with `eprintln!`.
+pub fn tell(line: &str) {
+    std::io::stderr().lock().write_all(format!("{line}\n").as_bytes()).ok();
+}
+
 /// Writes `value` as indented JSON and a line feed to the standard output.
 ///
 /// # Errors

@@ -2,6 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
+use super::output::tell;
+
 /// Lines that a log gets of one run, at most.
 const LINES: u64 = 4;
 
@@ -36,7 +38,7 @@ impl Progress {
         }
         let (done, all) = (self.bar.position(), self.bar.length());
         if let Some(all) = all.filter(|all| done % all.div_ceil(LINES).max(1) == 0) {
-            eprintln!("{}: {done} of {all} frames", self.name);
+            tell(&format!("{}: {done} of {all} frames", self.name));
         }
     }
 }

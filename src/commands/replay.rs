@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::display;
 use super::headless::VideoJob;
+use super::output::tell;
 use super::view::ViewArgs;
 #[cfg(feature = "gui")]
 use crate::app::{self, Launch, machine::ThisMachine, session::Source};
@@ -60,7 +61,7 @@ impl ReplayArgs {
         let no_display = display::why_none();
         if asked || no_display.is_some() {
             if let Some(why) = no_display.filter(|_| !asked) {
-                eprintln!("No window: {why}. Working the video off to files instead.");
+                tell(&format!("No window: {why}. Working the video off to files instead."));
             }
             let Self { file, output, json, view, .. } = self;
             return VideoJob { file, output, json, choices: view.labels.stages() }.run();

@@ -18,7 +18,11 @@ use crate::net::{Card, Model, ModelSource, Precision};
 use crate::pipeline::{Analyzer, Labeller};
 use crate::preprocess::FaceCrop;
 use crate::prior::PriorChoice;
-use crate::track::TrackOptions;
+use crate::track::{TrackOptions, spacing_steps};
+
+/// Where frames lie apart, the whole picture is searched at least once in this time, so that somebody who enters isn't missed.
+/// The usual interval, 15 frames, is shorter at every usual rate.
+const LONGEST_UNSEARCHED: Duration = Duration::from_secs(1);
 
 /// What decides how frames are worked on.
 #[derive(Clone, Debug)]
@@ -104,10 +108,25 @@ impl StageChoices {
     /// # Errors
     /// When OpenCV can't make the detector.
     pub fn analyzer(&self) -> anyhow::Result<Analyzer> {
+        self.analyzer_with(&self.detection, TrackOptions::default())
+    }
+
+    /// The stages before the network, for frames that lie `spacing` apart: some of a video's were left out.
+    ///
+    /// # Errors
+    /// As [`Self::analyzer`].
+    pub fn analyzer_for(&self, spacing: Duration) -> anyhow::Result<Analyzer> {
+        let frames = spacing_steps(LONGEST_UNSEARCHED, spacing).max(1);
+        let full_scan_interval = self.detection.full_scan_interval.min(frames);
+        let detection = DetectionOptions { full_scan_interval, ..self.detection };
+        self.analyzer_with(&detection, TrackOptions::for_spacing(spacing))
+    }
+
+    fn analyzer_with(&self, detection: &DetectionOptions, tracking: TrackOptions) -> anyhow::Result<Analyzer> {
         // The threads of the pipeline use the cores already; a second pool would only make them wait for each other.
         opencv::core::set_num_threads(1).context("OpenCV refused to use a single thread")?;
-        let detector = ScheduledDetector::new(Box::new(HaarDetector::new(&self.detection)?), &self.detection);
-        Ok(Analyzer::new(detector, TrackOptions::default(), false))
+        let detector = ScheduledDetector::new(Box::new(HaarDetector::new(detection)?), detection);
+        Ok(Analyzer::new(detector, tracking, false))
     }
 
     /// The network and what comes after it.

@@ -8,6 +8,7 @@ use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tch::Device;
 
+use super::output::{print, tell};
 use super::reading::ReadingArgs;
 use crate::device::DeviceChoice;
 use crate::emotion::Emotion;
@@ -80,18 +81,18 @@ impl TrainArgs {
         tch::set_num_threads(self.threads.map_or_else(crate::device::cores, i32::from));
         let folder = self.run.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
 
-        eprintln!("Reading {}", self.data.display());
+        tell(&format!("Reading {}", self.data.display()));
         let data = read(&self.data, &self.reading.options(&recipe.split))?;
         let mut trainer = Trainer::new(recipe, &data, data.sha256.clone(), &folder, device)
             .with_context(|| format!("can't train by {}", self.recipe.display()))?;
         let done = trainer.state().history.len();
-        eprintln!(
+        tell(&format!(
             "{} pictures, {} parameters, {}{}",
             trainer.pictures(),
             trainer.parameters(),
             provenance::machine(device),
             if done > 0 { format!("; going on after epoch {done}") } else { String::new() }
-        );
+        ));
 
         let screen = MultiProgress::new();
         let curves = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template("{msg}")?));
@@ -105,7 +106,7 @@ impl TrainArgs {
             stop,
             |progress| show_step(&bar, progress),
             |state| {
-                screen.suspend(|| eprintln!("{}", epoch_line(state)));
+                screen.suspend(|| tell(&epoch_line(state)));
                 curves.set_message(accuracy_chart(&state.history, state.recipe.epochs));
                 let card =
                     Card { calibration: calibration.clone(), ..card(state, &data, parameters, pictures, device) };
@@ -128,7 +129,7 @@ fn show_step(bar: &ProgressBar, progress: Progress) {
     let figures = format!("loss {:.4}, accuracy {:.1} %", progress.loss, 100.0 * progress.accuracy);
     if bar.is_hidden() {
         if progress.step.is_multiple_of(progress.steps.div_ceil(10)) {
-            eprintln!("epoch {}: step {} of {}, {figures}", progress.epoch, progress.step, progress.steps);
+            tell(&format!("epoch {}: step {} of {}, {figures}", progress.epoch, progress.step, progress.steps));
         }
         return;
     }
@@ -159,12 +160,15 @@ fn epoch_line(state: &TrainingState) -> String {
 
 fn report(outcome: TrainOutcome, state: &TrainingState, model: &Path) -> anyhow::Result<()> {
     match outcome {
-        TrainOutcome::Finished => eprintln!("All {} epochs are done.", state.history.len()),
+        TrainOutcome::Finished => tell(&format!("All {} epochs are done.", state.history.len())),
         TrainOutcome::StoppedEarly => {
-            eprintln!("Stopped early: no better epoch than {} for {} epochs.", state.best_epoch, state.recipe.patience);
+            tell(&format!(
+                "Stopped early: no better epoch than {} for {} epochs.",
+                state.best_epoch, state.recipe.patience
+            ));
         }
         TrainOutcome::Paused => {
-            eprintln!("Paused after {} of {} epochs, as asked.", state.history.len(), state.recipe.epochs);
+            tell(&format!("Paused after {} of {} epochs, as asked.", state.history.len(), state.recipe.epochs));
         }
         TrainOutcome::Interrupted => {
             let done = state.history.len();
@@ -174,8 +178,8 @@ fn report(outcome: TrainOutcome, state: &TrainingState, model: &Path) -> anyhow:
         }
     }
     if let Some(best) = state.best() {
-        println!("best epoch {}: PublicTest {:.2} %", best.epoch, 100.0 * best.public_accuracy);
-        println!("{}", model.display());
+        let accuracy = 100.0 * best.public_accuracy;
+        print(&format!("best epoch {}: PublicTest {accuracy:.2} %\n{}\n", best.epoch, model.display()))?;
     }
     Ok(())
 }

@@ -4,8 +4,10 @@
 //! a crash, a full disk or Ctrl-C never leaves a part that looks like a result.
 
 mod annotate;
+mod parquet;
 mod partial;
 mod rows;
+mod staging;
 mod table;
 mod video;
 
@@ -13,8 +15,10 @@ use std::io;
 use std::path::PathBuf;
 
 pub use annotate::annotate;
-pub use partial::{PartialFile, free_names, remove_leftovers};
+pub use parquet::SCHEMA_KEY;
+pub use partial::{PartialFile, free_names, is_temporary, remove_leftovers};
 pub use rows::{COLUMNS, SCHEMA_VERSION};
+pub use staging::{Existing, Staging};
 pub use table::{FaceTable, TableFormat};
 pub use video::AnnotatedVideo;
 

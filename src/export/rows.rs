@@ -46,23 +46,45 @@ impl fmt::Display for Cell<'_> {
     }
 }
 
+impl Cell<'_> {
+    /// A decimal with no more digits than it is written with, so that the formats agree to the last. Of others, not a number.
+    pub(super) fn rounded(&self) -> f64 {
+        if matches!(self, Self::Decimal(..)) { self.to_string().parse().unwrap_or(f64::NAN) } else { f64::NAN }
+    }
+}
+
 impl From<Cell<'_>> for Value {
     fn from(cell: Cell<'_>) -> Self {
         match cell {
             Cell::Text(text) => text.into(),
             Cell::Count(count) => count.into(),
-            // The digits of the other formats, so that the tables agree to the last.
-            Cell::Decimal(..) => {
-                cell.to_string().parse().ok().and_then(Number::from_f64).map_or(Self::Null, Self::Number)
-            }
+            Cell::Decimal(..) => Number::from_f64(cell.rounded()).map_or(Self::Null, Self::Number),
         }
     }
+}
+
+/// What a column holds, in formats that ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Count,
+    Decimal,
 }
 
 /// The names of all columns.
 pub(super) fn header() -> Vec<String> {
     let of_emotions = |kind: &str| Emotion::ALL.map(|emotion| format!("{kind}_{}", emotion.key()));
     COLUMNS.map(str::to_owned).into_iter().chain(of_emotions("raw")).chain(of_emotions("smoothed")).collect()
+}
+
+/// The names of all columns, with what they hold.
+pub(super) fn columns() -> Vec<(String, Kind)> {
+    let kind = |name: &str| match name {
+        "file" | "label" => Kind::Text,
+        "frame" | "face" => Kind::Count,
+        _ => Kind::Decimal,
+    };
+    header().into_iter().map(|name| (name.clone(), kind(&name))).collect()
 }
 
 /// The row of a face of `scene`, in the order of [`header`].
@@ -83,4 +105,22 @@ pub(super) fn row<'a>(file: &'a str, scene: &Scene, face: &Face) -> Vec<Cell<'a>
     let probabilities = face.raw.as_array().iter().chain(face.smoothed.as_array());
     row.extend(probabilities.map(|p| Cell::Decimal((*p).into(), PROBABILITY_DIGITS)));
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::testing::scene;
+
+    #[test]
+    fn each_cell_is_of_the_kind_of_its_column() {
+        let scene = scene(7, Emotion::Happy);
+        let kind = |cell: &Cell<'_>| match cell {
+            Cell::Text(_) => Kind::Text,
+            Cell::Count(_) => Kind::Count,
+            Cell::Decimal(..) => Kind::Decimal,
+        };
+        let cells: Vec<_> = row("a.mp4", &scene, &scene.faces[0]).iter().map(kind).collect();
+        assert_eq!(cells, columns().into_iter().map(|(_, kind)| kind).collect::<Vec<_>>());
+    }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::parquet::ParquetTable;
 use super::rows::{self, Cell};
 use super::{ExportError, PartialFile};
 use crate::pipeline::Scene;
@@ -17,6 +18,8 @@ pub enum TableFormat {
     Csv,
     /// An object of JSON in each line.
     Jsonl,
+    /// Apache Parquet.
+    Parquet,
 }
 
 impl TableFormat {
@@ -25,6 +28,7 @@ impl TableFormat {
         match self {
             Self::Csv => ".csv",
             Self::Jsonl => ".jsonl",
+            Self::Parquet => ".parquet",
         }
     }
 }
@@ -39,6 +43,7 @@ enum Writer {
     Csv(Box<csv::Writer<File>>),
     /// With the names of the columns, which every line repeats.
     Jsonl(BufWriter<File>, Vec<String>),
+    Parquet(Box<ParquetTable>),
 }
 
 impl FaceTable {
@@ -51,6 +56,10 @@ impl FaceTable {
         let writer = match format {
             TableFormat::Csv => Writer::Csv(Box::new(csv::Writer::from_writer(file))),
             TableFormat::Jsonl => Writer::Jsonl(BufWriter::new(file), rows::header()),
+            TableFormat::Parquet => match ParquetTable::new(file) {
+                Ok(table) => Writer::Parquet(Box::new(table)),
+                Err(reason) => return Err(ExportError::Write { path: path.to_owned(), reason }),
+            },
         };
         let mut table = Self { partial, writer };
         if let Writer::Csv(writer) = &mut table.writer {
@@ -81,6 +90,7 @@ impl FaceTable {
         let file = match writer {
             Writer::Csv(writer) => writer.into_inner().map_err(csv::IntoInnerError::into_error),
             Writer::Jsonl(writer, _) => writer.into_inner().map_err(io::IntoInnerError::into_error),
+            Writer::Parquet(table) => table.into_inner(),
         };
         match file.and_then(|file| file.sync_all()) {
             Ok(()) => partial.finish(),
@@ -102,6 +112,7 @@ impl Writer {
                 serde_json::to_writer(&mut *writer, &object)?;
                 writer.write_all(b"\n")
             }
+            Self::Parquet(table) => table.write(&row),
         }
     }
 }

@@ -52,7 +52,8 @@ pub fn append_mark(path: &Path, mark: &Mark) -> Result<(), MarkError> {
         let mut file = OpenOptions::new().append(true).create(true).open(path)?;
         let is_new = file.metadata()?.len() == 0;
         let mut rows = csv::WriterBuilder::new().has_headers(is_new).from_writer(Vec::new());
-        rows.serialize(Row { time_s: mark.time.as_secs_f64(), text: mark.text.clone() }).map_err(std::io::Error::from)?;
+        rows.serialize(Row { time_s: mark.time.as_secs_f64(), text: mark.text.clone() })
+            .map_err(std::io::Error::from)?;
         // In one piece, so that a kill leaves no half of a row.
         file.write_all(&rows.into_inner().map_err(csv::IntoInnerError::into_error)?)?;
         file.sync_data()

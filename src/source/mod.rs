@@ -62,6 +62,19 @@ pub struct SourceInfo {
 }
 
 impl SourceInfo {
+    /// From one frame to the next by the declared rate, or as is usual if none is declared.
+    pub fn interval(&self) -> Duration {
+        stamps::declared_interval(self.fps).unwrap_or(stamps::FALLBACK_INTERVAL)
+    }
+
+    /// Length, if it is a file that declares it.
+    pub fn duration(&self) -> Option<Duration> {
+        match self.kind {
+            SourceKind::File { duration, .. } => duration,
+            SourceKind::Camera => None,
+        }
+    }
+
     /// Number of frames, if it is a file that declares it.
     pub fn frames(&self) -> Option<u64> {
         match self.kind {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Interval assumed where neither stamps nor a declared rate say anything.
-const FALLBACK_INTERVAL: Duration = Duration::from_millis(40);
+pub(super) const FALLBACK_INTERVAL: Duration = Duration::from_millis(40);
 
 /// Step that keeps order where a stamp is not after the one before it. Small, so that the next good stamp is
 /// above it and the clock is right again.
@@ -17,6 +17,33 @@ pub(super) fn plausible_fps(fps: f64) -> Option<f64> {
     PLAUSIBLE_FPS.contains(&fps).then_some(fps)
 }
 
+/// From one frame to the next at the declared rate, if it can be one.
+pub(super) fn declared_interval(fps: f64) -> Option<Duration> {
+    plausible_fps(fps).map(|fps| Duration::from_secs_f64(1.0 / fps))
+}
+
+/// Frames whose times are kept: two hours and more at 30 frames a second, in 4 MB. Beyond them a frame's number after a seek
+/// follows from the declared rate, which is exact unless the rate varies.
+const MOST_KNOWN: usize = 1 << 18;
+
+/// Media times of frame 0, 1, 2 … as far as a file was read without a gap: they give exact numbers after a seek.
+#[derive(Debug, Default)]
+pub(super) struct KnownTimes(Vec<Duration>);
+
+impl KnownTimes {
+    /// Takes note of a frame, if it is the next one and there is room.
+    pub(super) fn note(&mut self, index: u64, media_time: Duration) {
+        if self.0.len() as u64 == index && self.0.len() < MOST_KNOWN {
+            self.0.push(media_time);
+        }
+    }
+
+    /// The number of the frame of this time, if it is known.
+    pub(super) fn index_of(&self, media_time: Duration) -> Option<u64> {
+        self.0.binary_search(&media_time).ok().map(|index| index as u64)
+    }
+}
+
 /// Turns raw stamps into media times.
 #[derive(Debug)]
 pub(super) struct StampClock {
@@ -28,8 +55,7 @@ pub(super) struct StampClock {
 impl StampClock {
     /// `fps` as declared by the container; nonsense is ignored.
     pub(super) fn new(fps: f64) -> Self {
-        let declared_interval = plausible_fps(fps).map(|fps| Duration::from_secs_f64(1.0 / fps));
-        Self { declared_interval, last_interval: None, previous: None }
+        Self { declared_interval: declared_interval(fps), last_interval: None, previous: None }
     }
 
     /// Forgets the frame before, as after a jump.
@@ -70,6 +96,21 @@ mod tests {
     fn times(fps: f64, stamps: &[f64]) -> Vec<u128> {
         let mut clock = StampClock::new(fps);
         (0..).zip(stamps).map(|(index, stamp)| clock.media_time(*stamp, index).as_millis()).collect()
+    }
+
+    #[test]
+    fn what_is_known_of_a_file_has_a_bound() {
+        let mut known = KnownTimes::default();
+        let time = |index: u64| Duration::from_millis(40 * index);
+        for index in (0..MOST_KNOWN as u64 + 1000).filter(|index| *index != 500) {
+            known.note(index, time(index));
+        }
+        assert_eq!((known.index_of(time(499)), known.index_of(time(501))), (Some(499), None), "nothing after a gap");
+        for index in 500..MOST_KNOWN as u64 + 1000 {
+            known.note(index, time(index));
+        }
+        let last = MOST_KNOWN as u64 - 1;
+        assert_eq!((known.index_of(time(last)), known.index_of(time(last + 1))), (Some(last), None));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use opencv::core::{Mat, MatTraitConst as _, Vector};
 use opencv::videoio::{self, VideoCapture, VideoCaptureAPIs, VideoCaptureTrait as _, VideoCaptureTraitConst as _};
 
-use super::stamps::{StampClock, plausible_fps};
+use super::stamps::{KnownTimes, StampClock, plausible_fps};
 use super::{FrameSource, SourceError, SourceInfo, SourceKind, file};
 use crate::frame::Frame;
 
@@ -53,8 +53,7 @@ pub struct VideoSource {
     clock: StampClock,
     /// Frames that were read ahead: the first one at opening, and what a seek had to look at.
     ahead: VecDeque<Frame>,
-    /// Media time of frame 0, 1, 2 … as far as the file was read without a gap: gives exact numbers after a seek.
-    known: Vec<Duration>,
+    known: KnownTimes,
     /// Index of the next frame that the decoder gives.
     next_index: u64,
     last: Option<LastFrame>,
@@ -102,7 +101,7 @@ impl VideoSource {
             },
             clock: StampClock::new(fps.unwrap_or(0.0)),
             ahead: VecDeque::new(),
-            known: Vec::new(),
+            known: KnownTimes::default(),
             next_index: 0,
             last: None,
             shortfall: None,
@@ -122,14 +121,13 @@ impl VideoSource {
         }
         let stamp = self.capture.get(videoio::CAP_PROP_POS_MSEC)?;
         let media_time = self.clock.media_time(stamp, self.next_index);
-        if self.known.len() as u64 == self.next_index {
-            self.known.push(media_time);
-        } else if self.last.is_none()
-            && let Ok(index) = self.known.binary_search(&media_time)
+        if self.last.is_none()
+            && let Some(index) = self.known.index_of(media_time)
         {
             // First frame after a jump into a part that was read before: its true number is known.
-            self.next_index = index as u64;
+            self.next_index = index;
         }
+        self.known.note(self.next_index, media_time);
         let index = self.next_index;
         self.next_index += 1;
         self.last = Some(LastFrame { index, media_time });

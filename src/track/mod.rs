@@ -26,6 +26,49 @@ pub struct TrackOptions {
     pub show_missed_frames: u32,
     /// A face that isn't found for this long (and isn't shown any more) is forgotten: coming back, it is another one.
     pub forget_after: Duration,
+    /// A face whose last box is older than this when a frame comes is another one, even if no frame came in between: the
+    /// camera was paused or lost.
+    pub max_gap: Duration,
+}
+
+/// How long a face may take to be confirmed, and how long after it was last found it may be shown. A glance at the camera
+/// lasts about as long: a table that waited longer would lack it, one that guessed longer would make it up.
+const LONGEST_GUESS: Duration = Duration::from_millis(500);
+
+/// Steps between two looks after which a face that wasn't found is given up, where looks are far apart: one look may fail,
+/// and the stamps of a variable frame rate may be late by half a step.
+const STEPS_TO_FORGET: f64 = 2.5;
+
+/// Looks further apart than this can't tell by the place that a face is the same: within some seconds people keep their
+/// seats, later somebody else may sit there.
+const LONGEST_MEMORY: Duration = Duration::from_secs(10);
+
+impl TrackOptions {
+    /// For a source that is looked at every `spacing` of media time.
+    ///
+    /// At the rates of cameras these are the defaults. The further the looks are apart, the fewer of them confirm a face and
+    /// show it on when it isn't found, so that neither takes longer than [`LONGEST_GUESS`]; beyond that a face is shown on
+    /// exactly those frames that it is found on, as in pictures. It keeps its number while looks are at most 10 s apart.
+    #[must_use]
+    pub fn for_spacing(spacing: Duration) -> Self {
+        let usual = Self::default();
+        let looks = spacing_steps(LONGEST_GUESS, spacing);
+        let memory = spacing.min(LONGEST_MEMORY).mul_f64(STEPS_TO_FORGET).min(LONGEST_MEMORY);
+        Self {
+            confirm_after: usual.confirm_after.min(looks.saturating_add(1)),
+            show_missed_frames: usual.show_missed_frames.min(looks),
+            show_missed_for: usual.show_missed_for,
+            forget_after: usual.forget_after.max(memory),
+            max_gap: usual.max_gap.max(memory),
+        }
+    }
+}
+
+/// How many whole steps of `spacing` fit into `time`.
+#[must_use]
+pub fn spacing_steps(time: Duration, spacing: Duration) -> u32 {
+    let steps = time.as_nanos().checked_div(spacing.as_nanos());
+    steps.and_then(|steps| u32::try_from(steps).ok()).unwrap_or(u32::MAX)
 }
 
 impl Default for TrackOptions {
@@ -37,6 +80,7 @@ impl Default for TrackOptions {
             show_missed_for: Duration::from_millis(200),
             show_missed_frames: 2,
             forget_after: Duration::from_secs(1),
+            max_gap: Duration::from_secs(2),
         }
     }
 }
@@ -73,9 +117,6 @@ const SECOND_BOX_OVERLAP: f32 = 0.5;
 
 /// A face that isn't confirmed yet is given up after this many frames without a box.
 const MAX_MISSED_UNCONFIRMED: u32 = 1;
-
-/// A gap in media time after which all faces are new: the camera was paused or lost.
-const MAX_GAP: Duration = Duration::from_secs(2);
 
 /// Gives names to faces. See the [module](self).
 #[derive(Debug)]
@@ -167,9 +208,10 @@ impl Tracker {
     ///
     /// After a jump in time, backwards or over a long gap, all faces are new; the count goes on.
     pub fn update(&mut self, detections: &[Detection], media_time: Duration) -> &[Track] {
-        if media_time < self.now || media_time - self.now > MAX_GAP {
+        if media_time < self.now {
             self.candidates.clear();
         }
+        self.candidates.retain(|candidate| media_time.saturating_sub(candidate.last_hit) <= self.options.max_gap);
         self.now = media_time;
 
         let usable = |d: &&Detection| d.rect.area() > 0.0 && d.rect.x.is_finite() && d.rect.y.is_finite();

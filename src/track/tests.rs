@@ -227,3 +227,41 @@ fn a_face_is_expected_where_it_moves_even_before_it_is_confirmed() {
     assert_eq!(expected.len(), 1);
     assert!((expected[0].center().0 - 120.0).abs() < 1.0);
 }
+
+/// What is shown of a face that stands still and is looked at every `secs`: once found, twice not, found again.
+fn looked_at_every(secs: f64) -> Vec<Vec<u32>> {
+    let spacing = Duration::from_secs_f64(secs);
+    let mut tracker = Tracker::new(TrackOptions::for_spacing(spacing));
+    let looks = [true, true, true, false, true];
+    let see = |(step, is_found): (u32, &bool)| {
+        let found = [face(200.0, 200.0)];
+        ids(tracker.update(if *is_found { &found } else { &[] }, spacing * step))
+    };
+    (0..).zip(&looks).map(see).collect()
+}
+
+#[test]
+fn the_rates_of_cameras_are_followed_as_usual() {
+    for fps in [120.0, 30.0, 24.0, 10.0, 4.0] {
+        assert_eq!(TrackOptions::for_spacing(Duration::from_secs_f64(1.0 / fps)), TrackOptions::default(), "{fps} fps");
+    }
+}
+
+#[test]
+fn the_further_looks_are_apart_the_fewer_confirm_a_face_and_show_it_on() {
+    let nobody = Vec::<u32>::new;
+    assert_eq!(looked_at_every(0.2), [nobody(), nobody(), vec![1], vec![1], vec![1]]);
+    assert_eq!(looked_at_every(0.4), [nobody(), vec![1], vec![1], vec![1], vec![1]]);
+    for secs in [0.6, 2.0, 4.0] {
+        assert_eq!(looked_at_every(secs), [vec![1], vec![1], vec![1], nobody(), vec![1]], "{secs} s");
+    }
+    // Here one look that fails leaves too long a time to be sure, and then every step is too long.
+    assert_eq!(looked_at_every(8.0), [vec![1], vec![1], vec![1], nobody(), vec![2]]);
+    assert_eq!(looked_at_every(11.0), [vec![1], vec![2], vec![3], nobody(), vec![4]]);
+}
+
+#[test]
+fn a_spacing_beyond_all_times_is_no_error() {
+    assert_eq!(TrackOptions::for_spacing(Duration::MAX).confirm_after, 1);
+    assert_eq!(TrackOptions::for_spacing(Duration::ZERO), TrackOptions::default());
+}

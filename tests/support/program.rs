@@ -63,7 +63,7 @@ pub fn video_of_noise(path: &Path, frames: i32) {
 }
 
 /// In a container that can be cut: MJPEG pictures one after another.
-fn write_video(path: &Path, frames: i32, picture: impl Fn(i32) -> Mat) {
+pub fn write_video(path: &Path, frames: i32, picture: impl Fn(i32) -> Mat) {
     let codec = if path.extension().is_some_and(|extension| extension == "avi") { *b"MJPG" } else { *b"mp4v" };
     let size = Size::new(WIDTH, HEIGHT);
     let mut writer = VideoWriter::new(path, i32::from_le_bytes(codec), 25.0, size, true).unwrap();

@@ -1,35 +1,32 @@
 //! The files of a batch, one after another or side by side, and what becomes of each.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use serde_json::json;
 
-use super::inputs::{Input, Inputs};
+use super::inputs::{Input, Inputs, PICTURES_NAME};
 use super::job::Job;
 use super::progress::BatchProgress;
 use super::record::{Earlier, FileState, Record, Results, Work};
 use crate::commands::describe;
 use crate::commands::output::print;
 use crate::commands::stages::{SharedNetwork, StageChoices};
-use crate::export::{SCHEMA_VERSION, TableFormat, remove_leftovers};
+use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, TableFormat, remove_leftovers};
 use crate::interrupt::Interrupted;
 use crate::source::Span;
 
 /// Two runs in one folder would take each other's unfinished files for leftovers.
-const LOCK: &str = ".mien-lock";
+pub const LOCK: &str = ".mien-lock";
 
 /// How the name of a record ends.
-const RECORD_ENDING: &str = ".mien.json";
-
-/// What the table of all pictures is called.
-const PICTURES: &str = "pictures";
+pub const RECORD_ENDING: &str = ".mien.json";
 
 /// Results that are made together.
 struct Task {
@@ -97,6 +94,8 @@ impl<'a> Batch<'a> {
         let shared = SharedNetwork::new(network.classifier, self.choices.threads);
         let job = Job { choices: &self.choices, network: &shared, span: self.span, stop: self.stop };
 
+        let unreadable =
+            inputs.unreadable.iter().map(|(path, reason)| format!("{}: {reason}", path.display())).collect();
         let tasks = tasks(inputs);
         self.clean_up(&tasks)?;
         let progress = BatchProgress::new(tasks.iter().map(Task::bytes).sum())?;
@@ -122,7 +121,7 @@ impl<'a> Batch<'a> {
             let all = tasks.len();
             bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command goes on from there")));
         }
-        self.report(&outcomes, &summary.to_string())
+        self.report(&outcomes, unreadable, &summary.to_string())
     }
 
     /// All options that results depend on.
@@ -174,15 +173,10 @@ impl<'a> Batch<'a> {
         progress: &BatchProgress,
     ) -> anyhow::Result<Outcome> {
         let name = task.name.to_string_lossy();
-        let outputs: Vec<_> = self
-            .formats
-            .iter()
-            .map(|format| (*format, self.output.join(format!("{name}{}", format.ending()))))
-            .collect();
         let record_path = self.output.join(format!("{name}{RECORD_ENDING}"));
         let states = task.inputs.iter().filter_map(|input| FileState::of(&input.path).ok()).collect();
         let work = Work { inputs: states, options: options.clone() };
-        match Record::earlier(&record_path, &work, SCHEMA_VERSION) {
+        let existing = match Record::earlier(&record_path, &work, SCHEMA_VERSION) {
             Earlier::Finished(results) if !self.force => {
                 progress.pass_over(task.bytes());
                 return Ok(Outcome::DoneBefore(results));
@@ -191,45 +185,52 @@ impl<'a> Batch<'a> {
                 "was analysed with other options, or has changed since; --force does it anew, and with --output FOLDER \
                  the earlier table stays"
             ),
-            Earlier::Nothing => {}
+            Earlier::Nothing => Existing::Keep,
             // The record says that these files are ours.
-            Earlier::Finished(_) | Earlier::OtherWork | Earlier::Unfinished => {
-                outputs.iter().try_for_each(|(_, path)| remove_if_there(path))?;
-            }
-        }
-        let folder = record_path.parent().unwrap_or(&self.output);
-        fs::create_dir_all(folder).with_context(|| format!("cannot write to the folder {}", folder.display()))?;
-        // A table that is there before its record would not be ours to overwrite after a kill between the two.
-        let taken = outputs.iter().find(|(_, path)| path.exists());
-        if let Some((_, path)) = taken {
-            bail!("{} exists already and was left alone; choose another folder with --output", path.display());
-        }
-        let write = |results: Option<Results>| {
-            let record = Record { schema: SCHEMA_VERSION, work: work.clone(), results };
-            record.write(&record_path).with_context(|| format!("cannot write {}", record_path.display()))
+            Earlier::Finished(_) | Earlier::OtherWork | Earlier::Unfinished => Existing::Replace,
         };
-        write(None)?;
+        let file_name = |ending: &str| format!("{}{ending}", task.file_name());
+        let folder = record_path.parent().unwrap_or(&self.output);
+        // Told before the work, not after it.
+        let taken =
+            self.formats.iter().map(|format| folder.join(file_name(format.ending()))).find(|path| path.exists());
+        if let Some(path) = taken.filter(|_| existing == Existing::Keep) {
+            return Err(is_taken(&path));
+        }
+
+        let staging = Staging::create(folder)?;
+        let outputs: Vec<_> =
+            self.formats.iter().map(|format| (*format, staging.path().join(file_name(format.ending())))).collect();
         let begin = |frames| progress.begin(&name, task.bytes(), frames);
         let results = match task.inputs.as_slice() {
             [input] if task.is_video => job.video(input, &outputs, begin),
             pictures => job.pictures(pictures, &outputs, begin(Some(pictures.len() as u64))),
         };
-        match results {
-            Ok(results) => {
-                write(Some(results.clone()))?;
-                Ok(Outcome::Done(results))
-            }
-            Err(error) => {
-                // Nothing came of it, so there is nothing to note. If it can't be removed it counts as unfinished.
-                fs::remove_file(&record_path).ok();
-                Err(error)
-            }
+        let mut results = results.map_err(|error| with_names(error, &staging))?;
+        for output in &mut results.outputs {
+            output.path = staging.destination_of(&output.path);
         }
+
+        // Whoever finds this record knows that the files are ours, whichever of them have their names by then.
+        let begun = Record { schema: SCHEMA_VERSION, work, results: None };
+        begun.write(&record_path)?;
+        if let Err(error) = staging.publish(existing) {
+            if existing == Existing::Keep {
+                // None is there. If the record can't be removed they count as unfinished.
+                fs::remove_file(&record_path).ok();
+            }
+            return Err(match error {
+                ExportError::Exists(path) => is_taken(&path),
+                other => other.into(),
+            });
+        }
+        Record { results: Some(results.clone()), ..begun }.write(&record_path)?;
+        Ok(Outcome::Done(results))
     }
 
-    fn report(&self, outcomes: &[(&Task, Outcome)], network: &str) -> anyhow::Result<()> {
+    /// Says what came out. `complaints` are those about what is no task.
+    fn report(&self, outcomes: &[(&Task, Outcome)], mut complaints: Vec<String>, network: &str) -> anyhow::Result<()> {
         let (mut new, mut before, mut frames, mut faces) = (0, 0, 0, 0);
-        let mut complaints = Vec::new();
         for (task, outcome) in outcomes {
             let name = task.name.display();
             let results = match outcome {
@@ -263,25 +264,39 @@ impl<'a> Batch<'a> {
 }
 
 impl Task {
+    /// What its results are called, without ending.
+    fn file_name(&self) -> Cow<'_, str> {
+        self.name.file_name().unwrap_or(self.name.as_os_str()).to_string_lossy()
+    }
+
     fn bytes(&self) -> u64 {
         self.inputs.iter().filter_map(|input| fs::metadata(&input.path).ok()).map(|metadata| metadata.len()).sum()
     }
 }
 
 fn tasks(inputs: Inputs) -> Vec<Task> {
-    let video = |input: Input| Task { name: input.relative.clone(), inputs: vec![input], is_video: true };
+    let video = |input: Input| Task { name: input.name.clone(), inputs: vec![input], is_video: true };
     let mut tasks: Vec<Task> = inputs.videos.into_iter().map(video).collect();
     if !inputs.pictures.is_empty() {
-        tasks.push(Task { name: PICTURES.into(), inputs: inputs.pictures, is_video: false });
+        tasks.push(Task { name: PICTURES_NAME.into(), inputs: inputs.pictures, is_video: false });
     }
     tasks
 }
 
-fn remove_if_there(path: &Path) -> anyhow::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("can't remove {}, which an unfinished run left", path.display()))
+fn is_taken(path: &Path) -> anyhow::Error {
+    anyhow!("{} exists already and was left alone; choose another folder with --output", path.display())
+}
+
+/// An error about a file by the name that the file was to have.
+fn with_names(error: anyhow::Error, staging: &Staging) -> anyhow::Error {
+    match error.downcast::<ExportError>() {
+        Ok(ExportError::Write { path, reason }) => {
+            ExportError::Write { path: staging.destination_of(&path), reason }.into()
         }
-        _ => Ok(()),
+        Ok(ExportError::Incomplete { path, written, expected }) => {
+            ExportError::Incomplete { path: staging.destination_of(&path), written, expected }.into()
+        }
+        Ok(other) => other.into(),
+        Err(error) => error,
     }
 }

@@ -1,9 +1,12 @@
 //! What is to be analysed: files, out of files, folders and patterns.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
+
+use super::results::OwnResults;
+use crate::export::is_temporary;
 
 /// Endings of files in folders that are taken for videos.
 const VIDEOS: [&str; 14] =
@@ -12,13 +15,20 @@ const VIDEOS: [&str; 14] =
 /// And for pictures.
 const PICTURES: [&str; 7] = ["bmp", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
-/// Files to analyse, each once, in order of their names.
+/// What the table of all pictures is called.
+pub const PICTURES_NAME: &str = "pictures";
+
+/// Files to analyse, each once, in order of their paths.
 #[derive(Debug, Default, PartialEq)]
 pub struct Inputs {
     /// Videos, and what is neither picture nor video by its name but was named itself.
     pub videos: Vec<Input>,
     /// Pictures.
     pub pictures: Vec<Input>,
+    /// What was found and left out, because Mien wrote it.
+    pub left_out: Vec<PathBuf>,
+    /// What can't be looked at, and why: folders without permission, links that lead nowhere.
+    pub unreadable: Vec<(PathBuf, String)>,
 }
 
 /// A file to analyse.
@@ -26,8 +36,9 @@ pub struct Inputs {
 pub struct Input {
     /// Where it is.
     pub path: PathBuf,
-    /// Where it is below the folder that all inputs have in common: no two have the same.
-    pub relative: PathBuf,
+    /// What it is called in results. It follows from how the user named the file, or the folder above it, and from nothing
+    /// else: no other input changes it. No two have the same.
+    pub name: PathBuf,
 }
 
 /// Nothing can be made of an input.
@@ -42,6 +53,25 @@ pub enum InputError {
     /// A folder holds neither videos nor pictures.
     #[error("{0} holds no file whose name ends like that of a video or picture")]
     EmptyFolder(PathBuf),
+    /// All that was found are results.
+    #[error("{0} was written by Mien, as all else that was named; name the video that it was made from")]
+    OnlyResults(PathBuf),
+    /// Two files would have the same name in results.
+    #[error(
+        "{first} and {second} would both be called {name} in the results; go to a folder that holds both and name them \
+         from there, or write their results to two folders"
+    )]
+    SameName {
+        /// The one.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+        /// What both would be called.
+        name: PathBuf,
+    },
+    /// A video has the name of the table of pictures.
+    #[error("{0} would be called like the table of all pictures; give it an ending, or analyse the pictures apart")]
+    CalledPictures(PathBuf),
     /// The current folder is gone.
     #[error("{path} can't be found: {reason}")]
     Unreachable {
@@ -54,38 +84,92 @@ pub enum InputError {
 
 impl Inputs {
     /// Finds the files that `named` stands for: files themselves, all videos and pictures in and below folders, and what
-    /// fits a pattern that the shell hasn't replaced. Nothing below `output` takes part: that is what earlier runs wrote.
+    /// fits a pattern that the shell hasn't replaced. Nothing below `output` takes part, unless it is named itself, and nothing
+    /// that Mien wrote.
     ///
     /// # Errors
-    /// When a name stands for nothing. A file that is there and can't be read is found out when its turn comes.
+    /// When a name stands for nothing, or two files would have the same name in the results. A file that is there and can't be
+    /// read is found out when its turn comes.
     pub fn find(named: &[PathBuf], output: &Path) -> Result<Self, InputError> {
         let absolute = |path: &Path| {
             std::path::absolute(path).map_err(|reason| InputError::Unreachable { path: path.to_owned(), reason })
         };
         let output = absolute(output)?;
-        let mut files = BTreeSet::new();
-        for name in named {
-            for path in matches(name)? {
-                let path = absolute(&path)?;
-                if path.is_dir() {
-                    let found = in_folder(&path, &output);
-                    if found.is_empty() {
-                        return Err(InputError::EmptyFolder(name.clone()));
+        let (mut files, mut unreadable) = (BTreeMap::new(), Vec::new());
+        for named in named {
+            for path in matches(named)? {
+                let (at, name) = (absolute(&path)?, name_of(&path));
+                if at.is_dir() {
+                    let before = unreadable.len();
+                    let found = in_folder(&at, &output, &mut unreadable);
+                    if found.is_empty() && unreadable.len() == before {
+                        return Err(InputError::EmptyFolder(named.clone()));
                     }
-                    files.extend(found);
+                    for file in found {
+                        let name =
+                            file.strip_prefix(&at).map_or_else(|_elsewhere| name_of(&file), |rest| name.join(rest));
+                        // The first naming counts, so that adding one renames nothing.
+                        files.entry(file).or_insert(name);
+                    }
                 } else {
-                    files.insert(path);
+                    files.entry(at).or_insert(name);
                 }
             }
         }
-        let common = common_folder(&files);
-        let inputs = files.into_iter().map(|path| {
-            let relative = path.strip_prefix(&common).unwrap_or(&path).to_owned();
-            Input { relative, path }
-        });
-        let (pictures, videos) = inputs.partition(|input| ends_in(&input.path, &PICTURES));
-        Ok(Self { videos, pictures })
+        Ok(Self { unreadable, ..Self::sort(files)? })
     }
+
+    /// Says what was left out, if anything was.
+    pub fn note_on_left_out(&self) -> Option<String> {
+        let [first, others @ ..] = self.left_out.as_slice() else { return None };
+        let others = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+        Some(format!("{}{others} left out: Mien wrote it; renamed, it is analysed", first.display()))
+    }
+
+    fn sort(files: BTreeMap<PathBuf, PathBuf>) -> Result<Self, InputError> {
+        let mut inputs = Self::default();
+        let (mut results, mut names) = (OwnResults::default(), BTreeMap::new());
+        for (path, name) in files {
+            if results.contains(&path) {
+                inputs.left_out.push(path);
+                continue;
+            }
+            if let Some(first) = names.insert(name.clone(), path.clone()) {
+                return Err(InputError::SameName { first, second: path, name });
+            }
+            let kind = if ends_in(&path, &PICTURES) { &mut inputs.pictures } else { &mut inputs.videos };
+            kind.push(Input { path, name });
+        }
+        if !inputs.pictures.is_empty()
+            && let Some(video) = inputs.videos.iter().find(|video| video.name == Path::new(PICTURES_NAME))
+        {
+            return Err(InputError::CalledPictures(video.path.clone()));
+        }
+        match inputs.left_out.first() {
+            Some(first) if inputs.videos.is_empty() && inputs.pictures.is_empty() => {
+                Err(InputError::OnlyResults(first.clone()))
+            }
+            _ => Ok(inputs),
+        }
+    }
+}
+
+/// What a path is called in results: as it was typed where that leads down from the current folder, else its last part alone.
+fn name_of(path: &Path) -> PathBuf {
+    let leads_down = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if leads_down {
+        return path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+    }
+    // “..” has no name of its own.
+    let mut place = PathBuf::new();
+    for part in std::path::absolute(path).unwrap_or_else(|_gone| path.to_owned()).components() {
+        if part == Component::ParentDir {
+            place.pop();
+        } else {
+            place.push(part);
+        }
+    }
+    place.file_name().map(PathBuf::from).unwrap_or_default()
 }
 
 /// The paths that a name stands for: itself if it is there, else what fits it as a pattern.
@@ -100,7 +184,8 @@ fn matches(name: &Path) -> Result<Vec<PathBuf>, InputError> {
     if found.is_empty() { Err(InputError::Nothing(name.to_owned())) } else { Ok(found) }
 }
 
-fn in_folder(folder: &Path, output: &Path) -> Vec<PathBuf> {
+/// Videos and pictures in and below a folder. What can't be looked at is added to `unreadable`.
+fn in_folder(folder: &Path, output: &Path, unreadable: &mut Vec<(PathBuf, String)>) -> Vec<PathBuf> {
     let is_wanted = |path: &Path| {
         let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         !is_hidden && (ends_in(path, &VIDEOS) || ends_in(path, &PICTURES))
@@ -108,26 +193,24 @@ fn in_folder(folder: &Path, output: &Path) -> Vec<PathBuf> {
     WalkDir::new(folder)
         .follow_links(true)
         .into_iter()
-        .filter_entry(|entry| entry.path() != output)
-        // What can't be looked at, a folder without permission say, can't be listed either.
-        .filter_map(Result::ok)
+        .filter_entry(|entry| entry.depth() == 0 || (entry.path() != output && !is_temporary(entry.path())))
+        .filter_map(|entry| entry.map_err(|error| unreadable.extend(complaint(&error))).ok())
         .filter(|entry| entry.file_type().is_file() && is_wanted(entry.path()))
         .map(walkdir::DirEntry::into_path)
         .collect()
 }
 
+/// What can't be looked at, and why, unless nothing is lost by it: where a link leads back up has been searched, and one to
+/// nowhere interests only if a video or picture should be there.
+fn complaint(error: &walkdir::Error) -> Option<(PathBuf, String)> {
+    let (path, reason) = (error.path()?, error.io_error()?);
+    let is_of_interest = !path.is_symlink() || ends_in(path, &VIDEOS) || ends_in(path, &PICTURES);
+    is_of_interest.then(|| (path.to_owned(), format!("can't be read: {reason}")))
+}
+
 fn ends_in(path: &Path, endings: &[&str]) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     ending.is_some_and(|ending| endings.contains(&ending.as_str()))
-}
-
-/// The deepest folder that holds all files.
-fn common_folder(files: &BTreeSet<PathBuf>) -> PathBuf {
-    let mut folders = files.iter().filter_map(|file| file.parent());
-    let Some(first) = folders.next() else { return PathBuf::new() };
-    folders.fold(first.to_owned(), |common, folder| {
-        common.components().zip(folder.components()).take_while(|(a, b)| a == b).map(|(part, _)| part).collect()
-    })
 }
 
 #[cfg(test)]
@@ -144,33 +227,96 @@ mod tests {
         folder
     }
 
-    fn relative(inputs: &[Input]) -> Vec<String> {
-        inputs.iter().map(|input| input.relative.to_string_lossy().replace('\\', "/")).collect()
+    /// Names in results.
+    fn names(inputs: &[Input]) -> Vec<String> {
+        inputs.iter().map(|input| input.name.to_string_lossy().replace('\\', "/")).collect()
+    }
+
+    fn find(home: &Path, named: &[&str]) -> Result<Inputs, InputError> {
+        let named: Vec<_> = named.iter().map(|name| home.join(name)).collect();
+        Inputs::find(&named, &home.join("out"))
     }
 
     #[test]
     fn folders_are_searched_to_the_bottom_and_results_are_left_out() {
-        let home = folder(&["a/clip.mp4", "b/clip.MP4", "b/deep/face.jpg", "notes.txt", ".hidden.mp4", "out/old.mp4"]);
-        let inputs = Inputs::find(&[home.path().to_owned()], &home.path().join("out")).unwrap();
-        assert_eq!(relative(&inputs.videos), ["a/clip.mp4", "b/clip.MP4"]);
-        assert_eq!(relative(&inputs.pictures), ["b/deep/face.jpg"]);
+        let home = folder(&[
+            "in/a/clip.mp4",
+            "in/b/clip.MP4",
+            "in/b/deep/face.jpg",
+            "in/notes.txt",
+            "in/.hidden.mp4",
+            "in/out/old.mp4",
+            "in/.mien-part-x/half.mp4",
+        ]);
+        let inputs = Inputs::find(&[home.path().join("in")], &home.path().join("in/out")).unwrap();
+        assert_eq!(names(&inputs.videos), ["in/a/clip.mp4", "in/b/clip.MP4"]);
+        assert_eq!(names(&inputs.pictures), ["in/b/deep/face.jpg"]);
+        // A folder that gets the results of what lies in it.
+        let inputs = Inputs::find(&[home.path().join("in/b")], &home.path().join("in/b")).unwrap();
+        assert_eq!(names(&inputs.videos), ["b/clip.MP4"]);
     }
 
     #[test]
     fn patterns_and_files_named_twice_count_once() {
         let home = folder(&["a/x1.mp4", "a/x2.mp4", "a/y.mp4", "a/film"]);
-        let named = ["a/x*.mp4", "a/x1.mp4", "a/film"].map(|name| home.path().join(name));
-        let inputs = Inputs::find(&named, &home.path().join("out")).unwrap();
-        assert_eq!(relative(&inputs.videos), ["film", "x1.mp4", "x2.mp4"]);
+        let inputs = find(home.path(), &["a/x*.mp4", "a/x1.mp4", "a/film"]).unwrap();
+        assert_eq!(names(&inputs.videos), ["film", "x1.mp4", "x2.mp4"]);
+    }
+
+    #[test]
+    fn a_name_follows_from_how_the_file_was_named() {
+        for (typed, name) in [
+            ("clip.mp4", "clip.mp4"),
+            ("day1/clip.mp4", "day1/clip.mp4"),
+            ("./day1/./clip.mp4", "day1/clip.mp4"),
+            (".", ""),
+            ("/data/day1/clip.mp4", "clip.mp4"),
+            ("../day1", "day1"),
+            ("day1/../day2/clip.mp4", "clip.mp4"),
+            ("/data/day1/..", "data"),
+            ("/", ""),
+        ] {
+            assert_eq!(name_of(Path::new(typed)), Path::new(name), "{typed}");
+        }
+    }
+
+    #[test]
+    fn another_input_changes_no_name() {
+        let home = folder(&["a/clip.mp4", "b/clip.mp4", "b/deep/other.mp4"]);
+        assert_eq!(names(&find(home.path(), &["b"]).unwrap().videos), ["b/clip.mp4", "b/deep/other.mp4"]);
+        let both = find(home.path(), &["b", "a", "b/deep/other.mp4"]).unwrap();
+        assert_eq!(names(&both.videos), ["a/clip.mp4", "b/clip.mp4", "b/deep/other.mp4"]);
+    }
+
+    #[test]
+    fn two_files_that_would_have_one_name_are_refused() {
+        let home = folder(&["a/clip.mp4", "b/clip.mp4", "c/pictures", "c/face.png"]);
+        let error = find(home.path(), &["a/clip.mp4", "b/clip.mp4"]).unwrap_err().to_string();
+        assert!(["a/clip.mp4", "b/clip.mp4", "called clip.mp4"].iter().all(|words| error.contains(words)), "{error}");
+        assert!(matches!(find(home.path(), &["c/pictures", "c"]), Err(InputError::CalledPictures(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_to_no_video_are_told_and_those_that_lead_back_are_not() {
+        use std::os::unix::fs::symlink;
+        let home = folder(&["a/clip.mp4"]);
+        symlink(home.path().join("a"), home.path().join("a/back")).unwrap();
+        symlink("nowhere", home.path().join("a/gone.mp4")).unwrap();
+        symlink("nowhere", home.path().join("a/gone.txt")).unwrap();
+        let inputs = find(home.path(), &["a"]).unwrap();
+        assert_eq!(names(&inputs.videos), ["a/clip.mp4"]);
+        let told: Vec<_> = inputs.unreadable.iter().map(|(path, _)| path.file_name().unwrap()).collect();
+        assert_eq!(told, ["gone.mp4"]);
     }
 
     #[test]
     fn a_name_for_nothing_is_refused() {
         let home = folder(&["a/notes.txt"]);
-        let find = |name: &str| Inputs::find(&[home.path().join(name)], Path::new("out")).unwrap_err().to_string();
-        assert!(find("none.mp4").contains("none.mp4"));
-        assert!(find("*.avi").contains("*.avi"));
-        assert!(find("a").contains("holds no file"));
-        assert!(find("a[").contains("no pattern"));
+        let error = |name: &str| find(home.path(), &[name]).unwrap_err().to_string();
+        assert!(error("none.mp4").contains("none.mp4"));
+        assert!(error("*.avi").contains("*.avi"));
+        assert!(error("a").contains("holds no file"));
+        assert!(error("a[").contains("no pattern"));
     }
 }

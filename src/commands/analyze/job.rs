@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::bail;
 
@@ -47,12 +48,13 @@ impl Job<'_> {
         begin: impl FnOnce(Option<u64>) -> FileProgress<'p>,
     ) -> anyhow::Result<Results> {
         let source = VideoSource::open(&input.path)?;
+        let (spacing, duration) = (spacing(source.info(), self.span), source.info().duration());
         let mut progress = begin(frames_in(source.info(), self.span));
         let mut tables = Tables::create(outputs)?;
         let (source, shortfall) = Watched::new(Box::new(Excerpt::new(Box::new(source), self.span)?));
-        let analyzer = self.choices.analyzer()?;
+        let analyzer = self.choices.analyzer_for(spacing)?;
         let labeller = self.choices.labeller(self.network.classifier());
-        let file = input.relative.to_string_lossy();
+        let file = input.name.to_string_lossy();
         let mut failed = None;
         run_to_end(Box::new(source), analyzer, labeller, self.stop, |scene| {
             progress.tick();
@@ -68,6 +70,9 @@ impl Job<'_> {
             return Err(error.into());
         }
         self.go_on()?;
+        if tables.frames == 0 {
+            bail!("no frame lies {}", self.span_in_words(duration));
+        }
         let cut = shortfall.get().map(|Shortfall { frames, declared }| {
             format!("it is cut or damaged: it ends after {frames} of the {declared} frames that it declares; the table covers those")
         });
@@ -99,7 +104,7 @@ impl Job<'_> {
             self.go_on()?;
             analyzer.reset();
             labeller.reset();
-            let file = input.relative.to_string_lossy();
+            let file = input.name.to_string_lossy();
             let frame = ImageSource::open(&input.path).and_then(|mut picture| picture.read());
             match frame {
                 Ok(Some(frame)) => tables.push(&file, &labeller.label(analyzer.analyze(frame)?)?)?,
@@ -111,6 +116,14 @@ impl Job<'_> {
         let results = tables.finish(complaints)?;
         progress.done(&results);
         Ok(results)
+    }
+
+    /// For a video of this length, if it is known.
+    fn span_in_words(&self, duration: Option<Duration>) -> String {
+        let Span { from, to, .. } = self.span;
+        let end = to.map_or_else(String::new, |to| format!(" and before --to {:.1} s", to.as_secs_f64()));
+        let length = duration.map_or_else(String::new, |d| format!(": the video lasts {:.1} s", d.as_secs_f64()));
+        format!("after --from {:.1} s{end}{length}", from.as_secs_f64())
     }
 
     fn go_on(&self) -> anyhow::Result<()> {
@@ -140,6 +153,12 @@ impl Tables {
         }
         Ok(Results { outputs, frames: self.frames, faces: self.faces, complaints })
     }
+}
+
+/// How far frames that are analysed lie apart, by the rate that the file declares.
+fn spacing(info: &SourceInfo, span: Span) -> Duration {
+    let steps = span.skip.saturating_add(1) as f64;
+    Duration::try_from_secs_f64(info.interval().as_secs_f64() * steps).unwrap_or(Duration::MAX)
 }
 
 /// How many frames of a source take part, if it says how many it has.

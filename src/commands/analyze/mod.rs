@@ -5,6 +5,7 @@ mod inputs;
 mod job;
 mod progress;
 mod record;
+mod results;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use clap::Args;
 use self::batch::Batch;
 use self::inputs::Inputs;
 use super::labels::LabelArgs;
+use super::output::tell;
 use crate::export::TableFormat;
 use crate::interrupt;
 use crate::source::Span;
@@ -46,6 +48,10 @@ pub struct AnalyzeArgs {
     /// Write tables with an object of JSON in each line
     #[arg(long)]
     pub jsonl: bool,
+
+    /// Write tables in Apache Parquet
+    #[arg(long)]
+    pub parquet: bool,
 
     /// Leave out so many frames after each one that is analysed: 4 takes each fifth
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -86,12 +92,14 @@ impl AnalyzeArgs {
             "--to has to be later than --from: nothing lies between"
         );
         let inputs = Inputs::find(&self.inputs, &self.output)?;
-        let mut formats = Vec::new();
-        if self.csv || !self.jsonl {
-            formats.push(TableFormat::Csv);
+        if let Some(note) = inputs.note_on_left_out() {
+            tell(&note);
         }
-        if self.jsonl {
-            formats.push(TableFormat::Jsonl);
+        let asked =
+            [(self.csv, TableFormat::Csv), (self.jsonl, TableFormat::Jsonl), (self.parquet, TableFormat::Parquet)];
+        let mut formats: Vec<_> = asked.iter().filter(|(is_asked, _)| *is_asked).map(|(_, format)| *format).collect();
+        if formats.is_empty() {
+            formats.push(TableFormat::Csv);
         }
         let choices = self.labels.stages();
         Batch::open(&self.output, choices, span, formats, self.force, stop)?.run(inputs, self.jobs.into())

@@ -5,6 +5,7 @@ use std::time::Instant;
 use indicatif::{MultiProgress, ProgressBar};
 
 use super::record::Results;
+use crate::commands::output::tell;
 use crate::commands::progress::frames_style;
 
 /// Progress of a batch, on the standard error stream. Files count by their length in bytes: how many frames they have is only
@@ -52,7 +53,7 @@ impl BatchProgress {
 
     /// Says something that stays.
     pub fn say(&self, line: &str) {
-        self.screen.suspend(|| eprintln!("{line}"));
+        self.screen.suspend(|| tell(line));
     }
 }
 

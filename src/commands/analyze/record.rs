@@ -1,11 +1,12 @@
 //! What is noted of each file, so that a batch that was killed can be taken up again.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::write_atomically;
+use crate::export::{ExportError, PartialFile};
 
 /// The note beside the results of a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,7 +16,7 @@ pub struct Record {
     /// What was analysed, and how.
     #[serde(flatten)]
     pub work: Work,
-    /// What came out; `None` until it is all there.
+    /// What came out; `None` while it is given its names.
     pub results: Option<Results>,
 }
 
@@ -61,7 +62,7 @@ pub enum Earlier {
     Finished(Results),
     /// Results of other work: other options, or the file or its table has changed since.
     OtherWork,
-    /// A run that began with them and didn't come to its end.
+    /// Some of them: a run was killed while it gave them their names, or somebody has removed one.
     Unfinished,
 }
 
@@ -80,6 +81,11 @@ impl FileState {
 }
 
 impl Record {
+    /// The record at `path`, if there is one that can be read.
+    pub fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
+
     /// Looks at the record at `path`. A record that can't be read counts as one of a run that didn't end.
     pub fn earlier(path: &Path, work: &Work, schema: u32) -> Earlier {
         let Ok(text) = std::fs::read(path) else { return Earlier::Nothing };
@@ -103,9 +109,14 @@ impl Record {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn write(&self, path: &Path) -> std::io::Result<()> {
-        let text = serde_json::to_vec_pretty(self)?;
-        write_atomically(path, &text)
+    pub fn write(&self, path: &Path) -> Result<(), ExportError> {
+        let (partial, mut file) = PartialFile::replace(path)?;
+        let write = |reason| ExportError::Write { path: path.to_owned(), reason };
+        let text = serde_json::to_vec_pretty(self).map_err(|error| write(error.into()))?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(write)?;
+        drop(file);
+        partial.finish()?;
+        Ok(())
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
-use crate::commands::output::{print, print_json};
+use crate::commands::output::{print, print_json, tell};
 use crate::commands::stages::{NetworkSummary, StageChoices};
 use crate::export::{FaceTable, TableFormat};
 use crate::interrupt::{self, Interrupted};
@@ -208,7 +208,7 @@ impl Watch {
     fn note(&mut self, event: Event) -> anyhow::Result<()> {
         match event {
             Event::Opened(info) => {
-                eprintln!("{}: {}×{} at {} fps {}", info.name, info.width, info.height, info.fps, info.fourcc);
+                tell(&format!("{}: {}×{} at {} fps {}", info.name, info.width, info.height, info.fps, info.fourcc));
                 self.source = Some(Source::from(&info));
                 Ok(())
             }
@@ -216,7 +216,7 @@ impl Watch {
             Event::CameraLost { reason, .. } if self.source.is_none() => Err(anyhow!(reason)),
             Event::CameraLost { reason, retry_in } => {
                 self.losses += 1;
-                eprintln!("{reason}; trying again in {:.0} s", retry_in.as_secs_f64());
+                tell(&format!("{reason}; trying again in {:.0} s", retry_in.as_secs_f64()));
                 Ok(())
             }
             Event::Failed(reason) => Err(anyhow!(reason)),

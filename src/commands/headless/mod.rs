@@ -6,5 +6,5 @@ mod video;
 mod watched;
 
 pub use self::camera::CameraJob;
-pub use self::video::VideoJob;
+pub use self::video::{RESULT_SUFFIX, VideoJob};
 pub use self::watched::Watched;

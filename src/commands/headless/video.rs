@@ -24,7 +24,7 @@ use crate::version::Versions;
 const DEFAULT_FOLDER: &str = "mien-results";
 
 /// Put behind the video's own name, so that a result in the folder of its source isn't taken for it.
-const RESULT_SUFFIX: &str = "-emotions";
+pub const RESULT_SUFFIX: &str = "-emotions";
 
 /// A video to work off.
 #[derive(Clone, Debug)]

@@ -1,0 +1,120 @@
+//! Telling what Mien wrote from what it is to analyse.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::batch::{LOCK, RECORD_ENDING};
+use super::record::Record;
+use crate::commands::headless::RESULT_SUFFIX;
+use crate::export::COLUMNS;
+
+/// The header of a table is shorter.
+const LONGEST_HEADER: u64 = 4096;
+
+/// What Mien wrote, as far as it says so itself: records name what `mien analyze` wrote, and a table lies beside the video that
+/// `mien replay` wrote. A name alone is no proof: it may be the user's own.
+#[derive(Default)]
+pub struct OwnResults {
+    /// Names and lengths of the files that a folder's records list.
+    recorded: BTreeMap<PathBuf, BTreeSet<(OsString, u64)>>,
+}
+
+impl OwnResults {
+    /// Whether Mien wrote this file.
+    pub fn contains(&mut self, path: &Path) -> bool {
+        is_annotated_by_replay(path) || self.is_recorded(path)
+    }
+
+    /// Whether a record beside the file lists it, or one in a folder above that was the output of a batch. By name and length:
+    /// the folder may have been moved.
+    fn is_recorded(&mut self, path: &Path) -> bool {
+        let (Some(name), Ok(metadata)) = (path.file_name(), path.metadata()) else { return false };
+        let file = (name.to_owned(), metadata.len());
+        path.ancestors().skip(1).enumerate().any(|(above, folder)| {
+            let may_list = above == 0 || folder.join(LOCK).exists();
+            may_list && self.recorded.entry(folder.to_owned()).or_insert_with(|| listed_in(folder)).contains(&file)
+        })
+    }
+}
+
+/// The files that the records in a folder list.
+fn listed_in(folder: &Path) -> BTreeSet<(OsString, u64)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let records = entries.filter(|path| path.to_string_lossy().ends_with(RECORD_ENDING));
+    let results = records.filter_map(|path| Record::read(&path)?.results);
+    let files = results.flat_map(|results| results.outputs);
+    files.filter_map(|file| Some((file.path.file_name()?.to_owned(), file.bytes))).collect()
+}
+
+/// Whether this is `clip-emotions.mp4` or `clip-emotions-2.mp4` beside a table of faces of the same name.
+fn is_annotated_by_replay(path: &Path) -> bool {
+    let is_video = path.extension().is_some_and(|ending| ending == "mp4");
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let unnumbered = stem.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-');
+    let is_named_so = stem.ends_with(RESULT_SUFFIX) || unnumbered.ends_with(RESULT_SUFFIX);
+    is_video && is_named_so && is_table_of_faces(&path.with_extension("csv"))
+}
+
+fn is_table_of_faces(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let mut header = String::new();
+    let read = BufReader::new(file.take(LONGEST_HEADER)).read_line(&mut header);
+    // Older tables have no column `file`.
+    let [_, columns @ ..] = COLUMNS;
+    read.is_ok() && header.contains(&columns.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::analyze::record::{FileState, Results, Work};
+
+    #[test]
+    fn what_records_list_is_known_wherever_the_folder_was_moved() {
+        let home = tempfile::tempdir().unwrap();
+        let (folder, deep) = (home.path().join("results"), home.path().join("results/day1"));
+        fs::create_dir_all(&deep).unwrap();
+        let file = |path: PathBuf| {
+            fs::write(&path, "film").unwrap();
+            path
+        };
+        let beside = file(folder.join("annotated.mp4"));
+        let below = file(deep.join("face.png"));
+        let (mine, longer) = (file(folder.join("holiday.mp4")), file(deep.join("annotated.mp4")));
+        fs::write(&longer, "a longer film").unwrap();
+
+        let outputs = [&beside, &below].map(|path| FileState::of(path).unwrap()).to_vec();
+        let results = Results { outputs, frames: 1, faces: 1, complaints: vec![] };
+        let work = Work { inputs: vec![], options: serde_json::Value::Null };
+        let record = Record { schema: 1, work, results: Some(results) };
+        record.write(&folder.join(format!("clip.mp4{RECORD_ENDING}"))).unwrap();
+        fs::write(folder.join(LOCK), "").unwrap();
+
+        let moved = home.path().join("moved");
+        fs::rename(&folder, &moved).unwrap();
+        let moved = |path: &Path| moved.join(path.strip_prefix(&folder).unwrap());
+        let mut own = OwnResults::default();
+        assert!(own.contains(&moved(&beside)) && own.contains(&moved(&below)));
+        assert!(!own.contains(&moved(&mine)) && !own.contains(&moved(&longer)));
+    }
+
+    #[test]
+    fn an_annotated_video_is_known_by_its_table_and_not_by_its_name() {
+        let home = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| fs::write(home.path().join(name), text).unwrap();
+        for stem in ["a-emotions", "a-emotions-2", "b-emotions", "c-emotions", "d"] {
+            file(&format!("{stem}.mp4"), "film");
+        }
+        let header = COLUMNS.join(",");
+        for stem in ["a-emotions", "a-emotions-2", "d"] {
+            file(&format!("{stem}.csv"), &format!("{header},raw_angry\n"));
+        }
+        file("c-emotions.csv", "when,what\n");
+        let own = |name: &str| OwnResults::default().contains(&home.path().join(name));
+        assert!(own("a-emotions.mp4") && own("a-emotions-2.mp4"));
+        assert!(!own("b-emotions.mp4") && !own("c-emotions.mp4") && !own("d.mp4"));
+    }
+}
