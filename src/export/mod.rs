@@ -20,7 +20,7 @@ pub use partial::{PartialFile, free_names, is_temporary, remove_leftovers};
 pub use rows::{COLUMNS, SCHEMA_VERSION};
 pub use staging::{Existing, Staging};
 pub use table::{FaceTable, TableFormat};
-pub use video::AnnotatedVideo;
+pub use video::{AnnotatedVideo, FinishedVideo, Original, Sound, VideoCodec, VideoShape};
 
 /// A result can't be written.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,9 @@ pub enum ExportError {
     /// OpenCV gave an error.
     #[error("cannot draw or encode the video: {0}")]
     OpenCv(#[from] opencv::Error),
+    /// Nothing went wrong, but nobody wants it any more.
+    #[error("interrupted while the sound was put to the video")]
+    Interrupted,
     /// The thread that writes the video ended unexpectedly.
     #[error("the video could not be written: its writer ended unexpectedly; please report this")]
     WriterDied,
