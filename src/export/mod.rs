@@ -10,6 +10,7 @@ mod rows;
 mod staging;
 mod table;
 mod video;
+mod whole;
 
 use std::io;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use rows::{COLUMNS, SCHEMA_VERSION};
 pub use staging::{Existing, Staging};
 pub use table::{FaceTable, TableFormat};
 pub use video::{AnnotatedVideo, FinishedVideo, Original, Sound, VideoCodec, VideoShape};
+pub use whole::{encoded, write_file};
 
 /// A result can't be written.
 #[derive(Debug, thiserror::Error)]

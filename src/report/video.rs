@@ -126,7 +126,7 @@ mod tests {
     fn page(file: &str, faces: u32) -> String {
         let picture = Mat::new_rows_cols_with_default(90, 160, CV_8UC3, Scalar::all(90.0)).unwrap();
         let rect = FaceRect { x: 10.0, y: 10.0, width: 50.0, height: 50.0 };
-        let mut summarizer = Summarizer::default();
+        let mut summarizer = Summarizer::new(Duration::from_secs(2));
         for second in 0..10_u32 {
             let mut weights = [0.1; COUNT];
             weights[(second / 4) as usize] = 2.0;
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_video_without_a_face_has_a_page_too() {
-        let summary = Summarizer::<Thumbnail>::default().finish(None).0;
+        let summary = Summarizer::<Thumbnail>::new(Duration::ZERO).finish(None).0;
         let page = VideoReport { file: "wall.mp4", facts: &[], notes: &[], summary: &summary }.render().unwrap();
         assert!(page.contains("0 faces in 0 of 0 analysed frames"));
     }

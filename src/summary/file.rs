@@ -9,9 +9,6 @@ use super::face::Shown;
 use super::{Counts, FaceFigures, FaceSummary, Sighting, Strongest, Timeline};
 use crate::pipeline::FaceId;
 
-/// A face that was away for longer has another number when it comes back: the tracker forgets all faces by then.
-const GONE_AFTER: Duration = Duration::from_secs(2);
-
 /// So many faces are kept with timeline and pictures: more than anybody looks through in a report.
 const DETAILED_FACES: usize = 12;
 
@@ -27,6 +24,7 @@ pub struct Summarizer<T> {
     /// The frame before: how long it is shown tells the next one.
     pending: Option<(Duration, Vec<Sighting>)>,
     interval: Option<Duration>,
+    gone_after: Duration,
 }
 
 /// What a file's faces showed.
@@ -44,16 +42,16 @@ pub struct FileSummary<T> {
     pub faces: Vec<FaceSummary<T>>,
 }
 
-impl<T> Default for Summarizer<T> {
-    fn default() -> Self {
+impl<T> Summarizer<T> {
+    /// For faces that have another number when they come back after so long.
+    pub fn new(gone_after: Duration) -> Self {
         let summary =
             FileSummary { frames: 0, frames_with_face: 0, people: 0, counts: Counts::default(), faces: Vec::new() };
-        Self { present: BTreeMap::new(), summary, pending: None, interval: None }
+        Self { present: BTreeMap::new(), summary, pending: None, interval: None, gone_after }
     }
-}
 
-impl<T> Summarizer<T> {
-    /// Takes the faces of the next frame. `picture` makes a picture of one of them, when it is wanted. Gives the figures of
+    /// Takes the faces of the next frame. `picture` makes a picture of one of them, told by its place in
+    /// `sightings`, when it is wanted. Gives the figures of
     /// faces that are gone for good.
     ///
     /// # Errors
@@ -62,14 +60,14 @@ impl<T> Summarizer<T> {
         &mut self,
         time: Duration,
         sightings: Vec<Sighting>,
-        mut picture: impl FnMut(FaceId) -> Result<T, E>,
+        mut picture: impl FnMut(usize) -> Result<T, E>,
     ) -> Result<Vec<FaceFigures>, E> {
         if let Some((earlier, _)) = &self.pending {
             let interval = time.saturating_sub(*earlier);
             self.interval = Some(interval);
             self.settle(interval);
         }
-        for sighting in &sightings {
+        for (index, sighting) in sightings.iter().enumerate() {
             let face = self.present.entry(sighting.id).or_insert_with(|| {
                 self.summary.people += 1;
                 FaceSummary {
@@ -78,10 +76,11 @@ impl<T> Summarizer<T> {
                     strongest: Strongest::new(1),
                 }
             });
-            face.strongest.offer(time, &sighting.probabilities, || picture(sighting.id))?;
+            face.strongest.offer(time, &sighting.probabilities, || picture(index))?;
         }
         self.pending = Some((time, sightings));
-        let gone = |face: &FaceSummary<T>| time.saturating_sub(face.figures.end) > GONE_AFTER;
+        let gone_after = self.gone_after;
+        let gone = |face: &FaceSummary<T>| time.saturating_sub(face.figures.end) > gone_after;
         Ok(self.hand_out(gone))
     }
 
@@ -142,13 +141,15 @@ mod tests {
     use crate::emotion::Emotion;
     use crate::summary::testing::sighting;
 
-    fn no_picture(_: FaceId) -> Result<(), Infallible> {
+    const GONE_AFTER: Duration = Duration::from_secs(2);
+
+    fn no_picture(_: usize) -> Result<(), Infallible> {
         Ok(())
     }
 
     #[test]
     fn frames_count_for_as_long_as_they_are_shown() {
-        let mut summarizer = Summarizer::default();
+        let mut summarizer = Summarizer::new(GONE_AFTER);
         let at = [0, 100, 1100, 1200].map(Duration::from_millis);
         let labels = [Emotion::Happy, Emotion::Sad, Emotion::Happy, Emotion::Happy];
         for (time, emotion) in at.into_iter().zip(labels) {
@@ -164,7 +165,7 @@ mod tests {
 
     #[test]
     fn of_many_faces_the_longest_are_kept_and_each_is_handed_out_once() {
-        let mut summarizer = Summarizer::default();
+        let mut summarizer = Summarizer::new(GONE_AFTER);
         let (mut handed_out, mut most_present, mut time) = (Vec::new(), 0, Duration::ZERO);
         for id in 1..=100 {
             // Face 50 is there for five seconds, the others for a half.
@@ -185,11 +186,11 @@ mod tests {
 
     #[test]
     fn a_file_of_one_frame_and_one_without_any_are_summed_up() {
-        let mut summarizer = Summarizer::default();
+        let mut summarizer = Summarizer::new(GONE_AFTER);
         summarizer.push(Duration::ZERO, vec![sighting(1, Emotion::Fear, 0.9)], no_picture).unwrap();
         let (summary, _) = summarizer.finish(Some(Duration::from_millis(20)));
         assert!((summary.counts.seconds() - 0.02).abs() < 1e-9);
-        let (summary, rest) = Summarizer::<()>::default().finish(None);
+        let (summary, rest) = Summarizer::<()>::new(GONE_AFTER).finish(None);
         assert_eq!((summary.frames, summary.people, rest.len()), (0, 0, 0));
     }
 }

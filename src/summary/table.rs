@@ -108,7 +108,7 @@ mod tests {
     fn each_face_has_a_row_for_each_emotion() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a.summary.csv");
-        let mut summarizer = Summarizer::default();
+        let mut summarizer = Summarizer::new(Duration::from_secs(2));
         for (tenth, emotion) in [Emotion::Happy, Emotion::Happy, Emotion::Sad, Emotion::Happy].into_iter().enumerate() {
             let time = Duration::from_millis(100) * tenth as u32;
             summarizer.push(time, vec![sighting(3, emotion, 0.9)], |_| Ok::<_, Infallible>(())).unwrap();
