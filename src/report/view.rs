@@ -99,7 +99,7 @@ impl MomentView {
         picture: &Thumbnail,
         place: String,
     ) -> Result<Self, ReportError> {
-        let percent = format!("{:.0} %", moment.probability * 100.0);
+        let percent = format!("{:.0}\u{a0}%", moment.probability * 100.0);
         Ok(Self {
             name: emotion.name(),
             color: css(emotion),

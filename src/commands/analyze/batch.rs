@@ -95,7 +95,7 @@ impl<'a> Batch<'a> {
     pub fn run(&self, inputs: Inputs, jobs: usize) -> anyhow::Result<()> {
         let network = self.choices.load_network()?;
         let (summary, options) = (network.summary(), self.options(&network.sha256, &network.prior.to_string()));
-        let facts = facts(&self.choices, &summary, &network.sha256, self.span, &self.wanted);
+        let facts = facts(&self.choices, &summary, &network.sha256, self.span);
         let shared = SharedNetwork::new(network.classifier, self.choices.threads);
         let job = Job { choices: &self.choices, network: &shared, span: self.span, stop: self.stop };
 

@@ -1,6 +1,5 @@
 //! How results came about, for the head of a report.
 
-use super::products::Wanted;
 use crate::commands::stages::{NetworkSummary, StageChoices};
 use crate::report::Fact;
 use crate::source::Span;
@@ -10,7 +9,7 @@ use crate::version::Versions;
 const CHECKSUM_DIGITS: usize = 12;
 
 /// Model, options and versions in words.
-pub fn facts(choices: &StageChoices, network: &NetworkSummary, sha256: &str, span: Span, wanted: &Wanted) -> Vec<Fact> {
+pub fn facts(choices: &StageChoices, network: &NetworkSummary, sha256: &str, span: Span) -> Vec<Fact> {
     let checksum = sha256.get(..CHECKSUM_DIGITS).unwrap_or(sha256);
     let smoothing = choices.smoothing.map_or_else(
         || "off".to_owned(),
@@ -18,9 +17,9 @@ pub fn facts(choices: &StageChoices, network: &NetworkSummary, sha256: &str, spa
     );
     let detection = serde_json::to_value(choices.detection).unwrap_or_default();
     let detection = detection.as_object().into_iter().flatten();
-    let detection: Vec<_> = detection.map(|(name, value)| format!("{} {value}", name.replace('_', " "))).collect();
+    let detection: Vec<_> =
+        detection.map(|(name, value)| format!("{} {}", name.replace('_', " "), short(value))).collect();
     let Versions { mien, commit, libtorch, opencv } = Versions::here();
-    let tables: Vec<_> = wanted.tables.iter().map(|format| format.ending()).collect();
     let fact = |name, value| Fact { name, value };
     vec![
         fact("Model", format!("{}, SHA-256 {checksum}…, on {}", network.model, network.device)),
@@ -28,7 +27,6 @@ pub fn facts(choices: &StageChoices, network: &NetworkSummary, sha256: &str, spa
         fact("Frames", span_in_words(span)),
         fact("Smoothing", smoothing),
         fact("Search for faces", detection.join(", ")),
-        fact("Tables", tables.join(" ")),
         fact(
             "Versions",
             format!(
@@ -37,6 +35,11 @@ pub fn facts(choices: &StageChoices, network: &NetworkSummary, sha256: &str, spa
             ),
         ),
     ]
+}
+
+/// Fractions are kept in single precision, which makes digits of no meaning in double.
+fn short(value: &serde_json::Value) -> String {
+    if value.is_f64() { value.as_f64().map_or_else(String::new, |f| (f as f32).to_string()) } else { value.to_string() }
 }
 
 fn span_in_words(Span { from, to, skip }: Span) -> String {
