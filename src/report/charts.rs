@@ -34,7 +34,7 @@ const BAND_STEP: i32 = BAND + 10;
 const AXIS: i32 = 30;
 const RIGHT_MARGIN: i32 = 30;
 
-const SHARES_WIDTH: i32 = 460;
+const SHARES_WIDTH: i32 = 360;
 const BAR: i32 = 20;
 const BAR_STEP: i32 = 27;
 /// Room for the percentage.

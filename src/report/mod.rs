@@ -43,6 +43,8 @@ pub struct Fact {
     pub name: &'static str,
     /// What.
     pub value: String,
+    /// Whether it is of no matter to pictures.
+    pub videos_only: bool,
 }
 
 /// What every page says of itself to other programs, so that Mien knows its own pages.

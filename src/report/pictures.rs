@@ -73,7 +73,7 @@ struct Page<'a> {
     generator: &'a str,
     title: &'a str,
     counted: String,
-    facts: &'a [Fact],
+    facts: Vec<&'a Fact>,
     notes: &'a [String],
     all: Option<Shares>,
     sheets: Vec<Sheet>,
@@ -103,7 +103,7 @@ impl PicturesReport<'_> {
                 counted(faces, "face", "faces"),
                 counted(*pictures, "picture", "pictures")
             ),
-            facts: self.facts,
+            facts: self.facts.iter().filter(|fact| !fact.videos_only).collect(),
             notes: self.notes,
             all: if faces > 0 { Some(Shares::of_pictures(counts)?) } else { None },
             sheets: Emotion::ALL.into_iter().filter_map(|emotion| self.sheet(emotion)).collect::<Result<_, _>>()?,

@@ -136,7 +136,7 @@ mod tests {
             summarizer.push(time, sightings, |_| thumbnail(&picture, &rect)).unwrap();
         }
         let (summary, _) = summarizer.finish(None);
-        let facts = [Fact { name: "Model", value: "mien & co".to_owned() }];
+        let facts = [Fact { name: "Model", value: "mien & co".to_owned(), videos_only: false }];
         let notes = ["it is cut".to_owned()];
         VideoReport { file, facts: &facts, notes: &notes, summary: &summary }.render().unwrap()
     }

@@ -11,21 +11,21 @@ const CHECKSUM_DIGITS: usize = 12;
 /// Model, options and versions in words.
 pub fn facts(choices: &StageChoices, network: &NetworkSummary, sha256: &str, span: Span) -> Vec<Fact> {
     let checksum = sha256.get(..CHECKSUM_DIGITS).unwrap_or(sha256);
-    let smoothing = choices.smoothing.map_or_else(
-        || "off".to_owned(),
-        |constant| format!("time constant {} s (videos; pictures aren't smoothed)", constant.as_secs_f64()),
-    );
+    let smoothing = choices
+        .smoothing
+        .map_or_else(|| "off".to_owned(), |constant| format!("time constant {} s", constant.as_secs_f64()));
     let detection = serde_json::to_value(choices.detection).unwrap_or_default();
     let detection = detection.as_object().into_iter().flatten();
     let detection: Vec<_> =
         detection.map(|(name, value)| format!("{} {}", name.replace('_', " "), short(value))).collect();
     let Versions { mien, commit, libtorch, opencv } = Versions::here();
-    let fact = |name, value| Fact { name, value };
+    let fact = |name, value| Fact { name, value, videos_only: false };
+    let of_videos = |name, value| Fact { name, value, videos_only: true };
     vec![
         fact("Model", format!("{}, SHA-256 {checksum}…, on {}", network.model, network.device)),
         fact("Prior", format!("{}: how often each emotion is assumed to be shown", network.prior)),
-        fact("Frames", span_in_words(span)),
-        fact("Smoothing", smoothing),
+        of_videos("Frames", span_in_words(span)),
+        of_videos("Smoothing", smoothing),
         fact("Search for faces", detection.join(", ")),
         fact(
             "Versions",
