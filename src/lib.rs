@@ -38,11 +38,15 @@ pub mod pipeline;
 #[cfg(feature = "vision")]
 pub mod recording;
 #[cfg(feature = "vision")]
+pub mod report;
+#[cfg(feature = "vision")]
 pub mod score;
 #[cfg(feature = "vision")]
 pub mod smooth;
 #[cfg(feature = "vision")]
 pub mod source;
+#[cfg(feature = "vision")]
+pub mod summary;
 #[cfg(feature = "vision")]
 pub mod track;
 #[cfg(feature = "vision")]

@@ -2,14 +2,19 @@
 #![cfg(feature = "vision")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+#[path = "support/ffmpeg.rs"]
+mod ffmpeg;
+#[path = "support/numbered.rs"]
+mod numbered;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
+use ffmpeg::{ffmpeg, has_ffmpeg};
 use mien::source::{FrameSource, SourceError, SourceKind, VideoSource};
-use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Point, Scalar, Size};
-use opencv::imgproc;
+use numbered::{number_in, numbered_picture};
+use opencv::core::Size;
 use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst as _};
 
 /// A folder that goes away with the test.
@@ -44,34 +49,6 @@ impl Folder {
     }
 }
 
-/// Eight bars side by side, black or white, which are the bits of the number: no codec is bad enough to lose them.
-fn numbered_picture(number: u8, width: i32, height: i32) -> Mat {
-    let mut picture = Mat::new_rows_cols_with_default(height, width, CV_8UC3, Scalar::all(0.0)).unwrap();
-    for bit in (0..8).filter(|bit| number >> bit & 1 == 1) {
-        let (left, right) = (width * bit / 8, width * (bit + 1) / 8 - 1);
-        let white = Scalar::all(255.0);
-        imgproc::rectangle_points(
-            &mut picture,
-            Point::new(left, 0),
-            Point::new(right, height - 1),
-            white,
-            imgproc::FILLED,
-            imgproc::LINE_8,
-            0,
-        )
-        .unwrap();
-    }
-    picture
-}
-
-fn number_in(picture: &Mat) -> u8 {
-    let (width, row) = (picture.cols(), picture.rows() / 2);
-    (0..8).fold(0, |number, bit| {
-        let pixel = picture.at_2d::<opencv::core::Vec3b>(row, width * (2 * bit + 1) / 16).unwrap();
-        number | u8::from(pixel[1] > 127) << bit
-    })
-}
-
 fn open(path: &Path) -> VideoSource {
     VideoSource::open(path).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -92,19 +69,6 @@ fn rest(video: &mut VideoSource) -> Vec<(u8, u64, Duration)> {
 
 fn next_number(video: &mut VideoSource) -> Option<u8> {
     video.read().unwrap().map(|frame| number_in(&frame.image))
-}
-
-fn has_ffmpeg() -> bool {
-    let found = Command::new("ffmpeg").arg("-version").output().is_ok_and(|output| output.status.success());
-    if !found {
-        eprintln!("skipped: this test needs the program ffmpeg to write its video");
-    }
-    found
-}
-
-fn ffmpeg(arguments: &[&str], output: &Path) {
-    let status = Command::new("ffmpeg").args(["-v", "error", "-y"]).args(arguments).arg(output).status().unwrap();
-    assert!(status.success());
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod rows;
 mod staging;
 mod table;
 mod video;
+mod whole;
 
 use std::io;
 use std::path::PathBuf;
@@ -20,7 +21,8 @@ pub use partial::{PartialFile, free_names, is_temporary, remove_leftovers};
 pub use rows::{COLUMNS, SCHEMA_VERSION};
 pub use staging::{Existing, Staging};
 pub use table::{FaceTable, TableFormat};
-pub use video::AnnotatedVideo;
+pub use video::{AnnotatedVideo, FinishedVideo, Original, Sound, VideoCodec, VideoShape};
+pub use whole::{encoded, write_file};
 
 /// A result can't be written.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +62,9 @@ pub enum ExportError {
     /// OpenCV gave an error.
     #[error("cannot draw or encode the video: {0}")]
     OpenCv(#[from] opencv::Error),
+    /// Nothing went wrong, but nobody wants it any more.
+    #[error("interrupted while the sound was put to the video")]
+    Interrupted,
     /// The thread that writes the video ended unexpectedly.
     #[error("the video could not be written: its writer ended unexpectedly; please report this")]
     WriterDied,

@@ -11,15 +11,19 @@ use std::thread;
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::json;
 
+use super::facts::facts;
+use super::index::write_index;
 use super::inputs::{Input, Inputs, PICTURES_NAME};
 use super::job::Job;
+use super::products::{Place, Wanted, annotated_picture};
 use super::progress::BatchProgress;
 use super::record::{Earlier, FileState, Record, Results, Work};
 use crate::commands::describe;
 use crate::commands::output::print;
 use crate::commands::stages::{SharedNetwork, StageChoices};
-use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, TableFormat, remove_leftovers};
+use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, remove_leftovers};
 use crate::interrupt::Interrupted;
+use crate::report::Fact;
 use crate::source::Span;
 
 /// Two runs in one folder would take each other's unfinished files for leftovers.
@@ -48,7 +52,7 @@ pub struct Batch<'a> {
     output: PathBuf,
     choices: StageChoices,
     span: Span,
-    formats: Vec<TableFormat>,
+    wanted: Wanted,
     force: bool,
     stop: &'a AtomicBool,
     /// Held until the batch ends.
@@ -64,7 +68,7 @@ impl<'a> Batch<'a> {
         output: &Path,
         choices: StageChoices,
         span: Span,
-        formats: Vec<TableFormat>,
+        wanted: Wanted,
         force: bool,
         stop: &'a AtomicBool,
     ) -> anyhow::Result<Self> {
@@ -81,7 +85,7 @@ impl<'a> Batch<'a> {
             // Some network drives know no locks; then it is up to the user.
             Err(TryLockError::Error(error)) => tracing::warn!("{} can't be locked: {error}", output.display()),
         }
-        Ok(Self { output, choices, span, formats, force, stop, _lock: lock })
+        Ok(Self { output, choices, span, wanted, force, stop, _lock: lock })
     }
 
     /// Works all files off, `jobs` at a time, and prints what came of them.
@@ -91,10 +95,11 @@ impl<'a> Batch<'a> {
     pub fn run(&self, inputs: Inputs, jobs: usize) -> anyhow::Result<()> {
         let network = self.choices.load_network()?;
         let (summary, options) = (network.summary(), self.options(&network.sha256, &network.prior.to_string()));
+        let facts = facts(&self.choices, &summary, &network.sha256, self.span);
         let shared = SharedNetwork::new(network.classifier, self.choices.threads);
         let job = Job { choices: &self.choices, network: &shared, span: self.span, stop: self.stop };
 
-        let unreadable =
+        let mut complaints: Vec<_> =
             inputs.unreadable.iter().map(|(path, reason)| format!("{}: {reason}", path.display())).collect();
         let tasks = tasks(inputs);
         self.clean_up(&tasks)?;
@@ -106,7 +111,7 @@ impl<'a> Batch<'a> {
             for _ in 0..jobs.min(tasks.len()) {
                 scope.spawn(|| {
                     while let Some((number, task)) = next().filter(|_| !self.stop.load(Ordering::Relaxed)) {
-                        let outcome = self.work(task, &options, &job, &progress);
+                        let outcome = self.work(task, &options, &facts, &job, &progress);
                         outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
                     }
                 });
@@ -116,12 +121,17 @@ impl<'a> Batch<'a> {
         let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         outcomes.sort_by_key(|(number, _)| *number);
         let outcomes: Vec<_> = outcomes.into_iter().map(|(number, outcome)| (&tasks[number], outcome)).collect();
+        if self.wanted.summary
+            && let Err(error) = write_index(&self.output)
+        {
+            complaints.push(describe(&error));
+        }
         if self.stop.load(Ordering::Relaxed) {
             let done = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Failed(_))).count();
             let all = tasks.len();
             bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command goes on from there")));
         }
-        self.report(&outcomes, unreadable, &summary.to_string())
+        self.report(&outcomes, complaints, &summary.to_string())
     }
 
     /// All options that results depend on.
@@ -137,7 +147,9 @@ impl<'a> Batch<'a> {
             "from_secs": from.as_secs_f64(),
             "to_secs": to.map(|to| to.as_secs_f64()),
             "skip": skip,
-            "tables": self.formats.iter().map(|format| format.ending()).collect::<Vec<_>>(),
+            "tables": self.wanted.tables.iter().map(|format| format.ending()).collect::<Vec<_>>(),
+            "video": self.wanted.video,
+            "summary": self.wanted.summary,
         })
     }
 
@@ -152,8 +164,15 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn work(&self, task: &Task, options: &serde_json::Value, job: &Job<'_>, progress: &BatchProgress) -> Outcome {
-        match self.try_work(task, options, job, progress) {
+    fn work(
+        &self,
+        task: &Task,
+        options: &serde_json::Value,
+        facts: &[Fact],
+        job: &Job<'_>,
+        progress: &BatchProgress,
+    ) -> Outcome {
+        match self.try_work(task, options, facts, job, progress) {
             Ok(outcome) => outcome,
             Err(error) => {
                 let reason = describe(&error);
@@ -169,6 +188,7 @@ impl<'a> Batch<'a> {
         &self,
         task: &Task,
         options: &serde_json::Value,
+        facts: &[Fact],
         job: &Job<'_>,
         progress: &BatchProgress,
     ) -> anyhow::Result<Outcome> {
@@ -189,22 +209,20 @@ impl<'a> Batch<'a> {
             // The record says that these files are ours.
             Earlier::Finished(_) | Earlier::OtherWork | Earlier::Unfinished => Existing::Replace,
         };
-        let file_name = |ending: &str| format!("{}{ending}", task.file_name());
+        let file_name = task.file_name();
         let folder = record_path.parent().unwrap_or(&self.output);
         // Told before the work, not after it.
-        let taken =
-            self.formats.iter().map(|format| folder.join(file_name(format.ending()))).find(|path| path.exists());
+        let taken = self.names(task).into_iter().map(|name| folder.join(name)).find(|path| path.exists());
         if let Some(path) = taken.filter(|_| existing == Existing::Keep) {
             return Err(is_taken(&path));
         }
 
         let staging = Staging::create(folder)?;
-        let outputs: Vec<_> =
-            self.formats.iter().map(|format| (*format, staging.path().join(file_name(format.ending())))).collect();
+        let place = Place { folder: staging.path(), name: &file_name, file: &name, wanted: &self.wanted, facts };
         let begin = |frames| progress.begin(&name, task.bytes(), frames);
         let results = match task.inputs.as_slice() {
-            [input] if task.is_video => job.video(input, &outputs, begin),
-            pictures => job.pictures(pictures, &outputs, begin(Some(pictures.len() as u64))),
+            [input] if task.is_video => job.video(input, place, begin),
+            pictures => job.pictures(pictures, place, begin(Some(pictures.len() as u64))),
         };
         let mut results = results.map_err(|error| with_names(error, &staging))?;
         for output in &mut results.outputs {
@@ -226,6 +244,13 @@ impl<'a> Batch<'a> {
         }
         Record { results: Some(results.clone()), ..begun }.write(&record_path)?;
         Ok(Outcome::Done(results))
+    }
+
+    /// What the results of a task may be called, below its folder.
+    fn names(&self, task: &Task) -> Vec<PathBuf> {
+        let names = self.wanted.names(&task.file_name(), task.is_video).into_iter().map(PathBuf::from);
+        let copies = task.inputs.iter().filter(|_| self.wanted.video && !task.is_video);
+        names.chain(copies.map(|input| annotated_picture(&input.name))).collect()
     }
 
     /// Says what came out. `complaints` are those about what is no task.
@@ -252,8 +277,9 @@ impl<'a> Batch<'a> {
             complaints.extend(results.complaints.iter().map(|complaint| format!("{name}: {complaint}")));
         }
         let output = self.output.display();
+        let what = if self.wanted.video || self.wanted.summary { "Results" } else { "Tables" };
         print(&format!(
-            "{new} analysed, {before} done before: {frames} frames, {faces} faces ({network})\nTables in {output}\n"
+            "{new} analysed, {before} done before: {frames} frames, {faces} faces ({network})\n{what} in {output}\n"
         ))?;
         if complaints.is_empty() {
             return Ok(());

@@ -1,22 +1,22 @@
-//! One video, or all pictures, into tables.
+//! One video, or all pictures, into what is wanted of them.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::bail;
 
 use super::inputs::Input;
+use super::products::{Place, Products};
 use super::progress::FileProgress;
-use super::record::{FileState, Results};
+use super::record::Results;
 use crate::commands::describe;
 use crate::commands::headless::Watched;
 use crate::commands::stages::{SharedNetwork, StageChoices};
 use crate::detect::{HaarDetector, ScheduledDetector};
-use crate::export::{ExportError, FaceTable, TableFormat};
+use crate::export::Original;
 use crate::interrupt::Interrupted;
-use crate::pipeline::{Analyzer, Labeller, Scene, run_to_end};
+use crate::pipeline::{Analyzer, Labeller, run_to_end};
 use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource};
 use crate::track::TrackOptions;
 
@@ -28,37 +28,29 @@ pub struct Job<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// The tables of a video, or of all pictures, while they are written. Dropped unfinished, they leave nothing.
-struct Tables {
-    tables: Vec<FaceTable>,
-    frames: u64,
-    faces: u64,
-}
-
 impl Job<'_> {
     /// Takes a video through the pipeline to its end. `begin` is told how many frames there will be, if that is known.
     ///
     /// # Errors
-    /// When the video can't be read, a stage fails, a table can't be written, or the user interrupted it; no table is
-    /// left then. A video that is cut gives the tables of what there is of it, and a complaint.
+    /// When the video can't be read, a stage fails, a result can't be written, or the user interrupted it; nothing is
+    /// left then. A video that is cut gives the results of what there is of it, and a complaint.
     pub fn video<'p>(
         &self,
         input: &Input,
-        outputs: &[(TableFormat, PathBuf)],
+        place: Place<'_>,
         begin: impl FnOnce(Option<u64>) -> FileProgress<'p>,
     ) -> anyhow::Result<Results> {
         let source = VideoSource::open(&input.path)?;
         let (spacing, duration) = (spacing(source.info(), self.span), source.info().duration());
         let mut progress = begin(frames_in(source.info(), self.span));
-        let mut tables = Tables::create(outputs)?;
+        let mut products = Products::of_video(place, source.info(), spacing)?;
         let (source, shortfall) = Watched::new(Box::new(Excerpt::new(Box::new(source), self.span)?));
         let analyzer = self.choices.analyzer_for(spacing)?;
         let labeller = self.choices.labeller(self.network.classifier());
-        let file = input.name.to_string_lossy();
         let mut failed = None;
         run_to_end(Box::new(source), analyzer, labeller, self.stop, |scene| {
             progress.tick();
-            match tables.push(&file, &scene) {
+            match products.push(place.file, scene) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
                     failed = Some(error);
@@ -67,16 +59,20 @@ impl Job<'_> {
             }
         })?;
         if let Some(error) = failed {
-            return Err(error.into());
+            return Err(error);
         }
         self.go_on()?;
-        if tables.frames == 0 {
+        if products.frames() == 0 {
             bail!("no frame lies {}", self.span_in_words(duration));
         }
         let cut = shortfall.get().map(|Shortfall { frames, declared }| {
-            format!("it is cut or damaged: it ends after {frames} of the {declared} frames that it declares; the table covers those")
+            format!("it is cut or damaged: it ends after {frames} of the {declared} frames that it declares; the results cover those")
         });
-        let results = tables.finish(cut.into_iter().collect())?;
+        let original = Original { path: &input.path, to: self.span.to, stop: self.stop };
+        let finished = products.finish(cut.into_iter().collect(), Some(&original));
+        // While the sound was put to the video.
+        self.go_on()?;
+        let results = finished?;
         progress.done(&results);
         Ok(results)
     }
@@ -84,15 +80,15 @@ impl Job<'_> {
     /// Looks at each picture by itself: nobody is followed from one to the next, and nothing is smoothed.
     ///
     /// # Errors
-    /// When a stage fails, a table can't be written, or the user interrupted it; no table is left then. A picture that
+    /// When a stage fails, a result can't be written, or the user interrupted it; nothing is left then. A picture that
     /// can't be read is a complaint.
     pub fn pictures(
         &self,
         inputs: &[Input],
-        outputs: &[(TableFormat, PathBuf)],
+        place: Place<'_>,
         mut progress: FileProgress<'_>,
     ) -> anyhow::Result<Results> {
-        let mut tables = Tables::create(outputs)?;
+        let mut products = Products::of_pictures(place)?;
         let detector = HaarDetector::new(&self.choices.detection)?;
         let detector = ScheduledDetector::new(Box::new(detector), &self.choices.detection);
         // There is no second picture to confirm a face.
@@ -107,13 +103,13 @@ impl Job<'_> {
             let file = input.name.to_string_lossy();
             let frame = ImageSource::open(&input.path).and_then(|mut picture| picture.read());
             match frame {
-                Ok(Some(frame)) => tables.push(&file, &labeller.label(analyzer.analyze(frame)?)?)?,
+                Ok(Some(frame)) => products.push(&file, labeller.label(analyzer.analyze(frame)?)?)?,
                 Ok(None) => complaints.push(format!("{file}: no picture in it")),
                 Err(error) => complaints.push(describe(&error.into())),
             }
             progress.tick();
         }
-        let results = tables.finish(complaints)?;
+        let results = products.finish(complaints, None)?;
         progress.done(&results);
         Ok(results)
     }
@@ -131,27 +127,6 @@ impl Job<'_> {
             bail!(Interrupted("what was finished is kept; the same command goes on from there".to_owned()));
         }
         Ok(())
-    }
-}
-
-impl Tables {
-    fn create(outputs: &[(TableFormat, PathBuf)]) -> Result<Self, ExportError> {
-        let tables = outputs.iter().map(|(format, path)| FaceTable::create(path, *format));
-        Ok(Self { tables: tables.collect::<Result<_, _>>()?, frames: 0, faces: 0 })
-    }
-
-    fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
-        self.frames += 1;
-        self.faces += scene.faces.len() as u64;
-        self.tables.iter_mut().try_for_each(|table| table.push(file, scene))
-    }
-
-    fn finish(self, complaints: Vec<String>) -> anyhow::Result<Results> {
-        let mut outputs = Vec::new();
-        for table in self.tables {
-            outputs.push(FileState::of(&table.finish()?)?);
-        }
-        Ok(Results { outputs, frames: self.frames, faces: self.faces, complaints })
     }
 }
 

@@ -1,11 +1,15 @@
-//! `mien analyze`: many videos and pictures into tables.
+//! `mien analyze`: many videos and pictures into tables, annotated copies and reports.
 
 mod batch;
+mod facts;
+mod index;
 mod inputs;
 mod job;
+mod products;
 mod progress;
 mod record;
 mod results;
+mod summaries;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +18,7 @@ use clap::Args;
 
 use self::batch::Batch;
 use self::inputs::Inputs;
+use self::products::Wanted;
 use super::labels::LabelArgs;
 use super::output::tell;
 use crate::export::TableFormat;
@@ -31,13 +36,14 @@ use crate::source::Span;
 #[command(after_help = "Examples:
   mien analyze recordings                          every video and picture in and below a folder
   mien analyze 'day*/*.mp4' --skip 4 --output out  each fifth frame
-  mien analyze talk.mp4 --from 1:30 --to 2:00      half a minute")]
+  mien analyze talk.mp4 --from 1:30 --to 2:00      half a minute
+  mien analyze talk.mp4 --video --summary          with an annotated copy and a report")]
 pub struct AnalyzeArgs {
     /// Videos, pictures, folders or patterns
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
 
-    /// Folder for the tables
+    /// Folder for the results
     #[arg(long, value_name = "FOLDER", default_value = "mien-results")]
     pub output: PathBuf,
 
@@ -52,6 +58,14 @@ pub struct AnalyzeArgs {
     /// Write tables in Apache Parquet
     #[arg(long)]
     pub parquet: bool,
+
+    /// Write an annotated copy of each video, with its sound where ffmpeg is installed, and of each picture with a face
+    #[arg(long)]
+    pub video: bool,
+
+    /// Write a summary of each video, and of all pictures together: a table and a page to read
+    #[arg(long)]
+    pub summary: bool,
 
     /// Leave out so many frames after each one that is analysed: 4 takes each fifth
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -102,7 +116,8 @@ impl AnalyzeArgs {
             formats.push(TableFormat::Csv);
         }
         let choices = self.labels.stages();
-        Batch::open(&self.output, choices, span, formats, self.force, stop)?.run(inputs, self.jobs.into())
+        let wanted = Wanted { tables: formats, video: self.video, summary: self.summary };
+        Batch::open(&self.output, choices, span, wanted, self.force, stop)?.run(inputs, self.jobs.into())
     }
 }
 

@@ -70,9 +70,10 @@ impl FileProgress<'_> {
     /// The file is done.
     pub fn done(&self, results: &Results) {
         let seconds = self.began.elapsed().as_secs_f64();
-        let Results { frames, faces, .. } = results;
+        let Results { frames, faces, notes, .. } = results;
+        let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
         let fps = if seconds > 0.0 { *frames as f64 / seconds } else { 0.0 };
-        self.batch.say(&format!("{}: {frames} frames, {faces} faces, {seconds:.1} s, {fps:.0} fps", self.name));
+        self.batch.say(&format!("{}: {frames} frames, {faces} faces, {seconds:.1} s, {fps:.0} fps{notes}", self.name));
     }
 
     fn count(&mut self, bytes: u64) {

@@ -51,6 +51,9 @@ pub struct Results {
     pub faces: u64,
     /// What is to be said against them: a video that was cut, pictures that could not be read.
     pub complaints: Vec<String>,
+    /// What else is to be said: how a video is coded, whether it has its sound.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// What an earlier run left of a file's results.
@@ -139,7 +142,7 @@ mod tests {
         assert_eq!(earlier(&work), Earlier::Unfinished);
 
         let outputs = vec![FileState::of(&output).unwrap()];
-        let results = Results { outputs, frames: 3, faces: 2, complaints: vec![] };
+        let results = Results { outputs, frames: 3, faces: 2, complaints: vec![], notes: vec![] };
         record.results = Some(results.clone());
         record.write(&path).unwrap();
         assert_eq!(earlier(&work), Earlier::Finished(results));

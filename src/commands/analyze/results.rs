@@ -87,7 +87,7 @@ mod tests {
         fs::write(&longer, "a longer film").unwrap();
 
         let outputs = [&beside, &below].map(|path| FileState::of(path).unwrap()).to_vec();
-        let results = Results { outputs, frames: 1, faces: 1, complaints: vec![] };
+        let results = Results { outputs, frames: 1, faces: 1, complaints: vec![], notes: vec![] };
         let work = Work { inputs: vec![], options: serde_json::Value::Null };
         let record = Record { schema: 1, work, results: Some(results) };
         record.write(&folder.join(format!("clip.mp4{RECORD_ENDING}"))).unwrap();

@@ -14,7 +14,9 @@ use crate::bench::process;
 use crate::commands::output::{print, print_json};
 use crate::commands::progress::Progress;
 use crate::commands::stages::{NetworkSummary, StageChoices};
-use crate::export::{AnnotatedVideo, ExportError, FaceTable, TableFormat, free_names};
+use crate::export::{
+    AnnotatedVideo, ExportError, FaceTable, FinishedVideo, Original, TableFormat, VideoShape, free_names,
+};
 use crate::interrupt::{self, Interrupted};
 use crate::pipeline::{Scene, run_to_end};
 use crate::source::{FrameSource, Shortfall, SourceInfo, VideoSource};
@@ -53,6 +55,8 @@ struct Outcome {
     source: Source,
     /// The annotated video.
     video: PathBuf,
+    /// How its picture is coded, and what became of the sound.
+    video_details: String,
     /// The table of faces.
     table: PathBuf,
     peak_memory_bytes: Option<u64>,
@@ -80,13 +84,19 @@ impl VideoJob {
         let mut tally = Tally::default();
         let began = Instant::now();
         self.work(Box::new(source), labeller, stop, &mut results, &mut tally)?;
-        if stop.load(Ordering::Relaxed) {
+        let go_on = || {
             let frames = tally.frames();
-            bail!(Interrupted(format!("stopped after {frames} frames; no results were written")));
-        }
+            let stopped = || Interrupted(format!("stopped after {frames} frames; no results were written"));
+            if stop.load(Ordering::Relaxed) { Err(stopped()) } else { Ok(()) }
+        };
+        go_on()?;
         let elapsed = began.elapsed();
 
-        let (video, table) = results.finish()?;
+        let finished = results.finish(&Original { path: &self.file, to: None, stop });
+        if matches!(finished, Err(ExportError::Interrupted)) {
+            go_on()?;
+        }
+        let (video, table) = finished?;
         let outcome = outcome(&info, tally.seen(), elapsed, summary, video, table);
         if self.json {
             print_json(&outcome)?;
@@ -141,7 +151,8 @@ impl Results {
         let stem = file.file_stem().context("the video has no name")?.to_string_lossy();
         let [video, table] = free_names(folder, &format!("{stem}{RESULT_SUFFIX}"), [".mp4", ".csv"]);
         let table = FaceTable::create(&table, TableFormat::Csv)?;
-        let video = AnnotatedVideo::create(&video, info.width, info.height, info.fps)?;
+        let shape = VideoShape { width: info.width, height: info.height, fps: info.fps };
+        let video = AnnotatedVideo::create(&video, shape)?;
         Ok(Self { name: info.name.clone(), video, table })
     }
 
@@ -150,9 +161,9 @@ impl Results {
         self.video.push(scene)
     }
 
-    /// Names of the video and the table.
-    fn finish(self) -> Result<(PathBuf, PathBuf), ExportError> {
-        let video = self.video.finish()?;
+    /// The video and the name of the table.
+    fn finish(self, original: &Original<'_>) -> Result<(FinishedVideo, PathBuf), ExportError> {
+        let video = self.video.finish(Some(original))?;
         Ok((video, self.table.finish()?))
     }
 }
@@ -162,7 +173,7 @@ fn outcome(
     seen: Seen,
     elapsed: Duration,
     network: NetworkSummary,
-    video: PathBuf,
+    video: FinishedVideo,
     table: PathBuf,
 ) -> Outcome {
     let seconds = elapsed.as_secs_f64();
@@ -172,7 +183,8 @@ fn outcome(
         seen,
         network,
         source: Source::from(info),
-        video,
+        video_details: video.to_string(),
+        video: video.path,
         table,
         peak_memory_bytes: process::memory().map(|memory| memory.peak),
         versions: Versions::here(),
@@ -183,12 +195,13 @@ impl Outcome {
     fn text(&self) -> String {
         let Source { name, width, height, .. } = &self.source;
         format!(
-            "{name} ({width}×{height})\n\n{}\n  Speed     {:.1} fps, {:.1} s ({})\n  Video     {}\n  Table     {}\n",
+            "{name} ({width}×{height})\n\n{}\n  Speed     {:.1} fps, {:.1} s ({})\n  Video     {}\n            {}\n  Table     {}\n",
             self.seen.text(),
             self.fps,
             self.seconds,
             self.network,
             self.video.display(),
+            self.video_details,
             self.table.display(),
         )
     }

@@ -1,0 +1,67 @@
+//! How results came about, for the head of a report.
+
+use crate::commands::stages::{NetworkSummary, StageChoices};
+use crate::report::Fact;
+use crate::source::Span;
+use crate::version::Versions;
+
+/// So many digits tell one model's file from another's.
+const CHECKSUM_DIGITS: usize = 12;
+
+/// Model, options and versions in words.
+pub fn facts(choices: &StageChoices, network: &NetworkSummary, sha256: &str, span: Span) -> Vec<Fact> {
+    let checksum = sha256.get(..CHECKSUM_DIGITS).unwrap_or(sha256);
+    let smoothing = choices
+        .smoothing
+        .map_or_else(|| "off".to_owned(), |constant| format!("time constant {} s", constant.as_secs_f64()));
+    let detection = serde_json::to_value(choices.detection).unwrap_or_default();
+    let detection = detection.as_object().into_iter().flatten();
+    let detection: Vec<_> =
+        detection.map(|(name, value)| format!("{} {}", name.replace('_', " "), short(value))).collect();
+    let Versions { mien, commit, libtorch, opencv } = Versions::here();
+    let fact = |name, value| Fact { name, value, videos_only: false };
+    let of_videos = |name, value| Fact { name, value, videos_only: true };
+    vec![
+        fact("Model", format!("{}, SHA-256 {checksum}…, on {}", network.model, network.device)),
+        fact("Prior", format!("{}: how often each emotion is assumed to be shown", network.prior)),
+        of_videos("Frames", span_in_words(span)),
+        of_videos("Smoothing", smoothing),
+        fact("Search for faces", detection.join(", ")),
+        fact(
+            "Versions",
+            format!(
+                "Mien {mien} ({commit}), libtorch {libtorch}, OpenCV {}",
+                opencv.unwrap_or_else(|| "unknown".to_owned())
+            ),
+        ),
+    ]
+}
+
+/// Fractions are kept in single precision, which makes digits of no meaning in double.
+fn short(value: &serde_json::Value) -> String {
+    if value.is_f64() { value.as_f64().map_or_else(String::new, |f| (f as f32).to_string()) } else { value.to_string() }
+}
+
+fn span_in_words(Span { from, to, skip }: Span) -> String {
+    let which = match skip {
+        0 => "all".to_owned(),
+        skip => format!("one, then {skip} left out"),
+    };
+    let begin = if from.is_zero() { String::new() } else { format!(", from {} s", from.as_secs_f64()) };
+    let end = to.map_or_else(String::new, |to| format!(", before {} s", to.as_secs_f64()));
+    format!("{which}{begin}{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_span_is_said_in_words() {
+        assert_eq!(span_in_words(Span::default()), "all");
+        let span = Span { from: Duration::from_millis(1500), to: Some(Duration::from_secs(3)), skip: 4 };
+        assert_eq!(span_in_words(span), "one, then 4 left out, from 1.5 s, before 3 s");
+    }
+}

@@ -1,0 +1,115 @@
+//! The page that leads to all reports in an output folder.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use walkdir::WalkDir;
+
+use super::batch::RECORD_ENDING;
+use super::record::Record;
+use super::summaries::Summaries;
+use crate::export::{PartialFile, is_temporary};
+use crate::report::{IndexRow, is_index, render_index};
+
+const INDEX: &str = "index.html";
+
+/// Writes the index of the folder anew, out of the records in it: those of this run, and of all before.
+///
+/// # Errors
+/// When a file of that name is there that Mien didn't write, or it can't be written.
+pub fn write_index(folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join(INDEX);
+    if path.exists() && !is_index(&path) {
+        bail!("{} is not Mien's and was left alone, so there is no index of the reports", path.display());
+    }
+    let page = render_index(&rows(folder))?;
+    let cannot = || format!("cannot write {}", path.display());
+    let (partial, mut file) = PartialFile::replace(&path).with_context(cannot)?;
+    std::io::Write::write_all(&mut file, page.as_bytes()).with_context(cannot)?;
+    drop(file);
+    partial.finish().with_context(cannot)?;
+    Ok(())
+}
+
+/// A row for each finished file with a report, in order of their names.
+fn rows(folder: &Path) -> Vec<IndexRow> {
+    let entries =
+        WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(|entry| !is_temporary(entry.path()));
+    let files = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
+    files.filter_map(|entry| row(folder, entry.path())).collect()
+}
+
+fn row(folder: &Path, record: &Path) -> Option<IndexRow> {
+    let beside = record.parent()?;
+    let name = record.file_name()?.to_string_lossy().strip_suffix(RECORD_ENDING)?.to_owned();
+    let below = |file: &str| {
+        let path = beside.join(file);
+        let parts = path.strip_prefix(folder).ok()?.components().map(|part| part.as_os_str().to_string_lossy());
+        Some(parts.collect::<Vec<_>>().join("/"))
+    };
+    let results = Record::read(record)?.results?;
+    let report = Summaries::report_name(&name);
+    // By their names: the folder may have been moved. Copies of pictures lie in folders of their own and are too many for a row.
+    let outputs = results.outputs.iter().filter_map(|output| output.path.file_name());
+    let outputs: Vec<_> = outputs.map(|output| output.to_string_lossy().into_owned()).collect();
+    let is_beside = |output: &&String| output.starts_with(&name) && beside.join(output).is_file();
+    let is_there = outputs.contains(&report) && beside.join(&report).is_file();
+    is_there.then(|| IndexRow {
+        others: outputs.iter().filter(is_beside).filter(|it| **it != report).filter_map(|it| below(it)).collect(),
+        name: below(&name).unwrap_or_default(),
+        report: below(&report).unwrap_or_default(),
+        frames: results.frames,
+        faces: results.faces,
+        complaints: results.complaints,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::commands::analyze::record::{FileState, Results, Work};
+
+    fn finish(folder: &Path, name: &str, endings: &[&str]) {
+        fs::create_dir_all(folder).unwrap();
+        let outputs = endings.iter().map(|ending| {
+            let path = folder.join(format!("{name}{ending}"));
+            fs::write(&path, "result").unwrap();
+            FileState::of(&path).unwrap()
+        });
+        let outputs = outputs.collect();
+        let results = Results { outputs, frames: 7, faces: 5, complaints: vec![], notes: vec![] };
+        let work = Work { inputs: vec![], options: serde_json::Value::Null };
+        let record = Record { schema: 1, work, results: Some(results) };
+        record.write(&folder.join(format!("{name}{RECORD_ENDING}"))).unwrap();
+    }
+
+    #[test]
+    fn the_index_has_what_every_run_left_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path();
+        finish(&folder.join("day1"), "a.mp4", &[".csv", ".html", ".annotated.mp4"]);
+        finish(folder, "no-report.mp4", &[".csv"]);
+        write_index(folder).unwrap();
+        finish(folder, "b.mp4", &[".html"]);
+        finish(folder, "removed.mp4", &[".html"]);
+        fs::remove_file(folder.join("removed.mp4.html")).unwrap();
+        write_index(folder).unwrap();
+
+        let names: Vec<_> = rows(folder).into_iter().map(|row| (row.name, row.report, row.others.len())).collect();
+        let row = |name: &str, others| (name.to_owned(), format!("{name}.html"), others);
+        assert_eq!(names, [row("b.mp4", 0), row("day1/a.mp4", 2)]);
+        let page = fs::read_to_string(folder.join(INDEX)).unwrap();
+        assert!(page.contains("href=\"day1/a.mp4.annotated.mp4\""), "{page}");
+    }
+
+    #[test]
+    fn a_page_of_that_name_that_is_not_ours_stays() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join(INDEX), "<h1>my home page</h1>").unwrap();
+        let error = write_index(home.path()).unwrap_err().to_string();
+        assert!(error.contains("index.html") && error.contains("left alone"), "{error}");
+        assert_eq!(fs::read_to_string(home.path().join(INDEX)).unwrap(), "<h1>my home page</h1>");
+    }
+}

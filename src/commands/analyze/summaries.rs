@@ -1,0 +1,91 @@
+//! The summary of a video, or of all pictures: a table and a page.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::products::Place;
+use crate::export::{ExportError, write_file};
+use crate::pipeline::{Face, Scene};
+use crate::report::{PictureSummary, PicturesReport, Thumbnail, VideoReport, thumbnail};
+use crate::summary::{Sighting, Summarizer, SummaryTable};
+use crate::track::TrackOptions;
+
+/// What is being summed up. Faces of videos are written to the table when they are gone.
+pub struct Summaries {
+    table: SummaryTable,
+    kind: Kind,
+}
+
+enum Kind {
+    Video { summarizer: Box<Summarizer<Thumbnail>>, interval: Duration },
+    Pictures(Box<PictureSummary>),
+}
+
+impl Summaries {
+    /// What the table is called.
+    pub fn table_name(name: &str) -> String {
+        format!("{name}.summary.csv")
+    }
+
+    /// What the page is called.
+    pub fn report_name(name: &str) -> String {
+        format!("{name}.html")
+    }
+
+    /// Of a video whose frames lie so far apart.
+    pub fn of_video(place: Place<'_>, spacing: Duration) -> Result<Self, ExportError> {
+        let tracking = TrackOptions::for_spacing(spacing);
+        let summarizer = Box::new(Summarizer::new(tracking.max_gap.max(tracking.forget_after)));
+        Self::create(place, Kind::Video { summarizer, interval: spacing })
+    }
+
+    /// Of all pictures.
+    pub fn of_pictures(place: Place<'_>) -> Result<Self, ExportError> {
+        Self::create(place, Kind::Pictures(Box::default()))
+    }
+
+    fn create(place: Place<'_>, kind: Kind) -> Result<Self, ExportError> {
+        let table = SummaryTable::create(&place.folder.join(Self::table_name(place.name)))?;
+        Ok(Self { table, kind })
+    }
+
+    /// Adds the next scene of `file`.
+    pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
+        let image = &scene.frame.image;
+        match &mut self.kind {
+            Kind::Video { summarizer, .. } => {
+                let sighting = |face: &Face| Sighting { id: face.id, probabilities: face.smoothed };
+                let sightings = scene.faces.iter().map(sighting).collect();
+                let picture = |index: usize| thumbnail(image, &scene.faces[index].rect);
+                let gone = summarizer.push(scene.frame.media_time, sightings, picture)?;
+                gone.iter().try_for_each(|face| self.table.push(file, face))
+            }
+            Kind::Pictures(summary) => {
+                summary.add_picture(scene.faces.len());
+                for face in &scene.faces {
+                    summary.add_face(file, &face.smoothed, || thumbnail(image, &face.rect))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Completes both and gives their names.
+    pub fn finish(self, place: Place<'_>, notes: &[String]) -> anyhow::Result<[PathBuf; 2]> {
+        let Self { mut table, kind } = self;
+        let Place { file, facts, .. } = place;
+        let page = match kind {
+            Kind::Video { summarizer, interval } => {
+                let (summary, rest) = summarizer.finish(Some(interval));
+                rest.iter().try_for_each(|face| table.push(file, face))?;
+                VideoReport { file, facts, notes, summary: &summary }.render()?
+            }
+            Kind::Pictures(summary) => {
+                table.push_pictures(summary.counts())?;
+                PicturesReport { facts, notes, summary: &summary }.render()?
+            }
+        };
+        let report = write_file(&place.folder.join(Self::report_name(place.name)), page.as_bytes())?;
+        Ok([table.finish()?, report])
+    }
+}

@@ -1,0 +1,275 @@
+//! The annotated video: written by a thread of its own, so that encoding doesn't hold the analysis up.
+//!
+//! OpenCV writes a constant rate, so a variable one is kept by repeating and leaving out frames (see [`pace`]); then the
+//! sound of the original is put beside the picture (see [`sound`]).
+
+mod pace;
+mod sound;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use opencv::core::Size;
+use opencv::prelude::{VideoCaptureTrait as _, VideoCaptureTraitConst as _, VideoWriterTraitConst as _};
+use opencv::videoio::{self, VideoCapture, VideoWriter};
+
+pub use self::sound::Sound;
+use self::writer::{Writer, Written};
+use super::{ExportError, PartialFile};
+use crate::pipeline::Scene;
+
+/// How the picture is coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VideoCodec {
+    /// Every player and browser shows it.
+    H264,
+    /// What OpenCV builds without an encoder for H.264 have.
+    Mpeg4,
+}
+
+/// The best first.
+const CODECS: [VideoCodec; 2] = [VideoCodec::H264, VideoCodec::Mpeg4];
+
+/// What the pictures are like that will come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VideoShape {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Pictures a second, as far as the source says; what is no positive number counts as 30.
+    pub fps: f64,
+}
+
+/// Where the sound is.
+#[derive(Clone, Copy, Debug)]
+pub struct Original<'a> {
+    /// The file whose scenes were pushed.
+    pub path: &'a Path,
+    /// Media time at which its last scene ends at the latest; `None` is its end.
+    pub to: Option<Duration>,
+    /// Ends the wait for ffmpeg.
+    pub stop: &'a AtomicBool,
+}
+
+/// A video that is whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinishedVideo {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How the picture is coded.
+    pub codec: VideoCodec,
+    /// What became of the sound.
+    pub sound: Sound,
+}
+
+/// A video being written.
+pub struct AnnotatedVideo {
+    // The order of the fields matters: the writer must have closed the file before it is removed.
+    writer: Writer,
+    partial: PartialFile,
+    codec: VideoCodec,
+    rate: f64,
+}
+
+impl AnnotatedVideo {
+    /// Opens an MP4 file. It begins with the first scene that is pushed.
+    ///
+    /// # Errors
+    /// When the folder can't be written to, a file of that name exists, or OpenCV has no encoder.
+    pub fn create(path: &Path, shape: VideoShape) -> Result<Self, ExportError> {
+        // The encoder opens the file by its name; the handle only showed that it can be made.
+        let (partial, _) = PartialFile::create(path)?;
+        let rate = pace::writable_rate(shape.fps);
+        let size = Size::new(shape.width as i32, shape.height as i32);
+        let (encoder, codec) = open_encoder(partial.temporary(), size, rate)?;
+        let writer = Writer::start(encoder, size, rate)
+            .map_err(|reason| ExportError::Write { path: path.to_owned(), reason })?;
+        Ok(Self { writer, partial, codec, rate })
+    }
+
+    /// Adds a frame with its faces. Waits while the encoder is behind.
+    ///
+    /// # Errors
+    /// When the encoder failed, on this frame or an earlier one.
+    pub fn push(&mut self, scene: Scene) -> Result<(), ExportError> {
+        self.writer.push(scene)
+    }
+
+    /// Waits for the encoder, checks that the file holds every frame, puts the sound of `original` to it, and gives it its
+    /// name. Sound that can't be kept costs the video nothing; the result says why.
+    ///
+    /// # Errors
+    /// When the encoder failed, the file isn't whole, as on a full disk, or the user interrupted the wait for the sound.
+    pub fn finish(self, original: Option<&Original<'_>>) -> Result<FinishedVideo, ExportError> {
+        let Self { mut writer, partial, codec, rate } = self;
+        let written = writer.join()?;
+        let readable = readable_frames(partial.temporary())?;
+        if readable != written.frames {
+            let (path, expected) = (partial.destination().to_owned(), written.frames);
+            return Err(ExportError::Incomplete { path, written: readable, expected });
+        }
+        let (partial, sound) = match original {
+            Some(original) => with_sound(partial, original, &written, rate)?,
+            None => (partial, Sound::None),
+        };
+        if sound == Sound::Interrupted {
+            return Err(ExportError::Interrupted);
+        }
+        Ok(FinishedVideo { path: partial.finish()?, codec, sound })
+    }
+}
+
+/// The video with its sound, or as it was.
+fn with_sound(
+    silent: PartialFile,
+    original: &Original<'_>,
+    written: &Written,
+    rate: f64,
+) -> Result<(PartialFile, Sound), ExportError> {
+    if written.left_out_a_leap {
+        return Ok((silent, Sound::OutOfStep));
+    }
+    let Some(first) = written.first else { return Ok((silent, Sound::None)) };
+    let shown = Duration::from_secs_f64(written.frames as f64 / rate);
+    let length = original.to.map(|to| to.saturating_sub(first));
+    let (muxed, _) = PartialFile::create(silent.destination())?;
+    let part = sound::Part { first, length, shown };
+    let sound = sound::add(silent.temporary(), original, part, muxed.temporary());
+    match sound {
+        Sound::Copied | Sound::Recoded if readable_frames(muxed.temporary())? == written.frames => Ok((muxed, sound)),
+        Sound::Copied | Sound::Recoded => Ok((silent, Sound::Failed("ffmpeg's file has not all frames".to_owned()))),
+        _ => Ok((silent, sound)),
+    }
+}
+
+impl VideoCodec {
+    /// As containers name it.
+    fn fourcc(self) -> opencv::Result<i32> {
+        let [a, b, c, d] = match self {
+            Self::H264 => ['a', 'v', 'c', '1'],
+            Self::Mpeg4 => ['m', 'p', '4', 'v'],
+        };
+        VideoWriter::fourcc(a, b, c, d)
+    }
+}
+
+impl fmt::Display for VideoCodec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::H264 => "H.264",
+            Self::Mpeg4 => "MPEG-4 part 2 (this OpenCV has no encoder for H.264)",
+        })
+    }
+}
+
+impl fmt::Display for FinishedVideo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "annotated video in {}, {}", self.codec, self.sound)
+    }
+}
+
+fn open_encoder(path: &Path, size: Size, rate: f64) -> Result<(VideoWriter, VideoCodec), ExportError> {
+    for codec in CODECS {
+        let encoder = VideoWriter::new(path, codec.fourcc()?, rate, size, true)?;
+        if encoder.is_opened()? {
+            return Ok((encoder, codec));
+        }
+    }
+    Err(ExportError::NoEncoder)
+}
+
+/// How many frames the file declares. OpenCV reports no error for a frame that didn't fit on the disk, but then the
+/// index at the end of an MP4 file is missing, and it can't be opened.
+fn readable_frames(path: &Path) -> Result<u64, ExportError> {
+    let mut reader = VideoCapture::from_file(path, videoio::CAP_ANY)?;
+    if !reader.is_opened()? {
+        return Ok(0);
+    }
+    let frames = reader.get(videoio::CAP_PROP_FRAME_COUNT)?;
+    reader.release()?;
+    Ok(frames.max(0.0) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use opencv::core::{Mat, MatTrait as _, MatTraitConst as _, Vec3b};
+
+    use super::*;
+    use crate::emotion::Emotion;
+    use crate::export::testing::{SCENE_HEIGHT, SCENE_WIDTH, scene};
+
+    fn shape(fps: f64) -> VideoShape {
+        VideoShape { width: SCENE_WIDTH, height: SCENE_HEIGHT, fps }
+    }
+
+    #[test]
+    fn the_video_has_every_frame_with_the_box_on_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("annotated.mp4");
+        let mut video = AnnotatedVideo::create(&path, shape(25.0)).unwrap();
+        for index in 0..12 {
+            video.push(scene(index, Emotion::Sad)).unwrap();
+        }
+        let finished = video.finish(None).unwrap();
+        assert_eq!((&finished.path, finished.sound), (&path, Sound::None));
+
+        let mut reader = VideoCapture::from_file(&path, videoio::CAP_ANY).unwrap();
+        assert_eq!(reader.get(videoio::CAP_PROP_FRAME_COUNT).unwrap(), 12.0);
+        assert!((reader.get(videoio::CAP_PROP_FPS).unwrap() - 25.0).abs() < 0.1);
+        let mut picture = Mat::default();
+        assert!(reader.read(&mut picture).unwrap());
+        // The patch above the box is blue: coding changes shades, not the hue.
+        let rect = scene(0, Emotion::Sad).faces[0].rect;
+        let Vec3b { 0: [blue, _, red] } = *picture.at_2d::<Vec3b>(rect.y as i32 - 4, rect.x as i32 + 4).unwrap();
+        assert!(blue > red.saturating_add(60), "blue {blue}, red {red}");
+    }
+
+    #[test]
+    fn scenes_are_shown_at_their_times() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.mp4");
+        let mut video = AnnotatedVideo::create(&path, shape(10.0)).unwrap();
+        // 0, 0.4 and 1 s, of which the last is dark.
+        for (index, time) in [(0, 0), (1, 400), (2, 1000)] {
+            let mut scene = scene(index, Emotion::Sad);
+            scene.frame.media_time = Duration::from_millis(time);
+            scene.faces.clear();
+            let level = 60.0 * index as f64 + 40.0;
+            scene.frame.image.set_to(&opencv::core::Scalar::all(level), &opencv::core::no_array()).unwrap();
+            video.push(scene).unwrap();
+        }
+        video.finish(None).unwrap();
+        let mut reader = VideoCapture::from_file(&path, videoio::CAP_ANY).unwrap();
+        let mut shown = Vec::new();
+        let mut picture = Mat::default();
+        while reader.read(&mut picture).unwrap() {
+            let level = picture.at_2d::<Vec3b>(100, 100).unwrap().0[0];
+            shown.push((f64::from(level) - 40.0) / 60.0);
+        }
+        let rounded: Vec<f64> = shown.iter().map(|index| index.round()).collect();
+        assert_eq!(rounded, [0., 0., 0., 0., 1., 1., 1., 1., 1., 1., 2.], "{shown:?}");
+    }
+
+    #[test]
+    fn a_video_that_is_given_up_leaves_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let mut video = AnnotatedVideo::create(&home.path().join("a.mp4"), shape(24.0)).unwrap();
+        video.push(scene(0, Emotion::Sad)).unwrap();
+        drop(video);
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_source_that_does_not_declare_its_rate_still_gives_a_video() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.mp4");
+        let mut video = AnnotatedVideo::create(&path, shape(f64::NAN)).unwrap();
+        video.push(scene(0, Emotion::Sad)).unwrap();
+        video.finish(None).unwrap();
+        assert!(path.is_file());
+    }
+}

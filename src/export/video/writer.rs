@@ -1,0 +1,110 @@
+//! The thread that draws and encodes.
+
+use std::io;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use opencv::core::{Mat, MatTraitConst as _, Size};
+use opencv::imgproc;
+use opencv::prelude::VideoWriterTrait as _;
+use opencv::videoio::VideoWriter;
+
+use super::pace::Pace;
+use crate::export::{ExportError, annotate};
+use crate::pipeline::Scene;
+
+/// Scenes that wait for the encoder. Enough to level out its slow frames, and at 8 megapixels still only 200 MB.
+const QUEUE: usize = 8;
+
+/// What the thread did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Written {
+    /// Frames in the file.
+    pub frames: u64,
+    /// Media time of the first scene.
+    pub first: Option<Duration>,
+    /// Whether times behind a leap in the stamps are earlier than in the source.
+    pub left_out_a_leap: bool,
+}
+
+/// Takes scenes to the thread.
+pub struct Writer {
+    /// `None` ends the thread.
+    scenes: Option<Sender<Scene>>,
+    thread: Option<JoinHandle<Result<Written, ExportError>>>,
+}
+
+impl Writer {
+    /// Starts the thread; `encoder` takes pictures of this size at this rate.
+    pub fn start(encoder: VideoWriter, size: Size, rate: f64) -> io::Result<Self> {
+        let (scenes, receiver) = bounded(QUEUE);
+        let run = move || write(encoder, size, Pace::new(rate), &receiver);
+        let thread = thread::Builder::new().name("video writer".into()).spawn(run)?;
+        Ok(Self { scenes: Some(scenes), thread: Some(thread) })
+    }
+
+    /// Hands a scene over, waiting while the encoder is behind.
+    pub fn push(&mut self, scene: Scene) -> Result<(), ExportError> {
+        let is_taken = self.scenes.as_ref().is_some_and(|scenes| scenes.send(scene).is_ok());
+        if is_taken {
+            Ok(())
+        } else {
+            // The writer has gone: its own error says why.
+            self.join().and(Err(ExportError::WriterDied))
+        }
+    }
+
+    /// Ends the thread and tells what it did.
+    pub fn join(&mut self) -> Result<Written, ExportError> {
+        self.scenes = None;
+        let thread = self.thread.take().ok_or(ExportError::WriterDied)?;
+        thread.join().unwrap_or(Err(ExportError::WriterDied))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // The video is being given up, so how its encoding went interests nobody any more.
+        self.join().ok();
+    }
+}
+
+/// Draws and encodes until there is nobody left to send.
+fn write(
+    mut encoder: VideoWriter,
+    size: Size,
+    mut pace: Pace,
+    scenes: &Receiver<Scene>,
+) -> Result<Written, ExportError> {
+    // The picture that is shown until the next scene begins, and the frame from which on.
+    let mut held: Option<(u64, Mat)> = None;
+    let mut frames = 0;
+    for mut scene in scenes {
+        annotate(&mut scene.frame.image, &scene.faces)?;
+        let from = pace.place(scene.frame.media_time);
+        if let Some((_, picture)) = held.take_if(|(shown_from, _)| *shown_from < from) {
+            while frames < from {
+                encoder.write(&picture)?;
+                frames += 1;
+            }
+        }
+        held = Some((from, of_size(scene.frame.image, size)?));
+    }
+    if let Some((_, picture)) = held {
+        encoder.write(&picture)?;
+        frames += 1;
+    }
+    encoder.release()?;
+    Ok(Written { frames, first: pace.first(), left_out_a_leap: pace.left_out_a_leap() })
+}
+
+/// A stream may change its size on the way; an encoder leaves pictures of another size out without a word.
+fn of_size(picture: Mat, size: Size) -> opencv::Result<Mat> {
+    if picture.size()? == size {
+        return Ok(picture);
+    }
+    let mut resized = Mat::default();
+    imgproc::resize(&picture, &mut resized, size, 0.0, 0.0, imgproc::INTER_AREA)?;
+    Ok(resized)
+}

@@ -1,0 +1,33 @@
+//! Results that are made in memory.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use opencv::core::{Mat, Vector};
+use opencv::imgcodecs;
+
+use super::{ExportError, PartialFile};
+
+/// Writes a file, whole or not at all.
+///
+/// # Errors
+/// When the folder can't be written to, a file of that name exists, or the disk is full.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<PathBuf, ExportError> {
+    let (partial, mut file) = PartialFile::create(path)?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(|reason| ExportError::Write { path: path.to_owned(), reason })?;
+    drop(file);
+    partial.finish()
+}
+
+/// A picture as a file of the kind that `ending` says, without the point. Coded here and not written by OpenCV, whose
+/// `imwrite` knows no Unicode paths on Windows.
+///
+/// # Errors
+/// When OpenCV can't code it.
+pub fn encoded(picture: &Mat, ending: &str) -> opencv::Result<Vec<u8>> {
+    let mut bytes = Vector::new();
+    imgcodecs::imencode(&format!(".{ending}"), picture, &mut bytes, &Vector::new())?;
+    Ok(bytes.into())
+}

@@ -1,0 +1,134 @@
+//! The page of all pictures together.
+
+use std::time::Duration;
+
+use askama::Template;
+
+use super::view::{MomentView, Shares, css};
+use super::words::counted;
+use super::{Fact, GENERATOR, ReportError, Thumbnail};
+use crate::emotion::{Emotion, Probabilities};
+use crate::summary::{Counts, Strongest};
+
+/// So many faces of each emotion are shown.
+const ON_A_SHEET: usize = 12;
+
+/// What the faces of many pictures showed.
+#[derive(Debug)]
+pub struct PictureSummary {
+    pictures: u64,
+    with_face: u64,
+    counts: Counts,
+    /// With the name of the file.
+    strongest: Strongest<(String, Thumbnail)>,
+}
+
+impl Default for PictureSummary {
+    fn default() -> Self {
+        Self { pictures: 0, with_face: 0, counts: Counts::default(), strongest: Strongest::new(ON_A_SHEET) }
+    }
+}
+
+impl PictureSummary {
+    /// Adds a picture with so many faces.
+    pub fn add_picture(&mut self, faces: usize) {
+        self.pictures += 1;
+        self.with_face += u64::from(faces > 0);
+    }
+
+    /// Adds a face on it; `picture` makes a picture of it, when it is wanted.
+    ///
+    /// # Errors
+    /// What making the picture fails with.
+    pub fn add_face<E>(
+        &mut self,
+        file: &str,
+        probabilities: &Probabilities,
+        picture: impl FnOnce() -> Result<Thumbnail, E>,
+    ) -> Result<(), E> {
+        self.counts.add(probabilities, Duration::ZERO);
+        self.strongest.offer(Duration::ZERO, probabilities, || Ok((file.to_owned(), picture()?)))
+    }
+
+    /// Faces counted by the emotion that leads.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+/// What the page of all pictures says.
+#[derive(Debug)]
+pub struct PicturesReport<'a> {
+    /// Model, options, versions.
+    pub facts: &'a [Fact],
+    /// What is to be said against the results.
+    pub notes: &'a [String],
+    /// What was seen.
+    pub summary: &'a PictureSummary,
+}
+
+#[derive(Template)]
+#[template(path = "pictures.html")]
+struct Page<'a> {
+    generator: &'a str,
+    title: &'a str,
+    counted: String,
+    facts: Vec<&'a Fact>,
+    notes: &'a [String],
+    all: Option<Shares>,
+    sheets: Vec<Sheet>,
+}
+
+/// The strongest faces of an emotion.
+struct Sheet {
+    name: &'static str,
+    color: String,
+    counted: String,
+    moments: Vec<MomentView>,
+}
+
+impl PicturesReport<'_> {
+    /// The page.
+    ///
+    /// # Errors
+    /// When a chart or a picture can't be drawn.
+    pub fn render(&self) -> Result<String, ReportError> {
+        let PictureSummary { pictures, with_face, counts, .. } = self.summary;
+        let faces = counts.frames();
+        let page = Page {
+            generator: GENERATOR,
+            title: "Pictures",
+            counted: format!(
+                "{} in {with_face} of {}",
+                counted(faces, "face", "faces"),
+                counted(*pictures, "picture", "pictures")
+            ),
+            facts: self.facts.iter().filter(|fact| !fact.videos_only).collect(),
+            notes: self.notes,
+            all: if faces > 0 { Some(Shares::of_pictures(counts)?) } else { None },
+            sheets: Emotion::ALL.into_iter().filter_map(|emotion| self.sheet(emotion)).collect::<Result<_, _>>()?,
+        };
+        Ok(page.render()?)
+    }
+
+    /// `None` if the emotion never led.
+    fn sheet(&self, emotion: Emotion) -> Option<Result<Sheet, ReportError>> {
+        let moments = self.summary.strongest.of(emotion);
+        let faces = self.summary.counts.frames_of(emotion);
+        let views = moments.iter().map(|moment| {
+            let (file, picture) = &moment.picture;
+            MomentView::new(emotion, moment, picture, file.clone())
+        });
+        let sheet = |moments: Vec<MomentView>| Sheet {
+            name: emotion.name(),
+            color: css(emotion),
+            counted: if faces > moments.len() as u64 {
+                format!("The strongest {} of {faces} faces", moments.len())
+            } else {
+                counted(faces, "face", "faces")
+            },
+            moments,
+        };
+        (faces > 0).then(|| views.collect::<Result<_, _>>().map(sheet))
+    }
+}

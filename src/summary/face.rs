@@ -1,0 +1,132 @@
+//! One face over time.
+
+use std::time::Duration;
+
+use super::{Counts, Strongest, Timeline};
+use crate::emotion::{COUNT, Emotion, Probabilities};
+use crate::pipeline::FaceId;
+
+/// A stretch of analysed frames, one after another, on which the face is there and shows the same emotion.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Episode {
+    /// Media time of the first frame.
+    pub start: Duration,
+    /// Until the end of the last.
+    pub length: Duration,
+}
+
+/// The figures of a face: what a row of the summary holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FaceFigures {
+    /// Who.
+    pub id: FaceId,
+    /// Media time of the first frame with it.
+    pub first: Duration,
+    /// When the last frame with it ends.
+    pub end: Duration,
+    /// How often and how long each emotion led.
+    pub counts: Counts,
+    longest: [Option<Episode>; COUNT],
+    changes: [[u64; COUNT]; COUNT],
+    current: Option<Current>,
+}
+
+/// The episode that isn't over, or the last one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Current {
+    emotion: Emotion,
+    episode: Episode,
+    /// Number of its last frame among those that were analysed.
+    frame: u64,
+}
+
+/// Everything that is kept of a face; `T` is a picture of it.
+#[derive(Clone, Debug)]
+pub struct FaceSummary<T> {
+    /// The figures.
+    pub figures: FaceFigures,
+    /// The probabilities over time.
+    pub timeline: Timeline,
+    /// The strongest moment of each emotion.
+    pub strongest: Strongest<T>,
+}
+
+/// A frame as a face's figures see it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    /// Number among the frames that were analysed.
+    pub frame: u64,
+    pub time: Duration,
+    /// Until the next frame that was analysed.
+    pub length: Duration,
+}
+
+impl FaceFigures {
+    pub(super) fn new(id: FaceId, first: Duration) -> Self {
+        let (longest, changes) = ([None; COUNT], [[0; COUNT]; COUNT]);
+        Self { id, first, end: first, counts: Counts::default(), longest, changes, current: None }
+    }
+
+    /// Adds the next frame with the face.
+    pub(super) fn add(&mut self, shown: Shown, probabilities: &Probabilities) {
+        let emotion = probabilities.top().0;
+        let Shown { frame, time, length } = shown;
+        self.counts.add(probabilities, length);
+        self.end = time + length;
+        let fresh = Current { emotion, episode: Episode { start: time, length }, frame };
+        let current = match self.current {
+            Some(last) if last.emotion == emotion && last.frame + 1 == frame => {
+                Current { episode: Episode { length: last.episode.length + length, ..last.episode }, frame, ..last }
+            }
+            Some(last) => {
+                self.changes[last.emotion.index()][emotion.index()] += u64::from(last.emotion != emotion);
+                fresh
+            }
+            None => fresh,
+        };
+        let longest = &mut self.longest[emotion.index()];
+        if longest.is_none_or(|longest| longest.length < current.episode.length) {
+            *longest = Some(current.episode);
+        }
+        self.current = Some(current);
+    }
+
+    /// The longest episode of `emotion`, the first of equals; `None` if it never led.
+    pub fn longest(&self, emotion: Emotion) -> Option<Episode> {
+        self.longest[emotion.index()]
+    }
+
+    /// How often the label went from one emotion to another between one frame with the face and the next.
+    pub fn changes(&self, from: Emotion, to: Emotion) -> u64 {
+        self.changes[from.index()][to.index()]
+    }
+
+    /// All changes of the label.
+    pub fn all_changes(&self) -> u64 {
+        self.changes.iter().flatten().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::testing::probabilities;
+
+    #[test]
+    fn episodes_end_at_a_change_and_at_a_frame_without_the_face() {
+        let mut face = FaceFigures::new(FaceId(1), Duration::ZERO);
+        use Emotion::{Happy, Sad};
+        // Frame 5 is without the face.
+        let frames = [(0, Happy), (1, Happy), (2, Sad), (3, Happy), (4, Happy), (6, Happy), (7, Happy), (8, Happy)];
+        for (frame, emotion) in frames {
+            let shown = Shown { frame, time: Duration::from_secs(frame), length: Duration::from_secs(1) };
+            face.add(shown, &probabilities(emotion, 0.9));
+        }
+        let secs = Duration::from_secs;
+        assert_eq!(face.longest(Happy), Some(Episode { start: secs(6), length: secs(3) }));
+        assert_eq!(face.longest(Sad), Some(Episode { start: secs(2), length: secs(1) }));
+        assert_eq!(face.longest(Emotion::Fear), None);
+        assert_eq!((face.changes(Happy, Sad), face.changes(Sad, Happy), face.all_changes()), (1, 1, 2));
+        assert_eq!((face.first, face.end), (secs(0), secs(9)));
+    }
+}

@@ -1,0 +1,81 @@
+//! The moments at which each emotion was strongest.
+
+use std::time::Duration;
+
+use crate::emotion::{COUNT, Emotion, Probabilities};
+
+/// A moment at which an emotion led.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moment<T> {
+    /// Its probability.
+    pub probability: f32,
+    /// Media time.
+    pub time: Duration,
+    /// What the face looked like.
+    pub picture: T,
+}
+
+/// The strongest moments of each emotion that led at all, at most so many of each.
+#[derive(Clone, Debug)]
+pub struct Strongest<T> {
+    most: usize,
+    of: [Vec<Moment<T>>; COUNT],
+}
+
+impl<T> Strongest<T> {
+    /// Keeps so many of each emotion.
+    pub fn new(most: usize) -> Self {
+        Self { most, of: Default::default() }
+    }
+
+    /// Looks at a moment; its picture is only made if it is among the strongest.
+    ///
+    /// # Errors
+    /// What making the picture fails with.
+    pub fn offer<E>(
+        &mut self,
+        time: Duration,
+        probabilities: &Probabilities,
+        picture: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(), E> {
+        let (emotion, probability) = probabilities.top();
+        let moments = &mut self.of[emotion.index()];
+        // The first of equals stays.
+        let place = moments.partition_point(|moment| moment.probability >= probability);
+        if place < self.most {
+            moments.truncate(self.most - 1);
+            moments.insert(place, Moment { probability, time, picture: picture()? });
+        }
+        Ok(())
+    }
+
+    /// Of one emotion, the strongest first.
+    pub fn of(&self, emotion: Emotion) -> &[Moment<T>] {
+        &self.of[emotion.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::summary::testing::probabilities;
+
+    #[test]
+    fn only_the_strongest_are_pictured_and_kept() {
+        let mut strongest = Strongest::new(2);
+        let mut pictured = 0;
+        for (second, p) in [0.5, 0.9, 0.4, 0.7, 0.9].into_iter().enumerate() {
+            let picture = || -> Result<usize, Infallible> {
+                pictured += 1;
+                Ok(second)
+            };
+            let time = Duration::from_secs(second as u64);
+            strongest.offer(time, &probabilities(Emotion::Fear, p), picture).unwrap();
+        }
+        let seconds: Vec<_> = strongest.of(Emotion::Fear).iter().map(|moment| moment.picture).collect();
+        assert_eq!((seconds, pictured), (vec![1, 4], 4));
+        assert!(strongest.of(Emotion::Happy).is_empty(), "it never led");
+    }
+}
