@@ -12,9 +12,9 @@ mod video;
 use std::io;
 use std::path::PathBuf;
 
-pub use annotate::annotate;
+pub use annotate::{annotate, annotate_titled};
 pub use partial::{PartialFile, free_names, remove_leftovers};
-pub use rows::{COLUMNS, SCHEMA_VERSION};
+pub use rows::{COLUMNS, NAME_COLUMN, SCHEMA_VERSION};
 pub use table::{FaceTable, TableFormat};
 pub use video::AnnotatedVideo;
 

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::rows::{self, Cell};
+use super::rows::{self, Cell, NAME_COLUMN};
 use super::{ExportError, PartialFile};
-use crate::pipeline::Scene;
+use crate::pipeline::{Face, Scene};
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +48,27 @@ impl FaceTable {
     /// # Errors
     /// When the folder can't be written to, or a file of that name exists.
     pub fn create(path: &Path, format: TableFormat) -> Result<Self, ExportError> {
+        Self::with_columns(path, format, rows::header())
+    }
+
+    /// The same for a table with a column of names at its end.
+    ///
+    /// # Errors
+    /// Those of [`Self::create`].
+    pub fn create_with_names(path: &Path, format: TableFormat) -> Result<Self, ExportError> {
+        let columns = rows::header().into_iter().chain([NAME_COLUMN.to_owned()]).collect();
+        Self::with_columns(path, format, columns)
+    }
+
+    fn with_columns(path: &Path, format: TableFormat, columns: Vec<String>) -> Result<Self, ExportError> {
         let (partial, file) = PartialFile::create(path)?;
         let writer = match format {
             TableFormat::Csv => Writer::Csv(Box::new(csv::Writer::from_writer(file))),
-            TableFormat::Jsonl => Writer::Jsonl(BufWriter::new(file), rows::header()),
+            TableFormat::Jsonl => Writer::Jsonl(BufWriter::new(file), columns.clone()),
         };
         let mut table = Self { partial, writer };
         if let Writer::Csv(writer) = &mut table.writer {
-            let written = writer.write_record(rows::header()).map_err(io_error);
+            let written = writer.write_record(columns).map_err(io_error);
             table.or_named(written)?;
         }
         Ok(table)
@@ -66,10 +80,28 @@ impl FaceTable {
     /// When the disk is full.
     pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
         for face in &scene.faces {
-            let written = self.writer.write(rows::row(file, scene, face));
+            let written = self.writer.write(rows::row(file, scene.frame.index, scene.frame.media_time, face));
             self.or_named(written)?;
         }
         Ok(())
+    }
+
+    /// Adds a face on the frame of `file` with this number and time, to a table with names.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub fn push_named(
+        &mut self,
+        file: &str,
+        frame: u64,
+        time: Duration,
+        face: &Face,
+        name: &str,
+    ) -> Result<(), ExportError> {
+        let mut row = rows::row(file, frame, time, face);
+        row.push(Cell::Text(name));
+        let written = self.writer.write(row);
+        self.or_named(written)
     }
 
     /// Gives the table its name and returns it.
