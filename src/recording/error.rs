@@ -7,7 +7,7 @@ use crate::source::SourceError;
 
 /// A folder can't be opened as a recording.
 #[derive(Debug, thiserror::Error)]
-pub enum RecordingError {
+pub enum OpenError {
     /// There is no such folder.
     #[error("{} does not exist; check the path", .0.display())]
     Missing(PathBuf),

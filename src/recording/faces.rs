@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::RecordingError;
+use super::OpenError;
 use super::frames::{from_ticks, ticks};
 use super::lines::{Fields, Lines};
 use crate::emotion::{COUNT, Emotion, Probabilities};
@@ -75,7 +75,7 @@ pub struct FaceLog {
 
 impl FaceLog {
     /// Reads [`super::FACES`], and says whether its end was cut.
-    pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<(Self, bool), RecordingError> {
+    pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<(Self, bool), OpenError> {
         let columns = columns();
         let mut lines = Lines::open(path, &columns, may_be_cut)?;
         let mut rows = Vec::new();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::lines::Lines;
-use super::{RecordingError, VIDEO};
+use super::{OpenError, VIDEO};
 
 /// Ticks in a second: the tables have four digits behind the point.
 const TICKS: f64 = 10_000.0;
@@ -36,7 +36,7 @@ struct Packed {
 
 impl FrameTimes {
     /// Reads [`super::FRAMES`], and says whether its end was cut.
-    pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<(Self, bool), RecordingError> {
+    pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<(Self, bool), OpenError> {
         const COLUMNS: [&str; 3] = ["video_frame", "frame", "time_s"];
         let mut lines = Lines::open(path, &COLUMNS.map(str::to_owned), may_be_cut)?;
         let mut stamps: Vec<Packed> = Vec::new();

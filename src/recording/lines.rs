@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::RecordingError;
+use super::OpenError;
 
 /// Reads the rows of a table one after another. Columns are found by their names; others than those asked for are
 /// passed over.
@@ -29,8 +29,8 @@ impl Lines {
     ///
     /// # Errors
     /// When the file can't be read, or lacks a column.
-    pub(super) fn open(path: &Path, columns: &[String], may_be_cut: bool) -> Result<Self, RecordingError> {
-        let unreadable = |reason| RecordingError::Unreadable { path: path.to_owned(), reason };
+    pub(super) fn open(path: &Path, columns: &[String], may_be_cut: bool) -> Result<Self, OpenError> {
+        let unreadable = |reason| OpenError::Unreadable { path: path.to_owned(), reason };
         let mut file = File::open(path).map_err(unreadable)?;
         let open_end = !ends_with_line_end(&mut file).map_err(unreadable)?;
         let mut lines = Self {
@@ -67,7 +67,7 @@ impl Lines {
     pub(super) fn next<T>(
         &mut self,
         parse: impl FnOnce(&Fields<'_>) -> Result<T, String>,
-    ) -> Result<Option<T>, RecordingError> {
+    ) -> Result<Option<T>, OpenError> {
         let Some(record) = self.ahead.take() else { return Ok(None) };
         let spare = std::mem::take(&mut self.record);
         self.ahead = self.read(spare)?;
@@ -87,7 +87,7 @@ impl Lines {
     }
 
     /// The next row as it stands in the file, in the memory of an old one.
-    fn read(&mut self, mut into: ByteRecord) -> Result<Option<ByteRecord>, RecordingError> {
+    fn read(&mut self, mut into: ByteRecord) -> Result<Option<ByteRecord>, OpenError> {
         let line = self.reader.position().line();
         let more = self.reader.read_byte_record(&mut into).map_err(|error| lines_error(&self.path, line, &error))?;
         Ok(more.then_some(into))
@@ -98,8 +98,8 @@ impl Lines {
         self.cut
     }
 
-    fn error(&self, line: u64, reason: String) -> RecordingError {
-        RecordingError::Row { path: self.path.clone(), line, reason }
+    fn error(&self, line: u64, reason: String) -> OpenError {
+        OpenError::Row { path: self.path.clone(), line, reason }
     }
 }
 
@@ -119,9 +119,9 @@ impl Fields<'_> {
     }
 }
 
-fn lines_error(path: &Path, line: u64, error: &csv::Error) -> RecordingError {
+fn lines_error(path: &Path, line: u64, error: &csv::Error) -> OpenError {
     let line = error.position().map_or(line, csv::Position::line);
-    RecordingError::Row { path: path.to_owned(), line, reason: error.to_string() }
+    OpenError::Row { path: path.to_owned(), line, reason: error.to_string() }
 }
 
 /// An empty file counts as one that does.

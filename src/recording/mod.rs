@@ -22,7 +22,7 @@ mod reader;
 mod source;
 
 pub use edits::{Edits, EditsFile};
-pub use error::RecordingError;
+pub use error::OpenError;
 pub use export::{Export, ExportProblem, Exported};
 pub use faces::{Appearance, FaceLog, FaceRow};
 pub use frames::{FrameTimes, Stamp};

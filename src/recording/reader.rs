@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{
     EDITS, Edits, EditsFile, FACES, FRAMES, FaceLog, FrameTimes, MARKS, METADATA, Mark, Metadata, RECORDING_SCHEMA,
-    RecordingError, VIDEO, read_marks,
+    OpenError, VIDEO, read_marks,
 };
 use crate::source::{FrameSource as _, SourceInfo, VideoSource};
 
@@ -43,17 +43,17 @@ impl Recording {
     ///
     /// # Errors
     /// When the folder is no recording, a file of it is missing, or a table has a row that is none.
-    pub fn open(folder: &Path) -> Result<Self, RecordingError> {
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
         let metadata = read_metadata(folder)?;
         for name in [VIDEO, FRAMES, FACES] {
             if !folder.join(name).exists() {
-                return Err(RecordingError::NoFile { folder: folder.to_owned(), name });
+                return Err(OpenError::NoFile { folder: folder.to_owned(), name });
             }
         }
         let killed = metadata.ended.is_none();
         let (frames, frames_cut) = FrameTimes::read(&folder.join(FRAMES), killed)?;
         if frames.is_empty() {
-            return Err(RecordingError::Empty(folder.to_owned()));
+            return Err(OpenError::Empty(folder.to_owned()));
         }
         let (faces, faces_cut) = FaceLog::read(&folder.join(FACES), killed)?;
         let video = VideoSource::open(&folder.join(VIDEO))?.info().clone();
@@ -104,23 +104,23 @@ impl Recording {
     }
 }
 
-fn read_metadata(folder: &Path) -> Result<Metadata, RecordingError> {
+fn read_metadata(folder: &Path) -> Result<Metadata, OpenError> {
     if !folder.exists() {
-        return Err(RecordingError::Missing(folder.to_owned()));
+        return Err(OpenError::Missing(folder.to_owned()));
     }
     let path = folder.join(METADATA);
     if !path.is_file() {
-        return Err(RecordingError::NoRecording(folder.to_owned()));
+        return Err(OpenError::NoRecording(folder.to_owned()));
     }
-    let text = fs::read(&path).map_err(|reason| RecordingError::Unreadable { path: path.clone(), reason })?;
-    let broken = |reason| RecordingError::Metadata { path: path.clone(), reason };
+    let text = fs::read(&path).map_err(|reason| OpenError::Unreadable { path: path.clone(), reason })?;
+    let broken = |reason| OpenError::Metadata { path: path.clone(), reason };
     // The form first: one that is newer may have fields of other kinds.
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(broken)?;
     if let Some(schema) = value.get("schema").and_then(serde_json::Value::as_u64)
         && schema != u64::from(RECORDING_SCHEMA)
     {
         let schema = u32::try_from(schema).unwrap_or(u32::MAX);
-        return Err(RecordingError::Schema { folder: folder.to_owned(), schema });
+        return Err(OpenError::Schema { folder: folder.to_owned(), schema });
     }
     // From the text again, for the line of what is wrong.
     serde_json::from_slice(&text).map_err(broken)

@@ -27,6 +27,7 @@ impl App {
     pub(super) fn faces_ui(&mut self, ui: &mut Ui) {
         let faces = self.faces().to_vec();
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            self.recording_ui(ui);
             if faces.is_empty() {
                 ui.add_space(8.0);
                 ui.vertical_centered(|ui| {
@@ -57,7 +58,7 @@ impl App {
             .inner_margin(Margin::same(10));
         let inner = card.show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 3.0;
-            heading(ui, face);
+            heading(ui, &self.face_title(face.id), face);
             ui.add_space(2.0);
             for (emotion, probability) in face.smoothed.iter() {
                 let length = self.bars.of(face.id).map_or(probability, |bars| bars[emotion.index()]);
@@ -66,7 +67,7 @@ impl App {
         });
         let response = ui.interact(inner.response.rect, ui.scope_id().with(("face", face.id)), Sense::click());
         response.widget_info(|| {
-            WidgetInfo::selected(Role::Button, true, chosen, format!("Show face {} in the timeline", face.id.0))
+            WidgetInfo::selected(Role::Button, true, chosen, format!("Show {} in the timeline", self.face_words(face.id)))
         });
         if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
             self.ask(Action::Choose(face.id));
@@ -76,10 +77,10 @@ impl App {
 }
 
 /// `Face 1` on the left, what it shows on the right.
-fn heading(ui: &mut Ui, face: &Face) {
+fn heading(ui: &mut Ui, title: &str, face: &Face) {
     let verdict = Verdict::of(face);
     ui.horizontal(|ui| {
-        ui.label(RichText::new(format!("Face {}", face.id.0)).strong());
+        ui.label(RichText::new(title).strong());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let text = RichText::new(verdict.words(true));
             match verdict {

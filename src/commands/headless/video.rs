@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde::Serialize;
 
 use super::summary::{Seen, Source, Tally};
@@ -16,12 +16,12 @@ use crate::commands::progress::Progress;
 use crate::commands::stages::{NetworkSummary, StageChoices};
 use crate::export::{AnnotatedVideo, ExportError, FaceTable, TableFormat, free_names};
 use crate::interrupt::{self, Interrupted};
-use crate::pipeline::{Scene, run_to_end};
-use crate::source::{FrameSource, Shortfall, SourceInfo, VideoSource};
+use crate::pipeline::{Scene, SourceRequest, run_to_end};
+use crate::source::{FrameSource, Shortfall, SourceInfo};
 use crate::version::Versions;
 
 /// Where results go unless another folder is named.
-const DEFAULT_FOLDER: &str = "mien-results";
+pub(super) const DEFAULT_FOLDER: &str = "mien-results";
 
 /// Put behind the video's own name, so that a result in the folder of its source isn't taken for it.
 const RESULT_SUFFIX: &str = "-emotions";
@@ -29,8 +29,8 @@ const RESULT_SUFFIX: &str = "-emotions";
 /// A video to work off.
 #[derive(Clone, Debug)]
 pub struct VideoJob {
-    /// The video.
-    pub file: PathBuf,
+    /// The video, or a recording whose own results are to count for nothing.
+    pub source: SourceRequest,
     /// Folder for the results; none is `mien-results` here.
     pub output: Option<PathBuf>,
     /// Whether the summary is one JSON object.
@@ -68,14 +68,14 @@ impl VideoJob {
     /// the results of what could be read are kept.
     pub fn run(&self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
-        let source = VideoSource::open(&self.file)?;
+        let source = self.source.open()?;
         let info = source.info().clone();
         // Before the network is loaded: a folder that can't be written to is found out at once.
-        let mut results = Results::create(self.output.as_deref(), &self.file, &info)?;
+        let mut results = Results::create(self.output.as_deref(), self.stem(&info), &info)?;
         let network = self.choices.load_network()?;
         let summary = network.summary();
 
-        let (source, shortfall) = Watched::new(Box::new(source));
+        let (source, shortfall) = Watched::new(source);
         let labeller = self.choices.labeller(network.classifier);
         let mut tally = Tally::default();
         let began = Instant::now();
@@ -101,6 +101,15 @@ impl VideoJob {
             );
         }
         Ok(())
+    }
+
+    /// What results are named after.
+    fn stem(&self, info: &SourceInfo) -> String {
+        let stem = match &self.source {
+            SourceRequest::Video(path) => path.file_stem().map(|stem| stem.to_string_lossy().into_owned()),
+            _ => None,
+        };
+        stem.unwrap_or_else(|| info.name.clone())
     }
 
     fn work(
@@ -136,9 +145,8 @@ struct Results {
 }
 
 impl Results {
-    fn create(folder: Option<&Path>, file: &Path, info: &SourceInfo) -> anyhow::Result<Self> {
+    fn create(folder: Option<&Path>, stem: String, info: &SourceInfo) -> anyhow::Result<Self> {
         let folder = folder.unwrap_or(Path::new(DEFAULT_FOLDER));
-        let stem = file.file_stem().context("the video has no name")?.to_string_lossy();
         let [video, table] = free_names(folder, &format!("{stem}{RESULT_SUFFIX}"), [".mp4", ".csv"]);
         let table = FaceTable::create(&table, TableFormat::Csv)?;
         let video = AnnotatedVideo::create(&video, info.width, info.height, info.fps)?;
