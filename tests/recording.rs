@@ -135,10 +135,15 @@ fn a_list_of_frames_that_is_shorter_than_the_video_ends_the_replay() {
     let home = tempfile::tempdir().unwrap();
     record(home.path(), 50);
     let path = home.path().join(FRAMES);
-    let rows: Vec<String> = fs::read_to_string(&path).unwrap().lines().take(31).map(|row| row.to_owned() + "\n").collect();
+    let rows: Vec<String> =
+        fs::read_to_string(&path).unwrap().lines().take(31).map(|row| row.to_owned() + "\n").collect();
     fs::write(&path, rows.concat()).unwrap();
     let recording = open(home.path());
-    assert!(recording.notices[0].contains("video.mkv holds 50 frames and frames.csv lists 30"), "{:?}", recording.notices);
+    assert!(
+        recording.notices[0].contains("video.mkv holds 50 frames and frames.csv lists 30"),
+        "{:?}",
+        recording.notices
+    );
     let mut source = RecordingSource::open(recording).unwrap();
     assert_eq!(std::iter::from_fn(|| source.read().unwrap()).count(), 30);
 }
@@ -153,7 +158,8 @@ fn folders_that_are_no_recording_are_refused_with_what_is_missing() {
         change(&folder);
         Recording::open(&folder).unwrap_err().to_string()
     };
-    let write = |name: &'static str, text: &'static str| move |folder: &Path| fs::write(folder.join(name), text).unwrap();
+    let write =
+        |name: &'static str, text: &'static str| move |folder: &Path| fs::write(folder.join(name), text).unwrap();
     let remove = |name: &'static str| move |folder: &Path| fs::remove_file(folder.join(name)).unwrap();
     for (problem, words) in [
         (refusal(&|folder| fs::remove_dir_all(folder).unwrap()), ["broken does not exist", "check the path"]),

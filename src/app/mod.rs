@@ -221,7 +221,11 @@ struct Machine {
 /// What a thread beside the window reports.
 enum Report {
     Cameras(Vec<CameraEntry>),
-    Machine { devices: Vec<DeviceEntry>, models: Vec<ModelEntry>, demo_clip: Option<PathBuf> },
+    Machine {
+        devices: Vec<DeviceEntry>,
+        models: Vec<ModelEntry>,
+        demo_clip: Option<PathBuf>,
+    },
     VideoChosen(anyhow::Result<Option<PathBuf>>),
     /// And whether its faces are to be found anew.
     Recording(Result<Recording, OpenError>, bool),

@@ -100,7 +100,11 @@ impl Parts {
     /// A recording with the faces that were found and named when it was made.
     pub fn recorded(recording: Arc<Recording>) -> Self {
         let faces = Arc::clone(&recording.faces);
-        Self { retry: false, source: SourceRequest::Recording(recording).into_factory(), stages: Stages::Recorded(faces) }
+        Self {
+            retry: false,
+            source: SourceRequest::Recording(recording).into_factory(),
+            stages: Stages::Recorded(faces),
+        }
     }
 }
 

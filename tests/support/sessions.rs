@@ -15,9 +15,7 @@ use mien::export::{FaceTable, TableFormat};
 use mien::frame::Frame;
 use mien::pipeline::{Face, FaceId, Scene, StageTimings};
 use mien::preprocess::FaceRect;
-use mien::recording::{
-    self, Counts, Mark, Metadata, RECORDING_SCHEMA, append_mark,
-};
+use mien::recording::{self, Counts, Mark, Metadata, RECORDING_SCHEMA, append_mark};
 use mien::version::Versions;
 use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Rect, Scalar, Size, Vec3b};
 use opencv::imgproc;

@@ -2,7 +2,7 @@
 
 use egui::accesskit::Role;
 use egui::{
-    Align2, Color32, CornerRadius, CursorIcon, FontId, Frame, Margin, Rect, RichText, ScrollArea, Sense, Stroke,
+    Align2, Color32, CornerRadius, CursorIcon, FontId, Frame, Margin, Panel, Rect, RichText, ScrollArea, Sense, Stroke,
     StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 
@@ -11,6 +11,9 @@ use crate::app::verdict::{Verdict, percentage};
 use crate::app::{Action, App};
 use crate::emotion::Emotion;
 use crate::pipeline::Face;
+
+/// Share of the panel's height that a recording's people and marks have at first: one face's bars fit above.
+const RECORDING_SHARE: f32 = 0.55;
 
 /// Height of a row with a name, a bar and a percentage.
 const ROW_HEIGHT: f32 = 20.0;
@@ -25,9 +28,13 @@ const BAR_HEIGHT: f32 = 12.0;
 
 impl App {
     pub(super) fn faces_ui(&mut self, ui: &mut Ui) {
+        if self.recorded.is_some() {
+            let height = ui.available_height() * RECORDING_SHARE;
+            let panel = Panel::bottom("recording").frame(Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO }));
+            panel.resizable(true).default_size(height).show(ui, |ui| self.recording_ui(ui));
+        }
         let faces = self.faces().to_vec();
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            self.recording_ui(ui);
             if faces.is_empty() {
                 ui.add_space(8.0);
                 ui.vertical_centered(|ui| {
@@ -67,7 +74,12 @@ impl App {
         });
         let response = ui.interact(inner.response.rect, ui.scope_id().with(("face", face.id)), Sense::click());
         response.widget_info(|| {
-            WidgetInfo::selected(Role::Button, true, chosen, format!("Show {} in the timeline", self.face_words(face.id)))
+            WidgetInfo::selected(
+                Role::Button,
+                true,
+                chosen,
+                format!("Show {} in the timeline", self.face_words(face.id)),
+            )
         });
         if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
             self.ask(Action::Choose(face.id));

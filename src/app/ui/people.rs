@@ -1,4 +1,4 @@
-//! What can be done with a recording, above the bars: who is who, who is shown, export, analysis anew.
+//! What can be done with a recording, below the bars: who is who, who is shown, marks, export, analysis anew.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use egui::{Button, CollapsingHeader, Id, RichText, ScrollArea, TextEdit, Ui, vec
 use super::{SIGN_GAP, clock};
 use crate::app::icons::Icon;
 use crate::app::keys::{self, hint};
-use crate::app::recorded::Wish;
+use crate::app::recorded::{RunningExport, Wish};
 use crate::app::session::Source;
 use crate::app::{Action, App};
 use crate::pipeline::FaceId;
-use crate::recording::Appearance;
+use crate::recording::{Appearance, Mark};
 
-/// Height of the list of people before it scrolls: about six of them.
+/// Height of the list of others in a menu before it scrolls: about six of them.
 const LIST_HEIGHT: f32 = 170.0;
 
-/// Room for what follows a name in its row.
-const BEHIND_NAME: f32 = 34.0;
+/// Room for the button that follows a name in its row.
+const BEHIND_NAME: f32 = 48.0;
 
 /// A person in the list.
 struct Person {
@@ -34,27 +34,26 @@ struct Person {
 }
 
 impl App {
-    /// The whole section; nothing without a recording.
+    /// The whole section.
     pub(super) fn recording_ui(&mut self, ui: &mut Ui) {
-        if self.recorded.is_none() {
+        self.recording_buttons(ui);
+        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            self.people_ui(ui);
+            self.marks_ui(ui);
+        });
+    }
+
+    fn people_ui(&mut self, ui: &mut Ui) {
+        let people = self.people();
+        if people.is_empty() {
             return;
         }
-        self.recording_buttons(ui);
-        let people = self.people();
-        if !people.is_empty() {
-            CollapsingHeader::new(format!("People ({})", people.len())).id_salt("people").default_open(true).show(
-                ui,
-                |ui| {
-                    ScrollArea::vertical().id_salt("people").max_height(LIST_HEIGHT).show(ui, |ui| {
-                        for person in &people {
-                            self.person_ui(ui, person, &people);
-                        }
-                    });
-                },
-            );
-        }
-        self.marks_ui(ui);
-        ui.separator();
+        let header = CollapsingHeader::new(format!("People ({})", people.len())).id_salt("people").default_open(true);
+        header.show_unindented(ui, |ui| {
+            for person in &people {
+                self.person_ui(ui, person, &people);
+            }
+        });
     }
 
     /// Where the results are from, and the buttons.
@@ -63,7 +62,7 @@ impl App {
         let folder = recorded.recording.folder().to_owned();
         let metadata = &recorded.recording.metadata;
         let (again, can_undo, is_edited) = (recorded.again, recorded.can_undo(), !recorded.edits.is_empty());
-        let percent = recorded.export.as_ref().map(super::super::recorded::RunningExport::percent);
+        let percent = recorded.export.as_ref().map(RunningExport::percent);
         let made = format!(
             "Recorded {} with {}, {} prior, smoothed over {} s",
             metadata.started, metadata.model, metadata.prior, metadata.smoothing_secs
@@ -201,11 +200,14 @@ impl App {
     /// The marks: to go to, to write on, to take away.
     fn marks_ui(&mut self, ui: &mut Ui) {
         let marks = self.marks();
-        CollapsingHeader::new(format!("Marks ({})", marks.len())).id_salt("marks").default_open(true).show(ui, |ui| {
+        let header = CollapsingHeader::new(format!("Marks ({})", marks.len())).id_salt("marks").default_open(true);
+        header.show_unindented(ui, |ui| {
             ui.horizontal(|ui| {
                 let ctx = ui.ctx().clone();
                 let mut button = |words: &str, why: &str, key, enabled| {
-                    ui.add_enabled(enabled, Button::new(words).gap(SIGN_GAP)).on_hover_text(hint(&ctx, why, key)).clicked()
+                    ui.add_enabled(enabled, Button::new(words).gap(SIGN_GAP))
+                        .on_hover_text(hint(&ctx, why, key))
+                        .clicked()
                 };
                 if button("Add mark", "Mark this moment", keys::ADD_MARK, true) {
                     self.wish(Wish::AddMark);
@@ -219,26 +221,28 @@ impl App {
                     }
                 }
             });
-            ScrollArea::vertical().id_salt("marks").max_height(LIST_HEIGHT).show(ui, |ui| {
-                for (place, mark) in marks.iter().enumerate() {
-                    let when = clock(mark.time);
-                    ui.horizontal(|ui| {
-                        let go = ui.button(&when).accessible_name(format!("Go to {when} {}", mark.text));
-                        if go.on_hover_text("Go there").clicked() {
-                            self.ask(Action::Seek(mark.time));
-                        }
-                        let width = ui.available_width() - BEHIND_NAME;
-                        let label = format!("Text of mark {} at {when}", place + 1);
-                        if let Some(text) = self.typed(ui, label, &mark.text, "What happens here", width) {
-                            self.wish(Wish::SetMark(place, text));
-                        }
-                        let remove = ui.button(Icon::Close.atom()).accessible_name(format!("Remove the mark at {when}"));
-                        if remove.on_hover_text("Remove this mark").clicked() {
-                            self.wish(Wish::RemoveMark(place));
-                        }
-                    });
-                }
-            });
+            for (place, mark) in marks.iter().enumerate() {
+                self.mark_ui(ui, place, mark);
+            }
+        });
+    }
+
+    fn mark_ui(&mut self, ui: &mut Ui, place: usize, mark: &Mark) {
+        let when = clock(mark.time);
+        ui.horizontal(|ui| {
+            let go = ui.button(&when).accessible_name(format!("Go to {when} {}", mark.text));
+            if go.on_hover_text("Go there").clicked() {
+                self.ask(Action::Seek(mark.time));
+            }
+            let width = ui.available_width() - BEHIND_NAME;
+            let label = format!("Text of mark {} at {when}", place + 1);
+            if let Some(text) = self.typed(ui, label, &mark.text, "What happens here", width) {
+                self.wish(Wish::SetMark(place, text));
+            }
+            let remove = ui.button(Icon::Close.atom()).accessible_name(format!("Remove mark {} at {when}", place + 1));
+            if remove.on_hover_text("Remove this mark").clicked() {
+                self.wish(Wish::RemoveMark(place));
+            }
         });
     }
 }

@@ -90,7 +90,10 @@ fn recorded_parts(info: &SourceInfo, statistics: &Statistics, metadata: &Metadat
     vec![
         Part { text: mode(info), hint: "Size, codec and mean frame rate of the recording" },
         Part { text: format!("shown {:>4.1} fps", statistics.analysed_fps), hint: "Frames shown in each second" },
-        Part { text: "recorded results".to_owned(), hint: "Nothing is computed: boxes and emotions are those recorded" },
+        Part {
+            text: "recorded results".to_owned(),
+            hint: "Nothing is computed: boxes and emotions are those recorded",
+        },
         Part { text: metadata.model.clone(), hint: "The network that named the emotions when this was recorded" },
     ]
 }
