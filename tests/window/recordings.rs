@@ -48,6 +48,13 @@ fn type_into(window: &mut Window, label: &str, text: &str) {
     window.run_steps(2);
 }
 
+/// Clicks what may lie below what the list shows.
+fn scroll_and_click(window: &mut Window, label: &str) {
+    window.get_by_label(label).scroll_to_me();
+    window.run_steps(8);
+    click(window, label);
+}
+
 fn session() -> (tempfile::TempDir, PathBuf) {
     let home = tempfile::tempdir().unwrap();
     let folder = record(&home.path().join("talk"), 90);
@@ -154,7 +161,7 @@ fn marks_are_gone_to_by_click_and_key_and_can_be_added_written_on_and_removed() 
     let fake = Fake::default();
     let mut window = on_recording(&fake, &folder);
     show(&mut window, &fake, 0, vec![]);
-    click(&mut window, "Go to 0:01.2 laughs, loudly");
+    scroll_and_click(&mut window, "Go to 0:01.2 laughs, loudly");
     press(&mut window, Key::PageUp);
     press(&mut window, Key::PageUp);
     press(&mut window, Key::PageDown);
@@ -167,7 +174,7 @@ fn marks_are_gone_to_by_click_and_key_and_can_be_added_written_on_and_removed() 
     type_into(&mut window, "Text of mark 3 at 0:02.5", "waves");
     assert_shows(&window, "Go to 0:02.5 waves");
     assert!(edits(&folder).contains("waves"));
-    click(&mut window, "Remove mark 1 at 0:00.4");
+    scroll_and_click(&mut window, "Remove mark 1 at 0:00.4");
     assert_shows(&window, "Marks (2)");
     assert!(!shows(&window, "sits down"));
     click(&mut window, "Reset");

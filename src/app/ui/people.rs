@@ -19,6 +19,10 @@ const LIST_HEIGHT: f32 = 170.0;
 /// Room for the button that follows a name in its row.
 const BEHIND_NAME: f32 = 48.0;
 
+/// Around the words of buttons, and between buttons and rows, where many must fit.
+const NARROW_PADDING: f32 = 6.0;
+const NARROW_SPACING: f32 = 4.0;
+
 /// A person in the list.
 struct Person {
     id: FaceId,
@@ -38,6 +42,7 @@ impl App {
     pub(super) fn recording_ui(&mut self, ui: &mut Ui) {
         self.recording_buttons(ui);
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = NARROW_SPACING;
             self.people_ui(ui);
             self.marks_ui(ui);
         });
@@ -70,6 +75,9 @@ impl App {
         let what = if again { "Analysed again".to_owned() } else { format!("Recorded by {}", metadata.model) };
         ui.label(RichText::new(what).strong()).on_hover_text(made);
         ui.horizontal_wrapped(|ui| {
+            // In one line as long as the panel has its usual width.
+            ui.spacing_mut().button_padding.x = NARROW_PADDING;
+            ui.spacing_mut().item_spacing.x = NARROW_SPACING;
             let (words, why) = if again {
                 ("Recorded results", "Show what was found and named when this was recorded")
             } else {

@@ -9,7 +9,7 @@ use super::clock;
 use crate::app::history::{History, LIVE_SPAN};
 use crate::app::verdict::percentage;
 use crate::app::{Action, App, theme};
-use crate::emotion::{COUNT, Emotion};
+use crate::emotion::{COUNT, Emotion, Probabilities};
 use crate::pipeline::FaceId;
 use crate::recording::Mark;
 
@@ -133,17 +133,17 @@ impl App {
             WidgetInfo::labeled(Role::Figure, true, face.map_or_else(|| "Timeline".to_owned(), of_whom))
         });
         let Some(time) = pointed_at else { return };
-        if let Some(mark) = mark {
-            let text = if mark.text.is_empty() { "Mark" } else { &mark.text };
-            response.clone().on_hover_ui_at_pointer(|ui| {
-                ui.label(RichText::new(format!("{}  {text}", clock(mark.time))).strong());
-            });
-        }
-        if let Some(probabilities) = face.and_then(|face| self.history.at(face, time)) {
+        let probabilities = face.and_then(|face| self.history.at(face, time));
+        if probabilities.is_some() || mark.is_some() {
             let when = if self.is_video() { clock(time) } else { ago(time, self.history.now()) };
             response.clone().on_hover_ui_at_pointer(|ui| {
-                ui.label(RichText::new(when).strong());
-                for (emotion, probability) in probabilities.iter() {
+                if let Some(mark) = mark {
+                    let text = if mark.text.is_empty() { "Mark" } else { &mark.text };
+                    ui.label(RichText::new(format!("{}  {text}", clock(mark.time))).strong());
+                } else {
+                    ui.label(RichText::new(when).strong());
+                }
+                for (emotion, probability) in probabilities.iter().flat_map(Probabilities::iter) {
                     ui.horizontal(|ui| {
                         dot(ui, emotion, true);
                         ui.label(format!("{emotion} {}", percentage(probability)));
