@@ -169,7 +169,7 @@ fn folders_that_are_no_recording_are_refused_with_what_is_missing() {
         (refusal(&write(METADATA, "{\"schema\": 9}")), ["form 9", "newer Mien"]),
         (refusal(&remove(VIDEO)), ["no video.mkv", "nothing to show"]),
         (refusal(&remove(FRAMES)), ["no frames.csv", "as a video"]),
-        (refusal(&remove(FACES)), ["no faces.csv", "--again"]),
+        (refusal(&remove(FACES)), ["no faces.csv", "no recorded results"]),
         (refusal(&write(FRAMES, "video_frame,frame,time_s\n")), ["holds no frame", "ended before"]),
         (refusal(&write(FRAMES, "video_frame,frame,time_s\n0,0,soon\n")), ["frames.csv, line 2", "“soon”"]),
         (refusal(&write(FACES, "file,frame\n")), ["faces.csv, line 1", "no column “time_s”"]),

@@ -40,6 +40,8 @@ pub(super) enum Wish {
     GoToMark {
         forward: bool,
     },
+    /// Find and name the faces anew, or show the recorded ones again.
+    SetAgain(bool),
     Undo,
     Reset,
     Export,
@@ -195,7 +197,7 @@ impl App {
         let (file, edits) = match recording.edits() {
             Ok((file, edits)) => (Some(file), edits),
             Err(problem) => {
-                self.toasts.error(problem);
+                self.toasts.error(format!("{problem}; until then nothing that you change is saved"));
                 (None, Edits::default())
             }
         };
@@ -253,6 +255,7 @@ impl App {
                 }
             }),
             Wish::GoToMark { forward } => self.go_to_mark(forward),
+            Wish::SetAgain(again) => self.set_again(again),
             Wish::Undo => {
                 let last = self.recorded.as_mut().and_then(|recorded| recorded.before.pop());
                 if let Some(edits) = last {
@@ -315,6 +318,15 @@ impl App {
         if let Some(shown) = &mut self.shown {
             shown.faces = on_screen;
         }
+    }
+
+    /// Shows the other results from the same moment on.
+    fn set_again(&mut self, again: bool) {
+        let Some(recorded) = &self.recorded else { return };
+        let folder = recorded.recording.folder().to_owned();
+        let moment = self.playback.seeking.unwrap_or(self.playback.position);
+        self.open(Source::Recording { folder, again });
+        self.seek(moment);
     }
 
     fn go_to_mark(&mut self, forward: bool) {

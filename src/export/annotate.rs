@@ -102,6 +102,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_any_letters_makes_the_patch_wider() {
+        let width_of_patch = |title: &str| {
+            let mut scene = scene(0, Emotion::Happy);
+            annotate_titled(&mut scene.frame.image, &scene.faces, |_| title.to_owned()).unwrap();
+            let (row, left) = (scene.faces[0].rect.y as i32 - 4, scene.faces[0].rect.x as i32);
+            let at = |x: i32| *scene.frame.image.at_2d::<Vec3b>(row, x).unwrap();
+            (left..320).take_while(|x| at(*x) != Vec3b::from([90, 90, 90])).count()
+        };
+        assert!(width_of_patch("Anna") > width_of_patch("1"));
+        assert_eq!(width_of_patch("Jörg"), width_of_patch("Jorg"));
+    }
+
+    #[test]
     fn a_face_at_the_edge_is_drawn_without_an_error() {
         let mut scene = scene(0, Emotion::Sad);
         for (x, y) in [(-30.0, -30.0), (300.0, 200.0), (5000.0, 5000.0)] {

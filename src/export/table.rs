@@ -197,6 +197,23 @@ mod tests {
     }
 
     #[test]
+    fn names_are_a_column_behind_all_others() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("faces.csv");
+        let mut table = FaceTable::create_with_names(&path, TableFormat::Csv).unwrap();
+        let face = scene(7, Emotion::Happy).faces[0];
+        table.push_named("cam", 7, Duration::from_millis(280), &face, "Anna, \"A.\"").unwrap();
+        table.finish().unwrap();
+        let named = std::fs::read_to_string(path).unwrap();
+        let mut plain = written(TableFormat::Csv).lines().next().unwrap().to_owned();
+        plain.push_str(",name");
+        assert_eq!(named.lines().next(), Some(plain.as_str()));
+        let mut reader = csv::Reader::from_reader(named.as_bytes());
+        let row = reader.records().next().unwrap().unwrap();
+        assert_eq!((&row[1], &row[2], &row[24]), ("7", "0.2800", "Anna, \"A.\""));
+    }
+
+    #[test]
     fn a_table_that_is_given_up_leaves_nothing() {
         let home = tempfile::tempdir().unwrap();
         let mut table = FaceTable::create(&home.path().join("faces.csv"), TableFormat::Csv).unwrap();

@@ -168,12 +168,8 @@ impl EditsFile {
     /// The file at `path`, with what is in it; no file is no edits.
     pub(super) fn open(path: &Path) -> Result<(Self, Edits), String> {
         let file = Self { path: path.to_owned() };
-        let problem = |reason: String| {
-            format!(
-                "{}: {reason}; what you change is not saved, so that nothing in it is lost: move it away first",
-                path.display()
-            )
-        };
+        let problem =
+            |reason: String| format!("{}: {reason}; move it away to see the recording as it was made", path.display());
         let text = match fs::read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((file, Edits::default())),

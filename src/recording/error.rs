@@ -69,7 +69,7 @@ fn without(name: &str) -> &'static str {
     match name {
         VIDEO => "without the video there is nothing to show; its tables can still be read",
         FRAMES => "without it nobody knows when a frame was seen, but its video.mkv can be replayed as a video",
-        FACES => "without it there are no recorded results; --again looks for the faces in its video anew",
+        FACES => "without it there are no recorded results, but its video.mkv can be replayed as a video",
         _ => "it must have been moved or deleted",
     }
 }

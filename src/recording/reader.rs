@@ -98,7 +98,7 @@ impl Recording {
     /// The file of its edits, with what is in it.
     ///
     /// # Errors
-    /// When the file is there and can't be understood; the words say what becomes of edits then.
+    /// When the file is there and can't be understood, in words for the user.
     pub fn edits(&self) -> Result<(EditsFile, Edits), String> {
         EditsFile::open(&self.folder.join(EDITS))
     }

@@ -191,7 +191,10 @@ fn it_is_analysed_again_only_when_that_is_asked_for_and_back_again() {
         |window: &Window| window.get_by_role_and_label(Role::Slider, "Smoothing").accesskit_node().is_disabled();
     assert!(slider(&window), "what was recorded is smoothed already");
 
+    show(&mut window, &fake, 900, vec![]);
+    fake.take_orders();
     click(&mut window, "Analyse again");
+    assert_eq!(fake.take_orders(), [Order::Seek(Duration::from_millis(900))], "it goes on from the same moment");
     assert_eq!(fake.last_plan().source, Source::Recording { folder: folder.clone(), again: true });
     opened(&fake, &folder, &mut window);
     show(&mut window, &fake, 1_000, vec![face(1, Emotion::Fear)]);
@@ -240,7 +243,7 @@ fn a_recording_that_was_killed_and_edits_that_are_not_understood_are_said() {
     let fake = Fake::default();
     let mut window = on_recording(&fake, &folder);
     assert_shows(&window, "not ended in order");
-    assert_shows(&window, "what you change is not saved");
+    assert_shows(&window, "until then nothing that you change is saved");
     show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
     type_into(&mut window, "Name of face 1", "Anna");
     assert_shows(&window, "Anna: Happy 87 %");

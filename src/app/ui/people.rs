@@ -8,7 +8,6 @@ use super::{SIGN_GAP, clock};
 use crate::app::icons::Icon;
 use crate::app::keys::{self, hint};
 use crate::app::recorded::{RunningExport, Wish};
-use crate::app::session::Source;
 use crate::app::{Action, App};
 use crate::pipeline::FaceId;
 use crate::recording::{Appearance, Mark};
@@ -64,7 +63,6 @@ impl App {
     /// Where the results are from, and the buttons.
     fn recording_buttons(&mut self, ui: &mut Ui) {
         let Some(recorded) = &self.recorded else { return };
-        let folder = recorded.recording.folder().to_owned();
         let metadata = &recorded.recording.metadata;
         let (again, can_undo, is_edited) = (recorded.again, recorded.can_undo(), !recorded.edits.is_empty());
         let percent = recorded.export.as_ref().map(RunningExport::percent);
@@ -84,7 +82,7 @@ impl App {
                 ("Analyse again", "Find and name the faces anew, with the model and settings of now")
             };
             if ui.button(words).on_hover_text(why).clicked() {
-                self.ask(Action::Open(Source::Recording { folder, again: !again }));
+                self.wish(Wish::SetAgain(!again));
             }
             match percent {
                 None => {

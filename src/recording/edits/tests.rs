@@ -91,7 +91,7 @@ fn a_file_that_is_not_understood_is_said_and_never_written_over() {
         fs::write(&path, text).unwrap();
         let problem = EditsFile::open(&path).unwrap_err();
         assert!(
-            problem.contains("edits.json") && problem.contains(reason) && problem.contains("not saved"),
+            problem.contains("edits.json") && problem.contains(reason) && problem.contains("move it away"),
             "{problem}"
         );
     }
