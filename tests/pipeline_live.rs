@@ -10,10 +10,10 @@ mod watch;
 use std::time::Duration;
 
 use fakes::{Act, FakeCamera, FakeClassifier, FakeVideo, Gate, media_time};
-use mien::detect::DetectionOptions;
 use mien::emotion::Emotion;
-use mien::pipeline::{Command, Event, FaceId, LiveSettings, Parts, SourceRequest};
+use mien::pipeline::{Command, Event, FaceId, LiveSettings, SourceFactory};
 use mien::source::SourceError;
+use mien::source::VideoSource;
 use watch::Watch;
 
 fn happy() -> FakeClassifier {
