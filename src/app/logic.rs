@@ -125,7 +125,7 @@ impl App {
                         Err(error) => self.toasts.error(format!("{error:#}")),
                     }
                 }
-                Report::Recording(read, again) => self.learn_recording(read, again),
+                Report::Recording(read, again) => self.learn_recording(*read, again),
             }
         }
     }

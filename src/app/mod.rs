@@ -228,7 +228,7 @@ enum Report {
     },
     VideoChosen(anyhow::Result<Option<PathBuf>>),
     /// And whether its faces are to be found anew.
-    Recording(Result<Recording, OpenError>, bool),
+    Recording(Box<Result<Recording, OpenError>>, bool),
 }
 
 /// The window's state.

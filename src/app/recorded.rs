@@ -175,7 +175,7 @@ impl App {
             _ => {
                 self.recorded = None;
                 self.stage = Stage::Opening;
-                self.beside("mien-recording", move |_| Report::Recording(Recording::open(&folder), again));
+                self.beside("mien-recording", move |_| Report::Recording(Box::new(Recording::open(&folder)), again));
             }
         }
     }

@@ -71,7 +71,7 @@ impl VideoJob {
         let source = self.source.open()?;
         let info = source.info().clone();
         // Before the network is loaded: a folder that can't be written to is found out at once.
-        let mut results = Results::create(self.output.as_deref(), self.stem(&info), &info)?;
+        let mut results = Results::create(self.output.as_deref(), &self.stem(&info), &info)?;
         let network = self.choices.load_network()?;
         let summary = network.summary();
 
@@ -145,7 +145,7 @@ struct Results {
 }
 
 impl Results {
-    fn create(folder: Option<&Path>, stem: String, info: &SourceInfo) -> anyhow::Result<Self> {
+    fn create(folder: Option<&Path>, stem: &str, info: &SourceInfo) -> anyhow::Result<Self> {
         let folder = folder.unwrap_or(Path::new(DEFAULT_FOLDER));
         let [video, table] = free_names(folder, &format!("{stem}{RESULT_SUFFIX}"), [".mp4", ".csv"]);
         let table = FaceTable::create(&table, TableFormat::Csv)?;
