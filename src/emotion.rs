@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// How many emotions there are: the length of every probability vector.
 pub const COUNT: usize = 7;
 
+/// How far the sum of rounded probabilities may be off 1: seven of them, in a table with three digits or more.
+const ROUNDED_SUM: f32 = COUNT as f32 * 0.0005;
+
 /// A displayed emotion, in the order of FER2013, which is the order of every vector and table in Mien.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -132,6 +135,14 @@ impl Probabilities {
         valid.then(|| Self(weights.map(|w| w / sum)))
     }
 
+    /// As a table has them, kept to the digit: rounding puts their sum off 1 by a hair. `None` if one is outside 0 to 1,
+    /// or if the sum is further off than rounding explains.
+    pub fn from_rounded(probabilities: [f32; COUNT]) -> Option<Self> {
+        let sum: f32 = probabilities.iter().sum();
+        let valid = probabilities.iter().all(|p| (0.0..=1.0).contains(p)) && (sum - 1.0).abs() <= ROUNDED_SUM;
+        valid.then_some(Self(probabilities))
+    }
+
     /// The probability of one emotion.
     pub fn of(&self, emotion: Emotion) -> f32 {
         self.0[emotion.index()]
@@ -200,6 +211,15 @@ mod tests {
         assert!(Probabilities::from_weights([f32::NAN; COUNT]).is_none());
         assert!(Probabilities::from_weights([0.0; COUNT]).is_none());
         assert!(Probabilities::from_weights([-1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]).is_none());
+    }
+
+    #[test]
+    fn rounded_probabilities_keep_their_digits() {
+        let rounded = [0.1429, 0.1429, 0.1429, 0.1429, 0.1429, 0.1429, 0.1429];
+        assert_eq!(Probabilities::from_rounded(rounded).unwrap().as_array(), &rounded);
+        assert!(Probabilities::from_rounded([0.2; COUNT]).is_none());
+        assert!(Probabilities::from_rounded([-0.1, 1.1, 0.0, 0.0, 0.0, 0.0, 0.0]).is_none());
+        assert!(Probabilities::from_rounded([f32::NAN; COUNT]).is_none());
     }
 
     #[test]

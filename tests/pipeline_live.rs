@@ -10,10 +10,10 @@ mod watch;
 use std::time::Duration;
 
 use fakes::{Act, FakeCamera, FakeClassifier, FakeVideo, Gate, media_time};
-use mien::detect::DetectionOptions;
 use mien::emotion::Emotion;
-use mien::pipeline::{Command, Event, FaceId, LiveSettings, Parts, SourceRequest};
+use mien::pipeline::{Command, Event, FaceId, LiveSettings, SourceFactory};
 use mien::source::SourceError;
+use mien::source::VideoSource;
 use watch::Watch;
 
 fn happy() -> FakeClassifier {
@@ -117,11 +117,9 @@ fn a_seek_in_pause_shows_exactly_the_frame_asked_for_with_its_faces() {
 fn a_real_video_is_positioned_to_the_frame() {
     let folder = tempfile::tempdir().unwrap();
     let path = fakes::write_video(&folder.path().join("written.mp4"), *b"mp4v", 100, fakes::one_face);
-    let parts = Parts {
-        detector: fakes::detector_factory(),
-        ..Parts::new(SourceRequest::Video(path), DetectionOptions::default(), || Ok(Box::new(happy()) as _))
-    };
-    let mut watch = Watch::parts(parts, LiveSettings::default());
+    let mut source = Some(VideoSource::open(&path).unwrap());
+    let open: SourceFactory = Box::new(move || Ok(Box::new(source.take().unwrap())));
+    let mut watch = Watch::start(open, false, happy().factory(), LiveSettings::default());
     watch.live.send(Command::Pause);
     for (command, index) in [
         (Command::Seek(media_time(60)), 60),

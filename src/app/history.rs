@@ -31,19 +31,25 @@ pub struct History {
     resolution: Duration,
     now: Duration,
     faces: BTreeMap<FaceId, BTreeMap<u64, Probabilities>>,
+    most_faces: usize,
 }
 
 impl History {
     /// The last [`LIVE_SPAN`] of a camera.
     pub fn live() -> Self {
         let resolution = (LIVE_SPAN / MAX_POINTS as u32).max(FINEST);
-        Self { span: Some(LIVE_SPAN), resolution, now: Duration::ZERO, faces: BTreeMap::new() }
+        Self { span: Some(LIVE_SPAN), resolution, now: Duration::ZERO, faces: BTreeMap::new(), most_faces: MAX_FACES }
     }
 
     /// The whole of a clip; without a known duration it grows coarser as it grows longer.
     pub fn clip(duration: Option<Duration>) -> Self {
         let resolution = duration.map_or(FINEST, |d| (d / MAX_POINTS as u32).max(FINEST));
-        Self { span: None, resolution, now: Duration::ZERO, faces: BTreeMap::new() }
+        Self { span: None, resolution, now: Duration::ZERO, faces: BTreeMap::new(), most_faces: MAX_FACES }
+    }
+
+    /// The whole of a recording, whose faces are all known: none of them is forgotten.
+    pub fn recorded(duration: Duration) -> Self {
+        Self { most_faces: usize::MAX, ..Self::clip(Some(duration)) }
     }
 
     /// The media time last told to [`Self::advance`].
@@ -77,7 +83,7 @@ impl History {
         if points.len() > MAX_POINTS {
             self.coarsen();
         }
-        if self.faces.len() > MAX_FACES {
+        if self.faces.len() > self.most_faces {
             self.forget_the_longest_gone();
         }
     }
@@ -235,6 +241,15 @@ mod tests {
         }
         assert_eq!(history.faces().count(), MAX_FACES);
         assert!(history.faces().any(|face| face == FaceId(499)));
+    }
+
+    #[test]
+    fn nobody_in_a_recording_is_forgotten() {
+        let mut history = History::recorded(Duration::from_secs(100));
+        for face in 0..500 {
+            show(&mut history, face, ms(u64::from(face) * 100), 0.5);
+        }
+        assert_eq!(history.faces().count(), 500);
     }
 
     #[test]

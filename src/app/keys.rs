@@ -2,6 +2,7 @@
 
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
 
+use super::recorded::Wish;
 use super::session::Source;
 use super::{Action, App};
 
@@ -30,9 +31,13 @@ pub(super) const MIRROR: usize = 3;
 pub(super) const FULL_SCREEN: usize = 4;
 pub(super) const OPEN: usize = 5;
 pub(super) const HELP: usize = 7;
+pub(super) const PREVIOUS_MARK: usize = 8;
+pub(super) const NEXT_MARK: usize = 9;
+pub(super) const ADD_MARK: usize = 10;
+pub(super) const UNDO: usize = 11;
 
 /// All shortcuts, in the order in which the help lists them.
-pub(super) const SHORTCUTS: [Shortcut; 8] = [
+pub(super) const SHORTCUTS: [Shortcut; 12] = [
     key(Key::Space, "Pause or go on", true, |_, _| Some(Action::TogglePause)),
     key(Key::ArrowLeft, "5 seconds back; one frame when paused", true, |app, _| back_or_forth(app, -1)),
     key(Key::ArrowRight, "5 seconds on; one frame when paused", true, |app, _| back_or_forth(app, 1)),
@@ -40,7 +45,7 @@ pub(super) const SHORTCUTS: [Shortcut; 8] = [
     key(Key::F, "Full screen", false, |_, _| Some(Action::ToggleFullScreen)),
     Shortcut {
         key: KeyboardShortcut::new(Modifiers::COMMAND, Key::O),
-        does: "Open a video",
+        does: "Open a video or a recording",
         action: |_, _| Some(Action::AskForVideo),
         yields_to_focus: false,
     },
@@ -49,6 +54,19 @@ pub(super) const SHORTCUTS: [Shortcut; 8] = [
         if app.help_open { Some(Action::ToggleHelp) } else { full_screen.then_some(Action::LeaveFullScreen) }
     }),
     key(Key::F1, "Show or hide this help", false, |_, _| Some(Action::ToggleHelp)),
+    key(Key::PageUp, "In a recording: to the mark before", false, |app, _| {
+        of_recording(app, Wish::GoToMark { forward: false })
+    }),
+    key(Key::PageDown, "In a recording: to the next mark", false, |app, _| {
+        of_recording(app, Wish::GoToMark { forward: true })
+    }),
+    key(Key::K, "In a recording: mark this moment", false, |app, _| of_recording(app, Wish::AddMark)),
+    Shortcut {
+        key: KeyboardShortcut::new(Modifiers::COMMAND, Key::Z),
+        does: "In a recording: take the last change back",
+        action: |app, _| of_recording(app, Wish::Undo),
+        yields_to_focus: false,
+    },
 ];
 
 /// A hover text with its shortcut: `Pause (Space)`.
@@ -59,12 +77,16 @@ pub(super) fn hint(ctx: &Context, text: &str, shortcut: usize) -> String {
     }
 }
 
+fn of_recording(app: &App, wish: Wish) -> Option<Action> {
+    app.recorded.is_some().then_some(Action::Recorded(wish))
+}
+
 fn back_or_forth(app: &App, direction: i32) -> Option<Action> {
-    match app.source {
-        Some(Source::Video(_)) if app.playback.paused => Some(Action::Step(direction)),
-        Some(Source::Video(_)) => Some(Action::Jump { secs: JUMP_SECS * f64::from(direction) }),
-        _ => None,
+    if !app.is_video() {
+        return None;
     }
+    let jump = Action::Jump { secs: JUMP_SECS * f64::from(direction) };
+    Some(if app.playback.paused { Action::Step(direction) } else { jump })
 }
 
 impl App {
@@ -88,8 +110,8 @@ impl App {
         let mut files = dropped.into_iter();
         let Some(file) = files.next() else { return };
         if files.next().is_some() {
-            self.toasts.error("Drop one video at a time; the first one is opened");
+            self.toasts.error("Drop one video or recording at a time; the first one is opened");
         }
-        self.ask(Action::Open(Source::Video(file.path().to_owned())));
+        self.ask(Action::Open(Source::of(file.path().to_owned())));
     }
 }

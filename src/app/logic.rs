@@ -27,6 +27,7 @@ impl App {
             self.carry_out(action, ctx);
         }
         self.take_events(ctx);
+        self.take_export();
         self.keep_clocks(ctx);
     }
 
@@ -51,7 +52,7 @@ impl App {
                 self.stage = Stage::Running;
                 if self.info.as_ref() != Some(&info) {
                     self.info = Some(info);
-                    self.history = if self.is_video() { History::clip(self.duration()) } else { History::live() };
+                    self.history = self.first_history();
                 }
             }
             Event::CameraLost { reason, retry_in } => {
@@ -84,15 +85,19 @@ impl App {
             self.stage = Stage::Running;
         }
         if let Some(picture) = scene.picture.take() {
-            self.shown = Some(Shown { size: [picture.width, picture.height], faces: scene.faces });
+            let faces = self.as_edited(scene.faces);
+            self.shown = Some(Shown { size: [picture.width, picture.height], faces });
             self.picture = Some(picture);
         }
         self.playback.position = now;
         self.playback.seeking = None;
         self.history.advance(now);
         let faces = self.shown.as_ref().map(|shown| shown.faces.clone()).unwrap_or_default();
-        for face in &faces {
-            self.history.record(face.id, face.smoothed);
+        // The timeline of a recording is whole from the beginning.
+        if self.as_recorded().is_none() {
+            for face in &faces {
+                self.history.record(face.id, face.smoothed);
+            }
         }
         if !faces.is_empty() {
             self.playback.face_seen = Some(now);
@@ -114,12 +119,13 @@ impl App {
                     match path {
                         Ok(Some(path)) => {
                             self.settings.video_folder = path.parent().map(Into::into);
-                            self.ask(Action::Open(Source::Video(path)));
+                            self.ask(Action::Open(Source::of(path)));
                         }
                         Ok(None) => {}
                         Err(error) => self.toasts.error(format!("{error:#}")),
                     }
                 }
+                Report::Recording(read, again) => self.learn_recording(*read, again),
             }
         }
     }
@@ -227,6 +233,7 @@ impl App {
             Action::ToggleHelp => self.help_open = !self.help_open,
             Action::LookForCameras => self.look_for_cameras(),
             Action::Dismiss(toast) => self.toasts.dismiss(toast),
+            Action::Recorded(wish) => self.grant(wish),
         }
     }
 
@@ -236,15 +243,27 @@ impl App {
         if let Source::Camera(device, _) = &source {
             self.settings.camera = Some(device.to_string());
         }
+        self.source = Some(source.clone());
+        match source {
+            Source::Recording { folder, again } => self.open_recording(folder, again),
+            source => {
+                self.recorded = None;
+                self.start(source);
+            }
+        }
+    }
+
+    /// Starts a source that nothing is left to be read of first.
+    pub(super) fn start(&mut self, source: Source) {
         let plan = Plan {
-            source: source.clone(),
+            source,
+            recording: self.recorded.as_ref().map(|recorded| recorded.recording.clone()),
             network: self.settings.network(),
             smoothing: self.settings.smoothing(),
             detection: self.settings.detection,
             speed: self.playback.speed,
             repeat: self.playback.repeat,
         };
-        self.source = Some(source);
         match self.outside.start(&plan, self.wake.clone()) {
             Ok(session) => {
                 self.session = Some(session);
@@ -305,7 +324,7 @@ impl App {
         }
     }
 
-    fn seek(&mut self, to: Duration) {
+    pub(super) fn seek(&mut self, to: Duration) {
         if !self.is_video() {
             return;
         }
@@ -328,6 +347,11 @@ impl App {
     }
 
     fn tell(&mut self, order: Order) {
+        let is_analysis = matches!(order, Order::SetSmoothing(_) | Order::SetDetection(_) | Order::SetNetwork(_));
+        if is_analysis && self.as_recorded().is_some() {
+            // Holds from the next analysis on: what was recorded stays as it is.
+            return;
+        }
         if let Some(session) = &mut self.session {
             session.send(order);
         }
@@ -355,7 +379,7 @@ impl App {
     }
 
     /// Runs something that takes time on a thread of its own, so that the window never waits for it.
-    fn beside(&mut self, name: &str, job: impl FnOnce(&dyn Outside) -> Report + Send + 'static) {
+    pub(super) fn beside(&mut self, name: &str, job: impl FnOnce(&dyn Outside) -> Report + Send + 'static) {
         let (outside, reporter, wake) = (self.outside.clone(), self.reporter.clone(), self.wake.clone());
         let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             // A window that is closed meanwhile wants no report.

@@ -14,6 +14,7 @@ use crate::classify::{Classifier, TorchClassifier};
 use crate::device::{DeviceChoice, DeviceError, describe};
 use crate::net::{Model, ModelSource, Precision};
 use crate::pipeline::{Command, Event, Live, LiveSettings, Parts, Scene, SourceRequest, Statistics};
+use crate::recording::{METADATA, Metadata};
 use crate::source::{CameraEntry, list_cameras};
 
 /// Endings of the files that the dialog shows first. OpenCV reads more; the dialog also offers all files.
@@ -57,8 +58,8 @@ impl Outside for ThisMachine {
 
     fn ask_for_video(&self, folder: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
         let mut dialog = rfd::FileDialog::new()
-            .set_title("Open a video")
-            .add_filter("Videos", &VIDEO_ENDINGS)
+            .set_title(format!("Open a video, or the {METADATA} of a recording"))
+            .add_filter("Videos and recordings", &[&VIDEO_ENDINGS[..], &["json"]].concat())
             .add_filter("All files", &["*"]);
         if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
             dialog = dialog.set_directory(folder);
@@ -75,12 +76,22 @@ impl Outside for ThisMachine {
     }
 
     fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>> {
+        let recording = || plan.recording.clone().context("The recording was not read");
         let source = match &plan.source {
             Source::Camera(device, mode) => SourceRequest::Camera(mode.of(device.clone())),
             Source::Video(path) => SourceRequest::Video(path.clone()),
+            Source::Recording { .. } => SourceRequest::Recording(recording()?),
         };
         let network = Arc::new(Mutex::new(None));
-        let parts = Parts::new(source, plan.detection, loader(plan.network.clone(), network.clone()));
+        let parts = match plan.source {
+            Source::Recording { again: false, .. } => {
+                let recording = recording()?;
+                let Metadata { model, network_device: device, .. } = recording.metadata.clone();
+                *network.lock().unwrap_or_else(PoisonError::into_inner) = Some(NetworkInUse { model, device });
+                Parts::recorded(recording)
+            }
+            _ => Parts::new(source, plan.detection, loader(plan.network.clone(), network.clone())),
+        };
         let settings = LiveSettings {
             smoothing: plan.smoothing,
             speed: plan.speed,

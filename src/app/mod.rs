@@ -10,6 +10,7 @@ mod icons;
 mod keys;
 mod logic;
 pub mod machine;
+mod recorded;
 pub mod session;
 pub mod settings;
 pub mod theme;
@@ -26,6 +27,7 @@ use egui::{Context, TextureHandle};
 
 use self::bars::Bars;
 use self::history::History;
+use self::recorded::{Recorded, Wish};
 use self::session::{CameraMode, DeviceEntry, ModelEntry, NetworkChoice, NetworkInUse, Outside, Session, Source, Wake};
 use self::settings::Settings;
 use self::toasts::Toasts;
@@ -34,6 +36,7 @@ use crate::device::DeviceChoice;
 use crate::frame::RgbaPicture;
 use crate::pipeline::{Face, FaceId, Statistics};
 use crate::prior::PriorChoice;
+use crate::recording::{OpenError, Recording};
 use crate::source::{CameraEntry, SourceInfo, SourceKind};
 pub use crate::verdict;
 
@@ -183,6 +186,7 @@ enum Action {
     ToggleHelp,
     LookForCameras,
     Dismiss(u64),
+    Recorded(Wish),
 }
 
 /// The scene on the screen, without its pixels.
@@ -217,8 +221,14 @@ struct Machine {
 /// What a thread beside the window reports.
 enum Report {
     Cameras(Vec<CameraEntry>),
-    Machine { devices: Vec<DeviceEntry>, models: Vec<ModelEntry>, demo_clip: Option<PathBuf> },
+    Machine {
+        devices: Vec<DeviceEntry>,
+        models: Vec<ModelEntry>,
+        demo_clip: Option<PathBuf>,
+    },
     VideoChosen(anyhow::Result<Option<PathBuf>>),
+    /// And whether its faces are to be found anew.
+    Recording(Box<Result<Recording, OpenError>>, bool),
 }
 
 /// The window's state.
@@ -251,6 +261,7 @@ pub struct App {
     chosen: Option<FaceId>,
     playback: Playback,
     hidden_lines: [bool; crate::emotion::COUNT],
+    recorded: Option<Recorded>,
 
     toasts: Toasts,
     actions: Vec<Action>,
@@ -302,6 +313,7 @@ impl App {
                 face_seen: None,
             },
             hidden_lines: [false; crate::emotion::COUNT],
+            recorded: None,
             toasts: Toasts::default(),
             actions: Vec::new(),
             help_open: false,
@@ -320,9 +332,9 @@ impl App {
         self.actions.push(action);
     }
 
-    /// Whether the source is a video, whose time the user can choose.
+    /// Whether the source is a video or a recording, whose time the user can choose.
     fn is_video(&self) -> bool {
-        matches!(self.source, Some(Source::Video(_)))
+        matches!(self.source, Some(Source::Video(_) | Source::Recording { .. }))
     }
 
     /// Length of the video, if it is one and declares it.
@@ -370,7 +382,8 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
-        // Ends the pipeline's threads before the process goes.
+        // Ends the threads before the process goes; an export that is under way leaves no file.
         self.session = None;
+        self.recorded = None;
     }
 }

@@ -12,6 +12,7 @@ use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
 use crate::pipeline::{Event, Scene, Statistics};
 use crate::prior::PriorChoice;
+use crate::recording::{Recording, folder_of};
 use crate::source::{CameraDevice, CameraEntry, CameraRequest};
 
 /// Wakes the window from any thread when there is something new to show.
@@ -90,6 +91,8 @@ pub trait Outside: Send + Sync {
 pub struct Plan {
     /// Where the frames come from.
     pub source: Source,
+    /// The recording, if the source is one.
+    pub recording: Option<Arc<Recording>>,
     /// What labels the faces.
     pub network: NetworkChoice,
     /// Time constant of the smoothing.
@@ -109,6 +112,24 @@ pub enum Source {
     Camera(CameraDevice, CameraMode),
     /// A video file.
     Video(PathBuf),
+    /// A recording.
+    Recording {
+        /// Its folder.
+        folder: PathBuf,
+        /// Whether its faces are found and named anew, instead of shown as they were recorded.
+        again: bool,
+    },
+}
+
+impl Source {
+    /// What a path means that was dropped or chosen: a recording, by its folder or its metadata, else a video.
+    pub fn of(path: PathBuf) -> Self {
+        // A folder without metadata is taken for a recording, whose error says what is missing.
+        match folder_of(&path).or_else(|| path.is_dir().then(|| path.clone())) {
+            Some(folder) => Self::Recording { folder, again: false },
+            None => Self::Video(path),
+        }
+    }
 }
 
 /// What to ask a camera for, whichever it is.

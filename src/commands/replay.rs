@@ -1,29 +1,34 @@
-//! `mien replay`: the window on a video.
+//! `mien replay`: the window on a video or a recording.
 
 use std::path::PathBuf;
-#[cfg(feature = "gui")]
 use std::sync::Arc;
 
+use anyhow::ensure;
 use clap::Args;
 
 use super::display;
-use super::headless::VideoJob;
+use super::headless::{RecordingJob, VideoJob};
 use super::output::tell;
 use super::view::ViewArgs;
 #[cfg(feature = "gui")]
 use crate::app::{self, Launch, machine::ThisMachine, session::Source};
-#[cfg(feature = "gui")]
-use crate::source::VideoSource;
+use crate::pipeline::SourceRequest;
+use crate::recording::{Recording, folder_of};
 
-/// Show a video with faces boxed, named and charted
+/// Show a video or a recording with faces boxed, named and charted
 ///
-/// Without a display, or with --headless, it works the video off instead: it writes a copy with the boxes drawn in and a
-/// table of all faces, and prints a summary.
+/// A recording is shown with the results that were recorded; names, merges and hidden faces are kept beside it.
+/// Without a display, or with --headless, a video is worked off instead, and a recording exported: a copy with the boxes
+/// drawn in and a table of all faces are written, and a summary is printed.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
-    /// The video
-    #[arg(value_name = "FILE")]
+    /// The video, or the folder of a recording
+    #[arg(value_name = "FILE|FOLDER")]
     pub file: PathBuf,
+
+    /// Of a recording: look for faces and name them anew, instead of showing what was recorded
+    #[arg(long)]
+    pub again: bool,
 
     /// How fast: 2 is twice its own speed
     #[arg(long, value_name = "X", value_parser = speed)]
@@ -51,40 +56,66 @@ pub struct ReplayArgs {
 }
 
 impl ReplayArgs {
-    /// Opens the window on the video and returns when it is closed; or works the video off without a window.
+    /// Opens the window and returns when it is closed; or works the video off, or exports the recording, without one.
     ///
     /// # Errors
-    /// When the file is no video that can be read, or the device or model asked for can't be had (before any window
-    /// opens), or a result can't be written.
+    /// When the file is no video and the folder no recording that can be read, or the device or model asked for can't be
+    /// had (before any window opens), or a result can't be written.
     pub fn run(self) -> anyhow::Result<()> {
+        let source = self.source()?;
         let asked = self.headless || self.output.is_some() || self.json;
         let no_display = display::why_none();
         if asked || no_display.is_some() {
             if let Some(why) = no_display.filter(|_| !asked) {
-                tell(&format!("No window: {why}. Working the video off to files instead."));
+                let instead = match source {
+                    SourceRequest::Recording(_) if !self.again => "Exporting the recording to files",
+                    _ => "Working the video off to files",
+                };
+                tell(&format!("No window: {why}. {instead} instead."));
             }
-            let Self { file, output, json, view, .. } = self;
-            return VideoJob { file, output, json, choices: view.labels.stages() }.run();
+            let Self { output, json, view, again, .. } = self;
+            return match source {
+                SourceRequest::Recording(recording) if !again => RecordingJob { recording, output, json }.run(),
+                source => VideoJob { source, output, json, choices: view.labels.stages() }.run(),
+            };
         }
-        self.show()
+        self.show(&source)
+    }
+
+    /// What was named.
+    fn source(&self) -> anyhow::Result<SourceRequest> {
+        if let Some(folder) = folder_of(&self.file).or_else(|| self.file.is_dir().then(|| self.file.clone())) {
+            return Ok(SourceRequest::Recording(Arc::new(Recording::open(&folder)?)));
+        }
+        ensure!(
+            !self.again,
+            "{} is no recording but a video, which is always analysed; leave --again out",
+            self.file.display()
+        );
+        Ok(SourceRequest::Video(self.file.clone()))
     }
 
     #[cfg(feature = "gui")]
-    fn show(&self) -> anyhow::Result<()> {
+    fn show(&self, source: &SourceRequest) -> anyhow::Result<()> {
         // Opened once to refuse a wrong file here, where the answer is an exit code.
-        drop(VideoSource::open(&self.file)?);
+        drop(source.open()?);
         self.view.labels.check()?;
-        Ok(app::run(self.launch(), Arc::new(ThisMachine))?)
+        Ok(app::run(self.launch(source), Arc::new(ThisMachine))?)
     }
 
     #[cfg(not(feature = "gui"))]
-    fn show(&self) -> anyhow::Result<()> {
+    fn show(&self, _source: &SourceRequest) -> anyhow::Result<()> {
         anyhow::bail!(display::NO_WINDOW_IN_BUILD)
     }
 
     #[cfg(feature = "gui")]
-    fn launch(&self) -> Launch {
-        let source = Source::Video(self.file.clone());
+    fn launch(&self, source: &SourceRequest) -> Launch {
+        let source = match source {
+            SourceRequest::Recording(recording) => {
+                Source::Recording { folder: recording.folder().to_owned(), again: self.again }
+            }
+            _ => Source::Video(self.file.clone()),
+        };
         Launch { speed: self.speed, repeat: self.repeat, ..self.view.launch(Some(source)) }
     }
 }

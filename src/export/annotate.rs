@@ -22,14 +22,23 @@ const FONT: i32 = imgproc::FONT_HERSHEY_SIMPLEX;
 /// # Errors
 /// When OpenCV can't draw, as into a picture of another kind.
 pub fn annotate(picture: &mut Mat, faces: &[Face]) -> opencv::Result<()> {
+    annotate_titled(picture, faces, |face| face.id.0.to_string())
+}
+
+/// The same with `title` in the place of the number. OpenCV's font has ASCII letters alone: others are written as the
+/// nearest of those.
+///
+/// # Errors
+/// Those of [`annotate`].
+pub fn annotate_titled(picture: &mut Mat, faces: &[Face], title: impl Fn(&Face) -> String) -> opencv::Result<()> {
     let scale = (f64::from(picture.rows()) / REFERENCE_HEIGHT).max(1.0);
     for face in faces {
-        draw(picture, face, scale)?;
+        draw(picture, face, &deunicode::deunicode(&title(face)), scale)?;
     }
     Ok(())
 }
 
-fn draw(picture: &mut Mat, face: &Face, scale: f64) -> opencv::Result<()> {
+fn draw(picture: &mut Mat, face: &Face, title: &str, scale: f64) -> opencv::Result<()> {
     let line = scale.round() as i32;
     let verdict = Verdict::of(face);
     let (color, text_color) = colors(verdict);
@@ -43,7 +52,7 @@ fn draw(picture: &mut Mat, face: &Face, scale: f64) -> opencv::Result<()> {
     imgproc::rectangle(picture, rect, Scalar::all(0.0), line + 2, imgproc::LINE_8, 0)?;
     imgproc::rectangle(picture, rect, color, line, imgproc::LINE_8, 0)?;
 
-    let text = format!("{}  {}", face.id.0, verdict.words(true));
+    let text = format!("{title}  {}", verdict.words(true));
     let font_scale = REFERENCE_FONT_SCALE * scale;
     let mut below_baseline = 0;
     let size = imgproc::get_text_size(&text, FONT, font_scale, line, &mut below_baseline)?;
@@ -90,6 +99,19 @@ mod tests {
         // The face itself isn't painted over.
         let (x, y) = rect.center();
         assert_eq!(*scene.frame.image.at_2d::<Vec3b>(y as i32, x as i32).unwrap(), Vec3b::from([90, 90, 90]));
+    }
+
+    #[test]
+    fn a_name_of_any_letters_makes_the_patch_wider() {
+        let width_of_patch = |title: &str| {
+            let mut scene = scene(0, Emotion::Happy);
+            annotate_titled(&mut scene.frame.image, &scene.faces, |_| title.to_owned()).unwrap();
+            let (row, left) = (scene.faces[0].rect.y as i32 - 4, scene.faces[0].rect.x as i32);
+            let at = |x: i32| *scene.frame.image.at_2d::<Vec3b>(row, x).unwrap();
+            (left..320).take_while(|x| at(*x) != Vec3b::from([90, 90, 90])).count()
+        };
+        assert!(width_of_patch("Anna") > width_of_patch("1"));
+        assert_eq!(width_of_patch("Jörg"), width_of_patch("Jorg"));
     }
 
     #[test]

@@ -15,10 +15,10 @@ mod whole;
 use std::io;
 use std::path::PathBuf;
 
-pub use annotate::annotate;
+pub use annotate::{annotate, annotate_titled};
 pub use parquet::SCHEMA_KEY;
 pub use partial::{PartialFile, free_names, is_temporary, remove_leftovers};
-pub use rows::{COLUMNS, SCHEMA_VERSION};
+pub use rows::{COLUMNS, NAME_COLUMN, SCHEMA_VERSION};
 pub use staging::{Existing, Staging};
 pub use table::{FaceTable, TableFormat};
 pub use video::{AnnotatedVideo, FinishedVideo, Original, Sound, VideoCodec, VideoShape};

@@ -1,11 +1,12 @@
 //! What a table says of a face: the same columns in every format.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::{Number, Value};
 
 use crate::emotion::{COUNT, Emotion};
-use crate::pipeline::{Face, Scene};
+use crate::pipeline::Face;
 
 /// Changes when a column changes its name or meaning; new columns at the end don't count.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -26,6 +27,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 ///
 /// A frame without a face has no row.
 pub const COLUMNS: [&str; 10] = ["file", "frame", "time_s", "face", "x", "y", "width", "height", "score", "label"];
+
+/// The last column of a table whose people have names: that of a recording that was looked through.
+pub const NAME_COLUMN: &str = "name";
 
 /// A value in a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,8 +91,8 @@ pub(super) fn columns() -> Vec<(String, Kind)> {
     header().into_iter().map(|name| (name.clone(), kind(&name))).collect()
 }
 
-/// The row of a face of `scene`, in the order of [`header`].
-pub(super) fn row<'a>(file: &'a str, scene: &Scene, face: &Face) -> Vec<Cell<'a>> {
+/// The row of a face on the frame with this number and time, in the order of [`header`].
+pub(super) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) -> Vec<Cell<'a>> {
     const PIXEL_DIGITS: usize = 1;
     const PROBABILITY_DIGITS: usize = 4;
     let rect = face.rect;
@@ -96,8 +100,8 @@ pub(super) fn row<'a>(file: &'a str, scene: &Scene, face: &Face) -> Vec<Cell<'a>
     let mut row = Vec::with_capacity(COLUMNS.len() + 2 * COUNT);
     row.extend([
         Cell::Text(file),
-        Cell::Count(scene.frame.index),
-        Cell::Decimal(scene.frame.media_time.as_secs_f64(), 4),
+        Cell::Count(frame),
+        Cell::Decimal(time.as_secs_f64(), 4),
         Cell::Count(face.id.0.into()),
     ]);
     row.extend([rect.x, rect.y, rect.width, rect.height, face.score].map(pixels));
@@ -120,7 +124,8 @@ mod tests {
             Cell::Count(_) => Kind::Count,
             Cell::Decimal(..) => Kind::Decimal,
         };
-        let cells: Vec<_> = row("a.mp4", &scene, &scene.faces[0]).iter().map(kind).collect();
+        let cells: Vec<_> =
+            row("a.mp4", scene.frame.index, scene.frame.media_time, &scene.faces[0]).iter().map(kind).collect();
         assert_eq!(cells, columns().into_iter().map(|(_, kind)| kind).collect::<Vec<_>>());
     }
 }

@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::parquet::ParquetTable;
-use super::rows::{self, Cell};
+use super::rows::{self, Cell, NAME_COLUMN};
 use super::{ExportError, PartialFile};
-use crate::pipeline::Scene;
+use crate::pipeline::{Face, Scene};
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +53,23 @@ impl FaceTable {
     /// # Errors
     /// When the folder can't be written to, or a file of that name exists.
     pub fn create(path: &Path, format: TableFormat) -> Result<Self, ExportError> {
+        Self::with_columns(path, format, rows::header())
+    }
+
+    /// A table of comma-separated values with a column of names at its end.
+    ///
+    /// # Errors
+    /// Those of [`Self::create`].
+    pub fn create_with_names(path: &Path) -> Result<Self, ExportError> {
+        let columns = rows::header().into_iter().chain([NAME_COLUMN.to_owned()]).collect();
+        Self::with_columns(path, TableFormat::Csv, columns)
+    }
+
+    fn with_columns(path: &Path, format: TableFormat, columns: Vec<String>) -> Result<Self, ExportError> {
         let (partial, file) = PartialFile::create(path)?;
         let writer = match format {
             TableFormat::Csv => Writer::Csv(Box::new(csv::Writer::from_writer(file))),
-            TableFormat::Jsonl => Writer::Jsonl(BufWriter::new(file), rows::header()),
+            TableFormat::Jsonl => Writer::Jsonl(BufWriter::new(file), columns.clone()),
             TableFormat::Parquet => match ParquetTable::new(file) {
                 Ok(table) => Writer::Parquet(Box::new(table)),
                 Err(reason) => return Err(ExportError::Write { path: path.to_owned(), reason }),
@@ -63,7 +77,7 @@ impl FaceTable {
         };
         let mut table = Self { partial, writer };
         if let Writer::Csv(writer) = &mut table.writer {
-            let written = writer.write_record(rows::header()).map_err(io_error);
+            let written = writer.write_record(columns).map_err(io_error);
             table.or_named(written)?;
         }
         Ok(table)
@@ -75,10 +89,28 @@ impl FaceTable {
     /// When the disk is full.
     pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
         for face in &scene.faces {
-            let written = self.writer.write(rows::row(file, scene, face));
+            let written = self.writer.write(rows::row(file, scene.frame.index, scene.frame.media_time, face));
             self.or_named(written)?;
         }
         Ok(())
+    }
+
+    /// Adds a face on the frame of `file` with this number and time, to a table with names.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub fn push_named(
+        &mut self,
+        file: &str,
+        frame: u64,
+        time: Duration,
+        face: &Face,
+        name: &str,
+    ) -> Result<(), ExportError> {
+        let mut row = rows::row(file, frame, time, face);
+        row.push(Cell::Text(name));
+        let written = self.writer.write(row);
+        self.or_named(written)
     }
 
     /// Gives the table its name and returns it.
@@ -173,6 +205,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn names_are_a_column_behind_all_others() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("faces.csv");
+        let mut table = FaceTable::create_with_names(&path).unwrap();
+        let face = scene(7, Emotion::Happy).faces[0];
+        table.push_named("cam", 7, Duration::from_millis(280), &face, "Anna, \"A.\"").unwrap();
+        table.finish().unwrap();
+        let named = std::fs::read_to_string(path).unwrap();
+        let mut plain = written(TableFormat::Csv).lines().next().unwrap().to_owned();
+        plain.push_str(",name");
+        assert_eq!(named.lines().next(), Some(plain.as_str()));
+        let mut reader = csv::Reader::from_reader(named.as_bytes());
+        let row = reader.records().next().unwrap().unwrap();
+        assert_eq!((&row[1], &row[2], &row[24]), ("7", "0.2800", "Anna, \"A.\""));
     }
 
     #[test]

@@ -50,39 +50,49 @@ pub enum AnalyzeError {
 
 /// Converts a frame, finds and tracks its faces and cuts them out. Owned by the capture thread.
 pub struct Analyzer {
+    /// `None` where the faces are known from a recording.
+    search: Option<Search>,
+    picture: bool,
+}
+
+/// What finds faces.
+struct Search {
     detector: ScheduledDetector,
     tracker: Tracker,
     cropper: FaceCropper,
     gray: Mat,
-    picture: bool,
 }
 
 impl Analyzer {
     /// An analyzer that has seen nothing yet. `picture` asks for [`Detected::picture`].
     pub fn new(detector: ScheduledDetector, tracking: TrackOptions, picture: bool) -> Self {
-        Self {
-            detector,
-            tracker: Tracker::new(tracking),
-            cropper: FaceCropper::default(),
-            gray: Mat::default(),
-            picture,
-        }
+        let (tracker, cropper) = (Tracker::new(tracking), FaceCropper::default());
+        Self { search: Some(Search { detector, tracker, cropper, gray: Mat::default() }), picture }
     }
 
-    /// Exchanges the detector; the tracks stay.
+    /// One that looks for no faces, for frames whose faces were recorded.
+    pub fn without_search(picture: bool) -> Self {
+        Self { search: None, picture }
+    }
+
+    /// Exchanges the detector; the tracks stay. One that looks for no faces goes on so.
     pub fn set_detector(&mut self, detector: ScheduledDetector) {
-        self.detector = detector;
+        if let Some(search) = &mut self.search {
+            search.detector = detector;
+        }
     }
 
     /// Forgets all faces and counts them from 1 again: after a seek or when a file begins anew.
     pub fn reset(&mut self) {
-        self.detector.reset();
-        self.tracker.reset();
+        if let Some(search) = &mut self.search {
+            search.detector.reset();
+            search.tracker.reset();
+        }
     }
 
     /// How many frames must come before one for a face on it to be shown.
     pub(super) fn frames_to_confirm(&self) -> u32 {
-        self.tracker.options().confirm_after.saturating_sub(1)
+        self.search.as_ref().map_or(0, |search| search.tracker.options().confirm_after.saturating_sub(1))
     }
 
     /// Takes a frame through the stages of this side. Time spent on [`StageTimings::read`] is the caller's to fill in.
@@ -93,31 +103,41 @@ impl Analyzer {
         let mut timings = StageTimings::default();
 
         let start = Instant::now();
-        imgproc::cvt_color_def(&frame.image, &mut self.gray, imgproc::COLOR_BGR2GRAY)?;
         let picture = if self.picture { Some(to_rgba(&frame.image)?) } else { None };
         timings.convert = start.elapsed();
+        let mut detected = Detected { frame, picture, faces: Vec::new(), crops: Vec::new(), timings };
+        if let Some(search) = &mut self.search {
+            search.run(&mut detected)?;
+        }
+        Ok(detected)
+    }
+}
+
+impl Search {
+    fn run(&mut self, detected: &mut Detected) -> Result<(), AnalyzeError> {
+        let Detected { frame, faces, crops, timings, .. } = detected;
+        let start = Instant::now();
+        imgproc::cvt_color_def(&frame.image, &mut self.gray, imgproc::COLOR_BGR2GRAY)?;
+        timings.convert += start.elapsed();
 
         let (width, height) = (self.gray.cols() as usize, self.gray.rows() as usize);
-        let mut faces = Vec::new();
-        let mut crops = Vec::new();
-        if let Some(gray) = GrayView::new(self.gray.data_bytes()?, width, height) {
-            let start = Instant::now();
-            let expected = self.tracker.expected(frame.media_time);
-            let detections = self.detector.detect(gray, &expected)?;
-            let tracks = self.tracker.update(&detections, frame.media_time);
-            timings.detect = start.elapsed();
+        let Some(gray) = GrayView::new(self.gray.data_bytes()?, width, height) else { return Ok(()) };
+        let start = Instant::now();
+        let expected = self.tracker.expected(frame.media_time);
+        let detections = self.detector.detect(gray, &expected)?;
+        let tracks = self.tracker.update(&detections, frame.media_time);
+        timings.detect = start.elapsed();
 
-            let start = Instant::now();
-            for track in tracks {
-                // A track that left the picture has nothing to cut out.
-                if let Some(crop) = self.cropper.crop(gray, track.rect) {
-                    faces.push(DetectedFace { id: track.id, rect: track.rect, score: track.score });
-                    crops.push(crop);
-                }
+        let start = Instant::now();
+        for track in tracks {
+            // A track that left the picture has nothing to cut out.
+            if let Some(crop) = self.cropper.crop(gray, track.rect) {
+                faces.push(DetectedFace { id: track.id, rect: track.rect, score: track.score });
+                crops.push(crop);
             }
-            timings.crop = start.elapsed();
         }
-        Ok(Detected { frame, picture, faces, crops, timings })
+        timings.crop = start.elapsed();
+        Ok(())
     }
 }
 

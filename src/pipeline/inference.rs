@@ -15,14 +15,12 @@ pub(super) enum InferenceCommand {
 
 /// Works until the capture thread or the window's side is gone.
 pub(super) fn run(
-    classifier: ClassifierFactory,
-    smoothing: Option<Duration>,
+    make_labeller: impl FnOnce() -> anyhow::Result<Labeller>,
     frames: &Receiver<Message>,
     commands: &Receiver<InferenceCommand>,
     shared: &Shared,
 ) -> Result<(), PipelineError> {
-    let classifier = classifier().map_err(PipelineError::Load)?;
-    let mut labeller = Labeller::new(classifier, smoothing);
+    let mut labeller = make_labeller().map_err(PipelineError::Load)?;
     shared.set_labelling();
     shared.report(Event::ClassifierReady);
     while !shared.is_stopping() {

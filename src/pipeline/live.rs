@@ -12,10 +12,12 @@ use super::inference::{self, InferenceCommand};
 use super::slot::slot;
 use super::worker::{Shared, Worker};
 use super::{
-    Analyzer, ClassifierFactory, Command, DetectorFactory, Event, PipelineError, Scene, SourceFactory, Statistics,
+    Analyzer, ClassifierFactory, Command, DetectorFactory, Event, Labeller, PipelineError, RecordedFaces, Scene,
+    SourceFactory, Statistics,
 };
 use crate::classify::Classifier;
-use crate::detect::DetectionOptions;
+use crate::detect::{DetectError, DetectionOptions};
+use crate::recording::{Recording, RecordingSource};
 use crate::smooth::DEFAULT_SMOOTHING;
 use crate::source::{CameraRequest, CameraSource, FrameSource, SourceError, VideoSource};
 use crate::track::TrackOptions;
@@ -23,18 +25,49 @@ use crate::track::TrackOptions;
 /// How long a drop waits for the threads.
 const JOIN_WITHIN: Duration = Duration::from_millis(800);
 
-/// The three parts that a pipeline is made of, each made on the thread that uses it, so that the window doesn't wait
-/// for a camera to open or a network to load.
+/// The parts that a pipeline is made of, each made on the thread that uses it, so that the window doesn't wait for a
+/// camera to open or a network to load.
 pub struct Parts {
     /// Opens the camera or the video.
     pub source: SourceFactory,
     /// Whether a source that can't be opened or read is tried again, with growing waits: right for a camera.
     pub retry: bool,
-    /// Makes the detector.
-    pub detector: DetectorFactory,
-    /// Loads the network.
-    pub classifier: ClassifierFactory,
+    /// What finds the faces and names them.
+    pub stages: Stages,
 }
+
+/// Where a frame's faces and their emotions come from.
+pub enum Stages {
+    /// They are found and named.
+    Analysis {
+        /// Makes the detector.
+        detector: DetectorFactory,
+        /// Loads the network.
+        classifier: ClassifierFactory,
+    },
+    /// They are looked up: neither detector nor network is made.
+    Recorded(Arc<dyn RecordedFaces>),
+}
+
+impl Stages {
+    /// The stages of each of the two threads, to be made on it.
+    fn split(self, settings: LiveSettings) -> (MakeAnalyzer, MakeLabeller) {
+        let LiveSettings { smoothing, tracking, picture, .. } = settings;
+        match self {
+            Self::Analysis { detector, classifier } => (
+                Box::new(move || Ok(Analyzer::new(detector()?, tracking, picture))),
+                Box::new(move || Ok(Labeller::new(classifier()?, smoothing))),
+            ),
+            Self::Recorded(faces) => (
+                Box::new(move || Ok(Analyzer::without_search(picture))),
+                Box::new(move || Ok(Labeller::recorded(faces))),
+            ),
+        }
+    }
+}
+
+type MakeAnalyzer = Box<dyn FnOnce() -> Result<Analyzer, DetectError> + Send>;
+type MakeLabeller = Box<dyn FnOnce() -> anyhow::Result<Labeller> + Send>;
 
 impl Parts {
     /// The real parts: a camera (tried again when it is lost) or a video, the Haar detector, and a network.
@@ -49,16 +82,28 @@ impl Parts {
         let make_detector = haar(detection);
         Self {
             retry: matches!(source, SourceRequest::Camera(_)),
-            source: Box::new(move || source.open()),
-            detector: Box::new(move || {
-                opencv::core::set_num_threads(1)?;
-                make_detector()
-            }),
-            classifier: Box::new(move || {
-                // libtorch keeps this number per thread: it must be set on the one that runs the network.
-                tch::set_num_threads(1);
-                classifier()
-            }),
+            source: source.into_factory(),
+            stages: Stages::Analysis {
+                detector: Box::new(move || {
+                    opencv::core::set_num_threads(1)?;
+                    make_detector()
+                }),
+                classifier: Box::new(move || {
+                    // libtorch keeps this number per thread: it must be set on the one that runs the network.
+                    tch::set_num_threads(1);
+                    classifier()
+                }),
+            },
+        }
+    }
+
+    /// A recording with the faces that were found and named when it was made.
+    pub fn recorded(recording: Arc<Recording>) -> Self {
+        let faces = Arc::clone(&recording.faces);
+        Self {
+            retry: false,
+            source: SourceRequest::Recording(recording).into_factory(),
+            stages: Stages::Recorded(faces),
         }
     }
 }
@@ -70,17 +115,24 @@ pub enum SourceRequest {
     Camera(CameraRequest),
     /// A video file.
     Video(PathBuf),
+    /// The video of a recording, with the times that its frames had.
+    Recording(Arc<Recording>),
 }
 
 impl SourceRequest {
+    fn into_factory(self) -> SourceFactory {
+        Box::new(move || self.open())
+    }
+
     /// Opens it.
     ///
     /// # Errors
-    /// Those of [`CameraSource::open`] and [`VideoSource::open`].
+    /// Those of [`CameraSource::open`], [`VideoSource::open`] and [`RecordingSource::open`].
     pub fn open(&self) -> Result<Box<dyn FrameSource>, SourceError> {
         Ok(match self {
             Self::Camera(request) => Box::new(CameraSource::open(request)?),
             Self::Video(path) => Box::new(VideoSource::open(path)?),
+            Self::Recording(recording) => Box::new(RecordingSource::open(Arc::clone(recording))?),
         })
     }
 }
@@ -136,7 +188,8 @@ impl Live {
         settings: LiveSettings,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, PipelineError> {
-        let Parts { source, retry, detector, classifier } = parts;
+        let Parts { source, retry, stages } = parts;
+        let (make_analyzer, make_labeller) = stages.split(settings);
         // No bound: commands come from a user's hand and are fetched between two frames.
         let (capture_sender, capture_commands) = unbounded();
         let (inference_sender, inference_commands) = unbounded();
@@ -155,14 +208,14 @@ impl Live {
         };
         let for_inference = Arc::clone(&shared);
         live.workers.push(Worker::spawn("mien-inference", &shared, move || {
-            inference::run(classifier, settings.smoothing, &frames, &inference_commands, &for_inference)
+            inference::run(make_labeller, &frames, &inference_commands, &for_inference)
         })?);
         let for_capture = Arc::clone(&shared);
         live.workers.push(Worker::spawn("mien-capture", &shared, move || {
             let capture = Capture {
                 open: source,
                 retries: retry,
-                analyzer: Analyzer::new(detector()?, settings.tracking, settings.picture),
+                analyzer: make_analyzer()?,
                 controls: Controls::new(settings.speed, settings.repeat),
                 inbox: Inbox { commands: capture_commands, shared: Arc::clone(&for_capture) },
                 out,

@@ -26,8 +26,8 @@ use crate::preprocess::FaceRect;
 pub use analyzer::{AnalyzeError, Analyzer, Detected, DetectedFace};
 pub use batch::{Ending, run_to_end};
 pub use command::{ClassifierFactory, Command, DetectorFactory, Event, SourceFactory};
-pub use labeller::Labeller;
-pub use live::{Live, LiveSettings, Parts, SourceRequest};
+pub use labeller::{Labeller, RecordedFaces};
+pub use live::{Live, LiveSettings, Parts, SourceRequest, Stages};
 pub use statistics::Statistics;
 pub use worker::PipelineError;
 

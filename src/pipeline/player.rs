@@ -155,9 +155,7 @@ impl Player {
     fn jump(&mut self) -> Result<Flow, PipelineError> {
         let back = u32::try_from(self.controls.steps.min(0).unsigned_abs()).unwrap_or(u32::MAX);
         let from = self.controls.jump.take().or(self.shown).unwrap_or_default();
-        // Into the middle of the frame before, where rounding can't turn it into a neighbour.
-        let way = (self.frame_duration.saturating_mul(back)).saturating_sub(self.frame_duration / 2);
-        let target = if back > 0 { from.saturating_sub(way) } else { from }.min(self.last_moment);
+        let target = if back > 0 { self.time_before(from, back) } else { from }.min(self.last_moment);
         self.controls.steps = self.controls.steps.max(0);
 
         // One more, because the target may lie anywhere in the time of its frame.
@@ -193,6 +191,15 @@ impl Player {
             Some(waiting) => self.show(waiting, true),
             None => self.end(),
         }
+    }
+
+    /// A time at which the frame is shown that comes `frames` before that of `from`.
+    fn time_before(&self, from: Duration, frames: u32) -> Duration {
+        self.source.time_before(from, frames).unwrap_or_else(|| {
+            // Into the middle of the frame before, where rounding can't turn it into a neighbour.
+            let way = (self.frame_duration.saturating_mul(frames)).saturating_sub(self.frame_duration / 2);
+            from.saturating_sub(way)
+        })
     }
 
     /// Analyses a frame and sends it on.

@@ -37,10 +37,26 @@ pub enum MarkError {
     },
 }
 
-#[derive(Serialize, Deserialize)]
-struct Row {
+/// A mark as it lies in a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct SavedMark {
     time_s: f64,
     text: String,
+}
+
+impl SavedMark {
+    /// The names of its fields, for a table without a row.
+    pub(super) const COLUMNS: [&str; 2] = ["time_s", "text"];
+
+    pub(super) fn to_mark(&self) -> Mark {
+        Mark { time: Duration::try_from_secs_f64(self.time_s).unwrap_or_default(), text: self.text.clone() }
+    }
+}
+
+impl From<&Mark> for SavedMark {
+    fn from(mark: &Mark) -> Self {
+        Self { time_s: mark.time.as_secs_f64(), text: mark.text.clone() }
+    }
 }
 
 /// Adds a mark to the file at `path`, which is made if it isn't there. It is on the disk when this returns.
@@ -52,8 +68,7 @@ pub fn append_mark(path: &Path, mark: &Mark) -> Result<(), MarkError> {
         let mut file = OpenOptions::new().append(true).create(true).open(path)?;
         let is_new = file.metadata()?.len() == 0;
         let mut rows = csv::WriterBuilder::new().has_headers(is_new).from_writer(Vec::new());
-        rows.serialize(Row { time_s: mark.time.as_secs_f64(), text: mark.text.clone() })
-            .map_err(std::io::Error::from)?;
+        rows.serialize(SavedMark::from(mark)).map_err(std::io::Error::from)?;
         // In one piece, so that a kill leaves no half of a row.
         file.write_all(&rows.into_inner().map_err(csv::IntoInnerError::into_error)?)?;
         file.sync_data()
@@ -72,8 +87,8 @@ pub fn read_marks(path: &Path) -> Result<Vec<Mark>, MarkError> {
     let read = || {
         let mut marks = Vec::new();
         for row in csv::Reader::from_path(path)?.deserialize() {
-            let Row { time_s, text } = row?;
-            marks.push(Mark { time: Duration::try_from_secs_f64(time_s).unwrap_or_default(), text });
+            let row: SavedMark = row?;
+            marks.push(row.to_mark());
         }
         marks.sort_by_key(|mark| mark.time);
         Ok(marks)

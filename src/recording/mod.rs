@@ -10,11 +10,27 @@
 //! | [`EDITS`] | names, merges and hidden faces, by replay | as a whole |
 //! | [`SNAPSHOTS`] | pictures that were taken meanwhile | each as a whole |
 
+mod edits;
+mod error;
+mod export;
+mod faces;
+mod frames;
+mod lines;
 mod marks;
 mod metadata;
+mod reader;
+mod source;
 
+pub use edits::{Edits, EditsFile};
+pub use error::OpenError;
+pub use export::{Export, ExportProblem, Exported};
+pub use faces::{Appearance, FaceLog, FaceRow};
+pub use frames::{FrameTimes, Stamp};
+use marks::SavedMark;
 pub use marks::{Mark, MarkError, append_mark, read_marks};
 pub use metadata::{Counts, Metadata, RECORDING_SCHEMA};
+pub use reader::{Recording, folder_of};
+pub use source::RecordingSource;
 
 /// The metadata, one JSON object. A folder with it is a recording.
 pub const METADATA: &str = "session.json";

@@ -38,6 +38,12 @@ pub trait FrameSource: Send {
     /// When the source is a camera, or the file can't be positioned.
     fn seek(&mut self, media_time: Duration) -> Result<(), SourceError>;
 
+    /// The time of the frame that comes `frames` before the one shown at `media_time`, or of the first frame; `None` if it
+    /// can only be reckoned from the rate.
+    fn time_before(&self, _media_time: Duration, _frames: u32) -> Option<Duration> {
+        None
+    }
+
     /// What is missing at the end, once [`Self::read`] gave `None`: a cut file ends before the length it declares.
     fn shortfall(&self) -> Option<Shortfall> {
         None

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
-use mien::pipeline::{ClassifierFactory, Event, Live, LiveSettings, Parts, Scene, SourceFactory};
+use mien::pipeline::{ClassifierFactory, Event, Live, LiveSettings, Parts, Scene, SourceFactory, Stages};
 
 use crate::fakes::{FakeCamera, FakeClassifier, FakeVideo, PATIENCE, detector_factory};
 
@@ -21,7 +21,8 @@ pub struct Watch {
 
 impl Watch {
     pub fn start(source: SourceFactory, retry: bool, classifier: ClassifierFactory, settings: LiveSettings) -> Self {
-        Self::parts(Parts { source, retry, detector: detector_factory(), classifier }, settings)
+        let stages = Stages::Analysis { detector: detector_factory(), classifier };
+        Self::parts(Parts { source, retry, stages }, settings)
     }
 
     pub fn parts(parts: Parts, settings: LiveSettings) -> Self {

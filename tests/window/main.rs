@@ -9,4 +9,7 @@ mod controls;
 mod driver;
 mod faces;
 mod fake;
+mod recordings;
+#[path = "../support/sessions.rs"]
+mod sessions;
 mod videos;

@@ -103,7 +103,7 @@ fn a_dropped_video_is_replayed() {
     let mut window = on_camera(&fake);
     window.input_mut().hovered_files.push(egui::HoveredFile::default());
     window.step();
-    assert_shows(&window, "Drop the video to replay it");
+    assert_shows(&window, "Drop the video or the recording");
 
     window.input_mut().hovered_files.clear();
     window.input_mut().dropped_files.push(Arc::new(Dropped(PathBuf::from(CLIP))));

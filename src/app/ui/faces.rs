@@ -2,7 +2,7 @@
 
 use egui::accesskit::Role;
 use egui::{
-    Align2, Color32, CornerRadius, CursorIcon, FontId, Frame, Margin, Rect, RichText, ScrollArea, Sense, Stroke,
+    Align2, Color32, CornerRadius, CursorIcon, FontId, Frame, Margin, Panel, Rect, RichText, ScrollArea, Sense, Stroke,
     StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 
@@ -11,6 +11,9 @@ use crate::app::verdict::{Verdict, percentage};
 use crate::app::{Action, App};
 use crate::emotion::Emotion;
 use crate::pipeline::Face;
+
+/// Share of the panel's height that a recording's people and marks have at first: one face's bars fit above.
+const RECORDING_SHARE: f32 = 0.55;
 
 /// Height of a row with a name, a bar and a percentage.
 const ROW_HEIGHT: f32 = 20.0;
@@ -25,6 +28,11 @@ const BAR_HEIGHT: f32 = 12.0;
 
 impl App {
     pub(super) fn faces_ui(&mut self, ui: &mut Ui) {
+        if self.recorded.is_some() {
+            let height = ui.available_height() * RECORDING_SHARE;
+            let panel = Panel::bottom("recording").frame(Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO }));
+            panel.resizable(true).default_size(height).show(ui, |ui| self.recording_ui(ui));
+        }
         let faces = self.faces().to_vec();
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             if faces.is_empty() {
@@ -57,7 +65,7 @@ impl App {
             .inner_margin(Margin::same(10));
         let inner = card.show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 3.0;
-            heading(ui, face);
+            heading(ui, &self.face_title(face.id), face);
             ui.add_space(2.0);
             for (emotion, probability) in face.smoothed.iter() {
                 let length = self.bars.of(face.id).map_or(probability, |bars| bars[emotion.index()]);
@@ -66,7 +74,12 @@ impl App {
         });
         let response = ui.interact(inner.response.rect, ui.scope_id().with(("face", face.id)), Sense::click());
         response.widget_info(|| {
-            WidgetInfo::selected(Role::Button, true, chosen, format!("Show face {} in the timeline", face.id.0))
+            WidgetInfo::selected(
+                Role::Button,
+                true,
+                chosen,
+                format!("Show {} in the timeline", self.face_words(face.id)),
+            )
         });
         if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
             self.ask(Action::Choose(face.id));
@@ -76,10 +89,10 @@ impl App {
 }
 
 /// `Face 1` on the left, what it shows on the right.
-fn heading(ui: &mut Ui, face: &Face) {
+fn heading(ui: &mut Ui, title: &str, face: &Face) {
     let verdict = Verdict::of(face);
     ui.horizontal(|ui| {
-        ui.label(RichText::new(format!("Face {}", face.id.0)).strong());
+        ui.label(RichText::new(title).strong());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let text = RichText::new(verdict.words(true));
             match verdict {

@@ -21,7 +21,7 @@ impl App {
                         ui.end_row();
                     }
                     ui.label(RichText::new("Drop a file").strong());
-                    ui.label("Replay the video that is dropped on the window");
+                    ui.label("Replay the video or the folder of a recording that is dropped on the window");
                     ui.end_row();
                     ui.label(RichText::new("Click a face").strong());
                     ui.label("Show its lines in the timeline");

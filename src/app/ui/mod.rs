@@ -3,6 +3,7 @@
 mod faces;
 mod help;
 mod overlay;
+mod people;
 mod picture;
 mod replay_bar;
 mod settings;

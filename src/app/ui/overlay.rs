@@ -46,7 +46,7 @@ impl App {
             if self.settings.overlay.boxes {
                 paint_box(&painter, rect, verdict, emphasised);
             }
-            if let Some(text) = label_text(face, verdict, self.settings.overlay) {
+            if let Some(text) = label_text(&self.face_short(face.id), verdict, self.settings.overlay) {
                 labels.paint(&painter, rect, text, verdict);
             }
             self.face_on_picture(ui, face, rect, verdict);
@@ -56,7 +56,7 @@ impl App {
     /// Makes the face something to click, and to hear of.
     fn face_on_picture(&mut self, ui: &mut Ui, face: &Face, rect: Rect, verdict: Verdict) {
         let response = ui.interact(rect, ui.scope_id().with(("face on picture", face.id)), Sense::click());
-        let name = format!("Face {}: {}", face.id.0, verdict.words(true));
+        let name = format!("{}: {}", self.face_title(face.id), verdict.words(true));
         response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
         if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
             self.ask(Action::Choose(face.id));
@@ -76,8 +76,8 @@ fn paint_box(painter: &Painter, rect: Rect, verdict: Verdict, emphasised: bool) 
 }
 
 /// What the label of a face says with these layers on: `1  Happy 87 %`. `None` if all are off.
-fn label_text(face: &Face, verdict: Verdict, overlay: Overlay) -> Option<String> {
-    let id = overlay.ids.then(|| face.id.0.to_string());
+fn label_text(title: &str, verdict: Verdict, overlay: Overlay) -> Option<String> {
+    let id = overlay.ids.then(|| title.to_owned());
     let words = match (verdict, overlay.labels, overlay.percentages) {
         (_, true, percent) => Some(verdict.words(percent)),
         (Verdict::Leads(_, probability), false, true) => Some(crate::app::verdict::percentage(probability)),
@@ -172,13 +172,13 @@ mod tests {
         let rect = FaceRect { x: 0.0, y: 0.0, width: 99.0, height: 99.0 };
         let face = Face { id: FaceId(2), rect, score: 5.0, raw: smoothed, smoothed };
         let text = |labels, ids, percentages| {
-            label_text(&face, Verdict::of(&face), Overlay { boxes: true, labels, ids, percentages })
+            label_text("2", Verdict::of(&face), Overlay { boxes: true, labels, ids, percentages })
         };
         assert_eq!(text(true, true, true).unwrap(), "2  Happy 100 %");
         assert_eq!(text(true, false, false).unwrap(), "Happy");
         assert_eq!(text(false, true, true).unwrap(), "2  100 %");
         assert_eq!(text(false, false, false), None);
-        let unsure = label_text(&face, Verdict::Unsure, Overlay::default());
-        assert_eq!(unsure.unwrap(), "2  unsure");
+        let unsure = label_text("Anna", Verdict::Unsure, Overlay::default());
+        assert_eq!(unsure.unwrap(), "Anna  unsure");
     }
 }

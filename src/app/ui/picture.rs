@@ -66,7 +66,14 @@ impl App {
         let frame = room.shrink(16.0);
         let stroke = egui::Stroke::new(2.0, ui.visuals().selection.bg_fill);
         ui.painter().rect_stroke(frame, 12.0, stroke, egui::StrokeKind::Inside);
-        label_at(ui, room.center(), Align2::CENTER_CENTER, "Drop the video to replay it", 22.0, theme::STAGE_TEXT);
+        label_at(
+            ui,
+            room.center(),
+            Align2::CENTER_CENTER,
+            "Drop the video or the recording's folder to replay it",
+            22.0,
+            theme::STAGE_TEXT,
+        );
     }
 }
 

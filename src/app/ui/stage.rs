@@ -41,10 +41,12 @@ impl App {
 
     fn stage_words(&self, now: f64) -> (String, Option<String>) {
         let opening_video = matches!(self.source, Some(Source::Video(_)));
+        let opening_recording = matches!(self.source, Some(Source::Recording { .. }));
         match &self.stage {
             Stage::NoCamera => ("No camera found: plug one in, or open a video".to_owned(), None),
             // The source is there, and its first picture waits to be labelled.
             Stage::Running if self.network.is_none() => ("Loading the network…".to_owned(), None),
+            Stage::Opening | Stage::Running if opening_recording => ("Opening recording…".to_owned(), None),
             Stage::Opening | Stage::Running if opening_video => ("Opening video…".to_owned(), None),
             Stage::Opening | Stage::Running => ("Opening camera…".to_owned(), None),
             Stage::CameraLost { reason, retry_at } => {
@@ -56,6 +58,9 @@ impl App {
                 (format!("{what}, {when}"), Some(reason.clone()))
             }
             Stage::EndOfVideo => ("End of video".to_owned(), None),
+            Stage::Failed if opening_recording => {
+                ("The recording can't be shown".to_owned(), Some("The message below says why".to_owned()))
+            }
             Stage::Failed if opening_video => {
                 ("The video can't be shown".to_owned(), Some("The message below says why".to_owned()))
             }

@@ -5,6 +5,7 @@ use egui::{RichText, Ui};
 use crate::app::session::NetworkInUse;
 use crate::app::{App, Stage};
 use crate::pipeline::Statistics;
+use crate::recording::Metadata;
 use crate::source::{SourceInfo, SourceKind};
 
 impl App {
@@ -20,7 +21,10 @@ impl App {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
             let parts = match (words, &self.info) {
-                (None, Some(info)) => parts(info, &self.statistics, self.network.as_ref()),
+                (None, Some(info)) => match self.as_recorded() {
+                    Some(recorded) => recorded_parts(info, &self.statistics, &recorded.recording.metadata),
+                    None => parts(info, &self.statistics, self.network.as_ref()),
+                },
                 (words, _) => vec![Part { text: words.unwrap_or("Opening…").to_owned(), hint: "" }],
             };
             for (i, part) in parts.into_iter().enumerate() {
@@ -44,15 +48,8 @@ struct Part {
 /// What there is to say of a running source.
 fn parts(info: &SourceInfo, statistics: &Statistics, network: Option<&NetworkInUse>) -> Vec<Part> {
     let is_camera = info.kind == SourceKind::Camera;
-    let mut mode = format!("{}×{}", info.width, info.height);
-    if !info.fourcc.is_empty() {
-        mode = format!("{mode} {}", info.fourcc);
-    }
-    if info.fps > 0.0 {
-        mode = format!("{mode} {} fps", rate(info.fps));
-    }
     let mut parts = vec![Part {
-        text: mode,
+        text: mode(info),
         hint: if is_camera {
             "What the camera granted: size, pixel format, frame rate"
         } else {
@@ -86,6 +83,31 @@ fn parts(info: &SourceInfo, statistics: &Statistics, network: Option<&NetworkInU
         parts.push(Part { text: network.model.clone(), hint: "The network that names the emotions" });
     }
     parts
+}
+
+/// What there is to say of a recording whose own results are shown.
+fn recorded_parts(info: &SourceInfo, statistics: &Statistics, metadata: &Metadata) -> Vec<Part> {
+    vec![
+        Part { text: mode(info), hint: "Size, codec and mean frame rate of the recording" },
+        Part { text: format!("shown {:>4.1} fps", statistics.analysed_fps), hint: "Frames shown in each second" },
+        Part {
+            text: "recorded results".to_owned(),
+            hint: "Nothing is computed: boxes and emotions are those recorded",
+        },
+        Part { text: metadata.model.clone(), hint: "The network that named the emotions when this was recorded" },
+    ]
+}
+
+/// Size, codec and frame rate.
+fn mode(info: &SourceInfo) -> String {
+    let mut mode = format!("{}×{}", info.width, info.height);
+    if !info.fourcc.is_empty() {
+        mode = format!("{mode} {}", info.fourcc);
+    }
+    if info.fps > 0.0 {
+        mode = format!("{mode} {} fps", rate(info.fps));
+    }
+    mode
 }
 
 /// A frame rate without needless digits: `30`, `29.97`.

@@ -3,20 +3,24 @@
 use std::time::Duration;
 
 use egui::{Color32, CursorIcon, Response, RichText, Sense, Stroke, Ui, WidgetInfo, accesskit::Role, vec2};
-use egui_plot::{GridMark, Line, Plot, PlotPoints, VLine};
+use egui_plot::{GridMark, Line, LineStyle, Plot, PlotPoints, VLine};
 
 use super::clock;
 use crate::app::history::{History, LIVE_SPAN};
 use crate::app::verdict::percentage;
 use crate::app::{Action, App, theme};
-use crate::emotion::{COUNT, Emotion};
+use crate::emotion::{COUNT, Emotion, Probabilities};
 use crate::pipeline::FaceId;
+use crate::recording::Mark;
 
 /// Width of a line in points.
 const LINE: f32 = 1.8;
 
 /// Space above 100 and below 0, so that lines at the limits are seen whole.
 const HEADROOM: f64 = 4.0;
+
+/// A mark is pointed at from so many points beside its line.
+const MARK_REACH: f64 = 5.0;
 
 /// Radius of the dot before an emotion's name.
 const DOT: f32 = 5.0;
@@ -35,9 +39,13 @@ impl App {
     fn legend(&mut self, ui: &mut Ui, face: Option<FaceId>) {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
-            let span = if self.is_video() { "whole clip" } else { "last 60 s" };
+            let span = match (self.is_video(), self.as_recorded()) {
+                (true, Some(_)) => "whole recording",
+                (true, None) => "whole clip",
+                (false, _) => "last 60 s",
+            };
             match face {
-                Some(face) => ui.label(RichText::new(format!("Face {}", face.0)).strong()),
+                Some(face) => ui.label(RichText::new(self.face_title(face)).strong()),
                 None => ui.label(RichText::new("Timeline").strong()),
             };
             ui.label(RichText::new(format!("  {span}   ")).small().weak());
@@ -64,6 +72,7 @@ impl App {
         ui.visuals_mut().extreme_bg_color = background;
         let cursor = ui.visuals().text_color();
         let lines = face.map(|face| lines(&self.history, face, self.hidden_lines, background)).unwrap_or_default();
+        let marks = self.marks();
         let position = is_video.then(|| self.playback.seeking.unwrap_or(self.playback.position).as_secs_f64());
 
         let plot = Plot::new("timeline")
@@ -91,6 +100,10 @@ impl App {
             for line in lines {
                 plot.line(line);
             }
+            for mark in &marks {
+                let line = VLine::new("mark", mark.time.as_secs_f64()).color(cursor.gamma_multiply(0.7)).width(1.0);
+                plot.vline(line.style(LineStyle::dashed_dense()).allow_hover(false));
+            }
             if let Some(position) = position {
                 plot.vline(VLine::new("position", position).color(cursor).width(1.5).allow_hover(false));
             }
@@ -103,20 +116,34 @@ impl App {
             pointer.map(|pointer| pointer.x)
         });
         let pointed_at = response.inner.filter(|secs| *secs >= 0.0).map(Duration::from_secs_f64);
-        self.plot_responses(&response.response, face, pointed_at);
+        let secs_per_point = (to - from) / f64::from(response.transform.frame().width().max(1.0));
+        let near = pointed_at.and_then(|time| mark_near(&marks, time, secs_per_point * MARK_REACH));
+        self.plot_responses(&response.response, face, pointed_at, near);
     }
 
-    fn plot_responses(&mut self, response: &Response, face: Option<FaceId>, pointed_at: Option<Duration>) {
+    fn plot_responses(
+        &mut self,
+        response: &Response,
+        face: Option<FaceId>,
+        pointed_at: Option<Duration>,
+        mark: Option<&Mark>,
+    ) {
         response.widget_info(|| {
-            let name = face.map_or_else(|| "Timeline".to_owned(), |face| format!("Timeline of face {}", face.0));
-            WidgetInfo::labeled(Role::Figure, true, name)
+            let of_whom = |face| format!("Timeline of {}", self.face_words(face));
+            WidgetInfo::labeled(Role::Figure, true, face.map_or_else(|| "Timeline".to_owned(), of_whom))
         });
         let Some(time) = pointed_at else { return };
-        if let Some(probabilities) = face.and_then(|face| self.history.at(face, time)) {
+        let probabilities = face.and_then(|face| self.history.at(face, time));
+        if probabilities.is_some() || mark.is_some() {
             let when = if self.is_video() { clock(time) } else { ago(time, self.history.now()) };
             response.clone().on_hover_ui_at_pointer(|ui| {
-                ui.label(RichText::new(when).strong());
-                for (emotion, probability) in probabilities.iter() {
+                if let Some(mark) = mark {
+                    let text = if mark.text.is_empty() { "Mark" } else { &mark.text };
+                    ui.label(RichText::new(format!("{}  {text}", clock(mark.time))).strong());
+                } else {
+                    ui.label(RichText::new(when).strong());
+                }
+                for (emotion, probability) in probabilities.iter().flat_map(Probabilities::iter) {
                     ui.horizontal(|ui| {
                         dot(ui, emotion, true);
                         ui.label(format!("{emotion} {}", percentage(probability)));
@@ -127,10 +154,16 @@ impl App {
         if self.is_video() {
             response.clone().on_hover_cursor(CursorIcon::PointingHand);
             if response.clicked() {
-                self.ask(Action::Seek(time));
+                self.ask(Action::Seek(mark.map_or(time, |mark| mark.time)));
             }
         }
     }
+}
+
+/// The mark that is nearest to a time, within `reach` seconds.
+fn mark_near(marks: &[Mark], time: Duration, reach: f64) -> Option<&Mark> {
+    let distance = |mark: &&Mark| mark.time.abs_diff(time);
+    marks.iter().min_by_key(distance).filter(|mark| distance(mark).as_secs_f64() <= reach)
 }
 
 /// The lines of a face, with a darker line below those that their background would swallow.
@@ -209,6 +242,15 @@ mod tests {
         assert_eq!(x_label(30.0, 60.0, false), "−30 s");
         assert_eq!(x_label(60.0, 60.0, false), "now");
         assert_eq!(x_label(75.0, 10.0, true), "1:15");
+    }
+
+    #[test]
+    fn a_mark_is_pointed_at_from_near_and_the_nearest_counts() {
+        let mark = |secs| Mark { time: Duration::from_secs(secs), text: String::new() };
+        let marks = [mark(10), mark(12), mark(60)];
+        let near = |secs: f64| mark_near(&marks, Duration::from_secs_f64(secs), 1.5).map(|mark| mark.time.as_secs());
+        assert_eq!([9.0, 11.2, 13.4, 20.0, 59.0].map(near), [Some(10), Some(12), Some(12), None, Some(60)]);
+        assert_eq!(mark_near(&[], Duration::ZERO, 1.0), None);
     }
 
     #[test]

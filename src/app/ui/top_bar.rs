@@ -28,7 +28,8 @@ impl App {
             self.source_menu(ui, compact);
             self.run_buttons(ui, compact);
             self.view_buttons(ui, compact);
-            self.smoothing_slider(ui, compact);
+            // What was recorded is smoothed as it was.
+            ui.add_enabled_ui(self.as_recorded().is_none(), |ui| self.smoothing_slider(ui, compact));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 self.right_buttons(ui, compact);
             });
@@ -37,7 +38,7 @@ impl App {
 
     fn source_menu(&mut self, ui: &mut Ui, compact: bool) {
         let (icon, mut name) = match &self.source {
-            Some(Source::Video(path)) => (
+            Some(Source::Video(path) | Source::Recording { folder: path, .. }) => (
                 Icon::Open,
                 path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into()),
             ),
@@ -177,8 +178,9 @@ impl App {
         if response.accessible_name("Settings").clicked() {
             self.settings_open = !self.settings_open;
         }
-        self.device_menu(ui);
-        self.model_menu(ui);
+        // No network runs where recorded results are shown.
+        ui.add_enabled_ui(self.as_recorded().is_none(), |ui| self.device_menu(ui));
+        ui.add_enabled_ui(self.as_recorded().is_none(), |ui| self.model_menu(ui));
     }
 
     fn device_menu(&mut self, ui: &mut Ui) {

@@ -1,10 +1,12 @@
 //! Mien without a window: a video worked off to files, a camera watched for its figures.
 
 mod camera;
+mod recorded;
 mod summary;
 mod video;
 mod watched;
 
 pub use self::camera::CameraJob;
+pub use self::recorded::RecordingJob;
 pub use self::video::{RESULT_SUFFIX, VideoJob};
 pub use self::watched::Watched;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde::Serialize;
 
 use super::summary::{Seen, Source, Tally};
@@ -18,12 +18,12 @@ use crate::export::{
     AnnotatedVideo, ExportError, FaceTable, FinishedVideo, Original, TableFormat, VideoShape, free_names,
 };
 use crate::interrupt::{self, Interrupted};
-use crate::pipeline::{Scene, run_to_end};
-use crate::source::{FrameSource, Shortfall, SourceInfo, VideoSource};
+use crate::pipeline::{Scene, SourceRequest, run_to_end};
+use crate::source::{FrameSource, Shortfall, SourceInfo};
 use crate::version::Versions;
 
 /// Where results go unless another folder is named.
-const DEFAULT_FOLDER: &str = "mien-results";
+pub(super) const DEFAULT_FOLDER: &str = "mien-results";
 
 /// Put behind the video's own name, so that a result in the folder of its source isn't taken for it.
 pub const RESULT_SUFFIX: &str = "-emotions";
@@ -31,8 +31,8 @@ pub const RESULT_SUFFIX: &str = "-emotions";
 /// A video to work off.
 #[derive(Clone, Debug)]
 pub struct VideoJob {
-    /// The video.
-    pub file: PathBuf,
+    /// The video, or a recording whose own results are to count for nothing.
+    pub source: SourceRequest,
     /// Folder for the results; none is `mien-results` here.
     pub output: Option<PathBuf>,
     /// Whether the summary is one JSON object.
@@ -72,14 +72,14 @@ impl VideoJob {
     /// the results of what could be read are kept.
     pub fn run(&self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
-        let source = VideoSource::open(&self.file)?;
+        let source = self.source.open()?;
         let info = source.info().clone();
         // Before the network is loaded: a folder that can't be written to is found out at once.
-        let mut results = Results::create(self.output.as_deref(), &self.file, &info)?;
+        let mut results = Results::create(self.output.as_deref(), &self.stem(&info), &info)?;
         let network = self.choices.load_network()?;
         let summary = network.summary();
 
-        let (source, shortfall) = Watched::new(Box::new(source));
+        let (source, shortfall) = Watched::new(source);
         let labeller = self.choices.labeller(network.classifier);
         let mut tally = Tally::default();
         let began = Instant::now();
@@ -92,7 +92,12 @@ impl VideoJob {
         go_on()?;
         let elapsed = began.elapsed();
 
-        let finished = results.finish(&Original { path: &self.file, to: None, stop });
+        // A recording has no sound.
+        let original = match &self.source {
+            SourceRequest::Video(path) => Some(Original { path, to: None, stop }),
+            _ => None,
+        };
+        let finished = results.finish(original.as_ref());
         if matches!(finished, Err(ExportError::Interrupted)) {
             go_on()?;
         }
@@ -111,6 +116,15 @@ impl VideoJob {
             );
         }
         Ok(())
+    }
+
+    /// What results are named after.
+    fn stem(&self, info: &SourceInfo) -> String {
+        let stem = match &self.source {
+            SourceRequest::Video(path) => path.file_stem().map(|stem| stem.to_string_lossy().into_owned()),
+            _ => None,
+        };
+        stem.unwrap_or_else(|| info.name.clone())
     }
 
     fn work(
@@ -146,9 +160,8 @@ struct Results {
 }
 
 impl Results {
-    fn create(folder: Option<&Path>, file: &Path, info: &SourceInfo) -> anyhow::Result<Self> {
+    fn create(folder: Option<&Path>, stem: &str, info: &SourceInfo) -> anyhow::Result<Self> {
         let folder = folder.unwrap_or(Path::new(DEFAULT_FOLDER));
-        let stem = file.file_stem().context("the video has no name")?.to_string_lossy();
         let [video, table] = free_names(folder, &format!("{stem}{RESULT_SUFFIX}"), [".mp4", ".csv"]);
         let table = FaceTable::create(&table, TableFormat::Csv)?;
         let shape = VideoShape { width: info.width, height: info.height, fps: info.fps };
@@ -162,8 +175,8 @@ impl Results {
     }
 
     /// The video and the name of the table.
-    fn finish(self, original: &Original<'_>) -> Result<(FinishedVideo, PathBuf), ExportError> {
-        let video = self.video.finish(Some(original))?;
+    fn finish(self, original: Option<&Original<'_>>) -> Result<(FinishedVideo, PathBuf), ExportError> {
+        let video = self.video.finish(original)?;
         Ok((video, self.table.finish()?))
     }
 }

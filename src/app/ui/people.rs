@@ -1,0 +1,259 @@
+//! What can be done with a recording, below the bars: who is who, who is shown, marks, export, analysis anew.
+
+use std::time::Duration;
+
+use egui::{Button, CollapsingHeader, Id, RichText, ScrollArea, TextEdit, Ui, vec2};
+
+use super::{SIGN_GAP, clock};
+use crate::app::icons::Icon;
+use crate::app::keys::{self, hint};
+use crate::app::recorded::{RunningExport, Wish};
+use crate::app::{Action, App};
+use crate::pipeline::FaceId;
+use crate::recording::{Appearance, Mark};
+
+/// Height of the list of others in a menu before it scrolls: about six of them.
+const LIST_HEIGHT: f32 = 170.0;
+
+/// Room for the button that follows a name in its row.
+const BEHIND_NAME: f32 = 48.0;
+
+/// Around the words of buttons, and between buttons and rows, where many must fit.
+const NARROW_PADDING: f32 = 6.0;
+const NARROW_SPACING: f32 = 4.0;
+
+/// A person in the list.
+struct Person {
+    id: FaceId,
+    /// `Anna`, `Face 3`.
+    title: String,
+    /// `Anna`, `face 3`.
+    words: String,
+    name: String,
+    hidden: bool,
+    /// Where the name isn't enough: when the person was seen, and as which faces.
+    details: String,
+    first: Duration,
+}
+
+impl App {
+    /// The whole section.
+    pub(super) fn recording_ui(&mut self, ui: &mut Ui) {
+        self.recording_buttons(ui);
+        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = NARROW_SPACING;
+            self.people_ui(ui);
+            self.marks_ui(ui);
+        });
+    }
+
+    fn people_ui(&mut self, ui: &mut Ui) {
+        let people = self.people();
+        if people.is_empty() {
+            return;
+        }
+        let header = CollapsingHeader::new(format!("People ({})", people.len())).id_salt("people").default_open(true);
+        header.show_unindented(ui, |ui| {
+            for person in &people {
+                self.person_ui(ui, person, &people);
+            }
+        });
+    }
+
+    /// Where the results are from, and the buttons.
+    fn recording_buttons(&mut self, ui: &mut Ui) {
+        let Some(recorded) = &self.recorded else { return };
+        let metadata = &recorded.recording.metadata;
+        let (again, can_undo, is_edited) = (recorded.again, recorded.can_undo(), !recorded.edits.is_empty());
+        let percent = recorded.export.as_ref().map(RunningExport::percent);
+        let made = format!(
+            "Recorded {} with {}, {} prior, smoothed over {} s",
+            metadata.started, metadata.model, metadata.prior, metadata.smoothing_secs
+        );
+        let what = if again { "Analysed again".to_owned() } else { format!("Recorded by {}", metadata.model) };
+        ui.label(RichText::new(what).strong()).on_hover_text(made);
+        ui.horizontal_wrapped(|ui| {
+            // In one line as long as the panel has its usual width.
+            ui.spacing_mut().button_padding.x = NARROW_PADDING;
+            ui.spacing_mut().item_spacing.x = NARROW_SPACING;
+            let (words, why) = if again {
+                ("Recorded results", "Show what was found and named when this was recorded")
+            } else {
+                ("Analyse again", "Find and name the faces anew, with the model and settings of now")
+            };
+            if ui.button(words).on_hover_text(why).clicked() {
+                self.wish(Wish::SetAgain(!again));
+            }
+            match percent {
+                None => {
+                    let why = "Write the table with names, the video with boxes and the marks, into the folder “exports” of \
+                               the recording";
+                    if ui.button("Export").on_hover_text(why).clicked() {
+                        self.wish(Wish::Export);
+                    }
+                }
+                Some(percent) => {
+                    ui.label(format!("Exporting… {percent} %"));
+                    if ui.button("Cancel").on_hover_text("Stop the export; no file is left").clicked() {
+                        self.wish(Wish::StopExport);
+                    }
+                }
+            }
+            let undo = ui.add_enabled(can_undo, Button::new("Undo"));
+            if undo.on_hover_text(hint(ui.ctx(), "Take the last change back", keys::UNDO)).clicked() {
+                self.wish(Wish::Undo);
+            }
+            let reset = ui.add_enabled(is_edited, Button::new("Reset"));
+            if reset.on_hover_text("Take all changes back: names, merges, hidden faces, marks").clicked() {
+                self.wish(Wish::Reset);
+            }
+        });
+    }
+
+    fn people(&self) -> Vec<Person> {
+        let Some(recorded) = self.as_recorded() else { return Vec::new() };
+        let faces = recorded.recording.faces.faces();
+        let person = |id: FaceId| {
+            let merged = recorded.edits.merged_into(id);
+            let seen = [id].iter().chain(&merged).filter_map(|face| faces.get(face)).copied().reduce(together)?;
+            let mut details = format!("{} to {}, on {} frames", clock(seen.first), clock(seen.last), seen.frames);
+            if !merged.is_empty() {
+                let numbers: Vec<_> = [id].iter().chain(&merged).map(|face| face.0.to_string()).collect();
+                details = format!("{details}; as faces {}", numbers.join(", "));
+            }
+            Some(Person {
+                id,
+                title: recorded.edits.title(id),
+                words: self.face_words(id),
+                name: recorded.edits.name(id).unwrap_or_default().to_owned(),
+                hidden: recorded.edits.is_hidden(id),
+                details,
+                first: seen.first,
+            })
+        };
+        recorded.people().into_iter().filter_map(person).collect()
+    }
+
+    fn person_ui(&mut self, ui: &mut Ui, person: &Person, people: &[Person]) {
+        let Person { id, words, .. } = person;
+        ui.horizontal(|ui| {
+            let mut shown = !person.hidden;
+            let response = ui.checkbox(&mut shown, "").accessible_name(format!("Show {words}"));
+            if response.on_hover_text("Show this person on the picture, beside it and in the timeline").changed() {
+                self.wish(Wish::Hide(*id, !shown));
+            }
+            let chosen = self.face_of_timeline() == Some(*id);
+            let number = ui.selectable_label(chosen, id.0.to_string()).accessible_name(format!("Choose {words}"));
+            if number.on_hover_text(format!("Show in the timeline. {}", person.details)).clicked() {
+                self.ask(Action::Choose(*id));
+            }
+            let width = ui.available_width() - BEHIND_NAME;
+            let label = format!("Name of face {}", id.0);
+            if let Some(name) = self.typed(ui, label, &person.name, &format!("Face {}", id.0), width) {
+                self.wish(Wish::Rename(*id, name));
+            }
+            self.person_menu(ui, person, people);
+        });
+    }
+
+    fn person_menu(&mut self, ui: &mut Ui, person: &Person, people: &[Person]) {
+        let response = ui.menu_button("…", |ui| {
+            ui.label(RichText::new(&person.details).small().weak());
+            if ui.button("Go to the first frame").clicked() {
+                self.ask(Action::Seek(person.first));
+            }
+            ui.separator();
+            let others: Vec<_> = people.iter().filter(|other| other.id != person.id).collect();
+            if others.is_empty() {
+                return;
+            }
+            ui.label("Is the same person as");
+            ScrollArea::vertical().max_height(LIST_HEIGHT).show(ui, |ui| {
+                for other in others {
+                    let button = ui.button(&other.title).on_hover_text(&other.details);
+                    if button.accessible_name(format!("Is {}", other.words)).clicked() {
+                        self.wish(Wish::Merge(person.id, other.id));
+                    }
+                }
+            });
+        });
+        response.response.on_hover_text("Merge, go there").accessible_name(format!("More about {}", person.words));
+    }
+
+    /// A line that can be typed over: gives the new text once it is left or Enter is pressed, if it is another. Esc
+    /// leaves the old one.
+    pub(super) fn typed(&mut self, ui: &mut Ui, label: String, text: &str, empty: &str, width: f32) -> Option<String> {
+        let id = Id::unique(("typed", &label));
+        let recorded = self.recorded.as_mut()?;
+        let typing = recorded.typing.take_if(|(of, _)| *of == id);
+        let mut now = typing.map_or_else(|| text.to_owned(), |(_, typed)| typed);
+        let edit = TextEdit::singleline(&mut now).id(id).hint_text(empty).desired_width(width);
+        let response = ui.add_sized(vec2(width, ui.spacing().interact_size.y), edit).accessible_name(label);
+        if response.lost_focus() {
+            let given_up = ui.input(|i| i.key_pressed(egui::Key::Escape));
+            return (!given_up && now != text).then_some(now);
+        }
+        if response.has_focus() || now != text {
+            recorded.typing = Some((id, now));
+        }
+        None
+    }
+
+    pub(super) fn wish(&mut self, wish: Wish) {
+        self.ask(Action::Recorded(wish));
+    }
+
+    /// The marks: to go to, to write on, to take away.
+    fn marks_ui(&mut self, ui: &mut Ui) {
+        let marks = self.marks();
+        let header = CollapsingHeader::new(format!("Marks ({})", marks.len())).id_salt("marks").default_open(true);
+        header.show_unindented(ui, |ui| {
+            ui.horizontal(|ui| {
+                let ctx = ui.ctx().clone();
+                let mut button = |words: &str, why: &str, key, enabled| {
+                    ui.add_enabled(enabled, Button::new(words).gap(SIGN_GAP))
+                        .on_hover_text(hint(&ctx, why, key))
+                        .clicked()
+                };
+                if button("Add mark", "Mark this moment", keys::ADD_MARK, true) {
+                    self.wish(Wish::AddMark);
+                }
+                for (words, why, key, forward) in [
+                    ("Previous", "Go to the mark before", keys::PREVIOUS_MARK, false),
+                    ("Next", "Go to the next mark", keys::NEXT_MARK, true),
+                ] {
+                    if button(words, why, key, !marks.is_empty()) {
+                        self.wish(Wish::GoToMark { forward });
+                    }
+                }
+            });
+            for (place, mark) in marks.iter().enumerate() {
+                self.mark_ui(ui, place, mark);
+            }
+        });
+    }
+
+    fn mark_ui(&mut self, ui: &mut Ui, place: usize, mark: &Mark) {
+        let when = clock(mark.time);
+        ui.horizontal(|ui| {
+            let go = ui.button(&when).accessible_name(format!("Go to {when} {}", mark.text));
+            if go.on_hover_text("Go there").clicked() {
+                self.ask(Action::Seek(mark.time));
+            }
+            let width = ui.available_width() - BEHIND_NAME;
+            let label = format!("Text of mark {} at {when}", place + 1);
+            if let Some(text) = self.typed(ui, label, &mark.text, "What happens here", width) {
+                self.wish(Wish::SetMark(place, text));
+            }
+            let remove = ui.button(Icon::Close.atom()).accessible_name(format!("Remove mark {} at {when}", place + 1));
+            if remove.on_hover_text("Remove this mark").clicked() {
+                self.wish(Wish::RemoveMark(place));
+            }
+        });
+    }
+}
+
+/// Two appearances of one person as one.
+fn together(a: Appearance, b: Appearance) -> Appearance {
+    Appearance { first: a.first.min(b.first), last: a.last.max(b.last), frames: a.frames + b.frames }
+}

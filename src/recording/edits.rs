@@ -1,0 +1,217 @@
+//! What a user changed about a recording: who a face is, who is hidden, what is marked. The recorded tables stay as they
+//! are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use super::{Mark, SavedMark};
+use crate::pipeline::{Face, FaceId};
+
+/// Changes when a field changes its meaning.
+const EDITS_SCHEMA: u32 = 1;
+
+/// The changes, which are applied to what was recorded whenever it is shown or exported.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edits {
+    schema: u32,
+    /// What people are called, by the number that they keep.
+    #[serde(default)]
+    names: BTreeMap<u32, String>,
+    /// The faces that are somebody else's, and whose. Never a chain: who is named here as the other isn't merged.
+    #[serde(default)]
+    merged: BTreeMap<u32, u32>,
+    /// People who aren't shown.
+    #[serde(default)]
+    hidden: BTreeSet<u32>,
+    /// All marks, once one was added, changed or taken away; until then those recorded hold.
+    #[serde(default)]
+    marks: Option<Vec<SavedMark>>,
+}
+
+impl Default for Edits {
+    fn default() -> Self {
+        Self {
+            schema: EDITS_SCHEMA,
+            names: BTreeMap::new(),
+            merged: BTreeMap::new(),
+            hidden: BTreeSet::new(),
+            marks: None,
+        }
+    }
+}
+
+impl Edits {
+    /// Whether nothing is changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whose face a recorded face is.
+    pub fn person(&self, face: FaceId) -> FaceId {
+        self.merged.get(&face.0).map_or(face, |other| FaceId(*other))
+    }
+
+    /// The name given to somebody.
+    pub fn name(&self, face: FaceId) -> Option<&str> {
+        self.names.get(&self.person(face).0).map(String::as_str)
+    }
+
+    /// What to call somebody: the name, else `Face 3`.
+    pub fn title(&self, face: FaceId) -> String {
+        self.name(face).map_or_else(|| format!("Face {}", self.person(face).0), str::to_owned)
+    }
+
+    /// Whether somebody isn't shown.
+    pub fn is_hidden(&self, face: FaceId) -> bool {
+        self.hidden.contains(&self.person(face).0)
+    }
+
+    /// The recorded faces that were merged into somebody, without the own one.
+    pub fn merged_into(&self, person: FaceId) -> Vec<FaceId> {
+        self.merged.iter().filter(|(_, other)| **other == person.0).map(|(face, _)| FaceId(*face)).collect()
+    }
+
+    /// Names somebody; nothing but spaces takes the name away.
+    pub fn rename(&mut self, face: FaceId, name: &str) {
+        let person = self.person(face).0;
+        let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+        if name.is_empty() {
+            self.names.remove(&person);
+        } else {
+            self.names.insert(person, name);
+        }
+    }
+
+    /// Hides somebody or shows them again.
+    pub fn set_hidden(&mut self, face: FaceId, hidden: bool) {
+        let person = self.person(face).0;
+        if hidden {
+            self.hidden.insert(person);
+        } else {
+            self.hidden.remove(&person);
+        }
+    }
+
+    /// Makes all faces of `face`'s person those of `other`'s person, whose number and name are kept; a name that only the
+    /// former has is taken over.
+    pub fn merge(&mut self, face: FaceId, other: FaceId) {
+        let (from, into) = (self.person(face).0, self.person(other).0);
+        if from == into {
+            return;
+        }
+        for target in self.merged.values_mut().filter(|target| **target == from) {
+            *target = into;
+        }
+        self.merged.insert(from, into);
+        if let Some(name) = self.names.remove(&from) {
+            self.names.entry(into).or_insert(name);
+        }
+        self.hidden.remove(&from);
+    }
+
+    /// The marks: those recorded, unless they were changed.
+    pub fn marks(&self, recorded: &[Mark]) -> Vec<Mark> {
+        match &self.marks {
+            Some(marks) => marks.iter().map(SavedMark::to_mark).collect(),
+            None => recorded.to_vec(),
+        }
+    }
+
+    /// Puts these in place of all marks.
+    pub fn set_marks(&mut self, mut marks: Vec<Mark>, recorded: &[Mark]) {
+        marks.sort_by_key(|mark| mark.time);
+        self.marks = (marks != recorded).then(|| marks.iter().map(SavedMark::from).collect());
+    }
+
+    /// A recorded face as it is listed: with the number of its person.
+    pub fn apply(&self, face: Face) -> Face {
+        Face { id: self.person(face.id), ..face }
+    }
+
+    /// The faces of a frame as they are shown: nobody hidden, and each person once. Where two boxes of one person were
+    /// recorded on a frame (a face that was lost keeps its box for a moment), the one that the detector believed more
+    /// is shown.
+    pub fn shown(&self, recorded: &[Face]) -> Vec<Face> {
+        let mut people: BTreeMap<FaceId, Face> = BTreeMap::new();
+        for face in recorded.iter().filter(|face| !self.is_hidden(face.id)).map(|face| self.apply(*face)) {
+            people
+                .entry(face.id)
+                .and_modify(|known| {
+                    if face.score > known.score {
+                        *known = face;
+                    }
+                })
+                .or_insert(face);
+        }
+        people.into_values().collect()
+    }
+
+    /// Whether merges form no chain, as [`Self::merge`] makes them.
+    fn is_sound(&self) -> bool {
+        self.merged.values().all(|target| !self.merged.contains_key(target))
+    }
+}
+
+/// Where edits are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditsFile {
+    path: PathBuf,
+}
+
+impl EditsFile {
+    /// The file at `path`, with what is in it; no file is no edits.
+    pub(super) fn open(path: &Path) -> Result<(Self, Edits), String> {
+        let file = Self { path: path.to_owned() };
+        let problem =
+            |reason: String| format!("{}: {reason}; move it away to see the recording as it was made", path.display());
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((file, Edits::default())),
+            Err(error) => return Err(problem(error.to_string())),
+        };
+        let edits: Edits = serde_json::from_slice(&text).map_err(|error| problem(error.to_string()))?;
+        if edits.schema != EDITS_SCHEMA {
+            return Err(problem(format!("it has form {}, and this Mien knows form {EDITS_SCHEMA}", edits.schema)));
+        }
+        if !edits.is_sound() {
+            return Err(problem("a face is merged into one that is merged itself".to_owned()));
+        }
+        Ok((file, edits))
+    }
+
+    /// Saves edits: the file is the old one or the new one, whatever happens meanwhile.
+    ///
+    /// # Errors
+    /// When the folder can't be written to.
+    pub fn save(&self, edits: &Edits) -> io::Result<()> {
+        if edits.is_empty() {
+            return match fs::remove_file(&self.path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        }
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut temporary = NamedTempFile::new_in(folder)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            // As the other files of the folder: temporary ones are for their owner alone.
+            let mode = fs::metadata(folder.join(super::METADATA)).map_or(0o644, |data| data.permissions().mode());
+            temporary.as_file().set_permissions(fs::Permissions::from_mode(mode | 0o600))?;
+        }
+        serde_json::to_writer_pretty(&mut temporary, edits)?;
+        temporary.write_all(b"\n")?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(&self.path)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! A recording as files for others: its table with names and merges, its video with the boxes drawn in, its marks.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::{Edits, Mark, Recording, RecordingSource, SavedMark};
+use crate::export::{AnnotatedVideo, ExportError, FaceTable, PartialFile, VideoShape, annotate_titled, free_names};
+use crate::pipeline::{Face, FaceId, Scene, StageTimings};
+use crate::source::{FrameSource as _, SourceError};
+
+/// Put behind the recording's own name, as behind a video's.
+const SUFFIX: &str = "-emotions";
+
+/// What is to be exported, and where to.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// The recording.
+    pub recording: Arc<Recording>,
+    /// What was changed about it.
+    pub edits: Edits,
+    /// Folder for the results; it is made if it isn't there.
+    pub folder: PathBuf,
+}
+
+/// The files that came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// The video with boxes, names and emotions.
+    pub video: PathBuf,
+    /// The table of faces.
+    pub table: PathBuf,
+    /// The marks.
+    pub marks: PathBuf,
+}
+
+/// A recording can't be exported. No result is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportProblem {
+    /// A result can't be written.
+    #[error(transparent)]
+    Write(#[from] ExportError),
+    /// The video can't be read on.
+    #[error(transparent)]
+    Read(#[from] SourceError),
+    /// Somebody asked to stop.
+    #[error("stopped after {0} frames; no results were written")]
+    Stopped(u64),
+}
+
+impl Export {
+    /// Writes the three files. Every recorded row is in the table, hidden people included; the video shows who isn't
+    /// hidden, at an even rate. `on_scene` is told of each frame as it is shown.
+    ///
+    /// # Errors
+    /// When a file can't be written or the video can't be read on, or `stop` was set.
+    pub fn run(&self, stop: &AtomicBool, mut on_scene: impl FnMut(&Scene)) -> Result<Exported, ExportProblem> {
+        let stem = format!("{}{SUFFIX}", self.recording.name());
+        let [video, table, marks] = free_names(&self.folder, &stem, [".mp4", ".csv", "-marks.csv"]);
+        let mut source = RecordingSource::open(Arc::clone(&self.recording))?;
+        let info = source.info().clone();
+        // All files first: a folder that can't be written to is found out at once.
+        let table = FaceTable::create_with_names(&table)?;
+        let marks = PartialFile::create(&marks)?;
+        let mut video =
+            AnnotatedVideo::create(&video, VideoShape { width: info.width, height: info.height, fps: info.fps })?;
+
+        let mut frames = 0;
+        while let Some(frame) = source.read()? {
+            if stop.load(Ordering::Relaxed) {
+                return Err(ExportProblem::Stopped(frames));
+            }
+            let recorded: Vec<Face> =
+                self.recording.faces.of_frame(frame.index).iter().map(super::FaceRow::face).collect();
+            let faces = self.edits.shown(&recorded);
+            let timings = StageTimings::default();
+            let mut scene = Scene { frame, picture: None, faces, timings, labelled_at: Instant::now() };
+            on_scene(&scene);
+            let faces = std::mem::take(&mut scene.faces);
+            annotate_titled(&mut scene.frame.image, &faces, |face| self.short_title(face.id))
+                .map_err(ExportError::from)?;
+            video.push(scene)?;
+            frames += 1;
+        }
+        let table = self.write_table(table)?;
+        let marks = write_marks(marks, &self.edits.marks(&self.recording.marks))?;
+        Ok(Exported { video: video.finish(None)?.path, table, marks })
+    }
+
+    /// A name, else the bare number, as in other annotated videos.
+    fn short_title(&self, person: FaceId) -> String {
+        self.edits.name(person).map_or_else(|| person.0.to_string(), str::to_owned)
+    }
+
+    fn write_table(&self, mut table: FaceTable) -> Result<PathBuf, ExportError> {
+        let file = &self.recording.metadata.device;
+        for row in self.recording.faces.rows() {
+            let face = self.edits.apply(row.face());
+            let name = self.edits.name(face.id).unwrap_or_default();
+            table.push_named(file, row.frame(), row.time(), &face, name)?;
+        }
+        table.finish()
+    }
+}
+
+fn write_marks((partial, file): (PartialFile, std::fs::File), marks: &[Mark]) -> Result<PathBuf, ExportError> {
+    let path: &Path = partial.destination();
+    let write = || -> std::io::Result<()> {
+        let mut rows = csv::WriterBuilder::new().has_headers(false).from_writer(&file);
+        rows.write_record(SavedMark::COLUMNS)?;
+        for mark in marks {
+            rows.serialize(SavedMark::from(mark))?;
+        }
+        rows.flush()?;
+        file.sync_all()
+    };
+    write().map_err(|reason| ExportError::Write { path: path.to_owned(), reason })?;
+    drop(file);
+    partial.finish()
+}

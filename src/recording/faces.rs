@@ -1,0 +1,242 @@
+//! The recorded faces, in little memory.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::OpenError;
+use super::frames::{from_ticks, ticks};
+use super::lines::{Fields, Lines};
+use crate::emotion::{COUNT, Emotion, Probabilities};
+use crate::pipeline::{Face, FaceId, RecordedFaces};
+use crate::preprocess::FaceRect;
+
+/// The tables have four digits behind the point: in this unit a probability is a whole number that two bytes hold.
+const PROBABILITY_UNITS: f32 = 10_000.0;
+
+/// A row of the table of faces in 60 bytes: five hours at 30 frames a second with one face, 540 000 rows, take 33 MB.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FaceRow {
+    frame: u32,
+    ticks: u32,
+    face: u32,
+    rect: FaceRect,
+    score: f32,
+    raw: [u16; COUNT],
+    smoothed: [u16; COUNT],
+}
+
+impl FaceRow {
+    /// Number of the frame.
+    pub fn frame(&self) -> u64 {
+        self.frame.into()
+    }
+
+    /// Time of the frame since the recording began.
+    pub fn time(&self) -> Duration {
+        from_ticks(self.ticks)
+    }
+
+    /// Who, as recorded.
+    pub fn id(&self) -> FaceId {
+        FaceId(self.face)
+    }
+
+    /// What it showed, smoothed over time.
+    pub fn smoothed(&self) -> Probabilities {
+        unpack(self.smoothed)
+    }
+
+    /// The face as the pipeline gave it.
+    pub fn face(&self) -> Face {
+        let Self { rect, score, raw, .. } = *self;
+        Face { id: self.id(), rect, score, raw: unpack(raw), smoothed: self.smoothed() }
+    }
+}
+
+/// When a face was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appearance {
+    /// For the first time.
+    pub first: Duration,
+    /// For the last time.
+    pub last: Duration,
+    /// On so many frames.
+    pub frames: u64,
+}
+
+/// The table of faces, read once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FaceLog {
+    /// In order of their frames, those of one frame in order of their ids.
+    rows: Vec<FaceRow>,
+    faces: BTreeMap<FaceId, Appearance>,
+}
+
+impl FaceLog {
+    /// Reads [`super::FACES`], and says whether its end was cut.
+    pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<(Self, bool), OpenError> {
+        let columns = columns();
+        let mut lines = Lines::open(path, &columns, may_be_cut)?;
+        let mut rows = Vec::new();
+        while let Some(row) = lines.next(|fields| parse(fields, &columns))? {
+            rows.push(row);
+        }
+        rows.shrink_to_fit();
+        Ok((Self::new(rows), lines.cut()))
+    }
+
+    fn new(mut rows: Vec<FaceRow>) -> Self {
+        let order = |row: &FaceRow| (row.frame, row.face);
+        if !rows.is_sorted_by_key(order) {
+            rows.sort_by_key(order);
+        }
+        let mut faces = BTreeMap::new();
+        for row in &rows {
+            let seen = faces.entry(row.id()).or_insert(Appearance { first: row.time(), last: row.time(), frames: 0 });
+            seen.last = row.time();
+            seen.frames += 1;
+        }
+        Self { rows, faces }
+    }
+
+    /// All rows, in the order of their frames.
+    pub fn rows(&self) -> &[FaceRow] {
+        &self.rows
+    }
+
+    /// The rows of one frame.
+    pub fn of_frame(&self, frame: u64) -> &[FaceRow] {
+        let from = self.rows.partition_point(|row| row.frame() < frame);
+        let count = self.rows[from..].partition_point(|row| row.frame() == frame);
+        &self.rows[from..from + count]
+    }
+
+    /// The recorded faces, and when each was seen.
+    pub fn faces(&self) -> &BTreeMap<FaceId, Appearance> {
+        &self.faces
+    }
+}
+
+impl RecordedFaces for FaceLog {
+    fn faces(&self, frame: u64) -> Vec<Face> {
+        self.of_frame(frame).iter().map(FaceRow::face).collect()
+    }
+}
+
+/// The columns that are read: those of `docs/tables.md` without what follows from others.
+fn columns() -> Vec<String> {
+    let of_emotions = |kind: &str| Emotion::ALL.map(|emotion| format!("{kind}_{}", emotion.key()));
+    let first = ["frame", "time_s", "face", "x", "y", "width", "height", "score"].map(str::to_owned);
+    first.into_iter().chain(of_emotions("raw")).chain(of_emotions("smoothed")).collect()
+}
+
+/// The place of the first probability among [`columns`].
+const PROBABILITIES: usize = 8;
+
+fn parse(fields: &Fields<'_>, columns: &[String]) -> Result<FaceRow, String> {
+    let decimal = |place: usize| -> Result<f32, String> {
+        let value: f32 = fields.number(place, &columns[place])?;
+        let name = &columns[place];
+        value.is_finite().then_some(value).ok_or_else(|| format!("“{value}” in the column “{name}” is no number"))
+    };
+    let probabilities = |from: usize| -> Result<[u16; COUNT], String> {
+        let mut values = [0.0; COUNT];
+        for (place, value) in (from..).zip(&mut values) {
+            *value = decimal(place)?;
+        }
+        let kind = columns[from].split('_').next().unwrap_or_default();
+        Probabilities::from_rounded(values)
+            .map(|_| values.map(|value| (value * PROBABILITY_UNITS).round() as u16))
+            .ok_or_else(|| format!("the {kind} probabilities don't sum to 1"))
+    };
+    Ok(FaceRow {
+        frame: fields.number(0, &columns[0])?,
+        ticks: ticks(fields.number(1, &columns[1])?)?,
+        face: fields.number(2, &columns[2])?,
+        rect: FaceRect { x: decimal(3)?, y: decimal(4)?, width: decimal(5)?, height: decimal(6)? },
+        score: decimal(7)?,
+        raw: probabilities(PROBABILITIES)?,
+        smoothed: probabilities(PROBABILITIES + COUNT)?,
+    })
+}
+
+fn unpack(units: [u16; COUNT]) -> Probabilities {
+    // Rows that aren't probabilities were refused when the table was read.
+    Probabilities::from_rounded(units.map(|unit| f32::from(unit) / PROBABILITY_UNITS)).unwrap_or(Probabilities::UNIFORM)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "file,frame,time_s,face,x,y,width,height,score,label,raw_angry,raw_disgust,raw_fear,raw_happy,\
+                          raw_sad,raw_surprise,raw_neutral,smoothed_angry,smoothed_disgust,smoothed_fear,\
+                          smoothed_happy,smoothed_sad,smoothed_surprise,smoothed_neutral\n";
+    const RAW: &str = "0.1000,0.1000,0.1000,0.4001,0.1000,0.1000,0.0999";
+    const SMOOTHED: &str = "0.0000,0.0000,0.0000,0.0000,0.0000,0.0000,1.0000";
+
+    fn row(frame: u32, face: u32) -> String {
+        format!("cam,{frame},{:.4},{face},10.5,-2.0,80.1,90.0,7.0,neutral,{RAW},{SMOOTHED}\n", f64::from(frame) / 30.0)
+    }
+
+    fn read(rows: &str, may_be_cut: bool) -> Result<(FaceLog, bool), String> {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("faces.csv");
+        std::fs::write(&path, rows).unwrap();
+        FaceLog::read(&path, may_be_cut).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rows_are_found_by_their_frame_and_keep_their_digits() {
+        let rows = [row(3, 1), row(3, 2), row(4, 1), row(9, 7)].concat();
+        let (log, cut) = read(&(HEADER.to_owned() + &rows), false).unwrap();
+        assert!(!cut);
+        let ids = |frame| log.of_frame(frame).iter().map(|row| row.id().0).collect::<Vec<_>>();
+        assert_eq!([ids(3), ids(4), ids(5), ids(9)], [vec![1, 2], vec![1], vec![], vec![7]]);
+        let face = log.of_frame(4)[0].face();
+        assert_eq!(face.rect, FaceRect { x: 10.5, y: -2.0, width: 80.1, height: 90.0 });
+        let digits: Vec<String> = face.raw.as_array().iter().map(|p| format!("{p:.4}")).collect();
+        assert_eq!(digits.join(","), RAW);
+        assert_eq!(face.smoothed.top(), (Emotion::Neutral, 1.0));
+        let seen = log.faces()[&FaceId(1)];
+        assert_eq!((seen.first, seen.last, seen.frames), (from_ticks(1000), from_ticks(1333), 2));
+        assert_eq!(size_of::<FaceRow>(), 60);
+    }
+
+    #[test]
+    fn rows_out_of_order_are_put_in_order() {
+        let (log, _) = read(&(HEADER.to_owned() + &row(9, 1) + &row(3, 2) + &row(3, 1)), false).unwrap();
+        assert_eq!(log.rows().iter().map(|row| (row.frame, row.face)).collect::<Vec<_>>(), [(3, 1), (3, 2), (9, 1)]);
+    }
+
+    #[test]
+    fn a_table_that_was_cut_anywhere_in_its_last_row_gives_the_rows_before() {
+        let whole = HEADER.to_owned() + &row(3, 1) + &row(4, 1);
+        let last = HEADER.len() + row(3, 1).len();
+        for end in last + 1..whole.len() {
+            let (log, cut) = read(&whole[..end], true).unwrap();
+            assert_eq!((log.rows().len(), cut), (1, true), "cut at {}", end - last);
+        }
+        // One that ended in order needs no line end.
+        assert_eq!(read(&whole[..whole.len() - 1], false).unwrap().0.rows().len(), 2);
+    }
+
+    #[test]
+    fn broken_rows_are_named_with_file_line_and_reason() {
+        let good = row(3, 1);
+        for (bad, reason) in [
+            (good.replace("80.1", "wide"), "“wide” in the column “width” is no number"),
+            (good.replace("80.1", "NaN"), "in the column “width” is no number"),
+            (good.replace("cam,3", "cam,-3"), "“-3” in the column “frame”"),
+            (good.replace("0.4001", "0.9"), "the raw probabilities don't sum to 1"),
+            (good.replace("0.4001", "-0.4"), "the raw probabilities don't sum to 1"),
+            ("cam,3,0.1,1\n".to_owned(), "the row ends before the column “x”"),
+        ] {
+            let error = read(&(HEADER.to_owned() + &good + &bad + &row(5, 1)), true).unwrap_err();
+            assert!(error.contains("faces.csv, line 3: ") && error.contains(reason), "{error}");
+        }
+        let error = read(&HEADER.replace("raw_happy", "happy"), false).unwrap_err();
+        assert!(error.contains("line 1: there is no column “raw_happy”"), "{error}");
+    }
+}

@@ -1,0 +1,166 @@
+//! Which frame is where in the video, and when it was seen.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::lines::Lines;
+use super::{OpenError, VIDEO};
+
+/// Ticks in a second: the tables have four digits behind the point.
+const TICKS: f64 = 10_000.0;
+
+/// The interval of a single frame, of which no rate can be told.
+const LONE_INTERVAL: Duration = Duration::from_millis(40);
+
+/// A frame of the video: its number as in the table of faces, and its time since the recording began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The number.
+    pub frame: u64,
+    /// The time.
+    pub time: Duration,
+}
+
+/// When each frame of the video was seen: eight bytes a frame.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FrameTimes {
+    /// By the place in the video.
+    stamps: Vec<Packed>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Packed {
+    frame: u32,
+    ticks: u32,
+}
+
+impl FrameTimes {
+    /// Reads [`super::FRAMES`], and says whether its end was cut.
+    pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<(Self, bool), OpenError> {
+        const COLUMNS: [&str; 3] = ["video_frame", "frame", "time_s"];
+        let mut lines = Lines::open(path, &COLUMNS.map(str::to_owned), may_be_cut)?;
+        let mut stamps: Vec<Packed> = Vec::new();
+        loop {
+            let place = stamps.len() as u64;
+            let last = stamps.last().copied();
+            let row = lines.next(|row| {
+                let at: u64 = row.number(0, COLUMNS[0])?;
+                if at != place {
+                    return Err(format!("this row is of frame {at} of {VIDEO}, where frame {place} should follow"));
+                }
+                let stamp = Packed { frame: row.number(1, COLUMNS[1])?, ticks: ticks(row.number(2, COLUMNS[2])?)? };
+                let is_later = last.is_none_or(|last| last.frame < stamp.frame && last.ticks < stamp.ticks);
+                is_later.then_some(stamp).ok_or_else(|| "number and time don't go on from the row before".to_owned())
+            })?;
+            let Some(row) = row else { break };
+            stamps.push(row);
+        }
+        stamps.shrink_to_fit();
+        Ok((Self { stamps }, lines.cut()))
+    }
+
+    /// How many frames there are.
+    pub fn len(&self) -> usize {
+        self.stamps.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.stamps.is_empty()
+    }
+
+    /// The frame at a place in the video, counted from 0.
+    pub fn at(&self, place: usize) -> Option<Stamp> {
+        self.stamps.get(place).map(|packed| Stamp { frame: packed.frame.into(), time: from_ticks(packed.ticks) })
+    }
+
+    /// The place of the frame that is shown at a time: the last one that isn't later, or the first.
+    pub fn place_at(&self, time: Duration) -> usize {
+        self.stamps.partition_point(|packed| from_ticks(packed.ticks) <= time).saturating_sub(1)
+    }
+
+    /// Frames a second, on average.
+    pub fn rate(&self) -> f64 {
+        1.0 / self.interval().as_secs_f64()
+    }
+
+    /// From the beginning to the end of the last frame.
+    pub fn duration(&self) -> Duration {
+        self.stamps.last().map_or(Duration::ZERO, |last| from_ticks(last.ticks) + self.interval())
+    }
+
+    /// From one frame to the next, on average.
+    fn interval(&self) -> Duration {
+        match (self.stamps.first(), self.stamps.last(), self.stamps.len()) {
+            (Some(first), Some(last), count @ 2..) => {
+                (from_ticks(last.ticks) - from_ticks(first.ticks)).div_f64((count - 1) as f64)
+            }
+            _ => LONE_INTERVAL,
+        }
+    }
+}
+
+/// Seconds of a table as ticks.
+pub(super) fn ticks(secs: f64) -> Result<u32, String> {
+    let ticks = (secs * TICKS).round();
+    let fits = (0.0..=f64::from(u32::MAX)).contains(&ticks);
+    fits.then_some(ticks as u32).ok_or_else(|| format!("{secs} is no time in seconds since the beginning"))
+}
+
+pub(super) fn from_ticks(ticks: u32) -> Duration {
+    Duration::from_micros(u64::from(ticks) * 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, may_be_cut: bool) -> Result<(FrameTimes, bool), String> {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("frames.csv");
+        std::fs::write(&path, text).unwrap();
+        FrameTimes::read(&path, may_be_cut).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn frames_keep_their_own_uneven_times() {
+        let (frames, cut) = read("video_frame,frame,time_s\n0,4,0.1000\n1,5,0.1333\n2,9,0.3000\n", false).unwrap();
+        assert!(!cut);
+        assert_eq!(frames.at(2), Some(Stamp { frame: 9, time: Duration::from_millis(300) }));
+        assert_eq!(frames.at(3), None);
+        let places = [0, 100, 133, 134, 299, 300, 9000].map(|ms| frames.place_at(Duration::from_millis(ms)));
+        assert_eq!(places, [0, 0, 0, 1, 1, 2, 2]);
+        assert!((frames.rate() - 10.0).abs() < 1e-9);
+        assert_eq!(frames.duration(), Duration::from_millis(400));
+    }
+
+    #[test]
+    fn a_row_that_was_cut_by_a_kill_is_left_out_and_one_in_the_middle_is_an_error() {
+        for cut in ["2,2,0.0", "2,", "2,2,0.0666", "\0\0\0"] {
+            let text = format!("video_frame,frame,time_s\n0,0,0.0\n1,1,0.0333\n{cut}");
+            let (frames, was_cut) = read(&text, true).unwrap();
+            assert_eq!((frames.len(), was_cut), (2, true), "{cut:?}");
+        }
+        let (frames, was_cut) = read("", true).unwrap();
+        assert!(frames.is_empty() && was_cut);
+        let error = read("video_frame,frame,time_s\n0,0,0.0\n1,x,0.0333\n2,2,0.0666\n", true).unwrap_err();
+        assert!(error.contains("frames.csv, line 3: “x” in the column “frame”"), "{error}");
+    }
+
+    #[test]
+    fn rows_that_do_not_go_on_are_refused_with_their_line() {
+        let header = "video_frame,frame,time_s\n0,0,0.0\n";
+        for (row, reason) in [
+            ("2,2,0.1\n", "line 3: this row is of frame 2 of video.mkv, where frame 1 should follow"),
+            ("1,0,0.1\n", "line 3: number and time don't go on"),
+            ("1,1,0.0\n", "line 3: number and time don't go on"),
+            ("1,1,-4\n", "line 3: -4 is no time"),
+            ("1,1\n", "line 3: the row ends before the column “time_s”"),
+        ] {
+            let error = read(&format!("{header}{row}"), false).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+        let error = read("video_frame,number,time_s\n0,0,0.0\n", false).unwrap_err();
+        assert!(error.contains("line 1: there is no column “frame”"), "{error}");
+    }
+}

@@ -1,0 +1,137 @@
+//! The rows of a table that may end in the middle of one.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use csv::{ByteRecord, Reader, ReaderBuilder};
+
+use super::OpenError;
+
+/// Reads the rows of a table one after another. Columns are found by their names; others than those asked for are
+/// passed over.
+pub(super) struct Lines {
+    reader: Reader<File>,
+    path: PathBuf,
+    columns: Vec<usize>,
+    /// Whether the last row may be a part of one.
+    may_be_cut: bool,
+    /// Whether the file ends within a row.
+    open_end: bool,
+    cut: bool,
+    record: ByteRecord,
+    /// The row after, which tells whether this one is the last.
+    ahead: Option<ByteRecord>,
+}
+
+impl Lines {
+    /// Opens a table and looks for the columns. `may_be_cut`: who wrote it was killed.
+    ///
+    /// # Errors
+    /// When the file can't be read, or lacks a column.
+    pub(super) fn open(path: &Path, columns: &[String], may_be_cut: bool) -> Result<Self, OpenError> {
+        let unreadable = |reason| OpenError::Unreadable { path: path.to_owned(), reason };
+        let mut file = File::open(path).map_err(unreadable)?;
+        let open_end = !ends_with_line_end(&mut file).map_err(unreadable)?;
+        let mut lines = Self {
+            // Rows are counted by ourselves, so that a short one is an error with its line, or the cut one at the end.
+            reader: ReaderBuilder::new().flexible(true).from_reader(file),
+            path: path.to_owned(),
+            columns: Vec::with_capacity(columns.len()),
+            may_be_cut,
+            open_end,
+            cut: false,
+            record: ByteRecord::new(),
+            ahead: None,
+        };
+        let header = lines.reader.headers().map_err(|error| lines_error(path, 1, &error))?.clone();
+        if header.is_empty() && may_be_cut {
+            // Killed before the header was on the disk.
+            lines.columns = (0..columns.len()).collect();
+            lines.cut = true;
+            return Ok(lines);
+        }
+        lines.ahead = lines.read(ByteRecord::new())?;
+        for column in columns {
+            let place = header.iter().position(|name| name == column);
+            let place = place.ok_or_else(|| lines.error(1, format!("there is no column “{column}”")))?;
+            lines.columns.push(place);
+        }
+        Ok(lines)
+    }
+
+    /// The next row, made of its fields by `parse`; `None` at the end.
+    ///
+    /// # Errors
+    /// When a row can't be parsed, unless it is the last one of a table that may be cut.
+    pub(super) fn next<T>(
+        &mut self,
+        parse: impl FnOnce(&Fields<'_>) -> Result<T, String>,
+    ) -> Result<Option<T>, OpenError> {
+        let Some(record) = self.ahead.take() else { return Ok(None) };
+        let spare = std::mem::take(&mut self.record);
+        self.ahead = self.read(spare)?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let parsed = parse(&Fields { record: &record, columns: &self.columns });
+        let is_last = self.may_be_cut && self.ahead.is_none();
+        let row = match parsed {
+            // The digits of a number may be cut without anybody being able to tell.
+            Ok(_) if is_last && self.open_end => None,
+            Ok(row) => Some(row),
+            Err(_) if is_last => None,
+            Err(reason) => return Err(self.error(line, reason)),
+        };
+        self.cut |= row.is_none();
+        self.record = record;
+        Ok(row)
+    }
+
+    /// The next row as it stands in the file, in the memory of an old one.
+    fn read(&mut self, mut into: ByteRecord) -> Result<Option<ByteRecord>, OpenError> {
+        let line = self.reader.position().line();
+        let more = self.reader.read_byte_record(&mut into).map_err(|error| lines_error(&self.path, line, &error))?;
+        Ok(more.then_some(into))
+    }
+
+    /// Whether a part of a row was left out at the end.
+    pub(super) fn cut(&self) -> bool {
+        self.cut
+    }
+
+    fn error(&self, line: u64, reason: String) -> OpenError {
+        OpenError::Row { path: self.path.clone(), line, reason }
+    }
+}
+
+/// The fields of a row that were asked for, in the order in which they were.
+pub(super) struct Fields<'a> {
+    record: &'a ByteRecord,
+    columns: &'a [usize],
+}
+
+impl Fields<'_> {
+    /// A field as a number.
+    pub(super) fn number<T: std::str::FromStr>(&self, column: usize, name: &str) -> Result<T, String> {
+        let field = self.columns.get(column).and_then(|place| self.record.get(*place));
+        let field = field.ok_or_else(|| format!("the row ends before the column “{name}”"))?;
+        let text = String::from_utf8_lossy(field);
+        text.trim().parse().ok().ok_or_else(|| format!("“{text}” in the column “{name}” is no number that fits there"))
+    }
+}
+
+fn lines_error(path: &Path, line: u64, error: &csv::Error) -> OpenError {
+    let line = error.position().map_or(line, csv::Position::line);
+    OpenError::Row { path: path.to_owned(), line, reason: error.to_string() }
+}
+
+/// An empty file counts as one that does.
+fn ends_with_line_end(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    file.rewind()?;
+    Ok(last == [b'\n'])
+}

@@ -1,0 +1,127 @@
+//! Opens a folder that holds a recording.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{
+    EDITS, Edits, EditsFile, FACES, FRAMES, FaceLog, FrameTimes, MARKS, METADATA, Mark, Metadata, OpenError,
+    RECORDING_SCHEMA, VIDEO, read_marks,
+};
+use crate::source::{FrameSource as _, SourceInfo, VideoSource};
+
+/// A recording, read: everything but the pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    folder: PathBuf,
+    /// How it was made.
+    pub metadata: Metadata,
+    /// Which frame is where in the video, and when it was seen.
+    pub frames: FrameTimes,
+    /// The recorded faces.
+    pub faces: Arc<FaceLog>,
+    /// The marks as recorded.
+    pub marks: Vec<Mark>,
+    /// The video's own words about itself.
+    pub video: SourceInfo,
+    /// What is missing, a sentence each.
+    pub notices: Vec<String>,
+}
+
+/// The folder of the recording that `path` means: the folder itself, or the one of its metadata.
+pub fn folder_of(path: &Path) -> Option<PathBuf> {
+    if path.join(METADATA).is_file() {
+        return Some(path.to_owned());
+    }
+    let is_metadata = path.file_name().is_some_and(|name| name == METADATA) && path.is_file();
+    is_metadata.then(|| path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).into())
+}
+
+impl Recording {
+    /// Reads the recording in a folder. What a kill left unfinished is read as far as it goes, and [`Self::notices`]
+    /// says so.
+    ///
+    /// # Errors
+    /// When the folder is no recording, a file of it is missing, or a table has a row that is none.
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        let metadata = read_metadata(folder)?;
+        for name in [VIDEO, FRAMES, FACES] {
+            if !folder.join(name).exists() {
+                return Err(OpenError::NoFile { folder: folder.to_owned(), name });
+            }
+        }
+        let killed = metadata.ended.is_none();
+        let (frames, frames_cut) = FrameTimes::read(&folder.join(FRAMES), killed)?;
+        if frames.is_empty() {
+            return Err(OpenError::Empty(folder.to_owned()));
+        }
+        let (faces, faces_cut) = FaceLog::read(&folder.join(FACES), killed)?;
+        let video = VideoSource::open(&folder.join(VIDEO))?.info().clone();
+
+        let mut notices = Vec::new();
+        if killed {
+            let cut = if frames_cut || faces_cut { ", the last row in part" } else { "" };
+            notices.push(format!(
+                "This recording was not ended in order; what was written until then is shown ({} frames{cut})",
+                frames.len()
+            ));
+        }
+        if let Some(in_video) = video.frames()
+            && in_video != frames.len() as u64
+        {
+            notices.push(format!(
+                "{VIDEO} holds {in_video} frames and {FRAMES} lists {}; those in both are shown",
+                frames.len()
+            ));
+        }
+        // A broken list of marks is no reason to show nothing.
+        let marks = read_marks(&folder.join(MARKS)).unwrap_or_else(|error| {
+            notices.push(format!("The marks are left out: {error}"));
+            Vec::new()
+        });
+        let faces = Arc::new(faces);
+        Ok(Self { folder: folder.to_owned(), metadata, frames, faces, marks, video, notices })
+    }
+
+    /// Where it lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What to call it: the folder's name.
+    pub fn name(&self) -> String {
+        // The folder may have been named as `.`.
+        let absolute = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
+        absolute.file_name().map_or_else(|| "recording".to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// The file of its edits, with what is in it.
+    ///
+    /// # Errors
+    /// When the file is there and can't be understood, in words for the user.
+    pub fn edits(&self) -> Result<(EditsFile, Edits), String> {
+        EditsFile::open(&self.folder.join(EDITS))
+    }
+}
+
+fn read_metadata(folder: &Path) -> Result<Metadata, OpenError> {
+    if !folder.exists() {
+        return Err(OpenError::Missing(folder.to_owned()));
+    }
+    let path = folder.join(METADATA);
+    if !path.is_file() {
+        return Err(OpenError::NoRecording(folder.to_owned()));
+    }
+    let text = fs::read(&path).map_err(|reason| OpenError::Unreadable { path: path.clone(), reason })?;
+    let broken = |reason| OpenError::Metadata { path: path.clone(), reason };
+    // The form first: one that is newer may have fields of other kinds.
+    let value: serde_json::Value = serde_json::from_slice(&text).map_err(broken)?;
+    if let Some(schema) = value.get("schema").and_then(serde_json::Value::as_u64)
+        && schema != u64::from(RECORDING_SCHEMA)
+    {
+        let schema = u32::try_from(schema).unwrap_or(u32::MAX);
+        return Err(OpenError::Schema { folder: folder.to_owned(), schema });
+    }
+    // From the text again, for the line of what is wrong.
+    serde_json::from_slice(&text).map_err(broken)
+}

@@ -1,0 +1,68 @@
+//! The video of a recording with the numbers and times that its frames had.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Recording, VIDEO};
+use crate::frame::Frame;
+use crate::source::{FrameSource, SourceError, SourceInfo, SourceKind, VideoSource};
+
+/// Gives the frames of a recording's video with their recorded numbers and times, which the container doesn't hold: its
+/// own times are those of an even rate.
+pub struct RecordingSource {
+    recording: Arc<Recording>,
+    video: VideoSource,
+    info: SourceInfo,
+    /// The even rate of the container, in frames a second.
+    even_rate: f64,
+    /// Place of the next frame in the video, once one was read since the last jump.
+    next_place: Option<usize>,
+}
+
+impl RecordingSource {
+    /// Opens the video.
+    ///
+    /// # Errors
+    /// Those of [`VideoSource::open`].
+    pub fn open(recording: Arc<Recording>) -> Result<Self, SourceError> {
+        let video = VideoSource::open(&recording.folder().join(VIDEO))?;
+        let frames = &recording.frames;
+        let kind = SourceKind::File { duration: Some(frames.duration()), frames: Some(frames.len() as u64) };
+        let even_rate = Some(video.info().fps).filter(|fps| *fps > 0.0).unwrap_or(recording.metadata.fps);
+        let info = SourceInfo { name: recording.name(), kind, fps: frames.rate(), ..video.info().clone() };
+        Ok(Self { recording, video, info, even_rate, next_place: Some(0) })
+    }
+
+    /// The place in the video of a frame with this even time.
+    fn place(&self, even_time: Duration) -> usize {
+        (even_time.as_secs_f64() * self.even_rate).round() as usize
+    }
+}
+
+impl FrameSource for RecordingSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn read(&mut self) -> Result<Option<Frame>, SourceError> {
+        let Some(frame) = self.video.read()? else { return Ok(None) };
+        let place = self.next_place.unwrap_or_else(|| self.place(frame.media_time));
+        self.next_place = Some(place + 1);
+        // After a kill the video may go on where the list of its frames has ended.
+        let Some(stamp) = self.recording.frames.at(place) else { return Ok(None) };
+        Ok(Some(Frame { index: stamp.frame, media_time: stamp.time, ..frame }))
+    }
+
+    fn seek(&mut self, media_time: Duration) -> Result<(), SourceError> {
+        let place = self.recording.frames.place_at(media_time);
+        self.next_place = None;
+        // Into the middle of the frame, where rounding can't turn it into a neighbour.
+        self.video.seek(Duration::from_secs_f64((place as f64 + 0.5) / self.even_rate))
+    }
+
+    fn time_before(&self, media_time: Duration, frames: u32) -> Option<Duration> {
+        let times = &self.recording.frames;
+        let place = times.place_at(media_time).saturating_sub(frames as usize);
+        times.at(place).map(|stamp| stamp.time)
+    }
+}

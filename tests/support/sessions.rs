@@ -1,0 +1,143 @@
+//! Recordings of the test's own making: each frame shows its place in the video as a pattern of bits, and faces are
+//! wherever the table says.
+
+// Each test file takes what it needs of this.
+#![allow(dead_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use mien::detect::DetectionOptions;
+use mien::emotion::{COUNT, Emotion, Probabilities};
+use mien::export::{FaceTable, TableFormat};
+use mien::frame::Frame;
+use mien::pipeline::{Face, FaceId, Scene, StageTimings};
+use mien::preprocess::FaceRect;
+use mien::recording::{self, Counts, Mark, Metadata, RECORDING_SCHEMA, append_mark};
+use mien::version::Versions;
+use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Rect, Scalar, Size, Vec3b};
+use opencv::imgproc;
+use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst as _};
+
+pub const WIDTH: i32 = 320;
+pub const HEIGHT: i32 = 240;
+
+/// The rate that the camera declared. The frames came at another.
+pub const FPS: f64 = 30.0;
+
+/// Side of a bit.
+const BIT: i32 = 20;
+const BITS: i32 = 12;
+
+/// Number of the frame at a place in the video: each tenth was lost on the way to the disk.
+pub fn number(place: u64) -> u64 {
+    place + place / 10
+}
+
+/// When it was seen: about 25 frames a second, unevenly.
+pub fn time(place: u64) -> Duration {
+    Duration::from_millis(number(place) * 40 + (place % 3) * 7)
+}
+
+/// Who is on a frame: face 1 at the beginning, face 2 for long, and face 7 where face 1 has come back.
+pub fn people(place: u64) -> Vec<u32> {
+    let seen = [(1, 3..20), (2, 10..45), (7, 30..u64::MAX)];
+    seen.into_iter().filter(|(_, places)| places.contains(&place)).map(|(id, _)| id).collect()
+}
+
+/// What somebody shows at a place.
+pub fn face(id: u32, place: u64) -> Face {
+    let emotion = if id == 2 { Emotion::Sad } else { Emotion::Happy };
+    let probabilities = |leader: f32| {
+        let mut weights = [(1.0 - leader) / (COUNT - 1) as f32; COUNT];
+        weights[emotion.index()] = leader;
+        Probabilities::from_weights(weights).unwrap()
+    };
+    let left = if id == 2 { 200.0 } else { 40.0 };
+    let rect = FaceRect { x: left + place as f32 * 0.5, y: 100.0, width: 80.0, height: 80.0 };
+    Face { id: FaceId(id), rect, score: 9.0, raw: probabilities(0.7), smoothed: probabilities(0.8) }
+}
+
+/// Records so many frames into `folder`, with two marks, as it is after an end in order.
+pub fn record(folder: &Path, frames: u64) -> PathBuf {
+    fs::create_dir_all(folder).unwrap();
+    let size = Size::new(WIDTH, HEIGHT);
+    let codec = i32::from_le_bytes(*b"MJPG");
+    let mut video = VideoWriter::new(folder.join(recording::VIDEO), codec, FPS, size, true).unwrap();
+    assert!(video.is_opened().unwrap());
+    let mut times = "video_frame,frame,time_s\n".to_owned();
+    let mut table = FaceTable::create(&folder.join(recording::FACES), TableFormat::Csv).unwrap();
+    let mut faces = 0;
+    for place in 0..frames {
+        let (index, media_time) = (number(place), time(place));
+        let image = picture(place);
+        video.write(&image).unwrap();
+        times += &format!("{place},{index},{:.4}\n", media_time.as_secs_f64());
+        let on_frame: Vec<Face> = people(place).into_iter().map(|id| face(id, place)).collect();
+        faces += on_frame.len() as u64;
+        let now = Instant::now();
+        let frame = Frame { index, media_time, captured_at: now, image };
+        let timings = StageTimings::default();
+        table.push("Test Webcam", &Scene { frame, picture: None, faces: on_frame, timings, labelled_at: now }).unwrap();
+    }
+    video.release().unwrap();
+    table.finish().unwrap();
+    fs::write(folder.join(recording::FRAMES), times).unwrap();
+    for (millis, text) in [(400, "sits down"), (1200, "laughs, loudly")] {
+        let mark = Mark { time: Duration::from_millis(millis), text: text.to_owned() };
+        append_mark(&folder.join(recording::MARKS), &mark).unwrap();
+    }
+    let counts = Some(Counts { frames, frames_lost: frames / 10, faces });
+    write_metadata(folder, Some("2026-03-04T10:05:30+01:00"), counts);
+    folder.to_owned()
+}
+
+fn write_metadata(folder: &Path, ended: Option<&str>, counts: Option<Counts>) {
+    let metadata = Metadata {
+        schema: RECORDING_SCHEMA,
+        started: "2026-03-04T10:05:12+01:00".to_owned(),
+        ended: ended.map(str::to_owned),
+        device: "Test Webcam".to_owned(),
+        width: WIDTH as usize,
+        height: HEIGHT as usize,
+        fps: FPS,
+        fourcc: "MJPG".to_owned(),
+        model: "mien-of-old".to_owned(),
+        model_sha256: "ab12".to_owned(),
+        prior: "uniform".to_owned(),
+        network_device: "CPU".to_owned(),
+        smoothing_secs: 0.2,
+        detection: DetectionOptions::default(),
+        versions: Versions::here(),
+        counts,
+    };
+    fs::write(folder.join(recording::METADATA), serde_json::to_vec_pretty(&metadata).unwrap()).unwrap();
+}
+
+/// Makes of a recording what a kill leaves: no end, the last rows cut in two, and the video in the middle of a frame.
+pub fn kill(folder: &Path) {
+    write_metadata(folder, None, None);
+    for (name, share) in [(recording::VIDEO, 0.8), (recording::FACES, 0.7), (recording::FRAMES, 0.9)] {
+        let path = folder.join(name);
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..(bytes.len() as f64 * share) as usize]).unwrap();
+    }
+}
+
+/// A picture that shows a number.
+fn picture(place: u64) -> Mat {
+    let mut image = Mat::new_rows_cols_with_default(HEIGHT, WIDTH, CV_8UC3, Scalar::all(60.0)).unwrap();
+    for bit in (0..BITS).filter(|bit| place >> bit & 1 == 1) {
+        let rect = Rect::new(bit * BIT, 0, BIT, BIT);
+        imgproc::rectangle(&mut image, rect, Scalar::all(240.0), imgproc::FILLED, imgproc::LINE_8, 0).unwrap();
+    }
+    image
+}
+
+/// The number that a picture shows.
+pub fn place_shown(image: &Mat) -> u64 {
+    let is_set = |bit: i32| image.at_2d::<Vec3b>(BIT / 2, bit * BIT + BIT / 2).unwrap().0[0] > 150;
+    (0..BITS).filter(|bit| is_set(*bit)).map(|bit| 1 << bit).sum()
+}

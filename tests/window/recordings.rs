@@ -1,0 +1,266 @@
+//! Recordings: opened, looked through, edited and exported.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use egui::accesskit::Role;
+use egui::{Key, Modifiers};
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use mien::app::Launch;
+use mien::app::session::{Order, Source};
+use mien::emotion::Emotion;
+use mien::pipeline::Event;
+use mien::recording::{EDITS, METADATA, Recording};
+use mien::source::{SourceInfo, SourceKind};
+
+use super::driver::{Window, assert_shows, click, painted, press, show, shows, until, window, words};
+use super::fake::{Fake, face};
+use super::sessions::{kill, record};
+
+/// A window on a recording of four seconds with three faces, of which face 1 and face 7 are one person.
+fn on_recording(fake: &Fake, folder: &Path) -> Window {
+    let source = Some(Source::Recording { folder: folder.to_owned(), again: false });
+    let mut window = window(fake, Launch { source, ..Launch::default() });
+    until(&mut window, "the recording is read", |_| fake.world().sessions_open == 1);
+    opened(fake, folder, &mut window);
+    window
+}
+
+fn opened(fake: &Fake, folder: &Path, window: &mut Window) {
+    let recording = Recording::open(folder).unwrap();
+    let kind =
+        SourceKind::File { duration: Some(recording.frames.duration()), frames: Some(recording.frames.len() as u64) };
+    fake.event(Event::Opened(SourceInfo { name: recording.name(), kind, ..recording.video }));
+    window.run_steps(2);
+}
+
+fn edits(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join(EDITS)).unwrap_or_default()
+}
+
+fn type_into(window: &mut Window, label: &str, text: &str) {
+    window.get_by_label(label).focus();
+    window.run_steps(2);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    window.get_by_label(label).type_text(text);
+    window.run_steps(2);
+    press(window, Key::Enter);
+    window.run_steps(2);
+}
+
+/// Clicks what may lie below what the list shows.
+fn scroll_and_click(window: &mut Window, label: &str) {
+    window.get_by_label(label).scroll_to_me();
+    window.run_steps(8);
+    click(window, label);
+}
+
+fn session() -> (tempfile::TempDir, PathBuf) {
+    let home = tempfile::tempdir().unwrap();
+    let folder = record(&home.path().join("talk"), 90);
+    (home, folder)
+}
+
+#[test]
+fn a_recording_shows_its_people_its_marks_and_whose_results_it_shows() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    let plan = fake.last_plan();
+    assert_eq!(plan.source, Source::Recording { folder, again: false });
+    assert_eq!(plan.recording.unwrap().frames.len(), 90);
+    for text in ["Recorded by mien-of-old", "People (3)", "Show face 7", "Marks (2)", "Go to 0:00.4 sits down"] {
+        assert_shows(&window, text);
+    }
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
+    assert_shows(&window, "recorded results");
+    assert_shows(&window, "mien-of-old");
+    assert_shows(&window, "whole recording");
+    assert!(!shows(&window, "CPU, 1 thread"), "no network runs");
+    // Face 7 was seen long after this frame, and its lines are there all the same.
+    click(&mut window, "Choose face 7");
+    assert_shows(&window, "Timeline of face 7");
+}
+
+#[test]
+fn a_name_is_shown_wherever_the_face_is_and_kept_in_the_folder() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy), face(2, Emotion::Sad)]);
+    type_into(&mut window, "Name of face 1", "Anna");
+    for text in ["Anna: Happy 87 %", "Face 2: Sad 87 %", "Show Anna in the timeline", "Timeline of Anna"] {
+        assert_shows(&window, text);
+    }
+    assert!(painted(&window).contains(&"Anna  Happy 87 %".to_owned()), "{:?}", painted(&window));
+    assert!(edits(&folder).contains("Anna"), "{}", edits(&folder));
+
+    // Esc leaves the name as it was.
+    window.get_by_label("Name of face 1").focus();
+    window.run_steps(2);
+    window.get_by_label("Name of face 1").type_text("belle");
+    window.run_steps(2);
+    press(&mut window, Key::Escape);
+    assert_shows(&window, "Anna: Happy 87 %");
+
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
+    assert_shows(&window, "Anna: Happy 87 %");
+}
+
+#[test]
+fn a_hidden_face_is_neither_on_the_picture_nor_beside_it_nor_in_the_timeline() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy), face(2, Emotion::Sad)]);
+    click(&mut window, "Choose face 1");
+    assert_shows(&window, "Timeline of face 1");
+    click(&mut window, "Show face 1");
+    assert!(!shows(&window, "Face 1: Happy"), "{:#?}", words(&window));
+    assert!(!shows(&window, "Show face 1 in the timeline"));
+    assert_shows(&window, "Timeline of face 2");
+    assert_shows(&window, "Show face 1");
+    click(&mut window, "Show face 1");
+    assert_shows(&window, "Face 1: Happy 87 %");
+    assert_eq!(edits(&folder), "", "nothing is changed any more");
+}
+
+#[test]
+fn who_came_back_is_merged_and_the_merge_can_be_undone() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    show(&mut window, &fake, 2_000, vec![face(7, Emotion::Happy)]);
+    click(&mut window, "More about face 7");
+    click(&mut window, "Is face 1");
+    assert_shows(&window, "People (2)");
+    assert_shows(&window, "Face 1: Happy 87 %");
+    assert_shows(&window, "Timeline of face 1");
+    assert!(edits(&folder).contains("\"7\": 1"), "{}", edits(&folder));
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert_shows(&window, "People (3)");
+    assert_shows(&window, "Face 7: Happy 87 %");
+    assert_eq!(edits(&folder), "");
+
+    type_into(&mut window, "Name of face 2", "Ben");
+    click(&mut window, "More about face 7");
+    click(&mut window, "Is Ben");
+    assert_shows(&window, "Ben: Happy 87 %");
+    click(&mut window, "Reset");
+    assert_shows(&window, "Face 7: Happy 87 %");
+    click(&mut window, "Undo");
+    assert_shows(&window, "Ben: Happy 87 %");
+}
+
+#[test]
+fn marks_are_gone_to_by_click_and_key_and_can_be_added_written_on_and_removed() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    show(&mut window, &fake, 0, vec![]);
+    scroll_and_click(&mut window, "Go to 0:01.2 laughs, loudly");
+    press(&mut window, Key::PageUp);
+    press(&mut window, Key::PageUp);
+    press(&mut window, Key::PageDown);
+    let seeks: Vec<_> = [1200, 400, 1200].map(|ms| Order::Seek(Duration::from_millis(ms))).to_vec();
+    assert_eq!(fake.take_orders(), seeks, "before the first mark there is none to go to");
+
+    show(&mut window, &fake, 2_500, vec![]);
+    press(&mut window, Key::K);
+    assert_shows(&window, "Marks (3)");
+    type_into(&mut window, "Text of mark 3 at 0:02.5", "waves");
+    assert_shows(&window, "Go to 0:02.5 waves");
+    assert!(edits(&folder).contains("waves"));
+    scroll_and_click(&mut window, "Remove mark 1 at 0:00.4");
+    assert_shows(&window, "Marks (2)");
+    assert!(!shows(&window, "sits down"));
+    click(&mut window, "Reset");
+    assert_shows(&window, "Go to 0:00.4 sits down");
+}
+
+#[test]
+fn it_is_analysed_again_only_when_that_is_asked_for_and_back_again() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    type_into(&mut window, "Name of face 1", "Anna");
+    let slider =
+        |window: &Window| window.get_by_role_and_label(Role::Slider, "Smoothing").accesskit_node().is_disabled();
+    assert!(slider(&window), "what was recorded is smoothed already");
+
+    show(&mut window, &fake, 900, vec![]);
+    fake.take_orders();
+    click(&mut window, "Analyse again");
+    assert_eq!(fake.take_orders(), [Order::Seek(Duration::from_millis(900))], "it goes on from the same moment");
+    assert_eq!(fake.last_plan().source, Source::Recording { folder: folder.clone(), again: true });
+    opened(&fake, &folder, &mut window);
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Fear)]);
+    assert_shows(&window, "Face 1: Fear 87 %");
+    assert_shows(&window, "CPU, 1 thread");
+    assert_shows(&window, "Marks (2)");
+    assert!(!shows(&window, "People") && !slider(&window));
+
+    click(&mut window, "Recorded results");
+    opened(&fake, &folder, &mut window);
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
+    assert_shows(&window, "Anna: Happy 87 %");
+}
+
+#[test]
+fn an_export_says_where_its_files_are_and_they_have_the_names() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    type_into(&mut window, "Name of face 2", "Ben");
+    click(&mut window, "Export");
+    until(&mut window, "the export is done", |window| shows(window, "Exported to"));
+    assert_shows(&window, "talk-emotions.mp4, talk-emotions.csv, talk-emotions-marks.csv");
+    let table = std::fs::read_to_string(folder.join("exports/talk-emotions.csv")).unwrap();
+    assert!(table.lines().any(|row| row.ends_with(",Ben")), "{table}");
+}
+
+#[test]
+fn a_dropped_folder_is_opened_and_one_that_is_no_recording_says_why() {
+    let (home, folder) = session();
+    assert_eq!(Source::of(folder.clone()), Source::Recording { folder: folder.clone(), again: false });
+    assert_eq!(Source::of(folder.join(METADATA)), Source::Recording { folder, again: false });
+
+    let fake = Fake::default();
+    let source = Some(Source::of(home.path().to_owned()));
+    let mut window = window(&fake, Launch { source, ..Launch::default() });
+    until(&mut window, "the error is shown", |window| shows(window, "is a folder without session.json"));
+    assert_shows(&window, "The recording can't be shown");
+}
+
+#[test]
+fn a_recording_that_was_killed_and_edits_that_are_not_understood_are_said() {
+    let (_home, folder) = session();
+    kill(&folder);
+    std::fs::write(folder.join(EDITS), "{ precious").unwrap();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    assert_shows(&window, "not ended in order");
+    assert_shows(&window, "until then nothing that you change is saved");
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
+    type_into(&mut window, "Name of face 1", "Anna");
+    assert_shows(&window, "Anna: Happy 87 %");
+    assert_eq!(edits(&folder), "{ precious");
+}
+
+#[test]
+fn what_cannot_be_saved_is_said_and_lasts_until_the_window_is_closed() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    // A folder in the file's place can't be written over, not even by root.
+    std::fs::create_dir(folder.join(EDITS)).unwrap();
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
+    type_into(&mut window, "Name of face 1", "Anna");
+    assert_shows(&window, "can't be saved");
+    assert_shows(&window, "Anna: Happy 87 %");
+    let names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_string_lossy().starts_with('.')), "{names:?}");
+}
