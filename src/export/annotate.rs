@@ -71,6 +71,8 @@ fn colors(verdict: Verdict) -> (Scalar, Scalar) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::emotion::Emotion;
     use crate::export::testing::scene;
@@ -80,7 +82,7 @@ mod tests {
     fn box_and_patch_have_the_colour_of_the_emotion() {
         let mut scene = scene(0, Emotion::Happy);
         let rect = scene.faces[0].rect;
-        annotate(&mut scene.frame.image, &scene.faces).unwrap();
+        annotate(Arc::make_mut(&mut scene.frame.image), &scene.faces).unwrap();
         let [r, g, b] = Emotion::Happy.rgb();
         let yellow = Vec3b::from([b, g, r]);
         let middle_of_left_edge = (rect.y + rect.height / 2.0) as i32;
@@ -98,7 +100,7 @@ mod tests {
         for (x, y) in [(-30.0, -30.0), (300.0, 200.0), (5000.0, 5000.0)] {
             scene.faces[0].rect.x = x;
             scene.faces[0].rect.y = y;
-            annotate(&mut scene.frame.image, &scene.faces).unwrap();
+            annotate(Arc::make_mut(&mut scene.frame.image), &scene.faces).unwrap();
         }
     }
 }

@@ -154,7 +154,7 @@ mod tests {
         let mut table = ParquetTable::with_groups_of(4, tempfile::tempfile().unwrap()).unwrap();
         for index in 0..10 {
             let scene = scene(index, Emotion::Happy);
-            table.write(&rows::row("a.mp4", &scene, &scene.faces[0])).unwrap();
+            table.write(&rows::row("a.mp4", index, scene.frame.media_time, &scene.faces[0])).unwrap();
             assert!(table.rows < 4);
         }
         let reader = SerializedFileReader::new(table.into_inner().unwrap()).unwrap();

@@ -1,11 +1,12 @@
 //! What a table says of a face: the same columns in every format.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::{Number, Value};
 
 use crate::emotion::{COUNT, Emotion};
-use crate::pipeline::{Face, Scene};
+use crate::pipeline::Face;
 
 /// Changes when a column changes its name or meaning; new columns at the end don't count.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -27,9 +28,12 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// A frame without a face has no row.
 pub const COLUMNS: [&str; 10] = ["file", "frame", "time_s", "face", "x", "y", "width", "height", "score", "label"];
 
+/// Digits behind the point of a time in seconds.
+pub(crate) const TIME_DIGITS: usize = 4;
+
 /// A value in a row.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cell<'a> {
+pub(crate) enum Cell<'a> {
     Text(&'a str),
     Count(u64),
     /// With so many digits behind the point.
@@ -72,7 +76,7 @@ pub(super) enum Kind {
 }
 
 /// The names of all columns.
-pub(super) fn header() -> Vec<String> {
+pub(crate) fn header() -> Vec<String> {
     let of_emotions = |kind: &str| Emotion::ALL.map(|emotion| format!("{kind}_{}", emotion.key()));
     COLUMNS.map(str::to_owned).into_iter().chain(of_emotions("raw")).chain(of_emotions("smoothed")).collect()
 }
@@ -87,8 +91,8 @@ pub(super) fn columns() -> Vec<(String, Kind)> {
     header().into_iter().map(|name| (name.clone(), kind(&name))).collect()
 }
 
-/// The row of a face of `scene`, in the order of [`header`].
-pub(super) fn row<'a>(file: &'a str, scene: &Scene, face: &Face) -> Vec<Cell<'a>> {
+/// The row of a face on a frame of this number and time, in the order of [`header`].
+pub(crate) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) -> Vec<Cell<'a>> {
     const PIXEL_DIGITS: usize = 1;
     const PROBABILITY_DIGITS: usize = 4;
     let rect = face.rect;
@@ -96,8 +100,8 @@ pub(super) fn row<'a>(file: &'a str, scene: &Scene, face: &Face) -> Vec<Cell<'a>
     let mut row = Vec::with_capacity(COLUMNS.len() + 2 * COUNT);
     row.extend([
         Cell::Text(file),
-        Cell::Count(scene.frame.index),
-        Cell::Decimal(scene.frame.media_time.as_secs_f64(), 4),
+        Cell::Count(frame),
+        Cell::Decimal(time.as_secs_f64(), TIME_DIGITS),
         Cell::Count(face.id.0.into()),
     ]);
     row.extend([rect.x, rect.y, rect.width, rect.height, face.score].map(pixels));

@@ -75,7 +75,7 @@ impl FaceTable {
     /// When the disk is full.
     pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
         for face in &scene.faces {
-            let written = self.writer.write(rows::row(file, scene, face));
+            let written = self.writer.write(rows::row(file, scene.frame.index, scene.frame.media_time, face));
             self.or_named(written)?;
         }
         Ok(())

@@ -93,7 +93,7 @@ impl Analyzer {
         let mut timings = StageTimings::default();
 
         let start = Instant::now();
-        imgproc::cvt_color_def(&frame.image, &mut self.gray, imgproc::COLOR_BGR2GRAY)?;
+        imgproc::cvt_color_def(&*frame.image, &mut self.gray, imgproc::COLOR_BGR2GRAY)?;
         let picture = if self.picture { Some(to_rgba(&frame.image)?) } else { None };
         timings.convert = start.elapsed();
 

@@ -12,7 +12,7 @@ use super::inference::{self, InferenceCommand};
 use super::slot::slot;
 use super::worker::{Shared, Worker};
 use super::{
-    Analyzer, ClassifierFactory, Command, DetectorFactory, Event, PipelineError, Scene, SourceFactory, Statistics,
+    Analyzer, ClassifierFactory, Command, DetectorFactory, Event, PipelineError, Scene, SourceFactory, Statistics, Tap,
 };
 use crate::classify::Classifier;
 use crate::detect::DetectionOptions;
@@ -202,6 +202,11 @@ impl Live {
 
     fn tell(&self, command: InferenceCommand) {
         self.inference.send(command).ok();
+    }
+
+    /// Lets somebody see what passes from now on, in place of whoever did before; `None` is nobody.
+    pub fn set_tap(&self, tap: Option<Arc<dyn Tap>>) {
+        *self.shared.tap() = tap;
     }
 
     /// How fast it runs.

@@ -200,7 +200,7 @@ pub fn scene(at: Duration, faces: Vec<Face>) -> Scene {
     let pixel = |x: usize, y: usize| u32::from_ne_bytes([(x * 255 / WIDTH) as u8, (y * 255 / HEIGHT) as u8, 90, 255]);
     let pixels = (0..WIDTH * HEIGHT).map(|i| pixel(i % WIDTH, i / WIDTH)).collect();
     Scene {
-        frame: Frame { index: 0, media_time: at, captured_at: now, image: opencv::core::Mat::default() },
+        frame: Frame { index: 0, media_time: at, captured_at: now, image: opencv::core::Mat::default().into() },
         picture: Some(RgbaPicture { width: WIDTH, height: HEIGHT, pixels }),
         faces,
         timings: StageTimings::default(),
