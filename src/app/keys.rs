@@ -2,6 +2,7 @@
 
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
 
+use super::record::Ask;
 use super::session::Source;
 use super::{Action, App};
 
@@ -29,10 +30,12 @@ pub(super) const FORWARD: usize = 2;
 pub(super) const MIRROR: usize = 3;
 pub(super) const FULL_SCREEN: usize = 4;
 pub(super) const OPEN: usize = 5;
-pub(super) const HELP: usize = 7;
+pub(super) const RECORD: usize = 6;
+pub(super) const SNAPSHOT: usize = 7;
+pub(super) const HELP: usize = 10;
 
 /// All shortcuts, in the order in which the help lists them.
-pub(super) const SHORTCUTS: [Shortcut; 8] = [
+pub(super) const SHORTCUTS: [Shortcut; 11] = [
     key(Key::Space, "Pause or go on", true, |_, _| Some(Action::TogglePause)),
     key(Key::ArrowLeft, "5 seconds back; one frame when paused", true, |app, _| back_or_forth(app, -1)),
     key(Key::ArrowRight, "5 seconds on; one frame when paused", true, |app, _| back_or_forth(app, 1)),
@@ -44,6 +47,9 @@ pub(super) const SHORTCUTS: [Shortcut; 8] = [
         action: |_, _| Some(Action::AskForVideo),
         yields_to_focus: false,
     },
+    key(Key::R, "Record, or end the recording", false, |_, _| Some(Action::Record(Ask::Toggle))),
+    key(Key::S, "Snapshot: keep this picture", false, |_, _| Some(Action::Record(Ask::Snapshot))),
+    key(Key::K, "Mark this moment of the recording, with a text", false, |_, _| Some(Action::Record(Ask::BeginMark))),
     key(Key::Escape, "Leave full screen, close this help", false, |app, ctx| {
         let full_screen = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
         if app.help_open { Some(Action::ToggleHelp) } else { full_screen.then_some(Action::LeaveFullScreen) }
@@ -81,6 +87,7 @@ impl App {
                 self.ask(action);
             }
         }
+        self.take_quick_marks(ctx);
     }
 
     pub(super) fn take_dropped_file(&mut self, ctx: &Context) {

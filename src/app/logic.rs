@@ -19,6 +19,7 @@ const COUNTDOWN_STEP: Duration = Duration::from_millis(250);
 impl App {
     /// One round of logic; runs before each picture, and also while the window is hidden.
     pub(super) fn update(&mut self, ctx: &Context) {
+        self.toasts.tick(ctx.input(|i| i.time));
         self.take_dropped_file(ctx);
         self.take_shortcuts(ctx);
         self.take_reports();
@@ -42,6 +43,7 @@ impl App {
         if let Some(scene) = scene {
             self.show_scene(scene);
         }
+        self.take_recording_events(ctx);
     }
 
     fn handle(&mut self, event: Event, ctx: &Context) {
@@ -84,7 +86,9 @@ impl App {
             self.stage = Stage::Running;
         }
         if let Some(picture) = scene.picture.take() {
-            self.shown = Some(Shown { size: [picture.width, picture.height], faces: scene.faces });
+            let Scene { faces, frame, .. } = scene;
+            self.recording.advance(frame.captured_at, frame.media_time);
+            self.shown = Some(Shown { size: [picture.width, picture.height], faces, frame: frame.image });
             self.picture = Some(picture);
         }
         self.playback.position = now;
@@ -120,6 +124,16 @@ impl App {
                         Err(error) => self.toasts.error(format!("{error:#}")),
                     }
                 }
+                Report::FolderChosen(folder) => {
+                    self.recording.choosing_folder = false;
+                    match folder {
+                        Ok(Some(folder)) => self.settings.recordings_folder = Some(folder),
+                        Ok(None) => {}
+                        Err(error) => self.toasts.error(format!("{error:#}")),
+                    }
+                }
+                Report::Snapshot(Ok(pictures)) => self.toasts.news(format!("Kept {}", pictures.clean.display())),
+                Report::Snapshot(Err(error)) => self.toasts.error(error.to_string()),
             }
         }
     }
@@ -140,6 +154,9 @@ impl App {
     }
 
     fn keep_clocks(&mut self, ctx: &Context) {
+        if let Some(left) = self.toasts.next_end() {
+            ctx.request_repaint_after(Duration::from_secs_f64(left));
+        }
         match self.stage {
             Stage::CameraLost { .. } => ctx.request_repaint_after(COUNTDOWN_STEP),
             Stage::NoCamera => {
@@ -227,6 +244,7 @@ impl App {
             Action::ToggleHelp => self.help_open = !self.help_open,
             Action::LookForCameras => self.look_for_cameras(),
             Action::Dismiss(toast) => self.toasts.dismiss(toast),
+            Action::Record(ask) => self.record(ask),
         }
     }
 
@@ -259,7 +277,9 @@ impl App {
 
     /// Ends what runs and clears the screen of it: no picture, no box, no bar stays.
     fn close(&mut self) {
+        self.end_recording();
         self.session = None;
+        self.recording.clear();
         self.clear_picture();
         self.info = None;
         self.statistics = Statistics::default();
@@ -327,7 +347,7 @@ impl App {
         }
     }
 
-    fn tell(&mut self, order: Order) {
+    pub(super) fn tell(&mut self, order: Order) {
         if let Some(session) = &mut self.session {
             session.send(order);
         }
@@ -355,7 +375,7 @@ impl App {
     }
 
     /// Runs something that takes time on a thread of its own, so that the window never waits for it.
-    fn beside(&mut self, name: &str, job: impl FnOnce(&dyn Outside) -> Report + Send + 'static) {
+    pub(super) fn beside(&mut self, name: &str, job: impl FnOnce(&dyn Outside) -> Report + Send + 'static) {
         let (outside, reporter, wake) = (self.outside.clone(), self.reporter.clone(), self.wake.clone());
         let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             // A window that is closed meanwhile wants no report.

@@ -10,6 +10,7 @@ mod icons;
 mod keys;
 mod logic;
 pub mod machine;
+mod record;
 pub mod session;
 pub mod settings;
 pub mod theme;
@@ -23,9 +24,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use egui::{Context, TextureHandle};
+use opencv::core::Mat;
 
 use self::bars::Bars;
 use self::history::History;
+use self::record::Recording;
 use self::session::{CameraMode, DeviceEntry, ModelEntry, NetworkChoice, NetworkInUse, Outside, Session, Source, Wake};
 use self::settings::Settings;
 use self::toasts::Toasts;
@@ -34,6 +37,7 @@ use crate::device::DeviceChoice;
 use crate::frame::RgbaPicture;
 use crate::pipeline::{Face, FaceId, Statistics};
 use crate::prior::PriorChoice;
+use crate::recording::{Snapshot, SnapshotError};
 use crate::source::{CameraEntry, SourceInfo, SourceKind};
 pub use crate::verdict;
 
@@ -183,13 +187,16 @@ enum Action {
     ToggleHelp,
     LookForCameras,
     Dismiss(u64),
+    Record(record::Ask),
 }
 
-/// The scene on the screen, without its pixels.
+/// The scene on the screen, without its texture.
 #[derive(Clone, Debug)]
 struct Shown {
     size: [usize; 2],
     faces: Vec<Face>,
+    /// The frame that they are on.
+    frame: Arc<Mat>,
 }
 
 /// Where a video is and how it runs.
@@ -219,6 +226,8 @@ enum Report {
     Cameras(Vec<CameraEntry>),
     Machine { devices: Vec<DeviceEntry>, models: Vec<ModelEntry>, demo_clip: Option<PathBuf> },
     VideoChosen(anyhow::Result<Option<PathBuf>>),
+    FolderChosen(anyhow::Result<Option<PathBuf>>),
+    Snapshot(Result<Snapshot, SnapshotError>),
 }
 
 /// The window's state.
@@ -251,6 +260,7 @@ pub struct App {
     chosen: Option<FaceId>,
     playback: Playback,
     hidden_lines: [bool; crate::emotion::COUNT],
+    recording: Recording,
 
     toasts: Toasts,
     actions: Vec<Action>,
@@ -270,6 +280,7 @@ impl App {
 
         let waker = ctx.clone();
         let (reporter, reports) = crossbeam_channel::unbounded();
+        let usual_folder = outside.recordings_folder();
         let mut app = Self {
             outside,
             wake: Arc::new(move || waker.request_repaint()),
@@ -302,6 +313,7 @@ impl App {
                 face_seen: None,
             },
             hidden_lines: [false; crate::emotion::COUNT],
+            recording: Recording::new(usual_folder),
             toasts: Toasts::default(),
             actions: Vec::new(),
             help_open: false,
@@ -370,6 +382,7 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.end_recording();
         // Ends the pipeline's threads before the process goes.
         self.session = None;
     }

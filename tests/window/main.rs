@@ -9,4 +9,5 @@ mod controls;
 mod driver;
 mod faces;
 mod fake;
+mod recording;
 mod videos;

@@ -4,6 +4,7 @@ mod faces;
 mod help;
 mod overlay;
 mod picture;
+mod record;
 mod replay_bar;
 mod settings;
 mod stage;
@@ -59,6 +60,7 @@ impl App {
         egui::CentralPanel::default().frame(Frame::new().fill(super::theme::STAGE)).show(ui, |ui| self.picture_ui(ui));
         self.settings_ui(ui.ctx());
         self.help_ui(ui.ctx());
+        self.mark_ui(ui.ctx());
         self.toasts_ui(ui.ctx());
     }
 }

@@ -7,6 +7,7 @@ use egui_plot::{GridMark, Line, Plot, PlotPoints, VLine};
 
 use super::clock;
 use crate::app::history::{History, LIVE_SPAN};
+use crate::app::record::Tick;
 use crate::app::verdict::percentage;
 use crate::app::{Action, App, theme};
 use crate::emotion::{COUNT, Emotion};
@@ -14,6 +15,12 @@ use crate::pipeline::FaceId;
 
 /// Width of a line in points.
 const LINE: f32 = 1.8;
+
+/// Width of a mark's line in points.
+const MARK: f32 = 1.5;
+
+/// How far from a mark, as a share of the timeline, the pointer still means it.
+const MARK_REACH: f32 = 0.008;
 
 /// Space above 100 and below 0, so that lines at the limits are seen whole.
 const HEADROOM: f64 = 4.0;
@@ -66,6 +73,8 @@ impl App {
         let lines = face.map(|face| lines(&self.history, face, self.hidden_lines, background)).unwrap_or_default();
         let position = is_video.then(|| self.playback.seeking.unwrap_or(self.playback.position).as_secs_f64());
 
+        let ticks = self.recording.ticks.clone();
+
         let plot = Plot::new("timeline")
             .allow_drag(false)
             .allow_zoom(false)
@@ -91,6 +100,10 @@ impl App {
             for line in lines {
                 plot.line(line);
             }
+            for tick in &ticks {
+                let secs = tick.time.as_secs_f64();
+                plot.vline(VLine::new("mark", secs).color(theme::RECORDING).width(MARK).allow_hover(false));
+            }
             if let Some(position) = position {
                 plot.vline(VLine::new("position", position).color(cursor).width(1.5).allow_hover(false));
             }
@@ -109,9 +122,12 @@ impl App {
     fn plot_responses(&mut self, response: &Response, face: Option<FaceId>, pointed_at: Option<Duration>) {
         response.widget_info(|| {
             let name = face.map_or_else(|| "Timeline".to_owned(), |face| format!("Timeline of face {}", face.0));
+            let marks: Vec<&str> = self.recording.ticks.iter().map(|tick| named(&tick.text)).collect();
+            let name = if marks.is_empty() { name } else { format!("{name}, marks: {}", marks.join("; ")) };
             WidgetInfo::labeled(Role::Figure, true, name)
         });
         let Some(time) = pointed_at else { return };
+        self.marks_at(response, time);
         if let Some(probabilities) = face.and_then(|face| self.history.at(face, time)) {
             let when = if self.is_video() { clock(time) } else { ago(time, self.history.now()) };
             response.clone().on_hover_ui_at_pointer(|ui| {
@@ -131,6 +147,24 @@ impl App {
             }
         }
     }
+}
+
+impl App {
+    /// Says at a mark what was written there.
+    fn marks_at(&self, response: &Response, time: Duration) {
+        let near = |tick: &&Tick| tick.time.abs_diff(time) <= LIVE_SPAN.mul_f32(MARK_REACH);
+        for tick in self.recording.ticks.iter().filter(near) {
+            let when = ago(tick.time, self.history.now());
+            response.clone().on_hover_ui_at_pointer(|ui| {
+                ui.label(RichText::new(format!("Mark, {when}: {}", named(&tick.text))).strong());
+            });
+        }
+    }
+}
+
+/// What a mark is called.
+fn named(text: &str) -> &str {
+    if text.is_empty() { "without a text" } else { text }
 }
 
 /// The lines of a face, with a darker line below those that their background would swallow.

@@ -27,6 +27,7 @@ impl App {
             visuals.selection.stroke.color = visuals.strong_text_color();
             self.source_menu(ui, compact);
             self.run_buttons(ui, compact);
+            self.record_buttons(ui, compact);
             self.view_buttons(ui, compact);
             self.smoothing_slider(ui, compact);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
