@@ -10,6 +10,7 @@
 //! | [`EDITS`] | names, merges and hidden faces, by replay | as a whole |
 //! | [`SNAPSHOTS`] | pictures that were taken meanwhile | each as a whole |
 
+mod feed;
 mod files;
 mod folder;
 mod marks;

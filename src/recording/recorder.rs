@@ -3,20 +3,19 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, select, unbounded};
 use jiff::ZonedDateTime;
-use opencv::core::Mat;
 
+use super::feed::{Feed, Note, Shot};
 use super::files::{Files, RecordingError};
 use super::space::{FreeSpace, Space};
 use super::{Counts, Mark, Metadata, Network, RECORDING_SCHEMA, folder};
 use crate::detect::DetectionOptions;
-use crate::frame::Frame;
-use crate::pipeline::{Face, Scene, Tap};
+use crate::pipeline::Tap;
 use crate::source::SourceInfo;
 use crate::version::Versions;
 
@@ -124,14 +123,7 @@ impl Recorder {
         // No bound: events are rare, and each counts.
         let (event_sender, events) = unbounded();
         let began = Moment { clock: Instant::now(), calendar: ZonedDateTime::now() };
-        let feed = Arc::new(Feed {
-            began: began.clock,
-            shots,
-            notes,
-            ending: AtomicBool::new(false),
-            frames: AtomicU64::new(0),
-            lost: AtomicU64::new(0),
-        });
+        let feed = Arc::new(Feed::new(began.clock, shots, notes));
         let mut thread = Thread {
             feed: Arc::clone(&feed),
             shots: waiting_shots,
@@ -160,9 +152,7 @@ impl Recorder {
 
     /// Marks a moment. [`RecordingEvent::Marked`] says that it is on the disk.
     pub fn mark(&self, at: Instant, text: String) {
-        if self.feed.notes.try_send(Note::Mark { at, text }).is_err() {
-            tracing::warn!("a mark was lost: the recording has ended, or the disk stands still");
-        }
+        self.feed.mark(at, text);
     }
 
     /// How far it is.
@@ -181,7 +171,7 @@ impl Recorder {
 
     /// Asks for the end. [`RecordingEvent::Ended`] comes when everything is on the disk.
     pub fn end(&self) {
-        self.feed.ending.store(true, Ordering::Release);
+        self.feed.end();
     }
 
     /// Ends it and waits until everything is on the disk, though not longer than 8 s; gives the events that were not
@@ -229,58 +219,6 @@ struct Moment {
     calendar: ZonedDateTime,
 }
 
-/// A frame for the video. Shares its pixels with the pipeline, where nobody writes into them.
-struct Shot {
-    image: Arc<Mat>,
-    frame: u64,
-    captured_at: Instant,
-}
-
-/// Everything else that is written down.
-enum Note {
-    Faces { faces: Vec<Face>, frame: u64, captured_at: Instant },
-    Mark { at: Instant, text: String },
-}
-
-/// Takes what passes by and never waits.
-struct Feed {
-    began: Instant,
-    shots: Sender<Shot>,
-    notes: Sender<Note>,
-    ending: AtomicBool,
-    frames: AtomicU64,
-    lost: AtomicU64,
-}
-
-impl Feed {
-    fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Acquire)
-    }
-}
-
-impl Tap for Feed {
-    fn captured(&self, frame: &Frame) {
-        if self.is_ending() || frame.captured_at < self.began {
-            return;
-        }
-        let shot = Shot { image: Arc::clone(&frame.image), frame: frame.index, captured_at: frame.captured_at };
-        if let Err(TrySendError::Full(_)) = self.shots.try_send(shot) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn labelled(&self, scene: &Scene) {
-        let Frame { index, captured_at, .. } = scene.frame;
-        if captured_at < self.began {
-            return;
-        }
-        let note = Note::Faces { faces: scene.faces.clone(), frame: index, captured_at };
-        if let Err(TrySendError::Full(_)) = self.notes.try_send(note) {
-            tracing::warn!("the faces of frame {index} are not recorded: the disk stands still");
-        }
-    }
-}
-
 /// The recorder's thread.
 struct Thread {
     feed: Arc<Feed>,
@@ -321,7 +259,7 @@ impl Thread {
         (self.report)(RecordingEvent::Started(folder.clone()));
         let end = self.record(&mut files, &folder);
         // Nothing more is taken, and nothing more counts as lost.
-        self.feed.ending.store(true, Ordering::Release);
+        self.feed.end();
         let (counts, completed) = files.finish(now(), self.feed.lost.load(Ordering::Relaxed));
         let why = match end {
             End::Asked => None,

@@ -1,12 +1,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use opencv::core::{CV_8UC3, MatTraitConst as _, Scalar, Vec3b};
+use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Scalar, Vec3b};
 use opencv::videoio::{self, VideoCapture, VideoCaptureTrait as _, VideoCaptureTraitConst as _};
 
 use super::*;
 use crate::emotion::Emotion;
 use crate::export::testing::{SCENE_HEIGHT, SCENE_WIDTH, scene};
+use crate::pipeline::Scene;
 use crate::recording::{FACES, FRAMES, MARKS, METADATA, VIDEO, read_marks};
 use crate::source::SourceKind;
 
