@@ -132,7 +132,9 @@ impl App {
                         Err(error) => self.toasts.error(format!("{error:#}")),
                     }
                 }
-                Report::Snapshot(Ok(pictures)) => self.toasts.news(format!("Kept {}", pictures.clean.display())),
+                Report::Snapshot(Ok(pictures)) => {
+                    self.toasts.news(format!("Picture kept: {}", pictures.clean.display()))
+                }
                 Report::Snapshot(Err(error)) => self.toasts.error(error.to_string()),
             }
         }

@@ -138,8 +138,10 @@ impl App {
             Ask::Snapshot => self.take_snapshot(),
             Ask::BeginMark => {
                 self.keep_mark();
-                let (at, time) = (Instant::now(), self.recording.progress.elapsed);
                 if self.can_mark() {
+                    let at = Instant::now();
+                    let time =
+                        self.session.as_ref().and_then(|session| session.recording()).unwrap_or_default().elapsed;
                     self.recording.open_mark = Some(OpenMark { at, time, text: String::new(), is_new: true });
                 }
             }

@@ -223,7 +223,7 @@ fn a_snapshot_is_two_pictures_and_the_window_says_where() {
     click(&mut window, "Choose folder…");
     until(&mut window, "the folder is chosen", |w| w.state().settings().recordings_folder.is_some());
     press(&mut window, Key::S);
-    until(&mut window, "the picture is kept", |w| shows(w, "Kept "));
+    until(&mut window, "the picture is kept", |w| shows(w, "Picture kept: "));
     assert_eq!(pictures(&folder).len(), 2);
     assert_shows(&window, &folder.display().to_string());
 }
@@ -235,7 +235,7 @@ fn while_it_records_pictures_lie_in_the_recording() {
     let mut window = recording(&fake);
     happens(&mut window, &fake, RecordingEvent::Started(home.path().to_owned()));
     click(&mut window, "Snapshot");
-    until(&mut window, "the picture is kept", |w| shows(w, "Kept "));
+    until(&mut window, "the picture is kept", |w| shows(w, "Picture kept: "));
     assert_eq!(pictures(&home.path().join("snapshots")).len(), 2);
 }
 

@@ -23,8 +23,7 @@ impl App {
                 ui.set_width(WIDTH);
                 for toast in toasts {
                     let visuals = ui.visuals();
-                    let edge =
-                        if toast.is_error() { visuals.error_fg_color } else { visuals.widgets.active.bg_stroke.color };
+                    let edge = if toast.is_error() { visuals.error_fg_color } else { visuals.weak_text_color() };
                     let frame = Frame::popup(ui.style()).stroke(Stroke::new(1.5, edge)).inner_margin(Margin::same(12));
                     frame.show(ui, |ui| {
                         ui.set_width(WIDTH - 24.0);
