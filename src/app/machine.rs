@@ -168,7 +168,8 @@ impl Session for LiveSession {
         self.live.send(match order {
             Order::StartRecording(folder) => {
                 let network = self.loaded().map(|loaded| loaded.noted);
-                return self.recordings.start(folder, network, &self.live);
+                let tap = self.recordings.start(folder, network);
+                return self.live.set_tap(tap);
             }
             Order::StopRecording => return self.recordings.end(),
             Order::Mark { at, text } => return self.recordings.mark(at, text),

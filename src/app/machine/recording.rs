@@ -1,11 +1,12 @@
 //! The recordings of a session with a camera, and what the program itself notes in them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::app::session::{Order, Plan, Wake};
 use crate::detect::DetectionOptions;
-use crate::pipeline::{Event, Live};
+use crate::pipeline::{Event, Tap};
 use crate::recording::{Network, Progress, Recorder, RecordingEvent, Subject};
 use crate::source::{SourceInfo, SourceKind};
 
@@ -47,11 +48,13 @@ impl Recordings {
         }
     }
 
-    pub(super) fn start(&mut self, folder: PathBuf, network: Option<Network>, live: &Live) {
+    /// Starts a recording and gives what it wants to see of the pipeline; if it can't be started, an event says why.
+    pub(super) fn start(&mut self, folder: PathBuf, network: Option<Network>) -> Option<Arc<dyn Tap>> {
         let source = self.source.clone().filter(|source| source.kind == SourceKind::Camera);
         let (Some(source), Some(network)) = (source, network) else {
             let why = "nothing can be recorded before a camera shows its first labelled picture".to_owned();
-            return self.events.push(RecordingEvent::Failed(why));
+            self.events.push(RecordingEvent::Failed(why));
+            return None;
         };
         // One that is still ending is waited for.
         let before = self.finish();
@@ -59,13 +62,12 @@ impl Recordings {
         let subject = Subject { source, network, smoothing: self.smoothing, detection: self.detection };
         let wake = self.wake.clone();
         match Recorder::start(folder, subject, move || wake()) {
-            Ok(recorder) => {
-                live.set_tap(Some(recorder.tap()));
-                self.recorder = Some(recorder);
+            Ok(recorder) => Some(self.recorder.insert(recorder).tap()),
+            Err(error) => {
+                let why = format!("a thread can't be started: {error}; close other programs and try again");
+                self.events.push(RecordingEvent::Failed(why));
+                None
             }
-            Err(error) => self.events.push(RecordingEvent::Failed(format!(
-                "a thread can't be started: {error}; close other programs and try again"
-            ))),
         }
     }
 
@@ -157,5 +159,86 @@ impl Recordings {
                 recorder.mark(at, format!("{of}: {to}"));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::session::{CameraMode, NetworkChoice, Source};
+    use crate::recording::{MARKS, read_marks};
+    use crate::source::CameraDevice;
+
+    fn recordings() -> Recordings {
+        let plan = Plan {
+            source: Source::Camera(CameraDevice::Index(0), CameraMode::default()),
+            network: NetworkChoice::default(),
+            smoothing: None,
+            detection: DetectionOptions::default(),
+            speed: 1.0,
+            repeat: false,
+        };
+        Recordings::new(&plan, Arc::new(|| ()))
+    }
+
+    fn network(model: &str) -> Network {
+        let text = str::to_owned;
+        Network { model: text(model), sha256: text("abc"), prior: text("uniform"), device: text("CPU, 1 thread") }
+    }
+
+    fn opened() -> Event {
+        Event::Opened(SourceInfo {
+            name: "Desk cam".to_owned(),
+            kind: SourceKind::Camera,
+            width: 64,
+            height: 48,
+            fps: 30.0,
+            fourcc: "MJPG".to_owned(),
+        })
+    }
+
+    #[test]
+    fn before_the_camera_is_open_nothing_is_recorded_and_an_event_says_so() {
+        let home = tempfile::tempdir().unwrap();
+        let mut recordings = recordings();
+        assert!(recordings.start(home.path().to_owned(), Some(network("mien"))).is_none());
+        let events = recordings.take_events();
+        assert!(matches!(events.as_slice(), [RecordingEvent::Failed(why)] if why.contains("first labelled picture")));
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_changes_the_results_is_marked_and_a_dragged_slider_once() {
+        let home = tempfile::tempdir().unwrap();
+        let mut recordings = recordings();
+        recordings.note_events(&[opened()], None);
+        // Before the recording: in its metadata, and no mark.
+        recordings.note_order(&Order::SetSmoothing(Some(Duration::from_millis(100))));
+        recordings.settle(Duration::ZERO);
+        recordings.start(home.path().to_owned(), Some(network("mien"))).unwrap();
+        for ms in [200, 300, 450] {
+            recordings.note_order(&Order::SetSmoothing(Some(Duration::from_millis(ms))));
+        }
+        recordings.settle(Duration::ZERO);
+        recordings.note_events(&[Event::ClassifierReady], Some(&network("other")));
+        let lost = || Event::CameraLost { reason: "gone".to_owned(), retry_in: Duration::from_secs(1) };
+        recordings.note_events(&[lost(), Event::Opening, lost(), Event::Opening, opened()], None);
+        recordings.note_order(&Order::Pause);
+        recordings.note_order(&Order::SetSmoothing(None));
+
+        let events = recordings.finish();
+        let Some(RecordingEvent::Ended { folder, reason: None, .. }) = events.last() else { panic!("{events:?}") };
+        let marks = read_marks(&folder.join(MARKS)).unwrap();
+        let texts: Vec<&str> = marks.iter().map(|mark| mark.text.as_str()).collect();
+        let expected = [
+            "smoothing: 0.45 s",
+            "model: other on CPU, 1 thread, uniform prior",
+            "camera: lost",
+            "camera: back",
+            "recording: paused",
+            "smoothing: off",
+        ];
+        assert_eq!(texts, expected);
+        assert!(recordings.progress().is_none());
     }
 }
