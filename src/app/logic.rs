@@ -133,7 +133,7 @@ impl App {
                     }
                 }
                 Report::Snapshot(Ok(pictures)) => {
-                    self.toasts.news(format!("Picture kept: {}", pictures.clean.display()))
+                    self.toasts.news(format!("Picture kept: {}", pictures.clean.display()));
                 }
                 Report::Snapshot(Err(error)) => self.toasts.error(error.to_string()),
             }

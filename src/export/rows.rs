@@ -124,7 +124,8 @@ mod tests {
             Cell::Count(_) => Kind::Count,
             Cell::Decimal(..) => Kind::Decimal,
         };
-        let cells: Vec<_> = row("a.mp4", &scene, &scene.faces[0]).iter().map(kind).collect();
+        let cells: Vec<_> =
+            row("a.mp4", scene.frame.index, scene.frame.media_time, &scene.faces[0]).iter().map(kind).collect();
         assert_eq!(cells, columns().into_iter().map(|(_, kind)| kind).collect::<Vec<_>>());
     }
 }

@@ -44,10 +44,12 @@ fn ended(reason: Option<&str>) -> RecordingEvent {
 }
 
 fn marks(orders: &[Order]) -> Vec<&str> {
-    let text = |order| match order {
-        &Order::Mark { ref text, .. } => Some(text.as_str()),
-        _ => None,
-    };
+    fn text(order: &Order) -> Option<&str> {
+        match order {
+            Order::Mark { text, .. } => Some(text),
+            _ => None,
+        }
+    }
     orders.iter().filter_map(text).collect()
 }
 

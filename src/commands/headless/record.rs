@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
+use crate::commands::output;
 use crate::commands::stages::StageChoices;
 use crate::detect::DetectionOptions;
 use crate::pipeline::{Event, Live};
@@ -78,8 +79,8 @@ impl CameraRecording {
 fn tell(events: Vec<RecordingEvent>, ended: &mut Option<Recorded>) -> anyhow::Result<()> {
     for event in events {
         match event {
-            RecordingEvent::Started(folder) => eprintln!("Recording to {}", folder.display()),
-            RecordingEvent::Warning(text) => eprintln!("{text}"),
+            RecordingEvent::Started(folder) => output::tell(&format!("Recording to {}", folder.display())),
+            RecordingEvent::Warning(text) => output::tell(&text),
             RecordingEvent::Ended { folder, counts, reason } => *ended = Some(Recorded { folder, counts, reason }),
             RecordingEvent::Failed(reason) => bail!(reason),
             RecordingEvent::Marked { .. } => {}

@@ -1,6 +1,7 @@
 //! The thread that draws and encodes.
 
 use std::io;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
