@@ -1,5 +1,6 @@
 //! A frame and the stamps that travel with it to the end of its journey.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opencv::core::{Mat, MatTraitConst as _};
@@ -13,8 +14,8 @@ pub struct Frame {
     pub media_time: Duration,
     /// When the frame was read. Age is measured from here.
     pub captured_at: Instant,
-    /// The picture: 8-bit BGR, never empty.
-    pub image: Mat,
+    /// The picture: 8-bit BGR, never empty. Shared with a recording without a copy, so nobody writes into it.
+    pub image: Arc<Mat>,
 }
 
 impl Frame {

@@ -234,3 +234,61 @@ fn a_camera_is_shown_as_a_mirror_and_leaves_no_frozen_picture_when_it_is_pulled_
     bus.plug_in_again(0);
     until(&mut program, &display, "the camera is found again", both_halves);
 }
+
+/// Presses keys in the window; `None` without xdotool.
+fn press(display: &Display, keys: &[&str]) -> Option<()> {
+    let tool = |arguments: &[&str]| Command::new("xdotool").env("DISPLAY", &display.name).args(arguments).output();
+    let found = match tool(&["search", "--name", "^Mien$"]) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        found => String::from_utf8(found.unwrap().stdout).unwrap(),
+    };
+    // No window manager gives the focus here.
+    let window = found.lines().last().unwrap();
+    assert!(tool(&["windowfocus", window]).unwrap().status.success());
+    assert!(tool(&[&["key", "--delay", "200"], keys].concat()).unwrap().status.success());
+    Some(())
+}
+
+fn rows(table: &Path) -> usize {
+    std::fs::read_to_string(table).map_or(0, |text| text.lines().count().saturating_sub(1))
+}
+
+#[test]
+fn a_camera_is_recorded_by_keys_with_a_mark_and_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(display) = display_in(folder.path()) else { return };
+    let bus = Bus::new();
+    bus.plug(0, "Integrated Webcam", &[Mode::jpeg(640, 480, 30, &[halves_of(640, 480)])]);
+    let mut command = bus.command(env!("CARGO_BIN_EXE_mien"));
+    // A user without folders of the desktop: recordings go below the home folder.
+    command.env("HOME", folder.path()).env_remove("XDG_CONFIG_HOME");
+    let mut program = start(command, &display, folder.path());
+    until(&mut program, &display, "the camera's picture appears", both_halves);
+    if press(&display, &["r"]).is_none() {
+        eprintln!("skipped: there is no xdotool on this machine; `make test` installs it");
+        return;
+    }
+    let recordings = folder.path().join("Mien");
+    let newest = || std::fs::read_dir(&recordings).ok()?.next().map(|entry| entry.unwrap().path());
+    let frames = || newest().map_or(0, |folder| rows(&folder.join("frames.csv")));
+    until(&mut program, &display, "some frames are recorded", |_| (frames() > 10).then_some(()));
+    press(&display, &["3", "s", "k", "o", "h", "Return"]);
+    let marks = || newest().map_or(0, |folder| rows(&folder.join("marks.csv")));
+    let pictures = || std::fs::read_dir(newest()?.join("snapshots")).ok().map(Iterator::count);
+    until(&mut program, &display, "marks and pictures are there", |_| {
+        (marks() == 2 && pictures() == Some(2)).then_some(())
+    });
+    press(&display, &["r"]);
+    let metadata = || -> Option<serde_json::Value> {
+        serde_json::from_slice(&std::fs::read(newest()?.join("session.json")).ok()?).ok()
+    };
+    let (_, metadata) = until(&mut program, &display, "the recording is complete", |_| {
+        metadata().filter(|metadata| metadata["ended"].is_string())
+    });
+    assert_eq!(metadata["counts"]["frames"], frames());
+    assert_eq!((&metadata["width"], &metadata["device"]), (&640.into(), &"Integrated Webcam".into()));
+    let marks = std::fs::read_to_string(newest().unwrap().join("marks.csv")).unwrap();
+    assert!(marks.contains(",3\n") && marks.contains(",oh\n"), "{marks}");
+    // The window goes on.
+    until(&mut program, &display, "the camera's picture is still there", both_halves);
+}

@@ -12,8 +12,8 @@ WINDOW_PACKAGES=(
     libwayland-client0 libwayland-cursor0 libwayland-egl1
     libgl1 libglx-mesa0 libegl1 libgl1-mesa-dri
 )
-# A display for the window, and a program that writes videos of odd kinds.
-TEST_PACKAGES=(xvfb ffmpeg)
+# A display for the window, fingers for its keys, and a program that writes videos of odd kinds.
+TEST_PACKAGES=(xvfb xdotool ffmpeg)
 
 # install_packages WITH_TESTS(yes|no)
 install_packages() {

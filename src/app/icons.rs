@@ -36,12 +36,21 @@ pub enum Icon {
     FullScreen,
     /// A menu opens below.
     Menu,
+    /// What is shown goes to the disk.
+    Record,
+    /// One picture goes to the disk.
+    Snapshot,
 }
 
 impl Icon {
     /// The sign as part of a button, in the colour of the button's text.
     pub fn atom(self) -> Atom<'static> {
         Atom::paint(vec2(SIZE, SIZE), move |ui, args| self.paint(ui.painter(), args.rect, args.fallback_text_color))
+    }
+
+    /// The sign as part of a button, in a colour of its own.
+    pub fn atom_in(self, color: Color32) -> Atom<'static> {
+        Atom::paint(vec2(SIZE, SIZE), move |ui, args| self.paint(ui.painter(), args.rect, color))
     }
 
     /// The sign in small: beside a word that matters more.
@@ -128,6 +137,17 @@ impl Icon {
             Self::Close => {
                 line(vec![at(0.12, 0.12), at(0.88, 0.88)]);
                 line(vec![at(0.88, 0.12), at(0.12, 0.88)]);
+            }
+            Self::Record => {
+                painter.circle_filled(rect.center(), rect.width() * 0.42, color);
+            }
+            Self::Snapshot => {
+                line(vec![at(0.3, 0.22), at(0.38, 0.06), at(0.62, 0.06), at(0.7, 0.22)]);
+                painter.add(Shape::closed_line(
+                    vec![at(0.02, 0.22), at(0.98, 0.22), at(0.98, 0.92), at(0.02, 0.92)],
+                    stroke,
+                ));
+                painter.circle_stroke(at(0.5, 0.57), rect.width() * 0.2, stroke);
             }
             Self::Menu => {
                 line(vec![at(0.16, 0.36), at(0.5, 0.68), at(0.84, 0.36)]);

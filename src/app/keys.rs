@@ -2,6 +2,7 @@
 
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
 
+use super::record::Ask;
 use super::recorded::Wish;
 use super::session::Source;
 use super::{Action, App};
@@ -30,14 +31,16 @@ pub(super) const FORWARD: usize = 2;
 pub(super) const MIRROR: usize = 3;
 pub(super) const FULL_SCREEN: usize = 4;
 pub(super) const OPEN: usize = 5;
-pub(super) const HELP: usize = 7;
-pub(super) const PREVIOUS_MARK: usize = 8;
-pub(super) const NEXT_MARK: usize = 9;
-pub(super) const ADD_MARK: usize = 10;
-pub(super) const UNDO: usize = 11;
+pub(super) const RECORD: usize = 6;
+pub(super) const SNAPSHOT: usize = 7;
+pub(super) const ADD_MARK: usize = 8;
+pub(super) const HELP: usize = 10;
+pub(super) const PREVIOUS_MARK: usize = 11;
+pub(super) const NEXT_MARK: usize = 12;
+pub(super) const UNDO: usize = 13;
 
 /// All shortcuts, in the order in which the help lists them.
-pub(super) const SHORTCUTS: [Shortcut; 12] = [
+pub(super) const SHORTCUTS: [Shortcut; 14] = [
     key(Key::Space, "Pause or go on", true, |_, _| Some(Action::TogglePause)),
     key(Key::ArrowLeft, "5 seconds back; one frame when paused", true, |app, _| back_or_forth(app, -1)),
     key(Key::ArrowRight, "5 seconds on; one frame when paused", true, |app, _| back_or_forth(app, 1)),
@@ -49,6 +52,11 @@ pub(super) const SHORTCUTS: [Shortcut; 12] = [
         action: |_, _| Some(Action::AskForVideo),
         yields_to_focus: false,
     },
+    key(Key::R, "Record, or end the recording", false, |_, _| Some(Action::Record(Ask::Toggle))),
+    key(Key::S, "Snapshot: keep this picture", false, |_, _| Some(Action::Record(Ask::Snapshot))),
+    key(Key::K, "Mark this moment of the recording, with a text", false, |app, _| {
+        of_recording(app, Wish::AddMark).or(Some(Action::Record(Ask::BeginMark)))
+    }),
     key(Key::Escape, "Leave full screen, close this help", false, |app, ctx| {
         let full_screen = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
         if app.help_open { Some(Action::ToggleHelp) } else { full_screen.then_some(Action::LeaveFullScreen) }
@@ -60,7 +68,6 @@ pub(super) const SHORTCUTS: [Shortcut; 12] = [
     key(Key::PageDown, "In a recording: to the next mark", false, |app, _| {
         of_recording(app, Wish::GoToMark { forward: true })
     }),
-    key(Key::K, "In a recording: mark this moment", false, |app, _| of_recording(app, Wish::AddMark)),
     Shortcut {
         key: KeyboardShortcut::new(Modifiers::COMMAND, Key::Z),
         does: "In a recording: take the last change back",
@@ -103,6 +110,7 @@ impl App {
                 self.ask(action);
             }
         }
+        self.take_quick_marks(ctx);
     }
 
     pub(super) fn take_dropped_file(&mut self, ctx: &Context) {

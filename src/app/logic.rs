@@ -19,6 +19,7 @@ const COUNTDOWN_STEP: Duration = Duration::from_millis(250);
 impl App {
     /// One round of logic; runs before each picture, and also while the window is hidden.
     pub(super) fn update(&mut self, ctx: &Context) {
+        self.toasts.tick(ctx.input(|i| i.time));
         self.take_dropped_file(ctx);
         self.take_shortcuts(ctx);
         self.take_reports();
@@ -43,6 +44,7 @@ impl App {
         if let Some(scene) = scene {
             self.show_scene(scene);
         }
+        self.take_recording_events(ctx);
     }
 
     fn handle(&mut self, event: Event, ctx: &Context) {
@@ -85,8 +87,10 @@ impl App {
             self.stage = Stage::Running;
         }
         if let Some(picture) = scene.picture.take() {
-            let faces = self.as_edited(scene.faces);
-            self.shown = Some(Shown { size: [picture.width, picture.height], faces });
+            let Scene { faces, frame, .. } = scene;
+            let faces = self.as_edited(faces);
+            self.recording.advance(frame.captured_at, frame.media_time);
+            self.shown = Some(Shown { size: [picture.width, picture.height], faces, frame: frame.image });
             self.picture = Some(picture);
         }
         self.playback.position = now;
@@ -126,6 +130,18 @@ impl App {
                     }
                 }
                 Report::Recording(read, again) => self.learn_recording(*read, again),
+                Report::FolderChosen(folder) => {
+                    self.recording.choosing_folder = false;
+                    match folder {
+                        Ok(Some(folder)) => self.settings.recordings_folder = Some(folder),
+                        Ok(None) => {}
+                        Err(error) => self.toasts.error(format!("{error:#}")),
+                    }
+                }
+                Report::Snapshot(Ok(pictures)) => {
+                    self.toasts.news(format!("Picture kept: {}", pictures.clean.display()));
+                }
+                Report::Snapshot(Err(error)) => self.toasts.error(error.to_string()),
             }
         }
     }
@@ -146,6 +162,9 @@ impl App {
     }
 
     fn keep_clocks(&mut self, ctx: &Context) {
+        if let Some(left) = self.toasts.next_end() {
+            ctx.request_repaint_after(Duration::from_secs_f64(left));
+        }
         match self.stage {
             Stage::CameraLost { .. } => ctx.request_repaint_after(COUNTDOWN_STEP),
             Stage::NoCamera => {
@@ -234,6 +253,7 @@ impl App {
             Action::LookForCameras => self.look_for_cameras(),
             Action::Dismiss(toast) => self.toasts.dismiss(toast),
             Action::Recorded(wish) => self.grant(wish),
+            Action::Record(ask) => self.record(ask),
         }
     }
 
@@ -278,7 +298,9 @@ impl App {
 
     /// Ends what runs and clears the screen of it: no picture, no box, no bar stays.
     fn close(&mut self) {
+        self.end_recording();
         self.session = None;
+        self.recording.clear();
         self.clear_picture();
         self.info = None;
         self.statistics = Statistics::default();
@@ -346,7 +368,7 @@ impl App {
         }
     }
 
-    fn tell(&mut self, order: Order) {
+    pub(super) fn tell(&mut self, order: Order) {
         let is_analysis = matches!(order, Order::SetSmoothing(_) | Order::SetDetection(_) | Order::SetNetwork(_));
         if is_analysis && self.as_recorded().is_some() {
             // Holds from the next analysis on: what was recorded stays as it is.

@@ -1,5 +1,7 @@
 //! The real machine around the window: OpenCV's cameras and videos, libtorch's devices, the system's file dialog.
 
+mod recording;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use tch::Device;
 
+use self::recording::Recordings;
 use super::session::{
     DeviceEntry, ModelEntry, NetworkChoice, NetworkInUse, Order, Outside, Plan, Session, Source, Wake,
 };
@@ -14,7 +17,7 @@ use crate::classify::{Classifier, TorchClassifier};
 use crate::device::{DeviceChoice, DeviceError, describe};
 use crate::net::{Model, ModelSource, Precision};
 use crate::pipeline::{Command, Event, Live, LiveSettings, Parts, Scene, SourceRequest, Statistics};
-use crate::recording::{METADATA, Metadata};
+use crate::recording::{self as recordings, METADATA, Metadata, Network, Progress, RecordingEvent};
 use crate::source::{CameraEntry, list_cameras};
 
 /// Endings of the files that the dialog shows first. OpenCV reads more; the dialog also offers all files.
@@ -64,15 +67,19 @@ impl Outside for ThisMachine {
         if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
             dialog = dialog.set_directory(folder);
         }
-        let asked_at = Instant::now();
-        let chosen = if can_ask() { dialog.pick_file() } else { None };
-        if chosen.is_none() && asked_at.elapsed() < FASTEST_HAND {
-            anyhow::bail!(
-                "This system has no file dialog (xdg-desktop-portal or zenity); drop the video on the window, \
-                 or start `mien replay FILE`"
-            );
+        ask(|| dialog.pick_file(), "drop the video on the window, or start `mien replay FILE`")
+    }
+
+    fn recordings_folder(&self) -> PathBuf {
+        recordings::default_folder()
+    }
+
+    fn ask_for_folder(&self, folder: PathBuf) -> anyhow::Result<Option<PathBuf>> {
+        let mut dialog = rfd::FileDialog::new().set_title("Folder for recordings and pictures");
+        if folder.is_dir() {
+            dialog = dialog.set_directory(folder);
         }
-        Ok(chosen)
+        ask(|| dialog.pick_folder(), "type the folder's path instead")
     }
 
     fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>> {
@@ -86,8 +93,8 @@ impl Outside for ThisMachine {
         let parts = match plan.source {
             Source::Recording { again: false, .. } => {
                 let recording = recording()?;
-                let Metadata { model, network_device: device, .. } = recording.metadata.clone();
-                *network.lock().unwrap_or_else(PoisonError::into_inner) = Some(NetworkInUse { model, device });
+                let loaded = Loaded::of_recording(&recording.metadata);
+                *network.lock().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
                 Parts::recorded(recording)
             }
             _ => Parts::new(source, plan.detection, loader(plan.network.clone(), network.clone())),
@@ -98,9 +105,24 @@ impl Outside for ThisMachine {
             repeat: plan.repeat,
             ..LiveSettings::default()
         };
-        let live = Live::start(parts, settings, move || wake()).context("Nothing can be opened")?;
-        Ok(Box::new(LiveSession { live, network }))
+        let live = Live::start(parts, settings, {
+            let wake = wake.clone();
+            move || wake()
+        })
+        .context("Nothing can be opened")?;
+        let recordings = Recordings::new(plan, wake);
+        Ok(Box::new(LiveSession { live, network, recordings }))
     }
+}
+
+/// Shows a dialog and gives what was chosen. Where there is none to be had, `instead` is the way on.
+fn ask(dialog: impl FnOnce() -> Option<PathBuf>, instead: &str) -> anyhow::Result<Option<PathBuf>> {
+    let asked_at = Instant::now();
+    let chosen = if can_ask() { dialog() } else { None };
+    if chosen.is_none() && asked_at.elapsed() < FASTEST_HAND {
+        anyhow::bail!("This system has no file dialog (xdg-desktop-portal or zenity); {instead}");
+    }
+    Ok(chosen)
 }
 
 /// Whether something could show a file dialog. The dialog itself can't tell “nothing there” from “cancelled”.
@@ -122,7 +144,32 @@ fn can_ask() -> bool {
 /// A pipeline with a camera or a video at its beginning.
 struct LiveSession {
     live: Live,
-    network: Arc<Mutex<Option<NetworkInUse>>>,
+    network: Arc<Mutex<Option<Loaded>>>,
+    recordings: Recordings,
+}
+
+/// The network that labels, as the window shows it and as a recording notes it.
+#[derive(Clone)]
+struct Loaded {
+    shown: NetworkInUse,
+    noted: Network,
+}
+
+impl Loaded {
+    /// The one that a recording was made with; nothing is loaded.
+    fn of_recording(metadata: &Metadata) -> Self {
+        let Metadata { model, model_sha256: sha256, prior, network_device: device, .. } = metadata.clone();
+        Self {
+            shown: NetworkInUse { model: model.clone(), device: device.clone() },
+            noted: Network { model, sha256, prior, device },
+        }
+    }
+}
+
+impl LiveSession {
+    fn loaded(&self) -> Option<Loaded> {
+        self.network.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Session for LiveSession {
@@ -131,11 +178,22 @@ impl Session for LiveSession {
     }
 
     fn take_events(&mut self) -> Vec<Event> {
-        self.live.events().collect()
+        let events: Vec<Event> = self.live.events().collect();
+        let network = self.loaded().map(|loaded| loaded.noted);
+        self.recordings.note_events(&events, network.as_ref());
+        events
     }
 
     fn send(&mut self, order: Order) {
+        self.recordings.note_order(&order);
         self.live.send(match order {
+            Order::StartRecording(folder) => {
+                let network = self.loaded().map(|loaded| loaded.noted);
+                let tap = self.recordings.start(folder, network);
+                return self.live.set_tap(tap);
+            }
+            Order::StopRecording => return self.recordings.end(),
+            Order::Mark { at, text } => return self.recordings.mark(at, text),
             Order::Pause => Command::Pause,
             Order::Resume => Command::Resume,
             Order::Seek(to) => Command::Seek(to),
@@ -153,14 +211,26 @@ impl Session for LiveSession {
     }
 
     fn network(&self) -> Option<NetworkInUse> {
-        self.network.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.loaded().map(|loaded| loaded.shown)
+    }
+
+    fn recording(&self) -> Option<Progress> {
+        self.recordings.progress()
+    }
+
+    fn take_recording_events(&mut self) -> Vec<RecordingEvent> {
+        self.recordings.take_events()
+    }
+
+    fn end_recording(&mut self) -> Vec<RecordingEvent> {
+        self.recordings.finish()
     }
 }
 
 /// Loads a network on the thread that will run it, and notes what is in use from then on.
 fn loader(
     choice: NetworkChoice,
-    in_use: Arc<Mutex<Option<NetworkInUse>>>,
+    in_use: Arc<Mutex<Option<Loaded>>>,
 ) -> impl FnOnce() -> anyhow::Result<Box<dyn Classifier>> + Send + 'static {
     move || {
         let (classifier, network) = load(&choice)?;
@@ -169,7 +239,7 @@ fn loader(
     }
 }
 
-fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, NetworkInUse)> {
+fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, Loaded)> {
     let device = choice.device.resolve()?;
     let source = choice.model.as_deref().map(model_source).unwrap_or_default();
     let model = Model::load(&source, device, Precision::fastest_on_cpu())?;
@@ -178,8 +248,13 @@ fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, NetworkI
         (Device::Cpu, threads) => format!(", {threads} threads"),
         _ => String::new(),
     };
-    let network = NetworkInUse { model: model.card.name.clone(), device: format!("{}{threads}", describe(device)) };
-    Ok((Box::new(TorchClassifier::new(model, choice.prior.as_ref())?), network))
+    let (name, sha256) = (model.card.name.clone(), model.sha256.clone());
+    let where_it_runs = format!("{}{threads}", describe(device));
+    let classifier = TorchClassifier::new(model, choice.prior.as_ref())?;
+    let prior = classifier.prior().to_string();
+    let shown = NetworkInUse { model: name.clone(), device: where_it_runs.clone() };
+    let noted = Network { model: name, sha256, prior, device: where_it_runs };
+    Ok((Box::new(classifier), Loaded { shown, noted }))
 }
 
 /// The model that a name or path means.

@@ -10,6 +10,7 @@ mod icons;
 mod keys;
 mod logic;
 pub mod machine;
+mod record;
 mod recorded;
 pub mod session;
 pub mod settings;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use egui::{Context, TextureHandle};
+use opencv::core::Mat;
 
 use self::bars::Bars;
 use self::history::History;
@@ -36,7 +38,7 @@ use crate::device::DeviceChoice;
 use crate::frame::RgbaPicture;
 use crate::pipeline::{Face, FaceId, Statistics};
 use crate::prior::PriorChoice;
-use crate::recording::{OpenError, Recording};
+use crate::recording::{OpenError, Recording, Snapshot, SnapshotError};
 use crate::source::{CameraEntry, SourceInfo, SourceKind};
 pub use crate::verdict;
 
@@ -187,13 +189,16 @@ enum Action {
     LookForCameras,
     Dismiss(u64),
     Recorded(Wish),
+    Record(record::Ask),
 }
 
-/// The scene on the screen, without its pixels.
+/// The scene on the screen, without its texture.
 #[derive(Clone, Debug)]
 struct Shown {
     size: [usize; 2],
     faces: Vec<Face>,
+    /// The frame that they are on.
+    frame: Arc<Mat>,
 }
 
 /// Where a video is and how it runs.
@@ -229,6 +234,8 @@ enum Report {
     VideoChosen(anyhow::Result<Option<PathBuf>>),
     /// And whether its faces are to be found anew.
     Recording(Box<Result<Recording, OpenError>>, bool),
+    FolderChosen(anyhow::Result<Option<PathBuf>>),
+    Snapshot(Result<Snapshot, SnapshotError>),
 }
 
 /// The window's state.
@@ -262,6 +269,7 @@ pub struct App {
     playback: Playback,
     hidden_lines: [bool; crate::emotion::COUNT],
     recorded: Option<Recorded>,
+    recording: record::Recording,
 
     toasts: Toasts,
     actions: Vec<Action>,
@@ -281,6 +289,7 @@ impl App {
 
         let waker = ctx.clone();
         let (reporter, reports) = crossbeam_channel::unbounded();
+        let usual_folder = outside.recordings_folder();
         let mut app = Self {
             outside,
             wake: Arc::new(move || waker.request_repaint()),
@@ -314,6 +323,7 @@ impl App {
             },
             hidden_lines: [false; crate::emotion::COUNT],
             recorded: None,
+            recording: record::Recording::new(usual_folder),
             toasts: Toasts::default(),
             actions: Vec::new(),
             help_open: false,
@@ -382,6 +392,7 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.end_recording();
         // Ends the threads before the process goes; an export that is under way leaves no file.
         self.session = None;
         self.recorded = None;

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
 use crate::pipeline::{Event, Scene, Statistics};
 use crate::prior::PriorChoice;
-use crate::recording::{Recording, folder_of};
+use crate::recording::{Progress, Recording, RecordingEvent, folder_of};
 use crate::source::{CameraDevice, CameraEntry, CameraRequest};
 
 /// Wakes the window from any thread when there is something new to show.
@@ -34,6 +34,22 @@ pub trait Session {
 
     /// The network that labels, once it is loaded.
     fn network(&self) -> Option<NetworkInUse>;
+
+    /// How far the recording is, while one runs.
+    fn recording(&self) -> Option<Progress> {
+        None
+    }
+
+    /// What became of recordings since the last call, oldest first.
+    fn take_recording_events(&mut self) -> Vec<RecordingEvent> {
+        Vec::new()
+    }
+
+    /// Ends the recording, if one runs, and waits until it is on the disk: some milliseconds, or as long as
+    /// [`crate::recording::Recorder::finish`] has patience with a slow disk. Gives what [`Self::take_recording_events`] would.
+    fn end_recording(&mut self) -> Vec<RecordingEvent> {
+        Vec::new()
+    }
 }
 
 /// What the window asks of a running session.
@@ -57,6 +73,17 @@ pub enum Order {
     SetDetection(DetectionOptions),
     /// Label with another network, or on another device.
     SetNetwork(NetworkChoice),
+    /// Record what the camera gives into a new folder in this one.
+    StartRecording(PathBuf),
+    /// End the recording.
+    StopRecording,
+    /// Mark a moment in the recording.
+    Mark {
+        /// Which.
+        at: Instant,
+        /// What is said of it.
+        text: String,
+    },
 }
 
 /// The machine around the window. Shared with threads of its own, because some of it takes time.
@@ -78,6 +105,15 @@ pub trait Outside: Send + Sync {
     /// # Errors
     /// When there is no dialog to be had, with what to do instead.
     fn ask_for_video(&self, folder: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>>;
+
+    /// Where recordings and pictures go unless the user has chosen another folder.
+    fn recordings_folder(&self) -> PathBuf;
+
+    /// Lets the user choose a folder, beginning in `folder`. Blocks until the dialog closes.
+    ///
+    /// # Errors
+    /// As [`Self::ask_for_video`].
+    fn ask_for_folder(&self, folder: PathBuf) -> anyhow::Result<Option<PathBuf>>;
 
     /// Starts reading a source.
     ///

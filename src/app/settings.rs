@@ -45,6 +45,8 @@ pub struct Settings {
     pub detection: DetectionOptions,
     /// Folder in which the last video was chosen.
     pub video_folder: Option<PathBuf>,
+    /// Folder for recordings and pictures; none is the usual one.
+    pub recordings_folder: Option<PathBuf>,
 }
 
 /// The layers over the picture.
@@ -82,6 +84,7 @@ impl Default for Settings {
             prior: None,
             detection: DetectionOptions::default(),
             video_folder: None,
+            recordings_folder: None,
         }
     }
 }

@@ -15,6 +15,9 @@ pub const STAGE_TEXT: Color32 = Color32::from_rgb(0xE8, 0xEA, 0xED);
 /// Less important text on [`STAGE`].
 pub const STAGE_WEAK_TEXT: Color32 = Color32::from_rgb(0xA9, 0xAF, 0xB8);
 
+/// The dot while a recording runs: the red of every recorder, bright enough on light and dark. The word beside it says the same.
+pub const RECORDING: Color32 = Color32::from_rgb(0xE0, 0x2F, 0x2F);
+
 /// Dark text on an emotion's colour.
 const DARK_TEXT: Color32 = Color32::from_rgb(0x14, 0x16, 0x1A);
 

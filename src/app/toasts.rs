@@ -3,8 +3,11 @@
 /// Most messages shown at a time; an error that repeats must not fill the screen.
 const MOST: usize = 4;
 
+/// News are read at a glance, and go by themselves after this time in seconds.
+const NEWS_SECS: f64 = 12.0;
+
 /// One message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Toast {
     /// Tells it from the others, also when the text is the same.
     pub id: u64,
@@ -12,6 +15,15 @@ pub struct Toast {
     pub text: String,
     /// How often it happened in a row.
     pub times: u32,
+    /// When it goes by itself, by the window's clock; an error stays.
+    pub until: Option<f64>,
+}
+
+impl Toast {
+    /// Whether something went wrong.
+    pub fn is_error(&self) -> bool {
+        self.until.is_none()
+    }
 }
 
 /// The messages on the screen, oldest first.
@@ -19,17 +31,38 @@ pub struct Toast {
 pub struct Toasts {
     shown: Vec<Toast>,
     next_id: u64,
+    now: f64,
 }
 
 impl Toasts {
     /// Shows an error. The same text as a message still on the screen is counted there.
     pub fn error(&mut self, text: impl Into<String>) {
-        let text = text.into();
+        self.show(text.into(), None);
+    }
+
+    /// Shows good news, or why nothing happens, for a while.
+    pub fn news(&mut self, text: impl Into<String>) {
+        self.show(text.into(), Some(self.now + NEWS_SECS));
+    }
+
+    /// Learns the time in seconds, and takes away news that were there long enough.
+    pub fn tick(&mut self, now: f64) {
+        self.now = now;
+        self.shown.retain(|toast| toast.until.is_none_or(|until| until > now));
+    }
+
+    /// Seconds until the next message goes by itself.
+    pub fn next_end(&self) -> Option<f64> {
+        self.shown.iter().filter_map(|toast| toast.until).map(|until| (until - self.now).max(0.0)).reduce(f64::min)
+    }
+
+    fn show(&mut self, text: String, until: Option<f64>) {
         if let Some(same) = self.shown.iter_mut().find(|toast| toast.text == text) {
             same.times += 1;
+            same.until = until;
             return;
         }
-        self.shown.push(Toast { id: self.next_id, text, times: 1 });
+        self.shown.push(Toast { id: self.next_id, text, times: 1, until });
         self.next_id += 1;
         if self.shown.len() > MOST {
             self.shown.remove(0);
@@ -69,6 +102,20 @@ mod tests {
         assert_eq!(toasts.shown().len(), 1);
         toasts.dismiss(id);
         assert!(toasts.shown().is_empty());
+    }
+
+    #[test]
+    fn news_go_by_themselves_and_errors_do_not() {
+        let mut toasts = Toasts::default();
+        toasts.tick(5.0);
+        toasts.error("a");
+        toasts.news("b");
+        assert_eq!(toasts.next_end(), Some(NEWS_SECS));
+        toasts.tick(5.0 + NEWS_SECS - 1.0);
+        assert_eq!(toasts.shown().len(), 2);
+        toasts.tick(5.0 + NEWS_SECS);
+        assert_eq!(toasts.shown().iter().map(|toast| toast.text.as_str()).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(toasts.next_end(), None);
     }
 
     #[test]

@@ -96,7 +96,12 @@ mod tests {
             let index = self.next;
             self.next = (index + 1).min(3);
             let media_time = Duration::from_millis(100 * index);
-            Ok((index < 3).then(|| Frame { index, media_time, captured_at: Instant::now(), image: Mat::default() }))
+            Ok((index < 3).then(|| Frame {
+                index,
+                media_time,
+                captured_at: Instant::now(),
+                image: Mat::default().into(),
+            }))
         }
 
         fn seek(&mut self, media_time: Duration) -> Result<(), SourceError> {

@@ -50,6 +50,10 @@ pub struct LiveArgs {
     #[arg(long, value_name = "FILE", requires = "headless")]
     pub csv: Option<PathBuf>,
 
+    /// Record video, tables and marks into a new folder in this one
+    #[arg(long, value_name = "FOLDER", requires = "headless")]
+    pub record: Option<PathBuf>,
+
     /// Print the figures as one JSON object
     #[arg(long, requires = "headless")]
     pub json: bool,
@@ -67,8 +71,8 @@ impl LiveArgs {
     pub fn run(self) -> anyhow::Result<()> {
         if self.headless {
             let request = self.request()?;
-            let Self { duration, csv, json, view, .. } = self;
-            return CameraJob { request, duration, csv, json, choices: view.labels.stages() }.run();
+            let Self { duration, csv, record, json, view, .. } = self;
+            return CameraJob { request, duration, csv, record, json, choices: view.labels.stages() }.run();
         }
         if let Some(why) = display::why_none() {
             bail!(

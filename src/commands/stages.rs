@@ -18,6 +18,7 @@ use crate::net::{Card, Model, ModelSource, Precision};
 use crate::pipeline::{Analyzer, Labeller};
 use crate::preprocess::FaceCrop;
 use crate::prior::PriorChoice;
+use crate::recording::Network;
 use crate::track::{TrackOptions, spacing_steps};
 
 /// Where frames lie apart, the whole picture is searched at least once in this time, so that somebody who enters isn't missed.
@@ -56,6 +57,12 @@ pub struct LoadedNetwork {
 }
 
 impl LoadedNetwork {
+    /// What recordings note of it.
+    pub fn noted(&self) -> Network {
+        let NetworkSummary { model, prior, device } = self.summary();
+        Network { model, sha256: self.sha256.clone(), prior, device }
+    }
+
     /// What reports say of it.
     pub fn summary(&self) -> NetworkSummary {
         NetworkSummary {

@@ -80,6 +80,8 @@ fn colors(verdict: Verdict) -> (Scalar, Scalar) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::emotion::Emotion;
     use crate::export::testing::scene;
@@ -89,7 +91,7 @@ mod tests {
     fn box_and_patch_have_the_colour_of_the_emotion() {
         let mut scene = scene(0, Emotion::Happy);
         let rect = scene.faces[0].rect;
-        annotate(&mut scene.frame.image, &scene.faces).unwrap();
+        annotate(Arc::make_mut(&mut scene.frame.image), &scene.faces).unwrap();
         let [r, g, b] = Emotion::Happy.rgb();
         let yellow = Vec3b::from([b, g, r]);
         let middle_of_left_edge = (rect.y + rect.height / 2.0) as i32;
@@ -105,7 +107,7 @@ mod tests {
     fn a_name_of_any_letters_makes_the_patch_wider() {
         let width_of_patch = |title: &str| {
             let mut scene = scene(0, Emotion::Happy);
-            annotate_titled(&mut scene.frame.image, &scene.faces, |_| title.to_owned()).unwrap();
+            annotate_titled(Arc::make_mut(&mut scene.frame.image), &scene.faces, |_| title.to_owned()).unwrap();
             let (row, left) = (scene.faces[0].rect.y as i32 - 4, scene.faces[0].rect.x as i32);
             let at = |x: i32| *scene.frame.image.at_2d::<Vec3b>(row, x).unwrap();
             (left..320).take_while(|x| at(*x) != Vec3b::from([90, 90, 90])).count()
@@ -120,7 +122,7 @@ mod tests {
         for (x, y) in [(-30.0, -30.0), (300.0, 200.0), (5000.0, 5000.0)] {
             scene.faces[0].rect.x = x;
             scene.faces[0].rect.y = y;
-            annotate(&mut scene.frame.image, &scene.faces).unwrap();
+            annotate(Arc::make_mut(&mut scene.frame.image), &scene.faces).unwrap();
         }
     }
 }

@@ -6,7 +6,7 @@
 mod annotate;
 mod parquet;
 mod partial;
-mod rows;
+pub(crate) mod rows;
 mod staging;
 mod table;
 mod video;
@@ -71,7 +71,7 @@ pub enum ExportError {
 }
 
 #[cfg(test)]
-mod testing {
+pub(crate) mod testing {
     use std::time::{Duration, Instant};
 
     use opencv::core::{CV_8UC3, Mat, Scalar};
@@ -97,7 +97,7 @@ mod testing {
                 index,
                 media_time: Duration::from_millis(40) * index as u32,
                 captured_at,
-                image: image.unwrap(),
+                image: image.unwrap().into(),
             },
             picture: None,
             faces: vec![Face {

@@ -31,9 +31,12 @@ pub const COLUMNS: [&str; 10] = ["file", "frame", "time_s", "face", "x", "y", "w
 /// The last column of a table whose people have names: that of a recording that was looked through.
 pub const NAME_COLUMN: &str = "name";
 
+/// Digits behind the point of a time in seconds.
+pub(crate) const TIME_DIGITS: usize = 4;
+
 /// A value in a row.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cell<'a> {
+pub(crate) enum Cell<'a> {
     Text(&'a str),
     Count(u64),
     /// With so many digits behind the point.
@@ -76,7 +79,7 @@ pub(super) enum Kind {
 }
 
 /// The names of all columns.
-pub(super) fn header() -> Vec<String> {
+pub(crate) fn header() -> Vec<String> {
     let of_emotions = |kind: &str| Emotion::ALL.map(|emotion| format!("{kind}_{}", emotion.key()));
     COLUMNS.map(str::to_owned).into_iter().chain(of_emotions("raw")).chain(of_emotions("smoothed")).collect()
 }
@@ -91,8 +94,8 @@ pub(super) fn columns() -> Vec<(String, Kind)> {
     header().into_iter().map(|name| (name.clone(), kind(&name))).collect()
 }
 
-/// The row of a face on the frame with this number and time, in the order of [`header`].
-pub(super) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) -> Vec<Cell<'a>> {
+/// The row of a face on a frame of this number and time, in the order of [`header`].
+pub(crate) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) -> Vec<Cell<'a>> {
     const PIXEL_DIGITS: usize = 1;
     const PROBABILITY_DIGITS: usize = 4;
     let rect = face.rect;
@@ -101,7 +104,7 @@ pub(super) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) ->
     row.extend([
         Cell::Text(file),
         Cell::Count(frame),
-        Cell::Decimal(time.as_secs_f64(), 4),
+        Cell::Decimal(time.as_secs_f64(), TIME_DIGITS),
         Cell::Count(face.id.0.into()),
     ]);
     row.extend([rect.x, rect.y, rect.width, rect.height, face.score].map(pixels));

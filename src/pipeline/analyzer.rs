@@ -117,7 +117,7 @@ impl Search {
     fn run(&mut self, detected: &mut Detected) -> Result<(), AnalyzeError> {
         let Detected { frame, faces, crops, timings, .. } = detected;
         let start = Instant::now();
-        imgproc::cvt_color_def(&frame.image, &mut self.gray, imgproc::COLOR_BGR2GRAY)?;
+        imgproc::cvt_color_def(&*frame.image, &mut self.gray, imgproc::COLOR_BGR2GRAY)?;
         timings.convert += start.elapsed();
 
         let (width, height) = (self.gray.cols() as usize, self.gray.rows() as usize);

@@ -200,6 +200,9 @@ impl Capture {
             }
             clock.stamp(&mut frame);
             self.shared.meter().captured(Instant::now());
+            if let Some(tap) = self.shared.tap().as_ref() {
+                tap.captured(&frame);
+            }
             let mut detected = self.analyzer.analyze(frame)?;
             detected.timings.read = read;
             let passage = Passage { detected, ticket: self.controls.ticket(false) };

@@ -155,7 +155,7 @@ mod tests {
                 index,
                 media_time: Duration::from_millis(40 * index),
                 captured_at: Instant::now(),
-                image: Mat::new_rows_cols_with_default(48, 48, CV_8UC3, Scalar::all(0.0)).unwrap(),
+                image: Mat::new_rows_cols_with_default(48, 48, CV_8UC3, Scalar::all(0.0)).unwrap().into(),
             },
             picture: None,
             faces: emotions.iter().zip(ids).map(|(_, id)| DetectedFace { id, rect, score: 9.0 }).collect(),

@@ -13,7 +13,7 @@ use super::slot::slot;
 use super::worker::{Shared, Worker};
 use super::{
     Analyzer, ClassifierFactory, Command, DetectorFactory, Event, Labeller, PipelineError, RecordedFaces, Scene,
-    SourceFactory, Statistics,
+    SourceFactory, Statistics, Tap,
 };
 use crate::classify::Classifier;
 use crate::detect::{DetectError, DetectionOptions};
@@ -255,6 +255,11 @@ impl Live {
 
     fn tell(&self, command: InferenceCommand) {
         self.inference.send(command).ok();
+    }
+
+    /// Lets somebody see what passes from now on, in place of whoever did before; `None` is nobody.
+    pub fn set_tap(&self, tap: Option<Arc<dyn Tap>>) {
+        *self.shared.tap() = tap;
     }
 
     /// How fast it runs.

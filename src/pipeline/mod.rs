@@ -15,6 +15,7 @@ mod pacing;
 mod player;
 mod slot;
 mod statistics;
+mod tap;
 mod worker;
 
 use std::time::{Duration, Instant};
@@ -29,6 +30,7 @@ pub use command::{ClassifierFactory, Command, DetectorFactory, Event, SourceFact
 pub use labeller::{Labeller, RecordedFaces};
 pub use live::{Live, LiveSettings, Parts, SourceRequest, Stages};
 pub use statistics::Statistics;
+pub use tap::Tap;
 pub use worker::PipelineError;
 
 /// A face's name over time, counted from 1 in the order of appearance.

@@ -11,7 +11,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::statistics::Meter;
-use super::{AnalyzeError, Detected, Event, Scene};
+use super::{AnalyzeError, Detected, Event, Scene, Tap};
 use crate::classify::ClassifyError;
 use crate::detect::DetectError;
 use crate::source::SourceError;
@@ -83,6 +83,7 @@ pub(super) struct Shared {
     labelling: AtomicBool,
     latest: Mutex<Option<(Scene, Ticket)>>,
     meter: Mutex<Meter>,
+    tap: Mutex<Option<Arc<dyn Tap>>>,
     events: Sender<Event>,
     wake: Box<dyn Fn() + Send + Sync>,
 }
@@ -95,6 +96,7 @@ impl Shared {
             labelling: AtomicBool::new(false),
             latest: Mutex::new(None),
             meter: Mutex::new(Meter::default()),
+            tap: Mutex::new(None),
             events,
             wake,
         }
@@ -131,10 +133,18 @@ impl Shared {
         self.meter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Who sees what passes.
+    pub(super) fn tap(&self) -> MutexGuard<'_, Option<Arc<dyn Tap>>> {
+        self.tap.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Puts out a scene in place of the one before and wakes the window.
     pub(super) fn publish(&self, scene: Scene, ticket: Ticket) {
         let age = scene.labelled_at.saturating_duration_since(scene.frame.captured_at);
         self.meter().labelled(scene.labelled_at, age);
+        if let Some(tap) = self.tap().as_ref() {
+            tap.labelled(&scene);
+        }
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some((scene, ticket));
         (self.wake)();
     }

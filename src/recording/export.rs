@@ -78,7 +78,7 @@ impl Export {
             let mut scene = Scene { frame, picture: None, faces, timings, labelled_at: Instant::now() };
             on_scene(&scene);
             let faces = std::mem::take(&mut scene.faces);
-            annotate_titled(&mut scene.frame.image, &faces, |face| self.short_title(face.id))
+            annotate_titled(Arc::make_mut(&mut scene.frame.image), &faces, |face| self.short_title(face.id))
                 .map_err(ExportError::from)?;
             video.push(scene)?;
             frames += 1;

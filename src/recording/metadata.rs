@@ -45,6 +45,19 @@ pub struct Metadata {
     pub counts: Option<Counts>,
 }
 
+/// The network that labels a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The model's name.
+    pub model: String,
+    /// SHA-256 of its weights.
+    pub sha256: String,
+    /// The prior that it answers under.
+    pub prior: String,
+    /// Where it runs.
+    pub device: String,
+}
+
 /// What came of a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {

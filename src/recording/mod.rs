@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | [`METADATA`] | device, model, options, versions, times | at the start, and again, complete, at the end |
 //! | [`VIDEO`] | every frame as the camera gave it | as it comes; what is there can be read after a kill |
-//! | [`FRAMES`] | a row for each frame in the video: its number and time | flushed each second |
-//! | [`FACES`] | the table of `docs/tables.md`, a row for each face on each labelled frame | flushed each second |
+//! | [`FRAMES`] | a row for each frame in the video: its number and time | written with it |
+//! | [`FACES`] | the table of `docs/tables.md`, a row for each face on each labelled frame | as it comes |
 //! | [`MARKS`] | a row for each mark | at once |
 //! | [`EDITS`] | names, merges and hidden faces, by replay | as a whole |
 //! | [`SNAPSHOTS`] | pictures that were taken meanwhile | each as a whole |
@@ -14,22 +14,33 @@ mod edits;
 mod error;
 mod export;
 mod faces;
+mod feed;
+mod files;
+mod folder;
 mod frames;
 mod lines;
 mod marks;
+mod matroska;
 mod metadata;
 mod reader;
+mod recorder;
+mod snapshot;
 mod source;
+mod space;
 
 pub use edits::{Edits, EditsFile};
 pub use error::OpenError;
 pub use export::{Export, ExportProblem, Exported};
 pub use faces::{Appearance, FaceLog, FaceRow};
+pub use files::RecordingError;
+pub use folder::default_folder;
 pub use frames::{FrameTimes, Stamp};
 use marks::SavedMark;
 pub use marks::{Mark, MarkError, append_mark, read_marks};
-pub use metadata::{Counts, Metadata, RECORDING_SCHEMA};
+pub use metadata::{Counts, Metadata, Network, RECORDING_SCHEMA};
 pub use reader::{Recording, folder_of};
+pub use recorder::{Progress, Recorder, RecordingEvent, Subject};
+pub use snapshot::{Snapshot, SnapshotError, save as save_snapshot};
 pub use source::RecordingSource;
 
 /// The metadata, one JSON object. A folder with it is a recording.

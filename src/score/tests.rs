@@ -29,8 +29,12 @@ fn scores(truth: &[(f64, f64, Emotion)], film: &[Vec<Face>], smoothings: &[f64])
     let frame_time = Duration::from_secs(1) / FPS;
     for (index, faces) in film.iter().enumerate() {
         let captured_at = Instant::now();
-        let frame =
-            Frame { index: index as u64, media_time: frame_time * index as u32, captured_at, image: Mat::default() };
+        let frame = Frame {
+            index: index as u64,
+            media_time: frame_time * index as u32,
+            captured_at,
+            image: Mat::default().into(),
+        };
         let timings = StageTimings::default();
         scorer.push(&Scene { frame, picture: None, faces: faces.clone(), timings, labelled_at: captured_at });
     }

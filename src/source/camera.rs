@@ -180,7 +180,7 @@ impl FrameSource for CameraSource {
         let index = self.next_index;
         self.next_index += 1;
         let media_time = captured_at.saturating_duration_since(self.opened_at);
-        Ok(Some(Frame { index, media_time, captured_at, image }))
+        Ok(Some(Frame { index, media_time, captured_at, image: image.into() }))
     }
 
     fn seek(&mut self, _media_time: std::time::Duration) -> Result<(), SourceError> {

@@ -57,7 +57,7 @@ impl FrameSource for ImageSource {
             return Ok(None);
         }
         let image = self.image.try_clone()?;
-        Ok(Some(Frame { index: 0, media_time: Duration::ZERO, captured_at: Instant::now(), image }))
+        Ok(Some(Frame { index: 0, media_time: Duration::ZERO, captured_at: Instant::now(), image: image.into() }))
     }
 
     fn seek(&mut self, _media_time: Duration) -> Result<(), SourceError> {

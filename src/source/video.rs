@@ -131,7 +131,7 @@ impl VideoSource {
         let index = self.next_index;
         self.next_index += 1;
         self.last = Some(LastFrame { index, media_time });
-        Ok(Some(Frame { index, media_time, captured_at: Instant::now(), image }))
+        Ok(Some(Frame { index, media_time, captured_at: Instant::now(), image: image.into() }))
     }
 
     /// Puts the decoder before a frame, counted by the declared rate.

@@ -45,7 +45,7 @@ pub fn frame(index: u64, faces: &[(i32, i32)]) -> Frame {
         let white = Scalar::all(250.0);
         imgproc::rectangle(&mut image, face, white, imgproc::FILLED, imgproc::LINE_8, 0).unwrap();
     }
-    Frame { index, media_time: media_time(index), captured_at: Instant::now(), image }
+    Frame { index, media_time: media_time(index), captured_at: Instant::now(), image: image.into() }
 }
 
 /// When frame `index` of a fake is shown.
@@ -64,7 +64,7 @@ pub fn write_video(path: &Path, codec: [u8; 4], frames: u64, faces: fn(u64) -> V
     let mut writer = VideoWriter::new(path, fourcc, f64::from(FPS), Size::new(WIDTH, HEIGHT), true).unwrap();
     assert!(writer.is_opened().unwrap(), "OpenCV can't write {}", path.display());
     for index in 0..frames {
-        writer.write(&frame(index, &faces(index)).image).unwrap();
+        writer.write(&*frame(index, &faces(index)).image).unwrap();
     }
     writer.release().unwrap();
     path.to_owned()

@@ -78,7 +78,7 @@ pub fn record(folder: &Path, frames: u64) -> PathBuf {
         let on_frame: Vec<Face> = people(place).into_iter().map(|id| face(id, place)).collect();
         faces += on_frame.len() as u64;
         let now = Instant::now();
-        let frame = Frame { index, media_time, captured_at: now, image };
+        let frame = Frame { index, media_time, captured_at: now, image: image.into() };
         let timings = StageTimings::default();
         table.push("Test Webcam", &Scene { frame, picture: None, faces: on_frame, timings, labelled_at: now }).unwrap();
     }

@@ -228,8 +228,20 @@ fn everything_has_a_name_and_a_place_in_small_windows_and_at_double_scale() {
             let inside = rect.left() >= 0.0 && rect.right() <= size[0] && rect.bottom() <= size[1];
             assert!(inside, "{label} is at {rect:?} in a window of {size:?}");
         }
-        let buttons =
-            ["Source", "Pause", "Stop", "Mirror", "Overlay", "Model", "Device", "Full screen", "Settings", "Help"];
+        let buttons = [
+            "Source",
+            "Pause",
+            "Stop",
+            "Record",
+            "Snapshot",
+            "Mirror",
+            "Overlay",
+            "Model",
+            "Device",
+            "Full screen",
+            "Settings",
+            "Help",
+        ];
         let mut rects: Vec<_> = buttons.iter().map(|label| (label, window.get_by_label(label).rect())).collect();
         rects.sort_by(|a, b| a.1.left().total_cmp(&b.1.left()));
         for pair in rects.windows(2) {

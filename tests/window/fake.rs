@@ -10,7 +10,9 @@ use mien::emotion::{COUNT, Emotion, Probabilities};
 use mien::frame::{Frame, RgbaPicture};
 use mien::pipeline::{Event, Face, FaceId, Scene, StageTimings, Statistics};
 use mien::preprocess::FaceRect;
+use mien::recording::{Progress, RecordingEvent};
 use mien::source::{CameraEntry, SourceInfo, SourceKind};
+use opencv::core::{CV_8UC3, Mat, Scalar};
 
 pub const WIDTH: usize = 640;
 pub const HEIGHT: usize = 360;
@@ -26,6 +28,14 @@ pub struct World {
     pub dialog_error: Option<String>,
     /// Why nothing can be started, if so.
     pub start_error: Option<String>,
+    /// Where recordings and pictures go unless another folder is chosen.
+    pub recordings_folder: PathBuf,
+    /// What the dialog for a folder gives.
+    pub chosen_folder: Option<PathBuf>,
+    pub recording: Option<Progress>,
+    pub recording_events: Vec<RecordingEvent>,
+    /// What comes of a recording that is ended at once.
+    pub last_recording_events: Vec<RecordingEvent>,
     pub plans: Vec<Plan>,
     pub orders: Vec<Order>,
     pub events: Vec<Event>,
@@ -113,6 +123,14 @@ impl Outside for Fake {
             .map_or_else(|| Ok(world.chosen_video.clone()), |error| Err(anyhow::anyhow!("{error}")))
     }
 
+    fn recordings_folder(&self) -> PathBuf {
+        self.world().recordings_folder.clone()
+    }
+
+    fn ask_for_folder(&self, _folder: PathBuf) -> anyhow::Result<Option<PathBuf>> {
+        Ok(self.world().chosen_folder.clone())
+    }
+
     fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>> {
         let mut world = self.world();
         world.plans.push(plan.clone());
@@ -148,6 +166,18 @@ impl Session for FakeSession {
 
     fn network(&self) -> Option<NetworkInUse> {
         Some(NetworkInUse { model: "mien".to_owned(), device: "CPU, 1 thread".to_owned() })
+    }
+
+    fn recording(&self) -> Option<Progress> {
+        self.0.world().recording
+    }
+
+    fn take_recording_events(&mut self) -> Vec<RecordingEvent> {
+        std::mem::take(&mut self.0.world().recording_events)
+    }
+
+    fn end_recording(&mut self) -> Vec<RecordingEvent> {
+        std::mem::take(&mut self.0.world().last_recording_events)
     }
 }
 
@@ -198,9 +228,11 @@ pub fn face_with(id: u32, emotion: Emotion, probability: f32) -> Face {
 pub fn scene(at: Duration, faces: Vec<Face>) -> Scene {
     let now = Instant::now();
     let pixel = |x: usize, y: usize| u32::from_ne_bytes([(x * 255 / WIDTH) as u8, (y * 255 / HEIGHT) as u8, 90, 255]);
+    let gray = Scalar::all(90.0);
+    let image = Mat::new_rows_cols_with_default(HEIGHT as i32, WIDTH as i32, CV_8UC3, gray).expect("a small picture");
     let pixels = (0..WIDTH * HEIGHT).map(|i| pixel(i % WIDTH, i / WIDTH)).collect();
     Scene {
-        frame: Frame { index: 0, media_time: at, captured_at: now, image: opencv::core::Mat::default() },
+        frame: Frame { index: 0, media_time: at, captured_at: now, image: image.into() },
         picture: Some(RgbaPicture { width: WIDTH, height: HEIGHT, pixels }),
         faces,
         timings: StageTimings::default(),

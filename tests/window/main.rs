@@ -9,6 +9,7 @@ mod controls;
 mod driver;
 mod faces;
 mod fake;
+mod recording;
 mod recordings;
 #[path = "../support/sessions.rs"]
 mod sessions;

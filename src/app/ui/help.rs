@@ -20,6 +20,9 @@ impl App {
                         ui.label(shortcut.does);
                         ui.end_row();
                     }
+                    ui.label(RichText::new("1 … 9").monospace().strong());
+                    ui.label("Mark this moment of the recording with the number");
+                    ui.end_row();
                     ui.label(RichText::new("Drop a file").strong());
                     ui.label("Replay the video or the folder of a recording that is dropped on the window");
                     ui.end_row();

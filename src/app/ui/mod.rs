@@ -5,6 +5,7 @@ mod help;
 mod overlay;
 mod people;
 mod picture;
+mod record;
 mod replay_bar;
 mod settings;
 mod stage;
@@ -60,6 +61,7 @@ impl App {
         egui::CentralPanel::default().frame(Frame::new().fill(super::theme::STAGE)).show(ui, |ui| self.picture_ui(ui));
         self.settings_ui(ui.ctx());
         self.help_ui(ui.ctx());
+        self.mark_ui(ui.ctx());
         self.toasts_ui(ui.ctx());
     }
 }

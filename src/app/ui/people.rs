@@ -228,12 +228,12 @@ impl App {
                 }
             });
             for (place, mark) in marks.iter().enumerate() {
-                self.mark_ui(ui, place, mark);
+                self.mark_row(ui, place, mark);
             }
         });
     }
 
-    fn mark_ui(&mut self, ui: &mut Ui, place: usize, mark: &Mark) {
+    fn mark_row(&mut self, ui: &mut Ui, place: usize, mark: &Mark) {
         let when = clock(mark.time);
         ui.horizontal(|ui| {
             let go = ui.button(&when).accessible_name(format!("Go to {when} {}", mark.text));

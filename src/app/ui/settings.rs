@@ -1,4 +1,4 @@
-//! What is set once and seldom changed: theme, camera mode, face detection, the assumed prior.
+//! What is set once and seldom changed: theme, camera mode, face detection, the assumed prior, the folder of recordings.
 
 use egui::{Align2, Context, DragValue, Grid, RichText, ThemePreference, Ui, Window, vec2};
 
@@ -20,6 +20,8 @@ impl App {
             self.detection(ui);
             ui.separator();
             self.prior(ui);
+            ui.separator();
+            self.recordings_choice(ui);
         });
         self.settings_open = open;
     }

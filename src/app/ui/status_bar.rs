@@ -36,6 +36,12 @@ impl App {
                     response.on_hover_text(part.hint);
                 }
             }
+            let lost = self.recording.progress.lost;
+            if self.recording.is_on() && lost > 0 {
+                let text = format!("  ·  disk too slow: {lost} frames not recorded");
+                let label = ui.label(RichText::new(text).small().color(ui.visuals().error_fg_color));
+                label.on_hover_text("They were analysed; only the recording lacks them");
+            }
         });
     }
 }

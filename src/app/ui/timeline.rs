@@ -7,6 +7,7 @@ use egui_plot::{GridMark, Line, LineStyle, Plot, PlotPoints, VLine};
 
 use super::clock;
 use crate::app::history::{History, LIVE_SPAN};
+use crate::app::record::Tick;
 use crate::app::verdict::percentage;
 use crate::app::{Action, App, theme};
 use crate::emotion::{COUNT, Emotion, Probabilities};
@@ -15,6 +16,12 @@ use crate::recording::Mark;
 
 /// Width of a line in points.
 const LINE: f32 = 1.8;
+
+/// Width of a mark's line in points.
+const MARK: f32 = 1.5;
+
+/// How far from a mark set just now, as a share of the timeline, the pointer still means it.
+const TICK_REACH: f32 = 0.008;
 
 /// Space above 100 and below 0, so that lines at the limits are seen whole.
 const HEADROOM: f64 = 4.0;
@@ -75,6 +82,8 @@ impl App {
         let marks = self.marks();
         let position = is_video.then(|| self.playback.seeking.unwrap_or(self.playback.position).as_secs_f64());
 
+        let ticks = self.recording.ticks.clone();
+
         let plot = Plot::new("timeline")
             .allow_drag(false)
             .allow_zoom(false)
@@ -104,6 +113,10 @@ impl App {
                 let line = VLine::new("mark", mark.time.as_secs_f64()).color(cursor.gamma_multiply(0.7)).width(1.0);
                 plot.vline(line.style(LineStyle::dashed_dense()).allow_hover(false));
             }
+            for tick in &ticks {
+                let secs = tick.time.as_secs_f64();
+                plot.vline(VLine::new("mark", secs).color(theme::RECORDING).width(MARK).allow_hover(false));
+            }
             if let Some(position) = position {
                 plot.vline(VLine::new("position", position).color(cursor).width(1.5).allow_hover(false));
             }
@@ -129,10 +142,14 @@ impl App {
         mark: Option<&Mark>,
     ) {
         response.widget_info(|| {
-            let of_whom = |face| format!("Timeline of {}", self.face_words(face));
-            WidgetInfo::labeled(Role::Figure, true, face.map_or_else(|| "Timeline".to_owned(), of_whom))
+            let name = face.map(|face| format!("Timeline of {}", self.face_words(face)));
+            let name = name.unwrap_or_else(|| "Timeline".to_owned());
+            let ticks: Vec<&str> = self.recording.ticks.iter().map(|tick| named(&tick.text)).collect();
+            let name = if ticks.is_empty() { name } else { format!("{name}, marks: {}", ticks.join("; ")) };
+            WidgetInfo::labeled(Role::Figure, true, name)
         });
         let Some(time) = pointed_at else { return };
+        self.marks_at(response, time);
         let probabilities = face.and_then(|face| self.history.at(face, time));
         if probabilities.is_some() || mark.is_some() {
             let when = if self.is_video() { clock(time) } else { ago(time, self.history.now()) };
@@ -164,6 +181,24 @@ impl App {
 fn mark_near(marks: &[Mark], time: Duration, reach: f64) -> Option<&Mark> {
     let distance = |mark: &&Mark| mark.time.abs_diff(time);
     marks.iter().min_by_key(distance).filter(|mark| distance(mark).as_secs_f64() <= reach)
+}
+
+impl App {
+    /// Says at a mark what was written there.
+    fn marks_at(&self, response: &Response, time: Duration) {
+        let near = |tick: &&Tick| tick.time.abs_diff(time) <= LIVE_SPAN.mul_f32(TICK_REACH);
+        for tick in self.recording.ticks.iter().filter(near) {
+            let when = ago(tick.time, self.history.now());
+            response.clone().on_hover_ui_at_pointer(|ui| {
+                ui.label(RichText::new(format!("Mark, {when}: {}", named(&tick.text))).strong());
+            });
+        }
+    }
+}
+
+/// What a mark is called.
+fn named(text: &str) -> &str {
+    if text.is_empty() { "without a text" } else { text }
 }
 
 /// The lines of a face, with a darker line below those that their background would swallow.

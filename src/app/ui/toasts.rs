@@ -1,4 +1,4 @@
-//! Errors in the corner. They stay until they are dismissed, and can be copied.
+//! Errors and news in the corner. Errors stay until they are dismissed; all can be copied.
 
 use egui::{Align2, Area, Button, Context, Frame, Id, Margin, Order, RichText, Stroke, vec2};
 
@@ -22,7 +22,8 @@ impl App {
             |ui| {
                 ui.set_width(WIDTH);
                 for toast in toasts {
-                    let edge = ui.visuals().error_fg_color;
+                    let visuals = ui.visuals();
+                    let edge = if toast.is_error() { visuals.error_fg_color } else { visuals.weak_text_color() };
                     let frame = Frame::popup(ui.style()).stroke(Stroke::new(1.5, edge)).inner_margin(Margin::same(12));
                     frame.show(ui, |ui| {
                         ui.set_width(WIDTH - 24.0);

@@ -27,6 +27,7 @@ impl App {
             visuals.selection.stroke.color = visuals.strong_text_color();
             self.source_menu(ui, compact);
             self.run_buttons(ui, compact);
+            self.record_buttons(ui, compact);
             self.view_buttons(ui, compact);
             // What was recorded is smoothed as it was.
             ui.add_enabled_ui(self.as_recorded().is_none(), |ui| self.smoothing_slider(ui, compact));

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::record::{FileState, Results};
@@ -118,7 +119,7 @@ impl<'a> Products<'a> {
         if let Some(video) = &mut self.video {
             video.push(scene)?;
         } else if self.annotates_pictures && !scene.faces.is_empty() {
-            annotate(&mut scene.frame.image, &scene.faces)?;
+            annotate(Arc::make_mut(&mut scene.frame.image), &scene.faces)?;
             let copy = annotated_picture(Path::new(file));
             let ending = copy.extension().map_or(Cow::default(), |ending| ending.to_string_lossy());
             let path = self.place.folder.join(&copy);

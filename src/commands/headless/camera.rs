@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, bounded};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::record::{CameraRecording, Recorded};
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
 use crate::commands::output::{print, print_json, tell};
@@ -42,6 +43,8 @@ pub struct CameraJob {
     pub duration: Option<Duration>,
     /// A table of the faces.
     pub csv: Option<PathBuf>,
+    /// Folder for a recording.
+    pub record: Option<PathBuf>,
     /// Whether the figures are one JSON object.
     pub json: bool,
     /// How.
@@ -76,6 +79,8 @@ struct Outcome {
     source: Option<Source>,
     #[serde(skip_serializing_if = "Option::is_none")]
     table: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording: Option<Recorded>,
     versions: Versions,
 }
 
@@ -102,13 +107,14 @@ impl CameraJob {
     /// Watches the camera and prints the figures.
     ///
     /// # Errors
-    /// When camera, model or device can't be used, the table can't be written, or the user ended it with Ctrl-C; then
-    /// figures and table are those up to there.
+    /// When camera, model or device can't be used, the table or the recording can't be written, or the user ended it with
+    /// Ctrl-C; then figures, table and recording are those up to there.
     pub fn run(&self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
         let table = self.csv.as_deref().map(|path| FaceTable::create(path, TableFormat::Csv)).transpose()?;
         let network = self.choices.load_network()?;
         let summary = network.summary();
+        let recording = self.record.clone().map(|folder| CameraRecording::new(folder, network.noted(), &self.choices));
 
         let (waker, awake) = bounded(1);
         let classifier = network.classifier;
@@ -118,8 +124,8 @@ impl CameraJob {
             // A full channel has a wake-up in it already.
             waker.try_send(()).ok();
         })?;
-        let mut watch = Watch::new(table)?;
-        while !interrupt::requested() && !watch.is_over(self.duration) {
+        let mut watch = Watch::new(table, recording)?;
+        while !interrupt::requested() && !watch.is_over(self.duration) && watch.recorded.is_none() {
             watch.wait(&awake);
             watch.take(&live)?;
         }
@@ -129,6 +135,9 @@ impl CameraJob {
             print_json(&outcome)?;
         } else {
             print(&outcome.text())?;
+        }
+        if let Some(Recorded { reason: Some(reason), folder, .. }) = &outcome.recording {
+            bail!("the recording has ended: {reason}; what was recorded up to then is in {}", folder.display());
         }
         if interrupted {
             bail!(Interrupted("ended by Ctrl-C; the figures are those up to then".to_owned()));
@@ -155,10 +164,12 @@ struct Watch {
     memory_due: Option<Instant>,
     source: Option<Source>,
     losses: u64,
+    recording: Option<CameraRecording>,
+    recorded: Option<Recorded>,
 }
 
 impl Watch {
-    fn new(table: Option<FaceTable>) -> anyhow::Result<Self> {
+    fn new(table: Option<FaceTable>, recording: Option<CameraRecording>) -> anyhow::Result<Self> {
         Ok(Self {
             table,
             tally: Tally::default(),
@@ -168,6 +179,8 @@ impl Watch {
             memory_due: None,
             source: None,
             losses: 0,
+            recording,
+            recorded: None,
         })
     }
 
@@ -183,7 +196,13 @@ impl Watch {
     /// What the pipeline has for us.
     fn take(&mut self, live: &Live) -> anyhow::Result<()> {
         for event in live.events() {
+            if let Some(recording) = &mut self.recording {
+                recording.note(&event, live)?;
+            }
             self.note(event)?;
+        }
+        if let Some(recording) = &self.recording {
+            recording.tell(&mut self.recorded)?;
         }
         if let Some(scene) = live.take_scene() {
             if self.began.is_none() {
@@ -224,7 +243,7 @@ impl Watch {
         }
     }
 
-    fn finish(self, live: Live, network: NetworkSummary) -> anyhow::Result<Outcome> {
+    fn finish(mut self, live: Live, network: NetworkSummary) -> anyhow::Result<Outcome> {
         let Statistics { captured, dropped, .. } = live.statistics();
         let (seconds, cpu_cores, other_load_cores) = self.began.as_ref().map_or((0.0, None, None), |began| {
             let seconds = began.at.elapsed().as_secs_f64();
@@ -236,6 +255,10 @@ impl Watch {
             )
         });
         let memory = process::memory();
+        // While the pipeline still runs: the last frames are on their way to their labels.
+        if let Some(recording) = self.recording {
+            recording.finish(&mut self.recorded)?;
+        }
         drop(live);
         let table = self.table.map(FaceTable::finish).transpose()?;
         let seen = self.tally.seen();
@@ -255,6 +278,7 @@ impl Watch {
             network,
             source: self.source,
             table,
+            recording: self.recorded,
             versions: Versions::here(),
         })
     }
@@ -301,6 +325,11 @@ impl Outcome {
         line("Model", self.network.to_string());
         if let Some(table) = &self.table {
             line("Table", table.display().to_string());
+        }
+        if let Some(Recorded { folder, counts, .. }) = &self.recording {
+            let lost =
+                if counts.frames_lost > 0 { format!(", {} not recorded", counts.frames_lost) } else { String::new() };
+            line("Recording", format!("{} frames{lost}: {}", counts.frames, folder.display()));
         }
         text
     }

@@ -1,6 +1,7 @@
 //! Mien without a window: a video worked off to files, a camera watched for its figures.
 
 mod camera;
+mod record;
 mod recorded;
 mod summary;
 mod video;

@@ -198,6 +198,8 @@ fn readable_frames(path: &Path) -> Result<u64, ExportError> {
 mod tests {
     use opencv::core::{Mat, MatTrait as _, MatTraitConst as _, Vec3b};
 
+    use std::sync::Arc;
+
     use super::*;
     use crate::emotion::Emotion;
     use crate::export::testing::{SCENE_HEIGHT, SCENE_WIDTH, scene};
@@ -239,7 +241,9 @@ mod tests {
             scene.frame.media_time = Duration::from_millis(time);
             scene.faces.clear();
             let level = 60.0 * index as f64 + 40.0;
-            scene.frame.image.set_to(&opencv::core::Scalar::all(level), &opencv::core::no_array()).unwrap();
+            Arc::make_mut(&mut scene.frame.image)
+                .set_to(&opencv::core::Scalar::all(level), &opencv::core::no_array())
+                .unwrap();
             video.push(scene).unwrap();
         }
         video.finish(None).unwrap();

@@ -1,6 +1,7 @@
 //! The thread that draws and encodes.
 
 use std::io;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -80,8 +81,10 @@ fn write(
     // The picture that is shown until the next scene begins, and the frame from which on.
     let mut held: Option<(u64, Mat)> = None;
     let mut frames = 0;
-    for mut scene in scenes {
-        annotate(&mut scene.frame.image, &scene.faces)?;
+    for scene in scenes {
+        // Nobody else has this frame any more, as a rule; else it is copied.
+        let mut image = Arc::unwrap_or_clone(scene.frame.image);
+        annotate(&mut image, &scene.faces)?;
         let from = pace.place(scene.frame.media_time);
         if let Some((_, picture)) = held.take_if(|(shown_from, _)| *shown_from < from) {
             while frames < from {
@@ -89,7 +92,7 @@ fn write(
                 frames += 1;
             }
         }
-        held = Some((from, of_size(scene.frame.image, size)?));
+        held = Some((from, of_size(image, size)?));
     }
     if let Some((_, picture)) = held {
         encoder.write(&picture)?;

@@ -1,0 +1,245 @@
+//! The recordings of a session with a camera, and what the program itself notes in them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::app::session::{Order, Plan, Wake};
+use crate::detect::DetectionOptions;
+use crate::pipeline::{Event, Tap};
+use crate::recording::{Network, Progress, Recorder, RecordingEvent, Subject};
+use crate::source::{SourceInfo, SourceKind};
+
+/// A slider that is being dragged changes many times; what it comes to rest at for so long is noted.
+const SETTLED: Duration = Duration::from_millis(700);
+
+/// Starts and ends recordings, and knows what they are of.
+pub(super) struct Recordings {
+    recorder: Option<Recorder>,
+    wake: Wake,
+    source: Option<SourceInfo>,
+    smoothing: Option<Duration>,
+    detection: DetectionOptions,
+    camera_lost: bool,
+    /// Changes that may not be the last of their kind.
+    settling: Vec<Change>,
+    /// Events that didn't come from a recorder.
+    events: Vec<RecordingEvent>,
+}
+
+/// A change that the program marks: what of, when, and to what.
+struct Change {
+    of: &'static str,
+    at: Instant,
+    to: String,
+}
+
+impl Recordings {
+    pub(super) fn new(plan: &Plan, wake: Wake) -> Self {
+        Self {
+            recorder: None,
+            wake,
+            source: None,
+            smoothing: plan.smoothing,
+            detection: plan.detection,
+            camera_lost: false,
+            settling: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Starts a recording and gives what it wants to see of the pipeline; if it can't be started, an event says why.
+    pub(super) fn start(&mut self, folder: PathBuf, network: Option<Network>) -> Option<Arc<dyn Tap>> {
+        let source = self.source.clone().filter(|source| source.kind == SourceKind::Camera);
+        let (Some(source), Some(network)) = (source, network) else {
+            let why = "nothing can be recorded before a camera shows its first labelled picture".to_owned();
+            self.events.push(RecordingEvent::Failed(why));
+            return None;
+        };
+        // One that is still ending is waited for.
+        let before = self.finish();
+        self.events.extend(before);
+        let subject = Subject { source, network, smoothing: self.smoothing, detection: self.detection };
+        let wake = self.wake.clone();
+        match Recorder::start(folder, subject, move || wake()) {
+            Ok(recorder) => Some(self.recorder.insert(recorder).tap()),
+            Err(error) => {
+                let why = format!("a thread can't be started: {error}; close other programs and try again");
+                self.events.push(RecordingEvent::Failed(why));
+                None
+            }
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        self.settle(Duration::ZERO);
+        if let Some(recorder) = &self.recorder {
+            recorder.end();
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> Vec<RecordingEvent> {
+        self.settle(Duration::ZERO);
+        let mut events = std::mem::take(&mut self.events);
+        events.extend(self.recorder.take().map(Recorder::finish).unwrap_or_default());
+        events
+    }
+
+    pub(super) fn mark(&self, at: Instant, text: String) {
+        if let Some(recorder) = &self.recorder {
+            recorder.mark(at, text);
+        }
+    }
+
+    pub(super) fn progress(&self) -> Option<Progress> {
+        self.recorder.as_ref().map(Recorder::progress)
+    }
+
+    pub(super) fn take_events(&mut self) -> Vec<RecordingEvent> {
+        self.settle(SETTLED);
+        let mut events = std::mem::take(&mut self.events);
+        events.extend(self.recorder.iter().flat_map(Recorder::events));
+        if events.iter().any(|event| matches!(event, RecordingEvent::Ended { .. } | RecordingEvent::Failed(_))) {
+            self.recorder = None;
+        }
+        events
+    }
+
+    /// Learns what the pipeline did, and marks what changes the results.
+    pub(super) fn note_events(&mut self, events: &[Event], network: Option<&Network>) {
+        for event in events {
+            match event {
+                Event::Opened(info) => {
+                    self.source = Some(info.clone());
+                    if std::mem::take(&mut self.camera_lost) {
+                        self.mark(Instant::now(), "camera: back".to_owned());
+                    }
+                }
+                Event::CameraLost { .. } if !self.camera_lost => {
+                    self.camera_lost = true;
+                    self.mark(Instant::now(), "camera: lost".to_owned());
+                }
+                Event::ClassifierReady => {
+                    if let Some(Network { model, prior, device, .. }) = network {
+                        self.mark(Instant::now(), format!("model: {model} on {device}, {prior} prior"));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Learns what the window asked for, and marks what changes the results.
+    pub(super) fn note_order(&mut self, order: &Order) {
+        match order {
+            Order::SetSmoothing(constant) => {
+                self.smoothing = *constant;
+                let to = constant.map_or_else(|| "off".to_owned(), |it| format!("{:.2} s", it.as_secs_f64()));
+                self.change("smoothing", to);
+            }
+            Order::SetDetection(options) => {
+                self.detection = *options;
+                self.change("detection", serde_json::to_string(options).unwrap_or_default());
+            }
+            Order::Pause => self.mark(Instant::now(), "recording: paused".to_owned()),
+            Order::Resume => self.mark(Instant::now(), "recording: goes on".to_owned()),
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, of: &'static str, to: String) {
+        self.settling.retain(|change| change.of != of);
+        self.settling.push(Change { of, at: Instant::now(), to });
+    }
+
+    /// Marks the changes that are older than `than`.
+    fn settle(&mut self, than: Duration) {
+        for Change { of, at, to } in self.settling.extract_if(.., |change| change.at.elapsed() >= than) {
+            if let Some(recorder) = &self.recorder {
+                recorder.mark(at, format!("{of}: {to}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::session::{CameraMode, NetworkChoice, Source};
+    use crate::recording::{MARKS, read_marks};
+    use crate::source::CameraDevice;
+
+    fn recordings() -> Recordings {
+        let plan = Plan {
+            source: Source::Camera(CameraDevice::Index(0), CameraMode::default()),
+            recording: None,
+            network: NetworkChoice::default(),
+            smoothing: None,
+            detection: DetectionOptions::default(),
+            speed: 1.0,
+            repeat: false,
+        };
+        Recordings::new(&plan, Arc::new(|| ()))
+    }
+
+    fn network(model: &str) -> Network {
+        let text = str::to_owned;
+        Network { model: text(model), sha256: text("abc"), prior: text("uniform"), device: text("CPU, 1 thread") }
+    }
+
+    fn opened() -> Event {
+        Event::Opened(SourceInfo {
+            name: "Desk cam".to_owned(),
+            kind: SourceKind::Camera,
+            width: 64,
+            height: 48,
+            fps: 30.0,
+            fourcc: "MJPG".to_owned(),
+        })
+    }
+
+    #[test]
+    fn before_the_camera_is_open_nothing_is_recorded_and_an_event_says_so() {
+        let home = tempfile::tempdir().unwrap();
+        let mut recordings = recordings();
+        assert!(recordings.start(home.path().to_owned(), Some(network("mien"))).is_none());
+        let events = recordings.take_events();
+        assert!(matches!(events.as_slice(), [RecordingEvent::Failed(why)] if why.contains("first labelled picture")));
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_changes_the_results_is_marked_and_a_dragged_slider_once() {
+        let home = tempfile::tempdir().unwrap();
+        let mut recordings = recordings();
+        recordings.note_events(&[opened()], None);
+        // Before the recording: in its metadata, and no mark.
+        recordings.note_order(&Order::SetSmoothing(Some(Duration::from_millis(100))));
+        recordings.settle(Duration::ZERO);
+        recordings.start(home.path().to_owned(), Some(network("mien"))).unwrap();
+        for ms in [200, 300, 450] {
+            recordings.note_order(&Order::SetSmoothing(Some(Duration::from_millis(ms))));
+        }
+        recordings.settle(Duration::ZERO);
+        recordings.note_events(&[Event::ClassifierReady], Some(&network("other")));
+        let lost = || Event::CameraLost { reason: "gone".to_owned(), retry_in: Duration::from_secs(1) };
+        recordings.note_events(&[lost(), Event::Opening, lost(), Event::Opening, opened()], None);
+        recordings.note_order(&Order::Pause);
+        recordings.note_order(&Order::SetSmoothing(None));
+
+        let events = recordings.finish();
+        let Some(RecordingEvent::Ended { folder, reason: None, .. }) = events.last() else { panic!("{events:?}") };
+        let marks = read_marks(&folder.join(MARKS)).unwrap();
+        let texts: Vec<&str> = marks.iter().map(|mark| mark.text.as_str()).collect();
+        let expected = [
+            "smoothing: 0.45 s",
+            "model: other on CPU, 1 thread, uniform prior",
+            "camera: lost",
+            "camera: back",
+            "recording: paused",
+            "smoothing: off",
+        ];
+        assert_eq!(texts, expected);
+        assert!(recordings.progress().is_none());
+    }
+}

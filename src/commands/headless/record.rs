@@ -1,0 +1,90 @@
+//! Recording a camera that is watched without a window.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+
+use crate::commands::output;
+use crate::commands::stages::StageChoices;
+use crate::detect::DetectionOptions;
+use crate::pipeline::{Event, Live};
+use crate::recording::{Counts, Network, Recorder, RecordingEvent, Subject};
+
+/// A recording from the first picture of a camera on.
+pub(super) struct CameraRecording {
+    parent: PathBuf,
+    network: Network,
+    smoothing: Option<Duration>,
+    detection: DetectionOptions,
+    recorder: Option<Recorder>,
+    camera_lost: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Recorded {
+    pub folder: PathBuf,
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Why it ended early, or isn't whole.
+    pub reason: Option<String>,
+}
+
+impl CameraRecording {
+    pub fn new(parent: PathBuf, network: Network, choices: &StageChoices) -> Self {
+        let StageChoices { smoothing, detection, .. } = *choices;
+        Self { parent, network, smoothing, detection, recorder: None, camera_lost: false }
+    }
+
+    /// Begins when the camera is open, and marks when it goes and comes back.
+    pub fn note(&mut self, event: &Event, live: &Live) -> anyhow::Result<()> {
+        match (event, &self.recorder) {
+            (Event::Opened(source), None) => {
+                let subject = Subject {
+                    source: source.clone(),
+                    network: self.network.clone(),
+                    smoothing: self.smoothing,
+                    detection: self.detection,
+                };
+                let recorder = Recorder::start(self.parent.clone(), subject, || ()).context("can't record")?;
+                live.set_tap(Some(recorder.tap()));
+                self.recorder = Some(recorder);
+            }
+            (Event::Opened(_), Some(recorder)) if self.camera_lost => {
+                self.camera_lost = false;
+                recorder.mark(Instant::now(), "camera: back".to_owned());
+            }
+            (Event::CameraLost { .. }, Some(recorder)) if !self.camera_lost => {
+                self.camera_lost = true;
+                recorder.mark(Instant::now(), "camera: lost".to_owned());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Tells the user what happens. `ended` is set when it has ended by itself.
+    pub fn tell(&self, ended: &mut Option<Recorded>) -> anyhow::Result<()> {
+        tell(self.recorder.iter().flat_map(Recorder::events).collect(), ended)
+    }
+
+    /// Ends it and waits until it is on the disk.
+    pub fn finish(self, ended: &mut Option<Recorded>) -> anyhow::Result<()> {
+        tell(self.recorder.map(Recorder::finish).unwrap_or_default(), ended)
+    }
+}
+
+fn tell(events: Vec<RecordingEvent>, ended: &mut Option<Recorded>) -> anyhow::Result<()> {
+    for event in events {
+        match event {
+            RecordingEvent::Started(folder) => output::tell(&format!("Recording to {}", folder.display())),
+            RecordingEvent::Warning(text) => output::tell(&text),
+            RecordingEvent::Ended { folder, counts, reason } => *ended = Some(Recorded { folder, counts, reason }),
+            RecordingEvent::Failed(reason) => bail!(reason),
+            RecordingEvent::Marked { .. } => {}
+        }
+    }
+    Ok(())
+}

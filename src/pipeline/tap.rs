@@ -1,0 +1,14 @@
+//! A place beside the way, where somebody can see what passes: a recording.
+
+use super::Scene;
+use crate::frame::Frame;
+
+/// Sees what passes through a running [`Live`](super::Live). Called on its threads between two frames, so it must not wait:
+/// not for a disk, not for a full queue.
+pub trait Tap: Send + Sync {
+    /// A frame of a camera, as it came; called for those too that are dropped later. A video's frames aren't told.
+    fn captured(&self, frame: &Frame);
+
+    /// A labelled scene.
+    fn labelled(&self, scene: &Scene);
+}

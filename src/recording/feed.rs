@@ -1,0 +1,81 @@
+//! What a recorder takes from a running pipeline, on the pipeline's own threads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use crossbeam_channel::{Sender, TrySendError};
+use opencv::core::Mat;
+
+use crate::frame::Frame;
+use crate::pipeline::{Face, Scene, Tap};
+
+/// A frame for the video. Shares its pixels with the pipeline, where nobody writes into them.
+pub(super) struct Shot {
+    pub image: Arc<Mat>,
+    pub frame: u64,
+    pub captured_at: Instant,
+}
+
+/// Everything else that is written down.
+pub(super) enum Note {
+    Faces { faces: Vec<Face>, frame: u64, captured_at: Instant },
+    Mark { at: Instant, text: String },
+}
+
+/// Takes what passes by and never waits.
+pub(super) struct Feed {
+    pub began: Instant,
+    shots: Sender<Shot>,
+    notes: Sender<Note>,
+    ending: AtomicBool,
+    /// In the video.
+    pub frames: AtomicU64,
+    /// Not in it.
+    pub lost: AtomicU64,
+}
+
+impl Feed {
+    pub fn new(began: Instant, shots: Sender<Shot>, notes: Sender<Note>) -> Self {
+        let (ending, frames, lost) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+        Self { began, shots, notes, ending, frames, lost }
+    }
+
+    pub fn mark(&self, at: Instant, text: String) {
+        if self.notes.try_send(Note::Mark { at, text }).is_err() {
+            tracing::warn!("a mark was lost: the recording has ended, or the disk stands still");
+        }
+    }
+
+    /// Takes no more frames; labels of those that were taken are still welcome.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
+    }
+}
+
+impl Tap for Feed {
+    fn captured(&self, frame: &Frame) {
+        if self.is_ending() || frame.captured_at < self.began {
+            return;
+        }
+        let shot = Shot { image: Arc::clone(&frame.image), frame: frame.index, captured_at: frame.captured_at };
+        if let Err(TrySendError::Full(_)) = self.shots.try_send(shot) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn labelled(&self, scene: &Scene) {
+        let Frame { index, captured_at, .. } = scene.frame;
+        if captured_at < self.began {
+            return;
+        }
+        let note = Note::Faces { faces: scene.faces.clone(), frame: index, captured_at };
+        if let Err(TrySendError::Full(_)) = self.notes.try_send(note) {
+            tracing::warn!("the faces of frame {index} are not recorded: the disk stands still");
+        }
+    }
+}

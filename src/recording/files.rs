@@ -1,0 +1,208 @@
+//! The files of a recording while they grow. Each row and each picture goes to the system at once, so that a kill
+//! leaves all that came before it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use opencv::core::{Mat, MatTraitConst as _, Vector};
+use opencv::imgcodecs;
+
+use super::matroska::MotionJpeg;
+use super::{Counts, FACES, FRAMES, MARKS, METADATA, Mark, MarkError, Metadata, VIDEO, append_mark};
+use crate::export::rows;
+use crate::pipeline::Face;
+
+/// Of the pictures in the video, in JPEG's percent. A webcam's own JPEG is coarser: what this takes away is
+/// far below its noise (53 dB at 640×480, where MPEG-4 and H.264 as OpenCV sets them reach 37), in 0.8 ms a picture.
+const QUALITY: i32 = 95;
+
+/// The rate that is written into the video of a camera that doesn't declare one.
+const FALLBACK_FPS: f64 = 30.0;
+
+/// A recording can't begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The folder isn't there and can't be made.
+    #[error("can't record to {}: {reason}; choose another folder in the settings", folder.display())]
+    Folder {
+        /// The folder that was chosen.
+        folder: PathBuf,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// The disk is full, or went away.
+    #[error("can't write to {}: {reason}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// A mark can't be written.
+    #[error(transparent)]
+    Mark(#[from] MarkError),
+    /// OpenCV can't encode a picture.
+    #[error("a picture can't be encoded: {0}")]
+    Encode(#[from] opencv::Error),
+    /// A video has one size.
+    #[error("the camera sends {}×{} now and not {}×{}; start another recording", now.0, now.1, before.0, before.1)]
+    OtherSize {
+        /// Width and height at the start.
+        before: (usize, usize),
+        /// Width and height now.
+        now: (usize, usize),
+    },
+}
+
+impl RecordingError {
+    /// Whether there is no room left.
+    pub(super) fn is_full_disk(&self) -> bool {
+        let full =
+            |reason: &io::Error| matches!(reason.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        match self {
+            Self::Folder { reason, .. } | Self::Write { reason, .. } | Self::Mark(MarkError::Write { reason, .. }) => {
+                full(reason)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A recording's files.
+pub(super) struct Files {
+    folder: PathBuf,
+    metadata: Metadata,
+    video: MotionJpeg,
+    frames: Table,
+    faces: Table,
+    jpeg: Vector<u8>,
+    jpeg_options: Vector<i32>,
+    faces_written: u64,
+}
+
+impl Files {
+    /// Makes the files in an empty folder.
+    pub fn create(folder: &Path, metadata: Metadata) -> Result<Self, RecordingError> {
+        write_metadata(folder, &metadata)?;
+        let fps = if metadata.fps > 0.0 { metadata.fps } else { FALLBACK_FPS };
+        let video = MotionJpeg::create(&folder.join(VIDEO), metadata.width, metadata.height, fps)
+            .map_err(|reason| RecordingError::Write { path: folder.join(VIDEO), reason })?;
+        Ok(Self {
+            video,
+            frames: Table::create(folder.join(FRAMES), ["video_frame", "frame", "time_s"].map(str::to_owned))?,
+            faces: Table::create(folder.join(FACES), rows::header())?,
+            folder: folder.to_owned(),
+            metadata,
+            jpeg: Vector::new(),
+            jpeg_options: Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, QUALITY]),
+            faces_written: 0,
+        })
+    }
+
+    /// Adds a frame to the video: its number in the source and its time since the recording began.
+    pub fn frame(&mut self, image: &Mat, frame: u64, time: Duration) -> Result<(), RecordingError> {
+        let size = |pixels: i32| usize::try_from(pixels).unwrap_or(0);
+        let (now, before) = ((size(image.cols()), size(image.rows())), (self.metadata.width, self.metadata.height));
+        if now != before {
+            return Err(RecordingError::OtherSize { before, now });
+        }
+        imgcodecs::imencode(".jpg", image, &mut self.jpeg, &self.jpeg_options)?;
+        let video_frame = self.video.frames();
+        self.video
+            .push(self.jpeg.as_slice())
+            .map_err(|reason| RecordingError::Write { path: self.folder.join(VIDEO), reason })?;
+        // After the picture, so that each row has one.
+        self.frames.row([video_frame.to_string(), frame.to_string(), seconds(time)])
+    }
+
+    /// Adds the faces of a frame.
+    pub fn faces(&mut self, faces: &[Face], frame: u64, time: Duration) -> Result<(), RecordingError> {
+        for face in faces {
+            let row = rows::row(&self.metadata.device, frame, time, face);
+            self.faces.row(row.iter().map(ToString::to_string))?;
+            self.faces_written += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds a mark.
+    pub fn mark(&self, mark: &Mark) -> Result<(), RecordingError> {
+        Ok(append_mark(&self.folder.join(MARKS), mark)?)
+    }
+
+    /// Bytes of video so far.
+    pub fn bytes(&self) -> u64 {
+        self.video.bytes()
+    }
+
+    /// Completes the files. What can't be completed can still be read.
+    pub fn finish(self, ended: String, frames_lost: u64) -> (Counts, Result<(), RecordingError>) {
+        let Self { folder, mut metadata, video, frames, faces, faces_written, .. } = self;
+        let counts = Counts { frames: video.frames(), frames_lost, faces: faces_written };
+        metadata.ended = Some(ended);
+        metadata.counts = Some(counts);
+        let tables = frames.finish().and(faces.finish());
+        let video = video.finish().map_err(|reason| RecordingError::Write { path: folder.join(VIDEO), reason });
+        let described = write_metadata(&folder, &metadata);
+        (counts, tables.and(video).and(described))
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.*}", rows::TIME_DIGITS, time.as_secs_f64())
+}
+
+/// Writes the metadata in one step: there is always a whole file.
+fn write_metadata(folder: &Path, metadata: &Metadata) -> Result<(), RecordingError> {
+    let path = folder.join(METADATA);
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer_pretty(&mut file, metadata)?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        super::folder::share(file.as_file(), folder)?;
+        file.persist(&path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|reason| RecordingError::Write { path: path.clone(), reason })
+}
+
+/// A table whose rows go to the system one by one, each in one piece.
+struct Table {
+    path: PathBuf,
+    file: File,
+    /// Length with whole rows alone.
+    whole: u64,
+}
+
+impl Table {
+    fn create(path: PathBuf, header: impl IntoIterator<Item = String>) -> Result<Self, RecordingError> {
+        let opened = OpenOptions::new().append(true).create_new(true).open(&path);
+        let file = opened.map_err(|reason| RecordingError::Write { path: path.clone(), reason })?;
+        let mut table = Self { path, file, whole: 0 };
+        table.row(header)?;
+        Ok(table)
+    }
+
+    fn row(&mut self, cells: impl IntoIterator<Item = String>) -> Result<(), RecordingError> {
+        let write = || {
+            let mut row = csv::Writer::from_writer(Vec::new());
+            row.write_record(cells).map_err(io::Error::from)?;
+            let row = row.into_inner().map_err(csv::IntoInnerError::into_error)?;
+            if let Err(error) = self.file.write_all(&row) {
+                // No half of a row stays.
+                self.file.set_len(self.whole)?;
+                return Err(error);
+            }
+            self.whole += row.len() as u64;
+            Ok(())
+        };
+        write().map_err(|reason| RecordingError::Write { path: self.path.clone(), reason })
+    }
+
+    fn finish(self) -> Result<(), RecordingError> {
+        self.file.sync_all().map_err(|reason| RecordingError::Write { path: self.path, reason })
+    }
+}

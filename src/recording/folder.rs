@@ -1,0 +1,84 @@
+//! Where recordings go, and what their folders are called.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use directories::UserDirs;
+use jiff::ZonedDateTime;
+
+/// Most characters of a name, before an ending; some systems allow 255 bytes in all.
+const LONGEST_NAME: usize = 80;
+
+/// Characters that some system doesn't allow in a name.
+const FORBIDDEN: &[char] = &['/', '\\', ':', '*', '?', '"', '<', '>', '|'];
+
+/// Where recordings and pictures go unless another folder is chosen: `Mien` among the user's videos, else documents, else at home.
+#[must_use]
+pub fn default_folder() -> PathBuf {
+    let user = UserDirs::new();
+    let folder = user.as_ref().map(|dirs| dirs.video_dir().or(dirs.document_dir()).unwrap_or(dirs.home_dir()));
+    folder.unwrap_or(Path::new(".")).join("Mien")
+}
+
+/// `2026-11-24 21-03-11 Integrated Webcam`: sorted by time.
+pub(super) fn name(began: &ZonedDateTime, device: &str) -> String {
+    tidy(&format!("{} {device}", began.strftime("%Y-%m-%d %H-%M-%S")))
+}
+
+/// A name that is allowed on every system.
+pub(super) fn tidy(name: &str) -> String {
+    let allowed = |c: char| if FORBIDDEN.contains(&c) || c.is_control() { '-' } else { c };
+    let name: String = name.chars().map(allowed).take(LONGEST_NAME).collect();
+    // Windows drops dots and spaces at the end by itself.
+    name.trim_end_matches(['.', ' ']).to_owned()
+}
+
+/// Lets others read a file that was made under a temporary name as they may the folder around it: temporary files are their
+/// maker's alone.
+pub(super) fn share(file: &File, folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(folder)?.permissions().mode() & 0o666;
+        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    }
+    #[cfg(not(unix))]
+    let _ = (file, folder);
+    Ok(())
+}
+
+/// Makes a new folder of this name in `parent`, which is made too: `name`, or `name 2`, `name 3`, … if it is taken.
+pub(super) fn create(parent: &Path, name: &str) -> io::Result<PathBuf> {
+    std::fs::create_dir_all(parent)?;
+    let mut number = 1;
+    loop {
+        let folder = parent.join(if number == 1 { name.to_owned() } else { format!("{name} {number}") });
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            made => return made.map(|()| folder),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_begin_with_the_local_time_and_hold_nothing_that_a_system_forbids() {
+        let began: ZonedDateTime = "2026-11-24T21:03:11+01:00[Europe/Berlin]".parse().unwrap();
+        assert_eq!(name(&began, "Integrated Webcam"), "2026-11-24 21-03-11 Integrated Webcam");
+        assert_eq!(name(&began, "a/b: \"c\"\n."), "2026-11-24 21-03-11 a-b- -c--");
+        assert_eq!(name(&began, ""), "2026-11-24 21-03-11");
+        assert!(name(&began, &"ü".repeat(500)).len() < 255);
+    }
+
+    #[test]
+    fn a_folder_that_is_there_is_never_used_again() {
+        let home = tempfile::tempdir().unwrap();
+        let parent = home.path().join("Videos/Mien");
+        let made: Vec<_> = (0..3).map(|_| create(&parent, "now").unwrap()).collect();
+        assert_eq!(made, ["now", "now 2", "now 3"].map(|name| parent.join(name)));
+    }
+}

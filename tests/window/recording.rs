@@ -1,0 +1,252 @@
+//! Recording, pictures and marks.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use egui::Key;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use mien::app::session::Order;
+use mien::emotion::Emotion;
+use mien::pipeline::Event;
+use mien::recording::{Counts, Progress, RecordingEvent};
+
+use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until};
+use super::fake::{Fake, face};
+
+const FOLDER: &str = "/videos/Mien/2026-11-24 21-03-11 Integrated Webcam";
+
+/// A window on a camera that shows a face, with recordings to go to `/videos/Mien`.
+fn ready(fake: &Fake) -> Window {
+    fake.world().recordings_folder = "/videos/Mien".into();
+    let mut window = on_camera(fake);
+    show(&mut window, fake, 100, vec![face(1, Emotion::Happy)]);
+    window
+}
+
+fn happens(window: &mut Window, fake: &Fake, event: RecordingEvent) {
+    fake.world().recording_events.push(event);
+    window.run_steps(2);
+}
+
+/// A window whose recording has run for 12 s.
+fn recording(fake: &Fake) -> Window {
+    let mut window = ready(fake);
+    press(&mut window, Key::R);
+    assert_eq!(fake.take_orders(), [Order::StartRecording("/videos/Mien".into())]);
+    fake.world().recording = Some(Progress { elapsed: Duration::from_secs(12), frames: 360, lost: 0 });
+    happens(&mut window, fake, RecordingEvent::Started(FOLDER.into()));
+    window
+}
+
+fn ended(reason: Option<&str>) -> RecordingEvent {
+    let counts = Counts { frames: 371, frames_lost: 0, faces: 360 };
+    RecordingEvent::Ended { folder: FOLDER.into(), counts, reason: reason.map(str::to_owned) }
+}
+
+fn marks(orders: &[Order]) -> Vec<&str> {
+    fn text(order: &Order) -> Option<&str> {
+        match order {
+            Order::Mark { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+    orders.iter().filter_map(text).collect()
+}
+
+#[test]
+fn a_recording_is_started_and_ended_by_button_and_shows_its_time_in_words() {
+    let fake = Fake::with_camera();
+    let mut window = ready(&fake);
+    click(&mut window, "Record");
+    assert_eq!(fake.take_orders(), [Order::StartRecording("/videos/Mien".into())]);
+    assert_shows(&window, "Starting…");
+    fake.world().recording = Some(Progress { elapsed: Duration::from_secs(72), frames: 360, lost: 0 });
+    happens(&mut window, &fake, RecordingEvent::Started(FOLDER.into()));
+    click(&mut window, "Recording 1:12, press to end");
+    assert_eq!(fake.take_orders(), [Order::StopRecording]);
+    assert_shows(&window, "Ending…");
+    fake.world().recording = None;
+    happens(&mut window, &fake, ended(None));
+    assert_shows(&window, &format!("Recorded 371 frames: {FOLDER}"));
+    assert!(!window.get_by_label("Record").accesskit_node().is_disabled());
+}
+
+#[test]
+fn a_video_is_not_recorded_and_the_window_says_why() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    assert!(window.get_by_label("Record").accesskit_node().is_disabled());
+    press(&mut window, Key::R);
+    assert_eq!(fake.take_orders(), []);
+    assert_shows(&window, "Only a camera is recorded");
+}
+
+#[test]
+fn a_recording_that_ends_by_itself_says_why_and_where_it_is() {
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    happens(&mut window, &fake, RecordingEvent::Warning("The disk has room for about 9 min".to_owned()));
+    assert_shows(&window, "room for about 9 min");
+    fake.world().recording = None;
+    happens(&mut window, &fake, ended(Some("the disk is full")));
+    assert_shows(&window, "the disk is full");
+    assert_shows(&window, FOLDER);
+    assert_shows(&window, "Face 1: Happy");
+    assert!(window.query_by_label("Record").is_some());
+}
+
+#[test]
+fn a_recording_that_cannot_begin_says_why() {
+    let fake = Fake::with_camera();
+    let mut window = ready(&fake);
+    press(&mut window, Key::R);
+    happens(&mut window, &fake, RecordingEvent::Failed("can't record to /videos: no permission".to_owned()));
+    assert_shows(&window, "Nothing is recorded: can't record to /videos: no permission");
+    assert!(!window.get_by_label("Record").accesskit_node().is_disabled());
+}
+
+#[test]
+fn frames_that_a_slow_disk_loses_are_counted_on_the_screen() {
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    assert!(!shows(&window, "not recorded"));
+    fake.world().recording = Some(Progress { elapsed: Duration::from_secs(20), frames: 500, lost: 12 });
+    window.run_steps(2);
+    assert_shows(&window, "disk too slow: 12 frames not recorded");
+    assert_shows(&window, "frames are missing from its video");
+}
+
+#[test]
+fn stop_another_source_and_a_failure_end_the_recording_and_say_so() {
+    for way in ["stop", "failure"] {
+        let fake = Fake::with_camera();
+        let mut window = recording(&fake);
+        fake.world().last_recording_events = vec![ended(None)];
+        match way {
+            "stop" => click(&mut window, "Stop"),
+            _ => {
+                fake.event(Event::Failed("the network broke".to_owned()));
+                window.run_steps(2);
+            }
+        }
+        window.run_steps(6);
+        assert!(fake.world().last_recording_events.is_empty(), "{way} left the recording to itself");
+        assert_shows(&window, "Recorded 371 frames");
+        assert!(!shows(&window, "Recording 0:12"), "{way}");
+    }
+}
+
+#[test]
+fn a_recording_goes_on_while_the_camera_is_away() {
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    let lost = Event::CameraLost { reason: "its cable was pulled".to_owned(), retry_in: Duration::from_secs(4) };
+    fake.event(lost);
+    window.run_steps(2);
+    assert_shows(&window, "Recording 0:12");
+    assert_eq!(fake.take_orders(), []);
+    press(&mut window, Key::R);
+    assert_eq!(fake.take_orders(), [Order::StopRecording]);
+}
+
+#[test]
+fn a_mark_has_the_moment_of_its_key_and_the_text_that_is_written_afterwards() {
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    let before = Instant::now();
+    press(&mut window, Key::K);
+    let after = Instant::now();
+    assert_shows(&window, "Mark at 0:12.0");
+    assert_eq!(fake.take_orders(), [], "the text is still to come");
+    std::thread::sleep(Duration::from_millis(20));
+    // Letters that are keys of the window elsewhere.
+    window.get_by_label("Text of the mark").type_text("mrs k");
+    window.run_steps(2);
+    press(&mut window, Key::Enter);
+    let orders = fake.take_orders();
+    let [Order::Mark { at, text }] = orders.as_slice() else { panic!("{orders:?}") };
+    assert_eq!(text, "mrs k");
+    assert!((before..=after).contains(at), "{:?} too late", at.saturating_duration_since(after));
+    assert!(!shows(&window, "Mark at"));
+
+    happens(&mut window, &fake, RecordingEvent::Marked { at: *at, text: text.clone() });
+    assert_shows(&window, "Timeline of face 1, marks: mrs k");
+}
+
+#[test]
+fn escape_drops_a_mark_and_digits_mark_at_once() {
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    press(&mut window, Key::K);
+    press(&mut window, Key::Escape);
+    assert!(!shows(&window, "Mark at"));
+    press(&mut window, Key::Num3);
+    assert_eq!(marks(&fake.take_orders()), ["3"]);
+}
+
+#[test]
+fn a_mark_that_is_being_written_is_kept_when_the_recording_ends() {
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    press(&mut window, Key::K);
+    window.get_by_label("Text of the mark").type_text("half a wor");
+    window.run_steps(2);
+    click(&mut window, "Recording 0:12, press to end");
+    let orders = fake.take_orders();
+    assert_eq!(marks(&orders), ["half a wor"]);
+    assert_eq!(orders.last(), Some(&Order::StopRecording));
+}
+
+#[test]
+fn without_a_recording_a_mark_is_refused_with_a_reason() {
+    let fake = Fake::with_camera();
+    let mut window = ready(&fake);
+    press(&mut window, Key::K);
+    assert_shows(&window, "Marks belong to a recording");
+    press(&mut window, Key::Num3);
+    assert_eq!(fake.take_orders(), []);
+}
+
+fn pictures(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).map(|entries| entries.map(|entry| entry.unwrap().path()).collect());
+    entries.unwrap_or_default()
+}
+
+#[test]
+fn a_snapshot_is_two_pictures_and_the_window_says_where() {
+    let home = tempfile::tempdir().unwrap();
+    let fake = Fake::with_camera();
+    let mut window = ready(&fake);
+    fake.world().recordings_folder = "/nowhere".into();
+    let folder = home.path().join("Mien");
+    fake.world().chosen_folder = Some(folder.clone());
+    click(&mut window, "Settings");
+    click(&mut window, "Choose folder…");
+    until(&mut window, "the folder is chosen", |w| w.state().settings().recordings_folder.is_some());
+    press(&mut window, Key::S);
+    until(&mut window, "the picture is kept", |w| shows(w, "Picture kept: "));
+    assert_eq!(pictures(&folder).len(), 2);
+    assert_shows(&window, &folder.display().to_string());
+}
+
+#[test]
+fn while_it_records_pictures_lie_in_the_recording() {
+    let home = tempfile::tempdir().unwrap();
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    happens(&mut window, &fake, RecordingEvent::Started(home.path().to_owned()));
+    click(&mut window, "Snapshot");
+    until(&mut window, "the picture is kept", |w| shows(w, "Picture kept: "));
+    assert_eq!(pictures(&home.path().join("snapshots")).len(), 2);
+}
+
+#[test]
+fn f1_lists_the_keys_of_recording() {
+    let fake = Fake::with_camera();
+    let mut window = ready(&fake);
+    press(&mut window, Key::F1);
+    for text in ["Record, or end the recording", "Snapshot", "Mark this moment", "1 … 9"] {
+        assert_shows(&window, text);
+    }
+}
