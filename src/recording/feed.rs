@@ -29,6 +29,8 @@ pub(super) struct Feed {
     shots: Sender<Shot>,
     notes: Sender<Note>,
     ending: AtomicBool,
+    /// One more than the number of the last frame that belongs to the recording.
+    taken_to: AtomicU64,
     /// In the video.
     pub frames: AtomicU64,
     /// Not in it.
@@ -37,8 +39,9 @@ pub(super) struct Feed {
 
 impl Feed {
     pub fn new(began: Instant, shots: Sender<Shot>, notes: Sender<Note>) -> Self {
-        let (ending, frames, lost) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
-        Self { began, shots, notes, ending, frames, lost }
+        let none = || AtomicU64::new(0);
+        let ending = AtomicBool::new(false);
+        Self { began, shots, notes, ending, taken_to: none(), frames: none(), lost: none() }
     }
 
     pub fn mark(&self, at: Instant, text: String) {
@@ -62,6 +65,7 @@ impl Tap for Feed {
         if self.is_ending() || frame.captured_at < self.began {
             return;
         }
+        self.taken_to.store(frame.index + 1, Ordering::Release);
         let shot = Shot { image: Arc::clone(&frame.image), frame: frame.index, captured_at: frame.captured_at };
         if let Err(TrySendError::Full(_)) = self.shots.try_send(shot) {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -70,7 +74,7 @@ impl Tap for Feed {
 
     fn labelled(&self, scene: &Scene) {
         let Frame { index, captured_at, .. } = scene.frame;
-        if captured_at < self.began {
+        if captured_at < self.began || index >= self.taken_to.load(Ordering::Acquire) {
             return;
         }
         let note = Note::Faces { faces: scene.faces.clone(), frame: index, captured_at };

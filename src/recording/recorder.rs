@@ -290,9 +290,7 @@ impl Thread {
 
     /// Writes what still waits, and what the network says of it.
     fn write_rest(&mut self, files: &mut Files) -> Result<(), RecordingError> {
-        while let Ok(shot) = self.shots.try_recv() {
-            self.write_shot(files, &shot)?;
-        }
+        self.write_shots(files)?;
         let deadline = Instant::now() + LAST_LABELS;
         while self.last_labelled < self.last_frame
             && let Ok(note) = self.notes.recv_deadline(deadline)
@@ -301,6 +299,14 @@ impl Thread {
         }
         while let Ok(note) = self.notes.try_recv() {
             self.write_note(files, note)?;
+        }
+        // One may have been on its way when the end was asked for.
+        self.write_shots(files)
+    }
+
+    fn write_shots(&mut self, files: &mut Files) -> Result<(), RecordingError> {
+        while let Ok(shot) = self.shots.try_recv() {
+            self.write_shot(files, &shot)?;
         }
         Ok(())
     }

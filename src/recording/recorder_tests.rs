@@ -243,6 +243,20 @@ fn frames_from_before_the_beginning_are_not_recorded() {
 }
 
 #[test]
+fn the_last_frames_get_their_labels_after_the_end_was_asked_for_and_later_ones_none() {
+    let home = tempfile::tempdir().unwrap();
+    let recorder = start(home.path(), Plenty);
+    pass(&recorder, 0..3, |index| index != 2);
+    let (last, later) = (numbered(2), numbered(3));
+    recorder.end();
+    recorder.tap().labelled(&last);
+    recorder.tap().captured(&later.frame);
+    recorder.tap().labelled(&later);
+    let (counts, _) = ending(&recorder.finish());
+    assert_eq!((counts.frames, counts.faces), (3, 3));
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_named_with_what_to_do() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("file");
