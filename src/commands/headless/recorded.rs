@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::summary::{Seen, Source, Tally};
 use super::video::DEFAULT_FOLDER;
-use crate::commands::output::{print, print_json};
+use crate::commands::output::{print, print_json, tell};
 use crate::commands::progress::Progress;
 use crate::commands::stages::NetworkSummary;
 use crate::interrupt::{self, Interrupted};
@@ -54,7 +54,7 @@ impl RecordingJob {
         let stop = interrupt::catch()?;
         let recording = &self.recording;
         for notice in &recording.notices {
-            eprintln!("{notice}.");
+            tell(&format!("{notice}."));
         }
         // Without its edits the export would look like the recording and be another.
         let (_, edits) = recording.edits().map_err(anyhow::Error::msg)?;
