@@ -79,7 +79,7 @@ impl Outside for ThisMachine {
         if folder.is_dir() {
             dialog = dialog.set_directory(folder);
         }
-        ask(|| dialog.pick_folder(), "type the folder's path instead")
+        ask(|| dialog.pick_folder(), "install one of them to choose the folder")
     }
 
     fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>> {

@@ -363,7 +363,8 @@ impl App {
             Ok(Exported { video, table, marks }) => {
                 let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let names = [&video, &table, &marks].map(name).join(", ");
-                format!("Exported to {}: {names}", video.parent().unwrap_or(&video).display())
+                let text = format!("Exported to {}: {names}", video.parent().unwrap_or(&video).display());
+                return self.toasts.news(text);
             }
             Err(ExportProblem::Write(problem)) => {
                 format!("{problem}. To export to another folder: mien replay {folder} --headless --output FOLDER")

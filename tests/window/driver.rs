@@ -92,7 +92,9 @@ pub fn painted(window: &Window) -> Vec<String> {
     texts
 }
 
+/// Clicks on what may still be on its way: what the machine has is found out by a thread.
 pub fn click(window: &mut Window, label: &str) {
+    until(window, label, |window| window.query_by_label(label).is_some());
     window.get_by_label(label).click();
     window.run_steps(2);
 }
