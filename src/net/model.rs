@@ -16,8 +16,8 @@ struct Shipped {
     card: &'static str,
 }
 
-/// The models in `models/`, the default first.
-const SHIPPED: &[Shipped] = &[
+/// The models in `models/`, the default first. No constant: each use of one may be a copy of all weights in the program.
+static SHIPPED: &[Shipped] = &[
     Shipped {
         name: "mien",
         weights: include_bytes!("../../models/mien.safetensors"),
