@@ -130,18 +130,8 @@ impl App {
                     }
                 }
                 Report::Recording(read, again) => self.learn_recording(*read, again),
-                Report::FolderChosen(folder) => {
-                    self.recording.choosing_folder = false;
-                    match folder {
-                        Ok(Some(folder)) => self.settings.recordings_folder = Some(folder),
-                        Ok(None) => {}
-                        Err(error) => self.toasts.error(format!("{error:#}")),
-                    }
-                }
-                Report::Snapshot(Ok(pictures)) => {
-                    self.toasts.news(format!("Picture kept: {}", pictures.clean.display()));
-                }
-                Report::Snapshot(Err(error)) => self.toasts.error(error.to_string()),
+                Report::FolderChosen(folder) => self.learn_folder(folder),
+                Report::Snapshot(pictures) => self.learn_snapshot(pictures),
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::classify::{Classifier, TorchClassifier};
 use crate::device::{DeviceChoice, DeviceError, describe};
 use crate::net::{Model, ModelSource, Precision};
 use crate::pipeline::{Command, Event, Live, LiveSettings, Parts, Scene, SourceRequest, Statistics};
-use crate::recording::{self as recordings, METADATA, Metadata, Network, Progress, RecordingEvent};
+use crate::recording::{self as recordings, METADATA, Network, Progress, RecordingEvent};
 use crate::source::{CameraEntry, list_cameras};
 
 /// Endings of the files that the dialog shows first. OpenCV reads more; the dialog also offers all files.
@@ -84,20 +84,17 @@ impl Outside for ThisMachine {
 
     fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>> {
         let recording = || plan.recording.clone().context("The recording was not read");
-        let source = match &plan.source {
-            Source::Camera(device, mode) => SourceRequest::Camera(mode.of(device.clone())),
-            Source::Video(path) => SourceRequest::Video(path.clone()),
-            Source::Recording { .. } => SourceRequest::Recording(recording()?),
-        };
         let network = Arc::new(Mutex::new(None));
-        let parts = match plan.source {
+        let analysed = |source| Parts::new(source, plan.detection, loader(plan.network.clone(), network.clone()));
+        let parts = match &plan.source {
+            Source::Camera(device, mode) => analysed(SourceRequest::Camera(mode.of(device.clone()))),
+            Source::Video(path) => analysed(SourceRequest::Video(path.clone())),
+            Source::Recording { again: true, .. } => analysed(SourceRequest::Recording(recording()?)),
             Source::Recording { again: false, .. } => {
                 let recording = recording()?;
-                let loaded = Loaded::of_recording(&recording.metadata);
-                *network.lock().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
+                *network.lock().unwrap_or_else(PoisonError::into_inner) = Some(recording.metadata.network());
                 Parts::recorded(recording)
             }
-            _ => Parts::new(source, plan.detection, loader(plan.network.clone(), network.clone())),
         };
         let settings = LiveSettings {
             smoothing: plan.smoothing,
@@ -144,30 +141,12 @@ fn can_ask() -> bool {
 /// A pipeline with a camera or a video at its beginning.
 struct LiveSession {
     live: Live,
-    network: Arc<Mutex<Option<Loaded>>>,
+    network: Arc<Mutex<Option<Network>>>,
     recordings: Recordings,
 }
 
-/// The network that labels, as the window shows it and as a recording notes it.
-#[derive(Clone)]
-struct Loaded {
-    shown: NetworkInUse,
-    noted: Network,
-}
-
-impl Loaded {
-    /// The one that a recording was made with; nothing is loaded.
-    fn of_recording(metadata: &Metadata) -> Self {
-        let Metadata { model, model_sha256: sha256, prior, network_device: device, .. } = metadata.clone();
-        Self {
-            shown: NetworkInUse { model: model.clone(), device: device.clone() },
-            noted: Network { model, sha256, prior, device },
-        }
-    }
-}
-
 impl LiveSession {
-    fn loaded(&self) -> Option<Loaded> {
+    fn loaded(&self) -> Option<Network> {
         self.network.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -179,7 +158,7 @@ impl Session for LiveSession {
 
     fn take_events(&mut self) -> Vec<Event> {
         let events: Vec<Event> = self.live.events().collect();
-        let network = self.loaded().map(|loaded| loaded.noted);
+        let network = self.loaded();
         self.recordings.note_events(&events, network.as_ref());
         events
     }
@@ -188,7 +167,7 @@ impl Session for LiveSession {
         self.recordings.note_order(&order);
         self.live.send(match order {
             Order::StartRecording(folder) => {
-                let network = self.loaded().map(|loaded| loaded.noted);
+                let network = self.loaded();
                 let tap = self.recordings.start(folder, network);
                 return self.live.set_tap(tap);
             }
@@ -211,7 +190,7 @@ impl Session for LiveSession {
     }
 
     fn network(&self) -> Option<NetworkInUse> {
-        self.loaded().map(|loaded| loaded.shown)
+        self.loaded().map(|Network { model, device, .. }| NetworkInUse { model, device })
     }
 
     fn recording(&self) -> Option<Progress> {
@@ -230,7 +209,7 @@ impl Session for LiveSession {
 /// Loads a network on the thread that will run it, and notes what is in use from then on.
 fn loader(
     choice: NetworkChoice,
-    in_use: Arc<Mutex<Option<Loaded>>>,
+    in_use: Arc<Mutex<Option<Network>>>,
 ) -> impl FnOnce() -> anyhow::Result<Box<dyn Classifier>> + Send + 'static {
     move || {
         let (classifier, network) = load(&choice)?;
@@ -239,7 +218,7 @@ fn loader(
     }
 }
 
-fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, Loaded)> {
+fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, Network)> {
     let device = choice.device.resolve()?;
     let source = choice.model.as_deref().map(model_source).unwrap_or_default();
     let model = Model::load(&source, device, Precision::fastest_on_cpu())?;
@@ -249,12 +228,10 @@ fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, Loaded)>
         _ => String::new(),
     };
     let (name, sha256) = (model.card.name.clone(), model.sha256.clone());
-    let where_it_runs = format!("{}{threads}", describe(device));
     let classifier = TorchClassifier::new(model, choice.prior.as_ref())?;
     let prior = classifier.prior().to_string();
-    let shown = NetworkInUse { model: name.clone(), device: where_it_runs.clone() };
-    let noted = Network { model: name, sha256, prior, device: where_it_runs };
-    Ok((Box::new(classifier), Loaded { shown, noted }))
+    let network = Network { model: name, sha256, prior, device: format!("{}{threads}", describe(device)) };
+    Ok((Box::new(classifier), network))
 }
 
 /// The model that a name or path means.

@@ -8,7 +8,7 @@ use egui::{Context, Key, Modifiers};
 use super::history::LIVE_SPAN;
 use super::session::Order;
 use super::{App, Report, Stage};
-use crate::recording::{Counts, Progress, RecordingEvent, SNAPSHOTS, save_snapshot};
+use crate::recording::{Counts, Progress, RecordingEvent, SNAPSHOTS, Snapshot, SnapshotError, save_snapshot};
 
 /// How often the time that was recorded is shown anew when no picture comes.
 const CLOCK_STEP: Duration = Duration::from_millis(500);
@@ -279,6 +279,22 @@ impl App {
         self.beside("mien-snapshot", move |_| {
             Report::Snapshot(save_snapshot(&folder, &name, &shown.frame, &shown.faces))
         });
+    }
+
+    pub(super) fn learn_folder(&mut self, chosen: anyhow::Result<Option<PathBuf>>) {
+        self.recording.choosing_folder = false;
+        match chosen {
+            Ok(Some(folder)) => self.settings.recordings_folder = Some(folder),
+            Ok(None) => {}
+            Err(error) => self.toasts.error(format!("{error:#}")),
+        }
+    }
+
+    pub(super) fn learn_snapshot(&mut self, pictures: Result<Snapshot, SnapshotError>) {
+        match pictures {
+            Ok(pictures) => self.toasts.news(format!("Picture kept: {}", pictures.clean.display())),
+            Err(error) => self.toasts.error(error.to_string()),
+        }
     }
 
     /// The keys 1 to 9 while a recording runs.

@@ -155,8 +155,7 @@ impl App {
 
     /// What to call a face on the picture: `Anna`, `3`.
     pub(super) fn face_short(&self, face: FaceId) -> String {
-        let name = self.as_recorded().and_then(|recorded| recorded.edits.name(face));
-        name.map_or_else(|| face.0.to_string(), str::to_owned)
+        self.as_recorded().map_or_else(|| face.0.to_string(), |recorded| recorded.edits.short_title(face))
     }
 
     /// The marks of the recording; none without one.

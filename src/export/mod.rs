@@ -24,6 +24,9 @@ pub use table::{FaceTable, TableFormat};
 pub use video::{AnnotatedVideo, FinishedVideo, Original, Sound, VideoCodec, VideoShape};
 pub use whole::{encoded, write_file};
 
+/// Put behind the video's own name, so that a result in the folder of its source isn't taken for it.
+pub const RESULT_SUFFIX: &str = "-emotions";
+
 /// A result can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {

@@ -67,6 +67,11 @@ impl Edits {
         self.name(face).map_or_else(|| format!("Face {}", self.person(face).0), str::to_owned)
     }
 
+    /// What to call somebody on a picture: the name, else the bare number.
+    pub fn short_title(&self, face: FaceId) -> String {
+        self.name(face).map_or_else(|| self.person(face).0.to_string(), str::to_owned)
+    }
+
     /// Whether somebody isn't shown.
     pub fn is_hidden(&self, face: FaceId) -> bool {
         self.hidden.contains(&self.person(face).0)

@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::{Edits, Mark, Recording, RecordingSource, SavedMark};
-use crate::export::{AnnotatedVideo, ExportError, FaceTable, PartialFile, VideoShape, annotate_titled, free_names};
-use crate::pipeline::{Face, FaceId, Scene, StageTimings};
+use crate::export::{
+    AnnotatedVideo, ExportError, FaceTable, PartialFile, RESULT_SUFFIX, VideoShape, annotate_titled, free_names,
+};
+use crate::pipeline::{Face, Scene, StageTimings};
 use crate::source::{FrameSource as _, SourceError};
-
-/// Put behind the recording's own name, as behind a video's.
-const SUFFIX: &str = "-emotions";
 
 /// What is to be exported, and where to.
 #[derive(Clone, Debug)]
@@ -56,15 +55,14 @@ impl Export {
     /// # Errors
     /// When a file can't be written or the video can't be read on, or `stop` was set.
     pub fn run(&self, stop: &AtomicBool, mut on_scene: impl FnMut(&Scene)) -> Result<Exported, ExportProblem> {
-        let stem = format!("{}{SUFFIX}", self.recording.name());
+        let stem = format!("{}{RESULT_SUFFIX}", self.recording.name());
         let [video, table, marks] = free_names(&self.folder, &stem, [".mp4", ".csv", "-marks.csv"]);
         let mut source = RecordingSource::open(Arc::clone(&self.recording))?;
         let info = source.info().clone();
         // All files first: a folder that can't be written to is found out at once.
         let table = FaceTable::create_with_names(&table)?;
         let marks = PartialFile::create(&marks)?;
-        let mut video =
-            AnnotatedVideo::create(&video, VideoShape { width: info.width, height: info.height, fps: info.fps })?;
+        let mut video = AnnotatedVideo::create(&video, VideoShape::of(&info))?;
 
         let mut frames = 0;
         while let Some(frame) = source.read()? {
@@ -78,7 +76,7 @@ impl Export {
             let mut scene = Scene { frame, picture: None, faces, timings, labelled_at: Instant::now() };
             on_scene(&scene);
             let faces = std::mem::take(&mut scene.faces);
-            annotate_titled(Arc::make_mut(&mut scene.frame.image), &faces, |face| self.short_title(face.id))
+            annotate_titled(Arc::make_mut(&mut scene.frame.image), &faces, |face| self.edits.short_title(face.id))
                 .map_err(ExportError::from)?;
             video.push(scene)?;
             frames += 1;
@@ -86,11 +84,6 @@ impl Export {
         let table = self.write_table(table)?;
         let marks = write_marks(marks, &self.edits.marks(&self.recording.marks))?;
         Ok(Exported { video: video.finish(None)?.path, table, marks })
-    }
-
-    /// A name, else the bare number, as in other annotated videos.
-    fn short_title(&self, person: FaceId) -> String {
-        self.edits.name(person).map_or_else(|| person.0.to_string(), str::to_owned)
     }
 
     fn write_table(&self, mut table: FaceTable) -> Result<PathBuf, ExportError> {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::OpenError;
 use super::frames::{from_ticks, ticks};
 use super::lines::{Fields, Lines};
-use crate::emotion::{COUNT, Emotion, Probabilities};
+use crate::emotion::{COUNT, Probabilities};
+use crate::export::rows;
 use crate::pipeline::{Face, FaceId, RecordedFaces};
 use crate::preprocess::FaceRect;
 
@@ -126,9 +127,7 @@ impl RecordedFaces for FaceLog {
 
 /// The columns that are read: those of `docs/tables.md` without what follows from others.
 fn columns() -> Vec<String> {
-    let of_emotions = |kind: &str| Emotion::ALL.map(|emotion| format!("{kind}_{}", emotion.key()));
-    let first = ["frame", "time_s", "face", "x", "y", "width", "height", "score"].map(str::to_owned);
-    first.into_iter().chain(of_emotions("raw")).chain(of_emotions("smoothed")).collect()
+    rows::header().into_iter().filter(|name| !["file", "label"].contains(&name.as_str())).collect()
 }
 
 /// The place of the first probability among [`columns`].
@@ -169,6 +168,7 @@ fn unpack(units: [u16; COUNT]) -> Probabilities {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emotion::Emotion;
 
     const HEADER: &str = "file,frame,time_s,face,x,y,width,height,score,label,raw_angry,raw_disgust,raw_fear,raw_happy,\
                           raw_sad,raw_surprise,raw_neutral,smoothed_angry,smoothed_disgust,smoothed_fear,\

@@ -58,6 +58,14 @@ pub struct Network {
     pub device: String,
 }
 
+impl Metadata {
+    /// The network that it was made with.
+    pub fn network(&self) -> Network {
+        let Self { model, model_sha256: sha256, prior, network_device: device, .. } = self.clone();
+        Network { model, sha256, prior, device }
+    }
+}
+
 /// What came of a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {

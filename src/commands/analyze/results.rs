@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::batch::{LOCK, RECORD_ENDING};
 use super::record::Record;
-use crate::commands::headless::RESULT_SUFFIX;
 use crate::export::COLUMNS;
+use crate::export::RESULT_SUFFIX;
 
 /// The header of a table is shorter.
 const LONGEST_HEADER: u64 = 4096;

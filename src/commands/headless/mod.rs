@@ -9,5 +9,5 @@ mod watched;
 
 pub use self::camera::CameraJob;
 pub use self::recorded::RecordingJob;
-pub use self::video::{RESULT_SUFFIX, VideoJob};
+pub use self::video::VideoJob;
 pub use self::watched::Watched;

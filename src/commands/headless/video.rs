@@ -15,7 +15,7 @@ use crate::commands::output::{print, print_json};
 use crate::commands::progress::Progress;
 use crate::commands::stages::{NetworkSummary, StageChoices};
 use crate::export::{
-    AnnotatedVideo, ExportError, FaceTable, FinishedVideo, Original, TableFormat, VideoShape, free_names,
+    AnnotatedVideo, ExportError, FaceTable, FinishedVideo, Original, RESULT_SUFFIX, TableFormat, VideoShape, free_names,
 };
 use crate::interrupt::{self, Interrupted};
 use crate::pipeline::{Scene, SourceRequest, run_to_end};
@@ -24,9 +24,6 @@ use crate::version::Versions;
 
 /// Where results go unless another folder is named.
 pub(super) const DEFAULT_FOLDER: &str = "mien-results";
-
-/// Put behind the video's own name, so that a result in the folder of its source isn't taken for it.
-pub const RESULT_SUFFIX: &str = "-emotions";
 
 /// A video to work off.
 #[derive(Clone, Debug)]
@@ -164,8 +161,7 @@ impl Results {
         let folder = folder.unwrap_or(Path::new(DEFAULT_FOLDER));
         let [video, table] = free_names(folder, &format!("{stem}{RESULT_SUFFIX}"), [".mp4", ".csv"]);
         let table = FaceTable::create(&table, TableFormat::Csv)?;
-        let shape = VideoShape { width: info.width, height: info.height, fps: info.fps };
-        let video = AnnotatedVideo::create(&video, shape)?;
+        let video = AnnotatedVideo::create(&video, VideoShape::of(info))?;
         Ok(Self { name: info.name.clone(), video, table })
     }
 

@@ -20,6 +20,7 @@ pub use self::sound::Sound;
 use self::writer::{Writer, Written};
 use super::{ExportError, PartialFile};
 use crate::pipeline::Scene;
+use crate::source::SourceInfo;
 
 /// How the picture is coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,13 @@ pub struct VideoShape {
     pub height: usize,
     /// Pictures a second, as far as the source says; what is no positive number counts as 30.
     pub fps: f64,
+}
+
+impl VideoShape {
+    /// That of all frames of a source.
+    pub fn of(info: &SourceInfo) -> Self {
+        Self { width: info.width, height: info.height, fps: info.fps }
+    }
 }
 
 /// Where the sound is.
