@@ -40,6 +40,16 @@ struct Task {
     is_video: bool,
 }
 
+/// What all tasks of a run share.
+struct Round<'a> {
+    /// All options that results depend on.
+    options: serde_json::Value,
+    /// What reports say of model, options and versions.
+    facts: Vec<Fact>,
+    job: Job<'a>,
+    progress: BatchProgress,
+}
+
 /// What became of a task.
 enum Outcome {
     Done(Results),
@@ -104,6 +114,7 @@ impl<'a> Batch<'a> {
         let tasks = tasks(inputs);
         self.clean_up(&tasks)?;
         let progress = BatchProgress::new(tasks.iter().map(Task::bytes).sum())?;
+        let round = Round { options, facts, job, progress };
         let outcomes = Mutex::new(Vec::new());
         let waiting = Mutex::new(tasks.iter().enumerate());
         let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -111,13 +122,13 @@ impl<'a> Batch<'a> {
             for _ in 0..jobs.min(tasks.len()) {
                 scope.spawn(|| {
                     while let Some((number, task)) = next().filter(|_| !self.stop.load(Ordering::Relaxed)) {
-                        let outcome = self.work(task, &options, &facts, &job, &progress);
+                        let outcome = self.work(task, &round);
                         outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
                     }
                 });
             }
         });
-        drop(progress);
+        drop(round);
         let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         outcomes.sort_by_key(|(number, _)| *number);
         let outcomes: Vec<_> = outcomes.into_iter().map(|(number, outcome)| (&tasks[number], outcome)).collect();
@@ -164,34 +175,21 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn work(
-        &self,
-        task: &Task,
-        options: &serde_json::Value,
-        facts: &[Fact],
-        job: &Job<'_>,
-        progress: &BatchProgress,
-    ) -> Outcome {
-        match self.try_work(task, options, facts, job, progress) {
+    fn work(&self, task: &Task, round: &Round<'_>) -> Outcome {
+        match self.try_work(task, round) {
             Ok(outcome) => outcome,
             Err(error) => {
                 let reason = describe(&error);
                 if !error.is::<Interrupted>() {
-                    progress.say(&format!("{}: {reason}", task.name.display()));
+                    round.progress.say(&format!("{}: {reason}", task.name.display()));
                 }
                 Outcome::Failed(reason)
             }
         }
     }
 
-    fn try_work(
-        &self,
-        task: &Task,
-        options: &serde_json::Value,
-        facts: &[Fact],
-        job: &Job<'_>,
-        progress: &BatchProgress,
-    ) -> anyhow::Result<Outcome> {
+    fn try_work(&self, task: &Task, round: &Round<'_>) -> anyhow::Result<Outcome> {
+        let Round { options, facts, job, progress } = round;
         let name = task.name.to_string_lossy();
         let record_path = self.output.join(format!("{name}{RECORD_ENDING}"));
         let states = task.inputs.iter().filter_map(|input| FileState::of(&input.path).ok()).collect();
