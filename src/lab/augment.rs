@@ -26,6 +26,15 @@ pub struct Augmentation {
     pub contrast: f64,
     /// Brighten or darken by up to this many standard deviations of the data.
     pub brightness: f64,
+    /// Stretch or squeeze the tones about a random gray by up to this many stops; what leaves the range is black or white, as in
+    /// a camera that exposes wrongly.
+    pub levels: f64,
+    /// Raise the tones to a power of 2 to up to plus or minus this: darker or brighter middle tones.
+    pub gamma: f64,
+    /// Light from a random side: up to this share brighter there, and as much darker on the other.
+    pub shade: f64,
+    /// Sharpen or blur by up to this share of what a 3×3 binomial filter takes away.
+    pub sharpness: f64,
     /// Share of pictures in which a random rectangle is erased (Zhong et al. 2017).
     pub erase: f64,
     /// Mix pairs of pictures and what is wanted of them, by shares drawn from Beta(`mixup`, `mixup`) (Zhang et al. 2018).
@@ -36,6 +45,27 @@ pub struct Augmentation {
 const ERASED_SIDE: std::ops::Range<f64> = 0.1..0.4;
 
 impl Augmentation {
+    /// Varies light and lens for pictures `[N, 1, S, S]` of 0 to 1, before they are normalised; gives the same shape and range.
+    pub fn relight(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
+        let mut x = pictures.shallow_clone();
+        if self.sharpness > 0.0 {
+            let details = &x - blurred(&x);
+            x = (x + details * column(pictures, || symmetric(rng, self.sharpness))).clamp(0.0, 1.0);
+        }
+        if self.gamma > 0.0 {
+            x = x.pow(&column(pictures, || symmetric(rng, self.gamma).exp2()));
+        }
+        if self.shade > 0.0 {
+            x = (x * self.shades(pictures, rng)).clamp(0.0, 1.0);
+        }
+        if self.levels > 0.0 {
+            let pivot = column(pictures, || rng.random());
+            let gain = column(pictures, || symmetric(rng, self.levels).exp2());
+            x = ((x - &pivot) * gain + pivot).clamp(0.0, 1.0);
+        }
+        x
+    }
+
     /// Varies normalised pictures `[N, 1, S, S]`; gives a tensor of the same shape on the same device.
     pub fn apply(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
         let moved = if self.moves() { self.move_pixels(pictures, rng) } else { pictures.shallow_clone() };
@@ -56,11 +86,22 @@ impl Augmentation {
 
     /// What is wrong with the settings.
     pub fn problem(&self) -> Option<&'static str> {
-        let shares = [self.zoom, self.crop, self.erase];
-        let amounts =
-            [self.rotation_degrees, self.shift, self.shear_degrees, self.contrast, self.brightness, self.mixup];
+        let shares = [self.zoom, self.crop, self.erase, self.shade];
+        let amounts = [
+            self.rotation_degrees,
+            self.shift,
+            self.shear_degrees,
+            self.contrast,
+            self.brightness,
+            self.levels,
+            self.gamma,
+            self.sharpness,
+            self.mixup,
+        ];
         if shares.iter().any(|share| !(0.0..=1.0).contains(share)) || self.zoom == 1.0 || self.crop == 1.0 {
-            Some("`zoom`, `crop` and `erase` of `augmentation` have to be from 0 to 1, the first two less than 1")
+            Some(
+                "`zoom`, `crop`, `erase` and `shade` of `augmentation` have to be from 0 to 1, the first two less than 1",
+            )
         } else if amounts.iter().any(|amount| !(0.0..=f64::MAX).contains(amount)) {
             Some("the amounts in `augmentation` have to be numbers of at least 0")
         } else if self.shear_degrees >= 90.0 {
@@ -107,13 +148,27 @@ impl Augmentation {
     }
 
     fn tone(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
-        let batch = pictures.size()[0];
-        let mut column = |center: f64, reach: f64| {
-            let values: Vec<f32> = (0..batch).map(|_| (center + symmetric(rng, reach)) as f32).collect();
-            Tensor::from_slice(&values).view([batch, 1, 1, 1]).to_device(pictures.device())
-        };
-        let (gain, offset) = (column(1.0, self.contrast), column(0.0, self.brightness));
+        let gain = column(pictures, || 1.0 + symmetric(rng, self.contrast));
+        let offset = column(pictures, || symmetric(rng, self.brightness));
         pictures * gain + offset
+    }
+
+    /// What light from a random side multiplies pixels by: a plane through 1 in the middle, `[N, 1, S, S]`.
+    fn shades(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
+        let side = pictures.size()[3];
+        let position = Tensor::linspace(-1.0, 1.0, side, (Kind::Float, pictures.device()));
+        let (mut across, mut down) = (vec![], vec![]);
+        for _ in 0..pictures.size()[0] {
+            let (sin, cos) = rng.random_range(0.0..std::f64::consts::TAU).sin_cos();
+            let reach = rng.random_range(0.0..=self.shade);
+            across.push(reach * cos);
+            down.push(reach * sin);
+        }
+        let slope = |values: Vec<f64>| {
+            let mut values = values.into_iter();
+            column(pictures, || values.next().unwrap_or_default())
+        };
+        slope(across) * position.view([1, 1, 1, side]) + slope(down) * position.view([1, 1, side, 1]) + 1.0
     }
 
     /// Fills rectangles with the data's mean, which is 0 after normalisation.
@@ -144,6 +199,19 @@ impl Augmentation {
     }
 }
 
+/// One value for each of `pictures`, `[N, 1, 1, 1]`.
+fn column(pictures: &Tensor, mut value: impl FnMut() -> f64) -> Tensor {
+    let values: Vec<f32> = (0..pictures.size()[0]).map(|_| value() as f32).collect();
+    Tensor::from_slice(&values).view([-1, 1, 1, 1]).to_device(pictures.device())
+}
+
+/// Pictures `[N, 1, S, S]` through a 3×3 binomial filter; beyond the edge the picture is reflected.
+fn blurred(pictures: &Tensor) -> Tensor {
+    let filter = Tensor::from_slice(&[1_f32, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0]) / 16.0;
+    let filter = filter.view([1, 1, 3, 3]).to_device(pictures.device());
+    pictures.reflection_pad2d([1, 1, 1, 1]).conv2d::<Tensor>(&filter, None, 1, 0, 1, 1)
+}
+
 /// Uniform in `-reach..=reach`.
 fn symmetric(rng: &mut impl Rng, reach: f64) -> f64 {
     if reach > 0.0 { rng.random_range(-reach..=reach) } else { 0.0 }
@@ -169,6 +237,10 @@ mod tests {
             shift: 0.1,
             contrast: 0.3,
             brightness: 0.2,
+            levels: 1.0,
+            gamma: 0.5,
+            shade: 0.3,
+            sharpness: 0.5,
             crop: 0.1,
             shear_degrees: 10.0,
             erase: 0.5,
@@ -210,6 +282,56 @@ mod tests {
         assert!(mirrored > 8 && kept > 8, "{mirrored} mirrored, {kept} kept");
     }
 
+    /// Faces as `relight` takes them, from 0 to 1.
+    fn unit() -> Tensor {
+        let faces = faces();
+        &faces / faces.max()
+    }
+
+    #[test]
+    fn no_change_of_light_leaves_pictures_as_they_are() {
+        let lit = Augmentation::default().relight(&unit(), &mut ChaCha8Rng::seed_from_u64(1));
+        assert!(lit.equal(&unit()));
+    }
+
+    #[test]
+    fn light_and_lens_keep_pixels_in_range_and_follow_the_seed() {
+        let of = |seed| strong().relight(&unit(), &mut ChaCha8Rng::seed_from_u64(seed));
+        for seed in 0..20 {
+            let lit = of(seed);
+            assert_eq!(lit.size(), [2, 1, 48, 48]);
+            assert!(lit.min().double_value(&[]) >= 0.0 && lit.max().double_value(&[]) <= 1.0);
+            assert!(lit.equal(&of(seed)) && !lit.equal(&unit()));
+        }
+    }
+
+    #[test]
+    fn each_change_of_light_does_what_its_name_says() {
+        let none = Augmentation::default;
+        let gray = Tensor::full([40, 1, 48, 48], 0.5, (Kind::Float, Device::Cpu));
+        let of = |augmentation: Augmentation, pictures: &Tensor| {
+            augmentation.relight(pictures, &mut ChaCha8Rng::seed_from_u64(8))
+        };
+        // A flat picture has no details to sharpen; shade tilts it about its middle; the others keep it flat.
+        let spread = |pictures: &Tensor| pictures.std_dim([1, 2, 3].as_slice(), false, false);
+        assert!(of(Augmentation { sharpness: 1.0, ..none() }, &gray).allclose(&gray, 1e-5, 1e-6, false));
+        let shaded = of(Augmentation { shade: 0.4, ..none() }, &gray);
+        assert!(spread(&shaded).mean(Kind::Float).double_value(&[]) > 0.03);
+        let means = shaded.mean_dim([1, 2, 3].as_slice(), false, Kind::Float);
+        assert!(means.allclose(&Tensor::full([40], 0.5, (Kind::Float, Device::Cpu)), 1e-4, 1e-5, false));
+        let powers = of(Augmentation { gamma: 1.0, ..none() }, &gray);
+        assert!(spread(&powers).max().double_value(&[]) < 1e-6);
+        assert!(
+            powers.min().double_value(&[]) >= 0.25 - 1e-6 && powers.max().double_value(&[]) <= 0.5_f64.sqrt() + 1e-6
+        );
+        // Some of the ramps run into black or white.
+        let ramp =
+            Tensor::linspace(0.0, 1.0, 48, (Kind::Float, Device::Cpu)).view([1, 1, 1, 48]).repeat([40, 1, 48, 1]);
+        let stretched = of(Augmentation { levels: 1.0, ..none() }, &ramp);
+        let white = stretched.ge(1.0).mean_dim([1, 2, 3].as_slice(), false, Kind::Float);
+        assert!(white.max().double_value(&[]) > 0.2 && white.min().double_value(&[]) < 0.03);
+    }
+
     #[test]
     fn erasing_leaves_most_of_a_picture() {
         let erase = Augmentation { erase: 1.0, ..Augmentation::default() };
@@ -238,6 +360,8 @@ mod tests {
     fn settings_that_make_no_picture_are_refused() {
         assert!(strong().problem().is_none());
         assert!(Augmentation { crop: 1.0, ..strong() }.problem().is_some());
+        assert!(Augmentation { shade: 1.5, ..strong() }.problem().is_some());
+        assert!(Augmentation { levels: -1.0, ..strong() }.problem().is_some());
         assert!(Augmentation { erase: -0.1, ..strong() }.problem().is_some());
         assert!(Augmentation { rotation_degrees: f64::NAN, ..strong() }.problem().is_some());
     }

@@ -299,7 +299,8 @@ impl Trainer {
             let bytes = self.training.bytes.index_select(0, &rows).to_device(self.device);
             let targets = self.training.targets.index_select(0, &rows).to_device(self.device);
             let targets = if recipe.target == Target::Draw { draw_labels(&targets, &mut rng) } else { targets };
-            let faces = recipe.augmentation.apply(&recipe.normalization.apply(&bytes), &mut rng);
+            let lit = recipe.augmentation.relight(&(bytes.to_kind(Kind::Float) / 255.0), &mut rng);
+            let faces = recipe.augmentation.apply(&recipe.normalization.apply_to_unit(&lit), &mut rng);
             let (faces, targets) = recipe.augmentation.mix(faces, targets, &mut rng);
             let logits = self.learner.network.forward(&faces, pass);
             let mut loss = recipe.loss.compute(&logits, &targets, self.class_weights.as_ref());
