@@ -61,6 +61,23 @@ impl BalanceSpec {
         order
     }
 
+    /// How often an epoch shows each picture, for pictures whose leading emotions are `classes`: a whole number, or the mean of
+    /// many epochs where chance decides.
+    pub fn times_shown(&self, classes: &[Emotion]) -> Vec<f64> {
+        let times = match self {
+            Self::None | Self::ClassWeights | Self::Frequency => [1.0; COUNT],
+            Self::AugmentMinority { classes: minority, times } => {
+                Emotion::ALL.map(|emotion| if minority.contains(&emotion) { *times as f64 } else { 1.0 })
+            }
+            Self::Oversample => {
+                let counts = Emotion::ALL.map(|emotion| classes.iter().filter(|class| **class == emotion).count());
+                let most = counts.into_iter().max().unwrap_or(0);
+                counts.map(|count| if count > 0 { most as f64 / count as f64 } else { 0.0 })
+            }
+        };
+        classes.iter().map(|class| times[class.index()]).collect()
+    }
+
     /// What each emotion's loss is multiplied by, for emotions that make up these shares of the pictures; `None` where all
     /// weigh the same. The weights' mean over the pictures is 1; an emotion without pictures weighs nothing.
     pub fn class_weights(&self, shares: [f64; COUNT]) -> Option<[f64; COUNT]> {
@@ -119,6 +136,22 @@ mod tests {
     fn named_emotions_are_repeated_and_no_others() {
         let order = order(&BalanceSpec::AugmentMinority { classes: vec![Emotion::Disgust], times: 4 });
         assert_eq!(order, [0, 1, 2, 3, 4, 4, 4, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn each_picture_is_shown_as_often_as_is_said_of_it() {
+        let minority = BalanceSpec::AugmentMinority { classes: vec![Emotion::Disgust], times: 4 };
+        for balance in [BalanceSpec::None, minority, BalanceSpec::Oversample] {
+            let epochs = 200;
+            let mut rng = ChaCha8Rng::seed_from_u64(5);
+            let mut shown = vec![0.0; classes().len()];
+            for _ in 0..epochs {
+                balance.order(&classes(), &mut rng).iter().for_each(|row| shown[*row as usize] += 1.0);
+            }
+            for (seen, said) in shown.iter().zip(balance.times_shown(&classes())) {
+                assert!((seen / f64::from(epochs) - said).abs() < 0.15, "{balance:?}: {shown:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Choosing a model's temperatures, and the strength with which another prior is applied, on pictures kept for choosing.
 
-use tch::Kind;
+use tch::{Kind, Tensor};
 
-use super::datasets::Examples;
+use super::balance::BalanceSpec;
+use super::datasets::{DataError, Examples};
 use super::evaluation::Scored;
 use crate::emotion::COUNT;
 use crate::net::{Adjustment, Calibration, Temperatures};
@@ -20,20 +21,39 @@ pub enum PriorOfTrainingError {
     /// libtorch failed.
     #[error("can't read the targets: {0}")]
     Torch(#[from] tch::TchError),
+    /// The targets can't be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// The targets are no probabilities.
     #[error("the targets of training are no probabilities: {0}")]
     Weights(#[from] WeightError),
 }
 
-/// How often each emotion is in what a network learns from: the mean target.
+/// Share of each emotion in the pictures as they are: the mean target.
 ///
 /// # Errors
 /// When the targets hold what is no probability.
-pub fn training_prior(examples: &Examples) -> Result<Prior, PriorOfTrainingError> {
-    let means = examples.targets.f_mean_dim([0_i64].as_slice(), false, Kind::Double)?;
-    let means: Vec<f64> = means.to_device(tch::Device::Cpu).try_into()?;
-    let shares: [f64; COUNT] = std::array::from_fn(|i| means.get(i).copied().unwrap_or(f64::NAN));
-    Ok(Prior::observed(shares)?)
+pub fn emotion_shares(examples: &Examples) -> Result<Prior, PriorOfTrainingError> {
+    weighted_shares(examples, vec![1.0; examples.targets.size()[0] as usize])
+}
+
+/// How often a network meets each emotion while it learns: the mean target of what `balance` shows, times the weight that it
+/// gives to each emotion's loss. This, and not the share in the data, is what its answers assume.
+///
+/// # Errors
+/// When the targets hold what is no probability.
+pub fn training_prior(examples: &Examples, balance: &BalanceSpec) -> Result<Prior, PriorOfTrainingError> {
+    let shown = weighted_shares(examples, balance.times_shown(&examples.leaders()?))?;
+    let Some(weights) = balance.class_weights(*shown.shares()) else { return Ok(shown) };
+    Ok(Prior::observed(std::array::from_fn(|i| shown.shares()[i] * weights[i]))?)
+}
+
+fn weighted_shares(examples: &Examples, weights: Vec<f64>) -> Result<Prior, PriorOfTrainingError> {
+    let weights = Tensor::from_slice(&weights).unsqueeze(1);
+    let means =
+        (examples.targets.to_kind(Kind::Double) * weights).f_mean_dim([0_i64].as_slice(), false, Kind::Double)?;
+    let means: Vec<f64> = means.try_into()?;
+    Ok(Prior::observed(std::array::from_fn(|i| means.get(i).copied().unwrap_or(f64::NAN)))?)
 }
 
 /// No strength keeps the accuracy that was asked for.
@@ -127,7 +147,7 @@ fn rounded(value: f64, digits: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Tensor};
+    use tch::Device;
 
     use super::*;
     use crate::emotion::Emotion;
@@ -212,8 +232,17 @@ mod tests {
             bytes: Tensor::zeros([4, 1, 48, 48], (Kind::Uint8, Device::Cpu)),
             targets: Tensor::from_slice2(&targets),
         };
-        let prior = training_prior(&examples).unwrap();
-        let wanted = [0.025, 0.025, 0.025, 0.4, 0.025, 0.025, 0.475];
-        assert!(prior.shares().iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{prior:?}");
+        let is = |balance: &BalanceSpec, wanted: [f64; COUNT]| {
+            let prior = training_prior(&examples, balance).unwrap();
+            assert!(prior.shares().iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{balance:?}: {prior:?}");
+        };
+        let plain = [0.025, 0.025, 0.025, 0.4, 0.025, 0.025, 0.475];
+        is(&BalanceSpec::None, plain);
+        assert_eq!(emotion_shares(&examples).unwrap(), training_prior(&examples, &BalanceSpec::None).unwrap());
+        // The first picture, whose leader is neutral, is shown three times among six.
+        let threefold = BalanceSpec::AugmentMinority { classes: vec![Emotion::Neutral], times: 3 };
+        is(&threefold, [0.05, 0.05, 0.05, 0.3, 0.05, 0.05, 0.45]);
+        // Weights by the inverse of the frequency make all emotions count the same.
+        is(&BalanceSpec::ClassWeights, [1.0 / COUNT as f64; COUNT]);
     }
 }

@@ -8,7 +8,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
-use super::calibration::{PriorOfTrainingError, training_prior};
+use super::calibration::{PriorOfTrainingError, emotion_shares, training_prior};
 use super::datasets::{DataError, Dataset, Examples, Target, draw_labels};
 use super::evaluation::{evaluate, predict};
 use super::history::{EpochRecord, write_history};
@@ -37,7 +37,7 @@ pub struct Trainer {
     teachers: Option<Teachers>,
     optimizer: Optimizer,
     training: Examples,
-    /// Share of each emotion in what is learnt from.
+    /// How often the network meets each emotion.
     prior: Prior,
     /// The leading emotion of each training picture.
     classes: Vec<Emotion>,
@@ -159,8 +159,8 @@ impl Trainer {
         let backbone_rate = recipe.backbone.as_ref().and_then(BackboneSpec::rate).unwrap_or(1.0);
         let optimizer = Optimizer::new(&learner.store, &recipe.optimizer, backbone_rate);
         let classes = training.leaders()?;
-        let prior = training_prior(&training)?;
-        let class_weights = recipe.balance.class_weights(*prior.shares());
+        let prior = training_prior(&training, &recipe.balance)?;
+        let class_weights = recipe.balance.class_weights(*emotion_shares(&training)?.shares());
         let class_weights = class_weights.map(|w| Tensor::from_slice(&w.map(|w| w as f32)).to_device(device));
         let schedule = Schedule::new(recipe.schedule.clone(), recipe.optimizer.learning_rate, recipe.epochs);
         // Only now, so that a recipe or data that can't be used leaves no folder behind.
@@ -236,7 +236,7 @@ impl Trainer {
         crate::net::parameter_count(&self.learner.store)
     }
 
-    /// Share of each emotion in what is learnt from.
+    /// How often the network meets each emotion while it learns.
     pub fn prior(&self) -> &Prior {
         &self.prior
     }

@@ -1,10 +1,12 @@
 //! `--calibrate`: temperatures and strength, fitted on PublicTest.
 
 use anyhow::Context as _;
+use serde::de::DeserializeOwned;
 use tch::Device;
 
 use super::{EvaluateArgs, scored};
-use crate::lab::datasets::{Dataset, Split, Target};
+use crate::lab::balance::BalanceSpec;
+use crate::lab::datasets::{Dataset, Split};
 use crate::lab::{fit_calibration, training_prior};
 use crate::net::{Calibration, Card, Model};
 use crate::prior::{Prior, PriorChoice, StandardPrior};
@@ -32,9 +34,14 @@ impl EvaluateArgs {
     }
 }
 
-/// How often each emotion was in what a model learnt from, read off the data again: for cards that don't say.
+/// How often a model met each emotion while it learnt, worked out anew from its recipe and the data: for cards that don't say.
 fn prior_of(card: &Card, data: &Dataset) -> anyhow::Result<Prior> {
-    let target = card.training.recipe.get("target").cloned().context("the model's card names no target of training")?;
-    let target: Target = target.try_into().context("the model's card names an unknown target of training")?;
-    Ok(training_prior(&data.training.examples(target)?)?)
+    let target = recipe_part(card, "target")?.context("the model's card names no target of training")?;
+    let balance: BalanceSpec = recipe_part(card, "balance")?.unwrap_or_default();
+    Ok(training_prior(&data.training.examples(target)?, &balance)?)
+}
+
+fn recipe_part<T: DeserializeOwned>(card: &Card, name: &str) -> anyhow::Result<Option<T>> {
+    let part = card.training.recipe.get(name).cloned().map(toml::Value::try_into).transpose();
+    part.with_context(|| format!("the model's card names an unknown {name} of training"))
 }
