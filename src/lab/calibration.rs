@@ -5,7 +5,6 @@ use tch::{Kind, Tensor};
 use super::balance::BalanceSpec;
 use super::datasets::{DataError, Examples};
 use super::evaluation::Scored;
-use crate::emotion::COUNT;
 use crate::net::{Adjustment, Calibration, Temperatures};
 use crate::prior::{Prior, StandardPrior, WeightError};
 
@@ -34,7 +33,7 @@ pub enum PriorOfTrainingError {
 /// # Errors
 /// When the targets hold what is no probability.
 pub fn emotion_shares(examples: &Examples) -> Result<Prior, PriorOfTrainingError> {
-    weighted_shares(examples, vec![1.0; examples.targets.size()[0] as usize])
+    weighted_shares(examples, &vec![1.0; examples.targets.size()[0] as usize])
 }
 
 /// How often a network meets each emotion while it learns: the mean target of what `balance` shows, times the weight that it
@@ -43,13 +42,13 @@ pub fn emotion_shares(examples: &Examples) -> Result<Prior, PriorOfTrainingError
 /// # Errors
 /// When the targets hold what is no probability.
 pub fn training_prior(examples: &Examples, balance: &BalanceSpec) -> Result<Prior, PriorOfTrainingError> {
-    let shown = weighted_shares(examples, balance.times_shown(&examples.leaders()?))?;
+    let shown = weighted_shares(examples, &balance.times_shown(&examples.leaders()?))?;
     let Some(weights) = balance.class_weights(*shown.shares()) else { return Ok(shown) };
     Ok(Prior::observed(std::array::from_fn(|i| shown.shares()[i] * weights[i]))?)
 }
 
-fn weighted_shares(examples: &Examples, weights: Vec<f64>) -> Result<Prior, PriorOfTrainingError> {
-    let weights = Tensor::from_slice(&weights).unsqueeze(1);
+fn weighted_shares(examples: &Examples, weights: &[f64]) -> Result<Prior, PriorOfTrainingError> {
+    let weights = Tensor::from_slice(weights).unsqueeze(1);
     let means =
         (examples.targets.to_kind(Kind::Double) * weights).f_mean_dim([0_i64].as_slice(), false, Kind::Double)?;
     let means: Vec<f64> = means.try_into()?;
@@ -150,7 +149,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::emotion::Emotion;
+    use crate::emotion::{COUNT, Emotion};
 
     /// Pictures whose right answers are drawn from the very probabilities that the logits mean, `count` of each kind.
     fn honest(kinds: &[([f64; COUNT], usize)]) -> (Vec<[f64; COUNT]>, Vec<Emotion>) {
