@@ -165,6 +165,11 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// Bytes as floats from 0 to 1, of the same shape.
+pub fn to_unit(bytes: &Tensor) -> Tensor {
+    bytes.to_kind(Kind::Float) / 255.0
+}
+
 /// The least deviation that a picture is divided by, in shares of the full range: a flat picture stays flat, and its noise
 /// isn't blown up to a face.
 const LEAST_STD: f64 = 0.02;
@@ -188,7 +193,7 @@ impl Normalization {
     /// Normalises pictures of bytes `[N, 1, H, W]` to floats of the same shape: what training uses between reading
     /// a batch and augmenting it.
     pub fn apply(self, bytes: &Tensor) -> Tensor {
-        self.apply_to_unit(&(bytes.to_kind(Kind::Float) / 255.0))
+        self.apply_to_unit(&to_unit(bytes))
     }
 
     /// The same for pictures of floats from 0 to 1.
@@ -258,7 +263,7 @@ mod tests {
 
     #[test]
     fn reverting_gives_the_picture_back() {
-        let unit = Tensor::from_slice(&pattern(48, 48)).view([1, 1, 48, 48]).to_kind(Kind::Float) / 255.0;
+        let unit = to_unit(&Tensor::from_slice(&pattern(48, 48)).view([1, 1, 48, 48]));
         let normalization = Normalization::default();
         let difference = normalization.revert(&normalization.apply_to_unit(&unit)) - unit;
         assert!(difference.abs().max().double_value(&[]) < 1e-5);

@@ -50,17 +50,17 @@ impl Augmentation {
         let mut x = pictures.shallow_clone();
         if self.sharpness > 0.0 {
             let details = &x - blurred(&x);
-            x = (x + details * column(pictures, || symmetric(rng, self.sharpness))).clamp(0.0, 1.0);
+            x = (x + details * per_picture(pictures, || symmetric(rng, self.sharpness))).clamp(0.0, 1.0);
         }
         if self.gamma > 0.0 {
-            x = x.pow(&column(pictures, || symmetric(rng, self.gamma).exp2()));
+            x = x.pow(&per_picture(pictures, || symmetric(rng, self.gamma).exp2()));
         }
         if self.shade > 0.0 {
             x = (x * self.shades(pictures, rng)).clamp(0.0, 1.0);
         }
         if self.levels > 0.0 {
-            let pivot = column(pictures, || rng.random());
-            let gain = column(pictures, || symmetric(rng, self.levels).exp2());
+            let pivot = per_picture(pictures, || rng.random());
+            let gain = per_picture(pictures, || symmetric(rng, self.levels).exp2());
             x = ((x - &pivot) * gain + pivot).clamp(0.0, 1.0);
         }
         x
@@ -148,8 +148,8 @@ impl Augmentation {
     }
 
     fn tone(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
-        let gain = column(pictures, || 1.0 + symmetric(rng, self.contrast));
-        let offset = column(pictures, || symmetric(rng, self.brightness));
+        let gain = per_picture(pictures, || 1.0 + symmetric(rng, self.contrast));
+        let offset = per_picture(pictures, || symmetric(rng, self.brightness));
         pictures * gain + offset
     }
 
@@ -157,18 +157,10 @@ impl Augmentation {
     fn shades(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
         let side = pictures.size()[3];
         let position = Tensor::linspace(-1.0, 1.0, side, (Kind::Float, pictures.device()));
-        let (mut across, mut down) = (vec![], vec![]);
-        for _ in 0..pictures.size()[0] {
-            let (sin, cos) = rng.random_range(0.0..std::f64::consts::TAU).sin_cos();
-            let reach = rng.random_range(0.0..=self.shade);
-            across.push(reach * cos);
-            down.push(reach * sin);
-        }
-        let slope = |values: Vec<f64>| {
-            let mut values = values.into_iter();
-            column(pictures, || values.next().unwrap_or_default())
-        };
-        slope(across) * position.view([1, 1, 1, side]) + slope(down) * position.view([1, 1, side, 1]) + 1.0
+        let direction = per_picture(pictures, || rng.random_range(0.0..std::f64::consts::TAU));
+        let reach = per_picture(pictures, || rng.random_range(0.0..=self.shade));
+        let (across, down) = (position.view([1, 1, 1, side]), position.view([1, 1, side, 1]));
+        (direction.cos() * across + direction.sin() * down) * reach + 1.0
     }
 
     /// Fills rectangles with the data's mean, which is 0 after normalisation.
@@ -200,7 +192,7 @@ impl Augmentation {
 }
 
 /// One value for each of `pictures`, `[N, 1, 1, 1]`.
-fn column(pictures: &Tensor, mut value: impl FnMut() -> f64) -> Tensor {
+fn per_picture(pictures: &Tensor, mut value: impl FnMut() -> f64) -> Tensor {
     let values: Vec<f32> = (0..pictures.size()[0]).map(|_| value() as f32).collect();
     Tensor::from_slice(&values).view([-1, 1, 1, 1]).to_device(pictures.device())
 }

@@ -44,18 +44,19 @@ impl BalanceSpec {
 
     /// The rows of an epoch in random order, for pictures whose leading emotions are `classes`.
     pub fn order(&self, classes: &[Emotion], rng: &mut impl Rng) -> Vec<i64> {
-        let rows = || (0_i64..).zip(classes.iter().copied());
         let mut order: Vec<i64> = match self {
-            Self::None | Self::ClassWeights | Self::Frequency => rows().map(|(row, _)| row).collect(),
-            Self::AugmentMinority { classes: minority, times } => rows()
-                .flat_map(|(row, class)| std::iter::repeat_n(row, if minority.contains(&class) { *times } else { 1 }))
-                .collect(),
             Self::Oversample => {
+                let rows = || (0_i64..).zip(classes.iter().copied());
                 let of_class =
                     Emotion::ALL.map(|e| rows().filter(|(_, c)| *c == e).map(|(row, _)| row).collect::<Vec<_>>());
                 let most = of_class.iter().map(Vec::len).max().unwrap_or(0);
                 of_class.iter().filter(|rows| !rows.is_empty()).flat_map(|rows| repeated(rows, most, rng)).collect()
             }
+            // All others show a picture a whole number of times.
+            _ => (0_i64..)
+                .zip(self.times_shown(classes))
+                .flat_map(|(row, times)| std::iter::repeat_n(row, times as usize))
+                .collect(),
         };
         order.shuffle(rng);
         order

@@ -32,7 +32,7 @@ pub enum PriorOfTrainingError {
 ///
 /// # Errors
 /// When the targets hold what is no probability.
-pub fn emotion_shares(examples: &Examples) -> Result<Prior, PriorOfTrainingError> {
+pub(super) fn emotion_shares(examples: &Examples) -> Result<Prior, PriorOfTrainingError> {
     weighted_shares(examples, &vec![1.0; examples.targets.size()[0] as usize])
 }
 

@@ -20,7 +20,7 @@ mod schedule;
 mod state;
 mod trainer;
 
-pub use calibration::{AccuracyNotKept, PriorOfTrainingError, emotion_shares, fit as fit_calibration, training_prior};
+pub use calibration::{AccuracyNotKept, PriorOfTrainingError, fit as fit_calibration, training_prior};
 pub use compare::{CompareError, ComparedRun, Figure, read_runs};
 pub use evaluation::{ClassMeasures, Measures, Scored, evaluate, predict};
 pub use history::{EpochRecord, write_history};

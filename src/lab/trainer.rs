@@ -24,6 +24,7 @@ use crate::emotion::Emotion;
 use crate::net::{
     BackboneError, CheckpointError, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables,
 };
+use crate::preprocess::to_unit;
 use crate::prior::Prior;
 
 /// A training that stands between two epochs.
@@ -299,7 +300,7 @@ impl Trainer {
             let bytes = self.training.bytes.index_select(0, &rows).to_device(self.device);
             let targets = self.training.targets.index_select(0, &rows).to_device(self.device);
             let targets = if recipe.target == Target::Draw { draw_labels(&targets, &mut rng) } else { targets };
-            let lit = recipe.augmentation.relight(&(bytes.to_kind(Kind::Float) / 255.0), &mut rng);
+            let lit = recipe.augmentation.relight(&to_unit(&bytes), &mut rng);
             let faces = recipe.augmentation.apply(&recipe.normalization.apply_to_unit(&lit), &mut rng);
             let (faces, targets) = recipe.augmentation.mix(faces, targets, &mut rng);
             let logits = self.learner.network.forward(&faces, pass);
