@@ -131,7 +131,7 @@ fn a_network_learns_and_its_model_can_be_measured() {
     let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
     assert_eq!(report["n"], 14);
     assert_eq!(report["split"], "private");
-    assert_eq!(report["rule"], "majority");
+    assert_eq!((&report["rule"], &report["varied"]), (&"majority".into(), &false.into()));
     assert_eq!(report["confusion"].as_array().unwrap().len(), 7);
     // Gratings are easy: chance is 0.14.
     assert!(report["accuracy"].as_f64().unwrap() > 0.6, "{report}");
@@ -153,10 +153,29 @@ fn a_network_learns_and_its_model_can_be_measured() {
     let text = std::fs::read_to_string(run.join("small.toml")).unwrap();
     let card: toml::Table = text.parse().unwrap();
     assert!(text.contains("[[evaluation]]") && text.contains("PrivateTest"), "{text}");
-    assert!(card["calibration"]["fitted_on"].as_str().unwrap().contains("PublicTest, majority, N 14"), "{text}");
+    assert!(
+        card["calibration"]["fitted_on"]
+            .as_str()
+            .unwrap()
+            .contains("PublicTest, majority, N 14; the strength on 5 variations"),
+        "{text}"
+    );
     // Each emotion has two pictures in Training, and as many astray votes as the others.
     let happy = card["calibration"]["training_prior"]["happy"].as_float().unwrap();
     assert!((happy - 1.0 / 7.0).abs() < 0.02, "{text}");
+
+    let figures = card["evaluation"].as_array().unwrap().len();
+    mien()
+        .arg("evaluate")
+        .args([&run.join("small.safetensors"), &data, Path::new("--ferplus"), &votes])
+        .args(["--split", "private", "--rule", "majority", "--varied", "--record"])
+        .assert()
+        .success()
+        .stdout(contains("varied once, at random"));
+    let card: toml::Table = std::fs::read_to_string(run.join("small.toml")).unwrap().parse().unwrap();
+    let recorded = card["evaluation"].as_array().unwrap();
+    let varied = recorded.iter().filter(|figure| figure.get("varied").is_some()).count();
+    assert_eq!((recorded.len(), varied), (figures + 2, 2), "figures on varied pictures replace none on plain ones");
 }
 
 /// libtorch's random generator belongs to the whole process: trainings that have to repeat themselves run one at a time.
@@ -220,7 +239,7 @@ fn a_training_that_balances_mixes_and_listens_to_a_teacher_resumes_exactly_too()
 }
 
 #[test]
-fn a_training_can_begin_with_the_weights_of_another_model() {
+fn a_training_can_begin_with_the_weights_of_another_model_or_the_mean_of_several() {
     let _alone = generator();
     let folder = TempDir::new().unwrap();
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();

@@ -155,7 +155,8 @@ fn figure(card: &Card, split: Split) -> Option<Figure> {
     let usual_rule = if card.training.target == "label" { "label" } else { "majority" };
     let preference =
         |entry: &&Evaluation| (entry.rule == usual_rule, entry.prior == card.calibration.default_prior.name());
-    let recorded = card.evaluation.iter().filter(|entry| entry.split == split.usage() && entry.found.is_none());
+    let recorded =
+        card.evaluation.iter().filter(|entry| entry.is_of_pictures_as_they_are() && entry.split == split.usage());
     recorded.max_by_key(preference).map(|entry| Figure {
         accuracy: entry.accuracy,
         balanced_accuracy: entry.balanced_accuracy,
@@ -204,6 +205,7 @@ mod tests {
             rule: rule.into(),
             n: 100,
             test_time_augmentation: false,
+            varied: false,
             prior: prior.into(),
             found: None,
             accuracy,

@@ -19,6 +19,7 @@ pub mod recipe;
 mod schedule;
 mod state;
 mod trainer;
+mod variations;
 
 pub use calibration::{AccuracyNotKept, PriorOfTrainingError, fit as fit_calibration, training_prior};
 pub use compare::{CompareError, ComparedRun, Figure, read_runs};
@@ -26,3 +27,4 @@ pub use evaluation::{ClassMeasures, Measures, Scored, evaluate, predict};
 pub use history::{EpochRecord, write_history};
 pub use state::{RunFolder, TrainingState};
 pub use trainer::{Progress, TrainError, TrainOutcome, Trainer};
+pub use variations::varied;

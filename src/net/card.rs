@@ -105,6 +105,9 @@ pub struct Evaluation {
     /// Whether faces were found by the app's detector, and how large a share of the pictures: the others aren't in `n`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<f64>,
+    /// Whether each picture was varied once as cameras vary them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub varied: bool,
     /// Share of pictures named right.
     pub accuracy: f64,
     /// Mean F1 over the emotions that occur.
@@ -117,6 +120,13 @@ pub struct Evaluation {
     /// The same with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ece_scaled: Option<f64>,
+}
+
+impl Evaluation {
+    /// Whether the data set's own faces were seen, and not what the detector found in them or what a camera could have made of them.
+    pub fn is_of_pictures_as_they_are(&self) -> bool {
+        self.found.is_none() && !self.varied
+    }
 }
 
 /// What cards assumed before they could say so.

@@ -7,9 +7,12 @@ use tch::Device;
 use super::{EvaluateArgs, scored};
 use crate::lab::balance::BalanceSpec;
 use crate::lab::datasets::{Dataset, Split};
-use crate::lab::{fit_calibration, training_prior};
+use crate::lab::{fit_calibration, training_prior, varied};
 use crate::net::{Calibration, Card, Model};
 use crate::prior::{Prior, PriorChoice, StandardPrior};
+
+/// Variations of each picture that the strength is chosen on.
+const VARIATIONS: usize = 5;
 
 impl EvaluateArgs {
     /// The model's calibration, fitted anew on PublicTest, whatever split is measured.
@@ -21,8 +24,15 @@ impl EvaluateArgs {
         };
         let rule = self.usual_rule();
         let (pictures, answers) = data.public.judged(rule)?;
-        let scored = scored(model, &pictures, &answers, device)?;
-        let fitted_on = format!("{}, {}, {}, N {}", data.name, Split::Public.usage(), rule.name(), scored.len());
+        let plain = scored(model, &pictures, &answers, device)?;
+        let varied = scored(model, &varied(&pictures, VARIATIONS), &answers.repeat(VARIATIONS), device)?;
+        let fitted_on = format!(
+            "{}, {}, {}, N {}; the strength on {VARIATIONS} variations of each",
+            data.name,
+            Split::Public.usage(),
+            rule.name(),
+            plain.len()
+        );
         let default_prior = match self.prior {
             Some(PriorChoice::Standard(prior)) => prior,
             _ if before.is_fitted() => before.default_prior,
@@ -30,7 +40,7 @@ impl EvaluateArgs {
             _ => StandardPrior::Uniform,
         };
         let least_accuracy = self.least_accuracy.unwrap_or(0.0);
-        Ok(fit_calibration(&scored, training_prior, default_prior, least_accuracy, fitted_on)?)
+        Ok(fit_calibration(&plain, &varied, training_prior, default_prior, least_accuracy, fitted_on)?)
     }
 }
 

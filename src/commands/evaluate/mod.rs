@@ -18,7 +18,7 @@ use super::reading::ReadingArgs;
 use crate::device::{self, DeviceChoice};
 use crate::emotion::Emotion;
 use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec, read};
-use crate::lab::{Scored, plots, predict};
+use crate::lab::{Scored, plots, predict, varied};
 use crate::net::{Model, ModelSource, Pass, Precision};
 use crate::prior::{PriorChoice, StandardPrior};
 
@@ -27,8 +27,8 @@ use crate::prior::{PriorChoice, StandardPrior};
 /// Prints accuracy with its 95 % interval, balanced accuracy, macro and weighted F1, precision, recall, F1 and the area under
 /// the ROC curve of each emotion, the expected calibration error before and after temperature scaling, and the
 /// confusion matrix, with the number of pictures, the split, the prior and the rule that says which label counts as
-/// right: figures under different rules or priors can't be compared. Each picture is seen once, as it is (no test-time
-/// augmentation).
+/// right: figures under different rules or priors can't be compared. Each picture is seen once, as it is unless --varied says
+/// otherwise (no test-time augmentation).
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --calibrate      fit temperature and strength
@@ -64,6 +64,11 @@ pub struct EvaluateArgs {
     #[arg(long)]
     pub through_detector: bool,
 
+    /// Vary light, tones, sharpness, angle and place of each picture once before it is seen, always in the same random way: what
+    /// changes between a camera's pictures of one face
+    #[arg(long)]
+    pub varied: bool,
+
     /// Print one JSON object instead of tables
     #[arg(long)]
     pub json: bool,
@@ -76,8 +81,8 @@ pub struct EvaluateArgs {
     #[arg(long)]
     pub record: bool,
 
-    /// Fit temperatures, and the strength with which a prior is applied, on PublicTest, and write them into the model's
-    /// card; --prior then becomes the model's own
+    /// Fit temperatures, and the strength with which a prior is applied, on PublicTest (the strength on varied pictures), and
+    /// write them into the model's card; --prior then becomes the model's own
     #[arg(long)]
     pub calibrate: bool,
 
@@ -121,7 +126,10 @@ impl EvaluateArgs {
         }
 
         let rule = self.rule.unwrap_or(self.usual_rule());
-        let sample = self.sample(&data, rule)?;
+        let mut sample = self.sample(&data, rule)?;
+        if self.varied {
+            sample.pictures = varied(&sample.pictures, 1);
+        }
         let scored = scored(&model, &sample.pictures, &sample.answers, device)?;
         let assumed = model.card.calibration.assume(self.prior.as_ref())?;
         let report = Report {
@@ -132,6 +140,7 @@ impl EvaluateArgs {
             rule: rule.name(),
             prior: assumed.prior.to_string(),
             found: sample.found,
+            varied: self.varied,
             test_time_augmentation: false,
             measures: scored.measure(&assumed.adjustment),
             operating_points: operating_points(&model, &scored)?,

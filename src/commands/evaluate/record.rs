@@ -19,6 +19,7 @@ pub(super) fn put_figures(card: &mut Card, report: &Report<'_>) {
             test_time_augmentation: report.test_time_augmentation,
             prior: point.prior.to_owned(),
             found: report.found.map(rounded),
+            varied: report.varied,
             accuracy: rounded(point.accuracy),
             macro_f1: rounded(point.macro_f1),
             balanced_accuracy: rounded(point.balanced_accuracy),
@@ -31,8 +32,8 @@ pub(super) fn put_figures(card: &mut Card, report: &Report<'_>) {
 }
 
 /// What a measurement is of: two of the same replace each other.
-fn of_what(entry: &Evaluation) -> (&str, &str, &str, &str, bool) {
-    (&entry.data, &entry.split, &entry.rule, &entry.prior, entry.found.is_some())
+fn of_what(entry: &Evaluation) -> (&str, &str, &str, &str, bool, bool) {
+    (&entry.data, &entry.split, &entry.rule, &entry.prior, entry.found.is_some(), entry.varied)
 }
 
 pub(super) fn write(card: &Card, path: &Path) -> anyhow::Result<()> {

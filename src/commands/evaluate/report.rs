@@ -22,6 +22,8 @@ pub(super) struct Report<'a> {
     /// Share of the pictures in which the detector found a face; the others aren't in `n`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<f64>,
+    /// Whether each picture was varied as cameras vary them.
+    pub varied: bool,
     pub test_time_augmentation: bool,
     #[serde(flatten)]
     pub measures: Measures,
@@ -73,9 +75,10 @@ impl Report<'_> {
     /// In a line: on what, how, and how good.
     pub(super) fn summary(&self) -> String {
         format!(
-            "{}, {}, rule {}, prior {}, N {}, accuracy {:.1} %",
+            "{}, {}{}, rule {}, prior {}, N {}, accuracy {:.1} %",
             self.data,
             self.split.usage(),
+            if self.varied { " varied" } else { "" },
             self.rule,
             self.prior,
             self.measures.n,
@@ -89,6 +92,9 @@ impl fmt::Display for Report<'_> {
         writeln!(f, "{} on {}, {}", self.model, self.data, self.split.usage())?;
         let (rule, n, device) = (self.rule, self.measures.n, &self.device);
         writeln!(f, "rule {rule}, N {n}, no test-time augmentation, {device}")?;
+        if self.varied {
+            writeln!(f, "light, tones, sharpness, angle and place of each picture varied once, at random")?;
+        }
         if let Some(found) = self.found {
             writeln!(
                 f,
