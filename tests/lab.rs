@@ -10,7 +10,7 @@ use assert_cmd::Command;
 use mien::lab::datasets::{ReadOptions, read};
 use mien::lab::recipe::Recipe;
 use mien::lab::{EpochRecord, TrainError, TrainOutcome, Trainer};
-use mien::net::ModelSource;
+use mien::net::{Model, ModelSource, Precision};
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use tempfile::TempDir;
@@ -402,4 +402,27 @@ fn the_shipped_models_are_as_good_as_their_cards_say() {
         let expected = measured.unwrap().accuracy;
         assert!((report["accuracy"].as_f64().unwrap() - expected).abs() < 0.002, "{model}: {report}");
     }
+}
+
+#[test]
+fn the_mean_of_models_is_a_model_with_a_card_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("new/mean.safetensors");
+    mien()
+        .args(["average", "mien-votes", "mien-labels", "--counts", "3,1", "--output"])
+        .arg(&output)
+        .assert()
+        .success()
+        .stdout(contains("mien-votes (3), mien-labels (1)"));
+    let model = Model::load(&ModelSource::File(output), tch::Device::Cpu, Precision::F32).unwrap();
+    assert_eq!((model.card.name.as_str(), model.card.mean_of.len()), ("mean", 2));
+
+    let refused = |arguments: &[&str], reason: &str| {
+        mien().arg("average").args(arguments).assert().failure().stderr(contains(reason.to_owned()));
+    };
+    refused(&["mien", "mien-votes", "--counts", "1", "--output", "a.safetensors"], "1 number(s) for 2 model(s)");
+    refused(&["mien", "--counts", "0", "--output", "a.safetensors"], "above 0");
+    refused(&["mien", "--output", "a.bin"], ".safetensors");
+    refused(&["mien", "cnn4-ferplus", "--output", "a.safetensors"], "its network");
+    refused(&["mien", "nowhere.safetensors", "--output", "a.safetensors"], "nowhere.safetensors");
 }

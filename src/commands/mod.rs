@@ -2,6 +2,7 @@
 
 #[cfg(feature = "vision")]
 mod analyze;
+mod average;
 #[cfg(feature = "vision")]
 mod bench;
 mod compare;
@@ -38,6 +39,7 @@ use clap::{Parser, Subcommand};
 
 #[cfg(feature = "vision")]
 use self::analyze::AnalyzeArgs;
+use self::average::AverageArgs;
 #[cfg(feature = "vision")]
 use self::bench::BenchArgs;
 use self::compare::CompareArgs;
@@ -85,6 +87,7 @@ enum Command {
     Dataset(DatasetArgs),
     Networks(NetworksArgs),
     Convert(ConvertArgs),
+    Average(AverageArgs),
     #[cfg(feature = "vision")]
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
@@ -113,6 +116,7 @@ impl Cli {
             Some(Command::Dataset(args)) => args.run(),
             Some(Command::Networks(args)) => args.run(),
             Some(Command::Convert(args)) => args.run(),
+            Some(Command::Average(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Doctor(args)) => args.run(),
             Some(Command::Completions(args)) => args.run(),

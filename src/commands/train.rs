@@ -223,6 +223,7 @@ fn card(state: &TrainingState, data: &Dataset, parameters: usize, pictures: usiz
             wall_seconds: state.wall_seconds().round(),
             recipe: toml::Table::try_from(recipe).unwrap_or_default(),
         },
+        mean_of: vec![],
         calibration: Calibration::default(),
         evaluation: vec![],
     }

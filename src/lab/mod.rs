@@ -1,6 +1,7 @@
 //! The lab: data sets, training and measuring.
 
 pub mod augment;
+mod average;
 pub mod balance;
 mod calibration;
 mod compare;
@@ -21,6 +22,7 @@ mod state;
 mod trainer;
 mod variations;
 
+pub use average::{AverageError, Part, average};
 pub use calibration::{AccuracyNotKept, PriorOfTrainingError, fit as fit_calibration, training_prior};
 pub use compare::{CompareError, ComparedRun, Figure, read_runs};
 pub use evaluation::{ClassMeasures, Measures, Scored, evaluate, predict};

@@ -31,8 +31,11 @@ pub struct Card {
     pub network: NetworkSpec,
     /// How a face becomes the network's input.
     pub input: InputSpec,
-    /// Where the weights come from.
+    /// Where the weights come from; where they are the mean of several models', how the first of those was trained.
     pub training: Training,
+    /// The models whose weights these are the mean of; none if the weights were trained as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mean_of: Vec<MeanPart>,
     /// How logits become probabilities.
     #[serde(default, skip_serializing_if = "is_default")]
     pub calibration: Calibration,
@@ -43,6 +46,17 @@ pub struct Card {
 
 fn is_default(calibration: &Calibration) -> bool {
     *calibration == Calibration::default()
+}
+
+/// A model that went into a mean of weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeanPart {
+    /// What it was called.
+    pub name: String,
+    /// SHA-256 of its weights' file.
+    pub sha256: String,
+    /// How much it counted beside the others.
+    pub counts: f64,
 }
 
 /// How a face becomes the network's input.
@@ -207,6 +221,7 @@ pub(crate) mod tests {
             parameters: 1,
             network: toml::from_str("architecture = \"cnn4\"").unwrap(),
             input: InputSpec { size: CROP_SIZE, normalization: Normalization::default() },
+            mean_of: vec![],
             training: Training {
                 data: "none".into(),
                 data_sha256: vec![],

@@ -21,7 +21,7 @@ mod transfer;
 pub use calibration::{Adjustment, Assumed, Calibration, Temperatures};
 #[cfg(test)]
 pub(crate) use card::tests::example as card_for_tests;
-pub use card::{Card, CardError, Evaluation, FORMAT as CARD_FORMAT, InputSpec, Training};
+pub use card::{Card, CardError, Evaluation, FORMAT as CARD_FORMAT, InputSpec, MeanPart, Training};
 pub use checkpoint::{
     CheckpointError, TensorMap, WeightKind, assign, decode, decode_note, encode, load_weights, save_weights, variables,
     write_atomically,
