@@ -16,6 +16,8 @@ pub struct Augmentation {
     pub rotation_degrees: f64,
     /// Zoom in or out by up to this share.
     pub zoom: f64,
+    /// Zoom out further by up to this share: faces as loosely cut out as some detectors do.
+    pub zoom_out: f64,
     /// Shift in both directions by up to this share of the side.
     pub shift: f64,
     /// Cut out a square that is smaller by up to this share of the side, anywhere, and enlarge it.
@@ -56,6 +58,7 @@ impl Augmentation {
         flip: false,
         rotation_degrees: 0.0,
         zoom: 0.0,
+        zoom_out: 0.0,
         shift: 0.0,
         crop: 0.0,
         shear_degrees: 0.0,
@@ -113,6 +116,7 @@ impl Augmentation {
         let shares = [self.zoom, self.crop, self.erase, self.shade];
         let amounts = [
             self.rotation_degrees,
+            self.zoom_out,
             self.shift,
             self.shear_degrees,
             self.contrast,
@@ -136,7 +140,7 @@ impl Augmentation {
     }
 
     fn moves(&self) -> bool {
-        let amounts = [self.rotation_degrees, self.zoom, self.shift, self.crop, self.shear_degrees];
+        let amounts = [self.rotation_degrees, self.zoom, self.zoom_out, self.shift, self.crop, self.shear_degrees];
         self.flip || amounts.iter().any(|amount| *amount > 0.0)
     }
 
@@ -149,7 +153,8 @@ impl Augmentation {
                 let slant = symmetric(rng, self.shear_degrees).to_radians().tan();
                 let mirror = if self.flip && rng.random::<bool>() { -1.0 } else { 1.0 };
                 let cropped = if self.crop > 0.0 { rng.random_range(0.0..=self.crop) } else { 0.0 };
-                let scale = (1.0 + symmetric(rng, self.zoom)) * (1.0 - cropped);
+                let loose = if self.zoom_out > 0.0 { rng.random_range(0.0..=self.zoom_out) } else { 0.0 };
+                let scale = (1.0 + symmetric(rng, self.zoom)) * (1.0 + loose) * (1.0 - cropped);
                 // grid_sample's coordinates run from −1 to 1, so a share of the side counts twice.
                 let mut offset = || 2.0 * symmetric(rng, self.shift) + symmetric(rng, cropped);
                 let (dx, dy) = (offset(), offset());
@@ -250,6 +255,7 @@ mod tests {
             flip: true,
             rotation_degrees: 15.0,
             zoom: 0.1,
+            zoom_out: 0.2,
             shift: 0.1,
             contrast: 0.3,
             brightness: 0.2,
@@ -296,6 +302,19 @@ mod tests {
         }
         assert_eq!(mirrored + kept, 40);
         assert!(mirrored > 8 && kept > 8, "{mirrored} mirrored, {kept} kept");
+    }
+
+    #[test]
+    fn zooming_out_makes_faces_smaller_and_never_larger() {
+        let loose = Augmentation { zoom_out: 0.5, ..Augmentation::default() };
+        // A white square in the middle of black.
+        let faces = Tensor::zeros([40, 1, 48, 48], (Kind::Float, Device::Cpu));
+        let _ = faces.narrow(2, 18, 12).narrow(3, 18, 12).fill_(1.0);
+        let area = |faces: &Tensor| faces.sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Float);
+        let areas = area(&loose.apply(&faces, &mut ChaCha8Rng::seed_from_u64(5)));
+        let (least, most) = (areas.min().double_value(&[]), areas.max().double_value(&[]));
+        // By 1.5 the area shrinks to 144 / 2.25.
+        assert!(least > 60.0 && least < 80.0 && most <= 144.1 && most > 130.0, "{least} to {most}");
     }
 
     /// Faces as `relight` takes them, from 0 to 1.
@@ -377,6 +396,7 @@ mod tests {
         assert!(strong().problem().is_none());
         assert!(Augmentation { crop: 1.0, ..strong() }.problem().is_some());
         assert!(Augmentation { shade: 1.5, ..strong() }.problem().is_some());
+        assert!(Augmentation { zoom_out: -0.1, ..strong() }.problem().is_some());
         assert!(Augmentation { levels: -1.0, ..strong() }.problem().is_some());
         assert!(Augmentation { erase: -0.1, ..strong() }.problem().is_some());
         assert!(Augmentation { rotation_degrees: f64::NAN, ..strong() }.problem().is_some());

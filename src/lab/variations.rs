@@ -12,6 +12,7 @@ const CAMERA: Augmentation = Augmentation {
     flip: true,
     rotation_degrees: 10.0,
     zoom: 0.1,
+    zoom_out: 0.25,
     shift: 0.08,
     levels: 1.0,
     gamma: 0.5,
