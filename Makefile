@@ -3,9 +3,12 @@
 CARGO ?= cargo
 # Arguments for the program, such as: make run ARGS="replay film.mp4"
 ARGS ?=
+# Where the data lie that `make model` learns from.
+FER2013 ?= fer2013.csv
+FERPLUS ?= fer2013new.csv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint fmt doctor setup clean
+.PHONY: help run test bench model lint fmt doctor setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +24,11 @@ test: ## Set up and run all tests
 
 bench: setup ## Set up and measure the whole pipeline on the demo clip
 	$(CARGO) run --release -- bench $(ARGS)
+
+model: setup ## Train the default network anew from FER2013=fer2013.csv and FERPLUS=fer2013new.csv
+	$(CARGO) run --release -- train models/recipes/mien.toml --data '$(FER2013)' --ferplus '$(FERPLUS)'
+	$(CARGO) run --release -- evaluate runs/mien/mien.safetensors '$(FER2013)' --ferplus '$(FERPLUS)' \
+	    --calibrate --prior uniform --least-accuracy 0.875
 
 lint: setup ## Set up, check the format and run clippy, warnings being errors
 	$(CARGO) fmt --check
