@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 
+use super::card;
 use super::output::print;
 use crate::lab::{Part, average};
-use crate::net::{Card, ModelSource, WeightKind, save_weights, write_atomically};
+use crate::net::{Card, ModelSource, WeightKind, save_weights};
 
 /// Make a model of the mean weights of others
 ///
@@ -50,9 +51,7 @@ impl AverageArgs {
         }
         // The card last: with it the model is whole.
         save_weights(&store, &self.output, WeightKind::F16)?;
-        let path = self.output.with_extension("toml");
-        write_atomically(&path, card.to_toml()?.as_bytes())
-            .with_context(|| format!("can't write the model card {}", path.display()))?;
+        card::write(&card, &self.output)?;
         print(&format!("{}\n{}\n", card.description, self.output.display()))
     }
 

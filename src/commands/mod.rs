@@ -5,6 +5,7 @@ mod analyze;
 mod average;
 #[cfg(feature = "vision")]
 mod bench;
+mod card;
 mod compare;
 mod completions;
 mod convert;

@@ -8,6 +8,7 @@ use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tch::Device;
 
+use super::card;
 use super::output::{print, tell};
 use super::reading::ReadingArgs;
 use crate::device::DeviceChoice;
@@ -18,7 +19,7 @@ use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
 use crate::lab::{Progress, TrainOutcome, Trainer, TrainingState};
-use crate::net::{CARD_FORMAT, Calibration, Card, InputSpec, Training, write_atomically};
+use crate::net::{CARD_FORMAT, Calibration, Card, InputSpec, Training};
 use crate::preprocess::CROP_SIZE;
 
 /// Train a network by a recipe
@@ -110,7 +111,7 @@ impl TrainArgs {
                 curves.set_message(accuracy_chart(&state.history, state.recipe.epochs));
                 let card =
                     Card { calibration: calibration.clone(), ..card(state, &data, parameters, pictures, device) };
-                if let Err(error) = write_card(&card, &model) {
+                if let Err(error) = card::write(&card, &model) {
                     card_error = Some(error);
                 }
             },
@@ -227,10 +228,4 @@ fn card(state: &TrainingState, data: &Dataset, parameters: usize, pictures: usiz
         calibration: Calibration::default(),
         evaluation: vec![],
     }
-}
-
-fn write_card(card: &Card, model: &Path) -> anyhow::Result<()> {
-    let path = model.with_extension("toml");
-    write_atomically(&path, card.to_toml()?.as_bytes())
-        .with_context(|| format!("can't write the model card {}", path.display()))
 }

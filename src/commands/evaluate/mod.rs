@@ -6,13 +6,14 @@ mod report;
 #[cfg(feature = "vision")]
 mod through_detector;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use tch::{Device, Tensor};
 
 use self::report::{OperatingPoint, Report};
+use super::card;
 use super::output::{print, print_json};
 use super::reading::ReadingArgs;
 use crate::device::{self, DeviceChoice};
@@ -64,8 +65,8 @@ pub struct EvaluateArgs {
     #[arg(long)]
     pub through_detector: bool,
 
-    /// Vary light, tones, sharpness, angle and place of each picture once before it is seen, always in the same random way: what
-    /// changes between a camera's pictures of one face
+    /// Vary light, tones, sharpness, angle, size and place of each face once before it is seen, always in the same random way: what
+    /// changes between a camera's pictures of it
     #[arg(long)]
     pub varied: bool,
 
@@ -116,7 +117,7 @@ impl EvaluateArgs {
     pub fn run(&self) -> anyhow::Result<()> {
         let device = self.device.resolve()?;
         tch::set_num_threads(device::cores());
-        let card_path = self.card_path()?;
+        let recorded_model = self.recorded_model()?;
         let mut model = Model::load(&self.model, device, self.precision)?;
         // As it was split when the model was trained, if its publishers didn't split it.
         let split = SplitSpec::of_recipe(&model.card.training.recipe);
@@ -151,25 +152,25 @@ impl EvaluateArgs {
         if let Some(path) = &self.plot {
             plots::confusion(report.model, &report.summary(), &report.measures.confusion)?.save(path)?;
         }
-        if let Some(path) = card_path {
+        if let Some(path) = recorded_model {
             let mut card = model.card.clone();
             if self.record {
                 record::put_figures(&mut card, &report);
             }
-            record::write(&card, &path)?;
+            card::write(&card, path)?;
         }
         if self.json { print_json(&report) } else { print(&report.to_string()) }
     }
 
-    /// The card to write to, if it is to be written to.
-    fn card_path(&self) -> anyhow::Result<Option<PathBuf>> {
+    /// The model whose card is to be written, if one is.
+    fn recorded_model(&self) -> anyhow::Result<Option<&Path>> {
         let option = match (self.record, self.calibrate) {
             (true, _) => "--record",
             (_, true) => "--calibrate",
             _ => return Ok(None),
         };
         match &self.model {
-            ModelSource::File(path) => Ok(Some(path.with_extension("toml"))),
+            ModelSource::File(path) => Ok(Some(path)),
             ModelSource::Shipped(name) => bail!("{option} is for models in files: {name} is part of the program"),
         }
     }

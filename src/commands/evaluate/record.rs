@@ -1,11 +1,7 @@
 //! `--record` and `--calibrate`: what was measured goes into the model's card.
 
-use std::path::Path;
-
-use anyhow::Context as _;
-
 use super::report::Report;
-use crate::net::{Card, Evaluation, write_atomically};
+use crate::net::{Card, Evaluation};
 
 /// Puts the figures at each operating point into the card, in the place of older ones on the same pictures by the same rule
 /// and prior.
@@ -34,11 +30,6 @@ pub(super) fn put_figures(card: &mut Card, report: &Report<'_>) {
 /// What a measurement is of: two of the same replace each other.
 fn of_what(entry: &Evaluation) -> (&str, &str, &str, &str, bool, bool) {
     (&entry.data, &entry.split, &entry.rule, &entry.prior, entry.found.is_some(), entry.varied)
-}
-
-pub(super) fn write(card: &Card, path: &Path) -> anyhow::Result<()> {
-    write_atomically(path, card.to_toml()?.as_bytes())
-        .with_context(|| format!("can't write the model card {}", path.display()))
 }
 
 /// To four digits: more than any of these splits can tell apart.

@@ -93,7 +93,7 @@ impl fmt::Display for Report<'_> {
         let (rule, n, device) = (self.rule, self.measures.n, &self.device);
         writeln!(f, "rule {rule}, N {n}, no test-time augmentation, {device}")?;
         if self.varied {
-            writeln!(f, "light, tones, sharpness, angle and place of each picture varied once, at random")?;
+            writeln!(f, "light, tones, sharpness, angle, size and place of each face varied once, at random")?;
         }
         if let Some(found) = self.found {
             writeln!(

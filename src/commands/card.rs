@@ -1,0 +1,17 @@
+//! Writing a model's card.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::net::{Card, write_atomically};
+
+/// Writes the card of the weights `model` beside them.
+///
+/// # Errors
+/// When the disk is full or the folder can't be written; a card that was there stays.
+pub(super) fn write(card: &Card, model: &Path) -> anyhow::Result<()> {
+    let path = model.with_extension("toml");
+    write_atomically(&path, card.to_toml()?.as_bytes())
+        .with_context(|| format!("can't write the model card {}", path.display()))
+}
