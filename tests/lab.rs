@@ -239,7 +239,7 @@ fn a_training_that_balances_mixes_and_listens_to_a_teacher_resumes_exactly_too()
 }
 
 #[test]
-fn a_training_can_begin_with_the_weights_of_another_model_or_the_mean_of_several() {
+fn a_training_can_begin_with_the_weights_of_another_model() {
     let _alone = generator();
     let folder = TempDir::new().unwrap();
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();

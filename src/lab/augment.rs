@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 /// How pictures are varied. Zero and `false` leave them as they are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augmentation {
     /// Mirror half of the pictures.
@@ -46,32 +46,7 @@ pub struct Augmentation {
 /// Side of an erased rectangle as a share of the picture's side: from a tenth to two fifths.
 const ERASED_SIDE: std::ops::Range<f64> = 0.1..0.4;
 
-impl Default for Augmentation {
-    fn default() -> Self {
-        Self::NONE
-    }
-}
-
 impl Augmentation {
-    /// Leaves pictures as they are.
-    pub const NONE: Self = Self {
-        flip: false,
-        rotation_degrees: 0.0,
-        zoom: 0.0,
-        zoom_out: 0.0,
-        shift: 0.0,
-        crop: 0.0,
-        shear_degrees: 0.0,
-        contrast: 0.0,
-        brightness: 0.0,
-        levels: 0.0,
-        gamma: 0.0,
-        shade: 0.0,
-        sharpness: 0.0,
-        erase: 0.0,
-        mixup: 0.0,
-    };
-
     /// Varies light and lens for pictures `[N, 1, S, S]` of 0 to 1, before they are normalised; gives the same shape and range.
     pub fn relight(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
         let mut x = pictures.shallow_clone();

@@ -10,7 +10,7 @@ use crate::net::{Adjustment, Network, Pass};
 use crate::preprocess::Normalization;
 
 /// Pictures a batch: enough to keep any device busy, little enough for any memory.
-const BATCH: i64 = 256;
+pub(super) const BATCH: i64 = 256;
 
 /// Logits `[N, 7]` for gray bytes `[N, 1, 48, 48]`, on the CPU.
 pub fn predict(

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tch::{Device, Kind, Tensor, nn};
 
+use super::evaluation::BATCH;
 use super::recipe::{DistillationSpec, Recipe};
 use crate::net::{
     BackboneError, BackboneReport, Model, ModelError, ModelSource, Network, Pass, Precision, SpecError, load_backbone,
@@ -13,9 +14,6 @@ use crate::preprocess::Normalization;
 
 /// The parameter of transfer networks that keeps their backbone as it is.
 const FROZEN: &str = "frozen_backbone";
-
-/// Pictures that teachers are asked about at a time: enough to keep them busy, few enough for the memory.
-const PICTURES_ASKED: i64 = 256;
 
 /// A network and its variables.
 pub(super) struct Learner {
@@ -80,7 +78,7 @@ impl Teachers {
     pub fn mixed_into(&self, targets: &Tensor, bytes: &Tensor, device: Device) -> Tensor {
         let plain = Normalization::default();
         let answers: Vec<Tensor> = bytes
-            .split(PICTURES_ASKED, 0)
+            .split(BATCH, 0)
             .iter()
             .map(|bytes| self.probabilities(&plain.apply(&bytes.to_device(device)), plain).to_device(Device::Cpu))
             .collect();

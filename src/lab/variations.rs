@@ -5,34 +5,35 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor};
 
 use super::augment::Augmentation;
+use super::evaluation::BATCH;
 use crate::preprocess::to_unit;
 
 /// What varies between a camera's pictures of one face. Nothing of the face is hidden: the right answer stays right.
-const CAMERA: Augmentation = Augmentation {
-    flip: true,
-    rotation_degrees: 10.0,
-    zoom: 0.1,
-    zoom_out: 0.25,
-    shift: 0.08,
-    levels: 1.0,
-    gamma: 0.5,
-    shade: 0.3,
-    sharpness: 0.6,
-    ..Augmentation::NONE
-};
-
-/// Pictures that are varied at a time: enough to keep any device busy, little enough for any memory.
-const BATCH: i64 = 256;
+fn camera() -> Augmentation {
+    Augmentation {
+        flip: true,
+        rotation_degrees: 10.0,
+        zoom: 0.1,
+        zoom_out: 0.25,
+        shift: 0.08,
+        levels: 1.0,
+        gamma: 0.5,
+        shade: 0.3,
+        sharpness: 0.6,
+        ..Augmentation::default()
+    }
+}
 
 /// Each of `pictures`, gray bytes `[N, 1, 48, 48]`, varied at random `times` times: `[times · N, 1, 48, 48]`, all of them once, then
 /// all of them again. The same pictures are always varied alike.
 pub fn varied(pictures: &Tensor, times: usize) -> Tensor {
+    let camera = camera();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut rounds = Vec::new();
     for _ in 0..times {
         for bytes in pictures.split(BATCH, 0) {
-            let lit = CAMERA.relight(&to_unit(&bytes), &mut rng);
-            rounds.push((CAMERA.apply(&lit, &mut rng) * 255.0).round().clamp(0.0, 255.0).to_kind(Kind::Uint8));
+            let lit = camera.relight(&to_unit(&bytes), &mut rng);
+            rounds.push((camera.apply(&lit, &mut rng) * 255.0).round().clamp(0.0, 255.0).to_kind(Kind::Uint8));
         }
     }
     Tensor::cat(&rounds, 0)
