@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use assert_cmd::Command;
 use mien::lab::datasets::{ReadOptions, read};
 use mien::lab::recipe::Recipe;
-use mien::lab::{EpochRecord, TrainError, TrainOutcome, Trainer};
+use mien::lab::{EpochRecord, Progress, Step, TrainError, TrainOutcome, Trainer};
 use mien::net::{Model, ModelSource, Precision};
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
@@ -202,7 +202,7 @@ fn assert_resumes_exactly(changes: &[(&str, &str)]) {
 
     let stop = AtomicBool::new(false);
     let raise =
-        |progress: mien::lab::Progress| stop.store(progress.epoch == 2 && progress.step == 1, Ordering::Relaxed);
+        |progress| stop.store(matches!(progress, Progress::Learnt(Step { epoch: 2, step: 1, .. })), Ordering::Relaxed);
     let mut first = trainer("parts");
     assert_eq!(first.run(None, &stop, raise, |_| {}).unwrap(), TrainOutcome::Interrupted);
     assert_eq!(first.state().history.len(), 1);
@@ -236,6 +236,32 @@ fn a_training_that_balances_mixes_and_listens_to_a_teacher_resumes_exactly_too()
             normalization = { mean = 0.5, std = 0.25, per_picture = true }",
         ),
     ]);
+}
+
+#[test]
+fn teachers_who_are_asked_once_can_be_interrupted_and_are_not_asked_again() {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
+    let taught = "erase = 0.3 }\ndistillation = { teachers = [\"cnn4-ferplus\"], weight = 0.5, asked = \"once\" }";
+    let recipe =
+        Recipe::read(&write_recipe(folder.path(), &[("erase = 0.3 }", taught), ("epochs = 3", "epochs = 2")])).unwrap();
+    let trainer =
+        |run: &str| Trainer::new(recipe.clone(), &data, vec![], &folder.path().join(run), tch::Device::Cpu).unwrap();
+
+    let interrupted = trainer("parts").run(None, &AtomicBool::new(true), |_| {}, |_| {}).unwrap();
+    assert_eq!(interrupted, TrainOutcome::Interrupted);
+
+    let asked = |trainer: &mut Trainer, limit| {
+        let mut batches = 0;
+        let count = |progress| batches += usize::from(matches!(progress, Progress::Asked { .. }));
+        trainer.run(limit, &AtomicBool::new(false), count, |_| {}).unwrap();
+        (batches, trainer.prior().unwrap(), without_seconds(&trainer.state().history))
+    };
+    let (batches, prior, history) = asked(&mut trainer("whole"), None);
+    assert_eq!(batches, 1);
+    assert_eq!(asked(&mut trainer("parts"), Some(1)).0, 1);
+    assert_eq!(asked(&mut trainer("parts"), None), (0, prior, history));
 }
 
 #[test]

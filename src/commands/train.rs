@@ -18,7 +18,7 @@ use crate::lab::datasets::{Dataset, read};
 use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
-use crate::lab::{Progress, TrainOutcome, Trainer, TrainingState};
+use crate::lab::{Progress, Step, TrainOutcome, Trainer, TrainingState};
 use crate::net::{CARD_FORMAT, Calibration, Card, InputSpec, Training};
 use crate::preprocess::CROP_SIZE;
 
@@ -59,8 +59,8 @@ pub struct TrainArgs {
     pub threads: Option<u16>,
 }
 
-/// One epoch in a line.
-const PROGRESS: &str = "epoch {prefix} [{bar:24}] {pos}/{len} {msg} {elapsed}, {eta} left";
+/// One epoch, or the questions to the teachers, in a line.
+const PROGRESS: &str = "{prefix} [{bar:24}] {pos}/{len}{msg} {elapsed}, {eta} left";
 
 impl TrainArgs {
     /// Trains to the end, an interruption or an error.
@@ -99,19 +99,17 @@ impl TrainArgs {
         let curves = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template("{msg}")?));
         curves.set_message(accuracy_chart(&trainer.state().history, trainer.state().recipe.epochs));
         let bar = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template(PROGRESS)?));
-        let (parameters, pictures, model) = (trainer.parameters(), trainer.pictures(), trainer.run_folder().model());
-        let calibration = Calibration { training_prior: Some(*trainer.prior()), ..Calibration::default() };
+        let model = trainer.run_folder().model();
         let mut card_error = None;
         let outcome = trainer.run(
             self.stop_after.map(|epochs| epochs as usize),
             stop,
-            |progress| show_step(&bar, progress),
-            |state| {
-                screen.suspend(|| tell(&epoch_line(state)));
-                curves.set_message(accuracy_chart(&state.history, state.recipe.epochs));
-                let card =
-                    Card { calibration: calibration.clone(), ..card(state, &data, parameters, pictures, device) };
-                if let Err(error) = card::write(&card, &model) {
+            |progress| show_progress(&bar, progress),
+            |trainer| {
+                screen.suspend(|| tell(&epoch_line(trainer.state())));
+                curves.set_message(accuracy_chart(&trainer.state().history, trainer.state().recipe.epochs));
+                let written = card(trainer, &data, device).and_then(|card| card::write(&card, &model));
+                if let Err(error) = written {
                     card_error = Some(error);
                 }
             },
@@ -125,22 +123,27 @@ impl TrainArgs {
     }
 }
 
-/// Draws the bar on a terminal; elsewhere gives a line at each tenth of an epoch.
-fn show_step(bar: &ProgressBar, progress: Progress) {
-    let figures = format!("loss {:.4}, accuracy {:.1} %", progress.loss, 100.0 * progress.accuracy);
+/// Draws the bar on a terminal; elsewhere gives a line at each tenth of the way.
+fn show_progress(bar: &ProgressBar, progress: Progress) {
+    let (what, step, steps, figures) = match progress {
+        Progress::Asked { batches, of } => ("asking the teachers".to_owned(), batches, of, String::new()),
+        Progress::Learnt(Step { epoch, step, steps, loss, accuracy }) => {
+            (format!("epoch {epoch}"), step, steps, format!(" (loss {loss:.4}, accuracy {:.1} %)", 100.0 * accuracy))
+        }
+    };
     if bar.is_hidden() {
-        if progress.step.is_multiple_of(progress.steps.div_ceil(10)) {
-            tell(&format!("epoch {}: step {} of {}, {figures}", progress.epoch, progress.step, progress.steps));
+        if step.is_multiple_of(steps.div_ceil(10)) {
+            tell(&format!("{what}: step {step} of {steps}{figures}"));
         }
         return;
     }
-    if progress.step == 1 {
+    if step == 1 {
         bar.reset();
-        bar.set_length(progress.steps as u64);
-        bar.set_prefix(progress.epoch.to_string());
+        bar.set_length(steps as u64);
+        bar.set_prefix(what);
     }
-    bar.set_position(progress.step as u64);
-    bar.set_message(format!("{figures},"));
+    bar.set_position(step as u64);
+    bar.set_message(figures);
 }
 
 fn epoch_line(state: &TrainingState) -> String {
@@ -186,9 +189,9 @@ fn report(outcome: TrainOutcome, state: &TrainingState, model: &Path) -> anyhow:
 }
 
 /// The card of the best weights so far.
-fn card(state: &TrainingState, data: &Dataset, parameters: usize, pictures: usize, device: Device) -> Card {
-    let recipe = &state.recipe;
-    Card {
+fn card(trainer: &Trainer, data: &Dataset, device: Device) -> anyhow::Result<Card> {
+    let (state, recipe) = (trainer.state(), &trainer.state().recipe);
+    Ok(Card {
         format: CARD_FORMAT,
         name: recipe.name.clone(),
         description: match &recipe.backbone {
@@ -206,7 +209,7 @@ fn card(state: &TrainingState, data: &Dataset, parameters: usize, pictures: usiz
             sure of disgust and fear, which are rare in them. Not for decisions about people."
             .to_owned(),
         labels: Emotion::ALL.to_vec(),
-        parameters,
+        parameters: trainer.parameters(),
         network: recipe.network.clone(),
         input: InputSpec { size: CROP_SIZE, normalization: recipe.normalization },
         training: Training {
@@ -214,7 +217,7 @@ fn card(state: &TrainingState, data: &Dataset, parameters: usize, pictures: usiz
             data_sha256: state.data_sha256.clone(),
             start_sha256: state.start_sha256.clone(),
             target: recipe.target.name().to_owned(),
-            pictures,
+            pictures: trainer.pictures(),
             epochs: state.history.len(),
             best_epoch: state.best_epoch,
             seed: recipe.seed,
@@ -225,7 +228,7 @@ fn card(state: &TrainingState, data: &Dataset, parameters: usize, pictures: usiz
             recipe: toml::Table::try_from(recipe).unwrap_or_default(),
         },
         mean_of: vec![],
-        calibration: Calibration::default(),
+        calibration: Calibration { training_prior: Some(trainer.prior()?), ..Calibration::default() },
         evaluation: vec![],
-    }
+    })
 }

@@ -1,11 +1,14 @@
 //! Networks at work in a training: the one that learns, its moving average, and the teachers it learns from.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tch::{Device, Kind, Tensor, nn};
 
+use super::datasets::Examples;
 use super::evaluation::BATCH;
 use super::recipe::{DistillationSpec, Recipe};
+use super::trainer::Progress;
 use crate::net::{
     BackboneError, BackboneReport, Model, ModelError, ModelSource, Network, Pass, Precision, SpecError, load_backbone,
     variables,
@@ -74,15 +77,25 @@ impl Teachers {
         Ok(Self { models: models.collect::<Result<_, _>>()?, spec })
     }
 
-    /// `targets` `[N, 7]` mixed with the answers to the pictures as they are, `[N, 1, 48, 48]` bytes.
-    pub fn mixed_into(&self, targets: &Tensor, bytes: &Tensor, device: Device) -> Tensor {
+    /// The targets of `examples`, `[N, 7]`, mixed with the answers to its pictures as they are; `None` if `stop` was raised meanwhile.
+    pub fn mixed_into(
+        &self,
+        examples: &Examples,
+        device: Device,
+        stop: &AtomicBool,
+        on_progress: &mut impl FnMut(Progress),
+    ) -> Option<Tensor> {
         let plain = Normalization::default();
-        let answers: Vec<Tensor> = bytes
-            .split(BATCH, 0)
-            .iter()
-            .map(|bytes| self.probabilities(&plain.apply(&bytes.to_device(device)), plain).to_device(Device::Cpu))
-            .collect();
-        targets * (1.0 - self.spec.weight) + Tensor::cat(&answers, 0) * self.spec.weight
+        let batches = examples.bytes.split(BATCH, 0);
+        let mut answers = Vec::with_capacity(batches.len());
+        for bytes in &batches {
+            if stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            answers.push(self.probabilities(&plain.apply(&bytes.to_device(device)), plain).to_device(Device::Cpu));
+            on_progress(Progress::Asked { batches: answers.len(), of: batches.len() });
+        }
+        Some(&examples.targets * (1.0 - self.spec.weight) + Tensor::cat(&answers, 0) * self.spec.weight)
     }
 
     /// Their mean probabilities `[N, 7]`, softened by the temperature, for pictures as the learner sees them: varied, and

@@ -28,5 +28,5 @@ pub use compare::{CompareError, ComparedRun, Figure, read_runs};
 pub use evaluation::{ClassMeasures, Measures, Scored, evaluate, predict};
 pub use history::{EpochRecord, write_history};
 pub use state::{RunFolder, TrainingState};
-pub use trainer::{Progress, TrainError, TrainOutcome, Trainer};
+pub use trainer::{Progress, Step, TrainError, TrainOutcome, Trainer};
 pub use variations::varied;

@@ -27,6 +27,10 @@ use crate::net::{
 use crate::preprocess::to_unit;
 use crate::prior::Prior;
 
+/// The training pictures' targets in a checkpoint, where teachers that were asked once have changed them: what they said stays
+/// said, and a resumed training needn't ask for minutes again.
+const TAUGHT: &str = "taught.targets";
+
 /// A training that stands between two epochs.
 pub struct Trainer {
     state: TrainingState,
@@ -35,22 +39,32 @@ pub struct Trainer {
     learner: Learner,
     /// Its moving average, if the recipe keeps one.
     average: Option<Learner>,
+    /// Those who are still to be asked: each step, or once before the first.
     teachers: Option<Teachers>,
     optimizer: Optimizer,
+    /// Once teachers that are asked once were asked, their answers are part of its targets.
     training: Examples,
-    /// How often the network meets each emotion.
-    prior: Prior,
-    /// The leading emotion of each training picture.
-    classes: Vec<Emotion>,
-    /// What each emotion's loss is multiplied by, `[7]`.
-    class_weights: Option<Tensor>,
     public: Examples,
     judged: (Tensor, Vec<Emotion>),
 }
 
-/// Where an epoch stands; given after each step.
+/// What was done last.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress {
+pub enum Progress {
+    /// Teachers that are asked once have answered to so many batches of the training pictures.
+    Asked {
+        /// Batches so far.
+        batches: usize,
+        /// Batches in all.
+        of: usize,
+    },
+    /// The network has learnt from one more batch.
+    Learnt(Step),
+}
+
+/// Where an epoch stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
     /// Counted from 1.
     pub epoch: usize,
     /// Steps done.
@@ -140,7 +154,7 @@ impl Trainer {
         device: Device,
     ) -> Result<Self, TrainError> {
         let rule = recipe.target.rule();
-        let (mut training, public) = (data.training.examples(recipe.target)?, data.public.examples(recipe.target)?);
+        let (training, public) = (data.training.examples(recipe.target)?, data.public.examples(recipe.target)?);
         let judged = data.public.judged(rule)?;
 
         tch::manual_seed(recipe.seed as i64);
@@ -153,37 +167,17 @@ impl Trainer {
         if let Some(average) = &average {
             assign(&variables(&average.store), &variables(&learner.store))?;
         }
-        let mut teachers = recipe.distillation.clone().map(|spec| Teachers::load(spec, device)).transpose()?;
-        if let Some(once) = teachers.take_if(|teachers| teachers.spec.asked == Asked::Once) {
-            training.targets = once.mixed_into(&training.targets, &training.bytes, device);
-        }
+        let teachers = recipe.distillation.clone().map(|spec| Teachers::load(spec, device)).transpose()?;
         let backbone_rate = recipe.backbone.as_ref().and_then(BackboneSpec::rate).unwrap_or(1.0);
         let optimizer = Optimizer::new(&learner.store, &recipe.optimizer, backbone_rate);
-        let classes = training.leaders()?;
-        let prior = training_prior(&training, &recipe.balance)?;
-        let class_weights = recipe.balance.class_weights(*emotion_shares(&training)?.shares());
-        let class_weights = class_weights.map(|w| Tensor::from_slice(&w.map(|w| w as f32)).to_device(device));
         let schedule = Schedule::new(recipe.schedule.clone(), recipe.optimizer.learning_rate, recipe.epochs);
         // Only now, so that a recipe or data that can't be used leaves no folder behind.
         let folder_error = |source| TrainError::Folder { path: run.to_owned(), source };
         let folder = RunFolder::create(run, &recipe.name).map_err(folder_error)?;
         let state =
             TrainingState { recipe, data_sha256, start_sha256, schedule, history: vec![], steps: 0, best_epoch: 0 };
-        let mut trainer = Self {
-            state,
-            run: folder,
-            device,
-            learner,
-            average,
-            teachers,
-            optimizer,
-            training,
-            prior,
-            classes,
-            class_weights,
-            public,
-            judged,
-        };
+        let mut trainer =
+            Self { state, run: folder, device, learner, average, teachers, optimizer, training, public, judged };
         trainer.resume(run)?;
         Ok(trainer)
     }
@@ -196,6 +190,10 @@ impl Trainer {
         }
         if state.data_sha256 != self.state.data_sha256 {
             return Err(other("data set"));
+        }
+        if let Some(taught) = tensors.get(TAUGHT) {
+            self.training.targets = taught.shallow_clone();
+            self.teachers = None;
         }
         assign(&self.tensors(), &tensors)?;
         self.optimizer.set_steps(state.steps);
@@ -213,6 +211,9 @@ impl Trainer {
         add("optimizer", self.optimizer.moments());
         if let Some(average) = &self.average {
             add("average", variables(&average.store));
+        }
+        if self.state.recipe.distillation.is_some() && self.teachers.is_none() {
+            all.insert(TAUGHT.to_owned(), self.training.targets.shallow_clone());
         }
         all
     }
@@ -237,13 +238,17 @@ impl Trainer {
         crate::net::parameter_count(&self.learner.store)
     }
 
-    /// How often the network meets each emotion while it learns.
-    pub fn prior(&self) -> &Prior {
-        &self.prior
+    /// How often the network meets each emotion while it learns, by all that teachers have said so far.
+    ///
+    /// # Errors
+    /// When the targets hold what is no probability.
+    pub fn prior(&self) -> Result<Prior, PriorOfTrainingError> {
+        training_prior(&self.training, &self.state.recipe.balance)
     }
 
-    /// Runs epochs until the recipe's end, `limit` epochs in all, a lack of progress or the stop flag. Calls `on_step` after each step and
-    /// `on_epoch` after each epoch, when its checkpoint is written.
+    /// Runs epochs until the recipe's end, `limit` epochs in all, a lack of progress or the stop flag. Teachers that are asked once are
+    /// asked before the first one. Calls `on_progress` after each batch and `on_epoch` after each epoch, when its checkpoint is
+    /// written.
     ///
     /// # Errors
     /// When the loss is no number any more or something can't be written.
@@ -251,8 +256,8 @@ impl Trainer {
         &mut self,
         limit: Option<usize>,
         stop: &AtomicBool,
-        mut on_step: impl FnMut(Progress),
-        mut on_epoch: impl FnMut(&TrainingState),
+        mut on_progress: impl FnMut(Progress),
+        mut on_epoch: impl FnMut(&Self),
     ) -> Result<TrainOutcome, TrainError> {
         loop {
             let done = self.state.history.len();
@@ -265,13 +270,27 @@ impl Trainer {
             if limit.is_some_and(|limit| done >= limit) {
                 return Ok(TrainOutcome::Paused);
             }
+            if !self.ask_once(stop, &mut on_progress) {
+                return Ok(TrainOutcome::Interrupted);
+            }
             let started = Instant::now();
-            let Some((training_loss, training_accuracy)) = self.epoch(done, stop, &mut on_step)? else {
+            let Some((training_loss, training_accuracy)) = self.epoch(done, stop, &mut on_progress)? else {
                 return Ok(TrainOutcome::Interrupted);
             };
             self.close_epoch(training_loss, training_accuracy, started)?;
-            on_epoch(&self.state);
+            on_epoch(self);
         }
+    }
+
+    /// Has teachers that are asked once say what they see in the training pictures, unless they have; false if it was interrupted.
+    fn ask_once(&mut self, stop: &AtomicBool, on_progress: &mut impl FnMut(Progress)) -> bool {
+        let Some(teachers) = self.teachers.as_ref().filter(|teachers| teachers.spec.asked == Asked::Once) else {
+            return true;
+        };
+        let Some(targets) = teachers.mixed_into(&self.training, self.device, stop, on_progress) else { return false };
+        self.training.targets = targets;
+        self.teachers = None;
+        true
     }
 
     /// One pass over the training pictures: mean loss and accuracy, or `None` if it was interrupted.
@@ -279,7 +298,7 @@ impl Trainer {
         &mut self,
         epoch: usize,
         stop: &AtomicBool,
-        on_step: &mut impl FnMut(Progress),
+        on_progress: &mut impl FnMut(Progress),
     ) -> Result<Option<(f64, f64)>, TrainError> {
         let recipe = &self.state.recipe;
         let pass = Pass { train: true, precision: recipe.precision };
@@ -288,7 +307,9 @@ impl Trainer {
         rng.set_stream(epoch as u64 + 1);
         tch::manual_seed(recipe.seed.wrapping_mul(1_000_003).wrapping_add(epoch as u64) as i64);
 
-        let order = recipe.balance.order(&self.classes, &mut rng);
+        let order = recipe.balance.order(&self.training.leaders()?, &mut rng);
+        let class_weights = recipe.balance.class_weights(*emotion_shares(&self.training)?.shares());
+        let class_weights = class_weights.map(|w| Tensor::from_slice(&w.map(|w| w as f32)).to_device(self.device));
         // Batch norm can't learn from one picture alone.
         let batches: Vec<&[i64]> = order.chunks(recipe.batch_size).filter(|batch| batch.len() > 1).collect();
         let (mut seen, mut loss_sum, mut right) = (0.0, 0.0, 0.0);
@@ -304,7 +325,7 @@ impl Trainer {
             let faces = recipe.augmentation.apply(&recipe.normalization.apply_to_unit(&lit), &mut rng);
             let (faces, targets) = recipe.augmentation.mix(faces, targets, &mut rng);
             let logits = self.learner.network.forward(&faces, pass);
-            let mut loss = recipe.loss.compute(&logits, &targets, self.class_weights.as_ref());
+            let mut loss = recipe.loss.compute(&logits, &targets, class_weights.as_ref());
             if let Some(teachers) = &self.teachers {
                 let taught = teachers.probabilities(&faces, recipe.normalization);
                 let weight = teachers.spec.weight;
@@ -327,13 +348,13 @@ impl Trainer {
             seen += count;
             loss_sum += loss * count;
             right += logits.argmax(1, false).eq_tensor(&targets.argmax(1, false)).sum(Kind::Float).double_value(&[]);
-            on_step(Progress {
+            on_progress(Progress::Learnt(Step {
                 epoch: epoch + 1,
                 step: step + 1,
                 steps: batches.len(),
                 loss: loss_sum / seen,
                 accuracy: right / seen,
-            });
+            }));
         }
         Ok(Some((loss_sum / seen, right / seen)))
     }
