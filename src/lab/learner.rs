@@ -7,8 +7,8 @@ use tch::{Device, Kind, Tensor, nn};
 
 use super::datasets::Examples;
 use super::evaluation::BATCH;
+use super::progress::Progress;
 use super::recipe::{DistillationSpec, Recipe};
-use super::trainer::Progress;
 use crate::net::{
     BackboneError, BackboneReport, Model, ModelError, ModelSource, Network, Pass, Precision, SpecError, load_backbone,
     variables,

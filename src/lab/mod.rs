@@ -15,6 +15,7 @@ pub mod metrics;
 mod optimizer;
 pub mod pictures;
 pub mod plots;
+mod progress;
 pub mod provenance;
 pub mod recipe;
 mod schedule;
@@ -27,6 +28,7 @@ pub use calibration::{AccuracyNotKept, PriorOfTrainingError, fit as fit_calibrat
 pub use compare::{CompareError, ComparedRun, Figure, read_runs};
 pub use evaluation::{ClassMeasures, Measures, Scored, evaluate, predict};
 pub use history::{EpochRecord, write_history};
+pub use progress::{Progress, Step, TrainOutcome};
 pub use state::{RunFolder, TrainingState};
-pub use trainer::{Progress, Step, TrainError, TrainOutcome, Trainer};
+pub use trainer::{TrainError, Trainer};
 pub use variations::varied;

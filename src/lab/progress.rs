@@ -1,0 +1,43 @@
+//! What a training tells whoever watches it.
+
+/// What was done last.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress {
+    /// Teachers that are asked once have answered to so many batches of the training pictures.
+    Asked {
+        /// Batches so far.
+        batches: usize,
+        /// Batches in all.
+        of: usize,
+    },
+    /// The network has learnt from one more batch.
+    Learnt(Step),
+}
+
+/// Where an epoch stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Steps done.
+    pub step: usize,
+    /// Steps an epoch.
+    pub steps: usize,
+    /// Mean loss since the epoch began.
+    pub loss: f64,
+    /// Share named right since the epoch began.
+    pub accuracy: f64,
+}
+
+/// Why a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrainOutcome {
+    /// All epochs of the recipe were run.
+    Finished,
+    /// PublicTest accuracy hadn't risen for as long as the recipe bears.
+    StoppedEarly,
+    /// The caller's limit of epochs was reached before the recipe's; the same training can go on from there.
+    Paused,
+    /// The caller raised the stop flag; the checkpoint of the last whole epoch stands.
+    Interrupted,
+}
