@@ -20,7 +20,7 @@ run: setup ## Set up, build and start Mien: on the camera, or on the demo clip w
 
 test: ## Set up and run all tests
 	@scripts/setup.sh --tests
-	$(CARGO) test
+	$(CARGO) test --workspace
 
 bench: setup ## Set up and measure the whole pipeline on the demo clip
 	$(CARGO) run --release -- bench $(ARGS)
@@ -31,12 +31,12 @@ model: setup ## Train the default network anew from FER2013=fer2013.csv and FERP
 	    --calibrate --prior uniform --least-accuracy 0.875
 
 lint: setup ## Set up, check the format and run clippy, warnings being errors
-	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --no-default-features -- -D warnings
 
 fmt: ## Format the code
-	$(CARGO) fmt
+	$(CARGO) fmt --all
 
 doctor: setup ## Set up, build and report what works on this machine
 	$(CARGO) run --release -- doctor

@@ -11,30 +11,24 @@
 // Tests may fail loudly: that is what they are for.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
 
+// The rooms that are crates of their own, so that the compiler keeps their walls.
+pub use mien_core::{crop, detection, emotion, face, prior, smooth, track, verdict};
+pub use mien_lab as lab;
+pub use mien_net::{self as net, classify, device};
+#[cfg(feature = "vision")]
+pub use mien_vision::{detect, frame, pipeline, source};
+
 #[cfg(feature = "gui")]
 pub mod app;
 pub mod bench;
-pub mod classify;
 pub mod commands;
 pub mod demo;
-pub mod device;
-pub mod emotion;
 pub mod interrupt;
-pub mod lab;
 pub mod logging;
-pub mod net;
-pub mod preprocess;
-pub mod prior;
 pub mod version;
 
 #[cfg(feature = "vision")]
-pub mod detect;
-#[cfg(feature = "vision")]
 pub mod export;
-#[cfg(feature = "vision")]
-pub mod frame;
-#[cfg(feature = "vision")]
-pub mod pipeline;
 #[cfg(feature = "vision")]
 pub mod recording;
 #[cfg(feature = "vision")]
@@ -42,12 +36,4 @@ pub mod report;
 #[cfg(feature = "vision")]
 pub mod score;
 #[cfg(feature = "vision")]
-pub mod smooth;
-#[cfg(feature = "vision")]
-pub mod source;
-#[cfg(feature = "vision")]
 pub mod summary;
-#[cfg(feature = "vision")]
-pub mod track;
-#[cfg(feature = "vision")]
-pub mod verdict;

@@ -4,6 +4,9 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+/// Commit that the program was built from, or `unknown` outside a git checkout.
+pub const GIT_COMMIT: &str = env!("MIEN_GIT_COMMIT");
+
 /// What was built from what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
@@ -23,7 +26,7 @@ impl Versions {
     pub fn here() -> Self {
         Self {
             mien: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: env!("MIEN_GIT_COMMIT").to_owned(),
+            commit: GIT_COMMIT.to_owned(),
             libtorch: env!("MIEN_LIBTORCH_VERSION").to_owned(),
             opencv: opencv_version(),
         }

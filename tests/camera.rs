@@ -17,10 +17,12 @@ use std::time::{Duration, Instant};
 
 use emulated_cameras::{Bus, Mode};
 use mien::classify::{Classifier, ClassifyError};
+use mien::crop::FaceCrop;
 use mien::detect::DetectionOptions;
 use mien::emotion::{self, Emotion, Probabilities};
-use mien::pipeline::{Event, Face, Live, LiveSettings, Parts, SourceRequest};
-use mien::preprocess::{FaceCrop, FaceRect};
+use mien::face::Face;
+use mien::face::FaceRect;
+use mien::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest};
 use mien::source::{CameraDevice, CameraRequest, CameraSource, FourCc, FrameSource as _, SourceError, list_cameras};
 use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Rect, Scalar};
 

@@ -5,8 +5,9 @@
 #[path = "support/drawn_face.rs"]
 mod drawn_face;
 
-use mien::detect::{DetectionOptions, FaceDetector as _, HaarDetector, ScheduledDetector};
-use mien::preprocess::{FaceRect, GrayView};
+use mien::detect::{DetectionOptions, HaarDetector, ScheduledDetector};
+use mien::detection::FaceDetector as _;
+use mien::face::{FaceRect, GrayView};
 use mien::source::{FrameSource as _, VideoSource};
 use mien::track::{TrackOptions, Tracker};
 use opencv::core::{Mat, MatTraitConst as _, MatTraitConstManual as _, Rect};

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use fakes::{FakeClassifier, FakeVideo, Gate, detector, media_time};
 use mien::emotion::Emotion;
-use mien::pipeline::{Analyzer, Ending, FaceId, Labeller, PipelineError, Scene, run_to_end};
+use mien::face::FaceId;
+use mien::pipeline::{Analyzer, Ending, Labeller, PipelineError, Scene, run_to_end};
 use mien::source::{FrameSource, VideoSource};
 use mien::track::TrackOptions;
 use opencv::core::MatTraitConst as _;

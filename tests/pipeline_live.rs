@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use fakes::{Act, FakeCamera, FakeClassifier, FakeVideo, Gate, media_time};
 use mien::emotion::Emotion;
-use mien::pipeline::{Command, Event, FaceId, LiveSettings, SourceFactory};
+use mien::face::FaceId;
+use mien::pipeline::{Command, Event, LiveSettings, SourceFactory};
 use mien::source::SourceError;
 use mien::source::VideoSource;
 use watch::Watch;

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mien::pipeline::{Command, Event, LiveSettings, Parts};
+use mien::pipeline::{Command, Event, LiveSettings};
 use mien::recording::{FACES, FRAMES, METADATA, Recording, RecordingSource, VIDEO};
 use mien::source::{FrameSource as _, SourceKind};
 use sessions::{kill, number, people, place_shown, record, time};
@@ -73,7 +73,7 @@ fn a_recording_is_played_with_its_faces_on_their_frames_and_without_a_network() 
     let home = tempfile::tempdir().unwrap();
     let recording = open(&record(home.path(), 60));
     let settings = LiveSettings { speed: 16.0, ..LiveSettings::default() };
-    let mut watch = Watch::parts(Parts::recorded(Arc::clone(&recording)), settings);
+    let mut watch = Watch::parts(recording.parts(), settings);
     watch.until_event(&Event::EndOfVideo);
     for scene in &watch.scenes {
         let place = place_shown(&scene.frame.image);

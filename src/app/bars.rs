@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::emotion::{COUNT, Probabilities};
-use crate::pipeline::FaceId;
+use crate::face::FaceId;
 
 /// Time in which a bar covers 63 % of its way. Fast enough to follow a smile, slow enough not to flicker.
 const TIME_CONSTANT_SECS: f32 = 0.08;

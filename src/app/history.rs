@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::emotion::Probabilities;
-use crate::pipeline::FaceId;
+use crate::face::FaceId;
 
 /// How far back the timeline of a camera goes.
 pub const LIVE_SPAN: Duration = Duration::from_secs(60);

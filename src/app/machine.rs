@@ -89,11 +89,11 @@ impl Outside for ThisMachine {
         let parts = match &plan.source {
             Source::Camera(device, mode) => analysed(SourceRequest::Camera(mode.of(device.clone()))),
             Source::Video(path) => analysed(SourceRequest::Video(path.clone())),
-            Source::Recording { again: true, .. } => analysed(SourceRequest::Recording(recording()?)),
+            Source::Recording { again: true, .. } => analysed(recording()?.request()),
             Source::Recording { again: false, .. } => {
                 let recording = recording()?;
                 *network.lock().unwrap_or_else(PoisonError::into_inner) = Some(recording.metadata.network());
-                Parts::recorded(recording)
+                recording.parts()
             }
         };
         let settings = LiveSettings {

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::history::History;
 use super::session::{Source, Wake};
 use super::{App, Report, Stage};
-use crate::pipeline::{Face, FaceId};
+use crate::face::{Face, FaceId};
 use crate::recording::{Edits, EditsFile, Export, ExportProblem, Exported, Mark, OpenError, Recording};
 
 /// Folder in that of the recording into which the window exports.

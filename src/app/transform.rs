@@ -2,7 +2,7 @@
 
 use egui::{Pos2, Rect, Vec2, pos2, vec2};
 
-use crate::preprocess::FaceRect;
+use crate::face::FaceRect;
 
 /// Where a picture lies on the screen: as large as fits, in its own shape, in the middle.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -16,12 +16,12 @@ use crate::bench::process::{self, OtherLoad};
 use crate::bench::{
     BenchResult, Conditions, ModelSummary, Recorder, RepeatedSource, Report, Scope, SourceSummary, Stages, Warning,
 };
+use crate::crop::FaceCrop;
 use crate::detect::DetectionOptions;
 use crate::device::{self, DeviceChoice};
 use crate::interrupt::{self, Interrupted};
 use crate::net::ModelSource;
 use crate::pipeline::{StageTimings, run_to_end};
-use crate::preprocess::FaceCrop;
 use crate::prior::PriorChoice;
 use crate::source::{FrameSource, SourceInfo, SourceKind, VideoSource};
 use crate::version::Versions;

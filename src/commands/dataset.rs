@@ -181,15 +181,17 @@ fn duplicates(out: &mut Out, summary: &Summary) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::datasets::tests::Folder;
+    use crate::lab::datasets::{ReadOptions, read};
 
     #[test]
     fn tables_bars_and_duplicates_are_told() {
-        let folder = Folder::new();
+        let folder = tempfile::tempdir().unwrap();
         for (name, gray) in [("train/happy/a.png", 1), ("train/sad/b.png", 2), ("validation/happy/c.png", 1)] {
-            folder.picture(name, gray);
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            image::GrayImage::from_pixel(48, 48, image::Luma([gray])).save(path).unwrap();
         }
-        let text = text(&Summary::of(&folder.read().unwrap()));
+        let text = text(&Summary::of(&read(folder.path(), &ReadOptions::default()).unwrap()));
         assert!(text.contains("Happy                  1            1            0            2"), "{text}");
         assert!(text.contains(&"█".repeat(BAR)), "{text}");
         assert!(text.contains("1 pictures of PublicTest are in Training as well"), "{text}");

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::detection::MakeDetector;
 use crate::lab::datasets::{Angle, ReadOptions, SplitSpec, cache_folder};
 use crate::lab::faces::FaceMode;
 
@@ -35,7 +36,16 @@ impl ReadingArgs {
             split: split.clone(),
             angles: self.angles.clone(),
             faces: self.faces,
+            detector: app_detector(),
             cache: if self.no_cache { None } else { cache_folder() },
         }
     }
+}
+
+/// The detector of the app, which the lab alone lacks.
+fn app_detector() -> Option<MakeDetector> {
+    #[cfg(feature = "vision")]
+    return Some(|| Ok(Box::new(crate::detect::HaarDetector::new(&crate::detect::DetectionOptions::default())?)));
+    #[cfg(not(feature = "vision"))]
+    None
 }

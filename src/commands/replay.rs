@@ -55,6 +55,21 @@ pub struct ReplayArgs {
     pub view: ViewArgs,
 }
 
+/// What was named on the command line.
+enum Chosen {
+    Video(PathBuf),
+    Recording(Arc<Recording>),
+}
+
+impl Chosen {
+    fn request(&self) -> SourceRequest {
+        match self {
+            Self::Video(path) => SourceRequest::Video(path.clone()),
+            Self::Recording(recording) => recording.request(),
+        }
+    }
+}
+
 impl ReplayArgs {
     /// Opens the window and returns when it is closed; or works the video off, or exports the recording, without one.
     ///
@@ -68,53 +83,53 @@ impl ReplayArgs {
         if asked || no_display.is_some() {
             if let Some(why) = no_display.filter(|_| !asked) {
                 let instead = match source {
-                    SourceRequest::Recording(_) if !self.again => "Exporting the recording to files",
+                    Chosen::Recording(_) if !self.again => "Exporting the recording to files",
                     _ => "Working the video off to files",
                 };
                 tell(&format!("No window: {why}. {instead} instead."));
             }
             let Self { output, json, view, again, .. } = self;
             return match source {
-                SourceRequest::Recording(recording) if !again => RecordingJob { recording, output, json }.run(),
-                source => VideoJob { source, output, json, choices: view.labels.stages() }.run(),
+                Chosen::Recording(recording) if !again => RecordingJob { recording, output, json }.run(),
+                chosen => VideoJob { source: chosen.request(), output, json, choices: view.labels.stages() }.run(),
             };
         }
         self.show(&source)
     }
 
     /// What was named.
-    fn source(&self) -> anyhow::Result<SourceRequest> {
+    fn source(&self) -> anyhow::Result<Chosen> {
         if let Some(folder) = folder_of(&self.file).or_else(|| self.file.is_dir().then(|| self.file.clone())) {
-            return Ok(SourceRequest::Recording(Arc::new(Recording::open(&folder)?)));
+            return Ok(Chosen::Recording(Arc::new(Recording::open(&folder)?)));
         }
         ensure!(
             !self.again,
             "{} is no recording but a video, which is always analysed; leave --again out",
             self.file.display()
         );
-        Ok(SourceRequest::Video(self.file.clone()))
+        Ok(Chosen::Video(self.file.clone()))
     }
 
     #[cfg(feature = "gui")]
-    fn show(&self, source: &SourceRequest) -> anyhow::Result<()> {
+    fn show(&self, source: &Chosen) -> anyhow::Result<()> {
         // Opened once to refuse a wrong file here, where the answer is an exit code.
-        drop(source.open()?);
+        drop(source.request().open()?);
         self.view.labels.check()?;
         Ok(app::run(self.launch(source), Arc::new(ThisMachine))?)
     }
 
     #[cfg(not(feature = "gui"))]
-    fn show(&self, _source: &SourceRequest) -> anyhow::Result<()> {
+    fn show(&self, _source: &Chosen) -> anyhow::Result<()> {
         anyhow::bail!(display::NO_WINDOW_IN_BUILD)
     }
 
     #[cfg(feature = "gui")]
-    fn launch(&self, source: &SourceRequest) -> Launch {
+    fn launch(&self, source: &Chosen) -> Launch {
         let source = match source {
-            SourceRequest::Recording(recording) => {
+            Chosen::Recording(recording) => {
                 Source::Recording { folder: recording.folder().to_owned(), again: self.again }
             }
-            _ => Source::Video(self.file.clone()),
+            Chosen::Video(path) => Source::Video(path.clone()),
         };
         Launch { speed: self.speed, repeat: self.repeat, ..self.view.launch(Some(source)) }
     }

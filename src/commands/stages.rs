@@ -10,13 +10,13 @@ use serde::Serialize;
 use tch::Device;
 
 use crate::classify::{Classifier, ClassifyError, TorchClassifier};
+use crate::crop::FaceCrop;
 use crate::demo;
 use crate::detect::{DetectionOptions, HaarDetector, ScheduledDetector};
 use crate::device::{self, DeviceChoice};
 use crate::emotion::Probabilities;
 use crate::net::{Card, Model, ModelSource, Precision};
 use crate::pipeline::{Analyzer, Labeller};
-use crate::preprocess::FaceCrop;
 use crate::prior::PriorChoice;
 use crate::recording::Network;
 use crate::track::{TrackOptions, spacing_steps};

@@ -11,6 +11,7 @@ use tch::Device;
 use super::card;
 use super::output::{print, tell};
 use super::reading::ReadingArgs;
+use crate::crop::CROP_SIZE;
 use crate::device::DeviceChoice;
 use crate::emotion::Emotion;
 use crate::interrupt::Interrupted;
@@ -20,7 +21,6 @@ use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
 use crate::lab::{Progress, Step, TrainOutcome, Trainer, TrainingState};
 use crate::net::{CARD_FORMAT, Calibration, Card, InputSpec, Training};
-use crate::preprocess::CROP_SIZE;
 
 /// Train a network by a recipe
 ///
@@ -222,7 +222,7 @@ fn card(trainer: &Trainer, data: &Dataset, device: Device) -> anyhow::Result<Car
             best_epoch: state.best_epoch,
             seed: recipe.seed,
             mien_version: env!("CARGO_PKG_VERSION").to_owned(),
-            git_commit: provenance::GIT_COMMIT.to_owned(),
+            git_commit: crate::version::GIT_COMMIT.to_owned(),
             machine: provenance::machine(device),
             wall_seconds: state.wall_seconds().round(),
             recipe: toml::Table::try_from(recipe).unwrap_or_default(),

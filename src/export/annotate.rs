@@ -3,7 +3,7 @@
 use opencv::core::{Mat, MatTraitConst as _, Point, Rect, Scalar};
 use opencv::imgproc;
 
-use crate::pipeline::Face;
+use crate::face::Face;
 use crate::verdict::Verdict;
 
 /// The height of a picture at which a line is one pixel wide, and text as high as the font is drawn at scale 1/3.

@@ -80,9 +80,10 @@ pub(crate) mod testing {
     use opencv::core::{CV_8UC3, Mat, Scalar};
 
     use crate::emotion::{COUNT, Emotion, Probabilities};
+    use crate::face::FaceRect;
+    use crate::face::{Face, FaceId};
     use crate::frame::Frame;
-    use crate::pipeline::{Face, FaceId, Scene, StageTimings};
-    use crate::preprocess::FaceRect;
+    use crate::pipeline::{Scene, StageTimings};
 
     pub const SCENE_WIDTH: usize = 320;
     pub const SCENE_HEIGHT: usize = 240;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Number, Value};
 
 use crate::emotion::{COUNT, Emotion};
-use crate::pipeline::Face;
+use crate::face::Face;
 
 /// Changes when a column changes its name or meaning; new columns at the end don't count.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use super::parquet::ParquetTable;
 use super::rows::{self, Cell, NAME_COLUMN};
 use super::{ExportError, PartialFile};
-use crate::pipeline::{Face, Scene};
+use crate::face::Face;
+use crate::pipeline::Scene;
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::{Mark, SavedMark};
-use crate::pipeline::{Face, FaceId};
+use crate::face::{Face, FaceId};
 
 /// Changes when a field changes its meaning.
 const EDITS_SCHEMA: u32 = 1;

@@ -9,7 +9,8 @@ use super::{Edits, Mark, Recording, RecordingSource, SavedMark};
 use crate::export::{
     AnnotatedVideo, ExportError, FaceTable, PartialFile, RESULT_SUFFIX, VideoShape, annotate_titled, free_names,
 };
-use crate::pipeline::{Face, Scene, StageTimings};
+use crate::face::Face;
+use crate::pipeline::{Scene, StageTimings};
 use crate::source::{FrameSource as _, SourceError};
 
 /// What is to be exported, and where to.

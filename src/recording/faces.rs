@@ -9,8 +9,9 @@ use super::frames::{from_ticks, ticks};
 use super::lines::{Fields, Lines};
 use crate::emotion::{COUNT, Probabilities};
 use crate::export::rows;
-use crate::pipeline::{Face, FaceId, RecordedFaces};
-use crate::preprocess::FaceRect;
+use crate::face::FaceRect;
+use crate::face::{Face, FaceId};
+use crate::pipeline::RecordedFaces;
 
 /// The tables have four digits behind the point: in this unit a probability is a whole number that two bytes hold.
 const PROBABILITY_UNITS: f32 = 10_000.0;

@@ -7,8 +7,9 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, TrySendError};
 use opencv::core::Mat;
 
+use crate::face::Face;
 use crate::frame::Frame;
-use crate::pipeline::{Face, Scene, Tap};
+use crate::pipeline::{Scene, Tap};
 
 /// A frame for the video. Shares its pixels with the pipeline, where nobody writes into them.
 pub(super) struct Shot {

@@ -12,7 +12,7 @@ use opencv::imgcodecs;
 use super::matroska::MotionJpeg;
 use super::{Counts, FACES, FRAMES, MARKS, METADATA, Mark, MarkError, Metadata, VIDEO, append_mark};
 use crate::export::rows;
-use crate::pipeline::Face;
+use crate::face::Face;
 
 /// Of the pictures in the video, in JPEG's percent. A webcam's own JPEG is coarser: what this takes away is
 /// far below its noise (53 dB at 640×480, where MPEG-4 and H.264 as OpenCV sets them reach 37), in 0.8 ms a picture.

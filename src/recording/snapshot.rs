@@ -8,7 +8,7 @@ use opencv::core::{Mat, MatTraitConst as _, Vector};
 use opencv::imgcodecs;
 
 use crate::export::annotate;
-use crate::pipeline::Face;
+use crate::face::Face;
 
 /// A picture can't be kept.
 #[derive(Debug, thiserror::Error)]

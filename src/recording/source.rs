@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Recording, VIDEO};
 use crate::frame::Frame;
+use crate::pipeline::{OpenSource, Parts, SourceRequest};
 use crate::source::{FrameSource, SourceError, SourceInfo, SourceKind, VideoSource};
 
 /// Gives the frames of a recording's video with their recorded numbers and times, which the container doesn't hold: its
@@ -36,6 +37,24 @@ impl RecordingSource {
     /// The place in the video of a frame with this even time.
     fn place(&self, even_time: Duration) -> usize {
         (even_time.as_secs_f64() * self.even_rate).round() as usize
+    }
+}
+
+impl OpenSource for Recording {
+    fn open(self: Arc<Self>) -> Result<Box<dyn FrameSource>, SourceError> {
+        Ok(Box::new(RecordingSource::open(self)?))
+    }
+}
+
+impl Recording {
+    /// Its video as a source, with the times that its frames had.
+    pub fn request(self: &Arc<Self>) -> SourceRequest {
+        SourceRequest::Other(Arc::<Self>::clone(self))
+    }
+
+    /// Its video with the faces that were found and named when it was made.
+    pub fn parts(self: &Arc<Self>) -> Parts {
+        Parts::recorded(Arc::<Self>::clone(self), self.faces.clone())
     }
 }
 

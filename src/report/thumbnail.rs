@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use opencv::core::{Mat, MatTraitConst as _, Rect, Size, Vector};
 use opencv::{imgcodecs, imgproc};
 
-use crate::preprocess::FaceRect;
+use crate::face::FaceRect;
 
 /// Width and height in pixels.
 const SIDE: i32 = 144;

@@ -118,8 +118,8 @@ mod tests {
 
     use super::*;
     use crate::emotion::{COUNT, Probabilities};
-    use crate::pipeline::FaceId;
-    use crate::preprocess::FaceRect;
+    use crate::face::FaceId;
+    use crate::face::FaceRect;
     use crate::report::thumbnail;
     use crate::summary::{Sighting, Summarizer};
 

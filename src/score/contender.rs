@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Interval, Truth};
 use crate::emotion::Emotion;
-use crate::pipeline::{Face, FaceId};
+use crate::face::{Face, FaceId};
 use crate::smooth::Smoother;
 use crate::verdict::Verdict;
 

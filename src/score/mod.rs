@@ -19,7 +19,8 @@ pub use contender::{IntervalScore, Score};
 pub use report::Report;
 pub use truth::{Interval, Truth, TruthError};
 
-use crate::pipeline::{Face, Scene};
+use crate::face::Face;
+use crate::pipeline::Scene;
 
 /// Scores the labels of a video under several smoothings at once, frame by frame, in constant memory.
 ///

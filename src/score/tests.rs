@@ -4,9 +4,10 @@ use opencv::core::Mat;
 
 use super::*;
 use crate::emotion::{COUNT, Emotion, Probabilities};
+use crate::face::FaceId;
+use crate::face::FaceRect;
 use crate::frame::Frame;
-use crate::pipeline::{FaceId, StageTimings};
-use crate::preprocess::FaceRect;
+use crate::pipeline::StageTimings;
 
 const FPS: u32 = 10;
 

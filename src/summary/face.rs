@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Counts, Strongest, Timeline};
 use crate::emotion::{COUNT, Emotion, Probabilities};
-use crate::pipeline::FaceId;
+use crate::face::FaceId;
 
 /// A stretch of analysed frames, one after another, on which the face is there and shows the same emotion.
 #[derive(Clone, Copy, Debug, PartialEq)]

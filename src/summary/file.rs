@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::face::Shown;
 use super::{Counts, FaceFigures, FaceSummary, Sighting, Strongest, Timeline};
-use crate::pipeline::FaceId;
+use crate::face::FaceId;
 
 /// So many faces are kept with timeline and pictures: more than anybody looks through in a report.
 const DETAILED_FACES: usize = 12;

@@ -11,7 +11,7 @@ mod table;
 mod timeline;
 
 use crate::emotion::Probabilities;
-use crate::pipeline::FaceId;
+use crate::face::FaceId;
 
 pub use counts::Counts;
 pub use face::{Episode, FaceFigures, FaceSummary};
@@ -33,7 +33,7 @@ pub struct Sighting {
 mod testing {
     use super::Sighting;
     use crate::emotion::{COUNT, Emotion, Probabilities};
-    use crate::pipeline::FaceId;
+    use crate::face::FaceId;
 
     /// Probabilities of which `emotion` has this one and the others share the rest.
     pub fn probabilities(emotion: Emotion, probability: f32) -> Probabilities {

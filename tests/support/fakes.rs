@@ -14,11 +14,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mien::classify::{Classifier, ClassifyError};
-use mien::detect::{DetectError, Detection, DetectionOptions, FaceDetector, ScheduledDetector};
+use mien::crop::FaceCrop;
+use mien::detect::{DetectionOptions, ScheduledDetector};
+use mien::detection::{DetectError, Detection, FaceDetector};
 use mien::emotion::{COUNT, Emotion, Probabilities};
+use mien::face::{FaceRect, GrayView};
 use mien::frame::Frame;
 use mien::pipeline::{ClassifierFactory, DetectorFactory, SourceFactory};
-use mien::preprocess::{FaceCrop, FaceRect, GrayView};
 use mien::source::{FrameSource, SourceError, SourceInfo, SourceKind};
 use opencv::core::{CV_8UC3, Mat, Rect, Scalar, Size};
 use opencv::imgproc;

@@ -104,7 +104,7 @@ pub fn press(window: &mut Window, key: Key) {
     window.run_steps(2);
 }
 
-pub fn show(window: &mut Window, fake: &Fake, at_ms: u64, faces: Vec<mien::pipeline::Face>) {
+pub fn show(window: &mut Window, fake: &Fake, at_ms: u64, faces: Vec<mien::face::Face>) {
     fake.scene(Duration::from_millis(at_ms), faces);
     window.run_steps(2);
 }

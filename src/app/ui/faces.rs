@@ -10,7 +10,7 @@ use crate::app::theme;
 use crate::app::verdict::{Verdict, percentage};
 use crate::app::{Action, App};
 use crate::emotion::Emotion;
-use crate::pipeline::Face;
+use crate::face::Face;
 
 /// Share of the panel's height that a recording's people and marks have at first: one face's bars fit above.
 const RECORDING_SHARE: f32 = 0.55;

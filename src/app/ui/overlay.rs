@@ -12,7 +12,7 @@ use crate::app::settings::Overlay;
 use crate::app::transform::PictureTransform;
 use crate::app::verdict::Verdict;
 use crate::app::{Action, App, theme};
-use crate::pipeline::Face;
+use crate::face::Face;
 
 /// Line width of a box, and of the chosen face's box, in points.
 const LINE: f32 = 2.5;
@@ -136,8 +136,8 @@ impl Labels {
 mod tests {
     use super::*;
     use crate::emotion::Probabilities;
-    use crate::pipeline::FaceId;
-    use crate::preprocess::FaceRect;
+    use crate::face::FaceId;
+    use crate::face::FaceRect;
 
     const PICTURE: Rect = Rect::from_min_max(pos2(0.0, 0.0), pos2(400.0, 300.0));
 

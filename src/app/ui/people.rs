@@ -9,7 +9,7 @@ use crate::app::icons::Icon;
 use crate::app::keys::{self, hint};
 use crate::app::recorded::{RunningExport, Wish};
 use crate::app::{Action, App};
-use crate::pipeline::FaceId;
+use crate::face::FaceId;
 use crate::recording::{Appearance, Mark};
 
 /// Height of the list of others in a menu before it scrolls: about six of them.

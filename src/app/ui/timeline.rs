@@ -11,7 +11,7 @@ use crate::app::record::Tick;
 use crate::app::verdict::percentage;
 use crate::app::{Action, App, theme};
 use crate::emotion::{COUNT, Emotion, Probabilities};
-use crate::pipeline::FaceId;
+use crate::face::FaceId;
 use crate::recording::Mark;
 
 /// Width of a line in points.

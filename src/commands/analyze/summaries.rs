@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::products::Place;
 use crate::export::{ExportError, write_file};
-use crate::pipeline::{Face, Scene};
+use crate::face::Face;
+use crate::pipeline::Scene;
 use crate::report::{PictureSummary, PicturesReport, Thumbnail, VideoReport, thumbnail};
 use crate::summary::{Sighting, Summarizer, SummaryTable};
 use crate::track::TrackOptions;

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::bench::process;
 use crate::emotion::Emotion;
-use crate::pipeline::{FaceId, Scene};
+use crate::face::FaceId;
+use crate::pipeline::Scene;
 use crate::source::SourceInfo;
 use crate::verdict::Verdict;
 

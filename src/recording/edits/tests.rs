@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::emotion::Probabilities;
-use crate::preprocess::FaceRect;
+use crate::face::FaceRect;
 
 fn face(id: u32, score: f32) -> Face {
     let rect = FaceRect { x: id as f32, y: 0.0, width: 50.0, height: 50.0 };

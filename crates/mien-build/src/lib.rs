@@ -1,0 +1,59 @@
+//! What the build scripts of Mien's crates share: how to link libtorch, and what is recorded of the build.
+//!
+//! Flags that a build script gives the linker hold for its own package alone, so each package whose tests or programs
+//! run libtorch calls [`link_libtorch`] in a build script of its own.
+
+// How Cargo is spoken to.
+#![allow(clippy::print_stdout)]
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+/// Runs a build script's steps; a message of theirs becomes Cargo's error.
+pub fn run(steps: impl FnOnce() -> Result<(), String>) {
+    println!("cargo::rerun-if-changed=build.rs");
+    if let Err(message) = steps() {
+        println!("cargo::error={message}");
+    }
+}
+
+/// Makes programs and tests find libtorch where it was when they were linked. Returns that folder.
+///
+/// # Errors
+/// When torch-sys, which must be a direct dependency of the package, doesn't say where it is.
+pub fn link_libtorch() -> Result<String, String> {
+    println!("cargo::rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
+    let lib = env::var("DEP_TCH_LIBTORCH_LIB")
+        .map_err(|_not_set| "torch-sys did not say where libtorch is; is it still a direct dependency?")?;
+    let target_os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    if target_os != "windows" {
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
+    }
+    if target_os == "linux" {
+        // Nothing refers to libtorch.so itself: without this the linker drops it, and CUDA with it, silently.
+        println!("cargo::rustc-link-arg=-Wl,--no-as-needed,-ltorch,--as-needed");
+    }
+    Ok(lib)
+}
+
+/// Gives the code the short hash of the commit that is being built, as `MIEN_GIT_COMMIT`; `unknown` outside a checkout.
+pub fn record_commit() {
+    println!("cargo::rustc-env=MIEN_GIT_COMMIT={}", commit().unwrap_or_else(|| "unknown".into()));
+}
+
+fn commit() -> Option<String> {
+    // The log of HEAD changes with every commit and checkout, in a linked worktree too. A missing file would make
+    // cargo run the script every time.
+    let log = git(&["rev-parse", "--path-format=absolute", "--git-path", "logs/HEAD"])?;
+    if Path::new(&log).is_file() {
+        println!("cargo::rerun-if-changed={log}");
+    }
+    git(&["rev-parse", "--short=10", "HEAD"])
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
+}

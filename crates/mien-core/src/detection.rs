@@ -1,0 +1,74 @@
+//! Finding faces in a gray picture, whoever does it.
+
+use crate::face::{FaceRect, GrayView};
+
+/// Overlap (IoU) from which on two boxes are taken for the same face.
+pub const SAME_FACE_OVERLAP: f32 = 0.3;
+
+/// A face that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// Where, in the pixels of the picture.
+    pub rect: FaceRect,
+    /// How much the detector believes it: for Haar the number of neighbouring hits, at least the minimum asked for.
+    pub score: f32,
+}
+
+/// Finds faces in one picture, without memory of those before it.
+pub trait FaceDetector: Send {
+    /// The faces in a picture, in its pixels, in no particular order.
+    ///
+    /// # Errors
+    /// When the detector itself fails; a picture without a face is an empty list.
+    fn detect(&mut self, picture: GrayView<'_>) -> Result<Vec<Detection>, DetectError>;
+
+    /// The face that was at `expected` a moment ago, or `None` if it isn't near there any more. A detector that can
+    /// look at a part of the picture does so; the others search all of it.
+    ///
+    /// # Errors
+    /// When the detector itself fails.
+    fn detect_near(&mut self, picture: GrayView<'_>, expected: FaceRect) -> Result<Option<Detection>, DetectError> {
+        Ok(nearest(self.detect(picture)?, expected))
+    }
+}
+
+/// The detection that overlaps a box most, if it is the same face.
+pub fn nearest(detections: Vec<Detection>, expected: FaceRect) -> Option<Detection> {
+    detections
+        .into_iter()
+        .map(|detection| (detection.rect.iou(&expected), detection))
+        .filter(|(overlap, _)| *overlap >= SAME_FACE_OVERLAP)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, detection)| detection)
+}
+
+/// Makes a detector where it is needed.
+pub type MakeDetector = fn() -> Result<Box<dyn FaceDetector>, DetectError>;
+
+/// The detector can't be made or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectError {
+    /// The library that searches gave an error.
+    #[error("face detection failed: {0}")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The cascade in the program can't be loaded.
+    #[error("the face cascade that Mien was built with can't be loaded; install opencv-data and build Mien again")]
+    Cascade,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(x: f32, side: f32, score: f32) -> Detection {
+        Detection { rect: FaceRect { x, y: x, width: side, height: side }, score }
+    }
+
+    #[test]
+    fn of_several_faces_the_one_that_overlaps_most_is_the_one_that_was_expected() {
+        let (near, far) = (found(105.0, 100.0, 5.0), found(300.0, 100.0, 50.0));
+        let expected = found(100.0, 100.0, 0.0).rect;
+        assert_eq!(nearest(vec![far, near], expected), Some(near));
+        assert_eq!(nearest(vec![far], expected), None);
+    }
+}

@@ -1,0 +1,14 @@
+//! What all rooms of Mien share: faces, boxes and crops, emotions and their probabilities, the following of faces over
+//! time and the smoothing of what is said of them. It knows neither libtorch nor OpenCV nor egui.
+
+// Tests may fail loudly: that is what they are for.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
+
+pub mod crop;
+pub mod detection;
+pub mod emotion;
+pub mod face;
+pub mod prior;
+pub mod smooth;
+pub mod track;
+pub mod verdict;

@@ -1,0 +1,83 @@
+//! What a face is said to show, and when Mien rather says that it doesn't know.
+
+use crate::crop::CROP_SIZE;
+use crate::emotion::Emotion;
+use crate::face::Face;
+
+/// Below this lead over the second emotion the label would be a coin toss.
+pub const SMALLEST_MARGIN: f32 = 0.10;
+
+/// Smallest width of a face in pixels of its frame: below two thirds of what the network looks at, more than half of
+/// the pixels that it sees are made up by enlarging.
+pub const SMALLEST_FACE: f32 = CROP_SIZE as f32 * 2.0 / 3.0;
+
+/// What is said of a face.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Verdict {
+    /// One emotion leads, with this probability.
+    Leads(Emotion, f32),
+    /// None leads clearly, or the face is too small to tell.
+    Unsure,
+}
+
+impl Verdict {
+    /// The verdict on a face, from its smoothed probabilities and its size.
+    pub fn of(face: &Face) -> Self {
+        let (emotion, probability) = face.smoothed.top();
+        if face.rect.width < SMALLEST_FACE || face.smoothed.margin() < SMALLEST_MARGIN {
+            Self::Unsure
+        } else {
+            Self::Leads(emotion, probability)
+        }
+    }
+
+    /// The word, with the percentage if `percent` and if one emotion leads: `Happy 87 %` or `unsure`.
+    pub fn words(self, percent: bool) -> String {
+        match self {
+            Self::Leads(emotion, probability) if percent => format!("{emotion} {}", percentage(probability)),
+            Self::Leads(emotion, _) => emotion.name().to_owned(),
+            Self::Unsure => "unsure".to_owned(),
+        }
+    }
+}
+
+/// A probability as the window writes it everywhere: `87 %`.
+pub fn percentage(probability: f32) -> String {
+    format!("{:.0} %", probability * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::{COUNT, Probabilities};
+    use crate::face::FaceId;
+    use crate::face::FaceRect;
+
+    fn face(width: f32, happy: f32, sad: f32) -> Face {
+        let mut weights = [0.0; COUNT];
+        weights[Emotion::Happy.index()] = happy;
+        weights[Emotion::Sad.index()] = sad;
+        let smoothed = Probabilities::from_weights(weights).unwrap();
+        let rect = FaceRect { x: 0.0, y: 0.0, width, height: width };
+        Face { id: FaceId(1), rect, score: 5.0, raw: smoothed, smoothed }
+    }
+
+    #[test]
+    fn a_clear_lead_is_named_with_its_percentage() {
+        let verdict = Verdict::of(&face(100.0, 0.87, 0.13));
+        assert_eq!(verdict.words(true), "Happy 87 %");
+        assert_eq!(verdict.words(false), "Happy");
+    }
+
+    #[test]
+    fn a_narrow_lead_is_unsure() {
+        assert_eq!(Verdict::of(&face(100.0, 0.52, 0.48)), Verdict::Unsure);
+        assert_eq!(Verdict::Unsure.words(true), "unsure");
+    }
+
+    #[test]
+    fn a_tiny_face_is_unsure_however_strong_its_lead() {
+        assert_eq!(Verdict::of(&face(SMALLEST_FACE - 1.0, 1.0, 0.0)), Verdict::Unsure);
+        assert_ne!(Verdict::of(&face(SMALLEST_FACE, 1.0, 0.0)), Verdict::Unsure);
+    }
+}

@@ -1,0 +1,251 @@
+//! Choosing a model's temperatures, and the strength with which another prior is applied, on pictures kept for choosing.
+
+use tch::{Kind, Tensor};
+
+use super::balance::BalanceSpec;
+use super::datasets::{DataError, Examples};
+use super::evaluation::Scored;
+use mien_core::prior::{Prior, StandardPrior, WeightError};
+use mien_net::{Adjustment, Calibration, Temperatures};
+
+/// Steps between one strength that is tried and the next. Finer ones differ by single pictures.
+const STRENGTH_STEP: f64 = 0.05;
+
+/// Halvings of the interval that holds a temperature's logarithm: enough for four digits.
+const NARROWINGS: usize = 40;
+
+/// The prior of training can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PriorOfTrainingError {
+    /// libtorch failed.
+    #[error("can't read the targets: {0}")]
+    Torch(#[from] tch::TchError),
+    /// The targets can't be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The targets are no probabilities.
+    #[error("the targets of training are no probabilities: {0}")]
+    Weights(#[from] WeightError),
+}
+
+/// Share of each emotion in the pictures as they are: the mean target.
+///
+/// # Errors
+/// When the targets hold what is no probability.
+pub(super) fn emotion_shares(examples: &Examples) -> Result<Prior, PriorOfTrainingError> {
+    weighted_shares(examples, &vec![1.0; examples.targets.size()[0] as usize])
+}
+
+/// How often a network meets each emotion while it learns: the mean target of what `balance` shows, times the weight that it
+/// gives to each emotion's loss. This, and not the share in the data, is what its answers assume.
+///
+/// # Errors
+/// When the targets hold what is no probability.
+pub fn training_prior(examples: &Examples, balance: &BalanceSpec) -> Result<Prior, PriorOfTrainingError> {
+    let shown = weighted_shares(examples, &balance.times_shown(&examples.leaders()?))?;
+    let Some(weights) = balance.class_weights(*shown.shares()) else { return Ok(shown) };
+    Ok(Prior::observed(std::array::from_fn(|i| shown.shares()[i] * weights[i]))?)
+}
+
+fn weighted_shares(examples: &Examples, weights: &[f64]) -> Result<Prior, PriorOfTrainingError> {
+    let weights = Tensor::from_slice(weights).unsqueeze(1);
+    let means =
+        (examples.targets.to_kind(Kind::Double) * weights).f_mean_dim([0_i64].as_slice(), false, Kind::Double)?;
+    let means: Vec<f64> = means.try_into()?;
+    Ok(Prior::observed(std::array::from_fn(|i| means.get(i).copied().unwrap_or(f64::NAN)))?)
+}
+
+/// No strength keeps the accuracy that was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no strength keeps an accuracy of {:.1} % on these pictures: the highest is {:.1} %; ask for less",
+    100.0 * .asked,
+    100.0 * .highest
+)]
+pub struct AccuracyNotKept {
+    asked: f64,
+    highest: f64,
+}
+
+/// Fits a calibration on `scored`, which should be pictures that nothing was learnt from (PublicTest), and on `varied`, the same
+/// pictures as cameras vary them (see [`super::varied`]).
+///
+/// The strength is the one of the highest balanced accuracy on `varied` among those that keep at least `least_accuracy` on `scored` (0
+/// asks for nothing), the smallest of equal ones: balanced accuracy hangs on the rare emotions, and a few pictures of
+/// them say little unless they are seen in several ways. Each temperature makes the right answers as probable as can be at its
+/// operating point (Guo et al. 2017, section 4.2), judged on the pictures as they are, so the probabilities under the uniform
+/// prior, too, say how often answers are right among pictures like these.
+///
+/// # Errors
+/// When no strength keeps the accuracy asked for.
+pub fn fit(
+    scored: &Scored,
+    varied: &Scored,
+    training_prior: Prior,
+    default_prior: StandardPrior,
+    least_accuracy: f64,
+    fitted_on: String,
+) -> Result<Calibration, AccuracyNotKept> {
+    let offsets = Prior::UNIFORM.log_ratio(&training_prior);
+    let uniform = |strength: f64| Adjustment { offsets: offsets.map(|offset| strength * offset), temperature: 1.0 };
+    let strength = choose_strength(scored, varied, uniform, least_accuracy)?;
+    Ok(Calibration {
+        default_prior,
+        strength,
+        fitted_on,
+        training_prior: Some(training_prior),
+        temperature: Temperatures {
+            training: fit_temperature(scored, Adjustment::NONE),
+            uniform: fit_temperature(scored, uniform(strength)),
+        },
+    })
+}
+
+fn choose_strength(
+    scored: &Scored,
+    varied: &Scored,
+    uniform: impl Fn(f64) -> Adjustment,
+    least_accuracy: f64,
+) -> Result<f64, AccuracyNotKept> {
+    let steps = (Calibration::MAX_STRENGTH / STRENGTH_STEP).round() as u32;
+    let mut best: Option<(f64, f64)> = None;
+    let mut highest = 0.0_f64;
+    for strength in (0..=steps).map(|step| f64::from(step) / f64::from(steps) * Calibration::MAX_STRENGTH) {
+        let accuracy = scored.confusion(&uniform(strength)).accuracy();
+        highest = highest.max(accuracy);
+        let balanced = varied.confusion(&uniform(strength)).balanced_accuracy();
+        if accuracy >= least_accuracy && best.is_none_or(|(_, before)| balanced > before) {
+            best = Some((strength, balanced));
+        }
+    }
+    best.map(|(strength, _)| rounded(strength, 1e2)).ok_or(AccuracyNotKept { asked: least_accuracy, highest })
+}
+
+/// The temperature under which the right answers are most probable. The loss has a single minimum in it, which the golden
+/// section finds.
+fn fit_temperature(scored: &Scored, adjustment: Adjustment) -> f64 {
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    let loss = |log: f64| scored.negative_log_likelihood(&adjustment.with_temperature(log.exp()));
+    let (mut low, mut high) = (Calibration::TEMPERATURES.start().ln(), Calibration::TEMPERATURES.end().ln());
+    let (mut left, mut right) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+    let (mut loss_left, mut loss_right) = (loss(left), loss(right));
+    for _ in 0..NARROWINGS {
+        if loss_left <= loss_right {
+            (high, right, loss_right) = (right, left, loss_left);
+            left = high - GOLDEN * (high - low);
+            loss_left = loss(left);
+        } else {
+            (low, left, loss_left) = (left, right, loss_right);
+            right = low + GOLDEN * (high - low);
+            loss_right = loss(right);
+        }
+    }
+    let (coldest, hottest) = Calibration::TEMPERATURES.into_inner();
+    rounded(((low + high) / 2.0).exp(), 1e4).clamp(coldest, hottest)
+}
+
+fn rounded(value: f64, digits: f64) -> f64 {
+    (value * digits).round() / digits
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use mien_core::emotion::{COUNT, Emotion};
+
+    /// Pictures whose right answers are drawn from the very probabilities that the logits mean, `count` of each kind.
+    fn honest(kinds: &[([f64; COUNT], usize)]) -> (Vec<[f64; COUNT]>, Vec<Emotion>) {
+        let (mut rows, mut truths) = (Vec::new(), Vec::new());
+        for (logits, count) in kinds {
+            let sum: f64 = logits.iter().map(|value| value.exp()).sum();
+            for emotion in Emotion::ALL {
+                let share = logits[emotion.index()].exp() / sum;
+                for _ in 0..(share * *count as f64).round() as usize {
+                    rows.push(*logits);
+                    truths.push(emotion);
+                }
+            }
+        }
+        (rows, truths)
+    }
+
+    fn scored(rows: &[[f64; COUNT]], truths: &[Emotion], factor: f64) -> Scored {
+        let rows: Vec<[f64; COUNT]> = rows.iter().map(|row| row.map(|value| value * factor)).collect();
+        Scored::new(&Tensor::from_slice2(&rows), truths).unwrap()
+    }
+
+    const KINDS: [([f64; COUNT], usize); 2] =
+        [([0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 1.0], 3000), ([1.0, 0.0, 0.0, 0.0, 2.0, 0.0, 1.5], 3000)];
+
+    #[test]
+    fn the_temperature_undoes_what_made_a_network_too_sure() {
+        let (rows, truths) = honest(&KINDS);
+        for factor in [0.25, 1.0, 4.0] {
+            let scored = scored(&rows, &truths, factor);
+            let temperature = fit_temperature(&scored, Adjustment::NONE);
+            assert!((temperature / factor - 1.0).abs() < 0.01, "{factor}: {temperature}");
+            let fitted = Adjustment::NONE.with_temperature(temperature);
+            assert!(scored.expected_calibration_error(&fitted) < 0.002);
+        }
+    }
+
+    #[test]
+    fn a_network_that_knows_everything_gets_a_temperature_in_range() {
+        let scored = scored(&[[0.0, 0.0, 0.0, 9.0, 0.0, 0.0, 0.0]], &[Emotion::Happy], 1.0);
+        assert!(Calibration::TEMPERATURES.contains(&fit_temperature(&scored, Adjustment::NONE)));
+    }
+
+    /// A network that sees too little of sad in a world where neutral is frequent.
+    fn shy() -> (Scored, Prior) {
+        let row = |sad: f64, neutral: f64| [-9.0, -9.0, -9.0, -9.0, sad, -9.0, neutral];
+        let mut rows = vec![row(0.0, 1.0); 10];
+        let mut truths = vec![Emotion::Sad; 10];
+        rows.extend(vec![row(-2.0, 2.0); 60]);
+        rows.extend(vec![row(0.0, 1.5); 30]);
+        truths.extend(vec![Emotion::Neutral; 90]);
+        (scored(&rows, &truths, 1.0), Prior::observed([1.0, 1.0, 1.0, 1.0, 10.0, 1.0, 90.0]).unwrap())
+    }
+
+    #[test]
+    fn the_strength_of_the_highest_balanced_accuracy_is_chosen_and_no_more() {
+        let (scored, prior) = shy();
+        // Sad leads once strength · ln 9 is above 1, that is from 0.5 on, and takes neutral's doubtful ones from 0.7 on.
+        let calibration = fit(&scored, &scored, prior, StandardPrior::Uniform, 0.0, "all".to_owned()).unwrap();
+        assert!((calibration.strength - 0.5).abs() < 1e-9, "{}", calibration.strength);
+        let point = calibration.assume(None).unwrap();
+        assert_eq!(scored.confusion(&point.adjustment).balanced_accuracy(), 1.0);
+    }
+
+    #[test]
+    fn an_accuracy_that_no_strength_keeps_is_refused() {
+        let row = [0.0, 0.0, 0.0, 5.0, 0.0, 0.0, 0.0];
+        let scored = scored(&[row, row], &[Emotion::Happy, Emotion::Sad], 1.0);
+        let error = fit(&scored, &scored, Prior::UNIFORM, StandardPrior::Uniform, 0.9, String::new()).unwrap_err();
+        assert!(error.to_string().contains("90.0 %") && error.to_string().contains("50.0 %"), "{error}");
+    }
+
+    #[test]
+    fn the_prior_of_training_is_the_mean_target() {
+        let mut targets = vec![[0.0_f32; COUNT]; 4];
+        targets[0] = [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.4];
+        targets[1..].iter_mut().for_each(|row| *row = [0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.5]);
+        let examples = Examples {
+            bytes: Tensor::zeros([4, 1, 48, 48], (Kind::Uint8, Device::Cpu)),
+            targets: Tensor::from_slice2(&targets),
+        };
+        let is = |balance: &BalanceSpec, wanted: [f64; COUNT]| {
+            let prior = training_prior(&examples, balance).unwrap();
+            assert!(prior.shares().iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{balance:?}: {prior:?}");
+        };
+        let plain = [0.025, 0.025, 0.025, 0.4, 0.025, 0.025, 0.475];
+        is(&BalanceSpec::None, plain);
+        assert_eq!(emotion_shares(&examples).unwrap(), training_prior(&examples, &BalanceSpec::None).unwrap());
+        // The first picture, whose leader is neutral, is shown three times among six.
+        let threefold = BalanceSpec::AugmentMinority { classes: vec![Emotion::Neutral], times: 3 };
+        is(&threefold, [0.05, 0.05, 0.05, 0.3, 0.05, 0.05, 0.45]);
+        // Weights by the inverse of the frequency make all emotions count the same.
+        is(&BalanceSpec::ClassWeights, [1.0 / COUNT as f64; COUNT]);
+    }
+}

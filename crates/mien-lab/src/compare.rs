@@ -1,0 +1,285 @@
+//! What runs gave, side by side, from the cards and histories that they left.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::datasets::Split;
+use crate::recipe::Published;
+use mien_net::{Card, CardError, Evaluation};
+
+/// A run, as far as a comparison goes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComparedRun {
+    /// The model's name, which is the recipe's.
+    pub name: String,
+    /// Its architecture.
+    pub architecture: String,
+    /// Trainable parameters.
+    pub parameters: usize,
+    /// What it learnt from, and what was chosen on.
+    pub data: String,
+    /// What it was taught.
+    pub target: String,
+    /// Epochs run.
+    pub epochs: usize,
+    /// Epochs of the recipe's full schedule.
+    pub epochs_planned: Option<usize>,
+    /// Time spent on training, in seconds.
+    pub wall_seconds: f64,
+    /// Where.
+    pub machine: String,
+    /// The figure on PublicTest, on which epoch and settings were chosen.
+    pub public: Option<Figure>,
+    /// The figure on PrivateTest, read once.
+    pub private: Option<Figure>,
+    /// The figure that the recipe retraces.
+    pub published: Option<Published>,
+    /// Everything that was recorded in the card.
+    pub evaluations: Vec<Evaluation>,
+}
+
+/// An accuracy with what it was measured on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// Share of pictures named right.
+    pub accuracy: f64,
+    /// Mean recall over the emotions that occur.
+    pub balanced_accuracy: f64,
+    /// Which label counts as right. `None` where only the history tells: then it is the one that the epoch was chosen by.
+    pub rule: Option<String>,
+    /// The prior that was assumed.
+    pub prior: String,
+    /// Number of pictures, where it was recorded.
+    pub n: Option<usize>,
+}
+
+/// A run can't be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// A file or folder can't be read.
+    #[error("can't read {path}: {source}")]
+    Read {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The folder holds no model.
+    #[error("{path} holds no model with its card; name the folder of a run (as runs/NAME), a model or a card")]
+    NoModel {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// The card can't be used.
+    #[error("can't use {path}: {source}")]
+    Card {
+        /// Which card.
+        path: PathBuf,
+        /// Why.
+        source: CardError,
+    },
+    /// The history is damaged.
+    #[error("can't use {path}: {source}")]
+    History {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why.
+        source: csv::Error,
+    },
+    /// The recipe in the card names a published figure that can't be read.
+    #[error("can't use {path}: the published figure of its recipe doesn't fit: {source}")]
+    Published {
+        /// Which card.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<toml::de::Error>,
+    },
+}
+
+/// Reads the runs at `path`: the folder of a run, a folder of several models, a model's weights or its card.
+///
+/// # Errors
+/// When there is none, or a card or history can't be read.
+pub fn read_runs(path: &Path) -> Result<Vec<ComparedRun>, CompareError> {
+    if !path.is_dir() {
+        return Ok(vec![read_run(&path.with_extension("toml"))?]);
+    }
+    let unreadable = |source| CompareError::Read { path: path.to_owned(), source };
+    let mut cards = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        // A recipe is TOML too; a card has weights beside it.
+        if file.extension().is_some_and(|ending| ending == "toml") && file.with_extension("safetensors").is_file() {
+            cards.push(file);
+        }
+    }
+    if cards.is_empty() {
+        return Err(CompareError::NoModel { path: path.to_owned() });
+    }
+    cards.sort();
+    cards.iter().map(|card| read_run(card)).collect()
+}
+
+fn read_run(path: &Path) -> Result<ComparedRun, CompareError> {
+    let text = std::fs::read_to_string(path).map_err(|source| CompareError::Read { path: path.to_owned(), source })?;
+    let card = Card::from_toml(&text).map_err(|source| CompareError::Card { path: path.to_owned(), source })?;
+    let recipe = &card.training.recipe;
+    let published = recipe.get("published").cloned().map(toml::Value::try_into).transpose();
+    let published =
+        published.map_err(|source| CompareError::Published { path: path.to_owned(), source: Box::new(source) })?;
+    let public = match figure(&card, Split::Public) {
+        Some(recorded) => Some(recorded),
+        None => from_history(&path.with_file_name("history.csv"), card.training.best_epoch)?,
+    };
+    Ok(ComparedRun {
+        epochs_planned: recipe.get("epochs").and_then(toml::Value::as_integer).and_then(|n| n.try_into().ok()),
+        public,
+        private: figure(&card, Split::Private),
+        published,
+        name: card.name,
+        architecture: card.network.architecture,
+        parameters: card.parameters,
+        data: card.training.data,
+        target: card.training.target,
+        epochs: card.training.epochs,
+        wall_seconds: card.training.wall_seconds,
+        machine: card.training.machine,
+        evaluations: card.evaluation,
+    })
+}
+
+/// The recorded figure on a split that stands for the model: under its own default prior if it was measured so, and by the
+/// rule of what it was taught.
+fn figure(card: &Card, split: Split) -> Option<Figure> {
+    let usual_rule = if card.training.target == "label" { "label" } else { "majority" };
+    let preference =
+        |entry: &&Evaluation| (entry.rule == usual_rule, entry.prior == card.calibration.default_prior.name());
+    let recorded =
+        card.evaluation.iter().filter(|entry| entry.is_of_pictures_as_they_are() && entry.split == split.usage());
+    recorded.max_by_key(preference).map(|entry| Figure {
+        accuracy: entry.accuracy,
+        balanced_accuracy: entry.balanced_accuracy,
+        rule: Some(entry.rule.clone()),
+        prior: entry.prior.clone(),
+        n: Some(entry.n),
+    })
+}
+
+/// What the history says of an epoch; nothing if there is no history or no such epoch.
+fn from_history(path: &Path, epoch: usize) -> Result<Option<Figure>, CompareError> {
+    #[derive(Deserialize)]
+    struct Epoch {
+        epoch: usize,
+        public_accuracy: f64,
+        public_balanced_accuracy: f64,
+    }
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let damaged = |source| CompareError::History { path: path.to_owned(), source };
+    for record in csv::Reader::from_path(path).map_err(damaged)?.deserialize::<Epoch>() {
+        let record = record.map_err(damaged)?;
+        if record.epoch == epoch {
+            return Ok(Some(Figure {
+                accuracy: record.public_accuracy,
+                balanced_accuracy: record.public_balanced_accuracy,
+                rule: None,
+                prior: "training".to_owned(),
+                n: None,
+            }));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mien_net::ModelSource;
+
+    fn evaluation(rule: &str, prior: &str, accuracy: f64) -> Evaluation {
+        Evaluation {
+            data: "FER2013".into(),
+            split: "PublicTest".into(),
+            rule: rule.into(),
+            n: 100,
+            test_time_augmentation: false,
+            varied: false,
+            prior: prior.into(),
+            found: None,
+            accuracy,
+            macro_f1: 0.5,
+            balanced_accuracy: 0.5,
+            ece: None,
+            ece_scaled: None,
+        }
+    }
+
+    /// The folder of a run with a card, empty weights and a recipe that is no card.
+    fn run_folder(change: impl FnOnce(&mut Card)) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let mut card = ModelSource::Shipped("mien").card().unwrap();
+        card.name = "example".into();
+        card.evaluation.clear();
+        card.training.recipe = toml::Table::new();
+        card.training.target = "label".into();
+        card.training.best_epoch = 2;
+        change(&mut card);
+        std::fs::write(folder.path().join("example.toml"), card.to_toml().unwrap()).unwrap();
+        std::fs::write(folder.path().join("example.safetensors"), "").unwrap();
+        std::fs::write(folder.path().join("recipe.toml"), "name = \"example\"").unwrap();
+        let history = "epoch,learning_rate,public_accuracy,public_balanced_accuracy\n1,0.1,0.3,0.2\n2,0.1,0.5,0.4\n";
+        std::fs::write(folder.path().join("history.csv"), history).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_run_that_was_not_measured_shows_its_best_epoch() {
+        let folder = run_folder(|_| {});
+        let runs = read_runs(folder.path()).unwrap();
+        assert_eq!(runs.len(), 1, "the recipe is no run");
+        let public = runs[0].public.as_ref().unwrap();
+        assert_eq!((public.accuracy, public.n), (0.5, None));
+        assert_eq!(read_runs(&folder.path().join("example.safetensors")).unwrap(), runs);
+    }
+
+    #[test]
+    fn the_recorded_figure_under_the_models_own_rule_and_prior_stands_for_it() {
+        let folder = run_folder(|card| {
+            card.evaluation = vec![
+                evaluation("majority", "training", 0.9),
+                evaluation("label", "training", 0.7),
+                evaluation("label", "uniform", 0.6),
+            ];
+        });
+        let public = read_runs(folder.path()).unwrap().remove(0).public.unwrap();
+        assert_eq!((public.accuracy, public.n), (0.7, Some(100)));
+    }
+
+    #[test]
+    fn the_published_figure_comes_from_the_recipe_and_a_wrong_one_is_named() {
+        let publish = |text: &str| {
+            let table: toml::Table = text.parse().unwrap();
+            run_folder(move |card| {
+                card.training.recipe.insert("published".into(), table.into());
+            })
+        };
+        let good = publish("figure = \"56 % val\"\nvalue = 0.56\nsource = \"a page\"");
+        let published = read_runs(good.path()).unwrap().remove(0).published.unwrap();
+        assert_eq!((published.value, published.note), (0.56, None));
+        let bad = publish("figure = \"56 %\"\nvalue = \"much\"\nsource = \"a page\"");
+        let error = read_runs(bad.path()).unwrap_err().to_string();
+        assert!(error.contains("example.toml") && error.contains("published"), "{error}");
+    }
+
+    #[test]
+    fn folders_without_a_model_and_damaged_histories_are_named() {
+        let empty = tempfile::tempdir().unwrap();
+        assert!(matches!(read_runs(empty.path()), Err(CompareError::NoModel { .. })));
+        assert!(matches!(read_runs(&empty.path().join("absent")), Err(CompareError::Read { .. })));
+        let folder = run_folder(|_| {});
+        std::fs::write(folder.path().join("history.csv"), "epoch,public_accuracy\n2,high\n").unwrap();
+        assert!(matches!(read_runs(folder.path()), Err(CompareError::History { .. })));
+    }
+}

@@ -1,0 +1,186 @@
+//! Decoded data sets on disk: one file each, so that a second start is instant.
+//!
+//! A file belongs to a path and the options that it was read with, and holds a fingerprint of the data set's files (their
+//! paths, sizes and times). Another fingerprint, or damage, and it is made anew.
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use directories::BaseDirs;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::DataError;
+use super::reader::{About, Collection, Entry, ReadOptions, Source};
+use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
+use mien_net::write_atomically;
+
+/// Raised whenever decoding or this file changes its meaning.
+const FORMAT: u32 = 1;
+/// Data sets with fewer pictures are decoded before a cache would be found worth its file.
+const LEAST_PICTURES: usize = 100;
+/// Where the files lie, below the user's cache folder.
+const FOLDER_IN_CACHE: &str = "mien/datasets";
+/// The only tensor of a file.
+const PIXELS: &str = "pixels";
+/// The only entry of its notes.
+const NOTE: &str = "mien";
+
+/// The folder of this user for decoded data sets; `None` on a system that has no such place.
+pub fn cache_folder() -> Option<PathBuf> {
+    BaseDirs::new().map(|user| user.cache_dir().join(FOLDER_IN_CACHE))
+}
+
+/// The place in the cache of one data set, read in one way.
+pub(super) struct Cache {
+    file: PathBuf,
+    fingerprint: String,
+}
+
+/// What a file holds besides the pixels.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    fingerprint: String,
+    about: About,
+    entries: Vec<Entry>,
+}
+
+impl Cache {
+    /// Looks at the data set's files without reading them.
+    pub fn new(folder: &Path, path: &Path, options: &ReadOptions, source: &dyn Source) -> Self {
+        let mut place = Sha256::new();
+        let absolute = std::fs::canonicalize(path).unwrap_or_else(|_unresolved| path.to_owned());
+        place.update(format!("{FORMAT} {} {:?} ", env!("CARGO_PKG_VERSION"), source.faces()));
+        place.update(format!("{:?} {:?} ", options.angles, options.ferplus.is_some()));
+        place.update(absolute.as_os_str().as_encoded_bytes());
+        let mut files = Sha256::new();
+        for file in source.files() {
+            // A file that can't be looked at is nobody's fault here: decoding tells which it is, and where it is listed.
+            let looked_at = std::fs::metadata(file).ok();
+            let modified = looked_at.as_ref().and_then(|metadata| metadata.modified().ok());
+            let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            files.update(file.as_os_str().as_encoded_bytes());
+            files.update(format!(" {:?} {modified:?}\n", looked_at.map(|metadata| metadata.len())));
+        }
+        let file = folder.join(format!("{:x}.safetensors", place.finalize()));
+        Self { file, fingerprint: format!("{:x}", files.finalize()) }
+    }
+
+    /// The data set as it was kept, or decoded and then kept. That it can't be kept is no reason to fail.
+    ///
+    /// # Errors
+    /// When it has to be decoded and that fails.
+    pub fn get_or_decode(&self, source: &dyn Source) -> Result<Collection, DataError> {
+        if let Some(kept) = self.get() {
+            return Ok(kept);
+        }
+        let collection = source.decode()?;
+        if collection.entries.len() >= LEAST_PICTURES
+            && let Err(error) = self.keep(&collection)
+        {
+            tracing::warn!("the decoded data set can't be kept in {}: {error}", self.file.display());
+        }
+        Ok(collection)
+    }
+
+    /// `None` if there is nothing, or nothing whole of the same data.
+    fn get(&self) -> Option<Collection> {
+        let bytes = std::fs::read(&self.file).ok()?;
+        let (_, header) = SafeTensors::read_metadata(&bytes).ok()?;
+        let note: Note = serde_json::from_str(header.metadata().as_ref()?.get(NOTE)?).ok()?;
+        let pixels = SafeTensors::deserialize(&bytes).ok()?.tensor(PIXELS).ok()?.data().to_vec();
+        let is_whole = note.fingerprint == self.fingerprint && pixels.len() == note.entries.len() * CROP_PIXELS;
+        is_whole.then_some(Collection { entries: note.entries, pixels, about: note.about })
+    }
+
+    fn keep(&self, collection: &Collection) -> Result<(), Box<dyn std::error::Error>> {
+        let Collection { entries, pixels, about } = collection;
+        let note = Note { fingerprint: self.fingerprint.clone(), about: about.clone(), entries: entries.clone() };
+        let shape = vec![entries.len(), CROP_SIZE, CROP_SIZE];
+        let tensors = [(PIXELS, TensorView::new(Dtype::U8, shape, pixels)?)];
+        let notes = [(NOTE.to_owned(), serde_json::to_string(&note)?)];
+        let bytes = safetensors::serialize(tensors, Some(notes.into()))?;
+        if let Some(folder) = self.file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        Ok(write_atomically(&self.file, &bytes)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::datasets::{Split, Votes};
+    use crate::faces::FaceCounts;
+    use mien_core::emotion::Emotion;
+
+    /// A data set of one file that counts how often it is decoded.
+    struct Counted {
+        file: PathBuf,
+        decoded: Cell<usize>,
+    }
+
+    impl Source for Counted {
+        fn files(&self) -> Vec<&Path> {
+            vec![&self.file]
+        }
+
+        fn decode(&self) -> Result<Collection, DataError> {
+            self.decoded.set(self.decoded.get() + 1);
+            let entry = |i: usize| Entry {
+                place: format!("line {i}"),
+                label: Emotion::from_index(i % 7).unwrap(),
+                subject: i.is_multiple_of(2).then(|| "“A”".to_owned()),
+                split: Some(Split::Public),
+                votes: Some(Votes::new([i as u8; 10])),
+            };
+            let entries: Vec<_> = (0..LEAST_PICTURES).map(entry).collect();
+            let pixels = (0..LEAST_PICTURES * CROP_PIXELS).map(|i| (i % 253) as u8).collect();
+            let about = About {
+                name: "test".to_owned(),
+                sha256: vec!["ab".to_owned()],
+                skipped: vec![],
+                faces: FaceCounts { whole: 3, ..FaceCounts::default() },
+            };
+            Ok(Collection { entries, pixels, about })
+        }
+    }
+
+    #[test]
+    fn what_was_kept_is_what_was_decoded_until_data_change_or_the_file_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Counted { file: folder.path().join("data.csv"), decoded: Cell::new(0) };
+        std::fs::write(&source.file, "one").unwrap();
+        let options = ReadOptions::default();
+        let cache = || Cache::new(&folder.path().join("cache"), &source.file, &options, &source);
+        let first = cache().get_or_decode(&source).unwrap();
+        assert_eq!(cache().get_or_decode(&source).unwrap(), first);
+        assert_eq!(source.decoded.get(), 1);
+
+        std::fs::write(&source.file, "three").unwrap();
+        assert_eq!(cache().get_or_decode(&source).unwrap(), first);
+        assert_eq!(source.decoded.get(), 2);
+
+        let file = cache().file;
+        let whole = std::fs::read(&file).unwrap();
+        for damaged in [&whole[..whole.len() / 2], b"", b"junk that is long enough to hold a header"] {
+            std::fs::write(&file, damaged).unwrap();
+            let before = source.decoded.get();
+            assert_eq!(cache().get_or_decode(&source).unwrap(), first);
+            assert_eq!(source.decoded.get(), before + 1);
+        }
+        assert_eq!(std::fs::read(&file).unwrap(), whole, "made anew");
+    }
+
+    #[test]
+    fn a_cache_that_can_not_be_written_does_no_harm() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Counted { file: folder.path().join("data.csv"), decoded: Cell::new(0) };
+        std::fs::write(&source.file, "one").unwrap();
+        let cache = Cache::new(&source.file.join("below a file"), &source.file, &ReadOptions::default(), &source);
+        assert_eq!(cache.get_or_decode(&source).unwrap().entries.len(), LEAST_PICTURES);
+    }
+}

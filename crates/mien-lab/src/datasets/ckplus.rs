@@ -1,0 +1,79 @@
+//! CK+48: the last three frames of each labelled sequence of the extended Cohn-Kanade data set (Lucey et al. 2010), cut to
+//! 48×48 and sorted into folders: `anger/S010_004_00000017.png`, which is subject, sequence and frame.
+//!
+//! It has contempt, which is left out and counted, and no neutral. The three frames of a sequence are near-copies of each
+//! other, and so are a person's sequences: it must be split by subject.
+
+use std::path::Path;
+
+use super::class_folders::Layout;
+use super::files::{PictureFile, PictureFiles, SkipCounter, file_stem};
+use super::reader::{Reader, Source};
+use super::{DataError, ReadOptions};
+use crate::faces::FaceMode;
+
+/// The reader of CK+48.
+pub(super) struct CkPlus;
+
+impl Reader for CkPlus {
+    fn kind(&self) -> &'static str {
+        "CK+48"
+    }
+
+    fn recognises(&self, path: &Path) -> Result<bool, DataError> {
+        let Some(layout) = Layout::find(path)? else { return Ok(false) };
+        let [(None, folder)] = layout.parts.as_slice() else { return Ok(false) };
+        let pictures = layout.pictures(folder, &mut SkipCounter::default());
+        // A folder that no emotion is named after is reported by the reader that opens it.
+        let pictures = pictures.unwrap_or_default();
+        let named = pictures.iter().filter(|(picture, _)| subject(&file_stem(picture)).is_some()).count();
+        Ok(2 * named > pictures.len())
+    }
+
+    fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
+        let layout = Layout::find(path)?.ok_or_else(|| DataError::UnknownFolder(path.to_owned()))?;
+        let mut skipped = SkipCounter::default();
+        let mut files = Vec::new();
+        for (_, folder) in &layout.parts {
+            for (picture, label) in layout.pictures(folder, &mut skipped)? {
+                let Some(subject) = subject(&file_stem(&picture)) else {
+                    let problem = "isn't named like the rest of CK+48, SUBJECT_SEQUENCE_FRAME: without the subject it \
+                                   can't be split"
+                        .to_owned();
+                    return Err(DataError::Picture { path: picture, problem });
+                };
+                files.push(PictureFile { path: picture, label, subject: Some(subject), split: None, line: None });
+            }
+        }
+        Ok(Box::new(PictureFiles {
+            name: "CK+48".to_owned(),
+            root: path.to_owned(),
+            list: None,
+            files,
+            skipped: skipped.into_list(),
+            faces: options.finding(FaceMode::Whole),
+        }))
+    }
+}
+
+/// `S010` of `S010_004_00000017`.
+fn subject(stem: &str) -> Option<String> {
+    let mut parts = stem.split('_');
+    let (subject, sequence, frame) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_named = subject.strip_prefix('S').is_some_and(is_number) && is_number(sequence) && is_number(frame);
+    (is_named && parts.next().is_none()).then(|| subject.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_says_who_it_is() {
+        assert_eq!(subject("S010_004_00000017").as_deref(), Some("S010"));
+        for other in ["S010", "S010_004", "angry_1_2", "S010_004_x", "S_1_2", "S010_004_1_2", ""] {
+            assert_eq!(subject(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Folders named after emotions, as most data sets on Kaggle are laid out: `train/angry/*.jpg` with `validation` or `test`
+//! beside `train`, the emotions' folders alone, or either of them a folder further down.
+
+use std::path::{Path, PathBuf};
+
+use super::files::{PictureFile, PictureFiles, SkipCounter, class_of_folder, file_name, folders_in, pictures_below};
+use super::names::{self, no_class};
+use super::reader::{Reader, Source};
+use super::{DataError, ReadOptions, Split};
+use crate::faces::FaceMode;
+
+/// Folders with nothing but one other folder in them that are passed on the way, as archives make them.
+const WRAPPERS: usize = 3;
+
+/// The reader of folders named after emotions.
+pub(super) struct ClassFolders;
+
+impl Reader for ClassFolders {
+    fn kind(&self) -> &'static str {
+        "folders named after emotions"
+    }
+
+    fn recognises(&self, path: &Path) -> Result<bool, DataError> {
+        Ok(Layout::find(path)?.is_some())
+    }
+
+    fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
+        let layout = Layout::find(path)?.ok_or_else(|| DataError::UnknownFolder(path.to_owned()))?;
+        let mut skipped = SkipCounter::default();
+        let mut files = Vec::new();
+        for (split, folder) in &layout.parts {
+            for (picture, label) in layout.pictures(folder, &mut skipped)? {
+                files.push(PictureFile { path: picture, label, subject: None, split: *split, line: None });
+            }
+        }
+        Ok(Box::new(PictureFiles {
+            name: file_name(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned())),
+            root: path.to_owned(),
+            list: None,
+            files,
+            skipped: skipped.into_list(),
+            // Such collections hold faces that were cut out already.
+            faces: options.finding(FaceMode::Whole),
+        }))
+    }
+}
+
+/// The folders that hold the emotions' folders, each with its split if it is named after one.
+pub(super) struct Layout {
+    pub parts: Vec<(Option<Split>, PathBuf)>,
+}
+
+impl Layout {
+    /// Looks for the layout at `path`; `None` if there is none.
+    pub fn find(path: &Path) -> Result<Option<Self>, DataError> {
+        if !path.is_dir() {
+            return Ok(None);
+        }
+        let mut root = path.to_owned();
+        for _ in 0..WRAPPERS {
+            let folders = folders_in(&root)?;
+            if folders.iter().any(|folder| class_of_folder(folder).is_some()) {
+                return Ok(Some(Self { parts: vec![(None, root)] }));
+            }
+            let named = folders.iter().filter_map(|f| names::split(&file_name(f)).map(|split| (Some(split), f)));
+            let parts: Vec<_> = named.map(|(split, folder)| (split, folder.clone())).collect();
+            if !parts.is_empty() {
+                return Ok(Some(Self { parts }));
+            }
+            match <[PathBuf; 1]>::try_from(folders) {
+                Ok([only]) => root = only,
+                Err(_) => break,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The pictures in the emotions' folders below `folder`, with their labels.
+    ///
+    /// # Errors
+    /// When a folder among them holds pictures and is named after no emotion: they would be lost in silence.
+    pub fn pictures(
+        &self,
+        folder: &Path,
+        skipped: &mut SkipCounter,
+    ) -> Result<Vec<(PathBuf, mien_core::emotion::Emotion)>, DataError> {
+        let mut pictures = Vec::new();
+        for class_folder in folders_in(folder)? {
+            let class = class_of_folder(&class_folder);
+            for picture in pictures_below(&class_folder) {
+                let picture = picture?;
+                let Some(class) = class else {
+                    let problem = no_class(&file_name(&class_folder));
+                    return Err(DataError::Picture { path: class_folder, problem });
+                };
+                if let Some(label) = skipped.emotion_of(class) {
+                    pictures.push((picture, label));
+                }
+            }
+        }
+        Ok(pictures)
+    }
+}

@@ -1,0 +1,104 @@
+//! What can be wrong with a data set, worded for the reader.
+
+use std::path::PathBuf;
+
+use super::Split;
+use crate::faces::FaceError;
+
+/// A data set can't be read or used. Names the file and, where there is one, the row.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The file or folder can't be opened or read.
+    #[error("can't read {path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The first line isn't that of the format.
+    #[error("{path} is no {format}: its first line has to name the columns {wanted}")]
+    Header {
+        /// Which file.
+        path: PathBuf,
+        /// What it should be.
+        format: &'static str,
+        /// The columns it should have.
+        wanted: &'static str,
+    },
+    /// A row doesn't hold what its columns promise.
+    #[error("{path}, line {line}: {problem}")]
+    Row {
+        /// Which file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A picture file is damaged, or its name or folder doesn't say what it shows.
+    #[error("{path}: {problem}")]
+    Picture {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A folder without anything that a reader knows.
+    #[error(
+        "{0} is a directory in which no data set was found: Mien reads folders named after emotions (also below train, \
+         validation and test), CK+48, JAFFE and KDEF"
+    )]
+    UnknownFolder(
+        /// Which folder.
+        PathBuf,
+    ),
+    /// No picture in a split that the format always has.
+    #[error("{path} holds no picture of the split {}", .split.usage())]
+    EmptySplit {
+        /// Which file.
+        path: PathBuf,
+        /// The split without pictures.
+        split: Split,
+    },
+    /// No picture takes part in what was asked for.
+    #[error(
+        "no picture is left: the split is empty or its votes name nothing; `mien dataset` lists what each split holds"
+    )]
+    NoPicture,
+    /// The FER+ file doesn't stand row by row beside FER2013.
+    #[error("{path} has {votes} rows where fer2013.csv has {pictures}: the two must belong together row by row")]
+    RowCount {
+        /// The FER+ file.
+        path: PathBuf,
+        /// Its rows.
+        votes: usize,
+        /// Rows of FER2013.
+        pictures: usize,
+    },
+    /// Votes were asked for without the file that holds them.
+    #[error("this needs the FER+ votes: give fer2013new.csv with --ferplus")]
+    NoVotes,
+    /// Votes were given for pictures that they don't belong to.
+    #[error("{path} is read as {kind}, and FER+ votes belong to fer2013.csv alone: leave --ferplus out")]
+    VotesElsewhere {
+        /// The data set.
+        path: PathBuf,
+        /// What it was recognised as.
+        kind: &'static str,
+    },
+    /// The pictures can't be divided as asked for.
+    #[error("{path} can't be split: {problem}")]
+    Split {
+        /// The data set.
+        path: PathBuf,
+        /// Why not.
+        problem: &'static str,
+    },
+    /// libtorch gave an error.
+    #[error("libtorch failed on the pictures: {0}")]
+    Torch(#[from] tch::TchError),
+    /// Faces can't be found.
+    #[error(transparent)]
+    Faces(#[from] FaceError),
+}

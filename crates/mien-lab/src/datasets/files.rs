@@ -1,0 +1,182 @@
+//! Data sets made of picture files: finding, decoding and cropping them, whatever their names mean.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use walkdir::{DirEntry, WalkDir};
+
+use super::names::{self, Class};
+use super::reader::{About, Collection, Entry, Skipped, Source};
+use super::{DataError, Split};
+use crate::faces::{FaceCutter, FaceError, FaceFinding, FaceMode};
+use crate::pictures::decode_gray;
+use mien_core::emotion::Emotion;
+
+/// Endings of the picture formats that Mien reads.
+const ENDINGS: [&str; 7] = ["bmp", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+/// Folders below a data set that are looked into. KDEF needs two, Kaggle's layouts four; a link to above is cut off here.
+const DEPTH: usize = 8;
+
+/// A picture of a data set.
+pub(super) struct PictureFile {
+    pub path: PathBuf,
+    pub label: Emotion,
+    pub subject: Option<String>,
+    pub split: Option<Split>,
+    /// The line of the list that names it, if there is a list.
+    pub line: Option<u64>,
+}
+
+/// A data set of picture files, sorted out and not decoded.
+pub(super) struct PictureFiles {
+    pub name: String,
+    /// The folder that the pictures' names are told from.
+    pub root: PathBuf,
+    /// The table that lists them, if there is one.
+    pub list: Option<PathBuf>,
+    pub files: Vec<PictureFile>,
+    pub skipped: Vec<Skipped>,
+    pub faces: FaceFinding,
+}
+
+impl Source for PictureFiles {
+    fn files(&self) -> Vec<&Path> {
+        self.list.iter().chain(self.files.iter().map(|file| &file.path)).map(PathBuf::as_path).collect()
+    }
+
+    fn faces(&self) -> FaceMode {
+        self.faces.mode
+    }
+
+    fn decode(&self) -> Result<Collection, DataError> {
+        let mut cutter = FaceCutter::new(self.faces)?;
+        let mut sum = Sha256::new();
+        let (mut entries, mut pixels) = (Vec::with_capacity(self.files.len()), Vec::new());
+        for file in &self.files {
+            let place = file.path.strip_prefix(&self.root).unwrap_or(&file.path).to_string_lossy().into_owned();
+            let bytes = std::fs::read(&file.path).map_err(|e| self.wrong(file, format!("can't be read: {e}")))?;
+            for part in [place.as_bytes(), &(bytes.len() as u64).to_le_bytes(), file.label.key().as_bytes(), &bytes] {
+                sum.update(part);
+            }
+            let picture = decode_gray(&bytes).map_err(|problem| self.wrong(file, problem))?;
+            let face = picture.view().ok_or(FaceError::TooSmall).and_then(|view| cutter.cut(view))?;
+            pixels.extend_from_slice(face.pixels());
+            entries.push(Entry {
+                place,
+                label: file.label,
+                subject: file.subject.clone(),
+                split: file.split,
+                votes: None,
+            });
+        }
+        let about = About {
+            name: self.name.clone(),
+            sha256: vec![format!("{:x}", sum.finalize())],
+            skipped: self.skipped.clone(),
+            faces: cutter.counts(),
+        };
+        Ok(Collection { entries, pixels, about })
+    }
+}
+
+impl PictureFiles {
+    /// A problem with one picture, told by its path, or by the line that lists it.
+    fn wrong(&self, file: &PictureFile, problem: String) -> DataError {
+        match (&self.list, file.line) {
+            (Some(list), Some(line)) => DataError::Row {
+                path: list.clone(),
+                line,
+                problem: format!("the picture {}: {problem}", file.path.display()),
+            },
+            _ => DataError::Picture { path: file.path.clone(), problem },
+        }
+    }
+}
+
+/// Every picture file in and below a folder, in the order of their paths. Hidden files, and the folder that macOS puts into
+/// archives, are passed over.
+pub(super) fn pictures_below(folder: &Path) -> impl Iterator<Item = Result<PathBuf, DataError>> + use<> {
+    let root = folder.to_owned();
+    WalkDir::new(folder)
+        .max_depth(DEPTH)
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(|entry| entry.depth() == 0 || !is_passed_over(entry.file_name()))
+        .filter_map(move |entry| match entry {
+            Ok(entry) => is_picture(&entry).then(|| Ok(entry.into_path())),
+            Err(error) => {
+                let path = error.path().unwrap_or(&root).to_owned();
+                Some(Err(DataError::Read { path, source: error.into() }))
+            }
+        })
+}
+
+/// The folders in a folder, in the order of their names, but for those that are passed over.
+pub(super) fn folders_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let entries = WalkDir::new(folder).min_depth(1).max_depth(1).follow_links(true).sort_by_file_name().into_iter();
+    entries
+        .filter_entry(|entry| !is_passed_over(entry.file_name()))
+        .filter(|entry| entry.as_ref().map_or(true, |entry| entry.file_type().is_dir()))
+        .map(|entry| {
+            entry
+                .map(DirEntry::into_path)
+                .map_err(|e| DataError::Read { path: e.path().unwrap_or(folder).to_owned(), source: e.into() })
+        })
+        .collect()
+}
+
+fn is_passed_over(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".") || name == "__MACOSX"
+}
+
+fn is_picture(entry: &DirEntry) -> bool {
+    let ending = entry.path().extension().unwrap_or_default();
+    entry.file_type().is_file() && ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// The last part of a path as text.
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The last part of a path without its ending, as text.
+pub(super) fn file_stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Counts what is left out, by reason.
+#[derive(Default)]
+pub(super) struct SkipCounter(Vec<Skipped>);
+
+impl SkipCounter {
+    /// One picture more for this reason.
+    pub fn add(&mut self, reason: &str) {
+        match self.0.iter_mut().find(|skipped| skipped.reason == reason) {
+            Some(skipped) => skipped.count += 1,
+            None => self.0.push(Skipped { reason: reason.to_owned(), count: 1 }),
+        }
+    }
+
+    /// The emotion of a class; contempt is counted and left out.
+    pub fn emotion_of(&mut self, class: Class) -> Option<Emotion> {
+        match class {
+            Class::Emotion(emotion) => Some(emotion),
+            Class::Contempt => {
+                self.add("contempt, which isn't one of the seven emotions");
+                None
+            }
+        }
+    }
+
+    /// What was counted.
+    pub fn into_list(self) -> Vec<Skipped> {
+        self.0
+    }
+}
+
+/// The class that a folder is named after.
+pub(super) fn class_of_folder(folder: &Path) -> Option<Class> {
+    names::class(&file_name(folder))
+}

@@ -1,0 +1,74 @@
+//! A table of pictures: the columns `path` and `label`, and if wanted `subject` and `split`. Paths are told from the table's
+//! folder; labels are the emotions' names in any usual spelling.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::files::{PictureFile, PictureFiles, SkipCounter, file_stem};
+use super::names::{self, no_class};
+use super::reader::{Reader, Source};
+use super::table::{from_csv, header};
+use super::{DataError, ReadOptions};
+use crate::faces::FaceMode;
+
+/// Names that the column of paths goes by.
+const PATH_COLUMNS: [&str; 5] = ["path", "file", "filename", "image", "picture"];
+/// Names that the column of labels goes by.
+const LABEL_COLUMNS: [&str; 3] = ["label", "emotion", "class"];
+/// The columns, for messages.
+const COLUMNS: &str = "path, label";
+
+/// The reader of tables of paths and labels.
+pub(super) struct List;
+
+impl Reader for List {
+    fn kind(&self) -> &'static str {
+        "a list of pictures"
+    }
+
+    fn recognises(&self, path: &Path) -> Result<bool, DataError> {
+        if path.is_dir() {
+            return Ok(false);
+        }
+        let names = header(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+        Ok(names.iter().any(|name| PATH_COLUMNS.contains(&name.as_str())))
+    }
+
+    fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
+        let file = File::open(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(file);
+        let header = reader.headers().map_err(|e| from_csv(path, &e))?.clone();
+        let column = |names: &[&str]| header.iter().position(|h| names.contains(&h.to_lowercase().as_str()));
+        let no_header = || DataError::Header { path: path.to_owned(), format: "list of pictures", wanted: COLUMNS };
+        let picture_column = column(&PATH_COLUMNS).ok_or_else(no_header)?;
+        let label_column = column(&LABEL_COLUMNS).ok_or_else(no_header)?;
+        let (subject_column, split_column) = (column(&["subject", "person"]), column(&["split", "usage"]));
+
+        let root = path.parent().map(Path::to_owned).unwrap_or_default();
+        let mut skipped = SkipCounter::default();
+        let mut files = Vec::new();
+        for record in reader.records() {
+            let record = record.map_err(|e| from_csv(path, &e))?;
+            let line = record.position().map_or(0, csv::Position::line);
+            let wrong = |problem: String| DataError::Row { path: path.to_owned(), line, problem };
+            let filled = |column: Option<usize>| column.and_then(|c| record.get(c)).filter(|text| !text.is_empty());
+            let picture = filled(Some(picture_column)).ok_or_else(|| wrong("names no picture".to_owned()))?;
+            let word = filled(Some(label_column)).ok_or_else(|| wrong("the row is cut off: no label".to_owned()))?;
+            let split = filled(split_column)
+                .map(|word| names::split(word).ok_or_else(|| wrong(format!("“{word}” is no split"))))
+                .transpose()?;
+            let class = names::class(word).ok_or_else(|| wrong(no_class(word)))?;
+            let Some(label) = skipped.emotion_of(class) else { continue };
+            let (path, subject) = (root.join(PathBuf::from(picture)), filled(subject_column).map(str::to_owned));
+            files.push(PictureFile { path, label, subject, split, line: Some(line) });
+        }
+        Ok(Box::new(PictureFiles {
+            name: file_stem(path),
+            root,
+            list: Some(path.to_owned()),
+            files,
+            skipped: skipped.into_list(),
+            faces: options.finding(FaceMode::Whole),
+        }))
+    }
+}

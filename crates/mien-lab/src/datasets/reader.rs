@@ -1,0 +1,177 @@
+//! One way to read every kind of data set: recognise it by looking, list what it is made of, decode it.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::cache::Cache;
+use super::kdef::Angle;
+use super::{DataError, Dataset, Split, SplitSpec, Votes};
+use super::{ckplus::CkPlus, class_folders::ClassFolders, fer2013::Fer2013, jaffe::Jaffe, kdef::Kdef, list::List};
+use crate::faces::{FaceCounts, FaceFinding, FaceMode};
+use mien_core::detection::MakeDetector;
+use mien_core::emotion::Emotion;
+
+/// The kinds of data sets, those first that would also pass for a later one.
+const READERS: [&dyn Reader; 6] = [&Fer2013, &List, &CkPlus, &Jaffe, &Kdef, &ClassFolders];
+
+/// The columns that the first line of a table may name, for messages.
+const TABLES: &str = "emotion, pixels, Usage (FER2013) or path, label (a list of pictures)";
+
+/// How a data set is to be read.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// The FER+ votes that stand row by row beside FER2013.
+    pub ferplus: Option<PathBuf>,
+    /// How to split what its publishers didn't split.
+    pub split: SplitSpec,
+    /// The angles of KDEF that take part; none given means the straight ones.
+    pub angles: Vec<Angle>,
+    /// How faces are found in larger pictures.
+    pub faces: FaceMode,
+    /// What makes the app's detector, where the program has one.
+    pub detector: Option<MakeDetector>,
+    /// The folder where decoded data sets are kept, if they are to be kept. See [`super::cache_folder`].
+    pub cache: Option<PathBuf>,
+}
+
+impl ReadOptions {
+    /// How faces are found in a data set whose own way is `usual`.
+    pub(super) fn finding(&self, usual: FaceMode) -> FaceFinding {
+        FaceFinding::new(self.faces, usual, self.detector)
+    }
+}
+
+/// A kind of data set.
+pub(super) trait Reader: Sync {
+    /// What messages call it.
+    fn kind(&self) -> &'static str;
+
+    /// Whether FER+ votes belong to it.
+    fn takes_votes(&self) -> bool {
+        false
+    }
+
+    /// Whether the file or folder looks like this kind; cheap, and not a promise that all of it is.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn recognises(&self, path: &Path) -> Result<bool, DataError>;
+
+    /// Lists what the data set is made of, without decoding it.
+    ///
+    /// # Errors
+    /// When something can't be read or isn't what the kind promises.
+    fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError>;
+}
+
+/// A data set that was found and is not decoded yet.
+pub(super) trait Source {
+    /// Every file that the result depends on.
+    fn files(&self) -> Vec<&Path>;
+
+    /// The way in which faces are found, if that plays a part.
+    fn faces(&self) -> FaceMode {
+        FaceMode::Whole
+    }
+
+    /// Reads all pictures.
+    ///
+    /// # Errors
+    /// When a file can't be read or doesn't hold what it should.
+    fn decode(&self) -> Result<Collection, DataError>;
+}
+
+/// All pictures of a data set, before they are split.
+#[derive(Debug, PartialEq)]
+pub(super) struct Collection {
+    /// What is known of each picture, in a fixed order.
+    pub entries: Vec<Entry>,
+    /// Their gray pixels one after the other, 48×48 each.
+    pub pixels: Vec<u8>,
+    /// What is known of all.
+    pub about: About,
+}
+
+/// What is known of a data set besides its pictures.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct About {
+    /// What to call it in reports.
+    pub name: String,
+    /// SHA-256 of its files: one for each table, one for all pictures of a folder.
+    pub sha256: Vec<String>,
+    /// What was left out.
+    pub skipped: Vec<Skipped>,
+    /// How faces were found.
+    pub faces: FaceCounts,
+}
+
+impl About {
+    /// The name, with the way in which faces were found where that could have been another.
+    pub fn told_name(&self) -> String {
+        let is_cut = self.faces.detected + self.faces.centered > 0;
+        if is_cut { format!("{} ({})", self.name, self.faces) } else { self.name.clone() }
+    }
+}
+
+/// What is known of a picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Where it comes from: a line, or a path below the data set's folder.
+    pub place: String,
+    /// The data set's label.
+    pub label: Emotion,
+    /// Who it shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The split that its publishers put it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
+    /// FER+ votes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub votes: Option<Votes>,
+}
+
+/// Pictures that a reader left out on purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Why.
+    pub reason: String,
+    /// How many.
+    pub count: usize,
+}
+
+/// Reads a data set, whatever its kind: `fer2013.csv` and `icml_face_data.csv`, folders named after emotions, CK+48, JAFFE,
+/// KDEF, or a table of paths and labels. It is recognised by looking.
+///
+/// # Errors
+/// When it is of no known kind, a file can't be read or is damaged (named with its row), or it can't be split as asked
+/// for.
+pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
+    let reader = recognise(path)?;
+    if options.ferplus.is_some() && !reader.takes_votes() {
+        return Err(DataError::VotesElsewhere { path: path.to_owned(), kind: reader.kind() });
+    }
+    let source = reader.open(path, options)?;
+    let collection = match &options.cache {
+        Some(folder) => Cache::new(folder, path, options, source.as_ref()).get_or_decode(source.as_ref())?,
+        None => source.decode()?,
+    };
+    Dataset::new(collection, &options.split, path)
+}
+
+/// The reader for what lies at `path`.
+fn recognise(path: &Path) -> Result<&'static dyn Reader, DataError> {
+    let metadata = std::fs::metadata(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+    for reader in READERS {
+        if reader.recognises(path)? {
+            tracing::debug!("{} is read as {}", path.display(), reader.kind());
+            return Ok(reader);
+        }
+    }
+    Err(if metadata.is_dir() {
+        DataError::UnknownFolder(path.to_owned())
+    } else {
+        DataError::Header { path: path.to_owned(), format: "data set that Mien reads", wanted: TABLES }
+    })
+}

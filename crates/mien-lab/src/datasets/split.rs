@@ -1,0 +1,293 @@
+//! Dividing what its publishers didn't divide: by person, or at random within each emotion.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::Split;
+use mien_core::emotion::{self, Emotion};
+
+/// Divisions by person that are tried; the one whose sides are most alike is taken. With few people some divisions leave a
+/// side without an emotion.
+const DRAWS: u64 = 200;
+
+/// How to split a data set that has no official splits: `[split]` in a recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SplitSpec {
+    /// By what.
+    pub kind: SplitKind,
+    /// Share of the pictures that epochs and settings are chosen on.
+    pub public: f64,
+    /// Share of the pictures that are read once, at the end.
+    pub private: f64,
+    /// Seed of the division.
+    pub seed: u64,
+}
+
+/// By what pictures are divided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SplitKind {
+    /// By person where it is known who the pictures show, else within each emotion.
+    #[default]
+    Auto,
+    /// At random, each emotion with the same shares. Pictures with the same pixels stay together.
+    Stratified,
+    /// All pictures of a person on one side.
+    Subjects,
+}
+
+impl Default for SplitSpec {
+    /// A fifth each. FER2013 keeps a tenth for each, but has a hundred times the pictures of most sets without splits.
+    fn default() -> Self {
+        Self { kind: SplitKind::Auto, public: 0.2, private: 0.2, seed: 0 }
+    }
+}
+
+/// What the division of a picture may depend on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item<'a> {
+    pub label: Emotion,
+    pub subject: Option<&'a str>,
+    pub pixels: &'a [u8],
+}
+
+impl SplitSpec {
+    /// The split of a recipe, as it stands in a model card: what the model's own data have to be split by to be the same
+    /// again. The default where the recipe says nothing.
+    #[must_use]
+    pub fn of_recipe(recipe: &toml::Table) -> Self {
+        recipe.get("split").and_then(|split| split.clone().try_into().ok()).unwrap_or_default()
+    }
+
+    /// What is wrong with the shares, if anything.
+    pub fn problem(&self) -> Option<&'static str> {
+        let shares = [self.public, self.private];
+        let fits = shares.iter().all(|share| (0.0..1.0).contains(share)) && shares.iter().sum::<f64>() < 1.0;
+        (!fits).then_some("the shares `public` and `private` have to be at least 0, and less than 1 together")
+    }
+
+    /// How it is done, for cards and reports.
+    pub(super) fn describe(&self, by_subject: bool) -> String {
+        let kind = if by_subject { "by person" } else { "at random within each emotion" };
+        let (public, private) = (100.0 * self.public, 100.0 * self.private);
+        format!("{kind}, {public:.0} % public and {private:.0} % private, seed {}", self.seed)
+    }
+
+    /// Whether these pictures are divided by person.
+    ///
+    /// # Errors
+    /// When that is asked for and it isn't known who they show, or the shares don't fit.
+    pub(super) fn is_by_subject(&self, items: &[Item<'_>]) -> Result<bool, &'static str> {
+        if let Some(problem) = self.problem() {
+            return Err(problem);
+        }
+        let known = !items.is_empty() && items.iter().all(|item| item.subject.is_some());
+        match self.kind {
+            SplitKind::Auto => Ok(known),
+            SplitKind::Stratified => Ok(false),
+            SplitKind::Subjects if known => Ok(true),
+            SplitKind::Subjects => Err("it doesn't say who its pictures show, so `kind` can't be `subjects`"),
+        }
+    }
+
+    /// The split of each picture.
+    ///
+    /// # Errors
+    /// As [`Self::is_by_subject`].
+    pub(super) fn divide(&self, items: &[Item<'_>]) -> Result<Vec<Split>, &'static str> {
+        Ok(if self.is_by_subject(items)? { self.by_subject(items) } else { self.stratified(items) })
+    }
+
+    fn by_subject(&self, items: &[Item<'_>]) -> Vec<Split> {
+        let mut people: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, item) in items.iter().enumerate() {
+            people.entry(item.subject.unwrap_or_default()).or_default().push(index);
+        }
+        let people: Vec<Vec<usize>> = people.into_values().collect();
+        let draws = (0..DRAWS).map(|draw| {
+            let mut rng = self.rng(draw);
+            let mut order: Vec<&Vec<usize>> = people.iter().collect();
+            order.shuffle(&mut rng);
+            let mut sides = vec![Split::Training; items.len()];
+            self.deal(&order, items.len(), &mut sides);
+            (self.unlikeness(items, &sides), sides)
+        });
+        draws.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, sides)| sides).unwrap_or_default()
+    }
+
+    fn stratified(&self, items: &[Item<'_>]) -> Vec<Split> {
+        let mut same: HashMap<&[u8], usize> = HashMap::new();
+        // Groups of pictures with the same pixels, by the label of their first.
+        let mut groups: [Vec<Vec<usize>>; emotion::COUNT] = Default::default();
+        let mut places: Vec<(usize, usize)> = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let known = *same.entry(item.pixels).or_insert_with(|| {
+                let class = item.label.index();
+                places.push((class, groups[class].len()));
+                groups[class].push(vec![]);
+                places.len() - 1
+            });
+            let (class, group) = places[known];
+            groups[class][group].push(index);
+        }
+        let mut sides = vec![Split::Training; items.len()];
+        for (class, groups) in groups.iter().enumerate() {
+            let mut order: Vec<&Vec<usize>> = groups.iter().collect();
+            order.shuffle(&mut self.rng(class as u64));
+            let total = groups.iter().map(Vec::len).sum();
+            self.deal(&order, total, &mut sides);
+        }
+        sides
+    }
+
+    /// Deals groups of pictures out in their order: to private and public until each is as near to its share of `total`
+    /// as it gets; the rest is for training. Where there are groups enough each side with a share gets one.
+    fn deal(&self, order: &[&Vec<usize>], total: usize, sides: &mut [Split]) {
+        let mut groups = order.iter().peekable();
+        let mut left = order.len();
+        for (split, share, kept_back) in [(Split::Private, self.private, 2), (Split::Public, self.public, 1)] {
+            let wanted = share * total as f64;
+            let mut dealt = 0;
+            while let Some(group) = groups.peek() {
+                let (short, over) = (wanted - dealt as f64, (dealt + group.len()) as f64 - wanted);
+                let is_due = (dealt == 0 && share > 0.0) || over < short;
+                if !is_due || left <= kept_back {
+                    break;
+                }
+                group.iter().for_each(|index| sides[*index] = split);
+                dealt += group.len();
+                left -= 1;
+                groups.next();
+            }
+        }
+    }
+
+    /// How far the sides' counts of each emotion are from their shares: the sum over sides and emotions, in shares of the
+    /// emotion's pictures.
+    fn unlikeness(&self, items: &[Item<'_>], sides: &[Split]) -> f64 {
+        let mut counts = [[0.0; emotion::COUNT]; 3];
+        let mut totals = [0.0; emotion::COUNT];
+        for (item, side) in items.iter().zip(sides) {
+            let class = item.label.index();
+            totals[class] += 1.0;
+            match side {
+                Split::Public => counts[0][class] += 1.0,
+                Split::Private => counts[1][class] += 1.0,
+                Split::Training | Split::All => counts[2][class] += 1.0,
+            }
+        }
+        let shares = [self.public, self.private, 1.0 - self.public - self.private];
+        let difference = |(count, total): (&f64, &f64), share: f64| {
+            if *total > 0.0 { (count / total - share).abs() } else { 0.0 }
+        };
+        let of_side = |(counts, share): (&[f64; emotion::COUNT], f64)| -> f64 {
+            counts.iter().zip(&totals).map(|pair| difference(pair, share)).sum()
+        };
+        counts.iter().zip(shares).map(of_side).sum()
+    }
+
+    fn rng(&self, stream: u64) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(stream);
+        rng
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Pictures of people who each show some emotions: (person, emotion, pixel).
+    fn pictures() -> impl Strategy<Value = Vec<(u8, usize, u8)>> {
+        proptest::collection::vec((0_u8..12, 0_usize..7, any::<u8>()), 0..150)
+    }
+
+    fn sides_of(spec: &SplitSpec, pictures: &[(u8, usize, u8)]) -> Vec<Split> {
+        let names: Vec<String> = pictures.iter().map(|(person, _, _)| format!("P{person}")).collect();
+        let pixels: Vec<[u8; 1]> = pictures.iter().map(|(_, _, pixel)| [*pixel]).collect();
+        let items: Vec<Item<'_>> = (pictures.iter().zip(&names).zip(&pixels))
+            .map(|(((_, label, _), name), pixels)| Item {
+                label: Emotion::from_index(*label).unwrap(),
+                subject: Some(name),
+                pixels,
+            })
+            .collect();
+        spec.divide(&items).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+        #[test]
+        fn one_person_never_stands_on_two_sides(
+            pictures in pictures(), seed in any::<u64>(), public in 0.0..0.5_f64, private in 0.0..0.49_f64,
+        ) {
+            let spec = SplitSpec { kind: SplitKind::Subjects, public, private, seed };
+            if pictures.is_empty() {
+                return Ok(());
+            }
+            let sides = sides_of(&spec, &pictures);
+            let mut side_of = HashMap::new();
+            for ((person, _, _), side) in pictures.iter().zip(&sides) {
+                prop_assert_eq!(side_of.entry(*person).or_insert(*side), side);
+            }
+            prop_assert!(sides.contains(&Split::Training));
+            let people: HashSet<_> = pictures.iter().map(|p| p.0).collect();
+            if people.len() > 2 {
+                prop_assert_eq!(sides.contains(&Split::Public), public > 0.0);
+                prop_assert_eq!(sides.contains(&Split::Private), private > 0.0);
+            }
+            prop_assert_eq!(sides, sides_of(&spec, &pictures), "the same seed gives the same division");
+        }
+
+        #[test]
+        fn equal_pictures_never_stand_on_two_sides(pictures in pictures(), seed in any::<u64>()) {
+            let spec = SplitSpec { kind: SplitKind::Stratified, seed, ..SplitSpec::default() };
+            let sides = sides_of(&spec, &pictures);
+            let mut side_of = HashMap::new();
+            for ((_, _, pixel), side) in pictures.iter().zip(&sides) {
+                prop_assert_eq!(side_of.entry(*pixel).or_insert(*side), side);
+            }
+        }
+    }
+
+    #[test]
+    fn each_emotion_has_its_shares_on_each_side() {
+        let pictures: Vec<_> = (0..200).map(|i| (0, usize::from(i % 4 == 0), i as u8)).collect();
+        let sides = sides_of(&SplitSpec { kind: SplitKind::Stratified, ..SplitSpec::default() }, &pictures);
+        let count = |class, split| {
+            pictures.iter().zip(&sides).filter(|((_, label, _), side)| *label == class && **side == split).count()
+        };
+        assert_eq!([count(0, Split::Training), count(0, Split::Public), count(0, Split::Private)], [90, 30, 30]);
+        assert_eq!([count(1, Split::Training), count(1, Split::Public), count(1, Split::Private)], [30, 10, 10]);
+    }
+
+    #[test]
+    fn what_can_not_be_done_is_told() {
+        let item = Item { label: Emotion::Happy, subject: None, pixels: &[] };
+        let by_person = SplitSpec { kind: SplitKind::Subjects, ..SplitSpec::default() };
+        assert!(by_person.divide(&[item]).unwrap_err().contains("who"));
+        let all = SplitSpec { public: 0.5, private: 0.5, ..SplitSpec::default() };
+        assert!(all.divide(&[item]).unwrap_err().contains("`public`"));
+        assert!(SplitSpec::default().divide(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_recipe_says_as_much_as_it_wants() {
+        let recipe: toml::Table = "name = \"x\"\n[split]\nkind = \"subjects\"\nseed = 4".parse().unwrap();
+        let spec = SplitSpec::of_recipe(&recipe);
+        assert_eq!(spec, SplitSpec { kind: SplitKind::Subjects, seed: 4, ..SplitSpec::default() });
+        assert_eq!(SplitSpec::of_recipe(&toml::Table::new()), SplitSpec::default());
+        assert!(toml::from_str::<SplitSpec>("kind = \"subjects\"\nshare = 1").is_err());
+    }
+}

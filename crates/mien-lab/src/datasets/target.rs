@@ -1,0 +1,260 @@
+//! What a network is taught, and which answer counts as right.
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use super::{DataError, Pictures, Votes};
+use mien_core::emotion::{self, Emotion};
+
+/// Which label counts as right, and which pictures take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LabelRule {
+    /// The data set's own label; every picture takes part.
+    Label,
+    /// The emotion with more than half of all ten FER+ votes, contempt counted as neutral; pictures without one are left out.
+    Majority,
+    /// Microsoft's reader with 7 classes: single votes dropped, then more than half of those left; unknown, not-a-face and contempt are left out.
+    Microsoft,
+}
+
+impl LabelRule {
+    /// The name in reports and cards.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Label => "label",
+            Self::Majority => "majority",
+            Self::Microsoft => "microsoft",
+        }
+    }
+
+    /// Whether it reads FER+ votes.
+    pub fn needs_votes(self) -> bool {
+        self != Self::Label
+    }
+}
+
+/// What a network is taught. In a recipe: `target = "votes"`, or `target = { mix = 0.3 }`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// The data set's own label.
+    Label,
+    /// The one emotion that [`LabelRule::Microsoft`] names (“majority voting” of Barsoum et al. 2016).
+    Majority,
+    /// The distribution of the FER+ votes (“probability” and “cross-entropy” there).
+    Votes,
+    /// One label drawn from that distribution for each epoch (“probabilistic label drawing” there).
+    Draw,
+    /// The label and the distribution of the votes together, the label with this share.
+    Mix(LabelShare),
+}
+
+/// How much the label counts beside the votes, 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f32", into = "f32")]
+pub struct LabelShare(f32);
+
+impl TryFrom<f32> for LabelShare {
+    type Error = &'static str;
+
+    fn try_from(share: f32) -> Result<Self, Self::Error> {
+        (0.0..=1.0).contains(&share).then_some(Self(share)).ok_or("the label's share in `mix` has to be from 0 to 1")
+    }
+}
+
+impl From<LabelShare> for f32 {
+    fn from(share: LabelShare) -> Self {
+        share.0
+    }
+}
+
+impl Target {
+    /// The name in reports and cards.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Label => "label",
+            Self::Majority => "majority",
+            Self::Votes => "votes",
+            Self::Draw => "draw",
+            Self::Mix(_) => "mix",
+        }
+    }
+
+    /// Whether it reads FER+ votes.
+    pub fn needs_votes(self) -> bool {
+        self != Self::Label
+    }
+
+    /// The rule by which what was taught is measured.
+    pub fn rule(self) -> LabelRule {
+        if self.needs_votes() { LabelRule::Majority } else { LabelRule::Label }
+    }
+}
+
+/// Pictures and what the network should say of them.
+pub struct Examples {
+    /// Gray bytes `[N, 1, 48, 48]`.
+    pub bytes: Tensor,
+    /// Wanted probabilities `[N, 7]`, rows summing to 1. For [`Target::Draw`] what the label of an epoch is drawn from.
+    pub targets: Tensor,
+}
+
+impl Examples {
+    /// The leading emotion of each picture.
+    ///
+    /// # Errors
+    /// When libtorch can't hand out the rows.
+    pub fn leaders(&self) -> Result<Vec<Emotion>, DataError> {
+        let leaders: Vec<i64> = self.targets.argmax(1, false).try_into()?;
+        Ok(leaders.into_iter().filter_map(|i| Emotion::from_index(i as usize)).collect())
+    }
+}
+
+/// One label drawn from each row of wanted probabilities `[N, 7]`, as a one-hot row (“probabilistic label drawing”).
+pub fn draw_labels(targets: &Tensor, rng: &mut impl Rng) -> Tensor {
+    let points: Vec<f32> = (0..targets.size()[0]).map(|_| rng.random()).collect();
+    let points = Tensor::from_slice(&points).view([-1, 1]).to_device(targets.device());
+    // The drawn label is the first whose cumulated probability exceeds the point; rounding may leave the last sum
+    // below one.
+    let passed = targets.cumsum(1, Kind::Float).le_tensor(&points).sum_dim_intlist(1, false, Kind::Int64);
+    passed.clamp_max(emotion::COUNT as i64 - 1).one_hot(emotion::COUNT as i64).to_kind(Kind::Float)
+}
+
+impl Pictures {
+    /// What a network is taught or measured against under `target`: votes that name nothing usable leave their
+    /// picture out.
+    ///
+    /// # Errors
+    /// When votes are asked for and there are none, or no picture is left.
+    pub fn examples(&self, target: Target) -> Result<Examples, DataError> {
+        let wanted: Vec<Option<[f32; emotion::COUNT]>> = match target {
+            Target::Label => self.labels.iter().map(|label| Some(one_hot(*label))).collect(),
+            Target::Majority => self.votes()?.iter().map(|votes| votes.microsoft().map(one_hot)).collect(),
+            Target::Votes | Target::Draw => self.votes()?.iter().map(Votes::distribution).collect(),
+            Target::Mix(LabelShare(share)) => {
+                let mixed = |(votes, label): (&Votes, &Emotion)| {
+                    let mut row = votes.distribution()?.map(|p| p * (1.0 - share));
+                    row[label.index()] += share;
+                    Some(row)
+                };
+                self.votes()?.iter().zip(&self.labels).map(mixed).collect()
+            }
+        };
+        let bytes = self.taking_part(&wanted)?;
+        let targets: Vec<f32> = wanted.into_iter().flatten().flatten().collect();
+        Ok(Examples { bytes, targets: Tensor::from_slice(&targets).view([-1, emotion::COUNT as i64]) })
+    }
+
+    /// The pictures that take part under `rule`, and their right answers.
+    ///
+    /// # Errors
+    /// When the rule needs votes and there are none, or no picture is left.
+    pub fn judged(&self, rule: LabelRule) -> Result<(Tensor, Vec<Emotion>), DataError> {
+        let answers = self.answers(rule)?;
+        Ok((self.taking_part(&answers)?, answers.into_iter().flatten().collect()))
+    }
+
+    /// The right answer for each picture under `rule`, `None` for those that it leaves out.
+    ///
+    /// # Errors
+    /// When the rule needs votes and there are none.
+    pub fn answers(&self, rule: LabelRule) -> Result<Vec<Option<Emotion>>, DataError> {
+        Ok(match rule {
+            LabelRule::Label => self.labels.iter().copied().map(Some).collect(),
+            LabelRule::Majority => self.votes()?.iter().map(Votes::majority).collect(),
+            LabelRule::Microsoft => self.votes()?.iter().map(Votes::microsoft).collect(),
+        })
+    }
+
+    /// The pictures for which there is a value.
+    fn taking_part<T>(&self, values: &[Option<T>]) -> Result<Tensor, DataError> {
+        let rows: Vec<i64> = (0_i64..).zip(values).filter(|(_, value)| value.is_some()).map(|(row, _)| row).collect();
+        if rows.is_empty() {
+            return Err(DataError::NoPicture);
+        }
+        Ok(self.bytes.index_select(0, &Tensor::from_slice(&rows)))
+    }
+
+    fn votes(&self) -> Result<&[Votes], DataError> {
+        self.votes.as_deref().ok_or(DataError::NoVotes)
+    }
+}
+
+fn one_hot(emotion: Emotion) -> [f32; emotion::COUNT] {
+    let mut row = [0.0; emotion::COUNT];
+    row[emotion.index()] = 1.0;
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    #[test]
+    fn labels_are_drawn_as_often_as_they_are_likely() {
+        let row = [0.0_f32, 0.25, 0.0, 0.75, 0.0, 0.0, 0.0];
+        let targets = Tensor::from_slice(&row).view([1, -1]).repeat([4000, 1]);
+        let drawn = draw_labels(&targets, &mut ChaCha8Rng::seed_from_u64(5));
+        assert_eq!(drawn.sum_dim_intlist(1, false, Kind::Float).min().double_value(&[]), 1.0);
+        let shares: Vec<f64> = drawn.mean_dim([0].as_slice(), false, Kind::Double).try_into().unwrap();
+        assert!((shares[1] - 0.25).abs() < 0.03 && (shares[3] - 0.75).abs() < 0.03, "{shares:?}");
+    }
+
+    /// Two pictures: one that most find happy and FER2013 calls sad, and one that nobody finds a face in.
+    fn pictures() -> Pictures {
+        let votes = |columns| Votes::new(columns);
+        Pictures {
+            bytes: Tensor::from_slice(&[9_u8; 2 * 48 * 48]).view([2, 1, 48, 48]),
+            labels: vec![Emotion::Sad, Emotion::Angry],
+            votes: Some(vec![votes([0, 8, 2, 0, 0, 0, 0, 0, 0, 0]), votes([0, 0, 0, 0, 0, 0, 0, 0, 0, 10])]),
+            subjects: None,
+            places: vec!["line 2".to_owned(), "line 3".to_owned()],
+        }
+    }
+
+    fn targets(target: Target) -> Vec<f32> {
+        Vec::try_from(pictures().examples(target).unwrap().targets.view(-1)).unwrap()
+    }
+
+    #[test]
+    fn a_mix_holds_the_label_with_its_share_and_the_votes_with_the_rest() {
+        let mixed = targets(Target::Mix(LabelShare(0.5)));
+        let wanted = [0.0, 0.0, 0.0, 0.4, 0.5, 0.1, 0.0];
+        assert_eq!(mixed.len(), 7);
+        assert!(mixed.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{mixed:?}");
+    }
+
+    #[test]
+    fn each_target_teaches_what_its_name_says() {
+        assert_eq!(targets(Target::Majority), [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(targets(Target::Draw), targets(Target::Votes));
+        assert_eq!(targets(Target::Label).len(), 14, "every picture has a label");
+    }
+
+    #[test]
+    fn recipes_name_targets_and_a_share_out_of_range_is_refused() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Part {
+            target: Target,
+        }
+        let read = |text: &str| toml::from_str::<Part>(text);
+        assert_eq!(read("target = \"draw\"").unwrap().target, Target::Draw);
+        let mix = read("target = { mix = 0.25 }").unwrap();
+        assert_eq!(mix.target, Target::Mix(LabelShare(0.25)));
+        assert_eq!(read(&toml::to_string(&mix).unwrap()).unwrap(), mix);
+        assert!(read("target = { mix = 1.5 }").unwrap_err().to_string().contains("from 0 to 1"));
+    }
+
+    #[test]
+    fn a_split_in_which_nothing_takes_part_is_an_error_and_no_empty_result() {
+        let mut pictures = pictures();
+        pictures.votes = Some(vec![Votes::new([0, 0, 0, 0, 0, 0, 0, 0, 0, 10]); 2]);
+        assert!(matches!(pictures.judged(LabelRule::Majority), Err(DataError::NoPicture)));
+        assert!(matches!(pictures.examples(Target::Votes), Err(DataError::NoPicture)));
+    }
+}

@@ -1,0 +1,293 @@
+//! Every kind of data set as it lies on a disk, whole and damaged.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use image::GrayImage;
+use proptest::prelude::*;
+
+use super::*;
+use crate::faces::FaceMode;
+
+/// A data set that goes away with the test.
+pub(crate) struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// A picture of 48×48 pixels, all of one gray.
+    pub(crate) fn picture(&self, name: &str, gray: u8) {
+        self.file(name, "");
+        GrayImage::from_pixel(48, 48, image::Luma([gray])).save(self.path(name)).unwrap();
+    }
+
+    pub(crate) fn pictures(self, names: &[&str]) -> Self {
+        names.iter().zip(1..).for_each(|(name, gray)| self.picture(name, gray));
+        self
+    }
+
+    pub(crate) fn read(&self) -> Result<Dataset, DataError> {
+        read(self.0.path(), &ReadOptions::default())
+    }
+
+    fn error(&self) -> String {
+        self.read().unwrap_err().to_string()
+    }
+}
+
+/// How many pictures each split has.
+fn counts(data: &Dataset) -> [usize; 3] {
+    [data.training.len(), data.public.len(), data.private.len()]
+}
+
+/// Labels by place, over all splits.
+fn labels(data: &Dataset) -> BTreeMap<String, Emotion> {
+    let all = data.split(Split::All);
+    all.places.into_iter().zip(all.labels).collect()
+}
+
+#[test]
+fn folders_of_kaggle_are_split_as_they_are_named() {
+    let folder = Folder::new().pictures(&[
+        "archive/images/train/Happiness/a.png",
+        "archive/images/train/anger/b.PNG",
+        "archive/images/validation/happy/c.png",
+        "archive/images/test/sad/d.bmp",
+        "archive/images/test/sad/deeper/e.png",
+        "archive/images/__MACOSX/happy/a.png",
+    ]);
+    folder.file("archive/images/train/happy/.hidden.png", "no picture");
+    folder.file("archive/images/train/happy/notes.txt", "no picture");
+    let data = folder.read().unwrap();
+    assert_eq!(counts(&data), [2, 1, 2]);
+    assert_eq!(data.division, "official");
+    assert_eq!(data.training.labels, [Emotion::Happy, Emotion::Angry]);
+    assert_eq!(data.public.bytes.double_value(&[0, 0, 9, 9]), 3.0);
+    assert_eq!(data.faces.whole, 5);
+}
+
+#[test]
+fn a_folder_with_train_and_test_alone_gets_its_pictures_to_choose_on_from_train() {
+    let folder = Folder::new();
+    (0..20).for_each(|i| folder.picture(&format!("train/happy/{i}.png"), i));
+    (0..5).for_each(|i| folder.picture(&format!("test/happy/{i}.png"), 100 + i));
+    let data = folder.read().unwrap();
+    assert_eq!(counts(&data), [16, 4, 5]);
+    assert!(data.division.starts_with("official for private; the rest at random"), "{}", data.division);
+    assert!(data.private.places.iter().all(|place| place.starts_with("test")));
+}
+
+#[test]
+fn folders_of_emotions_alone_are_split_within_each_emotion() {
+    let folder = Folder::new();
+    (0..10).for_each(|i| folder.picture(&format!("Fearful/{i}.png"), i));
+    (0..10).for_each(|i| folder.picture(&format!("neutral/{i}.png"), 100 + i));
+    folder.picture("contempt/0.png", 1);
+    let data = folder.read().unwrap();
+    assert_eq!(counts(&data), [12, 4, 4]);
+    assert_eq!(data.skipped, [Skipped { reason: data.skipped[0].reason.clone(), count: 1 }]);
+    assert!(data.skipped[0].reason.contains("contempt"));
+}
+
+#[test]
+fn a_folder_that_names_no_emotion_beside_those_that_do_is_an_error() {
+    let folder = Folder::new().pictures(&["train/happy/a.png", "train/others/b.png"]);
+    assert!(folder.error().contains("others: “others” names no emotion"), "{}", folder.error());
+    // RAF-DB numbers its folders, in an order of its own.
+    let folder = Folder::new().pictures(&["train/happy/a.png", "train/4/b.png"]);
+    assert!(folder.error().contains("differently"), "{}", folder.error());
+    // An empty one does no harm.
+    let folder = Folder::new().pictures(&["train/happy/a.png", "test/happy/b.png"]);
+    std::fs::create_dir(folder.path("train/others")).unwrap();
+    assert!(folder.read().is_ok());
+}
+
+#[test]
+fn a_folder_without_a_data_set_and_a_missing_one_are_told() {
+    assert!(Folder::new().error().contains("is a directory in which no data set was found"));
+    let folder = Folder::new().pictures(&["holiday/a.png", "work/b.png"]);
+    assert!(folder.error().contains("no data set was found"));
+    let missing = read(&folder.path("none"), &ReadOptions::default()).unwrap_err().to_string();
+    assert!(missing.contains("none: No such file"), "{missing}");
+}
+
+#[test]
+fn a_damaged_picture_is_named() {
+    let folder = Folder::new().pictures(&["happy/a.png"]);
+    folder.file("happy/b.png", "no picture");
+    let error = folder.error();
+    assert!(error.contains("b.png: is no picture that can be read"), "{error}");
+}
+
+#[test]
+fn frames_of_ck_plus_know_their_person_and_leave_contempt_out() {
+    let folder = Folder::new();
+    for person in 0..10 {
+        for frame in 0..3 {
+            folder.picture(&format!("anger/S{person:03}_001_0000001{frame}.png"), person * 10 + frame);
+            folder.picture(&format!("happy/S{person:03}_002_0000001{frame}.png"), person * 10 + frame + 5);
+        }
+    }
+    folder.picture("contempt/S001_003_00000010.png", 1);
+    let data = folder.read().unwrap();
+    assert_eq!((data.name.as_str(), counts(&data)), ("CK+48", [36, 12, 12]));
+    assert!(data.division.starts_with("by person"), "{}", data.division);
+    assert_eq!(data.skipped[0].count, 1);
+    let people = |pictures: &Pictures| -> Vec<String> { pictures.subjects.clone().unwrap() };
+    let (training, private) = (people(&data.training), people(&data.private));
+    assert!(!training.iter().any(|person| private.contains(person)));
+    assert_eq!(data.split(Split::All).len(), 60);
+
+    folder.picture("happy/stranger.png", 1);
+    assert!(folder.error().contains("stranger.png: isn't named like the rest of CK+48"));
+}
+
+#[test]
+fn pictures_of_jaffe_say_who_and_what_by_their_names() {
+    let folder = Folder::new().pictures(&["KA.AN1.39.tiff", "KM.HA2.5.tiff", "YM.NE1.49.tiff"]);
+    folder.file("README.txt", "about");
+    let data = folder.read().unwrap();
+    assert_eq!(data.name, "JAFFE (3 faces cut out by centre)");
+    let expected =
+        [("KA.AN1.39.tiff", Emotion::Angry), ("KM.HA2.5.tiff", Emotion::Happy), ("YM.NE1.49.tiff", Emotion::Neutral)];
+    assert_eq!(labels(&data), expected.map(|(place, label)| (place.to_owned(), label)).into());
+    // No face is in a gray square: the detector, where there is one, leaves them to the centre.
+    assert_eq!(data.faces.centered, 3);
+    assert_eq!(counts(&data), [1, 1, 1]);
+}
+
+#[test]
+fn pictures_of_kdef_take_part_by_their_angle() {
+    let folder = Folder::new().pictures(&[
+        "KDEF/AF01/AF01ANS.JPG",
+        "KDEF/AF01/AF01ANHL.JPG",
+        "KDEF/BF01/BF01AFS.JPG",
+        "KDEF/AM02/AM02HAFR.JPG",
+        "KDEF/AM31/AM31H.JPG",
+    ]);
+    let data = folder.read().unwrap();
+    assert_eq!(data.split(Split::All).labels.len(), 2);
+    assert!(data.name.starts_with("KDEF (2 faces"), "{}", data.name);
+    assert_eq!(data.split(Split::All).subjects.unwrap(), ["F01", "F01"], "both sessions show the same person");
+    assert_eq!(data.skipped.iter().map(|skipped| skipped.count).sum::<usize>(), 3);
+
+    let options = ReadOptions { angles: vec![Angle::HalfLeft, Angle::FullRight], ..ReadOptions::default() };
+    let data = read(&folder.0.path().join("KDEF"), &options).unwrap();
+    assert_eq!(labels(&data).len(), 2);
+    assert_eq!(labels(&data)["AM02/AM02HAFR.JPG"], Emotion::Happy);
+}
+
+#[test]
+fn a_list_names_pictures_labels_people_and_splits() {
+    let folder = Folder::new().pictures(&["pictures/a.png", "pictures/b.png", "c d.png"]);
+    let list = folder.file(
+        "list.csv",
+        "Path, Label, subject, split\npictures/a.png,happiness,Ada,train\n\"pictures/b.png\", SAD ,Bob,val\nc d.png,fear,Ada,\n",
+    );
+    let data = read(&list, &ReadOptions::default()).unwrap();
+    assert_eq!((data.name.as_str(), counts(&data)), ("list", [2, 1, 0]));
+    assert_eq!(data.training.subjects.as_deref().unwrap(), ["Ada", "Ada"]);
+    assert_eq!(data.public.labels, [Emotion::Sad]);
+    assert!(matches!(data.private.judged(LabelRule::Label), Err(DataError::NoPicture)));
+}
+
+#[test]
+fn a_row_of_a_list_that_is_no_good_is_named_by_its_line() {
+    let folder = Folder::new().pictures(&["a.png"]);
+    folder.file("junk.png", "junk");
+    for (text, expected) in [
+        ("path,label\na.png,happy\nb.png,happy\n", "line 3: the picture"),
+        ("path,label\njunk.png,happy\n", "line 2: the picture"),
+        ("path,label\na.png,4\n", "line 2: “4” is a number"),
+        ("path,label\na.png,bored\n", "line 2: “bored” names no emotion"),
+        ("path,label\na.png\n", "line 2: the row is cut off"),
+        ("path,label\n,happy\n", "line 2: names no picture"),
+        ("path,label,split\na.png,happy,holiday\n", "line 2: “holiday” is no split"),
+        ("path,name\na.png,happy\n", "path, label"),
+    ] {
+        let error = read(&folder.file("list.csv", text), &ReadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("list.csv") && error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn votes_for_anything_but_fer2013_are_refused() {
+    let folder = Folder::new().pictures(&["happy/a.png"]);
+    let options = ReadOptions { ferplus: Some(folder.path("votes.csv")), ..ReadOptions::default() };
+    let error = read(folder.0.path(), &options).unwrap_err().to_string();
+    assert!(error.contains("folders named after emotions") && error.contains("--ferplus"), "{error}");
+}
+
+#[test]
+fn an_asked_for_way_to_find_faces_is_taken() {
+    let folder = Folder::new().pictures(&["KA.AN1.39.tiff"]);
+    let options = ReadOptions { faces: FaceMode::Whole, ..ReadOptions::default() };
+    assert_eq!(read(folder.0.path(), &options).unwrap().faces.whole, 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_make_a_reader_of_tables_panic(
+        header in prop::sample::select(vec!["", "emotion,pixels,Usage\n", "path,label,split\n", "Usage,pixels,emotion\n"]),
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let folder = Folder::new();
+        let path = folder.file("data.csv", [header.as_bytes(), &bytes].concat());
+        // An empty list is a data set without pictures; all else is an error that names the file.
+        if let Err(error) = read(&path, &ReadOptions::default()) {
+            prop_assert!(error.to_string().contains("data.csv"), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_of_votes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let folder = Folder::new();
+        let header = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n";
+        let path = folder.file("votes.csv", [header.as_bytes(), &bytes].concat());
+        for votes in read_ferplus(&path).unwrap_or_default() {
+            let sum: f32 = votes.distribution().into_iter().flatten().sum();
+            prop_assert!(sum == 0.0 || (sum - 1.0).abs() < 1e-5);
+            let _ = (votes.majority(), votes.microsoft());
+        }
+    }
+
+    #[test]
+    fn no_bytes_in_a_picture_make_a_reader_panic(
+        name in prop::sample::select(vec![
+            "happy/S010_004_00000017.png", "happy/a.jpg", "KA.AN1.39.tiff", "AF01ANS.JPG", "sad/x.webp", "sad/x.bmp",
+        ]),
+        magic in prop::sample::select(vec![
+            &b""[..], b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xd8\xff\xe0\0\x10JFIF", b"II*\0\x08\0\0\0", b"RIFF\0\0\0\0WEBPVP8 ", b"BM",
+        ]),
+        bytes in prop::collection::vec(any::<u8>(), 0..120),
+    ) {
+        let folder = Folder::new();
+        folder.file(name, [magic, &bytes].concat());
+        if let Err(error) = folder.read() {
+            prop_assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_name_makes_a_reader_panic(name in "[A-Za-zü0-9._ -]{1,20}", ending in "(png|jpg|tiff|csv)") {
+        let folder = Folder::new();
+        folder.file(&format!("train/happy/{name}.{ending}"), "x");
+        folder.file(&format!("flat/{name}.{ending}"), "x");
+        let _ = (folder.read().is_ok(), read(&folder.path("flat"), &ReadOptions::default()).is_ok());
+    }
+}

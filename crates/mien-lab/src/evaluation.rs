@@ -1,0 +1,232 @@
+//! Running a network over many pictures, and measuring its answers.
+
+use serde::Serialize;
+use tch::{Device, Kind, Tensor};
+
+use super::metrics::{ClassMetrics, Confusion, Reliability, roc_auc};
+use mien_core::emotion::{COUNT, Emotion};
+use mien_net::Normalization;
+use mien_net::classify::ClassifyError;
+use mien_net::{Adjustment, Network, Pass};
+
+/// Pictures a batch: enough to keep any device busy, little enough for any memory.
+pub(super) const BATCH: i64 = 256;
+
+/// Logits `[N, 7]` for gray bytes `[N, 1, 48, 48]`, on the CPU.
+pub fn predict(
+    network: &dyn Network,
+    normalization: Normalization,
+    bytes: &Tensor,
+    pass: Pass,
+    device: Device,
+) -> Tensor {
+    tch::no_grad(|| {
+        let logits: Vec<Tensor> = bytes
+            .split(BATCH, 0)
+            .iter()
+            .map(|batch| network.forward(&normalization.apply(&batch.to_device(device)), pass).to_device(Device::Cpu))
+            .collect();
+        Tensor::cat(&logits, 0)
+    })
+}
+
+/// Compares the leading emotion of each row of `logits` with the right answer.
+///
+/// # Errors
+/// When a row holds a number that isn't finite: its leader would mean nothing.
+pub fn evaluate(logits: &Tensor, answers: &[Emotion]) -> Result<Confusion, ClassifyError> {
+    Ok(Scored::new(logits, answers)?.confusion(&Adjustment::NONE))
+}
+
+/// A network's logits for pictures whose right answers are known: run once, measured at as many operating points as one
+/// likes.
+pub struct Scored(Vec<([f64; COUNT], Emotion)>);
+
+impl Scored {
+    /// Logits `[N, 7]` and N right answers.
+    ///
+    /// # Errors
+    /// When a row holds a number that isn't finite: its leader would mean nothing.
+    pub fn new(logits: &Tensor, answers: &[Emotion]) -> Result<Self, ClassifyError> {
+        let values: Vec<f64> = logits.to_device(Device::Cpu).to_kind(Kind::Double).f_reshape([-1])?.try_into()?;
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(ClassifyError::NotANumber);
+        }
+        let rows = values.as_chunks::<COUNT>().0;
+        Ok(Self(rows.iter().copied().zip(answers.iter().copied()).collect()))
+    }
+
+    /// How many pictures.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Counts the leading emotions against the right ones.
+    pub fn confusion(&self, adjustment: &Adjustment) -> Confusion {
+        let mut confusion = Confusion::default();
+        for (logits, truth) in &self.0 {
+            confusion.add(*truth, leader(&adjustment.row(logits)));
+        }
+        confusion
+    }
+
+    /// Mean negative logarithm of the probability of the right answer, in nats; 0 without pictures.
+    pub fn negative_log_likelihood(&self, adjustment: &Adjustment) -> f64 {
+        let loss = |(logits, truth): &([f64; COUNT], Emotion)| {
+            let row = adjustment.row(logits);
+            log_sum_exp(&row) - row[truth.index()]
+        };
+        self.0.iter().map(loss).sum::<f64>() / self.0.len().max(1) as f64
+    }
+
+    /// Expected calibration error with 15 bins.
+    pub fn expected_calibration_error(&self, adjustment: &Adjustment) -> f64 {
+        let mut reliability = Reliability::default();
+        for (logits, truth) in &self.0 {
+            let row = adjustment.row(logits);
+            let leading = leader(&row);
+            reliability.add((row[leading.index()] - log_sum_exp(&row)).exp(), leading == *truth);
+        }
+        reliability.expected_calibration_error()
+    }
+
+    /// Everything that is measured at an operating point.
+    pub fn measure(&self, adjustment: &Adjustment) -> Measures {
+        let confusion = self.confusion(adjustment);
+        let probability = |logits: &[f64; COUNT], class: usize| {
+            let row = adjustment.row(logits);
+            row[class] - log_sum_exp(&row)
+        };
+        let per_class = confusion.per_class().map(|counts| {
+            let scores = self
+                .0
+                .iter()
+                .map(|(logits, truth)| (probability(logits, counts.emotion.index()), *truth == counts.emotion));
+            ClassMeasures { counts, auc: roc_auc(scores.collect()) }
+        });
+        Measures {
+            n: confusion.n(),
+            accuracy: confusion.accuracy(),
+            accuracy_interval: confusion.accuracy_interval(),
+            balanced_accuracy: confusion.balanced_accuracy(),
+            macro_f1: confusion.macro_f1(),
+            weighted_f1: confusion.weighted_f1(),
+            ece: self.expected_calibration_error(&adjustment.with_temperature(1.0)),
+            ece_scaled: self.expected_calibration_error(adjustment),
+            per_class,
+            confusion,
+        }
+    }
+}
+
+/// What a network is worth at an operating point.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Measures {
+    /// Number of pictures.
+    pub n: u64,
+    /// Share of pictures named right.
+    pub accuracy: f64,
+    /// Its 95 % interval.
+    pub accuracy_interval: [f64; 2],
+    /// Mean recall over the emotions that occur.
+    pub balanced_accuracy: f64,
+    /// Mean F1 over the emotions that occur.
+    pub macro_f1: f64,
+    /// The same, each weighted by its pictures.
+    pub weighted_f1: f64,
+    /// Expected calibration error before temperature scaling.
+    pub ece: f64,
+    /// The same after it.
+    pub ece_scaled: f64,
+    /// Emotion by emotion.
+    pub per_class: [ClassMeasures; COUNT],
+    /// `[truth][answer]`, FER2013 order.
+    pub confusion: Confusion,
+}
+
+/// What a network is worth on one emotion.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ClassMeasures {
+    /// What follows from the leading emotions.
+    #[serde(flatten)]
+    pub counts: ClassMetrics,
+    /// Area under the ROC curve of its probability, one against the rest. `None` if it or the rest doesn't occur.
+    pub auc: Option<f64>,
+}
+
+/// The emotion with the highest value; the first of equal ones.
+fn leader(row: &[f64; COUNT]) -> Emotion {
+    Emotion::ALL
+        .into_iter()
+        .fold(Emotion::Angry, |best, next| if row[next.index()] > row[best.index()] { next } else { best })
+}
+
+/// Logarithm of the sum of exponentials, without overflow.
+fn log_sum_exp(row: &[f64; COUNT]) -> f64 {
+    let highest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    highest + row.iter().map(|value| (value - highest).exp()).sum::<f64>().ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Logits whose leader leads by `lead`.
+    fn row(leading: Emotion, lead: f32) -> [f32; COUNT] {
+        let mut row = [0.0; COUNT];
+        row[leading.index()] = lead;
+        row
+    }
+
+    fn scored(answers: &[(Emotion, f32, Emotion)]) -> Scored {
+        let rows: Vec<_> = answers.iter().map(|(leading, lead, _)| row(*leading, *lead)).collect();
+        let truths: Vec<_> = answers.iter().map(|(_, _, truth)| *truth).collect();
+        Scored::new(&Tensor::from_slice2(&rows), &truths).unwrap()
+    }
+
+    #[test]
+    fn measures_of_three_answers_are_those_worked_out_by_hand() {
+        use Emotion::{Happy, Sad};
+        let sure = 6.0_f32.ln(); // probability 6 / 12
+        let measures = scored(&[(Happy, sure, Happy), (Happy, sure, Sad), (Sad, sure, Sad)]).measure(&Adjustment::NONE);
+        assert_eq!(measures.n, 3);
+        assert!((measures.accuracy - 2.0 / 3.0).abs() < 1e-12);
+        assert!((measures.balanced_accuracy - 0.75).abs() < 1e-12);
+        assert!((measures.ece - (2.0 / 3.0 - 0.5)).abs() < 1e-6, "{}", measures.ece);
+        // The one happy picture scores as high as the wrong one and higher than the right sad one.
+        assert_eq!(measures.per_class[Happy.index()].auc, Some(0.75));
+        assert_eq!(measures.per_class[Emotion::Fear.index()].auc, None);
+    }
+
+    #[test]
+    fn an_adjustment_moves_leaders_and_a_temperature_only_how_sure_they_are() {
+        use Emotion::{Neutral, Sad};
+        let scored = scored(&[(Neutral, 1.0, Sad)]);
+        let mut offsets = [0.0; COUNT];
+        offsets[Sad.index()] = 2.0;
+        let adjusted = Adjustment { offsets, temperature: 5.0 };
+        assert_eq!(scored.confusion(&adjusted).accuracy(), 1.0);
+        assert_eq!(scored.confusion(&adjusted.with_temperature(1.0)).accuracy(), 1.0);
+        assert_eq!(scored.confusion(&Adjustment::NONE).accuracy(), 0.0);
+        let measures = scored.measure(&adjusted);
+        assert!(measures.ece < measures.ece_scaled, "a right answer that is less sure is further from 1");
+    }
+
+    #[test]
+    fn extreme_logits_give_finite_measures() {
+        let scored = scored(&[(Emotion::Fear, 1e30, Emotion::Fear), (Emotion::Fear, -1e30, Emotion::Happy)]);
+        assert!(scored.negative_log_likelihood(&Adjustment::NONE).is_finite());
+        assert!(scored.expected_calibration_error(&Adjustment::NONE).is_finite());
+    }
+
+    #[test]
+    fn a_logit_that_is_no_number_is_an_error() {
+        let logits = Tensor::from_slice2(&[row(Emotion::Sad, f32::NAN)]);
+        assert!(matches!(evaluate(&logits, &[Emotion::Sad]), Err(ClassifyError::NotANumber)));
+    }
+}

@@ -1,0 +1,118 @@
+//! Networks at work in a training: the one that learns, its moving average, and the teachers it learns from.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tch::{Device, Kind, Tensor, nn};
+
+use super::datasets::Examples;
+use super::evaluation::BATCH;
+use super::progress::Progress;
+use super::recipe::{DistillationSpec, Recipe};
+use mien_net::Normalization;
+use mien_net::{
+    BackboneError, BackboneReport, Model, ModelError, ModelSource, Network, Pass, Precision, SpecError, load_backbone,
+    variables,
+};
+
+/// The parameter of transfer networks that keeps their backbone as it is.
+const FROZEN: &str = "frozen_backbone";
+
+/// A network and its variables.
+pub(super) struct Learner {
+    pub store: nn::VarStore,
+    pub network: Box<dyn Network>,
+}
+
+impl Learner {
+    /// Creates the recipe's network with random weights from libtorch's generator.
+    pub fn new(recipe: &Recipe, device: Device) -> Result<Self, SpecError> {
+        let store = nn::VarStore::new(device);
+        let mut spec = recipe.network.clone();
+        if recipe.backbone.as_ref().is_some_and(|backbone| backbone.rate().is_none()) {
+            spec.parameters.insert(FROZEN.to_owned(), true.into());
+        }
+        let network = spec.build(&store.root())?;
+        Ok(Self { store, network })
+    }
+
+    /// Takes the weights of another model; gives the SHA-256 of their file.
+    pub fn start_from(&self, model: &str) -> Result<String, ModelError> {
+        let Ok(source) = model.parse::<ModelSource>();
+        source.load_into(&self.store)
+    }
+
+    /// Takes the backbone's weights from a file.
+    pub fn take_backbone(&self, path: &Path) -> Result<BackboneReport, BackboneError> {
+        load_backbone(&variables(&self.store), path)
+    }
+
+    /// Moves this average towards `learner`. Early on the average is short, so that the random start is soon forgotten.
+    pub fn follow(&self, learner: &Self, keep: f64, step: i64) {
+        let keep = keep.min((1.0 + step as f64) / (10.0 + step as f64));
+        let targets = variables(&learner.store);
+        tch::no_grad(|| {
+            for (name, tensor) in variables(&self.store) {
+                if let Some(target) = targets.get(&name) {
+                    let _ = tensor.shallow_clone().lerp_(target, 1.0 - keep);
+                }
+            }
+        });
+    }
+}
+
+/// Models whose answers are learnt.
+pub(super) struct Teachers {
+    models: Vec<Model>,
+    pub spec: DistillationSpec,
+}
+
+impl Teachers {
+    /// Loads the models.
+    pub fn load(spec: DistillationSpec, device: Device) -> Result<Self, ModelError> {
+        let models = spec.teachers.iter().map(|name| {
+            let Ok(source) = name.parse::<ModelSource>();
+            Model::load(&source, device, Precision::F32)
+        });
+        Ok(Self { models: models.collect::<Result<_, _>>()?, spec })
+    }
+
+    /// The targets of `examples`, `[N, 7]`, mixed with the answers to its pictures as they are; `None` if `stop` was raised meanwhile.
+    pub fn mixed_into(
+        &self,
+        examples: &Examples,
+        device: Device,
+        stop: &AtomicBool,
+        on_progress: &mut impl FnMut(Progress),
+    ) -> Option<Tensor> {
+        let plain = Normalization::default();
+        let batches = examples.bytes.split(BATCH, 0);
+        let mut answers = Vec::with_capacity(batches.len());
+        for bytes in &batches {
+            if stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            answers.push(self.probabilities(&plain.apply(&bytes.to_device(device)), plain).to_device(Device::Cpu));
+            on_progress(Progress::Asked { batches: answers.len(), of: batches.len() });
+        }
+        Some(&examples.targets * (1.0 - self.spec.weight) + Tensor::cat(&answers, 0) * self.spec.weight)
+    }
+
+    /// Their mean probabilities `[N, 7]`, softened by the temperature, for pictures as the learner sees them: varied, and
+    /// normalised by `normalization`.
+    pub fn probabilities(&self, pictures: &Tensor, normalization: Normalization) -> Tensor {
+        tch::no_grad(|| {
+            let answers: Vec<Tensor> = self
+                .models
+                .iter()
+                .map(|teacher| {
+                    let theirs = teacher.card.input.normalization;
+                    let pictures = theirs.apply_to_unit(&normalization.revert(pictures));
+                    let logits = teacher.network.forward(&pictures, Pass::EVALUATE);
+                    (logits / self.spec.temperature).softmax(1, Kind::Float)
+                })
+                .collect();
+            Tensor::stack(&answers, 0).mean_dim([0].as_slice(), false, Kind::Float)
+        })
+    }
+}

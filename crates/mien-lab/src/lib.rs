@@ -1,0 +1,37 @@
+//! The lab: data sets, training and measuring.
+
+// Tests may fail loudly: that is what they are for.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
+
+pub mod augment;
+mod average;
+pub mod balance;
+mod calibration;
+mod compare;
+pub mod datasets;
+mod evaluation;
+pub mod faces;
+mod history;
+mod learner;
+pub mod loss;
+pub mod metrics;
+mod optimizer;
+pub mod pictures;
+pub mod plots;
+mod progress;
+pub mod provenance;
+pub mod recipe;
+mod schedule;
+mod state;
+mod trainer;
+mod variations;
+
+pub use average::{AverageError, Part, average};
+pub use calibration::{AccuracyNotKept, PriorOfTrainingError, fit as fit_calibration, training_prior};
+pub use compare::{CompareError, ComparedRun, Figure, read_runs};
+pub use evaluation::{ClassMeasures, Measures, Scored, evaluate, predict};
+pub use history::{EpochRecord, write_history};
+pub use progress::{Progress, Step, TrainOutcome};
+pub use state::{RunFolder, TrainingState};
+pub use trainer::{TrainError, Trainer};
+pub use variations::varied;

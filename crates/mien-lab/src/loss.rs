@@ -1,0 +1,138 @@
+//! What training makes small.
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use mien_core::emotion;
+
+/// A loss and its settings. All take wanted probabilities, so that labels, votes and mixed pictures go through the same.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LossSpec {
+    /// Cross-entropy between wanted and given probabilities.
+    CrossEntropy {
+        /// Share of the wanted probabilities that is spread evenly over all emotions (Szegedy et al. 2016).
+        #[serde(default)]
+        label_smoothing: f64,
+    },
+    /// Cross-entropy in which sure answers count less: times `(1 − p)^gamma` (Lin et al. 2017).
+    Focal {
+        /// How much less.
+        gamma: f64,
+    },
+    /// Each emotion decided by itself: binary cross-entropy of a sigmoid. At the end the emotions still share one softmax.
+    Binary,
+}
+
+impl Default for LossSpec {
+    fn default() -> Self {
+        Self::CrossEntropy { label_smoothing: 0.0 }
+    }
+}
+
+impl LossSpec {
+    /// Mean over the batch for `logits` `[N, 7]` and wanted probabilities `targets` `[N, 7]`, each emotion's part times its
+    /// entry of `class_weights` `[7]`. Weights make the mean a weighted one, so that they don't change the rate of learning.
+    pub fn compute(&self, logits: &Tensor, targets: &Tensor, class_weights: Option<&Tensor>) -> Tensor {
+        let parts = match *self {
+            Self::CrossEntropy { label_smoothing } => {
+                -logits.log_softmax(1, Kind::Float) * smooth(targets, label_smoothing)
+            }
+            Self::Focal { gamma } => {
+                let log = logits.log_softmax(1, Kind::Float);
+                -(1.0_f64 - log.exp()).pow_tensor_scalar(gamma) * log * targets
+            }
+            Self::Binary => {
+                logits.binary_cross_entropy_with_logits::<Tensor>(targets, None, None, tch::Reduction::None)
+            }
+        };
+        match class_weights {
+            None => parts.sum(Kind::Float) / logits.size()[0] as f64,
+            Some(weights) => (parts * weights).sum(Kind::Float) / (targets * weights).sum(Kind::Float),
+        }
+    }
+
+    /// What is wrong with the settings.
+    pub fn problem(&self) -> Option<&'static str> {
+        match *self {
+            Self::CrossEntropy { label_smoothing } if !(0.0..1.0).contains(&label_smoothing) => {
+                Some("`loss.label_smoothing` has to be at least 0 and less than 1")
+            }
+            Self::Focal { gamma } if gamma < 0.0 => Some("`loss.gamma` has to be at least 0"),
+            _ => None,
+        }
+    }
+}
+
+fn smooth(targets: &Tensor, share: f64) -> Tensor {
+    if share > 0.0 { targets * (1.0 - share) + share / emotion::COUNT as f64 } else { targets.shallow_clone() }
+}
+
+/// Kullback-Leibler divergence from a teacher's softened answer to the student's, times the squared temperature so that its
+/// gradient has the size of a hard target's (Hinton et al. 2015). Both are logits `[N, 7]`.
+pub fn distillation(student: &Tensor, teacher_probabilities: &Tensor, temperature: f64) -> Tensor {
+    let student = (student / temperature).log_softmax(1, Kind::Float);
+    let batch = student.size()[0] as f64;
+    let entropy = teacher_probabilities.clamp_min(1e-9).log() * teacher_probabilities;
+    (entropy - teacher_probabilities * student).sum(Kind::Float) * (temperature * temperature / batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> (Tensor, Tensor) {
+        let logits =
+            Tensor::from_slice2(&[[2.0_f32, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 3.0]]);
+        let targets =
+            Tensor::from_slice2(&[[1.0_f32, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]]);
+        (logits, targets)
+    }
+
+    fn value(loss: LossSpec, weights: Option<&Tensor>) -> f64 {
+        let (logits, targets) = example();
+        loss.compute(&logits, &targets, weights).double_value(&[])
+    }
+
+    /// Cross-entropies of the two rows, worked out from the definition.
+    fn by_hand() -> [f64; 2] {
+        [(2.0_f64.exp() + 6.0).ln() - 2.0, (3.0_f64.exp() + 1.0_f64.exp() + 5.0).ln() - 1.0]
+    }
+
+    #[test]
+    fn cross_entropy_is_the_definition() {
+        let [a, b] = by_hand();
+        assert!((value(LossSpec::default(), None) - (a + b) / 2.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn class_weights_make_a_weighted_mean() {
+        let [a, b] = by_hand();
+        let weights = Tensor::from_slice(&[3.0_f32, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+        assert!((value(LossSpec::default(), Some(&weights)) - (3.0 * a + b) / 4.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn focal_loss_without_focus_is_cross_entropy_and_with_it_is_less() {
+        let plain = value(LossSpec::default(), None);
+        assert!((value(LossSpec::Focal { gamma: 0.0 }, None) - plain).abs() < 1e-5);
+        assert!(value(LossSpec::Focal { gamma: 2.0 }, None) < plain);
+    }
+
+    #[test]
+    fn smoothing_and_binary_loss_are_finite_and_punish_the_wrong_answer() {
+        let (logits, targets) = example();
+        for loss in [LossSpec::CrossEntropy { label_smoothing: 0.1 }, LossSpec::Binary] {
+            let right = loss.compute(&(&targets * 5.0), &targets, None).double_value(&[]);
+            assert!(right < loss.compute(&logits, &targets, None).double_value(&[]), "{loss:?}");
+        }
+    }
+
+    #[test]
+    fn a_student_that_agrees_with_its_teacher_has_nothing_to_learn() {
+        let (logits, _) = example();
+        let softened = (&logits / 2.0).softmax(1, Kind::Float);
+        assert!(distillation(&logits, &softened, 2.0).double_value(&[]).abs() < 1e-5);
+        assert!(distillation(&logits.flip([0]), &softened, 2.0).double_value(&[]) > 0.1);
+    }
+}

@@ -1,0 +1,149 @@
+//! The confusion matrix, and the measures that follow from it alone.
+
+use serde::{Deserialize, Serialize};
+
+use super::wilson_interval;
+use mien_core::emotion::{COUNT, Emotion};
+
+/// How often each true emotion was called each emotion: `[truth][answer]`, FER2013 order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confusion([[u64; COUNT]; COUNT]);
+
+/// Precision, recall and F1 of one emotion.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ClassMetrics {
+    /// Which one.
+    pub emotion: Emotion,
+    /// Pictures that show it.
+    pub support: u64,
+    /// Of the pictures called so, the share that is. `None` if none was called so.
+    pub precision: Option<f64>,
+    /// Of the pictures that are, the share called so. `None` if none is.
+    pub recall: Option<f64>,
+    /// Harmonic mean of the two; 0 if no answer was right. `None` if the emotion neither occurs nor was named.
+    pub f1: Option<f64>,
+}
+
+impl Confusion {
+    /// Counts one answer.
+    pub fn add(&mut self, truth: Emotion, answer: Emotion) {
+        self.0[truth.index()][answer.index()] += 1;
+    }
+
+    /// The counts, `[truth][answer]`.
+    pub fn counts(&self) -> &[[u64; COUNT]; COUNT] {
+        &self.0
+    }
+
+    /// Number of pictures.
+    pub fn n(&self) -> u64 {
+        self.0.iter().flatten().sum()
+    }
+
+    /// Share of right answers; 0 without pictures.
+    pub fn accuracy(&self) -> f64 {
+        share(self.right(), self.n()).unwrap_or(0.0)
+    }
+
+    /// The 95 % interval about [`Self::accuracy`].
+    pub fn accuracy_interval(&self) -> [f64; 2] {
+        wilson_interval(self.right(), self.n())
+    }
+
+    fn right(&self) -> u64 {
+        (0..COUNT).map(|i| self.0[i][i]).sum()
+    }
+
+    /// Precision, recall and F1, emotion by emotion.
+    pub fn per_class(&self) -> [ClassMetrics; COUNT] {
+        Emotion::ALL.map(|emotion| {
+            let i = emotion.index();
+            let right = self.0[i][i];
+            let support: u64 = self.0[i].iter().sum();
+            let named: u64 = self.0.iter().map(|row| row[i]).sum();
+            ClassMetrics {
+                emotion,
+                support,
+                precision: share(right, named),
+                recall: share(right, support),
+                f1: share(2 * right, support + named),
+            }
+        })
+    }
+
+    /// Mean F1 over the emotions that occur.
+    pub fn macro_f1(&self) -> f64 {
+        self.mean_over_occurring(|class| class.f1)
+    }
+
+    /// Mean F1 over the emotions that occur, each weighted by its pictures; 0 without pictures.
+    pub fn weighted_f1(&self) -> f64 {
+        let sum: f64 = self.per_class().iter().map(|class| class.support as f64 * class.f1.unwrap_or(0.0)).sum();
+        sum / self.n().max(1) as f64
+    }
+
+    /// Mean recall over the emotions that occur (balanced accuracy, macro recall). An answer outside them is a wrong one
+    /// like any other.
+    pub fn balanced_accuracy(&self) -> f64 {
+        self.mean_over_occurring(|class| class.recall)
+    }
+
+    fn mean_over_occurring(&self, measure: impl Fn(&ClassMetrics) -> Option<f64>) -> f64 {
+        let values: Vec<f64> = self.per_class().iter().filter(|c| c.support > 0).filter_map(measure).collect();
+        if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
+    }
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Confusion {
+        let mut confusion = Confusion::default();
+        for (truth, answer, times) in [
+            (Emotion::Happy, Emotion::Happy, 8),
+            (Emotion::Happy, Emotion::Neutral, 2),
+            (Emotion::Sad, Emotion::Neutral, 3),
+            (Emotion::Sad, Emotion::Sad, 1),
+            (Emotion::Neutral, Emotion::Neutral, 6),
+        ] {
+            (0..times).for_each(|_| confusion.add(truth, answer));
+        }
+        confusion
+    }
+
+    #[test]
+    fn measures_are_those_worked_out_by_hand() {
+        let confusion = example();
+        assert_eq!(confusion.n(), 20);
+        assert!((confusion.accuracy() - 15.0 / 20.0).abs() < 1e-12);
+        assert!((confusion.balanced_accuracy() - (0.8 + 0.25 + 1.0) / 3.0).abs() < 1e-12);
+        let happy = 2.0 * 1.0 * 0.8 / 1.8;
+        let sad = 2.0 * 1.0 * 0.25 / 1.25;
+        let neutral = 2.0 * (6.0 / 11.0) / (6.0 / 11.0 + 1.0);
+        assert!((confusion.macro_f1() - (happy + sad + neutral) / 3.0).abs() < 1e-12);
+        assert!((confusion.weighted_f1() - (10.0 * happy + 4.0 * sad + 6.0 * neutral) / 20.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_answer_outside_the_emotions_that_occur_is_wrong_and_adds_no_class() {
+        let mut confusion = Confusion::default();
+        confusion.add(Emotion::Happy, Emotion::Happy);
+        confusion.add(Emotion::Happy, Emotion::Neutral);
+        assert!((confusion.balanced_accuracy() - 0.5).abs() < 1e-12);
+        let happy = confusion.per_class()[Emotion::Happy.index()].f1.unwrap();
+        assert!((confusion.macro_f1() - happy).abs() < 1e-12);
+    }
+
+    #[test]
+    fn emotions_that_do_not_occur_count_for_nothing() {
+        let classes = example().per_class();
+        assert_eq!(classes[Emotion::Fear.index()].f1, None);
+        assert_eq!(classes[Emotion::Fear.index()].recall, None);
+        assert_eq!(Confusion::default().accuracy(), 0.0);
+    }
+}

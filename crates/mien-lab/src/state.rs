@@ -1,0 +1,113 @@
+//! What a training writes: one folder a run, each file whole or absent.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::history::EpochRecord;
+use super::recipe::Recipe;
+use super::schedule::Schedule;
+use mien_net::{CheckpointError, TensorMap, WeightKind, decode, decode_note, encode, write_atomically};
+
+/// Everything besides tensors that a resumed training needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingState {
+    /// The recipe that the run was started with: a resume with another one is refused.
+    pub recipe: Recipe,
+    /// SHA-256 of the data files, likewise.
+    pub data_sha256: Vec<String>,
+    /// SHA-256 of the weights that it began with, if they weren't random.
+    #[serde(default)]
+    pub start_sha256: Option<String>,
+    /// Where the schedule stands.
+    pub schedule: Schedule,
+    /// The epochs so far.
+    pub history: Vec<EpochRecord>,
+    /// Steps of the optimiser so far.
+    pub steps: i64,
+    /// The epoch with the highest PublicTest accuracy, counted from 1; 0 before the first.
+    pub best_epoch: usize,
+}
+
+impl TrainingState {
+    /// Time spent so far in seconds, over all runs.
+    pub fn wall_seconds(&self) -> f64 {
+        self.history.iter().map(|record| record.seconds).sum()
+    }
+
+    /// The record of the best epoch.
+    pub fn best(&self) -> Option<&EpochRecord> {
+        self.history.iter().find(|record| record.epoch == self.best_epoch)
+    }
+}
+
+/// The folder of a run.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    folder: PathBuf,
+    name: String,
+}
+
+impl RunFolder {
+    /// Makes the folder if it isn't there. `name` is the model's.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn create(folder: &Path, name: &str) -> std::io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        Ok(Self { folder: folder.to_owned(), name: name.to_owned() })
+    }
+
+    /// State and tensors of the last whole epoch.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.folder.join("checkpoint.safetensors")
+    }
+
+    /// The history as CSV.
+    pub fn history(&self) -> PathBuf {
+        self.folder.join("history.csv")
+    }
+
+    /// The history as a picture.
+    pub fn curves(&self) -> PathBuf {
+        self.folder.join("curves.png")
+    }
+
+    /// The confusion matrix of the best weights on PublicTest, as a picture.
+    pub fn confusion(&self) -> PathBuf {
+        self.folder.join("confusion.png")
+    }
+
+    /// The best weights so far. Their card has the same name and ends in `.toml`.
+    pub fn model(&self) -> PathBuf {
+        self.folder.join(format!("{}.safetensors", self.name))
+    }
+
+    /// Writes state and tensors in one file, so that the two can't belong to different epochs.
+    ///
+    /// # Errors
+    /// When the disk is full or the folder can't be written; the checkpoint before stays.
+    pub fn write_checkpoint(&self, state: &TrainingState, tensors: &TensorMap) -> Result<(), CheckpointError> {
+        let path = self.checkpoint();
+        let write = |source| CheckpointError::Write { path: path.clone(), source };
+        let note = serde_json::to_string(state).map_err(|e| write(e.into()))?;
+        write_atomically(&path, &encode(tensors, WeightKind::F32, Some(note))?).map_err(write)
+    }
+
+    /// The last checkpoint, or `None` if there is none yet.
+    ///
+    /// # Errors
+    /// When there is one that can't be read.
+    pub fn read_checkpoint(&self) -> Result<Option<(TrainingState, TensorMap)>, CheckpointError> {
+        let path = self.checkpoint();
+        let read = |source| CheckpointError::Read { path: path.clone(), source };
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(read(error)),
+        };
+        let note = decode_note(&bytes)?.unwrap_or_default();
+        let state = serde_json::from_str(&note).map_err(|e| read(e.into()))?;
+        Ok(Some((state, decode(&bytes)?)))
+    }
+}

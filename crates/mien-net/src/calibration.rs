@@ -1,0 +1,218 @@
+//! From logits to probabilities that mean what they say, under the prior that is assumed.
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use mien_core::emotion::COUNT;
+use mien_core::prior::{Prior, PriorChoice, PriorError, StandardPrior};
+
+/// How a model's logits become probabilities. What isn't known yet is left at values that change nothing.
+///
+/// `logits + strength · (ln assumed − ln training)`, divided by the temperature of the operating point. The temperature
+/// (Guo et al. 2017, “On calibration of modern neural networks”) changes how sure the answers are and never which
+/// emotion leads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Calibration {
+    /// What is assumed unless the user says otherwise.
+    pub default_prior: StandardPrior,
+    /// How much of the difference between two priors is applied, 0 to [`Self::MAX_STRENGTH`]. 1 is what theory gives for a
+    /// perfect network.
+    pub strength: f64,
+    /// What strength and temperatures were chosen on: split, rule and number of pictures. Empty if they weren't.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub fitted_on: String,
+    /// How often each emotion was in what the network learnt from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training_prior: Option<Prior>,
+    /// What the logits are divided by, for each operating point.
+    pub temperature: Temperatures,
+}
+
+/// One temperature for each prior that a model knows by name. A prior of the user's own takes the uniform one's.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Temperatures {
+    /// Under the prior of training.
+    pub training: f64,
+    /// Under the uniform prior.
+    pub uniform: f64,
+}
+
+impl Default for Temperatures {
+    fn default() -> Self {
+        Self { training: 1.0, uniform: 1.0 }
+    }
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self {
+            default_prior: StandardPrior::Training,
+            strength: 1.0,
+            fitted_on: String::new(),
+            training_prior: None,
+            temperature: Temperatures::default(),
+        }
+    }
+}
+
+impl Calibration {
+    /// The greatest strength that a card may name: with more the prior drowns the picture.
+    pub const MAX_STRENGTH: f64 = 2.0;
+
+    /// Temperatures that a card may name; no network that learnt anything lies outside.
+    pub const TEMPERATURES: std::ops::RangeInclusive<f64> = 0.05..=20.0;
+
+    /// Whether strength and temperatures were fitted.
+    pub fn is_fitted(&self) -> bool {
+        !self.fitted_on.is_empty()
+    }
+
+    /// What the logits need under the prior asked for, or under the model's own default.
+    ///
+    /// # Errors
+    /// When another prior than that of training is asked for and that of training isn't known.
+    pub fn assume(&self, choice: Option<&PriorChoice>) -> Result<Assumed, PriorError> {
+        let usual = PriorChoice::Standard(self.default_prior);
+        let choice = choice.unwrap_or(&usual);
+        let adjustment = match choice {
+            PriorChoice::Standard(StandardPrior::Training) => {
+                Adjustment { offsets: [0.0; COUNT], temperature: self.temperature.training }
+            }
+            PriorChoice::Standard(StandardPrior::Uniform) => self.towards(&Prior::UNIFORM)?,
+            PriorChoice::Given { prior, .. } => self.towards(prior)?,
+        };
+        Ok(Assumed { prior: choice.clone(), adjustment })
+    }
+
+    fn towards(&self, assumed: &Prior) -> Result<Adjustment, PriorError> {
+        let trained = self.training_prior.as_ref().ok_or(PriorError::Unknown)?;
+        let offsets = assumed.log_ratio(trained).map(|offset| self.strength * offset);
+        Ok(Adjustment { offsets, temperature: self.temperature.uniform })
+    }
+
+    /// What a card says wrong, if anything.
+    pub(super) fn problem(&self) -> Option<String> {
+        let Temperatures { training, uniform } = self.temperature;
+        let wrong = [training, uniform].into_iter().find(|value| !Self::TEMPERATURES.contains(value));
+        if let Some(temperature) = wrong {
+            return Some(format!("its calibration has the temperature {temperature}"));
+        }
+        if !(0.0..=Self::MAX_STRENGTH).contains(&self.strength) {
+            return Some(format!("its calibration has the strength {}", self.strength));
+        }
+        (self.default_prior == StandardPrior::Uniform && self.training_prior.is_none())
+            .then(|| "its calibration assumes the uniform prior without naming the one of training".to_owned())
+    }
+}
+
+/// An operating point of a model: what it assumes, and what that does to its logits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assumed {
+    /// What is assumed.
+    pub prior: PriorChoice,
+    /// What that does.
+    pub adjustment: Adjustment,
+}
+
+/// What is added to logits, and what they are divided by afterwards.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adjustment {
+    /// One addend for each emotion, FER2013 order.
+    pub offsets: [f64; COUNT],
+    /// Above 0.
+    pub temperature: f64,
+}
+
+impl Adjustment {
+    /// Leaves logits as they are.
+    pub const NONE: Self = Self { offsets: [0.0; COUNT], temperature: 1.0 };
+
+    /// The same at another temperature.
+    #[must_use]
+    pub fn with_temperature(self, temperature: f64) -> Self {
+        Self { offsets: self.offsets, temperature }
+    }
+
+    /// Adjusted logits `[N, 7]`, 32-bit, on the device of `logits`.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn apply(&self, logits: &Tensor) -> Result<Tensor, tch::TchError> {
+        if *self == Self::NONE {
+            return Ok(logits.shallow_clone());
+        }
+        let offsets = Tensor::from_slice(&self.offsets).to_kind(Kind::Float).f_to_device(logits.device())?;
+        logits.f_add(&offsets)?.f_div_scalar(self.temperature)
+    }
+
+    /// One row of logits, adjusted.
+    pub fn row(&self, logits: &[f64; COUNT]) -> [f64; COUNT] {
+        std::array::from_fn(|i| (logits[i] + self.offsets[i]) / self.temperature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skewed() -> Calibration {
+        Calibration {
+            default_prior: StandardPrior::Uniform,
+            strength: 1.0,
+            fitted_on: "PublicTest, majority, N 10".to_owned(),
+            training_prior: Some(Prior::from_weights([1.0, 1.0, 1.0, 4.0, 1.0, 1.0, 1.0]).unwrap()),
+            temperature: Temperatures { training: 2.0, uniform: 1.0 },
+        }
+    }
+
+    fn choice(word: &str) -> PriorChoice {
+        word.parse().unwrap()
+    }
+
+    #[test]
+    fn full_strength_divides_probabilities_by_the_prior_of_training() {
+        let logits = Tensor::from_slice2(&[[0.0_f32, 0.0, 0.0, 4.0_f32.ln(), 0.0, 0.0, 0.0]]);
+        let adjusted = skewed().assume(None).unwrap().adjustment.apply(&logits).unwrap().softmax(1, Kind::Float);
+        let spread: f64 = (adjusted - 1.0 / 7.0).abs().max().double_value(&[]);
+        assert!(spread < 1e-6, "{spread}");
+    }
+
+    #[test]
+    fn under_the_prior_of_training_only_the_temperature_counts() {
+        let row = skewed().assume(Some(&choice("training"))).unwrap().adjustment.row(&[2.0; COUNT]);
+        assert_eq!(row, [1.0; COUNT]);
+    }
+
+    #[test]
+    fn assuming_the_prior_of_training_by_hand_changes_no_leader() {
+        let prior = skewed().training_prior.unwrap();
+        let given = PriorChoice::Given { path: "same.toml".into(), prior };
+        let adjustment = skewed().assume(Some(&given)).unwrap().adjustment;
+        assert!(adjustment.offsets.iter().all(|offset| offset.abs() < 1e-12));
+    }
+
+    #[test]
+    fn without_the_prior_of_training_no_other_can_be_assumed() {
+        let plain = Calibration::default();
+        assert_eq!(plain.assume(None).unwrap().adjustment, Adjustment::NONE);
+        assert!(matches!(plain.assume(Some(&choice("uniform"))), Err(PriorError::Unknown)));
+    }
+
+    #[test]
+    fn cards_with_impossible_numbers_are_told() {
+        let broken: [fn(&mut Calibration); 4] = [
+            |c| c.temperature.uniform = 0.0,
+            |c| c.temperature.training = f64::NAN,
+            |c| c.strength = -1.0,
+            |c| c.training_prior = None,
+        ];
+        assert_eq!(skewed().problem(), None);
+        for change in broken {
+            let mut calibration = skewed();
+            change(&mut calibration);
+            assert!(calibration.problem().is_some(), "{calibration:?}");
+        }
+    }
+}

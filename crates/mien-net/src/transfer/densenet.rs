@@ -1,0 +1,101 @@
+//! DenseNet-121 (Huang et al. 2017): each layer sees the outputs of all before it; norms come before convolutions.
+
+use tch::{Tensor, nn};
+
+use super::Backbone;
+use crate::Pass;
+use crate::layers::{ConvNorm, ConvShape, Layer, Norm};
+
+struct DenseNet {
+    stem: ConvNorm,
+    blocks: Vec<(Vec<DenseLayer>, Option<Transition>)>,
+    last: Norm,
+}
+
+/// Norm, 1×1 convolution with the norm after it, 3×3 convolution: new channels beside the old ones.
+struct DenseLayer {
+    norm: Norm,
+    squeeze: ConvNorm,
+    grow: ConvNorm,
+}
+
+/// Half the channels and half the side.
+struct Transition {
+    norm: Norm,
+    squeeze: ConvNorm,
+}
+
+/// Layers of each block.
+const BLOCKS: [usize; 4] = [6, 12, 24, 16];
+/// Channels that a layer adds.
+const GROWTH: i64 = 32;
+/// Channels of a layer's 1×1 convolution.
+const SQUEEZED: i64 = 4 * GROWTH;
+
+pub fn densenet121(path: &nn::Path<'_>) -> Box<dyn Backbone> {
+    let path = path / "features";
+    let mut channels = 64;
+    let shape = ConvShape::new(super::CHANNELS, channels, 7).stride(2);
+    let stem = ConvNorm::named(&(&path / "conv0"), &(&path / "norm0"), shape);
+    let mut blocks = Vec::new();
+    for (i, count) in BLOCKS.into_iter().enumerate() {
+        let block = &path / format!("denseblock{}", i + 1);
+        let mut layers = Vec::new();
+        for layer in 0..count {
+            layers.push(DenseLayer::new(&(&block / format!("denselayer{}", layer + 1)), channels));
+            channels += GROWTH;
+        }
+        let transition = (i + 1 < BLOCKS.len()).then(|| {
+            let path = &path / format!("transition{}", i + 1);
+            let norm = Norm::new(&(&path / "norm"), channels);
+            channels /= 2;
+            Transition { norm, squeeze: ConvNorm::bare(&(&path / "conv"), ConvShape::new(2 * channels, channels, 1)) }
+        });
+        blocks.push((layers, transition));
+    }
+    Box::new(DenseNet { stem, blocks, last: Norm::new(&(&path / "norm5"), channels) })
+}
+
+impl DenseLayer {
+    fn new(path: &nn::Path<'_>, inputs: i64) -> Self {
+        let squeeze = ConvShape::new(inputs, SQUEEZED, 1);
+        Self {
+            norm: Norm::new(&(path / "norm1"), inputs),
+            squeeze: ConvNorm::named(&(path / "conv1"), &(path / "norm2"), squeeze),
+            grow: ConvNorm::bare(&(path / "conv2"), ConvShape::new(SQUEEZED, GROWTH, 3)),
+        }
+    }
+
+    fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
+        let y = self.squeeze.forward(&self.norm.forward(x, pass).relu(), pass).relu();
+        Tensor::cat(&[x, &self.grow.forward(&y, pass)], 1)
+    }
+}
+
+impl Backbone for DenseNet {
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor {
+        let x = self.stem.forward(pictures, pass).relu();
+        let mut x = x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);
+        for (layers, transition) in &self.blocks {
+            x = layers.iter().fold(x, |x, layer| layer.forward(&x, pass));
+            if let Some(Transition { norm, squeeze }) = transition {
+                let halved = squeeze.forward(&norm.forward(&x, pass).relu(), pass);
+                x = halved.avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None);
+            }
+        }
+        self.last.forward(&x, pass).relu()
+    }
+
+    fn layers(&mut self) -> Vec<&mut dyn Layer> {
+        let mut all: Vec<&mut dyn Layer> = vec![&mut self.stem, &mut self.last];
+        for (layers, transition) in &mut self.blocks {
+            for DenseLayer { norm, squeeze, grow } in layers {
+                all.extend([norm as &mut dyn Layer, squeeze, grow]);
+            }
+            if let Some(Transition { norm, squeeze }) = transition {
+                all.extend([norm as &mut dyn Layer, squeeze]);
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,139 @@
+//! The block that MobileNetV2 and EfficientNet are made of: 1×1 to more channels, depthwise, 1×1 to fewer.
+
+use tch::{Kind, Tensor, nn};
+
+use crate::Pass;
+use crate::layers::{ConvNorm, ConvShape, Layer};
+
+/// The activations of these networks.
+#[derive(Clone, Copy, Debug)]
+pub enum Activation {
+    /// min(max(x, 0), 6)
+    Relu6,
+    /// x · sigmoid(x), also called swish
+    Silu,
+}
+
+impl Activation {
+    pub fn apply(self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Relu6 => x.clamp(0.0, 6.0),
+            Self::Silu => x.silu(),
+        }
+    }
+}
+
+/// The numbers of a block.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockShape {
+    pub inputs: i64,
+    pub outputs: i64,
+    pub kernel: i64,
+    pub stride: i64,
+    /// By how much the depthwise convolution is wider than the inputs.
+    pub expansion: i64,
+    /// Channels to squeeze to, for blocks with squeeze-and-excitation.
+    pub squeezed: Option<i64>,
+    pub activation: Activation,
+    /// Edges and norms as TensorFlow has them.
+    pub tensorflow: bool,
+}
+
+/// TensorFlow's constant in these networks' batch norms.
+const TENSORFLOW_EPSILON: f64 = 1e-3;
+
+impl BlockShape {
+    /// A convolution's shape with the edges and norms of this block.
+    pub fn conv(&self, inputs: i64, outputs: i64, kernel: i64) -> ConvShape {
+        let shape = ConvShape::new(inputs, outputs, kernel);
+        if self.tensorflow { shape.same().epsilon(TENSORFLOW_EPSILON) } else { shape }
+    }
+
+    fn hidden(&self) -> i64 {
+        self.expansion * self.inputs
+    }
+}
+
+/// Paths of a convolution and its norm.
+pub type Names<'a> = [nn::Path<'a>; 2];
+
+/// Where a block's variables stand.
+pub struct BlockNames<'a> {
+    /// Used if the block expands.
+    pub expand: Names<'a>,
+    pub depthwise: Names<'a>,
+    /// Of the two layers of squeeze-and-excitation.
+    pub squeeze: Option<Names<'a>>,
+    pub project: Names<'a>,
+}
+
+pub struct Block {
+    expand: Option<ConvNorm>,
+    depthwise: ConvNorm,
+    squeeze: Option<[ConvNorm; 2]>,
+    project: ConvNorm,
+    activation: Activation,
+    residual: bool,
+}
+
+impl Block {
+    pub fn new(names: &BlockNames<'_>, shape: BlockShape) -> Self {
+        let named = |[conv, norm]: &Names<'_>, shape| ConvNorm::named(conv, norm, shape);
+        let hidden = shape.hidden();
+        let squeeze = names.squeeze.as_ref().zip(shape.squeezed).map(|([down, up], squeezed)| {
+            let down = ConvNorm::biased(down, ConvShape::new(hidden, squeezed, 1));
+            [down, ConvNorm::biased(up, ConvShape::new(squeezed, hidden, 1))]
+        });
+        Self {
+            expand: (shape.expansion != 1).then(|| named(&names.expand, shape.conv(shape.inputs, hidden, 1))),
+            depthwise: named(
+                &names.depthwise,
+                shape.conv(hidden, hidden, shape.kernel).stride(shape.stride).depthwise(),
+            ),
+            squeeze,
+            project: named(&names.project, shape.conv(hidden, shape.outputs, 1)),
+            activation: shape.activation,
+            residual: shape.stride == 1 && shape.inputs == shape.outputs,
+        }
+    }
+
+    pub fn forward(&self, input: &Tensor, pass: Pass) -> Tensor {
+        let mut x = input.shallow_clone();
+        for convolution in self.expand.iter().chain([&self.depthwise]) {
+            x = self.activation.apply(&convolution.forward(&x, pass));
+        }
+        let weighted = self.squeeze.as_ref().map(|[down, up]| {
+            let means = x.mean_dim([2, 3].as_slice(), true, Kind::Float).to_kind(x.kind());
+            let squeezed = self.activation.apply(&down.forward(&means, pass));
+            &x * up.forward(&squeezed, pass).sigmoid()
+        });
+        let x = self.project.forward(weighted.as_ref().unwrap_or(&x), pass);
+        if self.residual { x + input } else { x }
+    }
+
+    pub fn layers(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
+        let Self { expand, depthwise, squeeze, project, .. } = self;
+        expand.iter_mut().chain([depthwise, project]).chain(squeeze.iter_mut().flatten())
+    }
+}
+
+/// A network of these blocks: a strided stem, the blocks, a 1×1 convolution.
+pub struct Chain {
+    pub stem: ConvNorm,
+    pub blocks: Vec<Block>,
+    pub last: ConvNorm,
+    pub activation: Activation,
+}
+
+impl super::Backbone for Chain {
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor {
+        let x = self.activation.apply(&self.stem.forward(pictures, pass));
+        let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, pass));
+        self.activation.apply(&self.last.forward(&x, pass))
+    }
+
+    fn layers(&mut self) -> Vec<&mut dyn Layer> {
+        let blocks = self.blocks.iter_mut().flat_map(Block::layers);
+        [&mut self.stem, &mut self.last].into_iter().chain(blocks).map(|layer| layer as &mut dyn Layer).collect()
+    }
+}

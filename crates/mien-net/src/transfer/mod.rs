@@ -1,0 +1,264 @@
+//! Transfer networks: a backbone that was made for colour photographs, with a head of our own for seven emotions.
+//!
+//! The gray face `[N, 1, 48, 48]` is resized to the side that the backbone wants, repeated to three channels, and brought
+//! to the scale that its weights are used to. Variables stand under `backbone.` (with torchvision's names) and `head.`, so
+//! that a trainer can give each its own learning rate, and [`weights`] can fill the first from a file.
+//!
+//! The backbones are written here and not taken from `tch::vision`: there VGG and DenseNet run on one size of picture alone
+//! and carry classifiers of up to 120 M weights, DenseNet adds pixels up where its weights expect their mean, batch norms
+//! start with random scales, and nothing can be counted, folded or frozen. That ours compute the same, tests prove against `tch::vision` itself.
+
+mod densenet;
+mod efficientnet;
+mod inception;
+mod inverted;
+mod mobilenet;
+mod resnet;
+mod vgg;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+use serde::Deserialize;
+use serde::de::Error as _;
+use tch::{Device, Kind, Tensor, nn};
+
+pub use self::weights::{BackboneError, BackboneReport, load_backbone};
+use super::layers::{Dense, Layer};
+use super::stack::share;
+use super::{Network, Pass, Precision};
+use mien_core::crop::CROP_SIZE;
+use mien_core::emotion;
+
+/// What a recipe may say about a transfer network; what it leaves out is the architecture's own choice.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Parameters {
+    /// Side in pixels to which a face is resized for the backbone.
+    side: Option<i64>,
+    /// Outputs of the head's hidden dense layers.
+    hidden: Option<Vec<i64>>,
+    /// Share dropped after each hidden layer of the head.
+    dropout: Option<f64>,
+    /// Whether the backbone stays as it is: no gradients, and batch norm keeps its statistics also in training.
+    frozen_backbone: bool,
+    /// Subtracted from the three channels, in the units that the recipe's normalisation gives. A recipe that uses
+    /// ImageNet's weights says mean 0 and std 1 there, which gives 0 to 1, and ImageNet's constants here. Where they are
+    /// left out, the network sees what the recipe's normalisation gives.
+    channel_mean: Option<[f32; CHANNELS as usize]>,
+    /// Divides the three channels after that.
+    channel_std: Option<[f32; CHANNELS as usize]>,
+}
+
+/// Colour channels of the pictures that backbones were made for.
+const CHANNELS: i64 = 3;
+/// The largest side a recipe may ask for: ImageNet's crops have 224, the largest published ones 600.
+const LARGEST_SIDE: i64 = 640;
+/// The largest hidden layer: VGG's own.
+const LARGEST_HIDDEN: i64 = 4096;
+
+/// A network without its classifier.
+trait Backbone: Send {
+    /// Features `[N, channels, h, w]` of pictures `[N, 3, side, side]`.
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor;
+
+    /// All layers that have weights, in any order.
+    fn layers(&mut self) -> Vec<&mut dyn Layer>;
+}
+
+/// A backbone as the registry's entries describe it.
+struct Plan {
+    /// Creates the backbone's variables.
+    backbone: fn(&nn::Path<'_>) -> Box<dyn Backbone>,
+    /// Channels of its features.
+    channels: i64,
+    /// By how much a picture's side is divided in its features, for heads that don't pool.
+    reduction: i64,
+    /// The smallest picture that leaves a feature.
+    smallest: i64,
+    /// Default side of the picture.
+    side: i64,
+    /// Whether the head sees the mean over the map, or the whole map.
+    pooled: bool,
+    /// Default hidden layers of the head.
+    hidden: &'static [i64],
+}
+
+struct Transfer {
+    backbone: Box<dyn Backbone>,
+    hidden: Vec<Dense>,
+    output: Dense,
+    side: i64,
+    pooled: bool,
+    dropout: f64,
+    frozen: bool,
+    /// Mean and standard deviation `[1, 3, 1, 1]`.
+    scale: Option<(Tensor, Tensor)>,
+    /// Number format of the backbone once it is deployed.
+    deployed: Option<Precision>,
+}
+
+impl Plan {
+    fn build(&self, path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+        let parameters: Parameters = parameters.try_into()?;
+        let side = parameters.side.unwrap_or(self.side);
+        if !(self.smallest..=LARGEST_SIDE).contains(&side) {
+            let (smallest, largest) = (self.smallest, LARGEST_SIDE);
+            return Err(toml::de::Error::custom(format!("`side` is {side}, and must be {smallest} to {largest}")));
+        }
+        let hidden = parameters.hidden.unwrap_or_else(|| self.hidden.to_vec());
+        if let Some(outputs) = hidden.iter().find(|outputs| !(1..=LARGEST_HIDDEN).contains(*outputs)) {
+            return Err(toml::de::Error::custom(format!("`hidden` holds {outputs}, must be 1 to {LARGEST_HIDDEN}")));
+        }
+        let dropout = share("dropout", parameters.dropout.unwrap_or(HEAD_DROPOUT))?;
+        let scale = scale(parameters.channel_mean, parameters.channel_std, path.device())?;
+
+        let mut backbone = (self.backbone)(&(path / "backbone"));
+        if parameters.frozen_backbone {
+            backbone.layers().into_iter().for_each(Layer::freeze);
+        }
+        let head = path / "head";
+        let pixels = if self.pooled { 1 } else { (side / self.reduction).pow(2) };
+        let mut features = self.channels * pixels;
+        let mut layers = Vec::new();
+        for (i, outputs) in hidden.into_iter().enumerate() {
+            layers.push(Dense::new(&(&head / format!("dense{}", i + 1)), features, outputs));
+            features = outputs;
+        }
+        let output = Dense::new(&(&head / "output"), features, emotion::COUNT as i64);
+        Ok(Box::new(Transfer {
+            backbone,
+            hidden: layers,
+            output,
+            side,
+            pooled: self.pooled,
+            dropout,
+            frozen: parameters.frozen_backbone,
+            scale,
+            deployed: None,
+        }))
+    }
+}
+
+/// Share dropped in the head, as the published recipes have it.
+const HEAD_DROPOUT: f64 = 0.5;
+
+/// The channels' constants as tensors, if a recipe gives any.
+fn scale(
+    mean: Option<[f32; 3]>,
+    std: Option<[f32; 3]>,
+    device: Device,
+) -> Result<Option<(Tensor, Tensor)>, toml::de::Error> {
+    if mean.is_none() && std.is_none() {
+        return Ok(None);
+    }
+    let (mean, std) = (mean.unwrap_or([0.0; 3]), std.unwrap_or([1.0; 3]));
+    if !mean.iter().all(|m| m.is_finite()) || !std.iter().all(|s| s.is_finite() && *s > 0.0) {
+        return Err(toml::de::Error::custom("`channel_mean` must be finite and `channel_std` above 0"));
+    }
+    let tensor = |values: [f32; 3]| Tensor::from_slice(&values).view([1, CHANNELS, 1, 1]).to_device(device);
+    Ok(Some((tensor(mean), tensor(std))))
+}
+
+impl Transfer {
+    /// Faces `[N, 1, 48, 48]` as pictures `[N, 3, side, side]`.
+    fn pictures(&self, faces: &Tensor) -> Tensor {
+        let side = [self.side, self.side];
+        let resized = if self.side == CROP_SIZE as i64 {
+            faces.shallow_clone()
+        } else {
+            faces.upsample_bilinear2d(side, false, None, None)
+        };
+        match &self.scale {
+            Some((mean, std)) => (resized - mean) / std,
+            None => resized.expand([-1, CHANNELS, -1, -1], false),
+        }
+    }
+}
+
+impl Network for Transfer {
+    fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor {
+        let precision = self.deployed.unwrap_or(pass.precision);
+        let pictures = self.pictures(faces).to_kind(precision.kind());
+        let features = if self.frozen {
+            // Without gradients, and with the statistics that belong to the weights.
+            tch::no_grad(|| self.backbone.forward(&pictures, Pass { train: false, ..pass }))
+        } else {
+            self.backbone.forward(&pictures, pass)
+        };
+        let mut x = if self.pooled {
+            features.mean_dim([2, 3].as_slice(), false, Kind::Float)
+        } else {
+            features.flatten(1, -1).to_kind(Kind::Float)
+        };
+        for dense in &self.hidden {
+            x = dense.forward(&x).relu().dropout(self.dropout, pass.train);
+        }
+        self.output.forward(&x)
+    }
+
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError> {
+        let precision = if device == Device::Cpu { precision } else { Precision::F32 };
+        for layer in self.backbone.layers() {
+            layer.fold();
+            layer.convert(precision);
+        }
+        self.deployed = Some(precision);
+        Ok(())
+    }
+
+    fn input_side(&self) -> i64 {
+        self.side
+    }
+}
+
+/// The head that the published transfer recipes describe: pooling over the map, then these hidden layers.
+const POOLED_HEAD: &[i64] = &[1024];
+/// The head of keras-vggface's own example of fine-tuning: two hidden layers on the whole map.
+const VGG_FACE_HEAD: &[i64] = &[512, 512];
+
+macro_rules! plans {
+    ($($(#[$doc:meta])* $build:ident: $plan:expr;)*) => {
+        $($(#[$doc])*
+        pub(super) fn $build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+            const PLAN: Plan = $plan;
+            PLAN.build(path, parameters)
+        })*
+    };
+}
+
+/// What most backbones have in common: made for multiples of 32 pixels.
+const USUAL: Plan = Plan {
+    backbone: vgg::vgg16,
+    channels: 512,
+    reduction: 32,
+    smallest: 32,
+    side: CROP_SIZE as i64,
+    pooled: true,
+    hidden: POOLED_HEAD,
+};
+
+/// Side of the pictures for backbones that halve them five times with filters that want to see something.
+const TWICE: i64 = 2 * CROP_SIZE as i64;
+
+plans! {
+    /// VGG16 (Simonyan & Zisserman 2015), configuration D.
+    vgg16: USUAL;
+    /// VGG19, configuration E.
+    vgg19: Plan { backbone: vgg::vgg19, ..USUAL };
+    /// VGG-Face (Parkhi et al. 2015): VGG16 taught 2622 people's faces, with a head of its own.
+    vgg_face: Plan { side: TWICE, pooled: false, hidden: VGG_FACE_HEAD, ..USUAL };
+    /// Inception V3 (Szegedy et al. 2016). 75 pixels are the fewest that it can take.
+    inception3: Plan { backbone: inception::v3, channels: 2048, smallest: 75, side: 75, ..USUAL };
+    /// ResNet-50 (He et al. 2016).
+    resnet50: Plan { backbone: resnet::resnet50, channels: 2048, ..USUAL };
+    /// DenseNet-121 (Huang et al. 2017).
+    densenet121: Plan { backbone: densenet::densenet121, channels: 1024, ..USUAL };
+    /// EfficientNet-B2 (Tan & Le 2019) as torchvision has it.
+    efficientnet_b2: Plan { backbone: efficientnet::b2, channels: 1408, side: TWICE, ..USUAL };
+    /// EfficientNet-Lite0: B0 without squeeze-and-excitation, with ReLU6.
+    efficientnet_lite0: Plan { backbone: efficientnet::lite0, channels: 1280, side: TWICE, ..USUAL };
+    /// MobileNetV2 (Sandler et al. 2018).
+    mobilenet2: Plan { backbone: mobilenet::v2, channels: 1280, side: TWICE, ..USUAL };
+}

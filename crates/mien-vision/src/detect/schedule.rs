@@ -1,0 +1,218 @@
+//! When to search the whole picture, and when only around the faces that are known.
+
+use super::{DetectionOptions, one_a_face};
+use mien_core::detection::{DetectError, Detection, FaceDetector, SAME_FACE_OVERLAP};
+use mien_core::face::{FaceRect, GrayView};
+
+/// Frames from one full scan to the next while there is no face to follow, or one that was lost hasn't come back.
+const SEARCHING_INTERVAL: u32 = 3;
+
+/// Follows known faces between full scans.
+///
+/// A full scan is made at the start, every [`DetectionOptions::full_scan_interval`] frames, in the very frame in which
+/// a known face isn't found near its place, and every few frames while no face is known or a lost one is missing. All
+/// other frames search only around the known faces, which is several times cheaper.
+pub struct ScheduledDetector {
+    detector: Box<dyn FaceDetector>,
+    full_scan_interval: u32,
+    /// Frames since the last full scan; `None` before the first.
+    since_full_scan: Option<u32>,
+    /// Whether a known face was missing in the frame before.
+    was_missing: bool,
+}
+
+impl ScheduledDetector {
+    /// Schedules a detector.
+    pub fn new(detector: Box<dyn FaceDetector>, options: &DetectionOptions) -> Self {
+        Self {
+            detector,
+            full_scan_interval: options.full_scan_interval.max(1),
+            since_full_scan: None,
+            was_missing: false,
+        }
+    }
+
+    /// Forgets what was seen: the next frame gets a full scan. For a new source and after a seek.
+    pub fn reset(&mut self) {
+        self.since_full_scan = None;
+        self.was_missing = false;
+    }
+
+    /// The faces of the next frame. `tracks` is where the known faces are expected in it.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    pub fn detect(&mut self, picture: GrayView<'_>, tracks: &[FaceRect]) -> Result<Vec<Detection>, DetectError> {
+        let elapsed = self.since_full_scan.map(|frames| frames + 1);
+        let is_due = |interval: u32| elapsed.is_none_or(|frames| frames >= interval);
+        if is_due(self.full_scan_interval) || (tracks.is_empty() && is_due(SEARCHING_INTERVAL)) {
+            return self.full_scan(picture, tracks);
+        }
+        let mut found = Vec::with_capacity(tracks.len());
+        let mut is_missing = false;
+        for track in tracks {
+            match self.detector.detect_near(picture, *track)? {
+                Some(detection) => found.push(detection),
+                None => is_missing = true,
+            }
+        }
+        // At once when a face gets lost, and now and then while it stays away: it may turn up elsewhere.
+        if is_missing && (!self.was_missing || is_due(SEARCHING_INTERVAL)) {
+            return self.full_scan(picture, tracks);
+        }
+        self.was_missing = is_missing;
+        self.since_full_scan = elapsed;
+        Ok(one_a_face(found))
+    }
+
+    fn full_scan(&mut self, picture: GrayView<'_>, tracks: &[FaceRect]) -> Result<Vec<Detection>, DetectError> {
+        self.since_full_scan = Some(0);
+        let found = self.detector.detect(picture)?;
+        let is_found = |track: &FaceRect| found.iter().any(|face| face.rect.iou(track) >= SAME_FACE_OVERLAP);
+        self.was_missing = !tracks.iter().all(is_found);
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Search {
+        Full,
+        Near,
+    }
+
+    /// Finds what it is told to, and writes down how it was asked.
+    #[derive(Clone, Default)]
+    struct Fake {
+        visible: Arc<Mutex<Vec<FaceRect>>>,
+        asked: Arc<Mutex<Vec<Search>>>,
+    }
+
+    impl Fake {
+        fn shows(&self, faces: &[FaceRect]) {
+            *self.visible.lock().unwrap() = faces.to_vec();
+        }
+
+        fn asked(&self) -> Vec<Search> {
+            std::mem::take(&mut self.asked.lock().unwrap())
+        }
+
+        fn faces(&self) -> Vec<Detection> {
+            self.visible.lock().unwrap().iter().map(|rect| Detection { rect: *rect, score: 9.0 }).collect()
+        }
+    }
+
+    impl FaceDetector for Fake {
+        fn detect(&mut self, _picture: GrayView<'_>) -> Result<Vec<Detection>, DetectError> {
+            self.asked.lock().unwrap().push(Search::Full);
+            Ok(self.faces())
+        }
+
+        fn detect_near(
+            &mut self,
+            _picture: GrayView<'_>,
+            expected: FaceRect,
+        ) -> Result<Option<Detection>, DetectError> {
+            self.asked.lock().unwrap().push(Search::Near);
+            Ok(mien_core::detection::nearest(self.faces(), expected))
+        }
+    }
+
+    const FACE: FaceRect = FaceRect { x: 10.0, y: 10.0, width: 20.0, height: 20.0 };
+    const OTHER: FaceRect = FaceRect { x: 60.0, ..FACE };
+
+    fn scheduled(interval: u32) -> (Fake, ScheduledDetector) {
+        let fake = Fake::default();
+        let options = DetectionOptions { full_scan_interval: interval, ..DetectionOptions::default() };
+        (fake.clone(), ScheduledDetector::new(Box::new(fake), &options))
+    }
+
+    fn detect(detector: &mut ScheduledDetector, tracks: &[FaceRect]) -> Vec<FaceRect> {
+        let pixels = [0; 100];
+        let picture = GrayView::new(&pixels, 10, 10).unwrap();
+        detector.detect(picture, tracks).unwrap().iter().map(|detection| detection.rect).collect()
+    }
+
+    #[test]
+    fn the_whole_picture_is_searched_first_and_then_every_few_frames() {
+        let (fake, mut detector) = scheduled(4);
+        fake.shows(&[FACE]);
+        for _ in 0..9 {
+            assert_eq!(detect(&mut detector, &[FACE]), [FACE]);
+        }
+        let full: Vec<_> = fake.asked().iter().map(|search| *search == Search::Full).collect();
+        assert_eq!(full, [true, false, false, false, true, false, false, false, true]);
+    }
+
+    #[test]
+    fn an_interval_of_one_searches_all_of_every_frame() {
+        let (fake, mut detector) = scheduled(1);
+        fake.shows(&[FACE]);
+        for _ in 0..3 {
+            detect(&mut detector, &[FACE]);
+        }
+        assert_eq!(fake.asked(), [Search::Full; 3]);
+    }
+
+    #[test]
+    fn a_face_that_is_lost_is_looked_for_everywhere_in_the_same_frame() {
+        let (fake, mut detector) = scheduled(100);
+        fake.shows(&[FACE]);
+        detect(&mut detector, &[FACE]);
+        fake.asked();
+        fake.shows(&[OTHER]);
+        assert_eq!(detect(&mut detector, &[FACE]), [OTHER]);
+        assert_eq!(fake.asked(), [Search::Near, Search::Full]);
+    }
+
+    #[test]
+    fn a_face_that_stays_away_does_not_cost_a_full_scan_each_frame() {
+        let (fake, mut detector) = scheduled(100);
+        fake.shows(&[FACE]);
+        detect(&mut detector, &[FACE]);
+        fake.shows(&[]);
+        fake.asked();
+        for _ in 0..7 {
+            detect(&mut detector, &[FACE]);
+        }
+        let full = fake.asked().iter().filter(|search| **search == Search::Full).count();
+        assert_eq!(full, 3);
+    }
+
+    #[test]
+    fn without_a_known_face_every_third_frame_is_searched() {
+        let (fake, mut detector) = scheduled(100);
+        for _ in 0..7 {
+            detect(&mut detector, &[]);
+        }
+        assert_eq!(fake.asked(), [Search::Full; 3]);
+        fake.shows(&[FACE]);
+        let found: Vec<_> = (0..3).flat_map(|_| detect(&mut detector, &[])).collect();
+        assert_eq!(found, [FACE]);
+    }
+
+    #[test]
+    fn after_a_reset_the_next_frame_is_searched_in_full() {
+        let (fake, mut detector) = scheduled(100);
+        fake.shows(&[FACE]);
+        detect(&mut detector, &[FACE]);
+        detector.reset();
+        fake.asked();
+        detect(&mut detector, &[FACE]);
+        assert_eq!(fake.asked(), [Search::Full]);
+    }
+
+    #[test]
+    fn two_tracks_on_one_face_give_one_detection() {
+        let (fake, mut detector) = scheduled(100);
+        fake.shows(&[FACE, OTHER]);
+        detect(&mut detector, &[FACE, OTHER]);
+        let shifted = FaceRect { x: 12.0, ..FACE };
+        assert_eq!(detect(&mut detector, &[FACE, shifted, OTHER]), [FACE, OTHER]);
+    }
+}

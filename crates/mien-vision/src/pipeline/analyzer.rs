@@ -1,0 +1,173 @@
+//! The capture side of the journey: colour conversion, detection, tracking, cropping.
+
+use std::time::Instant;
+
+use opencv::core::{Mat, MatTraitConst as _, MatTraitConstManual as _, Vec4b};
+use opencv::imgproc;
+
+use super::StageTimings;
+use crate::detect::ScheduledDetector;
+use crate::frame::{Frame, RgbaPicture};
+use mien_core::crop::{FaceCrop, FaceCropper};
+use mien_core::detection::DetectError;
+use mien_core::face::{FaceId, FaceRect, GrayView};
+use mien_core::track::{TrackOptions, Tracker};
+
+/// A frame whose faces were found but not yet named.
+#[derive(Debug)]
+pub struct Detected {
+    /// The frame itself.
+    pub frame: Frame,
+    /// The frame for a texture, if it was asked for.
+    pub picture: Option<RgbaPicture>,
+    /// The faces, in the order of their ids.
+    pub faces: Vec<DetectedFace>,
+    /// A crop of each face, in the order of `faces`.
+    pub crops: Vec<FaceCrop>,
+    /// How long the stages up to here took.
+    pub timings: StageTimings,
+}
+
+/// A face before the network saw it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DetectedFace {
+    /// Who.
+    pub id: FaceId,
+    /// Where, in the pixels of the frame.
+    pub rect: FaceRect,
+    /// How much the detector believed it when it last saw it.
+    pub score: f32,
+}
+
+/// A frame can't be converted or searched.
+#[derive(Debug, thiserror::Error)]
+pub enum AnalyzeError {
+    /// OpenCV can't convert the picture.
+    #[error("a frame's colours can't be converted: {0}")]
+    Convert(#[from] opencv::Error),
+    /// The detector failed.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+}
+
+/// Converts a frame, finds and tracks its faces and cuts them out. Owned by the capture thread.
+pub struct Analyzer {
+    /// `None` where the faces are known from a recording.
+    search: Option<Search>,
+    picture: bool,
+}
+
+/// What finds faces.
+struct Search {
+    detector: ScheduledDetector,
+    tracker: Tracker,
+    cropper: FaceCropper,
+    gray: Mat,
+}
+
+impl Analyzer {
+    /// An analyzer that has seen nothing yet. `picture` asks for [`Detected::picture`].
+    pub fn new(detector: ScheduledDetector, tracking: TrackOptions, picture: bool) -> Self {
+        let (tracker, cropper) = (Tracker::new(tracking), FaceCropper::default());
+        Self { search: Some(Search { detector, tracker, cropper, gray: Mat::default() }), picture }
+    }
+
+    /// One that looks for no faces, for frames whose faces were recorded.
+    pub fn without_search(picture: bool) -> Self {
+        Self { search: None, picture }
+    }
+
+    /// Exchanges the detector; the tracks stay. One that looks for no faces goes on so.
+    pub fn set_detector(&mut self, detector: ScheduledDetector) {
+        if let Some(search) = &mut self.search {
+            search.detector = detector;
+        }
+    }
+
+    /// Forgets all faces and counts them from 1 again: after a seek or when a file begins anew.
+    pub fn reset(&mut self) {
+        if let Some(search) = &mut self.search {
+            search.detector.reset();
+            search.tracker.reset();
+        }
+    }
+
+    /// How many frames must come before one for a face on it to be shown.
+    pub(super) fn frames_to_confirm(&self) -> u32 {
+        self.search.as_ref().map_or(0, |search| search.tracker.options().confirm_after.saturating_sub(1))
+    }
+
+    /// Takes a frame through the stages of this side. Time spent on [`StageTimings::read`] is the caller's to fill in.
+    ///
+    /// # Errors
+    /// When the picture can't be converted or the detector fails.
+    pub fn analyze(&mut self, frame: Frame) -> Result<Detected, AnalyzeError> {
+        let mut timings = StageTimings::default();
+
+        let start = Instant::now();
+        let picture = if self.picture { Some(to_rgba(&frame.image)?) } else { None };
+        timings.convert = start.elapsed();
+        let mut detected = Detected { frame, picture, faces: Vec::new(), crops: Vec::new(), timings };
+        if let Some(search) = &mut self.search {
+            search.run(&mut detected)?;
+        }
+        Ok(detected)
+    }
+}
+
+impl Search {
+    fn run(&mut self, detected: &mut Detected) -> Result<(), AnalyzeError> {
+        let Detected { frame, faces, crops, timings, .. } = detected;
+        let start = Instant::now();
+        imgproc::cvt_color_def(&*frame.image, &mut self.gray, imgproc::COLOR_BGR2GRAY)?;
+        timings.convert += start.elapsed();
+
+        let (width, height) = (self.gray.cols() as usize, self.gray.rows() as usize);
+        let Some(gray) = GrayView::new(self.gray.data_bytes()?, width, height) else { return Ok(()) };
+        let start = Instant::now();
+        let expected = self.tracker.expected(frame.media_time);
+        let detections = self.detector.detect(gray, &expected)?;
+        let tracks = self.tracker.update(&detections, frame.media_time);
+        timings.detect = start.elapsed();
+
+        let start = Instant::now();
+        for track in tracks {
+            // A track that left the picture has nothing to cut out.
+            if let Some(crop) = self.cropper.crop(gray, track.rect) {
+                faces.push(DetectedFace { id: track.id, rect: track.rect, score: track.score });
+                crops.push(crop);
+            }
+        }
+        timings.crop = start.elapsed();
+        Ok(())
+    }
+}
+
+/// The picture for a texture. OpenCV writes into the buffer that the window takes over; no pixel is copied twice.
+fn to_rgba(bgr: &Mat) -> opencv::Result<RgbaPicture> {
+    let (width, height) = (bgr.cols(), bgr.rows());
+    let mut pixels = vec![0_u32; width as usize * height as usize];
+    let bytes = bytemuck::cast_slice_mut(&mut pixels);
+    let mut target = Mat::new_rows_cols_with_bytes_mut::<Vec4b>(height, width, bytes)?;
+    imgproc::cvt_color_def(bgr, &mut target, imgproc::COLOR_BGR2RGBA)?;
+    drop(target);
+    Ok(RgbaPicture { width: width as usize, height: height as usize, pixels })
+}
+
+#[cfg(test)]
+mod tests {
+    use opencv::core::{CV_8UC3, Scalar, Vec3b};
+
+    use super::*;
+
+    #[test]
+    fn the_picture_for_the_window_has_red_green_blue_and_full_alpha_in_memory_order() {
+        let mut bgr = Mat::new_rows_cols_with_default(3, 5, CV_8UC3, Scalar::all(0.0)).unwrap();
+        *opencv::core::MatTrait::at_2d_mut::<Vec3b>(&mut bgr, 1, 2).unwrap() = Vec3b::from([10, 20, 30]);
+        let picture = to_rgba(&bgr).unwrap();
+        assert_eq!((picture.width, picture.height, picture.pixels.len()), (5, 3, 15));
+        let bytes: &[u8] = bytemuck::cast_slice(&picture.pixels);
+        assert_eq!(bytes[(5 + 2) * 4..][..4], [30, 20, 10, 255]);
+        assert_eq!(bytes[..4], [0, 0, 0, 255]);
+    }
+}

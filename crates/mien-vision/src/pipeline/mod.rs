@@ -1,0 +1,63 @@
+//! The journey of a frame through its stages: threads, pacing and statistics.
+//!
+//! The stages are two plain structs, [`Analyzer`] (what a capture thread does) and [`Labeller`] (what an inference
+//! thread does). Two drivers move frames through them: [`Live`], for a camera or a video that somebody watches, and
+//! [`run_to_end`], for a file that is worked off as fast as it goes.
+
+mod analyzer;
+mod batch;
+mod capture;
+mod command;
+mod inference;
+mod labeller;
+mod live;
+mod pacing;
+mod player;
+mod slot;
+mod statistics;
+mod tap;
+mod worker;
+
+use std::time::{Duration, Instant};
+
+use crate::frame::{Frame, RgbaPicture};
+use mien_core::face::Face;
+
+pub use analyzer::{AnalyzeError, Analyzer, Detected, DetectedFace};
+pub use batch::{Ending, run_to_end};
+pub use command::{ClassifierFactory, Command, DetectorFactory, Event, SourceFactory};
+pub use labeller::{Labeller, RecordedFaces};
+pub use live::{Live, LiveSettings, OpenSource, Parts, SourceRequest, Stages};
+pub use statistics::Statistics;
+pub use tap::Tap;
+pub use worker::PipelineError;
+
+/// What became of one frame: the end of its journey.
+#[derive(Debug)]
+pub struct Scene {
+    /// The frame itself with its stamps.
+    pub frame: Frame,
+    /// The frame for a texture, if the driver was asked for one.
+    pub picture: Option<RgbaPicture>,
+    /// The faces on it, in the order of their ids.
+    pub faces: Vec<Face>,
+    /// How long each stage took.
+    pub timings: StageTimings,
+    /// When the labels were ready. `labelled_at − frame.captured_at` is the age.
+    pub labelled_at: Instant,
+}
+
+/// Time spent on one frame, stage by stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StageTimings {
+    /// Waiting for the source and decoding.
+    pub read: Duration,
+    /// Colour conversion: gray, and RGBA if asked for.
+    pub convert: Duration,
+    /// Finding faces, tracking included.
+    pub detect: Duration,
+    /// Cutting out and resampling the faces.
+    pub crop: Duration,
+    /// The network, for all faces of the frame in one batch.
+    pub classify: Duration,
+}
