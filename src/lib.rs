@@ -16,6 +16,7 @@ pub mod app;
 pub mod bench;
 pub mod classify;
 pub mod commands;
+pub mod console;
 pub mod demo;
 pub mod device;
 pub mod emotion;
@@ -27,6 +28,8 @@ pub mod preprocess;
 pub mod prior;
 pub mod version;
 
+#[cfg(feature = "vision")]
+pub mod batch;
 #[cfg(feature = "vision")]
 pub mod detect;
 #[cfg(feature = "vision")]
@@ -45,6 +48,8 @@ pub mod score;
 pub mod smooth;
 #[cfg(feature = "vision")]
 pub mod source;
+#[cfg(feature = "vision")]
+pub mod stages;
 #[cfg(feature = "vision")]
 pub mod summary;
 #[cfg(feature = "vision")]

@@ -9,13 +9,12 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use tch::{Cuda, Device};
 
-use super::output::{print, print_json};
-use super::progress::Progress;
-use super::stages::{LoadedNetwork, StageChoices, video_or_demo};
 use crate::bench::process::{self, OtherLoad};
 use crate::bench::{
     BenchResult, Conditions, ModelSummary, Recorder, RepeatedSource, Report, Scope, SourceSummary, Stages, Warning,
 };
+use crate::console::progress::Progress;
+use crate::console::{print, print_json};
 use crate::detect::DetectionOptions;
 use crate::device::{self, DeviceChoice};
 use crate::interrupt::{self, Interrupted};
@@ -24,6 +23,7 @@ use crate::pipeline::{StageTimings, run_to_end};
 use crate::preprocess::FaceCrop;
 use crate::prior::PriorChoice;
 use crate::source::{FrameSource, SourceInfo, SourceKind, VideoSource};
+use crate::stages::{LoadedNetwork, StageChoices, video_or_demo};
 use crate::version::Versions;
 
 /// Faces that the network is measured on when it is measured alone: enough that no cache holds their pixels only.

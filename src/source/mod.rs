@@ -9,6 +9,7 @@ mod image;
 mod native;
 mod stamps;
 mod video;
+mod watched;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub use self::excerpt::{Excerpt, Span};
 pub use self::image::ImageSource;
 pub use self::native::prepare_libraries;
 pub use self::video::{Shortfall, VideoSource};
+pub use self::watched::{Ending, Watched};
 use crate::frame::Frame;
 
 /// Gives frames one after another.

@@ -9,17 +9,16 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::summary::{Seen, Source, Tally};
-use super::watched::Watched;
 use crate::bench::process;
-use crate::commands::output::{print, print_json};
-use crate::commands::progress::Progress;
-use crate::commands::stages::{NetworkSummary, StageChoices};
+use crate::console::progress::Progress;
+use crate::console::{print, print_json};
 use crate::export::{
     AnnotatedVideo, ExportError, FaceTable, FinishedVideo, Original, RESULT_SUFFIX, TableFormat, VideoShape, free_names,
 };
 use crate::interrupt::{self, Interrupted};
 use crate::pipeline::{Scene, SourceRequest, run_to_end};
-use crate::source::{FrameSource, Shortfall, SourceInfo};
+use crate::source::{FrameSource, Shortfall, SourceInfo, Watched};
+use crate::stages::{NetworkSummary, StageChoices};
 use crate::version::Versions;
 
 /// Where results go unless another folder is named.

@@ -10,14 +10,13 @@ use super::inputs::Input;
 use super::products::{Place, Products};
 use super::progress::FileProgress;
 use super::record::Results;
-use crate::commands::describe;
-use crate::commands::headless::Watched;
-use crate::commands::stages::{SharedNetwork, StageChoices};
+use crate::console::describe;
 use crate::detect::{HaarDetector, ScheduledDetector};
 use crate::export::Original;
 use crate::interrupt::Interrupted;
 use crate::pipeline::{Analyzer, Labeller, run_to_end};
-use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource};
+use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource, Watched};
+use crate::stages::{SharedNetwork, StageChoices};
 use crate::track::TrackOptions;
 
 /// How files are analysed.
