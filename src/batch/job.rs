@@ -46,20 +46,10 @@ impl Job<'_> {
         let (source, shortfall) = Watched::new(Box::new(Excerpt::new(Box::new(source), self.span)?));
         let analyzer = self.choices.analyzer_for(spacing)?;
         let labeller = self.choices.labeller(self.network.classifier());
-        let mut failed = None;
         run_to_end(Box::new(source), analyzer, labeller, self.stop, |scene| {
             progress.tick();
-            match products.push(place.file, scene) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
+            products.push(place.file, scene).map(ControlFlow::Continue)
         })?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
         self.go_on()?;
         if products.frames() == 0 {
             bail!("no frame lies {}", self.span_in_words(duration));

@@ -156,7 +156,7 @@ impl BenchArgs {
             }
             recorder.record(&scene);
             progress.tick();
-            ControlFlow::Continue(())
+            anyhow::Ok(ControlFlow::Continue(()))
         })?;
         check(stop)?;
         let (stages, seconds) = (recorder.stages(), recorder.elapsed().as_secs_f64());

@@ -96,7 +96,7 @@ impl ScoreArgs {
             scorer.push(&scene);
             count += 1;
             progress.tick();
-            ControlFlow::Continue(())
+            anyhow::Ok(ControlFlow::Continue(()))
         })?;
         drop(progress);
         if stop.load(Ordering::Relaxed) {

@@ -132,19 +132,12 @@ impl VideoJob {
         tally: &mut Tally,
     ) -> anyhow::Result<()> {
         let progress = Progress::new(&source.info().name, source.info().frames());
-        let mut failed = None;
         run_to_end(source, self.choices.analyzer()?, labeller, stop, |scene| {
             tally.add(&scene);
             progress.tick();
-            match results.push(scene) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
+            anyhow::Ok(ControlFlow::Continue(results.push(scene)?))
         })?;
-        failed.map_or(Ok(()), |error| Err(error.into()))
+        Ok(())
     }
 }
 
