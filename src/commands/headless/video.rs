@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process;
 use crate::console::progress::Progress;
-use crate::console::{print, print_json};
+use crate::console::{print, print_json, tell};
 use crate::export::{
     AnnotatedVideo, ExportError, FaceTable, FinishedVideo, Original, RESULT_SUFFIX, TableFormat, VideoShape, free_names,
 };
@@ -98,6 +98,9 @@ impl VideoJob {
             go_on()?;
         }
         let (video, table) = finished?;
+        for complaint in video.complaints() {
+            tell(&format!("warning: {complaint}"));
+        }
         let outcome = outcome(&info, tally.seen(), elapsed, summary, video, table);
         if self.json {
             print_json(&outcome)?;

@@ -37,7 +37,7 @@ pub enum Sound {
     None,
     /// ffmpeg isn't installed.
     NoProgram,
-    /// The time stamps of the original leap, so it would be out of step.
+    /// Gaps in the times of the original were shortened, so it would be out of step.
     OutOfStep,
     /// The user interrupted it.
     Interrupted,
@@ -85,8 +85,8 @@ fn try_add(silent: &Path, original: &Original<'_>, part: Part, output: &Path) ->
 
 impl Sound {
     /// What is to be said against the result, if something went wrong.
-    pub fn complaint(&self) -> Option<String> {
-        matches!(self, Self::Failed(_) | Self::OutOfStep).then(|| format!("the annotated video is {self}"))
+    pub(super) fn complaint(&self) -> Option<String> {
+        matches!(self, Self::Failed(_)).then(|| format!("the annotated video is {self}"))
     }
 }
 
@@ -97,7 +97,7 @@ impl fmt::Display for Sound {
             Self::Recoded => f.write_str("with the sound of the original, coded anew as AAC"),
             Self::None => f.write_str("without sound: there is none"),
             Self::NoProgram => f.write_str("without sound: that takes the program ffmpeg, which isn't installed"),
-            Self::OutOfStep => f.write_str("without sound: the times in the original leap, so it would be out of step"),
+            Self::OutOfStep => f.write_str("without sound: it would be out of step"),
             Self::Interrupted => f.write_str("without sound: interrupted"),
             Self::Failed(words) => write!(f, "without sound: ffmpeg failed: {words}"),
         }
