@@ -162,7 +162,7 @@ mod tests {
             sender.send(detected(faces)).unwrap();
         }
         drop(sender);
-        let mut next = || next_batch(&frames, 4).iter().map(|detected| detected.faces.len()).collect::<Vec<_>>();
+        let next = || next_batch(&frames, 4).iter().map(|detected| detected.faces.len()).collect::<Vec<_>>();
         assert_eq!([next(), next(), next(), next()], [vec![1, 0, 1, 9], vec![7, 1, 40], vec![0, 0], vec![]]);
     }
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::Original;
+use crate::source::CONTAINERS;
 
 /// What an MP4 file may hold as it is, by ffmpeg's names; everything else is coded anew.
 const IN_MP4: [&str; 6] = ["aac", "ac3", "alac", "eac3", "mp3", "opus"];
@@ -145,9 +146,9 @@ impl Probed {
 }
 
 fn probe_arguments(path: &Path) -> Vec<OsString> {
-    let mut arguments = words(["-v", "error", "-protocol_whitelist", "file", "-of", "json", "-show_entries"]);
-    arguments.extend(words(["stream=codec_type,codec_name,start_time:format=start_time", "-i"]));
-    arguments.push(file(path));
+    let mut arguments = words(["-v", "error", "-of", "json", "-show_entries"]);
+    arguments.extend(words(["stream=codec_type,codec_name,start_time:format=start_time"]));
+    arguments.extend(input(path));
     arguments
 }
 
@@ -159,13 +160,12 @@ fn mux_arguments(
     codecs: &[&str],
     output: &Path,
 ) -> Vec<OsString> {
-    let mut arguments = words(["-nostdin", "-v", "error", "-y", "-protocol_whitelist", "file", "-i"]);
-    arguments.push(file(silent));
+    let mut arguments = words(["-nostdin", "-v", "error", "-y"]);
+    arguments.extend(input(silent));
     if begin > 0.0 {
         arguments.extend(words(["-ss", &format!("{begin:.6}")]));
     }
-    arguments.extend(words(["-protocol_whitelist", "file", "-i"]));
-    arguments.push(file(original));
+    arguments.extend(input(original));
     arguments.extend(words(["-map", "0:v:0", "-map", "1:a", "-c:v", "copy"]));
     for (number, codec) in codecs.iter().enumerate() {
         let how = if IN_MP4.contains(codec) { "copy" } else { "aac" };
@@ -185,6 +185,13 @@ fn mux_arguments(
 
 fn words<const N: usize>(words: [impl AsRef<OsStr>; N]) -> Vec<OsString> {
     words.map(|word| word.as_ref().to_owned()).to_vec()
+}
+
+/// A file to read, and no other that it may name.
+fn input(path: &Path) -> Vec<OsString> {
+    let mut arguments = words(["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i"]);
+    arguments.push(file(path));
+    arguments
 }
 
 /// A path that ffmpeg takes for nothing else, whatever is in it.
