@@ -22,11 +22,14 @@ pub use mien_vision::{detect, frame, pipeline, source};
 pub mod app;
 pub mod bench;
 pub mod commands;
+pub mod console;
 pub mod demo;
 pub mod interrupt;
 pub mod logging;
 pub mod version;
 
+#[cfg(feature = "vision")]
+pub mod batch;
 #[cfg(feature = "vision")]
 pub mod export;
 #[cfg(feature = "vision")]
@@ -35,5 +38,7 @@ pub mod recording;
 pub mod report;
 #[cfg(feature = "vision")]
 pub mod score;
+#[cfg(feature = "vision")]
+pub mod stages;
 #[cfg(feature = "vision")]
 pub mod summary;

@@ -3,7 +3,7 @@
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::commands::tell;
+use crate::console::tell;
 
 /// The variable that says how much is logged, in the syntax of `RUST_LOG`: `info`, `mien=debug`, …
 pub const LEVEL_VARIABLE: &str = "MIEN_LOG";

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use mien::commands::{Cli, describe, tell};
+use mien::commands::Cli;
+use mien::console::{describe, tell};
 use mien::interrupt::{self, Interrupted};
 use mien::logging;
 

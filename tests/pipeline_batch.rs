@@ -7,12 +7,16 @@ mod fakes;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fakes::{FakeClassifier, FakeVideo, Gate, detector, media_time};
-use mien::emotion::Emotion;
+use fakes::{FakeClassifier, FakeVideo, detector, media_time};
+use mien::classify::{Classifier, ClassifyError};
+use mien::emotion::{Emotion, Probabilities};
 use mien::face::FaceId;
 use mien::pipeline::{Analyzer, Ending, Labeller, PipelineError, Scene, run_to_end};
+use mien::crop::FaceCrop;
+use fakes::{FakeClassifier, FakeVideo, Gate, detector, media_time};
 use mien::source::{FrameSource, VideoSource};
 use mien::track::TrackOptions;
 use opencv::core::MatTraitConst as _;
@@ -34,7 +38,7 @@ fn run(source: impl FrameSource + 'static, classifier: FakeClassifier) -> (Resul
     let mut scenes = Vec::new();
     let outcome = run_to_end(Box::new(source), analyzer(), labeller(classifier), &AtomicBool::new(false), |scene| {
         scenes.push(scene);
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     });
     (outcome, scenes)
 }
@@ -84,28 +88,28 @@ fn a_source_that_breaks_off_gives_what_came_before_and_then_its_error() {
 fn a_network_that_fails_gives_what_was_labelled_and_then_its_error() {
     let (outcome, scenes) = run(FakeVideo::new(10_000), happy().failing_at(4));
     assert!(matches!(outcome, Err(PipelineError::Classify(_))), "{outcome:?}");
-    // Four calls went well, with one to eight frames each.
-    assert!((4..=32).contains(&scenes.len()), "{} scenes", scenes.len());
-    assert_eq!(indices(&scenes), (0..scenes.len() as u64).collect::<Vec<_>>());
+    // Four calls went well, with eight frames each.
+    assert_eq!(indices(&scenes), (0..32).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_thread_that_panics_is_an_error_after_what_was_labelled() {
     let (outcome, scenes) = run(FakeVideo::new(10_000), happy().panicking_at(4));
     let Err(PipelineError::Panicked(reason)) = outcome else { panic!("{outcome:?}") };
-    assert!(reason.contains("told to panic") && scenes.len() >= 4);
+    assert!(reason.contains("told to panic") && scenes.len() == 32);
 }
 
 #[test]
 fn the_stop_flag_ends_the_run_after_what_was_read() {
     let stop = AtomicBool::new(false);
     let mut seen = Vec::new();
-    let outcome = run_to_end(Box::new(FakeVideo::new(100_000)), analyzer(), labeller(happy()), &stop, |scene| {
+    let video = Box::new(FakeVideo::new(100_000));
+    let outcome = run_to_end::<PipelineError>(video, analyzer(), labeller(happy()), &stop, |scene| {
         seen.push(scene.frame.index);
         if scene.frame.index == 5 {
             stop.store(true, Ordering::Release);
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     });
     assert_eq!(outcome.unwrap(), Ending::Stopped);
     assert!(seen.len() >= 6 && seen.is_sorted());
@@ -115,59 +119,93 @@ fn the_stop_flag_ends_the_run_after_what_was_read() {
 fn the_caller_can_end_the_run() {
     let mut seen = 0;
     let stop = AtomicBool::new(false);
-    let outcome = run_to_end(Box::new(FakeVideo::new(100_000)), analyzer(), labeller(happy()), &stop, |_| {
+    let video = Box::new(FakeVideo::new(100_000));
+    let outcome = run_to_end::<PipelineError>(video, analyzer(), labeller(happy()), &stop, |_| {
         seen += 1;
-        if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        Ok(if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     });
     assert_eq!((outcome.unwrap(), seen), (Ending::Stopped, 3));
 }
 
 #[test]
+fn what_the_caller_fails_with_ends_the_run_and_is_its_error() {
+    let mut seen = 0;
+    let stop = AtomicBool::new(false);
+    let video = Box::new(FakeVideo::new(100_000));
+    let outcome = run_to_end(video, analyzer(), labeller(happy()), &stop, |_| {
+        seen += 1;
+        anyhow::ensure!(seen < 3, "the disk is full");
+        Ok(ControlFlow::Continue(()))
+    });
+    assert_eq!((outcome.unwrap_err().to_string(), seen), ("the disk is full".to_owned(), 3));
+}
+
+#[test]
 fn a_slow_caller_holds_the_source_back() {
-    // At least: a frame with the caller, in each thread's hand, and two full queues of 8; at most a whole batch of 8
-    // in the hand of the inference thread.
-    let ahead = 1 + 8 + 1 + 8 + 1..=1 + 8 + 8 + 8 + 1;
+    // A frame with the caller, the rest of its batch in the queue behind it, the next batch, of which one has room in that
+    // queue, a full queue of 8 before the network, and a frame in the hand of the capture thread.
+    let ahead = 8 + 8 + 8 + 1;
     let video = FakeVideo::new(100);
     let reads = video.reads();
     let read = || reads.load(Ordering::SeqCst);
     let stop = AtomicBool::new(false);
-    let outcome = run_to_end(Box::new(video), analyzer(), labeller(happy()), &stop, |scene| {
+    let outcome = run_to_end::<PipelineError>(Box::new(video), analyzer(), labeller(happy()), &stop, |scene| {
         if scene.frame.index == 0 {
             let deadline = Instant::now() + fakes::PATIENCE;
-            while read() < *ahead.start() && Instant::now() < deadline {
+            while read() < ahead && Instant::now() < deadline {
                 std::thread::yield_now();
             }
             // Time enough to run further ahead.
             std::thread::sleep(Duration::from_millis(200));
-            assert!(ahead.contains(&read()), "{} frames were read", read());
+            assert_eq!(read(), ahead);
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     });
     assert_eq!((outcome.unwrap(), read()), (Ending::EndOfSource, 100));
 }
 
 #[test]
-fn frames_that_wait_share_a_batch_and_its_time() {
-    let gate = Gate::new();
-    let classifier = happy().behind(&gate);
-    let video = FakeVideo::new(9);
-    let (reads, runner) = (video.reads(), gate.clone());
-    let runner = std::thread::spawn(move || {
-        let outcome = run(video, classifier);
-        drop(runner);
-        outcome
-    });
-    // The first batch stands before the gate; all frames are read behind it.
-    gate.wait_until_entered();
-    while reads.load(Ordering::SeqCst) < 9 {
-        std::thread::yield_now();
-    }
-    gate.let_through(9);
-    let (outcome, scenes) = runner.join().unwrap();
+fn frames_of_a_batch_share_its_time() {
+    let (outcome, scenes) = run(FakeVideo::new(9), happy());
     assert_eq!(outcome.unwrap(), Ending::EndOfSource);
     assert_eq!(indices(&scenes), (0..9).collect::<Vec<_>>());
-    // Frames of a batch have the same share of its time; two frames can't have it by chance.
     let shares: Vec<Duration> = scenes.iter().map(|scene| scene.timings.classify).collect();
-    assert!(shares[2..].windows(2).any(|pair| pair[0] == pair[1] && !pair[0].is_zero()), "{shares:?}");
     assert!(shares[0].is_zero() && shares[1].is_zero(), "frames without a shown face cost nothing: {shares:?}");
+    assert!(shares[2..8].iter().all(|share| *share == shares[2] && !share.is_zero()), "{shares:?}");
+}
+
+/// Notes how many faces each batch has, and takes its time.
+struct Sizes {
+    noted: Arc<Mutex<Vec<usize>>>,
+    pause: Duration,
+    network: FakeClassifier,
+}
+
+impl Classifier for Sizes {
+    fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
+        self.noted.lock().unwrap().push(crops.len());
+        std::thread::sleep(self.pause);
+        self.network.classify(crops)
+    }
+}
+
+/// The sizes of the batches of a video whose frames come `source` apart, with a network that takes `network` for a batch.
+fn batches(source: Duration, network: Duration) -> Vec<usize> {
+    let noted = Arc::default();
+    let sizes = Sizes { noted: Arc::clone(&noted), pause: network, network: happy() };
+    let labeller = Labeller::new(Box::new(sizes), None);
+    let video = Box::new(FakeVideo::new(50).slowed_by(source));
+    let go_on = |_| Ok::<_, PipelineError>(ControlFlow::Continue(()));
+    run_to_end(video, analyzer(), labeller, &AtomicBool::new(false), go_on).unwrap();
+    let noted = noted.lock().unwrap();
+    noted.clone()
+}
+
+#[test]
+fn batches_are_the_same_whichever_side_is_slow() {
+    // Nobody is shown on the first two frames; the last two are left over.
+    let expected = [6, 8, 8, 8, 8, 8, 2];
+    let (at_once, slow) = (Duration::ZERO, Duration::from_millis(4));
+    assert_eq!(batches(slow, at_once), expected);
+    assert_eq!(batches(at_once, slow), expected);
 }

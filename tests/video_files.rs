@@ -16,6 +16,7 @@ use mien::source::{FrameSource, SourceError, SourceKind, VideoSource};
 use numbered::{number_in, numbered_picture};
 use opencv::core::Size;
 use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst as _};
+use predicates::str::contains;
 
 /// A folder that goes away with the test.
 struct Folder(tempfile::TempDir);
@@ -252,6 +253,46 @@ fn what_is_no_video_is_named_for_what_it_is() {
         let message = refusal(&path).to_string();
         assert!(message.contains(words), "{}: {message}", path.display());
     }
+}
+
+/// What a list of other files says of itself, with a video that it names.
+fn lists(video: &Path) -> [(String, &'static str); 3] {
+    let video = video.display();
+    [
+        (format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{video}\n#EXT-X-ENDLIST\n"), "is an M3U playlist"),
+        (format!("ffconcat version 1.0\nfile '{video}'\n"), "is a list of files to join"),
+        (format!("[playlist]\nFile1={video}\n"), "is a PLS playlist"),
+    ]
+}
+
+#[test]
+fn a_playlist_is_refused_whatever_it_is_called() {
+    let folder = Folder::new();
+    let video = folder.video("video.avi", b"MJPG", (64, 64), 3);
+    for (list, words) in lists(&video) {
+        for name in ["list.m3u8", "list.mp4", "list.ffconcat", "list.txt"] {
+            let message = refusal(&folder.file(name, list.as_bytes())).to_string();
+            assert!(message.contains(words) && message.contains("give the video itself"), "{name}: {message}");
+        }
+    }
+    open(&video);
+}
+
+#[test]
+fn no_file_but_the_one_that_was_named_is_opened() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = Folder::new();
+    let video = folder.video("video.avi", b"MJPG", (64, 64), 25);
+    let manifest = folder.path("manifest.mpd");
+    ffmpeg(&["-i", video.to_str().unwrap(), "-c:v", "mpeg4", "-f", "dash"], &manifest);
+    let manifest = fs::read_to_string(manifest).unwrap();
+    // What it is stands behind more than is looked at before FFmpeg gets the file.
+    let hidden = manifest.replacen("<MPD", &format!("<!--{}-->\n<MPD", " ".repeat(9000)), 1);
+    let path = folder.file("hidden.mp4", hidden.as_bytes());
+    let mut mien = assert_cmd::Command::cargo_bin("mien").unwrap();
+    mien.current_dir(folder.0.path()).arg("analyze").arg(path).assert().failure().stdout(contains("not a video"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::card;
-use super::output::print;
+use crate::console::print;
 use crate::lab::{Part, average};
 use crate::net::{Card, ModelSource, WeightKind, save_weights};
 

@@ -9,13 +9,12 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use tch::{Cuda, Device};
 
-use super::output::{print, print_json};
-use super::progress::Progress;
-use super::stages::{LoadedNetwork, StageChoices, video_or_demo};
 use crate::bench::process::{self, OtherLoad};
 use crate::bench::{
     BenchResult, Conditions, ModelSummary, Recorder, RepeatedSource, Report, Scope, SourceSummary, Stages, Warning,
 };
+use crate::console::progress::Progress;
+use crate::console::{print, print_json};
 use crate::crop::FaceCrop;
 use crate::detect::DetectionOptions;
 use crate::device::{self, DeviceChoice};
@@ -24,6 +23,7 @@ use crate::net::ModelSource;
 use crate::pipeline::{StageTimings, run_to_end};
 use crate::prior::PriorChoice;
 use crate::source::{FrameSource, SourceInfo, SourceKind, VideoSource};
+use crate::stages::{LoadedNetwork, StageChoices, video_or_demo};
 use crate::version::Versions;
 
 /// Faces that the network is measured on when it is measured alone: enough that no cache holds their pixels only.
@@ -156,7 +156,7 @@ impl BenchArgs {
             }
             recorder.record(&scene);
             progress.tick();
-            ControlFlow::Continue(())
+            anyhow::Ok(ControlFlow::Continue(()))
         })?;
         check(stop)?;
         let (stages, seconds) = (recorder.stages(), recorder.elapsed().as_secs_f64());

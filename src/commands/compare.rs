@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::output::{print, print_json};
+use crate::console::{print, print_json};
 use crate::lab::plots::{Bars, Quantity, Series};
 use crate::lab::{ComparedRun, Figure, read_runs};
 

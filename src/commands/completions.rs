@@ -4,7 +4,7 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use super::Cli;
-use super::output::print;
+use crate::console::print;
 
 /// Print the script that makes a shell complete Mien's commands and options
 #[derive(Debug, clap::Args)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::output::{print, print_json};
 use super::reading::ReadingArgs;
+use crate::console::{print, print_json};
 use crate::emotion::Emotion;
 use crate::lab::datasets::{Split, SplitSpec, Summary, read};
 use crate::lab::plots::{Bars, Quantity, Series, contact_sheet};

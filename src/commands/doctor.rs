@@ -10,9 +10,9 @@ use serde::Serialize;
 use tch::{Cuda, Device};
 
 use super::display;
-use super::output::{describe, print, print_json};
 use crate::bench::process;
 use crate::classify::TorchClassifier;
+use crate::console::{describe, print, print_json};
 use crate::demo;
 use crate::detect::{DetectionOptions, HaarDetector};
 use crate::device;

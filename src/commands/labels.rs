@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::stages::StageChoices;
 use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
 use crate::net::ModelSource;
@@ -13,6 +12,7 @@ use crate::net::{Model, Precision};
 use crate::pipeline::LiveSettings;
 use crate::prior::PriorChoice;
 use crate::smooth::LONGEST_SMOOTHING_SECS;
+use crate::stages::StageChoices;
 
 /// How faces are looked for and labelled. What is left out is as it was last set in the window, where there is one.
 #[derive(Clone, Debug, Default, Args)]

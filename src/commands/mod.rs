@@ -22,16 +22,11 @@ mod labels;
 #[cfg(feature = "vision")]
 mod live;
 mod networks;
-mod output;
-#[cfg(feature = "vision")]
-mod progress;
 mod reading;
 #[cfg(feature = "vision")]
 mod replay;
 #[cfg(feature = "vision")]
 mod score;
-#[cfg(feature = "vision")]
-mod stages;
 mod train;
 #[cfg(feature = "vision")]
 mod view;
@@ -53,7 +48,6 @@ use self::evaluate::EvaluateArgs;
 #[cfg(feature = "vision")]
 use self::live::LiveArgs;
 use self::networks::NetworksArgs;
-pub use self::output::{describe, tell};
 #[cfg(feature = "vision")]
 use self::replay::ReplayArgs;
 #[cfg(feature = "vision")]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde::Serialize;
 
-use super::output::{print, print_json};
+use crate::console::{print, print_json};
 use crate::net::{ARCHITECTURES, Cost};
 
 /// List the network architectures that a recipe can name, with parameters and multiply-adds a face

@@ -8,10 +8,10 @@ use clap::Args;
 
 use super::display;
 use super::headless::{RecordingJob, VideoJob};
-use super::output::tell;
 use super::view::ViewArgs;
 #[cfg(feature = "gui")]
 use crate::app::{self, Launch, machine::ThisMachine, session::Source};
+use crate::console::tell;
 use crate::pipeline::SourceRequest;
 use crate::recording::{Recording, folder_of};
 

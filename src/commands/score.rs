@@ -10,14 +10,14 @@ use clap::Args;
 use serde::Serialize;
 
 use super::labels::{LabelArgs, smoothing_secs};
-use super::output::{print, print_json};
-use super::progress::Progress;
-use super::stages::NetworkSummary;
+use crate::console::progress::Progress;
+use crate::console::{print, print_json};
 use crate::detect::DetectionOptions;
 use crate::interrupt::{self, Interrupted};
 use crate::pipeline::{Labeller, run_to_end};
 use crate::score::{Ground, Report, Score, Scorer, Truth};
 use crate::source::{FrameSource as _, VideoSource};
+use crate::stages::NetworkSummary;
 use crate::version::Versions;
 
 /// The frame rate of a video that doesn't say: decides how long its last frame is shown.
@@ -96,7 +96,7 @@ impl ScoreArgs {
             scorer.push(&scene);
             count += 1;
             progress.tick();
-            ControlFlow::Continue(())
+            anyhow::Ok(ControlFlow::Continue(()))
         })?;
         drop(progress);
         if stop.load(Ordering::Relaxed) {

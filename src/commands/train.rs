@@ -9,8 +9,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tch::Device;
 
 use super::card;
-use super::output::{print, tell};
 use super::reading::ReadingArgs;
+use crate::console::{print, tell};
 use crate::crop::CROP_SIZE;
 use crate::device::DeviceChoice;
 use crate::emotion::Emotion;

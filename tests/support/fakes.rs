@@ -89,13 +89,22 @@ pub struct FakeVideo {
     frames: u64,
     next: u64,
     fails_at: Option<u64>,
+    /// How long each frame takes to come.
+    pause: Duration,
     reads: Arc<AtomicU64>,
 }
 
 impl FakeVideo {
     pub fn new(frames: u64) -> Self {
         let kind = SourceKind::File { duration: Some(media_time(frames)), frames: Some(frames) };
-        Self { info: info("fake.mp4", kind), frames, next: 0, fails_at: None, reads: Arc::default() }
+        let info = info("fake.mp4", kind);
+        Self { info, frames, next: 0, fails_at: None, pause: Duration::ZERO, reads: Arc::default() }
+    }
+
+    /// Takes so long for each frame.
+    pub fn slowed_by(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
     }
 
     /// Can't be read on at this frame.
@@ -127,6 +136,7 @@ impl FrameSource for FakeVideo {
         if self.next == self.frames {
             return Ok(None);
         }
+        std::thread::sleep(self.pause);
         self.reads.fetch_add(1, Ordering::SeqCst);
         self.next += 1;
         Ok(Some(frame(self.next - 1, &one_face(self.next - 1))))

@@ -14,8 +14,8 @@ use tch::{Device, Tensor};
 
 use self::report::{OperatingPoint, Report};
 use super::card;
-use super::output::{print, print_json};
 use super::reading::ReadingArgs;
+use crate::console::{print, print_json};
 use crate::device::{self, DeviceChoice};
 use crate::emotion::Emotion;
 use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec, read};

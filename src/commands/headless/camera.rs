@@ -11,12 +11,12 @@ use serde::Serialize;
 use super::record::{CameraRecording, Recorded};
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
-use crate::commands::output::{print, print_json, tell};
-use crate::commands::stages::{NetworkSummary, StageChoices};
+use crate::console::{print, print_json, tell};
 use crate::export::{FaceTable, TableFormat};
 use crate::interrupt::{self, Interrupted};
 use crate::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest, Statistics};
 use crate::source::CameraRequest;
+use crate::stages::{NetworkSummary, StageChoices};
 use crate::version::Versions;
 
 /// How often Ctrl-C, the end of the time and the memory are looked at when no frame comes.

@@ -5,9 +5,7 @@ mod record;
 mod recorded;
 mod summary;
 mod video;
-mod watched;
 
 pub use self::camera::CameraJob;
 pub use self::recorded::RecordingJob;
 pub use self::video::VideoJob;
-pub use self::watched::Watched;

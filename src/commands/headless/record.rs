@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
-use crate::commands::output;
-use crate::commands::stages::StageChoices;
+use crate::console;
 use crate::detect::DetectionOptions;
 use crate::pipeline::{Event, Live};
 use crate::recording::{Counts, Network, Recorder, RecordingEvent, Subject};
+use crate::stages::StageChoices;
 
 /// A recording from the first picture of a camera on.
 pub(super) struct CameraRecording {
@@ -79,8 +79,8 @@ impl CameraRecording {
 fn tell(events: Vec<RecordingEvent>, ended: &mut Option<Recorded>) -> anyhow::Result<()> {
     for event in events {
         match event {
-            RecordingEvent::Started(folder) => output::tell(&format!("Recording to {}", folder.display())),
-            RecordingEvent::Warning(text) => output::tell(&text),
+            RecordingEvent::Started(folder) => console::tell(&format!("Recording to {}", folder.display())),
+            RecordingEvent::Warning(text) => console::tell(&text),
             RecordingEvent::Ended { folder, counts, reason } => *ended = Some(Recorded { folder, counts, reason }),
             RecordingEvent::Failed(reason) => bail!(reason),
             RecordingEvent::Marked { .. } => {}

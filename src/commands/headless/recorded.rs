@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::summary::{Seen, Source, Tally};
 use super::video::DEFAULT_FOLDER;
-use crate::commands::output::{print, print_json, tell};
-use crate::commands::progress::Progress;
-use crate::commands::stages::NetworkSummary;
+use crate::console::progress::Progress;
+use crate::console::{print, print_json, tell};
 use crate::interrupt::{self, Interrupted};
 use crate::recording::{Export, ExportProblem, Exported, Recording};
+use crate::stages::NetworkSummary;
 use crate::version::Versions;
 
 /// A recording to export.

@@ -9,17 +9,16 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::summary::{Seen, Source, Tally};
-use super::watched::Watched;
 use crate::bench::process;
-use crate::commands::output::{print, print_json};
-use crate::commands::progress::Progress;
-use crate::commands::stages::{NetworkSummary, StageChoices};
+use crate::console::progress::Progress;
+use crate::console::{print, print_json, tell};
 use crate::export::{
     AnnotatedVideo, ExportError, FaceTable, FinishedVideo, Original, RESULT_SUFFIX, TableFormat, VideoShape, free_names,
 };
 use crate::interrupt::{self, Interrupted};
 use crate::pipeline::{Scene, SourceRequest, run_to_end};
-use crate::source::{FrameSource, Shortfall, SourceInfo};
+use crate::source::{FrameSource, Shortfall, SourceInfo, Watched};
+use crate::stages::{NetworkSummary, StageChoices};
 use crate::version::Versions;
 
 /// Where results go unless another folder is named.
@@ -99,6 +98,9 @@ impl VideoJob {
             go_on()?;
         }
         let (video, table) = finished?;
+        for complaint in video.complaints() {
+            tell(&format!("warning: {complaint}"));
+        }
         let outcome = outcome(&info, tally.seen(), elapsed, summary, video, table);
         if self.json {
             print_json(&outcome)?;
@@ -133,19 +135,12 @@ impl VideoJob {
         tally: &mut Tally,
     ) -> anyhow::Result<()> {
         let progress = Progress::new(&source.info().name, source.info().frames());
-        let mut failed = None;
         run_to_end(source, self.choices.analyzer()?, labeller, stop, |scene| {
             tally.add(&scene);
             progress.tick();
-            match results.push(scene) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
+            anyhow::Ok(ControlFlow::Continue(results.push(scene)?))
         })?;
-        failed.map_or(Ok(()), |error| Err(error.into()))
+        Ok(())
     }
 }
 

@@ -20,6 +20,7 @@ pub use self::sound::Sound;
 use self::writer::{Writer, Written};
 use super::{ExportError, PartialFile};
 use crate::pipeline::Scene;
+use crate::report::clock;
 use crate::source::SourceInfo;
 
 /// How the picture is coded.
@@ -72,6 +73,8 @@ pub struct FinishedVideo {
     pub codec: VideoCodec,
     /// What became of the sound.
     pub sound: Sound,
+    /// What was cut out of gaps in the times of the pictures; zero if they are those of the original.
+    pub cut: Duration,
 }
 
 /// A video being written.
@@ -127,7 +130,7 @@ impl AnnotatedVideo {
         if sound == Sound::Interrupted {
             return Err(ExportError::Interrupted);
         }
-        Ok(FinishedVideo { path: partial.finish()?, codec, sound })
+        Ok(FinishedVideo { path: partial.finish()?, codec, sound, cut: written.cut })
     }
 }
 
@@ -138,7 +141,7 @@ fn with_sound(
     written: &Written,
     rate: f64,
 ) -> Result<(PartialFile, Sound), ExportError> {
-    if written.left_out_a_leap {
+    if !written.cut.is_zero() {
         return Ok((silent, Sound::OutOfStep));
     }
     let Some(first) = written.first else { return Ok((silent, Sound::None)) };
@@ -174,9 +177,28 @@ impl fmt::Display for VideoCodec {
     }
 }
 
+impl FinishedVideo {
+    /// What is to be said against it, if anything.
+    pub fn complaints(&self) -> Vec<String> {
+        let longest = pace::LONGEST_HOLD.as_secs();
+        let shortened = (!self.cut.is_zero()).then(|| {
+            let cut = clock(self.cut.as_secs_f64(), 0);
+            format!(
+                "the times of the original have gaps; the annotated video shortens them by {cut} in all (a picture is held for at \
+                 most {longest} s, less if there are many gaps) and has no sound, which would be out of step"
+            )
+        });
+        shortened.into_iter().chain(self.sound.complaint()).collect()
+    }
+}
+
 impl fmt::Display for FinishedVideo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "annotated video in {}, {}", self.codec, self.sound)
+        write!(f, "annotated video in {}, ", self.codec)?;
+        if !self.cut.is_zero() {
+            write!(f, "gaps shortened by {}, ", clock(self.cut.as_secs_f64(), 0))?;
+        }
+        self.sound.fmt(f)
     }
 }
 

@@ -3,6 +3,9 @@
 //! The file's frame `n` is shown at `n / rate`, counted from the first scene. A scene takes the frame whose time is
 //! nearest to its own; frames that no scene takes repeat the one before, and of scenes that want the same frame the newest
 //! has it. So nothing is shown earlier or later than by one interval, and the sound stays in step however long the file is.
+//!
+//! What a scene is held for has a bound, because the stamps of a file of a few kilobytes may lie months apart. What is beyond it
+//! is cut out of the times of all scenes that follow, so that these keep their distances.
 
 use std::time::Duration;
 
@@ -11,8 +14,16 @@ use std::time::Duration;
 /// scene is off by an interval.
 const REACH: f64 = 0.75;
 
-/// What is held longer than this is no still picture but a stamp gone wrong, and would fill the disk with repetitions.
-const LONGEST_HOLD: Duration = Duration::from_secs(600);
+/// The longest time that a scene is held for. In a video of people, one picture that stands for longer is a stamp gone wrong, or
+/// nobody was filmed.
+pub const LONGEST_HOLD: Duration = Duration::from_secs(60);
+
+/// Repetitions that a copy may have for each of its scenes, all told. The slowest source that declares its rate, a frame in 100
+/// seconds, needs 100 at the lowest rate that is written; one that declares a rate which isn't its own must not take hours.
+const REPEATS_PER_SCENE: u64 = 100;
+
+/// Repetitions that it may have besides, so that a short copy can hold a scene as long as any other: two holds at 30 frames a second.
+const FREE_REPEATS: u64 = 3600;
 
 /// Rates outside this range are none that players can show: fewer frames are repeated, more are left out.
 const RATES: std::ops::RangeInclusive<f64> = 1.0..=240.0;
@@ -36,6 +47,8 @@ pub struct Pace {
     last: Option<Placed>,
     /// What was cut out of times so far.
     cut: Duration,
+    /// Repetitions that are left for the scenes so far.
+    repeats: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,20 +61,23 @@ struct Placed {
 impl Pace {
     /// For a file with so many frames a second.
     pub fn new(rate: f64) -> Self {
-        Self { rate, last: None, cut: Duration::ZERO }
+        Self { rate, last: None, cut: Duration::ZERO, repeats: FREE_REPEATS }
     }
 
     /// The frame from which on the scene of this time is shown; that of the scene before, if it replaces it. The first is 0.
     pub fn place(&mut self, media_time: Duration) -> u64 {
+        self.repeats = self.repeats.saturating_add(REPEATS_PER_SCENE);
         let Some(last) = self.last else {
             self.last = Some(Placed { first: media_time, media_time, frame: 0 });
             return 0;
         };
-        self.cut += media_time.saturating_sub(last.media_time).saturating_sub(LONGEST_HOLD);
+        let longest = Duration::from_secs_f64(self.repeats as f64 / self.rate).min(LONGEST_HOLD);
+        self.cut += media_time.saturating_sub(last.media_time).saturating_sub(longest);
         let since_first = media_time.saturating_sub(last.first).saturating_sub(self.cut);
         let exact = since_first.as_secs_f64() * self.rate;
         let next = last.frame + 1;
         let frame = if (exact - next as f64).abs() < REACH { next } else { (exact.round() as u64).max(last.frame) };
+        self.repeats = self.repeats.saturating_sub(frame.saturating_sub(next));
         self.last = Some(Placed { media_time, frame, ..last });
         frame
     }
@@ -71,9 +87,9 @@ impl Pace {
         self.last.map(|last| last.first)
     }
 
-    /// Whether a leap in the stamps was left out: then the times behind it are earlier than in the source.
-    pub fn left_out_a_leap(&self) -> bool {
-        !self.cut.is_zero()
+    /// What was cut out of the times: by so much the last scene is shown earlier than in the source.
+    pub fn cut(&self) -> Duration {
+        self.cut
     }
 }
 
@@ -111,12 +127,35 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_of_hours_is_no_still_picture() {
-        let mut pace = Pace::new(1.0);
-        let hours = |hours: u64| Duration::from_secs(hours * 3600);
-        assert_eq!([pace.place(hours(0)), pace.place(hours(9))], [0, 600]);
-        assert!(pace.left_out_a_leap());
-        assert_eq!(pace.place(hours(9) + Duration::from_secs(1)), 601);
+    fn a_leap_is_held_for_a_minute_and_what_follows_keeps_its_distances() {
+        let mut pace = Pace::new(10.0);
+        let days = Duration::from_secs(30 * 24 * 3600);
+        let mut place = |secs: f64| pace.place(Duration::from_secs_f64(secs));
+        assert_eq!([0.0, 0.1].map(&mut place), [0, 1]);
+        let after = |secs: f64| days.as_secs_f64() + secs;
+        assert_eq!([0.1, 0.2, 0.5, 61.0].map(|secs| place(after(secs))), [601, 602, 605, 1205]);
+        let cut = pace.cut().as_secs_f64() - (days.as_secs_f64() - 60.0) - 0.5;
+        assert!(cut.abs() < 1e-6, "{cut}");
+    }
+
+    #[test]
+    fn of_scenes_that_all_lie_far_apart_the_copy_is_no_longer_than_its_bound() {
+        for rate in [1.0, 30.0, 240.0] {
+            let mut pace = Pace::new(rate);
+            let scenes = 1000;
+            let last = (0..scenes).map(|scene| pace.place(Duration::from_secs(4000 * scene))).last().unwrap();
+            assert!(last <= FREE_REPEATS + (REPEATS_PER_SCENE + 1) * scenes, "{last} at {rate}");
+            // Still in step at a distance that can be shown.
+            let next = pace.place(Duration::from_secs(4000 * (scenes - 1)) + Duration::from_secs_f64(10.0 / rate));
+            assert_eq!(next, last + 10);
+        }
+    }
+
+    #[test]
+    fn the_slowest_rate_that_a_file_can_declare_is_shown_as_it_is() {
+        let mut pace = Pace::new(writable_rate(0.02));
+        let last = (0..1000).map(|scene| pace.place(Duration::from_secs(50 * scene))).last();
+        assert_eq!((last, pace.cut()), (Some(50 * 999), Duration::ZERO));
     }
 
     #[test]

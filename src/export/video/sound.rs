@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::Original;
+use crate::source::CONTAINERS;
 
 /// What an MP4 file may hold as it is, by ffmpeg's names; everything else is coded anew.
 const IN_MP4: [&str; 6] = ["aac", "ac3", "alac", "eac3", "mp3", "opus"];
@@ -37,7 +38,7 @@ pub enum Sound {
     None,
     /// ffmpeg isn't installed.
     NoProgram,
-    /// The time stamps of the original leap, so it would be out of step.
+    /// Gaps in the times of the original were shortened, so it would be out of step.
     OutOfStep,
     /// The user interrupted it.
     Interrupted,
@@ -85,8 +86,8 @@ fn try_add(silent: &Path, original: &Original<'_>, part: Part, output: &Path) ->
 
 impl Sound {
     /// What is to be said against the result, if something went wrong.
-    pub fn complaint(&self) -> Option<String> {
-        matches!(self, Self::Failed(_) | Self::OutOfStep).then(|| format!("the annotated video is {self}"))
+    pub(super) fn complaint(&self) -> Option<String> {
+        matches!(self, Self::Failed(_)).then(|| format!("the annotated video is {self}"))
     }
 }
 
@@ -97,7 +98,7 @@ impl fmt::Display for Sound {
             Self::Recoded => f.write_str("with the sound of the original, coded anew as AAC"),
             Self::None => f.write_str("without sound: there is none"),
             Self::NoProgram => f.write_str("without sound: that takes the program ffmpeg, which isn't installed"),
-            Self::OutOfStep => f.write_str("without sound: the times in the original leap, so it would be out of step"),
+            Self::OutOfStep => f.write_str("without sound: it would be out of step"),
             Self::Interrupted => f.write_str("without sound: interrupted"),
             Self::Failed(words) => write!(f, "without sound: ffmpeg failed: {words}"),
         }
@@ -145,9 +146,9 @@ impl Probed {
 }
 
 fn probe_arguments(path: &Path) -> Vec<OsString> {
-    let mut arguments = words(["-v", "error", "-protocol_whitelist", "file", "-of", "json", "-show_entries"]);
-    arguments.extend(words(["stream=codec_type,codec_name,start_time:format=start_time", "-i"]));
-    arguments.push(file(path));
+    let mut arguments = words(["-v", "error", "-of", "json", "-show_entries"]);
+    arguments.extend(words(["stream=codec_type,codec_name,start_time:format=start_time"]));
+    arguments.extend(input(path));
     arguments
 }
 
@@ -159,13 +160,12 @@ fn mux_arguments(
     codecs: &[&str],
     output: &Path,
 ) -> Vec<OsString> {
-    let mut arguments = words(["-nostdin", "-v", "error", "-y", "-protocol_whitelist", "file", "-i"]);
-    arguments.push(file(silent));
+    let mut arguments = words(["-nostdin", "-v", "error", "-y"]);
+    arguments.extend(input(silent));
     if begin > 0.0 {
         arguments.extend(words(["-ss", &format!("{begin:.6}")]));
     }
-    arguments.extend(words(["-protocol_whitelist", "file", "-i"]));
-    arguments.push(file(original));
+    arguments.extend(input(original));
     arguments.extend(words(["-map", "0:v:0", "-map", "1:a", "-c:v", "copy"]));
     for (number, codec) in codecs.iter().enumerate() {
         let how = if IN_MP4.contains(codec) { "copy" } else { "aac" };
@@ -185,6 +185,13 @@ fn mux_arguments(
 
 fn words<const N: usize>(words: [impl AsRef<OsStr>; N]) -> Vec<OsString> {
     words.map(|word| word.as_ref().to_owned()).to_vec()
+}
+
+/// A file to read, and no other that it may name.
+fn input(path: &Path) -> Vec<OsString> {
+    let mut arguments = words(["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i"]);
+    arguments.push(file(path));
+    arguments
 }
 
 /// A path that ffmpeg takes for nothing else, whatever is in it.

@@ -25,8 +25,8 @@ pub struct Written {
     pub frames: u64,
     /// Media time of the first scene.
     pub first: Option<Duration>,
-    /// Whether times behind a leap in the stamps are earlier than in the source.
-    pub left_out_a_leap: bool,
+    /// What was cut out of gaps in the stamps: the last scene is shown so much earlier than in the source.
+    pub cut: Duration,
 }
 
 /// Takes scenes to the thread.
@@ -99,7 +99,7 @@ fn write(
         frames += 1;
     }
     encoder.release()?;
-    Ok(Written { frames, first: pace.first(), left_out_a_leap: pace.left_out_a_leap() })
+    Ok(Written { frames, first: pace.first(), cut: pace.cut() })
 }
 
 /// A stream may change its size on the way; an encoder leaves pictures of another size out without a word.

@@ -10,14 +10,15 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::{Analyzer, Detected, Labeller, PipelineError, Scene};
 use crate::source::FrameSource;
 
-/// Frames that wait between two threads, at most. Enough to even out frames that take longer than others.
-const MAX_QUEUE: usize = 8;
+/// Frames that share a batch, and that wait between two threads, at most. Enough to even out frames that take longer than
+/// others.
+const MAX_FRAMES: usize = 8;
 
-/// Memory that the waiting frames may take between two threads, in bytes: of large frames fewer wait.
-const QUEUE_BYTES: usize = 128 << 20;
+/// Memory that the frames of a batch, or those that wait between two threads, may take, in bytes: of large frames there are
+/// fewer.
+const FRAME_BYTES: usize = 128 << 20;
 
-/// Faces that go through the network in one batch, unless one frame alone has more. Beyond this a batch costs memory
-/// and saves no more time.
+/// Faces that close a batch before it has all its frames. Beyond this a batch costs memory and saves no more time.
 const MAX_BATCH_FACES: usize = 16;
 
 /// Why [`run_to_end`] returned without an error.
@@ -32,41 +33,45 @@ pub enum Ending {
 /// Takes a source through all stages to its end and hands each scene, in order and none left out, to `on_scene` on the
 /// calling thread. Capture and inference run on threads of their own.
 ///
-/// Memory is constant: a thread that is ahead waits. Frames that wait for the network share a batch. When `stop` is
-/// set, what was read so far is labelled and handed over before the return.
+/// Memory is constant: a thread that is ahead waits. Which frames share a batch of the network follows from the frames alone
+/// and never from how fast the threads are, because libtorch rounds differently in batches of another size: two runs give the
+/// same digits. When `stop` is set, what was read so far is labelled and handed over before the return.
 ///
 /// # Errors
-/// When the source, a stage or the system fails, after the scenes that were ready were handed over.
-pub fn run_to_end(
+/// What `on_scene` gave, which ends the run; else when the source, a stage or the system fails, after the scenes that were ready
+/// were handed over.
+pub fn run_to_end<E: From<PipelineError>>(
     source: Box<dyn FrameSource>,
     analyzer: Analyzer,
     labeller: Labeller,
     stop: &AtomicBool,
-    mut on_scene: impl FnMut(Scene) -> ControlFlow<()>,
-) -> Result<Ending, PipelineError> {
+    on_scene: impl FnMut(Scene) -> Result<ControlFlow<()>, E>,
+) -> Result<Ending, E> {
     let info = source.info();
     let frame_bytes = info.width.saturating_mul(info.height).saturating_mul(3).max(1);
-    let queue = (QUEUE_BYTES / frame_bytes).clamp(1, MAX_QUEUE);
-    let (detected_sender, detected) = bounded(queue);
-    let (scene_sender, scenes) = bounded(queue);
+    let frames = (FRAME_BYTES / frame_bytes).clamp(1, MAX_FRAMES);
+    let (detected_sender, detected) = bounded(frames);
+    let (scene_sender, scenes) = bounded(frames);
 
     std::thread::scope(|scope| {
         let capture = Builder::new()
             .name("mien-capture".to_owned())
-            .spawn_scoped(scope, move || capture(source, analyzer, stop, &detected_sender))?;
+            .spawn_scoped(scope, move || capture(source, analyzer, stop, &detected_sender))
+            .map_err(PipelineError::from)?;
         let inference = Builder::new()
             .name("mien-inference".to_owned())
-            .spawn_scoped(scope, move || infer(labeller, &detected, &scene_sender));
-        // Without the second thread `detected` is gone, which ends the first one.
-        let inference = inference?;
+            .spawn_scoped(scope, move || infer(labeller, &detected, frames, &scene_sender))
+            // Without the second thread `detected` is gone, which ends the first one.
+            .map_err(PipelineError::from)?;
 
-        let enough = scenes.iter().any(|scene| on_scene(scene).is_break());
+        let had_enough = scenes.iter().map(on_scene).find(|flow| !matches!(flow, Ok(ControlFlow::Continue(()))));
         // Closes the way, which ends both threads if they haven't ended by themselves.
         drop(scenes);
         let labelled = join(inference);
         let captured = join(capture);
+        let had_enough = had_enough.transpose()?.is_some();
         labelled?;
-        Ok(if enough { Ending::Stopped } else { captured? })
+        Ok(if had_enough { Ending::Stopped } else { captured? })
     })
 }
 
@@ -94,16 +99,16 @@ fn capture(
     Ok(Ending::Stopped)
 }
 
-fn infer(mut labeller: Labeller, frames: &Receiver<Detected>, out: &Sender<Scene>) -> Result<(), PipelineError> {
-    while let Ok(first) = frames.recv() {
-        let mut faces = first.faces.len();
-        let mut batch = vec![first];
-        while faces < MAX_BATCH_FACES
-            && batch.len() < MAX_QUEUE
-            && let Ok(next) = frames.try_recv()
-        {
-            faces += next.faces.len();
-            batch.push(next);
+fn infer(
+    mut labeller: Labeller,
+    frames: &Receiver<Detected>,
+    most: usize,
+    out: &Sender<Scene>,
+) -> Result<(), PipelineError> {
+    loop {
+        let batch = next_batch(frames, most);
+        if batch.is_empty() {
+            return Ok(());
         }
         for scene in labeller.label_batch(batch)? {
             if out.send(scene).is_err() {
@@ -111,5 +116,54 @@ fn infer(mut labeller: Labeller, frames: &Receiver<Detected>, out: &Sender<Scene
             }
         }
     }
-    Ok(())
+}
+
+/// The next frames that share a batch: waits for `most` of them, or for enough faces; fewer come at the end alone.
+fn next_batch(frames: &Receiver<Detected>, most: usize) -> Vec<Detected> {
+    let mut batch = Vec::with_capacity(most);
+    let mut faces = 0;
+    while batch.len() < most
+        && faces < MAX_BATCH_FACES
+        && let Ok(next) = frames.recv()
+    {
+        faces += next.faces.len();
+        batch.push(next);
+    }
+    batch
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use opencv::core::Mat;
+
+    use super::*;
+    use crate::frame::Frame;
+    use mien_core::face::FaceId;
+    use crate::pipeline::{DetectedFace, StageTimings};
+    use mien_core::face::FaceRect;
+
+    fn detected(faces: u32) -> Detected {
+        let image = Mat::default().into();
+        let rect = FaceRect::whole(48, 48);
+        Detected {
+            frame: Frame { index: 0, media_time: Duration::ZERO, captured_at: Instant::now(), image },
+            picture: None,
+            faces: (1..=faces).map(|id| DetectedFace { id: FaceId(id), rect, score: 9.0 }).collect(),
+            crops: Vec::new(),
+            timings: StageTimings::default(),
+        }
+    }
+
+    #[test]
+    fn a_batch_is_closed_by_its_frames_or_by_their_faces() {
+        let (sender, frames) = crossbeam_channel::unbounded();
+        for faces in [1, 0, 1, 9, 7, 1, 40, 0, 0] {
+            sender.send(detected(faces)).unwrap();
+        }
+        drop(sender);
+        let next = || next_batch(&frames, 4).iter().map(|detected| detected.faces.len()).collect::<Vec<_>>();
+        assert_eq!([next(), next(), next(), next()], [vec![1, 0, 1, 9], vec![7, 1, 40], vec![0, 0], vec![]]);
+    }
 }

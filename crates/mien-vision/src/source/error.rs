@@ -32,6 +32,14 @@ pub enum SourceError {
         /// What it is instead: "a PNG picture", "text or unknown data".
         what: String,
     },
+    /// A list of other files.
+    #[error("{path} is {what}: it only names other files, which Mien doesn't follow; give the video itself")]
+    Playlist {
+        /// The file.
+        path: PathBuf,
+        /// The kind: "an M3U playlist".
+        what: &'static str,
+    },
     /// A video container that can't be opened.
     #[error(
         "{path} looks like {what} but has no readable picture: it is cut, damaged or holds only sound; get it again, \

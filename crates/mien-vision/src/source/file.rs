@@ -1,7 +1,7 @@
 //! Looks at a file before a decoder does, so that each way of being wrong gets its own words.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::SourceError;
@@ -44,6 +44,28 @@ pub(super) fn why_no_video(path: &Path) -> SourceError {
 pub(super) fn is_still_picture(path: &Path) -> bool {
     matches!(infer::get_from_path(path), Ok(Some(kind)) if kind.matcher_type() == infer::MatcherType::Image
         && kind.extension() != "gif")
+}
+
+/// Lists of other files, by a word that is in their beginning and in that of no video.
+const PLAYLISTS: [(&str, &str); 6] = [
+    ("#EXTM3U", "an M3U playlist"),
+    ("ffconcat version", "a list of files to join"),
+    ("[playlist]", "a PLS playlist"),
+    ("<MPD", "a DASH manifest"),
+    ("<CompositionPlaylist", "an IMF playlist"),
+    ("<asx", "an ASX playlist"),
+];
+
+/// Bytes of a file's beginning that are searched for such a word.
+const BEGINNING: u64 = 4096;
+
+/// What list of other files it is, if it is one whatever its name says. FFmpeg would read the files that it names.
+pub(super) fn playlist(path: &Path) -> Option<&'static str> {
+    let mut beginning = Vec::new();
+    File::open(path).ok()?.take(BEGINNING).read_to_end(&mut beginning).ok()?;
+    // A list is text to its end; the zeros of a video's header come early.
+    let text = str::from_utf8(&beginning).or_else(|error| str::from_utf8(&beginning[..error.valid_up_to()])).ok()?;
+    PLAYLISTS.iter().find(|(word, _)| text.contains(word)).map(|(_, what)| *what)
 }
 
 /// "an MP4", "a WAV": the article goes by the sound of the first letter's name.

@@ -9,6 +9,7 @@ mod image;
 mod native;
 mod stamps;
 mod video;
+mod watched;
 
 use std::time::Duration;
 
@@ -17,8 +18,9 @@ pub use self::enumerate::{CameraEntry, list_cameras};
 pub use self::error::SourceError;
 pub use self::excerpt::{Excerpt, Span};
 pub use self::image::ImageSource;
-pub use self::native::prepare_libraries;
+pub use self::native::{CONTAINERS, prepare_libraries};
 pub use self::video::{Shortfall, VideoSource};
+pub use self::watched::{Ending, Watched};
 use crate::frame::Frame;
 
 /// Gives frames one after another.

@@ -2,15 +2,29 @@
 
 use opencv::core;
 
+/// Containers and streams that FFmpeg may read, by its names. All others are left out because some of them read further files or
+/// the network, whatever the file that was named is called: playlists (hls, dash, concat), numbered pictures (image2),
+/// descriptions of streams (sdp) and scripts.
+macro_rules! containers {
+    () => {
+        "3g2,3gp,asf,av1,avi,cavsvideo,dhav,dirac,dnxhd,dv,flv,gif,gxf,h261,h263,h264,hevc,ifv,ivf,kux,live_flv,m4v,matroska,mjpeg,\
+         mjpeg_2000,mov,mp4,mpeg,mpegts,mpegvideo,mpjpeg,mxf,nsv,nut,obu,ogg,rm,smjpeg,swf,vc1,webm,wtv,yuv4mpegpipe"
+    };
+}
+
+/// What FFmpeg may read, for programs and libraries that have its option `format_whitelist`.
+pub const CONTAINERS: &str = containers!();
+
 /// Variables read by OpenCV when it first uses FFmpeg or a V4L2 camera. A variable that the user set is left alone.
-const VARIABLES: [(&str, &str); 2] = [
+const VARIABLES: [(&str, &str); 3] = [
+    ("OPENCV_FFMPEG_CAPTURE_OPTIONS", concat!("protocol_whitelist;file|format_whitelist;", containers!())),
     // AV_LOG_QUIET: FFmpeg else writes to stderr what Mien says better, and a window's user never sees it.
     ("OPENCV_FFMPEG_LOGLEVEL", "-8"),
     // Seconds until a camera that sends nothing counts as lost; OpenCV waits 10, and the stop button waits with it.
     ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3"),
 ];
 
-/// Silences OpenCV and FFmpeg and shortens OpenCV's patience with a dead camera. `OPENCV_LOG_LEVEL`, if the user set
+/// Keeps FFmpeg to the file that was named, silences it and OpenCV, and shortens OpenCV's patience with a dead camera. `OPENCV_LOG_LEVEL`, if the user set
 /// it, keeps OpenCV's own messages.
 ///
 /// # Safety

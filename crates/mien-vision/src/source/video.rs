@@ -77,6 +77,9 @@ impl VideoSource {
         if file::is_still_picture(path) {
             return Err(file::why_no_video(path));
         }
+        if let Some(what) = file::playlist(path) {
+            return Err(SourceError::Playlist { path: path.to_owned(), what });
+        }
         // FFmpeg takes what is before a colon for a protocol; no absolute path starts with one.
         let absolute =
             std::path::absolute(path).map_err(|reason| SourceError::Unreadable { path: path.to_owned(), reason })?;

@@ -10,14 +10,13 @@ use super::inputs::Input;
 use super::products::{Place, Products};
 use super::progress::FileProgress;
 use super::record::Results;
-use crate::commands::describe;
-use crate::commands::headless::Watched;
-use crate::commands::stages::{SharedNetwork, StageChoices};
+use crate::console::describe;
 use crate::detect::{HaarDetector, ScheduledDetector};
 use crate::export::Original;
 use crate::interrupt::Interrupted;
 use crate::pipeline::{Analyzer, Labeller, run_to_end};
-use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource};
+use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource, Watched};
+use crate::stages::{SharedNetwork, StageChoices};
 use crate::track::TrackOptions;
 
 /// How files are analysed.
@@ -47,20 +46,10 @@ impl Job<'_> {
         let (source, shortfall) = Watched::new(Box::new(Excerpt::new(Box::new(source), self.span)?));
         let analyzer = self.choices.analyzer_for(spacing)?;
         let labeller = self.choices.labeller(self.network.classifier());
-        let mut failed = None;
         run_to_end(Box::new(source), analyzer, labeller, self.stop, |scene| {
             progress.tick();
-            match products.push(place.file, scene) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
+            products.push(place.file, scene).map(ControlFlow::Continue)
         })?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
         self.go_on()?;
         if products.frames() == 0 {
             bail!("no frame lies {}", self.span_in_words(duration));

@@ -6,8 +6,8 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::batch::{LOCK, RECORD_ENDING};
 use super::record::Record;
+use super::run::{LOCK, RECORD_ENDING};
 use crate::export::COLUMNS;
 use crate::export::RESULT_SUFFIX;
 
@@ -70,7 +70,7 @@ fn is_table_of_faces(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::analyze::record::{FileState, Results, Work};
+    use crate::batch::record::{FileState, Results, Work};
 
     #[test]
     fn what_records_list_is_known_wherever_the_folder_was_moved() {

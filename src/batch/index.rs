@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use walkdir::WalkDir;
 
-use super::batch::RECORD_ENDING;
 use super::record::Record;
+use super::run::RECORD_ENDING;
 use super::summaries::Summaries;
 use crate::export::{PartialFile, is_temporary};
 use crate::report::{IndexRow, is_index, render_index};
@@ -69,7 +69,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::commands::analyze::record::{FileState, Results, Work};
+    use crate::batch::record::{FileState, Results, Work};
 
     fn finish(folder: &Path, name: &str, endings: &[&str]) {
         fs::create_dir_all(folder).unwrap();

@@ -18,13 +18,13 @@ use super::job::Job;
 use super::products::{Place, Wanted, annotated_picture};
 use super::progress::BatchProgress;
 use super::record::{Earlier, FileState, Record, Results, Work};
-use crate::commands::describe;
-use crate::commands::output::print;
-use crate::commands::stages::{SharedNetwork, StageChoices};
+use crate::console::describe;
+use crate::console::print;
 use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, remove_leftovers};
 use crate::interrupt::Interrupted;
 use crate::report::Fact;
 use crate::source::Span;
+use crate::stages::{SharedNetwork, StageChoices};
 
 /// Two runs in one folder would take each other's unfinished files for leftovers.
 pub const LOCK: &str = ".mien-lock";

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::{FrameSource, Shortfall, SourceError, SourceInfo};
 use crate::frame::Frame;
-use crate::source::{FrameSource, Shortfall, SourceError, SourceInfo};
 
 /// Keeps what a source says about its end, which the pipeline takes away with the source.
 pub struct Watched {

@@ -1,4 +1,7 @@
-//! Printing what a command was asked for.
+//! What is said on the terminal: what was asked for, complaints, how far a run has come.
+
+#[cfg(feature = "vision")]
+pub mod progress;
 
 use std::io::{ErrorKind, Write as _};
 

@@ -1,26 +1,13 @@
 //! `mien analyze`: many videos and pictures into tables, annotated copies and reports.
 
-mod batch;
-mod facts;
-mod index;
-mod inputs;
-mod job;
-mod products;
-mod progress;
-mod record;
-mod results;
-mod summaries;
-
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-use self::batch::Batch;
-use self::inputs::Inputs;
-use self::products::Wanted;
 use super::labels::LabelArgs;
-use super::output::tell;
+use crate::batch::{Batch, Inputs, Wanted};
+use crate::console::tell;
 use crate::export::TableFormat;
 use crate::interrupt;
 use crate::source::Span;

@@ -1,8 +1,8 @@
 //! How results came about, for the head of a report.
 
-use crate::commands::stages::{NetworkSummary, StageChoices};
 use crate::report::Fact;
 use crate::source::Span;
+use crate::stages::{NetworkSummary, StageChoices};
 use crate::version::Versions;
 
 /// So many digits tell one model's file from another's.

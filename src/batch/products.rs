@@ -138,7 +138,7 @@ impl<'a> Products<'a> {
         if let Some(video) = self.video {
             let video = video.finish(original)?;
             notes.push(video.to_string());
-            complaints.extend(video.sound.complaint());
+            complaints.extend(video.complaints());
             paths.push(video.path);
         }
         if let Some(summaries) = self.summaries {

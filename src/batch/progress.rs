@@ -5,8 +5,8 @@ use std::time::Instant;
 use indicatif::{MultiProgress, ProgressBar};
 
 use super::record::Results;
-use crate::commands::output::tell;
-use crate::commands::progress::frames_style;
+use crate::console::progress::frames_style;
+use crate::console::tell;
 
 /// Progress of a batch, on the standard error stream. Files count by their length in bytes: how many frames they have is only
 /// known once they are open.

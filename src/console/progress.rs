@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use super::output::tell;
+use super::tell;
 
 /// Lines that a log gets of one run, at most.
 const LINES: u64 = 4;

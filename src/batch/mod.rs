@@ -1,0 +1,17 @@
+//! Many videos and pictures worked off to files: what is to be analysed, what is written of each, and the records by which the
+//! next run knows what is done.
+
+mod facts;
+mod index;
+mod inputs;
+mod job;
+mod products;
+mod progress;
+mod record;
+mod results;
+mod run;
+mod summaries;
+
+pub use self::inputs::{Input, InputError, Inputs};
+pub use self::products::Wanted;
+pub use self::run::Batch;
