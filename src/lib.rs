@@ -25,6 +25,7 @@ pub mod logging;
 pub mod net;
 pub mod preprocess;
 pub mod prior;
+pub mod torch;
 pub mod version;
 
 #[cfg(feature = "vision")]

@@ -46,7 +46,7 @@ pub enum CheckpointError {
     #[error("the weights of “{0}” hold values that are not finite; the model is damaged, fetch or train it again")]
     NotFinite(String),
     /// libtorch refused the data.
-    #[error("libtorch can't take the weights: {0}")]
+    #[error("libtorch can't take the weights: {}", crate::torch::said(.0))]
     Torch(#[from] tch::TchError),
 }
 

@@ -1,6 +1,6 @@
 //! Layers that the architectures share. They report their multiply-adds (see [`super::macs`]), and know how to be deployed.
 
-use tch::{Kind, Tensor, nn};
+use tch::{Kind, TchError, Tensor, nn};
 
 use super::{Pass, Precision, macs};
 
@@ -81,10 +81,10 @@ impl ConvShape {
         path.var("weight", &[self.outputs, self.inputs / self.groups, height, width], HE_NORMAL)
     }
 
-    fn convolve(&self, input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    fn convolve(&self, input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, TchError> {
         let stride = [self.stride; 2];
         let output = match self.padding {
-            Padding::Sides(sides) => input.conv2d(weight, bias, stride, sides, [1, 1], self.groups),
+            Padding::Sides(sides) => input.f_conv2d(weight, bias, stride, sides, [1, 1], self.groups)?,
             Padding::Same => {
                 let size = input.size();
                 let missing = |side: i64, kernel: i64| {
@@ -92,12 +92,12 @@ impl ConvShape {
                     ((outputs - 1) * self.stride + kernel - side).max(0)
                 };
                 let (y, x) = (missing(size[2], self.kernel[0]), missing(size[3], self.kernel[1]));
-                let input = input.zero_pad2d(x / 2, x - x / 2, y / 2, y - y / 2);
-                input.conv2d(weight, bias, stride, [0, 0], [1, 1], self.groups)
+                let input = input.f_zero_pad2d(x / 2, x - x / 2, y / 2, y - y / 2)?;
+                input.f_conv2d(weight, bias, stride, [0, 0], [1, 1], self.groups)?
             }
         };
         macs::report(weight, &output);
-        output
+        Ok(output)
     }
 }
 
@@ -133,6 +133,9 @@ const HE_NORMAL: nn::Init = nn::Init::Kaiming {
 
 /// Keeps the division by the standard deviation finite. libtorch's default; folding needs to know it.
 const NORM_EPSILON: f64 = 1e-5;
+
+/// How much of a batch's statistics goes into the running ones. libtorch's default.
+const MOMENTUM: f64 = 0.1;
 
 /// Batch norm that starts as the identity (tch's default draws its scale at random).
 fn norm_config(epsilon: f64) -> nn::BatchNormConfig {
@@ -177,18 +180,25 @@ impl ConvNorm {
     }
 
     /// `[N, inputs, H, W]` to `[N, outputs, H, W]`, in the number format of `pass` until the weights are deployed.
-    pub fn forward(&self, input: &Tensor, pass: Pass) -> Tensor {
+    ///
+    /// # Errors
+    /// When libtorch fails, as when memory is full.
+    pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         if let After::Folded(bias) = &self.after {
             return self.shape.convolve(input, &self.weight, Some(bias));
         }
         let kind = pass.precision.kind();
-        let bias = if let After::Bias(bias) = &self.after { Some(bias.to_kind(kind)) } else { None };
-        let output = self.shape.convolve(&input.to_kind(kind), &self.weight.to_kind(kind), bias.as_ref());
+        let bias = if let After::Bias(bias) = &self.after { Some(bias.f_to_kind(kind)?) } else { None };
+        let output = self.shape.convolve(&input.f_to_kind(kind)?, &self.weight.f_to_kind(kind)?, bias.as_ref())?;
         match &self.after {
             // Computes in 32 bit whatever comes in.
-            After::Norm(norm, _) => nn::ModuleT::forward_t(norm, &output, pass.train),
-            After::Group(norm) => nn::Module::forward(norm, &output.to_kind(Kind::Float)).to_kind(kind),
-            After::Bias(_) | After::Nothing | After::Folded(_) => output,
+            After::Norm(norm, epsilon) => normalized(norm, *epsilon, &output, pass),
+            After::Group(norm) => {
+                let (scale, shift) = (norm.ws.as_ref(), norm.bs.as_ref());
+                let output = output.f_to_kind(Kind::Float)?;
+                output.f_group_norm(norm.num_groups, scale, shift, NORM_EPSILON, true)?.f_to_kind(kind)
+            }
+            After::Bias(_) | After::Nothing | After::Folded(_) => Ok(output),
         }
     }
 
@@ -197,7 +207,7 @@ impl ConvNorm {
     ///
     /// # Errors
     /// When this libtorch has no oneDNN.
-    pub fn pack(&mut self, precision: Precision) -> Result<(), tch::TchError> {
+    pub fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
         if let (After::Folded(bias), Padding::Sides(padding)) = (&mut self.after, self.shape.padding) {
             let one_dnn = |tensor: &Tensor| tensor.detach().to_kind(precision.kind()).f_to_mkldnn(None::<Kind>);
             let (stride, groups) = ([self.shape.stride; 2], self.shape.groups);
@@ -273,8 +283,11 @@ impl Norm {
     }
 
     /// `[N, channels, H, W]` to the same.
-    pub fn forward(&self, input: &Tensor, pass: Pass) -> Tensor {
-        nn::ModuleT::forward_t(&self.0, input, pass.train)
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        normalized(&self.0, NORM_EPSILON, input, pass)
     }
 }
 
@@ -295,10 +308,13 @@ impl Dense {
     }
 
     /// `[N, inputs]` to `[N, outputs]`.
-    pub fn forward(&self, input: &Tensor) -> Tensor {
-        let output = input.apply(&self.0);
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
+        let output = input.f_linear(&self.0.ws, self.0.bs.as_ref())?;
         macs::report(&self.0.ws, &output);
-        output
+        Ok(output)
     }
 }
 
@@ -325,13 +341,16 @@ impl DenseNorm {
     }
 
     /// `[N, inputs]` to `[N, outputs]`.
-    pub fn forward(&self, input: &Tensor, pass: Pass) -> Tensor {
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let bias = if let After::Bias(bias) | After::Folded(bias) = &self.after { Some(bias) } else { None };
-        let output = input.linear(&self.weight, bias);
+        let output = input.f_linear(&self.weight, bias)?;
         macs::report(&self.weight, &output);
         match &self.after {
-            After::Norm(norm, _) => nn::ModuleT::forward_t(norm, &output, pass.train),
-            _ => output,
+            After::Norm(norm, epsilon) => normalized(norm, *epsilon, &output, pass),
+            _ => Ok(output),
         }
     }
 
@@ -343,6 +362,12 @@ impl DenseNorm {
             self.after = After::Folded(bias);
         }
     }
+}
+
+/// Batch norm over a batch's or over the running statistics, which training updates.
+fn normalized(norm: &nn::BatchNorm, epsilon: f64, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+    let (mean, variance) = (Some(&norm.running_mean), Some(&norm.running_var));
+    input.f_batch_norm(norm.ws.as_ref(), norm.bs.as_ref(), mean, variance, pass.train, MOMENTUM, epsilon, true)
 }
 
 /// Batch norm in evaluation is `x · scale + shift` per channel.

@@ -8,7 +8,7 @@
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, Dense, Layer as _};
 use super::stack::share;
@@ -105,18 +105,18 @@ impl Block {
     }
 
     /// From and to tensors of oneDNN if `packed`, which knows no multiplication of channels: that part is done outside.
-    fn forward(&self, input: &Tensor, pass: Pass, packed: bool) -> Tensor {
-        let dense = |x: Tensor| if packed { x.to_dense(None, false) } else { x };
-        let x = dense(self.second.forward(&self.first.forward(input, pass).relu(), pass));
-        let means = x.mean_dim([2, 3].as_slice(), false, Kind::Float);
-        let weights = self.excite.forward(&self.squeeze.forward(&means).relu()).sigmoid();
-        let weighted = &x * weights.to_kind(x.kind()).unsqueeze(-1).unsqueeze(-1);
+    fn forward(&self, input: &Tensor, pass: Pass, packed: bool) -> Result<Tensor, TchError> {
+        let dense = |x: Tensor| if packed { x.f_to_dense(None, false) } else { Ok(x) };
+        let x = dense(self.second.forward(&self.first.forward(input, pass)?.f_relu()?, pass)?)?;
+        let means = x.f_mean_dim([2, 3].as_slice(), false, Kind::Float)?;
+        let weights = self.excite.forward(&self.squeeze.forward(&means)?.f_relu()?)?.f_sigmoid()?;
+        let weighted = x.f_mul(&weights.f_to_kind(x.kind())?.f_unsqueeze(-1)?.f_unsqueeze(-1)?)?;
         let came_in = match &self.shortcut {
-            Some(shortcut) => dense(shortcut.forward(input, pass)),
-            None => dense(input.shallow_clone()),
+            Some(shortcut) => dense(shortcut.forward(input, pass)?)?,
+            None => dense(input.shallow_clone())?,
         };
-        let sum = (weighted + came_in).relu();
-        if packed { sum.to_mkldnn() } else { sum }
+        let sum = weighted.f_add(&came_in)?.f_relu()?;
+        if packed { sum.f_to_mkldnn(None::<Kind>) } else { Ok(sum) }
     }
 
     fn convolutions(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
@@ -125,23 +125,23 @@ impl Block {
 }
 
 impl Network for Mien {
-    fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor {
+    fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let (mut x, packed) = match self.deployed {
-            Deployed::No => (faces.to_kind(pass.precision.kind()), false),
+            Deployed::No => (faces.f_to_kind(pass.precision.kind())?, false),
             Deployed::Folded => (faces.shallow_clone(), false),
-            Deployed::Packed(precision) => (faces.to_kind(precision.kind()).to_mkldnn(), true),
+            Deployed::Packed(precision) => (faces.f_to_kind(precision.kind())?.f_to_mkldnn(None::<Kind>)?, true),
         };
-        x = self.stem.forward(&x, pass).relu();
-        x = self.shrink.forward(&x, pass).relu();
+        x = self.stem.forward(&x, pass)?.f_relu()?;
+        x = self.shrink.forward(&x, pass)?.f_relu()?;
         for block in &self.blocks {
-            x = block.forward(&x, pass, packed);
+            x = block.forward(&x, pass, packed)?;
         }
-        let x = if packed { x.to_dense(None, false) } else { x };
-        let features = x.mean_dim([2, 3].as_slice(), false, Kind::Float);
-        self.output.forward(&features.dropout(self.dropout, pass.train))
+        let x = if packed { x.f_to_dense(None, false)? } else { x };
+        let features = x.f_mean_dim([2, 3].as_slice(), false, Kind::Float)?;
+        self.output.forward(&features.f_dropout(self.dropout, pass.train)?)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError> {
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
         let packs = device == Device::Cpu && tch::utils::has_mkldnn();
         let blocks = self.blocks.iter_mut().flat_map(Block::convolutions);
         for convolution in [&mut self.stem, &mut self.shrink].into_iter().chain(blocks) {

@@ -30,7 +30,7 @@ pub use import::{ImportError, import};
 pub use macs::Cost;
 pub use model::{Model, ModelError, ModelSource};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 use crate::preprocess::CROP_SIZE;
 pub use transfer::{BackboneError, BackboneReport, load_backbone};
@@ -38,14 +38,17 @@ pub use transfer::{BackboneError, BackboneReport, load_backbone};
 /// A network that classifies 48×48 gray faces.
 pub trait Network: Send {
     /// Logits `[N, 7]` in the order of [`crate::emotion::Emotion::ALL`] for normalised faces `[N, 1, 48, 48]`.
-    fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor;
+    ///
+    /// # Errors
+    /// When libtorch fails, as when memory is full.
+    fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError>;
 
     /// Prepares for evaluation alone on `device`: merges each batch norm into the weights before it and lays the weights out
     /// for speed. On the CPU convolutions then compute in `precision`; results stay the same up to its rounding.
     ///
     /// # Errors
     /// When libtorch can't lay the weights out.
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError>;
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError>;
 
     /// Side in pixels of the square picture that the first convolution sees.
     fn input_side(&self) -> i64 {
@@ -278,7 +281,7 @@ mod tests {
             let text = format!("architecture = \"{}\"", architecture.name);
             let network = spec(&text).build(&store.root()).unwrap();
             for precision in [Precision::F32, Precision::Bf16] {
-                let logits = network.forward(&faces, Pass { train: true, precision });
+                let logits = network.forward(&faces, Pass { train: true, precision }).unwrap();
                 assert_eq!((logits.kind(), logits.size()), (Kind::Float, vec![2, 7]), "{}", architecture.name);
                 logits.square().sum(Kind::Float).backward();
                 for (name, mut variable) in store.variables().into_iter().filter(|(_, v)| v.requires_grad()) {
@@ -315,11 +318,11 @@ mod tests {
                 // A pass in training mode gives the batch norms statistics worth folding.
                 let faces = Tensor::randn([2, 1, 48, 48], (Kind::Float, Device::Cpu)) * 2.0 + 0.5;
                 let training = Pass { train: true, precision: Precision::F32 };
-                let _ = tch::no_grad(|| network.forward(&faces, training));
-                let before = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE));
+                let _ = tch::no_grad(|| network.forward(&faces, training)).unwrap();
+                let before = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE)).unwrap();
                 assert_eq!(before.size(), [2, 7]);
                 network.deploy(Device::Cpu, precision).unwrap();
-                let after = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE));
+                let after = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE)).unwrap();
                 let difference = (&before - after).abs().max().double_value(&[]);
                 let bound = tolerance * before.abs().max().double_value(&[]).max(1.0);
                 assert!(difference < bound, "{} in {precision:?}: {difference}", architecture.name);

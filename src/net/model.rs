@@ -246,7 +246,7 @@ mod tests {
             let model = Model::load(&ModelSource::Shipped(name), Device::Cpu, Precision::F32).unwrap();
             assert_eq!(model.card.name, name);
             let faces = tch::Tensor::zeros([2, 1, 48, 48], (tch::Kind::Float, Device::Cpu));
-            let logits = tch::no_grad(|| model.network.forward(&faces, Pass::EVALUATE));
+            let logits = tch::no_grad(|| model.network.forward(&faces, Pass::EVALUATE)).unwrap();
             assert_eq!(logits.size(), [2, emotion::COUNT as i64]);
         }
     }

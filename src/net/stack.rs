@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, ConvShape, Dense, DenseNorm, Layer as _};
 use super::{Network, Pass, Precision};
@@ -69,12 +69,12 @@ pub enum Activation {
 }
 
 impl Activation {
-    fn apply(self, x: &Tensor) -> Tensor {
+    fn apply(self, x: &Tensor) -> Result<Tensor, TchError> {
         match self {
-            Self::Relu => x.relu(),
-            Self::LeakyRelu => x.leaky_relu(),
-            Self::Tanh => x.tanh(),
-            Self::Sigmoid => x.sigmoid(),
+            Self::Relu => x.f_relu(),
+            Self::LeakyRelu => x.f_leaky_relu(),
+            Self::Tanh => x.f_tanh(),
+            Self::Sigmoid => x.f_sigmoid(),
         }
     }
 }
@@ -151,33 +151,33 @@ pub fn share(name: &str, value: f64) -> Result<f64, toml::de::Error> {
 }
 
 impl Network for Stack {
-    fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor {
+    fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let mut x = match self.packed {
-            Some(precision) => faces.to_kind(precision.kind()).to_mkldnn(),
+            Some(precision) => faces.f_to_kind(precision.kind())?.f_to_mkldnn(None::<Kind>)?,
             None => faces.shallow_clone(),
         };
         for (conv, layer) in &self.convolutions {
-            x = layer.forward(&x, pass);
+            x = layer.forward(&x, pass)?;
             if conv.pool {
                 // Before the activation it gives the same numbers as after it, from a quarter of the pixels.
-                x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+                x = x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?;
             }
-            x = conv.activation.apply(&x);
+            x = conv.activation.apply(&x)?;
             if pass.train && conv.drop {
-                x = x.dropout(self.dropout_conv, true);
+                x = x.f_dropout(self.dropout_conv, true)?;
             }
         }
         if self.packed.is_some() {
-            x = x.to_dense(None, false);
+            x = x.f_to_dense(None, false)?;
         }
-        x = x.flatten(1, -1).to_kind(Kind::Float);
+        x = x.f_flatten(1, -1)?.f_to_kind(Kind::Float)?;
         for dense in &self.dense {
-            x = dense.forward(&x, pass).relu().dropout(self.dropout_dense, pass.train);
+            x = dense.forward(&x, pass)?.f_relu()?.f_dropout(self.dropout_dense, pass.train)?;
         }
         self.output.forward(&x)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError> {
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
         self.convolutions.iter_mut().for_each(|(_, layer)| layer.fold());
         self.dense.iter_mut().for_each(DenseNorm::fold);
         // oneDNN's tensors know no other activation.

@@ -65,13 +65,13 @@ fn array(bytes: &[u8]) -> Result<Tensor, String> {
         .filter(|n| !n.is_empty())
         .map(|n| n.parse().ok().filter(|n: &i64| *n >= 0).ok_or_else(damaged))
         .collect::<Result<_, _>>()?;
-    let row = elements(data, kind).map_err(|e| e.to_string())?;
+    let row = elements(data, kind).map_err(|e| crate::torch::said(&e))?;
     let count = shape.iter().try_fold(1_i64, |product, n| product.checked_mul(*n));
     if count != Some(row.numel() as i64) {
         return Err(format!("its shape {shape:?} doesn't fit its {} numbers", row.numel()));
     }
     if field(header, "fortran_order") != Some("True") {
-        return row.f_view(shape.as_slice()).map_err(|e| e.to_string());
+        return row.f_view(shape.as_slice()).map_err(|e| crate::torch::said(&e));
     }
     // The first index runs fastest: the shape read backwards, then turned round.
     let backwards: Vec<i64> = shape.iter().rev().copied().collect();
@@ -79,7 +79,7 @@ fn array(bytes: &[u8]) -> Result<Tensor, String> {
     row.f_view(backwards.as_slice())
         .and_then(|tensor| tensor.f_permute(turned))
         .and_then(|tensor| tensor.f_contiguous())
-        .map_err(|e| e.to_string())
+        .map_err(|e| crate::torch::said(&e))
 }
 
 /// The value of a key in the header, a Python dictionary such as `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`.

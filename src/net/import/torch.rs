@@ -101,7 +101,7 @@ fn assemble(
         let problem = |what: String| Problem::Tensor { name: name.clone(), what };
         if !rows.contains_key(&view.storage) {
             let bytes = storage(&view.storage)?.ok_or_else(|| problem("its numbers are missing".to_owned()))?;
-            let row = elements(&bytes, view.kind).map_err(|e| problem(e.to_string()))?;
+            let row = elements(&bytes, view.kind).map_err(|e| problem(crate::torch::said(&e)))?;
             rows.insert(view.storage.clone(), row);
         }
         let Some(row) = rows.get(&view.storage) else { continue };
@@ -111,7 +111,7 @@ fn assemble(
         let tensor = row
             .f_as_strided(&view.size, &view.stride, view.offset)
             .and_then(|tensor| tensor.f_contiguous())
-            .map_err(|e| problem(e.to_string()))?;
+            .map_err(|e| problem(crate::torch::said(&e)))?;
         tensors.insert(name, tensor);
     }
     Ok(tensors)

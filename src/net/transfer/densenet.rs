@@ -1,6 +1,6 @@
 //! DenseNet-121 (Huang et al. 2017): each layer sees the outputs of all before it; norms come before convolutions.
 
-use tch::{Tensor, nn};
+use tch::{TchError, Tensor, nn};
 
 use super::Backbone;
 use crate::net::Pass;
@@ -66,24 +66,24 @@ impl DenseLayer {
         }
     }
 
-    fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
-        let y = self.squeeze.forward(&self.norm.forward(x, pass).relu(), pass).relu();
-        Tensor::cat(&[x, &self.grow.forward(&y, pass)], 1)
+    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        let y = self.squeeze.forward(&self.norm.forward(x, pass)?.f_relu()?, pass)?.f_relu()?;
+        Tensor::f_cat(&[x, &self.grow.forward(&y, pass)?], 1)
     }
 }
 
 impl Backbone for DenseNet {
-    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor {
-        let x = self.stem.forward(pictures, pass).relu();
-        let mut x = x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        let x = self.stem.forward(pictures, pass)?.f_relu()?;
+        let mut x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
         for (layers, transition) in &self.blocks {
-            x = layers.iter().fold(x, |x, layer| layer.forward(&x, pass));
+            x = layers.iter().try_fold(x, |x, layer| layer.forward(&x, pass))?;
             if let Some(Transition { norm, squeeze }) = transition {
-                let halved = squeeze.forward(&norm.forward(&x, pass).relu(), pass);
-                x = halved.avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None);
+                let halved = squeeze.forward(&norm.forward(&x, pass)?.f_relu()?, pass)?;
+                x = halved.f_avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None)?;
             }
         }
-        self.last.forward(&x, pass).relu()
+        self.last.forward(&x, pass)?.f_relu()
     }
 
     fn layers(&mut self) -> Vec<&mut dyn Layer> {

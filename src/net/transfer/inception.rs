@@ -1,6 +1,6 @@
 //! Inception V3 (Szegedy et al. 2016), with torchvision's names, without its auxiliary classifier.
 
-use tch::{Tensor, nn};
+use tch::{TchError, Tensor, nn};
 
 use super::Backbone;
 use crate::net::Pass;
@@ -179,28 +179,28 @@ pub fn v3(path: &nn::Path<'_>) -> Box<dyn Backbone> {
     Box::new(Inception { stages })
 }
 
-fn max_pool(x: &Tensor) -> Tensor {
-    x.max_pool2d([3, 3], [2, 2], [0, 0], [1, 1], false)
+fn max_pool(x: &Tensor) -> Result<Tensor, TchError> {
+    x.f_max_pool2d([3, 3], [2, 2], [0, 0], [1, 1], false)
 }
 
 impl Mixed {
-    fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
+    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let mut outputs = Vec::new();
         for Branch { row, fork } in &self.branches {
-            let y = row.iter().fold(x.shallow_clone(), |y, conv| conv.forward(&y, pass).relu());
+            let y = row.iter().try_fold(x.shallow_clone(), |y, conv| conv.forward(&y, pass)?.f_relu())?;
             match fork {
-                Some(fork) => outputs.extend(fork.iter().map(|conv| conv.forward(&y, pass).relu())),
+                Some([a, b]) => outputs.extend([a.forward(&y, pass)?.f_relu()?, b.forward(&y, pass)?.f_relu()?]),
                 None => outputs.push(y),
             }
         }
         outputs.push(match &self.pool {
             Some(conv) => {
-                let means = x.avg_pool2d([3, 3], [1, 1], [1, 1], false, true, None);
-                conv.forward(&means, pass).relu()
+                let means = x.f_avg_pool2d([3, 3], [1, 1], [1, 1], false, true, None)?;
+                conv.forward(&means, pass)?.f_relu()?
             }
-            None => max_pool(x),
+            None => max_pool(x)?,
         });
-        Tensor::cat(&outputs, 1)
+        Tensor::f_cat(&outputs, 1)
     }
 
     fn layers(&mut self) -> Vec<&mut dyn Layer> {
@@ -216,9 +216,9 @@ impl Mixed {
 }
 
 impl Backbone for Inception {
-    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor {
-        self.stages.iter().fold(pictures.shallow_clone(), |x, stage| match stage {
-            Stage::Conv(conv) => conv.forward(&x, pass).relu(),
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        self.stages.iter().try_fold(pictures.shallow_clone(), |x, stage| match stage {
+            Stage::Conv(conv) => conv.forward(&x, pass)?.f_relu(),
             Stage::MaxPool => max_pool(&x),
             Stage::Mixed(mixed) => mixed.forward(&x, pass),
         })

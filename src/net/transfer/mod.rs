@@ -22,7 +22,7 @@ mod tests;
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 pub use self::weights::{BackboneError, BackboneReport, load_backbone};
 use super::layers::{Dense, Layer};
@@ -61,7 +61,7 @@ const LARGEST_HIDDEN: i64 = 4096;
 /// A network without its classifier.
 trait Backbone: Send {
     /// Features `[N, channels, h, w]` of pictures `[N, 3, side, side]`.
-    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor;
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError>;
 
     /// All layers that have weights, in any order.
     fn layers(&mut self) -> Vec<&mut dyn Layer>;
@@ -163,42 +163,42 @@ fn scale(
 
 impl Transfer {
     /// Faces `[N, 1, 48, 48]` as pictures `[N, 3, side, side]`.
-    fn pictures(&self, faces: &Tensor) -> Tensor {
+    fn pictures(&self, faces: &Tensor) -> Result<Tensor, TchError> {
         let side = [self.side, self.side];
         let resized = if self.side == CROP_SIZE as i64 {
             faces.shallow_clone()
         } else {
-            faces.upsample_bilinear2d(side, false, None, None)
+            faces.f_upsample_bilinear2d(side, false, None, None)?
         };
         match &self.scale {
-            Some((mean, std)) => (resized - mean) / std,
-            None => resized.expand([-1, CHANNELS, -1, -1], false),
+            Some((mean, std)) => resized.f_sub(mean)?.f_div(std),
+            None => resized.f_expand([-1, CHANNELS, -1, -1], false),
         }
     }
 }
 
 impl Network for Transfer {
-    fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor {
+    fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let precision = self.deployed.unwrap_or(pass.precision);
-        let pictures = self.pictures(faces).to_kind(precision.kind());
+        let pictures = self.pictures(faces)?.f_to_kind(precision.kind())?;
         let features = if self.frozen {
             // Without gradients, and with the statistics that belong to the weights.
             tch::no_grad(|| self.backbone.forward(&pictures, Pass { train: false, ..pass }))
         } else {
             self.backbone.forward(&pictures, pass)
-        };
+        }?;
         let mut x = if self.pooled {
-            features.mean_dim([2, 3].as_slice(), false, Kind::Float)
+            features.f_mean_dim([2, 3].as_slice(), false, Kind::Float)?
         } else {
-            features.flatten(1, -1).to_kind(Kind::Float)
+            features.f_flatten(1, -1)?.f_to_kind(Kind::Float)?
         };
         for dense in &self.hidden {
-            x = dense.forward(&x).relu().dropout(self.dropout, pass.train);
+            x = dense.forward(&x)?.f_relu()?.f_dropout(self.dropout, pass.train)?;
         }
         self.output.forward(&x)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError> {
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
         let precision = if device == Device::Cpu { precision } else { Precision::F32 };
         for layer in self.backbone.layers() {
             layer.fold();

@@ -1,6 +1,6 @@
 //! ResNet-50 (He et al. 2016): bottleneck blocks, the stride in the 3×3 convolution as torchvision has it.
 
-use tch::{Tensor, nn};
+use tch::{TchError, Tensor, nn};
 
 use super::Backbone;
 use crate::net::Pass;
@@ -53,21 +53,22 @@ impl Bottleneck {
         Self { convolutions, shortcut }
     }
 
-    fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
+    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let [first, second, third] = &self.convolutions;
-        let y = third.forward(&second.forward(&first.forward(x, pass).relu(), pass).relu(), pass);
+        let y = second.forward(&first.forward(x, pass)?.f_relu()?, pass)?.f_relu()?;
+        let y = third.forward(&y, pass)?;
         match &self.shortcut {
-            Some(shortcut) => (y + shortcut.forward(x, pass)).relu(),
-            None => (y + x).relu(),
+            Some(shortcut) => y.f_add(&shortcut.forward(x, pass)?)?.f_relu(),
+            None => y.f_add(x)?.f_relu(),
         }
     }
 }
 
 impl Backbone for ResNet {
-    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor {
-        let x = self.stem.forward(pictures, pass).relu();
-        let x = x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);
-        self.blocks.iter().fold(x, |x, block| block.forward(&x, pass))
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        let x = self.stem.forward(pictures, pass)?.f_relu()?;
+        let x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
+        self.blocks.iter().try_fold(x, |x, block| block.forward(&x, pass))
     }
 
     fn layers(&mut self) -> Vec<&mut dyn Layer> {

@@ -1,6 +1,6 @@
 //! VGG (Simonyan & Zisserman 2015): 3×3 convolutions with biases and ReLU, in five blocks that each end in max pooling.
 
-use tch::{Tensor, nn};
+use tch::{TchError, Tensor, nn};
 
 use super::Backbone;
 use crate::net::Pass;
@@ -52,15 +52,15 @@ impl Vgg {
 }
 
 impl Backbone for Vgg {
-    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor {
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let mut x = pictures.shallow_clone();
         for block in &self.blocks {
             for convolution in block {
-                x = convolution.forward(&x, pass).relu();
+                x = convolution.forward(&x, pass)?.f_relu()?;
             }
-            x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+            x = x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?;
         }
-        x
+        Ok(x)
     }
 
     fn layers(&mut self) -> Vec<&mut dyn Layer> {
