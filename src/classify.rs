@@ -2,8 +2,9 @@
 
 use tch::{Kind, Tensor};
 
+use crate::device::{DeviceChoice, DeviceError};
 use crate::emotion::{self, Probabilities};
-use crate::net::{Assumed, Model, Pass};
+use crate::net::{Assumed, Model, ModelError, ModelSource, Pass, Precision};
 use crate::preprocess::{CROP_PIXELS, FaceCrop};
 use crate::prior::{PriorChoice, PriorError};
 use crate::torch;
@@ -32,6 +33,25 @@ pub enum ClassifyError {
     NotANumber,
 }
 
+/// A model can't be had ready to name faces.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The device can't be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The model can't be loaded.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The model can't be run.
+    #[error("can't run the model {model}: {source}")]
+    Run {
+        /// Which model.
+        model: ModelSource,
+        /// Why.
+        source: ClassifyError,
+    },
+}
+
 /// A model that names faces, under a prior.
 pub struct TorchClassifier {
     model: Model,
@@ -42,6 +62,15 @@ pub struct TorchClassifier {
 const WARM_UPS: usize = 2;
 
 impl TorchClassifier {
+    /// Loads a model to name faces as fast as the device can. On the CPU it uses the threads that libtorch is set to.
+    ///
+    /// # Errors
+    /// When the device or the model can't be used; as [`Self::new`].
+    pub fn load(source: &ModelSource, device: DeviceChoice, prior: Option<&PriorChoice>) -> Result<Self, LoadError> {
+        let model = Model::load(source, device.resolve()?, Precision::fastest_on_cpu())?;
+        Self::new(model, prior).map_err(|error| LoadError::Run { model: source.clone(), source: error })
+    }
+
     /// Takes a model and warms it up, so that the first face doesn't wait. Without a `prior` the model's own default is
     /// assumed.
     ///
@@ -103,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::emotion::Emotion;
-    use crate::net::{Calibration, ModelSource, Network, Precision};
+    use crate::net::{Calibration, Network};
 
     #[test]
     fn logits_become_probabilities_in_the_order_of_the_rows() {
@@ -132,10 +161,10 @@ mod tests {
 
     #[test]
     fn every_shipped_model_answers_under_both_standard_priors() {
-        for name in ModelSource::shipped_names() {
+        for source in ModelSource::shipped() {
             for prior in ["uniform", "training"] {
-                let model = Model::load(&ModelSource::Shipped(name), Device::Cpu, Precision::F32).unwrap();
-                assert!(TorchClassifier::new(model, Some(&prior.parse().unwrap())).is_ok(), "{name} under {prior}");
+                let model = Model::load(&source, Device::Cpu, Precision::F32).unwrap();
+                assert!(TorchClassifier::new(model, Some(&prior.parse().unwrap())).is_ok(), "{source} under {prior}");
             }
         }
     }

@@ -14,6 +14,7 @@
 #[cfg(feature = "gui")]
 pub mod app;
 pub mod bench;
+pub mod bounded;
 pub mod classify;
 pub mod commands;
 pub mod demo;
@@ -23,6 +24,7 @@ pub mod interrupt;
 pub mod lab;
 pub mod logging;
 pub mod net;
+pub mod pixels;
 pub mod preprocess;
 pub mod prior;
 pub mod torch;

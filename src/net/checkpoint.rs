@@ -69,7 +69,7 @@ pub fn encode(tensors: &TensorMap, kind: WeightKind, note: Option<String>) -> Re
             (_, WeightKind::F32) => (Kind::Float, Dtype::F32),
             (_, WeightKind::F16) => (Kind::Half, Dtype::F16),
         };
-        let tensor = tensor.detach().to_device(tch::Device::Cpu).to_kind(stored).contiguous();
+        let tensor = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(stored)?.f_contiguous()?;
         let mut bytes = vec![0; tensor.numel() * stored.elt_size_in_bytes()];
         tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
         let shape: Vec<usize> = tensor.size().iter().map(|n| *n as usize).collect();
@@ -108,7 +108,7 @@ pub fn decode(bytes: &[u8]) -> Result<TensorMap, CheckpointError> {
         };
         let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
         let tensor = Tensor::f_from_data_size(view.data(), &shape, kind)?;
-        let tensor = if kind == Kind::Int64 { tensor } else { tensor.to_kind(Kind::Float) };
+        let tensor = if kind == Kind::Int64 { tensor } else { tensor.f_to_kind(Kind::Float)? };
         tensors.insert(name.to_owned(), tensor);
     }
     Ok(tensors)
@@ -153,8 +153,24 @@ pub fn load_weights(store: &nn::VarStore, bytes: &[u8]) -> Result<(), Checkpoint
     assign(&variables(store), &decode(bytes)?)
 }
 
-/// Copies `from` into `to` after checking that both have the same names and shapes and that all numbers are finite.
-pub fn assign(to: &TensorMap, from: &TensorMap) -> Result<(), CheckpointError> {
+/// The shapes of tensors by their names.
+pub(super) type Shapes = BTreeMap<String, Vec<i64>>;
+
+/// The shapes of a safetensors file's tensors, of which none is read.
+///
+/// # Errors
+/// When the bytes are no whole safetensors file.
+pub(super) fn shapes(bytes: &[u8]) -> Result<Shapes, CheckpointError> {
+    let file = SafeTensors::deserialize(bytes)?;
+    let shape = |view: &TensorView<'_>| view.shape().iter().map(|n| *n as i64).collect();
+    Ok(file.iter().map(|(name, view)| (name.to_owned(), shape(&view))).collect())
+}
+
+/// Whether a file has exactly the tensors of a network.
+///
+/// # Errors
+/// When it has other names or shapes.
+pub(super) fn check_shapes(to: &Shapes, from: &Shapes) -> Result<(), CheckpointError> {
     const NAMED: usize = 3; // more names don't help the reader
     let list = |names: Vec<&String>| {
         let shown: Vec<_> = names.iter().take(NAMED).map(|n| n.as_str()).collect();
@@ -170,14 +186,22 @@ pub fn assign(to: &TensorMap, from: &TensorMap) -> Result<(), CheckpointError> {
         return Err(CheckpointError::Mismatch(format!("it holds the unknown {}", list(foreign))));
     }
     for ((name, target), source) in to.iter().zip(from.values()) {
-        if target.size() != source.size() {
-            return Err(CheckpointError::Mismatch(format!(
-                "“{name}” has the shape {:?} instead of {:?}",
-                source.size(),
-                target.size()
-            )));
+        if target != source {
+            return Err(CheckpointError::Mismatch(format!("“{name}” has the shape {source:?} instead of {target:?}")));
         }
-        if !bool::try_from(source.isfinite().all())? {
+    }
+    Ok(())
+}
+
+/// Copies `from` into `to` after checking that both have the same names and shapes and that all numbers are finite.
+///
+/// # Errors
+/// When they don't, or libtorch fails.
+pub fn assign(to: &TensorMap, from: &TensorMap) -> Result<(), CheckpointError> {
+    let shapes = |map: &TensorMap| map.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect();
+    check_shapes(&shapes(to), &shapes(from))?;
+    for (name, source) in from {
+        if !bool::try_from(source.f_isfinite()?.f_all()?)? {
             return Err(CheckpointError::NotFinite(name.clone()));
         }
     }

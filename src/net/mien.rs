@@ -12,7 +12,7 @@ use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, Dense, Layer as _};
 use super::stack::share;
-use super::{Network, Pass, Precision};
+use super::{BuildError, Network, Pass, Precision};
 use crate::emotion;
 
 /// What a recipe may say about `mien`.
@@ -67,15 +67,15 @@ struct Block {
     shortcut: Option<ConvNorm>,
 }
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
     let Parameters { channels, blocks: counts, dropout } = parameters.try_into()?;
     let dropout = share("dropout", dropout)?;
     if channels.iter().any(|filters| *filters < SQUEEZE) {
         let problem = format!("each of `channels` has to be at least {SQUEEZE}");
-        return Err(toml::de::Error::custom(problem));
+        return Err(toml::de::Error::custom(problem).into());
     }
-    let stem = ConvNorm::new(&(path / "stem"), 1, channels[0], 3);
-    let shrink = ConvNorm::strided(&(path / "shrink"), channels[0], channels[1], 3, 2);
+    let stem = ConvNorm::new(&(path / "stem"), 1, channels[0], 3)?;
+    let shrink = ConvNorm::strided(&(path / "shrink"), channels[0], channels[1], 3, 2)?;
     let mut inputs = channels[1];
     let mut blocks = Vec::new();
     for stage in 0..STAGES {
@@ -84,24 +84,25 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
             let path = path / format!("stage{}", stage + 1) / block;
             // The stem has already halved the picture for the first stage.
             let stride = if block == 0 && stage > 0 { 2 } else { 1 };
-            blocks.push(Block::new(&path, inputs, outputs, stride));
+            blocks.push(Block::new(&path, inputs, outputs, stride)?);
             inputs = outputs;
         }
     }
-    let output = Dense::new(&(path / "output"), inputs, emotion::COUNT as i64);
+    let output = Dense::new(&(path / "output"), inputs, emotion::COUNT as i64)?;
     Ok(Box::new(Mien { stem, shrink, blocks, output, dropout, deployed: Deployed::No }))
 }
 
 impl Block {
-    fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64, stride: i64) -> Self {
+    fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64, stride: i64) -> Result<Self, BuildError> {
         let changes = inputs != outputs || stride != 1;
-        Self {
-            first: ConvNorm::strided(&(path / "conv1"), inputs, outputs, 3, stride),
-            second: ConvNorm::new(&(path / "conv2"), outputs, outputs, 3),
-            squeeze: Dense::new(&(path / "squeeze"), outputs, outputs / SQUEEZE),
-            excite: Dense::new(&(path / "excite"), outputs / SQUEEZE, outputs),
-            shortcut: changes.then(|| ConvNorm::strided(&(path / "shortcut"), inputs, outputs, 1, stride)),
-        }
+        let shortcut = changes.then(|| ConvNorm::strided(&(path / "shortcut"), inputs, outputs, 1, stride));
+        Ok(Self {
+            first: ConvNorm::strided(&(path / "conv1"), inputs, outputs, 3, stride)?,
+            second: ConvNorm::new(&(path / "conv2"), outputs, outputs, 3)?,
+            squeeze: Dense::new(&(path / "squeeze"), outputs, outputs / SQUEEZE)?,
+            excite: Dense::new(&(path / "excite"), outputs / SQUEEZE, outputs)?,
+            shortcut: shortcut.transpose()?,
+        })
     }
 
     /// From and to tensors of oneDNN if `packed`, which knows no multiplication of channels: that part is done outside.
@@ -145,7 +146,7 @@ impl Network for Mien {
         let packs = device == Device::Cpu && tch::utils::has_mkldnn();
         let blocks = self.blocks.iter_mut().flat_map(Block::convolutions);
         for convolution in [&mut self.stem, &mut self.shrink].into_iter().chain(blocks) {
-            convolution.fold();
+            convolution.fold()?;
             if packs {
                 convolution.pack(precision)?;
             }

@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, ConvShape, Dense, DenseNorm, Layer as _};
-use super::{Network, Pass, Precision};
+use super::{BuildError, Network, Pass, Precision};
 use crate::emotion;
 use crate::preprocess::CROP_SIZE;
 
@@ -108,7 +108,7 @@ pub fn build(
     path: &nn::Path<'_>,
     parameters: toml::Table,
     layout: &Layout<'_>,
-) -> Result<Box<dyn Network>, toml::de::Error> {
+) -> Result<Box<dyn Network>, BuildError> {
     let parameters: Parameters = parameters.try_into()?;
     let dropout_conv = share("dropout_conv", parameters.dropout_conv.unwrap_or(layout.dropout_conv))?;
     let dropout_dense = share("dropout_dense", parameters.dropout_dense.unwrap_or(layout.dropout_dense))?;
@@ -118,9 +118,9 @@ pub fn build(
         let path = path / format!("conv{}", i + 1);
         let shape = ConvShape::new(channels, conv.filters, conv.kernel);
         let layer = match conv.norm {
-            Norm::None => ConvNorm::biased(&path, shape),
-            Norm::Batch => ConvNorm::new(&path, channels, conv.filters, conv.kernel),
-            Norm::Group(groups) => ConvNorm::grouped(&path, shape, groups),
+            Norm::None => ConvNorm::biased(&path, shape)?,
+            Norm::Batch => ConvNorm::new(&path, channels, conv.filters, conv.kernel)?,
+            Norm::Group(groups) => ConvNorm::grouped(&path, shape, groups)?,
         };
         convolutions.push((*conv, layer));
         channels = conv.filters;
@@ -131,10 +131,10 @@ pub fn build(
     for (i, outputs) in layout.dense.iter().enumerate() {
         let path = path / format!("dense{}", i + 1);
         let make = if layout.dense_norm { DenseNorm::new } else { DenseNorm::biased };
-        dense.push(make(&path, features, *outputs));
+        dense.push(make(&path, features, *outputs)?);
         features = *outputs;
     }
-    let output = Dense::new(&(path / "output"), features, emotion::COUNT as i64);
+    let output = Dense::new(&(path / "output"), features, emotion::COUNT as i64)?;
     Ok(Box::new(Stack { convolutions, dense, output, dropout_conv, dropout_dense, packed: None }))
 }
 
@@ -178,8 +178,8 @@ impl Network for Stack {
     }
 
     fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
-        self.convolutions.iter_mut().for_each(|(_, layer)| layer.fold());
-        self.dense.iter_mut().for_each(DenseNorm::fold);
+        self.convolutions.iter_mut().try_for_each(|(_, layer)| layer.fold())?;
+        self.dense.iter_mut().try_for_each(DenseNorm::fold)?;
         // oneDNN's tensors know no other activation.
         let packs = self.convolutions.iter().all(|(conv, layer)| conv.activation == Activation::Relu && layer.folds());
         if packs && device == Device::Cpu && tch::utils::has_mkldnn() {

@@ -171,7 +171,9 @@ impl EvaluateArgs {
         };
         match &self.model {
             ModelSource::File(path) => Ok(Some(path)),
-            ModelSource::Shipped(name) => bail!("{option} is for models in files: {name} is part of the program"),
+            ModelSource::Shipped(model) => {
+                bail!("{option} is for models in files: {} is part of the program", model.name())
+            }
         }
     }
 

@@ -52,6 +52,7 @@ impl Reader for CkPlus {
             files,
             skipped: skipped.into_list(),
             faces: options.faces.or(FaceMode::Whole),
+            pixels: options.pixels,
         }))
     }
 }

@@ -10,6 +10,7 @@ use super::{DataError, Dataset, Split, SplitSpec, Votes};
 use super::{ckplus::CkPlus, class_folders::ClassFolders, fer2013::Fer2013, jaffe::Jaffe, kdef::Kdef, list::List};
 use crate::emotion::Emotion;
 use crate::lab::faces::{FaceCounts, FaceMode};
+use crate::pixels::PixelLimit;
 
 /// The kinds of data sets, those first that would also pass for a later one.
 const READERS: [&dyn Reader; 6] = [&Fer2013, &List, &CkPlus, &Jaffe, &Kdef, &ClassFolders];
@@ -28,6 +29,8 @@ pub struct ReadOptions {
     pub angles: Vec<Angle>,
     /// How faces are found in larger pictures.
     pub faces: FaceMode,
+    /// How large a picture may be.
+    pub pixels: PixelLimit,
     /// The folder where decoded data sets are kept, if they are to be kept. See [`super::cache_folder`].
     pub cache: Option<PathBuf>,
 }

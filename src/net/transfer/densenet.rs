@@ -3,6 +3,7 @@
 use tch::{TchError, Tensor, nn};
 
 use super::Backbone;
+use crate::net::BuildError;
 use crate::net::Pass;
 use crate::net::layers::{ConvNorm, ConvShape, Layer, Norm};
 
@@ -32,38 +33,39 @@ const GROWTH: i64 = 32;
 /// Channels of a layer's 1×1 convolution.
 const SQUEEZED: i64 = 4 * GROWTH;
 
-pub fn densenet121(path: &nn::Path<'_>) -> Box<dyn Backbone> {
+pub fn densenet121(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
     let path = path / "features";
     let mut channels = 64;
     let shape = ConvShape::new(super::CHANNELS, channels, 7).stride(2);
-    let stem = ConvNorm::named(&(&path / "conv0"), &(&path / "norm0"), shape);
+    let stem = ConvNorm::named(&(&path / "conv0"), &(&path / "norm0"), shape)?;
     let mut blocks = Vec::new();
     for (i, count) in BLOCKS.into_iter().enumerate() {
         let block = &path / format!("denseblock{}", i + 1);
         let mut layers = Vec::new();
         for layer in 0..count {
-            layers.push(DenseLayer::new(&(&block / format!("denselayer{}", layer + 1)), channels));
+            layers.push(DenseLayer::new(&(&block / format!("denselayer{}", layer + 1)), channels)?);
             channels += GROWTH;
         }
         let transition = (i + 1 < BLOCKS.len()).then(|| {
             let path = &path / format!("transition{}", i + 1);
-            let norm = Norm::new(&(&path / "norm"), channels);
+            let norm = Norm::new(&(&path / "norm"), channels)?;
             channels /= 2;
-            Transition { norm, squeeze: ConvNorm::bare(&(&path / "conv"), ConvShape::new(2 * channels, channels, 1)) }
+            let squeeze = ConvNorm::bare(&(&path / "conv"), ConvShape::new(2 * channels, channels, 1))?;
+            Ok::<_, BuildError>(Transition { norm, squeeze })
         });
-        blocks.push((layers, transition));
+        blocks.push((layers, transition.transpose()?));
     }
-    Box::new(DenseNet { stem, blocks, last: Norm::new(&(&path / "norm5"), channels) })
+    Ok(Box::new(DenseNet { stem, blocks, last: Norm::new(&(&path / "norm5"), channels)? }))
 }
 
 impl DenseLayer {
-    fn new(path: &nn::Path<'_>, inputs: i64) -> Self {
+    fn new(path: &nn::Path<'_>, inputs: i64) -> Result<Self, BuildError> {
         let squeeze = ConvShape::new(inputs, SQUEEZED, 1);
-        Self {
-            norm: Norm::new(&(path / "norm1"), inputs),
-            squeeze: ConvNorm::named(&(path / "conv1"), &(path / "norm2"), squeeze),
-            grow: ConvNorm::bare(&(path / "conv2"), ConvShape::new(SQUEEZED, GROWTH, 3)),
-        }
+        Ok(Self {
+            norm: Norm::new(&(path / "norm1"), inputs)?,
+            squeeze: ConvNorm::named(&(path / "conv1"), &(path / "norm2"), squeeze)?,
+            grow: ConvNorm::bare(&(path / "conv2"), ConvShape::new(SQUEEZED, GROWTH, 3))?,
+        })
     }
 
     fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor, TchError> {

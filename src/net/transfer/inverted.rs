@@ -2,8 +2,8 @@
 
 use tch::{Kind, TchError, Tensor, nn};
 
-use crate::net::Pass;
 use crate::net::layers::{ConvNorm, ConvShape, Layer};
+use crate::net::{BuildError, Pass};
 
 /// The activations of these networks.
 #[derive(Clone, Copy, Debug)]
@@ -77,24 +77,24 @@ pub struct Block {
 }
 
 impl Block {
-    pub fn new(names: &BlockNames<'_>, shape: BlockShape) -> Self {
+    pub fn new(names: &BlockNames<'_>, shape: BlockShape) -> Result<Self, BuildError> {
         let named = |[conv, norm]: &Names<'_>, shape| ConvNorm::named(conv, norm, shape);
         let hidden = shape.hidden();
         let squeeze = names.squeeze.as_ref().zip(shape.squeezed).map(|([down, up], squeezed)| {
-            let down = ConvNorm::biased(down, ConvShape::new(hidden, squeezed, 1));
-            [down, ConvNorm::biased(up, ConvShape::new(squeezed, hidden, 1))]
+            let down = ConvNorm::biased(down, ConvShape::new(hidden, squeezed, 1))?;
+            Ok::<_, BuildError>([down, ConvNorm::biased(up, ConvShape::new(squeezed, hidden, 1))?])
         });
-        Self {
-            expand: (shape.expansion != 1).then(|| named(&names.expand, shape.conv(shape.inputs, hidden, 1))),
-            depthwise: named(
-                &names.depthwise,
-                shape.conv(hidden, hidden, shape.kernel).stride(shape.stride).depthwise(),
-            ),
+        let squeeze = squeeze.transpose()?;
+        let expand = (shape.expansion != 1).then(|| named(&names.expand, shape.conv(shape.inputs, hidden, 1)));
+        let depthwise = shape.conv(hidden, hidden, shape.kernel).stride(shape.stride).depthwise();
+        Ok(Self {
+            expand: expand.transpose()?,
+            depthwise: named(&names.depthwise, depthwise)?,
             squeeze,
-            project: named(&names.project, shape.conv(hidden, shape.outputs, 1)),
+            project: named(&names.project, shape.conv(hidden, shape.outputs, 1))?,
             activation: shape.activation,
             residual: shape.stride == 1 && shape.inputs == shape.outputs,
-        }
+        })
     }
 
     pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {

@@ -3,6 +3,7 @@
 use tch::{TchError, Tensor, nn};
 
 use super::Backbone;
+use crate::net::BuildError;
 use crate::net::Pass;
 use crate::net::layers::{ConvNorm, ConvShape, Layer};
 
@@ -22,35 +23,35 @@ const STAGES: [(usize, i64); 4] = [(3, 64), (4, 128), (6, 256), (3, 512)];
 /// By how much a block's last convolution widens.
 const EXPANSION: i64 = 4;
 
-pub fn resnet50(path: &nn::Path<'_>) -> Box<dyn Backbone> {
-    let stem = ConvNorm::named(&(path / "conv1"), &(path / "bn1"), ConvShape::new(super::CHANNELS, 64, 7).stride(2));
+pub fn resnet50(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
+    let stem = ConvNorm::named(&(path / "conv1"), &(path / "bn1"), ConvShape::new(super::CHANNELS, 64, 7).stride(2))?;
     let mut inputs = 64;
     let mut blocks = Vec::new();
     for (stage, (count, width)) in STAGES.into_iter().enumerate() {
         for block in 0..count {
             let stride = if stage > 0 && block == 0 { 2 } else { 1 };
             let path = path / format!("layer{}", stage + 1) / block;
-            blocks.push(Bottleneck::new(&path, inputs, width, stride));
+            blocks.push(Bottleneck::new(&path, inputs, width, stride)?);
             inputs = EXPANSION * width;
         }
     }
-    Box::new(ResNet { stem, blocks })
+    Ok(Box::new(ResNet { stem, blocks }))
 }
 
 impl Bottleneck {
-    fn new(path: &nn::Path<'_>, inputs: i64, width: i64, stride: i64) -> Self {
+    fn new(path: &nn::Path<'_>, inputs: i64, width: i64, stride: i64) -> Result<Self, BuildError> {
         let outputs = EXPANSION * width;
         let conv = |i: usize, shape| ConvNorm::named(&(path / format!("conv{i}")), &(path / format!("bn{i}")), shape);
         let convolutions = [
-            conv(1, ConvShape::new(inputs, width, 1)),
-            conv(2, ConvShape::new(width, width, 3).stride(stride)),
-            conv(3, ConvShape::new(width, outputs, 1)),
+            conv(1, ConvShape::new(inputs, width, 1))?,
+            conv(2, ConvShape::new(width, width, 3).stride(stride))?,
+            conv(3, ConvShape::new(width, outputs, 1))?,
         ];
         let shortcut = (stride != 1 || inputs != outputs).then(|| {
             let path = path / "downsample";
             ConvNorm::named(&(&path / 0), &(&path / 1), ConvShape::new(inputs, outputs, 1).stride(stride))
         });
-        Self { convolutions, shortcut }
+        Ok(Self { convolutions, shortcut: shortcut.transpose()? })
     }
 
     fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor, TchError> {

@@ -11,7 +11,7 @@ use crate::net::{NetworkSpec, assign, variables};
 /// classifier, whose name is given, or the features as they are. `sums` says that the reference adds pixels up where it should
 /// take their mean.
 fn assert_same<M: ModuleT>(
-    ours: fn(&nn::Path<'_>) -> Box<dyn Backbone>,
+    ours: BuildBackbone,
     theirs: impl FnOnce(&nn::Path<'_>) -> M,
     classifier: Option<&str>,
     side: i64,
@@ -19,7 +19,7 @@ fn assert_same<M: ModuleT>(
 ) {
     one_thread();
     let (our_store, their_store) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
-    let (ours, theirs) = (ours(&our_store.root()), theirs(&their_store.root()));
+    let (ours, theirs) = (ours(&our_store.root()).unwrap(), theirs(&their_store.root()));
     let pictures = Tensor::randn([2, CHANNELS, side, side], (Kind::Float, Device::Cpu));
     let reference = variables(&their_store);
     tch::no_grad(|| {

@@ -3,6 +3,7 @@
 use tch::{TchError, Tensor, nn};
 
 use super::Backbone;
+use crate::net::BuildError;
 use crate::net::Pass;
 use crate::net::layers::{ConvNorm, ConvShape, Layer};
 
@@ -16,12 +17,12 @@ const FILTERS: [i64; 5] = [64, 128, 256, 512, 512];
 pub const VGG16: [usize; 5] = [2, 2, 3, 3, 3];
 const VGG19: [usize; 5] = [2, 2, 4, 4, 4];
 
-pub fn vgg16(path: &nn::Path<'_>) -> Box<dyn Backbone> {
-    Box::new(Vgg::new(path, VGG16))
+pub fn vgg16(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
+    Ok(Box::new(Vgg::new(path, VGG16)?))
 }
 
-pub fn vgg19(path: &nn::Path<'_>) -> Box<dyn Backbone> {
-    Box::new(Vgg::new(path, VGG19))
+pub fn vgg19(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
+    Ok(Box::new(Vgg::new(path, VGG19)?))
 }
 
 /// Where torchvision's list of layers, in which ReLU and pooling have numbers too, has the convolutions of each block.
@@ -35,19 +36,19 @@ pub fn positions(counts: [usize; 5]) -> [Vec<usize>; 5] {
 }
 
 impl Vgg {
-    fn new(path: &nn::Path<'_>, counts: [usize; 5]) -> Self {
+    fn new(path: &nn::Path<'_>, counts: [usize; 5]) -> Result<Self, BuildError> {
         let path = path / "features";
         let mut inputs = super::CHANNELS;
         let mut blocks = Vec::new();
         for (positions, filters) in positions(counts).into_iter().zip(FILTERS) {
             let mut block = Vec::new();
             for position in positions {
-                block.push(ConvNorm::biased(&(&path / position), ConvShape::new(inputs, filters, 3)));
+                block.push(ConvNorm::biased(&(&path / position), ConvShape::new(inputs, filters, 3))?);
                 inputs = filters;
             }
             blocks.push(block);
         }
-        Self { blocks }
+        Ok(Self { blocks })
     }
 }
 
