@@ -29,6 +29,7 @@ pub mod preprocess;
 pub mod prior;
 pub mod torch;
 pub mod version;
+pub mod whole;
 
 #[cfg(feature = "vision")]
 pub mod detect;

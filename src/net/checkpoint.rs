@@ -1,12 +1,13 @@
 //! Weights on disk: safetensors, checked tensor by tensor when they are read.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use tch::{Kind, Tensor, nn};
+
+use crate::whole::{self, Existing};
 
 /// Number format of the weights in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,23 +115,6 @@ pub fn decode(bytes: &[u8]) -> Result<TensorMap, CheckpointError> {
     Ok(tensors)
 }
 
-/// Writes a file that is either whole or absent: to a temporary name first, then moved into place.
-///
-/// # Errors
-/// When the folder can't be written or the disk is full; what stood there before stays.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), std::io::Error> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    // Readable for whoever the user's umask lets read, as other files are; temporary files are their owner's alone.
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
-}
-
 /// Every variable of a store by its name.
 pub fn variables(store: &nn::VarStore) -> TensorMap {
     store.variables().into_iter().collect()
@@ -142,7 +126,8 @@ pub fn variables(store: &nn::VarStore) -> TensorMap {
 /// When the file can't be written.
 pub fn save_weights(store: &nn::VarStore, path: &Path, kind: WeightKind) -> Result<(), CheckpointError> {
     let bytes = encode(&variables(store), kind, None)?;
-    write_atomically(path, &bytes).map_err(|source| CheckpointError::Write { path: path.to_owned(), source })
+    whole::write(path, &bytes, Existing::Replace)
+        .map_err(|source| CheckpointError::Write { path: path.to_owned(), source })
 }
 
 /// Fills all variables of `store` from the bytes of a safetensors file.
@@ -227,18 +212,6 @@ mod tests {
 
     fn bytes_of(store: &nn::VarStore, kind: WeightKind) -> Vec<u8> {
         encode(&variables(store), kind, None).unwrap()
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn written_files_can_be_read_by_whoever_may_read_other_files() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
-        write_atomically(&ours, b"x").unwrap();
-        std::fs::write(&plain, b"x").unwrap();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode(&ours), mode(&plain));
     }
 
     #[test]

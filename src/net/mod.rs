@@ -25,7 +25,6 @@ pub(crate) use card::tests::example as card_for_tests;
 pub use card::{Card, CardError, Evaluation, FORMAT as CARD_FORMAT, InputSpec, MOST_CARD_BYTES, MeanPart, Training};
 pub use checkpoint::{
     CheckpointError, TensorMap, WeightKind, assign, decode, decode_note, encode, load_weights, save_weights, variables,
-    write_atomically,
 };
 pub use import::{ImportError, import};
 pub use macs::Cost;

@@ -3,15 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
 use super::{Mark, SavedMark};
 use crate::bounded;
 use crate::pipeline::{Face, FaceId};
+use crate::whole::{self, Existing};
 
 /// Changes when a field changes its meaning.
 const EDITS_SCHEMA: u32 = 1;
@@ -218,20 +218,9 @@ impl EditsFile {
                 _ => Ok(()),
             };
         }
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut temporary = NamedTempFile::new_in(folder)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            // As the other files of the folder: temporary ones are for their owner alone.
-            let mode = fs::metadata(folder.join(super::METADATA)).map_or(0o644, |data| data.permissions().mode());
-            temporary.as_file().set_permissions(fs::Permissions::from_mode(mode | 0o600))?;
-        }
-        serde_json::to_writer_pretty(&mut temporary, edits)?;
-        temporary.write_all(b"\n")?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(&self.path)?;
-        Ok(())
+        let mut text = serde_json::to_vec_pretty(edits)?;
+        text.push(b'\n');
+        whole::write(&self.path, &text, Existing::Replace)
     }
 }
 

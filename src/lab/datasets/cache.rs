@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::DataError;
 use super::reader::{About, Collection, Entry, ReadOptions, Source};
-use crate::net::write_atomically;
 use crate::preprocess::{CROP_PIXELS, CROP_SIZE};
+use crate::whole::{self, Existing};
 
 /// Raised whenever decoding or this file changes its meaning.
 const FORMAT: u32 = 1;
@@ -104,7 +104,7 @@ impl Cache {
         if let Some(folder) = self.file.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        Ok(write_atomically(&self.file, &bytes)?)
+        Ok(whole::write(&self.file, &bytes, Existing::Replace)?)
     }
 }
 

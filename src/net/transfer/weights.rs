@@ -223,7 +223,8 @@ mod tests {
 
     use super::*;
     use crate::net::tests::one_thread;
-    use crate::net::{NetworkSpec, WeightKind, encode, variables, write_atomically};
+    use crate::net::{NetworkSpec, WeightKind, encode, variables};
+    use crate::whole::{self, Existing};
 
     fn store(architecture: &str) -> nn::VarStore {
         one_thread();
@@ -242,7 +243,7 @@ mod tests {
             }
         }
         let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
-        write_atomically(&path, &encode(&tensors, WeightKind::F32, None).unwrap()).unwrap();
+        whole::write(&path, &encode(&tensors, WeightKind::F32, None).unwrap(), Existing::Replace).unwrap();
         path
     }
 
