@@ -15,7 +15,7 @@ use crate::demo;
 use crate::detect::{DetectionOptions, HaarDetector, ScheduledDetector};
 use crate::device::{self, DeviceChoice};
 use crate::emotion::Probabilities;
-use crate::net::{Card, Model, ModelSource, Precision};
+use crate::net::{Card, Model, ModelSource};
 use crate::pipeline::{Analyzer, Labeller};
 use crate::prior::PriorChoice;
 use crate::recording::Network;
@@ -96,15 +96,12 @@ impl StageChoices {
     /// # Errors
     /// When the device or the model can't be used.
     pub fn load_network(&self) -> anyhow::Result<LoadedNetwork> {
-        let device = self.device.resolve()?;
         let threads = i32::from(self.threads);
         tch::set_num_threads(threads);
         let started = Instant::now();
-        let model = Model::load(&self.model, device, Precision::fastest_on_cpu())?;
-        let (card, sha256) = (model.card.clone(), model.sha256.clone());
-        let classifier = TorchClassifier::new(model, self.prior.as_ref())
-            .with_context(|| format!("can't run the model {}", self.model))?;
-        let prior = classifier.prior().clone();
+        let classifier = TorchClassifier::load(&self.model, self.device, self.prior.as_ref())?;
+        let Model { card, sha256, device, .. } = classifier.model();
+        let (card, sha256, device, prior) = (card.clone(), sha256.clone(), *device, classifier.prior().clone());
         tracing::info!("{} loaded and warm in {:.0?}", self.model, started.elapsed());
         let classifier = Box::new(OnThreads { classifier: Box::new(classifier), threads: Some(threads) });
         Ok(LoadedNetwork { classifier, card, device, prior, sha256 })

@@ -410,9 +410,9 @@ fn the_shipped_models_are_as_good_as_their_cards_say() {
         eprintln!("skipped: MIEN_DATA names no folder with fer2013.csv and fer2013new.csv");
         return;
     };
-    for model in ModelSource::shipped_names() {
+    for model in ModelSource::shipped() {
         let output = mien()
-            .args(["evaluate", model])
+            .args(["evaluate", &model.to_string()])
             .args([&data.join("fer2013.csv"), Path::new("--ferplus"), &data.join("fer2013new.csv")])
             .args(["--split", "public", "--rule", "majority", "--json"])
             .assert()
@@ -421,7 +421,7 @@ fn the_shipped_models_are_as_good_as_their_cards_say() {
             .stdout
             .clone();
         let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
-        let card = ModelSource::Shipped(model).card().unwrap();
+        let card = model.card().unwrap();
         let measured = card.evaluation.iter().find(|e| {
             e.split == "PublicTest" && e.rule == "majority" && Some(e.prior.as_str()) == report["prior"].as_str()
         });

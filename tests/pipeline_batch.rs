@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use fakes::{FakeClassifier, FakeVideo, Gate, detector, media_time};
 use fakes::{FakeClassifier, FakeVideo, detector, media_time};
 use mien::classify::{Classifier, ClassifyError};
+use mien::crop::FaceCrop;
 use mien::emotion::{Emotion, Probabilities};
 use mien::face::FaceId;
 use mien::pipeline::{Analyzer, Ending, Labeller, PipelineError, Scene, run_to_end};
-use mien::crop::FaceCrop;
-use fakes::{FakeClassifier, FakeVideo, Gate, detector, media_time};
 use mien::source::{FrameSource, VideoSource};
 use mien::track::TrackOptions;
 use opencv::core::MatTraitConst as _;

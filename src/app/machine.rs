@@ -15,7 +15,7 @@ use super::session::{
 };
 use crate::classify::{Classifier, TorchClassifier};
 use crate::device::{DeviceChoice, DeviceError, describe};
-use crate::net::{Model, ModelSource, Precision};
+use crate::net::{Model, ModelSource};
 use crate::pipeline::{Command, Event, Live, LiveSettings, Parts, Scene, SourceRequest, Statistics};
 use crate::recording::{self as recordings, METADATA, Network, Progress, RecordingEvent};
 use crate::source::{CameraEntry, list_cameras};
@@ -48,9 +48,9 @@ impl Outside for ThisMachine {
     }
 
     fn models(&self) -> Vec<ModelEntry> {
-        let shipped = ModelSource::shipped_names().map(|name| ModelEntry {
-            key: name.to_owned(),
-            description: ModelSource::Shipped(name).card().map(|card| card.description).unwrap_or_default(),
+        let shipped = ModelSource::shipped().map(|model| ModelEntry {
+            key: model.to_string(),
+            description: model.card().map(|card| card.description).unwrap_or_default(),
         });
         shipped.collect()
     }
@@ -219,18 +219,20 @@ fn loader(
 }
 
 fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, Network)> {
-    let device = choice.device.resolve()?;
     let source = choice.model.as_deref().map(model_source).unwrap_or_default();
-    let model = Model::load(&source, device, Precision::fastest_on_cpu())?;
-    let threads = match (device, tch::get_num_threads()) {
+    let classifier = TorchClassifier::load(&source, choice.device, choice.prior.as_ref())?;
+    let Model { card, sha256, device, .. } = classifier.model();
+    let threads = match (*device, tch::get_num_threads()) {
         (Device::Cpu, 1) => ", 1 thread".to_owned(),
         (Device::Cpu, threads) => format!(", {threads} threads"),
         _ => String::new(),
     };
-    let (name, sha256) = (model.card.name.clone(), model.sha256.clone());
-    let classifier = TorchClassifier::new(model, choice.prior.as_ref())?;
-    let prior = classifier.prior().to_string();
-    let network = Network { model: name, sha256, prior, device: format!("{}{threads}", describe(device)) };
+    let network = Network {
+        model: card.name.clone(),
+        sha256: sha256.clone(),
+        prior: classifier.prior().to_string(),
+        device: format!("{}{threads}", describe(*device)),
+    };
     Ok((Box::new(classifier), network))
 }
 

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use walkdir::WalkDir;
 
 use super::record::Record;
 use super::run::RECORD_ENDING;
 use super::summaries::Summaries;
-use crate::export::{PartialFile, is_temporary};
+use crate::export::{is_temporary, replace_file};
 use crate::report::{IndexRow, is_index, render_index};
 
 const INDEX: &str = "index.html";
@@ -23,11 +23,7 @@ pub fn write_index(folder: &Path) -> anyhow::Result<()> {
         bail!("{} is not Mien's and was left alone, so there is no index of the reports", path.display());
     }
     let page = render_index(&rows(folder))?;
-    let cannot = || format!("cannot write {}", path.display());
-    let (partial, mut file) = PartialFile::replace(&path).with_context(cannot)?;
-    std::io::Write::write_all(&mut file, page.as_bytes()).with_context(cannot)?;
-    drop(file);
-    partial.finish().with_context(cannot)?;
+    replace_file(&path, page.as_bytes())?;
     Ok(())
 }
 

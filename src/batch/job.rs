@@ -15,6 +15,8 @@ use crate::detect::{HaarDetector, ScheduledDetector};
 use crate::export::Original;
 use crate::interrupt::Interrupted;
 use crate::pipeline::{Analyzer, Labeller, run_to_end};
+use crate::pixels::PixelLimit;
+use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource};
 use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource, Watched};
 use crate::stages::{SharedNetwork, StageChoices};
 use crate::track::TrackOptions;
@@ -24,6 +26,8 @@ pub struct Job<'a> {
     pub choices: &'a StageChoices,
     pub network: &'a SharedNetwork,
     pub span: Span,
+    /// How large a picture may be.
+    pub pixels: PixelLimit,
     pub stop: &'a AtomicBool,
 }
 
@@ -90,7 +94,7 @@ impl Job<'_> {
             analyzer.reset();
             labeller.reset();
             let file = input.name.to_string_lossy();
-            let frame = ImageSource::open(&input.path).and_then(|mut picture| picture.read());
+            let frame = ImageSource::open(&input.path, self.pixels).and_then(|mut picture| picture.read());
             match frame {
                 Ok(Some(frame)) => products.push(&file, labeller.label(analyzer.analyze(frame)?)?)?,
                 Ok(None) => complaints.push(format!("{file}: no picture in it")),

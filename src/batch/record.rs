@@ -1,12 +1,11 @@
 //! What is noted of each file, so that a batch that was killed can be taken up again.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::export::{ExportError, PartialFile};
+use crate::export::{ExportError, replace_file};
 
 /// The note beside the results of a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,13 +112,9 @@ impl Record {
     /// # Errors
     /// When it can't be written.
     pub fn write(&self, path: &Path) -> Result<(), ExportError> {
-        let (partial, mut file) = PartialFile::replace(path)?;
-        let write = |reason| ExportError::Write { path: path.to_owned(), reason };
-        let text = serde_json::to_vec_pretty(self).map_err(|error| write(error.into()))?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(write)?;
-        drop(file);
-        partial.finish()?;
-        Ok(())
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| ExportError::Write { path: path.to_owned(), reason: error.into() })?;
+        replace_file(path, &text).map(drop)
     }
 }
 

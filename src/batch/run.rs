@@ -22,6 +22,7 @@ use crate::console::describe;
 use crate::console::print;
 use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, remove_leftovers};
 use crate::interrupt::Interrupted;
+use crate::pixels::PixelLimit;
 use crate::report::Fact;
 use crate::source::Span;
 use crate::stages::{SharedNetwork, StageChoices};
@@ -102,12 +103,12 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// When the network can't be had, the user interrupted it, or a file could not be analysed.
-    pub fn run(&self, inputs: Inputs, jobs: usize) -> anyhow::Result<()> {
+    pub fn run(&self, inputs: Inputs, jobs: usize, pixels: PixelLimit) -> anyhow::Result<()> {
         let network = self.choices.load_network()?;
         let (summary, options) = (network.summary(), self.options(&network.sha256, &network.prior.to_string()));
         let facts = facts(&self.choices, &summary, &network.sha256, self.span);
         let shared = SharedNetwork::new(network.classifier, self.choices.threads);
-        let job = Job { choices: &self.choices, network: &shared, span: self.span, stop: self.stop };
+        let job = Job { choices: &self.choices, network: &shared, span: self.span, pixels, stop: self.stop };
 
         let mut complaints: Vec<_> =
             inputs.unreadable.iter().map(|(path, reason)| format!("{}: {reason}", path.display())).collect();

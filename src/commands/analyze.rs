@@ -10,6 +10,7 @@ use crate::batch::{Batch, Inputs, Wanted};
 use crate::console::tell;
 use crate::export::TableFormat;
 use crate::interrupt;
+use crate::pixels::PixelLimit;
 use crate::source::Span;
 
 /// Write what is seen in videos and pictures to tables
@@ -70,6 +71,10 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
 
+    /// Refuse pictures of more megapixels
+    #[arg(long, value_name = "N", default_value_t)]
+    pub max_megapixels: PixelLimit,
+
     /// Do anew what was done with other options, or has changed since
     #[arg(long)]
     pub force: bool,
@@ -104,7 +109,11 @@ impl AnalyzeArgs {
         }
         let choices = self.labels.stages();
         let wanted = Wanted { tables: formats, video: self.video, summary: self.summary };
-        Batch::open(&self.output, choices, span, wanted, self.force, stop)?.run(inputs, self.jobs.into())
+        Batch::open(&self.output, choices, span, wanted, self.force, stop)?.run(
+            inputs,
+            self.jobs.into(),
+            self.max_megapixels,
+        )
     }
 }
 

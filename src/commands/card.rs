@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::net::{Card, write_atomically};
+use crate::net::Card;
+use crate::whole::{self, Existing};
 
 /// Writes the card of the weights `model` beside them.
 ///
@@ -12,6 +13,6 @@ use crate::net::{Card, write_atomically};
 /// When the disk is full or the folder can't be written; a card that was there stays.
 pub(super) fn write(card: &Card, model: &Path) -> anyhow::Result<()> {
     let path = model.with_extension("toml");
-    write_atomically(&path, card.to_toml()?.as_bytes())
+    whole::write(&path, card.to_toml()?.as_bytes(), Existing::Replace)
         .with_context(|| format!("can't write the model card {}", path.display()))
 }

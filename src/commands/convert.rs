@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use crate::console::print;
+use super::output::print;
+use crate::net::{TensorMap, WeightKind, encode, import};
 use crate::net::{TensorMap, WeightKind, encode, import, write_atomically};
+use crate::whole::{self, Existing};
 
 /// Turn weights that other programs wrote into a .safetensors file
 ///
@@ -44,7 +46,8 @@ impl ConvertArgs {
         }
         let tensors = import(&self.input)?;
         let bytes = encode(&tensors, WeightKind::F32, None)?;
-        write_atomically(&self.output, &bytes).with_context(|| format!("can't write {}", self.output.display()))?;
+        whole::write(&self.output, &bytes, Existing::Replace)
+            .with_context(|| format!("can't write {}", self.output.display()))?;
         print(&summary(&tensors, &self.output))
     }
 }

@@ -7,16 +7,17 @@ use clap::Args;
 use console::{Style, StyledObject};
 use opencv::videoio::{self, VideoCaptureAPIs};
 use serde::Serialize;
-use tch::{Cuda, Device};
+use tch::Cuda;
 
 use super::display;
+use super::output::{print, print_json};
 use crate::bench::process;
 use crate::classify::TorchClassifier;
 use crate::console::{describe, print, print_json};
 use crate::demo;
 use crate::detect::{DetectionOptions, HaarDetector};
-use crate::device;
-use crate::net::{Model, ModelSource, Precision};
+use crate::device::{self, DeviceChoice};
+use crate::net::ModelSource;
 use crate::source::{CameraEntry, FrameSource as _, VideoSource, list_cameras};
 use crate::version::Versions;
 
@@ -89,7 +90,7 @@ impl Diagnosis {
         let cameras = list_cameras();
         let clip = demo_clip();
         let cascade = cascade();
-        let models: Vec<_> = ModelSource::shipped_names().map(model).collect();
+        let models: Vec<_> = ModelSource::shipped().map(|source| model(&source)).collect();
         let a_source = !cameras.is_empty() || clip.works();
         let ready = a_source && cascade.works() && models.iter().any(Check::works);
 
@@ -247,19 +248,16 @@ fn cuda() -> Check {
 }
 
 /// Loads a shipped model and runs it once.
-fn model(name: &'static str) -> Check {
-    let loaded = Model::load(&ModelSource::Shipped(name), Device::Cpu, Precision::fastest_on_cpu())
-        .map_err(anyhow::Error::from)
-        .and_then(|model| Ok(TorchClassifier::new(model, None)?));
-    match loaded {
+fn model(source: &ModelSource) -> Check {
+    match TorchClassifier::load(source, DeviceChoice::Cpu, None) {
         Ok(classifier) => {
             let card = &classifier.model().card;
             let millions = card.parameters as f64 / 1e6;
             let prior = classifier.prior();
-            let detail = format!("{name}: {}, {millions:.2} M parameters, {prior} prior", card.network.architecture);
+            let detail = format!("{source}: {}, {millions:.2} M parameters, {prior} prior", card.network.architecture);
             Check::new("model", Health::Works, detail)
         }
-        Err(error) => Check::new("model", Health::Broken, format!("{name}: {}", describe(&error)))
+        Err(error) => Check::new("model", Health::Broken, format!("{source}: {error}"))
             .hint("build Mien again from a clean clone: the models are part of the program"),
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use crate::detection::MakeDetector;
 use crate::lab::datasets::{Angle, ReadOptions, SplitSpec, cache_folder};
 use crate::lab::faces::FaceMode;
+use crate::pixels::PixelLimit;
 
 /// Options of everything that reads a data set.
 #[derive(Args, Debug)]
@@ -23,6 +24,10 @@ pub struct ReadingArgs {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "ANGLES")]
     pub angles: Vec<Angle>,
 
+    /// Refuse pictures of more megapixels
+    #[arg(long, value_name = "N", default_value_t)]
+    pub max_megapixels: PixelLimit,
+
     /// Decode the data set anew, and don't keep it decoded in the user's cache folder
     #[arg(long)]
     pub no_cache: bool,
@@ -37,6 +42,7 @@ impl ReadingArgs {
             angles: self.angles.clone(),
             faces: self.faces,
             detector: app_detector(),
+            pixels: self.max_megapixels,
             cache: if self.no_cache { None } else { cache_folder() },
         }
     }

@@ -17,12 +17,14 @@ use std::path::PathBuf;
 
 pub use annotate::{annotate, annotate_titled};
 pub use parquet::SCHEMA_KEY;
-pub use partial::{PartialFile, free_names, is_temporary, remove_leftovers};
+pub use partial::{PartialFile, free_names};
 pub use rows::{COLUMNS, NAME_COLUMN, SCHEMA_VERSION};
-pub use staging::{Existing, Staging};
+pub use staging::Staging;
 pub use table::{FaceTable, TableFormat};
 pub use video::{AnnotatedVideo, FinishedVideo, Original, Sound, VideoCodec, VideoShape};
-pub use whole::{encoded, write_file};
+pub use whole::{encoded, replace_file, write_file};
+
+pub use crate::whole::{Existing, is_temporary, remove_leftovers};
 
 /// Put behind the video's own name, so that a result in the folder of its source isn't taken for it.
 pub const RESULT_SUFFIX: &str = "-emotions";

@@ -8,7 +8,7 @@ use tempfile::{Builder, TempDir, TempPath};
 use walkdir::WalkDir;
 
 use super::ExportError;
-use super::partial::{LOCKS_ADVISE, PREFIX};
+use crate::whole::{Existing, LOCKS_ADVISE, PREFIX};
 
 /// A folder under a temporary name, in the folder that its files will be moved to. Removed on drop with all that is in it.
 #[derive(Debug)]
@@ -17,15 +17,6 @@ pub struct Staging {
     destination: PathBuf,
     /// Locked, as a [`super::PartialFile`] is; `None` where no folder can be.
     _lock: Option<File>,
-}
-
-/// What becomes of files that have the name of a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    /// They stay, and no result is written.
-    Keep,
-    /// The results take their place.
-    Replace,
 }
 
 impl Staging {

@@ -125,8 +125,8 @@ impl FaceTable {
             Writer::Jsonl(writer, _) => writer.into_inner().map_err(io::IntoInnerError::into_error),
             Writer::Parquet(table) => table.into_inner(),
         };
-        match file.and_then(|file| file.sync_all()) {
-            Ok(()) => partial.finish(),
+        match file {
+            Ok(_closed) => partial.finish(),
             Err(reason) => Err(ExportError::Write { path: partial.destination().to_owned(), reason }),
         }
     }

@@ -3,17 +3,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
 use super::{Mark, SavedMark};
+use crate::bounded;
 use crate::face::{Face, FaceId};
+use crate::whole::{self, Existing};
 
 /// Changes when a field changes its meaning.
 const EDITS_SCHEMA: u32 = 1;
+
+/// Bytes that the file may have. That of a recording with a hundred people has 5000.
+const MOST_BYTES: u64 = 8 << 20;
+
+/// Characters that a name may have: it is drawn on each frame.
+const LONGEST_NAME: usize = 200;
+
+/// Faces that may be named, merged or hidden. A recording of a day in a busy street has fewer.
+const MOST_PEOPLE: usize = 20_000;
 
 /// The changes, which are applied to what was recorded whenever it is shown or exported.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,10 +92,10 @@ impl Edits {
         self.merged.iter().filter(|(_, other)| **other == person.0).map(|(face, _)| FaceId(*face)).collect()
     }
 
-    /// Names somebody; nothing but spaces takes the name away.
+    /// Names somebody; nothing but spaces takes the name away, and what is beyond [`LONGEST_NAME`] is left out.
     pub fn rename(&mut self, face: FaceId, name: &str) {
         let person = self.person(face).0;
-        let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name: String = name.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST_NAME).collect();
         if name.is_empty() {
             self.names.remove(&person);
         } else {
@@ -157,9 +167,16 @@ impl Edits {
         people.into_values().collect()
     }
 
-    /// Whether merges form no chain, as [`Self::merge`] makes them.
-    fn is_sound(&self) -> bool {
-        self.merged.values().all(|target| !self.merged.contains_key(target))
+    /// What can't come of the functions above.
+    fn unsound(&self) -> Option<String> {
+        if self.merged.values().any(|target| self.merged.contains_key(target)) {
+            return Some("a face is merged into one that is merged itself".to_owned());
+        }
+        if self.names.values().any(|name| name.chars().count() > LONGEST_NAME) {
+            return Some(format!("a name has more than {LONGEST_NAME} characters"));
+        }
+        let people = self.names.len().max(self.merged.len()).max(self.hidden.len());
+        (people > MOST_PEOPLE).then(|| format!("it names, merges or hides more than {MOST_PEOPLE} faces"))
     }
 }
 
@@ -175,7 +192,7 @@ impl EditsFile {
         let file = Self { path: path.to_owned() };
         let problem =
             |reason: String| format!("{}: {reason}; move it away to see the recording as it was made", path.display());
-        let text = match fs::read(path) {
+        let text = match bounded::read(path, MOST_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((file, Edits::default())),
             Err(error) => return Err(problem(error.to_string())),
@@ -184,8 +201,8 @@ impl EditsFile {
         if edits.schema != EDITS_SCHEMA {
             return Err(problem(format!("it has form {}, and this Mien knows form {EDITS_SCHEMA}", edits.schema)));
         }
-        if !edits.is_sound() {
-            return Err(problem("a face is merged into one that is merged itself".to_owned()));
+        if let Some(reason) = edits.unsound() {
+            return Err(problem(reason));
         }
         Ok((file, edits))
     }
@@ -201,20 +218,9 @@ impl EditsFile {
                 _ => Ok(()),
             };
         }
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut temporary = NamedTempFile::new_in(folder)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            // As the other files of the folder: temporary ones are for their owner alone.
-            let mode = fs::metadata(folder.join(super::METADATA)).map_or(0o644, |data| data.permissions().mode());
-            temporary.as_file().set_permissions(fs::Permissions::from_mode(mode | 0o600))?;
-        }
-        serde_json::to_writer_pretty(&mut temporary, edits)?;
-        temporary.write_all(b"\n")?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(&self.path)?;
-        Ok(())
+        let mut text = serde_json::to_vec_pretty(edits)?;
+        text.push(b'\n');
+        whole::write(&self.path, &text, Existing::Replace)
     }
 }
 

@@ -106,8 +106,7 @@ fn write_marks((partial, file): (PartialFile, std::fs::File), marks: &[Mark]) ->
         for mark in marks {
             rows.serialize(SavedMark::from(mark))?;
         }
-        rows.flush()?;
-        file.sync_all()
+        rows.flush()
     };
     write().map_err(|reason| ExportError::Write { path: path.to_owned(), reason })?;
     drop(file);

@@ -13,6 +13,7 @@ use super::matroska::MotionJpeg;
 use super::{Counts, FACES, FRAMES, MARKS, METADATA, Mark, MarkError, Metadata, VIDEO, append_mark};
 use crate::export::rows;
 use crate::face::Face;
+use crate::whole::{self, Existing};
 
 /// Of the pictures in the video, in JPEG's percent. A webcam's own JPEG is coarser: what this takes away is
 /// far below its noise (53 dB at 640×480, where MPEG-4 and H.264 as OpenCV sets them reach 37), in 0.8 ms a picture.
@@ -158,13 +159,9 @@ fn seconds(time: Duration) -> String {
 fn write_metadata(folder: &Path, metadata: &Metadata) -> Result<(), RecordingError> {
     let path = folder.join(METADATA);
     let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer_pretty(&mut file, metadata)?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        super::folder::share(file.as_file(), folder)?;
-        file.persist(&path).map_err(|error| error.error)?;
-        Ok(())
+        let mut text = serde_json::to_vec_pretty(metadata)?;
+        text.push(b'\n');
+        whole::write(&path, &text, Existing::Replace)
     };
     write().map_err(|reason| RecordingError::Write { path: path.clone(), reason })
 }

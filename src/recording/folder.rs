@@ -1,6 +1,5 @@
 //! Where recordings go, and what their folders are called.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -32,20 +31,6 @@ pub(super) fn tidy(name: &str) -> String {
     let name: String = name.chars().map(allowed).take(LONGEST_NAME).collect();
     // Windows drops dots and spaces at the end by itself.
     name.trim_end_matches(['.', ' ']).to_owned()
-}
-
-/// Lets others read a file that was made under a temporary name as they may the folder around it: temporary files are their
-/// maker's alone.
-pub(super) fn share(file: &File, folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(folder)?.permissions().mode() & 0o666;
-        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
-    }
-    #[cfg(not(unix))]
-    let _ = (file, folder);
-    Ok(())
 }
 
 /// Makes a new folder of this name in `parent`, which is made too: `name`, or `name 2`, `name 3`, … if it is taken.

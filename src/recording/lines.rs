@@ -4,14 +4,15 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv::{ByteRecord, ReaderBuilder};
 
 use super::OpenError;
+use crate::bounded::Rows;
 
 /// Reads the rows of a table one after another. Columns are found by their names; others than those asked for are
 /// passed over.
 pub(super) struct Lines {
-    reader: Reader<File>,
+    reader: Rows<File>,
     path: PathBuf,
     columns: Vec<usize>,
     /// Whether the last row may be a part of one.
@@ -35,7 +36,7 @@ impl Lines {
         let open_end = !ends_with_line_end(&mut file).map_err(unreadable)?;
         let mut lines = Self {
             // Rows are counted by ourselves, so that a short one is an error with its line, or the cut one at the end.
-            reader: ReaderBuilder::new().flexible(true).from_reader(file),
+            reader: Rows::new(ReaderBuilder::new().flexible(true), file),
             path: path.to_owned(),
             columns: Vec::with_capacity(columns.len()),
             may_be_cut,
@@ -88,8 +89,8 @@ impl Lines {
 
     /// The next row as it stands in the file, in the memory of an old one.
     fn read(&mut self, mut into: ByteRecord) -> Result<Option<ByteRecord>, OpenError> {
-        let line = self.reader.position().line();
-        let more = self.reader.read_byte_record(&mut into).map_err(|error| lines_error(&self.path, line, &error))?;
+        let line = self.reader.line();
+        let more = self.reader.read_bytes(&mut into).map_err(|error| lines_error(&self.path, line, &error))?;
         Ok(more.then_some(into))
     }
 

@@ -7,6 +7,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounded;
+
+/// Bytes that a list of marks may have: some hundred thousand of them.
+const MOST_BYTES: u64 = 8 << 20;
+
 /// A marked moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
@@ -86,7 +91,7 @@ pub fn read_marks(path: &Path) -> Result<Vec<Mark>, MarkError> {
     }
     let read = || {
         let mut marks = Vec::new();
-        for row in csv::Reader::from_path(path)?.deserialize() {
+        for row in csv::Reader::from_reader(bounded::read(path, MOST_BYTES)?.as_slice()).deserialize() {
             let row: SavedMark = row?;
             marks.push(row.to_mark());
         }

@@ -4,11 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::de::Error as _;
+
 use super::{
     EDITS, Edits, EditsFile, FACES, FRAMES, FaceLog, FrameTimes, MARKS, METADATA, Mark, Metadata, OpenError,
     RECORDING_SCHEMA, VIDEO, read_marks,
 };
+use crate::bounded;
 use crate::source::{FrameSource as _, SourceInfo, VideoSource};
+
+/// Bytes that the metadata may have; they have about 2000.
+const MOST_METADATA_BYTES: u64 = 1 << 20;
+
+/// Bytes that a device's name may have: a file's have 255 at most, a camera's 32.
+const LONGEST_DEVICE: usize = 1024;
 
 /// A recording, read: everything but the pictures.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,7 +121,8 @@ fn read_metadata(folder: &Path) -> Result<Metadata, OpenError> {
     if !path.is_file() {
         return Err(OpenError::NoRecording(folder.to_owned()));
     }
-    let text = fs::read(&path).map_err(|reason| OpenError::Unreadable { path: path.clone(), reason })?;
+    let text = bounded::read(&path, MOST_METADATA_BYTES)
+        .map_err(|reason| OpenError::Unreadable { path: path.clone(), reason })?;
     let broken = |reason| OpenError::Metadata { path: path.clone(), reason };
     // The form first: one that is newer may have fields of other kinds.
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(broken)?;
@@ -123,5 +133,11 @@ fn read_metadata(folder: &Path) -> Result<Metadata, OpenError> {
         return Err(OpenError::Schema { folder: folder.to_owned(), schema });
     }
     // From the text again, for the line of what is wrong.
-    serde_json::from_slice(&text).map_err(broken)
+    let metadata: Metadata = serde_json::from_slice(&text).map_err(broken)?;
+    if metadata.device.len() > LONGEST_DEVICE {
+        // It stands in each row of an exported table.
+        let reason = format!("the name of the device is longer than {LONGEST_DEVICE} bytes");
+        return Err(broken(serde_json::Error::custom(reason)));
+    }
+    Ok(metadata)
 }

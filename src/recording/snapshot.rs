@@ -9,6 +9,7 @@ use opencv::imgcodecs;
 
 use crate::export::annotate;
 use crate::face::Face;
+use crate::whole::{self, Existing};
 
 /// A picture can't be kept.
 #[derive(Debug, thiserror::Error)]
@@ -63,13 +64,7 @@ fn write(
     imgcodecs::imencode_def(".png", picture, &mut png)?;
     let path = folder.join(name);
     // Whole or not at all, and never over another picture.
-    let write = || {
-        let mut file = tempfile::Builder::new().prefix(".mien-part-").tempfile_in(folder)?;
-        io::Write::write_all(&mut file, png.as_slice())?;
-        super::folder::share(file.as_file(), folder)?;
-        file.persist_noclobber(&path).map_err(|error| error.error)
-    };
-    write().map_err(failed)?;
+    whole::write(&path, png.as_slice(), Existing::Keep).map_err(failed)?;
     Ok(path)
 }
 

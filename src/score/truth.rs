@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::bounded;
 use crate::emotion::Emotion;
+
+/// Bytes that the table may have: a million rows.
+const MOST_BYTES: u64 = 32 << 20;
 
 /// A part of a video in which one emotion is displayed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,8 +59,8 @@ impl Truth {
     /// # Errors
     /// When the file can't be read, holds no row, or a row is no interval, names no emotion or overlaps another.
     pub fn read(path: &Path) -> Result<Self, TruthError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| TruthError::Read { path: path.to_owned(), source })?;
+        let text = bounded::read_text(path, MOST_BYTES)
+            .map_err(|source| TruthError::Read { path: path.to_owned(), source })?;
         Self::parse(&text).map_err(|problem| TruthError::Row { path: path.to_owned(), problem })
     }
 

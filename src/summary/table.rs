@@ -68,8 +68,8 @@ impl SummaryTable {
     /// When the disk is full, or a file of that name has appeared meanwhile.
     pub fn finish(self) -> Result<PathBuf, ExportError> {
         let Self { partial, writer } = self;
-        match writer.into_inner().map_err(csv::IntoInnerError::into_error).and_then(|file| file.sync_all()) {
-            Ok(()) => partial.finish(),
+        match writer.into_inner().map_err(csv::IntoInnerError::into_error) {
+            Ok(_closed) => partial.finish(),
             Err(reason) => Err(ExportError::Write { path: partial.destination().to_owned(), reason }),
         }
     }

@@ -4,11 +4,14 @@
 // Tests may fail loudly: that is what they are for.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
 
+pub mod bounded;
 pub mod crop;
 pub mod detection;
 pub mod emotion;
 pub mod face;
+pub mod pixels;
 pub mod prior;
 pub mod smooth;
 pub mod track;
 pub mod verdict;
+pub mod whole;

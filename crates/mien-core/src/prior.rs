@@ -11,7 +11,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounded;
 use crate::emotion::{COUNT, Emotion};
+
+/// Bytes that a file with a prior may have: seven numbers, with room for remarks.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// The least share of an emotion that counts as seen. Below it the correction for its rareness would be larger than any
 /// evidence that a network gives.
@@ -67,8 +71,8 @@ impl Prior {
     /// # Errors
     /// When the file can't be read, names an unknown emotion, one twice, or not all, or gives a weight that is none.
     pub fn read(path: &Path) -> Result<Self, PriorError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| PriorError::Read { path: path.to_owned(), source })?;
+        let text = bounded::read_text(path, MOST_BYTES)
+            .map_err(|source| PriorError::Read { path: path.to_owned(), source })?;
         if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
             return from_csv(&text).map_err(|problem| PriorError::Table { path: path.to_owned(), problem });
         }

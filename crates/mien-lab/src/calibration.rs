@@ -18,7 +18,7 @@ const NARROWINGS: usize = 40;
 #[derive(Debug, thiserror::Error)]
 pub enum PriorOfTrainingError {
     /// libtorch failed.
-    #[error("can't read the targets: {0}")]
+    #[error("can't read the targets: {}", mien_net::torch::said(.0))]
     Torch(#[from] tch::TchError),
     /// The targets can't be read.
     #[error(transparent)]

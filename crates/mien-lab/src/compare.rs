@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::datasets::Split;
 use crate::recipe::Published;
-use mien_net::{Card, CardError, Evaluation};
+use mien_core::bounded;
+use mien_net::{Card, CardError, Evaluation, MOST_CARD_BYTES};
+
+/// Bytes that a history may have: some hundred thousand epochs.
+const MOST_HISTORY_BYTES: u64 = 16 << 20;
 
 /// A run, as far as a comparison goes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -122,7 +126,8 @@ pub fn read_runs(path: &Path) -> Result<Vec<ComparedRun>, CompareError> {
 }
 
 fn read_run(path: &Path) -> Result<ComparedRun, CompareError> {
-    let text = std::fs::read_to_string(path).map_err(|source| CompareError::Read { path: path.to_owned(), source })?;
+    let text = bounded::read_text(path, MOST_CARD_BYTES)
+        .map_err(|source| CompareError::Read { path: path.to_owned(), source })?;
     let card = Card::from_toml(&text).map_err(|source| CompareError::Card { path: path.to_owned(), source })?;
     let recipe = &card.training.recipe;
     let published = recipe.get("published").cloned().map(toml::Value::try_into).transpose();
@@ -178,7 +183,9 @@ fn from_history(path: &Path, epoch: usize) -> Result<Option<Figure>, CompareErro
         return Ok(None);
     }
     let damaged = |source| CompareError::History { path: path.to_owned(), source };
-    for record in csv::Reader::from_path(path).map_err(damaged)?.deserialize::<Epoch>() {
+    let text = bounded::read(path, MOST_HISTORY_BYTES)
+        .map_err(|source| CompareError::Read { path: path.to_owned(), source })?;
+    for record in csv::Reader::from_reader(text.as_slice()).deserialize::<Epoch>() {
         let record = record.map_err(damaged)?;
         if record.epoch == epoch {
             return Ok(Some(Figure {

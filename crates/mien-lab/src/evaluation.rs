@@ -13,20 +13,26 @@ use mien_net::{Adjustment, Network, Pass};
 pub(super) const BATCH: i64 = 256;
 
 /// Logits `[N, 7]` for gray bytes `[N, 1, 48, 48]`, on the CPU.
+///
+/// # Errors
+/// When libtorch fails, as when memory is full.
 pub fn predict(
     network: &dyn Network,
     normalization: Normalization,
     bytes: &Tensor,
     pass: Pass,
     device: Device,
-) -> Tensor {
+) -> Result<Tensor, ClassifyError> {
     tch::no_grad(|| {
-        let logits: Vec<Tensor> = bytes
-            .split(BATCH, 0)
+        let logits = bytes
+            .f_split(BATCH, 0)?
             .iter()
-            .map(|batch| network.forward(&normalization.apply(&batch.to_device(device)), pass).to_device(Device::Cpu))
-            .collect();
-        Tensor::cat(&logits, 0)
+            .map(|batch| {
+                let faces = normalization.apply(&batch.f_to_device(device)?)?;
+                Ok(network.forward(&faces, pass)?.f_to_device(Device::Cpu)?)
+            })
+            .collect::<Result<Vec<_>, ClassifyError>>()?;
+        Ok(Tensor::f_cat(&logits, 0)?)
     })
 }
 

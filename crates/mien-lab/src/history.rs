@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use mien_net::write_atomically;
+use mien_core::whole::{self, Existing};
 
 /// One epoch. Accuracies are of the weights that would be saved: the moving average if the recipe keeps one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,5 +37,5 @@ pub fn write_history(path: &Path, history: &[EpochRecord]) -> Result<(), std::io
         writer.serialize(record).map_err(std::io::Error::other)?;
     }
     let bytes = writer.into_inner().map_err(|e| std::io::Error::other(e.to_string()))?;
-    write_atomically(path, &bytes)
+    whole::write(path, &bytes, Existing::Replace)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::datasets::Examples;
 use super::evaluation::BATCH;
@@ -78,41 +78,49 @@ impl Teachers {
     }
 
     /// The targets of `examples`, `[N, 7]`, mixed with the answers to its pictures as they are; `None` if `stop` was raised meanwhile.
+    ///
+    /// # Errors
+    /// When libtorch fails.
     pub fn mixed_into(
         &self,
         examples: &Examples,
         device: Device,
         stop: &AtomicBool,
         on_progress: &mut impl FnMut(Progress),
-    ) -> Option<Tensor> {
+    ) -> Result<Option<Tensor>, TchError> {
         let plain = Normalization::default();
         let batches = examples.bytes.split(BATCH, 0);
         let mut answers = Vec::with_capacity(batches.len());
         for bytes in &batches {
             if stop.load(Ordering::Relaxed) {
-                return None;
+                return Ok(None);
             }
-            answers.push(self.probabilities(&plain.apply(&bytes.to_device(device)), plain).to_device(Device::Cpu));
+            let pictures = plain.apply(&bytes.f_to_device(device)?)?;
+            answers.push(self.probabilities(&pictures, plain)?.f_to_device(Device::Cpu)?);
             on_progress(Progress::Asked { batches: answers.len(), of: batches.len() });
         }
-        Some(&examples.targets * (1.0 - self.spec.weight) + Tensor::cat(&answers, 0) * self.spec.weight)
+        let answers = Tensor::f_cat(&answers, 0)?.f_mul_scalar(self.spec.weight)?;
+        examples.targets.f_mul_scalar(1.0 - self.spec.weight)?.f_add(&answers).map(Some)
     }
 
     /// Their mean probabilities `[N, 7]`, softened by the temperature, for pictures as the learner sees them: varied, and
     /// normalised by `normalization`.
-    pub fn probabilities(&self, pictures: &Tensor, normalization: Normalization) -> Tensor {
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn probabilities(&self, pictures: &Tensor, normalization: Normalization) -> Result<Tensor, TchError> {
         tch::no_grad(|| {
-            let answers: Vec<Tensor> = self
+            let answers = self
                 .models
                 .iter()
                 .map(|teacher| {
                     let theirs = teacher.card.input.normalization;
-                    let pictures = theirs.apply_to_unit(&normalization.revert(pictures));
-                    let logits = teacher.network.forward(&pictures, Pass::EVALUATE);
-                    (logits / self.spec.temperature).softmax(1, Kind::Float)
+                    let pictures = theirs.apply_to_unit(&normalization.revert(pictures)?)?;
+                    let logits = teacher.network.forward(&pictures, Pass::EVALUATE)?;
+                    logits.f_div_scalar(self.spec.temperature)?.f_softmax(1, Kind::Float)
                 })
-                .collect();
-            Tensor::stack(&answers, 0).mean_dim([0].as_slice(), false, Kind::Float)
+                .collect::<Result<Vec<_>, _>>()?;
+            Tensor::f_stack(&answers, 0)?.f_mean_dim([0].as_slice(), false, Kind::Float)
         })
     }
 }

@@ -10,8 +10,12 @@ use super::datasets::{SplitSpec, Target};
 use super::loss::LossSpec;
 use super::optimizer::OptimizerSpec;
 use super::schedule::{Schedule, ScheduleSpec};
+use mien_core::bounded;
 use mien_net::Normalization;
-use mien_net::{NetworkSpec, Precision};
+use mien_net::{NetworkSpec, Precision, SpecError};
+
+/// Bytes that a recipe may have; Mien's own have less than 3000.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// A training, from the architecture to the seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -196,6 +200,14 @@ pub enum RecipeError {
         /// Which number, and what it may be.
         problem: &'static str,
     },
+    /// Its network can't be built.
+    #[error("the recipe {path} doesn't fit: {source}")]
+    Network {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: SpecError,
+    },
 }
 
 impl Recipe {
@@ -204,13 +216,17 @@ impl Recipe {
     /// # Errors
     /// When the file can't be read, holds unknown or missing fields, or a number out of range.
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.to_owned(), source })?;
+        let text = bounded::read_text(path, MOST_BYTES)
+            .map_err(|source| RecipeError::Read { path: path.to_owned(), source })?;
         let recipe: Self = toml::from_str(&text)
             .map_err(|source| RecipeError::Format { path: path.to_owned(), source: Box::new(source) })?;
         match recipe.problem() {
             Some(problem) => Err(RecipeError::Range { path: path.to_owned(), problem }),
-            None => Ok(recipe),
+            // Before hours of reading data: what can't be built is told now.
+            None => match recipe.network.cost() {
+                Ok(_) => Ok(recipe),
+                Err(source) => Err(RecipeError::Network { path: path.to_owned(), source }),
+            },
         }
     }
 
@@ -295,6 +311,16 @@ pub(crate) mod tests {
             count += 1;
         }
         assert!(count > 0);
+    }
+
+    #[test]
+    fn a_network_that_is_too_large_is_refused_when_the_recipe_is_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut recipe = small();
+        recipe.network = toml::from_str("architecture = \"mien\"\nblocks = [1, 1000000, 1, 1]").unwrap();
+        std::fs::write(file.path(), toml::to_string(&recipe).unwrap()).unwrap();
+        let error = Recipe::read(file.path()).unwrap_err();
+        assert!(matches!(error, RecipeError::Network { .. }), "{error}");
     }
 
     #[test]

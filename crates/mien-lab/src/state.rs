@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::history::EpochRecord;
 use super::recipe::Recipe;
 use super::schedule::Schedule;
-use mien_net::{CheckpointError, TensorMap, WeightKind, decode, decode_note, encode, write_atomically};
+use mien_core::whole::{self, Existing};
+use mien_net::{CheckpointError, TensorMap, WeightKind, decode, decode_note, encode};
 
 /// Everything besides tensors that a resumed training needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,7 +92,7 @@ impl RunFolder {
         let path = self.checkpoint();
         let write = |source| CheckpointError::Write { path: path.clone(), source };
         let note = serde_json::to_string(state).map_err(|e| write(e.into()))?;
-        write_atomically(&path, &encode(tensors, WeightKind::F32, Some(note))?).map_err(write)
+        whole::write(&path, &encode(tensors, WeightKind::F32, Some(note))?, Existing::Replace).map_err(write)
     }
 
     /// The last checkpoint, or `None` if there is none yet.

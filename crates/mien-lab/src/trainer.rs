@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use super::calibration::{PriorOfTrainingError, emotion_shares, training_prior};
 use super::datasets::{DataError, Dataset, Examples, Target, draw_labels};
@@ -24,9 +24,8 @@ use mien_core::emotion::Emotion;
 use mien_core::prior::Prior;
 use mien_net::classify::ClassifyError;
 use mien_net::to_unit;
-use mien_net::{
-    BackboneError, CheckpointError, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables,
-};
+use mien_net::torch;
+use mien_net::{BackboneError, CheckpointError, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables};
 
 /// The training pictures' targets in a checkpoint, where teachers that were asked once have changed them: what they said stays
 /// said, and a resumed training needn't ask for minutes again.
@@ -95,6 +94,9 @@ pub enum TrainError {
     /// The network can't be measured.
     #[error(transparent)]
     Classify(#[from] ClassifyError),
+    /// libtorch fails, as when memory is full.
+    #[error("the training broke off: {}", torch::said(.0))]
+    Torch(#[from] TchError),
     /// Curves or confusion matrix can't be drawn.
     #[error(transparent)]
     Plot(#[from] PlotError),
@@ -229,7 +231,7 @@ impl Trainer {
             if limit.is_some_and(|limit| done >= limit) {
                 return Ok(TrainOutcome::Paused);
             }
-            if !self.ask_once(stop, &mut on_progress) {
+            if !self.ask_once(stop, &mut on_progress)? {
                 return Ok(TrainOutcome::Interrupted);
             }
             let started = Instant::now();
@@ -242,14 +244,15 @@ impl Trainer {
     }
 
     /// Has teachers that are asked once say what they see in the training pictures, unless they have; false if it was interrupted.
-    fn ask_once(&mut self, stop: &AtomicBool, on_progress: &mut impl FnMut(Progress)) -> bool {
+    fn ask_once(&mut self, stop: &AtomicBool, on_progress: &mut impl FnMut(Progress)) -> Result<bool, TchError> {
         let Some(teachers) = self.teachers.as_ref().filter(|teachers| teachers.spec.asked == Asked::Once) else {
-            return true;
+            return Ok(true);
         };
-        let Some(targets) = teachers.mixed_into(&self.training, self.device, stop, on_progress) else { return false };
+        let targets = teachers.mixed_into(&self.training, self.device, stop, on_progress)?;
+        let Some(targets) = targets else { return Ok(false) };
         self.training.targets = targets;
         self.teachers = None;
-        true
+        Ok(true)
     }
 
     /// One pass over the training pictures: mean loss and accuracy, or `None` if it was interrupted.
@@ -280,13 +283,13 @@ impl Trainer {
             let bytes = self.training.bytes.index_select(0, &rows).to_device(self.device);
             let targets = self.training.targets.index_select(0, &rows).to_device(self.device);
             let targets = if recipe.target == Target::Draw { draw_labels(&targets, &mut rng) } else { targets };
-            let lit = recipe.augmentation.relight(&to_unit(&bytes), &mut rng);
-            let faces = recipe.augmentation.apply(&recipe.normalization.apply_to_unit(&lit), &mut rng);
+            let lit = recipe.augmentation.relight(&to_unit(&bytes)?, &mut rng);
+            let faces = recipe.augmentation.apply(&recipe.normalization.apply_to_unit(&lit)?, &mut rng);
             let (faces, targets) = recipe.augmentation.mix(faces, targets, &mut rng);
-            let logits = self.learner.network.forward(&faces, pass);
+            let logits = self.learner.network.forward(&faces, pass)?;
             let mut loss = recipe.loss.compute(&logits, &targets, class_weights.as_ref());
             if let Some(teachers) = &self.teachers {
-                let taught = teachers.probabilities(&faces, recipe.normalization);
+                let taught = teachers.probabilities(&faces, recipe.normalization)?;
                 let weight = teachers.spec.weight;
                 loss = loss * (1.0 - weight) + distillation(&logits, &taught, teachers.spec.temperature) * weight;
             }
@@ -323,13 +326,13 @@ impl Trainer {
         let recipe = &self.state.recipe;
         let pass = Pass { train: false, precision: recipe.precision };
         let network = self.learner.network.as_ref();
-        let logits = predict(network, recipe.normalization, &self.public.bytes, pass, self.device);
+        let logits = predict(network, recipe.normalization, &self.public.bytes, pass, self.device)?;
         // Plain cross-entropy whatever is trained with, so that schedules and histories mean the same everywhere.
         let public_loss = LossSpec::default().compute(&logits, &self.public.targets, None).double_value(&[]);
 
         let kept = self.average.as_ref().unwrap_or(&self.learner);
         let (bytes, answers) = &self.judged;
-        let logits = predict(kept.network.as_ref(), recipe.normalization, bytes, Pass::EVALUATE, self.device);
+        let logits = predict(kept.network.as_ref(), recipe.normalization, bytes, Pass::EVALUATE, self.device)?;
         let confusion = evaluate(&logits, answers)?;
 
         let epoch = self.state.history.len() + 1;

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 use super::augment::Augmentation;
 use super::evaluation::BATCH;
 use mien_net::to_unit;
+use mien_net::torch::TorchError;
 
 /// What varies between a camera's pictures of one face. Nothing of the face is hidden: the right answer stays right.
 fn camera() -> Augmentation {
@@ -26,17 +27,20 @@ fn camera() -> Augmentation {
 
 /// Each of `pictures`, gray bytes `[N, 1, 48, 48]`, varied at random `times` times: `[times · N, 1, 48, 48]`, all of them once, then
 /// all of them again. The same pictures are always varied alike.
-pub fn varied(pictures: &Tensor, times: usize) -> Tensor {
+///
+/// # Errors
+/// When libtorch fails, as when memory is full.
+pub fn varied(pictures: &Tensor, times: usize) -> Result<Tensor, TorchError> {
     let camera = camera();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut rounds = Vec::new();
     for _ in 0..times {
         for bytes in pictures.split(BATCH, 0) {
-            let lit = camera.relight(&to_unit(&bytes), &mut rng);
+            let lit = camera.relight(&to_unit(&bytes)?, &mut rng);
             rounds.push((camera.apply(&lit, &mut rng) * 255.0).round().clamp(0.0, 255.0).to_kind(Kind::Uint8));
         }
     }
-    Tensor::cat(&rounds, 0)
+    Ok(Tensor::f_cat(&rounds, 0)?)
 }
 
 #[cfg(test)]
@@ -50,10 +54,10 @@ mod tests {
         tch::set_num_threads(1);
         let ramp = Tensor::linspace(0.0, 255.0, 48, (Kind::Float, Device::Cpu)).to_kind(Kind::Uint8);
         let pictures = ramp.view([1, 1, 1, 48]).repeat([3, 1, 48, 1]);
-        let twice = varied(&pictures, 2);
+        let twice = varied(&pictures, 2).unwrap();
         assert_eq!((twice.size(), twice.kind()), (vec![6, 1, 48, 48], Kind::Uint8));
-        assert!(twice.equal(&varied(&pictures, 2)));
-        assert!(twice.narrow(0, 0, 3).equal(&varied(&pictures, 1)));
+        assert!(twice.equal(&varied(&pictures, 2).unwrap()));
+        assert!(twice.narrow(0, 0, 3).equal(&varied(&pictures, 1).unwrap()));
         assert!(!twice.narrow(0, 0, 3).equal(&twice.narrow(0, 3, 3)));
         assert!(!twice.get(0).equal(&pictures.get(0)));
     }

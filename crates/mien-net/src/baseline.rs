@@ -9,10 +9,10 @@
 
 use tch::nn;
 
-use super::Network;
 use super::stack::{self, Conv, Layout, Norm};
+use super::{BuildError, Network};
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
     let layout = Layout {
         convolutions: &[32, 64].map(|filters| Conv { pool: true, ..Conv::new(filters) }),
         dense: &[128],
@@ -23,7 +23,7 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
     stack::build(path, parameters, &layout)
 }
 
-pub(super) fn build_deep(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+pub(super) fn build_deep(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
     let conv = |filters| Conv { norm: Norm::Batch, pool: true, drop: true, ..Conv::new(filters) };
     let layout = Layout {
         convolutions: &[32, 64, 128, 256].map(conv),

@@ -11,6 +11,9 @@ use mien_core::prior::StandardPrior;
 /// Version of the card's layout that this program writes and reads.
 pub const FORMAT: u32 = 1;
 
+/// Bytes that a card may have; those of Mien's own models have less than 20,000.
+pub const MOST_CARD_BYTES: u64 = 4 << 20;
+
 /// What a model is. Stored as TOML beside the weights, with the same name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Card {

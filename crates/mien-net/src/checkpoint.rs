@@ -1,12 +1,13 @@
 //! Weights on disk: safetensors, checked tensor by tensor when they are read.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use tch::{Kind, Tensor, nn};
+
+use mien_core::whole::{self, Existing};
 
 /// Number format of the weights in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub enum CheckpointError {
     #[error("the weights of “{0}” hold values that are not finite; the model is damaged, fetch or train it again")]
     NotFinite(String),
     /// libtorch refused the data.
-    #[error("libtorch can't take the weights: {0}")]
+    #[error("libtorch can't take the weights: {}", crate::torch::said(.0))]
     Torch(#[from] tch::TchError),
 }
 
@@ -69,7 +70,7 @@ pub fn encode(tensors: &TensorMap, kind: WeightKind, note: Option<String>) -> Re
             (_, WeightKind::F32) => (Kind::Float, Dtype::F32),
             (_, WeightKind::F16) => (Kind::Half, Dtype::F16),
         };
-        let tensor = tensor.detach().to_device(tch::Device::Cpu).to_kind(stored).contiguous();
+        let tensor = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(stored)?.f_contiguous()?;
         let mut bytes = vec![0; tensor.numel() * stored.elt_size_in_bytes()];
         tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
         let shape: Vec<usize> = tensor.size().iter().map(|n| *n as usize).collect();
@@ -108,27 +109,10 @@ pub fn decode(bytes: &[u8]) -> Result<TensorMap, CheckpointError> {
         };
         let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
         let tensor = Tensor::f_from_data_size(view.data(), &shape, kind)?;
-        let tensor = if kind == Kind::Int64 { tensor } else { tensor.to_kind(Kind::Float) };
+        let tensor = if kind == Kind::Int64 { tensor } else { tensor.f_to_kind(Kind::Float)? };
         tensors.insert(name.to_owned(), tensor);
     }
     Ok(tensors)
-}
-
-/// Writes a file that is either whole or absent: to a temporary name first, then moved into place.
-///
-/// # Errors
-/// When the folder can't be written or the disk is full; what stood there before stays.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), std::io::Error> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    // Readable for whoever the user's umask lets read, as other files are; temporary files are their owner's alone.
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
 }
 
 /// Every variable of a store by its name.
@@ -142,7 +126,8 @@ pub fn variables(store: &nn::VarStore) -> TensorMap {
 /// When the file can't be written.
 pub fn save_weights(store: &nn::VarStore, path: &Path, kind: WeightKind) -> Result<(), CheckpointError> {
     let bytes = encode(&variables(store), kind, None)?;
-    write_atomically(path, &bytes).map_err(|source| CheckpointError::Write { path: path.to_owned(), source })
+    whole::write(path, &bytes, Existing::Replace)
+        .map_err(|source| CheckpointError::Write { path: path.to_owned(), source })
 }
 
 /// Fills all variables of `store` from the bytes of a safetensors file.
@@ -153,8 +138,24 @@ pub fn load_weights(store: &nn::VarStore, bytes: &[u8]) -> Result<(), Checkpoint
     assign(&variables(store), &decode(bytes)?)
 }
 
-/// Copies `from` into `to` after checking that both have the same names and shapes and that all numbers are finite.
-pub fn assign(to: &TensorMap, from: &TensorMap) -> Result<(), CheckpointError> {
+/// The shapes of tensors by their names.
+pub(super) type Shapes = BTreeMap<String, Vec<i64>>;
+
+/// The shapes of a safetensors file's tensors, of which none is read.
+///
+/// # Errors
+/// When the bytes are no whole safetensors file.
+pub(super) fn shapes(bytes: &[u8]) -> Result<Shapes, CheckpointError> {
+    let file = SafeTensors::deserialize(bytes)?;
+    let shape = |view: &TensorView<'_>| view.shape().iter().map(|n| *n as i64).collect();
+    Ok(file.iter().map(|(name, view)| (name.to_owned(), shape(&view))).collect())
+}
+
+/// Whether a file has exactly the tensors of a network.
+///
+/// # Errors
+/// When it has other names or shapes.
+pub(super) fn check_shapes(to: &Shapes, from: &Shapes) -> Result<(), CheckpointError> {
     const NAMED: usize = 3; // more names don't help the reader
     let list = |names: Vec<&String>| {
         let shown: Vec<_> = names.iter().take(NAMED).map(|n| n.as_str()).collect();
@@ -170,14 +171,22 @@ pub fn assign(to: &TensorMap, from: &TensorMap) -> Result<(), CheckpointError> {
         return Err(CheckpointError::Mismatch(format!("it holds the unknown {}", list(foreign))));
     }
     for ((name, target), source) in to.iter().zip(from.values()) {
-        if target.size() != source.size() {
-            return Err(CheckpointError::Mismatch(format!(
-                "“{name}” has the shape {:?} instead of {:?}",
-                source.size(),
-                target.size()
-            )));
+        if target != source {
+            return Err(CheckpointError::Mismatch(format!("“{name}” has the shape {source:?} instead of {target:?}")));
         }
-        if !bool::try_from(source.isfinite().all())? {
+    }
+    Ok(())
+}
+
+/// Copies `from` into `to` after checking that both have the same names and shapes and that all numbers are finite.
+///
+/// # Errors
+/// When they don't, or libtorch fails.
+pub fn assign(to: &TensorMap, from: &TensorMap) -> Result<(), CheckpointError> {
+    let shapes = |map: &TensorMap| map.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect();
+    check_shapes(&shapes(to), &shapes(from))?;
+    for (name, source) in from {
+        if !bool::try_from(source.f_isfinite()?.f_all()?)? {
             return Err(CheckpointError::NotFinite(name.clone()));
         }
     }
@@ -203,18 +212,6 @@ mod tests {
 
     fn bytes_of(store: &nn::VarStore, kind: WeightKind) -> Vec<u8> {
         encode(&variables(store), kind, None).unwrap()
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn written_files_can_be_read_by_whoever_may_read_other_files() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
-        write_atomically(&ours, b"x").unwrap();
-        std::fs::write(&plain, b"x").unwrap();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode(&ours), mode(&plain));
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! From face crops to calibrated probabilities.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use tch::{Kind, Tensor};
 
-use crate::{Assumed, Model, Pass};
+use crate::device::{DeviceChoice, DeviceError};
+use crate::torch;
+use crate::{Assumed, Model, ModelError, ModelSource, Pass, Precision};
 use mien_core::crop::{CROP_PIXELS, FaceCrop};
 use mien_core::emotion::{self, Probabilities};
 use mien_core::prior::{PriorChoice, PriorError};
@@ -24,17 +23,33 @@ pub trait Classifier: Send {
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifyError {
     /// libtorch gave an error.
-    #[error("the network failed: {0}")]
+    #[error("the network failed: {}", torch::said(.0))]
     Torch(#[from] tch::TchError),
-    /// libtorch gave an error, or a network broke off, where only a panic can tell.
-    #[error("the network failed: {0}")]
-    Panicked(String),
     /// The model can't answer under the prior asked for.
     #[error(transparent)]
     Prior(#[from] PriorError),
     /// The network's output is no probability: NaN or infinite.
     #[error("the network gave a result that is not a number; its weights are damaged")]
     NotANumber,
+}
+
+/// A model can't be had ready to name faces.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The device can't be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The model can't be loaded.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The model can't be run.
+    #[error("can't run the model {model}: {source}")]
+    Run {
+        /// Which model.
+        model: ModelSource,
+        /// Why.
+        source: ClassifyError,
+    },
 }
 
 /// A model that names faces, under a prior.
@@ -47,6 +62,15 @@ pub struct TorchClassifier {
 const WARM_UPS: usize = 2;
 
 impl TorchClassifier {
+    /// Loads a model to name faces as fast as the device can. On the CPU it uses the threads that libtorch is set to.
+    ///
+    /// # Errors
+    /// When the device or the model can't be used; as [`Self::new`].
+    pub fn load(source: &ModelSource, device: DeviceChoice, prior: Option<&PriorChoice>) -> Result<Self, LoadError> {
+        let model = Model::load(source, device.resolve()?, Precision::fastest_on_cpu())?;
+        Self::new(model, prior).map_err(|error| LoadError::Run { model: source.clone(), source: error })
+    }
+
     /// Takes a model and warms it up, so that the first face doesn't wait. Without a `prior` the model's own default is
     /// assumed.
     ///
@@ -80,28 +104,10 @@ impl Classifier for TorchClassifier {
             return Ok(Vec::new());
         }
         let Model { card, network, device, .. } = &self.model;
-        let logits = guarded(|| {
-            let faces = card.input.normalization.to_input(crops, *device);
-            tch::no_grad(|| network.forward(&faces, Pass::EVALUATE))
-        })?;
+        let faces = card.input.normalization.to_input(crops, *device)?;
+        let logits = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE))?;
         probabilities(&self.assumed.adjustment.apply(&logits)?)
     }
-}
-
-/// Runs a network. Its forward pass is made of tch's plain calls, which panic where libtorch fails, as when a graphics
-/// card's memory is full: that is an error for the user and no reason to end the program.
-fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, ClassifyError> {
-    // After a panic nothing half-done is left: weights aren't written, and what was computed is dropped.
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| ClassifyError::Panicked(reason(panic.as_ref())))
-}
-
-/// What a panic says, without the stack of C++ that libtorch adds below its first line.
-fn reason(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    let text = text.unwrap_or("for an unknown reason");
-    // tch unwraps: what libtorch said stands in quotes, its line ends written as `\\n`.
-    let said = text.split_once("Torch(\"").map_or(text, |(_, said)| said);
-    said.split("\\n").next().unwrap_or(said).lines().next().unwrap_or(said).trim_end_matches("\")").to_owned()
 }
 
 /// Softmax of logits `[N, 7]`, row by row.
@@ -109,7 +115,7 @@ fn reason(panic: &(dyn Any + Send)) -> String {
 /// # Errors
 /// When a row holds a number that isn't finite.
 pub fn probabilities(logits: &Tensor) -> Result<Vec<Probabilities>, ClassifyError> {
-    let softmax = logits.f_softmax(1, Kind::Float)?.to_device(tch::Device::Cpu).contiguous();
+    let softmax = logits.f_softmax(1, Kind::Float)?.f_to_device(tch::Device::Cpu)?.f_contiguous()?;
     let values: Vec<f32> = softmax.f_view([-1])?.try_into()?;
     values
         .chunks_exact(emotion::COUNT)
@@ -122,7 +128,10 @@ pub fn probabilities(logits: &Tensor) -> Result<Vec<Probabilities>, ClassifyErro
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
+    use crate::{Calibration, Network};
     use mien_core::emotion::Emotion;
 
     #[test]
@@ -135,28 +144,50 @@ mod tests {
         assert_eq!(named[1].top().0, Emotion::Happy);
     }
 
-    #[test]
-    fn a_failing_call_of_libtorch_is_an_error_of_one_line() {
-        let error =
-            guarded(|| Tensor::from_slice(&[1.0_f32; 2]).matmul(&Tensor::from_slice(&[1.0_f32; 3]))).unwrap_err();
-        let told = error.to_string();
-        assert!(told.starts_with("the network failed: ") && told.contains("size"), "{told}");
-        assert!(!told.contains('\n') && !told.contains("\\n") && told.len() < 200, "{told}");
-        assert!(matches!(guarded(|| 3), Ok(3)));
+    /// A model whose card doesn't say how often each emotion was in what it learnt from.
+    fn without_a_training_prior() -> Model {
+        let mut model = Model::load(&ModelSource::default(), Device::Cpu, Precision::F32).unwrap();
+        model.card.calibration = Calibration::default();
+        model
     }
 
     #[test]
-    fn under_another_prior_a_shipped_model_is_refused_unless_its_card_knows_its_own() {
-        for name in crate::ModelSource::shipped_names() {
-            let load = || {
-                let source = crate::ModelSource::Shipped(name);
-                Model::load(&source, tch::Device::Cpu, crate::Precision::F32).unwrap()
-            };
-            let uniform: PriorChoice = "uniform".parse().unwrap();
-            let knows = load().card.calibration.training_prior.is_some();
-            assert_eq!(TorchClassifier::new(load(), Some(&uniform)).is_ok(), knows, "{name}");
-            assert!(TorchClassifier::new(load(), None).is_ok(), "{name}");
+    fn a_model_that_does_not_know_its_own_prior_is_refused_under_any_other() {
+        let uniform: PriorChoice = "uniform".parse().unwrap();
+        let refused = TorchClassifier::new(without_a_training_prior(), Some(&uniform)).err();
+        assert!(matches!(refused, Some(ClassifyError::Prior(PriorError::Unknown))), "{refused:?}");
+        assert!(TorchClassifier::new(without_a_training_prior(), None).is_ok());
+    }
+
+    #[test]
+    fn every_shipped_model_answers_under_both_standard_priors() {
+        for source in ModelSource::shipped() {
+            for prior in ["uniform", "training"] {
+                let model = Model::load(&source, Device::Cpu, Precision::F32).unwrap();
+                assert!(TorchClassifier::new(model, Some(&prior.parse().unwrap())).is_ok(), "{source} under {prior}");
+            }
         }
+    }
+
+    struct Broken;
+
+    impl Network for Broken {
+        fn forward(&self, faces: &Tensor, _pass: Pass) -> Result<Tensor, tch::TchError> {
+            faces.f_matmul(&Tensor::from_slice(&[1.0_f32; 3]))
+        }
+
+        fn deploy(&mut self, _device: Device, _precision: Precision) -> Result<(), tch::TchError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_network_that_libtorch_refuses_to_run_is_an_error_of_one_line() {
+        let mut model = without_a_training_prior();
+        model.network = Box::new(Broken);
+        let told = TorchClassifier::new(model, None).err().unwrap().to_string();
+        assert!(told.starts_with("the network failed: ") && told.contains("size"), "{told}");
+        assert!(!told.contains('\n') && told.len() < 200, "{told}");
     }
 
     #[test]

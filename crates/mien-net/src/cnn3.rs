@@ -6,10 +6,10 @@
 
 use tch::nn;
 
-use super::Network;
 use super::stack::{self, Conv, Layout};
+use super::{BuildError, Network};
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
     let block = |filters| [Conv::new(filters), Conv { pool: true, drop: true, ..Conv::new(filters) }];
     let layout = Layout {
         convolutions: &[32, 64, 128].map(block).concat(),

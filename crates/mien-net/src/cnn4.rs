@@ -6,10 +6,10 @@
 
 use tch::nn;
 
-use super::Network;
 use super::stack::{self, Conv, Layout, Norm};
+use super::{BuildError, Network};
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
     let conv = |filters, kernel| Conv { kernel, norm: Norm::Batch, pool: true, drop: true, ..Conv::new(filters) };
     let layout = Layout {
         convolutions: &[conv(64, 3), conv(128, 5), conv(512, 3), conv(512, 3)],

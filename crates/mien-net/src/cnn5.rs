@@ -6,10 +6,10 @@
 
 use tch::nn;
 
-use super::Network;
 use super::stack::{self, Conv, Layout, Norm};
+use super::{BuildError, Network};
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
     let block = |filters| {
         let first = Conv { norm: Norm::Batch, ..Conv::new(filters) };
         [first, Conv { pool: true, drop: true, ..first }]

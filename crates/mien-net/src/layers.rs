@@ -1,16 +1,27 @@
 //! Layers that the architectures share. They report their multiply-adds (see [`super::macs`]), and know how to be deployed.
 
-use tch::{Kind, Tensor, nn};
+use tch::{Kind, TchError, Tensor, nn};
 
-use super::{Pass, Precision, macs};
+use super::variable::{Start, variable};
+use super::{BuildError, Pass, Precision, macs};
 
 /// What a network asks of its layers one by one.
 pub trait Layer {
     /// Merges what can be merged, for evaluation alone.
-    fn fold(&mut self) {}
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    fn fold(&mut self) -> Result<(), TchError> {
+        Ok(())
+    }
 
     /// Converts folded weights to `precision`, which input and output have from then on.
-    fn convert(&mut self, _precision: Precision) {}
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    fn convert(&mut self, _precision: Precision) -> Result<(), TchError> {
+        Ok(())
+    }
 
     /// Takes the weights out of training.
     fn freeze(&mut self);
@@ -76,15 +87,30 @@ impl ConvShape {
         Self { epsilon, ..self }
     }
 
-    fn weight(&self, path: &nn::Path<'_>) -> Tensor {
+    fn weight(&self, path: &nn::Path<'_>) -> Result<Tensor, BuildError> {
         let [height, width] = self.kernel;
-        path.var("weight", &[self.outputs, self.inputs / self.groups, height, width], HE_NORMAL)
+        variable(path, "weight", &[self.outputs, self.inputs / self.groups, height, width], Start::HeNormal)
     }
 
-    fn convolve(&self, input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    /// The size of the output for an input `[N, inputs, H, W]`.
+    fn output_size(&self, input: &[i64]) -> [i64; 4] {
+        let side = |i: usize| {
+            let input = input.get(2 + i).copied().unwrap_or(0);
+            match self.padding {
+                Padding::Sides(sides) => (input + 2 * sides[i] - self.kernel[i]) / self.stride + 1,
+                Padding::Same => (input + self.stride - 1) / self.stride,
+            }
+        };
+        [input.first().copied().unwrap_or(0), self.outputs, side(0), side(1)]
+    }
+
+    fn convolve(&self, input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, TchError> {
+        if let Some(output) = macs::output(weight, &self.output_size(&input.size()))? {
+            return Ok(output);
+        }
         let stride = [self.stride; 2];
-        let output = match self.padding {
-            Padding::Sides(sides) => input.conv2d(weight, bias, stride, sides, [1, 1], self.groups),
+        match self.padding {
+            Padding::Sides(sides) => input.f_conv2d(weight, bias, stride, sides, [1, 1], self.groups),
             Padding::Same => {
                 let size = input.size();
                 let missing = |side: i64, kernel: i64| {
@@ -92,12 +118,10 @@ impl ConvShape {
                     ((outputs - 1) * self.stride + kernel - side).max(0)
                 };
                 let (y, x) = (missing(size[2], self.kernel[0]), missing(size[3], self.kernel[1]));
-                let input = input.zero_pad2d(x / 2, x - x / 2, y / 2, y - y / 2);
-                input.conv2d(weight, bias, stride, [0, 0], [1, 1], self.groups)
+                let input = input.f_zero_pad2d(x / 2, x - x / 2, y / 2, y - y / 2)?;
+                input.f_conv2d(weight, bias, stride, [0, 0], [1, 1], self.groups)
             }
-        };
-        macs::report(weight, &output);
-        output
+        }
     }
 }
 
@@ -112,10 +136,10 @@ pub struct ConvNorm {
 /// What follows the multiplication.
 #[derive(Debug)]
 enum After {
-    /// Batch norm, with the constant that keeps its division finite.
-    Norm(nn::BatchNorm, f64),
+    /// Batch norm.
+    Norm(BatchNorm),
     /// Group norm. It depends on the picture, so it can't be folded.
-    Group(nn::GroupNorm),
+    Group(GroupNorm),
     /// A bias that is learnt.
     Bias(Tensor),
     /// Neither: a norm comes later, when more has been put together.
@@ -124,71 +148,134 @@ enum After {
     Folded(Tensor),
 }
 
-/// Initialisation for layers followed by ReLU (He et al. 2015).
-const HE_NORMAL: nn::Init = nn::Init::Kaiming {
-    dist: nn::init::NormalOrUniform::Normal,
-    fan: nn::init::FanInOut::FanIn,
-    non_linearity: nn::init::NonLinearity::ReLU,
-};
-
 /// Keeps the division by the standard deviation finite. libtorch's default; folding needs to know it.
 const NORM_EPSILON: f64 = 1e-5;
 
-/// Batch norm that starts as the identity (tch's default draws its scale at random).
-fn norm_config(epsilon: f64) -> nn::BatchNormConfig {
-    nn::BatchNormConfig { eps: epsilon, ws_init: nn::Init::Const(1.0), ..nn::BatchNormConfig::default() }
+/// How much of a batch's statistics goes into the running ones. libtorch's default.
+const MOMENTUM: f64 = 0.1;
+
+/// Batch norm (Ioffe & Szegedy 2015) of maps or of vectors. Starts as the identity.
+#[derive(Debug)]
+struct BatchNorm {
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+    epsilon: f64,
+}
+
+impl BatchNorm {
+    /// Variables `weight`, `bias`, `running_mean` and `running_var` under `path`.
+    fn new(path: &nn::Path<'_>, channels: i64, epsilon: f64) -> Result<Self, BuildError> {
+        Ok(Self {
+            weight: variable(path, "weight", &[channels], Start::Ones)?,
+            bias: variable(path, "bias", &[channels], Start::Zeros)?,
+            running_mean: variable(path, "running_mean", &[channels], Start::FixedZeros)?,
+            running_var: variable(path, "running_var", &[channels], Start::FixedOnes)?,
+            epsilon,
+        })
+    }
+
+    /// By the statistics of the batch in training, else by the running ones. Computes in 32 bit whatever comes in.
+    fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        let Self { weight, bias, running_mean, running_var, epsilon } = self;
+        let (mean, variance) = (Some(running_mean), Some(running_var));
+        input.f_batch_norm(Some(weight), Some(bias), mean, variance, pass.train, MOMENTUM, *epsilon, true)
+    }
+
+    /// In evaluation it is `x · scale + shift` for each channel.
+    fn scale_and_shift(&self) -> Result<(Tensor, Tensor), TchError> {
+        tch::no_grad(|| {
+            let deviation = self.running_var.f_add_scalar(self.epsilon)?.f_sqrt()?;
+            let scale = self.weight.f_div(&deviation)?;
+            let shift = self.bias.f_sub(&self.running_mean.f_mul(&scale)?)?;
+            Ok((scale, shift))
+        })
+    }
+}
+
+/// Group norm (Wu & He 2018).
+#[derive(Debug)]
+struct GroupNorm {
+    weight: Tensor,
+    bias: Tensor,
+    groups: i64,
+}
+
+impl GroupNorm {
+    /// Variables `weight` and `bias` under `path`.
+    fn new(path: &nn::Path<'_>, channels: i64, groups: i64) -> Result<Self, BuildError> {
+        let weight = variable(path, "weight", &[channels], Start::Ones)?;
+        Ok(Self { weight, bias: variable(path, "bias", &[channels], Start::Zeros)?, groups })
+    }
+
+    fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
+        input.f_group_norm(self.groups, Some(&self.weight), Some(&self.bias), NORM_EPSILON, true)
+    }
 }
 
 impl ConvNorm {
     /// With stride 1, which keeps the picture's size. Variables `weight` `[outputs, inputs, kernel, kernel]` and `norm.*`
     /// under `path`. `kernel` is odd.
-    pub fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64, kernel: i64) -> Self {
+    ///
+    /// # Errors
+    /// This and all that create layers: when the network becomes too large with it, or memory is full.
+    pub fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64, kernel: i64) -> Result<Self, BuildError> {
         Self::strided(path, inputs, outputs, kernel, 1)
     }
 
     /// With any stride: the picture's sides are divided by it, rounded up.
-    pub fn strided(path: &nn::Path<'_>, inputs: i64, outputs: i64, kernel: i64, stride: i64) -> Self {
+    pub fn strided(
+        path: &nn::Path<'_>,
+        inputs: i64,
+        outputs: i64,
+        kernel: i64,
+        stride: i64,
+    ) -> Result<Self, BuildError> {
         Self::named(path, &(path / "norm"), ConvShape::new(inputs, outputs, kernel).stride(stride))
     }
 
     /// Of any shape, with `weight` under `conv` and the batch norm's variables under `norm`.
-    pub fn named(conv: &nn::Path<'_>, norm: &nn::Path<'_>, shape: ConvShape) -> Self {
-        let weight = shape.weight(conv);
-        let norm = nn::batch_norm2d(norm, shape.outputs, norm_config(shape.epsilon));
-        Self { weight, shape, after: After::Norm(norm, shape.epsilon) }
+    pub fn named(conv: &nn::Path<'_>, norm: &nn::Path<'_>, shape: ConvShape) -> Result<Self, BuildError> {
+        let weight = shape.weight(conv)?;
+        let norm = BatchNorm::new(norm, shape.outputs, shape.epsilon)?;
+        Ok(Self { weight, shape, after: After::Norm(norm) })
     }
 
     /// With group norm: variables `weight` and `norm.*` under `path`. `groups` divides the outputs.
-    pub fn grouped(path: &nn::Path<'_>, shape: ConvShape, groups: i64) -> Self {
-        let weight = shape.weight(path);
-        let norm = nn::group_norm(path / "norm", groups, shape.outputs, nn::GroupNormConfig::default());
-        Self { weight, shape, after: After::Group(norm) }
+    pub fn grouped(path: &nn::Path<'_>, shape: ConvShape, groups: i64) -> Result<Self, BuildError> {
+        let weight = shape.weight(path)?;
+        let norm = GroupNorm::new(&(path / "norm"), shape.outputs, groups)?;
+        Ok(Self { weight, shape, after: After::Group(norm) })
     }
 
     /// With a bias alone: variables `weight` and `bias` under `path`.
-    pub fn biased(path: &nn::Path<'_>, shape: ConvShape) -> Self {
-        let weight = shape.weight(path);
-        Self { weight, shape, after: After::Bias(path.zeros("bias", &[shape.outputs])) }
+    pub fn biased(path: &nn::Path<'_>, shape: ConvShape) -> Result<Self, BuildError> {
+        let weight = shape.weight(path)?;
+        let bias = variable(path, "bias", &[shape.outputs], Start::Zeros)?;
+        Ok(Self { weight, shape, after: After::Bias(bias) })
     }
 
     /// The multiplication alone: the variable `weight` under `path`.
-    pub fn bare(path: &nn::Path<'_>, shape: ConvShape) -> Self {
-        Self { weight: shape.weight(path), shape, after: After::Nothing }
+    pub fn bare(path: &nn::Path<'_>, shape: ConvShape) -> Result<Self, BuildError> {
+        Ok(Self { weight: shape.weight(path)?, shape, after: After::Nothing })
     }
 
     /// `[N, inputs, H, W]` to `[N, outputs, H, W]`, in the number format of `pass` until the weights are deployed.
-    pub fn forward(&self, input: &Tensor, pass: Pass) -> Tensor {
+    ///
+    /// # Errors
+    /// When libtorch fails, as when memory is full.
+    pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         if let After::Folded(bias) = &self.after {
             return self.shape.convolve(input, &self.weight, Some(bias));
         }
         let kind = pass.precision.kind();
-        let bias = if let After::Bias(bias) = &self.after { Some(bias.to_kind(kind)) } else { None };
-        let output = self.shape.convolve(&input.to_kind(kind), &self.weight.to_kind(kind), bias.as_ref());
+        let bias = if let After::Bias(bias) = &self.after { Some(bias.f_to_kind(kind)?) } else { None };
+        let output = self.shape.convolve(&input.f_to_kind(kind)?, &self.weight.f_to_kind(kind)?, bias.as_ref())?;
         match &self.after {
-            // Computes in 32 bit whatever comes in.
-            After::Norm(norm, _) => nn::ModuleT::forward_t(norm, &output, pass.train),
-            After::Group(norm) => nn::Module::forward(norm, &output.to_kind(Kind::Float)).to_kind(kind),
-            After::Bias(_) | After::Nothing | After::Folded(_) => output,
+            After::Norm(norm) => norm.forward(&output, pass),
+            After::Group(norm) => norm.forward(&output.f_to_kind(Kind::Float)?)?.f_to_kind(kind),
+            After::Bias(_) | After::Nothing | After::Folded(_) => Ok(output),
         }
     }
 
@@ -197,9 +284,9 @@ impl ConvNorm {
     ///
     /// # Errors
     /// When this libtorch has no oneDNN.
-    pub fn pack(&mut self, precision: Precision) -> Result<(), tch::TchError> {
+    pub fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
         if let (After::Folded(bias), Padding::Sides(padding)) = (&mut self.after, self.shape.padding) {
-            let one_dnn = |tensor: &Tensor| tensor.detach().to_kind(precision.kind()).f_to_mkldnn(None::<Kind>);
+            let one_dnn = |tensor: &Tensor| tensor.f_detach()?.f_to_kind(precision.kind())?.f_to_mkldnn(None::<Kind>);
             let (stride, groups) = ([self.shape.stride; 2], self.shape.groups);
             self.weight = one_dnn(&self.weight)?.f_mkldnn_reorder_conv2d_weight(
                 padding,
@@ -221,84 +308,95 @@ impl ConvNorm {
 
 impl Layer for ConvNorm {
     /// Merges the batch norm into weight and bias.
-    fn fold(&mut self) {
+    fn fold(&mut self) -> Result<(), TchError> {
         match &self.after {
-            After::Norm(norm, epsilon) => {
-                let (scale, bias) = scale_and_shift(norm, *epsilon);
-                self.weight = tch::no_grad(|| &self.weight * scale.view([-1, 1, 1, 1]));
+            After::Norm(norm) => {
+                let (scale, bias) = norm.scale_and_shift()?;
+                self.weight = tch::no_grad(|| self.weight.f_mul(&scale.f_view([-1, 1, 1, 1])?))?;
                 self.after = After::Folded(bias);
             }
             After::Bias(bias) => self.after = After::Folded(bias.shallow_clone()),
             After::Nothing => {
                 let options = (self.weight.kind(), self.weight.device());
-                self.after = After::Folded(Tensor::zeros([self.shape.outputs], options));
+                self.after = After::Folded(Tensor::f_zeros([self.shape.outputs], options)?);
             }
             After::Group(_) | After::Folded(_) => {}
         }
+        Ok(())
     }
 
-    fn convert(&mut self, precision: Precision) {
+    fn convert(&mut self, precision: Precision) -> Result<(), TchError> {
         if let After::Folded(bias) = &mut self.after {
-            self.weight = self.weight.detach().to_kind(precision.kind());
-            *bias = bias.detach().to_kind(precision.kind());
+            self.weight = self.weight.f_detach()?.f_to_kind(precision.kind())?;
+            *bias = bias.f_detach()?.f_to_kind(precision.kind())?;
         }
+        Ok(())
     }
 
     fn freeze(&mut self) {
-        exclude([Some(&self.weight)]);
+        exclude([&self.weight]);
         match &self.after {
-            After::Norm(norm, _) => exclude([norm.ws.as_ref(), norm.bs.as_ref()]),
-            After::Group(norm) => exclude([norm.ws.as_ref(), norm.bs.as_ref()]),
-            After::Bias(bias) | After::Folded(bias) => exclude([Some(bias)]),
+            After::Norm(norm) => exclude([&norm.weight, &norm.bias]),
+            After::Group(norm) => exclude([&norm.weight, &norm.bias]),
+            After::Bias(bias) | After::Folded(bias) => exclude([bias]),
             After::Nothing => {}
         }
     }
 }
 
 /// Takes variables out of training. The store's own tensors change with these: both are the same.
-fn exclude<'a>(variables: impl IntoIterator<Item = Option<&'a Tensor>>) {
-    for variable in variables.into_iter().flatten() {
+fn exclude<'a>(variables: impl IntoIterator<Item = &'a Tensor>) {
+    for variable in variables {
         let _ = variable.set_requires_grad(false);
     }
 }
 
 /// Batch norm of a map on its own, where no convolution comes right before it.
 #[derive(Debug)]
-pub struct Norm(nn::BatchNorm);
+pub struct Norm(BatchNorm);
 
 impl Norm {
     /// Variables under `path`.
-    pub fn new(path: &nn::Path<'_>, channels: i64) -> Self {
-        Self(nn::batch_norm2d(path, channels, norm_config(NORM_EPSILON)))
+    pub fn new(path: &nn::Path<'_>, channels: i64) -> Result<Self, BuildError> {
+        Ok(Self(BatchNorm::new(path, channels, NORM_EPSILON)?))
     }
 
     /// `[N, channels, H, W]` to the same.
-    pub fn forward(&self, input: &Tensor, pass: Pass) -> Tensor {
-        nn::ModuleT::forward_t(&self.0, input, pass.train)
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        self.0.forward(input, pass)
     }
 }
 
 impl Layer for Norm {
     fn freeze(&mut self) {
-        exclude([self.0.ws.as_ref(), self.0.bs.as_ref()]);
+        exclude([&self.0.weight, &self.0.bias]);
     }
 }
 
 /// A dense layer with a bias.
 #[derive(Debug)]
-pub struct Dense(nn::Linear);
+pub struct Dense {
+    weight: Tensor,
+    bias: Tensor,
+}
 
 impl Dense {
     /// Variables `weight` `[outputs, inputs]` and `bias` under `path`.
-    pub fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64) -> Self {
-        Self(nn::linear(path, inputs, outputs, nn::LinearConfig::default()))
+    pub fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64) -> Result<Self, BuildError> {
+        // The bias first, as tch and libtorch have it: the random numbers follow from the order.
+        let bias = variable(path, "bias", &[outputs], Start::Uniform(1.0 / (inputs as f64).sqrt()))?;
+        Ok(Self { weight: variable(path, "weight", &[outputs, inputs], Start::HeUniform)?, bias })
     }
 
     /// `[N, inputs]` to `[N, outputs]`.
-    pub fn forward(&self, input: &Tensor) -> Tensor {
-        let output = input.apply(&self.0);
-        macs::report(&self.0.ws, &output);
-        output
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
+        multiplied(input, &self.weight, Some(&self.bias))
     }
 }
 
@@ -311,47 +409,77 @@ pub struct DenseNorm {
 
 impl DenseNorm {
     /// Variables `weight` `[outputs, inputs]` and `norm.*` under `path`.
-    pub fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64) -> Self {
-        Self {
-            weight: path.var("weight", &[outputs, inputs], HE_NORMAL),
-            after: After::Norm(nn::batch_norm1d(path / "norm", outputs, norm_config(NORM_EPSILON)), NORM_EPSILON),
-        }
+    pub fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64) -> Result<Self, BuildError> {
+        let weight = variable(path, "weight", &[outputs, inputs], Start::HeNormal)?;
+        Ok(Self { weight, after: After::Norm(BatchNorm::new(&(path / "norm"), outputs, NORM_EPSILON)?) })
     }
 
     /// With a bias alone: variables `weight` and `bias` under `path`.
-    pub fn biased(path: &nn::Path<'_>, inputs: i64, outputs: i64) -> Self {
-        let weight = path.var("weight", &[outputs, inputs], HE_NORMAL);
-        Self { weight, after: After::Bias(path.zeros("bias", &[outputs])) }
+    pub fn biased(path: &nn::Path<'_>, inputs: i64, outputs: i64) -> Result<Self, BuildError> {
+        let weight = variable(path, "weight", &[outputs, inputs], Start::HeNormal)?;
+        Ok(Self { weight, after: After::Bias(variable(path, "bias", &[outputs], Start::Zeros)?) })
     }
 
     /// `[N, inputs]` to `[N, outputs]`.
-    pub fn forward(&self, input: &Tensor, pass: Pass) -> Tensor {
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let bias = if let After::Bias(bias) | After::Folded(bias) = &self.after { Some(bias) } else { None };
-        let output = input.linear(&self.weight, bias);
-        macs::report(&self.weight, &output);
+        let output = multiplied(input, &self.weight, bias)?;
         match &self.after {
-            After::Norm(norm, _) => nn::ModuleT::forward_t(norm, &output, pass.train),
-            _ => output,
+            After::Norm(norm) => norm.forward(&output, pass),
+            _ => Ok(output),
         }
     }
 
     /// Merges the batch norm into weight and bias.
-    pub fn fold(&mut self) {
-        if let After::Norm(norm, epsilon) = &self.after {
-            let (scale, bias) = scale_and_shift(norm, *epsilon);
-            self.weight = tch::no_grad(|| &self.weight * scale.view([-1, 1]));
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn fold(&mut self) -> Result<(), TchError> {
+        if let After::Norm(norm) = &self.after {
+            let (scale, bias) = norm.scale_and_shift()?;
+            self.weight = tch::no_grad(|| self.weight.f_mul(&scale.f_view([-1, 1])?))?;
             self.after = After::Folded(bias);
         }
+        Ok(())
     }
 }
 
-/// Batch norm in evaluation is `x · scale + shift` per channel.
-fn scale_and_shift(norm: &nn::BatchNorm, epsilon: f64) -> (Tensor, Tensor) {
-    tch::no_grad(|| {
-        let deviation = (&norm.running_var + epsilon).sqrt();
-        let scale = norm.ws.as_ref().map_or_else(|| deviation.reciprocal(), |weight| weight / &deviation);
-        let mean = &norm.running_mean * &scale;
-        let shift = norm.bs.as_ref().map_or_else(|| mean.neg(), |bias| bias - &mean);
-        (scale, shift)
-    })
+/// `[N, inputs]` by a weight `[outputs, inputs]`.
+fn multiplied(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, TchError> {
+    let size = [input.size().first().copied().unwrap_or(0), weight.size().first().copied().unwrap_or(0)];
+    match macs::output(weight, &size)? {
+        Some(output) => Ok(output),
+        None => input.f_linear(weight, bias),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    #[test]
+    fn outputs_have_the_size_that_is_told_before() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let shapes = [
+            ConvShape::new(2, 3, 3),
+            ConvShape::new(2, 3, 7).stride(2),
+            ConvShape::oblong(2, 3, [1, 7]),
+            ConvShape::new(2, 3, 3).stride(2).unpadded(),
+            ConvShape::new(2, 3, 5).stride(2).same(),
+            ConvShape::new(2, 2, 3).stride(3).depthwise(),
+        ];
+        for (i, shape) in shapes.into_iter().enumerate() {
+            let layer = ConvNorm::bare(&(store.root() / i), shape).unwrap();
+            for sides in [[48, 48], [7, 12], [9, 10]] {
+                let input = Tensor::zeros([2, 2, sides[0], sides[1]], (Kind::Float, Device::Cpu));
+                let output = layer.forward(&input, Pass::EVALUATE).unwrap();
+                assert_eq!(output.size(), shape.output_size(&input.size()), "{shape:?} of {sides:?}");
+            }
+        }
+    }
 }

@@ -22,35 +22,40 @@ mod model;
 mod normalization;
 mod sequential;
 mod stack;
+pub mod torch;
 mod transfer;
+mod variable;
 
 pub use calibration::{Adjustment, Assumed, Calibration, Temperatures};
-pub use card::{Card, CardError, Evaluation, FORMAT as CARD_FORMAT, InputSpec, MeanPart, Training};
+pub use card::{Card, CardError, Evaluation, FORMAT as CARD_FORMAT, InputSpec, MOST_CARD_BYTES, MeanPart, Training};
 pub use checkpoint::{
     CheckpointError, TensorMap, WeightKind, assign, decode, decode_note, encode, load_weights, save_weights, variables,
-    write_atomically,
 };
 pub use import::{ImportError, import};
 pub use macs::Cost;
-pub use model::{Model, ModelError, ModelSource};
+pub use model::{Model, ModelError, ModelSource, ShippedModel};
 pub use normalization::{Normalization, to_unit};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 use mien_core::crop::CROP_SIZE;
 pub use transfer::{BackboneError, BackboneReport, load_backbone};
+pub use variable::BuildError;
 
 /// A network that classifies 48×48 gray faces.
 pub trait Network: Send {
     /// Logits `[N, 7]` in the order of [`mien_core::emotion::Emotion::ALL`] for normalised faces `[N, 1, 48, 48]`.
-    fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor;
+    ///
+    /// # Errors
+    /// When libtorch fails, as when memory is full.
+    fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError>;
 
     /// Prepares for evaluation alone on `device`: merges each batch norm into the weights before it and lays the weights out
     /// for speed. On the CPU convolutions then compute in `precision`; results stay the same up to its rounding.
     ///
     /// # Errors
     /// When libtorch can't lay the weights out.
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError>;
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError>;
 
     /// Side in pixels of the square picture that the first convolution sees.
     fn input_side(&self) -> i64 {
@@ -113,7 +118,7 @@ pub struct NetworkSpec {
 }
 
 /// Creates a network's variables under a path, by the parameters of a recipe or card.
-type Build = fn(&nn::Path<'_>, toml::Table) -> Result<Box<dyn Network>, toml::de::Error>;
+type Build = fn(&nn::Path<'_>, toml::Table) -> Result<Box<dyn Network>, BuildError>;
 
 /// What the names of variables begin with that a transfer network takes from a network trained on something else.
 pub const BACKBONE: &str = "backbone.";
@@ -140,7 +145,7 @@ impl Architecture {
         Self { name, about, backbone_weights: Some(weights), build }
     }
 
-    /// What the network costs with its default parameters, counted on it.
+    /// What the network costs with its default parameters.
     ///
     /// # Errors
     /// Never for those of [`ARCHITECTURES`].
@@ -199,21 +204,55 @@ pub enum SpecError {
         /// What is wrong.
         source: Box<toml::de::Error>,
     },
+    /// With these parameters it would be larger than any sensible network.
+    #[error("architecture “{name}” is too large with these parameters: it has more than {most} {what}")]
+    TooLarge {
+        /// The architecture.
+        name: String,
+        /// The bound.
+        most: u64,
+        /// Of what.
+        what: &'static str,
+    },
+    /// libtorch fails, as when memory is full.
+    #[error("a network of architecture “{name}” can't be made: {}", crate::torch::said(.source))]
+    Torch {
+        /// The architecture.
+        name: String,
+        /// What libtorch says.
+        source: TchError,
+    },
+}
+
+impl SpecError {
+    fn new(architecture: &str, source: BuildError) -> Self {
+        let name = architecture.to_owned();
+        match source {
+            BuildError::Parameters(source) => Self::Parameters { name, source: Box::new(source) },
+            BuildError::TooLarge { most, what } => Self::TooLarge { name, most, what },
+            BuildError::Torch(source) => Self::Torch { name, source },
+        }
+    }
 }
 
 impl NetworkSpec {
-    /// Creates the network's variables under `path`, initialised at random from libtorch's generator.
+    /// Creates the network's variables under `path`, initialised at random from libtorch's generator, after a look at what they
+    /// will be.
     ///
     /// # Errors
-    /// When the architecture or one of its parameters is unknown.
+    /// When the architecture or one of its parameters is unknown, the network is too large, or memory is full.
     pub fn build(&self, path: &nn::Path<'_>) -> Result<Box<dyn Network>, SpecError> {
+        self.survey()?;
+        (self.architecture()?.build)(path, self.parameters.clone())
+            .map_err(|source| SpecError::new(&self.architecture, source))
+    }
+
+    fn architecture(&self) -> Result<&'static Architecture, SpecError> {
         let name = &self.architecture;
-        let architecture = ARCHITECTURES.iter().find(|a| a.name == name).ok_or_else(|| {
+        ARCHITECTURES.iter().find(|a| a.name == name).ok_or_else(|| {
             let known: Vec<_> = ARCHITECTURES.iter().map(|a| a.name).collect();
             SpecError::UnknownArchitecture { name: name.clone(), known: known.join(", ") }
-        })?;
-        (architecture.build)(path, self.parameters.clone())
-            .map_err(|source| SpecError::Parameters { name: name.clone(), source: Box::new(source) })
+        })
     }
 }
 
@@ -260,17 +299,51 @@ mod tests {
     }
 
     #[test]
+    fn networks_larger_than_any_sensible_one_are_refused_before_anything_is_made() {
+        for (text, reason) in [
+            (
+                "architecture = \"mien\"\nchannels = [10000, 10000, 10000, 10000, 10000]",
+                "more than 250000000 parameters",
+            ),
+            ("architecture = \"mien\"\nchannels = [1000000000, 8, 8, 8, 8]", "more than 250000000 parameters"),
+            ("architecture = \"mien\"\nchannels = [9223372036854775807, 8, 8, 8, 8]", "more than 250000000 parameters"),
+            ("architecture = \"mien\"\nchannels = [1000000, 8, 8, 8, 8]", "outputs of one layer"),
+            (
+                "architecture = \"mien\"\nchannels = [8, 8, 8, 8, 8]\nblocks = [1000000, 1, 1, 1]",
+                "more than 10000 variables",
+            ),
+            ("architecture = \"mien\"\nblocks = [1, 9223372036854775807, 1, 1]", "more than"),
+            ("architecture = \"mien\"\nchannels = [2000, 2000, 2000, 8, 8]", "more than 50000000000 multiply-adds"),
+            ("architecture = \"vgg-face\"\nside = 640\nhidden = [4096]", "more than 250000000 parameters"),
+            ("architecture = \"inception3\"\nside = 640\nhidden = [1, 1]", ""),
+        ] {
+            let started = std::time::Instant::now();
+            let survey = spec(text).survey().map_err(|error| error.to_string());
+            if reason.is_empty() {
+                survey.unwrap();
+                continue;
+            }
+            let error = survey.unwrap_err();
+            assert!(error.contains("too large") && error.contains(reason) && !error.contains('\n'), "{error}");
+            assert!(started.elapsed().as_secs_f64() < 2.0, "{text}: {:?}", started.elapsed());
+        }
+    }
+
+    #[test]
     fn every_weight_of_every_architecture_is_counted() {
         one_thread();
         for architecture in ARCHITECTURES {
             let store = nn::VarStore::new(Device::Cpu);
-            let text = format!("architecture = \"{}\"", architecture.name);
-            let network = spec(&text).build(&store.root()).unwrap();
-            let tally = macs::tally(network.as_ref(), Device::Cpu);
+            let spec = spec(&format!("architecture = \"{}\"", architecture.name));
+            let survey = spec.survey().unwrap();
+            spec.build(&store.root()).unwrap();
+            let shapes = store.variables().into_iter().map(|(name, variable)| (name, variable.size())).collect();
+            assert_eq!(survey.shapes, shapes, "{}", architecture.name);
+            assert_eq!(survey.cost.parameters, parameter_count(&store), "{}", architecture.name);
             // Norms and biases have one dimension, the weights of layers that multiply have more.
             let weights: usize = store.trainable_variables().iter().filter(|v| v.dim() > 1).map(Tensor::numel).sum();
-            assert_eq!(tally.weights, weights as u64, "{}", architecture.name);
-            assert!(tally.macs >= tally.weights, "{}", architecture.name);
+            assert_eq!(survey.weights, weights as u64, "{}", architecture.name);
+            assert!(survey.cost.macs >= survey.weights, "{}", architecture.name);
         }
     }
 
@@ -283,7 +356,7 @@ mod tests {
             let text = format!("architecture = \"{}\"", architecture.name);
             let network = spec(&text).build(&store.root()).unwrap();
             for precision in [Precision::F32, Precision::Bf16] {
-                let logits = network.forward(&faces, Pass { train: true, precision });
+                let logits = network.forward(&faces, Pass { train: true, precision }).unwrap();
                 assert_eq!((logits.kind(), logits.size()), (Kind::Float, vec![2, 7]), "{}", architecture.name);
                 logits.square().sum(Kind::Float).backward();
                 for (name, mut variable) in store.variables().into_iter().filter(|(_, v)| v.requires_grad()) {
@@ -320,11 +393,11 @@ mod tests {
                 // A pass in training mode gives the batch norms statistics worth folding.
                 let faces = Tensor::randn([2, 1, 48, 48], (Kind::Float, Device::Cpu)) * 2.0 + 0.5;
                 let training = Pass { train: true, precision: Precision::F32 };
-                let _ = tch::no_grad(|| network.forward(&faces, training));
-                let before = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE));
+                let _ = tch::no_grad(|| network.forward(&faces, training)).unwrap();
+                let before = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE)).unwrap();
                 assert_eq!(before.size(), [2, 7]);
                 network.deploy(Device::Cpu, precision).unwrap();
-                let after = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE));
+                let after = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE)).unwrap();
                 let difference = (&before - after).abs().max().double_value(&[]);
                 let bound = tolerance * before.abs().max().double_value(&[]).max(1.0);
                 assert!(difference < bound, "{} in {precision:?}: {difference}", architecture.name);

@@ -1,45 +1,84 @@
-//! Counting the work of a network: its multiply-adds a face, as its layers report them while one face passes through.
+//! What a network costs, told before it is built. In a survey its own code runs, on variables that have shapes and no numbers: all
+//! of a variable is one zero, seen in its shape. The layers then note what they would do, and a batch without a face passes through.
 //!
 //! A layer uses each of its weights once for each position of its output, so weights × positions are its multiply-adds.
 //! Norms, activations and poolings are left out, as is usual.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
-use super::{Network, NetworkSpec, Pass, SpecError, parameter_count};
+use super::{BuildError, NetworkSpec, Pass, SpecError, parameter_count};
 use mien_core::crop::CROP_SIZE;
 
-/// What was counted.
+/// The most numbers that all variables of a network may have: 1 GB. VGG-Face with the dense layers of its publishers, the largest
+/// network that was ever put on faces like these, has 145 million.
+const MOST_NUMBERS: u64 = 250_000_000;
+/// The most variables. DenseNet-121, whose layers are the smallest and most, has 727.
+const MOST_VARIABLES: u64 = 10_000;
+/// The most multiply-adds for a face: some seconds on one core. VGG19 at its publishers' 224 pixels has 20 billion.
+const MOST_MACS: u64 = 50_000_000_000;
+/// The most numbers that a layer may give for a face: 200 MB. VGG's first layer at the largest side gives 26 million.
+const MOST_OUTPUTS: u64 = 50_000_000;
+
+/// What was noted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+struct Tally {
     /// Multiply-adds.
-    pub macs: u64,
-    /// Weights of the layers that reported: a test compares it with the weights that there are.
-    pub weights: u64,
+    macs: u64,
+    #[cfg(test)]
+    weights: u64,
+    /// Variables, and the numbers in them.
+    variables: u64,
+    numbers: u64,
+    /// What the layer gives that gives most.
+    outputs: u64,
 }
 
 thread_local! {
-    /// The count in progress on this thread, if any.
+    /// The survey in progress on this thread, if any.
     static TALLY: Cell<Option<Tally>> = const { Cell::new(None) };
 }
 
-/// Reports that a layer of `weight` `[outputs, …]` gave `output` `[N, outputs, …]`. Does nothing while nobody counts.
-pub(super) fn report(weight: &Tensor, output: &Tensor) {
-    let Some(tally) = TALLY.get() else { return };
-    let outputs = weight.size().first().copied().unwrap_or(1).max(1) as u64;
-    let weights = weight.numel() as u64;
-    let macs = weights * (output.numel() as u64 / outputs);
-    TALLY.set(Some(Tally { macs: tally.macs + macs, weights: tally.weights + weights }));
+/// Notes a variable of this shape, if a survey is in progress: what stands in for it.
+///
+/// # Errors
+/// When the network becomes too large with it.
+pub(super) fn variable(shape: &[i64]) -> Result<Option<Tensor>, BuildError> {
+    let Some(mut tally) = TALLY.get() else { return Ok(None) };
+    let numbers = shape.iter().try_fold(1_u64, |product, side| product.checked_mul(u64::try_from(*side).ok()?));
+    tally.variables += 1;
+    tally.numbers = numbers.and_then(|numbers| tally.numbers.checked_add(numbers)).unwrap_or(u64::MAX);
+    TALLY.set(Some(tally));
+    // At once and not at the end: a million blocks take long to note, too.
+    check(tally.variables, MOST_VARIABLES, "variables")?;
+    check(tally.numbers, MOST_NUMBERS, "parameters")?;
+    Ok(Some(Tensor::f_zeros([], (Kind::Float, Device::Cpu))?.f_expand(shape, false)?))
 }
 
-/// What one face costs in `network`, which isn't deployed yet and lives on `device`.
-pub(super) fn tally(network: &dyn Network, device: Device) -> Tally {
-    let side = CROP_SIZE as i64;
-    let face = Tensor::zeros([1, 1, side, side], (Kind::Float, device));
-    TALLY.set(Some(Tally::default()));
-    let _ = tch::no_grad(|| network.forward(&face, Pass::EVALUATE));
-    TALLY.take().unwrap_or_default()
+/// Notes that a layer of `weight` gives an output of this size, `[N, outputs, …]`, if a survey is in progress: what stands in for the
+/// output.
+///
+/// # Errors
+/// When libtorch can't make it.
+pub(super) fn output(weight: &Tensor, size: &[i64]) -> Result<Option<Tensor>, TchError> {
+    let Some(mut tally) = TALLY.get() else { return Ok(None) };
+    let product =
+        |sides: &[i64]| sides.iter().fold(1_u64, |product, side| product.saturating_mul((*side).max(0) as u64));
+    let weights = weight.numel() as u64;
+    #[cfg(test)]
+    {
+        tally.weights += weights;
+    }
+    tally.macs = tally.macs.saturating_add(weights.saturating_mul(product(size.get(2..).unwrap_or_default())));
+    tally.outputs = tally.outputs.max(product(size.get(1..).unwrap_or_default()));
+    TALLY.set(Some(tally));
+    Tensor::f_zeros(size, (Kind::Float, Device::Cpu)).map(Some)
+}
+
+fn check(count: u64, most: u64, what: &'static str) -> Result<(), BuildError> {
+    if count > most { Err(BuildError::TooLarge { most, what }) } else { Ok(()) }
 }
 
 /// What a network costs.
@@ -53,18 +92,61 @@ pub struct Cost {
     pub input_side: i64,
 }
 
+/// What a survey finds.
+#[derive(Debug)]
+pub(super) struct Survey {
+    pub cost: Cost,
+    /// Weights of the layers that multiply.
+    #[cfg(test)]
+    pub weights: u64,
+    /// The shape of each variable by its name.
+    pub shapes: BTreeMap<String, Vec<i64>>,
+}
+
+/// Ends the survey on this thread, however it goes.
+struct Surveying;
+
+impl Drop for Surveying {
+    fn drop(&mut self) {
+        TALLY.set(None);
+    }
+}
+
 impl NetworkSpec {
-    /// What the network costs, counted on it.
-    ///
-    /// Builds the network to count, which draws its weights from libtorch's generator: where a seed matters, count before
-    /// it is set.
+    /// What the network costs. It isn't built for that.
     ///
     /// # Errors
-    /// When the architecture or one of its parameters is unknown.
+    /// When the architecture or one of its parameters is unknown, or the network is too large.
     pub fn cost(&self) -> Result<Cost, SpecError> {
-        let store = nn::VarStore::new(Device::Cpu);
-        let network = self.build(&store.root())?;
-        let macs = tally(network.as_ref(), Device::Cpu).macs;
-        Ok(Cost { parameters: parameter_count(&store), macs, input_side: network.input_side() })
+        Ok(self.survey()?.cost)
+    }
+
+    /// Looks at the network before it is built.
+    ///
+    /// # Errors
+    /// As [`Self::cost`].
+    pub(super) fn survey(&self) -> Result<Survey, SpecError> {
+        let architecture = self.architecture()?;
+        let survey = || {
+            TALLY.set(Some(Tally::default()));
+            let _surveying = Surveying;
+            let store = nn::VarStore::new(Device::Cpu);
+            let network = (architecture.build)(&store.root(), self.parameters.clone())?;
+            let side = CROP_SIZE as i64;
+            let no_face = Tensor::f_zeros([0, 1, side, side], (Kind::Float, Device::Cpu))?;
+            let _no_logits = tch::no_grad(|| network.forward(&no_face, Pass::EVALUATE))?;
+            let tally = TALLY.get().unwrap_or_default();
+            check(tally.outputs, MOST_OUTPUTS, "outputs of one layer")?;
+            check(tally.macs, MOST_MACS, "multiply-adds for a face")?;
+            let cost = Cost { parameters: parameter_count(&store), macs: tally.macs, input_side: network.input_side() };
+            let shapes = store.variables().into_iter().map(|(name, variable)| (name, variable.size())).collect();
+            Ok(Survey {
+                cost,
+                #[cfg(test)]
+                weights: tally.weights,
+                shapes,
+            })
+        };
+        survey().map_err(|source| SpecError::new(&self.architecture, source))
     }
 }

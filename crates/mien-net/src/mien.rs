@@ -8,11 +8,11 @@
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, Dense, Layer as _};
 use super::stack::share;
-use super::{Network, Pass, Precision};
+use super::{BuildError, Network, Pass, Precision};
 use mien_core::emotion;
 
 /// What a recipe may say about `mien`.
@@ -67,15 +67,15 @@ struct Block {
     shortcut: Option<ConvNorm>,
 }
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
     let Parameters { channels, blocks: counts, dropout } = parameters.try_into()?;
     let dropout = share("dropout", dropout)?;
     if channels.iter().any(|filters| *filters < SQUEEZE) {
         let problem = format!("each of `channels` has to be at least {SQUEEZE}");
-        return Err(toml::de::Error::custom(problem));
+        return Err(toml::de::Error::custom(problem).into());
     }
-    let stem = ConvNorm::new(&(path / "stem"), 1, channels[0], 3);
-    let shrink = ConvNorm::strided(&(path / "shrink"), channels[0], channels[1], 3, 2);
+    let stem = ConvNorm::new(&(path / "stem"), 1, channels[0], 3)?;
+    let shrink = ConvNorm::strided(&(path / "shrink"), channels[0], channels[1], 3, 2)?;
     let mut inputs = channels[1];
     let mut blocks = Vec::new();
     for stage in 0..STAGES {
@@ -84,39 +84,40 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
             let path = path / format!("stage{}", stage + 1) / block;
             // The stem has already halved the picture for the first stage.
             let stride = if block == 0 && stage > 0 { 2 } else { 1 };
-            blocks.push(Block::new(&path, inputs, outputs, stride));
+            blocks.push(Block::new(&path, inputs, outputs, stride)?);
             inputs = outputs;
         }
     }
-    let output = Dense::new(&(path / "output"), inputs, emotion::COUNT as i64);
+    let output = Dense::new(&(path / "output"), inputs, emotion::COUNT as i64)?;
     Ok(Box::new(Mien { stem, shrink, blocks, output, dropout, deployed: Deployed::No }))
 }
 
 impl Block {
-    fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64, stride: i64) -> Self {
+    fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64, stride: i64) -> Result<Self, BuildError> {
         let changes = inputs != outputs || stride != 1;
-        Self {
-            first: ConvNorm::strided(&(path / "conv1"), inputs, outputs, 3, stride),
-            second: ConvNorm::new(&(path / "conv2"), outputs, outputs, 3),
-            squeeze: Dense::new(&(path / "squeeze"), outputs, outputs / SQUEEZE),
-            excite: Dense::new(&(path / "excite"), outputs / SQUEEZE, outputs),
-            shortcut: changes.then(|| ConvNorm::strided(&(path / "shortcut"), inputs, outputs, 1, stride)),
-        }
+        let shortcut = changes.then(|| ConvNorm::strided(&(path / "shortcut"), inputs, outputs, 1, stride));
+        Ok(Self {
+            first: ConvNorm::strided(&(path / "conv1"), inputs, outputs, 3, stride)?,
+            second: ConvNorm::new(&(path / "conv2"), outputs, outputs, 3)?,
+            squeeze: Dense::new(&(path / "squeeze"), outputs, outputs / SQUEEZE)?,
+            excite: Dense::new(&(path / "excite"), outputs / SQUEEZE, outputs)?,
+            shortcut: shortcut.transpose()?,
+        })
     }
 
     /// From and to tensors of oneDNN if `packed`, which knows no multiplication of channels: that part is done outside.
-    fn forward(&self, input: &Tensor, pass: Pass, packed: bool) -> Tensor {
-        let dense = |x: Tensor| if packed { x.to_dense(None, false) } else { x };
-        let x = dense(self.second.forward(&self.first.forward(input, pass).relu(), pass));
-        let means = x.mean_dim([2, 3].as_slice(), false, Kind::Float);
-        let weights = self.excite.forward(&self.squeeze.forward(&means).relu()).sigmoid();
-        let weighted = &x * weights.to_kind(x.kind()).unsqueeze(-1).unsqueeze(-1);
+    fn forward(&self, input: &Tensor, pass: Pass, packed: bool) -> Result<Tensor, TchError> {
+        let dense = |x: Tensor| if packed { x.f_to_dense(None, false) } else { Ok(x) };
+        let x = dense(self.second.forward(&self.first.forward(input, pass)?.f_relu()?, pass)?)?;
+        let means = x.f_mean_dim([2, 3].as_slice(), false, Kind::Float)?;
+        let weights = self.excite.forward(&self.squeeze.forward(&means)?.f_relu()?)?.f_sigmoid()?;
+        let weighted = x.f_mul(&weights.f_to_kind(x.kind())?.f_unsqueeze(-1)?.f_unsqueeze(-1)?)?;
         let came_in = match &self.shortcut {
-            Some(shortcut) => dense(shortcut.forward(input, pass)),
-            None => dense(input.shallow_clone()),
+            Some(shortcut) => dense(shortcut.forward(input, pass)?)?,
+            None => dense(input.shallow_clone())?,
         };
-        let sum = (weighted + came_in).relu();
-        if packed { sum.to_mkldnn() } else { sum }
+        let sum = weighted.f_add(&came_in)?.f_relu()?;
+        if packed { sum.f_to_mkldnn(None::<Kind>) } else { Ok(sum) }
     }
 
     fn convolutions(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
@@ -125,27 +126,27 @@ impl Block {
 }
 
 impl Network for Mien {
-    fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor {
+    fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let (mut x, packed) = match self.deployed {
-            Deployed::No => (faces.to_kind(pass.precision.kind()), false),
+            Deployed::No => (faces.f_to_kind(pass.precision.kind())?, false),
             Deployed::Folded => (faces.shallow_clone(), false),
-            Deployed::Packed(precision) => (faces.to_kind(precision.kind()).to_mkldnn(), true),
+            Deployed::Packed(precision) => (faces.f_to_kind(precision.kind())?.f_to_mkldnn(None::<Kind>)?, true),
         };
-        x = self.stem.forward(&x, pass).relu();
-        x = self.shrink.forward(&x, pass).relu();
+        x = self.stem.forward(&x, pass)?.f_relu()?;
+        x = self.shrink.forward(&x, pass)?.f_relu()?;
         for block in &self.blocks {
-            x = block.forward(&x, pass, packed);
+            x = block.forward(&x, pass, packed)?;
         }
-        let x = if packed { x.to_dense(None, false) } else { x };
-        let features = x.mean_dim([2, 3].as_slice(), false, Kind::Float);
-        self.output.forward(&features.dropout(self.dropout, pass.train))
+        let x = if packed { x.f_to_dense(None, false)? } else { x };
+        let features = x.f_mean_dim([2, 3].as_slice(), false, Kind::Float)?;
+        self.output.forward(&features.f_dropout(self.dropout, pass.train)?)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError> {
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
         let packs = device == Device::Cpu && tch::utils::has_mkldnn();
         let blocks = self.blocks.iter_mut().flat_map(Block::convolutions);
         for convolution in [&mut self.stem, &mut self.shrink].into_iter().chain(blocks) {
-            convolution.fold();
+            convolution.fold()?;
             if packs {
                 convolution.pack(precision)?;
             }

@@ -7,33 +7,58 @@ use std::str::FromStr;
 use sha2::{Digest as _, Sha256};
 use tch::{Device, nn};
 
+use super::card::MOST_CARD_BYTES;
+use super::checkpoint::{check_shapes, shapes};
 use super::{Card, CardError, CheckpointError, Network, Precision, SpecError, load_weights};
+use mien_core::bounded;
 
 /// A model that is part of the program, so that no link can go dead.
-struct Shipped {
+#[derive(Clone, Copy)]
+pub struct ShippedModel {
     name: &'static str,
     weights: &'static [u8],
     card: &'static str,
 }
 
+impl ShippedModel {
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl fmt::Debug for ShippedModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl PartialEq for ShippedModel {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for ShippedModel {}
+
 /// The models in `models/`, the default first. No constant: each use of one may be a copy of all weights in the program.
-static SHIPPED: &[Shipped] = &[
-    Shipped {
+static SHIPPED: [ShippedModel; 4] = [
+    ShippedModel {
         name: "mien",
         weights: include_bytes!("../../../models/mien.safetensors"),
         card: include_str!("../../../models/mien.toml"),
     },
-    Shipped {
+    ShippedModel {
         name: "mien-votes",
         weights: include_bytes!("../../../models/mien-votes.safetensors"),
         card: include_str!("../../../models/mien-votes.toml"),
     },
-    Shipped {
+    ShippedModel {
         name: "mien-labels",
         weights: include_bytes!("../../../models/mien-labels.safetensors"),
         card: include_str!("../../../models/mien-labels.toml"),
     },
-    Shipped {
+    ShippedModel {
         name: "cnn4-ferplus",
         weights: include_bytes!("../../../models/cnn4-ferplus.safetensors"),
         card: include_str!("../../../models/cnn4-ferplus.toml"),
@@ -44,15 +69,20 @@ static SHIPPED: &[Shipped] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSource {
     /// Shipped with the program.
-    Shipped(&'static str),
+    Shipped(&'static ShippedModel),
     /// A file; the card has the same name and ends in `.toml`.
     File(PathBuf),
 }
 
 impl ModelSource {
-    /// The names of the shipped models, the default first.
+    /// The shipped models, the default first.
+    pub fn shipped() -> impl Iterator<Item = Self> {
+        SHIPPED.iter().map(Self::Shipped)
+    }
+
+    /// Their names.
     pub fn shipped_names() -> impl Iterator<Item = &'static str> {
-        SHIPPED.iter().map(|model| model.name)
+        SHIPPED.iter().map(ShippedModel::name)
     }
 
     /// What the model is, without loading its network.
@@ -78,7 +108,7 @@ impl ModelSource {
 
 impl Default for ModelSource {
     fn default() -> Self {
-        Self::Shipped(SHIPPED[0].name)
+        Self::Shipped(&SHIPPED[0])
     }
 }
 
@@ -86,7 +116,7 @@ impl FromStr for ModelSource {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let shipped = Self::shipped_names().find(|name| *name == text);
+        let shipped = SHIPPED.iter().find(|model| model.name == text);
         Ok(shipped.map_or_else(|| Self::File(PathBuf::from(text)), Self::Shipped))
     }
 }
@@ -94,7 +124,7 @@ impl FromStr for ModelSource {
 impl fmt::Display for ModelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Shipped(name) => f.write_str(name),
+            Self::Shipped(model) => f.write_str(model.name),
             Self::File(path) => write!(f, "{}", path.display()),
         }
     }
@@ -178,9 +208,14 @@ impl Model {
         let (bytes, card_text) = read(source)?;
         let model = || source.clone();
         let card = Card::from_toml(&card_text).map_err(|source| ModelError::Card { model: model(), source })?;
+        let spec = |source| ModelError::Spec { model: model(), source };
+        // What the card asks for is compared with what the file holds before anything is made.
+        let wanted = card.network.survey().map_err(spec)?.shapes;
+        shapes(&bytes)
+            .and_then(|given| check_shapes(&wanted, &given))
+            .map_err(|source| ModelError::Weights { model: model(), source })?;
         let store = nn::VarStore::new(device);
-        let mut network =
-            card.network.build(&store.root()).map_err(|source| ModelError::Spec { model: model(), source })?;
+        let mut network = card.network.build(&store.root()).map_err(spec)?;
         load_weights(&store, &bytes)
             .and_then(|()| Ok(network.deploy(device, precision)?))
             .map_err(|source| ModelError::Weights { model: model(), source })?;
@@ -196,14 +231,11 @@ fn sha256(bytes: &[u8]) -> String {
 /// Weights and card of a model.
 fn read(source: &ModelSource) -> Result<(std::borrow::Cow<'static, [u8]>, String), ModelError> {
     match source {
-        ModelSource::Shipped(name) => {
-            let model = SHIPPED.iter().find(|model| model.name == *name).unwrap_or(&SHIPPED[0]);
-            Ok((model.weights.into(), model.card.to_owned()))
-        }
+        ModelSource::Shipped(model) => Ok((model.weights.into(), model.card.to_owned())),
         ModelSource::File(path) => {
             let bytes = std::fs::read(path).map_err(|source| unreadable(path, source))?;
             let card_path = path.with_extension("toml");
-            let card = std::fs::read_to_string(&card_path)
+            let card = bounded::read_text(&card_path, MOST_CARD_BYTES)
                 .map_err(|source| ModelError::NoCard { path: card_path.clone(), source })?;
             Ok((bytes.into(), card))
         }
@@ -242,11 +274,11 @@ mod tests {
 
     #[test]
     fn shipped_models_load_and_give_a_number_for_each_emotion() {
-        for name in ModelSource::shipped_names() {
-            let model = Model::load(&ModelSource::Shipped(name), Device::Cpu, Precision::F32).unwrap();
-            assert_eq!(model.card.name, name);
+        for source in ModelSource::shipped() {
+            let model = Model::load(&source, Device::Cpu, Precision::F32).unwrap();
+            assert_eq!(model.card.name, source.to_string());
             let faces = tch::Tensor::zeros([2, 1, 48, 48], (tch::Kind::Float, Device::Cpu));
-            let logits = tch::no_grad(|| model.network.forward(&faces, Pass::EVALUATE));
+            let logits = tch::no_grad(|| model.network.forward(&faces, Pass::EVALUATE)).unwrap();
             assert_eq!(logits.size(), [2, emotion::COUNT as i64]);
         }
     }
@@ -267,6 +299,27 @@ mod tests {
         assert!(matches!(load(&path), Err(ModelError::Card { .. })));
         std::fs::remove_file(&card).unwrap();
         assert!(matches!(load(&path), Err(ModelError::NoCard { .. })));
+    }
+
+    #[test]
+    fn a_name_that_is_not_shipped_is_a_file_and_never_the_default_model() {
+        let Ok(source) = "mien-9".parse::<ModelSource>();
+        assert_eq!(source, ModelSource::File("mien-9".into()));
+        assert!(matches!(source.card(), Err(ModelError::Missing { .. })));
+    }
+
+    #[test]
+    fn a_card_that_asks_for_another_network_than_the_weights_are_is_refused_before_that_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = model_file(folder.path());
+        let mut card = super::super::card::tests::example();
+        // 134 million parameters: allowed, but not what the file holds.
+        card.network = toml::from_str("architecture = \"vgg-face\"\nside = 224\nhidden = [4096, 4096]").unwrap();
+        std::fs::write(folder.path().join("example.toml"), card.to_toml().unwrap()).unwrap();
+        let started = std::time::Instant::now();
+        let error = load(&path).err().unwrap();
+        assert!(error.to_string().contains("belong to another network: it lacks backbone"), "{error}");
+        assert!(started.elapsed().as_secs_f64() < 0.5, "{:?}", started.elapsed());
     }
 
     #[test]

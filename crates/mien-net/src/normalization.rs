@@ -1,9 +1,8 @@
 //! From crops to the tensor that a network sees.
 
-use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
-
 use mien_core::crop::{CROP_SIZE, FaceCrop};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, TchError, Tensor};
 
 /// How bytes become the numbers that a network was trained on: `(byte / 255 − mean) / std`. Part of the model card.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,8 +24,11 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// Bytes as floats from 0 to 1, of the same shape.
-pub fn to_unit(bytes: &Tensor) -> Tensor {
-    bytes.to_kind(Kind::Float) / 255.0
+///
+/// # Errors
+/// When libtorch fails, as when memory is full.
+pub fn to_unit(bytes: &Tensor) -> Result<Tensor, TchError> {
+    bytes.f_to_kind(Kind::Float)?.f_div_scalar(255.0)
 }
 
 /// The least deviation that a picture is divided by, in shares of the full range: a flat picture stays flat, and its noise
@@ -42,41 +44,56 @@ impl Default for Normalization {
 
 impl Normalization {
     /// The network's input for a batch of crops: float, `[N, 1, 48, 48]`, on `device`.
-    pub fn to_input(self, crops: &[FaceCrop], device: Device) -> Tensor {
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn to_input(self, crops: &[FaceCrop], device: Device) -> Result<Tensor, TchError> {
         let bytes: Vec<u8> = crops.iter().flat_map(|crop| crop.pixels().iter().copied()).collect();
         let side = CROP_SIZE as i64;
-        let batch = Tensor::from_slice(&bytes).view([crops.len() as i64, 1, side, side]);
-        self.apply(&batch.to_device(device))
+        let batch = Tensor::f_from_slice(&bytes)?.f_view([crops.len() as i64, 1, side, side])?;
+        self.apply(&batch.f_to_device(device)?)
     }
 
     /// Normalises pictures of bytes `[N, 1, H, W]` to floats of the same shape: what training uses between reading
     /// a batch and augmenting it.
-    pub fn apply(self, bytes: &Tensor) -> Tensor {
-        self.apply_to_unit(&to_unit(bytes))
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn apply(self, bytes: &Tensor) -> Result<Tensor, TchError> {
+        self.apply_to_unit(&to_unit(bytes)?)
     }
 
     /// The same for pictures of floats from 0 to 1.
-    pub fn apply_to_unit(self, pictures: &Tensor) -> Tensor {
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn apply_to_unit(self, pictures: &Tensor) -> Result<Tensor, TchError> {
         if self.per_picture {
             // With mean and deviation of the data on both sides, what is left is each picture's own.
             const OVER_PIXELS: [i64; 3] = [1, 2, 3];
-            let centered = pictures - pictures.mean_dim(OVER_PIXELS.as_slice(), true, Kind::Float);
-            let deviation = centered.square().mean_dim(OVER_PIXELS.as_slice(), true, Kind::Float).sqrt();
-            centered / deviation.clamp_min(LEAST_STD)
+            let mean = |x: &Tensor| x.f_mean_dim(OVER_PIXELS.as_slice(), true, Kind::Float);
+            let centered = pictures.f_sub(&mean(pictures)?)?;
+            let deviation = mean(&centered.f_square()?)?.f_sqrt()?;
+            centered.f_div(&deviation.f_clamp_min(LEAST_STD)?)
         } else {
-            (pictures - self.mean) / self.std
+            pictures.f_sub_scalar(self.mean)?.f_div_scalar(self.std)
         }
     }
 
     /// Back to floats from 0 to 1, `mean` and `std` standing in for what a picture's own were: for another network that
     /// normalises otherwise.
-    pub fn revert(self, normalized: &Tensor) -> Tensor {
-        normalized * self.std + self.mean
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn revert(self, normalized: &Tensor) -> Result<Tensor, TchError> {
+        normalized.f_mul_scalar(self.std)?.f_add_scalar(self.mean)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use mien_core::crop::CROP_PIXELS;
+
     use super::*;
 
     /// A picture without symmetry, so that a flip, a shift or a transposition would show.
@@ -85,21 +102,17 @@ mod tests {
     }
 
     #[test]
-    fn what_the_app_makes_of_crops_is_what_training_makes_of_bytes() {
-        let crops: Vec<FaceCrop> = [0, 7]
-            .iter()
-            .map(|shift| FaceCrop::from_pixels(pattern(48, 48 + shift)[48 * shift..].to_vec()).unwrap())
-            .collect();
-        let bytes: Vec<Tensor> =
-            crops.iter().map(|crop| Tensor::from_slice(crop.pixels()).view([1, 1, 48, 48])).collect();
-        let (app, lab) = (Normalization::default(), Normalization::default());
-        let difference = app.to_input(&crops, Device::Cpu) - lab.apply(&Tensor::cat(&bytes, 0));
-        assert_eq!(difference.abs().max().double_value(&[]), 0.0);
-        // The first pixel is black and the last of the first row isn't: a known value for each.
-        let input = app.to_input(&crops, Device::Cpu);
-        assert!((input.double_value(&[0, 0, 0, 0]) - (0.0 - 0.508) / 0.255).abs() < 1e-6);
-        let byte = f64::from(crops[1].pixels()[47]);
-        assert!((input.double_value(&[1, 0, 0, 47]) - (byte / 255.0 - 0.508) / 0.255).abs() < 1e-5);
+    fn the_input_is_each_crop_s_bytes_row_by_row_as_the_card_normalises_them() {
+        let normalization = Normalization { mean: 0.5, std: 0.25, per_picture: false };
+        let crops = [pattern(CROP_SIZE, CROP_SIZE), vec![255; CROP_PIXELS]].map(|p| FaceCrop::from_pixels(p).unwrap());
+        let input = normalization.to_input(&crops, Device::Cpu).unwrap();
+        assert_eq!((input.size(), input.kind()), (vec![2, 1, 48, 48], Kind::Float));
+        for (n, y, x) in [(0, 0, 0), (0, 0, 47), (0, 31, 5), (0, 47, 47), (1, 20, 30)] {
+            let byte = crops[n].pixels()[y * CROP_SIZE + x];
+            let expected = (f64::from(byte) / 255.0 - 0.5) / 0.25;
+            let value = input.double_value(&[n as i64, 0, y as i64, x as i64]);
+            assert!((value - expected).abs() < 1e-6, "{n} {y} {x}: {value} instead of {expected}");
+        }
     }
 
     #[test]
@@ -107,18 +120,18 @@ mod tests {
         let normalization = Normalization { per_picture: true, ..Normalization::default() };
         let bright = Tensor::from_slice(&pattern(48, 48)).view([1, 1, 48, 48]);
         let dim = bright.to_kind(Kind::Float) * 0.25 + 20.0;
-        let difference = normalization.apply(&bright) - normalization.apply(&dim);
+        let difference = normalization.apply(&bright).unwrap() - normalization.apply(&dim).unwrap();
         assert!(difference.abs().max().double_value(&[]) < 1e-4);
         // A flat picture has no deviation to divide by.
-        let flat = normalization.apply(&Tensor::full([1, 1, 48, 48], 90, (Kind::Uint8, Device::Cpu)));
+        let flat = normalization.apply(&Tensor::full([1, 1, 48, 48], 90, (Kind::Uint8, Device::Cpu))).unwrap();
         assert!(flat.abs().max().double_value(&[]) < 1e-4);
     }
 
     #[test]
     fn reverting_gives_the_picture_back() {
-        let unit = to_unit(&Tensor::from_slice(&pattern(48, 48)).view([1, 1, 48, 48]));
+        let unit = to_unit(&Tensor::from_slice(&pattern(48, 48)).view([1, 1, 48, 48])).unwrap();
         let normalization = Normalization::default();
-        let difference = normalization.revert(&normalization.apply_to_unit(&unit)) - unit;
+        let difference = normalization.revert(&normalization.apply_to_unit(&unit).unwrap()).unwrap() - unit;
         assert!(difference.abs().max().double_value(&[]) < 1e-5);
     }
 }

@@ -11,8 +11,8 @@
 
 use tch::nn;
 
-use super::Network;
 use super::stack::{self, Activation, Conv, Layout, Norm};
+use super::{BuildError, Network};
 
 /// Channels that share a group: eight groups are enough to tell apart what the filters see.
 const GROUPS: i64 = 8;
@@ -26,11 +26,11 @@ const START: [Conv; 4] = [
 const EXTRA: Conv = Conv { norm: Norm::Batch, activation: Activation::LeakyRelu, ..Conv::new(512) };
 const LAST: Conv = Conv { pool: true, drop: true, filters: 1024, ..EXTRA };
 
-pub(super) fn build3(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+pub(super) fn build3(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
     stack::build(path, parameters, &layout(&[&START[..], &[LAST]].concat(), 0.0))
 }
 
-pub(super) fn build4(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+pub(super) fn build4(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
     stack::build(path, parameters, &layout(&[&START[..], &[EXTRA, LAST]].concat(), 0.5))
 }
 

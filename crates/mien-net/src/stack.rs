@@ -3,10 +3,10 @@
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, ConvShape, Dense, DenseNorm, Layer as _};
-use super::{Network, Pass, Precision};
+use super::{BuildError, Network, Pass, Precision};
 use mien_core::crop::CROP_SIZE;
 use mien_core::emotion;
 
@@ -69,12 +69,12 @@ pub enum Activation {
 }
 
 impl Activation {
-    fn apply(self, x: &Tensor) -> Tensor {
+    fn apply(self, x: &Tensor) -> Result<Tensor, TchError> {
         match self {
-            Self::Relu => x.relu(),
-            Self::LeakyRelu => x.leaky_relu(),
-            Self::Tanh => x.tanh(),
-            Self::Sigmoid => x.sigmoid(),
+            Self::Relu => x.f_relu(),
+            Self::LeakyRelu => x.f_leaky_relu(),
+            Self::Tanh => x.f_tanh(),
+            Self::Sigmoid => x.f_sigmoid(),
         }
     }
 }
@@ -108,7 +108,7 @@ pub fn build(
     path: &nn::Path<'_>,
     parameters: toml::Table,
     layout: &Layout<'_>,
-) -> Result<Box<dyn Network>, toml::de::Error> {
+) -> Result<Box<dyn Network>, BuildError> {
     let parameters: Parameters = parameters.try_into()?;
     let dropout_conv = share("dropout_conv", parameters.dropout_conv.unwrap_or(layout.dropout_conv))?;
     let dropout_dense = share("dropout_dense", parameters.dropout_dense.unwrap_or(layout.dropout_dense))?;
@@ -118,9 +118,9 @@ pub fn build(
         let path = path / format!("conv{}", i + 1);
         let shape = ConvShape::new(channels, conv.filters, conv.kernel);
         let layer = match conv.norm {
-            Norm::None => ConvNorm::biased(&path, shape),
-            Norm::Batch => ConvNorm::new(&path, channels, conv.filters, conv.kernel),
-            Norm::Group(groups) => ConvNorm::grouped(&path, shape, groups),
+            Norm::None => ConvNorm::biased(&path, shape)?,
+            Norm::Batch => ConvNorm::new(&path, channels, conv.filters, conv.kernel)?,
+            Norm::Group(groups) => ConvNorm::grouped(&path, shape, groups)?,
         };
         convolutions.push((*conv, layer));
         channels = conv.filters;
@@ -131,10 +131,10 @@ pub fn build(
     for (i, outputs) in layout.dense.iter().enumerate() {
         let path = path / format!("dense{}", i + 1);
         let make = if layout.dense_norm { DenseNorm::new } else { DenseNorm::biased };
-        dense.push(make(&path, features, *outputs));
+        dense.push(make(&path, features, *outputs)?);
         features = *outputs;
     }
-    let output = Dense::new(&(path / "output"), features, emotion::COUNT as i64);
+    let output = Dense::new(&(path / "output"), features, emotion::COUNT as i64)?;
     Ok(Box::new(Stack { convolutions, dense, output, dropout_conv, dropout_dense, packed: None }))
 }
 
@@ -151,35 +151,35 @@ pub fn share(name: &str, value: f64) -> Result<f64, toml::de::Error> {
 }
 
 impl Network for Stack {
-    fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor {
+    fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let mut x = match self.packed {
-            Some(precision) => faces.to_kind(precision.kind()).to_mkldnn(),
+            Some(precision) => faces.f_to_kind(precision.kind())?.f_to_mkldnn(None::<Kind>)?,
             None => faces.shallow_clone(),
         };
         for (conv, layer) in &self.convolutions {
-            x = layer.forward(&x, pass);
+            x = layer.forward(&x, pass)?;
             if conv.pool {
                 // Before the activation it gives the same numbers as after it, from a quarter of the pixels.
-                x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+                x = x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?;
             }
-            x = conv.activation.apply(&x);
+            x = conv.activation.apply(&x)?;
             if pass.train && conv.drop {
-                x = x.dropout(self.dropout_conv, true);
+                x = x.f_dropout(self.dropout_conv, true)?;
             }
         }
         if self.packed.is_some() {
-            x = x.to_dense(None, false);
+            x = x.f_to_dense(None, false)?;
         }
-        x = x.flatten(1, -1).to_kind(Kind::Float);
+        x = x.f_flatten(1, -1)?.f_to_kind(Kind::Float)?;
         for dense in &self.dense {
-            x = dense.forward(&x, pass).relu().dropout(self.dropout_dense, pass.train);
+            x = dense.forward(&x, pass)?.f_relu()?.f_dropout(self.dropout_dense, pass.train)?;
         }
         self.output.forward(&x)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError> {
-        self.convolutions.iter_mut().for_each(|(_, layer)| layer.fold());
-        self.dense.iter_mut().for_each(DenseNorm::fold);
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
+        self.convolutions.iter_mut().try_for_each(|(_, layer)| layer.fold())?;
+        self.dense.iter_mut().try_for_each(DenseNorm::fold)?;
         // oneDNN's tensors know no other activation.
         let packs = self.convolutions.iter().all(|(conv, layer)| conv.activation == Activation::Relu && layer.folds());
         if packs && device == Device::Cpu && tch::utils::has_mkldnn() {

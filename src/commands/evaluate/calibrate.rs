@@ -25,7 +25,7 @@ impl EvaluateArgs {
         let rule = self.usual_rule();
         let (pictures, answers) = data.public.judged(rule)?;
         let plain = scored(model, &pictures, &answers, device)?;
-        let varied = scored(model, &varied(&pictures, VARIATIONS), &answers.repeat(VARIATIONS), device)?;
+        let varied = scored(model, &varied(&pictures, VARIATIONS)?, &answers.repeat(VARIATIONS), device)?;
         let fitted_on = format!(
             "{}, {}, {}, N {}; the strength on {VARIATIONS} variations of each",
             data.name,

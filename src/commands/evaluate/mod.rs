@@ -129,7 +129,7 @@ impl EvaluateArgs {
         let rule = self.rule.unwrap_or(self.usual_rule());
         let mut sample = self.sample(&data, rule)?;
         if self.varied {
-            sample.pictures = varied(&sample.pictures, 1);
+            sample.pictures = varied(&sample.pictures, 1)?;
         }
         let scored = scored(&model, &sample.pictures, &sample.answers, device)?;
         let assumed = model.card.calibration.assume(self.prior.as_ref())?;
@@ -171,7 +171,9 @@ impl EvaluateArgs {
         };
         match &self.model {
             ModelSource::File(path) => Ok(Some(path)),
-            ModelSource::Shipped(name) => bail!("{option} is for models in files: {name} is part of the program"),
+            ModelSource::Shipped(model) => {
+                bail!("{option} is for models in files: {} is part of the program", model.name())
+            }
         }
     }
 
@@ -197,7 +199,7 @@ impl EvaluateArgs {
 fn scored(model: &Model, pictures: &Tensor, answers: &[Emotion], device: Device) -> anyhow::Result<Scored> {
     let normalization = model.card.input.normalization;
     let logits = predict(model.network.as_ref(), normalization, pictures, Pass::EVALUATE, device);
-    Scored::new(&logits, answers).context("can't measure the model")
+    logits.and_then(|logits| Scored::new(&logits, answers)).context("can't measure the model")
 }
 
 /// The figures under each prior that the model knows by name.

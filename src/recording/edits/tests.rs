@@ -97,6 +97,26 @@ fn a_file_that_is_not_understood_is_said_and_never_written_over() {
     }
 }
 
+#[test]
+fn edits_that_nobody_makes_are_refused_before_they_are_drawn() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("edits.json");
+    let merges: Vec<_> = (0..=MOST_PEOPLE).map(|i| format!("\"{}\": 1", i + 2)).collect();
+    for (text, reason) in [
+        (format!("{{\"schema\": 1, \"names\": {{\"1\": \"{}\"}}}}", "ü".repeat(LONGEST_NAME + 1)), "200 characters"),
+        (format!("{{\"schema\": 1, \"merged\": {{{}}}}}", merges.join(",")), "more than 20000 faces"),
+        (format!("{{\"schema\": 1, \"marks\": [{}]}}", " ".repeat(MOST_BYTES as usize)), "larger than the"),
+    ] {
+        fs::write(&path, text).unwrap();
+        let problem = EditsFile::open(&path).unwrap_err();
+        assert!(problem.contains("edits.json: ") && problem.contains(reason), "{problem}");
+    }
+    let mut edits = Edits::default();
+    edits.rename(FaceId(1), &"ü".repeat(1000));
+    assert_eq!(edits.unsound(), None);
+    assert_eq!(edits.name(FaceId(1)).map(|name| name.chars().count()), Some(LONGEST_NAME));
+}
+
 proptest! {
     #[test]
     fn any_merges_in_any_order_lose_no_row_and_form_no_chain(
@@ -110,7 +130,7 @@ proptest! {
             prop_assert_eq!(edits.person(FaceId(*from)), b);
             prop_assert_eq!(edits.person(a), b);
         }
-        prop_assert!(edits.is_sound());
+        prop_assert_eq!(edits.unsound(), None);
         let listed: Vec<Face> = rows.iter().map(|id| edits.apply(face(*id, 1.0))).collect();
         prop_assert_eq!(listed.len(), rows.len());
         for (face, id) in listed.iter().zip(&rows) {

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::DataError;
 use super::reader::{About, Collection, Entry, ReadOptions, Source};
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
-use mien_net::write_atomically;
+use mien_core::whole::{self, Existing};
 
 /// Raised whenever decoding or this file changes its meaning.
 const FORMAT: u32 = 1;
@@ -104,7 +104,7 @@ impl Cache {
         if let Some(folder) = self.file.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        Ok(write_atomically(&self.file, &bytes)?)
+        Ok(whole::write(&self.file, &bytes, Existing::Replace)?)
     }
 }
 

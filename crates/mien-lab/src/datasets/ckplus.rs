@@ -52,6 +52,7 @@ impl Reader for CkPlus {
             files,
             skipped: skipped.into_list(),
             faces: options.finding(FaceMode::Whole),
+            pixels: options.pixels,
         }))
     }
 }

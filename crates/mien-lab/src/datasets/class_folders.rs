@@ -41,6 +41,7 @@ impl Reader for ClassFolders {
             skipped: skipped.into_list(),
             // Such collections hold faces that were cut out already.
             faces: options.finding(FaceMode::Whole),
+            pixels: options.pixels,
         }))
     }
 }

@@ -96,7 +96,7 @@ pub enum DataError {
         problem: &'static str,
     },
     /// libtorch gave an error.
-    #[error("libtorch failed on the pictures: {0}")]
+    #[error("libtorch failed on the pictures: {}", mien_net::torch::said(.0))]
     Torch(#[from] tch::TchError),
     /// Faces can't be found.
     #[error(transparent)]

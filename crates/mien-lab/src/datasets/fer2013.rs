@@ -9,6 +9,7 @@ use super::table::{from_csv, header};
 use super::{DataError, ReadOptions, Split, read_ferplus};
 use crate::faces::FaceCounts;
 use crate::provenance;
+use mien_core::bounded::Rows;
 use mien_core::crop::CROP_PIXELS;
 use mien_core::emotion::Emotion;
 
@@ -79,7 +80,7 @@ impl Source for Table {
 fn read_table(path: &Path) -> Result<Collection, DataError> {
     let file = File::open(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
     let file = BufReader::with_capacity(BUFFER_BYTES, file);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).flexible(true).from_reader(file);
+    let mut reader = Rows::new(csv::ReaderBuilder::new().trim(csv::Trim::Headers).flexible(true), file);
 
     let no_header = || DataError::Header { path: path.to_owned(), format: "fer2013.csv", wanted: COLUMNS };
     let header = reader.byte_headers().map_err(|e| from_csv(path, &e))?.clone();
@@ -89,7 +90,7 @@ fn read_table(path: &Path) -> Result<Collection, DataError> {
     let mut collection =
         Collection { entries: vec![], pixels: vec![], about: About { name: "FER2013".to_owned(), ..About::default() } };
     let mut record = csv::ByteRecord::new();
-    while reader.read_byte_record(&mut record).map_err(|e| from_csv(path, &e))? {
+    while reader.read_bytes(&mut record).map_err(|e| from_csv(path, &e))? {
         let line = record.position().map_or(0, csv::Position::line);
         let wrong = |problem: String| DataError::Row { path: path.to_owned(), line, problem };
         let field =

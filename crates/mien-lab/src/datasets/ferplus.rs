@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DataError;
 use super::table::from_csv;
+use mien_core::bounded::Rows;
 use mien_core::emotion::{self, Emotion};
 
 /// Columns of the official file after `Usage` and `Image name`, with the emotion that each counts for.
@@ -101,7 +102,7 @@ impl Votes {
 /// When the file can't be read, has other columns, or a vote is no small number.
 pub fn read_ferplus(path: &Path) -> Result<Vec<Votes>, DataError> {
     let file = File::open(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(file);
+    let mut reader = Rows::new(csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true), file);
     let header = reader.headers().map_err(|e| from_csv(path, &e))?.clone();
     let no_header = || DataError::Header { path: path.to_owned(), format: "fer2013new.csv", wanted: COLUMN_NAMES };
     let mut positions = [0; COLUMNS.len()];
@@ -110,8 +111,8 @@ pub fn read_ferplus(path: &Path) -> Result<Vec<Votes>, DataError> {
     }
 
     let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|e| from_csv(path, &e))?;
+    let mut record = csv::StringRecord::new();
+    while reader.read(&mut record).map_err(|e| from_csv(path, &e))? {
         let line = record.position().map_or(0, csv::Position::line);
         let mut votes = Votes::default();
         for (count, (position, (name, _))) in votes.columns.iter_mut().zip(positions.into_iter().zip(COLUMNS)) {

@@ -12,6 +12,7 @@ use super::{DataError, Split};
 use crate::faces::{FaceCutter, FaceError, FaceFinding, FaceMode};
 use crate::pictures::decode_gray;
 use mien_core::emotion::Emotion;
+use mien_core::pixels::PixelLimit;
 
 /// Endings of the picture formats that Mien reads.
 const ENDINGS: [&str; 7] = ["bmp", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
@@ -38,6 +39,8 @@ pub(super) struct PictureFiles {
     pub files: Vec<PictureFile>,
     pub skipped: Vec<Skipped>,
     pub faces: FaceFinding,
+    /// How large a picture may be.
+    pub pixels: PixelLimit,
 }
 
 impl Source for PictureFiles {
@@ -59,7 +62,7 @@ impl Source for PictureFiles {
             for part in [place.as_bytes(), &(bytes.len() as u64).to_le_bytes(), file.label.key().as_bytes(), &bytes] {
                 sum.update(part);
             }
-            let picture = decode_gray(&bytes).map_err(|problem| self.wrong(file, problem))?;
+            let picture = decode_gray(&bytes, self.pixels).map_err(|problem| self.wrong(file, problem))?;
             let face = picture.view().ok_or(FaceError::TooSmall).and_then(|view| cutter.cut(view))?;
             pixels.extend_from_slice(face.pixels());
             entries.push(Entry {

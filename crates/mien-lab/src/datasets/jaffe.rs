@@ -46,6 +46,7 @@ impl Reader for Jaffe {
             files,
             skipped: skipped.into_list(),
             faces: options.finding(FaceMode::Detector),
+            pixels: options.pixels,
         }))
     }
 }

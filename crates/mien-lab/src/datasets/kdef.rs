@@ -76,6 +76,7 @@ impl Reader for Kdef {
             files,
             skipped: skipped.into_list(),
             faces: options.finding(FaceMode::Detector),
+            pixels: options.pixels,
         }))
     }
 }

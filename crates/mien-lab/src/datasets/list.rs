@@ -10,6 +10,7 @@ use super::reader::{Reader, Source};
 use super::table::{from_csv, header};
 use super::{DataError, ReadOptions};
 use crate::faces::FaceMode;
+use mien_core::bounded::Rows;
 
 /// Names that the column of paths goes by.
 const PATH_COLUMNS: [&str; 5] = ["path", "file", "filename", "image", "picture"];
@@ -36,7 +37,7 @@ impl Reader for List {
 
     fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
         let file = File::open(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(file);
+        let mut reader = Rows::new(csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true), file);
         let header = reader.headers().map_err(|e| from_csv(path, &e))?.clone();
         let column = |names: &[&str]| header.iter().position(|h| names.contains(&h.to_lowercase().as_str()));
         let no_header = || DataError::Header { path: path.to_owned(), format: "list of pictures", wanted: COLUMNS };
@@ -47,8 +48,8 @@ impl Reader for List {
         let root = path.parent().map(Path::to_owned).unwrap_or_default();
         let mut skipped = SkipCounter::default();
         let mut files = Vec::new();
-        for record in reader.records() {
-            let record = record.map_err(|e| from_csv(path, &e))?;
+        let mut record = csv::StringRecord::new();
+        while reader.read(&mut record).map_err(|e| from_csv(path, &e))? {
             let line = record.position().map_or(0, csv::Position::line);
             let wrong = |problem: String| DataError::Row { path: path.to_owned(), line, problem };
             let filled = |column: Option<usize>| column.and_then(|c| record.get(c)).filter(|text| !text.is_empty());
@@ -69,6 +70,7 @@ impl Reader for List {
             files,
             skipped: skipped.into_list(),
             faces: options.finding(FaceMode::Whole),
+            pixels: options.pixels,
         }))
     }
 }

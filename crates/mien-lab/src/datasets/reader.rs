@@ -11,6 +11,7 @@ use super::{ckplus::CkPlus, class_folders::ClassFolders, fer2013::Fer2013, jaffe
 use crate::faces::{FaceCounts, FaceFinding, FaceMode};
 use mien_core::detection::MakeDetector;
 use mien_core::emotion::Emotion;
+use mien_core::pixels::PixelLimit;
 
 /// The kinds of data sets, those first that would also pass for a later one.
 const READERS: [&dyn Reader; 6] = [&Fer2013, &List, &CkPlus, &Jaffe, &Kdef, &ClassFolders];
@@ -31,6 +32,8 @@ pub struct ReadOptions {
     pub faces: FaceMode,
     /// What makes the app's detector, where the program has one.
     pub detector: Option<MakeDetector>,
+    /// How large a picture may be.
+    pub pixels: PixelLimit,
     /// The folder where decoded data sets are kept, if they are to be kept. See [`super::cache_folder`].
     pub cache: Option<PathBuf>,
 }

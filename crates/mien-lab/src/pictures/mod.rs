@@ -4,16 +4,16 @@ mod palette_tiff;
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder as _, ImageReader};
+use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits};
 
 use mien_core::face::GrayView;
+use mien_core::pixels::PixelLimit;
 
 /// Weights of red, green and blue in gray, in thousandths: those of ITU-R BT.601, which OpenCV uses and so the app.
 const GRAY_WEIGHTS: [u32; 3] = [299, 587, 114];
 
-/// The largest picture that is decoded, in pixels: more than cameras give. A damaged header may claim so many that memory
-/// would run out.
-const MOST_PIXELS: u64 = 200_000_000;
+/// Bytes that a decoder may take for a pixel: four channels of 16 bits.
+const PIXEL_BYTES: u64 = 8;
 
 /// A gray picture that owns its pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +40,14 @@ impl GrayPicture {
 ///
 /// # Errors
 /// In words for the reader, when the bytes are no picture, a damaged one, or one too large to be decoded.
-pub fn decode_gray(bytes: &[u8]) -> Result<GrayPicture, String> {
+pub fn decode_gray(bytes: &[u8], limit: PixelLimit) -> Result<GrayPicture, String> {
     let picture = match palette_tiff::split(bytes) {
         Some((indices, palette)) => {
-            let mut picture = decode(&indices)?.into_luma8();
+            let mut picture = decode(&indices, limit)?.into_luma8();
             picture.pixels_mut().for_each(|pixel| pixel.0 = [palette[usize::from(pixel.0[0])]]);
             DynamicImage::ImageLuma8(picture)
         }
-        None => decode(bytes)?,
+        None => decode(bytes, limit)?,
     };
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let pixels = match picture {
@@ -60,16 +60,17 @@ pub fn decode_gray(bytes: &[u8]) -> Result<GrayPicture, String> {
     GrayPicture::new(pixels, width, height).ok_or_else(|| "is a picture without pixels".to_owned())
 }
 
-fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
+fn decode(bytes: &[u8], limit: PixelLimit) -> Result<DynamicImage, String> {
     let told = |error: image::ImageError| format!("is no picture that can be read: {error}");
-    let reader = ImageReader::new(Cursor::new(bytes))
+    let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| format!("is no picture that can be read: {error}"))?;
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(limit.pixels() * PIXEL_BYTES);
+    reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(told)?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MOST_PIXELS {
-        return Err(format!("is no picture that can be read: {width}×{height} pixels are too many"));
-    }
+    limit.check(width.into(), height.into()).map_err(|error| format!("can't be read: {error}"))?;
     // A damaged orientation is no reason to refuse a picture.
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(told)?;
@@ -101,7 +102,7 @@ mod tests {
         let pixels: Vec<u8> = (0..12).map(|i| i * 20).collect();
         let picture = DynamicImage::ImageLuma8(GrayImage::from_raw(4, 3, pixels.clone()).unwrap());
         for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff] {
-            let read = decode_gray(&encoded(&picture, format)).unwrap();
+            let read = decode_gray(&encoded(&picture, format), PixelLimit::default()).unwrap();
             assert_eq!(read, GrayPicture::new(pixels.clone(), 4, 3).unwrap(), "{format:?}");
         }
     }
@@ -109,23 +110,24 @@ mod tests {
     #[test]
     fn colours_weigh_as_in_the_app() {
         let picture = DynamicImage::ImageRgb8(RgbImage::from_raw(3, 1, vec![255, 0, 0, 0, 255, 0, 0, 0, 255]).unwrap());
-        let read = decode_gray(&encoded(&picture, ImageFormat::Png)).unwrap();
+        let read = decode_gray(&encoded(&picture, ImageFormat::Png), PixelLimit::default()).unwrap();
         assert_eq!(read.pixels, [76, 150, 29]);
     }
 
     #[test]
     fn what_is_no_picture_is_told() {
         for bytes in [&b""[..], b"hello", b"\x89PNG\r\n\x1a\n", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\0\x02"] {
-            assert!(decode_gray(bytes).unwrap_err().contains("no picture"), "{bytes:?}");
+            assert!(decode_gray(bytes, PixelLimit::default()).unwrap_err().contains("no picture"), "{bytes:?}");
         }
         let whole = encoded(&DynamicImage::ImageLuma8(GrayImage::new(40, 40)), ImageFormat::Png);
-        assert!(decode_gray(&whole[..whole.len() / 2]).is_err());
+        assert!(decode_gray(&whole[..whole.len() / 2], PixelLimit::default()).is_err());
     }
     #[test]
     fn a_header_that_claims_too_many_pixels_is_refused() {
         let mut bytes = encoded(&DynamicImage::ImageLuma8(GrayImage::new(4, 4)), ImageFormat::Bmp);
         bytes[18..26].copy_from_slice(&[0x30, 0x75, 0, 0, 0x30, 0x75, 0, 0]);
-        assert!(decode_gray(&bytes).unwrap_err().contains("30000×30000 pixels are too many"));
+        let error = decode_gray(&bytes, PixelLimit::default()).unwrap_err();
+        assert!(error.contains("30000×30000 pixels") && error.contains("200 megapixels"), "{error}");
     }
 
     proptest! {
@@ -147,7 +149,7 @@ mod tests {
                 let place = place.index(bytes.len());
                 bytes[place] = value;
             }
-            if let Ok(read) = decode_gray(&bytes) {
+            if let Ok(read) = decode_gray(&bytes, PixelLimit::default()) {
                 prop_assert!(read.view().is_some());
             }
         }

@@ -72,6 +72,7 @@ impl Tiff<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::decode_gray;
+    use mien_core::pixels::PixelLimit;
 
     /// A picture of 2×1 pixels with the indices 0 and 200, and a palette in which each index stands for its opposite.
     fn palette_file(is_little_endian: bool) -> Vec<u8> {
@@ -109,7 +110,7 @@ mod tests {
     #[test]
     fn indices_become_the_grays_of_the_palette_in_both_byte_orders() {
         for is_little_endian in [true, false] {
-            let picture = decode_gray(&palette_file(is_little_endian)).unwrap();
+            let picture = decode_gray(&palette_file(is_little_endian), PixelLimit::default()).unwrap();
             assert_eq!(picture.view().unwrap().pixels(), [255, 55]);
         }
     }
@@ -118,7 +119,7 @@ mod tests {
     fn a_file_cut_anywhere_is_refused_and_no_panic() {
         let whole = palette_file(true);
         for length in 0..whole.len() {
-            assert!(decode_gray(&whole[..length]).is_err(), "{length}");
+            assert!(decode_gray(&whole[..length], PixelLimit::default()).is_err(), "{length}");
         }
     }
 }

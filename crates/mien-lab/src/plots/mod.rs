@@ -21,7 +21,7 @@ pub use curves::curves;
 pub use sheet::contact_sheet;
 pub use terminal::accuracy_chart;
 
-use mien_net::write_atomically;
+use mien_core::whole::{self, Existing};
 
 /// What the font is called inside plotters.
 const FONT: &str = "plots";
@@ -82,7 +82,7 @@ impl Plot {
         let mut bytes = std::io::Cursor::new(Vec::new());
         let written = self.0.write_to(&mut bytes, ImageFormat::Png).map_err(std::io::Error::other);
         written
-            .and_then(|()| write_atomically(path, bytes.get_ref()))
+            .and_then(|()| whole::write(path, bytes.get_ref(), Existing::Replace))
             .map_err(|source| PlotError::Write { path: path.to_owned(), source })
     }
 }

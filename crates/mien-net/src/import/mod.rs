@@ -7,6 +7,7 @@ mod torch;
 #[cfg(test)]
 mod tests;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use tch::{Kind, Tensor};
@@ -68,6 +69,9 @@ pub enum Problem {
         /// What is wrong.
         what: String,
     },
+    /// What it unpacks to has no relation to its size.
+    #[error("it unpacks to more than {MOST_GROWTH} times its size, which weights never do")]
+    TooLarge,
     /// Something, but no tensors.
     #[error("it holds no tensors")]
     Empty,
@@ -88,6 +92,39 @@ pub fn import(path: &Path) -> Result<TensorMap, ImportError> {
     Ok(tensors)
 }
 
+/// How many times the size of a file its tensors and what they are made of may take together. 8-bit integers, which are read as
+/// 64-bit ones, take 17 times theirs, 32-bit floats three times; packing takes a tenth off weights.
+const MOST_GROWTH: u64 = 32;
+
+/// The memory that reading a file may take, which follows from the file's size.
+struct Budget {
+    left: u64,
+}
+
+impl Budget {
+    /// For any file, however small: packed headers and names.
+    const LEAST: u64 = 1 << 20;
+
+    fn of(file: &[u8]) -> Self {
+        Self { left: Self::LEAST + MOST_GROWTH * file.len() as u64 }
+    }
+
+    /// Takes so many bytes of it.
+    fn take(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.left = self.left.checked_sub(bytes as u64).ok_or(Problem::TooLarge)?;
+        Ok(())
+    }
+
+    /// Takes what an entry of an archive unpacks to.
+    fn unpack(&mut self, mut entry: impl Read) -> Result<Vec<u8>, Problem> {
+        let mut bytes = Vec::new();
+        // What the archive's list says of the size may be a lie.
+        entry.by_ref().take(self.left.saturating_add(1)).read_to_end(&mut bytes)?;
+        self.take(bytes.len())?;
+        Ok(bytes)
+    }
+}
+
 /// How zip archives begin.
 const ZIP: &[u8] = b"PK\x03\x04";
 const HDF5: &[u8] = b"\x89HDF";
@@ -95,17 +132,18 @@ const HDF5: &[u8] = b"\x89HDF";
 const SAFETENSORS_HEADER: usize = 8;
 
 fn tensors(bytes: &[u8]) -> Result<TensorMap, Problem> {
+    let mut budget = Budget::of(bytes);
     let tensors = if bytes.starts_with(ZIP) {
         let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes))?;
         if archive.file_names().any(|name| name.ends_with(".npy")) {
-            npz::read(&mut archive)?
+            npz::read(&mut archive, &mut budget)?
         } else {
-            torch::read_zip(&mut archive)?
+            torch::read_zip(&mut archive, &mut budget)?
         }
     } else if bytes.starts_with(HDF5) {
         return Err(Problem::Hdf5);
     } else if torch::is_legacy(bytes) {
-        torch::read_legacy(bytes)?
+        torch::read_legacy(bytes, &mut budget)?
     } else if bytes.get(SAFETENSORS_HEADER) == Some(&b'{') {
         decode(bytes)?
     } else {
@@ -114,10 +152,15 @@ fn tensors(bytes: &[u8]) -> Result<TensorMap, Problem> {
     if tensors.is_empty() { Err(Problem::Empty) } else { Ok(tensors) }
 }
 
-/// The elements of `bytes` in one row, as 32-bit floats or 64-bit integers.
+/// The kind that numbers of another have once they are read: 32-bit floats or 64-bit integers.
+fn kind_read(kind: Kind) -> Kind {
+    let is_float = matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double);
+    if is_float { Kind::Float } else { Kind::Int64 }
+}
+
+/// The elements of `bytes` in one row, of the kind that they are read as.
 fn elements(bytes: &[u8], kind: Kind) -> Result<Tensor, tch::TchError> {
     let count = bytes.len() / kind.elt_size_in_bytes();
     let row = Tensor::f_from_data_size(&bytes[..count * kind.elt_size_in_bytes()], &[count as i64], kind)?;
-    let is_float = matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double);
-    row.f_to_kind(if is_float { Kind::Float } else { Kind::Int64 })
+    row.f_to_kind(kind_read(kind))
 }

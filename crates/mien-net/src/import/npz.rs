@@ -1,85 +1,102 @@
 //! NumPy's archives: a zip file of `.npy` arrays, each with a header of text before its numbers.
 
-use std::io::Read as _;
-
 use tch::{Kind, Tensor};
 
 use super::torch::Archive;
-use super::{Problem, elements};
+use super::{Budget, Problem, elements, kind_read};
 use crate::checkpoint::TensorMap;
 
 /// How an array begins.
 const MAGIC: &[u8] = b"\x93NUMPY";
-/// Bytes that an archive may unpack to: the largest weights that fit these networks have half a gigabyte.
-const MOST_BYTES: u64 = 4 << 30;
 
 /// The arrays of an archive under their names.
 ///
 /// # Errors
-/// When the archive or an array is damaged, or an array holds other than numbers.
-pub fn read(archive: &mut Archive<'_>) -> Result<TensorMap, Problem> {
+/// When the archive or an array is damaged, an array holds other than numbers, or all of them are larger than `budget` allows.
+pub fn read(archive: &mut Archive<'_>, budget: &mut Budget) -> Result<TensorMap, Problem> {
     let mut tensors = TensorMap::new();
-    let mut left = MOST_BYTES;
     for i in 0..archive.len() {
         let file = archive.by_index(i)?;
         let Some(name) = file.name().strip_suffix(".npy").map(str::to_owned) else { continue };
-        let mut bytes = Vec::new();
-        file.take(left).read_to_end(&mut bytes)?;
-        left -= bytes.len() as u64;
-        if left == 0 {
-            return Err(Problem::Tensor { name, what: "the archive is too large".to_owned() });
-        }
-        let tensor = array(&bytes).map_err(|what| Problem::Tensor { name: name.clone(), what })?;
+        let bytes = budget.unpack(file)?;
+        let tensor = Array::parse(&bytes).and_then(|array| {
+            // What it is read as may take more than it does.
+            budget
+                .take(array.numbers() * kind_read(array.kind).elt_size_in_bytes())
+                .map_err(|error| error.to_string())?;
+            array.tensor()
+        });
+        let tensor = tensor.map_err(|what| Problem::Tensor { name: name.clone(), what })?;
         tensors.insert(name, tensor);
     }
     Ok(tensors)
 }
 
-fn array(bytes: &[u8]) -> Result<Tensor, String> {
-    let damaged = || "its header is damaged".to_owned();
-    let rest = bytes.strip_prefix(MAGIC).ok_or_else(damaged)?;
-    // Version, then the length of the header: two bytes, four since version 2.
-    let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(damaged)?;
-    let (length, rest) = rest.split_at_checked(if version[0] == 1 { 2 } else { 4 }).ok_or_else(damaged)?;
-    let length = length.iter().rev().fold(0_usize, |value, byte| value << 8 | usize::from(*byte));
-    let (header, data) = rest.split_at_checked(length).ok_or_else(damaged)?;
-    let header = std::str::from_utf8(header).map_err(|_error| damaged())?;
+/// An array as its header describes it.
+struct Array<'a> {
+    kind: Kind,
+    shape: Vec<i64>,
+    is_fortran_order: bool,
+    data: &'a [u8],
+}
 
-    let descr = field(header, "descr").ok_or_else(damaged)?.trim_matches(['\'', '"', '<', '=', '|']).to_owned();
-    let kind = match descr.as_str() {
-        "f2" => Kind::Half,
-        "f4" => Kind::Float,
-        "f8" => Kind::Double,
-        "i1" => Kind::Int8,
-        "i2" => Kind::Int16,
-        "i4" => Kind::Int,
-        "i8" => Kind::Int64,
-        "u1" => Kind::Uint8,
-        "b1" => Kind::Bool,
-        _ => return Err(format!("its numbers are of the kind {descr}; save it as float32")),
-    };
-    let shape = field(header, "shape").ok_or_else(damaged)?.trim_matches(['(', ')']);
-    let shape: Vec<i64> = shape
-        .split(',')
-        .map(str::trim)
-        .filter(|n| !n.is_empty())
-        .map(|n| n.parse().ok().filter(|n: &i64| *n >= 0).ok_or_else(damaged))
-        .collect::<Result<_, _>>()?;
-    let row = elements(data, kind).map_err(|e| e.to_string())?;
-    let count = shape.iter().try_fold(1_i64, |product, n| product.checked_mul(*n));
-    if count != Some(row.numel() as i64) {
-        return Err(format!("its shape {shape:?} doesn't fit its {} numbers", row.numel()));
+impl<'a> Array<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, String> {
+        let damaged = || "its header is damaged".to_owned();
+        let rest = bytes.strip_prefix(MAGIC).ok_or_else(damaged)?;
+        // Version, then the length of the header: two bytes, four since version 2.
+        let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(damaged)?;
+        let (length, rest) = rest.split_at_checked(if version[0] == 1 { 2 } else { 4 }).ok_or_else(damaged)?;
+        let length = length.iter().rev().fold(0_usize, |value, byte| value << 8 | usize::from(*byte));
+        let (header, data) = rest.split_at_checked(length).ok_or_else(damaged)?;
+        let header = std::str::from_utf8(header).map_err(|_error| damaged())?;
+
+        let descr = field(header, "descr").ok_or_else(damaged)?.trim_matches(['\'', '"', '<', '=', '|']).to_owned();
+        let kind = match descr.as_str() {
+            "f2" => Kind::Half,
+            "f4" => Kind::Float,
+            "f8" => Kind::Double,
+            "i1" => Kind::Int8,
+            "i2" => Kind::Int16,
+            "i4" => Kind::Int,
+            "i8" => Kind::Int64,
+            "u1" => Kind::Uint8,
+            "b1" => Kind::Bool,
+            _ => return Err(format!("its numbers are of the kind {descr}; save it as float32")),
+        };
+        let shape = field(header, "shape").ok_or_else(damaged)?.trim_matches(['(', ')']);
+        let shape: Vec<i64> = shape
+            .split(',')
+            .map(str::trim)
+            .filter(|n| !n.is_empty())
+            .map(|n| n.parse().ok().filter(|n: &i64| *n >= 0).ok_or_else(damaged))
+            .collect::<Result<_, _>>()?;
+        let is_fortran_order = field(header, "fortran_order") == Some("True");
+        Ok(Self { kind, shape, is_fortran_order, data })
     }
-    if field(header, "fortran_order") != Some("True") {
-        return row.f_view(shape.as_slice()).map_err(|e| e.to_string());
+
+    fn numbers(&self) -> usize {
+        self.data.len() / self.kind.elt_size_in_bytes()
     }
-    // The first index runs fastest: the shape read backwards, then turned round.
-    let backwards: Vec<i64> = shape.iter().rev().copied().collect();
-    let turned: Vec<i64> = (0..shape.len() as i64).rev().collect();
-    row.f_view(backwards.as_slice())
-        .and_then(|tensor| tensor.f_permute(turned))
-        .and_then(|tensor| tensor.f_contiguous())
-        .map_err(|e| e.to_string())
+
+    fn tensor(&self) -> Result<Tensor, String> {
+        let Self { kind, shape, is_fortran_order, data } = self;
+        let count = shape.iter().try_fold(1_i64, |product, n| product.checked_mul(*n));
+        if count != Some(self.numbers() as i64) {
+            return Err(format!("its shape {shape:?} doesn't fit its {} numbers", self.numbers()));
+        }
+        let row = elements(data, *kind).map_err(|e| crate::torch::said(&e))?;
+        if !is_fortran_order {
+            return row.f_view(shape.as_slice()).map_err(|e| crate::torch::said(&e));
+        }
+        // The first index runs fastest: the shape read backwards, then turned round.
+        let backwards: Vec<i64> = shape.iter().rev().copied().collect();
+        let turned: Vec<i64> = (0..shape.len() as i64).rev().collect();
+        row.f_view(backwards.as_slice())
+            .and_then(|tensor| tensor.f_permute(turned))
+            .and_then(|tensor| tensor.f_contiguous())
+            .map_err(|e| crate::torch::said(&e))
+    }
 }
 
 /// The value of a key in the header, a Python dictionary such as `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`.

@@ -193,3 +193,63 @@ fn other_files_are_refused_with_what_to_do() {
     assert!(error(&zip(&[("readme.txt", b"hello")])).contains(".npz"));
     assert!(error(&zip(&[("w/data.pkl", b"\x80\x02}.")])).contains("no tensors"));
 }
+
+fn packed(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in entries {
+        writer.start_file(*name, zip::write::FileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused() {
+    const NUMBERS: usize = 20_000_000;
+    let header = format!("{{'descr': '|b1', 'fortran_order': False, 'shape': ({NUMBERS},), }}\n");
+    let mut array = npy(&header, &[]);
+    array.resize(array.len() + NUMBERS, 0);
+    let bytes = packed(&[("a.npy", &array)]);
+    assert!(bytes.len() < NUMBERS / 500, "{}", bytes.len());
+    assert!(matches!(tensors(&bytes), Err(Problem::TooLarge)));
+}
+
+/// A pickle of a dictionary in which so many names stand for the whole of one storage.
+fn aliases(count: usize) -> Vec<u8> {
+    let mut pickle = b"\x80\x02}(".to_vec();
+    for i in 0..count {
+        text(&mut pickle, &format!("w{i}"));
+        tensor(&mut pickle, "0", 0, &[5], &[1]);
+    }
+    pickle.extend(b"u.");
+    pickle
+}
+
+#[test]
+fn tensors_that_share_their_numbers_too_often_are_refused() {
+    let numbers = storage();
+    let read = |count| tensors(&zip(&[("w/data.pkl", &aliases(count)), ("w/data/0", &numbers)])).map(|map| map.len());
+    assert_eq!(read(3).unwrap(), 3);
+    // The same with a storage of a megabyte, of which each tensor takes all by a shape of one dimension.
+    let large = vec![0_u8; 1 << 20];
+    let mut pickle = b"\x80\x02}(".to_vec();
+    for i in 0..1000 {
+        text(&mut pickle, &format!("w{i}"));
+        tensor(&mut pickle, "0", 0, &[255, 255, 4], &[255, 1, 1]);
+    }
+    pickle.extend(b"u.");
+    assert!(matches!(tensors(&zip(&[("w/data.pkl", &pickle), ("w/data/0", &large)])), Err(Problem::TooLarge)));
+    assert!(matches!(tensors(&legacy(&pickle, &[("0", large)])), Err(Problem::TooLarge)));
+}
+
+#[test]
+fn a_long_name_that_is_used_often_is_refused() {
+    let mut pickle = b"\x80\x02}(".to_vec();
+    text(&mut pickle, &"x".repeat(1 << 20));
+    pickle.extend(b"q\x00K\x01");
+    for _ in 0..1000 {
+        pickle.extend(b"h\x00K\x01");
+    }
+    pickle.extend(b"u.");
+    assert!(matches!(tensors(&zip(&[("w/data.pkl", &pickle)])), Err(Problem::TooLarge)));
+}

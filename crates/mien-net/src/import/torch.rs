@@ -1,13 +1,14 @@
 //! Files of PyTorch's `torch.save` and `torch.jit.save`: a pickle that describes tensors, and their numbers beside it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
-use std::io::Read as _;
 
 use tch::{Kind, Tensor};
 use zip::CompressionMethod;
+use zip::result::ZipError;
 
 use super::pickle::{self, Id, Pickle, Value};
-use super::{Problem, elements};
+use super::{Budget, Problem, elements, kind_read};
 use crate::checkpoint::TensorMap;
 
 /// An archive in memory.
@@ -26,15 +27,15 @@ pub fn is_legacy(bytes: &[u8]) -> bool {
 /// The tensors of such a file: pickles, the keys of the storages, then each storage with its length before it.
 ///
 /// # Errors
-/// When it is damaged.
-pub fn read_legacy(bytes: &[u8]) -> Result<TensorMap, Problem> {
+/// When it is damaged, or all tensors are larger than `budget` allows.
+pub fn read_legacy(bytes: &[u8], budget: &mut Budget) -> Result<TensorMap, Problem> {
     let mut rest = bytes;
     for _ in 0..LEGACY_PREAMBLE {
         (_, rest) = pickle::read(rest)?;
     }
     let (object, rest) = pickle::read(rest)?;
     let (keys, mut rest) = pickle::read(rest)?;
-    let views = views(&object)?;
+    let views = views(&object, budget)?;
     // Of all storages, also of those whose tensors aren't kept: what comes after them can't be found otherwise.
     let kinds: BTreeMap<&str, Kind> = object.values().filter_map(|value| storage(&object, value)).collect();
     let mut storages = BTreeMap::new();
@@ -49,35 +50,35 @@ pub fn read_legacy(bytes: &[u8]) -> Result<TensorMap, Problem> {
         storages.insert(key.to_owned(), data);
         rest = after;
     }
-    assemble(views, |key| Ok(storages.get(key).map(|data| data.to_vec())))
+    assemble(views, budget, |key, _| Ok(storages.get(key).map(|data| Cow::Borrowed(*data))))
 }
 
 /// The tensors of a zip file that PyTorch wrote: `NAME/data.pkl`, and the storages as `NAME/data/KEY`.
 ///
 /// # Errors
-/// When it is damaged.
-pub fn read_zip(archive: &mut Archive<'_>) -> Result<TensorMap, Problem> {
+/// When it is damaged, or all tensors are larger than `budget` allows.
+pub fn read_zip(archive: &mut Archive<'_>, budget: &mut Budget) -> Result<TensorMap, Problem> {
     const PICKLE: &str = "data.pkl";
     let name = archive.file_names().find(|name| name.rsplit('/').next() == Some(PICKLE)).map(str::to_owned);
     let name = name.ok_or(Problem::UnknownFormat)?;
     let folder = name.trim_end_matches(PICKLE).to_owned();
-    let bytes = entry(archive, &name)?.unwrap_or_default();
+    let bytes = entry(archive, &name, budget)?.unwrap_or_default();
     let (object, _) = pickle::read(&bytes)?;
-    assemble(views(&object)?, |key| entry(archive, &format!("{folder}data/{key}")))
+    let views = views(&object, budget)?;
+    assemble(views, budget, |key, budget| Ok(entry(archive, &format!("{folder}data/{key}"), budget)?.map(Cow::Owned)))
 }
 
 /// An entry's bytes. PyTorch stores them as they are; what is packed can't be a file of its own, and could unpack to any size.
-fn entry(archive: &mut Archive<'_>, name: &str) -> Result<Option<Vec<u8>>, Problem> {
-    if !archive.file_names().any(|there| there == name) {
-        return Ok(None);
-    }
-    let mut file = archive.by_name(name)?;
+fn entry(archive: &mut Archive<'_>, name: &str, budget: &mut Budget) -> Result<Option<Vec<u8>>, Problem> {
+    let file = match archive.by_name(name) {
+        Err(ZipError::FileNotFound) => return Ok(None),
+        file => file?,
+    };
     if file.compression() != CompressionMethod::Stored {
         return Err(Problem::UnknownFormat);
     }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    // Entries may lie over one another.
+    budget.unpack(file).map(Some)
 }
 
 /// A tensor's place in a storage.
@@ -91,33 +92,42 @@ struct View {
 }
 
 /// Puts tensors together from their storages.
-fn assemble(
+fn assemble<'a>(
     views: Vec<(String, View)>,
-    mut storage: impl FnMut(&str) -> Result<Option<Vec<u8>>, Problem>,
+    budget: &mut Budget,
+    mut storage: impl FnMut(&str, &mut Budget) -> Result<Option<Cow<'a, [u8]>>, Problem>,
 ) -> Result<TensorMap, Problem> {
     let mut rows: BTreeMap<String, Tensor> = BTreeMap::new();
     let mut tensors = TensorMap::new();
     for (name, view) in views {
         let problem = |what: String| Problem::Tensor { name: name.clone(), what };
         if !rows.contains_key(&view.storage) {
-            let bytes = storage(&view.storage)?.ok_or_else(|| problem("its numbers are missing".to_owned()))?;
-            let row = elements(&bytes, view.kind).map_err(|e| problem(e.to_string()))?;
+            let bytes = storage(&view.storage, budget)?.ok_or_else(|| problem("its numbers are missing".to_owned()))?;
+            budget.take(bytes.len() / view.kind.elt_size_in_bytes() * kind_read(view.kind).elt_size_in_bytes())?;
+            let row = elements(&bytes, view.kind).map_err(|e| problem(crate::torch::said(&e)))?;
             rows.insert(view.storage.clone(), row);
         }
         let Some(row) = rows.get(&view.storage) else { continue };
         if !view.fits(row.numel()) {
             return Err(problem(format!("its shape {:?} doesn't fit its {} numbers", view.size, row.numel())));
         }
+        // Any number of tensors may see the same storage.
+        budget.take(view.numbers() * row.kind().elt_size_in_bytes())?;
         let tensor = row
             .f_as_strided(&view.size, &view.stride, view.offset)
             .and_then(|tensor| tensor.f_contiguous())
-            .map_err(|e| problem(e.to_string()))?;
+            .map_err(|e| problem(crate::torch::said(&e)))?;
         tensors.insert(name, tensor);
     }
     Ok(tensors)
 }
 
 impl View {
+    /// How many numbers it shows, once it [fits](Self::fits).
+    fn numbers(&self) -> usize {
+        usize::try_from(self.size.iter().product::<i64>()).unwrap_or(0)
+    }
+
     /// Whether all elements lie in a storage of so many, and no element stands for more than one number: a tensor that
     /// is larger than its storage is no weight.
     fn fits(&self, numbers: usize) -> bool {
@@ -136,7 +146,7 @@ impl View {
 const DEEPEST: usize = 64;
 
 /// All tensors that a pickle describes, under the names that PyTorch's state dictionary gives them.
-fn views(object: &Pickle) -> Result<Vec<(String, View)>, Problem> {
+fn views(object: &Pickle, budget: &mut Budget) -> Result<Vec<(String, View)>, Problem> {
     let mut views = Vec::new();
     let mut seen = HashSet::new();
     let mut open: Vec<(String, Id, usize)> = vec![(String::new(), start(object), 0)];
@@ -156,11 +166,13 @@ fn views(object: &Pickle) -> Result<Vec<(String, View)>, Problem> {
             Value::Dict(entries) => {
                 for (key, value) in entries {
                     let Some(key) = object.text(*key) else { continue };
-                    open.push((join(&name, key), *value, depth + 1));
+                    open.push((join(&name, key, budget)?, *value, depth + 1));
                 }
             }
             Value::Sequence(items) => {
-                open.extend(items.iter().enumerate().map(|(i, item)| (join(&name, &i.to_string()), *item, depth + 1)));
+                for (i, item) in items.iter().enumerate() {
+                    open.push((join(&name, &i.to_string(), budget)?, *item, depth + 1));
+                }
             }
             Value::Call { state: Some(state), .. } => open.push((name, *state, depth + 1)),
             _ => {}
@@ -183,18 +195,21 @@ fn start(object: &Pickle) -> Id {
 /// Modules keep their parts in dictionaries whose own names a state dictionary leaves out.
 const UNNAMED: [&str; 3] = ["_modules", "_parameters", "_buffers"];
 
-fn join(name: &str, key: &str) -> String {
-    match name {
+fn join(name: &str, key: &str, budget: &mut Budget) -> Result<String, Problem> {
+    // A long text that is used often makes names that are longer than the file.
+    budget.take(name.len() + key.len())?;
+    Ok(match name {
         _ if UNNAMED.contains(&key) => name.to_owned(),
         "" => key.to_owned(),
         _ => format!("{name}.{key}"),
-    }
+    })
 }
 
 /// The tensor that a value is, or `None` if it is none; `Some(None)` for one that can't be understood.
 fn view(object: &Pickle, id: Id) -> Option<Option<View>> {
     let mut id = id;
-    loop {
+    // A parameter is made of a tensor; more levels there are none.
+    for _ in 0..2 {
         let Value::Call { function, arguments, .. } = object.get(id) else { return None };
         let arguments = object.items(*arguments);
         match object.global(*function)? {
@@ -209,7 +224,11 @@ fn view(object: &Pickle, id: Id) -> Option<Option<View>> {
             _ => return None,
         }
     }
+    Some(None)
 }
+
+/// Dimensions that a tensor may have; libtorch allows no more.
+const MOST_DIMENSIONS: usize = 64;
 
 /// What `_rebuild_tensor_v2(storage, offset, size, stride, …)` describes.
 fn rebuilt(object: &Pickle, arguments: &[Id]) -> Option<View> {
@@ -222,7 +241,10 @@ fn rebuilt(object: &Pickle, arguments: &[Id]) -> Option<View> {
         .get(5)
         .and_then(|view| object.items(*view).get(1))
         .and_then(|offset| object.int(*offset));
-    let numbers = |id: Id| object.items(id).iter().map(|n| object.int(*n)).collect::<Option<Vec<_>>>();
+    let numbers = |id: Id| {
+        let items = object.items(id);
+        (items.len() <= MOST_DIMENSIONS).then(|| items.iter().map(|n| object.int(*n)).collect::<Option<Vec<_>>>())?
+    };
     Some(View {
         storage: key.to_owned(),
         kind,

@@ -1,8 +1,9 @@
 //! DenseNet-121 (Huang et al. 2017): each layer sees the outputs of all before it; norms come before convolutions.
 
-use tch::{Tensor, nn};
+use tch::{TchError, Tensor, nn};
 
 use super::Backbone;
+use crate::BuildError;
 use crate::Pass;
 use crate::layers::{ConvNorm, ConvShape, Layer, Norm};
 
@@ -32,58 +33,59 @@ const GROWTH: i64 = 32;
 /// Channels of a layer's 1×1 convolution.
 const SQUEEZED: i64 = 4 * GROWTH;
 
-pub fn densenet121(path: &nn::Path<'_>) -> Box<dyn Backbone> {
+pub fn densenet121(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
     let path = path / "features";
     let mut channels = 64;
     let shape = ConvShape::new(super::CHANNELS, channels, 7).stride(2);
-    let stem = ConvNorm::named(&(&path / "conv0"), &(&path / "norm0"), shape);
+    let stem = ConvNorm::named(&(&path / "conv0"), &(&path / "norm0"), shape)?;
     let mut blocks = Vec::new();
     for (i, count) in BLOCKS.into_iter().enumerate() {
         let block = &path / format!("denseblock{}", i + 1);
         let mut layers = Vec::new();
         for layer in 0..count {
-            layers.push(DenseLayer::new(&(&block / format!("denselayer{}", layer + 1)), channels));
+            layers.push(DenseLayer::new(&(&block / format!("denselayer{}", layer + 1)), channels)?);
             channels += GROWTH;
         }
         let transition = (i + 1 < BLOCKS.len()).then(|| {
             let path = &path / format!("transition{}", i + 1);
-            let norm = Norm::new(&(&path / "norm"), channels);
+            let norm = Norm::new(&(&path / "norm"), channels)?;
             channels /= 2;
-            Transition { norm, squeeze: ConvNorm::bare(&(&path / "conv"), ConvShape::new(2 * channels, channels, 1)) }
+            let squeeze = ConvNorm::bare(&(&path / "conv"), ConvShape::new(2 * channels, channels, 1))?;
+            Ok::<_, BuildError>(Transition { norm, squeeze })
         });
-        blocks.push((layers, transition));
+        blocks.push((layers, transition.transpose()?));
     }
-    Box::new(DenseNet { stem, blocks, last: Norm::new(&(&path / "norm5"), channels) })
+    Ok(Box::new(DenseNet { stem, blocks, last: Norm::new(&(&path / "norm5"), channels)? }))
 }
 
 impl DenseLayer {
-    fn new(path: &nn::Path<'_>, inputs: i64) -> Self {
+    fn new(path: &nn::Path<'_>, inputs: i64) -> Result<Self, BuildError> {
         let squeeze = ConvShape::new(inputs, SQUEEZED, 1);
-        Self {
-            norm: Norm::new(&(path / "norm1"), inputs),
-            squeeze: ConvNorm::named(&(path / "conv1"), &(path / "norm2"), squeeze),
-            grow: ConvNorm::bare(&(path / "conv2"), ConvShape::new(SQUEEZED, GROWTH, 3)),
-        }
+        Ok(Self {
+            norm: Norm::new(&(path / "norm1"), inputs)?,
+            squeeze: ConvNorm::named(&(path / "conv1"), &(path / "norm2"), squeeze)?,
+            grow: ConvNorm::bare(&(path / "conv2"), ConvShape::new(SQUEEZED, GROWTH, 3))?,
+        })
     }
 
-    fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
-        let y = self.squeeze.forward(&self.norm.forward(x, pass).relu(), pass).relu();
-        Tensor::cat(&[x, &self.grow.forward(&y, pass)], 1)
+    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        let y = self.squeeze.forward(&self.norm.forward(x, pass)?.f_relu()?, pass)?.f_relu()?;
+        Tensor::f_cat(&[x, &self.grow.forward(&y, pass)?], 1)
     }
 }
 
 impl Backbone for DenseNet {
-    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor {
-        let x = self.stem.forward(pictures, pass).relu();
-        let mut x = x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        let x = self.stem.forward(pictures, pass)?.f_relu()?;
+        let mut x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
         for (layers, transition) in &self.blocks {
-            x = layers.iter().fold(x, |x, layer| layer.forward(&x, pass));
+            x = layers.iter().try_fold(x, |x, layer| layer.forward(&x, pass))?;
             if let Some(Transition { norm, squeeze }) = transition {
-                let halved = squeeze.forward(&norm.forward(&x, pass).relu(), pass);
-                x = halved.avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None);
+                let halved = squeeze.forward(&norm.forward(&x, pass)?.f_relu()?, pass)?;
+                x = halved.f_avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None)?;
             }
         }
-        self.last.forward(&x, pass).relu()
+        self.last.forward(&x, pass)?.f_relu()
     }
 
     fn layers(&mut self) -> Vec<&mut dyn Layer> {

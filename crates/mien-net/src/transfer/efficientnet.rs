@@ -5,6 +5,7 @@ use tch::nn;
 
 use super::Backbone;
 use super::inverted::{Activation, Block, BlockNames, BlockShape, Chain};
+use crate::BuildError;
 use crate::layers::ConvNorm;
 
 /// A stage of B0, which the others scale.
@@ -105,21 +106,21 @@ const B2: Variant =
 const LITE0: Variant =
     Variant { width: 1.0, depth: 1.0, last: 1280, squeeze: false, activation: Activation::Relu6, tensorflow: true };
 
-pub fn b2(path: &nn::Path<'_>) -> Box<dyn Backbone> {
-    Box::new(torchvision(path, &B2))
+pub fn b2(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
+    Ok(Box::new(torchvision(path, &B2)?))
 }
 
 /// B2 with the edges and norms that TensorFlow and `tch::vision` give it.
 #[cfg(test)]
-pub fn b2_tensorflow(path: &nn::Path<'_>) -> Box<dyn Backbone> {
-    Box::new(torchvision(path, &Variant { tensorflow: true, ..B2 }))
+pub fn b2_tensorflow(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
+    Ok(Box::new(torchvision(path, &Variant { tensorflow: true, ..B2 })?))
 }
 
-fn torchvision(path: &nn::Path<'_>, variant: &Variant) -> Chain {
+fn torchvision(path: &nn::Path<'_>, variant: &Variant) -> Result<Chain, BuildError> {
     let path = path / "features";
     let named = |path: nn::Path<'_>, shape| ConvNorm::named(&(&path / 0), &(&path / 1), shape);
     let usual = variant.shape();
-    let stem = named(&path / 0, usual.conv(super::CHANNELS, usual.outputs, 3).stride(2));
+    let stem = named(&path / 0, usual.conv(super::CHANNELS, usual.outputs, 3).stride(2))?;
     let mut inputs = usual.outputs;
     let mut blocks = Vec::new();
     for (stage, block, shape) in variant.plan() {
@@ -132,17 +133,17 @@ fn torchvision(path: &nn::Path<'_>, variant: &Variant) -> Chain {
             squeeze: Some([&path / (at + 1) / "fc1", &path / (at + 1) / "fc2"]),
             project: pair(at + 2),
         };
-        blocks.push(Block::new(&names, shape));
+        blocks.push(Block::new(&names, shape)?);
         inputs = shape.outputs;
     }
-    let last = named(&path / (B0.len() + 1), usual.conv(inputs, variant.last, 1));
-    Chain { stem, blocks, last, activation: variant.activation }
+    let last = named(&path / (B0.len() + 1), usual.conv(inputs, variant.last, 1))?;
+    Ok(Chain { stem, blocks, last, activation: variant.activation })
 }
 
-pub fn lite0(path: &nn::Path<'_>) -> Box<dyn Backbone> {
+pub fn lite0(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
     let usual = LITE0.shape();
     let named = |conv: &str, norm: &str, shape| ConvNorm::named(&(path / conv), &(path / norm), shape);
-    let stem = named("_conv_stem", "_bn0", usual.conv(super::CHANNELS, usual.outputs, 3).stride(2));
+    let stem = named("_conv_stem", "_bn0", usual.conv(super::CHANNELS, usual.outputs, 3).stride(2))?;
     let mut inputs = usual.outputs;
     let mut blocks = Vec::new();
     for (_, _, shape) in LITE0.plan() {
@@ -153,9 +154,9 @@ pub fn lite0(path: &nn::Path<'_>) -> Box<dyn Backbone> {
             squeeze: None,
             project: [&path / "_project_conv", &path / "_bn2"],
         };
-        blocks.push(Block::new(&names, shape));
+        blocks.push(Block::new(&names, shape)?);
         inputs = shape.outputs;
     }
-    let last = named("_conv_head", "_bn1", usual.conv(inputs, LITE0.last, 1));
-    Box::new(Chain { stem, blocks, last, activation: LITE0.activation })
+    let last = named("_conv_head", "_bn1", usual.conv(inputs, LITE0.last, 1))?;
+    Ok(Box::new(Chain { stem, blocks, last, activation: LITE0.activation }))
 }

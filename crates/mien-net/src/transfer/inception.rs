@@ -1,8 +1,9 @@
 //! Inception V3 (Szegedy et al. 2016), with torchvision's names, without its auxiliary classifier.
 
-use tch::{Tensor, nn};
+use tch::{TchError, Tensor, nn};
 
 use super::Backbone;
+use crate::BuildError;
 use crate::Pass;
 use crate::layers::{ConvNorm, ConvShape, Layer};
 
@@ -29,13 +30,14 @@ struct Branch {
     fork: Option<[ConvNorm; 2]>,
 }
 
-fn conv(path: &nn::Path<'_>, name: &str, shape: ConvShape) -> ConvNorm {
+fn conv(path: &nn::Path<'_>, name: &str, shape: ConvShape) -> Result<ConvNorm, BuildError> {
     let path = path / name;
     ConvNorm::named(&(&path / "conv"), &(&path / "bn"), shape.epsilon(EPSILON))
 }
 
-fn row<const N: usize>(path: &nn::Path<'_>, convolutions: [(&str, ConvShape); N]) -> Branch {
-    Branch { row: convolutions.map(|(name, shape)| conv(path, name, shape)).into(), fork: None }
+fn row<const N: usize>(path: &nn::Path<'_>, convolutions: [(&str, ConvShape); N]) -> Result<Branch, BuildError> {
+    let row = convolutions.into_iter().map(|(name, shape)| conv(path, name, shape)).collect::<Result<_, _>>()?;
+    Ok(Branch { row, fork: None })
 }
 
 fn square(inputs: i64, outputs: i64, kernel: i64) -> ConvShape {
@@ -55,10 +57,10 @@ fn tall(inputs: i64, outputs: i64, length: i64) -> ConvShape {
 }
 
 /// 35×35 in the paper.
-fn mixed_a(path: &nn::Path<'_>, inputs: i64, pooled: i64) -> Mixed {
+fn mixed_a(path: &nn::Path<'_>, inputs: i64, pooled: i64) -> Result<Mixed, BuildError> {
     let branches = vec![
-        row(path, [("branch1x1", square(inputs, 64, 1))]),
-        row(path, [("branch5x5_1", square(inputs, 48, 1)), ("branch5x5_2", square(48, 64, 5))]),
+        row(path, [("branch1x1", square(inputs, 64, 1))])?,
+        row(path, [("branch5x5_1", square(inputs, 48, 1)), ("branch5x5_2", square(48, 64, 5))])?,
         row(
             path,
             [
@@ -66,15 +68,15 @@ fn mixed_a(path: &nn::Path<'_>, inputs: i64, pooled: i64) -> Mixed {
                 ("branch3x3dbl_2", square(64, 96, 3)),
                 ("branch3x3dbl_3", square(96, 96, 3)),
             ],
-        ),
+        )?,
     ];
-    Mixed { branches, pool: Some(conv(path, "branch_pool", square(inputs, pooled, 1))) }
+    Ok(Mixed { branches, pool: Some(conv(path, "branch_pool", square(inputs, pooled, 1))?) })
 }
 
 /// From 35×35 to 17×17.
-fn mixed_b(path: &nn::Path<'_>, inputs: i64) -> Mixed {
+fn mixed_b(path: &nn::Path<'_>, inputs: i64) -> Result<Mixed, BuildError> {
     let branches = vec![
-        row(path, [("branch3x3", halving(inputs, 384))]),
+        row(path, [("branch3x3", halving(inputs, 384))])?,
         row(
             path,
             [
@@ -82,17 +84,17 @@ fn mixed_b(path: &nn::Path<'_>, inputs: i64) -> Mixed {
                 ("branch3x3dbl_2", square(64, 96, 3)),
                 ("branch3x3dbl_3", halving(96, 96)),
             ],
-        ),
+        )?,
     ];
-    Mixed { branches, pool: None }
+    Ok(Mixed { branches, pool: None })
 }
 
 /// 17×17, with 7×7 taken apart into 1×7 and 7×1.
-fn mixed_c(path: &nn::Path<'_>, width: i64) -> Mixed {
+fn mixed_c(path: &nn::Path<'_>, width: i64) -> Result<Mixed, BuildError> {
     const CHANNELS: i64 = 768;
     const BRANCH: i64 = 192;
     let branches = vec![
-        row(path, [("branch1x1", square(CHANNELS, BRANCH, 1))]),
+        row(path, [("branch1x1", square(CHANNELS, BRANCH, 1))])?,
         row(
             path,
             [
@@ -100,7 +102,7 @@ fn mixed_c(path: &nn::Path<'_>, width: i64) -> Mixed {
                 ("branch7x7_2", wide(width, width, 7)),
                 ("branch7x7_3", tall(width, BRANCH, 7)),
             ],
-        ),
+        )?,
         row(
             path,
             [
@@ -110,15 +112,15 @@ fn mixed_c(path: &nn::Path<'_>, width: i64) -> Mixed {
                 ("branch7x7dbl_4", tall(width, width, 7)),
                 ("branch7x7dbl_5", wide(width, BRANCH, 7)),
             ],
-        ),
+        )?,
     ];
-    Mixed { branches, pool: Some(conv(path, "branch_pool", square(CHANNELS, BRANCH, 1))) }
+    Ok(Mixed { branches, pool: Some(conv(path, "branch_pool", square(CHANNELS, BRANCH, 1))?) })
 }
 
 /// From 17×17 to 8×8.
-fn mixed_d(path: &nn::Path<'_>, inputs: i64) -> Mixed {
+fn mixed_d(path: &nn::Path<'_>, inputs: i64) -> Result<Mixed, BuildError> {
     let branches = vec![
-        row(path, [("branch3x3_1", square(inputs, 192, 1)), ("branch3x3_2", halving(192, 320))]),
+        row(path, [("branch3x3_1", square(inputs, 192, 1)), ("branch3x3_2", halving(192, 320))])?,
         row(
             path,
             [
@@ -127,80 +129,83 @@ fn mixed_d(path: &nn::Path<'_>, inputs: i64) -> Mixed {
                 ("branch7x7x3_3", tall(192, 192, 7)),
                 ("branch7x7x3_4", halving(192, 192)),
             ],
-        ),
+        )?,
     ];
-    Mixed { branches, pool: None }
+    Ok(Mixed { branches, pool: None })
 }
 
 /// 8×8, with branches that fork.
-fn mixed_e(path: &nn::Path<'_>, inputs: i64) -> Mixed {
+fn mixed_e(path: &nn::Path<'_>, inputs: i64) -> Result<Mixed, BuildError> {
     let fork = |names: [&str; 2]| {
         let [a, b] = names;
-        Some([conv(path, a, wide(384, 384, 3)), conv(path, b, tall(384, 384, 3))])
+        Ok::<_, BuildError>(Some([conv(path, a, wide(384, 384, 3))?, conv(path, b, tall(384, 384, 3))?]))
     };
     let branches = vec![
-        row(path, [("branch1x1", square(inputs, 320, 1))]),
-        Branch { fork: fork(["branch3x3_2a", "branch3x3_2b"]), ..row(path, [("branch3x3_1", square(inputs, 384, 1))]) },
+        row(path, [("branch1x1", square(inputs, 320, 1))])?,
         Branch {
-            fork: fork(["branch3x3dbl_3a", "branch3x3dbl_3b"]),
-            ..row(path, [("branch3x3dbl_1", square(inputs, 448, 1)), ("branch3x3dbl_2", square(448, 384, 3))])
+            fork: fork(["branch3x3_2a", "branch3x3_2b"])?,
+            ..row(path, [("branch3x3_1", square(inputs, 384, 1))])?
+        },
+        Branch {
+            fork: fork(["branch3x3dbl_3a", "branch3x3dbl_3b"])?,
+            ..row(path, [("branch3x3dbl_1", square(inputs, 448, 1)), ("branch3x3dbl_2", square(448, 384, 3))])?
         },
     ];
-    Mixed { branches, pool: Some(conv(path, "branch_pool", square(inputs, 192, 1))) }
+    Ok(Mixed { branches, pool: Some(conv(path, "branch_pool", square(inputs, 192, 1))?) })
 }
 
 struct Inception {
     stages: Vec<Stage>,
 }
 
-pub fn v3(path: &nn::Path<'_>) -> Box<dyn Backbone> {
-    let stem = |name: &str, shape| Stage::Conv(conv(path, name, shape));
+pub fn v3(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
+    let stem = |name: &str, shape| conv(path, name, shape).map(Stage::Conv);
     let at = |name: &str| path / name;
     let stages = vec![
-        stem("Conv2d_1a_3x3", halving(super::CHANNELS, 32)),
-        stem("Conv2d_2a_3x3", square(32, 32, 3).unpadded()),
-        stem("Conv2d_2b_3x3", square(32, 64, 3)),
+        stem("Conv2d_1a_3x3", halving(super::CHANNELS, 32))?,
+        stem("Conv2d_2a_3x3", square(32, 32, 3).unpadded())?,
+        stem("Conv2d_2b_3x3", square(32, 64, 3))?,
         Stage::MaxPool,
-        stem("Conv2d_3b_1x1", square(64, 80, 1)),
-        stem("Conv2d_4a_3x3", square(80, 192, 3).unpadded()),
+        stem("Conv2d_3b_1x1", square(64, 80, 1))?,
+        stem("Conv2d_4a_3x3", square(80, 192, 3).unpadded())?,
         Stage::MaxPool,
-        Stage::Mixed(mixed_a(&at("Mixed_5b"), 192, 32)),
-        Stage::Mixed(mixed_a(&at("Mixed_5c"), 256, 64)),
-        Stage::Mixed(mixed_a(&at("Mixed_5d"), 288, 64)),
-        Stage::Mixed(mixed_b(&at("Mixed_6a"), 288)),
-        Stage::Mixed(mixed_c(&at("Mixed_6b"), 128)),
-        Stage::Mixed(mixed_c(&at("Mixed_6c"), 160)),
-        Stage::Mixed(mixed_c(&at("Mixed_6d"), 160)),
-        Stage::Mixed(mixed_c(&at("Mixed_6e"), 192)),
-        Stage::Mixed(mixed_d(&at("Mixed_7a"), 768)),
-        Stage::Mixed(mixed_e(&at("Mixed_7b"), 1280)),
-        Stage::Mixed(mixed_e(&at("Mixed_7c"), 2048)),
+        Stage::Mixed(mixed_a(&at("Mixed_5b"), 192, 32)?),
+        Stage::Mixed(mixed_a(&at("Mixed_5c"), 256, 64)?),
+        Stage::Mixed(mixed_a(&at("Mixed_5d"), 288, 64)?),
+        Stage::Mixed(mixed_b(&at("Mixed_6a"), 288)?),
+        Stage::Mixed(mixed_c(&at("Mixed_6b"), 128)?),
+        Stage::Mixed(mixed_c(&at("Mixed_6c"), 160)?),
+        Stage::Mixed(mixed_c(&at("Mixed_6d"), 160)?),
+        Stage::Mixed(mixed_c(&at("Mixed_6e"), 192)?),
+        Stage::Mixed(mixed_d(&at("Mixed_7a"), 768)?),
+        Stage::Mixed(mixed_e(&at("Mixed_7b"), 1280)?),
+        Stage::Mixed(mixed_e(&at("Mixed_7c"), 2048)?),
     ];
-    Box::new(Inception { stages })
+    Ok(Box::new(Inception { stages }))
 }
 
-fn max_pool(x: &Tensor) -> Tensor {
-    x.max_pool2d([3, 3], [2, 2], [0, 0], [1, 1], false)
+fn max_pool(x: &Tensor) -> Result<Tensor, TchError> {
+    x.f_max_pool2d([3, 3], [2, 2], [0, 0], [1, 1], false)
 }
 
 impl Mixed {
-    fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
+    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let mut outputs = Vec::new();
         for Branch { row, fork } in &self.branches {
-            let y = row.iter().fold(x.shallow_clone(), |y, conv| conv.forward(&y, pass).relu());
+            let y = row.iter().try_fold(x.shallow_clone(), |y, conv| conv.forward(&y, pass)?.f_relu())?;
             match fork {
-                Some(fork) => outputs.extend(fork.iter().map(|conv| conv.forward(&y, pass).relu())),
+                Some([a, b]) => outputs.extend([a.forward(&y, pass)?.f_relu()?, b.forward(&y, pass)?.f_relu()?]),
                 None => outputs.push(y),
             }
         }
         outputs.push(match &self.pool {
             Some(conv) => {
-                let means = x.avg_pool2d([3, 3], [1, 1], [1, 1], false, true, None);
-                conv.forward(&means, pass).relu()
+                let means = x.f_avg_pool2d([3, 3], [1, 1], [1, 1], false, true, None)?;
+                conv.forward(&means, pass)?.f_relu()?
             }
-            None => max_pool(x),
+            None => max_pool(x)?,
         });
-        Tensor::cat(&outputs, 1)
+        Tensor::f_cat(&outputs, 1)
     }
 
     fn layers(&mut self) -> Vec<&mut dyn Layer> {
@@ -216,9 +221,9 @@ impl Mixed {
 }
 
 impl Backbone for Inception {
-    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor {
-        self.stages.iter().fold(pictures.shallow_clone(), |x, stage| match stage {
-            Stage::Conv(conv) => conv.forward(&x, pass).relu(),
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        self.stages.iter().try_fold(pictures.shallow_clone(), |x, stage| match stage {
+            Stage::Conv(conv) => conv.forward(&x, pass)?.f_relu(),
             Stage::MaxPool => max_pool(&x),
             Stage::Mixed(mixed) => mixed.forward(&x, pass),
         })

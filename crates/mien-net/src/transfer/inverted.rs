@@ -1,9 +1,9 @@
 //! The block that MobileNetV2 and EfficientNet are made of: 1×1 to more channels, depthwise, 1×1 to fewer.
 
-use tch::{Kind, Tensor, nn};
+use tch::{Kind, TchError, Tensor, nn};
 
-use crate::Pass;
 use crate::layers::{ConvNorm, ConvShape, Layer};
+use crate::{BuildError, Pass};
 
 /// The activations of these networks.
 #[derive(Clone, Copy, Debug)]
@@ -15,10 +15,10 @@ pub enum Activation {
 }
 
 impl Activation {
-    pub fn apply(self, x: &Tensor) -> Tensor {
+    pub fn apply(self, x: &Tensor) -> Result<Tensor, TchError> {
         match self {
-            Self::Relu6 => x.clamp(0.0, 6.0),
-            Self::Silu => x.silu(),
+            Self::Relu6 => x.f_clamp(0.0, 6.0),
+            Self::Silu => x.f_silu(),
         }
     }
 }
@@ -77,38 +77,38 @@ pub struct Block {
 }
 
 impl Block {
-    pub fn new(names: &BlockNames<'_>, shape: BlockShape) -> Self {
+    pub fn new(names: &BlockNames<'_>, shape: BlockShape) -> Result<Self, BuildError> {
         let named = |[conv, norm]: &Names<'_>, shape| ConvNorm::named(conv, norm, shape);
         let hidden = shape.hidden();
         let squeeze = names.squeeze.as_ref().zip(shape.squeezed).map(|([down, up], squeezed)| {
-            let down = ConvNorm::biased(down, ConvShape::new(hidden, squeezed, 1));
-            [down, ConvNorm::biased(up, ConvShape::new(squeezed, hidden, 1))]
+            let down = ConvNorm::biased(down, ConvShape::new(hidden, squeezed, 1))?;
+            Ok::<_, BuildError>([down, ConvNorm::biased(up, ConvShape::new(squeezed, hidden, 1))?])
         });
-        Self {
-            expand: (shape.expansion != 1).then(|| named(&names.expand, shape.conv(shape.inputs, hidden, 1))),
-            depthwise: named(
-                &names.depthwise,
-                shape.conv(hidden, hidden, shape.kernel).stride(shape.stride).depthwise(),
-            ),
+        let squeeze = squeeze.transpose()?;
+        let expand = (shape.expansion != 1).then(|| named(&names.expand, shape.conv(shape.inputs, hidden, 1)));
+        let depthwise = shape.conv(hidden, hidden, shape.kernel).stride(shape.stride).depthwise();
+        Ok(Self {
+            expand: expand.transpose()?,
+            depthwise: named(&names.depthwise, depthwise)?,
             squeeze,
-            project: named(&names.project, shape.conv(hidden, shape.outputs, 1)),
+            project: named(&names.project, shape.conv(hidden, shape.outputs, 1))?,
             activation: shape.activation,
             residual: shape.stride == 1 && shape.inputs == shape.outputs,
-        }
+        })
     }
 
-    pub fn forward(&self, input: &Tensor, pass: Pass) -> Tensor {
+    pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let mut x = input.shallow_clone();
         for convolution in self.expand.iter().chain([&self.depthwise]) {
-            x = self.activation.apply(&convolution.forward(&x, pass));
+            x = self.activation.apply(&convolution.forward(&x, pass)?)?;
         }
-        let weighted = self.squeeze.as_ref().map(|[down, up]| {
-            let means = x.mean_dim([2, 3].as_slice(), true, Kind::Float).to_kind(x.kind());
-            let squeezed = self.activation.apply(&down.forward(&means, pass));
-            &x * up.forward(&squeezed, pass).sigmoid()
-        });
-        let x = self.project.forward(weighted.as_ref().unwrap_or(&x), pass);
-        if self.residual { x + input } else { x }
+        if let Some([down, up]) = &self.squeeze {
+            let means = x.f_mean_dim([2, 3].as_slice(), true, Kind::Float)?.f_to_kind(x.kind())?;
+            let squeezed = self.activation.apply(&down.forward(&means, pass)?)?;
+            x = x.f_mul(&up.forward(&squeezed, pass)?.f_sigmoid()?)?;
+        }
+        let x = self.project.forward(&x, pass)?;
+        if self.residual { x.f_add(input) } else { Ok(x) }
     }
 
     pub fn layers(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
@@ -126,10 +126,10 @@ pub struct Chain {
 }
 
 impl super::Backbone for Chain {
-    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor {
-        let x = self.activation.apply(&self.stem.forward(pictures, pass));
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, pass));
-        self.activation.apply(&self.last.forward(&x, pass))
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        let x = self.activation.apply(&self.stem.forward(pictures, pass)?)?;
+        let x = self.blocks.iter().try_fold(x, |x, block| block.forward(&x, pass))?;
+        self.activation.apply(&self.last.forward(&x, pass)?)
     }
 
     fn layers(&mut self) -> Vec<&mut dyn Layer> {

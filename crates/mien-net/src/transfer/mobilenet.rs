@@ -4,6 +4,7 @@ use tch::nn;
 
 use super::Backbone;
 use super::inverted::{Activation, Block, BlockNames, BlockShape, Chain};
+use crate::BuildError;
 use crate::layers::{ConvNorm, ConvShape};
 
 /// Expansion, channels, blocks and stride of each stage.
@@ -12,10 +13,10 @@ const STAGES: [(i64, i64, usize, i64); 7] =
 /// Channels of the stem and of the last convolution.
 const ENDS: (i64, i64) = (32, 1280);
 
-pub fn v2(path: &nn::Path<'_>) -> Box<dyn Backbone> {
+pub fn v2(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
     let path = path / "features";
     let named = |path: nn::Path<'_>, shape| ConvNorm::named(&(&path / 0), &(&path / 1), shape);
-    let stem = named(&path / 0, ConvShape::new(super::CHANNELS, ENDS.0, 3).stride(2));
+    let stem = named(&path / 0, ConvShape::new(super::CHANNELS, ENDS.0, 3).stride(2))?;
     let mut inputs = ENDS.0;
     let mut blocks = Vec::new();
     for (expansion, outputs, count, stride) in STAGES {
@@ -38,10 +39,10 @@ pub fn v2(path: &nn::Path<'_>) -> Box<dyn Backbone> {
                 activation: Activation::Relu6,
                 tensorflow: false,
             };
-            blocks.push(Block::new(&names, shape));
+            blocks.push(Block::new(&names, shape)?);
             inputs = outputs;
         }
     }
-    let last = named(&path / (blocks.len() + 1), ConvShape::new(inputs, ENDS.1, 1));
-    Box::new(Chain { stem, blocks, last, activation: Activation::Relu6 })
+    let last = named(&path / (blocks.len() + 1), ConvShape::new(inputs, ENDS.1, 1))?;
+    Ok(Box::new(Chain { stem, blocks, last, activation: Activation::Relu6 }))
 }

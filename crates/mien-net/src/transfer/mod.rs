@@ -22,12 +22,12 @@ mod tests;
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 pub use self::weights::{BackboneError, BackboneReport, load_backbone};
 use super::layers::{Dense, Layer};
 use super::stack::share;
-use super::{Network, Pass, Precision};
+use super::{BuildError, Network, Pass, Precision};
 use mien_core::crop::CROP_SIZE;
 use mien_core::emotion;
 
@@ -61,16 +61,19 @@ const LARGEST_HIDDEN: i64 = 4096;
 /// A network without its classifier.
 trait Backbone: Send {
     /// Features `[N, channels, h, w]` of pictures `[N, 3, side, side]`.
-    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor;
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError>;
 
     /// All layers that have weights, in any order.
     fn layers(&mut self) -> Vec<&mut dyn Layer>;
 }
 
+/// Creates a backbone's variables under a path.
+type BuildBackbone = fn(&nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError>;
+
 /// A backbone as the registry's entries describe it.
 struct Plan {
     /// Creates the backbone's variables.
-    backbone: fn(&nn::Path<'_>) -> Box<dyn Backbone>,
+    backbone: BuildBackbone,
     /// Channels of its features.
     channels: i64,
     /// By how much a picture's side is divided in its features, for heads that don't pool.
@@ -100,21 +103,25 @@ struct Transfer {
 }
 
 impl Plan {
-    fn build(&self, path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+    fn build(&self, path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
         let parameters: Parameters = parameters.try_into()?;
         let side = parameters.side.unwrap_or(self.side);
         if !(self.smallest..=LARGEST_SIDE).contains(&side) {
             let (smallest, largest) = (self.smallest, LARGEST_SIDE);
-            return Err(toml::de::Error::custom(format!("`side` is {side}, and must be {smallest} to {largest}")));
+            return Err(
+                toml::de::Error::custom(format!("`side` is {side}, and must be {smallest} to {largest}")).into()
+            );
         }
         let hidden = parameters.hidden.unwrap_or_else(|| self.hidden.to_vec());
         if let Some(outputs) = hidden.iter().find(|outputs| !(1..=LARGEST_HIDDEN).contains(*outputs)) {
-            return Err(toml::de::Error::custom(format!("`hidden` holds {outputs}, must be 1 to {LARGEST_HIDDEN}")));
+            return Err(
+                toml::de::Error::custom(format!("`hidden` holds {outputs}, must be 1 to {LARGEST_HIDDEN}")).into()
+            );
         }
         let dropout = share("dropout", parameters.dropout.unwrap_or(HEAD_DROPOUT))?;
         let scale = scale(parameters.channel_mean, parameters.channel_std, path.device())?;
 
-        let mut backbone = (self.backbone)(&(path / "backbone"));
+        let mut backbone = (self.backbone)(&(path / "backbone"))?;
         if parameters.frozen_backbone {
             backbone.layers().into_iter().for_each(Layer::freeze);
         }
@@ -123,10 +130,10 @@ impl Plan {
         let mut features = self.channels * pixels;
         let mut layers = Vec::new();
         for (i, outputs) in hidden.into_iter().enumerate() {
-            layers.push(Dense::new(&(&head / format!("dense{}", i + 1)), features, outputs));
+            layers.push(Dense::new(&(&head / format!("dense{}", i + 1)), features, outputs)?);
             features = outputs;
         }
-        let output = Dense::new(&(&head / "output"), features, emotion::COUNT as i64);
+        let output = Dense::new(&(&head / "output"), features, emotion::COUNT as i64)?;
         Ok(Box::new(Transfer {
             backbone,
             hidden: layers,
@@ -149,60 +156,60 @@ fn scale(
     mean: Option<[f32; 3]>,
     std: Option<[f32; 3]>,
     device: Device,
-) -> Result<Option<(Tensor, Tensor)>, toml::de::Error> {
+) -> Result<Option<(Tensor, Tensor)>, BuildError> {
     if mean.is_none() && std.is_none() {
         return Ok(None);
     }
     let (mean, std) = (mean.unwrap_or([0.0; 3]), std.unwrap_or([1.0; 3]));
     if !mean.iter().all(|m| m.is_finite()) || !std.iter().all(|s| s.is_finite() && *s > 0.0) {
-        return Err(toml::de::Error::custom("`channel_mean` must be finite and `channel_std` above 0"));
+        return Err(toml::de::Error::custom("`channel_mean` must be finite and `channel_std` above 0").into());
     }
-    let tensor = |values: [f32; 3]| Tensor::from_slice(&values).view([1, CHANNELS, 1, 1]).to_device(device);
-    Ok(Some((tensor(mean), tensor(std))))
+    let tensor = |values: [f32; 3]| Tensor::f_from_slice(&values)?.f_view([1, CHANNELS, 1, 1])?.f_to_device(device);
+    Ok(Some((tensor(mean)?, tensor(std)?)))
 }
 
 impl Transfer {
     /// Faces `[N, 1, 48, 48]` as pictures `[N, 3, side, side]`.
-    fn pictures(&self, faces: &Tensor) -> Tensor {
+    fn pictures(&self, faces: &Tensor) -> Result<Tensor, TchError> {
         let side = [self.side, self.side];
         let resized = if self.side == CROP_SIZE as i64 {
             faces.shallow_clone()
         } else {
-            faces.upsample_bilinear2d(side, false, None, None)
+            faces.f_upsample_bilinear2d(side, false, None, None)?
         };
         match &self.scale {
-            Some((mean, std)) => (resized - mean) / std,
-            None => resized.expand([-1, CHANNELS, -1, -1], false),
+            Some((mean, std)) => resized.f_sub(mean)?.f_div(std),
+            None => resized.f_expand([-1, CHANNELS, -1, -1], false),
         }
     }
 }
 
 impl Network for Transfer {
-    fn forward(&self, faces: &Tensor, pass: Pass) -> Tensor {
+    fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let precision = self.deployed.unwrap_or(pass.precision);
-        let pictures = self.pictures(faces).to_kind(precision.kind());
+        let pictures = self.pictures(faces)?.f_to_kind(precision.kind())?;
         let features = if self.frozen {
             // Without gradients, and with the statistics that belong to the weights.
             tch::no_grad(|| self.backbone.forward(&pictures, Pass { train: false, ..pass }))
         } else {
             self.backbone.forward(&pictures, pass)
-        };
+        }?;
         let mut x = if self.pooled {
-            features.mean_dim([2, 3].as_slice(), false, Kind::Float)
+            features.f_mean_dim([2, 3].as_slice(), false, Kind::Float)?
         } else {
-            features.flatten(1, -1).to_kind(Kind::Float)
+            features.f_flatten(1, -1)?.f_to_kind(Kind::Float)?
         };
         for dense in &self.hidden {
-            x = dense.forward(&x).relu().dropout(self.dropout, pass.train);
+            x = dense.forward(&x)?.f_relu()?.f_dropout(self.dropout, pass.train)?;
         }
         self.output.forward(&x)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), tch::TchError> {
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
         let precision = if device == Device::Cpu { precision } else { Precision::F32 };
         for layer in self.backbone.layers() {
-            layer.fold();
-            layer.convert(precision);
+            layer.fold()?;
+            layer.convert(precision)?;
         }
         self.deployed = Some(precision);
         Ok(())
@@ -221,7 +228,7 @@ const VGG_FACE_HEAD: &[i64] = &[512, 512];
 macro_rules! plans {
     ($($(#[$doc:meta])* $build:ident: $plan:expr;)*) => {
         $($(#[$doc])*
-        pub(super) fn $build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, toml::de::Error> {
+        pub(super) fn $build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
             const PLAN: Plan = $plan;
             PLAN.build(path, parameters)
         })*

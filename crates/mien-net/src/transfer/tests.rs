@@ -11,7 +11,7 @@ use crate::{NetworkSpec, assign, variables};
 /// classifier, whose name is given, or the features as they are. `sums` says that the reference adds pixels up where it should
 /// take their mean.
 fn assert_same<M: ModuleT>(
-    ours: fn(&nn::Path<'_>) -> Box<dyn Backbone>,
+    ours: BuildBackbone,
     theirs: impl FnOnce(&nn::Path<'_>) -> M,
     classifier: Option<&str>,
     side: i64,
@@ -19,12 +19,12 @@ fn assert_same<M: ModuleT>(
 ) {
     one_thread();
     let (our_store, their_store) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
-    let (ours, theirs) = (ours(&our_store.root()), theirs(&their_store.root()));
+    let (ours, theirs) = (ours(&our_store.root()).unwrap(), theirs(&their_store.root()));
     let pictures = Tensor::randn([2, CHANNELS, side, side], (Kind::Float, Device::Cpu));
     let reference = variables(&their_store);
     tch::no_grad(|| {
         // A pass in training mode gives the batch norms statistics that are worth comparing.
-        let _ = ours.forward(&pictures, Pass { train: true, precision: Precision::F32 });
+        let _ = ours.forward(&pictures, Pass { train: true, precision: Precision::F32 }).unwrap();
         for (name, tensor) in variables(&our_store) {
             reference.get(&name).unwrap_or_else(|| panic!("{name}")).shallow_clone().copy_(&tensor);
         }
@@ -33,8 +33,8 @@ fn assert_same<M: ModuleT>(
                 let _ = tensor.shallow_clone().g_div_scalar_(4.0);
             }
         }
-        let features = ours.forward(&pictures, Pass::EVALUATE).mean_dim([2, 3].as_slice(), false, Kind::Float)
-            * if sums { 49.0 } else { 1.0 };
+        let features = ours.forward(&pictures, Pass::EVALUATE).unwrap();
+        let features = features.mean_dim([2, 3].as_slice(), false, Kind::Float) * if sums { 49.0 } else { 1.0 };
         let ours = match classifier {
             Some(name) => {
                 features.linear(&reference[&format!("{name}.weight")], Some(&reference[&format!("{name}.bias")]))
@@ -87,7 +87,7 @@ fn a_frozen_backbone_learns_nothing_and_keeps_its_statistics() {
     let (store, network) = build("architecture = \"mobilenet2\"\nside = 32\nfrozen_backbone = true").unwrap();
     let before: Vec<_> = variables(&store).into_iter().map(|(name, tensor)| (name, tensor.copy())).collect();
     let faces = Tensor::randn([2, 1, 48, 48], (Kind::Float, Device::Cpu));
-    network.forward(&faces, Pass { train: true, precision: Precision::F32 }).sum(Kind::Float).backward();
+    network.forward(&faces, Pass { train: true, precision: Precision::F32 }).unwrap().sum(Kind::Float).backward();
     for (name, tensor) in before {
         let now = variables(&store)[&name].shallow_clone();
         assert!(now.equal(&tensor), "{name}");
@@ -102,7 +102,7 @@ fn a_fine_tuned_backbone_learns_and_follows_its_batches() {
     let name = "backbone.features.0.1.running_mean";
     let before = variables(&store)[name].copy();
     let faces = Tensor::randn([2, 1, 48, 48], (Kind::Float, Device::Cpu)) + 1.0;
-    network.forward(&faces, Pass { train: true, precision: Precision::F32 }).sum(Kind::Float).backward();
+    network.forward(&faces, Pass { train: true, precision: Precision::F32 }).unwrap().sum(Kind::Float).backward();
     assert!(variables(&store)["backbone.features.0.0.weight"].grad().defined());
     assert!(!variables(&store)[name].equal(&before));
 }
@@ -116,9 +116,9 @@ fn channels_are_scaled_by_the_constants_of_the_recipe() {
     assign(&variables(&scaled_store), &variables(&plain_store)).unwrap();
     let faces = Tensor::rand([1, 1, 48, 48], (Kind::Float, Device::Cpu));
     tch::no_grad(|| {
-        let by_hand = plain.forward(&((&faces - 0.5) / 0.25), Pass::EVALUATE);
-        assert!(scaled.forward(&faces, Pass::EVALUATE).allclose(&by_hand, 1e-4, 1e-5, false));
-        assert!(!plain.forward(&faces, Pass::EVALUATE).allclose(&by_hand, 1e-4, 1e-5, false));
+        let by_hand = plain.forward(&((&faces - 0.5) / 0.25), Pass::EVALUATE).unwrap();
+        assert!(scaled.forward(&faces, Pass::EVALUATE).unwrap().allclose(&by_hand, 1e-4, 1e-5, false));
+        assert!(!plain.forward(&faces, Pass::EVALUATE).unwrap().allclose(&by_hand, 1e-4, 1e-5, false));
     });
 }
 

@@ -1,8 +1,9 @@
 //! VGG (Simonyan & Zisserman 2015): 3×3 convolutions with biases and ReLU, in five blocks that each end in max pooling.
 
-use tch::{Tensor, nn};
+use tch::{TchError, Tensor, nn};
 
 use super::Backbone;
+use crate::BuildError;
 use crate::Pass;
 use crate::layers::{ConvNorm, ConvShape, Layer};
 
@@ -16,12 +17,12 @@ const FILTERS: [i64; 5] = [64, 128, 256, 512, 512];
 pub const VGG16: [usize; 5] = [2, 2, 3, 3, 3];
 const VGG19: [usize; 5] = [2, 2, 4, 4, 4];
 
-pub fn vgg16(path: &nn::Path<'_>) -> Box<dyn Backbone> {
-    Box::new(Vgg::new(path, VGG16))
+pub fn vgg16(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
+    Ok(Box::new(Vgg::new(path, VGG16)?))
 }
 
-pub fn vgg19(path: &nn::Path<'_>) -> Box<dyn Backbone> {
-    Box::new(Vgg::new(path, VGG19))
+pub fn vgg19(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
+    Ok(Box::new(Vgg::new(path, VGG19)?))
 }
 
 /// Where torchvision's list of layers, in which ReLU and pooling have numbers too, has the convolutions of each block.
@@ -35,32 +36,32 @@ pub fn positions(counts: [usize; 5]) -> [Vec<usize>; 5] {
 }
 
 impl Vgg {
-    fn new(path: &nn::Path<'_>, counts: [usize; 5]) -> Self {
+    fn new(path: &nn::Path<'_>, counts: [usize; 5]) -> Result<Self, BuildError> {
         let path = path / "features";
         let mut inputs = super::CHANNELS;
         let mut blocks = Vec::new();
         for (positions, filters) in positions(counts).into_iter().zip(FILTERS) {
             let mut block = Vec::new();
             for position in positions {
-                block.push(ConvNorm::biased(&(&path / position), ConvShape::new(inputs, filters, 3)));
+                block.push(ConvNorm::biased(&(&path / position), ConvShape::new(inputs, filters, 3))?);
                 inputs = filters;
             }
             blocks.push(block);
         }
-        Self { blocks }
+        Ok(Self { blocks })
     }
 }
 
 impl Backbone for Vgg {
-    fn forward(&self, pictures: &Tensor, pass: Pass) -> Tensor {
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let mut x = pictures.shallow_clone();
         for block in &self.blocks {
             for convolution in block {
-                x = convolution.forward(&x, pass).relu();
+                x = convolution.forward(&x, pass)?.f_relu()?;
             }
-            x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+            x = x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?;
         }
-        x
+        Ok(x)
     }
 
     fn layers(&mut self) -> Vec<&mut dyn Layer> {

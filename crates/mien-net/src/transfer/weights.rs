@@ -223,7 +223,9 @@ mod tests {
 
     use super::*;
     use crate::tests::one_thread;
+    use crate::{NetworkSpec, WeightKind, encode, variables};
     use crate::{NetworkSpec, WeightKind, encode, variables, write_atomically};
+    use mien_core::whole::{self, Existing};
 
     fn store(architecture: &str) -> nn::VarStore {
         one_thread();
@@ -242,7 +244,7 @@ mod tests {
             }
         }
         let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
-        write_atomically(&path, &encode(&tensors, WeightKind::F32, None).unwrap()).unwrap();
+        whole::write(&path, &encode(&tensors, WeightKind::F32, None).unwrap(), Existing::Replace).unwrap();
         path
     }
 

@@ -140,8 +140,8 @@ mod tests {
 
     use super::*;
     use crate::frame::Frame;
-    use mien_core::face::FaceId;
     use crate::pipeline::{DetectedFace, StageTimings};
+    use mien_core::face::FaceId;
     use mien_core::face::FaceRect;
 
     fn detected(faces: u32) -> Detected {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use mien_core::pixels::TooManyPixels;
+
 /// Why a source can't be opened or read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -65,6 +67,14 @@ pub enum SourceError {
     /// A file that should be a picture but can't be decoded.
     #[error("{0} can't be decoded as a picture; give a JPEG, PNG, WebP, BMP or TIFF file that other programs can open")]
     NotPicture(PathBuf),
+    /// A picture, or a video's frame, of more pixels than may be decoded.
+    #[error("{path} isn't read: {reason}")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How large it is, and what is allowed.
+        reason: TooManyPixels,
+    },
     /// The position in a file can't be changed.
     #[error("can't go to {seconds:.2} s in {name}; play it from the start instead")]
     Seek {

@@ -8,6 +8,7 @@ use opencv::imgcodecs;
 
 use super::{FrameSource, SourceError, SourceInfo, SourceKind, file};
 use crate::frame::Frame;
+use mien_core::pixels::PixelLimit;
 
 /// One picture, read once.
 #[derive(Debug)]
@@ -21,13 +22,20 @@ impl ImageSource {
     /// Reads a picture; its EXIF orientation is applied.
     ///
     /// # Errors
-    /// When the file can't be read or is no picture.
-    pub fn open(path: &Path) -> Result<Self, SourceError> {
+    /// When the file can't be read, is no picture, or has more pixels than `limit`.
+    pub fn open(path: &Path, limit: PixelLimit) -> Result<Self, SourceError> {
         file::check_readable(path)?;
         // Read here and not by OpenCV, whose `imread` knows no Unicode paths on Windows.
         let bytes = std::fs::read(path).map_err(|reason| SourceError::Unreadable { path: path.to_owned(), reason })?;
-        let encoded = Mat::from_slice(&bytes)?;
         let not_picture = || SourceError::NotPicture(path.to_owned());
+        let size = imagesize::blob_size(&bytes).map_err(|error| {
+            tracing::debug!("{} doesn't tell its size: {error}", path.display());
+            not_picture()
+        })?;
+        limit
+            .check(size.width as u64, size.height as u64)
+            .map_err(|reason| SourceError::TooLarge { path: path.to_owned(), reason })?;
+        let encoded = Mat::from_slice(&bytes)?;
         let image = imgcodecs::imdecode(&encoded, imgcodecs::IMREAD_COLOR).map_err(|error| {
             tracing::debug!("OpenCV can't decode {}: {error}", path.display());
             not_picture()

@@ -17,6 +17,7 @@ use opencv::videoio::{self, VideoCapture, VideoCaptureAPIs, VideoCaptureTrait as
 use super::stamps::{KnownTimes, StampClock, plausible_fps};
 use super::{FrameSource, SourceError, SourceInfo, SourceKind, file};
 use crate::frame::Frame;
+use mien_core::pixels::PixelLimit;
 
 /// How many frames before the estimated place a seek starts reading, tried in turn until a frame at or before the
 /// target turns up. With a constant rate the first is enough; the last resort is to open the file again.
@@ -71,7 +72,7 @@ impl VideoSource {
     /// Opens a video file and decodes its first frame, so that a file without any is refused here.
     ///
     /// # Errors
-    /// When the file is missing, a folder, not readable, empty, no video, damaged, or has no frame.
+    /// When the file is missing, a folder, not readable, empty, no video, damaged, has no frame, or frames of too many pixels.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
         file::check_readable(path)?;
         if file::is_still_picture(path) {
@@ -88,6 +89,10 @@ impl VideoSource {
         if TERMINAL_ART.contains(&fourcc.to_lowercase().trim()) {
             return Err(file::why_no_video(path));
         }
+        let side = |property| Ok::<_, opencv::Error>(count(capture.get(property)?).unwrap_or(0));
+        PixelLimit::default()
+            .check(side(videoio::CAP_PROP_FRAME_WIDTH)?, side(videoio::CAP_PROP_FRAME_HEIGHT)?)
+            .map_err(|reason| SourceError::TooLarge { path: path.to_owned(), reason })?;
         let fps = plausible_fps(capture.get(videoio::CAP_PROP_FPS)?);
         let frames = count(capture.get(videoio::CAP_PROP_FRAME_COUNT)?);
         let duration = frames.zip(fps).and_then(|(frames, fps)| Duration::try_from_secs_f64(frames as f64 / fps).ok());

@@ -1,0 +1,103 @@
+//! The variables of layers: where the numbers in them begin, and what keeps them from being made.
+
+use tch::nn::{self, Init};
+use tch::{TchError, Tensor};
+
+use super::macs;
+
+/// A network can't be built as asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A parameter is unknown, of a wrong type, or out of its range.
+    #[error(transparent)]
+    Parameters(#[from] toml::de::Error),
+    /// It would have more of something than any sensible network has.
+    #[error("it has more than {most} {what}")]
+    TooLarge {
+        /// The bound.
+        most: u64,
+        /// Of what.
+        what: &'static str,
+    },
+    /// libtorch fails, as when memory is full.
+    #[error("{}", crate::torch::said(.0))]
+    Torch(#[from] TchError),
+}
+
+/// Where a variable's numbers begin.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Start {
+    /// Drawn for layers followed by ReLU (He et al. 2015), from the normal distribution.
+    HeNormal,
+    /// The same from the uniform one.
+    HeUniform,
+    /// Drawn evenly from between minus this and this.
+    Uniform(f64),
+    /// All zero.
+    Zeros,
+    /// All one.
+    Ones,
+    /// All zero, and changed by no gradient.
+    FixedZeros,
+    /// All one, and changed by no gradient.
+    FixedOnes,
+}
+
+/// Creates a variable of a network, or notes it in a survey (see [`macs`]).
+///
+/// # Errors
+/// When a survey finds the network too large, or memory is full.
+pub(super) fn variable(path: &nn::Path<'_>, name: &str, shape: &[i64], start: Start) -> Result<Tensor, BuildError> {
+    if let Some(stand_in) = macs::variable(shape)? {
+        let learns = !matches!(start, Start::FixedZeros | Start::FixedOnes);
+        return Ok(path.add(name, stand_in, learns));
+    }
+    Ok(match start {
+        Start::HeNormal => {
+            let variable = path.f_randn_standard(name, shape)?;
+            let inputs: i64 = shape.iter().skip(1).product();
+            // In place, and so in half the memory that tch's own takes.
+            let _scaled =
+                tch::no_grad(|| variable.shallow_clone().f_mul_scalar_(2.0_f64.sqrt() / (inputs as f64).sqrt()))?;
+            variable
+        }
+        Start::HeUniform => path.f_kaiming_uniform(name, shape)?,
+        Start::Uniform(bound) => path.f_var(name, shape, Init::Uniform { lo: -bound, up: bound })?,
+        Start::Zeros => path.f_zeros(name, shape)?,
+        Start::Ones => path.f_ones(name, shape)?,
+        Start::FixedZeros => path.f_zeros_no_train(name, shape)?,
+        Start::FixedOnes => path.f_ones_no_train(name, shape)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+    use tch::nn::init::{FanInOut, NonLinearity, NormalOrUniform};
+
+    use super::*;
+
+    #[test]
+    fn variables_begin_as_those_of_tch_do_so_that_a_seed_keeps_its_meaning() {
+        let he_normal =
+            Init::Kaiming { dist: NormalOrUniform::Normal, fan: FanInOut::FanIn, non_linearity: NonLinearity::ReLU };
+        let shape = [5, 3, 3, 3];
+        let (ours, theirs) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
+        for (name, start, init) in [
+            ("normal", Start::HeNormal, he_normal),
+            ("uniform", Start::HeUniform, nn::init::DEFAULT_KAIMING_UNIFORM),
+            ("bound", Start::Uniform(0.3), Init::Uniform { lo: -0.3, up: 0.3 }),
+            ("zeros", Start::Zeros, Init::Const(0.0)),
+            ("ones", Start::Ones, Init::Const(1.0)),
+        ] {
+            tch::manual_seed(1);
+            let our = variable(&ours.root(), name, &shape, start).unwrap();
+            tch::manual_seed(1);
+            let their = theirs.root().f_var(name, &shape, init).unwrap();
+            assert!(our.equal(&their) && our.requires_grad(), "{name}");
+        }
+        for start in [Start::FixedZeros, Start::FixedOnes] {
+            assert!(!variable(&ours.root(), &format!("{start:?}"), &shape, start).unwrap().requires_grad());
+        }
+    }
+}
