@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use mien::commands::{Cli, describe, tell};
 use mien::interrupt::{self, Interrupted};
-use mien::logging;
+use mien::{logging, torch};
 
 fn main() -> ExitCode {
     mien::bench::process::mark_start();
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     unsafe {
         mien::source::prepare_libraries();
     }
-    match Cli::parse().run() {
+    match torch::guarded(|| Cli::parse().run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => {
             tell(&describe(&error));

@@ -13,12 +13,19 @@ use crate::source::FrameSource;
 /// Frames that wait between two threads, at most. Enough to even out frames that take longer than others.
 const MAX_QUEUE: usize = 8;
 
-/// Memory that the waiting frames may take between two threads, in bytes: of large frames fewer wait.
-const QUEUE_BYTES: usize = 128 << 20;
+/// Memory that the waiting frames may take between two threads, in bytes: of large frames fewer wait, of those of 7680×4320 none, and
+/// each is handed over when the next thread takes it.
+const QUEUE_BYTES: usize = 64 << 20;
 
 /// Faces that go through the network in one batch, unless one frame alone has more. Beyond this a batch costs memory
 /// and saves no more time.
 const MAX_BATCH_FACES: usize = 16;
+
+/// How many colour frames of this size may wait between two threads.
+pub(crate) fn frames_that_wait(width: usize, height: usize) -> usize {
+    let frame_bytes = width.saturating_mul(height).saturating_mul(3).max(1);
+    (QUEUE_BYTES / frame_bytes).min(MAX_QUEUE)
+}
 
 /// Why [`run_to_end`] returned without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +52,7 @@ pub fn run_to_end(
     mut on_scene: impl FnMut(Scene) -> ControlFlow<()>,
 ) -> Result<Ending, PipelineError> {
     let info = source.info();
-    let frame_bytes = info.width.saturating_mul(info.height).saturating_mul(3).max(1);
-    let queue = (QUEUE_BYTES / frame_bytes).clamp(1, MAX_QUEUE);
+    let queue = frames_that_wait(info.width, info.height);
     let (detected_sender, detected) = bounded(queue);
     let (scene_sender, scenes) = bounded(queue);
 
@@ -56,7 +62,7 @@ pub fn run_to_end(
             .spawn_scoped(scope, move || capture(source, analyzer, stop, &detected_sender))?;
         let inference = Builder::new()
             .name("mien-inference".to_owned())
-            .spawn_scoped(scope, move || infer(labeller, &detected, &scene_sender));
+            .spawn_scoped(scope, move || infer(labeller, queue.max(1), &detected, &scene_sender));
         // Without the second thread `detected` is gone, which ends the first one.
         let inference = inference?;
 
@@ -94,12 +100,17 @@ fn capture(
     Ok(Ending::Stopped)
 }
 
-fn infer(mut labeller: Labeller, frames: &Receiver<Detected>, out: &Sender<Scene>) -> Result<(), PipelineError> {
+fn infer(
+    mut labeller: Labeller,
+    most: usize,
+    frames: &Receiver<Detected>,
+    out: &Sender<Scene>,
+) -> Result<(), PipelineError> {
     while let Ok(first) = frames.recv() {
         let mut faces = first.faces.len();
         let mut batch = vec![first];
         while faces < MAX_BATCH_FACES
-            && batch.len() < MAX_QUEUE
+            && batch.len() < most
             && let Ok(next) = frames.try_recv()
         {
             faces += next.faces.len();

@@ -25,6 +25,7 @@ use crate::frame::{Frame, RgbaPicture};
 use crate::preprocess::FaceRect;
 
 pub use analyzer::{AnalyzeError, Analyzer, Detected, DetectedFace};
+pub(crate) use batch::frames_that_wait;
 pub use batch::{Ending, run_to_end};
 pub use command::{ClassifierFactory, Command, DetectorFactory, Event, SourceFactory};
 pub use labeller::{Labeller, RecordedFaces};
