@@ -6,7 +6,7 @@ use clap::Parser as _;
 use mien::commands::Cli;
 use mien::console::{describe, tell};
 use mien::interrupt::{self, Interrupted};
-use mien::logging;
+use mien::{logging, torch};
 
 fn main() -> ExitCode {
     mien::bench::process::mark_start();
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     unsafe {
         mien::source::prepare_libraries();
     }
-    match Cli::parse().run() {
+    match torch::guarded(|| Cli::parse().run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => {
             tell(&describe(&error));

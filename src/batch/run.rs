@@ -194,7 +194,12 @@ impl<'a> Batch<'a> {
         let name = task.name.to_string_lossy();
         let record_path = self.output.join(format!("{name}{RECORD_ENDING}"));
         let states = task.inputs.iter().filter_map(|input| FileState::of(&input.path).ok()).collect();
-        let work = Work { inputs: states, options: options.clone() };
+        let mut options = options.clone();
+        if !task.is_video {
+            // A picture that was too large may be read with another limit.
+            options["max_megapixels"] = json!(job.pixels.to_string());
+        }
+        let work = Work { inputs: states, options };
         let existing = match Record::earlier(&record_path, &work, SCHEMA_VERSION) {
             Earlier::Finished(results) if !self.force => {
                 progress.pass_over(task.bytes());

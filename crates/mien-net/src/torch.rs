@@ -1,11 +1,59 @@
 //! What libtorch says when it fails, in one line for the reader.
 
+use std::cell::RefCell;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+
 use tch::TchError;
 
 /// libtorch failed where nothing more can be said of it.
 #[derive(Debug, thiserror::Error)]
 #[error("libtorch failed: {}", said(.0))]
 pub struct TorchError(#[from] TchError);
+
+thread_local! {
+    /// What tch panicked with on this thread, while it is guarded.
+    static SAID: RefCell<Option<Option<String>>> = const { RefCell::new(None) };
+}
+
+/// Runs a command. Its networks give errors; but where the lab uses tch's plain calls, as for losses and optimisers, these panic
+/// when libtorch fails, mostly because memory is full. That is an error like others, and other panics stay panics.
+///
+/// Call it on the main thread before others are started.
+///
+/// # Errors
+/// What `run` gives, or what libtorch said.
+pub fn guarded(run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let is_kept = SAID.with_borrow_mut(|said| match (said, said_by_tch(info)) {
+            (Some(said), Some(words)) => {
+                *said = Some(words);
+                true
+            }
+            _ => false,
+        });
+        if !is_kept {
+            usual(info);
+        }
+    }));
+    SAID.set(Some(None));
+    // After a panic nothing is used that was half done: the error ends the program.
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    match (result, SAID.take().flatten()) {
+        (Ok(result), _) => result,
+        (Err(_), Some(said)) => Err(anyhow::anyhow!("libtorch failed: {said}")),
+        (Err(panic), None) => panic::resume_unwind(panic),
+    }
+}
+
+/// What libtorch said, if the panic is one of tch, whose plain calls unwrap the results of others.
+fn said_by_tch(info: &PanicHookInfo<'_>) -> Option<String> {
+    let is_of_tch = info.location().is_some_and(|location| location.file().contains("/tch-"));
+    let text = info.payload_as_str().filter(|_| is_of_tch)?;
+    let (_, said) = text.split_once("Torch(\"")?;
+    // Of a `Debug` format: line ends are written as two characters.
+    Some(first_line(&said.replace("\\n", "\n")))
+}
 
 /// What an error of libtorch says, without the stack of C++ that it adds below its first line.
 pub fn said(error: &TchError) -> String {
@@ -36,6 +84,23 @@ mod tests {
         // More than any machine has: 2 exabytes.
         let error = Tensor::f_zeros([1 << 59], (Kind::Float, Device::Cpu)).unwrap_err();
         assert_eq!(said(&error), "there is not enough memory");
+    }
+
+    #[test]
+    fn a_plain_call_that_fails_is_an_error_of_one_line() {
+        let error = guarded(|| {
+            drop(Tensor::zeros([1 << 59], (Kind::Float, Device::Cpu)));
+            Ok(())
+        });
+        assert_eq!(error.unwrap_err().to_string(), "libtorch failed: there is not enough memory");
+        let error = guarded(|| {
+            drop(Tensor::from_slice(&[1.0; 2]).matmul(&Tensor::from_slice(&[1.0; 3])));
+            Ok(())
+        });
+        let told = error.unwrap_err().to_string();
+        assert!(told.contains("size") && !told.contains('\n') && told.len() < 200, "{told}");
+        assert!(guarded(|| Ok(())).is_ok());
+        assert!(panic::catch_unwind(|| guarded(|| panic!("ours"))).is_err());
     }
 
     #[test]

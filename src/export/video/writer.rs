@@ -13,10 +13,7 @@ use opencv::videoio::VideoWriter;
 
 use super::pace::Pace;
 use crate::export::{ExportError, annotate};
-use crate::pipeline::Scene;
-
-/// Scenes that wait for the encoder. Enough to level out its slow frames, and at 8 megapixels still only 200 MB.
-const QUEUE: usize = 8;
+use crate::pipeline::{Scene, frames_that_wait};
 
 /// What the thread did.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +36,8 @@ pub struct Writer {
 impl Writer {
     /// Starts the thread; `encoder` takes pictures of this size at this rate.
     pub fn start(encoder: VideoWriter, size: Size, rate: f64) -> io::Result<Self> {
-        let (scenes, receiver) = bounded(QUEUE);
+        // Enough to level out the encoder's slow frames.
+        let (scenes, receiver) = bounded(frames_that_wait(size.width as usize, size.height as usize));
         let run = move || write(encoder, size, Pace::new(rate), &receiver);
         let thread = thread::Builder::new().name("video writer".into()).spawn(run)?;
         Ok(Self { scenes: Some(scenes), thread: Some(thread) })

@@ -15,11 +15,17 @@ use crate::source::FrameSource;
 const MAX_FRAMES: usize = 8;
 
 /// Memory that the frames of a batch, or those that wait between two threads, may take, in bytes: of large frames there are
-/// fewer.
-const FRAME_BYTES: usize = 128 << 20;
+/// fewer, of those of 7680×4320 none waits, and each is handed over when the next thread takes it.
+const FRAME_BYTES: usize = 64 << 20;
 
 /// Faces that close a batch before it has all its frames. Beyond this a batch costs memory and saves no more time.
 const MAX_BATCH_FACES: usize = 16;
+
+/// How many colour frames of this size may wait between two threads.
+pub fn frames_that_wait(width: usize, height: usize) -> usize {
+    let frame_bytes = width.saturating_mul(height).saturating_mul(3).max(1);
+    (FRAME_BYTES / frame_bytes).min(MAX_FRAMES)
+}
 
 /// Why [`run_to_end`] returned without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +54,9 @@ pub fn run_to_end<E: From<PipelineError>>(
     on_scene: impl FnMut(Scene) -> Result<ControlFlow<()>, E>,
 ) -> Result<Ending, E> {
     let info = source.info();
-    let frame_bytes = info.width.saturating_mul(info.height).saturating_mul(3).max(1);
-    let frames = (FRAME_BYTES / frame_bytes).clamp(1, MAX_FRAMES);
-    let (detected_sender, detected) = bounded(frames);
-    let (scene_sender, scenes) = bounded(frames);
+    let waiting = frames_that_wait(info.width, info.height);
+    let (detected_sender, detected) = bounded(waiting);
+    let (scene_sender, scenes) = bounded(waiting);
 
     std::thread::scope(|scope| {
         let capture = Builder::new()
@@ -60,7 +65,7 @@ pub fn run_to_end<E: From<PipelineError>>(
             .map_err(PipelineError::from)?;
         let inference = Builder::new()
             .name("mien-inference".to_owned())
-            .spawn_scoped(scope, move || infer(labeller, &detected, frames, &scene_sender))
+            .spawn_scoped(scope, move || infer(labeller, &detected, waiting.max(1), &scene_sender))
             // Without the second thread `detected` is gone, which ends the first one.
             .map_err(PipelineError::from)?;
 
