@@ -55,7 +55,7 @@ fn ten_runs_beside_a_load_give_the_same_bytes() {
     }
     let run = |number: u32| {
         let output = format!("run{number}");
-        let jobs = if number % 2 == 0 { "1" } else { "2" };
+        let jobs = if number.is_multiple_of(2) { "1" } else { "2" };
         let formats = ["--csv", "--jsonl", "--parquet", "--summary", "--jobs", jobs, "--output", &output];
         mien().current_dir(&home).args(["analyze", "a.mp4", "b.mp4"]).args(formats).assert().success();
         results(&home.path().join(output))

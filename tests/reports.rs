@@ -108,6 +108,28 @@ fn an_annotated_video_shows_each_frame_at_its_time_and_keeps_the_sound_in_step()
 }
 
 #[test]
+fn a_leap_of_thirty_days_is_shortened_and_said() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let even = home.join("even.mp4");
+    write_video(&even, 20, |number| numbered_picture(number as u8, WIDTH, HEIGHT));
+    let leap = ["-vf", "setpts=PTS+gte(N\\,10)*2592000/TB", "-fps_mode", "vfr", "-c:v", "mjpeg"];
+    ffmpeg(&[&["-i", even.to_str().unwrap()], &leap[..]].concat(), &home.join("leap.mkv"));
+    let said = "shortens them by 719:59:00 in all";
+    analyze(home, &["leap.mkv", "--video"]).failure().stdout(contains(said));
+    let shown = frames(&home.join("mien-results/leap.mkv.annotated.mp4"));
+    // Ten frames, of which the last is held for a minute at 25 a second, and the other ten, in step.
+    assert_eq!(shown.len(), 10 + 60 * 25 + 9, "{shown:?}");
+    assert_eq!(
+        shown.iter().rev().take(10).map(|(number, _)| *number).collect::<Vec<_>>(),
+        (10..20).rev().collect::<Vec<_>>()
+    );
+}
+
+#[test]
 fn a_part_of_a_video_has_the_sound_of_that_part() {
     if !has_ffmpeg() {
         return;
