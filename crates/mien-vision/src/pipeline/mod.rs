@@ -24,7 +24,7 @@ use crate::frame::{Frame, RgbaPicture};
 use mien_core::face::Face;
 
 pub use analyzer::{AnalyzeError, Analyzer, Detected, DetectedFace};
-pub(crate) use batch::frames_that_wait;
+pub use batch::frames_that_wait;
 pub use batch::{Ending, run_to_end};
 pub use command::{ClassifierFactory, Command, DetectorFactory, Event, SourceFactory};
 pub use labeller::{Labeller, RecordedFaces};
