@@ -17,7 +17,7 @@ use crate::interrupt::Interrupted;
 use crate::pipeline::{Analyzer, Labeller, run_to_end};
 use crate::pixels::PixelLimit;
 use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource};
-use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource, Watched};
+use crate::source::Watched;
 use crate::stages::{SharedNetwork, StageChoices};
 use crate::track::TrackOptions;
 

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::output::print;
+use crate::console::print;
 use crate::net::{TensorMap, WeightKind, encode, import};
-use crate::net::{TensorMap, WeightKind, encode, import, write_atomically};
 use crate::whole::{self, Existing};
 
 /// Turn weights that other programs wrote into a .safetensors file

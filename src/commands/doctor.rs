@@ -10,7 +10,7 @@ use serde::Serialize;
 use tch::Cuda;
 
 use super::display;
-use super::output::{print, print_json};
+use crate::console::{print, print_json};
 use crate::bench::process;
 use crate::classify::TorchClassifier;
 use crate::console::{describe, print, print_json};
