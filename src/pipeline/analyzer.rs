@@ -9,7 +9,7 @@ use super::{FaceId, StageTimings};
 use crate::detect::{DetectError, ScheduledDetector};
 use crate::frame::{Frame, RgbaPicture};
 use crate::preprocess::{FaceCrop, FaceCropper, FaceRect, GrayView};
-use crate::track::{TrackOptions, Tracker};
+use crate::track::{Appearance, CutDetector, TrackOptions, Tracker};
 
 /// A frame whose faces were found but not yet named.
 #[derive(Debug)]
@@ -58,6 +58,7 @@ pub struct Analyzer {
 /// What finds faces.
 struct Search {
     detector: ScheduledDetector,
+    cuts: CutDetector,
     tracker: Tracker,
     cropper: FaceCropper,
     gray: Mat,
@@ -67,7 +68,8 @@ impl Analyzer {
     /// An analyzer that has seen nothing yet. `picture` asks for [`Detected::picture`].
     pub fn new(detector: ScheduledDetector, tracking: TrackOptions, picture: bool) -> Self {
         let (tracker, cropper) = (Tracker::new(tracking), FaceCropper::default());
-        Self { search: Some(Search { detector, tracker, cropper, gray: Mat::default() }), picture }
+        let search = Search { detector, cuts: CutDetector::default(), tracker, cropper, gray: Mat::default() };
+        Self { search: Some(search), picture }
     }
 
     /// One that looks for no faces, for frames whose faces were recorded.
@@ -86,6 +88,7 @@ impl Analyzer {
     pub fn reset(&mut self) {
         if let Some(search) = &mut self.search {
             search.detector.reset();
+            search.cuts.reset();
             search.tracker.reset();
         }
     }
@@ -123,9 +126,14 @@ impl Search {
         let (width, height) = (self.gray.cols() as usize, self.gray.rows() as usize);
         let Some(gray) = GrayView::new(self.gray.data_bytes()?, width, height) else { return Ok(()) };
         let start = Instant::now();
+        if self.cuts.is_cut(gray) {
+            self.tracker.cut();
+            self.detector.reset();
+        }
         let expected = self.tracker.expected(frame.media_time);
         let detections = self.detector.detect(gray, &expected)?;
-        let tracks = self.tracker.update(&detections, frame.media_time);
+        let look = |rect| self.cropper.crop(gray, rect).as_ref().map(Appearance::of);
+        let tracks = self.tracker.update(&detections, frame.media_time, look);
         timings.detect = start.elapsed();
 
         let start = Instant::now();

@@ -92,7 +92,7 @@ impl Job<'_> {
         let detector = HaarDetector::new(&self.choices.detection)?;
         let detector = ScheduledDetector::new(Box::new(detector), &self.choices.detection);
         // There is no second picture to confirm a face.
-        let tracking = TrackOptions { confirm_after: 1, ..TrackOptions::default() };
+        let tracking = TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() };
         let mut analyzer = Analyzer::new(detector, tracking, false);
         let mut labeller = Labeller::new(self.network.classifier(), None);
         let mut complaints = Vec::new();
