@@ -47,7 +47,7 @@ impl ScheduledDetector {
         if is_due(self.full_scan_interval) || (tracks.is_empty() && is_due(SEARCHING_INTERVAL)) {
             return self.full_scan(picture, tracks);
         }
-        let refreshed = self.detector.refresh(picture, tracks)?;
+        let refreshed = if tracks.is_empty() { Vec::new() } else { self.detector.refresh(picture, tracks)? };
         let found: Vec<Detection> = refreshed.into_iter().flatten().collect();
         let is_missing = found.len() < tracks.len();
         // At once when a face gets lost, and now and then while it stays away: it may turn up elsewhere.

@@ -19,6 +19,8 @@ impl Look {
 }
 
 /// A grey picture with one face; `face` is about the box that the detector gives, from the brows to the chin.
+// Not every test file draws the usual one.
+#[allow(dead_code)]
 pub fn picture_with_face(width: i32, height: i32, face: Rect) -> Mat {
     face_with_look(width, height, face, Look::LIGHT)
 }
