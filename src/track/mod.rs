@@ -279,17 +279,20 @@ impl Tracker {
     /// Takes the boxes found on the frame of `media_time` and gives the confirmed faces in the order of their ids. `look`
     /// says what the face in a box looks like; without an answer nobody gets a number back.
     ///
-    /// After a jump in time, backwards or over a long gap, all faces are new; the count goes on.
+    /// After a jump backwards all faces are new, after a long gap those that don't look alike; the count goes on.
     pub fn update(
         &mut self,
         detections: &[Detection],
         media_time: Duration,
         mut look: impl FnMut(FaceRect) -> Option<Appearance>,
     ) -> &[Track] {
-        if media_time < self.now || media_time.saturating_sub(self.now) > self.options.max_gap {
+        if media_time < self.now {
             self.candidates.clear();
             self.gone.clear();
         }
+        let options = self.options;
+        let is_old = |candidate: &mut Candidate| media_time.saturating_sub(candidate.last_hit) > options.max_gap;
+        self.gone.extend(self.candidates.extract_if(.., is_old));
         self.gone.forget_before(media_time.saturating_sub(self.options.remember_for));
         self.now = media_time;
 
@@ -335,7 +338,6 @@ impl Tracker {
                 }));
             }
         }
-        let options = self.options;
         self.gone.extend(self.candidates.extract_if(.., |candidate| !candidate.is_alive(&options, media_time)));
         self.show();
         &self.shown

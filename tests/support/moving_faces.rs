@@ -13,6 +13,8 @@ use mien::detect::{DetectionOptions, FaceDetector as _, HaarDetector};
 use mien::preprocess::{FaceRect, GrayView};
 use opencv::core::MatTraitConstManual as _;
 
+use rand::{Rng as _, SeedableRng as _};
+
 use super::drawn_face::{Look, face_with_look};
 
 pub const WIDTH: i32 = 640;
@@ -63,7 +65,7 @@ impl Actor {
             Err(_) => {
                 let face = Rect::new(150, 150, 200, 200);
                 let rect = FaceRect { x: 150.0, y: 150.0, width: 200.0, height: 200.0 };
-                Self::new(face_with_look(500, 500, face, look), rect)
+                Self::new(textured(&face_with_look(500, 500, face, look), variable.len() as u64), rect)
             }
         }
     }
@@ -131,6 +133,19 @@ impl Actor {
             }
         }
     }
+}
+
+/// Skin and a lens leave no area even, and each person's skin is their own.
+fn textured(picture: &Mat, seed: u64) -> Mat {
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    let grains: Vec<u8> = (0..picture.total()).map(|_| random.random()).collect();
+    let grains = Mat::new_rows_cols_with_data::<u8>(picture.rows(), picture.cols(), &grains).unwrap();
+    let (mut soft, mut texture, mut mixed) = (Mat::default(), Mat::default(), Mat::default());
+    imgproc::gaussian_blur_def(&grains, &mut soft, Size::new(0, 0), 5.0).unwrap();
+    imgproc::cvt_color_def(&soft, &mut texture, imgproc::COLOR_GRAY2BGR).unwrap();
+    // The blur leaves a deviation of 4 levels about the middle.
+    core::add_weighted(picture, 1.0, &texture, 2.0, -256.0, &mut mixed, CV_8UC3).unwrap();
+    mixed
 }
 
 fn blend(frame: &mut Mat, picture: &Mat, share: &Mat) {
