@@ -16,8 +16,8 @@ use crate::export::Original;
 use crate::interrupt::Interrupted;
 use crate::pipeline::{Analyzer, Labeller, run_to_end};
 use crate::pixels::PixelLimit;
-use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource};
 use crate::source::Watched;
+use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource};
 use crate::stages::{SharedNetwork, StageChoices};
 use crate::track::TrackOptions;
 
@@ -85,7 +85,7 @@ impl Job<'_> {
         let detector = HaarDetector::new(&self.choices.detection)?;
         let detector = ScheduledDetector::new(Box::new(detector), &self.choices.detection);
         // There is no second picture to confirm a face.
-        let tracking = TrackOptions { confirm_after: 1, ..TrackOptions::default() };
+        let tracking = TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() };
         let mut analyzer = Analyzer::new(detector, tracking, false);
         let mut labeller = Labeller::new(self.network.classifier(), None);
         let mut complaints = Vec::new();

@@ -10,7 +10,6 @@ use serde::Serialize;
 use tch::Cuda;
 
 use super::display;
-use crate::console::{print, print_json};
 use crate::bench::process;
 use crate::classify::TorchClassifier;
 use crate::console::{describe, print, print_json};

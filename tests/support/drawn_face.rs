@@ -3,8 +3,30 @@
 use opencv::core::{CV_8UC3, Mat, Point, Rect, Scalar, Size};
 use opencv::imgproc;
 
+/// What one drawn person has and another hasn't. Levels of gray.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    hair: f64,
+    skin: f64,
+    is_bearded: bool,
+}
+
+impl Look {
+    pub const LIGHT: Self = Self { hair: 60.0, skin: 190.0, is_bearded: false };
+    // Not every test file draws two people.
+    #[allow(dead_code)]
+    pub const BEARDED: Self = Self { hair: 25.0, skin: 150.0, is_bearded: true };
+}
+
 /// A grey picture with one face; `face` is about the box that the detector gives, from the brows to the chin.
+// Not every test file draws the usual one.
+#[allow(dead_code)]
 pub fn picture_with_face(width: i32, height: i32, face: Rect) -> Mat {
+    face_with_look(width, height, face, Look::LIGHT)
+}
+
+/// The same with somebody's face.
+pub fn face_with_look(width: i32, height: i32, face: Rect, look: Look) -> Mat {
     let mut picture = Mat::new_rows_cols_with_default(height, width, CV_8UC3, Scalar::all(90.0)).unwrap();
     let mut blot = |x: f64, y: f64, rx: f64, ry: f64, level: f64| {
         let side = f64::from(face.width);
@@ -15,17 +37,21 @@ pub fn picture_with_face(width: i32, height: i32, face: Rect) -> Mat {
             .unwrap();
     };
     // Shares of the box's side: center, half axes, brightness.
-    blot(0.50, 0.42, 0.47, 0.62, 60.0); // hair
-    blot(0.50, 0.52, 0.38, 0.52, 190.0); // skin
+    blot(0.50, 0.42, 0.47, 0.62, look.hair); // hair
+    blot(0.50, 0.52, 0.38, 0.52, look.skin); // skin
+    if look.is_bearded {
+        blot(0.50, 0.84, 0.31, 0.20, 70.0);
+        blot(0.50, 0.71, 0.18, 0.03, 55.0);
+    }
     for x in [0.32, 0.68] {
-        blot(x, 0.36, 0.13, 0.10, 120.0); // the hollow of the eye
+        blot(x, 0.36, 0.13, 0.10, look.skin - 70.0); // the hollow of the eye
         blot(x, 0.30, 0.12, 0.025, 50.0); // eyebrow
         blot(x, 0.40, 0.08, 0.035, 60.0); // eye
     }
-    blot(0.50, 0.50, 0.05, 0.16, 215.0); // bridge of the nose
-    blot(0.50, 0.64, 0.09, 0.03, 130.0); // below the nose
-    blot(0.24, 0.60, 0.08, 0.09, 210.0); // cheeks
-    blot(0.76, 0.60, 0.08, 0.09, 210.0);
+    blot(0.50, 0.50, 0.05, 0.16, look.skin + 25.0); // bridge of the nose
+    blot(0.50, 0.64, 0.09, 0.03, look.skin - 60.0); // below the nose
+    blot(0.24, 0.60, 0.08, 0.09, look.skin + 20.0); // cheeks
+    blot(0.76, 0.60, 0.08, 0.09, look.skin + 20.0);
     blot(0.50, 0.79, 0.16, 0.04, 90.0); // mouth
     let mut soft = Mat::default();
     let spread = f64::from(face.width) / 50.0;

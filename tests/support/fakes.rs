@@ -287,6 +287,7 @@ impl FaceDetector for FakeDetector {
                         height: (bottom + 1 - top) as f32,
                     },
                     score: 10.0,
+                    is_certain: true,
                 });
             }
             x += 1;

@@ -46,12 +46,13 @@ impl FaceCropper {
         let source =
             ImageRef::new(picture.width() as u32, picture.height() as u32, picture.pixels(), PixelType::U8).ok()?;
         let mut face = Image::new(CROP_SIZE as u32, CROP_SIZE as u32, PixelType::U8);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
-            f64::from(rect.x),
-            f64::from(rect.y),
-            f64::from(rect.width),
-            f64::from(rect.height),
-        );
+        // Rounded, left and width can add up to a little more than the picture has, which the resampler refuses.
+        let (left, top) = (f64::from(rect.x), f64::from(rect.y));
+        let width = f64::from(rect.width).min(picture.width() as f64 - left);
+        let height = f64::from(rect.height).min(picture.height() as f64 - top);
+        let options = ResizeOptions::new()
+            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+            .crop(left, top, width, height);
         self.resizer.resize(&source, &mut face, &options).ok()?;
         Some(FaceCrop(face.into_vec()))
     }
@@ -64,6 +65,18 @@ mod tests {
     /// A picture without symmetry, so that a flip, a shift or a transposition would show.
     fn pattern(width: usize, height: usize) -> Vec<u8> {
         (0..width * height).map(|i| ((i % width) * 5 + (i / width) * 3 + (i * i) % 7) as u8).collect()
+    }
+
+    #[test]
+    fn a_face_that_reaches_over_the_edge_is_cut_out_wherever_it_begins() {
+        let pixels = pattern(641, 361);
+        let picture = GrayView::new(&pixels, 641, 361).unwrap();
+        let mut cropper = FaceCropper::default();
+        for step in 0..100 {
+            let at = step as f32 * 3.17;
+            let rect = FaceRect { x: at, y: at, width: 700.0, height: 700.0 };
+            assert!(cropper.crop(picture, rect).is_some(), "{rect:?}");
+        }
     }
 
     #[test]

@@ -10,8 +10,11 @@ pub const SAME_FACE_OVERLAP: f32 = 0.3;
 pub struct Detection {
     /// Where, in the pixels of the picture.
     pub rect: FaceRect,
-    /// How much the detector believes it: for Haar the number of neighbouring hits, at least the minimum asked for.
+    /// How much the detector believes it: for Haar the number of neighbouring hits, at least the minimum asked for. What a
+    /// score is worth is the detector's business; others go by `is_certain`.
     pub score: f32,
+    /// Whether the detector's strict search confirms it. One that isn't certain may carry a known face on, not make one.
+    pub is_certain: bool,
 }
 
 /// Finds faces in one picture, without memory of those before it.
@@ -22,21 +25,23 @@ pub trait FaceDetector: Send {
     /// When the detector itself fails; a picture without a face is an empty list.
     fn detect(&mut self, picture: GrayView<'_>) -> Result<Vec<Detection>, DetectError>;
 
-    /// The face that was at `expected` a moment ago, or `None` if it isn't near there any more. A detector that can
-    /// look at a part of the picture does so; the others search all of it.
+    /// The faces that were at `expected` a moment ago, all in one call so that a network can take them as one batch: for
+    /// each place, in their order, the face that is near it, or `None` if it isn't there any more. A detector that can look
+    /// at parts of the picture does so; the others search all of it.
     ///
     /// # Errors
     /// When the detector itself fails.
-    fn detect_near(&mut self, picture: GrayView<'_>, expected: FaceRect) -> Result<Option<Detection>, DetectError> {
-        Ok(nearest(self.detect(picture)?, expected))
+    fn refresh(&mut self, picture: GrayView<'_>, expected: &[FaceRect]) -> Result<Vec<Option<Detection>>, DetectError> {
+        let found = self.detect(picture)?;
+        Ok(expected.iter().map(|place| nearest(&found, *place)).collect())
     }
 }
 
 /// The detection that overlaps a box most, if it is the same face.
-pub fn nearest(detections: Vec<Detection>, expected: FaceRect) -> Option<Detection> {
+pub fn nearest(detections: &[Detection], expected: FaceRect) -> Option<Detection> {
     detections
-        .into_iter()
-        .map(|detection| (detection.rect.iou(&expected), detection))
+        .iter()
+        .map(|detection| (detection.rect.iou(&expected), *detection))
         .filter(|(overlap, _)| *overlap >= SAME_FACE_OVERLAP)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, detection)| detection)
@@ -61,14 +66,14 @@ mod tests {
     use super::*;
 
     fn found(x: f32, side: f32, score: f32) -> Detection {
-        Detection { rect: FaceRect { x, y: x, width: side, height: side }, score }
+        Detection { rect: FaceRect { x, y: x, width: side, height: side }, score, is_certain: true }
     }
 
     #[test]
     fn of_several_faces_the_one_that_overlaps_most_is_the_one_that_was_expected() {
         let (near, far) = (found(105.0, 100.0, 5.0), found(300.0, 100.0, 50.0));
         let expected = found(100.0, 100.0, 0.0).rect;
-        assert_eq!(nearest(vec![far, near], expected), Some(near));
-        assert_eq!(nearest(vec![far], expected), None);
+        assert_eq!(nearest(&[far, near], expected), Some(near));
+        assert_eq!(nearest(&[far], expected), None);
     }
 }

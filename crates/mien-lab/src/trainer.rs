@@ -25,7 +25,9 @@ use mien_core::prior::Prior;
 use mien_net::classify::ClassifyError;
 use mien_net::to_unit;
 use mien_net::torch;
-use mien_net::{BackboneError, CheckpointError, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables};
+use mien_net::{
+    BackboneError, CheckpointError, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables,
+};
 
 /// The training pictures' targets in a checkpoint, where teachers that were asked once have changed them: what they said stays
 /// said, and a resumed training needn't ask for minutes again.

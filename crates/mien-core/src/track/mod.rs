@@ -3,9 +3,14 @@
 //! Each track predicts where its face will be by moving on at its speed. Boxes are paired with predictions so that the
 //! sum of the costs (distance and lack of overlap) is the smallest; this and the prediction let two people who cross
 //! keep their names as well as boxes allow. A track is shown only when it was found several times, so that a false box
-//! that flickers never shows, and it outlives a few frames without a box.
+//! that flickers never shows, and it outlives a few frames without a box. What the detector isn't certain of, or what
+//! jumps about, isn't shown either. At a cut all tracks end; a face that is back within some seconds, at its place and alike,
+//! gets its number back.
 
+mod appearance;
 mod assignment;
+mod cut;
+mod gone;
 mod motion;
 
 use std::time::Duration;
@@ -13,6 +18,9 @@ use std::time::Duration;
 use crate::detection::Detection;
 use crate::face::FaceId;
 use crate::face::FaceRect;
+pub use appearance::Appearance;
+pub use cut::CutDetector;
+use gone::Gone;
 use motion::Motion;
 
 /// How the tracker decides.
@@ -29,6 +37,11 @@ pub struct TrackOptions {
     /// A face whose last box is older than this when a frame comes is another one, even if no frame came in between: the
     /// camera was paused or lost.
     pub max_gap: Duration,
+    /// A face that the detector wasn't certain of for this long is given up; one that it never was certain of isn't shown.
+    /// `None` takes every box for a face, as single pictures must.
+    pub doubt_for: Option<Duration>,
+    /// A face that was given up, or was there before a cut, gets its number back for this long, if it looks alike.
+    pub remember_for: Duration,
 }
 
 /// How long a face may take to be confirmed, and how long after it was last found it may be shown. A glance at the camera
@@ -60,6 +73,8 @@ impl TrackOptions {
             show_missed_for: usual.show_missed_for,
             forget_after: usual.forget_after.max(memory),
             max_gap: usual.max_gap.max(memory),
+            doubt_for: usual.doubt_for.map(|time| time.max(memory)),
+            remember_for: usual.remember_for.max(memory),
         }
     }
 }
@@ -81,6 +96,10 @@ impl Default for TrackOptions {
             show_missed_frames: 2,
             forget_after: Duration::from_secs(1),
             max_gap: Duration::from_secs(2),
+            // Four full scans at 30 frames a second. On the demo clip the detector was never unsure for longer than 0.5 s.
+            doubt_for: Some(Duration::from_secs(2)),
+            // Films come back to a face after a few seconds; later somebody else may sit there.
+            remember_for: Duration::from_secs(5),
         }
     }
 }
@@ -118,11 +137,22 @@ const SECOND_BOX_OVERLAP: f32 = 0.5;
 /// A face that isn't confirmed yet is given up after this many frames without a box.
 const MAX_MISSED_UNCONFIRMED: u32 = 1;
 
+/// Weight of the latest box in the running mean of how far boxes lie from where they were expected …
+const JUMP_WEIGHT: f32 = 0.3;
+
+/// … and the mean, in box sizes (and logarithms of the size's ratio), above which what is followed is no face. On the
+/// demo clip it never rose above 0.05.
+const MAX_JUMPS: f32 = 0.2;
+
+/// Time between two looks at what a face looks like.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
 /// Gives names to faces. See the [module](self).
 #[derive(Debug)]
 pub struct Tracker {
     options: TrackOptions,
     candidates: Vec<Candidate>,
+    gone: Gone,
     shown: Vec<Track>,
     named: u32,
     now: Duration,
@@ -138,34 +168,62 @@ struct Candidate {
     hits: u32,
     missed: u32,
     last_hit: Duration,
+    /// When the detector was last certain of it.
+    last_certain: Option<Duration>,
+    /// Running mean of how far its boxes jump.
+    jumps: f32,
+    /// What it looked like, and when.
+    seen: Option<(Appearance, Duration)>,
 }
 
 impl Candidate {
     fn new(detection: &Detection, now: Duration) -> Self {
         let motion = Motion::new(detection.rect);
-        Self { id: None, motion, score: detection.score, hits: 1, missed: 0, last_hit: now }
+        Self {
+            id: None,
+            motion,
+            score: detection.score,
+            hits: 1,
+            missed: 0,
+            last_hit: now,
+            last_certain: detection.is_certain.then_some(now),
+            jumps: 0.0,
+            seen: None,
+        }
     }
 
     /// What it costs to say that `detection` is this face, or `None` if it can't be.
     fn cost(&self, detection: &Detection, now: Duration) -> Option<f32> {
         let elapsed = now.saturating_sub(self.last_hit).as_secs_f32();
         let expected = self.motion.predict(elapsed);
-        let found = detection.rect;
-        let size = (expected.area() * found.area()).sqrt().sqrt();
-        let ratio = (found.area() / expected.area()).sqrt();
-        let (dx, dy) = (expected.center().0 - found.center().0, expected.center().1 - found.center().1);
-        let distance = dx.hypot(dy) / size;
+        let (distance, ratio) = apart(&expected, &detection.rect);
         let reach = (REACH + REACH_GROWTH * elapsed).min(MAX_REACH);
         let possible = distance <= reach && (1.0 / MAX_SIZE_RATIO..=MAX_SIZE_RATIO).contains(&ratio);
-        possible.then(|| distance + 1.0 - expected.iou(&found))
+        possible.then(|| distance + 1.0 - expected.iou(&detection.rect))
     }
 
     fn hit(&mut self, detection: &Detection, now: Duration) {
-        self.motion.update(detection.rect, now.saturating_sub(self.last_hit).as_secs_f32());
+        let elapsed = now.saturating_sub(self.last_hit).as_secs_f32();
+        let (distance, ratio) = apart(&self.motion.predict(elapsed), &detection.rect);
+        // What a head may do in that time is no jump.
+        let jump = (distance + ratio.ln().abs() - REACH_GROWTH * elapsed).max(0.0);
+        self.jumps += (jump - self.jumps) * JUMP_WEIGHT;
+        self.motion.update(detection.rect, elapsed);
         self.score = detection.score;
         self.hits += 1;
         self.missed = 0;
         self.last_hit = now;
+        if detection.is_certain {
+            self.last_certain = Some(now);
+        }
+    }
+
+    /// Whether what is followed can be taken for a face: the detector is certain of it, and it doesn't jump about.
+    fn is_believed(&self, options: &TrackOptions, now: Duration) -> bool {
+        let is_certain = options
+            .doubt_for
+            .is_none_or(|limit| self.last_certain.is_some_and(|last| now.saturating_sub(last) <= limit));
+        is_certain && self.jumps <= MAX_JUMPS
     }
 
     fn is_shown(&self, options: &TrackOptions, now: Duration) -> bool {
@@ -174,6 +232,7 @@ impl Candidate {
 
     fn is_alive(&self, options: &TrackOptions, now: Duration) -> bool {
         match self.id {
+            Some(_) if !self.is_believed(options, now) => false,
             Some(_) => self.is_shown(options, now) || now.saturating_sub(self.last_hit) <= options.forget_after,
             None => self.missed <= MAX_MISSED_UNCONFIRMED,
         }
@@ -183,7 +242,14 @@ impl Candidate {
 impl Tracker {
     /// A tracker that has seen nothing yet.
     pub fn new(options: TrackOptions) -> Self {
-        Self { options, candidates: Vec::new(), shown: Vec::new(), named: 0, now: Duration::ZERO }
+        Self {
+            options,
+            candidates: Vec::new(),
+            gone: Gone::default(),
+            shown: Vec::new(),
+            named: 0,
+            now: Duration::ZERO,
+        }
     }
 
     /// What it was made with.
@@ -204,14 +270,30 @@ impl Tracker {
             .collect()
     }
 
-    /// Takes the boxes found on the frame of `media_time` and gives the confirmed faces in the order of their ids.
+    /// Ends all tracks at a cut: nobody is where somebody was. Faces of before get their numbers back as faces that were
+    /// away do.
+    pub fn cut(&mut self) {
+        self.gone.extend(self.candidates.drain(..));
+    }
+
+    /// Takes the boxes found on the frame of `media_time` and gives the confirmed faces in the order of their ids. `look`
+    /// says what the face in a box looks like; without an answer nobody gets a number back.
     ///
-    /// After a jump in time, backwards or over a long gap, all faces are new; the count goes on.
-    pub fn update(&mut self, detections: &[Detection], media_time: Duration) -> &[Track] {
+    /// After a jump backwards all faces are new, after a long gap those that don't look alike; the count goes on.
+    pub fn update(
+        &mut self,
+        detections: &[Detection],
+        media_time: Duration,
+        mut look: impl FnMut(FaceRect) -> Option<Appearance>,
+    ) -> &[Track] {
         if media_time < self.now {
             self.candidates.clear();
+            self.gone.clear();
         }
-        self.candidates.retain(|candidate| media_time.saturating_sub(candidate.last_hit) <= self.options.max_gap);
+        let options = self.options;
+        let is_old = |candidate: &mut Candidate| media_time.saturating_sub(candidate.last_hit) > options.max_gap;
+        self.gone.extend(self.candidates.extract_if(.., is_old));
+        self.gone.forget_before(media_time.saturating_sub(self.options.remember_for));
         self.now = media_time;
 
         let usable = |d: &&Detection| d.rect.area() > 0.0 && d.rect.x.is_finite() && d.rect.y.is_finite();
@@ -238,13 +320,25 @@ impl Tracker {
             }
         }
 
-        for candidate in &mut self.candidates {
-            if candidate.id.is_none() && candidate.hits >= self.options.confirm_after {
-                self.named += 1;
-                candidate.id = Some(FaceId(self.named));
+        for candidate in self.candidates.iter_mut().filter(|c| c.missed == 0) {
+            let is_new = candidate.id.is_none();
+            if is_new
+                && (candidate.hits < self.options.confirm_after || !candidate.is_believed(&self.options, media_time))
+            {
+                continue;
+            }
+            let is_due = |(_, last): &(Appearance, Duration)| media_time.saturating_sub(*last) >= LOOK_INTERVAL;
+            if candidate.seen.as_ref().is_none_or(is_due) {
+                candidate.seen = look(candidate.motion.measured()).map(|seen| (seen, media_time));
+            }
+            if is_new {
+                candidate.id = Some(self.gone.take(candidate).unwrap_or_else(|| {
+                    self.named += 1;
+                    FaceId(self.named)
+                }));
             }
         }
-        self.candidates.retain(|candidate| candidate.is_alive(&self.options, media_time));
+        self.gone.extend(self.candidates.extract_if(.., |candidate| !candidate.is_alive(&options, media_time)));
         self.show();
         &self.shown
     }
@@ -277,6 +371,13 @@ impl Tracker {
         }
         self.shown.sort_by_key(|track| track.id);
     }
+}
+
+/// How far two boxes are apart: the distance of their centres in box sizes, and the ratio of their sizes.
+fn apart(from: &FaceRect, to: &FaceRect) -> (f32, f32) {
+    let size = (from.area() * to.area()).sqrt().sqrt();
+    let (dx, dy) = (from.center().0 - to.center().0, from.center().1 - to.center().1);
+    (dx.hypot(dy) / size, (to.area() / from.area()).sqrt())
 }
 
 /// The shared area as a share of the smaller box.

@@ -1,10 +1,11 @@
 use super::*;
+use crate::crop::{CROP_PIXELS, CROP_SIZE, FaceCrop};
 
 const FPS: u32 = 30;
 
 /// A box of 100 pixels around a centre.
 fn face(x: f32, y: f32) -> Detection {
-    Detection { rect: FaceRect { x: x - 50.0, y: y - 50.0, width: 100.0, height: 100.0 }, score: 8.0 }
+    Detection { rect: FaceRect { x: x - 50.0, y: y - 50.0, width: 100.0, height: 100.0 }, score: 8.0, is_certain: true }
 }
 
 fn time(frame: u32) -> Duration {
@@ -24,7 +25,7 @@ impl Run {
 
     fn see(&mut self, detections: &[Detection]) -> Vec<Track> {
         self.frame += 1;
-        self.tracker.update(detections, time(self.frame)).to_vec()
+        self.tracker.update(detections, time(self.frame), |_| None).to_vec()
     }
 
     fn see_for(&mut self, frames: u32, detections: &[Detection]) -> Vec<Track> {
@@ -152,7 +153,8 @@ fn a_newcomer_does_not_take_the_box_of_a_known_face() {
 #[test]
 fn a_second_box_on_the_same_face_is_no_second_face() {
     let mut run = Run::new();
-    let inner = Detection { rect: FaceRect { x: 165.0, y: 170.0, width: 60.0, height: 60.0 }, score: 3.0 };
+    let inner =
+        Detection { rect: FaceRect { x: 165.0, y: 170.0, width: 60.0, height: 60.0 }, score: 3.0, is_certain: true };
     assert_eq!(ids(&run.see_for(20, &[face(200.0, 200.0), inner])), [1]);
 }
 
@@ -183,11 +185,11 @@ fn a_fast_face_is_not_left_behind() {
 fn few_frames_a_second_are_followed_too() {
     let mut tracker = Tracker::new(TrackOptions::default());
     for i in 0..10_u32 {
-        tracker.update(&[face(100.0 + 20.0 * i as f32, 200.0)], Duration::from_millis(200) * i);
+        tracker.update(&[face(100.0 + 20.0 * i as f32, 200.0)], Duration::from_millis(200) * i, |_| None);
     }
-    let missed = tracker.update(&[], Duration::from_millis(2000)).to_vec();
+    let missed = tracker.update(&[], Duration::from_millis(2000), |_| None).to_vec();
     assert_eq!(ids(&missed), [1]);
-    assert_eq!(ids(tracker.update(&[face(320.0, 200.0)], Duration::from_millis(2200))), [1]);
+    assert_eq!(ids(tracker.update(&[face(320.0, 200.0)], Duration::from_millis(2200), |_| None)), [1]);
 }
 
 #[test]
@@ -213,8 +215,12 @@ fn a_jump_in_time_makes_all_faces_new() {
 #[test]
 fn boxes_without_area_or_number_are_ignored() {
     let mut run = Run::new();
-    let empty = Detection { rect: FaceRect { x: 1.0, y: 1.0, width: 0.0, height: 5.0 }, score: 1.0 };
-    let nan = Detection { rect: FaceRect { x: f32::NAN, y: 1.0, width: 50.0, height: f32::NAN }, score: 1.0 };
+    let empty = Detection { rect: FaceRect { x: 1.0, y: 1.0, width: 0.0, height: 5.0 }, score: 1.0, is_certain: true };
+    let nan = Detection {
+        rect: FaceRect { x: f32::NAN, y: 1.0, width: 50.0, height: f32::NAN },
+        score: 1.0,
+        is_certain: true,
+    };
     assert!(run.see_for(10, &[empty, nan]).is_empty());
 }
 
@@ -235,7 +241,7 @@ fn looked_at_every(secs: f64) -> Vec<Vec<u32>> {
     let looks = [true, true, true, false, true];
     let see = |(step, is_found): (u32, &bool)| {
         let found = [face(200.0, 200.0)];
-        ids(tracker.update(if *is_found { &found } else { &[] }, spacing * step))
+        ids(tracker.update(if *is_found { &found } else { &[] }, spacing * step, |_| None))
     };
     (0..).zip(&looks).map(see).collect()
 }
@@ -264,4 +270,81 @@ fn the_further_looks_are_apart_the_fewer_confirm_a_face_and_show_it_on() {
 fn a_spacing_beyond_all_times_is_no_error() {
     assert_eq!(TrackOptions::for_spacing(Duration::MAX).confirm_after, 1);
     assert_eq!(TrackOptions::for_spacing(Duration::ZERO), TrackOptions::default());
+}
+
+/// A box that only the detector's lenient search gives.
+fn doubtful(x: f32, y: f32) -> Detection {
+    Detection { is_certain: false, ..face(x, y) }
+}
+
+#[test]
+fn what_the_strict_search_never_confirms_is_no_face_however_long_it_stays() {
+    let mut run = Run::new();
+    for _ in 0..8 * FPS {
+        assert!(run.see(&[doubtful(200.0, 200.0)]).is_empty());
+    }
+    assert_eq!(ids(&run.see(&[face(200.0, 200.0)])), [1], "but once it is confirmed it needs no second start");
+}
+
+#[test]
+fn a_face_that_is_not_confirmed_again_is_carried_on_for_two_seconds_and_then_given_up() {
+    let mut run = Run::new();
+    run.see_for(5, &[face(200.0, 200.0)]);
+    assert_eq!(ids(&run.see_for(2 * FPS - 1, &[doubtful(200.0, 200.0)])), [1]);
+    assert!(run.see_for(3, &[doubtful(200.0, 200.0)]).is_empty());
+}
+
+#[test]
+fn single_pictures_take_every_box_for_a_face() {
+    let options = TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() };
+    let mut tracker = Tracker::new(options);
+    assert_eq!(ids(tracker.update(&[doubtful(200.0, 200.0)], Duration::ZERO, |_| None)), [1]);
+}
+
+#[test]
+fn a_box_whose_place_and_size_jump_is_given_up() {
+    let mut run = Run::new();
+    run.see_for(5, &[face(200.0, 200.0)]);
+    let shown = (0..30_u32).map(|i| {
+        let (shift, side) = if i % 2 == 0 { (12.0, 125.0) } else { (-12.0, 95.0) };
+        let rect = FaceRect { x: 150.0 + shift, y: 150.0 - shift, width: side, height: side };
+        run.see(&[Detection { rect, score: 8.0, is_certain: true }]).len()
+    });
+    assert!(shown.skip(10).all(|faces| faces == 0));
+}
+
+/// What somebody looks like: one person has upright stripes, the other level ones.
+fn look_of(person: usize) -> Option<Appearance> {
+    let level = |i: usize| (if person == 1 { i % CROP_SIZE } else { i / CROP_SIZE } % 6 * 40) as u8;
+    FaceCrop::from_pixels((0..CROP_PIXELS).map(level).collect()).as_ref().map(Appearance::of)
+}
+
+/// Shows a face at a place for some frames.
+fn see_person(run: &mut Run, frames: u32, person: usize, x: f32) -> Vec<u32> {
+    let see = |_| {
+        run.frame += 1;
+        ids(run.tracker.update(&[face(x, 200.0)], time(run.frame), |_| look_of(person)))
+    };
+    (0..frames).map(see).last().unwrap()
+}
+
+#[test]
+fn at_a_cut_the_face_at_the_same_place_is_another_one_unless_it_looks_alike() {
+    let mut run = Run::new();
+    assert_eq!(see_person(&mut run, 10, 1, 200.0), [1]);
+    run.tracker.cut();
+    assert_eq!(see_person(&mut run, 10, 2, 200.0), [2]);
+    run.tracker.cut();
+    assert_eq!(see_person(&mut run, 10, 1, 205.0), [1]);
+}
+
+#[test]
+fn a_face_that_is_back_within_some_seconds_has_its_number_again_and_later_a_new_one() {
+    let mut run = Run::new();
+    assert_eq!(see_person(&mut run, 10, 1, 200.0), [1]);
+    run.see_for(3 * FPS, &[]);
+    assert_eq!(see_person(&mut run, 10, 2, 200.0), [2], "somebody else");
+    assert_eq!(see_person(&mut run, 10, 1, 500.0), [1], "at another place");
+    run.see_for(6 * FPS, &[]);
+    assert_eq!(see_person(&mut run, 10, 1, 200.0), [3], "too late");
 }

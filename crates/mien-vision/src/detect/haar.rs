@@ -7,15 +7,13 @@ use opencv::core::{
 use opencv::imgproc;
 use opencv::objdetect::{CascadeClassifier, CascadeClassifierTrait as _};
 
+use super::options::CASCADE_WINDOW;
 use super::{DetectionOptions, failed, one_a_face};
 use mien_core::detection::{DetectError, Detection, FaceDetector, nearest};
 use mien_core::face::{FaceRect, GrayView};
 
 /// `haarcascade_frontalface_default.xml` of the OpenCV that Mien was built with.
 const CASCADE: &str = include_str!(env!("MIEN_CASCADE"));
-
-/// Width and height of the window that the cascade was trained on: no face smaller than this is found.
-const CASCADE_WINDOW: i32 = 24;
 
 /// Side of the searched region around a known face, in sides of its box. A face may move by 0.3 of its size from one
 /// frame to the next, several times what a person does at 24 frames a second.
@@ -49,6 +47,38 @@ const FOLLOWED_SCALE_FACTOR: f64 = 1.25;
 /// Hits that must agree on a known face. A face gives dozens in so dense a search; a false box that a full scan once
 /// let through seldom gives so many and is dropped.
 const FOLLOWED_MIN_NEIGHBORS: i32 = 6;
+
+/// How a known face is followed.
+const FOLLOWED: Around = Around {
+    side: FOLLOWED_SIDE,
+    sizes: FOLLOWED_SIZES,
+    scale_factor: FOLLOWED_SCALE_FACTOR,
+    min_neighbors: FOLLOWED_MIN_NEIGHBORS,
+};
+
+/// Hits from which on a search is certain by itself: in a full scan and around a known face.
+///
+/// Measured on a quarter of a set of 5,353 pictures of parades, offices, people at webcams and places without anybody: of
+/// 445 boxes on faces 58 % (full scan) and 67 % (around the box) have as many, of 36 false ones one each. Seen over
+/// time, nearly every face has as many now and then.
+const CERTAIN_FULL_HITS: f32 = 10.0;
+const CERTAIN_FOLLOWED_HITS: f32 = 15.0;
+
+/// The strict search, for what a full scan is not certain of: the surroundings at this side of the box in pixels, in sizes
+/// that lie close together, with this many hits. 90 % of the faces above have as many, and 11 % of the false boxes.
+const STRICT: Around = Around { side: 90.0, sizes: (0.3, 1.6), scale_factor: 1.1, min_neighbors: 15 };
+
+/// How the surroundings of a box are searched.
+struct Around {
+    /// Side in pixels that the box is resampled to.
+    side: f32,
+    /// Smallest and largest face as a share of the box.
+    sizes: (f32, f32),
+    /// Growth from one size to the next.
+    scale_factor: f64,
+    /// Hits that must agree.
+    min_neighbors: i32,
+}
 
 /// What to search a part of a picture for.
 struct Search {
@@ -128,8 +158,40 @@ impl HaarDetector {
         Ok(boxes
             .iter()
             .zip(hits.iter())
-            .map(|(found, hits)| Detection { rect: to_picture(found), score: hits as f32 })
+            .map(|(found, hits)| Detection { rect: to_picture(found), score: hits as f32, is_certain: false })
             .collect())
+    }
+}
+
+impl HaarDetector {
+    /// Searches the surroundings of a box; empty for a box that is none.
+    fn scan_around(
+        &mut self,
+        picture: &impl MatTraitConst,
+        rect: FaceRect,
+        around: &Around,
+    ) -> opencv::Result<Vec<Detection>> {
+        let side = (rect.width + rect.height) / 2.0;
+        // Also false for a box that is no number.
+        if !(side >= 1.0 && side.is_finite()) {
+            return Ok(Vec::new());
+        }
+        let (width, height) = (picture.cols() as usize, picture.rows() as usize);
+        let Some(region) = enlarged(rect, REGION_SIDES).clipped(width, height) else { return Ok(Vec::new()) };
+        let search = Search {
+            scale: around.side / side,
+            smallest: side * around.sizes.0,
+            largest: Some(side * around.sizes.1),
+            scale_factor: around.scale_factor,
+            min_neighbors: around.min_neighbors,
+        };
+        self.scan(picture, whole_pixels(region, picture), &search)
+    }
+
+    /// Whether the strict search finds a face where a full scan has found one.
+    fn is_confirmed(&mut self, picture: &impl MatTraitConst, found: &Detection) -> opencv::Result<bool> {
+        let strict = self.scan_around(picture, found.rect, &STRICT)?;
+        Ok(nearest(&strict, found.rect).is_some())
     }
 }
 
@@ -138,35 +200,28 @@ impl FaceDetector for HaarDetector {
         let mat = as_mat(picture).map_err(failed)?;
         let height = picture.height() as f32;
         let search = Search {
-            scale: (self.options.working_height as f32 / height).min(1.0),
+            scale: (self.options.scan_height() as f32 / height).min(1.0),
             smallest: height * self.options.min_face,
             largest: None,
             scale_factor: self.options.scale_factor,
             min_neighbors: i32::try_from(self.options.min_neighbors).unwrap_or(i32::MAX),
         };
         let whole = Rect::new(0, 0, mat.cols(), mat.rows());
-        Ok(one_a_face(self.scan(&mat, whole, &search).map_err(failed)?))
+        let mut faces = one_a_face(self.scan(&mat, whole, &search).map_err(failed)?);
+        for face in &mut faces {
+            face.is_certain = face.score >= CERTAIN_FULL_HITS || self.is_confirmed(&mat, face).map_err(failed)?;
+        }
+        Ok(faces)
     }
 
-    fn detect_near(&mut self, picture: GrayView<'_>, expected: FaceRect) -> Result<Option<Detection>, DetectError> {
+    fn refresh(&mut self, picture: GrayView<'_>, expected: &[FaceRect]) -> Result<Vec<Option<Detection>>, DetectError> {
         let mat = as_mat(picture).map_err(failed)?;
-        let side = (expected.width + expected.height) / 2.0;
-        // Also false for a box that is no number.
-        if !(side >= 1.0 && side.is_finite()) {
-            return Ok(None);
-        }
-        let Some(region) = enlarged(expected, REGION_SIDES).clipped(picture.width(), picture.height()) else {
-            return Ok(None);
+        let mut near = |place: &FaceRect| -> opencv::Result<Option<Detection>> {
+            let found = self.scan_around(&mat, *place, &FOLLOWED)?;
+            Ok(nearest(&found, *place)
+                .map(|face| Detection { is_certain: face.score >= CERTAIN_FOLLOWED_HITS, ..face }))
         };
-        let search = Search {
-            scale: FOLLOWED_SIDE / side,
-            smallest: side * FOLLOWED_SIZES.0,
-            largest: Some(side * FOLLOWED_SIZES.1),
-            scale_factor: FOLLOWED_SCALE_FACTOR,
-            min_neighbors: FOLLOWED_MIN_NEIGHBORS,
-        };
-        let part = whole_pixels(region, &mat);
-        Ok(nearest(self.scan(&mat, part, &search).map_err(failed)?, expected))
+        expected.iter().map(&mut near).collect::<opencv::Result<_>>().map_err(failed)
     }
 }
 

@@ -48,14 +48,9 @@ impl ScheduledDetector {
         if is_due(self.full_scan_interval) || (tracks.is_empty() && is_due(SEARCHING_INTERVAL)) {
             return self.full_scan(picture, tracks);
         }
-        let mut found = Vec::with_capacity(tracks.len());
-        let mut is_missing = false;
-        for track in tracks {
-            match self.detector.detect_near(picture, *track)? {
-                Some(detection) => found.push(detection),
-                None => is_missing = true,
-            }
-        }
+        let refreshed = if tracks.is_empty() { Vec::new() } else { self.detector.refresh(picture, tracks)? };
+        let found: Vec<Detection> = refreshed.into_iter().flatten().collect();
+        let is_missing = found.len() < tracks.len();
         // At once when a face gets lost, and now and then while it stays away: it may turn up elsewhere.
         if is_missing && (!self.was_missing || is_due(SEARCHING_INTERVAL)) {
             return self.full_scan(picture, tracks);
@@ -103,7 +98,8 @@ mod tests {
         }
 
         fn faces(&self) -> Vec<Detection> {
-            self.visible.lock().unwrap().iter().map(|rect| Detection { rect: *rect, score: 9.0 }).collect()
+            let certain = |rect: &FaceRect| Detection { rect: *rect, score: 9.0, is_certain: true };
+            self.visible.lock().unwrap().iter().map(certain).collect()
         }
     }
 
@@ -113,13 +109,14 @@ mod tests {
             Ok(self.faces())
         }
 
-        fn detect_near(
+        fn refresh(
             &mut self,
             _picture: GrayView<'_>,
-            expected: FaceRect,
-        ) -> Result<Option<Detection>, DetectError> {
+            expected: &[FaceRect],
+        ) -> Result<Vec<Option<Detection>>, DetectError> {
             self.asked.lock().unwrap().push(Search::Near);
-            Ok(mien_core::detection::nearest(self.faces(), expected))
+            let faces = self.faces();
+            Ok(expected.iter().map(|place| mien_core::detection::nearest(&faces, *place)).collect())
         }
     }
 
@@ -194,6 +191,16 @@ mod tests {
         fake.shows(&[FACE]);
         let found: Vec<_> = (0..3).flat_map(|_| detect(&mut detector, &[])).collect();
         assert_eq!(found, [FACE]);
+    }
+
+    #[test]
+    fn all_known_faces_are_looked_for_in_one_call() {
+        let (fake, mut detector) = scheduled(100);
+        fake.shows(&[FACE, OTHER]);
+        detect(&mut detector, &[FACE, OTHER]);
+        fake.asked();
+        assert_eq!(detect(&mut detector, &[FACE, OTHER]), [FACE, OTHER]);
+        assert_eq!(fake.asked(), [Search::Near]);
     }
 
     #[test]

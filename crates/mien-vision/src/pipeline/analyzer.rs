@@ -11,7 +11,7 @@ use crate::frame::{Frame, RgbaPicture};
 use mien_core::crop::{FaceCrop, FaceCropper};
 use mien_core::detection::DetectError;
 use mien_core::face::{FaceId, FaceRect, GrayView};
-use mien_core::track::{TrackOptions, Tracker};
+use mien_core::track::{Appearance, CutDetector, TrackOptions, Tracker};
 
 /// A frame whose faces were found but not yet named.
 #[derive(Debug)]
@@ -60,6 +60,7 @@ pub struct Analyzer {
 /// What finds faces.
 struct Search {
     detector: ScheduledDetector,
+    cuts: CutDetector,
     tracker: Tracker,
     cropper: FaceCropper,
     gray: Mat,
@@ -69,7 +70,8 @@ impl Analyzer {
     /// An analyzer that has seen nothing yet. `picture` asks for [`Detected::picture`].
     pub fn new(detector: ScheduledDetector, tracking: TrackOptions, picture: bool) -> Self {
         let (tracker, cropper) = (Tracker::new(tracking), FaceCropper::default());
-        Self { search: Some(Search { detector, tracker, cropper, gray: Mat::default() }), picture }
+        let search = Search { detector, cuts: CutDetector::default(), tracker, cropper, gray: Mat::default() };
+        Self { search: Some(search), picture }
     }
 
     /// One that looks for no faces, for frames whose faces were recorded.
@@ -88,6 +90,7 @@ impl Analyzer {
     pub fn reset(&mut self) {
         if let Some(search) = &mut self.search {
             search.detector.reset();
+            search.cuts.reset();
             search.tracker.reset();
         }
     }
@@ -125,9 +128,14 @@ impl Search {
         let (width, height) = (self.gray.cols() as usize, self.gray.rows() as usize);
         let Some(gray) = GrayView::new(self.gray.data_bytes()?, width, height) else { return Ok(()) };
         let start = Instant::now();
+        if self.cuts.is_cut(gray) {
+            self.tracker.cut();
+            self.detector.reset();
+        }
         let expected = self.tracker.expected(frame.media_time);
         let detections = self.detector.detect(gray, &expected)?;
-        let tracks = self.tracker.update(&detections, frame.media_time);
+        let look = |rect| self.cropper.crop(gray, rect).as_ref().map(Appearance::of);
+        let tracks = self.tracker.update(&detections, frame.media_time, look);
         timings.detect = start.elapsed();
 
         let start = Instant::now();

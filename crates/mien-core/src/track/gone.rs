@@ -1,0 +1,66 @@
+//! Faces that were given up or were there before a cut, and may come back.
+
+use std::time::Duration;
+
+use super::{Appearance, Candidate, MAX_SIZE_RATIO, apart};
+use crate::face::FaceId;
+use crate::face::FaceRect;
+
+/// Distance in box sizes within which a face is back at its place.
+const PLACE: f32 = 1.0;
+
+/// Similarity from which on a face that is back at its place is the same person …
+///
+/// Measured on 227 portraits of as many faces: of 25,651 pairs 1 % are as similar, and the most similar 0.57. On the demo clip,
+/// whose face turns, cries and laughs, medians after 1, 3 and 5 s are 0.64, 0.55 and 0.52, lower quartiles 0.59, 0.50 and 0.48.
+const ALIKE: f32 = 0.48;
+
+/// … and one that turns up elsewhere, where a place says nothing: of those pairs none but a few are as similar.
+const ALIKE_ELSEWHERE: f32 = 0.55;
+
+/// A face that is away.
+#[derive(Debug)]
+struct Away {
+    id: FaceId,
+    rect: FaceRect,
+    appearance: Appearance,
+    last_hit: Duration,
+}
+
+/// All that are away.
+#[derive(Debug, Default)]
+pub(super) struct Gone(Vec<Away>);
+
+impl Gone {
+    /// Keeps those candidates that have a number and were looked at.
+    pub(super) fn extend(&mut self, candidates: impl IntoIterator<Item = Candidate>) {
+        self.0.extend(candidates.into_iter().filter_map(|candidate| {
+            let (id, (appearance, _)) = candidate.id.zip(candidate.seen)?;
+            Some(Away { id, rect: candidate.motion.measured(), appearance, last_hit: candidate.last_hit })
+        }));
+    }
+
+    /// Whose face this is, if it is one of those that are away; that one isn't away any more.
+    pub(super) fn take(&mut self, face: &Candidate) -> Option<FaceId> {
+        let (appearance, _) = face.seen.as_ref()?;
+        let rect = face.motion.measured();
+        let likeness = |(index, away): (usize, &Away)| {
+            let (distance, ratio) = apart(&away.rect, &rect);
+            let is_at_place = distance <= PLACE && (1.0 / MAX_SIZE_RATIO..=MAX_SIZE_RATIO).contains(&ratio);
+            let similarity = away.appearance.similarity(appearance);
+            let needed = if is_at_place { ALIKE } else { ALIKE_ELSEWHERE };
+            (similarity >= needed).then_some((index, similarity))
+        };
+        let (index, _) = self.0.iter().enumerate().filter_map(likeness).max_by(|a, b| a.1.total_cmp(&b.1))?;
+        Some(self.0.swap_remove(index).id)
+    }
+
+    /// Forgets those that were last seen before.
+    pub(super) fn forget_before(&mut self, media_time: Duration) {
+        self.0.retain(|away| away.last_hit >= media_time);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
