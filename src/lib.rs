@@ -21,6 +21,7 @@ pub mod device;
 pub mod emotion;
 pub mod interrupt;
 pub mod lab;
+pub mod landmarks;
 pub mod logging;
 pub mod net;
 pub mod preprocess;

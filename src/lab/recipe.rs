@@ -10,6 +10,7 @@ use super::datasets::{SplitSpec, Target};
 use super::loss::LossSpec;
 use super::optimizer::OptimizerSpec;
 use super::schedule::{Schedule, ScheduleSpec};
+use super::task::{Plan, Planned};
 use crate::net::{NetworkSpec, Precision};
 use crate::preprocess::Normalization;
 
@@ -240,6 +241,23 @@ impl Recipe {
             .or_else(|| Schedule::problem(&self.schedule))
             .or_else(|| self.augmentation.problem())
             .or_else(|| self.distillation.as_ref().and_then(DistillationSpec::problem))
+    }
+}
+
+impl Planned for Recipe {
+    fn plan(&self) -> Plan<'_> {
+        Plan {
+            name: &self.name,
+            seed: self.seed,
+            epochs: self.epochs,
+            patience: self.patience,
+            precision: self.precision,
+            average: self.average,
+            start_from: self.start_from.as_deref(),
+            optimizer: &self.optimizer,
+            schedule: &self.schedule,
+            backbone_rate: self.backbone.as_ref().and_then(BackboneSpec::rate).unwrap_or(1.0),
+        }
     }
 }
 

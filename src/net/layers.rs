@@ -213,6 +213,27 @@ impl ConvNorm {
         Ok(())
     }
 
+    /// Adds another folded convolution of the same stride, whose kernel is no larger: the sum of both becomes this one.
+    pub fn add_folded(&mut self, other: &Self) {
+        let (After::Folded(bias), After::Folded(more)) = (&mut self.after, &other.after) else { return };
+        let [y, x] = [0, 1].map(|axis| (self.shape.kernel[axis] - other.shape.kernel[axis]) / 2);
+        tch::no_grad(|| {
+            self.weight = &self.weight + other.weight.zero_pad2d(x, x, y, y);
+            *bias = &*bias + more;
+        });
+    }
+
+    /// Adds what comes in, after a norm of its own, to a folded convolution that keeps the shape.
+    pub fn add_identity(&mut self, norm: &Norm) {
+        let After::Folded(bias) = &mut self.after else { return };
+        let (scale, shift) = scale_and_shift(&norm.0, NORM_EPSILON);
+        let [y, x] = self.shape.kernel.map(|side| side / 2);
+        tch::no_grad(|| {
+            self.weight = &self.weight + scale.diag(0).unsqueeze(-1).unsqueeze(-1).zero_pad2d(x, x, y, y);
+            *bias = &*bias + shift;
+        });
+    }
+
     /// Whether evaluation is one multiplication once the layer is folded: without it it can't be packed.
     pub fn folds(&self) -> bool {
         !matches!(self.after, After::Group(_))

@@ -37,8 +37,15 @@ pub(super) fn report(weight: &Tensor, output: &Tensor) {
 pub(super) fn tally(network: &dyn Network, device: Device) -> Tally {
     let side = CROP_SIZE as i64;
     let face = Tensor::zeros([1, 1, side, side], (Kind::Float, device));
+    count(|| {
+        let _ = network.forward(&face, Pass::EVALUATE);
+    })
+}
+
+/// What the layers report while `pass` runs, which needs no gradients.
+pub(super) fn count(pass: impl FnOnce()) -> Tally {
     TALLY.set(Some(Tally::default()));
-    let _ = tch::no_grad(|| network.forward(&face, Pass::EVALUATE));
+    tch::no_grad(pass);
     TALLY.take().unwrap_or_default()
 }
 

@@ -9,6 +9,7 @@ mod checkpoint;
 mod cnn3;
 mod cnn4;
 mod cnn5;
+pub mod faces;
 mod import;
 mod layers;
 mod macs;

@@ -189,12 +189,12 @@ impl Model {
 }
 
 /// In hexadecimal.
-fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
 /// Weights and card of a model.
-fn read(source: &ModelSource) -> Result<(std::borrow::Cow<'static, [u8]>, String), ModelError> {
+pub(super) fn read(source: &ModelSource) -> Result<(std::borrow::Cow<'static, [u8]>, String), ModelError> {
     match source {
         ModelSource::Shipped(name) => {
             let model = SHIPPED.iter().find(|model| model.name == *name).unwrap_or(&SHIPPED[0]);

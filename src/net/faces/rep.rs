@@ -1,0 +1,95 @@
+//! A block of RepVGG (Ding et al. 2021): while it learns a 3×3 convolution, a 1×1 convolution and, where the shape allows, the
+//! identity, each with a batch norm, added up; deployed one 3×3 convolution that computes the same.
+
+use tch::{Tensor, nn};
+
+use super::super::layers::{ConvNorm, ConvShape, Layer as _, Norm};
+use super::super::{Pass, Precision};
+
+/// Side of the convolutions' kernel.
+const KERNEL: i64 = 3;
+
+/// The branches before a ReLU, or what they were folded to.
+pub(super) struct RepBlock {
+    main: ConvNorm,
+    /// The 1×1 convolution and the identity; none once they are folded into the main one.
+    point: Option<ConvNorm>,
+    identity: Option<Norm>,
+}
+
+impl RepBlock {
+    /// Variables under `path`: `conv3`, `conv1`, and `identity` where the block keeps the shape. Without `branches` the 3×3
+    /// convolution is alone.
+    pub fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64, stride: i64, branches: bool) -> Self {
+        let keeps_shape = inputs == outputs && stride == 1;
+        Self {
+            main: ConvNorm::strided(&(path / "conv3"), inputs, outputs, KERNEL, stride),
+            point: branches.then(|| ConvNorm::strided(&(path / "conv1"), inputs, outputs, 1, stride)),
+            identity: (branches && keeps_shape).then(|| Norm::new(&(path / "identity"), inputs)),
+        }
+    }
+
+    /// `[N, inputs, H, W]` to `[N, outputs, H / stride, W / stride]`, after a ReLU.
+    pub fn forward(&self, input: &Tensor, pass: Pass) -> Tensor {
+        let mut sum = self.main.forward(input, pass);
+        if let Some(point) = &self.point {
+            sum = sum + point.forward(input, pass);
+        }
+        if let Some(identity) = &self.identity {
+            sum = sum + identity.forward(input, pass);
+        }
+        sum.relu()
+    }
+
+    /// Merges norms and branches into the 3×3 convolution.
+    pub fn fold(&mut self) {
+        self.main.fold();
+        if let Some(mut point) = self.point.take() {
+            point.fold();
+            self.main.add_folded(&point);
+        }
+        if let Some(identity) = self.identity.take() {
+            self.main.add_identity(&identity);
+        }
+    }
+
+    /// Lays the folded weights out for oneDNN.
+    ///
+    /// # Errors
+    /// When this libtorch has no oneDNN.
+    pub fn pack(&mut self, precision: Precision) -> Result<(), tch::TchError> {
+        self.main.pack(precision)
+    }
+}
+
+/// The layer that gives the outputs: 1×1 with a bias.
+pub(super) fn head(path: &nn::Path<'_>, inputs: i64, outputs: i64) -> ConvNorm {
+    ConvNorm::biased(path, ConvShape::new(inputs, outputs, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    #[test]
+    fn a_folded_block_computes_what_its_branches_did() {
+        tch::set_num_threads(1);
+        tch::manual_seed(3);
+        for (outputs, stride) in [(8, 1), (12, 1), (8, 2), (12, 2)] {
+            let store = nn::VarStore::new(Device::Cpu);
+            let mut block = RepBlock::new(&store.root(), 8, outputs, stride, true);
+            assert_eq!(block.identity.is_some(), outputs == 8 && stride == 1);
+            let picture = Tensor::randn([2, 8, 10, 14], (Kind::Float, Device::Cpu)) * 2.0 + 0.5;
+            let training = Pass { train: true, precision: Precision::F32 };
+            // Passes in training mode give the norms statistics worth folding.
+            let _ = tch::no_grad(|| block.forward(&picture, training));
+            let before = tch::no_grad(|| block.forward(&picture, Pass::EVALUATE));
+            block.fold();
+            assert!(block.point.is_none() && block.identity.is_none());
+            let after = tch::no_grad(|| block.forward(&picture, Pass::EVALUATE));
+            assert!(before.allclose(&after, 1e-4, 1e-4, false), "{outputs} filters, stride {stride}");
+        }
+    }
+}
