@@ -305,3 +305,103 @@ impl GrayLevel {
         (upper + (lower - upper) * part_y + 0.5) as u8
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+
+    use super::*;
+    use crate::lab::detection::data::Pyramid;
+    use crate::landmarks::Landmarks;
+
+    /// A dark picture with a bright dot of 5 pixels at each landmark of the face in it.
+    fn dotted() -> Scene {
+        let landmarks =
+            Landmarks::from_points([[52.0, 40.0], [76.0, 42.0], [64.0, 56.0], [54.0, 70.0], [74.0, 72.0]]);
+        let (width, height) = (120, 100);
+        let mut pixels = vec![20; width * height];
+        for [x, y] in landmarks.points() {
+            for row in y as usize - 2..=y as usize + 2 {
+                pixels[row * width + x as usize - 2..=row * width + x as usize + 2].fill(250);
+            }
+        }
+        let rect = FaceRect { x: 40.0, y: 24.0, width: 48.0, height: 60.0 };
+        let faces = vec![Face { rect, landmarks: Some(landmarks), ignored: false }];
+        let picture = Pyramid::new(GrayLevel { pixels, width, height });
+        Scene { name: "dotted".into(), set: "portraits".into(), picture, faces }
+    }
+
+    const SIDE: usize = 256;
+
+    fn canvas() -> Window {
+        Window { left: 0, top: 0, right: SIDE, bottom: SIDE }
+    }
+
+    #[test]
+    fn landmarks_and_box_stay_on_the_face_however_it_is_laid() {
+        let scene = dotted();
+        for (scale, degrees, mirrored) in
+            [(1.0, 0.0, false), (2.0, 0.0, true), (1.5, 40.0, false), (2.2, -35.0, true), (0.9, 90.0, false)]
+        {
+            let view = View::new(scale, degrees, mirrored, [64.5, 54.5], [128.0, 120.0]);
+            let mut pixels = vec![0; SIDE * SIDE];
+            view.draw(scene.picture.level_for(scale), &mut pixels, SIDE, &canvas(), false);
+            let face = view.face(&scene.faces[0]);
+            let landmarks = face.landmarks.unwrap();
+            let told = format!("scale {scale}, {degrees}°, mirrored: {mirrored}");
+            for [x, y] in landmarks.points() {
+                // Dots were drawn around pixel middles.
+                let shown = pixels[(y + 0.5) as usize * SIDE + (x + 0.5) as usize];
+                assert!(shown > 180, "{told}: {shown} at {x}, {y}");
+                assert!(x > face.rect.x && x < face.rect.x + face.rect.width, "{told}");
+                assert!(y > face.rect.y && y < face.rect.y + face.rect.height, "{told}");
+            }
+            // A mirrored face is still a face: its right eye is on the left of the picture when it is upright.
+            let roll = landmarks.roll_degrees();
+            let before = scene.faces[0].landmarks.unwrap().roll_degrees();
+            let wanted = degrees + if mirrored { -before } else { before };
+            assert!((roll - wanted).abs() < 0.1, "{told}: {roll}");
+        }
+    }
+
+    #[test]
+    fn a_turned_box_holds_the_ellipse_and_no_more() {
+        let scene = dotted();
+        let turned = |degrees| View::new(1.0, degrees, false, [0.0; 2], [0.0; 2]).face(&scene.faces[0]).rect;
+        let right_angle = turned(90.0);
+        assert!((right_angle.width - 60.0).abs() < 1e-3 && (right_angle.height - 48.0).abs() < 1e-3);
+        // At 45° both sides are the root of the mean square.
+        let half = ((48.0_f32.powi(2) + 60.0_f32.powi(2)) / 2.0).sqrt();
+        assert!((turned(45.0).width - half).abs() < 1e-3 && (turned(45.0).height - half).abs() < 1e-3);
+    }
+
+    #[test]
+    fn pictures_are_made_the_same_again_from_the_same_seed_and_differ_from_each_other() {
+        let empty = Scene { faces: vec![], set: "empty".into(), ..dotted() };
+        let scenes = [dotted(), empty];
+        let pool = Pool::new(&scenes);
+        let spec = FacesAugmentation::default();
+        let made = |seed| make(&pool, &spec, SIDE, &mut ChaCha8Rng::seed_from_u64(seed));
+        assert_eq!(made(1), made(1));
+        assert_ne!(made(1).pixels, made(2).pixels);
+        let faces: Vec<usize> = (0..60).map(|seed| made(seed).target.faces.len()).collect();
+        assert!(faces.contains(&0) && faces.iter().any(|count| *count > 1), "{faces:?}");
+    }
+
+    #[test]
+    fn sizes_are_spread_from_the_smallest_to_the_whole_height() {
+        let scenes = [dotted()];
+        let spec = FacesAugmentation { mosaic: 0.0, pair: 0.0, empty: 0.0, focus: 1.0, ..FacesAugmentation::default() };
+        let pool = Pool::new(&scenes);
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let sizes: Vec<f32> = (0..400)
+            .flat_map(|_| make(&pool, &spec, SIDE, &mut rng).target.faces)
+            .map(|face| face.size())
+            .collect();
+        let share = |low: f32, high: f32| {
+            sizes.iter().filter(|size| **size >= low && **size < high).count() as f32 / sizes.len() as f32
+        };
+        // From 13 pixels to three times the face's 54: doublings are equally likely.
+        assert!(share(13.0, 26.0) > 0.15 && share(26.0, 52.0) > 0.15 && share(52.0, 170.0) > 0.25, "{sizes:?}");
+    }
+}

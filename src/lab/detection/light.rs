@@ -173,3 +173,55 @@ fn jpeg(pixels: &[u8], side: usize, quality: u8) -> Option<Vec<u8>> {
     encoder.encode(pixels, side as u32, side as u32, ExtendedColorType::L8).ok()?;
     Some(image::load_from_memory_with_format(&bytes, ImageFormat::Jpeg).ok()?.into_luma8().into_raw())
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+
+    use super::*;
+
+    #[test]
+    fn a_blurred_line_is_spread_evenly_and_nothing_is_lost() {
+        let side = 32;
+        let mut pixels = vec![0; side * side];
+        for row in pixels.chunks_exact_mut(side) {
+            row[16] = 250;
+        }
+        blur(&mut pixels, side, 2, true);
+        assert_eq!(pixels[5 * side + 13..5 * side + 20], [0, 50, 50, 50, 50, 50, 0]);
+        let before = pixels.clone();
+        blur(&mut pixels, side, 3, false);
+        assert_eq!(pixels, before, "a line blurs along itself into itself");
+    }
+
+    #[test]
+    fn noise_has_the_deviation_that_was_asked_for() {
+        let mut pixels = vec![128; 64 * 64];
+        noise(&mut pixels, 10.0, &mut ChaCha8Rng::seed_from_u64(1));
+        let mean = pixels.iter().map(|pixel| f64::from(*pixel)).sum::<f64>() / pixels.len() as f64;
+        let variance = pixels.iter().map(|pixel| (f64::from(*pixel) - mean).powi(2)).sum::<f64>() / pixels.len() as f64;
+        assert!((mean - 127.5).abs() < 1.0 && (variance.sqrt() - 10.0).abs() < 0.6, "{mean} {variance}");
+    }
+
+    #[test]
+    fn every_change_together_leaves_a_picture_of_the_same_size() {
+        let all = Light {
+            levels: 1.0,
+            gamma: 1.0,
+            dark: 0.5,
+            burnt: 0.5,
+            shade: 1.0,
+            blur: 1.0,
+            motion: 1.0,
+            noise: 1.0,
+            jpeg: 1.0,
+        };
+        let before: Vec<u8> = (0..64 * 64).map(|i| (i % 251) as u8).collect();
+        for seed in 0..8 {
+            let mut pixels = before.clone();
+            all.apply(&mut pixels, 64, &mut ChaCha8Rng::seed_from_u64(seed));
+            assert_eq!(pixels.len(), before.len());
+            assert_ne!(pixels, before);
+        }
+    }
+}

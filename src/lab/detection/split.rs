@@ -54,3 +54,32 @@ pub fn side_of(set: &str, index: usize, count: usize) -> Side {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sides(set: &str, count: usize) -> Vec<Side> {
+        (0..count).map(|index| side_of(set, index, count)).collect()
+    }
+
+    #[test]
+    fn films_and_webcams_are_cut_once_with_a_margin_around_the_cut() {
+        for (set, count, validation) in [("portraits", 12946, 647), ("webcam", 477, 59)] {
+            let sides = sides(set, count);
+            let changes = sides.windows(2).filter(|pair| pair[0] != pair[1]).count();
+            assert_eq!(changes, 2, "{set}: training, margin, validation");
+            assert_eq!(sides.iter().filter(|side| **side == Side::Validation).count(), validation);
+            assert!(sides.contains(&Side::Neither) && sides[0] == Side::Training);
+        }
+    }
+
+    #[test]
+    fn occasions_that_are_near_each_other_stay_together_and_one_place_is_never_on_both_sides() {
+        let wider = sides("wider", 3048);
+        assert!(wider.chunks(8).all(|block| block.iter().all(|side| side == &block[0])));
+        let share = wider.iter().filter(|side| **side == Side::Validation).count() as f64 / 3048.0;
+        assert!((share - 1.0 / 12.0).abs() < 0.01, "{share}");
+        assert!(sides("office", 500).iter().all(|side| *side == Side::Validation));
+    }
+}
