@@ -9,6 +9,7 @@ pub mod crop;
 pub mod detection;
 pub mod emotion;
 pub mod face;
+pub mod landmarks;
 pub mod pixels;
 pub mod prior;
 pub mod smooth;

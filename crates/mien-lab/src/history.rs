@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::task::Record;
 use mien_core::whole::{self, Existing};
 
 /// One epoch. Accuracies are of the weights that would be saved: the moving average if the recipe keeps one.
@@ -27,11 +28,25 @@ pub struct EpochRecord {
     pub seconds: f64,
 }
 
+impl Record for EpochRecord {
+    fn epoch(&self) -> usize {
+        self.epoch
+    }
+
+    fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    fn watched_loss(&self) -> f64 {
+        self.public_loss
+    }
+}
+
 /// Writes the history as CSV, whole or not at all.
 ///
 /// # Errors
 /// When the file can't be written.
-pub fn write_history(path: &Path, history: &[EpochRecord]) -> Result<(), std::io::Error> {
+pub fn write_history(path: &Path, history: &[impl Record]) -> Result<(), std::io::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for record in history {
         writer.serialize(record).map_err(std::io::Error::other)?;

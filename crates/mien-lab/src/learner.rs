@@ -8,31 +8,25 @@ use tch::{Device, Kind, TchError, Tensor, nn};
 use super::datasets::Examples;
 use super::evaluation::BATCH;
 use super::progress::Progress;
-use super::recipe::{DistillationSpec, Recipe};
-use mien_net::Normalization;
+use super::recipe::DistillationSpec;
 use mien_net::{
-    BackboneError, BackboneReport, Model, ModelError, ModelSource, Network, Pass, Precision, SpecError, load_backbone,
-    variables,
+    BackboneError, BackboneReport, Model, ModelError, ModelSource, Normalization, Pass, Precision, SpecError,
+    load_backbone, variables,
 };
 
-/// The parameter of transfer networks that keeps their backbone as it is.
-const FROZEN: &str = "frozen_backbone";
-
 /// A network and its variables.
-pub(super) struct Learner {
+pub struct Learner<N> {
+    /// The variables.
     pub store: nn::VarStore,
-    pub network: Box<dyn Network>,
+    /// What they make.
+    pub network: N,
 }
 
-impl Learner {
-    /// Creates the recipe's network with random weights from libtorch's generator.
-    pub fn new(recipe: &Recipe, device: Device) -> Result<Self, SpecError> {
+impl<N> Learner<N> {
+    /// Creates a network, with random weights from libtorch's generator.
+    pub fn new(device: Device, build: impl FnOnce(&nn::Path<'_>) -> Result<N, SpecError>) -> Result<Self, SpecError> {
         let store = nn::VarStore::new(device);
-        let mut spec = recipe.network.clone();
-        if recipe.backbone.as_ref().is_some_and(|backbone| backbone.rate().is_none()) {
-            spec.parameters.insert(FROZEN.to_owned(), true.into());
-        }
-        let network = spec.build(&store.root())?;
+        let network = build(&store.root())?;
         Ok(Self { store, network })
     }
 
@@ -86,7 +80,7 @@ impl Teachers {
         examples: &Examples,
         device: Device,
         stop: &AtomicBool,
-        on_progress: &mut impl FnMut(Progress),
+        on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Option<Tensor>, TchError> {
         let plain = Normalization::default();
         let batches = examples.bytes.split(BATCH, 0);

@@ -1,7 +1,7 @@
 //! What a training tells whoever watches it.
 
 /// What was done last.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Progress {
     /// Teachers that are asked once have answered to so many batches of the training pictures.
     Asked {
@@ -15,7 +15,7 @@ pub enum Progress {
 }
 
 /// Where an epoch stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Step {
     /// Counted from 1.
     pub epoch: usize,
@@ -25,8 +25,8 @@ pub struct Step {
     pub steps: usize,
     /// Mean loss since the epoch began.
     pub loss: f64,
-    /// Share named right since the epoch began.
-    pub accuracy: f64,
+    /// What else there is to say since the epoch began.
+    pub told: String,
 }
 
 /// Why a training ended.
@@ -34,7 +34,7 @@ pub struct Step {
 pub enum TrainOutcome {
     /// All epochs of the recipe were run.
     Finished,
-    /// PublicTest accuracy hadn't risen for as long as the recipe bears.
+    /// The figure that epochs are chosen by hadn't risen for as long as the recipe bears.
     StoppedEarly,
     /// The caller's limit of epochs was reached before the recipe's; the same training can go on from there.
     Paused,

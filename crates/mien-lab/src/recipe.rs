@@ -10,6 +10,7 @@ use super::datasets::{SplitSpec, Target};
 use super::loss::LossSpec;
 use super::optimizer::OptimizerSpec;
 use super::schedule::{Schedule, ScheduleSpec};
+use super::task::{Plan, Planned};
 use mien_core::bounded;
 use mien_net::Normalization;
 use mien_net::{NetworkSpec, Precision, SpecError};
@@ -259,6 +260,23 @@ impl Recipe {
     }
 }
 
+impl Planned for Recipe {
+    fn plan(&self) -> Plan<'_> {
+        Plan {
+            name: &self.name,
+            seed: self.seed,
+            epochs: self.epochs,
+            patience: self.patience,
+            precision: self.precision,
+            average: self.average,
+            start_from: self.start_from.as_deref(),
+            optimizer: &self.optimizer,
+            schedule: &self.schedule,
+            backbone_rate: self.backbone.as_ref().and_then(BackboneSpec::rate).unwrap_or(1.0),
+        }
+    }
+}
+
 impl DistillationSpec {
     fn problem(&self) -> Option<&'static str> {
         if self.teachers.is_empty() {
@@ -278,6 +296,7 @@ impl DistillationSpec {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::detection::FacesRecipe;
 
     /// A recipe small enough for tests.
     pub(crate) fn small() -> Recipe {
@@ -306,8 +325,10 @@ pub(crate) mod tests {
         let mut count = 0;
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let recipe = Recipe::read(&path).unwrap();
-            assert_eq!(path.file_stem().unwrap().to_str().unwrap(), recipe.name);
+            let is_detector = FacesRecipe::is_in(&std::fs::read_to_string(&path).unwrap());
+            let name =
+                if is_detector { FacesRecipe::read(&path).unwrap().name } else { Recipe::read(&path).unwrap().name };
+            assert_eq!(path.file_stem().unwrap().to_str().unwrap(), name);
             count += 1;
         }
         assert!(count > 0);

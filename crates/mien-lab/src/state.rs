@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::history::EpochRecord;
 use super::recipe::Recipe;
 use super::schedule::Schedule;
+use super::task::{Planned, Record};
 use mien_core::whole::{self, Existing};
 use mien_net::{CheckpointError, TensorMap, WeightKind, decode, decode_note, encode};
 
 /// Everything besides tensors that a resumed training needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrainingState {
+pub struct TrainingState<R = Recipe, E = EpochRecord> {
     /// The recipe that the run was started with: a resume with another one is refused.
-    pub recipe: Recipe,
+    pub recipe: R,
     /// SHA-256 of the data files, likewise.
     pub data_sha256: Vec<String>,
     /// SHA-256 of the weights that it began with, if they weren't random.
@@ -23,22 +24,22 @@ pub struct TrainingState {
     /// Where the schedule stands.
     pub schedule: Schedule,
     /// The epochs so far.
-    pub history: Vec<EpochRecord>,
+    pub history: Vec<E>,
     /// Steps of the optimiser so far.
     pub steps: i64,
-    /// The epoch with the highest PublicTest accuracy, counted from 1; 0 before the first.
+    /// The epoch with the highest figure, counted from 1; 0 before the first.
     pub best_epoch: usize,
 }
 
-impl TrainingState {
+impl<R, E: Record> TrainingState<R, E> {
     /// Time spent so far in seconds, over all runs.
     pub fn wall_seconds(&self) -> f64 {
-        self.history.iter().map(|record| record.seconds).sum()
+        self.history.iter().map(Record::seconds).sum()
     }
 
     /// The record of the best epoch.
-    pub fn best(&self) -> Option<&EpochRecord> {
-        self.history.iter().find(|record| record.epoch == self.best_epoch)
+    pub fn best(&self) -> Option<&E> {
+        self.history.iter().find(|record| record.epoch() == self.best_epoch)
     }
 }
 
@@ -74,6 +75,11 @@ impl RunFolder {
         self.folder.join("curves.png")
     }
 
+    /// Faces that the best weights find and miss on the validation pictures, as a picture.
+    pub fn found_and_missed(&self) -> PathBuf {
+        self.folder.join("found-and-missed.png")
+    }
+
     /// The confusion matrix of the best weights on PublicTest, as a picture.
     pub fn confusion(&self) -> PathBuf {
         self.folder.join("confusion.png")
@@ -88,7 +94,11 @@ impl RunFolder {
     ///
     /// # Errors
     /// When the disk is full or the folder can't be written; the checkpoint before stays.
-    pub fn write_checkpoint(&self, state: &TrainingState, tensors: &TensorMap) -> Result<(), CheckpointError> {
+    pub fn write_checkpoint<R: Planned, E: Record>(
+        &self,
+        state: &TrainingState<R, E>,
+        tensors: &TensorMap,
+    ) -> Result<(), CheckpointError> {
         let path = self.checkpoint();
         let write = |source| CheckpointError::Write { path: path.clone(), source };
         let note = serde_json::to_string(state).map_err(|e| write(e.into()))?;
@@ -99,7 +109,9 @@ impl RunFolder {
     ///
     /// # Errors
     /// When there is one that can't be read.
-    pub fn read_checkpoint(&self) -> Result<Option<(TrainingState, TensorMap)>, CheckpointError> {
+    pub fn read_checkpoint<R: Planned, E: Record>(
+        &self,
+    ) -> Result<Option<(TrainingState<R, E>, TensorMap)>, CheckpointError> {
         let path = self.checkpoint();
         let read = |source| CheckpointError::Read { path: path.clone(), source };
         let bytes = match std::fs::read(&path) {

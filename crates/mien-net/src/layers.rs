@@ -300,6 +300,36 @@ impl ConvNorm {
         Ok(())
     }
 
+    /// Adds another folded convolution of the same stride, whose kernel is no larger: the sum of both becomes this one.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn add_folded(&mut self, other: &Self) -> Result<(), TchError> {
+        let (After::Folded(bias), After::Folded(more)) = (&mut self.after, &other.after) else { return Ok(()) };
+        let [y, x] = [0, 1].map(|axis| (self.shape.kernel[axis] - other.shape.kernel[axis]) / 2);
+        tch::no_grad(|| {
+            self.weight = self.weight.f_add(&other.weight.f_zero_pad2d(x, x, y, y)?)?;
+            *bias = bias.f_add(more)?;
+            Ok(())
+        })
+    }
+
+    /// Adds what comes in, after a norm of its own, to a folded convolution that keeps the shape.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn add_identity(&mut self, norm: &Norm) -> Result<(), TchError> {
+        let After::Folded(bias) = &mut self.after else { return Ok(()) };
+        let (scale, shift) = norm.0.scale_and_shift()?;
+        let [y, x] = self.shape.kernel.map(|side| side / 2);
+        tch::no_grad(|| {
+            let identity = scale.f_diag(0)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?.f_zero_pad2d(x, x, y, y)?;
+            self.weight = self.weight.f_add(&identity)?;
+            *bias = bias.f_add(&shift)?;
+            Ok(())
+        })
+    }
+
     /// Whether evaluation is one multiplication once the layer is folded: without it it can't be packed.
     pub fn folds(&self) -> bool {
         !matches!(self.after, After::Group(_))

@@ -14,6 +14,7 @@ mod cnn3;
 mod cnn4;
 mod cnn5;
 pub mod device;
+pub mod faces;
 mod import;
 mod layers;
 mod macs;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use tch::{Device, Kind, TchError, Tensor, nn};
 
-use super::{BuildError, NetworkSpec, Pass, SpecError, parameter_count};
+use super::{BuildError, Network, NetworkSpec, Pass, SpecError, parameter_count};
 use mien_core::crop::CROP_SIZE;
 
 /// The most numbers that all variables of a network may have: 1 GB. VGG-Face with the dense layers of its publishers, the largest
@@ -112,6 +112,32 @@ impl Drop for Surveying {
     }
 }
 
+/// Looks at the network that `build` makes, and at what it does in `pass`, which gives the side of its input.
+///
+/// # Errors
+/// When the network can't be built or is too large.
+pub(super) fn survey<N>(
+    build: impl FnOnce(&nn::Path<'_>) -> Result<N, BuildError>,
+    pass: impl FnOnce(N) -> Result<i64, TchError>,
+) -> Result<Survey, BuildError> {
+    TALLY.set(Some(Tally::default()));
+    let _surveying = Surveying;
+    let store = nn::VarStore::new(Device::Cpu);
+    let network = build(&store.root())?;
+    let input_side = tch::no_grad(|| pass(network))?;
+    let tally = TALLY.get().unwrap_or_default();
+    check(tally.outputs, MOST_OUTPUTS, "outputs of one layer")?;
+    check(tally.macs, MOST_MACS, "multiply-adds for a face")?;
+    let cost = Cost { parameters: parameter_count(&store), macs: tally.macs, input_side };
+    let shapes = store.variables().into_iter().map(|(name, variable)| (name, variable.size())).collect();
+    Ok(Survey {
+        cost,
+        #[cfg(test)]
+        weights: tally.weights,
+        shapes,
+    })
+}
+
 impl NetworkSpec {
     /// What the network costs. It isn't built for that.
     ///
@@ -127,26 +153,13 @@ impl NetworkSpec {
     /// As [`Self::cost`].
     pub(super) fn survey(&self) -> Result<Survey, SpecError> {
         let architecture = self.architecture()?;
-        let survey = || {
-            TALLY.set(Some(Tally::default()));
-            let _surveying = Surveying;
-            let store = nn::VarStore::new(Device::Cpu);
-            let network = (architecture.build)(&store.root(), self.parameters.clone())?;
+        let pass = |network: Box<dyn Network>| {
             let side = CROP_SIZE as i64;
             let no_face = Tensor::f_zeros([0, 1, side, side], (Kind::Float, Device::Cpu))?;
-            let _no_logits = tch::no_grad(|| network.forward(&no_face, Pass::EVALUATE))?;
-            let tally = TALLY.get().unwrap_or_default();
-            check(tally.outputs, MOST_OUTPUTS, "outputs of one layer")?;
-            check(tally.macs, MOST_MACS, "multiply-adds for a face")?;
-            let cost = Cost { parameters: parameter_count(&store), macs: tally.macs, input_side: network.input_side() };
-            let shapes = store.variables().into_iter().map(|(name, variable)| (name, variable.size())).collect();
-            Ok(Survey {
-                cost,
-                #[cfg(test)]
-                weights: tally.weights,
-                shapes,
-            })
+            let _no_logits = network.forward(&no_face, Pass::EVALUATE)?;
+            Ok(network.input_side())
         };
-        survey().map_err(|source| SpecError::new(&self.architecture, source))
+        survey(|path| (architecture.build)(path, self.parameters.clone()), pass)
+            .map_err(|source| SpecError::new(&self.architecture, source))
     }
 }

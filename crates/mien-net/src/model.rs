@@ -41,8 +41,8 @@ impl PartialEq for ShippedModel {
 
 impl Eq for ShippedModel {}
 
-/// The models in `models/`, the default first. No constant: each use of one may be a copy of all weights in the program.
-static SHIPPED: [ShippedModel; 4] = [
+/// The classifiers in `models/`, the default first. No constant: each use of one may be a copy of all weights in the program.
+static SHIPPED: &[ShippedModel] = &[
     ShippedModel {
         name: "mien",
         weights: include_bytes!("../../../models/mien.safetensors"),
@@ -65,6 +65,13 @@ static SHIPPED: [ShippedModel; 4] = [
     },
 ];
 
+/// The detectors in `models/`, the default first.
+static DETECTORS: &[ShippedModel] = &[ShippedModel {
+    name: "faces",
+    weights: include_bytes!("../../../models/faces.safetensors"),
+    card: include_str!("../../../models/faces.toml"),
+}];
+
 /// Which model to load: the name of a shipped one, or the path of a `.safetensors` file with its card beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSource {
@@ -75,7 +82,7 @@ pub enum ModelSource {
 }
 
 impl ModelSource {
-    /// The shipped models, the default first.
+    /// The shipped classifiers, the default first.
     pub fn shipped() -> impl Iterator<Item = Self> {
         SHIPPED.iter().map(Self::Shipped)
     }
@@ -83,6 +90,17 @@ impl ModelSource {
     /// Their names.
     pub fn shipped_names() -> impl Iterator<Item = &'static str> {
         SHIPPED.iter().map(ShippedModel::name)
+    }
+
+    /// The names of the shipped detectors, the default first.
+    pub fn shipped_detectors() -> impl Iterator<Item = &'static str> {
+        DETECTORS.iter().map(|model| model.name)
+    }
+
+    /// The detector that is used unless another is asked for.
+    #[must_use]
+    pub fn default_detector() -> Self {
+        Self::Shipped(&DETECTORS[0])
     }
 
     /// What the model is, without loading its network.
@@ -116,7 +134,7 @@ impl FromStr for ModelSource {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let shipped = SHIPPED.iter().find(|model| model.name == text);
+        let shipped = SHIPPED.iter().chain(DETECTORS).find(|model| model.name == text);
         Ok(shipped.map_or_else(|| Self::File(PathBuf::from(text)), Self::Shipped))
     }
 }
@@ -224,12 +242,12 @@ impl Model {
 }
 
 /// In hexadecimal.
-fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
 /// Weights and card of a model.
-fn read(source: &ModelSource) -> Result<(std::borrow::Cow<'static, [u8]>, String), ModelError> {
+pub(super) fn read(source: &ModelSource) -> Result<(std::borrow::Cow<'static, [u8]>, String), ModelError> {
     match source {
         ModelSource::Shipped(model) => Ok((model.weights.into(), model.card.to_owned())),
         ModelSource::File(path) => {
@@ -244,7 +262,7 @@ fn read(source: &ModelSource) -> Result<(std::borrow::Cow<'static, [u8]>, String
 
 fn unreadable(path: &Path, source: std::io::Error) -> ModelError {
     if source.kind() == std::io::ErrorKind::NotFound {
-        let shipped: Vec<_> = ModelSource::shipped_names().collect();
+        let shipped: Vec<_> = ModelSource::shipped_names().chain(ModelSource::shipped_detectors()).collect();
         ModelError::Missing { path: path.to_owned(), shipped: shipped.join(", ") }
     } else {
         ModelError::Read { path: path.to_owned(), source }
@@ -254,6 +272,7 @@ fn unreadable(path: &Path, source: std::io::Error) -> ModelError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::faces::FaceNetwork;
     use crate::{Pass, WeightKind, save_weights};
     use mien_core::emotion;
 
@@ -280,6 +299,24 @@ mod tests {
             let faces = tch::Tensor::zeros([2, 1, 48, 48], (tch::Kind::Float, Device::Cpu));
             let logits = tch::no_grad(|| model.network.forward(&faces, Pass::EVALUATE)).unwrap();
             assert_eq!(logits.size(), [2, emotion::COUNT as i64]);
+        }
+    }
+
+    #[test]
+    fn shipped_detectors_load_and_look_at_pictures_of_any_shape_that_fits() {
+        for name in ModelSource::shipped_detectors() {
+            let detector = FaceNetwork::load(&ModelSource::Shipped(name), Device::Cpu, Precision::F32).unwrap();
+            assert_eq!(detector.card.name, name);
+            let pictures = tch::Tensor::zeros([2, 1, 96, 160], (tch::Kind::Uint8, Device::Cpu));
+            assert_eq!(detector.find(&pictures, 0.5).unwrap(), [vec![], vec![]]);
+            let error = detector.find(&pictures.narrow(2, 0, 90), 0.5).unwrap_err().to_string();
+            assert!(error.contains("multiples of 32"), "{error}");
+            // A classifier's card is refused, and a detector's where a classifier is wanted.
+            assert!(matches!(
+                FaceNetwork::load(&ModelSource::default(), Device::Cpu, Precision::F32),
+                Err(ModelError::Card { .. })
+            ));
+            assert!(matches!(ModelSource::Shipped(name).card(), Err(ModelError::Card { .. })));
         }
     }
 

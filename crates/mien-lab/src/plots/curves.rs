@@ -6,15 +6,51 @@ use plotters::series::LineSeries;
 use plotters::style::{Color as _, RGBColor, ShapeStyle, WHITE};
 
 use super::{Canvas, FAINT, GRID, INK, LABEL, Plot, PlotError, SERIES, SUBTITLE, drawing, plot, text};
-use crate::EpochRecord;
+use crate::{EpochRecord, Record};
 
 const SIZE: (u32, u32) = (1240, 520);
 
 /// One line of a panel.
-struct Line {
-    name: &'static str,
-    color: RGBColor,
-    value: fn(&EpochRecord) -> f64,
+pub struct Line<E> {
+    /// What it shows.
+    pub name: &'static str,
+    /// Its colour, of [`SERIES`].
+    pub color: RGBColor,
+    /// Its value at an epoch; a value that is no number leaves a gap.
+    pub value: fn(&E) -> f64,
+}
+
+/// A diagram over the epochs.
+pub struct Panel<'a, E> {
+    /// What is drawn upwards.
+    pub title: &'a str,
+    /// What no value can exceed.
+    pub highest_allowed: Option<f64>,
+    /// What is drawn.
+    pub lines: &'a [Line<E>],
+}
+
+/// Two panels side by side, with a dotted line at the epoch whose weights were kept. Epochs are counted from 1; `best_epoch` 0 is
+/// none.
+///
+/// # Errors
+/// When there is no epoch yet.
+pub fn two_panels<E: Record>(
+    name: &str,
+    subtitle: &str,
+    panels: [Panel<'_, E>; 2],
+    history: &[E],
+    best_epoch: usize,
+) -> Result<Plot, PlotError> {
+    if history.is_empty() {
+        return Err(PlotError::Empty("no epoch is finished yet"));
+    }
+    plot(SIZE, &format!("Training of {name}"), subtitle, |canvas| {
+        let (left, right) = canvas.split_horizontally(SIZE.0 / 2);
+        let [first, second] = &panels;
+        panel(&left, first, history, best_epoch)?;
+        panel(&right, second, history, best_epoch)
+    })
 }
 
 /// Loss and accuracy, training beside PublicTest, with the epoch whose weights were kept. Epochs are counted from 1;
@@ -23,15 +59,16 @@ struct Line {
 /// # Errors
 /// When there is no epoch yet.
 pub fn curves(name: &str, history: &[EpochRecord], best_epoch: usize) -> Result<Plot, PlotError> {
-    if history.is_empty() {
-        return Err(PlotError::Empty("no epoch is finished yet"));
-    }
     let losses = [
-        Line { name: "training, as augmented", color: SERIES[0], value: |record| record.training_loss },
+        Line { name: "training, as augmented", color: SERIES[0], value: |record: &EpochRecord| record.training_loss },
         Line { name: "PublicTest", color: SERIES[1], value: |record| record.public_loss },
     ];
     let accuracies = [
-        Line { name: "training, as augmented", color: SERIES[0], value: |record| 100.0 * record.training_accuracy },
+        Line {
+            name: "training, as augmented",
+            color: SERIES[0],
+            value: |record: &EpochRecord| 100.0 * record.training_accuracy,
+        },
         Line { name: "PublicTest", color: SERIES[1], value: |record| 100.0 * record.public_accuracy },
         Line { name: "PublicTest, balanced", color: SERIES[2], value: |r| 100.0 * r.public_balanced_accuracy },
     ];
@@ -44,19 +81,17 @@ pub fn curves(name: &str, history: &[EpochRecord], best_epoch: usize) -> Result<
         ),
         None => format!("{} epochs", history.len()),
     };
-    plot(SIZE, &format!("Training of {name}"), &subtitle, |canvas| {
-        let (left, right) = canvas.split_horizontally(SIZE.0 / 2);
-        panel(&left, "loss (cross-entropy, nats)", None, &losses, history, best_epoch)?;
-        panel(&right, "accuracy (%)", Some(100.0), &accuracies, history, best_epoch)
-    })
+    let panels = [
+        Panel { title: "loss (cross-entropy, nats)", highest_allowed: None, lines: &losses },
+        Panel { title: "accuracy (%)", highest_allowed: Some(100.0), lines: &accuracies },
+    ];
+    two_panels(name, &subtitle, panels, history, best_epoch)
 }
 
-fn panel(
+fn panel<E: Record>(
     canvas: &Canvas<'_>,
-    title: &str,
-    highest_allowed: Option<f64>,
-    lines: &[Line],
-    history: &[EpochRecord],
+    &Panel { title, highest_allowed, lines }: &Panel<'_, E>,
+    history: &[E],
     best_epoch: usize,
 ) -> Result<(), PlotError> {
     // A value that is no number has no place in the picture; a line leaves it out.
@@ -106,7 +141,7 @@ fn panel(
             .map_err(drawing)?;
     }
     for line in lines {
-        let points = history.iter().map(|record| (record.epoch as f64, (line.value)(record)));
+        let points = history.iter().map(|record| (record.epoch() as f64, (line.value)(record)));
         let points: Vec<_> = points.filter(|(_, value)| value.is_finite()).collect();
         let stroke = ShapeStyle::from(line.color).stroke_width(3);
         let color = line.color;

@@ -17,7 +17,7 @@ use plotters::style::{Color as _, FontStyle, RGBColor, TextStyle, WHITE, registe
 
 pub use bars::{Bars, Quantity, Series};
 pub use confusion::confusion;
-pub use curves::curves;
+pub use curves::{Line, Panel, curves, two_panels};
 pub use sheet::contact_sheet;
 pub use terminal::accuracy_chart;
 
@@ -27,24 +27,24 @@ use mien_core::whole::{self, Existing};
 const FONT: &str = "plots";
 
 /// Text and lines: dark enough on white for every reader.
-const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 /// What explains and needn't stand out.
-const FAINT: RGBColor = RGBColor(0x60, 0x60, 0x60);
+pub(super) const FAINT: RGBColor = RGBColor(0x60, 0x60, 0x60);
 /// Grid lines.
 const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
 
 /// Colours of series, in order: from the Okabe–Ito set, which colour-blind readers can tell apart.
-const SERIES: [RGBColor; 4] =
+pub(super) const SERIES: [RGBColor; 4] =
     [RGBColor(0x00, 0x72, 0xB2), RGBColor(0xE6, 0x9F, 0x00), RGBColor(0x00, 0x9E, 0x73), RGBColor(0xCC, 0x79, 0xA7)];
 
 /// Height of a title's letters, of a subtitle's and of the rest, in pixels.
 const TITLE: u32 = 21;
 const SUBTITLE: u32 = 14;
-const LABEL: u32 = 14;
+pub(super) const LABEL: u32 = 14;
 
 /// Where title and subtitle begin, and how high both are together.
-const MARGIN: i32 = 20;
-const HEAD: u32 = 74;
+pub(super) const MARGIN: i32 = 20;
+pub(super) const HEAD: u32 = 74;
 
 /// A plot can't be drawn or written.
 #[derive(Debug, thiserror::Error)]
@@ -88,10 +88,10 @@ impl Plot {
 }
 
 /// What is drawn on.
-type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+pub(super) type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
 /// Makes a white picture with title and subtitle, and has the rest of it drawn by `draw`.
-fn plot(
+pub(super) fn plot(
     (width, height): (u32, u32),
     title: &str,
     subtitle: &str,
@@ -119,14 +119,14 @@ fn load_font() -> Result<(), PlotError> {
     if is_loaded { Ok(()) } else { Err(PlotError::Draw("the font is damaged".to_owned())) }
 }
 
-fn text(size: u32, color: RGBColor) -> TextStyle<'static> {
+pub(super) fn text(size: u32, color: RGBColor) -> TextStyle<'static> {
     let mut style = TextStyle::from((FONT, size));
     style.color = color.to_backend_color();
     style
 }
 
 /// plotters' errors carry the type of what was drawn on, which nobody needs to know.
-fn drawing(error: impl std::fmt::Display) -> PlotError {
+pub(super) fn drawing(error: impl std::fmt::Display) -> PlotError {
     PlotError::Draw(error.to_string())
 }
 

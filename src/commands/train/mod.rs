@@ -1,5 +1,7 @@
 //! `mien train`: a recipe and data in, a model with its card and history out.
 
+mod detector;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -16,10 +18,13 @@ use crate::device::DeviceChoice;
 use crate::emotion::Emotion;
 use crate::interrupt::Interrupted;
 use crate::lab::datasets::{Dataset, read};
+use crate::lab::detection::FacesRecipe;
 use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
-use crate::lab::{Progress, Step, TrainOutcome, Trainer, TrainingState};
+use crate::lab::{
+    Classification, Planned as _, Progress, Record as _, Step, Task, TrainError, TrainOutcome, Trainer, TrainingState,
+};
 use crate::net::{CARD_FORMAT, Calibration, Card, InputSpec, Training};
 
 /// Train a network by a recipe
@@ -68,6 +73,16 @@ impl TrainArgs {
     /// # Errors
     /// When recipe, data, device or folder can't be used, or the loss diverges.
     pub fn run(&self, stop: &AtomicBool) -> anyhow::Result<()> {
+        let device = self.device.resolve()?;
+        tch::set_num_threads(self.threads.map_or_else(crate::device::cores, i32::from));
+        if std::fs::read_to_string(&self.recipe).is_ok_and(|text| FacesRecipe::is_in(&text)) {
+            self.train_detector(device, stop)
+        } else {
+            self.train_classifier(device, stop)
+        }
+    }
+
+    fn train_classifier(&self, device: Device, stop: &AtomicBool) -> anyhow::Result<()> {
         let mut recipe = Recipe::read(&self.recipe)?;
         if let Some(weights) = &self.backbone {
             let Some(backbone) = &mut recipe.backbone else {
@@ -78,18 +93,46 @@ impl TrainArgs {
         if recipe.target.needs_votes() && self.reading.ferplus.is_none() {
             bail!("the recipe learns from votes: give fer2013new.csv with --ferplus");
         }
-        let device = self.device.resolve()?;
-        tch::set_num_threads(self.threads.map_or_else(crate::device::cores, i32::from));
-        let folder = self.run.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
-
         tell(&format!("Reading {}", self.data.display()));
         let data = read(&self.data, &self.reading.options(&recipe.split))?;
-        let mut trainer = Trainer::new(recipe, &data, data.sha256.clone(), &folder, device)
+        let trainer = Classification::new(&recipe, &data, device)
+            .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), device))
             .with_context(|| format!("can't train by {}", self.recipe.display()))?;
+        let watch = Watch {
+            pictures: trainer.task().pictures(),
+            chart: |state: &TrainingState| accuracy_chart(&state.history, state.recipe.epochs),
+            line: epoch_line,
+            best: |record: &crate::lab::EpochRecord| format!("PublicTest {:.2} %", 100.0 * record.public_accuracy),
+        };
+        self.watch(trainer, device, stop, &watch, |trainer, model| {
+            card(trainer, &data, device).and_then(|card| card::write(&card, model))
+        })
+    }
+
+    fn trainer<T: Task>(
+        &self,
+        task: T,
+        recipe: T::Recipe,
+        data_sha256: Vec<String>,
+        device: Device,
+    ) -> Result<Trainer<T>, TrainError> {
+        let folder = self.run.clone().unwrap_or_else(|| Path::new("runs").join(recipe.plan().name));
+        Trainer::new(task, recipe, data_sha256, &folder, device)
+    }
+
+    /// Runs a training and shows how it goes; writes the card after each epoch.
+    fn watch<T: Task>(
+        &self,
+        mut trainer: Trainer<T>,
+        device: Device,
+        stop: &AtomicBool,
+        watch: &Watch<T>,
+        write_card: impl Fn(&Trainer<T>, &Path) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let done = trainer.state().history.len();
         tell(&format!(
             "{} pictures, {} parameters, {}{}",
-            trainer.pictures(),
+            watch.pictures,
             trainer.parameters(),
             provenance::machine(device),
             if done > 0 { format!("; going on after epoch {done}") } else { String::new() }
@@ -97,7 +140,7 @@ impl TrainArgs {
 
         let screen = MultiProgress::new();
         let curves = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template("{msg}")?));
-        curves.set_message(accuracy_chart(&trainer.state().history, trainer.state().recipe.epochs));
+        curves.set_message((watch.chart)(trainer.state()));
         let bar = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template(PROGRESS)?));
         let model = trainer.run_folder().model();
         let mut card_error = None;
@@ -106,10 +149,9 @@ impl TrainArgs {
             stop,
             |progress| show_progress(&bar, progress),
             |trainer| {
-                screen.suspend(|| tell(&epoch_line(trainer.state())));
-                curves.set_message(accuracy_chart(&trainer.state().history, trainer.state().recipe.epochs));
-                let written = card(trainer, &data, device).and_then(|card| card::write(&card, &model));
-                if let Err(error) = written {
+                screen.suspend(|| tell(&(watch.line)(trainer.state())));
+                curves.set_message((watch.chart)(trainer.state()));
+                if let Err(error) = write_card(trainer, &model) {
                     card_error = Some(error);
                 }
             },
@@ -119,16 +161,28 @@ impl TrainArgs {
         if let Some(error) = card_error {
             return Err(error);
         }
-        report(outcome, trainer.state(), &model)
+        report(outcome, trainer.state(), watch, &model)
     }
+}
+
+/// How a training of one kind is shown.
+struct Watch<T: Task> {
+    /// Pictures learnt from.
+    pictures: usize,
+    /// Curves made of letters.
+    chart: fn(&TrainingState<T::Recipe, T::Record>) -> String,
+    /// The last epoch in a line.
+    line: fn(&TrainingState<T::Recipe, T::Record>) -> String,
+    /// The figure of the best epoch.
+    best: fn(&T::Record) -> String,
 }
 
 /// Draws the bar on a terminal; elsewhere gives a line at each tenth of the way.
 fn show_progress(bar: &ProgressBar, progress: Progress) {
     let (what, step, steps, figures) = match progress {
         Progress::Asked { batches, of } => ("asking the teachers".to_owned(), batches, of, String::new()),
-        Progress::Learnt(Step { epoch, step, steps, loss, accuracy }) => {
-            (format!("epoch {epoch}"), step, steps, format!(" (loss {loss:.4}, accuracy {:.1} %)", 100.0 * accuracy))
+        Progress::Learnt(Step { epoch, step, steps, loss, told }) => {
+            (format!("epoch {epoch}"), step, steps, format!(" (loss {loss:.4}, {told})"))
         }
     };
     if bar.is_hidden() {
@@ -162,17 +216,20 @@ fn epoch_line(state: &TrainingState) -> String {
     )
 }
 
-fn report(outcome: TrainOutcome, state: &TrainingState, model: &Path) -> anyhow::Result<()> {
+fn report<T: Task>(
+    outcome: TrainOutcome,
+    state: &TrainingState<T::Recipe, T::Record>,
+    watch: &Watch<T>,
+    model: &Path,
+) -> anyhow::Result<()> {
+    let plan = state.recipe.plan();
     match outcome {
         TrainOutcome::Finished => tell(&format!("All {} epochs are done.", state.history.len())),
         TrainOutcome::StoppedEarly => {
-            tell(&format!(
-                "Stopped early: no better epoch than {} for {} epochs.",
-                state.best_epoch, state.recipe.patience
-            ));
+            tell(&format!("Stopped early: no better epoch than {} for {} epochs.", state.best_epoch, plan.patience));
         }
         TrainOutcome::Paused => {
-            tell(&format!("Paused after {} of {} epochs, as asked.", state.history.len(), state.recipe.epochs));
+            tell(&format!("Paused after {} of {} epochs, as asked.", state.history.len(), plan.epochs));
         }
         TrainOutcome::Interrupted => {
             let done = state.history.len();
@@ -182,14 +239,13 @@ fn report(outcome: TrainOutcome, state: &TrainingState, model: &Path) -> anyhow:
         }
     }
     if let Some(best) = state.best() {
-        let accuracy = 100.0 * best.public_accuracy;
-        print(&format!("best epoch {}: PublicTest {accuracy:.2} %\n{}\n", best.epoch, model.display()))?;
+        print(&format!("best epoch {}: {}\n{}\n", best.epoch(), (watch.best)(best), model.display()))?;
     }
     Ok(())
 }
 
 /// The card of the best weights so far.
-fn card(trainer: &Trainer, data: &Dataset, device: Device) -> anyhow::Result<Card> {
+fn card(trainer: &Trainer<Classification>, data: &Dataset, device: Device) -> anyhow::Result<Card> {
     let (state, recipe) = (trainer.state(), &trainer.state().recipe);
     Ok(Card {
         format: CARD_FORMAT,
@@ -217,7 +273,7 @@ fn card(trainer: &Trainer, data: &Dataset, device: Device) -> anyhow::Result<Car
             data_sha256: state.data_sha256.clone(),
             start_sha256: state.start_sha256.clone(),
             target: recipe.target.name().to_owned(),
-            pictures: trainer.pictures(),
+            pictures: trainer.task().pictures(),
             epochs: state.history.len(),
             best_epoch: state.best_epoch,
             seed: recipe.seed,

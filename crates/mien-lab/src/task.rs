@@ -1,0 +1,190 @@
+//! What tells one kind of training from another. The trainer does the rest: steps, schedule, average, checkpoints.
+
+use std::sync::atomic::AtomicBool;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tch::{Device, Tensor, nn};
+
+use super::learner::Learner;
+use super::optimizer::OptimizerSpec;
+use super::progress::Progress;
+use super::schedule::ScheduleSpec;
+use super::state::RunFolder;
+use super::trainer::TrainError;
+use mien_net::{Pass, Precision, SpecError, TensorMap};
+
+/// What every recipe says, whatever is learnt.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// What to call the model.
+    pub name: &'a str,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// The most epochs to run.
+    pub epochs: usize,
+    /// The epochs without a better figure after which training ends.
+    pub patience: usize,
+    /// Number format of the convolutions while training.
+    pub precision: Precision,
+    /// Share that a moving average of the weights keeps at each step; 0 is no average.
+    pub average: f64,
+    /// A model whose weights the training begins with.
+    pub start_from: Option<&'a str>,
+    /// How weights follow gradients.
+    pub optimizer: &'a OptimizerSpec,
+    /// How the learning rate changes.
+    pub schedule: &'a ScheduleSpec,
+    /// What the backbone's learning rate is multiplied by.
+    pub backbone_rate: f64,
+}
+
+/// A recipe of any kind.
+pub trait Planned: Clone + PartialEq + Serialize + DeserializeOwned {
+    /// What it has in common with all others.
+    fn plan(&self) -> Plan<'_>;
+}
+
+/// What happened in an epoch of any kind.
+pub trait Record: Clone + Serialize + DeserializeOwned {
+    /// Counted from 1.
+    fn epoch(&self) -> usize;
+
+    /// Time spent on it.
+    fn seconds(&self) -> f64;
+
+    /// The loss that a `plateau` schedule watches.
+    fn watched_loss(&self) -> f64;
+}
+
+/// What a step gave.
+pub struct Learnt {
+    /// To be made small.
+    pub loss: Tensor,
+    /// Pictures in the step.
+    pub pictures: usize,
+    /// Further numbers, the means of which the task is told when the epoch ends.
+    pub parts: Vec<f64>,
+}
+
+/// An epoch's steps, all together.
+pub struct Lessons {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Learning rate at its end.
+    pub learning_rate: f64,
+    /// Mean loss.
+    pub loss: f64,
+    /// Means of [`Learnt::parts`].
+    pub parts: Vec<f64>,
+    /// When it began.
+    pub started: std::time::Instant,
+}
+
+/// One kind of training.
+pub trait Task: Sized {
+    /// Everything that decides what a training gives.
+    type Recipe: Planned;
+    /// What is trained.
+    type Network;
+    /// What is kept of an epoch.
+    type Record: Record;
+    /// What one epoch learns from.
+    type Lesson;
+    /// What a measurement leaves to be drawn.
+    type Shown;
+
+    /// Creates the recipe's network with random weights from libtorch's generator.
+    ///
+    /// # Errors
+    /// When the recipe names no network.
+    fn network(recipe: &Self::Recipe, path: &nn::Path<'_>) -> Result<Self::Network, SpecError>;
+
+    /// Fills a new network with what the recipe begins with; gives the SHA-256 of a model that it was.
+    ///
+    /// # Errors
+    /// When the weights can't be used.
+    fn begin(&self, recipe: &Self::Recipe, learner: &Learner<Self::Network>) -> Result<Option<String>, TrainError>;
+
+    /// What has to be done once before the first epoch; false if it was interrupted.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    fn prepare(
+        &mut self,
+        device: Device,
+        stop: &AtomicBool,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<bool, TrainError>;
+
+    /// Tensors that a resume needs besides weights and moments.
+    fn tensors(&self) -> TensorMap;
+
+    /// Takes back what [`Self::tensors`] gave; those of `tensors` that it doesn't know are others'.
+    fn restore(&mut self, tensors: &TensorMap);
+
+    /// What an epoch learns from, counted from 0. Everything random in it follows from seed and epoch, so that a resumed run
+    /// repeats it.
+    ///
+    /// # Errors
+    /// When the data can't be used.
+    fn lesson(&mut self, recipe: &Self::Recipe, epoch: usize, device: Device) -> Result<Self::Lesson, TrainError>;
+
+    /// Steps of an epoch.
+    fn steps(lesson: &Self::Lesson) -> usize;
+
+    /// Has the network look at a step's pictures.
+    ///
+    /// # Errors
+    /// When the data can't be used.
+    fn learn(
+        &self,
+        recipe: &Self::Recipe,
+        network: &Self::Network,
+        lesson: &mut Self::Lesson,
+        step: usize,
+        pass: Pass,
+    ) -> Result<Learnt, TrainError>;
+
+    /// What to tell of a step besides the loss, in a few words.
+    fn told(parts: &[f64]) -> String;
+
+    /// Measures after an epoch. `kept` is what would be saved: the average if the recipe keeps one. The second is what is drawn of
+    /// it if it is the best.
+    ///
+    /// # Errors
+    /// When the network can't be measured.
+    fn measure(
+        &self,
+        recipe: &Self::Recipe,
+        learner: &Learner<Self::Network>,
+        kept: &Learner<Self::Network>,
+        lessons: Lessons,
+    ) -> Result<(Self::Record, Self::Shown), TrainError>;
+
+    /// The figure by which the best epoch is chosen.
+    fn figure(recipe: &Self::Recipe, record: &Self::Record) -> f64;
+
+    /// Draws what shows how good the best weights so far are.
+    ///
+    /// # Errors
+    /// When the pictures can't be drawn or written.
+    fn draw_best(
+        &self,
+        recipe: &Self::Recipe,
+        record: &Self::Record,
+        shown: &Self::Shown,
+        run: &RunFolder,
+    ) -> Result<(), TrainError>;
+
+    /// Draws the history.
+    ///
+    /// # Errors
+    /// When the picture can't be drawn or written.
+    fn draw_history(
+        recipe: &Self::Recipe,
+        history: &[Self::Record],
+        best: usize,
+        run: &RunFolder,
+    ) -> Result<(), TrainError>;
+}

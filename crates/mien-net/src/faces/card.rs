@@ -1,0 +1,161 @@
+//! The card beside a detector's weights: what it is, where it comes from, how good it was measured to be.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::{CARD_FORMAT, CardError, NetworkSpec, Training};
+use crate::Normalization;
+
+/// What a detector is. Stored as TOML beside the weights, with the same name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FacesCard {
+    /// Layout of the card, [`CARD_FORMAT`].
+    pub format: u32,
+    /// What the model does, `faces`: keeps its card apart from those of classifiers.
+    pub task: FacesTask,
+    /// What to call the model.
+    pub name: String,
+    /// What it is, in a sentence.
+    pub description: String,
+    /// What it is meant for.
+    pub intended_use: String,
+    /// What it can't do.
+    pub limits: String,
+    /// Number of trainable parameters.
+    pub parameters: usize,
+    /// Multiply-adds for a picture of 320×192 pixels.
+    pub multiply_adds: u64,
+    /// The architecture and its parameters.
+    pub network: NetworkSpec,
+    /// From bytes to numbers.
+    pub normalization: Normalization,
+    /// Who drew the boxes and landmarks that it learnt.
+    pub teacher: String,
+    /// From the network's logit to a probability.
+    #[serde(default)]
+    pub score: ScoreCalibration,
+    /// Where the weights come from.
+    pub training: Training,
+    /// What was measured, one entry a data set and working size.
+    #[serde(default)]
+    pub evaluation: Vec<FacesEvaluation>,
+}
+
+/// What tells the card of a detector from that of a classifier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FacesTask {
+    /// It finds faces.
+    #[default]
+    Faces,
+}
+
+/// Platt's scaling (1999): the probability is the logistic function of `slope · logit + shift`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreCalibration {
+    /// What the logit is multiplied by, above 0.
+    pub slope: f32,
+    /// What is added.
+    pub shift: f32,
+}
+
+impl Default for ScoreCalibration {
+    fn default() -> Self {
+        Self { slope: 1.0, shift: 0.0 }
+    }
+}
+
+impl ScoreCalibration {
+    /// The probability for a logit.
+    pub fn probability(self, logit: f32) -> f32 {
+        1.0 / (1.0 + (-(self.slope * logit + self.shift)).exp())
+    }
+
+    /// The logit at which the probability is `probability`: −∞ for 0, ∞ for 1.
+    pub fn logit(self, probability: f32) -> f32 {
+        ((probability / (1.0 - probability)).ln() - self.shift) / self.slope
+    }
+}
+
+/// A measurement of the detector.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FacesEvaluation {
+    /// The pictures.
+    pub data: String,
+    /// Longer side in pixels that each picture was brought to.
+    pub side: usize,
+    /// Least probability of a face.
+    pub threshold: f32,
+    /// Number of pictures.
+    pub pictures: usize,
+    /// Boxes on nothing, for 100 pictures.
+    pub false_boxes_per_100: f64,
+    /// Mean distance of a landmark from where it should be, in distances from eye to eye; `None` where nothing was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landmark_error: Option<f64>,
+    /// All faces that count, then those of each size.
+    pub sizes: Vec<SizeFigures>,
+}
+
+/// Figures for the faces of a range of sizes, in pixels of a picture 640 wide.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SizeFigures {
+    /// The range.
+    pub from: f32,
+    /// Where it ends; `None` has no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<f32>,
+    /// The figures.
+    #[serde(flatten)]
+    pub figures: FacesFigures,
+}
+
+/// How many faces were found, and how surely.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FacesFigures {
+    /// Faces to be found.
+    pub faces: usize,
+    /// Share found at the threshold.
+    pub recall: f64,
+    /// Average precision at an overlap of one half.
+    pub average_precision: f64,
+}
+
+impl FacesCard {
+    /// Reads and checks a card.
+    ///
+    /// # Errors
+    /// When the text is no detector's card, is of a newer format, or holds numbers that can't be used.
+    pub fn from_toml(text: &str) -> Result<Self, CardError> {
+        #[derive(Deserialize)]
+        struct Kind {
+            format: u32,
+            task: Option<FacesTask>,
+        }
+        let Kind { format, task } = toml::from_str(text).map_err(Box::new)?;
+        if format > CARD_FORMAT {
+            return Err(CardError::Newer { found: format });
+        }
+        if task.is_none() {
+            return Err(CardError::Unfit("to find faces: it is a classifier's".to_owned()));
+        }
+        let card: Self = toml::from_str(text).map_err(Box::new)?;
+        let Normalization { mean, std, .. } = card.normalization;
+        if !(mean.is_finite() && std.is_finite() && std > 0.0) {
+            return Err(CardError::Unfit(format!("its normalisation is mean {mean}, std {std}")));
+        }
+        let ScoreCalibration { slope, shift } = card.score;
+        if !(shift.is_finite() && slope.is_finite() && slope > 0.0) {
+            return Err(CardError::Unfit(format!("its score has slope {slope} and shift {shift}")));
+        }
+        Ok(card)
+    }
+
+    /// The card as it is stored.
+    ///
+    /// # Errors
+    /// Never for cards made by [`Self::from_toml`] or by training.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+}

@@ -1,0 +1,105 @@
+//! A detector at hand: found by name or path, checked, put on a device, and asked for the faces in pictures.
+
+use tch::{Device, Kind, Tensor, nn};
+
+use super::super::checkpoint::{check_shapes, shapes};
+use super::super::model::{read, sha256};
+use super::super::{ModelError, ModelSource, Pass, Precision, load_weights};
+use super::{COARSEST, Candidate, DetectionNetwork, FacesCard, NMS_OVERLAP, OUTPUTS, STRIDES, decode, suppress};
+use mien_core::landmarks::FoundFace;
+
+/// A detector, ready to be run on a device.
+pub struct FaceNetwork {
+    /// What it is.
+    pub card: FacesCard,
+    /// Where the weights are.
+    pub device: Device,
+    /// SHA-256 of the weights' file, in hexadecimal.
+    pub sha256: String,
+    network: Box<dyn DetectionNetwork>,
+    /// Owner of the variables.
+    _store: nn::VarStore,
+}
+
+/// Faces can't be looked for.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// The pictures have no shape that the network takes.
+    #[error("the detector takes gray pictures whose sides are multiples of {COARSEST}, not a tensor of shape {0:?}")]
+    Shape(Vec<i64>),
+    /// libtorch failed.
+    #[error("the detector failed: {0}")]
+    Torch(#[from] tch::TchError),
+}
+
+impl FaceNetwork {
+    /// Reads, checks and deploys a detector. On the CPU convolutions compute in `precision`.
+    ///
+    /// # Errors
+    /// When a file is missing, damaged, or doesn't fit its card.
+    pub fn load(source: &ModelSource, device: Device, precision: Precision) -> Result<Self, ModelError> {
+        let (bytes, card_text) = read(source)?;
+        let model = || source.clone();
+        let card = FacesCard::from_toml(&card_text).map_err(|source| ModelError::Card { model: model(), source })?;
+        let spec = |source| ModelError::Spec { model: model(), source };
+        // What the card asks for is compared with what the file holds before anything is made.
+        let wanted = card.network.survey_detector().map_err(spec)?.shapes;
+        shapes(&bytes)
+            .and_then(|given| check_shapes(&wanted, &given))
+            .map_err(|source| ModelError::Weights { model: model(), source })?;
+        let store = nn::VarStore::new(device);
+        let mut network = card.network.build_detector(&store.root()).map_err(spec)?;
+        load_weights(&store, &bytes)
+            .and_then(|()| Ok(network.deploy(device, precision)?))
+            .map_err(|source| ModelError::Weights { model: model(), source })?;
+        Ok(Self { card, device, sha256: sha256(&bytes), network, _store: store })
+    }
+
+    /// The faces in each of `pictures`, gray bytes `[N, 1, H, W]` on any device, whose sides are multiples of [`COARSEST`]: those
+    /// with a probability of at least `threshold`, the surest first, in pixels of their picture.
+    ///
+    /// # Errors
+    /// When the shape doesn't fit or libtorch fails.
+    pub fn find(&self, pictures: &Tensor, threshold: f32) -> Result<Vec<Vec<FoundFace>>, FindError> {
+        let least = self.card.score.logit(threshold);
+        let candidates = self.candidates(pictures, least)?;
+        let found = |candidates: Vec<Candidate>| {
+            let faces = candidates.into_iter().map(|face| FoundFace {
+                rect: face.rect,
+                score: self.card.score.probability(face.logit),
+                landmarks: face.landmarks,
+            });
+            suppress(faces.collect(), NMS_OVERLAP)
+        };
+        Ok(candidates.into_iter().map(found).collect())
+    }
+
+    fn candidates(&self, pictures: &Tensor, least: f32) -> Result<Vec<Vec<Candidate>>, FindError> {
+        match pictures.size()[..] {
+            [_, 1, height, width] if height % COARSEST == 0 && width % COARSEST == 0 && height * width > 0 => {}
+            _ => return Err(FindError::Shape(pictures.size())),
+        }
+        let input = self.card.normalization.apply(&pictures.f_to_device(self.device)?)?;
+        let levels = tch::no_grad(|| self.network.forward(&input, Pass::EVALUATE))?;
+        read_levels(&levels, least)
+    }
+}
+
+/// The candidates of each picture among a network's outputs.
+///
+/// # Errors
+/// When libtorch can't give the numbers out.
+pub fn read_levels(levels: &[Tensor; STRIDES.len()], least: f32) -> Result<Vec<Vec<Candidate>>, FindError> {
+    let mut pictures: Vec<Vec<Candidate>> = Vec::new();
+    for (level, stride) in levels.iter().zip(STRIDES) {
+        let size = level.size();
+        let (cells, columns) = ((size[2] * size[3]) as usize, size[3] as usize);
+        let numbers: Vec<f32> =
+            Vec::try_from(level.detach().to_device(Device::Cpu).to_kind(Kind::Float).f_contiguous()?.f_reshape([-1])?)?;
+        pictures.resize_with(size[0] as usize, Vec::new);
+        for (picture, outputs) in pictures.iter_mut().zip(numbers.chunks_exact(OUTPUTS * cells)) {
+            picture.extend(decode(outputs, columns, stride, least));
+        }
+    }
+    Ok(pictures)
+}

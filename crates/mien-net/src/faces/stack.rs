@@ -1,0 +1,121 @@
+//! `faces`: Mien's own detector, shaped for libtorch on one core at batch 1: few, plain 3×3 convolutions, an early stride, no
+//! change of layout in the middle.
+//!
+//! A stem of stride 2, then a stage for each stride from 4 to 32; each begins with a convolution of stride 2. The outputs are
+//! taken from the last three stages by one 1×1 convolution each.
+
+use serde::Deserialize;
+use serde::de::Error as _;
+use tch::{Device, Kind, TchError, Tensor, nn};
+
+use super::super::layers::{ConvNorm, Layer as _};
+use super::super::{BuildError, Pass, Precision};
+use super::rep::{RepBlock, head};
+use super::{DetectionNetwork, OUTPUTS, STRIDES};
+
+/// What a recipe may say about `faces`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Parameters {
+    /// Filters of the stem and of the stages at strides 4, 8, 16 and 32.
+    channels: [i64; 1 + STAGES],
+    /// Blocks of each stage after the one that halves the picture.
+    blocks: [usize; STAGES],
+}
+
+/// Stages after the stem, at strides 4, 8, 16 and 32.
+const STAGES: usize = 4;
+
+/// The first stage that gives outputs.
+const FIRST_WITH_OUTPUTS: usize = STAGES - STRIDES.len();
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self { channels: [16, 32, 48, 64, 96], blocks: [0, 2, 2, 2] }
+    }
+}
+
+/// Score that a new network gives to every cell, so that the many cells without a face don't drown the first steps (Lin et al.
+/// 2017).
+const FIRST_SCORE: f64 = 0.01;
+
+struct Faces {
+    /// The stem, then the stages.
+    stages: Vec<Vec<RepBlock>>,
+    heads: Vec<ConvNorm>,
+    /// The number format of the convolutions once they are packed for oneDNN.
+    packed: Option<Precision>,
+}
+
+pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn DetectionNetwork>, BuildError> {
+    let Parameters { channels, blocks } = parameters.try_into()?;
+    if channels.iter().any(|filters| *filters < 1) {
+        return Err(toml::de::Error::custom("each of `channels` has to be at least 1").into());
+    }
+    // On the largest maps the branches would cost as much time as the rest of the training, for next to no weights.
+    let mut stages = vec![vec![RepBlock::new(&(path / "stem"), 1, channels[0], 2, false)?]];
+    for stage in 0..STAGES {
+        let (inputs, outputs) = (channels[stage], channels[stage + 1]);
+        let path = path / format!("stage{}", stage + 1);
+        let branches = stage >= FIRST_WITH_OUTPUTS;
+        let shrink = RepBlock::new(&(&path / 0), inputs, outputs, 2, branches);
+        let rest = (1..=blocks[stage]).map(|i| RepBlock::new(&(&path / i), outputs, outputs, 1, branches));
+        stages.push(std::iter::once(shrink).chain(rest).collect::<Result<_, _>>()?);
+    }
+    let heads = (FIRST_WITH_OUTPUTS..STAGES)
+        .map(|stage| {
+            let path = path / format!("head{}", stage + 1);
+            let layer = head(&path, channels[stage + 1], OUTPUTS as i64)?;
+            tch::no_grad(|| {
+                if let (Some(weight), Some(bias)) = (path.get("weight"), path.get("bias")) {
+                    // Small enough that the first boxes have the size that their level is for.
+                    let _ = weight.shallow_clone().g_mul_scalar_(0.1);
+                    let _ = bias.narrow(0, 0, 1).fill_((FIRST_SCORE / (1.0 - FIRST_SCORE)).ln());
+                }
+            });
+            Ok(layer)
+        })
+        .collect::<Result<_, BuildError>>()?;
+    Ok(Box::new(Faces { stages, heads, packed: None }))
+}
+
+impl DetectionNetwork for Faces {
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<[Tensor; STRIDES.len()], TchError> {
+        let mut x = match self.packed {
+            Some(precision) => pictures.f_to_kind(precision.kind())?.f_to_mkldnn(None::<Kind>)?,
+            None => pictures.f_to_kind(pass.precision.kind())?,
+        };
+        let mut maps = Vec::with_capacity(self.stages.len());
+        for stage in &self.stages {
+            for block in stage {
+                x = block.forward(&x, pass)?;
+            }
+            maps.push(x.shallow_clone());
+        }
+        let with_outputs = maps.split_off(1 + FIRST_WITH_OUTPUTS);
+        let level = |level: usize| {
+            let outputs = self.heads[level].forward(&with_outputs[level], pass)?;
+            let outputs = if self.packed.is_some() { outputs.f_to_dense(None, false)? } else { outputs };
+            outputs.f_to_kind(Kind::Float)
+        };
+        Ok([level(0)?, level(1)?, level(2)?])
+    }
+
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
+        let packs = device == Device::Cpu && tch::utils::has_mkldnn();
+        for block in self.stages.iter_mut().flatten() {
+            block.fold()?;
+            if packs {
+                block.pack(precision)?;
+            }
+        }
+        for head in &mut self.heads {
+            head.fold()?;
+            if packs {
+                head.pack(precision)?;
+            }
+        }
+        self.packed = packs.then_some(precision);
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! `mien train` by a detector's recipe.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context as _;
+use tch::Device;
+
+use super::{TrainArgs, Watch};
+use crate::console::tell;
+use crate::lab::detection::{Detection, FaceData, FacesRecipe, FacesRecord};
+use crate::lab::provenance;
+use crate::lab::{Trainer, TrainingState};
+use crate::net::faces::{FacesCard, FacesTask, ScoreCalibration};
+use crate::net::{CARD_FORMAT, Training};
+use crate::version::GIT_COMMIT;
+use crate::whole::{self, Existing};
+
+impl TrainArgs {
+    pub(super) fn train_detector(&self, device: Device, stop: &AtomicBool) -> anyhow::Result<()> {
+        let recipe = FacesRecipe::read(&self.recipe)?;
+        let cost = recipe.network.detector_cost()?;
+        tell(&format!("Reading {}", self.data.display()));
+        let data = FaceData::read(&self.data)?;
+        let sha256 = data.sha256.clone();
+        let task = Detection::new(&recipe, data, device);
+        let trainer = self
+            .trainer(task, recipe, sha256, device)
+            .with_context(|| format!("can't train by {}", self.recipe.display()))?;
+        tell(&format!("{:.1} million multiply-adds for 320×192 pixels", cost.macs as f64 / 1e6));
+        let watch = Watch {
+            pictures: trainer.task().pictures(),
+            chart: |_| String::new(),
+            line: epoch_line,
+            best: |record: &FacesRecord| format!("average precision {:.2} %", 100.0 * record.average_precision),
+        };
+        self.watch(trainer, device, stop, &watch, |trainer, model| write_card(&card(trainer, cost.macs, device), model))
+    }
+}
+
+fn write_card(card: &FacesCard, model: &Path) -> anyhow::Result<()> {
+    let path = model.with_extension("toml");
+    let text = card.to_toml()?;
+    whole::write(&path, text.as_bytes(), Existing::Replace).with_context(|| format!("can't write the card {}", path.display()))
+}
+
+fn epoch_line(state: &TrainingState<FacesRecipe, FacesRecord>) -> String {
+    let Some(record) = state.history.last() else { return String::new() };
+    format!(
+        "epoch {:3}  rate {:.1e}  loss {:.3}  validation: AP {:5.2} % (from 40 px {:5.2} %), recall {:5.2} % (from 40 px \
+         {:5.2} %), {:.1} false boxes in 100 pictures, landmarks {:.3}{}  {:.0} s",
+        record.epoch,
+        record.learning_rate,
+        record.training_loss,
+        100.0 * record.average_precision,
+        100.0 * record.average_precision_from_40,
+        100.0 * record.recall,
+        100.0 * record.recall_from_40,
+        record.false_boxes_per_100,
+        record.landmark_error.unwrap_or(f64::NAN),
+        if state.best_epoch == record.epoch { "  best" } else { "" },
+        record.seconds,
+    )
+}
+
+/// The card of the best weights so far.
+fn card(trainer: &Trainer<Detection>, multiply_adds: u64, device: Device) -> FacesCard {
+    let (state, recipe) = (trainer.state(), &trainer.state().recipe);
+    FacesCard {
+        format: CARD_FORMAT,
+        task: FacesTask::Faces,
+        name: recipe.name.clone(),
+        description: recipe.description.clone(),
+        intended_use:
+            "Finding faces and their eyes, nose and mouth, so that the emotions that they display can be read, for \
+            people who agreed to it. It says where a face is, not whose."
+                .to_owned(),
+        limits:
+            "Faces of less than about 20 pixels, upside down, or turned far away from the camera are missed. It learnt \
+            from news photographs, films, webcams and scenes of public life, with the biases of those; much of what it \
+            learnt another network had marked, with its mistakes. Not for watching people who don't know of it."
+                .to_owned(),
+        parameters: trainer.parameters(),
+        multiply_adds,
+        network: recipe.network.clone(),
+        normalization: recipe.normalization,
+        teacher: recipe.teacher.clone(),
+        score: ScoreCalibration::default(),
+        training: Training {
+            data: recipe.data.clone(),
+            data_sha256: state.data_sha256.clone(),
+            start_sha256: state.start_sha256.clone(),
+            target: "faces".to_owned(),
+            pictures: trainer.task().pictures(),
+            epochs: state.history.len(),
+            best_epoch: state.best_epoch,
+            seed: recipe.seed,
+            mien_version: env!("CARGO_PKG_VERSION").to_owned(),
+            git_commit: GIT_COMMIT.to_owned(),
+            machine: provenance::machine(device),
+            wall_seconds: state.wall_seconds().round(),
+            recipe: toml::Table::try_from(recipe).unwrap_or_default(),
+        },
+        evaluation: vec![],
+    }
+}
