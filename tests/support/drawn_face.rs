@@ -3,19 +3,21 @@
 use opencv::core::{CV_8UC3, Mat, Point, Rect, Scalar, Size};
 use opencv::imgproc;
 
-/// What one drawn person has and another hasn't. Levels of gray.
+/// What one drawn person has and another hasn't; brightness in levels of gray.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     hair: f64,
     skin: f64,
+    /// Of the eyes from the middle, as a share of the side.
+    eyes: f64,
     is_bearded: bool,
 }
 
 impl Look {
-    pub const LIGHT: Self = Self { hair: 60.0, skin: 190.0, is_bearded: false };
+    pub const LIGHT: Self = Self { hair: 60.0, skin: 190.0, eyes: 0.18, is_bearded: false };
     // Not every test file draws two people.
     #[allow(dead_code)]
-    pub const BEARDED: Self = Self { hair: 25.0, skin: 150.0, is_bearded: true };
+    pub const BEARDED: Self = Self { hair: 25.0, skin: 150.0, eyes: 0.155, is_bearded: true };
 }
 
 /// A grey picture with one face; `face` is about the box that the detector gives, from the brows to the chin.
@@ -40,10 +42,11 @@ pub fn face_with_look(width: i32, height: i32, face: Rect, look: Look) -> Mat {
     blot(0.50, 0.42, 0.47, 0.62, look.hair); // hair
     blot(0.50, 0.52, 0.38, 0.52, look.skin); // skin
     if look.is_bearded {
+        blot(0.50, 0.08, 0.36, 0.14, look.hair); // a fringe
         blot(0.50, 0.84, 0.31, 0.20, 70.0);
         blot(0.50, 0.71, 0.18, 0.03, 55.0);
     }
-    for x in [0.32, 0.68] {
+    for x in [0.50 - look.eyes, 0.50 + look.eyes] {
         blot(x, 0.36, 0.13, 0.10, look.skin - 70.0); // the hollow of the eye
         blot(x, 0.30, 0.12, 0.025, 50.0); // eyebrow
         blot(x, 0.40, 0.08, 0.035, 60.0); // eye

@@ -142,10 +142,10 @@ fn textured(picture: &Mat, seed: u64) -> Mat {
     let grains: Vec<u8> = (0..picture.total()).map(|_| random.random()).collect();
     let grains = Mat::new_rows_cols_with_data::<u8>(picture.rows(), picture.cols(), &grains).unwrap();
     let (mut soft, mut texture, mut mixed) = (Mat::default(), Mat::default(), Mat::default());
-    imgproc::gaussian_blur_def(&grains, &mut soft, Size::new(0, 0), 5.0).unwrap();
+    imgproc::gaussian_blur_def(&grains, &mut soft, Size::new(0, 0), 8.0).unwrap();
     imgproc::cvt_color_def(&soft, &mut texture, imgproc::COLOR_GRAY2BGR).unwrap();
-    // The blur leaves a deviation of 4 levels about the middle.
-    core::add_weighted(picture, 1.0, &texture, 2.0, -256.0, &mut mixed, CV_8UC3).unwrap();
+    // The blur leaves a deviation of 3 levels about the middle.
+    core::add_weighted(picture, 1.0, &texture, 7.0, -896.0, &mut mixed, CV_8UC3).unwrap();
     mixed
 }
 

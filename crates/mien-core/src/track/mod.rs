@@ -96,7 +96,7 @@ impl Default for TrackOptions {
             show_missed_frames: 2,
             forget_after: Duration::from_secs(1),
             max_gap: Duration::from_secs(2),
-            // Four full scans at 30 frames a second. On the demo clip the detector was never unsure for longer than 0.5 s.
+            // Four full scans at 30 frames a second. On the demo clip the detector was never unsure for longer than 0.6 s.
             doubt_for: Some(Duration::from_secs(2)),
             // Films come back to a face after a few seconds; later somebody else may sit there.
             remember_for: Duration::from_secs(5),

@@ -59,14 +59,13 @@ const FOLLOWED: Around = Around {
 /// Hits from which on a search is certain by itself: in a full scan and around a known face.
 ///
 /// Measured on a quarter of a set of 5,353 pictures of parades, offices, people at webcams and places without anybody: of
-/// 445 boxes on faces 58 % (full scan) and 67 % (around the box) have as many, of 36 false ones one each. Seen over
-/// time, nearly every face has as many now and then.
+/// 445 boxes on faces 58 % (full scan) and 67 % (around the box) have as many, of 36 false ones one each.
 const CERTAIN_FULL_HITS: f32 = 10.0;
 const CERTAIN_FOLLOWED_HITS: f32 = 15.0;
 
 /// The strict search, for what a full scan is not certain of: the surroundings at this side of the box in pixels, in sizes
 /// that lie close together, with this many hits. 90 % of the faces above have as many, and 11 % of the false boxes.
-const STRICT: Around = Around { side: 90.0, sizes: (0.3, 1.6), scale_factor: 1.1, min_neighbors: 15 };
+const STRICT: Around = Around { side: 90.0, sizes: (0.48, 1.6), scale_factor: 1.1, min_neighbors: 15 };
 
 /// How the surroundings of a box are searched.
 struct Around {
