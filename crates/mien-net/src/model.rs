@@ -94,7 +94,7 @@ impl ModelSource {
 
     /// The names of the shipped detectors, the default first.
     pub fn shipped_detectors() -> impl Iterator<Item = &'static str> {
-        DETECTORS.iter().map(|model| model.name)
+        DETECTORS.iter().map(ShippedModel::name)
     }
 
     /// The detector that is used unless another is asked for.
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn shipped_detectors_load_and_look_at_pictures_of_any_shape_that_fits() {
         for name in ModelSource::shipped_detectors() {
-            let detector = FaceNetwork::load(&ModelSource::Shipped(name), Device::Cpu, Precision::F32).unwrap();
+            let detector = FaceNetwork::load(&name.parse().unwrap(), Device::Cpu, Precision::F32).unwrap();
             assert_eq!(detector.card.name, name);
             let pictures = tch::Tensor::zeros([2, 1, 96, 160], (tch::Kind::Uint8, Device::Cpu));
             assert_eq!(detector.find(&pictures, 0.5).unwrap(), [vec![], vec![]]);
@@ -316,7 +316,7 @@ mod tests {
                 FaceNetwork::load(&ModelSource::default(), Device::Cpu, Precision::F32),
                 Err(ModelError::Card { .. })
             ));
-            assert!(matches!(ModelSource::Shipped(name).card(), Err(ModelError::Card { .. })));
+            assert!(matches!(name.parse::<ModelSource>().unwrap().card(), Err(ModelError::Card { .. })));
         }
     }
 
