@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use crate::net::faces::FacesCard;
 use crate::net::{Card, write_atomically};
 
 /// Writes the card of the weights `model` beside them.
@@ -11,7 +12,18 @@ use crate::net::{Card, write_atomically};
 /// # Errors
 /// When the disk is full or the folder can't be written; a card that was there stays.
 pub(super) fn write(card: &Card, model: &Path) -> anyhow::Result<()> {
+    put(&card.to_toml()?, model)
+}
+
+/// Writes a detector's, likewise.
+///
+/// # Errors
+/// As [`write`].
+pub(super) fn write_detector(card: &FacesCard, model: &Path) -> anyhow::Result<()> {
+    put(&card.to_toml()?, model)
+}
+
+fn put(card: &str, model: &Path) -> anyhow::Result<()> {
     let path = model.with_extension("toml");
-    write_atomically(&path, card.to_toml()?.as_bytes())
-        .with_context(|| format!("can't write the model card {}", path.display()))
+    write_atomically(&path, card.as_bytes()).with_context(|| format!("can't write the model card {}", path.display()))
 }

@@ -1,6 +1,7 @@
 //! `mien evaluate`: how good a model is on a split of a data set.
 
 mod calibrate;
+mod faces;
 mod record;
 mod report;
 #[cfg(feature = "vision")]
@@ -9,9 +10,10 @@ mod through_detector;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, Subcommand};
 use tch::{Device, Tensor};
 
+use self::faces::FacesArgs;
 use self::report::{OperatingPoint, Report};
 use super::card;
 use super::output::{print, print_json};
@@ -29,13 +31,31 @@ use crate::prior::{PriorChoice, StandardPrior};
 /// the ROC curve of each emotion, the expected calibration error before and after temperature scaling, and the
 /// confusion matrix, with the number of pictures, the split, the prior and the rule that says which label counts as
 /// right: figures under different rules or priors can't be compared. Each picture is seen once, as it is unless --varied says
-/// otherwise (no test-time augmentation).
+/// otherwise (no test-time augmentation). Detectors are measured by `mien evaluate faces`.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --calibrate      fit temperature and strength
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --split private  read once, at the end
-  mien evaluate MODEL CK+48 --split all --prior uniform                     data that nothing was learnt from")]
+  mien evaluate MODEL CK+48 --split all --prior uniform                     data that nothing was learnt from
+  mien evaluate faces MODEL --data FOLDER                                   a detector")]
 pub struct EvaluateArgs {
+    #[command(subcommand)]
+    other: Option<Other>,
+
+    #[command(flatten)]
+    classifier: Option<ClassifierArgs>,
+}
+
+/// What else can be measured.
+#[derive(Subcommand, Debug)]
+enum Other {
+    Faces(FacesArgs),
+}
+
+// A classifier's: what is said of them stands at EvaluateArgs.
+#[derive(Args, Debug)]
+struct ClassifierArgs {
     /// A shipped model's name, or a .safetensors file with its card beside it
     pub model: ModelSource,
 
@@ -115,6 +135,16 @@ impl EvaluateArgs {
     /// # Errors
     /// When model, data, prior or device can't be used, or a result can't be written.
     pub fn run(&self) -> anyhow::Result<()> {
+        match (&self.other, &self.classifier) {
+            (Some(Other::Faces(faces)), _) => faces.run(),
+            (None, Some(classifier)) => classifier.run(),
+            (None, None) => bail!("give a model and a data set; `mien evaluate --help` shows how"),
+        }
+    }
+}
+
+impl ClassifierArgs {
+    fn run(&self) -> anyhow::Result<()> {
         let device = self.device.resolve()?;
         tch::set_num_threads(device::cores());
         let recorded_model = self.recorded_model()?;

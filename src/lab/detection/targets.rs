@@ -12,8 +12,8 @@ pub struct Target {
     pub ignored: Vec<FaceRect>,
 }
 
-/// Faces smaller than this, in pixels of the network's picture, are neither learnt nor mistakes: five of these networks' cells
-/// are larger.
+/// Faces smaller than this, in pixels of the network's picture, are neither learnt nor mistakes: little more than one cell of the
+/// finest level, they show nothing that sets them apart.
 pub const SMALLEST: f32 = 11.0;
 /// Likewise those of which less than this share is in the picture.
 const LEAST_VISIBLE: f32 = 0.35;
