@@ -32,7 +32,8 @@ fn draw(picture: &mut GrayImage, [x, y]: [f32; 2], size: f32) -> String {
     format!("{left:.1},{top:.1},{:.1},{:.1},{}", 0.8 * size, size, points.join(","))
 }
 
-const LANDMARKS: &str = "right_eye_x,right_eye_y,left_eye_x,left_eye_y,nose_x,nose_y,mouth_right_x,mouth_right_y,mouth_left_x,mouth_left_y";
+const LANDMARKS: &str =
+    "right_eye_x,right_eye_y,left_eye_x,left_eye_y,nose_x,nose_y,mouth_right_x,mouth_right_y,mouth_left_x,mouth_left_y";
 
 /// A folder as `mien train` reads it: 40 portraits, 32 scenes of two faces each, the last 8 of them in a place of their own, and
 /// 16 pictures without a face.

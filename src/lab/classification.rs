@@ -221,12 +221,7 @@ impl Task for Classification {
         Ok(plots::confusion(&recipe.name, &on, confusion)?.save(&run.confusion())?)
     }
 
-    fn draw_history(
-        recipe: &Recipe,
-        history: &[EpochRecord],
-        best: usize,
-        run: &RunFolder,
-    ) -> Result<(), TrainError> {
+    fn draw_history(recipe: &Recipe, history: &[EpochRecord], best: usize, run: &RunFolder) -> Result<(), TrainError> {
         Ok(plots::curves(&recipe.name, history, best)?.save(&run.curves())?)
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lab::datasets::Split;
 use crate::lab::recipe::Published;
+use crate::net::faces::FacesCard;
 use crate::net::{Card, CardError, Evaluation};
 
 /// A run, as far as a comparison goes.
@@ -111,7 +112,10 @@ pub fn read_runs(path: &Path) -> Result<Vec<ComparedRun>, CompareError> {
         let file = entry.map_err(unreadable)?.path();
         // A recipe is TOML too; a card has weights beside it.
         if file.extension().is_some_and(|ending| ending == "toml") && file.with_extension("safetensors").is_file() {
-            cards.push(file);
+            // A detector has no accuracy to be compared.
+            if !std::fs::read_to_string(&file).is_ok_and(|text| FacesCard::is_in(&text)) {
+                cards.push(file);
+            }
         }
     }
     if cards.is_empty() {

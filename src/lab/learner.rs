@@ -10,8 +10,7 @@ use super::evaluation::BATCH;
 use super::progress::Progress;
 use super::recipe::DistillationSpec;
 use crate::net::{
-    BackboneError, BackboneReport, Model, ModelError, ModelSource, Pass, Precision, SpecError, load_backbone,
-    variables,
+    BackboneError, BackboneReport, Model, ModelError, ModelSource, Pass, Precision, SpecError, load_backbone, variables,
 };
 use crate::preprocess::Normalization;
 
@@ -25,10 +24,7 @@ pub struct Learner<N> {
 
 impl<N> Learner<N> {
     /// Creates a network, with random weights from libtorch's generator.
-    pub fn new(
-        device: Device,
-        build: impl FnOnce(&nn::Path<'_>) -> Result<N, SpecError>,
-    ) -> Result<Self, SpecError> {
+    pub fn new(device: Device, build: impl FnOnce(&nn::Path<'_>) -> Result<N, SpecError>) -> Result<Self, SpecError> {
         let store = nn::VarStore::new(device);
         let network = build(&store.root())?;
         Ok(Self { store, network })

@@ -310,7 +310,8 @@ pub(crate) mod tests {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let is_detector = FacesRecipe::is_in(&std::fs::read_to_string(&path).unwrap());
-            let name = if is_detector { FacesRecipe::read(&path).unwrap().name } else { Recipe::read(&path).unwrap().name };
+            let name =
+                if is_detector { FacesRecipe::read(&path).unwrap().name } else { Recipe::read(&path).unwrap().name };
             assert_eq!(path.file_stem().unwrap().to_str().unwrap(), name);
             count += 1;
         }

@@ -19,8 +19,7 @@ use super::task::{Lessons, Planned as _, Record as _, Task};
 use crate::classify::ClassifyError;
 use crate::net::faces::FindError;
 use crate::net::{
-    BackboneError, CheckpointError, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights,
-    variables,
+    BackboneError, CheckpointError, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables,
 };
 
 /// A training that stands between two epochs.
@@ -84,7 +83,10 @@ pub enum TrainError {
     /// The detector can't be measured.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// The thread that makes the pictures of each step ended before the epoch did.
+    /// The thread that makes the pictures of each step can't be started.
+    #[error("can't start the thread that makes the pictures: {0}")]
+    Thread(#[source] std::io::Error),
+    /// It ended before the epoch did.
     #[error("the pictures of the next step could not be made")]
     NoPictures,
     /// Curves or confusion matrix can't be drawn.

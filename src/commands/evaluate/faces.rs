@@ -195,7 +195,8 @@ fn table(report: &Report<'_>) -> String {
         for row in rows {
             let false_boxes =
                 if has_false_boxes { format!("{:.1}", row.false_boxes_per_100) } else { "–".to_owned() };
-            let precision = if has_false_boxes { format!("{:.1} %", 100.0 * row.average_precision) } else { "–".to_owned() };
+            let precision =
+                if has_false_boxes { format!("{:.1} %", 100.0 * row.average_precision) } else { "–".to_owned() };
             let landmarks = row.landmark_error.map_or_else(|| "–".to_owned(), |error| format!("{error:.3}"));
             let _ = writeln!(
                 text,
@@ -207,7 +208,9 @@ fn table(report: &Report<'_>) -> String {
         }
         text.push('\n');
     }
-    text.push_str("Landmarks: mean distance from where they were marked, in distances from eye to eye, at the faces found.\n");
+    text.push_str(
+        "Landmarks: mean distance from where they were marked, in distances from eye to eye, at the faces found.\n",
+    );
     text
 }
 

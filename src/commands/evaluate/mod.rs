@@ -44,7 +44,7 @@ pub struct EvaluateArgs {
     other: Option<Other>,
 
     #[command(flatten)]
-    classifier: Option<ClassifierArgs>,
+    classifier: ClassifierArgs,
 }
 
 /// What else can be measured.
@@ -57,11 +57,12 @@ enum Other {
 #[derive(Args, Debug)]
 struct ClassifierArgs {
     /// A shipped model's name, or a .safetensors file with its card beside it
-    pub model: ModelSource,
+    #[arg(required = true)]
+    pub model: Option<ModelSource>,
 
     /// The data set: fer2013.csv, or another that `mien dataset` can read
-    #[arg(value_name = "DATA")]
-    pub data: PathBuf,
+    #[arg(value_name = "DATA", required = true)]
+    pub data: Option<PathBuf>,
 
     #[command(flatten)]
     pub reading: ReadingArgs,
@@ -135,23 +136,24 @@ impl EvaluateArgs {
     /// # Errors
     /// When model, data, prior or device can't be used, or a result can't be written.
     pub fn run(&self) -> anyhow::Result<()> {
-        match (&self.other, &self.classifier) {
-            (Some(Other::Faces(faces)), _) => faces.run(),
-            (None, Some(classifier)) => classifier.run(),
-            (None, None) => bail!("give a model and a data set; `mien evaluate --help` shows how"),
+        match &self.other {
+            Some(Other::Faces(faces)) => faces.run(),
+            None => self.classifier.run(),
         }
     }
 }
 
 impl ClassifierArgs {
     fn run(&self) -> anyhow::Result<()> {
+        // clap makes sure of both where no other verb follows.
+        let (Some(source), Some(data)) = (&self.model, &self.data) else { bail!("give a model and a data set") };
         let device = self.device.resolve()?;
         tch::set_num_threads(device::cores());
-        let recorded_model = self.recorded_model()?;
-        let mut model = Model::load(&self.model, device, self.precision)?;
+        let recorded_model = self.recorded_model(source)?;
+        let mut model = Model::load(source, device, self.precision)?;
         // As it was split when the model was trained, if its publishers didn't split it.
         let split = SplitSpec::of_recipe(&model.card.training.recipe);
-        let data = read(&self.data, &self.reading.options(&split))?;
+        let data = read(data, &self.reading.options(&split))?;
         if self.calibrate {
             model.card.calibration = self.fitted(&model, &data, device)?;
         }
@@ -193,13 +195,13 @@ impl ClassifierArgs {
     }
 
     /// The model whose card is to be written, if one is.
-    fn recorded_model(&self) -> anyhow::Result<Option<&Path>> {
+    fn recorded_model<'a>(&self, source: &'a ModelSource) -> anyhow::Result<Option<&'a Path>> {
         let option = match (self.record, self.calibrate) {
             (true, _) => "--record",
             (_, true) => "--calibrate",
             _ => return Ok(None),
         };
-        match &self.model {
+        match source {
             ModelSource::File(path) => Ok(Some(path)),
             ModelSource::Shipped(name) => bail!("{option} is for models in files: {name} is part of the program"),
         }

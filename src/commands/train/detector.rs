@@ -65,13 +65,15 @@ fn card_of(trainer: &Trainer<Detection>, multiply_adds: u64, device: Device) -> 
         task: FacesTask::Faces,
         name: recipe.name.clone(),
         description: recipe.description.clone(),
-        intended_use: "Finding faces and their eyes, nose and mouth, so that the emotions that they display can be read, for \
+        intended_use:
+            "Finding faces and their eyes, nose and mouth, so that the emotions that they display can be read, for \
             people who agreed to it. It says where a face is, not whose."
-            .to_owned(),
-        limits: "Faces of less than about 20 pixels, upside down, or turned far away from the camera are missed. It learnt \
+                .to_owned(),
+        limits:
+            "Faces of less than about 20 pixels, upside down, or turned far away from the camera are missed. It learnt \
             from news photographs, films, webcams and scenes of public life, with the biases of those; much of what it \
             learnt another network had marked, with its mistakes. Not for watching people who don't know of it."
-            .to_owned(),
+                .to_owned(),
         parameters: trainer.parameters(),
         multiply_adds,
         network: recipe.network.clone(),

@@ -17,10 +17,10 @@ use crate::device::DeviceChoice;
 use crate::emotion::Emotion;
 use crate::interrupt::Interrupted;
 use crate::lab::datasets::{Dataset, read};
+use crate::lab::detection::FacesRecipe;
 use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
-use crate::lab::detection::FacesRecipe;
 use crate::lab::{
     Classification, Planned as _, Progress, Record as _, Step, Task, TrainError, TrainOutcome, Trainer, TrainingState,
 };
@@ -226,10 +226,7 @@ fn report<T: Task>(
     match outcome {
         TrainOutcome::Finished => tell(&format!("All {} epochs are done.", state.history.len())),
         TrainOutcome::StoppedEarly => {
-            tell(&format!(
-                "Stopped early: no better epoch than {} for {} epochs.",
-                state.best_epoch, plan.patience
-            ));
+            tell(&format!("Stopped early: no better epoch than {} for {} epochs.", state.best_epoch, plan.patience));
         }
         TrainOutcome::Paused => {
             tell(&format!("Paused after {} of {} epochs, as asked.", state.history.len(), plan.epochs));

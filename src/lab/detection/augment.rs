@@ -171,12 +171,7 @@ fn windows(spec: &FacesAugmentation, side: usize, rng: &mut ChaCha8Rng) -> Vec<W
     let (x, y) = (cut(rng), cut(rng));
     let window = |left, top, right, bottom| Window { left, top, right, bottom };
     if kind < spec.mosaic {
-        vec![
-            window(0, 0, x, y),
-            window(x, 0, side, y),
-            window(0, y, x, side),
-            window(x, y, side, side),
-        ]
+        vec![window(0, 0, x, y), window(x, 0, side, y), window(0, y, x, side), window(x, y, side, side)]
     } else if kind < spec.mosaic + spec.pair {
         vec![window(0, 0, x, side), window(x, 0, side, side)]
     } else {
@@ -225,10 +220,7 @@ impl View {
         }
         let fit = (rect.width / width).max(rect.height / height);
         let scale = (fit * log_between([0.6, 1.6], rng)).min(LARGEST_SCALE);
-        let to = [
-            rect.x + rect.width * between([0.3, 0.7], rng),
-            rect.y + rect.height * between([0.3, 0.7], rng),
-        ];
+        let to = [rect.x + rect.width * between([0.3, 0.7], rng), rect.y + rect.height * between([0.3, 0.7], rng)];
         Self::new(scale, degrees, mirrored, [width / 2.0, height / 2.0], to)
     }
 
@@ -316,8 +308,7 @@ mod tests {
 
     /// A dark picture with a bright dot of 5 pixels at each landmark of the face in it.
     fn dotted() -> Scene {
-        let landmarks =
-            Landmarks::from_points([[52.0, 40.0], [76.0, 42.0], [64.0, 56.0], [54.0, 70.0], [74.0, 72.0]]);
+        let landmarks = Landmarks::from_points([[52.0, 40.0], [76.0, 42.0], [64.0, 56.0], [54.0, 70.0], [74.0, 72.0]]);
         let (width, height) = (120, 100);
         let mut pixels = vec![20; width * height];
         for [x, y] in landmarks.points() {
@@ -394,10 +385,8 @@ mod tests {
         let spec = FacesAugmentation { mosaic: 0.0, pair: 0.0, empty: 0.0, focus: 1.0, ..FacesAugmentation::default() };
         let pool = Pool::new(&scenes);
         let mut rng = ChaCha8Rng::seed_from_u64(4);
-        let sizes: Vec<f32> = (0..400)
-            .flat_map(|_| make(&pool, &spec, SIDE, &mut rng).target.faces)
-            .map(|face| face.size())
-            .collect();
+        let sizes: Vec<f32> =
+            (0..400).flat_map(|_| make(&pool, &spec, SIDE, &mut rng).target.faces).map(|face| face.size()).collect();
         let share = |low: f32, high: f32| {
             sizes.iter().filter(|size| **size >= low && **size < high).count() as f32 / sizes.len() as f32
         };

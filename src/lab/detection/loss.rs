@@ -151,7 +151,8 @@ fn distance_iou(predicted: &Tensor, wanted: &Tensor) -> Tensor {
     let shared = (high.minimum(&wanted_high) - low.maximum(&wanted_low)).clamp_min(0.0);
     let shared = shared.select(1, 0) * shared.select(1, 1);
     let union = area(predicted) + area(wanted) - &shared;
-    let around = (high.maximum(&wanted_high) - low.minimum(&wanted_low)).square().sum_dim_intlist(1, false, Kind::Float);
+    let around =
+        (high.maximum(&wanted_high) - low.minimum(&wanted_low)).square().sum_dim_intlist(1, false, Kind::Float);
     let apart = (predicted.narrow(1, 0, 2) - wanted.narrow(1, 0, 2)).square().sum_dim_intlist(1, false, Kind::Float);
     1.0 - shared / (union + 1e-6) + apart / (around + 1e-6)
 }
@@ -186,8 +187,10 @@ mod tests {
     #[test]
     fn distance_iou_is_the_definition() {
         // The same box; half of it shared with the next; two that are apart.
-        let predicted = Tensor::from_slice2(&[[5.0_f32, 5.0, 10.0, 10.0], [5.0, 5.0, 10.0, 10.0], [5.0, 5.0, 10.0, 10.0]]);
-        let wanted = Tensor::from_slice2(&[[5.0_f32, 5.0, 10.0, 10.0], [10.0, 5.0, 10.0, 10.0], [25.0, 5.0, 10.0, 10.0]]);
+        let predicted =
+            Tensor::from_slice2(&[[5.0_f32, 5.0, 10.0, 10.0], [5.0, 5.0, 10.0, 10.0], [5.0, 5.0, 10.0, 10.0]]);
+        let wanted =
+            Tensor::from_slice2(&[[5.0_f32, 5.0, 10.0, 10.0], [10.0, 5.0, 10.0, 10.0], [25.0, 5.0, 10.0, 10.0]]);
         let given = values(&distance_iou(&predicted, &wanted));
         let by_hand = [0.0, 1.0 - 50.0 / 150.0 + 25.0 / (15.0_f32.powi(2) + 100.0), 1.0 + 400.0 / (900.0 + 100.0)];
         for (given, by_hand) in given.iter().zip(by_hand) {
@@ -218,7 +221,8 @@ mod tests {
         let (x, y) = rect.center();
         let mut numbers = Vec::new();
         for cell in &cells {
-            let offset = |[px, py]: [f32; 2]| [(px - cell.middle[0]) / cell.stride, (py - cell.middle[1]) / cell.stride];
+            let offset =
+                |[px, py]: [f32; 2]| [(px - cell.middle[0]) / cell.stride, (py - cell.middle[1]) / cell.stride];
             let size = (rect.width / (4.0 * cell.stride)).ln();
             // Just so many cells say a face as learn it: those in a square of the finest level around its middle.
             let near = cell.stride == 8.0 && (cell.middle[0] - x).abs() < 9.0 && (cell.middle[1] - y).abs() < 9.0;

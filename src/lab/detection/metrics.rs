@@ -190,11 +190,7 @@ pub fn measure(pictures: &[Judged<'_>], threshold: f32, range: &Range) -> Measur
     }
     let share = |count: usize, of: usize| if of == 0 { 0.0 } else { count as f64 / of as f64 };
     Measured {
-        figures: FacesFigures {
-            faces,
-            recall: share(hits, faces),
-            average_precision: average_precision(boxes, faces),
-        },
+        figures: FacesFigures { faces, recall: share(hits, faces), average_precision: average_precision(boxes, faces) },
         false_boxes_per_100: 100.0 * share(mistakes, pictures.len()),
         landmark_error: (measured > 0).then(|| errors / f64::from(measured)),
     }
@@ -362,9 +358,8 @@ mod tests {
         let boxes = |score: f32, right: usize| -> Vec<FoundFace> {
             (0..4).map(|i| found(100.0 * i as f32 + if i < right { 0.0 } else { 50.0 }, 50.0, score)).collect()
         };
-        let pictures: Vec<Judged<'_>> = (0..50)
-            .flat_map(|_| [judged(&faces, &boxes(0.4, 3)), judged(&faces, &boxes(0.2, 1))])
-            .collect();
+        let pictures: Vec<Judged<'_>> =
+            (0..50).flat_map(|_| [judged(&faces, &boxes(0.4, 3)), judged(&faces, &boxes(0.2, 1))]).collect();
         let plain = ScoreCalibration::default();
         let fitted = fit_score(&pictures, |score| plain.logit(score));
         for (score, share) in [(0.4, 0.75), (0.2, 0.25)] {

@@ -16,10 +16,7 @@ pub fn some(sample: &mut Sample, side: usize, others: &[&Scene], share: f64, rng
         if rng.random_bool(share) {
             let (x, y) = rect.center();
             // Less than half of the face, anywhere around its middle.
-            let at = [
-                x + rect.width * between([-0.5, 0.5], rng),
-                y + rect.height * between([-0.5, 0.5], rng),
-            ];
+            let at = [x + rect.width * between([-0.5, 0.5], rng), y + rect.height * between([-0.5, 0.5], rng)];
             cover(&mut sample.pixels, side, at, rect.area().sqrt(), others, rng);
         }
     }

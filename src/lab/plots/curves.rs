@@ -38,7 +38,7 @@ pub struct Panel<'a, E> {
 pub fn two_panels<E: Record>(
     name: &str,
     subtitle: &str,
-    panels: [Panel<'_, E>; 2],
+    [first, second]: &[Panel<'_, E>; 2],
     history: &[E],
     best_epoch: usize,
 ) -> Result<Plot, PlotError> {
@@ -47,7 +47,6 @@ pub fn two_panels<E: Record>(
     }
     plot(SIZE, &format!("Training of {name}"), subtitle, |canvas| {
         let (left, right) = canvas.split_horizontally(SIZE.0 / 2);
-        let [first, second] = &panels;
         panel(&left, first, history, best_epoch)?;
         panel(&right, second, history, best_epoch)
     })
@@ -64,7 +63,11 @@ pub fn curves(name: &str, history: &[EpochRecord], best_epoch: usize) -> Result<
         Line { name: "PublicTest", color: SERIES[1], value: |record| record.public_loss },
     ];
     let accuracies = [
-        Line { name: "training, as augmented", color: SERIES[0], value: |record: &EpochRecord| 100.0 * record.training_accuracy },
+        Line {
+            name: "training, as augmented",
+            color: SERIES[0],
+            value: |record: &EpochRecord| 100.0 * record.training_accuracy,
+        },
         Line { name: "PublicTest", color: SERIES[1], value: |record| 100.0 * record.public_accuracy },
         Line { name: "PublicTest, balanced", color: SERIES[2], value: |r| 100.0 * r.public_balanced_accuracy },
     ];
@@ -81,7 +84,7 @@ pub fn curves(name: &str, history: &[EpochRecord], best_epoch: usize) -> Result<
         Panel { title: "loss (cross-entropy, nats)", highest_allowed: None, lines: &losses },
         Panel { title: "accuracy (%)", highest_allowed: Some(100.0), lines: &accuracies },
     ];
-    two_panels(name, &subtitle, panels, history, best_epoch)
+    two_panels(name, &subtitle, &panels, history, best_epoch)
 }
 
 fn panel<E: Record>(

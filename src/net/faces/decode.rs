@@ -27,7 +27,8 @@ pub fn decode(outputs: &[f32], columns: usize, stride: i64, least: f32) -> Vec<C
     let faces = outputs.iter().take(cells).enumerate().filter(|(_, logit)| **logit >= least).map(|(cell, logit)| {
         let output = |channel: usize| outputs[channel * cells + cell];
         let middle = [(cell % columns) as f32, (cell / columns) as f32].map(|index| (index + 0.5) * stride);
-        let from_middle = |channel: usize| -> Point { [0, 1].map(|axis| middle[axis] + stride * output(channel + axis)) };
+        let from_middle =
+            |channel: usize| -> Point { [0, 1].map(|axis| middle[axis] + stride * output(channel + axis)) };
         let [x, y] = from_middle(1);
         let [width, height] = [3, 4].map(|channel| output(channel).exp() * stride * BASE_SIZE as f32);
         Candidate {

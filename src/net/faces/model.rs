@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor, nn};
 
 use super::super::model::{read, sha256};
 use super::super::{ModelError, ModelSource, Pass, Precision, load_weights};
-use super::{Candidate, COARSEST, DetectionNetwork, FacesCard, NMS_OVERLAP, OUTPUTS, STRIDES, decode, suppress};
+use super::{COARSEST, Candidate, DetectionNetwork, FacesCard, NMS_OVERLAP, OUTPUTS, STRIDES, decode, suppress};
 use crate::landmarks::FoundFace;
 
 /// A detector, ready to be run on a device.
@@ -41,10 +41,8 @@ impl FaceNetwork {
         let model = || source.clone();
         let card = FacesCard::from_toml(&card_text).map_err(|source| ModelError::Card { model: model(), source })?;
         let store = nn::VarStore::new(device);
-        let mut network = card
-            .network
-            .build_detector(&store.root())
-            .map_err(|source| ModelError::Spec { model: model(), source })?;
+        let mut network =
+            card.network.build_detector(&store.root()).map_err(|source| ModelError::Spec { model: model(), source })?;
         load_weights(&store, &bytes)
             .and_then(|()| Ok(network.deploy(device, precision)?))
             .map_err(|source| ModelError::Weights { model: model(), source })?;

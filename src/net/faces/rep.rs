@@ -33,10 +33,10 @@ impl RepBlock {
     pub fn forward(&self, input: &Tensor, pass: Pass) -> Tensor {
         let mut sum = self.main.forward(input, pass);
         if let Some(point) = &self.point {
-            sum = sum + point.forward(input, pass);
+            sum += point.forward(input, pass);
         }
         if let Some(identity) = &self.identity {
-            sum = sum + identity.forward(input, pass);
+            sum += identity.forward(input, pass);
         }
         sum.relu()
     }
