@@ -3,12 +3,13 @@
 CARGO ?= cargo
 # Arguments for the program, such as: make run ARGS="replay film.mp4"
 ARGS ?=
-# Where the data lie that `make model` learns from.
+# Where the data lie that `make model` and `make detector` learn from.
 FER2013 ?= fer2013.csv
+FACES ?= data
 FERPLUS ?= fer2013new.csv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench model lint fmt doctor setup clean
+.PHONY: help run test bench model detector lint fmt doctor setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +30,12 @@ model: setup ## Train the default network anew from FER2013=fer2013.csv and FERP
 	$(CARGO) run --release -- train models/recipes/mien.toml --data '$(FER2013)' --ferplus '$(FERPLUS)'
 	$(CARGO) run --release -- evaluate runs/mien/mien.safetensors '$(FER2013)' --ferplus '$(FERPLUS)' \
 	    --calibrate --prior uniform --least-accuracy 0.875
+
+detector: setup ## Train the detector of faces anew from FACES=folder with portraits/ and scenes/
+	$(CARGO) run --release -- train models/recipes/faces-first.toml --data '$(FACES)' --threads 1 --stop-after 11
+	$(CARGO) run --release -- train models/recipes/faces-second.toml --data '$(FACES)' --threads 1 --stop-after 4
+	$(CARGO) run --release -- train models/recipes/faces.toml --data '$(FACES)' --threads 1
+	$(CARGO) run --release -- evaluate faces runs/faces/faces.safetensors --data '$(FACES)' --calibrate --record
 
 lint: setup ## Set up, check the format and run clippy, warnings being errors
 	$(CARGO) fmt --all --check

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use assert_cmd::Command;
-use mien::lab::datasets::{ReadOptions, read};
+use mien::lab::datasets::{Dataset, ReadOptions, read};
 use mien::lab::recipe::Recipe;
-use mien::lab::{EpochRecord, Progress, Step, TrainError, TrainOutcome, Trainer};
+use mien::lab::{Classification, EpochRecord, Progress, Step, TrainError, TrainOutcome, Trainer};
 use mien::net::{Model, ModelSource, Precision};
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
@@ -83,6 +83,17 @@ fn mien() -> Command {
 }
 
 /// The history without the one column that a resume may change.
+/// A classifier's training on the CPU.
+fn classifier(
+    recipe: Recipe,
+    data: &Dataset,
+    sha256: Vec<String>,
+    run: &Path,
+) -> Result<Trainer<Classification>, TrainError> {
+    let task = Classification::new(&recipe, data, tch::Device::Cpu)?;
+    Trainer::new(task, recipe, sha256, run, tch::Device::Cpu)
+}
+
 fn without_seconds(history: &[EpochRecord]) -> Vec<EpochRecord> {
     history.iter().map(|record| EpochRecord { seconds: 0.0, ..record.clone() }).collect()
 }
@@ -194,8 +205,7 @@ fn assert_resumes_exactly(changes: &[(&str, &str)]) {
     let folder = TempDir::new().unwrap();
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
     let recipe = Recipe::read(&write_recipe(folder.path(), changes)).unwrap();
-    let trainer =
-        |run: &str| Trainer::new(recipe.clone(), &data, vec![], &folder.path().join(run), tch::Device::Cpu).unwrap();
+    let trainer = |run: &str| classifier(recipe.clone(), &data, vec![], &folder.path().join(run)).unwrap();
 
     let mut whole = trainer("whole");
     assert_eq!(whole.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
@@ -246,13 +256,12 @@ fn teachers_who_are_asked_once_can_be_interrupted_and_are_not_asked_again() {
     let taught = "erase = 0.3 }\ndistillation = { teachers = [\"cnn4-ferplus\"], weight = 0.5, asked = \"once\" }";
     let recipe =
         Recipe::read(&write_recipe(folder.path(), &[("erase = 0.3 }", taught), ("epochs = 3", "epochs = 2")])).unwrap();
-    let trainer =
-        |run: &str| Trainer::new(recipe.clone(), &data, vec![], &folder.path().join(run), tch::Device::Cpu).unwrap();
+    let trainer = |run: &str| classifier(recipe.clone(), &data, vec![], &folder.path().join(run)).unwrap();
 
     let interrupted = trainer("parts").run(None, &AtomicBool::new(true), |_| {}, |_| {}).unwrap();
     assert_eq!(interrupted, TrainOutcome::Interrupted);
 
-    let asked = |trainer: &mut Trainer, limit| {
+    let asked = |trainer: &mut Trainer<Classification>, limit| {
         let mut batches = 0;
         let count = |progress| batches += usize::from(matches!(progress, Progress::Asked { .. }));
         trainer.run(limit, &AtomicBool::new(false), count, |_| {}).unwrap();
@@ -274,7 +283,7 @@ fn a_training_can_begin_with_the_weights_of_another_model() {
     let mut recipe = Recipe::read(&write_recipe(folder.path(), &still)).unwrap();
     recipe.start_from = Some("cnn4-ferplus".to_owned());
     recipe.epochs = 1;
-    let mut trainer = Trainer::new(recipe, &data, vec![], &folder.path().join("run"), tch::Device::Cpu).unwrap();
+    let mut trainer = classifier(recipe, &data, vec![], &folder.path().join("run")).unwrap();
     trainer.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
     let weights = |bytes: &[u8]| mien::net::decode(bytes).unwrap().remove("conv1.weight").unwrap();
     let begun = weights(include_bytes!("../models/cnn4-ferplus.safetensors"));
@@ -311,7 +320,7 @@ fn a_teacher_that_is_not_there_is_named() {
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
     let absent = ("erase = 0.3 }", "erase = 0.3 }\ndistillation = { teachers = [\"absent\"], weight = 0.5 }");
     let recipe = Recipe::read(&write_recipe(folder.path(), &[absent])).unwrap();
-    let error = Trainer::new(recipe, &data, vec![], &folder.path().join("run"), tch::Device::Cpu).err().unwrap();
+    let error = classifier(recipe, &data, vec![], &folder.path().join("run")).err().unwrap();
     assert!(matches!(error, TrainError::Model(_)) && error.to_string().contains("absent"), "{error}");
     assert!(!folder.path().join("run").exists());
 }
@@ -324,7 +333,7 @@ fn a_folder_with_another_run_is_left_alone() {
     let recipe = Recipe::read(&write_recipe(folder.path(), &[("epochs = 3", "epochs = 1")])).unwrap();
     let run = folder.path().join("run");
     let start = |recipe: &Recipe, sums: &[&str]| {
-        Trainer::new(recipe.clone(), &data, sums.iter().map(ToString::to_string).collect(), &run, tch::Device::Cpu)
+        classifier(recipe.clone(), &data, sums.iter().map(ToString::to_string).collect(), &run)
     };
     start(&recipe, &["a"]).unwrap().run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
     let other_data = start(&recipe, &["b"]).err().unwrap();
@@ -343,7 +352,7 @@ fn a_diverging_training_stops_and_keeps_the_last_good_checkpoint() {
     let wild = write_recipe(folder.path(), &[("learning_rate = 1e-3", "learning_rate = 1e38")]);
     let run = folder.path().join("run");
     let recipe = Recipe::read(&wild).unwrap();
-    let mut trainer = Trainer::new(recipe, &data, vec![], &run, tch::Device::Cpu).unwrap();
+    let mut trainer = classifier(recipe, &data, vec![], &run).unwrap();
     let error = trainer.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap_err();
     assert!(matches!(error, TrainError::Diverged { epoch: 1 }), "{error}");
     assert!(!run.join("checkpoint.safetensors").exists(), "no epoch was whole");
@@ -440,6 +449,8 @@ fn the_mean_of_models_is_a_model_with_a_card_of_its_own() {
         .assert()
         .success()
         .stdout(contains("mien-votes (3), mien-labels (1)"));
+    // Building a network draws from the generator that other tests' trainings repeat themselves by.
+    let _alone = generator();
     let model = Model::load(&ModelSource::File(output), tch::Device::Cpu, Precision::F32).unwrap();
     assert_eq!((model.card.name.as_str(), model.card.mean_of.len()), ("mean", 2));
 

@@ -6,12 +6,14 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::console::{print, print_json};
-use crate::net::{ARCHITECTURES, Cost};
+use crate::net::faces::{COUNTED_ON, DETECTORS, Detector};
+use crate::net::{ARCHITECTURES, Cost, NetworkSpec};
 
 /// List the network architectures that a recipe can name, with parameters and multiply-adds a face
 ///
 /// Both are counted on the network itself with its default parameters. Multiply-adds (MACs) are those of
 /// convolutions and dense layers. Faces are 48×48; transfer networks resize them to the side that is given.
+/// Networks that find faces are counted on a picture of 320×192.
 #[derive(Args, Debug)]
 pub struct NetworksArgs {
     /// Print a JSON array instead of a table
@@ -26,8 +28,10 @@ struct Entry {
     about: &'static str,
     parameters: usize,
     macs: u64,
-    /// Side in pixels at which the convolutions begin.
+    /// Width in pixels at which the convolutions begin.
     input_side: i64,
+    /// Height.
+    input_height: i64,
     /// Which pretrained weights fit its backbone, if it has one.
     backbone_weights: Option<&'static str>,
 }
@@ -45,8 +49,14 @@ impl NetworksArgs {
             .map(|architecture| {
                 let Cost { parameters, macs, input_side } = architecture.cost()?;
                 let (name, about) = (architecture.name, architecture.about);
-                Ok(Entry { name, about, parameters, macs, input_side, backbone_weights: architecture.backbone_weights })
+                let backbone_weights = architecture.backbone_weights;
+                Ok(Entry { name, about, parameters, macs, input_side, input_height: input_side, backbone_weights })
             })
+            .chain(DETECTORS.iter().map(|Detector { name, about, .. }| {
+                let spec = NetworkSpec { architecture: (*name).to_owned(), parameters: toml::Table::new() };
+                let (Cost { parameters, macs, .. }, [input_side, input_height]) = (spec.detector_cost()?, COUNTED_ON);
+                Ok(Entry { name, about, parameters, macs, input_side, input_height, backbone_weights: None })
+            }))
             .collect::<anyhow::Result<Vec<_>>>()?;
         if self.json { print_json(&entries) } else { print(&table(&entries)) }
     }
@@ -56,7 +66,7 @@ fn table(entries: &[Entry]) -> String {
     let mut text = format!("{:20}{:>11}{:>10}{:>8}\n", "network", "parameters", "MACs", "input");
     for entry in entries {
         let millions = |n: f64| format!("{:.1} M", n / 1e6);
-        let side = format!("{0}×{0}", entry.input_side);
+        let side = format!("{}×{}", entry.input_side, entry.input_height);
         let (parameters, macs) = (millions(entry.parameters as f64), millions(entry.macs as f64));
         let weights = entry.backbone_weights.map_or_else(String::new, |fits| format!("; fits weights of {fits}"));
         // Writing to a string can't fail.

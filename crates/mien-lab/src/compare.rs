@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::datasets::Split;
 use crate::recipe::Published;
 use mien_core::bounded;
+use mien_net::faces::FacesCard;
 use mien_net::{Card, CardError, Evaluation, MOST_CARD_BYTES};
 
 /// Bytes that a history may have: some hundred thousand epochs.
@@ -115,7 +116,10 @@ pub fn read_runs(path: &Path) -> Result<Vec<ComparedRun>, CompareError> {
         let file = entry.map_err(unreadable)?.path();
         // A recipe is TOML too; a card has weights beside it.
         if file.extension().is_some_and(|ending| ending == "toml") && file.with_extension("safetensors").is_file() {
-            cards.push(file);
+            // A detector has no accuracy to be compared.
+            if !std::fs::read_to_string(&file).is_ok_and(|text| FacesCard::is_in(&text)) {
+                cards.push(file);
+            }
         }
     }
     if cards.is_empty() {

@@ -43,6 +43,9 @@ impl<R, E: Record> TrainingState<R, E> {
     }
 }
 
+/// What a checkpoint holds.
+type Checkpoint<R, E> = (TrainingState<R, E>, TensorMap);
+
 /// The folder of a run.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
@@ -109,9 +112,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When there is one that can't be read.
-    pub fn read_checkpoint<R: Planned, E: Record>(
-        &self,
-    ) -> Result<Option<(TrainingState<R, E>, TensorMap)>, CheckpointError> {
+    pub fn read_checkpoint<R: Planned, E: Record>(&self) -> Result<Option<Checkpoint<R, E>>, CheckpointError> {
         let path = self.checkpoint();
         let read = |source| CheckpointError::Read { path: path.clone(), source };
         let bytes = match std::fs::read(&path) {

@@ -87,7 +87,10 @@ pub enum TrainError {
     /// The detector can't be measured.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// The thread that makes the pictures of each step ended before the epoch did.
+    /// The thread that makes the pictures of each step can't be started.
+    #[error("can't start the thread that makes the pictures: {0}")]
+    Thread(#[source] std::io::Error),
+    /// It ended before the epoch did.
     #[error("the pictures of the next step could not be made")]
     NoPictures,
     /// Curves or confusion matrix can't be drawn.

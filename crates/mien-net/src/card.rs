@@ -164,6 +164,14 @@ pub enum CardError {
         /// The card's format.
         found: u32,
     },
+    /// A card of another kind of model.
+    #[error("it is the card of a {is}, not of a {wanted}")]
+    OtherTask {
+        /// What the model is.
+        is: &'static str,
+        /// What was wanted.
+        wanted: &'static str,
+    },
     /// An input or labels that this program can't serve.
     #[error("the model card asks for what Mien can't do: {0}")]
     Unfit(String),
@@ -178,10 +186,15 @@ impl Card {
         #[derive(Deserialize)]
         struct Version {
             format: u32,
+            /// What a detector's card says it does; a classifier's doesn't.
+            task: Option<toml::Value>,
         }
-        let Version { format } = toml::from_str(text).map_err(Box::new)?;
+        let Version { format, task } = toml::from_str(text).map_err(Box::new)?;
         if format > FORMAT {
             return Err(CardError::Newer { found: format });
+        }
+        if task.is_some() {
+            return Err(CardError::OtherTask { is: "detector", wanted: "classifier" });
         }
         let card: Self = toml::from_str(text).map_err(Box::new)?;
         let Normalization { mean, std, .. } = card.input.normalization;

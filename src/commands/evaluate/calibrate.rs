@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 use tch::Device;
 
-use super::{EvaluateArgs, scored};
+use super::{ClassifierArgs, scored};
 use crate::lab::balance::BalanceSpec;
 use crate::lab::datasets::{Dataset, Split};
 use crate::lab::{fit_calibration, training_prior, varied};
@@ -14,7 +14,7 @@ use crate::prior::{Prior, PriorChoice, StandardPrior};
 /// Variations of each picture that the strength is chosen on.
 const VARIATIONS: usize = 5;
 
-impl EvaluateArgs {
+impl ClassifierArgs {
     /// The model's calibration, fitted anew on PublicTest, whatever split is measured.
     pub(super) fn fitted(&self, model: &Model, data: &Dataset, device: Device) -> anyhow::Result<Calibration> {
         let before = &model.card.calibration;

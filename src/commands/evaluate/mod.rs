@@ -1,6 +1,7 @@
 //! `mien evaluate`: how good a model is on a split of a data set.
 
 mod calibrate;
+mod faces;
 mod record;
 mod report;
 #[cfg(feature = "vision")]
@@ -9,9 +10,10 @@ mod through_detector;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, Subcommand};
 use tch::{Device, Tensor};
 
+use self::faces::FacesArgs;
 use self::report::{OperatingPoint, Report};
 use super::card;
 use super::reading::ReadingArgs;
@@ -29,19 +31,38 @@ use crate::prior::{PriorChoice, StandardPrior};
 /// the ROC curve of each emotion, the expected calibration error before and after temperature scaling, and the
 /// confusion matrix, with the number of pictures, the split, the prior and the rule that says which label counts as
 /// right: figures under different rules or priors can't be compared. Each picture is seen once, as it is unless --varied says
-/// otherwise (no test-time augmentation).
+/// otherwise (no test-time augmentation). Detectors are measured by `mien evaluate faces`.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --calibrate      fit temperature and strength
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --split private  read once, at the end
-  mien evaluate MODEL CK+48 --split all --prior uniform                     data that nothing was learnt from")]
+  mien evaluate MODEL CK+48 --split all --prior uniform                     data that nothing was learnt from
+  mien evaluate faces MODEL --data FOLDER                                   a detector")]
 pub struct EvaluateArgs {
+    #[command(subcommand)]
+    other: Option<Other>,
+
+    #[command(flatten)]
+    classifier: ClassifierArgs,
+}
+
+/// What else can be measured.
+#[derive(Subcommand, Debug)]
+enum Other {
+    Faces(FacesArgs),
+}
+
+// A classifier's: what is said of them stands at EvaluateArgs.
+#[derive(Args, Debug)]
+struct ClassifierArgs {
     /// A shipped model's name, or a .safetensors file with its card beside it
-    pub model: ModelSource,
+    #[arg(required = true)]
+    pub model: Option<ModelSource>,
 
     /// The data set: fer2013.csv, or another that `mien dataset` can read
-    #[arg(value_name = "DATA")]
-    pub data: PathBuf,
+    #[arg(value_name = "DATA", required = true)]
+    pub data: Option<PathBuf>,
 
     #[command(flatten)]
     pub reading: ReadingArgs,
@@ -115,13 +136,24 @@ impl EvaluateArgs {
     /// # Errors
     /// When model, data, prior or device can't be used, or a result can't be written.
     pub fn run(&self) -> anyhow::Result<()> {
+        match &self.other {
+            Some(Other::Faces(faces)) => faces.run(),
+            None => self.classifier.run(),
+        }
+    }
+}
+
+impl ClassifierArgs {
+    fn run(&self) -> anyhow::Result<()> {
+        // clap makes sure of both where no other verb follows.
+        let (Some(source), Some(data)) = (&self.model, &self.data) else { bail!("give a model and a data set") };
         let device = self.device.resolve()?;
         tch::set_num_threads(device::cores());
-        let recorded_model = self.recorded_model()?;
-        let mut model = Model::load(&self.model, device, self.precision)?;
+        let recorded_model = self.recorded_model(source)?;
+        let mut model = Model::load(source, device, self.precision)?;
         // As it was split when the model was trained, if its publishers didn't split it.
         let split = SplitSpec::of_recipe(&model.card.training.recipe);
-        let data = read(&self.data, &self.reading.options(&split))?;
+        let data = read(data, &self.reading.options(&split))?;
         if self.calibrate {
             model.card.calibration = self.fitted(&model, &data, device)?;
         }
@@ -163,13 +195,13 @@ impl EvaluateArgs {
     }
 
     /// The model whose card is to be written, if one is.
-    fn recorded_model(&self) -> anyhow::Result<Option<&Path>> {
+    fn recorded_model<'a>(&self, source: &'a ModelSource) -> anyhow::Result<Option<&'a Path>> {
         let option = match (self.record, self.calibrate) {
             (true, _) => "--record",
             (_, true) => "--calibrate",
             _ => return Ok(None),
         };
-        match &self.model {
+        match source {
             ModelSource::File(path) => Ok(Some(path)),
             ModelSource::Shipped(model) => {
                 bail!("{option} is for models in files: {} is part of the program", model.name())

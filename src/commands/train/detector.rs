@@ -1,12 +1,12 @@
 //! `mien train` by a detector's recipe.
 
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use tch::Device;
 
 use super::{TrainArgs, Watch};
+use crate::commands::card;
 use crate::console::tell;
 use crate::lab::detection::{Detection, FaceData, FacesRecipe, FacesRecord};
 use crate::lab::provenance;
@@ -14,7 +14,6 @@ use crate::lab::{Trainer, TrainingState};
 use crate::net::faces::{FacesCard, FacesTask, ScoreCalibration};
 use crate::net::{CARD_FORMAT, Training};
 use crate::version::GIT_COMMIT;
-use crate::whole::{self, Existing};
 
 impl TrainArgs {
     pub(super) fn train_detector(&self, device: Device, stop: &AtomicBool) -> anyhow::Result<()> {
@@ -34,15 +33,10 @@ impl TrainArgs {
             line: epoch_line,
             best: |record: &FacesRecord| format!("average precision {:.2} %", 100.0 * record.average_precision),
         };
-        self.watch(trainer, device, stop, &watch, |trainer, model| write_card(&card(trainer, cost.macs, device), model))
+        self.watch(trainer, device, stop, &watch, |trainer, model| {
+            card::write_detector(&card_of(trainer, cost.macs, device), model)
+        })
     }
-}
-
-fn write_card(card: &FacesCard, model: &Path) -> anyhow::Result<()> {
-    let path = model.with_extension("toml");
-    let text = card.to_toml()?;
-    whole::write(&path, text.as_bytes(), Existing::Replace)
-        .with_context(|| format!("can't write the card {}", path.display()))
 }
 
 fn epoch_line(state: &TrainingState<FacesRecipe, FacesRecord>) -> String {
@@ -65,7 +59,7 @@ fn epoch_line(state: &TrainingState<FacesRecipe, FacesRecord>) -> String {
 }
 
 /// The card of the best weights so far.
-fn card(trainer: &Trainer<Detection>, multiply_adds: u64, device: Device) -> FacesCard {
+fn card_of(trainer: &Trainer<Detection>, multiply_adds: u64, device: Device) -> FacesCard {
     let (state, recipe) = (trainer.state(), &trainer.state().recipe);
     FacesCard {
         format: CARD_FORMAT,

@@ -283,3 +283,40 @@ fn read_part(folder: &Path, part: &str) -> Result<(Vec<Scene>, [String; 2]), Fac
     }
     Ok((scenes, [format!("{:x}", Sha256::digest(&table)), format!("{:x}", pictures.finalize())]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_faces_with_or_without_landmarks_or_pictures_without_a_face() {
+        let text = "file,set,width,height,x,y,w,h,right_eye_x,right_eye_y,left_eye_x,left_eye_y,nose_x,nose_y,\
+            mouth_right_x,mouth_right_y,mouth_left_x,mouth_left_y,source,ignore\n\
+            a.png,wider,10,10,-1,2,3,4,1,2,3,4,5,6,7,8,9,10,drawn,0\n\
+            a.png,wider,10,10,1,2,3,4,,,,,,,,,,,drawn,1\n\
+            b.png,empty,10,10,,,,,,,,,,,,,,,none,0\n\
+            c.png,wider,10,10,1,,3,4,,,,,,,,,,,drawn,0\n\
+            d.png,wider,10,10,1,2,0,4,,,,,,,,,,,drawn,0\n";
+        let rows: Vec<Row> = csv::Reader::from_reader(text.as_bytes()).deserialize().map(Result::unwrap).collect();
+        let first = rows[0].face().unwrap().unwrap();
+        assert_eq!(first.rect, FaceRect { x: -1.0, y: 2.0, width: 3.0, height: 4.0 });
+        assert_eq!(first.landmarks.unwrap().mouth_left, [9.0, 10.0]);
+        let second = rows[1].face().unwrap().unwrap();
+        assert!(second.ignored && second.landmarks.is_none() && !first.ignored);
+        assert_eq!(rows[2].face(), Ok(None));
+        assert!(rows[3].face().is_err() && rows[4].face().is_err());
+    }
+
+    #[test]
+    fn a_pyramid_halves_by_means_and_gives_the_level_just_larger_than_what_is_shown() {
+        let pixels: Vec<u8> = (0..64 * 40).map(|i| if i % 2 == 0 { 10 } else { 31 }).collect();
+        let pyramid = Pyramid::new(GrayLevel { pixels, width: 64, height: 40 });
+        let (whole, shrunk) = pyramid.level_for(0.6);
+        assert_eq!((whole.width, shrunk), (64, 1.0));
+        let (half, shrunk) = pyramid.level_for(0.5);
+        assert_eq!((half.width, half.height, shrunk), (32, 20, 0.5));
+        assert!(half.pixels.iter().all(|pixel| *pixel == 21), "the mean of 10 and 31, rounded");
+        assert_eq!(pyramid.level_for(0.01).1, 0.25, "no side below eight pixels");
+        assert_eq!(pyramid.level_for(3.0).1, 1.0);
+    }
+}

@@ -75,5 +75,5 @@ pub(super) fn curves(name: &str, history: &[FacesRecord], best_epoch: usize) -> 
         Panel { title: "loss on the training pictures", highest_allowed: None, lines: &losses },
         Panel { title: "validation pictures (%)", highest_allowed: Some(100.0), lines: &found },
     ];
-    two_panels(name, &subtitle, panels, history, best_epoch)
+    two_panels(name, &subtitle, &panels, history, best_epoch)
 }

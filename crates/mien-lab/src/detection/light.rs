@@ -113,7 +113,7 @@ impl Light {
             shift += between([0.0, 0.25], rng);
         }
         // Contrast turns about the middle, exposure about black.
-        let pivot = if gain < 0.5 || gain > 1.7 { 0.0 } else { 0.5 };
+        let pivot = if (0.5..=1.7).contains(&gain) { 0.5 } else { 0.0 };
         std::array::from_fn(|byte| {
             let value = ((byte as f32 / 255.0).powf(power) - pivot) * gain + pivot + shift;
             (value * 255.0 + 0.5).clamp(0.0, 255.0) as u8

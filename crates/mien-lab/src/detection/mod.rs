@@ -147,7 +147,7 @@ impl Task for Detection {
             seed: recipe.seed,
             epoch,
         };
-        let batches = loader::start(Arc::clone(&self.training), order).map_err(|_| TrainError::NoPictures)?;
+        let batches = loader::start(Arc::clone(&self.training), order).map_err(TrainError::Thread)?;
         Ok(Lesson { batches, steps })
     }
 

@@ -38,7 +38,7 @@ fn division(set: &str) -> Division {
 pub fn side_of(set: &str, index: usize, count: usize) -> Side {
     match division(set) {
         Division::Validation => Side::Validation,
-        Division::Blocks { block, every } if (index / block) % every == 0 => Side::Validation,
+        Division::Blocks { block, every } if (index / block).is_multiple_of(every) => Side::Validation,
         Division::Blocks { .. } => Side::Training,
         Division::Tail { share, margin } => {
             let border = count - count / share;

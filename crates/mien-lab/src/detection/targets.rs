@@ -12,19 +12,14 @@ pub struct Target {
     pub ignored: Vec<FaceRect>,
 }
 
-/// Faces smaller than this, in pixels of the network's picture, are neither learnt nor mistakes: five of these networks' cells
-/// are larger.
+/// Faces smaller than this, in pixels of the network's picture, are neither learnt nor mistakes: little more than one cell of the
+/// finest level, they show nothing that sets them apart.
 pub const SMALLEST: f32 = 11.0;
 /// Likewise those of which less than this share is in the picture.
 const LEAST_VISIBLE: f32 = 0.35;
 
 impl Target {
-    /// Takes a face of a picture of this size up, as what it is there: to be found, ignored, or out of sight.
-    pub fn add(&mut self, face: Face, width: usize, height: usize) {
-        self.add_in(face, FaceRect::whole(width, height));
-    }
-
-    /// The same where only `window` of the picture shows the face.
+    /// Takes a face up as what it is where `window` shows it: to be found, ignored, or out of sight.
     pub fn add_in(&mut self, face: Face, window: FaceRect) {
         let visible = shared_area(&face.rect, &window) / face.rect.area();
         if visible <= 0.0 {
@@ -51,4 +46,33 @@ pub fn shared_area(one: &FaceRect, other: &FaceRect) -> f32 {
     let width = (one.x + one.width).min(other.x + other.width) - one.x.max(other.x);
     let height = (one.y + one.height).min(other.y + other.height) - one.y.max(other.y);
     width.max(0.0) * height.max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_small_cut_off_or_unclear_is_ignored_and_what_is_out_of_sight_forgotten() {
+        let face = |x: f32, y: f32, side: f32| Face {
+            rect: FaceRect { x, y, width: side, height: side },
+            landmarks: None,
+            ignored: false,
+        };
+        let mut target = Target::default();
+        let unclear = Face { ignored: true, ..face(60.0, 60.0, 30.0) };
+        let faces = [
+            face(10.0, 10.0, 30.0),
+            face(70.0, 10.0, SMALLEST - 1.0),
+            face(-20.0, 50.0, 30.0), // its middle is outside
+            unclear,
+            face(200.0, 10.0, 30.0),
+        ];
+        for face in faces {
+            target.add_in(face, FaceRect::whole(100, 100));
+        }
+        assert_eq!(target.faces, [faces[0]]);
+        assert_eq!(target.ignored, [faces[1].rect, faces[2].rect, faces[3].rect]);
+        assert!(target.is_ignored([61.0, 61.0]) && !target.is_ignored([20.0, 20.0]));
+    }
 }

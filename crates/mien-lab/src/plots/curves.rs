@@ -38,7 +38,7 @@ pub struct Panel<'a, E> {
 pub fn two_panels<E: Record>(
     name: &str,
     subtitle: &str,
-    panels: [Panel<'_, E>; 2],
+    [first, second]: &[Panel<'_, E>; 2],
     history: &[E],
     best_epoch: usize,
 ) -> Result<Plot, PlotError> {
@@ -47,7 +47,6 @@ pub fn two_panels<E: Record>(
     }
     plot(SIZE, &format!("Training of {name}"), subtitle, |canvas| {
         let (left, right) = canvas.split_horizontally(SIZE.0 / 2);
-        let [first, second] = &panels;
         panel(&left, first, history, best_epoch)?;
         panel(&right, second, history, best_epoch)
     })
@@ -85,7 +84,7 @@ pub fn curves(name: &str, history: &[EpochRecord], best_epoch: usize) -> Result<
         Panel { title: "loss (cross-entropy, nats)", highest_allowed: None, lines: &losses },
         Panel { title: "accuracy (%)", highest_allowed: Some(100.0), lines: &accuracies },
     ];
-    two_panels(name, &subtitle, panels, history, best_epoch)
+    two_panels(name, &subtitle, &panels, history, best_epoch)
 }
 
 fn panel<E: Record>(

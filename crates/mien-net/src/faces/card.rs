@@ -137,7 +137,7 @@ impl FacesCard {
             return Err(CardError::Newer { found: format });
         }
         if task.is_none() {
-            return Err(CardError::Unfit("to find faces: it is a classifier's".to_owned()));
+            return Err(CardError::OtherTask { is: "classifier", wanted: "detector" });
         }
         let card: Self = toml::from_str(text).map_err(Box::new)?;
         let Normalization { mean, std, .. } = card.normalization;
@@ -151,11 +151,60 @@ impl FacesCard {
         Ok(card)
     }
 
+    /// Whether a card's text is a detector's, as far as can be told.
+    pub fn is_in(text: &str) -> bool {
+        text.parse::<toml::Table>().is_ok_and(|table| table.contains_key("task"))
+    }
+
     /// The card as it is stored.
     ///
     /// # Errors
     /// Never for cards made by [`Self::from_toml`] or by training.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string_pretty(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHIPPED: &str = include_str!("../../../../models/faces.toml");
+
+    #[test]
+    fn a_card_comes_back_as_it_was_written() {
+        let mut card = FacesCard::from_toml(SHIPPED).unwrap();
+        card.evaluation = vec![FacesEvaluation {
+            data: "none".into(),
+            side: 320,
+            threshold: 0.5,
+            pictures: 1,
+            false_boxes_per_100: 0.0,
+            landmark_error: None,
+            sizes: vec![SizeFigures { from: 20.0, to: None, figures: FacesFigures::default() }],
+        }];
+        assert_eq!(FacesCard::from_toml(&card.to_toml().unwrap()).unwrap(), card);
+    }
+
+    #[test]
+    fn cards_that_would_be_misread_are_refused() {
+        let refused = |from: &str, to: &str| {
+            assert!(SHIPPED.contains(from), "{from}");
+            FacesCard::from_toml(&SHIPPED.replacen(from, to, 1)).unwrap_err()
+        };
+        assert!(matches!(refused("format = 1", "format = 99"), CardError::Newer { .. }));
+        assert!(matches!(refused("task = \"faces\"", ""), CardError::OtherTask { .. }));
+        assert!(matches!(refused("std = 0.25", "std = 0.0"), CardError::Unfit(_)));
+        assert!(matches!(refused("slope = ", "slope = -"), CardError::Unfit(_)));
+        assert!(matches!(FacesCard::from_toml("no card"), Err(CardError::Format(_))));
+    }
+
+    #[test]
+    fn a_probability_and_its_logit_belong_together() {
+        let score = ScoreCalibration { slope: 1.7, shift: 0.4 };
+        for probability in [0.01, 0.5, 0.99] {
+            assert!((score.probability(score.logit(probability)) - probability).abs() < 1e-5);
+        }
+        assert_eq!(score.logit(0.0), f32::NEG_INFINITY);
     }
 }

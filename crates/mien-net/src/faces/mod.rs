@@ -41,7 +41,13 @@ pub trait DetectionNetwork: Send {
     /// When libtorch fails, as when memory is full.
     fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<[Tensor; STRIDES.len()], TchError>;
 
-    /// Prepares for evaluation alone on `device`, as [`super::Network::deploy`] does.
+    /// Merges batch norms and branches into plain convolutions.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    fn fold(&mut self) -> Result<(), TchError>;
+
+    /// Prepares for evaluation alone on `device`, folded, as [`super::Network::deploy`] does.
     ///
     /// # Errors
     /// When libtorch can't lay the weights out.
@@ -100,13 +106,83 @@ impl NetworkSpec {
         let build = self.detector()?.build;
         let [width, height] = COUNTED_ON;
         let pass = |mut network: Box<dyn DetectionNetwork>| {
-            // On a device other than the CPU weights are folded and not packed, which the survey can read.
-            network.deploy(Device::Cuda(0), Precision::F32)?;
+            network.fold()?;
             let no_picture = Tensor::f_zeros([0, 1, height, width], (Kind::Float, Device::Cpu))?;
             let _no_outputs = network.forward(&no_picture, Pass::EVALUATE)?;
             Ok(width)
         };
         macs::survey(|path| build(path, self.parameters.clone()), pass)
             .map_err(|source| SpecError::new(&self.architecture, source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(name: &str) -> NetworkSpec {
+        NetworkSpec { architecture: name.to_owned(), parameters: toml::Table::new() }
+    }
+
+    #[test]
+    fn every_detector_is_as_small_as_one_core_needs_it() {
+        for detector in DETECTORS {
+            let cost = spec(detector.name).detector_cost().unwrap();
+            assert!(cost.parameters <= 500_000, "{}: {} parameters", detector.name, cost.parameters);
+            assert!(cost.macs <= 120_000_000, "{}: {} multiply-adds", detector.name, cost.macs);
+        }
+    }
+
+    #[test]
+    fn deployment_changes_speed_and_not_results_and_gives_every_level_its_shape() {
+        tch::set_num_threads(1);
+        tch::manual_seed(11);
+        for detector in DETECTORS {
+            for (precision, tolerance) in [(Precision::F32, 1e-3), (Precision::Bf16, 5e-2)] {
+                let store = nn::VarStore::new(Device::Cpu);
+                let mut network = spec(detector.name).build_detector(&store.root()).unwrap();
+                let pictures = Tensor::randn([2, 1, 64, 96], (Kind::Float, Device::Cpu)) * 1.5 + 0.3;
+                // Passes in training mode give the batch norms statistics worth folding.
+                let training = Pass { train: true, precision: Precision::F32 };
+                let _ = tch::no_grad(|| network.forward(&pictures, training)).unwrap();
+                let before = tch::no_grad(|| network.forward(&pictures, Pass::EVALUATE)).unwrap();
+                network.deploy(Device::Cpu, precision).unwrap();
+                let after = tch::no_grad(|| network.forward(&pictures, Pass::EVALUATE)).unwrap();
+                for ((before, after), stride) in before.iter().zip(&after).zip(STRIDES) {
+                    assert_eq!(after.size(), [2, OUTPUTS as i64, 64 / stride, 96 / stride]);
+                    let bound = tolerance * before.abs().max().double_value(&[]).max(1.0);
+                    let difference = (before - after).abs().max().double_value(&[]);
+                    assert!(difference < bound, "{} in {precision:?}: {difference}", detector.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_variable_learns_in_both_number_formats() {
+        tch::set_num_threads(1);
+        let pictures = Tensor::randn([2, 1, 64, 64], (Kind::Float, Device::Cpu));
+        for detector in DETECTORS {
+            let store = nn::VarStore::new(Device::Cpu);
+            let network = spec(detector.name).build_detector(&store.root()).unwrap();
+            for precision in [Precision::F32, Precision::Bf16] {
+                let levels = network.forward(&pictures, Pass { train: true, precision }).unwrap();
+                levels.iter().map(|level| level.square().sum(Kind::Float)).sum::<Tensor>().backward();
+                for (name, mut variable) in store.variables().into_iter().filter(|(_, v)| v.requires_grad()) {
+                    let gradient = variable.grad();
+                    assert!(gradient.defined() && bool::try_from(gradient.isfinite().all()).unwrap(), "{name}");
+                    variable.zero_grad();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_detectors_and_parameters_are_refused() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let error = spec("mien").build_detector(&store.root()).err().unwrap().to_string();
+        assert!(error.contains("mien") && error.contains("faces"), "{error}");
+        let wide: NetworkSpec = toml::from_str("architecture = \"faces\"\nwidth = 3").unwrap();
+        assert!(wide.build_detector(&store.root()).err().unwrap().to_string().contains("width"));
     }
 }

@@ -101,21 +101,18 @@ impl DetectionNetwork for Faces {
         Ok([level(0)?, level(1)?, level(2)?])
     }
 
+    fn fold(&mut self) -> Result<(), TchError> {
+        self.stages.iter_mut().flatten().try_for_each(RepBlock::fold)?;
+        self.heads.iter_mut().try_for_each(ConvNorm::fold)
+    }
+
     fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
-        let packs = device == Device::Cpu && tch::utils::has_mkldnn();
-        for block in self.stages.iter_mut().flatten() {
-            block.fold()?;
-            if packs {
-                block.pack(precision)?;
-            }
+        self.fold()?;
+        if device == Device::Cpu && tch::utils::has_mkldnn() {
+            self.stages.iter_mut().flatten().try_for_each(|block| block.pack(precision))?;
+            self.heads.iter_mut().try_for_each(|head| head.pack(precision))?;
+            self.packed = Some(precision);
         }
-        for head in &mut self.heads {
-            head.fold()?;
-            if packs {
-                head.pack(precision)?;
-            }
-        }
-        self.packed = packs.then_some(precision);
         Ok(())
     }
 }
