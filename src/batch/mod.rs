@@ -11,7 +11,8 @@ mod record;
 mod results;
 mod run;
 mod summaries;
+mod together;
 
 pub use self::inputs::{Input, InputError, Inputs};
-pub use self::products::Wanted;
-pub use self::run::Batch;
+pub use self::products::{Product, Wanted};
+pub use self::run::{Batch, Orders};

@@ -46,7 +46,7 @@ fn listed_in(folder: &Path) -> BTreeSet<(OsString, u64)> {
     let records = entries.filter(|path| path.to_string_lossy().ends_with(RECORD_ENDING));
     let results = records.filter_map(|path| Record::read(&path)?.results);
     let files = results.flat_map(|results| results.outputs);
-    files.filter_map(|file| Some((file.path.file_name()?.to_owned(), file.bytes))).collect()
+    files.filter_map(|output| Some((output.file.path.file_name()?.to_owned(), output.file.bytes))).collect()
 }
 
 /// Whether this is `clip-emotions.mp4` or `clip-emotions-2.mp4` beside a table of faces of the same name.
@@ -62,15 +62,15 @@ fn is_table_of_faces(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return false };
     let mut header = String::new();
     let read = BufReader::new(file.take(LONGEST_HEADER)).read_line(&mut header);
-    // Older tables have no column `file`.
-    let [_, columns @ ..] = COLUMNS;
+    // Older tables have no columns `file` and `verdict`.
+    let [_, columns @ .., _] = COLUMNS;
     read.is_ok() && header.contains(&columns.join(","))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::record::{FileState, Results, Work};
+    use crate::batch::record::{FileState, Output, Results};
 
     #[test]
     fn what_records_list_is_known_wherever_the_folder_was_moved() {
@@ -86,10 +86,9 @@ mod tests {
         let (mine, longer) = (file(folder.join("holiday.mp4")), file(deep.join("annotated.mp4")));
         fs::write(&longer, "a longer film").unwrap();
 
-        let outputs = [&beside, &below].map(|path| FileState::of(path).unwrap()).to_vec();
-        let results = Results { outputs, frames: 1, faces: 1, complaints: vec![], notes: vec![] };
-        let work = Work { inputs: vec![], options: serde_json::Value::Null };
-        let record = Record { schema: 1, work, results: Some(results) };
+        let output = |path| Output { product: None, file: FileState::of(path).unwrap() };
+        let results = Results { outputs: [&beside, &below].map(|path| output(path)).to_vec(), ..Results::default() };
+        let record = Record { schema: 1, results: Some(results), ..Record::default() };
         record.write(&folder.join(format!("clip.mp4{RECORD_ENDING}"))).unwrap();
         fs::write(folder.join(LOCK), "").unwrap();
 

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use super::names::{self, Class};
 use super::reader::{About, Collection, Entry, Skipped, Source};
 use super::{DataError, Split};
-use crate::emotion::Emotion;
+use crate::emotion::{Class, Emotion};
 use crate::lab::faces::{FaceCutter, FaceError, FaceMode};
 use crate::lab::pictures::decode_gray;
 
@@ -178,5 +177,5 @@ impl SkipCounter {
 
 /// The class that a folder is named after.
 pub(super) fn class_of_folder(folder: &Path) -> Option<Class> {
-    names::class(&file_name(folder))
+    Class::named(&file_name(folder))
 }

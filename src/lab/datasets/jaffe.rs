@@ -4,10 +4,9 @@
 use std::path::Path;
 
 use super::files::{PictureFile, PictureFiles, SkipCounter, file_name, pictures_below};
-use super::names::{self, Class};
 use super::reader::{Reader, Source};
 use super::{DataError, ReadOptions};
-use crate::emotion::Emotion;
+use crate::emotion::{Class, Emotion};
 use crate::lab::faces::FaceMode;
 
 /// The reader of JAFFE.
@@ -57,7 +56,7 @@ fn parse(name: &str) -> Option<(String, Emotion)> {
     let is_person = subject.len() == 2 && subject.bytes().all(|byte| byte.is_ascii_uppercase());
     let (class, pose) = pose.split_at_checked(2)?;
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(Class::Emotion(emotion)) = names::class(class) else { return None };
+    let Some(Class::Emotion(emotion)) = Class::named(class) else { return None };
     (is_person && is_number(pose) && is_number(number)).then(|| (subject.to_owned(), emotion))
 }
 

@@ -6,10 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::files::{PictureFile, PictureFiles, SkipCounter, file_stem, pictures_below};
-use super::names::{self, Class};
 use super::reader::{Reader, Source};
 use super::{DataError, ReadOptions};
-use crate::emotion::Emotion;
+use crate::emotion::{Class, Emotion};
 use crate::lab::faces::FaceMode;
 
 /// Where the camera stood.
@@ -96,7 +95,7 @@ fn parse(stem: &str) -> Option<Name> {
     let (class, angle) = rest.split_at_checked(2)?;
     let is_person = subject.starts_with(['F', 'M']) && subject[1..].bytes().all(|byte| byte.is_ascii_digit());
     let angle = ANGLES.iter().find(|(letters, _)| *letters == angle)?.1;
-    let Some(Class::Emotion(label)) = names::class(class) else { return None };
+    let Some(Class::Emotion(label)) = Class::named(class) else { return None };
     (matches!(session, "A" | "B") && is_person).then(|| Name { subject: subject.to_owned(), label, angle })
 }
 
