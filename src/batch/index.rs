@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use walkdir::WalkDir;
 
-use super::record::Record;
-use super::run::RECORD_ENDING;
+use super::manifest::Manifest;
+use super::run::MANIFEST_ENDING;
 use super::summaries::Summaries;
 use super::together::TOGETHER_NAME;
 use crate::export::{PartialFile, is_temporary};
@@ -14,7 +14,7 @@ use crate::report::{IndexRow, is_index, render_index};
 
 const INDEX: &str = "index.html";
 
-/// Writes the index of the folder anew, out of the records in it: those of this run, and of all before.
+/// Writes the index of the folder anew, out of the manifests in it: those of this run, and of all before.
 ///
 /// # Errors
 /// When a file of that name is there that Mien didn't write, or it can't be written.
@@ -40,15 +40,15 @@ fn rows(folder: &Path) -> Vec<IndexRow> {
     files.filter_map(|entry| row(folder, entry.path())).collect()
 }
 
-fn row(folder: &Path, record: &Path) -> Option<IndexRow> {
-    let beside = record.parent()?;
-    let name = record.file_name()?.to_string_lossy().strip_suffix(RECORD_ENDING)?.to_owned();
+fn row(folder: &Path, manifest: &Path) -> Option<IndexRow> {
+    let beside = manifest.parent()?;
+    let name = manifest.file_name()?.to_string_lossy().strip_suffix(MANIFEST_ENDING)?.to_owned();
     let below = |file: &str| {
         let path = beside.join(file);
         let parts = path.strip_prefix(folder).ok()?.components().map(|part| part.as_os_str().to_string_lossy());
         Some(parts.collect::<Vec<_>>().join("/"))
     };
-    let results = Record::read(record)?.results?;
+    let results = Manifest::read(manifest)?.results?;
     let report = Summaries::report_name(&name);
     // By their names: the folder may have been moved. Copies of pictures lie in folders of their own and are too many for a row.
     let outputs = results.outputs.iter().filter_map(|output| output.file.path.file_name());
@@ -73,7 +73,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::batch::record::{FileState, Output, Results};
+    use crate::batch::manifest::{FileState, Output, Results};
 
     fn finish(folder: &Path, name: &str, endings: &[&str]) {
         fs::create_dir_all(folder).unwrap();
@@ -84,8 +84,8 @@ mod tests {
         });
         let (outputs, verdicts) = (outputs.collect(), [("happy".to_owned(), 4), ("unsure".to_owned(), 1)].into());
         let results = Results { outputs, frames: 7, faces: 5, verdicts, ..Results::default() };
-        let record = Record { schema: 1, results: Some(results), ..Record::default() };
-        record.write(&folder.join(format!("{name}{RECORD_ENDING}"))).unwrap();
+        let manifest = Manifest { schema: 1, results: Some(results), ..Manifest::default() };
+        manifest.write(&folder.join(format!("{name}{MANIFEST_ENDING}"))).unwrap();
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! Many videos and pictures worked off to files: what is to be analysed, what is written of each, and the records by which the
+//! Many videos and pictures worked off to files: what is to be analysed, what is written of each, and the manifests by which the
 //! next run knows what is done.
 
 mod facts;
 mod index;
 mod inputs;
 mod job;
+mod manifest;
+mod plan;
 mod products;
 mod progress;
-mod record;
 mod results;
 mod run;
 mod summaries;

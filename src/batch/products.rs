@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{FileState, Output, Results};
+use super::manifest::{FileState, Output, Results};
 use super::summaries::Summaries;
 use crate::export::{
     AnnotatedVideo, ExportError, FaceTable, FrameTable, Original, TableFormat, VideoShape, annotate, encoded,

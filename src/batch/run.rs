@@ -15,9 +15,10 @@ use super::facts::facts;
 use super::index::write_index;
 use super::inputs::{Input, Inputs, PICTURES_NAME};
 use super::job::Job;
+use super::manifest::{FileState, Manifest, Results, Work};
+use super::plan::Step;
 use super::products::{Place, Product, Wanted, annotated_picture};
 use super::progress::BatchProgress;
-use super::record::{Earlier, FileState, Record, Results, Work};
 use super::together::write_together;
 use crate::console::describe;
 use crate::console::print;
@@ -31,8 +32,8 @@ use crate::version::Versions;
 /// Two runs in one folder would take each other's unfinished files for leftovers.
 pub const LOCK: &str = ".mien-lock";
 
-/// How the name of a record ends.
-pub const RECORD_ENDING: &str = ".mien.json";
+/// How the name of a manifest ends.
+pub const MANIFEST_ENDING: &str = ".mien.json";
 
 /// Results that are made together.
 struct Task {
@@ -50,22 +51,6 @@ struct Round<'a> {
     facts: Vec<Fact>,
     job: Job<'a>,
     progress: BatchProgress,
-}
-
-/// What is to be written of a task, and over what.
-struct Plan {
-    wanted: Wanted,
-    existing: Existing,
-    ours: Ours,
-    /// What the new results are added to.
-    before: Option<Results>,
-}
-
-/// Which files that have the names of results are Mien's, and so may be replaced.
-enum Ours {
-    None,
-    Listed(BTreeSet<PathBuf>),
-    All,
 }
 
 /// What became of a task.
@@ -226,39 +211,23 @@ impl<'a> Batch<'a> {
     fn try_work(&self, task: &Task, round: &Round<'_>) -> anyhow::Result<Outcome> {
         let Round { options, facts, job, progress } = round;
         let name = task.name.to_string_lossy();
-        let record_path = self.output.join(format!("{name}{RECORD_ENDING}"));
+        let manifest_path = self.output.join(format!("{name}{MANIFEST_ENDING}"));
         let states = task.inputs.iter().filter_map(|input| FileState::of(&input.path).ok()).collect();
         let work = Work { inputs: states, options: options.clone() };
         let Orders { wanted, force, .. } = &self.orders;
-        let plan = match Record::earlier(&record_path, &work, SCHEMA_VERSION, wanted) {
-            Earlier::Finished(results) if !force => {
+        let plan = match Step::next(&manifest_path, &work, wanted, *force) {
+            Step::Write(plan) => plan,
+            other => {
                 progress.pass_over(task.bytes());
-                return Ok(Outcome::DoneBefore(results));
-            }
-            Earlier::OtherWork if !force => {
-                progress.pass_over(task.bytes());
-                return Ok(Outcome::OtherWork);
-            }
-            Earlier::Nothing => {
-                Plan { wanted: wanted.clone(), existing: Existing::Keep, ours: Ours::None, before: None }
-            }
-            // The record says that these files are ours.
-            Earlier::Unfinished => Plan::anew(wanted, Ours::All),
-            Earlier::Partly { results, missing, adding } => {
-                let ours = if adding { Ours::All } else { Ours::listed(&results) };
-                let wanted = if *force { wanted.clone() } else { missing };
-                Plan { before: Some(results), ..Plan::anew(&wanted, ours) }
-            }
-            Earlier::Finished(results) => {
-                Plan { before: Some(results.clone()), ..Plan::anew(wanted, Ours::listed(&results)) }
-            }
-            Earlier::OtherWork => {
-                let before = Record::read(&record_path).and_then(|record| record.results).unwrap_or_default();
-                Plan::anew(wanted, Ours::listed(&before))
+                return Ok(if let Step::Skip(results) = other {
+                    Outcome::DoneBefore(results)
+                } else {
+                    Outcome::OtherWork
+                });
             }
         };
         let file_name = task.file_name();
-        let folder = record_path.parent().unwrap_or(&self.output);
+        let folder = manifest_path.parent().unwrap_or(&self.output);
         // Told before the work, not after it.
         let mut names = names(task, &plan.wanted).into_iter().map(|name| folder.join(name));
         if let Some(path) = names.find(|path| path.exists() && !plan.ours.contains(path)) {
@@ -277,19 +246,19 @@ impl<'a> Batch<'a> {
             output.file.path = staging.destination_of(&output.file.path);
         }
 
-        // Whoever finds this record knows that the files are ours, whichever of them have their names by then.
-        let begun = Record {
+        // Whoever finds this manifest knows that the files are ours, whichever of them have their names by then.
+        let begun = Manifest {
             schema: SCHEMA_VERSION,
             versions: Some(Versions::here()),
             work,
             adding: plan.before.is_some(),
             results: plan.before.clone(),
         };
-        begun.write(&record_path)?;
+        begun.write(&manifest_path)?;
         if let Err(error) = staging.publish(plan.existing) {
             if plan.existing == Existing::Keep {
-                // None is there. If the record can't be removed they count as unfinished.
-                fs::remove_file(&record_path).ok();
+                // None is there. If the manifest can't be removed they count as unfinished.
+                fs::remove_file(&manifest_path).ok();
             }
             return Err(match error {
                 ExportError::Exists(path) => is_taken(&path),
@@ -297,7 +266,7 @@ impl<'a> Batch<'a> {
             });
         }
         let results = plan.before.map_or(results.clone(), |before| results.added_to(before));
-        Record { results: Some(results.clone()), adding: false, ..begun }.write(&record_path)?;
+        Manifest { results: Some(results.clone()), adding: false, ..begun }.write(&manifest_path)?;
         Ok(Outcome::Done(results))
     }
 
@@ -346,27 +315,6 @@ impl<'a> Batch<'a> {
     }
 }
 
-impl Plan {
-    /// Writes over what is ours.
-    fn anew(wanted: &Wanted, ours: Ours) -> Self {
-        Self { wanted: wanted.clone(), existing: Existing::Replace, ours, before: None }
-    }
-}
-
-impl Ours {
-    fn listed(results: &Results) -> Self {
-        Self::Listed(results.outputs.iter().map(|output| output.file.path.clone()).collect())
-    }
-
-    fn contains(&self, path: &Path) -> bool {
-        match self {
-            Self::None => false,
-            Self::Listed(paths) => paths.contains(path),
-            Self::All => true,
-        }
-    }
-}
-
 impl Task {
     /// What its results are called, without ending.
     fn file_name(&self) -> Cow<'_, str> {
@@ -391,11 +339,12 @@ fn tasks(inputs: Inputs) -> Vec<Task> {
 fn refusal(names: &[&Path]) -> Option<String> {
     let [first, others @ ..] = names else { return None };
     let them = match others {
-        [] => format!("{}: was analysed with other options, or has changed since", first.display()),
+        [] => format!("{}: was analysed with other options or by an older Mien, or has changed since", first.display()),
         [other] => format!("{} and {}: were", first.display(), other.display()),
         more => format!("{} and {} more files: were", first.display(), more.len()),
     };
-    let rest = if others.is_empty() { "" } else { " analysed with other options, or have changed since" };
+    let rest =
+        if others.is_empty() { "" } else { " analysed with other options or by an older Mien, or have changed since" };
     Some(format!("{them}{rest}; --force replaces the results, and with --output FOLDER the earlier ones stay"))
 }
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
+use super::manifest::{FileState, Manifest, Output, Results, Work};
 use super::products::{Product, Wanted};
-use super::record::{FileState, Output, Record, Results, Work};
-use super::run::RECORD_ENDING;
+use super::run::MANIFEST_ENDING;
 use crate::export::{SCHEMA_VERSION, join_tables};
 use crate::version::Versions;
 
@@ -26,13 +26,13 @@ pub fn write_together(
     options: &serde_json::Value,
     force: bool,
 ) -> anyhow::Result<()> {
-    let record_path = folder.join(format!("{TOGETHER_NAME}{RECORD_ENDING}"));
+    let manifest_path = folder.join(format!("{TOGETHER_NAME}{MANIFEST_ENDING}"));
     let tables = wanted.iter().filter_map(|product| {
         let path = folder.join(product.table_name(TOGETHER_NAME)?);
         Some((*product, path, product.table_format()?))
     });
     let tables: Vec<_> = tables.collect();
-    let before = Record::read(&record_path).and_then(|record| record.results).unwrap_or_default();
+    let before = Manifest::read(&manifest_path).and_then(|manifest| manifest.results).unwrap_or_default();
     for (_, path, _) in &tables {
         let ours = before.outputs.iter().find(|output| output.file.path == *path);
         let is_as_written = |output: &Output| FileState::of(path).is_ok_and(|now| now.bytes == output.file.bytes);
@@ -56,8 +56,8 @@ pub fn write_together(
     }
     let work = Work { inputs: Vec::new(), options: options.clone() };
     let results = Some(results.added_to(before));
-    Record { schema: SCHEMA_VERSION, versions: Some(Versions::here()), work, results, adding: false }
-        .write(&record_path)?;
+    Manifest { schema: SCHEMA_VERSION, versions: Some(Versions::here()), work, results, adding: false }
+        .write(&manifest_path)?;
     Ok(())
 }
 

@@ -28,7 +28,7 @@ pub use analyzer::{AnalyzeError, Analyzer, Detected, DetectedFace};
 pub use batch::{Ending, run_to_end};
 pub use command::{ClassifierFactory, Command, DetectorFactory, Event, SourceFactory};
 pub use labeller::{Labeller, RecordedFaces};
-pub use live::{Live, LiveSettings, Parts, SourceRequest, Stages};
+pub use live::{FaceSource, Live, LiveSettings, Parts, SourceRequest};
 pub use statistics::Statistics;
 pub use tap::Tap;
 pub use worker::PipelineError;

@@ -13,7 +13,7 @@ use crate::version::Versions;
 
 /// The note beside the results of a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct Manifest {
     /// Schema of the tables: [`crate::export::SCHEMA_VERSION`].
     pub schema: u32,
     /// Mien's version and commit, and those of its libraries, that made what was added last.
@@ -52,7 +52,7 @@ pub struct FileState {
 /// A result as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
-    /// What it belongs to; records of schema 1 don't say.
+    /// What it belongs to; manifests of schema 1 don't say.
     #[serde(default)]
     pub product: Option<Product>,
     /// The file.
@@ -98,7 +98,7 @@ pub enum Earlier {
         results: Results,
         /// What is wanted and isn't there.
         missing: Wanted,
-        /// Whether files that have the names of results are ours, though the record doesn't list them.
+        /// Whether files that have the names of results are ours, though the manifest doesn't list them.
         adding: bool,
     },
     /// Results of other work: other options, or the file or its table has changed since.
@@ -121,18 +121,18 @@ impl FileState {
     }
 }
 
-impl Record {
-    /// The record at `path`, if there is one that can be read.
+impl Manifest {
+    /// The manifest at `path`, if there is one that can be read.
     pub fn read(path: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(path).ok()?).ok()
     }
 
-    /// Looks at the record at `path`. A record that can't be read counts as one of a run that didn't end.
+    /// Looks at the manifest at `path`. A manifest that can't be read counts as one of a run that didn't end.
     pub fn earlier(path: &Path, work: &Work, schema: u32, wanted: &Wanted) -> Earlier {
         let Ok(text) = std::fs::read(path) else { return Earlier::Nothing };
-        let Ok(record) = serde_json::from_slice::<Self>(&text) else { return Earlier::Unfinished };
-        let Some(results) = record.results else { return Earlier::Unfinished };
-        if record.schema != schema || record.work != *work {
+        let Ok(manifest) = serde_json::from_slice::<Self>(&text) else { return Earlier::Unfinished };
+        let Some(results) = manifest.results else { return Earlier::Unfinished };
+        if manifest.schema != schema || manifest.work != *work {
             let is_gone = |output: &Output| !output.file.path.exists();
             return if results.outputs.iter().any(is_gone) { Earlier::Unfinished } else { Earlier::OtherWork };
         }
@@ -151,7 +151,7 @@ impl Record {
         if missing.is_empty() {
             Earlier::Finished(results)
         } else {
-            Earlier::Partly { results, missing, adding: record.adding }
+            Earlier::Partly { results, missing, adding: manifest.adding }
         }
     }
 
@@ -201,37 +201,43 @@ mod tests {
         std::fs::write(&output, "table").unwrap();
         let work = Work { inputs: vec![FileState::of(&input).unwrap()], options: serde_json::json!({ "skip": 0 }) };
         let csv = Wanted::from([Product::Faces(TableFormat::Csv)]);
-        let earlier = |work: &Work| Record::earlier(&path, work, 1, &csv);
+        let earlier = |work: &Work| Manifest::earlier(&path, work, 1, &csv);
         assert_eq!(earlier(&work), Earlier::Nothing);
 
-        let mut record = Record { schema: 1, work: work.clone(), ..Record::default() };
-        record.write(&path).unwrap();
+        let mut manifest = Manifest { schema: 1, work: work.clone(), ..Manifest::default() };
+        manifest.write(&path).unwrap();
         assert_eq!(earlier(&work), Earlier::Unfinished);
 
         let file = FileState::of(&output).unwrap();
         let outputs = vec![Output { product: csv.first().copied(), file }];
         let results = Results { outputs, products: csv.clone(), frames: 3, faces: 2, ..Results::default() };
-        record.results = Some(results.clone());
-        record.write(&path).unwrap();
+        manifest.results = Some(results.clone());
+        manifest.write(&path).unwrap();
         assert_eq!(earlier(&work), Earlier::Finished(results.clone()));
         let other = Work { options: serde_json::json!({ "skip": 1 }), ..work.clone() };
         assert_eq!(earlier(&other), Earlier::OtherWork);
-        assert_eq!(Record::earlier(&path, &work, 2, &csv), Earlier::OtherWork);
+        assert_eq!(Manifest::earlier(&path, &work, 2, &csv), Earlier::OtherWork);
 
         // More is wanted than there is.
         let both = Wanted::from([Product::Faces(TableFormat::Csv), Product::Summary]);
         let missing = Wanted::from([Product::Summary]);
         let partly = Earlier::Partly { results: results.clone(), missing: missing.clone(), adding: false };
-        assert_eq!(Record::earlier(&path, &work, 1, &both), partly);
+        assert_eq!(Manifest::earlier(&path, &work, 1, &both), partly);
         let more = Results { products: missing.clone(), frames: 3, faces: 2, ..Results::default() };
         let all = more.added_to(results.clone());
         assert_eq!((all.products, all.outputs), (both, results.outputs.clone()));
+
+        // A run was killed while it added something.
+        Manifest { adding: true, ..manifest.clone() }.write(&path).unwrap();
+        let partly = Earlier::Partly { results: results.clone(), missing: missing.clone(), adding: true };
+        assert_eq!(Manifest::earlier(&path, &work, 1, &missing), partly);
+        manifest.write(&path).unwrap();
 
         std::fs::write(&output, "table, worked on").unwrap();
         assert_eq!(earlier(&work), Earlier::OtherWork);
         // It isn't asked for.
         let partly = Earlier::Partly { results: results.clone(), missing: missing.clone(), adding: false };
-        assert_eq!(Record::earlier(&path, &work, 1, &missing), partly);
+        assert_eq!(Manifest::earlier(&path, &work, 1, &missing), partly);
         std::fs::remove_file(&output).unwrap();
         assert_eq!(earlier(&other), Earlier::Unfinished);
         assert_eq!(earlier(&work), Earlier::Partly { results, missing: csv.clone(), adding: false });
@@ -240,10 +246,10 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_schema_1_can_be_read() {
+    fn a_manifest_of_schema_1_can_be_read() {
         let text = r#"{ "schema": 1, "inputs": [], "options": null, "results": { "outputs": [
             { "path": "a.csv", "bytes": 5, "modified_ms": null }], "frames": 3, "faces": 2, "complaints": [] } }"#;
-        let record: Record = serde_json::from_str(text).unwrap();
-        assert_eq!((record.results.unwrap().outputs[0].file.bytes, record.versions), (5, None));
+        let manifest: Manifest = serde_json::from_str(text).unwrap();
+        assert_eq!((manifest.results.unwrap().outputs[0].file.bytes, manifest.versions), (5, None));
     }
 }
