@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::inputs::Input;
+use super::manifest::Results;
 use super::products::{Place, Products};
 use super::progress::FileProgress;
-use super::record::Results;
 use crate::console::describe;
 use crate::detect::{HaarDetector, ScheduledDetector};
 use crate::export::Original;

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::view::{MomentView, Row, Shares};
-use super::words::{clock, counted};
+use super::words::{clock, counted, unsure};
 use super::{Fact, GENERATOR, ReportError, Thumbnail, charts};
 use crate::emotion::Emotion;
 use crate::summary::{FaceSummary, FileSummary};
@@ -57,10 +57,11 @@ impl VideoReport<'_> {
             generator: GENERATOR,
             title: self.file,
             counted: format!(
-                "{} in {} of {}",
+                "{} in {} of {}{}",
                 counted(summary.people, "face", "faces"),
                 summary.frames_with_face,
-                counted(summary.frames, "analysed frame", "analysed frames")
+                counted(summary.frames, "analysed frame", "analysed frames"),
+                unsure(&summary.counts)
             ),
             facts: self.facts,
             notes: self.notes,
@@ -131,7 +132,9 @@ mod tests {
             let mut weights = [0.1; COUNT];
             weights[(second / 4) as usize] = 2.0;
             let probabilities = Probabilities::from_weights(weights).unwrap();
-            let sightings = (1..=faces).map(|id| Sighting { id: FaceId(id), probabilities }).collect();
+            let sightings = (1..=faces)
+                .map(|id| Sighting { id: FaceId(id), probabilities, is_unsure: id == 1 && second == 9 })
+                .collect();
             let time = Duration::from_secs(second.into());
             summarizer.push(time, sightings, |_| thumbnail(&picture, &rect)).unwrap();
         }

@@ -1,5 +1,7 @@
 //! Figures as they are read.
 
+use crate::summary::Counts;
+
 /// Seconds as on a clock: `0:07`, `1:02:03.5`.
 pub fn clock(secs: f64, decimals: usize) -> String {
     let scale = 10_u64.pow(decimals as u32);
@@ -23,6 +25,17 @@ pub fn percent(share: f64) -> String {
 /// `1 face`, `3 faces`.
 pub fn counted(count: u64, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
+}
+
+/// How much of what a face was said to show is doubtful, after what was counted; empty if nothing is.
+pub fn unsure(counts: &Counts) -> String {
+    match counts.all_unsure_share() {
+        share if share > 0.0 => {
+            let of = if counts.seconds() > 0.0 { "the faces' time" } else { "the faces" };
+            format!("; unsure for {} of {of}", percent(share))
+        }
+        _ => String::new(),
+    }
 }
 
 #[cfg(test)]

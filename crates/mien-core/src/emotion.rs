@@ -120,6 +120,35 @@ impl FromStr for Emotion {
     }
 }
 
+/// What a word for an expression means, in a data set or in a table of known answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// One of the seven.
+    Emotion(Emotion),
+    /// An eighth class of CK+, AffectNet and FER+, which Mien's networks don't name: it is left out and counted.
+    Contempt,
+}
+
+/// Spellings in use, in lower case: nouns, adjectives and the two letters of JAFFE and KDEF (`FE` and `AF`).
+const SPELLINGS: [(Class, &[&str]); COUNT + 1] = [
+    (Class::Emotion(Emotion::Angry), &["angry", "anger", "an"]),
+    (Class::Emotion(Emotion::Disgust), &["disgust", "disgusted", "di"]),
+    (Class::Emotion(Emotion::Fear), &["fear", "fearful", "afraid", "scared", "fe", "af"]),
+    (Class::Emotion(Emotion::Happy), &["happy", "happiness", "joy", "ha"]),
+    (Class::Emotion(Emotion::Sad), &["sad", "sadness", "sa"]),
+    (Class::Emotion(Emotion::Surprise), &["surprise", "surprised", "su"]),
+    (Class::Emotion(Emotion::Neutral), &["neutral", "neutrality", "ne"]),
+    (Class::Contempt, &["contempt", "contemptuous"]),
+];
+
+impl Class {
+    /// The class that a word names, whatever its case; `None` if it names none.
+    pub fn named(word: &str) -> Option<Self> {
+        let word = word.trim().to_lowercase();
+        SPELLINGS.iter().find(|(_, spellings)| spellings.contains(&word.as_str())).map(|(class, _)| *class)
+    }
+}
+
 /// One probability for each emotion, in the order of [`Emotion::ALL`], summing to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probabilities([f32; COUNT]);
@@ -198,6 +227,20 @@ mod tests {
             assert_eq!(emotion.name().parse::<Emotion>().unwrap(), emotion);
         }
         assert!("contempt".parse::<Emotion>().is_err());
+    }
+
+    #[test]
+    fn every_spelling_means_one_class() {
+        assert_eq!(Class::named("Happiness"), Some(Class::Emotion(Emotion::Happy)));
+        assert_eq!(Class::named(" AF "), Some(Class::Emotion(Emotion::Fear)));
+        assert_eq!(Class::named("contempt"), Some(Class::Contempt));
+        assert_eq!(Class::named("3"), None);
+        let mut all: Vec<_> = SPELLINGS.iter().flat_map(|(_, spellings)| *spellings).collect();
+        all.sort();
+        assert!(all.windows(2).all(|pair| pair[0] != pair[1]));
+        for emotion in Emotion::ALL {
+            assert_eq!(Class::named(emotion.name()), Some(Class::Emotion(emotion)));
+        }
     }
 
     #[test]

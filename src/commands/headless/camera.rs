@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, bounded};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::record::{CameraRecording, Recorded};
+use super::record::{CameraRecording, SavedSession};
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
 use crate::console::{print, print_json, tell};
@@ -80,7 +80,7 @@ struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     table: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    recording: Option<Recorded>,
+    recording: Option<SavedSession>,
     versions: Versions,
 }
 
@@ -136,7 +136,7 @@ impl CameraJob {
         } else {
             print(&outcome.text())?;
         }
-        if let Some(Recorded { reason: Some(reason), folder, .. }) = &outcome.recording {
+        if let Some(SavedSession { reason: Some(reason), folder, .. }) = &outcome.recording {
             bail!("the recording has ended: {reason}; what was recorded up to then is in {}", folder.display());
         }
         if interrupted {
@@ -165,7 +165,7 @@ struct Watch {
     source: Option<Source>,
     losses: u64,
     recording: Option<CameraRecording>,
-    recorded: Option<Recorded>,
+    recorded: Option<SavedSession>,
 }
 
 impl Watch {
@@ -326,7 +326,7 @@ impl Outcome {
         if let Some(table) = &self.table {
             line("Table", table.display().to_string());
         }
-        if let Some(Recorded { folder, counts, .. }) = &self.recording {
+        if let Some(SavedSession { folder, counts, .. }) = &self.recording {
             let lost =
                 if counts.frames_lost > 0 { format!(", {} not recorded", counts.frames_lost) } else { String::new() };
             line("Recording", format!("{} frames{lost}: {}", counts.frames, folder.display()));

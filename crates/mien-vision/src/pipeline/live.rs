@@ -33,11 +33,11 @@ pub struct Parts {
     /// Whether a source that can't be opened or read is tried again, with growing waits: right for a camera.
     pub retry: bool,
     /// What finds the faces and names them.
-    pub stages: Stages,
+    pub faces: FaceSource,
 }
 
 /// Where a frame's faces and their emotions come from.
-pub enum Stages {
+pub enum FaceSource {
     /// They are found and named.
     Analysis {
         /// Makes the detector.
@@ -49,7 +49,7 @@ pub enum Stages {
     Recorded(Arc<dyn RecordedFaces>),
 }
 
-impl Stages {
+impl FaceSource {
     /// The stages of each of the two threads, to be made on it.
     fn split(self, settings: LiveSettings) -> (MakeAnalyzer, MakeLabeller) {
         let LiveSettings { smoothing, tracking, picture, .. } = settings;
@@ -83,7 +83,7 @@ impl Parts {
         Self {
             retry: matches!(source, SourceRequest::Camera(_)),
             source: source.into_factory(),
-            stages: Stages::Analysis {
+            faces: FaceSource::Analysis {
                 detector: Box::new(move || {
                     opencv::core::set_num_threads(1).map_err(crate::detect::failed)?;
                     make_detector()
@@ -99,7 +99,7 @@ impl Parts {
 
     /// A source whose frames' faces were found and named before.
     pub fn recorded(source: Arc<dyn OpenSource>, faces: Arc<dyn RecordedFaces>) -> Self {
-        Self { retry: false, source: SourceRequest::Other(source).into_factory(), stages: Stages::Recorded(faces) }
+        Self { retry: false, source: SourceRequest::Other(source).into_factory(), faces: FaceSource::Recorded(faces) }
     }
 }
 
@@ -192,8 +192,8 @@ impl Live {
         settings: LiveSettings,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, PipelineError> {
-        let Parts { source, retry, stages } = parts;
-        let (make_analyzer, make_labeller) = stages.split(settings);
+        let Parts { source, retry, faces } = parts;
+        let (make_analyzer, make_labeller) = faces.split(settings);
         // No bound: commands come from a user's hand and are fetched between two frames.
         let (capture_sender, capture_commands) = unbounded();
         let (inference_sender, inference_commands) = unbounded();

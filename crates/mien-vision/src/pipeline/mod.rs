@@ -28,7 +28,7 @@ pub use batch::frames_that_wait;
 pub use batch::{Ending, run_to_end};
 pub use command::{ClassifierFactory, Command, DetectorFactory, Event, SourceFactory};
 pub use labeller::{Labeller, RecordedFaces};
-pub use live::{Live, LiveSettings, OpenSource, Parts, SourceRequest, Stages};
+pub use live::{FaceSource, Live, LiveSettings, OpenSource, Parts, SourceRequest};
 pub use statistics::Statistics;
 pub use tap::Tap;
 pub use worker::PipelineError;
