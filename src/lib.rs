@@ -15,7 +15,10 @@
 pub mod app;
 pub mod bench;
 pub mod classify;
+#[cfg(feature = "vision")]
+pub mod clock;
 pub mod commands;
+pub mod contrast;
 pub mod demo;
 pub mod device;
 pub mod emotion;

@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 
 use emulated_cameras::{Bus, Mode};
 use mien::classify::{Classifier, ClassifyError};
-use mien::detect::DetectionOptions;
 use mien::emotion::{self, Emotion, Probabilities};
 use mien::pipeline::{Event, Face, Live, LiveSettings, Parts, SourceRequest};
 use mien::preprocess::{FaceCrop, FaceRect};
@@ -199,7 +198,7 @@ impl Classifier for Happy {
 
 fn start_live(index: u32) -> Live {
     let source = SourceRequest::Camera(request(index));
-    let parts = Parts::new(source, DetectionOptions::default(), || Ok(Box::new(Happy) as Box<dyn Classifier>));
+    let parts = Parts::new(source, |_| Ok(Box::new(Happy) as Box<dyn Classifier>));
     Live::start(parts, LiveSettings::default(), || {}).unwrap()
 }
 

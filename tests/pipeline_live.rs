@@ -9,7 +9,7 @@ mod watch;
 
 use std::time::Duration;
 
-use fakes::{Act, FakeCamera, FakeClassifier, FakeVideo, Gate, media_time};
+use fakes::{Act, FakeCamera, FakeClassifier, FakeVideo, Gate, media_time, seeing};
 use mien::emotion::Emotion;
 use mien::pipeline::{Command, Event, FaceId, LiveSettings, SourceFactory};
 use mien::source::SourceError;
@@ -146,7 +146,7 @@ fn a_seek_begins_the_smoothing_anew() {
     let mut watch = paused_video(100, LiveSettings { smoothing: for_ever, ..settings() });
     watch.live.send(Command::Seek(media_time(50)));
     watch.until_event(&Event::Seeked(media_time(50)));
-    watch.live.send(Command::SetClassifier(FakeClassifier::new(Emotion::Sad).factory()));
+    watch.live.send(seeing("Sad"));
     watch.until("the other network", |watch| {
         watch.events.iter().filter(|event| **event == Event::ClassifierReady).count() == 2
     });
@@ -267,7 +267,7 @@ fn a_network_can_be_exchanged_while_it_runs() {
         shows(watch, Emotion::Happy)
     });
 
-    watch.live.send(Command::SetClassifier(Box::new(|| anyhow::bail!("no such model"))));
+    watch.live.send(seeing("Nothing"));
     watch.until_event(&Event::ClassifierFailed("no such model".to_owned()));
     camera.gives(1);
     watch.until("another scene", |watch| {
@@ -275,7 +275,7 @@ fn a_network_can_be_exchanged_while_it_runs() {
         watch.scenes.len() > 1 && shows(watch, Emotion::Happy)
     });
 
-    watch.live.send(Command::SetClassifier(FakeClassifier::new(Emotion::Sad).factory()));
+    watch.live.send(seeing("Sad"));
     watch.until("a sad face", |watch| {
         camera.gives(1);
         shows(watch, Emotion::Sad)
@@ -349,9 +349,18 @@ fn a_camera_that_cannot_be_opened_is_tried_again() {
     camera.refuses_to_open_with(SourceError::NoCamera);
     let mut watch = Watch::camera(&camera, happy());
     let reason = SourceError::NoCamera.to_string();
-    watch.until_event(&Event::CameraLost { reason, retry_in: Duration::from_secs(1) });
+    watch.until_event(&Event::CameraLost { reason, busy: false, retry_in: Duration::from_secs(1) });
     camera.gives(1);
     watch.until_frame(0);
+}
+
+#[test]
+fn a_camera_that_another_program_uses_is_reported_as_busy() {
+    let camera = FakeCamera::new();
+    camera.refuses_to_open_with(SourceError::CameraBusy { device: "/dev/video0".to_owned(), by: None });
+    let mut watch = Watch::camera(&camera, happy());
+    let busy = |event: &Event| matches!(event, Event::CameraLost { busy: true, .. });
+    watch.until("the loss", |watch| watch.events.iter().any(busy));
 }
 
 #[test]

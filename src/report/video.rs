@@ -3,7 +3,8 @@
 use askama::Template;
 
 use super::view::{MomentView, Row, Shares};
-use super::words::{clock, counted};
+use super::words::counted;
+use crate::clock::clock;
 use super::{Fact, GENERATOR, ReportError, Thumbnail, charts};
 use crate::emotion::Emotion;
 use crate::summary::{FaceSummary, FileSummary};

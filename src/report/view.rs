@@ -1,6 +1,7 @@
 //! The parts of a page that several kinds have, as templates take them.
 
-use super::words::{clock, percent};
+use super::words::percent;
+use crate::clock::clock;
 use super::{ReportError, Thumbnail, charts};
 use crate::emotion::Emotion;
 use crate::summary::{Counts, FaceFigures, Moment};

@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use egui::Key;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use mien::app::session::Order;
 use mien::emotion::Emotion;
 use mien::pipeline::Event;
 use mien::recording::{Counts, Progress, RecordingEvent};
 
 use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until};
-use super::fake::{Fake, face};
+use super::fake::{Fake, Order, face};
 
 const FOLDER: &str = "/videos/Mien/2026-11-24 21-03-11 Integrated Webcam";
 
@@ -141,7 +140,7 @@ fn stop_another_source_and_a_failure_end_the_recording_and_say_so() {
 fn a_recording_goes_on_while_the_camera_is_away() {
     let fake = Fake::with_camera();
     let mut window = recording(&fake);
-    let lost = Event::CameraLost { reason: "its cable was pulled".to_owned(), retry_in: Duration::from_secs(4) };
+    let lost = Event::CameraLost { reason: "its cable was pulled".to_owned(), busy: false, retry_in: Duration::from_secs(4) };
     fake.event(lost);
     window.run_steps(2);
     assert_shows(&window, "Recording 0:12");
@@ -225,7 +224,7 @@ fn a_snapshot_is_two_pictures_and_the_window_says_where() {
     click(&mut window, "Choose folder…");
     until(&mut window, "the folder is chosen", |w| w.state().settings().recordings_folder.is_some());
     press(&mut window, Key::S);
-    until(&mut window, "the picture is kept", |w| shows(w, "Picture kept: "));
+    until(&mut window, "the picture is kept", |w| shows(w, "Picture saved: "));
     assert_eq!(pictures(&folder).len(), 2);
     assert_shows(&window, &folder.display().to_string());
 }
@@ -237,7 +236,7 @@ fn while_it_records_pictures_lie_in_the_recording() {
     let mut window = recording(&fake);
     happens(&mut window, &fake, RecordingEvent::Started(home.path().to_owned()));
     click(&mut window, "Snapshot");
-    until(&mut window, "the picture is kept", |w| shows(w, "Picture kept: "));
+    until(&mut window, "the picture is kept", |w| shows(w, "Picture saved: "));
     assert_eq!(pictures(&home.path().join("snapshots")).len(), 2);
 }
 
@@ -246,7 +245,7 @@ fn f1_lists_the_keys_of_recording() {
     let fake = Fake::with_camera();
     let mut window = ready(&fake);
     press(&mut window, Key::F1);
-    for text in ["Record, or end the recording", "Snapshot", "Mark this moment", "1 … 9"] {
+    for text in ["Start or end a recording", "Save this picture", "Mark this moment", "1 … 9"] {
         assert_shows(&window, text);
     }
 }

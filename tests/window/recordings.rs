@@ -7,9 +7,9 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::Launch;
-use mien::app::session::{Order, Source};
+use mien::app::session::Source;
 use mien::emotion::Emotion;
-use mien::pipeline::Event;
+use mien::pipeline::{Command, Event};
 use mien::recording::{EDITS, METADATA, Recording};
 use mien::source::{SourceInfo, SourceKind};
 
@@ -165,8 +165,8 @@ fn marks_are_gone_to_by_click_and_key_and_can_be_added_written_on_and_removed() 
     press(&mut window, Key::PageUp);
     press(&mut window, Key::PageUp);
     press(&mut window, Key::PageDown);
-    let seeks: Vec<_> = [1200, 400, 1200].map(|ms| Order::Seek(Duration::from_millis(ms))).to_vec();
-    assert_eq!(fake.take_orders(), seeks, "before the first mark there is none to go to");
+    let seeks: Vec<_> = [1200, 400, 1200].map(|ms| Command::Seek(Duration::from_millis(ms))).to_vec();
+    assert_eq!(fake.take_commands(), seeks, "before the first mark there is none to go to");
 
     show(&mut window, &fake, 2_500, vec![]);
     press(&mut window, Key::K);
@@ -192,9 +192,9 @@ fn it_is_analysed_again_only_when_that_is_asked_for_and_back_again() {
     assert!(slider(&window), "what was recorded is smoothed already");
 
     show(&mut window, &fake, 900, vec![]);
-    fake.take_orders();
+    fake.take_commands();
     click(&mut window, "Analyse again");
-    assert_eq!(fake.take_orders(), [Order::Seek(Duration::from_millis(900))], "it goes on from the same moment");
+    assert_eq!(fake.take_commands(), [Command::Seek(Duration::from_millis(900))], "it goes on from the same moment");
     assert_eq!(fake.last_plan().source, Source::Recording { folder: folder.clone(), again: true });
     opened(&fake, &folder, &mut window);
     show(&mut window, &fake, 1_000, vec![face(1, Emotion::Fear)]);
