@@ -22,7 +22,7 @@ pub struct ReadingArgs {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "ANGLES")]
     pub angles: Vec<Angle>,
 
-    /// Decode the data set anew, and don't keep it decoded in the user's cache folder
+    /// Decode the data set again, and don't keep it decoded in the user's cache folder
     #[arg(long)]
     pub no_cache: bool,
 }

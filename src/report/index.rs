@@ -20,7 +20,7 @@ pub struct IndexRow {
     pub faces: u64,
     /// Its other results, relative to the index, with slashes.
     pub others: Vec<String>,
-    /// What is to be said against them.
+    /// Warnings about them.
     pub complaints: Vec<String>,
 }
 
@@ -68,14 +68,14 @@ fn generator() -> String {
 pub fn render_index(rows: &[IndexRow]) -> Result<String, ReportError> {
     let page = Page {
         generator: &generator(),
-        title: "What Mien saw",
+        title: "Results",
         counted: counted(rows.len() as u64, "file", "files"),
         rows: rows.iter().map(RowView::from).collect(),
     };
     Ok(page.render()?)
 }
 
-/// Whether the file at `path` is an index that Mien wrote, and so may be written anew.
+/// Whether the file at `path` is an index that Mien wrote, and so may be replaced.
 pub fn is_index(path: &Path) -> bool {
     std::fs::read_to_string(path).is_ok_and(|page| page.contains(&format!("content=\"{}\"", generator())))
 }

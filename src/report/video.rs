@@ -16,7 +16,7 @@ pub struct VideoReport<'a> {
     pub file: &'a str,
     /// Model, options, versions.
     pub facts: &'a [Fact],
-    /// What is to be said against the results.
+    /// Warnings about the results.
     pub notes: &'a [String],
     /// What was seen.
     pub summary: &'a FileSummary<Thumbnail>,

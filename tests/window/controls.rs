@@ -211,6 +211,12 @@ fn detection_is_tuned_while_it_runs() {
     assert_eq!(options.full_scan_interval, 3);
 }
 
+/// Where something is; of two, the upper one: both bars play and pause a video.
+fn first(window: &Window, label: &str) -> egui::Rect {
+    let rects = window.get_all_by_label(label).map(|node| node.rect());
+    rects.min_by(|a, b| a.top().total_cmp(&b.top())).unwrap()
+}
+
 #[test]
 fn everything_has_a_name_and_a_place_in_small_windows_and_at_double_scale() {
     for (size, scale) in [([640.0, 480.0], 1.0), ([900.0, 600.0], 1.0), ([800.0, 500.0], 2.0), ([1600.0, 1000.0], 1.0)]
@@ -224,7 +230,7 @@ fn everything_has_a_name_and_a_place_in_small_windows_and_at_double_scale() {
         window.check_accessibility();
         for label in ["Source", "Stop", "Mirror", "View", "Model", "Device", "Settings", "Help", "Loop", "Position"]
         {
-            let rect = window.get_by_label(label).rect();
+            let rect = first(&window, label);
             let inside = rect.left() >= 0.0 && rect.right() <= size[0] && rect.bottom() <= size[1];
             assert!(inside, "{label} is at {rect:?} in a window of {size:?}");
         }
@@ -242,7 +248,7 @@ fn everything_has_a_name_and_a_place_in_small_windows_and_at_double_scale() {
             "Settings",
             "Help",
         ];
-        let mut rects: Vec<_> = buttons.iter().map(|label| (label, window.get_by_label(label).rect())).collect();
+        let mut rects: Vec<_> = buttons.iter().map(|label| (label, first(&window, label))).collect();
         rects.sort_by(|a, b| a.1.left().total_cmp(&b.1.left()));
         for pair in rects.windows(2) {
             assert!(pair[0].1.right() <= pair[1].1.left() + 1.0, "{pair:?} overlap in a window of {size:?}");

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use egui::Key;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use mien::app::session::Source;
 use mien::emotion::Emotion;
 use mien::pipeline::Event;
 use mien::recording::{Counts, Progress, RecordingEvent};
@@ -171,6 +172,36 @@ fn a_mark_has_the_moment_of_its_key_and_the_text_that_is_written_afterwards() {
 
     happens(&mut window, &fake, RecordingEvent::Marked { at: *at, text: text.clone() });
     assert_shows(&window, "Timeline of face 1, marks: mrs k");
+}
+
+#[test]
+fn marks_have_a_button_while_a_recording_runs() {
+    let fake = Fake::with_camera();
+    assert!(ready(&fake).query_by_label("Mark").is_none());
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    click(&mut window, "Mark");
+    assert_shows(&window, "Mark at 0:12.0");
+}
+
+#[test]
+fn after_a_recording_a_button_and_a_menu_open_it() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = super::sessions::record(&home.path().join("talk"), 30);
+    for way in [&["Open recording"][..], &["Dismiss", "Source", "Last recording"]] {
+        let fake = Fake::with_camera();
+        let mut window = recording(&fake);
+        fake.world().recording = None;
+        let counts = Counts { frames: 30, frames_lost: 0, faces: 30 };
+        happens(&mut window, &fake, RecordingEvent::Ended { folder: folder.clone(), counts, reason: None });
+        // It waits for the user, however long.
+        window.run_steps(80);
+        for label in way {
+            click(&mut window, label);
+        }
+        let source = Source::Recording { folder: folder.clone(), again: false };
+        until(&mut window, "the recording is opened", |_| fake.last_plan().source == source);
+    }
 }
 
 #[test]

@@ -69,9 +69,24 @@ fn the_end_of_a_video_is_a_state_from_which_it_plays_again() {
     fake.event(Event::EndOfVideo);
     window.run_steps(2);
     assert_shows(&window, "End of video");
+    assert_eq!(window.get_all_by_label("Play").count(), 2, "both bars say what comes next");
+    assert!(window.query_by_label("Pause").is_none());
     click(&mut window, "Play again");
     assert_eq!(fake.take_commands(), [Command::Resume]);
     assert!(!shows(&window, "End of video"));
+}
+
+#[test]
+fn after_the_end_a_seek_stays_paused_as_the_pipeline_does() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 19_960, vec![face(1, Emotion::Happy)]);
+    fake.event(Event::EndOfVideo);
+    window.run_steps(2);
+    press(&mut window, Key::ArrowLeft);
+    assert_eq!(fake.take_commands(), [Command::Step(-1)]);
+    assert_shows(&window, "Paused");
+    assert_eq!(window.get_all_by_label("Resume").count(), 2);
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) fn show(ctx: &Context, asks: &mut Asks) {
         .anchor(Align2::CENTER_CENTER, [0.0, 0.0])
         .show(ctx, |ui| {
             let height = ctx.content_rect().height() - AROUND_LIST;
-            ScrollArea::vertical().max_height(height).show(ui, |ui| {
+            ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
                 Grid::new("shortcuts").num_columns(2).spacing([24.0, 8.0]).show(ui, |ui| {
                     for shortcut in Shortcut::ALL {
                         ui.label(RichText::new(ctx.format_shortcut(&shortcut.key())).monospace().strong());

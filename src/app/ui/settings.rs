@@ -9,8 +9,9 @@ use crate::app::settings::Settings;
 use crate::detect::DetectionOptions;
 use crate::prior::{PriorChoice, StandardPrior};
 
-/// Width of the settings.
+/// Width of a column of settings, and of the room that has place for two.
 const WIDTH: f32 = 320.0;
+const ROOM_FOR_TWO: f32 = 740.0;
 
 /// Height of title and edges around them.
 const AROUND: f32 = 64.0;
@@ -34,18 +35,21 @@ pub(super) fn show(ctx: &Context, room: Rect, given: &Given<'_>, asks: &mut Asks
     let mut open = true;
     let window = Window::new("Settings").open(&mut open).resizable(false).collapsible(false);
     let window = window.pivot(Align2::RIGHT_TOP).fixed_pos(room.right_top() + vec2(-FROM_EDGE, FROM_EDGE));
-    window.constrain_to(room).show(ctx, |ui| {
-        ui.set_width(WIDTH.min(room.width() - AROUND));
-        ScrollArea::vertical().max_height(room.height() - AROUND).show(ui, |ui| {
-            given.theme(ui, asks);
-            ui.separator();
-            given.camera_mode(ui, asks);
-            ui.separator();
-            given.detection(ui, asks);
-            ui.separator();
-            given.prior(ui, asks);
-            ui.separator();
-            record::folder_choice(ui, given.recording, given.settings, asks);
+    let height = room.height() - AROUND;
+    window.default_height(height).constrain_to(room).show(ctx, |ui| {
+        let two = room.width() >= ROOM_FOR_TWO;
+        ui.set_width(if two { 2.0 * WIDTH } else { WIDTH.min(room.width() - AROUND) });
+        ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
+            if two {
+                ui.columns_const(|[left, right]| {
+                    given.input(left, asks);
+                    given.analysis(right, asks);
+                });
+            } else {
+                given.input(ui, asks);
+                ui.separator();
+                given.analysis(ui, asks);
+            }
         });
     });
     if !open {
@@ -54,6 +58,22 @@ pub(super) fn show(ctx: &Context, room: Rect, given: &Given<'_>, asks: &mut Asks
 }
 
 impl Given<'_> {
+    /// Window, camera and folder.
+    fn input(&self, ui: &mut Ui, asks: &mut Asks) {
+        self.theme(ui, asks);
+        ui.separator();
+        self.camera_mode(ui, asks);
+        ui.separator();
+        record::folder_choice(ui, self.recording, self.settings, asks);
+    }
+
+    /// What decides about the results.
+    fn analysis(&self, ui: &mut Ui, asks: &mut Asks) {
+        self.detection(ui, asks);
+        ui.separator();
+        self.prior(ui, asks);
+    }
+
     fn theme(&self, ui: &mut Ui, asks: &mut Asks) {
         ui.label(RichText::new("Theme").strong());
         ui.horizontal(|ui| {

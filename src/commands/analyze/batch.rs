@@ -140,7 +140,7 @@ impl<'a> Batch<'a> {
         if self.stop.load(Ordering::Relaxed) {
             let done = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Failed(_))).count();
             let all = tasks.len();
-            bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command goes on from there")));
+            bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command resumes from there")));
         }
         self.report(&outcomes, complaints, &summary.to_string())
     }
@@ -200,7 +200,7 @@ impl<'a> Batch<'a> {
                 return Ok(Outcome::DoneBefore(results));
             }
             Earlier::OtherWork if !self.force => bail!(
-                "was analysed with other options, or has changed since; --force does it anew, and with --output FOLDER \
+                "was analysed with other options, or has changed since; --force redoes it, and with --output FOLDER \
                  the earlier table stays"
             ),
             Earlier::Nothing => Existing::Keep,

@@ -83,7 +83,7 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
 
-    /// Do anew what was done with other options, or has changed since
+    /// Redo what was done with other options, or has changed since
     #[arg(long)]
     pub force: bool,
 

@@ -49,7 +49,7 @@ pub struct Results {
     pub frames: u64,
     /// Faces on them, all frames added up.
     pub faces: u64,
-    /// What is to be said against them: a video that was cut, pictures that could not be read.
+    /// Warnings about them: a video that was cut, pictures that could not be read.
     pub complaints: Vec<String>,
     /// What else is to be said: how a video is coded, whether it has its sound.
     #[serde(default)]
