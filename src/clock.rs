@@ -34,7 +34,9 @@ mod tests {
 
     #[test]
     fn moments_have_tenths_that_are_not_rounded_up() {
-        for (ms, text) in [(0, "0:00.0"), (12_430, "0:12.4"), (12_490, "0:12.4"), (61_000, "1:01.0"), (3_723_500, "1:02:03.5")] {
+        for (ms, text) in
+            [(0, "0:00.0"), (12_430, "0:12.4"), (12_490, "0:12.4"), (61_000, "1:01.0"), (3_723_500, "1:02:03.5")]
+        {
             assert_eq!(moment(Duration::from_millis(ms)), text);
         }
     }

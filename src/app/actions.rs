@@ -133,9 +133,9 @@ impl App {
             _ => {
                 self.replay = None;
                 self.player.stage = Stage::Opening;
-                let reading = self.machine.beside("mien-recording", move |_| {
-                    Report::Recording(Box::new(Recording::open(&folder)), again)
-                });
+                let reading = self
+                    .machine
+                    .beside("mien-recording", move |_| Report::Recording(Box::new(Recording::open(&folder)), again));
                 self.report(reading);
             }
         }
@@ -209,9 +209,9 @@ impl App {
             RecordAsk::Snapshot => self.take_snapshot(folder),
             RecordAsk::ChooseFolder => {
                 if !std::mem::replace(&mut recording.choosing_folder, true) {
-                    let asked = self.machine.beside("mien-dialog", move |outside| {
-                        Report::FolderChosen(outside.ask_for_folder(folder))
-                    });
+                    let asked = self
+                        .machine
+                        .beside("mien-dialog", move |outside| Report::FolderChosen(outside.ask_for_folder(folder)));
                     self.report(asked);
                 }
             }
@@ -225,9 +225,9 @@ impl App {
         let faces = self.people.faces().to_vec();
         let folder = self.recording.snapshot_folder(folder);
         let name = self.player.info.as_ref().map_or_else(String::new, |info| info.name.clone());
-        let saving = self.machine.beside("mien-snapshot", move |_| {
-            Report::Snapshot(save_snapshot(&folder, &name, &frame, &faces))
-        });
+        let saving = self
+            .machine
+            .beside("mien-snapshot", move |_| Report::Snapshot(save_snapshot(&folder, &name, &frame, &faces)));
         self.report(saving);
     }
 

@@ -118,9 +118,7 @@ impl Shortcut {
             Self::Open => Action::AskForVideo,
             Self::Record => Action::Record(RecordAsk::Toggle),
             Self::Snapshot => Action::Record(RecordAsk::Snapshot),
-            Self::AddMark => {
-                of_recording(ReplayAsk::AddMark).unwrap_or(Action::Record(RecordAsk::BeginMark))
-            }
+            Self::AddMark => of_recording(ReplayAsk::AddMark).unwrap_or(Action::Record(RecordAsk::BeginMark)),
             Self::Escape => return escape(app, ctx),
             Self::Help => Action::Toggle(Pane::Help),
             Self::PreviousMark => of_recording(ReplayAsk::GoToMark { forward: false })?,

@@ -10,15 +10,11 @@ use anyhow::Context as _;
 use tch::Device;
 
 use self::recording::CameraRecorder;
-use super::session::{
-    DeviceEntry, ModelEntry, NetworkInUse, Outside, Plan, Session, Source, Wake,
-};
+use super::session::{DeviceEntry, ModelEntry, NetworkInUse, Outside, Plan, Session, Source, Wake};
 use crate::classify::{Classifier, TorchClassifier};
 use crate::device::{DeviceChoice, DeviceError, describe};
 use crate::net::{Model, ModelSource, Precision};
-use crate::pipeline::{
-    Command, Event, Live, LiveSettings, NetworkChoice, Parts, Scene, SourceRequest, Statistics,
-};
+use crate::pipeline::{Command, Event, Live, LiveSettings, NetworkChoice, Parts, Scene, SourceRequest, Statistics};
 use crate::recording::{self as recordings, METADATA, Network, Progress, RecordingEvent};
 use crate::source::{CameraEntry, list_cameras};
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    ANALYSED, AnalysedFrames, EDITS, Edits, EditsFile, FACES, FRAMES, FaceLog, FrameTimes, MARKS, METADATA, Mark, Metadata, OpenError,
-    RECORDING_SCHEMA, VIDEO, read_marks,
+    ANALYSED, AnalysedFrames, EDITS, Edits, EditsFile, FACES, FRAMES, FaceLog, FrameTimes, MARKS, METADATA, Mark,
+    Metadata, OpenError, RECORDING_SCHEMA, VIDEO, read_marks,
 };
 use crate::source::{FrameSource as _, SourceInfo, VideoSource};
 

@@ -4,8 +4,8 @@ use askama::Template;
 
 use super::view::{MomentView, Row, Shares};
 use super::words::counted;
-use crate::clock::clock;
 use super::{Fact, GENERATOR, ReportError, Thumbnail, charts};
+use crate::clock::clock;
 use crate::emotion::Emotion;
 use crate::summary::{FaceSummary, FileSummary};
 

@@ -58,7 +58,11 @@ fn a_lost_camera_counts_down_and_leaves_no_frozen_face() {
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);
     show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
-    fake.event(Event::CameraLost { reason: "its cable was pulled".to_owned(), busy: false, retry_in: Duration::from_secs(4) });
+    fake.event(Event::CameraLost {
+        reason: "its cable was pulled".to_owned(),
+        busy: false,
+        retry_in: Duration::from_secs(4),
+    });
     window.step();
     assert_shows(&window, "Camera lost, trying again in 4 s");
     assert_shows(&window, "its cable was pulled");

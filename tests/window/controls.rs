@@ -228,8 +228,7 @@ fn everything_has_a_name_and_a_place_in_small_windows_and_at_double_scale() {
         show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy), face(2, Emotion::Sad)]);
         window.run_steps(3);
         window.check_accessibility();
-        for label in ["Source", "Stop", "Mirror", "View", "Model", "Device", "Settings", "Help", "Loop", "Position"]
-        {
+        for label in ["Source", "Stop", "Mirror", "View", "Model", "Device", "Settings", "Help", "Loop", "Position"] {
             let rect = first(&window, label);
             let inside = rect.left() >= 0.0 && rect.right() <= size[0] && rect.bottom() <= size[1];
             assert!(inside, "{label} is at {rect:?} in a window of {size:?}");

@@ -21,7 +21,7 @@ fn small_video(fake: &Fake) -> Window {
 
 /// Where the bars are of all faces.
 fn bars(window: &Window) -> Vec<(String, Rect)> {
-    let bars = window.get_all_by_role(Role::ProgressIndicator);
+    let bars = window.query_all_by_role(Role::ProgressIndicator);
     bars.map(|bar| (bar.accesskit_node().label().unwrap(), bar.rect())).collect()
 }
 
@@ -113,13 +113,16 @@ fn f_and_p_leave_the_picture_alone_and_escape_brings_the_panels_back() {
 
 #[test]
 fn messages_lie_over_the_picture_and_not_over_the_timeline_or_the_bars() {
-    for size in [[640.0, 480.0], [1200.0, 800.0]] {
+    // More than two are scrolled in the smallest window.
+    for (size, messages) in [([640.0, 480.0], 2), ([1200.0, 800.0], 4)] {
         let fake = Fake::default();
         let mut window = on_video(&fake);
         window.set_size(size.into());
         show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
-        for n in 0..4 {
-            fake.event(Event::DetectorFailed(format!("error number {n}, with a text that takes more than one line here")));
+        for n in 0..messages {
+            fake.event(Event::DetectorFailed(format!(
+                "error number {n}, with a text that takes more than one line here"
+            )));
         }
         window.run_steps(4);
         let slider = window.get_by_role_and_label(Role::Slider, "Position").rect();

@@ -141,7 +141,8 @@ fn stop_another_source_and_a_failure_end_the_recording_and_say_so() {
 fn a_recording_goes_on_while_the_camera_is_away() {
     let fake = Fake::with_camera();
     let mut window = recording(&fake);
-    let lost = Event::CameraLost { reason: "its cable was pulled".to_owned(), busy: false, retry_in: Duration::from_secs(4) };
+    let lost =
+        Event::CameraLost { reason: "its cable was pulled".to_owned(), busy: false, retry_in: Duration::from_secs(4) };
     fake.event(lost);
     window.run_steps(2);
     assert_shows(&window, "Recording 0:12");
@@ -181,6 +182,7 @@ fn marks_have_a_button_while_a_recording_runs() {
     let fake = Fake::with_camera();
     let mut window = recording(&fake);
     click(&mut window, "Mark");
+    window.run_steps(2);
     assert_shows(&window, "Mark at 0:12.0");
 }
 

@@ -98,7 +98,10 @@ fn frames_that_were_not_analysed_say_so_and_model_and_smoothing_are_those_of_the
     assert_shows(&window, "This frame was not analysed when it was recorded");
     assert!(!shows(&window, "No face found"));
     let painted = painted(&window);
-    assert!(painted.iter().any(|text| text == "0.20 s") && painted.iter().any(|text| text == "mien-of-old"), "{painted:?}");
+    assert!(
+        painted.iter().any(|text| text == "0.20 s") && painted.iter().any(|text| text == "mien-of-old"),
+        "{painted:?}"
+    );
     assert!(!painted.iter().any(|text| text == "1.50 s" || text == "other"), "{painted:?}");
 
     std::fs::write(folder.join(ANALYSED), "frame\n0\n1\n2\n").unwrap();

@@ -58,7 +58,10 @@ fn the_buttons_of_the_replay_bar_step_loop_and_change_speed() {
     click(&mut window, "Loop");
     click(&mut window, "Speed");
     click(&mut window, "2×");
-    assert_eq!(fake.take_commands(), [Command::Step(1), Command::Step(-1), Command::SetRepeat(true), Command::SetSpeed(2.0)]);
+    assert_eq!(
+        fake.take_commands(),
+        [Command::Step(1), Command::Step(-1), Command::SetRepeat(true), Command::SetSpeed(2.0)]
+    );
 }
 
 #[test]

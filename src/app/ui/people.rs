@@ -200,7 +200,10 @@ impl Section<'_> {
                 }
             });
         });
-        response.response.on_hover_text("Merge with another person, or go to the first frame").accessible_name(format!("More about {}", person.words));
+        response
+            .response
+            .on_hover_text("Merge with another person, or go to the first frame")
+            .accessible_name(format!("More about {}", person.words));
     }
 
     /// The marks: to go to, to write on, to take away.

@@ -128,9 +128,11 @@ impl Given<'_> {
         Grid::new("detection").num_columns(2).show(ui, |ui| detection_values(ui, &mut options));
         ui.checkbox(&mut options.equalize, "Stretch contrast")
             .on_hover_text("Helps in dark rooms, and finds more false faces");
-        if ui.button("Defaults").on_hover_text("Find faces as at first start").clicked() {
-            options = DetectionOptions::default();
-        }
+        ui.horizontal(|ui| {
+            if ui.button("Defaults").on_hover_text("Find faces as at first start").clicked() {
+                options = DetectionOptions::default();
+            }
+        });
         if options != self.settings.detection {
             asks.change(self.settings, |settings| settings.detection = options);
         }

@@ -140,11 +140,14 @@ impl Shown<'_> {
         if response.on_hover_text(why).clicked() {
             asks.change(self.settings, |settings| *settings.mirror_mut(is_video) = !mirrored);
         }
-        let button = if compact { menu_button(Icon::Layers.atom()) } else { menu_button((Icon::Layers.atom(), "View")) };
+        let button =
+            if compact { menu_button(Icon::Layers.atom()) } else { menu_button((Icon::Layers.atom(), "View")) };
         // Several switches can be set before the menu is closed.
         let stay_open = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
         let (response, _) = button.config(stay_open).ui(ui, |ui| self.view_choices(ui, asks));
-        response.on_hover_text("What is drawn over the picture, and which panels are beside it").accessible_name("View");
+        response
+            .on_hover_text("What is drawn over the picture, and which panels are beside it")
+            .accessible_name("View");
     }
 
     fn view_choices(&self, ui: &mut Ui, asks: &mut Asks) {
