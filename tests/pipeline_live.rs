@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use fakes::{Act, FakeCamera, FakeClassifier, FakeVideo, Gate, media_time, seeing};
 use mien::emotion::Emotion;
-use mien::pipeline::{Command, Event, FaceId, LiveSettings, SourceFactory};
+use mien::pipeline::{Command, Event, FaceId, LiveSettings, NetworkChoice, SourceFactory};
 use mien::source::SourceError;
 use mien::source::VideoSource;
 use watch::Watch;
@@ -236,7 +236,9 @@ fn a_network_that_fails_ends_the_run_with_the_reason() {
 
 #[test]
 fn a_network_that_cannot_be_loaded_ends_the_run_with_the_reason() {
-    let refuse = Box::new(|| Err(anyhow::anyhow!("cut off at byte 7").context("mien.safetensors can't be read")));
+    let refuse = Box::new(|_: &NetworkChoice| {
+        Err(anyhow::anyhow!("cut off at byte 7").context("mien.safetensors can't be read"))
+    });
     let mut watch = Watch::start(FakeVideo::new(50).factory(), false, refuse, settings());
     assert_eq!(watch.failure(), "mien.safetensors can't be read: cut off at byte 7");
 }
@@ -304,9 +306,9 @@ fn frames_that_come_while_the_network_is_loaded_do_not_count_as_dropped() {
     let camera = FakeCamera::new();
     let loading = Gate::new();
     let loads = loading.clone();
-    let factory = Box::new(move || {
+    let factory = Box::new(move |choice: &NetworkChoice| {
         loads.wait_until_entered();
-        happy().factory()()
+        happy().factory()(choice)
     });
     let mut watch = Watch::start(camera.factory(), true, factory, settings());
     camera.gives(10);

@@ -97,8 +97,11 @@ impl People {
 
     /// Moves the bars towards what the faces show. Returns whether they arrived.
     pub(super) fn glide(&mut self, elapsed_secs: f32) -> bool {
-        let bars = &mut self.bars;
-        self.faces.iter().fold(true, |settled, face| bars.approach(face.id, &face.smoothed, elapsed_secs) && settled)
+        let mut settled = true;
+        for face in &self.faces {
+            settled &= self.bars.approach(face.id, &face.smoothed, elapsed_secs);
+        }
+        settled
     }
 
     fn has_curve(&self, face: FaceId) -> bool {

@@ -82,7 +82,7 @@ impl Controls {
     }
 
     /// Takes note of a command. A new detector is made at once.
-    pub(super) fn obey(&mut self, command: Command, analyzer: &mut Analyzer, shared: &Shared) {
+    pub(super) fn obey(&mut self, command: &Command, analyzer: &mut Analyzer, shared: &Shared) {
         match command {
             Command::Pause => self.paused = true,
             Command::Resume => {
@@ -91,18 +91,18 @@ impl Controls {
                 self.pacer.restart();
             }
             Command::Seek(to) => {
-                self.jump = Some(to);
+                self.jump = Some(*to);
                 self.steps = 0;
                 // Counted here as they are where they are sent: the numbers of one seek are the same.
                 self.generation += 1;
             }
             Command::Step(frames) => {
                 self.paused = true;
-                self.steps += i64::from(frames);
+                self.steps += i64::from(*frames);
             }
-            Command::SetSpeed(speed) => self.pacer.set_speed(speed),
-            Command::SetRepeat(repeat) => self.repeat = repeat,
-            Command::SetDetection(options) => match self.make_detector.as_mut().map(|make| make(&options)) {
+            Command::SetSpeed(speed) => self.pacer.set_speed(*speed),
+            Command::SetRepeat(repeat) => self.repeat = *repeat,
+            Command::SetDetection(options) => match self.make_detector.as_mut().map(|make| make(options)) {
                 Some(Ok(detector)) => analyzer.set_detector(detector),
                 Some(Err(error)) => shared.report(Event::DetectorFailed(error.to_string())),
                 None => {}
@@ -178,7 +178,7 @@ impl Capture {
         loop {
             loop {
                 match self.inbox.poll() {
-                    Wake::Command(command) => self.controls.obey(command, &mut self.analyzer, &self.shared),
+                    Wake::Command(command) => self.controls.obey(&command, &mut self.analyzer, &self.shared),
                     Wake::Stop => return Ok(CameraEnd::Stopped),
                     Wake::Due => break,
                 }
@@ -215,7 +215,7 @@ impl Capture {
         let due = Instant::now() + retry_in;
         loop {
             match self.inbox.wait((!self.controls.paused).then_some(due)) {
-                Wake::Command(command) => self.controls.obey(command, &mut self.analyzer, &self.shared),
+                Wake::Command(command) => self.controls.obey(&command, &mut self.analyzer, &self.shared),
                 Wake::Due => return true,
                 Wake::Stop => return false,
             }

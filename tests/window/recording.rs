@@ -182,7 +182,6 @@ fn marks_have_a_button_while_a_recording_runs() {
     let fake = Fake::with_camera();
     let mut window = recording(&fake);
     click(&mut window, "Mark");
-    window.run_steps(2);
     assert_shows(&window, "Mark at 0:12.0");
 }
 

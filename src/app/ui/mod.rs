@@ -20,7 +20,7 @@ pub(super) use self::picture::Screen;
 use super::App;
 use super::action::Pane;
 use super::icons::Icon;
-use super::recorded::names;
+use super::recorded::{Replay, names};
 use crate::emotion::COUNT;
 
 /// Width of the panel of faces at first start, and the least it may have: names, percentages and some bar between.
@@ -153,7 +153,7 @@ impl App {
             .show(ui, |ui| status_bar::show(ui, &self.player, results, &self.recording));
         let below = frame.inner_margin(Margin { left: 10, right: AXIS_LABEL_OVERHANG, top: 8, bottom: 4 });
         if self.panes.timeline() {
-            let marks = self.replay.as_ref().map(|replay| replay.marks()).unwrap_or_default();
+            let marks = self.replay.as_ref().map(Replay::marks).unwrap_or_default();
             let panel = Panel::bottom("timeline").frame(below).resizable(true);
             let panel = panel.default_size(TIMELINE_HEIGHT).min_size(SMALLEST_TIMELINE_HEIGHT);
             panel.max_size(ui.available_height() * 0.5).show(ui, |ui| {

@@ -14,7 +14,7 @@ const WIDTH: f32 = 320.0;
 const ROOM_FOR_TWO: f32 = 740.0;
 
 /// Height of title and edges around them.
-const AROUND: f32 = 64.0;
+const AROUND: f32 = 92.0;
 
 /// Frame sizes and rates that nearly every webcam has.
 const SIZES: [(u32, u32); 4] = [(320, 240), (640, 480), (1280, 720), (1920, 1080)];
