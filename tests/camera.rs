@@ -201,7 +201,7 @@ impl Classifier for Happy {
 
 fn start_live(index: u32) -> Live {
     let source = SourceRequest::Camera(request(index));
-    let parts = Parts::new(source, DetectionOptions::default(), || Ok(Box::new(Happy) as Box<dyn Classifier>));
+    let parts = Parts::new(source, |_| Ok(Box::new(Happy) as Box<dyn Classifier>));
     Live::start(parts, LiveSettings::default(), || {}).unwrap()
 }
 

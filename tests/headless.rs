@@ -1,4 +1,4 @@
-//! Mien where there is no display: videos worked off to files, cameras watched for their figures.
+//! Mien where there is no display: videos processed to files, cameras watched for their figures.
 #![cfg(feature = "vision")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

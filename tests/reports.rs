@@ -91,7 +91,7 @@ fn an_annotated_video_shows_each_frame_at_its_time_and_keeps_the_sound_in_step()
     let home = home.path();
     // One kind of sound that MP4 holds, and one that it doesn't.
     for (name, sound, said) in
-        [("a.mp4", "aac", "with the sound of the original\n"), ("b.mkv", "pcm_s16le", "coded anew as AAC")]
+        [("a.mp4", "aac", "with the sound of the original\n"), ("b.mkv", "pcm_s16le", "re-encoded as AAC")]
     {
         uneven_video_with_beeps(home, name, sound);
         analyze(home, &[name, "--video"]).success().stderr(contains(said).and(contains("annotated video in ")));

@@ -14,7 +14,7 @@ use crate::report::{IndexRow, is_index, render_index};
 
 const INDEX: &str = "index.html";
 
-/// Writes the index of the folder anew, out of the manifests in it: those of this run, and of all before.
+/// Writes the index of the folder again, out of the manifests in it: those of this run, and of all before.
 ///
 /// # Errors
 /// When a file of that name is there that Mien didn't write, or it can't be written.

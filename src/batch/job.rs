@@ -117,7 +117,7 @@ impl Job<'_> {
 
     fn go_on(&self) -> anyhow::Result<()> {
         if self.stop.load(Ordering::Relaxed) {
-            bail!(Interrupted("what was finished is kept; the same command goes on from there".to_owned()));
+            bail!(Interrupted("what was finished is kept; the same command resumes from there".to_owned()));
         }
         Ok(())
     }

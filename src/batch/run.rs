@@ -157,7 +157,7 @@ impl<'a> Batch<'a> {
         if is_stopped {
             let done = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Failed(_))).count();
             let all = tasks.len();
-            bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command goes on from there")));
+            bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command resumes from there")));
         }
         self.report(&outcomes, complaints, &summary.to_string())
     }

@@ -8,7 +8,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, RGBColor, TextStyle};
 
 use super::ReportError;
-use super::words::clock;
+use crate::clock::clock;
 use crate::emotion::{COUNT, Emotion};
 use crate::summary::{Bucket, Counts, Timeline};
 

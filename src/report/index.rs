@@ -28,7 +28,7 @@ pub struct IndexRow {
     pub verdicts: BTreeMap<String, u64>,
     /// Its other results, relative to the index, with slashes.
     pub others: Vec<String>,
-    /// What is to be said against them.
+    /// Warnings about them.
     pub complaints: Vec<String>,
 }
 
@@ -115,7 +115,7 @@ pub fn render_index(rows: &[IndexRow]) -> Result<String, ReportError> {
     Ok(page.render()?)
 }
 
-/// Whether the file at `path` is an index that Mien wrote, and so may be written anew.
+/// Whether the file at `path` is an index that Mien wrote, and so may be replaced.
 pub fn is_index(path: &Path) -> bool {
     std::fs::read_to_string(path).is_ok_and(|page| page.contains(&format!("content=\"{}\"", generator())))
 }

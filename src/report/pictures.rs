@@ -66,7 +66,7 @@ impl PictureSummary {
 pub struct PicturesReport<'a> {
     /// Model, options, versions.
     pub facts: &'a [Fact],
-    /// What is to be said against the results.
+    /// Warnings about the results.
     pub notes: &'a [String],
     /// What was seen.
     pub summary: &'a PictureSummary,

@@ -3,8 +3,9 @@
 use askama::Template;
 
 use super::view::{MomentView, Row, Shares};
-use super::words::{clock, counted, unsure};
+use super::words::{counted, unsure};
 use super::{Fact, GENERATOR, ReportError, Thumbnail, charts};
+use crate::clock::clock;
 use crate::emotion::Emotion;
 use crate::summary::{FaceSummary, FileSummary};
 
@@ -15,7 +16,7 @@ pub struct VideoReport<'a> {
     pub file: &'a str,
     /// Model, options, versions.
     pub facts: &'a [Fact],
-    /// What is to be said against the results.
+    /// Warnings about the results.
     pub notes: &'a [String],
     /// What was seen.
     pub summary: &'a FileSummary<Thumbnail>,

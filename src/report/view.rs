@@ -1,7 +1,8 @@
 //! The parts of a page that several kinds have, as templates take them.
 
-use super::words::{clock, percent};
+use super::words::percent;
 use super::{ReportError, Thumbnail, charts};
+use crate::clock::clock;
 use crate::emotion::Emotion;
 use crate::summary::{Counts, FaceFigures, Moment};
 

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contrast;
+
 /// How many emotions there are: the length of every probability vector.
 pub const COUNT: usize = 7;
 
@@ -86,15 +88,8 @@ impl Emotion {
     }
 
     /// Whether text on a patch of [`Self::rgb`] must be dark to be readable (else it is white).
-    ///
-    /// By the relative luminance of WCAG 2: dark text has the higher contrast above 0.179.
     pub fn wants_dark_text(self) -> bool {
-        let linear = |channel: u8| {
-            let c = f32::from(channel) / 255.0;
-            if c <= 0.039_28 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
-        };
-        let [r, g, b] = self.rgb();
-        0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) > 0.179
+        contrast::wants_dark_text(self.rgb())
     }
 }
 

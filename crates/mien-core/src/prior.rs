@@ -1,4 +1,4 @@
-//! How often each emotion is taken to be shown before a face was looked at.
+//! How often each emotion is assumed to be shown, before a face is looked at.
 //!
 //! A network answers as if emotions were as frequent as in what it learnt from. Where they aren't, its probabilities can be
 //! divided by that prior and multiplied by another: logit adjustment (Menon et al. 2021, “Long-tail learning via logit

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context as _, anyhow, bail};
 use crossbeam_channel::{Receiver, bounded};
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -117,9 +117,12 @@ impl CameraJob {
         let recording = self.record.clone().map(|folder| CameraRecording::new(folder, network.noted(), &self.choices));
 
         let (waker, awake) = bounded(1);
-        let classifier = network.classifier;
-        let parts = Parts::new(SourceRequest::Camera(self.request.clone()), self.choices.detection, || Ok(classifier));
-        let settings = LiveSettings { smoothing: self.choices.smoothing, picture: false, ..LiveSettings::default() };
+        let mut loaded = Some(network.classifier);
+        let parts = Parts::new(SourceRequest::Camera(self.request.clone()), move |_| {
+            loaded.take().context("the network of a camera without a window is never exchanged")
+        });
+        let StageChoices { smoothing, detection, .. } = self.choices;
+        let settings = LiveSettings { smoothing, detection, picture: false, ..LiveSettings::default() };
         let live = Live::start(parts, settings, move || {
             // A full channel has a wake-up in it already.
             waker.try_send(()).ok();
@@ -233,7 +236,7 @@ impl Watch {
             }
             // One that never worked is an error; one that is lost later may come back.
             Event::CameraLost { reason, .. } if self.source.is_none() => Err(anyhow!(reason)),
-            Event::CameraLost { reason, retry_in } => {
+            Event::CameraLost { reason, retry_in, .. } => {
                 self.losses += 1;
                 tell(&format!("{reason}; trying again in {:.0} s", retry_in.as_secs_f64()));
                 Ok(())
