@@ -77,7 +77,7 @@ pub struct Results {
     /// Those faces by their verdicts: an emotion, or `unsure`.
     #[serde(default)]
     pub verdicts: BTreeMap<String, u64>,
-    /// What is to be said against the results: a cut video, unreadable pictures.
+    /// Warnings about them: a cut video, unreadable pictures.
     pub complaints: Vec<String>,
     /// How they were written, where that is not always the same.
     #[serde(default)]
