@@ -14,10 +14,10 @@ use crate::crop::FaceCrop;
 use crate::demo;
 use crate::detect::{DetectionOptions, HaarDetector, ScheduledDetector};
 use crate::device::{self, DeviceChoice};
-use crate::emotion::Probabilities;
+use crate::emotion::{Emotion, Probabilities};
 use crate::net::{Card, Model, ModelSource};
 use crate::pipeline::{Analyzer, Labeller};
-use crate::prior::PriorChoice;
+use crate::prior::{PriorChoice, never_named};
 use crate::recording::Network;
 use crate::track::{TrackOptions, spacing_steps};
 
@@ -59,7 +59,7 @@ pub struct LoadedNetwork {
 impl LoadedNetwork {
     /// What recordings note of it.
     pub fn noted(&self) -> Network {
-        let NetworkSummary { model, prior, device } = self.summary();
+        let NetworkSummary { model, prior, device, .. } = self.summary();
         Network { model, sha256: self.sha256.clone(), prior, device }
     }
 
@@ -69,6 +69,7 @@ impl LoadedNetwork {
             device: device::describe(self.device),
             model: self.card.name.clone(),
             prior: self.prior.to_string(),
+            never_named: self.card.calibration.never_named(),
         }
     }
 }
@@ -82,11 +83,15 @@ pub struct NetworkSummary {
     pub model: String,
     /// The prior that it answered under.
     pub prior: String,
+    /// Emotions that its training never had: their prior is 0 whatever is assumed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub never_named: Vec<Emotion>,
 }
 
 impl fmt::Display for NetworkSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}, {} prior", self.model, self.device, self.prior)
+        write!(f, "{} on {}, {} prior", self.model, self.device, self.prior)?;
+        never_named(&self.never_named).map_or(Ok(()), |words| write!(f, "; {words}"))
     }
 }
 

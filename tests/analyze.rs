@@ -135,8 +135,8 @@ fn a_second_run_passes_over_what_is_done_and_refuses_to_mix_options() {
     analyze(home, &["*.mp4"]).success().stdout(contains("0 analysed, 2 done before"));
 
     video_with_face(&home.join("two.mp4"), 24);
-    let refused =
-        contains("two.mp4: was analysed with other options, or has changed since").and(contains("1 done before"));
+    let refused = contains("two.mp4: was analysed with other options or by an older Mien, or has changed since")
+        .and(contains("1 done before"));
     analyze(home, &["*.mp4"]).failure().stdout(refused);
     analyze(home, &["*.mp4", "--force"]).success().stdout(contains("2 analysed"));
     assert_eq!(fs::read(home.join("mien-results/one.mp4.csv")).unwrap(), before, "not the same result");
@@ -290,6 +290,93 @@ fn what_mien_wrote_is_no_input() {
     // The user's own file may be called so.
     fs::remove_file(home.join("in/clip-emotions.csv")).unwrap();
     analyze(home, &["in"]).success().stdout(contains("1 analysed, 1 done before"));
+}
+
+#[test]
+fn more_outputs_are_added_to_what_is_there_and_other_options_refused_once() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    video_with_face(&home.join("one.mp4"), 20);
+    video_with_face(&home.join("two.mp4"), 12);
+    write_picture(&home.join("face.png"));
+    let inputs = ["one.mp4", "two.mp4", "face.png"];
+    let run = |options: &[&str]| analyze(home, &[&inputs[..], options].concat());
+    let result = |name: &str| home.join("mien-results").join(name);
+    run(&[]).success();
+    // What somebody has worked on stays, if nobody asks for it anew.
+    let mut table = fs::read_to_string(result("one.mp4.csv")).unwrap();
+    table.push_str("my row\n");
+    fs::write(result("one.mp4.csv"), &table).unwrap();
+    run(&["--parquet", "--summary", "--video"]).success().stdout(contains("3 analysed, 0 done before"));
+    run(&["--parquet", "--summary", "--video"]).success().stdout(contains("0 analysed, 3 done before"));
+    run(&["--video"]).failure().stdout(contains("one.mp4: was analysed").and(contains("2 done before")));
+    assert_eq!(fs::read_to_string(result("one.mp4.csv")).unwrap(), table);
+    let names = ["csv", "parquet", "summary.csv", "html", "annotated.mp4"].map(|ending| format!("two.mp4.{ending}"));
+    assert!(names.iter().all(|name| result(name).exists()), "{:?}", files(&home.join("mien-results")));
+    // One that is removed is made again alone.
+    fs::remove_file(result("two.mp4.html")).unwrap();
+    run(&["--parquet", "--summary"]).success().stdout(contains("1 analysed, 2 done before"));
+    assert!(result("two.mp4.html").exists());
+
+    let record: serde_json::Value = serde_json::from_slice(&fs::read(result("two.mp4.mien.json")).unwrap()).unwrap();
+    let version = mien::version::Versions::here();
+    assert_eq!((&record["schema"], &record["versions"]["mien"]), (&2.into(), &version.mien.into()));
+    assert_eq!(record["versions"]["commit"], version.commit);
+    assert_eq!(record["results"]["products"].as_array().unwrap().len(), 4, "{record}");
+
+    let once = contains("one.mp4 and 2 more files: were analysed with other options").count(1);
+    run(&["--skip", "1"]).failure().stdout(once).stderr(contains("3 of the inputs"));
+    run(&["--skip", "1", "--force"]).success();
+    assert!(fs::read_to_string(result("one.mp4.csv")).unwrap().lines().count() < table.lines().count());
+    // Even then, not over what isn't Mien's.
+    fs::write(result("one.mp4.jsonl"), "mine").unwrap();
+    run(&["--skip", "1", "--jsonl", "--force"]).failure().stdout(contains("one.mp4.jsonl exists already"));
+    assert_eq!(fs::read_to_string(result("one.mp4.jsonl")).unwrap(), "mine");
+}
+
+#[test]
+fn one_table_over_all_files_and_a_row_for_each_frame() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    video_with_face(&home.join("a.mp4"), 20);
+    video_without_face(&home.join("wall.mp4"), 10);
+    write_picture(&home.join("face.png"));
+    let inputs = ["a.mp4", "wall.mp4", "face.png", "--csv", "--jsonl", "--parquet", "--frames", "--summary"];
+    analyze(home, &inputs).success();
+    let result = |name: &str| home.join("mien-results").join(name);
+    let read = |name: &str| fs::read_to_string(result(name)).unwrap();
+    assert_eq!(read("wall.mp4.frames.csv").lines().count(), 11);
+    assert!(read("wall.mp4.frames.csv").ends_with("wall.mp4,9,0.3600,0\n"), "{}", read("wall.mp4.frames.csv"));
+    assert_eq!(read("pictures.frames.csv").lines().last(), Some("face.png,0,0.0000,1"));
+    assert!(!result("together.csv").exists());
+
+    analyze(home, &[&inputs[..], &["--together"]].concat()).success().stdout(contains("0 analysed, 3 done before"));
+    for (ending, kinds) in [("csv", ["", "frames."]), ("jsonl", ["", "frames."])] {
+        for kind in kinds {
+            let parts: Vec<String> =
+                ["a.mp4", "wall.mp4", "pictures"].iter().map(|name| read(&format!("{name}.{kind}{ending}"))).collect();
+            let header = usize::from(ending == "csv");
+            let lines = parts.iter().flat_map(|part| part.lines().skip(header));
+            let lines = parts[0].lines().take(header).chain(lines).map(|line| format!("{line}\n"));
+            assert_eq!(read(&format!("together.{kind}{ending}")), lines.collect::<String>(), "{kind}{ending}");
+        }
+    }
+    let rows = |name: &str| {
+        let table = SerializedFileReader::new(fs::File::open(result(name)).unwrap()).unwrap();
+        table.get_row_iter(None).unwrap().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    assert_eq!(rows("together.parquet").len(), read("together.jsonl").lines().count());
+    assert_eq!(rows("together.frames.parquet").len(), 31);
+    assert_eq!(read("together.summary.csv").lines().count(), 1 + 3 * 7);
+    let index = read("index.html");
+    assert!(index.contains("wall.mp4.html") && index.contains("Unsure") && !index.contains("together"), "{index}");
+
+    // Written anew as long as it is as Mien wrote it.
+    analyze(home, &["a.mp4", "--together"]).success();
+    assert_eq!(read("together.csv"), read("a.mp4.csv"));
+    fs::write(result("together.csv"), "worked on").unwrap();
+    analyze(home, &["a.mp4", "--together"]).failure().stdout(contains("together.csv was changed since"));
+    assert_eq!(read("together.csv"), "worked on");
 }
 
 #[cfg(target_os = "linux")]

@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 use emulated_cameras::{Bus, Mode};
 use mien::classify::{Classifier, ClassifyError};
 use mien::crop::FaceCrop;
-use mien::detect::DetectionOptions;
 use mien::emotion::{self, Emotion, Probabilities};
 use mien::face::Face;
 use mien::face::FaceRect;
@@ -201,7 +200,7 @@ impl Classifier for Happy {
 
 fn start_live(index: u32) -> Live {
     let source = SourceRequest::Camera(request(index));
-    let parts = Parts::new(source, DetectionOptions::default(), || Ok(Box::new(Happy) as Box<dyn Classifier>));
+    let parts = Parts::new(source, |_| Ok(Box::new(Happy) as Box<dyn Classifier>));
     Live::start(parts, LiveSettings::default(), || {}).unwrap()
 }
 

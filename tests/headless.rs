@@ -1,4 +1,4 @@
-//! Mien where there is no display: videos worked off to files, cameras watched for their figures.
+//! Mien where there is no display: videos processed to files, cameras watched for their figures.
 #![cfg(feature = "vision")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -60,7 +60,7 @@ fn without_a_display_a_video_becomes_an_annotated_video_and_a_table() {
         assert!((value(2) - value(1) / 25.0).abs() < 1e-3, "time and frame: {row:?}");
         let (center_x, center_y) = (value(4) + value(6) / 2.0, value(5) + value(7) / 2.0);
         assert!((130.0..200.0).contains(&center_x) && (100.0..150.0).contains(&center_y), "{row:?}");
-        for probabilities in [10..17, 17..24] {
+        for probabilities in [11..18, 18..25] {
             assert!((probabilities.map(value).sum::<f64>() - 1.0).abs() < 1e-3, "{row:?}");
         }
     }

@@ -463,3 +463,34 @@ fn the_mean_of_models_is_a_model_with_a_card_of_its_own() {
     refused(&["mien", "cnn4-ferplus", "--output", "a.safetensors"], "its network");
     refused(&["mien", "nowhere.safetensors", "--output", "a.safetensors"], "nowhere.safetensors");
 }
+
+#[test]
+fn an_emotion_that_training_never_had_is_never_named_and_the_report_says_so() {
+    let folder = TempDir::new().unwrap();
+    let data = write_data(folder.path());
+    // Neither neutral nor disgust to learn from; they are there to be measured on.
+    let text = std::fs::read_to_string(&data).unwrap();
+    let is_left_out =
+        |line: &&str| !((line.starts_with("6,") || line.starts_with("1,")) && line.ends_with(",Training"));
+    std::fs::write(&data, text.lines().filter(is_left_out).map(|line| format!("{line}\n")).collect::<String>())
+        .unwrap();
+    let recipe = write_recipe(folder.path(), &[("epochs = 3", "epochs = 2")]);
+    let run = folder.path().join("run");
+    mien().arg("train").args([&recipe, Path::new("--data"), &data, Path::new("--run"), &run]).assert().success();
+    let evaluate = |options: &[&str]| {
+        let model = run.join("small.safetensors");
+        let output = mien().arg("evaluate").args([&model, &data]).args(options).assert().success().get_output().clone();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for prior in ["training", "uniform"] {
+        let report: serde_json::Value = serde_json::from_str(&evaluate(&["--prior", prior, "--json"])).unwrap();
+        assert_eq!(report["never_named"], serde_json::json!(["disgust", "neutral"]));
+        let named = |emotion: usize| -> u64 {
+            report["confusion"].as_array().unwrap().iter().map(|row| row[emotion].as_u64().unwrap()).sum()
+        };
+        assert_eq!((named(1), named(6)), (0, 0), "{prior}: {report}");
+        assert_eq!((0..7).map(named).sum::<u64>(), 14, "{prior}: {report}");
+    }
+    let text = evaluate(&["--calibrate"]);
+    assert!(text.contains("never named, because the model's training had none of it: disgust, neutral"), "{text}");
+}

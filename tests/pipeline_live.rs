@@ -9,10 +9,10 @@ mod watch;
 
 use std::time::Duration;
 
-use fakes::{Act, FakeCamera, FakeClassifier, FakeVideo, Gate, media_time};
+use fakes::{Act, FakeCamera, FakeClassifier, FakeVideo, Gate, media_time, seeing};
 use mien::emotion::Emotion;
 use mien::face::FaceId;
-use mien::pipeline::{Command, Event, LiveSettings, SourceFactory};
+use mien::pipeline::{Command, Event, LiveSettings, NetworkChoice, SourceFactory};
 use mien::source::SourceError;
 use mien::source::VideoSource;
 use watch::Watch;
@@ -147,7 +147,7 @@ fn a_seek_begins_the_smoothing_anew() {
     let mut watch = paused_video(100, LiveSettings { smoothing: for_ever, ..settings() });
     watch.live.send(Command::Seek(media_time(50)));
     watch.until_event(&Event::Seeked(media_time(50)));
-    watch.live.send(Command::SetClassifier(FakeClassifier::new(Emotion::Sad).factory()));
+    watch.live.send(seeing("Sad"));
     watch.until("the other network", |watch| {
         watch.events.iter().filter(|event| **event == Event::ClassifierReady).count() == 2
     });
@@ -237,7 +237,9 @@ fn a_network_that_fails_ends_the_run_with_the_reason() {
 
 #[test]
 fn a_network_that_cannot_be_loaded_ends_the_run_with_the_reason() {
-    let refuse = Box::new(|| Err(anyhow::anyhow!("cut off at byte 7").context("mien.safetensors can't be read")));
+    let refuse = Box::new(|_: &NetworkChoice| {
+        Err(anyhow::anyhow!("cut off at byte 7").context("mien.safetensors can't be read"))
+    });
     let mut watch = Watch::start(FakeVideo::new(50).factory(), false, refuse, settings());
     assert_eq!(watch.failure(), "mien.safetensors can't be read: cut off at byte 7");
 }
@@ -268,7 +270,7 @@ fn a_network_can_be_exchanged_while_it_runs() {
         shows(watch, Emotion::Happy)
     });
 
-    watch.live.send(Command::SetClassifier(Box::new(|| anyhow::bail!("no such model"))));
+    watch.live.send(seeing("Nothing"));
     watch.until_event(&Event::ClassifierFailed("no such model".to_owned()));
     camera.gives(1);
     watch.until("another scene", |watch| {
@@ -276,7 +278,7 @@ fn a_network_can_be_exchanged_while_it_runs() {
         watch.scenes.len() > 1 && shows(watch, Emotion::Happy)
     });
 
-    watch.live.send(Command::SetClassifier(FakeClassifier::new(Emotion::Sad).factory()));
+    watch.live.send(seeing("Sad"));
     watch.until("a sad face", |watch| {
         camera.gives(1);
         shows(watch, Emotion::Sad)
@@ -305,9 +307,9 @@ fn frames_that_come_while_the_network_is_loaded_do_not_count_as_dropped() {
     let camera = FakeCamera::new();
     let loading = Gate::new();
     let loads = loading.clone();
-    let factory = Box::new(move || {
+    let factory = Box::new(move |choice: &NetworkChoice| {
         loads.wait_until_entered();
-        happy().factory()()
+        happy().factory()(choice)
     });
     let mut watch = Watch::start(camera.factory(), true, factory, settings());
     camera.gives(10);
@@ -350,9 +352,18 @@ fn a_camera_that_cannot_be_opened_is_tried_again() {
     camera.refuses_to_open_with(SourceError::NoCamera);
     let mut watch = Watch::camera(&camera, happy());
     let reason = SourceError::NoCamera.to_string();
-    watch.until_event(&Event::CameraLost { reason, retry_in: Duration::from_secs(1) });
+    watch.until_event(&Event::CameraLost { reason, busy: false, retry_in: Duration::from_secs(1) });
     camera.gives(1);
     watch.until_frame(0);
+}
+
+#[test]
+fn a_camera_that_another_program_uses_is_reported_as_busy() {
+    let camera = FakeCamera::new();
+    camera.refuses_to_open_with(SourceError::CameraBusy { device: "/dev/video0".to_owned(), by: None });
+    let mut watch = Watch::camera(&camera, happy());
+    let busy = |event: &Event| matches!(event, Event::CameraLost { busy: true, .. });
+    watch.until("the loss", |watch| watch.events.iter().any(busy));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use fakes::{FakeCamera, FakeClassifier, Gate};
 use mien::emotion::Emotion;
 use mien::frame::Frame;
-use mien::pipeline::{Command, Live, LiveSettings, Parts, Scene, Stages, Tap};
+use mien::pipeline::{Command, FaceSource, Live, LiveSettings, Parts, Scene, Tap};
 
 /// Notes the numbers of what passes.
 #[derive(Default)]
@@ -43,7 +43,7 @@ fn a_tap_sees_frames_that_are_dropped_too_and_none_of_a_pause() {
     let parts = Parts {
         source: camera.factory(),
         retry: true,
-        stages: Stages::Analysis {
+        faces: FaceSource::Analysis {
             detector: fakes::detector_factory(),
             classifier: FakeClassifier::new(Emotion::Happy).behind(&gate).factory(),
         },

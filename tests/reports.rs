@@ -91,7 +91,7 @@ fn an_annotated_video_shows_each_frame_at_its_time_and_keeps_the_sound_in_step()
     let home = home.path();
     // One kind of sound that MP4 holds, and one that it doesn't.
     for (name, sound, said) in
-        [("a.mp4", "aac", "with the sound of the original\n"), ("b.mkv", "pcm_s16le", "coded anew as AAC")]
+        [("a.mp4", "aac", "with the sound of the original\n"), ("b.mkv", "pcm_s16le", "re-encoded as AAC")]
     {
         uneven_video_with_beeps(home, name, sound);
         analyze(home, &[name, "--video"]).success().stderr(contains(said).and(contains("annotated video in ")));
@@ -298,11 +298,17 @@ fn a_summary_adds_the_table_up_and_the_index_knows_every_run() {
         let labelled = table.iter().filter(|face| face[9] == row[2]).count();
         assert_eq!(row[3].parse::<usize>().unwrap(), labelled, "{row:?}");
         assert!((row[4].parse::<f64>().unwrap() - labelled as f64 / 25.0).abs() < 0.002, "{row:?}");
-        let column = 17 + mien::emotion::Emotion::ALL.iter().position(|it| it.key() == &row[2]).unwrap();
+        let column = 18 + mien::emotion::Emotion::ALL.iter().position(|it| it.key() == &row[2]).unwrap();
         let mean = table.iter().map(|face| face[column].parse::<f64>().unwrap()).sum::<f64>() / table.len() as f64;
         assert!((row[6].parse::<f64>().unwrap() - mean).abs() < 0.001, "{row:?}, {mean}");
     }
-    assert_eq!(rows("wall.mp4.summary.csv").len(), 0);
+    // Rate, length, and how many of the frames have a face.
+    let with_face = table.iter().map(|row| &row[1]).collect::<std::collections::BTreeSet<_>>().len().to_string();
+    assert_eq!(summary[0].iter().skip(18).collect::<Vec<_>>(), ["25.000", "2.000", "50", &with_face]);
+    let unsure = table.iter().filter(|face| &face[10] == "unsure").count();
+    assert_eq!(summary.iter().map(|row| row[16].parse::<usize>().unwrap()).sum::<usize>(), unsure);
+    let wall = rows("wall.mp4.summary.csv");
+    assert_eq!((wall.len(), &wall[0][0], &wall[0][1], &wall[0][20], &wall[0][21]), (7, "wall.mp4", "", "10", "0"));
 
     let page = fs::read_to_string(results.join("talk & more.mp4.html")).unwrap();
     for wanted in ["not feelings", "uniform", "data:image/jpeg;base64", "Versions", "<h2 id=\"face-1\">"] {
@@ -315,9 +321,8 @@ fn a_summary_adds_the_table_up_and_the_index_knows_every_run() {
     // Taken up again, and without the report of one.
     analyze(home, &["wall.mp4", "--summary"]).success().stdout(contains("1 done before"));
     assert!(links.iter().all(|link| index().contains(link)), "{}", index());
-    let refused = contains("was analysed with other options");
-    analyze(home, &["wall.mp4", "--summary", "--video"]).failure().stdout(refused);
-    analyze(home, &["wall.mp4", "--summary", "--video", "--force"]).success();
+    // More is added to what is there.
+    analyze(home, &["wall.mp4", "--summary", "--video"]).success().stdout(contains("1 analysed, 0 done before"));
     assert!(index().contains("wall.mp4.annotated.mp4"), "{}", index());
 
     fs::write(results.join("index.html"), "mine").unwrap();

@@ -117,6 +117,11 @@ impl History {
         self.faces.keys().copied()
     }
 
+    /// When a face was last seen, as far as is remembered.
+    pub fn last_seen(&self, face: FaceId) -> Option<Duration> {
+        self.faces.get(&face)?.last_key_value().map(|(bucket, _)| self.time_of(*bucket))
+    }
+
     /// Points kept for a face.
     pub fn len(&self, face: FaceId) -> usize {
         self.faces.get(&face).map_or(0, BTreeMap::len)

@@ -8,7 +8,7 @@ pub const SIZE: f32 = 13.0;
 /// What a button does, as a sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icon {
-    /// Go on.
+    /// Play, or resume.
     Play,
     /// Hold.
     Pause,
@@ -40,6 +40,8 @@ pub enum Icon {
     Record,
     /// One picture goes to the disk.
     Snapshot,
+    /// A moment to find again.
+    Mark,
 }
 
 impl Icon {
@@ -148,6 +150,10 @@ impl Icon {
                     stroke,
                 ));
                 painter.circle_stroke(at(0.5, 0.57), rect.width() * 0.2, stroke);
+            }
+            Self::Mark => {
+                line(vec![at(0.2, 0.02), at(0.2, 1.0)]);
+                fill(vec![at(0.2, 0.06), at(0.94, 0.32), at(0.2, 0.58)]);
             }
             Self::Menu => {
                 line(vec![at(0.16, 0.36), at(0.5, 0.68), at(0.84, 0.36)]);

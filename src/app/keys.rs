@@ -1,125 +1,168 @@
-//! The keyboard: one table for what keys do, what the help lists and what hover texts mention.
+//! The keyboard: what each key does, what the help lists and what hover texts mention.
 
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
 
-use super::record::Ask;
-use super::recorded::Wish;
-use super::session::Source;
-use super::{Action, App};
+use super::App;
+use super::action::{Action, Pane};
+use super::record::RecordAsk;
+use super::recorded::ReplayAsk;
+use crate::pipeline::Command;
 
 /// How far ← and → go in a video that plays.
 const JUMP_SECS: f64 = 5.0;
 
-/// A key and what it is for.
-pub(super) struct Shortcut {
-    pub(super) key: KeyboardShortcut,
-    pub(super) does: &'static str,
-    action: ActionOf,
-    /// Belongs to a widget that has the focus (Space presses a button, arrows move a slider) before it is ours.
-    yields_to_focus: bool,
+/// A key with something to do. The order is that of the help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shortcut {
+    Pause,
+    Back,
+    Forward,
+    Mirror,
+    FullScreen,
+    Panels,
+    Open,
+    Record,
+    Snapshot,
+    AddMark,
+    Escape,
+    Help,
+    PreviousMark,
+    NextMark,
+    Undo,
 }
 
-type ActionOf = fn(&App, &Context) -> Option<Action>;
+impl Shortcut {
+    /// All of them, in the order in which the help lists them.
+    pub(super) const ALL: [Self; 15] = [
+        Self::Pause,
+        Self::Back,
+        Self::Forward,
+        Self::Mirror,
+        Self::FullScreen,
+        Self::Panels,
+        Self::Open,
+        Self::Record,
+        Self::Snapshot,
+        Self::AddMark,
+        Self::Escape,
+        Self::Help,
+        Self::PreviousMark,
+        Self::NextMark,
+        Self::Undo,
+    ];
 
-const fn key(key: Key, does: &'static str, yields_to_focus: bool, action: ActionOf) -> Shortcut {
-    Shortcut { key: KeyboardShortcut::new(Modifiers::NONE, key), does, action, yields_to_focus }
-}
+    /// The key.
+    pub(super) fn key(self) -> KeyboardShortcut {
+        let alone = |key| KeyboardShortcut::new(Modifiers::NONE, key);
+        match self {
+            Self::Pause => alone(Key::Space),
+            Self::Back => alone(Key::ArrowLeft),
+            Self::Forward => alone(Key::ArrowRight),
+            Self::Mirror => alone(Key::M),
+            Self::FullScreen => alone(Key::F),
+            Self::Panels => alone(Key::P),
+            Self::Open => KeyboardShortcut::new(Modifiers::COMMAND, Key::O),
+            Self::Record => alone(Key::R),
+            Self::Snapshot => alone(Key::S),
+            Self::AddMark => alone(Key::K),
+            Self::Escape => alone(Key::Escape),
+            Self::Help => alone(Key::F1),
+            Self::PreviousMark => alone(Key::PageUp),
+            Self::NextMark => alone(Key::PageDown),
+            Self::Undo => KeyboardShortcut::new(Modifiers::COMMAND, Key::Z),
+        }
+    }
 
-pub(super) const PAUSE: usize = 0;
-pub(super) const BACK: usize = 1;
-pub(super) const FORWARD: usize = 2;
-pub(super) const MIRROR: usize = 3;
-pub(super) const FULL_SCREEN: usize = 4;
-pub(super) const OPEN: usize = 5;
-pub(super) const RECORD: usize = 6;
-pub(super) const SNAPSHOT: usize = 7;
-pub(super) const ADD_MARK: usize = 8;
-pub(super) const HELP: usize = 10;
-pub(super) const PREVIOUS_MARK: usize = 11;
-pub(super) const NEXT_MARK: usize = 12;
-pub(super) const UNDO: usize = 13;
+    /// What it is for.
+    pub(super) fn does(self) -> &'static str {
+        match self {
+            Self::Pause => "Pause or resume",
+            Self::Back => "Back 5 seconds; one frame when paused",
+            Self::Forward => "Forward 5 seconds; one frame when paused",
+            Self::Mirror => "Mirror the picture",
+            Self::FullScreen => "Full screen, the picture alone",
+            Self::Panels => "Show or hide the panels",
+            Self::Open => "Open a video or a recording",
+            Self::Record => "Start or end a recording",
+            Self::Snapshot => "Save this picture",
+            Self::AddMark => "Mark this moment of the recording, with a text",
+            Self::Escape => "Close what is open, bring the panels back, leave full screen",
+            Self::Help => "Show or hide this help",
+            Self::PreviousMark => "In a recording: go to the previous mark",
+            Self::NextMark => "In a recording: go to the next mark",
+            Self::Undo => "In a recording: undo the last change",
+        }
+    }
 
-/// All shortcuts, in the order in which the help lists them.
-pub(super) const SHORTCUTS: [Shortcut; 14] = [
-    key(Key::Space, "Pause or go on", true, |_, _| Some(Action::TogglePause)),
-    key(Key::ArrowLeft, "5 seconds back; one frame when paused", true, |app, _| back_or_forth(app, -1)),
-    key(Key::ArrowRight, "5 seconds on; one frame when paused", true, |app, _| back_or_forth(app, 1)),
-    key(Key::M, "Mirror the picture", false, |_, _| Some(Action::ToggleMirror)),
-    key(Key::F, "Full screen", false, |_, _| Some(Action::ToggleFullScreen)),
-    Shortcut {
-        key: KeyboardShortcut::new(Modifiers::COMMAND, Key::O),
-        does: "Open a video or a recording",
-        action: |_, _| Some(Action::AskForVideo),
-        yields_to_focus: false,
-    },
-    key(Key::R, "Record, or end the recording", false, |_, _| Some(Action::Record(Ask::Toggle))),
-    key(Key::S, "Snapshot: keep this picture", false, |_, _| Some(Action::Record(Ask::Snapshot))),
-    key(Key::K, "Mark this moment of the recording, with a text", false, |app, _| {
-        of_recording(app, Wish::AddMark).or(Some(Action::Record(Ask::BeginMark)))
-    }),
-    key(Key::Escape, "Leave full screen, close this help", false, |app, ctx| {
-        let full_screen = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
-        if app.help_open { Some(Action::ToggleHelp) } else { full_screen.then_some(Action::LeaveFullScreen) }
-    }),
-    key(Key::F1, "Show or hide this help", false, |_, _| Some(Action::ToggleHelp)),
-    key(Key::PageUp, "In a recording: to the mark before", false, |app, _| {
-        of_recording(app, Wish::GoToMark { forward: false })
-    }),
-    key(Key::PageDown, "In a recording: to the next mark", false, |app, _| {
-        of_recording(app, Wish::GoToMark { forward: true })
-    }),
-    Shortcut {
-        key: KeyboardShortcut::new(Modifiers::COMMAND, Key::Z),
-        does: "In a recording: take the last change back",
-        action: |app, _| of_recording(app, Wish::Undo),
-        yields_to_focus: false,
-    },
-];
+    /// A hover text with its key: `Pause (Space)`.
+    pub(super) fn hint(self, ctx: &Context, text: &str) -> String {
+        format!("{text} ({})", ctx.format_shortcut(&self.key()))
+    }
 
-/// A hover text with its shortcut: `Pause (Space)`.
-pub(super) fn hint(ctx: &Context, text: &str, shortcut: usize) -> String {
-    match SHORTCUTS.get(shortcut) {
-        Some(shortcut) => format!("{text} ({})", ctx.format_shortcut(&shortcut.key)),
-        None => text.to_owned(),
+    /// Whether the key belongs to a widget that has the focus (Space presses a button, arrows move a slider) before it
+    /// is ours.
+    fn yields_to_focus(self) -> bool {
+        matches!(self, Self::Pause | Self::Back | Self::Forward)
+    }
+
+    /// What it asks for now; `None` leaves the key to egui.
+    fn action(self, app: &App, ctx: &Context) -> Option<Action> {
+        let of_recording = |ask| app.replay.is_some().then_some(Action::Replay(ask));
+        Some(match self {
+            Self::Pause => Action::TogglePause,
+            Self::Back => back_or_forth(app, -1)?,
+            Self::Forward => back_or_forth(app, 1)?,
+            Self::Mirror => app.toggled_mirror(),
+            Self::FullScreen => Action::ToggleFullScreen,
+            Self::Panels => Action::Toggle(Pane::All),
+            Self::Open => Action::AskForVideo,
+            Self::Record => Action::Record(RecordAsk::Toggle),
+            Self::Snapshot => Action::Record(RecordAsk::Snapshot),
+            Self::AddMark => of_recording(ReplayAsk::AddMark).unwrap_or(Action::Record(RecordAsk::BeginMark)),
+            Self::Escape => return escape(app, ctx),
+            Self::Help => Action::Toggle(Pane::Help),
+            Self::PreviousMark => of_recording(ReplayAsk::GoToMark { forward: false })?,
+            Self::NextMark => of_recording(ReplayAsk::GoToMark { forward: true })?,
+            Self::Undo => of_recording(ReplayAsk::Undo)?,
+        })
     }
 }
 
-fn of_recording(app: &App, wish: Wish) -> Option<Action> {
-    app.recorded.is_some().then_some(Action::Recorded(wish))
+/// Closes what lies on top.
+fn escape(app: &App, ctx: &Context) -> Option<Action> {
+    let full_screen = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
+    if egui::Popup::is_any_open(ctx) {
+        // A menu closes by itself.
+        None
+    } else if app.panes.help {
+        Some(Action::Toggle(Pane::Help))
+    } else if app.panes.settings {
+        Some(Action::Toggle(Pane::Settings))
+    } else {
+        (full_screen || app.panes.picture_alone).then_some(Action::LeaveFullScreen)
+    }
 }
 
 fn back_or_forth(app: &App, direction: i32) -> Option<Action> {
-    if !app.is_video() {
+    if !app.player.is_video() {
         return None;
     }
     let jump = Action::Jump { secs: JUMP_SECS * f64::from(direction) };
-    Some(if app.playback.paused { Action::Step(direction) } else { jump })
+    Some(if app.player.paused { Action::Send(Command::Step(direction)) } else { jump })
 }
 
-impl App {
-    pub(super) fn take_shortcuts(&mut self, ctx: &Context) {
-        if ctx.text_edit_focused() {
-            return;
-        }
-        let focused = ctx.memory(|m| m.focused().is_some());
-        for shortcut in SHORTCUTS.iter().filter(|shortcut| !(focused && shortcut.yields_to_focus)) {
-            // The key is left to egui (Esc closes menus) when it has nothing to do here.
-            if let Some(action) = (shortcut.action)(self, ctx)
-                && ctx.input_mut(|i| i.consume_shortcut(&shortcut.key))
-            {
-                self.ask(action);
-            }
-        }
-        self.take_quick_marks(ctx);
+/// What the keys that were pressed ask for.
+pub(super) fn pressed(app: &App, ctx: &Context) -> Vec<Action> {
+    if ctx.text_edit_focused() {
+        return Vec::new();
     }
-
-    pub(super) fn take_dropped_file(&mut self, ctx: &Context) {
-        let dropped = ctx.input_mut(|i| std::mem::take(&mut i.raw.dropped_files));
-        let mut files = dropped.into_iter();
-        let Some(file) = files.next() else { return };
-        if files.next().is_some() {
-            self.toasts.error("Drop one video or recording at a time; the first one is opened");
-        }
-        self.ask(Action::Open(Source::of(file.path().to_owned())));
-    }
+    let focused = ctx.memory(|m| m.focused().is_some());
+    let shortcuts = Shortcut::ALL.into_iter().filter(|shortcut| !(focused && shortcut.yields_to_focus()));
+    let asked = shortcuts.filter_map(|shortcut| {
+        let action = shortcut.action(app, ctx)?;
+        ctx.input_mut(|i| i.consume_shortcut(&shortcut.key())).then_some(action)
+    });
+    let mut asked: Vec<Action> = asked.collect();
+    asked.extend(app.recording.take_quick_mark(ctx).map(|number| Action::Record(RecordAsk::QuickMark(number))));
+    asked
 }

@@ -9,14 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use tch::Device;
 
-use self::recording::Recordings;
-use super::session::{
-    DeviceEntry, ModelEntry, NetworkChoice, NetworkInUse, Order, Outside, Plan, Session, Source, Wake,
-};
+use self::recording::CameraRecorder;
+use super::session::{DeviceEntry, ModelEntry, NetworkInUse, Outside, Plan, Session, Source, Wake};
 use crate::classify::{Classifier, TorchClassifier};
 use crate::device::{DeviceChoice, DeviceError, describe};
 use crate::net::{Model, ModelSource};
-use crate::pipeline::{Command, Event, Live, LiveSettings, Parts, Scene, SourceRequest, Statistics};
+use crate::pipeline::{Command, Event, Live, LiveSettings, NetworkChoice, Parts, Scene, SourceRequest, Statistics};
 use crate::recording::{self as recordings, METADATA, Network, Progress, RecordingEvent};
 use crate::source::{CameraEntry, list_cameras};
 
@@ -85,7 +83,7 @@ impl Outside for ThisMachine {
     fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>> {
         let recording = || plan.recording.clone().context("The recording was not read");
         let network = Arc::new(Mutex::new(None));
-        let analysed = |source| Parts::new(source, plan.detection, loader(plan.network.clone(), network.clone()));
+        let analysed = |source| Parts::new(source, loader(network.clone()));
         let parts = match &plan.source {
             Source::Camera(device, mode) => analysed(SourceRequest::Camera(mode.of(device.clone()))),
             Source::Video(path) => analysed(SourceRequest::Video(path.clone())),
@@ -98,6 +96,8 @@ impl Outside for ThisMachine {
         };
         let settings = LiveSettings {
             smoothing: plan.smoothing,
+            detection: plan.detection,
+            network: plan.network.clone(),
             speed: plan.speed,
             repeat: plan.repeat,
             ..LiveSettings::default()
@@ -107,8 +107,8 @@ impl Outside for ThisMachine {
             move || wake()
         })
         .context("Nothing can be opened")?;
-        let recordings = Recordings::new(plan, wake);
-        Ok(Box::new(LiveSession { live, network, recordings }))
+        let recorder = CameraRecorder::new(plan, wake);
+        Ok(Box::new(LiveSession { live, network, recorder }))
     }
 }
 
@@ -142,7 +142,7 @@ fn can_ask() -> bool {
 struct LiveSession {
     live: Live,
     network: Arc<Mutex<Option<Network>>>,
-    recordings: Recordings,
+    recorder: CameraRecorder,
 }
 
 impl LiveSession {
@@ -159,30 +159,13 @@ impl Session for LiveSession {
     fn take_events(&mut self) -> Vec<Event> {
         let events: Vec<Event> = self.live.events().collect();
         let network = self.loaded();
-        self.recordings.note_events(&events, network.as_ref());
+        self.recorder.note_events(&events, network.as_ref());
         events
     }
 
-    fn send(&mut self, order: Order) {
-        self.recordings.note_order(&order);
-        self.live.send(match order {
-            Order::StartRecording(folder) => {
-                let network = self.loaded();
-                let tap = self.recordings.start(folder, network);
-                return self.live.set_tap(tap);
-            }
-            Order::StopRecording => return self.recordings.end(),
-            Order::Mark { at, text } => return self.recordings.mark(at, text),
-            Order::Pause => Command::Pause,
-            Order::Resume => Command::Resume,
-            Order::Seek(to) => Command::Seek(to),
-            Order::Step(frames) => Command::Step(frames),
-            Order::SetSpeed(speed) => Command::SetSpeed(speed),
-            Order::SetRepeat(repeat) => Command::SetRepeat(repeat),
-            Order::SetSmoothing(constant) => Command::SetSmoothing(constant),
-            Order::SetDetection(options) => Command::set_detection(options),
-            Order::SetNetwork(choice) => Command::SetClassifier(Box::new(loader(choice, self.network.clone()))),
-        });
+    fn send(&mut self, command: Command) {
+        self.recorder.note_command(&command);
+        self.live.send(command);
     }
 
     fn statistics(&self) -> Statistics {
@@ -193,26 +176,38 @@ impl Session for LiveSession {
         self.loaded().map(|Network { model, device, .. }| NetworkInUse { model, device })
     }
 
+    fn start_recording(&mut self, folder: PathBuf) {
+        let tap = self.recorder.start(folder, self.loaded());
+        self.live.set_tap(tap);
+    }
+
+    fn stop_recording(&mut self) {
+        self.recorder.end();
+    }
+
+    fn mark(&mut self, at: Instant, text: String) {
+        self.recorder.mark(at, text);
+    }
+
     fn recording(&self) -> Option<Progress> {
-        self.recordings.progress()
+        self.recorder.progress()
     }
 
     fn take_recording_events(&mut self) -> Vec<RecordingEvent> {
-        self.recordings.take_events()
+        self.recorder.take_events()
     }
 
-    fn end_recording(&mut self) -> Vec<RecordingEvent> {
-        self.recordings.finish()
+    fn finish_recording(&mut self) -> Vec<RecordingEvent> {
+        self.recorder.finish()
     }
 }
 
-/// Loads a network on the thread that will run it, and notes what is in use from then on.
+/// Loads networks on the thread that will run them, and notes which one is in use from then on.
 fn loader(
-    choice: NetworkChoice,
     in_use: Arc<Mutex<Option<Network>>>,
-) -> impl FnOnce() -> anyhow::Result<Box<dyn Classifier>> + Send + 'static {
-    move || {
-        let (classifier, network) = load(&choice)?;
+) -> impl FnMut(&NetworkChoice) -> anyhow::Result<Box<dyn Classifier>> + Send + 'static {
+    move |choice| {
+        let (classifier, network) = load(choice)?;
         *in_use.lock().unwrap_or_else(PoisonError::into_inner) = Some(network);
         Ok(classifier)
     }

@@ -1,15 +1,22 @@
 //! The window: a picture with its faces boxed and named, their probabilities as bars and over time.
 //!
-//! [`App`] holds the state. `logic` drains what the pipeline sent and carries out [`Action`]s, also while the window is
-//! hidden; `ui` only draws, one panel a file, and asks for actions. Pure parts ([`history`], [`bars`], [`transform`],
-//! [`verdict`], [`settings`], [`toasts`]) know nothing of windows.
+//! [`App`] holds the state in parts, each with an owner: `player` (the source and how it is played), `people` (faces, bars
+//! and curves), `recording` (what is being recorded), `replay` (the recording that is open), `machine` (what was found out about
+//! cameras, devices and models) and `preferences` (the settings). `logic` drains what the pipeline sent and carries out
+//! what was asked for, also while the window is hidden; `ui` only draws: each panel is given what it shows, and asks for actions.
+//! Pure parts ([`history`], [`bars`], [`transform`], [`verdict`], [`settings`], [`toasts`]) know nothing of windows.
 
+mod action;
+mod actions;
 pub mod bars;
+mod discovery;
 pub mod history;
 mod icons;
 mod keys;
 mod logic;
 pub mod machine;
+mod people;
+mod player;
 mod record;
 mod recorded;
 pub mod session;
@@ -19,28 +26,25 @@ pub mod toasts;
 pub mod transform;
 mod ui;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
-use egui::{Context, TextureHandle};
-use opencv::core::Mat;
+use egui::Context;
 
-use self::bars::Bars;
+use self::action::Asks;
+use self::discovery::Machine;
 use self::history::History;
-use self::recorded::{Recorded, Wish};
-use self::session::{CameraMode, DeviceEntry, ModelEntry, NetworkChoice, NetworkInUse, Outside, Session, Source, Wake};
-use self::settings::Settings;
+use self::people::People;
+use self::player::Player;
+use self::record::RecordingControl;
+use self::recorded::Replay;
+use self::session::{CameraModeChange, Outside, Source};
+use self::settings::{Preferences, Settings};
 use self::toasts::Toasts;
-use crate::detect::DetectionOptions;
+use self::ui::{Panes, Screen};
+use crate::detect::GivenDetection;
 use crate::device::DeviceChoice;
-use crate::face::{Face, FaceId};
-use crate::frame::RgbaPicture;
-use crate::pipeline::Statistics;
+use crate::pipeline::NetworkChoice;
 use crate::prior::PriorChoice;
-use crate::recording::{OpenError, Recording, Snapshot, SnapshotError};
-use crate::source::{CameraEntry, SourceInfo, SourceKind};
 pub use crate::verdict;
 
 /// Size of the window at the very first start, in points.
@@ -55,7 +59,7 @@ pub struct Launch {
     /// What to open; none is the camera used last, or the first that is found.
     pub source: Option<Source>,
     /// What to ask of cameras.
-    pub camera_mode: Option<CameraMode>,
+    pub camera_mode: CameraModeChange,
     /// Where the network runs.
     pub device: Option<DeviceChoice>,
     /// Name or path of the model.
@@ -67,7 +71,7 @@ pub struct Launch {
     /// Left and right swapped.
     pub mirror: Option<bool>,
     /// How faces are looked for.
-    pub detection: Option<DetectionOptions>,
+    pub detection: GivenDetection,
     /// Of a video: 2 is twice as fast; none is 1.
     pub speed: Option<f64>,
     /// Of a video: start again at the end.
@@ -81,12 +85,12 @@ impl Launch {
                 *to = value.clone();
             }
         }
-        set(&mut settings.camera_mode, self.camera_mode.as_ref());
+        settings.camera_mode = self.camera_mode.over(&settings.camera_mode);
+        settings.detection = self.detection.over(&settings.detection);
         set(&mut settings.device, self.device.as_ref());
         set(&mut settings.smoothing_secs, self.smoothing_secs.as_ref());
         set(&mut settings.mirror_cameras, self.mirror.as_ref());
         set(&mut settings.mirror_videos, self.mirror.as_ref());
-        set(&mut settings.detection, self.detection.as_ref());
         if self.model.is_some() {
             settings.model.clone_from(&self.model);
         }
@@ -143,140 +147,20 @@ pub fn run(launch: Launch, outside: Arc<dyn Outside>) -> Result<(), WindowError>
     Ok(eframe::run_native("mien", options, Box::new(create))?)
 }
 
-/// What the picture's place shows.
-#[derive(Clone, Debug, PartialEq)]
-enum Stage {
-    /// There is no camera to open.
-    NoCamera,
-    /// The source was asked for and has given nothing yet.
-    Opening,
-    /// Pictures come.
-    Running,
-    /// The camera went away; the next try is at this time of the window's clock.
-    CameraLost { reason: String, retry_at: f64 },
-    /// The video is over.
-    EndOfVideo,
-    /// The source or the network could not be had; a toast says why.
-    Failed,
-    /// The user stopped it.
-    Stopped,
-}
-
-/// What the user asked for. Panels and keys only ask; `logic` does it.
-#[derive(Clone, Debug, PartialEq)]
-enum Action {
-    Open(Source),
-    AskForVideo,
-    TryAgain,
-    TogglePause,
-    Stop,
-    ToggleMirror,
-    Seek(Duration),
-    Step(i32),
-    Jump { secs: f64 },
-    SetSpeed(f64),
-    ToggleRepeat,
-    SetSmoothing { secs: f32 },
-    SetDevice(DeviceChoice),
-    SetModel(String),
-    SetPrior(Option<PriorChoice>),
-    SetDetection(DetectionOptions),
-    SetCameraMode(CameraMode),
-    SetTheme(egui::ThemePreference),
-    Choose(FaceId),
-    ToggleFullScreen,
-    LeaveFullScreen,
-    ToggleHelp,
-    LookForCameras,
-    Dismiss(u64),
-    Recorded(Wish),
-    Record(record::Ask),
-}
-
-/// The scene on the screen, without its texture.
-#[derive(Clone, Debug)]
-struct Shown {
-    size: [usize; 2],
-    faces: Vec<Face>,
-    /// The frame that they are on.
-    frame: Arc<Mat>,
-}
-
-/// Where a video is and how it runs.
-#[derive(Clone, Debug)]
-struct Playback {
-    paused: bool,
-    speed: f64,
-    repeat: bool,
-    position: Duration,
-    /// Where the user wants to be, until a picture from there arrives: the slider must not jump back meanwhile.
-    seeking: Option<Duration>,
-    /// Media time at which a face was last seen.
-    face_seen: Option<Duration>,
-}
-
-/// What was found out about the machine.
-#[derive(Clone, Debug, Default)]
-struct Machine {
-    cameras: Vec<CameraEntry>,
-    devices: Vec<DeviceEntry>,
-    models: Vec<ModelEntry>,
-    demo_clip: Option<PathBuf>,
-}
-
-/// What a thread beside the window reports.
-enum Report {
-    Cameras(Vec<CameraEntry>),
-    Machine {
-        devices: Vec<DeviceEntry>,
-        models: Vec<ModelEntry>,
-        demo_clip: Option<PathBuf>,
-    },
-    VideoChosen(anyhow::Result<Option<PathBuf>>),
-    /// And whether its faces are to be found anew.
-    Recording(Box<Result<Recording, OpenError>>, bool),
-    FolderChosen(anyhow::Result<Option<PathBuf>>),
-    Snapshot(Result<Snapshot, SnapshotError>),
-}
-
 /// The window's state.
 pub struct App {
-    outside: Arc<dyn Outside>,
-    wake: Wake,
-    reports: Receiver<Report>,
-    reporter: Sender<Report>,
-
-    settings: Settings,
-    loaded: Settings,
-    launched: Settings,
-
-    session: Option<Box<dyn Session>>,
-    source: Option<Source>,
-    stage: Stage,
-    info: Option<SourceInfo>,
-    statistics: Statistics,
-    /// The network that labels, and the choice in the settings that it came from.
-    network: Option<NetworkInUse>,
-    network_chosen: NetworkChoice,
+    preferences: Preferences,
     machine: Machine,
-    cameras_looked_for_at: f64,
-
-    shown: Option<Shown>,
-    picture: Option<RgbaPicture>,
-    texture: Option<TextureHandle>,
-    history: History,
-    bars: Bars,
-    chosen: Option<FaceId>,
-    playback: Playback,
-    hidden_lines: [bool; crate::emotion::COUNT],
-    recorded: Option<Recorded>,
-    recording: record::Recording,
-
+    player: Player,
+    people: People,
+    screen: Screen,
+    recording: RecordingControl,
+    replay: Option<Replay>,
+    /// The choice that the network in use came from.
+    network_chosen: NetworkChoice,
     toasts: Toasts,
-    actions: Vec<Action>,
-    help_open: bool,
-    settings_open: bool,
-    choosing_video: bool,
+    panes: Panes,
+    asks: Asks,
 }
 
 impl App {
@@ -288,93 +172,48 @@ impl App {
         let settings = settings.sanitized();
         ctx.set_theme(settings.theme);
 
-        let waker = ctx.clone();
-        let (reporter, reports) = crossbeam_channel::unbounded();
-        let usual_folder = outside.recordings_folder();
         let mut app = Self {
-            outside,
-            wake: Arc::new(move || waker.request_repaint()),
-            reports,
-            reporter,
-            launched: settings.clone(),
-            settings,
-            loaded,
-            session: None,
-            source: None,
-            stage: Stage::Opening,
-            info: None,
-            statistics: Statistics::default(),
-            network: None,
-            network_chosen: NetworkChoice::default(),
-            machine: Machine::default(),
-            cameras_looked_for_at: 0.0,
-            shown: None,
-            picture: None,
-            texture: None,
-            history: History::live(),
-            bars: Bars::default(),
-            chosen: None,
-            playback: Playback {
-                paused: false,
-                speed: launch.speed.unwrap_or(1.0),
-                repeat: launch.repeat,
-                position: Duration::ZERO,
-                seeking: None,
-                face_seen: None,
-            },
-            hidden_lines: [false; crate::emotion::COUNT],
-            recorded: None,
-            recording: record::Recording::new(usual_folder),
+            recording: RecordingControl::new(outside.recordings_folder()),
+            machine: Machine::new(ctx, outside),
+            player: Player::new(launch.speed.unwrap_or(1.0), launch.repeat),
+            people: People::new(History::live()),
+            screen: Screen::default(),
+            replay: None,
+            network_chosen: settings.network(),
             toasts: Toasts::default(),
-            actions: Vec::new(),
-            help_open: false,
-            settings_open: false,
-            choosing_video: false,
+            panes: Panes::default(),
+            asks: Asks::default(),
+            preferences: Preferences::new(loaded, settings),
         };
-        app.look_at_machine();
-        app.look_for_cameras();
-        if let Some(source) = launch.source.clone() {
-            app.open(source);
+        let looking = app.machine.look_around().and_then(|()| app.machine.look_for_cameras());
+        app.report(looking);
+        match launch.source.clone() {
+            // What it is asked for may have been saved in part, and given in part.
+            Some(Source::Camera(device, _)) => {
+                let mode = app.settings().camera_mode.clone();
+                app.open(Source::Camera(device, mode));
+            }
+            Some(source) => app.open(source),
+            None => {}
         }
         app
     }
 
-    fn ask(&mut self, action: Action) {
-        self.actions.push(action);
-    }
-
-    /// Whether the source is a video or a recording, whose time the user can choose.
-    fn is_video(&self) -> bool {
-        matches!(self.source, Some(Source::Video(_) | Source::Recording { .. }))
-    }
-
-    /// Length of the video, if it is one and declares it.
-    fn duration(&self) -> Option<Duration> {
-        match self.info.as_ref()?.kind {
-            SourceKind::File { duration, .. } => duration,
-            SourceKind::Camera => None,
-        }
-    }
-
     /// The settings as they are now.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.preferences.now
     }
 
     /// Whether the picture is shown as in a mirror.
     pub fn mirrored(&self) -> bool {
-        if self.is_video() { self.settings.mirror_videos } else { self.settings.mirror_cameras }
+        if self.player.is_video() { self.settings().mirror_videos } else { self.settings().mirror_cameras }
     }
 
-    /// The faces on the screen.
-    fn faces(&self) -> &[Face] {
-        self.shown.as_ref().map_or(&[], |shown| &shown.faces)
-    }
-
-    /// The face whose lines the timeline shows: the chosen one as long as it has a line, else the first on the screen.
-    fn face_of_timeline(&self) -> Option<FaceId> {
-        let chosen = self.chosen.filter(|face| self.history.len(*face) > 0);
-        chosen.or_else(|| self.faces().first().map(|face| face.id)).or_else(|| self.history.faces().last())
+    /// Shows an error, if there is one.
+    fn report(&mut self, result: Result<(), String>) {
+        if let Err(error) = result {
+            self.toasts.error(error);
+        }
     }
 }
 
@@ -388,14 +227,12 @@ impl eframe::App for App {
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
-        let remembered = self.settings.to_remember(&self.loaded, &self.launched);
-        eframe::set_value(storage, settings::STORAGE_KEY, &remembered);
+        eframe::set_value(storage, settings::STORAGE_KEY, &self.preferences.to_remember());
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
-        self.end_recording();
         // Ends the threads before the process goes; an export that is under way leaves no file.
-        self.session = None;
-        self.recorded = None;
+        self.close();
+        self.replay = None;
     }
 }

@@ -6,23 +6,23 @@ use std::time::{Duration, Instant};
 use egui::{Context, Key, Modifiers};
 
 use super::history::LIVE_SPAN;
-use super::session::Order;
-use super::{App, Report, Stage};
-use crate::recording::{Counts, Progress, RecordingEvent, SNAPSHOTS, Snapshot, SnapshotError, save_snapshot};
+use super::player::{Player, Stage};
+use super::toasts::Toasts;
+use crate::recording::{Counts, Progress, RecordingEvent, SNAPSHOTS};
 
-/// How often the time that was recorded is shown anew when no picture comes.
-const CLOCK_STEP: Duration = Duration::from_millis(500);
+/// How often the time that was recorded is updated when no picture comes.
+pub(super) const CLOCK_STEP: Duration = Duration::from_millis(500);
 
 /// The keys of marks that say a number and no more.
 const QUICK_MARKS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
 /// What the user asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Ask {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RecordAsk {
     /// Begin or end a recording.
     Toggle,
-    /// Keep a picture of what is shown.
+    /// Save a picture of what is shown.
     Snapshot,
     /// Mark this moment; a text may follow.
     BeginMark,
@@ -34,8 +34,6 @@ pub(super) enum Ask {
     QuickMark(usize),
     /// Choose where recordings and pictures go.
     ChooseFolder,
-    /// Where they go; `None` is the usual place.
-    SetFolder(Option<PathBuf>),
 }
 
 /// How far a recording is.
@@ -71,24 +69,26 @@ pub(super) struct Tick {
     pub(super) text: String,
 }
 
-/// What the window knows of recording.
+/// What the window knows of the recording that a camera's session makes.
 #[derive(Debug, Default)]
-pub(super) struct Recording {
+pub(super) struct RecordingControl {
     pub(super) state: State,
     pub(super) progress: Progress,
     pub(super) open_mark: Option<OpenMark>,
     pub(super) ticks: Vec<Tick>,
-    /// The usual place, until the user chooses another.
-    pub(super) usual_folder: PathBuf,
+    /// Where recordings and pictures go until the user chooses another folder.
+    pub(super) default_folder: PathBuf,
+    /// The recording that was made last, to be opened.
+    pub(super) last: Option<PathBuf>,
     pub(super) choosing_folder: bool,
     /// When the frame on the screen was captured, and its media time: brings marks onto the timeline.
     shown_at: Option<(Instant, Duration)>,
     told_of_loss: bool,
 }
 
-impl Recording {
-    pub(super) fn new(usual_folder: PathBuf) -> Self {
-        Self { usual_folder, ..Self::default() }
+impl RecordingControl {
+    pub(super) fn new(default_folder: PathBuf) -> Self {
+        Self { default_folder, ..Self::default() }
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -103,8 +103,8 @@ impl Recording {
 
     /// Forgets what belonged to a source.
     pub(super) fn clear(&mut self) {
-        let choosing_folder = self.choosing_folder;
-        *self = Self { choosing_folder, ..Self::new(std::mem::take(&mut self.usual_folder)) };
+        let Self { choosing_folder, last, default_folder, .. } = std::mem::take(self);
+        *self = Self { choosing_folder, last, ..Self::new(default_folder) };
     }
 
     fn media_time(&self, at: Instant) -> Option<Duration> {
@@ -113,199 +113,145 @@ impl Recording {
         let earlier = captured_at.saturating_duration_since(at);
         Some((media_time + later).saturating_sub(earlier))
     }
-}
 
-impl App {
-    /// Why nothing can be recorded now; `None` if it can.
-    pub(super) fn why_no_recording(&self) -> Option<&'static str> {
-        if self.is_video() {
-            return Some("Only a camera is recorded: a video is on the disk already");
-        }
-        if self.session.is_none() || self.info.is_none() || self.network.is_none() || self.stage != Stage::Running {
-            return Some("A camera must be shown to be recorded");
-        }
-        None
-    }
-
-    /// Where recordings and pictures go.
-    pub(super) fn recordings_folder(&self) -> PathBuf {
-        self.settings.recordings_folder.clone().unwrap_or_else(|| self.recording.usual_folder.clone())
-    }
-
-    pub(super) fn record(&mut self, ask: Ask) {
-        match ask {
-            Ask::Toggle => self.toggle_recording(),
-            Ask::Snapshot => self.take_snapshot(),
-            Ask::BeginMark => {
-                self.keep_mark();
-                if self.can_mark() {
-                    let at = Instant::now();
-                    let time =
-                        self.session.as_ref().and_then(|session| session.recording()).unwrap_or_default().elapsed;
-                    self.recording.open_mark = Some(OpenMark { at, time, text: String::new(), is_new: true });
-                }
-            }
-            Ask::KeepMark => self.keep_mark(),
-            Ask::DropMark => self.recording.open_mark = None,
-            Ask::QuickMark(number) => {
-                if self.can_mark() {
-                    self.tell(Order::Mark { at: Instant::now(), text: number.to_string() });
-                }
-            }
-            Ask::ChooseFolder => {
-                if !std::mem::replace(&mut self.recording.choosing_folder, true) {
-                    let folder = self.recordings_folder();
-                    self.beside("mien-dialog", move |outside| Report::FolderChosen(outside.ask_for_folder(folder)));
-                }
-            }
-            Ask::SetFolder(folder) => self.settings.recordings_folder = folder,
-        }
-    }
-
-    fn toggle_recording(&mut self) {
-        match &self.recording.state {
-            State::Off => match self.why_no_recording() {
-                Some(why) => self.toasts.news(why),
+    /// Begins a recording, or ends the one that runs.
+    pub(super) fn toggle(&mut self, player: &mut Player, parent: PathBuf, toasts: &mut Toasts) {
+        match &self.state {
+            State::Off => match why_no_recording(player) {
+                Some(why) => toasts.news(why),
                 None => {
-                    self.recording.state = State::Starting;
-                    self.recording.told_of_loss = false;
-                    self.recording.progress = Progress::default();
-                    self.tell(Order::StartRecording(self.recordings_folder()));
+                    self.state = State::Starting;
+                    self.told_of_loss = false;
+                    self.progress = Progress::default();
+                    player.start_recording(parent);
                 }
             },
             State::On { folder } => {
                 let folder = folder.clone();
-                self.keep_mark();
-                self.recording.state = State::Ending { folder };
-                self.tell(Order::StopRecording);
+                self.keep_mark(player);
+                self.state = State::Ending { folder };
+                player.stop_recording();
             }
             // Soon done.
             State::Starting | State::Ending { .. } => {}
         }
     }
 
-    fn can_mark(&mut self) -> bool {
-        let can = self.recording.is_on();
-        if !can {
-            self.toasts.news("Marks belong to a recording; start one first");
-        }
-        can
-    }
-
-    fn keep_mark(&mut self) {
-        if let Some(OpenMark { at, text, .. }) = self.recording.open_mark.take() {
-            self.tell(Order::Mark { at, text: text.trim().to_owned() });
+    /// Marks this moment; a text may follow.
+    pub(super) fn begin_mark(&mut self, player: &mut Player, toasts: &mut Toasts) {
+        self.keep_mark(player);
+        if self.can_mark(toasts) {
+            let time = player.recording().unwrap_or_default().elapsed;
+            self.open_mark = Some(OpenMark { at: Instant::now(), time, text: String::new(), is_new: true });
         }
     }
 
-    /// Ends the recording before its session goes, and says what came of it.
-    pub(super) fn end_recording(&mut self) {
-        self.keep_mark();
-        if self.recording.state == State::Off {
+    /// Marks this moment with a number.
+    pub(super) fn quick_mark(&mut self, number: usize, player: &mut Player, toasts: &mut Toasts) {
+        if self.can_mark(toasts) {
+            player.mark(Instant::now(), number.to_string());
+        }
+    }
+
+    /// Keeps the mark with what was written.
+    pub(super) fn keep_mark(&mut self, player: &mut Player) {
+        if let Some(OpenMark { at, text, .. }) = self.open_mark.take() {
+            player.mark(at, text.trim().to_owned());
+        }
+    }
+
+    fn can_mark(&self, toasts: &mut Toasts) -> bool {
+        if !self.is_on() {
+            toasts.news("Marks belong to a recording; start one first");
+        }
+        self.is_on()
+    }
+
+    /// Ends the recording before its session closes, and says what came of it.
+    pub(super) fn finish(&mut self, player: &mut Player, toasts: &mut Toasts) {
+        self.keep_mark(player);
+        if self.state == State::Off {
             return;
         }
-        let events = self.session.as_mut().map(|session| session.end_recording()).unwrap_or_default();
-        for event in events {
-            self.handle_recording(event);
+        for event in player.finish_recording() {
+            self.handle(event, toasts);
         }
-        self.recording.state = State::Off;
+        self.state = State::Off;
     }
 
-    /// What the session's recorder says.
-    pub(super) fn take_recording_events(&mut self, ctx: &Context) {
-        let Some(session) = &mut self.session else { return };
-        let events = session.take_recording_events();
-        self.recording.progress = session.recording().unwrap_or(self.recording.progress);
+    /// Learns what the session's recorder says. Returns whether a recording is under way.
+    pub(super) fn update(&mut self, player: &mut Player, toasts: &mut Toasts) -> bool {
+        let events = player.take_recording_events();
+        self.progress = player.recording().unwrap_or(self.progress);
         for event in events {
-            self.handle_recording(event);
+            self.handle(event, toasts);
         }
-        if self.recording.state == State::Off {
-            return;
+        if self.state == State::Off {
+            return false;
         }
-        ctx.request_repaint_after(CLOCK_STEP);
-        if self.recording.progress.lost > 0 && !self.recording.told_of_loss {
-            self.recording.told_of_loss = true;
-            self.toasts.error(
+        if self.progress.lost > 0 && !self.told_of_loss {
+            self.told_of_loss = true;
+            toasts.error(
                 "The disk or the processor is too slow for the recording: frames are missing from its video. The status \
                  bar counts them; a smaller picture or another disk helps",
             );
         }
+        true
     }
 
-    fn handle_recording(&mut self, event: RecordingEvent) {
+    fn handle(&mut self, event: RecordingEvent, toasts: &mut Toasts) {
         match event {
-            RecordingEvent::Started(folder) => self.recording.state = State::On { folder },
+            RecordingEvent::Started(folder) => self.state = State::On { folder },
             RecordingEvent::Marked { at, text } => {
-                if let Some(time) = self.recording.media_time(at) {
-                    self.recording.ticks.push(Tick { time, text });
+                if let Some(time) = self.media_time(at) {
+                    self.ticks.push(Tick { time, text });
                 }
             }
-            RecordingEvent::Warning(text) => self.toasts.error(text),
+            RecordingEvent::Warning(text) => toasts.error(text),
             RecordingEvent::Ended { folder, counts, reason } => {
-                self.recording.state = State::Off;
-                self.keep_nothing_open();
+                self.state = State::Off;
+                self.open_mark = None;
                 let Counts { frames, frames_lost, .. } = counts;
                 let lost =
                     if frames_lost > 0 { format!(", {frames_lost} could not be recorded") } else { String::new() };
+                let shown = folder.display();
                 match reason {
-                    None => self.toasts.news(format!("Recorded {frames} frames{lost}: {}", folder.display())),
-                    Some(reason) => self.toasts.error(format!(
-                        "The recording has ended: {reason}. The {frames} frames up to then are in {}",
-                        folder.display()
-                    )),
+                    None => toasts.offer(format!("Recorded {frames} frames{lost}: {shown}"), folder.clone()),
+                    Some(reason) => toasts.error_with_offer(
+                        format!("The recording has ended: {reason}. The {frames} frames up to then are in {shown}"),
+                        folder.clone(),
+                    ),
                 }
+                self.last = Some(folder);
             }
             RecordingEvent::Failed(reason) => {
-                self.recording.state = State::Off;
-                self.keep_nothing_open();
-                self.toasts.error(format!("Nothing is recorded: {reason}"));
+                self.state = State::Off;
+                self.open_mark = None;
+                toasts.error(format!("Nothing is recorded: {reason}"));
             }
         }
     }
 
-    fn keep_nothing_open(&mut self) {
-        self.recording.open_mark = None;
-    }
-
-    fn take_snapshot(&mut self) {
-        let Some(shown) = self.shown.clone() else {
-            return self.toasts.news("There is no picture to keep");
-        };
-        let folder = match &self.recording.state {
+    /// Where a picture goes that is taken now: into the recording while one runs.
+    pub(super) fn snapshot_folder(&self, otherwise: PathBuf) -> PathBuf {
+        match &self.state {
             State::On { folder } | State::Ending { folder } => folder.join(SNAPSHOTS),
-            State::Off | State::Starting => self.recordings_folder(),
-        };
-        let name = self.info.as_ref().map_or_else(String::new, |info| info.name.clone());
-        self.beside("mien-snapshot", move |_| {
-            Report::Snapshot(save_snapshot(&folder, &name, &shown.frame, &shown.faces))
-        });
-    }
-
-    pub(super) fn learn_folder(&mut self, chosen: anyhow::Result<Option<PathBuf>>) {
-        self.recording.choosing_folder = false;
-        match chosen {
-            Ok(Some(folder)) => self.settings.recordings_folder = Some(folder),
-            Ok(None) => {}
-            Err(error) => self.toasts.error(format!("{error:#}")),
+            State::Off | State::Starting => otherwise,
         }
     }
 
-    pub(super) fn learn_snapshot(&mut self, pictures: Result<Snapshot, SnapshotError>) {
-        match pictures {
-            Ok(pictures) => self.toasts.news(format!("Picture kept: {}", pictures.clean.display())),
-            Err(error) => self.toasts.error(error.to_string()),
-        }
+    /// The number of a key from 1 to 9 that was pressed while a recording runs.
+    pub(super) fn take_quick_mark(&self, ctx: &Context) -> Option<usize> {
+        let pressed = |key: Key| ctx.input_mut(|i| i.consume_key(Modifiers::NONE, key));
+        (1..).zip(QUICK_MARKS).filter(|_| self.is_on()).find(|(_, key)| pressed(*key)).map(|(number, _)| number)
     }
+}
 
-    /// The keys 1 to 9 while a recording runs.
-    pub(super) fn take_quick_marks(&mut self, ctx: &Context) {
-        if !self.recording.is_on() {
-            return;
-        }
-        for (number, key) in (1..).zip(QUICK_MARKS) {
-            if ctx.input_mut(|i| i.consume_key(Modifiers::NONE, key)) {
-                self.ask(super::Action::Record(Ask::QuickMark(number)));
-            }
-        }
+/// Why nothing can be recorded now; `None` if it can.
+pub(super) fn why_no_recording(player: &Player) -> Option<&'static str> {
+    if player.is_video() {
+        return Some("Only a camera is recorded: a video is on the disk already");
     }
+    let is_shown = player.is_open() && player.info.is_some() && player.network.is_some();
+    (!is_shown || player.stage != Stage::Running).then_some("A camera must be shown to be recorded")
 }

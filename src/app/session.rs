@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
-use crate::pipeline::{Event, Scene, Statistics};
-use crate::prior::PriorChoice;
+use crate::pipeline::{Command, Event, NetworkChoice, Scene, Statistics};
 use crate::recording::{Progress, Recording, RecordingEvent, folder_of};
 use crate::source::{CameraDevice, CameraEntry, CameraRequest};
 
@@ -26,8 +25,8 @@ pub trait Session {
     /// What happened since the last call, oldest first.
     fn take_events(&mut self) -> Vec<Event>;
 
-    /// Tells it what to do. Never blocks.
-    fn send(&mut self, order: Order);
+    /// Tells the pipeline what to do. Never blocks.
+    fn send(&mut self, command: Command);
 
     /// How it is doing.
     fn statistics(&self) -> Statistics;
@@ -35,55 +34,24 @@ pub trait Session {
     /// The network that labels, once it is loaded.
     fn network(&self) -> Option<NetworkInUse>;
 
+    /// Records what the camera gives into a new folder in this one. Never blocks.
+    fn start_recording(&mut self, folder: PathBuf);
+
+    /// Ends the recording; an event says when it is on the disk. Never blocks.
+    fn stop_recording(&mut self);
+
+    /// Marks a moment in the recording.
+    fn mark(&mut self, at: Instant, text: String);
+
     /// How far the recording is, while one runs.
-    fn recording(&self) -> Option<Progress> {
-        None
-    }
+    fn recording(&self) -> Option<Progress>;
 
     /// What became of recordings since the last call, oldest first.
-    fn take_recording_events(&mut self) -> Vec<RecordingEvent> {
-        Vec::new()
-    }
+    fn take_recording_events(&mut self) -> Vec<RecordingEvent>;
 
     /// Ends the recording, if one runs, and waits until it is on the disk: some milliseconds, or as long as
     /// [`crate::recording::Recorder::finish`] has patience with a slow disk. Gives what [`Self::take_recording_events`] would.
-    fn end_recording(&mut self) -> Vec<RecordingEvent> {
-        Vec::new()
-    }
-}
-
-/// What the window asks of a running session.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Order {
-    /// Hold the picture.
-    Pause,
-    /// Go on; from the start at the end of a video.
-    Resume,
-    /// Go to a time of a video.
-    Seek(Duration),
-    /// Go on or back by frames of a video.
-    Step(i32),
-    /// Play a video faster or slower.
-    SetSpeed(f64),
-    /// Start a video again at its end, or not.
-    SetRepeat(bool),
-    /// Another smoothing.
-    SetSmoothing(Option<Duration>),
-    /// Look for faces in another way.
-    SetDetection(DetectionOptions),
-    /// Label with another network, or on another device.
-    SetNetwork(NetworkChoice),
-    /// Record what the camera gives into a new folder in this one.
-    StartRecording(PathBuf),
-    /// End the recording.
-    StopRecording,
-    /// Mark a moment in the recording.
-    Mark {
-        /// Which.
-        at: Instant,
-        /// What is said of it.
-        text: String,
-    },
+    fn finish_recording(&mut self) -> Vec<RecordingEvent>;
 }
 
 /// The machine around the window. Shared with threads of its own, because some of it takes time.
@@ -152,7 +120,7 @@ pub enum Source {
     Recording {
         /// Its folder.
         folder: PathBuf,
-        /// Whether its faces are found and named anew, instead of shown as they were recorded.
+        /// Whether its faces are found and named again, instead of shown as they were recorded.
         again: bool,
     },
 }
@@ -197,15 +165,24 @@ impl Default for CameraMode {
     }
 }
 
-/// A network and where to run it.
+/// What the command line asks of cameras; what it leaves out stays as it is.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct NetworkChoice {
-    /// Name or path of the model; none is the default model.
-    pub model: Option<String>,
-    /// Where it runs.
-    pub device: DeviceChoice,
-    /// How often each emotion is assumed to be shown; none is as the model's card has it.
-    pub prior: Option<PriorChoice>,
+pub struct CameraModeChange {
+    /// Width and height in pixels.
+    pub size: Option<(u32, u32)>,
+    /// Frames per second.
+    pub fps: Option<f64>,
+    /// Pixel format.
+    pub fourcc: Option<String>,
+}
+
+impl CameraModeChange {
+    /// A mode with what was asked for in place of its own.
+    pub fn over(&self, mode: &CameraMode) -> CameraMode {
+        let (width, height) = self.size.unwrap_or((mode.width, mode.height));
+        let fourcc = self.fourcc.clone().or_else(|| mode.fourcc.clone());
+        CameraMode { width, height, fps: self.fps.unwrap_or(mode.fps), fourcc }
+    }
 }
 
 /// The network that labels, in words.

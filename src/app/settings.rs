@@ -1,14 +1,15 @@
 //! What the window remembers from one start to the next.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use egui::ThemePreference;
 use serde::{Deserialize, Serialize};
 
-use super::session::{CameraMode, NetworkChoice};
+use super::session::CameraMode;
 use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
+use crate::pipeline::NetworkChoice;
 use crate::prior::PriorChoice;
 use crate::smooth::DEFAULT_SMOOTHING;
 pub use crate::smooth::LONGEST_SMOOTHING_SECS;
@@ -38,14 +39,14 @@ pub struct Settings {
     pub model: Option<String>,
     /// Where the network runs.
     pub device: DeviceChoice,
-    /// How often each emotion is assumed to be shown; none is as the model's card has it. A file's is not remembered.
+    /// How often each emotion is assumed to be shown; none is the model's default. A file's is not remembered.
     #[serde(with = "standard_prior")]
     pub prior: Option<PriorChoice>,
     /// How faces are looked for.
     pub detection: DetectionOptions,
     /// Folder in which the last video was chosen.
     pub video_folder: Option<PathBuf>,
-    /// Folder for recordings and pictures; none is the usual one.
+    /// Folder for recordings and pictures; none is the default folder.
     pub recordings_folder: Option<PathBuf>,
 }
 
@@ -66,6 +67,32 @@ pub struct Overlay {
 impl Default for Overlay {
     fn default() -> Self {
         Self { boxes: true, labels: true, ids: true, percentages: true }
+    }
+}
+
+/// The settings, and what tells the user's choices from those of the command line.
+#[derive(Clone, Debug)]
+pub struct Preferences {
+    /// As they are now.
+    pub now: Settings,
+    loaded: Settings,
+    launched: Settings,
+}
+
+impl Preferences {
+    /// The settings of the last start, and those with what the command line asked for.
+    pub fn new(loaded: Settings, launched: Settings) -> Self {
+        Self { now: launched.clone(), loaded, launched }
+    }
+
+    /// The settings with which the window started.
+    pub fn launched(&self) -> &Settings {
+        &self.launched
+    }
+
+    /// The settings for the next start.
+    pub fn to_remember(&self) -> Settings {
+        self.now.to_remember(&self.loaded, &self.launched)
     }
 }
 
@@ -113,6 +140,16 @@ impl Settings {
     /// The network to label with.
     pub fn network(&self) -> NetworkChoice {
         NetworkChoice { model: self.model.clone(), device: self.device, prior: self.prior.clone() }
+    }
+
+    /// Whether pictures of this kind are shown as in a mirror.
+    pub fn mirror_mut(&mut self, is_video: bool) -> &mut bool {
+        if is_video { &mut self.mirror_videos } else { &mut self.mirror_cameras }
+    }
+
+    /// Where recordings and pictures go.
+    pub fn recordings_folder(&self, default_folder: &Path) -> PathBuf {
+        self.recordings_folder.clone().unwrap_or_else(|| default_folder.to_owned())
     }
 
     /// The settings to be remembered: `self`, but with the `loaded` value for each field that still is as the command

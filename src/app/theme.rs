@@ -4,6 +4,7 @@ use egui::{
     Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme, Visuals, vec2,
 };
 
+use crate::contrast;
 use crate::emotion::Emotion;
 
 /// Behind the picture, in both themes: a video looks wrong on white.
@@ -42,19 +43,8 @@ pub fn casing(emotion: Emotion, background: Color32) -> Option<Color32> {
     (contrast(color, background) < LINE_CONTRAST).then(|| color.lerp_to_gamma(Color32::BLACK, 0.45))
 }
 
-/// Contrast of two colours by WCAG 2: 1 for the same, 21 for black on white.
-pub fn contrast(a: Color32, b: Color32) -> f32 {
-    let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
-    if a > b { a / b } else { b / a }
-}
-
-/// Relative luminance by WCAG 2.
-fn luminance(color: Color32) -> f32 {
-    let linear = |channel: u8| {
-        let c = f32::from(channel) / 255.0;
-        if c <= 0.039_28 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
-    };
-    0.2126 * linear(color.r()) + 0.7152 * linear(color.g()) + 0.0722 * linear(color.b())
+fn contrast(a: Color32, b: Color32) -> f32 {
+    contrast::contrast([a.r(), a.g(), a.b()], [b.r(), b.g(), b.b()])
 }
 
 /// Gives the context both looks; which one shows is the user's choice.

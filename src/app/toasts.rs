@@ -1,5 +1,7 @@
 //! Errors and news that stay on the screen until they are dismissed.
 
+use std::path::PathBuf;
+
 /// Most messages shown at a time; an error that repeats must not fill the screen.
 const MOST: usize = 4;
 
@@ -15,15 +17,12 @@ pub struct Toast {
     pub text: String,
     /// How often it happened in a row.
     pub times: u32,
-    /// When it goes by itself, by the window's clock; an error stays.
-    pub until: Option<f64>,
-}
-
-impl Toast {
     /// Whether something went wrong.
-    pub fn is_error(&self) -> bool {
-        self.until.is_none()
-    }
+    pub is_error: bool,
+    /// When it goes by itself, by the window's clock; an error stays, and so does an offer.
+    pub until: Option<f64>,
+    /// The recording that a button in it opens.
+    pub opens: Option<PathBuf>,
 }
 
 /// The messages on the screen, oldest first.
@@ -37,12 +36,22 @@ pub struct Toasts {
 impl Toasts {
     /// Shows an error. The same text as a message still on the screen is counted there.
     pub fn error(&mut self, text: impl Into<String>) {
-        self.show(text.into(), None);
+        self.show(text.into(), true, None, None);
+    }
+
+    /// Shows an error with a button that opens what is left: a recording.
+    pub fn error_with_offer(&mut self, text: impl Into<String>, recording: PathBuf) {
+        self.show(text.into(), true, None, Some(recording));
+    }
+
+    /// Shows good news with a button that opens a recording. It waits for the user.
+    pub fn offer(&mut self, text: impl Into<String>, recording: PathBuf) {
+        self.show(text.into(), false, None, Some(recording));
     }
 
     /// Shows good news, or why nothing happens, for a while.
     pub fn news(&mut self, text: impl Into<String>) {
-        self.show(text.into(), Some(self.now + NEWS_SECS));
+        self.show(text.into(), false, Some(self.now + NEWS_SECS), None);
     }
 
     /// Learns the time in seconds, and takes away news that were there long enough.
@@ -56,13 +65,13 @@ impl Toasts {
         self.shown.iter().filter_map(|toast| toast.until).map(|until| (until - self.now).max(0.0)).reduce(f64::min)
     }
 
-    fn show(&mut self, text: String, until: Option<f64>) {
+    fn show(&mut self, text: String, is_error: bool, until: Option<f64>, opens: Option<PathBuf>) {
         if let Some(same) = self.shown.iter_mut().find(|toast| toast.text == text) {
             same.times += 1;
             same.until = until;
             return;
         }
-        self.shown.push(Toast { id: self.next_id, text, times: 1, until });
+        self.shown.push(Toast { id: self.next_id, text, times: 1, is_error, until, opens });
         self.next_id += 1;
         if self.shown.len() > MOST {
             self.shown.remove(0);
@@ -116,6 +125,14 @@ mod tests {
         toasts.tick(5.0 + NEWS_SECS);
         assert_eq!(toasts.shown().iter().map(|toast| toast.text.as_str()).collect::<Vec<_>>(), ["a"]);
         assert_eq!(toasts.next_end(), None);
+    }
+
+    #[test]
+    fn an_offer_waits_for_the_user_and_is_no_error() {
+        let mut toasts = Toasts::default();
+        toasts.offer("a", "/recording".into());
+        toasts.tick(NEWS_SECS * 9.0);
+        assert!(!toasts.shown()[0].is_error && toasts.shown()[0].opens.is_some());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How results came about, for the head of a report.
 
+use crate::prior::never_named;
 use crate::report::Fact;
 use crate::source::Span;
 use crate::stages::{NetworkSummary, StageChoices};
@@ -19,11 +20,13 @@ pub fn facts(choices: &StageChoices, network: &NetworkSummary, sha256: &str, spa
     let detection: Vec<_> =
         detection.map(|(name, value)| format!("{} {}", name.replace('_', " "), short(value))).collect();
     let Versions { mien, commit, libtorch, opencv } = Versions::here();
+    let never_named = never_named(&network.never_named).map_or_else(String::new, |words| format!("; {words}"));
+    let prior = format!("{}: how often each emotion is assumed to be shown{never_named}", network.prior);
     let fact = |name, value| Fact { name, value, videos_only: false };
     let of_videos = |name, value| Fact { name, value, videos_only: true };
     vec![
         fact("Model", format!("{}, SHA-256 {checksum}…, on {}", network.model, network.device)),
-        fact("Prior", format!("{}: how often each emotion is assumed to be shown", network.prior)),
+        fact("Prior", prior),
         of_videos("Frames", span_in_words(span)),
         of_videos("Smoothing", smoothing),
         fact("Search for faces", detection.join(", ")),

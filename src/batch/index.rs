@@ -1,33 +1,34 @@
-//! The page that leads to all reports in an output folder.
+//! The page that leads to all results in an output folder, and says what each file's faces showed.
 
 use std::path::Path;
 
 use anyhow::bail;
 use walkdir::WalkDir;
 
-use super::record::Record;
-use super::run::RECORD_ENDING;
+use super::manifest::Manifest;
+use super::run::MANIFEST_ENDING;
 use super::summaries::Summaries;
+use super::together::TOGETHER_NAME;
 use crate::export::{is_temporary, replace_file};
 use crate::report::{IndexRow, is_index, render_index};
 
 const INDEX: &str = "index.html";
 
-/// Writes the index of the folder anew, out of the records in it: those of this run, and of all before.
+/// Writes the index of the folder again, out of the manifests in it: those of this run, and of all before.
 ///
 /// # Errors
 /// When a file of that name is there that Mien didn't write, or it can't be written.
 pub fn write_index(folder: &Path) -> anyhow::Result<()> {
     let path = folder.join(INDEX);
     if path.exists() && !is_index(&path) {
-        bail!("{} is not Mien's and was left alone, so there is no index of the reports", path.display());
+        bail!("{} is not Mien's and was left alone, so there is no index of the results", path.display());
     }
     let page = render_index(&rows(folder))?;
     replace_file(&path, page.as_bytes())?;
     Ok(())
 }
 
-/// A row for each finished file with a report, in order of their names.
+/// A row for each finished file, in order of their names.
 fn rows(folder: &Path) -> Vec<IndexRow> {
     let entries =
         WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(|entry| !is_temporary(entry.path()));
@@ -35,27 +36,30 @@ fn rows(folder: &Path) -> Vec<IndexRow> {
     files.filter_map(|entry| row(folder, entry.path())).collect()
 }
 
-fn row(folder: &Path, record: &Path) -> Option<IndexRow> {
-    let beside = record.parent()?;
-    let name = record.file_name()?.to_string_lossy().strip_suffix(RECORD_ENDING)?.to_owned();
+fn row(folder: &Path, manifest: &Path) -> Option<IndexRow> {
+    let beside = manifest.parent()?;
+    let name = manifest.file_name()?.to_string_lossy().strip_suffix(MANIFEST_ENDING)?.to_owned();
     let below = |file: &str| {
         let path = beside.join(file);
         let parts = path.strip_prefix(folder).ok()?.components().map(|part| part.as_os_str().to_string_lossy());
         Some(parts.collect::<Vec<_>>().join("/"))
     };
-    let results = Record::read(record)?.results?;
+    let results = Manifest::read(manifest)?.results?;
     let report = Summaries::report_name(&name);
     // By their names: the folder may have been moved. Copies of pictures lie in folders of their own and are too many for a row.
-    let outputs = results.outputs.iter().filter_map(|output| output.path.file_name());
+    let outputs = results.outputs.iter().filter_map(|output| output.file.path.file_name());
     let outputs: Vec<_> = outputs.map(|output| output.to_string_lossy().into_owned()).collect();
     let is_beside = |output: &&String| output.starts_with(&name) && beside.join(output).is_file();
-    let is_there = outputs.contains(&report) && beside.join(&report).is_file();
-    is_there.then(|| IndexRow {
-        others: outputs.iter().filter(is_beside).filter(|it| **it != report).filter_map(|it| below(it)).collect(),
+    let there: Vec<_> = outputs.iter().filter(is_beside).collect();
+    let is_of_a_file = name != TOGETHER_NAME && !there.is_empty();
+    is_of_a_file.then(|| IndexRow {
+        others: there.iter().filter(|it| ***it != report).filter_map(|it| below(it)).collect(),
         name: below(&name).unwrap_or_default(),
-        report: below(&report).unwrap_or_default(),
+        report: there.contains(&&report).then(|| below(&report)).flatten(),
         frames: results.frames,
+        frames_with_face: results.frames_with_face,
         faces: results.faces,
+        verdicts: results.verdicts,
         complaints: results.complaints,
     })
 }
@@ -65,20 +69,19 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::batch::record::{FileState, Results, Work};
+    use crate::batch::manifest::{FileState, Output, Results};
 
     fn finish(folder: &Path, name: &str, endings: &[&str]) {
         fs::create_dir_all(folder).unwrap();
         let outputs = endings.iter().map(|ending| {
             let path = folder.join(format!("{name}{ending}"));
             fs::write(&path, "result").unwrap();
-            FileState::of(&path).unwrap()
+            Output { product: None, file: FileState::of(&path).unwrap() }
         });
-        let outputs = outputs.collect();
-        let results = Results { outputs, frames: 7, faces: 5, complaints: vec![], notes: vec![] };
-        let work = Work { inputs: vec![], options: serde_json::Value::Null };
-        let record = Record { schema: 1, work, results: Some(results) };
-        record.write(&folder.join(format!("{name}{RECORD_ENDING}"))).unwrap();
+        let (outputs, verdicts) = (outputs.collect(), [("happy".to_owned(), 4), ("unsure".to_owned(), 1)].into());
+        let results = Results { outputs, frames: 7, faces: 5, verdicts, ..Results::default() };
+        let manifest = Manifest { schema: 1, results: Some(results), ..Manifest::default() };
+        manifest.write(&folder.join(format!("{name}{MANIFEST_ENDING}"))).unwrap();
     }
 
     #[test]
@@ -94,10 +97,12 @@ mod tests {
         write_index(folder).unwrap();
 
         let names: Vec<_> = rows(folder).into_iter().map(|row| (row.name, row.report, row.others.len())).collect();
-        let row = |name: &str, others| (name.to_owned(), format!("{name}.html"), others);
-        assert_eq!(names, [row("b.mp4", 0), row("day1/a.mp4", 2)]);
+        let row = |name: &str, others| (name.to_owned(), Some(format!("{name}.html")), others);
+        let no_report = ("no-report.mp4".to_owned(), None, 1);
+        assert_eq!(names, [row("b.mp4", 0), row("day1/a.mp4", 2), no_report]);
         let page = fs::read_to_string(folder.join(INDEX)).unwrap();
         assert!(page.contains("href=\"day1/a.mp4.annotated.mp4\""), "{page}");
+        assert!(page.contains("80.0 %") && page.contains("20.0 %"), "{page}");
     }
 
     #[test]

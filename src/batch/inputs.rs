@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::results::OwnResults;
+use super::together::TOGETHER_NAME;
 use crate::export::is_temporary;
 
 /// Endings of files in folders that are taken for videos.
@@ -72,6 +73,9 @@ pub enum InputError {
     /// A video has the name of the table of pictures.
     #[error("{0} would be called like the table of all pictures; give it an ending, or analyse the pictures apart")]
     CalledPictures(PathBuf),
+    /// A video has the name of the tables over all files.
+    #[error("{0} would be called like the table over all files; give it another name, or an ending")]
+    CalledTogether(PathBuf),
     /// The current folder is gone.
     #[error("{path} can't be found: {reason}")]
     Unreachable {
@@ -144,6 +148,9 @@ impl Inputs {
             && let Some(video) = inputs.videos.iter().find(|video| video.name == Path::new(PICTURES_NAME))
         {
             return Err(InputError::CalledPictures(video.path.clone()));
+        }
+        if let Some(video) = inputs.videos.iter().find(|video| video.name == Path::new(TOGETHER_NAME)) {
+            return Err(InputError::CalledTogether(video.path.clone()));
         }
         match inputs.left_out.first() {
             Some(first) if inputs.videos.is_empty() && inputs.pictures.is_empty() => {
@@ -294,6 +301,8 @@ mod tests {
         let error = find(home.path(), &["a/clip.mp4", "b/clip.mp4"]).unwrap_err().to_string();
         assert!(["a/clip.mp4", "b/clip.mp4", "called clip.mp4"].iter().all(|words| error.contains(words)), "{error}");
         assert!(matches!(find(home.path(), &["c/pictures", "c"]), Err(InputError::CalledPictures(_))));
+        let home = folder(&["together"]);
+        assert!(matches!(find(home.path(), &["together"]), Err(InputError::CalledTogether(_))));
     }
 
     #[cfg(unix)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::inputs::Input;
+use super::manifest::Results;
 use super::products::{Place, Products};
 use super::progress::FileProgress;
-use super::record::Results;
 use crate::console::describe;
 use crate::detect::{HaarDetector, ScheduledDetector};
 use crate::export::Original;
@@ -117,7 +117,7 @@ impl Job<'_> {
 
     fn go_on(&self) -> anyhow::Result<()> {
         if self.stop.load(Ordering::Relaxed) {
-            bail!(Interrupted("what was finished is kept; the same command goes on from there".to_owned()));
+            bail!(Interrupted("what was finished is kept; the same command resumes from there".to_owned()));
         }
         Ok(())
     }

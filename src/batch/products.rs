@@ -1,18 +1,24 @@
 //! Everything that is written from the scenes of a file: tables, annotated copies, summary and report.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::record::{FileState, Results};
+use serde::{Deserialize, Serialize};
+
+use super::manifest::{FileState, Output, Results};
 use super::summaries::Summaries;
 use crate::export::{
-    AnnotatedVideo, ExportError, FaceTable, Original, TableFormat, VideoShape, annotate, encoded, write_file,
+    AnnotatedVideo, ExportError, FaceTable, FrameTable, Original, TableFormat, VideoShape, annotate, encoded,
+    write_file,
 };
 use crate::pipeline::Scene;
 use crate::report::Fact;
 use crate::source::SourceInfo;
+use crate::verdict::Verdict;
 
 /// Put before the ending of annotated copies.
 const ANNOTATED: &str = ".annotated";
@@ -20,16 +26,25 @@ const ANNOTATED: &str = ".annotated";
 /// Kinds of pictures that an annotated copy has too; of any other one it is a PNG.
 const KEPT_KINDS: [&str; 3] = ["jpeg", "jpg", "png"];
 
-/// What is to be written of each file.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// Kinds of tables.
-    pub tables: Vec<TableFormat>,
+/// Put before the ending of tables of frames.
+const FRAMES: &str = ".frames";
+
+/// Something that is written of each file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Product {
+    /// The table of faces.
+    Faces(TableFormat),
+    /// The table of frames.
+    Frames(TableFormat),
     /// Annotated copies.
-    pub video: bool,
+    Annotated,
     /// Summary and report.
-    pub summary: bool,
+    Summary,
 }
+
+/// What is to be written of each file.
+pub type Wanted = BTreeSet<Product>;
 
 /// Where the results of one file, or of all pictures, are to be written.
 #[derive(Clone, Copy, Debug)]
@@ -49,26 +64,87 @@ pub struct Place<'a> {
 /// Everything that is written from a stream of scenes. Dropped unfinished, it leaves nothing but what is in its folder.
 pub struct Products<'a> {
     place: Place<'a>,
-    tables: Vec<FaceTable>,
+    face_tables: Vec<(TableFormat, FaceTable)>,
+    frame_tables: Vec<(TableFormat, FrameTable)>,
     video: Option<AnnotatedVideo>,
     annotates_pictures: bool,
     pictures: Vec<PathBuf>,
     summaries: Option<Summaries>,
-    frames: u64,
-    faces: u64,
+    counts: Counts,
 }
 
-impl Wanted {
+/// What was seen, in any case.
+#[derive(Default)]
+struct Counts {
+    frames: u64,
+    frames_with_face: u64,
+    faces: u64,
+    verdicts: BTreeMap<String, u64>,
+}
+
+impl Product {
+    /// All of them.
+    fn all() -> impl Iterator<Item = Self> {
+        let formats = [TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet];
+        formats
+            .into_iter()
+            .flat_map(|format| [Self::Faces(format), Self::Frames(format)])
+            .chain([Self::Annotated, Self::Summary])
+    }
+
     /// What the results of a file of this name are called that are there in any case.
-    pub fn names(&self, name: &str, is_video: bool) -> Vec<String> {
-        let mut names: Vec<_> = self.tables.iter().map(|format| format!("{name}{}", format.ending())).collect();
-        if self.video && is_video {
-            names.push(annotated_video(name));
+    pub fn names(self, name: &str, is_video: bool) -> Vec<String> {
+        match self {
+            Self::Annotated if is_video => vec![annotated_video(name)],
+            // Copies are named after each picture that has a face.
+            Self::Annotated => vec![],
+            Self::Summary => vec![Summaries::table_name(name), Summaries::report_name(name)],
+            Self::Faces(_) | Self::Frames(_) => self.table_name(name).into_iter().collect(),
         }
-        if self.summary {
-            names.extend([Summaries::table_name(name), Summaries::report_name(name)]);
+    }
+
+    /// What the table among them is called, if there is one.
+    pub fn table_name(self, name: &str) -> Option<String> {
+        match self {
+            Self::Faces(format) => Some(format!("{name}{}", format.ending())),
+            Self::Frames(format) => Some(format!("{name}{FRAMES}{}", format.ending())),
+            Self::Annotated => None,
+            Self::Summary => Some(Summaries::table_name(name)),
         }
-        names
+    }
+
+    /// How that table is written.
+    pub fn table_format(self) -> Option<TableFormat> {
+        match self {
+            Self::Faces(format) | Self::Frames(format) => Some(format),
+            Self::Annotated => None,
+            Self::Summary => Some(TableFormat::Csv),
+        }
+    }
+}
+
+impl fmt::Display for Product {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Faces(format) => write!(f, "faces{}", format.ending()),
+            Self::Frames(format) => write!(f, "frames{}", format.ending()),
+            Self::Annotated => f.write_str("annotated"),
+            Self::Summary => f.write_str("summary"),
+        }
+    }
+}
+
+impl From<Product> for String {
+    fn from(product: Product) -> Self {
+        product.to_string()
+    }
+}
+
+impl TryFrom<String> for Product {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        Self::all().find(|product| product.to_string() == word).ok_or_else(|| format!("“{word}” is no product"))
     }
 }
 
@@ -77,42 +153,49 @@ impl<'a> Products<'a> {
     pub fn of_video(place: Place<'a>, info: &SourceInfo, spacing: Duration) -> Result<Self, ExportError> {
         let shape = VideoShape { width: info.width, height: info.height, fps: 1.0 / spacing.as_secs_f64() };
         let path = place.folder.join(annotated_video(place.name));
-        let video = place.wanted.video.then(|| AnnotatedVideo::create(&path, shape)).transpose()?;
-        let summaries = place.wanted.summary.then(|| Summaries::of_video(place, spacing)).transpose()?;
+        let video = place.wants(Product::Annotated).then(|| AnnotatedVideo::create(&path, shape)).transpose()?;
+        let summaries = place.wants(Product::Summary).then(|| Summaries::of_video(place, info, spacing)).transpose()?;
         Ok(Self { video, summaries, ..Self::tables_alone(place)? })
     }
 
     /// Of all pictures.
     pub fn of_pictures(place: Place<'a>) -> Result<Self, ExportError> {
-        let summaries = place.wanted.summary.then(|| Summaries::of_pictures(place)).transpose()?;
-        Ok(Self { annotates_pictures: place.wanted.video, summaries, ..Self::tables_alone(place)? })
+        let summaries = place.wants(Product::Summary).then(|| Summaries::of_pictures(place)).transpose()?;
+        Ok(Self { annotates_pictures: place.wants(Product::Annotated), summaries, ..Self::tables_alone(place)? })
     }
 
     fn tables_alone(place: Place<'a>) -> Result<Self, ExportError> {
-        let path = |format: &TableFormat| place.folder.join(format!("{}{}", place.name, format.ending()));
-        let tables = place.wanted.tables.iter().map(|format| FaceTable::create(&path(format), *format));
+        let (mut face_tables, mut frame_tables) = (Vec::new(), Vec::new());
+        for product in place.wanted {
+            let path = place.folder.join(product.table_name(place.name).unwrap_or_default());
+            match *product {
+                Product::Faces(format) => face_tables.push((format, FaceTable::create(&path, format)?)),
+                Product::Frames(format) => frame_tables.push((format, FrameTable::create(&path, format)?)),
+                Product::Annotated | Product::Summary => {}
+            }
+        }
         Ok(Self {
             place,
-            tables: tables.collect::<Result<_, _>>()?,
+            face_tables,
+            frame_tables,
             video: None,
             annotates_pictures: false,
             pictures: Vec::new(),
             summaries: None,
-            frames: 0,
-            faces: 0,
+            counts: Counts::default(),
         })
     }
 
     /// Frames so far.
     pub fn frames(&self) -> u64 {
-        self.frames
+        self.counts.frames
     }
 
     /// Adds the next scene of `file`.
     pub fn push(&mut self, file: &str, mut scene: Scene) -> anyhow::Result<()> {
-        self.frames += 1;
-        self.faces += scene.faces.len() as u64;
-        self.tables.iter_mut().try_for_each(|table| table.push(file, &scene))?;
+        self.counts.add(&scene);
+        self.face_tables.iter_mut().try_for_each(|(_, table)| table.push(file, &scene))?;
+        self.frame_tables.iter_mut().try_for_each(|(_, table)| table.push(file, &scene))?;
         if let Some(summaries) = &mut self.summaries {
             summaries.push(file, &scene)?;
         }
@@ -132,21 +215,45 @@ impl<'a> Products<'a> {
     pub fn finish(self, mut complaints: Vec<String>, original: Option<&Original<'_>>) -> anyhow::Result<Results> {
         let mut paths = Vec::new();
         let mut notes = Vec::new();
-        for table in self.tables {
-            paths.push(table.finish()?);
+        for (format, table) in self.face_tables {
+            paths.push((Product::Faces(format), table.finish()?));
+        }
+        for (format, table) in self.frame_tables {
+            paths.push((Product::Frames(format), table.finish()?));
         }
         if let Some(video) = self.video {
             let video = video.finish(original)?;
             notes.push(video.to_string());
             complaints.extend(video.complaints());
-            paths.push(video.path);
+            paths.push((Product::Annotated, video.path));
         }
         if let Some(summaries) = self.summaries {
-            paths.extend(summaries.finish(self.place, &complaints)?);
+            paths.extend(summaries.finish(self.place, &complaints)?.map(|path| (Product::Summary, path)));
         }
-        paths.extend(self.pictures);
-        let outputs = paths.iter().map(|path| FileState::of(path)).collect::<Result<_, _>>()?;
-        Ok(Results { outputs, frames: self.frames, faces: self.faces, complaints, notes })
+        paths.extend(self.pictures.into_iter().map(|path| (Product::Annotated, path)));
+        let output = |(product, path): &(Product, PathBuf)| -> std::io::Result<Output> {
+            Ok(Output { product: Some(*product), file: FileState::of(path)? })
+        };
+        let outputs = paths.iter().map(output).collect::<Result<_, _>>()?;
+        let (products, Counts { frames, frames_with_face, faces, verdicts }) = (self.place.wanted.clone(), self.counts);
+        Ok(Results { outputs, products, frames, frames_with_face, faces, verdicts, complaints, notes })
+    }
+}
+
+impl Place<'_> {
+    fn wants(&self, product: Product) -> bool {
+        self.wanted.contains(&product)
+    }
+}
+
+impl Counts {
+    fn add(&mut self, scene: &Scene) {
+        self.frames += 1;
+        self.frames_with_face += u64::from(!scene.faces.is_empty());
+        self.faces += scene.faces.len() as u64;
+        for face in &scene.faces {
+            *self.verdicts.entry(Verdict::of(face).key().to_owned()).or_default() += 1;
+        }
     }
 }
 
@@ -167,6 +274,16 @@ pub fn annotated_picture(picture: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_product_is_known_by_its_word() {
+        let words: Vec<_> = Product::all().map(String::from).collect();
+        assert_eq!(words.len(), words.iter().collect::<BTreeSet<_>>().len());
+        for product in Product::all() {
+            assert_eq!(Product::try_from(String::from(product)), Ok(product));
+        }
+        assert!(Product::try_from("film".to_owned()).is_err());
+    }
 
     #[test]
     fn copies_of_pictures_keep_their_folders_and_kinds_and_never_meet() {

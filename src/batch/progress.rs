@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar};
 
-use super::record::Results;
+use super::manifest::Results;
 use crate::console::progress::frames_style;
 use crate::console::tell;
 

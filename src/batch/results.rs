@@ -6,19 +6,19 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::record::Record;
-use super::run::{LOCK, RECORD_ENDING};
+use super::manifest::Manifest;
+use super::run::{LOCK, MANIFEST_ENDING};
 use crate::export::COLUMNS;
 use crate::export::RESULT_SUFFIX;
 
 /// The header of a table is shorter.
 const LONGEST_HEADER: u64 = 4096;
 
-/// What Mien wrote, as far as it says so itself: records name what `mien analyze` wrote, and a table lies beside the video that
+/// What Mien wrote, as far as it says so itself: manifests name what `mien analyze` wrote, and a table lies beside the video that
 /// `mien replay` wrote. A name alone is no proof: it may be the user's own.
 #[derive(Default)]
 pub struct OwnResults {
-    /// Names and lengths of the files that a folder's records list.
+    /// Names and lengths of the files that a folder's manifests list.
     recorded: BTreeMap<PathBuf, BTreeSet<(OsString, u64)>>,
 }
 
@@ -28,7 +28,7 @@ impl OwnResults {
         is_annotated_by_replay(path) || self.is_recorded(path)
     }
 
-    /// Whether a record beside the file lists it, or one in a folder above that was the output of a batch. By name and length:
+    /// Whether a manifest beside the file lists it, or one in a folder above that was the output of a batch. By name and length:
     /// the folder may have been moved.
     fn is_recorded(&mut self, path: &Path) -> bool {
         let (Some(name), Ok(metadata)) = (path.file_name(), path.metadata()) else { return false };
@@ -40,13 +40,13 @@ impl OwnResults {
     }
 }
 
-/// The files that the records in a folder list.
+/// The files that the manifests in a folder list.
 fn listed_in(folder: &Path) -> BTreeSet<(OsString, u64)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let records = entries.filter(|path| path.to_string_lossy().ends_with(RECORD_ENDING));
-    let results = records.filter_map(|path| Record::read(&path)?.results);
+    let manifests = entries.filter(|path| path.to_string_lossy().ends_with(MANIFEST_ENDING));
+    let results = manifests.filter_map(|path| Manifest::read(&path)?.results);
     let files = results.flat_map(|results| results.outputs);
-    files.filter_map(|file| Some((file.path.file_name()?.to_owned(), file.bytes))).collect()
+    files.filter_map(|output| Some((output.file.path.file_name()?.to_owned(), output.file.bytes))).collect()
 }
 
 /// Whether this is `clip-emotions.mp4` or `clip-emotions-2.mp4` beside a table of faces of the same name.
@@ -62,18 +62,18 @@ fn is_table_of_faces(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return false };
     let mut header = String::new();
     let read = BufReader::new(file.take(LONGEST_HEADER)).read_line(&mut header);
-    // Older tables have no column `file`.
-    let [_, columns @ ..] = COLUMNS;
+    // Older tables have no columns `file` and `verdict`.
+    let [_, columns @ .., _] = COLUMNS;
     read.is_ok() && header.contains(&columns.join(","))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::record::{FileState, Results, Work};
+    use crate::batch::manifest::{FileState, Output, Results};
 
     #[test]
-    fn what_records_list_is_known_wherever_the_folder_was_moved() {
+    fn what_manifests_list_is_known_wherever_the_folder_was_moved() {
         let home = tempfile::tempdir().unwrap();
         let (folder, deep) = (home.path().join("results"), home.path().join("results/day1"));
         fs::create_dir_all(&deep).unwrap();
@@ -86,11 +86,10 @@ mod tests {
         let (mine, longer) = (file(folder.join("holiday.mp4")), file(deep.join("annotated.mp4")));
         fs::write(&longer, "a longer film").unwrap();
 
-        let outputs = [&beside, &below].map(|path| FileState::of(path).unwrap()).to_vec();
-        let results = Results { outputs, frames: 1, faces: 1, complaints: vec![], notes: vec![] };
-        let work = Work { inputs: vec![], options: serde_json::Value::Null };
-        let record = Record { schema: 1, work, results: Some(results) };
-        record.write(&folder.join(format!("clip.mp4{RECORD_ENDING}"))).unwrap();
+        let output = |path| Output { product: None, file: FileState::of(path).unwrap() };
+        let results = Results { outputs: [&beside, &below].map(|path| output(path)).to_vec(), ..Results::default() };
+        let manifest = Manifest { schema: 1, results: Some(results), ..Manifest::default() };
+        manifest.write(&folder.join(format!("clip.mp4{MANIFEST_ENDING}"))).unwrap();
         fs::write(folder.join(LOCK), "").unwrap();
 
         let moved = home.path().join("moved");

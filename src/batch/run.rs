@@ -15,9 +15,11 @@ use super::facts::facts;
 use super::index::write_index;
 use super::inputs::{Input, Inputs, PICTURES_NAME};
 use super::job::Job;
-use super::products::{Place, Wanted, annotated_picture};
+use super::manifest::{FileState, Manifest, Results, Work};
+use super::plan::Step;
+use super::products::{Place, Product, Wanted, annotated_picture};
 use super::progress::BatchProgress;
-use super::record::{Earlier, FileState, Record, Results, Work};
+use super::together::write_together;
 use crate::console::describe;
 use crate::console::print;
 use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, remove_leftovers};
@@ -26,12 +28,13 @@ use crate::pixels::PixelLimit;
 use crate::report::Fact;
 use crate::source::Span;
 use crate::stages::{SharedNetwork, StageChoices};
+use crate::version::Versions;
 
 /// Two runs in one folder would take each other's unfinished files for leftovers.
 pub const LOCK: &str = ".mien-lock";
 
-/// How the name of a record ends.
-pub const RECORD_ENDING: &str = ".mien.json";
+/// How the name of a manifest ends.
+pub const MANIFEST_ENDING: &str = ".mien.json";
 
 /// Results that are made together.
 struct Task {
@@ -55,7 +58,20 @@ struct Round<'a> {
 enum Outcome {
     Done(Results),
     DoneBefore(Results),
+    /// There are results of other options, or of another state of the file.
+    OtherWork,
     Failed(String),
+}
+
+/// What is to be written of the files of a batch.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    /// Of each file.
+    pub wanted: Wanted,
+    /// Whether there is to be a table over all files as well.
+    pub together: bool,
+    /// Whether results of other options are replaced.
+    pub force: bool,
 }
 
 /// Everything that is the same for all files.
@@ -63,8 +79,7 @@ pub struct Batch<'a> {
     output: PathBuf,
     choices: StageChoices,
     span: Span,
-    wanted: Wanted,
-    force: bool,
+    orders: Orders,
     stop: &'a AtomicBool,
     /// Held until the batch ends.
     _lock: File,
@@ -79,8 +94,7 @@ impl<'a> Batch<'a> {
         output: &Path,
         choices: StageChoices,
         span: Span,
-        wanted: Wanted,
-        force: bool,
+        orders: Orders,
         stop: &'a AtomicBool,
     ) -> anyhow::Result<Self> {
         let cannot = || format!("cannot write to the folder {}", output.display());
@@ -96,7 +110,7 @@ impl<'a> Batch<'a> {
             // Some network drives know no locks; then it is up to the user.
             Err(TryLockError::Error(error)) => tracing::warn!("{} can't be locked: {error}", output.display()),
         }
-        Ok(Self { output, choices, span, wanted, force, stop, _lock: lock })
+        Ok(Self { output, choices, span, orders, stop, _lock: lock })
     }
 
     /// Works all files off, `jobs` at a time, and prints what came of them.
@@ -129,21 +143,30 @@ impl<'a> Batch<'a> {
                 });
             }
         });
-        drop(round);
+        let Round { options, .. } = round;
         let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         outcomes.sort_by_key(|(number, _)| *number);
         let outcomes: Vec<_> = outcomes.into_iter().map(|(number, outcome)| (&tasks[number], outcome)).collect();
-        if self.wanted.summary
-            && let Err(error) = write_index(&self.output)
-        {
-            complaints.push(describe(&error));
+        let is_stopped = self.stop.load(Ordering::Relaxed);
+        if self.orders.together && !is_stopped {
+            complaints.extend(self.write_together(&outcomes, &options).err().map(|error| describe(&error)));
         }
-        if self.stop.load(Ordering::Relaxed) {
+        if self.orders.together || self.orders.wanted.contains(&Product::Summary) {
+            complaints.extend(write_index(&self.output).err().map(|error| describe(&error)));
+        }
+        if is_stopped {
             let done = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Failed(_))).count();
             let all = tasks.len();
-            bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command goes on from there")));
+            bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command resumes from there")));
         }
         self.report(&outcomes, complaints, &summary.to_string())
+    }
+
+    /// The tables over all files that are done.
+    fn write_together(&self, outcomes: &[(&Task, Outcome)], options: &serde_json::Value) -> anyhow::Result<()> {
+        let done = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Done(_) | Outcome::DoneBefore(_)));
+        let files: Vec<_> = done.map(|(task, _)| self.output.join(&task.name)).collect();
+        write_together(&self.output, &files, &self.orders.wanted, options, self.orders.force)
     }
 
     /// All options that results depend on.
@@ -159,9 +182,6 @@ impl<'a> Batch<'a> {
             "from_secs": from.as_secs_f64(),
             "to_secs": to.map(|to| to.as_secs_f64()),
             "skip": skip,
-            "tables": self.wanted.tables.iter().map(|format| format.ending()).collect::<Vec<_>>(),
-            "video": self.wanted.video,
-            "summary": self.wanted.summary,
         })
     }
 
@@ -192,7 +212,7 @@ impl<'a> Batch<'a> {
     fn try_work(&self, task: &Task, round: &Round<'_>) -> anyhow::Result<Outcome> {
         let Round { options, facts, job, progress } = round;
         let name = task.name.to_string_lossy();
-        let record_path = self.output.join(format!("{name}{RECORD_ENDING}"));
+        let manifest_path = self.output.join(format!("{name}{MANIFEST_ENDING}"));
         let states = task.inputs.iter().filter_map(|input| FileState::of(&input.path).ok()).collect();
         let mut options = options.clone();
         if !task.is_video {
@@ -200,29 +220,28 @@ impl<'a> Batch<'a> {
             options["max_megapixels"] = json!(job.pixels.to_string());
         }
         let work = Work { inputs: states, options };
-        let existing = match Record::earlier(&record_path, &work, SCHEMA_VERSION) {
-            Earlier::Finished(results) if !self.force => {
+        let Orders { wanted, force, .. } = &self.orders;
+        let plan = match Step::next(&manifest_path, &work, wanted, *force) {
+            Step::Write(plan) => plan,
+            other => {
                 progress.pass_over(task.bytes());
-                return Ok(Outcome::DoneBefore(results));
+                return Ok(if let Step::Skip(results) = other {
+                    Outcome::DoneBefore(results)
+                } else {
+                    Outcome::OtherWork
+                });
             }
-            Earlier::OtherWork if !self.force => bail!(
-                "was analysed with other options, or has changed since; --force does it anew, and with --output FOLDER \
-                 the earlier table stays"
-            ),
-            Earlier::Nothing => Existing::Keep,
-            // The record says that these files are ours.
-            Earlier::Finished(_) | Earlier::OtherWork | Earlier::Unfinished => Existing::Replace,
         };
         let file_name = task.file_name();
-        let folder = record_path.parent().unwrap_or(&self.output);
+        let folder = manifest_path.parent().unwrap_or(&self.output);
         // Told before the work, not after it.
-        let taken = self.names(task).into_iter().map(|name| folder.join(name)).find(|path| path.exists());
-        if let Some(path) = taken.filter(|_| existing == Existing::Keep) {
+        let mut names = names(task, &plan.wanted).into_iter().map(|name| folder.join(name));
+        if let Some(path) = names.find(|path| path.exists() && !plan.ours.contains(path)) {
             return Err(is_taken(&path));
         }
 
         let staging = Staging::create(folder)?;
-        let place = Place { folder: staging.path(), name: &file_name, file: &name, wanted: &self.wanted, facts };
+        let place = Place { folder: staging.path(), name: &file_name, file: &name, wanted: &plan.wanted, facts };
         let begin = |frames| progress.begin(&name, task.bytes(), frames);
         let results = match task.inputs.as_slice() {
             [input] if task.is_video => job.video(input, place, begin),
@@ -230,36 +249,37 @@ impl<'a> Batch<'a> {
         };
         let mut results = results.map_err(|error| with_names(error, &staging))?;
         for output in &mut results.outputs {
-            output.path = staging.destination_of(&output.path);
+            output.file.path = staging.destination_of(&output.file.path);
         }
 
-        // Whoever finds this record knows that the files are ours, whichever of them have their names by then.
-        let begun = Record { schema: SCHEMA_VERSION, work, results: None };
-        begun.write(&record_path)?;
-        if let Err(error) = staging.publish(existing) {
-            if existing == Existing::Keep {
-                // None is there. If the record can't be removed they count as unfinished.
-                fs::remove_file(&record_path).ok();
+        // Whoever finds this manifest knows that the files are ours, whichever of them have their names by then.
+        let begun = Manifest {
+            schema: SCHEMA_VERSION,
+            versions: Some(Versions::here()),
+            work,
+            adding: plan.before.is_some(),
+            results: plan.before.clone(),
+        };
+        begun.write(&manifest_path)?;
+        if let Err(error) = staging.publish(plan.existing) {
+            if plan.existing == Existing::Keep {
+                // None is there. If the manifest can't be removed they count as unfinished.
+                fs::remove_file(&manifest_path).ok();
             }
             return Err(match error {
                 ExportError::Exists(path) => is_taken(&path),
                 other => other.into(),
             });
         }
-        Record { results: Some(results.clone()), ..begun }.write(&record_path)?;
+        let results = plan.before.map_or(results.clone(), |before| results.added_to(before));
+        Manifest { results: Some(results.clone()), adding: false, ..begun }.write(&manifest_path)?;
         Ok(Outcome::Done(results))
-    }
-
-    /// What the results of a task may be called, below its folder.
-    fn names(&self, task: &Task) -> Vec<PathBuf> {
-        let names = self.wanted.names(&task.file_name(), task.is_video).into_iter().map(PathBuf::from);
-        let copies = task.inputs.iter().filter(|_| self.wanted.video && !task.is_video);
-        names.chain(copies.map(|input| annotated_picture(&input.name))).collect()
     }
 
     /// Says what came out. `complaints` are those about what is no task.
     fn report(&self, outcomes: &[(&Task, Outcome)], mut complaints: Vec<String>, network: &str) -> anyhow::Result<()> {
         let (mut new, mut before, mut frames, mut faces) = (0, 0, 0, 0);
+        let mut other_work = Vec::new();
         for (task, outcome) in outcomes {
             let name = task.name.display();
             let results = match outcome {
@@ -271,6 +291,10 @@ impl<'a> Batch<'a> {
                     before += 1;
                     results
                 }
+                Outcome::OtherWork => {
+                    other_work.push(task.name.as_path());
+                    continue;
+                }
                 Outcome::Failed(reason) => {
                     complaints.push(format!("{name}: {reason}"));
                     continue;
@@ -280,8 +304,12 @@ impl<'a> Batch<'a> {
             faces += results.faces;
             complaints.extend(results.complaints.iter().map(|complaint| format!("{name}: {complaint}")));
         }
+        let bad = complaints.len() + other_work.len();
+        complaints.extend(refusal(&other_work));
         let output = self.output.display();
-        let what = if self.wanted.video || self.wanted.summary { "Results" } else { "Tables" };
+        let is_copied_or_summed_up =
+            [Product::Annotated, Product::Summary].iter().any(|it| self.orders.wanted.contains(it));
+        let what = if is_copied_or_summed_up { "Results" } else { "Tables" };
         print(&format!(
             "{new} analysed, {before} done before: {frames} frames, {faces} faces ({network})\n{what} in {output}\n"
         ))?;
@@ -289,7 +317,7 @@ impl<'a> Batch<'a> {
             return Ok(());
         }
         print(&format!("\nNot as it should be:\n  {}\n", complaints.join("\n  ")))?;
-        bail!("{} of the inputs could not be analysed, or not whole; the list above says why", complaints.len());
+        bail!("{bad} of the inputs could not be analysed, or not whole; the list above says why");
     }
 }
 
@@ -311,6 +339,27 @@ fn tasks(inputs: Inputs) -> Vec<Task> {
         tasks.push(Task { name: PICTURES_NAME.into(), inputs: inputs.pictures, is_video: false });
     }
     tasks
+}
+
+/// One line for all files whose results are others'.
+fn refusal(names: &[&Path]) -> Option<String> {
+    let [first, others @ ..] = names else { return None };
+    let them = match others {
+        [] => format!("{}: was analysed with other options or by an older Mien, or has changed since", first.display()),
+        [other] => format!("{} and {}: were", first.display(), other.display()),
+        more => format!("{} and {} more files: were", first.display(), more.len()),
+    };
+    let rest =
+        if others.is_empty() { "" } else { " analysed with other options or by an older Mien, or have changed since" };
+    Some(format!("{them}{rest}; --force replaces the results, and with --output FOLDER the earlier ones stay"))
+}
+
+/// What the results of a task may be called, below its folder.
+fn names(task: &Task, wanted: &Wanted) -> Vec<PathBuf> {
+    let names = wanted.iter().flat_map(|product| product.names(&task.file_name(), task.is_video)).map(PathBuf::from);
+    let has_copies = wanted.contains(&Product::Annotated) && !task.is_video;
+    let copies = task.inputs.iter().filter(|_| has_copies).map(|input| annotated_picture(&input.name));
+    names.chain(copies).collect()
 }
 
 fn is_taken(path: &Path) -> anyhow::Error {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::products::Place;
 use crate::export::{ExportError, write_file};
-use crate::face::Face;
 use crate::pipeline::Scene;
 use crate::report::{PictureSummary, PicturesReport, Thumbnail, VideoReport, thumbnail};
-use crate::summary::{Sighting, Summarizer, SummaryTable};
+use crate::source::SourceInfo;
+use crate::summary::{FileFigures, FileSummary, Sighting, Summarizer, SummaryTable};
 use crate::track::TrackOptions;
 
 /// What is being summed up. Faces of videos are written to the table when they are gone.
@@ -18,7 +18,13 @@ pub struct Summaries {
 }
 
 enum Kind {
-    Video { summarizer: Box<Summarizer<Thumbnail>>, interval: Duration },
+    Video {
+        summarizer: Box<Summarizer<Thumbnail>>,
+        interval: Duration,
+        /// As the file declares them.
+        fps: Option<f64>,
+        duration: Option<Duration>,
+    },
     Pictures(Box<PictureSummary>),
 }
 
@@ -34,10 +40,11 @@ impl Summaries {
     }
 
     /// Of a video whose frames lie so far apart.
-    pub fn of_video(place: Place<'_>, spacing: Duration) -> Result<Self, ExportError> {
+    pub fn of_video(place: Place<'_>, info: &SourceInfo, spacing: Duration) -> Result<Self, ExportError> {
         let tracking = TrackOptions::for_spacing(spacing);
         let summarizer = Box::new(Summarizer::new(tracking.max_gap.max(tracking.forget_after)));
-        Self::create(place, Kind::Video { summarizer, interval: spacing })
+        let (fps, duration) = (Some(info.fps).filter(|fps| *fps > 0.0), info.duration());
+        Self::create(place, Kind::Video { summarizer, interval: spacing, fps, duration })
     }
 
     /// Of all pictures.
@@ -55,8 +62,7 @@ impl Summaries {
         let image = &scene.frame.image;
         match &mut self.kind {
             Kind::Video { summarizer, .. } => {
-                let sighting = |face: &Face| Sighting { id: face.id, probabilities: face.smoothed };
-                let sightings = scene.faces.iter().map(sighting).collect();
+                let sightings = scene.faces.iter().map(Sighting::of).collect();
                 let picture = |index: usize| thumbnail(image, &scene.faces[index].rect);
                 let gone = summarizer.push(scene.frame.media_time, sightings, picture)?;
                 gone.iter().try_for_each(|face| self.table.push(file, face))
@@ -64,7 +70,7 @@ impl Summaries {
             Kind::Pictures(summary) => {
                 summary.add_picture(scene.faces.len());
                 for face in &scene.faces {
-                    summary.add_face(file, &face.smoothed, || thumbnail(image, &face.rect))?;
+                    summary.add_face(file, &Sighting::of(face), || thumbnail(image, &face.rect))?;
                 }
                 Ok(())
             }
@@ -75,18 +81,25 @@ impl Summaries {
     pub fn finish(self, place: Place<'_>, notes: &[String]) -> anyhow::Result<[PathBuf; 2]> {
         let Self { mut table, kind } = self;
         let Place { file, facts, .. } = place;
-        let page = match kind {
-            Kind::Video { summarizer, interval } => {
+        let (page, figures) = match kind {
+            Kind::Video { summarizer, interval, fps, duration } => {
                 let (summary, rest) = summarizer.finish(Some(interval));
                 rest.iter().try_for_each(|face| table.push(file, face))?;
-                VideoReport { file, facts, notes, summary: &summary }.render()?
+                if summary.people == 0 {
+                    table.push_faceless(file, &summary.counts)?;
+                }
+                let FileSummary { frames, frames_with_face, .. } = summary;
+                let page = VideoReport { file, facts, notes, summary: &summary }.render()?;
+                (page, FileFigures { fps, duration, frames, frames_with_face })
             }
             Kind::Pictures(summary) => {
-                table.push_pictures(summary.counts())?;
-                PicturesReport { facts, notes, summary: &summary }.render()?
+                table.push_faceless("", summary.counts())?;
+                let (frames, frames_with_face) = summary.pictures();
+                let page = PicturesReport { facts, notes, summary: &summary }.render()?;
+                (page, FileFigures { frames, frames_with_face, ..FileFigures::default() })
             }
         };
         let report = write_file(&place.folder.join(Self::report_name(place.name)), page.as_bytes())?;
-        Ok([table.finish()?, report])
+        Ok([table.finish(&figures)?, report])
     }
 }

@@ -7,14 +7,14 @@ mod result;
 mod warnings;
 
 #[cfg(feature = "vision")]
-mod recorder;
-#[cfg(feature = "vision")]
 mod repeat;
-
 #[cfg(feature = "vision")]
-pub use recorder::Recorder;
+mod stopwatch;
+
 #[cfg(feature = "vision")]
 pub use repeat::RepeatedSource;
 pub use report::Report;
-pub use result::{BenchResult, ModelSummary, Scope, SourceSummary, StageSummary, Stages};
+pub use result::{BenchResult, ModelSummary, Scope, SourceSummary, StageSummary, StageTimes};
+#[cfg(feature = "vision")]
+pub use stopwatch::Stopwatch;
 pub use warnings::{Conditions, Warning};

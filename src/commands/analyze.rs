@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::labels::LabelArgs;
-use crate::batch::{Batch, Inputs, Wanted};
+use crate::batch::{Batch, Inputs, Orders, Product};
 use crate::console::tell;
 use crate::export::TableFormat;
 use crate::interrupt;
@@ -18,14 +18,16 @@ use crate::source::Span;
 /// Takes videos, pictures, folders with all that is below them, and patterns such as 'day*/*.mp4'. Each video gets a table of its
 /// own, all pictures together get one, with a row for each face on each frame; docs/tables.md describes the columns.
 ///
-/// A run that was ended in any way is taken up again by the same command: files that are done are passed over. A file that
+/// A run that was ended in any way is taken up again by the same command: files that are done are skipped. With more outputs, what
+/// is missing is added. A file that
 /// can't be read doesn't stop the others; it is listed at the end, and the exit code tells.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   mien analyze recordings                          every video and picture in and below a folder
   mien analyze 'day*/*.mp4' --skip 4 --output out  each fifth frame
   mien analyze talk.mp4 --from 1:30 --to 2:00      half a minute
-  mien analyze talk.mp4 --video --summary          with an annotated copy and a report")]
+  mien analyze talk.mp4 --video --summary          with an annotated copy and a report
+  mien analyze recordings --summary --together     one table over all files, and a page that leads to all")]
 pub struct AnalyzeArgs {
     /// Videos, pictures, folders or patterns
     #[arg(required = true, value_name = "INPUT")]
@@ -47,6 +49,10 @@ pub struct AnalyzeArgs {
     #[arg(long)]
     pub parquet: bool,
 
+    /// Write a second table of each file with a row for each analysed frame, also without a face: frame, time, number of faces
+    #[arg(long)]
+    pub frames: bool,
+
     /// Write an annotated copy of each video, with its sound where ffmpeg is installed, and of each picture with a face
     #[arg(long)]
     pub video: bool,
@@ -54,6 +60,10 @@ pub struct AnalyzeArgs {
     /// Write a summary of each video, and of all pictures together: a table and a page to read
     #[arg(long)]
     pub summary: bool,
+
+    /// Write each kind of table once more over all files of this command, and a page with each file's emotions
+    #[arg(long)]
+    pub together: bool,
 
     /// Leave out so many frames after each one that is analysed: 4 takes each fifth
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -75,7 +85,7 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "N", default_value_t)]
     pub max_megapixels: PixelLimit,
 
-    /// Do anew what was done with other options, or has changed since
+    /// Replace results of other options, or of files that have changed since
     #[arg(long)]
     pub force: bool,
 
@@ -108,12 +118,13 @@ impl AnalyzeArgs {
             formats.push(TableFormat::Csv);
         }
         let choices = self.labels.stages();
-        let wanted = Wanted { tables: formats, video: self.video, summary: self.summary };
-        Batch::open(&self.output, choices, span, wanted, self.force, stop)?.run(
-            inputs,
-            self.jobs.into(),
-            self.max_megapixels,
-        )
+        let tables = formats.iter().map(|format| Product::Faces(*format));
+        let frames = formats.iter().filter(|_| self.frames).map(|format| Product::Frames(*format));
+        let others = [(self.video, Product::Annotated), (self.summary, Product::Summary)];
+        let others = others.into_iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, product)| product);
+        let wanted = tables.chain(frames).chain(others).collect();
+        let orders = Orders { wanted, together: self.together, force: self.force };
+        Batch::open(&self.output, choices, span, orders, stop)?.run(inputs, self.jobs.into(), self.max_megapixels)
     }
 }
 

@@ -11,7 +11,7 @@ use tch::{Cuda, Device};
 
 use crate::bench::process::{self, OtherLoad};
 use crate::bench::{
-    BenchResult, Conditions, ModelSummary, Recorder, RepeatedSource, Report, Scope, SourceSummary, Stages, Warning,
+    BenchResult, Conditions, ModelSummary, RepeatedSource, Report, Scope, SourceSummary, StageTimes, Stopwatch, Warning,
 };
 use crate::console::progress::Progress;
 use crate::console::{print, print_json};
@@ -92,8 +92,8 @@ pub enum Stage {
 
 /// What a run gives besides the recorded times.
 struct Run {
-    recorder: Recorder,
-    stages: Stages,
+    stopwatch: Stopwatch,
+    stages: StageTimes,
     seconds: f64,
     first_label: Option<Duration>,
 }
@@ -147,20 +147,20 @@ impl BenchArgs {
         stop: &AtomicBool,
     ) -> anyhow::Result<Run> {
         let progress = Progress::new("measuring", Some(self.total())).without_log();
-        let mut recorder = Recorder::new(self.warmup)?;
+        let mut stopwatch = Stopwatch::new(self.warmup)?;
         let mut first_label = None;
         let labeller = choices.labeller(network.classifier);
         run_to_end(source, choices.analyzer()?, labeller, stop, |scene| {
             if first_label.is_none() && !scene.faces.is_empty() {
                 first_label = process::age();
             }
-            recorder.record(&scene);
+            stopwatch.note(&scene);
             progress.tick();
             anyhow::Ok(ControlFlow::Continue(()))
         })?;
         check(stop)?;
-        let (stages, seconds) = (recorder.stages(), recorder.elapsed().as_secs_f64());
-        Ok(Run { recorder, stages, seconds, first_label })
+        let (stages, seconds) = (stopwatch.stages(), stopwatch.elapsed().as_secs_f64());
+        Ok(Run { stopwatch, stages, seconds, first_label })
     }
 
     fn detect(
@@ -170,7 +170,7 @@ impl BenchArgs {
         stop: &AtomicBool,
     ) -> anyhow::Result<Run> {
         let progress = Progress::new("measuring", Some(self.total())).without_log();
-        let mut recorder = Recorder::new(self.warmup)?;
+        let mut stopwatch = Stopwatch::new(self.warmup)?;
         let mut analyzer = choices.analyzer()?;
         // A clock that stands still while frames are read and converted.
         let mut clock = Instant::now();
@@ -178,12 +178,12 @@ impl BenchArgs {
             check(stop)?;
             let detected = analyzer.analyze(frame)?;
             clock += detected.timings.detect;
-            recorder.record_frame(clock, detected.faces.len() as u64, &detected.timings);
+            stopwatch.note_frame(clock, detected.faces.len() as u64, &detected.timings);
             progress.tick();
         }
-        let stages = Stages { detect: recorder.stages().detect, ..Stages::default() };
-        let seconds = recorder.elapsed().as_secs_f64();
-        Ok(Run { recorder, stages, seconds, first_label: None })
+        let stages = StageTimes { detect: stopwatch.stages().detect, ..StageTimes::default() };
+        let seconds = stopwatch.elapsed().as_secs_f64();
+        Ok(Run { stopwatch, stages, seconds, first_label: None })
     }
 
     fn classify(
@@ -199,28 +199,28 @@ impl BenchArgs {
             bail!("no face was found in {name}, so there is nothing to measure the network on; name another video");
         }
         let progress = Progress::new("measuring", Some(self.total())).without_log();
-        let mut recorder = Recorder::new(self.warmup)?;
+        let mut stopwatch = Stopwatch::new(self.warmup)?;
         for face in faces.iter().cycle().take(usize::try_from(self.total())?) {
             check(stop)?;
             let start = Instant::now();
             network.classifier.classify(std::slice::from_ref(face))?;
             let end = Instant::now();
-            recorder.record_frame(end, 1, &StageTimings { classify: end - start, ..StageTimings::default() });
+            stopwatch.note_frame(end, 1, &StageTimings { classify: end - start, ..StageTimings::default() });
             progress.tick();
         }
-        let stages = Stages { classify: recorder.stages().classify, ..Stages::default() };
-        let seconds = recorder.elapsed().as_secs_f64();
-        Ok(Run { recorder, stages, seconds, first_label: None })
+        let stages = StageTimes { classify: stopwatch.stages().classify, ..StageTimes::default() };
+        let seconds = stopwatch.elapsed().as_secs_f64();
+        Ok(Run { stopwatch, stages, seconds, first_label: None })
     }
 
     fn result(&self, info: &SourceInfo, network: Network, run: Run, other_load: Option<f64>) -> BenchResult {
-        let Run { recorder, stages, seconds, first_label } = run;
+        let Run { stopwatch, stages, seconds, first_label } = run;
         let conditions = Conditions {
-            frames: recorder.frames(),
+            frames: stopwatch.frames(),
             seconds,
-            spread: recorder.spread(),
+            spread: stopwatch.spread(),
             other_load_cores: other_load,
-            faces: recorder.faces(),
+            faces: stopwatch.faces(),
             debug_build: cfg!(debug_assertions),
             on_cuda: matches!(network.device, Device::Cuda(_)),
             cuda_works: Cuda::is_available(),
@@ -233,13 +233,13 @@ impl BenchArgs {
                 Some(Stage::Detect) => Scope::Detect,
                 Some(Stage::Classify) => Scope::Classify,
             },
-            fps: recorder.fps(),
-            fps_spread: recorder.spread(),
-            frames: recorder.frames(),
+            fps: stopwatch.fps(),
+            fps_spread: stopwatch.spread(),
+            frames: stopwatch.frames(),
             warmup_frames: self.warmup,
             seconds,
-            faces: recorder.faces(),
-            frames_with_face: recorder.frames_with_face(),
+            faces: stopwatch.faces(),
+            frames_with_face: stopwatch.frames_with_face(),
             device: device::describe(network.device),
             model: network.name,
             model_details: network.details,

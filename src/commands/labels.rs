@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::detect::DetectionOptions;
+use crate::detect::GivenDetection;
 use crate::device::DeviceChoice;
 use crate::net::ModelSource;
 #[cfg(feature = "gui")]
@@ -37,7 +37,7 @@ pub struct LabelArgs {
 
     /// How faces are found
     #[command(flatten, next_help_heading = "Finding faces")]
-    pub detection: DetectionOptions,
+    pub detection: GivenDetection,
 }
 
 impl LabelArgs {
@@ -69,7 +69,7 @@ impl LabelArgs {
             prior: self.prior.clone(),
             threads: 1,
             smoothing,
-            detection: self.detection,
+            detection: self.detection.options,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::view::ViewArgs;
 use crate::app::{
     self, Launch,
     machine::ThisMachine,
-    session::{CameraMode, Source},
+    session::{CameraMode, CameraModeChange, Source},
 };
 use crate::source::{CameraDevice, CameraRequest, FourCc, SourceError, list_cameras};
 
@@ -108,15 +108,12 @@ impl LiveArgs {
 
     #[cfg(feature = "gui")]
     fn launch(&self) -> Launch {
-        let asked = self.size.is_some() || self.fps.is_some() || self.fourcc.is_some();
-        let mode = asked.then(|| {
-            let usual = CameraMode::default();
-            let (width, height) = self.size.unwrap_or((usual.width, usual.height));
-            let fps = self.fps.map_or(usual.fps, f64::from);
-            let fourcc = self.fourcc.map(|fourcc| fourcc.to_string()).or(usual.fourcc);
-            CameraMode { width, height, fps, fourcc }
-        });
-        let source = self.camera.clone().map(|camera| Source::Camera(camera, mode.clone().unwrap_or_default()));
+        let mode = CameraModeChange {
+            size: self.size,
+            fps: self.fps.map(f64::from),
+            fourcc: self.fourcc.map(|fourcc| fourcc.to_string()),
+        };
+        let source = self.camera.clone().map(|camera| Source::Camera(camera, mode.over(&CameraMode::default())));
         Launch { camera_mode: mode, ..self.view.launch(source) }
     }
 }
@@ -140,6 +137,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::detect::DetectionOptions;
 
     #[derive(Debug, Parser)]
     struct Command {
@@ -154,7 +152,9 @@ mod tests {
     #[test]
     fn without_options_everything_is_as_the_window_was_left() {
         let launch = launch(&[]);
-        assert!(launch.source.is_none() && launch.camera_mode.is_none() && launch.detection.is_none());
+        assert!(launch.source.is_none() && launch.camera_mode == CameraModeChange::default());
+        let saved = DetectionOptions { min_neighbors: 9, equalize: true, ..DetectionOptions::default() };
+        assert_eq!(launch.detection.over(&saved), saved);
         assert!(launch.mirror.is_none() && launch.smoothing_secs.is_none() && launch.device.is_none());
     }
 
@@ -163,7 +163,9 @@ mod tests {
         let launch = launch(&["--camera", "2", "--size", "1280x720", "--fourcc", "yuyv"]);
         let mode = CameraMode { width: 1280, height: 720, fourcc: Some("YUYV".to_owned()), ..CameraMode::default() };
         assert_eq!(launch.source, Some(Source::Camera(CameraDevice::Index(2), mode.clone())));
-        assert_eq!(launch.camera_mode, Some(mode));
+        assert_eq!(launch.camera_mode.over(&CameraMode::default()), mode);
+        let saved = CameraMode { fps: 15.0, ..CameraMode::default() };
+        assert_eq!(launch.camera_mode.over(&saved).fps, 15.0, "what isn't asked for stays as it was saved");
     }
 
     #[test]

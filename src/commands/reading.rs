@@ -28,7 +28,7 @@ pub struct ReadingArgs {
     #[arg(long, value_name = "N", default_value_t)]
     pub max_megapixels: PixelLimit,
 
-    /// Decode the data set anew, and don't keep it decoded in the user's cache folder
+    /// Decode the data set again, and don't keep it decoded in the user's cache folder
     #[arg(long)]
     pub no_cache: bool,
 }

@@ -18,7 +18,7 @@ use crate::recording::{Recording, folder_of};
 /// Show a video or a recording with faces boxed, named and charted
 ///
 /// A recording is shown with the results that were recorded; names, merges and hidden faces are kept beside it.
-/// Without a display, or with --headless, a video is worked off instead, and a recording exported: a copy with the boxes
+/// Without a display, or with --headless, a video is processed instead, and a recording exported: a copy with the boxes
 /// drawn in and a table of all faces are written, and a summary is printed.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
@@ -26,7 +26,7 @@ pub struct ReplayArgs {
     #[arg(value_name = "FILE|FOLDER")]
     pub file: PathBuf,
 
-    /// Of a recording: look for faces and name them anew, instead of showing what was recorded
+    /// Of a recording: look for faces and name them again, instead of showing what was recorded
     #[arg(long)]
     pub again: bool,
 
@@ -71,7 +71,7 @@ impl Chosen {
 }
 
 impl ReplayArgs {
-    /// Opens the window and returns when it is closed; or works the video off, or exports the recording, without one.
+    /// Opens the window and returns when it is closed; or processes the video, or exports the recording, without one.
     ///
     /// # Errors
     /// When the file is no video and the folder no recording that can be read, or the device or model asked for can't be
@@ -84,7 +84,7 @@ impl ReplayArgs {
             if let Some(why) = no_display.filter(|_| !asked) {
                 let instead = match source {
                     Chosen::Recording(_) if !self.again => "Exporting the recording to files",
-                    _ => "Working the video off to files",
+                    _ => "Processing the video to files",
                 };
                 tell(&format!("No window: {why}. {instead} instead."));
             }

@@ -33,7 +33,8 @@ pub struct ScoreArgs {
     #[arg(value_name = "VIDEO")]
     pub file: PathBuf,
 
-    /// What it shows: a CSV file with the columns start,end,emotion, times in seconds
+    /// What it shows: a CSV file with the columns start,end,emotion, times in seconds. Emotions as data sets call them (anger,
+    /// Happiness); `ignore` leaves a part out, and so does contempt, which Mien's networks don't name
     #[arg(long, value_name = "FILE.csv")]
     pub truth: PathBuf,
 

@@ -6,8 +6,6 @@ use super::labels::LabelArgs;
 #[cfg(feature = "gui")]
 use crate::app::{Launch, session::Source};
 #[cfg(feature = "gui")]
-use crate::detect::DetectionOptions;
-#[cfg(feature = "gui")]
 use crate::net::ModelSource;
 
 /// How faces are looked for, labelled and shown. What is given holds for this run alone.
@@ -34,8 +32,6 @@ impl ViewArgs {
             (_, true) => Some(false),
             _ => None,
         };
-        // clap can't tell a default from the same value written out; a default leaves the window's setting alone.
-        let detection = (self.labels.detection != DetectionOptions::default()).then_some(self.labels.detection);
         Launch {
             source,
             device: self.labels.device,
@@ -43,7 +39,7 @@ impl ViewArgs {
             prior: self.labels.prior.clone(),
             smoothing_secs: self.labels.smoothing,
             mirror,
-            detection,
+            detection: self.labels.detection.clone(),
             ..Launch::default()
         }
     }

@@ -4,6 +4,7 @@
 //! a crash, a full disk or Ctrl-C never leaves a part that looks like a result.
 
 mod annotate;
+mod join;
 mod parquet;
 mod partial;
 pub(crate) mod rows;
@@ -16,11 +17,12 @@ use std::io;
 use std::path::PathBuf;
 
 pub use annotate::{annotate, annotate_titled};
+pub use join::join_tables;
 pub use parquet::SCHEMA_KEY;
 pub use partial::{PartialFile, free_names};
-pub use rows::{COLUMNS, NAME_COLUMN, SCHEMA_VERSION};
+pub use rows::{COLUMNS, FRAME_COLUMNS, NAME_COLUMN, SCHEMA_VERSION};
 pub use staging::Staging;
-pub use table::{FaceTable, TableFormat};
+pub use table::{FaceTable, FrameTable, TableFormat};
 pub use video::{AnnotatedVideo, FinishedVideo, Original, Sound, VideoCodec, VideoShape};
 pub use whole::{encoded, replace_file, write_file};
 

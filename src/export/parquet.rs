@@ -13,7 +13,7 @@ use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::Type;
 
 use super::SCHEMA_VERSION;
-use super::rows::{self, Cell, Kind};
+use super::rows::{Cell, Kind};
 
 /// Rows that are kept until they are written together. With 24 columns of 8 bytes they take 13 MB; readers skip and decode
 /// whole groups, so that much smaller ones would cost them time.
@@ -39,11 +39,11 @@ enum Values {
 
 impl ParquetTable {
     /// Begins the file.
-    pub(super) fn new(file: File) -> io::Result<Self> {
-        Self::with_groups_of(GROUP_ROWS, file)
+    pub(super) fn new(file: File, columns: &[(String, Kind)]) -> io::Result<Self> {
+        Self::with_groups_of(GROUP_ROWS, file, columns)
     }
 
-    fn with_groups_of(group_rows: usize, file: File) -> io::Result<Self> {
+    fn with_groups_of(group_rows: usize, file: File, columns: &[(String, Kind)]) -> io::Result<Self> {
         let schema = KeyValue::new(SCHEMA_KEY.to_owned(), SCHEMA_VERSION.to_string());
         // Snappy is plain Rust and every reader knows it. Dictionaries, which are on by default, do most: probabilities of four
         // digits are few different values.
@@ -51,9 +51,8 @@ impl ParquetTable {
             .set_compression(Compression::SNAPPY)
             .set_key_value_metadata(Some(vec![schema]))
             .build();
-        let columns = rows::columns();
         let fields = columns.iter().map(|(name, kind)| field(name, *kind)).collect::<Result<_, _>>()?;
-        let table = Type::group_type_builder("faces").with_fields(fields).build()?;
+        let table = Type::group_type_builder("rows").with_fields(fields).build()?;
         let writer = SerializedFileWriter::new(file, Arc::new(table), Arc::new(properties))?;
         let columns = columns.iter().map(|(_, kind)| Values::of(*kind)).collect();
         Ok(Self { writer, columns, rows: 0, group_rows })
@@ -147,11 +146,12 @@ mod tests {
 
     use super::*;
     use crate::emotion::Emotion;
+    use crate::export::rows;
     use crate::export::testing::scene;
 
     #[test]
     fn rows_are_written_in_groups_of_bounded_size() {
-        let mut table = ParquetTable::with_groups_of(4, tempfile::tempfile().unwrap()).unwrap();
+        let mut table = ParquetTable::with_groups_of(4, tempfile::tempfile().unwrap(), &rows::columns()).unwrap();
         for index in 0..10 {
             let scene = scene(index, Emotion::Happy);
             table.write(&rows::row("a.mp4", scene.frame.index, scene.frame.media_time, &scene.faces[0])).unwrap();
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_table_without_a_face_has_its_columns_and_the_number_of_the_schema() {
-        let table = ParquetTable::new(tempfile::tempfile().unwrap()).unwrap();
+        let table = ParquetTable::new(tempfile::tempfile().unwrap(), &rows::columns()).unwrap();
         let reader = SerializedFileReader::new(table.into_inner().unwrap()).unwrap();
         let metadata = reader.metadata().file_metadata();
         assert_eq!((metadata.num_rows(), metadata.schema_descr().num_columns()), (0, rows::columns().len()));

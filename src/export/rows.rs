@@ -7,9 +7,10 @@ use serde_json::{Number, Value};
 
 use crate::emotion::{COUNT, Emotion};
 use crate::face::Face;
+use crate::verdict::Verdict;
 
-/// Changes when a column changes its name or meaning; new columns at the end don't count.
-pub const SCHEMA_VERSION: u32 = 1;
+/// Changes when a column changes its name, meaning or place; new columns at the end don't count.
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The columns before those of the emotions. They are stable: new ones are only ever added at the end of the row.
 ///
@@ -22,11 +23,16 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// | `x`, `y`, `width`, `height` | the box in the pixels of the frame |
 /// | `score` | how sure the detector is of the box: the number of neighbouring hits |
 /// | `label` | the emotion that leads after smoothing |
+/// | `verdict` | the same, or `unsure` where none leads clearly or the face is too small: what the picture says |
 /// | `raw_angry` … `raw_neutral` | seven probabilities from this frame alone |
 /// | `smoothed_angry` … `smoothed_neutral` | the same smoothed over time |
 ///
 /// A frame without a face has no row.
-pub const COLUMNS: [&str; 10] = ["file", "frame", "time_s", "face", "x", "y", "width", "height", "score", "label"];
+pub const COLUMNS: [&str; 11] =
+    ["file", "frame", "time_s", "face", "x", "y", "width", "height", "score", "label", "verdict"];
+
+/// The columns of a table with a row for each analysed frame, with a face or without.
+pub const FRAME_COLUMNS: [&str; 4] = ["file", "frame", "time_s", "faces"];
 
 /// The last column of a table whose people have names: that of a recording that was looked through.
 pub const NAME_COLUMN: &str = "name";
@@ -87,11 +93,27 @@ pub(crate) fn header() -> Vec<String> {
 /// The names of all columns, with what they hold.
 pub(super) fn columns() -> Vec<(String, Kind)> {
     let kind = |name: &str| match name {
-        "file" | "label" => Kind::Text,
+        "file" | "label" | "verdict" => Kind::Text,
         "frame" | "face" => Kind::Count,
         _ => Kind::Decimal,
     };
     header().into_iter().map(|name| (name.clone(), kind(&name))).collect()
+}
+
+/// [`FRAME_COLUMNS`], with what they hold.
+pub(super) fn frame_columns() -> Vec<(String, Kind)> {
+    let kinds = [Kind::Text, Kind::Count, Kind::Decimal, Kind::Count];
+    FRAME_COLUMNS.map(str::to_owned).into_iter().zip(kinds).collect()
+}
+
+/// The row of a frame of this number and time with so many faces, in the order of [`FRAME_COLUMNS`].
+pub(super) fn frame_row(file: &str, frame: u64, time: Duration, faces: usize) -> Vec<Cell<'_>> {
+    vec![
+        Cell::Text(file),
+        Cell::Count(frame),
+        Cell::Decimal(time.as_secs_f64(), TIME_DIGITS),
+        Cell::Count(faces as u64),
+    ]
 }
 
 /// The row of a face on a frame of this number and time, in the order of [`header`].
@@ -108,7 +130,7 @@ pub(crate) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) ->
         Cell::Count(face.id.0.into()),
     ]);
     row.extend([rect.x, rect.y, rect.width, rect.height, face.score].map(pixels));
-    row.push(Cell::Text(face.smoothed.top().0.key()));
+    row.extend([face.smoothed.top().0.key(), Verdict::of(face).key()].map(Cell::Text));
     let probabilities = face.raw.as_array().iter().chain(face.smoothed.as_array());
     row.extend(probabilities.map(|p| Cell::Decimal((*p).into(), PROBABILITY_DIGITS)));
     row

@@ -1,4 +1,4 @@
-//! The table of faces: one row for each face on each frame.
+//! The tables of faces and of frames, in any format.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::parquet::ParquetTable;
-use super::rows::{self, Cell, NAME_COLUMN};
+use super::rows::{self, Cell, Kind, NAME_COLUMN};
 use super::{ExportError, PartialFile};
 use crate::face::Face;
 use crate::pipeline::Scene;
 
 /// How a table is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TableFormat {
     /// Comma-separated values with a header.
     Csv,
@@ -35,8 +35,16 @@ impl TableFormat {
     }
 }
 
-/// A table being written. Its columns are [`super::COLUMNS`] and those of the emotions.
-pub struct FaceTable {
+/// A table of faces being written: a row for each face on each frame. Its columns are [`super::COLUMNS`] and those of the
+/// emotions.
+pub struct FaceTable(Table);
+
+/// A table of frames being written: a row for each frame that was analysed, with a face or without. Its columns are
+/// [`super::FRAME_COLUMNS`].
+pub struct FrameTable(Table);
+
+/// Rows of any columns on their way to a file.
+struct Table {
     partial: PartialFile,
     writer: Writer,
 }
@@ -54,7 +62,7 @@ impl FaceTable {
     /// # Errors
     /// When the folder can't be written to, or a file of that name exists.
     pub fn create(path: &Path, format: TableFormat) -> Result<Self, ExportError> {
-        Self::with_columns(path, format, rows::header())
+        Table::create(path, format, &rows::columns()).map(Self)
     }
 
     /// A table of comma-separated values with a column of names at its end.
@@ -62,26 +70,8 @@ impl FaceTable {
     /// # Errors
     /// Those of [`Self::create`].
     pub fn create_with_names(path: &Path) -> Result<Self, ExportError> {
-        let columns = rows::header().into_iter().chain([NAME_COLUMN.to_owned()]).collect();
-        Self::with_columns(path, TableFormat::Csv, columns)
-    }
-
-    fn with_columns(path: &Path, format: TableFormat, columns: Vec<String>) -> Result<Self, ExportError> {
-        let (partial, file) = PartialFile::create(path)?;
-        let writer = match format {
-            TableFormat::Csv => Writer::Csv(Box::new(csv::Writer::from_writer(file))),
-            TableFormat::Jsonl => Writer::Jsonl(BufWriter::new(file), columns.clone()),
-            TableFormat::Parquet => match ParquetTable::new(file) {
-                Ok(table) => Writer::Parquet(Box::new(table)),
-                Err(reason) => return Err(ExportError::Write { path: path.to_owned(), reason }),
-            },
-        };
-        let mut table = Self { partial, writer };
-        if let Writer::Csv(writer) = &mut table.writer {
-            let written = writer.write_record(columns).map_err(io_error);
-            table.or_named(written)?;
-        }
-        Ok(table)
+        let columns: Vec<_> = rows::columns().into_iter().chain([(NAME_COLUMN.to_owned(), Kind::Text)]).collect();
+        Table::create(path, TableFormat::Csv, &columns).map(Self)
     }
 
     /// Adds the faces of a frame of `file`.
@@ -89,11 +79,8 @@ impl FaceTable {
     /// # Errors
     /// When the disk is full.
     pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
-        for face in &scene.faces {
-            let written = self.writer.write(rows::row(file, scene.frame.index, scene.frame.media_time, face));
-            self.or_named(written)?;
-        }
-        Ok(())
+        let row = |face| rows::row(file, scene.frame.index, scene.frame.media_time, face);
+        scene.faces.iter().try_for_each(|face| self.0.write(row(face)))
     }
 
     /// Adds a face on the frame of `file` with this number and time, to a table with names.
@@ -110,8 +97,7 @@ impl FaceTable {
     ) -> Result<(), ExportError> {
         let mut row = rows::row(file, frame, time, face);
         row.push(Cell::Text(name));
-        let written = self.writer.write(row);
-        self.or_named(written)
+        self.0.write(row)
     }
 
     /// Gives the table its name and returns it.
@@ -119,6 +105,62 @@ impl FaceTable {
     /// # Errors
     /// When the disk is full, or a file of that name has appeared meanwhile.
     pub fn finish(self) -> Result<PathBuf, ExportError> {
+        self.0.finish()
+    }
+}
+
+impl FrameTable {
+    /// As [`FaceTable::create`].
+    ///
+    /// # Errors
+    /// Those of [`FaceTable::create`].
+    pub fn create(path: &Path, format: TableFormat) -> Result<Self, ExportError> {
+        Table::create(path, format, &rows::frame_columns()).map(Self)
+    }
+
+    /// Adds a frame of `file`.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
+        self.0.write(rows::frame_row(file, scene.frame.index, scene.frame.media_time, scene.faces.len()))
+    }
+
+    /// As [`FaceTable::finish`].
+    ///
+    /// # Errors
+    /// Those of [`FaceTable::finish`].
+    pub fn finish(self) -> Result<PathBuf, ExportError> {
+        self.0.finish()
+    }
+}
+
+impl Table {
+    fn create(path: &Path, format: TableFormat, columns: &[(String, Kind)]) -> Result<Self, ExportError> {
+        let (partial, file) = PartialFile::create(path)?;
+        let names = || columns.iter().map(|(name, _)| name.clone());
+        let writer = match format {
+            TableFormat::Csv => Writer::Csv(Box::new(csv::Writer::from_writer(file))),
+            TableFormat::Jsonl => Writer::Jsonl(BufWriter::new(file), names().collect()),
+            TableFormat::Parquet => match ParquetTable::new(file, columns) {
+                Ok(table) => Writer::Parquet(Box::new(table)),
+                Err(reason) => return Err(ExportError::Write { path: path.to_owned(), reason }),
+            },
+        };
+        let mut table = Self { partial, writer };
+        if let Writer::Csv(writer) = &mut table.writer {
+            let written = writer.write_record(names()).map_err(io_error);
+            table.or_named(written)?;
+        }
+        Ok(table)
+    }
+
+    fn write(&mut self, row: Vec<Cell<'_>>) -> Result<(), ExportError> {
+        let written = self.writer.write(row);
+        self.or_named(written)
+    }
+
+    fn finish(self) -> Result<PathBuf, ExportError> {
         let Self { partial, writer } = self;
         let file = match writer {
             Writer::Csv(writer) => writer.into_inner().map_err(csv::IntoInnerError::into_error),
@@ -161,7 +203,7 @@ fn io_error(error: csv::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emotion::Emotion;
+    use crate::emotion::{Emotion, Probabilities};
     use crate::export::COLUMNS;
     use crate::export::testing::scene;
 
@@ -181,12 +223,12 @@ mod tests {
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let header: Vec<_> = reader.headers().unwrap().iter().map(str::to_owned).collect();
         assert_eq!(header.len(), COLUMNS.len() + 14);
-        assert_eq!((header[10].as_str(), header[23].as_str()), ("raw_angry", "smoothed_neutral"));
+        assert_eq!((header[11].as_str(), header[24].as_str()), ("raw_angry", "smoothed_neutral"));
         let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 2);
         assert_eq!((&rows[0][0], &rows[0][1]), ("a, \"b\".mp4", "7"));
-        assert_eq!((&rows[0][9], &rows[1][9]), ("happy", "sad"));
-        let raw_happy: f32 = rows[0][10 + Emotion::Happy.index()].parse().unwrap();
+        assert_eq!((&rows[0][9], &rows[1][9], &rows[0][10]), ("happy", "sad", "happy"));
+        let raw_happy: f32 = rows[0][11 + Emotion::Happy.index()].parse().unwrap();
         assert!(raw_happy > 0.5);
     }
 
@@ -222,7 +264,36 @@ mod tests {
         assert_eq!(named.lines().next(), Some(plain.as_str()));
         let mut reader = csv::Reader::from_reader(named.as_bytes());
         let row = reader.records().next().unwrap().unwrap();
-        assert_eq!((&row[1], &row[2], &row[24]), ("7", "0.2800", "Anna, \"A.\""));
+        assert_eq!((&row[1], &row[2], &row[25]), ("7", "0.2800", "Anna, \"A.\""));
+    }
+
+    #[test]
+    fn a_label_that_leads_by_little_has_the_verdict_of_the_picture() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("faces.csv");
+        let mut table = FaceTable::create(&path, TableFormat::Csv).unwrap();
+        let mut scene = scene(0, Emotion::Happy);
+        scene.faces[0].smoothed = Probabilities::from_weights([0.0, 0.0, 0.0, 0.52, 0.48, 0.0, 0.0]).unwrap();
+        table.push("a.mp4", &scene).unwrap();
+        table.finish().unwrap();
+        let row = csv::Reader::from_path(&path).unwrap().into_records().next().unwrap().unwrap();
+        assert_eq!((&row[9], &row[10]), ("happy", "unsure"));
+    }
+
+    #[test]
+    fn a_frame_without_a_face_has_a_row_in_the_table_of_frames() {
+        let home = tempfile::tempdir().unwrap();
+        for format in [TableFormat::Csv, TableFormat::Jsonl] {
+            let path = home.path().join(format!("frames{}", format.ending()));
+            let mut table = FrameTable::create(&path, format).unwrap();
+            table.push("a.mp4", &scene(7, Emotion::Happy)).unwrap();
+            table.push("a.mp4", &Scene { faces: vec![], ..scene(8, Emotion::Happy) }).unwrap();
+            table.finish().unwrap();
+        }
+        let text = |name: &str| std::fs::read_to_string(home.path().join(name)).unwrap();
+        assert_eq!(text("frames.csv"), "file,frame,time_s,faces\na.mp4,7,0.2800,1\na.mp4,8,0.3200,0\n");
+        let last: Value = serde_json::from_str(text("frames.jsonl").lines().last().unwrap()).unwrap();
+        assert_eq!(last, serde_json::json!({ "file": "a.mp4", "frame": 8, "time_s": 0.32, "faces": 0 }));
     }
 
     #[test]

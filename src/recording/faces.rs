@@ -128,7 +128,7 @@ impl RecordedFaces for FaceLog {
 
 /// The columns that are read: those of `docs/tables.md` without what follows from others.
 fn columns() -> Vec<String> {
-    rows::header().into_iter().filter(|name| !["file", "label"].contains(&name.as_str())).collect()
+    rows::header().into_iter().filter(|name| !["file", "label", "verdict"].contains(&name.as_str())).collect()
 }
 
 /// The place of the first probability among [`columns`].

@@ -10,7 +10,7 @@ use opencv::core::{Mat, MatTraitConst as _, Vector};
 use opencv::imgcodecs;
 
 use super::matroska::MotionJpeg;
-use super::{Counts, FACES, FRAMES, MARKS, METADATA, Mark, MarkError, Metadata, VIDEO, append_mark};
+use super::{ANALYSED, Counts, FACES, FRAMES, MARKS, METADATA, Mark, MarkError, Metadata, VIDEO, append_mark};
 use crate::export::rows;
 use crate::face::Face;
 use crate::whole::{self, Existing};
@@ -77,6 +77,7 @@ pub(super) struct Files {
     metadata: Metadata,
     video: MotionJpeg,
     frames: Table,
+    analysed: Table,
     faces: Table,
     jpeg: Vector<u8>,
     jpeg_options: Vector<i32>,
@@ -93,6 +94,7 @@ impl Files {
         Ok(Self {
             video,
             frames: Table::create(folder.join(FRAMES), ["video_frame", "frame", "time_s"].map(str::to_owned))?,
+            analysed: Table::create(folder.join(ANALYSED), ["frame".to_owned()])?,
             faces: Table::create(folder.join(FACES), rows::header())?,
             folder: folder.to_owned(),
             metadata,
@@ -118,8 +120,9 @@ impl Files {
         self.frames.row([video_frame.to_string(), frame.to_string(), seconds(time)])
     }
 
-    /// Adds the faces of a frame.
+    /// Adds the faces of a frame that was labelled.
     pub fn faces(&mut self, faces: &[Face], frame: u64, time: Duration) -> Result<(), RecordingError> {
+        self.analysed.row([frame.to_string()])?;
         for face in faces {
             let row = rows::row(&self.metadata.device, frame, time, face);
             self.faces.row(row.iter().map(ToString::to_string))?;
@@ -140,11 +143,11 @@ impl Files {
 
     /// Completes the files. What can't be completed can still be read.
     pub fn finish(self, ended: String, frames_lost: u64) -> (Counts, Result<(), RecordingError>) {
-        let Self { folder, mut metadata, video, frames, faces, faces_written, .. } = self;
+        let Self { folder, mut metadata, video, frames, analysed, faces, faces_written, .. } = self;
         let counts = Counts { frames: video.frames(), frames_lost, faces: faces_written };
         metadata.ended = Some(ended);
         metadata.counts = Some(counts);
-        let tables = frames.finish().and(faces.finish());
+        let tables = frames.finish().and(analysed.finish()).and(faces.finish());
         let video = video.finish().map_err(|reason| RecordingError::Write { path: folder.join(VIDEO), reason });
         let described = write_metadata(&folder, &metadata);
         (counts, tables.and(video).and(described))

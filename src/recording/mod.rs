@@ -6,10 +6,12 @@
 //! | [`VIDEO`] | every frame as the camera gave it | as it comes; what is there can be read after a kill |
 //! | [`FRAMES`] | a row for each frame in the video: its number and time | written with it |
 //! | [`FACES`] | the table of `docs/tables.md`, a row for each face on each labelled frame | as it comes |
+//! | [`ANALYSED`] | a row for each frame that was labelled, with or without a face | as it comes |
 //! | [`MARKS`] | a row for each mark | at once |
 //! | [`EDITS`] | names, merges and hidden faces, by replay | as a whole |
 //! | [`SNAPSHOTS`] | pictures that were taken meanwhile | each as a whole |
 
+mod analysed;
 mod edits;
 mod error;
 mod export;
@@ -28,6 +30,7 @@ mod snapshot;
 mod source;
 mod space;
 
+pub use analysed::AnalysedFrames;
 pub use edits::{Edits, EditsFile};
 pub use error::OpenError;
 pub use export::{Export, ExportProblem, Exported};
@@ -52,6 +55,9 @@ pub const VIDEO: &str = "video.mkv";
 /// `video_frame,frame,time_s`: the place in the video from 0, the frame's number as in the table of faces, and its time
 /// since the recording began, in seconds. The times in the video itself are those of an even rate.
 pub const FRAMES: &str = "frames.csv";
+
+/// `frame`: the number of each frame that the network saw, also of those without a face. Recordings of older versions lack it.
+pub const ANALYSED: &str = "analysed.csv";
 
 /// The table of faces; `time_s` is since the recording began.
 pub const FACES: &str = "faces.csv";

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::de::Error as _;
 
 use super::{
-    EDITS, Edits, EditsFile, FACES, FRAMES, FaceLog, FrameTimes, MARKS, METADATA, Mark, Metadata, OpenError,
-    RECORDING_SCHEMA, VIDEO, read_marks,
+    ANALYSED, AnalysedFrames, EDITS, Edits, EditsFile, FACES, FRAMES, FaceLog, FrameTimes, MARKS, METADATA, Mark,
+    Metadata, OpenError, RECORDING_SCHEMA, VIDEO, read_marks,
 };
 use crate::bounded;
 use crate::source::{FrameSource as _, SourceInfo, VideoSource};
@@ -27,6 +27,8 @@ pub struct Recording {
     pub metadata: Metadata,
     /// Which frame is where in the video, and when it was seen.
     pub frames: FrameTimes,
+    /// Which frames the network saw, if the recording says.
+    pub analysed: Option<AnalysedFrames>,
     /// The recorded faces.
     pub faces: Arc<FaceLog>,
     /// The marks as recorded.
@@ -65,6 +67,7 @@ impl Recording {
             return Err(OpenError::Empty(folder.to_owned()));
         }
         let (faces, faces_cut) = FaceLog::read(&folder.join(FACES), killed)?;
+        let analysed = AnalysedFrames::read(&folder.join(ANALYSED), killed)?;
         let video = VideoSource::open(&folder.join(VIDEO))?.info().clone();
 
         let mut notices = Vec::new();
@@ -89,7 +92,7 @@ impl Recording {
             Vec::new()
         });
         let faces = Arc::new(faces);
-        Ok(Self { folder: folder.to_owned(), metadata, frames, faces, marks, video, notices })
+        Ok(Self { folder: folder.to_owned(), metadata, frames, analysed, faces, marks, video, notices })
     }
 
     /// Where it lies.

@@ -8,7 +8,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, RGBColor, TextStyle};
 
 use super::ReportError;
-use super::words::clock;
+use crate::clock::clock;
 use crate::emotion::{COUNT, Emotion};
 use crate::summary::{Bucket, Counts, Timeline};
 
@@ -49,7 +49,7 @@ const MOST_TICKS: f64 = 11.0;
 
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Bars for the shares of the seven emotions.
+/// Bars for the shares of the seven emotions, lighter where a share is unsure.
 pub fn shares(counts: &Counts) -> Result<String, ReportError> {
     let height = BAR_STEP * COUNT as i32;
     draw((SHARES_WIDTH, height), |canvas| {
@@ -57,11 +57,14 @@ pub fn shares(counts: &Counts) -> Result<String, ReportError> {
         for (row, emotion) in (0..).zip(Emotion::ALL) {
             let (top, middle) = (row * BAR_STEP + 3, row * BAR_STEP + 3 + BAR / 2);
             let share = counts.share(emotion);
-            let end = NAMES + (share * f64::from(full)).round() as i32;
+            let at = |share: f64| NAMES + (share * f64::from(full)).round() as i32;
+            let (sure, end) = (at(share - counts.unsure_share(emotion)), at(share));
             write(canvas, emotion.name(), INK, (NAMES - 10, middle), (HPos::Right, VPos::Center))?;
             bar(canvas, (NAMES, top), (NAMES + full, top + BAR), GRID, 0.5)?;
-            if end > NAMES {
-                bar(canvas, (NAMES, top), (end, top + BAR), color(emotion), 1.0)?;
+            for (from, to, opacity) in [(NAMES, sure, 1.0), (sure, end, RANGE_OPACITY)] {
+                if to > from {
+                    bar(canvas, (from, top), (to, top + BAR), color(emotion), opacity)?;
+                }
             }
             let percent = format!("{:.1} %", 100.0 * share);
             write(canvas, &percent, INK, (NAMES + full + 8, middle), (HPos::Left, VPos::Center))?;
@@ -217,6 +220,8 @@ mod tests {
 
     use super::*;
     use crate::emotion::Probabilities;
+    use crate::face::FaceId;
+    use crate::summary::Sighting;
 
     #[test]
     fn every_band_and_bar_has_its_word() {
@@ -227,7 +232,8 @@ mod tests {
             if !(20..30).contains(&frame) {
                 let time = Duration::from_secs(61) + Duration::from_millis(100) * frame;
                 line.add(time, Duration::from_millis(100), &Probabilities::UNIFORM);
-                counts.add(&Probabilities::UNIFORM, Duration::from_millis(100));
+                let sighting = Sighting { id: FaceId(1), probabilities: Probabilities::UNIFORM, is_unsure: true };
+                counts.add(&sighting, Duration::from_millis(100));
             }
         }
         for svg in [timeline(&line).unwrap(), shares(&counts).unwrap()] {

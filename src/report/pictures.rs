@@ -5,10 +5,10 @@ use std::time::Duration;
 use askama::Template;
 
 use super::view::{MomentView, Shares, css};
-use super::words::counted;
+use super::words::{counted, unsure};
 use super::{Fact, GENERATOR, ReportError, Thumbnail};
-use crate::emotion::{Emotion, Probabilities};
-use crate::summary::{Counts, Strongest};
+use crate::emotion::Emotion;
+use crate::summary::{Counts, Sighting, Strongest};
 
 /// So many faces of each emotion are shown.
 const ON_A_SHEET: usize = 12;
@@ -43,11 +43,16 @@ impl PictureSummary {
     pub fn add_face<E>(
         &mut self,
         file: &str,
-        probabilities: &Probabilities,
+        sighting: &Sighting,
         picture: impl FnOnce() -> Result<Thumbnail, E>,
     ) -> Result<(), E> {
-        self.counts.add(probabilities, Duration::ZERO);
-        self.strongest.offer(Duration::ZERO, probabilities, || Ok((file.to_owned(), picture()?)))
+        self.counts.add(sighting, Duration::ZERO);
+        self.strongest.offer(Duration::ZERO, &sighting.probabilities, || Ok((file.to_owned(), picture()?)))
+    }
+
+    /// Pictures that were looked at, and those of them with a face.
+    pub fn pictures(&self) -> (u64, u64) {
+        (self.pictures, self.with_face)
     }
 
     /// Faces counted by the emotion that leads.
@@ -61,7 +66,7 @@ impl PictureSummary {
 pub struct PicturesReport<'a> {
     /// Model, options, versions.
     pub facts: &'a [Fact],
-    /// What is to be said against the results.
+    /// Warnings about the results.
     pub notes: &'a [String],
     /// What was seen.
     pub summary: &'a PictureSummary,
@@ -99,9 +104,10 @@ impl PicturesReport<'_> {
             generator: GENERATOR,
             title: "Pictures",
             counted: format!(
-                "{} in {with_face} of {}",
+                "{} in {with_face} of {}{}",
                 counted(faces, "face", "faces"),
-                counted(*pictures, "picture", "pictures")
+                counted(*pictures, "picture", "pictures"),
+                unsure(counts)
             ),
             facts: self.facts.iter().filter(|fact| !fact.videos_only).collect(),
             notes: self.notes,

@@ -3,8 +3,9 @@
 use askama::Template;
 
 use super::view::{MomentView, Row, Shares};
-use super::words::{clock, counted};
+use super::words::{counted, unsure};
 use super::{Fact, GENERATOR, ReportError, Thumbnail, charts};
+use crate::clock::clock;
 use crate::emotion::Emotion;
 use crate::summary::{FaceSummary, FileSummary};
 
@@ -15,7 +16,7 @@ pub struct VideoReport<'a> {
     pub file: &'a str,
     /// Model, options, versions.
     pub facts: &'a [Fact],
-    /// What is to be said against the results.
+    /// Warnings about the results.
     pub notes: &'a [String],
     /// What was seen.
     pub summary: &'a FileSummary<Thumbnail>,
@@ -57,10 +58,11 @@ impl VideoReport<'_> {
             generator: GENERATOR,
             title: self.file,
             counted: format!(
-                "{} in {} of {}",
+                "{} in {} of {}{}",
                 counted(summary.people, "face", "faces"),
                 summary.frames_with_face,
-                counted(summary.frames, "analysed frame", "analysed frames")
+                counted(summary.frames, "analysed frame", "analysed frames"),
+                unsure(&summary.counts)
             ),
             facts: self.facts,
             notes: self.notes,
@@ -131,7 +133,9 @@ mod tests {
             let mut weights = [0.1; COUNT];
             weights[(second / 4) as usize] = 2.0;
             let probabilities = Probabilities::from_weights(weights).unwrap();
-            let sightings = (1..=faces).map(|id| Sighting { id: FaceId(id), probabilities }).collect();
+            let sightings = (1..=faces)
+                .map(|id| Sighting { id: FaceId(id), probabilities, is_unsure: id == 1 && second == 9 })
+                .collect();
             let time = Duration::from_secs(second.into());
             summarizer.push(time, sightings, |_| thumbnail(&picture, &rect)).unwrap();
         }

@@ -1,7 +1,8 @@
 //! The parts of a page that several kinds have, as templates take them.
 
-use super::words::{clock, percent};
+use super::words::percent;
 use super::{ReportError, Thumbnail, charts};
+use crate::clock::clock;
 use crate::emotion::Emotion;
 use crate::summary::{Counts, FaceFigures, Moment};
 
@@ -64,7 +65,10 @@ impl Shares {
 
     /// Of all faces in a video.
     pub fn of_video(counts: &Counts) -> Result<Self, ReportError> {
-        let mut shares = Self::new(counts, "Time in which each emotion led; mean probability whether it led or not")?;
+        let mut shares = Self::new(
+            counts,
+            "Time in which each emotion led; the part of it in which none led clearly or the face was small (unsure, pale in the chart); mean probability whether it led or not",
+        )?;
         shares.columns.splice(0..0, ["frames", "seconds"]);
         for (row, emotion) in shares.rows.iter_mut().zip(Emotion::ALL) {
             let figures = [counts.frames_of(emotion).to_string(), format!("{:.1}", counts.seconds_of(emotion))];
@@ -75,7 +79,10 @@ impl Shares {
 
     /// Of the faces in pictures.
     pub fn of_pictures(counts: &Counts) -> Result<Self, ReportError> {
-        let mut shares = Self::new(counts, "Faces on which each emotion led; mean probability whether it led or not")?;
+        let mut shares = Self::new(
+            counts,
+            "Faces on which each emotion led; the part of them on which none led clearly or the face was small (unsure, pale in the chart); mean probability whether it led or not",
+        )?;
         shares.columns.insert(0, "faces");
         for (row, emotion) in shares.rows.iter_mut().zip(Emotion::ALL) {
             row.cells.insert(0, counts.frames_of(emotion).to_string());
@@ -85,9 +92,16 @@ impl Shares {
 
     fn new(counts: &Counts, caption: &'static str) -> Result<Self, ReportError> {
         let words = Emotion::ALL.map(|emotion| format!("{emotion} {}", percent(counts.share(emotion)))).join(", ");
-        let cells = |emotion| vec![percent(counts.share(emotion)), percent(counts.mean(emotion))];
+        let cells =
+            |emotion| [counts.share(emotion), counts.unsure_share(emotion), counts.mean(emotion)].map(percent).into();
         let rows = Emotion::ALL.map(|emotion| Row::new(emotion, cells(emotion))).into();
-        Ok(Self { chart: charts::shares(counts)?, words, caption, columns: vec!["share", "mean probability"], rows })
+        Ok(Self {
+            chart: charts::shares(counts)?,
+            words,
+            caption,
+            columns: vec!["share", "unsure", "mean probability"],
+            rows,
+        })
     }
 }
 

@@ -17,7 +17,7 @@ use serde::Serialize;
 use contender::Contender;
 pub use contender::{IntervalScore, Score};
 pub use report::Report;
-pub use truth::{Interval, Truth, TruthError};
+pub use truth::{IGNORE, Interval, LeftOut, Truth, TruthError};
 
 use crate::face::Face;
 use crate::pipeline::Scene;
@@ -51,6 +51,9 @@ pub struct Ground {
     pub seconds_beyond: f64,
     /// Share of the first in which no face was found, 0 to 1.
     pub no_face: f64,
+    /// What was named and isn't scored.
+    #[serde(flatten)]
+    pub left_out: LeftOut,
 }
 
 impl Scorer {
@@ -80,6 +83,7 @@ impl Scorer {
         let ground = Ground {
             seconds: self.seconds,
             seconds_beyond: (self.truth.seconds() - self.seconds).max(0.0),
+            left_out: self.truth.left_out(),
             no_face: if self.seconds > 0.0 { self.seconds_without_face / self.seconds } else { 0.0 },
         };
         (ground, self.contenders.into_iter().map(Contender::score).collect())

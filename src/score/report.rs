@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Ground, Score};
+use super::{Ground, IGNORE, Score};
 
 /// A table with a row for each smoothing, and the recall of each emotion under the one that was asked for.
 pub struct Report<'a> {
@@ -17,7 +17,7 @@ pub struct Report<'a> {
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { ground, chosen, scores } = self;
-        let Ground { seconds, seconds_beyond, no_face } = ground;
+        let Ground { seconds, seconds_beyond, no_face, left_out } = ground;
         let parts = chosen.intervals.len();
         writeln!(
             f,
@@ -26,6 +26,12 @@ impl fmt::Display for Report<'_> {
         )?;
         if *seconds_beyond > 0.05 {
             writeln!(f, "{seconds_beyond:.1} s of known answers lie beyond the end of the video and don't count")?;
+        }
+        if left_out.ignored > 0.0 {
+            writeln!(f, "{:.1} s are marked {IGNORE} and left out", left_out.ignored)?;
+        }
+        if left_out.contempt > 0.0 {
+            writeln!(f, "{:.1} s of contempt are left out: Mien's networks don't name it", left_out.contempt)?;
         }
         writeln!(
             f,

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bounded;
-use crate::emotion::Emotion;
+use crate::emotion::{Class, Emotion};
 
 /// Bytes that the table may have: a million rows.
 const MOST_BYTES: u64 = 32 << 20;
@@ -23,7 +23,46 @@ pub struct Interval {
 
 /// All that is known of a video: parts that don't overlap, in order of time. Between them nothing is known.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Truth(Vec<Interval>);
+pub struct Truth {
+    intervals: Vec<Interval>,
+    left_out: LeftOut,
+}
+
+/// Seconds that a table names and that aren't scored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct LeftOut {
+    /// Parts marked [`IGNORE`].
+    #[serde(rename = "seconds_ignored")]
+    pub ignored: f64,
+    /// Parts of contempt, which none of Mien's networks names: no label could be right.
+    #[serde(rename = "seconds_of_contempt")]
+    pub contempt: f64,
+}
+
+/// The word for a part that is not to be scored.
+pub const IGNORE: &str = "ignore";
+
+/// A row of the table.
+struct Part {
+    start: f64,
+    end: f64,
+    shows: Shows,
+}
+
+/// What a row says.
+enum Shows {
+    Class(Class),
+    Ignored,
+}
+
+impl Shows {
+    fn named(word: &str) -> Option<Self> {
+        if word.trim().eq_ignore_ascii_case(IGNORE) {
+            return Some(Self::Ignored);
+        }
+        Class::named(word).map(Self::Class)
+    }
+}
 
 /// The table can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,10 +93,11 @@ struct Row {
 }
 
 impl Truth {
-    /// Reads a CSV file with the columns `start,end,emotion`; others are passed over, rows may be in any order.
+    /// Reads a CSV file with the columns `start,end,emotion`; others are passed over, rows may be in any order. An emotion may be
+    /// called as data sets call it (`Anger`, `happiness`); [`IGNORE`] and contempt are left out and counted.
     ///
     /// # Errors
-    /// When the file can't be read, holds no row, or a row is no interval, names no emotion or overlaps another.
+    /// When the file can't be read, holds no part with an emotion, or a row is no interval, names no emotion or overlaps another.
     pub fn read(path: &Path) -> Result<Self, TruthError> {
         let text = bounded::read_text(path, MOST_BYTES)
             .map_err(|source| TruthError::Read { path: path.to_owned(), source })?;
@@ -67,47 +107,68 @@ impl Truth {
     fn parse(text: &str) -> Result<Self, String> {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
         let mut rows = reader.deserialize::<Row>();
-        let mut intervals: Vec<(u64, Interval)> = Vec::new();
+        let mut parts: Vec<(u64, Part)> = Vec::new();
         while let Some(row) = rows.next() {
             // The reader's own messages name line and column.
             let Row { start, end, emotion } = row.map_err(|error| error.to_string())?;
             let line = rows.reader().position().line().saturating_sub(1);
-            let emotion = emotion.parse().map_err(|error| format!("line {line}: {error}"))?;
+            let shows = Shows::named(&emotion).ok_or_else(|| {
+                format!(
+                    "line {line}: “{emotion}” is no emotion; the seven are angry, disgust, fear, happy, sad, surprise and \
+                     neutral, and {IGNORE} leaves a part out"
+                )
+            })?;
             if !(start.is_finite() && end.is_finite() && 0.0 <= start && start < end) {
                 return Err(format!("line {line}: {start} to {end} is no stretch of time"));
             }
-            intervals.push((line, Interval { start, end, emotion }));
+            parts.push((line, Part { start, end, shows }));
         }
-        intervals.sort_by(|(_, a), (_, b)| a.start.total_cmp(&b.start));
-        if let Some([(_, _), (line, _)]) = intervals.array_windows().find(|[(_, a), (_, b)]| b.start < a.end) {
+        parts.sort_by(|(_, a), (_, b)| a.start.total_cmp(&b.start));
+        if let Some([(_, _), (line, _)]) = parts.array_windows().find(|[(_, a), (_, b)]| b.start < a.end) {
             return Err(format!("line {line}: begins before the part before it has ended"));
         }
-        if intervals.is_empty() {
+        if parts.is_empty() {
             return Err("no row".to_owned());
         }
-        Ok(Self(intervals.into_iter().map(|(_, interval)| interval).collect()))
+        let (mut intervals, mut left_out) = (Vec::new(), LeftOut::default());
+        for (_, Part { start, end, shows }) in parts {
+            match shows {
+                Shows::Class(Class::Emotion(emotion)) => intervals.push(Interval { start, end, emotion }),
+                Shows::Class(Class::Contempt) => left_out.contempt += end - start,
+                Shows::Ignored => left_out.ignored += end - start,
+            }
+        }
+        if intervals.is_empty() {
+            return Err(format!("every part is {IGNORE} or contempt, so there is nothing to score"));
+        }
+        Ok(Self { intervals, left_out })
     }
 
-    /// The parts, in order of time.
+    /// The parts to be scored, in order of time.
     pub fn intervals(&self) -> &[Interval] {
-        &self.0
+        &self.intervals
+    }
+
+    /// What the table names and leaves out.
+    pub fn left_out(&self) -> LeftOut {
+        self.left_out
     }
 
     /// Seconds whose answer is known.
     pub fn seconds(&self) -> f64 {
-        self.0.iter().map(|interval| interval.end - interval.start).sum()
+        self.intervals.iter().map(|interval| interval.end - interval.start).sum()
     }
 
     /// The number of the part that `time` falls into.
     pub fn at(&self, time: f64) -> Option<usize> {
-        let next = self.0.partition_point(|interval| interval.start <= time);
-        next.checked_sub(1).filter(|index| time < self.0[*index].end)
+        let next = self.intervals.partition_point(|interval| interval.start <= time);
+        next.checked_sub(1).filter(|index| time < self.intervals[*index].end)
     }
 
     /// How many seconds of the stretch from `from` to `to` fall into each part that it touches, with the part's number.
     pub fn overlaps(&self, from: f64, to: f64) -> impl Iterator<Item = (usize, f64)> + use<> {
-        let first = self.0.partition_point(|interval| interval.end <= from);
-        let touched: Vec<_> = self.0[first..]
+        let first = self.intervals.partition_point(|interval| interval.end <= from);
+        let touched: Vec<_> = self.intervals[first..]
             .iter()
             .enumerate()
             .take_while(|(_, interval)| interval.start < to)
@@ -133,6 +194,16 @@ mod tests {
     }
 
     #[test]
+    fn emotions_are_called_as_data_sets_call_them_and_parts_can_be_left_out() {
+        let text = "start,end,emotion\n0,1,Anger\n1,3,ignore\n3,4,HAPPINESS\n4,4.5,Contempt\n5,6, joy \n";
+        let truth = Truth::parse(text).unwrap();
+        let emotions: Vec<_> = truth.intervals().iter().map(|interval| interval.emotion).collect();
+        assert_eq!(emotions, [Emotion::Angry, Emotion::Happy, Emotion::Happy]);
+        assert_eq!(truth.left_out(), LeftOut { ignored: 2.0, contempt: 0.5 });
+        assert_eq!((truth.seconds(), truth.at(2.0), truth.at(4.2)), (3.0, None, None));
+    }
+
+    #[test]
     fn tables_that_make_no_sense_are_refused_with_line_and_reason() {
         let cases = [
             ("start,end,emotion\n", "no row"),
@@ -141,6 +212,9 @@ mod tests {
             ("start,end,emotion\n0,1,sad\n2,2,sad\n", "line 3: 2 to 2"),
             ("start,end,emotion\nNaN,2,sad\n", "line 2"),
             ("start,end,emotion\n0,soon,sad\n", "line: 2"),
+            ("start,end,emotion\n0,1,3\n", "line 2: “3” is no emotion"),
+            ("start,end,emotion\n0,1,ignore\n1,2,contempt\n", "nothing to score"),
+            ("start,end,emotion\n0,2,ignore\n1,3,happy\n", "line 3: begins before"),
             ("start,end,emotion\n1,3,sad\n0,1.5,happy\n", "line 2: begins before"),
         ];
         for (text, reason) in cases {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Counts, Strongest, Timeline};
-use crate::emotion::{COUNT, Emotion, Probabilities};
+use super::{Counts, Sighting, Strongest, Timeline};
+use crate::emotion::{COUNT, Emotion};
 use crate::face::FaceId;
 
 /// A stretch of analysed frames, one after another, on which the face is there and shows the same emotion.
@@ -68,10 +68,10 @@ impl FaceFigures {
     }
 
     /// Adds the next frame with the face.
-    pub(super) fn add(&mut self, shown: Shown, probabilities: &Probabilities) {
-        let emotion = probabilities.top().0;
+    pub(super) fn add(&mut self, shown: Shown, sighting: &Sighting) {
+        let emotion = sighting.probabilities.top().0;
         let Shown { frame, time, length } = shown;
-        self.counts.add(probabilities, length);
+        self.counts.add(sighting, length);
         self.end = time + length;
         let fresh = Current { emotion, episode: Episode { start: time, length }, frame };
         let current = match self.current {
@@ -110,7 +110,7 @@ impl FaceFigures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::testing::probabilities;
+    use crate::summary::testing::sighting;
 
     #[test]
     fn episodes_end_at_a_change_and_at_a_frame_without_the_face() {
@@ -120,7 +120,7 @@ mod tests {
         let frames = [(0, Happy), (1, Happy), (2, Sad), (3, Happy), (4, Happy), (6, Happy), (7, Happy), (8, Happy)];
         for (frame, emotion) in frames {
             let shown = Shown { frame, time: Duration::from_secs(frame), length: Duration::from_secs(1) };
-            face.add(shown, &probabilities(emotion, 0.9));
+            face.add(shown, &sighting(1, emotion, 0.9));
         }
         let secs = Duration::from_secs;
         assert_eq!(face.longest(Happy), Some(Episode { start: secs(6), length: secs(3) }));

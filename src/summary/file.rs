@@ -100,11 +100,11 @@ impl<T> Summarizer<T> {
         let shown = Shown { frame: summary.frames, time, length };
         summary.frames += 1;
         summary.frames_with_face += u64::from(!sightings.is_empty());
-        for Sighting { id, probabilities } in &sightings {
-            summary.counts.add(probabilities, length);
-            if let Some(face) = self.present.get_mut(id) {
-                face.figures.add(shown, probabilities);
-                face.timeline.add(time, length, probabilities);
+        for sighting in &sightings {
+            summary.counts.add(sighting, length);
+            if let Some(face) = self.present.get_mut(&sighting.id) {
+                face.figures.add(shown, sighting);
+                face.timeline.add(time, length, &sighting.probabilities);
             }
         }
     }

@@ -11,13 +11,14 @@ mod table;
 mod timeline;
 
 use crate::emotion::Probabilities;
-use crate::face::FaceId;
+use crate::face::{Face, FaceId};
+use crate::verdict::Verdict;
 
 pub use counts::Counts;
 pub use face::{Episode, FaceFigures, FaceSummary};
 pub use file::{FileSummary, Summarizer};
 pub use strongest::{Moment, Strongest};
-pub use table::{SUMMARY_COLUMNS, SummaryTable};
+pub use table::{FileFigures, SUMMARY_COLUMNS, SUMMARY_END_COLUMNS, SummaryTable};
 pub use timeline::{Bucket, Timeline};
 
 /// A face on a frame, as summaries see it.
@@ -27,6 +28,15 @@ pub struct Sighting {
     pub id: FaceId,
     /// The smoothed probabilities, by which the table's label goes.
     pub probabilities: Probabilities,
+    /// Whether the picture says “unsure” of it: none leads clearly, or the face is too small.
+    pub is_unsure: bool,
+}
+
+impl Sighting {
+    /// Of a face.
+    pub fn of(face: &Face) -> Self {
+        Self { id: face.id, probabilities: face.smoothed, is_unsure: Verdict::of(face) == Verdict::Unsure }
+    }
 }
 
 #[cfg(test)]
@@ -43,6 +53,6 @@ mod testing {
     }
 
     pub fn sighting(id: u32, emotion: Emotion, probability: f32) -> Sighting {
-        Sighting { id: FaceId(id), probabilities: probabilities(emotion, probability) }
+        Sighting { id: FaceId(id), probabilities: probabilities(emotion, probability), is_unsure: false }
     }
 }

@@ -1,21 +1,41 @@
 //! The summary as a table: a row for each emotion of each face.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Counts, FaceFigures};
 use crate::emotion::Emotion;
 use crate::export::{ExportError, PartialFile};
 
-/// The columns before `to_angry` … `to_neutral`; docs/tables.md says what they mean.
+/// The columns before `to_angry` … `to_neutral` and [`SUMMARY_END_COLUMNS`]; docs/tables.md says what they mean.
 pub const SUMMARY_COLUMNS: [&str; 9] =
     ["file", "face", "emotion", "frames", "seconds", "share", "mean_probability", "longest_start_s", "longest_s"];
 
-/// A summary being written. Faces are written when they are known to be gone, so it holds all of them, however many.
+/// The columns behind all others. The last four are of the file as a whole, the same in each of its rows.
+pub const SUMMARY_END_COLUMNS: [&str; 6] =
+    ["unsure_frames", "unsure_seconds", "fps", "duration_s", "frames_analysed", "frames_with_face"];
+
+/// What a summary says of the file as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FileFigures {
+    /// Frames a second, as the video declares them.
+    pub fps: Option<f64>,
+    /// How long the video is, as it declares it.
+    pub duration: Option<Duration>,
+    /// Frames that were analysed, or pictures.
+    pub frames: u64,
+    /// Those of them with a face.
+    pub frames_with_face: u64,
+}
+
+/// A summary being written. Faces are written when they are known to be gone, so it holds all of them, however many. What is
+/// known of the file only at its end is put behind them then: until it is, they wait in a file without a name.
 pub struct SummaryTable {
     partial: PartialFile,
-    writer: csv::Writer<File>,
+    file: File,
+    waiting: csv::Writer<File>,
 }
 
 impl SummaryTable {
@@ -25,11 +45,9 @@ impl SummaryTable {
     /// When the folder can't be written to, or a file of that name exists.
     pub fn create(path: &Path) -> Result<Self, ExportError> {
         let (partial, file) = PartialFile::create(path)?;
-        let mut table = Self { partial, writer: csv::Writer::from_writer(file) };
-        let to = Emotion::ALL.map(|emotion| format!("to_{}", emotion.key()));
-        let header = SUMMARY_COLUMNS.into_iter().map(str::to_owned).chain(to);
-        table.write(header)?;
-        Ok(table)
+        let waiting = tempfile::tempfile_in(path.parent().unwrap_or(Path::new(".")))
+            .map_err(|reason| ExportError::Write { path: path.to_owned(), reason })?;
+        Ok(Self { partial, file, waiting: csv::Writer::from_writer(waiting) })
     }
 
     /// Adds a face of `file`.
@@ -39,47 +57,75 @@ impl SummaryTable {
     pub fn push(&mut self, file: &str, face: &FaceFigures) -> Result<(), ExportError> {
         for emotion in Emotion::ALL {
             let longest = face.longest(emotion);
-            let secs = |time: Option<std::time::Duration>| {
-                time.map(|time| format!("{:.3}", time.as_secs_f64())).unwrap_or_default()
-            };
+            let secs =
+                |time: Option<Duration>| time.map(|time| format!("{:.3}", time.as_secs_f64())).unwrap_or_default();
             let [start, length] = [secs(longest.map(|it| it.start)), secs(longest.map(|it| it.length))];
             let to = Emotion::ALL.map(|to| face.changes(emotion, to).to_string());
             let row = counted(file, &face.id.0.to_string(), &face.counts, emotion);
-            self.write(row.into_iter().chain([start, length]).chain(to))?;
+            self.write(row.into_iter().chain([start, length]).chain(to).chain(unsure(&face.counts, emotion)))?;
         }
         Ok(())
     }
 
-    /// Adds all faces of all pictures together: there `file`, `face`, episodes and changes are empty.
+    /// Adds rows of no face in particular: of a video without a face, or of all faces of all pictures together, where `file` is
+    /// empty. There `face`, episodes and changes are empty.
     ///
     /// # Errors
     /// When the disk is full.
-    pub fn push_pictures(&mut self, counts: &Counts) -> Result<(), ExportError> {
+    pub fn push_faceless(&mut self, file: &str, counts: &Counts) -> Result<(), ExportError> {
         for emotion in Emotion::ALL {
             let empty = std::iter::repeat_n(String::new(), 2 + Emotion::ALL.len());
-            self.write(counted("", "", counts, emotion).into_iter().chain(empty))?;
+            let row = counted(file, "", counts, emotion).into_iter().chain(empty);
+            self.write(row.chain(unsure(counts, emotion)))?;
         }
         Ok(())
     }
 
-    /// Gives the table its name.
+    /// Completes the rows by what is known of the file, and gives the table its name.
     ///
     /// # Errors
     /// When the disk is full, or a file of that name has appeared meanwhile.
-    pub fn finish(self) -> Result<PathBuf, ExportError> {
-        let Self { partial, writer } = self;
-        match writer.into_inner().map_err(csv::IntoInnerError::into_error) {
-            Ok(_closed) => partial.finish(),
+    pub fn finish(self, figures: &FileFigures) -> Result<PathBuf, ExportError> {
+        let Self { partial, file, waiting } = self;
+        let waiting = waiting.into_inner().map_err(csv::IntoInnerError::into_error);
+        match waiting.and_then(|waiting| write_whole(waiting, file, figures)) {
+            Ok(()) => partial.finish(),
             Err(reason) => Err(ExportError::Write { path: partial.destination().to_owned(), reason }),
         }
     }
 
     fn write(&mut self, row: impl Iterator<Item = String>) -> Result<(), ExportError> {
-        self.writer.write_record(row).map_err(|reason| ExportError::Write {
+        self.waiting.write_record(row).map_err(|reason| ExportError::Write {
             path: self.partial.destination().to_owned(),
             reason: io::Error::from(reason),
         })
     }
+}
+
+/// Writes header and rows, with what is known of the file behind each.
+fn write_whole(mut waiting: File, file: File, figures: &FileFigures) -> io::Result<()> {
+    let FileFigures { fps, duration, frames, frames_with_face } = figures;
+    let decimal = |value: Option<f64>| value.map(|value| format!("{value:.3}")).unwrap_or_default();
+    let end = [
+        decimal(*fps),
+        decimal(duration.map(|duration| duration.as_secs_f64())),
+        frames.to_string(),
+        frames_with_face.to_string(),
+    ];
+    waiting.rewind()?;
+    let mut writer = csv::Writer::from_writer(file);
+    let to = Emotion::ALL.map(|emotion| format!("to_{}", emotion.key()));
+    let names = SUMMARY_COLUMNS.into_iter().map(str::to_owned).chain(to);
+    writer.write_record(names.chain(SUMMARY_END_COLUMNS.map(str::to_owned)))?;
+    for row in csv::ReaderBuilder::new().has_headers(false).from_reader(waiting).into_byte_records() {
+        writer.write_record(row?.iter().chain(end.iter().map(String::as_bytes)))?;
+    }
+    writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    Ok(())
+}
+
+fn unsure(counts: &Counts, emotion: Emotion) -> [String; 2] {
+    [counts.unsure_frames_of(emotion).to_string(), format!("{:.3}", counts.unsure_seconds_of(emotion))]
 }
 
 /// The columns that faces and pictures have in common.
@@ -98,7 +144,6 @@ fn counted(file: &str, face: &str, counts: &Counts, emotion: Emotion) -> [String
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::time::Duration;
 
     use super::*;
     use crate::summary::Summarizer;
@@ -118,7 +163,13 @@ mod tests {
         for face in &faces {
             table.push("a, b.mp4", face).unwrap();
         }
-        table.finish().unwrap();
+        let figures = FileFigures {
+            fps: Some(10.0),
+            duration: Some(Duration::from_millis(2500)),
+            frames: 25,
+            frames_with_face: 4,
+        };
+        table.finish(&figures).unwrap();
         let rows: Vec<_> = csv::Reader::from_path(&path).unwrap().records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 7);
         let happy: Vec<_> = rows[Emotion::Happy.index()].iter().collect();
@@ -126,9 +177,23 @@ mod tests {
             happy,
             [
                 "a, b.mp4", "3", "happy", "3", "0.300", "0.7500", "0.6792", "0.000", "0.200", "0", "0", "0", "0", "1",
-                "0", "0"
+                "0", "0", "0", "0.000", "10.000", "2.500", "25", "4"
             ]
         );
+        assert_eq!(csv::Reader::from_path(&path).unwrap().headers().unwrap().len(), happy.len());
         assert_eq!(rows[Emotion::Fear.index()].iter().skip(3).take(6).collect::<Vec<_>>()[4..], ["", ""]);
+    }
+
+    #[test]
+    fn a_file_without_a_face_says_how_many_frames_it_has() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("wall.summary.csv");
+        let mut table = SummaryTable::create(&path).unwrap();
+        table.push_faceless("wall.mp4", &Counts::default()).unwrap();
+        table.finish(&FileFigures { frames: 9, ..FileFigures::default() }).unwrap();
+        let rows: Vec<_> = csv::Reader::from_path(&path).unwrap().into_records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 7);
+        assert_eq!((&rows[0][0], &rows[0][1], &rows[0][18]), ("wall.mp4", "", ""));
+        assert_eq!((&rows[6][20], &rows[6][21]), ("9", "0"));
     }
 }

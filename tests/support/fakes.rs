@@ -20,7 +20,7 @@ use mien::detection::{DetectError, Detection, FaceDetector};
 use mien::emotion::{COUNT, Emotion, Probabilities};
 use mien::face::{FaceRect, GrayView};
 use mien::frame::Frame;
-use mien::pipeline::{ClassifierFactory, DetectorFactory, SourceFactory};
+use mien::pipeline::{ClassifierFactory, Command, DetectorFactory, NetworkChoice, SourceFactory};
 use mien::source::{FrameSource, SourceError, SourceInfo, SourceKind};
 use opencv::core::{CV_8UC3, Mat, Rect, Scalar, Size};
 use opencv::imgproc;
@@ -303,7 +303,12 @@ pub fn detector() -> ScheduledDetector {
 }
 
 pub fn detector_factory() -> DetectorFactory {
-    Box::new(|| Ok(detector()))
+    Box::new(|_| Ok(detector()))
+}
+
+/// Asks for a network that is named after the emotion that it sees.
+pub fn seeing(name: &str) -> Command {
+    Command::SetNetwork(NetworkChoice { model: Some(name.to_owned()), ..NetworkChoice::default() })
 }
 
 /// Sees one emotion in each face.
@@ -366,8 +371,17 @@ impl FakeClassifier {
         self
     }
 
+    /// Loads this one first, and then those that [`seeing`] asks for.
     pub fn factory(self) -> ClassifierFactory {
-        Box::new(move || Ok(Box::new(self)))
+        let mut first = Some(self);
+        Box::new(move |choice| {
+            if let Some(first) = first.take() {
+                return Ok(Box::new(first));
+            }
+            let asked = choice.model.as_deref();
+            let emotion = Emotion::ALL.into_iter().find(|emotion| Some(emotion.name()) == asked);
+            Ok(Box::new(Self::new(emotion.ok_or_else(|| anyhow::anyhow!("no such model"))?)))
+        })
     }
 }
 

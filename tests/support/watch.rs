@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
-use mien::pipeline::{ClassifierFactory, Event, Live, LiveSettings, Parts, Scene, SourceFactory, Stages};
+use mien::pipeline::{ClassifierFactory, Event, FaceSource, Live, LiveSettings, Parts, Scene, SourceFactory};
 
 use crate::fakes::{FakeCamera, FakeClassifier, FakeVideo, PATIENCE, detector_factory};
 
@@ -21,8 +21,8 @@ pub struct Watch {
 
 impl Watch {
     pub fn start(source: SourceFactory, retry: bool, classifier: ClassifierFactory, settings: LiveSettings) -> Self {
-        let stages = Stages::Analysis { detector: detector_factory(), classifier };
-        Self::parts(Parts { source, retry, stages }, settings)
+        let faces = FaceSource::Analysis { detector: detector_factory(), classifier };
+        Self::parts(Parts { source, retry, faces }, settings)
     }
 
     pub fn parts(parts: Parts, settings: LiveSettings) -> Self {

@@ -58,7 +58,11 @@ fn a_lost_camera_counts_down_and_leaves_no_frozen_face() {
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);
     show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
-    fake.event(Event::CameraLost { reason: "its cable was pulled".to_owned(), retry_in: Duration::from_secs(4) });
+    fake.event(Event::CameraLost {
+        reason: "its cable was pulled".to_owned(),
+        busy: false,
+        retry_in: Duration::from_secs(4),
+    });
     window.step();
     assert_shows(&window, "Camera lost, trying again in 4 s");
     assert_shows(&window, "its cable was pulled");
@@ -79,10 +83,24 @@ fn a_camera_that_never_opened_is_not_called_lost() {
     let fake = Fake::with_camera();
     let mut window = window(&fake, Launch::default());
     until(&mut window, "the camera is opened", |_| fake.world().sessions_open == 1);
-    fake.event(Event::CameraLost { reason: "/dev/video0 is busy".to_owned(), retry_in: Duration::from_secs(2) });
+    let (reason, retry_in) = ("no permission to open camera /dev/video0".to_owned(), Duration::from_secs(2));
+    fake.event(Event::CameraLost { reason, busy: false, retry_in });
     window.step();
     assert_shows(&window, "Camera not available, trying again in 2 s");
-    assert_shows(&window, "/dev/video0 is busy");
+    assert_shows(&window, "no permission to open camera /dev/video0");
+}
+
+#[test]
+fn a_camera_that_another_program_uses_is_called_busy() {
+    let fake = Fake::with_camera();
+    let mut window = window(&fake, Launch::default());
+    until(&mut window, "the camera is opened", |_| fake.world().sessions_open == 1);
+    let (reason, retry_in) = ("camera /dev/video0 is in use by zoom".to_owned(), Duration::from_secs(2));
+    fake.event(Event::CameraLost { reason, busy: true, retry_in });
+    window.step();
+    assert_shows(&window, "Camera is busy, trying again in 2 s");
+    assert_shows(&window, "in use by zoom");
+    assert!(!shows(&window, "Camera lost") && !shows(&window, "not available"));
 }
 
 #[test]

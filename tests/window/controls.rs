@@ -6,11 +6,11 @@ use egui::accesskit::Role;
 use egui::{Key, OutputCommand};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::Launch;
-use mien::app::session::{NetworkChoice, Order, Source};
+use mien::app::session::Source;
 use mien::app::settings::Settings;
 use mien::device::DeviceChoice;
 use mien::emotion::Emotion;
-use mien::pipeline::Event;
+use mien::pipeline::{Command, Event, NetworkChoice};
 use mien::prior::{PriorChoice, StandardPrior};
 
 use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until, window};
@@ -22,10 +22,10 @@ fn pause_works_by_button_and_by_space() {
     let mut window = on_camera(&fake);
     show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
     click(&mut window, "Pause");
-    assert_eq!(fake.take_orders(), [Order::Pause]);
+    assert_eq!(fake.take_commands(), [Command::Pause]);
     assert_shows(&window, "Paused");
     press(&mut window, Key::Space);
-    assert_eq!(fake.take_orders(), [Order::Resume]);
+    assert_eq!(fake.take_commands(), [Command::Resume]);
     assert!(!shows(&window, "Paused"));
 }
 
@@ -36,7 +36,7 @@ fn space_on_a_focused_button_presses_it_and_does_nothing_else() {
     window.get_by_label("Stop").focus();
     window.run_steps(2);
     press(&mut window, Key::Space);
-    assert_eq!(fake.take_orders(), [], "Space both pressed the button and paused");
+    assert_eq!(fake.take_commands(), [], "Space both pressed the button and paused");
     assert_eq!(fake.world().sessions_open, 0);
 }
 
@@ -49,9 +49,9 @@ fn the_smoothing_slider_reaches_the_pipeline_and_zero_is_off() {
         window.run_steps(2);
     };
     slider(&mut window, 0.5);
-    assert_eq!(fake.take_orders(), [Order::SetSmoothing(Some(Duration::from_millis(500)))]);
+    assert_eq!(fake.take_commands(), [Command::SetSmoothing(Some(Duration::from_millis(500)))]);
     slider(&mut window, 0.0);
-    assert_eq!(fake.take_orders(), [Order::SetSmoothing(None)]);
+    assert_eq!(fake.take_commands(), [Command::SetSmoothing(None)]);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_device_that_is_out_of_reach_is_gray() {
     assert!(!window.get_by_label("CPU").accesskit_node().is_disabled());
     click(&mut window, "CPU");
     let cpu = NetworkChoice { device: DeviceChoice::Cpu, ..NetworkChoice::default() };
-    assert_eq!(fake.take_orders(), [Order::SetNetwork(cpu)]);
+    assert_eq!(fake.take_commands(), [Command::SetNetwork(cpu)]);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_model_that_cannot_be_loaded_leaves_the_one_before_in_its_place() {
     click(&mut window, "Model");
     click(&mut window, "other");
     let other = NetworkChoice { model: Some("other".to_owned()), ..NetworkChoice::default() };
-    assert_eq!(fake.take_orders(), [Order::SetNetwork(other)]);
+    assert_eq!(fake.take_commands(), [Command::SetNetwork(other)]);
     fake.event(Event::ClassifierFailed("other.safetensors is cut short; fetch it again".to_owned()));
     window.run_steps(2);
     assert_shows(&window, "other.safetensors is cut short; fetch it again");
@@ -90,10 +90,10 @@ fn the_assumed_prior_reaches_the_pipeline_and_is_remembered() {
     click(&mut window, "As frequent as in training");
     let training = Some(PriorChoice::Standard(StandardPrior::Training));
     let choice = NetworkChoice { prior: training.clone(), ..NetworkChoice::default() };
-    assert_eq!(fake.take_orders(), [Order::SetNetwork(choice)]);
+    assert_eq!(fake.take_commands(), [Command::SetNetwork(choice)]);
     assert_eq!(window.state().settings().prior, training);
-    click(&mut window, "As the model has it");
-    assert_eq!(fake.take_orders(), [Order::SetNetwork(NetworkChoice::default())]);
+    click(&mut window, "Model default (uniform)");
+    assert_eq!(fake.take_commands(), [Command::SetNetwork(NetworkChoice::default())]);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn f1_lists_every_key_and_escape_closes_the_list() {
     let mut window = on_camera(&fake);
     press(&mut window, Key::F1);
     for text in
-        ["Space", "Mirror the picture", "Full screen", "Ctrl+O", "F1", "Pause or go on", "one frame when paused"]
+        ["Space", "Mirror the picture", "Full screen", "Ctrl+O", "F1", "Pause or resume", "one frame when paused"]
     {
         assert_shows(&window, text);
     }
@@ -206,9 +206,15 @@ fn detection_is_tuned_while_it_runs() {
     window.get_by_label("Full scan every").click();
     window.get_by_role_and_label(Role::SpinButton, "Full scan every").set_value_accesskit(3.0);
     window.run_steps(2);
-    let orders = fake.take_orders();
-    let [Order::SetDetection(options)] = orders.as_slice() else { panic!("{orders:?}") };
+    let commands = fake.take_commands();
+    let [Command::SetDetection(options)] = commands.as_slice() else { panic!("{commands:?}") };
     assert_eq!(options.full_scan_interval, 3);
+}
+
+/// Where something is; of two, the upper one: both bars play and pause a video.
+fn first(window: &Window, label: &str) -> egui::Rect {
+    let rects = window.get_all_by_label(label).map(|node| node.rect());
+    rects.min_by(|a, b| a.top().total_cmp(&b.top())).unwrap()
 }
 
 #[test]
@@ -222,9 +228,8 @@ fn everything_has_a_name_and_a_place_in_small_windows_and_at_double_scale() {
         show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy), face(2, Emotion::Sad)]);
         window.run_steps(3);
         window.check_accessibility();
-        for label in ["Source", "Stop", "Mirror", "Overlay", "Model", "Device", "Settings", "Help", "Loop", "Position"]
-        {
-            let rect = window.get_by_label(label).rect();
+        for label in ["Source", "Stop", "Mirror", "View", "Model", "Device", "Settings", "Help", "Loop", "Position"] {
+            let rect = first(&window, label);
             let inside = rect.left() >= 0.0 && rect.right() <= size[0] && rect.bottom() <= size[1];
             assert!(inside, "{label} is at {rect:?} in a window of {size:?}");
         }
@@ -235,14 +240,14 @@ fn everything_has_a_name_and_a_place_in_small_windows_and_at_double_scale() {
             "Record",
             "Snapshot",
             "Mirror",
-            "Overlay",
+            "View",
             "Model",
             "Device",
             "Full screen",
             "Settings",
             "Help",
         ];
-        let mut rects: Vec<_> = buttons.iter().map(|label| (label, window.get_by_label(label).rect())).collect();
+        let mut rects: Vec<_> = buttons.iter().map(|label| (label, first(&window, label))).collect();
         rects.sort_by(|a, b| a.1.left().total_cmp(&b.1.left()));
         for pair in rects.windows(2) {
             assert!(pair[0].1.right() <= pair[1].1.left() + 1.0, "{pair:?} overlap in a window of {size:?}");

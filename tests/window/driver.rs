@@ -96,7 +96,8 @@ pub fn painted(window: &Window) -> Vec<String> {
 pub fn click(window: &mut Window, label: &str) {
     until(window, label, |window| window.query_by_label(label).is_some());
     window.get_by_label(label).click();
-    window.run_steps(2);
+    // What a click opens is laid out unseen first.
+    window.run_steps(4);
 }
 
 pub fn press(window: &mut Window, key: Key) {

@@ -84,7 +84,7 @@ fn mirroring_moves_the_box_and_leaves_the_text_readable() {
     assert_eq!(straight.size(), mirrored.size());
     assert!(painted(&window).contains(&"1  Happy 87 %".to_owned()));
     assert!(!window.state().settings().mirror_cameras);
-    assert_eq!(fake.take_orders(), [], "mirroring is the window's business alone");
+    assert_eq!(fake.take_commands(), [], "mirroring is the window's business alone");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn each_layer_of_the_overlay_can_be_switched_off() {
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);
     show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
-    click(&mut window, "Overlay");
+    click(&mut window, "View");
     click(&mut window, "Percentages");
     assert!(painted(&window).contains(&"1  Happy".to_owned()), "{:?}", painted(&window));
     click(&mut window, "Face numbers");

@@ -4,19 +4,28 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mien::app::session::{DeviceEntry, ModelEntry, NetworkInUse, Order, Outside, Plan, Session, Wake};
+use mien::app::session::{DeviceEntry, ModelEntry, NetworkInUse, Outside, Plan, Session, Wake};
 use mien::device::DeviceChoice;
 use mien::emotion::{COUNT, Emotion, Probabilities};
 use mien::face::FaceRect;
 use mien::face::{Face, FaceId};
 use mien::frame::{Frame, RgbaPicture};
-use mien::pipeline::{Event, Scene, StageTimings, Statistics};
+use mien::pipeline::{Command, Event, Scene, StageTimings, Statistics};
 use mien::recording::{Progress, RecordingEvent};
 use mien::source::{CameraEntry, SourceInfo, SourceKind};
 use opencv::core::{CV_8UC3, Mat, Scalar};
 
 pub const WIDTH: usize = 640;
 pub const HEIGHT: usize = 360;
+
+/// What the window asked of a session.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    Pipeline(Command),
+    StartRecording(PathBuf),
+    StopRecording,
+    Mark { at: Instant, text: String },
+}
 
 /// What test and window share.
 #[derive(Default)]
@@ -81,6 +90,16 @@ impl Fake {
     /// What the window asked for since the last call.
     pub fn take_orders(&self) -> Vec<Order> {
         std::mem::take(&mut self.world().orders)
+    }
+
+    /// The same, where nothing but the pipeline was asked.
+    #[track_caller]
+    pub fn take_commands(&self) -> Vec<Command> {
+        let command = |order| match order {
+            Order::Pipeline(command) => command,
+            other => panic!("{other:?} is no command to the pipeline"),
+        };
+        self.take_orders().into_iter().map(command).collect()
     }
 
     pub fn last_plan(&self) -> Plan {
@@ -157,8 +176,20 @@ impl Session for FakeSession {
         std::mem::take(&mut self.0.world().events)
     }
 
-    fn send(&mut self, order: Order) {
-        self.0.world().orders.push(order);
+    fn send(&mut self, command: Command) {
+        self.0.world().orders.push(Order::Pipeline(command));
+    }
+
+    fn start_recording(&mut self, folder: PathBuf) {
+        self.0.world().orders.push(Order::StartRecording(folder));
+    }
+
+    fn stop_recording(&mut self) {
+        self.0.world().orders.push(Order::StopRecording);
+    }
+
+    fn mark(&mut self, at: Instant, text: String) {
+        self.0.world().orders.push(Order::Mark { at, text });
     }
 
     fn statistics(&self) -> Statistics {
@@ -177,7 +208,7 @@ impl Session for FakeSession {
         std::mem::take(&mut self.0.world().recording_events)
     }
 
-    fn end_recording(&mut self) -> Vec<RecordingEvent> {
+    fn finish_recording(&mut self) -> Vec<RecordingEvent> {
         std::mem::take(&mut self.0.world().last_recording_events)
     }
 }

@@ -9,6 +9,7 @@ mod controls;
 mod driver;
 mod faces;
 mod fake;
+mod layout;
 mod recording;
 mod recordings;
 #[path = "../support/sessions.rs"]

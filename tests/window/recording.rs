@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use egui::Key;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use mien::app::session::Order;
+use mien::app::session::Source;
 use mien::emotion::Emotion;
 use mien::pipeline::Event;
 use mien::recording::{Counts, Progress, RecordingEvent};
 
 use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until};
-use super::fake::{Fake, face};
+use super::fake::{Fake, Order, face};
 
 const FOLDER: &str = "/videos/Mien/2026-11-24 21-03-11 Integrated Webcam";
 
@@ -141,7 +141,8 @@ fn stop_another_source_and_a_failure_end_the_recording_and_say_so() {
 fn a_recording_goes_on_while_the_camera_is_away() {
     let fake = Fake::with_camera();
     let mut window = recording(&fake);
-    let lost = Event::CameraLost { reason: "its cable was pulled".to_owned(), retry_in: Duration::from_secs(4) };
+    let lost =
+        Event::CameraLost { reason: "its cable was pulled".to_owned(), busy: false, retry_in: Duration::from_secs(4) };
     fake.event(lost);
     window.run_steps(2);
     assert_shows(&window, "Recording 0:12");
@@ -172,6 +173,36 @@ fn a_mark_has_the_moment_of_its_key_and_the_text_that_is_written_afterwards() {
 
     happens(&mut window, &fake, RecordingEvent::Marked { at: *at, text: text.clone() });
     assert_shows(&window, "Timeline of face 1, marks: mrs k");
+}
+
+#[test]
+fn marks_have_a_button_while_a_recording_runs() {
+    let fake = Fake::with_camera();
+    assert!(ready(&fake).query_by_label("Mark").is_none());
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    click(&mut window, "Mark");
+    assert_shows(&window, "Mark at 0:12.0");
+}
+
+#[test]
+fn after_a_recording_a_button_and_a_menu_open_it() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = super::sessions::record(&home.path().join("talk"), 30);
+    for way in [&["Open recording"][..], &["Dismiss", "Source", "Last recording"]] {
+        let fake = Fake::with_camera();
+        let mut window = recording(&fake);
+        fake.world().recording = None;
+        let counts = Counts { frames: 30, frames_lost: 0, faces: 30 };
+        happens(&mut window, &fake, RecordingEvent::Ended { folder: folder.clone(), counts, reason: None });
+        // It waits for the user, however long.
+        window.run_steps(80);
+        for label in way {
+            click(&mut window, label);
+        }
+        let source = Source::Recording { folder: folder.clone(), again: false };
+        until(&mut window, "the recording is opened", |_| fake.last_plan().source == source);
+    }
 }
 
 #[test]
@@ -225,7 +256,7 @@ fn a_snapshot_is_two_pictures_and_the_window_says_where() {
     click(&mut window, "Choose folder…");
     until(&mut window, "the folder is chosen", |w| w.state().settings().recordings_folder.is_some());
     press(&mut window, Key::S);
-    until(&mut window, "the picture is kept", |w| shows(w, "Picture kept: "));
+    until(&mut window, "the picture is kept", |w| shows(w, "Picture saved: "));
     assert_eq!(pictures(&folder).len(), 2);
     assert_shows(&window, &folder.display().to_string());
 }
@@ -237,7 +268,7 @@ fn while_it_records_pictures_lie_in_the_recording() {
     let mut window = recording(&fake);
     happens(&mut window, &fake, RecordingEvent::Started(home.path().to_owned()));
     click(&mut window, "Snapshot");
-    until(&mut window, "the picture is kept", |w| shows(w, "Picture kept: "));
+    until(&mut window, "the picture is kept", |w| shows(w, "Picture saved: "));
     assert_eq!(pictures(&home.path().join("snapshots")).len(), 2);
 }
 
@@ -246,7 +277,7 @@ fn f1_lists_the_keys_of_recording() {
     let fake = Fake::with_camera();
     let mut window = ready(&fake);
     press(&mut window, Key::F1);
-    for text in ["Record, or end the recording", "Snapshot", "Mark this moment", "1 … 9"] {
+    for text in ["Start or end a recording", "Save this picture", "Mark this moment", "1 … 9"] {
         assert_shows(&window, text);
     }
 }

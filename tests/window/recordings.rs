@@ -7,10 +7,10 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::Launch;
-use mien::app::session::{Order, Source};
+use mien::app::session::Source;
 use mien::emotion::Emotion;
-use mien::pipeline::Event;
-use mien::recording::{EDITS, METADATA, Recording};
+use mien::pipeline::{Command, Event};
+use mien::recording::{ANALYSED, EDITS, METADATA, Recording};
 use mien::source::{SourceInfo, SourceKind};
 
 use super::driver::{Window, assert_shows, click, painted, press, show, shows, until, window, words};
@@ -80,6 +80,35 @@ fn a_recording_shows_its_people_its_marks_and_whose_results_it_shows() {
     // Face 7 was seen long after this frame, and its lines are there all the same.
     click(&mut window, "Choose face 7");
     assert_shows(&window, "Timeline of face 7");
+}
+
+#[test]
+fn frames_that_were_not_analysed_say_so_and_model_and_smoothing_are_those_of_the_recording() {
+    let (_home, folder) = session();
+    // The frame that is shown has number 0.
+    std::fs::write(folder.join(ANALYSED), "frame\n1\n2\n").unwrap();
+    let fake = Fake::default();
+    let source = Some(Source::Recording { folder: folder.clone(), again: false });
+    let launch = Launch { source, smoothing_secs: Some(1.5), model: Some("other".to_owned()), ..Launch::default() };
+    let mut window = window(&fake, launch);
+    until(&mut window, "the recording is read", |_| fake.world().sessions_open == 1);
+    opened(&fake, &folder, &mut window);
+    show(&mut window, &fake, 100, vec![]);
+    press(&mut window, Key::Space);
+    assert_shows(&window, "This frame was not analysed when it was recorded");
+    assert!(!shows(&window, "No face found"));
+    let painted = painted(&window);
+    assert!(
+        painted.iter().any(|text| text == "0.20 s") && painted.iter().any(|text| text == "mien-of-old"),
+        "{painted:?}"
+    );
+    assert!(!painted.iter().any(|text| text == "1.50 s" || text == "other"), "{painted:?}");
+
+    std::fs::write(folder.join(ANALYSED), "frame\n0\n1\n2\n").unwrap();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    show(&mut window, &fake, 1_000, vec![]);
+    assert_shows(&window, "No face found");
 }
 
 #[test]
@@ -165,8 +194,8 @@ fn marks_are_gone_to_by_click_and_key_and_can_be_added_written_on_and_removed() 
     press(&mut window, Key::PageUp);
     press(&mut window, Key::PageUp);
     press(&mut window, Key::PageDown);
-    let seeks: Vec<_> = [1200, 400, 1200].map(|ms| Order::Seek(Duration::from_millis(ms))).to_vec();
-    assert_eq!(fake.take_orders(), seeks, "before the first mark there is none to go to");
+    let seeks: Vec<_> = [1200, 400, 1200].map(|ms| Command::Seek(Duration::from_millis(ms))).to_vec();
+    assert_eq!(fake.take_commands(), seeks, "before the first mark there is none to go to");
 
     show(&mut window, &fake, 2_500, vec![]);
     press(&mut window, Key::K);
@@ -192,9 +221,9 @@ fn it_is_analysed_again_only_when_that_is_asked_for_and_back_again() {
     assert!(slider(&window), "what was recorded is smoothed already");
 
     show(&mut window, &fake, 900, vec![]);
-    fake.take_orders();
+    fake.take_commands();
     click(&mut window, "Analyse again");
-    assert_eq!(fake.take_orders(), [Order::Seek(Duration::from_millis(900))], "it goes on from the same moment");
+    assert_eq!(fake.take_commands(), [Command::Seek(Duration::from_millis(900))], "it goes on from the same moment");
     assert_eq!(fake.last_plan().source, Source::Recording { folder: folder.clone(), again: true });
     opened(&fake, &folder, &mut window);
     show(&mut window, &fake, 1_000, vec![face(1, Emotion::Fear)]);

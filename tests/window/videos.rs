@@ -7,9 +7,9 @@ use std::time::Duration;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
-use mien::app::session::{Order, Source};
+use mien::app::session::Source;
 use mien::emotion::Emotion;
-use mien::pipeline::Event;
+use mien::pipeline::{Command, Event};
 
 use super::driver::{CLIP, CLIP_LENGTH, assert_shows, click, on_camera, on_video, press, show, shows, until};
 use super::fake::{Fake, face};
@@ -23,7 +23,7 @@ fn a_video_has_its_length_and_position_and_can_be_sought() {
 
     window.get_by_role_and_label(Role::Slider, "Position").set_value_accesskit(12.5);
     window.run_steps(2);
-    assert_eq!(fake.take_orders(), [Order::Seek(Duration::from_millis(12_500))]);
+    assert_eq!(fake.take_commands(), [Command::Seek(Duration::from_millis(12_500))]);
     assert_shows(&window, "0:12.5 / 0:20.0");
     show(&mut window, &fake, 12_520, vec![face(1, Emotion::Happy)]);
     assert_shows(&window, "0:12.5 / 0:20.0");
@@ -36,16 +36,16 @@ fn arrows_jump_in_a_video_that_plays_and_step_in_one_that_is_paused() {
     show(&mut window, &fake, 10_000, vec![]);
     press(&mut window, Key::ArrowRight);
     press(&mut window, Key::ArrowRight);
-    let seeks = [Order::Seek(Duration::from_secs(15)), Order::Seek(CLIP_LENGTH)];
-    assert_eq!(fake.take_orders(), seeks, "the second jump starts where the first one goes, and ends at the end");
+    let seeks = [Command::Seek(Duration::from_secs(15)), Command::Seek(CLIP_LENGTH)];
+    assert_eq!(fake.take_commands(), seeks, "the second jump starts where the first one goes, and ends at the end");
     show(&mut window, &fake, 2_000, vec![]);
     press(&mut window, Key::ArrowLeft);
-    assert_eq!(fake.take_orders(), [Order::Seek(Duration::ZERO)]);
+    assert_eq!(fake.take_commands(), [Command::Seek(Duration::ZERO)]);
 
     press(&mut window, Key::Space);
     press(&mut window, Key::ArrowLeft);
     press(&mut window, Key::ArrowRight);
-    assert_eq!(fake.take_orders(), [Order::Pause, Order::Step(-1), Order::Step(1)]);
+    assert_eq!(fake.take_commands(), [Command::Pause, Command::Step(-1), Command::Step(1)]);
 }
 
 #[test]
@@ -53,12 +53,15 @@ fn the_buttons_of_the_replay_bar_step_loop_and_change_speed() {
     let fake = Fake::default();
     let mut window = on_video(&fake);
     show(&mut window, &fake, 1_000, vec![]);
-    click(&mut window, "One frame on");
+    click(&mut window, "One frame forward");
     click(&mut window, "One frame back");
     click(&mut window, "Loop");
     click(&mut window, "Speed");
     click(&mut window, "2×");
-    assert_eq!(fake.take_orders(), [Order::Step(1), Order::Step(-1), Order::SetRepeat(true), Order::SetSpeed(2.0)]);
+    assert_eq!(
+        fake.take_commands(),
+        [Command::Step(1), Command::Step(-1), Command::SetRepeat(true), Command::SetSpeed(2.0)]
+    );
 }
 
 #[test]
@@ -69,9 +72,24 @@ fn the_end_of_a_video_is_a_state_from_which_it_plays_again() {
     fake.event(Event::EndOfVideo);
     window.run_steps(2);
     assert_shows(&window, "End of video");
+    assert_eq!(window.get_all_by_label("Play").count(), 2, "both bars say what comes next");
+    assert!(window.query_by_label("Pause").is_none());
     click(&mut window, "Play again");
-    assert_eq!(fake.take_orders(), [Order::Resume]);
+    assert_eq!(fake.take_commands(), [Command::Resume]);
     assert!(!shows(&window, "End of video"));
+}
+
+#[test]
+fn after_the_end_a_seek_stays_paused_as_the_pipeline_does() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 19_960, vec![face(1, Emotion::Happy)]);
+    fake.event(Event::EndOfVideo);
+    window.run_steps(2);
+    press(&mut window, Key::ArrowLeft);
+    assert_eq!(fake.take_commands(), [Command::Step(-1)]);
+    assert_shows(&window, "Paused");
+    assert_eq!(window.get_all_by_label("Resume").count(), 2);
 }
 
 #[test]
@@ -80,8 +98,8 @@ fn a_click_into_the_timeline_of_a_video_goes_there() {
     let mut window = on_video(&fake);
     show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
     click(&mut window, "Timeline of face 1");
-    let orders = fake.take_orders();
-    let [Order::Seek(to)] = orders.as_slice() else { panic!("{orders:?}") };
+    let commands = fake.take_commands();
+    let [Command::Seek(to)] = commands.as_slice() else { panic!("{commands:?}") };
     // The middle of the plot, give or take the room for the axis' labels.
     assert!((9.0..12.0).contains(&to.as_secs_f64()), "{to:?}");
 }

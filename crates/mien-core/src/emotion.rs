@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contrast;
+
 /// How many emotions there are: the length of every probability vector.
 pub const COUNT: usize = 7;
 
@@ -86,15 +88,8 @@ impl Emotion {
     }
 
     /// Whether text on a patch of [`Self::rgb`] must be dark to be readable (else it is white).
-    ///
-    /// By the relative luminance of WCAG 2: dark text has the higher contrast above 0.179.
     pub fn wants_dark_text(self) -> bool {
-        let linear = |channel: u8| {
-            let c = f32::from(channel) / 255.0;
-            if c <= 0.039_28 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
-        };
-        let [r, g, b] = self.rgb();
-        0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) > 0.179
+        contrast::wants_dark_text(self.rgb())
     }
 }
 
@@ -117,6 +112,35 @@ impl FromStr for Emotion {
             .into_iter()
             .find(|emotion| emotion.key().eq_ignore_ascii_case(word.trim()))
             .ok_or_else(|| UnknownEmotion(word.to_owned()))
+    }
+}
+
+/// What a word for an expression means, in a data set or in a table of known answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// One of the seven.
+    Emotion(Emotion),
+    /// An eighth class of CK+, AffectNet and FER+, which Mien's networks don't name: it is left out and counted.
+    Contempt,
+}
+
+/// Spellings in use, in lower case: nouns, adjectives and the two letters of JAFFE and KDEF (`FE` and `AF`).
+const SPELLINGS: [(Class, &[&str]); COUNT + 1] = [
+    (Class::Emotion(Emotion::Angry), &["angry", "anger", "an"]),
+    (Class::Emotion(Emotion::Disgust), &["disgust", "disgusted", "di"]),
+    (Class::Emotion(Emotion::Fear), &["fear", "fearful", "afraid", "scared", "fe", "af"]),
+    (Class::Emotion(Emotion::Happy), &["happy", "happiness", "joy", "ha"]),
+    (Class::Emotion(Emotion::Sad), &["sad", "sadness", "sa"]),
+    (Class::Emotion(Emotion::Surprise), &["surprise", "surprised", "su"]),
+    (Class::Emotion(Emotion::Neutral), &["neutral", "neutrality", "ne"]),
+    (Class::Contempt, &["contempt", "contemptuous"]),
+];
+
+impl Class {
+    /// The class that a word names, whatever its case; `None` if it names none.
+    pub fn named(word: &str) -> Option<Self> {
+        let word = word.trim().to_lowercase();
+        SPELLINGS.iter().find(|(_, spellings)| spellings.contains(&word.as_str())).map(|(class, _)| *class)
     }
 }
 
@@ -198,6 +222,20 @@ mod tests {
             assert_eq!(emotion.name().parse::<Emotion>().unwrap(), emotion);
         }
         assert!("contempt".parse::<Emotion>().is_err());
+    }
+
+    #[test]
+    fn every_spelling_means_one_class() {
+        assert_eq!(Class::named("Happiness"), Some(Class::Emotion(Emotion::Happy)));
+        assert_eq!(Class::named(" AF "), Some(Class::Emotion(Emotion::Fear)));
+        assert_eq!(Class::named("contempt"), Some(Class::Contempt));
+        assert_eq!(Class::named("3"), None);
+        let mut all: Vec<_> = SPELLINGS.iter().flat_map(|(_, spellings)| *spellings).collect();
+        all.sort();
+        assert!(all.windows(2).all(|pair| pair[0] != pair[1]));
+        for emotion in Emotion::ALL {
+            assert_eq!(Class::named(emotion.name()), Some(Class::Emotion(emotion)));
+        }
     }
 
     #[test]

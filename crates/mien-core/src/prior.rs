@@ -1,4 +1,4 @@
-//! How often each emotion is taken to be shown before a face was looked at.
+//! How often each emotion is assumed to be shown, before a face is looked at.
 //!
 //! A network answers as if emotions were as frequent as in what it learnt from. Where they aren't, its probabilities can be
 //! divided by that prior and multiplied by another: logit adjustment (Menon et al. 2021, “Long-tail learning via logit
@@ -21,7 +21,7 @@ const MOST_BYTES: u64 = 1 << 20;
 /// evidence that a network gives.
 const LEAST_SHARE: f64 = 1e-3;
 
-/// A share of each emotion, all above 0, summing to 1. In TOML a table of emotions and weights of any sum.
+/// A share of each emotion, summing to 1. One that was never seen has none. In TOML a table of emotions and weights of any sum.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<Emotion, f64>", into = "BTreeMap<Emotion, f64>")]
 pub struct Prior([f64; COUNT]);
@@ -30,12 +30,15 @@ impl Prior {
     /// Every emotion as often as any other.
     pub const UNIFORM: Self = Self([1.0 / COUNT as f64; COUNT]);
 
-    /// Normalises weights in FER2013 order to sum 1.
+    /// Normalises weights in FER2013 order to sum 1. An emotion of no weight can never be named.
     ///
     /// # Errors
-    /// When one is 0, negative or not finite: an emotion of no weight could never be named.
+    /// When one is negative or not finite, or none is above 0.
     pub fn from_weights(weights: [f64; COUNT]) -> Result<Self, WeightError> {
-        let wrong = |weight: f64| !(weight.is_finite() && weight > 0.0);
+        if weights == [0.0; COUNT] {
+            return Err(WeightError::Nothing);
+        }
+        let wrong = |weight: f64| !(weight.is_finite() && weight >= 0.0);
         if let Some((emotion, weight)) = Emotion::ALL.into_iter().zip(weights).find(|(_, weight)| wrong(*weight)) {
             return Err(WeightError::Range { emotion, weight });
         }
@@ -45,13 +48,16 @@ impl Prior {
         Ok(Self(weights.map(|weight| weight / largest / sum)))
     }
 
-    /// The shares seen in data, in which an emotion may be missing: it counts as a thousandth.
+    /// The shares seen in data. One that is rarer than a thousandth counts as a thousandth; one that is missing stays missing.
     ///
     /// # Errors
     /// When one is negative or not finite, or none is above 0.
     pub fn observed(shares: [f64; COUNT]) -> Result<Self, WeightError> {
         let sum: f64 = shares.iter().sum();
-        let floored = shares.map(|share| if share >= 0.0 { (share / sum).max(LEAST_SHARE) } else { f64::NAN });
+        let floored = shares.map(|share| match share / sum {
+            share if share > 0.0 => share.max(LEAST_SHARE),
+            share => share,
+        });
         Self::from_weights(if sum > 0.0 { floored } else { shares })
     }
 
@@ -60,23 +66,29 @@ impl Prior {
         &self.0
     }
 
-    /// What to add to the logits of a network that learnt under `trained`, so that it answers under `self`.
-    pub fn log_ratio(&self, trained: &Self) -> [f64; COUNT] {
-        std::array::from_fn(|i| (self.0[i] / trained.0[i]).ln())
+    /// The emotions that have no share.
+    pub fn absent(&self) -> impl Iterator<Item = Emotion> + '_ {
+        Emotion::ALL.into_iter().filter(|emotion| self.0[emotion.index()] <= 0.0)
     }
 
     /// Reads a prior from a file: TOML (`happy = 3.5`, one line an emotion) or, if its name ends in `.csv`, the columns
-    /// `emotion,weight`. All seven emotions have to be named.
+    /// `emotion,weight`. All seven emotions have to be named, with weights above 0.
     ///
     /// # Errors
     /// When the file can't be read, names an unknown emotion, one twice, or not all, or gives a weight that is none.
     pub fn read(path: &Path) -> Result<Self, PriorError> {
         let text = bounded::read_text(path, MOST_BYTES)
             .map_err(|source| PriorError::Read { path: path.to_owned(), source })?;
-        if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
-            return from_csv(&text).map_err(|problem| PriorError::Table { path: path.to_owned(), problem });
+        let no_prior = |problem| PriorError::Weights { path: path.to_owned(), problem };
+        let prior: Self = if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
+            from_csv(&text).map_err(no_prior)?
+        } else {
+            toml::from_str(&text).map_err(|source| PriorError::Toml { path: path.to_owned(), source: source.into() })?
+        };
+        match prior.absent().next() {
+            Some(emotion) => Err(no_prior(WeightError::Range { emotion, weight: 0.0 }.to_string())),
+            None => Ok(prior),
         }
-        toml::from_str(&text).map_err(|source| PriorError::Toml { path: path.to_owned(), source: Box::new(source) })
     }
 }
 
@@ -127,7 +139,10 @@ pub enum WeightError {
     /// An emotion has no weight.
     #[error("{0} has no weight; all seven emotions need one")]
     Missing(Emotion),
-    /// A weight is 0, negative or no number.
+    /// All weights are 0.
+    #[error("no emotion has a weight above 0")]
+    Nothing,
+    /// A weight is 0 where that makes no sense, negative or no number.
     #[error("the weight of {emotion} is {weight}; it has to be a number above 0")]
     Range {
         /// Of which emotion.
@@ -156,9 +171,9 @@ pub enum PriorError {
         /// Where and what.
         source: Box<toml::de::Error>,
     },
-    /// Not CSV, or no prior.
+    /// Not CSV, or weights that no user can mean.
     #[error("{path} is no prior: {problem}")]
-    Table {
+    Weights {
         /// Which file.
         path: PathBuf,
         /// Where and what.
@@ -170,6 +185,13 @@ pub enum PriorError {
          `mien evaluate MODEL DATA --calibrate` writes it"
     )]
     Unknown,
+}
+
+/// What a report says of emotions that a model never names, if there are any.
+pub fn never_named(emotions: &[Emotion]) -> Option<String> {
+    let names: Vec<_> = emotions.iter().map(|emotion| emotion.key()).collect();
+    let names = names.join(", ");
+    (!names.is_empty()).then(|| format!("never named, because the model's training had none of it: {names}"))
 }
 
 /// One of the two priors that every calibrated model knows.
@@ -284,9 +306,13 @@ mod tests {
     }
 
     #[test]
-    fn an_emotion_that_data_lack_keeps_a_finite_correction() {
-        let observed = Prior::observed([10.0, 0.0, 10.0, 40.0, 10.0, 10.0, 20.0]).unwrap();
-        assert!(Prior::UNIFORM.log_ratio(&observed).iter().all(|offset| offset.is_finite() && offset.abs() < 7.0));
+    fn an_emotion_that_data_lack_stays_absent_and_a_rare_one_counts_as_a_thousandth() {
+        let observed = Prior::observed([10.0, 0.0, 0.000_1, 50.0, 10.0, 10.0, 20.0]).unwrap();
+        assert_eq!(observed.absent().collect::<Vec<_>>(), [Emotion::Disgust]);
+        assert!((observed.shares()[2] - LEAST_SHARE).abs() < 1e-5, "{observed:?}");
+        // A card keeps it so.
+        let read: Prior = toml::from_str(&toml::to_string(&observed).unwrap()).unwrap();
+        assert_eq!(read.absent().collect::<Vec<_>>(), [Emotion::Disgust]);
         assert!(Prior::observed([0.0; COUNT]).is_err());
         assert!(Prior::observed([f64::NAN; COUNT]).is_err());
         assert!(Prior::observed([-1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0]).is_err());

@@ -11,6 +11,9 @@ pub const SMALLEST_MARGIN: f32 = 0.10;
 /// the pixels that it sees are made up by enlarging.
 pub const SMALLEST_FACE: f32 = CROP_SIZE as f32 * 2.0 / 3.0;
 
+/// The word of [`Verdict::Unsure`], in tables and pictures alike.
+pub const UNSURE: &str = "unsure";
+
 /// What is said of a face.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
@@ -36,7 +39,15 @@ impl Verdict {
         match self {
             Self::Leads(emotion, probability) if percent => format!("{emotion} {}", percentage(probability)),
             Self::Leads(emotion, _) => emotion.name().to_owned(),
-            Self::Unsure => "unsure".to_owned(),
+            Self::Unsure => UNSURE.to_owned(),
+        }
+    }
+
+    /// The word in tables: the emotion in lower case, or `unsure`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Leads(emotion, _) => emotion.key(),
+            Self::Unsure => UNSURE,
         }
     }
 }

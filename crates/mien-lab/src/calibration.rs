@@ -86,8 +86,8 @@ pub fn fit(
     least_accuracy: f64,
     fitted_on: String,
 ) -> Result<Calibration, AccuracyNotKept> {
-    let offsets = Prior::UNIFORM.log_ratio(&training_prior);
-    let uniform = |strength: f64| Adjustment { offsets: offsets.map(|offset| strength * offset), temperature: 1.0 };
+    let uniform = |strength: f64| Adjustment::between(&training_prior, &Prior::UNIFORM, strength);
+    let as_trained = Adjustment::between(&training_prior, &training_prior, 0.0);
     let strength = choose_strength(scored, varied, uniform, least_accuracy)?;
     Ok(Calibration {
         default_prior,
@@ -95,7 +95,7 @@ pub fn fit(
         fitted_on,
         training_prior: Some(training_prior),
         temperature: Temperatures {
-            training: fit_temperature(scored, Adjustment::NONE),
+            training: fit_temperature(scored, as_trained),
             uniform: fit_temperature(scored, uniform(strength)),
         },
     })
@@ -224,6 +224,19 @@ mod tests {
         let scored = scored(&[row, row], &[Emotion::Happy, Emotion::Sad], 1.0);
         let error = fit(&scored, &scored, Prior::UNIFORM, StandardPrior::Uniform, 0.9, String::new()).unwrap_err();
         assert!(error.to_string().contains("90.0 %") && error.to_string().contains("50.0 %"), "{error}");
+    }
+
+    #[test]
+    fn answers_that_training_never_had_disturb_no_temperature() {
+        let (mut rows, mut truths) = honest(&KINDS);
+        rows.push([0.0; COUNT]);
+        truths.push(Emotion::Fear);
+        let scored = scored(&rows, &truths, 2.0);
+        let prior = Prior::observed([1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]).unwrap();
+        let fitted = fit(&scored, &scored, prior, StandardPrior::Uniform, 0.0, String::new()).unwrap();
+        for temperature in [fitted.temperature.training, fitted.temperature.uniform] {
+            assert!((temperature / 2.0 - 1.0).abs() < 0.1, "{temperature}");
+        }
     }
 
     #[test]

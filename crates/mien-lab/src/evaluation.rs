@@ -81,13 +81,15 @@ impl Scored {
         confusion
     }
 
-    /// Mean negative logarithm of the probability of the right answer, in nats; 0 without pictures.
+    /// Mean negative logarithm of the probability of the right answer, in nats; 0 without pictures. Pictures whose right answer is
+    /// impossible don't count: no temperature makes it possible.
     pub fn negative_log_likelihood(&self, adjustment: &Adjustment) -> f64 {
+        let possible = || self.0.iter().filter(|(_, truth)| adjustment.offsets[truth.index()].is_finite());
         let loss = |(logits, truth): &([f64; COUNT], Emotion)| {
             let row = adjustment.row(logits);
             log_sum_exp(&row) - row[truth.index()]
         };
-        self.0.iter().map(loss).sum::<f64>() / self.0.len().max(1) as f64
+        possible().map(loss).sum::<f64>() / possible().count().max(1) as f64
     }
 
     /// Expected calibration error with 15 bins.

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use mien_core::emotion::COUNT;
+use mien_core::emotion::{COUNT, Emotion};
 use mien_core::prior::{Prior, PriorChoice, PriorError, StandardPrior};
 
 /// How a model's logits become probabilities. What isn't known yet is left at values that change nothing.
 ///
-/// `logits + strength · (ln assumed − ln training)`, divided by the temperature of the operating point. The temperature
+/// `logits + strength · (ln assumed − ln training)`, divided by the temperature of the operating point. An emotion that training
+/// never had stays impossible whatever is assumed: the network knows nothing of it. The temperature
 /// (Guo et al. 2017, “On calibration of modern neural networks”) changes how sure the answers are and never which
 /// emotion leads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,7 +79,9 @@ impl Calibration {
         let choice = choice.unwrap_or(&usual);
         let adjustment = match choice {
             PriorChoice::Standard(StandardPrior::Training) => {
-                Adjustment { offsets: [0.0; COUNT], temperature: self.temperature.training }
+                let plain =
+                    self.training_prior.map_or(Adjustment::NONE, |prior| Adjustment::between(&prior, &prior, 0.0));
+                plain.with_temperature(self.temperature.training)
             }
             PriorChoice::Standard(StandardPrior::Uniform) => self.towards(&Prior::UNIFORM)?,
             PriorChoice::Given { prior, .. } => self.towards(prior)?,
@@ -88,8 +91,12 @@ impl Calibration {
 
     fn towards(&self, assumed: &Prior) -> Result<Adjustment, PriorError> {
         let trained = self.training_prior.as_ref().ok_or(PriorError::Unknown)?;
-        let offsets = assumed.log_ratio(trained).map(|offset| self.strength * offset);
-        Ok(Adjustment { offsets, temperature: self.temperature.uniform })
+        Ok(Adjustment::between(trained, assumed, self.strength).with_temperature(self.temperature.uniform))
+    }
+
+    /// Emotions that training never had, and that are so never named.
+    pub fn never_named(&self) -> Vec<Emotion> {
+        self.training_prior.iter().flat_map(Prior::absent).collect()
     }
 
     /// What a card says wrong, if anything.
@@ -119,7 +126,7 @@ pub struct Assumed {
 /// What is added to logits, and what they are divided by afterwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adjustment {
-    /// One addend for each emotion, FER2013 order.
+    /// One addend for each emotion, FER2013 order; negative infinity makes it impossible.
     pub offsets: [f64; COUNT],
     /// Above 0.
     pub temperature: f64,
@@ -128,6 +135,16 @@ pub struct Adjustment {
 impl Adjustment {
     /// Leaves logits as they are.
     pub const NONE: Self = Self { offsets: [0.0; COUNT], temperature: 1.0 };
+
+    /// From what a network learnt under to what is assumed, by so much of the difference; the temperature is 1. What either has
+    /// not at all is impossible.
+    pub fn between(trained: &Prior, assumed: &Prior, strength: f64) -> Self {
+        let offset = |(trained, assumed): (f64, f64)| {
+            if trained > 0.0 && assumed > 0.0 { strength * (assumed / trained).ln() } else { f64::NEG_INFINITY }
+        };
+        let shares = |i: usize| (trained.shares()[i], assumed.shares()[i]);
+        Self { offsets: std::array::from_fn(|i| offset(shares(i))), temperature: 1.0 }
+    }
 
     /// The same at another temperature.
     #[must_use]
@@ -191,6 +208,25 @@ mod tests {
         let given = PriorChoice::Given { path: "same.toml".into(), prior };
         let adjustment = skewed().assume(Some(&given)).unwrap().adjustment;
         assert!(adjustment.offsets.iter().all(|offset| offset.abs() < 1e-12));
+    }
+
+    #[test]
+    fn an_emotion_that_training_never_had_is_named_under_no_prior() {
+        let trained = Prior::observed([3.0, 0.0, 1.0, 2.0, 1.0, 1.0, 0.0]).unwrap();
+        let calibration = Calibration { training_prior: Some(trained), strength: 0.0, ..skewed() };
+        assert_eq!(calibration.never_named(), [Emotion::Disgust, Emotion::Neutral]);
+        let given = PriorChoice::Given { path: "mine.toml".into(), prior: Prior::UNIFORM };
+        for strength in [0.0, 1.0, 2.0] {
+            let calibration = Calibration { strength, ..calibration.clone() };
+            for choice in [choice("training"), choice("uniform"), given.clone()] {
+                // The untrained outputs of a network may be anything.
+                let logits = Tensor::from_slice2(&[[1.0_f32, 9.0, 1.0, 4.0, 1.0, 1.0, 9.0]]);
+                let adjusted = calibration.assume(Some(&choice)).unwrap().adjustment.apply(&logits).unwrap();
+                let named = crate::classify::probabilities(&adjusted).unwrap()[0];
+                assert_eq!((named.of(Emotion::Disgust), named.of(Emotion::Neutral)), (0.0, 0.0), "{choice}");
+                assert_eq!(named.top().0, Emotion::Happy, "{choice} at {strength}");
+            }
+        }
     }
 
     #[test]

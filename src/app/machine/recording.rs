@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::app::session::{Order, Plan, Wake};
+use crate::app::session::{Plan, Wake};
 use crate::detect::DetectionOptions;
-use crate::pipeline::{Event, Tap};
+use crate::pipeline::{Command, Event, Tap};
 use crate::recording::{Network, Progress, Recorder, RecordingEvent, Subject};
 use crate::source::{SourceInfo, SourceKind};
 
@@ -14,7 +14,7 @@ use crate::source::{SourceInfo, SourceKind};
 const SETTLED: Duration = Duration::from_millis(700);
 
 /// Starts and ends recordings, and knows what they are of.
-pub(super) struct Recordings {
+pub(super) struct CameraRecorder {
     recorder: Option<Recorder>,
     wake: Wake,
     source: Option<SourceInfo>,
@@ -34,7 +34,7 @@ struct Change {
     to: String,
 }
 
-impl Recordings {
+impl CameraRecorder {
     pub(super) fn new(plan: &Plan, wake: Wake) -> Self {
         Self {
             recorder: None,
@@ -130,19 +130,19 @@ impl Recordings {
     }
 
     /// Learns what the window asked for, and marks what changes the results.
-    pub(super) fn note_order(&mut self, order: &Order) {
-        match order {
-            Order::SetSmoothing(constant) => {
+    pub(super) fn note_command(&mut self, command: &Command) {
+        match command {
+            Command::SetSmoothing(constant) => {
                 self.smoothing = *constant;
                 let to = constant.map_or_else(|| "off".to_owned(), |it| format!("{:.2} s", it.as_secs_f64()));
                 self.change("smoothing", to);
             }
-            Order::SetDetection(options) => {
+            Command::SetDetection(options) => {
                 self.detection = *options;
                 self.change("detection", serde_json::to_string(options).unwrap_or_default());
             }
-            Order::Pause => self.mark(Instant::now(), "recording: paused".to_owned()),
-            Order::Resume => self.mark(Instant::now(), "recording: goes on".to_owned()),
+            Command::Pause => self.mark(Instant::now(), "recording: paused".to_owned()),
+            Command::Resume => self.mark(Instant::now(), "recording: resumed".to_owned()),
             _ => {}
         }
     }
@@ -165,11 +165,12 @@ impl Recordings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::session::{CameraMode, NetworkChoice, Source};
+    use crate::app::session::{CameraMode, Source};
+    use crate::pipeline::NetworkChoice;
     use crate::recording::{MARKS, read_marks};
     use crate::source::CameraDevice;
 
-    fn recordings() -> Recordings {
+    fn camera_recorder() -> CameraRecorder {
         let plan = Plan {
             source: Source::Camera(CameraDevice::Index(0), CameraMode::default()),
             recording: None,
@@ -179,7 +180,7 @@ mod tests {
             speed: 1.0,
             repeat: false,
         };
-        Recordings::new(&plan, Arc::new(|| ()))
+        CameraRecorder::new(&plan, Arc::new(|| ()))
     }
 
     fn network(model: &str) -> Network {
@@ -201,9 +202,9 @@ mod tests {
     #[test]
     fn before_the_camera_is_open_nothing_is_recorded_and_an_event_says_so() {
         let home = tempfile::tempdir().unwrap();
-        let mut recordings = recordings();
-        assert!(recordings.start(home.path().to_owned(), Some(network("mien"))).is_none());
-        let events = recordings.take_events();
+        let mut recorder = camera_recorder();
+        assert!(recorder.start(home.path().to_owned(), Some(network("mien"))).is_none());
+        let events = recorder.take_events();
         assert!(matches!(events.as_slice(), [RecordingEvent::Failed(why)] if why.contains("first labelled picture")));
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
     }
@@ -211,23 +212,23 @@ mod tests {
     #[test]
     fn what_changes_the_results_is_marked_and_a_dragged_slider_once() {
         let home = tempfile::tempdir().unwrap();
-        let mut recordings = recordings();
-        recordings.note_events(&[opened()], None);
+        let mut recorder = camera_recorder();
+        recorder.note_events(&[opened()], None);
         // Before the recording: in its metadata, and no mark.
-        recordings.note_order(&Order::SetSmoothing(Some(Duration::from_millis(100))));
-        recordings.settle(Duration::ZERO);
-        recordings.start(home.path().to_owned(), Some(network("mien"))).unwrap();
+        recorder.note_command(&Command::SetSmoothing(Some(Duration::from_millis(100))));
+        recorder.settle(Duration::ZERO);
+        recorder.start(home.path().to_owned(), Some(network("mien"))).unwrap();
         for ms in [200, 300, 450] {
-            recordings.note_order(&Order::SetSmoothing(Some(Duration::from_millis(ms))));
+            recorder.note_command(&Command::SetSmoothing(Some(Duration::from_millis(ms))));
         }
-        recordings.settle(Duration::ZERO);
-        recordings.note_events(&[Event::ClassifierReady], Some(&network("other")));
-        let lost = || Event::CameraLost { reason: "gone".to_owned(), retry_in: Duration::from_secs(1) };
-        recordings.note_events(&[lost(), Event::Opening, lost(), Event::Opening, opened()], None);
-        recordings.note_order(&Order::Pause);
-        recordings.note_order(&Order::SetSmoothing(None));
+        recorder.settle(Duration::ZERO);
+        recorder.note_events(&[Event::ClassifierReady], Some(&network("other")));
+        let lost = || Event::CameraLost { reason: "gone".to_owned(), busy: false, retry_in: Duration::from_secs(1) };
+        recorder.note_events(&[lost(), Event::Opening, lost(), Event::Opening, opened()], None);
+        recorder.note_command(&Command::Pause);
+        recorder.note_command(&Command::SetSmoothing(None));
 
-        let events = recordings.finish();
+        let events = recorder.finish();
         let Some(RecordingEvent::Ended { folder, reason: None, .. }) = events.last() else { panic!("{events:?}") };
         let marks = read_marks(&folder.join(MARKS)).unwrap();
         let texts: Vec<&str> = marks.iter().map(|mark| mark.text.as_str()).collect();
@@ -240,6 +241,6 @@ mod tests {
             "smoothing: off",
         ];
         assert_eq!(texts, expected);
-        assert!(recordings.progress().is_none());
+        assert!(recorder.progress().is_none());
     }
 }

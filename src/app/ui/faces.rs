@@ -2,21 +2,27 @@
 
 use egui::accesskit::Role;
 use egui::{
-    Align2, Color32, CornerRadius, CursorIcon, FontId, Frame, Margin, Panel, Rect, RichText, ScrollArea, Sense, Stroke,
-    StrokeKind, Ui, WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, CursorIcon, FontId, Frame, Margin, Rect, RichText, ScrollArea, Sense, Stroke,
+    StrokeKind, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
+use crate::app::action::{Action, Asks};
+use crate::app::people::People;
+use crate::app::recorded::Names;
 use crate::app::theme;
 use crate::app::verdict::{Verdict, percentage};
-use crate::app::{Action, App};
-use crate::emotion::Emotion;
+use crate::emotion::{COUNT, Emotion};
 use crate::face::Face;
 
-/// Share of the panel's height that a recording's people and marks have at first: one face's bars fit above.
-const RECORDING_SHARE: f32 = 0.55;
-
-/// Height of a row with a name, a bar and a percentage.
+/// Height of a row with a name, a bar and a percentage, and the least that letters allow.
 const ROW_HEIGHT: f32 = 20.0;
+const SMALLEST_ROW: f32 = 15.0;
+
+/// Between two rows.
+const ROW_GAP: f32 = 3.0;
+
+/// Of a card without its rows: edges, heading and the distance to the next card.
+const AROUND_ROWS: f32 = 56.0;
 
 /// Width of the longest name, “Surprise”, with a gap after it.
 const NAME_WIDTH: f32 = 66.0;
@@ -26,65 +32,90 @@ const PERCENT_WIDTH: f32 = 48.0;
 
 const BAR_HEIGHT: f32 = 12.0;
 
-impl App {
-    pub(super) fn faces_ui(&mut self, ui: &mut Ui) {
-        if self.recorded.is_some() {
-            let height = ui.available_height() * RECORDING_SHARE;
-            let panel = Panel::bottom("recording").frame(Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO }));
-            panel.resizable(true).default_size(height).show(ui, |ui| self.recording_ui(ui));
-        }
-        let faces = self.faces().to_vec();
-        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            if faces.is_empty() {
-                ui.add_space(8.0);
-                ui.vertical_centered(|ui| {
-                    ui.label(RichText::new("Each face in the picture gets its bars here").weak());
-                });
-            }
-            let chosen = self.face_of_timeline();
-            for face in &faces {
-                self.face_card(ui, face, chosen == Some(face.id) && faces.len() > 1);
-            }
-        });
-    }
+/// What a card of bars needs in height at least.
+pub(super) const SMALLEST_CARD: f32 = AROUND_ROWS + COUNT as f32 * (SMALLEST_ROW + ROW_GAP);
 
-    fn face_card(&mut self, ui: &mut Ui, face: &Face, chosen: bool) {
-        let elapsed = ui.input(|i| i.stable_dt);
-        if !self.bars.approach(face.id, &face.smoothed, elapsed) {
-            ui.ctx().request_repaint();
+/// Shows a card for each face. Where there is no room for all of them, those that the timeline doesn't show keep their
+/// winning bar alone.
+pub(super) fn show(ui: &mut Ui, people: &People, names: Names<'_>, asks: &mut Asks) {
+    let room = ui.available_height();
+    let faces = people.faces();
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        if faces.is_empty() {
+            ui.add_space(8.0);
+            ui.vertical_centered(|ui| {
+                ui.label(RichText::new("Each face in the picture gets its bars here").weak());
+            });
         }
-        let stroke = if chosen {
-            Stroke::new(2.0, ui.visuals().selection.bg_fill)
+        let of_timeline = people.of_timeline();
+        let row = ((room - AROUND_ROWS) / COUNT as f32 - ROW_GAP).clamp(SMALLEST_ROW, ROW_HEIGHT);
+        let whole = AROUND_ROWS + COUNT as f32 * (row + ROW_GAP);
+        let all_fit = faces.len() as f32 * whole <= room + 1.0;
+        let open = of_timeline.filter(|id| people.is_on_screen(*id)).or(faces.first().map(|face| face.id));
+        for face in faces {
+            let card = Card {
+                face,
+                lengths: people.bars.of(face.id).copied().unwrap_or(*face.smoothed.as_array()),
+                title: names.title(face.id),
+                words: names.words(face.id),
+                is_chosen: of_timeline == Some(face.id) && faces.len() > 1,
+                is_whole: all_fit || open == Some(face.id),
+                row_height: row,
+            };
+            card.show(ui, asks);
+        }
+    });
+}
+
+/// The bars of one face.
+struct Card<'a> {
+    face: &'a Face,
+    lengths: [f32; COUNT],
+    /// `Anna`, `Face 3`.
+    title: String,
+    /// `Anna`, `face 3`.
+    words: String,
+    is_chosen: bool,
+    is_whole: bool,
+    row_height: f32,
+}
+
+impl Card<'_> {
+    fn show(&self, ui: &mut Ui, asks: &mut Asks) {
+        let visuals = ui.visuals();
+        let stroke = if self.is_chosen {
+            Stroke::new(2.0, visuals.selection.bg_fill)
         } else {
-            Stroke::new(1.0, ui.visuals().widgets.noninteractive.bg_stroke.color)
+            Stroke::new(1.0, visuals.widgets.noninteractive.bg_stroke.color)
         };
-        let card = Frame::new()
-            .fill(ui.visuals().faint_bg_color)
+        let frame = Frame::new()
+            .fill(visuals.faint_bg_color)
             .stroke(stroke)
             .corner_radius(CornerRadius::same(8))
             .inner_margin(Margin::same(10));
-        let inner = card.show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 3.0;
-            heading(ui, &self.face_title(face.id), face);
-            ui.add_space(2.0);
-            for (emotion, probability) in face.smoothed.iter() {
-                let length = self.bars.of(face.id).map_or(probability, |bars| bars[emotion.index()]);
-                bar(ui, emotion, probability, length);
-            }
-        });
-        let response = ui.interact(inner.response.rect, ui.scope_id().with(("face", face.id)), Sense::click());
+        // Below its contents, so that hover texts of the bars come through.
+        let sensed = UiBuilder::new().id_salt(("face", self.face.id)).sense(Sense::click());
+        let response = ui.scope_builder(sensed, |ui| frame.show(ui, |ui| self.contents(ui))).response;
         response.widget_info(|| {
-            WidgetInfo::selected(
-                Role::Button,
-                true,
-                chosen,
-                format!("Show {} in the timeline", self.face_words(face.id)),
-            )
+            let name = format!("Show {} in the timeline", self.words);
+            WidgetInfo::selected(Role::Button, true, self.is_chosen, name)
         });
         if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
-            self.ask(Action::Choose(face.id));
+            asks.push(Action::Choose(Some(self.face.id)));
         }
         ui.add_space(6.0);
+    }
+
+    fn contents(&self, ui: &mut Ui) {
+        ui.spacing_mut().item_spacing.y = ROW_GAP;
+        heading(ui, &self.title, self.face);
+        ui.add_space(2.0);
+        let (winner, _) = self.face.smoothed.top();
+        for (emotion, probability) in self.face.smoothed.iter() {
+            if self.is_whole || emotion == winner {
+                bar(ui, emotion, probability, self.lengths[emotion.index()], self.row_height);
+            }
+        }
     }
 }
 
@@ -96,7 +127,9 @@ fn heading(ui: &mut Ui, title: &str, face: &Face) {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let text = RichText::new(verdict.words(true));
             match verdict {
-                Verdict::Leads(..) => ui.label(text.strong()),
+                Verdict::Leads(..) => {
+                    ui.label(text.strong()).on_hover_text("The emotion that leads, and how likely the network holds it")
+                }
                 Verdict::Unsure => {
                     ui.label(text.weak()).on_hover_text("No emotion leads clearly, or the face is too small to tell")
                 }
@@ -106,8 +139,8 @@ fn heading(ui: &mut Ui, title: &str, face: &Face) {
 }
 
 /// One emotion: name, bar, percentage. The bar glides, the number is the true one.
-fn bar(ui: &mut Ui, emotion: Emotion, probability: f32, length: f32) {
-    let (row, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW_HEIGHT), Sense::hover());
+fn bar(ui: &mut Ui, emotion: Emotion, probability: f32, length: f32, height: f32) {
+    let (row, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     let percent = percentage(probability);
     response.widget_info(|| {
         let mut info = WidgetInfo::labeled(Role::ProgressIndicator, true, emotion.name());
@@ -119,6 +152,7 @@ fn bar(ui: &mut Ui, emotion: Emotion, probability: f32, length: f32) {
         node.set_min_numeric_value(0.0);
         node.set_max_numeric_value(100.0);
     });
+    response.on_hover_text(format!("{emotion}: {percent} likely, after smoothing"));
     if !ui.is_rect_visible(row) {
         return;
     }

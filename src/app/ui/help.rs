@@ -1,38 +1,42 @@
-//! The overlay that lists all keys.
+//! The list of all keys.
 
-use egui::{Align2, Context, Grid, RichText, Window};
+use egui::{Align2, Context, Grid, RichText, ScrollArea, Window};
 
-use crate::app::keys::SHORTCUTS;
-use crate::app::{Action, App};
+use crate::app::action::{Action, Asks, Pane};
+use crate::app::keys::Shortcut;
 
-impl App {
-    pub(super) fn help_ui(&mut self, ctx: &Context) {
-        let mut open = self.help_open;
-        Window::new("Keyboard shortcuts")
-            .open(&mut open)
-            .collapsible(false)
-            .resizable(false)
-            .anchor(Align2::CENTER_CENTER, [0.0, 0.0])
-            .show(ctx, |ui| {
+/// Room that the title and the edges of the window around the list take.
+const AROUND_LIST: f32 = 90.0;
+
+pub(super) fn show(ctx: &Context, asks: &mut Asks) {
+    let mut open = true;
+    Window::new("Keyboard shortcuts")
+        .open(&mut open)
+        .collapsible(false)
+        .resizable(false)
+        .anchor(Align2::CENTER_CENTER, [0.0, 0.0])
+        .show(ctx, |ui| {
+            let height = ctx.content_rect().height() - AROUND_LIST;
+            ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
                 Grid::new("shortcuts").num_columns(2).spacing([24.0, 8.0]).show(ui, |ui| {
-                    for shortcut in &SHORTCUTS {
-                        ui.label(RichText::new(ctx.format_shortcut(&shortcut.key)).monospace().strong());
-                        ui.label(shortcut.does);
+                    for shortcut in Shortcut::ALL {
+                        ui.label(RichText::new(ctx.format_shortcut(&shortcut.key())).monospace().strong());
+                        ui.label(shortcut.does());
                         ui.end_row();
                     }
-                    ui.label(RichText::new("1 … 9").monospace().strong());
-                    ui.label("Mark this moment of the recording with the number");
-                    ui.end_row();
-                    ui.label(RichText::new("Drop a file").strong());
-                    ui.label("Replay the video or the folder of a recording that is dropped on the window");
-                    ui.end_row();
-                    ui.label(RichText::new("Click a face").strong());
-                    ui.label("Show its lines in the timeline");
-                    ui.end_row();
+                    for (what, does) in [
+                        (RichText::new("1 … 9").monospace(), "Mark this moment of the recording with the number"),
+                        (RichText::new("Drop a file"), "Open the video, or the folder of a recording"),
+                        (RichText::new("Click a face"), "Show its curves in the timeline"),
+                    ] {
+                        ui.label(what.strong());
+                        ui.label(does);
+                        ui.end_row();
+                    }
                 });
             });
-        if open != self.help_open {
-            self.ask(Action::ToggleHelp);
-        }
+        });
+    if !open {
+        asks.push(Action::Toggle(Pane::Help));
     }
 }

@@ -1,4 +1,4 @@
-//! The panels, one a file. They draw, and ask for [`super::Action`]s.
+//! The panels, one a file. Each is given what it shows and asks for [`Action`](super::action::Action)s.
 
 mod faces;
 mod help;
@@ -14,16 +14,21 @@ mod timeline;
 mod toasts;
 mod top_bar;
 
-use std::time::Duration;
+use egui::{Button, Frame, Margin, Panel, Rect, Response, Ui};
 
-use egui::{Button, Frame, Margin, Panel, Response, Ui};
-
+pub(super) use self::picture::Screen;
 use super::App;
+use super::action::Pane;
 use super::icons::Icon;
+use super::recorded::{Replay, names};
+use crate::emotion::COUNT;
 
 /// Width of the panel of faces at first start, and the least it may have: names, percentages and some bar between.
 const FACES_WIDTH: f32 = 290.0;
-const SMALLEST_FACES_WIDTH: f32 = 220.0;
+const SMALLEST_FACES_WIDTH: f32 = 200.0;
+
+/// Most of the window's width that the faces may take: the picture is the main thing.
+const FACES_SHARE: f32 = 0.36;
 
 /// Room at the right of the timeline for half of the axis' last label.
 const AXIS_LABEL_OVERHANG: i8 = 24;
@@ -35,34 +40,149 @@ const SIGN_GAP: f32 = 6.0;
 const TIMELINE_HEIGHT: f32 = 190.0;
 const SMALLEST_TIMELINE_HEIGHT: f32 = 120.0;
 
+/// Size of the window below which the timeline or the faces fold away by themselves: with them a picture of 4:3 would be a
+/// stamp, lower than 300 points or narrower than 400.
+const ROOM_FOR_TIMELINE: f32 = 580.0;
+const ROOM_FOR_FACES: f32 = 600.0;
+
+/// Distance of what floats over the picture from its edges.
+const FROM_EDGE: f32 = 10.0;
+
+/// What of the window is shown.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Panes {
+    pub(super) help: bool,
+    pub(super) settings: bool,
+    /// Nothing but the picture.
+    pub(super) picture_alone: bool,
+    /// What the user wants of the panels that fold away; none leaves it to the room that there is.
+    faces_wanted: Option<bool>,
+    timeline_wanted: Option<bool>,
+    /// What the window had room for when it was last drawn.
+    faces_fit: bool,
+    timeline_fits: bool,
+    /// Lines of the timeline that the user doesn't want to see.
+    hidden_lines: [bool; COUNT],
+}
+
+impl Panes {
+    fn measure(&mut self, window: Rect) {
+        self.faces_fit = window.width() >= ROOM_FOR_FACES;
+        self.timeline_fits = window.height() >= ROOM_FOR_TIMELINE;
+    }
+
+    fn faces(&self) -> bool {
+        self.faces_wanted.unwrap_or(self.faces_fit)
+    }
+
+    fn timeline(&self) -> bool {
+        self.timeline_wanted.unwrap_or(self.timeline_fits)
+    }
+
+    pub(super) fn toggle(&mut self, pane: Pane) {
+        match pane {
+            Pane::Help => self.help = !self.help,
+            Pane::Settings => self.settings = !self.settings,
+            Pane::Faces => self.faces_wanted = Some(!self.faces()),
+            Pane::Timeline => self.timeline_wanted = Some(!self.timeline()),
+            Pane::All => self.picture_alone = !self.picture_alone,
+        }
+    }
+}
+
 impl App {
     /// Draws the window.
     pub(super) fn draw(&mut self, ui: &mut Ui) {
+        self.panes.measure(ui.max_rect());
+        if !self.panes.picture_alone {
+            self.draw_panels(ui);
+        }
+        let mirrored = self.mirrored();
+        let room = egui::CentralPanel::default()
+            .frame(Frame::new().fill(super::theme::STAGE))
+            .show(ui, |ui| {
+                let shown = picture::Shown {
+                    player: &self.player,
+                    people: &self.people,
+                    names: names(self.replay.as_ref()),
+                    machine: &self.machine,
+                    settings: &self.preferences.now,
+                    mirrored,
+                };
+                picture::show(ui, &mut self.screen, &shown, &mut self.asks);
+                ui.max_rect()
+            })
+            .inner;
+        let ctx = ui.ctx();
+        if self.panes.settings {
+            let given = settings::Given {
+                settings: &self.preferences.now,
+                launched: self.preferences.launched(),
+                recording: &self.recording,
+            };
+            settings::show(ctx, room, &given, &mut self.asks);
+        }
+        if self.panes.help {
+            help::show(ctx, &mut self.asks);
+        }
+        if let Some(mark) = &mut self.recording.open_mark {
+            record::mark_field(ctx, room, mark, &mut self.asks);
+        }
+        toasts::show(ctx, room, &self.toasts, &mut self.asks);
+    }
+
+    fn draw_panels(&mut self, ui: &mut Ui) {
         let frame = Frame::new().fill(ui.visuals().panel_fill);
-        let bar = frame.inner_margin(Margin::symmetric(10, 7));
-        Panel::top("top-bar").frame(bar).show(ui, |ui| self.top_bar_ui(ui));
+        let results = super::recorded::results(self.replay.as_ref());
+        let names = names(self.replay.as_ref());
+        let (settings, asks) = (&self.preferences.now, &mut self.asks);
+        Panel::top("top-bar").frame(frame.inner_margin(Margin::symmetric(10, 7))).show(ui, |ui| {
+            let shown = top_bar::Shown {
+                player: &self.player,
+                machine: &self.machine,
+                recording: &self.recording,
+                results: results.map(|replay| &replay.recording.metadata),
+                has_picture: self.screen.frame().is_some(),
+                panes: &self.panes,
+                settings,
+            };
+            top_bar::show(ui, &shown, asks);
+        });
         Panel::bottom("status-bar")
             .frame(frame.inner_margin(Margin::symmetric(10, 5)))
-            .show(ui, |ui| self.status_bar_ui(ui));
-        Panel::bottom("timeline")
-            .frame(frame.inner_margin(Margin { left: 10, right: AXIS_LABEL_OVERHANG, top: 8, bottom: 4 }))
-            .resizable(true)
-            .default_size(TIMELINE_HEIGHT)
-            .min_size(SMALLEST_TIMELINE_HEIGHT)
-            .max_size(ui.available_height() * 0.5)
-            .show(ui, |ui| self.timeline_ui(ui));
-        Panel::right("faces")
-            .frame(frame.inner_margin(Margin::same(10)))
-            .resizable(true)
-            .default_size(FACES_WIDTH)
-            .min_size(SMALLEST_FACES_WIDTH)
-            .max_size(ui.available_width() * 0.5)
-            .show(ui, |ui| self.faces_ui(ui));
-        egui::CentralPanel::default().frame(Frame::new().fill(super::theme::STAGE)).show(ui, |ui| self.picture_ui(ui));
-        self.settings_ui(ui.ctx());
-        self.help_ui(ui.ctx());
-        self.mark_ui(ui.ctx());
-        self.toasts_ui(ui.ctx());
+            .show(ui, |ui| status_bar::show(ui, &self.player, results, &self.recording));
+        let below = frame.inner_margin(Margin { left: 10, right: AXIS_LABEL_OVERHANG, top: 8, bottom: 4 });
+        if self.panes.timeline() {
+            let marks = self.replay.as_ref().map(Replay::marks).unwrap_or_default();
+            let panel = Panel::bottom("timeline").frame(below).resizable(true);
+            let panel = panel.default_size(TIMELINE_HEIGHT).min_size(SMALLEST_TIMELINE_HEIGHT);
+            panel.max_size(ui.available_height() * 0.5).show(ui, |ui| {
+                if self.player.is_video() {
+                    replay_bar::show(ui, &self.player, asks);
+                }
+                let shown = timeline::Shown {
+                    player: &self.player,
+                    people: &self.people,
+                    names,
+                    is_recording: results.is_some(),
+                    marks: &marks,
+                    ticks: &self.recording.ticks,
+                };
+                timeline::show(ui, &shown, &mut self.panes.hidden_lines, asks);
+            });
+        } else if self.player.is_video() {
+            Panel::bottom("replay-bar").frame(below).show(ui, |ui| replay_bar::show(ui, &self.player, asks));
+        }
+        if self.panes.faces() {
+            let panel = Panel::right("faces").frame(frame.inner_margin(Margin::same(10))).resizable(true);
+            let panel = panel.default_size(FACES_WIDTH).min_size(SMALLEST_FACES_WIDTH);
+            panel.max_size((ui.available_width() * FACES_SHARE).max(SMALLEST_FACES_WIDTH)).show(ui, |ui| {
+                if let Some(replay) = &self.replay {
+                    people::show(ui, replay, &self.people, asks);
+                }
+                faces::show(ui, &self.people, names, asks);
+            });
+        }
     }
 }
 
@@ -76,22 +196,12 @@ fn icon_button(ui: &mut Ui, icon: Icon, word: &str, compact: bool, enabled: bool
     }
 }
 
-/// A time in a video as people write it: `0:12.4`, `1:02:03.5`.
-fn clock(time: Duration) -> String {
-    let tenths = time.as_millis() / 100;
-    let (secs, minutes, hours) = (tenths / 10 % 60, tenths / 600 % 60, tenths / 36_000);
-    let tenth = tenths % 10;
-    if hours > 0 { format!("{hours}:{minutes:02}:{secs:02}.{tenth}") } else { format!("{minutes}:{secs:02}.{tenth}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_as_people_do() {
-        for (ms, text) in [(0, "0:00.0"), (12_430, "0:12.4"), (61_000, "1:01.0"), (3_723_500, "1:02:03.5")] {
-            assert_eq!(clock(Duration::from_millis(ms)), text);
-        }
-    }
+/// The button that plays and pauses. It is the same in all bars.
+fn play_button(ui: &mut Ui, player: &super::player::Player, compact: bool) -> Response {
+    use super::player::NextPress;
+    let next = player.next_press();
+    let icon = if next == NextPress::Pause { Icon::Pause } else { Icon::Play };
+    let can = player.is_open() || player.source.is_some();
+    let response = icon_button(ui, icon, next.word(), compact, can);
+    response.on_hover_text(super::keys::Shortcut::Pause.hint(ui.ctx(), next.word()))
 }

@@ -8,10 +8,13 @@ use egui::{
     vec2,
 };
 
+use crate::app::action::{Action, Asks};
+use crate::app::people::People;
+use crate::app::recorded::Names;
 use crate::app::settings::Overlay;
+use crate::app::theme;
 use crate::app::transform::PictureTransform;
 use crate::app::verdict::Verdict;
-use crate::app::{Action, App, theme};
 use crate::face::Face;
 
 /// Line width of a box, and of the chosen face's box, in points.
@@ -33,34 +36,40 @@ const UNSURE_LINE: Color32 = Color32::from_rgb(0xDD, 0xE1, 0xE6);
 /// Dark edge beside a line, so that it shows on a picture of its own colour.
 const EDGE: Color32 = Color32::from_black_alpha(120);
 
-impl App {
-    pub(super) fn overlay_ui(&mut self, ui: &mut Ui, transform: &PictureTransform) {
-        let faces = self.faces().to_vec();
-        let chosen = self.face_of_timeline();
-        let painter = ui.painter().with_clip_rect(transform.picture_on_screen.intersect(ui.clip_rect()));
-        let mut labels = Labels::new(transform.picture_on_screen);
-        for face in &faces {
-            let emphasised = faces.len() > 1 && chosen == Some(face.id);
-            let rect = transform.screen_from_face(face.rect);
-            let verdict = Verdict::of(face);
-            if self.settings.overlay.boxes {
-                paint_box(&painter, rect, verdict, emphasised);
-            }
-            if let Some(text) = label_text(&self.face_short(face.id), verdict, self.settings.overlay) {
-                labels.paint(&painter, rect, text, verdict);
-            }
-            self.face_on_picture(ui, face, rect, verdict);
+/// Paints what `overlay` has switched on.
+pub(super) fn show(
+    ui: &mut Ui,
+    transform: &PictureTransform,
+    people: &People,
+    names: Names<'_>,
+    overlay: Overlay,
+    asks: &mut Asks,
+) {
+    let faces = people.faces();
+    let of_timeline = people.of_timeline();
+    let painter = ui.painter().with_clip_rect(transform.picture_on_screen.intersect(ui.clip_rect()));
+    let mut labels = Labels::new(transform.picture_on_screen);
+    for face in faces {
+        let emphasised = faces.len() > 1 && of_timeline == Some(face.id);
+        let rect = transform.screen_from_face(face.rect);
+        let verdict = Verdict::of(face);
+        if overlay.boxes {
+            paint_box(&painter, rect, verdict, emphasised);
         }
+        if let Some(text) = label_text(&names.short(face.id), verdict, overlay) {
+            labels.paint(&painter, rect, text, verdict);
+        }
+        let title = format!("{}: {}", names.title(face.id), verdict.words(true));
+        face_on_picture(ui, face, rect, &title, asks);
     }
+}
 
-    /// Makes the face something to click, and to hear of.
-    fn face_on_picture(&mut self, ui: &mut Ui, face: &Face, rect: Rect, verdict: Verdict) {
-        let response = ui.interact(rect, ui.scope_id().with(("face on picture", face.id)), Sense::click());
-        let name = format!("{}: {}", self.face_title(face.id), verdict.words(true));
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
-        if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
-            self.ask(Action::Choose(face.id));
-        }
+/// Makes the face something to click, and to hear of.
+fn face_on_picture(ui: &mut Ui, face: &Face, rect: Rect, title: &str, asks: &mut Asks) {
+    let response = ui.interact(rect, ui.scope_id().with(("face on picture", face.id)), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, title));
+    if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
+        asks.push(Action::Choose(Some(face.id)));
     }
 }
 

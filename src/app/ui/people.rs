@@ -1,16 +1,24 @@
-//! What can be done with a recording, below the bars: who is who, who is shown, marks, export, analysis anew.
+//! What can be done with a recording, below the bars: who is who, who is shown, marks, export, another analysis.
 
 use std::time::Duration;
 
-use egui::{Button, CollapsingHeader, Id, RichText, ScrollArea, TextEdit, Ui, vec2};
+use egui::{Button, CollapsingHeader, Frame, Id, Margin, Panel, RichText, ScrollArea, TextEdit, Ui, vec2};
 
-use super::{SIGN_GAP, clock};
+use super::SIGN_GAP;
+use super::faces::SMALLEST_CARD;
+use crate::app::action::{Action, Asks};
 use crate::app::icons::Icon;
-use crate::app::keys::{self, hint};
-use crate::app::recorded::{RunningExport, Wish};
-use crate::app::{Action, App};
+use crate::app::keys::Shortcut;
+use crate::app::people::People;
+use crate::app::recorded::{Replay, ReplayAsk, RunningExport, names, results};
+use crate::clock::moment;
 use crate::face::FaceId;
+use crate::pipeline::Command;
 use crate::recording::{Appearance, Mark};
+
+/// Share of the panel's height that people and marks have at first, and the least that shows something of them.
+const SHARE: f32 = 0.55;
+const SMALLEST: f32 = 96.0;
 
 /// Height of the list of others in a menu before it scrolls: about six of them.
 const LIST_HEIGHT: f32 = 170.0;
@@ -36,15 +44,31 @@ struct Person {
     first: Duration,
 }
 
-impl App {
-    /// The whole section.
-    pub(super) fn recording_ui(&mut self, ui: &mut Ui) {
-        self.recording_buttons(ui);
+/// The section at the lower end of the panel. Above it one card of bars has room.
+pub(super) fn show(ui: &mut Ui, replay: &Replay, people: &People, asks: &mut Asks) {
+    let height = ui.available_height();
+    let panel = Panel::bottom("recording").frame(Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO }));
+    let most = (height - SMALLEST_CARD).max(SMALLEST);
+    panel.resizable(true).default_size((height * SHARE).min(most)).max_size(most).show(ui, |ui| {
+        let mut section = Section { replay, people, asks };
+        section.buttons(ui);
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = NARROW_SPACING;
-            self.people_ui(ui);
-            self.marks_ui(ui);
+            section.people_ui(ui);
+            section.marks_ui(ui);
         });
+    });
+}
+
+struct Section<'a> {
+    replay: &'a Replay,
+    people: &'a People,
+    asks: &'a mut Asks,
+}
+
+impl Section<'_> {
+    fn ask(&mut self, ask: ReplayAsk) {
+        self.asks.push(Action::Replay(ask));
     }
 
     fn people_ui(&mut self, ui: &mut Ui) {
@@ -61,8 +85,8 @@ impl App {
     }
 
     /// Where the results are from, and the buttons.
-    fn recording_buttons(&mut self, ui: &mut Ui) {
-        let Some(recorded) = &self.recorded else { return };
+    fn buttons(&mut self, ui: &mut Ui) {
+        let recorded = self.replay;
         let metadata = &recorded.recording.metadata;
         let (again, can_undo, is_edited) = (recorded.again, recorded.can_undo(), !recorded.edits.is_empty());
         let percent = recorded.export.as_ref().map(RunningExport::percent);
@@ -79,44 +103,44 @@ impl App {
             let (words, why) = if again {
                 ("Recorded results", "Show what was found and named when this was recorded")
             } else {
-                ("Analyse again", "Find and name the faces anew, with the model and settings of now")
+                ("Analyse again", "Find and name the faces again, with the present model and settings")
             };
             if ui.button(words).on_hover_text(why).clicked() {
-                self.wish(Wish::SetAgain(!again));
+                self.ask(ReplayAsk::SetAgain(!again));
             }
             match percent {
                 None => {
                     let why = "Write the table with names, the video with boxes and the marks, into the folder “exports” of \
                                the recording";
                     if ui.button("Export").on_hover_text(why).clicked() {
-                        self.wish(Wish::Export);
+                        self.ask(ReplayAsk::Export);
                     }
                 }
                 Some(percent) => {
                     ui.label(format!("Exporting… {percent} %"));
                     if ui.button("Cancel").on_hover_text("Stop the export; no file is left").clicked() {
-                        self.wish(Wish::StopExport);
+                        self.ask(ReplayAsk::StopExport);
                     }
                 }
             }
             let undo = ui.add_enabled(can_undo, Button::new("Undo"));
-            if undo.on_hover_text(hint(ui.ctx(), "Take the last change back", keys::UNDO)).clicked() {
-                self.wish(Wish::Undo);
+            if undo.on_hover_text(Shortcut::Undo.hint(ui.ctx(), "Undo the last change")).clicked() {
+                self.ask(ReplayAsk::Undo);
             }
             let reset = ui.add_enabled(is_edited, Button::new("Reset"));
-            if reset.on_hover_text("Take all changes back: names, merges, hidden faces, marks").clicked() {
-                self.wish(Wish::Reset);
+            if reset.on_hover_text("Undo all changes: names, merges, hidden faces, marks").clicked() {
+                self.ask(ReplayAsk::Reset);
             }
         });
     }
 
     fn people(&self) -> Vec<Person> {
-        let Some(recorded) = self.as_recorded() else { return Vec::new() };
+        let Some(recorded) = results(Some(self.replay)) else { return Vec::new() };
         let faces = recorded.recording.faces.faces();
         let person = |id: FaceId| {
             let merged = recorded.edits.merged_into(id);
             let seen = [id].iter().chain(&merged).filter_map(|face| faces.get(face)).copied().reduce(together)?;
-            let mut details = format!("{} to {}, on {} frames", clock(seen.first), clock(seen.last), seen.frames);
+            let mut details = format!("{} to {}, on {} frames", moment(seen.first), moment(seen.last), seen.frames);
             if !merged.is_empty() {
                 let numbers: Vec<_> = [id].iter().chain(&merged).map(|face| face.0.to_string()).collect();
                 details = format!("{details}; as faces {}", numbers.join(", "));
@@ -124,7 +148,7 @@ impl App {
             Some(Person {
                 id,
                 title: recorded.edits.title(id),
-                words: self.face_words(id),
+                words: names(Some(recorded)).words(id),
                 name: recorded.edits.name(id).unwrap_or_default().to_owned(),
                 hidden: recorded.edits.is_hidden(id),
                 details,
@@ -140,17 +164,17 @@ impl App {
             let mut shown = !person.hidden;
             let response = ui.checkbox(&mut shown, "").accessible_name(format!("Show {words}"));
             if response.on_hover_text("Show this person on the picture, beside it and in the timeline").changed() {
-                self.wish(Wish::Hide(*id, !shown));
+                self.ask(ReplayAsk::Hide(*id, !shown));
             }
-            let chosen = self.face_of_timeline() == Some(*id);
+            let chosen = self.people.of_timeline() == Some(*id);
             let number = ui.selectable_label(chosen, id.0.to_string()).accessible_name(format!("Choose {words}"));
             if number.on_hover_text(format!("Show in the timeline. {}", person.details)).clicked() {
-                self.ask(Action::Choose(*id));
+                self.asks.push(Action::Choose(Some(*id)));
             }
             let width = ui.available_width() - BEHIND_NAME;
             let label = format!("Name of face {}", id.0);
-            if let Some(name) = self.typed(ui, label, &person.name, &format!("Face {}", id.0), width) {
-                self.wish(Wish::Rename(*id, name));
+            if let Some(name) = typed(ui, label, &person.name, &format!("Face {}", id.0), width) {
+                self.ask(ReplayAsk::Rename(*id, name));
             }
             self.person_menu(ui, person, people);
         });
@@ -160,7 +184,7 @@ impl App {
         let response = ui.menu_button("…", |ui| {
             ui.label(RichText::new(&person.details).small().weak());
             if ui.button("Go to the first frame").clicked() {
-                self.ask(Action::Seek(person.first));
+                self.asks.push(Action::Send(Command::Seek(person.first)));
             }
             ui.separator();
             let others: Vec<_> = people.iter().filter(|other| other.id != person.id).collect();
@@ -172,58 +196,38 @@ impl App {
                 for other in others {
                     let button = ui.button(&other.title).on_hover_text(&other.details);
                     if button.accessible_name(format!("Is {}", other.words)).clicked() {
-                        self.wish(Wish::Merge(person.id, other.id));
+                        self.ask(ReplayAsk::Merge(person.id, other.id));
                     }
                 }
             });
         });
-        response.response.on_hover_text("Merge, go there").accessible_name(format!("More about {}", person.words));
-    }
-
-    /// A line that can be typed over: gives the new text once it is left or Enter is pressed, if it is another. Esc
-    /// leaves the old one.
-    pub(super) fn typed(&mut self, ui: &mut Ui, label: String, text: &str, empty: &str, width: f32) -> Option<String> {
-        let id = Id::unique(("typed", &label));
-        let recorded = self.recorded.as_mut()?;
-        let typing = recorded.typing.take_if(|(of, _)| *of == id);
-        let mut now = typing.map_or_else(|| text.to_owned(), |(_, typed)| typed);
-        let edit = TextEdit::singleline(&mut now).id(id).hint_text(empty).desired_width(width);
-        let response = ui.add_sized(vec2(width, ui.spacing().interact_size.y), edit).accessible_name(label);
-        if response.lost_focus() {
-            let given_up = ui.input(|i| i.key_pressed(egui::Key::Escape));
-            return (!given_up && now != text).then_some(now);
-        }
-        if response.has_focus() || now != text {
-            recorded.typing = Some((id, now));
-        }
-        None
-    }
-
-    pub(super) fn wish(&mut self, wish: Wish) {
-        self.ask(Action::Recorded(wish));
+        response
+            .response
+            .on_hover_text("Merge with another person, or go to the first frame")
+            .accessible_name(format!("More about {}", person.words));
     }
 
     /// The marks: to go to, to write on, to take away.
     fn marks_ui(&mut self, ui: &mut Ui) {
-        let marks = self.marks();
+        let marks = self.replay.marks();
         let header = CollapsingHeader::new(format!("Marks ({})", marks.len())).id_salt("marks").default_open(true);
         header.show_unindented(ui, |ui| {
             ui.horizontal(|ui| {
                 let ctx = ui.ctx().clone();
-                let mut button = |words: &str, why: &str, key, enabled| {
+                let mut button = |words: &str, why: &str, key: Shortcut, enabled| {
                     ui.add_enabled(enabled, Button::new(words).gap(SIGN_GAP))
-                        .on_hover_text(hint(&ctx, why, key))
+                        .on_hover_text(key.hint(&ctx, why))
                         .clicked()
                 };
-                if button("Add mark", "Mark this moment", keys::ADD_MARK, true) {
-                    self.wish(Wish::AddMark);
+                if button("Add mark", "Mark this moment", Shortcut::AddMark, true) {
+                    self.ask(ReplayAsk::AddMark);
                 }
                 for (words, why, key, forward) in [
-                    ("Previous", "Go to the mark before", keys::PREVIOUS_MARK, false),
-                    ("Next", "Go to the next mark", keys::NEXT_MARK, true),
+                    ("Previous", "Go to the previous mark", Shortcut::PreviousMark, false),
+                    ("Next", "Go to the next mark", Shortcut::NextMark, true),
                 ] {
                     if button(words, why, key, !marks.is_empty()) {
-                        self.wish(Wish::GoToMark { forward });
+                        self.ask(ReplayAsk::GoToMark { forward });
                     }
                 }
             });
@@ -234,23 +238,40 @@ impl App {
     }
 
     fn mark_row(&mut self, ui: &mut Ui, place: usize, mark: &Mark) {
-        let when = clock(mark.time);
+        let when = moment(mark.time);
         ui.horizontal(|ui| {
             let go = ui.button(&when).accessible_name(format!("Go to {when} {}", mark.text));
             if go.on_hover_text("Go there").clicked() {
-                self.ask(Action::Seek(mark.time));
+                self.asks.push(Action::Send(Command::Seek(mark.time)));
             }
             let width = ui.available_width() - BEHIND_NAME;
             let label = format!("Text of mark {} at {when}", place + 1);
-            if let Some(text) = self.typed(ui, label, &mark.text, "What happens here", width) {
-                self.wish(Wish::SetMark(place, text));
+            if let Some(text) = typed(ui, label, &mark.text, "What happens here", width) {
+                self.ask(ReplayAsk::SetMark(place, text));
             }
             let remove = ui.button(Icon::Close.atom()).accessible_name(format!("Remove mark {} at {when}", place + 1));
             if remove.on_hover_text("Remove this mark").clicked() {
-                self.wish(Wish::RemoveMark(place));
+                self.ask(ReplayAsk::RemoveMark(place));
             }
         });
     }
+}
+
+/// A line that can be typed over: gives the new text once it is left or Enter is pressed, if it is another. Esc leaves
+/// the old one.
+fn typed(ui: &mut Ui, label: String, text: &str, empty: &str, width: f32) -> Option<String> {
+    let id = Id::unique(("typed", &label));
+    let mut now = ui.data_mut(|data| data.remove_temp::<String>(id)).unwrap_or_else(|| text.to_owned());
+    let edit = TextEdit::singleline(&mut now).id(id).hint_text(empty).desired_width(width);
+    let response = ui.add_sized(vec2(width, ui.spacing().interact_size.y), edit).accessible_name(label);
+    if response.lost_focus() {
+        let given_up = ui.input(|i| i.key_pressed(egui::Key::Escape));
+        return (!given_up && now != text).then_some(now);
+    }
+    if response.has_focus() || now != text {
+        ui.data_mut(|data| data.insert_temp(id, now));
+    }
+    None
 }
 
 /// Two appearances of one person as one.

@@ -1,40 +1,58 @@
 //! The picture in the middle, as large as fits.
 
-use egui::{Align2, Color32, FontId, Rect, TextureOptions, Ui, pos2, vec2};
+use std::sync::Arc;
 
+use egui::{Align2, Color32, Context, FontId, Rect, TextureHandle, TextureOptions, Ui, pos2, vec2};
+use opencv::core::Mat;
+
+use super::{overlay, stage};
+use crate::app::action::Asks;
+use crate::app::discovery::Machine;
+use crate::app::people::People;
+use crate::app::player::{Player, Stage};
+use crate::app::recorded::Names;
+use crate::app::settings::Settings;
+use crate::app::theme;
 use crate::app::transform::PictureTransform;
-use crate::app::{App, Stage, theme};
 use crate::frame::RgbaPicture;
 
 /// Room left around the picture, in points.
 const MARGIN: f32 = 6.0;
 
-/// A face that is lost for less than this (a blink of the detector) is no news.
-const NO_FACE_AFTER_SECS: f64 = 0.7;
+/// The picture on the screen, and the frame that it was made of.
+#[derive(Default)]
+pub(in crate::app) struct Screen {
+    shown: Option<OnScreen>,
+    /// Not yet with the graphics card.
+    picture: Option<RgbaPicture>,
+    texture: Option<TextureHandle>,
+}
 
-impl App {
-    pub(super) fn picture_ui(&mut self, ui: &mut Ui) {
-        let room = ui.max_rect();
-        self.upload_picture(ui.ctx());
-        let transform = self.shown.as_ref().and_then(|shown| {
-            let room = room.shrink(MARGIN);
-            PictureTransform::fit(room, shown.size, self.mirrored())
-        });
-        if let (Some(texture), Some(transform)) = (&self.texture, &transform) {
-            ui.painter().image(texture.id(), transform.picture_on_screen, transform.uv(), Color32::WHITE);
-        }
-        if let Some(transform) = transform {
-            self.overlay_ui(ui, &transform);
-            self.notices(ui, &transform);
-        }
-        if transform.is_none() || self.stage == Stage::EndOfVideo {
-            self.stage_ui(ui, transform.map(|t| t.picture_on_screen));
-        }
-        self.drop_hint(ui, room);
+struct OnScreen {
+    size: [usize; 2],
+    frame: Arc<Mat>,
+    /// Whether the network has seen it.
+    analysed: bool,
+}
+
+impl Screen {
+    /// Shows another picture.
+    pub(in crate::app) fn show(&mut self, picture: RgbaPicture, frame: Arc<Mat>, analysed: bool) {
+        self.shown = Some(OnScreen { size: [picture.width, picture.height], frame, analysed });
+        self.picture = Some(picture);
     }
 
-    /// Gives a new picture to the graphics card. The texture is made once and then only filled anew.
-    fn upload_picture(&mut self, ctx: &egui::Context) {
+    pub(in crate::app) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The frame that is shown.
+    pub(in crate::app) fn frame(&self) -> Option<Arc<Mat>> {
+        self.shown.as_ref().map(|shown| Arc::clone(&shown.frame))
+    }
+
+    /// Gives a new picture to the graphics card. The texture is made once and then only filled again.
+    fn upload(&mut self, ctx: &Context) {
         let Some(picture) = self.picture.take() else { return };
         let image = color_image(picture);
         match &mut self.texture {
@@ -42,39 +60,69 @@ impl App {
             None => self.texture = Some(ctx.load_texture("picture", image, TextureOptions::LINEAR)),
         }
     }
+}
 
-    /// Short words over the picture: paused, no face found.
-    fn notices(&self, ui: &mut Ui, transform: &PictureTransform) {
-        let picture = transform.picture_on_screen;
-        if self.playback.paused && self.stage == Stage::Running {
-            notice(ui, picture.left_top() + vec2(10.0, 10.0), Align2::LEFT_TOP, "Paused");
-        }
-        let now = self.playback.position.as_secs_f64();
-        let seen = self.playback.face_seen.map_or(0.0, |seen| seen.as_secs_f64());
-        let nobody = self.faces().is_empty() && (now - seen).abs() >= NO_FACE_AFTER_SECS;
-        if nobody && self.stage == Stage::Running {
-            notice(ui, pos2(picture.center().x, picture.bottom() - 12.0), Align2::CENTER_BOTTOM, "No face found");
-        }
-    }
+/// What is drawn over the picture, or in its place.
+pub(super) struct Shown<'a> {
+    pub(super) player: &'a Player,
+    pub(super) people: &'a People,
+    pub(super) names: Names<'a>,
+    pub(super) machine: &'a Machine,
+    pub(super) settings: &'a Settings,
+    pub(super) mirrored: bool,
+}
 
-    /// While a file is dragged over the window: what happens when it is dropped.
-    fn drop_hint(&self, ui: &mut Ui, room: Rect) {
-        if ui.input(|i| i.raw.hovered_files.is_empty()) {
-            return;
-        }
-        ui.painter().rect_filled(room, 0.0, Color32::from_black_alpha(190));
-        let frame = room.shrink(16.0);
-        let stroke = egui::Stroke::new(2.0, ui.visuals().selection.bg_fill);
-        ui.painter().rect_stroke(frame, 12.0, stroke, egui::StrokeKind::Inside);
-        label_at(
-            ui,
-            room.center(),
-            Align2::CENTER_CENTER,
-            "Drop the video or the recording's folder to replay it",
-            22.0,
-            theme::STAGE_TEXT,
-        );
+pub(super) fn show(ui: &mut Ui, screen: &mut Screen, shown: &Shown<'_>, asks: &mut Asks) {
+    let room = ui.max_rect();
+    screen.upload(ui.ctx());
+    let fit = |on_screen: &OnScreen| PictureTransform::fit(room.shrink(MARGIN), on_screen.size, shown.mirrored);
+    let transform = screen.shown.as_ref().and_then(fit);
+    if let (Some(texture), Some(transform)) = (&screen.texture, &transform) {
+        ui.painter().image(texture.id(), transform.picture_on_screen, transform.uv(), Color32::WHITE);
     }
+    if let Some(transform) = &transform {
+        overlay::show(ui, transform, shown.people, shown.names, shown.settings.overlay, asks);
+        let analysed = screen.shown.as_ref().is_none_or(|on_screen| on_screen.analysed);
+        notices(ui, transform, shown, analysed);
+    }
+    if transform.is_none() || shown.player.stage == Stage::EndOfVideo {
+        let words = stage::Words { player: shown.player, machine: shown.machine, settings: shown.settings };
+        words.show(ui, transform.map(|t| t.picture_on_screen), asks);
+    }
+    drop_hint(ui, room);
+}
+
+/// Short words over the picture: paused, no face found.
+fn notices(ui: &mut Ui, transform: &PictureTransform, shown: &Shown<'_>, analysed: bool) {
+    let Shown { player, people, .. } = shown;
+    if player.stage != Stage::Running {
+        return;
+    }
+    let picture = transform.picture_on_screen;
+    if player.paused {
+        notice(ui, picture.left_top() + vec2(10.0, 10.0), Align2::LEFT_TOP, "Paused");
+    }
+    let below = pos2(picture.center().x, picture.bottom() - 12.0);
+    let nobody = people.nobody_at(player.position());
+    // While it plays, a word for each frame that was left out would flicker.
+    if !analysed && (player.paused || nobody) {
+        notice(ui, below, Align2::CENTER_BOTTOM, "This frame was not analysed when it was recorded");
+    } else if nobody {
+        notice(ui, below, Align2::CENTER_BOTTOM, "No face found");
+    }
+}
+
+/// While a file is dragged over the window: what happens when it is dropped.
+fn drop_hint(ui: &mut Ui, room: Rect) {
+    if ui.input(|i| i.raw.hovered_files.is_empty()) {
+        return;
+    }
+    ui.painter().rect_filled(room, 0.0, Color32::from_black_alpha(190));
+    let frame = room.shrink(16.0);
+    let stroke = egui::Stroke::new(2.0, ui.visuals().selection.bg_fill);
+    ui.painter().rect_stroke(frame, 12.0, stroke, egui::StrokeKind::Inside);
+    let words = "Drop the video or the recording's folder to replay it";
+    label_at(ui, room.center(), Align2::CENTER_CENTER, words, 22.0, theme::STAGE_TEXT);
 }
 
 /// Takes the pixels over as they are: opaque, so straight and premultiplied alpha are the same.

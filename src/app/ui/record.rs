@@ -1,107 +1,123 @@
-//! The buttons for recording and pictures, the field for a mark's text, and where it all goes.
+//! The buttons for recording, marks and pictures, the field for a mark's text, and where it all goes.
 
-use egui::{Align2, Area, Button, Context, Frame, Id, Key, Margin, Order, RichText, TextEdit, Ui, vec2};
+use egui::{Align2, Area, Button, Context, Frame, Id, Key, Margin, Order, Rect, RichText, TextEdit, Ui, vec2};
 
-use super::{SIGN_GAP, clock, icon_button};
+use super::{FROM_EDGE, SIGN_GAP, icon_button};
+use crate::app::action::{Action, Asks};
 use crate::app::icons::Icon;
-use crate::app::keys::{self, hint};
-use crate::app::record::{Ask, State};
-use crate::app::{Action, App, theme};
+use crate::app::keys::Shortcut;
+use crate::app::player::Player;
+use crate::app::record::{OpenMark, RecordAsk, RecordingControl, State, why_no_recording};
+use crate::app::settings::Settings;
+use crate::app::theme;
+use crate::clock::{clock, moment};
 
-/// Width of the field for a mark's text.
+/// Width of the field for a mark's text, where there is room.
 const MARK_WIDTH: f32 = 260.0;
 
-/// Distance of that field from the lower edge of the window: above timeline and status bar.
-const MARK_FROM_EDGE: egui::Vec2 = vec2(0.0, -250.0);
+/// What stands beside that field takes about as much.
+const BESIDE_MARK: f32 = 270.0;
 
 /// Width of the folder's path in the settings before it is cut off.
 const PATH_WIDTH: f32 = 300.0;
 
-impl App {
-    pub(super) fn record_buttons(&mut self, ui: &mut Ui, compact: bool) {
-        let why_not = self.why_no_recording();
-        let response = match &self.recording.state {
-            State::Off => {
-                let button = icon_button(ui, Icon::Record, "Record", compact, why_not.is_none());
-                let text = format!("Record video, table and marks to {}", self.recordings_folder().display());
-                button.on_hover_text(hint(ui.ctx(), &text, keys::RECORD)).on_disabled_hover_text(hint(
-                    ui.ctx(),
-                    why_not.unwrap_or_default(),
-                    keys::RECORD,
-                ))
-            }
-            State::Starting | State::Ending { .. } => {
-                let word = if self.recording.state == State::Starting { "Starting…" } else { "Ending…" };
-                icon_button(ui, Icon::Record, word, compact, false)
-            }
-            State::On { folder } => {
-                let secs = self.recording.progress.elapsed.as_secs();
-                // Whole seconds: this is a clock and no measurement.
-                let time = format!("{}:{:02}", secs / 60, secs % 60);
-                let words = if compact { time.clone() } else { format!("Recording {time}") };
-                let button = Button::selectable(true, (Icon::Record.atom_in(theme::RECORDING), words)).gap(SIGN_GAP);
-                let text = format!("End the recording to {}", folder.display());
-                let response = ui.add(button).accessible_name(format!("Recording {time}, press to end"));
-                response.on_hover_text(hint(ui.ctx(), &text, keys::RECORD))
-            }
-        };
-        if response.clicked() {
-            self.ask(Action::Record(Ask::Toggle));
-        }
-        let snapshot = icon_button(ui, Icon::Snapshot, "Snapshot", compact, self.shown.is_some());
-        let text = "Keep this picture, once clean and once with the faces";
-        if snapshot.on_hover_text(hint(ui.ctx(), text, keys::SNAPSHOT)).clicked() {
-            self.ask(Action::Record(Ask::Snapshot));
+/// Start and end of a recording, a mark in it, a picture.
+pub(super) fn buttons(
+    ui: &mut Ui,
+    recording: &RecordingControl,
+    (player, settings): (&Player, &Settings),
+    has_picture: bool,
+    compact: bool,
+    asks: &mut Asks,
+) {
+    if record_button(ui, recording, player, settings, compact) {
+        asks.push(Action::Record(RecordAsk::Toggle));
+    }
+    if recording.is_on() {
+        let mark = icon_button(ui, Icon::Mark, "Mark", compact, true);
+        let text = "Mark this moment of the recording, with a text";
+        if mark.on_hover_text(Shortcut::AddMark.hint(ui.ctx(), text)).clicked() {
+            asks.push(Action::Record(RecordAsk::BeginMark));
         }
     }
+    let snapshot = icon_button(ui, Icon::Snapshot, "Snapshot", compact, has_picture);
+    let text = "Save this picture, once clean and once with the faces";
+    if snapshot.on_hover_text(Shortcut::Snapshot.hint(ui.ctx(), text)).clicked() {
+        asks.push(Action::Record(RecordAsk::Snapshot));
+    }
+}
 
-    /// The field for the text of a mark. The mark's moment is that of its key.
-    pub(super) fn mark_ui(&mut self, ctx: &Context) {
-        let Some(mark) = &mut self.recording.open_mark else { return };
-        let mut asks = None;
-        let area = Area::new(Id::unique("mark")).order(Order::Foreground).anchor(Align2::CENTER_BOTTOM, MARK_FROM_EDGE);
-        area.show(ctx, |ui| {
-            Frame::popup(ui.style()).inner_margin(Margin::same(10)).show(ui, |ui| {
-                ui.horizontal(|ui| {
-                    ui.label(RichText::new(format!("Mark at {}", clock(mark.time))).strong());
-                    let field =
-                        TextEdit::singleline(&mut mark.text).hint_text("Text, or none").desired_width(MARK_WIDTH);
-                    let response = ui.add(field).accessible_name("Text of the mark");
-                    if std::mem::take(&mut mark.is_new) {
-                        response.request_focus();
-                    } else if response.lost_focus() {
-                        // Whoever clicks elsewhere wanted the mark too.
-                        let escaped = ui.input(|i| i.key_pressed(Key::Escape));
-                        asks = Some(if escaped { Ask::DropMark } else { Ask::KeepMark });
-                    }
-                    ui.label(RichText::new("Enter keeps it, Esc drops it").small().weak());
-                });
+fn record_button(
+    ui: &mut Ui,
+    recording: &RecordingControl,
+    player: &Player,
+    settings: &Settings,
+    compact: bool,
+) -> bool {
+    let hint = |ui: &Ui, text: &str| Shortcut::Record.hint(ui.ctx(), text);
+    let response = match &recording.state {
+        State::Off => {
+            let why_not = why_no_recording(player);
+            let button = icon_button(ui, Icon::Record, "Record", compact, why_not.is_none());
+            let folder = settings.recordings_folder(&recording.default_folder);
+            let text = format!("Record video, tables and marks to {}", folder.display());
+            let button = button.on_hover_text(hint(ui, &text));
+            button.on_disabled_hover_text(hint(ui, why_not.unwrap_or_default()))
+        }
+        State::Starting => icon_button(ui, Icon::Record, "Starting…", compact, false),
+        State::Ending { .. } => icon_button(ui, Icon::Record, "Ending…", compact, false),
+        State::On { folder } => {
+            // Whole seconds that are over: this is a stopwatch.
+            let time = clock(recording.progress.elapsed.as_secs() as f64, 0);
+            let words = if compact { time.clone() } else { format!("Recording {time}") };
+            let button = Button::selectable(true, (Icon::Record.atom_in(theme::RECORDING), words)).gap(SIGN_GAP);
+            let text = format!("End the recording to {}", folder.display());
+            let response = ui.add(button).accessible_name(format!("Recording {time}, press to end"));
+            response.on_hover_text(hint(ui, &text))
+        }
+    };
+    response.clicked()
+}
+
+/// The field for the text of a mark, at the top of `room`. The mark's moment is that of its key.
+pub(super) fn mark_field(ctx: &Context, room: Rect, mark: &mut OpenMark, asks: &mut Asks) {
+    let area = Area::new(Id::unique("mark")).order(Order::Foreground).pivot(Align2::CENTER_TOP);
+    area.fixed_pos(room.center_top() + vec2(0.0, FROM_EDGE)).constrain_to(room).show(ctx, |ui| {
+        Frame::popup(ui.style()).inner_margin(Margin::same(10)).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.label(RichText::new(format!("Mark at {}", moment(mark.time))).strong());
+                let width = MARK_WIDTH.min(room.width() - BESIDE_MARK);
+                let field = TextEdit::singleline(&mut mark.text).hint_text("Text, or none").desired_width(width);
+                let response = ui.add(field).accessible_name("Text of the mark");
+                if std::mem::take(&mut mark.is_new) {
+                    response.request_focus();
+                } else if response.lost_focus() {
+                    // Whoever clicks elsewhere wanted the mark too.
+                    let escaped = ui.input(|i| i.key_pressed(Key::Escape));
+                    asks.push(Action::Record(if escaped { RecordAsk::DropMark } else { RecordAsk::KeepMark }));
+                }
+                ui.label(RichText::new("Enter saves it, Esc drops it").small().weak());
             });
         });
-        if let Some(ask) = asks {
-            self.ask(Action::Record(ask));
-        }
-    }
+    });
+}
 
-    /// Where recordings go, in the settings.
-    pub(super) fn recordings_choice(&mut self, ui: &mut Ui) {
-        ui.label(RichText::new("Recordings and pictures").strong());
-        let path = self.recordings_folder().display().to_string();
-        ui.scope(|ui| {
-            ui.set_max_width(PATH_WIDTH);
-            ui.add(egui::Label::new(&path).truncate().selectable(true)).on_hover_text(&path);
-        });
-        ui.horizontal(|ui| {
-            let choose = ui.add_enabled(!self.recording.choosing_folder, Button::new("Choose folder…"));
-            if choose.on_hover_text("Each recording gets a folder of its own in it").clicked() {
-                self.ask(Action::Record(Ask::ChooseFolder));
-            }
-            let chosen = self.settings.recordings_folder.is_some();
-            let usual = ui.add_enabled(chosen, Button::new("Usual place"));
-            let text = self.recording.usual_folder.display().to_string();
-            if usual.on_hover_text(text).clicked() {
-                self.ask(Action::Record(Ask::SetFolder(None)));
-            }
-        });
-    }
+/// Where recordings go, in the settings.
+pub(super) fn folder_choice(ui: &mut Ui, recording: &RecordingControl, settings: &Settings, asks: &mut Asks) {
+    ui.label(RichText::new("Recordings and pictures").strong());
+    let path = settings.recordings_folder(&recording.default_folder).display().to_string();
+    ui.scope(|ui| {
+        ui.set_max_width(PATH_WIDTH);
+        ui.add(egui::Label::new(&path).truncate().selectable(true)).on_hover_text(&path);
+    });
+    ui.horizontal(|ui| {
+        let choose = ui.add_enabled(!recording.choosing_folder, Button::new("Choose folder…"));
+        if choose.on_hover_text("Each recording gets a folder of its own in it").clicked() {
+            asks.push(Action::Record(RecordAsk::ChooseFolder));
+        }
+        let default = ui.add_enabled(settings.recordings_folder.is_some(), Button::new("Default folder"));
+        if default.on_hover_text(recording.default_folder.display().to_string()).clicked() {
+            asks.change(settings, |settings| settings.recordings_folder = None);
+        }
+    });
 }

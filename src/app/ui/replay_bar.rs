@@ -4,76 +4,70 @@ use std::time::Duration;
 
 use egui::{Align, Button, Layout, Slider, Ui};
 
-use super::{clock, icon_button};
+use super::{icon_button, play_button};
+use crate::app::action::{Action, Asks};
 use crate::app::icons::Icon;
-use crate::app::keys::{self, hint};
-use crate::app::{Action, App, Stage};
+use crate::app::keys::Shortcut;
+use crate::app::player::Player;
+use crate::clock::moment;
+use crate::pipeline::Command;
 
 /// The speeds on offer.
 const SPEEDS: [f64; 6] = [0.25, 0.5, 1.0, 1.5, 2.0, 4.0];
 
-impl App {
-    pub(super) fn replay_bar_ui(&mut self, ui: &mut Ui) {
-        let running = self.session.is_some();
-        ui.horizontal(|ui| {
-            if icon_button(ui, Icon::StepBack, "One frame back", true, running)
-                .on_hover_text(hint(ui.ctx(), "One frame back, when paused", keys::BACK))
-                .clicked()
-            {
-                self.ask(Action::Step(-1));
+pub(super) fn show(ui: &mut Ui, player: &Player, asks: &mut Asks) {
+    let running = player.is_open();
+    ui.horizontal(|ui| {
+        let mut step = |ui: &mut Ui, icon, word: &str, shortcut: Shortcut, frames| {
+            let button = icon_button(ui, icon, word, true, running);
+            if button.on_hover_text(shortcut.hint(ui.ctx(), &format!("{word}, when paused"))).clicked() {
+                asks.push(Action::Send(Command::Step(frames)));
             }
-            let still =
-                self.playback.paused || matches!(self.stage, Stage::EndOfVideo | Stage::Stopped | Stage::Failed);
-            let (icon, word) = if still { (Icon::Play, "Play") } else { (Icon::Pause, "Hold") };
-            if icon_button(ui, icon, word, true, true).on_hover_text(hint(ui.ctx(), word, keys::PAUSE)).clicked() {
-                self.ask(Action::TogglePause);
-            }
-            if icon_button(ui, Icon::StepForward, "One frame on", true, running)
-                .on_hover_text(hint(ui.ctx(), "One frame on, when paused", keys::FORWARD))
-                .clicked()
-            {
-                self.ask(Action::Step(1));
-            }
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let repeat = Button::selectable(self.playback.repeat, Icon::Loop.atom()).frame_when_inactive(true);
-                if ui.add(repeat).on_hover_text("Start again at the end").accessible_name("Loop").clicked() {
-                    self.ask(Action::ToggleRepeat);
-                }
-                self.speed_menu(ui);
-                self.seek_slider(ui, running);
-            });
-        });
-    }
-
-    fn speed_menu(&mut self, ui: &mut Ui) {
-        let current = self.playback.speed;
-        let response = ui.menu_button(speed_name(current), |ui| {
-            for speed in SPEEDS {
-                let chosen = (speed - current).abs() < 1e-9;
-                if ui.add(Button::selectable(chosen, speed_name(speed))).clicked() {
-                    self.ask(Action::SetSpeed(speed));
-                }
-            }
-        });
-        response.response.on_hover_text("Speed of the replay").accessible_name("Speed");
-    }
-
-    fn seek_slider(&mut self, ui: &mut Ui, running: bool) {
-        let position = self.playback.seeking.unwrap_or(self.playback.position);
-        let duration = self.duration();
-        let times = match duration {
-            Some(duration) => format!("{} / {}", clock(position), clock(duration)),
-            None => clock(position),
         };
-        ui.label(times);
-        let end = duration.unwrap_or(position).as_secs_f64().max(0.1);
-        let mut secs = position.as_secs_f64().min(end);
-        ui.spacing_mut().slider_width = (ui.available_width() - ui.spacing().item_spacing.x).max(40.0);
-        let slider = Slider::new(&mut secs, 0.0..=end).show_value(false).trailing_fill(true);
-        let response = ui.add_enabled(running && duration.is_some(), slider).accessible_name("Position");
-        if response.changed() {
-            self.ask(Action::Seek(Duration::from_secs_f64(secs.max(0.0))));
+        step(ui, Icon::StepBack, "One frame back", Shortcut::Back, -1);
+        let play = play_button(ui, player, true).clicked();
+        step(ui, Icon::StepForward, "One frame forward", Shortcut::Forward, 1);
+        if play {
+            asks.push(Action::TogglePause);
         }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let repeat = Button::selectable(player.repeat, Icon::Loop.atom()).frame_when_inactive(true);
+            if ui.add(repeat).on_hover_text("Start again at the end").accessible_name("Loop").clicked() {
+                asks.push(Action::Send(Command::SetRepeat(!player.repeat)));
+            }
+            speed_menu(ui, player.speed, asks);
+            seek_slider(ui, player, asks);
+        });
+    });
+}
+
+fn speed_menu(ui: &mut Ui, current: f64, asks: &mut Asks) {
+    let response = ui.menu_button(speed_name(current), |ui| {
+        for speed in SPEEDS {
+            let chosen = (speed - current).abs() < 1e-9;
+            if ui.add(Button::selectable(chosen, speed_name(speed))).clicked() {
+                asks.push(Action::Send(Command::SetSpeed(speed)));
+            }
+        }
+    });
+    response.response.on_hover_text("Speed of the replay").accessible_name("Speed");
+}
+
+fn seek_slider(ui: &mut Ui, player: &Player, asks: &mut Asks) {
+    let position = player.moment();
+    let duration = player.duration();
+    let times = match duration {
+        Some(duration) => format!("{} / {}", moment(position), moment(duration)),
+        None => moment(position),
+    };
+    ui.label(times).on_hover_text("Where the video is, and its length");
+    let end = duration.unwrap_or(position).as_secs_f64().max(0.1);
+    let mut secs = position.as_secs_f64().min(end);
+    ui.spacing_mut().slider_width = (ui.available_width() - ui.spacing().item_spacing.x).max(40.0);
+    let slider = Slider::new(&mut secs, 0.0..=end).show_value(false).trailing_fill(true);
+    let response = ui.add_enabled(player.is_open() && duration.is_some(), slider).accessible_name("Position");
+    if response.changed() {
+        asks.push(Action::Send(Command::Seek(Duration::from_secs_f64(secs.max(0.0)))));
     }
 }
 

@@ -1,118 +1,149 @@
 //! What is set once and seldom changed: theme, camera mode, face detection, the assumed prior, the folder of recordings.
 
-use egui::{Align2, Context, DragValue, Grid, RichText, ThemePreference, Ui, Window, vec2};
+use egui::{Align2, Context, DragValue, Grid, Rect, Response, RichText, ScrollArea, ThemePreference, Ui, Window, vec2};
 
-use crate::app::{Action, App};
+use super::{FROM_EDGE, record};
+use crate::app::action::{Action, Asks, Pane};
+use crate::app::record::RecordingControl;
+use crate::app::settings::Settings;
 use crate::detect::DetectionOptions;
 use crate::prior::{PriorChoice, StandardPrior};
 
-impl App {
-    pub(super) fn settings_ui(&mut self, ctx: &Context) {
-        let mut open = self.settings_open;
-        // Below its button, so that the picture stays seen while it is set up.
-        let below_button = ctx.content_rect().right_top() + vec2(-12.0, 50.0);
-        let window = Window::new("Settings").open(&mut open).resizable(false).collapsible(false).default_width(320.0);
-        window.pivot(Align2::RIGHT_TOP).default_pos(below_button).show(ctx, |ui| {
-            self.theme_choice(ui);
-            ui.separator();
-            self.camera_mode(ui);
-            ui.separator();
-            self.detection(ui);
-            ui.separator();
-            self.prior(ui);
-            ui.separator();
-            self.recordings_choice(ui);
-        });
-        self.settings_open = open;
-    }
+/// Width of a column of settings, and of the room that has place for two.
+const WIDTH: f32 = 320.0;
+const ROOM_FOR_TWO: f32 = 740.0;
 
-    fn theme_choice(&mut self, ui: &mut Ui) {
-        ui.label(RichText::new("Theme").strong());
-        ui.horizontal(|ui| {
-            for (theme, name) in [
-                (ThemePreference::System, "As the system"),
-                (ThemePreference::Light, "Light"),
-                (ThemePreference::Dark, "Dark"),
-            ] {
-                if ui.radio(self.settings.theme == theme, name).clicked() {
-                    self.ask(Action::SetTheme(theme));
-                }
-            }
-        });
-    }
-}
+/// Height of title and edges around them.
+const AROUND: f32 = 92.0;
 
 /// Frame sizes and rates that nearly every webcam has.
 const SIZES: [(u32, u32); 4] = [(320, 240), (640, 480), (1280, 720), (1920, 1080)];
 
-impl App {
-    fn camera_mode(&mut self, ui: &mut Ui) {
-        ui.label(RichText::new("Asked of cameras").strong());
-        let before = self.settings.camera_mode.clone();
+/// Pixel formats that webcams know; none leaves it to the camera.
+const FORMATS: [(Option<&str>, &str); 3] = [(Some("MJPG"), "MJPG"), (Some("YUYV"), "YUYV"), (None, "The camera's own")];
+
+/// What the settings are about.
+pub(super) struct Given<'a> {
+    pub(super) settings: &'a Settings,
+    /// As the window started.
+    pub(super) launched: &'a Settings,
+    pub(super) recording: &'a RecordingControl,
+}
+
+/// Shows the settings within `room`, which is the picture's place: bars and curves stay in sight and show what a change does.
+pub(super) fn show(ctx: &Context, room: Rect, given: &Given<'_>, asks: &mut Asks) {
+    let mut open = true;
+    let window = Window::new("Settings").open(&mut open).resizable(false).collapsible(false);
+    let window = window.pivot(Align2::RIGHT_TOP).fixed_pos(room.right_top() + vec2(-FROM_EDGE, FROM_EDGE));
+    let height = room.height() - AROUND;
+    window.default_height(height).constrain_to(room).show(ctx, |ui| {
+        let two = room.width() >= ROOM_FOR_TWO;
+        ui.set_width(if two { 2.0 * WIDTH } else { WIDTH.min(room.width() - AROUND) });
+        ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
+            if two {
+                ui.columns_const(|[left, right]| {
+                    given.input(left, asks);
+                    given.analysis(right, asks);
+                });
+            } else {
+                given.input(ui, asks);
+                ui.separator();
+                given.analysis(ui, asks);
+            }
+        });
+    });
+    if !open {
+        asks.push(Action::Toggle(Pane::Settings));
+    }
+}
+
+impl Given<'_> {
+    /// Window, camera and folder.
+    fn input(&self, ui: &mut Ui, asks: &mut Asks) {
+        self.theme(ui, asks);
+        ui.separator();
+        self.camera_mode(ui, asks);
+        ui.separator();
+        record::folder_choice(ui, self.recording, self.settings, asks);
+    }
+
+    /// What decides about the results.
+    fn analysis(&self, ui: &mut Ui, asks: &mut Asks) {
+        self.detection(ui, asks);
+        ui.separator();
+        self.prior(ui, asks);
+    }
+
+    fn theme(&self, ui: &mut Ui, asks: &mut Asks) {
+        ui.label(RichText::new("Theme").strong());
+        ui.horizontal(|ui| {
+            for (theme, name) in [
+                (ThemePreference::System, "Follow system"),
+                (ThemePreference::Light, "Light"),
+                (ThemePreference::Dark, "Dark"),
+            ] {
+                if ui.radio(self.settings.theme == theme, name).clicked() {
+                    asks.change(self.settings, |settings| settings.theme = theme);
+                }
+            }
+        });
+    }
+
+    fn camera_mode(&self, ui: &mut Ui, asks: &mut Asks) {
+        let why = "What a camera is asked for; the status bar shows what it granted";
+        ui.label(RichText::new("Camera mode").strong()).on_hover_text(why);
+        let before = &self.settings.camera_mode;
         let mut mode = before.clone();
         ui.horizontal_wrapped(|ui| {
             for (width, height) in SIZES {
                 let chosen = (mode.width, mode.height) == (width, height);
-                if ui.selectable_label(chosen, format!("{width}×{height}")).clicked() {
+                let response = ui.selectable_label(chosen, format!("{width}×{height}"));
+                if response.on_hover_text("Size of the picture in pixels").clicked() {
                     (mode.width, mode.height) = (width, height);
                 }
             }
         });
+        ui.horizontal_wrapped(|ui| {
+            for (fourcc, name) in FORMATS {
+                let response = ui.selectable_label(mode.fourcc.as_deref() == fourcc, name);
+                let why = "Pixel format: MJPG lets USB 2 cameras send large pictures fast, YUYV has no loss";
+                if response.on_hover_text(why).clicked() {
+                    mode.fourcc = fourcc.map(str::to_owned);
+                }
+            }
+        });
         ui.horizontal(|ui| {
-            let label = ui.label("Frames per second");
-            ui.add(DragValue::new(&mut mode.fps).range(1.0..=240.0).update_while_editing(false)).labelled_by(label.id);
+            let value = DragValue::new(&mut mode.fps).range(1.0..=240.0).update_while_editing(false);
+            labelled(ui, "Frames per second", "How many pictures the camera is to send in each second", value);
         });
         ui.label(RichText::new("The status bar shows what the camera granted").small().weak());
-        if mode != before {
-            self.ask(Action::SetCameraMode(mode));
+        if mode != *before {
+            asks.change(self.settings, |settings| settings.camera_mode = mode);
         }
     }
 
-    fn detection(&mut self, ui: &mut Ui) {
+    fn detection(&self, ui: &mut Ui, asks: &mut Asks) {
         ui.label(RichText::new("Finding faces").strong());
-        let before = self.settings.detection;
-        let mut options = before;
-        Grid::new("detection").num_columns(2).show(ui, |ui| {
-            let label = ui.label("Smallest face").on_hover_text("As a share of the picture's height");
-            let mut percent = options.min_face * 100.0;
-            ui.add(DragValue::new(&mut percent).range(3.0..=80.0).suffix(" %").max_decimals(0)).labelled_by(label.id);
-            options.min_face = percent / 100.0;
-            ui.end_row();
-
-            let label = ui
-                .label("Neighbours")
-                .on_hover_text("Hits that a face needs: more means fewer false boxes and fewer faces");
-            ui.add(DragValue::new(&mut options.min_neighbors).range(1..=20)).labelled_by(label.id);
-            ui.end_row();
-
-            let label = ui.label("Scale step").on_hover_text("Smaller steps find more and take longer");
-            ui.add(DragValue::new(&mut options.scale_factor).range(1.05..=1.5).speed(0.01)).labelled_by(label.id);
-            ui.end_row();
-
-            let label = ui
-                .label("Full scan every")
-                .on_hover_text("Between full scans only the neighbourhood of known faces is searched");
-            ui.add(DragValue::new(&mut options.full_scan_interval).range(1..=120).suffix(" frames"))
-                .labelled_by(label.id);
-            ui.end_row();
-        });
+        let mut options = self.settings.detection;
+        Grid::new("detection").num_columns(2).show(ui, |ui| detection_values(ui, &mut options));
+        ui.checkbox(&mut options.equalize, "Stretch contrast")
+            .on_hover_text("Helps in dark rooms, and finds more false faces");
         ui.horizontal(|ui| {
             if ui.button("Defaults").on_hover_text("Find faces as at first start").clicked() {
                 options = DetectionOptions::default();
             }
         });
-        if options != before {
-            self.ask(Action::SetDetection(options));
+        if options != self.settings.detection {
+            asks.change(self.settings, |settings| settings.detection = options);
         }
     }
 
-    fn prior(&mut self, ui: &mut Ui) {
-        let title = ui.label(RichText::new("Emotions are taken to be").strong());
+    fn prior(&self, ui: &mut Ui, asks: &mut Asks) {
+        let title = ui.label(RichText::new("Assumed frequency of emotions").strong());
         title.on_hover_text("How often each is shown, before a face is looked at");
-        let current = self.settings.prior.clone();
         let standard = |prior| Some(PriorChoice::Standard(prior));
         let mut choices = vec![
-            (None, "As the model has it".to_owned(), "What its makers found to serve best"),
+            (None, "Model default (uniform)".to_owned(), "What serves the model best; for the shipped models, uniform"),
             (standard(StandardPrior::Uniform), "Equally frequent".to_owned(), "Rare emotions are not passed over"),
             (
                 standard(StandardPrior::Training),
@@ -120,14 +151,54 @@ impl App {
                 "Fewest errors where most faces are neutral or happy, but rare emotions are often missed",
             ),
         ];
-        let launched = self.launched.prior.clone();
-        if let Some(PriorChoice::Given { path, .. }) = &launched {
+        let launched = &self.launched.prior;
+        if let Some(PriorChoice::Given { path, .. }) = launched {
             choices.push((launched.clone(), format!("As in {}", path.display()), "The file named at the start"));
         }
         for (choice, name, hint) in choices {
-            if ui.radio(choice == current, name).on_hover_text(hint).clicked() {
-                self.ask(Action::SetPrior(choice));
+            if ui.radio(choice == self.settings.prior, name).on_hover_text(hint).clicked() {
+                asks.change(self.settings, |settings| settings.prior = choice);
             }
         }
     }
+}
+
+/// The same options as on the command line.
+fn detection_values(ui: &mut Ui, options: &mut DetectionOptions) {
+    let mut percent = options.min_face * 100.0;
+    let value = DragValue::new(&mut percent).range(1.0..=100.0).suffix(" %").max_decimals(0);
+    if labelled(ui, "Smallest face", "As a share of the picture's height; a larger share is faster", value).changed() {
+        options.min_face = percent / 100.0;
+    }
+    ui.end_row();
+    let value = DragValue::new(&mut options.min_neighbors).range(1..=50);
+    let why = "Hits that must agree on a face: more means fewer false faces and more missed ones";
+    labelled(ui, "Detection strictness", why, value);
+    ui.end_row();
+    let value = DragValue::new(&mut options.scale_factor).range(1.01..=2.0).speed(0.01);
+    labelled(ui, "Scale step", "Smaller steps find more and take longer", value);
+    ui.end_row();
+    let mut height = options.scan_height();
+    let value = DragValue::new(&mut height).range(64..=4320).suffix(" px");
+    let why = "Pictures are shrunk to this height before faces are searched: less is faster, more finds smaller faces. \
+               Until it is set it follows the smallest face";
+    if labelled(ui, "Search height", why, value).changed() {
+        options.working_height = Some(height);
+    }
+    ui.end_row();
+    let value = DragValue::new(&mut options.full_scan_interval).range(1..=1000).suffix(" frames");
+    let why = "Between searches of the whole picture, known faces are followed where they were";
+    labelled(ui, "Full scan every", why, value);
+    ui.end_row();
+}
+
+/// A value with its name before it. The hover text is at both.
+fn labelled(ui: &mut Ui, name: &str, why: &str, value: DragValue<'_>) -> Response {
+    let label = ui.label(name).on_hover_text(why);
+    ui.add(value).labelled_by(label.id).on_hover_text(why)
+}
+
+/// A time constant: `0.20 s`, or `off`.
+pub(super) fn seconds_or_off(secs: f64) -> String {
+    if secs > 0.0 { format!("{secs:.2} s") } else { "off".to_owned() }
 }

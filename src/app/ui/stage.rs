@@ -3,9 +3,13 @@
 use egui::{Align2, Button, Color32, Rect, RichText, Ui, UiBuilder, vec2};
 
 use super::SIGN_GAP;
+use crate::app::action::{Action, Asks};
+use crate::app::discovery::Machine;
 use crate::app::icons::Icon;
+use crate::app::player::{Player, Stage};
 use crate::app::session::{Source, device_of};
-use crate::app::{Action, App, Stage, theme};
+use crate::app::settings::Settings;
+use crate::app::theme;
 
 /// Width of the words and of the buttons below them.
 const WIDTH: f32 = 560.0;
@@ -14,9 +18,16 @@ const BUTTON_WIDTH: f32 = 240.0;
 /// Most cameras offered as buttons; the menu has them all.
 const MOST_CAMERAS: usize = 4;
 
-impl App {
-    /// Shows the state in words, in the middle of `picture` or of the whole room.
-    pub(super) fn stage_ui(&mut self, ui: &mut Ui, picture: Option<Rect>) {
+/// The state of the source in words.
+pub(super) struct Words<'a> {
+    pub(super) player: &'a Player,
+    pub(super) machine: &'a Machine,
+    pub(super) settings: &'a Settings,
+}
+
+impl Words<'_> {
+    /// Shows them in the middle of `picture` or of the whole room.
+    pub(super) fn show(&self, ui: &mut Ui, picture: Option<Rect>, asks: &mut Asks) {
         let room = picture.unwrap_or(ui.max_rect());
         if picture.is_some() {
             ui.painter().rect_filled(room, 0.0, Color32::from_black_alpha(150));
@@ -34,25 +45,29 @@ impl App {
                     ui.add(egui::Label::new(RichText::new(detail).size(14.0).color(theme::STAGE_WEAK_TEXT)).wrap());
                 }
                 ui.add_space(8.0);
-                self.stage_buttons(ui);
+                self.stage_buttons(ui, asks);
             });
         });
     }
 
     fn stage_words(&self, now: f64) -> (String, Option<String>) {
-        let opening_video = matches!(self.source, Some(Source::Video(_)));
-        let opening_recording = matches!(self.source, Some(Source::Recording { .. }));
-        match &self.stage {
+        let opening_video = matches!(self.player.source, Some(Source::Video(_)));
+        let opening_recording = matches!(self.player.source, Some(Source::Recording { .. }));
+        match &self.player.stage {
             Stage::NoCamera => ("No camera found: plug one in, or open a video".to_owned(), None),
             // The source is there, and its first picture waits to be labelled.
-            Stage::Running if self.network.is_none() => ("Loading the network…".to_owned(), None),
+            Stage::Running if self.player.network.is_none() => ("Loading the network…".to_owned(), None),
             Stage::Opening | Stage::Running if opening_recording => ("Opening recording…".to_owned(), None),
             Stage::Opening | Stage::Running if opening_video => ("Opening video…".to_owned(), None),
             Stage::Opening | Stage::Running => ("Opening camera…".to_owned(), None),
-            Stage::CameraLost { reason, retry_at } => {
+            Stage::CameraLost { reason, busy, retry_at } => {
                 let secs = (retry_at - now).ceil().max(0.0);
                 // A camera that never gave a picture was not lost.
-                let what = if self.info.is_some() { "Camera lost" } else { "Camera not available" };
+                let what = match (busy, &self.player.info) {
+                    (true, _) => "Camera is busy",
+                    (false, Some(_)) => "Camera lost",
+                    (false, None) => "Camera not available",
+                };
                 let when =
                     if secs > 0.0 { format!("trying again in {secs:.0} s") } else { "trying again…".to_owned() };
                 (format!("{what}, {when}"), Some(reason.clone()))
@@ -69,32 +84,32 @@ impl App {
         }
     }
 
-    fn stage_buttons(&mut self, ui: &mut Ui) {
-        match self.stage {
+    fn stage_buttons(&self, ui: &mut Ui, asks: &mut Asks) {
+        match self.player.stage {
             Stage::Opening | Stage::Running => {
                 ui.spinner();
             }
             Stage::CameraLost { .. } => {
-                self.way_on(ui, Icon::Loop, "Try again now", Action::TryAgain);
-                self.other_ways(ui);
+                way_on(ui, asks, Icon::Loop, "Try again now", Action::TryAgain);
+                self.other_ways(ui, asks);
             }
-            Stage::EndOfVideo => self.way_on(ui, Icon::Play, "Play again", Action::TogglePause),
+            Stage::EndOfVideo => way_on(ui, asks, Icon::Play, "Play again", Action::TogglePause),
             Stage::Stopped => {
-                if self.source.is_some() {
-                    self.way_on(ui, Icon::Play, "Start again", Action::TryAgain);
+                if self.player.source.is_some() {
+                    way_on(ui, asks, Icon::Play, "Start again", Action::TryAgain);
                 }
-                self.other_ways(ui);
+                self.other_ways(ui, asks);
             }
             Stage::NoCamera | Stage::Failed => {
-                self.way_on(ui, Icon::Loop, "Try again", Action::TryAgain);
-                self.other_ways(ui);
+                way_on(ui, asks, Icon::Loop, "Try again", Action::TryAgain);
+                self.other_ways(ui, asks);
             }
         }
     }
 
     /// The other cameras, the demo clip, a video.
-    fn other_ways(&mut self, ui: &mut Ui) {
-        let current = match &self.source {
+    fn other_ways(&self, ui: &mut Ui, asks: &mut Asks) {
+        let current = match &self.player.source {
             Some(Source::Camera(device, _)) => Some(device.clone()),
             _ => None,
         };
@@ -108,28 +123,28 @@ impl App {
             .collect();
         for camera in others {
             let action = Action::Open(Source::Camera(device_of(&camera), self.settings.camera_mode.clone()));
-            self.way_on(ui, Icon::Camera, &camera.name, action);
+            way_on(ui, asks, Icon::Camera, &camera.name, action);
         }
         if let Some(clip) = self.machine.demo_clip.clone() {
-            self.way_on(ui, Icon::Play, "Demo clip", Action::Open(Source::Video(clip)));
+            way_on(ui, asks, Icon::Play, "Demo clip", Action::Open(Source::Video(clip)));
         }
-        self.way_on(ui, Icon::Open, "Open video…", Action::AskForVideo);
-    }
-
-    fn way_on(&mut self, ui: &mut Ui, icon: Icon, words: &str, action: Action) {
-        let button = Button::new((icon.atom(), words)).gap(SIGN_GAP).truncate();
-        if ui.add_sized(vec2(BUTTON_WIDTH, 30.0), button).clicked() {
-            self.ask(action);
-        }
+        way_on(ui, asks, Icon::Open, "Open video…", Action::AskForVideo);
     }
 
     /// About how much room the words and buttons take, to put them in the middle.
     fn height_of_stage(&self) -> f32 {
-        match self.stage {
+        match self.player.stage {
             Stage::Opening | Stage::Running => 80.0,
             Stage::EndOfVideo => 90.0,
             _ => 150.0 + 36.0 * self.machine.cameras.len().min(MOST_CAMERAS) as f32,
         }
+    }
+}
+
+fn way_on(ui: &mut Ui, asks: &mut Asks, icon: Icon, words: &str, action: Action) {
+    let button = Button::new((icon.atom(), words)).gap(SIGN_GAP).truncate();
+    if ui.add_sized(vec2(BUTTON_WIDTH, 30.0), button).clicked() {
+        asks.push(action);
     }
 }
 

@@ -1,49 +1,63 @@
 //! The line at the bottom: what was granted, how fast it runs, how old a label is.
 
-use egui::{RichText, Ui};
+use egui::{Color32, RichText, TextStyle, Ui};
 
+use crate::app::player::{Player, Stage};
+use crate::app::record::RecordingControl;
+use crate::app::recorded::Replay;
 use crate::app::session::NetworkInUse;
-use crate::app::{App, Stage};
 use crate::pipeline::Statistics;
 use crate::recording::Metadata;
 use crate::source::{SourceInfo, SourceKind};
 
-impl App {
-    pub(super) fn status_bar_ui(&mut self, ui: &mut Ui) {
-        let words = match &self.stage {
-            Stage::Running | Stage::EndOfVideo => None,
-            Stage::NoCamera => Some("No camera"),
-            Stage::Opening => Some("Opening…"),
-            Stage::CameraLost { .. } => Some("Camera lost"),
-            Stage::Failed => Some("Not running"),
-            Stage::Stopped => Some("Stopped"),
-        };
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 0.0;
-            let parts = match (words, &self.info) {
-                (None, Some(info)) => match self.as_recorded() {
-                    Some(recorded) => recorded_parts(info, &self.statistics, &recorded.recording.metadata),
-                    None => parts(info, &self.statistics, self.network.as_ref()),
-                },
-                (words, _) => vec![Part { text: words.unwrap_or("Opening…").to_owned(), hint: "" }],
-            };
-            for (i, part) in parts.into_iter().enumerate() {
-                if i > 0 {
-                    ui.label(RichText::new("  ·  ").small().weak());
-                }
-                let response = ui.label(RichText::new(part.text).small());
-                if !part.hint.is_empty() {
-                    response.on_hover_text(part.hint);
-                }
-            }
-            let lost = self.recording.progress.lost;
-            if self.recording.is_on() && lost > 0 {
-                let text = format!("  ·  disk too slow: {lost} frames not recorded");
-                let label = ui.label(RichText::new(text).small().color(ui.visuals().error_fg_color));
-                label.on_hover_text("They were analysed; only the recording lacks them");
-            }
-        });
+/// Between two parts.
+const SEPARATOR: &str = "  ·  ";
+
+/// Shows as many parts as there is room for; the more important come first.
+pub(super) fn show(ui: &mut Ui, player: &Player, results: Option<&Replay>, recording: &RecordingControl) {
+    let words = match &player.stage {
+        Stage::Running | Stage::EndOfVideo => None,
+        Stage::NoCamera => Some("No camera"),
+        Stage::Opening => Some("Opening…"),
+        Stage::CameraLost { busy: true, .. } => Some("Camera is busy"),
+        Stage::CameraLost { .. } => Some("Camera lost"),
+        Stage::Failed => Some("Not running"),
+        Stage::Stopped => Some("Stopped"),
+    };
+    let mut shown = Vec::new();
+    let lost = recording.progress.lost;
+    if recording.is_on() && lost > 0 {
+        let text = format!("disk too slow: {lost} frames not recorded");
+        let hint = "They were analysed; only the recording lacks them";
+        shown.push((Part { text, hint }, Some(ui.visuals().error_fg_color)));
     }
+    let rest = match (words, &player.info) {
+        (None, Some(info)) => match results {
+            Some(replay) => recorded_parts(info, &player.statistics, &replay.recording.metadata),
+            None => parts(info, &player.statistics, player.network.as_ref()),
+        },
+        (words, _) => vec![Part { text: words.unwrap_or("Opening…").to_owned(), hint: "What the source is doing" }],
+    };
+    shown.extend(rest.into_iter().map(|part| (part, None)));
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        for (i, (part, color)) in shown.into_iter().enumerate() {
+            let separator = if i > 0 { SEPARATOR } else { "" };
+            if width(ui, &format!("{separator}{}", part.text)) > ui.available_width() {
+                break;
+            }
+            ui.label(RichText::new(separator).small().weak());
+            let text = RichText::new(part.text).small();
+            let text = if let Some(color) = color { text.color(color) } else { text };
+            ui.label(text).on_hover_text(part.hint);
+        }
+    });
+}
+
+/// Width of small text.
+fn width(ui: &Ui, text: &str) -> f32 {
+    let font = TextStyle::Small.resolve(ui.style());
+    ui.painter().layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER).size().x
 }
 
 struct Part {
@@ -95,12 +109,17 @@ fn parts(info: &SourceInfo, statistics: &Statistics, network: Option<&NetworkInU
 fn recorded_parts(info: &SourceInfo, statistics: &Statistics, metadata: &Metadata) -> Vec<Part> {
     vec![
         Part { text: mode(info), hint: "Size, codec and mean frame rate of the recording" },
-        Part { text: format!("shown {:>4.1} fps", statistics.analysed_fps), hint: "Frames shown in each second" },
         Part {
             text: "recorded results".to_owned(),
             hint: "Nothing is computed: boxes and emotions are those recorded",
         },
         Part { text: metadata.model.clone(), hint: "The network that named the emotions when this was recorded" },
+        Part {
+            text: format!("smoothing {}", super::settings::seconds_or_off(metadata.smoothing_secs)),
+            hint: "The smoothing when this was recorded",
+        },
+        Part { text: metadata.network_device.clone(), hint: "Where the network ran when this was recorded" },
+        Part { text: format!("shown {:>4.1} fps", statistics.analysed_fps), hint: "Frames shown in each second" },
     ]
 }
 

@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
-use egui::{Color32, CursorIcon, Response, RichText, Sense, Stroke, Ui, WidgetInfo, accesskit::Role, vec2};
+use egui::{Button, Color32, CursorIcon, Response, RichText, Sense, Stroke, Ui, WidgetInfo, accesskit::Role, vec2};
 use egui_plot::{GridMark, Line, LineStyle, Plot, PlotPoints, VLine};
 
-use super::clock;
+use super::top_bar::menu_button;
+use crate::app::action::{Action, Asks};
 use crate::app::history::{History, LIVE_SPAN};
+use crate::app::people::People;
+use crate::app::player::Player;
 use crate::app::record::Tick;
+use crate::app::recorded::Names;
+use crate::app::theme;
 use crate::app::verdict::percentage;
-use crate::app::{Action, App, theme};
+use crate::clock::moment;
 use crate::emotion::{COUNT, Emotion, Probabilities};
 use crate::face::FaceId;
+use crate::pipeline::Command;
 use crate::recording::Mark;
 
 /// Width of a line in points.
@@ -32,32 +38,41 @@ const MARK_REACH: f64 = 5.0;
 /// Radius of the dot before an emotion's name.
 const DOT: f32 = 5.0;
 
-impl App {
-    pub(super) fn timeline_ui(&mut self, ui: &mut Ui) {
-        if self.is_video() {
-            self.replay_bar_ui(ui);
-        }
-        let face = self.face_of_timeline();
-        self.legend(ui, face);
-        self.plot(ui, face);
-    }
+/// Most faces in the menu before it scrolls.
+const MENU_HEIGHT: f32 = 260.0;
 
-    /// The face and the seven emotions; a click hides a line or shows it again.
-    fn legend(&mut self, ui: &mut Ui, face: Option<FaceId>) {
-        ui.horizontal(|ui| {
+/// What the timeline shows.
+pub(super) struct Shown<'a> {
+    pub(super) player: &'a Player,
+    pub(super) people: &'a People,
+    pub(super) names: Names<'a>,
+    /// Whether the results are those of a recording.
+    pub(super) is_recording: bool,
+    pub(super) marks: &'a [Mark],
+    pub(super) ticks: &'a [Tick],
+}
+
+/// Shows the legend and the curves. A click in the legend hides a line or shows it again.
+pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, hidden_lines: &mut [bool; COUNT], asks: &mut Asks) {
+    let face = shown.people.of_timeline();
+    shown.legend(ui, face, hidden_lines, asks);
+    shown.plot(ui, face, *hidden_lines, asks);
+}
+
+impl Shown<'_> {
+    /// The face and the seven emotions.
+    fn legend(&self, ui: &mut Ui, face: Option<FaceId>, hidden_lines: &mut [bool; COUNT], asks: &mut Asks) {
+        ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
-            let span = match (self.is_video(), self.as_recorded()) {
-                (true, Some(_)) => "whole recording",
-                (true, None) => "whole clip",
+            let span = match (self.player.is_video(), self.is_recording) {
+                (true, true) => "whole recording",
+                (true, false) => "whole clip",
                 (false, _) => "last 60 s",
             };
-            match face {
-                Some(face) => ui.label(RichText::new(self.face_title(face)).strong()),
-                None => ui.label(RichText::new("Timeline").strong()),
-            };
-            ui.label(RichText::new(format!("  {span}   ")).small().weak());
+            self.face_menu(ui, face, asks);
+            ui.label(RichText::new(format!("  {span}   ")).small().weak()).on_hover_text("What the timeline covers");
             for emotion in Emotion::ALL {
-                let hidden = &mut self.hidden_lines[emotion.index()];
+                let hidden = &mut hidden_lines[emotion.index()];
                 if legend_entry(ui, emotion, !*hidden).clicked() {
                     *hidden = !*hidden;
                 }
@@ -65,11 +80,43 @@ impl App {
         });
     }
 
-    fn plot(&mut self, ui: &mut Ui, face: Option<FaceId>) {
-        let is_video = self.is_video();
-        let now = self.history.now().as_secs_f64();
+    /// Whose curves are shown, and everybody else who has any.
+    fn face_menu(&self, ui: &mut Ui, face: Option<FaceId>, asks: &mut Asks) {
+        let title = face.map_or_else(|| "Timeline".to_owned(), |face| self.names.title(face));
+        let mut known: Vec<FaceId> = self.people.history.faces().collect();
+        known.sort_by_key(|face| std::cmp::Reverse(self.people.history.last_seen(*face)));
+        let menu = menu_button(RichText::new(title).strong());
+        let (response, _) = menu.ui(ui, |ui| {
+            egui::ScrollArea::vertical().max_height(MENU_HEIGHT).show(ui, |ui| {
+                let chosen = self.people.chosen();
+                let nobody = Button::selectable(chosen.is_none(), "Whoever is in the picture");
+                if ui.add(nobody).on_hover_text("Stays with a face as long as it is there").clicked() {
+                    asks.push(Action::Choose(None));
+                }
+                for face in known {
+                    let words = format!("{} · {}", self.names.title(face), self.when_seen(face));
+                    if ui.add(Button::selectable(chosen == Some(face), words)).clicked() {
+                        asks.push(Action::Choose(Some(face)));
+                    }
+                }
+            });
+        });
+        response.on_hover_text("Whose curves are shown; also of people who left").accessible_name("Curves of");
+    }
+
+    fn when_seen(&self, face: FaceId) -> String {
+        if self.people.is_on_screen(face) {
+            return "in the picture".to_owned();
+        }
+        let seen = self.people.history.last_seen(face).unwrap_or_default();
+        if self.player.is_video() { format!("last at {}", moment(seen)) } else { ago(seen, self.people.history.now()) }
+    }
+
+    fn plot(&self, ui: &mut Ui, face: Option<FaceId>, hidden_lines: [bool; COUNT], asks: &mut Asks) {
+        let is_video = self.player.is_video();
+        let now = self.people.history.now().as_secs_f64();
         let (from, to) = if is_video {
-            (0.0, self.duration().map_or(now, |d| d.as_secs_f64()).max(1.0))
+            (0.0, self.player.duration().map_or(now, |d| d.as_secs_f64()).max(1.0))
         } else {
             (now - LIVE_SPAN.as_secs_f64(), now.max(0.001))
         };
@@ -78,12 +125,9 @@ impl App {
             if ui.visuals().dark_mode { ui.visuals().extreme_bg_color } else { ui.visuals().faint_bg_color };
         ui.visuals_mut().extreme_bg_color = background;
         let cursor = ui.visuals().text_color();
-        let lines = face.map(|face| lines(&self.history, face, self.hidden_lines, background)).unwrap_or_default();
-        let marks = self.marks();
-        let position = is_video.then(|| self.playback.seeking.unwrap_or(self.playback.position).as_secs_f64());
-
-        let ticks = self.recording.ticks.clone();
-
+        let lines = face.map(|face| lines(&self.people.history, face, hidden_lines, background)).unwrap_or_default();
+        let (marks, ticks) = (self.marks, self.ticks);
+        let position = is_video.then(|| self.player.moment().as_secs_f64());
         let plot = Plot::new("timeline")
             .allow_drag(false)
             .allow_zoom(false)
@@ -109,11 +153,11 @@ impl App {
             for line in lines {
                 plot.line(line);
             }
-            for mark in &marks {
+            for mark in marks {
                 let line = VLine::new("mark", mark.time.as_secs_f64()).color(cursor.gamma_multiply(0.7)).width(1.0);
                 plot.vline(line.style(LineStyle::dashed_dense()).allow_hover(false));
             }
-            for tick in &ticks {
+            for tick in ticks {
                 let secs = tick.time.as_secs_f64();
                 plot.vline(VLine::new("mark", secs).color(theme::RECORDING).width(MARK).allow_hover(false));
             }
@@ -130,33 +174,34 @@ impl App {
         });
         let pointed_at = response.inner.filter(|secs| *secs >= 0.0).map(Duration::from_secs_f64);
         let secs_per_point = (to - from) / f64::from(response.transform.frame().width().max(1.0));
-        let near = pointed_at.and_then(|time| mark_near(&marks, time, secs_per_point * MARK_REACH));
-        self.plot_responses(&response.response, face, pointed_at, near);
+        let near = pointed_at.and_then(|time| mark_near(marks, time, secs_per_point * MARK_REACH));
+        self.plot_responses(&response.response, face, pointed_at, near, asks);
     }
 
     fn plot_responses(
-        &mut self,
+        &self,
         response: &Response,
         face: Option<FaceId>,
         pointed_at: Option<Duration>,
         mark: Option<&Mark>,
+        asks: &mut Asks,
     ) {
         response.widget_info(|| {
-            let name = face.map(|face| format!("Timeline of {}", self.face_words(face)));
+            let name = face.map(|face| format!("Timeline of {}", self.names.words(face)));
             let name = name.unwrap_or_else(|| "Timeline".to_owned());
-            let ticks: Vec<&str> = self.recording.ticks.iter().map(|tick| named(&tick.text)).collect();
+            let ticks: Vec<&str> = self.ticks.iter().map(|tick| named(&tick.text)).collect();
             let name = if ticks.is_empty() { name } else { format!("{name}, marks: {}", ticks.join("; ")) };
             WidgetInfo::labeled(Role::Figure, true, name)
         });
         let Some(time) = pointed_at else { return };
         self.marks_at(response, time);
-        let probabilities = face.and_then(|face| self.history.at(face, time));
+        let probabilities = face.and_then(|face| self.people.history.at(face, time));
         if probabilities.is_some() || mark.is_some() {
-            let when = if self.is_video() { clock(time) } else { ago(time, self.history.now()) };
+            let when = if self.player.is_video() { moment(time) } else { ago(time, self.people.history.now()) };
             response.clone().on_hover_ui_at_pointer(|ui| {
                 if let Some(mark) = mark {
                     let text = if mark.text.is_empty() { "Mark" } else { &mark.text };
-                    ui.label(RichText::new(format!("{}  {text}", clock(mark.time))).strong());
+                    ui.label(RichText::new(format!("{}  {text}", moment(mark.time))).strong());
                 } else {
                     ui.label(RichText::new(when).strong());
                 }
@@ -168,10 +213,10 @@ impl App {
                 }
             });
         }
-        if self.is_video() {
+        if self.player.is_video() {
             response.clone().on_hover_cursor(CursorIcon::PointingHand);
             if response.clicked() {
-                self.ask(Action::Seek(mark.map_or(time, |mark| mark.time)));
+                asks.push(Action::Send(Command::Seek(mark.map_or(time, |mark| mark.time))));
             }
         }
     }
@@ -183,12 +228,12 @@ fn mark_near(marks: &[Mark], time: Duration, reach: f64) -> Option<&Mark> {
     marks.iter().min_by_key(distance).filter(|mark| distance(mark).as_secs_f64() <= reach)
 }
 
-impl App {
+impl Shown<'_> {
     /// Says at a mark what was written there.
     fn marks_at(&self, response: &Response, time: Duration) {
         let near = |tick: &&Tick| tick.time.abs_diff(time) <= LIVE_SPAN.mul_f32(TICK_REACH);
-        for tick in self.recording.ticks.iter().filter(near) {
-            let when = ago(tick.time, self.history.now());
+        for tick in self.ticks.iter().filter(near) {
+            let when = ago(tick.time, self.people.history.now());
             response.clone().on_hover_ui_at_pointer(|ui| {
                 ui.label(RichText::new(format!("Mark, {when}: {}", named(&tick.text))).strong());
             });
@@ -257,7 +302,7 @@ fn x_marks(from: f64, to: f64, is_video: bool) -> Vec<GridMark> {
 /// Of a camera, how long ago; of a video, the time in it.
 fn x_label(secs: f64, now: f64, is_video: bool) -> String {
     if is_video {
-        let time = clock(Duration::from_secs_f64(secs.max(0.0)));
+        let time = moment(Duration::from_secs_f64(secs.max(0.0)));
         return time.strip_suffix(".0").map(str::to_owned).unwrap_or(time);
     }
     let back = (now - secs).round();

@@ -1,48 +1,59 @@
-//! Errors and news in the corner. Errors stay until they are dismissed; all can be copied.
+//! Errors and news in the lower corner of the picture. Errors stay until they are dismissed; all can be copied.
 
-use egui::{Align2, Area, Button, Context, Frame, Id, Margin, Order, RichText, Stroke, vec2};
+use egui::{Align2, Area, Button, Context, Frame, Id, Margin, Order, Rect, RichText, ScrollArea, Stroke, vec2};
 
+use super::{FROM_EDGE, SIGN_GAP};
+use crate::app::action::{Action, Asks};
 use crate::app::icons::Icon;
-use crate::app::{Action, App};
+use crate::app::session::Source;
+use crate::app::toasts::{Toast, Toasts};
 
-/// Width of a message.
+/// Most width of a message.
 const WIDTH: f32 = 380.0;
 
-/// Distance from the corner of the window, above the status bar.
-const FROM_CORNER: egui::Vec2 = vec2(-14.0, -40.0);
+/// Between a message's text and its edge.
+const PADDING: i8 = 12;
 
-impl App {
-    pub(super) fn toasts_ui(&mut self, ctx: &Context) {
-        let toasts = self.toasts.shown().to_vec();
-        if toasts.is_empty() {
-            return;
+/// Shows the messages within `room`, which is the picture's place: nothing beside it is covered.
+pub(super) fn show(ctx: &Context, room: Rect, toasts: &Toasts, asks: &mut Asks) {
+    if toasts.shown().is_empty() {
+        return;
+    }
+    let width = WIDTH.min(room.width() - 2.0 * FROM_EDGE);
+    let area = Area::new(Id::unique("toasts")).order(Order::Foreground).pivot(Align2::LEFT_BOTTOM);
+    area.fixed_pos(room.left_bottom() + vec2(FROM_EDGE, -FROM_EDGE)).constrain_to(room).show(ctx, |ui| {
+        ui.set_width(width);
+        ScrollArea::vertical().max_height(room.height() - 2.0 * FROM_EDGE).show(ui, |ui| {
+            for toast in toasts.shown() {
+                let visuals = ui.visuals();
+                let edge = if toast.is_error { visuals.error_fg_color } else { visuals.weak_text_color() };
+                let frame = Frame::popup(ui.style()).stroke(Stroke::new(1.5, edge)).inner_margin(Margin::same(PADDING));
+                frame.show(ui, |ui| {
+                    ui.set_width(width - 2.0 * f32::from(PADDING) - 4.0);
+                    ui.add(egui::Label::new(&toast.text).wrap().selectable(true));
+                    ui.horizontal_wrapped(|ui| buttons(ui, toast, asks));
+                });
+                ui.add_space(6.0);
+            }
+        });
+    });
+}
+
+fn buttons(ui: &mut egui::Ui, toast: &Toast, asks: &mut Asks) {
+    if let Some(folder) = toast.opens.clone() {
+        let open = ui.add(Button::new((Icon::Play.atom(), "Open recording")).gap(SIGN_GAP));
+        if open.on_hover_text("Show the recording in this window").clicked() {
+            asks.push(Action::Dismiss(toast.id));
+            asks.push(Action::Open(Source::Recording { folder, again: false }));
         }
-        Area::new(Id::unique("toasts")).order(Order::Foreground).anchor(Align2::RIGHT_BOTTOM, FROM_CORNER).show(
-            ctx,
-            |ui| {
-                ui.set_width(WIDTH);
-                for toast in toasts {
-                    let visuals = ui.visuals();
-                    let edge = if toast.is_error() { visuals.error_fg_color } else { visuals.weak_text_color() };
-                    let frame = Frame::popup(ui.style()).stroke(Stroke::new(1.5, edge)).inner_margin(Margin::same(12));
-                    frame.show(ui, |ui| {
-                        ui.set_width(WIDTH - 24.0);
-                        ui.add(egui::Label::new(&toast.text).wrap().selectable(true));
-                        ui.horizontal(|ui| {
-                            if ui.button("Copy").on_hover_text("Copy this message").clicked() {
-                                ctx.copy_text(toast.text.clone());
-                            }
-                            if ui.add(Button::new((Icon::Close.atom(), "Dismiss"))).clicked() {
-                                self.ask(Action::Dismiss(toast.id));
-                            }
-                            if toast.times > 1 {
-                                ui.label(RichText::new(format!("{} times", toast.times)).small().weak());
-                            }
-                        });
-                    });
-                    ui.add_space(6.0);
-                }
-            },
-        );
+    }
+    if ui.button("Copy").on_hover_text("Copy this message").clicked() {
+        ui.ctx().copy_text(toast.text.clone());
+    }
+    if ui.add(Button::new((Icon::Close.atom(), "Dismiss")).gap(SIGN_GAP)).clicked() {
+        asks.push(Action::Dismiss(toast.id));
+    }
+    if toast.times > 1 {
+        ui.label(RichText::new(format!("{} times", toast.times)).small().weak());
     }
 }

@@ -178,6 +178,7 @@ impl ClassifierArgs {
             measures: scored.measure(&assumed.adjustment),
             operating_points: operating_points(&model, &scored)?,
             labels: Emotion::ALL,
+            never_named: model.card.calibration.never_named(),
             device: device::describe(device),
             precision: self.precision,
         };

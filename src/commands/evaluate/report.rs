@@ -8,6 +8,7 @@ use crate::emotion::{COUNT, Emotion};
 use crate::lab::Measures;
 use crate::lab::datasets::Split;
 use crate::net::Precision;
+use crate::prior;
 
 /// Everything that was measured, as printed with `--json`.
 #[derive(Debug, Serialize)]
@@ -30,6 +31,9 @@ pub(super) struct Report<'a> {
     /// The same under each prior that the model knows by name.
     pub operating_points: Vec<OperatingPoint<'static>>,
     pub labels: [Emotion; COUNT],
+    /// Emotions that training never had: their prior is 0 whatever is assumed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub never_named: Vec<Emotion>,
     pub device: String,
     pub precision: Precision,
 }
@@ -94,6 +98,9 @@ impl fmt::Display for Report<'_> {
         writeln!(f, "rule {rule}, N {n}, no test-time augmentation, {device}")?;
         if self.varied {
             writeln!(f, "light, tones, sharpness, angle, size and place of each face varied once, at random")?;
+        }
+        if let Some(words) = prior::never_named(&self.never_named) {
+            writeln!(f, "{words}")?;
         }
         if let Some(found) = self.found {
             writeln!(

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context as _, anyhow, bail};
 use crossbeam_channel::{Receiver, bounded};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::record::{CameraRecording, Recorded};
+use super::record::{CameraRecording, SavedSession};
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
 use crate::console::{print, print_json, tell};
@@ -80,7 +80,7 @@ struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     table: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    recording: Option<Recorded>,
+    recording: Option<SavedSession>,
     versions: Versions,
 }
 
@@ -117,9 +117,12 @@ impl CameraJob {
         let recording = self.record.clone().map(|folder| CameraRecording::new(folder, network.noted(), &self.choices));
 
         let (waker, awake) = bounded(1);
-        let classifier = network.classifier;
-        let parts = Parts::new(SourceRequest::Camera(self.request.clone()), self.choices.detection, || Ok(classifier));
-        let settings = LiveSettings { smoothing: self.choices.smoothing, picture: false, ..LiveSettings::default() };
+        let mut loaded = Some(network.classifier);
+        let parts = Parts::new(SourceRequest::Camera(self.request.clone()), move |_| {
+            loaded.take().context("the network of a camera without a window is never exchanged")
+        });
+        let StageChoices { smoothing, detection, .. } = self.choices;
+        let settings = LiveSettings { smoothing, detection, picture: false, ..LiveSettings::default() };
         let live = Live::start(parts, settings, move || {
             // A full channel has a wake-up in it already.
             waker.try_send(()).ok();
@@ -136,7 +139,7 @@ impl CameraJob {
         } else {
             print(&outcome.text())?;
         }
-        if let Some(Recorded { reason: Some(reason), folder, .. }) = &outcome.recording {
+        if let Some(SavedSession { reason: Some(reason), folder, .. }) = &outcome.recording {
             bail!("the recording has ended: {reason}; what was recorded up to then is in {}", folder.display());
         }
         if interrupted {
@@ -165,7 +168,7 @@ struct Watch {
     source: Option<Source>,
     losses: u64,
     recording: Option<CameraRecording>,
-    recorded: Option<Recorded>,
+    recorded: Option<SavedSession>,
 }
 
 impl Watch {
@@ -233,7 +236,7 @@ impl Watch {
             }
             // One that never worked is an error; one that is lost later may come back.
             Event::CameraLost { reason, .. } if self.source.is_none() => Err(anyhow!(reason)),
-            Event::CameraLost { reason, retry_in } => {
+            Event::CameraLost { reason, retry_in, .. } => {
                 self.losses += 1;
                 tell(&format!("{reason}; trying again in {:.0} s", retry_in.as_secs_f64()));
                 Ok(())
@@ -326,7 +329,7 @@ impl Outcome {
         if let Some(table) = &self.table {
             line("Table", table.display().to_string());
         }
-        if let Some(Recorded { folder, counts, .. }) = &self.recording {
+        if let Some(SavedSession { folder, counts, .. }) = &self.recording {
             let lost =
                 if counts.frames_lost > 0 { format!(", {} not recorded", counts.frames_lost) } else { String::new() };
             line("Recording", format!("{} frames{lost}: {}", counts.frames, folder.display()));

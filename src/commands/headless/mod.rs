@@ -1,4 +1,4 @@
-//! Mien without a window: a video worked off to files, a camera watched for its figures.
+//! Mien without a window: a video processed to files, a camera watched for its figures.
 
 mod camera;
 mod record;

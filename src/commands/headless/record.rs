@@ -24,7 +24,7 @@ pub(super) struct CameraRecording {
 
 /// What came of it.
 #[derive(Debug, Serialize)]
-pub(super) struct Recorded {
+pub(super) struct SavedSession {
     pub folder: PathBuf,
     #[serde(flatten)]
     pub counts: Counts,
@@ -66,22 +66,22 @@ impl CameraRecording {
     }
 
     /// Tells the user what happens. `ended` is set when it has ended by itself.
-    pub fn tell(&self, ended: &mut Option<Recorded>) -> anyhow::Result<()> {
+    pub fn tell(&self, ended: &mut Option<SavedSession>) -> anyhow::Result<()> {
         tell(self.recorder.iter().flat_map(Recorder::events).collect(), ended)
     }
 
     /// Ends it and waits until it is on the disk.
-    pub fn finish(self, ended: &mut Option<Recorded>) -> anyhow::Result<()> {
+    pub fn finish(self, ended: &mut Option<SavedSession>) -> anyhow::Result<()> {
         tell(self.recorder.map(Recorder::finish).unwrap_or_default(), ended)
     }
 }
 
-fn tell(events: Vec<RecordingEvent>, ended: &mut Option<Recorded>) -> anyhow::Result<()> {
+fn tell(events: Vec<RecordingEvent>, ended: &mut Option<SavedSession>) -> anyhow::Result<()> {
     for event in events {
         match event {
             RecordingEvent::Started(folder) => console::tell(&format!("Recording to {}", folder.display())),
             RecordingEvent::Warning(text) => console::tell(&text),
-            RecordingEvent::Ended { folder, counts, reason } => *ended = Some(Recorded { folder, counts, reason }),
+            RecordingEvent::Ended { folder, counts, reason } => *ended = Some(SavedSession { folder, counts, reason }),
             RecordingEvent::Failed(reason) => bail!(reason),
             RecordingEvent::Marked { .. } => {}
         }

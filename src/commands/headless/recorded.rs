@@ -80,6 +80,7 @@ impl RecordingJob {
                 device: metadata.network_device.clone(),
                 model: metadata.model.clone(),
                 prior: metadata.prior.clone(),
+                never_named: Vec::new(),
             },
             source: Source {
                 name: recording.name(),

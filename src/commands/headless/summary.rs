@@ -12,13 +12,10 @@ use crate::emotion::Emotion;
 use crate::face::FaceId;
 use crate::pipeline::Scene;
 use crate::source::SourceInfo;
-use crate::verdict::Verdict;
+use crate::verdict::{UNSURE, Verdict};
 
 /// Width of the bar of an emotion that all faces show, in letters.
 const BAR_WIDTH: f64 = 30.0;
-
-/// How an unsure face is called among the emotions.
-const UNSURE: &str = "unsure";
 
 /// Where the frames came from.
 #[derive(Debug, Serialize)]

@@ -1,4 +1,4 @@
-//! A video worked off without a window: an annotated copy, a table of its faces, and a summary.
+//! A video processed without a window: an annotated copy, a table of its faces, and a summary.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use crate::version::Versions;
 /// Where results go unless another folder is named.
 pub(super) const DEFAULT_FOLDER: &str = "mien-results";
 
-/// A video to work off.
+/// A video to process.
 #[derive(Clone, Debug)]
 pub struct VideoJob {
     /// The video, or a recording whose own results are to count for nothing.

@@ -30,7 +30,7 @@ use crate::net::{CARD_FORMAT, Calibration, Card, InputSpec, Training};
 /// Train a network by a recipe
 ///
 /// Learns from the Training split, chooses the best epoch on PublicTest and never looks at PrivateTest. Writes a
-/// checkpoint after every epoch: the same command goes on where an interrupted one stopped, with the same result.
+/// checkpoint after every epoch: the same command resumes where an interrupted one stopped, with the same result.
 #[derive(Args, Debug)]
 pub struct TrainArgs {
     /// The recipe, a TOML file (see models/recipes)
@@ -51,7 +51,7 @@ pub struct TrainArgs {
     #[arg(long, default_value_t)]
     pub device: DeviceChoice,
 
-    /// Stop after this many epochs in all, though the recipe has more; the same command without it goes on from there
+    /// Stop after this many epochs in all, though the recipe has more; the same command without it resumes from there
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub stop_after: Option<u32>,
 
@@ -234,7 +234,7 @@ fn report<T: Task>(
         TrainOutcome::Interrupted => {
             let done = state.history.len();
             return Err(
-                Interrupted(format!("{done} whole epochs are kept; the same command goes on from there")).into()
+                Interrupted(format!("{done} whole epochs are kept; the same command resumes from there")).into()
             );
         }
     }

@@ -19,8 +19,8 @@ use opencv::videoio::{self, VideoCapture, VideoWriter};
 pub use self::sound::Sound;
 use self::writer::{Writer, Written};
 use super::{ExportError, PartialFile};
+use crate::clock::clock;
 use crate::pipeline::Scene;
-use crate::report::clock;
 use crate::source::SourceInfo;
 
 /// How the picture is coded.

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use super::Original;
 use crate::source::CONTAINERS;
 
-/// What an MP4 file may hold as it is, by ffmpeg's names; everything else is coded anew.
+/// What an MP4 file may hold as it is, by ffmpeg's names; everything else is encoded again.
 const IN_MP4: [&str; 6] = ["aac", "ac3", "alac", "eac3", "mp3", "opus"];
 
 /// The least time that a program has. It copies, at hundreds of times the speed of playing …
@@ -32,7 +32,7 @@ const TICK: Duration = Duration::from_millis(20);
 pub enum Sound {
     /// It is as it was.
     Copied,
-    /// It was coded anew, because MP4 can't hold it as it was.
+    /// It was encoded again, because MP4 can't hold it as it was.
     Recoded,
     /// There is none.
     None,
@@ -85,7 +85,7 @@ fn try_add(silent: &Path, original: &Original<'_>, part: Part, output: &Path) ->
 }
 
 impl Sound {
-    /// What is to be said against the result, if something went wrong.
+    /// A warning about the result, if something went wrong.
     pub(super) fn complaint(&self) -> Option<String> {
         matches!(self, Self::Failed(_)).then(|| format!("the annotated video is {self}"))
     }
@@ -95,7 +95,7 @@ impl fmt::Display for Sound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Copied => f.write_str("with the sound of the original"),
-            Self::Recoded => f.write_str("with the sound of the original, coded anew as AAC"),
+            Self::Recoded => f.write_str("with the sound of the original, re-encoded as AAC"),
             Self::None => f.write_str("without sound: there is none"),
             Self::NoProgram => f.write_str("without sound: that takes the program ffmpeg, which isn't installed"),
             Self::OutOfStep => f.write_str("without sound: it would be out of step"),

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use super::names::{self, Class};
 use super::reader::{About, Collection, Entry, Skipped, Source};
 use super::{DataError, Split};
-use crate::faces::{FaceCutter, FaceError, FaceFinding, FaceMode};
+use crate::faces::FaceFinding;
+use crate::faces::{FaceCutter, FaceError, FaceMode};
 use crate::pictures::decode_gray;
-use mien_core::emotion::Emotion;
+use mien_core::emotion::{Class, Emotion};
 use mien_core::pixels::PixelLimit;
 
 /// Endings of the picture formats that Mien reads.
@@ -181,5 +181,5 @@ impl SkipCounter {
 
 /// The class that a folder is named after.
 pub(super) fn class_of_folder(folder: &Path) -> Option<Class> {
-    names::class(&file_name(folder))
+    Class::named(&file_name(folder))
 }

@@ -4,11 +4,10 @@
 use std::path::Path;
 
 use super::files::{PictureFile, PictureFiles, SkipCounter, file_name, pictures_below};
-use super::names::{self, Class};
 use super::reader::{Reader, Source};
 use super::{DataError, ReadOptions};
 use crate::faces::FaceMode;
-use mien_core::emotion::Emotion;
+use mien_core::emotion::{Class, Emotion};
 
 /// The reader of JAFFE.
 pub(super) struct Jaffe;
@@ -58,7 +57,7 @@ fn parse(name: &str) -> Option<(String, Emotion)> {
     let is_person = subject.len() == 2 && subject.bytes().all(|byte| byte.is_ascii_uppercase());
     let (class, pose) = pose.split_at_checked(2)?;
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(Class::Emotion(emotion)) = names::class(class) else { return None };
+    let Some(Class::Emotion(emotion)) = Class::named(class) else { return None };
     (is_person && is_number(pose) && is_number(number)).then(|| (subject.to_owned(), emotion))
 }
 

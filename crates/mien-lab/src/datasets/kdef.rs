@@ -6,11 +6,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::files::{PictureFile, PictureFiles, SkipCounter, file_stem, pictures_below};
-use super::names::{self, Class};
 use super::reader::{Reader, Source};
 use super::{DataError, ReadOptions};
 use crate::faces::FaceMode;
-use mien_core::emotion::Emotion;
+use mien_core::emotion::{Class, Emotion};
 
 /// Where the camera stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -97,7 +96,7 @@ fn parse(stem: &str) -> Option<Name> {
     let (class, angle) = rest.split_at_checked(2)?;
     let is_person = subject.starts_with(['F', 'M']) && subject[1..].bytes().all(|byte| byte.is_ascii_digit());
     let angle = ANGLES.iter().find(|(letters, _)| *letters == angle)?.1;
-    let Some(Class::Emotion(label)) = names::class(class) else { return None };
+    let Some(Class::Emotion(label)) = Class::named(class) else { return None };
     (matches!(session, "A" | "B") && is_person).then(|| Name { subject: subject.to_owned(), label, angle })
 }
 

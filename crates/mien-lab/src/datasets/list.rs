@@ -11,6 +11,7 @@ use super::table::{from_csv, header};
 use super::{DataError, ReadOptions};
 use crate::faces::FaceMode;
 use mien_core::bounded::Rows;
+use mien_core::emotion::Class;
 
 /// Names that the column of paths goes by.
 const PATH_COLUMNS: [&str; 5] = ["path", "file", "filename", "image", "picture"];
@@ -58,7 +59,7 @@ impl Reader for List {
             let split = filled(split_column)
                 .map(|word| names::split(word).ok_or_else(|| wrong(format!("“{word}” is no split"))))
                 .transpose()?;
-            let class = names::class(word).ok_or_else(|| wrong(no_class(word)))?;
+            let class = Class::named(word).ok_or_else(|| wrong(no_class(word)))?;
             let Some(label) = skipped.emotion_of(class) else { continue };
             let (path, subject) = (root.join(PathBuf::from(picture)), filled(subject_column).map(str::to_owned));
             files.push(PictureFile { path, label, subject, split, line: Some(line) });

@@ -18,7 +18,7 @@ const CELL: (i32, i32) = (100, 86);
 /// The colour of a share of 1; that of 0 is white. One hue that only darkens reads the same for every eye.
 const FULL: RGBColor = RGBColor(0x08, 0x30, 0x6B);
 
-/// Rows are what pictures show, columns what they were called. Each cell has its count and its share of the row, by which it
+/// Rows are the true emotions, columns the predicted ones. Each cell has its count and its share of the row, by which it
 /// is coloured, so that the diagonal shows recall. `subtitle` should say on what, by which rule, and how many.
 ///
 /// # Errors
@@ -30,10 +30,10 @@ pub fn confusion(title: &str, subtitle: &str, counted: &Confusion) -> Result<Plo
     plot(SIZE, title, subtitle, |canvas| {
         let middle = LEFT + 7 * CELL.0 / 2;
         canvas
-            .draw_text("called", &text(SUBTITLE, INK).pos(Pos::new(HPos::Center, VPos::Top)), (middle, 4))
+            .draw_text("predicted", &text(SUBTITLE, INK).pos(Pos::new(HPos::Center, VPos::Top)), (middle, 4))
             .map_err(drawing)?;
         canvas
-            .draw_text("shown", &text(SUBTITLE, INK).pos(Pos::new(HPos::Right, VPos::Center)), (LEFT - 12, 40))
+            .draw_text("true", &text(SUBTITLE, INK).pos(Pos::new(HPos::Right, VPos::Center)), (LEFT - 12, 40))
             .map_err(drawing)?;
         for (row, (truth, counts)) in (0..).zip(Emotion::ALL.into_iter().zip(counted.counts())) {
             let total: u64 = counts.iter().sum();

@@ -21,6 +21,7 @@ pub use curves::{Line, Panel, curves, two_panels};
 pub use sheet::contact_sheet;
 pub use terminal::accuracy_chart;
 
+use mien_core::contrast;
 use mien_core::whole::{self, Existing};
 
 /// What the font is called inside plotters.
@@ -130,11 +131,9 @@ pub(super) fn drawing(error: impl std::fmt::Display) -> PlotError {
     PlotError::Draw(error.to_string())
 }
 
-/// White or dark text, whichever is readable on `background`: WCAG's relative luminance, as for the emotions' colours.
+/// White or dark text, whichever is readable on `background`.
 fn readable_on(RGBColor(r, g, b): RGBColor) -> RGBColor {
-    let linear = |channel: u8| (f64::from(channel) / 255.0).powf(2.2);
-    let luminance = 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-    if luminance > 0.179 { INK } else { WHITE }
+    if contrast::wants_dark_text([r, g, b]) { INK } else { WHITE }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod options;
 mod schedule;
 
 pub use self::haar::HaarDetector;
-pub use self::options::DetectionOptions;
+pub use self::options::{DetectionOptions, GivenDetection};
 pub use self::schedule::ScheduledDetector;
 use mien_core::detection::{DetectError, Detection};
 use mien_core::face::FaceRect;

@@ -1,5 +1,7 @@
 //! What can be set about face detection.
 
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, FromArgMatches};
 use serde::{Deserialize, Serialize};
 
 /// Least height in pixels that pictures are shrunk to before a full scan, unless another is asked for; smaller ones are
@@ -80,6 +82,54 @@ impl DetectionOptions {
     }
 }
 
+/// The options of a command line, and which of them were written there. A default that was written out counts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GivenDetection {
+    /// All of them, with defaults for those that were left out.
+    pub options: DetectionOptions,
+    /// Names of the fields that were written.
+    given: Vec<String>,
+}
+
+impl GivenDetection {
+    /// Other options, with what was written in place of theirs.
+    pub fn over(&self, others: &DetectionOptions) -> DetectionOptions {
+        let as_fields = |options: &DetectionOptions| match serde_json::to_value(options) {
+            Ok(serde_json::Value::Object(fields)) => Some(fields),
+            _ => None,
+        };
+        // Arguments and fields have the same names: clap and serde both take them from the struct.
+        let (Some(own), Some(mut merged)) = (as_fields(&self.options), as_fields(others)) else { return self.options };
+        merged.extend(own.into_iter().filter(|(name, _)| self.given.contains(name)));
+        serde_json::from_value(serde_json::Value::Object(merged)).unwrap_or(self.options)
+    }
+}
+
+impl Args for GivenDetection {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        DetectionOptions::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        DetectionOptions::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for GivenDetection {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let options = DetectionOptions::from_arg_matches(matches)?;
+        let known = DetectionOptions::augment_args(clap::Command::new(""));
+        let names = known.get_arguments().map(|argument| argument.get_id().as_str());
+        let given = names.filter(|name| matches.value_source(name) == Some(ValueSource::CommandLine));
+        Ok(Self { options, given: given.map(str::to_owned).collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
 fn scale_factor(word: &str) -> Result<f64, String> {
     in_range(word, 1.01..=2.0)
 }
@@ -113,6 +163,29 @@ mod tests {
     #[test]
     fn the_command_line_has_the_same_defaults_as_the_code() {
         assert_eq!(Command::parse_from(["x"]).options, DetectionOptions::default());
+    }
+
+    #[derive(Debug, Parser)]
+    struct Given {
+        #[command(flatten)]
+        detection: GivenDetection,
+    }
+
+    #[test]
+    fn what_is_written_counts_also_if_it_is_the_default_and_the_rest_stays() {
+        let saved = DetectionOptions {
+            working_height: Some(333),
+            scale_factor: 1.3,
+            min_neighbors: 9,
+            min_face: 0.25,
+            full_scan_interval: 4,
+            equalize: false,
+        };
+        let over = |words: &[&str]| Given::parse_from(["x"].iter().chain(words)).detection.over(&saved);
+        assert_eq!(over(&[]), saved);
+        assert_eq!(over(&["--equalize"]), DetectionOptions { equalize: true, ..saved });
+        let written = MIN_NEIGHBORS.to_string();
+        assert_eq!(over(&["--detect-neighbors", &written]), DetectionOptions { min_neighbors: MIN_NEIGHBORS, ..saved });
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The driver for a file that is worked off as fast as it goes.
+//! The driver for a file that is processed as fast as it goes.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};

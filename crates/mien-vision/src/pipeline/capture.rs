@@ -9,7 +9,7 @@ use super::pacing::Pacer;
 use super::player::Player;
 use super::slot::SlotSender;
 use super::worker::{Message, Passage, Shared, Ticket};
-use super::{Analyzer, DetectorFactory, Event, PipelineError, SourceFactory};
+use super::{Analyzer, Command, DetectorFactory, Event, PipelineError, SourceFactory};
 use crate::frame::Frame;
 use crate::source::{FrameSource, SourceError, SourceKind};
 
@@ -19,20 +19,9 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// … up to this one, so that a camera that is plugged in again is found soon.
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
-/// What the capture thread can be told.
-pub(super) enum CaptureCommand {
-    Pause,
-    Resume,
-    Seek { to: Duration, generation: u64 },
-    Step(i32),
-    SetSpeed(f64),
-    SetRepeat(bool),
-    SetDetector(DetectorFactory),
-}
-
 /// What ended a wait.
 pub(super) enum Wake {
-    Command(CaptureCommand),
+    Command(Command),
     /// The time is over; without a time: nothing was waiting.
     Due,
     /// The pipeline is being dropped or another thread failed.
@@ -41,7 +30,7 @@ pub(super) enum Wake {
 
 /// Where commands arrive.
 pub(super) struct Inbox {
-    pub(super) commands: Receiver<CaptureCommand>,
+    pub(super) commands: Receiver<Command>,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -80,38 +69,46 @@ pub(super) struct Controls {
     pub(super) steps: i64,
     pub(super) repeat: bool,
     pub(super) pacer: Pacer,
-    pub(super) generation: u64,
+    /// Number of seeks obeyed.
+    generation: u64,
+    /// Makes another detector, where faces are looked for.
+    make_detector: Option<DetectorFactory>,
 }
 
 impl Controls {
-    pub(super) fn new(speed: f64, repeat: bool) -> Self {
-        Self { paused: false, jump: None, steps: 0, repeat, pacer: Pacer::new(speed), generation: 0 }
+    pub(super) fn new(speed: f64, repeat: bool, make_detector: Option<DetectorFactory>) -> Self {
+        let pacer = Pacer::new(speed);
+        Self { paused: false, jump: None, steps: 0, repeat, pacer, generation: 0, make_detector }
     }
 
     /// Takes note of a command. A new detector is made at once.
-    pub(super) fn obey(&mut self, command: CaptureCommand, analyzer: &mut Analyzer, shared: &Shared) {
+    pub(super) fn obey(&mut self, command: &Command, analyzer: &mut Analyzer, shared: &Shared) {
         match command {
-            CaptureCommand::Pause => self.paused = true,
-            CaptureCommand::Resume => {
+            Command::Pause => self.paused = true,
+            Command::Resume => {
                 self.paused = false;
                 self.steps = 0;
                 self.pacer.restart();
             }
-            CaptureCommand::Seek { to, generation } => {
-                self.jump = Some(to);
+            Command::Seek(to) => {
+                self.jump = Some(*to);
                 self.steps = 0;
-                self.generation = generation;
+                // Counted here as they are where they are sent: the numbers of one seek are the same.
+                self.generation += 1;
             }
-            CaptureCommand::Step(frames) => {
+            Command::Step(frames) => {
                 self.paused = true;
-                self.steps += i64::from(frames);
+                self.steps += i64::from(*frames);
             }
-            CaptureCommand::SetSpeed(speed) => self.pacer.set_speed(speed),
-            CaptureCommand::SetRepeat(repeat) => self.repeat = repeat,
-            CaptureCommand::SetDetector(make) => match make() {
-                Ok(detector) => analyzer.set_detector(detector),
-                Err(error) => shared.report(Event::DetectorFailed(error.to_string())),
+            Command::SetSpeed(speed) => self.pacer.set_speed(*speed),
+            Command::SetRepeat(repeat) => self.repeat = *repeat,
+            Command::SetDetection(options) => match self.make_detector.as_mut().map(|make| make(options)) {
+                Some(Ok(detector)) => analyzer.set_detector(detector),
+                Some(Err(error)) => shared.report(Event::DetectorFailed(error.to_string())),
+                None => {}
             },
+            // The inference thread's.
+            Command::SetSmoothing(_) | Command::SetNetwork(_) => {}
         }
     }
 
@@ -163,7 +160,7 @@ impl Capture {
                 return Err(error.into());
             }
             let retry_in = retry.next();
-            self.shared.report(Event::CameraLost { reason: error.to_string(), retry_in });
+            self.shared.report(Event::CameraLost { reason: error.to_string(), busy: error.is_busy(), retry_in });
             if !self.wait_to_retry(retry_in) {
                 return Ok(());
             }
@@ -181,7 +178,7 @@ impl Capture {
         loop {
             loop {
                 match self.inbox.poll() {
-                    Wake::Command(command) => self.controls.obey(command, &mut self.analyzer, &self.shared),
+                    Wake::Command(command) => self.controls.obey(&command, &mut self.analyzer, &self.shared),
                     Wake::Stop => return Ok(CameraEnd::Stopped),
                     Wake::Due => break,
                 }
@@ -218,7 +215,7 @@ impl Capture {
         let due = Instant::now() + retry_in;
         loop {
             match self.inbox.wait((!self.controls.paused).then_some(due)) {
-                Wake::Command(command) => self.controls.obey(command, &mut self.analyzer, &self.shared),
+                Wake::Command(command) => self.controls.obey(&command, &mut self.analyzer, &self.shared),
                 Wake::Due => return true,
                 Wake::Stop => return false,
             }

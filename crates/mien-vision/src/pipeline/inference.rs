@@ -1,32 +1,45 @@
 //! The inference thread: loads the network and labels what the capture thread found.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, select};
 
 use super::worker::{Message, Passage, Shared};
-use super::{ClassifierFactory, Event, Labeller, PipelineError};
+use super::{ClassifierFactory, Command, Event, Labeller, NetworkChoice, PipelineError, RecordedFaces};
 
-/// What the inference thread can be told.
-pub(super) enum InferenceCommand {
-    SetSmoothing(Option<Duration>),
-    SetClassifier(ClassifierFactory),
+/// Where the names of the emotions come from.
+pub(super) enum Labels {
+    /// Of networks that this loads; the first one to begin with.
+    Network(ClassifierFactory, NetworkChoice),
+    /// They were recorded.
+    Recorded(Arc<dyn RecordedFaces>),
+}
+
+impl Labels {
+    fn labeller(&mut self, smoothing: Option<Duration>) -> anyhow::Result<Labeller> {
+        Ok(match self {
+            Self::Network(load, choice) => Labeller::new(load(choice)?, smoothing),
+            Self::Recorded(faces) => Labeller::recorded(Arc::clone(faces)),
+        })
+    }
 }
 
 /// Works until the capture thread or the window's side is gone.
 pub(super) fn run(
-    make_labeller: impl FnOnce() -> anyhow::Result<Labeller>,
+    mut labels: Labels,
+    smoothing: Option<Duration>,
     frames: &Receiver<Message>,
-    commands: &Receiver<InferenceCommand>,
+    commands: &Receiver<Command>,
     shared: &Shared,
 ) -> Result<(), PipelineError> {
-    let mut labeller = make_labeller().map_err(PipelineError::Load)?;
+    let mut labeller = labels.labeller(smoothing).map_err(PipelineError::Load)?;
     shared.set_labelling();
     shared.report(Event::ClassifierReady);
     while !shared.is_stopping() {
         select! {
             recv(commands) -> command => match command {
-                Ok(command) => obey(command, &mut labeller, shared),
+                Ok(command) => obey(command, &mut labels, &mut labeller, shared),
                 Err(_) => break,
             },
             recv(frames) -> message => match message {
@@ -39,16 +52,27 @@ pub(super) fn run(
     Ok(())
 }
 
-fn obey(command: InferenceCommand, labeller: &mut Labeller, shared: &Shared) {
+fn obey(command: Command, labels: &mut Labels, labeller: &mut Labeller, shared: &Shared) {
     match command {
-        InferenceCommand::SetSmoothing(time_constant) => labeller.set_smoothing(time_constant),
-        InferenceCommand::SetClassifier(factory) => match factory() {
-            Ok(classifier) => {
-                labeller.set_classifier(classifier);
-                shared.report(Event::ClassifierReady);
+        Command::SetSmoothing(time_constant) => labeller.set_smoothing(time_constant),
+        Command::SetNetwork(choice) => {
+            let Labels::Network(load, _) = labels else { return };
+            match load(&choice) {
+                Ok(classifier) => {
+                    labeller.set_classifier(classifier);
+                    shared.report(Event::ClassifierReady);
+                }
+                Err(error) => shared.report(Event::ClassifierFailed(format!("{error:#}"))),
             }
-            Err(error) => shared.report(Event::ClassifierFailed(format!("{error:#}"))),
-        },
+        }
+        // The capture thread's.
+        Command::Pause
+        | Command::Resume
+        | Command::Seek(_)
+        | Command::Step(_)
+        | Command::SetSpeed(_)
+        | Command::SetRepeat(_)
+        | Command::SetDetection(_) => {}
     }
 }
 

@@ -6,18 +6,17 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::capture::{Capture, CaptureCommand, Controls, Inbox};
+use super::capture::{Capture, Controls, Inbox};
 use super::command::haar;
-use super::inference::{self, InferenceCommand};
+use super::inference::{self, Labels};
 use super::slot::slot;
 use super::worker::{Shared, Worker};
 use super::{
-    Analyzer, ClassifierFactory, Command, DetectorFactory, Event, Labeller, PipelineError, RecordedFaces, Scene,
+    Analyzer, ClassifierFactory, Command, DetectorFactory, Event, NetworkChoice, PipelineError, RecordedFaces, Scene,
     SourceFactory, Statistics, Tap,
 };
 use crate::detect::DetectionOptions;
 use crate::source::{CameraRequest, CameraSource, FrameSource, SourceError, VideoSource};
-use mien_core::detection::DetectError;
 use mien_core::smooth::DEFAULT_SMOOTHING;
 use mien_core::track::TrackOptions;
 use mien_net::classify::Classifier;
@@ -33,41 +32,21 @@ pub struct Parts {
     /// Whether a source that can't be opened or read is tried again, with growing waits: right for a camera.
     pub retry: bool,
     /// What finds the faces and names them.
-    pub stages: Stages,
+    pub faces: FaceSource,
 }
 
 /// Where a frame's faces and their emotions come from.
-pub enum Stages {
+pub enum FaceSource {
     /// They are found and named.
     Analysis {
-        /// Makes the detector.
+        /// Makes the detectors.
         detector: DetectorFactory,
-        /// Loads the network.
+        /// Loads the networks.
         classifier: ClassifierFactory,
     },
     /// They are looked up: neither detector nor network is made.
     Recorded(Arc<dyn RecordedFaces>),
 }
-
-impl Stages {
-    /// The stages of each of the two threads, to be made on it.
-    fn split(self, settings: LiveSettings) -> (MakeAnalyzer, MakeLabeller) {
-        let LiveSettings { smoothing, tracking, picture, .. } = settings;
-        match self {
-            Self::Analysis { detector, classifier } => (
-                Box::new(move || Ok(Analyzer::new(detector()?, tracking, picture))),
-                Box::new(move || Ok(Labeller::new(classifier()?, smoothing))),
-            ),
-            Self::Recorded(faces) => (
-                Box::new(move || Ok(Analyzer::without_search(picture))),
-                Box::new(move || Ok(Labeller::recorded(faces))),
-            ),
-        }
-    }
-}
-
-type MakeAnalyzer = Box<dyn FnOnce() -> Result<Analyzer, DetectError> + Send>;
-type MakeLabeller = Box<dyn FnOnce() -> anyhow::Result<Labeller> + Send>;
 
 impl Parts {
     /// The real parts: a camera (tried again when it is lost) or a video, the Haar detector, and a network.
@@ -76,22 +55,20 @@ impl Parts {
     /// (both spin while they wait), and one face keeps no second thread busy.
     pub fn new(
         source: SourceRequest,
-        detection: DetectionOptions,
-        classifier: impl FnOnce() -> anyhow::Result<Box<dyn Classifier>> + Send + 'static,
+        mut classifier: impl FnMut(&NetworkChoice) -> anyhow::Result<Box<dyn Classifier>> + Send + 'static,
     ) -> Self {
-        let make_detector = haar(detection);
         Self {
             retry: matches!(source, SourceRequest::Camera(_)),
             source: source.into_factory(),
-            stages: Stages::Analysis {
-                detector: Box::new(move || {
+            faces: FaceSource::Analysis {
+                detector: Box::new(|options| {
                     opencv::core::set_num_threads(1).map_err(crate::detect::failed)?;
-                    make_detector()
+                    haar(options)
                 }),
-                classifier: Box::new(move || {
+                classifier: Box::new(move |choice| {
                     // libtorch keeps this number per thread: it must be set on the one that runs the network.
                     tch::set_num_threads(1);
-                    classifier()
+                    classifier(choice)
                 }),
             },
         }
@@ -99,7 +76,7 @@ impl Parts {
 
     /// A source whose frames' faces were found and named before.
     pub fn recorded(source: Arc<dyn OpenSource>, faces: Arc<dyn RecordedFaces>) -> Self {
-        Self { retry: false, source: SourceRequest::Other(source).into_factory(), stages: Stages::Recorded(faces) }
+        Self { retry: false, source: SourceRequest::Other(source).into_factory(), faces: FaceSource::Recorded(faces) }
     }
 }
 
@@ -142,10 +119,14 @@ impl SourceRequest {
 }
 
 /// How a pipeline starts. All but `picture` and `tracking` can be changed by [`Live::send`] later.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LiveSettings {
     /// Time constant of the smoothing; `None` is off.
     pub smoothing: Option<Duration>,
+    /// How faces are looked for.
+    pub detection: DetectionOptions,
+    /// What labels them.
+    pub network: NetworkChoice,
     /// How fast a video plays: 1 is its own speed.
     pub speed: f64,
     /// Whether a video starts again when it ends.
@@ -161,6 +142,8 @@ impl Default for LiveSettings {
         Self {
             // Half of a flicker between two labels is gone; a smile still shows in a third of a second.
             smoothing: Some(DEFAULT_SMOOTHING),
+            detection: DetectionOptions::default(),
+            network: NetworkChoice::default(),
             speed: 1.0,
             repeat: false,
             picture: true,
@@ -174,8 +157,8 @@ impl Default for LiveSettings {
 /// A camera's frames that come too fast are dropped and counted; a video's frames are all labelled, at its own pace.
 /// Dropping it ends both threads within a second.
 pub struct Live {
-    capture: Sender<CaptureCommand>,
-    inference: Sender<InferenceCommand>,
+    capture: Sender<Command>,
+    inference: Sender<Command>,
     events: Receiver<Event>,
     shared: Arc<Shared>,
     workers: Vec<Worker>,
@@ -192,8 +175,12 @@ impl Live {
         settings: LiveSettings,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, PipelineError> {
-        let Parts { source, retry, stages } = parts;
-        let (make_analyzer, make_labeller) = stages.split(settings);
+        let Parts { source, retry, faces } = parts;
+        let LiveSettings { smoothing, detection, network, speed, repeat, picture, tracking } = settings;
+        let (mut make_detector, labels) = match faces {
+            FaceSource::Analysis { detector, classifier } => (Some(detector), Labels::Network(classifier, network)),
+            FaceSource::Recorded(faces) => (None, Labels::Recorded(faces)),
+        };
         // No bound: commands come from a user's hand and are fetched between two frames.
         let (capture_sender, capture_commands) = unbounded();
         let (inference_sender, inference_commands) = unbounded();
@@ -212,15 +199,19 @@ impl Live {
         };
         let for_inference = Arc::clone(&shared);
         live.workers.push(Worker::spawn("mien-inference", &shared, move || {
-            inference::run(make_labeller, &frames, &inference_commands, &for_inference)
+            inference::run(labels, smoothing, &frames, &inference_commands, &for_inference)
         })?);
         let for_capture = Arc::clone(&shared);
         live.workers.push(Worker::spawn("mien-capture", &shared, move || {
+            let analyzer = match &mut make_detector {
+                Some(make) => Analyzer::new(make(&detection)?, tracking, picture),
+                None => Analyzer::without_search(picture),
+            };
             let capture = Capture {
                 open: source,
                 retries: retry,
-                analyzer: make_analyzer()?,
-                controls: Controls::new(settings.speed, settings.repeat),
+                analyzer,
+                controls: Controls::new(speed, repeat, make_detector),
                 inbox: Inbox { commands: capture_commands, shared: Arc::clone(&for_capture) },
                 out,
                 shared: for_capture,
@@ -242,23 +233,12 @@ impl Live {
 
     /// Asks for something; it is done soon, by the threads. After [`Event::Failed`] nothing comes of it.
     pub fn send(&self, command: Command) {
-        let command = match command {
-            Command::Pause => CaptureCommand::Pause,
-            Command::Resume => CaptureCommand::Resume,
-            Command::Seek(to) => CaptureCommand::Seek { to, generation: self.shared.next_generation() },
-            Command::Step(frames) => CaptureCommand::Step(frames),
-            Command::SetSpeed(speed) => CaptureCommand::SetSpeed(speed),
-            Command::SetRepeat(repeat) => CaptureCommand::SetRepeat(repeat),
-            Command::SetDetector(detector) => CaptureCommand::SetDetector(detector),
-            Command::SetSmoothing(constant) => return self.tell(InferenceCommand::SetSmoothing(constant)),
-            Command::SetClassifier(classifier) => return self.tell(InferenceCommand::SetClassifier(classifier)),
-        };
-        // A thread that has failed has said so by an event.
+        if matches!(command, Command::Seek(_)) {
+            self.shared.begin_generation();
+        }
+        // Each thread obeys what is its own. One that has failed has said so by an event.
+        self.inference.send(command.clone()).ok();
         self.capture.send(command).ok();
-    }
-
-    fn tell(&self, command: InferenceCommand) {
-        self.inference.send(command).ok();
     }
 
     /// Lets somebody see what passes from now on, in place of whoever did before; `None` is nobody.

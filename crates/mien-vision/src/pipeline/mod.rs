@@ -2,7 +2,7 @@
 //!
 //! The stages are two plain structs, [`Analyzer`] (what a capture thread does) and [`Labeller`] (what an inference
 //! thread does). Two drivers move frames through them: [`Live`], for a camera or a video that somebody watches, and
-//! [`run_to_end`], for a file that is worked off as fast as it goes.
+//! [`run_to_end`], for a file that is processed as fast as it goes.
 
 mod analyzer;
 mod batch;
@@ -26,9 +26,9 @@ use mien_core::face::Face;
 pub use analyzer::{AnalyzeError, Analyzer, Detected, DetectedFace};
 pub use batch::frames_that_wait;
 pub use batch::{Ending, run_to_end};
-pub use command::{ClassifierFactory, Command, DetectorFactory, Event, SourceFactory};
+pub use command::{ClassifierFactory, Command, DetectorFactory, Event, NetworkChoice, SourceFactory};
 pub use labeller::{Labeller, RecordedFaces};
-pub use live::{Live, LiveSettings, OpenSource, Parts, SourceRequest, Stages};
+pub use live::{FaceSource, Live, LiveSettings, OpenSource, Parts, SourceRequest};
 pub use statistics::Statistics;
 pub use tap::Tap;
 pub use worker::PipelineError;

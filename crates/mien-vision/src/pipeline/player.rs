@@ -79,7 +79,7 @@ impl Player {
     fn turn(&mut self) -> Result<Flow, PipelineError> {
         loop {
             match self.inbox.poll() {
-                Wake::Command(command) => self.controls.obey(command, &mut self.analyzer, &self.shared),
+                Wake::Command(command) => self.controls.obey(&command, &mut self.analyzer, &self.shared),
                 Wake::Stop => return Ok(Flow::Stop),
                 Wake::Due => break,
             }
@@ -115,7 +115,7 @@ impl Player {
     /// Waits for a command, until `due` or for as long as it takes.
     fn wait(&mut self, due: Option<Instant>) -> Flow {
         match self.inbox.wait(due) {
-            Wake::Command(command) => self.controls.obey(command, &mut self.analyzer, &self.shared),
+            Wake::Command(command) => self.controls.obey(&command, &mut self.analyzer, &self.shared),
             Wake::Due => {}
             Wake::Stop => return Flow::Stop,
         }
@@ -223,7 +223,7 @@ impl Player {
                 }
                 recv(self.inbox.commands) -> command => match command {
                     Ok(command) if !self.shared.is_stopping() => {
-                        self.controls.obey(command, &mut self.analyzer, &self.shared);
+                        self.controls.obey(&command, &mut self.analyzer, &self.shared);
                     }
                     _ => return Flow::Stop,
                 },

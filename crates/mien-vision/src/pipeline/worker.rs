@@ -16,7 +16,7 @@ use crate::source::SourceError;
 use mien_core::detection::DetectError;
 use mien_net::classify::ClassifyError;
 
-/// Why a pipeline can't go on, worded for the user.
+/// Why a pipeline can't continue, worded for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
     /// The source can't be opened or read on.
@@ -111,8 +111,8 @@ impl Shared {
     }
 
     /// Begins a new stretch of the video: scenes of the one before are not given out from now on.
-    pub(super) fn next_generation(&self) -> u64 {
-        self.generation.fetch_add(1, Ordering::AcqRel) + 1
+    pub(super) fn begin_generation(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Whether a scene with this ticket may be given out. The frame that a seek landed on may even when another seek

@@ -153,7 +153,7 @@ impl CameraSource {
 
         let name = enumerate::camera_name(&request.device);
         let opened_at = Instant::now();
-        let Some(first) = grab(&mut capture)? else { return Err(SourceError::CameraSilent(name)) };
+        let Some(first) = grab(&mut capture)? else { return Err(enumerate::why_silent(&request.device, name)) };
         let info = SourceInfo {
             name,
             kind: SourceKind::Camera,

@@ -18,11 +18,11 @@ pub struct CameraEntry {
 #[cfg(target_os = "linux")]
 pub use self::linux::list_cameras;
 #[cfg(target_os = "linux")]
-pub(super) use self::linux::{camera_name, device_path, why_not_opened};
+pub(super) use self::linux::{camera_name, device_path, why_not_opened, why_silent};
 #[cfg(not(target_os = "linux"))]
 pub use self::portable::list_cameras;
 #[cfg(not(target_os = "linux"))]
-pub(super) use self::portable::{camera_name, why_not_opened};
+pub(super) use self::portable::{camera_name, why_not_opened, why_silent};
 
 /// "0 (Integrated Webcam), 2 (HD Pro)": for an error message.
 fn summary(cameras: &[CameraEntry]) -> String {
@@ -143,6 +143,15 @@ mod linux {
         }
     }
 
+    /// A camera can open and still give nothing: drivers refuse the pictures to all programs but one.
+    pub fn why_silent(device: &CameraDevice, name: String) -> SourceError {
+        let path = real_path(device);
+        match holder(&path) {
+            Some(by) => SourceError::CameraBusy { device: path.display().to_string(), by: Some(by) },
+            None => SourceError::CameraSilent(name),
+        }
+    }
+
     /// The name of another process that has the device open, as far as this user may see.
     fn holder(path: &Path) -> Option<String> {
         let own = std::process::id().to_string();
@@ -245,5 +254,10 @@ mod portable {
             SourceError::NoCamera => SourceError::NoCamera,
             _ => SourceError::CameraNotOpened(device.to_string()),
         }
+    }
+
+    /// No system tells here who has a camera.
+    pub fn why_silent(_device: &CameraDevice, name: String) -> SourceError {
+        SourceError::CameraSilent(name)
     }
 }

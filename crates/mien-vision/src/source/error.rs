@@ -127,3 +127,10 @@ pub enum SourceError {
     #[error("OpenCV failed: {0}")]
     OpenCv(#[from] opencv::Error),
 }
+
+impl SourceError {
+    /// Whether a camera is there and another program uses it.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::CameraBusy { .. })
+    }
+}

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::{CreationError, Histogram};
 
-use super::{StageSummary, Stages};
+use super::{StageSummary, StageTimes};
 use crate::pipeline::{Scene, StageTimings};
 
 /// Parts of a run whose frame rates are compared to tell how steady it was.
@@ -17,7 +17,7 @@ const SIGNIFICANT_DIGITS: u8 = 3;
 const LONGEST: u64 = 3600 * 1_000_000_000;
 
 /// What happened to the frames of a run, warm-up left out.
-pub struct Recorder {
+pub struct Stopwatch {
     warmup: u64,
     seen: u64,
     began: Option<Instant>,
@@ -36,7 +36,7 @@ struct StageHistograms {
     classify: Histogram<u64>,
 }
 
-impl Recorder {
+impl Stopwatch {
     /// Begins to measure after `warmup` frames.
     ///
     /// # Errors
@@ -55,12 +55,12 @@ impl Recorder {
     }
 
     /// Takes the next scene of the run.
-    pub fn record(&mut self, scene: &Scene) {
-        self.record_frame(scene.labelled_at, scene.faces.len() as u64, &scene.timings);
+    pub fn note(&mut self, scene: &Scene) {
+        self.note_frame(scene.labelled_at, scene.faces.len() as u64, &scene.timings);
     }
 
     /// Takes a frame that was finished at `at`.
-    pub fn record_frame(&mut self, at: Instant, faces: u64, timings: &StageTimings) {
+    pub fn note_frame(&mut self, at: Instant, faces: u64, timings: &StageTimings) {
         self.seen += 1;
         if self.seen <= self.warmup {
             if self.seen == self.warmup {
@@ -139,8 +139,8 @@ impl Recorder {
     }
 
     /// The stages of the whole pipeline.
-    pub fn stages(&self) -> Stages {
-        Stages {
+    pub fn stages(&self) -> StageTimes {
+        StageTimes {
             read: StageSummary::of(&self.stages.read),
             convert: StageSummary::of(&self.stages.convert),
             detect: StageSummary::of(&self.stages.detect),
@@ -161,25 +161,25 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     /// A run whose frame `i` takes `interval(i)` and shows one face on all but every fourth frame.
-    fn run(warmup: u64, frames: u64, interval: impl Fn(u64) -> Duration) -> Recorder {
-        let mut recorder = Recorder::new(warmup).unwrap();
+    fn run(warmup: u64, frames: u64, interval: impl Fn(u64) -> Duration) -> Stopwatch {
+        let mut stopwatch = Stopwatch::new(warmup).unwrap();
         let mut at = Instant::now();
-        recorder.began = (warmup == 0).then_some(at);
+        stopwatch.began = (warmup == 0).then_some(at);
         for i in 0..warmup + frames {
             at += interval(i);
             let timings =
                 StageTimings { detect: MS * u32::try_from(i + 1).unwrap(), classify: 3 * MS, ..Default::default() };
-            recorder.record_frame(at, u64::from(i % 4 != 0), &timings);
+            stopwatch.note_frame(at, u64::from(i % 4 != 0), &timings);
         }
-        recorder
+        stopwatch
     }
 
     #[test]
     fn the_rate_leaves_the_warm_up_out() {
-        let recorder = run(20, 100, |i| if i < 20 { 500 * MS } else { 10 * MS });
-        assert_eq!(recorder.frames(), 100);
-        assert!((recorder.fps() - 100.0).abs() < 0.1, "{}", recorder.fps());
-        assert_eq!((recorder.faces(), recorder.frames_with_face()), (75, 75));
+        let stopwatch = run(20, 100, |i| if i < 20 { 500 * MS } else { 10 * MS });
+        assert_eq!(stopwatch.frames(), 100);
+        assert!((stopwatch.fps() - 100.0).abs() < 0.1, "{}", stopwatch.fps());
+        assert_eq!((stopwatch.faces(), stopwatch.frames_with_face()), (75, 75));
     }
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_run_that_ended_in_the_warm_up_has_measured_nothing() {
-        let recorder = run(50, 0, |_| MS);
-        assert_eq!((recorder.frames(), recorder.fps(), recorder.stages().read), (0, 0.0, None));
+        let stopwatch = run(50, 0, |_| MS);
+        assert_eq!((stopwatch.frames(), stopwatch.fps(), stopwatch.stages().read), (0, 0.0, None));
     }
 }

@@ -1,0 +1,68 @@
+//! What the user can ask for. Panels and keys only ask; [`super::App`] does it.
+
+use super::record::RecordAsk;
+use super::recorded::ReplayAsk;
+use super::session::Source;
+use super::settings::Settings;
+use crate::face::FaceId;
+use crate::pipeline::Command;
+
+/// One thing that was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Action {
+    Open(Source),
+    AskForVideo,
+    TryAgain,
+    TogglePause,
+    Stop,
+    /// To the pipeline as it is.
+    Send(Command),
+    /// Forward in a video, or back.
+    Jump {
+        secs: f64,
+    },
+    /// These are the settings from now on.
+    Change(Box<Settings>),
+    /// Show this face's curves; none is whoever is in the picture.
+    Choose(Option<FaceId>),
+    ToggleFullScreen,
+    LeaveFullScreen,
+    Toggle(Pane),
+    LookForCameras,
+    Dismiss(u64),
+    Replay(ReplayAsk),
+    Record(RecordAsk),
+}
+
+/// A part of the window that can be shown or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pane {
+    Help,
+    Settings,
+    /// The bars beside the picture.
+    Faces,
+    Timeline,
+    /// Everything around the picture.
+    All,
+}
+
+/// What is asked for while a picture is drawn.
+#[derive(Debug, Default)]
+pub(super) struct Asks(Vec<Action>);
+
+impl Asks {
+    pub(super) fn push(&mut self, action: Action) {
+        self.0.push(action);
+    }
+
+    /// The settings with something changed about them.
+    pub(super) fn change(&mut self, settings: &Settings, change: impl FnOnce(&mut Settings)) {
+        let mut changed = settings.clone();
+        change(&mut changed);
+        self.push(Action::Change(Box::new(changed)));
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.0)
+    }
+}

@@ -1,0 +1,248 @@
+//! Does what panels and keys asked for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use egui::{Context, ViewportCommand};
+
+use super::App;
+use super::action::{Action, Pane};
+use super::discovery::Report;
+use super::history::History;
+use super::people::People;
+use super::player::{NextPress, Stage};
+use super::record::RecordAsk;
+use super::recorded::ReplayAsk;
+use super::session::{Plan, Source};
+use super::settings::Settings;
+use crate::pipeline::Command;
+use crate::recording::{Recording, save_snapshot};
+
+impl App {
+    pub(super) fn carry_out(&mut self, action: Action, ctx: &Context) {
+        match action {
+            Action::Open(source) => self.open(source),
+            Action::AskForVideo => {
+                let asked = self.machine.ask_for_video(self.settings().video_folder.clone());
+                self.report(asked);
+            }
+            Action::TryAgain => self.try_again(),
+            Action::TogglePause => self.toggle_pause(),
+            Action::Stop => {
+                self.close();
+                self.player.stage = Stage::Stopped;
+            }
+            Action::Send(Command::Seek(to)) => self.player.seek(to),
+            Action::Send(command) => self.player.send(command),
+            Action::Jump { secs } => {
+                let to = (self.player.moment().as_secs_f64() + secs).max(0.0);
+                self.player.seek(Duration::from_secs_f64(to));
+            }
+            Action::Change(settings) => self.change_settings(*settings, ctx),
+            Action::Choose(face) => self.people.choose(face),
+            Action::ToggleFullScreen => {
+                let full = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
+                self.set_full_screen(!(full || self.panes.picture_alone), ctx);
+            }
+            Action::LeaveFullScreen => self.set_full_screen(false, ctx),
+            Action::Toggle(Pane::All) => self.set_picture_alone(!self.panes.picture_alone),
+            Action::Toggle(pane) => self.panes.toggle(pane),
+            Action::LookForCameras => {
+                let looking = self.machine.look_for_cameras();
+                self.report(looking);
+            }
+            Action::Dismiss(toast) => self.toasts.dismiss(toast),
+            Action::Replay(ask) => self.replay(ask),
+            Action::Record(ask) => self.record(ask),
+        }
+    }
+
+    /// The settings with the picture mirrored the other way.
+    pub(super) fn toggled_mirror(&self) -> Action {
+        let mut settings = self.settings().clone();
+        let mirror = settings.mirror_mut(self.player.is_video());
+        *mirror = !*mirror;
+        Action::Change(Box::new(settings))
+    }
+
+    /// Full screen belongs to the picture alone.
+    fn set_full_screen(&mut self, full: bool, ctx: &Context) {
+        ctx.send_viewport_cmd(ViewportCommand::Fullscreen(full));
+        self.set_picture_alone(full);
+    }
+
+    fn set_picture_alone(&mut self, alone: bool) {
+        self.panes.picture_alone = alone;
+        if alone {
+            self.toasts.news("Esc brings the panels back");
+        }
+    }
+
+    /// Takes new settings over and lets those who work with them know.
+    fn change_settings(&mut self, settings: Settings, ctx: &Context) {
+        let before = std::mem::replace(&mut self.preferences.now, settings);
+        let now = self.preferences.now.clone();
+        if now.theme != before.theme {
+            ctx.set_theme(now.theme);
+        }
+        if now.smoothing() != before.smoothing() {
+            self.player.send(Command::SetSmoothing(now.smoothing()));
+        }
+        if now.detection != before.detection {
+            self.player.send(Command::SetDetection(now.detection));
+        }
+        if now.network() != before.network() {
+            self.player.send(Command::SetNetwork(now.network()));
+        }
+        if now.camera_mode != before.camera_mode
+            && let Some(Source::Camera(device, _)) = self.player.source.clone()
+        {
+            let source = Source::Camera(device, now.camera_mode);
+            // A camera grants its mode when it is opened.
+            if self.player.is_open() {
+                self.open(source);
+            } else {
+                self.player.source = Some(source);
+            }
+        }
+    }
+
+    /// Ends what runs and starts `source`.
+    pub(super) fn open(&mut self, source: Source) {
+        self.close();
+        if let Source::Camera(device, _) = &source {
+            self.preferences.now.camera = Some(device.to_string());
+        }
+        self.player.source = Some(source.clone());
+        match source {
+            Source::Recording { folder, again } => self.open_recording(folder, again),
+            source => {
+                self.replay = None;
+                self.start(source);
+            }
+        }
+    }
+
+    /// Reads a recording on a thread of its own, unless it is open already, and then starts it.
+    fn open_recording(&mut self, folder: PathBuf, again: bool) {
+        match &mut self.replay {
+            Some(replay) if replay.recording.folder() == folder => {
+                replay.set_again(again);
+                self.start(Source::Recording { folder, again });
+            }
+            _ => {
+                self.replay = None;
+                self.player.stage = Stage::Opening;
+                let reading = self
+                    .machine
+                    .beside("mien-recording", move |_| Report::Recording(Box::new(Recording::open(&folder)), again));
+                self.report(reading);
+            }
+        }
+    }
+
+    /// Starts a source that nothing is left to be read of first.
+    pub(super) fn start(&mut self, source: Source) {
+        let settings = self.settings();
+        let plan = Plan {
+            source,
+            recording: self.replay.as_ref().map(|replay| replay.recording.clone()),
+            network: settings.network(),
+            smoothing: settings.smoothing(),
+            detection: settings.detection,
+            speed: self.player.speed,
+            repeat: self.player.repeat,
+        };
+        match self.machine.start(&plan) {
+            Ok(session) => self.player.run(session),
+            Err(error) => {
+                self.player.stage = Stage::Failed;
+                self.toasts.error(format!("{error:#}"));
+            }
+        }
+    }
+
+    /// Ends what runs and clears the screen of it: no picture, no box, no bar stays.
+    pub(super) fn close(&mut self) {
+        self.recording.finish(&mut self.player, &mut self.toasts);
+        self.player.close();
+        self.recording.clear();
+        self.clear_picture();
+        self.people = People::new(History::live());
+    }
+
+    pub(super) fn clear_picture(&mut self) {
+        self.screen.clear();
+        self.people.clear_screen();
+    }
+
+    fn try_again(&mut self) {
+        match self.player.source.clone() {
+            Some(source) => self.open(source),
+            None => {
+                self.player.stage = Stage::Opening;
+                let looking = self.machine.look_for_cameras();
+                self.report(looking);
+            }
+        }
+    }
+
+    fn toggle_pause(&mut self) {
+        match self.player.next_press() {
+            NextPress::Pause => self.player.send(Command::Pause),
+            NextPress::Resume => self.player.send(Command::Resume),
+            NextPress::Play if self.player.stage == Stage::EndOfVideo => self.player.send(Command::Resume),
+            NextPress::Play if self.player.source.is_some() => self.try_again(),
+            NextPress::Play => {}
+        }
+    }
+
+    fn record(&mut self, ask: RecordAsk) {
+        let folder = self.settings().recordings_folder(&self.recording.default_folder);
+        let (recording, player, toasts) = (&mut self.recording, &mut self.player, &mut self.toasts);
+        match ask {
+            RecordAsk::Toggle => recording.toggle(player, folder, toasts),
+            RecordAsk::BeginMark => recording.begin_mark(player, toasts),
+            RecordAsk::KeepMark => recording.keep_mark(player),
+            RecordAsk::DropMark => recording.open_mark = None,
+            RecordAsk::QuickMark(number) => recording.quick_mark(number, player, toasts),
+            RecordAsk::Snapshot => self.take_snapshot(folder),
+            RecordAsk::ChooseFolder => {
+                if !std::mem::replace(&mut recording.choosing_folder, true) {
+                    let asked = self
+                        .machine
+                        .beside("mien-dialog", move |outside| Report::FolderChosen(outside.ask_for_folder(folder)));
+                    self.report(asked);
+                }
+            }
+        }
+    }
+
+    fn take_snapshot(&mut self, folder: PathBuf) {
+        let Some(frame) = self.screen.frame() else {
+            return self.toasts.news("There is no picture to save");
+        };
+        let faces = self.people.faces().to_vec();
+        let folder = self.recording.snapshot_folder(folder);
+        let name = self.player.info.as_ref().map_or_else(String::new, |info| info.name.clone());
+        let saving = self
+            .machine
+            .beside("mien-snapshot", move |_| Report::Snapshot(save_snapshot(&folder, &name, &frame, &faces)));
+        self.report(saving);
+    }
+
+    fn replay(&mut self, ask: ReplayAsk) {
+        let Some(replay) = &mut self.replay else { return };
+        match ask {
+            ReplayAsk::SetAgain(again) => {
+                // Shows the other results from the same moment on.
+                let folder = replay.recording.folder().to_owned();
+                let moment = self.player.moment();
+                self.open(Source::Recording { folder, again });
+                self.player.seek(moment);
+            }
+            ReplayAsk::Export => replay.export(self.machine.wake.clone(), &mut self.toasts),
+            ask => replay.change(ask, &mut self.player, &mut self.people, &mut self.toasts),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What was found out about the machine, and the threads beside the window that find it out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+use egui::Context;
+
+use super::session::{DeviceEntry, ModelEntry, Outside, Plan, Session, Wake, device_of};
+use crate::recording::{OpenError, Recording, Snapshot, SnapshotError};
+use crate::source::{CameraDevice, CameraEntry};
+
+/// How often a window without a camera looks whether one was plugged in.
+pub(super) const CAMERA_POLL_SECS: f64 = 2.0;
+
+/// What a thread beside the window reports.
+pub(super) enum Report {
+    Cameras(Vec<CameraEntry>),
+    Machine {
+        devices: Vec<DeviceEntry>,
+        models: Vec<ModelEntry>,
+        demo_clip: Option<PathBuf>,
+    },
+    VideoChosen(anyhow::Result<Option<PathBuf>>),
+    /// And whether its faces are to be found again.
+    Recording(Box<Result<Recording, OpenError>>, bool),
+    FolderChosen(anyhow::Result<Option<PathBuf>>),
+    Snapshot(Result<Snapshot, SnapshotError>),
+}
+
+/// The machine as the window knows it.
+pub(super) struct Machine {
+    outside: Arc<dyn Outside>,
+    pub(super) wake: Wake,
+    reports: Receiver<Report>,
+    reporter: Sender<Report>,
+    pub(super) cameras: Vec<CameraEntry>,
+    pub(super) devices: Vec<DeviceEntry>,
+    pub(super) models: Vec<ModelEntry>,
+    pub(super) demo_clip: Option<PathBuf>,
+    cameras_looked_for_at: f64,
+    choosing_video: bool,
+}
+
+impl Machine {
+    pub(super) fn new(ctx: &Context, outside: Arc<dyn Outside>) -> Self {
+        let waker = ctx.clone();
+        let (reporter, reports) = crossbeam_channel::unbounded();
+        Self {
+            outside,
+            wake: Arc::new(move || waker.request_repaint()),
+            reports,
+            reporter,
+            cameras: Vec::new(),
+            devices: Vec::new(),
+            models: Vec::new(),
+            demo_clip: None,
+            cameras_looked_for_at: 0.0,
+            choosing_video: false,
+        }
+    }
+
+    /// What the threads found out since the last call.
+    pub(super) fn take_reports(&self) -> Vec<Report> {
+        self.reports.try_iter().collect()
+    }
+
+    /// Runs something that takes time on a thread of its own, so that the window never waits for it.
+    ///
+    /// # Errors
+    /// In words for the user, when the system gives no more threads.
+    pub(super) fn beside(
+        &self,
+        name: &str,
+        job: impl FnOnce(&dyn Outside) -> Report + Send + 'static,
+    ) -> Result<(), String> {
+        let (outside, reporter, wake) = (self.outside.clone(), self.reporter.clone(), self.wake.clone());
+        let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            // A window that is closed meanwhile wants no report.
+            reporter.send(job(outside.as_ref())).ok();
+            wake();
+        });
+        started.map(drop).map_err(|error| format!("This machine can't start another thread: {error}"))
+    }
+
+    pub(super) fn look_for_cameras(&self) -> Result<(), String> {
+        self.beside("mien-cameras", |outside| Report::Cameras(outside.cameras()))
+    }
+
+    /// Looks for cameras again, if the last look was long enough ago.
+    pub(super) fn poll_cameras(&mut self, now: f64) -> Result<(), String> {
+        if now - self.cameras_looked_for_at < CAMERA_POLL_SECS {
+            return Ok(());
+        }
+        self.cameras_looked_for_at = now;
+        self.look_for_cameras()
+    }
+
+    pub(super) fn look_around(&self) -> Result<(), String> {
+        self.beside("mien-machine", |outside| Report::Machine {
+            devices: outside.devices(),
+            models: outside.models(),
+            demo_clip: outside.demo_clip(),
+        })
+    }
+
+    /// Lets the user choose a video, unless that is going on already.
+    pub(super) fn ask_for_video(&mut self, folder: Option<PathBuf>) -> Result<(), String> {
+        if std::mem::replace(&mut self.choosing_video, true) {
+            return Ok(());
+        }
+        self.beside("mien-dialog", move |outside| Report::VideoChosen(outside.ask_for_video(folder)))
+    }
+
+    /// The dialog is closed.
+    pub(super) fn video_was_asked_for(&mut self) {
+        self.choosing_video = false;
+    }
+
+    pub(super) fn start(&self, plan: &Plan) -> anyhow::Result<Box<dyn Session>> {
+        self.outside.start(plan, self.wake.clone())
+    }
+
+    /// The camera remembered by this name if it is there, else the first.
+    pub(super) fn camera_to_open(&self, remembered: Option<&str>) -> Option<&CameraEntry> {
+        let is_remembered = |camera: &&CameraEntry| Some(device_of(camera).to_string().as_str()) == remembered;
+        self.cameras.iter().find(is_remembered).or(self.cameras.first())
+    }
+
+    pub(super) fn camera_name(&self, device: &CameraDevice) -> String {
+        let is_it = |index: u32| *device == CameraDevice::Index(index);
+        let known = self.cameras.iter().find(|camera| device_of(camera) == *device || is_it(camera.index));
+        known.map_or_else(|| format!("Camera {device}"), |camera| camera.name.clone())
+    }
+}

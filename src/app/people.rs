@@ -1,0 +1,169 @@
+//! The people in the picture: their faces, bars and curves, and whose curve is looked at.
+
+use std::time::Duration;
+
+use super::bars::Bars;
+use super::history::History;
+use crate::face::{Face, FaceId};
+
+/// A face that went away for less than this keeps its place in the timeline: people turn around and come back.
+const AWAY: Duration = Duration::from_secs(5);
+
+/// A face that is lost for less than this (a blink of the detector) is no news.
+const NOBODY_AFTER: Duration = Duration::from_millis(700);
+
+/// Who is in the picture, and who was.
+pub(super) struct People {
+    faces: Vec<Face>,
+    pub(super) history: History,
+    pub(super) bars: Bars,
+    /// Whose curve the user asked for.
+    chosen: Option<FaceId>,
+    /// Whose curve is shown while the user asked for nobody's, and when that face was last seen.
+    followed: Option<(FaceId, Duration)>,
+    /// Media time at which any face was last seen.
+    face_seen: Option<Duration>,
+}
+
+impl People {
+    pub(super) fn new(history: History) -> Self {
+        Self { faces: Vec::new(), history, bars: Bars::default(), chosen: None, followed: None, face_seen: None }
+    }
+
+    /// The faces on the screen.
+    pub(super) fn faces(&self) -> &[Face] {
+        &self.faces
+    }
+
+    pub(super) fn is_on_screen(&self, face: FaceId) -> bool {
+        self.faces.iter().any(|other| other.id == face)
+    }
+
+    /// Shows the faces of a scene; `record` adds what they show to their curves.
+    pub(super) fn show(&mut self, faces: Vec<Face>, now: Duration, record: bool) {
+        self.history.advance(now);
+        for face in faces.iter().filter(|_| record) {
+            self.history.record(face.id, face.smoothed);
+        }
+        if !faces.is_empty() {
+            self.face_seen = Some(now);
+        }
+        self.replace(faces);
+    }
+
+    /// Shows other faces on the same picture.
+    pub(super) fn replace(&mut self, faces: Vec<Face>) {
+        self.faces = faces;
+        self.bars.retain(|id| self.faces.iter().any(|face| face.id == id));
+        self.follow();
+    }
+
+    /// Another set of curves, as of people who are called otherwise now.
+    pub(super) fn set_history(&mut self, mut history: History, person: impl Fn(FaceId) -> FaceId) {
+        history.advance(self.history.now());
+        self.history = history;
+        self.chosen = self.chosen.map(&person);
+        self.followed = self.followed.map(|(face, seen)| (person(face), seen));
+    }
+
+    /// Looks at the curve of a face, or of whoever is in the picture.
+    pub(super) fn choose(&mut self, face: Option<FaceId>) {
+        self.chosen = face;
+        self.follow();
+    }
+
+    pub(super) fn chosen(&self) -> Option<FaceId> {
+        self.chosen.filter(|face| self.has_curve(*face))
+    }
+
+    /// The face whose curves the timeline shows: the chosen one as long as it has any; else the one that it showed before,
+    /// also while it is away for a moment; else the first on the screen.
+    pub(super) fn of_timeline(&self) -> Option<FaceId> {
+        let followed = self.followed.map(|(face, _)| face).filter(|face| self.has_curve(*face));
+        self.chosen().or(followed).or_else(|| self.history.faces().last())
+    }
+
+    /// Nobody is there, and that for longer than a blink of the detector.
+    pub(super) fn nobody_at(&self, now: Duration) -> bool {
+        self.faces.is_empty() && now.abs_diff(self.face_seen.unwrap_or_default()) >= NOBODY_AFTER
+    }
+
+    /// Clears the screen; the curves stay.
+    pub(super) fn clear_screen(&mut self) {
+        self.faces.clear();
+        self.bars.retain(|_| false);
+        self.face_seen = None;
+    }
+
+    /// Moves the bars towards what the faces show. Returns whether they arrived.
+    pub(super) fn glide(&mut self, elapsed_secs: f32) -> bool {
+        let mut settled = true;
+        for face in &self.faces {
+            settled &= self.bars.approach(face.id, &face.smoothed, elapsed_secs);
+        }
+        settled
+    }
+
+    fn has_curve(&self, face: FaceId) -> bool {
+        self.history.len(face) > 0 || self.is_on_screen(face)
+    }
+
+    fn follow(&mut self) {
+        let now = self.history.now();
+        let stays = |(face, seen): (FaceId, Duration)| {
+            let away = !self.is_on_screen(face);
+            let long = now.abs_diff(seen) >= AWAY && !self.faces.is_empty();
+            let seen = if away { seen } else { now };
+            (self.has_curve(face) && !(away && long)).then_some((face, seen))
+        };
+        self.followed = self.followed.and_then(stays).or_else(|| self.faces.first().map(|face| (face.id, now)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::Probabilities;
+    use crate::face::FaceRect;
+
+    fn faces(ids: &[u32]) -> Vec<Face> {
+        let rect = FaceRect { x: 0.0, y: 0.0, width: 99.0, height: 99.0 };
+        let (raw, smoothed) = (Probabilities::UNIFORM, Probabilities::UNIFORM);
+        ids.iter().map(|id| Face { id: FaceId(*id), rect, score: 5.0, raw, smoothed }).collect()
+    }
+
+    fn shown_over(seconds: &[(u64, &[u32])]) -> (People, Vec<Option<u32>>) {
+        let mut people = People::new(History::live());
+        let followed = seconds.iter().map(|(second, ids)| {
+            people.show(faces(ids), Duration::from_secs(*second), true);
+            people.of_timeline().map(|face| face.0)
+        });
+        let followed = followed.collect();
+        (people, followed)
+    }
+
+    #[test]
+    fn a_face_that_is_away_for_a_moment_keeps_its_place_in_the_timeline() {
+        let (_, followed) = shown_over(&[(0, &[1]), (1, &[1, 2]), (2, &[2]), (5, &[2]), (6, &[1, 2])]);
+        assert_eq!(followed, [Some(1); 5]);
+        let (_, followed) = shown_over(&[(0, &[1]), (1, &[2]), (7, &[2])]);
+        assert_eq!(followed, [Some(1), Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn the_curve_of_a_face_that_left_can_be_chosen_as_long_as_there_is_any() {
+        let (mut people, _) = shown_over(&[(0, &[1]), (10, &[2]), (20, &[2])]);
+        people.choose(Some(FaceId(1)));
+        assert_eq!(people.of_timeline(), Some(FaceId(1)));
+        people.show(faces(&[2]), Duration::from_secs(90), true);
+        assert_eq!(people.of_timeline(), Some(FaceId(2)), "the curve is older than the timeline");
+        people.choose(None);
+        assert_eq!(people.of_timeline(), Some(FaceId(2)));
+    }
+
+    #[test]
+    fn while_nobody_is_there_the_last_curve_stays() {
+        let (_, followed) = shown_over(&[(0, &[1]), (1, &[]), (30, &[])]);
+        assert_eq!(followed, [Some(1); 3]);
+    }
+}

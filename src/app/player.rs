@@ -1,0 +1,219 @@
+//! The source that is shown: what it is, how far it is, and how it is played.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::session::{NetworkInUse, Session, Source};
+use crate::pipeline::{Command, Event, Scene, Statistics};
+use crate::recording::{Progress, RecordingEvent};
+use crate::source::{SourceInfo, SourceKind};
+
+/// What the picture's place shows.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Stage {
+    /// There is no camera to open.
+    NoCamera,
+    /// The source was asked for and has given nothing yet.
+    Opening,
+    /// Pictures come.
+    Running,
+    /// The camera went away, or another program has it; the next try is at this time of the window's clock.
+    CameraLost { reason: String, busy: bool, retry_at: f64 },
+    /// The video is over.
+    EndOfVideo,
+    /// The source or the network could not be had; a toast says why.
+    Failed,
+    /// The user stopped it.
+    Stopped,
+}
+
+/// What the button that plays and pauses does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NextPress {
+    Pause,
+    /// From where it was paused.
+    Resume,
+    /// From the start.
+    Play,
+}
+
+impl NextPress {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Pause => "Pause",
+            Self::Resume => "Resume",
+            Self::Play => "Play",
+        }
+    }
+}
+
+/// The source and its session.
+pub(super) struct Player {
+    session: Option<Box<dyn Session>>,
+    pub(super) source: Option<Source>,
+    pub(super) stage: Stage,
+    pub(super) info: Option<SourceInfo>,
+    pub(super) statistics: Statistics,
+    /// The network that labels.
+    pub(super) network: Option<NetworkInUse>,
+    pub(super) paused: bool,
+    pub(super) speed: f64,
+    pub(super) repeat: bool,
+    position: Duration,
+    /// Where the user wants to be, until a picture from there arrives: the slider must not jump back meanwhile.
+    seeking: Option<Duration>,
+}
+
+impl Player {
+    pub(super) fn new(speed: f64, repeat: bool) -> Self {
+        Self {
+            session: None,
+            source: None,
+            stage: Stage::Opening,
+            info: None,
+            statistics: Statistics::default(),
+            network: None,
+            paused: false,
+            speed,
+            repeat,
+            position: Duration::ZERO,
+            seeking: None,
+        }
+    }
+
+    /// Whether the source is a video or a recording, whose time the user can choose.
+    pub(super) fn is_video(&self) -> bool {
+        matches!(self.source, Some(Source::Video(_) | Source::Recording { .. }))
+    }
+
+    /// Whether a source is being read.
+    pub(super) fn is_open(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Length of the video, if it is one and declares it.
+    pub(super) fn duration(&self) -> Option<Duration> {
+        match self.info.as_ref()?.kind {
+            SourceKind::File { duration, .. } => duration,
+            SourceKind::Camera => None,
+        }
+    }
+
+    /// The media time that is shown, or will be as soon as its picture is there.
+    pub(super) fn moment(&self) -> Duration {
+        self.seeking.unwrap_or(self.position)
+    }
+
+    /// Media time of the picture on the screen.
+    pub(super) fn position(&self) -> Duration {
+        self.position
+    }
+
+    pub(super) fn next_press(&self) -> NextPress {
+        match self.stage {
+            Stage::EndOfVideo | Stage::Stopped | Stage::Failed => NextPress::Play,
+            _ if !self.is_open() => NextPress::Play,
+            _ if self.paused => NextPress::Resume,
+            _ => NextPress::Pause,
+        }
+    }
+
+    /// Shows a session that was just started.
+    pub(super) fn run(&mut self, session: Box<dyn Session>) {
+        self.session = Some(session);
+        self.stage = Stage::Opening;
+    }
+
+    /// Ends the session and forgets what was known of it. The source stays, to be opened again.
+    pub(super) fn close(&mut self) {
+        let (source, stage) = (self.source.take(), std::mem::replace(&mut self.stage, Stage::Opening));
+        *self = Self { source, stage, ..Self::new(self.speed, self.repeat) };
+    }
+
+    /// Sends a command to the pipeline, and shows at once what it asks for.
+    pub(super) fn send(&mut self, command: Command) {
+        let Some(session) = &mut self.session else { return };
+        let is_seek = matches!(command, Command::Seek(_) | Command::Step(_));
+        if is_seek && !matches!(self.source, Some(Source::Video(_) | Source::Recording { .. })) {
+            return;
+        }
+        match command {
+            Command::Pause | Command::Step(_) => self.paused = true,
+            Command::Resume => self.paused = false,
+            Command::Seek(to) => self.seeking = Some(to),
+            Command::SetSpeed(speed) => self.speed = speed,
+            Command::SetRepeat(repeat) => self.repeat = repeat,
+            Command::SetSmoothing(_) | Command::SetDetection(_) | Command::SetNetwork(_) => {}
+        }
+        if self.stage == Stage::EndOfVideo && (is_seek || command == Command::Resume) {
+            self.stage = Stage::Running;
+        }
+        session.send(command);
+    }
+
+    /// Goes to a time of a video, at most to its end.
+    pub(super) fn seek(&mut self, to: Duration) {
+        let to = self.duration().map_or(to, |end| to.min(end));
+        self.send(Command::Seek(to));
+    }
+
+    /// Learns that a scene of this media time is on the screen.
+    pub(super) fn shown(&mut self, media_time: Duration) {
+        if !matches!(self.stage, Stage::Running | Stage::EndOfVideo) {
+            self.stage = Stage::Running;
+        }
+        self.position = media_time;
+        self.seeking = None;
+    }
+
+    /// Learns that the last frame was shown: the pipeline pauses there.
+    pub(super) fn ended(&mut self) {
+        self.stage = Stage::EndOfVideo;
+        self.paused = true;
+    }
+
+    /// Learns that a seek has arrived.
+    pub(super) fn arrived(&mut self) {
+        self.seeking = None;
+    }
+
+    /// What the session gave since the last call.
+    pub(super) fn take(&mut self) -> Option<(Vec<Event>, Option<Scene>)> {
+        let session = self.session.as_mut()?;
+        let (events, scene) = (session.take_events(), session.take_scene());
+        self.statistics = session.statistics();
+        self.network = session.network();
+        Some((events, scene))
+    }
+
+    pub(super) fn start_recording(&mut self, folder: PathBuf) {
+        if let Some(session) = &mut self.session {
+            session.start_recording(folder);
+        }
+    }
+
+    pub(super) fn stop_recording(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.stop_recording();
+        }
+    }
+
+    pub(super) fn mark(&mut self, at: Instant, text: String) {
+        if let Some(session) = &mut self.session {
+            session.mark(at, text);
+        }
+    }
+
+    /// How far a recording of this source is, while one runs.
+    pub(super) fn recording(&self) -> Option<Progress> {
+        self.session.as_ref()?.recording()
+    }
+
+    pub(super) fn take_recording_events(&mut self) -> Vec<RecordingEvent> {
+        self.session.as_mut().map(|session| session.take_recording_events()).unwrap_or_default()
+    }
+
+    pub(super) fn finish_recording(&mut self) -> Vec<RecordingEvent> {
+        self.session.as_mut().map(|session| session.finish_recording()).unwrap_or_default()
+    }
+}

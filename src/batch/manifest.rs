@@ -1,0 +1,250 @@
+//! What is noted of each file, so that a batch that was killed can be taken up again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::products::{Product, Wanted};
+use crate::export::{ExportError, replace_file};
+use crate::version::Versions;
+
+/// The note beside the results of a file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Schema of the tables: [`crate::export::SCHEMA_VERSION`].
+    pub schema: u32,
+    /// Mien's version and commit, and those of its libraries, that made what was added last.
+    #[serde(default)]
+    pub versions: Option<Versions>,
+    /// What was analysed, and how.
+    #[serde(flatten)]
+    pub work: Work,
+    /// What came out; `None` while the first of it is given its names.
+    pub results: Option<Results>,
+    /// Whether more of it is being given its names: what isn't in `results` yet may be there, and is ours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adding: bool,
+}
+
+/// What decides about the results.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Work {
+    /// The files with their states.
+    pub inputs: Vec<FileState>,
+    /// All options that change results, the model's checksum among them. Which results are written isn't one of them.
+    pub options: serde_json::Value,
+}
+
+/// A file as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileState {
+    /// Where.
+    pub path: PathBuf,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// When it was last changed, in milliseconds since 1970; `None` where the system doesn't say.
+    pub modified_ms: Option<u64>,
+}
+
+/// A result as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// What it belongs to; manifests of schema 1 don't say.
+    #[serde(default)]
+    pub product: Option<Product>,
+    /// The file.
+    #[serde(flatten)]
+    pub file: FileState,
+}
+
+/// What came out of a file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// The results as they were written.
+    pub outputs: Vec<Output>,
+    /// What was made of it, whether there was anything to write or not.
+    #[serde(default)]
+    pub products: BTreeSet<Product>,
+    /// Frames analysed.
+    pub frames: u64,
+    /// Those of them with a face.
+    #[serde(default)]
+    pub frames_with_face: u64,
+    /// Faces on them, all frames added up.
+    pub faces: u64,
+    /// Those faces by their verdicts: an emotion, or `unsure`.
+    #[serde(default)]
+    pub verdicts: BTreeMap<String, u64>,
+    /// Warnings about them: a cut video, unreadable pictures.
+    pub complaints: Vec<String>,
+    /// How they were written, where that is not always the same.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// What an earlier run left of a file's results.
+#[derive(Debug, PartialEq)]
+pub enum Earlier {
+    /// Nothing.
+    Nothing,
+    /// All that is wanted, by the same work.
+    Finished(Results),
+    /// Results of the same work, but not all that is wanted.
+    Partly {
+        /// What there is.
+        results: Results,
+        /// What is wanted and isn't there.
+        missing: Wanted,
+        /// Whether files that have the names of results are ours, though the manifest doesn't list them.
+        adding: bool,
+    },
+    /// Results of other work: other options, or the file or its table has changed since.
+    OtherWork,
+    /// Some of them: a run was killed while it gave them their names, or somebody has removed one.
+    Unfinished,
+}
+
+impl FileState {
+    /// Of a file now.
+    ///
+    /// # Errors
+    /// When it can't be looked at.
+    pub fn of(path: &Path) -> std::io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
+        let since_1970 = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok();
+        let modified = metadata.modified().ok().and_then(since_1970);
+        let modified_ms = modified.and_then(|time| u64::try_from(time.as_millis()).ok());
+        Ok(Self { path: path.to_owned(), bytes: metadata.len(), modified_ms })
+    }
+}
+
+impl Manifest {
+    /// The manifest at `path`, if there is one that can be read.
+    pub fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
+
+    /// Looks at the manifest at `path`. A manifest that can't be read counts as one of a run that didn't end.
+    pub fn earlier(path: &Path, work: &Work, schema: u32, wanted: &Wanted) -> Earlier {
+        let Ok(text) = std::fs::read(path) else { return Earlier::Nothing };
+        let Ok(manifest) = serde_json::from_slice::<Self>(&text) else { return Earlier::Unfinished };
+        let Some(results) = manifest.results else { return Earlier::Unfinished };
+        if manifest.schema != schema || manifest.work != *work {
+            let is_gone = |output: &Output| !output.file.path.exists();
+            return if results.outputs.iter().any(is_gone) { Earlier::Unfinished } else { Earlier::OtherWork };
+        }
+        let mut missing = Wanted::new();
+        for product in wanted {
+            let mut files = results.outputs.iter().filter(|output| output.product == Some(*product));
+            let now: Vec<_> = files.by_ref().map(|output| (FileState::of(&output.file.path), &output.file)).collect();
+            // Somebody may have worked on a table that has another length by now: it isn't ours to replace unasked.
+            if now.iter().any(|(now, then)| now.as_ref().is_ok_and(|now| now.bytes != then.bytes)) {
+                return Earlier::OtherWork;
+            }
+            if !results.products.contains(product) || now.iter().any(|(now, _)| now.is_err()) {
+                missing.insert(*product);
+            }
+        }
+        if missing.is_empty() {
+            Earlier::Finished(results)
+        } else {
+            Earlier::Partly { results, missing, adding: manifest.adding }
+        }
+    }
+
+    /// Writes it to `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write(&self, path: &Path) -> Result<(), ExportError> {
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| ExportError::Write { path: path.to_owned(), reason: error.into() })?;
+        replace_file(path, &text).map(drop)
+    }
+}
+
+impl Results {
+    /// Takes in what there was before, where this hasn't made it anew.
+    #[must_use]
+    pub fn added_to(mut self, before: Self) -> Self {
+        let is_kept = |output: &Output| output.product.is_some_and(|product| !self.products.contains(&product));
+        let (kept, complaints, notes) = (before.outputs.into_iter().filter(is_kept), before.complaints, before.notes);
+        let mut outputs: Vec<_> = kept.collect();
+        outputs.append(&mut self.outputs);
+        self.outputs = outputs;
+        self.products.extend(before.products);
+        for (now, before) in [(&mut self.complaints, complaints), (&mut self.notes, notes)] {
+            let new: Vec<_> = before.into_iter().filter(|words| !now.contains(words)).collect();
+            now.extend(new);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::TableFormat;
+
+    #[test]
+    fn only_whole_results_of_the_same_work_count_as_finished() {
+        let home = tempfile::tempdir().unwrap();
+        let (input, output, path) = (home.path().join("a.mp4"), home.path().join("a.csv"), home.path().join("a.json"));
+        std::fs::write(&input, "film").unwrap();
+        std::fs::write(&output, "table").unwrap();
+        let work = Work { inputs: vec![FileState::of(&input).unwrap()], options: serde_json::json!({ "skip": 0 }) };
+        let csv = Wanted::from([Product::Faces(TableFormat::Csv)]);
+        let earlier = |work: &Work| Manifest::earlier(&path, work, 1, &csv);
+        assert_eq!(earlier(&work), Earlier::Nothing);
+
+        let mut manifest = Manifest { schema: 1, work: work.clone(), ..Manifest::default() };
+        manifest.write(&path).unwrap();
+        assert_eq!(earlier(&work), Earlier::Unfinished);
+
+        let file = FileState::of(&output).unwrap();
+        let outputs = vec![Output { product: csv.first().copied(), file }];
+        let results = Results { outputs, products: csv.clone(), frames: 3, faces: 2, ..Results::default() };
+        manifest.results = Some(results.clone());
+        manifest.write(&path).unwrap();
+        assert_eq!(earlier(&work), Earlier::Finished(results.clone()));
+        let other = Work { options: serde_json::json!({ "skip": 1 }), ..work.clone() };
+        assert_eq!(earlier(&other), Earlier::OtherWork);
+        assert_eq!(Manifest::earlier(&path, &work, 2, &csv), Earlier::OtherWork);
+
+        // More is wanted than there is.
+        let both = Wanted::from([Product::Faces(TableFormat::Csv), Product::Summary]);
+        let missing = Wanted::from([Product::Summary]);
+        let partly = Earlier::Partly { results: results.clone(), missing: missing.clone(), adding: false };
+        assert_eq!(Manifest::earlier(&path, &work, 1, &both), partly);
+        let more = Results { products: missing.clone(), frames: 3, faces: 2, ..Results::default() };
+        let all = more.added_to(results.clone());
+        assert_eq!((all.products, all.outputs), (both, results.outputs.clone()));
+
+        // A run was killed while it added something.
+        Manifest { adding: true, ..manifest.clone() }.write(&path).unwrap();
+        let partly = Earlier::Partly { results: results.clone(), missing: missing.clone(), adding: true };
+        assert_eq!(Manifest::earlier(&path, &work, 1, &missing), partly);
+        manifest.write(&path).unwrap();
+
+        std::fs::write(&output, "table, worked on").unwrap();
+        assert_eq!(earlier(&work), Earlier::OtherWork);
+        // It isn't asked for.
+        let partly = Earlier::Partly { results: results.clone(), missing: missing.clone(), adding: false };
+        assert_eq!(Manifest::earlier(&path, &work, 1, &missing), partly);
+        std::fs::remove_file(&output).unwrap();
+        assert_eq!(earlier(&other), Earlier::Unfinished);
+        assert_eq!(earlier(&work), Earlier::Partly { results, missing: csv.clone(), adding: false });
+        std::fs::write(&path, "{").unwrap();
+        assert_eq!(earlier(&work), Earlier::Unfinished);
+    }
+
+    #[test]
+    fn a_manifest_of_schema_1_can_be_read() {
+        let text = r#"{ "schema": 1, "inputs": [], "options": null, "results": { "outputs": [
+            { "path": "a.csv", "bytes": 5, "modified_ms": null }], "frames": 3, "faces": 2, "complaints": [] } }"#;
+        let manifest: Manifest = serde_json::from_str(text).unwrap();
+        assert_eq!((manifest.results.unwrap().outputs[0].file.bytes, manifest.versions), (5, None));
+    }
+}

@@ -1,0 +1,43 @@
+//! Times within a video or a recording as people write them.
+
+use std::time::Duration;
+
+/// As on a clock, with so many decimals of a second: `0:07`, `0:12.4`, `1:02:03.5`. Negative times are 0.
+pub fn clock(secs: f64, decimals: usize) -> String {
+    let scale = 10_u64.pow(decimals as u32);
+    // Rounded first, so that no 59.96 becomes 60.0.
+    let units = (secs.max(0.0) * scale as f64).round() as u64;
+    let (whole, part) = (units / scale, units % scale);
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    let mut words =
+        if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") };
+    if decimals > 0 {
+        words.push_str(&format!(".{part:0decimals$}"));
+    }
+    words
+}
+
+/// The moment of a frame, with tenths of a second. Cut and not rounded: a frame is shown until the next one.
+pub fn moment(time: Duration) -> String {
+    clock((time.as_millis() / 100) as f64 / 10.0, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_on_a_clock() {
+        let words = [clock(7.0, 0), clock(59.96, 1), clock(3723.46, 1), clock(0.0, 0), clock(-1.0, 0)];
+        assert_eq!(words, ["0:07", "1:00.0", "1:02:03.5", "0:00", "0:00"]);
+    }
+
+    #[test]
+    fn moments_have_tenths_that_are_not_rounded_up() {
+        for (ms, text) in
+            [(0, "0:00.0"), (12_430, "0:12.4"), (12_490, "0:12.4"), (61_000, "1:01.0"), (3_723_500, "1:02:03.5")]
+        {
+            assert_eq!(moment(Duration::from_millis(ms)), text);
+        }
+    }
+}

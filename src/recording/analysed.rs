@@ -1,0 +1,47 @@
+//! Which frames the network saw.
+
+use std::path::Path;
+
+use super::OpenError;
+use super::lines::Lines;
+
+/// The numbers of the frames that were labelled, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnalysedFrames(Vec<u32>);
+
+impl AnalysedFrames {
+    /// Reads [`super::ANALYSED`]. `None` without such a file: then nobody knows.
+    pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<Option<Self>, OpenError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let columns = ["frame".to_owned()];
+        let mut lines = Lines::open(path, &columns, may_be_cut)?;
+        let mut frames = Vec::new();
+        while let Some(frame) = lines.next(|fields| fields.number(0, &columns[0]))? {
+            frames.push(frame);
+        }
+        frames.sort_unstable();
+        Ok(Some(Self(frames)))
+    }
+
+    /// Whether this frame was labelled.
+    pub fn contains(&self, frame: u64) -> bool {
+        u32::try_from(frame).is_ok_and(|frame| self.0.binary_search(&frame).is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_that_are_listed_were_analysed_and_without_a_list_nobody_knows() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("analysed.csv");
+        assert_eq!(AnalysedFrames::read(&path, false).unwrap(), None);
+        std::fs::write(&path, "frame\n3\n5\n4\n").unwrap();
+        let analysed = AnalysedFrames::read(&path, false).unwrap().unwrap();
+        assert_eq!([2, 3, 4, 5, 6].map(|frame| analysed.contains(frame)), [false, true, true, true, false]);
+    }
+}

@@ -1,0 +1,196 @@
+//! Where things are: small windows, panels that fold away, what floats over the picture, hover texts.
+
+use egui::accesskit::Role;
+use egui::{Key, Rect};
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use mien::app::Launch;
+use mien::app::session::{CameraMode, CameraModeChange};
+use mien::app::settings::Settings;
+use mien::emotion::Emotion;
+use mien::pipeline::Event;
+
+use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, window_with};
+use super::fake::{Fake, HEIGHT, WIDTH, face};
+
+fn small_video(fake: &Fake) -> Window {
+    let mut window = on_video(fake);
+    window.set_size([640.0, 480.0].into());
+    window.run_steps(4);
+    window
+}
+
+/// Where the bars are of all faces.
+fn bars(window: &Window) -> Vec<(String, Rect)> {
+    let bars = window.query_all_by_role(Role::ProgressIndicator);
+    bars.map(|bar| (bar.accesskit_node().label().unwrap(), bar.rect())).collect()
+}
+
+fn has_timeline(window: &Window) -> bool {
+    window.query_by_role(Role::Figure).is_some()
+}
+
+#[test]
+fn in_the_smallest_window_the_picture_is_large_and_each_winning_bar_is_in_sight() {
+    let fake = Fake::default();
+    let mut window = small_video(&fake);
+    let faces = vec![face(1, Emotion::Neutral), face(2, Emotion::Sad)];
+    show(&mut window, &fake, 1_000, faces);
+    window.run_steps(3);
+    assert!(!has_timeline(&window), "it folds away by itself");
+    // A face is 120 of the picture's 640 pixels wide.
+    let width = window.get_by_label("Face 1: Neutral 87 %").rect().width() / 120.0 * WIDTH as f32;
+    assert!(width >= 380.0 && width * HEIGHT as f32 / WIDTH as f32 >= 210.0, "the picture is {width} points wide");
+    let bars = bars(&window);
+    for winner in ["Neutral", "Sad"] {
+        let bar = bars.iter().rev().find(|(name, _)| name == winner).unwrap().1;
+        assert!(bar.top() >= 40.0 && bar.bottom() <= 400.0, "{winner} is at {bar:?}");
+    }
+
+    click(&mut window, "View");
+    click(&mut window, "Timeline");
+    press(&mut window, Key::Escape);
+    assert!(has_timeline(&window), "who wants it gets it");
+}
+
+#[test]
+fn in_a_window_with_room_nothing_is_folded_away() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy), face(2, Emotion::Sad)]);
+    assert!(has_timeline(&window));
+    assert_eq!(bars(&window).len(), 14);
+}
+
+#[test]
+fn settings_lie_beside_the_bars_and_escape_closes_them() {
+    for size in [[640.0, 480.0], [1200.0, 800.0]] {
+        let fake = Fake::with_camera();
+        let mut window = on_camera(&fake);
+        window.set_size(size.into());
+        show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+        click(&mut window, "Settings");
+        window.run_steps(3);
+        let left_of_bars = bars(&window).iter().map(|(_, rect)| rect.left()).fold(f32::INFINITY, f32::min);
+        let theme = window.get_by_label("Dark").rect();
+        assert!(theme.right() < left_of_bars, "{theme:?} covers bars from {left_of_bars} on in {size:?}");
+        assert!(window.query_by_label("Follow system").is_some());
+        press(&mut window, Key::Escape);
+        assert!(window.query_by_label("Follow system").is_none(), "Esc leaves the settings open in {size:?}");
+    }
+}
+
+#[test]
+fn the_settings_have_what_the_command_line_has() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    click(&mut window, "Settings");
+    for name in ["Smallest face", "Detection strictness", "Scale step", "Search height", "Full scan every"] {
+        assert!(window.query_by_role_and_label(Role::SpinButton, name).is_some(), "{name}");
+    }
+    click(&mut window, "Stretch contrast");
+    assert!(window.state().settings().detection.equalize);
+    click(&mut window, "YUYV");
+    assert_eq!(window.state().settings().camera_mode.fourcc.as_deref(), Some("YUYV"));
+}
+
+#[test]
+fn f_and_p_leave_the_picture_alone_and_escape_brings_the_panels_back() {
+    for key in [Key::F, Key::P] {
+        let fake = Fake::with_camera();
+        let mut window = on_camera(&fake);
+        show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+        press(&mut window, key);
+        assert!(window.query_by_label("Settings").is_none() && bars(&window).is_empty() && !has_timeline(&window));
+        assert_shows(&window, "Face 1: Happy 87 %");
+        assert_shows(&window, "Esc brings the panels back");
+        press(&mut window, Key::Escape);
+        assert!(window.query_by_label("Settings").is_some() && has_timeline(&window));
+        press(&mut window, key);
+        press(&mut window, key);
+        assert!(window.query_by_label("Settings").is_some(), "the same key brings them back too");
+    }
+}
+
+#[test]
+fn messages_lie_over_the_picture_and_not_over_the_timeline_or_the_bars() {
+    // More than two are scrolled in the smallest window.
+    for (size, messages) in [([640.0, 480.0], 2), ([1200.0, 800.0], 4)] {
+        let fake = Fake::default();
+        let mut window = on_video(&fake);
+        window.set_size(size.into());
+        show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
+        for n in 0..messages {
+            fake.event(Event::DetectorFailed(format!(
+                "error number {n}, with a text that takes more than one line here"
+            )));
+        }
+        window.run_steps(4);
+        let slider = window.get_by_role_and_label(Role::Slider, "Position").rect();
+        let left_of_bars = bars(&window).iter().map(|(_, rect)| rect.left()).fold(f32::INFINITY, f32::min);
+        for button in window.get_all_by_label("Dismiss") {
+            let rect = button.rect();
+            assert!(rect.bottom() < slider.top() && rect.right() < left_of_bars, "{rect:?} in {size:?}");
+        }
+    }
+}
+
+#[test]
+fn a_face_that_left_for_a_moment_keeps_its_place_and_old_curves_can_be_chosen() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
+    show(&mut window, &fake, 1_500, vec![face(1, Emotion::Happy), face(2, Emotion::Sad)]);
+    show(&mut window, &fake, 2_000, vec![face(2, Emotion::Sad)]);
+    assert_shows(&window, "Timeline of face 1");
+    show(&mut window, &fake, 9_000, vec![face(2, Emotion::Sad)]);
+    assert_shows(&window, "Timeline of face 2");
+    click(&mut window, "Curves of");
+    click(&mut window, "Face 1 · 7.5 s ago");
+    assert_shows(&window, "Timeline of face 1");
+    click(&mut window, "Curves of");
+    click(&mut window, "Whoever is in the picture");
+    assert_shows(&window, "Timeline of face 2");
+}
+
+#[test]
+fn hover_texts_are_at_values_too() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    click(&mut window, "Settings");
+    window.get_by_role_and_label(Role::SpinButton, "Scale step").hover();
+    window.run_steps(8);
+    assert_shows(&window, "Smaller steps find more and take longer");
+    press(&mut window, Key::Escape);
+    window.get_by_role_and_label(Role::ProgressIndicator, "Happy").hover();
+    window.run_steps(8);
+    assert_shows(&window, "Happy: 87 % likely");
+}
+
+#[test]
+fn help_and_status_fit_into_the_smallest_window() {
+    let fake = Fake::default();
+    let mut window = small_video(&fake);
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
+    press(&mut window, Key::F1);
+    window.run_steps(3);
+    let close = window.get_by_label("Pause or resume").rect();
+    assert!(close.top() > 0.0 && close.right() < 640.0, "{close:?}");
+    press(&mut window, Key::Escape);
+    // A part that has no room is left out and not cut off.
+    let last = window.get_by_label("640×360 h264 25 fps").rect();
+    assert!(last.right() < 640.0, "{last:?}");
+}
+
+#[test]
+fn what_the_command_line_leaves_out_stays_as_it_was_saved() {
+    let fake = Fake::with_camera();
+    let camera_mode = CameraMode { width: 1280, height: 720, fps: 15.0, fourcc: None };
+    let saved = Settings { camera_mode: camera_mode.clone(), ..Settings::default() };
+    let launch = Launch {
+        camera_mode: CameraModeChange { fps: Some(30.0), ..CameraModeChange::default() },
+        ..Launch::default()
+    };
+    let window = window_with(&fake, saved, launch);
+    assert_eq!(window.state().settings().camera_mode, CameraMode { fps: 30.0, ..camera_mode });
+}
