@@ -12,8 +12,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
 
 // The rooms that are crates of their own, so that the compiler keeps their walls.
-pub use mien_core::{bounded, contrast, crop, detection, emotion, face, pixels, prior, smooth, track, verdict, whole};
-pub use mien_core::{bounded, crop, detection, emotion, face, landmarks, pixels, prior, smooth, track, verdict, whole};
+pub use mien_core::{
+    bounded, contrast, crop, detection, emotion, face, landmarks, pixels, prior, smooth, track, verdict, whole,
+};
 pub use mien_lab as lab;
 pub use mien_net::{self as net, classify, device, torch};
 #[cfg(feature = "vision")]
