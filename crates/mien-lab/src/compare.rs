@@ -235,6 +235,7 @@ mod tests {
         card.evaluation.clear();
         card.training.recipe = toml::Table::new();
         card.training.target = "label".into();
+        card.calibration.default_prior = mien_core::prior::StandardPrior::Training;
         card.training.best_epoch = 2;
         change(&mut card);
         std::fs::write(folder.path().join("example.toml"), card.to_toml().unwrap()).unwrap();

@@ -321,7 +321,7 @@ pub(crate) mod tests {
 
     #[test]
     fn shipped_recipes_are_complete() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/recipes");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/recipes");
         let mut count = 0;
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
