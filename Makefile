@@ -33,7 +33,7 @@ model: setup ## Train the default network anew from FER2013=fer2013.csv and FERP
 
 detector: setup ## Train the detector of faces anew from FACES=folder with portraits/ and scenes/
 	$(CARGO) run --release -- train models/recipes/faces-first.toml --data '$(FACES)' --threads 1 --stop-after 11
-	$(CARGO) run --release -- train models/recipes/faces-second.toml --data '$(FACES)' --threads 1 --stop-after 4
+	$(CARGO) run --release -- train models/recipes/faces-second.toml --data '$(FACES)' --threads 1 --stop-after 5
 	$(CARGO) run --release -- train models/recipes/faces.toml --data '$(FACES)' --threads 1
 	$(CARGO) run --release -- evaluate faces runs/faces/faces.safetensors --data '$(FACES)' --calibrate --record
 
