@@ -1,5 +1,4 @@
 //! The lab's detector: trained on drawn faces, stopped and resumed, measured, refused.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
