@@ -26,6 +26,7 @@ mod output;
 #[cfg(feature = "vision")]
 mod progress;
 mod reading;
+mod recipe;
 #[cfg(feature = "vision")]
 mod replay;
 #[cfg(feature = "vision")]
@@ -54,6 +55,7 @@ use self::evaluate::EvaluateArgs;
 use self::live::LiveArgs;
 use self::networks::NetworksArgs;
 pub use self::output::{describe, tell};
+use self::recipe::RecipeArgs;
 #[cfg(feature = "vision")]
 use self::replay::ReplayArgs;
 #[cfg(feature = "vision")]
@@ -82,6 +84,7 @@ enum Command {
     Bench(BenchArgs),
     #[cfg(feature = "vision")]
     Score(ScoreArgs),
+    Recipe(RecipeArgs),
     Train(TrainArgs),
     Evaluate(EvaluateArgs),
     Compare(CompareArgs),
@@ -111,6 +114,7 @@ impl Cli {
             Some(Command::Bench(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Score(args)) => args.run(),
+            Some(Command::Recipe(args)) => args.run(),
             Some(Command::Train(args)) => args.run(interrupt::catch()?),
             Some(Command::Evaluate(args)) => args.run(),
             Some(Command::Compare(args)) => args.run(),
