@@ -23,7 +23,7 @@ impl Origin {
                 "pictures found on the web around 2013 by words for emotions, with the biases of that choice"
             }
             Self::CkPlus => {
-                "expressions that people, two thirds of them women and most of them young, acted before a laboratory's camera (CK+)"
+                "expressions that adults of 18 to 50 years, 69 % of them women, acted before a laboratory's camera (CK+)"
             }
             Self::Jaffe => "expressions that Japanese women acted before a laboratory's camera (JAFFE)",
             Self::Kdef => "expressions that amateur actors of 20 to 30 years showed in a studio (KDEF)",
