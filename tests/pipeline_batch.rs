@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fakes::{FakeClassifier, FakeVideo, Gate, detector, media_time};
 use fakes::{FakeClassifier, FakeVideo, detector, media_time};
 use mien::classify::{Classifier, ClassifyError};
 use mien::crop::FaceCrop;

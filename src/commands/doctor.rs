@@ -12,7 +12,7 @@ use tch::Cuda;
 use super::display;
 use crate::bench::process;
 use crate::classify::TorchClassifier;
-use crate::console::{describe, print, print_json};
+use crate::console::{print, print_json};
 use crate::demo;
 use crate::detect::{DetectionOptions, HaarDetector};
 use crate::device::{self, DeviceChoice};

@@ -8,7 +8,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::calibration::{PriorOfTrainingError, emotion_shares, training_prior};
+use super::calibration::{PriorOfTrainingError, shown_shares, training_prior};
 use super::datasets::{DataError, Dataset, Examples, Target, draw_labels};
 use super::evaluation::{evaluate, predict};
 use super::history::{EpochRecord, write_history};
@@ -17,7 +17,8 @@ use super::loss::{LossSpec, distillation};
 use super::optimizer::Optimizer;
 use super::plots::{self, PlotError};
 use super::progress::{Progress, Step, TrainOutcome};
-use super::recipe::{Asked, BackboneSpec, Recipe, Selection};
+use super::recipe::{Asked, BackboneSpec, Difference, Recipe, Selection};
+use super::sampling::Sampling;
 use super::schedule::Schedule;
 use super::state::{RunFolder, TrainingState};
 use mien_core::emotion::Emotion;
@@ -76,14 +77,26 @@ pub enum TrainError {
         /// Why.
         source: std::io::Error,
     },
-    /// The folder holds a run of another recipe or other data.
-    #[error("{path} holds a run with another {what}; choose another folder with --run, or remove it to start anew")]
-    OtherRun {
+    /// The folder holds a run on other data.
+    #[error("{path} holds a run on another data set; choose another folder with --run, or remove it to start anew")]
+    OtherData {
         /// Which folder.
         path: PathBuf,
-        /// What differs.
-        what: &'static str,
     },
+    /// The folder holds a run by another recipe.
+    #[error(
+        "{path} holds a run by another recipe: {}; choose another folder with --run, or remove it to start anew",
+        .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    OtherRecipe {
+        /// Which folder.
+        path: PathBuf,
+        /// In which fields.
+        differences: Vec<Difference>,
+    },
+    /// A card can't hold the recipe.
+    #[error("the recipe can't be written into a model card: {0}")]
+    Recipe(#[from] toml::ser::Error),
     /// The loss became infinite or NaN.
     #[error("the loss is no longer a number in epoch {epoch}; the checkpoint of epoch {} is kept. Lower the learning rate", .epoch - 1)]
     Diverged {
@@ -134,6 +147,9 @@ impl Trainer {
         let backbone_rate = recipe.backbone.as_ref().and_then(BackboneSpec::rate).unwrap_or(1.0);
         let optimizer = Optimizer::new(&learner.store, &recipe.optimizer, backbone_rate);
         let schedule = Schedule::new(recipe.schedule.clone(), recipe.optimizer.learning_rate, recipe.epochs);
+        // A model that couldn't have a card would be found useless only after its training.
+        recipe.to_table()?;
+        Sampling::of(&recipe).times_shown(&training)?;
         // Only now, so that a recipe or data that can't be used leaves no folder behind.
         let folder_error = |source| TrainError::Folder { path: run.to_owned(), source };
         let folder = RunFolder::create(run, &recipe.name).map_err(folder_error)?;
@@ -147,12 +163,13 @@ impl Trainer {
 
     fn resume(&mut self, folder: &std::path::Path) -> Result<(), TrainError> {
         let Some((state, tensors)) = self.run.read_checkpoint()? else { return Ok(()) };
-        let other = |what| TrainError::OtherRun { path: folder.to_owned(), what };
-        if state.recipe != self.state.recipe {
-            return Err(other("recipe"));
+        let path = folder.to_owned();
+        let differences = state.recipe.differences(&self.state.recipe)?;
+        if !differences.is_empty() {
+            return Err(TrainError::OtherRecipe { path, differences });
         }
         if state.data_sha256 != self.state.data_sha256 {
-            return Err(other("data set"));
+            return Err(TrainError::OtherData { path });
         }
         if let Some(taught) = tensors.get(TAUGHT) {
             self.training.targets = taught.shallow_clone();
@@ -160,7 +177,9 @@ impl Trainer {
         }
         assign(&self.tensors(), &tensors)?;
         self.optimizer.set_steps(state.steps);
-        self.state = state;
+        // What the recipe says in words may have been worded anew.
+        let recipe = self.state.recipe.clone();
+        self.state = TrainingState { recipe, ..state };
         Ok(())
     }
 
@@ -206,7 +225,7 @@ impl Trainer {
     /// # Errors
     /// When the targets hold what is no probability.
     pub fn prior(&self) -> Result<Prior, PriorOfTrainingError> {
-        training_prior(&self.training, &self.state.recipe.balance)
+        training_prior(&self.training, Sampling::of(&self.state.recipe))
     }
 
     /// Runs epochs until the recipe's end, `limit` epochs in all, a lack of progress or the stop flag. Teachers that are asked once are
@@ -271,8 +290,9 @@ impl Trainer {
         rng.set_stream(epoch as u64 + 1);
         tch::manual_seed(recipe.seed.wrapping_mul(1_000_003).wrapping_add(epoch as u64) as i64);
 
-        let order = recipe.balance.order(&self.training.leaders()?, &mut rng);
-        let class_weights = recipe.balance.class_weights(*emotion_shares(&self.training)?.shares());
+        let sampling = Sampling::of(recipe);
+        let order = sampling.order(&self.training, &mut rng)?;
+        let class_weights = recipe.balance.class_weights(*shown_shares(&self.training, sampling)?.shares());
         let class_weights = class_weights.map(|w| Tensor::from_slice(&w.map(|w| w as f32)).to_device(self.device));
         // Batch norm can't learn from one picture alone.
         let batches: Vec<&[i64]> = order.chunks(recipe.batch_size).filter(|batch| batch.len() > 1).collect();

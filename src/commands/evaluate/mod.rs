@@ -18,7 +18,7 @@ use super::reading::ReadingArgs;
 use crate::console::{print, print_json};
 use crate::device::{self, DeviceChoice};
 use crate::emotion::Emotion;
-use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec, read};
+use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec};
 use crate::lab::{Scored, plots, predict, varied};
 use crate::net::{Model, ModelSource, Pass, Precision};
 use crate::prior::{PriorChoice, StandardPrior};
@@ -39,9 +39,9 @@ pub struct EvaluateArgs {
     /// A shipped model's name, or a .safetensors file with its card beside it
     pub model: ModelSource,
 
-    /// The data set: fer2013.csv, or another that `mien dataset` can read
-    #[arg(value_name = "DATA")]
-    pub data: PathBuf,
+    /// The data set: fer2013.csv, or another that `mien dataset` can read; several are measured as one
+    #[arg(required = true, value_name = "DATA")]
+    pub data: Vec<PathBuf>,
 
     #[command(flatten)]
     pub reading: ReadingArgs,
@@ -121,7 +121,8 @@ impl EvaluateArgs {
         let mut model = Model::load(&self.model, device, self.precision)?;
         // As it was split when the model was trained, if its publishers didn't split it.
         let split = SplitSpec::of_recipe(&model.card.training.recipe);
-        let data = read(&self.data, &self.reading.options(&split))?;
+        let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
+        let data = self.reading.read(&paths, &split)?;
         if self.calibrate {
             model.card.calibration = self.fitted(&model, &data, device)?;
         }

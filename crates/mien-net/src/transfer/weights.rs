@@ -224,7 +224,6 @@ mod tests {
     use super::*;
     use crate::tests::one_thread;
     use crate::{NetworkSpec, WeightKind, encode, variables};
-    use crate::{NetworkSpec, WeightKind, encode, variables, write_atomically};
     use mien_core::whole::{self, Existing};
 
     fn store(architecture: &str) -> nn::VarStore {
