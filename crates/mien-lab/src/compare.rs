@@ -271,6 +271,7 @@ mod tests {
         let mut card = source.card().unwrap();
         card.name = "example".into();
         card.evaluation.clear();
+        card.calibration = mien_net::Calibration::default();
         card.training.recipe = toml::Table::new();
         card.training.target = "label".into();
         card.training.best_epoch = 2;
