@@ -58,7 +58,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// One mistake in the same line, several below each other.
+/// All mistakes in one line, as every error is.
 pub(super) struct Told<'a>(pub &'a [Mistake]);
 
 impl fmt::Display for Told<'_> {
@@ -66,8 +66,8 @@ impl fmt::Display for Told<'_> {
         match self.0 {
             [only] => write!(f, "doesn't fit: {only}"),
             all => {
-                write!(f, "has {} mistakes:", all.len())?;
-                all.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+                let told: Vec<String> = all.iter().map(ToString::to_string).collect();
+                write!(f, "has {} mistakes: {}", all.len(), told.join("; "))
             }
         }
     }
