@@ -75,11 +75,10 @@ impl FacesAugmentation {
         for (field, share) in shares {
             found.check(field, (0.0..=1.0).contains(&share), "has to be from 0 to 1");
         }
-        let is_at_most_all = |one: f64, other: f64| one + other <= 1.0;
-        let of_pictures = is_at_most_all(self.portraits, self.empty);
-        found.check("augmentation.empty", of_pictures, "has to be at most 1 together with `portraits`");
-        let of_layouts = is_at_most_all(self.mosaic, self.pair);
-        found.check("augmentation.pair", of_layouts, "has to be at most 1 together with `mosaic`");
+        let empty = self.portraits + self.empty <= 1.0;
+        found.check("augmentation.empty", empty, "has to be at most 1 together with `portraits`");
+        let pair = self.mosaic + self.pair <= 1.0;
+        found.check("augmentation.pair", pair, "has to be at most 1 together with `mosaic`");
         let [smallest, largest] = self.sizes;
         let is_range = smallest >= 1.0 && smallest < largest && largest < 1e4;
         found.check("augmentation.sizes", is_range, "has to rise, from at least 1 to less than 10000");
