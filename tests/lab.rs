@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use assert_cmd::Command;
-use mien::lab::datasets::{Dataset, ReadOptions, read};
+use mien::lab::datasets::{Dataset, ReadOptions, join, read};
 use mien::lab::recipe::Recipe;
 use mien::lab::{Classification, EpochRecord, Progress, Step, TrainError, TrainOutcome, Trainer};
 use mien::net::{Model, ModelSource, Precision};
@@ -82,7 +82,6 @@ fn mien() -> Command {
     Command::new(env!("CARGO_BIN_EXE_mien"))
 }
 
-/// The history without the one column that a resume may change.
 /// A classifier's training on the CPU.
 fn classifier(
     recipe: Recipe,
@@ -94,6 +93,7 @@ fn classifier(
     Trainer::new(task, recipe, sha256, run, tch::Device::Cpu)
 }
 
+/// The history without the one column that a resume may change.
 fn without_seconds(history: &[EpochRecord]) -> Vec<EpochRecord> {
     history.iter().map(|record| EpochRecord { seconds: 0.0, ..record.clone() }).collect()
 }
@@ -205,7 +205,11 @@ fn assert_resumes_exactly(changes: &[(&str, &str)]) {
     let folder = TempDir::new().unwrap();
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
     let recipe = Recipe::read(&write_recipe(folder.path(), changes)).unwrap();
-    let trainer = |run: &str| classifier(recipe.clone(), &data, vec![], &folder.path().join(run)).unwrap();
+    assert_repeats(&recipe, &data, folder.path());
+}
+
+fn assert_repeats(recipe: &Recipe, data: &Dataset, folder: &Path) {
+    let trainer = |run: &str| classifier(recipe.clone(), data, vec![], &folder.join(run)).unwrap();
 
     let mut whole = trainer("whole");
     assert_eq!(whole.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
@@ -220,7 +224,7 @@ fn assert_resumes_exactly(changes: &[(&str, &str)]) {
     assert_eq!(second.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
 
     assert_eq!(without_seconds(&second.state().history), without_seconds(&whole.state().history));
-    let weights = |run: &str| std::fs::read(folder.path().join(run).join("small.safetensors")).unwrap();
+    let weights = |run: &str| std::fs::read(folder.join(run).join("small.safetensors")).unwrap();
     assert!(weights("parts") == weights("whole"), "the best weights differ");
 }
 
@@ -294,9 +298,11 @@ fn a_training_can_begin_with_the_weights_of_another_model() {
 
 #[test]
 fn a_recipe_that_can_not_be_meant_is_refused_with_the_field() {
+    // A recipe is read by building its network, at random.
+    let _alone = generator();
     let folder = TempDir::new().unwrap();
     let cases = [
-        ("erase = 0.3 }", "erase = 3.0 }", "`erase`"),
+        ("erase = 0.3 }", "erase = 3.0 }", "line 12: `augmentation.erase`"),
         (
             "erase = 0.3 }",
             "erase = 0.3 }\nbalance = { kind = \"augment-minority\", classes = [], times = 3 }",
@@ -311,6 +317,127 @@ fn a_recipe_that_can_not_be_meant_is_refused_with_the_field() {
         let error = Recipe::read(&write_recipe(folder.path(), &[(from, to)])).unwrap_err().to_string();
         assert!(error.contains(expected), "{expected}: {error}");
     }
+}
+
+/// Two small data sets in folders: CK+ as it is laid out, two emotions of six people, and JAFFE of five.
+fn write_folders(folder: &Path) -> [PathBuf; 2] {
+    let picture = |path: PathBuf, seed: usize| {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let pixel =
+            |x: u32, y: u32| image::Luma([((x as usize * (seed % 7 + 1) + y as usize * 3 + seed * 11) % 256) as u8]);
+        image::GrayImage::from_fn(48, 48, pixel).save(path).unwrap();
+    };
+    let (ck, jaffe) = (folder.join("CK+48"), folder.join("jaffe"));
+    for person in 0..6 {
+        for (i, class) in ["anger", "happy"].iter().enumerate() {
+            picture(ck.join(class).join(format!("S{person:03}_00{i}_00000010.png")), 10 * person + i);
+        }
+    }
+    for (person, name) in ["KA", "KL", "KM", "KR", "MK"].iter().enumerate() {
+        for (i, class) in ["SA", "NE"].iter().enumerate() {
+            picture(jaffe.join(format!("{name}.{class}1.{person}.png")), 100 + 10 * person + i);
+        }
+    }
+    [ck, jaffe]
+}
+
+const TWO_SOURCES: &str = "data = { sources = [{ name = \"CK+48\", share = 0.5, evenly_over = \"emotions\" }, \
+                           { name = \"JAFFE\", share = 0.5, evenly_over = \"people\" }] }\ntarget = \"label\"";
+
+#[test]
+fn a_network_learns_from_two_data_sets_with_a_share_each_and_its_card_says_so() {
+    let folder = TempDir::new().unwrap();
+    let [ck, jaffe] = write_folders(folder.path());
+    let recipe = write_recipe(folder.path(), &[("target = \"label\"", TWO_SOURCES), ("epochs = 3", "epochs = 1")]);
+    let run = folder.path().join("run");
+    let train = |data: &[String]| {
+        let mut command = mien();
+        command.arg("train").arg(&recipe).arg("--run").arg(&run).args([
+            "--threads",
+            "1",
+            "--no-cache",
+            "--faces",
+            "whole",
+        ]);
+        for data in data {
+            command.args(["--data", data]);
+        }
+        command.assert()
+    };
+    let (ck_named, jaffe_named) = (format!("CK+48={}", ck.display()), format!("JAFFE={}", jaffe.display()));
+    train(std::slice::from_ref(&ck_named)).code(1).stderr(contains("--data CK+48=DATA --data JAFFE=DATA"));
+    train(&[format!("CK+48={}", jaffe.display()), jaffe_named.clone()]).code(1).stderr(contains("same pictures"));
+    train(&[jaffe_named, ck_named]).success();
+
+    let text = std::fs::read_to_string(run.join("small.toml")).unwrap();
+    let card: toml::Table = text.parse().unwrap();
+    let data = card["training"]["data"].as_str().unwrap();
+    assert!(
+        data.starts_with("CK+48 and JAFFE") && data.contains("JAFFE 50.0 % of each batch, evenly over people"),
+        "{data}"
+    );
+    let sources = card["training"]["sources"].as_array().unwrap();
+    assert_eq!(sources.len(), 2, "{text}");
+    assert_eq!(sources[0]["sha256"].as_array().unwrap().len(), 1);
+    let limits = card["limits"].as_str().unwrap();
+    assert!(limits.contains("JAFFE") && limits.contains("CK+") && !limits.contains("2013"), "{limits}");
+    assert!(limits.contains("never saw disgust, fear and surprise"), "{limits}");
+
+    let model = run.join("small.safetensors");
+    let output = mien()
+        .arg("evaluate")
+        .args([&model, &ck, &jaffe])
+        .args(["--split", "private", "--json", "--no-cache", "--faces", "whole"])
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    let private = |source: &toml::Value| source["private"].as_integer().unwrap();
+    assert_eq!(report["n"].as_i64().unwrap(), sources.iter().map(private).sum::<i64>());
+}
+
+#[test]
+fn a_training_on_two_data_sets_resumes_exactly_too() {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let options = ReadOptions { faces: mien::lab::faces::FaceMode::Whole, ..ReadOptions::default() };
+    let [ck, jaffe] = write_folders(folder.path()).map(|path| read(&path, &options).unwrap());
+    let data = join(vec![("CK+48".to_owned(), ck), ("JAFFE".to_owned(), jaffe)]).unwrap();
+    let changes =
+        [("target = \"label\"", TWO_SOURCES), ("epochs = 3", "epochs = 2"), ("batch_size = 7", "batch_size = 4")];
+    let recipe = Recipe::read(&write_recipe(folder.path(), &changes)).unwrap();
+    assert_repeats(&recipe, &data, folder.path());
+}
+
+#[test]
+fn a_recipe_to_begin_with_is_written_and_fits_and_no_file_is_overwritten() {
+    let folder = TempDir::new().unwrap();
+    let new = |name: &str| mien().current_dir(folder.path()).args(["recipe", "new", name]).assert();
+    new("mine").success().stdout(contains("mien train mine.toml"));
+    let text = std::fs::read_to_string(folder.path().join("mine.toml")).unwrap();
+    assert!(text.contains("name = \"mine\"") && !text.contains("NAME\""), "{text}");
+    new("mine").code(1).stderr(contains("mine.toml is there already"));
+    new("mine.toml").code(1).stderr(contains("is there already"));
+    new("a b").code(1).stderr(contains("a recipe's name"));
+    assert_eq!(std::fs::read_to_string(folder.path().join("mine.toml")).unwrap(), text);
+    let check = |files: &[&str]| mien().current_dir(folder.path()).args(["recipe", "check"]).args(files).assert();
+    check(&["mine.toml"]).success().stdout(contains("mine.toml: fits (mien)"));
+    std::fs::write(folder.path().join("bad.toml"), "epochs = 0\nsede = 1\n").unwrap();
+    check(&["bad.toml"])
+        .code(1)
+        .stderr(contains("bad.toml has 2 mistakes").and(contains("line 1: `epochs`")).and(contains("line 2:")));
+}
+
+#[test]
+fn shipped_models_are_compared_by_name() {
+    mien()
+        .args(["compare", "mien", "cnn4-ferplus", "--json"])
+        .assert()
+        .success()
+        .stdout(contains("\"name\": \"mien\"").and(contains("\"name\": \"cnn4-ferplus\"")));
+    mien().args(["compare", "absent"]).assert().code(1).stderr(contains("absent").and(contains("mien-votes")));
 }
 
 #[test]
@@ -337,9 +464,10 @@ fn a_folder_with_another_run_is_left_alone() {
     };
     start(&recipe, &["a"]).unwrap().run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
     let other_data = start(&recipe, &["b"]).err().unwrap();
-    assert!(matches!(other_data, TrainError::OtherRun { what: "data set", .. }), "{other_data}");
+    assert!(matches!(other_data, TrainError::OtherData { .. }), "{other_data}");
     let other_recipe = start(&Recipe { seed: 8, ..recipe.clone() }, &["a"]).err().unwrap();
-    assert!(matches!(other_recipe, TrainError::OtherRun { what: "recipe", .. }), "{other_recipe}");
+    assert!(matches!(other_recipe, TrainError::OtherRecipe { .. }), "{other_recipe}");
+    assert!(other_recipe.to_string().contains("`seed` is 7 there and 8 here"), "{other_recipe}");
     let same = start(&recipe, &["a"]).unwrap().run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
     assert_eq!(same, TrainOutcome::Finished);
 }

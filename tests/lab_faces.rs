@@ -125,6 +125,10 @@ fn a_resumed_training_of_a_detector_is_the_same_and_its_model_can_be_used() {
     assert_eq!(first.state().history.len(), 1);
     let mut second = trainer(folder.path(), &recipe, "parts").unwrap();
     assert_eq!(second.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
+    let other = trainer(folder.path(), &FacesRecipe { seed: 6, ..recipe.clone() }, "parts").err().unwrap();
+    assert!(other.to_string().contains("`seed` is 5 there and 6 here"), "{other}");
+    let reworded = FacesRecipe { description: "For other tests.".to_owned(), ..recipe.clone() };
+    assert_eq!(trainer(folder.path(), &reworded, "parts").unwrap().state().history.len(), 2);
 
     assert_eq!(without_seconds(&second.state().history), without_seconds(&whole.state().history));
     let weights = |run: &str| std::fs::read(folder.path().join(run).join("small.safetensors")).unwrap();
@@ -171,6 +175,32 @@ fn the_commands_train_measure_and_calibrate_a_detector() {
     assert_eq!(loaded.card.evaluation[0].pictures, 26);
     let table = String::from_utf8(evaluate().output().unwrap().stdout).unwrap();
     assert!(table.contains("160 px") && table.contains("30 to 45°"), "{table}");
+}
+
+#[test]
+fn shipped_recipes_of_both_kinds_fit_and_a_detectors_mistakes_are_told_with_their_lines() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/recipes");
+    let recipes = std::fs::read_dir(shipped).unwrap().map(|entry| entry.unwrap().path());
+    let output = mien().args(["recipe", "check"]).args(recipes).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("faces.toml: fits (faces)"));
+
+    let folder = TempDir::new().unwrap();
+    let recipe = write_recipe(folder.path());
+    let good = std::fs::read_to_string(&recipe).unwrap();
+    let told = |text: String| {
+        std::fs::write(&recipe, text).unwrap();
+        let output = mien().args(["recipe", "check"]).arg(&recipe).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let values = told(good.replace("epochs = 2", "epochs = 0").replace("learning_rate = 0.003", "learning_rate = nan"));
+    assert!(
+        values.contains("2 mistakes: line 8: `epochs`") && values.contains("line 16: `optimizer.learning"),
+        "{values}"
+    );
+    let unknown = told(good.replace("pictures = 16", "pixtures = 16"));
+    assert!(unknown.contains("line 9: unknown field `pixtures`"), "{unknown}");
 }
 
 #[test]

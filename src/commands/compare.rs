@@ -7,6 +7,7 @@ use clap::Args;
 use crate::console::{print, print_json};
 use crate::lab::plots::{Bars, Quantity, Series};
 use crate::lab::{ComparedRun, Figure, read_runs};
+use crate::net::ModelSource;
 
 /// Show what runs gave, side by side, beside what others published
 ///
@@ -15,9 +16,9 @@ use crate::lab::{ComparedRun, Figure, read_runs};
 /// measured by `mien evaluate --record` shows its best epoch on PublicTest.
 #[derive(Args, Debug)]
 pub struct CompareArgs {
-    /// Folders of runs, models or cards
+    /// Folders of runs, models or cards, or shipped models by name
     #[arg(required = true, value_name = "RUN")]
-    runs: Vec<PathBuf>,
+    runs: Vec<ModelSource>,
 
     /// Print a JSON array instead of a table
     #[arg(long, conflicts_with = "markdown")]
@@ -39,8 +40,8 @@ impl CompareArgs {
     /// When a run can't be read or the plot can't be written.
     pub fn run(&self) -> anyhow::Result<()> {
         let mut runs = Vec::new();
-        for path in &self.runs {
-            runs.extend(read_runs(path)?);
+        for source in &self.runs {
+            runs.extend(read_runs(source)?);
         }
         if let Some(path) = &self.plot {
             chart(&runs).draw()?.save(path)?;

@@ -23,6 +23,7 @@ mod labels;
 mod live;
 mod networks;
 mod reading;
+mod recipe;
 #[cfg(feature = "vision")]
 mod replay;
 #[cfg(feature = "vision")]
@@ -48,6 +49,7 @@ use self::evaluate::EvaluateArgs;
 #[cfg(feature = "vision")]
 use self::live::LiveArgs;
 use self::networks::NetworksArgs;
+use self::recipe::RecipeArgs;
 #[cfg(feature = "vision")]
 use self::replay::ReplayArgs;
 #[cfg(feature = "vision")]
@@ -76,6 +78,7 @@ enum Command {
     Bench(BenchArgs),
     #[cfg(feature = "vision")]
     Score(ScoreArgs),
+    Recipe(RecipeArgs),
     Train(TrainArgs),
     Evaluate(EvaluateArgs),
     Compare(CompareArgs),
@@ -105,6 +108,7 @@ impl Cli {
             Some(Command::Bench(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Score(args)) => args.run(),
+            Some(Command::Recipe(args)) => args.run(),
             Some(Command::Train(args)) => args.run(interrupt::catch()?),
             Some(Command::Evaluate(args)) => args.run(),
             Some(Command::Compare(args)) => args.run(),

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
 
+use crate::console::tell;
 use crate::detection::MakeDetector;
-use crate::lab::datasets::{Angle, ReadOptions, SplitSpec, cache_folder};
+use crate::lab::datasets::{Angle, Dataset, ReadOptions, SplitSpec, cache_folder, join, read, takes_votes};
 use crate::lab::faces::FaceMode;
 use crate::pixels::PixelLimit;
 
@@ -34,6 +36,29 @@ pub struct ReadingArgs {
 }
 
 impl ReadingArgs {
+    /// Reads data sets as one, each under the name that a recipe has for it, if it has one. Votes are taken by FER2013 alone.
+    ///
+    /// # Errors
+    /// When one can't be read, two are the same, or votes are given and FER2013 isn't among them.
+    pub fn read(&self, paths: &[(Option<String>, PathBuf)], split: &SplitSpec) -> anyhow::Result<Dataset> {
+        let mut parts = Vec::with_capacity(paths.len());
+        let mut voted = self.ferplus.is_none();
+        for (name, path) in paths {
+            tell(&format!("Reading {}", path.display()));
+            let mut options = self.options(split);
+            if paths.len() > 1 && !takes_votes(path)? {
+                options.ferplus = None;
+            }
+            voted |= options.ferplus.is_some();
+            let data = read(path, &options)?;
+            parts.push((name.clone().unwrap_or_else(|| data.name.clone()), data));
+        }
+        if !voted {
+            bail!("--ferplus gives votes for FER2013, which isn't among the data sets");
+        }
+        Ok(join(parts)?)
+    }
+
     /// These options, with `split` for data sets that their publishers didn't split.
     pub fn options(&self, split: &SplitSpec) -> ReadOptions {
         ReadOptions {

@@ -6,6 +6,8 @@ use rand_distr::{Beta, Distribution as _};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use super::recipe::Problems;
+
 /// How pictures are varied. Zero and `false` leave them as they are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -86,32 +88,31 @@ impl Augmentation {
         (mix(&pictures), mix(&targets))
     }
 
-    /// What is wrong with the settings.
-    pub fn problem(&self) -> Option<&'static str> {
-        let shares = [self.zoom, self.crop, self.erase, self.shade];
-        let amounts = [
-            self.rotation_degrees,
-            self.zoom_out,
-            self.shift,
-            self.shear_degrees,
-            self.contrast,
-            self.brightness,
-            self.levels,
-            self.gamma,
-            self.sharpness,
-            self.mixup,
-        ];
-        if shares.iter().any(|share| !(0.0..=1.0).contains(share)) || self.zoom == 1.0 || self.crop == 1.0 {
-            Some(
-                "`zoom`, `crop`, `erase` and `shade` of `augmentation` have to be from 0 to 1, the first two less than 1",
-            )
-        } else if amounts.iter().any(|amount| !(0.0..=f64::MAX).contains(amount)) {
-            Some("the amounts in `augmentation` have to be numbers of at least 0")
-        } else if self.shear_degrees >= 90.0 {
-            Some("`augmentation.shear_degrees` has to be less than 90")
-        } else {
-            None
+    /// Adds what is wrong with the settings to `found`.
+    pub fn check(&self, found: &mut Problems) {
+        let below_one = [("augmentation.zoom", self.zoom), ("augmentation.crop", self.crop)];
+        for (field, share) in below_one {
+            found.check(field, (0.0..1.0).contains(&share), "has to be at least 0 and less than 1");
         }
+        for (field, share) in [("augmentation.erase", self.erase), ("augmentation.shade", self.shade)] {
+            found.check(field, (0.0..=1.0).contains(&share), "has to be from 0 to 1");
+        }
+        let amounts = [
+            ("augmentation.rotation_degrees", self.rotation_degrees),
+            ("augmentation.zoom_out", self.zoom_out),
+            ("augmentation.shift", self.shift),
+            ("augmentation.contrast", self.contrast),
+            ("augmentation.brightness", self.brightness),
+            ("augmentation.levels", self.levels),
+            ("augmentation.gamma", self.gamma),
+            ("augmentation.sharpness", self.sharpness),
+            ("augmentation.mixup", self.mixup),
+        ];
+        for (field, amount) in amounts {
+            found.check(field, (0.0..=f64::MAX).contains(&amount), "has to be a number of at least 0");
+        }
+        let is_slant = (0.0..90.0).contains(&self.shear_degrees);
+        found.check("augmentation.shear_degrees", is_slant, "has to be at least 0 and less than 90");
     }
 
     fn moves(&self) -> bool {
@@ -368,12 +369,17 @@ mod tests {
 
     #[test]
     fn settings_that_make_no_picture_are_refused() {
-        assert!(strong().problem().is_none());
-        assert!(Augmentation { crop: 1.0, ..strong() }.problem().is_some());
-        assert!(Augmentation { shade: 1.5, ..strong() }.problem().is_some());
-        assert!(Augmentation { zoom_out: -0.1, ..strong() }.problem().is_some());
-        assert!(Augmentation { levels: -1.0, ..strong() }.problem().is_some());
-        assert!(Augmentation { erase: -0.1, ..strong() }.problem().is_some());
-        assert!(Augmentation { rotation_degrees: f64::NAN, ..strong() }.problem().is_some());
+        let fields = |augmentation: Augmentation| {
+            let mut found = Problems::default();
+            augmentation.check(&mut found);
+            found.iter().map(|problem| problem.field).collect::<Vec<_>>()
+        };
+        assert!(fields(strong()).is_empty());
+        assert_eq!(fields(Augmentation { crop: 1.0, ..strong() }), ["augmentation.crop"]);
+        assert_eq!(fields(Augmentation { shade: 1.5, ..strong() }), ["augmentation.shade"]);
+        assert_eq!(fields(Augmentation { zoom_out: -0.1, ..strong() }), ["augmentation.zoom_out"]);
+        let both = Augmentation { levels: -1.0, rotation_degrees: f64::NAN, ..strong() };
+        assert_eq!(fields(both), ["augmentation.rotation_degrees", "augmentation.levels"]);
+        assert_eq!(fields(Augmentation { shear_degrees: 90.0, ..strong() }), ["augmentation.shear_degrees"]);
     }
 }

@@ -6,6 +6,7 @@ use rand::Rng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use serde::{Deserialize, Serialize};
 
+use super::recipe::Problems;
 use mien_core::emotion::{COUNT, Emotion};
 
 /// A strategy against imbalance and its settings.
@@ -18,8 +19,10 @@ pub enum BalanceSpec {
     /// Show each picture of the named emotions `times` times an epoch, each time varied anew by the recipe's augmentation.
     AugmentMinority {
         /// Which emotions.
+        #[serde(default)]
         classes: Vec<Emotion>,
         /// How often.
+        #[serde(default = "twice")]
         times: usize,
     },
     /// Show pictures of rarer emotions repeatedly, until each emotion is shown as often as the most frequent one.
@@ -30,16 +33,22 @@ pub enum BalanceSpec {
     Frequency,
 }
 
+fn twice() -> usize {
+    2
+}
+
 impl BalanceSpec {
-    /// What is wrong with the settings.
-    pub fn problem(&self) -> Option<&'static str> {
-        match self {
-            Self::AugmentMinority { classes, .. } if classes.is_empty() => {
-                Some("`balance.classes` has to name an emotion")
-            }
-            Self::AugmentMinority { times, .. } if *times < 2 => Some("`balance.times` has to be at least 2"),
-            _ => None,
+    /// Adds what is wrong with the settings to `found`.
+    pub fn check(&self, found: &mut Problems) {
+        if let Self::AugmentMinority { classes, times } = self {
+            found.check("balance.classes", !classes.is_empty(), "has to name an emotion");
+            found.check("balance.times", *times > 1, "has to be at least 2");
         }
+    }
+
+    /// Whether it decides how often pictures are shown, and not only what they weigh.
+    pub fn repeats(&self) -> bool {
+        matches!(self, Self::AugmentMinority { .. } | Self::Oversample)
     }
 
     /// The rows of an epoch in random order, for pictures whose leading emotions are `classes`.

@@ -2,9 +2,9 @@
 
 use tch::{Kind, Tensor};
 
-use super::balance::BalanceSpec;
 use super::datasets::{DataError, Examples};
 use super::evaluation::Scored;
+use super::sampling::Sampling;
 use mien_core::prior::{Prior, StandardPrior, WeightError};
 use mien_net::{Adjustment, Calibration, Temperatures};
 
@@ -28,29 +28,29 @@ pub enum PriorOfTrainingError {
     Weights(#[from] WeightError),
 }
 
-/// Share of each emotion in the pictures as they are: the mean target.
+/// Share of each emotion in what an epoch shows: the mean target.
 ///
 /// # Errors
 /// When the targets hold what is no probability.
-pub(super) fn emotion_shares(examples: &Examples) -> Result<Prior, PriorOfTrainingError> {
-    weighted_shares(examples, &vec![1.0; examples.targets.size()[0] as usize])
+pub(super) fn shown_shares(examples: &Examples, sampling: Sampling<'_>) -> Result<Prior, PriorOfTrainingError> {
+    weighted_shares(examples, &sampling.times_shown(examples)?)
 }
 
-/// How often a network meets each emotion while it learns: the mean target of what `balance` shows, times the weight that it
+/// How often a network meets each emotion while it learns: the mean target of what an epoch shows, times the weight that it
 /// gives to each emotion's loss. This, and not the share in the data, is what its answers assume.
 ///
 /// # Errors
 /// When the targets hold what is no probability.
-pub fn training_prior(examples: &Examples, balance: &BalanceSpec) -> Result<Prior, PriorOfTrainingError> {
-    let shown = weighted_shares(examples, &balance.times_shown(&examples.leaders()?))?;
-    let Some(weights) = balance.class_weights(*shown.shares()) else { return Ok(shown) };
+pub fn training_prior(examples: &Examples, sampling: Sampling<'_>) -> Result<Prior, PriorOfTrainingError> {
+    let shown = shown_shares(examples, sampling)?;
+    let Some(weights) = sampling.balance.class_weights(*shown.shares()) else { return Ok(shown) };
     Ok(Prior::observed(std::array::from_fn(|i| shown.shares()[i] * weights[i]))?)
 }
 
 fn weighted_shares(examples: &Examples, weights: &[f64]) -> Result<Prior, PriorOfTrainingError> {
     let weights = Tensor::from_slice(weights).unsqueeze(1);
-    let means =
-        (examples.targets.to_kind(Kind::Double) * weights).f_mean_dim([0_i64].as_slice(), false, Kind::Double)?;
+    let weighted = examples.targets.f_to_kind(Kind::Double)?.f_mul(&weights)?;
+    let means = weighted.f_mean_dim([0_i64].as_slice(), false, Kind::Double)?;
     let means: Vec<f64> = means.try_into()?;
     Ok(Prior::observed(std::array::from_fn(|i| means.get(i).copied().unwrap_or(f64::NAN)))?)
 }
@@ -153,6 +153,9 @@ mod tests {
     use tch::Device;
 
     use super::*;
+    use crate::balance::BalanceSpec;
+    use crate::datasets::ExampleSource;
+    use crate::recipe::DataSpec;
     use mien_core::emotion::{COUNT, Emotion};
 
     /// Pictures whose right answers are drawn from the very probabilities that the logits mean, `count` of each kind.
@@ -247,14 +250,17 @@ mod tests {
         let examples = Examples {
             bytes: Tensor::zeros([4, 1, 48, 48], (Kind::Uint8, Device::Cpu)),
             targets: Tensor::from_slice2(&targets),
+            sources: vec![ExampleSource::default(); 4],
         };
+        let data = DataSpec::default();
         let is = |balance: &BalanceSpec, wanted: [f64; COUNT]| {
-            let prior = training_prior(&examples, balance).unwrap();
+            let prior = training_prior(&examples, Sampling { data: &data, balance }).unwrap();
             assert!(prior.shares().iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{balance:?}: {prior:?}");
         };
         let plain = [0.025, 0.025, 0.025, 0.4, 0.025, 0.025, 0.475];
         is(&BalanceSpec::None, plain);
-        assert_eq!(emotion_shares(&examples).unwrap(), training_prior(&examples, &BalanceSpec::None).unwrap());
+        let plainly = Sampling { data: &data, balance: &BalanceSpec::None };
+        assert_eq!(shown_shares(&examples, plainly).unwrap(), training_prior(&examples, plainly).unwrap());
         // The first picture, whose leader is neutral, is shown three times among six.
         let threefold = BalanceSpec::AugmentMinority { classes: vec![Emotion::Neutral], times: 3 };
         is(&threefold, [0.05, 0.05, 0.05, 0.3, 0.05, 0.05, 0.45]);

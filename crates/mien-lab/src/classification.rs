@@ -6,7 +6,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor, nn};
 
-use super::calibration::{PriorOfTrainingError, emotion_shares, training_prior};
+use super::calibration::{PriorOfTrainingError, shown_shares, training_prior};
 use super::datasets::{Dataset, Examples, Target, draw_labels};
 use super::evaluation::{evaluate, predict};
 use super::history::EpochRecord;
@@ -16,6 +16,7 @@ use super::metrics::Confusion;
 use super::plots;
 use super::progress::Progress;
 use super::recipe::{Asked, Recipe, Selection};
+use super::sampling::Sampling;
 use super::state::RunFolder;
 use super::task::{Learnt, Lessons, Task};
 use super::trainer::{TrainError, Trainer};
@@ -55,11 +56,13 @@ impl Classification {
     /// Takes what the recipe asks for out of a data set, and loads its teachers.
     ///
     /// # Errors
-    /// When the data lack it, or a teacher can't be loaded.
+    /// When the data or one of their sources lack it, or a teacher can't be loaded.
     pub fn new(recipe: &Recipe, data: &Dataset, device: Device) -> Result<Self, TrainError> {
         let rule = recipe.target.rule();
         let (training, public) = (data.training.examples(recipe.target)?, data.public.examples(recipe.target)?);
         let judged = data.public.judged(rule)?;
+        // Whether each source has what is to be drawn of it.
+        Sampling::of(recipe).times_shown(&training)?;
         let teachers = recipe.distillation.clone().map(|spec| Teachers::load(spec, device)).transpose()?;
         Ok(Self { teachers, taught: false, training, public, judged, device })
     }
@@ -76,7 +79,7 @@ impl Trainer<Classification> {
     /// # Errors
     /// When the targets hold what is no probability.
     pub fn prior(&self) -> Result<Prior, PriorOfTrainingError> {
-        training_prior(&self.task().training, &self.state().recipe.balance)
+        training_prior(&self.task().training, Sampling::of(&self.state().recipe))
     }
 }
 
@@ -136,8 +139,9 @@ impl Task for Classification {
     fn lesson(&mut self, recipe: &Recipe, epoch: usize, device: Device) -> Result<Lesson, TrainError> {
         let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
         rng.set_stream(epoch as u64 + 1);
-        let order = recipe.balance.order(&self.training.leaders()?, &mut rng);
-        let class_weights = recipe.balance.class_weights(*emotion_shares(&self.training)?.shares());
+        let sampling = Sampling::of(recipe);
+        let order = sampling.order(&self.training, &mut rng)?;
+        let class_weights = recipe.balance.class_weights(*shown_shares(&self.training, sampling)?.shares());
         let class_weights = class_weights.map(|w| Tensor::from_slice(&w.map(|w| w as f32)).to_device(device));
         // Batch norm can't learn from one picture alone.
         let batches = order.chunks(recipe.batch_size).filter(|batch| batch.len() > 1).map(<[i64]>::to_vec).collect();

@@ -8,7 +8,7 @@ use crate::datasets::Split;
 use crate::recipe::Published;
 use mien_core::bounded;
 use mien_net::faces::FacesCard;
-use mien_net::{Card, CardError, Evaluation, MOST_CARD_BYTES};
+use mien_net::{Card, CardError, Evaluation, MOST_CARD_BYTES, ModelError, ModelSource};
 
 /// Bytes that a history may have: some hundred thousand epochs.
 const MOST_HISTORY_BYTES: u64 = 16 << 20;
@@ -70,6 +70,14 @@ pub enum CompareError {
         /// Why.
         source: std::io::Error,
     },
+    /// No such file or folder, and no shipped model of that name.
+    #[error("there is no run or model {path}; the shipped models are {shipped}")]
+    Missing {
+        /// What was asked for.
+        path: PathBuf,
+        /// The names that exist.
+        shipped: String,
+    },
     /// The folder holds no model.
     #[error("{path} holds no model with its card; name the folder of a run (as runs/NAME), a model or a card")]
     NoModel {
@@ -84,6 +92,9 @@ pub enum CompareError {
         /// Why.
         source: CardError,
     },
+    /// A shipped model's card can't be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// The history is damaged.
     #[error("can't use {path}: {source}")]
     History {
@@ -102,11 +113,19 @@ pub enum CompareError {
     },
 }
 
-/// Reads the runs at `path`: the folder of a run, a folder of several models, a model's weights or its card.
+/// Reads the runs that `source` names: a shipped model, the folder of a run, a folder of several models, a model's weights or its
+/// card.
 ///
 /// # Errors
 /// When there is none, or a card or history can't be read.
-pub fn read_runs(path: &Path) -> Result<Vec<ComparedRun>, CompareError> {
+pub fn read_runs(source: &ModelSource) -> Result<Vec<ComparedRun>, CompareError> {
+    let path = match source {
+        ModelSource::Shipped(model) => return Ok(vec![compared(source.card()?, Path::new(model.name()))?]),
+        ModelSource::File(path) => path,
+    };
+    if !path.exists() && !path.with_extension("toml").exists() {
+        return Err(CompareError::Missing { path: path.to_owned(), shipped: shipped_names() });
+    }
     if !path.is_dir() {
         return Ok(vec![read_run(&path.with_extension("toml"))?]);
     }
@@ -129,16 +148,27 @@ pub fn read_runs(path: &Path) -> Result<Vec<ComparedRun>, CompareError> {
     cards.iter().map(|card| read_run(card)).collect()
 }
 
+fn shipped_names() -> String {
+    super::listed(ModelSource::shipped_names())
+}
+
 fn read_run(path: &Path) -> Result<ComparedRun, CompareError> {
     let text = bounded::read_text(path, MOST_CARD_BYTES)
         .map_err(|source| CompareError::Read { path: path.to_owned(), source })?;
     let card = Card::from_toml(&text).map_err(|source| CompareError::Card { path: path.to_owned(), source })?;
+    compared(card, path)
+}
+
+/// What a card says, which lies at `path`, perhaps with a history beside it; shipped ones have a name alone.
+fn compared(card: Card, path: &Path) -> Result<ComparedRun, CompareError> {
     let recipe = &card.training.recipe;
     let published = recipe.get("published").cloned().map(toml::Value::try_into).transpose();
     let published =
         published.map_err(|source| CompareError::Published { path: path.to_owned(), source: Box::new(source) })?;
     let public = match figure(&card, Split::Public) {
         Some(recorded) => Some(recorded),
+        // A name alone has no folder that a history could be in.
+        None if path.extension().is_none() => None,
         None => from_history(&path.with_file_name("history.csv"), card.training.best_epoch)?,
     };
     Ok(ComparedRun {
@@ -207,7 +237,18 @@ fn from_history(path: &Path, epoch: usize) -> Result<Option<Figure>, CompareErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mien_net::ModelSource;
+
+    fn read(path: &Path) -> Result<Vec<ComparedRun>, CompareError> {
+        read_runs(&ModelSource::File(path.to_owned()))
+    }
+
+    #[test]
+    fn a_shipped_model_is_compared_by_its_name() {
+        let Ok(source) = "mien".parse();
+        let run = read_runs(&source).unwrap().remove(0);
+        assert_eq!((run.name.as_str(), run.architecture.as_str()), ("mien", "mien"));
+        assert!(run.public.is_some() && run.private.is_some(), "{run:?}");
+    }
 
     fn evaluation(rule: &str, prior: &str, accuracy: f64) -> Evaluation {
         Evaluation {
@@ -233,6 +274,7 @@ mod tests {
         let mut card = ModelSource::default().card().unwrap();
         card.name = "example".into();
         card.evaluation.clear();
+        card.calibration = mien_net::Calibration::default();
         card.training.recipe = toml::Table::new();
         card.training.target = "label".into();
         card.calibration.default_prior = mien_core::prior::StandardPrior::Training;
@@ -249,11 +291,11 @@ mod tests {
     #[test]
     fn a_run_that_was_not_measured_shows_its_best_epoch() {
         let folder = run_folder(|_| {});
-        let runs = read_runs(folder.path()).unwrap();
+        let runs = read(folder.path()).unwrap();
         assert_eq!(runs.len(), 1, "the recipe is no run");
         let public = runs[0].public.as_ref().unwrap();
         assert_eq!((public.accuracy, public.n), (0.5, None));
-        assert_eq!(read_runs(&folder.path().join("example.safetensors")).unwrap(), runs);
+        assert_eq!(read(&folder.path().join("example.safetensors")).unwrap(), runs);
     }
 
     #[test]
@@ -265,7 +307,7 @@ mod tests {
                 evaluation("label", "uniform", 0.6),
             ];
         });
-        let public = read_runs(folder.path()).unwrap().remove(0).public.unwrap();
+        let public = read(folder.path()).unwrap().remove(0).public.unwrap();
         assert_eq!((public.accuracy, public.n), (0.7, Some(100)));
     }
 
@@ -278,20 +320,20 @@ mod tests {
             })
         };
         let good = publish("figure = \"56 % val\"\nvalue = 0.56\nsource = \"a page\"");
-        let published = read_runs(good.path()).unwrap().remove(0).published.unwrap();
+        let published = read(good.path()).unwrap().remove(0).published.unwrap();
         assert_eq!((published.value, published.note), (0.56, None));
         let bad = publish("figure = \"56 %\"\nvalue = \"much\"\nsource = \"a page\"");
-        let error = read_runs(bad.path()).unwrap_err().to_string();
+        let error = read(bad.path()).unwrap_err().to_string();
         assert!(error.contains("example.toml") && error.contains("published"), "{error}");
     }
 
     #[test]
     fn folders_without_a_model_and_damaged_histories_are_named() {
         let empty = tempfile::tempdir().unwrap();
-        assert!(matches!(read_runs(empty.path()), Err(CompareError::NoModel { .. })));
-        assert!(matches!(read_runs(&empty.path().join("absent")), Err(CompareError::Read { .. })));
+        assert!(matches!(read(empty.path()), Err(CompareError::NoModel { .. })));
+        assert!(matches!(read(&empty.path().join("absent")), Err(CompareError::Missing { .. })));
         let folder = run_folder(|_| {});
         std::fs::write(folder.path().join("history.csv"), "epoch,public_accuracy\n2,high\n").unwrap();
-        assert!(matches!(read_runs(folder.path()), Err(CompareError::History { .. })));
+        assert!(matches!(read(folder.path()), Err(CompareError::History { .. })));
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use super::recipe::Problems;
 use mien_core::emotion;
 
 /// A loss and its settings. All take wanted probabilities, so that labels, votes and mixed pictures go through the same.
@@ -17,11 +18,16 @@ pub enum LossSpec {
     },
     /// Cross-entropy in which sure answers count less: times `(1 − p)^gamma` (Lin et al. 2017).
     Focal {
-        /// How much less.
+        /// How much less; 2 in the paper.
+        #[serde(default = "default_gamma")]
         gamma: f64,
     },
     /// Each emotion decided by itself: binary cross-entropy of a sigmoid. At the end the emotions still share one softmax.
     Binary,
+}
+
+fn default_gamma() -> f64 {
+    2.0
 }
 
 impl Default for LossSpec {
@@ -52,14 +58,17 @@ impl LossSpec {
         }
     }
 
-    /// What is wrong with the settings.
-    pub fn problem(&self) -> Option<&'static str> {
+    /// Adds what is wrong with the settings to `found`.
+    pub fn check(&self, found: &mut Problems) {
         match *self {
-            Self::CrossEntropy { label_smoothing } if !(0.0..1.0).contains(&label_smoothing) => {
-                Some("`loss.label_smoothing` has to be at least 0 and less than 1")
+            Self::CrossEntropy { label_smoothing } => {
+                let is_share = (0.0..1.0).contains(&label_smoothing);
+                found.check("loss.label_smoothing", is_share, "has to be at least 0 and less than 1");
             }
-            Self::Focal { gamma } if gamma < 0.0 => Some("`loss.gamma` has to be at least 0"),
-            _ => None,
+            Self::Focal { gamma } => {
+                found.check("loss.gamma", gamma.is_finite() && gamma >= 0.0, "has to be at least 0");
+            }
+            Self::Binary => {}
         }
     }
 }

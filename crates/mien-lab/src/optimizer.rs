@@ -7,26 +7,50 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, nn};
 
+use super::recipe::{Problems, is_positive};
 use mien_net::{BACKBONE, TensorMap};
 
 /// An optimiser and its settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct OptimizerSpec {
     /// Which one.
     pub kind: OptimizerKind,
     /// Learning rate at the start (schedules `plateau`, `step`) or at its highest (`cosine`, `one-cycle`).
     pub learning_rate: f64,
     /// Of `sgd`: the share of the last step that is taken again.
-    #[serde(default = "default_momentum", skip_serializing_if = "is_default_momentum")]
+    #[serde(skip_serializing_if = "is_default_momentum")]
     pub momentum: f64,
     /// Decay of weight matrices (biases and norms are spared). `adamw`: the share of the learning rate by which they
     /// shrink at each step; `adam` and `sgd`: added to the gradient as the classic penalty.
-    #[serde(default)]
     pub weight_decay: f64,
     /// Longer gradients are shortened to this length (over all variables together).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
+}
+
+impl Default for OptimizerSpec {
+    /// Adam at the rate that its paper and Keras begin with.
+    fn default() -> Self {
+        Self {
+            kind: OptimizerKind::Adam,
+            learning_rate: 1e-3,
+            momentum: default_momentum(),
+            weight_decay: 0.0,
+            clip_norm: None,
+        }
+    }
+}
+
+impl OptimizerSpec {
+    /// Adds what is wrong with the settings to `found`.
+    pub fn check(&self, found: &mut Problems) {
+        found.check("optimizer.learning_rate", is_positive(self.learning_rate), "has to be greater than 0");
+        found.check("optimizer.momentum", (0.0..1.0).contains(&self.momentum), "has to be at least 0 and less than 1");
+        let decay = self.weight_decay;
+        found.check("optimizer.weight_decay", decay.is_finite() && decay >= 0.0, "has to be at least 0");
+        found.check("optimizer.clip_norm", self.clip_norm.is_none_or(is_positive), "has to be greater than 0");
+    }
 }
 
 /// The optimisers that there are.

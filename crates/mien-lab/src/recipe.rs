@@ -1,39 +1,45 @@
-//! A recipe: everything that decides what a training gives, as TOML.
+//! A recipe: everything that decides what a training gives, as TOML. Every field has a default.
 
-use std::path::{Path, PathBuf};
+mod data;
+mod difference;
+mod mistakes;
+mod reading;
 
-use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::augment::Augmentation;
 use super::balance::BalanceSpec;
 use super::datasets::{SplitSpec, Target};
 use super::loss::LossSpec;
 use super::optimizer::OptimizerSpec;
-use super::schedule::{Schedule, ScheduleSpec};
+use super::schedule::ScheduleSpec;
 use super::task::{Plan, Planned};
-use mien_core::bounded;
-use mien_net::Normalization;
-use mien_net::{NetworkSpec, Precision, SpecError};
+use mien_net::{NetworkSpec, Normalization, Precision};
 
-/// Bytes that a recipe may have; Mien's own have less than 3000.
-const MOST_BYTES: u64 = 1 << 20;
+pub use data::{DataSpec, EvenOver, SourceSpec};
+pub use difference::Difference;
+pub(super) use difference::differences;
+pub use mistakes::{Mistake, Problem, Problems};
+pub use reading::{RecipeError, TEMPLATE};
+pub(super) use reading::{read_text, read_whole};
 
 /// A training, from the architecture to the seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Recipe {
-    /// What to call the model.
+    /// What to call the model; the recipe's file name where it isn't said.
     pub name: String,
-    /// What the model is, in a sentence: goes into its card.
+    /// What the model is, in a sentence: goes into its card. Made of name and network where it isn't said.
     pub description: String,
-    /// The data set that it was made for, in words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<String>,
+    /// What it learns from.
+    pub data: DataSpec,
     /// What the network is taught.
     pub target: Target,
     /// A model of the same architecture whose weights the training begins with instead of random ones: the name of a shipped
     /// one, or a path.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub start_from: Option<String>,
     /// Seed of every random choice.
     pub seed: u64,
@@ -42,47 +48,93 @@ pub struct Recipe {
     /// Pictures a step.
     pub batch_size: usize,
     /// Number format of the convolutions while training.
-    #[serde(default)]
     pub precision: Precision,
     /// Share that a moving average of the weights keeps at each step (0 is no average). The average is what is
     /// measured and saved.
-    #[serde(default)]
     pub average: f64,
     /// By which measure on PublicTest the best epoch is chosen.
-    #[serde(default)]
     pub select_by: Selection,
     /// The epochs without a better PublicTest figure after which training ends.
     pub patience: usize,
     /// How the data set is divided where its publishers didn't do it.
-    #[serde(default, skip_serializing_if = "is_default_split")]
+    #[serde(skip_serializing_if = "is_default_split")]
     pub split: SplitSpec,
     /// The experiment that this recipe retraces.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<Published>,
     /// The architecture.
     pub network: NetworkSpec,
     /// Where a transfer network's backbone comes from and how it moves.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub backbone: Option<BackboneSpec>,
     /// From bytes to numbers.
-    #[serde(default)]
+    #[serde(deserialize_with = "partial_normalization")]
     pub normalization: Normalization,
     /// What is done about rare emotions.
-    #[serde(default)]
     pub balance: BalanceSpec,
     /// What training makes small.
-    #[serde(default)]
     pub loss: LossSpec,
     /// Other models whose answers are learnt too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub distillation: Option<DistillationSpec>,
     /// How weights follow gradients.
     pub optimizer: OptimizerSpec,
     /// How the learning rate changes.
     pub schedule: ScheduleSpec,
     /// How pictures are varied.
-    #[serde(default)]
     pub augmentation: Augmentation,
+}
+
+impl Default for Recipe {
+    /// What an empty file means: Adam at 1e-3, which falls where PublicTest stands still, on pictures as they are.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            description: String::new(),
+            data: DataSpec::default(),
+            target: Target::Label,
+            start_from: None,
+            seed: 1,
+            epochs: 50,
+            batch_size: 64,
+            precision: Precision::F32,
+            average: 0.0,
+            select_by: Selection::Accuracy,
+            patience: 12,
+            split: SplitSpec::default(),
+            published: None,
+            network: NetworkSpec { architecture: "mien".to_owned(), parameters: toml::Table::new() },
+            backbone: None,
+            normalization: Normalization::default(),
+            balance: BalanceSpec::None,
+            loss: LossSpec::default(),
+            distillation: None,
+            optimizer: OptimizerSpec::default(),
+            schedule: ScheduleSpec::default(),
+            augmentation: Augmentation::default(),
+        }
+    }
+}
+
+/// As [`Normalization`], with the default for what isn't said: a card has to say all of it, a recipe hasn't.
+fn partial_normalization<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Normalization, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Partial {
+        mean: f64,
+        std: f64,
+        per_picture: bool,
+    }
+
+    impl Default for Partial {
+        fn default() -> Self {
+            let Normalization { mean, std, per_picture } = Normalization::default();
+            Self { mean, std, per_picture }
+        }
+    }
+
+    let Partial { mean, std, per_picture } = Partial::deserialize(deserializer)?;
+    Ok(Normalization { mean, std, per_picture })
 }
 
 /// A measure on PublicTest.
@@ -97,8 +149,8 @@ pub enum Selection {
 }
 
 /// An experiment that others published.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Published {
     /// The figure as they give it, with what it was measured on.
     pub figure: String,
@@ -114,17 +166,21 @@ pub struct Published {
 /// A transfer network's backbone: the variables whose names begin with [`mien_net::BACKBONE`]. What is said here about its
 /// rate only holds for one that has weights: a random one has to learn like the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct BackboneSpec {
     /// A safetensors file with its weights. Without one the network learns from scratch, and its card says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
     /// Whether it stays as it is.
-    #[serde(default)]
     pub frozen: bool,
     /// What its learning rate is multiplied by when it isn't frozen.
-    #[serde(default = "one")]
     pub learning_rate_factor: f64,
+}
+
+impl Default for BackboneSpec {
+    fn default() -> Self {
+        Self { weights: None, frozen: false, learning_rate_factor: 1.0 }
+    }
 }
 
 impl BackboneSpec {
@@ -142,24 +198,24 @@ fn is_default_split(split: &SplitSpec) -> bool {
     *split == SplitSpec::default()
 }
 
-fn one() -> f64 {
-    1.0
-}
-
 /// Learning from other models' answers (Hinton et al. 2015).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct DistillationSpec {
     /// Shipped models by name, others by path; their probabilities are averaged.
     pub teachers: Vec<String>,
     /// The teachers' share of the loss, 0 to 1.
     pub weight: f64,
     /// What the logits are divided by, so that small probabilities count too.
-    #[serde(default = "one")]
     pub temperature: f64,
     /// When the teachers are asked.
-    #[serde(default)]
     pub asked: Asked,
+}
+
+impl Default for DistillationSpec {
+    fn default() -> Self {
+        Self { teachers: vec![], weight: 0.5, temperature: 1.0, asked: Asked::EachStep }
+    }
 }
 
 /// When teachers answer.
@@ -174,89 +230,45 @@ pub enum Asked {
     Once,
 }
 
-/// A recipe can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RecipeError {
-    /// The file can't be read.
-    #[error("can't read the recipe {path}: {source}")]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Not TOML, or not what a recipe holds.
-    #[error("the recipe {path} doesn't fit: {source}")]
-    Format {
-        /// Which file.
-        path: PathBuf,
-        /// Where and what.
-        source: Box<toml::de::Error>,
-    },
-    /// A number out of its range.
-    #[error("the recipe {path} doesn't fit: {problem}")]
-    Range {
-        /// Which file.
-        path: PathBuf,
-        /// Which number, and what it may be.
-        problem: &'static str,
-    },
-    /// Its network can't be built.
-    #[error("the recipe {path} doesn't fit: {source}")]
-    Network {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: SpecError,
-    },
-}
-
 impl Recipe {
-    /// Reads and checks a recipe.
-    ///
-    /// # Errors
-    /// When the file can't be read, holds unknown or missing fields, or a number out of range.
-    pub fn read(path: &Path) -> Result<Self, RecipeError> {
-        let text = bounded::read_text(path, MOST_BYTES)
-            .map_err(|source| RecipeError::Read { path: path.to_owned(), source })?;
-        let recipe: Self = toml::from_str(&text)
-            .map_err(|source| RecipeError::Format { path: path.to_owned(), source: Box::new(source) })?;
-        match recipe.problem() {
-            Some(problem) => Err(RecipeError::Range { path: path.to_owned(), problem }),
-            // Before hours of reading data: what can't be built is told now.
-            None => match recipe.network.cost() {
-                Ok(_) => Ok(recipe),
-                Err(source) => Err(RecipeError::Network { path: path.to_owned(), source }),
-            },
+    /// What is wrong with values that are of the right type.
+    fn problems(&self) -> Problems {
+        let mut found = Problems::default();
+        found.check(
+            "name",
+            !self.name.is_empty() && !self.name.contains(['/', '\\']) && !self.name.starts_with('.'),
+            "has to be a plain file name",
+        );
+        found.check("seed", i64::try_from(self.seed).is_ok(), "has to be at most 9223372036854775807, as in all TOML");
+        found.check("epochs", self.epochs > 0, "has to be at least 1");
+        found.check("batch_size", self.batch_size > 1, "has to be at least 2: batch norm needs more than one picture");
+        found.check("average", (0.0..1.0).contains(&self.average), "has to be at least 0 and less than 1");
+        found.check("patience", self.patience > 0, "has to be at least 1");
+        let Normalization { mean, std, .. } = self.normalization;
+        found.check("normalization.mean", mean.is_finite(), "has to be a number");
+        found.check("normalization.std", is_positive(std), "has to be greater than 0");
+        if let Some(backbone) = &self.backbone {
+            let factor = backbone.learning_rate_factor;
+            found.check("backbone.learning_rate_factor", factor.is_finite() && factor >= 0.0, "has to be at least 0");
         }
-    }
-
-    fn problem(&self) -> Option<&'static str> {
-        let checks = [
-            (self.name.is_empty() || self.name.contains(['/', '\\']), "`name` has to be a plain file name"),
-            (self.epochs == 0, "`epochs` has to be at least 1"),
-            (self.batch_size < 2, "`batch_size` has to be at least 2, batch norm needs more than one picture"),
-            (!(0.0..1.0).contains(&self.average), "`average` has to be at least 0 and less than 1"),
-            (self.patience == 0, "`patience` has to be at least 1"),
-            (self.normalization.std <= 0.0, "`normalization.std` has to be greater than 0"),
-            (self.optimizer.learning_rate <= 0.0, "`optimizer.learning_rate` has to be greater than 0"),
-            (
-                !(0.0..1.0).contains(&self.optimizer.momentum),
-                "`optimizer.momentum` has to be at least 0 and less than 1",
-            ),
-            (self.optimizer.clip_norm.is_some_and(|n| n <= 0.0), "`optimizer.clip_norm` has to be greater than 0"),
-            (
-                self.backbone.as_ref().is_some_and(|b| b.learning_rate_factor < 0.0),
-                "`backbone.learning_rate_factor` has to be at least 0",
-            ),
-        ];
-        let simple = checks.into_iter().find(|(wrong, _)| *wrong).map(|(_, problem)| problem);
-        simple
-            .or_else(|| self.balance.problem())
-            .or_else(|| self.loss.problem())
-            .or_else(|| Schedule::problem(&self.schedule))
-            .or_else(|| self.augmentation.problem())
-            .or_else(|| self.distillation.as_ref().and_then(DistillationSpec::problem))
+        if let Some(published) = &self.published {
+            found.check("published.figure", !published.figure.is_empty(), "has to say the figure as it was published");
+            found.check("published.value", (0.0..=1.0).contains(&published.value), "has to be a share from 0 to 1");
+            found.check("published.source", !published.source.is_empty(), "has to say where the figure stands");
+        }
+        if let Some(problem) = self.split.problem() {
+            found.add("split", problem);
+        }
+        self.data.check(&self.balance, &mut found);
+        self.optimizer.check(&mut found);
+        self.balance.check(&mut found);
+        self.loss.check(&mut found);
+        self.schedule.check(&mut found);
+        self.augmentation.check(&mut found);
+        if let Some(distillation) = &self.distillation {
+            distillation.check(&mut found);
+        }
+        found
     }
 }
 
@@ -277,24 +289,28 @@ impl Planned for Recipe {
     }
 }
 
+/// Whether a number is greater than 0, and a number.
+pub(crate) fn is_positive(value: f64) -> bool {
+    value.is_finite() && value > 0.0
+}
+
 impl DistillationSpec {
-    fn problem(&self) -> Option<&'static str> {
-        if self.teachers.is_empty() {
-            Some("`distillation.teachers` has to name a model")
-        } else if !(0.0..=1.0).contains(&self.weight) {
-            Some("`distillation.weight` has to be from 0 to 1")
-        } else if self.temperature <= 0.0 {
-            Some("`distillation.temperature` has to be greater than 0")
-        } else if self.asked == Asked::Once && self.temperature != 1.0 {
-            Some("`distillation.temperature` has to be 1 where teachers are asked once")
-        } else {
-            None
-        }
+    fn check(&self, found: &mut Problems) {
+        found.check("distillation.teachers", !self.teachers.is_empty(), "has to name a model");
+        found.check("distillation.weight", (0.0..=1.0).contains(&self.weight), "has to be from 0 to 1");
+        found.check("distillation.temperature", is_positive(self.temperature), "has to be greater than 0");
+        found.check(
+            "distillation.temperature",
+            self.asked != Asked::Once || self.temperature == 1.0,
+            "has to be 1 where teachers are asked once",
+        );
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::detection::FacesRecipe;
 
@@ -325,7 +341,7 @@ pub(crate) mod tests {
         let mut count = 0;
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let is_detector = FacesRecipe::is_in(&std::fs::read_to_string(&path).unwrap());
+            let is_detector = FacesRecipe::is_at(&path);
             let name =
                 if is_detector { FacesRecipe::read(&path).unwrap().name } else { Recipe::read(&path).unwrap().name };
             assert_eq!(path.file_stem().unwrap().to_str().unwrap(), name);
@@ -335,21 +351,24 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_network_that_is_too_large_is_refused_when_the_recipe_is_read() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let mut recipe = small();
-        recipe.network = toml::from_str("architecture = \"mien\"\nblocks = [1, 1000000, 1, 1]").unwrap();
-        std::fs::write(file.path(), toml::to_string(&recipe).unwrap()).unwrap();
-        let error = Recipe::read(file.path()).unwrap_err();
-        assert!(matches!(error, RecipeError::Network { .. }), "{error}");
+    fn fields_that_differ_are_named_with_both_values() {
+        let one = small();
+        let mut other = one.clone();
+        other.optimizer.learning_rate = 0.5;
+        other.start_from = Some("mien".to_owned());
+        other.description = "Other words, the same training.".to_owned();
+        let told: Vec<String> = one.differences(&other).unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["`optimizer.learning_rate` is 0.001 there and 0.5 here", "`start_from` is absent there and \"mien\" here"]
+        );
+        assert!(one.differences(&one).unwrap().is_empty());
     }
 
     #[test]
-    fn a_number_out_of_range_is_named() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let mut recipe = small();
-        recipe.batch_size = 1;
-        std::fs::write(file.path(), toml::to_string(&recipe).unwrap()).unwrap();
-        assert!(Recipe::read(file.path()).unwrap_err().to_string().contains("`batch_size`"));
+    fn a_recipe_that_a_card_can_not_hold_is_an_error() {
+        let recipe = Recipe { seed: u64::MAX, ..small() };
+        assert!(recipe.to_table().is_err());
+        assert!(recipe.problems().iter().any(|problem| problem.field == "seed"));
     }
 }

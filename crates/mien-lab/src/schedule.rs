@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::recipe::Problems;
+
 /// A schedule and its settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
@@ -9,16 +11,20 @@ pub enum ScheduleSpec {
     /// Multiply by `factor` when the PublicTest loss hasn't fallen for more than `patience` epochs.
     Plateau {
         /// What the rate is multiplied by, less than 1.
+        #[serde(default = "default_factor")]
         factor: f64,
         /// Epochs without progress that are borne.
+        #[serde(default = "default_patience")]
         patience: usize,
         /// The rate never falls below this.
+        #[serde(default = "default_min_learning_rate")]
         min_learning_rate: f64,
     },
     /// Rise in a straight line over `warmup_epochs`, then fall to zero along a half cosine at the last epoch
     /// (Loshchilov & Hutter 2017).
     Cosine {
         /// Length of the rise; may be a fraction.
+        #[serde(default)]
         warmup_epochs: f64,
     },
     /// Rise along a half cosine from a 25th of the highest rate over the first `rise` of the training, then fall along
@@ -32,16 +38,75 @@ pub enum ScheduleSpec {
     /// Multiply by `factor` every `epochs` epochs.
     Step {
         /// Epochs between two steps.
+        #[serde(default = "default_step_epochs")]
         epochs: usize,
         /// What the rate is multiplied by.
+        #[serde(default = "default_step_factor")]
         factor: f64,
     },
     /// The same rate throughout.
     Constant,
 }
 
+impl Default for ScheduleSpec {
+    fn default() -> Self {
+        Self::Plateau {
+            factor: default_factor(),
+            patience: default_patience(),
+            min_learning_rate: default_min_learning_rate(),
+        }
+    }
+}
+
+// What most recipes here have; steps as PyTorch's.
+
+fn default_factor() -> f64 {
+    0.2
+}
+
+fn default_patience() -> usize {
+    4
+}
+
+fn default_min_learning_rate() -> f64 {
+    1e-6
+}
+
 fn default_rise() -> f64 {
     0.3
+}
+
+fn default_step_epochs() -> usize {
+    10
+}
+
+fn default_step_factor() -> f64 {
+    0.1
+}
+
+impl ScheduleSpec {
+    /// Adds what is wrong with the settings to `found`.
+    pub fn check(&self, found: &mut Problems) {
+        match *self {
+            Self::Plateau { factor, patience: _, min_learning_rate } => {
+                found.check("schedule.factor", (0.0..1.0).contains(&factor), "has to be at least 0 and less than 1");
+                let is_rate = min_learning_rate.is_finite() && min_learning_rate >= 0.0;
+                found.check("schedule.min_learning_rate", is_rate, "has to be at least 0");
+            }
+            Self::Step { epochs, factor } => {
+                found.check("schedule.factor", (0.0..1.0).contains(&factor), "has to be at least 0 and less than 1");
+                found.check("schedule.epochs", epochs > 0, "has to be at least 1");
+            }
+            Self::OneCycle { rise } => {
+                found.check("schedule.rise", (0.0..1.0).contains(&rise), "has to be at least 0 and less than 1");
+            }
+            Self::Cosine { warmup_epochs } => {
+                let is_length = warmup_epochs.is_finite() && warmup_epochs >= 0.0;
+                found.check("schedule.warmup_epochs", is_length, "has to be at least 0");
+            }
+            Self::Constant => {}
+        }
+    }
 }
 
 /// What a one-cycle begins with, as a share of the highest rate: fast.ai's and PyTorch's.
@@ -102,25 +167,6 @@ impl Schedule {
                 self.highest * factor.powi((position / epochs as f64).floor() as i32)
             }
             ScheduleSpec::Constant => self.highest,
-        }
-    }
-
-    /// What is wrong with the settings of `spec`.
-    pub fn problem(spec: &ScheduleSpec) -> Option<&'static str> {
-        match *spec {
-            ScheduleSpec::Plateau { factor, .. } | ScheduleSpec::Step { factor, .. }
-                if !(0.0..1.0).contains(&factor) =>
-            {
-                Some("`schedule.factor` has to be at least 0 and less than 1")
-            }
-            ScheduleSpec::Step { epochs: 0, .. } => Some("`schedule.epochs` has to be at least 1"),
-            ScheduleSpec::OneCycle { rise } if !(0.0..1.0).contains(&rise) => {
-                Some("`schedule.rise` has to be at least 0 and less than 1")
-            }
-            ScheduleSpec::Cosine { warmup_epochs } if warmup_epochs < 0.0 => {
-                Some("`schedule.warmup_epochs` has to be at least 0")
-            }
-            _ => None,
         }
     }
 

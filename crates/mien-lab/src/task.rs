@@ -9,6 +9,7 @@ use tch::{Device, Tensor, nn};
 use super::learner::Learner;
 use super::optimizer::OptimizerSpec;
 use super::progress::Progress;
+use super::recipe::{Difference, differences};
 use super::schedule::ScheduleSpec;
 use super::state::RunFolder;
 use super::trainer::TrainError;
@@ -43,6 +44,23 @@ pub struct Plan<'a> {
 pub trait Planned: Clone + PartialEq + Serialize + DeserializeOwned {
     /// What it has in common with all others.
     fn plan(&self) -> Plan<'_>;
+
+    /// The recipe as a card holds it.
+    ///
+    /// # Errors
+    /// When it holds a number that TOML can't.
+    fn to_table(&self) -> Result<toml::Table, toml::ser::Error> {
+        toml::Table::try_from(self)
+    }
+
+    /// The fields in which another recipe differs, as `optimizer.learning_rate`, each with its value here and there. Fields that
+    /// don't decide what the training gives are left out.
+    ///
+    /// # Errors
+    /// When one of the recipes can't be written as TOML.
+    fn differences(&self, other: &Self) -> Result<Vec<Difference>, toml::ser::Error> {
+        Ok(differences(self.to_table()?, other.to_table()?))
+    }
 }
 
 /// What happened in an epoch of any kind.

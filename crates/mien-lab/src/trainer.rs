@@ -13,6 +13,7 @@ use super::learner::Learner;
 use super::optimizer::Optimizer;
 use super::plots::PlotError;
 use super::progress::{Progress, Step, TrainOutcome};
+use super::recipe::Difference;
 use super::schedule::Schedule;
 use super::state::{RunFolder, TrainingState};
 use super::task::{Lessons, Planned as _, Record as _, Task};
@@ -61,14 +62,26 @@ pub enum TrainError {
         /// Why.
         source: std::io::Error,
     },
-    /// The folder holds a run of another recipe or other data.
-    #[error("{path} holds a run with another {what}; choose another folder with --run, or remove it to start anew")]
-    OtherRun {
+    /// The folder holds a run on other data.
+    #[error("{path} holds a run on another data set; choose another folder with --run, or remove it to start anew")]
+    OtherData {
         /// Which folder.
         path: PathBuf,
-        /// What differs.
-        what: &'static str,
     },
+    /// The folder holds a run by another recipe.
+    #[error(
+        "{path} holds a run by another recipe: {}; choose another folder with --run, or remove it to start anew",
+        .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    OtherRecipe {
+        /// Which folder.
+        path: PathBuf,
+        /// In which fields.
+        differences: Vec<Difference>,
+    },
+    /// A card can't hold the recipe.
+    #[error("the recipe can't be written into a model card: {0}")]
+    Recipe(#[from] toml::ser::Error),
     /// The loss became infinite or NaN.
     #[error("the loss is no longer a number in epoch {epoch}; the checkpoint of epoch {} is kept. Lower the learning rate", .epoch - 1)]
     Diverged {
@@ -121,6 +134,8 @@ impl<T: Task> Trainer<T> {
         }
         let optimizer = Optimizer::new(&learner.store, plan.optimizer, plan.backbone_rate);
         let schedule = Schedule::new(plan.schedule.clone(), plan.optimizer.learning_rate, plan.epochs);
+        // A model that couldn't have a card would be found useless only after its training.
+        recipe.to_table()?;
         // Only now, so that a recipe or data that can't be used leaves no folder behind.
         let folder_error = |source| TrainError::Folder { path: run.to_owned(), source };
         let folder = RunFolder::create(run, plan.name).map_err(folder_error)?;
@@ -134,17 +149,20 @@ impl<T: Task> Trainer<T> {
     fn resume(&mut self, folder: &Path) -> Result<(), TrainError> {
         let Some((state, tensors)) = self.run.read_checkpoint()? else { return Ok(()) };
         let state: TrainingState<T::Recipe, T::Record> = state;
-        let other = |what| TrainError::OtherRun { path: folder.to_owned(), what };
-        if state.recipe != self.state.recipe {
-            return Err(other("recipe"));
+        let path = folder.to_owned();
+        let differences = state.recipe.differences(&self.state.recipe)?;
+        if !differences.is_empty() {
+            return Err(TrainError::OtherRecipe { path, differences });
         }
         if state.data_sha256 != self.state.data_sha256 {
-            return Err(other("data set"));
+            return Err(TrainError::OtherData { path });
         }
         self.task.restore(&tensors);
         assign(&self.tensors(), &tensors)?;
         self.optimizer.set_steps(state.steps);
-        self.state = state;
+        // What the recipe says in words may have been worded anew.
+        let recipe = self.state.recipe.clone();
+        self.state = TrainingState { recipe, ..state };
         Ok(())
     }
 

@@ -100,8 +100,37 @@ pub struct Training {
     pub machine: String,
     /// Time spent, in seconds, over all resumed runs.
     pub wall_seconds: f64,
+    /// What the data were joined of; cards of before there could be several sources don't say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<TrainingSource>,
     /// The recipe, whole.
     pub recipe: toml::Table,
+}
+
+/// A data set that a network learnt from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingSource {
+    /// What the recipe calls it.
+    pub name: String,
+    /// Its pictures in Training,
+    pub training: usize,
+    /// in PublicTest,
+    pub public: usize,
+    /// and in PrivateTest.
+    pub private: usize,
+    /// People in Training, if they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<usize>,
+    /// Its share of each batch, where the recipe gives it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// What was shown equally often, if not each picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evenly_over: Option<String>,
+    /// How it was split.
+    pub division: String,
+    /// SHA-256 of its files.
+    pub sha256: Vec<String>,
 }
 
 /// A measurement of the model.
@@ -252,6 +281,7 @@ pub(crate) mod tests {
                 git_commit: "unknown".into(),
                 machine: "none".into(),
                 wall_seconds: 0.0,
+                sources: vec![],
                 recipe: toml::Table::new(),
             },
             calibration: Calibration::default(),

@@ -28,7 +28,9 @@ mod transfer;
 mod variable;
 
 pub use calibration::{Adjustment, Assumed, Calibration, Temperatures};
-pub use card::{Card, CardError, Evaluation, FORMAT as CARD_FORMAT, InputSpec, MOST_CARD_BYTES, MeanPart, Training};
+pub use card::{
+    Card, CardError, Evaluation, FORMAT as CARD_FORMAT, InputSpec, MOST_CARD_BYTES, MeanPart, Training, TrainingSource,
+};
 pub use checkpoint::{
     CheckpointError, TensorMap, WeightKind, assign, decode, decode_note, encode, load_weights, save_weights, variables,
 };
@@ -163,6 +165,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     Architecture::whole("cnn3", "three blocks of two convolutions", cnn3::build),
     Architecture::whole("cnn4", "four wide convolutions with batch norm", cnn4::build),
     Architecture::whole("cnn5", "five blocks of two convolutions with batch norm", cnn5::build),
+    Architecture::whole("sequential2", "four convolutions, mixed norms and activations", sequential::build2),
     Architecture::whole("sequential3", "five convolutions, mixed norms and activations", sequential::build3),
     Architecture::whole("sequential4", "sequential3 with a sixth convolution", sequential::build4),
     Architecture::transfer("vgg16", "VGG16, new head", "torchvision", transfer::vgg16),
@@ -368,6 +371,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_stack_can_be_built_without_norms() {
+        let variables = |text: &str| {
+            let store = nn::VarStore::new(Device::Cpu);
+            spec(text).build(&store.root()).unwrap();
+            store.variables().into_keys().collect::<Vec<_>>()
+        };
+        let has_norms = |text: &str| variables(text).iter().any(|name| name.contains("norm"));
+        assert!(has_norms("architecture = \"cnn5\""));
+        assert!(!has_norms("architecture = \"cnn5\"\nnorm = false"));
+        assert!(variables("architecture = \"cnn5\"\nnorm = false").iter().any(|name| name == "conv1.bias"));
     }
 
     #[test]

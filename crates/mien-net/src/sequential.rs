@@ -1,5 +1,7 @@
-//! `sequential3` and `sequential4`: long stacks that mix norms and activations, up to 1024 filters.
+//! `sequential2` to `sequential4`: long stacks that mix norms and activations, up to 1024 filters.
 //!
+//! - `sequential2`: the first four convolutions of `sequential3` and its dense layers. Reports of a network without a backbone that came
+//!   before the others say no more than that.
 //! - `sequential3`: 48×48×1 → 64 filters, batch norm, tanh → 128, group norm, leaky ReLU → 256, batch norm, leaky ReLU,
 //!   dropout → 512, group norm, sigmoid → 1024, batch norm, leaky ReLU, dropout → dense 256 with batch norm and ReLU → 7. All
 //!   convolutions are 3×3; 2×2 max pooling follows each but the first. As Keras counts, these are twenty layers.
@@ -25,6 +27,10 @@ const START: [Conv; 4] = [
 ];
 const EXTRA: Conv = Conv { norm: Norm::Batch, activation: Activation::LeakyRelu, ..Conv::new(512) };
 const LAST: Conv = Conv { pool: true, drop: true, filters: 1024, ..EXTRA };
+
+pub(super) fn build2(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
+    stack::build(path, parameters, &layout(&START, 0.0))
+}
 
 pub(super) fn build3(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
     stack::build(path, parameters, &layout(&[&START[..], &[LAST]].concat(), 0.0))

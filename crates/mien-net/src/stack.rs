@@ -18,6 +18,8 @@ struct Parameters {
     dropout_conv: Option<f64>,
     /// Share dropped after each dense layer.
     dropout_dense: Option<f64>,
+    /// Whether norms stay; without them every layer has a bias.
+    norm: Option<bool>,
 }
 
 /// A convolution and what follows it.
@@ -112,12 +114,14 @@ pub fn build(
     let parameters: Parameters = parameters.try_into()?;
     let dropout_conv = share("dropout_conv", parameters.dropout_conv.unwrap_or(layout.dropout_conv))?;
     let dropout_dense = share("dropout_dense", parameters.dropout_dense.unwrap_or(layout.dropout_dense))?;
+    let norm = parameters.norm.unwrap_or(true);
     let (mut channels, mut side) = (1, CROP_SIZE as i64);
     let mut convolutions = Vec::new();
     for (i, conv) in layout.convolutions.iter().enumerate() {
         let path = path / format!("conv{}", i + 1);
         let shape = ConvShape::new(channels, conv.filters, conv.kernel);
         let layer = match conv.norm {
+            _ if !norm => ConvNorm::biased(&path, shape)?,
             Norm::None => ConvNorm::biased(&path, shape)?,
             Norm::Batch => ConvNorm::new(&path, channels, conv.filters, conv.kernel)?,
             Norm::Group(groups) => ConvNorm::grouped(&path, shape, groups)?,
@@ -130,7 +134,7 @@ pub fn build(
     let mut dense = Vec::new();
     for (i, outputs) in layout.dense.iter().enumerate() {
         let path = path / format!("dense{}", i + 1);
-        let make = if layout.dense_norm { DenseNorm::new } else { DenseNorm::biased };
+        let make = if layout.dense_norm && norm { DenseNorm::new } else { DenseNorm::biased };
         dense.push(make(&path, features, *outputs)?);
         features = *outputs;
     }

@@ -7,7 +7,8 @@ use tch::Device;
 use super::{ClassifierArgs, scored};
 use crate::lab::balance::BalanceSpec;
 use crate::lab::datasets::{Dataset, Split};
-use crate::lab::{fit_calibration, training_prior, varied};
+use crate::lab::recipe::DataSpec;
+use crate::lab::{Sampling, fit_calibration, training_prior, varied};
 use crate::net::{Calibration, Card, Model};
 use crate::prior::{Prior, PriorChoice, StandardPrior};
 
@@ -48,7 +49,8 @@ impl ClassifierArgs {
 fn prior_of(card: &Card, data: &Dataset) -> anyhow::Result<Prior> {
     let target = recipe_part(card, "target")?.context("the model's card names no target of training")?;
     let balance: BalanceSpec = recipe_part(card, "balance")?.unwrap_or_default();
-    Ok(training_prior(&data.training.examples(target)?, &balance)?)
+    let sources: DataSpec = recipe_part(card, "data")?.unwrap_or_default();
+    Ok(training_prior(&data.training.examples(target)?, Sampling { data: &sources, balance: &balance })?)
 }
 
 fn recipe_part<T: DeserializeOwned>(card: &Card, name: &str) -> anyhow::Result<Option<T>> {

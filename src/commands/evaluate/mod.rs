@@ -20,7 +20,7 @@ use super::reading::ReadingArgs;
 use crate::console::{print, print_json};
 use crate::device::{self, DeviceChoice};
 use crate::emotion::Emotion;
-use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec, read};
+use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec};
 use crate::lab::{Scored, plots, predict, varied};
 use crate::net::{Model, ModelSource, Pass, Precision};
 use crate::prior::{PriorChoice, StandardPrior};
@@ -60,9 +60,9 @@ struct ClassifierArgs {
     #[arg(required = true)]
     pub model: Option<ModelSource>,
 
-    /// The data set: fer2013.csv, or another that `mien dataset` can read
+    /// The data set: fer2013.csv, or another that `mien dataset` can read; several are measured as one
     #[arg(value_name = "DATA", required = true)]
-    pub data: Option<PathBuf>,
+    pub data: Vec<PathBuf>,
 
     #[command(flatten)]
     pub reading: ReadingArgs,
@@ -145,15 +145,16 @@ impl EvaluateArgs {
 
 impl ClassifierArgs {
     fn run(&self) -> anyhow::Result<()> {
-        // clap makes sure of both where no other verb follows.
-        let (Some(source), Some(data)) = (&self.model, &self.data) else { bail!("give a model and a data set") };
+        // clap makes sure of it where no other verb follows.
+        let Some(source) = &self.model else { bail!("give a model and a data set") };
         let device = self.device.resolve()?;
         tch::set_num_threads(device::cores());
         let recorded_model = self.recorded_model(source)?;
         let mut model = Model::load(source, device, self.precision)?;
         // As it was split when the model was trained, if its publishers didn't split it.
         let split = SplitSpec::of_recipe(&model.card.training.recipe);
-        let data = read(data, &self.reading.options(&split))?;
+        let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
+        let data = self.reading.read(&paths, &split)?;
         if self.calibrate {
             model.card.calibration = self.fitted(&model, &data, device)?;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tch::Device;
 
 use super::{TrainArgs, Watch};
@@ -10,7 +10,7 @@ use crate::commands::card;
 use crate::console::tell;
 use crate::lab::detection::{Detection, FaceData, FacesRecipe, FacesRecord};
 use crate::lab::provenance;
-use crate::lab::{Trainer, TrainingState};
+use crate::lab::{Planned as _, Trainer, TrainingState};
 use crate::net::faces::{FacesCard, FacesTask, ScoreCalibration};
 use crate::net::{CARD_FORMAT, Training};
 use crate::version::GIT_COMMIT;
@@ -19,8 +19,9 @@ impl TrainArgs {
     pub(super) fn train_detector(&self, device: Device, stop: &AtomicBool) -> anyhow::Result<()> {
         let recipe = FacesRecipe::read(&self.recipe)?;
         let cost = recipe.network.detector_cost()?;
-        tell(&format!("Reading {}", self.data.display()));
-        let data = FaceData::read(&self.data)?;
+        let [folder] = self.data.as_slice() else { bail!("a detector learns from one folder: give one with --data") };
+        tell(&format!("Reading {}", folder.display()));
+        let data = FaceData::read(folder)?;
         let sha256 = data.sha256.clone();
         let task = Detection::new(&recipe, data, device);
         let trainer = self
@@ -34,7 +35,7 @@ impl TrainArgs {
             best: |record: &FacesRecord| format!("average precision {:.2} %", 100.0 * record.average_precision),
         };
         self.watch(trainer, device, stop, &watch, |trainer, model| {
-            card::write_detector(&card_of(trainer, cost.macs, device), model)
+            card::write_detector(&card_of(trainer, cost.macs, device)?, model)
         })
     }
 }
@@ -59,9 +60,9 @@ fn epoch_line(state: &TrainingState<FacesRecipe, FacesRecord>) -> String {
 }
 
 /// The card of the best weights so far.
-fn card_of(trainer: &Trainer<Detection>, multiply_adds: u64, device: Device) -> FacesCard {
+fn card_of(trainer: &Trainer<Detection>, multiply_adds: u64, device: Device) -> anyhow::Result<FacesCard> {
     let (state, recipe) = (trainer.state(), &trainer.state().recipe);
-    FacesCard {
+    Ok(FacesCard {
         format: CARD_FORMAT,
         task: FacesTask::Faces,
         name: recipe.name.clone(),
@@ -94,8 +95,9 @@ fn card_of(trainer: &Trainer<Detection>, multiply_adds: u64, device: Device) -> 
             git_commit: GIT_COMMIT.to_owned(),
             machine: provenance::machine(device),
             wall_seconds: state.wall_seconds().round(),
-            recipe: toml::Table::try_from(recipe).unwrap_or_default(),
+            sources: vec![],
+            recipe: recipe.to_table().context("the recipe can't be written into the model's card")?,
         },
         evaluation: vec![],
-    }
+    })
 }

@@ -17,13 +17,13 @@ use crate::crop::CROP_SIZE;
 use crate::device::DeviceChoice;
 use crate::emotion::Emotion;
 use crate::interrupt::Interrupted;
-use crate::lab::datasets::{Dataset, read};
 use crate::lab::detection::FacesRecipe;
 use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
-use crate::lab::recipe::Recipe;
+use crate::lab::recipe::{DataSpec, Recipe};
 use crate::lab::{
-    Classification, Planned as _, Progress, Record as _, Step, Task, TrainError, TrainOutcome, Trainer, TrainingState,
+    Classification, Planned as _, Progress, Record as _, Statement, Step, Task, TrainError, TrainOutcome, Trainer,
+    TrainingState, listed,
 };
 use crate::net::{CARD_FORMAT, Calibration, Card, InputSpec, Training};
 
@@ -36,9 +36,10 @@ pub struct TrainArgs {
     /// The recipe, a TOML file (see models/recipes)
     pub recipe: PathBuf,
 
-    /// The data set: fer2013.csv, or another that `mien dataset` can read
-    #[arg(long, value_name = "DATA")]
-    pub data: PathBuf,
+    /// The data set: fer2013.csv, or another that `mien dataset` can read; for a recipe with several sources each as NAME=DATA; for
+    /// a detector's recipe a folder of pictures with boxes
+    #[arg(long, required = true, value_name = "[NAME=]DATA")]
+    pub data: Vec<PathBuf>,
 
     #[command(flatten)]
     pub reading: ReadingArgs,
@@ -75,7 +76,7 @@ impl TrainArgs {
     pub fn run(&self, stop: &AtomicBool) -> anyhow::Result<()> {
         let device = self.device.resolve()?;
         tch::set_num_threads(self.threads.map_or_else(crate::device::cores, i32::from));
-        if std::fs::read_to_string(&self.recipe).is_ok_and(|text| FacesRecipe::is_in(&text)) {
+        if FacesRecipe::is_at(&self.recipe) {
             self.train_detector(device, stop)
         } else {
             self.train_classifier(device, stop)
@@ -93,8 +94,8 @@ impl TrainArgs {
         if recipe.target.needs_votes() && self.reading.ferplus.is_none() {
             bail!("the recipe learns from votes: give fer2013new.csv with --ferplus");
         }
-        tell(&format!("Reading {}", self.data.display()));
-        let data = read(&self.data, &self.reading.options(&recipe.split))?;
+        let data = self.reading.read(&sources(&recipe.data, &self.data)?, &recipe.split)?;
+        let statement = Statement::of(&recipe, &data)?;
         let trainer = Classification::new(&recipe, &data, device)
             .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), device))
             .with_context(|| format!("can't train by {}", self.recipe.display()))?;
@@ -105,7 +106,7 @@ impl TrainArgs {
             best: |record: &crate::lab::EpochRecord| format!("PublicTest {:.2} %", 100.0 * record.public_accuracy),
         };
         self.watch(trainer, device, stop, &watch, |trainer, model| {
-            card(trainer, &data, device).and_then(|card| card::write(&card, model))
+            card(trainer, &statement, device).and_then(|card| card::write(&card, model))
         })
     }
 
@@ -177,6 +178,39 @@ struct Watch<T: Task> {
     best: fn(&T::Record) -> String,
 }
 
+/// The path of each of the recipe's sources, with the name that it has there. A recipe for one data set takes whatever is given.
+fn sources(data: &DataSpec, given: &[PathBuf]) -> anyhow::Result<Vec<(Option<String>, PathBuf)>> {
+    let names: Vec<&str> = data.names().collect();
+    if names.len() <= 1 {
+        return match given {
+            [path] => Ok(vec![(names.first().map(|name| (*name).to_owned()), path.clone())]),
+            _ => bail!("the recipe learns from one data set: give one with --data"),
+        };
+    }
+    let wanted = || {
+        let each = names.iter().map(|name| format!("--data {name}=DATA"));
+        each.collect::<Vec<_>>().join(" ")
+    };
+    let mut paths: Vec<Option<PathBuf>> = vec![None; names.len()];
+    for path in given {
+        let text = path.to_string_lossy();
+        let named = names.iter().position(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')));
+        let Some(index) = named else {
+            bail!("the recipe learns from {}: give each with its name, {}", listed(names.clone()), wanted());
+        };
+        let Some(place) = paths.get_mut(index).filter(|place| place.is_none()) else {
+            bail!("“{}” is given twice", names[index]);
+        };
+        // A name holds no byte that isn't text, so the rest is the path as it was given.
+        *place = path.to_str().map(|text| PathBuf::from(&text[names[index].len() + 1..]));
+        if place.is_none() {
+            bail!("{} has a name that isn't Unicode: move it", path.display());
+        }
+    }
+    let named = names.iter().zip(paths).map(|(name, path)| Some((Some((*name).to_owned()), path?)));
+    named.collect::<Option<_>>().with_context(|| format!("the recipe learns from several data sets: give {}", wanted()))
+}
+
 /// Draws the bar on a terminal; elsewhere gives a line at each tenth of the way.
 fn show_progress(bar: &ProgressBar, progress: Progress) {
     let (what, step, steps, figures) = match progress {
@@ -245,7 +279,7 @@ fn report<T: Task>(
 }
 
 /// The card of the best weights so far.
-fn card(trainer: &Trainer<Classification>, data: &Dataset, device: Device) -> anyhow::Result<Card> {
+fn card(trainer: &Trainer<Classification>, statement: &Statement, device: Device) -> anyhow::Result<Card> {
     let (state, recipe) = (trainer.state(), &trainer.state().recipe);
     Ok(Card {
         format: CARD_FORMAT,
@@ -256,20 +290,14 @@ fn card(trainer: &Trainer<Classification>, data: &Dataset, device: Device) -> an
             }
             _ => recipe.description.clone(),
         },
-        intended_use:
-            "Showing which of seven emotions a face displays, live or in recordings, for people who agreed to it. \
-            Teaching, and research that checks it against its own data."
-                .to_owned(),
-        limits: "It reads displayed expressions, not feelings. It learnt from pictures found on the web around 2013, \
-            with the biases of that choice; it knows single gray pictures of roughly upright faces, and is less \
-            sure of disgust and fear, which are rare in them. Not for decisions about people."
-            .to_owned(),
+        intended_use: statement.intended_use.clone(),
+        limits: statement.limits.clone(),
         labels: Emotion::ALL.to_vec(),
         parameters: trainer.parameters(),
         network: recipe.network.clone(),
         input: InputSpec { size: CROP_SIZE, normalization: recipe.normalization },
         training: Training {
-            data: format!("{}: Training to learn from, PublicTest to choose the epoch", data.name),
+            data: statement.data.clone(),
             data_sha256: state.data_sha256.clone(),
             start_sha256: state.start_sha256.clone(),
             target: recipe.target.name().to_owned(),
@@ -281,10 +309,47 @@ fn card(trainer: &Trainer<Classification>, data: &Dataset, device: Device) -> an
             git_commit: crate::version::GIT_COMMIT.to_owned(),
             machine: provenance::machine(device),
             wall_seconds: state.wall_seconds().round(),
-            recipe: toml::Table::try_from(recipe).unwrap_or_default(),
+            sources: statement.sources.clone(),
+            recipe: recipe.to_table().context("the recipe can't be written into the model's card")?,
         },
         mean_of: vec![],
         calibration: Calibration { training_prior: Some(trainer.prior()?), ..Calibration::default() },
         evaluation: vec![],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(names: &[&str]) -> DataSpec {
+        let sources: Vec<String> = names.iter().map(|name| format!("{{ name = \"{name}\" }}")).collect();
+        toml::from_str(&format!("sources = [{}]", sources.join(", "))).unwrap()
+    }
+
+    fn told(names: &[&str], given: &[&str]) -> Result<Vec<String>, String> {
+        let given: Vec<PathBuf> = given.iter().map(PathBuf::from).collect();
+        let sources = sources(&spec(names), &given).map_err(|error| error.to_string())?;
+        Ok(sources
+            .into_iter()
+            .map(|(name, path)| format!("{}: {}", name.unwrap_or_default(), path.display()))
+            .collect())
+    }
+
+    #[test]
+    fn data_sets_are_given_in_any_order_by_the_sources_names() {
+        let both = ["CK+48", "JAFFE"];
+        assert_eq!(told(&both, &["JAFFE=a=b", "CK+48=c"]).unwrap(), ["CK+48: c", "JAFFE: a=b"]);
+        assert_eq!(told(&["FER2013"], &["a=b"]).unwrap(), ["FER2013: a=b"], "a path may hold the sign");
+        assert_eq!(told(&[], &["c"]).unwrap(), [": c"]);
+    }
+
+    #[test]
+    fn data_sets_that_are_missing_unnamed_or_given_twice_are_told() {
+        let both = ["CK+48", "JAFFE"];
+        assert!(told(&both, &["JAFFE=a"]).unwrap_err().contains("--data CK+48=DATA --data JAFFE=DATA"));
+        assert!(told(&both, &["a", "b"]).unwrap_err().contains("CK+48 and JAFFE"));
+        assert!(told(&both, &["JAFFE=a", "JAFFE=b"]).unwrap_err().contains("twice"));
+        assert!(told(&["FER2013"], &["a", "b"]).unwrap_err().contains("one data set"));
+    }
 }

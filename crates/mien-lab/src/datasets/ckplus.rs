@@ -9,7 +9,7 @@ use std::path::Path;
 use super::class_folders::Layout;
 use super::files::{PictureFile, PictureFiles, SkipCounter, file_stem};
 use super::reader::{Reader, Source};
-use super::{DataError, ReadOptions};
+use super::{DataError, Origin, ReadOptions};
 use crate::faces::FaceMode;
 
 /// The reader of CK+48.
@@ -18,6 +18,10 @@ pub(super) struct CkPlus;
 impl Reader for CkPlus {
     fn kind(&self) -> &'static str {
         "CK+48"
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::CkPlus
     }
 
     fn recognises(&self, path: &Path) -> Result<bool, DataError> {

@@ -95,6 +95,24 @@ pub enum DataError {
         /// Why not.
         problem: &'static str,
     },
+    /// Two of several data sets are one.
+    #[error("“{name}” holds the same pictures as another source: give each once")]
+    Twice {
+        /// The later one.
+        name: String,
+    },
+    /// A source has a share of each batch and no picture to draw.
+    #[error("no picture of “{name}” takes part in Training: leave it out of the recipe's sources")]
+    EmptySource {
+        /// Which source.
+        name: String,
+    },
+    /// People are to be shown evenly, and nobody knows them.
+    #[error("“{name}” doesn't say who its pictures show, so they can't be drawn evenly over people")]
+    NoPeople {
+        /// Which source.
+        name: String,
+    },
     /// libtorch gave an error.
     #[error("libtorch failed on the pictures: {}", mien_net::torch::said(.0))]
     Torch(#[from] tch::TchError),

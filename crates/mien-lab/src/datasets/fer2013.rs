@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::reader::{About, Collection, Entry, Reader, Source};
 use super::table::{from_csv, header};
-use super::{DataError, ReadOptions, Split, read_ferplus};
+use super::{DataError, Origin, ReadOptions, Split, read_ferplus};
 use crate::faces::FaceCounts;
 use crate::provenance;
 use mien_core::bounded::Rows;
@@ -24,6 +24,10 @@ pub(super) struct Fer2013;
 impl Reader for Fer2013 {
     fn kind(&self) -> &'static str {
         "FER2013"
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::WebOf2013
     }
 
     fn takes_votes(&self) -> bool {

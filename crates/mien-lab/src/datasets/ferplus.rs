@@ -70,6 +70,15 @@ impl Votes {
         COLUMNS.get(winner).filter(|_| winner != CONTEMPT)?.1
     }
 
+    /// The emotion with the most votes after lone votes were dropped, contempt added to neutral; `None` where two have as many, or
+    /// unknown and not-a-face do.
+    pub fn plurality(&self) -> Option<Emotion> {
+        let shares = self.distribution()?;
+        let most = shares.iter().copied().fold(0.0, f32::max);
+        let mut leaders = Emotion::ALL.into_iter().filter(|emotion| shares[emotion.index()] == most);
+        leaders.next().filter(|_| leaders.next().is_none())
+    }
+
     /// The share of votes for each emotion after lone votes were dropped: what a network is taught.
     ///
     /// `None` where unknown and not-a-face have as many votes as the leading emotion, or no emotion has any.

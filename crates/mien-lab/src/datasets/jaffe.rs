@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::files::{PictureFile, PictureFiles, SkipCounter, file_name, pictures_below};
 use super::reader::{Reader, Source};
-use super::{DataError, ReadOptions};
+use super::{DataError, Origin, ReadOptions};
 use crate::faces::FaceMode;
 use mien_core::emotion::{Class, Emotion};
 
@@ -15,6 +15,10 @@ pub(super) struct Jaffe;
 impl Reader for Jaffe {
     fn kind(&self) -> &'static str {
         "JAFFE"
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Jaffe
     }
 
     fn recognises(&self, path: &Path) -> Result<bool, DataError> {

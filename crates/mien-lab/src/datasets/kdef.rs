@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{PictureFile, PictureFiles, SkipCounter, file_stem, pictures_below};
 use super::reader::{Reader, Source};
-use super::{DataError, ReadOptions};
+use super::{DataError, Origin, ReadOptions};
 use crate::faces::FaceMode;
 use mien_core::emotion::{Class, Emotion};
 
@@ -42,6 +42,10 @@ pub(super) struct Kdef;
 impl Reader for Kdef {
     fn kind(&self) -> &'static str {
         "KDEF"
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Kdef
     }
 
     fn recognises(&self, path: &Path) -> Result<bool, DataError> {

@@ -10,15 +10,18 @@ mod fer2013;
 mod ferplus;
 mod files;
 mod jaffe;
+mod joined;
 mod kdef;
 mod list;
 mod names;
+mod origin;
 mod reader;
 mod split;
 mod summary;
 mod table;
 mod target;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -27,13 +30,15 @@ use tch::Tensor;
 pub use cache::cache_folder;
 pub use error::DataError;
 pub use ferplus::{Votes, read_ferplus};
+pub use joined::join;
 pub use kdef::Angle;
+pub use origin::Origin;
 use reader::{Collection, Entry};
-pub use reader::{ReadOptions, Skipped, read};
+pub use reader::{ReadOptions, Skipped, read, takes_votes};
 use split::Item;
 pub use split::{SplitKind, SplitSpec};
 pub use summary::{Across, Duplicates, RuleCount, SplitSummary, Summary};
-pub use target::{Examples, LabelRule, LabelShare, Target, draw_labels};
+pub use target::{ExampleSource, Examples, LabelRule, LabelShare, Target, draw_labels};
 
 use super::faces::FaceCounts;
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
@@ -72,10 +77,12 @@ pub struct Pictures {
     pub bytes: Tensor,
     /// The data set's own labels.
     pub labels: Vec<Emotion>,
-    /// FER+ votes, if they were given.
-    pub votes: Option<Vec<Votes>>,
-    /// Who each picture shows, where that is known of all of them.
-    pub subjects: Option<Vec<String>>,
+    /// The FER+ votes on each, for those that have any.
+    pub votes: Vec<Option<Votes>>,
+    /// Who each shows, where that is known.
+    pub subjects: Vec<Option<String>>,
+    /// The source of each: its index in [`Dataset::sources`].
+    pub sources: Vec<usize>,
     /// Where each picture comes from: a line of the table, or a path below the data set's folder.
     pub places: Vec<String>,
 }
@@ -93,12 +100,27 @@ pub struct Dataset {
     pub skipped: Vec<Skipped>,
     /// How faces were cut out of its pictures.
     pub faces: FaceCounts,
+    /// What it was joined of: itself alone, unless it is several data sets.
+    pub sources: Vec<SourceInfo>,
     /// Learnt from.
     pub training: Pictures,
     /// Chosen on.
     pub public: Pictures,
     /// Read once.
     pub private: Pictures,
+}
+
+/// A data set that may be one of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceInfo {
+    /// What the recipe calls it, else what it is called in reports.
+    pub name: String,
+    /// Where its pictures come from.
+    pub origin: Origin,
+    /// How it was split.
+    pub division: String,
+    /// SHA-256 of its files.
+    pub sha256: Vec<String>,
 }
 
 impl Dataset {
@@ -113,12 +135,14 @@ impl Dataset {
     }
 
     /// Splits what a reader found.
-    fn new(collection: Collection, spec: &SplitSpec, path: &Path) -> Result<Self, DataError> {
+    fn new(collection: Collection, origin: Origin, spec: &SplitSpec, path: &Path) -> Result<Self, DataError> {
         let Collection { mut entries, pixels, about } = collection;
         let cut = |problem| DataError::Split { path: path.to_owned(), problem };
         let division = complete_splits(&mut entries, &pixels, spec).map_err(cut)?;
         let take = |split| Pictures::gathered(&entries, &pixels, split);
+        let (name, sha256) = (about.name.clone(), about.sha256.clone());
         Ok(Self {
+            sources: vec![SourceInfo { name, origin, division: division.clone(), sha256 }],
             name: about.told_name(),
             division,
             sha256: about.sha256,
@@ -182,19 +206,27 @@ impl Pictures {
             labels: self.labels.clone(),
             votes: self.votes.clone(),
             subjects: self.subjects.clone(),
+            sources: self.sources.clone(),
             places: self.places.clone(),
         }
     }
 
-    /// Pictures one after the other; votes and subjects where all parts with pictures have them.
+    /// How many people they show, if it is known of all who it is.
+    pub fn people(&self) -> Option<usize> {
+        let people: Option<BTreeSet<&String>> = self.subjects.iter().map(Option::as_ref).collect();
+        people.map(|people| people.len()).filter(|count| *count > 0)
+    }
+
+    /// Pictures one after the other.
     fn joined(parts: &[&Self]) -> Self {
         let parts: Vec<&Self> = parts.iter().filter(|part| !part.is_empty()).copied().collect();
         let bytes: Vec<&Tensor> = parts.iter().map(|part| &part.bytes).collect();
         Self {
             bytes: if bytes.is_empty() { bytes_tensor(&[]) } else { Tensor::cat(&bytes, 0) },
             labels: parts.iter().flat_map(|part| part.labels.iter().copied()).collect(),
-            votes: parts.iter().map(|part| part.votes.clone()).collect::<Option<Vec<_>>>().map(|votes| votes.concat()),
-            subjects: parts.iter().map(|part| part.subjects.clone()).collect::<Option<Vec<_>>>().map(|s| s.concat()),
+            votes: parts.iter().flat_map(|part| part.votes.iter().copied()).collect(),
+            subjects: parts.iter().flat_map(|part| part.subjects.iter().cloned()).collect(),
+            sources: parts.iter().flat_map(|part| part.sources.iter().copied()).collect(),
             places: parts.iter().flat_map(|part| part.places.iter().cloned()).collect(),
         }
     }
@@ -207,6 +239,7 @@ impl Pictures {
             labels: members().map(|(entry, _)| entry.label).collect(),
             votes: members().map(|(entry, _)| entry.votes).collect(),
             subjects: members().map(|(entry, _)| entry.subject.clone()).collect(),
+            sources: members().map(|_| 0).collect(),
             places: members().map(|(entry, _)| entry.place.clone()).collect(),
         }
     }

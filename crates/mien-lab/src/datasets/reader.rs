@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::Cache;
 use super::kdef::Angle;
-use super::{DataError, Dataset, Split, SplitSpec, Votes};
+use super::{DataError, Dataset, Origin, Split, SplitSpec, Votes};
 use super::{ckplus::CkPlus, class_folders::ClassFolders, fer2013::Fer2013, jaffe::Jaffe, kdef::Kdef, list::List};
 use crate::faces::{FaceCounts, FaceFinding, FaceMode};
 use mien_core::detection::MakeDetector;
@@ -53,6 +53,11 @@ pub(super) trait Reader: Sync {
     /// Whether FER+ votes belong to it.
     fn takes_votes(&self) -> bool {
         false
+    }
+
+    /// Where its pictures come from.
+    fn origin(&self) -> Origin {
+        Origin::Unknown
     }
 
     /// Whether the file or folder looks like this kind; cheap, and not a promise that all of it is.
@@ -160,7 +165,15 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
         Some(folder) => Cache::new(folder, path, options, source.as_ref()).get_or_decode(source.as_ref())?,
         None => source.decode()?,
     };
-    Dataset::new(collection, &options.split, path)
+    Dataset::new(collection, reader.origin(), &options.split, path)
+}
+
+/// Whether FER+ votes belong to the data set at `path`.
+///
+/// # Errors
+/// When it is of no known kind or can't be looked at.
+pub fn takes_votes(path: &Path) -> Result<bool, DataError> {
+    Ok(recognise(path)?.takes_votes())
 }
 
 /// The reader for what lies at `path`.

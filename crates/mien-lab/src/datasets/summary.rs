@@ -1,6 +1,6 @@
 //! What a data set holds: pictures per split and emotion, people, and pictures that occur more than once.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -95,7 +95,7 @@ impl Summary {
             name: data.name.clone(),
             division: data.division.clone(),
             pictures: all.len(),
-            subjects: subjects(&all),
+            subjects: all.people(),
             splits: SPLITS.map(|split| SplitSummary::of(split, &data.split(split))).into(),
             duplicates: Duplicates::of(data),
             skipped: data.skipped.clone(),
@@ -116,7 +116,7 @@ impl SplitSummary {
             split,
             pictures: pictures.len(),
             classes: count_classes(pictures.labels.iter().copied()),
-            subjects: subjects(pictures),
+            subjects: pictures.people(),
             rules: [LabelRule::Label, LabelRule::Majority, LabelRule::Microsoft]
                 .into_iter()
                 .filter_map(count)
@@ -173,11 +173,6 @@ fn count_classes(labels: impl Iterator<Item = Emotion>) -> [usize; emotion::COUN
     let mut counts = [0; emotion::COUNT];
     labels.for_each(|label| counts[label.index()] += 1);
     counts
-}
-
-fn subjects(pictures: &Pictures) -> Option<usize> {
-    let subjects = pictures.subjects.as_ref().filter(|subjects| !subjects.is_empty())?;
-    Some(subjects.iter().collect::<BTreeSet<_>>().len())
 }
 
 #[cfg(test)]

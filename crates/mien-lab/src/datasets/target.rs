@@ -36,13 +36,17 @@ impl LabelRule {
 }
 
 /// What a network is taught. In a recipe: `target = "votes"`, or `target = { mix = 0.3 }`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
     /// The data set's own label.
+    #[default]
     Label,
     /// The one emotion that [`LabelRule::Microsoft`] names (“majority voting” of Barsoum et al. 2016).
     Majority,
+    /// The one emotion that most people voted for, contempt counted as neutral; single votes dropped, and pictures without such an
+    /// emotion.
+    Plurality,
     /// The distribution of the FER+ votes (“probability” and “cross-entropy” there).
     Votes,
     /// One label drawn from that distribution for each epoch (“probabilistic label drawing” there).
@@ -76,6 +80,7 @@ impl Target {
         match self {
             Self::Label => "label",
             Self::Majority => "majority",
+            Self::Plurality => "plurality",
             Self::Votes => "votes",
             Self::Draw => "draw",
             Self::Mix(_) => "mix",
@@ -99,6 +104,17 @@ pub struct Examples {
     pub bytes: Tensor,
     /// Wanted probabilities `[N, 7]`, rows summing to 1. For [`Target::Draw`] what the label of an epoch is drawn from.
     pub targets: Tensor,
+    /// Where each comes from.
+    pub sources: Vec<ExampleSource>,
+}
+
+/// Where an example comes from, and who it shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExampleSource {
+    /// The index of its data set among those that were joined.
+    pub index: usize,
+    /// Who it shows, if that is known.
+    pub person: Option<String>,
 }
 
 impl Examples {
@@ -131,20 +147,24 @@ impl Pictures {
     pub fn examples(&self, target: Target) -> Result<Examples, DataError> {
         let wanted: Vec<Option<[f32; emotion::COUNT]>> = match target {
             Target::Label => self.labels.iter().map(|label| Some(one_hot(*label))).collect(),
-            Target::Majority => self.votes()?.iter().map(|votes| votes.microsoft().map(one_hot)).collect(),
-            Target::Votes | Target::Draw => self.votes()?.iter().map(Votes::distribution).collect(),
+            Target::Majority => self.by_votes(|votes, _| votes.microsoft().map(one_hot), one_hot)?,
+            Target::Plurality => self.by_votes(|votes, _| votes.plurality().map(one_hot), one_hot)?,
+            Target::Votes | Target::Draw => self.by_votes(|votes, _| votes.distribution(), one_hot)?,
             Target::Mix(LabelShare(share)) => {
-                let mixed = |(votes, label): (&Votes, &Emotion)| {
+                let mixed = |votes: Votes, label: Emotion| {
                     let mut row = votes.distribution()?.map(|p| p * (1.0 - share));
                     row[label.index()] += share;
                     Some(row)
                 };
-                self.votes()?.iter().zip(&self.labels).map(mixed).collect()
+                self.by_votes(mixed, one_hot)?
             }
         };
+        let takes_part = self.sources.iter().zip(&self.subjects).zip(&wanted).filter(|(_, row)| row.is_some());
+        let sources =
+            takes_part.map(|((index, person), _)| ExampleSource { index: *index, person: person.clone() }).collect();
         let bytes = self.taking_part(&wanted)?;
         let targets: Vec<f32> = wanted.into_iter().flatten().flatten().collect();
-        Ok(Examples { bytes, targets: Tensor::from_slice(&targets).view([-1, emotion::COUNT as i64]) })
+        Ok(Examples { bytes, targets: Tensor::from_slice(&targets).view([-1, emotion::COUNT as i64]), sources })
     }
 
     /// The pictures that take part under `rule`, and their right answers.
@@ -163,8 +183,8 @@ impl Pictures {
     pub fn answers(&self, rule: LabelRule) -> Result<Vec<Option<Emotion>>, DataError> {
         Ok(match rule {
             LabelRule::Label => self.labels.iter().copied().map(Some).collect(),
-            LabelRule::Majority => self.votes()?.iter().map(Votes::majority).collect(),
-            LabelRule::Microsoft => self.votes()?.iter().map(Votes::microsoft).collect(),
+            LabelRule::Majority => self.by_votes(|votes, _| votes.majority(), |label| label)?,
+            LabelRule::Microsoft => self.by_votes(|votes, _| votes.microsoft(), |label| label)?,
         })
     }
 
@@ -177,8 +197,21 @@ impl Pictures {
         Ok(self.bytes.index_select(0, &Tensor::from_slice(&rows)))
     }
 
-    fn votes(&self) -> Result<&[Votes], DataError> {
-        self.votes.as_deref().ok_or(DataError::NoVotes)
+    /// What the votes say of each picture, beside its label; of pictures without votes, among others that have some, what the label
+    /// says alone.
+    fn by_votes<T>(
+        &self,
+        of_votes: impl Fn(Votes, Emotion) -> Option<T>,
+        of_label: impl Fn(Emotion) -> T,
+    ) -> Result<Vec<Option<T>>, DataError> {
+        if self.votes.iter().all(Option::is_none) {
+            return Err(DataError::NoVotes);
+        }
+        let of_picture = |(votes, label): (&Option<Votes>, &Emotion)| match votes {
+            Some(votes) => of_votes(*votes, *label),
+            None => Some(of_label(*label)),
+        };
+        Ok(self.votes.iter().zip(&self.labels).map(of_picture).collect())
     }
 }
 
@@ -211,8 +244,9 @@ mod tests {
         Pictures {
             bytes: Tensor::from_slice(&[9_u8; 2 * 48 * 48]).view([2, 1, 48, 48]),
             labels: vec![Emotion::Sad, Emotion::Angry],
-            votes: Some(vec![votes([0, 8, 2, 0, 0, 0, 0, 0, 0, 0]), votes([0, 0, 0, 0, 0, 0, 0, 0, 0, 10])]),
-            subjects: None,
+            votes: [[0, 8, 2, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0, 0, 10]].map(votes).map(Some).into(),
+            subjects: vec![None, None],
+            sources: vec![0, 0],
             places: vec!["line 2".to_owned(), "line 3".to_owned()],
         }
     }
@@ -253,7 +287,7 @@ mod tests {
     #[test]
     fn a_split_in_which_nothing_takes_part_is_an_error_and_no_empty_result() {
         let mut pictures = pictures();
-        pictures.votes = Some(vec![Votes::new([0, 0, 0, 0, 0, 0, 0, 0, 0, 10]); 2]);
+        pictures.votes = vec![Some(Votes::new([0, 0, 0, 0, 0, 0, 0, 0, 0, 10])); 2];
         assert!(matches!(pictures.judged(LabelRule::Majority), Err(DataError::NoPicture)));
         assert!(matches!(pictures.examples(Target::Votes), Err(DataError::NoPicture)));
     }

@@ -13,6 +13,7 @@ use super::data::{Face, GrayLevel, Scene};
 use super::light::{Light, between, log_between};
 use super::occlude;
 use super::targets::{SMALLEST, Target};
+use crate::recipe::Problems;
 use mien_core::face::FaceRect;
 use mien_core::landmarks::Point;
 
@@ -61,19 +62,29 @@ impl Default for FacesAugmentation {
 
 impl FacesAugmentation {
     /// What is wrong with the numbers.
-    pub fn problem(&self) -> Option<&'static str> {
-        let shares = [self.portraits, self.empty, self.mosaic, self.pair, self.focus, self.occlusion, self.mirror];
-        let is_share = |share: &f64| (0.0..=1.0).contains(share);
-        if !shares.iter().all(is_share) || self.portraits + self.empty > 1.0 || self.mosaic + self.pair > 1.0 {
-            return Some("the shares in `augmentation` have to be from 0 to 1, also together");
+    pub fn check(&self, found: &mut Problems) {
+        let shares = [
+            ("augmentation.portraits", self.portraits),
+            ("augmentation.empty", self.empty),
+            ("augmentation.mosaic", self.mosaic),
+            ("augmentation.pair", self.pair),
+            ("augmentation.focus", self.focus),
+            ("augmentation.occlusion", self.occlusion),
+            ("augmentation.mirror", self.mirror),
+        ];
+        for (field, share) in shares {
+            found.check(field, (0.0..=1.0).contains(&share), "has to be from 0 to 1");
         }
-        if !(self.sizes[0] >= 1.0 && self.sizes[0] < self.sizes[1] && self.sizes[1] < 1e4) {
-            return Some("`augmentation.sizes` have to rise");
-        }
-        if !(0.0..=180.0).contains(&self.rotation_degrees) {
-            return Some("`augmentation.rotation_degrees` has to be from 0 to 180");
-        }
-        self.light.problem()
+        let empty = self.portraits + self.empty <= 1.0;
+        found.check("augmentation.empty", empty, "has to be at most 1 together with `portraits`");
+        let pair = self.mosaic + self.pair <= 1.0;
+        found.check("augmentation.pair", pair, "has to be at most 1 together with `mosaic`");
+        let [smallest, largest] = self.sizes;
+        let is_range = smallest >= 1.0 && smallest < largest && largest < 1e4;
+        found.check("augmentation.sizes", is_range, "has to rise, from at least 1 to less than 10000");
+        let is_angle = (0.0..=180.0).contains(&self.rotation_degrees);
+        found.check("augmentation.rotation_degrees", is_angle, "has to be from 0 to 180");
+        self.light.check(found);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What light, lens and sensor do to a picture, on its bytes.
 
+use crate::recipe::Problems;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageFormat};
 use rand::{Rng as _, RngCore as _};
@@ -58,11 +59,22 @@ pub(super) fn log_between([low, high]: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {
 
 impl Light {
     /// What is wrong with the shares.
-    pub fn problem(&self) -> Option<&'static str> {
+    pub fn check(&self, found: &mut Problems) {
         let Self { levels, gamma, dark, burnt, shade, blur, motion, noise, jpeg } = *self;
-        let shares = [levels, gamma, dark, burnt, shade, blur, motion, noise, jpeg];
-        let fine = shares.iter().all(|share| (0.0..=1.0).contains(share));
-        (!fine).then_some("the shares in `augmentation.light` have to be from 0 to 1")
+        let shares = [
+            ("augmentation.light.levels", levels),
+            ("augmentation.light.gamma", gamma),
+            ("augmentation.light.dark", dark),
+            ("augmentation.light.burnt", burnt),
+            ("augmentation.light.shade", shade),
+            ("augmentation.light.blur", blur),
+            ("augmentation.light.motion", motion),
+            ("augmentation.light.noise", noise),
+            ("augmentation.light.jpeg", jpeg),
+        ];
+        for (field, share) in shares {
+            found.check(field, (0.0..=1.0).contains(&share), "has to be from 0 to 1");
+        }
     }
 
     /// Changes a square gray picture in the order in which it happens: lens, light, sensor, storage.

@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 
 use super::assign::{Cell, Match, Prediction, assign};
 use super::targets::Target;
+use crate::recipe::Problems;
 use mien_core::face::FaceRect;
 use mien_core::landmarks::LANDMARKS;
 use mien_net::faces::{BASE_SIZE, OUTPUTS, STRIDES};
@@ -49,9 +50,11 @@ impl FacesLoss {
     }
 
     /// What is wrong with the weights.
-    pub fn problem(&self) -> Option<&'static str> {
-        let fine = [self.score, self.rect, self.landmarks].iter().all(|weight| weight.is_finite() && *weight >= 0.0);
-        (!fine).then_some("the weights in `loss` have to be at least 0")
+    pub fn check(&self, found: &mut Problems) {
+        let weights = [("loss.score", self.score), ("loss.rect", self.rect), ("loss.landmarks", self.landmarks)];
+        for (field, weight) in weights {
+            found.check(field, weight.is_finite() && weight >= 0.0, "has to be at least 0");
+        }
     }
 }
 

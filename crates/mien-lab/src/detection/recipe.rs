@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::augment::FacesAugmentation;
 use super::loss::FacesLoss;
 use crate::optimizer::OptimizerSpec;
-use crate::recipe::RecipeError;
-use crate::schedule::{Schedule, ScheduleSpec};
+use crate::recipe::{Problems, RecipeError, is_positive, read_text, read_whole};
+use crate::schedule::ScheduleSpec;
 use crate::task::{Plan, Planned};
 use mien_net::Normalization;
 use mien_net::faces::{COARSEST, FacesTask};
@@ -86,44 +86,38 @@ impl Planned for FacesRecipe {
 }
 
 impl FacesRecipe {
-    /// Whether a recipe's text is a detector's, as far as can be told.
-    pub fn is_in(text: &str) -> bool {
-        text.parse::<toml::Table>().is_ok_and(|table| table.contains_key("task"))
+    /// Whether the recipe in a file is a detector's, as far as can be told.
+    pub fn is_at(path: &Path) -> bool {
+        let table = read_text(path).ok().and_then(|text| text.parse::<toml::Table>().ok());
+        table.is_some_and(|table| table.contains_key("task"))
     }
 
     /// Reads and checks a recipe.
     ///
     /// # Errors
-    /// When the file can't be read, holds unknown or missing fields, or a number out of range.
+    /// When the file can't be read, holds unknown or missing fields, or numbers out of range.
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.to_owned(), source })?;
-        let recipe: Self = toml::from_str(&text)
-            .map_err(|source| RecipeError::Format { path: path.to_owned(), source: Box::new(source) })?;
-        match recipe.problem() {
-            Some(problem) => Err(RecipeError::Range { path: path.to_owned(), problem }),
-            None => Ok(recipe),
-        }
+        read_whole(path, Self::problems)
     }
 
-    fn problem(&self) -> Option<&'static str> {
+    fn problems(&self) -> Problems {
+        let mut found = Problems::default();
         let is_side = |side: usize| side > 0 && side.is_multiple_of(COARSEST as usize);
-        let checks = [
-            (self.name.is_empty() || self.name.contains(['/', '\\']), "`name` has to be a plain file name"),
-            (self.epochs == 0, "`epochs` has to be at least 1"),
-            (self.batch_size < 2, "`batch_size` has to be at least 2, batch norm needs more than one picture"),
-            (self.pictures < self.batch_size, "`pictures` has to be at least `batch_size`"),
-            (!is_side(self.side), "`side` has to be a multiple of 32"),
-            (!is_side(self.measured_side), "`measured_side` has to be a multiple of 32"),
-            (!(0.0..1.0).contains(&self.average), "`average` has to be at least 0 and less than 1"),
-            (self.patience == 0, "`patience` has to be at least 1"),
-            (self.normalization.std <= 0.0, "`normalization.std` has to be greater than 0"),
-            (self.optimizer.learning_rate <= 0.0, "`optimizer.learning_rate` has to be greater than 0"),
-        ];
-        let simple = checks.into_iter().find(|(wrong, _)| *wrong).map(|(_, problem)| problem);
-        simple
-            .or_else(|| self.loss.problem())
-            .or_else(|| Schedule::problem(&self.schedule))
-            .or_else(|| self.augmentation.problem())
+        let is_plain = !self.name.is_empty() && !self.name.contains(['/', '\\']);
+        found.check("name", is_plain, "has to be a plain file name");
+        found.check("seed", i64::try_from(self.seed).is_ok(), "has to be at most 9223372036854775807, as in all TOML");
+        found.check("epochs", self.epochs > 0, "has to be at least 1");
+        found.check("batch_size", self.batch_size > 1, "has to be at least 2: batch norm needs more than one picture");
+        found.check("pictures", self.pictures >= self.batch_size, "has to be at least `batch_size`");
+        found.check("side", is_side(self.side), "has to be a multiple of 32");
+        found.check("measured_side", is_side(self.measured_side), "has to be a multiple of 32");
+        found.check("average", (0.0..1.0).contains(&self.average), "has to be at least 0 and less than 1");
+        found.check("patience", self.patience > 0, "has to be at least 1");
+        found.check("normalization.std", is_positive(self.normalization.std), "has to be greater than 0");
+        self.loss.check(&mut found);
+        self.optimizer.check(&mut found);
+        self.schedule.check(&mut found);
+        self.augmentation.check(&mut found);
+        found
     }
 }

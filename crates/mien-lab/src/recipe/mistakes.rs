@@ -1,0 +1,74 @@
+//! What can be wrong in a recipe, and in which line.
+
+use std::fmt;
+
+/// A value of the right type that can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The field, as `optimizer.learning_rate`.
+    pub field: &'static str,
+    /// What it has to be.
+    pub wanted: &'static str,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.field, self.wanted)
+    }
+}
+
+/// All of them.
+#[derive(Clone, Debug, Default)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Adds that `field` has to be as `wanted` says, unless it `fits`.
+    pub fn check(&mut self, field: &'static str, fits: bool, wanted: &'static str) {
+        if !fits {
+            self.add(field, wanted);
+        }
+    }
+
+    /// Adds a problem.
+    pub fn add(&mut self, field: &'static str, wanted: &'static str) {
+        self.0.push(Problem { field, wanted });
+    }
+
+    /// One after the other, in the order in which they were found.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
+}
+
+/// Something in a recipe that can't be meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where, counted from 1; nothing if it is about what isn't there.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub problem: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.problem),
+            None => f.write_str(&self.problem),
+        }
+    }
+}
+
+/// All mistakes in one line, as every error is.
+pub(super) struct Told<'a>(pub &'a [Mistake]);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [only] => write!(f, "doesn't fit: {only}"),
+            all => {
+                let told: Vec<String> = all.iter().map(ToString::to_string).collect();
+                write!(f, "has {} mistakes: {}", all.len(), told.join("; "))
+            }
+        }
+    }
+}

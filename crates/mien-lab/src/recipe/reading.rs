@@ -1,0 +1,444 @@
+//! Reading a recipe: all its mistakes at once, each with its line.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize as _;
+use serde::de::DeserializeOwned;
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Value};
+
+use super::Recipe;
+use super::mistakes::{Mistake, Problems, Told};
+use mien_core::bounded;
+use mien_net::SpecError;
+
+/// A commented recipe to begin with, as `mien recipe new` writes it; `NAME` stands for the name.
+pub const TEMPLATE: &str = include_str!("template.toml");
+
+/// Bytes that a recipe may have. Mien's own have less than 4000; the time to judge one grows with the square of its fields.
+const MOST_BYTES: u64 = 64 << 10;
+
+/// The fields that say which others there are; they are looked at first.
+const DECIDING: [&str; 2] = ["kind", "architecture"];
+
+/// A recipe can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// The file can't be read.
+    #[error("can't read the recipe {path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, or not what a recipe holds.
+    #[error("the recipe {path} {}", Told(.mistakes))]
+    Mistakes {
+        /// Which file.
+        path: PathBuf,
+        /// All that is wrong in it, by line.
+        mistakes: Vec<Mistake>,
+    },
+}
+
+impl Recipe {
+    /// Reads and checks a recipe, and that its network can be built. What it leaves out has a default; its name is then the file's.
+    ///
+    /// # Errors
+    /// When the file can't be read, holds unknown fields, or values that don't fit: all of them are told.
+    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+        let text = read_text(path)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        parse(&text, &name).map_err(|mistakes| RecipeError::Mistakes { path: path.to_owned(), mistakes })
+    }
+}
+
+/// The text of a recipe of any kind.
+///
+/// # Errors
+/// When the file can't be read or is too large for a recipe.
+pub fn read_text(path: &Path) -> Result<String, RecipeError> {
+    bounded::read_text(path, MOST_BYTES).map_err(|source| RecipeError::Read { path: path.to_owned(), source })
+}
+
+/// Reads a recipe of a kind that leaves out nothing that it needs, and checks it with `problems`.
+///
+/// # Errors
+/// When the file can't be read, a field is unknown, missing or of the wrong type, or values don't fit: of the latter all are told.
+pub fn read_whole<R: DeserializeOwned>(path: &Path, problems: impl Fn(&R) -> Problems) -> Result<R, RecipeError> {
+    let text = read_text(path)?;
+    let mistaken = |mistakes| RecipeError::Mistakes { path: path.to_owned(), mistakes };
+    let recipe: R = toml::from_str(&text).map_err(|error| mistaken(vec![syntax_mistake(&text, &error)]))?;
+    let mut fields = Vec::new();
+    collect(&text, DeTable::parse_recoverable(&text).0.get_ref(), &mut vec![], &mut fields);
+    let mut mistakes = Vec::new();
+    add_problems(&problems(&recipe), &fields, &mut mistakes);
+    if mistakes.is_empty() { Ok(recipe) } else { Err(mistaken(mistakes)) }
+}
+
+fn syntax_mistake(text: &str, error: &toml::de::Error) -> Mistake {
+    Mistake {
+        line: error.span().map(|span| line_of(text, span.start)),
+        problem: error.message().trim_end().replace('\n', ", "),
+    }
+}
+
+/// Adds what is wrong with values, each with the line of its field, and sorts all by line.
+fn add_problems(problems: &Problems, fields: &[Field], mistakes: &mut Vec<Mistake>) {
+    for problem in problems.iter() {
+        let line = first_line(fields, |name| name == problem.field || is_in(name, problem.field));
+        let line = line.or_else(|| {
+            let (table, _) = problem.field.rsplit_once('.')?;
+            first_line(fields, |name| is_in(name, table))
+        });
+        if !mistakes.iter().any(|known| known.line.is_some() && known.line == line) {
+            mistakes.push(Mistake { line, problem: problem.to_string() });
+        }
+    }
+    mistakes.sort_by_key(|mistake| mistake.line);
+}
+
+/// The recipe in `text`, or all its mistakes by line; `name` is what it is called if it doesn't say.
+fn parse(text: &str, name: &str) -> Result<Recipe, Vec<Mistake>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let mut mistakes: Vec<Mistake> = errors.iter().map(|error| syntax_mistake(text, error)).collect();
+        mistakes.sort_by_key(|mistake| mistake.line);
+        return Err(mistakes);
+    }
+    let mut fields = Vec::new();
+    collect(text, document.get_ref(), &mut vec![], &mut fields);
+    let mut mistakes = Vec::new();
+    let mut recipe = accept(&fields, &mut mistakes);
+    complete(&mut recipe, name);
+    // What was wrong by its type has its default now, which is no second mistake.
+    add_problems(&recipe.problems(), &fields, &mut mistakes);
+    if mistakes.is_empty() { Ok(recipe) } else { Err(mistakes) }
+}
+
+/// Fills in what only the whole recipe tells.
+fn complete(recipe: &mut Recipe, name: &str) {
+    if recipe.name.is_empty() {
+        name.clone_into(&mut recipe.name);
+    }
+    if recipe.description.is_empty() {
+        recipe.description =
+            format!("The network {}, trained by the recipe {}.", recipe.network.architecture, recipe.name);
+    }
+}
+
+/// A step on the way to a field.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Key(String),
+    /// In a list of tables.
+    Item(usize),
+}
+
+/// A field with its value and line; an empty table is one too.
+#[derive(Clone, Debug)]
+struct Field {
+    way: Vec<Step>,
+    value: Value,
+    line: usize,
+}
+
+impl Field {
+    /// As `data.sources.share`, wherever it stands in a list.
+    fn name(&self) -> String {
+        name_of(&self.way)
+    }
+
+    fn table(&self) -> &[Step] {
+        self.way.split_last().map_or(&[], |(_, table)| table)
+    }
+
+    fn is_deciding(&self) -> bool {
+        matches!(self.way.last(), Some(Step::Key(key)) if DECIDING.contains(&key.as_str()))
+    }
+}
+
+fn name_of(way: &[Step]) -> String {
+    let keys = way.iter().filter_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None });
+    keys.collect::<Vec<_>>().join(".")
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
+}
+
+/// The line of the first field of such a name.
+fn first_line(fields: &[Field], is_meant: impl Fn(&str) -> bool) -> Option<usize> {
+    fields.iter().filter(|field| is_meant(&field.name())).map(|field| field.line).min()
+}
+
+/// Whether a field stands in a table.
+fn is_in(name: &str, table: &str) -> bool {
+    name.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The fields of a table and of those in it.
+fn collect(text: &str, table: &DeTable<'_>, way: &mut Vec<Step>, fields: &mut Vec<Field>) {
+    for (key, value) in table {
+        way.push(Step::Key(key.get_ref().to_string()));
+        collect_value(text, value, line_of(text, key.span().start), way, fields);
+        way.pop();
+    }
+}
+
+fn collect_value(text: &str, value: &Spanned<DeValue<'_>>, line: usize, way: &mut Vec<Step>, fields: &mut Vec<Field>) {
+    match value.get_ref() {
+        DeValue::Table(table) if !table.is_empty() => collect(text, table, way, fields),
+        DeValue::Array(items) if !items.is_empty() && items.iter().all(|item| item.get_ref().is_table()) => {
+            for (i, item) in items.iter().enumerate() {
+                way.push(Step::Item(i));
+                collect_value(text, item, line_of(text, item.span().start), way, fields);
+                way.pop();
+            }
+        }
+        _ => {
+            // It was parsed before: a value always comes back.
+            if let Ok(value) = Value::deserialize(toml::de::ValueDeserializer::from(value.clone())) {
+                fields.push(Field { way: way.clone(), value, line });
+            }
+        }
+    }
+}
+
+/// The recipe of those among `fields` that fit; the others become mistakes. Each is tried beside all that fit, so that one
+/// mistake hides no other.
+fn accept(fields: &[Field], mistakes: &mut Vec<Mistake>) -> Recipe {
+    let read = |fields: &[&Field]| Recipe::deserialize(assembled(fields, 0)).map_err(|e| e.message().to_owned());
+    let all: Vec<&Field> = fields.iter().collect();
+    if let Ok(recipe) = read(&all)
+        && network_fits(&recipe).is_ok()
+    {
+        return recipe;
+    }
+    let (deciding, others): (Vec<&Field>, Vec<&Field>) = fields.iter().partition(|field| field.is_deciding());
+    let mut fitting = Vec::new();
+    let mut broken: Vec<&[Step]> = Vec::new();
+    for field in deciding.into_iter().chain(others) {
+        if broken.contains(&field.table()) {
+            continue;
+        }
+        fitting.push(field);
+        let network = name_of(field.table()) == "network";
+        let tried = read(&fitting).and_then(|recipe| if network { network_fits(&recipe) } else { Ok(()) });
+        if let Err(problem) = tried {
+            fitting.pop();
+            // Without the field that says which others there are no other of the table can be judged.
+            if field.is_deciding() || problem.starts_with("missing field") {
+                broken.push(field.table());
+            }
+            let is_named = matches!(field.way.last(), Some(Step::Key(key)) if problem.contains(&format!("`{key}`")));
+            let problem = if is_named { problem } else { format!("`{}`: {problem}", field.name()) };
+            mistakes.push(Mistake { line: Some(field.line), problem: problem.trim_end().replace('\n', ", ") });
+        }
+    }
+    read(&fitting).unwrap_or_default()
+}
+
+/// Whether the recipe's network can be built, which is told before hours of reading data.
+fn network_fits(recipe: &Recipe) -> Result<(), String> {
+    match recipe.network.cost() {
+        Ok(_) => Ok(()),
+        Err(SpecError::Parameters { source, .. }) => Err(source.message().to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The fields, whose ways are alike up to `depth`, as tables in tables.
+fn assembled(fields: &[&Field], depth: usize) -> Value {
+    if let [only] = fields
+        && only.way.len() == depth
+    {
+        return only.value.clone();
+    }
+    let mut parts: BTreeMap<&Step, Vec<&Field>> = BTreeMap::new();
+    for field in fields {
+        if let Some(step) = field.way.get(depth) {
+            parts.entry(step).or_default().push(field);
+        }
+    }
+    if matches!(parts.keys().next(), Some(Step::Item(_))) {
+        return Value::Array(parts.values().map(|part| assembled(part, depth + 1)).collect());
+    }
+    let entries = parts.into_iter().filter_map(|(step, part)| match step {
+        Step::Key(key) => Some((key.clone(), assembled(&part, depth + 1))),
+        Step::Item(_) => None,
+    });
+    Value::Table(entries.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> Vec<(Option<usize>, String)> {
+        parse(text, "file").unwrap_err().into_iter().map(|mistake| (mistake.line, mistake.problem)).collect()
+    }
+
+    fn assert_told(text: &str, expected: &[(usize, &str)]) {
+        let found = mistakes(text);
+        assert_eq!(
+            found.iter().map(|(line, _)| line.unwrap_or(0)).collect::<Vec<_>>(),
+            expected.iter().map(|e| e.0).collect::<Vec<_>>(),
+            "{found:#?}"
+        );
+        for ((_, problem), (_, word)) in found.iter().zip(expected) {
+            assert!(problem.contains(word), "{word}: {problem}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_each_with_its_line() {
+        let text = "name = \"a/b\"\nsede = 3\nepochs = 0\nbatch_size = \"many\"\n\n[network]\narchitecture = \"cnn4\"\nwidth = 3\n\n\
+                    [optimizer]\nkind = \"adam\"\nlearning_rate = nan\nmomentun = 0.5\n[loss]\nkind = \"focal\"\ngama = 1.0\n\
+                    [augmentation]\nflip = 1\nerase = 3.0\n";
+        assert_told(
+            text,
+            &[
+                (1, "`name`"),
+                (2, "`sede`"),
+                (3, "`epochs`"),
+                (4, "`batch_size`"),
+                (8, "`width`"),
+                (12, "`optimizer.learning_rate`"),
+                (13, "`momentun`"),
+                (16, "`gama`"),
+                (18, "`augmentation.flip`"),
+                (19, "`augmentation.erase`"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_kind_that_is_unknown_or_missing_is_one_mistake_and_not_one_for_each_field_beside_it() {
+        assert_told(
+            "[schedule]\nfactor = 0.5\npatience = 3\nkind = \"sometimes\"\n[optimizer]\nlearning_rate = 0.0",
+            &[(4, "sometimes"), (6, "`optimizer.learning_rate`")],
+        );
+        assert_told("[schedule]\nfactor = 0.5\npatience = 3\n", &[(2, "`kind`")]);
+        assert_told("[network]\narchitecture = \"cnn9\"\ndropout_conv = 0.5\n", &[(2, "cnn9")]);
+    }
+
+    #[test]
+    fn a_network_that_is_too_large_is_a_mistake_in_the_line_that_makes_it_so() {
+        assert_told("[network]\narchitecture = \"mien\"\nblocks = [1, 1000000, 1, 1]", &[(3, "too large")]);
+    }
+
+    #[test]
+    fn a_recipe_of_many_mistakes_is_told_soon_and_a_larger_file_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let sources = "[[data.sources]]\nname = \"a\"\nsare = 1\n";
+        let most = MOST_BYTES as usize;
+        std::fs::write(file.path(), sources.repeat(most / sources.len())).unwrap();
+        let started = std::time::Instant::now();
+        assert!(matches!(Recipe::read(file.path()), Err(RecipeError::Mistakes { .. })));
+        assert!(started.elapsed().as_secs_f64() < 60.0, "{:?}", started.elapsed());
+        std::fs::write(file.path(), "#".repeat(most + 1)).unwrap();
+        assert!(matches!(Recipe::read(file.path()), Err(RecipeError::Read { .. })));
+    }
+
+    #[test]
+    fn sources_in_a_list_are_told_by_their_own_line() {
+        assert_told(
+            "[[data.sources]]\nname = \"a\"\nshare = 0.5\n\n[[data.sources]]\nname = \"b\"\nsare = 0.5\n\
+             evenly_over = \"faces\"\n",
+            &[(3, "`data.sources.share` has to be there for all"), (7, "`sare`"), (8, "faces")],
+        );
+    }
+
+    #[test]
+    fn text_that_is_no_toml_is_told_by_line_too() {
+        let found = mistakes("epochs = \nseed = 1\nname = ]\n");
+        assert_eq!(found[0].0, Some(1), "{found:?}");
+        assert!(found.iter().any(|(line, _)| *line == Some(3)), "{found:?}");
+    }
+
+    #[test]
+    fn every_field_has_a_default_and_the_name_is_the_files() {
+        let recipe = parse("", "mine").unwrap();
+        assert_eq!((recipe.name.as_str(), recipe.network.architecture.as_str()), ("mine", "mien"));
+        assert!(recipe.description.contains("mine"));
+        for text in [
+            "[optimizer]\nkind = \"sgd\"",
+            "[schedule]\nkind = \"step\"",
+            "[loss]\nkind = \"focal\"",
+            "[normalization]\nstd = 0.5",
+        ] {
+            assert!(parse(text, "mine").is_ok(), "{text}");
+        }
+    }
+
+    /// The fields of a table, as serde names them when it meets another.
+    fn known_fields(table: &str, beside: &str) -> Vec<String> {
+        let text =
+            if table.is_empty() { "no_field = 1".to_owned() } else { format!("[{table}]\n{beside}\nno_field = 1") };
+        let error = toml::from_str::<Recipe>(&text).unwrap_err().message().to_owned();
+        let names: Vec<String> = error.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+        assert!(!names.is_empty(), "{table}: {error}");
+        names
+    }
+
+    /// All fields of a recipe, as `optimizer.kind`.
+    fn all_fields() -> Vec<String> {
+        let tables = [
+            ("", ""),
+            ("data", ""),
+            ("split", ""),
+            ("published", ""),
+            ("backbone", ""),
+            ("normalization", ""),
+            ("balance", "kind = \"augment-minority\""),
+            ("loss", "kind = \"cross-entropy\""),
+            ("loss", "kind = \"focal\""),
+            ("distillation", ""),
+            ("optimizer", ""),
+            ("schedule", "kind = \"plateau\""),
+            ("schedule", "kind = \"cosine\""),
+            ("schedule", "kind = \"one-cycle\""),
+            ("schedule", "kind = \"step\""),
+            ("augmentation", ""),
+        ];
+        let dotted = |table: &str, name: String| if table.is_empty() { name } else { format!("{table}.{name}") };
+        let of = |(table, beside): (&str, &str)| -> Vec<String> {
+            known_fields(table, beside).into_iter().map(|name| dotted(table, name)).collect()
+        };
+        let of_sources = ["name", "share", "evenly_over"].map(|name| format!("data.sources.{name}"));
+        tables.into_iter().flat_map(of).chain(of_sources).collect()
+    }
+
+    #[test]
+    fn the_documentation_lists_every_field() {
+        let text =
+            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/training.md")).unwrap();
+        for field in all_fields() {
+            let (table, name) = field.rsplit_once('.').unwrap_or(("", &field));
+            let heading = if table.is_empty() { "## Fields\n".to_owned() } else { format!("### `[{table}]`\n") };
+            let (_, section) = text.split_once(&heading).unwrap_or_else(|| panic!("no section for {table}"));
+            let section = section.split("\n#").next().unwrap_or_default();
+            assert!(section.contains(&format!("| `{name}`")), "{field} isn't in docs/training.md");
+        }
+    }
+
+    #[test]
+    fn the_template_is_a_recipe_and_what_it_comments_out_is_the_default() {
+        let text = TEMPLATE.replace("NAME", "mine");
+        let recipe = parse(&text, "mine").unwrap();
+        assert_eq!(recipe.name, "mine");
+        for field in all_fields() {
+            let (_, name) = field.rsplit_once('.').unwrap_or(("", &field));
+            let is_named = |line: &str| line.contains(&format!("{name} =")) || line.contains(&format!("[{name}]"));
+            assert!(text.lines().any(is_named), "{field} isn't in the template");
+        }
+        // Plain values that are commented out say the default.
+        let section = text.split("[augmentation]").nth(1).unwrap().split("\n\n").next().unwrap();
+        let uncommented = format!("[augmentation]{}", section.replace("\n# ", "\n"));
+        let commented = format!("[augmentation]{section}");
+        assert_eq!(parse(&uncommented, "a").unwrap(), parse(&commented, "a").unwrap());
+    }
+}

@@ -1,0 +1,263 @@
+//! Which pictures an epoch shows, and in which order: each as often as the balance says, or sources with a share of each batch.
+
+use rand::Rng;
+use rand::seq::SliceRandom as _;
+
+use super::balance::BalanceSpec;
+use super::datasets::{DataError, Examples};
+use super::recipe::{DataSpec, EvenOver, Recipe};
+
+/// What decides about it in a recipe.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampling<'a> {
+    /// The sources' shares, and what each shows evenly.
+    pub data: &'a DataSpec,
+    /// What is done about rare emotions.
+    pub balance: &'a BalanceSpec,
+}
+
+impl<'a> Sampling<'a> {
+    /// As a recipe says.
+    pub fn of(recipe: &'a Recipe) -> Self {
+        Self { data: &recipe.data, balance: &recipe.balance }
+    }
+
+    /// The rows of an epoch in the order in which they are shown.
+    ///
+    /// With shares, an epoch has as many pictures as all sources together, and from its first picture on each source has been shown
+    /// as often as its share says, within one picture: so every batch is made up alike, whatever its size. Of a source all pictures
+    /// (of an emotion, of a person) come before one comes again.
+    ///
+    /// # Errors
+    /// When the pictures' emotions can't be read, or an evenness is asked for that they can't have.
+    pub fn order(&self, examples: &Examples, rng: &mut impl Rng) -> Result<Vec<i64>, DataError> {
+        let leaders = examples.leaders()?;
+        if !self.data.is_drawn() {
+            return Ok(self.balance.order(&leaders, rng));
+        }
+        let sources = self.sources(examples)?;
+        let mut decks: Vec<SourceDeck> = sources.iter().map(|source| SourceDeck::new(&source.groups)).collect();
+        let mut shown = vec![0_usize; sources.len()];
+        let rows = (1..=leaders.len()).filter_map(|place| {
+            // The source that is furthest behind its share is next.
+            let behind = |i: usize| sources[i].share * place as f64 - shown[i] as f64;
+            let next = (0..sources.len()).max_by(|a, b| behind(*a).total_cmp(&behind(*b)).then(b.cmp(a)))?;
+            shown[next] += 1;
+            decks[next].draw(rng)
+        });
+        Ok(rows.collect())
+    }
+
+    /// How often an epoch shows each picture, as the mean of many epochs where chance decides.
+    ///
+    /// # Errors
+    /// As [`Self::order`].
+    pub fn times_shown(&self, examples: &Examples) -> Result<Vec<f64>, DataError> {
+        let leaders = examples.leaders()?;
+        if !self.data.is_drawn() {
+            return Ok(self.balance.times_shown(&leaders));
+        }
+        let mut times = vec![0.0; leaders.len()];
+        for source in self.sources(examples)? {
+            let of_group = source.share * leaders.len() as f64 / source.groups.len() as f64;
+            for group in &source.groups {
+                for row in group {
+                    times[*row as usize] = of_group / group.len() as f64;
+                }
+            }
+        }
+        Ok(times)
+    }
+
+    /// The sources that have pictures, each with its share of all.
+    fn sources(&self, examples: &Examples) -> Result<Vec<SourceRows>, DataError> {
+        let leaders = examples.leaders()?;
+        let mut sources = Vec::new();
+        for (index, spec) in self.data.sources.iter().enumerate() {
+            // Groups in the order in which they are first met, so that the same data give the same epochs.
+            let mut names: Vec<&str> = Vec::new();
+            let mut groups: Vec<Vec<i64>> = Vec::new();
+            for (row, (source, leader)) in examples.sources.iter().zip(&leaders).enumerate() {
+                if source.index != index {
+                    continue;
+                }
+                let name = match spec.evenly_over {
+                    EvenOver::Pictures => "",
+                    EvenOver::Emotions => leader.key(),
+                    EvenOver::People => {
+                        source.person.as_deref().ok_or_else(|| DataError::NoPeople { name: spec.name.clone() })?
+                    }
+                };
+                let group = names.iter().position(|known| *known == name).unwrap_or_else(|| {
+                    names.push(name);
+                    groups.push(vec![]);
+                    groups.len() - 1
+                });
+                groups[group].push(row as i64);
+            }
+            let pictures: usize = groups.iter().map(Vec::len).sum();
+            if pictures == 0 {
+                return Err(DataError::EmptySource { name: spec.name.clone() });
+            }
+            sources.push(SourceRows { share: spec.share.unwrap_or(pictures as f64), groups });
+        }
+        let sum: f64 = sources.iter().map(|source| source.share).sum();
+        sources.iter_mut().for_each(|source| source.share /= sum);
+        Ok(sources)
+    }
+}
+
+/// The rows of a source, in groups that are shown equally often.
+struct SourceRows {
+    share: f64,
+    groups: Vec<Vec<i64>>,
+}
+
+/// Things in random order, all of which come before one comes again.
+struct Deck<T> {
+    things: Vec<T>,
+    next: usize,
+}
+
+impl<T: Copy> Deck<T> {
+    fn new(things: Vec<T>) -> Self {
+        Self { next: things.len(), things }
+    }
+
+    fn draw(&mut self, rng: &mut impl Rng) -> Option<T> {
+        if self.next >= self.things.len() {
+            self.things.shuffle(rng);
+            self.next = 0;
+        }
+        self.next += 1;
+        self.things.get(self.next - 1).copied()
+    }
+}
+
+/// A deck of groups, and one for each group.
+struct SourceDeck {
+    groups: Deck<usize>,
+    rows: Vec<Deck<i64>>,
+}
+
+impl SourceDeck {
+    fn new(groups: &[Vec<i64>]) -> Self {
+        Self {
+            groups: Deck::new((0..groups.len()).collect()),
+            rows: groups.iter().map(|rows| Deck::new(rows.clone())).collect(),
+        }
+    }
+
+    fn draw(&mut self, rng: &mut impl Rng) -> Option<i64> {
+        let group = self.groups.draw(rng)?;
+        self.rows.get_mut(group)?.draw(rng)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha8Rng;
+    use tch::{Device, Kind, Tensor};
+
+    use super::*;
+    use crate::datasets::ExampleSource;
+    use mien_core::emotion::{COUNT, Emotion};
+
+    /// 90 pictures of one source, happy but for the first ten, which are sad; 10 of another, of two people: nine and one.
+    fn examples() -> Examples {
+        let mut targets = vec![[0.0_f32; COUNT]; 100];
+        for (row, target) in targets.iter_mut().enumerate() {
+            target[if row < 10 { Emotion::Sad } else { Emotion::Happy }.index()] = 1.0;
+        }
+        let source = |row: usize| match row {
+            0..90 => ExampleSource { index: 0, person: None },
+            90..99 => ExampleSource { index: 1, person: Some("Ada".to_owned()) },
+            _ => ExampleSource { index: 1, person: Some("Bob".to_owned()) },
+        };
+        Examples {
+            bytes: Tensor::zeros([100, 1, 48, 48], (Kind::Uint8, Device::Cpu)),
+            targets: Tensor::from_slice2(&targets),
+            sources: (0..100).map(source).collect(),
+        }
+    }
+
+    fn data(text: &str) -> DataSpec {
+        toml::from_str(text).unwrap()
+    }
+
+    fn order(data: &DataSpec, seed: u64) -> Vec<i64> {
+        let sampling = Sampling { data, balance: &BalanceSpec::None };
+        sampling.order(&examples(), &mut ChaCha8Rng::seed_from_u64(seed)).unwrap()
+    }
+
+    const SHARED: &str = "sources = [{ name = \"a\", share = 4, evenly_over = \"emotions\" }, \
+                          { name = \"b\", share = 1, evenly_over = \"people\" }]";
+
+    #[test]
+    fn every_batch_is_made_up_by_the_shares() {
+        let order = order(&data(SHARED), 1);
+        assert_eq!(order.len(), 100);
+        for batch_size in [5, 10, 25] {
+            for batch in order.chunks(batch_size) {
+                assert_eq!(batch.iter().filter(|row| **row >= 90).count(), batch_size / 5, "{batch:?}");
+            }
+        }
+        // Where a batch can't be divided so, no more than a picture is amiss.
+        for batch in order.chunks(8) {
+            let other = batch.iter().filter(|row| **row >= 90).count();
+            assert!((1..=2).contains(&other), "{batch:?}");
+        }
+    }
+
+    #[test]
+    fn emotions_and_people_are_drawn_evenly_and_no_picture_comes_again_before_the_others_of_its_group() {
+        let order = order(&data(SHARED), 2);
+        let times = |row: i64| order.iter().filter(|shown| **shown == row).count();
+        assert_eq!((0..10).map(times).sum::<usize>(), 40);
+        assert!((0..10).all(|row| times(row) == 4));
+        assert!((10..90).all(|row| times(row) <= 1));
+        assert_eq!(((90..99).map(times).sum::<usize>(), times(99)), (10, 10));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_epoch_and_another_another() {
+        assert_eq!(order(&data(SHARED), 3), order(&data(SHARED), 3));
+        assert_ne!(order(&data(SHARED), 3), order(&data(SHARED), 4));
+    }
+
+    #[test]
+    fn without_shares_sources_count_by_their_pictures() {
+        let data = data("sources = [{ name = \"a\", evenly_over = \"emotions\" }, { name = \"b\" }]");
+        let order = order(&data, 5);
+        assert_eq!(order.iter().filter(|row| **row >= 90).count(), 10);
+    }
+
+    #[test]
+    fn each_picture_is_shown_as_often_as_is_said_of_it() {
+        let data = data(SHARED);
+        let sampling = Sampling { data: &data, balance: &BalanceSpec::None };
+        let said = sampling.times_shown(&examples()).unwrap();
+        let mut shown = vec![0.0; 100];
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        for _ in 0..200 {
+            sampling.order(&examples(), &mut rng).unwrap().iter().for_each(|row| shown[*row as usize] += 1.0 / 200.0);
+        }
+        assert!(said.iter().zip(&shown).all(|(a, b)| (a - b).abs() < 0.2), "{said:?} {shown:?}");
+        assert!((said.iter().sum::<f64>() - 100.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_can_not_be_drawn_is_named() {
+        let error = |text: &str| {
+            let data = data(text);
+            let sampling = Sampling { data: &data, balance: &BalanceSpec::None };
+            sampling.order(&examples(), &mut ChaCha8Rng::seed_from_u64(1)).unwrap_err().to_string()
+        };
+        let faceless = error("sources = [{ name = \"a\", evenly_over = \"people\" }, { name = \"b\" }]");
+        assert!(faceless.contains("“a”") && faceless.contains("who"), "{faceless}");
+        let empty =
+            error("sources = [{ name = \"a\", share = 1 }, { name = \"b\", share = 1 }, { name = \"c\", share = 1 }]");
+        assert!(empty.contains("“c”"), "{empty}");
+    }
+}
