@@ -3,7 +3,7 @@
 use egui::{Align2, Context, DragValue, Grid, RichText, ThemePreference, Ui, Window, vec2};
 
 use crate::app::{Action, App};
-use crate::detect::DetectionOptions;
+use crate::detect::{DetectionOptions, DetectorKind};
 use crate::prior::{PriorChoice, StandardPrior};
 
 impl App {
@@ -72,11 +72,22 @@ impl App {
         ui.label(RichText::new("Finding faces").strong());
         let before = self.settings.detection;
         let mut options = before;
+        ui.horizontal(|ui| {
+            let kinds = [
+                (DetectorKind::Faces, "Network", "Finds heads that tilt and turn, with eyes, nose and mouth"),
+                (DetectorKind::Haar, "Haar", "OpenCV's cascade for upright faces that look at the camera"),
+            ];
+            for (kind, name, hint) in kinds {
+                ui.radio_value(&mut options.detector, kind, name).on_hover_text(hint);
+            }
+        });
         Grid::new("detection").num_columns(2).show(ui, |ui| {
             let label = ui.label("Smallest face").on_hover_text("As a share of the picture's height");
-            let mut percent = options.min_face * 100.0;
-            ui.add(DragValue::new(&mut percent).range(3.0..=80.0).suffix(" %").max_decimals(0)).labelled_by(label.id);
-            options.min_face = percent / 100.0;
+            let mut percent = options.smallest_face() * 100.0;
+            let value = DragValue::new(&mut percent).range(3.0..=80.0).suffix(" %").max_decimals(0);
+            if ui.add(value).labelled_by(label.id).changed() {
+                options.min_face = Some(percent / 100.0);
+            }
             ui.end_row();
 
             let label = ui

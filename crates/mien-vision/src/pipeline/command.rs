@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::detect::{DetectionOptions, HaarDetector, ScheduledDetector};
+use crate::detect::{DetectionOptions, ScheduledDetector};
 use crate::source::{FrameSource, SourceError, SourceInfo};
 use mien_core::detection::DetectError;
 use mien_net::classify::Classifier;
@@ -44,13 +44,8 @@ pub enum Command {
 impl Command {
     /// Looks for faces with other options.
     pub fn set_detection(options: DetectionOptions) -> Self {
-        Self::SetDetector(haar(options))
+        Self::SetDetector(Box::new(move || ScheduledDetector::make(&options)))
     }
-}
-
-/// Makes the detector of the program with these options.
-pub(super) fn haar(options: DetectionOptions) -> DetectorFactory {
-    Box::new(move || Ok(ScheduledDetector::new(Box::new(HaarDetector::new(&options)?), &options)))
 }
 
 impl fmt::Debug for Command {

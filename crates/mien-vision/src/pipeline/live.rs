@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::capture::{Capture, CaptureCommand, Controls, Inbox};
-use super::command::haar;
 use super::inference::{self, InferenceCommand};
 use super::slot::slot;
 use super::worker::{Shared, Worker};
@@ -15,7 +14,7 @@ use super::{
     Analyzer, ClassifierFactory, Command, DetectorFactory, Event, Labeller, PipelineError, RecordedFaces, Scene,
     SourceFactory, Statistics, Tap,
 };
-use crate::detect::DetectionOptions;
+use crate::detect::{DetectionOptions, ScheduledDetector};
 use crate::source::{CameraRequest, CameraSource, FrameSource, SourceError, VideoSource};
 use mien_core::detection::DetectError;
 use mien_core::smooth::DEFAULT_SMOOTHING;
@@ -70,7 +69,7 @@ type MakeAnalyzer = Box<dyn FnOnce() -> Result<Analyzer, DetectError> + Send>;
 type MakeLabeller = Box<dyn FnOnce() -> anyhow::Result<Labeller> + Send>;
 
 impl Parts {
-    /// The real parts: a camera (tried again when it is lost) or a video, the Haar detector, and a network.
+    /// The real parts: a camera (tried again when it is lost) or a video, a detector, and a network.
     ///
     /// OpenCV and libtorch get one thread each: on few cores their pools stall each other for tens of milliseconds
     /// (both spin while they wait), and one face keeps no second thread busy.
@@ -79,14 +78,13 @@ impl Parts {
         detection: DetectionOptions,
         classifier: impl FnOnce() -> anyhow::Result<Box<dyn Classifier>> + Send + 'static,
     ) -> Self {
-        let make_detector = haar(detection);
         Self {
             retry: matches!(source, SourceRequest::Camera(_)),
             source: source.into_factory(),
             stages: Stages::Analysis {
                 detector: Box::new(move || {
                     opencv::core::set_num_threads(1).map_err(crate::detect::failed)?;
-                    make_detector()
+                    ScheduledDetector::make(&detection)
                 }),
                 classifier: Box::new(move || {
                     // libtorch keeps this number per thread: it must be set on the one that runs the network.
