@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fakes::{FakeClassifier, FakeVideo, Gate, detector, media_time};
-use fakes::{FakeClassifier, FakeVideo, detector, media_time};
 use mien::classify::{Classifier, ClassifyError};
 use mien::crop::FaceCrop;
 use mien::emotion::{Emotion, Probabilities};

@@ -108,7 +108,13 @@ pub(super) enum Kind {
 pub(crate) fn header() -> Vec<String> {
     let of_emotions = |kind: &str| Emotion::ALL.map(|emotion| format!("{kind}_{}", emotion.key()));
     let of_landmarks = LANDMARK_COLUMNS.into_iter().chain([ROLL_COLUMN]).map(str::to_owned);
-    COLUMNS.map(str::to_owned).into_iter().chain(of_emotions("raw")).chain(of_emotions("smoothed")).chain(of_landmarks).collect()
+    COLUMNS
+        .map(str::to_owned)
+        .into_iter()
+        .chain(of_emotions("raw"))
+        .chain(of_emotions("smoothed"))
+        .chain(of_landmarks)
+        .collect()
 }
 
 /// The names of all columns, with what they hold.

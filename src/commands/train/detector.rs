@@ -41,7 +41,8 @@ impl TrainArgs {
 fn write_card(card: &FacesCard, model: &Path) -> anyhow::Result<()> {
     let path = model.with_extension("toml");
     let text = card.to_toml()?;
-    whole::write(&path, text.as_bytes(), Existing::Replace).with_context(|| format!("can't write the card {}", path.display()))
+    whole::write(&path, text.as_bytes(), Existing::Replace)
+        .with_context(|| format!("can't write the card {}", path.display()))
 }
 
 fn epoch_line(state: &TrainingState<FacesRecipe, FacesRecord>) -> String {

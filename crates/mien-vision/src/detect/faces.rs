@@ -27,9 +27,11 @@ const LONGEST_SIDE: f32 = 1920.0;
 /// one frame to the next.
 const REGION_SIDES: f32 = 2.0;
 
-/// Side in pixels that this square is resampled to: three cells of the coarsest stride. The face is half as large, a size that
-/// the network finds as well as any.
-const REGION_PIXELS: usize = 3 * COARSEST as usize;
+/// Side in pixels that this square is resampled to: four cells of the coarsest stride. The face is half as large.
+///
+/// Of faces that a full scan had just found, 118 of 123 on the demo clip and 201 of 203 in portraits were found again, with a score that
+/// was lower by 0.04 and 0.03 (medians). At 96 pixels it was lower by 0.28 and 0.18, which is doubt where there is none.
+const REGION_PIXELS: usize = 4 * COARSEST as usize;
 
 /// Probability from which on a box of a full scan is taken for a face …
 const FOUND: f32 = 0.3;
@@ -40,11 +42,13 @@ const FOLLOWED: f32 = 0.2;
 /// … and one that is certain by itself, so that it may be shown.
 const CERTAIN: f32 = 0.5;
 
-/// Side of the square that a classifier is given, in geometric means of the box's width and height, and how far its centre lies
-/// below the box's, in sides of the square. The network gives tight boxes from the forehead to the chin; classifiers learnt
-/// from squares such as Haar's.
-const SQUARE_SIDES: f32 = 1.0;
-const SQUARE_BELOW: f32 = 0.0;
+/// Side of the square that a classifier is given, in geometric means of the width and height of the network's box, which is
+/// tight around the face; the centre is the same. Classifiers learnt from squares such as Haar's and FER2013's.
+///
+/// Measured as medians on 118 frames of the demo clip and 200 portraits: Haar's squares have 1.06 and 0.89 such sides (portraits
+/// leave it no room), and their centres lie within 0.01 sides of the box's. Eyes and mouth are as far apart as in FER2013
+/// (0.375 sides) at 1.18 and 1.07, the eyes (0.379 sides) at 1.08 and 0.97: 1.06 is between all of these.
+const SQUARE_SIDES: f32 = 1.06;
 
 /// Finds faces by a network that is part of the program.
 pub struct NeuralDetector {
@@ -170,9 +174,12 @@ impl Patch {
         let (left, top) = (f64::from(self.part.x), f64::from(self.part.y));
         let part_width = f64::from(self.part.width).min(width as f64 - left);
         let part_height = f64::from(self.part.height).min(height as f64 - top);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-            .crop(left, top, part_width, part_height);
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
+            left,
+            top,
+            part_width,
+            part_height,
+        );
         resizer.resize(&source, &mut resampled, &options)?;
         let rows = pixels.chunks_exact_mut(across).skip(self.at.1);
         for (row, from) in rows.zip(resampled.buffer().chunks_exact(self.size.0)) {
@@ -212,7 +219,7 @@ impl Patch {
 fn square_of(tight: FaceRect) -> FaceRect {
     let side = SQUARE_SIDES * tight.area().sqrt();
     let (x, y) = tight.center();
-    FaceRect { x: x - side / 2.0, y: y + (SQUARE_BELOW - 0.5) * side, width: side, height: side }
+    FaceRect { x: x - side / 2.0, y: y - side / 2.0, width: side, height: side }
 }
 
 /// Factor from a picture's pixels to those that a full scan looks at.
@@ -254,11 +261,11 @@ mod tests {
 
     #[test]
     fn points_come_back_from_a_patch_that_reaches_over_the_edge() {
-        // 40 pixels around (10, 20): the square begins at (−30, −20), with 1.2 pixels of the network for one.
+        // 40 pixels around (10, 20): the square begins at (−30, −20), with 1.6 pixels of the network for one.
         let patch = Patch::around(FaceRect { x: -10.0, y: 0.0, width: 40.0, height: 40.0 }, 200, 100).unwrap();
         assert_eq!(patch.part, FaceRect { x: 0.0, y: 0.0, width: 50.0, height: 60.0 });
-        assert_eq!((patch.at, patch.size), ((36, 24), (60, 72)));
-        let [x, y] = patch.to_picture([36.0 + 12.0, 24.0 + 24.0]);
+        assert_eq!((patch.at, patch.size), ((48, 32), (80, 96)));
+        let [x, y] = patch.to_picture([48.0 + 16.0, 32.0 + 32.0]);
         assert!((x - 10.0).abs() < 1e-4 && (y - 20.0).abs() < 1e-4, "{x} {y}");
     }
 

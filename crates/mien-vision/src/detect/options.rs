@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn the_height_of_a_scan_follows_from_the_smallest_face_unless_one_is_asked_for() {
-        let height = |words: &[&str]| Command::parse_from([&["x", "--detector", "haar"], words].concat()).options.scan_height();
+        let height =
+            |words: &[&str]| Command::parse_from([&["x", "--detector", "haar"], words].concat()).options.scan_height();
         assert_eq!(height(&[]), WORKING_HEIGHT);
         assert_eq!(height(&["--min-face", "0.05"]), 480);
         assert_eq!(height(&["--min-face", "0.01"]), 2400);
