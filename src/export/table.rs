@@ -180,7 +180,7 @@ mod tests {
         let text = written(TableFormat::Csv);
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let header: Vec<_> = reader.headers().unwrap().iter().map(str::to_owned).collect();
-        assert_eq!(header.len(), COLUMNS.len() + 14);
+        assert_eq!(header.len(), COLUMNS.len() + 14 + 11);
         assert_eq!((header[10].as_str(), header[23].as_str()), ("raw_angry", "smoothed_neutral"));
         let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 2);
