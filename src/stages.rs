@@ -12,7 +12,7 @@ use tch::Device;
 use crate::classify::{Classifier, ClassifyError, TorchClassifier};
 use crate::crop::FaceCrop;
 use crate::demo;
-use crate::detect::{DetectionOptions, HaarDetector, ScheduledDetector};
+use crate::detect::{DetectionOptions, ScheduledDetector};
 use crate::device::{self, DeviceChoice};
 use crate::emotion::{Emotion, Probabilities};
 use crate::net::{Card, Model, ModelSource};
@@ -115,7 +115,7 @@ impl StageChoices {
     /// The stages before the network.
     ///
     /// # Errors
-    /// When OpenCV can't make the detector.
+    /// When the detector can't be loaded.
     pub fn analyzer(&self) -> anyhow::Result<Analyzer> {
         self.analyzer_with(&self.detection, TrackOptions::default())
     }
@@ -134,7 +134,7 @@ impl StageChoices {
     fn analyzer_with(&self, detection: &DetectionOptions, tracking: TrackOptions) -> anyhow::Result<Analyzer> {
         // The threads of the pipeline use the cores already; a second pool would only make them wait for each other.
         opencv::core::set_num_threads(1).context("OpenCV refused to use a single thread")?;
-        let detector = ScheduledDetector::new(Box::new(HaarDetector::new(detection)?), detection);
+        let detector = ScheduledDetector::make(detection)?;
         Ok(Analyzer::new(detector, tracking, false))
     }
 

@@ -5,7 +5,7 @@
 #[path = "support/drawn_face.rs"]
 mod drawn_face;
 
-use mien::detect::{DetectionOptions, HaarDetector, ScheduledDetector};
+use mien::detect::{DetectionOptions, DetectorKind, HaarDetector, NeuralDetector, ScheduledDetector};
 use mien::detection::{Detection, FaceDetector as _};
 use mien::face::{FaceRect, GrayView};
 use mien::source::{FrameSource as _, VideoSource};
@@ -32,13 +32,17 @@ fn thorough(height: usize) -> HaarDetector {
         working_height: Some(u32::try_from(height).unwrap()),
         scale_factor: 1.1,
         min_neighbors: 5,
-        ..DetectionOptions::default()
+        ..haar()
     };
     HaarDetector::new(&options).unwrap()
 }
 
+fn haar() -> DetectionOptions {
+    DetectionOptions { detector: DetectorKind::Haar, ..DetectionOptions::default() }
+}
+
 fn fast() -> HaarDetector {
-    HaarDetector::new(&DetectionOptions::default()).unwrap()
+    HaarDetector::new(&haar()).unwrap()
 }
 
 /// The face near a place.
@@ -56,7 +60,7 @@ fn following_the_face_of_the_demo_clip_loses_nothing_against_thorough_scans() {
     };
     let mut video = VideoSource::open(&clip).unwrap();
     let mut reference = thorough(video.info().height);
-    let mut detector = ScheduledDetector::new(Box::new(fast()), &DetectionOptions::default());
+    let mut detector = ScheduledDetector::new(Box::new(fast()), &haar());
     let mut tracker = Tracker::new(TrackOptions::default());
     let (mut frames, mut found, mut overlap) = (0, 0, 0.0);
     while let Some(frame) = video.read().unwrap() {
@@ -80,6 +84,43 @@ fn following_the_face_of_the_demo_clip_loses_nothing_against_thorough_scans() {
     assert!(frames >= 30, "the reference found a face in {frames} frames only");
     assert!(found as f32 >= 0.98 * frames as f32, "found in {found} of {frames} frames");
     let mean_overlap = overlap / found as f32;
+    assert!(mean_overlap >= 0.85, "mean overlap {mean_overlap:.3}");
+}
+
+#[test]
+fn the_network_finds_the_face_of_the_demo_clip_at_least_as_often_as_haar_and_follows_it() {
+    let Some(clip) = mien::demo::clip() else {
+        eprintln!("skipped: the demo clip isn't on this machine; set-up fetches it");
+        return;
+    };
+    let mut video = VideoSource::open(&clip).unwrap();
+    let (mut network, mut haar) = (NeuralDetector::new(&DetectionOptions::default()).unwrap(), fast());
+    let (mut with_network, mut with_haar, mut followed) = (0, 0, 0);
+    let mut overlap = 0.0;
+    while let Some(frame) = video.read().unwrap() {
+        if frame.index % REFERENCE_STEP != 0 {
+            continue;
+        }
+        let gray = gray(&frame.image);
+        let (faces, by_haar) = (network.detect(view(&gray)).unwrap(), haar.detect(view(&gray)).unwrap());
+        with_network += usize::from(faces.iter().any(|face| face.is_certain));
+        with_haar += usize::from(!by_haar.is_empty());
+        let Some(face) = faces.iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area())) else { continue };
+        let landmarks = face.landmarks.expect("the network finds eyes, nose and mouth");
+        assert!(landmarks.right_eye[0] < landmarks.left_eye[0], "{landmarks:?}");
+        assert!(landmarks.right_eye[1] < landmarks.mouth_right[1], "{landmarks:?}");
+        // Expected a little beside its place.
+        let shift = face.rect.width * 0.1;
+        let expected = FaceRect { x: face.rect.x + shift, y: face.rect.y - shift, ..face.rect };
+        if let Some(again) = network.refresh(view(&gray), &[expected]).unwrap()[0] {
+            followed += 1;
+            overlap += again.rect.iou(&face.rect);
+        }
+    }
+    assert!(with_haar >= 30, "Haar found a face in {with_haar} frames only");
+    assert!(with_network >= with_haar, "in {with_network} frames, Haar in {with_haar}");
+    assert!(followed as f32 >= 0.98 * with_network as f32, "{followed} of {with_network}");
+    let mean_overlap = overlap / followed as f32;
     assert!(mean_overlap >= 0.85, "mean overlap {mean_overlap:.3}");
 }
 
@@ -164,7 +205,7 @@ fn faces_are_found_in_the_dark_when_contrast_is_stretched() {
     let bright = drawn();
     let dark: Vec<u8> = bright.data_bytes().unwrap().iter().map(|level| level / 16).collect();
     let picture = GrayView::new(&dark, 640, 480).unwrap();
-    let options = DetectionOptions { equalize: true, ..DetectionOptions::default() };
+    let options = DetectionOptions { equalize: true, ..haar() };
     let faces = HaarDetector::new(&options).unwrap().detect(picture).unwrap();
     assert!(faces.iter().any(|face| face.rect.iou(&DRAWN) > 0.6), "{faces:?}");
 }
@@ -174,8 +215,8 @@ fn a_smaller_face_that_is_asked_for_is_found_without_another_height_unless_that_
     // 36 pixels in 480 rows are 0.075 of the height, too small for a scan at 200 rows.
     let picture = gray(&drawn_face::picture_with_face(640, 480, Rect::new(300, 200, 36, 36)));
     let found = |options: DetectionOptions| HaarDetector::new(&options).unwrap().detect(view(&picture)).unwrap().len();
-    let small = DetectionOptions { min_face: 0.05, ..DetectionOptions::default() };
-    assert_eq!(found(DetectionOptions::default()), 0);
+    let small = DetectionOptions { min_face: Some(0.05), ..haar() };
+    assert_eq!(found(haar()), 0);
     assert_eq!(found(small), 1);
     assert_eq!(found(DetectionOptions { working_height: Some(200), ..small }), 0);
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mien::detect::{DetectionOptions, HaarDetector, ScheduledDetector};
+use mien::detect::{DetectionOptions, DetectorKind, ScheduledDetector};
 use mien::frame::Frame;
 use mien::pipeline::{Analyzer, DetectedFace};
 use mien::track::TrackOptions;
@@ -26,8 +26,9 @@ struct Film {
 
 impl Film {
     fn new() -> Self {
-        let options = DetectionOptions::default();
-        let detector = ScheduledDetector::new(Box::new(HaarDetector::new(&options).unwrap()), &options);
+        // The films' faces are drawn, which Haar takes for faces.
+        let options = DetectionOptions { detector: DetectorKind::Haar, ..DetectionOptions::default() };
+        let detector = ScheduledDetector::make(&options).unwrap();
         Self { analyzer: Analyzer::new(detector, TrackOptions::default(), false), index: 0 }
     }
 

@@ -11,7 +11,7 @@ use super::manifest::Results;
 use super::products::{Place, Products};
 use super::progress::FileProgress;
 use crate::console::describe;
-use crate::detect::{HaarDetector, ScheduledDetector};
+use crate::detect::ScheduledDetector;
 use crate::export::Original;
 use crate::interrupt::Interrupted;
 use crate::pipeline::{Analyzer, Labeller, run_to_end};
@@ -82,8 +82,7 @@ impl Job<'_> {
         mut progress: FileProgress<'_>,
     ) -> anyhow::Result<Results> {
         let mut products = Products::of_pictures(place)?;
-        let detector = HaarDetector::new(&self.choices.detection)?;
-        let detector = ScheduledDetector::new(Box::new(detector), &self.choices.detection);
+        let detector = ScheduledDetector::make(&self.choices.detection)?;
         // There is no second picture to confirm a face.
         let tracking = TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() };
         let mut analyzer = Analyzer::new(detector, tracking, false);

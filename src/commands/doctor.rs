@@ -14,7 +14,7 @@ use crate::bench::process;
 use crate::classify::TorchClassifier;
 use crate::console::{print, print_json};
 use crate::demo;
-use crate::detect::{DetectionOptions, HaarDetector};
+use crate::detect::{self, DetectionOptions, DetectorKind};
 use crate::device::{self, DeviceChoice};
 use crate::net::ModelSource;
 use crate::source::{CameraEntry, FrameSource as _, VideoSource, list_cameras};
@@ -88,14 +88,14 @@ impl Diagnosis {
     fn make() -> Self {
         let cameras = list_cameras();
         let clip = demo_clip();
-        let cascade = cascade();
+        let (network, haar) = (detector(DetectorKind::Faces), detector(DetectorKind::Haar));
         let models: Vec<_> = ModelSource::shipped().map(|source| model(&source)).collect();
         let a_source = !cameras.is_empty() || clip.works();
-        let ready = a_source && cascade.works() && models.iter().any(Check::works);
+        let ready = a_source && network.works() && models.iter().any(Check::works);
 
         let mut checks = vec![display()];
         checks.extend(camera_checks(&cameras, clip.works()));
-        checks.extend([clip, opencv(), cascade, libtorch(), cuda()]);
+        checks.extend([clip, opencv(), network, haar, libtorch(), cuda()]);
         checks.extend(models);
         checks.push(folders());
         Self { ready, checks, versions: Versions::here() }
@@ -220,11 +220,21 @@ fn backends() -> opencv::Result<(Vec<String>, Vec<String>)> {
     Ok((names(videoio::get_camera_backends()?)?, names(videoio::get_stream_backends()?)?))
 }
 
-fn cascade() -> Check {
-    match HaarDetector::new(&DetectionOptions::default()) {
-        Ok(_) => Check::new("detector", Health::Works, "Haar cascade for frontal faces, part of the program"),
-        Err(error) => Check::new("detector", Health::Broken, error.to_string())
-            .hint("build Mien again with another OpenCV, or report this"),
+/// Loads a detector.
+fn detector(kind: DetectorKind) -> Check {
+    let (name, what, hint) = match kind {
+        DetectorKind::Faces => {
+            ("detector", "network for faces and landmarks, part of the program", "build Mien again from a clean clone")
+        }
+        DetectorKind::Haar => (
+            "Haar detector",
+            "cascade for frontal faces, part of the program",
+            "build Mien again with another OpenCV, or report this",
+        ),
+    };
+    match detect::make(&DetectionOptions { detector: kind, ..DetectionOptions::default() }) {
+        Ok(_) => Check::new(name, Health::Works, what),
+        Err(error) => Check::new(name, Health::Broken, error.to_string()).hint(hint),
     }
 }
 

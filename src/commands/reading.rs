@@ -76,7 +76,7 @@ impl ReadingArgs {
 /// The detector of the app, which the lab alone lacks.
 fn app_detector() -> Option<MakeDetector> {
     #[cfg(feature = "vision")]
-    return Some(|| Ok(Box::new(crate::detect::HaarDetector::new(&crate::detect::DetectionOptions::default())?)));
+    return Some(|| crate::detect::make(&crate::detect::DetectionOptions::default()));
     #[cfg(not(feature = "vision"))]
     None
 }

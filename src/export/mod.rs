@@ -109,6 +109,7 @@ pub(crate) mod testing {
             },
             picture: None,
             faces: vec![Face {
+                landmarks: None,
                 id: FaceId(1),
                 rect: FaceRect { x: 100.0, y: 80.0, width: 90.0, height: 90.0 },
                 score: 12.0,

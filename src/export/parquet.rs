@@ -15,7 +15,7 @@ use parquet::schema::types::Type;
 use super::SCHEMA_VERSION;
 use super::rows::{Cell, Kind};
 
-/// Rows that are kept until they are written together. With 24 columns of 8 bytes they take 13 MB; readers skip and decode
+/// Rows that are kept until they are written together. With 35 columns of 8 bytes they take 18 MB; readers skip and decode
 /// whole groups, so that much smaller ones would cost them time.
 const GROUP_ROWS: usize = 1 << 16;
 
@@ -35,6 +35,8 @@ enum Values {
     Texts(Vec<ByteArray>),
     Counts(Vec<i64>),
     Decimals(Vec<f64>),
+    /// Those that are there, and for each row 1 if it has one.
+    MaybeDecimals(Vec<f64>, Vec<i16>),
 }
 
 impl ParquetTable {
@@ -95,6 +97,7 @@ impl Values {
             Kind::Text => Self::Texts(Vec::new()),
             Kind::Count => Self::Counts(Vec::new()),
             Kind::Decimal => Self::Decimals(Vec::new()),
+            Kind::MaybeDecimal => Self::MaybeDecimals(Vec::new(), Vec::new()),
         }
     }
 
@@ -103,6 +106,11 @@ impl Values {
             (Self::Texts(texts), Cell::Text(text)) => texts.push(text.as_bytes().to_vec().into()),
             (Self::Counts(counts), Cell::Count(count)) => counts.push(i64::try_from(*count).unwrap_or(i64::MAX)),
             (Self::Decimals(decimals), Cell::Decimal(..)) => decimals.push(cell.rounded()),
+            (Self::MaybeDecimals(decimals, there), Cell::Decimal(..)) => {
+                decimals.push(cell.rounded());
+                there.push(1);
+            }
+            (Self::MaybeDecimals(_, there), Cell::Unknown) => there.push(0),
             _ => return Err(io::Error::other(format!("{cell} is not of its column's kind; please report this"))),
         }
         Ok(())
@@ -123,19 +131,25 @@ impl Values {
                 writer.typed::<DoubleType>().write_batch(decimals, None, None)?;
                 decimals.clear();
             }
+            Self::MaybeDecimals(decimals, there) => {
+                writer.typed::<DoubleType>().write_batch(decimals, Some(there), None)?;
+                decimals.clear();
+                there.clear();
+            }
         }
         Ok(())
     }
 }
 
-/// A column in which no value is missing.
+/// A column of the table.
 fn field(name: &str, kind: Kind) -> Result<Arc<Type>, ParquetError> {
     let (physical, logical) = match kind {
         Kind::Text => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
         Kind::Count => (PhysicalType::INT64, None),
-        Kind::Decimal => (PhysicalType::DOUBLE, None),
+        Kind::Decimal | Kind::MaybeDecimal => (PhysicalType::DOUBLE, None),
     };
-    let field = Type::primitive_type_builder(name, physical).with_repetition(Repetition::REQUIRED);
+    let repetition = if kind == Kind::MaybeDecimal { Repetition::OPTIONAL } else { Repetition::REQUIRED };
+    let field = Type::primitive_type_builder(name, physical).with_repetition(repetition);
     field.with_logical_type(logical).build().map(Arc::new)
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Number, Value};
 
 use crate::emotion::{COUNT, Emotion};
 use crate::face::Face;
+use crate::landmarks::{LANDMARKS, Landmarks};
 use crate::verdict::Verdict;
 
 /// Changes when a column changes its name, meaning or place; new columns at the end don't count.
@@ -21,11 +22,13 @@ pub const SCHEMA_VERSION: u32 = 2;
 /// | `time_s` | time of the frame since the start of the source, in seconds |
 /// | `face` | the face's number, from 1; the same person keeps it from frame to frame |
 /// | `x`, `y`, `width`, `height` | the box in the pixels of the frame |
-/// | `score` | how sure the detector is of the box: the number of neighbouring hits |
+/// | `score` | how sure the detector is of the box: a probability; of Haar the number of neighbouring hits |
 /// | `label` | the emotion that leads after smoothing |
 /// | `verdict` | the same, or `unsure` where none leads clearly or the face is too small: what the picture says |
 /// | `raw_angry` … `raw_neutral` | seven probabilities from this frame alone |
 /// | `smoothed_angry` … `smoothed_neutral` | the same smoothed over time |
+/// | `right_eye_x`, `right_eye_y` … `mouth_left_y` | eyes, nose and mouth in the pixels of the frame; empty if not found |
+/// | `roll` | by how many degrees the head leans, above 0 clockwise in the picture; empty likewise |
 ///
 /// A frame without a face has no row.
 pub const COLUMNS: [&str; 11] =
@@ -33,6 +36,23 @@ pub const COLUMNS: [&str; 11] =
 
 /// The columns of a table with a row for each analysed frame, with a face or without.
 pub const FRAME_COLUMNS: [&str; 4] = ["file", "frame", "time_s", "faces"];
+
+/// The columns of the landmarks, behind those of the emotions.
+const LANDMARK_COLUMNS: [&str; 2 * LANDMARKS] = [
+    "right_eye_x",
+    "right_eye_y",
+    "left_eye_x",
+    "left_eye_y",
+    "nose_x",
+    "nose_y",
+    "mouth_right_x",
+    "mouth_right_y",
+    "mouth_left_x",
+    "mouth_left_y",
+];
+
+/// The column behind those of the landmarks.
+const ROLL_COLUMN: &str = "roll";
 
 /// The last column of a table whose people have names: that of a recording that was looked through.
 pub const NAME_COLUMN: &str = "name";
@@ -47,6 +67,8 @@ pub(crate) enum Cell<'a> {
     Count(u64),
     /// With so many digits behind the point.
     Decimal(f64, usize),
+    /// A decimal that isn't known.
+    Unknown,
 }
 
 impl fmt::Display for Cell<'_> {
@@ -55,6 +77,7 @@ impl fmt::Display for Cell<'_> {
             Self::Text(text) => f.write_str(text),
             Self::Count(count) => write!(f, "{count}"),
             Self::Decimal(value, digits) => write!(f, "{value:.digits$}"),
+            Self::Unknown => Ok(()),
         }
     }
 }
@@ -72,6 +95,7 @@ impl From<Cell<'_>> for Value {
             Cell::Text(text) => text.into(),
             Cell::Count(count) => count.into(),
             Cell::Decimal(..) => Number::from_f64(cell.rounded()).map_or(Self::Null, Self::Number),
+            Cell::Unknown => Self::Null,
         }
     }
 }
@@ -82,12 +106,21 @@ pub(super) enum Kind {
     Text,
     Count,
     Decimal,
+    /// A decimal that may be missing.
+    MaybeDecimal,
 }
 
 /// The names of all columns.
 pub(crate) fn header() -> Vec<String> {
     let of_emotions = |kind: &str| Emotion::ALL.map(|emotion| format!("{kind}_{}", emotion.key()));
-    COLUMNS.map(str::to_owned).into_iter().chain(of_emotions("raw")).chain(of_emotions("smoothed")).collect()
+    let of_landmarks = LANDMARK_COLUMNS.into_iter().chain([ROLL_COLUMN]).map(str::to_owned);
+    COLUMNS
+        .map(str::to_owned)
+        .into_iter()
+        .chain(of_emotions("raw"))
+        .chain(of_emotions("smoothed"))
+        .chain(of_landmarks)
+        .collect()
 }
 
 /// The names of all columns, with what they hold.
@@ -95,6 +128,8 @@ pub(super) fn columns() -> Vec<(String, Kind)> {
     let kind = |name: &str| match name {
         "file" | "label" | "verdict" => Kind::Text,
         "frame" | "face" => Kind::Count,
+        ROLL_COLUMN => Kind::MaybeDecimal,
+        name if LANDMARK_COLUMNS.contains(&name) => Kind::MaybeDecimal,
         _ => Kind::Decimal,
     };
     header().into_iter().map(|name| (name.clone(), kind(&name))).collect()
@@ -116,23 +151,36 @@ pub(super) fn frame_row(file: &str, frame: u64, time: Duration, faces: usize) ->
     ]
 }
 
+/// Digits behind the point of a place in pixels, and of an angle in degrees.
+const PIXEL_DIGITS: usize = 1;
+
+/// Ten places and the roll.
+fn landmark_cells<'a>(landmarks: &Landmarks) -> Vec<Cell<'a>> {
+    let places = landmarks.points().into_iter().flatten();
+    places.chain([landmarks.roll_degrees()]).map(|value| Cell::Decimal(value.into(), PIXEL_DIGITS)).collect()
+}
+
 /// The row of a face on a frame of this number and time, in the order of [`header`].
 pub(crate) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) -> Vec<Cell<'a>> {
-    const PIXEL_DIGITS: usize = 1;
     const PROBABILITY_DIGITS: usize = 4;
     let rect = face.rect;
     let pixels = |value: f32| Cell::Decimal(value.into(), PIXEL_DIGITS);
-    let mut row = Vec::with_capacity(COLUMNS.len() + 2 * COUNT);
+    let mut row = Vec::with_capacity(COLUMNS.len() + 2 * COUNT + LANDMARK_COLUMNS.len() + 1);
     row.extend([
         Cell::Text(file),
         Cell::Count(frame),
         Cell::Decimal(time.as_secs_f64(), TIME_DIGITS),
         Cell::Count(face.id.0.into()),
     ]);
-    row.extend([rect.x, rect.y, rect.width, rect.height, face.score].map(pixels));
+    row.extend([rect.x, rect.y, rect.width, rect.height].map(pixels));
+    row.push(Cell::Decimal(face.score.into(), PROBABILITY_DIGITS));
     row.extend([face.smoothed.top().0.key(), Verdict::of(face).key()].map(Cell::Text));
     let probabilities = face.raw.as_array().iter().chain(face.smoothed.as_array());
     row.extend(probabilities.map(|p| Cell::Decimal((*p).into(), PROBABILITY_DIGITS)));
+    row.extend(match &face.landmarks {
+        Some(landmarks) => landmark_cells(landmarks),
+        None => vec![Cell::Unknown; LANDMARK_COLUMNS.len() + 1],
+    });
     row
 }
 
@@ -142,12 +190,31 @@ mod tests {
     use crate::export::testing::scene;
 
     #[test]
+    fn a_face_with_landmarks_has_their_places_and_its_roll_and_one_without_has_none() {
+        let mut scene = scene(7, Emotion::Happy);
+        let face = &mut scene.faces[0];
+        let words = |face: &Face| -> Vec<String> {
+            let row = row("a.mp4", 7, Duration::ZERO, face);
+            row[COLUMNS.len() + 2 * COUNT..].iter().map(Cell::to_string).collect()
+        };
+        assert_eq!(words(face), [""; 11]);
+        // The left eye 20 to the right of the right one and 20 below it.
+        let points = [[10.0, 20.0], [30.0, 40.0], [5.0, 45.25], [-3.0, 50.0], [9.0, 60.0]];
+        face.landmarks = Some(Landmarks::from_points(points));
+        let expected = ["10.0", "20.0", "30.0", "40.0", "5.0", "45.2", "-3.0", "50.0", "9.0", "60.0", "45.0"];
+        assert_eq!(words(face), expected);
+        assert_eq!(header()[COLUMNS.len() + 2 * COUNT], "right_eye_x");
+        assert_eq!(header().last().map(String::as_str), Some("roll"));
+    }
+
+    #[test]
     fn each_cell_is_of_the_kind_of_its_column() {
         let scene = scene(7, Emotion::Happy);
         let kind = |cell: &Cell<'_>| match cell {
             Cell::Text(_) => Kind::Text,
             Cell::Count(_) => Kind::Count,
             Cell::Decimal(..) => Kind::Decimal,
+            Cell::Unknown => Kind::MaybeDecimal,
         };
         let cells: Vec<_> =
             row("a.mp4", scene.frame.index, scene.frame.media_time, &scene.faces[0]).iter().map(kind).collect();

@@ -35,8 +35,8 @@ impl TableFormat {
     }
 }
 
-/// A table of faces being written: a row for each face on each frame. Its columns are [`super::COLUMNS`] and those of the
-/// emotions.
+/// A table of faces being written: a row for each face on each frame. Its columns are [`super::COLUMNS`] those of the
+/// emotions and those of the landmarks.
 pub struct FaceTable(Table);
 
 /// A table of frames being written: a row for each frame that was analysed, with a face or without. Its columns are
@@ -222,7 +222,7 @@ mod tests {
         let text = written(TableFormat::Csv);
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let header: Vec<_> = reader.headers().unwrap().iter().map(str::to_owned).collect();
-        assert_eq!(header.len(), COLUMNS.len() + 14);
+        assert_eq!(header.len(), COLUMNS.len() + 14 + 11);
         assert_eq!((header[11].as_str(), header[24].as_str()), ("raw_angry", "smoothed_neutral"));
         let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 2);
@@ -244,6 +244,7 @@ mod tests {
             for (name, cell) in header.iter().zip(row) {
                 match &object[name] {
                     Value::String(text) => assert_eq!(text, cell, "{name}"),
+                    Value::Null => assert_eq!(cell, "", "{name}"),
                     value => assert_eq!(value.as_f64(), cell.parse().ok(), "{name}"),
                 }
             }
@@ -264,7 +265,7 @@ mod tests {
         assert_eq!(named.lines().next(), Some(plain.as_str()));
         let mut reader = csv::Reader::from_reader(named.as_bytes());
         let row = reader.records().next().unwrap().unwrap();
-        assert_eq!((&row[1], &row[2], &row[25]), ("7", "0.2800", "Anna, \"A.\""));
+        assert_eq!((&row[1], &row[2], &row[36]), ("7", "0.2800", "Anna, \"A.\""));
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl FaceRow {
     /// The face as the pipeline gave it.
     pub fn face(&self) -> Face {
         let Self { rect, score, raw, .. } = *self;
-        Face { id: self.id(), rect, score, raw: unpack(raw), smoothed: self.smoothed() }
+        Face { id: self.id(), rect, score, landmarks: None, raw: unpack(raw), smoothed: self.smoothed() }
     }
 }
 

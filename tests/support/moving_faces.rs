@@ -9,7 +9,7 @@
 use opencv::core::{self, CV_8UC1, CV_8UC3, CV_32F, Mat, MatTraitConst as _, Point, Rect, Scalar, Size};
 use opencv::{imgcodecs, imgproc};
 
-use mien::detect::{DetectionOptions, HaarDetector};
+use mien::detect::{DetectionOptions, DetectorKind, HaarDetector};
 use mien::detection::FaceDetector as _;
 use mien::face::{FaceRect, GrayView};
 use opencv::core::MatTraitConstManual as _;
@@ -77,7 +77,8 @@ impl Actor {
         let mut gray = Mat::default();
         imgproc::cvt_color_def(&picture, &mut gray, imgproc::COLOR_BGR2GRAY).unwrap();
         let view = GrayView::new(gray.data_bytes().unwrap(), gray.cols() as usize, gray.rows() as usize).unwrap();
-        let faces = HaarDetector::new(&DetectionOptions::default()).unwrap().detect(view).unwrap();
+        let haar = DetectionOptions { detector: DetectorKind::Haar, ..DetectionOptions::default() };
+        let faces = HaarDetector::new(&haar).unwrap().detect(view).unwrap();
         let face = faces.iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area()));
         Self::new(picture, face.unwrap_or_else(|| panic!("no face in {path}")).rect)
     }

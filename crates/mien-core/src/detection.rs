@@ -1,6 +1,7 @@
 //! Finding faces in a gray picture, whoever does it.
 
 use crate::face::{FaceRect, GrayView};
+use crate::landmarks::Landmarks;
 
 /// Overlap (IoU) from which on two boxes are taken for the same face.
 pub const SAME_FACE_OVERLAP: f32 = 0.3;
@@ -10,11 +11,13 @@ pub const SAME_FACE_OVERLAP: f32 = 0.3;
 pub struct Detection {
     /// Where, in the pixels of the picture.
     pub rect: FaceRect,
-    /// How much the detector believes it: for Haar the number of neighbouring hits, at least the minimum asked for. What a
+    /// How much the detector believes it: a probability from 0 to 1, for Haar the number of neighbouring hits. What a
     /// score is worth is the detector's business; others go by `is_certain`.
     pub score: f32,
     /// Whether the detector's strict search confirms it. One that isn't certain may carry a known face on, not make one.
     pub is_certain: bool,
+    /// Eyes, nose and mouth in the pixels of the picture, if the detector finds them.
+    pub landmarks: Option<Landmarks>,
 }
 
 /// Finds faces in one picture, without memory of those before it.
@@ -56,6 +59,9 @@ pub enum DetectError {
     /// The library that searches gave an error.
     #[error("face detection failed: {0}")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The network in the program can't be loaded.
+    #[error("the detector of faces that is part of the program can't be loaded: {0}")]
+    Network(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The cascade in the program can't be loaded.
     #[error("the face cascade that Mien was built with can't be loaded; install opencv-data and build Mien again")]
     Cascade,
@@ -66,7 +72,7 @@ mod tests {
     use super::*;
 
     fn found(x: f32, side: f32, score: f32) -> Detection {
-        Detection { rect: FaceRect { x, y: x, width: side, height: side }, score, is_certain: true }
+        Detection { rect: FaceRect { x, y: x, width: side, height: side }, score, is_certain: true, landmarks: None }
     }
 
     #[test]

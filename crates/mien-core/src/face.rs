@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::emotion::Probabilities;
+use crate::landmarks::Landmarks;
 
 /// A gray picture in memory: `height` rows of `width` bytes, without padding between the rows.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +106,8 @@ pub struct Face {
     pub rect: FaceRect,
     /// How much the detector believed it when it last saw it (see [`crate::detection::Detection::score`]).
     pub score: f32,
+    /// Eyes, nose and mouth in the pixels of the frame, if the detector found them on it. Recordings don't hold them.
+    pub landmarks: Option<Landmarks>,
     /// What the network said of this frame alone.
     pub raw: Probabilities,
     /// `raw` smoothed over time.

@@ -70,7 +70,7 @@ mod tests {
         weights[Emotion::Sad.index()] = sad;
         let smoothed = Probabilities::from_weights(weights).unwrap();
         let rect = FaceRect { x: 0.0, y: 0.0, width, height: width };
-        Face { id: FaceId(1), rect, score: 5.0, raw: smoothed, smoothed }
+        Face { id: FaceId(1), rect, score: 5.0, landmarks: None, raw: smoothed, smoothed }
     }
 
     #[test]

@@ -41,6 +41,11 @@ thread_local! {
     static TALLY: Cell<Option<Tally>> = const { Cell::new(None) };
 }
 
+/// Whether a survey is in progress on this thread: the variables of a network aren't real then.
+pub(super) fn is_surveying() -> bool {
+    TALLY.get().is_some()
+}
+
 /// Notes a variable of this shape, if a survey is in progress: what stands in for it.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! From a camera or a file to labelled faces: sources, Haar's detector and the schedule of searches, and the drivers that
+//! From a camera or a file to labelled faces: sources, detectors and the schedule of searches, and the drivers that
 //! take frames through all stages.
 
 // Tests may fail loudly: that is what they are for.

@@ -6,7 +6,7 @@ use super::{FROM_EDGE, record};
 use crate::app::action::{Action, Asks, Pane};
 use crate::app::record::RecordingControl;
 use crate::app::settings::Settings;
-use crate::detect::DetectionOptions;
+use crate::detect::{DetectionOptions, DetectorKind};
 use crate::prior::{PriorChoice, StandardPrior};
 
 /// Width of a column of settings, and of the room that has place for two.
@@ -125,6 +125,15 @@ impl Given<'_> {
     fn detection(&self, ui: &mut Ui, asks: &mut Asks) {
         ui.label(RichText::new("Finding faces").strong());
         let mut options = self.settings.detection;
+        ui.horizontal(|ui| {
+            let kinds = [
+                (DetectorKind::Faces, "Network", "Finds heads that tilt and turn, with eyes, nose and mouth"),
+                (DetectorKind::Haar, "Haar", "OpenCV's cascade for upright faces that look at the camera"),
+            ];
+            for (kind, name, hint) in kinds {
+                ui.radio_value(&mut options.detector, kind, name).on_hover_text(hint);
+            }
+        });
         Grid::new("detection").num_columns(2).show(ui, |ui| detection_values(ui, &mut options));
         ui.checkbox(&mut options.equalize, "Stretch contrast")
             .on_hover_text("Helps in dark rooms, and finds more false faces");
@@ -165,10 +174,10 @@ impl Given<'_> {
 
 /// The same options as on the command line.
 fn detection_values(ui: &mut Ui, options: &mut DetectionOptions) {
-    let mut percent = options.min_face * 100.0;
+    let mut percent = options.smallest_face() * 100.0;
     let value = DragValue::new(&mut percent).range(1.0..=100.0).suffix(" %").max_decimals(0);
     if labelled(ui, "Smallest face", "As a share of the picture's height; a larger share is faster", value).changed() {
-        options.min_face = percent / 100.0;
+        options.min_face = Some(percent / 100.0);
     }
     ui.end_row();
     let value = DragValue::new(&mut options.min_neighbors).range(1..=50);

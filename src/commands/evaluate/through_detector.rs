@@ -4,8 +4,8 @@ use tch::Tensor;
 
 use super::Sample;
 use crate::crop::{CROP_SIZE, FaceCrop, FaceCropper};
-use crate::detect::{DetectionOptions, HaarDetector};
-use crate::detection::{DetectError, FaceDetector as _};
+use crate::detect::{self, DetectionOptions};
+use crate::detection::{DetectError, FaceDetector};
 use crate::face::GrayView;
 use crate::lab::faces::largest;
 use crate::lab::pictures::GrayPicture;
@@ -35,7 +35,7 @@ pub(super) fn sample(sample: &Sample) -> anyhow::Result<Sample> {
 /// The way that a face takes in the app, for pictures that are nothing but a face: what a network is given when its user
 /// shows such a face to a camera.
 struct DetectorPath {
-    detector: HaarDetector,
+    detector: Box<dyn FaceDetector>,
     cropper: FaceCropper,
 }
 
@@ -53,7 +53,7 @@ impl DetectorPath {
     /// # Errors
     /// When the detector can't be loaded.
     fn new() -> Result<Self, DetectError> {
-        Ok(Self { detector: HaarDetector::new(&DetectionOptions::default())?, cropper: FaceCropper::default() })
+        Ok(Self { detector: detect::make(&DetectionOptions::default())?, cropper: FaceCropper::default() })
     }
 
     /// The largest face that the app's detector finds in the picture, cut out as the app does. The picture is enlarged

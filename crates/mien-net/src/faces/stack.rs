@@ -9,7 +9,7 @@ use serde::de::Error as _;
 use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::super::layers::{ConvNorm, Layer as _};
-use super::super::{BuildError, Pass, Precision};
+use super::super::{BuildError, Pass, Precision, macs};
 use super::rep::{RepBlock, head};
 use super::{DetectionNetwork, OUTPUTS, STRIDES};
 
@@ -66,13 +66,17 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
         .map(|stage| {
             let path = path / format!("head{}", stage + 1);
             let layer = head(&path, channels[stage + 1], OUTPUTS as i64)?;
-            tch::no_grad(|| {
-                if let (Some(weight), Some(bias)) = (path.get("weight"), path.get("bias")) {
+            // What stands in for a variable in a survey has no memory of its own to write to.
+            if !macs::is_surveying()
+                && let (Some(weight), Some(bias)) = (path.get("weight"), path.get("bias"))
+            {
+                tch::no_grad(|| -> Result<(), TchError> {
                     // Small enough that the first boxes have the size that their level is for.
-                    let _ = weight.shallow_clone().g_mul_scalar_(0.1);
-                    let _ = bias.narrow(0, 0, 1).fill_((FIRST_SCORE / (1.0 - FIRST_SCORE)).ln());
-                }
-            });
+                    let _ = weight.shallow_clone().f_mul_scalar_(0.1)?;
+                    let _ = bias.narrow(0, 0, 1).f_fill_((FIRST_SCORE / (1.0 - FIRST_SCORE)).ln())?;
+                    Ok(())
+                })?;
+            }
             Ok(layer)
         })
         .collect::<Result<_, BuildError>>()?;

@@ -157,7 +157,12 @@ impl HaarDetector {
         Ok(boxes
             .iter()
             .zip(hits.iter())
-            .map(|(found, hits)| Detection { rect: to_picture(found), score: hits as f32, is_certain: false })
+            .map(|(found, hits)| Detection {
+                rect: to_picture(found),
+                score: hits as f32,
+                is_certain: false,
+                landmarks: None,
+            })
             .collect())
     }
 }
@@ -200,7 +205,7 @@ impl FaceDetector for HaarDetector {
         let height = picture.height() as f32;
         let search = Search {
             scale: (self.options.scan_height() as f32 / height).min(1.0),
-            smallest: height * self.options.min_face,
+            smallest: height * self.options.smallest_face(),
             largest: None,
             scale_factor: self.options.scale_factor,
             min_neighbors: i32::try_from(self.options.min_neighbors).unwrap_or(i32::MAX),

@@ -1,14 +1,27 @@
 //! Finding faces in a gray picture.
 
+mod faces;
 mod haar;
 mod options;
 mod schedule;
 
+pub use self::faces::NeuralDetector;
 pub use self::haar::HaarDetector;
-pub use self::options::{DetectionOptions, GivenDetection};
+pub use self::options::{DetectionOptions, DetectorKind, GivenDetection};
 pub use self::schedule::ScheduledDetector;
-use mien_core::detection::{DetectError, Detection};
+use mien_core::detection::{DetectError, Detection, FaceDetector};
 use mien_core::face::FaceRect;
+
+/// Makes the detector that is asked for.
+///
+/// # Errors
+/// When it can't be loaded.
+pub fn make(options: &DetectionOptions) -> Result<Box<dyn FaceDetector>, DetectError> {
+    Ok(match options.detector {
+        DetectorKind::Faces => Box::new(NeuralDetector::new(options)?),
+        DetectorKind::Haar => Box::new(HaarDetector::new(options)?),
+    })
+}
 
 /// Share of the smaller of two boxes from which on it is a second box of the same face. Faces of two people overlap
 /// less, unless one hides the other, which Haar doesn't find then.
@@ -46,7 +59,7 @@ mod tests {
     use super::*;
 
     fn found(x: f32, side: f32, score: f32) -> Detection {
-        Detection { rect: FaceRect { x, y: x, width: side, height: side }, score, is_certain: true }
+        Detection { rect: FaceRect { x, y: x, width: side, height: side }, score, is_certain: true, landmarks: None }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What can be set about face detection.
 
+use clap::ValueEnum;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 use serde::{Deserialize, Serialize};
@@ -25,36 +26,54 @@ pub const SCALE_FACTOR: f64 = 1.2;
 /// for three frames in a row anyway.
 pub const MIN_NEIGHBORS: u32 = 3;
 
-/// Smallest face, as a share of the picture's height: a person at about three metres from a usual webcam.
+/// Smallest face that Haar looks for, as a share of the picture's height: a person at about three metres from a usual webcam.
 pub const MIN_FACE: f32 = 0.12;
+
+/// Smallest face that the network looks for: 11 pixels of a wide picture that is shrunk to 320×180, as small as it can.
+pub const MIN_NETWORK_FACE: f32 = 0.06;
 
 /// Frames from one full scan to the next while all faces are found near where they were: a person who enters is seen
 /// within half a second at 30 frames a second, and full scans take a third of the time for detection.
 pub const FULL_SCAN_INTERVAL: u32 = 15;
 
+/// What finds faces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DetectorKind {
+    /// Mien's own network: heads that tilt and turn too, with eyes, nose and mouth
+    Faces,
+    /// OpenCV's Haar cascade: upright faces that look at the camera
+    #[default]
+    Haar,
+}
+
 /// How faces are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DetectionOptions {
+    /// What finds faces
+    #[arg(long, value_enum, value_name = "DETECTOR", default_value_t)]
+    pub detector: DetectorKind,
     /// Height in pixels that a picture is shrunk to before faces are searched in all of it; less is faster, more
-    /// finds smaller faces [default: what --min-face needs, at least 200]
+    /// finds smaller faces [default: what --min-face needs; at least 200 with haar, 320 for the longer side with faces]
     #[arg(long = "detect-height", value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(64..=4320))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub working_height: Option<u32>,
-    /// Growth from one searched face size to the next; nearer to 1 is slower and finds more
+    /// Growth from one searched face size to the next (haar); nearer to 1 is slower and finds more
     #[arg(long = "detect-scale", value_name = "FACTOR", default_value_t = SCALE_FACTOR, value_parser = scale_factor)]
     pub scale_factor: f64,
-    /// Hits that must agree on a face; more means fewer false faces and more missed ones
+    /// Hits that must agree on a face (haar); more means fewer false faces and more missed ones
     #[arg(long = "detect-neighbors", value_name = "COUNT", default_value_t = MIN_NEIGHBORS, value_parser = clap::value_parser!(u32).range(1..=50))]
     pub min_neighbors: u32,
-    /// Smallest face, as a share of the picture's height; a larger share is faster
-    #[arg(long = "min-face", value_name = "SHARE", default_value_t = MIN_FACE, value_parser = share)]
-    pub min_face: f32,
+    /// Smallest face, as a share of the picture's height; a larger share is faster [default: 0.12, with faces 0.06]
+    #[arg(long = "min-face", value_name = "SHARE", value_parser = share)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_face: Option<f32>,
     /// Frames from one search of the whole picture to the next, while known faces are followed in between; 1 searches
     /// all of every frame
     #[arg(long = "full-scan-every", value_name = "FRAMES", default_value_t = FULL_SCAN_INTERVAL, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub full_scan_interval: u32,
-    /// Stretch the contrast before searching: helps in dark rooms, and finds more false faces
+    /// Stretch the contrast before searching (haar): helps in dark rooms, and finds more false faces
     #[arg(long = "equalize")]
     pub equalize: bool,
 }
@@ -62,10 +81,11 @@ pub struct DetectionOptions {
 impl Default for DetectionOptions {
     fn default() -> Self {
         Self {
+            detector: DetectorKind::default(),
             working_height: None,
             scale_factor: SCALE_FACTOR,
             min_neighbors: MIN_NEIGHBORS,
-            min_face: MIN_FACE,
+            min_face: None,
             full_scan_interval: FULL_SCAN_INTERVAL,
             equalize: false,
         }
@@ -73,11 +93,20 @@ impl Default for DetectionOptions {
 }
 
 impl DetectionOptions {
-    /// Height in pixels that pictures are shrunk to before a full scan: the one asked for, else the one at which the smallest
+    /// Smallest face, as a share of the picture's height: the one asked for, else that of the detector.
+    #[must_use]
+    pub fn smallest_face(&self) -> f32 {
+        self.min_face.unwrap_or(match self.detector {
+            DetectorKind::Faces => MIN_NETWORK_FACE,
+            DetectorKind::Haar => MIN_FACE,
+        })
+    }
+
+    /// Height in pixels that pictures are shrunk to before a full scan of Haar: the one asked for, else the one at which the smallest
     /// face asked for is as large as the cascade's window.
     #[must_use]
     pub fn scan_height(&self) -> u32 {
-        let needed = (CASCADE_WINDOW as f32 / self.min_face).ceil() as u32;
+        let needed = (CASCADE_WINDOW as f32 / self.smallest_face()).ceil() as u32;
         self.working_height.unwrap_or(needed.max(WORKING_HEIGHT))
     }
 }
@@ -174,10 +203,11 @@ mod tests {
     #[test]
     fn what_is_written_counts_also_if_it_is_the_default_and_the_rest_stays() {
         let saved = DetectionOptions {
+            detector: DetectorKind::Faces,
             working_height: Some(333),
             scale_factor: 1.3,
             min_neighbors: 9,
-            min_face: 0.25,
+            min_face: Some(0.25),
             full_scan_interval: 4,
             equalize: false,
         };
@@ -190,7 +220,8 @@ mod tests {
 
     #[test]
     fn the_height_of_a_scan_follows_from_the_smallest_face_unless_one_is_asked_for() {
-        let height = |words: &[&str]| Command::parse_from([&["x"], words].concat()).options.scan_height();
+        let height =
+            |words: &[&str]| Command::parse_from([&["x", "--detector", "haar"], words].concat()).options.scan_height();
         assert_eq!(height(&[]), WORKING_HEIGHT);
         assert_eq!(height(&["--min-face", "0.05"]), 480);
         assert_eq!(height(&["--min-face", "0.01"]), 2400);

@@ -22,6 +22,14 @@ pub struct ScheduledDetector {
 }
 
 impl ScheduledDetector {
+    /// Makes the detector that is asked for, and schedules it.
+    ///
+    /// # Errors
+    /// When it can't be loaded.
+    pub fn make(options: &DetectionOptions) -> Result<Self, DetectError> {
+        Ok(Self::new(super::make(options)?, options))
+    }
+
     /// Schedules a detector.
     pub fn new(detector: Box<dyn FaceDetector>, options: &DetectionOptions) -> Self {
         Self {
@@ -98,7 +106,7 @@ mod tests {
         }
 
         fn faces(&self) -> Vec<Detection> {
-            let certain = |rect: &FaceRect| Detection { rect: *rect, score: 9.0, is_certain: true };
+            let certain = |rect: &FaceRect| Detection { rect: *rect, score: 9.0, is_certain: true, landmarks: None };
             self.visible.lock().unwrap().iter().map(certain).collect()
         }
     }

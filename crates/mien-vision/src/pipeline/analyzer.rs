@@ -11,7 +11,8 @@ use crate::frame::{Frame, RgbaPicture};
 use mien_core::crop::{FaceCrop, FaceCropper};
 use mien_core::detection::DetectError;
 use mien_core::face::{FaceId, FaceRect, GrayView};
-use mien_core::track::{Appearance, CutDetector, TrackOptions, Tracker};
+use mien_core::landmarks::Landmarks;
+use mien_core::track::{Appearance, CutDetector, Track, TrackOptions, Tracker};
 
 /// A frame whose faces were found but not yet named.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct DetectedFace {
     pub rect: FaceRect,
     /// How much the detector believed it when it last saw it.
     pub score: f32,
+    /// Eyes, nose and mouth in the pixels of the frame, if the detector found them on it.
+    pub landmarks: Option<Landmarks>,
 }
 
 /// A frame can't be converted or searched.
@@ -142,7 +145,8 @@ impl Search {
         for track in tracks {
             // A track that left the picture has nothing to cut out.
             if let Some(crop) = self.cropper.crop(gray, track.rect) {
-                faces.push(DetectedFace { id: track.id, rect: track.rect, score: track.score });
+                let Track { id, rect, score, landmarks, .. } = *track;
+                faces.push(DetectedFace { id, rect, score, landmarks });
                 crops.push(crop);
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::detect::{DetectionOptions, HaarDetector, ScheduledDetector};
+use crate::detect::{DetectionOptions, ScheduledDetector};
 use crate::source::{FrameSource, SourceError, SourceInfo};
 use mien_core::detection::DetectError;
 use mien_core::prior::PriorChoice;
@@ -53,11 +53,6 @@ pub enum Command {
     /// Exchanges the network. [`Event::ClassifierReady`] says that it is in use; if it can't be loaded,
     /// [`Event::ClassifierFailed`] says why and the old one stays. Where recorded faces are shown, nothing is exchanged.
     SetNetwork(NetworkChoice),
-}
-
-/// Makes the detector of the program with these options.
-pub(super) fn haar(options: &DetectionOptions) -> Result<ScheduledDetector, DetectError> {
-    Ok(ScheduledDetector::new(Box::new(HaarDetector::new(options)?), options))
 }
 
 /// What a running pipeline reports, in the order in which it happened.

@@ -107,6 +107,7 @@ impl Labeller {
                 id: face.id,
                 rect: face.rect,
                 score: face.score,
+                landmarks: face.landmarks,
                 raw: *raw,
                 smoothed: self.smoother.update(face.id, frame.media_time, *raw),
             })
@@ -160,7 +161,11 @@ mod tests {
                 image: Mat::new_rows_cols_with_default(48, 48, CV_8UC3, Scalar::all(0.0)).unwrap().into(),
             },
             picture: None,
-            faces: emotions.iter().zip(ids).map(|(_, id)| DetectedFace { id, rect, score: 9.0 }).collect(),
+            faces: emotions
+                .iter()
+                .zip(ids)
+                .map(|(_, id)| DetectedFace { id, rect, score: 9.0, landmarks: None })
+                .collect(),
             crops: emotions
                 .iter()
                 .map(|emotion| FaceCrop::from_pixels(vec![emotion.index() as u8; CROP_PIXELS]).unwrap())

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::capture::{Capture, Controls, Inbox};
-use super::command::haar;
 use super::inference::{self, Labels};
 use super::slot::slot;
 use super::worker::{Shared, Worker};
@@ -15,7 +14,7 @@ use super::{
     Analyzer, ClassifierFactory, Command, DetectorFactory, Event, NetworkChoice, PipelineError, RecordedFaces, Scene,
     SourceFactory, Statistics, Tap,
 };
-use crate::detect::DetectionOptions;
+use crate::detect::{DetectionOptions, ScheduledDetector};
 use crate::source::{CameraRequest, CameraSource, FrameSource, SourceError, VideoSource};
 use mien_core::smooth::DEFAULT_SMOOTHING;
 use mien_core::track::TrackOptions;
@@ -49,7 +48,7 @@ pub enum FaceSource {
 }
 
 impl Parts {
-    /// The real parts: a camera (tried again when it is lost) or a video, the Haar detector, and a network.
+    /// The real parts: a camera (tried again when it is lost) or a video, a detector, and a network.
     ///
     /// OpenCV and libtorch get one thread each: on few cores their pools stall each other for tens of milliseconds
     /// (both spin while they wait), and one face keeps no second thread busy.
@@ -63,7 +62,7 @@ impl Parts {
             faces: FaceSource::Analysis {
                 detector: Box::new(|options| {
                     opencv::core::set_num_threads(1).map_err(crate::detect::failed)?;
-                    haar(options)
+                    ScheduledDetector::make(options)
                 }),
                 classifier: Box::new(move |choice| {
                     // libtorch keeps this number per thread: it must be set on the one that runs the network.
