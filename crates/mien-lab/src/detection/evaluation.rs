@@ -1,6 +1,6 @@
 //! Running a detector over pictures, each brought to one size.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::data::{GrayLevel, Pyramid, Scene};
 use super::metrics::Judged;
@@ -95,8 +95,8 @@ fn scaled(face: &FoundFace, factor: f32) -> FoundFace {
     FoundFace { rect, landmarks, ..*face }
 }
 
-/// Bytes `[N, 1, H, W]` as floats, for networks that aren't deployed.
+/// Square pictures of `side` pixels, one after the other, as gray bytes `[N, 1, side, side]` on `device`.
 pub fn batch_of(pixels: &[u8], side: usize, device: Device) -> Tensor {
     let side = side as i64;
-    Tensor::from_slice(pixels).view([-1, 1, side, side]).to_device(device).to_kind(Kind::Uint8)
+    Tensor::from_slice(pixels).view([-1, 1, side, side]).to_device(device)
 }

@@ -92,7 +92,7 @@ fn verdicts(picture: &Judged<'_>, range: &Range) -> Vec<Verdict> {
         .map(|face| (picture.visible(&face.rect), range.holds(face, picture.told_size(&face.rect))))
         .collect();
     let mut taken = vec![false; seen.len()];
-    let judge = |found: &FoundFace| {
+    let mut judge = |found: &FoundFace| {
         let rect = picture.visible(&found.rect);
         let best = |counted: bool| {
             let faces = seen.iter().enumerate().filter(|(i, (_, counts))| *counts == counted && !taken[*i]);
@@ -113,8 +113,6 @@ fn verdicts(picture: &Judged<'_>, range: &Range) -> Vec<Verdict> {
         let passed = within >= IN_IGNORED * rect.area() || !range.holds_size(picture.told_size(&found.rect));
         if passed { Verdict::Passed } else { Verdict::False }
     };
-    // `taken` changes from box to box.
-    let mut judge = judge;
     picture.found.iter().map(&mut judge).collect()
 }
 
