@@ -196,7 +196,7 @@ fn shipped_recipes_of_both_kinds_fit_and_a_detectors_mistakes_are_told_with_thei
     };
     let values = told(good.replace("epochs = 2", "epochs = 0").replace("learning_rate = 0.003", "learning_rate = nan"));
     assert!(
-        values.contains("2 mistakes: line 8: `epochs`") && values.contains("line 16: `optimizer.learning"),
+        values.contains("2 mistakes: line 8: `epochs`") && values.contains("line 17: `optimizer.learning"),
         "{values}"
     );
     let unknown = told(good.replace("pictures = 16", "pixtures = 16"));

@@ -77,8 +77,9 @@ fn names_merges_and_hidden_faces_are_in_the_export() {
             "2" => ("2", ""),
             _ => ("1", "Jörg"),
         };
-        assert_eq!((&row[3], &row[25]), expected, "{recorded:?}");
-        assert_eq!(row.iter().skip(4).take(21).collect::<Vec<_>>(), recorded.iter().skip(4).collect::<Vec<_>>());
+        assert_eq!((&row[3], &row[recorded.len()]), expected, "{recorded:?}");
+        let values = row.iter().take(recorded.len()).skip(4).collect::<Vec<_>>();
+        assert_eq!(values, recorded.iter().skip(4).collect::<Vec<_>>());
     }
 }
 
