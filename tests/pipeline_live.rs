@@ -186,7 +186,9 @@ fn no_scene_from_before_a_seek_is_given_out_after_it() {
     watch.live.send(Command::Seek(media_time(500)));
     gate.let_through(10);
     watch.until("a scene", |watch| !watch.scenes.is_empty());
-    assert_eq!(watch.scenes[0].frame.index, 500);
+    // The newest scene replaces one that nobody has taken yet, so on a busy machine the first to be seen may be a later one.
+    let first = watch.scenes[0].frame.index;
+    assert!((500..510).contains(&first), "{first}");
 }
 
 #[test]
