@@ -129,7 +129,8 @@ impl RecordedFaces for FaceLog {
 /// The columns that are read: those of `docs/tables.md` without what follows from others, and without landmarks, which nothing
 /// shows and earlier recordings lack.
 fn columns() -> Vec<String> {
-    let is_read = |name: &String| !["file", "label", "verdict"].contains(&name.as_str()) && !rows::is_of_landmarks(name);
+    let is_read =
+        |name: &String| !["file", "label", "verdict"].contains(&name.as_str()) && !rows::is_of_landmarks(name);
     rows::header().into_iter().filter(is_read).collect()
 }
 
