@@ -86,7 +86,7 @@ fn write_recipe(folder: &Path) -> PathBuf {
         batch_size = 4
         average = 0.9
         patience = 2
-        network = { architecture = "faces", channels = [4, 8, 8, 8, 8], blocks = [0, 1, 0, 0] }
+        network = { architecture = "faces", channels = [4, 8, 8, 8, 8], blocks = [0, 1, 1, 0] }
         normalization = { mean = 0.5, std = 0.25 }
         optimizer = { kind = "adamw", learning_rate = 0.003 }
         schedule = { kind = "one-cycle" }

@@ -13,6 +13,7 @@ mod occlude;
 mod recipe;
 mod sheet;
 mod split;
+mod table;
 mod targets;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use light::Light;
 pub use loss::FacesLoss;
 pub use recipe::FacesRecipe;
 pub use sheet::found_and_missed;
+pub use table::found_by_table;
 pub use targets::Target;
 
 use self::assign::Cell;
