@@ -15,7 +15,7 @@ use mien::source::{SourceInfo, SourceKind};
 
 use super::driver::{Window, assert_shows, click, painted, press, show, shows, until, window, words};
 use super::fake::{Fake, face};
-use super::sessions::{kill, record};
+use crate::support::sessions::{kill, record};
 
 /// A window on a recording of four seconds with three faces, of which face 1 and face 7 are one person.
 fn on_recording(fake: &Fake, folder: &Path) -> Window {

@@ -1,16 +1,10 @@
 //! The driver for whole files, with fakes and with a real video.
-#![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/fakes.rs"]
-mod fakes;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fakes::{FakeClassifier, FakeVideo, detector, media_time};
 use mien::classify::{Classifier, ClassifyError};
 use mien::crop::FaceCrop;
 use mien::emotion::{Emotion, Probabilities};
@@ -19,6 +13,8 @@ use mien::pipeline::{Analyzer, Ending, Labeller, PipelineError, Scene, run_to_en
 use mien::source::{FrameSource, VideoSource};
 use mien::track::TrackOptions;
 use opencv::core::MatTraitConst as _;
+
+use crate::support::fakes::{self, FakeClassifier, FakeVideo, detector, media_time};
 
 fn analyzer() -> Analyzer {
     Analyzer::new(detector(), TrackOptions::default(), false)

@@ -1,21 +1,15 @@
 //! The live driver with fakes for camera, video, detector and network.
-#![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/fakes.rs"]
-mod fakes;
-#[path = "support/watch.rs"]
-mod watch;
 
 use std::time::Duration;
 
-use fakes::{Act, FakeCamera, FakeClassifier, FakeVideo, Gate, media_time, seeing};
 use mien::emotion::Emotion;
 use mien::face::FaceId;
 use mien::pipeline::{Command, Event, LiveSettings, NetworkChoice, SourceFactory};
 use mien::source::SourceError;
 use mien::source::VideoSource;
-use watch::Watch;
+
+use crate::support::fakes::{self, Act, FakeCamera, FakeClassifier, FakeVideo, Gate, media_time, seeing};
+use crate::support::watch::Watch;
 
 fn happy() -> FakeClassifier {
     FakeClassifier::new(Emotion::Happy)

@@ -1,5 +1,4 @@
 //! What a user gets for files that are missing, damaged or of another kind: one clear line and a non-zero exit code.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

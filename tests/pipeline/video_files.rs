@@ -1,22 +1,16 @@
 //! Video files as users have them: whole, cut, odd, and not videos at all.
-#![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-#[path = "support/ffmpeg.rs"]
-mod ffmpeg;
-#[path = "support/numbered.rs"]
-mod numbered;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ffmpeg::{ffmpeg, has_ffmpeg};
 use mien::source::{FrameSource, SourceError, SourceKind, VideoSource};
-use numbered::{number_in, numbered_picture};
 use opencv::core::Size;
 use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst as _};
 use predicates::str::contains;
+
+use crate::support::ffmpeg::{ffmpeg, has_ffmpeg};
+use crate::support::numbered::{number_in, numbered_picture};
 
 /// A folder that goes away with the test.
 struct Folder(tempfile::TempDir);

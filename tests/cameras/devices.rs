@@ -1,21 +1,10 @@
 //! Cameras through OpenCV's real V4L2 code, on emulated devices.
-#![cfg(all(feature = "vision", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/drawn_face.rs"]
-mod drawn_face;
-#[path = "support/emulated_cameras.rs"]
-mod emulated_cameras;
-#[cfg(feature = "gui")]
-#[path = "support/program.rs"]
-mod program;
 
 use std::path::PathBuf;
 #[cfg(feature = "gui")]
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use emulated_cameras::{Bus, Mode};
 use mien::classify::{Classifier, ClassifyError};
 use mien::crop::FaceCrop;
 use mien::emotion::{self, Emotion, Probabilities};
@@ -24,6 +13,11 @@ use mien::face::FaceRect;
 use mien::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest};
 use mien::source::{CameraDevice, CameraRequest, CameraSource, FourCc, FrameSource as _, SourceError, list_cameras};
 use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Rect, Scalar};
+
+use crate::support::drawn_face;
+use crate::support::emulated_cameras::{Bus, Mode};
+#[cfg(feature = "gui")]
+use crate::support::program;
 
 fn request(index: u32) -> CameraRequest {
     CameraRequest { device: CameraDevice::Index(index), ..CameraRequest::default() }

@@ -1,24 +1,19 @@
 //! Many files into tables.
 #![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/drawn_face.rs"]
-mod drawn_face;
-#[path = "support/program.rs"]
-mod program;
 
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use drawn_face::picture_with_face;
 use opencv::core::{Rect, Vector};
 use opencv::imgcodecs;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 use predicates::prelude::*;
 use predicates::str::contains;
-use program::{assert_refused, binary, mien, video_with_face, video_without_face, write_video};
+
+use crate::support::drawn_face::picture_with_face;
+use crate::support::program::{assert_refused, binary, mien, video_with_face, video_without_face, write_video};
 
 fn analyze(home: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
     mien().current_dir(home).arg("analyze").args(arguments).assert()

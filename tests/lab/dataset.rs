@@ -1,5 +1,4 @@
 //! Data sets as a user meets them: counted, shown, learnt from and measured on, whatever their kind.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
 //! The lab's detector: trained on drawn faces, stopped and resumed, measured, refused.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +11,8 @@ use mien::net::ModelSource;
 use mien::net::faces::FaceNetwork;
 use tch::Device;
 use tempfile::TempDir;
+
+use crate::generator;
 
 const SIDE: u32 = 64;
 
@@ -109,7 +110,7 @@ fn without_seconds(history: &[FacesRecord]) -> Vec<FacesRecord> {
 
 #[test]
 fn a_resumed_training_of_a_detector_is_the_same_and_its_model_can_be_used() {
-    tch::set_num_threads(1);
+    let _alone = generator();
     let folder = TempDir::new().unwrap();
     write_data(folder.path());
     let recipe = FacesRecipe::read(&write_recipe(folder.path())).unwrap();

@@ -1,13 +1,4 @@
 //! Recordings: opened, read back frame by frame, and what a kill leaves of them.
-#![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/fakes.rs"]
-mod fakes;
-#[path = "support/sessions.rs"]
-mod sessions;
-#[path = "support/watch.rs"]
-mod watch;
 
 use std::fs;
 use std::path::Path;
@@ -17,8 +8,9 @@ use std::time::Duration;
 use mien::pipeline::{Command, Event, LiveSettings};
 use mien::recording::{FACES, FRAMES, METADATA, Recording, RecordingSource, VIDEO};
 use mien::source::{FrameSource as _, SourceKind};
-use sessions::{kill, number, people, place_shown, record, time};
-use watch::Watch;
+
+use crate::support::sessions::{self, kill, number, people, place_shown, record, time};
+use crate::support::watch::Watch;
 
 fn open(folder: &Path) -> Arc<Recording> {
     Arc::new(Recording::open(folder).unwrap())

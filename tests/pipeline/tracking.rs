@@ -1,11 +1,4 @@
 //! Numbers that stay with people: films with real detection, made by warping pictures.
-#![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-#[path = "support/drawn_face.rs"]
-mod drawn_face;
-#[path = "support/moving_faces.rs"]
-mod moving_faces;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,8 +8,9 @@ use mien::detect::{DetectionOptions, DetectorKind, ScheduledDetector};
 use mien::frame::Frame;
 use mien::pipeline::{Analyzer, DetectedFace};
 use mien::track::TrackOptions;
-use moving_faces::{Actor, FPS, Pose, flash, room};
 use opencv::core::Mat;
+
+use crate::support::moving_faces::{Actor, FPS, Pose, flash, room};
 
 /// The pipeline's capture side on frames that a test makes.
 struct Film {

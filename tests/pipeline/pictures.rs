@@ -1,6 +1,4 @@
 //! Still pictures as a source of one frame.
-#![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::path::Path;

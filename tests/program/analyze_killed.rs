@@ -1,11 +1,5 @@
 //! Batches that are killed, and runs that share a folder.
 #![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/drawn_face.rs"]
-mod drawn_face;
-#[path = "support/program.rs"]
-mod program;
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -13,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use predicates::str::contains;
-use program::{assert_refused, binary, mien, video_with_face, wait_until};
+
+use crate::support::program::{assert_refused, binary, mien, video_with_face, wait_until};
 
 const INPUTS: [&str; 3] = ["a.mp4", "b.mp4", "c.mp4"];
 const ENDINGS: [&str; 3] = ["csv", "jsonl", "parquet"];

@@ -1,24 +1,18 @@
 //! Recording a camera with the real program: what lies in the folder afterwards, also when it was killed.
-#![cfg(all(feature = "vision", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/drawn_face.rs"]
-mod drawn_face;
-#[path = "support/emulated_cameras.rs"]
-mod emulated_cameras;
-#[path = "support/program.rs"]
-mod program;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use emulated_cameras::{Bus, Mode};
 use mien::recording::{FACES, FRAMES, MARKS, METADATA, Metadata, VIDEO, read_marks};
 use opencv::core::{Mat, Rect};
 use opencv::videoio::{self, VideoCapture, VideoCaptureTrait as _, VideoCaptureTraitConst as _};
 use serde_json::Value;
+
+use crate::support::drawn_face;
+use crate::support::emulated_cameras::{Bus, Mode};
+use crate::support::program;
 
 /// A machine with a camera that looks at one person.
 fn bus() -> Bus {

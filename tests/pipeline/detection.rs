@@ -1,9 +1,4 @@
 //! What the fast detection finds, against slow and thorough scans.
-#![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-#[path = "support/drawn_face.rs"]
-mod drawn_face;
 
 use mien::detect::{DetectionOptions, DetectorKind, HaarDetector, NeuralDetector, ScheduledDetector};
 use mien::detection::{Detection, FaceDetector as _};
@@ -12,6 +7,8 @@ use mien::source::{FrameSource as _, VideoSource};
 use mien::track::{TrackOptions, Tracker};
 use opencv::core::{Mat, MatTraitConst as _, MatTraitConstManual as _, Rect};
 use opencv::imgproc;
+
+use crate::support::drawn_face;
 
 /// Every so many frames of the demo clip are searched thoroughly; all of them are searched fast.
 const REFERENCE_STEP: u64 = 12;

@@ -1,7 +1,5 @@
 //! The command line as a user meets it: help, versions, completions, and answers to what is wrong.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty};

@@ -1,16 +1,12 @@
 //! What a recording sees of a running pipeline: every frame of a camera, and every scene.
-#![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/fakes.rs"]
-mod fakes;
 
 use std::sync::{Arc, Mutex};
 
-use fakes::{FakeCamera, FakeClassifier, Gate};
 use mien::emotion::Emotion;
 use mien::frame::Frame;
 use mien::pipeline::{Command, FaceSource, Live, LiveSettings, Parts, Scene, Tap};
+
+use crate::support::fakes::{self, FakeCamera, FakeClassifier, Gate};
 
 /// Notes the numbers of what passes.
 #[derive(Default)]

@@ -1,21 +1,14 @@
 //! Labels measured on clips whose answers are known.
 #![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-#[path = "support/drawn_face.rs"]
-mod drawn_face;
-#[path = "support/expressions.rs"]
-mod expressions;
-#[path = "support/program.rs"]
-mod program;
 
 use std::fs;
 use std::path::Path;
 
-use expressions::seven_expressions;
 use predicates::str::contains;
-use program::{assert_refused, mien, video_with_face, video_without_face};
 use serde_json::Value;
+
+use crate::support::expressions::seven_expressions;
+use crate::support::program::{assert_refused, mien, video_with_face, video_without_face};
 
 fn score(folder: &Path, options: &[&str]) -> Value {
     let arguments = ["score", "clip.mp4", "--truth", "truth.csv", "--json"];

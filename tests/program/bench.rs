@@ -1,18 +1,13 @@
 //! `mien bench` as users and programs run it.
 #![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/drawn_face.rs"]
-mod drawn_face;
-#[path = "support/program.rs"]
-mod program;
 
 use std::fs;
 
 use predicates::prelude::*;
 use predicates::str::contains;
-use program::{assert_refused, mien, video_with_face, video_without_face};
 use serde_json::Value;
+
+use crate::support::program::{self, assert_refused, mien, video_with_face, video_without_face};
 
 /// Runs `mien bench` on a video of 12 frames and reads its JSON.
 fn bench(arguments: &[&str]) -> Value {

@@ -1,6 +1,5 @@
 //! Files that are small and ask for much: each gets one line of error at once, in little memory.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::io::Write as _;

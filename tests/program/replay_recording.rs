@@ -1,13 +1,5 @@
 //! `mien replay` on a recording where there is no display.
 #![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/drawn_face.rs"]
-mod drawn_face;
-#[path = "support/program.rs"]
-mod program;
-#[path = "support/sessions.rs"]
-mod sessions;
 
 use std::fs;
 use std::path::Path;
@@ -15,9 +7,10 @@ use std::path::Path;
 use mien::source::{FrameSource as _, VideoSource};
 use predicates::prelude::*;
 use predicates::str::contains;
-use program::{assert_refused, mien};
 use serde_json::Value;
-use sessions::{kill, record};
+
+use crate::support::program::{assert_refused, mien};
+use crate::support::sessions::{kill, record};
 
 fn table(path: &Path) -> (csv::StringRecord, Vec<csv::StringRecord>) {
     let mut reader = csv::Reader::from_path(path).unwrap();

@@ -1,11 +1,11 @@
 //! The same files analysed again and again give the same bytes, whatever else the machine does.
+//!
+//! A binary of its own: the load that it makes on every core would slow the tests beside it, some of which have a deadline.
 #![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-#[path = "support/drawn_face.rs"]
-mod drawn_face;
-#[path = "support/program.rs"]
-mod program;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use program::{mien, video_with_face};
+use crate::support::program::{mien, video_with_face};
 
 /// Keeps all cores busy in bursts of uneven length until it is dropped, so that threads meet in another order each time.
 struct Load<'a>(&'a AtomicBool);

@@ -1,29 +1,20 @@
 //! Annotated copies, summaries and reports of a batch.
 #![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-#[path = "support/drawn_face.rs"]
-mod drawn_face;
-#[path = "support/ffmpeg.rs"]
-mod ffmpeg;
-#[path = "support/numbered.rs"]
-mod numbered;
-#[path = "support/program.rs"]
-mod program;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use drawn_face::picture_with_face;
-use ffmpeg::{ffmpeg, has_ffmpeg};
 use mien::source::{FrameSource as _, VideoSource};
-use numbered::{number_in, numbered_picture};
 use opencv::core::{Mat, MatTraitConst as _, MatTraitConstManual as _, Rect, Vector};
 use opencv::imgcodecs;
 use predicates::prelude::*;
 use predicates::str::contains;
-use program::{HEIGHT, WIDTH, mien, video_with_face, video_without_face, write_video};
+
+use crate::support::drawn_face::picture_with_face;
+use crate::support::ffmpeg::{ffmpeg, has_ffmpeg};
+use crate::support::numbered::{number_in, numbered_picture};
+use crate::support::program::{self, HEIGHT, WIDTH, mien, video_with_face, video_without_face, write_video};
 
 fn analyze(home: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
     mien().current_dir(home).arg("analyze").args(arguments).assert()

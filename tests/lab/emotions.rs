@@ -1,10 +1,8 @@
 //! The lab as its users meet it: training by a recipe, going on after an interruption, measuring, and data that are no good.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use assert_cmd::Command;
 use mien::lab::datasets::{Dataset, ReadOptions, join, read};
@@ -14,6 +12,8 @@ use mien::net::{Model, ModelSource, Precision};
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use tempfile::TempDir;
+
+use crate::generator;
 
 /// Pictures of each emotion and split in the small data set.
 const PER_CLASS: usize = 2;
@@ -189,15 +189,6 @@ fn a_network_learns_and_its_model_can_be_measured() {
     assert_eq!((recorded.len(), varied), (figures + 2, 2), "figures on varied pictures replace none on plain ones");
 }
 
-/// libtorch's random generator belongs to the whole process: trainings that have to repeat themselves run one at a time.
-fn generator() -> MutexGuard<'static, ()> {
-    static GENERATOR: Mutex<()> = Mutex::new(());
-    let alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    // Threads that wait for each other cost more than they give on pictures this few, with other tests at work.
-    tch::set_num_threads(1);
-    alone
-}
-
 /// Trains by `recipe` in one go and with an interruption in the middle of the second epoch, whose work is lost; both must
 /// give the same.
 fn assert_resumes_exactly(changes: &[(&str, &str)]) {
@@ -290,7 +281,7 @@ fn a_training_can_begin_with_the_weights_of_another_model() {
     let mut trainer = classifier(recipe, &data, vec![], &folder.path().join("run")).unwrap();
     trainer.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
     let weights = |bytes: &[u8]| mien::net::decode(bytes).unwrap().remove("conv1.weight").unwrap();
-    let begun = weights(include_bytes!("../models/cnn4-ferplus.safetensors"));
+    let begun = weights(include_bytes!("../../models/cnn4-ferplus.safetensors"));
     let ended = weights(&std::fs::read(folder.path().join("run/small.safetensors")).unwrap());
     assert!(begun.equal(&ended));
     assert_eq!(trainer.state().start_sha256.as_ref().unwrap().len(), 64);

@@ -1,19 +1,16 @@
 //! The real program in a real window, on a virtual display: what a user would see is looked at pixel by pixel.
 
 #![cfg(all(feature = "gui", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-#[path = "support/emulated_cameras.rs"]
-mod emulated_cameras;
 
 use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use emulated_cameras::{Bus, Mode};
 use opencv::core::{CV_8UC3, Mat, MatTrait as _, MatTraitConst as _, Rect, Scalar, Size};
 use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst as _};
+
+use crate::support::emulated_cameras::{Bus, Mode};
 
 /// The size in which the window first opens: it fills the display.
 const WIDTH: usize = 1200;

@@ -1,14 +1,5 @@
 //! Mien where there is no display: videos processed to files, cameras watched for their figures.
 #![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/drawn_face.rs"]
-mod drawn_face;
-#[cfg(target_os = "linux")]
-#[path = "support/emulated_cameras.rs"]
-mod emulated_cameras;
-#[path = "support/program.rs"]
-mod program;
 
 use std::fs;
 use std::path::Path;
@@ -16,8 +7,11 @@ use std::path::Path;
 use mien::source::{FrameSource as _, VideoSource};
 use predicates::prelude::*;
 use predicates::str::contains;
-use program::{HEIGHT, WIDTH, assert_refused, mien, video_of_noise, video_with_face, video_without_face};
 use serde_json::Value;
+
+use crate::support::program::{
+    self, HEIGHT, WIDTH, assert_refused, mien, video_of_noise, video_with_face, video_without_face,
+};
 
 fn files(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> =
@@ -203,9 +197,9 @@ fn ctrl_c_leaves_no_half_result() {
 mod cameras {
     use opencv::core::{Mat, Rect};
 
-    use super::drawn_face::picture_with_face;
-    use super::emulated_cameras::{Bus, Mode};
     use super::*;
+    use crate::support::drawn_face::picture_with_face;
+    use crate::support::emulated_cameras::{Bus, Mode};
 
     /// A camera that looks at one person.
     fn bus() -> Bus {
