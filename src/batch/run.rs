@@ -113,7 +113,7 @@ impl<'a> Batch<'a> {
         Ok(Self { output, choices, span, orders, stop, _lock: lock })
     }
 
-    /// Works all files off, `jobs` at a time, and prints what came of them.
+    /// Processes all files, `jobs` at a time, and prints what came of them.
     ///
     /// # Errors
     /// When the network can't be had, the user interrupted it, or a file could not be analysed.

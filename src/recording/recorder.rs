@@ -66,7 +66,7 @@ pub enum RecordingEvent {
         /// What is said of it.
         text: String,
     },
-    /// Something that the user should know while it goes on.
+    /// Something that the user should know while it runs.
     Warning(String),
     /// It ended; the folder can be opened.
     Ended {
@@ -270,7 +270,7 @@ impl Thread {
         (self.report)(RecordingEvent::Ended { folder, counts, reason });
     }
 
-    /// Writes what comes, until it is to end or can't go on.
+    /// Writes what comes, until it is to end or can't continue.
     fn record(&mut self, files: &mut Files, folder: &Path) -> End {
         while !self.feed.is_ending() {
             let written = select! {

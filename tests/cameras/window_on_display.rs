@@ -286,6 +286,6 @@ fn a_camera_is_recorded_by_keys_with_a_mark_and_a_picture() {
     assert_eq!((&metadata["width"], &metadata["device"]), (&640.into(), &"Integrated Webcam".into()));
     let marks = std::fs::read_to_string(newest().unwrap().join("marks.csv")).unwrap();
     assert!(marks.contains(",3\n") && marks.contains(",oh\n"), "{marks}");
-    // The window goes on.
+    // The window still runs.
     until(&mut program, &display, "the camera's picture is still there", both_halves);
 }

@@ -1,4 +1,4 @@
-//! The lab as its users meet it: training by a recipe, going on after an interruption, measuring, and data that are no good.
+//! The lab as its users meet it: training by a recipe, resuming after an interruption, measuring, and data that are no good.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

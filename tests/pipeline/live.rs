@@ -136,7 +136,7 @@ fn a_real_video_is_positioned_to_the_frame() {
 }
 
 #[test]
-fn a_seek_begins_the_smoothing_anew() {
+fn a_seek_restarts_the_smoothing() {
     let for_ever = Some(Duration::from_secs(1000));
     let mut watch = paused_video(100, LiveSettings { smoothing: for_ever, ..settings() });
     watch.live.send(Command::Seek(media_time(50)));
@@ -148,7 +148,7 @@ fn a_seek_begins_the_smoothing_anew() {
     watch.live.send(Command::Step(1));
     watch.until_frame(51);
     let emotion = |watch: &Watch| watch.scenes.last().unwrap().faces[0].smoothed.top().0;
-    assert_eq!(emotion(&watch), Emotion::Happy, "a step goes on with the smoothing");
+    assert_eq!(emotion(&watch), Emotion::Happy, "a step continues the smoothing");
     watch.live.send(Command::Seek(media_time(52)));
     watch.until_event(&Event::Seeked(media_time(52)));
     assert_eq!(emotion(&watch), Emotion::Sad);
@@ -383,7 +383,7 @@ fn a_paused_camera_is_read_but_shows_nothing_new() {
     assert!(captured <= 2, "{captured} frames were analysed");
     watch.live.send(Command::Resume);
     camera.gives(2);
-    watch.until("the picture to go on", |watch| watch.live.statistics().captured > captured);
+    watch.until("the picture to move again", |watch| watch.live.statistics().captured > captured);
 }
 
 #[test]
@@ -440,7 +440,7 @@ fn dropping_does_not_wait_for_a_camera_that_gives_nothing() {
     // Then the thread sees that it was told to stop.
     let deadline = std::time::Instant::now() + fakes::PATIENCE;
     while camera.is_held() {
-        assert!(std::time::Instant::now() < deadline, "the capture thread goes on after the drop");
+        assert!(std::time::Instant::now() < deadline, "the capture thread still runs after the drop");
         std::thread::yield_now();
     }
 }

@@ -300,7 +300,7 @@ fn more_outputs_are_added_to_what_is_there_and_other_options_refused_once() {
     let run = |options: &[&str]| analyze(home, &[&inputs[..], options].concat());
     let result = |name: &str| home.join("mien-results").join(name);
     run(&[]).success();
-    // What somebody has worked on stays, if nobody asks for it anew.
+    // What somebody has changed stays, unless it is asked for again.
     let mut table = fs::read_to_string(result("one.mp4.csv")).unwrap();
     table.push_str("my row\n");
     fs::write(result("one.mp4.csv"), &table).unwrap();
@@ -368,7 +368,7 @@ fn one_table_over_all_files_and_a_row_for_each_frame() {
     let index = read("index.html");
     assert!(index.contains("wall.mp4.html") && index.contains("Unsure") && !index.contains("together"), "{index}");
 
-    // Written anew as long as it is as Mien wrote it.
+    // Rewritten as long as it is as Mien wrote it.
     analyze(home, &["a.mp4", "--together"]).success();
     assert_eq!(read("together.csv"), read("a.mp4.csv"));
     fs::write(result("together.csv"), "worked on").unwrap();

@@ -55,7 +55,7 @@ fn check(home: &Path, results: &str, moment: &str) -> bool {
 }
 
 #[test]
-fn a_batch_that_was_killed_at_any_moment_is_taken_up_again_with_the_same_result() {
+fn a_batch_that_was_killed_at_any_moment_is_resumed_with_the_same_result() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     write_videos(home);
@@ -95,13 +95,13 @@ fn results_stay_until_new_ones_take_their_place() {
     let results = home.join("mien-results");
     let table = || fs::read(results.join("clip.mp4.csv")).unwrap();
     let old = table();
-    let anew = ["analyze", "clip.mp4", "--force"];
-    let child = start(home, &anew);
+    let forced = ["analyze", "clip.mp4", "--force"];
+    let child = start(home, &forced);
     wait_until("the temporary folder", || parts(&results) > 0);
     kill(child);
     assert_eq!(table(), old);
     analyze(home, &["clip.mp4", "--skip", "1"]).success().stdout(contains("1 done before"));
-    analyze(home, &anew[1..]).success();
+    analyze(home, &forced[1..]).success();
     assert_ne!(table(), old);
     assert_eq!(parts(&results), 0, "leftovers");
 }
@@ -120,7 +120,7 @@ fn two_batches_in_one_folder_are_refused() {
     analyze(home, &["clip.mp4"]).success();
 }
 
-/// Stops a program where it is, or lets it go on.
+/// Stops a program where it is, or lets it continue.
 #[cfg(unix)]
 fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
