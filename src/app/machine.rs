@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use tch::Device;
 
-use self::recording::CameraRecorder;
+use self::recording::MarkingWriter;
 use super::session::{DeviceEntry, ModelEntry, NetworkInUse, Outside, Plan, Session, Source, Wake};
 use crate::classify::{Classifier, TorchClassifier};
 use crate::device::{DeviceChoice, DeviceError, describe};
@@ -107,8 +107,8 @@ impl Outside for ThisMachine {
             move || wake()
         })
         .context("Nothing can be opened")?;
-        let recorder = CameraRecorder::new(plan, wake);
-        Ok(Box::new(LiveSession { live, network, recorder }))
+        let writer = MarkingWriter::new(plan, wake);
+        Ok(Box::new(LiveSession { live, network, writer }))
     }
 }
 
@@ -142,7 +142,7 @@ fn can_ask() -> bool {
 struct LiveSession {
     live: Live,
     network: Arc<Mutex<Option<Network>>>,
-    recorder: CameraRecorder,
+    writer: MarkingWriter,
 }
 
 impl LiveSession {
@@ -159,12 +159,12 @@ impl Session for LiveSession {
     fn take_events(&mut self) -> Vec<Event> {
         let events: Vec<Event> = self.live.events().collect();
         let network = self.loaded();
-        self.recorder.note_events(&events, network.as_ref());
+        self.writer.note_events(&events, network.as_ref());
         events
     }
 
     fn send(&mut self, command: Command) {
-        self.recorder.note_command(&command);
+        self.writer.note_command(&command);
         self.live.send(command);
     }
 
@@ -177,28 +177,28 @@ impl Session for LiveSession {
     }
 
     fn start_recording(&mut self, folder: PathBuf) {
-        let tap = self.recorder.start(folder, self.loaded());
+        let tap = self.writer.start(folder, self.loaded());
         self.live.set_tap(tap);
     }
 
     fn stop_recording(&mut self) {
-        self.recorder.end();
+        self.writer.end();
     }
 
     fn mark(&mut self, at: Instant, text: String) {
-        self.recorder.mark(at, text);
+        self.writer.mark(at, text);
     }
 
     fn recording(&self) -> Option<Progress> {
-        self.recorder.progress()
+        self.writer.progress()
     }
 
     fn take_recording_events(&mut self) -> Vec<RecordingEvent> {
-        self.recorder.take_events()
+        self.writer.take_events()
     }
 
     fn finish_recording(&mut self) -> Vec<RecordingEvent> {
-        self.recorder.finish()
+        self.writer.finish()
     }
 }
 

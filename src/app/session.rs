@@ -50,7 +50,7 @@ pub trait Session {
     fn take_recording_events(&mut self) -> Vec<RecordingEvent>;
 
     /// Ends the recording, if one runs, and waits until it is on the disk: some milliseconds, or as long as
-    /// [`crate::recording::Recorder::finish`] has patience with a slow disk. Gives what [`Self::take_recording_events`] would.
+    /// [`crate::recording::SessionWriter::finish`] has patience with a slow disk. Gives what [`Self::take_recording_events`] would.
     fn finish_recording(&mut self) -> Vec<RecordingEvent>;
 }
 

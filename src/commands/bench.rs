@@ -11,7 +11,7 @@ use tch::{Cuda, Device};
 
 use crate::bench::process::{self, OtherLoad};
 use crate::bench::{
-    BenchResult, Conditions, ModelSummary, RepeatedSource, Report, Scope, SourceSummary, StageTimes, Stopwatch, Warning,
+    BenchResult, Breakdown, Conditions, ModelSummary, RepeatedSource, Report, Scope, SourceSummary, Stopwatch, Warning,
 };
 use crate::console::progress::Progress;
 use crate::console::{print, print_json};
@@ -57,7 +57,7 @@ pub struct BenchArgs {
 
     /// Measure one stage alone
     #[arg(long, value_enum)]
-    pub stage: Option<Stage>,
+    pub stage: Option<SingleStage>,
 
     /// Where the network runs: auto, cpu, cuda or cuda:N
     #[arg(long, default_value_t)]
@@ -83,7 +83,7 @@ pub struct BenchArgs {
 
 /// A stage that can be measured alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Stage {
+pub enum SingleStage {
     /// Finding and following faces
     Detect,
     /// The network, one face at a time
@@ -93,7 +93,7 @@ pub enum Stage {
 /// What a run gives besides the recorded times.
 struct Run {
     stopwatch: Stopwatch,
-    stages: StageTimes,
+    stages: Breakdown,
     seconds: f64,
     first_label: Option<Duration>,
 }
@@ -115,8 +115,8 @@ impl BenchArgs {
         let source = Box::new(RepeatedSource::new(Box::new(source), self.total()));
         let run = match self.stage {
             None => self.pipeline(source, &choices, network, stop)?,
-            Some(Stage::Detect) => self.detect(source, &choices, stop)?,
-            Some(Stage::Classify) => self.classify(source, &choices, network, stop)?,
+            Some(SingleStage::Detect) => self.detect(source, &choices, stop)?,
+            Some(SingleStage::Classify) => self.classify(source, &choices, network, stop)?,
         };
         let other_load = others.and_then(|others| others.cores());
 
@@ -181,7 +181,7 @@ impl BenchArgs {
             stopwatch.note_frame(clock, detected.faces.len() as u64, &detected.timings);
             progress.tick();
         }
-        let stages = StageTimes { detect: stopwatch.stages().detect, ..StageTimes::default() };
+        let stages = Breakdown { detect: stopwatch.stages().detect, ..Breakdown::default() };
         let seconds = stopwatch.elapsed().as_secs_f64();
         Ok(Run { stopwatch, stages, seconds, first_label: None })
     }
@@ -208,7 +208,7 @@ impl BenchArgs {
             stopwatch.note_frame(end, 1, &StageTimings { classify: end - start, ..StageTimings::default() });
             progress.tick();
         }
-        let stages = StageTimes { classify: stopwatch.stages().classify, ..StageTimes::default() };
+        let stages = Breakdown { classify: stopwatch.stages().classify, ..Breakdown::default() };
         let seconds = stopwatch.elapsed().as_secs_f64();
         Ok(Run { stopwatch, stages, seconds, first_label: None })
     }
@@ -230,8 +230,8 @@ impl BenchArgs {
         BenchResult {
             scope: match self.stage {
                 None => Scope::Pipeline,
-                Some(Stage::Detect) => Scope::Detect,
-                Some(Stage::Classify) => Scope::Classify,
+                Some(SingleStage::Detect) => Scope::Detect,
+                Some(SingleStage::Classify) => Scope::Classify,
             },
             fps: stopwatch.fps(),
             fps_spread: stopwatch.spread(),

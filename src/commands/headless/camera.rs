@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, bounded};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::record::{CameraRecording, SavedSession};
+use super::recording::{HeadlessWriter, SavedSession};
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
 use crate::console::{print, print_json, tell};
@@ -114,7 +114,7 @@ impl CameraJob {
         let table = self.csv.as_deref().map(|path| FaceTable::create(path, TableFormat::Csv)).transpose()?;
         let network = self.choices.load_network()?;
         let summary = network.summary();
-        let recording = self.record.clone().map(|folder| CameraRecording::new(folder, network.noted(), &self.choices));
+        let recording = self.record.clone().map(|folder| HeadlessWriter::new(folder, network.noted(), &self.choices));
 
         let (waker, awake) = bounded(1);
         let mut loaded = Some(network.classifier);
@@ -167,12 +167,12 @@ struct Watch {
     memory_due: Option<Instant>,
     source: Option<Source>,
     losses: u64,
-    recording: Option<CameraRecording>,
+    recording: Option<HeadlessWriter>,
     recorded: Option<SavedSession>,
 }
 
 impl Watch {
-    fn new(table: Option<FaceTable>, recording: Option<CameraRecording>) -> anyhow::Result<Self> {
+    fn new(table: Option<FaceTable>, recording: Option<HeadlessWriter>) -> anyhow::Result<Self> {
         Ok(Self {
             table,
             tally: Tally::default(),

@@ -45,8 +45,8 @@ fn subject(name: &str) -> Subject {
     }
 }
 
-fn start(parent: &Path, space: impl Space + 'static) -> Recorder {
-    Recorder::start_on(parent.to_owned(), subject("Desk cam"), Box::new(space), || ()).unwrap()
+fn start(parent: &Path, space: impl Space + 'static) -> SessionWriter {
+    SessionWriter::start_on(parent.to_owned(), subject("Desk cam"), Box::new(space), || ()).unwrap()
 }
 
 /// A scene whose gray tells its number.
@@ -59,9 +59,9 @@ fn numbered(index: u64) -> Scene {
     scene
 }
 
-/// Takes frames past a recorder; those of `labelled` were not dropped.
-fn pass(recorder: &Recorder, frames: std::ops::Range<u64>, labelled: impl Fn(u64) -> bool) {
-    let tap = recorder.tap();
+/// Takes frames past a writer; those of `labelled` were not dropped.
+fn pass(writer: &SessionWriter, frames: std::ops::Range<u64>, labelled: impl Fn(u64) -> bool) {
+    let tap = writer.tap();
     for index in frames {
         let scene = numbered(index);
         tap.captured(&scene.frame);
@@ -108,11 +108,11 @@ fn numbers_in(video: &Path) -> Vec<u64> {
 #[test]
 fn a_recording_holds_every_frame_and_the_faces_of_those_that_were_labelled() {
     let home = tempfile::tempdir().unwrap();
-    let recorder = start(home.path(), Plenty);
-    pass(&recorder, 3..9, |index| index != 5);
+    let writer = start(home.path(), Plenty);
+    pass(&writer, 3..9, |index| index != 5);
     let at = Instant::now();
-    recorder.mark(at, "laughs".to_owned());
-    let events = recorder.finish();
+    writer.mark(at, "laughs".to_owned());
+    let events = writer.finish();
     let folder = folder_of(&events);
     assert!(folder.file_name().unwrap().to_str().unwrap().ends_with(" Desk cam"), "{}", folder.display());
     assert!(events.contains(&RecordingEvent::Marked { at, text: "laughs".to_owned() }), "{events:?}");
@@ -163,9 +163,9 @@ fn a_whole_video_says_how_long_it_is_and_can_be_jumped_in() {
 #[test]
 fn however_a_video_is_cut_all_whole_pictures_before_the_cut_can_be_read() {
     let home = tempfile::tempdir().unwrap();
-    let recorder = start(home.path(), Plenty);
-    pass(&recorder, 0..20, |_| true);
-    let folder = folder_of(&recorder.finish());
+    let writer = start(home.path(), Plenty);
+    pass(&writer, 0..20, |_| true);
+    let folder = folder_of(&writer.finish());
     let whole = fs::read(folder.join(VIDEO)).unwrap();
     let cut = home.path().join("cut.mkv");
     // Each picture is of one gray, so all have about the same size.
@@ -182,15 +182,15 @@ fn however_a_video_is_cut_all_whole_pictures_before_the_cut_can_be_read() {
 #[test]
 fn while_it_runs_everything_is_on_the_disk_already() {
     let home = tempfile::tempdir().unwrap();
-    let recorder = start(home.path(), Plenty);
-    pass(&recorder, 0..20, |_| true);
+    let writer = start(home.path(), Plenty);
+    pass(&writer, 0..20, |_| true);
     let deadline = Instant::now() + Duration::from_secs(20);
-    while recorder.progress().frames < 20 && Instant::now() < deadline {
+    while writer.progress().frames < 20 && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(5));
     }
     // The last notes may be a moment behind the last picture.
     std::thread::sleep(Duration::from_millis(200));
-    let folder = folder_of(&recorder.events().collect::<Vec<_>>());
+    let folder = folder_of(&writer.events().collect::<Vec<_>>());
     // As a kill would leave it: the files as they are now.
     let killed = home.path().join("killed");
     fs::create_dir(&killed).unwrap();
@@ -206,16 +206,16 @@ fn while_it_runs_everything_is_on_the_disk_already() {
 #[test]
 fn a_camera_that_comes_back_with_another_size_ends_the_recording_whole() {
     let home = tempfile::tempdir().unwrap();
-    let recorder = start(home.path(), Plenty);
-    pass(&recorder, 0..4, |_| true);
+    let writer = start(home.path(), Plenty);
+    pass(&writer, 0..4, |_| true);
     let mut other = numbered(4);
     let image = Mat::new_rows_cols_with_default(100, 200, CV_8UC3, Scalar::all(0.0)).unwrap();
     other.frame.image = image.into();
-    recorder.tap().captured(&other.frame);
+    writer.tap().captured(&other.frame);
     let mut events = Vec::new();
     let deadline = Instant::now() + Duration::from_secs(20);
     while !matches!(events.last(), Some(RecordingEvent::Ended { .. })) && Instant::now() < deadline {
-        events.extend(recorder.events());
+        events.extend(writer.events());
         std::thread::sleep(Duration::from_millis(5));
     }
     let (counts, reason) = ending(&events);
@@ -226,33 +226,33 @@ fn a_camera_that_comes_back_with_another_size_ends_the_recording_whole() {
     );
     assert_eq!(metadata_in(&folder_of(&events)).counts, Some(counts));
     // What comes after the end is nothing that was lost.
-    pass(&recorder, 5..8, |_| true);
-    assert_eq!(recorder.progress().lost, 0);
+    pass(&writer, 5..8, |_| true);
+    assert_eq!(writer.progress().lost, 0);
 }
 
 #[test]
 fn frames_from_before_the_beginning_are_not_recorded() {
     let home = tempfile::tempdir().unwrap();
     let early = numbered(0);
-    let recorder = start(home.path(), Plenty);
-    recorder.tap().captured(&early.frame);
-    recorder.tap().labelled(&early);
-    pass(&recorder, 1..3, |_| true);
-    let (counts, _) = ending(&recorder.finish());
+    let writer = start(home.path(), Plenty);
+    writer.tap().captured(&early.frame);
+    writer.tap().labelled(&early);
+    pass(&writer, 1..3, |_| true);
+    let (counts, _) = ending(&writer.finish());
     assert_eq!((counts.frames, counts.faces), (2, 2));
 }
 
 #[test]
 fn the_last_frames_get_their_labels_after_the_end_was_asked_for_and_later_ones_none() {
     let home = tempfile::tempdir().unwrap();
-    let recorder = start(home.path(), Plenty);
-    pass(&recorder, 0..3, |index| index != 2);
+    let writer = start(home.path(), Plenty);
+    pass(&writer, 0..3, |index| index != 2);
     let (last, later) = (numbered(2), numbered(3));
-    recorder.end();
-    recorder.tap().labelled(&last);
-    recorder.tap().captured(&later.frame);
-    recorder.tap().labelled(&later);
-    let (counts, _) = ending(&recorder.finish());
+    writer.end();
+    writer.tap().labelled(&last);
+    writer.tap().captured(&later.frame);
+    writer.tap().labelled(&later);
+    let (counts, _) = ending(&writer.finish());
     assert_eq!((counts.frames, counts.faces), (3, 3));
 }
 
@@ -269,14 +269,14 @@ fn a_folder_that_cannot_be_made_is_named_with_what_to_do() {
 #[test]
 fn a_disk_that_runs_full_ends_the_recording_before_its_last_byte() {
     let home = tempfile::tempdir().unwrap();
-    let recorder = start(home.path(), Vanishing(false.into()));
+    let writer = start(home.path(), Vanishing(false.into()));
     let mut events = Vec::new();
     let deadline = Instant::now() + Duration::from_secs(20);
     let mut next = 0;
     while !matches!(events.last(), Some(RecordingEvent::Ended { .. })) && Instant::now() < deadline {
-        pass(&recorder, next % 20..next % 20 + 1, |_| true);
+        pass(&writer, next % 20..next % 20 + 1, |_| true);
         next += 1;
-        events.extend(recorder.events());
+        events.extend(writer.events());
         std::thread::sleep(Duration::from_millis(10));
     }
     let (counts, reason) = ending(&events);
@@ -317,7 +317,7 @@ fn a_disk_without_a_byte_left_keeps_all_that_was_written() {
         return;
     };
     // Free space is not looked at: the system's refusal must do.
-    let recorder = start(disk.0.path(), Plenty);
+    let writer = start(disk.0.path(), Plenty);
     let mut noise = Mat::new_rows_cols_with_default(SCENE_HEIGHT as i32, SCENE_WIDTH as i32, CV_8UC3, Scalar::all(0.0));
     opencv::core::randu(noise.as_mut().unwrap(), &Scalar::all(0.0), &Scalar::all(256.0)).unwrap();
     let noise = Arc::new(noise.unwrap());
@@ -328,10 +328,10 @@ fn a_disk_without_a_byte_left_keeps_all_that_was_written() {
         let mut scene = numbered(0);
         scene.frame.index = index;
         scene.frame.image = Arc::clone(&noise);
-        recorder.tap().captured(&scene.frame);
-        recorder.tap().labelled(&scene);
+        writer.tap().captured(&scene.frame);
+        writer.tap().labelled(&scene);
         index += 1;
-        events.extend(recorder.events());
+        events.extend(writer.events());
         std::thread::sleep(Duration::from_millis(5));
     }
     let (counts, reason) = ending(&events);

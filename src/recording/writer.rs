@@ -54,7 +54,7 @@ pub struct Subject {
     pub detection: DetectionOptions,
 }
 
-/// What a recorder reports, in the order in which it happened.
+/// What a writer reports, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordingEvent {
     /// It records to this folder.
@@ -93,13 +93,13 @@ pub struct Progress {
 }
 
 /// A running recording. Dropping it ends it.
-pub struct Recorder {
+pub struct SessionWriter {
     feed: Arc<Feed>,
     events: Receiver<RecordingEvent>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Recorder {
+impl SessionWriter {
     /// Starts to record into a new folder in `parent`. Returns at once; what comes of it is told by [`Self::events`]. `wake` is
     /// called after each event.
     ///
@@ -134,14 +134,14 @@ impl Recorder {
             last_frame: None,
             last_labelled: None,
             report: Box::new(move |event| {
-                // Nobody listens any more when the recorder was dropped.
+                // Nobody listens any more when the writer was dropped.
                 if event_sender.send(event).is_ok() {
                     wake();
                 }
             }),
         };
         let work = move || thread.run(&parent, subject, &began);
-        let thread = std::thread::Builder::new().name("mien-recorder".to_owned()).spawn(work)?;
+        let thread = std::thread::Builder::new().name("mien-recording".to_owned()).spawn(work)?;
         Ok(Self { feed, events, thread: Some(thread) })
     }
 
@@ -192,7 +192,7 @@ impl Recorder {
                     if let Some(thread) = self.thread.take()
                         && thread.join().is_err()
                     {
-                        tracing::error!("the recorder ended unexpectedly; what it wrote before can be read");
+                        tracing::error!("the recording ended unexpectedly; what it wrote before can be read");
                     }
                     return events;
                 }
@@ -205,7 +205,7 @@ impl Recorder {
     }
 }
 
-impl Drop for Recorder {
+impl Drop for SessionWriter {
     fn drop(&mut self) {
         if self.thread.is_some() {
             self.wait();
@@ -219,7 +219,7 @@ struct Moment {
     calendar: ZonedDateTime,
 }
 
-/// The recorder's thread.
+/// The writer's thread.
 struct Thread {
     feed: Arc<Feed>,
     shots: Receiver<Shot>,
@@ -385,5 +385,5 @@ fn rfc3339(time: &ZonedDateTime) -> String {
 }
 
 #[cfg(test)]
-#[path = "recorder_tests.rs"]
+#[path = "writer_tests.rs"]
 mod tests;

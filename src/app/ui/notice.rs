@@ -6,7 +6,7 @@ use super::SIGN_GAP;
 use crate::app::action::{Action, Asks};
 use crate::app::discovery::Machine;
 use crate::app::icons::Icon;
-use crate::app::player::{Player, Stage};
+use crate::app::player::{Phase, Player};
 use crate::app::session::{Source, device_of};
 use crate::app::settings::Settings;
 use crate::app::theme;
@@ -32,35 +32,35 @@ impl Words<'_> {
         if picture.is_some() {
             ui.painter().rect_filled(room, 0.0, Color32::from_black_alpha(150));
         }
-        let (headline, detail) = self.stage_words(ui.input(|i| i.time));
+        let (headline, detail) = self.sentences(ui.input(|i| i.time));
         // Above the middle, for the buttons below the words.
-        let height = self.height_of_stage();
+        let height = self.height();
         let place = Align2::CENTER_CENTER
             .align_size_within_rect(vec2(WIDTH.min(room.width()), height.min(room.height())), room);
         ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
             ui.vertical_centered(|ui| {
                 dark_buttons(ui);
-                ui.label(RichText::new(headline).size(21.0).color(theme::STAGE_TEXT));
+                ui.label(RichText::new(headline).size(21.0).color(theme::BACKDROP_TEXT));
                 if let Some(detail) = detail {
-                    ui.add(egui::Label::new(RichText::new(detail).size(14.0).color(theme::STAGE_WEAK_TEXT)).wrap());
+                    ui.add(egui::Label::new(RichText::new(detail).size(14.0).color(theme::BACKDROP_WEAK_TEXT)).wrap());
                 }
                 ui.add_space(8.0);
-                self.stage_buttons(ui, asks);
+                self.ways_on(ui, asks);
             });
         });
     }
 
-    fn stage_words(&self, now: f64) -> (String, Option<String>) {
+    fn sentences(&self, now: f64) -> (String, Option<String>) {
         let opening_video = matches!(self.player.source, Some(Source::Video(_)));
         let opening_recording = matches!(self.player.source, Some(Source::Recording { .. }));
-        match &self.player.stage {
-            Stage::NoCamera => ("No camera found: plug one in, or open a video".to_owned(), None),
+        match &self.player.phase {
+            Phase::NoCamera => ("No camera found: plug one in, or open a video".to_owned(), None),
             // The source is there, and its first picture waits to be labelled.
-            Stage::Running if self.player.network.is_none() => ("Loading the network…".to_owned(), None),
-            Stage::Opening | Stage::Running if opening_recording => ("Opening recording…".to_owned(), None),
-            Stage::Opening | Stage::Running if opening_video => ("Opening video…".to_owned(), None),
-            Stage::Opening | Stage::Running => ("Opening camera…".to_owned(), None),
-            Stage::CameraLost { reason, busy, retry_at } => {
+            Phase::Running if self.player.network.is_none() => ("Loading the network…".to_owned(), None),
+            Phase::Opening | Phase::Running if opening_recording => ("Opening recording…".to_owned(), None),
+            Phase::Opening | Phase::Running if opening_video => ("Opening video…".to_owned(), None),
+            Phase::Opening | Phase::Running => ("Opening camera…".to_owned(), None),
+            Phase::CameraLost { reason, busy, retry_at } => {
                 let secs = (retry_at - now).ceil().max(0.0);
                 // A camera that never gave a picture was not lost.
                 let what = match (busy, &self.player.info) {
@@ -72,35 +72,35 @@ impl Words<'_> {
                     if secs > 0.0 { format!("trying again in {secs:.0} s") } else { "trying again…".to_owned() };
                 (format!("{what}, {when}"), Some(reason.clone()))
             }
-            Stage::EndOfVideo => ("End of video".to_owned(), None),
-            Stage::Failed if opening_recording => {
+            Phase::EndOfVideo => ("End of video".to_owned(), None),
+            Phase::Failed if opening_recording => {
                 ("The recording can't be shown".to_owned(), Some("The message below says why".to_owned()))
             }
-            Stage::Failed if opening_video => {
+            Phase::Failed if opening_video => {
                 ("The video can't be shown".to_owned(), Some("The message below says why".to_owned()))
             }
-            Stage::Failed => ("The camera can't be shown".to_owned(), Some("The message below says why".to_owned())),
-            Stage::Stopped => ("Stopped".to_owned(), None),
+            Phase::Failed => ("The camera can't be shown".to_owned(), Some("The message below says why".to_owned())),
+            Phase::Stopped => ("Stopped".to_owned(), None),
         }
     }
 
-    fn stage_buttons(&self, ui: &mut Ui, asks: &mut Asks) {
-        match self.player.stage {
-            Stage::Opening | Stage::Running => {
+    fn ways_on(&self, ui: &mut Ui, asks: &mut Asks) {
+        match self.player.phase {
+            Phase::Opening | Phase::Running => {
                 ui.spinner();
             }
-            Stage::CameraLost { .. } => {
+            Phase::CameraLost { .. } => {
                 way_on(ui, asks, Icon::Loop, "Try again now", Action::TryAgain);
                 self.other_ways(ui, asks);
             }
-            Stage::EndOfVideo => way_on(ui, asks, Icon::Play, "Play again", Action::TogglePause),
-            Stage::Stopped => {
+            Phase::EndOfVideo => way_on(ui, asks, Icon::Play, "Play again", Action::TogglePause),
+            Phase::Stopped => {
                 if self.player.source.is_some() {
                     way_on(ui, asks, Icon::Play, "Start again", Action::TryAgain);
                 }
                 self.other_ways(ui, asks);
             }
-            Stage::NoCamera | Stage::Failed => {
+            Phase::NoCamera | Phase::Failed => {
                 way_on(ui, asks, Icon::Loop, "Try again", Action::TryAgain);
                 self.other_ways(ui, asks);
             }
@@ -132,10 +132,10 @@ impl Words<'_> {
     }
 
     /// About how much room the words and buttons take, to put them in the middle.
-    fn height_of_stage(&self) -> f32 {
-        match self.player.stage {
-            Stage::Opening | Stage::Running => 80.0,
-            Stage::EndOfVideo => 90.0,
+    fn height(&self) -> f32 {
+        match self.player.phase {
+            Phase::Opening | Phase::Running => 80.0,
+            Phase::EndOfVideo => 90.0,
             _ => 150.0 + 36.0 * self.machine.cameras.len().min(MOST_CAMERAS) as f32,
         }
     }
@@ -148,7 +148,7 @@ fn way_on(ui: &mut Ui, asks: &mut Asks, icon: Icon, words: &str, action: Action)
     }
 }
 
-/// The stage is dark in both themes, and so are its buttons.
+/// The backdrop is dark in both themes, and so are its buttons.
 fn dark_buttons(ui: &mut Ui) {
     let widgets = &mut ui.visuals_mut().widgets;
     for (widget, fill) in [
@@ -157,6 +157,6 @@ fn dark_buttons(ui: &mut Ui) {
         (&mut widgets.active, Color32::from_rgb(0x50, 0x58, 0x65)),
     ] {
         widget.weak_bg_fill = fill;
-        widget.fg_stroke.color = theme::STAGE_TEXT;
+        widget.fg_stroke.color = theme::BACKDROP_TEXT;
     }
 }

@@ -9,16 +9,16 @@ use serde::Serialize;
 use crate::console;
 use crate::detect::DetectionOptions;
 use crate::pipeline::{Event, Live};
-use crate::recording::{Counts, Network, Recorder, RecordingEvent, Subject};
+use crate::recording::{Counts, Network, RecordingEvent, SessionWriter, Subject};
 use crate::stages::StageChoices;
 
 /// A recording from the first picture of a camera on.
-pub(super) struct CameraRecording {
+pub(super) struct HeadlessWriter {
     parent: PathBuf,
     network: Network,
     smoothing: Option<Duration>,
     detection: DetectionOptions,
-    recorder: Option<Recorder>,
+    writer: Option<SessionWriter>,
     camera_lost: bool,
 }
 
@@ -32,15 +32,15 @@ pub(super) struct SavedSession {
     pub reason: Option<String>,
 }
 
-impl CameraRecording {
+impl HeadlessWriter {
     pub fn new(parent: PathBuf, network: Network, choices: &StageChoices) -> Self {
         let StageChoices { smoothing, detection, .. } = *choices;
-        Self { parent, network, smoothing, detection, recorder: None, camera_lost: false }
+        Self { parent, network, smoothing, detection, writer: None, camera_lost: false }
     }
 
     /// Begins when the camera is open, and marks when it goes and comes back.
     pub fn note(&mut self, event: &Event, live: &Live) -> anyhow::Result<()> {
-        match (event, &self.recorder) {
+        match (event, &self.writer) {
             (Event::Opened(source), None) => {
                 let subject = Subject {
                     source: source.clone(),
@@ -48,17 +48,17 @@ impl CameraRecording {
                     smoothing: self.smoothing,
                     detection: self.detection,
                 };
-                let recorder = Recorder::start(self.parent.clone(), subject, || ()).context("can't record")?;
-                live.set_tap(Some(recorder.tap()));
-                self.recorder = Some(recorder);
+                let writer = SessionWriter::start(self.parent.clone(), subject, || ()).context("can't record")?;
+                live.set_tap(Some(writer.tap()));
+                self.writer = Some(writer);
             }
-            (Event::Opened(_), Some(recorder)) if self.camera_lost => {
+            (Event::Opened(_), Some(writer)) if self.camera_lost => {
                 self.camera_lost = false;
-                recorder.mark(Instant::now(), "camera: back".to_owned());
+                writer.mark(Instant::now(), "camera: back".to_owned());
             }
-            (Event::CameraLost { .. }, Some(recorder)) if !self.camera_lost => {
+            (Event::CameraLost { .. }, Some(writer)) if !self.camera_lost => {
                 self.camera_lost = true;
-                recorder.mark(Instant::now(), "camera: lost".to_owned());
+                writer.mark(Instant::now(), "camera: lost".to_owned());
             }
             _ => {}
         }
@@ -67,12 +67,12 @@ impl CameraRecording {
 
     /// Tells the user what happens. `ended` is set when it has ended by itself.
     pub fn tell(&self, ended: &mut Option<SavedSession>) -> anyhow::Result<()> {
-        tell(self.recorder.iter().flat_map(Recorder::events).collect(), ended)
+        tell(self.writer.iter().flat_map(SessionWriter::events).collect(), ended)
     }
 
     /// Ends it and waits until it is on the disk.
     pub fn finish(self, ended: &mut Option<SavedSession>) -> anyhow::Result<()> {
-        tell(self.recorder.map(Recorder::finish).unwrap_or_default(), ended)
+        tell(self.writer.map(SessionWriter::finish).unwrap_or_default(), ended)
     }
 }
 
