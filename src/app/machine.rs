@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tch::Device;
 
 use self::recording::MarkingWriter;
-use super::session::{DeviceEntry, ModelEntry, NetworkInUse, Outside, Plan, Session, Source, Wake};
+use super::session::{DeviceEntry, ModelEntry, Outside, Plan, Session, Source, Wake};
 use crate::classify::{Classifier, TorchClassifier};
-use crate::device::{DeviceChoice, DeviceError, describe};
-use crate::net::{Model, ModelSource};
+use crate::device::{DeviceChoice, DeviceError};
+use crate::net::ModelSource;
+use crate::network::NetworkInUse;
 use crate::pipeline::{Command, Event, Live, LiveSettings, NetworkChoice, Parts, Scene, SourceRequest, Statistics};
-use crate::recording::{self as recordings, METADATA, Network, Progress, RecordingEvent};
+use crate::recording::{self as recordings, METADATA, Progress, RecordingEvent};
 use crate::source::{CameraEntry, list_cameras};
 
 /// Endings of the files that the dialog shows first. OpenCV reads more; the dialog also offers all files.
@@ -141,12 +141,12 @@ fn can_ask() -> bool {
 /// A pipeline with a camera or a video at its beginning.
 struct LiveSession {
     live: Live,
-    network: Arc<Mutex<Option<Network>>>,
+    network: Arc<Mutex<Option<NetworkInUse>>>,
     writer: MarkingWriter,
 }
 
 impl LiveSession {
-    fn loaded(&self) -> Option<Network> {
+    fn loaded(&self) -> Option<NetworkInUse> {
         self.network.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -173,7 +173,7 @@ impl Session for LiveSession {
     }
 
     fn network(&self) -> Option<NetworkInUse> {
-        self.loaded().map(|Network { model, device, .. }| NetworkInUse { model, device })
+        self.loaded()
     }
 
     fn start_recording(&mut self, folder: PathBuf) {
@@ -204,7 +204,7 @@ impl Session for LiveSession {
 
 /// Loads networks on the thread that will run them, and notes which one is in use from then on.
 fn loader(
-    in_use: Arc<Mutex<Option<Network>>>,
+    in_use: Arc<Mutex<Option<NetworkInUse>>>,
 ) -> impl FnMut(&NetworkChoice) -> anyhow::Result<Box<dyn Classifier>> + Send + 'static {
     move |choice| {
         let (classifier, network) = load(choice)?;
@@ -213,21 +213,10 @@ fn loader(
     }
 }
 
-fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, Network)> {
+fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, NetworkInUse)> {
     let source = choice.model.as_deref().map(model_source).unwrap_or_default();
     let classifier = TorchClassifier::load(&source, choice.device, choice.prior.as_ref())?;
-    let Model { card, sha256, device, .. } = classifier.model();
-    let threads = match (*device, tch::get_num_threads()) {
-        (Device::Cpu, 1) => ", 1 thread".to_owned(),
-        (Device::Cpu, threads) => format!(", {threads} threads"),
-        _ => String::new(),
-    };
-    let network = Network {
-        model: card.name.clone(),
-        sha256: sha256.clone(),
-        prior: classifier.prior().to_string(),
-        device: format!("{}{threads}", describe(*device)),
-    };
+    let network = NetworkInUse::from(&classifier).with_threads(tch::get_num_threads());
     Ok((Box::new(classifier), network))
 }
 

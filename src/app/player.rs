@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::session::{NetworkInUse, Session, Source};
+use super::session::{Session, Source};
+use crate::network::NetworkInUse;
 use crate::pipeline::{Command, Event, Scene, Statistics};
 use crate::recording::{Progress, RecordingEvent};
 use crate::source::{SourceInfo, SourceKind};

@@ -13,8 +13,9 @@ use jiff::ZonedDateTime;
 use super::feed::{Feed, Note, Shot};
 use super::files::{Files, RecordingError};
 use super::space::{FreeSpace, Space};
-use super::{Counts, Mark, Metadata, Network, RECORDING_SCHEMA, folder};
+use super::{Counts, Mark, Metadata, RECORDING_SCHEMA, folder};
 use crate::detect::DetectionOptions;
+use crate::network::NetworkInUse;
 use crate::pipeline::Tap;
 use crate::source::SourceInfo;
 use crate::version::Versions;
@@ -47,7 +48,7 @@ pub struct Subject {
     /// The camera, as it was opened.
     pub source: SourceInfo,
     /// What labels the faces.
-    pub network: Network,
+    pub network: NetworkInUse,
     /// Time constant of the smoothing; `None` is off.
     pub smoothing: Option<Duration>,
     /// How faces are looked for.

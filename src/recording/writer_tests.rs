@@ -39,7 +39,13 @@ fn subject(name: &str) -> Subject {
             fps: 25.0,
             fourcc: text("MJPG"),
         },
-        network: Network { model: text("mien"), sha256: text("abc"), prior: text("uniform"), device: text("CPU") },
+        network: NetworkInUse {
+            model: text("mien"),
+            sha256: text("abc"),
+            prior: text("uniform"),
+            device: text("CPU"),
+            never_named: vec![],
+        },
         smoothing: Some(Duration::from_millis(200)),
         detection: DetectionOptions::default(),
     }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::app::session::{Plan, Wake};
 use crate::detect::DetectionOptions;
+use crate::network::NetworkInUse;
 use crate::pipeline::{Command, Event, Tap};
-use crate::recording::{Network, Progress, RecordingEvent, SessionWriter, Subject};
+use crate::recording::{Progress, RecordingEvent, SessionWriter, Subject};
 use crate::source::{SourceInfo, SourceKind};
 
 /// A slider that is being dragged changes many times; what it comes to rest at for so long is noted.
@@ -49,7 +50,7 @@ impl MarkingWriter {
     }
 
     /// Starts a recording and gives what it wants to see of the pipeline; if it can't be started, an event says why.
-    pub(super) fn start(&mut self, folder: PathBuf, network: Option<Network>) -> Option<Arc<dyn Tap>> {
+    pub(super) fn start(&mut self, folder: PathBuf, network: Option<NetworkInUse>) -> Option<Arc<dyn Tap>> {
         let source = self.source.clone().filter(|source| source.kind == SourceKind::Camera);
         let (Some(source), Some(network)) = (source, network) else {
             let why = "nothing can be recorded before a camera shows its first labelled picture".to_owned();
@@ -106,7 +107,7 @@ impl MarkingWriter {
     }
 
     /// Learns what the pipeline did, and marks what changes the results.
-    pub(super) fn note_events(&mut self, events: &[Event], network: Option<&Network>) {
+    pub(super) fn note_events(&mut self, events: &[Event], network: Option<&NetworkInUse>) {
         for event in events {
             match event {
                 Event::Opened(info) => {
@@ -120,7 +121,7 @@ impl MarkingWriter {
                     self.mark(Instant::now(), "camera: lost".to_owned());
                 }
                 Event::ClassifierReady => {
-                    if let Some(Network { model, prior, device, .. }) = network {
+                    if let Some(NetworkInUse { model, prior, device, .. }) = network {
                         self.mark(Instant::now(), format!("model: {model} on {device}, {prior} prior"));
                     }
                 }
@@ -183,9 +184,10 @@ mod tests {
         MarkingWriter::new(&plan, Arc::new(|| ()))
     }
 
-    fn network(model: &str) -> Network {
+    fn network(model: &str) -> NetworkInUse {
         let text = str::to_owned;
-        Network { model: text(model), sha256: text("abc"), prior: text("uniform"), device: text("CPU, 1 thread") }
+        let (sha256, prior, device) = (text("abc"), text("uniform"), text("CPU, 1 thread"));
+        NetworkInUse { model: text(model), sha256, prior, device, never_named: vec![] }
     }
 
     fn opened() -> Event {

@@ -5,7 +5,7 @@ use egui::{Color32, RichText, TextStyle, Ui};
 use crate::app::player::{Phase, Player};
 use crate::app::record::RecordingControl;
 use crate::app::replay::Replay;
-use crate::app::session::NetworkInUse;
+use crate::network::NetworkInUse;
 use crate::pipeline::Statistics;
 use crate::recording::Metadata;
 use crate::source::{SourceInfo, SourceKind};
@@ -159,7 +159,8 @@ mod tests {
 
     fn texts(kind: SourceKind) -> Vec<String> {
         let info = SourceInfo { name: "x".into(), kind, width: 640, height: 480, fps: 30.0, fourcc: "MJPG".into() };
-        let network = NetworkInUse { model: "mien".to_owned(), device: "CPU, 1 thread".to_owned() };
+        let network =
+            NetworkInUse { model: "mien".to_owned(), device: "CPU, 1 thread".to_owned(), ..Default::default() };
         parts(&info, &statistics(), Some(&network)).into_iter().map(|part| part.text).collect()
     }
 

@@ -10,8 +10,8 @@ use super::video::DEFAULT_FOLDER;
 use crate::console::progress::Progress;
 use crate::console::{print, print_json, tell};
 use crate::interrupt::{self, Interrupted};
+use crate::network::NetworkInUse;
 use crate::recording::{Export, ExportProblem, Exported, Recording};
-use crate::stages::NetworkSummary;
 use crate::version::Versions;
 
 /// A recording to export.
@@ -36,7 +36,7 @@ struct Outcome {
     recorded: String,
     /// What named the faces then.
     #[serde(flatten)]
-    network: NetworkSummary,
+    network: NetworkInUse,
     source: Source,
     video: PathBuf,
     table: PathBuf,
@@ -76,12 +76,7 @@ impl RecordingJob {
             seen: tally.seen(),
             rows: recording.faces.rows().len(),
             recorded: metadata.started.clone(),
-            network: NetworkSummary {
-                device: metadata.network_device.clone(),
-                model: metadata.model.clone(),
-                prior: metadata.prior.clone(),
-                never_named: Vec::new(),
-            },
+            network: metadata.network(),
             source: Source {
                 name: recording.name(),
                 width: recording.video.width,

@@ -8,14 +8,15 @@ use serde::Serialize;
 
 use crate::console;
 use crate::detect::DetectionOptions;
+use crate::network::NetworkInUse;
 use crate::pipeline::{Event, Live};
-use crate::recording::{Counts, Network, RecordingEvent, SessionWriter, Subject};
+use crate::recording::{Counts, RecordingEvent, SessionWriter, Subject};
 use crate::stages::StageChoices;
 
 /// A recording from the first picture of a camera on.
 pub(super) struct HeadlessWriter {
     parent: PathBuf,
-    network: Network,
+    network: NetworkInUse,
     smoothing: Option<Duration>,
     detection: DetectionOptions,
     writer: Option<SessionWriter>,
@@ -33,7 +34,7 @@ pub(super) struct SavedSession {
 }
 
 impl HeadlessWriter {
-    pub fn new(parent: PathBuf, network: Network, choices: &StageChoices) -> Self {
+    pub fn new(parent: PathBuf, network: NetworkInUse, choices: &StageChoices) -> Self {
         let StageChoices { smoothing, detection, .. } = *choices;
         Self { parent, network, smoothing, detection, writer: None, camera_lost: false }
     }
