@@ -30,6 +30,7 @@ pub mod console;
 pub mod demo;
 pub mod interrupt;
 pub mod logging;
+pub mod network;
 pub mod version;
 
 #[cfg(feature = "vision")]

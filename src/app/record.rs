@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use egui::{Context, Key, Modifiers};
 
 use super::history::LIVE_SPAN;
-use super::player::{Player, Stage};
+use super::player::{Phase, Player};
 use super::toasts::Toasts;
 use crate::recording::{Counts, Progress, RecordingEvent, SNAPSHOTS};
 
@@ -179,7 +179,7 @@ impl RecordingControl {
         self.state = State::Off;
     }
 
-    /// Learns what the session's recorder says. Returns whether a recording is under way.
+    /// Learns what the session's writer says. Returns whether a recording is under way.
     pub(super) fn update(&mut self, player: &mut Player, toasts: &mut Toasts) -> bool {
         let events = player.take_recording_events();
         self.progress = player.recording().unwrap_or(self.progress);
@@ -253,5 +253,5 @@ pub(super) fn why_no_recording(player: &Player) -> Option<&'static str> {
         return Some("Only a camera is recorded: a video is on the disk already");
     }
     let is_shown = player.is_open() && player.info.is_some() && player.network.is_some();
-    (!is_shown || player.stage != Stage::Running).then_some("A camera must be shown to be recorded")
+    (!is_shown || player.phase != Phase::Running).then_some("A camera must be shown to be recorded")
 }

@@ -1,4 +1,4 @@
-//! What is noted of each file, so that a batch that was killed can be taken up again.
+//! What is noted of each file, so that a batch that was killed can be resumed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -166,7 +166,7 @@ impl Manifest {
 }
 
 impl Results {
-    /// Takes in what there was before, where this hasn't made it anew.
+    /// Takes in what there was before, where this run hasn't made it again.
     #[must_use]
     pub fn added_to(mut self, before: Self) -> Self {
         let is_kept = |output: &Output| output.product.is_some_and(|product| !self.products.contains(&product));

@@ -24,6 +24,7 @@ use crate::console::describe;
 use crate::console::print;
 use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, remove_leftovers};
 use crate::interrupt::Interrupted;
+use crate::network::NetworkInUse;
 use crate::pixels::PixelLimit;
 use crate::report::Fact;
 use crate::source::Span;
@@ -113,14 +114,14 @@ impl<'a> Batch<'a> {
         Ok(Self { output, choices, span, orders, stop, _lock: lock })
     }
 
-    /// Works all files off, `jobs` at a time, and prints what came of them.
+    /// Processes all files, `jobs` at a time, and prints what came of them.
     ///
     /// # Errors
     /// When the network can't be had, the user interrupted it, or a file could not be analysed.
     pub fn run(&self, inputs: Inputs, jobs: usize, pixels: PixelLimit) -> anyhow::Result<()> {
         let network = self.choices.load_network()?;
-        let (summary, options) = (network.summary(), self.options(&network.sha256, &network.prior.to_string()));
-        let facts = facts(&self.choices, &summary, &network.sha256, self.span);
+        let in_use = network.in_use;
+        let (options, facts) = (self.options(&in_use), facts(&self.choices, &in_use, self.span));
         let shared = SharedNetwork::new(network.classifier, self.choices.threads);
         let job = Job { choices: &self.choices, network: &shared, span: self.span, pixels, stop: self.stop };
 
@@ -159,7 +160,7 @@ impl<'a> Batch<'a> {
             let all = tasks.len();
             bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command resumes from there")));
         }
-        self.report(&outcomes, complaints, &summary.to_string())
+        self.report(&outcomes, complaints, &in_use.to_string())
     }
 
     /// The tables over all files that are done.
@@ -170,12 +171,12 @@ impl<'a> Batch<'a> {
     }
 
     /// All options that results depend on.
-    fn options(&self, model_sha256: &str, prior: &str) -> serde_json::Value {
+    fn options(&self, network: &NetworkInUse) -> serde_json::Value {
         let Span { from, to, skip } = self.span;
         json!({
             "model": self.choices.model.to_string(),
-            "model_sha256": model_sha256,
-            "prior": prior,
+            "model_sha256": network.sha256,
+            "prior": network.prior,
             "device": self.choices.device.to_string(),
             "smoothing_secs": self.choices.smoothing.map_or(0.0, |constant| constant.as_secs_f64()),
             "detection": self.choices.detection,

@@ -18,7 +18,7 @@ use crate::source::Span;
 /// Takes videos, pictures, folders with all that is below them, and patterns such as 'day*/*.mp4'. Each video gets a table of its
 /// own, all pictures together get one, with a row for each face on each frame; docs/tables.md describes the columns.
 ///
-/// A run that was ended in any way is taken up again by the same command: files that are done are skipped. With more outputs, what
+/// A run that was ended in any way is resumed by the same command: files that are done are skipped. With more outputs, what
 /// is missing is added. A file that
 /// can't be read doesn't stop the others; it is listed at the end, and the exit code tells.
 #[derive(Clone, Debug, Args)]

@@ -1,4 +1,4 @@
-//! What a recorder takes from a running pipeline, on the pipeline's own threads.
+//! What a writer takes from a running pipeline, on the pipeline's own threads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::detect::DetectionOptions;
+use crate::network::NetworkInUse;
 use crate::version::Versions;
 
 /// Changes when a field or a file of a recording changes its meaning.
@@ -45,24 +46,11 @@ pub struct Metadata {
     pub counts: Option<Counts>,
 }
 
-/// The network that labels a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// The model's name.
-    pub model: String,
-    /// SHA-256 of its weights.
-    pub sha256: String,
-    /// The prior that it answers under.
-    pub prior: String,
-    /// Where it runs.
-    pub device: String,
-}
-
 impl Metadata {
     /// The network that it was made with.
-    pub fn network(&self) -> Network {
+    pub fn network(&self) -> NetworkInUse {
         let Self { model, model_sha256: sha256, prior, network_device: device, .. } = self.clone();
-        Network { model, sha256, prior, device }
+        NetworkInUse { model, sha256, prior, device, never_named: Vec::new() }
     }
 }
 

@@ -15,14 +15,10 @@ pub struct Look {
 
 impl Look {
     pub const LIGHT: Self = Self { hair: 60.0, skin: 190.0, eyes: 0.18, is_bearded: false };
-    // Not every test file draws two people.
-    #[allow(dead_code)]
     pub const BEARDED: Self = Self { hair: 25.0, skin: 150.0, eyes: 0.155, is_bearded: true };
 }
 
 /// A grey picture with one face; `face` is about the box that the detector gives, from the brows to the chin.
-// Not every test file draws the usual one.
-#[allow(dead_code)]
 pub fn picture_with_face(width: i32, height: i32, face: Rect) -> Mat {
     face_with_look(width, height, face, Look::LIGHT)
 }

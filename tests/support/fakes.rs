@@ -3,10 +3,6 @@
 //! A fake frame is dark; each face on it is a bright square, which the fake detector finds again. So faces have places
 //! in the pixels, as real ones have, and cropping and tracking work on them unchanged.
 
-// Each test file takes what it needs of this.
-#![allow(dead_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

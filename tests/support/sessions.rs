@@ -1,10 +1,6 @@
 //! Recordings of the test's own making: each frame shows its place in the video as a pattern of bits, and faces are
 //! wherever the table says.
 
-// Each test file takes what it needs of this.
-#![allow(dead_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -188,7 +188,7 @@ fn marks_have_a_button_while_a_recording_runs() {
 #[test]
 fn after_a_recording_a_button_and_a_menu_open_it() {
     let home = tempfile::tempdir().unwrap();
-    let folder = super::sessions::record(&home.path().join("talk"), 30);
+    let folder = crate::support::sessions::record(&home.path().join("talk"), 30);
     for way in [&["Open recording"][..], &["Dismiss", "Source", "Last recording"]] {
         let fake = Fake::with_camera();
         let mut window = recording(&fake);

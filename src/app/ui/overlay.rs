@@ -10,7 +10,7 @@ use egui::{
 
 use crate::app::action::{Action, Asks};
 use crate::app::people::People;
-use crate::app::recorded::Names;
+use crate::app::replay::Names;
 use crate::app::settings::Overlay;
 use crate::app::theme;
 use crate::app::transform::PictureTransform;

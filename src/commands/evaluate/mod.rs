@@ -23,6 +23,7 @@ use crate::emotion::Emotion;
 use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec};
 use crate::lab::{Scored, plots, predict, varied};
 use crate::net::{Model, ModelSource, Pass, Precision};
+use crate::network::NetworkInUse;
 use crate::prior::{PriorChoice, StandardPrior};
 
 /// Measure a model on a split of a data set
@@ -166,21 +167,22 @@ impl ClassifierArgs {
         }
         let scored = scored(&model, &sample.pictures, &sample.answers, device)?;
         let assumed = model.card.calibration.assume(self.prior.as_ref())?;
+        let network = NetworkInUse::of(&model, &assumed.prior);
         let report = Report {
-            model: &model.card.name,
-            model_sha256: &model.sha256,
+            model: &network.model,
+            model_sha256: &network.sha256,
             data: &data.name,
             split: self.split,
             rule: rule.name(),
-            prior: assumed.prior.to_string(),
+            prior: network.prior.clone(),
             found: sample.found,
             varied: self.varied,
             test_time_augmentation: false,
             measures: scored.measure(&assumed.adjustment),
             operating_points: operating_points(&model, &scored)?,
             labels: Emotion::ALL,
-            never_named: model.card.calibration.never_named(),
-            device: device::describe(device),
+            never_named: network.never_named.clone(),
+            device: network.device.clone(),
             precision: self.precision,
         };
         if let Some(path) = &self.plot {

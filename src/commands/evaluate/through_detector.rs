@@ -10,7 +10,7 @@ use crate::face::GrayView;
 use crate::lab::faces::largest;
 use crate::lab::pictures::GrayPicture;
 
-/// The faces that the app's detector finds in the pictures of `sample`, cut out anew.
+/// The faces that the app's detector finds in the pictures of `sample`, cut out again.
 pub(super) fn sample(sample: &Sample) -> anyhow::Result<Sample> {
     opencv::core::set_num_threads(1)?;
     let mut path = DetectorPath::new()?;

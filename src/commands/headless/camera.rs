@@ -8,15 +8,16 @@ use crossbeam_channel::{Receiver, bounded};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::record::{CameraRecording, SavedSession};
+use super::recording::{HeadlessWriter, SavedSession};
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
 use crate::console::{print, print_json, tell};
 use crate::export::{FaceTable, TableFormat};
 use crate::interrupt::{self, Interrupted};
+use crate::network::NetworkInUse;
 use crate::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest, Statistics};
 use crate::source::CameraRequest;
-use crate::stages::{NetworkSummary, StageChoices};
+use crate::stages::StageChoices;
 use crate::version::Versions;
 
 /// How often Ctrl-C, the end of the time and the memory are looked at when no frame comes.
@@ -75,7 +76,7 @@ struct Outcome {
     /// Times the camera was lost.
     camera_losses: u64,
     #[serde(flatten)]
-    network: NetworkSummary,
+    network: NetworkInUse,
     source: Option<Source>,
     #[serde(skip_serializing_if = "Option::is_none")]
     table: Option<PathBuf>,
@@ -113,8 +114,8 @@ impl CameraJob {
         let stop = interrupt::catch()?;
         let table = self.csv.as_deref().map(|path| FaceTable::create(path, TableFormat::Csv)).transpose()?;
         let network = self.choices.load_network()?;
-        let summary = network.summary();
-        let recording = self.record.clone().map(|folder| CameraRecording::new(folder, network.noted(), &self.choices));
+        let in_use = network.in_use;
+        let recording = self.record.clone().map(|folder| HeadlessWriter::new(folder, in_use.clone(), &self.choices));
 
         let (waker, awake) = bounded(1);
         let mut loaded = Some(network.classifier);
@@ -133,7 +134,7 @@ impl CameraJob {
             watch.take(&live)?;
         }
         let interrupted = stop.load(std::sync::atomic::Ordering::Relaxed);
-        let outcome = watch.finish(live, summary)?;
+        let outcome = watch.finish(live, in_use)?;
         if self.json {
             print_json(&outcome)?;
         } else {
@@ -167,12 +168,12 @@ struct Watch {
     memory_due: Option<Instant>,
     source: Option<Source>,
     losses: u64,
-    recording: Option<CameraRecording>,
+    recording: Option<HeadlessWriter>,
     recorded: Option<SavedSession>,
 }
 
 impl Watch {
-    fn new(table: Option<FaceTable>, recording: Option<CameraRecording>) -> anyhow::Result<Self> {
+    fn new(table: Option<FaceTable>, recording: Option<HeadlessWriter>) -> anyhow::Result<Self> {
         Ok(Self {
             table,
             tally: Tally::default(),
@@ -246,7 +247,7 @@ impl Watch {
         }
     }
 
-    fn finish(mut self, live: Live, network: NetworkSummary) -> anyhow::Result<Outcome> {
+    fn finish(mut self, live: Live, network: NetworkInUse) -> anyhow::Result<Outcome> {
         let Statistics { captured, dropped, .. } = live.statistics();
         let (seconds, cpu_cores, other_load_cores) = self.began.as_ref().map_or((0.0, None, None), |began| {
             let seconds = began.at.elapsed().as_secs_f64();

@@ -16,9 +16,10 @@ use crate::export::{
     AnnotatedVideo, ExportError, FaceTable, FinishedVideo, Original, RESULT_SUFFIX, TableFormat, VideoShape, free_names,
 };
 use crate::interrupt::{self, Interrupted};
+use crate::network::NetworkInUse;
 use crate::pipeline::{Scene, SourceRequest, run_to_end};
 use crate::source::{FrameSource, Shortfall, SourceInfo, Watched};
-use crate::stages::{NetworkSummary, StageChoices};
+use crate::stages::StageChoices;
 use crate::version::Versions;
 
 /// Where results go unless another folder is named.
@@ -47,7 +48,7 @@ struct Outcome {
     /// Time that it took, in seconds.
     seconds: f64,
     #[serde(flatten)]
-    network: NetworkSummary,
+    network: NetworkInUse,
     source: Source,
     /// The annotated video.
     video: PathBuf,
@@ -73,7 +74,7 @@ impl VideoJob {
         // Before the network is loaded: a folder that can't be written to is found out at once.
         let mut results = Results::create(self.output.as_deref(), &self.stem(&info), &info)?;
         let network = self.choices.load_network()?;
-        let summary = network.summary();
+        let in_use = network.in_use;
 
         let (source, shortfall) = Watched::new(source);
         let labeller = self.choices.labeller(network.classifier);
@@ -101,7 +102,7 @@ impl VideoJob {
         for complaint in video.complaints() {
             tell(&format!("warning: {complaint}"));
         }
-        let outcome = outcome(&info, tally.seen(), elapsed, summary, video, table);
+        let outcome = outcome(&info, tally.seen(), elapsed, in_use, video, table);
         if self.json {
             print_json(&outcome)?;
         } else {
@@ -176,7 +177,7 @@ fn outcome(
     info: &SourceInfo,
     seen: Seen,
     elapsed: Duration,
-    network: NetworkSummary,
+    network: NetworkInUse,
     video: FinishedVideo,
     table: PathBuf,
 ) -> Outcome {

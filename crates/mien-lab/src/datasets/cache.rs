@@ -1,7 +1,7 @@
 //! Decoded data sets on disk: one file each, so that a second start is instant.
 //!
 //! A file belongs to a path and the options that it was read with, and holds a fingerprint of the data set's files (their
-//! paths, sizes and times). Another fingerprint, or damage, and it is made anew.
+//! paths, sizes and times). With another fingerprint, or when it is damaged, it is rebuilt.
 
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -172,7 +172,7 @@ mod tests {
             assert_eq!(cache().get_or_decode(&source).unwrap(), first);
             assert_eq!(source.decoded.get(), before + 1);
         }
-        assert_eq!(std::fs::read(&file).unwrap(), whole, "made anew");
+        assert_eq!(std::fs::read(&file).unwrap(), whole, "rebuilt");
     }
 
     #[test]

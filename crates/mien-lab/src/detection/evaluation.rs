@@ -41,7 +41,7 @@ fn prepare(picture: &Pyramid, side: usize) -> Prepared {
 }
 
 impl GrayLevel {
-    /// Bilinear; beyond the edge the edge goes on.
+    /// Bilinear; beyond the edge, its pixels repeat.
     pub(super) fn sample_near(&self, x: f32, y: f32) -> u8 {
         self.sample(x.clamp(0.0, self.width as f32 - 1.0), y.clamp(0.0, self.height as f32 - 1.0))
     }

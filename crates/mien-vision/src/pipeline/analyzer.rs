@@ -82,14 +82,14 @@ impl Analyzer {
         Self { search: None, picture }
     }
 
-    /// Exchanges the detector; the tracks stay. One that looks for no faces goes on so.
+    /// Exchanges the detector; the tracks stay. One that looks for no faces still looks for none.
     pub fn set_detector(&mut self, detector: ScheduledDetector) {
         if let Some(search) = &mut self.search {
             search.detector = detector;
         }
     }
 
-    /// Forgets all faces and counts them from 1 again: after a seek or when a file begins anew.
+    /// Forgets all faces and counts them from 1 again: after a seek or when a file restarts.
     pub fn reset(&mut self) {
         if let Some(search) = &mut self.search {
             search.detector.reset();

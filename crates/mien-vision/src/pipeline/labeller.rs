@@ -37,7 +37,7 @@ impl Labeller {
         Self { names: Names::Recorded(faces), smoother: Smoother::new(None) }
     }
 
-    /// Exchanges the network; what is smoothed goes on from where it stands. What was recorded stays.
+    /// Exchanges the network; smoothing continues from where it is. What was recorded stays.
     pub fn set_classifier(&mut self, classifier: Box<dyn Classifier>) {
         if let Names::Network(network) = &mut self.names {
             *network = classifier;
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_face_that_left_and_came_back_is_smoothed_anew() {
+    fn a_face_that_left_and_came_back_is_smoothed_from_the_start() {
         let mut labeller = Labeller::new(Box::new(ByGrayValue), Some(Duration::from_secs(1000)));
         labeller.label(detected(0, &[Emotion::Happy])).unwrap();
         labeller.label(detected(1, &[])).unwrap();

@@ -21,7 +21,7 @@ struct Waiting {
     read: Duration,
 }
 
-/// Whether to go on.
+/// Whether to continue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     GoOn,
@@ -92,7 +92,7 @@ impl Player {
             return self.jump();
         }
         if self.ended && !self.controls.paused {
-            // Asked to go on after the end.
+            // Asked to resume after the end.
             self.controls.jump = Some(Duration::ZERO);
             return Ok(Flow::GoOn);
         }
