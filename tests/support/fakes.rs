@@ -288,6 +288,7 @@ impl FaceDetector for FakeDetector {
                     },
                     score: 10.0,
                     is_certain: true,
+                    landmarks: None,
                 });
             }
             x += 1;

@@ -1,6 +1,7 @@
 //! Finding faces in a gray picture, whoever does it.
 
 use crate::face::{FaceRect, GrayView};
+use crate::landmarks::Landmarks;
 
 /// Overlap (IoU) from which on two boxes are taken for the same face.
 pub const SAME_FACE_OVERLAP: f32 = 0.3;
@@ -15,6 +16,8 @@ pub struct Detection {
     pub score: f32,
     /// Whether the detector's strict search confirms it. One that isn't certain may carry a known face on, not make one.
     pub is_certain: bool,
+    /// Eyes, nose and mouth, where the detector gives them.
+    pub landmarks: Option<Landmarks>,
 }
 
 /// Finds faces in one picture, without memory of those before it.
@@ -66,7 +69,7 @@ mod tests {
     use super::*;
 
     fn found(x: f32, side: f32, score: f32) -> Detection {
-        Detection { rect: FaceRect { x, y: x, width: side, height: side }, score, is_certain: true }
+        Detection { rect: FaceRect { x, y: x, width: side, height: side }, score, is_certain: true, landmarks: None }
     }
 
     #[test]

@@ -5,7 +5,12 @@ const FPS: u32 = 30;
 
 /// A box of 100 pixels around a centre.
 fn face(x: f32, y: f32) -> Detection {
-    Detection { rect: FaceRect { x: x - 50.0, y: y - 50.0, width: 100.0, height: 100.0 }, score: 8.0, is_certain: true }
+    Detection {
+        rect: FaceRect { x: x - 50.0, y: y - 50.0, width: 100.0, height: 100.0 },
+        score: 8.0,
+        is_certain: true,
+        landmarks: None,
+    }
 }
 
 fn time(frame: u32) -> Duration {
@@ -153,8 +158,12 @@ fn a_newcomer_does_not_take_the_box_of_a_known_face() {
 #[test]
 fn a_second_box_on_the_same_face_is_no_second_face() {
     let mut run = Run::new();
-    let inner =
-        Detection { rect: FaceRect { x: 165.0, y: 170.0, width: 60.0, height: 60.0 }, score: 3.0, is_certain: true };
+    let inner = Detection {
+        rect: FaceRect { x: 165.0, y: 170.0, width: 60.0, height: 60.0 },
+        score: 3.0,
+        is_certain: true,
+        landmarks: None,
+    };
     assert_eq!(ids(&run.see_for(20, &[face(200.0, 200.0), inner])), [1]);
 }
 
@@ -215,11 +224,17 @@ fn a_jump_in_time_makes_all_faces_new() {
 #[test]
 fn boxes_without_area_or_number_are_ignored() {
     let mut run = Run::new();
-    let empty = Detection { rect: FaceRect { x: 1.0, y: 1.0, width: 0.0, height: 5.0 }, score: 1.0, is_certain: true };
+    let empty = Detection {
+        rect: FaceRect { x: 1.0, y: 1.0, width: 0.0, height: 5.0 },
+        score: 1.0,
+        is_certain: true,
+        landmarks: None,
+    };
     let nan = Detection {
         rect: FaceRect { x: f32::NAN, y: 1.0, width: 50.0, height: f32::NAN },
         score: 1.0,
         is_certain: true,
+        landmarks: None,
     };
     assert!(run.see_for(10, &[empty, nan]).is_empty());
 }
@@ -308,7 +323,7 @@ fn a_box_whose_place_and_size_jump_is_given_up() {
     let shown = (0..30_u32).map(|i| {
         let (shift, side) = if i % 2 == 0 { (12.0, 125.0) } else { (-12.0, 95.0) };
         let rect = FaceRect { x: 150.0 + shift, y: 150.0 - shift, width: side, height: side };
-        run.see(&[Detection { rect, score: 8.0, is_certain: true }]).len()
+        run.see(&[Detection { rect, score: 8.0, is_certain: true, landmarks: None }]).len()
     });
     assert!(shown.skip(10).all(|faces| faces == 0));
 }

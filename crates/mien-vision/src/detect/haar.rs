@@ -158,7 +158,12 @@ impl HaarDetector {
         Ok(boxes
             .iter()
             .zip(hits.iter())
-            .map(|(found, hits)| Detection { rect: to_picture(found), score: hits as f32, is_certain: false })
+            .map(|(found, hits)| Detection {
+                rect: to_picture(found),
+                score: hits as f32,
+                is_certain: false,
+                landmarks: None,
+            })
             .collect())
     }
 }

@@ -98,7 +98,7 @@ mod tests {
         }
 
         fn faces(&self) -> Vec<Detection> {
-            let certain = |rect: &FaceRect| Detection { rect: *rect, score: 9.0, is_certain: true };
+            let certain = |rect: &FaceRect| Detection { rect: *rect, score: 9.0, is_certain: true, landmarks: None };
             self.visible.lock().unwrap().iter().map(certain).collect()
         }
     }
