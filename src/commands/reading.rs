@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::crop::Framing;
 use crate::detection::MakeDetector;
 use crate::lab::datasets::{Angle, ReadOptions, SplitSpec, cache_folder};
 use crate::lab::faces::FaceMode;
@@ -34,14 +35,15 @@ pub struct ReadingArgs {
 }
 
 impl ReadingArgs {
-    /// These options, with `split` for data sets that their publishers didn't split.
-    pub fn options(&self, split: &SplitSpec) -> ReadOptions {
+    /// These options, with `split` for data sets that their publishers didn't split, and `crop` for those of larger pictures.
+    pub fn options(&self, split: &SplitSpec, crop: Framing) -> ReadOptions {
         ReadOptions {
             ferplus: self.ferplus.clone(),
             split: split.clone(),
             angles: self.angles.clone(),
             faces: self.faces,
             detector: app_detector(),
+            crop,
             pixels: self.max_megapixels,
             cache: if self.no_cache { None } else { cache_folder() },
         }

@@ -16,7 +16,7 @@ pub struct Detection {
     pub score: f32,
     /// Whether the detector's strict search confirms it. One that isn't certain may carry a known face on, not make one.
     pub is_certain: bool,
-    /// Eyes, nose and mouth, where the detector gives them.
+    /// Eyes, nose and mouth in the pixels of the picture, if the detector finds them.
     pub landmarks: Option<Landmarks>,
 }
 

@@ -226,7 +226,7 @@ mod tests {
     /// The folder of a run with a card, empty weights and a recipe that is no card.
     fn run_folder(change: impl FnOnce(&mut Card)) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let mut card = ModelSource::Shipped("mien").card().unwrap();
+        let mut card = ModelSource::default().card().unwrap();
         card.name = "example".into();
         card.evaluation.clear();
         card.training.recipe = toml::Table::new();

@@ -94,7 +94,7 @@ impl TrainArgs {
             bail!("the recipe learns from votes: give fer2013new.csv with --ferplus");
         }
         tell(&format!("Reading {}", self.data.display()));
-        let data = read(&self.data, &self.reading.options(&recipe.split))?;
+        let data = read(&self.data, &self.reading.options(&recipe.split, recipe.crop))?;
         let trainer = Classification::new(&recipe, &data, device)
             .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), device))
             .with_context(|| format!("can't train by {}", self.recipe.display()))?;
@@ -267,7 +267,7 @@ fn card(trainer: &Trainer<Classification>, data: &Dataset, device: Device) -> an
         labels: Emotion::ALL.to_vec(),
         parameters: trainer.parameters(),
         network: recipe.network.clone(),
-        input: InputSpec { size: CROP_SIZE, normalization: recipe.normalization },
+        input: InputSpec { size: CROP_SIZE, crop: recipe.crop, normalization: recipe.normalization },
         training: Training {
             data: format!("{}: Training to learn from, PublicTest to choose the epoch", data.name),
             data_sha256: state.data_sha256.clone(),

@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::detection::Detection;
 use crate::face::FaceId;
 use crate::face::FaceRect;
+use crate::landmarks::Landmarks;
 pub use appearance::Appearance;
 pub use cut::CutDetector;
 use gone::Gone;
@@ -113,6 +114,8 @@ pub struct Track {
     pub rect: FaceRect,
     /// The detector's score when it last found the face.
     pub score: f32,
+    /// Eyes, nose and mouth, if the detector found them on this frame.
+    pub landmarks: Option<Landmarks>,
     /// For how many frames the face hasn't been found; 0 if it was found on this one.
     pub missed: u32,
 }
@@ -165,6 +168,7 @@ struct Candidate {
     id: Option<FaceId>,
     motion: Motion,
     score: f32,
+    landmarks: Option<Landmarks>,
     hits: u32,
     missed: u32,
     last_hit: Duration,
@@ -183,6 +187,7 @@ impl Candidate {
             id: None,
             motion,
             score: detection.score,
+            landmarks: detection.landmarks,
             hits: 1,
             missed: 0,
             last_hit: now,
@@ -210,6 +215,7 @@ impl Candidate {
         self.jumps += (jump - self.jumps) * JUMP_WEIGHT;
         self.motion.update(detection.rect, elapsed);
         self.score = detection.score;
+        self.landmarks = detection.landmarks;
         self.hits += 1;
         self.missed = 0;
         self.last_hit = now;
@@ -366,7 +372,9 @@ impl Tracker {
             if let Some(id) = candidate.id.filter(|_| candidate.is_shown(&self.options, self.now)) {
                 let elapsed = self.now.saturating_sub(candidate.last_hit).as_secs_f32();
                 let rect = candidate.motion.steady(elapsed);
-                self.shown.push(Track { id, rect, score: candidate.score, missed: candidate.missed });
+                let landmarks = candidate.landmarks.filter(|_| candidate.missed == 0);
+                let Candidate { score, missed, .. } = *candidate;
+                self.shown.push(Track { id, rect, score, landmarks, missed });
             }
         }
         self.shown.sort_by_key(|track| track.id);

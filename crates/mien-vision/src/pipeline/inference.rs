@@ -21,6 +21,7 @@ pub(super) fn run(
     shared: &Shared,
 ) -> Result<(), PipelineError> {
     let mut labeller = make_labeller().map_err(PipelineError::Load)?;
+    shared.set_framing(labeller.framing());
     shared.set_labelling();
     shared.report(Event::ClassifierReady);
     while !shared.is_stopping() {
@@ -45,6 +46,7 @@ fn obey(command: InferenceCommand, labeller: &mut Labeller, shared: &Shared) {
         InferenceCommand::SetClassifier(factory) => match factory() {
             Ok(classifier) => {
                 labeller.set_classifier(classifier);
+                shared.set_framing(labeller.framing());
                 shared.report(Event::ClassifierReady);
             }
             Err(error) => shared.report(Event::ClassifierFailed(format!("{error:#}"))),
