@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     fn found(x: f32, side: f32, score: f32) -> Detection {
-        Detection { rect: FaceRect { x, y: x, width: side, height: side }, score }
+        Detection { rect: FaceRect { x, y: x, width: side, height: side }, score, is_certain: true, landmarks: None }
     }
 
     #[test]
