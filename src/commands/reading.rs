@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
-use crate::crop::Framing;
 use crate::console::tell;
+use crate::crop::Framing;
 use crate::detection::MakeDetector;
 use crate::lab::datasets::{Angle, Dataset, ReadOptions, SplitSpec, cache_folder, join, read, takes_votes};
 use crate::lab::faces::FaceMode;
@@ -41,7 +41,12 @@ impl ReadingArgs {
     ///
     /// # Errors
     /// When one can't be read, two are the same, or votes are given and FER2013 isn't among them.
-    pub fn read(&self, paths: &[(Option<String>, PathBuf)], split: &SplitSpec, crop: Framing) -> anyhow::Result<Dataset> {
+    pub fn read(
+        &self,
+        paths: &[(Option<String>, PathBuf)],
+        split: &SplitSpec,
+        crop: Framing,
+    ) -> anyhow::Result<Dataset> {
         let mut parts = Vec::with_capacity(paths.len());
         let mut voted = self.ferplus.is_none();
         for (name, path) in paths {

@@ -110,6 +110,11 @@ pub(super) enum Kind {
     MaybeDecimal,
 }
 
+/// Whether a column is one of those of the landmarks, which hold nothing where the detector found none.
+pub(crate) fn is_of_landmarks(name: &str) -> bool {
+    name == ROLL_COLUMN || LANDMARK_COLUMNS.contains(&name)
+}
+
 /// The names of all columns.
 pub(crate) fn header() -> Vec<String> {
     let of_emotions = |kind: &str| Emotion::ALL.map(|emotion| format!("{kind}_{}", emotion.key()));
@@ -128,8 +133,7 @@ pub(super) fn columns() -> Vec<(String, Kind)> {
     let kind = |name: &str| match name {
         "file" | "label" | "verdict" => Kind::Text,
         "frame" | "face" => Kind::Count,
-        ROLL_COLUMN => Kind::MaybeDecimal,
-        name if LANDMARK_COLUMNS.contains(&name) => Kind::MaybeDecimal,
+        name if is_of_landmarks(name) => Kind::MaybeDecimal,
         _ => Kind::Decimal,
     };
     header().into_iter().map(|name| (name.clone(), kind(&name))).collect()

@@ -126,9 +126,12 @@ impl RecordedFaces for FaceLog {
     }
 }
 
-/// The columns that are read: those of `docs/tables.md` without what follows from others.
+/// The columns that are read: those of `docs/tables.md` without what follows from others, and without landmarks, which nothing
+/// shows and earlier recordings lack.
 fn columns() -> Vec<String> {
-    rows::header().into_iter().filter(|name| !["file", "label", "verdict"].contains(&name.as_str())).collect()
+    let is_read =
+        |name: &String| !["file", "label", "verdict"].contains(&name.as_str()) && !rows::is_of_landmarks(name);
+    rows::header().into_iter().filter(is_read).collect()
 }
 
 /// The place of the first probability among [`columns`].

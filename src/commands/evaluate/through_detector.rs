@@ -4,9 +4,9 @@ use tch::Tensor;
 
 use super::Sample;
 use crate::crop::{CROP_SIZE, FaceCrop, FaceCropper, Framing};
+use crate::detect::{self, DetectionOptions};
 use crate::detect::{DetectionOptions, HaarDetector};
 use crate::detection::{DetectError, FaceDetector as _};
-use crate::detect::{self, DetectionOptions};
 use crate::face::GrayView;
 use crate::lab::faces::largest;
 use crate::lab::pictures::GrayPicture;
