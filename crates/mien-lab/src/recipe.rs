@@ -16,7 +16,10 @@ use super::loss::LossSpec;
 use super::optimizer::OptimizerSpec;
 use super::schedule::ScheduleSpec;
 use super::task::{Plan, Planned};
-use mien_net::{NetworkSpec, Normalization, Precision};
+use mien_core::bounded;
+use mien_core::crop::Framing;
+use mien_net::Normalization;
+use mien_net::{NetworkSpec, Precision, SpecError};
 
 pub use data::{DataSpec, EvenOver, SourceSpec};
 pub use difference::Difference;
@@ -56,6 +59,9 @@ pub struct Recipe {
     pub select_by: Selection,
     /// The epochs without a better PublicTest figure after which training ends.
     pub patience: usize,
+    /// Which crops of larger pictures it learns from. Pictures that are nothing but a face are taken as they are.
+    #[serde(default, skip_serializing_if = "Framing::is_default")]
+    pub crop: Framing,
     /// How the data set is divided where its publishers didn't do it.
     #[serde(skip_serializing_if = "is_default_split")]
     pub split: SplitSpec,
