@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 use emulated_cameras::{Bus, Mode};
 use mien::classify::{Classifier, ClassifyError};
 use mien::crop::{FaceCrop, Framing};
-use mien::detect::DetectionOptions;
 use mien::emotion::{self, Emotion, Probabilities};
 use mien::face::Face;
 use mien::face::FaceRect;

@@ -63,7 +63,7 @@ impl FaceCropper {
     /// shrinking factor, so that a face of 400 pixels isn't sampled at 48 points.
     ///
     /// [`Framing::Upright`] goes by the landmarks, and pixels beyond the picture are as its edge. Without landmarks, with some that
-    /// aren't finite or lie at one place, or where hardly anything of the upright crop is inside the picture, it is the box.
+    /// can't be those of the face in the box, or where hardly anything of the upright crop is inside the picture, it is the box.
     ///
     /// Of a box the part outside the picture is left out. `None` if less than a pixel of it is inside.
     pub fn crop(
@@ -74,7 +74,7 @@ impl FaceCropper {
         framing: Framing,
     ) -> Option<FaceCrop> {
         let turned = match (framing, landmarks) {
-            (Framing::Upright, Some(landmarks)) => upright(&mut self.resizer, picture, landmarks),
+            (Framing::Upright, Some(landmarks)) => upright(&mut self.resizer, picture, rect, landmarks),
             (Framing::Upright, None) | (Framing::Box, _) => None,
         };
         turned.map(FaceCrop).or_else(|| self.boxed(picture, rect))

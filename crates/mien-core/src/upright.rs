@@ -20,6 +20,14 @@ const PIXELS_PER_CROP_PIXEL: f64 = 2.0;
 /// don't say how a face is turned: those of a face in a box of 2 pixels.
 const LEAST_SPREAD: f64 = 1.0;
 
+/// Share of the landmarks' scatter that the transform has to account for (R², as in any regression). Landmarks of one line, as of a
+/// face seen from the side, leave 0.54; with the eyes exchanged it is 0.20, and 0.01 for a face that is mirrored.
+const LEAST_FIT: f64 = 0.5;
+
+/// The crop's side has to be between the box's divided by this and multiplied by it, and its middle inside the box: else one of the two
+/// is wrong, and the box is what the detector was surest of.
+const MOST_APART: f64 = 2.0;
+
 /// A crop needs at least this share of its surroundings inside the picture: the rest is invented from the picture's edge.
 const LEAST_INSIDE: f64 = 0.1;
 
@@ -32,19 +40,22 @@ struct Similarity {
 
 impl Similarity {
     /// The one that brings `from` nearest to `to` by least squares, never a reflection (Umeyama 1991; in the plane it is a linear
-    /// regression of complex numbers). `None` if points aren't finite, or lie at one place.
+    /// regression of complex numbers). `None` if points aren't finite, lie at one place, or lie otherwise than in any turned face.
     fn between(from: &[Point; LANDMARKS], to: &[Point; LANDMARKS]) -> Option<Self> {
         let (from, to) = (from.map(|p| p.map(f64::from)), to.map(|p| p.map(f64::from)));
         let (middle, goal) = (mean(&from), mean(&to));
-        let (mut shared, mut spread) = ([0.0; 2], 0.0);
+        let (mut shared, mut spread, mut wanted) = ([0.0; 2], 0.0, 0.0);
         for (from, to) in from.iter().zip(&to) {
             let (a, b) = (minus(*from, middle), minus(*to, goal));
             shared = plus(shared, times([a[0], -a[1]], b));
             spread += a[0] * a[0] + a[1] * a[1];
+            wanted += b[0] * b[0] + b[1] * b[1];
         }
         let factor = shared.map(|part| part / spread);
         let size = factor[0].hypot(factor[1]);
-        (spread >= LEAST_SPREAD && size.is_normal()).then(|| Self { factor, shift: minus(goal, times(factor, middle)) })
+        let fit = size * size * spread / wanted;
+        let is_a_face = spread >= LEAST_SPREAD && size.is_normal() && fit >= LEAST_FIT;
+        is_a_face.then(|| Self { factor, shift: minus(goal, times(factor, middle)) })
     }
 
     fn apply(&self, point: [f64; 2]) -> [f64; 2] {
@@ -54,6 +65,17 @@ impl Similarity {
     /// By what lengths are multiplied.
     fn scale(&self) -> f64 {
         self.factor[0].hypot(self.factor[1])
+    }
+
+    /// For one from a crop to a picture: whether the crop lies about where the box does.
+    fn agrees_with(&self, rect: FaceRect) -> bool {
+        let middle = self.apply([CROP_SIZE as f64 / 2.0; 2]);
+        let offset = [middle[0] - f64::from(rect.x), middle[1] - f64::from(rect.y)];
+        let [width, height] = [rect.width, rect.height].map(f64::from);
+        let apart = self.scale() * CROP_SIZE as f64 / (width * height).sqrt();
+        (0.0..=width).contains(&offset[0])
+            && (0.0..=height).contains(&offset[1])
+            && (1.0 / MOST_APART..=MOST_APART).contains(&apart)
     }
 
     fn inverse(&self) -> Self {
@@ -82,9 +104,18 @@ fn mean(points: &[[f64; 2]; LANDMARKS]) -> [f64; 2] {
 /// The pixels of the crop that has the landmarks where FER2013 has them, each the mean of what lies around it, weighted by the
 /// same triangles as a box's crop, which lie along the turned face. What lies beyond the picture is as its edge.
 ///
-/// `None` if the landmarks give no transform, or hardly anything of the crop is inside the picture.
-pub(crate) fn upright(resizer: &mut Resizer, picture: GrayView<'_>, landmarks: &Landmarks) -> Option<Vec<u8>> {
+/// `None` if the landmarks aren't those of a face, or of another than the one in the box `rect`, or hardly anything of the crop is inside
+/// the picture.
+pub(crate) fn upright(
+    resizer: &mut Resizer,
+    picture: GrayView<'_>,
+    rect: FaceRect,
+    landmarks: &Landmarks,
+) -> Option<Vec<u8>> {
     let to_picture = Similarity::between(&landmarks.points(), &FER2013_LANDMARKS)?.inverse();
+    if !to_picture.agrees_with(rect) {
+        return None;
+    }
     let scale = to_picture.scale();
     let source = Surroundings::new(resizer, picture, &to_picture)?;
     // Half the width of a triangle, in pixels of the picture: smaller than one of them there would be nothing in it.
@@ -204,9 +235,16 @@ mod tests {
         (0..width * height).map(at).collect()
     }
 
-    fn turned_upright(pixels: &[u8], width: usize, landmarks: &Landmarks) -> Option<Vec<u8>> {
+    /// The box of a face.
+    fn square(to_picture: &Similarity) -> FaceRect {
+        let side = (CROP_SIZE as f64 * to_picture.scale()) as f32;
+        let [x, y] = to_picture.apply([24.0, 24.0]).map(|part| part as f32);
+        FaceRect { x: x - side / 2.0, y: y - side / 2.0, width: side, height: side }
+    }
+
+    fn turned_upright(pixels: &[u8], width: usize, to_picture: &Similarity) -> Option<Vec<u8>> {
         let view = GrayView::new(pixels, width, pixels.len() / width).unwrap();
-        upright(&mut Resizer::new(), view, landmarks)
+        upright(&mut Resizer::new(), view, square(to_picture), &landmarks(to_picture))
     }
 
     #[test]
@@ -246,7 +284,7 @@ mod tests {
         let wanted: Vec<f64> = (0..CROP_PIXELS).map(|i| gray((i % 48) as f64 + 0.5, (i / 48) as f64 + 0.5)).collect();
         for (scale, degrees) in [(0.8, 0.0), (1.0, 30.0), (1.7, -45.0), (2.5, 12.0), (6.0, 40.0), (6.3, 170.0)] {
             let place = placed(scale, degrees, [230.0, 240.0]);
-            let crop = turned_upright(&picture(&place, 480, 490), 480, &landmarks(&place)).unwrap();
+            let crop = turned_upright(&picture(&place, 480, 490), 480, &place).unwrap();
             let errors: Vec<f64> =
                 crop.iter().zip(&wanted).map(|(is, should)| (f64::from(*is) - should).abs()).collect();
             let mean = errors.iter().sum::<f64>() / errors.len() as f64;
@@ -258,23 +296,38 @@ mod tests {
     #[test]
     fn beyond_the_picture_is_its_edge_and_a_crop_of_hardly_anything_is_refused() {
         let white = vec![255; 100 * 100];
-        let over_the_corner = landmarks(&placed(2.0, 20.0, [95.0, 90.0]));
+        let over_the_corner = placed(2.0, 20.0, [95.0, 90.0]);
         assert!(turned_upright(&white, 100, &over_the_corner).unwrap().iter().all(|gray| *gray == 255));
         for (scale, middle) in [(2.0, [300.0, 50.0]), (2.0, [145.0, 145.0]), (1e6, [50.0, 50.0]), (1e30, [50.0, 50.0])]
         {
-            let outside = landmarks(&placed(scale, 0.0, middle));
+            let outside = placed(scale, 0.0, middle);
             assert_eq!(turned_upright(&white, 100, &outside), None, "scale {scale}, {middle:?}");
         }
     }
 
     #[test]
-    fn landmarks_that_say_nothing_give_nothing() {
+    fn landmarks_that_say_nothing_or_can_not_be_of_the_face_in_the_box_give_nothing() {
         let gray = vec![7; 64 * 64];
-        let good = landmarks(&placed(1.0, 0.0, [32.0, 32.0]));
-        assert!(turned_upright(&gray, 64, &good).is_some());
-        assert_eq!(turned_upright(&gray, 64, &good.map(|_| [31.1, 30.3])), None);
+        let view = GrayView::new(&gray, 64, 64).unwrap();
+        let place = placed(1.0, 0.0, [32.0, 32.0]);
+        let (good, rect) = (landmarks(&place), square(&place));
+        let crop = |rect, landmarks| upright(&mut Resizer::new(), view, rect, &landmarks);
+        assert!(crop(rect, good).is_some());
+        assert!(crop(rect, good.map(|[x, y]| [64.0 - x, y]).swapped()).is_some(), "a face in a mirror is a face");
+        let absurd = [
+            ("at one place", good.map(|_| [31.1, 30.3])),
+            ("mirrored", good.map(|[x, y]| [64.0 - x, y])),
+            ("eyes exchanged", Landmarks { right_eye: good.left_eye, left_eye: good.right_eye, ..good }),
+            ("eyes and mouth exchanged", Landmarks::from_points([3, 4, 2, 0, 1].map(|i: usize| good.points()[i]))),
+            ("of a face a third as large", good.map(|p| p.map(|part| 32.0 + (part - 32.0) / 3.0))),
+            ("of a face beside it", good.map(|[x, y]| [x + 30.0, y])),
+        ];
+        for (what, landmarks) in absurd {
+            assert!(crop(rect, landmarks).is_none(), "{what}");
+        }
         for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
-            assert_eq!(turned_upright(&gray, 64, &Landmarks { nose: [wrong, 20.0], ..good }), None, "{wrong}");
+            assert!(crop(rect, Landmarks { nose: [wrong, 20.0], ..good }).is_none(), "{wrong}");
+            assert!(crop(FaceRect { width: wrong, ..rect }, good).is_none(), "{wrong}");
         }
     }
 }

@@ -16,10 +16,8 @@ use super::loss::LossSpec;
 use super::optimizer::OptimizerSpec;
 use super::schedule::ScheduleSpec;
 use super::task::{Plan, Planned};
-use mien_core::bounded;
 use mien_core::crop::Framing;
-use mien_net::Normalization;
-use mien_net::{NetworkSpec, Precision, SpecError};
+use mien_net::{NetworkSpec, Normalization, Precision};
 
 pub use data::{DataSpec, EvenOver, SourceSpec};
 pub use difference::Difference;
@@ -60,7 +58,7 @@ pub struct Recipe {
     /// The epochs without a better PublicTest figure after which training ends.
     pub patience: usize,
     /// Which crops of larger pictures it learns from. Pictures that are nothing but a face are taken as they are.
-    #[serde(default, skip_serializing_if = "Framing::is_default")]
+    #[serde(skip_serializing_if = "Framing::is_default")]
     pub crop: Framing,
     /// How the data set is divided where its publishers didn't do it.
     #[serde(skip_serializing_if = "is_default_split")]
@@ -107,6 +105,7 @@ impl Default for Recipe {
             average: 0.0,
             select_by: Selection::Accuracy,
             patience: 12,
+            crop: Framing::default(),
             split: SplitSpec::default(),
             published: None,
             network: NetworkSpec { architecture: "mien".to_owned(), parameters: toml::Table::new() },
