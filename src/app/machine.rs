@@ -10,6 +10,8 @@ use anyhow::Context as _;
 
 use self::recording::MarkingWriter;
 use super::session::{DeviceEntry, ModelEntry, Outside, Plan, Session, Source, Wake};
+use tch::Device;
+
 use crate::classify::{Classifier, TorchClassifier};
 use crate::device::{DeviceChoice, DeviceError};
 use crate::net::ModelSource;
@@ -83,7 +85,9 @@ impl Outside for ThisMachine {
     fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>> {
         let recording = || plan.recording.clone().context("The recording was not read");
         let network = Arc::new(Mutex::new(None));
-        let analysed = |source| Parts::new(source, loader(network.clone()));
+        // A device that isn't there is told of when the network is loaded.
+        let device = plan.network.device.resolve().unwrap_or(Device::Cpu);
+        let analysed = |source| Parts::new(source, device, loader(network.clone()));
         let parts = match &plan.source {
             Source::Camera(device, mode) => analysed(SourceRequest::Camera(mode.of(device.clone()))),
             Source::Video(path) => analysed(SourceRequest::Video(path.clone())),

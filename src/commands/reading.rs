@@ -83,7 +83,7 @@ impl ReadingArgs {
 /// The detector of the app, which the lab alone lacks.
 fn app_detector() -> Option<MakeDetector> {
     #[cfg(feature = "vision")]
-    return Some(|| crate::detect::make(&crate::detect::DetectionOptions::default()));
+    return Some(|| crate::detect::make(&crate::detect::DetectionOptions::default(), tch::Device::Cpu));
     #[cfg(not(feature = "vision"))]
     None
 }

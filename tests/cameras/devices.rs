@@ -13,6 +13,7 @@ use mien::face::FaceRect;
 use mien::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest};
 use mien::source::{CameraDevice, CameraRequest, CameraSource, FourCc, FrameSource as _, SourceError, list_cameras};
 use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Rect, Scalar};
+use tch::Device;
 
 use crate::support::drawn_face;
 use crate::support::emulated_cameras::{Bus, Mode};
@@ -198,7 +199,7 @@ impl Classifier for Happy {
 
 fn start_live(index: u32) -> Live {
     let source = SourceRequest::Camera(request(index));
-    let parts = Parts::new(source, |_| Ok(Box::new(Happy) as Box<dyn Classifier>));
+    let parts = Parts::new(source, Device::Cpu, |_| Ok(Box::new(Happy) as Box<dyn Classifier>));
     Live::start(parts, LiveSettings::default(), || {}).unwrap()
 }
 

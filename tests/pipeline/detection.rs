@@ -7,6 +7,7 @@ use mien::source::{FrameSource as _, VideoSource};
 use mien::track::{TrackOptions, Tracker};
 use opencv::core::{Mat, MatTraitConst as _, MatTraitConstManual as _, Rect};
 use opencv::imgproc;
+use tch::Device;
 
 use crate::support::drawn_face;
 
@@ -92,7 +93,7 @@ fn the_network_finds_the_face_of_the_demo_clip_at_least_as_often_as_haar_and_fol
     };
     let mut video = VideoSource::open(&clip).unwrap();
     let faces = DetectionOptions { detector: DetectorKind::Faces, ..DetectionOptions::default() };
-    let (mut network, mut haar) = (detect::make(&faces).unwrap(), fast());
+    let (mut network, mut haar) = (detect::make(&faces, Device::Cpu).unwrap(), fast());
     let (mut with_network, mut with_haar, mut followed) = (0, 0, 0);
     let mut overlap = 0.0;
     while let Some(frame) = video.read().unwrap() {

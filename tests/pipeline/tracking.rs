@@ -9,6 +9,7 @@ use mien::frame::Frame;
 use mien::pipeline::{Analyzer, DetectedFace};
 use mien::track::TrackOptions;
 use opencv::core::Mat;
+use tch::Device;
 
 use crate::support::moving_faces::{Actor, FPS, Pose, flash, room};
 
@@ -22,7 +23,7 @@ impl Film {
     fn new() -> Self {
         // The films' faces are drawn, which Haar takes for faces.
         let options = DetectionOptions { detector: DetectorKind::Haar, ..DetectionOptions::default() };
-        let detector = ScheduledDetector::make(&options).unwrap();
+        let detector = ScheduledDetector::make(&options, Device::Cpu).unwrap();
         Self { analyzer: Analyzer::new(detector, TrackOptions::default(), false), index: 0 }
     }
 

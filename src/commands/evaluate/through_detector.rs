@@ -1,6 +1,6 @@
 //! `--through-detector`: pictures take the way that a face takes in the app.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::Sample;
 use crate::crop::{CROP_SIZE, FaceCrop, FaceCropper, Framing};
@@ -54,7 +54,11 @@ impl DetectorPath {
     /// # Errors
     /// When the detector can't be loaded.
     fn new(crop: Framing) -> Result<Self, DetectError> {
-        Ok(Self { detector: detect::make(&DetectionOptions::default())?, cropper: FaceCropper::default(), crop })
+        Ok(Self {
+            detector: detect::make(&DetectionOptions::default(), Device::Cpu)?,
+            cropper: FaceCropper::default(),
+            crop,
+        })
     }
 
     /// The largest face that the app's detector finds in the picture, cut out as the app does. The picture is enlarged

@@ -10,15 +10,16 @@ pub use self::schedule::ScheduledDetector;
 use mien_core::detection::{DetectError, FaceDetector};
 use mien_net::Precision;
 use mien_net::faces::NeuralDetector;
+use tch::Device;
 
-/// Makes the detector that is asked for.
+/// Makes the detector that is asked for. A network computes on `device`; the cascade has only the CPU.
 ///
 /// # Errors
 /// When it can't be loaded.
-pub fn make(options: &DetectionOptions) -> Result<Box<dyn FaceDetector>, DetectError> {
+pub fn make(options: &DetectionOptions, device: Device) -> Result<Box<dyn FaceDetector>, DetectError> {
     Ok(match options.detector {
         DetectorKind::Faces => {
-            Box::new(NeuralDetector::new(options.scan(), Precision::fastest_on_cpu())?.on_one_thread())
+            Box::new(NeuralDetector::new(options.scan(), device, Precision::fastest_on_cpu())?.on_one_thread())
         }
         DetectorKind::Haar => Box::new(HaarDetector::new(options)?),
     })

@@ -94,7 +94,7 @@ fn by_haar(scenes: &[Scene]) -> anyhow::Result<Vec<Judged<'_>>> {
 
     opencv::core::set_num_threads(1)?;
     let options = DetectionOptions { detector: DetectorKind::Haar, ..DetectionOptions::default() };
-    let mut detector = detect::make(&options)?;
+    let mut detector = detect::make(&options, Device::Cpu)?;
     let mut judged = Vec::with_capacity(scenes.len());
     for scene in scenes {
         let whole = scene.picture.whole();
