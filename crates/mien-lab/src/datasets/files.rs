@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
 use super::reader::{About, Collection, Entry, Skipped, Source};
-use super::{DataError, Split};
+use super::{DataError, ReadOptions, Split};
 use crate::faces::FaceFinding;
 use crate::faces::{FaceCutter, FaceError, FaceMode};
 use crate::pictures::decode_gray;
@@ -84,6 +84,25 @@ impl Source for PictureFiles {
 }
 
 impl PictureFiles {
+    /// The pictures in and below `root` that were sorted out, whose faces are found as `mode` says unless the options say otherwise.
+    pub fn sorted(
+        name: &str,
+        root: &Path,
+        (files, skipped): (Vec<PictureFile>, SkipCounter),
+        mode: FaceMode,
+        options: &ReadOptions,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            root: root.to_owned(),
+            list: None,
+            files,
+            skipped: skipped.into_list(),
+            faces: options.finding(mode),
+            pixels: options.pixels,
+        }
+    }
+
     /// A problem with one picture, told by its path, or by the line that lists it.
     fn wrong(&self, file: &PictureFile, problem: String) -> DataError {
         match (&self.list, file.line) {

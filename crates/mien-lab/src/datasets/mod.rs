@@ -13,6 +13,7 @@ mod jaffe;
 mod joined;
 mod kdef;
 mod list;
+mod named;
 mod names;
 mod origin;
 mod reader;
