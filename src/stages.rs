@@ -92,7 +92,7 @@ impl StageChoices {
     fn analyzer_with(&self, detection: &DetectionOptions, tracking: TrackOptions) -> anyhow::Result<Analyzer> {
         // The threads of the pipeline use the cores already; a second pool would only make them wait for each other.
         opencv::core::set_num_threads(1).context("OpenCV refused to use a single thread")?;
-        let detector = ScheduledDetector::make(detection, self.device)?;
+        let detector = ScheduledDetector::make(detection, self.device.resolve()?)?;
         Ok(Analyzer::new(detector, tracking, false))
     }
 

@@ -119,7 +119,7 @@ impl CameraJob {
 
         let (waker, awake) = bounded(1);
         let mut loaded = Some(network.classifier);
-        let parts = Parts::new(SourceRequest::Camera(self.request.clone()), self.choices.device, move |_| {
+        let parts = Parts::new(SourceRequest::Camera(self.request.clone()), network.device, move |_| {
             loaded.take().context("the network of a camera without a window is never exchanged")
         });
         let StageChoices { smoothing, detection, .. } = self.choices;
