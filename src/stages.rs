@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tch::Device;
 
 use crate::classify::{Classifier, ClassifyError, TorchClassifier};
-use crate::crop::FaceCrop;
+use crate::crop::{FaceCrop, Framing};
 use crate::demo;
 use crate::detect::{DetectionOptions, ScheduledDetector};
 use crate::device::DeviceChoice;
@@ -109,6 +109,10 @@ struct OnThreads {
 }
 
 impl Classifier for OnThreads {
+    fn framing(&self) -> Framing {
+        self.classifier.framing()
+    }
+
     fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
         if let Some(threads) = self.threads.take() {
             tch::set_num_threads(threads);
@@ -137,6 +141,10 @@ impl SharedNetwork {
 }
 
 impl Classifier for SharedNetwork {
+    fn framing(&self) -> Framing {
+        self.classifier.lock().unwrap_or_else(PoisonError::into_inner).framing()
+    }
+
     fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
         self.classifier.lock().unwrap_or_else(PoisonError::into_inner).classify(crops)
     }

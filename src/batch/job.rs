@@ -87,6 +87,7 @@ impl Job<'_> {
         let tracking = TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() };
         let mut analyzer = Analyzer::new(detector, tracking, false);
         let mut labeller = Labeller::new(self.network.classifier(), None);
+        analyzer.set_framing(labeller.framing());
         let mut complaints = Vec::new();
         for input in inputs {
             self.go_on()?;

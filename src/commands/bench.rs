@@ -16,7 +16,7 @@ use crate::bench::{
 use crate::classify::Classifier;
 use crate::console::progress::Progress;
 use crate::console::{print, print_json};
-use crate::crop::FaceCrop;
+use crate::crop::{FaceCrop, Framing};
 use crate::detect::DetectionOptions;
 use crate::device::{self, DeviceChoice};
 use crate::interrupt::{self, Interrupted};
@@ -195,7 +195,7 @@ impl BenchArgs {
         stop: &AtomicBool,
     ) -> anyhow::Result<Run> {
         let name = source.info().name.clone();
-        let faces = faces(source, choices, stop)?;
+        let faces = faces(source, choices, network.classifier.framing(), stop)?;
         if faces.is_empty() {
             bail!("no face was found in {name}, so there is nothing to measure the network on; name another video");
         }
@@ -269,8 +269,14 @@ impl BenchArgs {
 }
 
 /// The first faces of a video, cut out.
-fn faces(mut source: Box<dyn FrameSource>, choices: &StageChoices, stop: &AtomicBool) -> anyhow::Result<Vec<FaceCrop>> {
+fn faces(
+    mut source: Box<dyn FrameSource>,
+    choices: &StageChoices,
+    framing: Framing,
+    stop: &AtomicBool,
+) -> anyhow::Result<Vec<FaceCrop>> {
     let mut analyzer = choices.analyzer()?;
+    analyzer.set_framing(framing);
     let mut faces = Vec::new();
     while faces.len() < FACES_FOR_NETWORK
         && let Some(frame) = source.read()?

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::reading::ReadingArgs;
 use crate::console::{print, print_json};
+use crate::crop::Framing;
 use crate::emotion::Emotion;
 use crate::lab::datasets::{Split, SplitSpec, Summary, read};
 use crate::lab::plots::{Bars, Quantity, Series, contact_sheet};
@@ -52,7 +53,7 @@ impl DatasetArgs {
     /// # Errors
     /// When the data set can't be read or a picture can't be written.
     pub fn run(&self) -> anyhow::Result<()> {
-        let data = read(&self.data, &self.reading.options(&SplitSpec::default()))?;
+        let data = read(&self.data, &self.reading.options(&SplitSpec::default(), Framing::default()))?;
         let summary = Summary::of(&data);
         if let Some(path) = &self.sheet {
             let subtitle = format!("examples of each emotion, {} pictures in all", summary.pictures);

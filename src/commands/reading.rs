@@ -6,6 +6,7 @@ use anyhow::bail;
 use clap::Args;
 
 use crate::console::tell;
+use crate::crop::Framing;
 use crate::detection::MakeDetector;
 use crate::lab::datasets::{Angle, Dataset, ReadOptions, SplitSpec, cache_folder, join, read, takes_votes};
 use crate::lab::faces::FaceMode;
@@ -40,12 +41,17 @@ impl ReadingArgs {
     ///
     /// # Errors
     /// When one can't be read, two are the same, or votes are given and FER2013 isn't among them.
-    pub fn read(&self, paths: &[(Option<String>, PathBuf)], split: &SplitSpec) -> anyhow::Result<Dataset> {
+    pub fn read(
+        &self,
+        paths: &[(Option<String>, PathBuf)],
+        split: &SplitSpec,
+        crop: Framing,
+    ) -> anyhow::Result<Dataset> {
         let mut parts = Vec::with_capacity(paths.len());
         let mut voted = self.ferplus.is_none();
         for (name, path) in paths {
             tell(&format!("Reading {}", path.display()));
-            let mut options = self.options(split);
+            let mut options = self.options(split, crop);
             if paths.len() > 1 && !takes_votes(path)? {
                 options.ferplus = None;
             }
@@ -59,14 +65,15 @@ impl ReadingArgs {
         Ok(join(parts)?)
     }
 
-    /// These options, with `split` for data sets that their publishers didn't split.
-    pub fn options(&self, split: &SplitSpec) -> ReadOptions {
+    /// These options, with `split` for data sets that their publishers didn't split, and `crop` for those of larger pictures.
+    pub fn options(&self, split: &SplitSpec, crop: Framing) -> ReadOptions {
         ReadOptions {
             ferplus: self.ferplus.clone(),
             split: split.clone(),
             angles: self.angles.clone(),
             faces: self.faces,
             detector: app_detector(),
+            crop,
             pixels: self.max_megapixels,
             cache: if self.no_cache { None } else { cache_folder() },
         }

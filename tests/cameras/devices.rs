@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use mien::classify::{Classifier, ClassifyError};
-use mien::crop::FaceCrop;
+use mien::crop::{FaceCrop, Framing};
 use mien::emotion::{self, Emotion, Probabilities};
 use mien::face::Face;
 use mien::face::FaceRect;
@@ -185,6 +185,10 @@ fn a_camera_that_sends_nothing_is_given_up() {
 struct Happy;
 
 impl Classifier for Happy {
+    fn framing(&self) -> Framing {
+        Framing::Box
+    }
+
     fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
         let mut weights = [0.0; emotion::COUNT];
         weights[Emotion::Happy.index()] = 1.0;

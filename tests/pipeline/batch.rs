@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mien::classify::{Classifier, ClassifyError};
-use mien::crop::FaceCrop;
+use mien::crop::{FaceCrop, Framing};
 use mien::emotion::{Emotion, Probabilities};
 use mien::face::FaceId;
 use mien::pipeline::{Analyzer, Ending, Labeller, PipelineError, Scene, run_to_end};
@@ -177,6 +177,10 @@ struct Sizes {
 }
 
 impl Classifier for Sizes {
+    fn framing(&self) -> Framing {
+        self.network.framing()
+    }
+
     fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
         self.noted.lock().unwrap().push(crops.len());
         std::thread::sleep(self.pause);

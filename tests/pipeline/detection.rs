@@ -1,6 +1,6 @@
 //! What the fast detection finds, against slow and thorough scans.
 
-use mien::detect::{DetectionOptions, DetectorKind, HaarDetector, NeuralDetector, ScheduledDetector};
+use mien::detect::{self, DetectionOptions, DetectorKind, HaarDetector, ScheduledDetector};
 use mien::detection::{Detection, FaceDetector as _};
 use mien::face::{FaceRect, GrayView};
 use mien::source::{FrameSource as _, VideoSource};
@@ -91,7 +91,8 @@ fn the_network_finds_the_face_of_the_demo_clip_at_least_as_often_as_haar_and_fol
         return;
     };
     let mut video = VideoSource::open(&clip).unwrap();
-    let (mut network, mut haar) = (NeuralDetector::new(&DetectionOptions::default()).unwrap(), fast());
+    let faces = DetectionOptions { detector: DetectorKind::Faces, ..DetectionOptions::default() };
+    let (mut network, mut haar) = (detect::make(&faces).unwrap(), fast());
     let (mut with_network, mut with_haar, mut followed) = (0, 0, 0);
     let mut overlap = 0.0;
     while let Some(frame) = video.read().unwrap() {

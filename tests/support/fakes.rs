@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mien::classify::{Classifier, ClassifyError};
-use mien::crop::FaceCrop;
+use mien::crop::{FaceCrop, Framing};
 use mien::detect::{DetectionOptions, ScheduledDetector};
 use mien::detection::{DetectError, Detection, FaceDetector};
 use mien::emotion::{COUNT, Emotion, Probabilities};
@@ -383,6 +383,10 @@ impl FakeClassifier {
 }
 
 impl Classifier for FakeClassifier {
+    fn framing(&self) -> Framing {
+        Framing::Box
+    }
+
     fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
         if let Some(gate) = &self.gate {
             gate.enter();

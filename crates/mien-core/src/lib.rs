@@ -15,5 +15,6 @@ pub mod pixels;
 pub mod prior;
 pub mod smooth;
 pub mod track;
+mod upright;
 pub mod verdict;
 pub mod whole;

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use mien_core::crop::{FaceCrop, FaceCropper};
+use mien_core::crop::{FaceCrop, FaceCropper, Framing};
 use mien_core::detection::{DetectError, Detection, FaceDetector, MakeDetector};
 use mien_core::face::{FaceRect, GrayView};
 
@@ -30,25 +30,27 @@ pub enum FaceMode {
     Whole,
 }
 
-/// How the faces of a data set are found: the way, and what makes the app's detector where one is at hand.
+/// How the faces of a data set are found and cut out: the way, and what makes the app's detector where one is at hand.
 #[derive(Clone, Copy, Debug)]
 pub struct FaceFinding {
     /// The way.
     pub mode: FaceMode,
     /// Makes the detector.
     pub detector: Option<MakeDetector>,
+    /// Which crops are made of the faces that it finds.
+    pub framing: Framing,
 }
 
 impl FaceFinding {
     /// The way `asked` for, or `usual` where none was. Without a detector at hand, `usual` is the centre instead.
     #[must_use]
-    pub fn new(asked: FaceMode, usual: FaceMode, detector: Option<MakeDetector>) -> Self {
+    pub fn new(asked: FaceMode, usual: FaceMode, detector: Option<MakeDetector>, framing: Framing) -> Self {
         let mode = match (asked, usual) {
             (FaceMode::Auto, FaceMode::Detector) if detector.is_none() => FaceMode::Center,
             (FaceMode::Auto, usual) => usual,
             (asked, _) => asked,
         };
-        Self { mode, detector }
+        Self { mode, detector, framing }
     }
 }
 
@@ -94,6 +96,7 @@ pub enum FaceError {
 /// Cuts one face out of each picture and counts how.
 pub struct FaceCutter {
     mode: FaceMode,
+    framing: Framing,
     cropper: FaceCropper,
     detector: Option<Box<dyn FaceDetector>>,
     counts: FaceCounts,
@@ -107,7 +110,13 @@ impl FaceCutter {
             FaceMode::Detector => Some(finding.detector.ok_or(FaceError::NoDetector)?()?),
             FaceMode::Auto | FaceMode::Center | FaceMode::Whole => None,
         };
-        Ok(Self { mode: finding.mode, cropper: FaceCropper::default(), detector, counts: FaceCounts::default() })
+        Ok(Self {
+            mode: finding.mode,
+            framing: finding.framing,
+            cropper: FaceCropper::default(),
+            detector,
+            counts: FaceCounts::default(),
+        })
     }
 
     /// The face of a picture.
@@ -115,15 +124,17 @@ impl FaceCutter {
     /// # Errors
     /// When the detector fails.
     pub fn cut(&mut self, picture: GrayView<'_>) -> Result<FaceCrop, FaceError> {
-        let (rect, counter) = match (self.mode, self.detected(picture)?) {
-            (_, Some(face)) => (face, &mut self.counts.detected),
+        let found = self.detected(picture)?;
+        let (rect, counter) = match (self.mode, found) {
+            (_, Some(face)) => (face.rect, &mut self.counts.detected),
             (FaceMode::Auto | FaceMode::Whole, None) => (middle(picture, 1.0, 0.0), &mut self.counts.whole),
             (FaceMode::Detector | FaceMode::Center, None) => {
                 (middle(picture, CENTER_SIDE, CENTER_BELOW), &mut self.counts.centered)
             }
         };
         *counter += 1;
-        self.cropper.crop(picture, rect).ok_or(FaceError::TooSmall)
+        let landmarks = found.and_then(|face| face.landmarks);
+        self.cropper.crop(picture, rect, landmarks.as_ref(), self.framing).ok_or(FaceError::TooSmall)
     }
 
     /// How the faces so far were found.
@@ -131,15 +142,15 @@ impl FaceCutter {
         self.counts
     }
 
-    fn detected(&mut self, picture: GrayView<'_>) -> Result<Option<FaceRect>, FaceError> {
+    fn detected(&mut self, picture: GrayView<'_>) -> Result<Option<Detection>, FaceError> {
         let Some(detector) = &mut self.detector else { return Ok(None) };
         Ok(largest(detector.detect(picture)?))
     }
 }
 
-/// The box of the largest face.
-pub fn largest(faces: Vec<Detection>) -> Option<FaceRect> {
-    faces.into_iter().map(|face| face.rect).max_by(|a, b| a.area().total_cmp(&b.area()))
+/// The largest face.
+pub fn largest(faces: Vec<Detection>) -> Option<Detection> {
+    faces.into_iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area()))
 }
 
 /// A square about the middle of a picture: its side as a share of the shorter side, its centre lower by a share of the height.
@@ -153,11 +164,13 @@ fn middle(picture: GrayView<'_>, side: f32, below: f32) -> FaceRect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mien_core::landmarks::Landmarks;
 
     #[test]
     fn a_whole_picture_of_the_right_size_is_its_own_face() {
         let pixels: Vec<u8> = (0..48 * 48).map(|i| (i % 251) as u8).collect();
-        let mut cutter = FaceCutter::new(FaceFinding::new(FaceMode::Whole, FaceMode::Whole, None)).unwrap();
+        let mut cutter =
+            FaceCutter::new(FaceFinding::new(FaceMode::Whole, FaceMode::Whole, None, Framing::Box)).unwrap();
         let face = cutter.cut(GrayView::new(&pixels, 48, 48).unwrap()).unwrap();
         assert_eq!(face.pixels(), pixels);
         assert_eq!(cutter.counts(), FaceCounts { whole: 1, ..FaceCounts::default() });
@@ -172,7 +185,8 @@ mod tests {
             assert_eq!(rect.width, rect.height);
             assert!(rect.x >= 0.0 && rect.x + rect.width <= width as f32 + 0.01, "{rect:?}");
             assert!(rect.y >= 0.0 && rect.y + rect.height <= height as f32 + 0.01, "{rect:?}");
-            let mut cutter = FaceCutter::new(FaceFinding::new(FaceMode::Center, FaceMode::Whole, None)).unwrap();
+            let mut cutter =
+                FaceCutter::new(FaceFinding::new(FaceMode::Center, FaceMode::Whole, None, Framing::Box)).unwrap();
             cutter.cut(picture).unwrap();
             assert_eq!(cutter.counts().centered, 1);
         }
@@ -181,11 +195,52 @@ mod tests {
     #[test]
     fn a_data_sets_own_way_is_taken_unless_another_is_asked_for() {
         let none: MakeDetector = || Err(DetectError::Cascade);
-        let mode = |asked, usual, detector| FaceFinding::new(asked, usual, detector).mode;
+        let mode = |asked, usual, detector| FaceFinding::new(asked, usual, detector, Framing::Box).mode;
         assert_eq!(mode(FaceMode::Whole, FaceMode::Detector, Some(none)), FaceMode::Whole);
         assert_eq!(mode(FaceMode::Auto, FaceMode::Whole, Some(none)), FaceMode::Whole);
         assert_eq!(mode(FaceMode::Auto, FaceMode::Detector, Some(none)), FaceMode::Detector);
         assert_eq!(mode(FaceMode::Auto, FaceMode::Detector, None), FaceMode::Center);
-        assert!(FaceCutter::new(FaceFinding::new(FaceMode::Detector, FaceMode::Whole, None)).is_err());
+        assert!(FaceCutter::new(FaceFinding::new(FaceMode::Detector, FaceMode::Whole, None, Framing::Box)).is_err());
+    }
+
+    /// Finds one face wherever it is asked to: one that leans by 30° about the middle of a picture of 200×200.
+    struct Leaning;
+
+    fn leaning() -> Landmarks {
+        let (sin, cos) = 30_f32.to_radians().sin_cos();
+        let upright = [[84.8, 90.7], [115.2, 91.3], [98.5, 107.7], [87.3, 120.8], [111.7, 121.2]];
+        Landmarks::from_points(upright).map(|[x, y]| {
+            let (x, y) = (x - 100.0, y - 100.0);
+            [100.0 + x * cos - y * sin, 100.0 + x * sin + y * cos]
+        })
+    }
+
+    impl FaceDetector for Leaning {
+        fn detect(&mut self, _picture: GrayView<'_>) -> Result<Vec<Detection>, DetectError> {
+            let rect = |side: f32| FaceRect { x: 100.0 - side / 2.0, y: 100.0 - side / 2.0, width: side, height: side };
+            let face = |side, landmarks| Detection { rect: rect(side), score: 1.0, is_certain: true, landmarks };
+            Ok(vec![face(30.0, None), face(80.0, Some(leaning())), face(40.0, None)])
+        }
+    }
+
+    #[test]
+    fn a_leaning_face_gives_the_same_pixels_in_the_app_and_in_the_lab_and_the_framing_decides_which() {
+        let pixels: Vec<u8> = (0..200 * 200).map(|i| ((i % 200) + (i / 200) / 3) as u8).collect();
+        let picture = GrayView::new(&pixels, 200, 200).unwrap();
+        let cut = |framing| {
+            let detector: MakeDetector = || Ok(Box::new(Leaning));
+            let finding = FaceFinding::new(FaceMode::Detector, FaceMode::Whole, Some(detector), framing);
+            let mut cutter = FaceCutter::new(finding).unwrap();
+            let face = cutter.cut(picture).unwrap();
+            assert_eq!(cutter.counts().detected, 1);
+            face
+        };
+        let found = largest(Leaning.detect(picture).unwrap()).unwrap();
+        let mut cropper = FaceCropper::default();
+        for framing in [Framing::Box, Framing::Upright] {
+            let app = cropper.crop(picture, found.rect, found.landmarks.as_ref(), framing).unwrap();
+            assert_eq!(cut(framing), app);
+        }
+        assert_ne!(cut(Framing::Box), cut(Framing::Upright));
     }
 }

@@ -17,6 +17,7 @@ use super::loss::LossSpec;
 use super::optimizer::OptimizerSpec;
 use super::schedule::ScheduleSpec;
 use super::task::{Plan, Planned, plan_of};
+use mien_core::crop::Framing;
 use mien_net::{NetworkSpec, Normalization, Precision};
 
 pub use data::{DataSpec, EvenOver, SourceSpec};
@@ -57,6 +58,9 @@ pub struct Recipe {
     pub select_by: Selection,
     /// The epochs without a better PublicTest figure after which training ends.
     pub patience: usize,
+    /// Which crops of larger pictures it learns from. Pictures that are nothing but a face are taken as they are.
+    #[serde(skip_serializing_if = "Framing::is_default")]
+    pub crop: Framing,
     /// How the data set is divided where its publishers didn't do it.
     #[serde(skip_serializing_if = "is_default_split")]
     pub split: SplitSpec,
@@ -102,6 +106,7 @@ impl Default for Recipe {
             average: 0.0,
             select_by: Selection::Accuracy,
             patience: 12,
+            crop: Framing::default(),
             split: SplitSpec::default(),
             published: None,
             network: NetworkSpec { architecture: "mien".to_owned(), parameters: toml::Table::new() },

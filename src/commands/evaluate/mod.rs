@@ -18,6 +18,7 @@ use self::report::{OperatingPoint, Report};
 use super::card;
 use super::reading::ReadingArgs;
 use crate::console::{print, print_json};
+use crate::crop::Framing;
 use crate::device::{self, DeviceChoice};
 use crate::emotion::Emotion;
 use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec};
@@ -155,13 +156,13 @@ impl ClassifierArgs {
         // As it was split when the model was trained, if its publishers didn't split it.
         let split = SplitSpec::of_recipe(&model.card.training.recipe);
         let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
-        let data = self.reading.read(&paths, &split)?;
+        let data = self.reading.read(&paths, &split, model.card.input.crop)?;
         if self.calibrate {
             model.card.calibration = self.fitted(&model, &data, device)?;
         }
 
         let rule = self.rule.unwrap_or(self.usual_rule());
-        let mut sample = self.sample(&data, rule)?;
+        let mut sample = self.sample(&data, rule, model.card.input.crop)?;
         if self.varied {
             sample.pictures = varied(&sample.pictures, 1)?;
         }
@@ -218,14 +219,14 @@ impl ClassifierArgs {
     }
 
     #[cfg(feature = "vision")]
-    fn sample(&self, data: &Dataset, rule: LabelRule) -> anyhow::Result<Sample> {
+    fn sample(&self, data: &Dataset, rule: LabelRule, crop: Framing) -> anyhow::Result<Sample> {
         let (pictures, answers) = data.split(self.split).judged(rule)?;
         let sample = Sample { pictures, answers, found: None };
-        if self.through_detector { through_detector::sample(&sample) } else { Ok(sample) }
+        if self.through_detector { through_detector::sample(&sample, crop) } else { Ok(sample) }
     }
 
     #[cfg(not(feature = "vision"))]
-    fn sample(&self, data: &Dataset, rule: LabelRule) -> anyhow::Result<Sample> {
+    fn sample(&self, data: &Dataset, rule: LabelRule, _crop: Framing) -> anyhow::Result<Sample> {
         let (pictures, answers) = data.split(self.split).judged(rule)?;
         Ok(Sample { pictures, answers, found: None })
     }

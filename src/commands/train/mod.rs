@@ -94,7 +94,7 @@ impl TrainArgs {
         if recipe.target.needs_votes() && self.reading.ferplus.is_none() {
             bail!("the recipe learns from votes: give fer2013new.csv with --ferplus");
         }
-        let data = self.reading.read(&sources(&recipe.data, &self.data)?, &recipe.split)?;
+        let data = self.reading.read(&sources(&recipe.data, &self.data)?, &recipe.split, recipe.crop)?;
         let statement = Statement::of(&recipe, &data)?;
         let trainer = Classification::new(&recipe, &data, device)
             .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), device))
@@ -295,7 +295,7 @@ fn card(trainer: &Trainer<Classification>, statement: &Statement, device: Device
         labels: Emotion::ALL.to_vec(),
         parameters: trainer.parameters(),
         network: recipe.network.clone(),
-        input: InputSpec { size: CROP_SIZE, normalization: recipe.normalization },
+        input: InputSpec { size: CROP_SIZE, crop: recipe.crop, normalization: recipe.normalization },
         training: Training {
             data: statement.data.clone(),
             data_sha256: state.data_sha256.clone(),

@@ -52,7 +52,7 @@ impl Cache {
         let mut place = Sha256::new();
         let absolute = std::fs::canonicalize(path).unwrap_or_else(|_unresolved| path.to_owned());
         place.update(format!("{FORMAT} {} {:?} ", env!("CARGO_PKG_VERSION"), source.faces()));
-        place.update(format!("{:?} {:?} ", options.angles, options.ferplus.is_some()));
+        place.update(format!("{:?} {:?} {:?} ", options.angles, options.ferplus.is_some(), options.crop));
         place.update(absolute.as_os_str().as_encoded_bytes());
         let mut files = Sha256::new();
         for file in source.files() {
@@ -115,6 +115,7 @@ mod tests {
     use super::*;
     use crate::datasets::{Split, Votes};
     use crate::faces::FaceCounts;
+    use mien_core::crop::Framing;
     use mien_core::emotion::Emotion;
 
     /// A data set of one file that counts how often it is decoded.
@@ -173,6 +174,17 @@ mod tests {
             assert_eq!(source.decoded.get(), before + 1);
         }
         assert_eq!(std::fs::read(&file).unwrap(), whole, "rebuilt");
+    }
+
+    #[test]
+    fn each_way_to_crop_has_a_place_of_its_own() {
+        let source = Counted { file: PathBuf::from("data.csv"), decoded: Cell::new(0) };
+        let place = |crop| {
+            let options = ReadOptions { crop, ..ReadOptions::default() };
+            Cache::new(Path::new("cache"), &source.file, &options, &source).file
+        };
+        assert_eq!(place(Framing::Box), place(Framing::default()));
+        assert_ne!(place(Framing::Box), place(Framing::Upright));
     }
 
     #[test]

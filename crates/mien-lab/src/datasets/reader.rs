@@ -9,6 +9,7 @@ use super::kdef::Angle;
 use super::{DataError, Dataset, Origin, Split, SplitSpec, Votes};
 use super::{ckplus::CkPlus, class_folders::ClassFolders, fer2013::Fer2013, jaffe::Jaffe, kdef::Kdef, list::List};
 use crate::faces::{FaceCounts, FaceFinding, FaceMode};
+use mien_core::crop::Framing;
 use mien_core::detection::MakeDetector;
 use mien_core::emotion::Emotion;
 use mien_core::pixels::PixelLimit;
@@ -32,6 +33,8 @@ pub struct ReadOptions {
     pub faces: FaceMode,
     /// What makes the app's detector, where the program has one.
     pub detector: Option<MakeDetector>,
+    /// Which crops are made of the faces that are found in larger pictures.
+    pub crop: Framing,
     /// How large a picture may be.
     pub pixels: PixelLimit,
     /// The folder where decoded data sets are kept, if they are to be kept. See [`super::cache_folder`].
@@ -41,7 +44,7 @@ pub struct ReadOptions {
 impl ReadOptions {
     /// How faces are found in a data set whose own way is `usual`.
     pub(super) fn finding(&self, usual: FaceMode) -> FaceFinding {
-        FaceFinding::new(self.faces, usual, self.detector)
+        FaceFinding::new(self.faces, usual, self.detector, self.crop)
     }
 }
 

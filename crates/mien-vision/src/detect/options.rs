@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
+use mien_net::faces::ScanOptions;
 use serde::{Deserialize, Serialize};
 
 /// Least height in pixels that pictures are shrunk to before a full scan, unless another is asked for; smaller ones are
@@ -100,6 +101,12 @@ impl DetectionOptions {
             DetectorKind::Faces => MIN_NETWORK_FACE,
             DetectorKind::Haar => MIN_FACE,
         })
+    }
+
+    /// What a full scan of the network looks for.
+    #[must_use]
+    pub fn scan(&self) -> ScanOptions {
+        ScanOptions { smallest_face: self.smallest_face(), working_height: self.working_height }
     }
 
     /// Height in pixels that pictures are shrunk to before a full scan of Haar: the one asked for, else the one at which the smallest

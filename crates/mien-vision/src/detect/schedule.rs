@@ -1,7 +1,7 @@
 //! When to search the whole picture, and when only around the faces that are known.
 
-use super::{DetectionOptions, one_a_face};
-use mien_core::detection::{DetectError, Detection, FaceDetector, SAME_FACE_OVERLAP};
+use super::DetectionOptions;
+use mien_core::detection::{DetectError, Detection, FaceDetector, SAME_FACE_OVERLAP, one_a_face};
 use mien_core::face::{FaceRect, GrayView};
 
 /// Frames from one full scan to the next while there is no face to follow, or one that was lost hasn't come back.

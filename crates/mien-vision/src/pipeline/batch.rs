@@ -48,11 +48,12 @@ pub enum Ending {
 /// were handed over.
 pub fn run_to_end<E: From<PipelineError>>(
     source: Box<dyn FrameSource>,
-    analyzer: Analyzer,
+    mut analyzer: Analyzer,
     labeller: Labeller,
     stop: &AtomicBool,
     on_scene: impl FnMut(Scene) -> Result<ControlFlow<()>, E>,
 ) -> Result<Ending, E> {
+    analyzer.set_framing(labeller.framing());
     let info = source.info();
     let waiting = frames_that_wait(info.width, info.height);
     let (detected_sender, detected) = bounded(waiting);

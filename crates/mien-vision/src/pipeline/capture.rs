@@ -200,6 +200,7 @@ impl Capture {
             if let Some(tap) = self.shared.tap().as_ref() {
                 tap.captured(&frame);
             }
+            self.analyzer.set_framing(self.shared.framing());
             let mut detected = self.analyzer.analyze(frame)?;
             detected.timings.read = read;
             let passage = Passage { detected, ticket: self.controls.ticket(false) };

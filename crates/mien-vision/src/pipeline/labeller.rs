@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Detected, Face, Scene};
+use mien_core::crop::Framing;
 use mien_core::emotion::Probabilities;
 use mien_core::smooth::Smoother;
 use mien_net::classify::{Classifier, ClassifyError};
@@ -41,6 +42,14 @@ impl Labeller {
     pub fn set_classifier(&mut self, classifier: Box<dyn Classifier>) {
         if let Names::Network(network) = &mut self.names {
             *network = classifier;
+        }
+    }
+
+    /// The crops that the network wants; where faces were recorded it doesn't matter.
+    pub fn framing(&self) -> Framing {
+        match &self.names {
+            Names::Network(classifier) => classifier.framing(),
+            Names::Recorded(_) => Framing::default(),
         }
     }
 
@@ -139,6 +148,10 @@ mod tests {
     struct ByGrayValue;
 
     impl Classifier for ByGrayValue {
+        fn framing(&self) -> Framing {
+            Framing::Box
+        }
+
         fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
             let label = |crop: &FaceCrop| {
                 let mut weights = [0.0; COUNT];

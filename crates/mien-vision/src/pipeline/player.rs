@@ -208,6 +208,7 @@ impl Player {
         // It was read ahead: its age counts from the moment at which it was due.
         frame.captured_at = Instant::now();
         self.shown = Some(frame.media_time);
+        self.analyzer.set_framing(self.shared.framing());
         let mut detected = self.analyzer.analyze(frame)?;
         detected.timings.read = read;
         let ticket = self.controls.ticket(landed);

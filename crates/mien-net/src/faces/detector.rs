@@ -4,12 +4,11 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use tch::{Device, Tensor};
 
-use super::{DetectionOptions, one_a_face};
-use mien_core::detection::{DetectError, Detection, FaceDetector, nearest};
+use super::super::{ModelSource, Precision};
+use super::{COARSEST, FaceNetwork};
+use mien_core::detection::{DetectError, Detection, FaceDetector, nearest, one_a_face};
 use mien_core::face::{FaceRect, GrayView};
 use mien_core::landmarks::{FoundFace, Point};
-use mien_net::faces::{COARSEST, FaceNetwork};
-use mien_net::{ModelSource, Precision};
 
 /// Longer side in pixels that a picture is brought to before a full scan, unless the smallest face asks for more.
 const WORKING_SIDE: f32 = 320.0;
@@ -50,13 +49,22 @@ const CERTAIN: f32 = 0.5;
 /// (0.375 sides) at 1.18 and 1.07, the eyes (0.379 sides) at 1.08 and 0.97: 1.06 is between all of these.
 const SQUARE_SIDES: f32 = 1.06;
 
+/// What a full scan looks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScanOptions {
+    /// Smallest face, as a share of the picture's height.
+    pub smallest_face: f32,
+    /// Height in pixels that pictures are brought to; `None` is what the smallest face needs.
+    pub working_height: Option<u32>,
+}
+
 /// Finds faces by a network that is part of the program.
 pub struct NeuralDetector {
     network: FaceNetwork,
     resizer: Resizer,
-    options: DetectionOptions,
-    /// Whether libtorch was told to use one thread on the thread that the detector runs on.
-    on_one_thread: bool,
+    options: ScanOptions,
+    /// Whether libtorch is still to be told to use one thread on the thread that the detector runs on.
+    to_one_thread: bool,
 }
 
 impl NeuralDetector {
@@ -64,10 +72,17 @@ impl NeuralDetector {
     ///
     /// # Errors
     /// When libtorch can't run it.
-    pub fn new(options: &DetectionOptions) -> Result<Self, DetectError> {
-        let network = FaceNetwork::load(&ModelSource::default_detector(), Device::Cpu, Precision::fastest_on_cpu())
+    pub fn new(options: ScanOptions, precision: Precision) -> Result<Self, DetectError> {
+        let network = FaceNetwork::load(&ModelSource::default_detector(), Device::Cpu, precision)
             .map_err(|error| DetectError::Network(Box::new(error)))?;
-        Ok(Self { network, resizer: Resizer::default(), options: *options, on_one_thread: false })
+        Ok(Self { network, resizer: Resizer::default(), options, to_one_thread: false })
+    }
+
+    /// Makes the thread that it is going to run on use one thread for libtorch, which keeps this number for each thread. One face,
+    /// or a small picture, keeps no second thread busy.
+    #[must_use]
+    pub fn on_one_thread(self) -> Self {
+        Self { to_one_thread: true, ..self }
     }
 
     /// The faces in patches of one size, which fill `pixels` one after another: for each patch, in pixels of the picture.
@@ -78,10 +93,8 @@ impl NeuralDetector {
         (width, height): (usize, usize),
         threshold: f32,
     ) -> Result<Vec<Vec<Detection>>, DetectError> {
-        if !self.on_one_thread {
-            // libtorch keeps this number for each thread. One face, or a small picture, keeps no second thread busy.
+        if std::mem::take(&mut self.to_one_thread) {
             tch::set_num_threads(1);
-            self.on_one_thread = true;
         }
         let shape = [patches.len() as i64, 1, height as i64, width as i64];
         let batch = Tensor::f_from_slice(pixels).and_then(|pixels| pixels.f_view(shape)).map_err(failed)?;
@@ -95,7 +108,7 @@ impl NeuralDetector {
 impl FaceDetector for NeuralDetector {
     fn detect(&mut self, picture: GrayView<'_>) -> Result<Vec<Detection>, DetectError> {
         let (width, height) = (picture.width(), picture.height());
-        let smallest = height as f32 * self.options.smallest_face();
+        let smallest = height as f32 * self.options.smallest_face;
         let scale = scan_scale(width, height, &self.options);
         let patch = Patch::whole(width, height, scale);
         let (across, down) = (padded(patch.size.0), padded(patch.size.1));
@@ -223,9 +236,9 @@ fn square_of(tight: FaceRect) -> FaceRect {
 }
 
 /// Factor from a picture's pixels to those that a full scan looks at.
-fn scan_scale(width: usize, height: usize, options: &DetectionOptions) -> f32 {
+fn scan_scale(width: usize, height: usize, options: &ScanOptions) -> f32 {
     let longer = width.max(height) as f32;
-    let for_smallest = SMALLEST_FOUND / (options.smallest_face() * height as f32);
+    let for_smallest = SMALLEST_FOUND / (options.smallest_face * height as f32);
     let chosen = options.working_height.map(|asked| asked as f32 / height as f32);
     chosen.unwrap_or(for_smallest.max(WORKING_SIDE / longer)).min(LARGEST_SCALE).min(LONGEST_SIDE / longer)
 }
@@ -244,8 +257,8 @@ mod tests {
     use super::*;
     use mien_core::landmarks::Landmarks;
 
-    fn options(min_face: f32) -> DetectionOptions {
-        DetectionOptions { min_face: Some(min_face), ..DetectionOptions::default() }
+    fn options(smallest_face: f32) -> ScanOptions {
+        ScanOptions { smallest_face, working_height: None }
     }
 
     #[test]
@@ -254,7 +267,7 @@ mod tests {
         // 18 pixels of 360 have to be 11.
         assert!((scan_scale(640, 360, &options(0.05)) - 11.0 / 18.0).abs() < 1e-6);
         assert_eq!(scan_scale(3840, 2160, &options(0.001)), LONGEST_SIDE / 3840.0);
-        let low = DetectionOptions { working_height: Some(90), ..options(0.05) };
+        let low = ScanOptions { working_height: Some(90), ..options(0.05) };
         assert_eq!(scan_scale(640, 360, &low), 0.25);
         assert_eq!(scan_scale(48, 48, &options(0.2)), LARGEST_SCALE);
     }
@@ -312,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_picture_without_a_face_has_none_and_known_places_are_answered_one_by_one() {
-        let mut detector = NeuralDetector::new(&DetectionOptions::default()).unwrap();
+        let mut detector = NeuralDetector::new(options(0.1), Precision::F32).unwrap();
         let pixels = vec![90; 300 * 200];
         let view = GrayView::new(&pixels, 300, 200).unwrap();
         assert_eq!(detector.detect(view).unwrap(), []);
