@@ -195,7 +195,7 @@ impl BenchArgs {
         stop: &AtomicBool,
     ) -> anyhow::Result<Run> {
         let name = source.info().name.clone();
-        let faces = faces(source, choices, network.classifier.framing(), stop)?;
+        let faces = faces(source, choices, classifier.framing(), stop)?;
         if faces.is_empty() {
             bail!("no face was found in {name}, so there is nothing to measure the network on; name another video");
         }

@@ -404,3 +404,43 @@ fn what_cannot_be_a_batch_is_refused() {
     refuse(&["clip.mp4", "--output", "clip.mp4"], &["cannot write", "clip.mp4"]);
     refuse(&["clip.mp4", "--model", "nonesuch"], &["nonesuch"]);
 }
+
+/// The qualities in a table.
+fn qualities(table: &Path) -> Vec<f64> {
+    let mut reader = csv::Reader::from_path(table).unwrap();
+    assert_eq!(reader.headers().unwrap().iter().last(), Some("quality"));
+    reader.records().map(|row| row.unwrap().iter().last().unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn faces_of_less_quality_than_asked_for_are_left_out_and_counted() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    for (name, side) in [("a-large.png", 200), ("b-small.png", 44)] {
+        let picture = picture_with_face(640, 480, Rect::new(200, 120, side, side));
+        assert!(imgcodecs::imwrite(&home.join(name), &picture, &Vector::new()).unwrap());
+    }
+    let arguments = ["a-large.png", "b-small.png", "--min-face", "0.05", "--csv", "--frames", "--summary"];
+    analyze(home, &[&arguments[..], &["--output", "all"]].concat()).success().stderr(contains("left out").not());
+    let all = qualities(&home.join("all/pictures.csv"));
+    let [large, small] = all.as_slice() else { panic!("{all:?}") };
+    assert!(0.0 < *small && small < large && *large <= 1.0, "{all:?}");
+
+    let between = ((large + small) / 2.0).to_string();
+    let arguments = [&arguments[..], &["--quality-at-least", &between, "--output", "good"]].concat();
+    analyze(home, &arguments).success().stderr(contains(format!("1 faces of a quality below {between}")));
+    assert_eq!(qualities(&home.join("good/pictures.csv")), [*large]);
+    let record = fs::read_to_string(home.join("good/pictures.mien.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    assert_eq!((&record["results"]["faces"], &record["results"]["below_quality"]), (&1.into(), &1.into()));
+    let summary = fs::read_to_string(home.join("good/pictures.summary.csv")).unwrap();
+    let frames: u64 =
+        csv::Reader::from_reader(summary.as_bytes()).records().map(|row| row.unwrap()[3].parse::<u64>().unwrap()).sum();
+    assert_eq!(frames, 1, "{summary}");
+    // Other options are other work.
+    let without = ["a-large.png", "b-small.png", "--min-face", "0.05", "--output", "good"];
+    analyze(home, &without).failure().stdout(contains("other options"));
+    for wrong in ["2", "-1", "good"] {
+        mien().current_dir(home).args(["analyze", "a-large.png", "--quality-at-least", wrong]).assert().code(2);
+    }
+}

@@ -54,7 +54,15 @@ pub fn face(id: u32, place: u64) -> Face {
     };
     let left = if id == 2 { 200.0 } else { 40.0 };
     let rect = FaceRect { x: left + place as f32 * 0.5, y: 100.0, width: 80.0, height: 80.0 };
-    Face { id: FaceId(id), rect, score: 9.0, landmarks: None, raw: probabilities(0.7), smoothed: probabilities(0.8) }
+    Face {
+        id: FaceId(id),
+        rect,
+        score: 9.0,
+        landmarks: None,
+        quality: Some(0.9),
+        raw: probabilities(0.7),
+        smoothed: probabilities(0.8),
+    }
 }
 
 /// Records so many frames into `folder`, with two marks, as it is after an end in order.
@@ -106,6 +114,7 @@ fn write_metadata(folder: &Path, ended: Option<&str>, counts: Option<Counts>) {
         prior: "uniform".to_owned(),
         network_device: "CPU".to_owned(),
         smoothing_secs: 0.2,
+        blur: None,
         detection: DetectionOptions::default(),
         versions: Versions::here(),
         counts,
