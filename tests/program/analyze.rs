@@ -408,8 +408,8 @@ fn what_cannot_be_a_batch_is_refused() {
 /// The qualities in a table.
 fn qualities(table: &Path) -> Vec<f64> {
     let mut reader = csv::Reader::from_path(table).unwrap();
-    assert_eq!(reader.headers().unwrap().iter().last(), Some("quality"));
-    reader.records().map(|row| row.unwrap().iter().last().unwrap().parse().unwrap()).collect()
+    assert_eq!(reader.headers().unwrap().iter().next_back(), Some("quality"));
+    reader.records().map(|row| row.unwrap().iter().next_back().unwrap().parse().unwrap()).collect()
 }
 
 #[test]
@@ -420,7 +420,7 @@ fn faces_of_less_quality_than_asked_for_are_left_out_and_counted() {
     let mut soft = Mat::default();
     imgproc::gaussian_blur_def(&sharp, &mut soft, Size::new(0, 0), 5.0).unwrap();
     for (name, picture) in [("a-sharp.png", &sharp), ("b-soft.png", &soft)] {
-        assert!(imgcodecs::imwrite(&home.join(name), picture, &Vector::new()).unwrap());
+        assert!(imgcodecs::imwrite(home.join(name), picture, &Vector::new()).unwrap());
     }
     let arguments = ["a-sharp.png", "b-soft.png", "--csv", "--frames", "--summary"];
     analyze(home, &[&arguments[..], &["--output", "all"]].concat()).success().stderr(contains("left out").not());

@@ -84,10 +84,10 @@ fn annotated_pictures_show_nobody_or_nothing_but_faces() {
         let stripe = Rect::new(x, 20, 6, 60);
         opencv::imgproc::rectangle(&mut picture, stripe, opencv::core::Scalar::all(255.0), -1, 8, 0).unwrap();
     }
-    assert!(imgcodecs::imwrite(&home.join("a.png"), &picture, &Vector::new()).unwrap());
+    assert!(imgcodecs::imwrite(home.join("a.png"), &picture, &Vector::new()).unwrap());
     let edges = |blur: &str| {
         run(home, &["analyze", "a.png", "--video", "--blur", blur, "--output", blur]);
-        let copy = imgcodecs::imread_def(&home.join(blur).join("a.png.annotated.png")).unwrap();
+        let copy = imgcodecs::imread_def(home.join(blur).join("a.png.annotated.png")).unwrap();
         (steepest_across(&copy, 120 + 80, (230, 370)), steepest_across(&copy, 50, (20, 100)))
     };
     let (face, background) = edges("faces");
