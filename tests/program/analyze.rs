@@ -317,7 +317,7 @@ fn more_outputs_are_added_to_what_is_there_and_other_options_refused_once() {
 
     let record: serde_json::Value = serde_json::from_slice(&fs::read(result("two.mp4.mien.json")).unwrap()).unwrap();
     let version = mien::version::Versions::here();
-    assert_eq!((&record["schema"], &record["versions"]["mien"]), (&2.into(), &version.mien.into()));
+    assert_eq!((&record["schema"], &record["versions"]["mien"]), (&3.into(), &version.mien.into()));
     assert_eq!(record["versions"]["commit"], version.commit);
     assert_eq!(record["results"]["products"].as_array().unwrap().len(), 4, "{record}");
 
