@@ -150,6 +150,7 @@ impl App {
             network: settings.network(),
             smoothing: settings.smoothing(),
             detection: settings.detection,
+            blur: self.recording.blur,
             speed: self.player.speed,
             repeat: self.player.repeat,
         };
@@ -222,6 +223,12 @@ impl App {
         let Some(frame) = self.screen.frame() else {
             return self.toasts.news("There is no picture to save");
         };
+        if self.recording.blur.is_some() {
+            // A face that is found a moment later is on this picture all the same.
+            return self
+                .toasts
+                .news("No pictures are saved with --blur: a face could be seen that is found only later");
+        }
         let faces = self.people.faces().to_vec();
         let folder = self.recording.snapshot_folder(folder);
         let name = self.player.info.as_ref().map_or_else(String::new, |info| info.name.clone());
@@ -241,7 +248,7 @@ impl App {
                 self.open(Source::Recording { folder, again });
                 self.player.seek(moment);
             }
-            ReplayAsk::Export => replay.export(self.machine.wake.clone(), &mut self.toasts),
+            ReplayAsk::Export => replay.export(self.recording.blur, self.machine.wake.clone(), &mut self.toasts),
             ask => replay.change(ask, &mut self.player, &mut self.people, &mut self.toasts),
         }
     }

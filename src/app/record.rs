@@ -8,6 +8,7 @@ use egui::{Context, Key, Modifiers};
 use super::history::LIVE_SPAN;
 use super::player::{Phase, Player};
 use super::toasts::Toasts;
+use crate::blur::Blur;
 use crate::recording::{Counts, Progress, RecordingEvent, SNAPSHOTS};
 
 /// How often the time that was recorded is updated when no picture comes.
@@ -81,14 +82,16 @@ pub(super) struct RecordingControl {
     /// The recording that was made last, to be opened.
     pub(super) last: Option<PathBuf>,
     pub(super) choosing_folder: bool,
+    /// What is blurred in what is written.
+    pub(super) blur: Option<Blur>,
     /// When the frame on the screen was captured, and its media time: brings marks onto the timeline.
     shown_at: Option<(Instant, Duration)>,
     told_of_loss: bool,
 }
 
 impl RecordingControl {
-    pub(super) fn new(default_folder: PathBuf) -> Self {
-        Self { default_folder, ..Self::default() }
+    pub(super) fn new(default_folder: PathBuf, blur: Option<Blur>) -> Self {
+        Self { default_folder, blur, ..Self::default() }
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -103,8 +106,8 @@ impl RecordingControl {
 
     /// Forgets what belonged to a source.
     pub(super) fn clear(&mut self) {
-        let Self { choosing_folder, last, default_folder, .. } = std::mem::take(self);
-        *self = Self { choosing_folder, last, ..Self::new(default_folder) };
+        let Self { choosing_folder, last, default_folder, blur, .. } = std::mem::take(self);
+        *self = Self { choosing_folder, last, ..Self::new(default_folder, blur) };
     }
 
     fn media_time(&self, at: Instant) -> Option<Duration> {

@@ -13,6 +13,7 @@ use super::people::People;
 use super::player::Player;
 use super::session::Wake;
 use super::toasts::Toasts;
+use crate::blur::Blur;
 use crate::face::{Face, FaceId};
 use crate::recording::{Edits, EditsFile, Export, ExportProblem, Exported, Mark, Recording};
 
@@ -287,13 +288,13 @@ impl Replay {
     }
 
     /// Starts an export, unless one runs.
-    pub(super) fn export(&mut self, wake: Wake, toasts: &mut Toasts) {
+    pub(super) fn export(&mut self, blur: Option<Blur>, wake: Wake, toasts: &mut Toasts) {
         if self.export.is_some() {
             return;
         }
         let recording = Arc::clone(&self.recording);
         let folder = recording.folder().join(EXPORTS);
-        match RunningExport::start(Export { recording, edits: self.edits.clone(), folder }, wake) {
+        match RunningExport::start(Export { recording, edits: self.edits.clone(), blur, folder }, wake) {
             Ok(running) => self.export = Some(running),
             Err(error) => toasts.error(format!("This machine can't start another thread: {error}")),
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::blur::Blur;
 use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
 use crate::network::NetworkInUse;
@@ -104,6 +105,8 @@ pub struct Plan {
     pub smoothing: Option<Duration>,
     /// How faces are looked for.
     pub detection: DetectionOptions,
+    /// What is blurred in recordings.
+    pub blur: Option<Blur>,
     /// Of a video: 2 is twice as fast.
     pub speed: f64,
     /// Of a video: start again at the end.

@@ -74,6 +74,9 @@ pub struct Results {
     pub frames_with_face: u64,
     /// Faces on them, all frames added up.
     pub faces: u64,
+    /// Faces that were left out, as their quality was less than asked for.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub below_quality: u64,
     /// Those faces by their verdicts: an emotion, or `unsure`.
     #[serde(default)]
     pub verdicts: BTreeMap<String, u64>,
@@ -104,6 +107,11 @@ pub enum Earlier {
     OtherWork,
     /// Some of them: a run was killed while it gave them their names, or somebody has removed one.
     Unfinished,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl FileState {

@@ -20,8 +20,9 @@ use super::plan::Step;
 use super::products::{Place, Product, Wanted, annotated_picture};
 use super::progress::BatchProgress;
 use super::together::write_together;
+use crate::blur::Blur;
 use crate::console::describe;
-use crate::console::print;
+use crate::console::{print, tell};
 use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, remove_leftovers};
 use crate::interrupt::Interrupted;
 use crate::network::NetworkInUse;
@@ -73,6 +74,10 @@ pub struct Orders {
     pub together: bool,
     /// Whether results of other options are replaced.
     pub force: bool,
+    /// Faces of less quality are left out.
+    pub least_quality: Option<f32>,
+    /// What is blurred in copies and reports.
+    pub blur: Option<Blur>,
 }
 
 /// Everything that is the same for all files.
@@ -183,6 +188,8 @@ impl<'a> Batch<'a> {
             "from_secs": from.as_secs_f64(),
             "to_secs": to.map(|to| to.as_secs_f64()),
             "skip": skip,
+            "quality_at_least": self.orders.least_quality,
+            "blur": self.orders.blur,
         })
     }
 
@@ -242,7 +249,15 @@ impl<'a> Batch<'a> {
         }
 
         let staging = Staging::create(folder)?;
-        let place = Place { folder: staging.path(), name: &file_name, file: &name, wanted: &plan.wanted, facts };
+        let place = Place {
+            folder: staging.path(),
+            name: &file_name,
+            file: &name,
+            wanted: &plan.wanted,
+            least_quality: self.orders.least_quality,
+            blur: self.orders.blur,
+            facts,
+        };
         let begin = |frames| progress.begin(&name, task.bytes(), frames);
         let results = match task.inputs.as_slice() {
             [input] if task.is_video => job.video(input, place, begin),
@@ -279,7 +294,7 @@ impl<'a> Batch<'a> {
 
     /// Says what came out. `complaints` are those about what is no task.
     fn report(&self, outcomes: &[(&Task, Outcome)], mut complaints: Vec<String>, network: &str) -> anyhow::Result<()> {
-        let (mut new, mut before, mut frames, mut faces) = (0, 0, 0, 0);
+        let (mut new, mut before, mut frames, mut faces, mut below_quality) = (0, 0, 0, 0, 0);
         let mut other_work = Vec::new();
         for (task, outcome) in outcomes {
             let name = task.name.display();
@@ -303,6 +318,7 @@ impl<'a> Batch<'a> {
             };
             frames += results.frames;
             faces += results.faces;
+            below_quality += results.below_quality;
             complaints.extend(results.complaints.iter().map(|complaint| format!("{name}: {complaint}")));
         }
         let bad = complaints.len() + other_work.len();
@@ -314,6 +330,9 @@ impl<'a> Batch<'a> {
         print(&format!(
             "{new} analysed, {before} done before: {frames} frames, {faces} faces ({network})\n{what} in {output}\n"
         ))?;
+        if let Some(least) = self.orders.least_quality {
+            tell(&format!("{below_quality} faces of a quality below {least} were left out"));
+        }
         if complaints.is_empty() {
             return Ok(());
         }

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::labels::LabelArgs;
 use crate::batch::{Batch, Inputs, Orders, Product};
+use crate::blur::Blur;
 use crate::console::tell;
 use crate::export::TableFormat;
 use crate::interrupt;
@@ -81,6 +82,14 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
 
+    /// Leave out faces whose picture is worth less, from 0 to 1: small, blurred, badly lit or turned away (docs/tables.md)
+    #[arg(long, value_name = "QUALITY", value_parser = share)]
+    pub quality_at_least: Option<f32>,
+
+    /// Make people unrecognisable in annotated copies and reports: blur their faces, or all but them (docs/blur.md)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub blur: Option<Blur>,
+
     /// Refuse pictures of more megapixels
     #[arg(long, value_name = "N", default_value_t)]
     pub max_megapixels: PixelLimit,
@@ -123,9 +132,22 @@ impl AnalyzeArgs {
         let others = [(self.video, Product::Annotated), (self.summary, Product::Summary)];
         let others = others.into_iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, product)| product);
         let wanted = tables.chain(frames).chain(others).collect();
-        let orders = Orders { wanted, together: self.together, force: self.force };
+        let orders = Orders {
+            wanted,
+            together: self.together,
+            force: self.force,
+            least_quality: self.quality_at_least,
+            blur: self.blur,
+        };
         Batch::open(&self.output, choices, span, orders, stop)?.run(inputs, self.jobs.into(), self.max_megapixels)
     }
+}
+
+fn share(word: &str) -> Result<f32, String> {
+    word.parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "has to be a number from 0 to 1".to_owned())
 }
 
 /// `90`, `1:30`, `0:01:30.5`.

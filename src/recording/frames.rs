@@ -38,7 +38,7 @@ impl FrameTimes {
     /// Reads [`super::FRAMES`], and says whether its end was cut.
     pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<(Self, bool), OpenError> {
         const COLUMNS: [&str; 3] = ["video_frame", "frame", "time_s"];
-        let mut lines = Lines::open(path, &COLUMNS.map(str::to_owned), may_be_cut)?;
+        let mut lines = Lines::open(path, &COLUMNS.map(str::to_owned), &[], may_be_cut)?;
         let mut stamps: Vec<Packed> = Vec::new();
         loop {
             let place = stamps.len() as u64;

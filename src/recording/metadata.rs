@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::blur::Blur;
 use crate::detect::DetectionOptions;
 use crate::network::NetworkInUse;
 use crate::version::Versions;
@@ -40,6 +41,9 @@ pub struct Metadata {
     pub smoothing_secs: f64,
     /// How faces were looked for.
     pub detection: DetectionOptions,
+    /// What was blurred before it was written; the video has those frames alone on which faces were looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blur: Option<Blur>,
     /// Of the program and its libraries.
     pub versions: Versions,
     /// What came of it; `None` while it runs, and after a kill.

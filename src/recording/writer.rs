@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, select, unbounded};
 use jiff::ZonedDateTime;
+use opencv::core::Mat;
 
 use super::feed::{Feed, Note, Shot};
 use super::files::{Files, RecordingError};
 use super::space::{FreeSpace, Space};
 use super::{Counts, Mark, Metadata, RECORDING_SCHEMA, folder};
+use crate::blur::{Blur, Blurrer};
 use crate::detect::DetectionOptions;
 use crate::network::NetworkInUse;
 use crate::pipeline::Tap;
@@ -53,6 +55,8 @@ pub struct Subject {
     pub smoothing: Option<Duration>,
     /// How faces are looked for.
     pub detection: DetectionOptions,
+    /// What is blurred before it is written. Then the video has those frames alone on which faces were looked for.
+    pub blur: Option<Blur>,
 }
 
 /// What a writer reports, in the order in which it happened.
@@ -124,7 +128,7 @@ impl SessionWriter {
         // No bound: events are rare, and each counts.
         let (event_sender, events) = unbounded();
         let began = Moment { clock: Instant::now(), calendar: ZonedDateTime::now() };
-        let feed = Arc::new(Feed::new(began.clock, shots, notes));
+        let feed = Arc::new(Feed::new(began.clock, subject.blur.is_some(), shots, notes));
         let mut thread = Thread {
             feed: Arc::clone(&feed),
             shots: waiting_shots,
@@ -132,6 +136,7 @@ impl SessionWriter {
             space,
             space_due: Instant::now(),
             space_warned: false,
+            blurrer: subject.blur.map(Blurrer::new),
             last_frame: None,
             last_labelled: None,
             report: Box::new(move |event| {
@@ -228,6 +233,8 @@ struct Thread {
     space: Box<dyn Space>,
     space_due: Instant,
     space_warned: bool,
+    /// With the number of the frame and when it was captured.
+    blurrer: Option<Blurrer<(u64, Instant)>>,
     /// Numbers of the last frame in the video and of the last one that was labelled.
     last_frame: Option<u64>,
     last_labelled: Option<u64>,
@@ -275,7 +282,7 @@ impl Thread {
     fn record(&mut self, files: &mut Files, folder: &Path) -> End {
         while !self.feed.is_ending() {
             let written = select! {
-                recv(self.shots) -> shot => shot.map_or(Ok(()), |shot| self.write_shot(files, &shot)),
+                recv(self.shots) -> shot => shot.map_or(Ok(()), |shot| self.write_shot(files, shot)),
                 recv(self.notes) -> note => note.map_or(Ok(()), |note| self.write_note(files, note)),
                 default(TICK) => Ok(()),
             };
@@ -302,19 +309,49 @@ impl Thread {
             self.write_note(files, note)?;
         }
         // One may have been on its way when the end was asked for.
-        self.write_shots(files)
+        self.write_shots(files)?;
+        match self.blurrer.take() {
+            Some(blurrer) => self.write_blurred(files, blurrer.finish()?),
+            None => Ok(()),
+        }
+    }
+
+    fn write_blurred(
+        &mut self,
+        files: &mut Files,
+        blurred: Vec<(Arc<Mat>, (u64, Instant))>,
+    ) -> Result<(), RecordingError> {
+        blurred.into_iter().try_for_each(|(picture, (frame, at))| self.write_picture(files, &picture, frame, at))
     }
 
     fn write_shots(&mut self, files: &mut Files) -> Result<(), RecordingError> {
         while let Ok(shot) = self.shots.try_recv() {
-            self.write_shot(files, &shot)?;
+            self.write_shot(files, shot)?;
         }
         Ok(())
     }
 
-    fn write_shot(&mut self, files: &mut Files, shot: &Shot) -> Result<(), RecordingError> {
-        files.frame(&shot.image, shot.frame, self.time_of(shot.captured_at))?;
-        self.last_frame = Some(shot.frame);
+    fn write_shot(&mut self, files: &mut Files, shot: Shot) -> Result<(), RecordingError> {
+        let Shot { image, frame, captured_at, faces } = shot;
+        let time = self.time_of(captured_at);
+        match &mut self.blurrer {
+            Some(blurrer) => {
+                let ready = blurrer.push(image, &faces, time, (frame, captured_at))?;
+                self.write_blurred(files, ready)
+            }
+            None => self.write_picture(files, &image, frame, captured_at),
+        }
+    }
+
+    fn write_picture(
+        &mut self,
+        files: &mut Files,
+        picture: &Mat,
+        frame: u64,
+        captured_at: Instant,
+    ) -> Result<(), RecordingError> {
+        files.frame(picture, frame, self.time_of(captured_at))?;
+        self.last_frame = Some(frame);
         self.feed.frames.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -355,7 +392,7 @@ impl Thread {
 
 /// What is known at the start.
 fn metadata(subject: Subject, began: &ZonedDateTime) -> Metadata {
-    let Subject { source, network, smoothing, detection } = subject;
+    let Subject { source, network, smoothing, detection, blur } = subject;
     Metadata {
         schema: RECORDING_SCHEMA,
         started: rfc3339(began),
@@ -371,6 +408,7 @@ fn metadata(subject: Subject, began: &ZonedDateTime) -> Metadata {
         network_device: network.device,
         smoothing_secs: smoothing.map_or(0.0, |constant| constant.as_secs_f64()),
         detection,
+        blur,
         versions: Versions::here(),
         counts: None,
     }

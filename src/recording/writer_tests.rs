@@ -47,6 +47,7 @@ fn subject(name: &str) -> Subject {
             never_named: vec![],
         },
         smoothing: Some(Duration::from_millis(200)),
+        blur: None,
         detection: DetectionOptions::default(),
     }
 }

@@ -110,6 +110,33 @@ fn a_recording_holds_what_the_camera_gave_and_what_was_seen() {
 }
 
 #[test]
+fn a_recording_with_blurred_faces_never_shows_one() {
+    let (bus, home) = (bus(), tempfile::tempdir().unwrap());
+    let output = record(&bus, home.path(), &["--duration", "3", "--blur", "faces"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let folder = recording_in(home.path()).unwrap();
+    let metadata = metadata_in(&folder);
+    assert_eq!(metadata.blur, Some(mien::blur::Blur::Faces));
+    let frames = rows(&folder.join(FRAMES));
+    assert!(frames.len() >= 5 && frames.len() as u64 == metadata.counts.unwrap().frames, "{}", frames.len());
+    assert!(!rows(&folder.join(FACES)).is_empty());
+    let mut capture = VideoCapture::from_file(folder.join(VIDEO), videoio::CAP_FFMPEG).unwrap();
+    let mut picture = Mat::default();
+    let mut edges = Vec::new();
+    while capture.read(&mut picture).unwrap() {
+        // The row of the eyes, within the face wherever it is.
+        edges.push(drawn_face::steepest_across(&picture, 120 + 88, (240, 400)));
+    }
+    assert_eq!(edges.len(), frames.len());
+    assert!(edges.iter().all(|edge| *edge < 18), "{edges:?}");
+    // Nothing else in the folder holds a picture.
+    let mut names: Vec<_> =
+        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["analysed.csv", "faces.csv", "frames.csv", "session.json", "video.mkv"]);
+}
+
+#[test]
 fn a_killed_recording_can_be_read_up_to_the_kill() {
     let (bus, home) = (bus(), tempfile::tempdir().unwrap());
     let mut child = start(record(&bus, home.path(), &[]));

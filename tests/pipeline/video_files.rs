@@ -10,26 +10,10 @@ use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst 
 use predicates::str::contains;
 
 use crate::support::ffmpeg::{ffmpeg, has_ffmpeg};
+use crate::support::files::Files;
 use crate::support::numbered::{number_in, numbered_picture};
 
-/// A folder that goes away with the test.
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-
+impl Files {
     /// A video whose frames say their number: [`number_in`] reads it back.
     fn video(&self, name: &str, codec: &[u8; 4], (width, height): (i32, i32), frames: u8) -> PathBuf {
         let path = self.path(name);
@@ -68,7 +52,7 @@ fn next_number(video: &mut VideoSource) -> Option<u8> {
 
 #[test]
 fn every_frame_comes_in_order_with_its_number_and_time() {
-    let folder = Folder::new();
+    let folder = Files::new();
     for (name, codec) in [("a.mp4", b"mp4v"), ("a.avi", b"MJPG"), ("h264.mp4", b"avc1")] {
         let mut video = open(&folder.video(name, codec, (320, 240), 50));
         assert_eq!((video.info().width, video.info().height, video.info().fps), (320, 240, 25.0), "{name}");
@@ -82,7 +66,7 @@ fn every_frame_comes_in_order_with_its_number_and_time() {
 
 #[test]
 fn a_seek_gives_the_frame_that_is_shown_at_that_time() {
-    let folder = Folder::new();
+    let folder = Files::new();
     for (name, codec) in [("a.mp4", b"mp4v"), ("a.avi", b"MJPG"), ("h264.mp4", b"avc1")] {
         let mut video = open(&folder.video(name, codec, (160, 120), 100));
         for (millis, number) in [(2000, 50), (2039, 50), (0, 0), (3960, 99), (40, 1), (90, 2), (1000, 25), (99_000, 99)]
@@ -96,7 +80,7 @@ fn a_seek_gives_the_frame_that_is_shown_at_that_time() {
 
 #[test]
 fn a_video_can_be_played_again_after_its_end() {
-    let folder = Folder::new();
+    let folder = Files::new();
     for (name, codec) in [("a.mp4", b"mp4v"), ("a.avi", b"MJPG"), ("h264.mp4", b"avc1")] {
         let mut video = open(&folder.video(name, codec, (160, 120), 20));
         let first = rest(&mut video);
@@ -107,7 +91,7 @@ fn a_video_can_be_played_again_after_its_end() {
 
 #[test]
 fn a_video_of_one_frame_is_a_video() {
-    let folder = Folder::new();
+    let folder = Files::new();
     let mut video = open(&folder.video("one.avi", b"MJPG", (160, 120), 1));
     assert_eq!(rest(&mut video), [(0, 0, Duration::ZERO)]);
     video.seek(Duration::from_secs(5)).unwrap();
@@ -116,7 +100,7 @@ fn a_video_of_one_frame_is_a_video() {
 
 #[test]
 fn a_frame_of_eight_thousand_pixels_is_read() {
-    let folder = Folder::new();
+    let folder = Files::new();
     let mut video = open(&folder.video("8k.avi", b"MJPG", (7680, 4320), 1));
     assert_eq!((video.info().width, video.info().height), (7680, 4320));
     assert_eq!(next_number(&mut video), Some(0));
@@ -124,7 +108,7 @@ fn a_frame_of_eight_thousand_pixels_is_read() {
 
 #[test]
 fn a_portrait_video_is_upright() {
-    let folder = Folder::new();
+    let folder = Files::new();
     let mut video = open(&folder.video("upright.avi", b"MJPG", (120, 160), 3));
     assert_eq!((video.info().width, video.info().height), (120, 160));
     assert_eq!(rest(&mut video).len(), 3);
@@ -132,7 +116,7 @@ fn a_portrait_video_is_upright() {
 
 #[test]
 fn a_video_that_says_it_lies_on_its_side_is_turned() {
-    let folder = Folder::new();
+    let folder = Files::new();
     let mut bytes = fs::read(folder.video("lying.mp4", b"mp4v", (160, 120), 3)).unwrap();
     // A phone writes the turn into the matrix of the track header, 44 bytes after the header's name.
     let matrix = bytes.windows(4).position(|name| name == b"tkhd").unwrap() + 44;
@@ -151,7 +135,7 @@ fn a_variable_frame_rate_keeps_the_real_times_also_after_a_seek() {
     if !has_ffmpeg() {
         return;
     }
-    let folder = Folder::new();
+    let folder = Files::new();
     let steady = folder.video("steady.avi", b"MJPG", (160, 120), 60);
     for name in ["variable.mp4", "variable.mkv"] {
         let variable = folder.path(name);
@@ -209,7 +193,7 @@ fn a_variable_frame_rate_keeps_the_real_times_also_after_a_seek() {
 
 #[test]
 fn a_cut_video_ends_early_and_says_by_how_much() {
-    let folder = Folder::new();
+    let folder = Files::new();
     let whole = fs::read(folder.video("whole.avi", b"MJPG", (320, 240), 100)).unwrap();
     let mut video = open(&folder.file("cut.avi", &whole[..whole.len() / 2]));
     let frames = rest(&mut video);
@@ -220,7 +204,7 @@ fn a_cut_video_ends_early_and_says_by_how_much() {
 
 #[test]
 fn a_video_cut_before_its_index_is_called_cut_or_damaged() {
-    let folder = Folder::new();
+    let folder = Files::new();
     let whole = fs::read(folder.video("whole.mp4", b"mp4v", (320, 240), 50)).unwrap();
     let path = folder.file("cut.mp4", &whole[..whole.len() / 2]);
     let error = refusal(&path);
@@ -230,18 +214,18 @@ fn a_video_cut_before_its_index_is_called_cut_or_damaged() {
 
 #[test]
 fn what_is_no_video_is_named_for_what_it_is() {
-    let folder = Folder::new();
+    let folder = Files::new();
     let text = b"It was a bright cold day in April, and the clocks were striking thirteen.\n".repeat(50);
     let cases = [
         (folder.path("nowhere.mp4"), "does not exist"),
         (folder.file("x", b"file").join("below-a-file.mp4"), "does not exist"),
-        (folder.0.path().to_owned(), "is a folder"),
+        (folder.folder().to_owned(), "is a folder"),
         (folder.file("empty.mp4", b""), "is empty"),
         (folder.file("text.mp4", &text), "is text or unknown data, not a video"),
         // FFmpeg would play this one as terminal art.
         (folder.file("text.txt", &text), "is text or unknown data, not a video"),
-        (folder.file("sound.wav", &wav(8000)), "is a WAV recording: it has sound but no picture"),
-        (folder.file("sound.mp4", &wav(8000)), "is a WAV recording: it has sound but no picture"),
+        (folder.file("sound.wav", wav(8000)), "is a WAV recording: it has sound but no picture"),
+        (folder.file("sound.mp4", wav(8000)), "is a WAV recording: it has sound but no picture"),
     ];
     for (path, words) in cases {
         let message = refusal(&path).to_string();
@@ -261,7 +245,7 @@ fn lists(video: &Path) -> [(String, &'static str); 3] {
 
 #[test]
 fn a_playlist_is_refused_whatever_it_is_called() {
-    let folder = Folder::new();
+    let folder = Files::new();
     let video = folder.video("video.avi", b"MJPG", (64, 64), 3);
     for (list, words) in lists(&video) {
         for name in ["list.m3u8", "list.mp4", "list.ffconcat", "list.txt"] {
@@ -277,7 +261,7 @@ fn no_file_but_the_one_that_was_named_is_opened() {
     if !has_ffmpeg() {
         return;
     }
-    let folder = Folder::new();
+    let folder = Files::new();
     let video = folder.video("video.avi", b"MJPG", (64, 64), 25);
     let manifest = folder.path("manifest.mpd");
     ffmpeg(&["-i", video.to_str().unwrap(), "-c:v", "mpeg4", "-f", "dash"], &manifest);
@@ -286,12 +270,12 @@ fn no_file_but_the_one_that_was_named_is_opened() {
     let hidden = manifest.replacen("<MPD", &format!("<!--{}-->\n<MPD", " ".repeat(9000)), 1);
     let path = folder.file("hidden.mp4", hidden.as_bytes());
     let mut mien = assert_cmd::Command::cargo_bin("mien").unwrap();
-    mien.current_dir(folder.0.path()).arg("analyze").arg(path).assert().failure().stdout(contains("not a video"));
+    mien.current_dir(folder.folder()).arg("analyze").arg(path).assert().failure().stdout(contains("not a video"));
 }
 
 #[test]
 fn a_still_picture_is_no_video() {
-    let folder = Folder::new();
+    let folder = Files::new();
     let path = folder.path("photo.jpg");
     let parameters = opencv::core::Vector::new();
     opencv::imgcodecs::imwrite(&path, &numbered_picture(9, 64, 64), &parameters).unwrap();
@@ -301,7 +285,7 @@ fn a_still_picture_is_no_video() {
 
 #[test]
 fn a_video_without_a_frame_is_refused() {
-    let folder = Folder::new();
+    let folder = Files::new();
     let message = refusal(&folder.video("none.avi", b"MJPG", (160, 120), 0)).to_string();
     assert!(message.contains("none.avi"), "{message}");
 }
@@ -310,7 +294,7 @@ fn a_video_without_a_frame_is_refused() {
 #[test]
 fn a_file_that_may_not_be_read_says_so() {
     use std::os::unix::fs::PermissionsExt as _;
-    let folder = Folder::new();
+    let folder = Files::new();
     let path = folder.file("secret.mp4", b"x");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&path).is_ok() {
@@ -323,7 +307,7 @@ fn a_file_that_may_not_be_read_says_so() {
 
 #[test]
 fn odd_file_names_are_only_names() {
-    let folder = Folder::new();
+    let folder = Files::new();
     let plain = folder.video("plain.avi", b"MJPG", (160, 120), 2);
     for name in ["12:30 Grüße.avi", "100%d.avi", "-i.avi", "file:x.avi"] {
         let path = folder.path(name);
@@ -335,7 +319,7 @@ fn odd_file_names_are_only_names() {
 
 #[test]
 fn the_length_is_told_before_the_first_frame() {
-    let folder = Folder::new();
+    let folder = Files::new();
     let video = open(&folder.video("a.mp4", b"mp4v", (160, 120), 50));
     let expected = SourceKind::File { duration: Some(Duration::from_secs(2)), frames: Some(50) };
     assert_eq!(video.info().kind, expected);

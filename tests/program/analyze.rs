@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use opencv::core::{Rect, Vector};
-use opencv::imgcodecs;
+use opencv::core::{Mat, Rect, Size, Vector};
+use opencv::{imgcodecs, imgproc};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 use predicates::prelude::*;
@@ -317,7 +317,7 @@ fn more_outputs_are_added_to_what_is_there_and_other_options_refused_once() {
 
     let record: serde_json::Value = serde_json::from_slice(&fs::read(result("two.mp4.mien.json")).unwrap()).unwrap();
     let version = mien::version::Versions::here();
-    assert_eq!((&record["schema"], &record["versions"]["mien"]), (&2.into(), &version.mien.into()));
+    assert_eq!((&record["schema"], &record["versions"]["mien"]), (&3.into(), &version.mien.into()));
     assert_eq!(record["versions"]["commit"], version.commit);
     assert_eq!(record["results"]["products"].as_array().unwrap().len(), 4, "{record}");
 
@@ -403,4 +403,46 @@ fn what_cannot_be_a_batch_is_refused() {
     refuse(&["clip.mp4", "--from", "5", "--to", "4"], &["--to has to be later"]);
     refuse(&["clip.mp4", "--output", "clip.mp4"], &["cannot write", "clip.mp4"]);
     refuse(&["clip.mp4", "--model", "nonesuch"], &["nonesuch"]);
+}
+
+/// The qualities in a table.
+fn qualities(table: &Path) -> Vec<f64> {
+    let mut reader = csv::Reader::from_path(table).unwrap();
+    assert_eq!(reader.headers().unwrap().iter().next_back(), Some("quality"));
+    reader.records().map(|row| row.unwrap().iter().next_back().unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn faces_of_less_quality_than_asked_for_are_left_out_and_counted() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let sharp = picture_with_face(640, 480, Rect::new(200, 120, 200, 200));
+    let mut soft = Mat::default();
+    imgproc::gaussian_blur_def(&sharp, &mut soft, Size::new(0, 0), 5.0).unwrap();
+    for (name, picture) in [("a-sharp.png", &sharp), ("b-soft.png", &soft)] {
+        assert!(imgcodecs::imwrite(home.join(name), picture, &Vector::new()).unwrap());
+    }
+    let arguments = ["a-sharp.png", "b-soft.png", "--csv", "--frames", "--summary"];
+    analyze(home, &[&arguments[..], &["--output", "all"]].concat()).success().stderr(contains("left out").not());
+    let all = qualities(&home.join("all/pictures.csv"));
+    let [sharp, soft] = all.as_slice() else { panic!("{all:?}") };
+    assert!(0.0 < *soft && soft < sharp && *sharp <= 1.0, "{all:?}");
+
+    let between = ((sharp + soft) / 2.0).to_string();
+    let arguments = [&arguments[..], &["--quality-at-least", &between, "--output", "good"]].concat();
+    analyze(home, &arguments).success().stderr(contains(format!("1 faces of a quality below {between}")));
+    assert_eq!(qualities(&home.join("good/pictures.csv")), [*sharp]);
+    let record = fs::read_to_string(home.join("good/pictures.mien.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    assert_eq!((&record["results"]["faces"], &record["results"]["below_quality"]), (&1.into(), &1.into()));
+    let summary = fs::read_to_string(home.join("good/pictures.summary.csv")).unwrap();
+    let frames: u64 =
+        csv::Reader::from_reader(summary.as_bytes()).records().map(|row| row.unwrap()[3].parse::<u64>().unwrap()).sum();
+    assert_eq!(frames, 1, "{summary}");
+    // Other options are other work.
+    let without = ["a-sharp.png", "b-soft.png", "--output", "good"];
+    analyze(home, &without).failure().stdout(contains("other options"));
+    for wrong in ["2", "-1", "good"] {
+        mien().current_dir(home).args(["analyze", "a-sharp.png", "--quality-at-least", wrong]).assert().code(2);
+    }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 
+use crate::support::files::{Files, assert_one_error};
+
 /// Pixels of a FER2013 picture.
 const PIXELS: usize = 48 * 48;
 
@@ -15,36 +17,10 @@ fn mien() -> Command {
 /// Runs a command that must fail with one line of error, its last, in which all of `said` is found.
 #[track_caller]
 fn refuses(command: &mut Command, said: &[&str]) {
-    let output = command.output().unwrap();
-    let err = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{err}");
-    let errors: Vec<_> = err.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert_eq!(errors.len(), 1, "not one error:\n{err}");
-    assert_eq!(err.lines().last(), Some(errors[0]), "something came after the error:\n{err}");
-    assert!(!err.contains("panicked"), "{err}");
-    for words in said {
-        assert!(errors[0].contains(words), "“{words}” is not in: {}", errors[0]);
-    }
+    assert_one_error(&command.output().unwrap(), said);
 }
 
-/// A folder of files that goes away with the test.
-struct Files(tempfile::TempDir);
-
 impl Files {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-
     /// A copy of the model that Mien ships.
     fn model(&self, name: &str) -> Model {
         let weights = self.path(&format!("{name}.safetensors"));
@@ -103,7 +79,7 @@ fn data_is_refused(data: &Path, said: &[&str]) {
 fn data_that_is_not_there_or_not_a_file() {
     let files = Files::new();
     data_is_refused(&files.path("none.csv"), &["none.csv", "No such file"]);
-    data_is_refused(files.0.path(), &[files.0.path().to_str().unwrap(), "directory"]);
+    data_is_refused(files.folder(), &[files.folder().to_str().unwrap(), "directory"]);
 }
 
 #[test]
@@ -369,7 +345,7 @@ mod video {
     fn files_that_are_no_video() {
         let files = Files::new();
         is_refused(&files.path("none.mp4"), &["none.mp4", "does not exist"]);
-        is_refused(files.0.path(), &["is a folder"]);
+        is_refused(files.folder(), &["is a folder"]);
         is_refused(&files.file("empty.mp4", ""), &["empty.mp4", "is empty"]);
         is_refused(&files.file("text.mp4", "this is no video, whatever its name says"), &["text.mp4", "text"]);
         is_refused(&files.file("sound.wav", wav()), &["sound.wav", "no picture"]);

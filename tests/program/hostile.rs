@@ -6,6 +6,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::support::files::{Files, assert_one_error};
+
 /// The address space that the program may use, in kB: more than libtorch and OpenCV take by themselves, less than any of these
 /// files would take unchecked.
 const ADDRESS_SPACE_KB: u64 = 6_000_000;
@@ -23,34 +25,12 @@ fn refuses(arguments: &[&Path], said: &str) {
     let mut command = Command::new("timeout");
     command.arg(PATIENCE_SECS.to_string()).args(["sh", "-c"]);
     command.arg(format!("ulimit -v {ADDRESS_SPACE_KB}; exec \"$@\"")).arg("sh").arg(mien()).args(arguments);
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let err = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{err}");
-    let errors: Vec<_> = err.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert_eq!(errors.len(), 1, "not one error:\n{err}");
-    assert!(!err.contains("panicked"), "{err}");
-    assert!(errors[0].contains(said), "“{said}” is not in: {}", errors[0]);
+    assert_one_error(&command.stdin(Stdio::null()).output().unwrap(), &[said]);
 }
 
-struct Files(tempfile::TempDir);
-
 impl Files {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-
     /// The shipped model `mien`, whose card says this of its network.
-    fn model(&self, network: &str) -> PathBuf {
+    fn model_of(&self, network: &str) -> PathBuf {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mien.safetensors");
         let weights = self.path("model.safetensors");
         fs::copy(&shipped, &weights).unwrap();
@@ -72,7 +52,7 @@ fn cards_that_ask_for_giant_networks() {
         ("architecture = \"mien\"\nblocks = [1000000, 1, 1, 1]", "more than"),
         ("architecture = \"vgg-face\"\nside = 224\nhidden = [4096, 4096]", "belong to another network"),
     ] {
-        refuses(&[Path::new("evaluate"), &files.model(network), &data], said);
+        refuses(&[Path::new("evaluate"), &files.model_of(network), &data], said);
     }
 }
 
@@ -113,7 +93,7 @@ fn text_files_of_gigabytes() {
     };
     let data = files.path("data.csv");
     refuses(&[Path::new("train"), &giant("recipe.toml"), Path::new("--data"), &data], "larger than the");
-    let weights = files.model("architecture = \"mien\"");
+    let weights = files.model_of("architecture = \"mien\"");
     giant("model.toml");
     refuses(&[Path::new("evaluate"), &weights, &data], "larger than the");
 }

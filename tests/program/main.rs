@@ -5,6 +5,7 @@ mod analyze;
 mod analyze_killed;
 mod bad_input;
 mod bench;
+mod blur;
 mod cli;
 mod headless;
 mod hostile;

@@ -9,6 +9,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
 
+use crate::support::drawn_face::steepest_across;
 use crate::support::program::{assert_refused, mien};
 use crate::support::sessions::{kill, record};
 
@@ -74,6 +75,30 @@ fn names_merges_and_hidden_faces_are_in_the_export() {
         let values = row.iter().take(recorded.len()).skip(4).collect::<Vec<_>>();
         assert_eq!(values, recorded.iter().skip(4).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn an_export_shows_nobody_if_that_is_asked_for_and_has_the_landmarks_that_were_recorded() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = record(&home.path().join("talk"), 20);
+    let export = |output: &str, more: &[&str]| {
+        let output = home.path().join(output);
+        mien().args(["replay", "--headless"]).arg(&folder).args(more).arg("--output").arg(&output).assert().success();
+        let mut video = VideoSource::open(&output.join("talk-emotions.mp4")).unwrap();
+        let edges: Vec<i32> = std::iter::from_fn(|| video.read().unwrap())
+            .map(|frame| steepest_across(&frame.image, 140, (60, 105)))
+            .collect();
+        (edges, table(&output.join("talk-emotions.csv")))
+    };
+    let (sharp, (header, rows)) = export("sharp", &[]);
+    let (blurred, (_, same_rows)) = export("blurred", &["--blur", "faces"]);
+    assert!(sharp.len() == 20 && sharp.iter().all(|edge| *edge > 40), "{sharp:?}");
+    // Face 1 is there from the fourth frame on.
+    assert!(blurred.len() == 20 && blurred.iter().all(|edge| *edge < 18), "{blurred:?}");
+    assert_eq!(rows, same_rows);
+    let place = header.iter().position(|name| name == "nose_x").unwrap();
+    let noses = rows.iter().filter(|row| &row[3] == "1" && !row[place].is_empty()).count();
+    assert_eq!(noses, rows.iter().filter(|row| &row[3] == "1").count());
 }
 
 #[test]

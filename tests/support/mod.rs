@@ -10,6 +10,7 @@ pub mod expressions;
 #[cfg(feature = "vision")]
 pub mod fakes;
 pub mod ffmpeg;
+pub mod files;
 #[cfg(feature = "vision")]
 pub mod moving_faces;
 #[cfg(feature = "vision")]

@@ -255,7 +255,7 @@ pub fn face_with(id: u32, emotion: Emotion, probability: f32) -> Face {
     weights[emotion.index()] = probability;
     let smoothed = Probabilities::from_weights(weights).expect("weights are positive");
     let rect = FaceRect { x: 60.0 + 220.0 * (id - 1) as f32, y: 90.0, width: 120.0, height: 120.0 };
-    Face { id: FaceId(id), rect, score: 9.0, landmarks: None, raw: smoothed, smoothed }
+    Face { id: FaceId(id), rect, score: 9.0, landmarks: None, quality: None, raw: smoothed, smoothed }
 }
 
 pub fn scene(at: Duration, faces: Vec<Face>) -> Scene {

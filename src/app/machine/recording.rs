@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::app::session::{Plan, Wake};
+use crate::blur::Blur;
 use crate::detect::DetectionOptions;
 use crate::network::NetworkInUse;
 use crate::pipeline::{Command, Event, Tap};
@@ -21,6 +22,7 @@ pub(super) struct MarkingWriter {
     source: Option<SourceInfo>,
     smoothing: Option<Duration>,
     detection: DetectionOptions,
+    blur: Option<Blur>,
     camera_lost: bool,
     /// Changes that may not be the last of their kind.
     settling: Vec<Change>,
@@ -43,6 +45,7 @@ impl MarkingWriter {
             source: None,
             smoothing: plan.smoothing,
             detection: plan.detection,
+            blur: plan.blur,
             camera_lost: false,
             settling: Vec::new(),
             events: Vec::new(),
@@ -60,7 +63,8 @@ impl MarkingWriter {
         // One that is still ending is waited for.
         let before = self.finish();
         self.events.extend(before);
-        let subject = Subject { source, network, smoothing: self.smoothing, detection: self.detection };
+        let subject =
+            Subject { source, network, smoothing: self.smoothing, detection: self.detection, blur: self.blur };
         let wake = self.wake.clone();
         match SessionWriter::start(folder, subject, move || wake()) {
             Ok(writer) => Some(self.writer.insert(writer).tap()),
@@ -178,6 +182,7 @@ mod tests {
             network: NetworkChoice::default(),
             smoothing: None,
             detection: DetectionOptions::default(),
+            blur: None,
             speed: 1.0,
             repeat: false,
         };

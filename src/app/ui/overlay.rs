@@ -179,7 +179,7 @@ mod tests {
         weights[3] = 1.0;
         let smoothed = Probabilities::from_weights(weights).unwrap();
         let rect = FaceRect { x: 0.0, y: 0.0, width: 99.0, height: 99.0 };
-        let face = Face { id: FaceId(2), rect, score: 5.0, landmarks: None, raw: smoothed, smoothed };
+        let face = Face { id: FaceId(2), rect, score: 5.0, landmarks: None, quality: None, raw: smoothed, smoothed };
         let text = |labels, ids, percentages| {
             label_text("2", Verdict::of(&face), Overlay { boxes: true, labels, ids, percentages })
         };

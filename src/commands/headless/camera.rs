@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::recording::{HeadlessWriter, SavedSession};
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
+use crate::blur::Blur;
 use crate::console::{print, print_json, tell};
 use crate::export::{FaceTable, TableFormat};
 use crate::interrupt::{self, Interrupted};
@@ -46,6 +47,8 @@ pub struct CameraJob {
     pub csv: Option<PathBuf>,
     /// Folder for a recording.
     pub record: Option<PathBuf>,
+    /// What is blurred in what is written.
+    pub blur: Option<Blur>,
     /// Whether the figures are one JSON object.
     pub json: bool,
     /// How.
@@ -115,7 +118,8 @@ impl CameraJob {
         let table = self.csv.as_deref().map(|path| FaceTable::create(path, TableFormat::Csv)).transpose()?;
         let network = self.choices.load_network()?;
         let in_use = network.in_use;
-        let recording = self.record.clone().map(|folder| HeadlessWriter::new(folder, in_use.clone(), &self.choices));
+        let recording =
+            self.record.clone().map(|folder| HeadlessWriter::new(folder, in_use.clone(), &self.choices, self.blur));
 
         let (waker, awake) = bounded(1);
         let mut loaded = Some(network.classifier);

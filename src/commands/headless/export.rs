@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::summary::{Seen, Source, Tally};
 use super::video::DEFAULT_FOLDER;
+use crate::blur::Blur;
 use crate::console::progress::Progress;
 use crate::console::{print, print_json, tell};
 use crate::interrupt::{self, Interrupted};
@@ -21,6 +22,8 @@ pub struct RecordingJob {
     pub recording: Arc<Recording>,
     /// Folder for the results; none is `mien-results` here.
     pub output: Option<PathBuf>,
+    /// What is blurred in what is written.
+    pub blur: Option<Blur>,
     /// Whether the summary is one JSON object.
     pub json: bool,
 }
@@ -59,7 +62,7 @@ impl RecordingJob {
         // Without its edits the export would look like the recording and be another.
         let (_, edits) = recording.edits().map_err(anyhow::Error::msg)?;
         let folder = self.output.as_deref().unwrap_or(Path::new(DEFAULT_FOLDER)).to_owned();
-        let export = Export { recording: Arc::clone(recording), edits, folder };
+        let export = Export { recording: Arc::clone(recording), edits, blur: self.blur, folder };
         let mut tally = Tally::default();
         let progress = Progress::new(&recording.name(), Some(recording.frames.len() as u64));
         let exported = export.run(stop, |scene| {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
+use crate::blur::Blur;
 use crate::console;
 use crate::detect::DetectionOptions;
 use crate::network::NetworkInUse;
@@ -19,6 +20,7 @@ pub(super) struct HeadlessWriter {
     network: NetworkInUse,
     smoothing: Option<Duration>,
     detection: DetectionOptions,
+    blur: Option<Blur>,
     writer: Option<SessionWriter>,
     camera_lost: bool,
 }
@@ -34,9 +36,9 @@ pub(super) struct SavedSession {
 }
 
 impl HeadlessWriter {
-    pub fn new(parent: PathBuf, network: NetworkInUse, choices: &StageChoices) -> Self {
+    pub fn new(parent: PathBuf, network: NetworkInUse, choices: &StageChoices, blur: Option<Blur>) -> Self {
         let StageChoices { smoothing, detection, .. } = *choices;
-        Self { parent, network, smoothing, detection, writer: None, camera_lost: false }
+        Self { parent, network, smoothing, detection, blur, writer: None, camera_lost: false }
     }
 
     /// Begins when the camera is open, and marks when it goes and comes back.
@@ -48,6 +50,7 @@ impl HeadlessWriter {
                     network: self.network.clone(),
                     smoothing: self.smoothing,
                     detection: self.detection,
+                    blur: self.blur,
                 };
                 let writer = SessionWriter::start(self.parent.clone(), subject, || ()).context("can't record")?;
                 live.set_tap(Some(writer.tap()));

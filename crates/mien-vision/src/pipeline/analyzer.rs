@@ -12,6 +12,7 @@ use mien_core::crop::{FaceCrop, FaceCropper, Framing};
 use mien_core::detection::DetectError;
 use mien_core::face::{FaceId, FaceRect, GrayView};
 use mien_core::landmarks::Landmarks;
+use mien_core::quality::quality;
 use mien_core::track::{Appearance, CutDetector, Track, TrackOptions, Tracker};
 
 /// A frame whose faces were found but not yet named.
@@ -40,6 +41,8 @@ pub struct DetectedFace {
     pub score: f32,
     /// Eyes, nose and mouth in the pixels of the frame, if the detector found them on it.
     pub landmarks: Option<Landmarks>,
+    /// How much its picture is worth, from 0 to 1 (see [`mien_core::quality`]).
+    pub quality: f32,
 }
 
 /// A frame can't be converted or searched.
@@ -156,7 +159,8 @@ impl Search {
             // A track that left the picture has nothing to cut out.
             if let Some(crop) = self.cropper.crop(gray, track.rect, track.landmarks.as_ref(), self.framing) {
                 let Track { id, rect, score, landmarks, .. } = *track;
-                faces.push(DetectedFace { id, rect, score, landmarks });
+                let quality = quality(&crop, rect, landmarks.as_ref());
+                faces.push(DetectedFace { id, rect, score, landmarks, quality });
                 crops.push(crop);
             }
         }

@@ -156,7 +156,9 @@ mod tests {
         Detected {
             frame: Frame { index: 0, media_time: Duration::ZERO, captured_at: Instant::now(), image },
             picture: None,
-            faces: (1..=faces).map(|id| DetectedFace { id: FaceId(id), rect, score: 9.0, landmarks: None }).collect(),
+            faces: (1..=faces)
+                .map(|id| DetectedFace { id: FaceId(id), rect, score: 9.0, landmarks: None, quality: 1.0 })
+                .collect(),
             crops: Vec::new(),
             timings: StageTimings::default(),
         }

@@ -117,6 +117,7 @@ impl Labeller {
                 rect: face.rect,
                 score: face.score,
                 landmarks: face.landmarks,
+                quality: Some(face.quality),
                 raw: *raw,
                 smoothed: self.smoother.update(face.id, frame.media_time, *raw),
             })
@@ -177,7 +178,7 @@ mod tests {
             faces: emotions
                 .iter()
                 .zip(ids)
-                .map(|(_, id)| DetectedFace { id, rect, score: 9.0, landmarks: None })
+                .map(|(_, id)| DetectedFace { id, rect, score: 9.0, landmarks: None, quality: 1.0 })
                 .collect(),
             crops: emotions
                 .iter()
