@@ -94,12 +94,15 @@ impl FacesArgs {
         if self.plot.is_some() && self.detectors.len() > 1 {
             bail!("--plot draws what one detector found; give one");
         }
+        let look = Look { side: usize::from(self.side), device, precision: self.precision, plain: self.calibrate };
+        // What can't be used is told before minutes of reading.
+        let networks: Vec<_> =
+            self.detectors.iter().map(|detector| detector.network(&look)).collect::<anyhow::Result<_>>()?;
         tell(&format!("Reading {}", self.data.display()));
         let data = FaceData::read(&self.data)?;
         let mut reports = Vec::new();
-        for detector in &self.detectors {
-            let look = Look { side: usize::from(self.side), device, precision: self.precision, plain: self.calibrate };
-            let mut measurable = detector.find(&data.validation, &look)?;
+        for (detector, network) in self.detectors.iter().zip(networks) {
+            let mut measurable = detector.find(network, &data.validation, &look)?;
             if self.calibrate {
                 calibrate(&mut measurable);
             }

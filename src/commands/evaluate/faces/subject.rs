@@ -62,27 +62,42 @@ pub(super) struct Measurable<'a> {
 }
 
 impl Subject {
-    /// Looks for faces in each scene.
+    /// The network, if it is one.
     ///
     /// # Errors
-    /// When the detector can't be loaded or fails, or the table doesn't fit.
-    pub fn find<'a>(&self, scenes: &'a [Scene], look: &Look) -> anyhow::Result<Measurable<'a>> {
-        match self {
-            Self::Network(source) => {
-                let mut network = FaceNetwork::load(source, look.device, look.precision)?;
-                if look.plain {
-                    network.card.score = ScoreCalibration::default();
-                }
-                let judged = find_in(scenes, look.side, look.device, |pictures| network.find(pictures, LEAST_SCORE))?;
-                Ok(Measurable { name: network.card.name.clone(), network: Some(network), judged })
-            }
-            #[cfg(feature = "vision")]
-            Self::Haar => Ok(Measurable { name: "haar".to_owned(), network: None, judged: by_haar(scenes)? }),
-            Self::Table(path) => {
-                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                Ok(Measurable { name, network: None, judged: found_by_table(path, scenes)? })
-            }
+    /// When it can't be loaded.
+    pub fn network(&self, look: &Look) -> anyhow::Result<Option<FaceNetwork>> {
+        let Self::Network(source) = self else { return Ok(None) };
+        let mut network = FaceNetwork::load(source, look.device, look.precision)?;
+        if look.plain {
+            network.card.score = ScoreCalibration::default();
         }
+        Ok(Some(network))
+    }
+
+    /// Looks for faces in each scene; `network` is what [`Self::network`] gave.
+    ///
+    /// # Errors
+    /// When the detector fails, or the table doesn't fit.
+    pub fn find<'a>(
+        &self,
+        network: Option<FaceNetwork>,
+        scenes: &'a [Scene],
+        look: &Look,
+    ) -> anyhow::Result<Measurable<'a>> {
+        if let Some(network) = network {
+            let judged = find_in(scenes, look.side, look.device, |pictures| network.find(pictures, LEAST_SCORE))?;
+            return Ok(Measurable { name: network.card.name.clone(), network: Some(network), judged });
+        }
+        let (name, judged) = match self {
+            #[cfg(feature = "vision")]
+            Self::Haar => ("haar".to_owned(), by_haar(scenes)?),
+            Self::Table(path) => {
+                (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), found_by_table(path, scenes)?)
+            }
+            Self::Network(source) => anyhow::bail!("{source} wasn't loaded"),
+        };
+        Ok(Measurable { name, network: None, judged })
     }
 }
 
