@@ -13,6 +13,7 @@ pub mod face;
 pub mod landmarks;
 pub mod pixels;
 pub mod prior;
+pub mod resample;
 pub mod smooth;
 pub mod track;
 mod upright;

@@ -34,13 +34,13 @@ pub use joined::join;
 pub use kdef::Angle;
 pub use origin::Origin;
 use reader::{Collection, Entry};
-pub use reader::{ReadOptions, Skipped, read, takes_votes};
+pub use reader::{ReadOptions, Skipped, Watch, read, takes_votes};
 use split::Item;
 pub use split::{SplitKind, SplitSpec};
 pub use summary::{Across, Duplicates, RuleCount, SplitSummary, Summary};
 pub use target::{ExampleSource, Examples, LabelRule, LabelShare, Target, draw_labels};
 
-use super::faces::FaceCounts;
+use super::faces::{FaceCounts, LandmarkPlaces};
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
 use mien_core::emotion::Emotion;
 
@@ -100,6 +100,8 @@ pub struct Dataset {
     pub skipped: Vec<Skipped>,
     /// How faces were cut out of its pictures.
     pub faces: FaceCounts,
+    /// Where the landmarks lay that were found in them.
+    pub places: LandmarkPlaces,
     /// What it was joined of: itself alone, unless it is several data sets.
     pub sources: Vec<SourceInfo>,
     /// Learnt from.
@@ -148,6 +150,7 @@ impl Dataset {
             sha256: about.sha256,
             skipped: about.skipped,
             faces: about.faces,
+            places: about.places,
             training: take(Split::Training),
             public: take(Split::Public),
             private: take(Split::Private),
