@@ -36,7 +36,7 @@ pub use origin::Origin;
 use reader::{Collection, Entry};
 pub use reader::{ReadOptions, Skipped, Watch, read, takes_votes};
 use split::Item;
-pub use split::{SplitKind, SplitSpec};
+pub use split::{Fold, SplitKind, SplitSpec};
 pub use summary::{Across, Duplicates, RuleCount, SplitSummary, Summary};
 pub use target::{ExampleSource, Examples, LabelRule, LabelShare, Target, draw_labels};
 
@@ -168,7 +168,7 @@ fn complete_splits(entries: &mut [Entry], pixels: &[u8], spec: &SplitSpec) -> Re
         entries.iter_mut().for_each(|entry| entry.split = entry.split.or(Some(Split::Training)));
         return Ok("official".to_owned());
     }
-    let spec = if is_official { &SplitSpec { private: 0.0, ..spec.clone() } } else { spec };
+    let spec = if is_official { &SplitSpec { private: 0.0, fold: None, ..spec.clone() } } else { spec };
     let open: Vec<usize> = (0..entries.len()).filter(|i| entries[*i].split != Some(Split::Private)).collect();
     let items: Vec<Item<'_>> = open
         .iter()
