@@ -3,12 +3,11 @@
 //! A picture of FER2013 *is* such a crop: its own outline as the box gives its own pixels back, which is why the app and
 //! the lab can't drift apart.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
 
 use crate::face::{FaceRect, GrayView};
 use crate::landmarks::Landmarks;
+use crate::resample::{Filter, Resampler};
 use crate::upright::upright;
 
 /// Width and height of a crop in pixels: those of FER2013's pictures.
@@ -55,7 +54,7 @@ impl Framing {
 /// Cuts faces out of gray pictures. Holds the resampler's buffers: keep one per thread.
 #[derive(Default)]
 pub struct FaceCropper {
-    resizer: Resizer,
+    resampler: Resampler,
 }
 
 impl FaceCropper {
@@ -74,26 +73,20 @@ impl FaceCropper {
         framing: Framing,
     ) -> Option<FaceCrop> {
         let turned = match (framing, landmarks) {
-            (Framing::Upright, Some(landmarks)) => upright(&mut self.resizer, picture, rect, landmarks),
+            (Framing::Upright, Some(landmarks)) => self.upright(picture, rect, landmarks),
             (Framing::Upright, None) | (Framing::Box, _) => None,
         };
-        turned.map(FaceCrop).or_else(|| self.boxed(picture, rect))
+        turned.or_else(|| self.boxed(picture, rect))
+    }
+
+    /// The face in a box, upright by its landmarks; `None` where [`Self::crop`] would take the box instead.
+    pub fn upright(&mut self, picture: GrayView<'_>, rect: FaceRect, landmarks: &Landmarks) -> Option<FaceCrop> {
+        upright(&mut self.resampler, picture, rect, landmarks).map(FaceCrop)
     }
 
     fn boxed(&mut self, picture: GrayView<'_>, rect: FaceRect) -> Option<FaceCrop> {
         let rect = rect.clipped(picture.width(), picture.height())?;
-        let source =
-            ImageRef::new(picture.width() as u32, picture.height() as u32, picture.pixels(), PixelType::U8).ok()?;
-        let mut face = Image::new(CROP_SIZE as u32, CROP_SIZE as u32, PixelType::U8);
-        // Rounded, left and width can add up to a little more than the picture has, which the resampler refuses.
-        let (left, top) = (f64::from(rect.x), f64::from(rect.y));
-        let width = f64::from(rect.width).min(picture.width() as f64 - left);
-        let height = f64::from(rect.height).min(picture.height() as f64 - top);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-            .crop(left, top, width, height);
-        self.resizer.resize(&source, &mut face, &options).ok()?;
-        Some(FaceCrop(face.into_vec()))
+        self.resampler.resample(picture, rect, [CROP_SIZE; 2], Filter::Triangle).map(FaceCrop)
     }
 }
 

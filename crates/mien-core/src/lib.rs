@@ -14,6 +14,7 @@ pub mod landmarks;
 pub mod pixels;
 pub mod prior;
 pub mod quality;
+pub mod resample;
 pub mod smooth;
 pub mod track;
 mod upright;

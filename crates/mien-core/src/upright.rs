@@ -1,11 +1,9 @@
 //! Turning a face upright: where its landmarks say that a crop's pixels lie in the picture, and what is there.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-
 use crate::crop::{CROP_PIXELS, CROP_SIZE};
 use crate::face::{FaceRect, GrayView};
 use crate::landmarks::{LANDMARKS, Landmarks, Point};
+use crate::resample::{Filter, Resampler};
 
 /// Where FER2013's faces have their landmarks on average, in pixels of 48×48, in the order of [`Landmarks::points`]. Measured
 /// with a landmark network on 1,466 of its pictures.
@@ -107,7 +105,7 @@ fn mean(points: &[[f64; 2]; LANDMARKS]) -> [f64; 2] {
 /// `None` if the landmarks aren't those of a face, or of another than the one in the box `rect`, or hardly anything of the crop is inside
 /// the picture.
 pub(crate) fn upright(
-    resizer: &mut Resizer,
+    resampler: &mut Resampler,
     picture: GrayView<'_>,
     rect: FaceRect,
     landmarks: &Landmarks,
@@ -117,7 +115,7 @@ pub(crate) fn upright(
         return None;
     }
     let scale = to_picture.scale();
-    let source = Surroundings::new(resizer, picture, &to_picture)?;
+    let source = Surroundings::new(resampler, picture, &to_picture)?;
     // Half the width of a triangle, in pixels of the picture: smaller than one of them there would be nothing in it.
     let reach = scale.max(1.0);
     let [cos, sin] = to_picture.factor.map(|part| (part / scale / reach) as f32);
@@ -159,7 +157,7 @@ struct Surroundings {
 }
 
 impl Surroundings {
-    fn new(resizer: &mut Resizer, picture: GrayView<'_>, to_picture: &Similarity) -> Option<Self> {
+    fn new(resampler: &mut Resampler, picture: GrayView<'_>, to_picture: &Similarity) -> Option<Self> {
         let scale = to_picture.scale();
         let side = CROP_SIZE as f64;
         let corners = [[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]].map(|corner| to_picture.apply(corner));
@@ -174,22 +172,16 @@ impl Surroundings {
         if f64::from(inside.area()) < LEAST_INSIDE * width * height {
             return None;
         }
-        let (left, top) = (f64::from(inside.x).floor(), f64::from(inside.y).floor());
-        let width = f64::from(inside.width).ceil().min(picture.width() as f64 - left);
-        let height = f64::from(inside.height).ceil().min(picture.height() as f64 - top);
+        let (left, top) = (inside.x.floor(), inside.y.floor());
+        let width = inside.width.ceil().min(picture.width() as f32 - left);
+        let height = inside.height.ceil().min(picture.height() as f32 - top);
+        let part = FaceRect { x: left, y: top, width, height };
         let shrink = (scale / PIXELS_PER_CROP_PIXEL).max(1.0);
-        let [columns, rows] = [width, height].map(|length| (length / shrink).ceil().max(1.0) as u32);
-
-        let (all_columns, all_rows) = (picture.width() as u32, picture.height() as u32);
-        let source = ImageRef::new(all_columns, all_rows, picture.pixels(), PixelType::U8).ok()?;
-        let mut shrunk = Image::new(columns, rows, PixelType::U8);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-            .crop(left, top, width, height);
-        resizer.resize(&source, &mut shrunk, &options).ok()?;
-        let step = [(width / f64::from(columns)) as f32, (height / f64::from(rows)) as f32];
-        let pixels = shrunk.into_vec();
-        Some(Self { pixels, width: columns as i32, height: rows as i32, corner: [left, top], step })
+        let [columns, rows] = [width, height].map(|length| (f64::from(length) / shrink).ceil().max(1.0));
+        let pixels = resampler.resample(picture, part, [columns as usize, rows as usize], Filter::Triangle)?;
+        let step = [width / columns as f32, height / rows as f32];
+        let corner = [left, top].map(f64::from);
+        Some(Self { pixels, width: columns as i32, height: rows as i32, corner, step })
     }
 
     /// A pixel; beyond the edge the nearest.
@@ -244,7 +236,7 @@ mod tests {
 
     fn turned_upright(pixels: &[u8], width: usize, to_picture: &Similarity) -> Option<Vec<u8>> {
         let view = GrayView::new(pixels, width, pixels.len() / width).unwrap();
-        upright(&mut Resizer::new(), view, square(to_picture), &landmarks(to_picture))
+        upright(&mut Resampler::default(), view, square(to_picture), &landmarks(to_picture))
     }
 
     #[test]
@@ -311,7 +303,7 @@ mod tests {
         let view = GrayView::new(&gray, 64, 64).unwrap();
         let place = placed(1.0, 0.0, [32.0, 32.0]);
         let (good, rect) = (landmarks(&place), square(&place));
-        let crop = |rect, landmarks| upright(&mut Resizer::new(), view, rect, &landmarks);
+        let crop = |rect, landmarks| upright(&mut Resampler::default(), view, rect, &landmarks);
         assert!(crop(rect, good).is_some());
         assert!(crop(rect, good.map(|[x, y]| [64.0 - x, y]).swapped()).is_some(), "a face in a mirror is a face");
         let absurd = [

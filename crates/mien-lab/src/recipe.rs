@@ -58,7 +58,7 @@ pub struct Recipe {
     pub select_by: Selection,
     /// The epochs without a better PublicTest figure after which training ends.
     pub patience: usize,
-    /// Which crops of larger pictures it learns from. Pictures that are nothing but a face are taken as they are.
+    /// Which crops it learns from.
     #[serde(skip_serializing_if = "Framing::is_default")]
     pub crop: Framing,
     /// How the data set is divided where its publishers didn't do it.

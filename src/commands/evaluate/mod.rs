@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod faces;
+mod folds;
 mod record;
 mod report;
 #[cfg(feature = "vision")]
@@ -40,6 +41,7 @@ use crate::prior::{PriorChoice, StandardPrior};
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --calibrate      fit temperature and strength
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --split private  read once, at the end
   mien evaluate MODEL CK+48 --split all --prior uniform                     data that nothing was learnt from
+  mien evaluate --folds runs/mien-joint CK+48 JAFFE                         people that no network saw
   mien evaluate faces MODEL --data FOLDER                                   a detector")]
 pub struct EvaluateArgs {
     #[command(subcommand)]
@@ -114,6 +116,11 @@ struct ClassifierArgs {
     #[arg(long, value_name = "SHARE", requires = "calibrate", value_parser = share)]
     pub least_accuracy: Option<f64>,
 
+    /// Measure the networks of `mien train --folds`, whose run folder stands in MODEL's place: each picture by the one that never saw its
+    /// person, all together
+    #[arg(long, conflicts_with_all = ["calibrate", "record", "varied", "plot", "split"])]
+    pub folds: bool,
+
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, default_value_t)]
     pub device: DeviceChoice,
@@ -151,6 +158,10 @@ impl ClassifierArgs {
         let Some(source) = &self.model else { bail!("give a model and a data set") };
         let device = self.device.resolve()?;
         tch::set_num_threads(device::cores());
+        if self.folds {
+            let ModelSource::File(run) = source else { bail!("--folds needs the folder of a run") };
+            return self.run_folds(run, device);
+        }
         let recorded_model = self.recorded_model(source)?;
         let mut model = Model::load(source, device, self.precision)?;
         // As it was split when the model was trained, if its publishers didn't split it.

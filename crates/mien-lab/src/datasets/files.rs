@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use super::reader::{About, Collection, Entry, Skipped, Source};
+use super::reader::{About, Collection, Entry, Skipped, Source, Watch};
 use super::{DataError, ReadOptions, Split};
-use crate::faces::FaceFinding;
-use crate::faces::{FaceCutter, FaceError, FaceMode};
+use crate::faces::{FaceCutter, FaceError, FaceFinding, FaceMode};
 use crate::pictures::decode_gray;
 use mien_core::emotion::{Class, Emotion};
 use mien_core::pixels::PixelLimit;
@@ -48,11 +47,11 @@ impl Source for PictureFiles {
         self.list.iter().chain(self.files.iter().map(|file| &file.path)).map(PathBuf::as_path).collect()
     }
 
-    fn faces(&self) -> FaceMode {
-        self.faces.mode
+    fn faces(&self) -> FaceFinding {
+        self.faces
     }
 
-    fn decode(&self) -> Result<Collection, DataError> {
+    fn decode(&self, watch: &Watch) -> Result<Collection, DataError> {
         let mut cutter = FaceCutter::new(self.faces)?;
         let mut sum = Sha256::new();
         let (mut entries, mut pixels) = (Vec::with_capacity(self.files.len()), Vec::new());
@@ -72,12 +71,14 @@ impl Source for PictureFiles {
                 split: file.split,
                 votes: None,
             });
+            watch.tell(entries.len(), self.files.len())?;
         }
         let about = About {
             name: self.name.clone(),
             sha256: vec![format!("{:x}", sum.finalize())],
             skipped: self.skipped.clone(),
             faces: cutter.counts(),
+            places: cutter.places(),
         };
         Ok(Collection { entries, pixels, about })
     }

@@ -1,7 +1,5 @@
 //! Mien's own network for faces: it finds heads that tilt, turn and laugh, and their eyes, noses and mouths.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use tch::{Device, Tensor};
 
 use super::super::{ModelSource, Precision};
@@ -9,6 +7,7 @@ use super::{COARSEST, FaceNetwork};
 use mien_core::detection::{DetectError, Detection, FaceDetector, nearest, one_a_face};
 use mien_core::face::{FaceRect, GrayView};
 use mien_core::landmarks::{FoundFace, Point};
+use mien_core::resample::{Filter, Resampler};
 
 /// Longer side in pixels that a picture is brought to before a full scan, unless the smallest face asks for more.
 const WORKING_SIDE: f32 = 320.0;
@@ -61,7 +60,7 @@ pub struct ScanOptions {
 /// Finds faces by a network that is part of the program.
 pub struct NeuralDetector {
     network: FaceNetwork,
-    resizer: Resizer,
+    resampler: Resampler,
     options: ScanOptions,
     /// Whether libtorch is still to be told to use one thread on the thread that the detector runs on.
     to_one_thread: bool,
@@ -76,7 +75,14 @@ impl NeuralDetector {
     pub fn new(options: ScanOptions, device: Device, precision: Precision) -> Result<Self, DetectError> {
         let network = FaceNetwork::load(&ModelSource::default_detector(), device, precision)
             .map_err(|error| DetectError::Network(Box::new(error)))?;
-        Ok(Self { network, resizer: Resizer::default(), options, to_one_thread: false })
+        Ok(Self { network, resampler: Resampler::default(), options, to_one_thread: false })
+    }
+
+    /// Its name and the SHA-256 of its weights.
+    #[must_use]
+    pub fn version() -> String {
+        let network = ModelSource::default_detector();
+        format!("{network} {}", network.sha256().unwrap_or_default())
     }
 
     /// Makes the thread that it is going to run on use one thread for libtorch, which keeps this number for each thread. One face,
@@ -114,7 +120,7 @@ impl FaceDetector for NeuralDetector {
         let patch = Patch::whole(width, height, scale);
         let (across, down) = (padded(patch.size.0), padded(patch.size.1));
         let mut pixels = vec![0; across * down];
-        patch.fill(&mut pixels, across, picture, &mut self.resizer).map_err(failed)?;
+        patch.fill(&mut pixels, across, picture, &mut self.resampler);
         let mut found = self.find(&[patch], &pixels, (across, down), FOUND)?.pop().unwrap_or_default();
         found.retain(|face| face.rect.height >= smallest);
         Ok(one_a_face(found))
@@ -130,7 +136,7 @@ impl FaceDetector for NeuralDetector {
         }
         let mut pixels = vec![0; patches.len() * REGION_PIXELS * REGION_PIXELS];
         for (patch, part) in patches.iter().zip(pixels.chunks_exact_mut(REGION_PIXELS * REGION_PIXELS)) {
-            patch.fill(part, REGION_PIXELS, picture, &mut self.resizer).map_err(failed)?;
+            patch.fill(part, REGION_PIXELS, picture, &mut self.resampler);
         }
         let mut found = self.find(&patches, &pixels, (REGION_PIXELS, REGION_PIXELS), FOLLOWED)?.into_iter();
         let face = |(place, patch): (&FaceRect, &Option<Patch>)| {
@@ -174,34 +180,15 @@ impl Patch {
     }
 
     /// Writes the part, resampled with a filter that averages, to the rows of the network's picture, `across` wide.
-    fn fill(
-        &self,
-        pixels: &mut [u8],
-        across: usize,
-        picture: GrayView<'_>,
-        resizer: &mut Resizer,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let (width, height) = (picture.width(), picture.height());
-        let source = ImageRef::new(width as u32, height as u32, picture.pixels(), PixelType::U8)?;
-        let mut resampled = Image::new(self.size.0 as u32, self.size.1 as u32, PixelType::U8);
-        // Rounded, left and width can add up to a little more than the picture has, which the resampler refuses.
-        let (left, top) = (f64::from(self.part.x), f64::from(self.part.y));
-        let part_width = f64::from(self.part.width).min(width as f64 - left);
-        let part_height = f64::from(self.part.height).min(height as f64 - top);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
-            left,
-            top,
-            part_width,
-            part_height,
-        );
-        resizer.resize(&source, &mut resampled, &options)?;
-        let rows = pixels.chunks_exact_mut(across).skip(self.at.1);
-        for (row, from) in rows.zip(resampled.buffer().chunks_exact(self.size.0)) {
-            if let Some(row) = row.get_mut(self.at.0..self.at.0 + self.size.0) {
+    fn fill(&self, pixels: &mut [u8], across: usize, picture: GrayView<'_>, resampler: &mut Resampler) {
+        let (columns, rows) = self.size;
+        // Parts lie inside the picture; one that didn't would stay black, and no face be found in it.
+        let resampled = resampler.resample(picture, self.part, [columns, rows], Filter::Triangle).unwrap_or_default();
+        for (row, from) in pixels.chunks_exact_mut(across).skip(self.at.1).zip(resampled.chunks_exact(columns)) {
+            if let Some(row) = row.get_mut(self.at.0..self.at.0 + columns) {
                 row.copy_from_slice(from);
             }
         }
-        Ok(())
     }
 
     /// Pixels of the picture for one of the network's, across and down.
@@ -292,7 +279,7 @@ mod tests {
         let view = GrayView::new(&picture, width, height).unwrap();
         let patch = Patch::around(FaceRect { x: -10.0, y: 0.0, width: 40.0, height: 40.0 }, width, height).unwrap();
         let mut pixels = vec![0; REGION_PIXELS * REGION_PIXELS];
-        patch.fill(&mut pixels, REGION_PIXELS, view, &mut Resizer::default()).unwrap();
+        patch.fill(&mut pixels, REGION_PIXELS, view, &mut Resampler::default());
         let (mut x, mut y, mut sum) = (0.0, 0.0, 0.0);
         for (i, value) in pixels.iter().enumerate() {
             let value = f32::from(*value);

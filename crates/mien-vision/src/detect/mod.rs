@@ -25,6 +25,15 @@ pub fn make(options: &DetectionOptions, device: Device) -> Result<Box<dyn FaceDe
     })
 }
 
+/// The name of the detector that is asked for, and what tells its versions apart: other versions may find other faces.
+#[must_use]
+pub fn version(options: &DetectionOptions) -> String {
+    match options.detector {
+        DetectorKind::Faces => NeuralDetector::version(),
+        DetectorKind::Haar => "haar".to_owned(),
+    }
+}
+
 /// An error of OpenCV as one of detection.
 pub(crate) fn failed(error: opencv::Error) -> DetectError {
     DetectError::Failed(Box::new(error))
