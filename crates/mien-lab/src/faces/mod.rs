@@ -53,7 +53,7 @@ impl Default for PictureDetector {
 
 fn network() -> Result<Box<dyn mien_core::detection::FaceDetector>, DetectError> {
     let options = ScanOptions { smallest_face: SMALLEST_FACE, working_height: None };
-    Ok(Box::new(NeuralDetector::new(options, Precision::F32)?))
+    Ok(Box::new(NeuralDetector::new(options, tch::Device::Cpu, Precision::F32)?))
 }
 
 /// How the faces of a data set are found and cut out.

@@ -43,9 +43,9 @@ impl LandmarkPlaces {
         let scale = [outline.width, outline.height].map(|side| CROP_SIZE as f64 / f64::from(side));
         for (index, [x, y]) in landmarks.points().into_iter().enumerate() {
             let point = [(f64::from(x) - left) * scale[0], (f64::from(y) - top) * scale[1]];
-            for axis in 0..2 {
-                self.sums[index][axis] += point[axis];
-                self.squares[index][axis] += point[axis] * point[axis];
+            for (axis, place) in point.into_iter().enumerate() {
+                self.sums[index][axis] += place;
+                self.squares[index][axis] += place * place;
             }
         }
         let roll = f64::from(landmarks.roll_degrees());
