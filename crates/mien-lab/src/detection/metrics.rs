@@ -4,7 +4,7 @@ use mien_core::face::FaceRect;
 use mien_core::landmarks::FoundFace;
 use mien_net::faces::{FacesFigures, ScoreCalibration, SizeFigures};
 
-use super::data::Face;
+use super::data::{Face, GrayLevel, Scene};
 use super::targets::shared_area;
 
 /// A box has found a face that it overlaps by at least this (intersection over union).
@@ -36,7 +36,14 @@ pub struct Judged<'a> {
     pub found: Vec<FoundFace>,
 }
 
-impl Judged<'_> {
+impl<'a> Judged<'a> {
+    /// What somebody found in a scene, in any order.
+    pub fn new(scene: &'a Scene, mut found: Vec<FoundFace>) -> Self {
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let GrayLevel { width, height, .. } = *scene.picture.whole();
+        Self { width, height, faces: &scene.faces, found }
+    }
+
     /// Size of a box in pixels of a picture whose longer side is [`TOLD_WIDTH`].
     fn told_size(&self, rect: &FaceRect) -> f32 {
         rect.area().sqrt() * TOLD_WIDTH / self.width.max(self.height) as f32

@@ -223,15 +223,8 @@ impl Task for Detection {
         Shown(found): &Shown,
         run: &RunFolder,
     ) -> Result<(), TrainError> {
-        let judged: Vec<Judged<'_>> = self
-            .validation
-            .iter()
-            .zip(found)
-            .map(|(scene, found)| {
-                let GrayLevel { width, height, .. } = *scene.picture.whole();
-                Judged { width, height, faces: &scene.faces, found: found.clone() }
-            })
-            .collect();
+        let judged: Vec<Judged<'_>> =
+            self.validation.iter().zip(found).map(|(scene, found)| Judged::new(scene, found.clone())).collect();
         let on = format!("validation, epoch {}", record.epoch);
         Ok(found_and_missed(&recipe.name, &on, &self.validation, &judged, THRESHOLD)?.save(&run.found_and_missed())?)
     }

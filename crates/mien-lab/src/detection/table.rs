@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::data::{FaceDataError, GrayLevel, Scene};
+use super::data::{FaceDataError, Scene};
 use super::metrics::Judged;
 use mien_core::face::FaceRect;
 use mien_core::landmarks::{FoundFace, Landmarks, Point};
@@ -61,11 +61,5 @@ pub fn found_by_table<'a>(path: &Path, scenes: &'a [Scene]) -> Result<Vec<Judged
         let example = scenes.first().map(|scene| scene.name.clone()).unwrap_or_default();
         return Err(FaceDataError::OtherPictures { path: path.to_owned(), example });
     }
-    let judge = |scene: &'a Scene| {
-        let mut boxes = found.remove(&scene.name).unwrap_or_default();
-        boxes.sort_by(|a, b| b.score.total_cmp(&a.score));
-        let GrayLevel { width, height, .. } = *scene.picture.whole();
-        Judged { width, height, faces: &scene.faces, found: boxes }
-    };
-    Ok(scenes.iter().map(judge).collect())
+    Ok(scenes.iter().map(|scene| Judged::new(scene, found.remove(&scene.name).unwrap_or_default())).collect())
 }

@@ -119,12 +119,11 @@ fn by_haar(scenes: &[Scene]) -> anyhow::Result<Vec<Judged<'_>>> {
         };
         // It knows no landmarks: points that are no numbers have no distance to any.
         let nowhere = Landmarks::from_points([[f32::NAN; 2]; LANDMARKS]);
-        let mut found: Vec<FoundFace> = found
+        let found = found
             .into_iter()
             .map(|face| FoundFace { rect: face.rect, score: face.score, landmarks: nowhere })
             .collect();
-        found.sort_by(|a, b| b.score.total_cmp(&a.score));
-        judged.push(Judged { width: whole.width, height: whole.height, faces: &scene.faces, found });
+        judged.push(Judged::new(scene, found));
     }
     Ok(judged)
 }
