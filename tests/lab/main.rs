@@ -7,6 +7,8 @@
 mod dataset;
 mod emotions;
 mod faces;
+mod fixtures;
+mod folds;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

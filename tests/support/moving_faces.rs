@@ -1,15 +1,15 @@
 //! Films of faces that move, turn, leave and are covered, made by warping pictures of them.
 //!
-//! The pictures are drawn, unless the environment variables `MIEN_TEST_FACE` and `MIEN_TEST_OTHER_FACE` name pictures of
-//! two real people, each with a face that the detector finds.
+//! The pictures are drawn ones, or of real people.
 
 use opencv::core::{self, CV_8UC1, CV_8UC3, CV_32F, Mat, MatTraitConst as _, Point, Rect, Scalar, Size};
 use opencv::{imgcodecs, imgproc};
 
-use mien::detect::{DetectionOptions, DetectorKind, HaarDetector};
-use mien::detection::FaceDetector as _;
+use mien::detect::{self, DetectionOptions, DetectorKind};
 use mien::face::{FaceRect, GrayView};
+use mien::source::{FrameSource as _, VideoSource};
 use opencv::core::MatTraitConstManual as _;
+use tch::Device;
 
 use rand::{Rng as _, SeedableRng as _};
 
@@ -47,37 +47,38 @@ impl Pose {
 }
 
 impl Actor {
-    /// The person that `MIEN_TEST_FACE` names, else a drawn one.
-    pub fn first() -> Self {
-        Self::named("MIEN_TEST_FACE", Look::LIGHT)
+    /// Two drawn people, whom Haar takes for people.
+    pub fn drawn() -> [Self; 2] {
+        [(Look::LIGHT, 14), (Look::BEARDED, 20)].map(|(look, seed)| {
+            let face = Rect::new(150, 150, 200, 200);
+            let rect = FaceRect { x: 150.0, y: 150.0, width: 200.0, height: 200.0 };
+            Self::new(textured(&face_with_look(500, 500, face, look), seed), rect)
+        })
     }
 
-    /// Another one.
-    pub fn second() -> Self {
-        Self::named("MIEN_TEST_OTHER_FACE", Look::BEARDED)
-    }
-
-    fn named(variable: &str, look: Look) -> Self {
-        match std::env::var(variable) {
-            Ok(path) => Self::in_picture(&path),
-            Err(_) => {
-                let face = Rect::new(150, 150, 200, 200);
-                let rect = FaceRect { x: 150.0, y: 150.0, width: 200.0, height: 200.0 };
-                Self::new(textured(&face_with_look(500, 500, face, look), variable.len() as u64), rect)
-            }
+    /// Two real people, on pictures that the environment variables `MIEN_TEST_FACE` and `MIEN_TEST_OTHER_FACE` name; without those the
+    /// man of the demo clip, and the same mirrored and in a darker skin. `None` without the clip.
+    pub fn filmed() -> Option<[Self; 2]> {
+        let named = ["MIEN_TEST_FACE", "MIEN_TEST_OTHER_FACE"].map(|variable| std::env::var(variable).ok());
+        if let [Some(first), Some(second)] = named {
+            return Some([first, second].map(|path| Self::found_in(imgcodecs::imread_def(&path).unwrap())));
         }
+        let first = VideoSource::open(&mien::demo::clip()?).unwrap().read().unwrap()?.image;
+        let (mut mirrored, mut second) = (Mat::default(), Mat::default());
+        core::flip(&*first, &mut mirrored, 1).unwrap();
+        mirrored.convert_to(&mut second, CV_8UC3, 0.6, 0.0).unwrap();
+        Some([Self::found_in(Mat::clone(&first)), Self::found_in(second)])
     }
 
-    fn in_picture(path: &str) -> Self {
-        let picture = imgcodecs::imread(path, imgcodecs::IMREAD_COLOR).unwrap();
-        assert!(!picture.empty(), "{path} is no picture");
+    fn found_in(picture: Mat) -> Self {
+        assert!(!picture.empty(), "no picture");
         let mut gray = Mat::default();
         imgproc::cvt_color_def(&picture, &mut gray, imgproc::COLOR_BGR2GRAY).unwrap();
         let view = GrayView::new(gray.data_bytes().unwrap(), gray.cols() as usize, gray.rows() as usize).unwrap();
-        let haar = DetectionOptions { detector: DetectorKind::Haar, ..DetectionOptions::default() };
-        let faces = HaarDetector::new(&haar).unwrap().detect(view).unwrap();
-        let face = faces.iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area()));
-        Self::new(picture, face.unwrap_or_else(|| panic!("no face in {path}")).rect)
+        let network = DetectionOptions { detector: DetectorKind::Faces, ..DetectionOptions::default() };
+        let faces = detect::make(&network, Device::Cpu).unwrap().detect(view).unwrap();
+        let face = faces.iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area())).expect("a face");
+        Self::new(picture, face.rect)
     }
 
     fn new(picture: Mat, face: FaceRect) -> Self {

@@ -52,7 +52,8 @@ impl Resampler {
         let (left, top) = (f64::from(part.x), f64::from(part.y));
         let part_width = f64::from(part.width).min(f64::from(width) - left);
         let part_height = f64::from(part.height).min(f64::from(height) - top);
-        if !(part_width > 0.0 && part_height > 0.0) {
+        let is_inside = left >= 0.0 && top >= 0.0 && part_width > 0.0 && part_height > 0.0;
+        if !is_inside {
             return None;
         }
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter.kind())).crop(

@@ -18,6 +18,9 @@ const ALIKE: f32 = 0.5;
 /// … and one that turns up elsewhere, where a place says nothing: few of those pairs, if any, are as similar.
 const ALIKE_ELSEWHERE: f32 = 0.55;
 
+/// For how long a face that can't be seen well yet, as it is just coming into the picture, is given no number while somebody is away.
+const WAIT_TO_SEE: Duration = Duration::from_millis(500);
+
 /// A face that is away.
 #[derive(Debug)]
 struct Away {
@@ -38,6 +41,11 @@ impl Gone {
             let (id, (appearance, _)) = candidate.id.zip(candidate.seen)?;
             Some(Away { id, rect: candidate.motion.measured(), appearance, last_hit: candidate.last_hit })
         }));
+    }
+
+    /// Whether this may be somebody who was away, and can be told soon.
+    pub(super) fn may_know(&self, face: &Candidate, now: Duration) -> bool {
+        !self.0.is_empty() && face.seen.is_none() && now.saturating_sub(face.first_hit) <= WAIT_TO_SEE
     }
 
     /// Whose face this is, if it is one of those that are away; that one isn't away any more.

@@ -363,3 +363,15 @@ fn a_face_that_is_back_within_some_seconds_has_its_number_again_and_later_a_new_
     run.see_for(6 * FPS, &[]);
     assert_eq!(see_person(&mut run, 10, 1, 200.0), [3], "too late");
 }
+
+#[test]
+fn a_face_that_comes_into_the_picture_has_its_old_number_as_soon_as_it_can_be_seen() {
+    let mut run = Run::new();
+    assert_eq!(see_person(&mut run, 10, 1, 200.0), [1]);
+    run.see_for(2 * FPS, &[]);
+    assert!(run.see_for(FPS / 3, &[face(500.0, 200.0)]).is_empty(), "half of it, which could be anybody's");
+    assert_eq!(see_person(&mut run, 2, 1, 500.0), [1]);
+
+    run.see_for(2 * FPS, &[]);
+    assert_eq!(ids(&run.see_for(FPS, &[face(500.0, 200.0)])), [2], "what stays half hidden is somebody new");
+}

@@ -56,6 +56,9 @@ pub enum AnalyzeError {
     Detect(#[from] DetectError),
 }
 
+/// Share of a face's box inside the picture from which on it can be seen what the face looks like.
+const LEAST_INSIDE: f32 = 0.9;
+
 /// Converts a frame, finds and tracks its faces and cuts them out. Owned by the capture thread.
 pub struct Analyzer {
     /// `None` where the faces are known from a recording.
@@ -149,8 +152,13 @@ impl Search {
         }
         let expected = self.tracker.expected(frame.media_time);
         let detections = self.detector.detect(gray, &expected)?;
-        // What a face looks like was measured on boxes.
-        let look = |rect| self.cropper.crop(gray, rect, None, Framing::Box).as_ref().map(Appearance::of);
+        // What a face looks like was measured on boxes. Half a face at the edge is like nobody's.
+        let look = |rect: FaceRect| {
+            let inside = rect.clipped(width, height)?;
+            let is_whole = inside.area() >= LEAST_INSIDE * rect.area();
+            let crop = if is_whole { self.cropper.crop(gray, rect, None, Framing::Box) } else { None };
+            crop.as_ref().map(Appearance::of)
+        };
         let tracks = self.tracker.update(&detections, frame.media_time, look);
         timings.detect = start.elapsed();
 
