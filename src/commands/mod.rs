@@ -28,6 +28,8 @@ mod recipe;
 mod replay;
 #[cfg(feature = "vision")]
 mod score;
+#[cfg(feature = "serve")]
+mod serve;
 mod train;
 #[cfg(feature = "vision")]
 mod view;
@@ -54,6 +56,8 @@ use self::recipe::RecipeArgs;
 use self::replay::ReplayArgs;
 #[cfg(feature = "vision")]
 use self::score::ScoreArgs;
+#[cfg(feature = "serve")]
+use self::serve::ServeArgs;
 use self::train::TrainArgs;
 use crate::interrupt;
 
@@ -72,6 +76,8 @@ enum Command {
     Live(LiveArgs),
     #[cfg(feature = "vision")]
     Replay(ReplayArgs),
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
     #[cfg(feature = "vision")]
     Analyze(AnalyzeArgs),
     #[cfg(feature = "vision")]
@@ -102,6 +108,8 @@ impl Cli {
             Some(Command::Live(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Replay(args)) => args.run(),
+            #[cfg(feature = "serve")]
+            Some(Command::Serve(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Analyze(args)) => args.run(),
             #[cfg(feature = "vision")]

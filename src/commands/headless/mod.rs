@@ -7,5 +7,7 @@ mod summary;
 mod video;
 
 pub use self::camera::CameraJob;
+#[cfg(feature = "serve")]
+pub use self::record::CameraRecording;
 pub use self::recorded::RecordingJob;
 pub use self::video::VideoJob;

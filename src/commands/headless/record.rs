@@ -13,7 +13,7 @@ use crate::recording::{Counts, Network, Recorder, RecordingEvent, Subject};
 use crate::stages::StageChoices;
 
 /// A recording from the first picture of a camera on.
-pub(super) struct CameraRecording {
+pub struct CameraRecording {
     parent: PathBuf,
     network: Network,
     smoothing: Option<Duration>,
@@ -24,7 +24,7 @@ pub(super) struct CameraRecording {
 
 /// What came of it.
 #[derive(Debug, Serialize)]
-pub(super) struct SavedSession {
+pub struct SavedSession {
     pub folder: PathBuf,
     #[serde(flatten)]
     pub counts: Counts,
