@@ -33,7 +33,11 @@ export class Bars {
       row.setAttribute("aria-valuemax", "100");
       fill.style.background = emotion.color;
       track.append(fill);
-      row.append(element("span", "", emotion.name), track, share);
+      const name = element("span", "name", emotion.name);
+      const dot = element("span", "dot");
+      dot.style.background = emotion.color;
+      name.prepend(dot);
+      row.append(name, track, share);
       this.card.append(row);
       this.#rows.push({ emotion, row, fill, share });
     }

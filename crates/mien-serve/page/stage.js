@@ -66,6 +66,8 @@ export class Stage {
   show(picture, scene) {
     this.#shown?.picture.close();
     this.#shown = picture ? { picture, scene } : null;
+    // Where the page scrolls, the stage has the shape of the picture.
+    if (picture) this.#canvas.parentElement.style.setProperty("--shape", `${picture.width} / ${picture.height}`);
     this.draw();
   }
 

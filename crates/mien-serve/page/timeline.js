@@ -10,7 +10,7 @@ const GAP = 1500;
 const MOST_FACES = 32;
 /** Points a second that are drawn: more can't be seen. */
 const STEP = 100;
-const MARGIN = { left: 44, right: 12, top: 10, bottom: 22 };
+const MARGIN = { left: 52, right: 12, top: 10, bottom: 22 };
 
 /** Relative luminance of `#rrggbb`, by WCAG 2. */
 function luminance(color) {

@@ -13,6 +13,7 @@ use mien_vision::pipeline::{Event, Live, LiveSettings, Parts, PipelineError, Sce
 use opencv::core::{Mat, MatTraitConst as _};
 use tokio::sync::watch;
 
+use crate::metrics::Metrics;
 use crate::picture;
 use crate::protocol::{SceneReport, ServerMessage};
 
@@ -112,7 +113,7 @@ impl Broadcast {
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(setup: SourceSetup, annotate: Annotate) -> Result<Self, PipelineError> {
+    pub fn start(setup: SourceSetup, annotate: Annotate, metrics: Arc<Metrics>) -> Result<Self, PipelineError> {
         let SourceSetup { name, parts, settings, mut on_event } = setup;
         let (waker, awake) = bounded(1);
         // A full channel has a wake-up in it already.
@@ -134,6 +135,7 @@ impl Broadcast {
                     }
                 }
                 if let Some(scene) = live.take_scene() {
+                    metrics.labelled(&scene);
                     scene_sender.send_replace(Some(Arc::new(Shown::new(&name, scene, annotate))));
                 }
             }

@@ -126,7 +126,7 @@ impl Server {
         let metrics = Arc::new(Metrics::default());
         let limit: PixelLimit = MAX_MEGAPIXELS.parse().unwrap_or_default();
         let engine = Engine::start(setup.classifier, setup.detection, limit, Arc::clone(&metrics))?;
-        let broadcast = source.map(|source| Broadcast::start(source, annotate)).transpose()?;
+        let broadcast = source.map(|source| Broadcast::start(source, annotate, Arc::clone(&metrics))).transpose()?;
         let gate = Gate::new(token, address, &names, is_secure);
         let (closing, closes) = watch::channel(false);
         let app = App::new(gate, engine, metrics, broadcast, setup.about, setup.models, setup.smoothing, closes);
