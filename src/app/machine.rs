@@ -13,6 +13,7 @@ use self::recording::CameraRecorder;
 use super::session::{DeviceEntry, ModelEntry, NetworkInUse, Outside, Plan, Session, Source, Wake};
 use crate::classify::{Classifier, TorchClassifier};
 use crate::device::{DeviceChoice, DeviceError, describe};
+use crate::export::OscOutput;
 use crate::net::{Model, ModelSource};
 use crate::pipeline::{Command, Event, Live, LiveSettings, NetworkChoice, Parts, Scene, SourceRequest, Statistics};
 use crate::recording::{self as recordings, METADATA, Network, Progress, RecordingEvent};
@@ -26,7 +27,10 @@ const FASTEST_HAND: Duration = Duration::from_millis(400);
 
 /// This machine.
 #[derive(Debug, Default)]
-pub struct ThisMachine;
+pub struct ThisMachine {
+    /// Where live results go beside the window.
+    pub osc: Option<OscOutput>,
+}
 
 impl Outside for ThisMachine {
     fn cameras(&self) -> Vec<CameraEntry> {
@@ -108,7 +112,7 @@ impl Outside for ThisMachine {
         })
         .context("Nothing can be opened")?;
         let recorder = CameraRecorder::new(plan, wake);
-        Ok(Box::new(LiveSession { live, network, recorder }))
+        Ok(Box::new(LiveSession { live, network, recorder, osc: self.osc.clone() }))
     }
 }
 
@@ -143,6 +147,7 @@ struct LiveSession {
     live: Live,
     network: Arc<Mutex<Option<Network>>>,
     recorder: CameraRecorder,
+    osc: Option<OscOutput>,
 }
 
 impl LiveSession {
@@ -153,7 +158,11 @@ impl LiveSession {
 
 impl Session for LiveSession {
     fn take_scene(&mut self) -> Option<Scene> {
-        self.live.take_scene()
+        let scene = self.live.take_scene();
+        if let (Some(osc), Some(scene)) = (&self.osc, &scene) {
+            osc.push(scene);
+        }
+        scene
     }
 
     fn take_events(&mut self) -> Vec<Event> {

@@ -186,11 +186,6 @@ impl<'a> Products<'a> {
         })
     }
 
-    /// Frames so far.
-    pub fn frames(&self) -> u64 {
-        self.counts.frames
-    }
-
     /// Adds the next scene of `file`.
     pub fn push(&mut self, file: &str, mut scene: Scene) -> anyhow::Result<()> {
         self.counts.add(&scene);

@@ -60,6 +60,8 @@ use self::score::ScoreArgs;
 use self::serve::ServeArgs;
 use self::train::TrainArgs;
 use crate::interrupt;
+#[cfg(feature = "vision")]
+use crate::source::{CameraDevice, Reach};
 
 /// Reads displayed facial emotions in real time, on this machine alone.
 #[derive(Debug, Parser)]
@@ -98,6 +100,18 @@ enum Command {
 }
 
 impl Cli {
+    /// What FFmpeg has to be able to open.
+    #[cfg(feature = "vision")]
+    pub fn reach(&self) -> Reach {
+        let camera = match &self.command {
+            Some(Command::Live(args)) => args.camera.as_ref(),
+            #[cfg(feature = "serve")]
+            Some(Command::Serve(args)) => args.camera.as_ref(),
+            _ => None,
+        };
+        if matches!(camera, Some(CameraDevice::Network(_))) { Reach::Network } else { Reach::FilesAlone }
+    }
+
     /// Does what was asked for.
     ///
     /// # Errors

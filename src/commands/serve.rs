@@ -128,7 +128,11 @@ impl ServeArgs {
         if let Some(device) = &self.camera {
             let request = CameraRequest { device: device.clone(), ..CameraRequest::default() };
             let record = self.record.clone().map(|folder| CameraRecording::new(folder, network.noted(), choices));
-            return Ok(Some(Source { name: format!("camera {device}"), from: Origin::Request(SourceRequest::Camera(request)), record }));
+            return Ok(Some(Source {
+                name: format!("camera {device}"),
+                from: Origin::Request(SourceRequest::Camera(request)),
+                record,
+            }));
         }
         let source = |name, from| Some(Source { name, from, record: None });
         if let Some(path) = &self.video {

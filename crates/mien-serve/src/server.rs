@@ -174,7 +174,8 @@ async fn serve(
     let serving = async move {
         match tls {
             Some(config) => {
-                let acceptor = RustlsAcceptor::new(config).handshake_timeout(HEAD_WITHIN).acceptor(Connections::default());
+                let acceptor =
+                    RustlsAcceptor::new(config).handshake_timeout(HEAD_WITHIN).acceptor(Connections::default());
                 server.acceptor(acceptor).serve(service).await
             }
             None => server.acceptor(Connections::default()).serve(service).await,

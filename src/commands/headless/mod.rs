@@ -1,6 +1,7 @@
 //! Mien without a window: a video processed to files, a camera watched for its figures.
 
 mod camera;
+mod outputs;
 mod record;
 mod recorded;
 mod summary;

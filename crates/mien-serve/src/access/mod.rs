@@ -75,7 +75,8 @@ impl Gate {
         }
         let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
-        let in_query = query.into_iter().flat_map(|query| query.split('&')).find_map(|pair| pair.strip_prefix("token="));
+        let in_query =
+            query.into_iter().flat_map(|query| query.split('&')).find_map(|pair| pair.strip_prefix("token="));
         if bearer.or(in_query).is_some_and(|word| self.opens(word)) {
             return Some(Pass::Word);
         }
@@ -209,7 +210,11 @@ mod tests {
 
     fn request(headers: &[(&str, &str)]) -> Request {
         let builder = axum::http::Request::builder().uri("/api/v1/live");
-        headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value)).body(Body::empty()).unwrap()
+        headers
+            .iter()
+            .fold(builder, |builder, (name, value)| builder.header(*name, *value))
+            .body(Body::empty())
+            .unwrap()
     }
 
     fn is_let_in(headers: &[(&str, &str)]) -> bool {
@@ -231,7 +236,9 @@ mod tests {
         assert!(!is_let_in(&[bearer]));
         let host = ("host", "localhost:7878");
         assert!(is_let_in(&[host, bearer, ("origin", "http://localhost:7878")]));
-        for origin in ["http://evil.example", "null", "https://localhost:7878", "http://localhost", "http://localhost:7878.e"] {
+        for origin in
+            ["http://evil.example", "null", "https://localhost:7878", "http://localhost", "http://localhost:7878.e"]
+        {
             assert!(!is_let_in(&[host, bearer, ("origin", origin)]), "{origin}");
         }
     }

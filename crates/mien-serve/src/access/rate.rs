@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::limits::{REQUESTS_AT_ONCE, REQUESTS_PER_SECOND};
 
@@ -45,14 +45,26 @@ impl Bucket {
 /// A bucket for each address; those who have shown the token have another one than those who haven't, so that strangers
 /// behind the same address take nothing from them.
 #[derive(Debug, Default)]
-pub struct Rates(Mutex<HashMap<(Option<IpAddr>, bool), Bucket>>);
+pub struct Rates(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    buckets: HashMap<(Option<IpAddr>, bool), Bucket>,
+    purged_at: Option<Instant>,
+}
+
+/// How often those are forgotten who haven't asked for long: it means to look at all of them.
+const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Rates {
     /// Whether one more request is let through.
     pub fn allow(&self, address: IpAddr, has_token: bool, now: Instant) -> bool {
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= MOST_ADDRESSES {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { buckets, purged_at } = &mut *known;
+        let is_due = purged_at.is_none_or(|at| now.saturating_duration_since(at) >= PURGE_INTERVAL);
+        if buckets.len() >= MOST_ADDRESSES && is_due {
             buckets.retain(|_, bucket| !bucket.is_full_at(now));
+            *purged_at = Some(now);
         }
         let is_known = buckets.contains_key(&(Some(address), has_token));
         let key = if is_known || buckets.len() < MOST_ADDRESSES { Some(address) } else { None };
@@ -64,7 +76,6 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-    use std::time::Duration;
 
     use super::*;
 
@@ -84,6 +95,10 @@ mod tests {
         for n in 0..20_000_u32 {
             rates.allow(IpAddr::from(Ipv4Addr::from_bits(n)), false, now);
         }
-        assert!(rates.0.lock().unwrap().len() <= MOST_ADDRESSES + 1);
+        assert!(rates.0.lock().unwrap().buckets.len() <= MOST_ADDRESSES + 1);
+        // And those who were known are served as before, and forgotten later.
+        let later = now + Duration::from_secs(60);
+        assert!(rates.allow(IpAddr::from(Ipv4Addr::from_bits(1)), false, later));
+        assert!(rates.0.lock().unwrap().buckets.len() < MOST_ADDRESSES);
     }
 }

@@ -175,12 +175,8 @@ fn find_faces(shared: &Shared, network: &Sender<Passage>) {
 fn find(shared: &Shared, place: &Place, submitted: Submitted) -> Result<Detected, Failure> {
     let image = picture::decode(submitted.picture(), shared.limit)?;
     let media_time = submitted.arrived_at.saturating_duration_since(place.began_at);
-    let frame = Frame {
-        index: u64::from(submitted.id),
-        media_time,
-        captured_at: submitted.arrived_at,
-        image: image.into(),
-    };
+    let frame =
+        Frame { index: u64::from(submitted.id), media_time, captured_at: submitted.arrived_at, image: image.into() };
     place.analyze(frame)
 }
 

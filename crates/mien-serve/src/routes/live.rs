@@ -11,8 +11,8 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::error;
 use super::socket::{self, End, Pulse};
-use super::{error};
 use crate::app::{App, Closing};
 use crate::broadcast::{self, Broadcast, Shown};
 use crate::protocol::{ErrorReport, SceneReport};
@@ -25,10 +25,7 @@ pub(super) const STREAM: &str = "/stream.mjpg";
 const BOUNDARY: &str = "mien-frame";
 
 fn no_source() -> Response {
-    error(
-        StatusCode::NOT_FOUND,
-        "this server has no source of its own; start it with --camera, --video or --recording",
-    )
+    error(StatusCode::NOT_FOUND, "this server has no source of its own; start it with --camera, --video or --recording")
 }
 
 fn full() -> Response {
@@ -64,9 +61,8 @@ pub async fn live(State(app): State<Arc<App>>, headers: HeaderMap, request: Requ
         };
     }
     let Some(place) = app.enter() else { return full() };
-    let events = streamed(&app, &broadcast, place, |shown| {
-        Bytes::from(["data: ", shown.json.as_str(), "\n\n"].concat())
-    });
+    let events =
+        streamed(&app, &broadcast, place, |shown| Bytes::from(["data: ", shown.json.as_str(), "\n\n"].concat()));
     ([(header::CONTENT_TYPE, "text/event-stream")], events).into_response()
 }
 

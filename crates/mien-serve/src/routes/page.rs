@@ -88,7 +88,9 @@ pub async fn file(method: Method, uri: Uri) -> Response {
         return error(StatusCode::METHOD_NOT_ALLOWED, "not by this method");
     }
     // Asked for anew each time, so that a newer program never meets the scripts of an older one.
-    let headers =
-        [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
     (headers, Bytes::from_static(content)).into_response()
 }
