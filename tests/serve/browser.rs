@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
 use super::api::face_jpeg;
@@ -65,7 +66,7 @@ impl Browser {
         let capabilities = json!({ "goog:chromeOptions": options }).as_object().unwrap().clone();
         let start = Instant::now();
         browser.client = loop {
-            let connected = ClientBuilder::new(fantoccini::HttpConnector::new())
+            let connected = ClientBuilder::new(HttpConnector::new())
                 .capabilities(capabilities.clone())
                 .connect(&format!("http://127.0.0.1:{port}"))
                 .await;
