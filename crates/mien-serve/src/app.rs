@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::access::Gate;
 use crate::broadcast::Broadcast;
 use crate::engine::Engine;
-use crate::limits::{MAX_ANALYSES, MAX_SESSIONS};
+use crate::limits::MAX_SESSIONS;
 use crate::metrics::Metrics;
 
 /// The running server.
@@ -29,45 +29,22 @@ pub struct App {
     pub models: Vec<ModelReport>,
     /// Time constant of the smoothing unless a visitor asks for another.
     pub smoothing: Option<Duration>,
-    sessions: Arc<Semaphore>,
+    /// The places for sessions.
+    pub sessions: Arc<Semaphore>,
     /// Pictures that are posted and worked on.
     pub analyses: Semaphore,
-    closing: watch::Receiver<bool>,
+    /// Turns true when the server ends.
+    pub closing: watch::Receiver<bool>,
 }
 
 impl App {
-    /// Puts the parts together. `closing` turns true when the server ends.
-    pub fn new(
-        gate: Gate,
-        engine: Engine,
-        metrics: Arc<Metrics>,
-        broadcast: Option<Broadcast>,
-        about: About,
-        models: Vec<ModelReport>,
-        smoothing: Option<Duration>,
-        closing: watch::Receiver<bool>,
-    ) -> Self {
-        Self {
-            gate,
-            engine,
-            metrics,
-            broadcast: broadcast.map(Arc::new),
-            about,
-            models,
-            smoothing,
-            sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),
-            analyses: Semaphore::new(MAX_ANALYSES),
-            closing,
-        }
-    }
-
     /// A place among the sessions; it is free again when what is given is dropped. `None`: the server is full.
     pub fn enter(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.sessions).try_acquire_owned().ok()
     }
 
     /// How many sessions there are.
-    pub fn sessions(&self) -> usize {
+    pub fn session_count(&self) -> usize {
         MAX_SESSIONS - self.sessions.available_permits()
     }
 

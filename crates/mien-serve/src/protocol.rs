@@ -286,6 +286,12 @@ impl FrameHeader {
     }
 }
 
+/// The bytes of a picture, or of pictures one after another.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "it stands in the document alone")]
+pub struct PictureBytes(Vec<u8>);
+
 /// An error as the API tells it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ErrorReport {

@@ -12,13 +12,13 @@ use mien_net::classify::Classifier;
 use mien_vision::detect::DetectionOptions;
 use mien_vision::pipeline::PipelineError;
 use tokio::runtime;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::access::{Connections, Gate, Token, reachable};
 use crate::app::{About, App, ModelReport};
 use crate::broadcast::{Annotate, Broadcast, SourceSetup};
 use crate::engine::{Engine, EngineError};
-use crate::limits::{CLOSE_WITHIN, HEAD_WITHIN, MAX_MEGAPIXELS};
+use crate::limits::{CLOSE_WITHIN, HEAD_WITHIN, MAX_ANALYSES, MAX_MEGAPIXELS, MAX_SESSIONS};
 use crate::metrics::Metrics;
 use crate::routes;
 use crate::tls::{TlsChoice, TlsError};
@@ -129,7 +129,18 @@ impl Server {
         let broadcast = source.map(|source| Broadcast::start(source, annotate, Arc::clone(&metrics))).transpose()?;
         let gate = Gate::new(token, address, &names, is_secure);
         let (closing, closes) = watch::channel(false);
-        let app = App::new(gate, engine, metrics, broadcast, setup.about, setup.models, setup.smoothing, closes);
+        let app = App {
+            gate,
+            engine,
+            metrics,
+            broadcast: broadcast.map(Arc::new),
+            about: setup.about,
+            models: setup.models,
+            smoothing: setup.smoothing,
+            sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),
+            analyses: Semaphore::new(MAX_ANALYSES),
+            closing: closes,
+        };
         Ok(Self { app: Arc::new(app), listener, address, tls, links, closing })
     }
 
@@ -191,7 +202,7 @@ async fn serve(
     closing.send_replace(true);
     handle.graceful_shutdown(Some(CLOSE_WITHIN));
     let deadline = Instant::now() + CLOSE_WITHIN;
-    while app.sessions() > 0 && Instant::now() < deadline {
+    while app.session_count() > 0 && Instant::now() < deadline {
         tokio::time::sleep(TICK).await;
     }
     // Close frames that were just written still have to leave.

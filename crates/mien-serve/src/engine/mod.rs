@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 use mien_core::pixels::PixelLimit;
@@ -187,11 +187,6 @@ impl From<PictureError> for Failure {
             PictureError::NotPicture => Self::NotPicture(error.to_string()),
         }
     }
-}
-
-/// When a frame came.
-pub(crate) fn now() -> Instant {
-    Instant::now()
 }
 
 #[cfg(test)]

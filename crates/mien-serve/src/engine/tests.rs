@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::mpsc;
+use std::time::Instant;
 
 use axum::body::Bytes;
 use mien_core::crop::FaceCrop;
@@ -48,7 +49,7 @@ fn gray_jpeg() -> Bytes {
 }
 
 fn frame(id: u32, message: Bytes) -> Submitted {
-    Submitted { id, t: f64::from(id), arrived_at: now(), message, offset: 0 }
+    Submitted { id, t: f64::from(id), arrived_at: Instant::now(), message, offset: 0 }
 }
 
 async fn next(visitor: &mut Visitor) -> Answer {

@@ -141,7 +141,7 @@ impl Visitor {
             analyzer: Mutex::new(analyzer),
             smoother: Mutex::new(SceneSmoother::new(smoothing)),
             answers: sender,
-            began_at: super::now(),
+            began_at: Instant::now(),
         };
         Self { place: Arc::new(place), shared, answers }
     }

@@ -1,7 +1,7 @@
 //! One question, one answer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 
 use super::error;
 use crate::app::{About, App, ModelReport};
-use crate::engine::{Answer, Following, Submitted, now};
+use crate::engine::{Answer, Following, Submitted};
 use crate::limits::{ANALYSIS_WITHIN, BODY_WITHIN, MAX_MESSAGE_BYTES};
-use crate::protocol::{ErrorReport, PictureReport, faces};
+use crate::protocol::{ErrorReport, PictureBytes, PictureReport, faces};
 
 pub(super) const ABOUT: &str = "/api/v1/about";
 pub(super) const SESSION: &str = "/api/v1/session";
@@ -80,7 +80,7 @@ pub async fn open_session(State(app): State<Arc<App>>, body: Body) -> Response {
 
 /// The faces on a picture.
 #[utoipa::path(post, path = ANALYZE, request_body(
-    content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp")),
+    content((PictureBytes = "image/jpeg"), (PictureBytes = "image/png"), (PictureBytes = "image/webp")),
     description = "A JPEG, PNG or WebP of at most 2 MiB and 4 megapixels"
 ), responses(
     (status = 200, description = "Its faces", body = PictureReport),
@@ -106,7 +106,7 @@ pub async fn analyze(State(app): State<Arc<App>>, body: Body) -> Response {
         Err(refusal) => return refusal,
     };
     let mut visitor = app.engine.visitor(Following::Picture, None);
-    visitor.offer(Submitted { id: 0, t: 0.0, arrived_at: now(), message, offset: 0 });
+    visitor.offer(Submitted { id: 0, t: 0.0, arrived_at: Instant::now(), message, offset: 0 });
     match timeout(ANALYSIS_WITHIN, visitor.answer()).await {
         Ok(Some(Answer::Scene { scene, .. })) => Json(PictureReport {
             picture_width: scene.frame.width(),
@@ -170,6 +170,6 @@ pub async fn health() -> Json<Health> {
     (status = 429, description = "Too many requests", body = ErrorReport),
 ))]
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.text(app.sessions()))
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.text(app.session_count()))
         .into_response()
 }

@@ -15,7 +15,7 @@ use super::error;
 use super::socket::{self, End, Pulse};
 use crate::app::{App, Closing};
 use crate::broadcast::{self, Broadcast, Shown};
-use crate::protocol::{ErrorReport, SceneReport};
+use crate::protocol::{ErrorReport, PictureBytes, SceneReport};
 
 pub(super) const WATCH: &str = "/api/v1/watch";
 pub(super) const LIVE: &str = "/api/v1/live";
@@ -68,7 +68,7 @@ pub async fn live(State(app): State<Arc<App>>, headers: HeaderMap, request: Requ
 
 /// The server's source with boxes and labels drawn in, as moving JPEG pictures.
 #[utoipa::path(get, path = STREAM, responses(
-    (status = 200, description = "A JPEG a frame", content((Vec<u8> = "multipart/x-mixed-replace"))),
+    (status = 200, description = "A JPEG a frame", content((PictureBytes = "multipart/x-mixed-replace"))),
     (status = 401, description = "No token, or a wrong one", body = ErrorReport),
     (status = 404, description = "The server has no source of its own", body = ErrorReport),
     (status = 429, description = "Too many requests", body = ErrorReport),

@@ -1,6 +1,5 @@
 //! What all WebSockets have in common: limits, patience, and how they end.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
@@ -65,8 +64,7 @@ pub(super) async fn close(mut socket: WebSocket, end: End) {
     let problem = ServerMessage::Problem { id: None, status, message: words.to_owned() };
     let goodbye = async {
         socket.send(Message::text(problem.json())).await?;
-        let reason = Cow::Borrowed(words).into_owned().into();
-        socket.send(Message::Close(Some(CloseFrame { code, reason }))).await?;
+        socket.send(Message::Close(Some(CloseFrame { code, reason: words.into() }))).await?;
         // The other side answers with its own; until then the connection stays, or the frame might be lost.
         while let Some(Ok(_)) = socket.recv().await {}
         Ok::<_, axum::Error>(())

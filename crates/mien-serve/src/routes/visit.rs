@@ -12,7 +12,7 @@ use mien_core::smooth::LONGEST_SMOOTHING_SECS;
 use super::socket::{self, End, Pulse};
 use crate::access::Bucket;
 use crate::app::App;
-use crate::engine::{Answer, Following, Submitted, Visitor, now};
+use crate::engine::{Answer, Following, Submitted, Visitor};
 use crate::limits::{FRAMES_PER_SECOND, IDLE, MAX_COMMAND_BYTES};
 use crate::protocol::{FrameHeader, ServerMessage, VisitorCommand};
 
@@ -87,7 +87,7 @@ impl Session {
             return Err(End::TooMuch);
         }
         let FrameHeader { id, t } = FrameHeader::read(&message).ok_or(End::Nonsense)?;
-        visitor.offer(Submitted { id, t, arrived_at: now(), message, offset: FrameHeader::BYTES });
+        visitor.offer(Submitted { id, t, arrived_at: Instant::now(), message, offset: FrameHeader::BYTES });
         Ok(())
     }
 
