@@ -172,7 +172,7 @@ impl ServeArgs {
             let base = first.split('#').next().unwrap_or(first);
             words += &format!("For OBS:       {}\n", first.replacen(base, &format!("{base}overlay"), 1));
         }
-        if let (Some(_), Some(link)) = (&self.tls, links.get(1)) {
+        if let Some(link) = server.link_for_others() {
             words += &format!("\n{}", qr_code(link).context("no QR code can be drawn of the link")?);
         }
         if self.tls == Some(TlsChoice::SelfSigned) {

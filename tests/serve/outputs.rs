@@ -123,11 +123,11 @@ fn a_camera_in_the_network_is_watched_and_found_again_and_its_password_is_told_t
     let _camera = serve();
     let frame = |line: &str| serde_json::from_str::<Value>(line).unwrap()["frame"].as_u64().unwrap();
     let last = frame(&first);
-    let mut seconds_apart = |line: String| serde_json::from_str::<Value>(&line).unwrap()["time_s"].as_f64().unwrap();
-    let (mut before, mut gap) = (seconds_apart(first), 0.0_f64);
+    let time_of = |line: String| serde_json::from_str::<Value>(&line).unwrap()["time_s"].as_f64().unwrap();
+    let (mut before, mut gap) = (time_of(first), 0.0_f64);
     for line in lines.by_ref() {
         assert!(frame(&line) > last);
-        let time = seconds_apart(line);
+        let time = time_of(line);
         gap = gap.max(time - before);
         before = time;
         if gap > 0.9 {

@@ -121,7 +121,7 @@ impl Server {
         };
         let is_secure = tls.is_some();
         let tls = tls.map(|choice| choice.config(&names, &addresses)).transpose()?;
-        let links = links(is_secure, &names, &addresses, address.port(), token.as_ref());
+        let links = links(is_secure, &names, bind.ip(), &addresses, address.port(), token.as_ref());
 
         let metrics = Arc::new(Metrics::default());
         let limit: PixelLimit = MAX_MEGAPIXELS.parse().unwrap_or_default();
@@ -152,6 +152,12 @@ impl Server {
     /// The links that open its page, token included; those that others can open are behind the machine's own.
     pub fn links(&self) -> &[String] {
         &self.links
+    }
+
+    /// The link for phones and others in the network, if the server listens there.
+    pub fn link_for_others(&self) -> Option<&str> {
+        let own = usize::from(self.address.ip().is_unspecified());
+        self.links.get(own).filter(|_| !self.address.ip().is_loopback()).map(String::as_str)
     }
 
     /// Answers until `stop` says so, then ends all sessions within two seconds.
@@ -210,14 +216,21 @@ async fn serve(
     Ok(())
 }
 
-fn links(is_secure: bool, names: &[String], addresses: &[IpAddr], port: u16, token: Option<&Token>) -> Vec<String> {
+fn links(
+    is_secure: bool,
+    names: &[String],
+    bound: IpAddr,
+    addresses: &[IpAddr],
+    port: u16,
+    token: Option<&Token>,
+) -> Vec<String> {
     let scheme = if is_secure { "https" } else { "http" };
     let token = token.map_or_else(String::new, |token| format!("#token={}", token.word()));
     let host = |ip: &IpAddr| match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
     };
-    let own = (addresses.len() != 1).then(|| "localhost".to_owned());
+    let own = bound.is_unspecified().then(|| "localhost".to_owned());
     let hosts = own.into_iter().chain(addresses.iter().map(host)).chain(names.iter().cloned());
     hosts.map(|host| format!("{scheme}://{host}:{port}/{token}")).collect()
 }

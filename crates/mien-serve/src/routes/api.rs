@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -125,6 +125,10 @@ pub async fn analyze(State(app): State<Arc<App>>, body: Body) -> Response {
 /// A body of at most so many bytes that arrives in time.
 async fn read(body: Body, most: usize) -> Result<Bytes, Response> {
     let too_large = || error(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {most} bytes are taken"));
+    // What says itself that it is too long isn't waited for.
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
     match timeout(BODY_WITHIN, axum::body::to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         // That the sender went away is told to nobody.
