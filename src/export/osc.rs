@@ -107,7 +107,7 @@ mod tests {
         receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let output: OscOutput = receiver.local_addr().unwrap().to_string().parse().unwrap();
         output.push(&scene(0, Emotion::Happy));
-        let mut next = || {
+        let next = || {
             let mut bytes = [0; 2048];
             let length = receiver.recv(&mut bytes).unwrap();
             decoder::decode_udp(&bytes[..length]).unwrap().1

@@ -197,6 +197,8 @@ fn io_error(error: csv::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::emotion::{Emotion, Probabilities};
     use crate::export::COLUMNS;

@@ -152,7 +152,7 @@ fn find_faces(shared: &Shared, network: &Sender<Passage>) {
         if let Some(submitted) = place.take() {
             let (id, t) = (submitted.id, submitted.t);
             // A panic ends this visitor's session and no other.
-            let found = catch_unwind(AssertUnwindSafe(|| find(shared, &place, submitted)));
+            let found = catch_unwind(AssertUnwindSafe(|| find(shared, &place, &submitted)));
             // Before it is sent: the network's thread is to wait for others alone.
             shared.ahead_of_network.fetch_sub(1, Ordering::SeqCst);
             match found.unwrap_or_else(|_panic| Err(Failure::Broken)) {
@@ -168,11 +168,11 @@ fn find_faces(shared: &Shared, network: &Sender<Passage>) {
                 }
             }
         }
-        shared.queue.done(place);
+        shared.queue.done(&place);
     }
 }
 
-fn find(shared: &Shared, place: &Place, submitted: Submitted) -> Result<Detected, Failure> {
+fn find(shared: &Shared, place: &Place, submitted: &Submitted) -> Result<Detected, Failure> {
     let image = picture::decode(submitted.picture(), shared.limit)?;
     let media_time = submitted.arrived_at.saturating_duration_since(place.began_at);
     let frame =

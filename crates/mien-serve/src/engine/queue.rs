@@ -43,9 +43,9 @@ impl Queue {
     }
 
     /// Somebody's frame was worked on; if another one came meanwhile, they are at the end again.
-    pub fn done(&self, place: Arc<Place>) {
+    pub fn done(&self, place: &Arc<Place>) {
         if place.end_waiting() {
-            self.push(&place);
+            self.push(place);
         }
     }
 
