@@ -9,7 +9,7 @@ use anyhow::bail;
 
 use super::inputs::{Input, Inputs};
 use super::manifest::Results;
-use super::products::{Place, Products};
+use super::products::{Place, Products, leave_out_poor};
 use super::progress::FileProgress;
 use crate::console::{describe, tell};
 use crate::detect::ScheduledDetector;
@@ -118,11 +118,12 @@ impl Job<'_> {
         inputs: &[Input],
         mut on_picture: impl FnMut(&str, Option<Scene>) -> anyhow::Result<()>,
     ) -> anyhow::Result<Vec<String>> {
-        let detector = ScheduledDetector::make(&self.choices.detection)?;
+        let detector = ScheduledDetector::make(&self.choices.detection, self.choices.device.resolve()?)?;
         // There is no second picture to confirm a face.
         let tracking = TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() };
         let mut analyzer = Analyzer::new(detector, tracking, false);
         let mut labeller = Labeller::new(self.network.classifier(), None);
+        analyzer.set_framing(labeller.framing());
         let mut complaints = Vec::new();
         for input in inputs {
             self.go_on()?;
@@ -146,12 +147,23 @@ impl Job<'_> {
         Ok(complaints)
     }
 
-    /// Writes a line for each face of all files, flushed for each frame, videos first, and tells of trouble as it comes. Gives how many
-    /// files could not be read, or not whole.
+    /// Writes a line for each face of all files whose quality is at least `least_quality`, flushed for each frame, videos first, and
+    /// tells of trouble as it comes. Gives how many files could not be read, or not whole.
     ///
     /// # Errors
     /// When a stage fails, nobody reads the lines any more, or the user interrupted it.
-    pub fn stream(&self, inputs: &Inputs, lines: &mut FaceLines<impl io::Write>) -> anyhow::Result<usize> {
+    pub fn stream(
+        &self,
+        inputs: &Inputs,
+        least_quality: Option<f32>,
+        lines: &mut FaceLines<impl io::Write>,
+    ) -> anyhow::Result<usize> {
+        let mut write = |file: &str, mut scene: Scene| {
+            if let Some(least) = least_quality {
+                leave_out_poor(&mut scene, least);
+            }
+            lines.push(file, &scene)
+        };
         let mut bad = 0;
         let mut complain = |complaint: &str| {
             bad += 1;
@@ -160,7 +172,7 @@ impl Job<'_> {
         for input in &inputs.videos {
             let file = input.name.to_string_lossy();
             let source = VideoSource::open(&input.path).map_err(anyhow::Error::from);
-            match source.and_then(|source| self.scenes(source, |scene| Ok(lines.push(&file, &scene)?))) {
+            match source.and_then(|source| self.scenes(source, |scene| Ok(write(&file, scene)?))) {
                 Ok(None) => {}
                 Ok(Some(cut)) => complain(&format!("{file}: {cut}")),
                 Err(error) if error.is::<Interrupted>() || error.is::<LinesError>() => return Err(error),
@@ -168,8 +180,9 @@ impl Job<'_> {
             }
         }
         if !inputs.pictures.is_empty() {
-            let write = |file: &str, scene: Option<Scene>| scene.map_or(Ok(()), |scene| Ok(lines.push(file, &scene)?));
-            self.each_picture(&inputs.pictures, write)?.iter().for_each(|complaint| complain(complaint));
+            let complaints = self
+                .each_picture(&inputs.pictures, |file, scene| scene.map_or(Ok(()), |scene| Ok(write(file, scene)?)))?;
+            complaints.iter().for_each(|complaint| complain(complaint));
         }
         for (path, reason) in &inputs.unreadable {
             complain(&format!("{}: {reason}", path.display()));

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::labels::LabelArgs;
 use crate::batch::{Batch, Inputs, Job, Orders, Product};
+use crate::blur::Blur;
 use crate::console::tell;
 use crate::export::{FaceLines, LinesError, TableFormat};
 use crate::interrupt;
@@ -23,7 +24,7 @@ const STANDARD_OUTPUT: &str = "-";
 /// Takes videos, pictures, folders with all that is below them, and patterns such as 'day*/*.mp4'. Each video gets a table of its
 /// own, all pictures together get one, with a row for each face on each frame; docs/tables.md describes the columns.
 ///
-/// A run that was ended in any way is taken up again by the same command: files that are done are skipped. With more outputs, what
+/// A run that was ended in any way is resumed by the same command: files that are done are skipped. With more outputs, what
 /// is missing is added. A file that
 /// can't be read doesn't stop the others; it is listed at the end, and the exit code tells.
 #[derive(Clone, Debug, Args)]
@@ -86,6 +87,14 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
 
+    /// Leave out faces whose picture is worth less, from 0 to 1: small, blurred, badly lit or turned away (docs/tables.md)
+    #[arg(long, value_name = "QUALITY", value_parser = share)]
+    pub quality_at_least: Option<f32>,
+
+    /// Make people unrecognisable in annotated copies and reports: blur their faces, or all but them (docs/blur.md)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub blur: Option<Blur>,
+
     /// Refuse pictures of more megapixels
     #[arg(long, value_name = "N", default_value_t)]
     pub max_megapixels: PixelLimit,
@@ -131,12 +140,16 @@ impl AnalyzeArgs {
         let others = [(self.video, Product::Annotated), (self.summary, Product::Summary)];
         let others = others.into_iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, product)| product);
         let wanted = tables.chain(frames).chain(others).collect();
-        let orders = Orders { wanted, together: self.together, force: self.force };
+        let orders = Orders {
+            wanted,
+            together: self.together,
+            force: self.force,
+            least_quality: self.quality_at_least,
+            blur: self.blur,
+        };
         Batch::open(&self.output, choices, span, orders, stop)?.run(inputs, self.jobs.into(), self.max_megapixels)
     }
-}
 
-impl AnalyzeArgs {
     /// Writes lines of all inputs to the standard output.
     fn stream(mut self, span: Span, stop: &AtomicBool) -> anyhow::Result<()> {
         let wants_files = self.csv || self.parquet || self.frames || self.video || self.summary || self.together;
@@ -153,7 +166,7 @@ impl AnalyzeArgs {
         let choices = self.labels.stages();
         let network = SharedNetwork::new(choices.load_network()?.classifier, choices.threads);
         let job = Job { choices: &choices, network: &network, span, pixels: self.max_megapixels, stop };
-        match job.stream(&inputs, &mut FaceLines::new(std::io::stdout())) {
+        match job.stream(&inputs, self.quality_at_least, &mut FaceLines::new(std::io::stdout())) {
             Ok(0) => Ok(()),
             Ok(bad) => {
                 anyhow::bail!("{bad} of the inputs could not be analysed, or not whole; the lines above say why")
@@ -164,6 +177,13 @@ impl AnalyzeArgs {
             },
         }
     }
+}
+
+fn share(word: &str) -> Result<f32, String> {
+    word.parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "has to be a number from 0 to 1".to_owned())
 }
 
 /// `90`, `1:30`, `0:01:30.5`.

@@ -82,8 +82,8 @@ impl LiveArgs {
         if self.headless {
             let request = self.request()?;
             let Self { duration, csv, jsonl, osc, record, json, view, .. } = self;
-            let choices = view.labels.stages();
-            return CameraJob { request, duration, csv, jsonl, osc, record, json, choices }.run();
+            let (blur, choices) = (view.blur, view.labels.stages());
+            return CameraJob { request, duration, csv, jsonl, osc, record, blur, json, choices }.run();
         }
         if let Some(why) = display::why_none() {
             bail!(

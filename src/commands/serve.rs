@@ -7,13 +7,16 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 use mien_serve::{About, ModelReport, Server, Setup, SourceSetup, TlsChoice, Token, qr_code};
+use tch::Device;
 
-use super::headless::CameraRecording;
+use super::headless::HeadlessWriter;
 use super::labels::LabelArgs;
 use crate::console::{print, tell};
+use crate::digits::{TIME_DIGITS, rounded};
 use crate::export::annotate;
 use crate::interrupt;
 use crate::net::ModelSource;
+use crate::network::NetworkInUse;
 use crate::pipeline::{LiveSettings, Parts, SourceRequest};
 use crate::recording::Recording;
 use crate::source::{CameraDevice, CameraRequest};
@@ -100,8 +103,9 @@ impl ServeArgs {
         let network = choices.load_network()?;
         let source = self.source(&choices, &network)?;
         let about = self.about(&choices, &network, source.as_ref());
+        let device = network.device;
         let shared = SharedNetwork::new(network.classifier, NETWORK_THREADS);
-        let source = source.map(|source| source.started_with(&shared, &choices));
+        let source = source.map(|source| source.started_with(&shared, &choices, device));
         let has_source = source.is_some();
         let server = Server::bind(Setup {
             bind: self.bind,
@@ -111,6 +115,7 @@ impl ServeArgs {
             is_open_on_purpose: self.i_know_this_is_open,
             classifier: shared.classifier(),
             detection: choices.detection,
+            device,
             smoothing: choices.smoothing,
             models: models(&about.model),
             about,
@@ -127,7 +132,8 @@ impl ServeArgs {
     fn source(&self, choices: &StageChoices, network: &LoadedNetwork) -> anyhow::Result<Option<Source>> {
         if let Some(device) = &self.camera {
             let request = CameraRequest { device: device.clone(), ..CameraRequest::default() };
-            let record = self.record.clone().map(|folder| CameraRecording::new(folder, network.noted(), choices));
+            let record =
+                self.record.clone().map(|folder| HeadlessWriter::new(folder, network.in_use.clone(), choices, None));
             return Ok(Some(Source {
                 name: format!("camera {device}"),
                 from: Origin::Request(SourceRequest::Camera(request)),
@@ -148,15 +154,15 @@ impl ServeArgs {
     }
 
     fn about(&self, choices: &StageChoices, network: &LoadedNetwork, source: Option<&Source>) -> About {
-        let summary = network.summary();
+        let NetworkInUse { model, device, prior, .. } = network.in_use.clone();
         About {
             version: Versions::here().mien,
-            model: summary.model,
-            device: summary.device,
-            prior: summary.prior,
+            model,
+            device,
+            prior,
             source: source.map(|source| source.name.clone()),
             is_recorded: self.record.is_some(),
-            smoothing_s: choices.smoothing.map_or(0.0, |time| (time.as_secs_f64() * 1e4).round() / 1e4),
+            smoothing_s: choices.smoothing.map_or(0.0, |time| rounded(time.as_secs_f64(), TIME_DIGITS)),
         }
     }
 
@@ -196,7 +202,7 @@ impl ServeArgs {
 struct Source {
     name: String,
     from: Origin,
-    record: Option<CameraRecording>,
+    record: Option<HeadlessWriter>,
 }
 
 enum Origin {
@@ -206,12 +212,12 @@ enum Origin {
 
 impl Source {
     /// Its parts, with the network that visitors use too.
-    fn started_with(self, shared: &SharedNetwork, choices: &StageChoices) -> SourceSetup {
+    fn started_with(self, shared: &SharedNetwork, choices: &StageChoices, device: Device) -> SourceSetup {
         let Self { name, from, mut record } = self;
         let parts = match from {
             Origin::Request(request) => {
                 let shared = shared.clone();
-                Parts::new(request, move |_| Ok(shared.classifier()))
+                Parts::new(request, device, move |_| Ok(shared.classifier()))
             }
             Origin::Recording(recording) => recording.parts(),
         };

@@ -11,6 +11,7 @@ use opencv::imgcodecs;
 
 use super::matroska::MotionJpeg;
 use super::{ANALYSED, Counts, FACES, FRAMES, MARKS, METADATA, Mark, MarkError, Metadata, VIDEO, append_mark};
+use crate::digits::TIME_DIGITS;
 use crate::export::rows;
 use crate::face::Face;
 use crate::whole::{self, Existing};
@@ -22,7 +23,7 @@ const QUALITY: i32 = 95;
 /// The rate that is written into the video of a camera that doesn't declare one.
 const FALLBACK_FPS: f64 = 30.0;
 
-/// A recording can't begin or go on.
+/// A recording can't be started or continued.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The folder isn't there and can't be made.
@@ -155,7 +156,7 @@ impl Files {
 }
 
 fn seconds(time: Duration) -> String {
-    format!("{:.*}", rows::TIME_DIGITS, time.as_secs_f64())
+    format!("{:.*}", TIME_DIGITS, time.as_secs_f64())
 }
 
 /// Writes the metadata in one step: there is always a whole file.

@@ -10,8 +10,8 @@ use serde_json::Value;
 use tungstenite::Message;
 
 use super::client::{Server, TOKEN, frame, next_json};
-use super::drawn_face::picture_with_face;
-use super::program::{interrupt, mien, video_with_face};
+use super::support::drawn_face::picture_with_face;
+use super::support::program::{interrupt, mien, video_with_face};
 
 const WIDTH: i32 = 320;
 const HEIGHT: i32 = 240;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::api::face_jpeg;
 use super::client::{Server, TOKEN};
-use super::program::video_with_face;
+use super::support::program::video_with_face;
 
 /// How long a browser on a busy machine may take; only a failing test waits that long.
 const PATIENCE: Duration = Duration::from_secs(60);

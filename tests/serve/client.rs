@@ -10,7 +10,7 @@ use serde_json::Value;
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::{Message, WebSocket};
 
-use super::program::binary;
+use super::support::program::binary;
 
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::api::face_jpeg;
 use super::client::Server;
-use super::program::video_with_face;
+use super::support::program::video_with_face;
 
 fn example(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)

@@ -9,7 +9,7 @@ use tungstenite::Message;
 
 use super::api::{face_jpeg, until_face};
 use super::client::{Server, TOKEN, frame, next_json};
-use super::program::{assert_refused, mien};
+use super::support::program::{assert_refused, mien};
 
 /// Memory that a server may take more after all of it: what is held for connections that were open at once.
 const GROWTH: u64 = 40 << 20;
@@ -177,7 +177,7 @@ fn strangers_are_refused_and_an_honest_visitor_notices_nothing() {
         // The scope waits for the honest one, in a test that fails too.
         let _leaving = Leaving(&stop);
         let has_answers = |n: u32| answers.load(Ordering::Relaxed) >= n || honest.is_finished();
-        super::program::wait_until("the first answers", || has_answers(5));
+        super::support::program::wait_until("the first answers", || has_answers(5));
         let before = server.memory();
 
         let asked = refused(&server) + broken_sessions(&server);
@@ -193,7 +193,7 @@ fn strangers_are_refused_and_an_honest_visitor_notices_nothing() {
         let (status, _) = server.json("GET", "/api/v1/about", b"");
         assert_eq!(status, 200, "with {} silent connections", silent.len());
         let seen = answers.load(Ordering::Relaxed);
-        super::program::wait_until("more answers", || has_answers(seen + 10));
+        super::support::program::wait_until("more answers", || has_answers(seen + 10));
         // Those who finish no head are sent away.
         for stream in &mut slow {
             assert!(matches!(stream.read(&mut [0; 64]), Ok(_) | Err(_)));
@@ -218,7 +218,7 @@ fn a_full_server_says_so_and_takes_the_next_when_one_leaves() {
     assert_eq!((&problem["type"], &problem["status"]), (&"problem".into(), &503.into()));
     sockets[0].close(None).unwrap();
     while sockets[0].read().is_ok() {}
-    super::program::wait_until("a free place", || {
+    super::support::program::wait_until("a free place", || {
         let mut socket = server.program_socket("/api/v1/visit");
         socket.send(frame(1, &face_jpeg(0))).ok();
         next_json(&mut socket).is_some_and(|answer| answer["type"] == "scene")
@@ -229,7 +229,7 @@ fn a_full_server_says_so_and_takes_the_next_when_one_leaves() {
 fn a_reader_who_takes_nothing_costs_no_memory() {
     let folder = tempfile::tempdir().unwrap();
     let video = folder.path().join("clip.mp4");
-    super::program::video_with_face(&video, 60);
+    super::support::program::video_with_face(&video, 60);
     let server = Server::start(&["--video", video.to_str().unwrap()]);
     let mut slow: Vec<_> = (0..8).map(|_| server.connect()).collect();
     let request = format!("GET /stream.mjpg?token={TOKEN} HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);

@@ -8,12 +8,5 @@ mod client;
 mod examples;
 mod hostile;
 mod outputs;
-
-#[path = "../support/drawn_face.rs"]
-mod drawn_face;
-#[path = "../support/emulated_cameras.rs"]
-mod emulated_cameras;
-#[path = "../support/ffmpeg.rs"]
-mod ffmpeg;
-#[path = "../support/program.rs"]
-mod program;
+#[path = "../support/mod.rs"]
+mod support;

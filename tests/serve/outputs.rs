@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::client::PATIENCE;
-use super::emulated_cameras::{Bus, Mode};
-use super::ffmpeg::{ffmpeg, has_ffmpeg};
-use super::program::{binary, mien, video_with_face};
+use super::support::emulated_cameras::{Bus, Mode};
+use super::support::ffmpeg::{ffmpeg, has_ffmpeg};
+use super::support::program::{binary, mien, video_with_face};
 
 /// Ends a program with the test.
 struct Ended(Child);
@@ -64,7 +64,7 @@ fn a_dash_without_lines_is_refused() {
 #[test]
 fn a_watched_camera_gives_lines_and_osc_as_they_come() {
     let bus = Bus::new();
-    let picture = super::drawn_face::picture_with_face(640, 480, opencv::core::Rect::new(220, 140, 200, 200));
+    let picture = super::support::drawn_face::picture_with_face(640, 480, opencv::core::Rect::new(220, 140, 200, 200));
     bus.plug(0, "Test camera", &[Mode::jpeg(640, 480, 30, &[picture])]);
     let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
     receiver.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -135,7 +135,7 @@ fn a_camera_in_the_network_is_watched_and_found_again_and_its_password_is_told_t
         }
     }
     assert!(gap > 0.9, "the camera never came back");
-    super::program::interrupt(&child.0);
+    super::support::program::interrupt(&child.0);
     drop(lines);
     child.0.wait().unwrap();
     let told = told.join().unwrap();

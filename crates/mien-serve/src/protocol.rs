@@ -1,5 +1,6 @@
 //! What is sent, in types from which the OpenAPI document is made too. Names are those of the columns in docs/tables.md.
 
+use mien_core::digits::{PIXEL_DIGITS, PROBABILITY_DIGITS, QUALITY_DIGITS, TIME_DIGITS, rounded, rounded_landmarks};
 use mien_core::emotion::{Emotion, Probabilities};
 use mien_core::face::Face;
 use mien_core::landmarks::Landmarks;
@@ -8,15 +9,10 @@ use mien_vision::pipeline::Scene;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Rounded as tables are: places to a tenth of a pixel, probabilities to four digits.
-fn rounded(value: f32, digits: i32) -> f64 {
-    let unit = 10_f64.powi(digits);
-    let value = (f64::from(value) * unit).round() / unit;
-    if value.is_finite() { value } else { 0.0 }
+/// Rounded as in tables.
+fn pixels(value: f32) -> f64 {
+    rounded(value.into(), PIXEL_DIGITS)
 }
-
-const PIXEL_DIGITS: i32 = 1;
-const PROBABILITY_DIGITS: i32 = 4;
 
 /// A face on a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -49,6 +45,9 @@ pub struct FaceReport {
     /// Eyes, nose, mouth and roll; absent as null where the detector found none.
     #[serde(flatten)]
     pub landmarks: LandmarkReport,
+    /// How much the face's picture is worth; null in recordings that didn't say.
+    #[schema(required, minimum = 0.0, maximum = 1.0)]
+    pub quality: Option<f64>,
 }
 
 macro_rules! probabilities {
@@ -62,7 +61,7 @@ macro_rules! probabilities {
 
         impl From<&Probabilities> for $name {
             fn from(probabilities: &Probabilities) -> Self {
-                Self { $($field: rounded(probabilities.of(Emotion::$emotion), PROBABILITY_DIGITS),)* }
+                Self { $($field: rounded(probabilities.of(Emotion::$emotion).into(), PROBABILITY_DIGITS),)* }
             }
         }
     };
@@ -110,8 +109,10 @@ pub struct LandmarkReport {
 
 impl From<&Landmarks> for LandmarkReport {
     fn from(landmarks: &Landmarks) -> Self {
+        // The roll is that of the places as they are written.
+        let landmarks = rounded_landmarks(landmarks);
         let [right_eye, left_eye, nose, mouth_right, mouth_left] = landmarks.points();
-        let place = |value: f32| Some(rounded(value, PIXEL_DIGITS));
+        let place = |value| Some(pixels(value));
         Self {
             right_eye_x: place(right_eye[0]),
             right_eye_y: place(right_eye[1]),
@@ -130,19 +131,19 @@ impl From<&Landmarks> for LandmarkReport {
 
 impl From<&Face> for FaceReport {
     fn from(face: &Face) -> Self {
-        let pixels = |value| rounded(value, PIXEL_DIGITS);
         Self {
             face: face.id.0,
             x: pixels(face.rect.x),
             y: pixels(face.rect.y),
             width: pixels(face.rect.width),
             height: pixels(face.rect.height),
-            score: rounded(face.score, PROBABILITY_DIGITS),
+            score: rounded(face.score.into(), PROBABILITY_DIGITS),
             label: face.smoothed.top().0.key().to_owned(),
             verdict: Verdict::of(face).key().to_owned(),
             raw: (&face.raw).into(),
             smoothed: (&face.smoothed).into(),
             landmarks: face.landmarks.as_ref().map(LandmarkReport::from).unwrap_or_default(),
+            quality: face.quality.map(|quality| rounded(quality.into(), QUALITY_DIGITS)),
         }
     }
 }
@@ -181,7 +182,8 @@ pub struct SceneReport {
 
 /// From capture to label, in milliseconds.
 fn age_ms(scene: &Scene) -> f64 {
-    rounded(scene.labelled_at.saturating_duration_since(scene.frame.captured_at).as_secs_f32() * 1e3, PIXEL_DIGITS)
+    const DIGITS: usize = 1;
+    rounded(scene.labelled_at.saturating_duration_since(scene.frame.captured_at).as_secs_f64() * 1e3, DIGITS)
 }
 
 /// The faces of a scene.
@@ -195,7 +197,7 @@ impl SceneReport {
         Self {
             file: file.to_owned(),
             frame: scene.frame.index,
-            time_s: (scene.frame.media_time.as_secs_f64() * 1e4).round() / 1e4,
+            time_s: rounded(scene.frame.media_time.as_secs_f64(), TIME_DIGITS),
             picture_width: scene.frame.width(),
             picture_height: scene.frame.height(),
             age_ms: age_ms(scene),
@@ -313,11 +315,5 @@ mod tests {
         assert!(FrameHeader::read(&message[..11]).is_none());
         message[4..12].copy_from_slice(&f64::NAN.to_le_bytes());
         assert!(FrameHeader::read(&message).is_none());
-    }
-
-    #[test]
-    fn a_number_that_is_none_does_not_make_json_that_is_none() {
-        assert_eq!(rounded(f32::NAN, 4), 0.0);
-        assert_eq!(rounded(0.123_456, 4), 0.1235);
     }
 }

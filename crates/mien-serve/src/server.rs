@@ -11,6 +11,7 @@ use mien_core::pixels::PixelLimit;
 use mien_net::classify::Classifier;
 use mien_vision::detect::DetectionOptions;
 use mien_vision::pipeline::PipelineError;
+use tch::Device;
 use tokio::runtime;
 use tokio::sync::{Semaphore, watch};
 
@@ -48,6 +49,8 @@ pub struct Setup {
     pub classifier: Box<dyn Classifier>,
     /// How faces are looked for on visitors' pictures.
     pub detection: DetectionOptions,
+    /// Where the detector's network runs.
+    pub device: Device,
     /// Time constant of the smoothing unless a visitor asks for another.
     pub smoothing: Option<Duration>,
     /// What visitors are told.
@@ -125,7 +128,7 @@ impl Server {
 
         let metrics = Arc::new(Metrics::default());
         let limit: PixelLimit = MAX_MEGAPIXELS.parse().unwrap_or_default();
-        let engine = Engine::start(setup.classifier, setup.detection, limit, Arc::clone(&metrics))?;
+        let engine = Engine::start(setup.classifier, setup.detection, setup.device, limit, Arc::clone(&metrics))?;
         let broadcast = source.map(|source| Broadcast::start(source, annotate, Arc::clone(&metrics))).transpose()?;
         let gate = Gate::new(token, address, &names, is_secure);
         let (closing, closes) = watch::channel(false);

@@ -1,14 +1,14 @@
 //! Mien without a window: a video processed to files, a camera watched for its figures.
 
 mod camera;
+mod export;
 mod outputs;
-mod record;
-mod recorded;
+mod recording;
 mod summary;
 mod video;
 
 pub use self::camera::CameraJob;
+pub use self::export::RecordingJob;
 #[cfg(feature = "serve")]
-pub use self::record::CameraRecording;
-pub use self::recorded::RecordingJob;
+pub use self::recording::HeadlessWriter;
 pub use self::video::VideoJob;

@@ -5,17 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mien_core::detection::{DetectError, Detection, FaceDetector};
 use mien_core::face::{FaceRect, GrayView};
 use mien_vision::detect::{self, DetectionOptions};
+use tch::Device;
 
 /// As many detectors as were ever used at once.
 pub(super) struct DetectorPool {
     options: DetectionOptions,
+    device: Device,
     idle: Mutex<Vec<Box<dyn FaceDetector>>>,
 }
 
 impl DetectorPool {
-    /// A pool with one detector, so that it is known that they can be made.
-    pub fn new(options: DetectionOptions) -> Result<Self, DetectError> {
-        Ok(Self { options, idle: Mutex::new(vec![detect::make(&options)?]) })
+    /// A pool with one detector, so that it is known that they can be made. Networks among them compute on `device`.
+    pub fn new(options: DetectionOptions, device: Device) -> Result<Self, DetectError> {
+        Ok(Self { options, device, idle: Mutex::new(vec![detect::make(&options, device)?]) })
     }
 
     /// A detector that borrows one of the pool for each picture.
@@ -27,7 +29,7 @@ impl DetectorPool {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut detector = match idle {
             Some(detector) => detector,
-            None => detect::make(&self.options)?,
+            None => detect::make(&self.options, self.device)?,
         };
         // One that panics isn't given back: who knows what state it is in.
         let found = look(detector.as_mut());

@@ -15,12 +15,14 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
+use mien_core::crop::Framing;
 use mien_core::pixels::PixelLimit;
 use mien_core::track::TrackOptions;
 use mien_net::classify::Classifier;
 use mien_vision::detect::{DetectionOptions, ScheduledDetector};
 use mien_vision::frame::Frame;
 use mien_vision::pipeline::{Analyzer, Detected};
+use tch::Device;
 
 use self::detectors::DetectorPool;
 use self::queue::Queue;
@@ -62,6 +64,8 @@ struct Shared {
     queue: Queue,
     detectors: Arc<DetectorPool>,
     detection: DetectionOptions,
+    /// The crops that the network wants.
+    framing: Framing,
     limit: PixelLimit,
     metrics: Arc<Metrics>,
     /// Frames that wait for their faces to be found, or whose faces are being found.
@@ -70,21 +74,24 @@ struct Shared {
 }
 
 impl Engine {
-    /// Starts the threads. `classifier` is called on the thread that will run the network.
+    /// Starts the threads. `classifier` is called on the thread that will run the network; a detector that is a network computes
+    /// on `device`.
     ///
     /// # Errors
     /// When the system gives no threads, or the detector can't be made.
     pub fn start(
         classifier: Box<dyn Classifier>,
         detection: DetectionOptions,
+        device: Device,
         limit: PixelLimit,
         metrics: Arc<Metrics>,
     ) -> Result<Self, EngineError> {
-        let detectors = Arc::new(DetectorPool::new(detection)?);
+        let detectors = Arc::new(DetectorPool::new(detection, device)?);
         let shared = Arc::new(Shared {
             queue: Queue::default(),
             detectors,
             detection,
+            framing: classifier.framing(),
             limit,
             metrics,
             ahead_of_network: AtomicUsize::new(0),
@@ -114,7 +121,8 @@ impl Engine {
             Following::Picture => TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() },
         };
         let detector = ScheduledDetector::new(self.shared.detectors.detector(), &self.shared.detection);
-        let analyzer = Analyzer::new(detector, tracking, false);
+        let mut analyzer = Analyzer::new(detector, tracking, false);
+        analyzer.set_framing(self.shared.framing);
         Visitor::new(Arc::clone(&self.shared), analyzer, smoothing)
     }
 }

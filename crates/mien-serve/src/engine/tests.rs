@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use axum::body::Bytes;
-use mien_core::crop::FaceCrop;
+use mien_core::crop::{FaceCrop, Framing};
 use mien_core::emotion::{COUNT, Emotion, Probabilities};
 use mien_net::classify::ClassifyError;
 use opencv::core::{CV_8UC3, Mat, Scalar};
@@ -20,6 +20,10 @@ struct Fake {
 }
 
 impl Classifier for Fake {
+    fn framing(&self) -> Framing {
+        Framing::Box
+    }
+
     fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
         if let Some(go) = self.go.take() {
             go.recv().ok();
@@ -35,7 +39,8 @@ impl Classifier for Fake {
 fn engine(fake: Fake) -> (Engine, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::default());
     let limit = crate::limits::MAX_MEGAPIXELS.parse().unwrap();
-    let engine = Engine::start(Box::new(fake), DetectionOptions::default(), limit, Arc::clone(&metrics)).unwrap();
+    let detection = DetectionOptions::default();
+    let engine = Engine::start(Box::new(fake), detection, Device::Cpu, limit, Arc::clone(&metrics)).unwrap();
     (engine, metrics)
 }
 
