@@ -218,6 +218,34 @@ async fn a_camera_that_is_refused_or_missing_and_a_link_without_its_token_are_sa
 }
 
 #[tokio::test]
+async fn before_a_camera_is_opened_the_page_says_whether_it_will_be_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
+    let server = Server::start(&[]);
+    browser.go(&server.link("")).await;
+    browser.until_state("none is kept").await;
+    let is_shown = "document.getElementById('recorded').offsetHeight > 0";
+    assert_eq!(browser.ask(is_shown).await, false);
+    browser.press("start").await;
+    let has_face = |verdict: &Value| verdict.as_str().is_some_and(|verdict| !verdict.is_empty());
+    browser.until(VERDICT, has_face).await;
+    assert_eq!(browser.ask(is_shown).await, false);
+
+    let kept = folder.path().join("kept");
+    let server = Server::start(&["--record", kept.to_str().unwrap()]);
+    browser.go(&server.link("")).await;
+    browser.until_state("recorded there").await;
+    let told = browser.ask("document.getElementById('recorded').innerText").await;
+    assert!(told.as_str().unwrap().contains("What your camera sends is recorded"), "{told}");
+    assert!(!kept.exists());
+    browser.press("start").await;
+    browser.until(VERDICT, has_face).await;
+    assert_eq!(browser.ask(is_shown).await, true);
+    assert_eq!(fs::read_dir(&kept).unwrap().count(), 1);
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn a_page_outlives_a_server_that_is_killed_and_started_again() {
     let folder = tempfile::tempdir().unwrap();
     let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };

@@ -34,10 +34,14 @@ impl Server {
 
     /// Starts one there.
     pub fn start_at(bind: &str, arguments: &[&str]) -> Self {
+        Self::start_by(Command::new(binary()), bind, arguments)
+    }
+
+    /// Starts one by this command, on a machine of the test's.
+    pub fn start_by(mut command: Command, bind: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let token = folder.path().join("token");
         std::fs::write(&token, TOKEN).unwrap();
-        let mut command = Command::new(binary());
         command.args(["serve", "--bind", bind, "--token-file"]).arg(&token).args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);

@@ -8,5 +8,6 @@ mod client;
 mod examples;
 mod hostile;
 mod outputs;
+mod recordings;
 #[path = "../support/mod.rs"]
 mod support;

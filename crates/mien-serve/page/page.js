@@ -61,7 +61,7 @@ function showFigures() {
 const on = {
   ready(told) {
     about = told;
-    by("recorded").hidden = isOwn() || !about.is_recorded;
+    showRecorded();
     say(stage.isEmpty ? "Waiting for the first picture…" : "");
   },
   scene(scene, picture, age) {
@@ -98,7 +98,14 @@ function showRunning() {
   button.dataset.next = session ? "stop" : "start";
   by("camera-choice").hidden = !isOwn();
   by("smoothing-choice").hidden = !isOwn();
-  by("recorded").hidden = isOwn() || !session || !about?.is_recorded;
+  showRecorded();
+}
+
+/** Of the own camera before it is opened too: nobody is to find out afterwards. */
+function showRecorded() {
+  const isRecorded = isOwn() ? about?.are_visitors_recorded : session && about?.is_source_recorded;
+  by("recorded").hidden = !isRecorded;
+  by("recorded-what").textContent = isOwn() ? "What your camera sends is recorded on the server" : "The server's camera is being recorded";
 }
 
 async function start() {
@@ -156,7 +163,8 @@ async function begin() {
   await showCameras();
   if (about.source) await start();
   else {
-    say("Press Start to open the camera. Pictures go to this server alone, and none is kept");
+    const kept = about.are_visitors_recorded ? "and are recorded there" : "and none is kept";
+    say(`Press Start to open the camera. Pictures go to this server alone, ${kept}`);
     showRunning();
   }
 }

@@ -79,8 +79,10 @@ pub struct About {
     /// The server's own source: the name of its camera, video or recording; null if there is none.
     #[schema(required)]
     pub source: Option<String>,
-    /// Whether the server's camera is being recorded. What visitors send never is.
-    pub is_recorded: bool,
+    /// Whether the server's camera is being recorded.
+    pub is_source_recorded: bool,
+    /// Whether what visitors' cameras send is being recorded. Pictures that are posted never are.
+    pub are_visitors_recorded: bool,
     /// Time constant of the smoothing in seconds unless a visitor asks for another; 0 is off.
     pub smoothing_s: f64,
 }

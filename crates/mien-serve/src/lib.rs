@@ -27,5 +27,6 @@ mod tls;
 pub use access::Token;
 pub use app::{About, ModelReport};
 pub use broadcast::SourceSetup;
+pub use engine::RecordVisitor;
 pub use server::{ServeError, Server, Setup};
 pub use tls::{TlsChoice, qr_code};

@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::access::{Connections, Gate, Token, reachable};
 use crate::app::{About, App, ModelReport};
 use crate::broadcast::{Annotate, Broadcast, SourceSetup};
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, RecordVisitor, Stages};
 use crate::limits::{CLOSE_WITHIN, HEAD_WITHIN, MAX_ANALYSES, MAX_MEGAPIXELS, MAX_SESSIONS};
 use crate::metrics::Metrics;
 use crate::routes;
@@ -61,6 +61,8 @@ pub struct Setup {
     pub source: Option<SourceSetup>,
     /// Draws into the pictures of the source's stream.
     pub annotate: Annotate,
+    /// Begins the recording of a visitor; `None` stores nothing that visitors send.
+    pub record_visitor: Option<RecordVisitor>,
 }
 
 /// The server can't be started or can't go on.
@@ -128,7 +130,9 @@ impl Server {
 
         let metrics = Arc::new(Metrics::default());
         let limit: PixelLimit = MAX_MEGAPIXELS.parse().unwrap_or_default();
-        let engine = Engine::start(setup.classifier, setup.detection, setup.device, limit, Arc::clone(&metrics))?;
+        let Setup { classifier, detection, device, record_visitor, .. } = setup;
+        let engine =
+            Engine::start(Stages { classifier, detection, device, limit, record_visitor }, Arc::clone(&metrics))?;
         let broadcast = source.map(|source| Broadcast::start(source, annotate, Arc::clone(&metrics))).transpose()?;
         let gate = Gate::new(token, address, &names, is_secure);
         let (closing, closes) = watch::channel(false);

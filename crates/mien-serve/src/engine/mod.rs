@@ -6,11 +6,12 @@
 mod detectors;
 mod network;
 mod queue;
+mod recording;
 mod visitor;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use tch::Device;
 
 use self::detectors::DetectorPool;
 use self::queue::Queue;
+pub use self::recording::RecordVisitor;
 pub use self::visitor::{Answer, Submitted, Visitor};
 use self::visitor::{Failure, Place};
 use crate::metrics::Metrics;
@@ -44,6 +46,20 @@ pub enum Following {
     Camera,
     /// A single picture: each box is a face, and nothing is smoothed.
     Picture,
+}
+
+/// What frames go through.
+pub struct Stages {
+    /// The network that all visitors share. It is called on a thread of its own.
+    pub classifier: Box<dyn Classifier>,
+    /// How faces are looked for.
+    pub detection: DetectionOptions,
+    /// Where a detector that is a network computes.
+    pub device: Device,
+    /// How large a picture may be.
+    pub limit: PixelLimit,
+    /// Begins the recording of a visitor; `None` stores nothing that visitors send.
+    pub record_visitor: Option<RecordVisitor>,
 }
 
 /// A frame on its way to the network.
@@ -67,25 +83,22 @@ struct Shared {
     /// The crops that the network wants.
     framing: Framing,
     limit: PixelLimit,
+    record_visitor: Option<RecordVisitor>,
     metrics: Arc<Metrics>,
     /// Frames that wait for their faces to be found, or whose faces are being found.
     ahead_of_network: AtomicUsize,
+    /// Visitors with a camera so far.
+    visitors: AtomicU64,
     stop: AtomicBool,
 }
 
 impl Engine {
-    /// Starts the threads. `classifier` is called on the thread that will run the network; a detector that is a network computes
-    /// on `device`.
+    /// Starts the threads.
     ///
     /// # Errors
     /// When the system gives no threads, or the detector can't be made.
-    pub fn start(
-        classifier: Box<dyn Classifier>,
-        detection: DetectionOptions,
-        device: Device,
-        limit: PixelLimit,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, EngineError> {
+    pub fn start(stages: Stages, metrics: Arc<Metrics>) -> Result<Self, EngineError> {
+        let Stages { classifier, detection, device, limit, record_visitor } = stages;
         let detectors = Arc::new(DetectorPool::new(detection, device)?);
         let shared = Arc::new(Shared {
             queue: Queue::default(),
@@ -93,8 +106,10 @@ impl Engine {
             detection,
             framing: classifier.framing(),
             limit,
+            record_visitor,
             metrics,
             ahead_of_network: AtomicUsize::new(0),
+            visitors: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         });
         let (sender, receiver) = bounded(WAITING_FOR_NETWORK);
@@ -123,7 +138,8 @@ impl Engine {
         let detector = ScheduledDetector::new(self.shared.detectors.detector(), &self.shared.detection);
         let mut analyzer = Analyzer::new(detector, tracking, false);
         analyzer.set_framing(self.shared.framing);
-        Visitor::new(Arc::clone(&self.shared), analyzer, smoothing)
+        let number = (following == Following::Camera).then(|| self.shared.visitors.fetch_add(1, Ordering::Relaxed) + 1);
+        Visitor::new(Arc::clone(&self.shared), analyzer, smoothing, number)
     }
 }
 
@@ -183,8 +199,10 @@ fn find_faces(shared: &Shared, network: &Sender<Passage>) {
 fn find(shared: &Shared, place: &Place, submitted: &Submitted) -> Result<Detected, Failure> {
     let image = picture::decode(submitted.picture(), shared.limit)?;
     let media_time = submitted.arrived_at.saturating_duration_since(place.began_at);
-    let frame =
-        Frame { index: u64::from(submitted.id), media_time, captured_at: submitted.arrived_at, image: image.into() };
+    let frame = Frame { index: place.next_index(), media_time, captured_at: submitted.arrived_at, image: image.into() };
+    if let Some((begin, number)) = shared.record_visitor.as_ref().zip(place.number) {
+        place.record(&frame, |width, height| begin(number, width, height));
+    }
     place.analyze(frame)
 }
 

@@ -40,8 +40,8 @@ fn engine(fake: Fake) -> (Engine, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::default());
     let limit = crate::limits::MAX_MEGAPIXELS.parse().unwrap();
     let detection = DetectionOptions::default();
-    let engine = Engine::start(Box::new(fake), detection, Device::Cpu, limit, Arc::clone(&metrics)).unwrap();
-    (engine, metrics)
+    let stages = Stages { classifier: Box::new(fake), detection, device: Device::Cpu, limit, record_visitor: None };
+    (Engine::start(stages, Arc::clone(&metrics)).unwrap(), metrics)
 }
 
 fn fake() -> Fake {

@@ -1,16 +1,17 @@
 //! One visitor: the frame that waits, who was seen before, and the answers.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use mien_core::emotion::Probabilities;
 use mien_vision::frame::Frame;
-use mien_vision::pipeline::{Analyzer, Detected, Scene, SceneSmoother};
+use mien_vision::pipeline::{Analyzer, Detected, Scene, SceneSmoother, Tap};
 use tokio::sync::watch;
 
 use super::Shared;
+use super::recording::VisitorRecording;
 
 /// A picture that was sent.
 #[derive(Clone, Debug)]
@@ -86,7 +87,12 @@ pub(super) struct Place {
     has_turn: AtomicBool,
     analyzer: Mutex<Analyzer>,
     smoother: Mutex<SceneSmoother>,
+    recording: Mutex<VisitorRecording>,
     answers: watch::Sender<Option<Answer>>,
+    /// Frames that were worked on so far.
+    frames: AtomicU64,
+    /// From 1; `None` for a single picture.
+    pub number: Option<u64>,
     pub began_at: Instant,
 }
 
@@ -111,12 +117,23 @@ impl Place {
         lock(&self.waiting).is_some()
     }
 
+    /// The number of the next frame that is worked on: visitors' own numbers may be any.
+    pub fn next_index(&self) -> u64 {
+        self.frames.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub fn record(&self, frame: &Frame, begin: impl FnOnce(usize, usize) -> Option<Arc<dyn Tap>>) {
+        lock(&self.recording).captured(frame, begin);
+    }
+
     pub fn analyze(&self, frame: Frame) -> Result<Detected, Failure> {
         lock(&self.analyzer).analyze(frame).map_err(|error| Failure::Failed(error.to_string()))
     }
 
     pub fn scene(&self, detected: Detected, probabilities: &[Probabilities]) -> Scene {
-        lock(&self.smoother).scene(detected, probabilities)
+        let scene = lock(&self.smoother).scene(detected, probabilities);
+        lock(&self.recording).labelled(&scene);
+        scene
     }
 
     /// Gives the newest answer; one that was not fetched is replaced.
@@ -133,14 +150,22 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    pub(super) fn new(shared: Arc<Shared>, analyzer: Analyzer, smoothing: Option<Duration>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        analyzer: Analyzer,
+        smoothing: Option<Duration>,
+        number: Option<u64>,
+    ) -> Self {
         let (sender, answers) = watch::channel(None);
         let place = Place {
             waiting: Mutex::new(None),
             has_turn: AtomicBool::new(false),
             analyzer: Mutex::new(analyzer),
             smoother: Mutex::new(SceneSmoother::new(smoothing)),
+            recording: Mutex::default(),
             answers: sender,
+            frames: AtomicU64::new(0),
+            number,
             began_at: Instant::now(),
         };
         Self { place: Arc::new(place), shared, answers }

@@ -1,25 +1,26 @@
 //! `mien serve`: browsers, phones and other programs.
 
+mod source;
+mod visitors;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use mien_serve::{About, ModelReport, Server, Setup, SourceSetup, TlsChoice, Token, qr_code};
-use tch::Device;
+use mien_serve::{About, ModelReport, Server, Setup, TlsChoice, Token, qr_code};
 
-use super::headless::HeadlessWriter;
+use self::source::Source;
+use self::visitors::VisitorRecordings;
 use super::labels::LabelArgs;
+use crate::blur::Blur;
 use crate::console::{print, tell};
 use crate::digits::{TIME_DIGITS, rounded};
 use crate::export::annotate;
 use crate::interrupt;
 use crate::net::ModelSource;
 use crate::network::NetworkInUse;
-use crate::pipeline::{LiveSettings, Parts, SourceRequest};
-use crate::recording::Recording;
-use crate::source::{CameraDevice, CameraRequest};
+use crate::source::CameraDevice;
 use crate::stages::{LoadedNetwork, SharedNetwork, StageChoices};
 use crate::version::Versions;
 
@@ -50,9 +51,14 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FOLDER", group = "source")]
     pub recording: Option<PathBuf>,
 
-    /// Record the server's camera into a new folder in this one; the page says so. What visitors send is never stored
-    #[arg(long, value_name = "FOLDER", requires = "camera")]
+    /// Record the server's camera and what each visitor's camera sends, into new folders in this one; the page says so. Without it
+    /// nothing is stored
+    #[arg(long, value_name = "FOLDER")]
     pub record: Option<PathBuf>,
+
+    /// Make people unrecognisable in what is recorded: blur their faces, or all but them (docs/blur.md)
+    #[arg(long, value_enum, value_name = "WHAT", requires = "record")]
+    pub blur: Option<Blur>,
 
     /// Address and port to listen on; beyond this machine only with TLS and a token
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7878")]
@@ -101,12 +107,14 @@ impl ServeArgs {
             None => Some(Token::random()?),
         };
         let network = choices.load_network()?;
-        let source = self.source(&choices, &network)?;
+        let source = Source::of(&self, &choices, &network)?;
         let about = self.about(&choices, &network, source.as_ref());
         let device = network.device;
         let shared = SharedNetwork::new(network.classifier, NETWORK_THREADS);
         let source = source.map(|source| source.started_with(&shared, &choices, device));
         let has_source = source.is_some();
+        let record = |folder: &PathBuf| VisitorRecordings::new(folder.clone(), network.in_use, &choices, self.blur);
+        let recordings = self.record.as_ref().map(record);
         let server = Server::bind(Setup {
             bind: self.bind,
             tls: self.tls.clone(),
@@ -121,36 +129,15 @@ impl ServeArgs {
             about,
             source,
             annotate,
+            record_visitor: recordings.as_ref().map(VisitorRecordings::starter),
         })?;
         self.greet(&server, has_source)?;
         server.run(interrupt::requested)?;
+        if let Some(recordings) = recordings {
+            recordings.finish();
+        }
         tell("The server has ended.");
         Ok(())
-    }
-
-    /// The server's own source, if one is named.
-    fn source(&self, choices: &StageChoices, network: &LoadedNetwork) -> anyhow::Result<Option<Source>> {
-        if let Some(device) = &self.camera {
-            let request = CameraRequest { device: device.clone(), ..CameraRequest::default() };
-            let record =
-                self.record.clone().map(|folder| HeadlessWriter::new(folder, network.in_use.clone(), choices, None));
-            return Ok(Some(Source {
-                name: format!("camera {device}"),
-                from: Origin::Request(SourceRequest::Camera(request)),
-                record,
-            }));
-        }
-        let source = |name, from| Some(Source { name, from, record: None });
-        if let Some(path) = &self.video {
-            let request = SourceRequest::Video(path.clone());
-            // Opened once to refuse a wrong file here, where the answer is an exit code.
-            let name = request.open()?.info().name.clone();
-            return Ok(source(name, Origin::Request(request)));
-        }
-        let Some(folder) = &self.recording else { return Ok(None) };
-        let recording = Arc::new(Recording::open(folder)?);
-        drop(recording.request().open()?);
-        Ok(source(recording.name(), Origin::Recording(recording)))
     }
 
     fn about(&self, choices: &StageChoices, network: &LoadedNetwork, source: Option<&Source>) -> About {
@@ -161,7 +148,8 @@ impl ServeArgs {
             device,
             prior,
             source: source.map(|source| source.name.clone()),
-            is_recorded: self.record.is_some(),
+            is_source_recorded: self.record.is_some() && self.camera.is_some(),
+            are_visitors_recorded: self.record.is_some(),
             smoothing_s: choices.smoothing.map_or(0.0, |time| rounded(time.as_secs_f64(), TIME_DIGITS)),
         }
     }
@@ -195,53 +183,6 @@ impl ServeArgs {
             tell(&format!("warning: no browser could be started ({error}); open the link by hand"));
         }
         Ok(())
-    }
-}
-
-/// Where the server's own frames come from.
-struct Source {
-    name: String,
-    from: Origin,
-    record: Option<HeadlessWriter>,
-}
-
-enum Origin {
-    Request(SourceRequest),
-    Recording(Arc<Recording>),
-}
-
-impl Source {
-    /// Its parts, with the network that visitors use too.
-    fn started_with(self, shared: &SharedNetwork, choices: &StageChoices, device: Device) -> SourceSetup {
-        let Self { name, from, mut record } = self;
-        let parts = match from {
-            Origin::Request(request) => {
-                let shared = shared.clone();
-                Parts::new(request, device, move |_| Ok(shared.classifier()))
-            }
-            Origin::Recording(recording) => recording.parts(),
-        };
-        let settings = LiveSettings {
-            smoothing: choices.smoothing,
-            detection: choices.detection,
-            repeat: true,
-            picture: false,
-            ..LiveSettings::default()
-        };
-        let mut ended = None;
-        SourceSetup {
-            name,
-            parts,
-            settings,
-            on_event: Box::new(move |event, live| {
-                let Some(recording) = &mut record else { return };
-                let told = recording.note(event, live).and_then(|()| recording.tell(&mut ended));
-                if let Err(error) = told {
-                    tell(&format!("error: the camera isn't recorded: {error:#}"));
-                    record = None;
-                }
-            }),
-        }
     }
 }
 
