@@ -2,7 +2,7 @@
 # Gets this machine ready to build, test and run Mien. Safe to run again: what is there already is left alone.
 #
 #   scripts/setup.sh            what building and running need
-#   scripts/setup.sh --tests    that, and what the tests need (a virtual display, ffmpeg)
+#   scripts/setup.sh --tests    that, and what the tests need (a virtual display, ffmpeg, chromium)
 #
 #   MIEN_LIBTORCH=cpu|cuda      which libtorch to fetch (default: the one in use, else cpu)
 #   LIBTORCH=FOLDER             use this libtorch instead

@@ -11,12 +11,13 @@ use mien::{logging, torch};
 fn main() -> ExitCode {
     mien::bench::process::mark_start();
     logging::start();
+    let cli = Cli::parse();
     #[cfg(feature = "vision")]
     // SAFETY: no thread has been started yet.
     unsafe {
-        mien::source::prepare_libraries();
+        mien::source::prepare_libraries(cli.reach());
     }
-    match torch::guarded(|| Cli::parse().run()) {
+    match torch::guarded(|| cli.run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => {
             tell(&describe(&error));

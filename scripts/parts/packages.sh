@@ -14,6 +14,8 @@ WINDOW_PACKAGES=(
 )
 # A display for the window, fingers for its keys, and a program that writes videos of odd kinds.
 TEST_PACKAGES=(xvfb xdotool ffmpeg)
+# A real browser and its driver, for the page of `mien serve`.
+BROWSER_PACKAGES=(chromium chromium-driver)
 
 # install_packages WITH_TESTS(yes|no)
 install_packages() {
@@ -22,7 +24,7 @@ install_packages() {
         return
     fi
     local wanted=("${BUILD_PACKAGES[@]}" "${WINDOW_PACKAGES[@]}")
-    [ "$1" = no ] || wanted+=("${TEST_PACKAGES[@]}")
+    [ "$1" = no ] || wanted+=("${TEST_PACKAGES[@]}" "${BROWSER_PACKAGES[@]}")
     # Starting pip is slow, so it is only asked for when there is something to download.
     if something_to_download && ! { have python3 && python3 -m pip --version >/dev/null 2>&1; }; then
         wanted+=(python3-pip)

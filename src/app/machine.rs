@@ -14,6 +14,7 @@ use tch::Device;
 
 use crate::classify::{Classifier, TorchClassifier};
 use crate::device::{DeviceChoice, DeviceError};
+use crate::export::OscOutput;
 use crate::net::ModelSource;
 use crate::network::NetworkInUse;
 use crate::pipeline::{Command, Event, Live, LiveSettings, NetworkChoice, Parts, Scene, SourceRequest, Statistics};
@@ -28,7 +29,10 @@ const FASTEST_HAND: Duration = Duration::from_millis(400);
 
 /// This machine.
 #[derive(Debug, Default)]
-pub struct ThisMachine;
+pub struct ThisMachine {
+    /// Where live results go beside the window.
+    pub osc: Option<OscOutput>,
+}
 
 impl Outside for ThisMachine {
     fn cameras(&self) -> Vec<CameraEntry> {
@@ -112,7 +116,7 @@ impl Outside for ThisMachine {
         })
         .context("Nothing can be opened")?;
         let writer = MarkingWriter::new(plan, wake);
-        Ok(Box::new(LiveSession { live, network, writer }))
+        Ok(Box::new(LiveSession { live, network, writer, osc: self.osc.clone() }))
     }
 }
 
@@ -147,6 +151,7 @@ struct LiveSession {
     live: Live,
     network: Arc<Mutex<Option<NetworkInUse>>>,
     writer: MarkingWriter,
+    osc: Option<OscOutput>,
 }
 
 impl LiveSession {
@@ -157,7 +162,11 @@ impl LiveSession {
 
 impl Session for LiveSession {
     fn take_scene(&mut self) -> Option<Scene> {
-        self.live.take_scene()
+        let scene = self.live.take_scene();
+        if let (Some(osc), Some(scene)) = (&self.osc, &scene) {
+            osc.push(scene);
+        }
+        scene
     }
 
     fn take_events(&mut self) -> Vec<Event> {

@@ -1,20 +1,21 @@
 //! One video, or all pictures, into what is wanted of them.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::bail;
 
-use super::inputs::Input;
+use super::inputs::{Input, Inputs};
 use super::manifest::Results;
-use super::products::{Place, Products};
+use super::products::{Place, Products, leave_out_poor};
 use super::progress::FileProgress;
-use crate::console::describe;
+use crate::console::{describe, tell};
 use crate::detect::ScheduledDetector;
-use crate::export::Original;
+use crate::export::{FaceLines, LinesError, Original};
 use crate::interrupt::Interrupted;
-use crate::pipeline::{Analyzer, Labeller, run_to_end};
+use crate::pipeline::{Analyzer, Labeller, Scene, run_to_end};
 use crate::pixels::PixelLimit;
 use crate::source::Watched;
 use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource};
@@ -23,11 +24,15 @@ use crate::track::TrackOptions;
 
 /// How files are analysed.
 pub struct Job<'a> {
+    /// How frames are worked on.
     pub choices: &'a StageChoices,
+    /// What names the emotions.
     pub network: &'a SharedNetwork,
+    /// Which part of each video.
     pub span: Span,
     /// How large a picture may be.
     pub pixels: PixelLimit,
+    /// Set when the user wants no more.
     pub stop: &'a AtomicBool,
 }
 
@@ -44,23 +49,12 @@ impl Job<'_> {
         begin: impl FnOnce(Option<u64>) -> FileProgress<'p>,
     ) -> anyhow::Result<Results> {
         let source = VideoSource::open(&input.path)?;
-        let (spacing, duration) = (spacing(source.info(), self.span), source.info().duration());
         let mut progress = begin(frames_in(source.info(), self.span));
-        let mut products = Products::of_video(place, source.info(), spacing)?;
-        let (source, shortfall) = Watched::new(Box::new(Excerpt::new(Box::new(source), self.span)?));
-        let analyzer = self.choices.analyzer_for(spacing)?;
-        let labeller = self.choices.labeller(self.network.classifier());
-        run_to_end(Box::new(source), analyzer, labeller, self.stop, |scene| {
+        let mut products = Products::of_video(place, source.info(), spacing(source.info(), self.span))?;
+        let cut = self.scenes(source, |scene| {
             progress.tick();
-            products.push(place.file, scene).map(ControlFlow::Continue)
+            products.push(place.file, scene)
         })?;
-        self.go_on()?;
-        if products.frames() == 0 {
-            bail!("no frame lies {}", self.span_in_words(duration));
-        }
-        let cut = shortfall.get().map(|Shortfall { frames, declared }| {
-            format!("it is cut or damaged: it ends after {frames} of the {declared} frames that it declares; the results cover those")
-        });
         let original = Original { path: &input.path, to: self.span.to, stop: self.stop };
         let finished = products.finish(cut.into_iter().collect(), Some(&original));
         // While the sound was put to the video.
@@ -68,6 +62,30 @@ impl Job<'_> {
         let results = finished?;
         progress.done(&results);
         Ok(results)
+    }
+
+    /// Gives each frame of a video that is asked for to `on_scene`, and says if it is cut.
+    fn scenes(
+        &self,
+        source: VideoSource,
+        mut on_scene: impl FnMut(Scene) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Option<String>> {
+        let (spacing, duration) = (spacing(source.info(), self.span), source.info().duration());
+        let (source, shortfall) = Watched::new(Box::new(Excerpt::new(Box::new(source), self.span)?));
+        let analyzer = self.choices.analyzer_for(spacing)?;
+        let labeller = self.choices.labeller(self.network.classifier());
+        let mut frames = 0_u64;
+        run_to_end(Box::new(source), analyzer, labeller, self.stop, |scene| {
+            frames += 1;
+            on_scene(scene).map(ControlFlow::Continue)
+        })?;
+        self.go_on()?;
+        if frames == 0 {
+            bail!("no frame lies {}", self.span_in_words(duration));
+        }
+        Ok(shortfall.get().map(|Shortfall { frames, declared }| {
+            format!("it is cut or damaged: it ends after {frames} of the {declared} frames that it declares; the results cover those")
+        }))
     }
 
     /// Looks at each picture by itself: nobody is followed from one to the next, and nothing is smoothed.
@@ -82,6 +100,24 @@ impl Job<'_> {
         mut progress: FileProgress<'_>,
     ) -> anyhow::Result<Results> {
         let mut products = Products::of_pictures(place)?;
+        let complaints = self.each_picture(inputs, |file, scene| {
+            if let Some(scene) = scene {
+                products.push(file, scene)?;
+            }
+            progress.tick();
+            Ok(())
+        })?;
+        let results = products.finish(complaints, None)?;
+        progress.done(&results);
+        Ok(results)
+    }
+
+    /// Gives each picture's name and scene to `on_picture`, without the scene where it can't be read, and complains of those.
+    fn each_picture(
+        &self,
+        inputs: &[Input],
+        mut on_picture: impl FnMut(&str, Option<Scene>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Vec<String>> {
         let detector = ScheduledDetector::make(&self.choices.detection, self.choices.device.resolve()?)?;
         // There is no second picture to confirm a face.
         let tracking = TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() };
@@ -95,16 +131,63 @@ impl Job<'_> {
             labeller.reset();
             let file = input.name.to_string_lossy();
             let frame = ImageSource::open(&input.path, self.pixels).and_then(|mut picture| picture.read());
-            match frame {
-                Ok(Some(frame)) => products.push(&file, labeller.label(analyzer.analyze(frame)?)?)?,
-                Ok(None) => complaints.push(format!("{file}: no picture in it")),
-                Err(error) => complaints.push(describe(&error.into())),
-            }
-            progress.tick();
+            let scene = match frame {
+                Ok(Some(frame)) => Some(labeller.label(analyzer.analyze(frame)?)?),
+                Ok(None) => {
+                    complaints.push(format!("{file}: no picture in it"));
+                    None
+                }
+                Err(error) => {
+                    complaints.push(describe(&error.into()));
+                    None
+                }
+            };
+            on_picture(&file, scene)?;
         }
-        let results = products.finish(complaints, None)?;
-        progress.done(&results);
-        Ok(results)
+        Ok(complaints)
+    }
+
+    /// Writes a line for each face of all files whose quality is at least `least_quality`, flushed for each frame, videos first, and
+    /// tells of trouble as it comes. Gives how many files could not be read, or not whole.
+    ///
+    /// # Errors
+    /// When a stage fails, nobody reads the lines any more, or the user interrupted it.
+    pub fn stream(
+        &self,
+        inputs: &Inputs,
+        least_quality: Option<f32>,
+        lines: &mut FaceLines<impl io::Write>,
+    ) -> anyhow::Result<usize> {
+        let mut write = |file: &str, mut scene: Scene| {
+            if let Some(least) = least_quality {
+                leave_out_poor(&mut scene, least);
+            }
+            lines.push(file, &scene)
+        };
+        let mut bad = 0;
+        let mut complain = |complaint: &str| {
+            bad += 1;
+            tell(complaint);
+        };
+        for input in &inputs.videos {
+            let file = input.name.to_string_lossy();
+            let source = VideoSource::open(&input.path).map_err(anyhow::Error::from);
+            match source.and_then(|source| self.scenes(source, |scene| Ok(write(&file, scene)?))) {
+                Ok(None) => {}
+                Ok(Some(cut)) => complain(&format!("{file}: {cut}")),
+                Err(error) if error.is::<Interrupted>() || error.is::<LinesError>() => return Err(error),
+                Err(error) => complain(&format!("{file}: {}", describe(&error))),
+            }
+        }
+        if !inputs.pictures.is_empty() {
+            let complaints = self
+                .each_picture(&inputs.pictures, |file, scene| scene.map_or(Ok(()), |scene| Ok(write(file, scene)?)))?;
+            complaints.iter().for_each(|complaint| complain(complaint));
+        }
+        for (path, reason) in &inputs.unreadable {
+            complain(&format!("{}: {reason}", path.display()));
+        }
+        Ok(bad)
     }
 
     /// For a video of this length, if it is known.

@@ -15,5 +15,6 @@ mod summaries;
 mod together;
 
 pub use self::inputs::{Input, InputError, Inputs};
+pub use self::job::Job;
 pub use self::products::{Product, Wanted};
 pub use self::run::{Batch, Orders};

@@ -197,19 +197,12 @@ impl<'a> Products<'a> {
         })
     }
 
-    /// Frames so far.
-    pub fn frames(&self) -> u64 {
-        self.counts.frames
-    }
-
     /// Adds the next scene of `file`.
     pub fn push(&mut self, file: &str, mut scene: Scene) -> anyhow::Result<()> {
         // Those of little quality are people too.
         let everybody = scene.faces.clone();
         if let Some(least) = self.place.least_quality {
-            let all = scene.faces.len();
-            scene.faces.retain(|face| face.quality.is_none_or(|quality| quality >= least));
-            self.counts.below_quality += (all - scene.faces.len()) as u64;
+            self.counts.below_quality += leave_out_poor(&mut scene, least);
         }
         self.counts.add(&scene);
         self.face_tables.iter_mut().try_for_each(|(_, table)| table.push(file, &scene))?;
@@ -298,6 +291,13 @@ impl Counts {
             *self.verdicts.entry(Verdict::of(face).key().to_owned()).or_default() += 1;
         }
     }
+}
+
+/// Leaves out faces whose picture is known to be worth less than `least`, and gives how many.
+pub(super) fn leave_out_poor(scene: &mut Scene, least: f32) -> u64 {
+    let all = scene.faces.len();
+    scene.faces.retain(|face| face.quality.is_none_or(|quality| quality >= least));
+    (all - scene.faces.len()) as u64
 }
 
 /// What the annotated copy of a video is called.

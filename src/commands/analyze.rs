@@ -1,18 +1,23 @@
 //! `mien analyze`: many videos and pictures into tables, annotated copies and reports.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::labels::LabelArgs;
-use crate::batch::{Batch, Inputs, Orders, Product};
+use crate::batch::{Batch, Inputs, Job, Orders, Product};
 use crate::blur::Blur;
 use crate::console::tell;
-use crate::export::TableFormat;
+use crate::export::{FaceLines, LinesError, TableFormat};
 use crate::interrupt;
 use crate::pixels::PixelLimit;
 use crate::source::Span;
+use crate::stages::SharedNetwork;
+
+/// Among the inputs: write to the standard output.
+const STANDARD_OUTPUT: &str = "-";
 
 /// Write what is seen in videos and pictures to tables
 ///
@@ -42,7 +47,7 @@ pub struct AnalyzeArgs {
     #[arg(long)]
     pub csv: bool,
 
-    /// Write tables with an object of JSON in each line
+    /// Write tables with an object of JSON in each line; `--jsonl -` writes the lines to the standard output as they come, and no files
     #[arg(long)]
     pub jsonl: bool,
 
@@ -116,6 +121,9 @@ impl AnalyzeArgs {
             span.to.is_none_or(|to| span.from < to),
             "--to has to be later than --from: nothing lies between"
         );
+        if self.inputs.iter().any(|input| input.as_os_str() == STANDARD_OUTPUT) {
+            return self.stream(span, stop);
+        }
         let inputs = Inputs::find(&self.inputs, &self.output)?;
         if let Some(note) = inputs.note_on_left_out() {
             tell(&note);
@@ -140,6 +148,34 @@ impl AnalyzeArgs {
             blur: self.blur,
         };
         Batch::open(&self.output, choices, span, orders, stop)?.run(inputs, self.jobs.into(), self.max_megapixels)
+    }
+
+    /// Writes lines of all inputs to the standard output.
+    fn stream(mut self, span: Span, stop: &AtomicBool) -> anyhow::Result<()> {
+        let wants_files = self.csv || self.parquet || self.frames || self.video || self.summary || self.together;
+        anyhow::ensure!(
+            self.jsonl && !wants_files,
+            "- stands for the standard output, which takes --jsonl alone: mien analyze --jsonl - clip.mp4"
+        );
+        self.inputs.retain(|input| input.as_os_str() != STANDARD_OUTPUT);
+        anyhow::ensure!(!self.inputs.is_empty(), "name videos or pictures beside -");
+        let inputs = Inputs::find(&self.inputs, &self.output)?;
+        if let Some(note) = inputs.note_on_left_out() {
+            tell(&note);
+        }
+        let choices = self.labels.stages();
+        let network = SharedNetwork::new(choices.load_network()?.classifier, choices.threads);
+        let job = Job { choices: &choices, network: &network, span, pixels: self.max_megapixels, stop };
+        match job.stream(&inputs, self.quality_at_least, &mut FaceLines::new(std::io::stdout())) {
+            Ok(0) => Ok(()),
+            Ok(bad) => {
+                anyhow::bail!("{bad} of the inputs could not be analysed, or not whole; the lines above say why")
+            }
+            Err(error) => match error.downcast_ref() {
+                Some(LinesError::Closed) => Ok(()),
+                _ => Err(error),
+            },
+        }
     }
 }
 

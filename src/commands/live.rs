@@ -17,13 +17,15 @@ use crate::app::{
     machine::ThisMachine,
     session::{CameraMode, CameraModeChange, Source},
 };
+use crate::export::OscOutput;
 use crate::source::{CameraDevice, CameraRequest, FourCc, SourceError, list_cameras};
 
 /// Show a camera with faces boxed, named and charted
 #[derive(Clone, Debug, Default, Args)]
 pub struct LiveArgs {
-    /// Which camera: its number or its device file; else the one used last, or the first that is found
-    #[arg(long, value_name = "INDEX|PATH")]
+    /// Which camera: its number, its device file, or the address of a network camera (rtsp://… or http://…); else the one
+    /// used last, or the first that is found
+    #[arg(long, value_name = "INDEX|PATH|URL")]
     pub camera: Option<CameraDevice>,
 
     /// Size of the picture to ask the camera for; the window shows what it grants
@@ -50,6 +52,14 @@ pub struct LiveArgs {
     #[arg(long, value_name = "FILE", requires = "headless")]
     pub csv: Option<PathBuf>,
 
+    /// Write each face of each frame as a line of JSON: into this file, or as it comes to the standard output, if it is `-`
+    #[arg(long, value_name = "FILE|-", requires = "headless", conflicts_with = "json")]
+    pub jsonl: Option<PathBuf>,
+
+    /// Send the live results as Open Sound Control to this address: /mien/face/1/happy 0.87
+    #[arg(long, value_name = "HOST:PORT")]
+    pub osc: Option<OscOutput>,
+
     /// Record video, tables and marks into a new folder in this one
     #[arg(long, value_name = "FOLDER", requires = "headless")]
     pub record: Option<PathBuf>,
@@ -71,9 +81,9 @@ impl LiveArgs {
     pub fn run(self) -> anyhow::Result<()> {
         if self.headless {
             let request = self.request()?;
-            let Self { duration, csv, record, json, view, .. } = self;
-            return CameraJob { request, duration, csv, record, blur: view.blur, json, choices: view.labels.stages() }
-                .run();
+            let Self { duration, csv, jsonl, osc, record, json, view, .. } = self;
+            let (blur, choices) = (view.blur, view.labels.stages());
+            return CameraJob { request, duration, csv, jsonl, osc, record, blur, json, choices }.run();
         }
         if let Some(why) = display::why_none() {
             bail!(
@@ -87,7 +97,7 @@ impl LiveArgs {
     #[cfg(feature = "gui")]
     fn show(&self) -> anyhow::Result<()> {
         self.view.labels.check()?;
-        Ok(app::run(self.launch(), Arc::new(ThisMachine))?)
+        Ok(app::run(self.launch(), Arc::new(ThisMachine { osc: self.osc.clone() }))?)
     }
 
     #[cfg(not(feature = "gui"))]

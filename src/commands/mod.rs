@@ -28,6 +28,8 @@ mod recipe;
 mod replay;
 #[cfg(feature = "vision")]
 mod score;
+#[cfg(feature = "serve")]
+mod serve;
 mod train;
 #[cfg(feature = "vision")]
 mod view;
@@ -54,8 +56,12 @@ use self::recipe::RecipeArgs;
 use self::replay::ReplayArgs;
 #[cfg(feature = "vision")]
 use self::score::ScoreArgs;
+#[cfg(feature = "serve")]
+use self::serve::ServeArgs;
 use self::train::TrainArgs;
 use crate::interrupt;
+#[cfg(feature = "vision")]
+use crate::source::{CameraDevice, Reach};
 
 /// Reads displayed facial emotions in real time, on this machine alone.
 #[derive(Debug, Parser)]
@@ -72,6 +78,8 @@ enum Command {
     Live(LiveArgs),
     #[cfg(feature = "vision")]
     Replay(ReplayArgs),
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
     #[cfg(feature = "vision")]
     Analyze(AnalyzeArgs),
     #[cfg(feature = "vision")]
@@ -92,6 +100,18 @@ enum Command {
 }
 
 impl Cli {
+    /// What FFmpeg has to be able to open.
+    #[cfg(feature = "vision")]
+    pub fn reach(&self) -> Reach {
+        let camera = match &self.command {
+            Some(Command::Live(args)) => args.camera.as_ref(),
+            #[cfg(feature = "serve")]
+            Some(Command::Serve(args)) => args.camera.as_ref(),
+            _ => None,
+        };
+        if matches!(camera, Some(CameraDevice::Network(_))) { Reach::Network } else { Reach::FilesAlone }
+    }
+
     /// Does what was asked for.
     ///
     /// # Errors
@@ -102,6 +122,8 @@ impl Cli {
             Some(Command::Live(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Replay(args)) => args.run(),
+            #[cfg(feature = "serve")]
+            Some(Command::Serve(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Analyze(args)) => args.run(),
             #[cfg(feature = "vision")]

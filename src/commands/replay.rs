@@ -120,7 +120,7 @@ impl ReplayArgs {
         // Opened once to refuse a wrong file here, where the answer is an exit code.
         drop(source.request().open()?);
         self.view.labels.check()?;
-        Ok(app::run(self.launch(source), Arc::new(ThisMachine))?)
+        Ok(app::run(self.launch(source), Arc::new(ThisMachine::default()))?)
     }
 
     #[cfg(not(feature = "gui"))]

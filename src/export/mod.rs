@@ -5,6 +5,8 @@
 
 mod annotate;
 mod join;
+mod lines;
+mod osc;
 mod parquet;
 mod partial;
 pub(crate) mod rows;
@@ -18,6 +20,8 @@ use std::path::PathBuf;
 
 pub use annotate::{annotate, annotate_titled};
 pub use join::join_tables;
+pub use lines::{FaceLines, LinesError};
+pub use osc::{OscError, OscOutput};
 pub use parquet::SCHEMA_KEY;
 pub use partial::{PartialFile, free_names};
 pub use rows::{COLUMNS, FRAME_COLUMNS, NAME_COLUMN, SCHEMA_VERSION};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Number, Value};
 
+use crate::digits::{PIXEL_DIGITS, PROBABILITY_DIGITS, QUALITY_DIGITS, TIME_DIGITS, rounded, rounded_landmarks};
 use crate::emotion::{COUNT, Emotion};
 use crate::face::Face;
 use crate::landmarks::{LANDMARKS, Landmarks};
@@ -62,9 +63,6 @@ pub(crate) const QUALITY_COLUMN: &str = "quality";
 /// The last column of a table whose people have names: that of a recording that was looked through.
 pub const NAME_COLUMN: &str = "name";
 
-/// Digits behind the point of a time in seconds.
-pub(crate) const TIME_DIGITS: usize = 4;
-
 /// A value in a row.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Cell<'a> {
@@ -90,7 +88,7 @@ impl fmt::Display for Cell<'_> {
 impl Cell<'_> {
     /// A decimal with no more digits than it is written with, so that the formats agree to the last. Of others, not a number.
     pub(super) fn rounded(&self) -> f64 {
-        if matches!(self, Self::Decimal(..)) { self.to_string().parse().unwrap_or(f64::NAN) } else { f64::NAN }
+        if let Self::Decimal(value, digits) = self { rounded(*value, *digits) } else { f64::NAN }
     }
 }
 
@@ -160,22 +158,15 @@ pub(super) fn frame_row(file: &str, frame: u64, time: Duration, faces: usize) ->
     ]
 }
 
-/// Digits behind the point of a place in pixels, and of an angle in degrees.
-const PIXEL_DIGITS: usize = 1;
-
-/// Digits behind the point of a quality.
-pub(crate) const QUALITY_DIGITS: usize = 2;
-
 /// Ten places and the roll. The roll is that of the places as they are written, so that a table that is read gives it again.
 fn landmark_cells<'a>(landmarks: &Landmarks) -> Vec<Cell<'a>> {
     let cell = |value: f32| Cell::Decimal(value.into(), PIXEL_DIGITS);
-    let written = landmarks.map(|place| place.map(|value| cell(value).rounded() as f32));
+    let written = rounded_landmarks(landmarks);
     written.points().into_iter().flatten().chain([written.roll_degrees()]).map(cell).collect()
 }
 
 /// The row of a face on a frame of this number and time, in the order of [`header`].
 pub(crate) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) -> Vec<Cell<'a>> {
-    const PROBABILITY_DIGITS: usize = 4;
     let rect = face.rect;
     let pixels = |value: f32| Cell::Decimal(value.into(), PIXEL_DIGITS);
     let mut row = Vec::with_capacity(COLUMNS.len() + 2 * COUNT + LANDMARK_COLUMNS.len() + 2);

@@ -1,12 +1,11 @@
 //! The tables of faces and of frames, in any format.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
+use super::lines;
 use super::parquet::ParquetTable;
 use super::rows::{self, Cell, Kind, NAME_COLUMN};
 use super::{ExportError, PartialFile};
@@ -182,11 +181,7 @@ impl Writer {
     fn write(&mut self, row: Vec<Cell<'_>>) -> io::Result<()> {
         match self {
             Self::Csv(writer) => writer.write_record(row.iter().map(Cell::to_string)).map_err(io_error),
-            Self::Jsonl(writer, header) => {
-                let object: Map<String, Value> = header.iter().cloned().zip(row.into_iter().map(Value::from)).collect();
-                serde_json::to_writer(&mut *writer, &object)?;
-                writer.write_all(b"\n")
-            }
+            Self::Jsonl(writer, header) => lines::write_line(writer, header, row),
             Self::Parquet(table) => table.write(&row),
         }
     }
@@ -202,6 +197,8 @@ fn io_error(error: csv::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::emotion::{Emotion, Probabilities};
     use crate::export::COLUMNS;

@@ -11,6 +11,7 @@ use opencv::imgcodecs;
 
 use super::matroska::MotionJpeg;
 use super::{ANALYSED, Counts, FACES, FRAMES, MARKS, METADATA, Mark, MarkError, Metadata, VIDEO, append_mark};
+use crate::digits::TIME_DIGITS;
 use crate::export::rows;
 use crate::face::Face;
 use crate::whole::{self, Existing};
@@ -155,7 +156,7 @@ impl Files {
 }
 
 fn seconds(time: Duration) -> String {
-    format!("{:.*}", rows::TIME_DIGITS, time.as_secs_f64())
+    format!("{:.*}", TIME_DIGITS, time.as_secs_f64())
 }
 
 /// Writes the metadata in one step: there is always a whole file.

@@ -176,7 +176,7 @@ fn a_camera_that_sends_nothing_is_given_up() {
     bus.silence(0);
     bus.run_test(|_| {
         // SAFETY: the other threads of this process are the test runner's, and they only wait for this test.
-        unsafe { mien::source::prepare_libraries() };
+        unsafe { mien::source::prepare_libraries(mien::source::Reach::FilesAlone) };
         let error = error_of(&request(0));
         assert!(matches!(error, SourceError::CameraSilent(_)), "{error}");
     });

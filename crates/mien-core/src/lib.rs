@@ -8,6 +8,7 @@ pub mod bounded;
 pub mod contrast;
 pub mod crop;
 pub mod detection;
+pub mod digits;
 pub mod emotion;
 pub mod face;
 pub mod landmarks;

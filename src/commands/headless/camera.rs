@@ -8,12 +8,13 @@ use crossbeam_channel::{Receiver, bounded};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::outputs::{Outputs, WrittenTables, is_standard_output};
 use super::recording::{HeadlessWriter, SavedSession};
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
 use crate::blur::Blur;
 use crate::console::{print, print_json, tell};
-use crate::export::{FaceTable, TableFormat};
+use crate::export::OscOutput;
 use crate::interrupt::{self, Interrupted};
 use crate::network::NetworkInUse;
 use crate::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest, Statistics};
@@ -45,6 +46,10 @@ pub struct CameraJob {
     pub duration: Option<Duration>,
     /// A table of the faces.
     pub csv: Option<PathBuf>,
+    /// Lines of JSON: into a file, or to the standard output, if it is `-`.
+    pub jsonl: Option<PathBuf>,
+    /// Where results are sent as they come.
+    pub osc: Option<OscOutput>,
     /// Folder for a recording.
     pub record: Option<PathBuf>,
     /// What is blurred in what is written.
@@ -81,8 +86,8 @@ struct Outcome {
     #[serde(flatten)]
     network: NetworkInUse,
     source: Option<Source>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    table: Option<PathBuf>,
+    #[serde(flatten)]
+    tables: WrittenTables,
     #[serde(skip_serializing_if = "Option::is_none")]
     recording: Option<SavedSession>,
     versions: Versions,
@@ -108,6 +113,11 @@ struct MemoryCourse {
 }
 
 impl CameraJob {
+    /// Whether the standard output holds lines alone.
+    pub(super) fn streams(&self) -> bool {
+        self.jsonl.as_deref().is_some_and(is_standard_output)
+    }
+
     /// Watches the camera and prints the figures.
     ///
     /// # Errors
@@ -115,7 +125,7 @@ impl CameraJob {
     /// Ctrl-C; then figures, table and recording are those up to there.
     pub fn run(&self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
-        let table = self.csv.as_deref().map(|path| FaceTable::create(path, TableFormat::Csv)).transpose()?;
+        let outputs = Outputs::open(self)?;
         let network = self.choices.load_network()?;
         let in_use = network.in_use;
         let recording =
@@ -132,8 +142,12 @@ impl CameraJob {
             // A full channel has a wake-up in it already.
             waker.try_send(()).ok();
         })?;
-        let mut watch = Watch::new(table, recording)?;
-        while !interrupt::requested() && !watch.is_over(self.duration) && watch.recorded.is_none() {
+        let mut watch = Watch::new(outputs, recording)?;
+        while !interrupt::requested()
+            && !watch.outputs.is_closed()
+            && !watch.is_over(self.duration)
+            && watch.recorded.is_none()
+        {
             watch.wait(&awake);
             watch.take(&live)?;
         }
@@ -141,6 +155,8 @@ impl CameraJob {
         let outcome = watch.finish(live, in_use)?;
         if self.json {
             print_json(&outcome)?;
+        } else if self.streams() {
+            tell(outcome.text().trim_end());
         } else {
             print(&outcome.text())?;
         }
@@ -163,7 +179,7 @@ struct Began {
 
 /// Everything that is gathered while the camera runs.
 struct Watch {
-    table: Option<FaceTable>,
+    outputs: Outputs,
     tally: Tally,
     /// Microseconds.
     ages: Histogram<u64>,
@@ -177,9 +193,9 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(table: Option<FaceTable>, recording: Option<HeadlessWriter>) -> anyhow::Result<Self> {
+    fn new(outputs: Outputs, recording: Option<HeadlessWriter>) -> anyhow::Result<Self> {
         Ok(Self {
-            table,
+            outputs,
             tally: Tally::default(),
             ages: Histogram::new_with_max(LONGEST_AGE, 3)?,
             began: None,
@@ -221,9 +237,7 @@ impl Watch {
             self.tally.add(&scene);
             let age = scene.labelled_at.saturating_duration_since(scene.frame.captured_at);
             self.ages.saturating_record(u64::try_from(age.as_micros()).unwrap_or(LONGEST_AGE));
-            if let Some(table) = &mut self.table {
-                table.push(self.source.as_ref().map_or("", |source| &source.name), &scene)?;
-            }
+            self.outputs.push(self.source.as_ref().map_or("", |source| &source.name), &scene)?;
         }
         if self.memory_due.is_some_and(|due| Instant::now() >= due) {
             self.memory.extend(process::memory().map(|memory| memory.current));
@@ -268,7 +282,7 @@ impl Watch {
             recording.finish(&mut self.recorded)?;
         }
         drop(live);
-        let table = self.table.map(FaceTable::finish).transpose()?;
+        let tables = self.outputs.finish()?;
         let seen = self.tally.seen();
         Ok(Outcome {
             // The first frame opened the interval, so there are as many intervals as further frames.
@@ -285,7 +299,7 @@ impl Watch {
             camera_losses: self.losses,
             network,
             source: self.source,
-            table,
+            tables,
             recording: self.recorded,
             versions: Versions::here(),
         })
@@ -331,7 +345,7 @@ impl Outcome {
             line("Memory", format!("{} MB at most{now}", mb(peak)));
         }
         line("Model", self.network.to_string());
-        if let Some(table) = &self.table {
+        for table in self.tables.table.iter().chain(&self.tables.jsonl) {
             line("Table", table.display().to_string());
         }
         if let Some(SavedSession { folder, counts, .. }) = &self.recording {

@@ -2,10 +2,13 @@
 
 mod camera;
 mod export;
+mod outputs;
 mod recording;
 mod summary;
 mod video;
 
 pub use self::camera::CameraJob;
 pub use self::export::RecordingJob;
+#[cfg(feature = "serve")]
+pub use self::recording::HeadlessWriter;
 pub use self::video::VideoJob;

@@ -15,7 +15,7 @@ use crate::recording::{Counts, RecordingEvent, SessionWriter, Subject};
 use crate::stages::StageChoices;
 
 /// A recording from the first picture of a camera on.
-pub(super) struct HeadlessWriter {
+pub struct HeadlessWriter {
     parent: PathBuf,
     network: NetworkInUse,
     smoothing: Option<Duration>,
@@ -27,7 +27,7 @@ pub(super) struct HeadlessWriter {
 
 /// What came of it.
 #[derive(Debug, Serialize)]
-pub(super) struct SavedSession {
+pub struct SavedSession {
     pub folder: PathBuf,
     #[serde(flatten)]
     pub counts: Counts,

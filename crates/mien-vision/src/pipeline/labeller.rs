@@ -18,7 +18,7 @@ pub trait RecordedFaces: Send + Sync {
 /// Names the emotions of the faces that the capture side found. Owned by the inference thread.
 pub struct Labeller {
     names: Names,
-    smoother: Smoother,
+    smoother: SceneSmoother,
 }
 
 /// Where the names come from.
@@ -30,12 +30,12 @@ enum Names {
 impl Labeller {
     /// A labeller that has seen nothing yet; `smoothing` is the time constant, `None` is off.
     pub fn new(classifier: Box<dyn Classifier>, smoothing: Option<Duration>) -> Self {
-        Self { names: Names::Network(classifier), smoother: Smoother::new(smoothing) }
+        Self { names: Names::Network(classifier), smoother: SceneSmoother::new(smoothing) }
     }
 
     /// One that looks up what was recorded of each frame, smoothed as it was, and runs no network.
     pub fn recorded(faces: Arc<dyn RecordedFaces>) -> Self {
-        Self { names: Names::Recorded(faces), smoother: Smoother::new(None) }
+        Self { names: Names::Recorded(faces), smoother: SceneSmoother::new(None) }
     }
 
     /// Exchanges the network; smoothing continues from where it is. What was recorded stays.
@@ -75,7 +75,7 @@ impl Labeller {
         };
         let probabilities = classifier.classify(&detected.crops)?;
         detected.timings.classify = start.elapsed();
-        Ok(self.smooth(detected, &probabilities))
+        Ok(self.smoother.scene(detected, &probabilities))
     }
 
     /// Labels several frames in their order with one batch for the faces of all of them, which costs less per face.
@@ -90,25 +90,61 @@ impl Labeller {
                 return Ok(frames.into_iter().map(|frame| looked_up(frame, faces.as_ref())).collect());
             }
         };
-        let crops: Vec<_> = frames.iter_mut().flat_map(|detected| std::mem::take(&mut detected.crops)).collect();
-        let start = Instant::now();
-        let probabilities = classifier.classify(&crops)?;
-        let per_face = start.elapsed() / u32::try_from(crops.len().max(1)).unwrap_or(u32::MAX);
+        let probabilities = classify_together(classifier.as_mut(), &mut frames)?;
+        let named = frames.into_iter().zip(probabilities);
+        Ok(named.map(|(detected, probabilities)| self.smoother.scene(detected, &probabilities)).collect())
+    }
+}
 
-        let mut rest = probabilities.as_slice();
-        let mut scenes = Vec::with_capacity(frames.len());
-        for mut detected in frames {
+/// What the network says of the faces of several frames, frame by frame; one batch for all of them. Whose the frames are
+/// makes no difference. The crops are taken out of them, and the time is shared out by their number of faces.
+///
+/// # Errors
+/// When the network fails.
+pub fn classify_together(
+    classifier: &mut dyn Classifier,
+    frames: &mut [Detected],
+) -> Result<Vec<Vec<Probabilities>>, ClassifyError> {
+    let crops: Vec<_> = frames.iter_mut().flat_map(|detected| std::mem::take(&mut detected.crops)).collect();
+    let start = Instant::now();
+    let probabilities = classifier.classify(&crops)?;
+    let per_face = start.elapsed() / u32::try_from(crops.len().max(1)).unwrap_or(u32::MAX);
+
+    let mut rest = probabilities.as_slice();
+    Ok(frames
+        .iter_mut()
+        .map(|detected| {
             let (own, others) = rest.split_at(detected.faces.len().min(rest.len()));
             rest = others;
             detected.timings.classify = per_face * u32::try_from(own.len()).unwrap_or(u32::MAX);
-            scenes.push(self.smooth(detected, own));
-        }
-        Ok(scenes)
+            own.to_vec()
+        })
+        .collect())
+}
+
+/// The last stage: smooths what the network said of the faces of one source over time, and completes its scenes.
+pub struct SceneSmoother(Smoother);
+
+impl SceneSmoother {
+    /// One that has seen nothing yet; `time_constant` as in [`Labeller::new`].
+    pub fn new(time_constant: Option<Duration>) -> Self {
+        Self(Smoother::new(time_constant))
     }
 
-    fn smooth(&mut self, detected: Detected, probabilities: &[Probabilities]) -> Scene {
+    /// Changes the time constant; `None` is off.
+    pub fn set_time_constant(&mut self, time_constant: Option<Duration>) {
+        self.0.set_time_constant(time_constant);
+    }
+
+    /// Forgets all faces.
+    pub fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    /// The scene of a frame, given what the network said of its faces in their order.
+    pub fn scene(&mut self, detected: Detected, probabilities: &[Probabilities]) -> Scene {
         let Detected { frame, picture, faces, timings, .. } = detected;
-        self.smoother.retain(|id| faces.iter().any(|face| face.id == id));
+        self.0.retain(|id| faces.iter().any(|face| face.id == id));
         let faces = faces
             .into_iter()
             .zip(probabilities)
@@ -119,7 +155,7 @@ impl Labeller {
                 landmarks: face.landmarks,
                 quality: Some(face.quality),
                 raw: *raw,
-                smoothed: self.smoother.update(face.id, frame.media_time, *raw),
+                smoothed: self.0.update(face.id, frame.media_time, *raw),
             })
             .collect();
         Scene { frame, picture, faces, timings, labelled_at: Instant::now() }

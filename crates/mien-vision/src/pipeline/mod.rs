@@ -27,9 +27,9 @@ pub use analyzer::{AnalyzeError, Analyzer, Detected, DetectedFace};
 pub use batch::frames_that_wait;
 pub use batch::{Ending, run_to_end};
 pub use command::{ClassifierFactory, Command, DetectorFactory, Event, NetworkChoice, SourceFactory};
-pub use labeller::{Labeller, RecordedFaces};
+pub use labeller::{Labeller, RecordedFaces, SceneSmoother, classify_together};
 pub use live::{FaceSource, Live, LiveSettings, OpenSource, Parts, SourceRequest};
-pub use statistics::Statistics;
+pub use statistics::{Meter, Statistics};
 pub use tap::Tap;
 pub use worker::PipelineError;
 

@@ -28,9 +28,9 @@ pub struct Statistics {
     pub frames: u64,
 }
 
-/// Counts for [`Statistics`].
+/// Counts for [`Statistics`], in bounded memory.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub struct Meter {
     captured: Rate,
     labelled: Rate,
     ages: VecDeque<(Instant, Duration)>,
@@ -38,21 +38,25 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn captured(&mut self, now: Instant) {
+    /// The source gave a frame.
+    pub fn captured(&mut self, now: Instant) {
         self.captured.count(now);
     }
 
-    pub(super) fn dropped(&mut self) {
+    /// A frame was dropped.
+    pub fn dropped(&mut self) {
         self.dropped += 1;
     }
 
-    pub(super) fn labelled(&mut self, now: Instant, age: Duration) {
+    /// A frame was labelled, `age` after it was captured.
+    pub fn labelled(&mut self, now: Instant, age: Duration) {
         self.labelled.count(now);
         forget_before(&mut self.ages, now, AGE_WINDOW, |(at, _)| *at);
         self.ages.push_back((now, age));
     }
 
-    pub(super) fn read(&mut self, now: Instant) -> Statistics {
+    /// How it stands.
+    pub fn read(&mut self, now: Instant) -> Statistics {
         forget_before(&mut self.ages, now, AGE_WINDOW, |(at, _)| *at);
         let mut ages: Vec<Duration> = self.ages.iter().map(|(_, age)| *age).collect();
         ages.sort_unstable();

@@ -8,6 +8,7 @@ use std::time::Instant;
 use opencv::core::{Mat, MatTraitConst as _};
 use opencv::videoio::{self, VideoCapture, VideoCaptureTrait as _, VideoCaptureTraitConst as _};
 
+use super::network::NetworkCamera;
 use super::{FrameSource, SourceError, SourceInfo, SourceKind, enumerate};
 use crate::frame::Frame;
 
@@ -25,6 +26,8 @@ pub enum CameraDevice {
     Index(u32),
     /// By device file, as `/dev/v4l/by-id/…`.
     Path(PathBuf),
+    /// In the network, by its address.
+    Network(NetworkCamera),
 }
 
 impl Default for CameraDevice {
@@ -38,6 +41,7 @@ impl fmt::Display for CameraDevice {
         match self {
             Self::Index(index) => write!(f, "{index}"),
             Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Network(camera) => camera.fmt(f),
         }
     }
 }
@@ -45,9 +49,11 @@ impl fmt::Display for CameraDevice {
 impl FromStr for CameraDevice {
     type Err = std::convert::Infallible;
 
-    /// A number is an index, everything else a path.
+    /// A number is an index, an address a camera in the network, everything else a path.
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        Ok(word.parse().map_or_else(|_| Self::Path(PathBuf::from(word)), Self::Index))
+        let path_or_address =
+            || NetworkCamera::named(word).map_or_else(|| Self::Path(PathBuf::from(word)), Self::Network);
+        Ok(word.parse().map_or_else(|_| path_or_address(), Self::Index))
     }
 }
 
@@ -137,20 +143,11 @@ impl CameraSource {
     /// # Errors
     /// When there is no camera, not this one, it is in use, not permitted, not a camera, or sends nothing.
     pub fn open(request: &CameraRequest) -> Result<Self, SourceError> {
-        let mut capture = open_device(&request.device)?;
-        if !capture.is_opened()? {
-            return Err(enumerate::why_not_opened(&request.device));
-        }
-        // A camera may refuse any of these and still work; what counts is read back below. The format comes first:
-        // the sizes and rates that a camera offers depend on it.
-        if let Some(fourcc) = request.fourcc {
-            capture.set(videoio::CAP_PROP_FOURCC, fourcc.to_property())?;
-        }
-        capture.set(videoio::CAP_PROP_FRAME_WIDTH, f64::from(request.width))?;
-        capture.set(videoio::CAP_PROP_FRAME_HEIGHT, f64::from(request.height))?;
-        capture.set(videoio::CAP_PROP_FPS, request.fps)?;
-        capture.set(videoio::CAP_PROP_BUFFERSIZE, DRIVER_BUFFERS)?;
-
+        let mut capture = match &request.device {
+            // What it sends is its own setting.
+            CameraDevice::Network(camera) => camera.open()?,
+            device => open_local(device, request)?,
+        };
         let name = enumerate::camera_name(&request.device);
         let opened_at = Instant::now();
         let Some(first) = grab(&mut capture)? else { return Err(enumerate::why_silent(&request.device, name)) };
@@ -164,6 +161,24 @@ impl CameraSource {
         };
         Ok(Self { capture, info, opened_at, next_index: 0, first: Some(first) })
     }
+}
+
+/// Opens a camera of this machine and asks for what is wanted.
+fn open_local(device: &CameraDevice, request: &CameraRequest) -> Result<VideoCapture, SourceError> {
+    let mut capture = open_device(device)?;
+    if !capture.is_opened()? {
+        return Err(enumerate::why_not_opened(device));
+    }
+    // A camera may refuse any of these and still work; what counts is read back below. The format comes first:
+    // the sizes and rates that a camera offers depend on it.
+    if let Some(fourcc) = request.fourcc {
+        capture.set(videoio::CAP_PROP_FOURCC, fourcc.to_property())?;
+    }
+    capture.set(videoio::CAP_PROP_FRAME_WIDTH, f64::from(request.width))?;
+    capture.set(videoio::CAP_PROP_FRAME_HEIGHT, f64::from(request.height))?;
+    capture.set(videoio::CAP_PROP_FPS, request.fps)?;
+    capture.set(videoio::CAP_PROP_BUFFERSIZE, DRIVER_BUFFERS)?;
+    Ok(capture)
 }
 
 impl FrameSource for CameraSource {
@@ -215,5 +230,6 @@ fn open_device(device: &CameraDevice) -> opencv::Result<VideoCapture> {
     match device {
         CameraDevice::Index(index) => VideoCapture::new(i32::try_from(*index).unwrap_or(i32::MAX), videoio::CAP_ANY),
         CameraDevice::Path(path) => VideoCapture::from_file(path, videoio::CAP_ANY),
+        CameraDevice::Network(_) => VideoCapture::default(),
     }
 }

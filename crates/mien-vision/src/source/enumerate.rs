@@ -101,6 +101,8 @@ mod linux {
         match device {
             CameraDevice::Index(index) => Path::new(DEVICES).join(format!("video{index}")),
             CameraDevice::Path(path) => path.clone(),
+            // It has none: who opens it asks here no more.
+            CameraDevice::Network(camera) => PathBuf::from(camera.to_string()),
         }
     }
 

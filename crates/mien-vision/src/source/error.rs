@@ -120,6 +120,12 @@ pub enum SourceError {
     /// Opened, but nothing comes.
     #[error("camera {0} opens but gives no picture; unplug it and plug it in again, or ask for another size or format")]
     CameraSilent(String),
+    /// A camera in the network that can't be reached.
+    #[error(
+        "the network camera {0} doesn't answer with moving pictures; check its address, name and password, and whether \
+         another program can show it"
+    )]
+    NetworkCamera(String),
     /// Gone while running.
     #[error("camera {0} was lost: unplugged, or it stopped sending pictures")]
     Lost(String),

@@ -15,22 +15,43 @@ macro_rules! containers {
 /// What FFmpeg may read, for programs and libraries that have its option `format_whitelist`.
 pub const CONTAINERS: &str = containers!();
 
+/// What FFmpeg may open beside the file that was named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing.
+    FilesAlone,
+    /// The network, because a camera there was named. Lists of other files stay closed all the same.
+    Network,
+}
+
+/// The variable that OpenCV takes FFmpeg's options from.
+const OPTIONS: &str = "OPENCV_FFMPEG_CAPTURE_OPTIONS";
+
+/// Its value: the file that was named.
+const FILES_ALONE: &str = concat!("protocol_whitelist;file|format_whitelist;", containers!());
+
+/// Its value with cameras in the network: RTSP over TCP, which loses no packets, and pictures over HTTP.
+const WITH_NETWORK: &str = concat!(
+    "rtsp_transport;tcp|protocol_whitelist;file,http,https,httpproxy,rtp,rtsp,tcp,tls,udp|format_whitelist;rtsp,",
+    containers!()
+);
+
 /// Variables read by OpenCV when it first uses FFmpeg or a V4L2 camera. A variable that the user set is left alone.
-const VARIABLES: [(&str, &str); 3] = [
-    ("OPENCV_FFMPEG_CAPTURE_OPTIONS", concat!("protocol_whitelist;file|format_whitelist;", containers!())),
+const VARIABLES: [(&str, &str); 2] = [
     // AV_LOG_QUIET: FFmpeg else writes to stderr what Mien says better, and a window's user never sees it.
     ("OPENCV_FFMPEG_LOGLEVEL", "-8"),
     // Seconds until a camera that sends nothing counts as lost; OpenCV waits 10, and the stop button waits with it.
     ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3"),
 ];
 
-/// Keeps FFmpeg to the file that was named, silences it and OpenCV, and shortens OpenCV's patience with a dead camera. `OPENCV_LOG_LEVEL`, if the user set
+/// Keeps FFmpeg to what was named, silences it and OpenCV, and shortens OpenCV's patience with a dead camera. `OPENCV_LOG_LEVEL`, if the user set
 /// it, keeps OpenCV's own messages.
 ///
 /// # Safety
 /// Changes the process environment: call it first thing in `main`, before any other thread exists.
-pub unsafe fn prepare_libraries() {
-    for (name, value) in VARIABLES {
+pub unsafe fn prepare_libraries(reach: Reach) {
+    let options = if reach == Reach::Network { WITH_NETWORK } else { FILES_ALONE };
+    for (name, value) in VARIABLES.into_iter().chain([(OPTIONS, options)]) {
         if std::env::var_os(name).is_none() {
             // SAFETY: the caller promises that there is no other thread.
             unsafe { std::env::set_var(name, value) };

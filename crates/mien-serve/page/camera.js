@@ -1,0 +1,111 @@
+// The visitor's camera.
+
+/** Longest side of a picture that is sent: faces are looked for at less. */
+const LONGEST_SIDE = 640;
+const QUALITY = 0.85;
+
+const TROUBLE = {
+  NotAllowedError: "No permission for the camera: allow it beside the page's address, then press Start",
+  NotFoundError: "No camera found: plug one in, then press Start",
+  OverconstrainedError: "This camera isn't there any more: choose another, then press Start",
+  NotReadableError: "The camera is busy: close the other program that uses it, then press Start",
+};
+
+/** What is shown to choose from before the browser names its cameras. */
+const FACING = [
+  { value: "facing:user", label: "Front camera" },
+  { value: "facing:environment", label: "Back camera" },
+];
+
+/** The cameras to choose from, as `{ value, label }`. Browsers name them only once one may be used. */
+export async function list() {
+  const devices = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
+  const cameras = devices.filter((device) => device.kind === "videoinput");
+  const named = cameras.filter((camera) => camera.label);
+  return named.length ? named.map((camera) => ({ value: camera.deviceId, label: camera.label })) : FACING;
+}
+
+function constraints(choice) {
+  const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
+  if (choice?.startsWith("facing:")) return { ...size, facingMode: choice.slice("facing:".length) };
+  return choice ? { ...size, deviceId: { exact: choice } } : { ...size, facingMode: "user" };
+}
+
+/** A camera that is running. `onFrame` is called for each new picture while it is shown. */
+export class Camera {
+  #video;
+  #stream;
+  #canvas = document.createElement("canvas");
+  #isOver = false;
+
+  constructor(video, stream) {
+    this.#video = video;
+    this.#stream = stream;
+  }
+
+  /** Throws an error whose message is for the reader. */
+  static async open(video, choice) {
+    if (!navigator.mediaDevices?.getUserMedia) {
+      throw new Error("Browsers give cameras to https alone: start the server with --tls self-signed");
+    }
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia({ video: constraints(choice), audio: false });
+      video.srcObject = stream;
+      await video.play();
+      return new Camera(video, stream);
+    } catch (error) {
+      throw new Error(TROUBLE[error.name] ?? `The camera can't be used: ${error.message}`);
+    }
+  }
+
+  get track() {
+    return this.#stream.getVideoTracks()[0];
+  }
+
+  /** Calls `onFrame` for each picture, `onEnd` when the camera goes away. */
+  watch(onFrame, onEnd) {
+    let last = -1;
+    const next = () => {
+      if (this.#isOver) return;
+      if (this.#video.requestVideoFrameCallback) {
+        this.#video.requestVideoFrameCallback(frame);
+      } else {
+        requestAnimationFrame(frame);
+      }
+    };
+    const frame = () => {
+      if (this.#isOver) return;
+      if (this.#video.currentTime !== last) {
+        last = this.#video.currentTime;
+        onFrame();
+      }
+      next();
+    };
+    this.track.onended = () => {
+      if (!this.#isOver) onEnd();
+    };
+    next();
+  }
+
+  /** The present picture, small enough to be sent: `{ picture, jpeg }`. */
+  async grab() {
+    const { videoWidth: width, videoHeight: height } = this.#video;
+    const scale = Math.min(1, LONGEST_SIDE / Math.max(width, height, 1));
+    const canvas = this.#canvas;
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+    if (!canvas.width || !canvas.height) return null;
+    canvas.getContext("2d", { alpha: false }).drawImage(this.#video, 0, 0, canvas.width, canvas.height);
+    const [picture, jpeg] = await Promise.all([
+      createImageBitmap(canvas),
+      new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY)),
+    ]);
+    return { picture, jpeg };
+  }
+
+  close() {
+    this.#isOver = true;
+    this.#stream.getTracks().forEach((track) => track.stop());
+    this.#video.srcObject = null;
+  }
+}

@@ -1,0 +1,207 @@
+// Puts the page together.
+
+import { Camera, list } from "/app/camera.js";
+import { People } from "/app/people.js";
+import { ask, open } from "/app/session.js";
+import { Stage } from "/app/stage.js";
+import { Timeline } from "/app/timeline.js";
+import { Visit } from "/app/visit.js";
+import { Watch } from "/app/watch.js";
+
+const by = (id) => document.getElementById(id);
+const [stage, people, timeline] = [new Stage(by("picture")), new People(by("people")), new Timeline(by("timeline"))];
+
+/** A face may hide for a moment before it is said that there is none. */
+const NO_FACE_AFTER = 1000;
+/** Answers that the rate and the age are taken over. */
+const RECENT = 20;
+
+let about = null;
+let session = null;
+let lastFace = 0;
+let recent = [];
+
+function say(words) {
+  const state = by("state");
+  // Only what changed is read out by screen readers.
+  if (state.textContent !== words) state.textContent = words;
+  state.classList.toggle("alone", stage.isEmpty);
+}
+
+function remember(key, value) {
+  try {
+    localStorage.setItem(`mien.${key}`, value);
+  } catch {
+    // A browser that keeps nothing still works.
+  }
+}
+
+function remembered(key) {
+  try {
+    return localStorage.getItem(`mien.${key}`);
+  } catch {
+    return null;
+  }
+}
+
+function isOwn() {
+  return !about?.source || document.querySelector('input[name="source"]:checked')?.value === "own";
+}
+
+function showFigures() {
+  const words = about ? [`${about.model} on ${about.device}`] : [];
+  if (recent.length > 1) {
+    const seconds = (recent.at(-1).at - recent[0].at) / 1000;
+    const ages = recent.map(({ age }) => age).sort((a, b) => a - b);
+    words.push(`${((recent.length - 1) / seconds).toFixed(0)} fps`, `age ${Math.round(ages[ages.length >> 1])} ms`);
+  }
+  by("figures").textContent = words.join(" · ");
+}
+
+const on = {
+  ready(told) {
+    about = told;
+    showRecorded();
+    say(stage.isEmpty ? "Waiting for the first picture…" : "");
+  },
+  scene(scene, picture, age) {
+    const now = performance.now();
+    stage.show(picture, scene);
+    people.show(scene.faces);
+    timeline.add(scene.faces, now);
+    recent.push({ at: now, age });
+    recent = recent.slice(-RECENT);
+    if (scene.faces.length) lastFace = now;
+    say(now - lastFace > NO_FACE_AFTER ? "No face found" : "");
+  },
+  trouble(words) {
+    people.show([]);
+    recent = [];
+    say(words);
+  },
+};
+
+function stop() {
+  session?.close();
+  session = null;
+  stage.show(null);
+  people.clear();
+  timeline.clear();
+  recent = [];
+  lastFace = performance.now();
+  showRunning();
+}
+
+function showRunning() {
+  const button = by("start");
+  button.textContent = session ? "Stop" : "Start";
+  button.dataset.next = session ? "stop" : "start";
+  by("camera-choice").hidden = !isOwn();
+  by("smoothing-choice").hidden = !isOwn();
+  showRecorded();
+}
+
+/** Of the own camera before it is opened too: nobody is to find out afterwards. */
+function showRecorded() {
+  const isRecorded = isOwn() ? about?.are_visitors_recorded : session && about?.is_source_recorded;
+  by("recorded").hidden = !isRecorded;
+  by("recorded-what").textContent = isOwn() ? "What your camera sends is recorded on the server" : "The server's camera is being recorded";
+}
+
+async function start() {
+  stop();
+  if (!isOwn()) {
+    say("Waiting for the first picture…");
+    session = new Watch(on);
+  } else {
+    say("Opening camera…");
+    try {
+      const camera = await Camera.open(by("video"), by("camera").value);
+      session = new Visit(camera, Number(by("smoothing").value), on);
+      await showCameras(camera.track.getSettings().deviceId);
+    } catch (error) {
+      say(error.message);
+    }
+  }
+  showRunning();
+}
+
+async function showCameras(used) {
+  const cameras = await list();
+  by("camera").replaceChildren(...cameras.map(({ value, label }) => new Option(label, value, false, value === used)));
+}
+
+function showSmoothing() {
+  const seconds = Number(by("smoothing").value);
+  by("smoothing-value").textContent = seconds ? `${seconds.toFixed(1)} s` : "off";
+  session?.setSmoothing(seconds);
+}
+
+function draw() {
+  timeline.draw(people.chosen, performance.now());
+}
+
+async function begin() {
+  say("Connecting…");
+  await open().catch(() => {});
+  const answer = await ask();
+  if (!answer.about) {
+    say(answer.final ? answer.trouble : `${answer.trouble}: reload the page to try again`);
+    by("start").disabled = Boolean(answer.final);
+    showRunning();
+    return;
+  }
+  about = answer.about;
+  by("source-name").textContent = about.source ?? "";
+  by("sources").hidden = !about.source;
+  document.querySelector(`input[name="source"][value="${about.source ? "server" : "own"}"]`).checked = true;
+  by("mirror").checked = remembered("mirror") ? remembered("mirror") === "true" : !about.source;
+  stage.isMirrored = by("mirror").checked;
+  by("smoothing").value = remembered("smoothing") ?? about.smoothing_s;
+  showSmoothing();
+  showFigures();
+  await showCameras();
+  if (about.source) await start();
+  else {
+    const kept = about.are_visitors_recorded ? "and are recorded there" : "and none is kept";
+    say(`Press Start to open the camera. Pictures go to this server alone, ${kept}`);
+    showRunning();
+  }
+}
+
+by("start").addEventListener("click", () => {
+  if (session) {
+    stop();
+    say("Stopped");
+  } else {
+    start();
+  }
+});
+by("camera").addEventListener("change", () => session && start());
+by("mirror").addEventListener("change", ({ target }) => {
+  stage.isMirrored = target.checked;
+  remember("mirror", target.checked);
+  stage.draw();
+});
+by("smoothing").addEventListener("input", ({ target }) => {
+  remember("smoothing", target.value);
+  showSmoothing();
+});
+for (const source of document.querySelectorAll('input[name="source"]')) {
+  source.addEventListener("change", () => {
+    const mirrored = remembered("mirror");
+    by("mirror").checked = mirrored ? mirrored === "true" : isOwn();
+    stage.isMirrored = by("mirror").checked;
+    start();
+  });
+}
+document.addEventListener("keydown", (event) => {
+  if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "m") by("mirror").click();
+});
+navigator.mediaDevices?.addEventListener?.("devicechange", () => showCameras(by("camera").value));
+setInterval(draw, 100);
+setInterval(showFigures, 500);
+navigator.serviceWorker?.register("/service-worker.js").catch(() => {});
+begin();

@@ -1,0 +1,100 @@
+// Draws a picture and the boxes of its faces.
+
+import { EMOTIONS } from "/app/emotions.js";
+
+const BY_KEY = new Map(EMOTIONS.map((emotion) => [emotion.key, emotion]));
+/** An unsure face has no emotion's colour. */
+const UNSURE = { name: "unsure", color: "#464646", text: "#ffffff" };
+
+/** What a face is said to show: `{ emotion, words }`. */
+export function verdict(face) {
+  const emotion = BY_KEY.get(face.verdict);
+  if (!emotion) return { emotion: UNSURE, words: UNSURE.name };
+  return { emotion, words: `${emotion.name} ${Math.round(face[`smoothed_${emotion.key}`] * 100)} %` };
+}
+
+/** Draws the boxes of faces, whose places `at(x, y)` brings onto the canvas, `scale` pixels for one of theirs. */
+export function drawFaces(context, faces, at, scale, isMirrored) {
+  const size = Math.max(13 * devicePixelRatio, Math.min(19 * devicePixelRatio, context.canvas.height / 22));
+  const line = Math.max(2, Math.round(size / 7));
+  context.font = `600 ${size}px system-ui, sans-serif`;
+  context.textBaseline = "middle";
+  context.lineJoin = "round";
+  for (const face of faces) {
+    const { emotion, words } = verdict(face);
+    const [left, top] = at(isMirrored ? face.x + face.width : face.x, face.y);
+    const [width, height] = [face.width * scale, face.height * scale];
+    // A dark line under the coloured one keeps the box visible on a background of its own colour.
+    for (const [style, thickness] of [["rgb(0 0 0 / 65%)", line + 2], [emotion.color, line]]) {
+      context.strokeStyle = style;
+      context.lineWidth = thickness;
+      context.strokeRect(left, top, width, height);
+    }
+    const text = `${face.face}  ${words}`;
+    const patch = { width: context.measureText(text).width + size, height: size * 1.6 };
+    const x = Math.max(0, Math.min(left - line / 2, context.canvas.width - patch.width));
+    const y = top >= patch.height ? top - patch.height : Math.max(top, 0);
+    context.fillStyle = emotion.color;
+    context.fillRect(x, y, patch.width, patch.height);
+    context.fillStyle = emotion.text;
+    context.fillText(text, x + size / 2, y + patch.height / 2);
+  }
+}
+
+/** Makes a canvas as fine as the screen; true if its size changed. */
+export function fit(canvas) {
+  const { width, height } = canvas.getBoundingClientRect();
+  const [w, h] = [Math.round(width * devicePixelRatio), Math.round(height * devicePixelRatio)];
+  if (canvas.width === w && canvas.height === h) return false;
+  canvas.width = w;
+  canvas.height = h;
+  return true;
+}
+
+/** The picture in the middle of its canvas, as large as it fits. */
+export class Stage {
+  #canvas;
+  #shown = null;
+  isMirrored = false;
+
+  constructor(canvas) {
+    this.#canvas = canvas;
+    new ResizeObserver(() => this.draw()).observe(canvas);
+  }
+
+  /** Shows a picture with its faces; `null` shows none. */
+  show(picture, scene) {
+    this.#shown?.picture.close();
+    this.#shown = picture ? { picture, scene } : null;
+    // Where the page scrolls, the stage has the shape of the picture.
+    if (picture) this.#canvas.parentElement.style.setProperty("--shape", `${picture.width} / ${picture.height}`);
+    this.draw();
+  }
+
+  get isEmpty() {
+    return this.#shown === null;
+  }
+
+  draw() {
+    fit(this.#canvas);
+    const { width, height } = this.#canvas;
+    const context = this.#canvas.getContext("2d");
+    context.clearRect(0, 0, width, height);
+    if (!this.#shown || !width || !height) return;
+    const { picture, scene } = this.#shown;
+    const scale = Math.min(width / picture.width, height / picture.height);
+    const left = (width - picture.width * scale) / 2;
+    const top = (height - picture.height * scale) / 2;
+    const across = (x) => (this.isMirrored ? picture.width - x : x);
+    context.save();
+    if (this.isMirrored) {
+      context.translate(width, 0);
+      context.scale(-1, 1);
+    }
+    context.imageSmoothingQuality = "high";
+    context.drawImage(picture, left, top, picture.width * scale, picture.height * scale);
+    context.restore();
+    const at = (x, y) => [left + across(x) * scale, top + y * scale];
+    drawFaces(context, scene.faces, at, scale, this.isMirrored);
+  }
+}

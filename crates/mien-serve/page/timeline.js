@@ -1,0 +1,114 @@
+// The last minute of the chosen face: one line an emotion.
+
+import { EMOTIONS } from "/app/emotions.js";
+import { fit } from "/app/stage.js";
+
+const SPAN = 60_000;
+/** A gap in the lines where the face was away for longer. */
+const GAP = 1500;
+/** Faces whose minute is kept. */
+const MOST_FACES = 32;
+/** Points a second that are drawn: more can't be seen. */
+const STEP = 100;
+const MARGIN = { left: 52, right: 12, top: 10, bottom: 22 };
+
+/** Relative luminance of `#rrggbb`, by WCAG 2. */
+function luminance(color) {
+  const part = (from) => {
+    const value = parseInt(color.slice(from, from + 2), 16) / 255;
+    return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  };
+  return 0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5);
+}
+
+/** Whether a thin line of this colour gets lost on white. */
+const NEEDS_CASING = new Map(EMOTIONS.map(({ key, color }) => [key, 1.05 / (luminance(color) + 0.05) < 1.8]));
+
+export class Timeline {
+  #canvas;
+  /** For each face `{ t, values }`, the oldest first. */
+  #past = new Map();
+  #isLight = matchMedia("(prefers-color-scheme: light)");
+
+  constructor(canvas) {
+    this.#canvas = canvas;
+  }
+
+  add(faces, now) {
+    for (const face of faces) {
+      const points = this.#past.get(face.face) ?? [];
+      if (points.length && now - points.at(-1).t < STEP) continue;
+      points.push({ t: now, values: EMOTIONS.map(({ key }) => face[`smoothed_${key}`]) });
+      while (points[0].t < now - SPAN) points.shift();
+      this.#past.set(face.face, points);
+    }
+    for (const [number, points] of this.#past) {
+      if (points.at(-1).t < now - SPAN) this.#past.delete(number);
+    }
+    while (this.#past.size > MOST_FACES) this.#past.delete(this.#past.keys().next().value);
+  }
+
+  clear() {
+    this.#past.clear();
+  }
+
+  draw(chosen, now) {
+    const canvas = this.#canvas;
+    fit(canvas);
+    const ratio = devicePixelRatio;
+    const [width, height] = [canvas.width / ratio, canvas.height / ratio];
+    if (width < 60 || height < 60) return;
+    const context = canvas.getContext("2d");
+    const style = getComputedStyle(canvas);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    const x = (t) => MARGIN.left + (1 - (now - t) / SPAN) * (width - MARGIN.left - MARGIN.right);
+    const y = (share) => height - MARGIN.bottom - share * (height - MARGIN.top - MARGIN.bottom);
+    this.#drawGrid(context, style, x, y, now);
+    const points = this.#past.get(chosen) ?? [];
+    context.lineJoin = "round";
+    EMOTIONS.forEach((emotion, index) => {
+      const trace = () => {
+        context.beginPath();
+        points.forEach((point, i) => {
+          const begins = i === 0 || point.t - points[i - 1].t > GAP;
+          context[begins ? "moveTo" : "lineTo"](x(point.t), y(point.values[index]));
+        });
+      };
+      trace();
+      if (this.#isLight.matches && NEEDS_CASING.get(emotion.key)) {
+        context.strokeStyle = "#847d24";
+        context.lineWidth = 3.6;
+        context.stroke();
+      }
+      context.strokeStyle = emotion.color;
+      context.lineWidth = 2;
+      context.stroke();
+    });
+    const words = points.length ? `Emotions of face ${chosen} over the last minute` : "Emotions over the last minute";
+    if (canvas.getAttribute("aria-label") !== words) canvas.setAttribute("aria-label", words);
+  }
+
+  #drawGrid(context, style, x, y, now) {
+    context.font = "12px system-ui, sans-serif";
+    context.fillStyle = style.getPropertyValue("--weak");
+    context.strokeStyle = style.getPropertyValue("--line");
+    context.lineWidth = 1;
+    context.textBaseline = "middle";
+    context.textAlign = "right";
+    for (const share of [0, 0.5, 1]) {
+      const at = Math.round(y(share)) + 0.5;
+      context.beginPath();
+      context.moveTo(x(now - SPAN), at);
+      context.lineTo(x(now), at);
+      context.stroke();
+      context.fillText(`${share * 100} %`, MARGIN.left - 6, at);
+    }
+    context.textBaseline = "alphabetic";
+    const times = [[60, "left"], [45, "center"], [30, "center"], [15, "center"], [0, "right"]];
+    for (const [seconds, align] of times) {
+      context.textAlign = align;
+      context.fillText(seconds ? `−${seconds} s` : "now", x(now - seconds * 1000), y(0) + 16);
+    }
+  }
+}

@@ -1,0 +1,48 @@
+// The server's own source: scenes and the pictures that they belong to.
+
+import { Line } from "/app/session.js";
+
+/** `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`. */
+export class Watch {
+  #line;
+  #isDecoding = false;
+  #isOver = false;
+
+  constructor(on) {
+    this.#line = new Line("/api/v1/watch", {
+      open: (_socket, about) => on.ready(about),
+      message: (data) => {
+        if (typeof data === "string") {
+          const message = JSON.parse(data);
+          if (message.type === "source" && message.message) on.trouble(message.message);
+        } else {
+          this.#show(data, on);
+        }
+      },
+      trouble: (words) => on.trouble(words),
+    });
+  }
+
+  setSmoothing() {}
+
+  close() {
+    this.#isOver = true;
+    this.#line.close();
+  }
+
+  async #show(data, on) {
+    // What comes while a picture is decoded is late already.
+    if (this.#isDecoding) return;
+    this.#isDecoding = true;
+    try {
+      const length = new DataView(data).getUint32(0, true);
+      const scene = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+      const picture = await createImageBitmap(new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" }));
+      if (!this.#isOver) on.scene(scene, picture, scene.age_ms);
+    } catch {
+      // A damaged picture: the next one comes at once.
+    } finally {
+      this.#isDecoding = false;
+    }
+  }
+}

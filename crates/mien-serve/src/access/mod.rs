@@ -1,0 +1,264 @@
+//! Who may come in: the token, the server's own names, where a request comes from, and how many there are.
+
+mod connections;
+mod rate;
+mod token;
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, Version, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+pub use self::connections::{Connection, Connections};
+pub use self::rate::{Bucket, Rates};
+pub use self::token::Token;
+use crate::app::App;
+use crate::routes::error;
+
+/// What is checked on every request.
+pub struct Gate {
+    token: Option<Token>,
+    /// What the server is called, with the port, in lower case: `localhost:7878`.
+    hosts: HashSet<String>,
+    /// Where its pages come from: `http://localhost:7878`.
+    origins: HashSet<String>,
+    cookie: String,
+    is_secure: bool,
+    rates: Rates,
+}
+
+impl Gate {
+    /// For a server at this address; `names` are what else it is called, behind a proxy say.
+    pub fn new(token: Option<Token>, address: SocketAddr, names: &[String], is_secure: bool) -> Self {
+        let scheme = if is_secure { "https" } else { "http" };
+        let usual_port = if is_secure { 443 } else { 80 };
+        let port = address.port();
+        let with_port = |name: String| {
+            let bare = (port == usual_port).then(|| name.clone());
+            bare.into_iter().chain([format!("{name}:{port}")])
+        };
+        let own: HashSet<String> = own_names(address.ip()).into_iter().flat_map(with_port).collect();
+        let mut origins: HashSet<String> = own.iter().map(|host| format!("{scheme}://{host}")).collect();
+        let mut hosts = own;
+        for name in names {
+            let name = name.to_ascii_lowercase();
+            for host in [format!("{name}:{port}"), name] {
+                // A proxy in front may speak TLS where the server doesn't.
+                origins.extend([format!("http://{host}"), format!("https://{host}")]);
+                hosts.insert(host);
+            }
+        }
+        // A cookie belongs to a host, whatever the port: two servers on one machine need two names.
+        Self { token, hosts, origins, cookie: format!("mien-{port}"), is_secure, rates: Rates::default() }
+    }
+
+    /// Whether this is the token, or none is asked for.
+    pub fn opens(&self, word: &str) -> bool {
+        self.token.as_ref().is_none_or(|token| token.is(word))
+    }
+
+    /// The cookie that stands for the token from now on, until the browser is closed.
+    pub fn set_cookie(&self, word: &str) -> String {
+        let secure = if self.is_secure { "; Secure" } else { "" };
+        format!("{}={word}; Path=/; HttpOnly; SameSite=Strict{secure}", self.cookie)
+    }
+
+    /// How the token was shown, if it was.
+    fn pass(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Pass> {
+        if self.token.is_none() {
+            return Some(Pass::Free);
+        }
+        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
+        let in_query =
+            query.into_iter().flat_map(|query| query.split('&')).find_map(|pair| pair.strip_prefix("token="));
+        if bearer.or(in_query).is_some_and(|word| self.opens(word)) {
+            return Some(Pass::Word);
+        }
+        let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+        let mut cookies = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        cookies.any(|(name, word)| name == self.cookie && self.opens(word)).then_some(Pass::Cookie)
+    }
+
+    /// Refuses what comes by another name or from another place.
+    fn check(&self, request: &Request, pass: Option<Pass>) -> Result<(), Refusal> {
+        if !matches!(request.version(), Version::HTTP_11 | Version::HTTP_10) {
+            return Err(Refusal(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1"));
+        }
+        let headers = request.headers();
+        let mut hosts = headers.get_all(header::HOST).into_iter();
+        let host = hosts.next().and_then(|host| host.to_str().ok()).map(str::to_ascii_lowercase);
+        if hosts.next().is_some() || !host.is_some_and(|host| self.hosts.contains(&host)) {
+            return Err(Refusal(
+                StatusCode::MISDIRECTED_REQUEST,
+                "this server isn't called so; use the address that it printed, or start it with --host NAME",
+            ));
+        }
+        // A path that names another host is a request to a proxy, which this isn't.
+        if request.uri().authority().is_some() {
+            return Err(Refusal(StatusCode::MISDIRECTED_REQUEST, "this server is no proxy"));
+        }
+        let mut origins = headers.get_all(header::ORIGIN).into_iter();
+        let is_foreign = |origin: &axum::http::HeaderValue| {
+            !origin.to_str().is_ok_and(|origin| self.origins.contains(&origin.to_ascii_lowercase()))
+        };
+        let origin = origins.next();
+        if origins.next().is_some() || origin.is_some_and(is_foreign) {
+            return Err(Refusal(StatusCode::FORBIDDEN, "pages of other sites may not use this server"));
+        }
+        // Browsers name the page that opens a WebSocket or posts something; programs show the token themselves.
+        let does_something = request.method() != Method::GET || headers.contains_key(header::UPGRADE);
+        if origin.is_none() && does_something && matches!(pass, Some(Pass::Cookie)) {
+            return Err(Refusal(StatusCode::FORBIDDEN, "a request by cookie has to say which page it comes from"));
+        }
+        Ok(())
+    }
+}
+
+/// How the token was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// None is asked for.
+    Free,
+    /// By a program, or in the link.
+    Word,
+    /// By the page's cookie.
+    Cookie,
+}
+
+/// An answer that refuses.
+struct Refusal(StatusCode, &'static str);
+
+/// What a machine with this address is called by those on it and around it.
+fn own_names(ip: IpAddr) -> Vec<String> {
+    let name = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let loopback = || ["localhost".to_owned(), name(Ipv4Addr::LOCALHOST.into()), name(Ipv6Addr::LOCALHOST.into())];
+    if ip.is_unspecified() {
+        reachable().map(name).chain(loopback()).collect()
+    } else if ip.is_loopback() {
+        [name(ip)].into_iter().chain(loopback()).collect()
+    } else {
+        vec![name(ip)]
+    }
+}
+
+/// The addresses of this machine in its networks.
+pub fn reachable() -> impl Iterator<Item = IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
+        tracing::warn!("the addresses of this machine can't be told: {error}");
+        Vec::new()
+    });
+    interfaces.into_iter().filter(|interface| !interface.is_loopback()).map(|interface| interface.ip())
+}
+
+/// Stands before every route.
+pub async fn guard(
+    State(app): State<Arc<App>>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let gate = &app.gate;
+    let pass = gate.pass(request.headers(), request.uri().query());
+    let answer = match gate.check(&request, pass) {
+        Err(Refusal(status, why)) => error(status, why),
+        Ok(()) if !gate.rates.allow(address.ip(), pass.is_some(), Instant::now()) => {
+            let mut answer = error(StatusCode::TOO_MANY_REQUESTS, "too many requests; try again in a second");
+            answer.headers_mut().insert(header::RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
+            answer
+        }
+        Ok(()) if pass.is_none() && !crate::routes::is_public(request.uri().path()) => {
+            let mut answer = error(
+                StatusCode::UNAUTHORIZED,
+                "open the link that `mien serve` printed, or send its token: Authorization: Bearer TOKEN",
+            );
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, axum::http::HeaderValue::from_static("Bearer"));
+            answer
+        }
+        Ok(()) => {
+            if pass.is_some()
+                && let Some(connection) = request.extensions().get::<Connection>()
+            {
+                connection.trust();
+            }
+            return next.run(request).await.into_response();
+        }
+    };
+    app.metrics.denied();
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    const WORD: &str = "0123456789abcdef0123456789abcdef";
+
+    fn gate() -> Gate {
+        Gate::new(Token::from_word(WORD).ok(), "127.0.0.1:7878".parse().unwrap(), &["cam.example".to_owned()], false)
+    }
+
+    fn request(headers: &[(&str, &str)]) -> Request {
+        let builder = axum::http::Request::builder().uri("/api/v1/live");
+        headers
+            .iter()
+            .fold(builder, |builder, (name, value)| builder.header(*name, *value))
+            .body(Body::empty())
+            .unwrap()
+    }
+
+    fn is_let_in(headers: &[(&str, &str)]) -> bool {
+        let (gate, request) = (gate(), request(headers));
+        let pass = gate.pass(request.headers(), request.uri().query());
+        pass.is_some() && gate.check(&request, pass).is_ok()
+    }
+
+    #[test]
+    fn only_own_names_and_own_pages_are_let_in() {
+        let bearer = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
+        for host in ["127.0.0.1:7878", "localhost:7878", "[::1]:7878", "cam.example", "LOCALHOST:7878"] {
+            assert!(is_let_in(&[("host", host), bearer]), "{host}");
+        }
+        for host in ["evil.example", "localhost", "localhost:78781", "127.0.0.1:7878.evil.example", ""] {
+            assert!(!is_let_in(&[("host", host), bearer]), "{host}");
+        }
+        assert!(!is_let_in(&[("host", "localhost:7878"), ("host", "evil.example"), bearer]));
+        assert!(!is_let_in(&[bearer]));
+        let host = ("host", "localhost:7878");
+        assert!(is_let_in(&[host, bearer, ("origin", "http://localhost:7878")]));
+        for origin in
+            ["http://evil.example", "null", "https://localhost:7878", "http://localhost", "http://localhost:7878.e"]
+        {
+            assert!(!is_let_in(&[host, bearer, ("origin", origin)]), "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_upgrades_nothing_without_an_origin() {
+        let cookie = ("cookie", "theme=dark; mien-7878=0123456789abcdef0123456789abcdef");
+        let host = ("host", "localhost:7878");
+        assert!(is_let_in(&[host, cookie]));
+        assert!(!is_let_in(&[host, cookie, ("upgrade", "websocket")]));
+        assert!(is_let_in(&[host, cookie, ("upgrade", "websocket"), ("origin", "http://localhost:7878")]));
+    }
+
+    #[test]
+    fn a_wrong_token_is_none() {
+        let host = ("host", "localhost:7878");
+        for word in ["", "0123456789abcdef0123456789abcdee", "0123456789abcdef", "Bearer"] {
+            assert!(!is_let_in(&[host, ("authorization", &format!("Bearer {word}"))]), "{word}");
+            assert!(!is_let_in(&[host, ("cookie", &format!("mien-7878={word}"))]), "{word}");
+        }
+        assert!(!is_let_in(&[host, ("cookie", "mien-80=0123456789abcdef0123456789abcdef")]));
+    }
+}

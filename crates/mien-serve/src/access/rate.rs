@@ -1,0 +1,104 @@
+//! How often an address may ask.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::limits::{REQUESTS_AT_ONCE, REQUESTS_PER_SECOND};
+
+/// Addresses that are remembered: what is more than that has asked long ago, or is an attack, of which all share a bucket.
+const MOST_ADDRESSES: usize = 4096;
+
+/// Lets so many through a second on average, and some more at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Bucket {
+    left: f64,
+    at: Instant,
+    per_second: f64,
+    at_once: f64,
+}
+
+impl Bucket {
+    /// A full one.
+    pub fn new(per_second: f64, at_once: f64, now: Instant) -> Self {
+        Self { left: at_once, at: now, per_second, at_once }
+    }
+
+    /// Takes one, if there is one.
+    pub fn take(&mut self, now: Instant) -> bool {
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
+        self.left = (self.left + gained).min(self.at_once);
+        self.at = now;
+        let is_there = self.left >= 1.0;
+        if is_there {
+            self.left -= 1.0;
+        }
+        is_there
+    }
+
+    fn is_full_at(&self, now: Instant) -> bool {
+        self.left + now.saturating_duration_since(self.at).as_secs_f64() * self.per_second >= self.at_once
+    }
+}
+
+/// A bucket for each address; those who have shown the token have another one than those who haven't, so that strangers
+/// behind the same address take nothing from them.
+#[derive(Debug, Default)]
+pub struct Rates(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    buckets: HashMap<(Option<IpAddr>, bool), Bucket>,
+    purged_at: Option<Instant>,
+}
+
+/// How often those are forgotten who haven't asked for long: it means to look at all of them.
+const PURGE_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Rates {
+    /// Whether one more request is let through.
+    pub fn allow(&self, address: IpAddr, has_token: bool, now: Instant) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { buckets, purged_at } = &mut *known;
+        let is_due = purged_at.is_none_or(|at| now.saturating_duration_since(at) >= PURGE_INTERVAL);
+        if buckets.len() >= MOST_ADDRESSES && is_due {
+            buckets.retain(|_, bucket| !bucket.is_full_at(now));
+            *purged_at = Some(now);
+        }
+        let is_known = buckets.contains_key(&(Some(address), has_token));
+        let key = if is_known || buckets.len() < MOST_ADDRESSES { Some(address) } else { None };
+        let new = || Bucket::new(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE, now);
+        buckets.entry((key, has_token)).or_insert_with(new).take(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn who_asks_too_often_waits_and_others_do_not() {
+        let (rates, now) = (Rates::default(), Instant::now());
+        let [one, other] = [1, 2].map(|last| IpAddr::from(Ipv4Addr::new(10, 0, 0, last)));
+        let let_through = (0..500).filter(|_| rates.allow(one, false, now)).count();
+        assert_eq!(let_through, REQUESTS_AT_ONCE as usize);
+        assert!(rates.allow(other, false, now) && rates.allow(one, true, now));
+        assert!(rates.allow(one, false, now + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn many_addresses_take_no_more_memory() {
+        let (rates, now) = (Rates::default(), Instant::now());
+        for n in 0..20_000_u32 {
+            rates.allow(IpAddr::from(Ipv4Addr::from_bits(n)), false, now);
+        }
+        assert!(rates.0.lock().unwrap().buckets.len() <= MOST_ADDRESSES + 1);
+        // And those who were known are served as before, and forgotten later.
+        let later = now + Duration::from_secs(60);
+        assert!(rates.allow(IpAddr::from(Ipv4Addr::from_bits(1)), false, later));
+        assert!(rates.0.lock().unwrap().buckets.len() < MOST_ADDRESSES);
+    }
+}

@@ -1,0 +1,195 @@
+//! The server's own camera, video or recording, which all visitors may see.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::ws::Utf8Bytes;
+use crossbeam_channel::bounded;
+use mien_core::face::Face;
+use mien_vision::pipeline::{Event, Live, LiveSettings, Parts, PipelineError, Scene};
+use opencv::core::{Mat, MatTraitConst as _};
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+use crate::picture;
+use crate::protocol::{SceneReport, ServerMessage};
+
+/// How often the end is looked for while no frame comes.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Draws boxes and labels into a picture.
+pub type Annotate = fn(&mut Mat, &[Face]) -> opencv::Result<()>;
+
+/// Is told of the source's events and may watch its frames: a recording.
+pub type OnEvent = Box<dyn FnMut(&Event, &Live) + Send>;
+
+/// The server's own source.
+pub struct SourceSetup {
+    /// What it is called.
+    pub name: String,
+    /// Its parts.
+    pub parts: Parts,
+    /// How it is looked at.
+    pub settings: LiveSettings,
+    /// Called for each event, on the source's thread.
+    pub on_event: OnEvent,
+}
+
+/// A frame with its faces, and its pictures once somebody has asked for them.
+pub struct Shown {
+    /// As programs get it.
+    pub json: Utf8Bytes,
+    image: Arc<Mat>,
+    faces: Vec<Face>,
+    plain: OnceLock<Bytes>,
+    annotated: OnceLock<Bytes>,
+    with_scene: OnceLock<Bytes>,
+    annotate: Annotate,
+}
+
+impl Shown {
+    fn new(name: &str, scene: Scene, annotate: Annotate) -> Self {
+        let json = serde_json::to_string(&SceneReport::new(name, &scene)).unwrap_or_default().into();
+        Self {
+            json,
+            image: scene.frame.image,
+            faces: scene.faces,
+            plain: OnceLock::new(),
+            annotated: OnceLock::new(),
+            with_scene: OnceLock::new(),
+            annotate,
+        }
+    }
+
+    /// The frame as JPEG. Takes some milliseconds the first time: not for the threads that serve.
+    fn jpeg(&self) -> &Bytes {
+        self.plain.get_or_init(|| encoded(&self.image))
+    }
+
+    /// The frame with boxes and labels as JPEG. Takes some milliseconds the first time.
+    pub fn annotated(&self) -> Bytes {
+        let draw = || -> opencv::Result<Mat> {
+            let mut copy = self.image.try_clone()?;
+            (self.annotate)(&mut copy, &self.faces)?;
+            Ok(copy)
+        };
+        self.annotated.get_or_init(|| encoded(&draw().unwrap_or_else(|_error| Mat::default()))).clone()
+    }
+
+    /// Length of the scene's JSON in four bytes (little-endian), the JSON, and the frame as JPEG. Takes some milliseconds the
+    /// first time.
+    pub fn scene_and_picture(&self) -> Bytes {
+        let join = || {
+            let (json, jpeg) = (self.json.as_bytes(), self.jpeg());
+            let length = u32::try_from(json.len()).unwrap_or(u32::MAX).to_le_bytes();
+            [&length, json, jpeg].concat().into()
+        };
+        self.with_scene.get_or_init(join).clone()
+    }
+}
+
+/// Empty if it can't be encoded, which the browser shows as no picture.
+fn encoded(image: &Mat) -> Bytes {
+    let jpeg = picture::encode(image).unwrap_or_else(|error| {
+        tracing::warn!("a frame can't be encoded as JPEG: {error}");
+        Vec::new()
+    });
+    jpeg.into()
+}
+
+/// The source while it runs. Dropping it ends its threads.
+pub struct Broadcast {
+    scenes: watch::Receiver<Option<Arc<Shown>>>,
+    states: watch::Receiver<ServerMessage>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Broadcast {
+    /// Starts the source.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start(setup: SourceSetup, annotate: Annotate, metrics: Arc<Metrics>) -> Result<Self, PipelineError> {
+        let SourceSetup { name, parts, settings, mut on_event } = setup;
+        let (waker, awake) = bounded(1);
+        // A full channel has a wake-up in it already.
+        let live = Live::start(parts, settings, move || {
+            waker.try_send(()).ok();
+        })?;
+        let (scene_sender, scenes) = watch::channel(None);
+        let (state_sender, states) = watch::channel(state("opening", String::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::clone(&stop);
+        let thread = thread::Builder::new().name("mien-broadcast".to_owned()).spawn(move || {
+            while !stopping.load(Ordering::SeqCst) {
+                // Woken or not: both are looked into all the same.
+                awake.recv_timeout(TICK).ok();
+                for event in live.events() {
+                    on_event(&event, &live);
+                    if let Some(state) = state_after(&event) {
+                        state_sender.send_replace(state);
+                    }
+                }
+                if let Some(scene) = live.take_scene() {
+                    metrics.labelled(&scene);
+                    scene_sender.send_replace(Some(Arc::new(Shown::new(&name, scene, annotate))));
+                }
+            }
+        })?;
+        Ok(Self { scenes, states, stop, thread: Some(thread) })
+    }
+
+    /// For waiting for scenes; whoever is slow gets the newest and misses those before it.
+    pub fn scenes(&self) -> watch::Receiver<Option<Arc<Shown>>> {
+        self.scenes.clone()
+    }
+
+    /// For waiting for changes of the source.
+    pub fn states(&self) -> watch::Receiver<ServerMessage> {
+        self.states.clone()
+    }
+}
+
+impl Drop for Broadcast {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            // A panic there was told by the panic itself.
+            thread.join().ok();
+        }
+    }
+}
+
+fn state(state: &'static str, message: String) -> ServerMessage {
+    ServerMessage::Source { state, message }
+}
+
+fn state_after(event: &Event) -> Option<ServerMessage> {
+    Some(match event {
+        Event::Opening => state("opening", String::new()),
+        Event::Opened(_) => state("playing", String::new()),
+        Event::CameraLost { retry_in, .. } => {
+            // Not the reason: it names devices and programs of the server's machine.
+            state("lost", format!("The server's camera is lost; it tries again in {:.0} s", retry_in.as_secs_f64()))
+        }
+        Event::Failed(reason) => {
+            tracing::error!("the server's source has ended: {reason}");
+            state("failed", "The server's source has ended with an error".to_owned())
+        }
+        _ => return None,
+    })
+}
+
+/// The newest scene after the one that was last given; `None` when the source has ended.
+pub async fn next(scenes: &mut watch::Receiver<Option<Arc<Shown>>>) -> Option<Arc<Shown>> {
+    loop {
+        scenes.changed().await.ok()?;
+        if let Some(shown) = scenes.borrow_and_update().clone() {
+            return Some(shown);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What looks at the visitors' pictures: a few threads that find faces, and one with the network for all of them.
+//!
+//! Each visitor has a place for one frame, a tracker and a smoother of their own. Frames that wait are worked on in turn, one a
+//! visitor, so that overload lowers each one's rate alike; a newer frame replaces one that waits.
+
+mod detectors;
+mod network;
+mod queue;
+mod recording;
+mod visitor;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, bounded};
+use mien_core::crop::Framing;
+use mien_core::pixels::PixelLimit;
+use mien_core::track::TrackOptions;
+use mien_net::classify::Classifier;
+use mien_vision::detect::{DetectionOptions, ScheduledDetector};
+use mien_vision::frame::Frame;
+use mien_vision::pipeline::{Analyzer, Detected};
+use tch::Device;
+
+use self::detectors::DetectorPool;
+use self::queue::Queue;
+pub use self::recording::RecordVisitor;
+pub use self::visitor::{Answer, Submitted, Visitor};
+use self::visitor::{Failure, Place};
+use crate::metrics::Metrics;
+use crate::picture::{self, PictureError};
+
+/// More threads than this would wait for the one with the network.
+const MOST_THREADS: usize = 8;
+
+/// Frames that wait for the network: as many as fill two batches. A thread that is ahead waits.
+const WAITING_FOR_NETWORK: usize = 32;
+
+/// Whom a frame belongs to, and how it is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Following {
+    /// Frames of a camera, one after another.
+    Camera,
+    /// A single picture: each box is a face, and nothing is smoothed.
+    Picture,
+}
+
+/// What frames go through.
+pub struct Stages {
+    /// The network that all visitors share. It is called on a thread of its own.
+    pub classifier: Box<dyn Classifier>,
+    /// How faces are looked for.
+    pub detection: DetectionOptions,
+    /// Where a detector that is a network computes.
+    pub device: Device,
+    /// How large a picture may be.
+    pub limit: PixelLimit,
+    /// Begins the recording of a visitor; `None` stores nothing that visitors send.
+    pub record_visitor: Option<RecordVisitor>,
+}
+
+/// A frame on its way to the network.
+struct Passage {
+    place: Arc<Place>,
+    id: u32,
+    t: f64,
+    detected: Detected,
+}
+
+/// The threads, and what they share.
+pub struct Engine {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    queue: Queue,
+    detectors: Arc<DetectorPool>,
+    detection: DetectionOptions,
+    /// The crops that the network wants.
+    framing: Framing,
+    limit: PixelLimit,
+    record_visitor: Option<RecordVisitor>,
+    metrics: Arc<Metrics>,
+    /// Frames that wait for their faces to be found, or whose faces are being found.
+    ahead_of_network: AtomicUsize,
+    /// Visitors with a camera so far.
+    visitors: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Engine {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// When the system gives no threads, or the detector can't be made.
+    pub fn start(stages: Stages, metrics: Arc<Metrics>) -> Result<Self, EngineError> {
+        let Stages { classifier, detection, device, limit, record_visitor } = stages;
+        let detectors = Arc::new(DetectorPool::new(detection, device)?);
+        let shared = Arc::new(Shared {
+            queue: Queue::default(),
+            detectors,
+            detection,
+            framing: classifier.framing(),
+            limit,
+            record_visitor,
+            metrics,
+            ahead_of_network: AtomicUsize::new(0),
+            visitors: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+        });
+        let (sender, receiver) = bounded(WAITING_FOR_NETWORK);
+        let mut engine = Self { shared: Arc::clone(&shared), threads: Vec::new() };
+        let for_network = Arc::clone(&shared);
+        engine.threads.push(
+            thread::Builder::new()
+                .name("mien-network".to_owned())
+                .spawn(move || network::run(classifier, &receiver, &for_network))?,
+        );
+        let cores = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        for number in 0..cores {
+            let (shared, sender) = (Arc::clone(&shared), sender.clone());
+            let thread = thread::Builder::new().name(format!("mien-faces-{number}"));
+            engine.threads.push(thread.spawn(move || find_faces(&shared, &sender))?);
+        }
+        Ok(engine)
+    }
+
+    /// A place for one more visitor.
+    pub fn visitor(&self, following: Following, smoothing: Option<Duration>) -> Visitor {
+        let tracking = match following {
+            Following::Camera => TrackOptions::default(),
+            Following::Picture => TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() },
+        };
+        let detector = ScheduledDetector::new(self.shared.detectors.detector(), &self.shared.detection);
+        let mut analyzer = Analyzer::new(detector, tracking, false);
+        analyzer.set_framing(self.shared.framing);
+        let number = (following == Following::Camera).then(|| self.shared.visitors.fetch_add(1, Ordering::Relaxed) + 1);
+        Visitor::new(Arc::clone(&self.shared), analyzer, smoothing, number)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        self.shared.queue.close();
+        for thread in self.threads.drain(..) {
+            // It caught its own panics; there is nobody to tell of another.
+            thread.join().ok();
+        }
+    }
+}
+
+/// The threads can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The system gives no thread.
+    #[error("no thread could be started: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The detector can't be made.
+    #[error(transparent)]
+    Detector(#[from] mien_core::detection::DetectError),
+}
+
+/// A thread that finds faces until the engine ends.
+fn find_faces(shared: &Shared, network: &Sender<Passage>) {
+    // libtorch keeps this number for each thread; a second one would only wait for the other threads here.
+    tch::set_num_threads(1);
+    if let Err(error) = opencv::core::set_num_threads(1) {
+        tracing::warn!("OpenCV keeps its threads: {error}");
+    }
+    while let Some(place) = shared.queue.next() {
+        if let Some(submitted) = place.take() {
+            let (id, t) = (submitted.id, submitted.t);
+            // A panic ends this visitor's session and no other.
+            let found = catch_unwind(AssertUnwindSafe(|| find(shared, &place, &submitted)));
+            // Before it is sent: the network's thread is to wait for others alone.
+            shared.ahead_of_network.fetch_sub(1, Ordering::SeqCst);
+            match found.unwrap_or_else(|_panic| Err(Failure::Broken)) {
+                Ok(detected) => {
+                    let passage = Passage { place: Arc::clone(&place), id, t, detected };
+                    if network.send(passage).is_err() {
+                        return;
+                    }
+                }
+                Err(failure) => {
+                    shared.metrics.refused();
+                    place.answer(failure.answer(id));
+                }
+            }
+        }
+        shared.queue.done(&place);
+    }
+}
+
+fn find(shared: &Shared, place: &Place, submitted: &Submitted) -> Result<Detected, Failure> {
+    let image = picture::decode(submitted.picture(), shared.limit)?;
+    let media_time = submitted.arrived_at.saturating_duration_since(place.began_at);
+    let frame = Frame { index: place.next_index(), media_time, captured_at: submitted.arrived_at, image: image.into() };
+    if let Some((begin, number)) = shared.record_visitor.as_ref().zip(place.number) {
+        place.record(&frame, |width, height| begin(number, width, height));
+    }
+    place.analyze(frame)
+}
+
+impl From<PictureError> for Failure {
+    fn from(error: PictureError) -> Self {
+        match error {
+            PictureError::TooLarge(_) => Self::TooLarge(error.to_string()),
+            PictureError::NotPicture => Self::NotPicture(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

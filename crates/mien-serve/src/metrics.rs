@@ -1,0 +1,86 @@
+//! What the server counts of itself, as Prometheus reads it.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use mien_vision::pipeline::{Meter, Scene};
+
+/// Counters since the start, and ages over the last seconds.
+#[derive(Default)]
+pub struct Metrics {
+    received: AtomicU64,
+    faces: AtomicU64,
+    refused: AtomicU64,
+    batches: AtomicU64,
+    denied: AtomicU64,
+    meter: Mutex<Meter>,
+}
+
+impl Metrics {
+    fn meter(&self) -> std::sync::MutexGuard<'_, Meter> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A frame came.
+    pub fn received(&self) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A frame was replaced by a newer one before its turn came.
+    pub fn dropped(&self) {
+        self.meter().dropped();
+    }
+
+    /// A frame could not be looked at.
+    pub fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The network was run once.
+    pub fn batch(&self) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request was refused: token, host or origin, or too many of them.
+    pub fn denied(&self) {
+        self.denied.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A frame has its labels.
+    pub fn labelled(&self, scene: &Scene) {
+        self.faces.fetch_add(scene.faces.len() as u64, Ordering::Relaxed);
+        let age = scene.labelled_at.saturating_duration_since(scene.frame.captured_at);
+        self.meter().labelled(Instant::now(), age);
+    }
+
+    /// In the text format of Prometheus 0.0.4.
+    pub fn text(&self, sessions: usize) -> String {
+        let statistics = self.meter().read(Instant::now());
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let mut text = String::new();
+        let mut metric = |name: &str, kind: &str, help: &str, value: f64| {
+            // Writing to a string can't fail.
+            write!(text, "# HELP mien_{name} {help}\n# TYPE mien_{name} {kind}\nmien_{name} {value}\n").ok();
+        };
+        metric("sessions", "gauge", "Visitors with a live connection.", sessions as f64);
+        metric("frames_received_total", "counter", "Pictures that came.", count(&self.received) as f64);
+        metric("frames_total", "counter", "Pictures whose faces were named.", statistics.frames as f64);
+        metric("faces_total", "counter", "Faces that were named.", count(&self.faces) as f64);
+        metric("batches_total", "counter", "Passes of the network.", count(&self.batches) as f64);
+        metric("dropped_total", "counter", "Pictures replaced by newer ones.", statistics.dropped as f64);
+        metric("refused_total", "counter", "Pictures that could not be read.", count(&self.refused) as f64);
+        metric("denied_total", "counter", "Requests that were refused.", count(&self.denied) as f64);
+        metric("frames_per_second", "gauge", "Pictures named a second, over two seconds.", statistics.analysed_fps);
+        let quantiles = [("0.5", statistics.age_p50), ("0.95", statistics.age_p95)];
+        text += "# HELP mien_age_seconds From a picture's arrival to its labels, over five seconds.\n";
+        text += "# TYPE mien_age_seconds summary\n";
+        for (quantile, age) in quantiles {
+            let age = age.map_or(f64::NAN, |age| age.as_secs_f64());
+            let age = if age.is_nan() { "NaN".to_owned() } else { age.to_string() };
+            text += &format!("mien_age_seconds{{quantile=\"{quantile}\"}} {age}\n");
+        }
+        text
+    }
+}

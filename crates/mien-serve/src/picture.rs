@@ -1,0 +1,85 @@
+//! Pictures that come in and go out.
+
+use mien_core::pixels::{PixelLimit, TooManyPixels};
+use opencv::core::{Mat, MatTraitConst as _, Vector};
+use opencv::imgcodecs;
+use opencv::prelude::VectorToVec as _;
+
+/// Quality of the JPEG that watchers get: at 90 the blocks can't be seen, and a frame of 640×480 has some 60 kB.
+const QUALITY: i32 = 90;
+
+/// Why a picture isn't looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// Neither JPEG nor PNG nor WebP, or a damaged one.
+    #[error("this can't be decoded as a picture; send a JPEG, PNG or WebP")]
+    NotPicture,
+    /// Too many pixels to decode.
+    #[error("this picture isn't read: {0}")]
+    TooLarge(#[from] TooManyPixels),
+}
+
+/// Decodes a JPEG, PNG or WebP to 8-bit BGR, its EXIF orientation applied.
+///
+/// # Errors
+/// When it is none of these, damaged, or has more pixels than `limit` by its header.
+pub fn decode(bytes: &[u8], limit: PixelLimit) -> Result<Mat, PictureError> {
+    // By its first bytes: OpenCV would try formats that nobody asked for.
+    let kind = imagesize::image_type(bytes).map_err(not_picture)?;
+    if !matches!(kind, imagesize::ImageType::Jpeg | imagesize::ImageType::Png | imagesize::ImageType::Webp) {
+        return Err(PictureError::NotPicture);
+    }
+    let size = imagesize::blob_size(bytes).map_err(not_picture)?;
+    limit.check(size.width as u64, size.height as u64)?;
+    let encoded = Mat::from_slice(bytes).map_err(not_picture)?;
+    let image = imgcodecs::imdecode(&encoded, imgcodecs::IMREAD_COLOR).map_err(not_picture)?;
+    if image.empty() { Err(PictureError::NotPicture) } else { Ok(image) }
+}
+
+fn not_picture(error: impl std::fmt::Display) -> PictureError {
+    tracing::debug!("a picture can't be decoded: {error}");
+    PictureError::NotPicture
+}
+
+/// Encodes a picture as JPEG.
+///
+/// # Errors
+/// When OpenCV can't.
+pub fn encode(image: &Mat) -> opencv::Result<Vec<u8>> {
+    let mut bytes = Vector::new();
+    imgcodecs::imencode(".jpg", image, &mut bytes, &Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, QUALITY]))?;
+    Ok(bytes.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use opencv::core::{CV_8UC3, Scalar};
+
+    use super::*;
+
+    fn limit() -> PixelLimit {
+        crate::limits::MAX_MEGAPIXELS.parse().unwrap()
+    }
+
+    #[test]
+    fn what_was_encoded_is_decoded_and_what_is_damaged_is_refused() {
+        let gray = Mat::new_rows_cols_with_default(30, 40, CV_8UC3, Scalar::all(90.0)).unwrap();
+        let bytes = encode(&gray).unwrap();
+        let back = decode(&bytes, limit()).unwrap();
+        assert_eq!((back.rows(), back.cols()), (30, 40));
+        for bad in [&bytes[..20], b"GIF89a".as_slice(), b"", b"BM000000000000000000000000"] {
+            assert!(matches!(decode(bad, limit()), Err(PictureError::NotPicture)), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_picture_is_refused_by_its_header_before_it_is_decoded() {
+        // A PNG that says 30000×30000 and has nothing behind its header.
+        let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+        png.extend(30_000_u32.to_be_bytes());
+        png.extend(30_000_u32.to_be_bytes());
+        png.extend([8, 2, 0, 0, 0, 0, 0, 0, 0]);
+        let error = decode(&png, limit()).unwrap_err();
+        assert!(matches!(error, PictureError::TooLarge(_)), "{error}");
+    }
+}

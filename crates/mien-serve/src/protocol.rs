@@ -1,0 +1,319 @@
+//! What is sent, in types from which the OpenAPI document is made too. Names are those of the columns in docs/tables.md.
+
+use mien_core::digits::{PIXEL_DIGITS, PROBABILITY_DIGITS, QUALITY_DIGITS, TIME_DIGITS, rounded, rounded_landmarks};
+use mien_core::emotion::{Emotion, Probabilities};
+use mien_core::face::Face;
+use mien_core::landmarks::Landmarks;
+use mien_core::verdict::Verdict;
+use mien_vision::pipeline::Scene;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Rounded as in tables.
+fn pixels(value: f32) -> f64 {
+    rounded(value.into(), PIXEL_DIGITS)
+}
+
+/// A face on a picture.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct FaceReport {
+    /// The face's number, from 1; somebody keeps it from frame to frame.
+    #[schema(minimum = 1)]
+    pub face: u32,
+    /// Left edge of the box in pixels of the picture.
+    pub x: f64,
+    /// Top edge.
+    pub y: f64,
+    /// Width of the box.
+    pub width: f64,
+    /// Height of the box.
+    pub height: f64,
+    /// How sure the detector is of the box.
+    pub score: f64,
+    /// The emotion that leads after smoothing.
+    #[schema(example = "happy")]
+    pub label: String,
+    /// The label, or `unsure` where none leads clearly.
+    #[schema(example = "happy")]
+    pub verdict: String,
+    /// Probabilities from this frame alone.
+    #[serde(flatten)]
+    pub raw: RawProbabilities,
+    /// Probabilities smoothed over time.
+    #[serde(flatten)]
+    pub smoothed: SmoothedProbabilities,
+    /// Eyes, nose, mouth and roll; absent as null where the detector found none.
+    #[serde(flatten)]
+    pub landmarks: LandmarkReport,
+    /// How much the face's picture is worth; null in recordings that didn't say.
+    #[schema(required, minimum = 0.0, maximum = 1.0)]
+    pub quality: Option<f64>,
+}
+
+macro_rules! probabilities {
+    ($(#[$doc:meta])* $name:ident: $($field:ident = $emotion:ident),*) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+        #[allow(missing_docs)]
+        pub struct $name {
+            $(#[schema(minimum = 0.0, maximum = 1.0)] pub $field: f64,)*
+        }
+
+        impl From<&Probabilities> for $name {
+            fn from(probabilities: &Probabilities) -> Self {
+                Self { $($field: rounded(probabilities.of(Emotion::$emotion).into(), PROBABILITY_DIGITS),)* }
+            }
+        }
+    };
+}
+
+probabilities!(
+    /// Seven probabilities, which sum to 1, from one frame alone.
+    RawProbabilities: raw_angry = Angry, raw_disgust = Disgust, raw_fear = Fear, raw_happy = Happy, raw_sad = Sad,
+    raw_surprise = Surprise, raw_neutral = Neutral
+);
+probabilities!(
+    /// Seven probabilities, which sum to 1, smoothed over time.
+    SmoothedProbabilities: smoothed_angry = Angry, smoothed_disgust = Disgust, smoothed_fear = Fear,
+    smoothed_happy = Happy, smoothed_sad = Sad, smoothed_surprise = Surprise, smoothed_neutral = Neutral
+);
+
+/// Middles of the eyes, tip of the nose and corners of the mouth in pixels of the picture, right and left being the
+/// person's, and by how many degrees the head leans.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[allow(missing_docs)]
+pub struct LandmarkReport {
+    #[schema(required)]
+    pub right_eye_x: Option<f64>,
+    #[schema(required)]
+    pub right_eye_y: Option<f64>,
+    #[schema(required)]
+    pub left_eye_x: Option<f64>,
+    #[schema(required)]
+    pub left_eye_y: Option<f64>,
+    #[schema(required)]
+    pub nose_x: Option<f64>,
+    #[schema(required)]
+    pub nose_y: Option<f64>,
+    #[schema(required)]
+    pub mouth_right_x: Option<f64>,
+    #[schema(required)]
+    pub mouth_right_y: Option<f64>,
+    #[schema(required)]
+    pub mouth_left_x: Option<f64>,
+    #[schema(required)]
+    pub mouth_left_y: Option<f64>,
+    #[schema(required)]
+    pub roll: Option<f64>,
+}
+
+impl From<&Landmarks> for LandmarkReport {
+    fn from(landmarks: &Landmarks) -> Self {
+        // The roll is that of the places as they are written.
+        let landmarks = rounded_landmarks(landmarks);
+        let [right_eye, left_eye, nose, mouth_right, mouth_left] = landmarks.points();
+        let place = |value| Some(pixels(value));
+        Self {
+            right_eye_x: place(right_eye[0]),
+            right_eye_y: place(right_eye[1]),
+            left_eye_x: place(left_eye[0]),
+            left_eye_y: place(left_eye[1]),
+            nose_x: place(nose[0]),
+            nose_y: place(nose[1]),
+            mouth_right_x: place(mouth_right[0]),
+            mouth_right_y: place(mouth_right[1]),
+            mouth_left_x: place(mouth_left[0]),
+            mouth_left_y: place(mouth_left[1]),
+            roll: place(landmarks.roll_degrees()),
+        }
+    }
+}
+
+impl From<&Face> for FaceReport {
+    fn from(face: &Face) -> Self {
+        Self {
+            face: face.id.0,
+            x: pixels(face.rect.x),
+            y: pixels(face.rect.y),
+            width: pixels(face.rect.width),
+            height: pixels(face.rect.height),
+            score: rounded(face.score.into(), PROBABILITY_DIGITS),
+            label: face.smoothed.top().0.key().to_owned(),
+            verdict: Verdict::of(face).key().to_owned(),
+            raw: (&face.raw).into(),
+            smoothed: (&face.smoothed).into(),
+            landmarks: face.landmarks.as_ref().map(LandmarkReport::from).unwrap_or_default(),
+            quality: face.quality.map(|quality| rounded(quality.into(), QUALITY_DIGITS)),
+        }
+    }
+}
+
+/// The faces on a picture that was posted.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PictureReport {
+    /// Width of the picture in pixels, after its EXIF orientation was applied.
+    pub picture_width: usize,
+    /// Height of the picture in pixels.
+    pub picture_height: usize,
+    /// The model that named the emotions.
+    pub model: String,
+    /// The faces, in the order of their numbers.
+    pub faces: Vec<FaceReport>,
+}
+
+/// A frame of the server's own source.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SceneReport {
+    /// What the source is called.
+    pub file: String,
+    /// Number of the frame in the source, from 0.
+    pub frame: u64,
+    /// Time of the frame since the start of the source, in seconds.
+    pub time_s: f64,
+    /// Width of the picture in pixels.
+    pub picture_width: usize,
+    /// Height of the picture in pixels.
+    pub picture_height: usize,
+    /// From capture to label, in milliseconds.
+    pub age_ms: f64,
+    /// The faces, in the order of their numbers.
+    pub faces: Vec<FaceReport>,
+}
+
+/// From capture to label, in milliseconds.
+fn age_ms(scene: &Scene) -> f64 {
+    const DIGITS: usize = 1;
+    rounded(scene.labelled_at.saturating_duration_since(scene.frame.captured_at).as_secs_f64() * 1e3, DIGITS)
+}
+
+/// The faces of a scene.
+pub fn faces(scene: &Scene) -> Vec<FaceReport> {
+    scene.faces.iter().map(FaceReport::from).collect()
+}
+
+impl SceneReport {
+    /// A scene of the source that is called `file`.
+    pub fn new(file: &str, scene: &Scene) -> Self {
+        Self {
+            file: file.to_owned(),
+            frame: scene.frame.index,
+            time_s: rounded(scene.frame.media_time.as_secs_f64(), TIME_DIGITS),
+            picture_width: scene.frame.width(),
+            picture_height: scene.frame.height(),
+            age_ms: age_ms(scene),
+            faces: faces(scene),
+        }
+    }
+}
+
+/// What the server says to a visitor, as text.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ServerMessage {
+    /// What became of one of the visitor's frames.
+    Scene {
+        /// The number that the visitor gave the frame.
+        id: u32,
+        /// The time that the visitor gave the frame.
+        t: f64,
+        /// Width of the picture in pixels.
+        picture_width: usize,
+        /// Height of the picture in pixels.
+        picture_height: usize,
+        /// From the frame's arrival at the server to its label, in milliseconds.
+        age_ms: f64,
+        /// The faces.
+        faces: Vec<FaceReport>,
+    },
+    /// A frame couldn't be analysed, or the connection will be closed.
+    Problem {
+        /// The frame, if it is one's.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<u32>,
+        /// The HTTP status that says the same.
+        status: u16,
+        /// What is wrong, in words.
+        message: String,
+    },
+    /// How the server's source is doing.
+    Source {
+        /// Whether there is a picture: `opening`, `playing`, `lost` or `failed`.
+        state: &'static str,
+        /// What to tell the reader; empty while all is well.
+        message: String,
+    },
+}
+
+impl ServerMessage {
+    /// A scene of a visitor's camera.
+    pub fn scene(id: u32, t: f64, scene: &Scene) -> Self {
+        let (picture_width, picture_height) = (scene.frame.width(), scene.frame.height());
+        Self::Scene { id, t, picture_width, picture_height, age_ms: age_ms(scene), faces: faces(scene) }
+    }
+
+    /// As it is sent.
+    pub fn json(&self) -> String {
+        // Plain numbers and words: there is nothing that JSON can't hold.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// What a visitor may ask for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VisitorCommand {
+    /// Time constant of the smoothing in seconds; 0 is off.
+    pub smoothing: f32,
+}
+
+/// A frame of a visitor: number and time, both little-endian, and the picture behind them.
+#[derive(Clone, Debug)]
+pub struct FrameHeader {
+    /// The visitor's number of it.
+    pub id: u32,
+    /// The visitor's time of it, which is given back.
+    pub t: f64,
+}
+
+impl FrameHeader {
+    /// Bytes before the picture.
+    pub const BYTES: usize = 12;
+
+    /// From the beginning of a message; `None` if it is too short, or the time is no number.
+    pub fn read(message: &[u8]) -> Option<Self> {
+        let (id, rest) = message.split_first_chunk::<4>()?;
+        let (t, _) = rest.split_first_chunk::<8>()?;
+        let t = f64::from_le_bytes(*t);
+        t.is_finite().then_some(Self { id: u32::from_le_bytes(*id), t })
+    }
+}
+
+/// The bytes of a picture, or of pictures one after another.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "it stands in the document alone")]
+pub struct PictureBytes(Vec<u8>);
+
+/// An error as the API tells it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ErrorReport {
+    /// What is wrong, in words.
+    pub error: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_has_its_number_and_time_before_the_picture() {
+        let mut message = 7_u32.to_le_bytes().to_vec();
+        message.extend(1234.5_f64.to_le_bytes());
+        message.extend(b"jpeg");
+        let header = FrameHeader::read(&message).unwrap();
+        assert_eq!((header.id, header.t), (7, 1234.5));
+        assert!(FrameHeader::read(&message[..11]).is_none());
+        message[4..12].copy_from_slice(&f64::NAN.to_le_bytes());
+        assert!(FrameHeader::read(&message).is_none());
+    }
+}

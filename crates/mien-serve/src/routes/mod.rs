@@ -1,0 +1,82 @@
+//! What can be asked for.
+
+mod api;
+mod live;
+mod openapi;
+mod page;
+mod socket;
+mod visit;
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::access;
+use crate::app::App;
+use crate::protocol::ErrorReport;
+
+/// Everything the server answers, behind its guard.
+pub fn router(app: Arc<App>) -> Router {
+    let guard = middleware::from_fn_with_state(Arc::clone(&app), access::guard);
+    Router::new()
+        .route(api::ABOUT, get(api::about))
+        .route(api::SESSION, post(api::open_session))
+        .route(api::ANALYZE, post(api::analyze))
+        .route(api::MODELS, get(api::models))
+        .route(api::HEALTH, get(api::health))
+        .route(api::METRICS, get(api::metrics))
+        .route(api::OPENAPI, get(openapi::document))
+        .route("/api/v1/visit", get(visit::visit))
+        .route(live::WATCH, get(live::watch))
+        .route(live::LIVE, get(live::live))
+        .route(live::STREAM, get(live::stream))
+        .fallback(page::file)
+        .method_not_allowed_fallback(|| async { error(StatusCode::METHOD_NOT_ALLOWED, "not by this method") })
+        .layer(CatchPanicLayer::custom(|_panic: Box<dyn std::any::Any + Send>| {
+            error(StatusCode::INTERNAL_SERVER_ERROR, "the server failed on this request; please report it")
+        }))
+        .layer(guard)
+        .layer(middleware::from_fn(with_safe_headers))
+        .with_state(app)
+}
+
+/// What holds no secret: the page itself, whether the server is up, and where the token becomes a cookie.
+pub fn is_public(path: &str) -> bool {
+    page::is_part(path) || [api::HEALTH, api::SESSION].contains(&path)
+}
+
+/// An error as every route tells it.
+pub fn error(status: StatusCode, words: impl Into<String>) -> Response {
+    (status, Json(ErrorReport { error: words.into() })).into_response()
+}
+
+/// What pages may do and load: their own scripts, styles, pictures and connections, and nothing else. Cameras are for
+/// them alone.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
+    connect-src 'self'; manifest-src 'self'; worker-src 'self'; media-src 'self' blob:; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'";
+
+const SAFE_HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("permissions-policy"), "camera=(self), microphone=(), geolocation=()"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+async fn with_safe_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in SAFE_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

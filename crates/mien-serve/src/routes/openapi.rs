@@ -1,0 +1,39 @@
+//! The document that describes the API, made of the types that it sends.
+
+use axum::Json;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{api, live};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Mien", description = "Displayed facial emotions in pictures and in the server's live source."),
+    paths(
+        api::about, api::open_session, api::analyze, api::models, api::health, api::metrics, document, live::live,
+        live::stream
+    ),
+    components(schemas(crate::protocol::SceneReport)),
+    security(("token" = [])),
+    modifiers(&WithToken)
+)]
+struct Document;
+
+struct WithToken;
+
+impl Modify for WithToken {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        document.components.get_or_insert_with(Default::default).add_security_scheme("token", scheme);
+    }
+}
+
+/// This document.
+#[utoipa::path(get, path = api::OPENAPI, responses(
+    (status = 200, description = "OpenAPI", body = Object),
+    (status = 401, description = "No token, or a wrong one", body = crate::protocol::ErrorReport),
+    (status = 429, description = "Too many requests", body = crate::protocol::ErrorReport),
+))]
+pub async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}

@@ -1,0 +1,108 @@
+//! A visitor's camera: frames come, faces go back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use mien_core::smooth::LONGEST_SMOOTHING_SECS;
+
+use super::socket::{self, End, Pulse};
+use crate::access::Bucket;
+use crate::app::App;
+use crate::engine::{Answer, Following, Submitted, Visitor};
+use crate::limits::{FRAMES_PER_SECOND, IDLE, MAX_COMMAND_BYTES};
+use crate::protocol::{FrameHeader, ServerMessage, VisitorCommand};
+
+/// Opens a visitor's session.
+pub async fn visit(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
+    socket::limited(upgrade).on_upgrade(async move |mut socket| {
+        let end = match app.enter() {
+            Some(_place) => serve(&mut socket, &app).await,
+            None => End::Full,
+        };
+        socket::close(socket, end).await;
+    })
+}
+
+async fn serve(socket: &mut WebSocket, app: &App) -> End {
+    let mut visitor = app.engine.visitor(Following::Camera, app.smoothing);
+    let mut closing = app.closing();
+    let mut pulse = Pulse::new();
+    let mut session = Session { rate: Bucket::new(FRAMES_PER_SECOND, FRAMES_PER_SECOND, Instant::now()) };
+    let mut last_frame = tokio::time::Instant::now();
+    loop {
+        tokio::select! {
+            message = socket.recv() => {
+                pulse.heard();
+                let end = match message {
+                    Some(Ok(Message::Binary(message))) => {
+                        last_frame = tokio::time::Instant::now();
+                        session.frame(message, &visitor)
+                    }
+                    Some(Ok(Message::Text(words))) => session.command(&words, &visitor),
+                    // The library answers pings by itself.
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
+                };
+                if let Err(end) = end {
+                    return end;
+                }
+            }
+            answer = visitor.answer() => {
+                let Some(answer) = answer else { return End::Closing };
+                let message = match &answer {
+                    Answer::Scene { id, t, scene } => ServerMessage::scene(*id, *t, scene),
+                    Answer::Problem { id, status, message } => {
+                        ServerMessage::Problem { id: Some(*id), status: *status, message: message.clone() }
+                    }
+                };
+                if !socket::send(socket, Message::text(message.json())).await {
+                    return End::Gone;
+                }
+                if matches!(answer, Answer::Problem { status: 500.., .. }) {
+                    return End::Failed;
+                }
+            }
+            is_there = pulse.wait() => {
+                if !is_there || !socket::send(socket, Message::Ping(Bytes::new())).await {
+                    return End::Gone;
+                }
+            }
+            () = tokio::time::sleep_until(last_frame + IDLE) => return End::Idle,
+            () = closing.wait() => return End::Closing,
+        }
+    }
+}
+
+struct Session {
+    rate: Bucket,
+}
+
+impl Session {
+    fn frame(&mut self, message: Bytes, visitor: &Visitor) -> Result<(), End> {
+        if !self.rate.take(Instant::now()) {
+            return Err(End::TooMuch);
+        }
+        let FrameHeader { id, t } = FrameHeader::read(&message).ok_or(End::Nonsense)?;
+        visitor.offer(Submitted { id, t, arrived_at: Instant::now(), message, offset: FrameHeader::BYTES });
+        Ok(())
+    }
+
+    fn command(&mut self, words: &str, visitor: &Visitor) -> Result<(), End> {
+        if !self.rate.take(Instant::now()) {
+            return Err(End::TooMuch);
+        }
+        if words.len() > MAX_COMMAND_BYTES {
+            return Err(End::Nonsense);
+        }
+        let Ok(VisitorCommand { smoothing }) = serde_json::from_str(words) else { return Err(End::Nonsense) };
+        if !(0.0..=LONGEST_SMOOTHING_SECS).contains(&smoothing) {
+            return Err(End::Nonsense);
+        }
+        visitor.set_smoothing(Some(Duration::from_secs_f32(smoothing)).filter(|time| !time.is_zero()));
+        Ok(())
+    }
+}

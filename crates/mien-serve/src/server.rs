@@ -1,0 +1,243 @@
+//! Binding, serving and ending.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum_server::Handle;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use mien_core::pixels::PixelLimit;
+use mien_net::classify::Classifier;
+use mien_vision::detect::DetectionOptions;
+use mien_vision::pipeline::PipelineError;
+use tch::Device;
+use tokio::runtime;
+use tokio::sync::{Semaphore, watch};
+
+use crate::access::{Connections, Gate, Token, reachable};
+use crate::app::{About, App, ModelReport};
+use crate::broadcast::{Annotate, Broadcast, SourceSetup};
+use crate::engine::{Engine, EngineError, RecordVisitor, Stages};
+use crate::limits::{CLOSE_WITHIN, HEAD_WITHIN, MAX_ANALYSES, MAX_MEGAPIXELS, MAX_SESSIONS};
+use crate::metrics::Metrics;
+use crate::routes;
+use crate::tls::{TlsChoice, TlsError};
+
+/// Threads that talk to browsers: they only pass on what others worked on.
+const SERVING_THREADS: usize = 2;
+
+/// Threads that encode pictures for watchers, at most.
+const ENCODING_THREADS: usize = 4;
+
+/// How often Ctrl-C is looked for.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What is to be served, and to whom.
+pub struct Setup {
+    /// Address and port; port 0 takes any that is free.
+    pub bind: SocketAddr,
+    /// Whether to speak TLS, and with which certificate.
+    pub tls: Option<TlsChoice>,
+    /// What opens the server; `None` lets everybody in.
+    pub token: Option<Token>,
+    /// What the server is called beside its addresses.
+    pub names: Vec<String>,
+    /// Whether a server that others can reach may go without TLS or token.
+    pub is_open_on_purpose: bool,
+    /// The network for all visitors.
+    pub classifier: Box<dyn Classifier>,
+    /// How faces are looked for on visitors' pictures.
+    pub detection: DetectionOptions,
+    /// Where the detector's network runs.
+    pub device: Device,
+    /// Time constant of the smoothing unless a visitor asks for another.
+    pub smoothing: Option<Duration>,
+    /// What visitors are told.
+    pub about: About,
+    /// The models that are part of the program.
+    pub models: Vec<ModelReport>,
+    /// The server's own source.
+    pub source: Option<SourceSetup>,
+    /// Draws into the pictures of the source's stream.
+    pub annotate: Annotate,
+    /// Begins the recording of a visitor; `None` stores nothing that visitors send.
+    pub record_visitor: Option<RecordVisitor>,
+}
+
+/// The server can't be started or can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Others could reach it, and nothing would keep them out.
+    #[error(
+        "{0} can be reached by others, so it needs a token and TLS (--tls self-signed); --i-know-this-is-open does without"
+    )]
+    TooOpen(SocketAddr),
+    /// The address can't be had.
+    #[error("can't listen on {address}: {reason}; choose another with --bind")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// The certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The threads that look at pictures can't be started.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The source can't be started.
+    #[error("the source can't be started: {0}")]
+    Source(#[from] PipelineError),
+    /// The system failed.
+    #[error("the server can't go on: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A server that listens, and doesn't answer yet.
+pub struct Server {
+    app: Arc<App>,
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<RustlsConfig>,
+    links: Vec<String>,
+    closing: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Takes the address and starts what looks at pictures.
+    ///
+    /// # Errors
+    /// When others could come in unchecked, the address can't be had, or a part can't be started.
+    pub fn bind(setup: Setup) -> Result<Self, ServeError> {
+        let Setup { bind, tls, token, names, is_open_on_purpose, source, annotate, .. } = setup;
+        let is_guarded = tls.is_some() && token.is_some();
+        if !bind.ip().is_loopback() && !is_guarded && !is_open_on_purpose {
+            return Err(ServeError::TooOpen(bind));
+        }
+        let taken = |reason| ServeError::Bind { address: bind, reason };
+        let listener = TcpListener::bind(bind).map_err(taken)?;
+        let address = listener.local_addr()?;
+        let addresses: Vec<IpAddr> = if bind.ip().is_unspecified() {
+            reachable().filter(|ip| ip.is_ipv4() || bind.is_ipv6()).collect()
+        } else {
+            vec![bind.ip()]
+        };
+        let is_secure = tls.is_some();
+        let tls = tls.map(|choice| choice.config(&names, &addresses)).transpose()?;
+        let links = links(is_secure, &names, bind.ip(), &addresses, address.port(), token.as_ref());
+
+        let metrics = Arc::new(Metrics::default());
+        let limit: PixelLimit = MAX_MEGAPIXELS.parse().unwrap_or_default();
+        let Setup { classifier, detection, device, record_visitor, .. } = setup;
+        let engine =
+            Engine::start(Stages { classifier, detection, device, limit, record_visitor }, Arc::clone(&metrics))?;
+        let broadcast = source.map(|source| Broadcast::start(source, annotate, Arc::clone(&metrics))).transpose()?;
+        let gate = Gate::new(token, address, &names, is_secure);
+        let (closing, closes) = watch::channel(false);
+        let app = App {
+            gate,
+            engine,
+            metrics,
+            broadcast: broadcast.map(Arc::new),
+            about: setup.about,
+            models: setup.models,
+            smoothing: setup.smoothing,
+            sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),
+            analyses: Semaphore::new(MAX_ANALYSES),
+            closing: closes,
+        };
+        Ok(Self { app: Arc::new(app), listener, address, tls, links, closing })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The links that open its page, token included; those that others can open are behind the machine's own.
+    pub fn links(&self) -> &[String] {
+        &self.links
+    }
+
+    /// The link for phones and others in the network, if the server listens there.
+    pub fn link_for_others(&self) -> Option<&str> {
+        let own = usize::from(self.address.ip().is_unspecified());
+        self.links.get(own).filter(|_| !self.address.ip().is_loopback()).map(String::as_str)
+    }
+
+    /// Answers until `stop` says so, then ends all sessions within two seconds.
+    ///
+    /// # Errors
+    /// When the system fails.
+    pub fn run(self, stop: impl Fn() -> bool) -> Result<(), ServeError> {
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(SERVING_THREADS)
+            .max_blocking_threads(ENCODING_THREADS)
+            .thread_name("mien-serve")
+            .enable_all()
+            .build()?;
+        let served = runtime.block_on(serve(Arc::clone(&self.app), self.listener, self.tls, &self.closing, stop));
+        runtime.shutdown_timeout(TICK);
+        Ok(served?)
+    }
+}
+
+async fn serve(
+    app: Arc<App>,
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    closing: &watch::Sender<bool>,
+    stop: impl Fn() -> bool,
+) -> io::Result<()> {
+    let service = routes::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
+    let handle = Handle::new();
+    let mut server = axum_server::from_tcp(listener)?.first_request_timeout(HEAD_WITHIN).handle(handle.clone());
+    server.http_builder().http1().header_read_timeout(HEAD_WITHIN);
+    let serving = async move {
+        match tls {
+            Some(config) => {
+                let acceptor =
+                    RustlsAcceptor::new(config).handshake_timeout(HEAD_WITHIN).acceptor(Connections::default());
+                server.acceptor(acceptor).serve(service).await
+            }
+            None => server.acceptor(Connections::default()).serve(service).await,
+        }
+    };
+    let mut serving = tokio::spawn(serving);
+    while !stop() {
+        tokio::select! {
+            ended = &mut serving => return ended.map_err(io::Error::other)?,
+            () = tokio::time::sleep(TICK) => {}
+        }
+    }
+    closing.send_replace(true);
+    handle.graceful_shutdown(Some(CLOSE_WITHIN));
+    let deadline = Instant::now() + CLOSE_WITHIN;
+    while app.session_count() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(TICK).await;
+    }
+    // Close frames that were just written still have to leave.
+    tokio::time::timeout(CLOSE_WITHIN, serving).await.ok();
+    Ok(())
+}
+
+fn links(
+    is_secure: bool,
+    names: &[String],
+    bound: IpAddr,
+    addresses: &[IpAddr],
+    port: u16,
+    token: Option<&Token>,
+) -> Vec<String> {
+    let scheme = if is_secure { "https" } else { "http" };
+    let token = token.map_or_else(String::new, |token| format!("#token={}", token.word()));
+    let host = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let own = bound.is_unspecified().then(|| "localhost".to_owned());
+    let hosts = own.into_iter().chain(addresses.iter().map(host)).chain(names.iter().cloned());
+    hosts.map(|host| format!("{scheme}://{host}:{port}/{token}")).collect()
+}

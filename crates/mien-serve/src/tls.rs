@@ -1,0 +1,173 @@
+//! Certificates: one's own, or one made for this run.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum_server::tls_rustls::RustlsConfig;
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// Mean length of a year.
+const YEAR: Duration = Duration::from_secs(31_556_952);
+
+/// Where the server's certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsChoice {
+    /// Made for this run; browsers warn of it.
+    SelfSigned,
+    /// Files in PEM.
+    Files {
+        /// The certificate, and behind it those that vouch for it.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+}
+
+impl FromStr for TlsChoice {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        if word == "self-signed" {
+            return Ok(Self::SelfSigned);
+        }
+        let (certificate, key) =
+            word.split_once(',').ok_or("write self-signed, or the files of certificate and key as CERT,KEY")?;
+        Ok(Self::Files { certificate: certificate.into(), key: key.into() })
+    }
+}
+
+/// TLS can't be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file that can't be read, or isn't PEM of the right kind.
+    #[error("can't use {} for TLS: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The key isn't the certificate's, or is of a kind that isn't known.
+    #[error("the certificate and key can't be used together: {0}")]
+    Pair(#[from] rustls::Error),
+    /// No certificate could be made.
+    #[error("no certificate could be made: {0}")]
+    Make(#[from] rcgen::Error),
+}
+
+impl TlsChoice {
+    /// What the server needs. `names` are what it is called.
+    ///
+    /// # Errors
+    /// When a file can't be used.
+    pub fn config(&self, names: &[String], addresses: &[IpAddr]) -> Result<RustlsConfig, TlsError> {
+        let (certificates, key) = match self {
+            Self::SelfSigned => made(names, addresses)?,
+            Self::Files { certificate, key } => {
+                let certificates = CertificateDer::pem_file_iter(certificate)
+                    .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+                    .map_err(|error| unusable(certificate, error))?;
+                if certificates.is_empty() {
+                    return Err(unusable(certificate, "it has no certificate in PEM"));
+                }
+                (certificates, PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, error))?)
+            }
+        };
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(certificates, key)?;
+        // WebSockets need no more, and each protocol more is one more to guard.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(RustlsConfig::from_config(Arc::new(config)))
+    }
+}
+
+fn unusable(path: &Path, reason: impl std::fmt::Display) -> TlsError {
+    TlsError::File { path: path.to_owned(), reason: reason.to_string() }
+}
+
+fn made(
+    names: &[String],
+    addresses: &[IpAddr],
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+    let names = names.iter().cloned().chain(["localhost".to_owned()]).chain(addresses.iter().map(IpAddr::to_string));
+    let mut parameters = CertificateParams::new(names.collect::<Vec<_>>())?;
+    let mut title = DistinguishedName::new();
+    title.push(DnType::CommonName, "Mien on this machine");
+    parameters.distinguished_name = title;
+    // Some phones refuse certificates that hold for more than 825 days.
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let year = 1970 + i32::try_from(since_1970.as_secs() / YEAR.as_secs()).unwrap_or(0);
+    parameters.not_before = rcgen::date_time_ymd(year, 1, 1);
+    parameters.not_after = rcgen::date_time_ymd(year + 1, 12, 31);
+    let key = KeyPair::generate()?;
+    let certificate = parameters.self_signed(&key)?;
+    Ok((vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into()))
+}
+
+/// A link as a QR code of half blocks, dark on light, for terminals of either colour.
+///
+/// # Errors
+/// When the link is too long for one.
+pub fn qr_code(link: &str) -> io::Result<String> {
+    let code = qrcode::QrCode::with_error_correction_level(link, qrcode::EcLevel::L).map_err(io::Error::other)?;
+    let width = code.width();
+    let modules = code.into_colors();
+    // Four light modules around it, as the standard asks for.
+    let is_dark = |x: usize, y: usize| {
+        let inside = |n: usize| (4..4 + width).contains(&n);
+        inside(x) && inside(y) && modules.get((y - 4) * width + x - 4) == Some(&qrcode::Color::Dark)
+    };
+    let side = width + 8;
+    let line = |top: usize| {
+        let blocks = (0..side).map(|x| match (is_dark(x, top), is_dark(x, top + 1)) {
+            (true, true) => ' ',
+            (true, false) => '▄',
+            (false, true) => '▀',
+            (false, false) => '█',
+        });
+        blocks.collect::<String>()
+    };
+    Ok((0..side).step_by(2).map(|top| line(top) + "\n").collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_made_for_every_name_and_address() {
+        let address = "192.0.2.7".parse().unwrap();
+        let (certificates, _key) = made(&["cam.example".to_owned()], &[address]).unwrap();
+        let der = certificates[0].as_ref();
+        let holds = |bytes: &[u8]| der.windows(bytes.len()).any(|window| window == bytes);
+        assert!(holds(b"cam.example") && holds(b"localhost") && holds(&[192, 0, 2, 7]));
+        assert!(TlsChoice::SelfSigned.config(&[], &[address]).is_ok());
+    }
+
+    #[test]
+    fn a_missing_certificate_is_named() {
+        let choice: TlsChoice = "no/cert.pem,no/key.pem".parse().unwrap();
+        let error = choice.config(&[], &[]).err().unwrap().to_string();
+        assert!(error.contains("no/cert.pem"), "{error}");
+        assert!("cert.pem".parse::<TlsChoice>().is_err());
+    }
+
+    #[test]
+    fn a_code_is_square_and_has_a_light_margin() {
+        let code = qr_code("https://192.0.2.7:7878/#token=0123456789abcdef0123456789abcdef").unwrap();
+        let lines: Vec<_> = code.lines().collect();
+        let width = lines[0].chars().count();
+        assert!(lines.iter().all(|line| line.chars().count() == width) && lines.len() == width.div_ceil(2));
+        assert!(lines[..2].iter().all(|line| line.chars().all(|c| c == '█')));
+    }
+}

@@ -1,0 +1,99 @@
+//! Cameras in the network, by RTSP or as a stream of pictures over HTTP, read by FFmpeg.
+
+use std::fmt;
+
+use opencv::core::Vector;
+use opencv::videoio::{self, VideoCapture, VideoCaptureTraitConst as _};
+
+use super::SourceError;
+
+/// Schemes of addresses that are cameras.
+const SCHEMES: [&str; 3] = ["rtsp", "http", "https"];
+
+/// How long a camera may take to answer, and between two pictures, in milliseconds. As long as a cable that was pulled should
+/// take to be noticed; FFmpeg would wait half a minute.
+const PATIENCE_MS: i32 = 5000;
+
+/// The address of a camera in the network. It is shown without name, password and what stands behind `?`, where cameras
+/// take passwords too.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NetworkCamera {
+    address: String,
+}
+
+impl NetworkCamera {
+    /// If the word is the address of one: `rtsp://…`, `http://…` or `https://…`.
+    pub fn named(word: &str) -> Option<Self> {
+        let (scheme, rest) = word.split_once("://")?;
+        let is_known = SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme));
+        (is_known && !rest.is_empty()).then(|| Self { address: word.to_owned() })
+    }
+
+    /// Connects to it.
+    ///
+    /// # Errors
+    /// When it doesn't answer, or with something else than moving pictures.
+    pub(super) fn open(&self) -> Result<VideoCapture, SourceError> {
+        let patience =
+            [videoio::CAP_PROP_OPEN_TIMEOUT_MSEC, PATIENCE_MS, videoio::CAP_PROP_READ_TIMEOUT_MSEC, PATIENCE_MS];
+        // An error of OpenCV could hold the address with its password.
+        let silent = |_unsaid: opencv::Error| SourceError::NetworkCamera(self.to_string());
+        let capture =
+            VideoCapture::from_file_with_params(&self.address, videoio::CAP_FFMPEG, &Vector::from_slice(&patience))
+                .map_err(silent)?;
+        if capture.is_opened().map_err(silent)? {
+            Ok(capture)
+        } else {
+            Err(SourceError::NetworkCamera(self.to_string()))
+        }
+    }
+}
+
+impl fmt::Display for NetworkCamera {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.address.split_once("://").unwrap_or(("", &self.address));
+        let public = rest.split(['?', '#']).next().unwrap_or_default();
+        let (authority, path) = public.split_once('/').map_or((public, None), |(host, path)| (host, Some(path)));
+        // A password may hold an @ of its own, and then also a slash before it.
+        let hidden_in_path = path.and_then(|path| path.rsplit_once('@'));
+        match (hidden_in_path, authority.rsplit_once('@'), path) {
+            (Some((_secret, shown)), _, _) => write!(f, "{scheme}://{shown}"),
+            (None, Some((_secret, host)), Some(path)) => write!(f, "{scheme}://{host}/{path}"),
+            (None, Some((_secret, host)), None) => write!(f, "{scheme}://{host}"),
+            (None, None, _) => write!(f, "{scheme}://{public}"),
+        }
+    }
+}
+
+impl fmt::Debug for NetworkCamera {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NetworkCamera({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_shown_without_what_is_secret() {
+        for (address, shown) in [
+            ("rtsp://admin:hunter2@10.0.0.7:554/stream1", "rtsp://10.0.0.7:554/stream1"),
+            ("http://cam.example/video?user=admin&pwd=hunter2", "http://cam.example/video"),
+            ("http://admin:hunter2@cam.example?x", "http://cam.example"),
+            ("rtsp://admin:hun/ter@2@cam.example/live", "rtsp://cam.example/live"),
+            ("https://cam.example/a#hunter2", "https://cam.example/a"),
+        ] {
+            let camera = NetworkCamera::named(address).unwrap();
+            assert_eq!(camera.to_string(), shown);
+            assert!(!format!("{camera:?}").contains("hunter2"), "{address}");
+        }
+    }
+
+    #[test]
+    fn other_words_are_files() {
+        for word in ["/dev/video0", "file:///etc/passwd", "concat:a|b", "rtsp:", "ftp://a/b", "http://"] {
+            assert!(NetworkCamera::named(word).is_none(), "{word}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Brings the emotions of a live camera to Lab Streaming Layer, so that LabRecorder records them beside EEG and the rest.
+
+    mien live --headless --camera 0 --jsonl - | python3 lsl_bridge.py
+    python3 lsl_bridge.py --face 2 --name Mien2 < lines
+
+Needs pylsl (pip install pylsl). Each line of JSON (docs/tables.md of Mien) of the chosen face becomes a sample of eight
+channels: the seven smoothed probabilities and the face's number. The stream has an irregular rate, because a frame without the
+face has no sample; samples are stamped when they arrive here, some ten milliseconds after the camera saw the face.
+"""
+
+import argparse
+import json
+import sys
+
+import pylsl
+
+EMOTIONS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+
+
+def outlet(name):
+    """An LSL stream whose channels have names."""
+    channels = len(EMOTIONS) + 1
+    info = pylsl.StreamInfo(name, "Emotion", channels, pylsl.IRREGULAR_RATE, pylsl.cf_float32, f"mien-{name}")
+    described = info.desc().append_child("channels")
+    for label in [*EMOTIONS, "face"]:
+        channel = described.append_child("channel")
+        channel.append_child_value("label", label)
+        channel.append_child_value("unit", "none" if label == "face" else "probability")
+    return pylsl.StreamOutlet(info)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--name", default="Mien", help="what the stream is called (default: Mien)")
+    parser.add_argument("--face", type=int, help="only the face with this number (default: the first on each frame)")
+    options = parser.parse_args()
+    stream = outlet(options.name)
+    frame = None
+    for line in sys.stdin:
+        row = json.loads(line)
+        # Lines of one frame come together: without --face its first face is the one.
+        is_chosen = row["face"] == options.face if options.face else row["frame"] != frame
+        frame = row["frame"]
+        if is_chosen:
+            stream.push_sample([row[f"smoothed_{emotion}"] for emotion in EMOTIONS] + [float(row["face"])])
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass

@@ -1,0 +1,206 @@
+//! `mien serve`: browsers, phones and other programs.
+
+mod source;
+mod visitors;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use mien_serve::{About, ModelReport, Server, Setup, TlsChoice, Token, qr_code};
+
+use self::source::Source;
+use self::visitors::VisitorRecordings;
+use super::labels::LabelArgs;
+use crate::blur::Blur;
+use crate::console::{print, tell};
+use crate::digits::{TIME_DIGITS, rounded};
+use crate::export::annotate;
+use crate::interrupt;
+use crate::net::ModelSource;
+use crate::network::NetworkInUse;
+use crate::source::CameraDevice;
+use crate::stages::{LoadedNetwork, SharedNetwork, StageChoices};
+use crate::version::Versions;
+
+/// Threads of libtorch for the network that all visitors share.
+const NETWORK_THREADS: u16 = 1;
+
+/// Show emotions in a browser, on a phone and to other programs
+///
+/// Opens a page on this machine that reads the browser's own camera; with --camera, --video or --recording it shows that too, to
+/// everybody who has the link. Programs get pictures analysed and the live results as JSON. docs/serve.md describes both, and
+/// what keeps strangers out.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  mien serve --open                                     the page, in the browser of this machine
+  mien serve --camera 0                                 this machine's camera for the page, for OBS and for programs
+  mien serve --bind 0.0.0.0:7878 --tls self-signed      for phones in the same network: scan the code
+  curl -H \"Authorization: Bearer TOKEN\" --data-binary @face.jpg http://127.0.0.1:7878/api/v1/analyze")]
+pub struct ServeArgs {
+    /// Show this camera of the server's to all visitors: its number, its device file, or the address of a network camera
+    #[arg(long, value_name = "INDEX|PATH|URL", group = "source")]
+    pub camera: Option<CameraDevice>,
+
+    /// Show this video to all visitors, again and again
+    #[arg(long, value_name = "FILE", group = "source")]
+    pub video: Option<PathBuf>,
+
+    /// Show this recording to all visitors, with the results that were recorded
+    #[arg(long, value_name = "FOLDER", group = "source")]
+    pub recording: Option<PathBuf>,
+
+    /// Record the server's camera and what each visitor's camera sends, into new folders in this one; the page says so. Without it
+    /// nothing is stored
+    #[arg(long, value_name = "FOLDER")]
+    pub record: Option<PathBuf>,
+
+    /// Make people unrecognisable in what is recorded: blur their faces, or all but them (docs/blur.md)
+    #[arg(long, value_enum, value_name = "WHAT", requires = "record")]
+    pub blur: Option<Blur>,
+
+    /// Address and port to listen on; beyond this machine only with TLS and a token
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7878")]
+    pub bind: SocketAddr,
+
+    /// Open the page in this machine's browser
+    #[arg(long)]
+    pub open: bool,
+
+    /// Speak TLS: with a certificate made for this run, of which browsers warn, or with one's own files in PEM
+    #[arg(long, value_name = "self-signed|CERT,KEY")]
+    pub tls: Option<TlsChoice>,
+
+    /// Keep the token in this file, so that the link stays the same; a new one is put there if there is no such file
+    #[arg(long, value_name = "FILE", conflicts_with = "no_token")]
+    pub token_file: Option<PathBuf>,
+
+    /// Let in everybody who can reach the server
+    #[arg(long)]
+    pub no_token: bool,
+
+    /// What else the server is called, behind a proxy or by DNS; may be given several times
+    #[arg(long = "host", value_name = "NAME")]
+    pub hosts: Vec<String>,
+
+    /// Listen beyond this machine without TLS or without a token: anybody on the way can watch
+    #[arg(long)]
+    pub i_know_this_is_open: bool,
+
+    /// How faces are looked for and labelled
+    #[command(flatten)]
+    pub labels: LabelArgs,
+}
+
+impl ServeArgs {
+    /// Serves until Ctrl-C.
+    ///
+    /// # Errors
+    /// When model, device, source, certificate or address can't be used, or others could come in unchecked.
+    pub fn run(self) -> anyhow::Result<()> {
+        interrupt::catch()?;
+        let choices = StageChoices { threads: NETWORK_THREADS, ..self.labels.stages() };
+        let token = match &self.token_file {
+            _ if self.no_token => None,
+            Some(path) => Some(Token::kept_in(path)?),
+            None => Some(Token::random()?),
+        };
+        let network = choices.load_network()?;
+        let source = Source::of(&self, &choices, &network)?;
+        let about = self.about(&choices, &network, source.as_ref());
+        let device = network.device;
+        let shared = SharedNetwork::new(network.classifier, NETWORK_THREADS);
+        let source = source.map(|source| source.started_with(&shared, &choices, device));
+        let has_source = source.is_some();
+        let record = |folder: &PathBuf| VisitorRecordings::new(folder.clone(), network.in_use, &choices, self.blur);
+        let recordings = self.record.as_ref().map(record);
+        let server = Server::bind(Setup {
+            bind: self.bind,
+            tls: self.tls.clone(),
+            token,
+            names: self.hosts.clone(),
+            is_open_on_purpose: self.i_know_this_is_open,
+            classifier: shared.classifier(),
+            detection: choices.detection,
+            device,
+            smoothing: choices.smoothing,
+            models: models(&about.model),
+            about,
+            source,
+            annotate,
+            record_visitor: recordings.as_ref().map(VisitorRecordings::starter),
+        })?;
+        self.greet(&server, has_source)?;
+        server.run(interrupt::requested)?;
+        if let Some(recordings) = recordings {
+            recordings.finish();
+        }
+        tell("The server has ended.");
+        Ok(())
+    }
+
+    fn about(&self, choices: &StageChoices, network: &LoadedNetwork, source: Option<&Source>) -> About {
+        let NetworkInUse { model, device, prior, .. } = network.in_use.clone();
+        About {
+            version: Versions::here().mien,
+            model,
+            device,
+            prior,
+            source: source.map(|source| source.name.clone()),
+            is_source_recorded: self.record.is_some() && self.camera.is_some(),
+            are_visitors_recorded: self.record.is_some(),
+            smoothing_s: choices.smoothing.map_or(0.0, |time| rounded(time.as_secs_f64(), TIME_DIGITS)),
+        }
+    }
+
+    /// Says where the page is found.
+    fn greet(&self, server: &Server, has_source: bool) -> anyhow::Result<()> {
+        let links = server.links();
+        let Some(first) = links.first() else { anyhow::bail!("the server has no address that could be named") };
+        let mut words = format!("Mien serves at {first}\n");
+        for link in &links[1..] {
+            words += &format!("            or {link}\n");
+        }
+        if has_source {
+            let base = first.split('#').next().unwrap_or(first);
+            words += &format!("For OBS:       {}\n", first.replacen(base, &format!("{base}overlay"), 1));
+        }
+        if let Some(link) = server.link_for_others() {
+            words += &format!("\n{}", qr_code(link).context("no QR code can be drawn of the link")?);
+        }
+        if self.tls == Some(TlsChoice::SelfSigned) {
+            words += "The browser will warn that it doesn't know who made the certificate: it was made here, for this run.\n";
+        }
+        if self.no_token {
+            words += "No token is asked for: everybody who reaches this address is let in.\n";
+        }
+        words += "Ctrl-C ends the server.\n";
+        print(&words)?;
+        if self.open
+            && let Err(error) = open::that_detached(first)
+        {
+            tell(&format!("warning: no browser could be started ({error}); open the link by hand"));
+        }
+        Ok(())
+    }
+}
+
+/// What is told of the models that are part of the program.
+fn models(in_use: &str) -> Vec<ModelReport> {
+    let card = |model: ModelSource| match model.card() {
+        Ok(card) => Some(card),
+        Err(error) => {
+            tracing::warn!("the card of {model} can't be read: {error}");
+            None
+        }
+    };
+    let report = |card: crate::net::Card| ModelReport {
+        is_in_use: card.name == in_use,
+        name: card.name,
+        description: card.description,
+        limits: card.limits,
+        parameters: card.parameters,
+    };
+    ModelSource::shipped().filter_map(card).map(report).collect()
+}

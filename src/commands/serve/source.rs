@@ -1,0 +1,91 @@
+//! The server's own camera, video or recording.
+
+use std::sync::Arc;
+
+use mien_serve::SourceSetup;
+use tch::Device;
+
+use super::ServeArgs;
+use crate::commands::headless::HeadlessWriter;
+use crate::console::tell;
+use crate::pipeline::{LiveSettings, Parts, SourceRequest};
+use crate::recording::Recording;
+use crate::source::CameraRequest;
+use crate::stages::{LoadedNetwork, SharedNetwork, StageChoices};
+
+/// Where the server's own frames come from.
+pub(super) struct Source {
+    pub name: String,
+    from: Origin,
+    record: Option<HeadlessWriter>,
+}
+
+enum Origin {
+    Request(SourceRequest),
+    Recording(Arc<Recording>),
+}
+
+impl Source {
+    /// The server's own source, if one is named.
+    ///
+    /// # Errors
+    /// When it can't be opened; a camera is opened later, and tried again then.
+    pub fn of(args: &ServeArgs, choices: &StageChoices, network: &LoadedNetwork) -> anyhow::Result<Option<Self>> {
+        if let Some(device) = &args.camera {
+            let request = CameraRequest { device: device.clone(), ..CameraRequest::default() };
+            let record = args
+                .record
+                .clone()
+                .map(|folder| HeadlessWriter::new(folder, network.in_use.clone(), choices, args.blur));
+            return Ok(Some(Self {
+                name: format!("camera {device}"),
+                from: Origin::Request(SourceRequest::Camera(request)),
+                record,
+            }));
+        }
+        let source = |name, from| Some(Self { name, from, record: None });
+        if let Some(path) = &args.video {
+            let request = SourceRequest::Video(path.clone());
+            // Opened once to refuse a wrong file here, where the answer is an exit code.
+            let name = request.open()?.info().name.clone();
+            return Ok(source(name, Origin::Request(request)));
+        }
+        let Some(folder) = &args.recording else { return Ok(None) };
+        let recording = Arc::new(Recording::open(folder)?);
+        drop(recording.request().open()?);
+        Ok(source(recording.name(), Origin::Recording(recording)))
+    }
+
+    /// Its parts, with the network that visitors use too.
+    pub fn started_with(self, shared: &SharedNetwork, choices: &StageChoices, device: Device) -> SourceSetup {
+        let Self { name, from, mut record } = self;
+        let parts = match from {
+            Origin::Request(request) => {
+                let shared = shared.clone();
+                Parts::new(request, device, move |_| Ok(shared.classifier()))
+            }
+            Origin::Recording(recording) => recording.parts(),
+        };
+        let settings = LiveSettings {
+            smoothing: choices.smoothing,
+            detection: choices.detection,
+            repeat: true,
+            picture: false,
+            ..LiveSettings::default()
+        };
+        let mut ended = None;
+        SourceSetup {
+            name,
+            parts,
+            settings,
+            on_event: Box::new(move |event, live| {
+                let Some(recording) = &mut record else { return };
+                let told = recording.note(event, live).and_then(|()| recording.tell(&mut ended));
+                if let Err(error) = told {
+                    tell(&format!("error: the camera isn't recorded: {error:#}"));
+                    record = None;
+                }
+            }),
+        }
+    }
+}

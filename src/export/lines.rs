@@ -1,0 +1,118 @@
+//! Rows of the table of faces as lines of JSON that somebody reads while they come.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+use super::rows::{self, Cell};
+use crate::pipeline::Scene;
+
+/// Nobody takes the lines any more.
+#[derive(Debug, thiserror::Error)]
+pub enum LinesError {
+    /// The reader has ended, as `head` does: no fault.
+    #[error("nobody reads the lines any more")]
+    Closed,
+    /// The system failed.
+    #[error("the lines can't be written: {0}")]
+    Write(io::Error),
+}
+
+/// Lines of JSON, one for each face on each frame, with the names of the table's columns. What belongs to a frame is written and
+/// flushed at once.
+pub struct FaceLines<W> {
+    out: W,
+    header: Vec<String>,
+}
+
+impl<W: Write> FaceLines<W> {
+    /// Lines to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, header: rows::header() }
+    }
+
+    /// Writes the faces of a frame of `file`.
+    ///
+    /// # Errors
+    /// When nobody takes them.
+    pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), LinesError> {
+        let mut text = Vec::new();
+        for face in &scene.faces {
+            let row = rows::row(file, scene.frame.index, scene.frame.media_time, face);
+            write_line(&mut text, &self.header, row).map_err(LinesError::Write)?;
+        }
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.out.write_all(&text).and_then(|()| self.out.flush()).map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => LinesError::Closed,
+            _ => LinesError::Write(error),
+        })
+    }
+}
+
+/// A row as an object of JSON and a line feed.
+pub(super) fn write_line(out: &mut impl Write, header: &[String], row: Vec<Cell<'_>>) -> io::Result<()> {
+    let object: Map<String, Value> = header.iter().cloned().zip(row.into_iter().map(Value::from)).collect();
+    serde_json::to_writer(&mut *out, &object)?;
+    out.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::Emotion;
+    use crate::export::testing::scene;
+
+    /// Counts flushes.
+    #[derive(Default)]
+    struct Out {
+        text: Vec<u8>,
+        flushes: usize,
+    }
+
+    impl Write for &mut Out {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.text.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.flushes += 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_frame_is_flushed_and_a_frame_without_a_face_writes_nothing() {
+        let mut out = Out::default();
+        let mut lines = FaceLines::new(&mut out);
+        let mut empty = scene(1, Emotion::Sad);
+        empty.faces.clear();
+        for scene in [scene(0, Emotion::Happy), empty, scene(2, Emotion::Sad)] {
+            lines.push("a.mp4", &scene).unwrap();
+        }
+        let text = String::from_utf8(out.text).unwrap();
+        let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((rows.len(), out.flushes), (2, 2));
+        assert_eq!((&rows[1]["frame"], &rows[1]["label"], &rows[1]["face"]), (&2.into(), &"sad".into(), &1.into()));
+    }
+
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_ended_is_told_from_a_disk_that_is_full() {
+        let closed = FaceLines::new(Full).push("a.mp4", &scene(0, Emotion::Happy));
+        assert!(matches!(closed, Err(LinesError::Closed)));
+    }
+}

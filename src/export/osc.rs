@@ -1,0 +1,138 @@
+//! Live results as Open Sound Control over UDP, which music, light and game programs take.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
+
+use crate::face::Face;
+use crate::pipeline::Scene;
+use crate::verdict::Verdict;
+
+/// A time tag that means "now" (OSC 1.0).
+const IMMEDIATELY: OscTime = OscTime { seconds: 0, fractional: 1 };
+
+/// Where OSC can't be sent to.
+#[derive(Debug, thiserror::Error)]
+pub enum OscError {
+    /// A word that names no address.
+    #[error("“{0}” is no address; write HOST:PORT, as 127.0.0.1:9000")]
+    Address(String),
+    /// No socket could be had.
+    #[error("can't send OSC to {address}: {reason}")]
+    Socket {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        reason: io::Error,
+    },
+}
+
+/// Sends each frame's faces to one receiver. Nobody has to be there: what nobody takes is lost, as is usual with UDP.
+///
+/// For each frame `/mien/faces N`, and for each face N in a bundle: `/mien/face/N/angry` … `/mien/face/N/neutral` with the smoothed
+/// probability, `/mien/face/N/label` with the leading emotion, `/mien/face/N/verdict` with the same or `unsure`, and
+/// `/mien/face/N/box x y width height` as shares of the picture.
+#[derive(Clone, Debug)]
+pub struct OscOutput(Arc<UdpSocket>);
+
+impl FromStr for OscOutput {
+    type Err = OscError;
+
+    /// `HOST:PORT`.
+    fn from_str(word: &str) -> Result<Self, OscError> {
+        let no_address = || OscError::Address(word.to_owned());
+        let mut addresses = word.to_socket_addrs().map_err(|_unresolved| no_address())?;
+        let address = addresses.next().ok_or_else(no_address)?;
+        let failed = |reason| OscError::Socket { address, reason };
+        let own = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let socket = UdpSocket::bind(own).map_err(failed)?;
+        socket.connect(address).and_then(|()| socket.set_nonblocking(true)).map_err(failed)?;
+        Ok(Self(Arc::new(socket)))
+    }
+}
+
+impl OscOutput {
+    /// Sends the faces of a frame. Never waits.
+    pub fn push(&self, scene: &Scene) {
+        self.send(&message(
+            "/mien/faces".to_owned(),
+            OscType::Int(i32::try_from(scene.faces.len()).unwrap_or(i32::MAX)),
+        ));
+        let (width, height) = (scene.frame.width() as f32, scene.frame.height() as f32);
+        for face in &scene.faces {
+            self.send(&OscPacket::Bundle(OscBundle { timetag: IMMEDIATELY, content: of_face(face, width, height) }));
+        }
+    }
+
+    fn send(&self, packet: &OscPacket) {
+        let sent = encoder::encode(packet).map(|bytes| self.0.send(&bytes));
+        // The next frame tries again; a receiver that isn't there yet is no fault.
+        if let Ok(Err(error)) = sent {
+            tracing::debug!("OSC isn't taken: {error}");
+        }
+    }
+}
+
+fn message(addr: String, value: OscType) -> OscPacket {
+    OscPacket::Message(OscMessage { addr, args: vec![value] })
+}
+
+fn of_face(face: &Face, width: f32, height: f32) -> Vec<OscPacket> {
+    let path = |what: &str| format!("/mien/face/{}/{what}", face.id.0);
+    let probabilities =
+        face.smoothed.iter().map(|(emotion, share)| message(path(emotion.key()), OscType::Float(share)));
+    let word = |what: &str, word: &str| message(path(what), OscType::String(word.to_owned()));
+    let rect = face.rect;
+    let args = [rect.x / width, rect.y / height, rect.width / width, rect.height / height].map(OscType::Float).to_vec();
+    let words = [word("label", face.smoothed.top().0.key()), word("verdict", Verdict::of(face).key())];
+    probabilities.chain(words).chain([OscPacket::Message(OscMessage { addr: path("box"), args })]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rosc::decoder;
+
+    use super::*;
+    use crate::emotion::Emotion;
+    use crate::export::testing::scene;
+
+    #[test]
+    fn a_receiver_gets_each_face_with_its_seven_probabilities_and_its_label() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let output: OscOutput = receiver.local_addr().unwrap().to_string().parse().unwrap();
+        output.push(&scene(0, Emotion::Happy));
+        let next = || {
+            let mut bytes = [0; 2048];
+            let length = receiver.recv(&mut bytes).unwrap();
+            decoder::decode_udp(&bytes[..length]).unwrap().1
+        };
+        assert_eq!(next(), message("/mien/faces".to_owned(), OscType::Int(1)));
+        let OscPacket::Bundle(bundle) = next() else { panic!("a face comes as a bundle") };
+        let value = |path: &str| {
+            let found = bundle.content.iter().find_map(|packet| match packet {
+                OscPacket::Message(message) if message.addr == path => Some(message.args.clone()),
+                _ => None,
+            });
+            found.unwrap_or_else(|| panic!("no {path}"))
+        };
+        assert_eq!(value("/mien/face/1/label"), [OscType::String("happy".to_owned())]);
+        assert_eq!(value("/mien/face/1/verdict"), [OscType::String("happy".to_owned())]);
+        let [OscType::Float(happy)] = value("/mien/face/1/happy")[..] else { panic!("a number") };
+        assert!((happy - 2.0 / 2.6).abs() < 1e-5);
+        assert_eq!(value("/mien/face/1/box").len(), 4);
+        assert_eq!(bundle.content.len(), 10);
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for word in ["", "9000", "localhost", "localhost:many"] {
+            assert!(matches!(word.parse::<OscOutput>(), Err(OscError::Address(_))), "{word}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What programs and the page's scripts get.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::time::{Duration, Instant};
+
+use opencv::core::{Rect, Vector};
+use opencv::imgcodecs;
+use serde_json::Value;
+use tungstenite::Message;
+
+use super::client::{Server, TOKEN, frame, next_json};
+use super::support::drawn_face::picture_with_face;
+use super::support::program::{interrupt, mien, video_with_face};
+
+const WIDTH: i32 = 320;
+const HEIGHT: i32 = 240;
+
+/// A picture with a face that has moved `to` pixels to the right.
+pub fn face_jpeg(to: i32) -> Vec<u8> {
+    let mut bytes = Vector::new();
+    let picture = picture_with_face(WIDTH, HEIGHT, Rect::new(90 + to, 70, 110, 110));
+    imgcodecs::imencode_def(".jpg", &picture, &mut bytes).unwrap();
+    bytes.into()
+}
+
+/// Sends frames until one has a face, one after the other's answer; gives the last answer.
+pub fn until_face(socket: &mut tungstenite::WebSocket<std::net::TcpStream>) -> Value {
+    for id in 0..30 {
+        socket.send(frame(id, &face_jpeg(0))).unwrap();
+        let answer = next_json(socket).expect("the session ended");
+        assert_eq!((&answer["type"], &answer["id"]), (&"scene".into(), &id.into()), "{answer}");
+        assert_eq!(answer["t"], f64::from(id));
+        if !answer["faces"].as_array().unwrap().is_empty() {
+            return answer;
+        }
+    }
+    panic!("a face isn't found in thirty frames");
+}
+
+#[test]
+fn a_posted_picture_gets_the_numbers_that_the_table_has_of_it() {
+    let server = Server::start(&[]);
+    let (status, report) = server.json("POST", "/api/v1/analyze", &face_jpeg(0));
+    assert_eq!((status, &report["picture_width"], &report["picture_height"]), (200, &WIDTH.into(), &HEIGHT.into()));
+    let [face] = report["faces"].as_array().unwrap().as_slice() else { panic!("one face: {report}") };
+
+    let picture = server.folder().join("face.jpg");
+    std::fs::write(&picture, face_jpeg(0)).unwrap();
+    let output = mien().args(["analyze", "--jsonl", "-"]).arg(&picture).output().unwrap();
+    let row: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (face, mut row) = (face.as_object().unwrap().clone(), row.as_object().unwrap().clone());
+    for column in ["file", "frame", "time_s"] {
+        row.shift_remove(column).unwrap();
+    }
+    let names = |row: &serde_json::Map<String, Value>| row.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&face), names(&row), "the same names in the same order");
+    for (name, value) in &row {
+        match (value.as_f64(), face[name].as_f64()) {
+            (Some(a), Some(b)) => assert!((a - b).abs() < 1.5e-4, "{name}: {a} and {b}"),
+            _ => assert_eq!(value, &face[name], "{name}"),
+        }
+    }
+}
+
+#[test]
+fn pictures_that_are_none_or_too_large_are_answered_with_a_reason() {
+    let server = Server::start(&[]);
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    png.extend([30_000_u32.to_be_bytes(), 30_000_u32.to_be_bytes()].concat());
+    png.extend([8, 2, 0, 0, 0, 0, 0, 0, 0]);
+    for (body, expected, word) in [
+        (b"text".to_vec(), 422, "JPEG"),
+        (png, 413, "megapixels"),
+        (vec![0; 3 << 20], 413, "bytes"),
+        (vec![], 422, "JPEG"),
+    ] {
+        let (status, answer) = server.json("POST", "/api/v1/analyze", &body);
+        assert_eq!(status, expected);
+        assert!(answer["error"].as_str().unwrap().contains(word), "{answer}");
+    }
+}
+
+#[test]
+fn each_visitor_has_a_count_of_their_own_and_the_network_serves_both() {
+    let server = Server::start(&[]);
+    let (mut one, mut other) = (server.program_socket("/api/v1/visit"), server.program_socket("/api/v1/visit"));
+    for socket in [&mut one, &mut other] {
+        let answer = until_face(socket);
+        let face = &answer["faces"][0];
+        assert_eq!(face["face"], 1);
+        assert!(face["x"].as_f64().unwrap() > 50.0 && face["smoothed_happy"].is_number(), "{face}");
+    }
+    one.send(Message::text(r#"{"smoothing": 0}"#)).unwrap();
+    one.send(frame(99, &face_jpeg(1))).unwrap();
+    let face = next_json(&mut one).unwrap()["faces"][0].clone();
+    assert_eq!(face["raw_neutral"], face["smoothed_neutral"]);
+    let metrics = server.request("GET", "/metrics", &[("Authorization", &format!("Bearer {TOKEN}"))], b"").1;
+    assert!(metrics.contains("mien_sessions 2\n") && !metrics.contains("mien_faces_total 0\n"), "{metrics}");
+}
+
+#[test]
+fn a_damaged_frame_is_told_and_the_session_goes_on() {
+    let server = Server::start(&[]);
+    let mut socket = server.program_socket("/api/v1/visit");
+    socket.send(frame(5, b"no picture")).unwrap();
+    let problem = next_json(&mut socket).unwrap();
+    assert_eq!((&problem["type"], &problem["id"], &problem["status"]), (&"problem".into(), &5.into(), &422.into()));
+    until_face(&mut socket);
+}
+
+#[test]
+fn the_servers_video_comes_as_scenes_events_and_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let video = folder.path().join("clip.mp4");
+    video_with_face(&video, 60);
+    let server = Server::start(&["--video", video.to_str().unwrap()]);
+
+    let mut socket = server.program_socket("/api/v1/live");
+    let scene = std::iter::from_fn(|| next_json(&mut socket)).take(200).find(|scene| scene["faces"][0]["face"] == 1);
+    let scene = scene.expect("no scene has the face");
+    assert_eq!((&scene["file"], &scene["picture_width"]), (&"clip.mp4".into(), &320.into()));
+    let names: BTreeSet<_> = scene.as_object().unwrap().keys().map(String::as_str).collect();
+    assert!(["frame", "time_s", "age_ms", "faces"].iter().all(|name| names.contains(name)), "{names:?}");
+
+    let head = |path: &str| {
+        format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n", server.address)
+    };
+    let mut events = server.connect();
+    events.write_all(head("/api/v1/live").as_bytes()).unwrap();
+    let mut lines = BufReader::new(events).lines().map(Result::unwrap);
+    let data = lines.find_map(|line| line.strip_prefix("data: ").map(str::to_owned)).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&data).unwrap()["file"], "clip.mp4");
+
+    // By the address alone, as programs that know no headers do.
+    let mut stream = server.connect();
+    let request = format!("GET /stream.mjpg?token={TOKEN} HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut bytes = vec![0; 60_000];
+    stream.read_exact(&mut bytes).unwrap();
+    let jpegs = bytes.windows(3).filter(|window| window == b"\xff\xd8\xff").count();
+    assert!(jpegs >= 2 && String::from_utf8_lossy(&bytes).contains("boundary=mien-frame"), "{jpegs} pictures");
+
+    let mut watch = server.program_socket("/api/v1/watch");
+    let bytes = loop {
+        if let Message::Binary(bytes) = watch.read().unwrap() {
+            break bytes;
+        }
+    };
+    let (length, rest) = bytes.split_first_chunk::<4>().unwrap();
+    let (json, jpeg) = rest.split_at(u32::from_le_bytes(*length) as usize);
+    assert_eq!(serde_json::from_slice::<Value>(json).unwrap()["file"], "clip.mp4");
+    let picture = imgcodecs::imdecode(&Vector::<u8>::from_slice(jpeg), imgcodecs::IMREAD_COLOR).unwrap();
+    assert_eq!(opencv::core::MatTraitConst::cols(&picture), 320);
+}
+
+#[test]
+fn a_server_without_a_source_says_so() {
+    let server = Server::start(&[]);
+    for path in ["/api/v1/live", "/stream.mjpg"] {
+        let (status, answer) = server.json("GET", path, b"");
+        assert_eq!(status, 404);
+        assert!(answer["error"].as_str().unwrap().contains("--camera"), "{answer}");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_every_session_with_a_close_frame_within_two_seconds() {
+    let server = Server::start(&[]);
+    let mut socket = server.program_socket("/api/v1/visit");
+    until_face(&mut socket);
+    interrupt(server.process());
+    let began = Instant::now();
+    let code = loop {
+        match socket.read().expect("the session ended without a word") {
+            Message::Close(Some(close)) => break u16::from(close.code),
+            Message::Close(None) => panic!("no reason"),
+            _ => {}
+        }
+    };
+    // It answers the close frame, as browsers do.
+    while socket.read().is_ok() {}
+    assert_eq!(code, 1001);
+    assert_eq!(server.wait(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[test]
+fn the_document_describes_every_path_of_the_api() {
+    let server = Server::start(&[]);
+    let (status, document) = server.json("GET", "/api/v1/openapi.json", b"");
+    assert_eq!(status, 200);
+    for path in ["/api/v1/analyze", "/api/v1/live", "/api/v1/models", "/healthz", "/metrics", "/stream.mjpg"] {
+        assert!(document["paths"][path].is_object(), "{path}");
+    }
+    let (_, models) = server.json("GET", "/api/v1/models", b"");
+    let in_use: Vec<_> = models.as_array().unwrap().iter().filter(|model| model["is_in_use"] == true).collect();
+    assert!(in_use.len() == 1 && in_use[0]["name"] == "mien", "{models}");
+}
+
+/// Python's own library speaks TLS; it comes with the set-up.
+#[test]
+fn with_tls_the_link_is_https_and_a_code_for_phones_is_drawn() {
+    let server = Server::start_at("0.0.0.0:0", &["--tls", "self-signed"]);
+    assert!(
+        server.greeting.contains("https://localhost:") && server.greeting.contains("will warn"),
+        "{}",
+        server.greeting
+    );
+    // A machine without a network has no address for a phone.
+    assert!(server.greeting.contains('█') || !server.greeting.contains("or https://"), "{}", server.greeting);
+    let script = format!(
+        "import ssl, urllib.request as r\n\
+         c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = ssl.CERT_NONE\n\
+         print(r.urlopen('https://localhost:{}/healthz', context=c).read().decode())",
+        server.address.port()
+    );
+    let output = std::process::Command::new("python3").args(["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), r#"{"status":"ok"}"#, "{output:?}");
+}
