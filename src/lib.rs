@@ -28,12 +28,15 @@ pub mod clock;
 pub mod commands;
 pub mod console;
 pub mod demo;
+pub mod exit;
 pub mod interrupt;
 pub mod logging;
 pub mod version;
 
 #[cfg(feature = "vision")]
 pub mod batch;
+#[cfg(feature = "vision")]
+pub mod cluster;
 #[cfg(feature = "vision")]
 pub mod export;
 #[cfg(feature = "vision")]

@@ -44,10 +44,11 @@ impl Job<'_> {
         begin: impl FnOnce(Option<u64>) -> FileProgress<'p>,
     ) -> anyhow::Result<Results> {
         let source = VideoSource::open(&input.path)?;
-        let (spacing, duration) = (spacing(source.info(), self.span), source.info().duration());
-        let mut progress = begin(frames_in(source.info(), self.span));
+        let span = input.part.map_or(self.span, |part| part.span(source.info(), self.span.skip));
+        let (spacing, duration) = (spacing(source.info(), span), source.info().duration());
+        let mut progress = begin(frames_in(source.info(), span));
         let mut products = Products::of_video(place, source.info(), spacing)?;
-        let (source, shortfall) = Watched::new(Box::new(Excerpt::new(Box::new(source), self.span)?));
+        let (source, shortfall) = Watched::new(Box::new(Excerpt::new(Box::new(source), span)?));
         let analyzer = self.choices.analyzer_for(spacing)?;
         let labeller = self.choices.labeller(self.network.classifier());
         run_to_end(Box::new(source), analyzer, labeller, self.stop, |scene| {
@@ -56,12 +57,12 @@ impl Job<'_> {
         })?;
         self.go_on()?;
         if products.frames() == 0 {
-            bail!("no frame lies {}", self.span_in_words(duration));
+            bail!("no frame lies {}", span_in_words(span, duration));
         }
         let cut = shortfall.get().map(|Shortfall { frames, declared }| {
             format!("it is cut or damaged: it ends after {frames} of the {declared} frames that it declares; the results cover those")
         });
-        let original = Original { path: &input.path, to: self.span.to, stop: self.stop };
+        let original = Original { path: &input.path, to: span.to, stop: self.stop };
         let finished = products.finish(cut.into_iter().collect(), Some(&original));
         // While the sound was put to the video.
         self.go_on()?;
@@ -106,20 +107,20 @@ impl Job<'_> {
         Ok(results)
     }
 
-    /// For a video of this length, if it is known.
-    fn span_in_words(&self, duration: Option<Duration>) -> String {
-        let Span { from, to, .. } = self.span;
-        let end = to.map_or_else(String::new, |to| format!(" and before --to {:.1} s", to.as_secs_f64()));
-        let length = duration.map_or_else(String::new, |d| format!(": the video lasts {:.1} s", d.as_secs_f64()));
-        format!("after --from {:.1} s{end}{length}", from.as_secs_f64())
-    }
-
     fn go_on(&self) -> anyhow::Result<()> {
         if self.stop.load(Ordering::Relaxed) {
             bail!(Interrupted("what was finished is kept; the same command resumes from there".to_owned()));
         }
         Ok(())
     }
+}
+
+/// For a video of this length, if it is known.
+fn span_in_words(span: Span, duration: Option<Duration>) -> String {
+    let Span { from, to, .. } = span;
+    let end = to.map_or_else(String::new, |to| format!(" and before --to {:.1} s", to.as_secs_f64()));
+    let length = duration.map_or_else(String::new, |d| format!(": the video lasts {:.1} s", d.as_secs_f64()));
+    format!("after --from {:.1} s{end}{length}", from.as_secs_f64())
 }
 
 /// How far frames that are analysed lie apart, by the rate that the file declares.

@@ -6,12 +6,14 @@ use std::time::Duration;
 use clap::Args;
 
 use super::labels::LabelArgs;
-use crate::batch::{Batch, Inputs, Orders, Product};
+use crate::batch::{Batch, Inputs, Orders, Product, ProgressForm};
+use crate::cluster::{Plan, Shard};
 use crate::console::tell;
+use crate::exit::BadInputs;
 use crate::export::TableFormat;
 use crate::interrupt;
 use crate::pixels::PixelLimit;
-use crate::source::Span;
+use crate::source::{Span, limit_decoder_threads};
 
 /// Write what is seen in videos and pictures to tables
 ///
@@ -19,8 +21,13 @@ use crate::source::Span;
 /// own, all pictures together get one, with a row for each face on each frame; docs/tables.md describes the columns.
 ///
 /// A run that was ended in any way is taken up again by the same command: files that are done are skipped. With more outputs, what
-/// is missing is added. A file that
-/// can't be read doesn't stop the others; it is listed at the end, and the exit code tells.
+/// is missing is added. A file that can't be read doesn't stop the others; it is listed at the end.
+///
+/// With --manifest it takes its share of what `mien plan` found. Which share is said by --shard, else by Slurm's
+/// SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT or Kubernetes' JOB_COMPLETION_INDEX; MIEN_SHARDS says how many there are.
+///
+/// Exit codes: 0; 1 nothing was done, or there are results of other options; 2 wrong usage; 3 done, but some inputs are bad; 75 try
+/// again (the disk is full, a device or the output folder is in use); 130 interrupted.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   mien analyze recordings                          every video and picture in and below a folder
@@ -30,8 +37,16 @@ use crate::source::Span;
   mien analyze recordings --summary --together     one table over all files, and a page that leads to all")]
 pub struct AnalyzeArgs {
     /// Videos, pictures, folders or patterns
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(required_unless_present = "manifest", conflicts_with = "manifest", value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
+
+    /// Take the files from what `mien plan` printed
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+
+    /// Take share I of N of the manifest, balanced by duration: the same on every machine [default: the engine's, else all]
+    #[arg(long, value_name = "I/N", requires = "manifest")]
+    pub shard: Option<Shard>,
 
     /// Folder for the results
     #[arg(long, value_name = "FOLDER", default_value = "mien-results")]
@@ -81,6 +96,19 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
 
+    /// Threads of each pool: libtorch's, and the video decoder's, which has one for each core unless this is given. The three stages of
+    /// the pipeline have a thread each besides
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+
+    /// How it is told how far the batch has come
+    #[arg(long, value_enum, default_value_t)]
+    pub progress: ProgressForm,
+
+    /// End with exit code 0 although some inputs are bad; they are listed all the same
+    #[arg(long)]
+    pub allow_bad: bool,
+
     /// Refuse pictures of more megapixels
     #[arg(long, value_name = "N", default_value_t)]
     pub max_megapixels: PixelLimit,
@@ -107,29 +135,65 @@ impl AnalyzeArgs {
             span.to.is_none_or(|to| span.from < to),
             "--to has to be later than --from: nothing lies between"
         );
-        let inputs = Inputs::find(&self.inputs, &self.output)?;
-        if let Some(note) = inputs.note_on_left_out() {
-            tell(&note);
+        if let Some(threads) = self.threads {
+            limit_decoder_threads(threads)?;
         }
+        let (inputs, shard) = self.inputs()?;
         let asked =
             [(self.csv, TableFormat::Csv), (self.jsonl, TableFormat::Jsonl), (self.parquet, TableFormat::Parquet)];
         let mut formats: Vec<_> = asked.iter().filter(|(is_asked, _)| *is_asked).map(|(_, format)| *format).collect();
         if formats.is_empty() {
             formats.push(TableFormat::Csv);
         }
-        let choices = self.labels.stages();
+        let mut choices = self.labels.stages();
+        choices.threads = self.threads.unwrap_or(choices.threads);
         let tables = formats.iter().map(|format| Product::Faces(*format));
         let frames = formats.iter().filter(|_| self.frames).map(|format| Product::Frames(*format));
         let others = [(self.video, Product::Annotated), (self.summary, Product::Summary)];
         let others = others.into_iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, product)| product);
         let wanted = tables.chain(frames).chain(others).collect();
-        let orders = Orders { wanted, together: self.together, force: self.force };
-        Batch::open(&self.output, choices, span, orders, stop)?.run(inputs, self.jobs.into(), self.max_megapixels)
+        let orders = Orders {
+            wanted,
+            together: self.together,
+            force: self.force,
+            progress: self.progress,
+            shard: shard.map(|shard| shard.to_string()),
+        };
+        let batch = Batch::open(&self.output, choices, span, orders, stop)?;
+        match batch.run(inputs, self.jobs.into(), self.max_megapixels) {
+            Err(error) if self.allow_bad && error.is::<BadInputs>() => Ok(()),
+            ended => ended,
+        }
+    }
+
+    /// The files to analyse, and which share of planned ones they are.
+    fn inputs(&self) -> anyhow::Result<(Inputs, Option<Shard>)> {
+        let Some(manifest) = &self.manifest else {
+            let inputs = Inputs::find(&self.inputs, &self.output)?;
+            if let Some(note) = inputs.note_on_left_out() {
+                tell(&note);
+            }
+            return Ok((inputs, None));
+        };
+        let engine = || Shard::from_environment(|name| std::env::var(name).ok()).map_err(anyhow::Error::msg);
+        let shard = self.shard.map_or_else(engine, |shard| Ok(Some(shard)))?.unwrap_or(Shard::WHOLE);
+        let plan = Plan::read(manifest)?;
+        if plan.has_parts() {
+            anyhow::ensure!(
+                !(self.video || self.summary || self.together),
+                "films in parts have tables alone: leave --video, --summary and --together out, or make the manifest without --split"
+            );
+            anyhow::ensure!(
+                self.from.is_zero() && self.to.is_none(),
+                "the manifest says from where to where each part is analysed; leave --from and --to out"
+            );
+        }
+        Ok((plan.inputs(shard), Some(shard)))
     }
 }
 
 /// `90`, `1:30`, `0:01:30.5`.
-fn media_time(word: &str) -> Result<Duration, String> {
+pub fn media_time(word: &str) -> Result<Duration, String> {
     let problem = || "has to be a time in seconds, m:ss or h:mm:ss".to_owned();
     let parts: Vec<&str> = word.split(':').collect();
     let (seconds, larger) = parts.split_last().ok_or_else(problem)?;

@@ -21,7 +21,11 @@ mod headless;
 mod labels;
 #[cfg(feature = "vision")]
 mod live;
+#[cfg(feature = "vision")]
+mod merge;
 mod networks;
+#[cfg(feature = "vision")]
+mod plan;
 mod reading;
 mod recipe;
 #[cfg(feature = "vision")]
@@ -29,6 +33,8 @@ mod replay;
 #[cfg(feature = "vision")]
 mod score;
 mod train;
+#[cfg(feature = "vision")]
+mod verify;
 #[cfg(feature = "vision")]
 mod view;
 
@@ -48,13 +54,19 @@ use self::doctor::DoctorArgs;
 use self::evaluate::EvaluateArgs;
 #[cfg(feature = "vision")]
 use self::live::LiveArgs;
+#[cfg(feature = "vision")]
+use self::merge::MergeArgs;
 use self::networks::NetworksArgs;
+#[cfg(feature = "vision")]
+use self::plan::PlanArgs;
 use self::recipe::RecipeArgs;
 #[cfg(feature = "vision")]
 use self::replay::ReplayArgs;
 #[cfg(feature = "vision")]
 use self::score::ScoreArgs;
 use self::train::TrainArgs;
+#[cfg(feature = "vision")]
+use self::verify::VerifyArgs;
 use crate::interrupt;
 
 /// Reads displayed facial emotions in real time, on this machine alone.
@@ -73,7 +85,13 @@ enum Command {
     #[cfg(feature = "vision")]
     Replay(ReplayArgs),
     #[cfg(feature = "vision")]
-    Analyze(AnalyzeArgs),
+    Analyze(Box<AnalyzeArgs>),
+    #[cfg(feature = "vision")]
+    Plan(PlanArgs),
+    #[cfg(feature = "vision")]
+    Merge(MergeArgs),
+    #[cfg(feature = "vision")]
+    Verify(VerifyArgs),
     #[cfg(feature = "vision")]
     Bench(BenchArgs),
     #[cfg(feature = "vision")]
@@ -104,6 +122,12 @@ impl Cli {
             Some(Command::Replay(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Analyze(args)) => args.run(),
+            #[cfg(feature = "vision")]
+            Some(Command::Plan(args)) => args.run(),
+            #[cfg(feature = "vision")]
+            Some(Command::Merge(args)) => args.run(),
+            #[cfg(feature = "vision")]
+            Some(Command::Verify(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Bench(args)) => args.run(),
             #[cfg(feature = "vision")]

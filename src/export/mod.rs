@@ -4,6 +4,7 @@
 //! a crash, a full disk or Ctrl-C never leaves a part that looks like a result.
 
 mod annotate;
+mod copy;
 mod join;
 mod parquet;
 mod partial;
@@ -17,6 +18,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use annotate::{annotate, annotate_titled};
+pub use copy::{TableCopy, TableRows};
 pub use join::join_tables;
 pub use parquet::SCHEMA_KEY;
 pub use partial::{PartialFile, free_names};
@@ -40,6 +42,7 @@ pub enum ExportError {
         /// The folder.
         folder: PathBuf,
         /// What the system says.
+        #[source]
         reason: io::Error,
     },
     /// The disk is full, or went away.
@@ -48,6 +51,7 @@ pub enum ExportError {
         /// The file as it would have been called.
         path: PathBuf,
         /// What the system says.
+        #[source]
         reason: io::Error,
     },
     /// Another program made a file of this name meanwhile.

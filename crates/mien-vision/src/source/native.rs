@@ -42,3 +42,28 @@ pub unsafe fn prepare_libraries() {
         tracing::debug!("OpenCV keeps its log level: {error}");
     }
 }
+
+/// Gives the decoder of each video at most so many threads. Call it before the first video is opened.
+///
+/// OpenCV gives FFmpeg as many threads as it counts cores, has no setting for that before 4.7, and counts only once: so it is made to
+/// count while this process may use so many cores alone. Elsewhere than on Linux nothing is limited.
+///
+/// # Errors
+/// When the system doesn't let a process choose its cores.
+pub fn limit_decoder_threads(threads: u16) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+        let all = sched_getaffinity(None)?;
+        let mut few = CpuSet::new();
+        let cores = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core));
+        cores.take(threads.into()).for_each(|core| few.set(core));
+        sched_setaffinity(None, &few)?;
+        let counted = core::get_number_of_cpus();
+        sched_setaffinity(None, &all)?;
+        tracing::debug!("decoders have {counted:?} threads");
+    }
+    #[cfg(not(target_os = "linux"))]
+    tracing::debug!("decoders have a thread for each core, not {threads}");
+    Ok(())
+}
