@@ -62,7 +62,9 @@ pub struct Ending<'a> {
 impl Problem {
     /// Out of an error.
     pub fn of(name: &Path, error: &anyhow::Error) -> Self {
-        Self { name: name.to_owned(), reason: describe(error), try_again: is_temporary(error) }
+        // It isn't the input's fault that a result can't be written.
+        let try_again = is_temporary(error) || error.is::<ExportError>();
+        Self { name: name.to_owned(), reason: describe(error), try_again }
     }
 }
 

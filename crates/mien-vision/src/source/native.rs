@@ -53,17 +53,36 @@ pub unsafe fn prepare_libraries() {
 pub fn limit_decoder_threads(threads: u16) -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     {
-        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-        let all = sched_getaffinity(None)?;
-        let mut few = CpuSet::new();
-        let cores = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core));
-        cores.take(threads.into()).for_each(|core| few.set(core));
-        sched_setaffinity(None, &few)?;
+        let all = usable_cores()?;
+        let mut few = all;
+        let cores = 0..libc::CPU_SETSIZE as usize;
+        // SAFETY: both macros stay within the set, whose length bounds the numbers.
+        for core in cores.filter(|core| unsafe { libc::CPU_ISSET(*core, &all) }).skip(threads.into()) {
+            unsafe { libc::CPU_CLR(core, &mut few) };
+        }
+        use_cores(&few)?;
         let counted = core::get_number_of_cpus();
-        sched_setaffinity(None, &all)?;
+        use_cores(&all)?;
         tracing::debug!("decoders have {counted:?} threads");
     }
     #[cfg(not(target_os = "linux"))]
     tracing::debug!("decoders have a thread for each core, not {threads}");
     Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn usable_cores() -> std::io::Result<libc::cpu_set_t> {
+    // SAFETY: all zeros is the empty set, and the call is given its length.
+    let (failed, cores) = unsafe {
+        let mut cores = std::mem::zeroed();
+        (libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut cores), cores)
+    };
+    if failed == 0 { Ok(cores) } else { Err(std::io::Error::last_os_error()) }
+}
+
+#[cfg(target_os = "linux")]
+fn use_cores(cores: &libc::cpu_set_t) -> std::io::Result<()> {
+    // SAFETY: the call reads a set of the length that it is given.
+    let failed = unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), cores) };
+    if failed == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
