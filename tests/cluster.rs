@@ -171,7 +171,7 @@ fn what_has_changed_since_the_plan_is_bad_and_wrong_usage_is_told() {
     assert_eq!(shards(home, 1, "results", &[]), [3]);
     merge(home, "results", "all.csv", &[]).code(1).stderr(contains("no results of files"));
     run(home, &["analyze", "--manifest", MANIFEST, "--shard", "3/2"]).code(2).stderr(contains("I/N"));
-    run(home, &["analyze", "a.mp4", "--shard", "1/2"]).code(2).stderr(contains("--manifest"));
+    run(home, &["analyze", "a.mp4", "--shard", "1/2"]).code(2).stderr(contains("--shard"));
     run(home, &["analyze"]).code(2);
     run(home, &["analyze", "--manifest", "absent.jsonl"]).code(1).stderr(contains("absent.jsonl"));
 }

@@ -174,7 +174,8 @@ impl Merge {
         let folder = crate::whole::folder_of(&self.output);
         std::fs::create_dir_all(folder).with_context(|| format!("cannot write to the folder {}", folder.display()))?;
         let output = std::path::absolute(&self.output).context("the current folder is gone")?;
-        let record_path = named(&output, MANIFEST_ENDING);
+        // One for all that is written beside each other under this name, in whatever format.
+        let record_path = named(&output.with_extension(""), MANIFEST_ENDING);
         let before = Manifest::read(&record_path).and_then(|manifest| manifest.results).unwrap_or_default();
         let mut results = Results { complaints: merged.complaints.clone(), ..Results::default() };
         results.complaints.extend(merged.bad.iter().cloned());
@@ -215,6 +216,10 @@ impl Merge {
             results.frames_with_face += file.frames_with_face;
             results.faces += file.faces;
         }
+        let is_kept = |output: &Output| output.product.is_some_and(|product| !results.products.contains(&product));
+        let kept: Vec<_> = before.outputs.into_iter().filter(is_kept).collect();
+        results.products.extend(kept.iter().filter_map(|output| output.product));
+        results.outputs.extend(kept);
         let options = entries.first().and_then(|entry| entry.records.first()).map(|it| options_of(&it.manifest));
         let work = Work { inputs: Vec::new(), options: options.unwrap_or_default() };
         let (schema, versions, results) = (SCHEMA_VERSION, Some(Versions::here()), Some(results));

@@ -45,7 +45,7 @@ pub struct AnalyzeArgs {
     pub manifest: Option<PathBuf>,
 
     /// Take share I of N of the manifest, balanced by duration: the same on every machine [default: the engine's, else all]
-    #[arg(long, value_name = "I/N", requires = "manifest")]
+    #[arg(long, value_name = "I/N", requires = "manifest", conflicts_with = "inputs")]
     pub shard: Option<Shard>,
 
     /// Folder for the results
