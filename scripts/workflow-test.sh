@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 say() { printf 'workflow-test: %s\n' "$*"; }
 die() { printf 'workflow-test: error: %s\n' "$*" >&2; exit 1; }
 
-SNAKEMAKE_VERSION=9.23.1
+SNAKEMAKE_VERSION=9.27.1
 CORES=2
 PATIENCE=900
 
