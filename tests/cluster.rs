@@ -139,7 +139,9 @@ fn results_that_do_not_belong_together_are_refused() {
     plan(home, &["a.mp4", "b.mp4"]);
     run(home, &["analyze", "a.mp4", "--output", "results/1"]).success();
     run(home, &["analyze", "b.mp4", "--output", "results/2", "--smoothing", "off"]).success();
-    merge(home, "results", "all.csv", &[]).code(1).stderr(contains("smoothing_secs is 0.2").and(contains("--allow-mixed")));
+    merge(home, "results", "all.csv", &[])
+        .code(1)
+        .stderr(contains("smoothing_secs is 0.2").and(contains("--allow-mixed")));
     merge(home, "results", "all.csv", &["--allow-mixed"]).success();
     merge(home, "results", "all.parquet", &["--allow-mixed"]).code(1).stderr(contains("--parquet"));
     merge(home, "results", "all.xlsx", &[]).code(1).stderr(contains(".parquet, .csv or .jsonl"));
@@ -188,7 +190,10 @@ fn a_program_is_told_in_lines_of_json() {
     let of_kind = |kind: &str| events.iter().find(|event| event["event"] == kind).unwrap();
     assert_eq!(of_kind("begin")["files"], 2);
     assert_eq!((&of_kind("file-done")["file"], &of_kind("file-done")["frames"]), (&"a.mp4".into(), &10.into()));
-    assert_eq!((&of_kind("file-failed")["file"], &of_kind("file-failed")["try_again"]), (&"b.mp4".into(), &false.into()));
+    assert_eq!(
+        (&of_kind("file-failed")["file"], &of_kind("file-failed")["try_again"]),
+        (&"b.mp4".into(), &false.into())
+    );
     assert_eq!(events.last().unwrap()["analysed"], 1);
 }
 
@@ -216,7 +221,8 @@ fn film(path: &Path, frames: i32) {
 /// The cells of each row by the number of its frame and of its face.
 fn by_face(table: &Path) -> BTreeMap<(u64, u64), Vec<String>> {
     let rows = csv::Reader::from_path(table).unwrap().into_records().map(Result::unwrap);
-    rows.map(|row| ((row[1].parse().unwrap(), row[3].parse().unwrap()), row.iter().map(str::to_owned).collect())).collect()
+    rows.map(|row| ((row[1].parse().unwrap(), row[3].parse().unwrap()), row.iter().map(str::to_owned).collect()))
+        .collect()
 }
 
 #[test]
@@ -250,7 +256,12 @@ fn a_film_in_parts_gives_nearly_what_the_whole_gives() {
     let same = both.iter().filter(|(one, other)| one == other).count();
     let labels = both.iter().filter(|(one, other)| one[9] == other[9]).count();
     println!("{} rows, {} in parts, {} of them the same, {labels} labels", whole.len(), joined.len(), same);
-    assert!(whole.len() > 1500 && joined.len().abs_diff(whole.len()) <= whole.len() / 200, "{} {}", whole.len(), joined.len());
+    assert!(
+        whole.len() > 1500 && joined.len().abs_diff(whole.len()) <= whole.len() / 200,
+        "{} {}",
+        whole.len(),
+        joined.len()
+    );
     assert!(share(labels) >= 0.995, "{labels} of {}", whole.len());
     assert!(share(same) >= 0.9, "{same} of {}", whole.len());
     let faces = |rows: &BTreeMap<(u64, u64), Vec<String>>| rows.keys().map(|key| key.1).max();

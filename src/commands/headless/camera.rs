@@ -12,6 +12,7 @@ use super::record::{CameraRecording, SavedSession};
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
 use crate::console::{print, print_json, tell};
+use crate::exit::TryAgain;
 use crate::export::{FaceTable, TableFormat};
 use crate::interrupt::{self, Interrupted};
 use crate::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest, Statistics};
@@ -235,6 +236,7 @@ impl Watch {
                 Ok(())
             }
             // One that never worked is an error; one that is lost later may come back.
+            Event::CameraLost { reason, busy: true, .. } if self.source.is_none() => Err(TryAgain(reason).into()),
             Event::CameraLost { reason, .. } if self.source.is_none() => Err(anyhow!(reason)),
             Event::CameraLost { reason, retry_in, .. } => {
                 self.losses += 1;
