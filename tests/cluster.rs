@@ -255,7 +255,6 @@ fn a_film_in_parts_gives_nearly_what_the_whole_gives() {
     let share = |count: usize| count as f64 / whole.len() as f64;
     let same = both.iter().filter(|(one, other)| one == other).count();
     let labels = both.iter().filter(|(one, other)| one[9] == other[9]).count();
-    println!("{} rows, {} in parts, {} of them the same, {labels} labels", whole.len(), joined.len(), same);
     assert!(
         whole.len() > 1500 && joined.len().abs_diff(whole.len()) <= whole.len() / 200,
         "{} {}",
