@@ -26,14 +26,12 @@ test: ## Set up and run all tests
 bench: setup ## Set up and measure the whole pipeline on the demo clip
 	$(CARGO) run --release -- bench $(ARGS)
 
-model: setup ## Train the default network anew from FER2013=fer2013.csv and FERPLUS=fer2013new.csv
+model: setup ## Train the default network from FER2013=fer2013.csv and FERPLUS=fer2013new.csv
 	$(CARGO) run --release -- train models/recipes/mien.toml --data '$(FER2013)' --ferplus '$(FERPLUS)'
 	$(CARGO) run --release -- evaluate runs/mien/mien.safetensors '$(FER2013)' --ferplus '$(FERPLUS)' \
 	    --calibrate --prior uniform --least-accuracy 0.875
 
-detector: setup ## Train the detector of faces anew from FACES=folder with portraits/ and scenes/
-	$(CARGO) run --release -- train models/recipes/faces-first.toml --data '$(FACES)' --threads 1 --stop-after 11
-	$(CARGO) run --release -- train models/recipes/faces-second.toml --data '$(FACES)' --threads 1 --stop-after 5
+detector: setup ## Train the detector of faces from FACES=folder with portraits/ and scenes/
 	$(CARGO) run --release -- train models/recipes/faces.toml --data '$(FACES)' --threads 1
 	$(CARGO) run --release -- evaluate faces runs/faces/faces.safetensors --data '$(FACES)' --calibrate --record
 

@@ -13,7 +13,7 @@
 
 // The rooms that are crates of their own, so that the compiler keeps their walls.
 pub use mien_core::{
-    bounded, contrast, crop, detection, emotion, face, landmarks, pixels, prior, smooth, track, verdict, whole,
+    bounded, contrast, crop, detection, emotion, face, landmarks, pixels, prior, quality, smooth, track, verdict, whole,
 };
 pub use mien_lab as lab;
 pub use mien_net::{self as net, classify, device, torch};
@@ -31,10 +31,13 @@ pub mod demo;
 pub mod exit;
 pub mod interrupt;
 pub mod logging;
+pub mod network;
 pub mod version;
 
 #[cfg(feature = "vision")]
 pub mod batch;
+#[cfg(feature = "vision")]
+pub mod blur;
 #[cfg(feature = "vision")]
 pub mod cluster;
 #[cfg(feature = "vision")]

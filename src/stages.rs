@@ -1,24 +1,22 @@
 //! The stages of the pipeline as the commands without a window put them together.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use serde::Serialize;
 use tch::Device;
 
 use crate::classify::{Classifier, ClassifyError, TorchClassifier};
-use crate::crop::FaceCrop;
+use crate::crop::{FaceCrop, Framing};
 use crate::demo;
 use crate::detect::{DetectionOptions, ScheduledDetector};
-use crate::device::{self, DeviceChoice};
-use crate::emotion::{Emotion, Probabilities};
+use crate::device::DeviceChoice;
+use crate::emotion::Probabilities;
 use crate::net::{Card, Model, ModelSource};
+use crate::network::NetworkInUse;
 use crate::pipeline::{Analyzer, Labeller};
-use crate::prior::{PriorChoice, never_named};
-use crate::recording::Network;
+use crate::prior::PriorChoice;
 use crate::track::{TrackOptions, spacing_steps};
 
 /// Where frames lie apart, the whole picture is searched at least once in this time, so that somebody who enters isn't missed.
@@ -46,53 +44,12 @@ pub struct StageChoices {
 pub struct LoadedNetwork {
     /// The network, warm.
     pub classifier: Box<dyn Classifier>,
-    /// What it is.
-    pub card: Card,
+    /// What it is, in words.
+    pub in_use: NetworkInUse,
     /// Where it runs.
     pub device: Device,
-    /// The prior that it answers under.
-    pub prior: PriorChoice,
-    /// SHA-256 of the weights' file.
-    pub sha256: String,
-}
-
-impl LoadedNetwork {
-    /// What recordings note of it.
-    pub fn noted(&self) -> Network {
-        let NetworkSummary { model, prior, device, .. } = self.summary();
-        Network { model, sha256: self.sha256.clone(), prior, device }
-    }
-
-    /// What reports say of it.
-    pub fn summary(&self) -> NetworkSummary {
-        NetworkSummary {
-            device: device::describe(self.device),
-            model: self.card.name.clone(),
-            prior: self.prior.to_string(),
-            never_named: self.card.calibration.never_named(),
-        }
-    }
-}
-
-/// The network that labelled, in words.
-#[derive(Clone, Debug, Serialize)]
-pub struct NetworkSummary {
-    /// Where it ran: `CPU` or `CUDA 0`.
-    pub device: String,
-    /// Its name.
-    pub model: String,
-    /// The prior that it answered under.
-    pub prior: String,
-    /// Emotions that its training never had: their prior is 0 whatever is assumed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub never_named: Vec<Emotion>,
-}
-
-impl fmt::Display for NetworkSummary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}, {} prior", self.model, self.device, self.prior)?;
-        never_named(&self.never_named).map_or(Ok(()), |words| write!(f, "; {words}"))
-    }
+    /// What its training was.
+    pub card: Card,
 }
 
 impl StageChoices {
@@ -105,11 +62,12 @@ impl StageChoices {
         tch::set_num_threads(threads);
         let started = Instant::now();
         let classifier = TorchClassifier::load(&self.model, self.device, self.prior.as_ref())?;
-        let Model { card, sha256, device, .. } = classifier.model();
-        let (card, sha256, device, prior) = (card.clone(), sha256.clone(), *device, classifier.prior().clone());
+        let in_use = NetworkInUse::from(&classifier);
+        let Model { card, device, .. } = classifier.model();
+        let (card, device) = (card.clone(), *device);
         tracing::info!("{} loaded and warm in {:.0?}", self.model, started.elapsed());
         let classifier = Box::new(OnThreads { classifier: Box::new(classifier), threads: Some(threads) });
-        Ok(LoadedNetwork { classifier, card, device, prior, sha256 })
+        Ok(LoadedNetwork { classifier, in_use, device, card })
     }
 
     /// The stages before the network.
@@ -134,7 +92,7 @@ impl StageChoices {
     fn analyzer_with(&self, detection: &DetectionOptions, tracking: TrackOptions) -> anyhow::Result<Analyzer> {
         // The threads of the pipeline use the cores already; a second pool would only make them wait for each other.
         opencv::core::set_num_threads(1).context("OpenCV refused to use a single thread")?;
-        let detector = ScheduledDetector::make(detection)?;
+        let detector = ScheduledDetector::make(detection, self.device.resolve()?)?;
         Ok(Analyzer::new(detector, tracking, false))
     }
 
@@ -151,6 +109,10 @@ struct OnThreads {
 }
 
 impl Classifier for OnThreads {
+    fn framing(&self) -> Framing {
+        self.classifier.framing()
+    }
+
     fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
         if let Some(threads) = self.threads.take() {
             tch::set_num_threads(threads);
@@ -179,6 +141,10 @@ impl SharedNetwork {
 }
 
 impl Classifier for SharedNetwork {
+    fn framing(&self) -> Framing {
+        self.classifier.lock().unwrap_or_else(PoisonError::into_inner).framing()
+    }
+
     fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
         self.classifier.lock().unwrap_or_else(PoisonError::into_inner).classify(crops)
     }

@@ -64,7 +64,7 @@ apt_install() {
     fi
     local apt=(apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
     # One unreachable source among several is no reason to stop: the installation tells whether it mattered.
-    "${root[@]}" "${apt[@]}" update || warn "apt-get update had problems, going on with the lists that are there"
+    "${root[@]}" "${apt[@]}" update || warn "apt-get update had problems, continuing with the lists that are there"
     "${root[@]}" "${apt[@]}" install -y --no-install-recommends "$@" ||
         die "the packages could not be installed; what apt-get said is above. The command was:
 

@@ -1,7 +1,7 @@
 //! What the user can ask for. Panels and keys only ask; [`super::App`] does it.
 
 use super::record::RecordAsk;
-use super::recorded::ReplayAsk;
+use super::replay::ReplayAsk;
 use super::session::Source;
 use super::settings::Settings;
 use crate::face::FaceId;

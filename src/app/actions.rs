@@ -10,9 +10,9 @@ use super::action::{Action, Pane};
 use super::discovery::Report;
 use super::history::History;
 use super::people::People;
-use super::player::{NextPress, Stage};
+use super::player::{NextPress, Phase};
 use super::record::RecordAsk;
-use super::recorded::ReplayAsk;
+use super::replay::ReplayAsk;
 use super::session::{Plan, Source};
 use super::settings::Settings;
 use crate::pipeline::Command;
@@ -30,7 +30,7 @@ impl App {
             Action::TogglePause => self.toggle_pause(),
             Action::Stop => {
                 self.close();
-                self.player.stage = Stage::Stopped;
+                self.player.phase = Phase::Stopped;
             }
             Action::Send(Command::Seek(to)) => self.player.seek(to),
             Action::Send(command) => self.player.send(command),
@@ -132,7 +132,7 @@ impl App {
             }
             _ => {
                 self.replay = None;
-                self.player.stage = Stage::Opening;
+                self.player.phase = Phase::Opening;
                 let reading = self
                     .machine
                     .beside("mien-recording", move |_| Report::Recording(Box::new(Recording::open(&folder)), again));
@@ -150,13 +150,14 @@ impl App {
             network: settings.network(),
             smoothing: settings.smoothing(),
             detection: settings.detection,
+            blur: self.recording.blur,
             speed: self.player.speed,
             repeat: self.player.repeat,
         };
         match self.machine.start(&plan) {
             Ok(session) => self.player.run(session),
             Err(error) => {
-                self.player.stage = Stage::Failed;
+                self.player.phase = Phase::Failed;
                 self.toasts.error(format!("{error:#}"));
             }
         }
@@ -180,7 +181,7 @@ impl App {
         match self.player.source.clone() {
             Some(source) => self.open(source),
             None => {
-                self.player.stage = Stage::Opening;
+                self.player.phase = Phase::Opening;
                 let looking = self.machine.look_for_cameras();
                 self.report(looking);
             }
@@ -191,7 +192,7 @@ impl App {
         match self.player.next_press() {
             NextPress::Pause => self.player.send(Command::Pause),
             NextPress::Resume => self.player.send(Command::Resume),
-            NextPress::Play if self.player.stage == Stage::EndOfVideo => self.player.send(Command::Resume),
+            NextPress::Play if self.player.phase == Phase::EndOfVideo => self.player.send(Command::Resume),
             NextPress::Play if self.player.source.is_some() => self.try_again(),
             NextPress::Play => {}
         }
@@ -222,6 +223,12 @@ impl App {
         let Some(frame) = self.screen.frame() else {
             return self.toasts.news("There is no picture to save");
         };
+        if self.recording.blur.is_some() {
+            // A face that is found a moment later is on this picture all the same.
+            return self
+                .toasts
+                .news("No pictures are saved with --blur: a face could be seen that is found only later");
+        }
         let faces = self.people.faces().to_vec();
         let folder = self.recording.snapshot_folder(folder);
         let name = self.player.info.as_ref().map_or_else(String::new, |info| info.name.clone());
@@ -241,7 +248,7 @@ impl App {
                 self.open(Source::Recording { folder, again });
                 self.player.seek(moment);
             }
-            ReplayAsk::Export => replay.export(self.machine.wake.clone(), &mut self.toasts),
+            ReplayAsk::Export => replay.export(self.recording.blur, self.machine.wake.clone(), &mut self.toasts),
             ask => replay.change(ask, &mut self.player, &mut self.people, &mut self.toasts),
         }
     }

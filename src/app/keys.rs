@@ -5,7 +5,7 @@ use egui::{Context, Key, KeyboardShortcut, Modifiers};
 use super::App;
 use super::action::{Action, Pane};
 use super::record::RecordAsk;
-use super::recorded::ReplayAsk;
+use super::replay::ReplayAsk;
 use crate::pipeline::Command;
 
 /// How far ← and → go in a video that plays.

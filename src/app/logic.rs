@@ -7,9 +7,9 @@ use egui::Context;
 use super::action::Action;
 use super::discovery::{CAMERA_POLL_SECS, Report};
 use super::history::History;
-use super::player::Stage;
+use super::player::Phase;
 use super::record::CLOCK_STEP;
-use super::recorded::{self, Replay};
+use super::replay::{self, Replay};
 use super::session::{Source, device_of};
 use super::{App, keys};
 use crate::pipeline::{Event, Scene};
@@ -69,9 +69,9 @@ impl App {
 
     fn handle(&mut self, event: Event, ctx: &Context) {
         match event {
-            Event::Opening => self.player.stage = Stage::Opening,
+            Event::Opening => self.player.phase = Phase::Opening,
             Event::Opened(info) => {
-                self.player.stage = Stage::Running;
+                self.player.phase = Phase::Running;
                 if self.player.info.as_ref() != Some(&info) {
                     self.player.info = Some(info);
                     self.people.history = self.first_history();
@@ -80,12 +80,12 @@ impl App {
             Event::CameraLost { reason, busy, retry_in } => {
                 self.clear_picture();
                 let retry_at = ctx.input(|i| i.time) + retry_in.as_secs_f64();
-                self.player.stage = Stage::CameraLost { reason, busy, retry_at };
+                self.player.phase = Phase::CameraLost { reason, busy, retry_at };
             }
             Event::EndOfVideo => self.player.ended(),
             Event::Failed(reason) => {
                 self.close();
-                self.player.stage = Stage::Failed;
+                self.player.phase = Phase::Failed;
                 self.toasts.error(reason);
             }
             Event::Seeked(_) => self.player.arrived(),
@@ -115,7 +115,7 @@ impl App {
             self.screen.show(picture, frame.image, analysed);
         }
         // The timeline of a recording is whole from the beginning.
-        let record = recorded::results(self.replay.as_ref()).is_none();
+        let record = replay::results(self.replay.as_ref()).is_none();
         self.people.show(faces, now, record);
     }
 
@@ -156,13 +156,13 @@ impl App {
 
     fn learn_cameras(&mut self, cameras: Vec<CameraEntry>) {
         self.machine.cameras = cameras;
-        let is_waiting = matches!(self.player.stage, Stage::Opening | Stage::NoCamera);
+        let is_waiting = matches!(self.player.phase, Phase::Opening | Phase::NoCamera);
         if self.player.source.is_some() || !is_waiting {
             return;
         }
         match self.machine.camera_to_open(self.settings().camera.as_deref()).map(device_of) {
             Some(device) => self.open(Source::Camera(device, self.settings().camera_mode.clone())),
-            None => self.player.stage = Stage::NoCamera,
+            None => self.player.phase = Phase::NoCamera,
         }
     }
 
@@ -176,7 +176,7 @@ impl App {
                 self.start(Source::Recording { folder, again });
             }
             Err(error) => {
-                self.player.stage = Stage::Failed;
+                self.player.phase = Phase::Failed;
                 self.toasts.error(error.to_string());
             }
         }
@@ -184,7 +184,7 @@ impl App {
 
     /// What the timeline begins with when a source was opened.
     fn first_history(&self) -> History {
-        match recorded::results(self.replay.as_ref()) {
+        match replay::results(self.replay.as_ref()) {
             Some(replay) => replay.history(),
             None if self.player.is_video() => History::clip(self.player.duration()),
             None => History::live(),
@@ -195,9 +195,9 @@ impl App {
         if let Some(left) = self.toasts.next_end() {
             ctx.request_repaint_after(Duration::from_secs_f64(left));
         }
-        match self.player.stage {
-            Stage::CameraLost { .. } => ctx.request_repaint_after(COUNTDOWN_STEP),
-            Stage::NoCamera => {
+        match self.player.phase {
+            Phase::CameraLost { .. } => ctx.request_repaint_after(COUNTDOWN_STEP),
+            Phase::NoCamera => {
                 let polled = self.machine.poll_cameras(ctx.input(|i| i.time));
                 self.report(polled);
                 ctx.request_repaint_after(Duration::from_secs_f64(CAMERA_POLL_SECS));

@@ -7,15 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+
+use self::recording::MarkingWriter;
+use super::session::{DeviceEntry, ModelEntry, Outside, Plan, Session, Source, Wake};
 use tch::Device;
 
-use self::recording::CameraRecorder;
-use super::session::{DeviceEntry, ModelEntry, NetworkInUse, Outside, Plan, Session, Source, Wake};
 use crate::classify::{Classifier, TorchClassifier};
-use crate::device::{DeviceChoice, DeviceError, describe};
-use crate::net::{Model, ModelSource};
+use crate::device::{DeviceChoice, DeviceError};
+use crate::net::ModelSource;
+use crate::network::NetworkInUse;
 use crate::pipeline::{Command, Event, Live, LiveSettings, NetworkChoice, Parts, Scene, SourceRequest, Statistics};
-use crate::recording::{self as recordings, METADATA, Network, Progress, RecordingEvent};
+use crate::recording::{self as recordings, METADATA, Progress, RecordingEvent};
 use crate::source::{CameraEntry, list_cameras};
 
 /// Endings of the files that the dialog shows first. OpenCV reads more; the dialog also offers all files.
@@ -83,7 +85,9 @@ impl Outside for ThisMachine {
     fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>> {
         let recording = || plan.recording.clone().context("The recording was not read");
         let network = Arc::new(Mutex::new(None));
-        let analysed = |source| Parts::new(source, loader(network.clone()));
+        // A device that isn't there is told of when the network is loaded.
+        let device = plan.network.device.resolve().unwrap_or(Device::Cpu);
+        let analysed = |source| Parts::new(source, device, loader(network.clone()));
         let parts = match &plan.source {
             Source::Camera(device, mode) => analysed(SourceRequest::Camera(mode.of(device.clone()))),
             Source::Video(path) => analysed(SourceRequest::Video(path.clone())),
@@ -107,8 +111,8 @@ impl Outside for ThisMachine {
             move || wake()
         })
         .context("Nothing can be opened")?;
-        let recorder = CameraRecorder::new(plan, wake);
-        Ok(Box::new(LiveSession { live, network, recorder }))
+        let writer = MarkingWriter::new(plan, wake);
+        Ok(Box::new(LiveSession { live, network, writer }))
     }
 }
 
@@ -141,12 +145,12 @@ fn can_ask() -> bool {
 /// A pipeline with a camera or a video at its beginning.
 struct LiveSession {
     live: Live,
-    network: Arc<Mutex<Option<Network>>>,
-    recorder: CameraRecorder,
+    network: Arc<Mutex<Option<NetworkInUse>>>,
+    writer: MarkingWriter,
 }
 
 impl LiveSession {
-    fn loaded(&self) -> Option<Network> {
+    fn loaded(&self) -> Option<NetworkInUse> {
         self.network.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -159,12 +163,12 @@ impl Session for LiveSession {
     fn take_events(&mut self) -> Vec<Event> {
         let events: Vec<Event> = self.live.events().collect();
         let network = self.loaded();
-        self.recorder.note_events(&events, network.as_ref());
+        self.writer.note_events(&events, network.as_ref());
         events
     }
 
     fn send(&mut self, command: Command) {
-        self.recorder.note_command(&command);
+        self.writer.note_command(&command);
         self.live.send(command);
     }
 
@@ -173,38 +177,38 @@ impl Session for LiveSession {
     }
 
     fn network(&self) -> Option<NetworkInUse> {
-        self.loaded().map(|Network { model, device, .. }| NetworkInUse { model, device })
+        self.loaded()
     }
 
     fn start_recording(&mut self, folder: PathBuf) {
-        let tap = self.recorder.start(folder, self.loaded());
+        let tap = self.writer.start(folder, self.loaded());
         self.live.set_tap(tap);
     }
 
     fn stop_recording(&mut self) {
-        self.recorder.end();
+        self.writer.end();
     }
 
     fn mark(&mut self, at: Instant, text: String) {
-        self.recorder.mark(at, text);
+        self.writer.mark(at, text);
     }
 
     fn recording(&self) -> Option<Progress> {
-        self.recorder.progress()
+        self.writer.progress()
     }
 
     fn take_recording_events(&mut self) -> Vec<RecordingEvent> {
-        self.recorder.take_events()
+        self.writer.take_events()
     }
 
     fn finish_recording(&mut self) -> Vec<RecordingEvent> {
-        self.recorder.finish()
+        self.writer.finish()
     }
 }
 
 /// Loads networks on the thread that will run them, and notes which one is in use from then on.
 fn loader(
-    in_use: Arc<Mutex<Option<Network>>>,
+    in_use: Arc<Mutex<Option<NetworkInUse>>>,
 ) -> impl FnMut(&NetworkChoice) -> anyhow::Result<Box<dyn Classifier>> + Send + 'static {
     move |choice| {
         let (classifier, network) = load(choice)?;
@@ -213,21 +217,10 @@ fn loader(
     }
 }
 
-fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, Network)> {
+fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, NetworkInUse)> {
     let source = choice.model.as_deref().map(model_source).unwrap_or_default();
     let classifier = TorchClassifier::load(&source, choice.device, choice.prior.as_ref())?;
-    let Model { card, sha256, device, .. } = classifier.model();
-    let threads = match (*device, tch::get_num_threads()) {
-        (Device::Cpu, 1) => ", 1 thread".to_owned(),
-        (Device::Cpu, threads) => format!(", {threads} threads"),
-        _ => String::new(),
-    };
-    let network = Network {
-        model: card.name.clone(),
-        sha256: sha256.clone(),
-        prior: classifier.prior().to_string(),
-        device: format!("{}{threads}", describe(*device)),
-    };
+    let network = NetworkInUse::from(&classifier).with_threads(tch::get_num_threads());
     Ok((Box::new(classifier), network))
 }
 

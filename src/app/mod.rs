@@ -18,7 +18,7 @@ pub mod machine;
 mod people;
 mod player;
 mod record;
-mod recorded;
+mod replay;
 pub mod session;
 pub mod settings;
 pub mod theme;
@@ -36,11 +36,12 @@ use self::history::History;
 use self::people::People;
 use self::player::Player;
 use self::record::RecordingControl;
-use self::recorded::Replay;
+use self::replay::Replay;
 use self::session::{CameraModeChange, Outside, Source};
 use self::settings::{Preferences, Settings};
 use self::toasts::Toasts;
 use self::ui::{Panes, Screen};
+use crate::blur::Blur;
 use crate::detect::GivenDetection;
 use crate::device::DeviceChoice;
 use crate::pipeline::NetworkChoice;
@@ -72,6 +73,8 @@ pub struct Launch {
     pub mirror: Option<bool>,
     /// How faces are looked for.
     pub detection: GivenDetection,
+    /// What is blurred in recordings and exports.
+    pub blur: Option<Blur>,
     /// Of a video: 2 is twice as fast; none is 1.
     pub speed: Option<f64>,
     /// Of a video: start again at the end.
@@ -173,7 +176,7 @@ impl App {
         ctx.set_theme(settings.theme);
 
         let mut app = Self {
-            recording: RecordingControl::new(outside.recordings_folder()),
+            recording: RecordingControl::new(outside.recordings_folder(), launch.blur),
             machine: Machine::new(ctx, outside),
             player: Player::new(launch.speed.unwrap_or(1.0), launch.repeat),
             people: People::new(History::live()),

@@ -129,7 +129,9 @@ mod tests {
     fn faces(ids: &[u32]) -> Vec<Face> {
         let rect = FaceRect { x: 0.0, y: 0.0, width: 99.0, height: 99.0 };
         let (raw, smoothed) = (Probabilities::UNIFORM, Probabilities::UNIFORM);
-        ids.iter().map(|id| Face { id: FaceId(*id), rect, score: 5.0, raw, smoothed, landmarks: None }).collect()
+        ids.iter()
+            .map(|id| Face { id: FaceId(*id), rect, score: 5.0, raw, smoothed, landmarks: None, quality: None })
+            .collect()
     }
 
     fn shown_over(seconds: &[(u64, &[u32])]) -> (People, Vec<Option<u32>>) {

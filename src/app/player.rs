@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::session::{NetworkInUse, Session, Source};
+use super::session::{Session, Source};
+use crate::network::NetworkInUse;
 use crate::pipeline::{Command, Event, Scene, Statistics};
 use crate::recording::{Progress, RecordingEvent};
 use crate::source::{SourceInfo, SourceKind};
 
 /// What the picture's place shows.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Stage {
+pub(super) enum Phase {
     /// There is no camera to open.
     NoCamera,
     /// The source was asked for and has given nothing yet.
@@ -51,7 +52,7 @@ impl NextPress {
 pub(super) struct Player {
     session: Option<Box<dyn Session>>,
     pub(super) source: Option<Source>,
-    pub(super) stage: Stage,
+    pub(super) phase: Phase,
     pub(super) info: Option<SourceInfo>,
     pub(super) statistics: Statistics,
     /// The network that labels.
@@ -69,7 +70,7 @@ impl Player {
         Self {
             session: None,
             source: None,
-            stage: Stage::Opening,
+            phase: Phase::Opening,
             info: None,
             statistics: Statistics::default(),
             network: None,
@@ -110,8 +111,8 @@ impl Player {
     }
 
     pub(super) fn next_press(&self) -> NextPress {
-        match self.stage {
-            Stage::EndOfVideo | Stage::Stopped | Stage::Failed => NextPress::Play,
+        match self.phase {
+            Phase::EndOfVideo | Phase::Stopped | Phase::Failed => NextPress::Play,
             _ if !self.is_open() => NextPress::Play,
             _ if self.paused => NextPress::Resume,
             _ => NextPress::Pause,
@@ -121,13 +122,13 @@ impl Player {
     /// Shows a session that was just started.
     pub(super) fn run(&mut self, session: Box<dyn Session>) {
         self.session = Some(session);
-        self.stage = Stage::Opening;
+        self.phase = Phase::Opening;
     }
 
     /// Ends the session and forgets what was known of it. The source stays, to be opened again.
     pub(super) fn close(&mut self) {
-        let (source, stage) = (self.source.take(), std::mem::replace(&mut self.stage, Stage::Opening));
-        *self = Self { source, stage, ..Self::new(self.speed, self.repeat) };
+        let (source, phase) = (self.source.take(), std::mem::replace(&mut self.phase, Phase::Opening));
+        *self = Self { source, phase, ..Self::new(self.speed, self.repeat) };
     }
 
     /// Sends a command to the pipeline, and shows at once what it asks for.
@@ -145,8 +146,8 @@ impl Player {
             Command::SetRepeat(repeat) => self.repeat = repeat,
             Command::SetSmoothing(_) | Command::SetDetection(_) | Command::SetNetwork(_) => {}
         }
-        if self.stage == Stage::EndOfVideo && (is_seek || command == Command::Resume) {
-            self.stage = Stage::Running;
+        if self.phase == Phase::EndOfVideo && (is_seek || command == Command::Resume) {
+            self.phase = Phase::Running;
         }
         session.send(command);
     }
@@ -159,8 +160,8 @@ impl Player {
 
     /// Learns that a scene of this media time is on the screen.
     pub(super) fn shown(&mut self, media_time: Duration) {
-        if !matches!(self.stage, Stage::Running | Stage::EndOfVideo) {
-            self.stage = Stage::Running;
+        if !matches!(self.phase, Phase::Running | Phase::EndOfVideo) {
+            self.phase = Phase::Running;
         }
         self.position = media_time;
         self.seeking = None;
@@ -168,7 +169,7 @@ impl Player {
 
     /// Learns that the last frame was shown: the pipeline pauses there.
     pub(super) fn ended(&mut self) {
-        self.stage = Stage::EndOfVideo;
+        self.phase = Phase::EndOfVideo;
         self.paused = true;
     }
 

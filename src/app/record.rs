@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use egui::{Context, Key, Modifiers};
 
 use super::history::LIVE_SPAN;
-use super::player::{Player, Stage};
+use super::player::{Phase, Player};
 use super::toasts::Toasts;
+use crate::blur::Blur;
 use crate::recording::{Counts, Progress, RecordingEvent, SNAPSHOTS};
 
 /// How often the time that was recorded is updated when no picture comes.
@@ -81,14 +82,16 @@ pub(super) struct RecordingControl {
     /// The recording that was made last, to be opened.
     pub(super) last: Option<PathBuf>,
     pub(super) choosing_folder: bool,
+    /// What is blurred in what is written.
+    pub(super) blur: Option<Blur>,
     /// When the frame on the screen was captured, and its media time: brings marks onto the timeline.
     shown_at: Option<(Instant, Duration)>,
     told_of_loss: bool,
 }
 
 impl RecordingControl {
-    pub(super) fn new(default_folder: PathBuf) -> Self {
-        Self { default_folder, ..Self::default() }
+    pub(super) fn new(default_folder: PathBuf, blur: Option<Blur>) -> Self {
+        Self { default_folder, blur, ..Self::default() }
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -103,8 +106,8 @@ impl RecordingControl {
 
     /// Forgets what belonged to a source.
     pub(super) fn clear(&mut self) {
-        let Self { choosing_folder, last, default_folder, .. } = std::mem::take(self);
-        *self = Self { choosing_folder, last, ..Self::new(default_folder) };
+        let Self { choosing_folder, last, default_folder, blur, .. } = std::mem::take(self);
+        *self = Self { choosing_folder, last, ..Self::new(default_folder, blur) };
     }
 
     fn media_time(&self, at: Instant) -> Option<Duration> {
@@ -179,7 +182,7 @@ impl RecordingControl {
         self.state = State::Off;
     }
 
-    /// Learns what the session's recorder says. Returns whether a recording is under way.
+    /// Learns what the session's writer says. Returns whether a recording is under way.
     pub(super) fn update(&mut self, player: &mut Player, toasts: &mut Toasts) -> bool {
         let events = player.take_recording_events();
         self.progress = player.recording().unwrap_or(self.progress);
@@ -253,5 +256,5 @@ pub(super) fn why_no_recording(player: &Player) -> Option<&'static str> {
         return Some("Only a camera is recorded: a video is on the disk already");
     }
     let is_shown = player.is_open() && player.info.is_some() && player.network.is_some();
-    (!is_shown || player.stage != Stage::Running).then_some("A camera must be shown to be recorded")
+    (!is_shown || player.phase != Phase::Running).then_some("A camera must be shown to be recorded")
 }

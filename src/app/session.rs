@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::blur::Blur;
 use crate::detect::DetectionOptions;
 use crate::device::DeviceChoice;
+use crate::network::NetworkInUse;
 use crate::pipeline::{Command, Event, NetworkChoice, Scene, Statistics};
 use crate::recording::{Progress, Recording, RecordingEvent, folder_of};
 use crate::source::{CameraDevice, CameraEntry, CameraRequest};
@@ -50,7 +52,7 @@ pub trait Session {
     fn take_recording_events(&mut self) -> Vec<RecordingEvent>;
 
     /// Ends the recording, if one runs, and waits until it is on the disk: some milliseconds, or as long as
-    /// [`crate::recording::Recorder::finish`] has patience with a slow disk. Gives what [`Self::take_recording_events`] would.
+    /// [`crate::recording::SessionWriter::finish`] has patience with a slow disk. Gives what [`Self::take_recording_events`] would.
     fn finish_recording(&mut self) -> Vec<RecordingEvent>;
 }
 
@@ -103,6 +105,8 @@ pub struct Plan {
     pub smoothing: Option<Duration>,
     /// How faces are looked for.
     pub detection: DetectionOptions,
+    /// What is blurred in recordings.
+    pub blur: Option<Blur>,
     /// Of a video: 2 is twice as fast.
     pub speed: f64,
     /// Of a video: start again at the end.
@@ -183,15 +187,6 @@ impl CameraModeChange {
         let fourcc = self.fourcc.clone().or_else(|| mode.fourcc.clone());
         CameraMode { width, height, fps: self.fps.unwrap_or(mode.fps), fourcc }
     }
-}
-
-/// The network that labels, in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NetworkInUse {
-    /// The model's name.
-    pub model: String,
-    /// The device that it runs on, with its threads: `CPU, 1 thread`.
-    pub device: String,
 }
 
 /// A device that a network could run on.

@@ -8,13 +8,13 @@ use crate::contrast;
 use crate::emotion::Emotion;
 
 /// Behind the picture, in both themes: a video looks wrong on white.
-pub const STAGE: Color32 = Color32::from_rgb(0x12, 0x14, 0x17);
+pub const BACKDROP: Color32 = Color32::from_rgb(0x12, 0x14, 0x17);
 
-/// Text on [`STAGE`].
-pub const STAGE_TEXT: Color32 = Color32::from_rgb(0xE8, 0xEA, 0xED);
+/// Text on [`BACKDROP`].
+pub const BACKDROP_TEXT: Color32 = Color32::from_rgb(0xE8, 0xEA, 0xED);
 
-/// Less important text on [`STAGE`].
-pub const STAGE_WEAK_TEXT: Color32 = Color32::from_rgb(0xA9, 0xAF, 0xB8);
+/// Less important text on [`BACKDROP`].
+pub const BACKDROP_WEAK_TEXT: Color32 = Color32::from_rgb(0xA9, 0xAF, 0xB8);
 
 /// The dot while a recording runs: the red of every recorder, bright enough on light and dark. The word beside it says the same.
 pub const RECORDING: Color32 = Color32::from_rgb(0xE0, 0x2F, 0x2F);
@@ -179,7 +179,7 @@ mod tests {
             }
             assert!(contrast(palette.on_accent, palette.accent) >= NORMAL_TEXT);
         }
-        assert!(contrast(STAGE_WEAK_TEXT, STAGE) >= NORMAL_TEXT);
+        assert!(contrast(BACKDROP_WEAK_TEXT, BACKDROP) >= NORMAL_TEXT);
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! How results came about, for the head of a report.
 
+use crate::network::NetworkInUse;
 use crate::prior::never_named;
 use crate::report::Fact;
 use crate::source::Span;
-use crate::stages::{NetworkSummary, StageChoices};
+use crate::stages::StageChoices;
 use crate::version::Versions;
 
 /// So many digits tell one model's file from another's.
 const CHECKSUM_DIGITS: usize = 12;
 
 /// Model, options and versions in words.
-pub fn facts(choices: &StageChoices, network: &NetworkSummary, sha256: &str, span: Span) -> Vec<Fact> {
-    let checksum = sha256.get(..CHECKSUM_DIGITS).unwrap_or(sha256);
+pub fn facts(choices: &StageChoices, network: &NetworkInUse, span: Span) -> Vec<Fact> {
+    let checksum = network.sha256.get(..CHECKSUM_DIGITS).unwrap_or(&network.sha256);
     let smoothing = choices
         .smoothing
         .map_or_else(|| "off".to_owned(), |constant| format!("time constant {} s", constant.as_secs_f64()));

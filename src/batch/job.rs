@@ -83,11 +83,12 @@ impl Job<'_> {
         mut progress: FileProgress<'_>,
     ) -> anyhow::Result<Results> {
         let mut products = Products::of_pictures(place)?;
-        let detector = ScheduledDetector::make(&self.choices.detection)?;
+        let detector = ScheduledDetector::make(&self.choices.detection, self.choices.device.resolve()?)?;
         // There is no second picture to confirm a face.
         let tracking = TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() };
         let mut analyzer = Analyzer::new(detector, tracking, false);
         let mut labeller = Labeller::new(self.network.classifier(), None);
+        analyzer.set_framing(labeller.framing());
         let mut complaints = Vec::new();
         for input in inputs {
             self.go_on()?;

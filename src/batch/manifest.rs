@@ -1,4 +1,4 @@
-//! What is noted of each file, so that a batch that was killed can be taken up again.
+//! What is noted of each file, so that a batch that was killed can be resumed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -85,6 +85,9 @@ pub struct Results {
     pub frames_with_face: u64,
     /// Faces on them, all frames added up.
     pub faces: u64,
+    /// Faces that were left out, as their quality was less than asked for.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub below_quality: u64,
     /// Those faces by their verdicts: an emotion, or `unsure`.
     #[serde(default)]
     pub verdicts: BTreeMap<String, u64>,
@@ -115,6 +118,11 @@ pub enum Earlier {
     OtherWork,
     /// Some of them: a run was killed while it gave them their names, or somebody has removed one.
     Unfinished,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl FileState {
@@ -187,7 +195,7 @@ impl Manifest {
 }
 
 impl Results {
-    /// Takes in what there was before, where this hasn't made it anew.
+    /// Takes in what there was before, where this run hasn't made it again.
     #[must_use]
     pub fn added_to(mut self, before: Self) -> Self {
         let is_kept = |output: &Output| output.product.is_some_and(|product| !self.products.contains(&product));

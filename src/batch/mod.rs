@@ -1,4 +1,4 @@
-//! Many videos and pictures worked off to files: what is to be analysed, what is written of each, and the manifests by which the
+//! Many videos and pictures processed into files: what is to be analysed, what is written of each, and the manifests by which the
 //! next run knows what is done.
 
 mod facts;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::manifest::Results;
 use super::run::Orders;
 use super::{Product, Task};
-use crate::console::{describe, print};
+use crate::console::{describe, print, tell};
 use crate::exit::{BadInputs, TryAgain, is_temporary};
 use crate::export::{ExportError, replace_file};
 
@@ -100,7 +100,7 @@ impl Ending<'_> {
     /// # Errors
     /// When some input has no whole results: [`TryAgain`] if that may change, else [`BadInputs`].
     pub fn report(self, output: &Path, orders: &Orders) -> anyhow::Result<()> {
-        let (mut new, mut before, mut frames, mut faces) = (0, 0, 0, 0);
+        let (mut new, mut before, mut frames, mut faces, mut below_quality) = (0, 0, 0, 0, 0);
         let mut other_work = Vec::new();
         let mut may_pass = self.unreadable.iter().any(|problem| problem.try_again);
         let unreadable = self.unreadable.iter().map(|it| format!("{}: {}", it.name.display(), it.reason));
@@ -128,6 +128,7 @@ impl Ending<'_> {
             };
             frames += results.frames;
             faces += results.faces;
+            below_quality += results.below_quality;
             complaints.extend(results.complaints.iter().map(|complaint| format!("{name}: {complaint}")));
         }
         let bad = complaints.len() + other_work.len();
@@ -141,6 +142,9 @@ impl Ending<'_> {
                 self.network,
                 output.display()
             ))?;
+            if let Some(least) = orders.least_quality {
+                tell(&format!("{below_quality} faces of a quality below {least} were left out"));
+            }
             if !complaints.is_empty() {
                 print(&format!("\nNot as it should be:\n  {}\n", complaints.join("\n  ")))?;
             }

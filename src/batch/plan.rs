@@ -42,19 +42,19 @@ impl Step {
         let plan = match Manifest::earlier(manifest_path, work, SCHEMA_VERSION, wanted) {
             Earlier::Finished(results) if !force => return Self::Skip(results),
             Earlier::OtherWork if !force => return Self::Refuse,
-            Earlier::Nothing => Plan { existing: Existing::Keep, ..Plan::anew(wanted, Ours::None) },
-            Earlier::Unfinished => Plan::anew(wanted, Ours::All),
+            Earlier::Nothing => Plan { existing: Existing::Keep, ..Plan::fresh(wanted, Ours::None) },
+            Earlier::Unfinished => Plan::fresh(wanted, Ours::All),
             Earlier::Partly { results, missing, adding } => {
                 let ours = if adding { Ours::All } else { Ours::listed(&results) };
-                Plan { before: Some(results), ..Plan::anew(if force { wanted } else { &missing }, ours) }
+                Plan { before: Some(results), ..Plan::fresh(if force { wanted } else { &missing }, ours) }
             }
             Earlier::Finished(results) => {
                 let ours = Ours::listed(&results);
-                Plan { before: Some(results), ..Plan::anew(wanted, ours) }
+                Plan { before: Some(results), ..Plan::fresh(wanted, ours) }
             }
             Earlier::OtherWork => {
                 let before = Manifest::read(manifest_path).and_then(|manifest| manifest.results).unwrap_or_default();
-                Plan::anew(wanted, Ours::listed(&before))
+                Plan::fresh(wanted, Ours::listed(&before))
             }
         };
         Self::Write(plan)
@@ -63,7 +63,7 @@ impl Step {
 
 impl Plan {
     /// Writes over what is ours.
-    fn anew(wanted: &Wanted, ours: Ours) -> Self {
+    fn fresh(wanted: &Wanted, ours: Ours) -> Self {
         Self { wanted: wanted.clone(), existing: Existing::Replace, ours, before: None }
     }
 }

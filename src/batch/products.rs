@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use opencv::core::Mat;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{Output, Results};
 use super::summaries::Summaries;
+use crate::blur::{Blur, Blurrer, blur_still};
 use crate::export::{
     AnnotatedVideo, ExportError, FaceTable, FrameTable, Original, TableFormat, VideoShape, annotate, encoded,
     write_file,
@@ -57,6 +59,10 @@ pub struct Place<'a> {
     pub file: &'a str,
     /// What is wanted.
     pub wanted: &'a Wanted,
+    /// Faces of less quality are left out.
+    pub least_quality: Option<f32>,
+    /// What is blurred in copies and in a report's pictures.
+    pub blur: Option<Blur>,
     /// What a report says of model, options and versions.
     pub facts: &'a [Fact],
 }
@@ -67,6 +73,8 @@ pub struct Products<'a> {
     face_tables: Vec<(TableFormat, FaceTable)>,
     frame_tables: Vec<(TableFormat, FrameTable)>,
     video: Option<AnnotatedVideo>,
+    /// Of a video whose pictures are kept in some way.
+    blurrer: Option<Blurrer<Scene>>,
     annotates_pictures: bool,
     pictures: Vec<PathBuf>,
     summaries: Option<Summaries>,
@@ -80,6 +88,7 @@ struct Counts {
     frames_with_face: u64,
     faces: u64,
     verdicts: BTreeMap<String, u64>,
+    below_quality: u64,
 }
 
 impl Product {
@@ -155,7 +164,8 @@ impl<'a> Products<'a> {
         let path = place.folder.join(annotated_video(place.name));
         let video = place.wants(Product::Annotated).then(|| AnnotatedVideo::create(&path, shape)).transpose()?;
         let summaries = place.wants(Product::Summary).then(|| Summaries::of_video(place, info, spacing)).transpose()?;
-        Ok(Self { video, summaries, ..Self::tables_alone(place)? })
+        let blurrer = place.blur.filter(|_| video.is_some() || summaries.is_some()).map(Blurrer::new);
+        Ok(Self { video, summaries, blurrer, ..Self::tables_alone(place)? })
     }
 
     /// Of all pictures.
@@ -179,6 +189,7 @@ impl<'a> Products<'a> {
             face_tables,
             frame_tables,
             video: None,
+            blurrer: None,
             annotates_pictures: false,
             pictures: Vec::new(),
             summaries: None,
@@ -193,9 +204,37 @@ impl<'a> Products<'a> {
 
     /// Adds the next scene of `file`.
     pub fn push(&mut self, file: &str, mut scene: Scene) -> anyhow::Result<()> {
+        // Those of little quality are people too.
+        let everybody = scene.faces.clone();
+        if let Some(least) = self.place.least_quality {
+            let all = scene.faces.len();
+            scene.faces.retain(|face| face.quality.is_none_or(|quality| quality >= least));
+            self.counts.below_quality += (all - scene.faces.len()) as u64;
+        }
         self.counts.add(&scene);
         self.face_tables.iter_mut().try_for_each(|(_, table)| table.push(file, &scene))?;
         self.frame_tables.iter_mut().try_for_each(|(_, table)| table.push(file, &scene))?;
+        if let Some(blurrer) = &mut self.blurrer {
+            let picture = std::mem::take(&mut scene.frame.image);
+            let ready = blurrer.push(picture, &everybody, scene.frame.media_time, scene)?;
+            return self.show_all(file, ready);
+        }
+        if let Some(blur) = self.place.blur {
+            blur_still(blur, Arc::make_mut(&mut scene.frame.image), &everybody)?;
+        }
+        self.show(file, scene)
+    }
+
+    /// Adds scenes to what keeps pictures of them.
+    fn show_all(&mut self, file: &str, blurred: Vec<(Arc<Mat>, Scene)>) -> anyhow::Result<()> {
+        for (picture, mut scene) in blurred {
+            scene.frame.image = picture;
+            self.show(file, scene)?;
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, file: &str, mut scene: Scene) -> anyhow::Result<()> {
         if let Some(summaries) = &mut self.summaries {
             summaries.push(file, &scene)?;
         }
@@ -212,7 +251,10 @@ impl<'a> Products<'a> {
     }
 
     /// Completes everything. The sound comes from `original`.
-    pub fn finish(self, mut complaints: Vec<String>, original: Option<&Original<'_>>) -> anyhow::Result<Results> {
+    pub fn finish(mut self, mut complaints: Vec<String>, original: Option<&Original<'_>>) -> anyhow::Result<Results> {
+        if let Some(blurrer) = self.blurrer.take() {
+            self.show_all(self.place.file, blurrer.finish()?)?;
+        }
         let mut paths = Vec::new();
         let mut notes = Vec::new();
         for (format, table) in self.face_tables {
@@ -232,8 +274,9 @@ impl<'a> Products<'a> {
         }
         paths.extend(self.pictures.into_iter().map(|path| (Product::Annotated, path)));
         let outputs = paths.iter().map(|(product, path)| Output::of(*product, path)).collect::<Result<_, _>>()?;
-        let (products, Counts { frames, frames_with_face, faces, verdicts }) = (self.place.wanted.clone(), self.counts);
-        Ok(Results { outputs, products, frames, frames_with_face, faces, verdicts, complaints, notes })
+        let (products, Counts { frames, frames_with_face, faces, verdicts, below_quality }) =
+            (self.place.wanted.clone(), self.counts);
+        Ok(Results { outputs, products, frames, frames_with_face, faces, below_quality, verdicts, complaints, notes })
     }
 }
 

@@ -21,10 +21,12 @@ use super::products::{Place, Product, Wanted};
 use super::progress::{BatchProgress, ProgressForm};
 use super::task::Task;
 use super::together::write_together;
+use crate::blur::Blur;
 use crate::console::describe;
 use crate::exit::TryAgain;
 use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, remove_leftovers};
 use crate::interrupt::Interrupted;
+use crate::network::NetworkInUse;
 use crate::pixels::PixelLimit;
 use crate::report::Fact;
 use crate::source::Span;
@@ -60,6 +62,10 @@ pub struct Orders {
     pub progress: ProgressForm,
     /// Which share of planned files this is, in words; `None` where nothing was planned, and no report is written for others.
     pub shard: Option<String>,
+    /// Faces of less quality are left out.
+    pub least_quality: Option<f32>,
+    /// What is blurred in copies and reports.
+    pub blur: Option<Blur>,
 }
 
 /// Everything that is the same for all files.
@@ -101,14 +107,14 @@ impl<'a> Batch<'a> {
         Ok(Self { output, choices, span, orders, stop, _lock: lock })
     }
 
-    /// Works all files off, `jobs` at a time, and prints what came of them.
+    /// Processes all files, `jobs` at a time, and prints what came of them.
     ///
     /// # Errors
     /// When the network can't be had, the user interrupted it, or a file could not be analysed.
     pub fn run(&self, inputs: Inputs, jobs: usize, pixels: PixelLimit) -> anyhow::Result<()> {
         let network = self.choices.load_network()?;
-        let (summary, options) = (network.summary(), self.options(&network.sha256, &network.prior.to_string()));
-        let facts = facts(&self.choices, &summary, &network.sha256, self.span);
+        let in_use = network.in_use;
+        let (options, facts) = (self.options(&in_use), facts(&self.choices, &in_use, self.span));
         let shared = SharedNetwork::new(network.classifier, self.choices.threads);
         let job = Job { choices: &self.choices, network: &shared, span: self.span, pixels, stop: self.stop };
 
@@ -153,7 +159,7 @@ impl<'a> Batch<'a> {
             let all = tasks.len();
             bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command resumes from there")));
         }
-        let ending = Ending { outcomes, unreadable, complaints, network: summary.to_string() };
+        let ending = Ending { outcomes, unreadable, complaints, network: in_use.to_string() };
         if let Some(shard) = &self.orders.shard {
             ending.note(&self.output, shard.clone())?;
         }
@@ -168,18 +174,20 @@ impl<'a> Batch<'a> {
     }
 
     /// All options that results depend on.
-    fn options(&self, model_sha256: &str, prior: &str) -> serde_json::Value {
+    fn options(&self, network: &NetworkInUse) -> serde_json::Value {
         let Span { from, to, skip } = self.span;
         json!({
             "model": self.choices.model.to_string(),
-            "model_sha256": model_sha256,
-            "prior": prior,
+            "model_sha256": network.sha256,
+            "prior": network.prior,
             "device": self.choices.device.to_string(),
             "smoothing_secs": self.choices.smoothing.map_or(0.0, |constant| constant.as_secs_f64()),
             "detection": self.choices.detection,
             "from_secs": from.as_secs_f64(),
             "to_secs": to.map(|to| to.as_secs_f64()),
             "skip": skip,
+            "quality_at_least": self.orders.least_quality,
+            "blur": self.orders.blur,
         })
     }
 
@@ -243,7 +251,15 @@ impl<'a> Batch<'a> {
         }
 
         let staging = Staging::create(folder)?;
-        let place = Place { folder: staging.path(), name: &file_name, file: &file, wanted: &plan.wanted, facts };
+        let place = Place {
+            folder: staging.path(),
+            name: &file_name,
+            file: &file,
+            wanted: &plan.wanted,
+            least_quality: self.orders.least_quality,
+            blur: self.orders.blur,
+            facts,
+        };
         let begin = |frames| progress.begin(&name, task.bytes(), frames);
         let results = match task.inputs.as_slice() {
             [input] if task.is_video => job.video(input, place, begin),

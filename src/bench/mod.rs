@@ -14,7 +14,7 @@ mod stopwatch;
 #[cfg(feature = "vision")]
 pub use repeat::RepeatedSource;
 pub use report::Report;
-pub use result::{BenchResult, ModelSummary, Scope, SourceSummary, StageSummary, StageTimes};
+pub use result::{BenchResult, Breakdown, ModelSummary, Scope, SourceSummary, StageSummary};
 #[cfg(feature = "vision")]
 pub use stopwatch::Stopwatch;
 pub use warnings::{Conditions, Warning};

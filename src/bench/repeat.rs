@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::frame::Frame;
 use crate::source::{FrameSource, SourceError, SourceInfo};
 
-/// Gives a number of frames from a file that may be shorter. Numbers and times of the frames go on over the seam, so
+/// Gives a number of frames from a file that may be shorter. Numbers and times of the frames continue across the seam, so
 /// that tracking and smoothing see one long film with a cut.
 pub struct RepeatedSource {
     inner: Box<dyn FrameSource>,

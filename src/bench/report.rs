@@ -136,7 +136,7 @@ impl fmt::Display for Trimmed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{ModelSummary, SourceSummary, StageSummary, StageTimes, Warning};
+    use crate::bench::{Breakdown, ModelSummary, SourceSummary, StageSummary, Warning};
     use crate::version::Versions;
 
     fn result() -> BenchResult {
@@ -166,7 +166,7 @@ mod tests {
                 codec: "h264".to_owned(),
                 frames: Some(472),
             },
-            stages: StageTimes { read: Some(stage), classify: Some(stage), ..StageTimes::default() },
+            stages: Breakdown { read: Some(stage), classify: Some(stage), ..Breakdown::default() },
             time_to_first_label_ms: Some(840.0),
             peak_memory_bytes: Some(312_400_000),
             cpu: Some("A fast one".to_owned()),

@@ -38,7 +38,7 @@ pub struct BenchResult {
     /// The video.
     pub source: SourceSummary,
     /// Time of each stage on one frame.
-    pub stages: StageTimes,
+    pub stages: Breakdown,
     /// Milliseconds from the start of the process to the first frame with a labelled face; `None` without a face.
     pub time_to_first_label_ms: Option<f64>,
     /// The most memory that the process ever held, in bytes, where the system tells.
@@ -97,7 +97,7 @@ pub struct SourceSummary {
 
 /// The time that each stage took on a frame. A stage that was not run is left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct StageTimes {
+pub struct Breakdown {
     /// Reading and decoding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read: Option<StageSummary>,
@@ -115,7 +115,7 @@ pub struct StageTimes {
     pub classify: Option<StageSummary>,
 }
 
-impl StageTimes {
+impl Breakdown {
     /// The stages that were run with their names, in the order of a frame's journey.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, StageSummary)> {
         [

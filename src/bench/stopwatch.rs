@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::{CreationError, Histogram};
 
-use super::{StageSummary, StageTimes};
+use super::{Breakdown, StageSummary};
 use crate::pipeline::{Scene, StageTimings};
 
 /// Parts of a run whose frame rates are compared to tell how steady it was.
@@ -139,8 +139,8 @@ impl Stopwatch {
     }
 
     /// The stages of the whole pipeline.
-    pub fn stages(&self) -> StageTimes {
-        StageTimes {
+    pub fn stages(&self) -> Breakdown {
+        Breakdown {
             read: StageSummary::of(&self.stages.read),
             convert: StageSummary::of(&self.stages.convert),
             detect: StageSummary::of(&self.stages.detect),

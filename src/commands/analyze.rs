@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::labels::LabelArgs;
 use crate::batch::{Batch, Inputs, Orders, Product, ProgressForm};
+use crate::blur::Blur;
 use crate::cluster::{Plan, Shard};
 use crate::console::tell;
 use crate::exit::BadInputs;
@@ -20,7 +21,7 @@ use crate::source::{Span, limit_decoder_threads};
 /// Takes videos, pictures, folders with all that is below them, and patterns such as 'day*/*.mp4'. Each video gets a table of its
 /// own, all pictures together get one, with a row for each face on each frame; docs/tables.md describes the columns.
 ///
-/// A run that was ended in any way is taken up again by the same command: files that are done are skipped. With more outputs, what
+/// A run that was ended in any way is resumed by the same command: files that are done are skipped. With more outputs, what
 /// is missing is added. A file that can't be read doesn't stop the others; it is listed at the end.
 ///
 /// With --manifest it takes its share of what `mien plan` found. Which share is said by --shard, else by Slurm's
@@ -96,6 +97,13 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
 
+    /// Leave out faces whose picture is worth less, from 0 to 1: small, blurred, badly lit or turned away (docs/tables.md)
+    #[arg(long, value_name = "QUALITY", value_parser = share)]
+    pub quality_at_least: Option<f32>,
+
+    /// Make people unrecognisable in annotated copies and reports: blur their faces, or all but them (docs/blur.md)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub blur: Option<Blur>,
     /// Threads of each pool: libtorch's, and the video decoder's, which has one for each core unless this is given. The three stages of
     /// the pipeline have a thread each besides
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -158,6 +166,8 @@ impl AnalyzeArgs {
             force: self.force,
             progress: self.progress,
             shard: shard.map(|shard| shard.to_string()),
+            least_quality: self.quality_at_least,
+            blur: self.blur,
         };
         let batch = Batch::open(&self.output, choices, span, orders, stop)?;
         match batch.run(inputs, self.jobs.into(), self.max_megapixels) {
@@ -190,6 +200,13 @@ impl AnalyzeArgs {
         }
         Ok((plan.inputs(shard), Some(shard)))
     }
+}
+
+fn share(word: &str) -> Result<f32, String> {
+    word.parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "has to be a number from 0 to 1".to_owned())
 }
 
 /// `90`, `1:30`, `0:01:30.5`.

@@ -11,15 +11,17 @@ use tch::{Cuda, Device};
 
 use crate::bench::process::{self, OtherLoad};
 use crate::bench::{
-    BenchResult, Conditions, ModelSummary, RepeatedSource, Report, Scope, SourceSummary, StageTimes, Stopwatch, Warning,
+    BenchResult, Breakdown, Conditions, ModelSummary, RepeatedSource, Report, Scope, SourceSummary, Stopwatch, Warning,
 };
+use crate::classify::Classifier;
 use crate::console::progress::Progress;
 use crate::console::{print, print_json};
-use crate::crop::FaceCrop;
+use crate::crop::{FaceCrop, Framing};
 use crate::detect::DetectionOptions;
 use crate::device::{self, DeviceChoice};
 use crate::interrupt::{self, Interrupted};
-use crate::net::ModelSource;
+use crate::net::{Card, ModelSource};
+use crate::network::NetworkInUse;
 use crate::pipeline::{StageTimings, run_to_end};
 use crate::prior::PriorChoice;
 use crate::source::{FrameSource, SourceInfo, SourceKind, VideoSource};
@@ -57,7 +59,7 @@ pub struct BenchArgs {
 
     /// Measure one stage alone
     #[arg(long, value_enum)]
-    pub stage: Option<Stage>,
+    pub stage: Option<SingleStage>,
 
     /// Where the network runs: auto, cpu, cuda or cuda:N
     #[arg(long, default_value_t)]
@@ -83,7 +85,7 @@ pub struct BenchArgs {
 
 /// A stage that can be measured alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Stage {
+pub enum SingleStage {
     /// Finding and following faces
     Detect,
     /// The network, one face at a time
@@ -93,7 +95,7 @@ pub enum Stage {
 /// What a run gives besides the recorded times.
 struct Run {
     stopwatch: Stopwatch,
-    stages: StageTimes,
+    stages: Breakdown,
     seconds: f64,
     first_label: Option<Duration>,
 }
@@ -108,19 +110,18 @@ impl BenchArgs {
         let source = VideoSource::open(&video_or_demo(self.file.as_ref())?)?;
         let info = source.info().clone();
         let choices = self.choices();
-        let network = choices.load_network()?;
-        let summary = Network::of(&network);
+        let LoadedNetwork { classifier, in_use, device, card } = choices.load_network()?;
 
         let others = OtherLoad::start();
         let source = Box::new(RepeatedSource::new(Box::new(source), self.total()));
         let run = match self.stage {
-            None => self.pipeline(source, &choices, network, stop)?,
-            Some(Stage::Detect) => self.detect(source, &choices, stop)?,
-            Some(Stage::Classify) => self.classify(source, &choices, network, stop)?,
+            None => self.pipeline(source, &choices, classifier, stop)?,
+            Some(SingleStage::Detect) => self.detect(source, &choices, stop)?,
+            Some(SingleStage::Classify) => self.classify(source, &choices, classifier, stop)?,
         };
         let other_load = others.and_then(|others| others.cores());
 
-        let result = self.result(&info, summary, run, other_load);
+        let result = self.result(&info, (in_use, &card, device), run, other_load);
         if self.json { print_json(&result) } else { print(&Report(&result).to_string()) }
     }
 
@@ -143,13 +144,13 @@ impl BenchArgs {
         &self,
         source: Box<dyn FrameSource>,
         choices: &StageChoices,
-        network: LoadedNetwork,
+        classifier: Box<dyn Classifier>,
         stop: &AtomicBool,
     ) -> anyhow::Result<Run> {
         let progress = Progress::new("measuring", Some(self.total())).without_log();
         let mut stopwatch = Stopwatch::new(self.warmup)?;
         let mut first_label = None;
-        let labeller = choices.labeller(network.classifier);
+        let labeller = choices.labeller(classifier);
         run_to_end(source, choices.analyzer()?, labeller, stop, |scene| {
             if first_label.is_none() && !scene.faces.is_empty() {
                 first_label = process::age();
@@ -181,7 +182,7 @@ impl BenchArgs {
             stopwatch.note_frame(clock, detected.faces.len() as u64, &detected.timings);
             progress.tick();
         }
-        let stages = StageTimes { detect: stopwatch.stages().detect, ..StageTimes::default() };
+        let stages = Breakdown { detect: stopwatch.stages().detect, ..Breakdown::default() };
         let seconds = stopwatch.elapsed().as_secs_f64();
         Ok(Run { stopwatch, stages, seconds, first_label: None })
     }
@@ -190,11 +191,11 @@ impl BenchArgs {
         &self,
         source: Box<dyn FrameSource>,
         choices: &StageChoices,
-        mut network: LoadedNetwork,
+        mut classifier: Box<dyn Classifier>,
         stop: &AtomicBool,
     ) -> anyhow::Result<Run> {
         let name = source.info().name.clone();
-        let faces = faces(source, choices, stop)?;
+        let faces = faces(source, choices, classifier.framing(), stop)?;
         if faces.is_empty() {
             bail!("no face was found in {name}, so there is nothing to measure the network on; name another video");
         }
@@ -203,17 +204,23 @@ impl BenchArgs {
         for face in faces.iter().cycle().take(usize::try_from(self.total())?) {
             check(stop)?;
             let start = Instant::now();
-            network.classifier.classify(std::slice::from_ref(face))?;
+            classifier.classify(std::slice::from_ref(face))?;
             let end = Instant::now();
             stopwatch.note_frame(end, 1, &StageTimings { classify: end - start, ..StageTimings::default() });
             progress.tick();
         }
-        let stages = StageTimes { classify: stopwatch.stages().classify, ..StageTimes::default() };
+        let stages = Breakdown { classify: stopwatch.stages().classify, ..Breakdown::default() };
         let seconds = stopwatch.elapsed().as_secs_f64();
         Ok(Run { stopwatch, stages, seconds, first_label: None })
     }
 
-    fn result(&self, info: &SourceInfo, network: Network, run: Run, other_load: Option<f64>) -> BenchResult {
+    fn result(
+        &self,
+        info: &SourceInfo,
+        (network, card, device): (NetworkInUse, &Card, Device),
+        run: Run,
+        other_load: Option<f64>,
+    ) -> BenchResult {
         let Run { stopwatch, stages, seconds, first_label } = run;
         let conditions = Conditions {
             frames: stopwatch.frames(),
@@ -222,7 +229,7 @@ impl BenchArgs {
             other_load_cores: other_load,
             faces: stopwatch.faces(),
             debug_build: cfg!(debug_assertions),
-            on_cuda: matches!(network.device, Device::Cuda(_)),
+            on_cuda: matches!(device, Device::Cuda(_)),
             cuda_works: Cuda::is_available(),
             cuda_in_libtorch: device::has_cuda_part(),
             nvidia_driver: process::has_nvidia_driver(),
@@ -230,8 +237,8 @@ impl BenchArgs {
         BenchResult {
             scope: match self.stage {
                 None => Scope::Pipeline,
-                Some(Stage::Detect) => Scope::Detect,
-                Some(Stage::Classify) => Scope::Classify,
+                Some(SingleStage::Detect) => Scope::Detect,
+                Some(SingleStage::Classify) => Scope::Classify,
             },
             fps: stopwatch.fps(),
             fps_spread: stopwatch.spread(),
@@ -240,9 +247,13 @@ impl BenchArgs {
             seconds,
             faces: stopwatch.faces(),
             frames_with_face: stopwatch.frames_with_face(),
-            device: device::describe(network.device),
-            model: network.name,
-            model_details: network.details,
+            device: network.device,
+            model: network.model,
+            model_details: ModelSummary {
+                architecture: Some(card.network.architecture.clone()),
+                parameters: Some(card.parameters as u64),
+                prior: Some(network.prior),
+            },
             threads: u32::from(self.threads),
             source: source_summary(info),
             stages,
@@ -257,28 +268,15 @@ impl BenchArgs {
     }
 }
 
-/// What the report says of the network once it is on its way through the threads.
-struct Network {
-    name: String,
-    details: ModelSummary,
-    device: Device,
-}
-
-impl Network {
-    fn of(loaded: &LoadedNetwork) -> Self {
-        let card = &loaded.card;
-        let details = ModelSummary {
-            architecture: Some(card.network.architecture.clone()),
-            parameters: Some(card.parameters as u64),
-            prior: Some(loaded.prior.to_string()),
-        };
-        Self { name: card.name.clone(), details, device: loaded.device }
-    }
-}
-
 /// The first faces of a video, cut out.
-fn faces(mut source: Box<dyn FrameSource>, choices: &StageChoices, stop: &AtomicBool) -> anyhow::Result<Vec<FaceCrop>> {
+fn faces(
+    mut source: Box<dyn FrameSource>,
+    choices: &StageChoices,
+    framing: Framing,
+    stop: &AtomicBool,
+) -> anyhow::Result<Vec<FaceCrop>> {
     let mut analyzer = choices.analyzer()?;
+    analyzer.set_framing(framing);
     let mut faces = Vec::new();
     while faces.len() < FACES_FOR_NETWORK
         && let Some(frame) = source.read()?

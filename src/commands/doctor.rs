@@ -7,7 +7,7 @@ use clap::Args;
 use console::{Style, StyledObject};
 use opencv::videoio::{self, VideoCaptureAPIs};
 use serde::Serialize;
-use tch::Cuda;
+use tch::{Cuda, Device};
 
 use super::display;
 use crate::bench::process;
@@ -232,7 +232,7 @@ fn detector(kind: DetectorKind) -> Check {
             "build Mien again with another OpenCV, or report this",
         ),
     };
-    match detect::make(&DetectionOptions { detector: kind, ..DetectionOptions::default() }) {
+    match detect::make(&DetectionOptions { detector: kind, ..DetectionOptions::default() }, Device::Cpu) {
         Ok(_) => Check::new(name, Health::Works, what),
         Err(error) => Check::new(name, Health::Broken, error.to_string()).hint(hint),
     }

@@ -72,7 +72,8 @@ impl LiveArgs {
         if self.headless {
             let request = self.request()?;
             let Self { duration, csv, record, json, view, .. } = self;
-            return CameraJob { request, duration, csv, record, json, choices: view.labels.stages() }.run();
+            return CameraJob { request, duration, csv, record, blur: view.blur, json, choices: view.labels.stages() }
+                .run();
         }
         if let Some(why) = display::why_none() {
             bail!(

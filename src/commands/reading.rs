@@ -1,15 +1,22 @@
 //! How a data set is to be read: the options that the lab's verbs share.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
 
 use crate::console::tell;
-use crate::detection::MakeDetector;
-use crate::lab::datasets::{Angle, Dataset, ReadOptions, SplitSpec, cache_folder, join, read, takes_votes};
-use crate::lab::faces::FaceMode;
+use crate::crop::Framing;
+use crate::interrupt::{self, Interrupted};
+use crate::lab::datasets::{
+    Angle, DataError, Dataset, ReadOptions, SplitSpec, Watch, cache_folder, join, read, takes_votes,
+};
+use crate::lab::faces::{FaceMode, PictureDetector};
 use crate::pixels::PixelLimit;
+
+/// Faces that are found in a few seconds, of whose finding nothing is told.
+const LEAST_TOLD: usize = 500;
 
 /// Options of everything that reads a data set.
 #[derive(Args, Debug)]
@@ -40,17 +47,28 @@ impl ReadingArgs {
     ///
     /// # Errors
     /// When one can't be read, two are the same, or votes are given and FER2013 isn't among them.
-    pub fn read(&self, paths: &[(Option<String>, PathBuf)], split: &SplitSpec) -> anyhow::Result<Dataset> {
+    pub fn read(
+        &self,
+        paths: &[(Option<String>, PathBuf)],
+        split: &SplitSpec,
+        crop: Framing,
+    ) -> anyhow::Result<Dataset> {
         let mut parts = Vec::with_capacity(paths.len());
         let mut voted = self.ferplus.is_none();
         for (name, path) in paths {
             tell(&format!("Reading {}", path.display()));
-            let mut options = self.options(split);
+            let mut options = self.options(split, crop);
             if paths.len() > 1 && !takes_votes(path)? {
                 options.ferplus = None;
             }
             voted |= options.ferplus.is_some();
-            let data = read(path, &options)?;
+            let data = read(path, &options).map_err(|error| match error {
+                DataError::Stopped => Interrupted("nothing was changed".to_owned()).into(),
+                error => anyhow::Error::from(error),
+            })?;
+            if data.faces.are_cut() {
+                tell(&format!("{}: {}", path.display(), data.faces));
+            }
             parts.push((name.clone().unwrap_or_else(|| data.name.clone()), data));
         }
         if !voted {
@@ -59,24 +77,39 @@ impl ReadingArgs {
         Ok(join(parts)?)
     }
 
-    /// These options, with `split` for data sets that their publishers didn't split.
-    pub fn options(&self, split: &SplitSpec) -> ReadOptions {
+    /// These options, with `split` for data sets that their publishers didn't split, and `crop` for those of larger pictures.
+    pub fn options(&self, split: &SplitSpec, crop: Framing) -> ReadOptions {
         ReadOptions {
             ferplus: self.ferplus.clone(),
             split: split.clone(),
             angles: self.angles.clone(),
             faces: self.faces,
-            detector: app_detector(),
+            detector: box_detector(),
+            crop,
             pixels: self.max_megapixels,
+            watch: watch(crop),
             cache: if self.no_cache { None } else { cache_folder() },
         }
     }
 }
 
-/// The detector of the app, which the lab alone lacks.
-fn app_detector() -> Option<MakeDetector> {
+/// Tells how far the turning of faces has come, at each tenth of the way, and ends it where the user asks for that.
+fn watch(crop: Framing) -> Watch {
+    Watch::new(move |done, of| {
+        if crop == Framing::Upright && done > 0 && done.is_multiple_of(of.div_ceil(10).max(LEAST_TOLD)) {
+            tell(&format!("looked for {done} of {of} faces"));
+        }
+        if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+}
+
+/// What finds the faces that boxes are cut out of: the app's detector, or in the lab alone the network.
+fn box_detector() -> PictureDetector {
     #[cfg(feature = "vision")]
-    return Some(|| crate::detect::make(&crate::detect::DetectionOptions::default()));
+    return PictureDetector {
+        make: || crate::detect::make(&crate::detect::DetectionOptions::default(), tch::Device::Cpu),
+        version: || crate::detect::version(&crate::detect::DetectionOptions::default()),
+    };
     #[cfg(not(feature = "vision"))]
-    None
+    PictureDetector::NETWORK
 }

@@ -90,8 +90,13 @@ impl ReplayArgs {
             }
             let Self { output, json, view, again, .. } = self;
             return match source {
-                Chosen::Recording(recording) if !again => RecordingJob { recording, output, json }.run(),
-                chosen => VideoJob { source: chosen.request(), output, json, choices: view.labels.stages() }.run(),
+                Chosen::Recording(recording) if !again => {
+                    RecordingJob { recording, output, blur: view.blur, json }.run()
+                }
+                chosen => {
+                    VideoJob { source: chosen.request(), output, blur: view.blur, json, choices: view.labels.stages() }
+                        .run()
+                }
             };
         }
         self.show(&source)

@@ -14,10 +14,10 @@ use crate::console::progress::Progress;
 use crate::console::{print, print_json};
 use crate::detect::DetectionOptions;
 use crate::interrupt::{self, Interrupted};
+use crate::network::NetworkInUse;
 use crate::pipeline::{Labeller, run_to_end};
 use crate::score::{Ground, Report, Score, Scorer, Truth};
 use crate::source::{FrameSource as _, VideoSource};
-use crate::stages::NetworkSummary;
 use crate::version::Versions;
 
 /// The frame rate of a video that doesn't say: decides how long its last frame is shown.
@@ -59,7 +59,7 @@ struct Outcome {
     #[serde(flatten)]
     ground: Ground,
     #[serde(flatten)]
-    network: NetworkSummary,
+    network: NetworkInUse,
     detection: DetectionOptions,
     /// The smoothing that was asked for.
     smoothing_secs: f64,
@@ -79,7 +79,7 @@ impl ScoreArgs {
         let info = source.info().clone();
         let choices = self.labels.stages();
         let network = choices.load_network()?;
-        let summary = network.summary();
+        let in_use = network.in_use;
 
         let chosen = choices.smoothing.and_then(|constant| in_milliseconds(constant.as_secs_f32()));
         let mut smoothings = vec![None, chosen];
@@ -112,7 +112,7 @@ impl ScoreArgs {
         if self.json {
             let smoothing_secs = chosen.smoothing_secs;
             let (video, detection, versions) = (info.name, choices.detection, Versions::here());
-            let network = summary;
+            let network = in_use;
             return print_json(&Outcome {
                 video,
                 frames: count,
@@ -125,7 +125,7 @@ impl ScoreArgs {
             });
         }
         let report = Report { ground: &ground, chosen, scores: &scores };
-        print(&format!("{}, {count} frames, {summary}\n{report}", info.name))
+        print(&format!("{}, {count} frames, {in_use}\n{report}", info.name))
     }
 }
 

@@ -5,6 +5,7 @@ use clap::Args;
 use super::labels::LabelArgs;
 #[cfg(feature = "gui")]
 use crate::app::{Launch, session::Source};
+use crate::blur::Blur;
 #[cfg(feature = "gui")]
 use crate::net::ModelSource;
 
@@ -13,6 +14,11 @@ use crate::net::ModelSource;
 pub struct ViewArgs {
     #[command(flatten)]
     pub labels: LabelArgs,
+
+    /// Make people unrecognisable in what is written (recordings, annotated videos, exports): blur their faces, or all but them. The
+    /// window itself shows them (docs/blur.md)
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Options")]
+    pub blur: Option<Blur>,
 
     /// Swap left and right, as a mirror does
     #[arg(long, overrides_with = "no_mirror", help_heading = "Options")]
@@ -39,6 +45,7 @@ impl ViewArgs {
             prior: self.labels.prior.clone(),
             smoothing_secs: self.labels.smoothing,
             mirror,
+            blur: self.blur,
             detection: self.labels.detection.clone(),
             ..Launch::default()
         }

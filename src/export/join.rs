@@ -58,7 +58,7 @@ fn join_parquet(tables: &[PathBuf], to: File) -> io::Result<File> {
     let (_, first) = open(first)?;
     let properties = WriterProperties::builder()
         .set_key_value_metadata(first.file_metadata().key_value_metadata().map(|notes| {
-            // Arrow's note of the schema is written anew by whoever needs it.
+            // Arrow's note of the schema is written again by whoever needs it.
             notes.iter().filter(|note| note.key == super::SCHEMA_KEY).cloned().collect()
         }))
         .build();

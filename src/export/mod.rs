@@ -114,6 +114,7 @@ pub(crate) mod testing {
             picture: None,
             faces: vec![Face {
                 landmarks: None,
+                quality: Some(0.75),
                 id: FaceId(1),
                 rect: FaceRect { x: 100.0, y: 80.0, width: 90.0, height: 90.0 },
                 score: 12.0,

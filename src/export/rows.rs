@@ -10,8 +10,9 @@ use crate::face::Face;
 use crate::landmarks::{LANDMARKS, Landmarks};
 use crate::verdict::Verdict;
 
-/// Changes when a column changes its name, meaning or place; new columns at the end don't count.
-pub const SCHEMA_VERSION: u32 = 2;
+/// Changes when a column changes its name, meaning or place; new columns at the end don't count. Since 3, `verdict` is `unsure` for
+/// poor pictures too.
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The columns before those of the emotions. They are stable: new ones are only ever added at the end of the row.
 ///
@@ -24,11 +25,12 @@ pub const SCHEMA_VERSION: u32 = 2;
 /// | `x`, `y`, `width`, `height` | the box in the pixels of the frame |
 /// | `score` | how sure the detector is of the box: a probability; of Haar the number of neighbouring hits |
 /// | `label` | the emotion that leads after smoothing |
-/// | `verdict` | the same, or `unsure` where none leads clearly or the face is too small: what the picture says |
+/// | `verdict` | the same, or `unsure` where none leads clearly, or the face is too small or its picture too poor: what the picture says |
 /// | `raw_angry` … `raw_neutral` | seven probabilities from this frame alone |
 /// | `smoothed_angry` … `smoothed_neutral` | the same smoothed over time |
 /// | `right_eye_x`, `right_eye_y` … `mouth_left_y` | eyes, nose and mouth in the pixels of the frame; empty if not found |
 /// | `roll` | by how many degrees the head leans, above 0 clockwise in the picture; empty likewise |
+/// | `quality` | how much the face's picture is worth, 0 to 1; empty in recordings that didn't say |
 ///
 /// A frame without a face has no row.
 pub const COLUMNS: [&str; 11] =
@@ -38,7 +40,7 @@ pub const COLUMNS: [&str; 11] =
 pub const FRAME_COLUMNS: [&str; 4] = ["file", "frame", "time_s", "faces"];
 
 /// The columns of the landmarks, behind those of the emotions.
-const LANDMARK_COLUMNS: [&str; 2 * LANDMARKS] = [
+pub(crate) const LANDMARK_COLUMNS: [&str; 2 * LANDMARKS] = [
     "right_eye_x",
     "right_eye_y",
     "left_eye_x",
@@ -53,6 +55,9 @@ const LANDMARK_COLUMNS: [&str; 2 * LANDMARKS] = [
 
 /// The column behind those of the landmarks.
 const ROLL_COLUMN: &str = "roll";
+
+/// The column behind that: how much the picture is worth.
+pub(crate) const QUALITY_COLUMN: &str = "quality";
 
 /// The last column of a table whose people have names: that of a recording that was looked through.
 pub const NAME_COLUMN: &str = "name";
@@ -110,21 +115,21 @@ pub(super) enum Kind {
     MaybeDecimal,
 }
 
-/// Whether a column is one of those of the landmarks, which hold nothing where the detector found none.
-pub(crate) fn is_of_landmarks(name: &str) -> bool {
-    name == ROLL_COLUMN || LANDMARK_COLUMNS.contains(&name)
+/// Whether a column holds nothing where a face has no landmarks or its quality isn't known. Recordings of older versions lack them.
+pub(crate) fn may_be_empty(name: &str) -> bool {
+    [ROLL_COLUMN, QUALITY_COLUMN].contains(&name) || LANDMARK_COLUMNS.contains(&name)
 }
 
 /// The names of all columns.
 pub(crate) fn header() -> Vec<String> {
     let of_emotions = |kind: &str| Emotion::ALL.map(|emotion| format!("{kind}_{}", emotion.key()));
-    let of_landmarks = LANDMARK_COLUMNS.into_iter().chain([ROLL_COLUMN]).map(str::to_owned);
+    let of_pictures = LANDMARK_COLUMNS.into_iter().chain([ROLL_COLUMN, QUALITY_COLUMN]).map(str::to_owned);
     COLUMNS
         .map(str::to_owned)
         .into_iter()
         .chain(of_emotions("raw"))
         .chain(of_emotions("smoothed"))
-        .chain(of_landmarks)
+        .chain(of_pictures)
         .collect()
 }
 
@@ -133,7 +138,7 @@ pub(super) fn kind(name: &str) -> Kind {
     match name {
         "file" | "label" | "verdict" | NAME_COLUMN => Kind::Text,
         "frame" | "face" | "faces" => Kind::Count,
-        name if is_of_landmarks(name) => Kind::MaybeDecimal,
+        name if may_be_empty(name) => Kind::MaybeDecimal,
         _ => Kind::Decimal,
     }
 }
@@ -161,10 +166,14 @@ pub(super) fn frame_row(file: &str, frame: u64, time: Duration, faces: usize) ->
 /// Digits behind the point of a place in pixels, and of an angle in degrees.
 const PIXEL_DIGITS: usize = 1;
 
-/// Ten places and the roll.
+/// Digits behind the point of a quality.
+pub(crate) const QUALITY_DIGITS: usize = 2;
+
+/// Ten places and the roll. The roll is that of the places as they are written, so that a table that is read gives it again.
 fn landmark_cells<'a>(landmarks: &Landmarks) -> Vec<Cell<'a>> {
-    let places = landmarks.points().into_iter().flatten();
-    places.chain([landmarks.roll_degrees()]).map(|value| Cell::Decimal(value.into(), PIXEL_DIGITS)).collect()
+    let cell = |value: f32| Cell::Decimal(value.into(), PIXEL_DIGITS);
+    let written = landmarks.map(|place| place.map(|value| cell(value).rounded() as f32));
+    written.points().into_iter().flatten().chain([written.roll_degrees()]).map(cell).collect()
 }
 
 /// The row of a face on a frame of this number and time, in the order of [`header`].
@@ -172,7 +181,7 @@ pub(crate) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) ->
     const PROBABILITY_DIGITS: usize = 4;
     let rect = face.rect;
     let pixels = |value: f32| Cell::Decimal(value.into(), PIXEL_DIGITS);
-    let mut row = Vec::with_capacity(COLUMNS.len() + 2 * COUNT + LANDMARK_COLUMNS.len() + 1);
+    let mut row = Vec::with_capacity(COLUMNS.len() + 2 * COUNT + LANDMARK_COLUMNS.len() + 2);
     row.extend([
         Cell::Text(file),
         Cell::Count(frame),
@@ -188,6 +197,7 @@ pub(crate) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) ->
         Some(landmarks) => landmark_cells(landmarks),
         None => vec![Cell::Unknown; LANDMARK_COLUMNS.len() + 1],
     });
+    row.push(face.quality.map_or(Cell::Unknown, |quality| Cell::Decimal(quality.into(), QUALITY_DIGITS)));
     row
 }
 
@@ -204,19 +214,22 @@ mod tests {
             let row = row("a.mp4", 7, Duration::ZERO, face);
             row[COLUMNS.len() + 2 * COUNT..].iter().map(Cell::to_string).collect()
         };
-        assert_eq!(words(face), [""; 11]);
+        assert_eq!(words(face), [[""; 11].as_slice(), &["0.75"]].concat());
+        face.quality = None;
+        assert_eq!(words(face), [""; 12]);
         // The left eye 20 to the right of the right one and 20 below it.
         let points = [[10.0, 20.0], [30.0, 40.0], [5.0, 45.25], [-3.0, 50.0], [9.0, 60.0]];
         face.landmarks = Some(Landmarks::from_points(points));
-        let expected = ["10.0", "20.0", "30.0", "40.0", "5.0", "45.2", "-3.0", "50.0", "9.0", "60.0", "45.0"];
+        let expected = ["10.0", "20.0", "30.0", "40.0", "5.0", "45.2", "-3.0", "50.0", "9.0", "60.0", "45.0", ""];
         assert_eq!(words(face), expected);
         assert_eq!(header()[COLUMNS.len() + 2 * COUNT], "right_eye_x");
-        assert_eq!(header().last().map(String::as_str), Some("roll"));
+        assert_eq!(header().last().map(String::as_str), Some("quality"));
     }
 
     #[test]
     fn each_cell_is_of_the_kind_of_its_column() {
-        let scene = scene(7, Emotion::Happy);
+        let mut scene = scene(7, Emotion::Happy);
+        scene.faces[0].quality = None;
         let kind = |cell: &Cell<'_>| match cell {
             Cell::Text(_) => Kind::Text,
             Cell::Count(_) => Kind::Count,

@@ -223,7 +223,7 @@ mod tests {
         let text = written(TableFormat::Csv);
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let header: Vec<_> = reader.headers().unwrap().iter().map(str::to_owned).collect();
-        assert_eq!(header.len(), COLUMNS.len() + 14 + 11);
+        assert_eq!(header.len(), COLUMNS.len() + 14 + 12);
         assert_eq!((header[11].as_str(), header[24].as_str()), ("raw_angry", "smoothed_neutral"));
         let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 2);
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(named.lines().next(), Some(plain.as_str()));
         let mut reader = csv::Reader::from_reader(named.as_bytes());
         let row = reader.records().next().unwrap().unwrap();
-        assert_eq!((&row[1], &row[2], &row[36]), ("7", "0.2800", "Anna, \"A.\""));
+        assert_eq!((&row[1], &row[2], &row[37]), ("7", "0.2800", "Anna, \"A.\""));
     }
 
     #[test]

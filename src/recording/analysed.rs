@@ -16,7 +16,7 @@ impl AnalysedFrames {
             return Ok(None);
         }
         let columns = ["frame".to_owned()];
-        let mut lines = Lines::open(path, &columns, may_be_cut)?;
+        let mut lines = Lines::open(path, &columns, &[], may_be_cut)?;
         let mut frames = Vec::new();
         while let Some(frame) = lines.next(|fields| fields.number(0, &columns[0]))? {
             frames.push(frame);

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use opencv::core::Mat;
+
 use super::{Edits, Mark, Recording, RecordingSource, SavedMark};
+use crate::blur::{Blur, Blurrer};
 use crate::export::{
     AnnotatedVideo, ExportError, FaceTable, PartialFile, RESULT_SUFFIX, VideoShape, annotate_titled, free_names,
 };
@@ -20,6 +23,8 @@ pub struct Export {
     pub recording: Arc<Recording>,
     /// What was changed about it.
     pub edits: Edits,
+    /// What is blurred in the video.
+    pub blur: Option<Blur>,
     /// Folder for the results; it is made if it isn't there.
     pub folder: PathBuf,
 }
@@ -65,6 +70,7 @@ impl Export {
         let marks = PartialFile::create(&marks)?;
         let mut video = AnnotatedVideo::create(&video, VideoShape::of(&info))?;
 
+        let mut blurrer = self.blur.map(Blurrer::new);
         let mut frames = 0;
         while let Some(frame) = source.read()? {
             if stop.load(Ordering::Relaxed) {
@@ -76,15 +82,35 @@ impl Export {
             let timings = StageTimings::default();
             let mut scene = Scene { frame, picture: None, faces, timings, labelled_at: Instant::now() };
             on_scene(&scene);
-            let faces = std::mem::take(&mut scene.faces);
-            annotate_titled(Arc::make_mut(&mut scene.frame.image), &faces, |face| self.edits.short_title(face.id))
-                .map_err(ExportError::from)?;
-            video.push(scene)?;
             frames += 1;
+            let Some(blurrer) = &mut blurrer else {
+                self.show(scene, &mut video)?;
+                continue;
+            };
+            // All that were recorded: who is hidden in the window is a person too.
+            let (picture, time) = (std::mem::take(&mut scene.frame.image), scene.frame.media_time);
+            let ready = blurrer.push(picture, &recorded, time, scene).map_err(ExportError::from)?;
+            self.show_all(ready, &mut video)?;
+        }
+        if let Some(blurrer) = blurrer {
+            self.show_all(blurrer.finish().map_err(ExportError::from)?, &mut video)?;
         }
         let table = self.write_table(table)?;
         let marks = write_marks(marks, &self.edits.marks(&self.recording.marks))?;
         Ok(Exported { video: video.finish(None)?.path, table, marks })
+    }
+
+    fn show_all(&self, blurred: Vec<(Arc<Mat>, Scene)>, video: &mut AnnotatedVideo) -> Result<(), ExportError> {
+        blurred.into_iter().try_for_each(|(picture, mut scene)| {
+            scene.frame.image = picture;
+            self.show(scene, video)
+        })
+    }
+
+    fn show(&self, mut scene: Scene, video: &mut AnnotatedVideo) -> Result<(), ExportError> {
+        let faces = std::mem::take(&mut scene.faces);
+        annotate_titled(Arc::make_mut(&mut scene.frame.image), &faces, |face| self.edits.short_title(face.id))?;
+        video.push(scene)
     }
 
     fn write_table(&self, mut table: FaceTable) -> Result<PathBuf, ExportError> {

@@ -11,12 +11,16 @@ use crate::emotion::{COUNT, Probabilities};
 use crate::export::rows;
 use crate::face::FaceRect;
 use crate::face::{Face, FaceId};
+use crate::landmarks::{LANDMARKS, Landmarks};
 use crate::pipeline::RecordedFaces;
 
 /// The tables have four digits behind the point: in this unit a probability is a whole number that two bytes hold.
 const PROBABILITY_UNITS: f32 = 10_000.0;
 
-/// A row of the table of faces in 60 bytes: five hours at 30 frames a second with one face, 540 000 rows, take 33 MB.
+/// A quality has two digits.
+const QUALITY_UNITS: f32 = 100.0;
+
+/// A row of the table of faces in 108 bytes: five hours at 30 frames a second with one face, 540 000 rows, take 58 MB.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FaceRow {
     frame: u32,
@@ -26,7 +30,13 @@ pub struct FaceRow {
     score: f32,
     raw: [u16; COUNT],
     smoothed: [u16; COUNT],
+    landmarks: Option<Landmarks>,
+    /// Hundredths; [`NO_QUALITY`] if it isn't known.
+    quality: u8,
 }
+
+/// What stands for a quality that isn't known.
+const NO_QUALITY: u8 = u8::MAX;
 
 impl FaceRow {
     /// Number of the frame.
@@ -51,8 +61,9 @@ impl FaceRow {
 
     /// The face as the pipeline gave it.
     pub fn face(&self) -> Face {
-        let Self { rect, score, raw, .. } = *self;
-        Face { id: self.id(), rect, score, landmarks: None, raw: unpack(raw), smoothed: self.smoothed() }
+        let Self { rect, score, raw, landmarks, .. } = *self;
+        let quality = (self.quality != NO_QUALITY).then(|| f32::from(self.quality) / QUALITY_UNITS);
+        Face { id: self.id(), rect, score, landmarks, quality, raw: unpack(raw), smoothed: self.smoothed() }
     }
 }
 
@@ -79,7 +90,7 @@ impl FaceLog {
     /// Reads [`super::FACES`], and says whether its end was cut.
     pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<(Self, bool), OpenError> {
         let columns = columns();
-        let mut lines = Lines::open(path, &columns, may_be_cut)?;
+        let mut lines = Lines::open(path, &columns, &LATER_COLUMNS, may_be_cut)?;
         let mut rows = Vec::new();
         while let Some(row) = lines.next(|fields| parse(fields, &columns))? {
             rows.push(row);
@@ -126,13 +137,22 @@ impl RecordedFaces for FaceLog {
     }
 }
 
-/// The columns that are read: those of `docs/tables.md` without what follows from others, and without landmarks, which nothing
-/// shows and earlier recordings lack.
+/// The columns that are read and that every recording has: those of `docs/tables.md` without what follows from others.
 fn columns() -> Vec<String> {
-    let is_read =
-        |name: &String| !["file", "label", "verdict"].contains(&name.as_str()) && !rows::is_of_landmarks(name);
+    let is_read = |name: &String| !["file", "label", "verdict"].contains(&name.as_str()) && !rows::may_be_empty(name);
     rows::header().into_iter().filter(is_read).collect()
 }
+
+/// The columns that earlier recordings lack: landmarks, from which the roll follows, and the quality.
+const LATER_COLUMNS: [&str; 2 * LANDMARKS + 1] = {
+    let mut names = [rows::QUALITY_COLUMN; 2 * LANDMARKS + 1];
+    let mut place = 0;
+    while place < rows::LANDMARK_COLUMNS.len() {
+        names[place] = rows::LANDMARK_COLUMNS[place];
+        place += 1;
+    }
+    names
+};
 
 /// The place of the first probability among [`columns`].
 const PROBABILITIES: usize = 8;
@@ -153,6 +173,18 @@ fn parse(fields: &Fields<'_>, columns: &[String]) -> Result<FaceRow, String> {
             .map(|_| values.map(|value| (value * PROBABILITY_UNITS).round() as u16))
             .ok_or_else(|| format!("the {kind} probabilities don't sum to 1"))
     };
+    let mut later = [None; LATER_COLUMNS.len()];
+    for (place, (value, name)) in later.iter_mut().zip(LATER_COLUMNS).enumerate() {
+        *value = fields.maybe(place, name)?;
+    }
+    let [coordinates @ .., quality] = later;
+    let quality = match quality {
+        Some(quality) if !(0.0..=1.0).contains(&quality) => {
+            return Err(format!("the quality {quality} is not from 0 to 1"));
+        }
+        Some(quality) => (quality * QUALITY_UNITS).round() as u8,
+        None => NO_QUALITY,
+    };
     Ok(FaceRow {
         frame: fields.number(0, &columns[0])?,
         ticks: ticks(fields.number(1, &columns[1])?)?,
@@ -161,7 +193,18 @@ fn parse(fields: &Fields<'_>, columns: &[String]) -> Result<FaceRow, String> {
         score: decimal(7)?,
         raw: probabilities(PROBABILITIES)?,
         smoothed: probabilities(PROBABILITIES + COUNT)?,
+        landmarks: landmarks(coordinates),
+        quality,
     })
+}
+
+/// All of them or none.
+fn landmarks(coordinates: [Option<f32>; 2 * LANDMARKS]) -> Option<Landmarks> {
+    let mut points = [[0.0; 2]; LANDMARKS];
+    for (place, value) in points.iter_mut().flatten().zip(coordinates) {
+        *place = value?;
+    }
+    Some(Landmarks::from_points(points))
 }
 
 fn unpack(units: [u16; COUNT]) -> Probabilities {
@@ -173,6 +216,7 @@ fn unpack(units: [u16; COUNT]) -> Probabilities {
 mod tests {
     use super::*;
     use crate::emotion::Emotion;
+    use crate::export::testing::scene;
 
     const HEADER: &str = "file,frame,time_s,face,x,y,width,height,score,label,raw_angry,raw_disgust,raw_fear,raw_happy,\
                           raw_sad,raw_surprise,raw_neutral,smoothed_angry,smoothed_disgust,smoothed_fear,\
@@ -205,7 +249,33 @@ mod tests {
         assert_eq!(face.smoothed.top(), (Emotion::Neutral, 1.0));
         let seen = log.faces()[&FaceId(1)];
         assert_eq!((seen.first, seen.last, seen.frames), (from_ticks(1000), from_ticks(1333), 2));
-        assert_eq!(size_of::<FaceRow>(), 60);
+        assert_eq!(size_of::<FaceRow>(), 108);
+        assert_eq!((face.landmarks, face.quality), (None, None), "recordings of older versions say nothing of them");
+    }
+
+    #[test]
+    fn landmarks_and_quality_are_given_back_to_the_last_digit() {
+        let mut scene = scene(7, Emotion::Happy);
+        let points = [[10.04, 20.0], [30.25, 40.77], [5.0, 45.25], [-3.01, 50.0], [9.0, 60.06]];
+        scene.faces[0].landmarks = Some(Landmarks::from_points(points));
+        scene.faces[0].quality = Some(0.634);
+        scene.faces.push(Face { id: FaceId(2), landmarks: None, ..scene.faces[0] });
+        let written = |face: &Face| rows::row("cam", 7, Duration::ZERO, face).iter().map(ToString::to_string).collect();
+        let rows: Vec<Vec<String>> = scene.faces.iter().map(written).collect();
+        let table: String =
+            std::iter::once(rows::header()).chain(rows.clone()).map(|row| row.join(",") + "\n").collect();
+        let (log, _) = read(&table, false).unwrap();
+        let again: Vec<Vec<String>> = log.rows().iter().map(|row| written(&row.face())).collect();
+        assert_eq!(again, rows);
+        assert_eq!(log.rows()[0].face().quality, Some(0.63));
+        assert_eq!(log.rows()[1].face().landmarks, None);
+        let roll = rows::header().iter().position(|name| name == "roll").unwrap();
+        assert!(!rows[0][roll].is_empty() && rows[1][roll].is_empty(), "{rows:?}");
+
+        let broken = table.replace(",0.63\n", ",7\n");
+        assert!(read(&broken, false).unwrap_err().contains("the quality 7 is not from 0 to 1"));
+        let broken = table.replace(",30.2,", ",wide,");
+        assert!(read(&broken, false).unwrap_err().contains("“wide” in the column “left_eye_x” is no number"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a recorder takes from a running pipeline, on the pipeline's own threads.
+//! What a writer takes from a running pipeline, on the pipeline's own threads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,6 +16,8 @@ pub(super) struct Shot {
     pub image: Arc<Mat>,
     pub frame: u64,
     pub captured_at: Instant,
+    /// The faces on it, if it was analysed before it came here.
+    pub faces: Vec<Face>,
 }
 
 /// Everything else that is written down.
@@ -27,6 +29,8 @@ pub(super) enum Note {
 /// Takes what passes by and never waits.
 pub(super) struct Feed {
     pub began: Instant,
+    /// Whether pictures are taken with their faces, and those that nobody looked for faces on not at all.
+    with_faces: bool,
     shots: Sender<Shot>,
     notes: Sender<Note>,
     ending: AtomicBool,
@@ -39,10 +43,18 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub fn new(began: Instant, shots: Sender<Shot>, notes: Sender<Note>) -> Self {
+    pub fn new(began: Instant, with_faces: bool, shots: Sender<Shot>, notes: Sender<Note>) -> Self {
         let none = || AtomicU64::new(0);
         let ending = AtomicBool::new(false);
-        Self { began, shots, notes, ending, taken_to: none(), frames: none(), lost: none() }
+        Self { began, with_faces, shots, notes, ending, taken_to: none(), frames: none(), lost: none() }
+    }
+
+    fn take(&self, frame: &Frame, faces: Vec<Face>) {
+        let Frame { index, captured_at, .. } = *frame;
+        let shot = Shot { image: Arc::clone(&frame.image), frame: index, captured_at, faces };
+        if let Err(TrySendError::Full(_)) = self.shots.try_send(shot) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub fn mark(&self, at: Instant, text: String) {
@@ -67,9 +79,8 @@ impl Tap for Feed {
             return;
         }
         self.taken_to.store(frame.index + 1, Ordering::Release);
-        let shot = Shot { image: Arc::clone(&frame.image), frame: frame.index, captured_at: frame.captured_at };
-        if let Err(TrySendError::Full(_)) = self.shots.try_send(shot) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        if !self.with_faces {
+            self.take(frame, Vec::new());
         }
     }
 
@@ -77,6 +88,9 @@ impl Tap for Feed {
         let Frame { index, captured_at, .. } = scene.frame;
         if captured_at < self.began || index >= self.taken_to.load(Ordering::Acquire) {
             return;
+        }
+        if self.with_faces {
+            self.take(&scene.frame, scene.faces.clone());
         }
         let note = Note::Faces { faces: scene.faces.clone(), frame: index, captured_at };
         if let Err(TrySendError::Full(_)) = self.notes.try_send(note) {

@@ -22,7 +22,7 @@ const QUALITY: i32 = 95;
 /// The rate that is written into the video of a camera that doesn't declare one.
 const FALLBACK_FPS: f64 = 30.0;
 
-/// A recording can't begin or go on.
+/// A recording can't be started or continued.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The folder isn't there and can't be made.

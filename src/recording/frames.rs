@@ -38,7 +38,7 @@ impl FrameTimes {
     /// Reads [`super::FRAMES`], and says whether its end was cut.
     pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<(Self, bool), OpenError> {
         const COLUMNS: [&str; 3] = ["video_frame", "frame", "time_s"];
-        let mut lines = Lines::open(path, &COLUMNS.map(str::to_owned), may_be_cut)?;
+        let mut lines = Lines::open(path, &COLUMNS.map(str::to_owned), &[], may_be_cut)?;
         let mut stamps: Vec<Packed> = Vec::new();
         loop {
             let place = stamps.len() as u64;
@@ -50,7 +50,7 @@ impl FrameTimes {
                 }
                 let stamp = Packed { frame: row.number(1, COLUMNS[1])?, ticks: ticks(row.number(2, COLUMNS[2])?)? };
                 let is_later = last.is_none_or(|last| last.frame < stamp.frame && last.ticks < stamp.ticks);
-                is_later.then_some(stamp).ok_or_else(|| "number and time don't go on from the row before".to_owned())
+                is_later.then_some(stamp).ok_or_else(|| "number and time don't follow the row before".to_owned())
             })?;
             let Some(row) = row else { break };
             stamps.push(row);
@@ -152,8 +152,8 @@ mod tests {
         let header = "video_frame,frame,time_s\n0,0,0.0\n";
         for (row, reason) in [
             ("2,2,0.1\n", "line 3: this row is of frame 2 of video.mkv, where frame 1 should follow"),
-            ("1,0,0.1\n", "line 3: number and time don't go on"),
-            ("1,1,0.0\n", "line 3: number and time don't go on"),
+            ("1,0,0.1\n", "line 3: number and time don't follow"),
+            ("1,1,0.0\n", "line 3: number and time don't follow"),
             ("1,1,-4\n", "line 3: -4 is no time"),
             ("1,1\n", "line 3: the row ends before the column “time_s”"),
         ] {

@@ -15,6 +15,8 @@ pub(super) struct Lines {
     reader: Rows<File>,
     path: PathBuf,
     columns: Vec<usize>,
+    /// Those that a table may lack.
+    optional: Vec<Option<usize>>,
     /// Whether the last row may be a part of one.
     may_be_cut: bool,
     /// Whether the file ends within a row.
@@ -26,11 +28,16 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Opens a table and looks for the columns. `may_be_cut`: who wrote it was killed.
+    /// Opens a table and looks for the columns; it may lack those of `optional`. `may_be_cut`: who wrote it was killed.
     ///
     /// # Errors
     /// When the file can't be read, or lacks a column.
-    pub(super) fn open(path: &Path, columns: &[String], may_be_cut: bool) -> Result<Self, OpenError> {
+    pub(super) fn open(
+        path: &Path,
+        columns: &[String],
+        optional: &[&str],
+        may_be_cut: bool,
+    ) -> Result<Self, OpenError> {
         let unreadable = |reason| OpenError::Unreadable { path: path.to_owned(), reason };
         let mut file = File::open(path).map_err(unreadable)?;
         let open_end = !ends_with_line_end(&mut file).map_err(unreadable)?;
@@ -39,6 +46,7 @@ impl Lines {
             reader: Rows::new(ReaderBuilder::new().flexible(true), file),
             path: path.to_owned(),
             columns: Vec::with_capacity(columns.len()),
+            optional: vec![None; optional.len()],
             may_be_cut,
             open_end,
             cut: false,
@@ -58,6 +66,7 @@ impl Lines {
             let place = place.ok_or_else(|| lines.error(1, format!("there is no column “{column}”")))?;
             lines.columns.push(place);
         }
+        lines.optional = optional.iter().map(|column| header.iter().position(|name| name == *column)).collect();
         Ok(lines)
     }
 
@@ -73,7 +82,7 @@ impl Lines {
         let spare = std::mem::take(&mut self.record);
         self.ahead = self.read(spare)?;
         let line = record.position().map_or(0, csv::Position::line);
-        let parsed = parse(&Fields { record: &record, columns: &self.columns });
+        let parsed = parse(&Fields { record: &record, columns: &self.columns, optional: &self.optional });
         let is_last = self.may_be_cut && self.ahead.is_none();
         let row = match parsed {
             // The digits of a number may be cut without anybody being able to tell.
@@ -108,6 +117,7 @@ impl Lines {
 pub(super) struct Fields<'a> {
     record: &'a ByteRecord,
     columns: &'a [usize],
+    optional: &'a [Option<usize>],
 }
 
 impl Fields<'_> {
@@ -117,6 +127,19 @@ impl Fields<'_> {
         let field = field.ok_or_else(|| format!("the row ends before the column “{name}”"))?;
         let text = String::from_utf8_lossy(field);
         text.trim().parse().ok().ok_or_else(|| format!("“{text}” in the column “{name}” is no number that fits there"))
+    }
+}
+
+impl Fields<'_> {
+    /// An optional field as a finite number; `None` if the table lacks the column, or the field is empty.
+    pub(super) fn maybe(&self, column: usize, name: &str) -> Result<Option<f32>, String> {
+        let field = self.optional.get(column).copied().flatten().and_then(|place| self.record.get(place));
+        let text = field.map(String::from_utf8_lossy).unwrap_or_default();
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let value = text.trim().parse().ok().filter(|value: &f32| value.is_finite());
+        value.map(Some).ok_or_else(|| format!("“{text}” in the column “{name}” is no number"))
     }
 }
 

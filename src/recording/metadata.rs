@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::blur::Blur;
 use crate::detect::DetectionOptions;
+use crate::network::NetworkInUse;
 use crate::version::Versions;
 
 /// Changes when a field or a file of a recording changes its meaning.
@@ -39,30 +41,20 @@ pub struct Metadata {
     pub smoothing_secs: f64,
     /// How faces were looked for.
     pub detection: DetectionOptions,
+    /// What was blurred before it was written; the video has those frames alone on which faces were looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blur: Option<Blur>,
     /// Of the program and its libraries.
     pub versions: Versions,
     /// What came of it; `None` while it runs, and after a kill.
     pub counts: Option<Counts>,
 }
 
-/// The network that labels a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// The model's name.
-    pub model: String,
-    /// SHA-256 of its weights.
-    pub sha256: String,
-    /// The prior that it answers under.
-    pub prior: String,
-    /// Where it runs.
-    pub device: String,
-}
-
 impl Metadata {
     /// The network that it was made with.
-    pub fn network(&self) -> Network {
+    pub fn network(&self) -> NetworkInUse {
         let Self { model, model_sha256: sha256, prior, network_device: device, .. } = self.clone();
-        Network { model, sha256, prior, device }
+        NetworkInUse { model, sha256, prior, device, never_named: Vec::new() }
     }
 }
 

@@ -25,10 +25,10 @@ mod marks;
 mod matroska;
 mod metadata;
 mod reader;
-mod recorder;
 mod snapshot;
 mod source;
 mod space;
+mod writer;
 
 pub use analysed::AnalysedFrames;
 pub use edits::{Edits, EditsFile};
@@ -40,11 +40,11 @@ pub use folder::default_folder;
 pub use frames::{FrameTimes, Stamp};
 use marks::SavedMark;
 pub use marks::{Mark, MarkError, append_mark, read_marks};
-pub use metadata::{Counts, Metadata, Network, RECORDING_SCHEMA};
+pub use metadata::{Counts, Metadata, RECORDING_SCHEMA};
 pub use reader::{Recording, folder_of};
-pub use recorder::{Progress, Recorder, RecordingEvent, Subject};
 pub use snapshot::{Snapshot, SnapshotError, save as save_snapshot};
 pub use source::RecordingSource;
+pub use writer::{Progress, RecordingEvent, SessionWriter, Subject};
 
 /// The metadata, one JSON object. A folder with it is a recording.
 pub const METADATA: &str = "session.json";

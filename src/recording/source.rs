@@ -67,7 +67,7 @@ impl FrameSource for RecordingSource {
         let Some(frame) = self.video.read()? else { return Ok(None) };
         let place = self.next_place.unwrap_or_else(|| self.place(frame.media_time));
         self.next_place = Some(place + 1);
-        // After a kill the video may go on where the list of its frames has ended.
+        // After a kill the video may be longer than the list of its frames.
         let Some(stamp) = self.recording.frames.at(place) else { return Ok(None) };
         Ok(Some(Frame { index: stamp.frame, media_time: stamp.time, ..frame }))
     }

@@ -16,7 +16,7 @@ fn face(id: u32, width: f32, emotion: Emotion) -> Face {
     weights[emotion.index()] = 1.0;
     let raw = Probabilities::from_weights(weights).unwrap();
     let rect = FaceRect { x: 0.0, y: 0.0, width, height: width };
-    Face { id: FaceId(id), rect, score: 9.0, landmarks: None, raw, smoothed: raw }
+    Face { id: FaceId(id), rect, score: 9.0, landmarks: None, quality: None, raw, smoothed: raw }
 }
 
 /// The scores of a film of ten frames a second on which these faces are seen.

@@ -1,6 +1,6 @@
 //! A drawn face that the Haar cascade takes for one: no picture of a person has to come with the tests.
 
-use opencv::core::{CV_8UC3, Mat, Point, Rect, Scalar, Size};
+use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Point, Rect, Scalar, Size, Vec3b};
 use opencv::imgproc;
 
 /// What one drawn person has and another hasn't; brightness in levels of gray.
@@ -15,14 +15,10 @@ pub struct Look {
 
 impl Look {
     pub const LIGHT: Self = Self { hair: 60.0, skin: 190.0, eyes: 0.18, is_bearded: false };
-    // Not every test file draws two people.
-    #[allow(dead_code)]
     pub const BEARDED: Self = Self { hair: 25.0, skin: 150.0, eyes: 0.155, is_bearded: true };
 }
 
 /// A grey picture with one face; `face` is about the box that the detector gives, from the brows to the chin.
-// Not every test file draws the usual one.
-#[allow(dead_code)]
 pub fn picture_with_face(width: i32, height: i32, face: Rect) -> Mat {
     face_with_look(width, height, face, Look::LIGHT)
 }
@@ -60,4 +56,11 @@ pub fn face_with_look(width: i32, height: i32, face: Rect, look: Look) -> Mat {
     let spread = f64::from(face.width) / 50.0;
     imgproc::gaussian_blur_def(&picture, &mut soft, Size::new(0, 0), spread).unwrap();
     soft
+}
+
+/// The steepest change of brightness between two pixels that lie six apart in a row of a picture, between two columns: what is left of
+/// the edges of eyes.
+pub fn steepest_across(picture: &Mat, row: i32, (from, to): (i32, i32)) -> i32 {
+    let level = |column: i32| i32::from(picture.at_2d::<Vec3b>(row, column).unwrap()[1]);
+    (from..to - 6).map(|column| (level(column + 6) - level(column)).abs()).max().unwrap()
 }

@@ -1,5 +1,4 @@
 //! Cameras for tests, emulated below OpenCV by `tests/v4l2_fake`: the program runs its real V4L2 code.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::env;
 use std::fs::{self, File};
@@ -34,8 +33,9 @@ impl Bus {
         if let Some(folder) = env::var_os(BUS_VARIABLE) {
             return body(&Self { folder: folder.into(), _owned: None });
         }
-        // "camera::a_test::{{closure}}"
-        let test = std::any::type_name::<F>().split("::").nth(1).unwrap();
+        // "cameras::devices::a_test::{{closure}}", of which the test's name is all but the ends.
+        let (_, test) = std::any::type_name::<F>().split_once("::").unwrap();
+        let (test, _) = test.rsplit_once("::").unwrap();
         let mut command = self.command(env::current_exe().unwrap());
         let output = command.args([test, "--exact", "--nocapture"]).output().unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -3,10 +3,6 @@
 //! A fake frame is dark; each face on it is a bright square, which the fake detector finds again. So faces have places
 //! in the pixels, as real ones have, and cropping and tracking work on them unchanged.
 
-// Each test file takes what it needs of this.
-#![allow(dead_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mien::classify::{Classifier, ClassifyError};
-use mien::crop::FaceCrop;
+use mien::crop::{FaceCrop, Framing};
 use mien::detect::{DetectionOptions, ScheduledDetector};
 use mien::detection::{DetectError, Detection, FaceDetector};
 use mien::emotion::{COUNT, Emotion, Probabilities};
@@ -387,6 +383,10 @@ impl FakeClassifier {
 }
 
 impl Classifier for FakeClassifier {
+    fn framing(&self) -> Framing {
+        Framing::Box
+    }
+
     fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
         if let Some(gate) = &self.gate {
             gate.enter();

@@ -3,9 +3,6 @@
 //! The pictures are drawn, unless the environment variables `MIEN_TEST_FACE` and `MIEN_TEST_OTHER_FACE` name pictures of
 //! two real people, each with a face that the detector finds.
 
-// Each test file takes what it needs of this.
-#![allow(dead_code)]
-
 use opencv::core::{self, CV_8UC1, CV_8UC3, CV_32F, Mat, MatTraitConst as _, Point, Rect, Scalar, Size};
 use opencv::{imgcodecs, imgproc};
 

@@ -1,8 +1,5 @@
 //! The program as a user starts it, and videos for it.
 
-// Each test file takes what it needs of this.
-#![allow(dead_code)]
-
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output};
 use std::time::{Duration, Instant};

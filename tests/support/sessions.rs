@@ -1,10 +1,6 @@
 //! Recordings of the test's own making: each frame shows its place in the video as a pattern of bits, and faces are
 //! wherever the table says.
 
-// Each test file takes what it needs of this.
-#![allow(dead_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,6 +11,7 @@ use mien::export::{FaceTable, TableFormat};
 use mien::face::FaceRect;
 use mien::face::{Face, FaceId};
 use mien::frame::Frame;
+use mien::landmarks::Landmarks;
 use mien::pipeline::{Scene, StageTimings};
 use mien::recording::{self, Counts, Mark, Metadata, RECORDING_SCHEMA, append_mark};
 use mien::version::Versions;
@@ -58,7 +55,18 @@ pub fn face(id: u32, place: u64) -> Face {
     };
     let left = if id == 2 { 200.0 } else { 40.0 };
     let rect = FaceRect { x: left + place as f32 * 0.5, y: 100.0, width: 80.0, height: 80.0 };
-    Face { id: FaceId(id), rect, score: 9.0, landmarks: None, raw: probabilities(0.7), smoothed: probabilities(0.8) }
+    // Eyes, nose and mouth of a head that leans a little, of one person alone.
+    let points = [[22.0, 30.0], [58.0, 34.5], [40.3, 50.0], [25.0, 64.0], [53.0, 66.2]];
+    let landmarks = Landmarks::from_points(points).map(|[x, y]| [rect.x + x, rect.y + y]);
+    Face {
+        id: FaceId(id),
+        rect,
+        score: 9.0,
+        landmarks: (id == 1).then_some(landmarks),
+        quality: Some(0.9),
+        raw: probabilities(0.7),
+        smoothed: probabilities(0.8),
+    }
 }
 
 /// Records so many frames into `folder`, with two marks, as it is after an end in order.
@@ -110,6 +118,7 @@ fn write_metadata(folder: &Path, ended: Option<&str>, counts: Option<Counts>) {
         prior: "uniform".to_owned(),
         network_device: "CPU".to_owned(),
         smoothing_secs: 0.2,
+        blur: None,
         detection: DetectionOptions::default(),
         versions: Versions::here(),
         counts,
@@ -133,6 +142,11 @@ fn picture(place: u64) -> Mat {
     for bit in (0..BITS).filter(|bit| place >> bit & 1 == 1) {
         let rect = Rect::new(bit * BIT, 0, BIT, BIT);
         imgproc::rectangle(&mut image, rect, Scalar::all(240.0), imgproc::FILLED, imgproc::LINE_8, 0).unwrap();
+    }
+    // Something with edges where the faces are.
+    for x in (0..WIDTH).step_by(12) {
+        let stripe = Rect::new(x, 120, 6, 40);
+        imgproc::rectangle(&mut image, stripe, Scalar::all(200.0), imgproc::FILLED, imgproc::LINE_8, 0).unwrap();
     }
     image
 }

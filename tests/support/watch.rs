@@ -1,15 +1,11 @@
 //! Runs a live pipeline and collects what comes out of it.
 
-// Each test file takes what it needs of this.
-#![allow(dead_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 use mien::pipeline::{ClassifierFactory, Event, FaceSource, Live, LiveSettings, Parts, Scene, SourceFactory};
 
-use crate::fakes::{FakeCamera, FakeClassifier, FakeVideo, PATIENCE, detector_factory};
+use super::fakes::{FakeCamera, FakeClassifier, FakeVideo, PATIENCE, detector_factory};
 
 /// A running pipeline with all that came out of it.
 pub struct Watch {

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mien::app::session::{DeviceEntry, ModelEntry, NetworkInUse, Outside, Plan, Session, Wake};
+use mien::app::session::{DeviceEntry, ModelEntry, Outside, Plan, Session, Wake};
 use mien::device::DeviceChoice;
 use mien::emotion::{COUNT, Emotion, Probabilities};
 use mien::face::FaceRect;
 use mien::face::{Face, FaceId};
 use mien::frame::{Frame, RgbaPicture};
+use mien::network::NetworkInUse;
 use mien::pipeline::{Command, Event, Scene, StageTimings, Statistics};
 use mien::recording::{Progress, RecordingEvent};
 use mien::source::{CameraEntry, SourceInfo, SourceKind};
@@ -197,7 +198,7 @@ impl Session for FakeSession {
     }
 
     fn network(&self) -> Option<NetworkInUse> {
-        Some(NetworkInUse { model: "mien".to_owned(), device: "CPU, 1 thread".to_owned() })
+        Some(NetworkInUse { model: "mien".to_owned(), device: "CPU, 1 thread".to_owned(), ..NetworkInUse::default() })
     }
 
     fn recording(&self) -> Option<Progress> {
@@ -254,7 +255,7 @@ pub fn face_with(id: u32, emotion: Emotion, probability: f32) -> Face {
     weights[emotion.index()] = probability;
     let smoothed = Probabilities::from_weights(weights).expect("weights are positive");
     let rect = FaceRect { x: 60.0 + 220.0 * (id - 1) as f32, y: 90.0, width: 120.0, height: 120.0 };
-    Face { id: FaceId(id), rect, score: 9.0, landmarks: None, raw: smoothed, smoothed }
+    Face { id: FaceId(id), rect, score: 9.0, landmarks: None, quality: None, raw: smoothed, smoothed }
 }
 
 pub fn scene(at: Duration, faces: Vec<Face>) -> Scene {

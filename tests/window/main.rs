@@ -2,7 +2,7 @@
 //! a network of the test's own making behind it. No display is needed.
 
 #![cfg(feature = "gui")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod cameras;
 mod controls;
@@ -12,6 +12,6 @@ mod fake;
 mod layout;
 mod recording;
 mod recordings;
-#[path = "../support/sessions.rs"]
-mod sessions;
+#[path = "../support/mod.rs"]
+mod support;
 mod videos;

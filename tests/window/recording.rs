@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use egui::Key;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use mien::app::Launch;
 use mien::app::session::Source;
+use mien::blur::Blur;
 use mien::emotion::Emotion;
 use mien::pipeline::Event;
 use mien::recording::{Counts, Progress, RecordingEvent};
 
-use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until};
-use super::fake::{Fake, Order, face};
+use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until, window};
+use super::fake::{Fake, Order, camera_info, face};
 
 const FOLDER: &str = "/videos/Mien/2026-11-24 21-03-11 Integrated Webcam";
 
@@ -188,7 +190,7 @@ fn marks_have_a_button_while_a_recording_runs() {
 #[test]
 fn after_a_recording_a_button_and_a_menu_open_it() {
     let home = tempfile::tempdir().unwrap();
-    let folder = super::sessions::record(&home.path().join("talk"), 30);
+    let folder = crate::support::sessions::record(&home.path().join("talk"), 30);
     for way in [&["Open recording"][..], &["Dismiss", "Source", "Last recording"]] {
         let fake = Fake::with_camera();
         let mut window = recording(&fake);
@@ -259,6 +261,21 @@ fn a_snapshot_is_two_pictures_and_the_window_says_where() {
     until(&mut window, "the picture is kept", |w| shows(w, "Picture saved: "));
     assert_eq!(pictures(&folder).len(), 2);
     assert_shows(&window, &folder.display().to_string());
+}
+
+#[test]
+fn with_blur_recordings_are_blurred_and_no_pictures_saved() {
+    let home = tempfile::tempdir().unwrap();
+    let fake = Fake::with_camera();
+    fake.world().recordings_folder = home.path().to_owned();
+    let mut window = window(&fake, Launch { blur: Some(Blur::Faces), ..Launch::default() });
+    until(&mut window, "the camera is opened", |_| fake.world().sessions_open == 1);
+    assert_eq!(fake.last_plan().blur, Some(Blur::Faces));
+    fake.event(Event::Opened(camera_info()));
+    show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    press(&mut window, Key::S);
+    until(&mut window, "the refusal", |w| shows(w, "No pictures are saved with --blur"));
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
 }
 
 #[test]

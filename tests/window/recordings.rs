@@ -15,7 +15,7 @@ use mien::source::{SourceInfo, SourceKind};
 
 use super::driver::{Window, assert_shows, click, painted, press, show, shows, until, window, words};
 use super::fake::{Fake, face};
-use super::sessions::{kill, record};
+use crate::support::sessions::{kill, record};
 
 /// A window on a recording of four seconds with three faces, of which face 1 and face 7 are one person.
 fn on_recording(fake: &Fake, folder: &Path) -> Window {
@@ -223,7 +223,7 @@ fn it_is_analysed_again_only_when_that_is_asked_for_and_back_again() {
     show(&mut window, &fake, 900, vec![]);
     fake.take_commands();
     click(&mut window, "Analyse again");
-    assert_eq!(fake.take_commands(), [Command::Seek(Duration::from_millis(900))], "it goes on from the same moment");
+    assert_eq!(fake.take_commands(), [Command::Seek(Duration::from_millis(900))], "it continues from the same moment");
     assert_eq!(fake.last_plan().source, Source::Recording { folder: folder.clone(), again: true });
     opened(&fake, &folder, &mut window);
     show(&mut window, &fake, 1_000, vec![face(1, Emotion::Fear)]);

@@ -1,12 +1,14 @@
-//! Cutting a face out of a picture: the one way from a box to a crop, shared by the app, training and evaluation.
+//! Cutting a face out of a picture: the one way from a box and landmarks to a crop, shared by the app, training and evaluation.
 //!
 //! A picture of FER2013 *is* such a crop: its own outline as the box gives its own pixels back, which is why the app and
 //! the lab can't drift apart.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use serde::{Deserialize, Serialize};
 
 use crate::face::{FaceRect, GrayView};
+use crate::landmarks::Landmarks;
+use crate::resample::{Filter, Resampler};
+use crate::upright::upright;
 
 /// Width and height of a crop in pixels: those of FER2013's pictures.
 pub const CROP_SIZE: usize = 48;
@@ -30,37 +32,68 @@ impl FaceCrop {
     }
 }
 
+/// Which part of a picture a crop is. A network sees faces as it learnt them, so its card says which.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Framing {
+    /// What is in the detector's box.
+    #[default]
+    Box,
+    /// What a similarity transform brings to where FER2013 has it: eyes, nose and mouth in their average places, the head
+    /// upright. The box where a face has no landmarks.
+    Upright,
+}
+
+impl Framing {
+    /// Whether it is the one that is meant where none is named.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Cuts faces out of gray pictures. Holds the resampler's buffers: keep one per thread.
 #[derive(Default)]
 pub struct FaceCropper {
-    resizer: Resizer,
+    resampler: Resampler,
 }
 
 impl FaceCropper {
-    /// The face in `rect`, resampled to 48×48 with an antialiasing bilinear filter whose support grows with the
+    /// A face as `framing` wants it, resampled to 48×48 with an antialiasing bilinear filter whose support grows with the
     /// shrinking factor, so that a face of 400 pixels isn't sampled at 48 points.
     ///
-    /// The part of the box outside the picture is left out. `None` if less than a pixel of it is inside.
-    pub fn crop(&mut self, picture: GrayView<'_>, rect: FaceRect) -> Option<FaceCrop> {
+    /// [`Framing::Upright`] goes by the landmarks, and pixels beyond the picture are as its edge. Without landmarks, with some that
+    /// can't be those of the face in the box, or where hardly anything of the upright crop is inside the picture, it is the box.
+    ///
+    /// Of a box the part outside the picture is left out. `None` if less than a pixel of it is inside.
+    pub fn crop(
+        &mut self,
+        picture: GrayView<'_>,
+        rect: FaceRect,
+        landmarks: Option<&Landmarks>,
+        framing: Framing,
+    ) -> Option<FaceCrop> {
+        let turned = match (framing, landmarks) {
+            (Framing::Upright, Some(landmarks)) => self.upright(picture, rect, landmarks),
+            (Framing::Upright, None) | (Framing::Box, _) => None,
+        };
+        turned.or_else(|| self.boxed(picture, rect))
+    }
+
+    /// The face in a box, upright by its landmarks; `None` where [`Self::crop`] would take the box instead.
+    pub fn upright(&mut self, picture: GrayView<'_>, rect: FaceRect, landmarks: &Landmarks) -> Option<FaceCrop> {
+        upright(&mut self.resampler, picture, rect, landmarks).map(FaceCrop)
+    }
+
+    fn boxed(&mut self, picture: GrayView<'_>, rect: FaceRect) -> Option<FaceCrop> {
         let rect = rect.clipped(picture.width(), picture.height())?;
-        let source =
-            ImageRef::new(picture.width() as u32, picture.height() as u32, picture.pixels(), PixelType::U8).ok()?;
-        let mut face = Image::new(CROP_SIZE as u32, CROP_SIZE as u32, PixelType::U8);
-        // Rounded, left and width can add up to a little more than the picture has, which the resampler refuses.
-        let (left, top) = (f64::from(rect.x), f64::from(rect.y));
-        let width = f64::from(rect.width).min(picture.width() as f64 - left);
-        let height = f64::from(rect.height).min(picture.height() as f64 - top);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-            .crop(left, top, width, height);
-        self.resizer.resize(&source, &mut face, &options).ok()?;
-        Some(FaceCrop(face.into_vec()))
+        self.resampler.resample(picture, rect, [CROP_SIZE; 2], Filter::Triangle).map(FaceCrop)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upright::FER2013_LANDMARKS;
 
     /// A picture without symmetry, so that a flip, a shift or a transposition would show.
     fn pattern(width: usize, height: usize) -> Vec<u8> {
@@ -75,7 +108,7 @@ mod tests {
         for step in 0..100 {
             let at = step as f32 * 3.17;
             let rect = FaceRect { x: at, y: at, width: 700.0, height: 700.0 };
-            assert!(cropper.crop(picture, rect).is_some(), "{rect:?}");
+            assert!(cropper.boxed(picture, rect).is_some(), "{rect:?}");
         }
     }
 
@@ -93,7 +126,7 @@ mod tests {
         }
         let view = GrayView::new(&frame, width, height).unwrap();
         let rect = FaceRect { x: left as f32, y: top as f32, width: 48.0, height: 48.0 };
-        let app = FaceCropper::default().crop(view, rect).unwrap();
+        let app = FaceCropper::default().boxed(view, rect).unwrap();
         assert_eq!(app, lab);
     }
 
@@ -103,7 +136,7 @@ mod tests {
         let (width, height) = (240, 240);
         let stripes: Vec<u8> = (0..width * height).map(|i| if i % 2 == 0 { 0 } else { 255 }).collect();
         let view = GrayView::new(&stripes, width, height).unwrap();
-        let crop = FaceCropper::default().crop(view, FaceRect::whole(width, height)).unwrap();
+        let crop = FaceCropper::default().boxed(view, FaceRect::whole(width, height)).unwrap();
         assert!(crop.pixels().iter().all(|p| (100..156).contains(p)), "{:?}", &crop.pixels()[..8]);
     }
 
@@ -112,8 +145,62 @@ mod tests {
         let pixels = pattern(64, 64);
         let view = GrayView::new(&pixels, 64, 64).unwrap();
         let mut cropper = FaceCropper::default();
-        assert!(cropper.crop(view, FaceRect { x: -20.0, y: -20.0, width: 50.0, height: 50.0 }).is_some());
-        assert!(cropper.crop(view, FaceRect { x: 70.0, y: 0.0, width: 50.0, height: 50.0 }).is_none());
-        assert!(cropper.crop(view, FaceRect { x: f32::NAN, y: 0.0, width: 50.0, height: 50.0 }).is_none());
+        assert!(cropper.boxed(view, FaceRect { x: -20.0, y: -20.0, width: 50.0, height: 50.0 }).is_some());
+        assert!(cropper.boxed(view, FaceRect { x: 70.0, y: 0.0, width: 50.0, height: 50.0 }).is_none());
+        assert!(cropper.boxed(view, FaceRect { x: f32::NAN, y: 0.0, width: 50.0, height: 50.0 }).is_none());
+    }
+
+    /// Landmarks where a face of FER2013 has them that fills a square.
+    fn landmarks_in(left: f32, top: f32, side: f32) -> Landmarks {
+        let scale = side / CROP_SIZE as f32;
+        Landmarks::from_points(FER2013_LANDMARKS).map(|[x, y]| [left + x * scale, top + y * scale])
+    }
+
+    #[test]
+    fn a_face_that_is_upright_already_has_the_pixels_of_its_box() {
+        let mut cropper = FaceCropper::default();
+        for (side, most) in [(30.0, 1), (48.0, 1), (75.0, 1), (250.0, 8)] {
+            let pixels: Vec<u8> = (0..400 * 300)
+                .map(|i| {
+                    (128.0 + 60.0 * ((i % 400) as f32 / 31.0).sin() + 50.0 * ((i / 400) as f32 / 23.0).cos()) as u8
+                })
+                .collect();
+            let view = GrayView::new(&pixels, 400, 300).unwrap();
+            let rect = FaceRect { x: 40.0, y: 30.0, width: side, height: side };
+            let landmarks = landmarks_in(40.0, 30.0, side);
+            let boxed = cropper.crop(view, rect, Some(&landmarks), Framing::Box).unwrap();
+            let upright = cropper.crop(view, rect, Some(&landmarks), Framing::Upright).unwrap();
+            // The outermost pixels differ: a box ends there, an upright crop sees beyond.
+            let inner = (0..CROP_PIXELS).filter(|i| (2..46).contains(&(i % 48)) && (2..46).contains(&(i / 48)));
+            let off = inner.map(|i| boxed.pixels()[i].abs_diff(upright.pixels()[i])).max().unwrap();
+            assert!(off <= most, "side {side}: {off}");
+        }
+    }
+
+    #[test]
+    fn an_upright_crop_of_a_large_face_is_averaged_and_not_sampled() {
+        let stripes: Vec<u8> = (0..400 * 400).map(|i| if i % 2 == 0 { 0 } else { 255 }).collect();
+        let view = GrayView::new(&stripes, 400, 400).unwrap();
+        let whole = FaceRect::whole(400, 400);
+        let leaning = landmarks_in(80.0, 80.0, 240.0).map(|[x, y]| {
+            let (sin, cos) = 0.4_f32.sin_cos();
+            [200.0 + (x - 200.0) * cos - (y - 200.0) * sin, 200.0 + (x - 200.0) * sin + (y - 200.0) * cos]
+        });
+        let crop = FaceCropper::default().crop(view, whole, Some(&leaning), Framing::Upright).unwrap();
+        assert!(crop.pixels().iter().all(|p| (115..141).contains(p)), "{:?}", &crop.pixels()[..8]);
+    }
+
+    #[test]
+    fn without_usable_landmarks_an_upright_crop_is_the_box() {
+        let pixels = pattern(64, 64);
+        let view = GrayView::new(&pixels, 64, 64).unwrap();
+        let rect = FaceRect { x: 5.0, y: 7.0, width: 40.0, height: 40.0 };
+        let mut cropper = FaceCropper::default();
+        let boxed = cropper.crop(view, rect, None, Framing::Box);
+        let nowhere = landmarks_in(f32::NAN, 0.0, 40.0);
+        assert!(boxed.is_some());
+        assert_eq!(cropper.crop(view, rect, None, Framing::Upright), boxed);
+        assert_eq!(cropper.crop(view, rect, Some(&nowhere), Framing::Upright), boxed);
+        assert_ne!(cropper.crop(view, rect, Some(&landmarks_in(9.0, 9.0, 40.0)), Framing::Upright), boxed);
     }
 }

@@ -50,6 +50,32 @@ pub fn nearest(detections: &[Detection], expected: FaceRect) -> Option<Detection
         .map(|(_, detection)| detection)
 }
 
+/// Share of the smaller of two boxes from which on it is a second box of the same face. Faces of two people overlap
+/// less, unless one hides the other, which Haar doesn't find then.
+const SECOND_BOX_SHARE: f32 = 0.5;
+
+/// One box a face: of boxes that overlap or lie in each other, the one that the detector believes most. Haar gives a
+/// second box around eyes, nose and mouth alone for some faces.
+pub fn one_a_face(mut found: Vec<Detection>) -> Vec<Detection> {
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut kept: Vec<Detection> = Vec::with_capacity(found.len());
+    for detection in found {
+        if kept.iter().all(|other| shared_with_smaller(&other.rect, &detection.rect) < SECOND_BOX_SHARE) {
+            kept.push(detection);
+        }
+    }
+    kept
+}
+
+/// The part of the smaller of two boxes that lies in the other: 0 apart, 1 inside.
+fn shared_with_smaller(a: &FaceRect, b: &FaceRect) -> f32 {
+    // From IoU: shared = iou × union, and union + shared is the sum of both areas.
+    let iou = a.iou(b);
+    let shared = iou / (1.0 + iou) * (a.area() + b.area());
+    let smaller = a.area().min(b.area());
+    if smaller > 0.0 { shared / smaller } else { 0.0 }
+}
+
 /// Makes a detector where it is needed.
 pub type MakeDetector = fn() -> Result<Box<dyn FaceDetector>, DetectError>;
 
@@ -81,5 +107,11 @@ mod tests {
         let expected = found(100.0, 100.0, 0.0).rect;
         assert_eq!(nearest(&[far, near], expected), Some(near));
         assert_eq!(nearest(&[far], expected), None);
+    }
+
+    #[test]
+    fn a_second_box_of_a_face_is_dropped_and_a_neighbour_is_kept() {
+        let (face, inner, neighbour) = (found(100.0, 100.0, 30.0), found(130.0, 40.0, 5.0), found(180.0, 90.0, 8.0));
+        assert_eq!(one_a_face(vec![inner, face, neighbour]), [face, neighbour]);
     }
 }

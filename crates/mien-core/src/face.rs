@@ -106,8 +106,10 @@ pub struct Face {
     pub rect: FaceRect,
     /// How much the detector believed it when it last saw it (see [`crate::detection::Detection::score`]).
     pub score: f32,
-    /// Eyes, nose and mouth in the pixels of the frame, if the detector found them on it. Recordings don't hold them.
+    /// Eyes, nose and mouth in the pixels of the frame, if the detector found them on it.
     pub landmarks: Option<Landmarks>,
+    /// How much its picture is worth, from 0 to 1 (see [`crate::quality`]); `None` in recordings that don't say.
+    pub quality: Option<f32>,
     /// What the network said of this frame alone.
     pub raw: Probabilities,
     /// `raw` smoothed over time.

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn faces_do_not_mix_and_a_forgotten_one_begins_anew() {
+    fn faces_do_not_mix_and_a_forgotten_one_starts_over() {
         let other = FaceId(2);
         let mut smoother = Smoother::new(Some(Duration::from_secs(10)));
         smoother.update(FACE, Duration::ZERO, only(Emotion::Sad));
@@ -138,11 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn time_that_goes_backwards_begins_anew() {
+    fn time_that_goes_backwards_starts_over() {
         let mut smoother = Smoother::new(Some(Duration::from_secs(10)));
         smoother.update(FACE, Duration::from_secs(19), only(Emotion::Sad));
         assert_eq!(smoother.update(FACE, Duration::ZERO, only(Emotion::Fear)), only(Emotion::Fear));
-        // And time goes on from there.
+        // And time continues from there.
         assert_eq!(smoother.update(FACE, Duration::from_millis(1), only(Emotion::Sad)).top().0, Emotion::Fear);
     }
 }

@@ -3,6 +3,7 @@
 use crate::crop::CROP_SIZE;
 use crate::emotion::Emotion;
 use crate::face::Face;
+use crate::quality::LOWEST_QUALITY;
 
 /// Below this lead over the second emotion the label would be a coin toss.
 pub const SMALLEST_MARGIN: f32 = 0.10;
@@ -19,15 +20,16 @@ pub const UNSURE: &str = "unsure";
 pub enum Verdict {
     /// One emotion leads, with this probability.
     Leads(Emotion, f32),
-    /// None leads clearly, or the face is too small to tell.
+    /// None leads clearly, or the face is too small or its picture too poor to tell.
     Unsure,
 }
 
 impl Verdict {
-    /// The verdict on a face, from its smoothed probabilities and its size.
+    /// The verdict on a face, from its smoothed probabilities, its size and its quality.
     pub fn of(face: &Face) -> Self {
         let (emotion, probability) = face.smoothed.top();
-        if face.rect.width < SMALLEST_FACE || face.smoothed.margin() < SMALLEST_MARGIN {
+        let is_poor = face.quality.is_some_and(|quality| quality < LOWEST_QUALITY);
+        if is_poor || face.rect.width < SMALLEST_FACE || face.smoothed.margin() < SMALLEST_MARGIN {
             Self::Unsure
         } else {
             Self::Leads(emotion, probability)
@@ -70,7 +72,7 @@ mod tests {
         weights[Emotion::Sad.index()] = sad;
         let smoothed = Probabilities::from_weights(weights).unwrap();
         let rect = FaceRect { x: 0.0, y: 0.0, width, height: width };
-        Face { id: FaceId(1), rect, score: 5.0, landmarks: None, raw: smoothed, smoothed }
+        Face { id: FaceId(1), rect, score: 5.0, landmarks: None, quality: None, raw: smoothed, smoothed }
     }
 
     #[test]
@@ -90,5 +92,13 @@ mod tests {
     fn a_tiny_face_is_unsure_however_strong_its_lead() {
         assert_eq!(Verdict::of(&face(SMALLEST_FACE - 1.0, 1.0, 0.0)), Verdict::Unsure);
         assert_ne!(Verdict::of(&face(SMALLEST_FACE, 1.0, 0.0)), Verdict::Unsure);
+    }
+
+    #[test]
+    fn a_poor_picture_is_unsure_and_one_of_unknown_quality_is_not() {
+        let of = |quality| Verdict::of(&Face { quality, ..face(100.0, 1.0, 0.0) });
+        assert_eq!(of(Some(LOWEST_QUALITY - 0.01)), Verdict::Unsure);
+        assert_ne!(of(Some(LOWEST_QUALITY)), Verdict::Unsure);
+        assert_ne!(of(None), Verdict::Unsure);
     }
 }

@@ -16,7 +16,7 @@ pub enum BalanceSpec {
     /// The pictures as they are.
     #[default]
     None,
-    /// Show each picture of the named emotions `times` times an epoch, each time varied anew by the recipe's augmentation.
+    /// Show each picture of the named emotions `times` times an epoch, each time varied differently by the recipe's augmentation.
     AugmentMinority {
         /// Which emotions.
         #[serde(default)]

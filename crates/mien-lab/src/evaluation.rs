@@ -46,6 +46,7 @@ pub fn evaluate(logits: &Tensor, answers: &[Emotion]) -> Result<Confusion, Class
 
 /// A network's logits for pictures whose right answers are known: run once, measured at as many operating points as one
 /// likes.
+#[derive(Default)]
 pub struct Scored(Vec<([f64; COUNT], Emotion)>);
 
 impl Scored {
@@ -60,6 +61,11 @@ impl Scored {
         }
         let rows = values.as_chunks::<COUNT>().0;
         Ok(Self(rows.iter().copied().zip(answers.iter().copied()).collect()))
+    }
+
+    /// Pictures more, whose logits another network gave, as they are at its operating point: measure the whole by [`Adjustment::NONE`].
+    pub fn extend(&mut self, others: &Self, adjustment: &Adjustment) {
+        self.0.extend(others.0.iter().map(|(logits, truth)| (adjustment.row(logits), *truth)));
     }
 
     /// How many pictures.

@@ -36,7 +36,7 @@ pub enum TrainOutcome {
     Finished,
     /// The figure that epochs are chosen by hadn't risen for as long as the recipe bears.
     StoppedEarly,
-    /// The caller's limit of epochs was reached before the recipe's; the same training can go on from there.
+    /// The caller's limit of epochs was reached before the recipe's; the same training can be resumed.
     Paused,
     /// The caller raised the stop flag; the checkpoint of the last whole epoch stands.
     Interrupted,

@@ -2,6 +2,7 @@
 
 mod data;
 mod difference;
+mod fields;
 mod mistakes;
 mod reading;
 
@@ -15,7 +16,8 @@ use super::datasets::{SplitSpec, Target};
 use super::loss::LossSpec;
 use super::optimizer::OptimizerSpec;
 use super::schedule::ScheduleSpec;
-use super::task::{Plan, Planned};
+use super::task::{Plan, Planned, plan_of};
+use mien_core::crop::Framing;
 use mien_net::{NetworkSpec, Normalization, Precision};
 
 pub use data::{DataSpec, EvenOver, SourceSpec};
@@ -56,6 +58,9 @@ pub struct Recipe {
     pub select_by: Selection,
     /// The epochs without a better PublicTest figure after which training ends.
     pub patience: usize,
+    /// Which crops it learns from.
+    #[serde(skip_serializing_if = "Framing::is_default")]
+    pub crop: Framing,
     /// How the data set is divided where its publishers didn't do it.
     #[serde(skip_serializing_if = "is_default_split")]
     pub split: SplitSpec,
@@ -101,6 +106,7 @@ impl Default for Recipe {
             average: 0.0,
             select_by: Selection::Accuracy,
             patience: 12,
+            crop: Framing::default(),
             split: SplitSpec::default(),
             published: None,
             network: NetworkSpec { architecture: "mien".to_owned(), parameters: toml::Table::new() },
@@ -234,16 +240,7 @@ impl Recipe {
     /// What is wrong with values that are of the right type.
     fn problems(&self) -> Problems {
         let mut found = Problems::default();
-        found.check(
-            "name",
-            !self.name.is_empty() && !self.name.contains(['/', '\\']) && !self.name.starts_with('.'),
-            "has to be a plain file name",
-        );
-        found.check("seed", i64::try_from(self.seed).is_ok(), "has to be at most 9223372036854775807, as in all TOML");
-        found.check("epochs", self.epochs > 0, "has to be at least 1");
-        found.check("batch_size", self.batch_size > 1, "has to be at least 2: batch norm needs more than one picture");
-        found.check("average", (0.0..1.0).contains(&self.average), "has to be at least 0 and less than 1");
-        found.check("patience", self.patience > 0, "has to be at least 1");
+        self.plan().check(&mut found);
         let Normalization { mean, std, .. } = self.normalization;
         found.check("normalization.mean", mean.is_finite(), "has to be a number");
         found.check("normalization.std", is_positive(std), "has to be greater than 0");
@@ -260,10 +257,8 @@ impl Recipe {
             found.add("split", problem);
         }
         self.data.check(&self.balance, &mut found);
-        self.optimizer.check(&mut found);
         self.balance.check(&mut found);
         self.loss.check(&mut found);
-        self.schedule.check(&mut found);
         self.augmentation.check(&mut found);
         if let Some(distillation) = &self.distillation {
             distillation.check(&mut found);
@@ -274,18 +269,7 @@ impl Recipe {
 
 impl Planned for Recipe {
     fn plan(&self) -> Plan<'_> {
-        Plan {
-            name: &self.name,
-            seed: self.seed,
-            epochs: self.epochs,
-            patience: self.patience,
-            precision: self.precision,
-            average: self.average,
-            start_from: self.start_from.as_deref(),
-            optimizer: &self.optimizer,
-            schedule: &self.schedule,
-            backbone_rate: self.backbone.as_ref().and_then(BackboneSpec::rate).unwrap_or(1.0),
-        }
+        plan_of!(self, backbone_rate: self.backbone.as_ref().and_then(BackboneSpec::rate).unwrap_or(1.0))
     }
 }
 

@@ -9,7 +9,7 @@ use tch::{Device, Tensor, nn};
 use super::learner::Learner;
 use super::optimizer::OptimizerSpec;
 use super::progress::Progress;
-use super::recipe::{Difference, differences};
+use super::recipe::{Difference, Problems, differences};
 use super::schedule::ScheduleSpec;
 use super::state::RunFolder;
 use super::trainer::TrainError;
@@ -24,6 +24,8 @@ pub struct Plan<'a> {
     pub seed: u64,
     /// The most epochs to run.
     pub epochs: usize,
+    /// Pictures a step.
+    pub batch_size: usize,
     /// The epochs without a better figure after which training ends.
     pub patience: usize,
     /// Number format of the convolutions while training.
@@ -38,6 +40,41 @@ pub struct Plan<'a> {
     pub schedule: &'a ScheduleSpec,
     /// What the backbone's learning rate is multiplied by.
     pub backbone_rate: f64,
+}
+
+/// The plan of a recipe: its fields have the same names in recipes of all kinds.
+macro_rules! plan_of {
+    ($recipe:expr, backbone_rate: $backbone_rate:expr) => {
+        Plan {
+            name: &$recipe.name,
+            seed: $recipe.seed,
+            epochs: $recipe.epochs,
+            batch_size: $recipe.batch_size,
+            patience: $recipe.patience,
+            precision: $recipe.precision,
+            average: $recipe.average,
+            start_from: $recipe.start_from.as_deref(),
+            optimizer: &$recipe.optimizer,
+            schedule: &$recipe.schedule,
+            backbone_rate: $backbone_rate,
+        }
+    };
+}
+pub(crate) use plan_of;
+
+impl Plan<'_> {
+    /// Adds what is wrong with values that are of the right type.
+    pub(crate) fn check(&self, found: &mut Problems) {
+        let is_plain = !self.name.is_empty() && !self.name.contains(['/', '\\']) && !self.name.starts_with('.');
+        found.check("name", is_plain, "has to be a plain file name");
+        found.check("seed", i64::try_from(self.seed).is_ok(), "has to be at most 9223372036854775807, as in all TOML");
+        found.check("epochs", self.epochs > 0, "has to be at least 1");
+        found.check("batch_size", self.batch_size > 1, "has to be at least 2: batch norm needs more than one picture");
+        found.check("average", (0.0..1.0).contains(&self.average), "has to be at least 0 and less than 1");
+        found.check("patience", self.patience > 0, "has to be at least 1");
+        self.optimizer.check(found);
+        self.schedule.check(found);
+    }
 }
 
 /// A recipe of any kind.

@@ -36,7 +36,7 @@ pub struct Trainer<T: Task> {
     task: T,
 }
 
-/// A training can't go on.
+/// A training can't continue.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The data lack what the recipe asks for.
@@ -63,14 +63,14 @@ pub enum TrainError {
         source: std::io::Error,
     },
     /// The folder holds a run on other data.
-    #[error("{path} holds a run on another data set; choose another folder with --run, or remove it to start anew")]
+    #[error("{path} holds a run on another data set; choose another folder with --run, or remove it to start over")]
     OtherData {
         /// Which folder.
         path: PathBuf,
     },
     /// The folder holds a run by another recipe.
     #[error(
-        "{path} holds a run by another recipe: {}; choose another folder with --run, or remove it to start anew",
+        "{path} holds a run by another recipe: {}; choose another folder with --run, or remove it to start over",
         .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     )]
     OtherRecipe {
@@ -160,7 +160,7 @@ impl<T: Task> Trainer<T> {
         self.task.restore(&tensors);
         assign(&self.tensors(), &tensors)?;
         self.optimizer.set_steps(state.steps);
-        // What the recipe says in words may have been worded anew.
+        // What the recipe says in words may have been reworded.
         let recipe = self.state.recipe.clone();
         self.state = TrainingState { recipe, ..state };
         Ok(())

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_picture_is_varied_alike_each_time_it_is_asked_for_and_anew_in_each_round() {
+    fn each_picture_is_varied_the_same_way_whenever_it_is_asked_for_and_differently_in_each_round() {
         tch::set_num_threads(1);
         let ramp = Tensor::linspace(0.0, 255.0, 48, (Kind::Float, Device::Cpu)).to_kind(Kind::Uint8);
         let pictures = ramp.view([1, 1, 1, 48]).repeat([3, 1, 48, 1]);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Calibration, NetworkSpec};
 use crate::Normalization;
-use mien_core::crop::CROP_SIZE;
+use mien_core::crop::{CROP_SIZE, Framing};
 use mien_core::emotion::Emotion;
 use mien_core::prior::StandardPrior;
 
@@ -68,6 +68,9 @@ pub struct MeanPart {
 pub struct InputSpec {
     /// Side of the square gray picture in pixels.
     pub size: usize,
+    /// Which part of a picture it is.
+    #[serde(default, skip_serializing_if = "Framing::is_default")]
+    pub crop: Framing,
     /// From bytes to numbers.
     pub normalization: Normalization,
 }
@@ -266,7 +269,7 @@ pub(crate) mod tests {
             labels: Emotion::ALL.to_vec(),
             parameters: 1,
             network: toml::from_str("architecture = \"cnn4\"").unwrap(),
-            input: InputSpec { size: CROP_SIZE, normalization: Normalization::default() },
+            input: InputSpec { size: CROP_SIZE, crop: Framing::Box, normalization: Normalization::default() },
             mean_of: vec![],
             training: Training {
                 data: "none".into(),
@@ -295,6 +298,19 @@ pub(crate) mod tests {
         card.calibration.fitted_on = "PublicTest".into();
         card.calibration.training_prior = Some(Prior::UNIFORM);
         assert_eq!(Card::from_toml(&card.to_toml().unwrap()).unwrap(), card);
+    }
+
+    #[test]
+    fn a_card_that_names_no_crop_means_the_box() {
+        let mut card = example();
+        let older = card.to_toml().unwrap();
+        assert!(!older.contains("crop ="), "{older}");
+        assert_eq!(Card::from_toml(&older).unwrap().input.crop, Framing::Box);
+        card.input.crop = Framing::Upright;
+        let newer = card.to_toml().unwrap();
+        assert!(newer.contains("crop = \"upright\""), "{newer}");
+        assert_eq!(Card::from_toml(&newer).unwrap(), card);
+        assert!(Card::from_toml(&newer.replace("upright", "sideways")).is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use mien_core::whole::{self, Existing};
 /// Number format of the weights in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WeightKind {
-    /// 32-bit floats: what training goes on from.
+    /// 32-bit floats: what training resumes from.
     F32,
     /// 16-bit floats: half the size, for models that are shipped.
     F16,

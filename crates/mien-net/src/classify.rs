@@ -5,12 +5,15 @@ use tch::{Kind, Tensor};
 use crate::device::{DeviceChoice, DeviceError};
 use crate::torch;
 use crate::{Assumed, Model, ModelError, ModelSource, Pass, Precision};
-use mien_core::crop::{CROP_PIXELS, FaceCrop};
+use mien_core::crop::{CROP_PIXELS, FaceCrop, Framing};
 use mien_core::emotion::{self, Probabilities};
 use mien_core::prior::{PriorChoice, PriorError};
 
 /// Names the emotion of faces.
 pub trait Classifier: Send {
+    /// The crops that it wants: those that it learnt from.
+    fn framing(&self) -> Framing;
+
     /// Probabilities for each crop, in the order of the crops. All go through the network in one batch; no crop gives
     /// no probabilities.
     ///
@@ -99,6 +102,10 @@ impl TorchClassifier {
 }
 
 impl Classifier for TorchClassifier {
+    fn framing(&self) -> Framing {
+        self.model.card.input.crop
+    }
+
     fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
         if crops.is_empty() {
             return Ok(Vec::new());

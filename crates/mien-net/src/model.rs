@@ -112,6 +112,14 @@ impl ModelSource {
         Card::from_toml(&text).map_err(|source| ModelError::Card { model: self.clone(), source })
     }
 
+    /// SHA-256 of the weights' file, in hexadecimal.
+    ///
+    /// # Errors
+    /// When a file is missing.
+    pub fn sha256(&self) -> Result<String, ModelError> {
+        Ok(sha256(&read(self)?.0))
+    }
+
     /// Fills all variables of `store`, which belong to a network of the same architecture, with the model's weights; gives
     /// the SHA-256 of their file.
     ///

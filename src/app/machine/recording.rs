@@ -5,25 +5,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::app::session::{Plan, Wake};
+use crate::blur::Blur;
 use crate::detect::DetectionOptions;
+use crate::network::NetworkInUse;
 use crate::pipeline::{Command, Event, Tap};
-use crate::recording::{Network, Progress, Recorder, RecordingEvent, Subject};
+use crate::recording::{Progress, RecordingEvent, SessionWriter, Subject};
 use crate::source::{SourceInfo, SourceKind};
 
 /// A slider that is being dragged changes many times; what it comes to rest at for so long is noted.
 const SETTLED: Duration = Duration::from_millis(700);
 
 /// Starts and ends recordings, and knows what they are of.
-pub(super) struct CameraRecorder {
-    recorder: Option<Recorder>,
+pub(super) struct MarkingWriter {
+    writer: Option<SessionWriter>,
     wake: Wake,
     source: Option<SourceInfo>,
     smoothing: Option<Duration>,
     detection: DetectionOptions,
+    blur: Option<Blur>,
     camera_lost: bool,
     /// Changes that may not be the last of their kind.
     settling: Vec<Change>,
-    /// Events that didn't come from a recorder.
+    /// Events that didn't come from a writer.
     events: Vec<RecordingEvent>,
 }
 
@@ -34,14 +37,15 @@ struct Change {
     to: String,
 }
 
-impl CameraRecorder {
+impl MarkingWriter {
     pub(super) fn new(plan: &Plan, wake: Wake) -> Self {
         Self {
-            recorder: None,
+            writer: None,
             wake,
             source: None,
             smoothing: plan.smoothing,
             detection: plan.detection,
+            blur: plan.blur,
             camera_lost: false,
             settling: Vec::new(),
             events: Vec::new(),
@@ -49,7 +53,7 @@ impl CameraRecorder {
     }
 
     /// Starts a recording and gives what it wants to see of the pipeline; if it can't be started, an event says why.
-    pub(super) fn start(&mut self, folder: PathBuf, network: Option<Network>) -> Option<Arc<dyn Tap>> {
+    pub(super) fn start(&mut self, folder: PathBuf, network: Option<NetworkInUse>) -> Option<Arc<dyn Tap>> {
         let source = self.source.clone().filter(|source| source.kind == SourceKind::Camera);
         let (Some(source), Some(network)) = (source, network) else {
             let why = "nothing can be recorded before a camera shows its first labelled picture".to_owned();
@@ -59,10 +63,11 @@ impl CameraRecorder {
         // One that is still ending is waited for.
         let before = self.finish();
         self.events.extend(before);
-        let subject = Subject { source, network, smoothing: self.smoothing, detection: self.detection };
+        let subject =
+            Subject { source, network, smoothing: self.smoothing, detection: self.detection, blur: self.blur };
         let wake = self.wake.clone();
-        match Recorder::start(folder, subject, move || wake()) {
-            Ok(recorder) => Some(self.recorder.insert(recorder).tap()),
+        match SessionWriter::start(folder, subject, move || wake()) {
+            Ok(writer) => Some(self.writer.insert(writer).tap()),
             Err(error) => {
                 let why = format!("a thread can't be started: {error}; close other programs and try again");
                 self.events.push(RecordingEvent::Failed(why));
@@ -73,40 +78,40 @@ impl CameraRecorder {
 
     pub(super) fn end(&mut self) {
         self.settle(Duration::ZERO);
-        if let Some(recorder) = &self.recorder {
-            recorder.end();
+        if let Some(writer) = &self.writer {
+            writer.end();
         }
     }
 
     pub(super) fn finish(&mut self) -> Vec<RecordingEvent> {
         self.settle(Duration::ZERO);
         let mut events = std::mem::take(&mut self.events);
-        events.extend(self.recorder.take().map(Recorder::finish).unwrap_or_default());
+        events.extend(self.writer.take().map(SessionWriter::finish).unwrap_or_default());
         events
     }
 
     pub(super) fn mark(&self, at: Instant, text: String) {
-        if let Some(recorder) = &self.recorder {
-            recorder.mark(at, text);
+        if let Some(writer) = &self.writer {
+            writer.mark(at, text);
         }
     }
 
     pub(super) fn progress(&self) -> Option<Progress> {
-        self.recorder.as_ref().map(Recorder::progress)
+        self.writer.as_ref().map(SessionWriter::progress)
     }
 
     pub(super) fn take_events(&mut self) -> Vec<RecordingEvent> {
         self.settle(SETTLED);
         let mut events = std::mem::take(&mut self.events);
-        events.extend(self.recorder.iter().flat_map(Recorder::events));
+        events.extend(self.writer.iter().flat_map(SessionWriter::events));
         if events.iter().any(|event| matches!(event, RecordingEvent::Ended { .. } | RecordingEvent::Failed(_))) {
-            self.recorder = None;
+            self.writer = None;
         }
         events
     }
 
     /// Learns what the pipeline did, and marks what changes the results.
-    pub(super) fn note_events(&mut self, events: &[Event], network: Option<&Network>) {
+    pub(super) fn note_events(&mut self, events: &[Event], network: Option<&NetworkInUse>) {
         for event in events {
             match event {
                 Event::Opened(info) => {
@@ -120,7 +125,7 @@ impl CameraRecorder {
                     self.mark(Instant::now(), "camera: lost".to_owned());
                 }
                 Event::ClassifierReady => {
-                    if let Some(Network { model, prior, device, .. }) = network {
+                    if let Some(NetworkInUse { model, prior, device, .. }) = network {
                         self.mark(Instant::now(), format!("model: {model} on {device}, {prior} prior"));
                     }
                 }
@@ -155,8 +160,8 @@ impl CameraRecorder {
     /// Marks the changes that are older than `than`.
     fn settle(&mut self, than: Duration) {
         for Change { of, at, to } in self.settling.extract_if(.., |change| change.at.elapsed() >= than) {
-            if let Some(recorder) = &self.recorder {
-                recorder.mark(at, format!("{of}: {to}"));
+            if let Some(writer) = &self.writer {
+                writer.mark(at, format!("{of}: {to}"));
             }
         }
     }
@@ -170,22 +175,24 @@ mod tests {
     use crate::recording::{MARKS, read_marks};
     use crate::source::CameraDevice;
 
-    fn camera_recorder() -> CameraRecorder {
+    fn marking_writer() -> MarkingWriter {
         let plan = Plan {
             source: Source::Camera(CameraDevice::Index(0), CameraMode::default()),
             recording: None,
             network: NetworkChoice::default(),
             smoothing: None,
             detection: DetectionOptions::default(),
+            blur: None,
             speed: 1.0,
             repeat: false,
         };
-        CameraRecorder::new(&plan, Arc::new(|| ()))
+        MarkingWriter::new(&plan, Arc::new(|| ()))
     }
 
-    fn network(model: &str) -> Network {
+    fn network(model: &str) -> NetworkInUse {
         let text = str::to_owned;
-        Network { model: text(model), sha256: text("abc"), prior: text("uniform"), device: text("CPU, 1 thread") }
+        let (sha256, prior, device) = (text("abc"), text("uniform"), text("CPU, 1 thread"));
+        NetworkInUse { model: text(model), sha256, prior, device, never_named: vec![] }
     }
 
     fn opened() -> Event {
@@ -202,9 +209,9 @@ mod tests {
     #[test]
     fn before_the_camera_is_open_nothing_is_recorded_and_an_event_says_so() {
         let home = tempfile::tempdir().unwrap();
-        let mut recorder = camera_recorder();
-        assert!(recorder.start(home.path().to_owned(), Some(network("mien"))).is_none());
-        let events = recorder.take_events();
+        let mut writer = marking_writer();
+        assert!(writer.start(home.path().to_owned(), Some(network("mien"))).is_none());
+        let events = writer.take_events();
         assert!(matches!(events.as_slice(), [RecordingEvent::Failed(why)] if why.contains("first labelled picture")));
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
     }
@@ -212,23 +219,23 @@ mod tests {
     #[test]
     fn what_changes_the_results_is_marked_and_a_dragged_slider_once() {
         let home = tempfile::tempdir().unwrap();
-        let mut recorder = camera_recorder();
-        recorder.note_events(&[opened()], None);
+        let mut writer = marking_writer();
+        writer.note_events(&[opened()], None);
         // Before the recording: in its metadata, and no mark.
-        recorder.note_command(&Command::SetSmoothing(Some(Duration::from_millis(100))));
-        recorder.settle(Duration::ZERO);
-        recorder.start(home.path().to_owned(), Some(network("mien"))).unwrap();
+        writer.note_command(&Command::SetSmoothing(Some(Duration::from_millis(100))));
+        writer.settle(Duration::ZERO);
+        writer.start(home.path().to_owned(), Some(network("mien"))).unwrap();
         for ms in [200, 300, 450] {
-            recorder.note_command(&Command::SetSmoothing(Some(Duration::from_millis(ms))));
+            writer.note_command(&Command::SetSmoothing(Some(Duration::from_millis(ms))));
         }
-        recorder.settle(Duration::ZERO);
-        recorder.note_events(&[Event::ClassifierReady], Some(&network("other")));
+        writer.settle(Duration::ZERO);
+        writer.note_events(&[Event::ClassifierReady], Some(&network("other")));
         let lost = || Event::CameraLost { reason: "gone".to_owned(), busy: false, retry_in: Duration::from_secs(1) };
-        recorder.note_events(&[lost(), Event::Opening, lost(), Event::Opening, opened()], None);
-        recorder.note_command(&Command::Pause);
-        recorder.note_command(&Command::SetSmoothing(None));
+        writer.note_events(&[lost(), Event::Opening, lost(), Event::Opening, opened()], None);
+        writer.note_command(&Command::Pause);
+        writer.note_command(&Command::SetSmoothing(None));
 
-        let events = recorder.finish();
+        let events = writer.finish();
         let Some(RecordingEvent::Ended { folder, reason: None, .. }) = events.last() else { panic!("{events:?}") };
         let marks = read_marks(&folder.join(MARKS)).unwrap();
         let texts: Vec<&str> = marks.iter().map(|mark| mark.text.as_str()).collect();
@@ -241,6 +248,6 @@ mod tests {
             "smoothing: off",
         ];
         assert_eq!(texts, expected);
-        assert!(recorder.progress().is_none());
+        assert!(writer.progress().is_none());
     }
 }

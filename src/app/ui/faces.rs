@@ -8,7 +8,7 @@ use egui::{
 
 use crate::app::action::{Action, Asks};
 use crate::app::people::People;
-use crate::app::recorded::Names;
+use crate::app::replay::Names;
 use crate::app::theme;
 use crate::app::verdict::{Verdict, percentage};
 use crate::emotion::{COUNT, Emotion};

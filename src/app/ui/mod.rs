@@ -2,13 +2,13 @@
 
 mod faces;
 mod help;
+mod notice;
 mod overlay;
 mod people;
 mod picture;
 mod record;
 mod replay_bar;
 mod settings;
-mod stage;
 mod status_bar;
 mod timeline;
 mod toasts;
@@ -20,7 +20,7 @@ pub(super) use self::picture::Screen;
 use super::App;
 use super::action::Pane;
 use super::icons::Icon;
-use super::recorded::{Replay, names};
+use super::replay::{Replay, names};
 use crate::emotion::COUNT;
 
 /// Width of the panel of faces at first start, and the least it may have: names, percentages and some bar between.
@@ -99,7 +99,7 @@ impl App {
         }
         let mirrored = self.mirrored();
         let room = egui::CentralPanel::default()
-            .frame(Frame::new().fill(super::theme::STAGE))
+            .frame(Frame::new().fill(super::theme::BACKDROP))
             .show(ui, |ui| {
                 let shown = picture::Shown {
                     player: &self.player,
@@ -133,7 +133,7 @@ impl App {
 
     fn draw_panels(&mut self, ui: &mut Ui) {
         let frame = Frame::new().fill(ui.visuals().panel_fill);
-        let results = super::recorded::results(self.replay.as_ref());
+        let results = super::replay::results(self.replay.as_ref());
         let names = names(self.replay.as_ref());
         let (settings, asks) = (&self.preferences.now, &mut self.asks);
         Panel::top("top-bar").frame(frame.inner_margin(Margin::symmetric(10, 7))).show(ui, |ui| {

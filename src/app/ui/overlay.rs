@@ -10,7 +10,7 @@ use egui::{
 
 use crate::app::action::{Action, Asks};
 use crate::app::people::People;
-use crate::app::recorded::Names;
+use crate::app::replay::Names;
 use crate::app::settings::Overlay;
 use crate::app::theme;
 use crate::app::transform::PictureTransform;
@@ -179,7 +179,7 @@ mod tests {
         weights[3] = 1.0;
         let smoothed = Probabilities::from_weights(weights).unwrap();
         let rect = FaceRect { x: 0.0, y: 0.0, width: 99.0, height: 99.0 };
-        let face = Face { id: FaceId(2), rect, score: 5.0, landmarks: None, raw: smoothed, smoothed };
+        let face = Face { id: FaceId(2), rect, score: 5.0, landmarks: None, quality: None, raw: smoothed, smoothed };
         let text = |labels, ids, percentages| {
             label_text("2", Verdict::of(&face), Overlay { boxes: true, labels, ids, percentages })
         };

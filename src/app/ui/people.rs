@@ -10,7 +10,7 @@ use crate::app::action::{Action, Asks};
 use crate::app::icons::Icon;
 use crate::app::keys::Shortcut;
 use crate::app::people::People;
-use crate::app::recorded::{Replay, ReplayAsk, RunningExport, names, results};
+use crate::app::replay::{Replay, ReplayAsk, RunningExport, names, results};
 use crate::clock::moment;
 use crate::face::FaceId;
 use crate::pipeline::Command;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use egui::{Align2, Color32, Context, FontId, Rect, TextureHandle, TextureOptions, Ui, pos2, vec2};
 use opencv::core::Mat;
 
-use super::{overlay, stage};
+use super::{notice, overlay};
 use crate::app::action::Asks;
 use crate::app::discovery::Machine;
 use crate::app::people::People;
-use crate::app::player::{Player, Stage};
-use crate::app::recorded::Names;
+use crate::app::player::{Phase, Player};
+use crate::app::replay::Names;
 use crate::app::settings::Settings;
 use crate::app::theme;
 use crate::app::transform::PictureTransform;
@@ -85,8 +85,8 @@ pub(super) fn show(ui: &mut Ui, screen: &mut Screen, shown: &Shown<'_>, asks: &m
         let analysed = screen.shown.as_ref().is_none_or(|on_screen| on_screen.analysed);
         notices(ui, transform, shown, analysed);
     }
-    if transform.is_none() || shown.player.stage == Stage::EndOfVideo {
-        let words = stage::Words { player: shown.player, machine: shown.machine, settings: shown.settings };
+    if transform.is_none() || shown.player.phase == Phase::EndOfVideo {
+        let words = notice::Words { player: shown.player, machine: shown.machine, settings: shown.settings };
         words.show(ui, transform.map(|t| t.picture_on_screen), asks);
     }
     drop_hint(ui, room);
@@ -95,7 +95,7 @@ pub(super) fn show(ui: &mut Ui, screen: &mut Screen, shown: &Shown<'_>, asks: &m
 /// Short words over the picture: paused, no face found.
 fn notices(ui: &mut Ui, transform: &PictureTransform, shown: &Shown<'_>, analysed: bool) {
     let Shown { player, people, .. } = shown;
-    if player.stage != Stage::Running {
+    if player.phase != Phase::Running {
         return;
     }
     let picture = transform.picture_on_screen;
@@ -122,7 +122,7 @@ fn drop_hint(ui: &mut Ui, room: Rect) {
     let stroke = egui::Stroke::new(2.0, ui.visuals().selection.bg_fill);
     ui.painter().rect_stroke(frame, 12.0, stroke, egui::StrokeKind::Inside);
     let words = "Drop the video or the recording's folder to replay it";
-    label_at(ui, room.center(), Align2::CENTER_CENTER, words, 22.0, theme::STAGE_TEXT);
+    label_at(ui, room.center(), Align2::CENTER_CENTER, words, 22.0, theme::BACKDROP_TEXT);
 }
 
 /// Takes the pixels over as they are: opaque, so straight and premultiplied alpha are the same.
@@ -133,10 +133,10 @@ fn color_image(picture: RgbaPicture) -> egui::ColorImage {
 
 /// Words on a dark patch, readable on any picture.
 fn notice(ui: &mut Ui, at: egui::Pos2, anchor: Align2, text: &str) {
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(15.0), theme::STAGE_TEXT);
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(15.0), theme::BACKDROP_TEXT);
     let patch = anchor.anchor_size(at, galley.size() + vec2(20.0, 10.0));
     ui.painter().rect_filled(patch, 6.0, Color32::from_black_alpha(190));
-    ui.painter().galley(patch.min + vec2(10.0, 5.0), galley, theme::STAGE_TEXT);
+    ui.painter().galley(patch.min + vec2(10.0, 5.0), galley, theme::BACKDROP_TEXT);
     announce(ui, patch, text);
 }
 

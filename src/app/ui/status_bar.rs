@@ -2,10 +2,10 @@
 
 use egui::{Color32, RichText, TextStyle, Ui};
 
-use crate::app::player::{Player, Stage};
+use crate::app::player::{Phase, Player};
 use crate::app::record::RecordingControl;
-use crate::app::recorded::Replay;
-use crate::app::session::NetworkInUse;
+use crate::app::replay::Replay;
+use crate::network::NetworkInUse;
 use crate::pipeline::Statistics;
 use crate::recording::Metadata;
 use crate::source::{SourceInfo, SourceKind};
@@ -15,14 +15,14 @@ const SEPARATOR: &str = "  ·  ";
 
 /// Shows as many parts as there is room for; the more important come first.
 pub(super) fn show(ui: &mut Ui, player: &Player, results: Option<&Replay>, recording: &RecordingControl) {
-    let words = match &player.stage {
-        Stage::Running | Stage::EndOfVideo => None,
-        Stage::NoCamera => Some("No camera"),
-        Stage::Opening => Some("Opening…"),
-        Stage::CameraLost { busy: true, .. } => Some("Camera is busy"),
-        Stage::CameraLost { .. } => Some("Camera lost"),
-        Stage::Failed => Some("Not running"),
-        Stage::Stopped => Some("Stopped"),
+    let words = match &player.phase {
+        Phase::Running | Phase::EndOfVideo => None,
+        Phase::NoCamera => Some("No camera"),
+        Phase::Opening => Some("Opening…"),
+        Phase::CameraLost { busy: true, .. } => Some("Camera is busy"),
+        Phase::CameraLost { .. } => Some("Camera lost"),
+        Phase::Failed => Some("Not running"),
+        Phase::Stopped => Some("Stopped"),
     };
     let mut shown = Vec::new();
     let lost = recording.progress.lost;
@@ -159,7 +159,8 @@ mod tests {
 
     fn texts(kind: SourceKind) -> Vec<String> {
         let info = SourceInfo { name: "x".into(), kind, width: 640, height: 480, fps: 30.0, fourcc: "MJPG".into() };
-        let network = NetworkInUse { model: "mien".to_owned(), device: "CPU, 1 thread".to_owned() };
+        let network =
+            NetworkInUse { model: "mien".to_owned(), device: "CPU, 1 thread".to_owned(), ..Default::default() };
         parts(&info, &statistics(), Some(&network)).into_iter().map(|part| part.text).collect()
     }
 

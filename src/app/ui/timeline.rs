@@ -11,7 +11,7 @@ use crate::app::history::{History, LIVE_SPAN};
 use crate::app::people::People;
 use crate::app::player::Player;
 use crate::app::record::Tick;
-use crate::app::recorded::Names;
+use crate::app::replay::Names;
 use crate::app::theme;
 use crate::app::verdict::percentage;
 use crate::clock::moment;

@@ -16,7 +16,7 @@ use crate::prior::{Prior, PriorChoice, StandardPrior};
 const VARIATIONS: usize = 5;
 
 impl ClassifierArgs {
-    /// The model's calibration, fitted anew on PublicTest, whatever split is measured.
+    /// The model's calibration, fitted again on PublicTest, whatever split is measured.
     pub(super) fn fitted(&self, model: &Model, data: &Dataset, device: Device) -> anyhow::Result<Calibration> {
         let before = &model.card.calibration;
         let training_prior = match before.training_prior {
@@ -45,7 +45,7 @@ impl ClassifierArgs {
     }
 }
 
-/// How often a model met each emotion while it learnt, worked out anew from its recipe and the data: for cards that don't say.
+/// How often a model met each emotion while it learnt, recomputed from its recipe and the data: for cards that don't say.
 fn prior_of(card: &Card, data: &Dataset) -> anyhow::Result<Prior> {
     let target = recipe_part(card, "target")?.context("the model's card names no target of training")?;
     let balance: BalanceSpec = recipe_part(card, "balance")?.unwrap_or_default();

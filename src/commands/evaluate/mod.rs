@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod faces;
+mod folds;
 mod record;
 mod report;
 #[cfg(feature = "vision")]
@@ -18,11 +19,13 @@ use self::report::{OperatingPoint, Report};
 use super::card;
 use super::reading::ReadingArgs;
 use crate::console::{print, print_json};
+use crate::crop::Framing;
 use crate::device::{self, DeviceChoice};
 use crate::emotion::Emotion;
 use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec};
 use crate::lab::{Scored, plots, predict, varied};
 use crate::net::{Model, ModelSource, Pass, Precision};
+use crate::network::NetworkInUse;
 use crate::prior::{PriorChoice, StandardPrior};
 
 /// Measure a model on a split of a data set
@@ -38,6 +41,7 @@ use crate::prior::{PriorChoice, StandardPrior};
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --calibrate      fit temperature and strength
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --split private  read once, at the end
   mien evaluate MODEL CK+48 --split all --prior uniform                     data that nothing was learnt from
+  mien evaluate --folds runs/mien-joint CK+48 JAFFE                         people that no network saw
   mien evaluate faces MODEL --data FOLDER                                   a detector")]
 pub struct EvaluateArgs {
     #[command(subcommand)]
@@ -112,6 +116,11 @@ struct ClassifierArgs {
     #[arg(long, value_name = "SHARE", requires = "calibrate", value_parser = share)]
     pub least_accuracy: Option<f64>,
 
+    /// Measure the networks of `mien train --folds`, whose run folder stands in MODEL's place: each picture by the one that never saw its
+    /// person, all together
+    #[arg(long, conflicts_with_all = ["calibrate", "record", "varied", "plot", "split"])]
+    pub folds: bool,
+
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, default_value_t)]
     pub device: DeviceChoice,
@@ -149,38 +158,43 @@ impl ClassifierArgs {
         let Some(source) = &self.model else { bail!("give a model and a data set") };
         let device = self.device.resolve()?;
         tch::set_num_threads(device::cores());
+        if self.folds {
+            let ModelSource::File(run) = source else { bail!("--folds needs the folder of a run") };
+            return self.run_folds(run, device);
+        }
         let recorded_model = self.recorded_model(source)?;
         let mut model = Model::load(source, device, self.precision)?;
         // As it was split when the model was trained, if its publishers didn't split it.
         let split = SplitSpec::of_recipe(&model.card.training.recipe);
         let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
-        let data = self.reading.read(&paths, &split)?;
+        let data = self.reading.read(&paths, &split, model.card.input.crop)?;
         if self.calibrate {
             model.card.calibration = self.fitted(&model, &data, device)?;
         }
 
         let rule = self.rule.unwrap_or(self.usual_rule());
-        let mut sample = self.sample(&data, rule)?;
+        let mut sample = self.sample(&data, rule, model.card.input.crop)?;
         if self.varied {
             sample.pictures = varied(&sample.pictures, 1)?;
         }
         let scored = scored(&model, &sample.pictures, &sample.answers, device)?;
         let assumed = model.card.calibration.assume(self.prior.as_ref())?;
+        let network = NetworkInUse::of(&model, &assumed.prior);
         let report = Report {
-            model: &model.card.name,
-            model_sha256: &model.sha256,
+            model: &network.model,
+            model_sha256: &network.sha256,
             data: &data.name,
             split: self.split,
             rule: rule.name(),
-            prior: assumed.prior.to_string(),
+            prior: network.prior.clone(),
             found: sample.found,
             varied: self.varied,
             test_time_augmentation: false,
             measures: scored.measure(&assumed.adjustment),
             operating_points: operating_points(&model, &scored)?,
             labels: Emotion::ALL,
-            never_named: model.card.calibration.never_named(),
-            device: device::describe(device),
+            never_named: network.never_named.clone(),
+            device: network.device.clone(),
             precision: self.precision,
         };
         if let Some(path) = &self.plot {
@@ -216,14 +230,14 @@ impl ClassifierArgs {
     }
 
     #[cfg(feature = "vision")]
-    fn sample(&self, data: &Dataset, rule: LabelRule) -> anyhow::Result<Sample> {
+    fn sample(&self, data: &Dataset, rule: LabelRule, crop: Framing) -> anyhow::Result<Sample> {
         let (pictures, answers) = data.split(self.split).judged(rule)?;
         let sample = Sample { pictures, answers, found: None };
-        if self.through_detector { through_detector::sample(&sample) } else { Ok(sample) }
+        if self.through_detector { through_detector::sample(&sample, crop) } else { Ok(sample) }
     }
 
     #[cfg(not(feature = "vision"))]
-    fn sample(&self, data: &Dataset, rule: LabelRule) -> anyhow::Result<Sample> {
+    fn sample(&self, data: &Dataset, rule: LabelRule, _crop: Framing) -> anyhow::Result<Sample> {
         let (pictures, answers) = data.split(self.split).judged(rule)?;
         Ok(Sample { pictures, answers, found: None })
     }

@@ -1,19 +1,19 @@
 //! `--through-detector`: pictures take the way that a face takes in the app.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::Sample;
-use crate::crop::{CROP_SIZE, FaceCrop, FaceCropper};
+use crate::crop::{CROP_SIZE, FaceCrop, FaceCropper, Framing};
 use crate::detect::{self, DetectionOptions};
 use crate::detection::{DetectError, FaceDetector};
 use crate::face::GrayView;
 use crate::lab::faces::largest;
 use crate::lab::pictures::GrayPicture;
 
-/// The faces that the app's detector finds in the pictures of `sample`, cut out anew.
-pub(super) fn sample(sample: &Sample) -> anyhow::Result<Sample> {
+/// The faces that the app's detector finds in the pictures of `sample`, cut out again.
+pub(super) fn sample(sample: &Sample, crop: Framing) -> anyhow::Result<Sample> {
     opencv::core::set_num_threads(1)?;
-    let mut path = DetectorPath::new()?;
+    let mut path = DetectorPath::new(crop)?;
     let pixels: Vec<u8> = sample.pictures.contiguous().f_view([-1])?.try_into()?;
     let (mut faces, mut answers) = (Vec::new(), Vec::new());
     for (picture, answer) in pixels.chunks_exact(CROP_SIZE * CROP_SIZE).zip(&sample.answers) {
@@ -37,6 +37,7 @@ pub(super) fn sample(sample: &Sample) -> anyhow::Result<Sample> {
 struct DetectorPath {
     detector: Box<dyn FaceDetector>,
     cropper: FaceCropper,
+    crop: Framing,
 }
 
 impl DetectorPath {
@@ -52,8 +53,12 @@ impl DetectorPath {
 
     /// # Errors
     /// When the detector can't be loaded.
-    fn new() -> Result<Self, DetectError> {
-        Ok(Self { detector: detect::make(&DetectionOptions::default())?, cropper: FaceCropper::default() })
+    fn new(crop: Framing) -> Result<Self, DetectError> {
+        Ok(Self {
+            detector: detect::make(&DetectionOptions::default(), Device::Cpu)?,
+            cropper: FaceCropper::default(),
+            crop,
+        })
     }
 
     /// The largest face that the app's detector finds in the picture, cut out as the app does. The picture is enlarged
@@ -65,7 +70,8 @@ impl DetectorPath {
     fn through_detector(&mut self, face: GrayView<'_>) -> Result<Option<FaceCrop>, DetectError> {
         let scene = Self::scene(face).map_err(|error| DetectError::Failed(Box::new(error)))?;
         let Some(view) = scene.view() else { return Ok(None) };
-        Ok(largest(self.detector.detect(view)?).and_then(|rect| self.cropper.crop(view, rect)))
+        let face = largest(self.detector.detect(view)?);
+        Ok(face.and_then(|face| self.cropper.crop(view, face.rect, face.landmarks.as_ref(), self.crop)))
     }
 
     /// The enlarged picture with its margin.
@@ -100,7 +106,7 @@ mod tests {
             return;
         };
         let pixels = read(&folder, &ReadOptions::default()).unwrap().split(Split::Public).pixels();
-        let mut path = DetectorPath::new().unwrap();
+        let mut path = DetectorPath::new(Framing::Box).unwrap();
         let faces: Vec<_> = pixels.chunks_exact(48 * 48).map(|face| GrayView::new(face, 48, 48).unwrap()).collect();
         let found = faces.iter().filter(|face| path.through_detector(**face).unwrap().is_some()).count();
         assert!(found * 100 >= faces.len() * 98, "{found} of {}", faces.len());

@@ -8,16 +8,18 @@ use crossbeam_channel::{Receiver, bounded};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::record::{CameraRecording, SavedSession};
+use super::recording::{HeadlessWriter, SavedSession};
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
+use crate::blur::Blur;
 use crate::console::{print, print_json, tell};
 use crate::exit::TryAgain;
 use crate::export::{FaceTable, TableFormat};
 use crate::interrupt::{self, Interrupted};
+use crate::network::NetworkInUse;
 use crate::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest, Statistics};
 use crate::source::CameraRequest;
-use crate::stages::{NetworkSummary, StageChoices};
+use crate::stages::StageChoices;
 use crate::version::Versions;
 
 /// How often Ctrl-C, the end of the time and the memory are looked at when no frame comes.
@@ -46,6 +48,8 @@ pub struct CameraJob {
     pub csv: Option<PathBuf>,
     /// Folder for a recording.
     pub record: Option<PathBuf>,
+    /// What is blurred in what is written.
+    pub blur: Option<Blur>,
     /// Whether the figures are one JSON object.
     pub json: bool,
     /// How.
@@ -76,7 +80,7 @@ struct Outcome {
     /// Times the camera was lost.
     camera_losses: u64,
     #[serde(flatten)]
-    network: NetworkSummary,
+    network: NetworkInUse,
     source: Option<Source>,
     #[serde(skip_serializing_if = "Option::is_none")]
     table: Option<PathBuf>,
@@ -114,12 +118,13 @@ impl CameraJob {
         let stop = interrupt::catch()?;
         let table = self.csv.as_deref().map(|path| FaceTable::create(path, TableFormat::Csv)).transpose()?;
         let network = self.choices.load_network()?;
-        let summary = network.summary();
-        let recording = self.record.clone().map(|folder| CameraRecording::new(folder, network.noted(), &self.choices));
+        let in_use = network.in_use;
+        let recording =
+            self.record.clone().map(|folder| HeadlessWriter::new(folder, in_use.clone(), &self.choices, self.blur));
 
         let (waker, awake) = bounded(1);
         let mut loaded = Some(network.classifier);
-        let parts = Parts::new(SourceRequest::Camera(self.request.clone()), move |_| {
+        let parts = Parts::new(SourceRequest::Camera(self.request.clone()), network.device, move |_| {
             loaded.take().context("the network of a camera without a window is never exchanged")
         });
         let StageChoices { smoothing, detection, .. } = self.choices;
@@ -134,7 +139,7 @@ impl CameraJob {
             watch.take(&live)?;
         }
         let interrupted = stop.load(std::sync::atomic::Ordering::Relaxed);
-        let outcome = watch.finish(live, summary)?;
+        let outcome = watch.finish(live, in_use)?;
         if self.json {
             print_json(&outcome)?;
         } else {
@@ -168,12 +173,12 @@ struct Watch {
     memory_due: Option<Instant>,
     source: Option<Source>,
     losses: u64,
-    recording: Option<CameraRecording>,
+    recording: Option<HeadlessWriter>,
     recorded: Option<SavedSession>,
 }
 
 impl Watch {
-    fn new(table: Option<FaceTable>, recording: Option<CameraRecording>) -> anyhow::Result<Self> {
+    fn new(table: Option<FaceTable>, recording: Option<HeadlessWriter>) -> anyhow::Result<Self> {
         Ok(Self {
             table,
             tally: Tally::default(),
@@ -248,7 +253,7 @@ impl Watch {
         }
     }
 
-    fn finish(mut self, live: Live, network: NetworkSummary) -> anyhow::Result<Outcome> {
+    fn finish(mut self, live: Live, network: NetworkInUse) -> anyhow::Result<Outcome> {
         let Statistics { captured, dropped, .. } = live.statistics();
         let (seconds, cpu_cores, other_load_cores) = self.began.as_ref().map_or((0.0, None, None), |began| {
             let seconds = began.at.elapsed().as_secs_f64();

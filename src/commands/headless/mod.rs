@@ -1,11 +1,11 @@
 //! Mien without a window: a video processed to files, a camera watched for its figures.
 
 mod camera;
-mod record;
-mod recorded;
+mod export;
+mod recording;
 mod summary;
 mod video;
 
 pub use self::camera::CameraJob;
-pub use self::recorded::RecordingJob;
+pub use self::export::RecordingJob;
 pub use self::video::VideoJob;

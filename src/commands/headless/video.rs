@@ -2,23 +2,27 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use opencv::core::Mat;
 use serde::Serialize;
 
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process;
+use crate::blur::{Blur, Blurrer};
 use crate::console::progress::Progress;
 use crate::console::{print, print_json, tell};
 use crate::export::{
     AnnotatedVideo, ExportError, FaceTable, FinishedVideo, Original, RESULT_SUFFIX, TableFormat, VideoShape, free_names,
 };
 use crate::interrupt::{self, Interrupted};
+use crate::network::NetworkInUse;
 use crate::pipeline::{Scene, SourceRequest, run_to_end};
 use crate::source::{FrameSource, Shortfall, SourceInfo, Watched};
-use crate::stages::{NetworkSummary, StageChoices};
+use crate::stages::StageChoices;
 use crate::version::Versions;
 
 /// Where results go unless another folder is named.
@@ -31,6 +35,8 @@ pub struct VideoJob {
     pub source: SourceRequest,
     /// Folder for the results; none is `mien-results` here.
     pub output: Option<PathBuf>,
+    /// What is blurred in what is written.
+    pub blur: Option<Blur>,
     /// Whether the summary is one JSON object.
     pub json: bool,
     /// How.
@@ -47,7 +53,7 @@ struct Outcome {
     /// Time that it took, in seconds.
     seconds: f64,
     #[serde(flatten)]
-    network: NetworkSummary,
+    network: NetworkInUse,
     source: Source,
     /// The annotated video.
     video: PathBuf,
@@ -71,9 +77,9 @@ impl VideoJob {
         let source = self.source.open()?;
         let info = source.info().clone();
         // Before the network is loaded: a folder that can't be written to is found out at once.
-        let mut results = Results::create(self.output.as_deref(), &self.stem(&info), &info)?;
+        let mut results = Results::create(self.output.as_deref(), &self.stem(&info), &info, self.blur)?;
         let network = self.choices.load_network()?;
-        let summary = network.summary();
+        let in_use = network.in_use;
 
         let (source, shortfall) = Watched::new(source);
         let labeller = self.choices.labeller(network.classifier);
@@ -101,7 +107,7 @@ impl VideoJob {
         for complaint in video.complaints() {
             tell(&format!("warning: {complaint}"));
         }
-        let outcome = outcome(&info, tally.seen(), elapsed, summary, video, table);
+        let outcome = outcome(&info, tally.seen(), elapsed, in_use, video, table);
         if self.json {
             print_json(&outcome)?;
         } else {
@@ -149,24 +155,38 @@ struct Results {
     name: String,
     video: AnnotatedVideo,
     table: FaceTable,
+    blurrer: Option<Blurrer<Scene>>,
 }
 
 impl Results {
-    fn create(folder: Option<&Path>, stem: &str, info: &SourceInfo) -> anyhow::Result<Self> {
+    fn create(folder: Option<&Path>, stem: &str, info: &SourceInfo, blur: Option<Blur>) -> anyhow::Result<Self> {
         let folder = folder.unwrap_or(Path::new(DEFAULT_FOLDER));
         let [video, table] = free_names(folder, &format!("{stem}{RESULT_SUFFIX}"), [".mp4", ".csv"]);
         let table = FaceTable::create(&table, TableFormat::Csv)?;
         let video = AnnotatedVideo::create(&video, VideoShape::of(info))?;
-        Ok(Self { name: info.name.clone(), video, table })
+        Ok(Self { name: info.name.clone(), video, table, blurrer: blur.map(Blurrer::new) })
     }
 
-    fn push(&mut self, scene: Scene) -> Result<(), ExportError> {
+    fn push(&mut self, mut scene: Scene) -> Result<(), ExportError> {
         self.table.push(&self.name, &scene)?;
-        self.video.push(scene)
+        let Some(blurrer) = &mut self.blurrer else { return self.video.push(scene) };
+        let (picture, faces) = (std::mem::take(&mut scene.frame.image), scene.faces.clone());
+        let ready = blurrer.push(picture, &faces, scene.frame.media_time, scene)?;
+        self.show(ready)
+    }
+
+    fn show(&mut self, blurred: Vec<(Arc<Mat>, Scene)>) -> Result<(), ExportError> {
+        blurred.into_iter().try_for_each(|(picture, mut scene)| {
+            scene.frame.image = picture;
+            self.video.push(scene)
+        })
     }
 
     /// The video and the name of the table.
-    fn finish(self, original: Option<&Original<'_>>) -> Result<(FinishedVideo, PathBuf), ExportError> {
+    fn finish(mut self, original: Option<&Original<'_>>) -> Result<(FinishedVideo, PathBuf), ExportError> {
+        if let Some(blurrer) = self.blurrer.take() {
+            self.show(blurrer.finish()?)?;
+        }
         let video = self.video.finish(original)?;
         Ok((video, self.table.finish()?))
     }
@@ -176,7 +196,7 @@ fn outcome(
     info: &SourceInfo,
     seen: Seen,
     elapsed: Duration,
-    network: NetworkSummary,
+    network: NetworkInUse,
     video: FinishedVideo,
     table: PathBuf,
 ) -> Outcome {

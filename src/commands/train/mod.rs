@@ -17,6 +17,7 @@ use crate::crop::CROP_SIZE;
 use crate::device::DeviceChoice;
 use crate::emotion::Emotion;
 use crate::interrupt::Interrupted;
+use crate::lab::datasets::Fold;
 use crate::lab::detection::FacesRecipe;
 use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
@@ -60,6 +61,12 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE.safetensors")]
     pub backbone: Option<PathBuf>,
 
+    /// Train as many networks, each without one part of the people (of the pictures, where people aren't known) of every data set that
+    /// isn't split officially, in the folders fold-1, fold-2 … of the run; `mien evaluate --folds` judges each picture by the network
+    /// that never saw its person
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(2..=1000))]
+    pub folds: Option<u16>,
+
     /// Threads for computing on the CPU [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
@@ -77,6 +84,9 @@ impl TrainArgs {
         let device = self.device.resolve()?;
         tch::set_num_threads(self.threads.map_or_else(crate::device::cores, i32::from));
         if FacesRecipe::is_at(&self.recipe) {
+            if self.folds.is_some() {
+                bail!("--folds is for classifiers: {} trains a detector", self.recipe.display());
+            }
             self.train_detector(device, stop)
         } else {
             self.train_classifier(device, stop)
@@ -94,10 +104,23 @@ impl TrainArgs {
         if recipe.target.needs_votes() && self.reading.ferplus.is_none() {
             bail!("the recipe learns from votes: give fer2013new.csv with --ferplus");
         }
-        let data = self.reading.read(&sources(&recipe.data, &self.data)?, &recipe.split)?;
+        let folder = self.run.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
+        let Some(of) = self.folds.map(usize::from) else { return self.train_one(recipe, &folder, device, stop) };
+        for number in 1..=of {
+            tell(&format!("Fold {number} of {of}"));
+            let mut recipe = recipe.clone();
+            recipe.name = format!("{}-fold-{number}", recipe.name);
+            recipe.split.fold = Some(Fold { number, of });
+            self.train_one(recipe, &folder.join(format!("fold-{number}")), device, stop)?;
+        }
+        Ok(())
+    }
+
+    fn train_one(&self, recipe: Recipe, folder: &Path, device: Device, stop: &AtomicBool) -> anyhow::Result<()> {
+        let data = self.reading.read(&sources(&recipe.data, &self.data)?, &recipe.split, recipe.crop)?;
         let statement = Statement::of(&recipe, &data)?;
         let trainer = Classification::new(&recipe, &data, device)
-            .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), device))
+            .and_then(|task| Trainer::new(task, recipe, data.sha256.clone(), folder, device))
             .with_context(|| format!("can't train by {}", self.recipe.display()))?;
         let watch = Watch {
             pictures: trainer.task().pictures(),
@@ -295,7 +318,7 @@ fn card(trainer: &Trainer<Classification>, statement: &Statement, device: Device
         labels: Emotion::ALL.to_vec(),
         parameters: trainer.parameters(),
         network: recipe.network.clone(),
-        input: InputSpec { size: CROP_SIZE, normalization: recipe.normalization },
+        input: InputSpec { size: CROP_SIZE, crop: recipe.crop, normalization: recipe.normalization },
         training: Training {
             data: statement.data.clone(),
             data_sha256: state.data_sha256.clone(),

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_mp4_cannot_hold_is_coded_anew_and_names_are_no_options() {
+    fn what_mp4_cannot_hold_is_reencoded_and_names_are_no_options() {
         let arguments =
             mux_arguments(Path::new("/a"), Path::new("-y"), 0.0, None, &["aac", "pcm_s16le"], Path::new("/b"));
         let has = |pair: [&str; 2]| arguments.windows(2).any(|two| two == pair);

@@ -8,7 +8,15 @@ use crate::face::FaceRect;
 
 fn face(id: u32, score: f32) -> Face {
     let rect = FaceRect { x: id as f32, y: 0.0, width: 50.0, height: 50.0 };
-    Face { id: FaceId(id), rect, score, landmarks: None, raw: Probabilities::UNIFORM, smoothed: Probabilities::UNIFORM }
+    Face {
+        id: FaceId(id),
+        rect,
+        score,
+        landmarks: None,
+        quality: None,
+        raw: Probabilities::UNIFORM,
+        smoothed: Probabilities::UNIFORM,
+    }
 }
 
 #[test]

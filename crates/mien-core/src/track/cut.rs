@@ -1,9 +1,7 @@
 //! Cuts in a film: sudden changes of the whole picture, after which nobody is where somebody was.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-
-use crate::face::GrayView;
+use crate::face::{FaceRect, GrayView};
+use crate::resample::{Filter, Resampler};
 
 /// Width and height of the small picture that is compared.
 const WIDTH: usize = 32;
@@ -29,7 +27,7 @@ const EVEN: f32 = 4.0;
 /// high, at each shift within a quarter of the picture, which does the same for a camera that swings.
 #[derive(Default)]
 pub struct CutDetector {
-    resizer: Resizer,
+    resampler: Resampler,
     last: Option<[f32; WIDTH * HEIGHT]>,
 }
 
@@ -48,12 +46,9 @@ impl CutDetector {
     }
 
     fn shrunk(&mut self, picture: GrayView<'_>) -> Option<[f32; WIDTH * HEIGHT]> {
-        let (width, height) = (picture.width() as u32, picture.height() as u32);
-        let source = ImageRef::new(width, height, picture.pixels(), PixelType::U8).ok()?;
-        let mut small = Image::new(WIDTH as u32, HEIGHT as u32, PixelType::U8);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box));
-        self.resizer.resize(&source, &mut small, &options).ok()?;
-        let levels: &[u8; WIDTH * HEIGHT] = small.buffer().try_into().ok()?;
+        let whole = FaceRect::whole(picture.width(), picture.height());
+        let small = self.resampler.resample(picture, whole, [WIDTH, HEIGHT], Filter::Mean)?;
+        let levels: &[u8; WIDTH * HEIGHT] = small.as_slice().try_into().ok()?;
         Some(levels.map(f32::from))
     }
 }

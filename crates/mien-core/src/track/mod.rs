@@ -285,7 +285,7 @@ impl Tracker {
     /// Takes the boxes found on the frame of `media_time` and gives the confirmed faces in the order of their ids. `look`
     /// says what the face in a box looks like; without an answer nobody gets a number back.
     ///
-    /// After a jump backwards all faces are new, after a long gap those that don't look alike; the count goes on.
+    /// After a jump backwards all faces are new, after a long gap those that don't look alike; their numbers continue.
     pub fn update(
         &mut self,
         detections: &[Detection],

@@ -1,7 +1,7 @@
 //! Decoded data sets on disk: one file each, so that a second start is instant.
 //!
 //! A file belongs to a path and the options that it was read with, and holds a fingerprint of the data set's files (their
-//! paths, sizes and times). Another fingerprint, or damage, and it is made anew.
+//! paths, sizes and times). With another fingerprint, or when it is damaged, it is rebuilt.
 
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::DataError;
-use super::reader::{About, Collection, Entry, ReadOptions, Source};
+use super::reader::{About, Collection, Entry, ReadOptions, Source, Watch};
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
 use mien_core::whole::{self, Existing};
 
 /// Raised whenever decoding or this file changes its meaning.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Data sets with fewer pictures are decoded before a cache would be found worth its file.
 const LEAST_PICTURES: usize = 100;
 /// Where the files lie, below the user's cache folder.
@@ -51,7 +51,7 @@ impl Cache {
     pub fn new(folder: &Path, path: &Path, options: &ReadOptions, source: &dyn Source) -> Self {
         let mut place = Sha256::new();
         let absolute = std::fs::canonicalize(path).unwrap_or_else(|_unresolved| path.to_owned());
-        place.update(format!("{FORMAT} {} {:?} ", env!("CARGO_PKG_VERSION"), source.faces()));
+        place.update(format!("{FORMAT} {} {} ", env!("CARGO_PKG_VERSION"), source.faces().key()));
         place.update(format!("{:?} {:?} ", options.angles, options.ferplus.is_some()));
         place.update(absolute.as_os_str().as_encoded_bytes());
         let mut files = Sha256::new();
@@ -71,11 +71,11 @@ impl Cache {
     ///
     /// # Errors
     /// When it has to be decoded and that fails.
-    pub fn get_or_decode(&self, source: &dyn Source) -> Result<Collection, DataError> {
+    pub fn get_or_decode(&self, source: &dyn Source, watch: &Watch) -> Result<Collection, DataError> {
         if let Some(kept) = self.get() {
             return Ok(kept);
         }
-        let collection = source.decode()?;
+        let collection = source.decode(watch)?;
         if collection.entries.len() >= LEAST_PICTURES
             && let Err(error) = self.keep(&collection)
         {
@@ -114,13 +114,22 @@ mod tests {
 
     use super::*;
     use crate::datasets::{Split, Votes};
-    use crate::faces::FaceCounts;
+    use crate::faces::{FaceCounts, FaceFinding, FaceMode, LandmarkPlaces, PictureDetector};
+    use mien_core::crop::Framing;
     use mien_core::emotion::Emotion;
 
     /// A data set of one file that counts how often it is decoded.
     struct Counted {
         file: PathBuf,
         decoded: Cell<usize>,
+        faces: FaceFinding,
+    }
+
+    impl Counted {
+        fn new(file: PathBuf, framing: Framing) -> Self {
+            let faces = FaceFinding::new(FaceMode::Auto, FaceMode::Whole, PictureDetector::NETWORK, framing);
+            Self { file, decoded: Cell::new(0), faces }
+        }
     }
 
     impl Source for Counted {
@@ -128,7 +137,11 @@ mod tests {
             vec![&self.file]
         }
 
-        fn decode(&self) -> Result<Collection, DataError> {
+        fn faces(&self) -> FaceFinding {
+            self.faces
+        }
+
+        fn decode(&self, _watch: &Watch) -> Result<Collection, DataError> {
             self.decoded.set(self.decoded.get() + 1);
             let entry = |i: usize| Entry {
                 place: format!("line {i}"),
@@ -144,6 +157,7 @@ mod tests {
                 sha256: vec!["ab".to_owned()],
                 skipped: vec![],
                 faces: FaceCounts { whole: 3, ..FaceCounts::default() },
+                places: LandmarkPlaces::default(),
             };
             Ok(Collection { entries, pixels, about })
         }
@@ -152,16 +166,16 @@ mod tests {
     #[test]
     fn what_was_kept_is_what_was_decoded_until_data_change_or_the_file_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
-        let source = Counted { file: folder.path().join("data.csv"), decoded: Cell::new(0) };
+        let source = Counted::new(folder.path().join("data.csv"), Framing::Box);
         std::fs::write(&source.file, "one").unwrap();
         let options = ReadOptions::default();
         let cache = || Cache::new(&folder.path().join("cache"), &source.file, &options, &source);
-        let first = cache().get_or_decode(&source).unwrap();
-        assert_eq!(cache().get_or_decode(&source).unwrap(), first);
+        let first = cache().get_or_decode(&source, &Watch::default()).unwrap();
+        assert_eq!(cache().get_or_decode(&source, &Watch::default()).unwrap(), first);
         assert_eq!(source.decoded.get(), 1);
 
         std::fs::write(&source.file, "three").unwrap();
-        assert_eq!(cache().get_or_decode(&source).unwrap(), first);
+        assert_eq!(cache().get_or_decode(&source, &Watch::default()).unwrap(), first);
         assert_eq!(source.decoded.get(), 2);
 
         let file = cache().file;
@@ -169,18 +183,28 @@ mod tests {
         for damaged in [&whole[..whole.len() / 2], b"", b"junk that is long enough to hold a header"] {
             std::fs::write(&file, damaged).unwrap();
             let before = source.decoded.get();
-            assert_eq!(cache().get_or_decode(&source).unwrap(), first);
+            assert_eq!(cache().get_or_decode(&source, &Watch::default()).unwrap(), first);
             assert_eq!(source.decoded.get(), before + 1);
         }
-        assert_eq!(std::fs::read(&file).unwrap(), whole, "made anew");
+        assert_eq!(std::fs::read(&file).unwrap(), whole, "rebuilt");
+    }
+
+    #[test]
+    fn each_way_to_crop_has_a_place_of_its_own() {
+        let place = |framing| {
+            let source = Counted::new(PathBuf::from("data.csv"), framing);
+            Cache::new(Path::new("cache"), &source.file, &ReadOptions::default(), &source).file
+        };
+        assert_eq!(place(Framing::Box), place(Framing::default()));
+        assert_ne!(place(Framing::Box), place(Framing::Upright));
     }
 
     #[test]
     fn a_cache_that_can_not_be_written_does_no_harm() {
         let folder = tempfile::tempdir().unwrap();
-        let source = Counted { file: folder.path().join("data.csv"), decoded: Cell::new(0) };
+        let source = Counted::new(folder.path().join("data.csv"), Framing::Box);
         std::fs::write(&source.file, "one").unwrap();
         let cache = Cache::new(&source.file.join("below a file"), &source.file, &ReadOptions::default(), &source);
-        assert_eq!(cache.get_or_decode(&source).unwrap().entries.len(), LEAST_PICTURES);
+        assert_eq!(cache.get_or_decode(&source, &Watch::default()).unwrap().entries.len(), LEAST_PICTURES);
     }
 }

@@ -7,10 +7,9 @@
 use std::path::Path;
 
 use super::class_folders::Layout;
-use super::files::{PictureFile, PictureFiles, SkipCounter, file_stem};
+use super::files::{SkipCounter, file_stem};
 use super::reader::{Reader, Source};
 use super::{DataError, Origin, ReadOptions};
-use crate::faces::FaceMode;
 
 /// The reader of CK+48.
 pub(super) struct CkPlus;
@@ -35,29 +34,15 @@ impl Reader for CkPlus {
     }
 
     fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
-        let layout = Layout::find(path)?.ok_or_else(|| DataError::UnknownFolder(path.to_owned()))?;
-        let mut skipped = SkipCounter::default();
-        let mut files = Vec::new();
-        for (_, folder) in &layout.parts {
-            for (picture, label) in layout.pictures(folder, &mut skipped)? {
-                let Some(subject) = subject(&file_stem(&picture)) else {
-                    let problem = "isn't named like the rest of CK+48, SUBJECT_SEQUENCE_FRAME: without the subject it \
-                                   can't be split"
-                        .to_owned();
-                    return Err(DataError::Picture { path: picture, problem });
-                };
-                files.push(PictureFile { path: picture, label, subject: Some(subject), split: None, line: None });
+        Layout::open(path, options, "CK+48", |picture| match subject(&file_stem(picture)) {
+            Some(subject) => Ok(Some(subject)),
+            None => {
+                let problem = "isn't named like the rest of CK+48, SUBJECT_SEQUENCE_FRAME: without the subject it \
+                               can't be split"
+                    .to_owned();
+                Err(DataError::Picture { path: picture.to_owned(), problem })
             }
-        }
-        Ok(Box::new(PictureFiles {
-            name: "CK+48".to_owned(),
-            root: path.to_owned(),
-            list: None,
-            files,
-            skipped: skipped.into_list(),
-            faces: options.finding(FaceMode::Whole),
-            pixels: options.pixels,
-        }))
+        })
     }
 }
 

@@ -25,24 +25,8 @@ impl Reader for ClassFolders {
     }
 
     fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
-        let layout = Layout::find(path)?.ok_or_else(|| DataError::UnknownFolder(path.to_owned()))?;
-        let mut skipped = SkipCounter::default();
-        let mut files = Vec::new();
-        for (split, folder) in &layout.parts {
-            for (picture, label) in layout.pictures(folder, &mut skipped)? {
-                files.push(PictureFile { path: picture, label, subject: None, split: *split, line: None });
-            }
-        }
-        Ok(Box::new(PictureFiles {
-            name: file_name(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned())),
-            root: path.to_owned(),
-            list: None,
-            files,
-            skipped: skipped.into_list(),
-            // Such collections hold faces that were cut out already.
-            faces: options.finding(FaceMode::Whole),
-            pixels: options.pixels,
-        }))
+        let name = file_name(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+        Layout::open(path, options, &name, |_| Ok(None))
     }
 }
 
@@ -74,6 +58,28 @@ impl Layout {
             }
         }
         Ok(None)
+    }
+
+    /// All pictures of the layout at `path`; `subject` tells whom one shows.
+    ///
+    /// # Errors
+    /// When there is no such layout, as [`Self::pictures`], or by `subject`.
+    pub fn open(
+        path: &Path,
+        options: &ReadOptions,
+        name: &str,
+        subject: impl Fn(&Path) -> Result<Option<String>, DataError>,
+    ) -> Result<Box<dyn Source>, DataError> {
+        let layout = Self::find(path)?.ok_or_else(|| DataError::UnknownFolder(path.to_owned()))?;
+        let (mut files, mut skipped) = (Vec::new(), SkipCounter::default());
+        for (split, folder) in &layout.parts {
+            for (path, label) in layout.pictures(folder, &mut skipped)? {
+                let subject = subject(&path)?;
+                files.push(PictureFile { path, label, subject, split: *split, line: None });
+            }
+        }
+        // Such collections hold faces that were cut out already.
+        Ok(Box::new(PictureFiles::sorted(name, path, (files, skipped), FaceMode::Whole, options)))
     }
 
     /// The pictures in the emotions' folders below `folder`, with their labels.

@@ -116,6 +116,9 @@ pub enum DataError {
     /// libtorch gave an error.
     #[error("libtorch failed on the pictures: {}", mien_net::torch::said(.0))]
     Torch(#[from] tch::TchError),
+    /// Whoever watched ended it.
+    #[error("the pictures were not all read")]
+    Stopped,
     /// Faces can't be found.
     #[error(transparent)]
     Faces(#[from] FaceError),

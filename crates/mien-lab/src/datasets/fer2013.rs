@@ -4,14 +4,15 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use super::reader::{About, Collection, Entry, Reader, Source};
+use super::reader::{About, Collection, Entry, Reader, Source, Watch};
 use super::table::{from_csv, header};
 use super::{DataError, Origin, ReadOptions, Split, read_ferplus};
-use crate::faces::FaceCounts;
+use crate::faces::{FaceCutter, FaceError, FaceFinding, FaceMode};
 use crate::provenance;
 use mien_core::bounded::Rows;
-use mien_core::crop::CROP_PIXELS;
+use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
 use mien_core::emotion::Emotion;
+use mien_core::face::GrayView;
 
 /// Columns of the official file. `icml_face_data.csv` has the same with other spacing and order.
 const COLUMNS: &str = "emotion, pixels, Usage";
@@ -44,7 +45,8 @@ impl Reader for Fer2013 {
     }
 
     fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
-        Ok(Box::new(Table { pictures: path.to_owned(), ferplus: options.ferplus.clone() }))
+        let faces = options.finding(FaceMode::Whole);
+        Ok(Box::new(Table { pictures: path.to_owned(), ferplus: options.ferplus.clone(), faces }))
     }
 }
 
@@ -52,6 +54,7 @@ impl Reader for Fer2013 {
 struct Table {
     pictures: PathBuf,
     ferplus: Option<PathBuf>,
+    faces: FaceFinding,
 }
 
 impl Source for Table {
@@ -59,7 +62,11 @@ impl Source for Table {
         std::iter::once(&self.pictures).chain(&self.ferplus).map(PathBuf::as_path).collect()
     }
 
-    fn decode(&self) -> Result<Collection, DataError> {
+    fn faces(&self) -> FaceFinding {
+        self.faces
+    }
+
+    fn decode(&self, watch: &Watch) -> Result<Collection, DataError> {
         let mut collection = read_table(&self.pictures)?;
         if let Some(ferplus) = &self.ferplus {
             let (votes, pictures) = (read_ferplus(ferplus)?, collection.entries.len());
@@ -76,8 +83,25 @@ impl Source for Table {
         }
         let sum =
             |path: &Path| provenance::sha256(path).map_err(|source| DataError::Read { path: path.to_owned(), source });
+        self.cut_out(&mut collection, watch)?;
         collection.about.sha256 = self.files().into_iter().map(sum).collect::<Result<_, _>>()?;
         Ok(collection)
+    }
+}
+
+impl Table {
+    /// The face of each picture in its place.
+    fn cut_out(&self, collection: &mut Collection, watch: &Watch) -> Result<(), DataError> {
+        let mut cutter = FaceCutter::new(self.faces)?;
+        let of = collection.entries.len();
+        for (done, pixels) in collection.pixels.chunks_exact_mut(CROP_PIXELS).enumerate() {
+            watch.tell(done, of)?;
+            let picture = GrayView::new(pixels, CROP_SIZE, CROP_SIZE).ok_or(FaceError::TooSmall)?;
+            let face = cutter.cut(picture)?;
+            pixels.copy_from_slice(face.pixels());
+        }
+        (collection.about.faces, collection.about.places) = (cutter.counts(), cutter.places());
+        Ok(())
     }
 }
 
@@ -105,7 +129,6 @@ fn read_table(path: &Path) -> Result<Collection, DataError> {
         let place = format!("line {line}");
         collection.entries.push(Entry { place, label, subject: None, split: Some(split), votes: None });
     }
-    collection.about.faces = FaceCounts { whole: collection.entries.len(), ..FaceCounts::default() };
     Ok(collection)
 }
 

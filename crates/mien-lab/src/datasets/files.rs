@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use super::reader::{About, Collection, Entry, Skipped, Source};
-use super::{DataError, Split};
-use crate::faces::FaceFinding;
-use crate::faces::{FaceCutter, FaceError, FaceMode};
+use super::reader::{About, Collection, Entry, Skipped, Source, Watch};
+use super::{DataError, ReadOptions, Split};
+use crate::faces::{FaceCutter, FaceError, FaceFinding, FaceMode};
 use crate::pictures::decode_gray;
 use mien_core::emotion::{Class, Emotion};
 use mien_core::pixels::PixelLimit;
@@ -48,11 +47,11 @@ impl Source for PictureFiles {
         self.list.iter().chain(self.files.iter().map(|file| &file.path)).map(PathBuf::as_path).collect()
     }
 
-    fn faces(&self) -> FaceMode {
-        self.faces.mode
+    fn faces(&self) -> FaceFinding {
+        self.faces
     }
 
-    fn decode(&self) -> Result<Collection, DataError> {
+    fn decode(&self, watch: &Watch) -> Result<Collection, DataError> {
         let mut cutter = FaceCutter::new(self.faces)?;
         let mut sum = Sha256::new();
         let (mut entries, mut pixels) = (Vec::with_capacity(self.files.len()), Vec::new());
@@ -72,18 +71,39 @@ impl Source for PictureFiles {
                 split: file.split,
                 votes: None,
             });
+            watch.tell(entries.len(), self.files.len())?;
         }
         let about = About {
             name: self.name.clone(),
             sha256: vec![format!("{:x}", sum.finalize())],
             skipped: self.skipped.clone(),
             faces: cutter.counts(),
+            places: cutter.places(),
         };
         Ok(Collection { entries, pixels, about })
     }
 }
 
 impl PictureFiles {
+    /// The pictures in and below `root` that were sorted out, whose faces are found as `mode` says unless the options say otherwise.
+    pub fn sorted(
+        name: &str,
+        root: &Path,
+        (files, skipped): (Vec<PictureFile>, SkipCounter),
+        mode: FaceMode,
+        options: &ReadOptions,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            root: root.to_owned(),
+            list: None,
+            files,
+            skipped: skipped.into_list(),
+            faces: options.finding(mode),
+            pixels: options.pixels,
+        }
+    }
+
     /// A problem with one picture, told by its path, or by the line that lists it.
     fn wrong(&self, file: &PictureFile, problem: String) -> DataError {
         match (&self.list, file.line) {

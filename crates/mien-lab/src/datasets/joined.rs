@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{DataError, Dataset, Pictures};
-use crate::faces::FaceCounts;
+use crate::faces::{FaceCounts, LandmarkPlaces};
 
 /// Joins data sets that are named as a recipe names them. One alone keeps everything but its name.
 ///
@@ -42,17 +42,18 @@ pub fn join(named: Vec<(String, Dataset)>) -> Result<Dataset, DataError> {
         let told = parts.iter().map(|part| format!("{} {}", part.name, part.division));
         told.collect::<Vec<_>>().join("; ")
     };
-    let count = |count: fn(&FaceCounts) -> usize| parts.iter().map(|part| count(&part.faces)).sum();
+    let (mut faces, mut places) = (FaceCounts::default(), LandmarkPlaces::default());
+    for part in &parts {
+        faces += part.faces;
+        places.join(&part.places);
+    }
     Ok(Dataset {
         name: crate::listed(parts.iter().map(|part| part.name.as_str())),
         division,
         sha256: parts.iter().flat_map(|part| part.sha256.iter().cloned()).collect(),
         skipped: parts.iter().flat_map(|part| part.skipped.iter().cloned()).collect(),
-        faces: FaceCounts {
-            whole: count(|faces| faces.whole),
-            detected: count(|faces| faces.detected),
-            centered: count(|faces| faces.centered),
-        },
+        faces,
+        places,
         training: all(|part| &part.training),
         public: all(|part| &part.public),
         private: all(|part| &part.private),

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{PictureFile, PictureFiles, SkipCounter, file_stem, pictures_below};
+use super::files::file_stem;
+use super::named::{self, Shown};
 use super::reader::{Reader, Source};
 use super::{DataError, Origin, ReadOptions};
-use crate::faces::FaceMode;
-use mien_core::emotion::{Class, Emotion};
+use mien_core::emotion::Class;
 
 /// Where the camera stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -49,51 +49,23 @@ impl Reader for Kdef {
     }
 
     fn recognises(&self, path: &Path) -> Result<bool, DataError> {
-        if !path.is_dir() {
-            return Ok(false);
-        }
-        let first = pictures_below(path).next().transpose()?;
-        Ok(first.is_some_and(|picture| parse(&file_stem(&picture)).is_some()))
+        named::begins_with(path, |picture| parse(&file_stem(picture)).is_some())
     }
 
     fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
         let straight = [Angle::Straight];
         let angles = if options.angles.is_empty() { &straight } else { options.angles.as_slice() };
-        let mut skipped = SkipCounter::default();
-        let mut files = Vec::new();
-        for picture in pictures_below(path) {
-            let picture = picture?;
-            match parse(&file_stem(&picture)) {
-                // A handful of the published files are misnamed.
-                None => skipped.add("not named as KDEF's pictures are"),
-                Some(name) if !angles.contains(&name.angle) => skipped.add("from an angle that wasn't asked for"),
-                Some(Name { subject, label, .. }) => {
-                    files.push(PictureFile { path: picture, label, subject: Some(subject), split: None, line: None });
-                }
-            }
-        }
-        Ok(Box::new(PictureFiles {
-            name: "KDEF".to_owned(),
-            root: path.to_owned(),
-            list: None,
-            files,
-            skipped: skipped.into_list(),
-            faces: options.finding(FaceMode::Detector),
-            pixels: options.pixels,
-        }))
+        named::open(path, options, "KDEF", |picture| match parse(&file_stem(picture)) {
+            // A handful of the published files are misnamed.
+            None => Err("not named as KDEF's pictures are"),
+            Some((_, angle)) if !angles.contains(&angle) => Err("from an angle that wasn't asked for"),
+            Some((shown, _)) => Ok(shown),
+        })
     }
 }
 
-/// What a file's name says.
-#[derive(Debug, PartialEq)]
-struct Name {
-    /// Sex and number: the session is left out, both show the same person.
-    subject: String,
-    label: Emotion,
-    angle: Angle,
-}
-
-fn parse(stem: &str) -> Option<Name> {
+/// Who shows what, and from where. The subject is sex and number: the session is left out, both show the same person.
+fn parse(stem: &str) -> Option<(Shown, Angle)> {
     let stem = stem.to_ascii_uppercase();
     let (session, rest) = stem.split_at_checked(1)?;
     let (subject, rest) = rest.split_at_checked(3)?;
@@ -101,16 +73,17 @@ fn parse(stem: &str) -> Option<Name> {
     let is_person = subject.starts_with(['F', 'M']) && subject[1..].bytes().all(|byte| byte.is_ascii_digit());
     let angle = ANGLES.iter().find(|(letters, _)| *letters == angle)?.1;
     let Some(Class::Emotion(label)) = Class::named(class) else { return None };
-    (matches!(session, "A" | "B") && is_person).then(|| Name { subject: subject.to_owned(), label, angle })
+    (matches!(session, "A" | "B") && is_person).then(|| (Shown { subject: subject.to_owned(), label }, angle))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mien_core::emotion::Emotion;
 
     #[test]
     fn the_name_says_who_it_is_what_they_show_and_from_where() {
-        let name = |subject: &str, label, angle| Some(Name { subject: subject.to_owned(), label, angle });
+        let name = |subject: &str, label, angle| Some((Shown { subject: subject.to_owned(), label }, angle));
         assert_eq!(parse("AF01ANS"), name("F01", Emotion::Angry, Angle::Straight));
         assert_eq!(parse("BF01AFHL"), name("F01", Emotion::Fear, Angle::HalfLeft));
         assert_eq!(parse("bm35sus"), name("M35", Emotion::Surprise, Angle::Straight));

@@ -13,6 +13,7 @@ mod jaffe;
 mod joined;
 mod kdef;
 mod list;
+mod named;
 mod names;
 mod origin;
 mod reader;
@@ -34,13 +35,13 @@ pub use joined::join;
 pub use kdef::Angle;
 pub use origin::Origin;
 use reader::{Collection, Entry};
-pub use reader::{ReadOptions, Skipped, read, takes_votes};
+pub use reader::{ReadOptions, Skipped, Watch, read, takes_votes};
 use split::Item;
-pub use split::{SplitKind, SplitSpec};
+pub use split::{Fold, SplitKind, SplitSpec};
 pub use summary::{Across, Duplicates, RuleCount, SplitSummary, Summary};
 pub use target::{ExampleSource, Examples, LabelRule, LabelShare, Target, draw_labels};
 
-use super::faces::FaceCounts;
+use super::faces::{FaceCounts, LandmarkPlaces};
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
 use mien_core::emotion::Emotion;
 
@@ -100,6 +101,8 @@ pub struct Dataset {
     pub skipped: Vec<Skipped>,
     /// How faces were cut out of its pictures.
     pub faces: FaceCounts,
+    /// Where the landmarks lay that were found in them.
+    pub places: LandmarkPlaces,
     /// What it was joined of: itself alone, unless it is several data sets.
     pub sources: Vec<SourceInfo>,
     /// Learnt from.
@@ -148,6 +151,7 @@ impl Dataset {
             sha256: about.sha256,
             skipped: about.skipped,
             faces: about.faces,
+            places: about.places,
             training: take(Split::Training),
             public: take(Split::Public),
             private: take(Split::Private),
@@ -165,7 +169,7 @@ fn complete_splits(entries: &mut [Entry], pixels: &[u8], spec: &SplitSpec) -> Re
         entries.iter_mut().for_each(|entry| entry.split = entry.split.or(Some(Split::Training)));
         return Ok("official".to_owned());
     }
-    let spec = if is_official { &SplitSpec { private: 0.0, ..spec.clone() } } else { spec };
+    let spec = if is_official { &SplitSpec { private: 0.0, fold: None, ..spec.clone() } } else { spec };
     let open: Vec<usize> = (0..entries.len()).filter(|i| entries[*i].split != Some(Split::Private)).collect();
     let items: Vec<Item<'_>> = open
         .iter()

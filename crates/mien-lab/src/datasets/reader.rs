@@ -1,6 +1,9 @@
 //! One way to read every kind of data set: recognise it by looking, list what it is made of, decode it.
 
+use std::fmt;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +11,8 @@ use super::cache::Cache;
 use super::kdef::Angle;
 use super::{DataError, Dataset, Origin, Split, SplitSpec, Votes};
 use super::{ckplus::CkPlus, class_folders::ClassFolders, fer2013::Fer2013, jaffe::Jaffe, kdef::Kdef, list::List};
-use crate::faces::{FaceCounts, FaceFinding, FaceMode};
-use mien_core::detection::MakeDetector;
+use crate::faces::{FaceCounts, FaceFinding, FaceMode, LandmarkPlaces, PictureDetector};
+use mien_core::crop::Framing;
 use mien_core::emotion::Emotion;
 use mien_core::pixels::PixelLimit;
 
@@ -30,10 +33,14 @@ pub struct ReadOptions {
     pub angles: Vec<Angle>,
     /// How faces are found in larger pictures.
     pub faces: FaceMode,
-    /// What makes the app's detector, where the program has one.
-    pub detector: Option<MakeDetector>,
+    /// What finds faces where boxes are cut out; upright crops are made by [`PictureDetector::NETWORK`].
+    pub detector: PictureDetector,
+    /// Which crops are made of the faces.
+    pub crop: Framing,
     /// How large a picture may be.
     pub pixels: PixelLimit,
+    /// Who is told how far it has come.
+    pub watch: Watch,
     /// The folder where decoded data sets are kept, if they are to be kept. See [`super::cache_folder`].
     pub cache: Option<PathBuf>,
 }
@@ -41,7 +48,37 @@ pub struct ReadOptions {
 impl ReadOptions {
     /// How faces are found in a data set whose own way is `usual`.
     pub(super) fn finding(&self, usual: FaceMode) -> FaceFinding {
-        FaceFinding::new(self.faces, usual, self.detector)
+        FaceFinding::new(self.faces, usual, self.detector, self.crop)
+    }
+}
+
+/// Somebody who is told how far the reading of pictures has come, and may end it: looking for faces in tens of thousands takes minutes.
+#[derive(Clone)]
+pub struct Watch(Arc<dyn Fn(usize, usize) -> ControlFlow<()> + Send + Sync>);
+
+impl Watch {
+    /// `told` is given the number of pictures that are cut out, and of all.
+    pub fn new(told: impl Fn(usize, usize) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(told))
+    }
+
+    /// # Errors
+    /// When it is to end.
+    pub(super) fn tell(&self, done: usize, of: usize) -> Result<(), DataError> {
+        if (self.0)(done, of).is_break() { Err(DataError::Stopped) } else { Ok(()) }
+    }
+}
+
+impl Default for Watch {
+    /// Nobody.
+    fn default() -> Self {
+        Self::new(|_, _| ControlFlow::Continue(()))
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
     }
 }
 
@@ -78,16 +115,14 @@ pub(super) trait Source {
     /// Every file that the result depends on.
     fn files(&self) -> Vec<&Path>;
 
-    /// The way in which faces are found, if that plays a part.
-    fn faces(&self) -> FaceMode {
-        FaceMode::Whole
-    }
+    /// How faces are found and cut out.
+    fn faces(&self) -> FaceFinding;
 
     /// Reads all pictures.
     ///
     /// # Errors
-    /// When a file can't be read or doesn't hold what it should.
-    fn decode(&self) -> Result<Collection, DataError>;
+    /// When a file can't be read or doesn't hold what it should, or `watch` ends it.
+    fn decode(&self, watch: &Watch) -> Result<Collection, DataError>;
 }
 
 /// All pictures of a data set, before they are split.
@@ -112,13 +147,15 @@ pub(super) struct About {
     pub skipped: Vec<Skipped>,
     /// How faces were found.
     pub faces: FaceCounts,
+    /// Where their landmarks lay.
+    #[serde(default)]
+    pub places: LandmarkPlaces,
 }
 
 impl About {
     /// The name, with the way in which faces were found where that could have been another.
     pub fn told_name(&self) -> String {
-        let is_cut = self.faces.detected + self.faces.centered > 0;
-        if is_cut { format!("{} ({})", self.name, self.faces) } else { self.name.clone() }
+        if self.faces.are_cut() { format!("{} ({})", self.name, self.faces) } else { self.name.clone() }
     }
 }
 
@@ -162,8 +199,10 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
     }
     let source = reader.open(path, options)?;
     let collection = match &options.cache {
-        Some(folder) => Cache::new(folder, path, options, source.as_ref()).get_or_decode(source.as_ref())?,
-        None => source.decode()?,
+        Some(folder) => {
+            Cache::new(folder, path, options, source.as_ref()).get_or_decode(source.as_ref(), &options.watch)?
+        }
+        None => source.decode(&options.watch)?,
     };
     Dataset::new(collection, reader.origin(), &options.split, path)
 }

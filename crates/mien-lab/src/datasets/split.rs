@@ -27,6 +27,19 @@ pub struct SplitSpec {
     pub private: f64,
     /// Seed of the division.
     pub seed: u64,
+    /// Which of several parts is read at the end, instead of a share: the others are learnt from, in a training each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Fold>,
+}
+
+/// One of several parts of a data set, each with people of its own, that take turns in being read at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fold {
+    /// Which one, from 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
 }
 
 /// By what pictures are divided.
@@ -45,7 +58,7 @@ pub enum SplitKind {
 impl Default for SplitSpec {
     /// A fifth each. FER2013 keeps a tenth for each, but has a hundred times the pictures of most sets without splits.
     fn default() -> Self {
-        Self { kind: SplitKind::Auto, public: 0.2, private: 0.2, seed: 0 }
+        Self { kind: SplitKind::Auto, public: 0.2, private: 0.2, seed: 0, fold: None }
     }
 }
 
@@ -67,7 +80,10 @@ impl SplitSpec {
 
     /// What is wrong with the shares, if anything.
     pub fn problem(&self) -> Option<&'static str> {
-        let shares = [self.public, self.private];
+        if self.fold.is_some_and(|fold| fold.of < 2 || !(1..=fold.of).contains(&fold.number)) {
+            return Some("`fold` has to be from 1 to the number of folds, of which there have to be two or more");
+        }
+        let shares = [self.public, if self.fold.is_some() { 0.0 } else { self.private }];
         let fits = shares.iter().all(|share| (0.0..1.0).contains(share)) && shares.iter().sum::<f64>() < 1.0;
         (!fits).then_some("the shares `public` and `private` have to be at least 0, and less than 1 together")
     }
@@ -76,6 +92,12 @@ impl SplitSpec {
     pub(super) fn describe(&self, by_subject: bool) -> String {
         let kind = if by_subject { "by person" } else { "at random within each emotion" };
         let (public, private) = (100.0 * self.public, 100.0 * self.private);
+        if let Some(Fold { number, of }) = self.fold {
+            return format!(
+                "{kind}, fold {number} of {of} private, {public:.0} % of the rest public, seed {}",
+                self.seed
+            );
+        }
         format!("{kind}, {public:.0} % public and {private:.0} % private, seed {}", self.seed)
     }
 
@@ -101,7 +123,42 @@ impl SplitSpec {
     /// # Errors
     /// As [`Self::is_by_subject`].
     pub(super) fn divide(&self, items: &[Item<'_>]) -> Result<Vec<Split>, &'static str> {
-        Ok(if self.is_by_subject(items)? { self.by_subject(items) } else { self.stratified(items) })
+        let by_subject = self.is_by_subject(items)?;
+        let Some(fold) = self.fold else { return Ok(self.by_share(items, by_subject)) };
+        let folds = self.folds(items, by_subject, fold.of)?;
+        let rest: Vec<usize> = (0..items.len()).filter(|index| folds[*index] != fold.number).collect();
+        let left: Vec<Item<'_>> = rest.iter().map(|index| items[*index]).collect();
+        let mut sides = vec![Split::Private; items.len()];
+        let divided = Self { private: 0.0, fold: None, ..self.clone() }.by_share(&left, by_subject);
+        rest.into_iter().zip(divided).for_each(|(index, side)| sides[index] = side);
+        Ok(sides)
+    }
+
+    fn by_share(&self, items: &[Item<'_>], by_subject: bool) -> Vec<Split> {
+        if by_subject { self.by_subject(items) } else { self.stratified(items) }
+    }
+
+    /// The fold of each picture, from 1: people, or pictures with the same pixels, are dealt out in a random order, the next to the fold with
+    /// the fewest pictures.
+    fn folds(&self, items: &[Item<'_>], by_subject: bool, of: usize) -> Result<Vec<usize>, &'static str> {
+        let mut groups: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
+        for (index, item) in items.iter().enumerate() {
+            let key = if by_subject { item.subject.unwrap_or_default().as_bytes() } else { item.pixels };
+            groups.entry(key).or_default().push(index);
+        }
+        if !items.is_empty() && groups.len() < of {
+            return Err("it shows fewer people than there are to be folds");
+        }
+        let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+        groups.shuffle(&mut self.rng(0));
+        let mut sizes = vec![0; of];
+        let mut folds = vec![0; items.len()];
+        for group in groups {
+            let smallest = (0..of).min_by_key(|fold| sizes[*fold]).unwrap_or_default();
+            sizes[smallest] += group.len();
+            group.into_iter().for_each(|index| folds[index] = smallest + 1);
+        }
+        Ok(folds)
     }
 
     fn by_subject(&self, items: &[Item<'_>]) -> Vec<Split> {
@@ -232,7 +289,7 @@ mod tests {
         fn one_person_never_stands_on_two_sides(
             pictures in pictures(), seed in any::<u64>(), public in 0.0..0.5_f64, private in 0.0..0.49_f64,
         ) {
-            let spec = SplitSpec { kind: SplitKind::Subjects, public, private, seed };
+            let spec = SplitSpec { kind: SplitKind::Subjects, public, private, seed, fold: None };
             if pictures.is_empty() {
                 return Ok(());
             }
@@ -248,6 +305,31 @@ mod tests {
                 prop_assert_eq!(sides.contains(&Split::Private), private > 0.0);
             }
             prop_assert_eq!(sides, sides_of(&spec, &pictures), "the same seed gives the same division");
+        }
+
+        #[test]
+        fn each_person_is_read_at_the_end_in_one_fold_and_learnt_from_in_all_others(
+            pictures in pictures(), seed in any::<u64>(), public in 0.0..0.5_f64, of in 2_usize..5,
+        ) {
+            let people: HashSet<_> = pictures.iter().map(|p| p.0).collect();
+            if people.len() < of {
+                return Ok(());
+            }
+            let mut read = vec![0; pictures.len()];
+            for number in 1..=of {
+                let fold = Some(Fold { number, of });
+                let spec = SplitSpec { kind: SplitKind::Subjects, public, seed, fold, ..SplitSpec::default() };
+                let sides = sides_of(&spec, &pictures);
+                let on = |split| -> HashSet<u8> {
+                    pictures.iter().zip(&sides).filter(|(_, side)| **side == split).map(|(p, _)| p.0).collect()
+                };
+                let [training, public_side, private] = [Split::Training, Split::Public, Split::Private].map(on);
+                prop_assert!(!private.is_empty() && !training.is_empty());
+                prop_assert!(training.is_disjoint(&private) && training.is_disjoint(&public_side));
+                prop_assert!(private.is_disjoint(&public_side));
+                read.iter_mut().zip(&sides).for_each(|(n, side)| *n += usize::from(*side == Split::Private));
+            }
+            prop_assert!(read.iter().all(|n| *n == 1));
         }
 
         #[test]

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::{Dataset, LabelRule, Pictures, Skipped, Split};
-use crate::faces::FaceCounts;
+use crate::faces::{FaceCounts, LandmarkSummary};
 use mien_core::crop::CROP_PIXELS;
 use mien_core::emotion::{self, Emotion};
 
@@ -33,6 +33,9 @@ pub struct Summary {
     pub skipped: Vec<Skipped>,
     /// How faces were cut out.
     pub faces: FaceCounts,
+    /// Where their landmarks lie, if any were found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub landmarks: Option<LandmarkSummary>,
     /// Checksums of its files.
     pub sha256: Vec<String>,
 }
@@ -100,6 +103,7 @@ impl Summary {
             duplicates: Duplicates::of(data),
             skipped: data.skipped.clone(),
             faces: data.faces,
+            landmarks: data.places.summary(),
             sha256: data.sha256.clone(),
         }
     }

@@ -151,7 +151,7 @@ pub fn make(pool: &Pool<'_>, spec: &FacesAugmentation, side: usize, rng: &mut Ch
 
 /// Share of pictures that have another one without a face behind them; the others have a plain gray.
 const BACKGROUNDS: f64 = 0.75;
-/// Share of pictures whose edge goes on as stripes instead of showing what is behind.
+/// Share of pictures whose edge is continued as stripes instead of showing what is behind.
 const SMEARED: f64 = 0.15;
 
 /// A part of the canvas: columns and rows, the ends excluded.
@@ -271,7 +271,7 @@ impl View {
     }
 
     /// Draws a level of the picture, `shrunk` times as large as it, into a window. Beyond its edge the canvas stays as it is, or
-    /// the edge goes on if `smeared`.
+    /// the edge is continued if `smeared`.
     fn draw(&self, (level, shrunk): (&GrayLevel, f32), canvas: &mut [u8], side: usize, window: &Window, smeared: bool) {
         // One pixel to the right and one down on the canvas, in pixels of the level.
         let step = shrunk / self.scale;

@@ -164,6 +164,14 @@ pub enum FaceDataError {
         /// What is missing.
         what: &'static str,
     },
+    /// A table of found faces that belongs to other pictures.
+    #[error("{path} names none of the validation pictures, such as {example}")]
+    OtherPictures {
+        /// The table.
+        path: PathBuf,
+        /// The name of a picture.
+        example: String,
+    },
 }
 
 /// A row of `labels.csv`.

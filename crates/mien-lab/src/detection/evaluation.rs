@@ -41,7 +41,7 @@ fn prepare(picture: &Pyramid, side: usize) -> Prepared {
 }
 
 impl GrayLevel {
-    /// Bilinear; beyond the edge the edge goes on.
+    /// Bilinear; beyond the edge, its pixels repeat.
     pub(super) fn sample_near(&self, x: f32, y: f32) -> u8 {
         self.sample(x.clamp(0.0, self.width as f32 - 1.0), y.clamp(0.0, self.height as f32 - 1.0))
     }
@@ -58,13 +58,7 @@ pub fn find_in<'a>(
     device: Device,
     mut find: impl FnMut(&Tensor) -> Result<Vec<Vec<FoundFace>>, FindError>,
 ) -> Result<Vec<Judged<'a>>, FindError> {
-    let mut judged: Vec<Judged<'a>> = scenes
-        .iter()
-        .map(|scene| {
-            let GrayLevel { width, height, .. } = *scene.picture.whole();
-            Judged { width, height, faces: &scene.faces, found: Vec::new() }
-        })
-        .collect();
+    let mut judged: Vec<Judged<'a>> = scenes.iter().map(|scene| Judged::new(scene, Vec::new())).collect();
     // Pictures of one shape go together.
     let mut order: Vec<usize> = (0..scenes.len()).collect();
     let shape = |index: &usize| {

@@ -4,7 +4,7 @@ use mien_core::face::FaceRect;
 use mien_core::landmarks::FoundFace;
 use mien_net::faces::{FacesFigures, ScoreCalibration, SizeFigures};
 
-use super::data::Face;
+use super::data::{Face, GrayLevel, Scene};
 use super::targets::shared_area;
 
 /// A box has found a face that it overlaps by at least this (intersection over union).
@@ -36,7 +36,14 @@ pub struct Judged<'a> {
     pub found: Vec<FoundFace>,
 }
 
-impl Judged<'_> {
+impl<'a> Judged<'a> {
+    /// What somebody found in a scene, in any order.
+    pub fn new(scene: &'a Scene, mut found: Vec<FoundFace>) -> Self {
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let GrayLevel { width, height, .. } = *scene.picture.whole();
+        Self { width, height, faces: &scene.faces, found }
+    }
+
     /// Size of a box in pixels of a picture whose longer side is [`TOLD_WIDTH`].
     fn told_size(&self, rect: &FaceRect) -> f32 {
         rect.area().sqrt() * TOLD_WIDTH / self.width.max(self.height) as f32
@@ -194,6 +201,21 @@ pub fn measure(pictures: &[Judged<'_>], threshold: f32, range: &Range) -> Measur
     }
 }
 
+/// The least threshold at which all pictures together hold at most `most` false boxes for 100 of them; of detectors at the same
+/// number of mistakes the better one is the one that finds more. Above every score where even the surest boxes are mistakes.
+pub fn threshold_for(pictures: &[Judged<'_>], most: f64) -> f32 {
+    let mut mistakes: Vec<f32> = pictures
+        .iter()
+        .flat_map(|picture| picture.found.iter().zip(verdicts(picture, &Range::ALL)))
+        .filter(|(_, verdict)| *verdict == Verdict::False)
+        .map(|(found, _)| found.score)
+        .collect();
+    mistakes.sort_by(|a, b| b.total_cmp(a));
+    // The first mistake too many has to stay below the threshold.
+    let allowed = (most * pictures.len() as f64 / 100.0).floor() as usize;
+    mistakes.get(allowed).map_or(f32::MIN_POSITIVE, |score| score.next_up())
+}
+
 /// What makes a probability of each box's logit: Platt's logistic regression (1999) of whether the box has found a face, by
 /// Newton's method. `logit` gives a box's logit from its score. Without boxes of both kinds scores stay as they are.
 pub fn fit_score(pictures: &[Judged<'_>], logit: impl Fn(f32) -> f32) -> ScoreCalibration {
@@ -238,11 +260,12 @@ const NEWTON_STEPS: usize = 20;
 /// Keeps its division finite.
 const RIDGE: f64 = 1e-9;
 
-/// All faces that count, then those of each range of [`SIZES`].
+/// All faces that count, those from each size of [`SIZES`] on, and those between two of them.
 pub fn by_size(pictures: &[Judged<'_>], threshold: f32) -> Vec<(Range, Measured)> {
-    let ends = SIZES[1..].iter().copied().chain([f32::INFINITY]);
-    let ranges = SIZES.into_iter().zip(ends).map(|(from, to)| Range { sizes: [from, to], rolls: None });
-    std::iter::once(Range::ALL).chain(ranges).map(|range| (range, measure(pictures, threshold, &range))).collect()
+    let from = |from: f32| Range { sizes: [from, f32::INFINITY], rolls: None };
+    let between = |sizes: &[f32]| Range { sizes: [sizes[0], sizes[1]], rolls: None };
+    let ranges = SIZES.into_iter().map(from).chain(SIZES.windows(2).map(between));
+    ranges.map(|range| (range, measure(pictures, threshold, &range))).collect()
 }
 
 /// Those of each range of [`ROLLS`].
@@ -330,6 +353,17 @@ mod tests {
     }
 
     #[test]
+    fn the_threshold_for_a_number_of_false_boxes_lets_no_more_through() {
+        let faces = [face(0.0, 50.0)];
+        let boxes = [found(400.0, 50.0, 0.9), found(2.0, 50.0, 0.8), found(300.0, 50.0, 0.6), found(500.0, 50.0, 0.2)];
+        let pictures = [judged(&faces, &boxes), judged(&[], &[])];
+        for (most, mistakes, recall) in [(0.0, 0.0, 0.0), (50.0, 50.0, 1.0), (149.0, 100.0, 1.0), (1e3, 150.0, 1.0)] {
+            let measured = measure(&pictures, threshold_for(&pictures, most), &Range::ALL);
+            assert_eq!((measured.false_boxes_per_100, measured.figures.recall), (mistakes, recall), "{most}");
+        }
+    }
+
+    #[test]
     fn ignored_and_small_faces_are_neither_missed_nor_mistakes() {
         let ignored = Face { ignored: true, ..face(100.0, 80.0) };
         let faces = [face(0.0, 12.0), ignored];
@@ -375,7 +409,8 @@ mod tests {
         let boxes = [FoundFace { landmarks: turned.map(|[x, y]| [x + 2.0, y + 2.0]), ..found(100.0, 100.0, 0.9) }];
         let pictures = [judged(&faces, &boxes)];
         let sizes: Vec<_> = by_size(&pictures, 0.5).iter().map(|(_, m)| (m.figures.faces, m.figures.recall)).collect();
-        assert_eq!(sizes, [(2, 0.5), (1, 0.0), (0, 0.0), (1, 1.0), (0, 0.0)]);
+        // From 20, 40, 80 and 160 pixels, then 20 to 40, 40 to 80, 80 to 160.
+        assert_eq!(sizes, [(2, 0.5), (1, 1.0), (1, 1.0), (0, 0.0), (1, 0.0), (0, 0.0), (1, 1.0)]);
         let rolls: Vec<_> = by_roll(&pictures, 0.5).iter().map(|(_, m)| m.figures.faces).collect();
         assert_eq!(rolls, [0, 0, 0, 1]);
         let error = measure(&pictures, 0.5, &Range::ALL).landmark_error.unwrap();

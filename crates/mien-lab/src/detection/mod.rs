@@ -13,6 +13,7 @@ mod occlude;
 mod recipe;
 mod sheet;
 mod split;
+mod table;
 mod targets;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use light::Light;
 pub use loss::FacesLoss;
 pub use recipe::FacesRecipe;
 pub use sheet::found_and_missed;
+pub use table::found_by_table;
 pub use targets::Target;
 
 use self::assign::Cell;
@@ -221,15 +223,8 @@ impl Task for Detection {
         Shown(found): &Shown,
         run: &RunFolder,
     ) -> Result<(), TrainError> {
-        let judged: Vec<Judged<'_>> = self
-            .validation
-            .iter()
-            .zip(found)
-            .map(|(scene, found)| {
-                let GrayLevel { width, height, .. } = *scene.picture.whole();
-                Judged { width, height, faces: &scene.faces, found: found.clone() }
-            })
-            .collect();
+        let judged: Vec<Judged<'_>> =
+            self.validation.iter().zip(found).map(|(scene, found)| Judged::new(scene, found.clone())).collect();
         let on = format!("validation, epoch {}", record.epoch);
         Ok(found_and_missed(&recipe.name, &on, &self.validation, &judged, THRESHOLD)?.save(&run.found_and_missed())?)
     }

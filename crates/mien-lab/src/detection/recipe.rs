@@ -9,7 +9,7 @@ use super::loss::FacesLoss;
 use crate::optimizer::OptimizerSpec;
 use crate::recipe::{Problems, RecipeError, is_positive, read_text, read_whole};
 use crate::schedule::ScheduleSpec;
-use crate::task::{Plan, Planned};
+use crate::task::{Plan, Planned, plan_of};
 use mien_net::Normalization;
 use mien_net::faces::{COARSEST, FacesTask};
 use mien_net::{NetworkSpec, Precision};
@@ -70,18 +70,7 @@ pub struct FacesRecipe {
 
 impl Planned for FacesRecipe {
     fn plan(&self) -> Plan<'_> {
-        Plan {
-            name: &self.name,
-            seed: self.seed,
-            epochs: self.epochs,
-            patience: self.patience,
-            precision: self.precision,
-            average: self.average,
-            start_from: self.start_from.as_deref(),
-            optimizer: &self.optimizer,
-            schedule: &self.schedule,
-            backbone_rate: 1.0,
-        }
+        plan_of!(self, backbone_rate: 1.0)
     }
 }
 
@@ -103,20 +92,12 @@ impl FacesRecipe {
     fn problems(&self) -> Problems {
         let mut found = Problems::default();
         let is_side = |side: usize| side > 0 && side.is_multiple_of(COARSEST as usize);
-        let is_plain = !self.name.is_empty() && !self.name.contains(['/', '\\']);
-        found.check("name", is_plain, "has to be a plain file name");
-        found.check("seed", i64::try_from(self.seed).is_ok(), "has to be at most 9223372036854775807, as in all TOML");
-        found.check("epochs", self.epochs > 0, "has to be at least 1");
-        found.check("batch_size", self.batch_size > 1, "has to be at least 2: batch norm needs more than one picture");
+        self.plan().check(&mut found);
         found.check("pictures", self.pictures >= self.batch_size, "has to be at least `batch_size`");
         found.check("side", is_side(self.side), "has to be a multiple of 32");
         found.check("measured_side", is_side(self.measured_side), "has to be a multiple of 32");
-        found.check("average", (0.0..1.0).contains(&self.average), "has to be at least 0 and less than 1");
-        found.check("patience", self.patience > 0, "has to be at least 1");
         found.check("normalization.std", is_positive(self.normalization.std), "has to be greater than 0");
         self.loss.check(&mut found);
-        self.optimizer.check(&mut found);
-        self.schedule.check(&mut found);
         self.augmentation.check(&mut found);
         found
     }

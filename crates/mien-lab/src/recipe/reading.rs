@@ -1,14 +1,13 @@
 //! Reading a recipe: all its mistakes at once, each with its line.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
-use toml::de::{DeTable, DeValue};
-use toml::{Spanned, Value};
+use toml::de::DeTable;
 
 use super::Recipe;
+use super::fields::{Field, Step, assembled, fields_of, first_line, is_in, line_of, name_of};
 use super::mistakes::{Mistake, Problems, Told};
 use mien_core::bounded;
 use mien_net::SpecError;
@@ -18,9 +17,6 @@ pub const TEMPLATE: &str = include_str!("template.toml");
 
 /// Bytes that a recipe may have. Mien's own have less than 4000; the time to judge one grows with the square of its fields.
 const MOST_BYTES: u64 = 64 << 10;
-
-/// The fields that say which others there are; they are looked at first.
-const DECIDING: [&str; 2] = ["kind", "architecture"];
 
 /// A recipe can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,8 +67,7 @@ pub fn read_whole<R: DeserializeOwned>(path: &Path, problems: impl Fn(&R) -> Pro
     let text = read_text(path)?;
     let mistaken = |mistakes| RecipeError::Mistakes { path: path.to_owned(), mistakes };
     let recipe: R = toml::from_str(&text).map_err(|error| mistaken(vec![syntax_mistake(&text, &error)]))?;
-    let mut fields = Vec::new();
-    collect(&text, DeTable::parse_recoverable(&text).0.get_ref(), &mut vec![], &mut fields);
+    let fields = fields_of(&text, DeTable::parse_recoverable(&text).0.get_ref());
     let mut mistakes = Vec::new();
     add_problems(&problems(&recipe), &fields, &mut mistakes);
     if mistakes.is_empty() { Ok(recipe) } else { Err(mistaken(mistakes)) }
@@ -108,8 +103,7 @@ fn parse(text: &str, name: &str) -> Result<Recipe, Vec<Mistake>> {
         mistakes.sort_by_key(|mistake| mistake.line);
         return Err(mistakes);
     }
-    let mut fields = Vec::new();
-    collect(text, document.get_ref(), &mut vec![], &mut fields);
+    let fields = fields_of(text, document.get_ref());
     let mut mistakes = Vec::new();
     let mut recipe = accept(&fields, &mut mistakes);
     complete(&mut recipe, name);
@@ -129,88 +123,10 @@ fn complete(recipe: &mut Recipe, name: &str) {
     }
 }
 
-/// A step on the way to a field.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
-    Key(String),
-    /// In a list of tables.
-    Item(usize),
-}
-
-/// A field with its value and line; an empty table is one too.
-#[derive(Clone, Debug)]
-struct Field {
-    way: Vec<Step>,
-    value: Value,
-    line: usize,
-}
-
-impl Field {
-    /// As `data.sources.share`, wherever it stands in a list.
-    fn name(&self) -> String {
-        name_of(&self.way)
-    }
-
-    fn table(&self) -> &[Step] {
-        self.way.split_last().map_or(&[], |(_, table)| table)
-    }
-
-    fn is_deciding(&self) -> bool {
-        matches!(self.way.last(), Some(Step::Key(key)) if DECIDING.contains(&key.as_str()))
-    }
-}
-
-fn name_of(way: &[Step]) -> String {
-    let keys = way.iter().filter_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None });
-    keys.collect::<Vec<_>>().join(".")
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
-}
-
-/// The line of the first field of such a name.
-fn first_line(fields: &[Field], is_meant: impl Fn(&str) -> bool) -> Option<usize> {
-    fields.iter().filter(|field| is_meant(&field.name())).map(|field| field.line).min()
-}
-
-/// Whether a field stands in a table.
-fn is_in(name: &str, table: &str) -> bool {
-    name.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
-}
-
-/// The fields of a table and of those in it.
-fn collect(text: &str, table: &DeTable<'_>, way: &mut Vec<Step>, fields: &mut Vec<Field>) {
-    for (key, value) in table {
-        way.push(Step::Key(key.get_ref().to_string()));
-        collect_value(text, value, line_of(text, key.span().start), way, fields);
-        way.pop();
-    }
-}
-
-fn collect_value(text: &str, value: &Spanned<DeValue<'_>>, line: usize, way: &mut Vec<Step>, fields: &mut Vec<Field>) {
-    match value.get_ref() {
-        DeValue::Table(table) if !table.is_empty() => collect(text, table, way, fields),
-        DeValue::Array(items) if !items.is_empty() && items.iter().all(|item| item.get_ref().is_table()) => {
-            for (i, item) in items.iter().enumerate() {
-                way.push(Step::Item(i));
-                collect_value(text, item, line_of(text, item.span().start), way, fields);
-                way.pop();
-            }
-        }
-        _ => {
-            // It was parsed before: a value always comes back.
-            if let Ok(value) = Value::deserialize(toml::de::ValueDeserializer::from(value.clone())) {
-                fields.push(Field { way: way.clone(), value, line });
-            }
-        }
-    }
-}
-
 /// The recipe of those among `fields` that fit; the others become mistakes. Each is tried beside all that fit, so that one
 /// mistake hides no other.
 fn accept(fields: &[Field], mistakes: &mut Vec<Mistake>) -> Recipe {
-    let read = |fields: &[&Field]| Recipe::deserialize(assembled(fields, 0)).map_err(|e| e.message().to_owned());
+    let read = |fields: &[&Field]| Recipe::deserialize(assembled(fields)).map_err(|e| e.message().to_owned());
     let all: Vec<&Field> = fields.iter().collect();
     if let Ok(recipe) = read(&all)
         && network_fits(&recipe).is_ok()
@@ -248,29 +164,6 @@ fn network_fits(recipe: &Recipe) -> Result<(), String> {
         Err(SpecError::Parameters { source, .. }) => Err(source.message().to_owned()),
         Err(error) => Err(error.to_string()),
     }
-}
-
-/// The fields, whose ways are alike up to `depth`, as tables in tables.
-fn assembled(fields: &[&Field], depth: usize) -> Value {
-    if let [only] = fields
-        && only.way.len() == depth
-    {
-        return only.value.clone();
-    }
-    let mut parts: BTreeMap<&Step, Vec<&Field>> = BTreeMap::new();
-    for field in fields {
-        if let Some(step) = field.way.get(depth) {
-            parts.entry(step).or_default().push(field);
-        }
-    }
-    if matches!(parts.keys().next(), Some(Step::Item(_))) {
-        return Value::Array(parts.values().map(|part| assembled(part, depth + 1)).collect());
-    }
-    let entries = parts.into_iter().filter_map(|(step, part)| match step {
-        Step::Key(key) => Some((key.clone(), assembled(&part, depth + 1))),
-        Step::Item(_) => None,
-    });
-    Value::Table(entries.collect())
 }
 
 #[cfg(test)]

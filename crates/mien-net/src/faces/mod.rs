@@ -4,6 +4,7 @@
 
 mod card;
 mod decode;
+mod detector;
 mod model;
 mod rep;
 mod stack;
@@ -12,6 +13,7 @@ use tch::{Device, Kind, TchError, Tensor, nn};
 
 pub use card::{FacesCard, FacesEvaluation, FacesFigures, FacesTask, ScoreCalibration, SizeFigures};
 pub use decode::{Candidate, NMS_OVERLAP, decode, suppress};
+pub use detector::{NeuralDetector, ScanOptions};
 pub use model::{FaceNetwork, FindError, read_levels};
 
 use super::macs::Survey;

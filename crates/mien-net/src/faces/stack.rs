@@ -1,8 +1,10 @@
 //! `faces`: Mien's own detector, shaped for libtorch on one core at batch 1: few, plain 3×3 convolutions, an early stride, no
 //! change of layout in the middle.
 //!
-//! A stem of stride 2, then a stage for each stride from 4 to 32; each begins with a convolution of stride 2. The outputs are
-//! taken from the last three stages by one 1×1 convolution each.
+//! A stem of stride 2, then a stage for each stride from 4 to 32; each begins with a convolution of stride 2. Before the last block
+//! of the stages at strides 8 and 16 what the next coarser stage saw is added, by a 1×1 convolution, twice as large (a feature
+//! pyramid, Lin et al. 2017): a small face is told by what is around it, and the blocks on fine maps alone see 47 pixels. The
+//! outputs are taken from the last three stages by one 1×1 convolution each.
 
 use serde::Deserialize;
 use serde::de::Error as _;
@@ -19,7 +21,8 @@ use super::{DetectionNetwork, OUTPUTS, STRIDES};
 struct Parameters {
     /// Filters of the stem and of the stages at strides 4, 8, 16 and 32.
     channels: [i64; 1 + STAGES],
-    /// Blocks of each stage after the one that halves the picture.
+    /// Blocks of each stage after the one that halves the picture; the last of those at strides 8 and 16 also sees the coarser
+    /// stage.
     blocks: [usize; STAGES],
 }
 
@@ -40,11 +43,35 @@ impl Default for Parameters {
 const FIRST_SCORE: f64 = 0.01;
 
 struct Faces {
-    /// The stem, then the stages.
+    /// The stem, then the stages, as far as they come before what coarser ones saw.
     stages: Vec<Vec<RepBlock>>,
+    /// From the coarser of two stages with outputs to the finer, the finest first.
+    joints: Vec<Joint>,
+    /// Of each stage with outputs.
     heads: Vec<ConvNorm>,
     /// The number format of the convolutions once they are packed for oneDNN.
     packed: Option<Precision>,
+}
+
+/// Where a stage with outputs learns what the next coarser one saw.
+struct Joint {
+    /// To the finer stage's channels.
+    lateral: ConvNorm,
+    /// The finer stage's last block.
+    block: RepBlock,
+}
+
+impl Joint {
+    /// `fine` `[N, C, H, W]`, and `coarse` of half its height and width.
+    fn forward(&self, fine: &Tensor, coarse: &Tensor, pass: Pass, is_packed: bool) -> Result<Tensor, TchError> {
+        let coarse = self.lateral.forward(coarse, pass)?;
+        // oneDNN's tensors can't be enlarged. The maps are small here: 60 and 240 places at 320×192.
+        let coarse = if is_packed { coarse.f_to_dense(None, false)? } else { coarse };
+        let size = coarse.size();
+        let larger = coarse.f_upsample_nearest2d([2 * size[2], 2 * size[3]], None, None)?;
+        let larger = if is_packed { larger.f_to_mkldnn(None::<Kind>)? } else { larger };
+        self.block.forward(&fine.f_add(&larger)?, pass)
+    }
 }
 
 pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn DetectionNetwork>, BuildError> {
@@ -52,15 +79,26 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
     if channels.iter().any(|filters| *filters < 1) {
         return Err(toml::de::Error::custom("each of `channels` has to be at least 1").into());
     }
+    if blocks[FIRST_WITH_OUTPUTS..STAGES - 1].contains(&0) {
+        return Err(toml::de::Error::custom("`blocks` has to be at least 1 at strides 8 and 16").into());
+    }
     // On the largest maps the branches would cost as much time as the rest of the training, for next to no weights.
     let mut stages = vec![vec![RepBlock::new(&(path / "stem"), 1, channels[0], 2, false)?]];
+    let mut joints = Vec::new();
     for stage in 0..STAGES {
         let (inputs, outputs) = (channels[stage], channels[stage + 1]);
         let path = path / format!("stage{}", stage + 1);
         let branches = stage >= FIRST_WITH_OUTPUTS;
         let shrink = RepBlock::new(&(&path / 0), inputs, outputs, 2, branches);
         let rest = (1..=blocks[stage]).map(|i| RepBlock::new(&(&path / i), outputs, outputs, 1, branches));
-        stages.push(std::iter::once(shrink).chain(rest).collect::<Result<_, _>>()?);
+        let mut stage_blocks: Vec<RepBlock> = std::iter::once(shrink).chain(rest).collect::<Result<_, _>>()?;
+        if (FIRST_WITH_OUTPUTS..STAGES - 1).contains(&stage)
+            && let Some(block) = stage_blocks.pop()
+        {
+            let lateral = ConvNorm::strided(&(&path / "lateral"), channels[stage + 2], outputs, 1, 1)?;
+            joints.push(Joint { lateral, block });
+        }
+        stages.push(stage_blocks);
     }
     let heads = (FIRST_WITH_OUTPUTS..STAGES)
         .map(|stage| {
@@ -80,7 +118,7 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
             Ok(layer)
         })
         .collect::<Result<_, BuildError>>()?;
-    Ok(Box::new(Faces { stages, heads, packed: None }))
+    Ok(Box::new(Faces { stages, joints, heads, packed: None }))
 }
 
 impl DetectionNetwork for Faces {
@@ -96,10 +134,14 @@ impl DetectionNetwork for Faces {
             }
             maps.push(x.shallow_clone());
         }
-        let with_outputs = maps.split_off(1 + FIRST_WITH_OUTPUTS);
+        let mut with_outputs = maps.split_off(1 + FIRST_WITH_OUTPUTS);
+        let is_packed = self.packed.is_some();
+        for (level, joint) in self.joints.iter().enumerate().rev() {
+            with_outputs[level] = joint.forward(&with_outputs[level], &with_outputs[level + 1], pass, is_packed)?;
+        }
         let level = |level: usize| {
             let outputs = self.heads[level].forward(&with_outputs[level], pass)?;
-            let outputs = if self.packed.is_some() { outputs.f_to_dense(None, false)? } else { outputs };
+            let outputs = if is_packed { outputs.f_to_dense(None, false)? } else { outputs };
             outputs.f_to_kind(Kind::Float)
         };
         Ok([level(0)?, level(1)?, level(2)?])
@@ -107,6 +149,10 @@ impl DetectionNetwork for Faces {
 
     fn fold(&mut self) -> Result<(), TchError> {
         self.stages.iter_mut().flatten().try_for_each(RepBlock::fold)?;
+        for joint in &mut self.joints {
+            joint.lateral.fold()?;
+            joint.block.fold()?;
+        }
         self.heads.iter_mut().try_for_each(ConvNorm::fold)
     }
 
@@ -114,6 +160,10 @@ impl DetectionNetwork for Faces {
         self.fold()?;
         if device == Device::Cpu && tch::utils::has_mkldnn() {
             self.stages.iter_mut().flatten().try_for_each(|block| block.pack(precision))?;
+            for joint in &mut self.joints {
+                joint.lateral.pack(precision)?;
+                joint.block.pack(precision)?;
+            }
             self.heads.iter_mut().try_for_each(|head| head.pack(precision))?;
             self.packed = Some(precision);
         }

@@ -8,8 +8,8 @@ use opencv::imgproc;
 use opencv::objdetect::{CascadeClassifier, CascadeClassifierTrait as _};
 
 use super::options::CASCADE_WINDOW;
-use super::{DetectionOptions, failed, one_a_face};
-use mien_core::detection::{DetectError, Detection, FaceDetector, nearest};
+use super::{DetectionOptions, failed};
+use mien_core::detection::{DetectError, Detection, FaceDetector, nearest, one_a_face};
 use mien_core::face::{FaceRect, GrayView};
 
 /// `haarcascade_frontalface_default.xml` of the OpenCV that Mien was built with.

@@ -1,70 +1,40 @@
 //! Finding faces in a gray picture.
 
-mod faces;
 mod haar;
 mod options;
 mod schedule;
 
-pub use self::faces::NeuralDetector;
 pub use self::haar::HaarDetector;
 pub use self::options::{DetectionOptions, DetectorKind, GivenDetection};
 pub use self::schedule::ScheduledDetector;
-use mien_core::detection::{DetectError, Detection, FaceDetector};
-use mien_core::face::FaceRect;
+use mien_core::detection::{DetectError, FaceDetector};
+use mien_net::Precision;
+use mien_net::faces::NeuralDetector;
+use tch::Device;
 
-/// Makes the detector that is asked for.
+/// Makes the detector that is asked for. A network computes on `device`; the cascade has only the CPU.
 ///
 /// # Errors
 /// When it can't be loaded.
-pub fn make(options: &DetectionOptions) -> Result<Box<dyn FaceDetector>, DetectError> {
+pub fn make(options: &DetectionOptions, device: Device) -> Result<Box<dyn FaceDetector>, DetectError> {
     Ok(match options.detector {
-        DetectorKind::Faces => Box::new(NeuralDetector::new(options)?),
+        DetectorKind::Faces => {
+            Box::new(NeuralDetector::new(options.scan(), device, Precision::fastest_on_cpu())?.on_one_thread())
+        }
         DetectorKind::Haar => Box::new(HaarDetector::new(options)?),
     })
 }
 
-/// Share of the smaller of two boxes from which on it is a second box of the same face. Faces of two people overlap
-/// less, unless one hides the other, which Haar doesn't find then.
-const SECOND_BOX_SHARE: f32 = 0.5;
-
-/// One box a face: of boxes that overlap or lie in each other, the one that the detector believes most. Haar gives a
-/// second box around eyes, nose and mouth alone for some faces.
-fn one_a_face(mut found: Vec<Detection>) -> Vec<Detection> {
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let mut kept: Vec<Detection> = Vec::with_capacity(found.len());
-    for detection in found {
-        if kept.iter().all(|other| shared_with_smaller(&other.rect, &detection.rect) < SECOND_BOX_SHARE) {
-            kept.push(detection);
-        }
+/// The name of the detector that is asked for, and what tells its versions apart: other versions may find other faces.
+#[must_use]
+pub fn version(options: &DetectionOptions) -> String {
+    match options.detector {
+        DetectorKind::Faces => NeuralDetector::version(),
+        DetectorKind::Haar => "haar".to_owned(),
     }
-    kept
-}
-
-/// The part of the smaller of two boxes that lies in the other: 0 apart, 1 inside.
-fn shared_with_smaller(a: &FaceRect, b: &FaceRect) -> f32 {
-    // From IoU: shared = iou × union, and union + shared is the sum of both areas.
-    let iou = a.iou(b);
-    let shared = iou / (1.0 + iou) * (a.area() + b.area());
-    let smaller = a.area().min(b.area());
-    if smaller > 0.0 { shared / smaller } else { 0.0 }
 }
 
 /// An error of OpenCV as one of detection.
 pub(crate) fn failed(error: opencv::Error) -> DetectError {
     DetectError::Failed(Box::new(error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(x: f32, side: f32, score: f32) -> Detection {
-        Detection { rect: FaceRect { x, y: x, width: side, height: side }, score, is_certain: true, landmarks: None }
-    }
-
-    #[test]
-    fn a_second_box_of_a_face_is_dropped_and_a_neighbour_is_kept() {
-        let (face, inner, neighbour) = (found(100.0, 100.0, 30.0), found(130.0, 40.0, 5.0), found(180.0, 90.0, 8.0));
-        assert_eq!(one_a_face(vec![inner, face, neighbour]), [face, neighbour]);
-    }
 }

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
+use mien_net::faces::ScanOptions;
 use serde::{Deserialize, Serialize};
 
 /// Least height in pixels that pictures are shrunk to before a full scan, unless another is asked for; smaller ones are
@@ -41,10 +42,17 @@ pub const FULL_SCAN_INTERVAL: u32 = 15;
 #[serde(rename_all = "lowercase")]
 pub enum DetectorKind {
     /// Mien's own network: heads that tilt and turn too, with eyes, nose and mouth
+    #[default]
     Faces,
     /// OpenCV's Haar cascade: upright faces that look at the camera
-    #[default]
     Haar,
+}
+
+impl DetectorKind {
+    /// What found the faces of recordings that name no detector.
+    fn before_there_was_a_choice() -> Self {
+        Self::Haar
+    }
 }
 
 /// How faces are looked for.
@@ -53,9 +61,10 @@ pub enum DetectorKind {
 pub struct DetectionOptions {
     /// What finds faces
     #[arg(long, value_enum, value_name = "DETECTOR", default_value_t)]
+    #[serde(default = "DetectorKind::before_there_was_a_choice")]
     pub detector: DetectorKind,
     /// Height in pixels that a picture is shrunk to before faces are searched in all of it; less is faster, more
-    /// finds smaller faces [default: what --min-face needs; at least 200 with haar, 320 for the longer side with faces]
+    /// finds smaller faces [default: what --min-face needs; at least 320 for the longer side, 200 for the height with haar]
     #[arg(long = "detect-height", value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(64..=4320))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub working_height: Option<u32>,
@@ -65,7 +74,7 @@ pub struct DetectionOptions {
     /// Hits that must agree on a face (haar); more means fewer false faces and more missed ones
     #[arg(long = "detect-neighbors", value_name = "COUNT", default_value_t = MIN_NEIGHBORS, value_parser = clap::value_parser!(u32).range(1..=50))]
     pub min_neighbors: u32,
-    /// Smallest face, as a share of the picture's height; a larger share is faster [default: 0.12, with faces 0.06]
+    /// Smallest face, as a share of the picture's height; a larger share is faster [default: 0.06, with haar 0.12]
     #[arg(long = "min-face", value_name = "SHARE", value_parser = share)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_face: Option<f32>,
@@ -100,6 +109,12 @@ impl DetectionOptions {
             DetectorKind::Faces => MIN_NETWORK_FACE,
             DetectorKind::Haar => MIN_FACE,
         })
+    }
+
+    /// What a full scan of the network looks for.
+    #[must_use]
+    pub fn scan(&self) -> ScanOptions {
+        ScanOptions { smallest_face: self.smallest_face(), working_height: self.working_height }
     }
 
     /// Height in pixels that pictures are shrunk to before a full scan of Haar: the one asked for, else the one at which the smallest

@@ -1,8 +1,9 @@
 //! When to search the whole picture, and when only around the faces that are known.
 
-use super::{DetectionOptions, one_a_face};
-use mien_core::detection::{DetectError, Detection, FaceDetector, SAME_FACE_OVERLAP};
+use super::DetectionOptions;
+use mien_core::detection::{DetectError, Detection, FaceDetector, SAME_FACE_OVERLAP, one_a_face};
 use mien_core::face::{FaceRect, GrayView};
+use tch::Device;
 
 /// Frames from one full scan to the next while there is no face to follow, or one that was lost hasn't come back.
 const SEARCHING_INTERVAL: u32 = 3;
@@ -22,12 +23,12 @@ pub struct ScheduledDetector {
 }
 
 impl ScheduledDetector {
-    /// Makes the detector that is asked for, and schedules it.
+    /// Makes the detector that is asked for, a network on `device`, and schedules it.
     ///
     /// # Errors
     /// When it can't be loaded.
-    pub fn make(options: &DetectionOptions) -> Result<Self, DetectError> {
-        Ok(Self::new(super::make(options)?, options))
+    pub fn make(options: &DetectionOptions, device: Device) -> Result<Self, DetectError> {
+        Ok(Self::new(super::make(options, device)?, options))
     }
 
     /// Schedules a detector.

@@ -8,10 +8,11 @@ use opencv::imgproc;
 use super::StageTimings;
 use crate::detect::ScheduledDetector;
 use crate::frame::{Frame, RgbaPicture};
-use mien_core::crop::{FaceCrop, FaceCropper};
+use mien_core::crop::{FaceCrop, FaceCropper, Framing};
 use mien_core::detection::DetectError;
 use mien_core::face::{FaceId, FaceRect, GrayView};
 use mien_core::landmarks::Landmarks;
+use mien_core::quality::quality;
 use mien_core::track::{Appearance, CutDetector, Track, TrackOptions, Tracker};
 
 /// A frame whose faces were found but not yet named.
@@ -40,6 +41,8 @@ pub struct DetectedFace {
     pub score: f32,
     /// Eyes, nose and mouth in the pixels of the frame, if the detector found them on it.
     pub landmarks: Option<Landmarks>,
+    /// How much its picture is worth, from 0 to 1 (see [`mien_core::quality`]).
+    pub quality: f32,
 }
 
 /// A frame can't be converted or searched.
@@ -66,6 +69,7 @@ struct Search {
     cuts: CutDetector,
     tracker: Tracker,
     cropper: FaceCropper,
+    framing: Framing,
     gray: Mat,
 }
 
@@ -73,7 +77,8 @@ impl Analyzer {
     /// An analyzer that has seen nothing yet. `picture` asks for [`Detected::picture`].
     pub fn new(detector: ScheduledDetector, tracking: TrackOptions, picture: bool) -> Self {
         let (tracker, cropper) = (Tracker::new(tracking), FaceCropper::default());
-        let search = Search { detector, cuts: CutDetector::default(), tracker, cropper, gray: Mat::default() };
+        let (cuts, framing, gray) = (CutDetector::default(), Framing::default(), Mat::default());
+        let search = Search { detector, cuts, tracker, cropper, framing, gray };
         Self { search: Some(search), picture }
     }
 
@@ -82,14 +87,21 @@ impl Analyzer {
         Self { search: None, picture }
     }
 
-    /// Exchanges the detector; the tracks stay. One that looks for no faces goes on so.
+    /// Exchanges the detector; the tracks stay. One that looks for no faces still looks for none.
     pub fn set_detector(&mut self, detector: ScheduledDetector) {
         if let Some(search) = &mut self.search {
             search.detector = detector;
         }
     }
 
-    /// Forgets all faces and counts them from 1 again: after a seek or when a file begins anew.
+    /// Which crops to make from now on: those that the network wants, see [`super::Labeller::framing`].
+    pub fn set_framing(&mut self, framing: Framing) {
+        if let Some(search) = &mut self.search {
+            search.framing = framing;
+        }
+    }
+
+    /// Forgets all faces and counts them from 1 again: after a seek or when a file restarts.
     pub fn reset(&mut self) {
         if let Some(search) = &mut self.search {
             search.detector.reset();
@@ -137,16 +149,18 @@ impl Search {
         }
         let expected = self.tracker.expected(frame.media_time);
         let detections = self.detector.detect(gray, &expected)?;
-        let look = |rect| self.cropper.crop(gray, rect).as_ref().map(Appearance::of);
+        // What a face looks like was measured on boxes.
+        let look = |rect| self.cropper.crop(gray, rect, None, Framing::Box).as_ref().map(Appearance::of);
         let tracks = self.tracker.update(&detections, frame.media_time, look);
         timings.detect = start.elapsed();
 
         let start = Instant::now();
         for track in tracks {
             // A track that left the picture has nothing to cut out.
-            if let Some(crop) = self.cropper.crop(gray, track.rect) {
+            if let Some(crop) = self.cropper.crop(gray, track.rect, track.landmarks.as_ref(), self.framing) {
                 let Track { id, rect, score, landmarks, .. } = *track;
-                faces.push(DetectedFace { id, rect, score, landmarks });
+                let quality = quality(&crop, rect, landmarks.as_ref());
+                faces.push(DetectedFace { id, rect, score, landmarks, quality });
                 crops.push(crop);
             }
         }
@@ -168,9 +182,60 @@ fn to_rgba(bgr: &Mat) -> opencv::Result<RgbaPicture> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use opencv::core::{CV_8UC3, Scalar, Vec3b};
 
     use super::*;
+    use crate::detect::DetectionOptions;
+    use mien_core::detection::{Detection, FaceDetector};
+    use mien_core::landmarks::Landmarks;
+
+    /// One face that leans by about 30°.
+    const LEANING: Detection = Detection {
+        rect: FaceRect { x: 60.0, y: 60.0, width: 80.0, height: 80.0 },
+        score: 9.0,
+        is_certain: true,
+        landmarks: Some(Landmarks {
+            right_eye: [91.5, 84.3],
+            left_eye: [117.5, 100.1],
+            nose: [94.8, 105.9],
+            mouth_right: [78.6, 111.7],
+            mouth_left: [99.5, 124.2],
+        }),
+    };
+
+    struct Leaning;
+
+    impl FaceDetector for Leaning {
+        fn detect(&mut self, _picture: GrayView<'_>) -> Result<Vec<Detection>, DetectError> {
+            Ok(vec![LEANING])
+        }
+    }
+
+    fn slope() -> Frame {
+        let bytes: Vec<u8> = (0..200 * 200).flat_map(|i| [((i % 200) + (i / 200) / 4) as u8; 3]).collect();
+        let pixels: Vec<Vec3b> = bytes.chunks_exact(3).map(|p| Vec3b::from([p[0], p[1], p[2]])).collect();
+        let image = Mat::new_rows_cols_with_data(200, 200, &pixels).unwrap().try_clone().unwrap();
+        Frame { index: 0, media_time: Duration::ZERO, captured_at: Instant::now(), image: image.into() }
+    }
+
+    #[test]
+    fn the_network_gets_the_crops_that_it_learnt_from() {
+        let detector = ScheduledDetector::new(Box::new(Leaning), &DetectionOptions::default());
+        let mut analyzer = Analyzer::new(detector, TrackOptions { confirm_after: 1, ..TrackOptions::default() }, false);
+        let mut gray = Mat::default();
+        imgproc::cvt_color_def(&*slope().image, &mut gray, imgproc::COLOR_BGR2GRAY).unwrap();
+        let picture = GrayView::new(gray.data_bytes().unwrap(), 200, 200).unwrap();
+        let expected =
+            |framing| FaceCropper::default().crop(picture, LEANING.rect, LEANING.landmarks.as_ref(), framing).unwrap();
+        assert_ne!(expected(Framing::Box), expected(Framing::Upright));
+        for framing in [Framing::Box, Framing::Upright, Framing::Box] {
+            analyzer.set_framing(framing);
+            analyzer.reset();
+            assert_eq!(analyzer.analyze(slope()).unwrap().crops, [expected(framing)], "{framing:?}");
+        }
+    }
 
     #[test]
     fn the_picture_for_the_window_has_red_green_blue_and_full_alpha_in_memory_order() {

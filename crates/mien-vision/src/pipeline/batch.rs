@@ -48,11 +48,12 @@ pub enum Ending {
 /// were handed over.
 pub fn run_to_end<E: From<PipelineError>>(
     source: Box<dyn FrameSource>,
-    analyzer: Analyzer,
+    mut analyzer: Analyzer,
     labeller: Labeller,
     stop: &AtomicBool,
     on_scene: impl FnMut(Scene) -> Result<ControlFlow<()>, E>,
 ) -> Result<Ending, E> {
+    analyzer.set_framing(labeller.framing());
     let info = source.info();
     let waiting = frames_that_wait(info.width, info.height);
     let (detected_sender, detected) = bounded(waiting);
@@ -155,7 +156,9 @@ mod tests {
         Detected {
             frame: Frame { index: 0, media_time: Duration::ZERO, captured_at: Instant::now(), image },
             picture: None,
-            faces: (1..=faces).map(|id| DetectedFace { id: FaceId(id), rect, score: 9.0, landmarks: None }).collect(),
+            faces: (1..=faces)
+                .map(|id| DetectedFace { id: FaceId(id), rect, score: 9.0, landmarks: None, quality: 1.0 })
+                .collect(),
             crops: Vec::new(),
             timings: StageTimings::default(),
         }

@@ -137,7 +137,7 @@ enum CameraEnd {
 }
 
 impl Capture {
-    /// Works until it is told to stop, or can't go on.
+    /// Works until it is told to stop, or can't continue.
     pub(super) fn run(mut self) -> Result<(), PipelineError> {
         let mut retry = BackOff::default();
         let mut clock = CameraClock::default();
@@ -192,7 +192,7 @@ impl Capture {
             let read = start.elapsed();
             retry.reset();
             if self.controls.paused {
-                // Read on, so that no old frame waits in the driver when it goes on.
+                // Frames are still read, so that no old one waits in the driver when it resumes.
                 continue;
             }
             clock.stamp(&mut frame);
@@ -200,6 +200,7 @@ impl Capture {
             if let Some(tap) = self.shared.tap().as_ref() {
                 tap.captured(&frame);
             }
+            self.analyzer.set_framing(self.shared.framing());
             let mut detected = self.analyzer.analyze(frame)?;
             detected.timings.read = read;
             let passage = Passage { detected, ticket: self.controls.ticket(false) };
@@ -242,7 +243,7 @@ impl BackOff {
     }
 }
 
-/// Lets index and media time go on when a camera is opened again, whose own count starts anew.
+/// Lets index and media time continue when a camera is opened again, whose own count restarts.
 #[derive(Debug, Default)]
 struct CameraClock {
     first_opened: Option<Instant>,
@@ -269,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_between_tries_double_up_to_ten_seconds_and_start_anew_after_a_frame() {
+    fn waits_between_tries_double_up_to_ten_seconds_and_restart_after_a_frame() {
         let mut retry = BackOff::default();
         let waits: Vec<u64> = (0..6).map(|_| retry.next().as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 10, 10]);

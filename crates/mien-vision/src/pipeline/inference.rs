@@ -34,6 +34,7 @@ pub(super) fn run(
     shared: &Shared,
 ) -> Result<(), PipelineError> {
     let mut labeller = labels.labeller(smoothing).map_err(PipelineError::Load)?;
+    shared.set_framing(labeller.framing());
     shared.set_labelling();
     shared.report(Event::ClassifierReady);
     while !shared.is_stopping() {
@@ -60,6 +61,7 @@ fn obey(command: Command, labels: &mut Labels, labeller: &mut Labeller, shared: 
             match load(&choice) {
                 Ok(classifier) => {
                     labeller.set_classifier(classifier);
+                    shared.set_framing(labeller.framing());
                     shared.report(Event::ClassifierReady);
                 }
                 Err(error) => shared.report(Event::ClassifierFailed(format!("{error:#}"))),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Detected, Face, Scene};
+use mien_core::crop::Framing;
 use mien_core::emotion::Probabilities;
 use mien_core::smooth::Smoother;
 use mien_net::classify::{Classifier, ClassifyError};
@@ -37,10 +38,18 @@ impl Labeller {
         Self { names: Names::Recorded(faces), smoother: Smoother::new(None) }
     }
 
-    /// Exchanges the network; what is smoothed goes on from where it stands. What was recorded stays.
+    /// Exchanges the network; smoothing continues from where it is. What was recorded stays.
     pub fn set_classifier(&mut self, classifier: Box<dyn Classifier>) {
         if let Names::Network(network) = &mut self.names {
             *network = classifier;
+        }
+    }
+
+    /// The crops that the network wants; where faces were recorded it doesn't matter.
+    pub fn framing(&self) -> Framing {
+        match &self.names {
+            Names::Network(classifier) => classifier.framing(),
+            Names::Recorded(_) => Framing::default(),
         }
     }
 
@@ -108,6 +117,7 @@ impl Labeller {
                 rect: face.rect,
                 score: face.score,
                 landmarks: face.landmarks,
+                quality: Some(face.quality),
                 raw: *raw,
                 smoothed: self.smoother.update(face.id, frame.media_time, *raw),
             })
@@ -139,6 +149,10 @@ mod tests {
     struct ByGrayValue;
 
     impl Classifier for ByGrayValue {
+        fn framing(&self) -> Framing {
+            Framing::Box
+        }
+
         fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
             let label = |crop: &FaceCrop| {
                 let mut weights = [0.0; COUNT];
@@ -164,7 +178,7 @@ mod tests {
             faces: emotions
                 .iter()
                 .zip(ids)
-                .map(|(_, id)| DetectedFace { id, rect, score: 9.0, landmarks: None })
+                .map(|(_, id)| DetectedFace { id, rect, score: 9.0, landmarks: None, quality: 1.0 })
                 .collect(),
             crops: emotions
                 .iter()
@@ -199,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_face_that_left_and_came_back_is_smoothed_anew() {
+    fn a_face_that_left_and_came_back_is_smoothed_from_the_start() {
         let mut labeller = Labeller::new(Box::new(ByGrayValue), Some(Duration::from_secs(1000)));
         labeller.label(detected(0, &[Emotion::Happy])).unwrap();
         labeller.label(detected(1, &[])).unwrap();

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tch::Device;
+
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::capture::{Capture, Controls, Inbox};
@@ -48,21 +50,23 @@ pub enum FaceSource {
 }
 
 impl Parts {
-    /// The real parts: a camera (tried again when it is lost) or a video, a detector, and a network.
+    /// The real parts: a camera (tried again when it is lost) or a video, a detector (on `device`, if it is a network), and a
+    /// network.
     ///
     /// OpenCV and libtorch get one thread each: on few cores their pools stall each other for tens of milliseconds
     /// (both spin while they wait), and one face keeps no second thread busy.
     pub fn new(
         source: SourceRequest,
+        device: Device,
         mut classifier: impl FnMut(&NetworkChoice) -> anyhow::Result<Box<dyn Classifier>> + Send + 'static,
     ) -> Self {
         Self {
             retry: matches!(source, SourceRequest::Camera(_)),
             source: source.into_factory(),
             faces: FaceSource::Analysis {
-                detector: Box::new(|options| {
+                detector: Box::new(move |options| {
                     opencv::core::set_num_threads(1).map_err(crate::detect::failed)?;
-                    ScheduledDetector::make(options)
+                    ScheduledDetector::make(options, device)
                 }),
                 classifier: Box::new(move |choice| {
                     // libtorch keeps this number per thread: it must be set on the one that runs the network.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 const SPEEDS: std::ops::RangeInclusive<f64> = 1.0 / 16.0..=16.0;
 
 /// A frame that is later than this moves the clock instead of being caught up on: after a hiccup, or on a machine that
-/// is too slow, the video goes on at its speed rather than racing.
+/// is too slow, the video continues at its speed rather than racing.
 const MAX_LATENESS: Duration = Duration::from_millis(100);
 
 /// Translates media time to the clock on the wall.
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_starts_the_clock_anew() {
+    fn a_repeat_restarts_the_clock() {
         let start = Instant::now();
         let mut pacer = Pacer::new(1.0);
         pacer.due(ms(9_000), start);

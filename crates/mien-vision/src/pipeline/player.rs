@@ -21,7 +21,7 @@ struct Waiting {
     read: Duration,
 }
 
-/// Whether to go on.
+/// Whether to continue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     GoOn,
@@ -92,7 +92,7 @@ impl Player {
             return self.jump();
         }
         if self.ended && !self.controls.paused {
-            // Asked to go on after the end.
+            // Asked to resume after the end.
             self.controls.jump = Some(Duration::ZERO);
             return Ok(Flow::GoOn);
         }
@@ -208,6 +208,7 @@ impl Player {
         // It was read ahead: its age counts from the moment at which it was due.
         frame.captured_at = Instant::now();
         self.shown = Some(frame.media_time);
+        self.analyzer.set_framing(self.shared.framing());
         let mut detected = self.analyzer.analyze(frame)?;
         detected.timings.read = read;
         let ticket = self.controls.ticket(landed);

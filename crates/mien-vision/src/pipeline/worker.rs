@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::statistics::Meter;
 use super::{AnalyzeError, Detected, Event, Scene, Tap};
 use crate::source::SourceError;
+use mien_core::crop::Framing;
 use mien_core::detection::DetectError;
 use mien_net::classify::ClassifyError;
 
@@ -81,6 +82,8 @@ pub(super) struct Shared {
     generation: AtomicU64,
     /// Whether a network is loaded: until then no frame can be late.
     labelling: AtomicBool,
+    /// Whether the network wants upright crops.
+    upright: AtomicBool,
     latest: Mutex<Option<(Scene, Ticket)>>,
     meter: Mutex<Meter>,
     tap: Mutex<Option<Arc<dyn Tap>>>,
@@ -94,6 +97,7 @@ impl Shared {
             stop: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             labelling: AtomicBool::new(false),
+            upright: AtomicBool::new(false),
             latest: Mutex::new(None),
             meter: Mutex::new(Meter::default()),
             tap: Mutex::new(None),
@@ -127,6 +131,15 @@ impl Shared {
 
     pub(super) fn is_labelling(&self) -> bool {
         self.labelling.load(Ordering::Acquire)
+    }
+
+    /// Tells the capture thread which crops to make. The few frames on the way still have the others.
+    pub(super) fn set_framing(&self, framing: Framing) {
+        self.upright.store(framing == Framing::Upright, Ordering::Release);
+    }
+
+    pub(super) fn framing(&self) -> Framing {
+        if self.upright.load(Ordering::Acquire) { Framing::Upright } else { Framing::Box }
     }
 
     pub(super) fn meter(&self) -> MutexGuard<'_, Meter> {

@@ -1,0 +1,322 @@
+//! A recording in the window: read beside it, shown as it was recorded, edited, exported.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, bounded};
+
+use super::history::History;
+use super::people::People;
+use super::player::Player;
+use super::session::Wake;
+use super::toasts::Toasts;
+use crate::blur::Blur;
+use crate::face::{Face, FaceId};
+use crate::recording::{Edits, EditsFile, Export, ExportProblem, Exported, Mark, Recording};
+
+/// Folder in that of the recording into which the window exports.
+const EXPORTS: &str = "exports";
+
+/// A mark this near to the present moment is passed over when the one before is asked for: who asks twice in a
+/// replay that is playing wants the one before that.
+const AT_MARK: Duration = Duration::from_millis(700);
+
+/// Edits that can be taken back, at most.
+const MOST_UNDO: usize = 100;
+
+/// What the user asks for about a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum ReplayAsk {
+    Rename(FaceId, String),
+    Hide(FaceId, bool),
+    /// All faces of the first are the second's.
+    Merge(FaceId, FaceId),
+    /// At the present moment.
+    AddMark,
+    /// The mark at this place in the list gets another text.
+    SetMark(usize, String),
+    RemoveMark(usize),
+    /// To the next mark, or the one before.
+    GoToMark {
+        forward: bool,
+    },
+    /// Find and name the faces again, or show the recorded ones again.
+    SetAgain(bool),
+    Undo,
+    Reset,
+    Export,
+    StopExport,
+}
+
+/// The recording that is open, with what was changed about it.
+pub(super) struct Replay {
+    pub(super) recording: Arc<Recording>,
+    /// Whether its faces are found and named again.
+    pub(super) again: bool,
+    pub(super) edits: Edits,
+    /// The edits before each change, the last one last.
+    before: Vec<Edits>,
+    /// Where edits are kept, if they can be.
+    file: Option<EditsFile>,
+    /// The faces of the frame on the screen as they were recorded.
+    on_screen: Vec<Face>,
+    pub(super) export: Option<RunningExport>,
+}
+
+/// What to call faces.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a>(Option<&'a Edits>);
+
+impl Names<'_> {
+    /// Where a name stands alone: `Anna`, `Face 3`.
+    pub(super) fn title(self, face: FaceId) -> String {
+        self.0.map_or_else(|| format!("Face {}", face.0), |edits| edits.title(face))
+    }
+
+    /// Within a sentence: `Anna`, `face 3`.
+    pub(super) fn words(self, face: FaceId) -> String {
+        let name = self.0.and_then(|edits| edits.name(face));
+        name.map_or_else(|| format!("face {}", face.0), str::to_owned)
+    }
+
+    /// On the picture: `Anna`, `3`.
+    pub(super) fn short(self, face: FaceId) -> String {
+        self.0.map_or_else(|| face.0.to_string(), |edits| edits.short_title(face))
+    }
+}
+
+/// What to call the faces of a recording, or of whatever else is shown.
+pub(super) fn names(replay: Option<&Replay>) -> Names<'_> {
+    Names(results(replay).map(|replay| &replay.edits))
+}
+
+/// The recording, if what was recorded is shown, and not what is found in it again.
+pub(super) fn results(replay: Option<&Replay>) -> Option<&Replay> {
+    replay.filter(|replay| !replay.again)
+}
+
+impl Replay {
+    /// A recording as it was read, with what was changed about it before.
+    pub(super) fn new(recording: Recording, again: bool, toasts: &mut Toasts) -> Self {
+        for notice in &recording.notices {
+            toasts.error(notice.clone());
+        }
+        let (file, edits) = match recording.edits() {
+            Ok((file, edits)) => (Some(file), edits),
+            Err(problem) => {
+                toasts.error(format!("{problem}; until then nothing that you change is saved"));
+                (None, Edits::default())
+            }
+        };
+        let recording = Arc::new(recording);
+        Self { recording, again, edits, before: Vec::new(), file, on_screen: Vec::new(), export: None }
+    }
+
+    /// Shows its faces as they were recorded, or finds them again.
+    pub(super) fn set_again(&mut self, again: bool) {
+        self.again = again;
+        self.on_screen.clear();
+    }
+
+    pub(super) fn marks(&self) -> Vec<Mark> {
+        self.edits.marks(&self.recording.marks)
+    }
+
+    /// The people of the recording: each recorded face that isn't merged into another.
+    pub(super) fn people(&self) -> Vec<FaceId> {
+        self.recording.faces.faces().keys().copied().filter(|face| self.edits.person(*face) == *face).collect()
+    }
+
+    pub(super) fn can_undo(&self) -> bool {
+        !self.before.is_empty()
+    }
+
+    /// Everything that each person showed, hidden ones left out.
+    pub(super) fn history(&self) -> History {
+        let mut history = History::recorded(self.recording.frames.duration());
+        for row in self.recording.faces.rows().iter().filter(|row| !self.edits.is_hidden(row.id())) {
+            history.advance(row.time());
+            history.record(self.edits.person(row.id()), row.smoothed());
+        }
+        history
+    }
+}
+
+/// An export on a thread of its own. Dropped unfinished, it leaves no file.
+pub(super) struct RunningExport {
+    stop: Arc<AtomicBool>,
+    frames_done: Arc<AtomicU64>,
+    frames: u64,
+    result: Receiver<Result<Exported, ExportProblem>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RunningExport {
+    fn start(export: Export, wake: Wake) -> std::io::Result<Self> {
+        let (stop, frames_done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let frames = export.recording.frames.len() as u64;
+        let (sender, result) = bounded(1);
+        let (asked_to_stop, done) = (Arc::clone(&stop), Arc::clone(&frames_done));
+        let thread = std::thread::Builder::new().name("mien-export".to_owned()).spawn(move || {
+            let mut percent = 0;
+            let exported = export.run(&asked_to_stop, |_| {
+                let now = (done.fetch_add(1, Ordering::Relaxed) + 1) * 100 / frames.max(1);
+                if now > percent {
+                    percent = now;
+                    wake();
+                }
+            });
+            // A window that is closed meanwhile has taken the files away.
+            sender.send(exported).ok();
+            wake();
+        })?;
+        Ok(Self { stop, frames_done, frames, result, thread: Some(thread) })
+    }
+
+    pub(super) fn percent(&self) -> u64 {
+        (self.frames_done.load(Ordering::Relaxed) * 100 / self.frames.max(1)).min(100)
+    }
+}
+
+impl Drop for RunningExport {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // What it failed with was reported by itself.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Replay {
+    /// The faces of a scene as they are to be shown.
+    pub(super) fn as_edited(&mut self, faces: Vec<Face>) -> Vec<Face> {
+        if self.again {
+            return faces;
+        }
+        let shown = self.edits.shown(&faces);
+        self.on_screen = faces;
+        shown
+    }
+
+    /// Whether the network saw this frame when it was recorded; `None` if the recording doesn't say.
+    pub(super) fn was_analysed(&self, frame: u64) -> Option<bool> {
+        self.recording.analysed.as_ref().filter(|_| !self.again).map(|analysed| analysed.contains(frame))
+    }
+
+    /// Changes names, merges, hidden faces or marks.
+    pub(super) fn change(&mut self, ask: ReplayAsk, player: &mut Player, people: &mut People, toasts: &mut Toasts) {
+        let mut edits = self.edits.clone();
+        match ask {
+            ReplayAsk::Rename(face, name) => edits.rename(face, &name),
+            ReplayAsk::Hide(face, hidden) => edits.set_hidden(face, hidden),
+            ReplayAsk::Merge(face, other) => edits.merge(face, other),
+            ReplayAsk::AddMark => {
+                let mark = Mark { time: player.moment(), text: String::new() };
+                self.edit_marks(&mut edits, |marks| marks.push(mark));
+            }
+            ReplayAsk::SetMark(place, text) => self.edit_marks(&mut edits, |marks| {
+                if let Some(mark) = marks.get_mut(place) {
+                    mark.text = text;
+                }
+            }),
+            ReplayAsk::RemoveMark(place) => self.edit_marks(&mut edits, |marks| {
+                if place < marks.len() {
+                    marks.remove(place);
+                }
+            }),
+            ReplayAsk::Undo => {
+                if let Some(last) = self.before.pop() {
+                    self.show_edits(last, people, toasts);
+                }
+                return;
+            }
+            ReplayAsk::Reset => edits = Edits::default(),
+            ReplayAsk::StopExport => return self.export = None,
+            ReplayAsk::GoToMark { forward } => return self.go_to_mark(forward, player),
+            // These open something else, or start a thread.
+            ReplayAsk::SetAgain(_) | ReplayAsk::Export => return,
+        }
+        if edits == self.edits {
+            return;
+        }
+        self.before.push(self.edits.clone());
+        if self.before.len() > MOST_UNDO {
+            self.before.remove(0);
+        }
+        self.show_edits(edits, people, toasts);
+    }
+
+    fn edit_marks(&self, edits: &mut Edits, change: impl FnOnce(&mut Vec<Mark>)) {
+        let mut marks = edits.marks(&self.recording.marks);
+        change(&mut marks);
+        edits.set_marks(marks, &self.recording.marks);
+    }
+
+    fn show_edits(&mut self, edits: Edits, people: &mut People, toasts: &mut Toasts) {
+        self.edits = edits;
+        if let Some(file) = &self.file
+            && let Err(error) = file.save(&self.edits)
+        {
+            let folder = self.recording.folder().display();
+            toasts.error(format!(
+                "Names, merges and marks can't be saved to {folder} ({error}); they last until this window is closed"
+            ));
+        }
+        if self.again {
+            return;
+        }
+        people.set_history(self.history(), |face| self.edits.person(face));
+        people.replace(self.edits.shown(&self.on_screen));
+    }
+
+    fn go_to_mark(&self, forward: bool, player: &mut Player) {
+        let now = player.moment();
+        let times = self.marks().into_iter().map(|mark| mark.time);
+        let target = if forward {
+            times.filter(|time| *time > now).min()
+        } else {
+            let before = if player.paused { now } else { now.saturating_sub(AT_MARK) };
+            times.filter(|time| *time < before).max()
+        };
+        if let Some(target) = target {
+            player.seek(target);
+        }
+    }
+
+    /// Starts an export, unless one runs.
+    pub(super) fn export(&mut self, blur: Option<Blur>, wake: Wake, toasts: &mut Toasts) {
+        if self.export.is_some() {
+            return;
+        }
+        let recording = Arc::clone(&self.recording);
+        let folder = recording.folder().join(EXPORTS);
+        match RunningExport::start(Export { recording, edits: self.edits.clone(), blur, folder }, wake) {
+            Ok(running) => self.export = Some(running),
+            Err(error) => toasts.error(format!("This machine can't start another thread: {error}")),
+        }
+    }
+
+    /// Looks whether an export has ended, and says so.
+    pub(super) fn take_export(&mut self, toasts: &mut Toasts) {
+        let Some(result) = self.export.as_ref().and_then(|export| export.result.try_recv().ok()) else { return };
+        self.export = None;
+        let folder = self.recording.folder().display();
+        let text = match result {
+            Ok(Exported { video, table, marks }) => {
+                let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let names = [&video, &table, &marks].map(name).join(", ");
+                let text = format!("Exported to {}: {names}", video.parent().unwrap_or(&video).display());
+                return toasts.news(text);
+            }
+            Err(ExportProblem::Write(problem)) => {
+                format!("{problem}. To export to another folder: mien replay {folder} --headless --output FOLDER")
+            }
+            Err(problem) => problem.to_string(),
+        };
+        toasts.error(text);
+    }
+}

@@ -1,0 +1,162 @@
+//! Words in the picture's place, each with a way on.
+
+use egui::{Align2, Button, Color32, Rect, RichText, Ui, UiBuilder, vec2};
+
+use super::SIGN_GAP;
+use crate::app::action::{Action, Asks};
+use crate::app::discovery::Machine;
+use crate::app::icons::Icon;
+use crate::app::player::{Phase, Player};
+use crate::app::session::{Source, device_of};
+use crate::app::settings::Settings;
+use crate::app::theme;
+
+/// Width of the words and of the buttons below them.
+const WIDTH: f32 = 560.0;
+const BUTTON_WIDTH: f32 = 240.0;
+
+/// Most cameras offered as buttons; the menu has them all.
+const MOST_CAMERAS: usize = 4;
+
+/// The state of the source in words.
+pub(super) struct Words<'a> {
+    pub(super) player: &'a Player,
+    pub(super) machine: &'a Machine,
+    pub(super) settings: &'a Settings,
+}
+
+impl Words<'_> {
+    /// Shows them in the middle of `picture` or of the whole room.
+    pub(super) fn show(&self, ui: &mut Ui, picture: Option<Rect>, asks: &mut Asks) {
+        let room = picture.unwrap_or(ui.max_rect());
+        if picture.is_some() {
+            ui.painter().rect_filled(room, 0.0, Color32::from_black_alpha(150));
+        }
+        let (headline, detail) = self.sentences(ui.input(|i| i.time));
+        // Above the middle, for the buttons below the words.
+        let height = self.height();
+        let place = Align2::CENTER_CENTER
+            .align_size_within_rect(vec2(WIDTH.min(room.width()), height.min(room.height())), room);
+        ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
+            ui.vertical_centered(|ui| {
+                dark_buttons(ui);
+                ui.label(RichText::new(headline).size(21.0).color(theme::BACKDROP_TEXT));
+                if let Some(detail) = detail {
+                    ui.add(egui::Label::new(RichText::new(detail).size(14.0).color(theme::BACKDROP_WEAK_TEXT)).wrap());
+                }
+                ui.add_space(8.0);
+                self.ways_on(ui, asks);
+            });
+        });
+    }
+
+    fn sentences(&self, now: f64) -> (String, Option<String>) {
+        let opening_video = matches!(self.player.source, Some(Source::Video(_)));
+        let opening_recording = matches!(self.player.source, Some(Source::Recording { .. }));
+        match &self.player.phase {
+            Phase::NoCamera => ("No camera found: plug one in, or open a video".to_owned(), None),
+            // The source is there, and its first picture waits to be labelled.
+            Phase::Running if self.player.network.is_none() => ("Loading the network…".to_owned(), None),
+            Phase::Opening | Phase::Running if opening_recording => ("Opening recording…".to_owned(), None),
+            Phase::Opening | Phase::Running if opening_video => ("Opening video…".to_owned(), None),
+            Phase::Opening | Phase::Running => ("Opening camera…".to_owned(), None),
+            Phase::CameraLost { reason, busy, retry_at } => {
+                let secs = (retry_at - now).ceil().max(0.0);
+                // A camera that never gave a picture was not lost.
+                let what = match (busy, &self.player.info) {
+                    (true, _) => "Camera is busy",
+                    (false, Some(_)) => "Camera lost",
+                    (false, None) => "Camera not available",
+                };
+                let when =
+                    if secs > 0.0 { format!("trying again in {secs:.0} s") } else { "trying again…".to_owned() };
+                (format!("{what}, {when}"), Some(reason.clone()))
+            }
+            Phase::EndOfVideo => ("End of video".to_owned(), None),
+            Phase::Failed if opening_recording => {
+                ("The recording can't be shown".to_owned(), Some("The message below says why".to_owned()))
+            }
+            Phase::Failed if opening_video => {
+                ("The video can't be shown".to_owned(), Some("The message below says why".to_owned()))
+            }
+            Phase::Failed => ("The camera can't be shown".to_owned(), Some("The message below says why".to_owned())),
+            Phase::Stopped => ("Stopped".to_owned(), None),
+        }
+    }
+
+    fn ways_on(&self, ui: &mut Ui, asks: &mut Asks) {
+        match self.player.phase {
+            Phase::Opening | Phase::Running => {
+                ui.spinner();
+            }
+            Phase::CameraLost { .. } => {
+                way_on(ui, asks, Icon::Loop, "Try again now", Action::TryAgain);
+                self.other_ways(ui, asks);
+            }
+            Phase::EndOfVideo => way_on(ui, asks, Icon::Play, "Play again", Action::TogglePause),
+            Phase::Stopped => {
+                if self.player.source.is_some() {
+                    way_on(ui, asks, Icon::Play, "Start again", Action::TryAgain);
+                }
+                self.other_ways(ui, asks);
+            }
+            Phase::NoCamera | Phase::Failed => {
+                way_on(ui, asks, Icon::Loop, "Try again", Action::TryAgain);
+                self.other_ways(ui, asks);
+            }
+        }
+    }
+
+    /// The other cameras, the demo clip, a video.
+    fn other_ways(&self, ui: &mut Ui, asks: &mut Asks) {
+        let current = match &self.player.source {
+            Some(Source::Camera(device, _)) => Some(device.clone()),
+            _ => None,
+        };
+        let others: Vec<_> = self
+            .machine
+            .cameras
+            .iter()
+            .filter(|camera| Some(device_of(camera)) != current)
+            .take(MOST_CAMERAS)
+            .cloned()
+            .collect();
+        for camera in others {
+            let action = Action::Open(Source::Camera(device_of(&camera), self.settings.camera_mode.clone()));
+            way_on(ui, asks, Icon::Camera, &camera.name, action);
+        }
+        if let Some(clip) = self.machine.demo_clip.clone() {
+            way_on(ui, asks, Icon::Play, "Demo clip", Action::Open(Source::Video(clip)));
+        }
+        way_on(ui, asks, Icon::Open, "Open video…", Action::AskForVideo);
+    }
+
+    /// About how much room the words and buttons take, to put them in the middle.
+    fn height(&self) -> f32 {
+        match self.player.phase {
+            Phase::Opening | Phase::Running => 80.0,
+            Phase::EndOfVideo => 90.0,
+            _ => 150.0 + 36.0 * self.machine.cameras.len().min(MOST_CAMERAS) as f32,
+        }
+    }
+}
+
+fn way_on(ui: &mut Ui, asks: &mut Asks, icon: Icon, words: &str, action: Action) {
+    let button = Button::new((icon.atom(), words)).gap(SIGN_GAP).truncate();
+    if ui.add_sized(vec2(BUTTON_WIDTH, 30.0), button).clicked() {
+        asks.push(action);
+    }
+}
+
+/// The backdrop is dark in both themes, and so are its buttons.
+fn dark_buttons(ui: &mut Ui) {
+    let widgets = &mut ui.visuals_mut().widgets;
+    for (widget, fill) in [
+        (&mut widgets.inactive, Color32::from_rgb(0x2F, 0x34, 0x3D)),
+        (&mut widgets.hovered, Color32::from_rgb(0x40, 0x47, 0x52)),
+        (&mut widgets.active, Color32::from_rgb(0x50, 0x58, 0x65)),
+    ] {
+        widget.weak_bg_fill = fill;
+        widget.fg_stroke.color = theme::BACKDROP_TEXT;
+    }
+}

@@ -1,0 +1,192 @@
+//! `mien evaluate faces`: how good detectors are on pictures with marked faces.
+
+mod report;
+mod subject;
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+
+use self::report::{LANDMARKS_NOTE, Report, side_by_side};
+use self::subject::{Look, Measurable, Subject};
+use crate::commands::card;
+use crate::console::{print, print_json, tell};
+use crate::device::{self, DeviceChoice};
+use crate::lab::detection::metrics::{Judged, by_size, fit_score, size_figures, threshold_for};
+use crate::lab::detection::{FaceData, found_and_missed};
+use crate::net::faces::{FacesEvaluation, ScoreCalibration};
+use crate::net::{ModelSource, Precision};
+
+/// Measure detectors of faces on the validation pictures of their data
+///
+/// Prints the average precision at an overlap of one half, recall and false boxes in 100 pictures at a threshold, by size and by
+/// roll of the faces, and how far landmarks are from where they were marked. Sizes are in pixels of a picture whose longer side
+/// has 640. Faces smaller than 20 of those pixels, and those marked as unclear, are neither missed nor mistakes.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  mien evaluate faces faces --data FOLDER                             the shipped detector
+  mien evaluate faces faces haar other.csv --data FOLDER --markdown   several, side by side
+  mien evaluate faces MODEL --data FOLDER --calibrate --record        a detector that was just trained
+
+A table of what another program found has a row a box: file (scenes/wider-00000.webp), x, y, width, height, score, and
+the landmarks named as in labels.csv.")]
+pub struct FacesArgs {
+    /// A shipped detector's name, a .safetensors file with its card beside it, `haar`, or a .csv table of what another
+    /// program found
+    #[arg(required = true, value_name = "DETECTOR")]
+    detectors: Vec<Subject>,
+
+    /// The folder with portraits/ and scenes/
+    #[arg(long, value_name = "FOLDER")]
+    data: PathBuf,
+
+    /// Longer side in pixels that each picture is brought to for a network
+    #[arg(long, value_name = "PIXELS", default_value_t = 320, value_parser = clap::value_parser!(u16).range(32..=4096))]
+    side: u16,
+
+    /// Least score of a face that counts as found
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share)]
+    threshold: f32,
+
+    /// Give each detector the lowest threshold at which it makes at most so many false boxes in 100 pictures
+    #[arg(long, value_name = "NUMBER", conflicts_with = "threshold", value_parser = rate)]
+    false_boxes: Option<f64>,
+
+    /// Print one JSON object a detector instead of tables
+    #[arg(long)]
+    json: bool,
+
+    /// Print one Markdown table with a column for each detector
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+
+    /// Draw found, missed and mistaken faces to this PNG file; of one detector
+    #[arg(long, value_name = "FILE.png")]
+    plot: Option<PathBuf>,
+
+    /// Fit what makes a probability of the score, and write it into the model's card; for one model in a file
+    #[arg(long)]
+    calibrate: bool,
+
+    /// Write the figures into the model's card; for one model in a file
+    #[arg(long)]
+    record: bool,
+
+    /// Where to compute: auto, cpu, cuda or cuda:N
+    #[arg(long, default_value_t)]
+    device: DeviceChoice,
+
+    /// Number format of convolutions on the CPU
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    precision: Precision,
+}
+
+impl FacesArgs {
+    /// Measures and prints.
+    ///
+    /// # Errors
+    /// When a detector, data or the device can't be used, or a result can't be written.
+    pub fn run(&self) -> anyhow::Result<()> {
+        let device = self.device.resolve()?;
+        tch::set_num_threads(device::cores());
+        let model_file = self.model_file()?;
+        if self.plot.is_some() && self.detectors.len() > 1 {
+            bail!("--plot draws what one detector found; give one");
+        }
+        let look = Look { side: usize::from(self.side), device, precision: self.precision, plain: self.calibrate };
+        // What can't be used is told before minutes of reading.
+        let networks: Vec<_> =
+            self.detectors.iter().map(|detector| detector.network(&look)).collect::<anyhow::Result<_>>()?;
+        tell(&format!("Reading {}", self.data.display()));
+        let data = FaceData::read(&self.data)?;
+        let mut reports = Vec::new();
+        for (detector, network) in self.detectors.iter().zip(networks) {
+            let mut measurable = detector.find(network, &data.validation, &look)?;
+            if self.calibrate {
+                calibrate(&mut measurable);
+            }
+            let threshold = self.false_boxes.map_or(self.threshold, |most| threshold_for(&measurable.judged, most));
+            let Measurable { name, judged, network } = &mut measurable;
+            if let Some(path) = &self.plot {
+                let on = format!("validation pictures, longer side {}, score from {threshold}", self.side);
+                found_and_missed(name, &on, &data.validation, judged, threshold)?.save(path)?;
+            }
+            if let (Some(path), Some(network)) = (&model_file, network.as_mut()) {
+                if self.record {
+                    let evaluation = self.evaluation(judged, threshold);
+                    network.card.evaluation.retain(|old| (old.side, old.threshold) != (evaluation.side, threshold));
+                    network.card.evaluation.push(evaluation);
+                }
+                card::write_detector(&network.card, path)?;
+            }
+            let sha256 = network.as_ref().map(|network| network.sha256.clone());
+            let report = Report::new(name.clone(), sha256, judged, threshold, &look);
+            if self.json {
+                print_json(&report)?;
+            } else if !self.markdown {
+                print(&report.table())?;
+            }
+            reports.push(report);
+        }
+        match (self.json, self.markdown) {
+            (true, _) => Ok(()),
+            (_, true) => print(&side_by_side(&reports)),
+            _ => print(LANDMARKS_NOTE),
+        }
+    }
+
+    /// The file whose card is to be written, if any.
+    fn model_file(&self) -> anyhow::Result<Option<PathBuf>> {
+        if !self.record && !self.calibrate {
+            return Ok(None);
+        }
+        match self.detectors.as_slice() {
+            [Subject::Network(ModelSource::File(path))] => Ok(Some(path.clone())),
+            [Subject::Network(ModelSource::Shipped(model))] => {
+                bail!("--record and --calibrate are for models in files: {} is part of the program", model.name())
+            }
+            _ => bail!("--record and --calibrate are for one model in a file"),
+        }
+    }
+
+    /// What the card keeps.
+    fn evaluation(&self, judged: &[Judged<'_>], threshold: f32) -> FacesEvaluation {
+        let sizes = by_size(judged, threshold);
+        let all = sizes.first().map(|(_, measured)| *measured).unwrap_or_default();
+        FacesEvaluation {
+            data: "validation pictures of the data it learnt from".to_owned(),
+            side: usize::from(self.side),
+            threshold,
+            pictures: judged.len(),
+            false_boxes_per_100: all.false_boxes_per_100,
+            landmark_error: all.landmark_error,
+            sizes: sizes.iter().map(|(range, measured)| size_figures(range, measured)).collect(),
+        }
+    }
+}
+
+/// Makes the plain scores of a network what its boxes turned out to be worth.
+fn calibrate(measurable: &mut Measurable<'_>) {
+    let Some(network) = &mut measurable.network else { return };
+    let plain = ScoreCalibration::default();
+    let fitted = fit_score(&measurable.judged, |score| plain.logit(score));
+    for face in measurable.judged.iter_mut().flat_map(|picture| &mut picture.found) {
+        face.score = fitted.probability(plain.logit(face.score));
+    }
+    network.card.score = fitted;
+}
+
+fn share(word: &str) -> Result<f32, String> {
+    word.parse()
+        .ok()
+        .filter(|share| *share > 0.0 && *share < 1.0)
+        .ok_or_else(|| "must be a number above 0 and below 1, as 0.5".to_owned())
+}
+
+fn rate(word: &str) -> Result<f64, String> {
+    word.parse()
+        .ok()
+        .filter(|rate: &f64| *rate >= 0.0 && rate.is_finite())
+        .ok_or_else(|| "must be a number from 0 on, as 5".to_owned())
+}

@@ -1,0 +1,152 @@
+//! `--folds`: each picture judged by the network that never saw its person.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+use tch::Device;
+
+use super::{ClassifierArgs, scored};
+use crate::console::{print, print_json};
+use crate::lab::datasets::{LabelRule, Split, SplitSpec};
+use crate::lab::{Measures, Scored};
+use crate::net::{Adjustment, Model, ModelSource, Precision};
+
+/// What was measured on all data sets.
+#[derive(Debug, Serialize)]
+struct FoldsReport {
+    folds: usize,
+    rule: &'static str,
+    prior: String,
+    test_time_augmentation: bool,
+    precision: Precision,
+    sources: Vec<SourceReport>,
+}
+
+/// What was measured on one.
+#[derive(Debug, Serialize)]
+struct SourceReport {
+    data: String,
+    division: String,
+    /// All people, if it is known who is shown.
+    people: Option<usize>,
+    #[serde(flatten)]
+    measures: Measures,
+}
+
+impl ClassifierArgs {
+    /// Measures the networks in a run's folders fold-1, fold-2 …
+    pub(super) fn run_folds(&self, run: &Path, device: Device) -> anyhow::Result<()> {
+        let models = self.fold_models(run, device)?;
+        let rule = self.rule.unwrap_or(LabelRule::Label);
+        let sources = self.data.iter().map(|path| self.measure_source(path, &models, rule, device));
+        let prior = models.first().context("there is no fold")?.card.calibration.assume(self.prior.as_ref())?.prior;
+        let report = FoldsReport {
+            folds: models.len(),
+            rule: rule.name(),
+            prior: prior.to_string(),
+            test_time_augmentation: false,
+            precision: self.precision,
+            sources: sources.collect::<anyhow::Result<_>>()?,
+        };
+        if self.json { print_json(&report) } else { print(&report.to_string()) }
+    }
+
+    /// The networks of all folds, which have to be of one training.
+    fn fold_models(&self, run: &Path, device: Device) -> anyhow::Result<Vec<Model>> {
+        let mut models: Vec<Model> = Vec::new();
+        loop {
+            let number = models.len() + 1;
+            let folder = run.join(format!("fold-{number}"));
+            let model = Model::load(&ModelSource::File(fold_model(&folder)?), device, self.precision)?;
+            let split = SplitSpec::of_recipe(&model.card.training.recipe);
+            let Some(fold) = split.fold.filter(|fold| fold.number == number) else {
+                bail!("{} holds no fold {number}", folder.display());
+            };
+            if let Some(first) = models.first() {
+                let other = SplitSpec::of_recipe(&first.card.training.recipe);
+                let same_split = SplitSpec { fold: None, ..other } == SplitSpec { fold: None, ..split.clone() };
+                if !same_split || first.card.training.data_sha256 != model.card.training.data_sha256 {
+                    bail!("{} is a fold of another training than fold-1", folder.display());
+                }
+            }
+            models.push(model);
+            if number == fold.of {
+                return Ok(models);
+            }
+        }
+    }
+
+    fn measure_source(
+        &self,
+        path: &Path,
+        models: &[Model],
+        rule: LabelRule,
+        device: Device,
+    ) -> anyhow::Result<SourceReport> {
+        let mut all = Scored::default();
+        let (mut name, mut pictures, mut people) = (String::new(), 0, None);
+        for model in models {
+            let split = SplitSpec::of_recipe(&model.card.training.recipe);
+            let data = self.reading.read(&[(None, path.to_owned())], &split, model.card.input.crop)?;
+            if !data.sha256.iter().all(|sum| model.card.training.data_sha256.contains(sum)) {
+                bail!("{} isn't what {} learnt from, so it has no folds", path.display(), model.card.name);
+            }
+            if data.division.starts_with("official") {
+                bail!("{} is split officially, so no fold was kept from any network", path.display());
+            }
+            let (faces, answers) = data.private.judged(rule)?;
+            let adjustment = model.card.calibration.assume(self.prior.as_ref())?.adjustment;
+            all.extend(&scored(model, &faces, &answers, device)?, &adjustment);
+            let whole = data.split(Split::All);
+            (name, pictures, people) = (data.name, whole.judged(rule)?.1.len(), whole.people());
+        }
+        if all.len() != pictures {
+            bail!("the folds have {} of {pictures} pictures of {}", all.len(), path.display());
+        }
+        let division = format!("{} networks, each without the people that it is measured on", models.len());
+        Ok(SourceReport { data: name, division, people, measures: all.measure(&Adjustment::NONE) })
+    }
+}
+
+/// The only model in a folder of a run.
+fn fold_model(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
+    let paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let has_card = |path: &std::path::PathBuf| {
+        path.extension().is_some_and(|ending| ending == "safetensors") && path.with_extension("toml").exists()
+    };
+    let mut models = paths.into_iter().filter(has_card);
+    match (models.next(), models.next()) {
+        (Some(model), None) => Ok(model),
+        _ => bail!("{} holds no model, or several", folder.display()),
+    }
+}
+
+impl fmt::Display for FoldsReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { folds, rule, prior, .. } = self;
+        writeln!(f, "{folds} folds, rule {rule}, prior {prior}, no test-time augmentation\n")?;
+        for source in &self.sources {
+            let measures = &source.measures;
+            let [low, high] = measures.accuracy_interval.map(|bound| 100.0 * bound);
+            let people = source.people.map_or_else(String::new, |people| format!(", {people} people"));
+            writeln!(f, "{}: N {}{people}", source.data, measures.n)?;
+            writeln!(f, "accuracy          {:.2} % ({low:.1}–{high:.1})", 100.0 * measures.accuracy)?;
+            writeln!(f, "macro recall      {:.2} %", 100.0 * measures.balanced_accuracy)?;
+            for class in measures.per_class.iter().filter(|class| class.counts.support > 0) {
+                let recall = class.counts.recall.unwrap_or_default();
+                writeln!(
+                    f,
+                    "  {:14}{:6.1} % of {}",
+                    class.counts.emotion.name(),
+                    100.0 * recall,
+                    class.counts.support
+                )?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}

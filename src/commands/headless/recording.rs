@@ -1,0 +1,94 @@
+//! Recording a camera that is watched without a window.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+
+use crate::blur::Blur;
+use crate::console;
+use crate::detect::DetectionOptions;
+use crate::network::NetworkInUse;
+use crate::pipeline::{Event, Live};
+use crate::recording::{Counts, RecordingEvent, SessionWriter, Subject};
+use crate::stages::StageChoices;
+
+/// A recording from the first picture of a camera on.
+pub(super) struct HeadlessWriter {
+    parent: PathBuf,
+    network: NetworkInUse,
+    smoothing: Option<Duration>,
+    detection: DetectionOptions,
+    blur: Option<Blur>,
+    writer: Option<SessionWriter>,
+    camera_lost: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+pub(super) struct SavedSession {
+    pub folder: PathBuf,
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Why it ended early, or isn't whole.
+    pub reason: Option<String>,
+}
+
+impl HeadlessWriter {
+    pub fn new(parent: PathBuf, network: NetworkInUse, choices: &StageChoices, blur: Option<Blur>) -> Self {
+        let StageChoices { smoothing, detection, .. } = *choices;
+        Self { parent, network, smoothing, detection, blur, writer: None, camera_lost: false }
+    }
+
+    /// Begins when the camera is open, and marks when it goes and comes back.
+    pub fn note(&mut self, event: &Event, live: &Live) -> anyhow::Result<()> {
+        match (event, &self.writer) {
+            (Event::Opened(source), None) => {
+                let subject = Subject {
+                    source: source.clone(),
+                    network: self.network.clone(),
+                    smoothing: self.smoothing,
+                    detection: self.detection,
+                    blur: self.blur,
+                };
+                let writer = SessionWriter::start(self.parent.clone(), subject, || ()).context("can't record")?;
+                live.set_tap(Some(writer.tap()));
+                self.writer = Some(writer);
+            }
+            (Event::Opened(_), Some(writer)) if self.camera_lost => {
+                self.camera_lost = false;
+                writer.mark(Instant::now(), "camera: back".to_owned());
+            }
+            (Event::CameraLost { .. }, Some(writer)) if !self.camera_lost => {
+                self.camera_lost = true;
+                writer.mark(Instant::now(), "camera: lost".to_owned());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Tells the user what happens. `ended` is set when it has ended by itself.
+    pub fn tell(&self, ended: &mut Option<SavedSession>) -> anyhow::Result<()> {
+        tell(self.writer.iter().flat_map(SessionWriter::events).collect(), ended)
+    }
+
+    /// Ends it and waits until it is on the disk.
+    pub fn finish(self, ended: &mut Option<SavedSession>) -> anyhow::Result<()> {
+        tell(self.writer.map(SessionWriter::finish).unwrap_or_default(), ended)
+    }
+}
+
+fn tell(events: Vec<RecordingEvent>, ended: &mut Option<SavedSession>) -> anyhow::Result<()> {
+    for event in events {
+        match event {
+            RecordingEvent::Started(folder) => console::tell(&format!("Recording to {}", folder.display())),
+            RecordingEvent::Warning(text) => console::tell(&text),
+            RecordingEvent::Ended { folder, counts, reason } => *ended = Some(SavedSession { folder, counts, reason }),
+            RecordingEvent::Failed(reason) => bail!(reason),
+            RecordingEvent::Marked { .. } => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The network that labels, in words: one description for reports, manifests, recordings and the window.
+
+use std::fmt;
+
+use serde::Serialize;
+use tch::Device;
+
+use crate::classify::TorchClassifier;
+use crate::device::describe;
+use crate::emotion::Emotion;
+use crate::net::Model;
+use crate::prior::{PriorChoice, never_named};
+
+/// The network in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NetworkInUse {
+    /// Where it runs: `CPU` or `CUDA 0`, in the window with the threads: `CPU, 1 thread`.
+    pub device: String,
+    /// The model's name.
+    pub model: String,
+    /// SHA-256 of the weights' file, in hexadecimal. Reports that give it have a field of their own for it.
+    #[serde(skip)]
+    pub sha256: String,
+    /// The prior that it answers under.
+    pub prior: String,
+    /// Emotions that its training never had: their prior is 0 whatever is assumed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub never_named: Vec<Emotion>,
+}
+
+impl NetworkInUse {
+    /// A model that answers under a prior.
+    pub fn of(model: &Model, prior: &PriorChoice) -> Self {
+        let Model { card, sha256, device, .. } = model;
+        Self {
+            device: describe(*device),
+            model: card.name.clone(),
+            sha256: sha256.clone(),
+            prior: prior.to_string(),
+            never_named: card.calibration.never_named(),
+        }
+    }
+
+    /// The same, with the threads that it uses on the CPU.
+    #[must_use]
+    pub fn with_threads(mut self, threads: i32) -> Self {
+        if self.device == describe(Device::Cpu) {
+            self.device += &if threads == 1 { ", 1 thread".to_owned() } else { format!(", {threads} threads") };
+        }
+        self
+    }
+}
+
+impl From<&TorchClassifier> for NetworkInUse {
+    fn from(classifier: &TorchClassifier) -> Self {
+        Self::of(classifier.model(), classifier.prior())
+    }
+}
+
+impl fmt::Display for NetworkInUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}, {} prior", self.model, self.device, self.prior)?;
+        never_named(&self.never_named).map_or(Ok(()), |words| write!(f, "; {words}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_named_on_the_cpu_alone() {
+        let on = |device: &str| NetworkInUse { device: device.to_owned(), ..NetworkInUse::default() };
+        assert_eq!(on("CPU").with_threads(1).device, "CPU, 1 thread");
+        assert_eq!(on("CPU").with_threads(2).device, "CPU, 2 threads");
+        assert_eq!(on("CUDA 0").with_threads(2).device, "CUDA 0");
+    }
+}

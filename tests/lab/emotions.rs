@@ -1,0 +1,615 @@
+//! The lab as its users meet it: training by a recipe, resuming after an interruption, measuring, and data that are no good.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use assert_cmd::Command;
+use mien::lab::datasets::{Dataset, ReadOptions, join, read};
+use mien::lab::recipe::Recipe;
+use mien::lab::{Classification, EpochRecord, Progress, Step, TrainError, TrainOutcome, Trainer};
+use mien::net::{Model, ModelSource, Precision};
+use predicates::prelude::PredicateBooleanExt as _;
+use predicates::str::contains;
+use tempfile::TempDir;
+
+use crate::generator;
+
+/// Pictures of each emotion and split in the small data set.
+const PER_CLASS: usize = 2;
+
+/// A data set that a network can learn: each emotion is a grating of its own direction, with some noise.
+fn write_data(folder: &Path) -> PathBuf {
+    let mut text = String::from("emotion,pixels,Usage\n");
+    let mut noise = 12_345_u32;
+    for usage in ["Training", "PublicTest", "PrivateTest"] {
+        for picture in 0..7 * PER_CLASS {
+            let label = picture % 7;
+            let angle = label as f32 * 0.45;
+            write!(text, "{label},").unwrap();
+            for i in 0..48 * 48 {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let (x, y) = ((i % 48) as f32, (i / 48) as f32);
+                let wave = (0.5 * (x * angle.cos() + y * angle.sin())).sin();
+                let value = 128.0 + 90.0 * wave + (noise >> 27) as f32;
+                write!(text, "{}{}", if i > 0 { " " } else { "" }, value as u8).unwrap();
+            }
+            writeln!(text, ",{usage}").unwrap();
+        }
+    }
+    let path = folder.join("fer2013.csv");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Votes that agree with the labels: nine of ten, one for somebody else, in the columns' order of FER+.
+fn write_votes(folder: &Path) -> PathBuf {
+    let column_of_label = [4, 5, 6, 1, 3, 2, 0];
+    let mut text =
+        String::from("Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n");
+    for picture in 0..3 * 7 * PER_CLASS {
+        let mut votes = [0; 10];
+        let column = column_of_label[picture % (7 * PER_CLASS) % 7];
+        votes[column] = 9;
+        votes[(column + 1) % 7] = 1;
+        let votes: Vec<String> = votes.iter().map(ToString::to_string).collect();
+        writeln!(text, "Training,fer{picture:07}.png,{}", votes.join(",")).unwrap();
+    }
+    let path = folder.join("fer2013new.csv");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn write_recipe(folder: &Path, changes: &[(&str, &str)]) -> PathBuf {
+    let mut text = String::from(
+        "name = \"small\"\ndescription = \"For tests.\"\ntarget = \"label\"\nseed = 7\nepochs = 3\nbatch_size = 7\n\
+         average = 0.9\npatience = 5\n\
+         network = { architecture = \"cnn4\", dropout_conv = 0.1 }\n\
+         optimizer = { kind = \"adamw\", learning_rate = 1e-3, weight_decay = 0.01 }\n\
+         schedule = { kind = \"plateau\", factor = 0.5, patience = 1, min_learning_rate = 1e-6 }\n\
+         augmentation = { flip = true, rotation_degrees = 5.0, shift = 0.05, erase = 0.3 }\n",
+    );
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    let path = folder.join("small.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn mien() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_mien"))
+}
+
+/// A classifier's training on the CPU.
+fn classifier(
+    recipe: Recipe,
+    data: &Dataset,
+    sha256: Vec<String>,
+    run: &Path,
+) -> Result<Trainer<Classification>, TrainError> {
+    let task = Classification::new(&recipe, data, tch::Device::Cpu)?;
+    Trainer::new(task, recipe, sha256, run, tch::Device::Cpu)
+}
+
+/// The history without the one column that a resume may change.
+fn without_seconds(history: &[EpochRecord]) -> Vec<EpochRecord> {
+    history.iter().map(|record| EpochRecord { seconds: 0.0, ..record.clone() }).collect()
+}
+
+#[test]
+fn a_network_learns_and_its_model_can_be_measured() {
+    let folder = TempDir::new().unwrap();
+    let (data, votes) = (write_data(folder.path()), write_votes(folder.path()));
+    // Mirrored gratings are other emotions' gratings, so no flip.
+    let changes = [
+        ("\"label\"", "\"votes\""),
+        ("epochs = 3", "epochs = 10"),
+        ("patience = 5", "patience = 10"),
+        ("average = 0.9", "average = 0.5"),
+        ("flip = true, rotation_degrees = 5.0, ", ""),
+    ];
+    let recipe = write_recipe(folder.path(), &changes);
+    let run = folder.path().join("run");
+    mien()
+        .arg("train")
+        .args([&recipe, Path::new("--data"), &data, Path::new("--ferplus"), &votes, Path::new("--run"), &run])
+        .args(["--threads", "1"])
+        .assert()
+        .success()
+        .stdout(contains("small.safetensors"));
+
+    let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
+    assert_eq!(history.lines().count(), 11, "{history}");
+    let card = std::fs::read_to_string(run.join("small.toml")).unwrap();
+    assert!(card.contains("data_sha256") && card.contains("seed = 7") && card.contains("training_prior"), "{card}");
+    for picture in ["curves.png", "confusion.png"] {
+        assert!(image::open(run.join(picture)).unwrap().width() > 400, "{picture}");
+    }
+
+    let output = mien()
+        .arg("evaluate")
+        .args([&run.join("small.safetensors"), &data, Path::new("--ferplus"), &votes])
+        .args(["--split", "private", "--rule", "majority", "--json", "--record", "--calibrate"])
+        .arg("--plot")
+        .arg(folder.path().join("confusion.png"))
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    assert_eq!(report["n"], 14);
+    assert_eq!(report["split"], "private");
+    assert_eq!((&report["rule"], &report["varied"]), (&"majority".into(), &false.into()));
+    assert_eq!(report["confusion"].as_array().unwrap().len(), 7);
+    // Gratings are easy: chance is 0.14.
+    assert!(report["accuracy"].as_f64().unwrap() > 0.6, "{report}");
+    assert!(report["macro_f1"].as_f64().unwrap() > 0.5, "{report}");
+    // Nobody said otherwise, so the model now assumes what was fitted for all emotions alike.
+    assert_eq!(report["prior"], "uniform");
+    for field in ["weighted_f1", "balanced_accuracy", "ece", "ece_scaled"] {
+        assert!((0.0..=1.0).contains(&report[field].as_f64().unwrap()), "{field}: {report}");
+    }
+    let [low, high] = [0, 1].map(|bound| report["accuracy_interval"][bound].as_f64().unwrap());
+    assert!((low..=high).contains(&report["accuracy"].as_f64().unwrap()), "{report}");
+    assert!(report["per_class"][3]["auc"].as_f64().unwrap() > 0.5, "{report}");
+    let points = report["operating_points"].as_array().unwrap();
+    assert_eq!(
+        points.iter().map(|point| point["prior"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["training", "uniform"]
+    );
+    assert!(folder.path().join("confusion.png").is_file());
+    let text = std::fs::read_to_string(run.join("small.toml")).unwrap();
+    let card: toml::Table = text.parse().unwrap();
+    assert!(text.contains("[[evaluation]]") && text.contains("PrivateTest"), "{text}");
+    assert!(
+        card["calibration"]["fitted_on"]
+            .as_str()
+            .unwrap()
+            .contains("PublicTest, majority, N 14; the strength on 5 variations"),
+        "{text}"
+    );
+    // Each emotion has two pictures in Training, and as many astray votes as the others.
+    let happy = card["calibration"]["training_prior"]["happy"].as_float().unwrap();
+    assert!((happy - 1.0 / 7.0).abs() < 0.02, "{text}");
+
+    let figures = card["evaluation"].as_array().unwrap().len();
+    mien()
+        .arg("evaluate")
+        .args([&run.join("small.safetensors"), &data, Path::new("--ferplus"), &votes])
+        .args(["--split", "private", "--rule", "majority", "--varied", "--record"])
+        .assert()
+        .success()
+        .stdout(contains("varied once, at random"));
+    let card: toml::Table = std::fs::read_to_string(run.join("small.toml")).unwrap().parse().unwrap();
+    let recorded = card["evaluation"].as_array().unwrap();
+    let varied = recorded.iter().filter(|figure| figure.get("varied").is_some()).count();
+    assert_eq!((recorded.len(), varied), (figures + 2, 2), "figures on varied pictures replace none on plain ones");
+}
+
+/// Trains by `recipe` in one go and with an interruption in the middle of the second epoch, whose work is lost; both must
+/// give the same.
+fn assert_resumes_exactly(changes: &[(&str, &str)]) {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
+    let recipe = Recipe::read(&write_recipe(folder.path(), changes)).unwrap();
+    assert_repeats(&recipe, &data, folder.path());
+}
+
+fn assert_repeats(recipe: &Recipe, data: &Dataset, folder: &Path) {
+    let trainer = |run: &str| classifier(recipe.clone(), data, vec![], &folder.join(run)).unwrap();
+
+    let mut whole = trainer("whole");
+    assert_eq!(whole.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
+
+    let stop = AtomicBool::new(false);
+    let raise =
+        |progress| stop.store(matches!(progress, Progress::Learnt(Step { epoch: 2, step: 1, .. })), Ordering::Relaxed);
+    let mut first = trainer("parts");
+    assert_eq!(first.run(None, &stop, raise, |_| {}).unwrap(), TrainOutcome::Interrupted);
+    assert_eq!(first.state().history.len(), 1);
+    let mut second = trainer("parts");
+    assert_eq!(second.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
+
+    assert_eq!(without_seconds(&second.state().history), without_seconds(&whole.state().history));
+    let weights = |run: &str| std::fs::read(folder.join(run).join("small.safetensors")).unwrap();
+    assert!(weights("parts") == weights("whole"), "the best weights differ");
+}
+
+#[test]
+fn a_resumed_training_has_the_same_history_as_one_that_was_never_interrupted() {
+    assert_resumes_exactly(&[]);
+}
+
+#[test]
+fn a_training_that_balances_mixes_and_listens_to_a_teacher_resumes_exactly_too() {
+    assert_resumes_exactly(&[
+        ("epochs = 3", "epochs = 2"),
+        ("patience = 5", "patience = 5\nselect_by = \"balanced-accuracy\""),
+        ("architecture = \"cnn4\", dropout_conv = 0.1", "architecture = \"mien\", channels = [8, 8, 8, 16, 16]"),
+        ("kind = \"adamw\"", "kind = \"sgd\", clip_norm = 5.0"),
+        ("kind = \"plateau\", factor = 0.5, patience = 1, min_learning_rate = 1e-6", "kind = \"one-cycle\""),
+        (
+            "erase = 0.3 }",
+            "erase = 0.3, crop = 0.1, shear_degrees = 5.0, mixup = 0.3 }\n\
+            balance = { kind = \"oversample\" }\n\
+            loss = { kind = \"cross-entropy\", label_smoothing = 0.1 }\n\
+            distillation = { teachers = [\"cnn4-ferplus\"], weight = 0.5, temperature = 2.0 }\n\
+            normalization = { mean = 0.5, std = 0.25, per_picture = true }",
+        ),
+    ]);
+}
+
+#[test]
+fn teachers_who_are_asked_once_can_be_interrupted_and_are_not_asked_again() {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
+    let taught = "erase = 0.3 }\ndistillation = { teachers = [\"cnn4-ferplus\"], weight = 0.5, asked = \"once\" }";
+    let recipe =
+        Recipe::read(&write_recipe(folder.path(), &[("erase = 0.3 }", taught), ("epochs = 3", "epochs = 2")])).unwrap();
+    let trainer = |run: &str| classifier(recipe.clone(), &data, vec![], &folder.path().join(run)).unwrap();
+
+    let interrupted = trainer("parts").run(None, &AtomicBool::new(true), |_| {}, |_| {}).unwrap();
+    assert_eq!(interrupted, TrainOutcome::Interrupted);
+
+    let asked = |trainer: &mut Trainer<Classification>, limit| {
+        let mut batches = 0;
+        let count = |progress| batches += usize::from(matches!(progress, Progress::Asked { .. }));
+        trainer.run(limit, &AtomicBool::new(false), count, |_| {}).unwrap();
+        (batches, trainer.prior().unwrap(), without_seconds(&trainer.state().history))
+    };
+    let (batches, prior, history) = asked(&mut trainer("whole"), None);
+    assert_eq!(batches, 1);
+    assert_eq!(asked(&mut trainer("parts"), Some(1)).0, 1);
+    assert_eq!(asked(&mut trainer("parts"), None), (0, prior, history));
+}
+
+#[test]
+fn a_training_can_begin_with_the_weights_of_another_model() {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
+    // A rate too small to change anything: after an epoch the model still answers as the one that it began with.
+    let still = [("learning_rate = 1e-3", "learning_rate = 1e-30"), ("average = 0.9\n", "")];
+    let mut recipe = Recipe::read(&write_recipe(folder.path(), &still)).unwrap();
+    recipe.start_from = Some("cnn4-ferplus".to_owned());
+    recipe.epochs = 1;
+    let mut trainer = classifier(recipe, &data, vec![], &folder.path().join("run")).unwrap();
+    trainer.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
+    let weights = |bytes: &[u8]| mien::net::decode(bytes).unwrap().remove("conv1.weight").unwrap();
+    let begun = weights(include_bytes!("../../models/cnn4-ferplus.safetensors"));
+    let ended = weights(&std::fs::read(folder.path().join("run/small.safetensors")).unwrap());
+    assert!(begun.equal(&ended));
+    assert_eq!(trainer.state().start_sha256.as_ref().unwrap().len(), 64);
+}
+
+#[test]
+fn a_recipe_that_can_not_be_meant_is_refused_with_the_field() {
+    // A recipe is read by building its network, at random.
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let cases = [
+        ("erase = 0.3 }", "erase = 3.0 }", "line 12: `augmentation.erase`"),
+        (
+            "erase = 0.3 }",
+            "erase = 0.3 }\nbalance = { kind = \"augment-minority\", classes = [], times = 3 }",
+            "balance.classes",
+        ),
+        ("erase = 0.3 }", "erase = 0.3 }\nloss = { kind = \"focal\", gamma = -1.0 }", "loss.gamma"),
+        ("factor = 0.5", "factor = 1.5", "schedule.factor"),
+        ("erase = 0.3 }", "erase = 0.3 }\ndistillation = { teachers = [], weight = 0.5 }", "distillation.teachers"),
+        ("seed = 7", "seed = 7\nsede = 8", "sede"),
+    ];
+    for (from, to, expected) in cases {
+        let error = Recipe::read(&write_recipe(folder.path(), &[(from, to)])).unwrap_err().to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
+/// Two small data sets in folders: CK+ as it is laid out, two emotions of six people, and JAFFE of five.
+fn write_folders(folder: &Path) -> [PathBuf; 2] {
+    let picture = |path: PathBuf, seed: usize| {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let pixel =
+            |x: u32, y: u32| image::Luma([((x as usize * (seed % 7 + 1) + y as usize * 3 + seed * 11) % 256) as u8]);
+        image::GrayImage::from_fn(48, 48, pixel).save(path).unwrap();
+    };
+    let (ck, jaffe) = (folder.join("CK+48"), folder.join("jaffe"));
+    for person in 0..6 {
+        for (i, class) in ["anger", "happy"].iter().enumerate() {
+            picture(ck.join(class).join(format!("S{person:03}_00{i}_00000010.png")), 10 * person + i);
+        }
+    }
+    for (person, name) in ["KA", "KL", "KM", "KR", "MK"].iter().enumerate() {
+        for (i, class) in ["SA", "NE"].iter().enumerate() {
+            picture(jaffe.join(format!("{name}.{class}1.{person}.png")), 100 + 10 * person + i);
+        }
+    }
+    [ck, jaffe]
+}
+
+const TWO_SOURCES: &str = "data = { sources = [{ name = \"CK+48\", share = 0.5, evenly_over = \"emotions\" }, \
+                           { name = \"JAFFE\", share = 0.5, evenly_over = \"people\" }] }\ntarget = \"label\"";
+
+#[test]
+fn a_network_learns_from_two_data_sets_with_a_share_each_and_its_card_says_so() {
+    let folder = TempDir::new().unwrap();
+    let [ck, jaffe] = write_folders(folder.path());
+    let recipe = write_recipe(folder.path(), &[("target = \"label\"", TWO_SOURCES), ("epochs = 3", "epochs = 1")]);
+    let run = folder.path().join("run");
+    let train = |data: &[String]| {
+        let mut command = mien();
+        command.arg("train").arg(&recipe).arg("--run").arg(&run).args([
+            "--threads",
+            "1",
+            "--no-cache",
+            "--faces",
+            "whole",
+        ]);
+        for data in data {
+            command.args(["--data", data]);
+        }
+        command.assert()
+    };
+    let (ck_named, jaffe_named) = (format!("CK+48={}", ck.display()), format!("JAFFE={}", jaffe.display()));
+    train(std::slice::from_ref(&ck_named)).code(1).stderr(contains("--data CK+48=DATA --data JAFFE=DATA"));
+    train(&[format!("CK+48={}", jaffe.display()), jaffe_named.clone()]).code(1).stderr(contains("same pictures"));
+    train(&[jaffe_named, ck_named]).success();
+
+    let text = std::fs::read_to_string(run.join("small.toml")).unwrap();
+    let card: toml::Table = text.parse().unwrap();
+    let data = card["training"]["data"].as_str().unwrap();
+    assert!(
+        data.starts_with("CK+48 and JAFFE") && data.contains("JAFFE 50.0 % of each batch, evenly over people"),
+        "{data}"
+    );
+    let sources = card["training"]["sources"].as_array().unwrap();
+    assert_eq!(sources.len(), 2, "{text}");
+    assert_eq!(sources[0]["sha256"].as_array().unwrap().len(), 1);
+    let limits = card["limits"].as_str().unwrap();
+    assert!(limits.contains("JAFFE") && limits.contains("CK+") && !limits.contains("2013"), "{limits}");
+    assert!(limits.contains("never saw disgust, fear and surprise"), "{limits}");
+
+    let model = run.join("small.safetensors");
+    let output = mien()
+        .arg("evaluate")
+        .args([&model, &ck, &jaffe])
+        .args(["--split", "private", "--json", "--no-cache", "--faces", "whole"])
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    let private = |source: &toml::Value| source["private"].as_integer().unwrap();
+    assert_eq!(report["n"].as_i64().unwrap(), sources.iter().map(private).sum::<i64>());
+}
+
+#[test]
+fn a_training_on_two_data_sets_resumes_exactly_too() {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let options = ReadOptions { faces: mien::lab::faces::FaceMode::Whole, ..ReadOptions::default() };
+    let [ck, jaffe] = write_folders(folder.path()).map(|path| read(&path, &options).unwrap());
+    let data = join(vec![("CK+48".to_owned(), ck), ("JAFFE".to_owned(), jaffe)]).unwrap();
+    let changes =
+        [("target = \"label\"", TWO_SOURCES), ("epochs = 3", "epochs = 2"), ("batch_size = 7", "batch_size = 4")];
+    let recipe = Recipe::read(&write_recipe(folder.path(), &changes)).unwrap();
+    assert_repeats(&recipe, &data, folder.path());
+}
+
+#[test]
+fn a_recipe_to_begin_with_is_written_and_fits_and_no_file_is_overwritten() {
+    let folder = TempDir::new().unwrap();
+    let new = |name: &str| mien().current_dir(folder.path()).args(["recipe", "new", name]).assert();
+    new("mine").success().stdout(contains("mien train mine.toml"));
+    let text = std::fs::read_to_string(folder.path().join("mine.toml")).unwrap();
+    assert!(text.contains("name = \"mine\"") && !text.contains("NAME\""), "{text}");
+    new("mine").code(1).stderr(contains("mine.toml is there already"));
+    new("mine.toml").code(1).stderr(contains("is there already"));
+    new("a b").code(1).stderr(contains("a recipe's name"));
+    assert_eq!(std::fs::read_to_string(folder.path().join("mine.toml")).unwrap(), text);
+    let check = |files: &[&str]| mien().current_dir(folder.path()).args(["recipe", "check"]).args(files).assert();
+    check(&["mine.toml"]).success().stdout(contains("mine.toml: fits (mien)"));
+    std::fs::write(folder.path().join("bad.toml"), "epochs = 0\nsede = 1\n").unwrap();
+    check(&["bad.toml"])
+        .code(1)
+        .stderr(contains("bad.toml has 2 mistakes").and(contains("line 1: `epochs`")).and(contains("line 2:")));
+}
+
+#[test]
+fn shipped_models_are_compared_by_name() {
+    mien()
+        .args(["compare", "mien", "cnn4-ferplus", "--json"])
+        .assert()
+        .success()
+        .stdout(contains("\"name\": \"mien\"").and(contains("\"name\": \"cnn4-ferplus\"")));
+    mien().args(["compare", "absent"]).assert().code(1).stderr(contains("absent").and(contains("mien-votes")));
+}
+
+#[test]
+fn a_teacher_that_is_not_there_is_named() {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
+    let absent = ("erase = 0.3 }", "erase = 0.3 }\ndistillation = { teachers = [\"absent\"], weight = 0.5 }");
+    let recipe = Recipe::read(&write_recipe(folder.path(), &[absent])).unwrap();
+    let error = classifier(recipe, &data, vec![], &folder.path().join("run")).err().unwrap();
+    assert!(matches!(error, TrainError::Model(_)) && error.to_string().contains("absent"), "{error}");
+    assert!(!folder.path().join("run").exists());
+}
+
+#[test]
+fn a_folder_with_another_run_is_left_alone() {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
+    let recipe = Recipe::read(&write_recipe(folder.path(), &[("epochs = 3", "epochs = 1")])).unwrap();
+    let run = folder.path().join("run");
+    let start = |recipe: &Recipe, sums: &[&str]| {
+        classifier(recipe.clone(), &data, sums.iter().map(ToString::to_string).collect(), &run)
+    };
+    start(&recipe, &["a"]).unwrap().run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
+    let other_data = start(&recipe, &["b"]).err().unwrap();
+    assert!(matches!(other_data, TrainError::OtherData { .. }), "{other_data}");
+    let other_recipe = start(&Recipe { seed: 8, ..recipe.clone() }, &["a"]).err().unwrap();
+    assert!(matches!(other_recipe, TrainError::OtherRecipe { .. }), "{other_recipe}");
+    assert!(other_recipe.to_string().contains("`seed` is 7 there and 8 here"), "{other_recipe}");
+    let same = start(&recipe, &["a"]).unwrap().run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
+    assert_eq!(same, TrainOutcome::Finished);
+}
+
+#[test]
+fn a_diverging_training_stops_and_keeps_the_last_good_checkpoint() {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
+    let wild = write_recipe(folder.path(), &[("learning_rate = 1e-3", "learning_rate = 1e38")]);
+    let run = folder.path().join("run");
+    let recipe = Recipe::read(&wild).unwrap();
+    let mut trainer = classifier(recipe, &data, vec![], &run).unwrap();
+    let error = trainer.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap_err();
+    assert!(matches!(error, TrainError::Diverged { epoch: 1 }), "{error}");
+    assert!(!run.join("checkpoint.safetensors").exists(), "no epoch was whole");
+}
+
+#[test]
+fn data_that_are_no_good_are_named_with_their_line() {
+    let folder = TempDir::new().unwrap();
+    let recipe = write_recipe(folder.path(), &[]);
+    let good = std::fs::read_to_string(write_data(folder.path())).unwrap();
+    let cut = good.lines().take(3).collect::<Vec<_>>().join("\n");
+    let cases = [
+        ("missing.csv", None, "missing.csv"),
+        ("empty.csv", Some(String::new()), "emotion, pixels, Usage"),
+        ("header.csv", Some("a,b,c\n1,2,3\n".to_owned()), "emotion, pixels, Usage"),
+        ("short.csv", Some(cut[..cut.len() - 40].to_owned()), "line 3"),
+        ("number.csv", Some(good.replacen("\n0,", "\n7,", 1)), "line 2: “7”"),
+    ];
+    for (name, text, expected) in cases {
+        let path = folder.path().join(name);
+        if let Some(text) = text {
+            std::fs::write(&path, text).unwrap();
+        }
+        mien()
+            .arg("train")
+            .args([&recipe, Path::new("--data"), &path, Path::new("--run"), &folder.path().join("run")])
+            .assert()
+            .code(1)
+            .stderr(contains(expected).and(contains("panicked").not()));
+        assert!(!folder.path().join("run/small.safetensors").exists());
+    }
+}
+
+#[test]
+fn votes_that_belong_to_another_file_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let (data, votes) = (write_data(folder.path()), write_votes(folder.path()));
+    let text = std::fs::read_to_string(&votes).unwrap();
+    std::fs::write(&votes, text.lines().take(9).collect::<Vec<_>>().join("\n")).unwrap();
+    let options = ReadOptions { ferplus: Some(votes), ..ReadOptions::default() };
+    let error = read(&data, &options).err().unwrap().to_string();
+    assert!(error.contains("8 rows") && error.contains("42"), "{error}");
+}
+
+#[test]
+fn a_model_that_is_no_model_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let data = write_data(folder.path());
+    let junk = folder.path().join("junk.safetensors");
+    std::fs::write(&junk, "junk").unwrap();
+    mien().arg("evaluate").args([&junk, &data]).assert().code(1).stderr(contains("no card"));
+    mien()
+        .arg("evaluate")
+        .args([Path::new("absent"), &data])
+        .assert()
+        .code(1)
+        .stderr(contains("no model absent").and(contains("cnn4-ferplus")));
+}
+
+/// Runs on the real data when `MIEN_DATA` names the folder that holds `fer2013.csv` and `fer2013new.csv`.
+#[test]
+fn the_shipped_models_are_as_good_as_their_cards_say() {
+    let Some(data) = std::env::var_os("MIEN_DATA").map(PathBuf::from) else {
+        eprintln!("skipped: MIEN_DATA names no folder with fer2013.csv and fer2013new.csv");
+        return;
+    };
+    for model in ModelSource::shipped() {
+        let output = mien()
+            .args(["evaluate", &model.to_string()])
+            .args([&data.join("fer2013.csv"), Path::new("--ferplus"), &data.join("fer2013new.csv")])
+            .args(["--split", "public", "--rule", "majority", "--json"])
+            .assert()
+            .success()
+            .get_output()
+            .stdout
+            .clone();
+        let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+        let card = model.card().unwrap();
+        let measured = card.evaluation.iter().find(|e| {
+            e.split == "PublicTest" && e.rule == "majority" && Some(e.prior.as_str()) == report["prior"].as_str()
+        });
+        let expected = measured.unwrap().accuracy;
+        assert!((report["accuracy"].as_f64().unwrap() - expected).abs() < 0.002, "{model}: {report}");
+    }
+}
+
+#[test]
+fn the_mean_of_models_is_a_model_with_a_card_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("new/mean.safetensors");
+    mien()
+        .args(["average", "mien-votes", "mien-labels", "--counts", "3,1", "--output"])
+        .arg(&output)
+        .assert()
+        .success()
+        .stdout(contains("mien-votes (3), mien-labels (1)"));
+    // Building a network draws from the generator that other tests' trainings repeat themselves by.
+    let _alone = generator();
+    let model = Model::load(&ModelSource::File(output), tch::Device::Cpu, Precision::F32).unwrap();
+    assert_eq!((model.card.name.as_str(), model.card.mean_of.len()), ("mean", 2));
+
+    let refused = |arguments: &[&str], reason: &str| {
+        mien().arg("average").args(arguments).assert().failure().stderr(contains(reason.to_owned()));
+    };
+    refused(&["mien", "mien-votes", "--counts", "1", "--output", "a.safetensors"], "1 number(s) for 2 model(s)");
+    refused(&["mien", "--counts", "0", "--output", "a.safetensors"], "above 0");
+    refused(&["mien", "--output", "a.bin"], ".safetensors");
+    refused(&["mien", "cnn4-ferplus", "--output", "a.safetensors"], "its network");
+    refused(&["mien", "nowhere.safetensors", "--output", "a.safetensors"], "nowhere.safetensors");
+}
+
+#[test]
+fn an_emotion_that_training_never_had_is_never_named_and_the_report_says_so() {
+    let folder = TempDir::new().unwrap();
+    let data = write_data(folder.path());
+    // Neither neutral nor disgust to learn from; they are there to be measured on.
+    let text = std::fs::read_to_string(&data).unwrap();
+    let is_left_out =
+        |line: &&str| !((line.starts_with("6,") || line.starts_with("1,")) && line.ends_with(",Training"));
+    std::fs::write(&data, text.lines().filter(is_left_out).map(|line| format!("{line}\n")).collect::<String>())
+        .unwrap();
+    let recipe = write_recipe(folder.path(), &[("epochs = 3", "epochs = 2")]);
+    let run = folder.path().join("run");
+    mien().arg("train").args([&recipe, Path::new("--data"), &data, Path::new("--run"), &run]).assert().success();
+    let evaluate = |options: &[&str]| {
+        let model = run.join("small.safetensors");
+        let output = mien().arg("evaluate").args([&model, &data]).args(options).assert().success().get_output().clone();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for prior in ["training", "uniform"] {
+        let report: serde_json::Value = serde_json::from_str(&evaluate(&["--prior", prior, "--json"])).unwrap();
+        assert_eq!(report["never_named"], serde_json::json!(["disgust", "neutral"]));
+        let named = |emotion: usize| -> u64 {
+            report["confusion"].as_array().unwrap().iter().map(|row| row[emotion].as_u64().unwrap()).sum()
+        };
+        assert_eq!((named(1), named(6)), (0, 0), "{prior}: {report}");
+        assert_eq!((0..7).map(named).sum::<u64>(), 14, "{prior}: {report}");
+    }
+    let text = evaluate(&["--calibrate"]);
+    assert!(text.contains("never named, because the model's training had none of it: disgust, neutral"), "{text}");
+}

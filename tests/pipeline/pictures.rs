@@ -1,0 +1,73 @@
+//! Still pictures as a source of one frame.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use mien::pixels::PixelLimit;
+use mien::source::{FrameSource as _, ImageSource, SourceError, SourceKind};
+use opencv::core::{CV_8UC1, CV_8UC4, CV_16UC3, Mat, MatTraitConst as _, Scalar, Vec3b, Vector};
+use opencv::imgcodecs;
+
+fn write(path: &Path, kind: i32, value: Scalar) {
+    let picture = Mat::new_rows_cols_with_default(20, 30, kind, value).unwrap();
+    assert!(imgcodecs::imwrite(path, &picture, &Vector::new()).unwrap());
+}
+
+#[test]
+fn a_picture_is_a_source_of_one_frame_that_can_be_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("Grüße.png");
+    write(&path, CV_8UC1, Scalar::all(77.0));
+    let mut source = ImageSource::open(&path, PixelLimit::default()).unwrap();
+    assert_eq!((source.info().name.as_str(), source.info().width, source.info().height), ("Grüße.png", 30, 20));
+    assert_eq!(source.info().kind, SourceKind::File { duration: None, frames: Some(1) });
+    for _ in 0..2 {
+        let frame = source.read().unwrap().unwrap();
+        assert_eq!((frame.index, frame.media_time, frame.width(), frame.height()), (0, Duration::ZERO, 30, 20));
+        assert!(source.read().unwrap().is_none());
+        source.seek(Duration::ZERO).unwrap();
+    }
+}
+
+#[test]
+fn whatever_a_picture_is_made_of_the_frame_is_8_bit_bgr() {
+    let folder = tempfile::tempdir().unwrap();
+    let kinds = [("gray.png", CV_8UC1, 77.0), ("transparent.png", CV_8UC4, 77.0), ("deep.png", CV_16UC3, 77.0 * 257.0)];
+    for (name, kind, level) in kinds {
+        let path = folder.path().join(name);
+        write(&path, kind, Scalar::all(level));
+        let frame = ImageSource::open(&path, PixelLimit::default()).unwrap().read().unwrap().unwrap();
+        assert_eq!(*frame.image.at_2d::<Vec3b>(10, 10).unwrap(), Vec3b::from_array([77; 3]), "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_picture_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.png");
+    assert!(matches!(ImageSource::open(&path, PixelLimit::default()), Err(SourceError::Missing(_))));
+    assert!(matches!(ImageSource::open(folder.path(), PixelLimit::default()), Err(SourceError::Folder(_))));
+    fs::write(&path, b"").unwrap();
+    assert!(matches!(ImageSource::open(&path, PixelLimit::default()), Err(SourceError::Empty(_))));
+    fs::write(&path, b"no picture").unwrap();
+    assert!(matches!(ImageSource::open(&path, PixelLimit::default()), Err(SourceError::NotPicture(_))));
+    write(&path, CV_8UC1, Scalar::all(1.0));
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() / 4]).unwrap();
+    assert!(matches!(ImageSource::open(&path, PixelLimit::default()), Err(SourceError::NotPicture(_))));
+}
+
+#[test]
+fn a_picture_of_too_many_pixels_is_refused_by_its_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("huge.png");
+    write(&path, CV_8UC1, Scalar::all(0.0));
+    // Width and height stand in bytes 16 to 24 of a PNG; their checksum is looked at by decoders alone.
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[16..24].copy_from_slice(&[0, 0, 0x7f, 0xff, 0, 0, 0x7f, 0xff]);
+    fs::write(&path, bytes).unwrap();
+    let error = ImageSource::open(&path, PixelLimit::default()).unwrap_err();
+    assert!(matches!(error, SourceError::TooLarge { .. }), "{error}");
+    assert!(error.to_string().contains("32767×32767 pixels"), "{error}");
+}

@@ -1,0 +1,342 @@
+//! Video files as users have them: whole, cut, odd, and not videos at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mien::source::{FrameSource, SourceError, SourceKind, VideoSource};
+use opencv::core::Size;
+use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst as _};
+use predicates::str::contains;
+
+use crate::support::ffmpeg::{ffmpeg, has_ffmpeg};
+use crate::support::files::Files;
+use crate::support::numbered::{number_in, numbered_picture};
+
+impl Files {
+    /// A video whose frames say their number: [`number_in`] reads it back.
+    fn video(&self, name: &str, codec: &[u8; 4], (width, height): (i32, i32), frames: u8) -> PathBuf {
+        let path = self.path(name);
+        let fourcc = i32::from_le_bytes(*codec);
+        let mut writer = VideoWriter::new(&path, fourcc, 25.0, Size::new(width, height), true).unwrap();
+        assert!(writer.is_opened().unwrap(), "OpenCV can't write {name}");
+        for number in 0..frames {
+            writer.write(&numbered_picture(number, width, height)).unwrap();
+        }
+        writer.release().unwrap();
+        path
+    }
+}
+
+fn open(path: &Path) -> VideoSource {
+    VideoSource::open(path).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn refusal(path: &Path) -> SourceError {
+    match VideoSource::open(path) {
+        Ok(_) => panic!("{} was opened", path.display()),
+        Err(error) => error,
+    }
+}
+
+/// Number, index and media time of every frame that is left.
+fn rest(video: &mut VideoSource) -> Vec<(u8, u64, Duration)> {
+    std::iter::from_fn(|| video.read().unwrap())
+        .map(|frame| (number_in(&frame.image), frame.index, frame.media_time))
+        .collect()
+}
+
+fn next_number(video: &mut VideoSource) -> Option<u8> {
+    video.read().unwrap().map(|frame| number_in(&frame.image))
+}
+
+#[test]
+fn every_frame_comes_in_order_with_its_number_and_time() {
+    let folder = Files::new();
+    for (name, codec) in [("a.mp4", b"mp4v"), ("a.avi", b"MJPG"), ("h264.mp4", b"avc1")] {
+        let mut video = open(&folder.video(name, codec, (320, 240), 50));
+        assert_eq!((video.info().width, video.info().height, video.info().fps), (320, 240, 25.0), "{name}");
+        let expected: Vec<_> = (0..50).map(|n| (n, u64::from(n), Duration::from_millis(40) * u32::from(n))).collect();
+        let frames = rest(&mut video);
+        assert_eq!(frames, expected, "{name}");
+        assert_eq!(video.shortfall(), None, "{name}");
+        assert!(video.read().unwrap().is_none(), "{name}: the end stays the end");
+    }
+}
+
+#[test]
+fn a_seek_gives_the_frame_that_is_shown_at_that_time() {
+    let folder = Files::new();
+    for (name, codec) in [("a.mp4", b"mp4v"), ("a.avi", b"MJPG"), ("h264.mp4", b"avc1")] {
+        let mut video = open(&folder.video(name, codec, (160, 120), 100));
+        for (millis, number) in [(2000, 50), (2039, 50), (0, 0), (3960, 99), (40, 1), (90, 2), (1000, 25), (99_000, 99)]
+        {
+            video.seek(Duration::from_millis(millis)).unwrap();
+            let frame = video.read().unwrap().unwrap();
+            assert_eq!((number_in(&frame.image), frame.index), (number, u64::from(number)), "{name} at {millis} ms");
+        }
+    }
+}
+
+#[test]
+fn a_video_can_be_played_again_after_its_end() {
+    let folder = Files::new();
+    for (name, codec) in [("a.mp4", b"mp4v"), ("a.avi", b"MJPG"), ("h264.mp4", b"avc1")] {
+        let mut video = open(&folder.video(name, codec, (160, 120), 20));
+        let first = rest(&mut video);
+        video.seek(Duration::ZERO).unwrap();
+        assert_eq!(rest(&mut video), first, "{name}");
+    }
+}
+
+#[test]
+fn a_video_of_one_frame_is_a_video() {
+    let folder = Files::new();
+    let mut video = open(&folder.video("one.avi", b"MJPG", (160, 120), 1));
+    assert_eq!(rest(&mut video), [(0, 0, Duration::ZERO)]);
+    video.seek(Duration::from_secs(5)).unwrap();
+    assert_eq!(next_number(&mut video), Some(0));
+}
+
+#[test]
+fn a_frame_of_eight_thousand_pixels_is_read() {
+    let folder = Files::new();
+    let mut video = open(&folder.video("8k.avi", b"MJPG", (7680, 4320), 1));
+    assert_eq!((video.info().width, video.info().height), (7680, 4320));
+    assert_eq!(next_number(&mut video), Some(0));
+}
+
+#[test]
+fn a_portrait_video_is_upright() {
+    let folder = Files::new();
+    let mut video = open(&folder.video("upright.avi", b"MJPG", (120, 160), 3));
+    assert_eq!((video.info().width, video.info().height), (120, 160));
+    assert_eq!(rest(&mut video).len(), 3);
+}
+
+#[test]
+fn a_video_that_says_it_lies_on_its_side_is_turned() {
+    let folder = Files::new();
+    let mut bytes = fs::read(folder.video("lying.mp4", b"mp4v", (160, 120), 3)).unwrap();
+    // A phone writes the turn into the matrix of the track header, 44 bytes after the header's name.
+    let matrix = bytes.windows(4).position(|name| name == b"tkhd").unwrap() + 44;
+    let quarter_turn: [u32; 9] = [0, 0x0001_0000, 0, 0xFFFF_0000, 0, 0, 0, 0, 0x4000_0000];
+    for (place, value) in bytes[matrix..matrix + 36].chunks_mut(4).zip(quarter_turn) {
+        place.copy_from_slice(&value.to_be_bytes());
+    }
+    let mut video = open(&folder.file("turned.mp4", &bytes));
+    assert_eq!((video.info().width, video.info().height), (120, 160));
+    let frame = video.read().unwrap().unwrap();
+    assert_eq!((frame.width(), frame.height()), (120, 160));
+}
+
+#[test]
+fn a_variable_frame_rate_keeps_the_real_times_also_after_a_seek() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = Files::new();
+    let steady = folder.video("steady.avi", b"MJPG", (160, 120), 60);
+    for name in ["variable.mp4", "variable.mkv"] {
+        let variable = folder.path(name);
+        // 20 frames at 40 ms, 20 at 200 ms, 20 at 20 ms.
+        let stamps = "setpts='if(lt(N,20),N*0.04,if(lt(N,40),0.8+(N-20)*0.2,4.8+(N-40)*0.02))/TB'";
+        ffmpeg(
+            &[
+                "-r",
+                "50",
+                "-i",
+                steady.to_str().unwrap(),
+                "-vf",
+                stamps,
+                "-fps_mode",
+                "vfr",
+                "-video_track_timescale",
+                "1000",
+                "-c:v",
+                "mpeg4",
+            ],
+            &variable,
+        );
+        let expected: Vec<_> = (0..60_u8)
+            .map(|n| match u32::from(n) {
+                k @ 0..20 => (n, k * 40),
+                k @ 20..40 => (n, 800 + (k - 20) * 200),
+                k => (n, 4800 + (k - 40) * 20),
+            })
+            .collect();
+        let mut video = open(&variable);
+        let frames = rest(&mut video);
+        let seen: Vec<_> = frames.iter().map(|(number, _, time)| (*number, time.as_millis() as u32)).collect();
+        assert_eq!(seen, expected, "{name}");
+        assert_eq!(video.shortfall(), None, "{name}");
+
+        // First in a file that was never read, then in this one, whose frame numbers are known.
+        let mut fresh = open(&variable);
+        for (millis, number) in [(4900, 45), (850, 20), (1000, 21), (3999, 35), (5100, 55), (0, 0), (400, 10)] {
+            for (video, is_known) in [(&mut fresh, false), (&mut video, true)] {
+                video.seek(Duration::from_millis(millis)).unwrap();
+                let frame = video.read().unwrap().unwrap();
+                assert_eq!(number_in(&frame.image), number, "{name} at {millis} ms");
+                assert_eq!(
+                    frame.media_time.as_millis() as u32,
+                    expected[usize::from(number)].1,
+                    "{name} at {millis} ms"
+                );
+                if is_known {
+                    assert_eq!(frame.index, u64::from(number), "{name} at {millis} ms");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cut_video_ends_early_and_says_by_how_much() {
+    let folder = Files::new();
+    let whole = fs::read(folder.video("whole.avi", b"MJPG", (320, 240), 100)).unwrap();
+    let mut video = open(&folder.file("cut.avi", &whole[..whole.len() / 2]));
+    let frames = rest(&mut video);
+    assert!((30..70).contains(&frames.len()), "{}", frames.len());
+    let shortfall = video.shortfall().expect("half of the file is missing");
+    assert_eq!((shortfall.frames, shortfall.declared), (frames.len() as u64, 100));
+}
+
+#[test]
+fn a_video_cut_before_its_index_is_called_cut_or_damaged() {
+    let folder = Files::new();
+    let whole = fs::read(folder.video("whole.mp4", b"mp4v", (320, 240), 50)).unwrap();
+    let path = folder.file("cut.mp4", &whole[..whole.len() / 2]);
+    let error = refusal(&path);
+    assert!(matches!(error, SourceError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("an MP4 video"), "{error}");
+}
+
+#[test]
+fn what_is_no_video_is_named_for_what_it_is() {
+    let folder = Files::new();
+    let text = b"It was a bright cold day in April, and the clocks were striking thirteen.\n".repeat(50);
+    let cases = [
+        (folder.path("nowhere.mp4"), "does not exist"),
+        (folder.file("x", b"file").join("below-a-file.mp4"), "does not exist"),
+        (folder.folder().to_owned(), "is a folder"),
+        (folder.file("empty.mp4", b""), "is empty"),
+        (folder.file("text.mp4", &text), "is text or unknown data, not a video"),
+        // FFmpeg would play this one as terminal art.
+        (folder.file("text.txt", &text), "is text or unknown data, not a video"),
+        (folder.file("sound.wav", wav(8000)), "is a WAV recording: it has sound but no picture"),
+        (folder.file("sound.mp4", wav(8000)), "is a WAV recording: it has sound but no picture"),
+    ];
+    for (path, words) in cases {
+        let message = refusal(&path).to_string();
+        assert!(message.contains(words), "{}: {message}", path.display());
+    }
+}
+
+/// What a list of other files says of itself, with a video that it names.
+fn lists(video: &Path) -> [(String, &'static str); 3] {
+    let video = video.display();
+    [
+        (format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{video}\n#EXT-X-ENDLIST\n"), "is an M3U playlist"),
+        (format!("ffconcat version 1.0\nfile '{video}'\n"), "is a list of files to join"),
+        (format!("[playlist]\nFile1={video}\n"), "is a PLS playlist"),
+    ]
+}
+
+#[test]
+fn a_playlist_is_refused_whatever_it_is_called() {
+    let folder = Files::new();
+    let video = folder.video("video.avi", b"MJPG", (64, 64), 3);
+    for (list, words) in lists(&video) {
+        for name in ["list.m3u8", "list.mp4", "list.ffconcat", "list.txt"] {
+            let message = refusal(&folder.file(name, list.as_bytes())).to_string();
+            assert!(message.contains(words) && message.contains("give the video itself"), "{name}: {message}");
+        }
+    }
+    open(&video);
+}
+
+#[test]
+fn no_file_but_the_one_that_was_named_is_opened() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = Files::new();
+    let video = folder.video("video.avi", b"MJPG", (64, 64), 25);
+    let manifest = folder.path("manifest.mpd");
+    ffmpeg(&["-i", video.to_str().unwrap(), "-c:v", "mpeg4", "-f", "dash"], &manifest);
+    let manifest = fs::read_to_string(manifest).unwrap();
+    // What it is stands behind more than is looked at before FFmpeg gets the file.
+    let hidden = manifest.replacen("<MPD", &format!("<!--{}-->\n<MPD", " ".repeat(9000)), 1);
+    let path = folder.file("hidden.mp4", hidden.as_bytes());
+    let mut mien = assert_cmd::Command::cargo_bin("mien").unwrap();
+    mien.current_dir(folder.folder()).arg("analyze").arg(path).assert().failure().stdout(contains("not a video"));
+}
+
+#[test]
+fn a_still_picture_is_no_video() {
+    let folder = Files::new();
+    let path = folder.path("photo.jpg");
+    let parameters = opencv::core::Vector::new();
+    opencv::imgcodecs::imwrite(&path, &numbered_picture(9, 64, 64), &parameters).unwrap();
+    let message = refusal(&path).to_string();
+    assert!(message.contains("is a JPG picture, not a video"), "{message}");
+}
+
+#[test]
+fn a_video_without_a_frame_is_refused() {
+    let folder = Files::new();
+    let message = refusal(&folder.video("none.avi", b"MJPG", (160, 120), 0)).to_string();
+    assert!(message.contains("none.avi"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_be_read_says_so() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Files::new();
+    let path = folder.file("secret.mp4", b"x");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::File::open(&path).is_ok() {
+        eprintln!("skipped: this user may read every file");
+        return;
+    }
+    let message = refusal(&path).to_string();
+    assert!(message.contains("check its permissions"), "{message}");
+}
+
+#[test]
+fn odd_file_names_are_only_names() {
+    let folder = Files::new();
+    let plain = folder.video("plain.avi", b"MJPG", (160, 120), 2);
+    for name in ["12:30 Grüße.avi", "100%d.avi", "-i.avi", "file:x.avi"] {
+        let path = folder.path(name);
+        fs::copy(&plain, &path).unwrap();
+        assert_eq!(rest(&mut open(&path)).len(), 2, "{name}");
+        assert_eq!(open(&path).info().name, name);
+    }
+}
+
+#[test]
+fn the_length_is_told_before_the_first_frame() {
+    let folder = Files::new();
+    let video = open(&folder.video("a.mp4", b"mp4v", (160, 120), 50));
+    let expected = SourceKind::File { duration: Some(Duration::from_secs(2)), frames: Some(50) };
+    assert_eq!(video.info().kind, expected);
+}
+
+/// A recording of silence: 16-bit, one channel, 8 kHz.
+fn wav(samples: u32) -> Vec<u8> {
+    let data = samples * 2;
+    let mut bytes = Vec::new();
+    bytes.extend(b"RIFF");
+    bytes.extend((36 + data).to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    for (value, length) in [(16_u32, 4), (1, 2), (1, 2), (8000, 4), (16_000, 4), (2, 2), (16, 2)] {
+        bytes.extend(&value.to_le_bytes()[..length]);
+    }
+    bytes.extend(b"data");
+    bytes.extend(data.to_le_bytes());
+    bytes.resize(bytes.len() + data as usize, 0);
+    bytes
+}

@@ -1,0 +1,322 @@
+//! Annotated copies, summaries and reports of a batch.
+#![cfg(feature = "vision")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use mien::source::{FrameSource as _, VideoSource};
+use opencv::core::{Mat, MatTraitConst as _, MatTraitConstManual as _, Rect, Vector};
+use opencv::imgcodecs;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+use crate::support::drawn_face::picture_with_face;
+use crate::support::ffmpeg::{ffmpeg, has_ffmpeg};
+use crate::support::numbered::{number_in, numbered_picture};
+use crate::support::program::{self, HEIGHT, WIDTH, mien, video_with_face, video_without_face, write_video};
+
+fn analyze(home: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
+    mien().current_dir(home).arg("analyze").args(arguments).assert()
+}
+
+/// Number and time in seconds of each frame of a numbered video.
+fn frames(video: &Path) -> Vec<(u8, f64)> {
+    let mut source = VideoSource::open(video).unwrap();
+    std::iter::from_fn(|| source.read().unwrap())
+        .map(|frame| (number_in(&frame.image), frame.media_time.as_secs_f64()))
+        .collect()
+}
+
+/// Between two frames of a video as it declares it, in seconds.
+fn interval(video: &Path) -> f64 {
+    1.0 / VideoSource::open(video).unwrap().info().fps
+}
+
+/// Checks that each frame of a copy shows what was newest in the original at a moment that is less than an interval away. Gives
+/// its frames.
+fn assert_in_time(original: &[(u8, f64)], copy: &Path) -> Vec<(u8, f64)> {
+    let shown = frames(copy);
+    for (number, time) in &shown {
+        let newest = |at: f64| original.iter().rfind(|(_, begin)| *begin <= at).map(|(number, _)| number);
+        let near =
+            (-20..=20).map(|part| time + f64::from(part) / 20.0 * interval(copy)).any(|at| newest(at) == Some(number));
+        assert!(near, "{number} at {time} of {shown:?}, by {original:?}");
+    }
+    shown
+}
+
+/// Times at which silence ends, in seconds.
+fn beeps(video: &Path) -> Vec<f64> {
+    let find = ["-vn", "-af", "silencedetect=n=-30dB:d=0.2", "-f", "null", "-"];
+    let output = Command::new("ffmpeg").arg("-i").arg(video).args(find).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    // The last silence lasts to the end of the file.
+    let mut ends: Vec<f64> = words
+        .split("silence_end: ")
+        .skip(1)
+        .map(|rest| rest.split_whitespace().next().unwrap().parse().unwrap())
+        .collect();
+    ends.pop();
+    ends
+}
+
+/// A video of four seconds at 25 frames a second of which frames are missing in the middle, that beeps at 1, 2 and 3 s.
+fn uneven_video_with_beeps(home: &Path, name: &str, sound: &str) {
+    let even = home.join("even.mp4");
+    write_video(&even, 100, |number| numbered_picture(number as u8, WIDTH, HEIGHT));
+    let beeps = "aevalsrc=sin(440*2*PI*t)*lt(mod(t\\,1)\\,0.2)*gte(t\\,1):d=4";
+    let left_out = "select=lt(n\\,30)+gt(n\\,60)+not(mod(n\\,7))";
+    let input = ["-i", even.to_str().unwrap(), "-f", "lavfi", "-i", beeps, "-map", "0:v", "-map", "1:a"];
+    let coding = ["-vf", left_out, "-fps_mode", "vfr", "-c:v", "libx264", "-c:a", sound];
+    ffmpeg(&[&input[..], &coding[..]].concat(), &home.join(name));
+    fs::remove_file(even).unwrap();
+}
+
+#[test]
+fn an_annotated_video_shows_each_frame_at_its_time_and_keeps_the_sound_in_step() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    // One kind of sound that MP4 holds, and one that it doesn't.
+    for (name, sound, said) in
+        [("a.mp4", "aac", "with the sound of the original\n"), ("b.mkv", "pcm_s16le", "re-encoded as AAC")]
+    {
+        uneven_video_with_beeps(home, name, sound);
+        analyze(home, &[name, "--video"]).success().stderr(contains(said).and(contains("annotated video in ")));
+        let copy = home.join(format!("mien-results/{name}.annotated.mp4"));
+        let original = frames(&home.join(name));
+        assert!((60..90).contains(&original.len()), "{} frames", original.len());
+        let shown = assert_in_time(&original, &copy);
+        let length = shown.last().unwrap().1;
+        assert!((length - original.last().unwrap().1).abs() < interval(&copy), "{length} s");
+        let (heard, wanted) = (beeps(&copy), beeps(&home.join(name)));
+        assert_eq!((heard.len(), wanted.len()), (3, 3), "{heard:?} {wanted:?}");
+        assert!(heard.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 0.03), "{heard:?} {wanted:?}");
+    }
+}
+
+#[test]
+fn a_leap_of_thirty_days_is_shortened_and_said() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let even = home.join("even.mp4");
+    write_video(&even, 20, |number| numbered_picture(number as u8, WIDTH, HEIGHT));
+    let leap = ["-vf", "setpts=PTS+gte(N\\,10)*2592000/TB", "-fps_mode", "vfr", "-c:v", "mjpeg"];
+    ffmpeg(&[&["-i", even.to_str().unwrap()], &leap[..]].concat(), &home.join("leap.mkv"));
+    let said = "shortens them by 719:59:00 in all";
+    analyze(home, &["leap.mkv", "--video"]).failure().stdout(contains(said));
+    let shown = frames(&home.join("mien-results/leap.mkv.annotated.mp4"));
+    // Ten frames, of which the last is held for a minute at 25 a second, and the other ten, in step.
+    assert_eq!(shown.len(), 10 + 60 * 25 + 9, "{shown:?}");
+    assert_eq!(
+        shown.iter().rev().take(10).map(|(number, _)| *number).collect::<Vec<_>>(),
+        (10..20).rev().collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_part_of_a_video_has_the_sound_of_that_part() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    uneven_video_with_beeps(home, "a.mp4", "aac");
+    analyze(home, &["a.mp4", "--video", "--from", "0.6", "--to", "2.7", "--skip", "1"]).success();
+    let copy = home.join("mien-results/a.mp4.annotated.mp4");
+    // It begins with the frame at 0.6 s; each second one is in it.
+    let original = frames(&home.join("a.mp4"));
+    let analysed: Vec<_> = original
+        .into_iter()
+        .filter(|(_, time)| (0.6..2.7).contains(time))
+        .step_by(2)
+        .map(|(n, t)| (n, t - 0.6))
+        .collect();
+    let shown = assert_in_time(&analysed, &copy);
+    assert_eq!((analysed[0].0, shown[0]), (15, (15, 0.0)));
+    let heard = beeps(&copy);
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert!((heard[0] - 0.4).abs() < 0.03 && (heard[1] - 1.4).abs() < 0.03, "{heard:?}");
+}
+
+#[test]
+fn without_ffmpeg_or_sound_the_copy_is_silent_and_that_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    video_with_face(&home.join("clip.mp4"), 25);
+    let mut command = mien();
+    command.current_dir(home).args(["analyze", "clip.mp4", "--video"]).env("PATH", "/no/such/folder");
+    command.assert().success().stderr(contains("without sound: that takes the program ffmpeg"));
+    let mut copy = VideoSource::open(&home.join("mien-results/clip.mp4.annotated.mp4")).unwrap();
+    assert_eq!(std::iter::from_fn(|| copy.read().unwrap()).count(), 25);
+    let record = fs::read_to_string(home.join("mien-results/clip.mp4.mien.json")).unwrap();
+    assert!(record.contains("without sound") && record.contains("annotated.mp4"), "{record}");
+
+    if has_ffmpeg() {
+        analyze(home, &["clip.mp4", "--video", "--output", "with"]).success().stderr(contains("there is none"));
+    }
+}
+
+/// A folder with programs that do as ffmpeg and ffprobe might, for PATH.
+#[cfg(unix)]
+fn programs(folder: &Path, ffmpeg: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::create_dir_all(folder).unwrap();
+    let probe = r#"echo '{"streams": [{"codec_type": "audio", "codec_name": "aac"}], "format": {}}'"#;
+    for (name, script) in [("ffprobe", probe), ("ffmpeg", ffmpeg)] {
+        let path = folder.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_ffmpeg_that_fails_costs_the_sound_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    video_with_face(&home.join("clip.mp4"), 10);
+    // The second leaves a file that is no video.
+    for (number, script) in ["echo 'it is broken' >&2; exit 3", "exit 0"].into_iter().enumerate() {
+        let folder = home.join(format!("programs-{number}"));
+        programs(&folder, script);
+        let output = format!("out-{number}");
+        let mut command = mien();
+        command.current_dir(home).args(["analyze", "clip.mp4", "--video", "--output", &output]).env("PATH", folder);
+        let why = if number == 0 { "it is broken" } else { "not all frames" };
+        command.assert().code(3).stdout(contains("without sound: ffmpeg failed").and(contains(why)));
+        assert_eq!(frames(&home.join(output).join("clip.mp4.annotated.mp4")).len(), 10);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_ffmpeg_that_hangs_does_not_hold_ctrl_c_up() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    video_with_face(&home.join("clip.mp4"), 10);
+    let began = home.join("began");
+    programs(&home.join("programs"), &format!("echo > '{}'; exec /bin/sleep 3600", began.display()));
+    let mut child = Command::new(program::binary())
+        .current_dir(home)
+        .args(["analyze", "clip.mp4", "--video", "--summary"])
+        .env("PATH", home.join("programs"))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    program::wait_until("ffmpeg", || began.exists());
+    // The test has neither kill nor sleep on the program's PATH, but on its own.
+    program::interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let left: Vec<_> = fs::read_dir(home.join("mien-results")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name == ".mien-lock" || name == "index.html"), "{left:?}");
+}
+
+const FACE: Rect = Rect { x: 100, y: 70, width: 110, height: 110 };
+
+fn write_picture(path: &Path, has_face: bool) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let face = if has_face { FACE } else { Rect::new(10, 10, 8, 8) };
+    assert!(imgcodecs::imwrite(path, &picture_with_face(320, 240, face), &Vector::new()).unwrap());
+}
+
+#[test]
+fn pictures_with_a_face_have_annotated_copies_and_a_report_together() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    for (name, has_face) in [("in/a.png", true), ("in/deep/a.png", true), ("in/b.bmp", true), ("in/wall.jpg", false)] {
+        write_picture(&home.join(name), has_face);
+    }
+    write_picture(&home.join("in/c.jpg"), true);
+    analyze(home, &["in", "--output", "plain"]).success();
+    analyze(home, &["in", "--output", "out", "--video", "--summary"]).success();
+    let out = home.join("out");
+    assert_eq!(fs::read(home.join("plain/pictures.csv")).unwrap(), fs::read(out.join("pictures.csv")).unwrap());
+    for (name, magic) in [
+        ("in/a.png.annotated.png", &b"\x89PNG"[..]),
+        ("in/deep/a.png.annotated.png", b"\x89PNG"),
+        ("in/b.bmp.annotated.png", b"\x89PNG"),
+        ("in/c.jpg.annotated.jpg", b"\xff\xd8\xff"),
+    ] {
+        let bytes = fs::read(out.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(bytes.starts_with(magic), "{name}");
+        let copy = imgcodecs::imread(out.join(name), imgcodecs::IMREAD_COLOR).unwrap();
+        assert_eq!((copy.cols(), copy.rows()), (320, 240));
+        assert!(differs(&copy, &picture_with_face(320, 240, FACE)), "nothing is drawn in {name}");
+    }
+    assert!(!out.join("in/wall.jpg.annotated.jpg").exists());
+    let page = fs::read_to_string(out.join("pictures.html")).unwrap();
+    assert!(page.contains("4 faces in 4 of 5 pictures") && page.contains("in/deep/a.png"), "{page}");
+    let rows: Vec<_> = csv::Reader::from_path(out.join("pictures.summary.csv")).unwrap().into_records().collect();
+    let faces: u64 = rows.iter().map(|row| row.as_ref().unwrap()[3].parse::<u64>().unwrap()).sum();
+    assert_eq!((rows.len(), faces), (7, 4));
+
+    // What was written is passed over, and no copy becomes an input.
+    analyze(home, &["in", "--output", "out", "--video", "--summary"]).success().stdout(contains("1 done before"));
+    analyze(home, &["in", "out", "--output", "again"]).success().stdout(contains("5 frames"));
+}
+
+/// By more than what JPEG does to a picture.
+fn differs(a: &Mat, b: &Mat) -> bool {
+    let [a, b] = [a, b].map(|picture| picture.data_bytes().unwrap());
+    a.iter().zip(b).filter(|(a, b)| a.abs_diff(**b) > 60).count() > 500
+}
+
+#[test]
+fn a_summary_adds_the_table_up_and_the_index_knows_every_run() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    video_with_face(&home.join("talk & more.mp4"), 50);
+    video_without_face(&home.join("wall.mp4"), 10);
+    analyze(home, &["talk & more.mp4", "--summary"]).success();
+    analyze(home, &["wall.mp4", "--summary"]).success();
+    let results = home.join("mien-results");
+
+    let rows = |name: &str| -> Vec<csv::StringRecord> {
+        csv::Reader::from_path(results.join(name)).unwrap().records().map(Result::unwrap).collect()
+    };
+    let (table, summary) = (rows("talk & more.mp4.csv"), rows("talk & more.mp4.summary.csv"));
+    assert_eq!(summary.len(), 7);
+    for row in &summary {
+        assert_eq!((&row[0], &row[1]), ("talk & more.mp4", "1"));
+        let labelled = table.iter().filter(|face| face[9] == row[2]).count();
+        assert_eq!(row[3].parse::<usize>().unwrap(), labelled, "{row:?}");
+        assert!((row[4].parse::<f64>().unwrap() - labelled as f64 / 25.0).abs() < 0.002, "{row:?}");
+        let column = 18 + mien::emotion::Emotion::ALL.iter().position(|it| it.key() == &row[2]).unwrap();
+        let mean = table.iter().map(|face| face[column].parse::<f64>().unwrap()).sum::<f64>() / table.len() as f64;
+        assert!((row[6].parse::<f64>().unwrap() - mean).abs() < 0.001, "{row:?}, {mean}");
+    }
+    // Rate, length, and how many of the frames have a face.
+    let with_face = table.iter().map(|row| &row[1]).collect::<std::collections::BTreeSet<_>>().len().to_string();
+    assert_eq!(summary[0].iter().skip(18).collect::<Vec<_>>(), ["25.000", "2.000", "50", &with_face]);
+    let unsure = table.iter().filter(|face| &face[10] == "unsure").count();
+    assert_eq!(summary.iter().map(|row| row[16].parse::<usize>().unwrap()).sum::<usize>(), unsure);
+    let wall = rows("wall.mp4.summary.csv");
+    assert_eq!((wall.len(), &wall[0][0], &wall[0][1], &wall[0][20], &wall[0][21]), (7, "wall.mp4", "", "10", "0"));
+
+    let page = fs::read_to_string(results.join("talk & more.mp4.html")).unwrap();
+    for wanted in ["not feelings", "uniform", "data:image/jpeg;base64", "Versions", "<h2 id=\"face-1\">"] {
+        assert!(page.contains(wanted), "{wanted}");
+    }
+    let index = || fs::read_to_string(results.join("index.html")).unwrap();
+    let links = ["talk%20%26%20more.mp4.html", "wall.mp4.html"];
+    assert!(links.iter().all(|link| index().contains(&format!("href=\"{link}\""))), "{}", index());
+
+    // Taken up again, and without the report of one.
+    analyze(home, &["wall.mp4", "--summary"]).success().stdout(contains("1 done before"));
+    assert!(links.iter().all(|link| index().contains(link)), "{}", index());
+    // More is added to what is there.
+    analyze(home, &["wall.mp4", "--summary", "--video"]).success().stdout(contains("1 analysed, 0 done before"));
+    assert!(index().contains("wall.mp4.annotated.mp4"), "{}", index());
+
+    fs::write(results.join("index.html"), "mine").unwrap();
+    analyze(home, &["wall.mp4", "--summary", "--video"]).failure().stdout(contains("index.html is not Mien's"));
+    assert_eq!(index(), "mine");
+}
