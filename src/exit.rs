@@ -12,6 +12,8 @@
 use std::io;
 
 use crate::interrupt::{self, Interrupted};
+#[cfg(feature = "vision")]
+use crate::source::SourceError;
 
 /// Everything else was done.
 const BAD_INPUTS: u8 = 3;
@@ -54,7 +56,7 @@ fn may_pass(cause: &(dyn std::error::Error + 'static)) -> bool {
         return is_passing(error.kind());
     }
     #[cfg(feature = "vision")]
-    if let Some(error) = cause.downcast_ref::<crate::source::SourceError>() {
+    if let Some(error) = cause.downcast_ref::<SourceError>() {
         return error.is_busy();
     }
     // libtorch's errors have words alone.
@@ -101,6 +103,15 @@ mod tests {
             assert_eq!(code(&error.into()), TRY_AGAIN);
         }
         assert_eq!(code(&TryAgain("later".to_owned()).into()), TRY_AGAIN);
+    }
+
+    #[cfg(feature = "vision")]
+    #[test]
+    fn a_camera_that_another_program_uses_may_be_free_later() {
+        let busy = SourceError::CameraBusy { device: "/dev/video0".to_owned(), by: None };
+        let opened = Err::<(), _>(busy).context("nothing to show").unwrap_err();
+        assert_eq!(code(&opened), TRY_AGAIN);
+        assert_eq!(code(&SourceError::NotCamera("/dev/null".to_owned()).into()), 1);
     }
 
     #[test]
