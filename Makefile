@@ -9,10 +9,10 @@ FACES ?= data
 FERPLUS ?= fer2013new.csv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench model detector lint fmt doctor setup clean
+.PHONY: help run test workflow-test bench model detector lint fmt doctor setup clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  make run ARGS="replay film.mp4"   passes arguments to the program; ARGS=--help lists them'
 
@@ -34,6 +34,10 @@ model: setup ## Train the default network from FER2013=fer2013.csv and FERPLUS=f
 detector: setup ## Train the detector of faces from FACES=folder with portraits/ and scenes/
 	$(CARGO) run --release -- train models/recipes/faces.toml --data '$(FACES)' --threads 1
 	$(CARGO) run --release -- evaluate faces runs/faces/faces.safetensors --data '$(FACES)' --calibrate --record
+
+workflow-test: setup ## Run Snakemake and Slurm over a few clips, killed and resumed, and compare the tables
+	$(CARGO) build --release
+	@scripts/workflow-test.sh
 
 lint: setup ## Set up, check the format and run clippy, warnings being errors
 	$(CARGO) fmt --all --check

@@ -29,6 +29,7 @@ pub mod clock;
 pub mod commands;
 pub mod console;
 pub mod demo;
+pub mod exit;
 pub mod interrupt;
 pub mod logging;
 pub mod network;
@@ -38,6 +39,8 @@ pub mod version;
 pub mod batch;
 #[cfg(feature = "vision")]
 pub mod blur;
+#[cfg(feature = "vision")]
+pub mod cluster;
 #[cfg(feature = "vision")]
 pub mod export;
 #[cfg(feature = "vision")]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use mien::commands::Cli;
 use mien::console::{describe, tell};
-use mien::interrupt::{self, Interrupted};
-use mien::{logging, torch};
+use mien::interrupt::Interrupted;
+use mien::{exit, logging, torch};
 
 fn main() -> ExitCode {
     mien::bench::process::mark_start();
@@ -19,13 +19,10 @@ fn main() -> ExitCode {
     }
     match torch::guarded(|| cli.run()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<Interrupted>() => {
-            tell(&describe(&error));
-            ExitCode::from(interrupt::EXIT_CODE)
-        }
         Err(error) => {
-            tell(&format!("error: {}", describe(&error)));
-            ExitCode::FAILURE
+            let is_error = !error.is::<Interrupted>();
+            tell(&format!("{}{}", if is_error { "error: " } else { "" }, describe(&error)));
+            ExitCode::from(exit::code(&error))
         }
     }
 }

@@ -76,7 +76,7 @@ mod tests {
         let outputs = endings.iter().map(|ending| {
             let path = folder.join(format!("{name}{ending}"));
             fs::write(&path, "result").unwrap();
-            Output { product: None, file: FileState::of(&path).unwrap() }
+            Output { product: None, file: FileState::of(&path).unwrap(), sha256: None }
         });
         let (outputs, verdicts) = (outputs.collect(), [("happy".to_owned(), 4), ("unsure".to_owned(), 1)].into());
         let results = Results { outputs, frames: 7, faces: 5, verdicts, ..Results::default() };

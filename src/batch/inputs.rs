@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
 
+use super::part::Part;
 use super::results::OwnResults;
 use super::together::TOGETHER_NAME;
 use crate::export::is_temporary;
@@ -33,13 +34,15 @@ pub struct Inputs {
 }
 
 /// A file to analyse.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Input {
     /// Where it is.
     pub path: PathBuf,
     /// What it is called in results. It follows from how the user named the file, or the folder above it, and from nothing
-    /// else: no other input changes it. No two have the same.
+    /// else: no other input changes it. No two have the same, but parts of one film.
     pub name: PathBuf,
+    /// Which part of it, if not the whole.
+    pub part: Option<Part>,
 }
 
 /// Nothing can be made of an input.
@@ -142,7 +145,7 @@ impl Inputs {
                 return Err(InputError::SameName { first, second: path, name });
             }
             let kind = if ends_in(&path, &PICTURES) { &mut inputs.pictures } else { &mut inputs.videos };
-            kind.push(Input { path, name });
+            kind.push(Input { path, name, part: None });
         }
         if !inputs.pictures.is_empty()
             && let Some(video) = inputs.videos.iter().find(|video| video.name == Path::new(PICTURES_NAME))

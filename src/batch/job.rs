@@ -49,13 +49,14 @@ impl Job<'_> {
         begin: impl FnOnce(Option<u64>) -> FileProgress<'p>,
     ) -> anyhow::Result<Results> {
         let source = VideoSource::open(&input.path)?;
-        let mut progress = begin(frames_in(source.info(), self.span));
-        let mut products = Products::of_video(place, source.info(), spacing(source.info(), self.span))?;
-        let cut = self.scenes(source, |scene| {
+        let span = input.part.map_or(self.span, |part| part.span(source.info(), self.span.skip));
+        let mut progress = begin(frames_in(source.info(), span));
+        let mut products = Products::of_video(place, source.info(), spacing(source.info(), span))?;
+        let cut = self.scenes(source, span, |scene| {
             progress.tick();
             products.push(place.file, scene)
         })?;
-        let original = Original { path: &input.path, to: self.span.to, stop: self.stop };
+        let original = Original { path: &input.path, to: span.to, stop: self.stop };
         let finished = products.finish(cut.into_iter().collect(), Some(&original));
         // While the sound was put to the video.
         self.go_on()?;
@@ -64,14 +65,15 @@ impl Job<'_> {
         Ok(results)
     }
 
-    /// Gives each frame of a video that is asked for to `on_scene`, and says if it is cut.
+    /// Gives each frame of a part of a video to `on_scene`, and says if it is cut.
     fn scenes(
         &self,
         source: VideoSource,
+        span: Span,
         mut on_scene: impl FnMut(Scene) -> anyhow::Result<()>,
     ) -> anyhow::Result<Option<String>> {
-        let (spacing, duration) = (spacing(source.info(), self.span), source.info().duration());
-        let (source, shortfall) = Watched::new(Box::new(Excerpt::new(Box::new(source), self.span)?));
+        let (spacing, duration) = (spacing(source.info(), span), source.info().duration());
+        let (source, shortfall) = Watched::new(Box::new(Excerpt::new(Box::new(source), span)?));
         let analyzer = self.choices.analyzer_for(spacing)?;
         let labeller = self.choices.labeller(self.network.classifier());
         let mut frames = 0_u64;
@@ -81,7 +83,7 @@ impl Job<'_> {
         })?;
         self.go_on()?;
         if frames == 0 {
-            bail!("no frame lies {}", self.span_in_words(duration));
+            bail!("no frame lies {}", span_in_words(span, duration));
         }
         Ok(shortfall.get().map(|Shortfall { frames, declared }| {
             format!("it is cut or damaged: it ends after {frames} of the {declared} frames that it declares; the results cover those")
@@ -172,7 +174,7 @@ impl Job<'_> {
         for input in &inputs.videos {
             let file = input.name.to_string_lossy();
             let source = VideoSource::open(&input.path).map_err(anyhow::Error::from);
-            match source.and_then(|source| self.scenes(source, |scene| Ok(write(&file, scene)?))) {
+            match source.and_then(|source| self.scenes(source, self.span, |scene| Ok(write(&file, scene)?))) {
                 Ok(None) => {}
                 Ok(Some(cut)) => complain(&format!("{file}: {cut}")),
                 Err(error) if error.is::<Interrupted>() || error.is::<LinesError>() => return Err(error),
@@ -190,20 +192,20 @@ impl Job<'_> {
         Ok(bad)
     }
 
-    /// For a video of this length, if it is known.
-    fn span_in_words(&self, duration: Option<Duration>) -> String {
-        let Span { from, to, .. } = self.span;
-        let end = to.map_or_else(String::new, |to| format!(" and before --to {:.1} s", to.as_secs_f64()));
-        let length = duration.map_or_else(String::new, |d| format!(": the video lasts {:.1} s", d.as_secs_f64()));
-        format!("after --from {:.1} s{end}{length}", from.as_secs_f64())
-    }
-
     fn go_on(&self) -> anyhow::Result<()> {
         if self.stop.load(Ordering::Relaxed) {
             bail!(Interrupted("what was finished is kept; the same command resumes from there".to_owned()));
         }
         Ok(())
     }
+}
+
+/// For a video of this length, if it is known.
+fn span_in_words(span: Span, duration: Option<Duration>) -> String {
+    let Span { from, to, .. } = span;
+    let end = to.map_or_else(String::new, |to| format!(" and before --to {:.1} s", to.as_secs_f64()));
+    let length = duration.map_or_else(String::new, |d| format!(": the video lasts {:.1} s", d.as_secs_f64()));
+    format!("after --from {:.1} s{end}{length}", from.as_secs_f64())
 }
 
 /// How far frames that are analysed lie apart, by the rate that the file declares.

@@ -6,8 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::part::Part;
 use super::products::{Product, Wanted};
 use crate::export::{ExportError, replace_file};
+use crate::lab::provenance::sha256;
 use crate::version::Versions;
 
 /// The note beside the results of a file.
@@ -15,6 +17,12 @@ use crate::version::Versions;
 pub struct Manifest {
     /// Schema of the tables: [`crate::export::SCHEMA_VERSION`].
     pub schema: u32,
+    /// What the file is called in results; manifests of earlier versions don't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<PathBuf>,
+    /// Which part of it was analysed, if not the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// Mien's version and commit, and those of its libraries, that made what was added last.
     #[serde(default)]
     pub versions: Option<Versions>,
@@ -57,6 +65,9 @@ pub struct Output {
     /// The file.
     #[serde(flatten)]
     pub file: FileState,
+    /// SHA-256 of its contents; manifests of earlier versions don't have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 /// What came out of a file.
@@ -125,6 +136,16 @@ impl FileState {
         let modified = metadata.modified().ok().and_then(since_1970);
         let modified_ms = modified.and_then(|time| u64::try_from(time.as_millis()).ok());
         Ok(Self { path: path.to_owned(), bytes: metadata.len(), modified_ms })
+    }
+}
+
+impl Output {
+    /// Of a file as it is now.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn of(product: Product, path: &Path) -> std::io::Result<Self> {
+        Ok(Self { product: Some(product), file: FileState::of(path)?, sha256: Some(sha256(path)?) })
     }
 }
 
@@ -211,8 +232,7 @@ mod tests {
         manifest.write(&path).unwrap();
         assert_eq!(earlier(&work), Earlier::Unfinished);
 
-        let file = FileState::of(&output).unwrap();
-        let outputs = vec![Output { product: csv.first().copied(), file }];
+        let outputs = vec![Output::of(Product::Faces(TableFormat::Csv), &output).unwrap()];
         let results = Results { outputs, products: csv.clone(), frames: 3, faces: 2, ..Results::default() };
         manifest.results = Some(results.clone());
         manifest.write(&path).unwrap();

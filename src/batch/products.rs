@@ -10,7 +10,7 @@ use std::time::Duration;
 use opencv::core::Mat;
 use serde::{Deserialize, Serialize};
 
-use super::manifest::{FileState, Output, Results};
+use super::manifest::{Output, Results};
 use super::summaries::Summaries;
 use crate::blur::{Blur, Blurrer, blur_still};
 use crate::export::{
@@ -266,10 +266,7 @@ impl<'a> Products<'a> {
             paths.extend(summaries.finish(self.place, &complaints)?.map(|path| (Product::Summary, path)));
         }
         paths.extend(self.pictures.into_iter().map(|path| (Product::Annotated, path)));
-        let output = |(product, path): &(Product, PathBuf)| -> std::io::Result<Output> {
-            Ok(Output { product: Some(*product), file: FileState::of(path)? })
-        };
-        let outputs = paths.iter().map(output).collect::<Result<_, _>>()?;
+        let outputs = paths.iter().map(|(product, path)| Output::of(*product, path)).collect::<Result<_, _>>()?;
         let (products, Counts { frames, frames_with_face, faces, verdicts, below_quality }) =
             (self.place.wanted.clone(), self.counts);
         Ok(Results { outputs, products, frames, frames_with_face, faces, below_quality, verdicts, complaints, notes })

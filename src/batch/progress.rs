@@ -1,16 +1,55 @@
-//! How far a batch has come: a bar for each file at work and one for all, on a terminal; a line a file elsewhere.
+//! How far a batch has come: a bar for each file at work and one for all, on a terminal; a line a file elsewhere; for programs, events in
+//! JSON.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar};
 
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
 use super::manifest::Results;
+use super::outcome::Problem;
 use crate::console::progress::frames_style;
-use crate::console::tell;
+use crate::console::{print, tell};
+
+/// Events of one file follow each other at this distance or a greater one.
+const EVENT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How it is told how far a batch has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProgressForm {
+    /// Bars on a terminal, a line for each file elsewhere
+    #[default]
+    Bars,
+    /// An object of JSON in each line of the standard output, which gets nothing else
+    Json,
+}
+
+impl ProgressForm {
+    /// Whether a program listens.
+    #[must_use]
+    pub fn is_json(self) -> bool {
+        self == Self::Json
+    }
+
+    /// The batch is over.
+    ///
+    /// # Errors
+    /// When the event can't be written.
+    pub fn end(self, new: usize, before: usize, complaints: &[String]) -> anyhow::Result<()> {
+        self.event(&json!({ "event": "end", "analysed": new, "done_before": before, "complaints": complaints }))
+    }
+
+    fn event(self, event: &Value) -> anyhow::Result<()> {
+        if self.is_json() { print(&format!("{event}\n")) } else { Ok(()) }
+    }
+}
 
 /// Progress of a batch, on the standard error stream. Files count by their length in bytes: how many frames they have is only
 /// known once they are open.
 pub struct BatchProgress {
+    form: ProgressForm,
     screen: MultiProgress,
     total: ProgressBar,
 }
@@ -24,15 +63,20 @@ pub struct FileProgress<'a> {
     bytes: u64,
     counted: u64,
     began: Instant,
+    last_event: Instant,
 }
 
 impl BatchProgress {
-    /// Of a batch of so many bytes.
-    pub fn new(bytes: u64) -> anyhow::Result<Self> {
+    /// Of a batch of so many files and bytes.
+    pub fn new(form: ProgressForm, files: usize, bytes: u64) -> anyhow::Result<Self> {
+        form.event(&json!({ "event": "begin", "files": files, "bytes": bytes }))?;
         let screen = MultiProgress::new();
+        if form.is_json() {
+            screen.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        }
         let style = indicatif::ProgressStyle::with_template("all [{bar:32}] {percent} %, {elapsed}, {eta} left")?;
         let total = screen.add(ProgressBar::new(bytes).with_style(style));
-        Ok(Self { screen, total })
+        Ok(Self { form, screen, total })
     }
 
     /// Begins with a file of so many bytes and, if that is known, frames to analyse.
@@ -43,7 +87,8 @@ impl BatchProgress {
             bar.set_style(style);
         }
         let (name, began) = (name.to_owned(), Instant::now());
-        FileProgress { batch: self, bar, name, frames, bytes, counted: 0, began }
+        self.tell(&json!({ "event": "file-begin", "file": name, "frames": frames, "bytes": bytes }));
+        FileProgress { batch: self, bar, name, frames, bytes, counted: 0, began, last_event: began }
     }
 
     /// Passes over a file.
@@ -51,9 +96,25 @@ impl BatchProgress {
         self.total.inc(bytes);
     }
 
+    /// There will be no results of a file.
+    pub fn failed(&self, problem: &Problem) {
+        let Problem { name, reason, try_again } = problem;
+        self.say(&format!("{}: {reason}", name.display()));
+        self.tell(&json!({ "event": "file-failed", "file": name, "reason": reason, "try_again": try_again }));
+    }
+
     /// Says something that stays.
-    pub fn say(&self, line: &str) {
-        self.screen.suspend(|| tell(line));
+    fn say(&self, line: &str) {
+        if !self.form.is_json() {
+            self.screen.suspend(|| tell(line));
+        }
+    }
+
+    /// Tells a program. That it no longer listens must not end the work.
+    fn tell(&self, event: &Value) {
+        if let Err(error) = self.form.event(event) {
+            tracing::debug!("{error}");
+        }
     }
 }
 
@@ -65,6 +126,13 @@ impl FileProgress<'_> {
             let share = (self.bar.position() as f64 / frames as f64).min(1.0);
             self.count((self.bytes as f64 * share) as u64);
         }
+        if self.last_event.elapsed() >= EVENT_INTERVAL {
+            self.last_event = Instant::now();
+            let (done, seconds) = (self.bar.position(), self.began.elapsed().as_secs_f64());
+            self.batch.tell(&json!({
+                "event": "file-progress", "file": self.name, "frames_done": done, "frames": self.frames, "seconds": seconds,
+            }));
+        }
     }
 
     /// The file is done.
@@ -74,6 +142,9 @@ impl FileProgress<'_> {
         let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
         let fps = if seconds > 0.0 { *frames as f64 / seconds } else { 0.0 };
         self.batch.say(&format!("{}: {frames} frames, {faces} faces, {seconds:.1} s, {fps:.0} fps{notes}", self.name));
+        self.batch.tell(&json!({
+            "event": "file-done", "file": self.name, "frames": frames, "faces": faces, "seconds": seconds,
+        }));
     }
 
     fn count(&mut self, bytes: u64) {

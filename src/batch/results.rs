@@ -86,7 +86,7 @@ mod tests {
         let (mine, longer) = (file(folder.join("holiday.mp4")), file(deep.join("annotated.mp4")));
         fs::write(&longer, "a longer film").unwrap();
 
-        let output = |path| Output { product: None, file: FileState::of(path).unwrap() };
+        let output = |path| Output { product: None, file: FileState::of(path).unwrap(), sha256: None };
         let results = Results { outputs: [&beside, &below].map(|path| output(path)).to_vec(), ..Results::default() };
         let manifest = Manifest { schema: 1, results: Some(results), ..Manifest::default() };
         manifest.write(&folder.join(format!("clip.mp4{MANIFEST_ENDING}"))).unwrap();

@@ -1,6 +1,5 @@
 //! The files of a batch, one after another or side by side, and what becomes of each.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -13,16 +12,18 @@ use serde_json::json;
 
 use super::facts::facts;
 use super::index::write_index;
-use super::inputs::{Input, Inputs, PICTURES_NAME};
+use super::inputs::Inputs;
 use super::job::Job;
-use super::manifest::{FileState, Manifest, Results, Work};
+use super::manifest::{FileState, Manifest, Work};
+use super::outcome::{Ending, Outcome, Problem};
 use super::plan::Step;
-use super::products::{Place, Product, Wanted, annotated_picture};
-use super::progress::BatchProgress;
+use super::products::{Place, Product, Wanted};
+use super::progress::{BatchProgress, ProgressForm};
+use super::task::Task;
 use super::together::write_together;
 use crate::blur::Blur;
 use crate::console::describe;
-use crate::console::{print, tell};
+use crate::exit::TryAgain;
 use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, remove_leftovers};
 use crate::interrupt::Interrupted;
 use crate::network::NetworkInUse;
@@ -38,14 +39,6 @@ pub const LOCK: &str = ".mien-lock";
 /// How the name of a manifest ends.
 pub const MANIFEST_ENDING: &str = ".mien.json";
 
-/// Results that are made together.
-struct Task {
-    /// Below the output folder, without ending.
-    name: PathBuf,
-    inputs: Vec<Input>,
-    is_video: bool,
-}
-
 /// What all tasks of a run share.
 struct Round<'a> {
     /// All options that results depend on.
@@ -54,15 +47,6 @@ struct Round<'a> {
     facts: Vec<Fact>,
     job: Job<'a>,
     progress: BatchProgress,
-}
-
-/// What became of a task.
-enum Outcome {
-    Done(Results),
-    DoneBefore(Results),
-    /// There are results of other options, or of another state of the file.
-    OtherWork,
-    Failed(String),
 }
 
 /// What is to be written of the files of a batch.
@@ -74,6 +58,10 @@ pub struct Orders {
     pub together: bool,
     /// Whether results of other options are replaced.
     pub force: bool,
+    /// How it is told how far the batch has come.
+    pub progress: ProgressForm,
+    /// Which share of planned files this is, in words; `None` where nothing was planned, and no report is written for others.
+    pub shard: Option<String>,
     /// Faces of less quality are left out.
     pub least_quality: Option<f32>,
     /// What is blurred in copies and reports.
@@ -109,10 +97,10 @@ impl<'a> Batch<'a> {
         let lock = File::create(output.join(LOCK)).with_context(cannot)?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!(
+            Err(TryLockError::WouldBlock) => bail!(TryAgain(format!(
                 "another `mien analyze` is writing to {}; wait for it, or name another folder with --output",
                 output.display()
-            ),
+            ))),
             // Some network drives know no locks; then it is up to the user.
             Err(TryLockError::Error(error)) => tracing::warn!("{} can't be locked: {error}", output.display()),
         }
@@ -130,11 +118,17 @@ impl<'a> Batch<'a> {
         let shared = SharedNetwork::new(network.classifier, self.choices.threads);
         let job = Job { choices: &self.choices, network: &shared, span: self.span, pixels, stop: self.stop };
 
-        let mut complaints: Vec<_> =
-            inputs.unreadable.iter().map(|(path, reason)| format!("{}: {reason}", path.display())).collect();
-        let tasks = tasks(inputs);
+        let problem = |(name, reason): &(PathBuf, String)| Problem {
+            name: name.clone(),
+            reason: reason.clone(),
+            try_again: false,
+        };
+        let unreadable: Vec<_> = inputs.unreadable.iter().map(problem).collect();
+        let mut complaints = Vec::new();
+        let tasks = Task::all(inputs);
         self.clean_up(&tasks)?;
-        let progress = BatchProgress::new(tasks.iter().map(Task::bytes).sum())?;
+        let bytes = tasks.iter().map(Task::bytes).sum();
+        let progress = BatchProgress::new(self.orders.progress, tasks.len(), bytes)?;
         let round = Round { options, facts, job, progress };
         let outcomes = Mutex::new(Vec::new());
         let waiting = Mutex::new(tasks.iter().enumerate());
@@ -165,7 +159,11 @@ impl<'a> Batch<'a> {
             let all = tasks.len();
             bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command resumes from there")));
         }
-        self.report(&outcomes, complaints, &in_use.to_string())
+        let ending = Ending { outcomes, unreadable, complaints, network: in_use.to_string() };
+        if let Some(shard) = &self.orders.shard {
+            ending.note(&self.output, shard.clone())?;
+        }
+        ending.report(&self.output, &self.orders)
     }
 
     /// The tables over all files that are done.
@@ -208,11 +206,11 @@ impl<'a> Batch<'a> {
         match self.try_work(task, round) {
             Ok(outcome) => outcome,
             Err(error) => {
-                let reason = describe(&error);
+                let problem = Problem::of(&task.name, &error);
                 if !error.is::<Interrupted>() {
-                    round.progress.say(&format!("{}: {reason}", task.name.display()));
+                    round.progress.failed(&problem);
                 }
-                Outcome::Failed(reason)
+                Outcome::Failed(problem)
             }
         }
     }
@@ -227,6 +225,10 @@ impl<'a> Batch<'a> {
             // A picture that was too large may be read with another limit.
             options["max_megapixels"] = json!(job.pixels.to_string());
         }
+        let part = task.inputs.first().and_then(|input| input.part);
+        if let Some(part) = part {
+            options["part"] = json!(part);
+        }
         let work = Work { inputs: states, options };
         let Orders { wanted, force, .. } = &self.orders;
         let plan = match Step::next(&manifest_path, &work, wanted, *force) {
@@ -240,10 +242,10 @@ impl<'a> Batch<'a> {
                 });
             }
         };
-        let file_name = task.file_name();
+        let (file_name, file) = (task.file_name(), task.file().to_string_lossy());
         let folder = manifest_path.parent().unwrap_or(&self.output);
         // Told before the work, not after it.
-        let mut names = names(task, &plan.wanted).into_iter().map(|name| folder.join(name));
+        let mut names = task.result_names(&plan.wanted).into_iter().map(|name| folder.join(name));
         if let Some(path) = names.find(|path| path.exists() && !plan.ours.contains(path)) {
             return Err(is_taken(&path));
         }
@@ -252,7 +254,7 @@ impl<'a> Batch<'a> {
         let place = Place {
             folder: staging.path(),
             name: &file_name,
-            file: &name,
+            file: &file,
             wanted: &plan.wanted,
             least_quality: self.orders.least_quality,
             blur: self.orders.blur,
@@ -271,6 +273,8 @@ impl<'a> Batch<'a> {
         // Whoever finds this manifest knows that the files are ours, whichever of them have their names by then.
         let begun = Manifest {
             schema: SCHEMA_VERSION,
+            name: Some(task.file().to_owned()),
+            part,
             versions: Some(Versions::here()),
             work,
             adding: plan.before.is_some(),
@@ -291,95 +295,6 @@ impl<'a> Batch<'a> {
         Manifest { results: Some(results.clone()), adding: false, ..begun }.write(&manifest_path)?;
         Ok(Outcome::Done(results))
     }
-
-    /// Says what came out. `complaints` are those about what is no task.
-    fn report(&self, outcomes: &[(&Task, Outcome)], mut complaints: Vec<String>, network: &str) -> anyhow::Result<()> {
-        let (mut new, mut before, mut frames, mut faces, mut below_quality) = (0, 0, 0, 0, 0);
-        let mut other_work = Vec::new();
-        for (task, outcome) in outcomes {
-            let name = task.name.display();
-            let results = match outcome {
-                Outcome::Done(results) => {
-                    new += 1;
-                    results
-                }
-                Outcome::DoneBefore(results) => {
-                    before += 1;
-                    results
-                }
-                Outcome::OtherWork => {
-                    other_work.push(task.name.as_path());
-                    continue;
-                }
-                Outcome::Failed(reason) => {
-                    complaints.push(format!("{name}: {reason}"));
-                    continue;
-                }
-            };
-            frames += results.frames;
-            faces += results.faces;
-            below_quality += results.below_quality;
-            complaints.extend(results.complaints.iter().map(|complaint| format!("{name}: {complaint}")));
-        }
-        let bad = complaints.len() + other_work.len();
-        complaints.extend(refusal(&other_work));
-        let output = self.output.display();
-        let is_copied_or_summed_up =
-            [Product::Annotated, Product::Summary].iter().any(|it| self.orders.wanted.contains(it));
-        let what = if is_copied_or_summed_up { "Results" } else { "Tables" };
-        print(&format!(
-            "{new} analysed, {before} done before: {frames} frames, {faces} faces ({network})\n{what} in {output}\n"
-        ))?;
-        if let Some(least) = self.orders.least_quality {
-            tell(&format!("{below_quality} faces of a quality below {least} were left out"));
-        }
-        if complaints.is_empty() {
-            return Ok(());
-        }
-        print(&format!("\nNot as it should be:\n  {}\n", complaints.join("\n  ")))?;
-        bail!("{bad} of the inputs could not be analysed, or not whole; the list above says why");
-    }
-}
-
-impl Task {
-    /// What its results are called, without ending.
-    fn file_name(&self) -> Cow<'_, str> {
-        self.name.file_name().unwrap_or(self.name.as_os_str()).to_string_lossy()
-    }
-
-    fn bytes(&self) -> u64 {
-        self.inputs.iter().filter_map(|input| fs::metadata(&input.path).ok()).map(|metadata| metadata.len()).sum()
-    }
-}
-
-fn tasks(inputs: Inputs) -> Vec<Task> {
-    let video = |input: Input| Task { name: input.name.clone(), inputs: vec![input], is_video: true };
-    let mut tasks: Vec<Task> = inputs.videos.into_iter().map(video).collect();
-    if !inputs.pictures.is_empty() {
-        tasks.push(Task { name: PICTURES_NAME.into(), inputs: inputs.pictures, is_video: false });
-    }
-    tasks
-}
-
-/// One line for all files whose results are others'.
-fn refusal(names: &[&Path]) -> Option<String> {
-    let [first, others @ ..] = names else { return None };
-    let them = match others {
-        [] => format!("{}: was analysed with other options or by an older Mien, or has changed since", first.display()),
-        [other] => format!("{} and {}: were", first.display(), other.display()),
-        more => format!("{} and {} more files: were", first.display(), more.len()),
-    };
-    let rest =
-        if others.is_empty() { "" } else { " analysed with other options or by an older Mien, or have changed since" };
-    Some(format!("{them}{rest}; --force replaces the results, and with --output FOLDER the earlier ones stay"))
-}
-
-/// What the results of a task may be called, below its folder.
-fn names(task: &Task, wanted: &Wanted) -> Vec<PathBuf> {
-    let names = wanted.iter().flat_map(|product| product.names(&task.file_name(), task.is_video)).map(PathBuf::from);
-    let has_copies = wanted.contains(&Product::Annotated) && !task.is_video;
-    let copies = task.inputs.iter().filter(|_| has_copies).map(|input| annotated_picture(&input.name));
-    names.chain(copies).collect()
 }
 
 fn is_taken(path: &Path) -> anyhow::Error {

@@ -34,16 +34,7 @@ pub fn write_together(
     let tables: Vec<_> = tables.collect();
     let before = Manifest::read(&manifest_path).and_then(|manifest| manifest.results).unwrap_or_default();
     for (_, path, _) in &tables {
-        let ours = before.outputs.iter().find(|output| output.file.path == *path);
-        let is_as_written = |output: &Output| FileState::of(path).is_ok_and(|now| now.bytes == output.file.bytes);
-        match ours {
-            _ if !path.exists() => {}
-            Some(output) if force || is_as_written(output) => {}
-            Some(_) => {
-                bail!("{} was changed since Mien wrote it and was left alone; --force replaces it", path.display())
-            }
-            None => bail!("{} exists already and was left alone; choose another folder with --output", path.display()),
-        }
+        may_replace(path, &before, force)?;
     }
     let mut results = Results { products: wanted.clone(), ..Results::default() };
     for (product, path, format) in tables {
@@ -52,13 +43,28 @@ pub fn write_together(
             continue;
         }
         let path = join_tables(&parts, &path, format)?;
-        results.outputs.push(Output { product: Some(product), file: FileState::of(&path)? });
+        results.outputs.push(Output::of(product, &path)?);
     }
     let work = Work { inputs: Vec::new(), options: options.clone() };
     let results = Some(results.added_to(before));
-    Manifest { schema: SCHEMA_VERSION, versions: Some(Versions::here()), work, results, adding: false }
-        .write(&manifest_path)?;
+    let (schema, versions) = (SCHEMA_VERSION, Some(Versions::here()));
+    Manifest { schema, versions, work, results, ..Manifest::default() }.write(&manifest_path)?;
     Ok(())
+}
+
+/// Refuses to replace what isn't Mien's by the results of before, or was worked on since.
+///
+/// # Errors
+/// When the file is to stay.
+pub fn may_replace(path: &Path, before: &Results, force: bool) -> anyhow::Result<()> {
+    let ours = before.outputs.iter().find(|output| output.file.path == *path);
+    let is_as_written = |output: &Output| FileState::of(path).is_ok_and(|now| now.bytes == output.file.bytes);
+    match ours {
+        _ if !path.exists() => Ok(()),
+        Some(output) if force || is_as_written(output) => Ok(()),
+        Some(_) => bail!("{} was changed since Mien wrote it and was left alone; --force replaces it", path.display()),
+        None => bail!("{} exists already and was left alone; give another name with --output", path.display()),
+    }
 }
 
 /// The table of one file.

@@ -7,14 +7,16 @@ use std::time::Duration;
 use clap::Args;
 
 use super::labels::LabelArgs;
-use crate::batch::{Batch, Inputs, Job, Orders, Product};
+use crate::batch::{Batch, Inputs, Job, Orders, Product, ProgressForm};
 use crate::blur::Blur;
+use crate::cluster::{Plan, Shard};
 use crate::console::tell;
+use crate::exit::BadInputs;
 use crate::export::{FaceLines, LinesError, TableFormat};
 use crate::interrupt;
 use crate::pixels::PixelLimit;
-use crate::source::Span;
-use crate::stages::SharedNetwork;
+use crate::source::{Span, limit_decoder_threads};
+use crate::stages::{SharedNetwork, StageChoices};
 
 /// Among the inputs: write to the standard output.
 const STANDARD_OUTPUT: &str = "-";
@@ -25,8 +27,13 @@ const STANDARD_OUTPUT: &str = "-";
 /// own, all pictures together get one, with a row for each face on each frame; docs/tables.md describes the columns.
 ///
 /// A run that was ended in any way is resumed by the same command: files that are done are skipped. With more outputs, what
-/// is missing is added. A file that
-/// can't be read doesn't stop the others; it is listed at the end, and the exit code tells.
+/// is missing is added. A file that can't be read doesn't stop the others; it is listed at the end.
+///
+/// With --manifest it takes its share of what `mien plan` found. Which share is said by --shard, else by Slurm's
+/// SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT or Kubernetes' JOB_COMPLETION_INDEX; MIEN_SHARDS says how many there are.
+///
+/// Exit codes: 0; 1 nothing was done, or there are results of other options; 2 wrong usage; 3 done, but some inputs are bad; 75 try
+/// again (the disk is full, a device or the output folder is in use); 130 interrupted.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   mien analyze recordings                          every video and picture in and below a folder
@@ -36,8 +43,16 @@ const STANDARD_OUTPUT: &str = "-";
   mien analyze recordings --summary --together     one table over all files, and a page that leads to all")]
 pub struct AnalyzeArgs {
     /// Videos, pictures, folders or patterns
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(required_unless_present = "manifest", conflicts_with = "manifest", value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
+
+    /// Take the files from what `mien plan` printed
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+
+    /// Take share I of N of the manifest, balanced by duration: the same on every machine [default: the engine's, else all]
+    #[arg(long, value_name = "I/N", requires = "manifest", conflicts_with = "inputs")]
+    pub shard: Option<Shard>,
 
     /// Folder for the results
     #[arg(long, value_name = "FOLDER", default_value = "mien-results")]
@@ -94,6 +109,18 @@ pub struct AnalyzeArgs {
     /// Make people unrecognisable in annotated copies and reports: blur their faces, or all but them (docs/blur.md)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub blur: Option<Blur>,
+    /// Threads of each pool: libtorch's, and the video decoder's, which has one for each core unless this is given. The three stages of
+    /// the pipeline have a thread each besides
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+
+    /// How it is told how far the batch has come
+    #[arg(long, value_enum, default_value_t)]
+    pub progress: ProgressForm,
+
+    /// End with exit code 0 although some inputs are bad; they are listed all the same
+    #[arg(long)]
+    pub allow_bad: bool,
 
     /// Refuse pictures of more megapixels
     #[arg(long, value_name = "N", default_value_t)]
@@ -121,20 +148,20 @@ impl AnalyzeArgs {
             span.to.is_none_or(|to| span.from < to),
             "--to has to be later than --from: nothing lies between"
         );
+        if let Some(threads) = self.threads {
+            limit_decoder_threads(threads)?;
+        }
         if self.inputs.iter().any(|input| input.as_os_str() == STANDARD_OUTPUT) {
             return self.stream(span, stop);
         }
-        let inputs = Inputs::find(&self.inputs, &self.output)?;
-        if let Some(note) = inputs.note_on_left_out() {
-            tell(&note);
-        }
+        let (inputs, shard) = self.inputs()?;
         let asked =
             [(self.csv, TableFormat::Csv), (self.jsonl, TableFormat::Jsonl), (self.parquet, TableFormat::Parquet)];
         let mut formats: Vec<_> = asked.iter().filter(|(is_asked, _)| *is_asked).map(|(_, format)| *format).collect();
         if formats.is_empty() {
             formats.push(TableFormat::Csv);
         }
-        let choices = self.labels.stages();
+        let choices = self.choices();
         let tables = formats.iter().map(|format| Product::Faces(*format));
         let frames = formats.iter().filter(|_| self.frames).map(|format| Product::Frames(*format));
         let others = [(self.video, Product::Annotated), (self.summary, Product::Summary)];
@@ -144,10 +171,48 @@ impl AnalyzeArgs {
             wanted,
             together: self.together,
             force: self.force,
+            progress: self.progress,
+            shard: shard.map(|shard| shard.to_string()),
             least_quality: self.quality_at_least,
             blur: self.blur,
         };
-        Batch::open(&self.output, choices, span, orders, stop)?.run(inputs, self.jobs.into(), self.max_megapixels)
+        let batch = Batch::open(&self.output, choices, span, orders, stop)?;
+        match batch.run(inputs, self.jobs.into(), self.max_megapixels) {
+            Err(error) if self.allow_bad && error.is::<BadInputs>() => Ok(()),
+            ended => ended,
+        }
+    }
+
+    /// How frames are worked on.
+    fn choices(&self) -> StageChoices {
+        let mut choices = self.labels.stages();
+        choices.threads = self.threads.unwrap_or(choices.threads);
+        choices
+    }
+
+    /// The files to analyse, and which share of planned ones they are.
+    fn inputs(&self) -> anyhow::Result<(Inputs, Option<Shard>)> {
+        let Some(manifest) = &self.manifest else {
+            let inputs = Inputs::find(&self.inputs, &self.output)?;
+            if let Some(note) = inputs.note_on_left_out() {
+                tell(&note);
+            }
+            return Ok((inputs, None));
+        };
+        let engine = || Shard::from_environment(|name| std::env::var(name).ok()).map_err(anyhow::Error::msg);
+        let shard = self.shard.map_or_else(engine, |shard| Ok(Some(shard)))?.unwrap_or(Shard::WHOLE);
+        let plan = Plan::read(manifest)?;
+        if plan.has_parts() {
+            anyhow::ensure!(
+                !(self.video || self.summary || self.together),
+                "films in parts have tables alone: leave --video, --summary and --together out, or make the manifest without --split"
+            );
+            anyhow::ensure!(
+                self.from.is_zero() && self.to.is_none(),
+                "the manifest says from where to where each part is analysed; leave --from and --to out"
+            );
+        }
+        Ok((plan.inputs(shard), Some(shard)))
     }
 
     /// Writes lines of all inputs to the standard output.
@@ -163,14 +228,16 @@ impl AnalyzeArgs {
         if let Some(note) = inputs.note_on_left_out() {
             tell(&note);
         }
-        let choices = self.labels.stages();
+        let choices = self.choices();
         let network = SharedNetwork::new(choices.load_network()?.classifier, choices.threads);
         let job = Job { choices: &choices, network: &network, span, pixels: self.max_megapixels, stop };
         match job.stream(&inputs, self.quality_at_least, &mut FaceLines::new(std::io::stdout())) {
             Ok(0) => Ok(()),
-            Ok(bad) => {
-                anyhow::bail!("{bad} of the inputs could not be analysed, or not whole; the lines above say why")
-            }
+            Ok(_) if self.allow_bad => Ok(()),
+            Ok(bad) => Err(BadInputs(format!(
+                "{bad} of the inputs could not be analysed, or not whole; the lines above say why"
+            ))
+            .into()),
             Err(error) => match error.downcast_ref() {
                 Some(LinesError::Closed) => Ok(()),
                 _ => Err(error),
@@ -187,7 +254,7 @@ fn share(word: &str) -> Result<f32, String> {
 }
 
 /// `90`, `1:30`, `0:01:30.5`.
-fn media_time(word: &str) -> Result<Duration, String> {
+pub fn media_time(word: &str) -> Result<Duration, String> {
     let problem = || "has to be a time in seconds, m:ss or h:mm:ss".to_owned();
     let parts: Vec<&str> = word.split(':').collect();
     let (seconds, larger) = parts.split_last().ok_or_else(problem)?;

@@ -21,7 +21,11 @@ mod headless;
 mod labels;
 #[cfg(feature = "vision")]
 mod live;
+#[cfg(feature = "vision")]
+mod merge;
 mod networks;
+#[cfg(feature = "vision")]
+mod plan;
 mod reading;
 mod recipe;
 #[cfg(feature = "vision")]
@@ -31,6 +35,8 @@ mod score;
 #[cfg(feature = "serve")]
 mod serve;
 mod train;
+#[cfg(feature = "vision")]
+mod verify;
 #[cfg(feature = "vision")]
 mod view;
 
@@ -50,7 +56,11 @@ use self::doctor::DoctorArgs;
 use self::evaluate::EvaluateArgs;
 #[cfg(feature = "vision")]
 use self::live::LiveArgs;
+#[cfg(feature = "vision")]
+use self::merge::MergeArgs;
 use self::networks::NetworksArgs;
+#[cfg(feature = "vision")]
+use self::plan::PlanArgs;
 use self::recipe::RecipeArgs;
 #[cfg(feature = "vision")]
 use self::replay::ReplayArgs;
@@ -59,6 +69,8 @@ use self::score::ScoreArgs;
 #[cfg(feature = "serve")]
 use self::serve::ServeArgs;
 use self::train::TrainArgs;
+#[cfg(feature = "vision")]
+use self::verify::VerifyArgs;
 use crate::interrupt;
 #[cfg(feature = "vision")]
 use crate::source::{CameraDevice, Reach};
@@ -81,7 +93,13 @@ enum Command {
     #[cfg(feature = "serve")]
     Serve(ServeArgs),
     #[cfg(feature = "vision")]
-    Analyze(AnalyzeArgs),
+    Analyze(Box<AnalyzeArgs>),
+    #[cfg(feature = "vision")]
+    Plan(PlanArgs),
+    #[cfg(feature = "vision")]
+    Merge(MergeArgs),
+    #[cfg(feature = "vision")]
+    Verify(VerifyArgs),
     #[cfg(feature = "vision")]
     Bench(BenchArgs),
     #[cfg(feature = "vision")]
@@ -126,6 +144,12 @@ impl Cli {
             Some(Command::Serve(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Analyze(args)) => args.run(),
+            #[cfg(feature = "vision")]
+            Some(Command::Plan(args)) => args.run(),
+            #[cfg(feature = "vision")]
+            Some(Command::Merge(args)) => args.run(),
+            #[cfg(feature = "vision")]
+            Some(Command::Verify(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Bench(args)) => args.run(),
             #[cfg(feature = "vision")]

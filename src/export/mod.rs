@@ -4,6 +4,7 @@
 //! a crash, a full disk or Ctrl-C never leaves a part that looks like a result.
 
 mod annotate;
+mod copy;
 mod join;
 mod lines;
 mod osc;
@@ -19,6 +20,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use annotate::{annotate, annotate_titled};
+pub use copy::{TableCopy, TableRows};
 pub use join::join_tables;
 pub use lines::{FaceLines, LinesError};
 pub use osc::{OscError, OscOutput};
@@ -44,6 +46,7 @@ pub enum ExportError {
         /// The folder.
         folder: PathBuf,
         /// What the system says.
+        #[source]
         reason: io::Error,
     },
     /// The disk is full, or went away.
@@ -52,6 +55,7 @@ pub enum ExportError {
         /// The file as it would have been called.
         path: PathBuf,
         /// What the system says.
+        #[source]
         reason: io::Error,
     },
     /// Another program made a file of this name meanwhile.

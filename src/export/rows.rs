@@ -131,21 +131,24 @@ pub(crate) fn header() -> Vec<String> {
         .collect()
 }
 
-/// The names of all columns, with what they hold.
-pub(super) fn columns() -> Vec<(String, Kind)> {
-    let kind = |name: &str| match name {
-        "file" | "label" | "verdict" => Kind::Text,
-        "frame" | "face" => Kind::Count,
+/// What a column of this name holds, in the table of faces and that of frames.
+pub(super) fn kind(name: &str) -> Kind {
+    match name {
+        "file" | "label" | "verdict" | NAME_COLUMN => Kind::Text,
+        "frame" | "face" | "faces" => Kind::Count,
         name if may_be_empty(name) => Kind::MaybeDecimal,
         _ => Kind::Decimal,
-    };
+    }
+}
+
+/// The names of all columns, with what they hold.
+pub(super) fn columns() -> Vec<(String, Kind)> {
     header().into_iter().map(|name| (name.clone(), kind(&name))).collect()
 }
 
 /// [`FRAME_COLUMNS`], with what they hold.
 pub(super) fn frame_columns() -> Vec<(String, Kind)> {
-    let kinds = [Kind::Text, Kind::Count, Kind::Decimal, Kind::Count];
-    FRAME_COLUMNS.map(str::to_owned).into_iter().zip(kinds).collect()
+    FRAME_COLUMNS.map(|name| (name.to_owned(), kind(name))).into()
 }
 
 /// The row of a frame of this number and time with so many faces, in the order of [`FRAME_COLUMNS`].

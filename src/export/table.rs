@@ -43,7 +43,7 @@ pub struct FaceTable(Table);
 pub struct FrameTable(Table);
 
 /// Rows of any columns on their way to a file.
-struct Table {
+pub(super) struct Table {
     partial: PartialFile,
     writer: Writer,
 }
@@ -135,7 +135,7 @@ impl FrameTable {
 }
 
 impl Table {
-    fn create(path: &Path, format: TableFormat, columns: &[(String, Kind)]) -> Result<Self, ExportError> {
+    pub(super) fn create(path: &Path, format: TableFormat, columns: &[(String, Kind)]) -> Result<Self, ExportError> {
         let (partial, file) = PartialFile::create(path)?;
         let names = || columns.iter().map(|(name, _)| name.clone());
         let writer = match format {
@@ -154,12 +154,12 @@ impl Table {
         Ok(table)
     }
 
-    fn write(&mut self, row: Vec<Cell<'_>>) -> Result<(), ExportError> {
+    pub(super) fn write(&mut self, row: Vec<Cell<'_>>) -> Result<(), ExportError> {
         let written = self.writer.write(row);
         self.or_named(written)
     }
 
-    fn finish(self) -> Result<PathBuf, ExportError> {
+    pub(super) fn finish(self) -> Result<PathBuf, ExportError> {
         let Self { partial, writer } = self;
         let file = match writer {
             Writer::Csv(writer) => writer.into_inner().map_err(csv::IntoInnerError::into_error),
@@ -172,7 +172,8 @@ impl Table {
         }
     }
 
-    fn or_named(&self, written: io::Result<()>) -> Result<(), ExportError> {
+    /// Names the file that can't be written.
+    pub(super) fn or_named<T>(&self, written: io::Result<T>) -> Result<T, ExportError> {
         written.map_err(|reason| ExportError::Write { path: self.partial.destination().to_owned(), reason })
     }
 }
@@ -188,7 +189,7 @@ impl Writer {
 }
 
 /// The system's error without the csv crate's words around it.
-fn io_error(error: csv::Error) -> io::Error {
+pub(super) fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),

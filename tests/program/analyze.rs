@@ -106,7 +106,7 @@ fn broken_files_among_good_ones_are_listed_and_stop_nothing() {
         all.and(predicate::str::is_match(format!("{}.{{20}}", name.replace('.', "[.]"))).unwrap()).boxed()
     });
     let count = format!("{} of the inputs", broken.len());
-    analyze(home, &["in"]).failure().code(1).stdout(all_named).stderr(contains(count));
+    analyze(home, &["in"]).failure().code(3).stdout(all_named).stderr(contains(count));
     // So that the test's folder can be removed.
     #[cfg(unix)]
     set_mode(&home.join("in/closed"), 0o700);
@@ -189,7 +189,7 @@ fn a_part_that_no_frame_lies_in_is_a_complaint() {
     video_with_face(&home.join("short.mp4"), 10);
     video_with_face(&home.join("long.mp4"), 60);
     let complaint = contains("1 analysed").and(contains("short.mp4: no frame lies after --from 2.0 s"));
-    analyze(home, &["short.mp4", "long.mp4", "--from", "2"]).failure().code(1).stdout(complaint);
+    analyze(home, &["short.mp4", "long.mp4", "--from", "2"]).failure().code(3).stdout(complaint);
     assert_eq!(files(&home.join("mien-results")), ["long.mp4.csv", "long.mp4.mien.json"]);
 }
 
@@ -387,7 +387,7 @@ fn a_reader_who_has_gone_ends_nothing() {
     let mut run = std::process::Command::new(binary());
     run.current_dir(home).env("MIEN_LOG", "debug").args(["analyze", "bad.mp4", "clip.mp4"]);
     let status = run.stdout(closed()).stderr(closed()).status().unwrap();
-    assert_eq!(status.code(), Some(1), "{status}");
+    assert_eq!(status.code(), Some(3), "{status}");
     assert!(home.join("mien-results/clip.mp4.csv").exists());
 }
 

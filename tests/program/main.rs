@@ -7,6 +7,7 @@ mod bad_input;
 mod bench;
 mod blur;
 mod cli;
+mod cluster;
 mod headless;
 mod hostile;
 mod replay_recording;

@@ -190,7 +190,7 @@ fn an_ffmpeg_that_fails_costs_the_sound_alone() {
         let mut command = mien();
         command.current_dir(home).args(["analyze", "clip.mp4", "--video", "--output", &output]).env("PATH", folder);
         let why = if number == 0 { "it is broken" } else { "not all frames" };
-        command.assert().code(1).stdout(contains("without sound: ffmpeg failed").and(contains(why)));
+        command.assert().code(3).stdout(contains("without sound: ffmpeg failed").and(contains(why)));
         assert_eq!(frames(&home.join(output).join("clip.mp4.annotated.mp4")).len(), 10);
     }
 }

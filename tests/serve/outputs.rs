@@ -42,7 +42,7 @@ fn a_damaged_file_among_streamed_ones_is_told_on_standard_error() {
     video_with_face(&folder.path().join("clip.mp4"), 20);
     std::fs::write(folder.path().join("bad.mp4"), "no video").unwrap();
     let output = mien().current_dir(&folder).args(["analyze", "--jsonl", "-", "bad.mp4", "clip.mp4"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(out.lines().all(|line| line.starts_with("{\"file\":\"clip.mp4\"")) && out.lines().count() > 10, "{out}");
     assert!(err.contains("bad.mp4") && err.contains("1 of the inputs"), "{err}");

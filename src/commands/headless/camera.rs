@@ -14,6 +14,7 @@ use super::summary::{Seen, Source, Tally};
 use crate::bench::process::{self, OtherLoad};
 use crate::blur::Blur;
 use crate::console::{print, print_json, tell};
+use crate::exit::TryAgain;
 use crate::export::OscOutput;
 use crate::interrupt::{self, Interrupted};
 use crate::network::NetworkInUse;
@@ -254,6 +255,7 @@ impl Watch {
                 Ok(())
             }
             // One that never worked is an error; one that is lost later may come back.
+            Event::CameraLost { reason, busy: true, .. } if self.source.is_none() => Err(TryAgain(reason).into()),
             Event::CameraLost { reason, .. } if self.source.is_none() => Err(anyhow!(reason)),
             Event::CameraLost { reason, retry_in, .. } => {
                 self.losses += 1;

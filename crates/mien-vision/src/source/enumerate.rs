@@ -42,8 +42,9 @@ fn not_there(device: &CameraDevice) -> SourceError {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::fs::{self, OpenOptions};
+    use std::fs::{self, File, OpenOptions};
     use std::io;
+    use std::os::fd::AsRawFd as _;
     use std::os::unix::fs::FileTypeExt as _;
     use std::path::{Path, PathBuf};
 
@@ -138,11 +139,22 @@ mod linux {
                     return SourceError::NotCamera(shown);
                 }
                 match holder(&path) {
-                    Some(by) => SourceError::CameraBusy { device: shown, by: Some(by) },
-                    None => SourceError::CameraNotOpened(shown),
+                    None if !is_taken(&file) => SourceError::CameraNotOpened(shown),
+                    by => SourceError::CameraBusy { device: shown, by },
                 }
             }
         }
+    }
+
+    /// Whether the driver refuses pictures because somebody has them: a process of another user isn't seen by [`holder`].
+    fn is_taken(camera: &File) -> bool {
+        /// `VIDIOC_REQBUFS` of videodev2.h.
+        const REQUEST_BUFFERS: libc::c_ulong = 0xC014_5608;
+        // None, of pictures that are captured, in mapped memory, and 8 bytes for answers: a `v4l2_requestbuffers`.
+        let mut none: [u32; 5] = [0, 1, 1, 0, 0];
+        // SAFETY: the driver reads and writes the 20 bytes that the request's number names.
+        let refused = unsafe { libc::ioctl(camera.as_raw_fd(), REQUEST_BUFFERS as _, none.as_mut_ptr()) } < 0;
+        refused && io::Error::last_os_error().kind() == io::ErrorKind::ResourceBusy
     }
 
     /// A camera can open and still give nothing: drivers refuse the pictures to all programs but one.

@@ -19,7 +19,7 @@ pub use self::enumerate::{CameraEntry, list_cameras};
 pub use self::error::SourceError;
 pub use self::excerpt::{Excerpt, Span};
 pub use self::image::ImageSource;
-pub use self::native::{CONTAINERS, Reach, prepare_libraries};
+pub use self::native::{CONTAINERS, Reach, limit_decoder_threads, prepare_libraries};
 pub use self::network::NetworkCamera;
 pub use self::video::{Shortfall, VideoSource};
 pub use self::watched::{Ending, Watched};

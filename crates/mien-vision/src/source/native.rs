@@ -63,3 +63,47 @@ pub unsafe fn prepare_libraries(reach: Reach) {
         tracing::debug!("OpenCV keeps its log level: {error}");
     }
 }
+
+/// Gives the decoder of each video at most so many threads. Call it before the first video is opened.
+///
+/// OpenCV gives FFmpeg as many threads as it counts cores, has no setting for that before 4.7, and counts only once: so it is made to
+/// count while this process may use so many cores alone. Elsewhere than on Linux nothing is limited.
+///
+/// # Errors
+/// When the system doesn't let a process choose its cores.
+pub fn limit_decoder_threads(threads: u16) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        let all = usable_cores()?;
+        let mut few = all;
+        let cores = 0..libc::CPU_SETSIZE as usize;
+        // SAFETY: both macros stay within the set, whose length bounds the numbers.
+        for core in cores.filter(|core| unsafe { libc::CPU_ISSET(*core, &all) }).skip(threads.into()) {
+            unsafe { libc::CPU_CLR(core, &mut few) };
+        }
+        use_cores(&few)?;
+        let counted = core::get_number_of_cpus();
+        use_cores(&all)?;
+        tracing::debug!("decoders have {counted:?} threads");
+    }
+    #[cfg(not(target_os = "linux"))]
+    tracing::debug!("decoders have a thread for each core, not {threads}");
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn usable_cores() -> std::io::Result<libc::cpu_set_t> {
+    // SAFETY: all zeros is the empty set, and the call is given its length.
+    let (failed, cores) = unsafe {
+        let mut cores = std::mem::zeroed();
+        (libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut cores), cores)
+    };
+    if failed == 0 { Ok(cores) } else { Err(std::io::Error::last_os_error()) }
+}
+
+#[cfg(target_os = "linux")]
+fn use_cores(cores: &libc::cpu_set_t) -> std::io::Result<()> {
+    // SAFETY: the call reads a set of the length that it is given.
+    let failed = unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), cores) };
+    if failed == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}

@@ -1,0 +1,176 @@
+//! What became of the files of a batch: told to the user at the end, and by the exit code to whoever started it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use serde::{Deserialize, Serialize};
+
+use super::manifest::Results;
+use super::run::Orders;
+use super::{Product, Task};
+use crate::console::{describe, print, tell};
+use crate::exit::{BadInputs, TryAgain, is_temporary};
+use crate::export::{ExportError, replace_file};
+
+/// The note of a run in the folder of its results.
+pub const RUN_REPORT: &str = "mien-run.json";
+
+/// What became of a task.
+pub enum Outcome {
+    Done(Results),
+    DoneBefore(Results),
+    /// There are results of other options, or of another state of the file.
+    OtherWork,
+    Failed(Problem),
+}
+
+/// Why there are no results of an input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What its results would be called.
+    pub name: PathBuf,
+    /// What is wrong, for the user.
+    pub reason: String,
+    /// Whether it may go right another time.
+    pub try_again: bool,
+}
+
+/// What a run made of its inputs, for whoever puts the results of many runs together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// Which share of the files it took, such as `2/10`; empty for all.
+    #[serde(default)]
+    pub shard: String,
+    /// How many files have results now.
+    pub done: usize,
+    /// Those that have none.
+    pub problems: Vec<Problem>,
+}
+
+/// Everything that is told of a run.
+pub struct Ending<'a> {
+    /// Of each task, in order.
+    pub outcomes: Vec<(&'a Task, Outcome)>,
+    /// Of what became no task.
+    pub unreadable: Vec<Problem>,
+    /// Of tables over all files, and the index.
+    pub complaints: Vec<String>,
+    /// The network in words.
+    pub network: String,
+}
+
+impl Problem {
+    /// Out of an error.
+    pub fn of(name: &Path, error: &anyhow::Error) -> Self {
+        // It isn't the input's fault that a result can't be written.
+        let try_again = is_temporary(error) || error.is::<ExportError>();
+        Self { name: name.to_owned(), reason: describe(error), try_again }
+    }
+}
+
+impl RunReport {
+    /// Reads the one in a folder, if there is one.
+    #[must_use]
+    pub fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
+}
+
+impl Ending<'_> {
+    /// Writes the report into the folder.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn note(&self, folder: &Path, shard: String) -> Result<(), ExportError> {
+        let path = folder.join(RUN_REPORT);
+        let failed = self.outcomes.iter().filter_map(|(_, outcome)| match outcome {
+            Outcome::Failed(problem) => Some(problem),
+            _ => None,
+        });
+        let problems = self.unreadable.iter().chain(failed).cloned().collect();
+        let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done(_) | Outcome::DoneBefore(_));
+        let done = self.outcomes.iter().filter(|(_, outcome)| is_done(outcome)).count();
+        let text = serde_json::to_vec_pretty(&RunReport { shard, done, problems })
+            .map_err(|error| ExportError::Write { path: path.clone(), reason: error.into() })?;
+        replace_file(&path, &text).map(drop)
+    }
+
+    /// Says what came out.
+    ///
+    /// # Errors
+    /// When some input has no whole results: [`TryAgain`] if that may change, else [`BadInputs`].
+    pub fn report(self, output: &Path, orders: &Orders) -> anyhow::Result<()> {
+        let (mut new, mut before, mut frames, mut faces, mut below_quality) = (0, 0, 0, 0, 0);
+        let mut other_work = Vec::new();
+        let mut may_pass = self.unreadable.iter().any(|problem| problem.try_again);
+        let unreadable = self.unreadable.iter().map(|it| format!("{}: {}", it.name.display(), it.reason));
+        let mut complaints: Vec<_> = unreadable.chain(self.complaints).collect();
+        for (task, outcome) in &self.outcomes {
+            let name = task.name.display();
+            let results = match outcome {
+                Outcome::Done(results) => {
+                    new += 1;
+                    results
+                }
+                Outcome::DoneBefore(results) => {
+                    before += 1;
+                    results
+                }
+                Outcome::OtherWork => {
+                    other_work.push(task.name.as_path());
+                    continue;
+                }
+                Outcome::Failed(problem) => {
+                    may_pass |= problem.try_again;
+                    complaints.push(format!("{name}: {}", problem.reason));
+                    continue;
+                }
+            };
+            frames += results.frames;
+            faces += results.faces;
+            below_quality += results.below_quality;
+            complaints.extend(results.complaints.iter().map(|complaint| format!("{name}: {complaint}")));
+        }
+        let bad = complaints.len() + other_work.len();
+        complaints.extend(refusal(&other_work));
+        if !orders.progress.is_json() {
+            let is_copied_or_summed_up =
+                [Product::Annotated, Product::Summary].iter().any(|it| orders.wanted.contains(it));
+            let what = if is_copied_or_summed_up { "Results" } else { "Tables" };
+            print(&format!(
+                "{new} analysed, {before} done before: {frames} frames, {faces} faces ({})\n{what} in {}\n",
+                self.network,
+                output.display()
+            ))?;
+            if let Some(least) = orders.least_quality {
+                tell(&format!("{below_quality} faces of a quality below {least} were left out"));
+            }
+            if !complaints.is_empty() {
+                print(&format!("\nNot as it should be:\n  {}\n", complaints.join("\n  ")))?;
+            }
+        }
+        orders.progress.end(new, before, &complaints)?;
+        if complaints.is_empty() {
+            return Ok(());
+        }
+        let summary = format!("{bad} of the inputs could not be analysed, or not whole; the list above says why");
+        match (may_pass, other_work.is_empty()) {
+            (true, _) => bail!(TryAgain(summary)),
+            (false, true) => bail!(BadInputs(summary)),
+            (false, false) => bail!(summary),
+        }
+    }
+}
+
+/// One line for all files whose results are others'.
+fn refusal(names: &[&Path]) -> Option<String> {
+    let [first, others @ ..] = names else { return None };
+    let them = match others {
+        [] => format!("{}: was analysed with other options or by an older Mien, or has changed since", first.display()),
+        [other] => format!("{} and {}: were", first.display(), other.display()),
+        more => format!("{} and {} more files: were", first.display(), more.len()),
+    };
+    let rest =
+        if others.is_empty() { "" } else { " analysed with other options or by an older Mien, or have changed since" };
+    Some(format!("{them}{rest}; --force replaces the results, and with --output FOLDER the earlier ones stay"))
+}

@@ -1,0 +1,70 @@
+//! A part of a long film that is analysed by itself, so that several machines can share the film.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::source::{SourceInfo, Span};
+
+/// A part begins to be analysed at a frame whose number is a multiple of this many analysed frames: of those that share a batch of
+/// the network (8), and of those from one full scan to the next (15, and 3 while nobody is there). So it does the same on the same
+/// frames as a run over the whole film, as far as that hangs on numbers.
+const RHYTHM: u64 = 120;
+
+/// Which part of a film it is. What is seen before `from_s` only prepares: faces are known and probabilities are smoothed when the part
+/// itself begins, and by those rows its faces are matched with those of the part before.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// From 1.
+    pub number: u32,
+    /// How many parts the film has.
+    pub of: u32,
+    /// Media time of its beginning, in seconds, between two frames.
+    pub from_s: f64,
+    /// And of its end; `None` is the film's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_s: Option<f64>,
+    /// For so long before its beginning the film is analysed too, in seconds.
+    pub overlap_s: f64,
+}
+
+impl Part {
+    /// What its results are called; `name` is what those of the film are.
+    pub fn name(&self, name: &Path) -> PathBuf {
+        let mut named = name.as_os_str().to_owned();
+        named.push(format!(".part-{:03}-of-{:03}", self.number, self.of));
+        named.into()
+    }
+
+    /// The frames that are to be analysed for it: `skip` left out after each one.
+    pub fn span(&self, info: &SourceInfo, skip: u64) -> Span {
+        let begin = self.first_frame(info.fps, skip);
+        // Between two frames: which one is the first must not hang on rounding.
+        let from = if begin == 0 { 0.0 } else { (begin as f64 - 0.5) / info.fps };
+        let time = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        Span { from: time(from), to: self.to_s.map(time), skip }
+    }
+
+    fn first_frame(&self, fps: f64, skip: u64) -> u64 {
+        let rhythm = RHYTHM.saturating_mul(skip.saturating_add(1));
+        let first = ((self.from_s - self.overlap_s).max(0.0) * fps) as u64;
+        first / rhythm * rhythm
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_begins_before_its_overlap_at_a_frame_of_the_rhythm() {
+        let part = Part { number: 2, of: 3, from_s: 600.02, to_s: Some(1200.02), overlap_s: 15.0 };
+        assert_eq!(part.name(Path::new("day1/film.mp4")), Path::new("day1/film.mp4.part-002-of-003"));
+        // 585.02 s are 14625.5 frames.
+        assert_eq!(part.first_frame(25.0, 0), 14520);
+        assert_eq!(part.first_frame(25.0, 4), 14400);
+        let first = Part { number: 1, from_s: 0.0, ..part };
+        assert_eq!(first.first_frame(25.0, 4), 0);
+    }
+}

@@ -1,0 +1,125 @@
+//! What many runs have left in their folders: the results of each file, and what could not be analysed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use walkdir::WalkDir;
+
+use crate::batch::{MANIFEST_ENDING, Manifest, Output, PICTURES_NAME, Product, RUN_REPORT, Results, RunReport};
+use crate::export::is_temporary;
+
+/// Everything in some folders.
+#[derive(Default)]
+pub struct Found {
+    /// The records of each file, or part of one, by what its results are called.
+    pub records: BTreeMap<PathBuf, Vec<Record>>,
+    /// Those of tables over many files.
+    pub joined: Vec<Record>,
+    /// Why a file has none, by the runs' reports.
+    pub problems: BTreeMap<PathBuf, String>,
+    /// Records that can't be read.
+    pub unreadable: Vec<PathBuf>,
+}
+
+/// The record of a file's results.
+pub struct Record {
+    /// The file with the record.
+    pub path: PathBuf,
+    /// What it says.
+    pub manifest: Manifest,
+}
+
+impl Found {
+    /// Searches folders to their bottom. Tables over many files are none of a file.
+    ///
+    /// # Errors
+    /// When a folder isn't there.
+    pub fn search(folders: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut found = Self::default();
+        for folder in folders {
+            if !folder.is_dir() {
+                bail!("{} is no folder; name the folders that `mien analyze` wrote to", folder.display());
+            }
+            for path in files(folder) {
+                if path.file_name().is_some_and(|name| name == RUN_REPORT) {
+                    let problems = RunReport::read(&path).map(|report| report.problems).unwrap_or_default();
+                    found.problems.extend(problems.into_iter().map(|problem| (problem.name, problem.reason)));
+                } else if path.to_string_lossy().ends_with(MANIFEST_ENDING) {
+                    found.add(folder, path);
+                }
+            }
+        }
+        let records = &found.records;
+        // Another run could analyse it.
+        found.problems.retain(|name, _| !records.contains_key(name));
+        Ok(found)
+    }
+
+    fn add(&mut self, folder: &Path, path: PathBuf) {
+        match Manifest::read(&path) {
+            None => self.unreadable.push(path),
+            Some(manifest) if manifest.work.inputs.is_empty() => self.joined.push(Record { path, manifest }),
+            Some(manifest) => {
+                let record = Record { path, manifest };
+                self.records.entry(record.unit_name(folder)).or_default().push(record);
+            }
+        }
+    }
+}
+
+/// All files below a folder, in order of their names, without those that a run is still writing.
+pub fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries =
+        WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(|entry| !is_temporary(entry.path()));
+    entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path)
+}
+
+impl Record {
+    /// What the results are called: earlier versions didn't note it, then it is told from the place in the folder.
+    fn unit_name(&self, folder: &Path) -> PathBuf {
+        let Manifest { name, part, .. } = &self.manifest;
+        match name {
+            Some(name) => part.map_or_else(|| name.clone(), |part| part.name(name)),
+            None => {
+                let place = self.path.strip_prefix(folder).unwrap_or(&self.path);
+                place.to_string_lossy().trim_end_matches(MANIFEST_ENDING).into()
+            }
+        }
+    }
+
+    /// What the table calls the file: that of the whole film for a part.
+    pub fn file(&self) -> Option<&Path> {
+        self.manifest.name.as_deref()
+    }
+
+    /// Whether these are the results of all pictures.
+    pub fn is_of_pictures(&self) -> bool {
+        self.path.file_name().is_some_and(|name| name.to_string_lossy() == format!("{PICTURES_NAME}{MANIFEST_ENDING}"))
+    }
+
+    /// What came out, if it is whole.
+    pub fn results(&self) -> Option<&Results> {
+        self.manifest.results.as_ref().filter(|_| !self.manifest.adding)
+    }
+
+    /// The outputs of a product.
+    pub fn outputs(&self, product: Product) -> impl Iterator<Item = &Output> {
+        let outputs = self.results().map(|results| results.outputs.as_slice()).unwrap_or_default();
+        outputs.iter().filter(move |output| output.product == Some(product))
+    }
+
+    /// Where an output is now: the folder may have been moved.
+    pub fn place_of(&self, output: &Output) -> PathBuf {
+        let here = self.path.parent().unwrap_or(Path::new("."));
+        let recorded = &output.file.path;
+        // The first output lies beside the record; others, as copies of pictures, may lie in folders below.
+        let first = self.manifest.results.as_ref().and_then(|results| results.outputs.first());
+        let there = first.and_then(|first| first.file.path.parent()).unwrap_or(Path::new(""));
+        let below = recorded.strip_prefix(there).ok();
+        below.map_or_else(
+            || recorded.file_name().map_or_else(|| recorded.clone(), |name| here.join(name)),
+            |it| here.join(it),
+        )
+    }
+}

@@ -1,0 +1,365 @@
+//! The results of many runs as one table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use super::films::{PartTable, join_parts};
+use super::found::{Found, Record};
+use super::plan::{Kind, Plan};
+use crate::batch::{FileState, MANIFEST_ENDING, Manifest, Output, Product, Results, Work, may_replace, write_index};
+use crate::exit::TryAgain;
+use crate::export::{Existing, SCHEMA_VERSION, Staging, TableFormat, join_tables};
+use crate::version::Versions;
+
+/// Options that may differ from file to file: a part's own, and one that pictures alone have.
+const OWN_OPTIONS: [&str; 2] = ["part", "max_megapixels"];
+
+/// So many files are named in an error; the rest is counted.
+const NAMED: usize = 5;
+
+/// What is to become one table.
+pub struct Merge {
+    /// Where results are.
+    pub folders: Vec<PathBuf>,
+    /// What there should be, if that is known.
+    pub plan: Option<Plan>,
+    /// The table of faces to write; its ending says the format.
+    pub output: PathBuf,
+    /// What is written in any case.
+    pub allowed: Allowed,
+}
+
+/// What doesn't keep a table from being written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Allowed {
+    /// Results of different models, priors or options.
+    pub mixed: bool,
+    /// Files without results that may get some.
+    pub missing: bool,
+    /// A table of that name that was changed since.
+    pub force: bool,
+}
+
+/// What was written, and what of it is not as it should be.
+#[derive(Debug, Default)]
+pub struct Merged {
+    /// The tables.
+    pub tables: Vec<PathBuf>,
+    /// Films and picture tables in them.
+    pub files: usize,
+    /// What is missing and was allowed to be.
+    pub missing: Vec<PathBuf>,
+    /// Files that will have no results, and why.
+    pub bad: Vec<String>,
+    /// What the files' own records say.
+    pub complaints: Vec<String>,
+    /// What was found more than once, the same each time.
+    pub doubled: Vec<PathBuf>,
+}
+
+/// The results of a file that go into the table: its own, or those of its parts.
+struct Entry {
+    name: PathBuf,
+    records: Vec<Record>,
+}
+
+impl Merge {
+    /// Writes the table of faces, and those of frames and summaries if each file has them.
+    ///
+    /// # Errors
+    /// When results are missing ([`TryAgain`]) or differ in how they were made, unless that is allowed; when one was found twice and isn't
+    /// the same; when a table can't be read or written.
+    pub fn run(self) -> anyhow::Result<Merged> {
+        let format = self.format()?;
+        let mut found = Found::search(&self.folders)?;
+        if let Some(path) = found.unreadable.first() {
+            bail!("{} can't be read as a record of Mien; remove it and analyse its file again", path.display());
+        }
+        let mut merged = Merged::default();
+        let records = without_doubles(std::mem::take(&mut found.records), &mut merged)?;
+        let entries = self.entries(records, &found.problems, &mut merged)?;
+        if entries.is_empty() {
+            bail!("there are no results of files to put together in {}", folders_in_words(&self.folders));
+        }
+        if !self.allowed.mixed {
+            same_work(&entries)?;
+        }
+        merged.files = entries.len();
+        for entry in &entries {
+            for record in &entry.records {
+                let complaints = record.results().map(|results| results.complaints.as_slice()).unwrap_or_default();
+                merged.complaints.extend(complaints.iter().map(|it| format!("{}: {it}", entry.name.display())));
+            }
+        }
+        self.write(&entries, format, &mut merged)?;
+        if let [folder] = self.folders.as_slice()
+            && entries.iter().flat_map(|entry| &entry.records).all(|record| has(record, Product::Summary))
+        {
+            write_index(folder)?;
+        }
+        Ok(merged)
+    }
+
+    fn format(&self) -> anyhow::Result<TableFormat> {
+        let ending = self.output.extension().map(|ending| format!(".{}", ending.to_string_lossy()));
+        let formats = [TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet];
+        let format = formats.into_iter().find(|format| ending.as_deref() == Some(format.ending()));
+        format.with_context(|| {
+            format!("{} has no ending that says the format; name it .parquet, .csv or .jsonl", self.output.display())
+        })
+    }
+
+    /// The files in the order of the plan, else videos first, then pictures, each in order of their paths: as a single run has them.
+    fn entries(
+        &self,
+        records: BTreeMap<PathBuf, Record>,
+        problems: &BTreeMap<PathBuf, String>,
+        merged: &mut Merged,
+    ) -> anyhow::Result<Vec<Entry>> {
+        let mut missing = BTreeSet::new();
+        let mut bad = BTreeMap::new();
+        let mut known = BTreeSet::new();
+        for line in self.plan.iter().flat_map(|plan| &plan.0) {
+            // Pictures have one table together.
+            let unit = if line.kind == Kind::Picture { crate::batch::PICTURES_NAME.into() } else { line.unit_name() };
+            known.insert(unit.clone());
+            let reason =
+                line.problem.as_ref().or_else(|| problems.get(&unit)).or_else(|| problems.get(&line.unit_name()));
+            // That of all pictures lacks those that can't be read.
+            let is_in = records.contains_key(&unit) && (line.kind == Kind::Video || line.problem.is_none());
+            match (is_in, reason) {
+                (true, _) => {}
+                (false, Some(reason)) => drop(bad.insert(line.unit_name(), reason.clone())),
+                (false, None) => drop(missing.insert(unit)),
+            }
+        }
+        let mut films: BTreeMap<(bool, PathBuf), Entry> = BTreeMap::new();
+        for (unit, record) in records {
+            if self.plan.is_some() && !known.contains(&unit) {
+                bail!("{} isn't in the manifest; leave its folder out, or make the manifest anew", unit.display());
+            }
+            if record.results().is_none() {
+                missing.insert(unit);
+                continue;
+            }
+            let path = record.manifest.work.inputs.first().map(|input| input.path.clone()).unwrap_or_default();
+            let name = record.file().unwrap_or(&unit).to_owned();
+            let key = (record.is_of_pictures(), path);
+            films.entry(key).or_insert_with(|| Entry { name, records: Vec::new() }).records.push(record);
+        }
+        if self.plan.is_none() {
+            bad.extend(problems.iter().map(|(name, reason)| (name.clone(), reason.clone())));
+        }
+        for entry in films.values_mut() {
+            entry.records.sort_by_key(|record| record.manifest.part.map_or(0, |part| part.number));
+            missing.extend(entry.missing_parts().into_iter().filter(|part| !bad.contains_key(part)));
+        }
+        if !missing.is_empty() && !self.allowed.missing {
+            let names = in_words(missing.iter().map(|name| name.display().to_string()));
+            let count = missing.len();
+            bail!(TryAgain(format!(
+                "{count} of the files have no results yet: {names}; analyse them, or leave them out with --allow-missing"
+            )));
+        }
+        merged.bad = bad.iter().map(|(name, reason)| format!("{}: {reason}", name.display())).collect();
+        merged.missing = missing.into_iter().collect();
+        Ok(films.into_values().collect())
+    }
+
+    fn write(&self, entries: &[Entry], format: TableFormat, merged: &mut Merged) -> anyhow::Result<()> {
+        let folder = crate::whole::folder_of(&self.output);
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot write to the folder {}", folder.display()))?;
+        let output = std::path::absolute(&self.output).context("the current folder is gone")?;
+        // One for all that is written beside each other under this name, in whatever format.
+        let record_path = named(&output.with_extension(""), MANIFEST_ENDING);
+        let before = Manifest::read(&record_path).and_then(|manifest| manifest.results).unwrap_or_default();
+        let mut results = Results { complaints: merged.complaints.clone(), ..Results::default() };
+        results.complaints.extend(merged.bad.iter().cloned());
+        for product in [Product::Faces(format), Product::Frames(format), Product::Summary] {
+            let is_wanted = entries.iter().flat_map(|entry| &entry.records).all(|record| has(record, product));
+            if !is_wanted && product == Product::Faces(format) {
+                let lacks = |entry: &&Entry| !entry.records.iter().all(|record| has(record, product));
+                let names = in_words(entries.iter().filter(lacks).map(|entry| entry.name.display().to_string()));
+                let ending = format.ending();
+                bail!(
+                    "there are no {ending} tables of {names}; analyse with --{}, or name another ending",
+                    &ending[1..]
+                );
+            }
+            let stem = output.with_extension("");
+            let name = stem.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let Some(table) = product.table_name(&name).filter(|_| is_wanted) else { continue };
+            let path = output.with_file_name(table);
+            may_replace(&path, &before, self.allowed.force)?;
+            let staging = Staging::create(output.parent().unwrap_or(Path::new(".")))?;
+            let format = product.table_format().unwrap_or(format);
+            let tables =
+                entries.iter().enumerate().map(|(number, entry)| entry.table(product, format, &staging, number));
+            let tables = tables.collect::<anyhow::Result<Vec<_>>>()?;
+            let joined = staging.path().join(path.file_name().unwrap_or_default());
+            join_tables(&tables, &joined, format)?;
+            for part in tables.iter().filter(|table| table.starts_with(staging.path())) {
+                std::fs::remove_file(part).ok();
+            }
+            staging.publish(Existing::Replace)?;
+            results.outputs.push(Output::of(product, &path)?);
+            results.products.insert(product);
+            merged.tables.push(path);
+        }
+        let all = entries.iter().flat_map(|entry| &entry.records).filter_map(Record::results);
+        for file in all {
+            results.frames += file.frames;
+            results.frames_with_face += file.frames_with_face;
+            results.faces += file.faces;
+        }
+        let is_kept = |output: &Output| output.product.is_some_and(|product| !results.products.contains(&product));
+        let kept: Vec<_> = before.outputs.into_iter().filter(is_kept).collect();
+        results.products.extend(kept.iter().filter_map(|output| output.product));
+        results.outputs.extend(kept);
+        let options = entries.first().and_then(|entry| entry.records.first()).map(|it| options_of(&it.manifest));
+        let work = Work { inputs: Vec::new(), options: options.unwrap_or_default() };
+        let (schema, versions, results) = (SCHEMA_VERSION, Some(Versions::here()), Some(results));
+        Manifest { schema, versions, work, results, ..Manifest::default() }.write(&record_path)?;
+        Ok(())
+    }
+}
+
+impl Entry {
+    /// Parts that nobody has analysed.
+    fn missing_parts(&self) -> Vec<PathBuf> {
+        let parts: Vec<_> = self.records.iter().filter_map(|record| record.manifest.part).collect();
+        let Some(any) = parts.first() else { return Vec::new() };
+        let is_there = |number: &u32| parts.iter().any(|part| part.number == *number);
+        let absent = (1..=any.of).filter(|number| !is_there(number));
+        absent.map(|number| crate::batch::Part { number, ..*any }.name(&self.name)).collect()
+    }
+
+    /// Its table; of parts one is made in `staging`.
+    fn table(
+        &self,
+        product: Product,
+        format: TableFormat,
+        staging: &Staging,
+        number: usize,
+    ) -> anyhow::Result<PathBuf> {
+        let mut parts = Vec::new();
+        for record in &self.records {
+            let ending = format.ending();
+            let mut outputs = record.outputs(product);
+            let output = outputs.find(|output| output.file.path.to_string_lossy().ends_with(ending));
+            let output = output.with_context(|| format!("{} lists no table {ending}", record.path.display()))?;
+            let path = record.place_of(output);
+            let now = FileState::of(&path).with_context(|| format!("can't read {}", path.display()))?;
+            if now.bytes != output.file.bytes {
+                bail!("{} has changed since Mien wrote it; analyse its file again with --force", path.display());
+            }
+            match record.manifest.part {
+                None => return Ok(path),
+                Some(part) => parts.push(PartTable { part, path }),
+            }
+        }
+        join_parts(&parts, &staging.path().join(format!("film-{number}{}", format.ending())), format)
+    }
+}
+
+/// One record of each file. Several that have the same tables count as one.
+fn without_doubles(
+    records: BTreeMap<PathBuf, Vec<Record>>,
+    merged: &mut Merged,
+) -> anyhow::Result<BTreeMap<PathBuf, Record>> {
+    let mut once = BTreeMap::new();
+    for (name, mut records) in records {
+        // What a run didn't end counts only where no other did.
+        if records.iter().any(|record| record.results().is_some()) {
+            records.retain(|record| record.results().is_some());
+        }
+        let sums = |record: &Record| -> BTreeMap<_, _> {
+            let outputs = record.results().map(|results| results.outputs.as_slice()).unwrap_or_default();
+            let tables =
+                outputs.iter().filter(|output| matches!(output.product, Some(Product::Faces(_) | Product::Frames(_))));
+            tables.map(|output| (output.product, output.sha256.clone())).collect()
+        };
+        let mut records = records.into_iter();
+        let Some(first) = records.next() else { continue };
+        for other in records {
+            if sums(&other) != sums(&first) {
+                bail!(
+                    "{} has two different results, {} and {}; remove one of them",
+                    name.display(),
+                    first.path.display(),
+                    other.path.display()
+                );
+            }
+            merged.doubled.push(name.clone());
+        }
+        once.insert(name, first);
+    }
+    Ok(once)
+}
+
+/// Refuses results that were made differently.
+fn same_work(entries: &[Entry]) -> anyhow::Result<()> {
+    let mut records = entries.iter().flat_map(|entry| entry.records.iter().map(move |record| (entry, record)));
+    let Some((first, one)) = records.next() else { return Ok(()) };
+    let (schema, options) = (one.manifest.schema, options_of(&one.manifest));
+    for (entry, record) in records {
+        let (other_schema, other) = (record.manifest.schema, options_of(&record.manifest));
+        let (one, two) = (first.name.display(), entry.name.display());
+        if schema != other_schema {
+            bail!("{one} and {two} have tables of schema {schema} and {other_schema}; analyse the older one again");
+        }
+        if let Some(difference) = difference(&options, &other) {
+            bail!(
+                "{one} and {two} were analysed differently: {difference}; --allow-mixed puts them together all the same"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The first option that differs, in words.
+fn difference(one: &Value, two: &Value) -> Option<String> {
+    let (Value::Object(first), Value::Object(second)) = (one, two) else {
+        return (one != two).then(|| "their options".to_owned());
+    };
+    let names: BTreeSet<_> = first.keys().chain(second.keys()).collect();
+    names.into_iter().find(|name| first.get(*name) != second.get(*name)).map(|name| {
+        let value = |options: &serde_json::Map<String, Value>| options.get(name).cloned().unwrap_or_default();
+        format!("{name} is {} and {}", value(first), value(second))
+    })
+}
+
+fn options_of(manifest: &Manifest) -> Value {
+    let mut options = manifest.work.options.clone();
+    if let Value::Object(options) = &mut options {
+        options.retain(|name, _| !OWN_OPTIONS.contains(&name.as_str()));
+    }
+    options
+}
+
+fn has(record: &Record, product: Product) -> bool {
+    record.results().is_some_and(|results| results.products.contains(&product))
+}
+
+fn named(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn in_words(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<_> = names.collect();
+    let mut words = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > NAMED {
+        write!(words, " and {} more", names.len() - NAMED).ok();
+    }
+    words
+}
+
+fn folders_in_words(folders: &[PathBuf]) -> String {
+    in_words(folders.iter().map(|folder| folder.display().to_string()))
+}

@@ -1,0 +1,61 @@
+//! Results against their records.
+
+use std::path::PathBuf;
+
+use super::found::{Found, Record};
+use crate::batch::{FileState, Output};
+use crate::lab::provenance::sha256;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Verified {
+    /// Results that are as they were written.
+    pub good: usize,
+    /// Those of which only the length is known: older versions noted no checksum.
+    pub by_length: usize,
+    /// What is not as it should be.
+    pub faults: Vec<String>,
+}
+
+/// Looks at all results in some folders: whether they are there and have the contents that their records say.
+///
+/// # Errors
+/// When a folder isn't there.
+pub fn verify(folders: &[PathBuf]) -> anyhow::Result<Verified> {
+    let found = Found::search(folders)?;
+    let mut verified = Verified::default();
+    let damaged = found.unreadable.iter().map(|path| format!("{}: can't be read as a record of Mien", path.display()));
+    verified.faults.extend(damaged);
+    for record in found.records.values().flatten().chain(&found.joined) {
+        match record.results() {
+            None => verified.faults.push(format!("{}: the run that wrote it didn't end", record.path.display())),
+            Some(results) => results.outputs.iter().for_each(|output| verified.look_at(record, output)),
+        }
+    }
+    Ok(verified)
+}
+
+impl Verified {
+    fn look_at(&mut self, record: &Record, output: &Output) {
+        let path = record.place_of(output);
+        let state = FileState::of(&path);
+        let fault = match (&state, &output.sha256) {
+            (Err(error), _) => Some(format!("can't be read: {error}")),
+            (Ok(now), _) if now.bytes != output.file.bytes => {
+                Some(format!("has {} bytes instead of {}", now.bytes, output.file.bytes))
+            }
+            (Ok(_), None) => {
+                self.by_length += 1;
+                None
+            }
+            (Ok(_), Some(sum)) => match sha256(&path) {
+                Err(error) => Some(format!("can't be read: {error}")),
+                Ok(now) => (now != *sum).then(|| "has other contents than were written".to_owned()),
+            },
+        };
+        match fault {
+            Some(fault) => self.faults.push(format!("{}: {fault}", path.display())),
+            None => self.good += 1,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `mien merge`: the results of many runs as one table.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+
+use crate::cluster::{Allowed, Merge, Merged, Plan};
+use crate::console::print;
+use crate::exit::BadInputs;
+
+/// Put the results of many runs together in one table
+///
+/// Searches the folders for what `mien analyze` has written and joins the files' tables in the order of the manifest. The table has the
+/// same bytes however the work was divided, and those of `mien analyze --together` on one machine. With tables of frames or summaries of
+/// each file, those are joined too. Films that were cut into parts are whole again.
+///
+/// Exit codes: 0; 3 if some files are bad and have no results, or not whole ones; 75 if files are missing that may still come.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  mien merge results --manifest manifest.jsonl --output all.parquet
+  mien merge node1 node2 node3 --output all.csv")]
+pub struct MergeArgs {
+    /// Folders with results, searched to their bottom
+    #[arg(required = true, value_name = "FOLDER")]
+    pub folders: Vec<PathBuf>,
+
+    /// The table to write: .parquet, .csv or .jsonl, as the runs wrote them
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// What `mien plan` printed, by which missing files are known
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+
+    /// Put results together that were made by different models, priors or options
+    #[arg(long)]
+    pub allow_mixed: bool,
+
+    /// Write the table although files are missing
+    #[arg(long)]
+    pub allow_missing: bool,
+
+    /// End with exit code 0 although some files are bad; they are listed all the same
+    #[arg(long)]
+    pub allow_bad: bool,
+
+    /// Replace a table that was changed since Mien wrote it
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl MergeArgs {
+    /// Writes the table and says what is in it, and what isn't.
+    ///
+    /// # Errors
+    /// Those of [`Merge::run`], and when files are bad.
+    pub fn run(self) -> anyhow::Result<()> {
+        let plan = self.manifest.as_deref().map(Plan::read).transpose()?;
+        let allowed = Allowed { mixed: self.allow_mixed, missing: self.allow_missing, force: self.force };
+        let Merged { tables, files, missing, bad, complaints, doubled } =
+            Merge { folders: self.folders, plan, output: self.output, allowed }.run()?;
+        let mut text = format!("{files} files in\n");
+        for table in tables {
+            text += &format!("  {}\n", table.display());
+        }
+        let lists = [
+            (
+                "Done more than once, the same each time",
+                doubled.iter().map(|name| name.display().to_string()).collect(),
+            ),
+            ("Missing", missing.iter().map(|name| name.display().to_string()).collect()),
+            ("Bad, without results", bad.clone()),
+            ("Not whole", complaints.clone()),
+        ];
+        for (title, names) in lists.iter().filter(|(_, names): &&(_, Vec<String>)| !names.is_empty()) {
+            text += &format!("\n{title} ({}):\n  {}\n", names.len(), names.join("\n  "));
+        }
+        print(&text)?;
+        let faults = bad.len() + complaints.len();
+        if faults > 0 && !self.allow_bad {
+            bail!(BadInputs(format!(
+                "{faults} of the inputs could not be analysed, or not whole; the list above says why"
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! `mien plan`: what is to be analysed, frozen in a file that many machines divide among them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::ProgressBar;
+
+use super::analyze::media_time;
+use crate::batch::Inputs;
+use crate::cluster::{Plan, Split};
+use crate::console::{print, tell};
+use crate::interrupt;
+
+/// Print a manifest of what is to be analysed, for many machines to divide among them
+///
+/// One line of JSON for each video, part of one or picture: id, path, name in results, bytes, time of change, seconds and frames as the
+/// file declares them. Videos come first, then pictures, each in order of their paths. A file that can't be read has a line that says why.
+///
+/// The id is the beginning of the SHA-256 of name, bytes, time of change and number of the part: it says nothing of the contents.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  mien plan recordings > manifest.jsonl
+  mien analyze --manifest manifest.jsonl --shard 1/4 --output results/1   on the first of four machines
+  mien merge results --manifest manifest.jsonl --output all.parquet       when all are done
+  mien plan recordings --split 10m > manifest.jsonl                       long films in parts")]
+pub struct PlanArgs {
+    /// Videos, pictures, folders or patterns, as for `mien analyze`
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+
+    /// Leave out what lies below this folder: that of the results
+    #[arg(long, value_name = "FOLDER", default_value = "mien-results")]
+    pub output: PathBuf,
+
+    /// Cut films into equal parts no longer than this: `10m`, `90s`, `1h` or m:ss
+    #[arg(long, value_name = "TIME", value_parser = part_length)]
+    pub split: Option<Duration>,
+
+    /// Analyse so much before each part, so that faces are known and probabilities are smoothed when it begins
+    #[arg(long, value_name = "TIME", value_parser = part_length, default_value = "15s", requires = "split")]
+    pub overlap: Duration,
+}
+
+impl PlanArgs {
+    /// Looks at all inputs and prints the manifest.
+    ///
+    /// # Errors
+    /// When there is nothing to analyse, or the user interrupted it.
+    pub fn run(self) -> anyhow::Result<()> {
+        let stop = interrupt::catch()?;
+        let split =
+            self.split.map(|longest| Split { longest: longest.as_secs_f64(), overlap: self.overlap.as_secs_f64() });
+        anyhow::ensure!(
+            split.is_none_or(|split| split.longest >= 2.0 * split.overlap),
+            "--split has to be at least twice as long as --overlap"
+        );
+        let inputs = Inputs::find(&self.inputs, &self.output)?;
+        if let Some(note) = inputs.note_on_left_out() {
+            tell(&note);
+        }
+        let bar = ProgressBar::new((inputs.videos.len() + inputs.pictures.len()) as u64);
+        let plan = Plan::make(&inputs, split, stop, || bar.inc(1))?;
+        bar.finish_and_clear();
+        let problems: Vec<_> = plan.problems().collect();
+        for (name, reason) in &problems {
+            tell(&format!("warning: {}: {reason}", name.display()));
+        }
+        print(&plan.to_lines()?)?;
+        let seconds: f64 = plan
+            .0
+            .iter()
+            .filter(|line| line.part.is_none_or(|part| part.number == 1))
+            .filter_map(|line| line.seconds)
+            .sum();
+        let bad =
+            if problems.is_empty() { String::new() } else { format!(", {} of them can't be read", problems.len()) };
+        tell(&format!("{} lines{bad}; {:.2} hours of video", plan.0.len(), seconds / 3600.0));
+        Ok(())
+    }
+}
+
+/// `90s`, `10m`, `1h`, or a time as others are.
+fn part_length(word: &str) -> Result<Duration, String> {
+    let units = [('s', 1.0), ('m', 60.0), ('h', 3600.0)];
+    let time = units.iter().find_map(|(unit, seconds)| {
+        let number: f64 = word.strip_suffix(*unit)?.parse().ok()?;
+        Duration::try_from_secs_f64(number * seconds).ok()
+    });
+    let time = time.map_or_else(|| media_time(word), Ok)?;
+    if time.is_zero() { Err("has to be longer than nothing".to_owned()) } else { Ok(time) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_has_a_unit_or_is_a_time() {
+        let secs = |word: &str| part_length(word).map(|time| time.as_secs_f64());
+        assert_eq!(
+            [secs("10m"), secs("90s"), secs("1.5h"), secs("2:30")],
+            [Ok(600.0), Ok(90.0), Ok(5400.0), Ok(150.0)]
+        );
+        for word in ["", "0", "-1m", "m", "10 minutes"] {
+            assert!(part_length(word).is_err(), "{word}");
+        }
+    }
+}

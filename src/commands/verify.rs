@@ -1,0 +1,42 @@
+//! `mien verify`: results against their records.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+
+use crate::cluster::{Verified, verify};
+use crate::console::print;
+
+/// Check that results are as they were written
+///
+/// Reads every result that the records (NAME.mien.json) below the folders list, and compares its length and SHA-256 with what was noted
+/// when it was written.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:
+  mien verify results")]
+pub struct VerifyArgs {
+    /// Folders with results, searched to their bottom
+    #[arg(required = true, value_name = "FOLDER")]
+    pub folders: Vec<PathBuf>,
+}
+
+impl VerifyArgs {
+    /// Checks all and says what was found.
+    ///
+    /// # Errors
+    /// When a folder isn't there, or a result isn't as it was written.
+    pub fn run(self) -> anyhow::Result<()> {
+        let Verified { good, by_length, faults } = verify(&self.folders)?;
+        let by_length = match by_length {
+            0 => String::new(),
+            count => format!("; {count} by their length alone, as an older Mien noted no checksum"),
+        };
+        print(&format!("{good} results are as they were written{by_length}\n"))?;
+        if faults.is_empty() {
+            return Ok(());
+        }
+        print(&format!("\nNot as it should be:\n  {}\n", faults.join("\n  ")))?;
+        bail!("{} of the results are not as they were written", faults.len());
+    }
+}
