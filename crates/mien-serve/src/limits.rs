@@ -9,7 +9,7 @@ pub const MAX_MESSAGE_BYTES: usize = 2 << 20;
 /// Megapixels of a picture, counted in its header before it is decoded: what phones send when nobody shrank it.
 pub const MAX_MEGAPIXELS: &str = "4";
 
-/// Visitors with a live connection at a time. Two cores answer some 150 frames a second, so at 32 each still gets five.
+/// Visitors with a live connection at a time. One core of a debug build answers some 70 frames a second, so at 32 each still gets two.
 pub const MAX_SESSIONS: usize = 32;
 
 /// Connections at a time. Beyond it the oldest one that hasn't shown the token yet is closed.

@@ -15,6 +15,7 @@ use crate::bench::process::{self, OtherLoad};
 use crate::blur::Blur;
 use crate::console::{print, print_json, tell};
 use crate::exit::TryAgain;
+use crate::digits::rounded;
 use crate::export::OscOutput;
 use crate::interrupt::{self, Interrupted};
 use crate::network::NetworkInUse;
@@ -34,6 +35,9 @@ const MEMORY_WARM_UP: Duration = Duration::from_secs(10);
 
 /// Samples that the first and the last value of the memory are averaged over: a minute.
 const MEMORY_SAMPLES: usize = 60;
+
+/// Of a rate that is declared, behind the point: films have 23.976 frames a second.
+const FPS_DIGITS: usize = 3;
 
 /// The longest age that is told apart, in microseconds: a minute.
 const LONGEST_AGE: u64 = 60_000_000;
@@ -250,7 +254,8 @@ impl Watch {
     fn note(&mut self, event: Event) -> anyhow::Result<()> {
         match event {
             Event::Opened(info) => {
-                tell(&format!("{}: {}×{} at {} fps {}", info.name, info.width, info.height, info.fps, info.fourcc));
+                let fps = rounded(info.fps, FPS_DIGITS);
+                tell(&format!("{}: {}×{} at {fps} fps {}", info.name, info.width, info.height, info.fourcc));
                 self.source = Some(Source::from(&info));
                 Ok(())
             }
@@ -329,7 +334,8 @@ impl Outcome {
     fn text(&self) -> String {
         let mut text = format!("\n{}\n", self.seen.text());
         let mut line = |name: &str, value: String| text += &format!("  {name:9} {value}\n");
-        let mode = self.source.as_ref().map_or_else(String::new, |source| format!(" of {}", source.fps));
+        let mode =
+            self.source.as_ref().map_or_else(String::new, |source| format!(" of {}", rounded(source.fps, FPS_DIGITS)));
         line("Speed", format!("{:.1}{mode} fps over {:.1} s", self.analysed_fps, self.seconds));
         line("Dropped", format!("{} of {} frames", self.dropped, self.captured));
         if let Some(Ages { p50, p95, p99, max }) = &self.age_ms {
