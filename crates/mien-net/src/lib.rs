@@ -21,6 +21,8 @@ mod macs;
 mod mien;
 mod model;
 mod normalization;
+mod rep;
+mod repvgg;
 mod sequential;
 mod stack;
 pub mod torch;
@@ -160,6 +162,7 @@ impl Architecture {
 /// Every architecture that Mien knows.
 pub const ARCHITECTURES: &[Architecture] = &[
     Architecture::whole("mien", "residual blocks that weigh their channels, for one core", mien::build),
+    Architecture::whole("repvgg", "re-parameterised 3×3 convolutions, nothing between them", repvgg::build),
     Architecture::whole("baseline", "two convolutions", baseline::build),
     Architecture::whole("baseline-deep", "four convolutions with batch norm and dropout", baseline::build_deep),
     Architecture::whole("cnn3", "three blocks of two convolutions", cnn3::build),
@@ -344,8 +347,18 @@ mod tests {
             let shapes = store.variables().into_iter().map(|(name, variable)| (name, variable.size())).collect();
             assert_eq!(survey.shapes, shapes, "{}", architecture.name);
             assert_eq!(survey.cost.parameters, parameter_count(&store), "{}", architecture.name);
-            // Norms and biases have one dimension, the weights of layers that multiply have more.
-            let weights: usize = store.trainable_variables().iter().filter(|v| v.dim() > 1).map(Tensor::numel).sum();
+            // Norms and biases have one dimension, the weights of layers that multiply have more. Deployed, the 1×1 branch of a
+            // re-parameterised block is part of the 3×3 convolution beside it.
+            let variables = store.variables();
+            let has_sides =
+                |name: &str, sides: [i64; 2]| variables.get(name).is_some_and(|variable| variable.size()[2..] == sides);
+            let is_branch = |name: &str| {
+                name.ends_with("conv1.weight")
+                    && has_sides(name, [1, 1])
+                    && has_sides(&name.replace("conv1", "conv3"), [3, 3])
+            };
+            let multiplies = variables.iter().filter(|(name, v)| v.dim() > 1 && !is_branch(name));
+            let weights: usize = multiplies.map(|(_, variable)| variable.numel()).sum();
             assert_eq!(survey.weights, weights as u64, "{}", architecture.name);
             assert!(survey.cost.macs >= survey.weights, "{}", architecture.name);
         }

@@ -6,7 +6,6 @@ mod card;
 mod decode;
 mod detector;
 mod model;
-mod rep;
 mod stack;
 
 use tch::{Device, Kind, TchError, Tensor, nn};
@@ -107,8 +106,7 @@ impl NetworkSpec {
     pub(super) fn survey_detector(&self) -> Result<Survey, SpecError> {
         let build = self.detector()?.build;
         let [width, height] = COUNTED_ON;
-        let pass = |mut network: Box<dyn DetectionNetwork>| {
-            network.fold()?;
+        let pass = |network: Box<dyn DetectionNetwork>| {
             let no_picture = Tensor::f_zeros([0, 1, height, width], (Kind::Float, Device::Cpu))?;
             let _no_outputs = network.forward(&no_picture, Pass::EVALUATE)?;
             Ok(width)

@@ -11,8 +11,8 @@ use serde::de::Error as _;
 use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::super::layers::{ConvNorm, Layer as _};
+use super::super::rep::{RepBlock, head};
 use super::super::{BuildError, Pass, Precision, macs};
-use super::rep::{RepBlock, head};
 use super::{DetectionNetwork, OUTPUTS, STRIDES};
 
 /// What a recipe may say about `faces`.

@@ -3,8 +3,8 @@
 
 use tch::{TchError, Tensor, nn};
 
-use super::super::layers::{ConvNorm, ConvShape, Layer as _, Norm};
-use super::super::{BuildError, Pass, Precision};
+use super::layers::{ConvNorm, ConvShape, Layer as _, Norm};
+use super::{BuildError, Pass, Precision, macs};
 
 /// Side of the convolutions' kernel.
 const KERNEL: i64 = 3;
@@ -44,6 +44,10 @@ impl RepBlock {
     /// When libtorch fails.
     pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let mut sum = self.main.forward(input, pass)?;
+        if macs::is_surveying() {
+            // What a network costs is what it costs deployed: the branches are part of the 3×3 convolution then.
+            return Ok(sum);
+        }
         if let Some(point) = &self.point {
             sum = sum.f_add(&point.forward(input, pass)?)?;
         }
