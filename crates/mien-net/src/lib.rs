@@ -21,6 +21,7 @@ mod macs;
 mod mien;
 mod model;
 mod normalization;
+mod one_dnn;
 mod rep;
 mod repvgg;
 mod sequential;

@@ -43,11 +43,11 @@ impl RepBlock {
     /// # Errors
     /// When libtorch fails.
     pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
-        let mut sum = self.main.forward(input, pass)?;
-        if macs::is_surveying() {
-            // What a network costs is what it costs deployed: the branches are part of the 3×3 convolution then.
-            return Ok(sum);
+        // What a network costs is what it costs deployed: the branches are part of the 3×3 convolution then.
+        if macs::is_surveying() || (self.point.is_none() && self.identity.is_none()) {
+            return self.main.forward_relu(input, pass);
         }
+        let mut sum = self.main.forward(input, pass)?;
         if let Some(point) = &self.point {
             sum = sum.f_add(&point.forward(input, pass)?)?;
         }
@@ -73,10 +73,10 @@ impl RepBlock {
         Ok(())
     }
 
-    /// Lays the folded weights out for oneDNN.
+    /// Gives the folded weights to oneDNN.
     ///
     /// # Errors
-    /// When this libtorch has no oneDNN.
+    /// When libtorch fails.
     pub fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
         self.main.pack(precision)
     }

@@ -9,6 +9,7 @@ use serde::de::Error as _;
 use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::layers::Dense;
+use super::one_dnn::packs_on;
 use super::rep::RepBlock;
 use super::stack::share;
 use super::{BuildError, Network, Pass, Precision};
@@ -38,8 +39,6 @@ struct RepVgg {
     blocks: Vec<RepBlock>,
     output: Dense,
     dropout: f64,
-    /// The number format of the convolutions once they are packed for oneDNN.
-    packed: Option<Precision>,
 }
 
 pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
@@ -58,30 +57,22 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
         }
     }
     let output = Dense::new(&(path / "output"), channels[STAGES], emotion::COUNT as i64)?;
-    Ok(Box::new(RepVgg { blocks, output, dropout, packed: None }))
+    Ok(Box::new(RepVgg { blocks, output, dropout }))
 }
 
 impl Network for RepVgg {
     fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
-        let mut x = match self.packed {
-            Some(precision) => faces.f_to_kind(precision.kind())?.f_to_mkldnn(None::<Kind>)?,
-            None => faces.f_to_kind(pass.precision.kind())?,
-        };
+        let mut x = faces.shallow_clone();
         for block in &self.blocks {
             x = block.forward(&x, pass)?;
         }
-        let x = if self.packed.is_some() { x.f_to_dense(None, false)? } else { x };
         let features = x.f_mean_dim([2, 3].as_slice(), false, Kind::Float)?;
         self.output.forward(&features.f_dropout(self.dropout, pass.train)?)
     }
 
     fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
         self.blocks.iter_mut().try_for_each(RepBlock::fold)?;
-        if device == Device::Cpu && tch::utils::has_mkldnn() {
-            self.blocks.iter_mut().try_for_each(|block| block.pack(precision))?;
-            self.packed = Some(precision);
-        }
-        Ok(())
+        if packs_on(device) { self.blocks.iter_mut().try_for_each(|block| block.pack(precision)) } else { Ok(()) }
     }
 }
 

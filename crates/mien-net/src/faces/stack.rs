@@ -11,6 +11,7 @@ use serde::de::Error as _;
 use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::super::layers::{ConvNorm, Layer as _};
+use super::super::one_dnn::packs_on;
 use super::super::rep::{RepBlock, head};
 use super::super::{BuildError, Pass, Precision, macs};
 use super::{DetectionNetwork, OUTPUTS, STRIDES};
@@ -49,8 +50,6 @@ struct Faces {
     joints: Vec<Joint>,
     /// Of each stage with outputs.
     heads: Vec<ConvNorm>,
-    /// The number format of the convolutions once they are packed for oneDNN.
-    packed: Option<Precision>,
 }
 
 /// Where a stage with outputs learns what the next coarser one saw.
@@ -63,13 +62,10 @@ struct Joint {
 
 impl Joint {
     /// `fine` `[N, C, H, W]`, and `coarse` of half its height and width.
-    fn forward(&self, fine: &Tensor, coarse: &Tensor, pass: Pass, is_packed: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, fine: &Tensor, coarse: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let coarse = self.lateral.forward(coarse, pass)?;
-        // oneDNN's tensors can't be enlarged. The maps are small here: 60 and 240 places at 320×192.
-        let coarse = if is_packed { coarse.f_to_dense(None, false)? } else { coarse };
         let size = coarse.size();
         let larger = coarse.f_upsample_nearest2d([2 * size[2], 2 * size[3]], None, None)?;
-        let larger = if is_packed { larger.f_to_mkldnn(None::<Kind>)? } else { larger };
         self.block.forward(&fine.f_add(&larger)?, pass)
     }
 }
@@ -118,15 +114,12 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
             Ok(layer)
         })
         .collect::<Result<_, BuildError>>()?;
-    Ok(Box::new(Faces { stages, joints, heads, packed: None }))
+    Ok(Box::new(Faces { stages, joints, heads }))
 }
 
 impl DetectionNetwork for Faces {
     fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<[Tensor; STRIDES.len()], TchError> {
-        let mut x = match self.packed {
-            Some(precision) => pictures.f_to_kind(precision.kind())?.f_to_mkldnn(None::<Kind>)?,
-            None => pictures.f_to_kind(pass.precision.kind())?,
-        };
+        let mut x = pictures.shallow_clone();
         let mut maps = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
             for block in stage {
@@ -135,15 +128,10 @@ impl DetectionNetwork for Faces {
             maps.push(x.shallow_clone());
         }
         let mut with_outputs = maps.split_off(1 + FIRST_WITH_OUTPUTS);
-        let is_packed = self.packed.is_some();
         for (level, joint) in self.joints.iter().enumerate().rev() {
-            with_outputs[level] = joint.forward(&with_outputs[level], &with_outputs[level + 1], pass, is_packed)?;
+            with_outputs[level] = joint.forward(&with_outputs[level], &with_outputs[level + 1], pass)?;
         }
-        let level = |level: usize| {
-            let outputs = self.heads[level].forward(&with_outputs[level], pass)?;
-            let outputs = if is_packed { outputs.f_to_dense(None, false)? } else { outputs };
-            outputs.f_to_kind(Kind::Float)
-        };
+        let level = |level: usize| self.heads[level].forward(&with_outputs[level], pass)?.f_to_kind(Kind::Float);
         Ok([level(0)?, level(1)?, level(2)?])
     }
 
@@ -158,14 +146,13 @@ impl DetectionNetwork for Faces {
 
     fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
         self.fold()?;
-        if device == Device::Cpu && tch::utils::has_mkldnn() {
+        if packs_on(device) {
             self.stages.iter_mut().flatten().try_for_each(|block| block.pack(precision))?;
             for joint in &mut self.joints {
                 joint.lateral.pack(precision)?;
                 joint.block.pack(precision)?;
             }
             self.heads.iter_mut().try_for_each(|head| head.pack(precision))?;
-            self.packed = Some(precision);
         }
         Ok(())
     }
