@@ -3,8 +3,9 @@
 use tch::{Kind, TchError, Tensor, nn};
 
 use super::one_dnn::{Packed, Steps};
+use super::onnx::{Attribute, Graph, Value};
 use super::variable::{Start, variable};
-use super::{BuildError, Pass, Precision, macs};
+use super::{BuildError, ExportError, Pass, Precision, macs};
 
 /// What a network asks of its layers one by one.
 pub trait Layer {
@@ -301,6 +302,33 @@ impl ConvNorm {
         }
     }
 
+    /// Adds the folded layer to a graph.
+    ///
+    /// # Errors
+    /// When it can't be folded into one convolution, or libtorch can't copy the weights.
+    pub fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        let After::Folded(bias) = &self.after else { return Err(ExportError::Part("group norm")) };
+        let ConvShape { kernel, stride, groups, padding, .. } = self.shape;
+        let Padding::Sides([y, x]) = padding else { return Err(ExportError::Part("TensorFlow's padding")) };
+        let (weight, bias) = (graph.constant(&self.weight)?, graph.constant(bias)?);
+        let attributes = [
+            ("kernel_shape", Attribute::Ints(&kernel)),
+            ("strides", Attribute::Ints(&[stride; 2])),
+            ("pads", Attribute::Ints(&[y, x, y, x])),
+            ("group", Attribute::Int(groups)),
+        ];
+        Ok(graph.node("Conv", &[input, &weight, &bias], &attributes))
+    }
+
+    /// The same with a ReLU after it.
+    ///
+    /// # Errors
+    /// As [`Self::draw`].
+    pub fn draw_relu(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        let output = self.draw(graph, input)?;
+        Ok(graph.relu(&output))
+    }
+
     /// Adds another folded convolution of the same stride, whose kernel is no larger: the sum of both becomes this one.
     ///
     /// # Errors
@@ -428,6 +456,24 @@ impl Dense {
     pub fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
         multiplied(input, &self.weight, Some(&self.bias))
     }
+
+    /// Adds the layer to a graph.
+    ///
+    /// # Errors
+    /// When libtorch can't copy the weights.
+    pub fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        graph.dense(input, &self.weight, &self.bias)
+    }
+
+    /// Adds the layer to a graph for maps of one place, `[N, inputs, 1, 1]`, which it keeps.
+    ///
+    /// # Errors
+    /// When libtorch can't copy the weights.
+    pub fn draw_on_map(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        let weight = graph.constant(&self.weight.f_unsqueeze(-1)?.f_unsqueeze(-1)?)?;
+        let bias = graph.constant(&self.bias)?;
+        Ok(graph.node("Conv", &[input, &weight, &bias], &[("kernel_shape", Attribute::Ints(&[1, 1]))]))
+    }
 }
 
 /// A dense layer followed by batch norm.
@@ -460,6 +506,17 @@ impl DenseNorm {
         match &self.after {
             After::Norm(norm) => norm.forward(&output, pass),
             _ => Ok(output),
+        }
+    }
+
+    /// Adds the folded layer to a graph.
+    ///
+    /// # Errors
+    /// When libtorch can't copy the weights.
+    pub fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        match &self.after {
+            After::Bias(bias) | After::Folded(bias) => graph.dense(input, &self.weight, bias),
+            _ => Err(ExportError::Part("a norm that isn't folded")),
         }
     }
 

@@ -22,6 +22,7 @@ mod mien;
 mod model;
 mod normalization;
 mod one_dnn;
+mod onnx;
 mod rep;
 mod repvgg;
 mod sequential;
@@ -41,8 +42,12 @@ pub use import::{ImportError, import};
 pub use macs::Cost;
 pub use model::{Model, ModelError, ModelSource, ShippedModel};
 pub use normalization::{Normalization, to_unit};
+pub use onnx::{ExportError, export};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor, nn};
+
+use one_dnn::packs_on;
+use onnx::{Graph, Value};
 
 use mien_core::crop::CROP_SIZE;
 pub use transfer::{BackboneError, BackboneReport, load_backbone};
@@ -56,12 +61,33 @@ pub trait Network: Send {
     /// When libtorch fails, as when memory is full.
     fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError>;
 
-    /// Prepares for evaluation alone on `device`: merges each batch norm into the weights before it and lays the weights out
-    /// for speed. On the CPU convolutions then compute in `precision`; results stay the same up to its rounding.
+    /// Merges each batch norm, and branches, into the weights before it: for evaluation alone. Results stay the same up to rounding.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    fn fold(&mut self) -> Result<(), TchError>;
+
+    /// Gives the folded convolutions to oneDNN, which computes in `precision`.
     ///
     /// # Errors
     /// When libtorch can't lay the weights out.
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError>;
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError>;
+
+    /// Prepares for evaluation alone on `device`, for speed. On the CPU convolutions then compute in `precision`; results stay the same
+    /// up to its rounding.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
+        self.fold()?;
+        if packs_on(device) { self.pack(precision) } else { Ok(()) }
+    }
+
+    /// Adds to `graph` what [`Self::forward`] computes once the network is folded, and gives the logits.
+    ///
+    /// # Errors
+    /// When the network has a part that isn't written as ONNX.
+    fn draw(&self, graph: &mut Graph, faces: &Value) -> Result<Value, ExportError>;
 
     /// Side in pixels of the square picture that the first convolution sees.
     fn input_side(&self) -> i64 {

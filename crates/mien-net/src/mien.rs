@@ -8,12 +8,12 @@
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, TchError, Tensor, nn};
+use tch::{Kind, TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, Dense, Layer as _};
-use super::one_dnn::packs_on;
+use super::onnx::{Graph, Value};
 use super::stack::share;
-use super::{BuildError, Network, Pass, Precision};
+use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::emotion;
 
 /// What a recipe may say about `mien`.
@@ -105,6 +105,23 @@ impl Block {
         }
     }
 
+    fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        let first = self.first.draw_relu(graph, input)?;
+        let x = self.second.draw(graph, &first)?;
+        let means = graph.node("GlobalAveragePool", &[&x], &[]);
+        let squeezed = self.squeeze.draw_on_map(graph, &means)?;
+        let squeezed = graph.relu(&squeezed);
+        let excited = self.excite.draw_on_map(graph, &squeezed)?;
+        let weights = graph.node("Sigmoid", &[&excited], &[]);
+        let weighted = graph.node("Mul", &[&x, &weights], &[]);
+        let came_in = match &self.shortcut {
+            Some(shortcut) => shortcut.draw(graph, input)?,
+            None => input.clone(),
+        };
+        let sum = graph.node("Add", &[&weighted, &came_in], &[]);
+        Ok(graph.relu(&sum))
+    }
+
     fn convolutions(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
         [&mut self.first, &mut self.second].into_iter().chain(&mut self.shortcut)
     }
@@ -120,14 +137,25 @@ impl Network for Mien {
         self.output.forward(&features.f_dropout(self.dropout, pass.train)?)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
-        let blocks = self.blocks.iter_mut().flat_map(Block::convolutions);
-        for convolution in [&mut self.stem, &mut self.shrink].into_iter().chain(blocks) {
-            convolution.fold()?;
-            if packs_on(device) {
-                convolution.pack(precision)?;
-            }
-        }
-        Ok(())
+    fn fold(&mut self) -> Result<(), TchError> {
+        self.convolutions().try_for_each(ConvNorm::fold)
+    }
+
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
+        self.convolutions().try_for_each(|convolution| convolution.pack(precision))
+    }
+
+    fn draw(&self, graph: &mut Graph, faces: &Value) -> Result<Value, ExportError> {
+        let stem = self.stem.draw_relu(graph, faces)?;
+        let first = self.shrink.draw_relu(graph, &stem)?;
+        let x = self.blocks.iter().try_fold(first, |x, block| block.draw(graph, &x))?;
+        let features = graph.mean_of_maps(&x);
+        self.output.draw(graph, &features)
+    }
+}
+
+impl Mien {
+    fn convolutions(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
+        [&mut self.stem, &mut self.shrink].into_iter().chain(self.blocks.iter_mut().flat_map(Block::convolutions))
     }
 }

@@ -4,7 +4,8 @@
 use tch::{TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, ConvShape, Layer as _, Norm};
-use super::{BuildError, Pass, Precision, macs};
+use super::onnx::{Graph, Value};
+use super::{BuildError, ExportError, Pass, Precision, macs};
 
 /// Side of the convolutions' kernel.
 const KERNEL: i64 = 3;
@@ -71,6 +72,14 @@ impl RepBlock {
             self.main.add_identity(&identity)?;
         }
         Ok(())
+    }
+
+    /// Adds the folded block to a graph.
+    ///
+    /// # Errors
+    /// When libtorch can't copy the weights.
+    pub fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        self.main.draw_relu(graph, input)
     }
 
     /// Gives the folded weights to oneDNN.

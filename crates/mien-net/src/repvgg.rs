@@ -6,13 +6,13 @@
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, TchError, Tensor, nn};
+use tch::{Kind, TchError, Tensor, nn};
 
 use super::layers::Dense;
-use super::one_dnn::packs_on;
+use super::onnx::{Graph, Value};
 use super::rep::RepBlock;
 use super::stack::share;
-use super::{BuildError, Network, Pass, Precision};
+use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::emotion;
 
 /// What a recipe may say about `repvgg`.
@@ -70,9 +70,18 @@ impl Network for RepVgg {
         self.output.forward(&features.f_dropout(self.dropout, pass.train)?)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
-        self.blocks.iter_mut().try_for_each(RepBlock::fold)?;
-        if packs_on(device) { self.blocks.iter_mut().try_for_each(|block| block.pack(precision)) } else { Ok(()) }
+    fn fold(&mut self) -> Result<(), TchError> {
+        self.blocks.iter_mut().try_for_each(RepBlock::fold)
+    }
+
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
+        self.blocks.iter_mut().try_for_each(|block| block.pack(precision))
+    }
+
+    fn draw(&self, graph: &mut Graph, faces: &Value) -> Result<Value, ExportError> {
+        let x = self.blocks.iter().try_fold(faces.clone(), |x, block| block.draw(graph, &x))?;
+        let features = graph.mean_of_maps(&x);
+        self.output.draw(graph, &features)
     }
 }
 

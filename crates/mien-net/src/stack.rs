@@ -3,11 +3,11 @@
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, TchError, Tensor, nn};
+use tch::{Kind, TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, ConvShape, Dense, DenseNorm, Layer as _};
-use super::one_dnn::packs_on;
-use super::{BuildError, Network, Pass, Precision};
+use super::onnx::{Attribute, Graph, Value};
+use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::crop::CROP_SIZE;
 use mien_core::emotion;
 
@@ -78,6 +78,15 @@ impl Activation {
             Self::LeakyRelu => x.f_leaky_relu(),
             Self::Tanh => x.f_tanh(),
             Self::Sigmoid => x.f_sigmoid(),
+        }
+    }
+
+    fn draw(self, graph: &mut Graph, x: &Value) -> Value {
+        match self {
+            Self::Relu => graph.relu(x),
+            Self::LeakyRelu => graph.node("LeakyRelu", &[x], &[("alpha", Attribute::Float(0.01))]),
+            Self::Tanh => graph.node("Tanh", &[x], &[]),
+            Self::Sigmoid => graph.node("Sigmoid", &[x], &[]),
         }
     }
 }
@@ -178,12 +187,30 @@ impl Network for Stack {
         self.output.forward(&x)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
+    fn fold(&mut self) -> Result<(), TchError> {
         self.convolutions.iter_mut().try_for_each(|(_, layer)| layer.fold())?;
-        self.dense.iter_mut().try_for_each(DenseNorm::fold)?;
-        if packs_on(device) {
-            self.convolutions.iter_mut().try_for_each(|(_, layer)| layer.pack(precision))?;
+        self.dense.iter_mut().try_for_each(DenseNorm::fold)
+    }
+
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
+        self.convolutions.iter_mut().try_for_each(|(_, layer)| layer.pack(precision))
+    }
+
+    fn draw(&self, graph: &mut Graph, faces: &Value) -> Result<Value, ExportError> {
+        let mut x = faces.clone();
+        for (conv, layer) in &self.convolutions {
+            x = layer.draw(graph, &x)?;
+            if conv.pool {
+                let attributes = [("kernel_shape", Attribute::Ints(&[2, 2])), ("strides", Attribute::Ints(&[2, 2]))];
+                x = graph.node("MaxPool", &[&x], &attributes);
+            }
+            x = conv.activation.draw(graph, &x);
         }
-        Ok(())
+        x = graph.flatten(&x);
+        for dense in &self.dense {
+            x = dense.draw(graph, &x)?;
+            x = graph.relu(&x);
+        }
+        self.output.draw(graph, &x)
     }
 }

@@ -8,12 +8,12 @@
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, TchError, Tensor, nn};
+use tch::{Kind, TchError, Tensor, nn};
 
 use super::super::layers::{ConvNorm, Layer as _};
-use super::super::one_dnn::packs_on;
+use super::super::onnx::{Graph, Value};
 use super::super::rep::{RepBlock, head};
-use super::super::{BuildError, Pass, Precision, macs};
+use super::super::{BuildError, ExportError, Pass, Precision, macs};
 use super::{DetectionNetwork, OUTPUTS, STRIDES};
 
 /// What a recipe may say about `faces`.
@@ -67,6 +67,13 @@ impl Joint {
         let size = coarse.size();
         let larger = coarse.f_upsample_nearest2d([2 * size[2], 2 * size[3]], None, None)?;
         self.block.forward(&fine.f_add(&larger)?, pass)
+    }
+
+    fn draw(&self, graph: &mut Graph, fine: &Value, coarse: &Value) -> Result<Value, ExportError> {
+        let coarse = self.lateral.draw(graph, coarse)?;
+        let larger = graph.doubled(&coarse)?;
+        let sum = graph.node("Add", &[fine, &larger], &[]);
+        self.block.draw(graph, &sum)
     }
 }
 
@@ -136,24 +143,41 @@ impl DetectionNetwork for Faces {
     }
 
     fn fold(&mut self) -> Result<(), TchError> {
-        self.stages.iter_mut().flatten().try_for_each(RepBlock::fold)?;
-        for joint in &mut self.joints {
-            joint.lateral.fold()?;
-            joint.block.fold()?;
-        }
-        self.heads.iter_mut().try_for_each(ConvNorm::fold)
+        self.blocks().try_for_each(RepBlock::fold)?;
+        self.single().try_for_each(ConvNorm::fold)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
-        self.fold()?;
-        if packs_on(device) {
-            self.stages.iter_mut().flatten().try_for_each(|block| block.pack(precision))?;
-            for joint in &mut self.joints {
-                joint.lateral.pack(precision)?;
-                joint.block.pack(precision)?;
-            }
-            self.heads.iter_mut().try_for_each(|head| head.pack(precision))?;
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
+        self.blocks().try_for_each(|block| block.pack(precision))?;
+        self.single().try_for_each(|layer| layer.pack(precision))
+    }
+
+    fn draw(&self, graph: &mut Graph, pictures: &Value) -> Result<[Value; STRIDES.len()], ExportError> {
+        let mut x = pictures.clone();
+        let mut maps = Vec::with_capacity(self.stages.len());
+        for stage in &self.stages {
+            x = stage.iter().try_fold(x, |x, block| block.draw(graph, &x))?;
+            maps.push(x.clone());
         }
-        Ok(())
+        let mut with_outputs = maps.split_off(1 + FIRST_WITH_OUTPUTS);
+        for (level, joint) in self.joints.iter().enumerate().rev() {
+            with_outputs[level] = joint.draw(graph, &with_outputs[level], &with_outputs[level + 1])?;
+        }
+        Ok([
+            self.heads[0].draw(graph, &with_outputs[0])?,
+            self.heads[1].draw(graph, &with_outputs[1])?,
+            self.heads[2].draw(graph, &with_outputs[2])?,
+        ])
+    }
+}
+
+impl Faces {
+    fn blocks(&mut self) -> impl Iterator<Item = &mut RepBlock> {
+        self.stages.iter_mut().flatten().chain(self.joints.iter_mut().map(|joint| &mut joint.block))
+    }
+
+    /// The convolutions that stand alone.
+    fn single(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
+        self.joints.iter_mut().map(|joint| &mut joint.lateral).chain(&mut self.heads)
     }
 }

@@ -26,9 +26,9 @@ use tch::{Device, Kind, TchError, Tensor, nn};
 
 pub use self::weights::{BackboneError, BackboneReport, load_backbone};
 use super::layers::{Dense, Layer};
-use super::one_dnn::packs_on;
+use super::onnx::{Graph, Value};
 use super::stack::share;
-use super::{BuildError, Network, Pass, Precision};
+use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::crop::CROP_SIZE;
 use mien_core::emotion;
 
@@ -202,14 +202,16 @@ impl Network for Transfer {
         self.output.forward(&x)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
-        for layer in self.backbone.layers() {
-            layer.fold()?;
-            if packs_on(device) {
-                layer.pack(precision)?;
-            }
-        }
-        Ok(())
+    fn fold(&mut self) -> Result<(), TchError> {
+        self.backbone.layers().into_iter().try_for_each(|layer| layer.fold())
+    }
+
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
+        self.backbone.layers().into_iter().try_for_each(|layer| layer.pack(precision))
+    }
+
+    fn draw(&self, _graph: &mut Graph, _faces: &Value) -> Result<Value, ExportError> {
+        Err(ExportError::Part("backbones that were trained on something else"))
     }
 
     fn input_side(&self) -> i64 {
