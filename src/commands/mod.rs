@@ -15,6 +15,7 @@ mod display;
 #[cfg(feature = "vision")]
 mod doctor;
 mod evaluate;
+mod export;
 #[cfg(feature = "vision")]
 mod headless;
 #[cfg(feature = "vision")]
@@ -46,6 +47,7 @@ use self::dataset::DatasetArgs;
 #[cfg(feature = "vision")]
 use self::doctor::DoctorArgs;
 use self::evaluate::EvaluateArgs;
+use self::export::ExportArgs;
 #[cfg(feature = "vision")]
 use self::live::LiveArgs;
 use self::networks::NetworksArgs;
@@ -85,6 +87,7 @@ enum Command {
     Dataset(DatasetArgs),
     Networks(NetworksArgs),
     Convert(ConvertArgs),
+    Export(ExportArgs),
     Average(AverageArgs),
     #[cfg(feature = "vision")]
     Doctor(DoctorArgs),
@@ -115,6 +118,7 @@ impl Cli {
             Some(Command::Dataset(args)) => args.run(),
             Some(Command::Networks(args)) => args.run(),
             Some(Command::Convert(args)) => args.run(),
+            Some(Command::Export(args)) => args.run(),
             Some(Command::Average(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Doctor(args)) => args.run(),

@@ -90,6 +90,12 @@ impl TorchClassifier {
         Ok(classifier)
     }
 
+    /// The same, asked about each face's mirror image too if `flip` (see [`Model::with_flip`]).
+    #[must_use]
+    pub fn with_flip(self, flip: bool) -> Self {
+        Self { model: self.model.with_flip(flip), ..self }
+    }
+
     /// The model that answers.
     pub fn model(&self) -> &Model {
         &self.model

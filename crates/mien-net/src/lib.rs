@@ -19,6 +19,7 @@ mod import;
 mod layers;
 mod macs;
 mod mien;
+mod mirrored;
 mod model;
 mod normalization;
 mod one_dnn;

@@ -9,6 +9,7 @@ use tch::{Device, TchError, nn};
 
 use super::card::MOST_CARD_BYTES;
 use super::checkpoint::{check_shapes, shapes};
+use super::mirrored::Mirrored;
 use super::{Card, CardError, CheckpointError, Network, Precision, SpecError, load_weights};
 use mien_core::bounded;
 
@@ -221,6 +222,8 @@ pub struct Model {
     pub device: Device,
     /// SHA-256 of the weights' file, in hexadecimal.
     pub sha256: String,
+    /// Whether the network sees each face in a mirror too.
+    pub flip: bool,
     /// Owner of the variables.
     _store: nn::VarStore,
 }
@@ -261,7 +264,13 @@ impl Model {
         load_weights(&store, &bytes)
             .and_then(|()| Ok(prepare(network.as_mut())?))
             .map_err(|source| ModelError::Weights { model: model(), source })?;
-        Ok(Self { card, network, device, sha256: sha256(&bytes), _store: store })
+        Ok(Self { card, network, device, sha256: sha256(&bytes), flip: false, _store: store })
+    }
+
+    /// With `flip` the network sees each face in a mirror too, and the mean of both answers counts. It takes twice the time.
+    #[must_use]
+    pub fn with_flip(self, flip: bool) -> Self {
+        if flip && !self.flip { Self { network: Box::new(Mirrored(self.network)), flip, ..self } } else { self }
     }
 }
 
