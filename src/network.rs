@@ -74,6 +74,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_said_of_it_tells_whether_faces_are_mirrored_too() {
+        let plain = NetworkInUse {
+            model: "mien".to_owned(),
+            device: "CPU".to_owned(),
+            prior: "uniform".to_owned(),
+            ..Default::default()
+        };
+        assert_eq!(plain.to_string(), "mien on CPU, uniform prior");
+        let flipping = NetworkInUse { flip: true, ..plain };
+        assert_eq!(flipping.to_string(), "mien on CPU, uniform prior, each face mirrored too");
+    }
+
+    #[test]
     fn threads_are_named_on_the_cpu_alone() {
         let on = |device: &str| NetworkInUse { device: device.to_owned(), ..NetworkInUse::default() };
         assert_eq!(on("CPU").with_threads(1).device, "CPU, 1 thread");
