@@ -23,6 +23,9 @@ pub struct NetworkInUse {
     pub sha256: String,
     /// The prior that it answers under.
     pub prior: String,
+    /// Whether it sees each face in a mirror too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub flip: bool,
     /// Emotions that its training never had: their prior is 0 whatever is assumed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub never_named: Vec<Emotion>,
@@ -37,6 +40,7 @@ impl NetworkInUse {
             model: card.name.clone(),
             sha256: sha256.clone(),
             prior: prior.to_string(),
+            flip: model.flip,
             never_named: card.calibration.never_named(),
         }
     }
@@ -60,6 +64,7 @@ impl From<&TorchClassifier> for NetworkInUse {
 impl fmt::Display for NetworkInUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}, {} prior", self.model, self.device, self.prior)?;
+        f.write_str(if self.flip { ", each face mirrored too" } else { "" })?;
         never_named(&self.never_named).map_or(Ok(()), |words| write!(f, "; {words}"))
     }
 }
@@ -67,6 +72,19 @@ impl fmt::Display for NetworkInUse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_it_tells_whether_faces_are_mirrored_too() {
+        let plain = NetworkInUse {
+            model: "mien".to_owned(),
+            device: "CPU".to_owned(),
+            prior: "uniform".to_owned(),
+            ..Default::default()
+        };
+        assert_eq!(plain.to_string(), "mien on CPU, uniform prior");
+        let flipping = NetworkInUse { flip: true, ..plain };
+        assert_eq!(flipping.to_string(), "mien on CPU, uniform prior, each face mirrored too");
+    }
 
     #[test]
     fn threads_are_named_on_the_cpu_alone() {

@@ -32,6 +32,8 @@ pub struct StageChoices {
     pub model: ModelSource,
     /// How often each emotion is assumed to be shown; `None` is as the model's card has it.
     pub prior: Option<PriorChoice>,
+    /// Whether the network sees each face in a mirror too.
+    pub flip: bool,
     /// Threads of libtorch.
     pub threads: u16,
     /// Time constant of the smoothing; `None` is off.
@@ -61,7 +63,7 @@ impl StageChoices {
         let threads = i32::from(self.threads);
         tch::set_num_threads(threads);
         let started = Instant::now();
-        let classifier = TorchClassifier::load(&self.model, self.device, self.prior.as_ref())?;
+        let classifier = TorchClassifier::load(&self.model, self.device, self.prior.as_ref())?.with_flip(self.flip);
         let in_use = NetworkInUse::from(&classifier);
         let Model { card, device, .. } = classifier.model();
         let (card, device) = (card.clone(), *device);

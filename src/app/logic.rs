@@ -94,7 +94,8 @@ impl App {
                 // The network before stays in use, and the menus say so.
                 let chosen = self.network_chosen.clone();
                 let settings = &mut self.preferences.now;
-                (settings.model, settings.device, settings.prior) = (chosen.model, chosen.device, chosen.prior);
+                (settings.model, settings.device) = (chosen.model, chosen.device);
+                (settings.prior, settings.flip) = (chosen.prior, chosen.flip);
                 self.toasts.error(reason);
             }
             Event::DetectorFailed(reason) => self.toasts.error(reason),

@@ -228,7 +228,7 @@ fn loader(
 
 fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, NetworkInUse)> {
     let source = choice.model.as_deref().map(model_source).unwrap_or_default();
-    let classifier = TorchClassifier::load(&source, choice.device, choice.prior.as_ref())?;
+    let classifier = TorchClassifier::load(&source, choice.device, choice.prior.as_ref())?.with_flip(choice.flip);
     let network = NetworkInUse::from(&classifier).with_threads(tch::get_num_threads());
     Ok((Box::new(classifier), network))
 }

@@ -67,6 +67,8 @@ pub struct Launch {
     pub model: Option<String>,
     /// How often each emotion is assumed to be shown.
     pub prior: Option<PriorChoice>,
+    /// Whether the network sees each face in a mirror too.
+    pub flip: Option<bool>,
     /// Time constant of the smoothing in seconds; 0 is off.
     pub smoothing_secs: Option<f32>,
     /// Left and right swapped.
@@ -91,6 +93,7 @@ impl Launch {
         settings.camera_mode = self.camera_mode.over(&settings.camera_mode);
         settings.detection = self.detection.over(&settings.detection);
         set(&mut settings.device, self.device.as_ref());
+        set(&mut settings.flip, self.flip.as_ref());
         set(&mut settings.smoothing_secs, self.smoothing_secs.as_ref());
         set(&mut settings.mirror_cameras, self.mirror.as_ref());
         set(&mut settings.mirror_videos, self.mirror.as_ref());

@@ -42,6 +42,8 @@ pub struct Settings {
     /// How often each emotion is assumed to be shown; none is the model's default. A file's is not remembered.
     #[serde(with = "standard_prior")]
     pub prior: Option<PriorChoice>,
+    /// Whether the network sees each face in a mirror too.
+    pub flip: bool,
     /// How faces are looked for.
     pub detection: DetectionOptions,
     /// Folder in which the last video was chosen.
@@ -109,6 +111,7 @@ impl Default for Settings {
             model: None,
             device: DeviceChoice::Auto,
             prior: None,
+            flip: false,
             detection: DetectionOptions::default(),
             video_folder: None,
             recordings_folder: None,
@@ -139,7 +142,7 @@ impl Settings {
 
     /// The network to label with.
     pub fn network(&self) -> NetworkChoice {
-        NetworkChoice { model: self.model.clone(), device: self.device, prior: self.prior.clone() }
+        NetworkChoice { model: self.model.clone(), device: self.device, prior: self.prior.clone(), flip: self.flip }
     }
 
     /// Whether pictures of this kind are shown as in a mirror.

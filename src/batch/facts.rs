@@ -23,10 +23,11 @@ pub fn facts(choices: &StageChoices, network: &NetworkInUse, span: Span) -> Vec<
     let Versions { mien, commit, libtorch, opencv } = Versions::here();
     let never_named = never_named(&network.never_named).map_or_else(String::new, |words| format!("; {words}"));
     let prior = format!("{}: how often each emotion is assumed to be shown{never_named}", network.prior);
+    let mirrored = if network.flip { ", each face mirrored too" } else { "" };
     let fact = |name, value| Fact { name, value, videos_only: false };
     let of_videos = |name, value| Fact { name, value, videos_only: true };
     vec![
-        fact("Model", format!("{}, SHA-256 {checksum}…, on {}", network.model, network.device)),
+        fact("Model", format!("{}, SHA-256 {checksum}…, on {}{mirrored}", network.model, network.device)),
         fact("Prior", prior),
         of_videos("Frames", span_in_words(span)),
         of_videos("Smoothing", smoothing),

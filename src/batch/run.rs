@@ -180,6 +180,7 @@ impl<'a> Batch<'a> {
             "model": self.choices.model.to_string(),
             "model_sha256": network.sha256,
             "prior": network.prior,
+            "flip": network.flip,
             "device": self.choices.device.to_string(),
             "smoothing_secs": self.choices.smoothing.map_or(0.0, |constant| constant.as_secs_f64()),
             "detection": self.choices.detection,

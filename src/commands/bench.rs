@@ -74,6 +74,10 @@ pub struct BenchArgs {
     #[arg(long, value_name = "training|uniform|FILE")]
     pub prior: Option<PriorChoice>,
 
+    /// Show the network each face in a mirror too
+    #[arg(long)]
+    pub flip: bool,
+
     /// Threads that the network uses on the CPU; more than one seldom helps it and slows detection
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: u16,
@@ -130,6 +134,7 @@ impl BenchArgs {
             device: self.device,
             model: self.model.clone(),
             prior: self.prior.clone(),
+            flip: self.flip,
             threads: self.threads,
             smoothing: crate::pipeline::LiveSettings::default().smoothing,
             detection: self.detection,

@@ -31,6 +31,10 @@ pub struct LabelArgs {
     #[arg(long, value_name = "training|uniform|FILE")]
     pub prior: Option<PriorChoice>,
 
+    /// Show the network each face in a mirror too and take the mean of both answers; it takes twice the time
+    #[arg(long)]
+    pub flip: bool,
+
     /// Even the probabilities out over this time; higher is calmer, lower is quicker, `off` shows each frame's own
     #[arg(long, value_name = "SECONDS|off", value_parser = smoothing_secs)]
     pub smoothing: Option<f32>,
@@ -67,6 +71,7 @@ impl LabelArgs {
             device: self.device.unwrap_or_default(),
             model: self.model.clone().unwrap_or_default(),
             prior: self.prior.clone(),
+            flip: self.flip,
             threads: 1,
             smoothing,
             detection: self.detection.options,

@@ -15,6 +15,7 @@ mod display;
 #[cfg(feature = "vision")]
 mod doctor;
 mod evaluate;
+mod export;
 #[cfg(feature = "vision")]
 mod headless;
 #[cfg(feature = "vision")]
@@ -54,6 +55,7 @@ use self::dataset::DatasetArgs;
 #[cfg(feature = "vision")]
 use self::doctor::DoctorArgs;
 use self::evaluate::EvaluateArgs;
+use self::export::ExportArgs;
 #[cfg(feature = "vision")]
 use self::live::LiveArgs;
 #[cfg(feature = "vision")]
@@ -111,6 +113,7 @@ enum Command {
     Dataset(DatasetArgs),
     Networks(NetworksArgs),
     Convert(ConvertArgs),
+    Export(ExportArgs),
     Average(AverageArgs),
     #[cfg(feature = "vision")]
     Doctor(DoctorArgs),
@@ -161,6 +164,7 @@ impl Cli {
             Some(Command::Dataset(args)) => args.run(),
             Some(Command::Networks(args)) => args.run(),
             Some(Command::Convert(args)) => args.run(),
+            Some(Command::Export(args)) => args.run(),
             Some(Command::Average(args)) => args.run(),
             #[cfg(feature = "vision")]
             Some(Command::Doctor(args)) => args.run(),

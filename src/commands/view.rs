@@ -43,6 +43,7 @@ impl ViewArgs {
             device: self.labels.device,
             model: self.labels.model.as_ref().map(ModelSource::to_string),
             prior: self.labels.prior.clone(),
+            flip: self.labels.flip.then_some(true),
             smoothing_secs: self.labels.smoothing,
             mirror,
             blur: self.blur,

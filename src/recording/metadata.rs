@@ -35,6 +35,9 @@ pub struct Metadata {
     pub model_sha256: String,
     /// The prior that it answered under.
     pub prior: String,
+    /// Whether it saw each face in a mirror too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flip: bool,
     /// Where it ran.
     pub network_device: String,
     /// Time constant of the smoothing in seconds; 0 is off.
@@ -53,8 +56,8 @@ pub struct Metadata {
 impl Metadata {
     /// The network that it was made with.
     pub fn network(&self) -> NetworkInUse {
-        let Self { model, model_sha256: sha256, prior, network_device: device, .. } = self.clone();
-        NetworkInUse { model, sha256, prior, device, never_named: Vec::new() }
+        let Self { model, model_sha256: sha256, prior, flip, network_device: device, .. } = self.clone();
+        NetworkInUse { model, sha256, prior, flip, device, never_named: Vec::new() }
     }
 }
 

@@ -405,6 +405,7 @@ fn metadata(subject: Subject, began: &ZonedDateTime) -> Metadata {
         model: network.model,
         model_sha256: network.sha256,
         prior: network.prior,
+        flip: network.flip,
         network_device: network.device,
         smoothing_secs: smoothing.map_or(0.0, |constant| constant.as_secs_f64()),
         detection,

@@ -43,6 +43,7 @@ fn subject(name: &str) -> Subject {
             model: text("mien"),
             sha256: text("abc"),
             prior: text("uniform"),
+            flip: false,
             device: text("CPU"),
             never_named: vec![],
         },

@@ -80,15 +80,20 @@ fn a_data_set_is_counted_shown_and_kept_decoded() {
 fn a_model_is_measured_on_pictures_that_it_never_saw() {
     let folder = TempDir::new().unwrap();
     let data = frames(&folder);
-    let evaluate = |split: &str| {
+    let evaluate = |options: &[&str]| {
         let mut command = mien(&folder);
-        command.args(["evaluate", "cnn4-ferplus"]).arg(&data).args(["--split", split, "--json"]);
+        command.args(["evaluate", "cnn4-ferplus"]).arg(&data).arg("--json").args(options);
         let output = command.assert().success();
-        serde_json::from_slice::<Value>(&output.get_output().stdout).unwrap()["n"].as_u64().unwrap()
+        serde_json::from_slice::<Value>(&output.get_output().stdout).unwrap()
     };
-    let (all, private) = (evaluate("all"), evaluate("private"));
-    assert_eq!(all, 120);
+    let (all, private) = (evaluate(&["--split", "all"]), evaluate(&["--split", "private"]));
+    assert_eq!((&all["n"], &all["test_time_augmentation"]), (&120.into(), &false.into()));
+    let private = private["n"].as_u64().unwrap();
     assert!(private > 0 && private < 60, "{private}");
+
+    // That mirror images were asked too is said.
+    let flipped = evaluate(&["--split", "all", "--flip"]);
+    assert_eq!((&flipped["n"], &flipped["test_time_augmentation"]), (&120.into(), &true.into()));
 }
 
 #[test]

@@ -101,3 +101,21 @@ fn weights_are_converted_under_their_own_names_and_other_files_are_refused() {
     assert!(!folder.path().join("none.safetensors").exists());
     mien().arg("convert").args([&archive, &text]).assert().failure().stderr(contains("notes.safetensors"));
 }
+
+#[test]
+fn shipped_networks_are_exported_and_what_cannot_be_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for model in ["mien", "faces"] {
+        let output = folder.path().join(model).with_extension("onnx");
+        mien().args(["export", model]).arg(&output).assert().success().stdout(contains("written to"));
+        let file = std::fs::read(&output).unwrap();
+        let says = |words: &str| file.windows(words.len()).any(|window| window == words.as_bytes());
+        assert!(says("weights_sha256") && says("limits"), "{model}");
+    }
+    let output = folder.path().join("out.onnx");
+    mien().args(["export", "mien"]).arg(output.with_extension("pt")).assert().failure().stderr(contains("out.onnx"));
+    let with_prior = ["export", "faces", "--prior", "uniform"];
+    mien().args(with_prior).arg(&output).assert().failure().stderr(contains("finds faces"));
+    mien().args(["export", "mien-9"]).arg(&output).assert().failure().stderr(contains("cnn4-ferplus"));
+    assert!(!output.exists());
+}

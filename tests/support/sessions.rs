@@ -116,6 +116,7 @@ fn write_metadata(folder: &Path, ended: Option<&str>, counts: Option<Counts>) {
         model: "mien-of-old".to_owned(),
         model_sha256: "ab12".to_owned(),
         prior: "uniform".to_owned(),
+        flip: false,
         network_device: "CPU".to_owned(),
         smoothing_secs: 0.2,
         blur: None,

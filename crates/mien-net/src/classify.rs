@@ -90,6 +90,12 @@ impl TorchClassifier {
         Ok(classifier)
     }
 
+    /// The same, asked about each face's mirror image too if `flip` (see [`Model::with_flip`]).
+    #[must_use]
+    pub fn with_flip(self, flip: bool) -> Self {
+        Self { model: self.model.with_flip(flip), ..self }
+    }
+
     /// The model that answers.
     pub fn model(&self) -> &Model {
         &self.model
@@ -138,7 +144,8 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::{Calibration, Network};
+    use crate::onnx::{Graph, Value};
+    use crate::{Calibration, ExportError, Network};
     use mien_core::emotion::Emotion;
 
     #[test]
@@ -183,8 +190,16 @@ mod tests {
             faces.f_matmul(&Tensor::from_slice(&[1.0_f32; 3]))
         }
 
-        fn deploy(&mut self, _device: Device, _precision: Precision) -> Result<(), tch::TchError> {
+        fn fold(&mut self) -> Result<(), tch::TchError> {
             Ok(())
+        }
+
+        fn pack(&mut self, _precision: Precision) -> Result<(), tch::TchError> {
+            Ok(())
+        }
+
+        fn draw(&self, _graph: &mut Graph, _faces: &Value) -> Result<Value, ExportError> {
+            Err(ExportError::Part("it"))
         }
     }
 

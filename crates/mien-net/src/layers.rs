@@ -2,8 +2,10 @@
 
 use tch::{Kind, TchError, Tensor, nn};
 
+use super::one_dnn::{Packed, Steps};
+use super::onnx::{Attribute, Graph, Value};
 use super::variable::{Start, variable};
-use super::{BuildError, Pass, Precision, macs};
+use super::{BuildError, ExportError, Pass, Precision, macs};
 
 /// What a network asks of its layers one by one.
 pub trait Layer {
@@ -15,11 +17,11 @@ pub trait Layer {
         Ok(())
     }
 
-    /// Converts folded weights to `precision`, which input and output have from then on.
+    /// Gives folded weights to oneDNN, which computes in `precision` from then on; the output has that number format then.
     ///
     /// # Errors
     /// When libtorch fails.
-    fn convert(&mut self, _precision: Precision) -> Result<(), TchError> {
+    fn pack(&mut self, _precision: Precision) -> Result<(), TchError> {
         Ok(())
     }
 
@@ -108,9 +110,14 @@ impl ConvShape {
         if let Some(output) = macs::output(weight, &self.output_size(&input.size()))? {
             return Ok(output);
         }
-        let stride = [self.stride; 2];
+        let (input, padding) = self.padded(input)?;
+        input.f_conv2d(weight, bias, [self.stride; 2], padding, [1, 1], self.groups)
+    }
+
+    /// The input, and by how much the convolution itself has to pad it: it knows no other padding than the same on both sides.
+    fn padded(&self, input: &Tensor) -> Result<(Tensor, [i64; 2]), TchError> {
         match self.padding {
-            Padding::Sides(sides) => input.f_conv2d(weight, bias, stride, sides, [1, 1], self.groups),
+            Padding::Sides(sides) => Ok((input.shallow_clone(), sides)),
             Padding::Same => {
                 let size = input.size();
                 let missing = |side: i64, kernel: i64| {
@@ -118,8 +125,7 @@ impl ConvShape {
                     ((outputs - 1) * self.stride + kernel - side).max(0)
                 };
                 let (y, x) = (missing(size[2], self.kernel[0]), missing(size[3], self.kernel[1]));
-                let input = input.f_zero_pad2d(x / 2, x - x / 2, y / 2, y - y / 2)?;
-                input.f_conv2d(weight, bias, stride, [0, 0], [1, 1], self.groups)
+                Ok((input.f_zero_pad2d(x / 2, x - x / 2, y / 2, y - y / 2)?, [0, 0]))
             }
         }
     }
@@ -144,8 +150,10 @@ enum After {
     Bias(Tensor),
     /// Neither: a norm comes later, when more has been put together.
     Nothing,
-    /// The bias of folded weights, whose number format the input has too.
+    /// The bias of folded weights.
     Folded(Tensor),
+    /// Folded, and computed by oneDNN.
+    Packed(Packed),
 }
 
 /// Keeps the division by the standard deviation finite. libtorch's default; folding needs to know it.
@@ -266,38 +274,59 @@ impl ConvNorm {
     /// # Errors
     /// When libtorch fails, as when memory is full.
     pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
-        if let After::Folded(bias) = &self.after {
-            return self.shape.convolve(input, &self.weight, Some(bias));
-        }
         let kind = pass.precision.kind();
-        let bias = if let After::Bias(bias) = &self.after { Some(bias.f_to_kind(kind)?) } else { None };
+        let bias = match &self.after {
+            After::Packed(packed) => return packed.forward(&self.shape.padded(input)?.0, false),
+            After::Folded(bias) => {
+                return self.shape.convolve(&input.f_to_kind(self.weight.kind())?, &self.weight, Some(bias));
+            }
+            After::Bias(bias) => Some(bias.f_to_kind(kind)?),
+            After::Norm(_) | After::Group(_) | After::Nothing => None,
+        };
         let output = self.shape.convolve(&input.f_to_kind(kind)?, &self.weight.f_to_kind(kind)?, bias.as_ref())?;
         match &self.after {
             After::Norm(norm) => norm.forward(&output, pass),
             After::Group(norm) => norm.forward(&output.f_to_kind(Kind::Float)?)?.f_to_kind(kind),
-            After::Bias(_) | After::Nothing | After::Folded(_) => Ok(output),
+            After::Bias(_) | After::Nothing | After::Folded(_) | After::Packed(_) => Ok(output),
         }
     }
 
-    /// Lays the folded weights out as oneDNN wants them, once instead of at each pass, which is worth a fifth of the time
-    /// of one face. From then on input and output are oneDNN tensors of `precision`.
+    /// The same with a ReLU after it, which costs nothing once the layer is packed.
     ///
     /// # Errors
-    /// When this libtorch has no oneDNN.
-    pub fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
-        if let (After::Folded(bias), Padding::Sides(padding)) = (&mut self.after, self.shape.padding) {
-            let one_dnn = |tensor: &Tensor| tensor.f_detach()?.f_to_kind(precision.kind())?.f_to_mkldnn(None::<Kind>);
-            let (stride, groups) = ([self.shape.stride; 2], self.shape.groups);
-            self.weight = one_dnn(&self.weight)?.f_mkldnn_reorder_conv2d_weight(
-                padding,
-                stride,
-                [1, 1],
-                groups,
-                None::<&[i64]>,
-            )?;
-            *bias = one_dnn(bias)?;
+    /// When libtorch fails, as when memory is full.
+    pub fn forward_relu(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        match &self.after {
+            After::Packed(packed) => packed.forward(&self.shape.padded(input)?.0, true),
+            _ => self.forward(input, pass)?.f_relu(),
         }
-        Ok(())
+    }
+
+    /// Adds the folded layer to a graph.
+    ///
+    /// # Errors
+    /// When it can't be folded into one convolution, or libtorch can't copy the weights.
+    pub fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        let After::Folded(bias) = &self.after else { return Err(ExportError::Part("group norm")) };
+        let ConvShape { kernel, stride, groups, padding, .. } = self.shape;
+        let Padding::Sides([y, x]) = padding else { return Err(ExportError::Part("TensorFlow's padding")) };
+        let (weight, bias) = (graph.constant(&self.weight)?, graph.constant(bias)?);
+        let attributes = [
+            ("kernel_shape", Attribute::Ints(&kernel)),
+            ("strides", Attribute::Ints(&[stride; 2])),
+            ("pads", Attribute::Ints(&[y, x, y, x])),
+            ("group", Attribute::Int(groups)),
+        ];
+        Ok(graph.node("Conv", &[input, &weight, &bias], &attributes))
+    }
+
+    /// The same with a ReLU after it.
+    ///
+    /// # Errors
+    /// As [`Self::draw`].
+    pub fn draw_relu(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        let output = self.draw(graph, input)?;
+        Ok(graph.relu(&output))
     }
 
     /// Adds another folded convolution of the same stride, whose kernel is no larger: the sum of both becomes this one.
@@ -329,11 +358,6 @@ impl ConvNorm {
             Ok(())
         })
     }
-
-    /// Whether evaluation is one multiplication once the layer is folded: without it it can't be packed.
-    pub fn folds(&self) -> bool {
-        !matches!(self.after, After::Group(_))
-    }
 }
 
 impl Layer for ConvNorm {
@@ -350,15 +374,19 @@ impl Layer for ConvNorm {
                 let options = (self.weight.kind(), self.weight.device());
                 self.after = After::Folded(Tensor::f_zeros([self.shape.outputs], options)?);
             }
-            After::Group(_) | After::Folded(_) => {}
+            After::Group(_) | After::Folded(_) | After::Packed(_) => {}
         }
         Ok(())
     }
 
-    fn convert(&mut self, precision: Precision) -> Result<(), TchError> {
-        if let After::Folded(bias) = &mut self.after {
-            self.weight = self.weight.f_detach()?.f_to_kind(precision.kind())?;
-            *bias = bias.f_detach()?.f_to_kind(precision.kind())?;
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
+        if let After::Folded(bias) = &self.after {
+            let padding = match self.shape.padding {
+                Padding::Sides(sides) => sides,
+                Padding::Same => [0, 0],
+            };
+            let steps = Steps { stride: [self.shape.stride; 2], padding, groups: self.shape.groups };
+            self.after = After::Packed(Packed::new(&self.weight, bias, steps, precision.kind())?);
         }
         Ok(())
     }
@@ -369,7 +397,7 @@ impl Layer for ConvNorm {
             After::Norm(norm) => exclude([&norm.weight, &norm.bias]),
             After::Group(norm) => exclude([&norm.weight, &norm.bias]),
             After::Bias(bias) | After::Folded(bias) => exclude([bias]),
-            After::Nothing => {}
+            After::Nothing | After::Packed(_) => {}
         }
     }
 }
@@ -428,6 +456,24 @@ impl Dense {
     pub fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
         multiplied(input, &self.weight, Some(&self.bias))
     }
+
+    /// Adds the layer to a graph.
+    ///
+    /// # Errors
+    /// When libtorch can't copy the weights.
+    pub fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        graph.dense(input, &self.weight, &self.bias)
+    }
+
+    /// Adds the layer to a graph for maps of one place, `[N, inputs, 1, 1]`, which it keeps.
+    ///
+    /// # Errors
+    /// When libtorch can't copy the weights.
+    pub fn draw_on_map(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        let weight = graph.constant(&self.weight.f_unsqueeze(-1)?.f_unsqueeze(-1)?)?;
+        let bias = graph.constant(&self.bias)?;
+        Ok(graph.node("Conv", &[input, &weight, &bias], &[("kernel_shape", Attribute::Ints(&[1, 1]))]))
+    }
 }
 
 /// A dense layer followed by batch norm.
@@ -460,6 +506,17 @@ impl DenseNorm {
         match &self.after {
             After::Norm(norm) => norm.forward(&output, pass),
             _ => Ok(output),
+        }
+    }
+
+    /// Adds the folded layer to a graph.
+    ///
+    /// # Errors
+    /// When libtorch can't copy the weights.
+    pub fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        match &self.after {
+            After::Bias(bias) | After::Folded(bias) => graph.dense(input, &self.weight, bias),
+            _ => Err(ExportError::Part("a norm that isn't folded")),
         }
     }
 

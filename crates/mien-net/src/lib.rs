@@ -19,8 +19,13 @@ mod import;
 mod layers;
 mod macs;
 mod mien;
+mod mirrored;
 mod model;
 mod normalization;
+mod one_dnn;
+mod onnx;
+mod rep;
+mod repvgg;
 mod sequential;
 mod stack;
 pub mod torch;
@@ -38,8 +43,12 @@ pub use import::{ImportError, import};
 pub use macs::Cost;
 pub use model::{Model, ModelError, ModelSource, ShippedModel};
 pub use normalization::{Normalization, to_unit};
+pub use onnx::{ExportError, export};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor, nn};
+
+use one_dnn::packs_on;
+use onnx::{Graph, Value};
 
 use mien_core::crop::CROP_SIZE;
 pub use transfer::{BackboneError, BackboneReport, load_backbone};
@@ -53,12 +62,33 @@ pub trait Network: Send {
     /// When libtorch fails, as when memory is full.
     fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError>;
 
-    /// Prepares for evaluation alone on `device`: merges each batch norm into the weights before it and lays the weights out
-    /// for speed. On the CPU convolutions then compute in `precision`; results stay the same up to its rounding.
+    /// Merges each batch norm, and branches, into the weights before it: for evaluation alone. Results stay the same up to rounding.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    fn fold(&mut self) -> Result<(), TchError>;
+
+    /// Gives the folded convolutions to oneDNN, which computes in `precision`.
     ///
     /// # Errors
     /// When libtorch can't lay the weights out.
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError>;
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError>;
+
+    /// Prepares for evaluation alone on `device`, for speed. On the CPU convolutions then compute in `precision`; results stay the same
+    /// up to its rounding.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
+        self.fold()?;
+        if packs_on(device) { self.pack(precision) } else { Ok(()) }
+    }
+
+    /// Adds to `graph` what [`Self::forward`] computes once the network is folded, and gives the logits.
+    ///
+    /// # Errors
+    /// When the network has a part that isn't written as ONNX.
+    fn draw(&self, graph: &mut Graph, faces: &Value) -> Result<Value, ExportError>;
 
     /// Side in pixels of the square picture that the first convolution sees.
     fn input_side(&self) -> i64 {
@@ -160,6 +190,7 @@ impl Architecture {
 /// Every architecture that Mien knows.
 pub const ARCHITECTURES: &[Architecture] = &[
     Architecture::whole("mien", "residual blocks that weigh their channels, for one core", mien::build),
+    Architecture::whole("repvgg", "re-parameterised 3×3 convolutions, nothing between them", repvgg::build),
     Architecture::whole("baseline", "two convolutions", baseline::build),
     Architecture::whole("baseline-deep", "four convolutions with batch norm and dropout", baseline::build_deep),
     Architecture::whole("cnn3", "three blocks of two convolutions", cnn3::build),
@@ -344,8 +375,18 @@ mod tests {
             let shapes = store.variables().into_iter().map(|(name, variable)| (name, variable.size())).collect();
             assert_eq!(survey.shapes, shapes, "{}", architecture.name);
             assert_eq!(survey.cost.parameters, parameter_count(&store), "{}", architecture.name);
-            // Norms and biases have one dimension, the weights of layers that multiply have more.
-            let weights: usize = store.trainable_variables().iter().filter(|v| v.dim() > 1).map(Tensor::numel).sum();
+            // Norms and biases have one dimension, the weights of layers that multiply have more. Deployed, the 1×1 branch of a
+            // re-parameterised block is part of the 3×3 convolution beside it.
+            let variables = store.variables();
+            let has_sides =
+                |name: &str, sides: [i64; 2]| variables.get(name).is_some_and(|variable| variable.size()[2..] == sides);
+            let is_branch = |name: &str| {
+                name.ends_with("conv1.weight")
+                    && has_sides(name, [1, 1])
+                    && has_sides(&name.replace("conv1", "conv3"), [3, 3])
+            };
+            let multiplies = variables.iter().filter(|(name, v)| v.dim() > 1 && !is_branch(name));
+            let weights: usize = multiplies.map(|(_, variable)| variable.numel()).sum();
             assert_eq!(survey.weights, weights as u64, "{}", architecture.name);
             assert!(survey.cost.macs >= survey.weights, "{}", architecture.name);
         }

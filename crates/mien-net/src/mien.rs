@@ -8,11 +8,12 @@
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, TchError, Tensor, nn};
+use tch::{Kind, TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, Dense, Layer as _};
+use super::onnx::{Graph, Value};
 use super::stack::share;
-use super::{BuildError, Network, Pass, Precision};
+use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::emotion;
 
 /// What a recipe may say about `mien`.
@@ -43,18 +44,6 @@ struct Mien {
     blocks: Vec<Block>,
     output: Dense,
     dropout: f64,
-    deployed: Deployed,
-}
-
-/// How the weights lie.
-#[derive(Clone, Copy)]
-enum Deployed {
-    /// As they were trained.
-    No,
-    /// Folded.
-    Folded,
-    /// Folded, and the convolutions' laid out for oneDNN.
-    Packed(Precision),
 }
 
 /// Two convolutions whose result, channel by channel weighted, is added to what came in.
@@ -89,7 +78,7 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
         }
     }
     let output = Dense::new(&(path / "output"), inputs, emotion::COUNT as i64)?;
-    Ok(Box::new(Mien { stem, shrink, blocks, output, dropout, deployed: Deployed::No }))
+    Ok(Box::new(Mien { stem, shrink, blocks, output, dropout }))
 }
 
 impl Block {
@@ -105,19 +94,32 @@ impl Block {
         })
     }
 
-    /// From and to tensors of oneDNN if `packed`, which knows no multiplication of channels: that part is done outside.
-    fn forward(&self, input: &Tensor, pass: Pass, packed: bool) -> Result<Tensor, TchError> {
-        let dense = |x: Tensor| if packed { x.f_to_dense(None, false) } else { Ok(x) };
-        let x = dense(self.second.forward(&self.first.forward(input, pass)?.f_relu()?, pass)?)?;
+    fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        let x = self.second.forward(&self.first.forward_relu(input, pass)?, pass)?;
         let means = x.f_mean_dim([2, 3].as_slice(), false, Kind::Float)?;
         let weights = self.excite.forward(&self.squeeze.forward(&means)?.f_relu()?)?.f_sigmoid()?;
         let weighted = x.f_mul(&weights.f_to_kind(x.kind())?.f_unsqueeze(-1)?.f_unsqueeze(-1)?)?;
+        match &self.shortcut {
+            Some(shortcut) => weighted.f_add(&shortcut.forward(input, pass)?)?.f_relu(),
+            None => weighted.f_add(input)?.f_relu(),
+        }
+    }
+
+    fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        let first = self.first.draw_relu(graph, input)?;
+        let x = self.second.draw(graph, &first)?;
+        let means = graph.node("GlobalAveragePool", &[&x], &[]);
+        let squeezed = self.squeeze.draw_on_map(graph, &means)?;
+        let squeezed = graph.relu(&squeezed);
+        let excited = self.excite.draw_on_map(graph, &squeezed)?;
+        let weights = graph.node("Sigmoid", &[&excited], &[]);
+        let weighted = graph.node("Mul", &[&x, &weights], &[]);
         let came_in = match &self.shortcut {
-            Some(shortcut) => dense(shortcut.forward(input, pass)?)?,
-            None => dense(input.shallow_clone())?,
+            Some(shortcut) => shortcut.draw(graph, input)?,
+            None => input.clone(),
         };
-        let sum = weighted.f_add(&came_in)?.f_relu()?;
-        if packed { sum.f_to_mkldnn(None::<Kind>) } else { Ok(sum) }
+        let sum = graph.node("Add", &[&weighted, &came_in], &[]);
+        Ok(graph.relu(&sum))
     }
 
     fn convolutions(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
@@ -127,31 +129,33 @@ impl Block {
 
 impl Network for Mien {
     fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
-        let (mut x, packed) = match self.deployed {
-            Deployed::No => (faces.f_to_kind(pass.precision.kind())?, false),
-            Deployed::Folded => (faces.shallow_clone(), false),
-            Deployed::Packed(precision) => (faces.f_to_kind(precision.kind())?.f_to_mkldnn(None::<Kind>)?, true),
-        };
-        x = self.stem.forward(&x, pass)?.f_relu()?;
-        x = self.shrink.forward(&x, pass)?.f_relu()?;
+        let mut x = self.shrink.forward_relu(&self.stem.forward_relu(faces, pass)?, pass)?;
         for block in &self.blocks {
-            x = block.forward(&x, pass, packed)?;
+            x = block.forward(&x, pass)?;
         }
-        let x = if packed { x.f_to_dense(None, false)? } else { x };
         let features = x.f_mean_dim([2, 3].as_slice(), false, Kind::Float)?;
         self.output.forward(&features.f_dropout(self.dropout, pass.train)?)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
-        let packs = device == Device::Cpu && tch::utils::has_mkldnn();
-        let blocks = self.blocks.iter_mut().flat_map(Block::convolutions);
-        for convolution in [&mut self.stem, &mut self.shrink].into_iter().chain(blocks) {
-            convolution.fold()?;
-            if packs {
-                convolution.pack(precision)?;
-            }
-        }
-        self.deployed = if packs { Deployed::Packed(precision) } else { Deployed::Folded };
-        Ok(())
+    fn fold(&mut self) -> Result<(), TchError> {
+        self.convolutions().try_for_each(ConvNorm::fold)
+    }
+
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
+        self.convolutions().try_for_each(|convolution| convolution.pack(precision))
+    }
+
+    fn draw(&self, graph: &mut Graph, faces: &Value) -> Result<Value, ExportError> {
+        let stem = self.stem.draw_relu(graph, faces)?;
+        let first = self.shrink.draw_relu(graph, &stem)?;
+        let x = self.blocks.iter().try_fold(first, |x, block| block.draw(graph, &x))?;
+        let features = graph.mean_of_maps(&x);
+        self.output.draw(graph, &features)
+    }
+}
+
+impl Mien {
+    fn convolutions(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
+        [&mut self.stem, &mut self.shrink].into_iter().chain(self.blocks.iter_mut().flat_map(Block::convolutions))
     }
 }

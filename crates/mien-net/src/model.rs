@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
-use tch::{Device, nn};
+use tch::{Device, TchError, nn};
 
 use super::card::MOST_CARD_BYTES;
 use super::checkpoint::{check_shapes, shapes};
+use super::mirrored::Mirrored;
 use super::{Card, CardError, CheckpointError, Network, Precision, SpecError, load_weights};
 use mien_core::bounded;
 
@@ -221,6 +222,8 @@ pub struct Model {
     pub device: Device,
     /// SHA-256 of the weights' file, in hexadecimal.
     pub sha256: String,
+    /// Whether the network sees each face in a mirror too.
+    pub flip: bool,
     /// Owner of the variables.
     _store: nn::VarStore,
 }
@@ -231,6 +234,22 @@ impl Model {
     /// # Errors
     /// When a file is missing, damaged, or doesn't fit its card.
     pub fn load(source: &ModelSource, device: Device, precision: Precision) -> Result<Self, ModelError> {
+        Self::prepared(source, device, |network| network.deploy(device, precision))
+    }
+
+    /// Reads, checks and folds a model on the CPU, whose weights can then be looked at.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(super) fn folded(source: &ModelSource) -> Result<Self, ModelError> {
+        Self::prepared(source, Device::Cpu, |network| network.fold())
+    }
+
+    fn prepared(
+        source: &ModelSource,
+        device: Device,
+        prepare: impl FnOnce(&mut dyn Network) -> Result<(), TchError>,
+    ) -> Result<Self, ModelError> {
         let (bytes, card_text) = read(source)?;
         let model = || source.clone();
         let card = Card::from_toml(&card_text).map_err(|source| ModelError::Card { model: model(), source })?;
@@ -243,9 +262,15 @@ impl Model {
         let store = nn::VarStore::new(device);
         let mut network = card.network.build(&store.root()).map_err(spec)?;
         load_weights(&store, &bytes)
-            .and_then(|()| Ok(network.deploy(device, precision)?))
+            .and_then(|()| Ok(prepare(network.as_mut())?))
             .map_err(|source| ModelError::Weights { model: model(), source })?;
-        Ok(Self { card, network, device, sha256: sha256(&bytes), _store: store })
+        Ok(Self { card, network, device, sha256: sha256(&bytes), flip: false, _store: store })
+    }
+
+    /// With `flip` the network sees each face in a mirror too, and the mean of both answers counts. It takes twice the time.
+    #[must_use]
+    pub fn with_flip(self, flip: bool) -> Self {
+        if flip && !self.flip { Self { network: Box::new(Mirrored(self.network)), flip, ..self } } else { self }
     }
 }
 

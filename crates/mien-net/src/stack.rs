@@ -3,10 +3,11 @@
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, TchError, Tensor, nn};
+use tch::{Kind, TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, ConvShape, Dense, DenseNorm, Layer as _};
-use super::{BuildError, Network, Pass, Precision};
+use super::onnx::{Attribute, Graph, Value};
+use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::crop::CROP_SIZE;
 use mien_core::emotion;
 
@@ -79,6 +80,15 @@ impl Activation {
             Self::Sigmoid => x.f_sigmoid(),
         }
     }
+
+    fn draw(self, graph: &mut Graph, x: &Value) -> Value {
+        match self {
+            Self::Relu => graph.relu(x),
+            Self::LeakyRelu => graph.node("LeakyRelu", &[x], &[("alpha", Attribute::Float(0.01))]),
+            Self::Tanh => graph.node("Tanh", &[x], &[]),
+            Self::Sigmoid => graph.node("Sigmoid", &[x], &[]),
+        }
+    }
 }
 
 /// All of a stack.
@@ -101,8 +111,6 @@ struct Stack {
     output: Dense,
     dropout_conv: f64,
     dropout_dense: f64,
-    /// The number format of the convolutions once they are packed for oneDNN.
-    packed: Option<Precision>,
 }
 
 /// Creates the variables `conv1.*`, `conv2.*`, …, `dense1.*`, …, `output.*` under `path`.
@@ -139,7 +147,7 @@ pub fn build(
         features = *outputs;
     }
     let output = Dense::new(&(path / "output"), features, emotion::COUNT as i64)?;
-    Ok(Box::new(Stack { convolutions, dense, output, dropout_conv, dropout_dense, packed: None }))
+    Ok(Box::new(Stack { convolutions, dense, output, dropout_conv, dropout_dense }))
 }
 
 /// A share that dropout can drop: libtorch would end the program at another.
@@ -156,23 +164,21 @@ pub fn share(name: &str, value: f64) -> Result<f64, toml::de::Error> {
 
 impl Network for Stack {
     fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
-        let mut x = match self.packed {
-            Some(precision) => faces.f_to_kind(precision.kind())?.f_to_mkldnn(None::<Kind>)?,
-            None => faces.shallow_clone(),
-        };
+        let mut x = faces.shallow_clone();
         for (conv, layer) in &self.convolutions {
-            x = layer.forward(&x, pass)?;
-            if conv.pool {
-                // Before the activation it gives the same numbers as after it, from a quarter of the pixels.
-                x = x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?;
-            }
-            x = conv.activation.apply(&x)?;
+            x = if conv.activation == Activation::Relu && !conv.pool {
+                layer.forward_relu(&x, pass)?
+            } else {
+                x = layer.forward(&x, pass)?;
+                if conv.pool {
+                    // Before the activation it gives the same numbers as after it, from a quarter of the pixels.
+                    x = x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?;
+                }
+                conv.activation.apply(&x)?
+            };
             if pass.train && conv.drop {
                 x = x.f_dropout(self.dropout_conv, true)?;
             }
-        }
-        if self.packed.is_some() {
-            x = x.f_to_dense(None, false)?;
         }
         x = x.f_flatten(1, -1)?.f_to_kind(Kind::Float)?;
         for dense in &self.dense {
@@ -181,17 +187,30 @@ impl Network for Stack {
         self.output.forward(&x)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
+    fn fold(&mut self) -> Result<(), TchError> {
         self.convolutions.iter_mut().try_for_each(|(_, layer)| layer.fold())?;
-        self.dense.iter_mut().try_for_each(DenseNorm::fold)?;
-        // oneDNN's tensors know no other activation.
-        let packs = self.convolutions.iter().all(|(conv, layer)| conv.activation == Activation::Relu && layer.folds());
-        if packs && device == Device::Cpu && tch::utils::has_mkldnn() {
-            for (_, convolution) in &mut self.convolutions {
-                convolution.pack(precision)?;
+        self.dense.iter_mut().try_for_each(DenseNorm::fold)
+    }
+
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
+        self.convolutions.iter_mut().try_for_each(|(_, layer)| layer.pack(precision))
+    }
+
+    fn draw(&self, graph: &mut Graph, faces: &Value) -> Result<Value, ExportError> {
+        let mut x = faces.clone();
+        for (conv, layer) in &self.convolutions {
+            x = layer.draw(graph, &x)?;
+            if conv.pool {
+                let attributes = [("kernel_shape", Attribute::Ints(&[2, 2])), ("strides", Attribute::Ints(&[2, 2]))];
+                x = graph.node("MaxPool", &[&x], &attributes);
             }
-            self.packed = Some(precision);
+            x = conv.activation.draw(graph, &x);
         }
-        Ok(())
+        x = graph.flatten(&x);
+        for dense in &self.dense {
+            x = dense.draw(graph, &x)?;
+            x = graph.relu(&x);
+        }
+        self.output.draw(graph, &x)
     }
 }

@@ -125,8 +125,8 @@ impl MarkingWriter {
                     self.mark(Instant::now(), "camera: lost".to_owned());
                 }
                 Event::ClassifierReady => {
-                    if let Some(NetworkInUse { model, prior, device, .. }) = network {
-                        self.mark(Instant::now(), format!("model: {model} on {device}, {prior} prior"));
+                    if let Some(network) = network {
+                        self.mark(Instant::now(), format!("model: {network}"));
                     }
                 }
                 _ => {}
@@ -192,7 +192,7 @@ mod tests {
     fn network(model: &str) -> NetworkInUse {
         let text = str::to_owned;
         let (sha256, prior, device) = (text("abc"), text("uniform"), text("CPU, 1 thread"));
-        NetworkInUse { model: text(model), sha256, prior, device, never_named: vec![] }
+        NetworkInUse { model: text(model), sha256, prior, device, flip: false, never_named: vec![] }
     }
 
     fn opened() -> Event {

@@ -169,6 +169,12 @@ impl Given<'_> {
                 asks.change(self.settings, |settings| settings.prior = choice);
             }
         }
+        let mut flip = self.settings.flip;
+        let why =
+            "The network sees each face in a mirror too, and the mean of both answers counts; it takes twice the time";
+        if ui.checkbox(&mut flip, "Second opinion of the mirror image").on_hover_text(why).changed() {
+            asks.change(self.settings, |settings| settings.flip = flip);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use serde::Serialize;
 use tch::Device;
 
+use super::report::augmentation;
 use super::{ClassifierArgs, scored};
 use crate::console::{print, print_json};
 use crate::lab::datasets::{LabelRule, Split, SplitSpec};
@@ -46,7 +47,7 @@ impl ClassifierArgs {
             folds: models.len(),
             rule: rule.name(),
             prior: prior.to_string(),
-            test_time_augmentation: false,
+            test_time_augmentation: self.flip,
             precision: self.precision,
             sources: sources.collect::<anyhow::Result<_>>()?,
         };
@@ -59,7 +60,8 @@ impl ClassifierArgs {
         loop {
             let number = models.len() + 1;
             let folder = run.join(format!("fold-{number}"));
-            let model = Model::load(&ModelSource::File(fold_model(&folder)?), device, self.precision)?;
+            let model =
+                Model::load(&ModelSource::File(fold_model(&folder)?), device, self.precision)?.with_flip(self.flip);
             let split = SplitSpec::of_recipe(&model.card.training.recipe);
             let Some(fold) = split.fold.filter(|fold| fold.number == number) else {
                 bail!("{} holds no fold {number}", folder.display());
@@ -126,8 +128,9 @@ fn fold_model(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
 
 impl fmt::Display for FoldsReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { folds, rule, prior, .. } = self;
-        writeln!(f, "{folds} folds, rule {rule}, prior {prior}, no test-time augmentation\n")?;
+        let Self { folds, rule, prior, test_time_augmentation, .. } = self;
+        let flip = augmentation(*test_time_augmentation);
+        writeln!(f, "{folds} folds, rule {rule}, prior {prior}, {flip}\n")?;
         for source in &self.sources {
             let measures = &source.measures;
             let [low, high] = measures.accuracy_interval.map(|bound| 100.0 * bound);

@@ -34,7 +34,7 @@ use crate::prior::{PriorChoice, StandardPrior};
 /// the ROC curve of each emotion, the expected calibration error before and after temperature scaling, and the
 /// confusion matrix, with the number of pictures, the split, the prior and the rule that says which label counts as
 /// right: figures under different rules or priors can't be compared. Each picture is seen once, as it is unless --varied says
-/// otherwise (no test-time augmentation). Detectors are measured by `mien evaluate faces`.
+/// otherwise (each picture seen once; twice with --flip). Detectors are measured by `mien evaluate faces`.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:
@@ -94,6 +94,10 @@ struct ClassifierArgs {
     /// changes between a camera's pictures of it
     #[arg(long)]
     pub varied: bool,
+
+    /// Show the network each face in a mirror too and take the mean of both answers
+    #[arg(long, conflicts_with = "calibrate")]
+    pub flip: bool,
 
     /// Print one JSON object instead of tables
     #[arg(long)]
@@ -163,7 +167,7 @@ impl ClassifierArgs {
             return self.run_folds(run, device);
         }
         let recorded_model = self.recorded_model(source)?;
-        let mut model = Model::load(source, device, self.precision)?;
+        let mut model = Model::load(source, device, self.precision)?.with_flip(self.flip);
         // As it was split when the model was trained, if its publishers didn't split it.
         let split = SplitSpec::of_recipe(&model.card.training.recipe);
         let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
@@ -189,7 +193,7 @@ impl ClassifierArgs {
             prior: network.prior.clone(),
             found: sample.found,
             varied: self.varied,
-            test_time_augmentation: false,
+            test_time_augmentation: self.flip,
             measures: scored.measure(&assumed.adjustment),
             operating_points: operating_points(&model, &scored)?,
             labels: Emotion::ALL,

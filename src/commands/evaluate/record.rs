@@ -28,8 +28,9 @@ pub(super) fn put_figures(card: &mut Card, report: &Report<'_>) {
 }
 
 /// What a measurement is of: two of the same replace each other.
-fn of_what(entry: &Evaluation) -> (&str, &str, &str, &str, bool, bool) {
-    (&entry.data, &entry.split, &entry.rule, &entry.prior, entry.found.is_some(), entry.varied)
+fn of_what(entry: &Evaluation) -> ([&str; 4], [bool; 3]) {
+    let Evaluation { data, split, rule, prior, found, varied, test_time_augmentation, .. } = entry;
+    ([data, split, rule, prior], [found.is_some(), *varied, *test_time_augmentation])
 }
 
 /// To four digits: more than any of these splits can tell apart.

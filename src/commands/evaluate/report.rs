@@ -91,11 +91,17 @@ impl Report<'_> {
     }
 }
 
+/// Whether the network saw each face once.
+pub(super) fn augmentation(flip: bool) -> &'static str {
+    if flip { "each face mirrored too" } else { "no test-time augmentation" }
+}
+
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} on {}, {}", self.model, self.data, self.split.usage())?;
         let (rule, n, device) = (self.rule, self.measures.n, &self.device);
-        writeln!(f, "rule {rule}, N {n}, no test-time augmentation, {device}")?;
+        let flip = augmentation(self.test_time_augmentation);
+        writeln!(f, "rule {rule}, N {n}, {flip}, {device}")?;
         if self.varied {
             writeln!(f, "light, tones, sharpness, angle, size and place of each face varied once, at random")?;
         }

@@ -6,7 +6,6 @@ mod card;
 mod decode;
 mod detector;
 mod model;
-mod rep;
 mod stack;
 
 use tch::{Device, Kind, TchError, Tensor, nn};
@@ -17,7 +16,9 @@ pub use detector::{NeuralDetector, ScanOptions};
 pub use model::{FaceNetwork, FindError, read_levels};
 
 use super::macs::Survey;
-use super::{BuildError, Cost, NetworkSpec, Pass, Precision, SpecError, macs};
+use super::one_dnn::packs_on;
+use super::onnx::{Graph, Value};
+use super::{BuildError, Cost, ExportError, NetworkSpec, Pass, Precision, SpecError, macs};
 use mien_core::landmarks::LANDMARKS;
 
 /// Pixels of the picture from one cell of a level to the next. A picture's sides have to be multiples of the last.
@@ -49,11 +50,26 @@ pub trait DetectionNetwork: Send {
     /// When libtorch fails.
     fn fold(&mut self) -> Result<(), TchError>;
 
-    /// Prepares for evaluation alone on `device`, folded, as [`super::Network::deploy`] does.
+    /// As [`super::Network::pack`].
     ///
     /// # Errors
     /// When libtorch can't lay the weights out.
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError>;
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError>;
+
+    /// As [`super::Network::deploy`].
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
+        self.fold()?;
+        if packs_on(device) { self.pack(precision) } else { Ok(()) }
+    }
+
+    /// Adds to `graph` what [`Self::forward`] computes once the network is folded, and gives the three levels.
+    ///
+    /// # Errors
+    /// When libtorch can't copy the weights.
+    fn draw(&self, graph: &mut Graph, pictures: &Value) -> Result<[Value; STRIDES.len()], ExportError>;
 }
 
 /// Creates a network's variables under a path, by the parameters of a recipe or card.
@@ -107,8 +123,7 @@ impl NetworkSpec {
     pub(super) fn survey_detector(&self) -> Result<Survey, SpecError> {
         let build = self.detector()?.build;
         let [width, height] = COUNTED_ON;
-        let pass = |mut network: Box<dyn DetectionNetwork>| {
-            network.fold()?;
+        let pass = |network: Box<dyn DetectionNetwork>| {
             let no_picture = Tensor::f_zeros([0, 1, height, width], (Kind::Float, Device::Cpu))?;
             let _no_outputs = network.forward(&no_picture, Pass::EVALUATE)?;
             Ok(width)

@@ -1,6 +1,6 @@
 //! A detector at hand: found by name or path, checked, put on a device, and asked for the faces in pictures.
 
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::super::checkpoint::{check_shapes, shapes};
 use super::super::model::{read, sha256};
@@ -16,7 +16,7 @@ pub struct FaceNetwork {
     pub device: Device,
     /// SHA-256 of the weights' file, in hexadecimal.
     pub sha256: String,
-    network: Box<dyn DetectionNetwork>,
+    pub(crate) network: Box<dyn DetectionNetwork>,
     /// Owner of the variables.
     _store: nn::VarStore,
 }
@@ -38,6 +38,22 @@ impl FaceNetwork {
     /// # Errors
     /// When a file is missing, damaged, or doesn't fit its card.
     pub fn load(source: &ModelSource, device: Device, precision: Precision) -> Result<Self, ModelError> {
+        Self::prepared(source, device, |network| network.deploy(device, precision))
+    }
+
+    /// Reads, checks and folds a detector on the CPU, whose weights can then be looked at.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(crate) fn folded(source: &ModelSource) -> Result<Self, ModelError> {
+        Self::prepared(source, Device::Cpu, |network| network.fold())
+    }
+
+    fn prepared(
+        source: &ModelSource,
+        device: Device,
+        prepare: impl FnOnce(&mut dyn DetectionNetwork) -> Result<(), TchError>,
+    ) -> Result<Self, ModelError> {
         let (bytes, card_text) = read(source)?;
         let model = || source.clone();
         let card = FacesCard::from_toml(&card_text).map_err(|source| ModelError::Card { model: model(), source })?;
@@ -50,7 +66,7 @@ impl FaceNetwork {
         let store = nn::VarStore::new(device);
         let mut network = card.network.build_detector(&store.root()).map_err(spec)?;
         load_weights(&store, &bytes)
-            .and_then(|()| Ok(network.deploy(device, precision)?))
+            .and_then(|()| Ok(prepare(network.as_mut())?))
             .map_err(|source| ModelError::Weights { model: model(), source })?;
         Ok(Self { card, device, sha256: sha256(&bytes), network, _store: store })
     }

@@ -8,11 +8,12 @@
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use tch::{Device, Kind, TchError, Tensor, nn};
+use tch::{Kind, TchError, Tensor, nn};
 
 use super::super::layers::{ConvNorm, Layer as _};
-use super::super::{BuildError, Pass, Precision, macs};
-use super::rep::{RepBlock, head};
+use super::super::onnx::{Graph, Value};
+use super::super::rep::{RepBlock, head};
+use super::super::{BuildError, ExportError, Pass, Precision, macs};
 use super::{DetectionNetwork, OUTPUTS, STRIDES};
 
 /// What a recipe may say about `faces`.
@@ -49,8 +50,6 @@ struct Faces {
     joints: Vec<Joint>,
     /// Of each stage with outputs.
     heads: Vec<ConvNorm>,
-    /// The number format of the convolutions once they are packed for oneDNN.
-    packed: Option<Precision>,
 }
 
 /// Where a stage with outputs learns what the next coarser one saw.
@@ -63,14 +62,18 @@ struct Joint {
 
 impl Joint {
     /// `fine` `[N, C, H, W]`, and `coarse` of half its height and width.
-    fn forward(&self, fine: &Tensor, coarse: &Tensor, pass: Pass, is_packed: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, fine: &Tensor, coarse: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let coarse = self.lateral.forward(coarse, pass)?;
-        // oneDNN's tensors can't be enlarged. The maps are small here: 60 and 240 places at 320×192.
-        let coarse = if is_packed { coarse.f_to_dense(None, false)? } else { coarse };
         let size = coarse.size();
         let larger = coarse.f_upsample_nearest2d([2 * size[2], 2 * size[3]], None, None)?;
-        let larger = if is_packed { larger.f_to_mkldnn(None::<Kind>)? } else { larger };
         self.block.forward(&fine.f_add(&larger)?, pass)
+    }
+
+    fn draw(&self, graph: &mut Graph, fine: &Value, coarse: &Value) -> Result<Value, ExportError> {
+        let coarse = self.lateral.draw(graph, coarse)?;
+        let larger = graph.doubled(&coarse)?;
+        let sum = graph.node("Add", &[fine, &larger], &[]);
+        self.block.draw(graph, &sum)
     }
 }
 
@@ -118,15 +121,12 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
             Ok(layer)
         })
         .collect::<Result<_, BuildError>>()?;
-    Ok(Box::new(Faces { stages, joints, heads, packed: None }))
+    Ok(Box::new(Faces { stages, joints, heads }))
 }
 
 impl DetectionNetwork for Faces {
     fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<[Tensor; STRIDES.len()], TchError> {
-        let mut x = match self.packed {
-            Some(precision) => pictures.f_to_kind(precision.kind())?.f_to_mkldnn(None::<Kind>)?,
-            None => pictures.f_to_kind(pass.precision.kind())?,
-        };
+        let mut x = pictures.shallow_clone();
         let mut maps = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
             for block in stage {
@@ -135,38 +135,49 @@ impl DetectionNetwork for Faces {
             maps.push(x.shallow_clone());
         }
         let mut with_outputs = maps.split_off(1 + FIRST_WITH_OUTPUTS);
-        let is_packed = self.packed.is_some();
         for (level, joint) in self.joints.iter().enumerate().rev() {
-            with_outputs[level] = joint.forward(&with_outputs[level], &with_outputs[level + 1], pass, is_packed)?;
+            with_outputs[level] = joint.forward(&with_outputs[level], &with_outputs[level + 1], pass)?;
         }
-        let level = |level: usize| {
-            let outputs = self.heads[level].forward(&with_outputs[level], pass)?;
-            let outputs = if is_packed { outputs.f_to_dense(None, false)? } else { outputs };
-            outputs.f_to_kind(Kind::Float)
-        };
+        let level = |level: usize| self.heads[level].forward(&with_outputs[level], pass)?.f_to_kind(Kind::Float);
         Ok([level(0)?, level(1)?, level(2)?])
     }
 
     fn fold(&mut self) -> Result<(), TchError> {
-        self.stages.iter_mut().flatten().try_for_each(RepBlock::fold)?;
-        for joint in &mut self.joints {
-            joint.lateral.fold()?;
-            joint.block.fold()?;
-        }
-        self.heads.iter_mut().try_for_each(ConvNorm::fold)
+        self.blocks().try_for_each(RepBlock::fold)?;
+        self.single().try_for_each(ConvNorm::fold)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
-        self.fold()?;
-        if device == Device::Cpu && tch::utils::has_mkldnn() {
-            self.stages.iter_mut().flatten().try_for_each(|block| block.pack(precision))?;
-            for joint in &mut self.joints {
-                joint.lateral.pack(precision)?;
-                joint.block.pack(precision)?;
-            }
-            self.heads.iter_mut().try_for_each(|head| head.pack(precision))?;
-            self.packed = Some(precision);
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
+        self.blocks().try_for_each(|block| block.pack(precision))?;
+        self.single().try_for_each(|layer| layer.pack(precision))
+    }
+
+    fn draw(&self, graph: &mut Graph, pictures: &Value) -> Result<[Value; STRIDES.len()], ExportError> {
+        let mut x = pictures.clone();
+        let mut maps = Vec::with_capacity(self.stages.len());
+        for stage in &self.stages {
+            x = stage.iter().try_fold(x, |x, block| block.draw(graph, &x))?;
+            maps.push(x.clone());
         }
-        Ok(())
+        let mut with_outputs = maps.split_off(1 + FIRST_WITH_OUTPUTS);
+        for (level, joint) in self.joints.iter().enumerate().rev() {
+            with_outputs[level] = joint.draw(graph, &with_outputs[level], &with_outputs[level + 1])?;
+        }
+        Ok([
+            self.heads[0].draw(graph, &with_outputs[0])?,
+            self.heads[1].draw(graph, &with_outputs[1])?,
+            self.heads[2].draw(graph, &with_outputs[2])?,
+        ])
+    }
+}
+
+impl Faces {
+    fn blocks(&mut self) -> impl Iterator<Item = &mut RepBlock> {
+        self.stages.iter_mut().flatten().chain(self.joints.iter_mut().map(|joint| &mut joint.block))
+    }
+
+    /// The convolutions that stand alone.
+    fn single(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
+        self.joints.iter_mut().map(|joint| &mut joint.lateral).chain(&mut self.heads)
     }
 }

@@ -26,8 +26,9 @@ use tch::{Device, Kind, TchError, Tensor, nn};
 
 pub use self::weights::{BackboneError, BackboneReport, load_backbone};
 use super::layers::{Dense, Layer};
+use super::onnx::{Graph, Value};
 use super::stack::share;
-use super::{BuildError, Network, Pass, Precision};
+use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::crop::CROP_SIZE;
 use mien_core::emotion;
 
@@ -98,8 +99,6 @@ struct Transfer {
     frozen: bool,
     /// Mean and standard deviation `[1, 3, 1, 1]`.
     scale: Option<(Tensor, Tensor)>,
-    /// Number format of the backbone once it is deployed.
-    deployed: Option<Precision>,
 }
 
 impl Plan {
@@ -143,7 +142,6 @@ impl Plan {
             dropout,
             frozen: parameters.frozen_backbone,
             scale,
-            deployed: None,
         }))
     }
 }
@@ -186,8 +184,7 @@ impl Transfer {
 
 impl Network for Transfer {
     fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
-        let precision = self.deployed.unwrap_or(pass.precision);
-        let pictures = self.pictures(faces)?.f_to_kind(precision.kind())?;
+        let pictures = self.pictures(faces)?;
         let features = if self.frozen {
             // Without gradients, and with the statistics that belong to the weights.
             tch::no_grad(|| self.backbone.forward(&pictures, Pass { train: false, ..pass }))
@@ -205,14 +202,16 @@ impl Network for Transfer {
         self.output.forward(&x)
     }
 
-    fn deploy(&mut self, device: Device, precision: Precision) -> Result<(), TchError> {
-        let precision = if device == Device::Cpu { precision } else { Precision::F32 };
-        for layer in self.backbone.layers() {
-            layer.fold()?;
-            layer.convert(precision)?;
-        }
-        self.deployed = Some(precision);
-        Ok(())
+    fn fold(&mut self) -> Result<(), TchError> {
+        self.backbone.layers().into_iter().try_for_each(|layer| layer.fold())
+    }
+
+    fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
+        self.backbone.layers().into_iter().try_for_each(|layer| layer.pack(precision))
+    }
+
+    fn draw(&self, _graph: &mut Graph, _faces: &Value) -> Result<Value, ExportError> {
+        Err(ExportError::Part("backbones that were trained on something else"))
     }
 
     fn input_side(&self) -> i64 {

@@ -27,6 +27,8 @@ pub struct NetworkChoice {
     pub device: DeviceChoice,
     /// How often each emotion is assumed to be shown; none is the model's default.
     pub prior: Option<PriorChoice>,
+    /// Whether it sees each face in a mirror too.
+    pub flip: bool,
 }
 
 /// What can be asked of a running pipeline, whoever asks. Commands are obeyed in the order in which they were sent.

@@ -3,8 +3,9 @@
 
 use tch::{TchError, Tensor, nn};
 
-use super::super::layers::{ConvNorm, ConvShape, Layer as _, Norm};
-use super::super::{BuildError, Pass, Precision};
+use super::layers::{ConvNorm, ConvShape, Layer as _, Norm};
+use super::onnx::{Graph, Value};
+use super::{BuildError, ExportError, Pass, Precision, macs};
 
 /// Side of the convolutions' kernel.
 const KERNEL: i64 = 3;
@@ -43,6 +44,10 @@ impl RepBlock {
     /// # Errors
     /// When libtorch fails.
     pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        // What a network costs is what it costs deployed: the branches are part of the 3×3 convolution then.
+        if macs::is_surveying() || (self.point.is_none() && self.identity.is_none()) {
+            return self.main.forward_relu(input, pass);
+        }
         let mut sum = self.main.forward(input, pass)?;
         if let Some(point) = &self.point {
             sum = sum.f_add(&point.forward(input, pass)?)?;
@@ -69,10 +74,18 @@ impl RepBlock {
         Ok(())
     }
 
-    /// Lays the folded weights out for oneDNN.
+    /// Adds the folded block to a graph.
     ///
     /// # Errors
-    /// When this libtorch has no oneDNN.
+    /// When libtorch can't copy the weights.
+    pub fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
+        self.main.draw_relu(graph, input)
+    }
+
+    /// Gives the folded weights to oneDNN.
+    ///
+    /// # Errors
+    /// When libtorch fails.
     pub fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
         self.main.pack(precision)
     }
