@@ -21,6 +21,7 @@ mod headless;
 mod labels;
 #[cfg(feature = "vision")]
 mod live;
+mod man;
 #[cfg(feature = "vision")]
 mod merge;
 mod networks;
@@ -54,6 +55,7 @@ use self::doctor::DoctorArgs;
 use self::evaluate::EvaluateArgs;
 #[cfg(feature = "vision")]
 use self::live::LiveArgs;
+use self::man::ManArgs;
 #[cfg(feature = "vision")]
 use self::merge::MergeArgs;
 use self::networks::NetworksArgs;
@@ -68,6 +70,7 @@ use self::train::TrainArgs;
 #[cfg(feature = "vision")]
 use self::verify::VerifyArgs;
 use crate::interrupt;
+use crate::logging::LogChoice;
 
 /// Reads displayed facial emotions in real time, on this machine alone.
 #[derive(Debug, Parser)]
@@ -75,6 +78,13 @@ use crate::interrupt;
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+
+    /// How much is logged (error, warn, info, debug, trace, or a filter such as mien=debug), or a file to log to
+    ///
+    /// A file gets what RUST_LOG says, else everything from info on. Without this option, what RUST_LOG says goes to the standard error
+    /// stream, else warnings.
+    #[arg(long, global = true, value_name = "FILE|LEVEL")]
+    pub log: Option<LogChoice>,
 }
 
 /// The verbs. What `--help` says of each stands at its arguments.
@@ -107,6 +117,8 @@ enum Command {
     #[cfg(feature = "vision")]
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 impl Cli {
@@ -143,6 +155,7 @@ impl Cli {
             #[cfg(feature = "vision")]
             Some(Command::Doctor(args)) => args.run(),
             Some(Command::Completions(args)) => args.run(),
+            Some(Command::Man(args)) => args.run(),
             #[cfg(feature = "vision")]
             None => LiveArgs::default().run(),
             #[cfg(not(feature = "vision"))]
