@@ -28,6 +28,7 @@ pub mod bench;
 pub mod clock;
 pub mod commands;
 pub mod console;
+pub mod crash;
 pub mod demo;
 pub mod exit;
 pub mod interrupt;

@@ -1,28 +1,126 @@
-//! What goes to the standard error stream beside the messages for the user: log lines.
+//! What goes to the standard error stream beside the messages for the user, and to a file: log lines. The last ones are kept for the report
+//! of a crash.
 
-use tracing_subscriber::EnvFilter;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Context as _;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
-use crate::console::tell;
-
-/// The variable that says how much is logged, in the syntax of `RUST_LOG`: `info`, `mien=debug`, …
-pub const LEVEL_VARIABLE: &str = "MIEN_LOG";
+/// The variable that says how much is logged: `info`, `mien=debug`, …
+pub const LEVEL_VARIABLE: &str = "RUST_LOG";
 
 /// Warnings, but not those of the window's libraries: what matters of them (no file dialog, no display) the window or
 /// the exit code says in better words.
 const USUAL: &str = "warn,rfd=off,winit=error";
 
-/// Starts logging: warnings, unless [`LEVEL_VARIABLE`] says otherwise.
-pub fn start() {
-    let level = std::env::var(LEVEL_VARIABLE).unwrap_or_else(|_| USUAL.to_owned());
+/// Of a file, which nobody has to look at.
+const USUAL_IN_FILE: &str = "info";
+
+/// Lines that a report of a crash has.
+const KEPT_LINES: usize = 100;
+
+static LAST_LINES: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
+
+/// What `--log` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogChoice {
+    /// How much, in the syntax of [`LEVEL_VARIABLE`].
+    Level(String),
+    /// Where to, instead of the standard error stream.
+    File(PathBuf),
+}
+
+impl FromStr for LogChoice {
+    type Err = Infallible;
+
+    /// A level or a filter is one; everything else is a file.
+    fn from_str(word: &str) -> Result<Self, Infallible> {
+        let is_level = word.parse::<LevelFilter>().is_ok() || (word.contains('=') && EnvFilter::try_new(word).is_ok());
+        Ok(if is_level { Self::Level(word.to_owned()) } else { Self::File(word.into()) })
+    }
+}
+
+/// Starts logging: warnings, unless `choice` or [`LEVEL_VARIABLE`] says otherwise. Lines are added to a file that is there.
+///
+/// # Errors
+/// When the file can't be written to.
+pub fn start(choice: Option<&LogChoice>) -> anyhow::Result<()> {
+    let said = std::env::var(LEVEL_VARIABLE);
+    let (level, writer, in_colour) = match choice {
+        Some(LogChoice::File(path)) => {
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            let file = file.with_context(|| format!("cannot log to {}", path.display()))?;
+            (said.as_deref().unwrap_or(USUAL_IN_FILE), BoxMakeWriter::new(Mutex::new(file)), false)
+        }
+        Some(LogChoice::Level(level)) => (level.as_str(), BoxMakeWriter::new(io::stderr), io::stderr().is_terminal()),
+        None => (said.as_deref().unwrap_or(USUAL), BoxMakeWriter::new(io::stderr), io::stderr().is_terminal()),
+    };
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).parse_lossy(level);
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // It would tell of a closed standard error stream there, and panic.
-        .log_internal_errors(false);
-    let started = subscriber.try_init();
-    if let Err(error) = started {
-        tell(&format!("warning: no log will be written: {error}"));
+    // An internal error would be told of on a standard error stream that may be closed, and panic.
+    let shown = fmt::layer().log_internal_errors(false).with_ansi(in_colour).with_writer(writer).with_filter(filter);
+    let kept = fmt::layer().log_internal_errors(false).with_ansi(false).with_writer(|| LastLines);
+    let subscriber = tracing_subscriber::registry().with(shown).with(kept.with_filter(LevelFilter::INFO));
+    subscriber.try_init().context("cannot start logging")
+}
+
+/// What was logged last, the oldest line first.
+#[must_use]
+pub fn last_lines() -> String {
+    LAST_LINES.lock().unwrap_or_else(PoisonError::into_inner).iter().map(String::as_str).collect()
+}
+
+/// Takes one line at a time: that is how tracing-subscriber writes them.
+struct LastLines;
+
+impl io::Write for LastLines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut lines = LAST_LINES.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == KEPT_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(String::from_utf8_lossy(line).into_owned());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn levels_and_filters_are_told_from_files() {
+        let choice = |word: &str| word.parse::<LogChoice>().unwrap();
+        for level in ["debug", "WARN", "off", "mien=debug", "warn,mien_vision=trace"] {
+            assert_eq!(choice(level), LogChoice::Level(level.to_owned()));
+        }
+        for file in ["mien.log", "./debug", "/tmp/a=b/mien.log", "deb"] {
+            assert_eq!(choice(file), LogChoice::File(file.into()));
+        }
+    }
+
+    #[test]
+    fn the_last_lines_are_kept() {
+        for number in 0..KEPT_LINES + 5 {
+            LastLines.write_all(format!("line {number}\n").as_bytes()).unwrap();
+        }
+        let lines = last_lines();
+        assert_eq!(lines.lines().count(), KEPT_LINES);
+        assert!(lines.starts_with("line 5\n") && lines.ends_with("line 104\n"), "{lines}");
     }
 }

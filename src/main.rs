@@ -6,18 +6,22 @@ use clap::Parser as _;
 use mien::commands::Cli;
 use mien::console::{describe, tell};
 use mien::interrupt::Interrupted;
-use mien::{exit, logging, torch};
+use mien::{crash, exit, logging, torch};
 
 fn main() -> ExitCode {
     mien::bench::process::mark_start();
-    logging::start();
+    crash::report_panics();
     let cli = Cli::parse();
     #[cfg(feature = "vision")]
     // SAFETY: no thread has been started yet.
     unsafe {
         mien::source::prepare_libraries(cli.reach());
     }
-    match torch::guarded(|| cli.run()) {
+    let run = || {
+        logging::start(cli.log.as_ref())?;
+        cli.run()
+    };
+    match torch::guarded(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let is_error = !error.is::<Interrupted>();

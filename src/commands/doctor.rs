@@ -1,6 +1,6 @@
 //! `mien doctor`: what works here, and what to do about what doesn't.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
@@ -241,7 +241,15 @@ fn detector(kind: DetectorKind) -> Check {
 fn libtorch() -> Check {
     let version = Versions::here().libtorch;
     let part = if device::has_cuda_part() { "with CUDA" } else { "for the CPU alone" };
-    Check::new("libtorch", Health::Works, format!("{version}, {part}"))
+    let place = loaded_from("libtorch_cpu.so").map(|place| format!(", from {}", place.display())).unwrap_or_default();
+    Check::new("libtorch", Health::Works, format!("{version}, {part}{place}"))
+}
+
+/// The folder that a loaded library is in, where the system says.
+fn loaded_from(library: &str) -> Option<PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let paths = maps.lines().filter_map(|line| line.find('/').map(|begin| Path::new(&line[begin..])));
+    paths.into_iter().find(|path| path.ends_with(library))?.parent().map(Path::to_owned)
 }
 
 fn cuda() -> Check {
@@ -250,7 +258,9 @@ fn cuda() -> Check {
     }
     let check = Check::new("CUDA", Health::Missing, "none; the network runs on the CPU");
     match (process::has_nvidia_driver(), device::has_cuda_part()) {
-        (true, false) => check.hint("there is an NVIDIA driver: set up with MIEN_LIBTORCH=cuda to use the card"),
+        (true, false) => {
+            check.hint("there is an NVIDIA driver: docs/packages.md says how to put a libtorch with CUDA beside Mien")
+        }
         (true, true) => check.hint("libtorch finds no usable card; check the driver with nvidia-smi"),
         _ => check,
     }

@@ -22,6 +22,7 @@ mod headless;
 mod labels;
 #[cfg(feature = "vision")]
 mod live;
+mod man;
 #[cfg(feature = "vision")]
 mod merge;
 mod networks;
@@ -58,6 +59,7 @@ use self::evaluate::EvaluateArgs;
 use self::export::ExportArgs;
 #[cfg(feature = "vision")]
 use self::live::LiveArgs;
+use self::man::ManArgs;
 #[cfg(feature = "vision")]
 use self::merge::MergeArgs;
 use self::networks::NetworksArgs;
@@ -74,6 +76,7 @@ use self::train::TrainArgs;
 #[cfg(feature = "vision")]
 use self::verify::VerifyArgs;
 use crate::interrupt;
+use crate::logging::LogChoice;
 #[cfg(feature = "vision")]
 use crate::source::{CameraDevice, Reach};
 
@@ -83,6 +86,13 @@ use crate::source::{CameraDevice, Reach};
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+
+    /// How much is logged (error, warn, info, debug, trace, or a filter such as mien=debug), or a file to log to
+    ///
+    /// A file gets what RUST_LOG says, else everything from info on. Without this option, what RUST_LOG says goes to the standard error
+    /// stream, else warnings.
+    #[arg(long, global = true, value_name = "FILE|LEVEL")]
+    pub log: Option<LogChoice>,
 }
 
 /// The verbs. What `--help` says of each stands at its arguments.
@@ -118,6 +128,8 @@ enum Command {
     #[cfg(feature = "vision")]
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 impl Cli {
@@ -169,6 +181,7 @@ impl Cli {
             #[cfg(feature = "vision")]
             Some(Command::Doctor(args)) => args.run(),
             Some(Command::Completions(args)) => args.run(),
+            Some(Command::Man(args)) => args.run(),
             #[cfg(feature = "vision")]
             None => LiveArgs::default().run(),
             #[cfg(not(feature = "vision"))]

@@ -385,7 +385,7 @@ fn a_reader_who_has_gone_ends_nothing() {
     fs::write(home.join("bad.mp4"), "bad").unwrap();
     let closed = || Stdio::from(std::io::pipe().unwrap().1);
     let mut run = std::process::Command::new(binary());
-    run.current_dir(home).env("MIEN_LOG", "debug").args(["analyze", "bad.mp4", "clip.mp4"]);
+    run.current_dir(home).env("RUST_LOG", "debug").args(["analyze", "bad.mp4", "clip.mp4"]);
     let status = run.stdout(closed()).stderr(closed()).status().unwrap();
     assert_eq!(status.code(), Some(3), "{status}");
     assert!(home.join("mien-results/clip.mp4.csv").exists());

@@ -34,6 +34,29 @@ fn completions_know_the_commands_in_every_shell() {
 }
 
 #[test]
+fn each_command_has_a_manual_page() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("man");
+    mien().arg("man").arg(&folder).assert().success();
+    let page = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    assert!(page("mien.1").contains("mien\\-train(1)"));
+    assert!(page("mien-train.1").contains(".SH OPTIONS"));
+    mien().arg("man").arg(folder.join("mien.1")).assert().code(1).stderr(contains("cannot write manual pages"));
+}
+
+#[test]
+fn the_log_goes_where_it_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("mien.log");
+    let networks = |arguments: &[&str]| mien().arg("networks").args(arguments).assert();
+    networks(&["--log", file.to_str().unwrap()]).success().stderr(is_empty());
+    assert!(file.exists());
+    networks(&["--log", "info"]).success();
+    let folder = home.path().to_str().unwrap();
+    networks(&["--log", folder]).code(1).stderr(contains(format!("cannot log to {folder}")));
+}
+
+#[test]
 fn a_reader_who_goes_away_is_no_error() {
     let binary = assert_cmd::cargo::cargo_bin("mien");
     let script = format!("set -o pipefail; '{}' completions bash | head -n 1", binary.display());

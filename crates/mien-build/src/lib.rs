@@ -18,7 +18,10 @@ pub fn run(steps: impl FnOnce() -> Result<(), String>) {
     }
 }
 
-/// Makes programs and tests find libtorch where it was when they were linked. Returns that folder.
+/// Where programs of a package look for libtorch and other libraries, parted by colons; `$ORIGIN` is the program's own folder.
+const SEARCHED_FOLDERS: &str = "MIEN_RPATH";
+
+/// Makes programs and tests find libtorch where it was when they were linked, or in [`SEARCHED_FOLDERS`]. Returns the folder that it is in.
 ///
 /// # Errors
 /// When torch-sys, which must be a direct dependency of the package, doesn't say where it is.
@@ -27,8 +30,12 @@ pub fn link_libtorch() -> Result<String, String> {
     let lib = env::var("DEP_TCH_LIBTORCH_LIB")
         .map_err(|_not_set| "torch-sys did not say where libtorch is; is it still a direct dependency?")?;
     let target_os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
-    if target_os != "windows" {
-        println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
+    println!("cargo::rerun-if-env-changed={SEARCHED_FOLDERS}");
+    match env::var(SEARCHED_FOLDERS) {
+        _ if target_os == "windows" => {}
+        // The older kind of entry holds for libraries of libraries too: OpenCV finds the FFmpeg that lies beside it.
+        Ok(folders) => println!("cargo::rustc-link-arg=-Wl,--disable-new-dtags,-rpath,{folders}"),
+        Err(_) => println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}"),
     }
     if target_os == "linux" {
         // Nothing refers to libtorch.so itself: without this the linker drops it, and CUDA with it, silently.
