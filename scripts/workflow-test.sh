@@ -74,6 +74,7 @@ kill_tree() {
 }
 
 tables() { find "$home/$1" -name '*.parquet' -not -path '*/.mien-part-*' -not -name 'all*' 2>/dev/null | wc -l; }
+retries() { cat "$@" | grep -c 'Trying to restart job' || true; }
 sum() { sha256sum <"$1" | cut -c1-16; }
 
 # disturbed NAME TABLES: kills a run when so many tables are there, resumes it and compares.
@@ -94,7 +95,8 @@ disturbed() {
     "$SNAKEMAKE" --snakefile workflow/Snakefile --directory "$home" --unlock --config "mien=$mien" "input=$home/in" \
         "results=$results" >/dev/null 2>&1
     workflow "$results" >"$home/$results-resumed.out" 2>&1 || { cat "$home/$results-resumed.out"; die "the resumed run failed"; }
-    compare "killed with $left of 12 tables, resumed" "$results/all.parquet" $((SECONDS - begin))
+    compare "killed with $left of 12 tables, resumed, $(retries "$home/$results.out" "$home/$results-resumed.out") retries" \
+        "$results/all.parquet" $((SECONDS - begin))
 }
 
 # compare WHAT TABLE SECONDS
@@ -109,7 +111,7 @@ run_snakemake() {
     local begin=$SECONDS
     workflow undisturbed >"$home/undisturbed.out" 2>&1 || { cat "$home/undisturbed.out"; die "the run failed"; }
     expected=$(sum "$home/undisturbed/all.parquet")
-    compare "Snakemake, 4 shards, undisturbed" undisturbed/all.parquet $((SECONDS - begin))
+    compare "Snakemake, 4 shards, undisturbed, $(retries "$home/undisturbed.out") retries" undisturbed/all.parquet $((SECONDS - begin))
     grep -q 'broken.mp4' "$home/undisturbed/merge.log" || die "the broken file isn't listed"
     [ -f "$home/undisturbed/all.summary.csv" ] && [ -f "$home/undisturbed/shards/index.html" ] || die "summary or index is missing"
     disturbed killed-early 1
