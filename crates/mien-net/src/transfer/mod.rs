@@ -203,7 +203,7 @@ impl Network for Transfer {
     }
 
     fn fold(&mut self) -> Result<(), TchError> {
-        self.backbone.layers().into_iter().try_for_each(|layer| layer.fold())
+        self.backbone.layers().into_iter().try_for_each(Layer::fold)
     }
 
     fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
