@@ -82,7 +82,6 @@ mod tests {
         let he_normal =
             Init::Kaiming { dist: NormalOrUniform::Normal, fan: FanInOut::FanIn, non_linearity: NonLinearity::ReLU };
         let shape = [5, 3, 3, 3];
-        let (ours, theirs) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
         for (name, start, init) in [
             ("normal", Start::HeNormal, he_normal),
             ("uniform", Start::HeUniform, nn::init::DEFAULT_KAIMING_UNIFORM),
@@ -90,12 +89,18 @@ mod tests {
             ("zeros", Start::Zeros, Init::Const(0.0)),
             ("ones", Start::Ones, Init::Const(1.0)),
         ] {
-            tch::manual_seed(1);
-            let our = variable(&ours.root(), name, &shape, start).unwrap();
-            tch::manual_seed(1);
-            let their = theirs.root().f_var(name, &shape, init).unwrap();
-            assert!(our.equal(&their) && our.requires_grad(), "{name}");
+            let agree = |_| {
+                let (ours, theirs) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
+                tch::manual_seed(1);
+                let our = variable(&ours.root(), name, &shape, start).unwrap();
+                tch::manual_seed(1);
+                let their = theirs.root().f_var(name, &shape, init).unwrap();
+                our.equal(&their) && our.requires_grad()
+            };
+            // Other tests draw from the same generator; what differs never agrees.
+            assert!((0..50).any(agree), "{name}");
         }
+        let ours = nn::VarStore::new(Device::Cpu);
         for start in [Start::FixedZeros, Start::FixedOnes] {
             assert!(!variable(&ours.root(), &format!("{start:?}"), &shape, start).unwrap().requires_grad());
         }
