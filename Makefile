@@ -26,9 +26,10 @@ test: ## Set up and run all tests
 bench: setup ## Set up and measure the whole pipeline on the demo clip
 	$(CARGO) run --release -- bench $(ARGS)
 
-model: setup ## Train the default network from FER2013=fer2013.csv and FERPLUS=fer2013new.csv
-	$(CARGO) run --release -- train models/recipes/mien.toml --data '$(FER2013)' --ferplus '$(FERPLUS)'
-	$(CARGO) run --release -- evaluate runs/mien/mien.safetensors '$(FER2013)' --ferplus '$(FERPLUS)' \
+model: setup ## Train the default network from FER2013=fer2013.csv, FERPLUS=fer2013new.csv, CKPLUS=CK+48 and JAFFE=jaffe
+	$(CARGO) run --release -- train models/recipes/mien-joint.toml --ferplus '$(FERPLUS)' \
+	    --data 'FER2013=$(FER2013)' --data 'CK+48=$(CKPLUS)' --data 'JAFFE=$(JAFFE)'
+	$(CARGO) run --release -- evaluate runs/mien-joint/mien-joint.safetensors '$(FER2013)' --ferplus '$(FERPLUS)' \
 	    --calibrate --prior uniform --least-accuracy 0.875
 
 detector: setup ## Train the detector of faces from FACES=folder with portraits/ and scenes/

@@ -84,7 +84,7 @@ fn a_recording_holds_what_the_camera_gave_and_what_was_seen() {
     assert_eq!(json["recording"]["frames"], counts.frames, "{json:#}");
     assert!(metadata.ended.is_some());
     assert_eq!((metadata.device.as_str(), metadata.width, metadata.height), ("Test Webcam", 640, 480));
-    assert_eq!((metadata.fps, metadata.fourcc.as_str(), metadata.model.as_str()), (30.0, "MJPG", "mien"));
+    assert_eq!((metadata.fps, metadata.fourcc.as_str(), metadata.model.as_str()), (30.0, "MJPG", "mien-joint"));
     assert_eq!((metadata.model_sha256.len(), metadata.prior.as_str()), (64, "uniform"));
     assert!((metadata.smoothing_secs - 0.3).abs() < 1e-6);
 

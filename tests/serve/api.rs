@@ -195,7 +195,7 @@ fn the_document_describes_every_path_of_the_api() {
     }
     let (_, models) = server.json("GET", "/api/v1/models", b"");
     let in_use: Vec<_> = models.as_array().unwrap().iter().filter(|model| model["is_in_use"] == true).collect();
-    assert!(in_use.len() == 1 && in_use[0]["name"] == "mien", "{models}");
+    assert!(in_use.len() == 1 && in_use[0]["name"] == "mien-joint", "{models}");
 }
 
 /// Python's own library speaks TLS; it comes with the set-up.

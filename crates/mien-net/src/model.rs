@@ -45,6 +45,11 @@ impl Eq for ShippedModel {}
 /// The classifiers in `models/`, the default first. No constant: each use of one may be a copy of all weights in the program.
 static SHIPPED: &[ShippedModel] = &[
     ShippedModel {
+        name: "mien-joint",
+        weights: include_bytes!("../../../models/mien-joint.safetensors"),
+        card: include_str!("../../../models/mien-joint.toml"),
+    },
+    ShippedModel {
         name: "mien",
         weights: include_bytes!("../../../models/mien.safetensors"),
         card: include_str!("../../../models/mien.toml"),
