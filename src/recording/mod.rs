@@ -28,6 +28,7 @@ mod reader;
 mod snapshot;
 mod source;
 mod space;
+mod thread;
 mod writer;
 
 pub use analysed::AnalysedFrames;

@@ -8,7 +8,7 @@ use super::*;
 use crate::emotion::Emotion;
 use crate::export::testing::{SCENE_HEIGHT, SCENE_WIDTH, scene};
 use crate::pipeline::Scene;
-use crate::recording::{FACES, FRAMES, MARKS, METADATA, VIDEO, read_marks};
+use crate::recording::{FACES, FRAMES, MARKS, METADATA, Metadata, VIDEO, read_marks};
 use crate::source::SourceKind;
 
 struct Plenty;

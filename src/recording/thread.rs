@@ -1,0 +1,232 @@
+//! The thread that writes a recording.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, select};
+use jiff::ZonedDateTime;
+use opencv::core::Mat;
+
+use super::feed::{Feed, Note, Shot};
+use super::files::{Files, RecordingError};
+use super::space::Space;
+use super::writer::{RecordingEvent, Subject};
+use super::{Mark, Metadata, RECORDING_SCHEMA, folder};
+use crate::blur::Blurrer;
+use crate::version::Versions;
+
+/// How often the end and the free space are looked at when nothing comes.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How often free space is asked for.
+const SPACE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// At the end, frames are still on their way through the network; they are waited for as long as this.
+const LAST_LABELS: Duration = Duration::from_millis(300);
+
+/// The beginning by two clocks.
+pub(super) struct Moment {
+    pub clock: Instant,
+    pub calendar: ZonedDateTime,
+}
+
+/// The writer's thread.
+pub(super) struct Thread {
+    pub feed: Arc<Feed>,
+    pub shots: Receiver<Shot>,
+    pub notes: Receiver<Note>,
+    pub space: Box<dyn Space>,
+    pub space_due: Instant,
+    pub space_warned: bool,
+    /// With the number of the frame and when it was captured.
+    pub blurrer: Option<Blurrer<(u64, Instant)>>,
+    /// Numbers of the last frame in the video and of the last one that was labelled.
+    pub last_frame: Option<u64>,
+    pub last_labelled: Option<u64>,
+    pub report: Box<dyn Fn(RecordingEvent) + Send>,
+}
+
+/// Why a recording ends.
+enum End {
+    Asked,
+    NoRoom,
+    Error(RecordingError),
+}
+
+impl From<RecordingError> for End {
+    fn from(error: RecordingError) -> Self {
+        if error.is_full_disk() { Self::NoRoom } else { Self::Error(error) }
+    }
+}
+
+impl Thread {
+    pub fn run(&mut self, parent: &Path, subject: Subject, began: &Moment) {
+        let name = folder::name(&began.calendar, &subject.source.name);
+        let made = folder::create(parent, &name)
+            .map_err(|reason| RecordingError::Folder { folder: parent.to_owned(), reason })
+            .and_then(|folder| Ok((Files::create(&folder, metadata(subject, &began.calendar))?, folder)));
+        let (mut files, folder) = match made {
+            Ok(made) => made,
+            Err(error) => return (self.report)(RecordingEvent::Failed(error.to_string())),
+        };
+        (self.report)(RecordingEvent::Started(folder.clone()));
+        let end = self.record(&mut files, &folder);
+        // Nothing more is taken, and nothing more counts as lost.
+        self.feed.end();
+        let (counts, completed) = files.finish(now(), self.feed.lost.load(Ordering::Relaxed));
+        let why = match end {
+            End::Asked => None,
+            End::NoRoom => Some("the disk is full".to_owned()),
+            End::Error(error) => Some(error.to_string()),
+        };
+        let reason = why.or_else(|| completed.err().map(|error| error.to_string()));
+        (self.report)(RecordingEvent::Ended { folder, counts, reason });
+    }
+
+    /// Writes what comes, until it is to end or can't continue.
+    fn record(&mut self, files: &mut Files, folder: &Path) -> End {
+        while !self.feed.is_ending() {
+            let written = select! {
+                recv(self.shots) -> shot => shot.map_or(Ok(()), |shot| self.write_shot(files, shot)),
+                recv(self.notes) -> note => note.map_or(Ok(()), |note| self.write_note(files, note)),
+                default(TICK) => Ok(()),
+            };
+            if let Err(error) = written {
+                return error.into();
+            }
+            if !self.has_room(files, folder) {
+                return End::NoRoom;
+            }
+        }
+        self.write_rest(files).map_or_else(End::from, |()| End::Asked)
+    }
+
+    /// Writes what still waits, and what the network says of it.
+    fn write_rest(&mut self, files: &mut Files) -> Result<(), RecordingError> {
+        self.write_shots(files)?;
+        let deadline = Instant::now() + LAST_LABELS;
+        while self.last_labelled < self.last_frame
+            && let Ok(note) = self.notes.recv_deadline(deadline)
+        {
+            self.write_note(files, note)?;
+        }
+        while let Ok(note) = self.notes.try_recv() {
+            self.write_note(files, note)?;
+        }
+        // One may have been on its way when the end was asked for.
+        self.write_shots(files)?;
+        match self.blurrer.take() {
+            Some(blurrer) => self.write_blurred(files, blurrer.finish()?),
+            None => Ok(()),
+        }
+    }
+
+    fn write_blurred(
+        &mut self,
+        files: &mut Files,
+        blurred: Vec<(Arc<Mat>, (u64, Instant))>,
+    ) -> Result<(), RecordingError> {
+        blurred.into_iter().try_for_each(|(picture, (frame, at))| self.write_picture(files, &picture, frame, at))
+    }
+
+    fn write_shots(&mut self, files: &mut Files) -> Result<(), RecordingError> {
+        while let Ok(shot) = self.shots.try_recv() {
+            self.write_shot(files, shot)?;
+        }
+        Ok(())
+    }
+
+    fn write_shot(&mut self, files: &mut Files, shot: Shot) -> Result<(), RecordingError> {
+        let Shot { image, frame, captured_at, faces } = shot;
+        let time = self.time_of(captured_at);
+        match &mut self.blurrer {
+            Some(blurrer) => {
+                let ready = blurrer.push(image, &faces, time, (frame, captured_at))?;
+                self.write_blurred(files, ready)
+            }
+            None => self.write_picture(files, &image, frame, captured_at),
+        }
+    }
+
+    fn write_picture(
+        &mut self,
+        files: &mut Files,
+        picture: &Mat,
+        frame: u64,
+        captured_at: Instant,
+    ) -> Result<(), RecordingError> {
+        files.frame(picture, frame, self.time_of(captured_at))?;
+        self.last_frame = Some(frame);
+        self.feed.frames.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn write_note(&mut self, files: &mut Files, note: Note) -> Result<(), RecordingError> {
+        match note {
+            Note::Faces { faces, frame, captured_at } => {
+                files.faces(&faces, frame, self.time_of(captured_at))?;
+                self.last_labelled = Some(frame);
+            }
+            Note::Mark { at, text } => {
+                files.mark(&Mark { time: self.time_of(at), text: text.clone() })?;
+                (self.report)(RecordingEvent::Marked { at, text });
+            }
+        }
+        Ok(())
+    }
+
+    fn time_of(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.feed.began)
+    }
+
+    /// Looks at the free space now and then, and warns once when it becomes short.
+    fn has_room(&mut self, files: &Files, folder: &Path) -> bool {
+        let now = Instant::now();
+        if now < self.space_due {
+            return true;
+        }
+        self.space_due = now + SPACE_INTERVAL;
+        let Some(room) = self.space.room(folder, files.bytes(), self.feed.began.elapsed()) else { return true };
+        if room.is_short() && !self.space_warned {
+            self.space_warned = true;
+            (self.report)(RecordingEvent::Warning(room.to_string()));
+        }
+        !room.is_over()
+    }
+}
+
+/// What is known at the start.
+fn metadata(subject: Subject, began: &ZonedDateTime) -> Metadata {
+    let Subject { source, network, smoothing, detection, blur } = subject;
+    Metadata {
+        schema: RECORDING_SCHEMA,
+        started: rfc3339(began),
+        ended: None,
+        device: source.name,
+        width: source.width,
+        height: source.height,
+        fps: source.fps,
+        fourcc: source.fourcc,
+        model: network.model,
+        model_sha256: network.sha256,
+        prior: network.prior,
+        flip: network.flip,
+        network_device: network.device,
+        smoothing_secs: smoothing.map_or(0.0, |constant| constant.as_secs_f64()),
+        detection,
+        blur,
+        versions: Versions::here(),
+        counts: None,
+    }
+}
+
+fn now() -> String {
+    rfc3339(&ZonedDateTime::now())
+}
+
+/// Without the zone's name in brackets, which RFC 3339 doesn't know.
+fn rfc3339(time: &ZonedDateTime) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+}
