@@ -428,7 +428,7 @@ fn faces_of_less_quality_than_asked_for_are_left_out_and_counted() {
     let [sharp, soft] = all.as_slice() else { panic!("{all:?}") };
     assert!(0.0 < *soft && soft < sharp && *sharp <= 1.0, "{all:?}");
 
-    let between = ((sharp + soft) / 2.0).to_string();
+    let between = ((sharp + soft) as f32 / 2.0).to_string();
     let arguments = [&arguments[..], &["--quality-at-least", &between, "--output", "good"]].concat();
     analyze(home, &arguments).success().stderr(contains(format!("1 faces of a quality below {between}")));
     assert_eq!(qualities(&home.join("good/pictures.csv")), [*sharp]);

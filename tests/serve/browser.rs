@@ -155,17 +155,18 @@ async fn the_page_names_what_the_visitors_camera_shows() {
     assert!(!address.contains(TOKEN), "{address}");
     assert_eq!(browser.ask("document.cookie").await, "", "no script reads the cookie");
     browser.press("start").await;
-    let shown = browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
-    let (shown, expected) = (shown.as_str().unwrap().to_lowercase(), verdict_of(&server));
-    assert!(shown.starts_with(&expected), "{shown}, not {expected}");
+    // The browser's own JPEG of a drawn face that moves may be another emotion for a moment.
+    let expected = verdict_of(&server);
+    let is_expected = |shown: &str| shown.to_lowercase().starts_with(&expected);
+    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(is_expected)).await;
     let bars = browser.ask("[...document.querySelectorAll('.bar')].map((bar) => Number(bar.ariaValueNow))").await;
     let sum: f64 = bars.as_array().unwrap().iter().map(|bar| bar.as_f64().unwrap()).sum();
     assert!(bars.as_array().unwrap().len() == 7 && (95.0..=105.0).contains(&sum), "{bars}");
     browser
         .until("document.getElementById('figures').textContent", |words| {
-            words
-                .as_str()
-                .is_some_and(|words| words.contains("mien on CPU") && words.contains("age") && words.contains("fps"))
+            words.as_str().is_some_and(|words| {
+                words.contains("mien-joint on CPU") && words.contains("age") && words.contains("fps")
+            })
         })
         .await;
     browser.press("start").await;
