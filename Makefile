@@ -9,7 +9,7 @@ FACES ?= data
 FERPLUS ?= fer2013new.csv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test workflow-test bench model detector lint fmt doctor setup clean
+.PHONY: help run test workflow-test package bench model detector lint fmt doctor setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ detector: setup ## Train the detector of faces from FACES=folder with portraits/
 workflow-test: setup ## Run Snakemake and Slurm over a few clips, killed and resumed, and compare the tables
 	$(CARGO) build --release
 	@scripts/workflow-test.sh
+
+package: setup ## Build the Debian package and its checksum into target/package
+	@CARGO='$(CARGO)' scripts/package.sh
 
 lint: setup ## Set up, check the format and run clippy, warnings being errors
 	$(CARGO) fmt --all --check
