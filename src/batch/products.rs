@@ -199,8 +199,10 @@ impl<'a> Products<'a> {
 
     /// Adds the next scene of `file`.
     pub fn push(&mut self, file: &str, mut scene: Scene) -> anyhow::Result<()> {
-        // Those of little quality are people too.
-        let everybody = scene.faces.clone();
+        // Where pictures are kept. Faces of little quality are people too.
+        let keeps_pictures = self.video.is_some() || self.annotates_pictures || self.summaries.is_some();
+        let blur = self.place.blur.filter(|_| keeps_pictures);
+        let everybody = if blur.is_some() { scene.faces.clone() } else { Vec::new() };
         if let Some(least) = self.place.least_quality {
             self.counts.below_quality += leave_out_poor(&mut scene, least);
         }
@@ -212,7 +214,7 @@ impl<'a> Products<'a> {
             let ready = blurrer.push(picture, &everybody, scene.frame.media_time, scene)?;
             return self.show_all(file, ready);
         }
-        if let Some(blur) = self.place.blur {
+        if let Some(blur) = blur {
             blur_still(blur, Arc::make_mut(&mut scene.frame.image), &everybody)?;
         }
         self.show(file, scene)

@@ -109,6 +109,7 @@ pub struct AnalyzeArgs {
     /// Make people unrecognisable in annotated copies and reports: blur their faces, or all but them (docs/blur.md)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub blur: Option<Blur>,
+
     /// Threads of each pool: libtorch's, and the video decoder's, which has one for each core unless this is given. The three stages of
     /// the pipeline have a thread each besides
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -142,6 +143,14 @@ impl AnalyzeArgs {
     /// When there is nothing to analyse, model, device or folder can't be used, a file could not be analysed (after all
     /// others were), or the user interrupted it.
     pub fn run(self) -> anyhow::Result<()> {
+        let allow_bad = self.allow_bad;
+        match self.work_off() {
+            Err(error) if allow_bad && error.is::<BadInputs>() => Ok(()),
+            ended => ended,
+        }
+    }
+
+    fn work_off(self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
         let span = Span { from: self.from, to: self.to, skip: self.skip };
         anyhow::ensure!(
@@ -177,10 +186,7 @@ impl AnalyzeArgs {
             blur: self.blur,
         };
         let batch = Batch::open(&self.output, choices, span, orders, stop)?;
-        match batch.run(inputs, self.jobs.into(), self.max_megapixels) {
-            Err(error) if self.allow_bad && error.is::<BadInputs>() => Ok(()),
-            ended => ended,
-        }
+        batch.run(inputs, self.jobs.into(), self.max_megapixels)
     }
 
     /// How frames are worked on.
@@ -193,11 +199,7 @@ impl AnalyzeArgs {
     /// The files to analyse, and which share of planned ones they are.
     fn inputs(&self) -> anyhow::Result<(Inputs, Option<Shard>)> {
         let Some(manifest) = &self.manifest else {
-            let inputs = Inputs::find(&self.inputs, &self.output)?;
-            if let Some(note) = inputs.note_on_left_out() {
-                tell(&note);
-            }
-            return Ok((inputs, None));
+            return Ok((self.found()?, None));
         };
         let engine = || Shard::from_environment(|name| std::env::var(name).ok()).map_err(anyhow::Error::msg);
         let shard = self.shard.map_or_else(engine, |shard| Ok(Some(shard)))?.unwrap_or(Shard::WHOLE);
@@ -215,6 +217,15 @@ impl AnalyzeArgs {
         Ok((plan.inputs(shard), Some(shard)))
     }
 
+    /// The files that were named, with a word on those that were left out.
+    fn found(&self) -> anyhow::Result<Inputs> {
+        let inputs = Inputs::find(&self.inputs, &self.output)?;
+        if let Some(note) = inputs.note_on_left_out() {
+            tell(&note);
+        }
+        Ok(inputs)
+    }
+
     /// Writes lines of all inputs to the standard output.
     fn stream(mut self, span: Span, stop: &AtomicBool) -> anyhow::Result<()> {
         let wants_files = self.csv || self.parquet || self.frames || self.video || self.summary || self.together;
@@ -224,16 +235,12 @@ impl AnalyzeArgs {
         );
         self.inputs.retain(|input| input.as_os_str() != STANDARD_OUTPUT);
         anyhow::ensure!(!self.inputs.is_empty(), "name videos or pictures beside -");
-        let inputs = Inputs::find(&self.inputs, &self.output)?;
-        if let Some(note) = inputs.note_on_left_out() {
-            tell(&note);
-        }
+        let inputs = self.found()?;
         let choices = self.choices();
         let network = SharedNetwork::new(choices.load_network()?.classifier, choices.threads);
         let job = Job { choices: &choices, network: &network, span, pixels: self.max_megapixels, stop };
         match job.stream(&inputs, self.quality_at_least, &mut FaceLines::new(std::io::stdout())) {
             Ok(0) => Ok(()),
-            Ok(_) if self.allow_bad => Ok(()),
             Ok(bad) => Err(BadInputs(format!(
                 "{bad} of the inputs could not be analysed, or not whole; the lines above say why"
             ))

@@ -11,7 +11,7 @@ use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-use crate::fixtures::{TWO_SOURCES, mien, write_data, write_folders, write_recipe, write_votes};
+use crate::fixtures::{TWO_SOURCES, json_of, mien, write_data, write_folders, write_recipe, write_votes};
 use crate::generator;
 
 /// A classifier's training on the CPU.
@@ -60,18 +60,14 @@ fn a_network_learns_and_its_model_can_be_measured() {
         assert!(image::open(run.join(picture)).unwrap().width() > 400, "{picture}");
     }
 
-    let output = mien()
-        .arg("evaluate")
-        .args([&run.join("small.safetensors"), &data, Path::new("--ferplus"), &votes])
-        .args(["--split", "private", "--rule", "majority", "--json", "--record", "--calibrate"])
-        .arg("--plot")
-        .arg(folder.path().join("confusion.png"))
-        .assert()
-        .success()
-        .get_output()
-        .stdout
-        .clone();
-    let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    let report = json_of(
+        mien()
+            .arg("evaluate")
+            .args([&run.join("small.safetensors"), &data, Path::new("--ferplus"), &votes])
+            .args(["--split", "private", "--rule", "majority", "--json", "--record", "--calibrate"])
+            .arg("--plot")
+            .arg(folder.path().join("confusion.png")),
+    );
     assert_eq!(report["n"], 14);
     assert_eq!(report["split"], "private");
     assert_eq!((&report["rule"], &report["varied"]), (&"majority".into(), &false.into()));
@@ -282,16 +278,14 @@ fn a_network_learns_from_two_data_sets_with_a_share_each_and_its_card_says_so() 
     assert!(limits.contains("never saw disgust, fear and surprise"), "{limits}");
 
     let model = run.join("small.safetensors");
-    let output = mien()
-        .arg("evaluate")
-        .args([&model, &ck, &jaffe])
-        .args(["--split", "private", "--json", "--no-cache", "--faces", "whole"])
-        .assert()
-        .success()
-        .get_output()
-        .stdout
-        .clone();
-    let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    let report = json_of(mien().arg("evaluate").args([&model, &ck, &jaffe]).args([
+        "--split",
+        "private",
+        "--json",
+        "--no-cache",
+        "--faces",
+        "whole",
+    ]));
     let private = |source: &toml::Value| source["private"].as_integer().unwrap();
     assert_eq!(report["n"].as_i64().unwrap(), sources.iter().map(private).sum::<i64>());
 }

@@ -99,3 +99,8 @@ pub fn write_folders(folder: &Path) -> [PathBuf; 2] {
 /// Both of them as a recipe\'s sources.
 pub const TWO_SOURCES: &str = "data = { sources = [{ name = \"CK+48\", share = 0.5, evenly_over = \"emotions\" }, \
                            { name = \"JAFFE\", share = 0.5, evenly_over = \"people\" }] }\ntarget = \"label\"";
+
+/// What a command that succeeds prints, as JSON.
+pub fn json_of(command: &mut Command) -> serde_json::Value {
+    serde_json::from_slice(&command.assert().success().get_output().stdout).unwrap()
+}
