@@ -3,15 +3,19 @@
 #[cfg(feature = "vision")]
 pub mod progress;
 
+use std::error::Error;
 use std::io::{ErrorKind, Write as _};
 
 use anyhow::Context as _;
 use serde::Serialize;
 
+use crate::torch;
+
 /// An error with its causes in one line, for the user. A cause whose words the error repeats already is left out.
 #[must_use]
 pub fn describe(error: &anyhow::Error) -> String {
-    error.chain().map(|cause| in_one_line(&cause.to_string())).fold(String::new(), |text, cause| {
+    let words = |cause: &(dyn Error + 'static)| cause.downcast_ref().map_or_else(|| cause.to_string(), torch::said);
+    error.chain().map(|cause| in_one_line(&words(cause))).fold(String::new(), |text, cause| {
         if text.is_empty() {
             cause
         } else if text.contains(&cause) {
@@ -69,6 +73,15 @@ mod tests {
         let error = anyhow!("no such file").context("can't read a.csv: no such file").context("can't train");
         assert_eq!(describe(&error), "can't train: can't read a.csv: no such file");
     }
+
+    #[test]
+    fn what_libtorch_says_is_told_once_and_without_its_stack() {
+        let source =
+            tch::TchError::Torch("DefaultCPUAllocator: can't allocate memory: 9 bytes\nframe #0: c10".to_owned());
+        let error = anyhow::Error::new(crate::classify::ClassifyError::from(source));
+        assert_eq!(describe(&error), "the network failed: there is not enough memory");
+    }
+
     #[test]
     fn an_error_in_toml_is_told_in_one_line() {
         let source = toml::from_str::<toml::Table>("a = 1\nb = = 2").unwrap_err();

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 /// The program, with a cache of its own.
 fn mien(folder: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mien"));
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin("mien"));
     command.env("XDG_CACHE_HOME", folder.path().join("cache"));
     command
 }

@@ -71,7 +71,7 @@ pub fn write_recipe(folder: &Path, changes: &[(&str, &str)]) -> PathBuf {
 
 /// The program.
 pub fn mien() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_mien"))
+    Command::new(assert_cmd::cargo::cargo_bin("mien"))
 }
 
 /// Two small data sets in folders: CK+ as it is laid out, two emotions of six people, and JAFFE of five.

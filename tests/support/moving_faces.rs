@@ -187,3 +187,35 @@ pub fn flash(frame: &Mat) -> Mat {
     frame.convert_to(&mut bright, CV_8UC3, 2.2, 30.0).unwrap();
     bright
 }
+
+/// Cloth with a print that has no faces: dark and light spots of several sizes. Haar's loose search takes some of it for a face, depending
+/// on `seed`; `shift` moves it to the right, as a curtain in a draught.
+pub fn cloth(seed: u64, shift: f32) -> Mat {
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    let mut sum = Mat::new_rows_cols_with_default(HEIGHT, WIDTH, CV_32F, Scalar::all(125.0)).unwrap();
+    for (columns, strength) in [(10, 50.0_f32), (24, 40.0), (60, 22.0)] {
+        let rows = columns * HEIGHT / WIDTH;
+        let spots: Vec<f32> = (0..columns * rows).map(|_| strength * random.random_range(-1.0..1.0)).collect();
+        let small = Mat::new_rows_cols_with_data(rows, columns, &spots).unwrap();
+        let mut large = Mat::default();
+        imgproc::resize(&small, &mut large, Size::new(WIDTH, HEIGHT), 0.0, 0.0, imgproc::INTER_CUBIC).unwrap();
+        let before = sum.clone();
+        core::add_def(&before, &large, &mut sum).unwrap();
+    }
+    let (mut gray, mut frame) = (Mat::default(), Mat::default());
+    sum.convert_to(&mut gray, CV_8UC1, 1.0, 0.0).unwrap();
+    imgproc::cvt_color_def(&gray, &mut frame, imgproc::COLOR_GRAY2BGR).unwrap();
+    let warp = Mat::from_slice_2d(&[[1.0_f64, 0.0, f64::from(shift)], [0.0, 1.0, 0.0]]).unwrap();
+    let mut moved = Mat::default();
+    imgproc::warp_affine(
+        &frame,
+        &mut moved,
+        &warp,
+        Size::new(WIDTH, HEIGHT),
+        imgproc::INTER_LINEAR,
+        core::BORDER_REFLECT_101,
+        Scalar::all(0.0),
+    )
+    .unwrap();
+    moved
+}

@@ -95,7 +95,12 @@ fn convolve(input: &Tensor, weight: &Tensor, bias: &Tensor, steps: Steps, relu: 
         )
     };
     if code != 0 || output.is_null() {
-        return Err(TchError::Torch(format!("oneDNN can't convolve a tensor of the size {:?}", input.size())));
+        // What it threw is lost on the way; full memory is what was seen.
+        let problem = format!(
+            "oneDNN can't convolve a tensor of the size {:?}; perhaps there is not enough memory",
+            input.size()
+        );
+        return Err(TchError::Torch(problem));
     }
     // SAFETY: the output is a new tensor that is ours alone.
     Ok(unsafe { Tensor::from_ptr(output) })

@@ -63,8 +63,8 @@ pub fn said(error: &TchError) -> String {
     }
 }
 
-/// How libtorch's messages begin that come of full memory: those of the CPU's allocator and of CUDA's.
-const FULL: [&str; 2] = ["DefaultCPUAllocator: can't allocate memory", "out of memory"];
+/// Words of libtorch's messages that come of full memory: of the CPU's allocator, of CUDA's, and of C++ itself.
+const FULL: [&str; 3] = ["DefaultCPUAllocator: can't allocate memory", "out of memory", "std::bad_alloc"];
 
 fn first_line(text: &str) -> String {
     if FULL.iter().any(|full| text.contains(full)) {
