@@ -8,6 +8,7 @@ mod bench;
 mod blur;
 mod cli;
 mod cluster;
+mod docs;
 mod headless;
 mod hostile;
 mod replay_recording;
