@@ -63,6 +63,17 @@ fn commands_and_options_that_the_documentation_names_exist() {
 }
 
 #[test]
+fn the_version_to_cite_and_to_install_is_this_one() {
+    let page = |name: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(page("CITATION.cff").contains(&format!("\nversion: {version}\n")));
+    assert!(page("docs/citing.md").contains(&format!("by Mien {version} ")));
+    for name in ["README.md", "docs/install.md"] {
+        assert!(page(name).contains(&format!("/mien_{version}_amd64.deb")), "{name}");
+    }
+}
+
+#[test]
 fn checksums_to_cite_are_those_of_the_shipped_networks() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join("docs/citing.md")).unwrap();
