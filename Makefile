@@ -9,7 +9,7 @@ FACES ?= data
 FERPLUS ?= fer2013new.csv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test workflow-test package bench model detector lint fmt doctor setup clean
+.PHONY: help run test workflow-test package docs bench model detector lint fmt doctor setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ workflow-test: setup ## Run Snakemake and Slurm over a few clips, killed and res
 
 package: setup ## Build the Debian package and its checksum into target/package
 	@CARGO='$(CARGO)' scripts/package.sh
+
+docs: ## Make the book of docs/ in target/book and check its links
+	@CARGO='$(CARGO)' scripts/docs.sh
 
 lint: setup ## Set up, check the format and run clippy, warnings being errors
 	$(CARGO) fmt --all --check

@@ -5,10 +5,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/parts/common.sh
 . scripts/parts/libtorch.sh
 . scripts/parts/cargo_config.sh
+. scripts/parts/tools.sh
 say() { printf 'package: %s\n' "$*"; }
 
 CARGO=${CARGO:-cargo}
-TOOLS=$CACHE/tools
 # Beside an installed program lie its libraries; one with CUDA, where somebody has put it, comes first.
 SEARCHED_FOLDERS='$ORIGIN/../lib/mien-cuda:$ORIGIN/../lib/mien'
 PACKAGE=target/package
@@ -19,14 +19,6 @@ libtorch=$(configured_libtorch)
 [ -n "$libtorch" ] || die "libtorch is not set up; run scripts/setup.sh"
 # The same sources give the same archive, whenever it is made.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
-
-# tool NAME VERSION: a command of cargo's, built into the cache folder unless it is there
-tool() {
-    if [ ! -x "$TOOLS/bin/$1" ]; then
-        say "building $1 $2"
-        "$CARGO" install --quiet --locked --root "$TOOLS" --version "$2" "$1" || die "$1 can't be built"
-    fi
-}
 
 build() {
     say "building mien $version"

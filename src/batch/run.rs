@@ -58,7 +58,7 @@ pub struct Orders {
     pub together: bool,
     /// Whether results of other options are replaced.
     pub force: bool,
-    /// How it is told how far the batch has come.
+    /// How progress is reported.
     pub progress: ProgressForm,
     /// Which share of planned files this is, in words; `None` where nothing was planned, and no report is written for others.
     pub shard: Option<String>,

@@ -21,26 +21,26 @@ use crate::stages::{SharedNetwork, StageChoices};
 /// Among the inputs: write to the standard output.
 const STANDARD_OUTPUT: &str = "-";
 
-/// Write what is seen in videos and pictures to tables
+/// Write tables of what is seen in videos and pictures
 ///
 /// Takes videos, pictures, folders with all that is below them, and patterns such as 'day*/*.mp4'. Each video gets a table of its
 /// own, all pictures together get one, with a row for each face on each frame; docs/tables.md describes the columns.
 ///
-/// A run that was ended in any way is resumed by the same command: files that are done are skipped. With more outputs, what
+/// If a run was interrupted, the same command resumes it: files that are done are skipped. With more outputs, what
 /// is missing is added. A file that can't be read doesn't stop the others; it is listed at the end.
 ///
-/// With --manifest it takes its share of what `mien plan` found. Which share is said by --shard, else by Slurm's
-/// SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT or Kubernetes' JOB_COMPLETION_INDEX; MIEN_SHARDS says how many there are.
+/// With --manifest it takes its share of what `mien plan` found. --shard says which share that is, else Slurm's
+/// SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT or Kubernetes' JOB_COMPLETION_INDEX do; MIEN_SHARDS says how many shares there are.
 ///
 /// Exit codes: 0; 1 nothing was done, or there are results of other options; 2 wrong usage; 3 done, but some inputs are bad; 75 try
 /// again (the disk is full, a device or the output folder is in use); 130 interrupted.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   mien analyze recordings                          every video and picture in and below a folder
-  mien analyze 'day*/*.mp4' --skip 4 --output out  each fifth frame
+  mien analyze 'day*/*.mp4' --skip 4 --output out  every fifth frame
   mien analyze talk.mp4 --from 1:30 --to 2:00      half a minute
   mien analyze talk.mp4 --video --summary          with an annotated copy and a report
-  mien analyze recordings --summary --together     one table over all files, and a page that leads to all")]
+  mien analyze recordings --summary --together     one table over all files, and a page with links to all")]
 pub struct AnalyzeArgs {
     /// Videos, pictures, folders or patterns
     #[arg(required_unless_present = "manifest", conflicts_with = "manifest", value_name = "INPUT")]
@@ -86,7 +86,7 @@ pub struct AnalyzeArgs {
     #[arg(long)]
     pub together: bool,
 
-    /// Leave out so many frames after each one that is analysed: 4 takes each fifth
+    /// Leave out this many frames after each one that is analysed: 4 analyses every fifth
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub skip: u64,
 
@@ -98,11 +98,11 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "TIME", value_parser = media_time)]
     pub to: Option<Duration>,
 
-    /// Analyse so many files side by side. One keeps two to three cores busy already
+    /// Analyse this many files at once; one alone keeps two to three cores busy
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
 
-    /// Leave out faces whose picture is worth less, from 0 to 1: small, blurred, badly lit or turned away (docs/tables.md)
+    /// Leave out faces whose picture has a lower quality, from 0 to 1: small, blurred, badly lit or turned away (docs/tables.md)
     #[arg(long, value_name = "QUALITY", value_parser = share)]
     pub quality_at_least: Option<f32>,
 
@@ -110,12 +110,12 @@ pub struct AnalyzeArgs {
     #[arg(long, value_enum, value_name = "WHAT")]
     pub blur: Option<Blur>,
 
-    /// Threads of each pool: libtorch's, and the video decoder's, which has one for each core unless this is given. The three stages of
-    /// the pipeline have a thread each besides
+    /// Threads of libtorch, and of the video decoder, which otherwise has one for each core. The three stages of the pipeline have a
+    /// thread each besides
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
 
-    /// How it is told how far the batch has come
+    /// How progress is reported
     #[arg(long, value_enum, default_value_t)]
     pub progress: ProgressForm,
 
@@ -127,7 +127,7 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "N", default_value_t)]
     pub max_megapixels: PixelLimit,
 
-    /// Replace results of other options, or of files that have changed since
+    /// Replace results that were made with other options, or of files that have changed since
     #[arg(long)]
     pub force: bool,
 

@@ -10,7 +10,7 @@ use crate::console::print;
 use crate::lab::{Part, average};
 use crate::net::{Card, ModelSource, WeightKind, save_weights};
 
-/// Make a model of the mean weights of others
+/// Make a model from the mean weights of others
 ///
 /// Trainings that began with the same weights differ in their mistakes: the mean of their weights (a “model soup”) often does better
 /// than each of them on pictures unlike those that they learnt from, and costs no more to run than one. All have to be of the

@@ -33,7 +33,7 @@ const FACES_FOR_NETWORK: usize = 64;
 
 /// Measure how fast this machine works
 ///
-/// Takes a video through the whole pipeline (read, detect, track, classify, smooth) as fast as it goes, without a
+/// Runs a video through the whole pipeline (read, detect, track, classify, smooth) as fast as it can, without a
 /// window, and prints frames per second and the time of each stage. A video that is shorter than the run is repeated.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -49,7 +49,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub frames: u64,
 
-    /// Frames that go before, unmeasured, until caches and clock rates have settled
+    /// Frames to run first, unmeasured, until caches and clock rates have settled
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     pub warmup: u64,
 

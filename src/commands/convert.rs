@@ -12,7 +12,7 @@ use crate::whole::{self, Existing};
 
 /// Turn weights that other programs wrote into a .safetensors file
 ///
-/// Reads PyTorch's .pt and .pth files (state dictionaries, checkpoints, whole models, torch-script ones), NumPy's .npz archives
+/// Reads PyTorch's .pt and .pth files (state dictionaries, checkpoints, whole models, TorchScript files), NumPy's .npz archives
 /// and .safetensors files. Tensors keep their names; floats become 32-bit ones. No Python is needed, and nothing in the file
 /// is run.
 #[derive(Args, Debug)]

@@ -23,12 +23,12 @@ const PLACES: usize = 3;
 /// Eighths of a character, from none to seven.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/// Say what a data set holds
+/// Show what a data set holds
 ///
 /// Counts pictures of each split and emotion, people, and pictures with the same pixels, within a split and, which
 /// would spoil a measurement, across splits. Reads fer2013.csv or icml_face_data.csv, folders named after emotions (also
 /// below train, validation and test), CK+48, JAFFE, KDEF, and a CSV with the columns path and label (if wanted also
-/// subject and split); which one it is, is seen by looking.
+/// subject and split); it recognises by looking which one it is.
 #[derive(Args, Debug)]
 pub struct DatasetArgs {
     /// The data set: a table or a folder

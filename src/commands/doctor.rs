@@ -23,7 +23,7 @@ use crate::version::Versions;
 /// Width of the names on the left.
 const NAME_WIDTH: usize = 12;
 
-/// Say what works on this machine, and what to do about what does not
+/// Show what works on this machine, and what to do about what doesn't
 ///
 /// Exit code 0 means that Mien can do its main job here: there are a working network, a face detector, and a camera
 /// or the demo clip to look at.

@@ -35,7 +35,7 @@ pub struct LabelArgs {
     #[arg(long)]
     pub flip: bool,
 
-    /// Even the probabilities out over this time; higher is calmer, lower is quicker, `off` shows each frame's own
+    /// Smooth the probabilities over this time; higher is calmer, lower is quicker, `off` shows each frame's own
     #[arg(long, value_name = "SECONDS|off", value_parser = smoothing_secs)]
     pub smoothing: Option<f32>,
 

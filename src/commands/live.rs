@@ -36,7 +36,7 @@ pub struct LiveArgs {
     #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u32).range(1..=240))]
     pub fps: Option<u32>,
 
-    /// Pixel format to ask the camera for, as MJPG or YUYV
+    /// Pixel format to ask the camera for, such as MJPG or YUYV
     #[arg(long, value_name = "CODE")]
     pub fourcc: Option<FourCc>,
 
@@ -44,7 +44,7 @@ pub struct LiveArgs {
     #[arg(long)]
     pub headless: bool,
 
-    /// Stop after this time [default: at Ctrl-C]
+    /// Stop after this time [default: run until Ctrl-C]
     #[arg(long, value_name = "SECONDS", requires = "headless", value_parser = duration)]
     pub duration: Option<Duration>,
 

@@ -9,13 +9,13 @@ use crate::cluster::{Allowed, Merge, Merged, Plan};
 use crate::console::print;
 use crate::exit::BadInputs;
 
-/// Put the results of many runs together in one table
+/// Join the results of many runs in one table
 ///
 /// Searches the folders for what `mien analyze` has written and joins the files' tables in the order of the manifest. The table has the
-/// same bytes however the work was divided, and those of `mien analyze --together` on one machine. With tables of frames or summaries of
-/// each file, those are joined too. Films that were cut into parts are whole again.
+/// same bytes however the work was divided, and those of `mien analyze --together` on one machine. If every
+/// file has a table of frames or a summary, those are joined too. Films that were cut into parts become whole again.
 ///
-/// Exit codes: 0; 3 if some files are bad and have no results, or not whole ones; 75 if files are missing that may still come.
+/// Exit codes: 0; 3 if some files are bad and have no results, or only a part of them; 75 if files are missing that may still come.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   mien merge results --manifest manifest.jsonl --output all.parquet
@@ -33,7 +33,7 @@ pub struct MergeArgs {
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
 
-    /// Put results together that were made by different models, priors or options
+    /// Join results even if different models, priors or options made them
     #[arg(long)]
     pub allow_mixed: bool,
 

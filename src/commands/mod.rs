@@ -89,8 +89,8 @@ pub struct Cli {
 
     /// How much is logged (error, warn, info, debug, trace, or a filter such as mien=debug), or a file to log to
     ///
-    /// A file gets what RUST_LOG says, else everything from info on. Without this option, what RUST_LOG says goes to the standard error
-    /// stream, else warnings.
+    /// A file gets what RUST_LOG asks for, or everything from info on. Without this option standard error gets what RUST_LOG asks for, or
+    /// warnings.
     #[arg(long, global = true, value_name = "FILE|LEVEL")]
     pub log: Option<LogChoice>,
 }

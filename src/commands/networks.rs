@@ -9,7 +9,7 @@ use crate::console::{print, print_json};
 use crate::net::faces::{COUNTED_ON, DETECTORS, Detector};
 use crate::net::{ARCHITECTURES, Cost, NetworkSpec};
 
-/// List the network architectures that a recipe can name, with parameters and multiply-adds a face
+/// List the network architectures that a recipe can name, with parameters and multiply-adds per face
 ///
 /// Both are counted on the network itself with its default parameters. Multiply-adds (MACs) are those of
 /// convolutions and dense layers. Faces are 48×48; transfer networks resize them to the side that is given.

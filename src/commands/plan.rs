@@ -12,12 +12,12 @@ use crate::cluster::{Plan, Split};
 use crate::console::{print, tell};
 use crate::interrupt;
 
-/// Print a manifest of what is to be analysed, for many machines to divide among them
+/// Print a manifest of the files to analyse, for many machines to share
 ///
 /// One line of JSON for each video, part of one or picture: id, path, name in results, bytes, time of change, seconds and frames as the
 /// file declares them. Videos come first, then pictures, each in order of their paths. A file that can't be read has a line that says why.
 ///
-/// The id is the beginning of the SHA-256 of name, bytes, time of change and number of the part: it says nothing of the contents.
+/// The id is the beginning of the SHA-256 of name, bytes, time of change and number of the part: it says nothing about the contents.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   mien plan recordings > manifest.jsonl
@@ -37,7 +37,7 @@ pub struct PlanArgs {
     #[arg(long, value_name = "TIME", value_parser = part_length)]
     pub split: Option<Duration>,
 
-    /// Analyse so much before each part, so that faces are known and probabilities are smoothed when it begins
+    /// Analyse this much before each part, so that faces are known and probabilities are smoothed when it begins
     #[arg(long, value_name = "TIME", value_parser = part_length, default_value = "15s", requires = "split")]
     pub overlap: Duration,
 }

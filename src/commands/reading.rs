@@ -21,7 +21,7 @@ const LEAST_TOLD: usize = 500;
 /// Options of everything that reads a data set.
 #[derive(Args, Debug)]
 pub struct ReadingArgs {
-    /// The FER+ votes that stand row by row beside fer2013.csv
+    /// The FER+ votes, which belong to fer2013.csv row by row
     #[arg(long, value_name = "fer2013new.csv")]
     pub ferplus: Option<PathBuf>,
 
@@ -29,7 +29,7 @@ pub struct ReadingArgs {
     #[arg(long, value_enum, default_value_t)]
     pub faces: FaceMode,
 
-    /// Angles of KDEF that take part [default: straight]
+    /// KDEF's angles to use [default: straight]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "ANGLES")]
     pub angles: Vec<Angle>,
 
@@ -37,7 +37,7 @@ pub struct ReadingArgs {
     #[arg(long, value_name = "N", default_value_t)]
     pub max_megapixels: PixelLimit,
 
-    /// Decode the data set again, and don't keep it decoded in the user's cache folder
+    /// Decode the data set again, and don't keep the result in the cache folder
     #[arg(long)]
     pub no_cache: bool,
 }

@@ -26,7 +26,7 @@ pub struct ReplayArgs {
     #[arg(value_name = "FILE|FOLDER")]
     pub file: PathBuf,
 
-    /// Of a recording: look for faces and name them again, instead of showing what was recorded
+    /// With a recording: look for faces and name them again, instead of showing what was recorded
     #[arg(long)]
     pub again: bool,
 

@@ -25,7 +25,7 @@ const FALLBACK_FPS: f64 = 30.0;
 
 /// Measure the labels on a video whose answers are known
 ///
-/// Tells for how much of the time the label was right, how long it took to follow an expression, and how often it changed, for each
+/// Says for how much of the time the label was right, how long it took to follow an expression, and how often it changed, for each
 /// frame by itself and for smoothed probabilities. Where several faces are in the picture, the largest counts.
 #[derive(Clone, Debug, Args)]
 pub struct ScoreArgs {

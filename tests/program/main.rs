@@ -8,6 +8,8 @@ mod bench;
 mod blur;
 mod cli;
 mod cluster;
+#[cfg(feature = "serve")]
+mod docs;
 mod headless;
 mod hostile;
 mod replay_recording;

@@ -2,7 +2,7 @@
 //!
 //! 48×48×1 → 64 filters 3×3 → 128 of 5×5 → 512 of 3×3 → 512 of 3×3, each with batch norm, ReLU, 2×2 max pooling and
 //! dropout → dense 256 → dense 512, each with batch norm, ReLU and dropout → 7. About 4.5 M parameters and 290 M
-//! multiply-adds a face.
+//! multiply-adds per face.
 
 use tch::nn;
 

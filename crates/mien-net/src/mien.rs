@@ -4,7 +4,7 @@
 //! its work is done on maps of 24×24 and 12×12, where the corners of eyes and mouth still have a place of their own.
 //!
 //! 48×48×1 → 24 filters → 40 at 24×24 → four stages of residual blocks: 40 at 24×24, 88 at 12×12, 176 at 6×6, 208 at
-//! 3×3 → mean over the map → dropout → 7. About 1.4 M parameters and 60 M multiply-adds a face.
+//! 3×3 → mean over the map → dropout → 7. About 1.4 M parameters and 60 M multiply-adds per face.
 
 use serde::Deserialize;
 use serde::de::Error as _;

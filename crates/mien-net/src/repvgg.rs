@@ -2,7 +2,7 @@
 //! batch 1: few and full layers, no shortcut, nothing that weighs channels, and one layout from the picture to the mean.
 //!
 //! 48×48×1 → 16 filters → four stages, each of which begins with a convolution of stride 2: 32 at 24×24, 80 at 12×12, 160 at 6×6, 288
-//! at 3×3 → mean over the map → dropout → 7. Deployed 11 convolutions, 1.9 M parameters and 59 M multiply-adds a face.
+//! at 3×3 → mean over the map → dropout → 7. Deployed 11 convolutions, 1.9 M parameters and 59 M multiply-adds per face.
 
 use serde::Deserialize;
 use serde::de::Error as _;

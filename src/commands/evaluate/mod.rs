@@ -33,8 +33,8 @@ use crate::prior::{PriorChoice, StandardPrior};
 /// Prints accuracy with its 95 % interval, balanced accuracy, macro and weighted F1, precision, recall, F1 and the area under
 /// the ROC curve of each emotion, the expected calibration error before and after temperature scaling, and the
 /// confusion matrix, with the number of pictures, the split, the prior and the rule that says which label counts as
-/// right: figures under different rules or priors can't be compared. Each picture is seen once, as it is unless --varied says
-/// otherwise (each picture seen once; twice with --flip). Detectors are measured by `mien evaluate faces`.
+/// right: figures under different rules or priors can't be compared. Each picture is seen once (twice with
+/// --flip), and as it is unless --varied is given. Detectors are measured by `mien evaluate faces`.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:
@@ -90,8 +90,8 @@ struct ClassifierArgs {
     #[arg(long)]
     pub through_detector: bool,
 
-    /// Vary light, tones, sharpness, angle, size and place of each face once before it is seen, always in the same random way: what
-    /// changes between a camera's pictures of it
+    /// Vary light, tones, sharpness, angle, size and place of each face once before it is seen, always in the same random way, as it
+    /// changes from one picture of a camera to the next
     #[arg(long)]
     pub varied: bool,
 
@@ -120,7 +120,7 @@ struct ClassifierArgs {
     #[arg(long, value_name = "SHARE", requires = "calibrate", value_parser = share)]
     pub least_accuracy: Option<f64>,
 
-    /// Measure the networks of `mien train --folds`, whose run folder stands in MODEL's place: each picture by the one that never saw its
+    /// Measure the networks of `mien train --folds`, whose run folder takes MODEL's place: each picture by the one that never saw its
     /// person, all together
     #[arg(long, conflicts_with_all = ["calibrate", "record", "varied", "plot", "split"])]
     pub folds: bool,

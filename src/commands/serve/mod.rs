@@ -43,7 +43,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "INDEX|PATH|URL", group = "source")]
     pub camera: Option<CameraDevice>,
 
-    /// Show this video to all visitors, again and again
+    /// Show this video to all visitors, in a loop
     #[arg(long, value_name = "FILE", group = "source")]
     pub video: Option<PathBuf>,
 
@@ -68,7 +68,7 @@ pub struct ServeArgs {
     #[arg(long)]
     pub open: bool,
 
-    /// Speak TLS: with a certificate made for this run, of which browsers warn, or with one's own files in PEM
+    /// Use TLS: with a certificate made for this run, which browsers warn about, or with your own files in PEM
     #[arg(long, value_name = "self-signed|CERT,KEY")]
     pub tls: Option<TlsChoice>,
 
@@ -80,7 +80,7 @@ pub struct ServeArgs {
     #[arg(long)]
     pub no_token: bool,
 
-    /// What else the server is called, behind a proxy or by DNS; may be given several times
+    /// Another name of the server, behind a proxy or in DNS; may be given several times
     #[arg(long = "host", value_name = "NAME")]
     pub hosts: Vec<String>,
 

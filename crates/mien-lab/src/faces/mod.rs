@@ -20,14 +20,14 @@ const SMALLEST_FACE: f32 = 0.1;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum FaceMode {
-    /// As the data set wants it: JAFFE and KDEF by the detector; others are faces already.
+    /// As the data set needs it: JAFFE and KDEF by the detector; others are faces already.
     #[default]
     Auto,
     /// The largest face that the detector finds, else the centre.
     Detector,
     /// A square in the middle.
     Center,
-    /// The whole picture is the face; if it is no square, its middle is.
+    /// The whole picture is the face; if it isn't square, its middle is.
     Whole,
 }
 

