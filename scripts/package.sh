@@ -87,24 +87,32 @@ debian_package() {
     "$TOOLS/bin/cargo-deb" deb --quiet --no-build --no-strip --output "$PACKAGE/mien_${version}_amd64.deb"
 }
 
+# find_libraries: sets LIBRARIES to those that the program and libtorch need from the system, and theirs: name and file in each line
+find_libraries() { LIBRARIES=$(ldd "$STAGE/bin/mien" | awk -v ours="/$STAGE/" '$2 == "=>" && $3 ~ /^\// && !index($3, ours) { print $1, $3 }'); }
+
 # Adds the system's libraries that the program and its libraries need, and theirs. Those for the display lie apart, for servers without any.
 add_libraries() {
     local library target folder
     mkdir -p "$STAGE/lib/mien-no-display"
-    ldd "$STAGE/bin/mien" | awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 }' | while read -r library target; do
+    while read -r library target; do
+        ! [[ $library =~ $C_LIBRARY ]] || continue
         folder=$STAGE/lib/mien
-        if [[ $library =~ $C_LIBRARY ]] || [ -e "$folder/$library" ]; then continue; fi
         ! [[ $library =~ $DISPLAY_LIBRARIES ]] || folder+=-no-display
         install -m 644 "$target" "$folder/$library"
-    done
+    done <<<"$LIBRARIES"
 }
 
 # The Debian packages that the libraries come from, with their versions, and their licences.
 note_libraries() {
-    local notes=$STAGE/share/doc/mien/libraries package
+    local notes=$STAGE/share/doc/mien/libraries library target package
     mkdir -p "$notes"
+    # dpkg knows the libraries by their whole names, some below /lib and some below /usr/lib. `dpkg-query -S` takes minutes for so many.
     # shellcheck disable=SC2016
-    find "$STAGE"/lib -name '*.so*' -printf '*/%f\n' | xargs dpkg-query -S 2>/dev/null | sed 's/:.*//' | sort -u |
+    while read -r library target; do
+        ! [[ $library =~ $C_LIBRARY ]] || continue
+        target=$(realpath "$target")
+        printf '%s\n' "$target" "${target#/usr}"
+    done <<<"$LIBRARIES" | command grep -lFx --file=- /var/lib/dpkg/info/*.list | sed 's,.*/,,; s,\.list$,,' |
         xargs dpkg-query -W -f '${Package} ${Version}\n' | sort -u >"$notes/packages.txt"
     while read -r package _; do
         cp -L "/usr/share/doc/$package/copyright" "$notes/$package.copyright" || die "$package has no licence"
@@ -114,6 +122,7 @@ note_libraries() {
 portable_archive() {
     local name=mien-$version-linux-x86_64
     say "making the archive"
+    find_libraries
     add_libraries
     note_libraries
     find "$STAGE" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
