@@ -71,7 +71,8 @@ enter() {
     inside apt-get -q update >"$systems/apt.log" 2>&1 || die "apt-get update failed; see $systems/apt.log"
 }
 
-inside() { chroot "$root" env -i HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
+INSIDE=(chroot "$root" env -i HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive)
+inside() { "${INSIDE[@]}" "$@"; }
 install() {
     inside apt-get -q -y --no-install-recommends install "$@" >"$systems/apt.log" 2>&1 || {
         tail -20 "$systems/apt.log"
@@ -125,7 +126,8 @@ analyze() {
 window() {
     local picture=$systems/window-$1.png colours opened='' mien
     shift
-    inside env DISPLAY=$DISPLAY_NUMBER "$@" replay /root/demo.mp4 >"$systems/window.txt" 2>&1 &
+    # Not by the function, so that it is Mien that is stopped below.
+    "${INSIDE[@]}" env DISPLAY=$DISPLAY_NUMBER "$@" replay /root/demo.mp4 >"$systems/window.txt" 2>&1 &
     mien=$!
     for _ in $(seq 60); do
         sleep 1
@@ -155,6 +157,7 @@ test_debian_package() {
     say "Debian $BUILT_ON, $(basename "$deb"): installed with all that it needs after $(since "$begin") s"
     first_frame mien
     say "  the first labelled frame after $(since "$begin") s"
+    cmp assets/copyright "$root/usr/share/doc/mien/copyright" || die "the licences are others"
     doctor /usr/lib/mien mien
     analyze mien
     cp -al "$root/usr/lib/mien" "$root/usr/lib/mien-cuda"

@@ -75,7 +75,6 @@ stage() {
     install -m 644 assets/mien.metainfo.xml "$STAGE/share/metainfo/io.github.mien.mien.metainfo.xml"
     install -m 644 assets/mien.png "$STAGE/share/icons/hicolor/256x256/apps/"
     install -m 644 assets/mien.svg "$STAGE/share/icons/hicolor/scalable/apps/"
-    install -m 644 assets/copyright "$STAGE/share/doc/mien/"
     "$TOOLS/bin/cargo-bundle-licenses" bundle-licenses --format json 2>/dev/null | python3 scripts/licences.py |
         gzip -9n >"$STAGE/share/doc/mien/THIRD-PARTY.txt.gz"
     gzip -9nc CHANGELOG.md >"$STAGE/share/doc/mien/changelog.gz"
@@ -122,6 +121,7 @@ note_libraries() {
 portable_archive() {
     local name=mien-$version-linux-x86_64
     say "making the archive"
+    install -m 644 assets/copyright "$STAGE/share/doc/mien/" # cargo-deb has put it into the other package
     find_libraries
     add_libraries
     note_libraries
