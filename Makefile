@@ -9,7 +9,7 @@ FACES ?= data
 FERPLUS ?= fer2013new.csv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test workflow-test package docs bench model detector lint fmt doctor setup clean
+.PHONY: help run test workflow-test package package-test docs bench model detector lint fmt doctor setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +40,11 @@ workflow-test: setup ## Run Snakemake and Slurm over a few clips, killed and res
 	$(CARGO) build --release
 	@scripts/workflow-test.sh
 
-package: setup ## Build the Debian package and its checksum into target/package
+package: setup ## Build the packages, the list of what is inside and checksums into target/package
 	@CARGO='$(CARGO)' scripts/package.sh
+
+package-test: ## Install, use and remove the packages in fresh systems of Debian 12 and 13 (as root)
+	@scripts/package-test.sh
 
 docs: ## Make the book of docs/ in target/book and check its links
 	@CARGO='$(CARGO)' scripts/docs.sh

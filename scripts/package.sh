@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds Mien's Debian package into target/package, and its checksum. scripts/setup.sh must have run before; `make package` sees to that. docs/packages.md says what is in them.
+# Builds Mien's packages into target/package: a Debian package, an archive that runs from any folder, the list of what is inside (SBOM)
+# and checksums. scripts/setup.sh must have run before; `make package` sees to that. docs/packages.md says what is in them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/parts/common.sh
@@ -10,21 +11,37 @@ say() { printf 'package: %s\n' "$*"; }
 
 CARGO=${CARGO:-cargo}
 # Beside an installed program lie its libraries; one with CUDA, where somebody has put it, comes first.
+# shellcheck disable=SC2016
 SEARCHED_FOLDERS='$ORIGIN/../lib/mien-cuda:$ORIGIN/../lib/mien'
+# What belongs to the graphics driver and the display has to be the system's; so do the libraries that drivers are linked to, the C++ library
+# among them, for a driver may want them newer than ours.
+C_LIBRARY='^(linux-vdso|ld-linux-|lib(c|m|dl|rt|util|pthread|resolv|stdc\+\+|gcc_s)\.so)'
+DISPLAY_LIBRARIES='^lib(GL|EGL|OpenGL|drm|gbm|X|xcb|wayland|z\.so|expat)'
 PACKAGE=target/package
 STAGE=$PACKAGE/stage
 
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 libtorch=$(configured_libtorch)
 [ -n "$libtorch" ] || die "libtorch is not set up; run scripts/setup.sh"
-# The same sources give the same archive, whenever it is made.
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+[ ! -e "$libtorch/lib/libtorch_cuda.so" ] || die "packages hold the libtorch for the CPU: MIEN_LIBTORCH=cpu make package." \
+    "docs/packages.md says how one with CUDA is put beside an installed Mien"
+# The same sources give the same packages, whenever and by whomever they are made.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} LC_ALL=C.UTF-8
+umask 022
 
+# Builds the program without a trace of where its sources, crates and libtorch lay: every clone gives the same bytes.
 build() {
     say "building mien $version"
-    # Names of functions stay in it, for reports of crashes.
-    MIEN_RPATH=$SEARCHED_FOLDERS "$CARGO" rustc --quiet --release --bin mien -- -C strip=debuginfo
-    program=$("$CARGO" metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/mien
+    local target left_out remap flags=
+    target=$("$CARGO" metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+    left_out="$PWD=/mien
+${CARGO_HOME:-$HOME/.cargo}=/cargo
+$libtorch=/libtorch
+$target=/target"
+    while read -r remap; do flags+=" -ffile-prefix-map=$remap"; done <<<"$left_out"
+    MIEN_RPATH=$SEARCHED_FOLDERS MIEN_LEFT_OUT=$left_out RUSTC_WRAPPER=$PWD/scripts/parts/rustc_anywhere.sh CARGO_INCREMENTAL=0 \
+        CFLAGS="${CFLAGS:-}$flags" CXXFLAGS="${CXXFLAGS:-}$flags" "$CARGO" build --quiet --profile dist --bin mien
+    program=$target/dist/mien
 }
 
 # What every package has, laid out as below /usr.
@@ -50,7 +67,6 @@ stage() {
     install -m 644 assets/mien.metainfo.xml "$STAGE/share/metainfo/io.github.mien.mien.metainfo.xml"
     install -m 644 assets/mien.png "$STAGE/share/icons/hicolor/256x256/apps/"
     install -m 644 assets/mien.svg "$STAGE/share/icons/hicolor/scalable/apps/"
-    install -m 644 assets/copyright "$STAGE/share/doc/mien/"
     "$TOOLS/bin/cargo-bundle-licenses" bundle-licenses --format json 2>/dev/null | python3 scripts/licences.py |
         gzip -9n >"$STAGE/share/doc/mien/THIRD-PARTY.txt.gz"
     gzip -9nc CHANGELOG.md >"$STAGE/share/doc/mien/changelog.gz"
@@ -62,13 +78,69 @@ debian_package() {
     "$TOOLS/bin/cargo-deb" deb --quiet --no-build --no-strip --output "$PACKAGE/mien_${version}_amd64.deb"
 }
 
+# find_libraries: sets LIBRARIES to those that the program and libtorch need from the system, and theirs: name and file in each line
+find_libraries() { LIBRARIES=$(ldd "$STAGE/bin/mien" | awk -v ours="/$STAGE/" '$2 == "=>" && $3 ~ /^\// && !index($3, ours) { print $1, $3 }'); }
+
+# Adds the system's libraries that the program and its libraries need, and theirs. Those for the display lie apart, for servers without any.
+add_libraries() {
+    local library target folder
+    mkdir -p "$STAGE/lib/mien-no-display"
+    while read -r library target; do
+        ! [[ $library =~ $C_LIBRARY ]] || continue
+        folder=$STAGE/lib/mien
+        ! [[ $library =~ $DISPLAY_LIBRARIES ]] || folder+=-no-display
+        install -m 644 "$target" "$folder/$library"
+    done <<<"$LIBRARIES"
+}
+
+# The Debian packages that the libraries come from, with their versions, and their licences.
+note_libraries() {
+    local notes=$STAGE/share/doc/mien/libraries library target package
+    mkdir -p "$notes"
+    # dpkg knows the libraries by their whole names, some below /lib and some below /usr/lib. `dpkg-query -S` takes minutes for so many.
+    # shellcheck disable=SC2016
+    while read -r library target; do
+        ! [[ $library =~ $C_LIBRARY ]] || continue
+        target=$(realpath "$target")
+        printf '%s\n' "$target" "${target#/usr}"
+    done <<<"$LIBRARIES" | command grep -lFx --file=- /var/lib/dpkg/info/*.list | sed 's,.*/,,; s,\.list$,,' |
+        xargs dpkg-query -W -f '${Package} ${Version}\n' | sort -u >"$notes/packages.txt"
+    while read -r package _; do
+        cp -L "/usr/share/doc/$package/copyright" "$notes/$package.copyright" || die "$package has no licence"
+    done <"$notes/packages.txt"
+}
+
+portable_archive() {
+    local name=mien-$version-linux-x86_64
+    say "making the archive"
+    install -m 644 assets/copyright "$STAGE/share/doc/mien/" # cargo-deb has put it into the other package
+    find_libraries
+    add_libraries
+    note_libraries
+    find "$STAGE" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+    tar --directory "$STAGE" --sort=name --owner=0 --group=0 --numeric-owner --transform "s,^\.,$name," --create . |
+        zstd --quiet --force -T0 -12 -o "$PACKAGE/$name.tar.zst"
+}
+
+sbom() {
+    local list=mien-sbom
+    say "listing what is inside"
+    "$TOOLS/bin/cargo-cyclonedx" cyclonedx --quiet --format json --override-filename $list
+    python3 scripts/sbom.py "$PWD" scripts/wheels/libtorch-cpu.txt "$STAGE/share/doc/mien/libraries/packages.txt" <$list.json >"$PACKAGE/mien-$version.cdx.json"
+    rm -f $list.json crates/*/$list.json
+}
+
 have dpkg-shlibdeps || die "dpkg-shlibdeps is missing; on Debian: apt-get install dpkg-dev"
+have zstd || die "zstd is missing; on Debian: apt-get install zstd"
 tool cargo-deb 3.8.0
 tool cargo-bundle-licenses 5.0.0
+tool cargo-cyclonedx 0.5.9
 grep -q "<release version=\"$version\"" assets/mien.metainfo.xml || die "assets/mien.metainfo.xml knows no release $version; docs/releasing.md"
 mkdir -p "$PACKAGE"
-rm -f "$PACKAGE"/*.deb
+rm -f "$PACKAGE"/*.deb "$PACKAGE"/*.tar.zst "$PACKAGE"/*.cdx.json
 build
 stage
 debian_package
-(cd "$PACKAGE" && sha256sum -- *.deb | tee SHA256SUMS)
+portable_archive
+sbom
+(cd "$PACKAGE" && sha256sum -- *.deb *.tar.zst *.cdx.json | tee SHA256SUMS)
