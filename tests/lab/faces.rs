@@ -127,6 +127,7 @@ fn a_resumed_training_of_a_detector_is_the_same_and_its_model_can_be_used() {
     let mut first = trainer(folder.path(), &recipe, "parts").unwrap();
     assert_eq!(first.run(None, &stop, raise, |_| {}).unwrap(), TrainOutcome::Interrupted);
     assert_eq!(first.state().history.len(), 1);
+    drop(first);
     let mut second = trainer(folder.path(), &recipe, "parts").unwrap();
     assert_eq!(
         second.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(),

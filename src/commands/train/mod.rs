@@ -3,6 +3,7 @@
 mod classifier;
 mod detector;
 mod list;
+mod memory;
 mod sources;
 mod watch;
 
@@ -106,6 +107,7 @@ impl TrainArgs {
         if self.member {
             watch::end_with_the_list()?;
         }
+        memory::keep();
         tch::set_num_threads(self.threads.map_or_else(crate::device::cores, i32::from));
         if FacesRecipe::is_at(recipe) {
             for (is_given, option) in [(self.folds.is_some(), "--folds"), (self.measure, "--measure")] {

@@ -25,7 +25,6 @@ use crate::commands::compare;
 use crate::console::tell;
 use crate::exit::{BadInputs, TRY_AGAIN};
 use crate::interrupt::Interrupted;
-use crate::lab::datasets::Split;
 use crate::lab::lock_folder;
 use crate::lab::recipe::{RecipeList, Scheduled};
 use crate::net::{Ending, ModelSource};
@@ -86,9 +85,9 @@ impl TrainArgs {
 fn ended(entry: &Scheduled, folder: &Path) -> Option<Ending> {
     let model = folder.join(format!("{}.safetensors", entry.recipe.name));
     let card = ModelSource::File(model).card().ok()?;
-    let is_measured = card.evaluation.iter().any(|figure| figure.split == Split::Private.usage());
-    let ending = card.training.ending.filter(|_| is_measured)?;
-    let is_spent = ending != Ending::BudgetSpent || card.training.wall_seconds >= entry.budget;
+    let ending = card.training.ending.filter(|_| !card.evaluation.is_empty())?;
+    // The card has whole seconds.
+    let is_spent = ending != Ending::BudgetSpent || card.training.wall_seconds + 0.5 >= entry.budget;
     let is_same = entry.recipe.is_in(&card.training.recipe);
     (is_spent && is_same).then_some(ending)
 }
