@@ -33,8 +33,10 @@ fn hardware(device: Device) -> Option<String> {
     let (file, field) = match device {
         Device::Cpu => (PathBuf::from("/proc/cpuinfo"), "model name"),
         Device::Cuda(index) => {
-            let mut cards: Vec<_> =
-                std::fs::read_dir("/proc/driver/nvidia/gpus").ok()?.filter_map(|card| Some(card.ok()?.path())).collect();
+            let mut cards: Vec<_> = std::fs::read_dir("/proc/driver/nvidia/gpus")
+                .ok()?
+                .filter_map(|card| Some(card.ok()?.path()))
+                .collect();
             cards.sort();
             (cards.get(index)?.join("information"), "Model")
         }

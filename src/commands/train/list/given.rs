@@ -30,7 +30,6 @@ impl Given {
     }
 
     /// The values of `--data` and `--backbone` for a recipe, or what isn't there of what it needs.
-    #[expect(clippy::type_complexity, reason = "two lists of one caller")]
     pub fn of(&self, entry: &Scheduled) -> Result<(Vec<PathBuf>, Option<PathBuf>), String> {
         let names: Vec<&str> = entry.recipe.data.names().collect();
         let find = |all: &[(String, PathBuf)], name: &str| {
