@@ -19,7 +19,7 @@ use crate::source::SourceError;
 const BAD_INPUTS: u8 = 3;
 
 /// `EX_TEMPFAIL` of sysexits.h.
-const TRY_AGAIN: u8 = 75;
+pub const TRY_AGAIN: u8 = 75;
 
 /// Some inputs can't be read, or not whole, however often they are tried.
 #[derive(Debug, thiserror::Error)]

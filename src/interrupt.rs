@@ -34,6 +34,11 @@ pub fn catch() -> Result<&'static AtomicBool, ctrlc::Error> {
     Ok(&STOP)
 }
 
+/// Asks to stop, as Ctrl-C does.
+pub fn request() {
+    STOP.store(true, Ordering::SeqCst);
+}
+
 /// Whether the user asked to stop since [`catch`].
 #[must_use]
 pub fn requested() -> bool {

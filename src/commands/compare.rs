@@ -1,13 +1,15 @@
 //! `mien compare`: what runs gave, side by side.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::console::{print, print_json};
 use crate::lab::plots::{Bars, Quantity, Series};
-use crate::lab::{ComparedRun, Figure, read_runs};
-use crate::net::ModelSource;
+use crate::lab::recipe::{Published, PublishedSplit, RecipeList, Scheduled};
+use crate::lab::{ComparedRun, Figure, read_list, read_runs};
+use crate::net::{Ending, ModelSource};
 
 /// Show what runs gave, side by side, beside what others published
 ///
@@ -17,8 +19,16 @@ use crate::net::ModelSource;
 #[derive(Args, Debug)]
 pub struct CompareArgs {
     /// Folders of runs, models or cards, or shipped models by name
-    #[arg(required = true, value_name = "RUN")]
+    #[arg(required_unless_present = "all", value_name = "RUN")]
     runs: Vec<ModelSource>,
+
+    /// Compare the runs of a list of recipes (see `mien train --all`), those that haven't begun among them
+    #[arg(long, value_name = "LIST.toml", conflicts_with = "runs")]
+    all: Option<PathBuf>,
+
+    /// With --all: the folder of all runs [default: runs/NAME of the list]
+    #[arg(long = "runs", value_name = "FOLDER", requires = "all")]
+    folder: Option<PathBuf>,
 
     /// Print a JSON array instead of a table
     #[arg(long, conflicts_with = "markdown")]
@@ -31,20 +41,33 @@ pub struct CompareArgs {
     /// Draw the accuracies to this PNG file
     #[arg(long, value_name = "FILE.png")]
     plot: Option<PathBuf>,
+
+    /// Draw the accuracies of each source of published figures to a PNG file of its own in this folder
+    #[arg(long, value_name = "FOLDER")]
+    plots: Option<PathBuf>,
 }
 
 impl CompareArgs {
     /// Reads, draws and prints.
     ///
     /// # Errors
-    /// When a run can't be read or the plot can't be written.
+    /// When a run can't be read or a plot can't be written.
     pub fn run(&self) -> anyhow::Result<()> {
-        let mut runs = Vec::new();
+        let mut runs = match &self.all {
+            Some(path) => read_list(&RecipeList::read(path)?.recipes, &runs_of(path, self.folder.as_deref()))?,
+            None => vec![],
+        };
         for source in &self.runs {
             runs.extend(read_runs(source)?);
         }
         if let Some(path) = &self.plot {
-            chart(&runs).draw()?.save(path)?;
+            chart("Accuracies of all models", &runs).draw()?.save(path)?;
+        }
+        if let Some(folder) = &self.plots {
+            std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
+            for (source, runs) in by_source(&runs) {
+                chart(source, &runs).draw()?.save(&folder.join(format!("{}.png", file_name(source))))?;
+            }
         }
         match (self.json, self.markdown) {
             (true, _) => print_json(&runs),
@@ -54,71 +77,163 @@ impl CompareArgs {
     }
 }
 
-/// What the columns are called, and how wide they are on a terminal; the first is as wide as it has to be.
-const COLUMNS: [(&str, usize); 8] = [
-    ("run", 0),
-    ("parameters", 12),
-    ("data", 14),
-    ("epochs", 8),
-    ("PublicTest", 38),
-    ("PrivateTest", 38),
-    ("published", 10),
-    ("time", 12),
+/// The folder of a list's runs.
+pub(super) fn runs_of(list: &Path, given: Option<&Path>) -> PathBuf {
+    given.map_or_else(|| Path::new("runs").join(list.file_stem().unwrap_or_default()), Path::to_owned)
+}
+
+/// Prints the table of a list's runs.
+///
+/// # Errors
+/// When a card can't be read.
+pub(super) fn show_list(list: &[Scheduled], runs: &Path) -> anyhow::Result<()> {
+    print(&table(&read_list(list, runs)?))
+}
+
+/// The runs that retrace something, divided by where that was published, in the order in which they stand.
+fn by_source(runs: &[ComparedRun]) -> Vec<(&str, Vec<ComparedRun>)> {
+    let mut sources: Vec<(&str, Vec<ComparedRun>)> = Vec::new();
+    for run in runs {
+        let Some(published) = &run.published else { continue };
+        match sources.iter_mut().find(|(source, _)| *source == published.source) {
+            Some((_, known)) => known.push(run.clone()),
+            None => sources.push((&published.source, vec![run.clone()])),
+        }
+    }
+    sources
+}
+
+/// A source's words as a file's name: `j-sohn-facial-emotion-recognition`.
+fn file_name(source: &str) -> String {
+    let plain = source.to_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    plain.split('-').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// A column: what it is called, how wide it is on a terminal, where the first is as wide as it has to be and one without width isn't
+/// shown, and what stands in it.
+struct Column {
+    name: &'static str,
+    width: Option<usize>,
+    /// Figures in words are easier to compare when they begin below each other.
+    is_words: bool,
+    cell: fn(&ComparedRun) -> Option<String>,
+}
+
+const fn column(name: &'static str, width: usize, cell: fn(&ComparedRun) -> Option<String>) -> Column {
+    Column { name, width: Some(width), is_words: false, cell }
+}
+
+const fn words(name: &'static str, width: usize, cell: fn(&ComparedRun) -> Option<String>) -> Column {
+    Column { name, width: Some(width), is_words: true, cell }
+}
+
+/// A column of documents alone.
+const fn written(name: &'static str, cell: fn(&ComparedRun) -> Option<String>) -> Column {
+    Column { name, width: None, is_words: true, cell }
+}
+
+const COLUMNS: [Column; 13] = [
+    words("run", 0, |run| Some(run.name.clone())),
+    written("source", |run| Some(run.published.as_ref()?.source.clone())),
+    written("system", |run| Some(run.published.as_ref()?.system.clone()).filter(|system| !system.is_empty())),
+    column("parameters", 12, |run| Some(format!("{:.2} M", run.parameters as f64 / 1e6))),
+    words("data", 14, |run| Some(data(run))),
+    words("published", 40, |run| Some(in_figures(run.published.as_ref()?))),
+    words("PublicTest", 38, |run| run.public.as_ref().map(in_words)),
+    column("F1", 7, |run| macro_f1(run.public.as_ref())),
+    words("PrivateTest", 38, |run| run.private.as_ref().map(in_words)),
+    column("F1", 7, |run| macro_f1(run.private.as_ref())),
+    words("epochs", 22, |run| Some(epochs(run))),
+    column("time", 12, |run| (run.epochs > 0).then(|| duration(run.wall_seconds))),
+    written("device", |run| (!run.machine.is_empty()).then(|| device(&run.machine))),
 ];
 
-/// The columns of figures in words, which are easier to compare when they begin below each other.
-const WORDS: [usize; 3] = [2, 4, 5];
-
 fn cells(run: &ComparedRun) -> [String; COLUMNS.len()] {
-    let none = || "–".to_owned();
-    let figure = |figure: &Option<Figure>| figure.as_ref().map_or_else(none, in_words);
+    COLUMNS.map(|column| (column.cell)(run).unwrap_or_else(|| "–".to_owned()))
+}
+
+/// What it learnt from: behind the name stand how faces were found, and which split is for what.
+fn data(run: &ComparedRun) -> String {
+    let name = run.data.split_once([':', '(']).map_or(run.data.as_str(), |(name, _)| name).trim_end();
+    name.replace("FER2013 with FER+ votes", "FER+")
+}
+
+/// The device and what computes on it; the system matters little.
+fn device(machine: &str) -> String {
+    machine.rsplit_once(", ").map_or(machine, |(device, _)| device).to_owned()
+}
+
+fn macro_f1(figure: Option<&Figure>) -> Option<String> {
+    Some(format!("{:.3}", figure?.macro_f1?))
+}
+
+/// How many epochs ran, of how many, and why no more.
+fn epochs(run: &ComparedRun) -> String {
     let planned = run.epochs_planned.map_or_else(String::new, |planned| format!("/{planned}"));
-    // Behind the name stand how faces were found, and which split is for what.
-    let data = run.data.split_once([':', '(']).map_or(run.data.as_str(), |(name, _)| name).trim_end();
-    [
-        run.name.clone(),
-        format!("{:.2} M", run.parameters as f64 / 1e6),
-        data.replace("FER2013 with FER+ votes", "FER+"),
-        format!("{}{planned}", run.epochs),
-        figure(&run.public),
-        figure(&run.private),
-        run.published.as_ref().map_or_else(none, |published| percent(published.value)),
-        duration(run.wall_seconds),
-    ]
+    let ending = match run.ending {
+        Some(Ending::StoppedEarly) => ", stopped early",
+        Some(Ending::BudgetSpent) => ", time spent",
+        Some(Ending::Finished) => "",
+        None if run.epochs == 0 => ", not run",
+        None => "",
+    };
+    format!("{}{planned}{ending}", run.epochs)
+}
+
+/// A published figure with its split.
+fn in_figures(published: &Published) -> String {
+    let split = match published.split {
+        PublishedSplit::Validation => "validation",
+        PublishedSplit::Test => "test",
+    };
+    let test = published.test.map_or_else(String::new, |test| format!(", {} test", percent(test)));
+    let f1 = published.macro_f1.map_or_else(String::new, |f1| format!(", F1 {f1:.2}"));
+    format!("{} {split}{test}{f1}", percent(published.value))
 }
 
 fn table(runs: &[ComparedRun]) -> String {
-    let width = runs.iter().map(|run| run.name.chars().count()).max().unwrap_or(0).max(COLUMNS[0].0.len());
+    let first = runs.iter().map(|run| run.name.chars().count()).max().unwrap_or(0).max(COLUMNS[0].name.len());
     let line = |cells: [String; COLUMNS.len()]| {
-        let padded = cells.iter().enumerate().map(|(column, cell)| match COLUMNS[column].1 {
-            0 => format!("{cell:width$}"),
-            width if WORDS.contains(&column) => format!("  {cell:width$}"),
-            width => format!("{cell:>width$}"),
+        let padded = COLUMNS.iter().zip(&cells).filter_map(|(column, cell)| {
+            Some(match column.width? {
+                0 => format!("{cell:first$}"),
+                width if column.is_words => format!("  {cell:width$}"),
+                width => format!("{cell:>width$}"),
+            })
         });
         padded.collect::<String>().trim_end().to_owned() + "\n"
     };
-    let head = line(COLUMNS.map(|(name, _)| name.to_owned()));
+    let head = line(COLUMNS.map(|column| column.name.to_owned()));
     let lines = runs.iter().map(|run| line(cells(run)));
     let notes = notes(runs).map(|note| format!("\n{note}\n"));
     std::iter::once(head).chain(lines).chain(notes).collect()
 }
 
+/// The table for a document, without columns in which nothing stands.
 fn markdown(runs: &[ComparedRun]) -> String {
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let head = line(&COLUMNS.map(|(name, _)| name.to_owned()));
-    let rule = line(&COLUMNS.map(|_| "---".to_owned()));
-    let lines = runs.iter().map(|run| line(&cells(run).map(|cell| cell.replace('|', "\\|"))));
+    let cells: Vec<_> = runs.iter().map(cells).collect();
+    let is_used = |column: usize| column == 0 || cells.iter().any(|cells| cells[column] != "–");
+    let line = |cells: [String; COLUMNS.len()]| {
+        let used = cells.into_iter().enumerate().filter(|(column, _)| is_used(*column));
+        format!("| {} |\n", used.map(|(_, cell)| cell.replace('|', "\\|")).collect::<Vec<_>>().join(" | "))
+    };
+    let head = line(COLUMNS.map(|column| column.name.to_owned()));
+    let rule = line(COLUMNS.map(|_| "---".to_owned()));
+    let lines = cells.iter().map(|cells| line(cells.clone()));
     let notes = notes(runs).map(|note| format!("\n- {note}"));
     let text: String = [head, rule].into_iter().chain(lines).chain(notes).collect();
     text.trim_end().to_owned() + "\n"
 }
 
-/// What is to be known of each published figure.
+/// What is to be known of each published figure and each run.
 fn notes(runs: &[ComparedRun]) -> impl Iterator<Item = String> {
     runs.iter().filter_map(|run| {
-        let published = run.published.as_ref()?;
-        let note = published.note.as_ref().map_or_else(String::new, |note| format!(" {note}"));
-        Some(format!("{}: {}, {}.{note}", run.name, published.figure, published.source))
+        let published = run.published.as_ref().map(|published| {
+            let note = published.note.as_ref().map_or_else(String::new, |note| format!(" {note}"));
+            format!("{}, {}.{note}", published.figure, published.source)
+        });
+        let said: Vec<String> = published.into_iter().chain(run.note.clone()).collect();
+        (!said.is_empty()).then(|| format!("{}: {}", run.name, said.join(" ")))
     })
 }
 
@@ -132,19 +247,19 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     let minutes = (seconds / 60.0).round() as u64;
     if minutes < 60 { format!("{minutes} min") } else { format!("{} h {:02} min", minutes / 60, minutes % 60) }
 }
 
 /// One group a run: our two figures and the published one.
-fn chart(runs: &[ComparedRun]) -> Bars {
+fn chart(title: &str, runs: &[ComparedRun]) -> Bars {
     let series = |name: &str, value: fn(&ComparedRun) -> Option<f64>| Series {
         name: name.to_owned(),
         values: runs.iter().map(value).collect(),
     };
     Bars {
-        title: "Accuracies of all models".to_owned(),
+        title: title.to_owned(),
         subtitle: conditions(runs),
         axis: "accuracy (%)".to_owned(),
         quantity: Quantity::Share,
@@ -186,17 +301,19 @@ mod tests {
             target: "label".into(),
             epochs: 3,
             epochs_planned: Some(60),
+            ending: Some(Ending::BudgetSpent),
             wall_seconds: 61.0,
             machine: String::new(),
             public: None,
             private: None,
             published: None,
+            note: None,
             evaluations: vec![],
         };
         let text = markdown(&[run]);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
-        assert_eq!(lines[2], "| a\\|b | 4.47 M | JAFFE | 3/60 | – | – | – | 1 min |");
+        assert_eq!(lines[2], "| a\\|b | 4.47 M | JAFFE | 3/60, time spent | 1 min |");
         assert_eq!(lines[0].matches('|').count(), lines[1].matches('|').count());
     }
 

@@ -1,10 +1,12 @@
 //! How a data set is to be read: the options that the lab's verbs share.
 
+use std::ffi::OsString;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::bail;
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum as _};
 
 use crate::console::tell;
 use crate::crop::Framing;
@@ -75,6 +77,27 @@ impl ReadingArgs {
             bail!("--ferplus gives votes for FER2013, which isn't among the data sets");
         }
         Ok(join(parts)?)
+    }
+
+    /// The same options for another process, with the votes or without them.
+    pub fn arguments(&self, votes: bool) -> Vec<OsString> {
+        let name = |value: Option<PossibleValue>| value.map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let mut arguments: Vec<OsString> = vec![
+            "--faces".into(),
+            name(self.faces.to_possible_value()).into(),
+            "--max-megapixels".into(),
+            self.max_megapixels.to_string().into(),
+        ];
+        for angle in &self.angles {
+            arguments.extend(["--angles".into(), name(angle.to_possible_value()).into()]);
+        }
+        if let Some(ferplus) = self.ferplus.as_ref().filter(|_| votes) {
+            arguments.extend(["--ferplus".into(), ferplus.into()]);
+        }
+        if self.no_cache {
+            arguments.push("--no-cache".into());
+        }
+        arguments
     }
 
     /// These options, with `split` for data sets that their publishers didn't split, and `crop` for those of larger pictures.

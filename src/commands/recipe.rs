@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use crate::console::print;
 use crate::lab::detection::FacesRecipe;
-use crate::lab::recipe::{Recipe, TEMPLATE};
+use crate::lab::recipe::{Recipe, RecipeList, TEMPLATE};
 
 /// Write a recipe to begin with, or check one
 ///
@@ -29,9 +29,9 @@ enum Action {
         #[arg(value_name = "NAME")]
         name: PathBuf,
     },
-    /// Say what is wrong with a recipe: all mistakes, each with its line
+    /// Say what is wrong with a recipe: all mistakes, each with its line; of a list of recipes, with each of them
     Check {
-        /// The recipes
+        /// The recipes, and lists of them
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -79,7 +79,7 @@ fn is_plain(name: &str) -> bool {
 fn check(files: &[PathBuf]) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     for file in files {
-        match architecture(file) {
+        match fitting(file) {
             Ok(architecture) => print(&format!("{}: fits ({architecture})\n", file.display()))?,
             Err(error) => wrong.push(format!("{error:#}")),
         }
@@ -87,8 +87,11 @@ fn check(files: &[PathBuf]) -> anyhow::Result<()> {
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("; ")) }
 }
 
-/// The architecture that a recipe names, of whichever kind it is.
-fn architecture(file: &Path) -> anyhow::Result<String> {
+/// The architecture that a recipe names, of whichever kind it is, or how many recipes a list has.
+fn fitting(file: &Path) -> anyhow::Result<String> {
+    if RecipeList::is_at(file) {
+        return Ok(format!("a list of {} recipes", RecipeList::read(file)?.recipes.len()));
+    }
     if FacesRecipe::is_at(file) {
         let recipe = FacesRecipe::read(file)?;
         recipe.network.detector_cost().with_context(|| format!("the recipe {} doesn't fit", file.display()))?;

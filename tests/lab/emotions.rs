@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mien::lab::datasets::{Dataset, ReadOptions, join, read};
 use mien::lab::recipe::Recipe;
 use mien::lab::{Classification, EpochRecord, Progress, Step, TrainError, TrainOutcome, Trainer};
-use mien::net::{Model, ModelSource, Precision};
+use mien::net::{Ending, Model, ModelSource, Precision};
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use tempfile::TempDir;
@@ -131,7 +131,10 @@ fn assert_repeats(recipe: &Recipe, data: &Dataset, folder: &Path) {
     let trainer = |run: &str| classifier(recipe.clone(), data, vec![], &folder.join(run)).unwrap();
 
     let mut whole = trainer("whole");
-    assert_eq!(whole.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
+    assert_eq!(
+        whole.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(),
+        TrainOutcome::Ended(Ending::Finished)
+    );
 
     let stop = AtomicBool::new(false);
     let raise =
@@ -139,8 +142,14 @@ fn assert_repeats(recipe: &Recipe, data: &Dataset, folder: &Path) {
     let mut first = trainer("parts");
     assert_eq!(first.run(None, &stop, raise, |_| {}).unwrap(), TrainOutcome::Interrupted);
     assert_eq!(first.state().history.len(), 1);
+    let busy = classifier(recipe.clone(), data, vec![], &folder.join("parts")).err().unwrap();
+    assert!(busy.to_string().contains("another training is at work in it"), "{busy}");
+    drop(first);
     let mut second = trainer("parts");
-    assert_eq!(second.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
+    assert_eq!(
+        second.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(),
+        TrainOutcome::Ended(Ending::Finished)
+    );
 
     assert_eq!(without_seconds(&second.state().history), without_seconds(&whole.state().history));
     let weights = |run: &str| std::fs::read(folder.join(run).join("small.safetensors")).unwrap();
@@ -361,7 +370,7 @@ fn a_folder_with_another_run_is_left_alone() {
     assert!(matches!(other_recipe, TrainError::OtherRecipe { .. }), "{other_recipe}");
     assert!(other_recipe.to_string().contains("`seed` is 7 there and 8 here"), "{other_recipe}");
     let same = start(&recipe, &["a"]).unwrap().run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
-    assert_eq!(same, TrainOutcome::Finished);
+    assert_eq!(same, TrainOutcome::Ended(Ending::Finished));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use assert_cmd::Command;
 use image::{GrayImage, Luma};
 use mien::lab::detection::{Detection, FaceData, FacesRecipe, FacesRecord};
 use mien::lab::{Progress, Step, TrainError, TrainOutcome, Trainer};
-use mien::net::ModelSource;
 use mien::net::faces::FaceNetwork;
+use mien::net::{Ending, ModelSource};
 use tch::Device;
 use tempfile::TempDir;
 
@@ -116,7 +116,10 @@ fn a_resumed_training_of_a_detector_is_the_same_and_its_model_can_be_used() {
     let recipe = FacesRecipe::read(&write_recipe(folder.path())).unwrap();
 
     let mut whole = trainer(folder.path(), &recipe, "whole").unwrap();
-    assert_eq!(whole.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
+    assert_eq!(
+        whole.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(),
+        TrainOutcome::Ended(Ending::Finished)
+    );
 
     let stop = AtomicBool::new(false);
     let raise =
@@ -124,8 +127,12 @@ fn a_resumed_training_of_a_detector_is_the_same_and_its_model_can_be_used() {
     let mut first = trainer(folder.path(), &recipe, "parts").unwrap();
     assert_eq!(first.run(None, &stop, raise, |_| {}).unwrap(), TrainOutcome::Interrupted);
     assert_eq!(first.state().history.len(), 1);
+    drop(first);
     let mut second = trainer(folder.path(), &recipe, "parts").unwrap();
-    assert_eq!(second.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(), TrainOutcome::Finished);
+    assert_eq!(
+        second.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap(),
+        TrainOutcome::Ended(Ending::Finished)
+    );
     let other = trainer(folder.path(), &FacesRecipe { seed: 6, ..recipe.clone() }, "parts").err().unwrap();
     assert!(other.to_string().contains("`seed` is 5 there and 6 here"), "{other}");
     let reworded = FacesRecipe { description: "For other tests.".to_owned(), ..recipe.clone() };

@@ -9,6 +9,7 @@ mod emotions;
 mod faces;
 mod fixtures;
 mod folds;
+mod list;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::datasets::Split;
-use crate::recipe::Published;
+use crate::recipe::{Published, Scheduled};
 use mien_core::bounded;
 use mien_net::faces::FacesCard;
-use mien_net::{Card, CardError, Evaluation, MOST_CARD_BYTES, ModelError, ModelSource};
+use mien_net::{Card, CardError, Ending, Evaluation, MOST_CARD_BYTES, ModelError, ModelSource};
 
 /// Bytes that a history may have: some hundred thousand epochs.
 const MOST_HISTORY_BYTES: u64 = 16 << 20;
@@ -30,6 +30,9 @@ pub struct ComparedRun {
     pub epochs: usize,
     /// Epochs of the recipe's full schedule.
     pub epochs_planned: Option<usize>,
+    /// Why no epoch follows, where the card says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
     /// Time spent on training, in seconds.
     pub wall_seconds: f64,
     /// Where.
@@ -40,6 +43,9 @@ pub struct ComparedRun {
     pub private: Option<Figure>,
     /// The figure that the recipe retraces.
     pub published: Option<Published>,
+    /// What else is to be known of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Everything that was recorded in the card.
     pub evaluations: Vec<Evaluation>,
 }
@@ -51,6 +57,8 @@ pub struct Figure {
     pub accuracy: f64,
     /// Mean recall over the emotions that occur.
     pub balanced_accuracy: f64,
+    /// Mean F1 over them, where it was recorded.
+    pub macro_f1: Option<f64>,
     /// Which label counts as right. `None` where only the history tells: then it is the one that the epoch was chosen by.
     pub rule: Option<String>,
     /// The prior that was assumed.
@@ -148,6 +156,41 @@ pub fn read_runs(source: &ModelSource) -> Result<Vec<ComparedRun>, CompareError>
     cards.iter().map(|card| read_run(card)).collect()
 }
 
+/// The run of each recipe of a list, from the folder of its runs; one that hasn't begun has no epochs. What a recipe says of published
+/// figures counts, not what a card says that was written before.
+///
+/// # Errors
+/// When a card or history can't be read.
+pub fn read_list(list: &[Scheduled], runs: &Path) -> Result<Vec<ComparedRun>, CompareError> {
+    let read = |entry: &Scheduled| {
+        let card = runs.join(&entry.recipe.name).join(format!("{}.toml", entry.recipe.name));
+        let run = if card.is_file() { read_run(&card)? } else { not_begun(entry) };
+        Ok(ComparedRun { published: entry.recipe.published.clone(), note: entry.note.clone(), ..run })
+    };
+    list.iter().map(read).collect()
+}
+
+fn not_begun(entry: &Scheduled) -> ComparedRun {
+    let recipe = &entry.recipe;
+    ComparedRun {
+        name: recipe.name.clone(),
+        architecture: recipe.network.architecture.clone(),
+        parameters: recipe.network.cost().map_or(0, |cost| cost.parameters),
+        data: recipe.data.names().collect::<Vec<_>>().join(" + "),
+        target: recipe.target.name().to_owned(),
+        epochs: 0,
+        epochs_planned: Some(recipe.epochs),
+        ending: None,
+        wall_seconds: 0.0,
+        machine: String::new(),
+        public: None,
+        private: None,
+        published: None,
+        note: None,
+        evaluations: vec![],
+    }
+}
+
 fn shipped_names() -> String {
     super::listed(ModelSource::shipped_names())
 }
@@ -182,8 +225,10 @@ fn compared(card: Card, path: &Path) -> Result<ComparedRun, CompareError> {
         data: card.training.data,
         target: card.training.target,
         epochs: card.training.epochs,
+        ending: card.training.ending,
         wall_seconds: card.training.wall_seconds,
         machine: card.training.machine,
+        note: None,
         evaluations: card.evaluation,
     })
 }
@@ -199,6 +244,7 @@ fn figure(card: &Card, split: Split) -> Option<Figure> {
     recorded.max_by_key(preference).map(|entry| Figure {
         accuracy: entry.accuracy,
         balanced_accuracy: entry.balanced_accuracy,
+        macro_f1: Some(entry.macro_f1),
         rule: Some(entry.rule.clone()),
         prior: entry.prior.clone(),
         n: Some(entry.n),
@@ -225,6 +271,7 @@ fn from_history(path: &Path, epoch: usize) -> Result<Option<Figure>, CompareErro
             return Ok(Some(Figure {
                 accuracy: record.public_accuracy,
                 balanced_accuracy: record.public_balanced_accuracy,
+                macro_f1: None,
                 rule: None,
                 prior: "training".to_owned(),
                 n: None,

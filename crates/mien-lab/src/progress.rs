@@ -1,5 +1,7 @@
 //! What a training tells whoever watches it.
 
+use mien_net::Ending;
+
 /// What was done last.
 #[derive(Clone, Debug)]
 pub enum Progress {
@@ -32,10 +34,8 @@ pub struct Step {
 /// Why a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrainOutcome {
-    /// All epochs of the recipe were run.
-    Finished,
-    /// The figure that epochs are chosen by hadn't risen for as long as the recipe bears.
-    StoppedEarly,
+    /// It is over: see [`Ending`].
+    Ended(Ending),
     /// The caller's limit of epochs was reached before the recipe's; the same training can be resumed.
     Paused,
     /// The caller raised the stop flag; the checkpoint of the last whole epoch stands.

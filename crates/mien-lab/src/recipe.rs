@@ -3,6 +3,7 @@
 mod data;
 mod difference;
 mod fields;
+mod list;
 mod mistakes;
 mod reading;
 
@@ -23,6 +24,7 @@ use mien_net::{NetworkSpec, Normalization, Precision};
 pub use data::{DataSpec, EvenOver, SourceSpec};
 pub use difference::Difference;
 pub(super) use difference::differences;
+pub use list::{RecipeList, RecipeListError, Scheduled};
 pub use mistakes::{Mistake, Problem, Problems};
 pub use reading::{RecipeError, TEMPLATE};
 pub(super) use reading::{read_text, read_whole};
@@ -162,11 +164,33 @@ pub struct Published {
     pub figure: String,
     /// The figure as a share, for comparison.
     pub value: f64,
+    /// The split that it was measured on.
+    pub split: PublishedSplit,
+    /// A second figure, on a test split, where one was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<f64>,
+    /// Mean F1 over the emotions, where it was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub macro_f1: Option<f64>,
+    /// What its authors call the system.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub system: String,
     /// Where it stands.
     pub source: String,
     /// What to keep in mind when comparing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// What a published figure was measured on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PublishedSplit {
+    /// What the epoch was chosen on.
+    #[default]
+    Validation,
+    /// Pictures that nothing was chosen on.
+    Test,
 }
 
 /// A transfer network's backbone: the variables whose names begin with [`mien_net::BACKBONE`]. What is said here about its
@@ -251,6 +275,9 @@ impl Recipe {
         if let Some(published) = &self.published {
             found.check("published.figure", !published.figure.is_empty(), "has to say the figure as it was published");
             found.check("published.value", (0.0..=1.0).contains(&published.value), "has to be a share from 0 to 1");
+            let is_share = |share: Option<f64>| share.is_none_or(|share| (0.0..=1.0).contains(&share));
+            found.check("published.test", is_share(published.test), "has to be a share from 0 to 1");
+            found.check("published.macro_f1", is_share(published.macro_f1), "has to be a share from 0 to 1");
             found.check("published.source", !published.source.is_empty(), "has to say where the figure stands");
         }
         if let Some(problem) = self.split.problem() {
@@ -264,6 +291,14 @@ impl Recipe {
             distillation.check(&mut found);
         }
         found
+    }
+}
+
+impl Recipe {
+    /// Whether a training by the recipe that a card holds is one by this recipe. Where the backbone's weights lie doesn't matter.
+    pub fn is_in(&self, card: &toml::Table) -> bool {
+        let differences = self.to_table().map(|table| differences(table, card.clone()));
+        differences.is_ok_and(|found| found.iter().all(|difference| difference.field == "backbone.weights"))
     }
 }
 
@@ -325,6 +360,9 @@ pub(crate) mod tests {
         let mut count = 0;
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            if RecipeList::is_at(&path) {
+                continue;
+            }
             let is_detector = FacesRecipe::is_at(&path);
             let name =
                 if is_detector { FacesRecipe::read(&path).unwrap().name } else { Recipe::read(&path).unwrap().name };

@@ -1,6 +1,8 @@
 //! What a training writes: one folder a run, each file whole or absent.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,16 +53,37 @@ type Checkpoint<R, E> = (TrainingState<R, E>, TensorMap);
 pub struct RunFolder {
     folder: PathBuf,
     name: String,
+    /// Held locked, so that no two trainings write into one folder.
+    _lock: Option<Arc<File>>,
+}
+
+/// The file that a training holds locked in its folder.
+const LOCK: &str = ".lock";
+
+/// Locks a folder for whoever holds the file: until it is closed, or its process ends. Nothing where the file system knows no locks.
+///
+/// # Errors
+/// `ResourceBusy` when another holds it, else when the file can't be made.
+pub fn lock_folder(folder: &Path) -> std::io::Result<Option<File>> {
+    let file = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => {
+            let said = "another training is at work in it";
+            Err(std::io::Error::new(std::io::ErrorKind::ResourceBusy, said))
+        }
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
 }
 
 impl RunFolder {
     /// Makes the folder if it isn't there. `name` is the model's.
     ///
     /// # Errors
-    /// When it can't be made.
+    /// When it can't be made, or another training is at work in it.
     pub fn create(folder: &Path, name: &str) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned(), name: name.to_owned() })
+        Ok(Self { folder: folder.to_owned(), name: name.to_owned(), _lock: lock_folder(folder)?.map(Arc::new) })
     }
 
     /// State and tensors of the last whole epoch.

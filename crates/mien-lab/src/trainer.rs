@@ -21,7 +21,8 @@ use mien_net::classify::ClassifyError;
 use mien_net::faces::FindError;
 use mien_net::torch;
 use mien_net::{
-    BackboneError, CheckpointError, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights, variables,
+    BackboneError, CheckpointError, Ending, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights,
+    variables,
 };
 
 /// A training that stands between two epochs.
@@ -34,6 +35,8 @@ pub struct Trainer<T: Task> {
     average: Option<Learner<T::Network>>,
     optimizer: Optimizer,
     task: T,
+    /// Seconds of training after which no epoch begins.
+    budget: Option<f64>,
 }
 
 /// A training can't continue.
@@ -55,7 +58,7 @@ pub enum TrainError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// The run folder can't be used.
-    #[error("can't write to the run folder {path}: {source}")]
+    #[error("can't use the run folder {path}: {source}")]
     Folder {
         /// Which folder.
         path: PathBuf,
@@ -141,9 +144,16 @@ impl<T: Task> Trainer<T> {
         let folder = RunFolder::create(run, plan.name).map_err(folder_error)?;
         let state =
             TrainingState { recipe, data_sha256, start_sha256, schedule, history: vec![], steps: 0, best_epoch: 0 };
-        let mut trainer = Self { state, run: folder, device, learner, average, optimizer, task };
+        let mut trainer = Self { state, run: folder, device, learner, average, optimizer, task, budget: None };
         trainer.resume(run)?;
         Ok(trainer)
+    }
+
+    /// Lets no epoch begin once so many seconds were spent on all so far, those of earlier sittings among them.
+    #[must_use]
+    pub fn within(mut self, budget: Option<f64>) -> Self {
+        self.budget = budget;
+        self
     }
 
     fn resume(&mut self, folder: &Path) -> Result<(), TrainError> {
@@ -200,7 +210,21 @@ impl<T: Task> Trainer<T> {
         mien_net::parameter_count(&self.learner.store)
     }
 
-    /// Runs epochs until the recipe's end, `limit` epochs in all, a lack of progress or the stop flag. Calls `on_progress` after each
+    /// Why no epoch follows, if none does.
+    pub fn ending(&self) -> Option<Ending> {
+        let (done, plan) = (self.state.history.len(), self.state.recipe.plan());
+        if done >= plan.epochs {
+            Some(Ending::Finished)
+        } else if done - self.state.best_epoch >= plan.patience {
+            Some(Ending::StoppedEarly)
+        } else if self.budget.is_some_and(|budget| done > 0 && self.state.wall_seconds() >= budget) {
+            Some(Ending::BudgetSpent)
+        } else {
+            None
+        }
+    }
+
+    /// Runs epochs until the recipe's end, `limit` epochs in all, a lack of progress, the end of its budget or the stop flag. Calls `on_progress` after each
     /// batch and `on_epoch` after each epoch, when its checkpoint is written.
     ///
     /// # Errors
@@ -213,14 +237,10 @@ impl<T: Task> Trainer<T> {
         mut on_epoch: impl FnMut(&Self),
     ) -> Result<TrainOutcome, TrainError> {
         loop {
+            if let Some(ending) = self.ending() {
+                return Ok(TrainOutcome::Ended(ending));
+            }
             let done = self.state.history.len();
-            let plan = self.state.recipe.plan();
-            if done >= plan.epochs {
-                return Ok(TrainOutcome::Finished);
-            }
-            if done - self.state.best_epoch >= plan.patience {
-                return Ok(TrainOutcome::StoppedEarly);
-            }
             if limit.is_some_and(|limit| done >= limit) {
                 return Ok(TrainOutcome::Paused);
             }

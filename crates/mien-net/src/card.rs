@@ -103,11 +103,26 @@ pub struct Training {
     pub machine: String,
     /// Time spent, in seconds, over all resumed runs.
     pub wall_seconds: f64,
+    /// Why it ended; nothing while it hasn't, and in cards of before they could say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
     /// What the data were joined of; cards of before there could be several sources don't say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<TrainingSource>,
     /// The recipe, whole.
     pub recipe: toml::Table,
+}
+
+/// Why a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// All epochs of the recipe were run.
+    Finished,
+    /// The figure that epochs are chosen by hadn't risen for as long as the recipe bears.
+    StoppedEarly,
+    /// The time that it was given was spent.
+    BudgetSpent,
 }
 
 /// A data set that a network learnt from.
@@ -284,6 +299,7 @@ pub(crate) mod tests {
                 git_commit: "unknown".into(),
                 machine: "none".into(),
                 wall_seconds: 0.0,
+                ending: None,
                 sources: vec![],
                 recipe: toml::Table::new(),
             },

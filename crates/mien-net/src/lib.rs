@@ -34,7 +34,8 @@ mod variable;
 
 pub use calibration::{Adjustment, Assumed, Calibration, Temperatures};
 pub use card::{
-    Card, CardError, Evaluation, FORMAT as CARD_FORMAT, InputSpec, MOST_CARD_BYTES, MeanPart, Training, TrainingSource,
+    Card, CardError, Ending, Evaluation, FORMAT as CARD_FORMAT, InputSpec, MOST_CARD_BYTES, MeanPart, Training,
+    TrainingSource,
 };
 pub use checkpoint::{
     CheckpointError, TensorMap, WeightKind, assign, decode, decode_note, encode, load_weights, save_weights, variables,

@@ -3,7 +3,7 @@
 mod calibrate;
 mod faces;
 mod folds;
-mod record;
+pub(super) mod record;
 mod report;
 #[cfg(feature = "vision")]
 mod through_detector;

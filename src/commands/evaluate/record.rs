@@ -1,30 +1,89 @@
 //! `--record` and `--calibrate`: what was measured goes into the model's card.
 
-use super::report::Report;
-use crate::net::{Card, Evaluation};
+use std::path::Path;
+
+use tch::Device;
+
+use super::report::{OperatingPoint, Report};
+use super::{operating_points, scored};
+use crate::commands::card;
+use crate::console::tell;
+use crate::lab::datasets::{Dataset, LabelRule, Split};
+use crate::lab::plots;
+use crate::net::{Card, Evaluation, Model, ModelSource, Precision};
+use crate::prior::StandardPrior;
+
+/// The confusion matrix on PrivateTest, beside the model.
+const CONFUSION: &str = "confusion-privatetest.png";
 
 /// Puts the figures at each operating point into the card, in the place of older ones on the same pictures by the same rule
 /// and prior.
 pub(super) fn put_figures(card: &mut Card, report: &Report<'_>) {
     for point in report.points() {
         let entry = Evaluation {
-            data: report.data.to_owned(),
-            split: report.split.usage().to_owned(),
-            rule: report.rule.to_owned(),
-            n: usize::try_from(report.measures.n).unwrap_or(usize::MAX),
             test_time_augmentation: report.test_time_augmentation,
-            prior: point.prior.to_owned(),
             found: report.found.map(rounded),
             varied: report.varied,
-            accuracy: rounded(point.accuracy),
-            macro_f1: rounded(point.macro_f1),
-            balanced_accuracy: rounded(point.balanced_accuracy),
-            ece: Some(rounded(point.ece)),
-            ece_scaled: Some(rounded(point.ece_scaled)),
+            ..entry(report.data, report.split, report.rule, report.measures.n, &point)
         };
-        card.evaluation.retain(|other| of_what(other) != of_what(&entry));
-        card.evaluation.push(entry);
+        put(card, entry);
     }
+}
+
+/// Measures a model that has just been trained on the two splits that it didn't learn from, and writes the figures into its card. A
+/// card that has figures for PrivateTest is left as it is: that split is read once.
+///
+/// # Errors
+/// When the model can't be loaded or measured, or card or plot can't be written.
+pub(in crate::commands) fn measure(path: &Path, data: &Dataset, rule: LabelRule, device: Device) -> anyhow::Result<()> {
+    let model = Model::load(&ModelSource::File(path.to_owned()), device, Precision::F32)?;
+    let mut card = model.card.clone();
+    if card.evaluation.iter().any(|entry| entry.split == Split::Private.usage()) {
+        return Ok(());
+    }
+    for split in [Split::Public, Split::Private] {
+        let (pictures, answers) = data.split(split).judged(rule)?;
+        if answers.is_empty() {
+            tell(&format!("{} has no pictures in {}: nothing is measured there", data.name, split.usage()));
+            continue;
+        }
+        let scored = scored(&model, &pictures, &answers, device)?;
+        let n = answers.len() as u64;
+        for point in operating_points(&model, &scored)? {
+            put(&mut card, entry(&data.name, split, rule.name(), n, &point));
+        }
+        if split == Split::Private {
+            let prior = StandardPrior::Training;
+            let assumed = card.calibration.assume(Some(&crate::prior::PriorChoice::Standard(prior)))?;
+            let confusion = scored.confusion(&assumed.adjustment);
+            let on = format!("{}, {}, rule {}, prior {}, N {n}", data.name, split.usage(), rule.name(), prior.name());
+            plots::confusion(&card.name, &on, &confusion)?.save(&path.with_file_name(CONFUSION))?;
+        }
+    }
+    card::write(&card, path)
+}
+
+fn entry(data: &str, split: Split, rule: &str, n: u64, point: &OperatingPoint<'_>) -> Evaluation {
+    Evaluation {
+        data: data.to_owned(),
+        split: split.usage().to_owned(),
+        rule: rule.to_owned(),
+        n: usize::try_from(n).unwrap_or(usize::MAX),
+        test_time_augmentation: false,
+        prior: point.prior.to_owned(),
+        found: None,
+        varied: false,
+        accuracy: rounded(point.accuracy),
+        macro_f1: rounded(point.macro_f1),
+        balanced_accuracy: rounded(point.balanced_accuracy),
+        ece: Some(rounded(point.ece)),
+        ece_scaled: Some(rounded(point.ece_scaled)),
+    }
+}
+
+fn put(card: &mut Card, entry: Evaluation) {
+    card.evaluation.retain(|other| of_what(other) != of_what(&entry));
+    card.evaluation.push(entry);
 }
 
 /// What a measurement is of: two of the same replace each other.

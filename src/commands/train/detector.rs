@@ -1,11 +1,13 @@
 //! `mien train` by a detector's recipe.
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, bail};
 use tch::Device;
 
-use super::{TrainArgs, Watch};
+use super::TrainArgs;
+use super::watch::Watch;
 use crate::commands::card;
 use crate::console::tell;
 use crate::lab::detection::{Detection, FaceData, FacesRecipe, FacesRecord};
@@ -16,17 +18,18 @@ use crate::net::{CARD_FORMAT, Training};
 use crate::version::GIT_COMMIT;
 
 impl TrainArgs {
-    pub(super) fn train_detector(&self, device: Device, stop: &AtomicBool) -> anyhow::Result<()> {
-        let recipe = FacesRecipe::read(&self.recipe)?;
+    pub(super) fn train_detector(&self, path: &Path, device: Device, stop: &AtomicBool) -> anyhow::Result<()> {
+        let recipe = FacesRecipe::read(path)?;
         let cost = recipe.network.detector_cost()?;
         let [folder] = self.data.as_slice() else { bail!("a detector learns from one folder: give one with --data") };
         tell(&format!("Reading {}", folder.display()));
         let data = FaceData::read(folder)?;
         let sha256 = data.sha256.clone();
+        let run = self.run.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
         let task = Detection::new(&recipe, data, device);
         let trainer = self
-            .trainer(task, recipe, sha256, device)
-            .with_context(|| format!("can't train by {}", self.recipe.display()))?;
+            .trainer(task, recipe, sha256, &run, device)
+            .with_context(|| format!("can't train by {}", path.display()))?;
         tell(&format!("{:.1} million multiply-adds for 320×192 pixels", cost.macs as f64 / 1e6));
         let watch = Watch {
             pictures: trainer.task().pictures(),
@@ -36,7 +39,8 @@ impl TrainArgs {
         };
         self.watch(trainer, device, stop, &watch, |trainer, model| {
             card::write_detector(&card_of(trainer, cost.macs, device)?, model)
-        })
+        })?;
+        Ok(())
     }
 }
 
@@ -95,6 +99,7 @@ fn card_of(trainer: &Trainer<Detection>, multiply_adds: u64, device: Device) -> 
             git_commit: GIT_COMMIT.to_owned(),
             machine: provenance::machine(device),
             wall_seconds: state.wall_seconds().round(),
+            ending: trainer.ending(),
             sources: vec![],
             recipe: recipe.to_table().context("the recipe can't be written into the model's card")?,
         },

@@ -1,0 +1,150 @@
+//! `mien train` by a classifier's recipe.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context as _, bail};
+use tch::Device;
+
+use super::TrainArgs;
+use super::sources::sources;
+use super::watch::Watch;
+use crate::commands::card;
+use crate::commands::evaluate::record;
+use crate::console::tell;
+use crate::crop::CROP_SIZE;
+use crate::emotion::Emotion;
+use crate::lab::datasets::Fold;
+use crate::lab::plots::accuracy_chart;
+use crate::lab::provenance;
+use crate::lab::recipe::Recipe;
+use crate::lab::{Classification, Planned as _, Statement, TrainOutcome, Trainer, TrainingState};
+use crate::net::{CARD_FORMAT, Calibration, Card, Ending, InputSpec, ModelSource, Training};
+
+impl TrainArgs {
+    pub(super) fn train_classifier(&self, path: &Path, device: Device, stop: &AtomicBool) -> anyhow::Result<()> {
+        let mut recipe = Recipe::read(path)?;
+        if self.backbone.len() > 1 {
+            bail!("a recipe has one backbone: give weights for one with --backbone");
+        }
+        if let Some(weights) = self.backbone.first() {
+            let Some(backbone) = &mut recipe.backbone else {
+                bail!("the recipe {} has no backbone that weights could be for", path.display());
+            };
+            backbone.weights = Some(weights.clone());
+        }
+        if recipe.target.needs_votes() && self.reading.ferplus.is_none() {
+            bail!("the recipe learns from votes: give fer2013new.csv with --ferplus");
+        }
+        let folder = self.run.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
+        let Some(of) = self.folds.map(usize::from) else { return self.train_one(path, recipe, &folder, device, stop) };
+        for number in 1..=of {
+            tell(&format!("Fold {number} of {of}"));
+            let mut recipe = recipe.clone();
+            recipe.name = format!("{}-fold-{number}", recipe.name);
+            recipe.split.fold = Some(Fold { number, of });
+            self.train_one(path, recipe, &folder.join(format!("fold-{number}")), device, stop)?;
+        }
+        Ok(())
+    }
+
+    fn train_one(
+        &self,
+        path: &Path,
+        recipe: Recipe,
+        folder: &Path,
+        device: Device,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        let data = self.reading.read(&sources(&recipe.data, &self.data)?, &recipe.split, recipe.crop)?;
+        let statement = Statement::of(&recipe, &data)?;
+        let trainer = Classification::new(&recipe, &data, device)
+            .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), folder, device))
+            .with_context(|| format!("can't train by {}", path.display()))?;
+        let watch = Watch {
+            pictures: trainer.task().pictures(),
+            chart: |state: &TrainingState| accuracy_chart(&state.history, state.recipe.epochs),
+            line: epoch_line,
+            best: |record: &crate::lab::EpochRecord| format!("PublicTest {:.2} %", 100.0 * record.public_accuracy),
+        };
+        let model = trainer.run_folder().model();
+        let rule = trainer.state().recipe.target.rule();
+        let outcome = self.watch(trainer, device, stop, &watch, |trainer, model| {
+            card(trainer, &statement, device).and_then(|card| card::write(&card, model))
+        })?;
+        match outcome {
+            TrainOutcome::Ended(ending) => {
+                say_ending(&model, ending)?;
+                if self.measure { record::measure(&model, &data, rule, device) } else { Ok(()) }
+            }
+            TrainOutcome::Paused | TrainOutcome::Interrupted => Ok(()),
+        }
+    }
+}
+
+/// Writes into the card why the training ended, which it doesn't say where no epoch was run any more.
+fn say_ending(model: &Path, ending: Ending) -> anyhow::Result<()> {
+    let mut card = ModelSource::File(model.to_owned()).card()?;
+    if card.training.ending == Some(ending) {
+        return Ok(());
+    }
+    card.training.ending = Some(ending);
+    card::write(&card, model)
+}
+
+fn epoch_line(state: &TrainingState) -> String {
+    let Some(record) = state.history.last() else { return String::new() };
+    format!(
+        "epoch {:3}  rate {:.1e}  training: loss {:.4}, {:5.2} %  PublicTest: loss {:.4}, {:5.2} % (balanced {:5.2} %){}  {:.0} s",
+        record.epoch,
+        record.learning_rate,
+        record.training_loss,
+        100.0 * record.training_accuracy,
+        record.public_loss,
+        100.0 * record.public_accuracy,
+        100.0 * record.public_balanced_accuracy,
+        if state.best_epoch == record.epoch { "  best" } else { "" },
+        record.seconds,
+    )
+}
+
+/// The card of the best weights so far.
+fn card(trainer: &Trainer<Classification>, statement: &Statement, device: Device) -> anyhow::Result<Card> {
+    let (state, recipe) = (trainer.state(), &trainer.state().recipe);
+    Ok(Card {
+        format: CARD_FORMAT,
+        name: recipe.name.clone(),
+        description: match &recipe.backbone {
+            Some(backbone) if backbone.weights.is_none() => {
+                format!("{} The backbone had no weights to begin with and learnt from scratch.", recipe.description)
+            }
+            _ => recipe.description.clone(),
+        },
+        intended_use: statement.intended_use.clone(),
+        limits: statement.limits.clone(),
+        labels: Emotion::ALL.to_vec(),
+        parameters: trainer.parameters(),
+        network: recipe.network.clone(),
+        input: InputSpec { size: CROP_SIZE, crop: recipe.crop, normalization: recipe.normalization },
+        training: Training {
+            data: statement.data.clone(),
+            data_sha256: state.data_sha256.clone(),
+            start_sha256: state.start_sha256.clone(),
+            target: recipe.target.name().to_owned(),
+            pictures: trainer.task().pictures(),
+            epochs: state.history.len(),
+            best_epoch: state.best_epoch,
+            seed: recipe.seed,
+            mien_version: env!("CARGO_PKG_VERSION").to_owned(),
+            git_commit: crate::version::GIT_COMMIT.to_owned(),
+            machine: provenance::machine(device),
+            wall_seconds: state.wall_seconds().round(),
+            ending: trainer.ending(),
+            sources: statement.sources.clone(),
+            recipe: recipe.to_table().context("the recipe can't be written into the model's card")?,
+        },
+        mean_of: vec![],
+        calibration: Calibration { training_prior: Some(trainer.prior()?), ..Calibration::default() },
+        evaluation: vec![],
+    })
+}

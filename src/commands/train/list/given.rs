@@ -1,0 +1,85 @@
+//! Which data and weights were given for a list, and what a recipe lacks.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+use crate::lab::listed;
+use crate::lab::recipe::Scheduled;
+
+/// FER2013 is one data set, whatever is learnt from it.
+const WITH_VOTES: &str = " with FER+ votes";
+
+/// Data sets and weights by name.
+pub(super) struct Given {
+    data: Vec<(String, PathBuf)>,
+    weights: Vec<(String, PathBuf)>,
+    votes: bool,
+}
+
+impl Given {
+    /// Divides each NAME=PATH.
+    ///
+    /// # Errors
+    /// When one has no name, a name that no recipe of the list has, or is given twice.
+    pub fn new(data: &[PathBuf], weights: &[PathBuf], votes: bool, list: &[Scheduled]) -> anyhow::Result<Self> {
+        let names = list.iter().flat_map(|entry| entry.recipe.data.names().map(plain_name));
+        let data = named("--data", data, names.collect())?;
+        let names = list.iter().filter_map(|entry| entry.weights.as_deref());
+        Ok(Self { data, weights: named("--backbone", weights, names.collect())?, votes })
+    }
+
+    /// The values of `--data` and `--backbone` for a recipe, or what isn't there of what it needs.
+    pub fn of(&self, entry: &Scheduled) -> Result<(Vec<PathBuf>, Option<PathBuf>), String> {
+        let names: Vec<&str> = entry.recipe.data.names().collect();
+        let find = |all: &[(String, PathBuf)], name: &str| {
+            all.iter().find(|(known, _)| known == name).map(|(_, path)| path.clone())
+        };
+        let mut missing = Vec::new();
+        let mut data = Vec::new();
+        for name in &names {
+            match find(&self.data, plain_name(name)) {
+                Some(path) if names.len() == 1 => data.push(path),
+                Some(path) => data.push(format!("{name}={}", path.display()).into()),
+                None => missing.push(plain_name(name).to_owned()),
+            }
+        }
+        if entry.recipe.target.needs_votes() && !self.votes {
+            missing.push("FER+ votes".to_owned());
+        }
+        let weights = entry.weights.as_ref().map(|name| (name, find(&self.weights, name)));
+        if let Some((name, None)) = &weights {
+            missing.push(format!("weights of {name}"));
+        }
+        if missing.is_empty() {
+            Ok((data, weights.and_then(|(_, path)| path)))
+        } else {
+            Err(format!("{}: not given", listed(missing.iter().map(String::as_str))))
+        }
+    }
+}
+
+fn plain_name(name: &str) -> &str {
+    name.strip_suffix(WITH_VOTES).unwrap_or(name)
+}
+
+fn named(option: &str, given: &[PathBuf], mut names: Vec<&str>) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    names.sort_unstable();
+    names.dedup();
+    let mut all: Vec<(String, PathBuf)> = Vec::new();
+    for path in given {
+        let parts = path.to_str().and_then(|text| text.split_once('='));
+        let Some((name, rest)) = parts.filter(|(name, _)| names.contains(name)) else {
+            let known = listed(names.iter().copied());
+            bail!("{option} {}: give NAME=PATH; the names of the list are {known}", path.display());
+        };
+        if all.iter().any(|(known, _)| known == name) {
+            bail!("{option}: “{name}” is given twice");
+        }
+        if !Path::new(rest).exists() {
+            bail!("{option} {name}: there is no {rest}");
+        }
+        all.push((name.to_owned(), PathBuf::from(rest)));
+    }
+    Ok(all)
+}

@@ -1,0 +1,110 @@
+//! A line for each recipe of a list: drawn in place on a terminal, told once for each epoch elsewhere.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::member::Event;
+use crate::commands::compare::duration;
+use crate::commands::train::watch::Told;
+use crate::console::tell;
+use crate::lab::recipe::Scheduled;
+use crate::net::Ending;
+
+/// What a recipe's line says beside its epochs.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum State {
+    /// It hasn't begun.
+    Waiting,
+    /// Something that it needs isn't there.
+    Skipped(String),
+    /// It is over.
+    Ended { ending: Ending, before: bool },
+    /// It can't go on.
+    Failed(String),
+}
+
+/// All lines.
+pub(super) struct Lines {
+    screen: MultiProgress,
+    lines: Vec<Line>,
+}
+
+struct Line {
+    bar: ProgressBar,
+    name: String,
+    epochs: usize,
+    budget: f64,
+    /// What the last whole epoch left to be said.
+    last: String,
+}
+
+impl Lines {
+    pub fn new(list: &[Scheduled]) -> anyhow::Result<Self> {
+        let screen = MultiProgress::new();
+        let width = list.iter().map(|entry| entry.recipe.name.chars().count()).max().unwrap_or(0);
+        let style = ProgressStyle::with_template(&format!("{{prefix:{width}}} [{{bar:12}}] {{wide_msg}}"))?;
+        let line = |entry: &Scheduled| {
+            let bar = screen.add(ProgressBar::new(entry.recipe.epochs as u64).with_style(style.clone()));
+            bar.set_prefix(entry.recipe.name.clone());
+            bar.set_message("waiting");
+            let (name, epochs, budget) = (entry.recipe.name.clone(), entry.recipe.epochs, entry.budget);
+            Line { bar, name, epochs, budget, last: String::new() }
+        };
+        let lines = list.iter().map(line).collect();
+        Ok(Self { screen, lines })
+    }
+
+    /// Says what became of a recipe.
+    pub fn set(&mut self, index: usize, state: State) {
+        let line = &mut self.lines[index];
+        let words = match state {
+            State::Waiting => "waiting: the device has no room for it now".to_owned(),
+            State::Skipped(why) => format!("skipped: {why}"),
+            State::Ended { ending, before } => {
+                let how = match ending {
+                    Ending::Finished => "all epochs are done",
+                    Ending::StoppedEarly => "stopped early",
+                    Ending::BudgetSpent => "its time is spent",
+                };
+                let before = if before { "ended before: " } else { "" };
+                let last = if line.last.is_empty() { String::new() } else { format!("; {}", line.last) };
+                format!("{before}{how}{last}")
+            }
+            State::Failed(why) => format!("failed: {why}"),
+        };
+        line.say(words);
+    }
+
+    /// Says what a training told.
+    pub fn hear(&mut self, index: usize, event: &Event) {
+        let line = &mut self.lines[index];
+        match event {
+            Event::Told(Told::Epoch { epochs, seconds, best_epoch, best }) => {
+                let (of, budget) = (line.epochs, duration(line.budget));
+                line.last =
+                    format!("epoch {epochs} of {of}, best {best_epoch}: {best}, {} of {budget}", duration(*seconds));
+                line.bar.set_position(*epochs as u64);
+                line.say(line.last.clone());
+            }
+            Event::Told(Told::Step { epoch, step, steps }) => {
+                let last = if line.last.is_empty() { String::new() } else { format!("; {}", line.last) };
+                line.bar.set_message(format!("epoch {epoch}, step {step} of {steps}{last}"));
+            }
+            Event::Silent => {}
+        }
+    }
+
+    /// Leaves the lines as they are.
+    pub fn close(&self) {
+        self.lines.iter().for_each(|line| line.bar.abandon());
+        self.screen.set_move_cursor(false);
+    }
+}
+
+impl Line {
+    fn say(&self, words: String) {
+        if self.bar.is_hidden() {
+            tell(&format!("{}: {words}", self.name));
+        }
+        self.bar.set_message(words);
+    }
+}

@@ -1,0 +1,222 @@
+//! `mien train --all`: the recipes of a list, each a process of its own within its budget of time, and the comparison in the end.
+//!
+//! libtorch's random generator and number of threads belong to the process, so two trainings in one could not repeat themselves; and one
+//! that runs out of memory takes no other with it.
+
+mod given;
+mod line;
+mod member;
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use tch::Device;
+
+use self::given::Given;
+use self::line::{Lines, State};
+use self::member::{Event, Member};
+use super::TrainArgs;
+use crate::commands::compare;
+use crate::console::tell;
+use crate::exit::{BadInputs, TRY_AGAIN};
+use crate::interrupt::Interrupted;
+use crate::lab::lock_folder;
+use crate::lab::recipe::{RecipeList, Scheduled};
+use crate::net::{Ending, ModelSource};
+
+/// How often is looked whether the user wants to stop.
+const GLANCE: Duration = Duration::from_millis(200);
+/// How long a training of an earlier list, which was killed, may need to notice it: a step of a large network, and a measurement.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often a training is tried for which the device had no room.
+const MOST_TRIES: usize = 5;
+
+/// A recipe that can be trained here.
+struct Job {
+    /// Its place in the list.
+    index: usize,
+    /// How often it was begun in this sitting.
+    tries: usize,
+}
+
+impl TrainArgs {
+    pub(super) fn train_list(&self, path: &Path, device: Device, stop: &AtomicBool) -> anyhow::Result<()> {
+        let mut list = RecipeList::read(path)?.recipes;
+        if let Some(minutes) = self.budget {
+            list.iter_mut().for_each(|entry| entry.budget = 60.0 * minutes);
+        }
+        let given = Given::new(&self.data, &self.backbone, self.reading.ferplus.is_some(), &list)?;
+        let runs = compare::runs_of(path, self.runs.as_deref());
+        std::fs::create_dir_all(&runs).with_context(|| format!("can't make the folder {}", runs.display()))?;
+        let _lock = locked(&runs, Duration::ZERO, stop)?;
+
+        let mut lines = Lines::new(&list)?;
+        let mut waiting = VecDeque::new();
+        for (index, entry) in list.iter().enumerate() {
+            let folder = runs.join(&entry.recipe.name);
+            if let Some(ending) = ended(entry, &folder) {
+                lines.set(index, State::Ended { ending, before: true });
+            } else if let Err(missing) = given.of(entry) {
+                lines.set(index, State::Skipped(missing));
+            } else {
+                waiting.push_back(Job { index, tries: 0 });
+            }
+        }
+        let cores = crate::device::cores();
+        let jobs = self.jobs.map_or_else(|| if device == Device::Cpu { 1 } else { (cores + 1) / 2 }, i32::from);
+        let jobs = jobs.clamp(1, waiting.len().max(1) as i32);
+        let threads = self.threads.map_or((cores / jobs).max(1), i32::from);
+        tell(&format!("{} of {} recipes to train, {jobs} side by side", waiting.len(), list.len()));
+
+        let work = Work { arguments: self, list: &list, given: &given, runs: &runs, threads };
+        let failed = work.run(waiting, jobs as usize, &mut lines, stop)?;
+        lines.close();
+        compare::show_list(&list, &runs)?;
+        if failed == 0 { Ok(()) } else { Err(BadInputs(format!("{failed} of {} recipes failed", list.len())).into()) }
+    }
+}
+
+/// Why a recipe's training has ended, if it needs no more: it was measured, and no more time is given to it.
+fn ended(entry: &Scheduled, folder: &Path) -> Option<Ending> {
+    let model = folder.join(format!("{}.safetensors", entry.recipe.name));
+    let card = ModelSource::File(model).card().ok()?;
+    let ending = card.training.ending.filter(|_| !card.evaluation.is_empty())?;
+    // The card has whole seconds.
+    let is_spent = ending != Ending::BudgetSpent || card.training.wall_seconds + 0.5 >= entry.budget;
+    let is_same = entry.recipe.is_in(&card.training.recipe);
+    (is_spent && is_same).then_some(ending)
+}
+
+/// Locks a folder; waits for another that holds it.
+fn locked(folder: &Path, patience: Duration, stop: &AtomicBool) -> anyhow::Result<Option<File>> {
+    let begun = Instant::now();
+    loop {
+        match lock_folder(folder) {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::ResourceBusy
+                    && begun.elapsed() < patience
+                    && !stop.load(Ordering::Relaxed) =>
+            {
+                std::thread::sleep(GLANCE);
+            }
+            result => return result.with_context(|| format!("can't use the folder {}", folder.display())),
+        }
+    }
+}
+
+/// What all trainings of a sitting share.
+struct Work<'a> {
+    arguments: &'a TrainArgs,
+    list: &'a [Scheduled],
+    given: &'a Given,
+    runs: &'a Path,
+    threads: i32,
+}
+
+impl Work<'_> {
+    /// Trains until nothing waits any more; gives how many failed.
+    fn run(
+        &self,
+        mut waiting: VecDeque<Job>,
+        jobs: usize,
+        lines: &mut Lines,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<usize> {
+        // Whoever reads a training's words waits while they are drawn, so at most a few stand here.
+        let (events, heard) = unbounded();
+        let mut working: Vec<Member> = Vec::new();
+        let mut failed = 0;
+        // Fewer side by side once the device had no room for one more.
+        let mut room = jobs;
+        while !waiting.is_empty() || !working.is_empty() {
+            while working.len() < room && !stop.load(Ordering::Relaxed) {
+                let Some(job) = waiting.pop_front() else { break };
+                working.push(self.begin(job, events.clone(), stop)?);
+            }
+            if stop.load(Ordering::Relaxed) {
+                return interrupted(working, &heard, lines);
+            }
+            let (index, event) = match heard.recv_timeout(GLANCE) {
+                Ok(heard) => heard,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => bail!("the trainings can't be heard"),
+            };
+            let Event::Silent = event else {
+                lines.hear(index, &event);
+                continue;
+            };
+            let Some(place) = working.iter().position(|member| member.job.index == index) else { continue };
+            let member = working.swap_remove(place);
+            let tries = member.job.tries + 1;
+            match member.end()? {
+                Ok(()) => {
+                    let folder = self.folder(index);
+                    match ended(&self.list[index], &folder) {
+                        Some(ending) => lines.set(index, State::Ended { ending, before: false }),
+                        None => {
+                            failed += 1;
+                            lines.set(index, State::Failed(format!("{} holds no measured model", folder.display())));
+                        }
+                    }
+                }
+                Err((Some(code), _)) if code == i32::from(TRY_AGAIN) && tries < MOST_TRIES && !working.is_empty() => {
+                    room = room.min(working.len());
+                    lines.set(index, State::Waiting);
+                    waiting.push_back(Job { index, tries });
+                }
+                Err((_, why)) => {
+                    failed += 1;
+                    lines.set(index, State::Failed(why));
+                }
+            }
+        }
+        Ok(failed)
+    }
+
+    fn begin(
+        &self,
+        job: Job,
+        events: crossbeam_channel::Sender<(usize, Event)>,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<Member> {
+        let entry = &self.list[job.index];
+        let folder = self.folder(job.index);
+        std::fs::create_dir_all(&folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
+        // Only to see that nobody has it: the training itself will.
+        drop(locked(&folder, PATIENCE, stop)?);
+        let mut command = member::command()?;
+        command.arg("train").arg(&entry.path).args(["--member", "--measure", "--run"]).arg(&folder);
+        command.args(["--budget", &(entry.budget / 60.0).to_string(), "--threads", &self.threads.to_string()]);
+        command.args(["--device", &self.arguments.device.to_string()]);
+        command.args(self.arguments.reading.arguments(entry.recipe.target.needs_votes()));
+        let (data, weights) = self.given.of(entry).map_err(anyhow::Error::msg)?;
+        for (option, path) in
+            data.iter().map(|path| ("--data", path)).chain(weights.iter().map(|path| ("--backbone", path)))
+        {
+            command.arg(option).arg(path);
+        }
+        Member::start(job, command, &folder, events)
+    }
+
+    fn folder(&self, index: usize) -> PathBuf {
+        self.runs.join(&self.list[index].recipe.name)
+    }
+}
+
+/// Ends all trainings that are at work; what they have done up to their last whole epoch is kept.
+fn interrupted(working: Vec<Member>, heard: &Receiver<(usize, Event)>, lines: &mut Lines) -> anyhow::Result<usize> {
+    let mut working = working;
+    working.iter_mut().for_each(Member::ask_to_stop);
+    for member in working {
+        // What it did, it may say in the meantime.
+        member.end()?.ok();
+    }
+    heard.try_iter().for_each(|(index, event)| lines.hear(index, &event));
+    lines.close();
+    Err(Interrupted("whole epochs are kept; the same command resumes from there".to_owned()).into())
+}

@@ -1,0 +1,207 @@
+//! What is told of a training while it runs: to a person, or to the list that it is one of.
+
+use std::cell::Cell;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use super::TrainArgs;
+use crate::console::{print, tell};
+use crate::interrupt::{self, Interrupted};
+use crate::lab::provenance;
+use crate::lab::{Planned, Progress, Record, Step, Task, TrainOutcome, Trainer, TrainingState};
+use crate::net::Ending;
+
+/// One epoch, or the questions to the teachers, in a line.
+const PROGRESS: &str = "{prefix} [{bar:24}] {pos}/{len}{msg} {elapsed}, {eta} left";
+
+/// How often a list hears of a training's steps.
+const TOLD_EVERY: Duration = Duration::from_millis(500);
+
+/// What a training tells the list that it is one of, a line of JSON each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Told {
+    /// So much of an epoch is done.
+    Step { epoch: usize, step: usize, steps: usize },
+    /// So many epochs are done.
+    Epoch {
+        epochs: usize,
+        /// Time spent on all of them.
+        seconds: f64,
+        /// The best one, and its figure in words.
+        best_epoch: usize,
+        best: String,
+    },
+}
+
+/// Has the training stop when the list that started it is gone, however it went: the pipe between them is closed then.
+pub(super) fn end_with_the_list() -> anyhow::Result<()> {
+    let listen = || {
+        // Nothing is ever said on it, so whatever comes back is its end.
+        std::io::stdin().read_to_end(&mut Vec::new()).ok();
+        interrupt::request();
+    };
+    std::thread::Builder::new().name("list".to_owned()).spawn(listen).context("can't watch for the list's end")?;
+    Ok(())
+}
+
+impl TrainArgs {
+    /// Runs a training and shows how it goes; writes the card after each epoch.
+    pub(super) fn watch<T: Task>(
+        &self,
+        mut trainer: Trainer<T>,
+        device: Device,
+        stop: &AtomicBool,
+        watch: &Watch<T>,
+        write_card: impl Fn(&Trainer<T>, &Path) -> anyhow::Result<()>,
+    ) -> anyhow::Result<TrainOutcome> {
+        let done = trainer.state().history.len();
+        tell(&format!(
+            "{} pictures, {} parameters, {}{}",
+            watch.pictures,
+            trainer.parameters(),
+            provenance::machine(device),
+            if done > 0 { format!("; going on after epoch {done}") } else { String::new() }
+        ));
+
+        let screen = MultiProgress::new();
+        let curves = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template("{msg}")?));
+        curves.set_message((watch.chart)(trainer.state()));
+        let bar = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template(PROGRESS)?));
+        let model = trainer.run_folder().model();
+        let mut card_error = None;
+        let list = self.member.then(List::default);
+        if let Some(list) = &list {
+            list.tell_epoch(trainer.state(), watch.best)?;
+        }
+        let outcome = trainer.run(
+            self.stop_after.map(|epochs| epochs as usize),
+            stop,
+            |progress| match &list {
+                Some(list) => list.tell_step(&progress),
+                None => show_progress(&bar, progress),
+            },
+            |trainer| {
+                screen.suspend(|| tell(&(watch.line)(trainer.state())));
+                curves.set_message((watch.chart)(trainer.state()));
+                let told = list.as_ref().map_or(Ok(()), |list| list.tell_epoch(trainer.state(), watch.best));
+                if let Err(error) = write_card(trainer, &model).and(told) {
+                    card_error = Some(error);
+                }
+            },
+        )?;
+        bar.finish_and_clear();
+        curves.abandon();
+        if let Some(error) = card_error {
+            return Err(error);
+        }
+        report(outcome, trainer.state())?;
+        if let (Some(best), None) = (trainer.state().best(), &list) {
+            print(&format!("best epoch {}: {}\n{}\n", best.epoch(), (watch.best)(best), model.display()))?;
+        }
+        Ok(outcome)
+    }
+}
+
+/// The list that a training is one of.
+#[derive(Default)]
+struct List {
+    /// When it was last told of a step.
+    told: Cell<Option<Instant>>,
+}
+
+impl List {
+    fn tell_step(&self, progress: &Progress) {
+        let &Progress::Learnt(Step { epoch, step, steps, .. }) = progress else { return };
+        if self.told.get().is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            self.told.set(Some(Instant::now()));
+            // A list that doesn't listen any more has closed the other pipe too, which ends the training.
+            self.tell(&Told::Step { epoch, step, steps }).ok();
+        }
+    }
+
+    fn tell_epoch<R: Planned, E: Record>(
+        &self,
+        state: &TrainingState<R, E>,
+        words: fn(&E) -> String,
+    ) -> anyhow::Result<()> {
+        let Some(best) = state.best() else { return Ok(()) };
+        self.tell(&Told::Epoch {
+            epochs: state.history.len(),
+            seconds: state.wall_seconds(),
+            best_epoch: best.epoch(),
+            best: words(best),
+        })
+    }
+
+    fn tell(&self, told: &Told) -> anyhow::Result<()> {
+        print(&(serde_json::to_string(told)? + "\n"))
+    }
+}
+
+/// How a training of one kind is shown.
+pub(super) struct Watch<T: Task> {
+    /// Pictures learnt from.
+    pub pictures: usize,
+    /// Curves made of letters.
+    pub chart: fn(&TrainingState<T::Recipe, T::Record>) -> String,
+    /// The last epoch in a line.
+    pub line: fn(&TrainingState<T::Recipe, T::Record>) -> String,
+    /// The figure of the best epoch.
+    pub best: fn(&T::Record) -> String,
+}
+
+/// Draws the bar on a terminal; elsewhere gives a line at each tenth of the way.
+fn show_progress(bar: &ProgressBar, progress: Progress) {
+    let (what, step, steps, figures) = match progress {
+        Progress::Asked { batches, of } => ("asking the teachers".to_owned(), batches, of, String::new()),
+        Progress::Learnt(Step { epoch, step, steps, loss, told }) => {
+            (format!("epoch {epoch}"), step, steps, format!(" (loss {loss:.4}, {told})"))
+        }
+    };
+    if bar.is_hidden() {
+        if step.is_multiple_of(steps.div_ceil(10)) {
+            tell(&format!("{what}: step {step} of {steps}{figures}"));
+        }
+        return;
+    }
+    if step == 1 {
+        bar.reset();
+        bar.set_length(steps as u64);
+        bar.set_prefix(what);
+    }
+    bar.set_position(step as u64);
+    bar.set_message(figures);
+}
+
+/// Says how a training ended.
+///
+/// # Errors
+/// When it was interrupted.
+fn report<R: Planned, E: Record>(outcome: TrainOutcome, state: &TrainingState<R, E>) -> anyhow::Result<()> {
+    let plan = state.recipe.plan();
+    let done = state.history.len();
+    match outcome {
+        TrainOutcome::Ended(Ending::Finished) => tell(&format!("All {done} epochs are done.")),
+        TrainOutcome::Ended(Ending::StoppedEarly) => {
+            tell(&format!("Stopped early: no better epoch than {} for {} epochs.", state.best_epoch, plan.patience));
+        }
+        TrainOutcome::Ended(Ending::BudgetSpent) => {
+            tell(&format!("The time is spent after {done} of {} epochs.", plan.epochs));
+        }
+        TrainOutcome::Paused => tell(&format!("Paused after {done} of {} epochs, as asked.", plan.epochs)),
+        TrainOutcome::Interrupted => {
+            return Err(
+                Interrupted(format!("{done} whole epochs are kept; the same command resumes from there")).into()
+            );
+        }
+    }
+    Ok(())
+}
