@@ -92,7 +92,7 @@ make_libtorch_cpu() {
 # make_empty_libtorch FOLDER: in a CPU build libtorch.so is an empty library that needs libtorch_cpu.so; the wheel's needs CUDA's too.
 make_empty_libtorch() {
     # shellcheck disable=SC2016
-    cc -shared -o "$1/libtorch.so" -x c /dev/null -Wl,-soname,libtorch.so -Wl,--no-as-needed \
+    cc -s -shared -o "$1/libtorch.so" -x c /dev/null -Wl,-soname,libtorch.so -Wl,--no-as-needed \
         -L"$1" -ltorch_cpu -lc10 -Wl,-rpath,'$ORIGIN'
 }
 
