@@ -47,7 +47,7 @@ $target=/target"
 # What every package has, laid out as below /usr.
 stage() {
     rm -rf "$STAGE"
-    mkdir -p "$STAGE"/{bin,lib/mien,share/doc/mien,share/man/man1,share/applications,share/metainfo} \
+    mkdir -p "$STAGE"/{bin,lib/mien,share/doc/mien,share/man/man1,share/applications,share/metainfo,share/lintian/overrides} \
         "$STAGE"/share/icons/hicolor/{256x256,scalable}/apps \
         "$STAGE"/share/{bash-completion/completions,zsh/vendor-completions,fish/vendor_completions.d}
     install -m 755 "$program" "$STAGE/bin/mien"
@@ -57,12 +57,15 @@ stage() {
         # What is left of debugging in libtorch weighs nothing; symbols that nobody links to do.
         strip --strip-unneeded "$STAGE/lib/mien/$(basename "$library")"
     done
+    make_empty_libtorch "$STAGE/lib/mien" # set-up's may be of an older kind, which lintian refuses
+    chmod 644 "$STAGE/lib/mien/libtorch.so"
     local mien=$STAGE/bin/mien
     "$mien" man "$STAGE/share/man/man1"
     gzip -9n "$STAGE"/share/man/man1/*
     "$mien" completions bash >"$STAGE/share/bash-completion/completions/mien"
     "$mien" completions zsh >"$STAGE/share/zsh/vendor-completions/_mien"
     "$mien" completions fish >"$STAGE/share/fish/vendor_completions.d/mien.fish"
+    install -m 644 assets/lintian-overrides "$STAGE/share/lintian/overrides/mien"
     install -m 644 assets/mien.desktop "$STAGE/share/applications/"
     install -m 644 assets/mien.metainfo.xml "$STAGE/share/metainfo/io.github.mien.mien.metainfo.xml"
     install -m 644 assets/mien.png "$STAGE/share/icons/hicolor/256x256/apps/"

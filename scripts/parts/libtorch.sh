@@ -85,10 +85,15 @@ make_libtorch_cpu() {
         'nvidia/cu13/lib/libcudart.so.13=lib' 'nvidia/cu13/lib/libcupti.so.13=lib'
     strip --strip-unneeded "$made/lib/libtorch_cpu.so" # its symbol tables alone are 90 MB
     # shellcheck disable=SC2016 # $ORIGIN is for the loader
-    # In a CPU build libtorch.so is an empty library that needs libtorch_cpu.so; the wheel's needs CUDA's too.
-    cc -shared -nostdlib -o "$made/lib/libtorch.so" -Wl,-soname,libtorch.so -Wl,--no-as-needed \
-        -L"$made/lib" -ltorch_cpu -lc10 -Wl,-rpath,'$ORIGIN'
+    make_empty_libtorch "$made/lib"
     finish_libtorch "$made" "$made" "$CPU_FOLDER"
+}
+
+# make_empty_libtorch FOLDER: in a CPU build libtorch.so is an empty library that needs libtorch_cpu.so; the wheel's needs CUDA's too.
+make_empty_libtorch() {
+    # shellcheck disable=SC2016
+    cc -s -shared -o "$1/libtorch.so" -x c /dev/null -Wl,-soname,libtorch.so -Wl,--no-as-needed \
+        -L"$1" -ltorch_cpu -lc10 -Wl,-rpath,'$ORIGIN'
 }
 
 make_libtorch_cuda() {
