@@ -16,7 +16,14 @@ fn pages() -> Vec<(PathBuf, String)> {
     let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = docs.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
     files.extend(["README.md", "CONTRIBUTING.md", "examples/README.md"].map(|name| root.join(name)));
-    files.into_iter().map(|path| (path.clone(), fs::read_to_string(&path).unwrap())).collect()
+    files.into_iter().map(|path| (path.clone(), in_whole_lines(&fs::read_to_string(&path).unwrap()))).collect()
+}
+
+/// Commands that are broken by a backslash at the end of a line in one line again.
+fn in_whole_lines(page: &str) -> String {
+    let mut parts = page.split(" \\\n");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |page, part| page + " " + part.trim_start())
 }
 
 /// The commands of a page: lines of code that begin with `mien`, and what stands between backticks and does.
