@@ -2,9 +2,9 @@
 # Makes the book of docs/ in target/book and checks every link in it and in the pages at the top of the repository, without network.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+SPEAKER=docs
 . scripts/parts/common.sh
 . scripts/parts/tools.sh
-say() { printf 'docs: %s\n' "$*"; }
 
 BOOK=target/book
 

@@ -8,12 +8,8 @@
 # Needs root, and Debian's packages debootstrap, lintian, appstream, zstd, xvfb, xdotool and imagemagick.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+SPEAKER=package-test
 . scripts/parts/common.sh
-say() { printf 'package-test: %s\n' "$*"; }
-die() {
-    printf 'package-test: error: %s\n' "$*" >&2
-    exit 1
-}
 
 MIRROR=${MIRROR:-http://deb.debian.org/debian}
 BUILT_ON=bookworm

@@ -3,11 +3,11 @@
 # and checksums. scripts/setup.sh must have run before; `make package` sees to that. docs/packages.md says what is in them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+SPEAKER=package
 . scripts/parts/common.sh
 . scripts/parts/libtorch.sh
 . scripts/parts/cargo_config.sh
 . scripts/parts/tools.sh
-say() { printf 'package: %s\n' "$*"; }
 
 CARGO=${CARGO:-cargo}
 # Beside an installed program lie its libraries; one with CUDA, where somebody has put it, comes first.

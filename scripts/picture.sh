@@ -5,8 +5,8 @@
 #   MIEN=PROGRAM scripts/picture.sh      another program than target/release/mien
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+SPEAKER=picture
 . scripts/parts/common.sh
-say() { printf 'picture: %s\n' "$*"; }
 
 mien=$(realpath "${MIEN:-target/release/mien}")
 size=960x600

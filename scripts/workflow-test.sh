@@ -10,9 +10,8 @@
 # environment in the cache folder.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+SPEAKER=workflow-test
 . scripts/parts/common.sh
-say() { printf 'workflow-test: %s\n' "$*"; }
-die() { printf 'workflow-test: error: %s\n' "$*" >&2; exit 1; }
 
 SNAKEMAKE_VERSION=9.27.1
 CORES=2

@@ -1,9 +1,11 @@
 # Sourced by the other scripts: words for the user, the cache folder, wheels from PyPI.
 
-say() { printf 'setup: %s\n' "$*"; }
-warn() { printf 'setup: warning: %s\n' "$*" >&2; }
+# Who speaks; a script that isn't the set-up gives its own name.
+SPEAKER=${SPEAKER:-setup}
+say() { printf '%s: %s\n' "$SPEAKER" "$*"; }
+warn() { say "warning: $*" >&2; }
 die() {
-    printf 'setup: error: %s\n' "$*" >&2
+    say "error: $*" >&2
     exit 1
 }
 have() { command -v "$1" >/dev/null 2>&1; }

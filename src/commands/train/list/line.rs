@@ -66,8 +66,7 @@ impl Lines {
                     Ending::BudgetSpent => "its time is spent",
                 };
                 let before = if before { "ended before: " } else { "" };
-                let last = if line.last.is_empty() { String::new() } else { format!("; {}", line.last) };
-                format!("{before}{how}{last}")
+                format!("{before}{how}{}", line.epoch_behind())
             }
             State::Failed(why) => format!("failed: {why}"),
         };
@@ -86,8 +85,7 @@ impl Lines {
                 line.say(line.last.clone());
             }
             Event::Told(Told::Step { epoch, step, steps }) => {
-                let last = if line.last.is_empty() { String::new() } else { format!("; {}", line.last) };
-                line.bar.set_message(format!("epoch {epoch}, step {step} of {steps}{last}"));
+                line.bar.set_message(format!("epoch {epoch}, step {step} of {steps}{}", line.epoch_behind()));
             }
             Event::Silent => {}
         }
@@ -101,6 +99,11 @@ impl Lines {
 }
 
 impl Line {
+    /// The last whole epoch, to be said behind something else.
+    fn epoch_behind(&self) -> String {
+        if self.last.is_empty() { String::new() } else { format!("; {}", self.last) }
+    }
+
     fn say(&self, words: String) {
         if self.bar.is_hidden() {
             tell(&format!("{}: {words}", self.name));
