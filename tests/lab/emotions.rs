@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use mien::emotion::Emotion;
 use mien::lab::datasets::{Dataset, ReadOptions, join, read};
 use mien::lab::recipe::Recipe;
 use mien::lab::{Classification, EpochRecord, Progress, Step, TrainError, TrainOutcome, Trainer};
@@ -240,6 +241,17 @@ fn a_recipe_that_can_not_be_meant_is_refused_with_the_field() {
         ("factor = 0.5", "factor = 1.5", "schedule.factor"),
         ("erase = 0.3 }", "erase = 0.3 }\ndistillation = { teachers = [], weight = 0.5 }", "distillation.teachers"),
         ("seed = 7", "seed = 7\nsede = 8", "sede"),
+        ("target = \"label\"", "data = { sources = [{ name = \"a\" }], prior_of = \"b\" }", "data.prior_of"),
+        (
+            "erase = 0.3 }",
+            "erase = 0.3, mixup = 0.2 }\ndata = { sources = [{ name = \"a\" }], prior_of = \"a\" }",
+            "augmentation.mixup",
+        ),
+        (
+            "erase = 0.3 }",
+            "erase = 0.3 }\ndistillation = { teachers = [\"mien\"], about = [\"b\"] }",
+            "distillation.about",
+        ),
     ];
     for (from, to, expected) in cases {
         let error = Recipe::read(&write_recipe(folder.path(), &[(from, to)])).unwrap_err().to_string();
@@ -310,6 +322,30 @@ fn a_training_on_two_data_sets_resumes_exactly_too() {
         [("target = \"label\"", TWO_SOURCES), ("epochs = 3", "epochs = 2"), ("batch_size = 7", "batch_size = 4")];
     let recipe = Recipe::read(&write_recipe(folder.path(), &changes)).unwrap();
     assert_repeats(&recipe, &data, folder.path());
+}
+
+#[test]
+fn sources_can_be_told_apart_by_their_prior_and_by_what_teachers_are_asked_about() {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let options = ReadOptions { faces: mien::lab::faces::FaceMode::Whole, ..ReadOptions::default() };
+    let [ck, jaffe] = write_folders(folder.path()).map(|path| read(&path, &options).unwrap());
+    let data = join(vec![("CK+48".to_owned(), ck), ("JAFFE".to_owned(), jaffe)]).unwrap();
+    let sources = TWO_SOURCES.replace("}] }", "}], prior_of = \"JAFFE\" }");
+    for asked in ["each-step", "once"] {
+        let teachers = format!("distillation = {{ teachers = [\"mien\"], asked = \"{asked}\", about = [\"CK+48\"] }}");
+        let target = format!("{sources}\n{teachers}");
+        let changes =
+            [("target = \"label\"", &*target), ("epochs = 3", "epochs = 2"), ("batch_size = 7", "batch_size = 4")];
+        let recipe = Recipe::read(&write_recipe(folder.path(), &changes)).unwrap();
+        let run = folder.path().join(asked);
+        assert_repeats(&recipe, &data, &run);
+        let trainer = classifier(recipe, &data, vec![], &run.join("prior")).unwrap();
+        // JAFFE's five people are sad and neutral; the anger and joy of CK+ aren't part of what its answers assume.
+        let prior = trainer.prior().unwrap();
+        let assumed: Vec<Emotion> = Emotion::ALL.into_iter().filter(|e| prior.shares()[e.index()] > 0.0).collect();
+        assert_eq!(assumed, [Emotion::Sad, Emotion::Neutral]);
+    }
 }
 
 #[test]

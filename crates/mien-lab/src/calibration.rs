@@ -37,14 +37,32 @@ pub(super) fn shown_shares(examples: &Examples, sampling: Sampling<'_>) -> Resul
 }
 
 /// How often a network meets each emotion while it learns: the mean target of what an epoch shows, times the weight that it
-/// gives to each emotion's loss. This, and not the share in the data, is what its answers assume.
+/// gives to each emotion's loss. This, and not the share in the data, is what its answers assume. Where the recipe names a source
+/// whose prior they are to assume, it is the mean target of that one's pictures.
 ///
 /// # Errors
 /// When the targets hold what is no probability.
 pub fn training_prior(examples: &Examples, sampling: Sampling<'_>) -> Result<Prior, PriorOfTrainingError> {
+    if let Some(source) = sampling.data.prior_source() {
+        return shares_of(source, examples, vec![1.0; examples.sources.len()]);
+    }
     let shown = shown_shares(examples, sampling)?;
     let Some(weights) = sampling.balance.class_weights(*shown.shares()) else { return Ok(shown) };
     Ok(Prior::observed(std::array::from_fn(|i| shown.shares()[i] * weights[i]))?)
+}
+
+/// Share of each emotion in the pictures of one source, given by its index, each shown so many times.
+pub(super) fn shares_of(
+    source: usize,
+    examples: &Examples,
+    mut times: Vec<f64>,
+) -> Result<Prior, PriorOfTrainingError> {
+    for (times, of) in times.iter_mut().zip(&examples.sources) {
+        if of.index != source {
+            *times = 0.0;
+        }
+    }
+    weighted_shares(examples, &times)
 }
 
 fn weighted_shares(examples: &Examples, weights: &[f64]) -> Result<Prior, PriorOfTrainingError> {

@@ -4,9 +4,10 @@ use std::sync::atomic::AtomicBool;
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 use super::calibration::{PriorOfTrainingError, shown_shares, training_prior};
+use super::corrections::corrections;
 use super::datasets::{Dataset, Examples, Target, draw_labels};
 use super::evaluation::{evaluate, predict};
 use super::history::EpochRecord;
@@ -36,6 +37,8 @@ const FROZEN: &str = "frozen_backbone";
 pub struct Classification {
     /// Those who are still to be asked: each step, or once before the first.
     teachers: Option<Teachers>,
+    /// Of each source, whether teachers are asked about its pictures.
+    asked_about: Vec<bool>,
     /// Whether what teachers said is part of the targets.
     taught: bool,
     /// Once teachers that are asked once were asked, their answers are part of its targets.
@@ -50,6 +53,24 @@ pub struct Lesson {
     rng: ChaCha8Rng,
     batches: Vec<Vec<i64>>,
     class_weights: Option<Tensor>,
+    /// What is added to the logits of each source's pictures.
+    corrections: Option<Tensor>,
+}
+
+/// A batch as it was learnt: varied faces `[N, 1, 48, 48]`, the network's logits and the wanted probabilities `[N, 7]`.
+struct Answers {
+    faces: Tensor,
+    logits: Tensor,
+    targets: Tensor,
+}
+
+impl Answers {
+    /// Those at these places of the batch.
+    fn at(&self, places: &[i64]) -> Result<Self, TchError> {
+        let places = Tensor::f_from_slice(places)?.f_to_device(self.logits.device())?;
+        let at = |tensor: &Tensor| tensor.f_index_select(0, &places);
+        Ok(Self { faces: at(&self.faces)?, logits: at(&self.logits)?, targets: at(&self.targets)? })
+    }
 }
 
 impl Classification {
@@ -64,7 +85,50 @@ impl Classification {
         // Whether each source has what is to be drawn of it.
         Sampling::of(recipe).times_shown(&training)?;
         let teachers = recipe.distillation.clone().map(|spec| Teachers::load(spec, device)).transpose()?;
-        Ok(Self { teachers, taught: false, training, public, judged, device })
+        let asked_about = recipe.asked_about();
+        Ok(Self { teachers, asked_about, taught: false, training, public, judged, device })
+    }
+
+    /// Of these rows of the training pictures, the places of those that teachers are asked about.
+    fn asked(&self, rows: &[i64]) -> Vec<i64> {
+        let is_asked = |row: i64| {
+            let source = self.training.sources[row as usize].index;
+            self.asked_about.get(source).copied().unwrap_or(true)
+        };
+        (0..).zip(rows).filter(|(_, row)| is_asked(**row)).map(|(place, _)| place).collect()
+    }
+
+    /// The sources `[N]` of these rows of the training pictures.
+    fn sources(&self, rows: &[i64]) -> Tensor {
+        let sources: Vec<i64> = rows.iter().map(|row| self.training.sources[*row as usize].index as i64).collect();
+        Tensor::from_slice(&sources)
+    }
+
+    /// The loss of a batch, the teachers' share in it where they are asked at each step.
+    fn loss(
+        &self,
+        recipe: &Recipe,
+        answers: &Answers,
+        class_weights: Option<&Tensor>,
+        batch: &[i64],
+    ) -> Result<Tensor, TrainError> {
+        let by_targets = |of: &Answers| recipe.loss.compute(&of.logits, &of.targets, class_weights);
+        let Some(teachers) = &self.teachers else { return Ok(by_targets(answers)) };
+        let asked = self.asked(batch);
+        let others: Vec<i64> = (0..batch.len() as i64).filter(|place| !asked.contains(place)).collect();
+        let share = |places: &[i64]| places.len() as f64 / batch.len() as f64;
+        let mut loss = Tensor::zeros([], (Kind::Float, self.device));
+        if !asked.is_empty() {
+            let of = answers.at(&asked)?;
+            let taught = teachers.probabilities(&of.faces, recipe.normalization)?;
+            let (weight, temperature) = (teachers.spec.weight, teachers.spec.temperature);
+            let both = by_targets(&of) * (1.0 - weight) + distillation(&of.logits, &taught, temperature) * weight;
+            loss += both * share(&asked);
+        }
+        if !others.is_empty() {
+            loss += by_targets(&answers.at(&others)?) * share(&others);
+        }
+        Ok(loss)
     }
 
     /// Pictures learnt from in an epoch.
@@ -115,7 +179,9 @@ impl Task for Classification {
         let Some(teachers) = self.teachers.as_ref().filter(|teachers| teachers.spec.asked == Asked::Once) else {
             return Ok(true);
         };
-        let targets = teachers.mixed_into(&self.training, device, stop, on_progress)?;
+        let all: Vec<i64> = (0..self.pictures() as i64).collect();
+        let rows = Tensor::from_slice(&self.asked(&all));
+        let targets = teachers.mixed_into(&self.training, &rows, device, stop, on_progress)?;
         let Some(targets) = targets else { return Ok(false) };
         self.training.targets = targets;
         self.taught = true;
@@ -145,7 +211,8 @@ impl Task for Classification {
         let class_weights = class_weights.map(|w| Tensor::from_slice(&w.map(|w| w as f32)).to_device(device));
         // Batch norm can't learn from one picture alone.
         let batches = order.chunks(recipe.batch_size).filter(|batch| batch.len() > 1).map(<[i64]>::to_vec).collect();
-        Ok(Lesson { rng, batches, class_weights })
+        let corrections = corrections(&self.training, sampling)?;
+        Ok(Lesson { rng, batches, class_weights, corrections })
     }
 
     fn steps(lesson: &Lesson) -> usize {
@@ -156,7 +223,7 @@ impl Task for Classification {
         &self,
         recipe: &Recipe,
         network: &Box<dyn Network>,
-        Lesson { rng, batches, class_weights }: &mut Lesson,
+        Lesson { rng, batches, class_weights, corrections }: &mut Lesson,
         step: usize,
         pass: Pass,
     ) -> Result<Learnt, TrainError> {
@@ -169,13 +236,18 @@ impl Task for Classification {
         let faces = recipe.augmentation.apply(&recipe.normalization.apply_to_unit(&lit)?, rng);
         let (faces, targets) = recipe.augmentation.mix(faces, targets, rng);
         let logits = network.forward(&faces, pass)?;
-        let mut loss = recipe.loss.compute(&logits, &targets, class_weights.as_ref());
-        if let Some(teachers) = &self.teachers {
-            let taught = teachers.probabilities(&faces, recipe.normalization)?;
-            let weight = teachers.spec.weight;
-            loss = loss * (1.0 - weight) + distillation(&logits, &taught, teachers.spec.temperature) * weight;
-        }
-        let right = logits.argmax(1, false).eq_tensor(&targets.argmax(1, false)).sum(Kind::Float).double_value(&[]);
+        let logits = match corrections {
+            Some(corrections) => &logits + corrections.f_index_select(0, &self.sources(batch))?.to_device(self.device),
+            None => logits,
+        };
+        let answers = Answers { faces, logits, targets };
+        let loss = self.loss(recipe, &answers, class_weights.as_ref(), batch)?;
+        let right = answers
+            .logits
+            .argmax(1, false)
+            .eq_tensor(&answers.targets.argmax(1, false))
+            .sum(Kind::Float)
+            .double_value(&[]);
         Ok(Learnt { loss, pictures: batch.len(), parts: vec![right / batch.len() as f64] })
     }
 

@@ -71,19 +71,21 @@ impl Teachers {
         Ok(Self { models: models.collect::<Result<_, _>>()?, spec })
     }
 
-    /// The targets of `examples`, `[N, 7]`, mixed with the answers to its pictures as they are; `None` if `stop` was raised meanwhile.
+    /// The targets of `examples`, `[N, 7]`, in which those of the pictures `rows` are mixed with the answers to these pictures as they are;
+    /// `None` if `stop` was raised meanwhile.
     ///
     /// # Errors
     /// When libtorch fails.
     pub fn mixed_into(
         &self,
         examples: &Examples,
+        rows: &Tensor,
         device: Device,
         stop: &AtomicBool,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Option<Tensor>, TchError> {
         let plain = Normalization::default();
-        let batches = examples.bytes.split(BATCH, 0);
+        let batches = examples.bytes.f_index_select(0, rows)?.f_split(BATCH, 0)?;
         let mut answers = Vec::with_capacity(batches.len());
         for bytes in &batches {
             if stop.load(Ordering::Relaxed) {
@@ -94,7 +96,8 @@ impl Teachers {
             on_progress(Progress::Asked { batches: answers.len(), of: batches.len() });
         }
         let answers = Tensor::f_cat(&answers, 0)?.f_mul_scalar(self.spec.weight)?;
-        examples.targets.f_mul_scalar(1.0 - self.spec.weight)?.f_add(&answers).map(Some)
+        let mixed = examples.targets.f_index_select(0, rows)?.f_mul_scalar(1.0 - self.spec.weight)?.f_add(&answers)?;
+        examples.targets.f_index_copy(0, rows, &mixed).map(Some)
     }
 
     /// Their mean probabilities `[N, 7]`, softened by the temperature, for pictures as the learner sees them: varied, and

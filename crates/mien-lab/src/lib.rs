@@ -9,6 +9,7 @@ pub mod balance;
 mod calibration;
 mod classification;
 mod compare;
+mod corrections;
 pub mod datasets;
 pub mod detection;
 mod evaluation;

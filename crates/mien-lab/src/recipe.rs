@@ -240,11 +240,14 @@ pub struct DistillationSpec {
     pub temperature: f64,
     /// When the teachers are asked.
     pub asked: Asked,
+    /// The sources about whose pictures they are asked; all of them if none is named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<String>,
 }
 
 impl Default for DistillationSpec {
     fn default() -> Self {
-        Self { teachers: vec![], weight: 0.5, temperature: 1.0, asked: Asked::EachStep }
+        Self { teachers: vec![], weight: 0.5, temperature: 1.0, asked: Asked::EachStep, about: vec![] }
     }
 }
 
@@ -287,14 +290,26 @@ impl Recipe {
         self.balance.check(&mut found);
         self.loss.check(&mut found);
         self.augmentation.check(&mut found);
+        let tells_sources_apart = self.data.prior_of.is_some() || self.asked_about().contains(&false);
+        found.check(
+            "augmentation.mixup",
+            !(tells_sources_apart && self.augmentation.mixup > 0.0),
+            "can't mix pictures where the sources are treated differently (`data.prior_of`, `distillation.about`)",
+        );
         if let Some(distillation) = &self.distillation {
-            distillation.check(&mut found);
+            distillation.check(&self.data, &mut found);
         }
         found
     }
 }
 
 impl Recipe {
+    /// Of each source, whether teachers are asked about its pictures.
+    pub(super) fn asked_about(&self) -> Vec<bool> {
+        let about = self.distillation.as_ref().map(|spec| spec.about.as_slice()).unwrap_or_default();
+        self.data.names().map(|name| about.is_empty() || about.iter().any(|asked| asked == name)).collect()
+    }
+
     /// Whether a training by the recipe that a card holds is one by this recipe. Where the backbone's weights lie doesn't matter.
     pub fn is_in(&self, card: &toml::Table) -> bool {
         let differences = self.to_table().map(|table| differences(table, card.clone()));
@@ -314,7 +329,9 @@ pub(crate) fn is_positive(value: f64) -> bool {
 }
 
 impl DistillationSpec {
-    fn check(&self, found: &mut Problems) {
+    fn check(&self, data: &DataSpec, found: &mut Problems) {
+        let are_sources = self.about.iter().all(|name| data.position(name).is_some());
+        found.check("distillation.about", are_sources, "has to name sources of `data`");
         found.check("distillation.teachers", !self.teachers.is_empty(), "has to name a model");
         found.check("distillation.weight", (0.0..=1.0).contains(&self.weight), "has to be from 0 to 1");
         found.check("distillation.temperature", is_positive(self.temperature), "has to be greater than 0");

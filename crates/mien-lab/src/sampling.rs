@@ -36,7 +36,7 @@ impl<'a> Sampling<'a> {
             return Ok(self.balance.order(&leaders, rng));
         }
         let sources = self.sources(examples)?;
-        let mut decks: Vec<SourceDeck> = sources.iter().map(|source| SourceDeck::new(&source.groups)).collect();
+        let mut decks: Vec<SourceDeck> = sources.iter().map(SourceDeck::new).collect();
         let mut shown = vec![0_usize; sources.len()];
         let rows = (1..=leaders.len()).filter_map(|place| {
             // The source that is furthest behind its share is next.
@@ -59,8 +59,8 @@ impl<'a> Sampling<'a> {
         }
         let mut times = vec![0.0; leaders.len()];
         for source in self.sources(examples)? {
-            let of_group = source.share * leaders.len() as f64 / source.groups.len() as f64;
-            for group in &source.groups {
+            for (group, share) in source.groups.iter().zip(&source.group_shares) {
+                let of_group = source.share * share * leaders.len() as f64;
                 for row in group {
                     times[*row as usize] = of_group / group.len() as f64;
                 }
@@ -99,7 +99,10 @@ impl<'a> Sampling<'a> {
             if pictures == 0 {
                 return Err(DataError::EmptySource { name: spec.name.clone() });
             }
-            sources.push(SourceRows { share: spec.share.unwrap_or(pictures as f64), groups });
+            let weight = |group: &Vec<i64>| (group.len() as f64).powf(1.0 - spec.evenness.unwrap_or(1.0));
+            let all: f64 = groups.iter().map(weight).sum();
+            let group_shares = groups.iter().map(|group| weight(group) / all).collect();
+            sources.push(SourceRows { share: spec.share.unwrap_or(pictures as f64), groups, group_shares });
         }
         let sum: f64 = sources.iter().map(|source| source.share).sum();
         sources.iter_mut().for_each(|source| source.share /= sum);
@@ -107,10 +110,11 @@ impl<'a> Sampling<'a> {
     }
 }
 
-/// The rows of a source, in groups that are shown equally often.
+/// The rows of a source, in groups that are shown equally often, or each with its share.
 struct SourceRows {
     share: f64,
     groups: Vec<Vec<i64>>,
+    group_shares: Vec<f64>,
 }
 
 /// Things in random order, all of which come before one comes again.
@@ -134,6 +138,9 @@ impl<T: Copy> Deck<T> {
     }
 }
 
+/// Places that the rarest group has among those that an order of groups is shuffled from: shares are exact to a hundredth.
+const PLACES: f64 = 50.0;
+
 /// A deck of groups, and one for each group.
 struct SourceDeck {
     groups: Deck<usize>,
@@ -141,11 +148,13 @@ struct SourceDeck {
 }
 
 impl SourceDeck {
-    fn new(groups: &[Vec<i64>]) -> Self {
-        Self {
-            groups: Deck::new((0..groups.len()).collect()),
-            rows: groups.iter().map(|rows| Deck::new(rows.clone())).collect(),
-        }
+    fn new(SourceRows { groups, group_shares, .. }: &SourceRows) -> Self {
+        // As many places as the rarest needs to have its share, within a hundredth of that; one for each where all are equal.
+        let least = group_shares.iter().copied().fold(f64::INFINITY, f64::min);
+        let are_equal = group_shares.iter().all(|share| (share - least).abs() < least * 1e-9);
+        let places = |share: &f64| if are_equal { 1 } else { (share / least * PLACES).round() as usize };
+        let order = group_shares.iter().enumerate().flat_map(|(i, share)| std::iter::repeat_n(i, places(share)));
+        Self { groups: Deck::new(order.collect()), rows: groups.iter().map(|rows| Deck::new(rows.clone())).collect() }
     }
 
     fn draw(&mut self, rng: &mut impl Rng) -> Option<i64> {

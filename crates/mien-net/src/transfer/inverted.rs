@@ -111,6 +111,11 @@ impl Block {
         if self.residual { x.f_add(input) } else { Ok(x) }
     }
 
+    /// Lets none of its weights learn.
+    pub fn freeze(&mut self) {
+        self.layers().for_each(Layer::freeze);
+    }
+
     pub fn layers(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
         let Self { expand, depthwise, squeeze, project, .. } = self;
         expand.iter_mut().chain([depthwise, project]).chain(squeeze.iter_mut().flatten())

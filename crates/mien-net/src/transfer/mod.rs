@@ -12,6 +12,7 @@ mod densenet;
 mod efficientnet;
 mod inception;
 mod inverted;
+mod mobile_face;
 mod mobilenet;
 mod resnet;
 mod vgg;
@@ -44,6 +45,8 @@ struct Parameters {
     dropout: Option<f64>,
     /// Whether the backbone stays as it is: no gradients, and batch norm keeps its statistics also in training.
     frozen_backbone: bool,
+    /// How many of the backbone's first blocks, with all that is before them, stay as they are.
+    frozen_blocks: usize,
     /// Subtracted from the three channels, in the units that the recipe's normalisation gives. A recipe that uses
     /// ImageNet's weights says mean 0 and std 1 there, which gives 0 to 1, and ImageNet's constants here. Where they are
     /// left out, the network sees what the recipe's normalisation gives.
@@ -66,6 +69,11 @@ trait Backbone: Send {
 
     /// All layers that have weights, in any order.
     fn layers(&mut self) -> Vec<&mut dyn Layer>;
+
+    /// Keeps the first blocks as they are, and all that is before them; whether the backbone has so many that can be kept.
+    fn freeze_first(&mut self, _blocks: usize) -> bool {
+        false
+    }
 }
 
 /// Creates a backbone's variables under a path.
@@ -123,6 +131,11 @@ impl Plan {
         let mut backbone = (self.backbone)(&(path / "backbone"))?;
         if parameters.frozen_backbone {
             backbone.layers().into_iter().for_each(Layer::freeze);
+        }
+        if parameters.frozen_blocks > 0 && !backbone.freeze_first(parameters.frozen_blocks) {
+            return Err(
+                toml::de::Error::custom("`frozen_blocks` is more than this backbone has that can be frozen").into()
+            );
         }
         let head = path / "head";
         let pixels = if self.pooled { 1 } else { (side / self.reduction).pow(2) };
@@ -245,6 +258,9 @@ const USUAL: Plan = Plan {
     hidden: POOLED_HEAD,
 };
 
+/// No hidden layer.
+const DIRECT_HEAD: &[i64] = &[];
+
 /// Side of the pictures for backbones that halve them five times with filters that want to see something.
 const TWICE: i64 = 2 * CROP_SIZE as i64;
 
@@ -265,6 +281,15 @@ plans! {
     efficientnet_b2: Plan { backbone: efficientnet::b2, channels: 1408, side: TWICE, ..USUAL };
     /// EfficientNet-Lite0: B0 without squeeze-and-excitation, with ReLU6.
     efficientnet_lite0: Plan { backbone: efficientnet::lite0, channels: 1280, side: TWICE, ..USUAL };
+    /// MobileFaceNet (Chen et al. 2018). Its features are a vector already.
+    mobilefacenet: Plan {
+        backbone: mobile_face::net,
+        channels: mobile_face::FEATURES,
+        smallest: mobile_face::SIDE,
+        side: mobile_face::SIDE,
+        hidden: DIRECT_HEAD,
+        ..USUAL
+    };
     /// MobileNetV2 (Sandler et al. 2018).
     mobilenet2: Plan { backbone: mobilenet::v2, channels: 1280, side: TWICE, ..USUAL };
 }

@@ -83,6 +83,19 @@ fn build(text: &str) -> Result<(nn::VarStore, Box<dyn Network>), String> {
 }
 
 #[test]
+fn mobilefacenet_takes_the_faces_of_fer2013_as_it_was_made_for() {
+    let (store, network) = build("architecture = \"mobilefacenet\"").unwrap();
+    assert_eq!(network.input_side(), mobile_face::SIDE);
+    let features = variables(&store)["backbone.gdconv.depthwise.weight"].size();
+    assert_eq!(features, [mobile_face::FEATURES, 1, 7, 7]);
+    // Its last map has seven places a side at that scale: one place of the weighted mean.
+    let net = mobile_face::net(&nn::VarStore::new(Device::Cpu).root()).unwrap();
+    let pictures = Tensor::rand([2, CHANNELS, mobile_face::SIDE, mobile_face::SIDE], (Kind::Float, Device::Cpu));
+    let features = tch::no_grad(|| net.forward(&pictures, Pass::EVALUATE)).unwrap();
+    assert_eq!(features.size(), [2, mobile_face::FEATURES, 1, 1]);
+}
+
+#[test]
 fn a_frozen_backbone_learns_nothing_and_keeps_its_statistics() {
     let (store, network) = build("architecture = \"mobilenet2\"\nside = 32\nfrozen_backbone = true").unwrap();
     let before: Vec<_> = variables(&store).into_iter().map(|(name, tensor)| (name, tensor.copy())).collect();

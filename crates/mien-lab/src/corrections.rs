@@ -1,0 +1,80 @@
+//! Several sources that show emotions in different shares, and one network whose answers assume those of one of them.
+//!
+//! A source that shows every emotion equally often teaches a network that they are equally frequent, wherever it is looked at. So the
+//! logits of its pictures are shifted by the difference of the logarithms of both priors before the loss is taken (logit-adjusted loss,
+//! Menon et al. 2021, section 5): what is left to learn is what the faces look like.
+
+use tch::Tensor;
+
+use super::calibration::{PriorOfTrainingError, shares_of};
+use super::datasets::Examples;
+use super::sampling::Sampling;
+use mien_core::emotion::COUNT;
+
+/// An emotion that a source never shows counts as this rare there, so the source neither teaches that it doesn't exist nor has an infinite
+/// loss where somebody voted for it: the least share that a prior distinguishes.
+const LEAST_SHARE: f64 = 1e-3;
+
+/// What is added to the logits of each source's pictures, `[sources, 7]`; `None` where the answers assume the shares of all that is shown.
+///
+/// # Errors
+/// When the targets hold what is no probability.
+pub fn corrections(examples: &Examples, sampling: Sampling<'_>) -> Result<Option<Tensor>, PriorOfTrainingError> {
+    let Some(reference) = sampling.data.prior_source() else { return Ok(None) };
+    let times = sampling.times_shown(examples)?;
+    let log = |source, times| {
+        let shares = shares_of(source, examples, times)?;
+        Ok::<_, PriorOfTrainingError>(shares.shares().map(|share| share.max(LEAST_SHARE).ln()))
+    };
+    let assumed = log(reference, vec![1.0; times.len()])?;
+    let mut rows = Vec::with_capacity(sampling.data.sources.len() * COUNT);
+    for source in 0..sampling.data.sources.len() {
+        rows.extend(log(source, times.clone())?.iter().zip(assumed).map(|(theirs, assumed)| (theirs - assumed) as f32));
+    }
+    Ok(Some(Tensor::f_from_slice(&rows)?.f_view([-1, COUNT as i64])?))
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::balance::BalanceSpec;
+    use crate::datasets::ExampleSource;
+    use crate::recipe::DataSpec;
+
+    /// Nine happy pictures and a sad one of a source; one of each of another, which shows both equally often.
+    fn examples() -> Examples {
+        let happy = |row: usize| row < 9 || row == 10;
+        let target = |row| {
+            if happy(row) { [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0] } else { [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0_f32] }
+        };
+        Examples {
+            bytes: Tensor::zeros([12, 1, 48, 48], (Kind::Uint8, Device::Cpu)),
+            targets: Tensor::from_slice2(&(0..12).map(target).collect::<Vec<_>>()),
+            sources: (0..12).map(|row| ExampleSource { index: usize::from(row >= 10), person: None }).collect(),
+        }
+    }
+
+    fn corrected(prior_of: &str) -> Option<Tensor> {
+        let sources = "sources = [{ name = \"many\", share = 4 }, { name = \"even\", share = 1 }]";
+        let data: DataSpec = toml::from_str(&format!("{sources}\n{prior_of}")).unwrap();
+        corrections(&examples(), Sampling { data: &data, balance: &BalanceSpec::None }).unwrap()
+    }
+
+    #[test]
+    fn what_another_source_shows_more_often_is_taken_out_of_its_loss() {
+        let table = corrected("prior_of = \"many\"").unwrap();
+        let of = |source: i64, emotion: i64| table.double_value(&[source, emotion]);
+        assert!((0..7).all(|emotion| of(0, emotion) == 0.0));
+        assert!((of(1, 3) - (0.5_f64 / 0.9).ln()).abs() < 1e-5);
+        assert!((of(1, 4) - (0.5_f64 / 0.1).ln()).abs() < 1e-5);
+        // Neither shows it.
+        assert_eq!(of(1, 0), 0.0);
+    }
+
+    #[test]
+    fn without_a_source_to_assume_nothing_is_corrected() {
+        assert!(corrected("").is_none());
+    }
+}

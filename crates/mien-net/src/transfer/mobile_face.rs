@@ -1,0 +1,120 @@
+//! MobileFaceNet (Chen et al. 2018), which was made to recognise people, with the names of its PyTorch port (foamliu/MobileFaceNet).
+//!
+//! Its pictures have 112×112 pixels, with the landmarks where `ArcFace` (Deng et al. 2019) puts them; a face there is smaller than in FER2013's
+//! crops. Those are 100 pixels wide at that scale (least squares over both sets of five landmarks), and their edges are continued to
+//! fill the rest.
+
+use tch::{TchError, Tensor, nn};
+
+use super::Backbone;
+use super::inverted::{Activation, Block, BlockNames, BlockShape};
+use crate::layers::{ConvNorm, ConvShape, Layer};
+use crate::{BuildError, Pass};
+
+/// Expansion, channels, blocks and stride of each stage.
+const STAGES: [(i64, i64, usize, i64); 5] =
+    [(2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1)];
+/// Channels of the stem.
+const STEM: i64 = 64;
+/// Side in pixels of a FER2013 crop at the network's scale.
+pub const SIDE: i64 = 100;
+/// By how many pixels its edges are continued: left, right, top, bottom.
+const MARGINS: [i64; 4] = [6, 6, 12, 0];
+/// Side of the last map, each place of which has weights of its own.
+const LAST_SIDE: i64 = 7;
+/// Channels of the features.
+pub const FEATURES: i64 = 512;
+
+struct MobileFace {
+    stem: ConvNorm,
+    /// A depthwise and a 1×1 convolution.
+    separable: [ConvNorm; 2],
+    blocks: Vec<Block>,
+    /// How many of them stay as they are, with all that is before.
+    frozen: usize,
+    wide: ConvNorm,
+    /// A weighted mean over the map instead of a plain one, for each channel.
+    everywhere: ConvNorm,
+}
+
+pub fn net(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
+    let numbered = |path: nn::Path<'_>, shape| ConvNorm::named(&(&path / 0), &(&path / 1), shape);
+    let stem = numbered(path / "conv1", ConvShape::new(super::CHANNELS, STEM, 3).stride(2))?;
+    let both = path / "dw_conv";
+    let depthwise = ConvShape::new(STEM, STEM, 3).depthwise();
+    let separable = [
+        ConvNorm::named(&(&both / "depthwise"), &(&both / "bn1"), depthwise)?,
+        ConvNorm::named(&(&both / "pointwise"), &(&both / "bn2"), ConvShape::new(STEM, STEM, 1))?,
+    ];
+    let mut inputs = STEM;
+    let mut blocks = Vec::new();
+    for (expansion, outputs, count, stride) in STAGES {
+        for block in 0..count {
+            let path = path / "features" / blocks.len() / "conv";
+            let names = BlockNames {
+                expand: [&path / 0 / 0, &path / 0 / 1],
+                depthwise: [&path / 1 / 0, &path / 1 / 1],
+                squeeze: None,
+                project: [&path / 2, &path / 3],
+            };
+            let shape = BlockShape {
+                inputs,
+                outputs,
+                kernel: 3,
+                stride: if block == 0 { stride } else { 1 },
+                expansion,
+                squeezed: None,
+                activation: ACTIVATION,
+                tensorflow: false,
+            };
+            blocks.push(Block::new(&names, shape)?);
+            inputs = outputs;
+        }
+    }
+    let wide = numbered(path / "conv2", ConvShape::new(inputs, FEATURES, 1))?;
+    let last = path / "gdconv";
+    let shape = ConvShape::new(FEATURES, FEATURES, LAST_SIDE).depthwise().unpadded();
+    let everywhere = ConvNorm::named(&(&last / "depthwise"), &(&last / "bn"), shape)?;
+    Ok(Box::new(MobileFace { stem, separable, blocks, frozen: 0, wide, everywhere }))
+}
+
+const ACTIVATION: Activation = Activation::Relu6;
+
+impl MobileFace {
+    fn begin(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        let x = pictures.f_replication_pad2d(MARGINS)?;
+        let mut x = ACTIVATION.apply(&self.stem.forward(&x, pass)?)?;
+        for convolution in &self.separable {
+            x = convolution.forward_relu(&x, pass)?;
+        }
+        self.blocks[..self.frozen].iter().try_fold(x, |x, block| block.forward(&x, pass))
+    }
+}
+
+impl Backbone for MobileFace {
+    fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
+        let x = if self.frozen > 0 {
+            // Without gradients, and with the statistics that belong to the weights.
+            tch::no_grad(|| self.begin(pictures, Pass { train: false, ..pass }))
+        } else {
+            self.begin(pictures, pass)
+        }?;
+        let x = self.blocks[self.frozen..].iter().try_fold(x, |x, block| block.forward(&x, pass))?;
+        let x = ACTIVATION.apply(&self.wide.forward(&x, pass)?)?;
+        self.everywhere.forward(&x, pass)
+    }
+
+    fn freeze_first(&mut self, blocks: usize) -> bool {
+        let Some(first) = self.blocks.get_mut(..blocks) else { return false };
+        first.iter_mut().for_each(Block::freeze);
+        std::iter::once(&mut self.stem).chain(&mut self.separable).for_each(Layer::freeze);
+        self.frozen = blocks;
+        true
+    }
+
+    fn layers(&mut self) -> Vec<&mut dyn Layer> {
+        let ends = [&mut self.stem, &mut self.wide, &mut self.everywhere];
+        let blocks = self.blocks.iter_mut().flat_map(Block::layers);
+        ends.into_iter().chain(&mut self.separable).chain(blocks).map(|layer| layer as &mut dyn Layer).collect()
+    }
+}
