@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::builder::PossibleValue;
@@ -12,7 +12,8 @@ use crate::console::tell;
 use crate::crop::Framing;
 use crate::interrupt::{self, Interrupted};
 use crate::lab::datasets::{
-    Angle, DataError, Dataset, ReadOptions, SplitSpec, Watch, cache_folder, join, read, takes_votes,
+    Angle, DataError, Dataset, ReadOptions, SplitSpec, Undivided, Watch, cache_folder, join, read_undivided,
+    takes_votes,
 };
 use crate::lab::faces::{FaceMode, PictureDetector};
 use crate::pixels::PixelLimit;
@@ -64,19 +65,22 @@ impl ReadingArgs {
                 options.ferplus = None;
             }
             voted |= options.ferplus.is_some();
-            let data = read(path, &options).map_err(|error| match error {
-                DataError::Stopped => Interrupted("nothing was changed".to_owned()).into(),
-                error => anyhow::Error::from(error),
-            })?;
-            if data.faces.are_cut() {
-                tell(&format!("{}: {}", path.display(), data.faces));
-            }
+            let data = told(path, &options)?.divided(split)?;
             parts.push((name.clone().unwrap_or_else(|| data.name.clone()), data));
         }
         if !voted {
             bail!("--ferplus gives votes for FER2013, which isn't among the data sets");
         }
         Ok(join(parts)?)
+    }
+
+    /// Reads a data set alone, to be split in several ways.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn read_undivided(&self, path: &Path, crop: Framing) -> anyhow::Result<Undivided> {
+        tell(&format!("Reading {}", path.display()));
+        told(path, &self.options(&SplitSpec::default(), crop))
     }
 
     /// The same options for another process, with the votes or without them.
@@ -114,6 +118,18 @@ impl ReadingArgs {
             cache: if self.no_cache { None } else { cache_folder() },
         }
     }
+}
+
+/// Reads a data set, and says how its faces were found where they had to be.
+fn told(path: &Path, options: &ReadOptions) -> anyhow::Result<Undivided> {
+    let data = read_undivided(path, options).map_err(|error| match error {
+        DataError::Stopped => Interrupted("nothing was changed".to_owned()).into(),
+        error => anyhow::Error::from(error),
+    })?;
+    if data.faces().are_cut() {
+        tell(&format!("{}: {}", path.display(), data.faces()));
+    }
+    Ok(data)
 }
 
 /// Tells how far the turning of faces has come, at each tenth of the way, and ends it where the user asks for that.

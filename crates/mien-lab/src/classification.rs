@@ -15,7 +15,7 @@ use super::loss::{LossSpec, distillation};
 use super::metrics::Confusion;
 use super::plots;
 use super::progress::Progress;
-use super::recipe::{Asked, Recipe, Selection};
+use super::recipe::{Asked, FROZEN, Recipe, Selection};
 use super::sampling::Sampling;
 use super::state::RunFolder;
 use super::task::{Learnt, Lessons, Task};
@@ -28,9 +28,6 @@ use mien_net::{Network, Pass, SpecError, TensorMap};
 /// The training pictures' targets in a checkpoint, where teachers that were asked once have changed them: what they said stays
 /// said, and a resumed training needn't ask for minutes again.
 const TAUGHT: &str = "taught.targets";
-
-/// The parameter of transfer networks that keeps their backbone as it is.
-const FROZEN: &str = "frozen_backbone";
 
 /// A classifier's pictures, and the teachers beside them.
 pub struct Classification {

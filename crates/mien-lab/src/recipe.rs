@@ -1,13 +1,12 @@
 //! A recipe: everything that decides what a training gives, as TOML. Every field has a default.
 
+mod backbone;
 mod data;
 mod difference;
 mod fields;
 mod list;
 mod mistakes;
 mod reading;
-
-use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -21,6 +20,8 @@ use super::task::{Plan, Planned, plan_of};
 use mien_core::crop::Framing;
 use mien_net::{NetworkSpec, Normalization, Precision};
 
+pub(crate) use backbone::FROZEN;
+pub use backbone::{BackboneSpec, WithoutWeights};
 pub use data::{DataSpec, EvenOver, SourceSpec};
 pub use difference::Difference;
 pub(super) use difference::differences;
@@ -191,37 +192,6 @@ pub enum PublishedSplit {
     Validation,
     /// Pictures that nothing was chosen on.
     Test,
-}
-
-/// A transfer network's backbone: the variables whose names begin with [`mien_net::BACKBONE`]. What is said here about its
-/// rate only holds for one that has weights: a random one has to learn like the rest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BackboneSpec {
-    /// A safetensors file with its weights. Without one the network learns from scratch, and its card says so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub weights: Option<PathBuf>,
-    /// Whether it stays as it is.
-    pub frozen: bool,
-    /// What its learning rate is multiplied by when it isn't frozen.
-    pub learning_rate_factor: f64,
-}
-
-impl Default for BackboneSpec {
-    fn default() -> Self {
-        Self { weights: None, frozen: false, learning_rate_factor: 1.0 }
-    }
-}
-
-impl BackboneSpec {
-    /// What the backbone's learning rate is multiplied by; `None` if it stays as it is.
-    pub fn rate(&self) -> Option<f64> {
-        match (&self.weights, self.frozen) {
-            (None, _) => Some(1.0),
-            (Some(_), true) => None,
-            (Some(_), false) => Some(self.learning_rate_factor),
-        }
-    }
 }
 
 fn is_default_split(split: &SplitSpec) -> bool {

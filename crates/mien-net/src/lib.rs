@@ -28,6 +28,7 @@ mod rep;
 mod repvgg;
 mod sequential;
 mod stack;
+mod stages;
 pub mod torch;
 mod transfer;
 mod variable;

@@ -6,37 +6,16 @@
 //! 48×48×1 → 24 filters → 40 at 24×24 → four stages of residual blocks: 40 at 24×24, 88 at 12×12, 176 at 6×6, 208 at
 //! 3×3 → mean over the map → dropout → 7. About 1.4 M parameters and 60 M multiply-adds per face.
 
-use serde::Deserialize;
-use serde::de::Error as _;
 use tch::{Kind, TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, Dense, Layer as _};
 use super::onnx::{Graph, Value};
-use super::stack::share;
+use super::stages::{STAGES, Stages};
 use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::emotion;
 
-/// What a recipe may say about `mien`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Parameters {
-    /// Filters of the first convolution and of each stage.
-    channels: [i64; 1 + STAGES],
-    /// Residual blocks of each stage.
-    blocks: [usize; STAGES],
-    /// Share of the last layer's inputs that is dropped.
-    dropout: f64,
-}
-
-const STAGES: usize = 4;
 /// By how much the squeezed channels of a block are fewer than its own (the paper's 16 leaves too few here).
 const SQUEEZE: i64 = 8;
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self { channels: [24, 40, 88, 176, 208], blocks: [1; STAGES], dropout: 0.2 }
-    }
-}
 
 struct Mien {
     stem: ConvNorm,
@@ -57,12 +36,8 @@ struct Block {
 }
 
 pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
-    let Parameters { channels, blocks: counts, dropout } = parameters.try_into()?;
-    let dropout = share("dropout", dropout)?;
-    if channels.iter().any(|filters| *filters < SQUEEZE) {
-        let problem = format!("each of `channels` has to be at least {SQUEEZE}");
-        return Err(toml::de::Error::custom(problem).into());
-    }
+    let usual = Stages { channels: [24, 40, 88, 176, 208], blocks: [1; STAGES], dropout: 0.2 };
+    let Stages { channels, blocks: counts, dropout } = Stages::of(parameters, usual, SQUEEZE)?;
     let stem = ConvNorm::new(&(path / "stem"), 1, channels[0], 3)?;
     let shrink = ConvNorm::strided(&(path / "shrink"), channels[0], channels[1], 3, 2)?;
     let mut inputs = channels[1];

@@ -4,36 +4,14 @@
 //! 48×48×1 → 16 filters → four stages, each of which begins with a convolution of stride 2: 32 at 24×24, 80 at 12×12, 160 at 6×6, 288
 //! at 3×3 → mean over the map → dropout → 7. Deployed 11 convolutions, 1.9 M parameters and 59 M multiply-adds per face.
 
-use serde::Deserialize;
-use serde::de::Error as _;
 use tch::{Kind, TchError, Tensor, nn};
 
 use super::layers::Dense;
 use super::onnx::{Graph, Value};
 use super::rep::RepBlock;
-use super::stack::share;
+use super::stages::{STAGES, Stages};
 use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::emotion;
-
-/// What a recipe may say about `repvgg`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Parameters {
-    /// Filters of the stem and of the stages at 24×24, 12×12, 6×6 and 3×3.
-    channels: [i64; 1 + STAGES],
-    /// Blocks of each stage after the one that halves the picture.
-    blocks: [usize; STAGES],
-    /// Share of the last layer's inputs that is dropped.
-    dropout: f64,
-}
-
-const STAGES: usize = 4;
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self { channels: [16, 32, 80, 160, 288], blocks: [1, 2, 2, 1], dropout: 0.2 }
-    }
-}
 
 struct RepVgg {
     blocks: Vec<RepBlock>,
@@ -42,11 +20,8 @@ struct RepVgg {
 }
 
 pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
-    let Parameters { channels, blocks: counts, dropout } = parameters.try_into()?;
-    let dropout = share("dropout", dropout)?;
-    if channels.iter().any(|filters| *filters < 1) {
-        return Err(toml::de::Error::custom("each of `channels` has to be at least 1").into());
-    }
+    let usual = Stages { channels: [16, 32, 80, 160, 288], blocks: [1, 2, 2, 1], dropout: 0.2 };
+    let Stages { channels, blocks: counts, dropout } = Stages::of(parameters, usual, 1)?;
     let mut blocks = vec![RepBlock::new(&(path / "stem"), 1, channels[0], 1, true)?];
     for stage in 0..STAGES {
         let (inputs, outputs) = (channels[stage], channels[stage + 1]);

@@ -17,6 +17,7 @@ use tch::{Device, Tensor};
 use self::faces::FacesArgs;
 use self::report::{OperatingPoint, Report};
 use super::card;
+use super::numbers::share;
 use super::reading::ReadingArgs;
 use crate::console::{print, print_json};
 use crate::crop::Framing;
@@ -117,7 +118,7 @@ struct ClassifierArgs {
     pub calibrate: bool,
 
     /// With --calibrate: the accuracy on PublicTest that the uniform prior may not cost, as a share from 0 to 1
-    #[arg(long, value_name = "SHARE", requires = "calibrate", value_parser = share)]
+    #[arg(long, value_name = "SHARE", requires = "calibrate", value_parser = share::<f64>)]
     pub least_accuracy: Option<f64>,
 
     /// Measure the networks of `mien train --folds`, whose run folder takes MODEL's place: each picture by the one that never saw its
@@ -266,24 +267,4 @@ fn operating_points(model: &Model, scored: &Scored) -> anyhow::Result<Vec<Operat
             Ok(OperatingPoint::new(prior.name(), &scored.measure(&assumed.adjustment)))
         })
         .collect()
-}
-
-fn share(word: &str) -> Result<f64, String> {
-    word.parse()
-        .ok()
-        .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or_else(|| "must be a number from 0 to 1, as 0.87".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_accuracy_that_is_no_share_is_refused() {
-        assert_eq!(share("0.87"), Ok(0.87));
-        for word in ["87", "-0.1", "NaN", "most"] {
-            assert!(share(word).is_err(), "{word}");
-        }
-    }
 }

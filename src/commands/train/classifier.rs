@@ -67,6 +67,9 @@ impl TrainArgs {
             line: epoch_line,
             best: |record: &crate::lab::EpochRecord| format!("PublicTest {:.2} %", 100.0 * record.public_accuracy),
         };
+        if let Some(without) = trainer.state().recipe.without_weights() {
+            tell(&format!("warning: {}", without.warning()));
+        }
         let model = trainer.run_folder().model();
         let rule = trainer.state().recipe.target.rule();
         let outcome = self.watch(trainer, device, stop, &watch, |trainer, model| {
@@ -114,11 +117,9 @@ fn card(trainer: &Trainer<Classification>, statement: &Statement, device: Device
     Ok(Card {
         format: CARD_FORMAT,
         name: recipe.name.clone(),
-        description: match &recipe.backbone {
-            Some(backbone) if backbone.weights.is_none() => {
-                format!("{} The backbone had no weights to begin with and learnt from scratch.", recipe.description)
-            }
-            _ => recipe.description.clone(),
+        description: match recipe.without_weights() {
+            Some(without) => format!("{} {}", recipe.description, without.in_card()),
+            None => recipe.description.clone(),
         },
         intended_use: statement.intended_use.clone(),
         limits: statement.limits.clone(),

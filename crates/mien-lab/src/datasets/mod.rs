@@ -23,7 +23,7 @@ mod table;
 mod target;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -34,8 +34,8 @@ pub use ferplus::{Votes, read_ferplus};
 pub use joined::join;
 pub use kdef::Angle;
 pub use origin::Origin;
-use reader::{Collection, Entry};
-pub use reader::{ReadOptions, Skipped, Watch, read, takes_votes};
+use reader::{About, Collection, Entry};
+pub use reader::{ReadOptions, Skipped, Watch, read, read_undivided, takes_votes};
 use split::Item;
 pub use split::{Fold, SplitKind, SplitSpec};
 pub use summary::{Across, Duplicates, RuleCount, SplitSummary, Summary};
@@ -136,22 +136,41 @@ impl Dataset {
             Split::All => Pictures::joined(&[&self.training, &self.public, &self.private]),
         }
     }
+}
 
-    /// Splits what a reader found.
-    fn new(collection: Collection, origin: Origin, spec: &SplitSpec, path: &Path) -> Result<Self, DataError> {
-        let Collection { mut entries, pixels, about } = collection;
-        let cut = |problem| DataError::Split { path: path.to_owned(), problem };
-        let division = complete_splits(&mut entries, &pixels, spec).map_err(cut)?;
-        let take = |split| Pictures::gathered(&entries, &pixels, split);
-        let (name, sha256) = (about.name.clone(), about.sha256.clone());
-        Ok(Self {
-            sources: vec![SourceInfo { name, origin, division: division.clone(), sha256 }],
+/// A data set in memory that isn't split yet, and can be in several ways.
+#[derive(Debug)]
+pub struct Undivided {
+    collection: Collection,
+    origin: Origin,
+    path: PathBuf,
+}
+
+impl Undivided {
+    /// How faces were cut out of its pictures.
+    pub fn faces(&self) -> FaceCounts {
+        self.collection.about.faces
+    }
+
+    /// Splits it as its publishers did, else as `spec` says.
+    ///
+    /// # Errors
+    /// When it can't be split so.
+    pub fn divided(&self, spec: &SplitSpec) -> Result<Dataset, DataError> {
+        let Collection { entries, pixels, about } = &self.collection;
+        let mut entries = entries.clone();
+        let cut = |problem| DataError::Split { path: self.path.clone(), problem };
+        let division = complete_splits(&mut entries, pixels, spec).map_err(cut)?;
+        let take = |split| Pictures::gathered(&entries, pixels, split);
+        let About { name, sha256, skipped, faces, places } = about.clone();
+        Ok(Dataset {
+            sources: vec![SourceInfo { name, origin: self.origin, division: division.clone(), sha256: sha256.clone() }],
             name: about.told_name(),
             division,
-            sha256: about.sha256,
-            skipped: about.skipped,
-            faces: about.faces,
-            places: about.places,
+            sha256,
+            skipped,
+            faces,
+            places,
             training: take(Split::Training),
             public: take(Split::Public),
             private: take(Split::Private),

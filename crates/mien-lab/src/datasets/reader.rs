@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::Cache;
 use super::kdef::Angle;
-use super::{DataError, Dataset, Origin, Split, SplitSpec, Votes};
+use super::{DataError, Dataset, Origin, Split, SplitSpec, Undivided, Votes};
 use super::{ckplus::CkPlus, class_folders::ClassFolders, fer2013::Fer2013, jaffe::Jaffe, kdef::Kdef, list::List};
 use crate::faces::{FaceCounts, FaceFinding, FaceMode, LandmarkPlaces, PictureDetector};
 use mien_core::crop::Framing;
@@ -193,6 +193,14 @@ pub struct Skipped {
 /// When it is of no known kind, a file can't be read or is damaged (named with its row), or it can't be split as asked
 /// for.
 pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
+    read_undivided(path, options)?.divided(&options.split)
+}
+
+/// The same before it is split, for whoever needs it split in several ways.
+///
+/// # Errors
+/// As [`read`], but for the split.
+pub fn read_undivided(path: &Path, options: &ReadOptions) -> Result<Undivided, DataError> {
     let reader = recognise(path)?;
     if options.ferplus.is_some() && !reader.takes_votes() {
         return Err(DataError::VotesElsewhere { path: path.to_owned(), kind: reader.kind() });
@@ -204,7 +212,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
         }
         None => source.decode(&options.watch)?,
     };
-    Dataset::new(collection, reader.origin(), &options.split, path)
+    Ok(Undivided { collection, origin: reader.origin(), path: path.to_owned() })
 }
 
 /// Whether FER+ votes belong to the data set at `path`.
