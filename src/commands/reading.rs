@@ -8,6 +8,7 @@ use anyhow::bail;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum as _};
 
+use crate::classes::Classes;
 use crate::console::tell;
 use crate::crop::Framing;
 use crate::interrupt::{self, Interrupted};
@@ -46,13 +47,14 @@ pub struct ReadingArgs {
 }
 
 impl ReadingArgs {
-    /// Reads data sets as one, each under the name that a recipe has for it, if it has one. Votes are taken by FER2013 alone.
+    /// Reads data sets as one, whose labels are `classes`, each under the name that a recipe has for it, if it has one. Votes are taken by FER2013 alone.
     ///
     /// # Errors
     /// When one can't be read, two are the same, or votes are given and FER2013 isn't among them.
     pub fn read(
         &self,
         paths: &[(Option<String>, PathBuf)],
+        classes: &Classes,
         split: &SplitSpec,
         crop: Framing,
     ) -> anyhow::Result<Dataset> {
@@ -60,8 +62,8 @@ impl ReadingArgs {
         let mut voted = self.ferplus.is_none();
         for (name, path) in paths {
             tell(&format!("Reading {}", path.display()));
-            let mut options = self.options(split, crop);
-            if paths.len() > 1 && !takes_votes(path)? {
+            let mut options = self.options(classes, split, crop);
+            if paths.len() > 1 && !takes_votes(path, classes)? {
                 options.ferplus = None;
             }
             voted |= options.ferplus.is_some();
@@ -78,9 +80,9 @@ impl ReadingArgs {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn read_undivided(&self, path: &Path, crop: Framing) -> anyhow::Result<Undivided> {
+    pub fn read_undivided(&self, path: &Path, classes: &Classes, crop: Framing) -> anyhow::Result<Undivided> {
         tell(&format!("Reading {}", path.display()));
-        told(path, &self.options(&SplitSpec::default(), crop))
+        told(path, &self.options(classes, &SplitSpec::default(), crop))
     }
 
     /// The same options for another process, with the votes or without them.
@@ -104,9 +106,10 @@ impl ReadingArgs {
         arguments
     }
 
-    /// These options, with `split` for data sets that their publishers didn't split, and `crop` for those of larger pictures.
-    pub fn options(&self, split: &SplitSpec, crop: Framing) -> ReadOptions {
+    /// These options for data sets whose labels are `classes`, with `split` for data sets that their publishers didn't split, and `crop` for those of larger pictures.
+    pub fn options(&self, classes: &Classes, split: &SplitSpec, crop: Framing) -> ReadOptions {
         ReadOptions {
+            classes: classes.clone(),
             ferplus: self.ferplus.clone(),
             split: split.clone(),
             angles: self.angles.clone(),

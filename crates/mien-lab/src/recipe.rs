@@ -17,8 +17,9 @@ use super::loss::LossSpec;
 use super::optimizer::OptimizerSpec;
 use super::schedule::ScheduleSpec;
 use super::task::{Plan, Planned, plan_of};
+use mien_core::classes::Classes;
 use mien_core::crop::Framing;
-use mien_net::{NetworkSpec, Normalization, Precision};
+use mien_net::{ModelSource, NetworkSpec, Normalization, Precision};
 
 pub(crate) use backbone::FROZEN;
 pub use backbone::{BackboneSpec, WithoutWeights};
@@ -40,6 +41,9 @@ pub struct Recipe {
     pub description: String,
     /// What it learns from.
     pub data: DataSpec,
+    /// What the network tells apart: the seven emotions, unless the recipe names its own.
+    #[serde(skip_serializing_if = "Classes::are_emotions")]
+    pub classes: Classes,
     /// What the network is taught.
     pub target: Target,
     /// A model of the same architecture whose weights the training begins with instead of random ones: the name of a shipped
@@ -78,7 +82,7 @@ pub struct Recipe {
     /// From bytes to numbers.
     #[serde(deserialize_with = "partial_normalization")]
     pub normalization: Normalization,
-    /// What is done about rare emotions.
+    /// What is done about rare classes.
     pub balance: BalanceSpec,
     /// What training makes small.
     pub loss: LossSpec,
@@ -100,6 +104,7 @@ impl Default for Recipe {
             name: String::new(),
             description: String::new(),
             data: DataSpec::default(),
+            classes: Classes::emotions(),
             target: Target::Label,
             start_from: None,
             seed: 1,
@@ -153,7 +158,7 @@ pub enum Selection {
     /// Share named right.
     #[default]
     Accuracy,
-    /// Mean recall over the emotions.
+    /// Mean recall over the classes.
     BalancedAccuracy,
 }
 
@@ -254,13 +259,39 @@ impl Recipe {
             found.add("split", problem);
         }
         self.data.check(&self.balance, &mut found);
-        self.balance.check(&mut found);
+        self.balance.check(&self.classes, &mut found);
         self.loss.check(&mut found);
         self.augmentation.check(&mut found);
         if let Some(distillation) = &self.distillation {
             distillation.check(&mut found);
         }
+        if !self.classes.are_emotions() {
+            self.check_own_classes(&mut found);
+        }
         found
+    }
+}
+
+impl Recipe {
+    /// What is only there for the seven emotions and doesn't go with classes of the recipe's own. Models in files are looked at
+    /// when the training begins.
+    fn check_own_classes(&self, found: &mut Problems) {
+        let is_shipped = |model: &str| ModelSource::shipped_names().any(|name| name == model);
+        found.check(
+            "target",
+            !self.target.needs_votes(),
+            "has to be \"label\" in a recipe with `classes`: FER+ votes are for the seven emotions",
+        );
+        let teachers = self.distillation.iter().flat_map(|distillation| &distillation.teachers);
+        for teacher in teachers.filter(|teacher| is_shipped(teacher)) {
+            found.add(
+                "distillation.teachers",
+                format!("names {teacher}, which tells the seven emotions apart and not `classes`"),
+            );
+        }
+        if let Some(start) = self.start_from.as_ref().filter(|start| is_shipped(start)) {
+            found.add("start_from", format!("is {start}, which tells the seven emotions apart and not `classes`"));
+        }
     }
 }
 

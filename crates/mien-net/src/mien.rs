@@ -12,7 +12,6 @@ use super::layers::{ConvNorm, Dense, Layer as _};
 use super::onnx::{Graph, Value};
 use super::stages::{STAGES, Stages};
 use super::{BuildError, ExportError, Network, Pass, Precision};
-use mien_core::emotion;
 
 /// By how much the squeezed channels of a block are fewer than its own (the paper's 16 leaves too few here).
 const SQUEEZE: i64 = 8;
@@ -35,7 +34,11 @@ struct Block {
     shortcut: Option<ConvNorm>,
 }
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
+pub(super) fn build(
+    path: &nn::Path<'_>,
+    parameters: toml::Table,
+    outputs: i64,
+) -> Result<Box<dyn Network>, BuildError> {
     let usual = Stages { channels: [24, 40, 88, 176, 208], blocks: [1; STAGES], dropout: 0.2 };
     let Stages { channels, blocks: counts, dropout } = Stages::of(parameters, usual, SQUEEZE)?;
     let stem = ConvNorm::new(&(path / "stem"), 1, channels[0], 3)?;
@@ -43,16 +46,16 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
     let mut inputs = channels[1];
     let mut blocks = Vec::new();
     for stage in 0..STAGES {
-        let outputs = channels[stage + 1];
+        let filters = channels[stage + 1];
         for block in 0..counts[stage] {
             let path = path / format!("stage{}", stage + 1) / block;
             // The stem has already halved the picture for the first stage.
             let stride = if block == 0 && stage > 0 { 2 } else { 1 };
-            blocks.push(Block::new(&path, inputs, outputs, stride)?);
-            inputs = outputs;
+            blocks.push(Block::new(&path, inputs, filters, stride)?);
+            inputs = filters;
         }
     }
-    let output = Dense::new(&(path / "output"), inputs, emotion::COUNT as i64)?;
+    let output = Dense::new(&(path / "output"), inputs, outputs)?;
     Ok(Box::new(Mien { stem, shrink, blocks, output, dropout }))
 }
 

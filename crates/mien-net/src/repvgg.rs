@@ -11,7 +11,6 @@ use super::onnx::{Graph, Value};
 use super::rep::RepBlock;
 use super::stages::{STAGES, Stages};
 use super::{BuildError, ExportError, Network, Pass, Precision};
-use mien_core::emotion;
 
 struct RepVgg {
     blocks: Vec<RepBlock>,
@@ -19,19 +18,23 @@ struct RepVgg {
     dropout: f64,
 }
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
+pub(super) fn build(
+    path: &nn::Path<'_>,
+    parameters: toml::Table,
+    outputs: i64,
+) -> Result<Box<dyn Network>, BuildError> {
     let usual = Stages { channels: [16, 32, 80, 160, 288], blocks: [1, 2, 2, 1], dropout: 0.2 };
     let Stages { channels, blocks: counts, dropout } = Stages::of(parameters, usual, 1)?;
     let mut blocks = vec![RepBlock::new(&(path / "stem"), 1, channels[0], 1, true)?];
     for stage in 0..STAGES {
-        let (inputs, outputs) = (channels[stage], channels[stage + 1]);
+        let (inputs, filters) = (channels[stage], channels[stage + 1]);
         let path = path / format!("stage{}", stage + 1);
-        blocks.push(RepBlock::new(&(&path / 0), inputs, outputs, 2, true)?);
+        blocks.push(RepBlock::new(&(&path / 0), inputs, filters, 2, true)?);
         for block in 1..=counts[stage] {
-            blocks.push(RepBlock::new(&(&path / block), outputs, outputs, 1, true)?);
+            blocks.push(RepBlock::new(&(&path / block), filters, filters, 1, true)?);
         }
     }
-    let output = Dense::new(&(path / "output"), channels[STAGES], emotion::COUNT as i64)?;
+    let output = Dense::new(&(path / "output"), channels[STAGES], outputs)?;
     Ok(Box::new(RepVgg { blocks, output, dropout }))
 }
 
@@ -67,7 +70,7 @@ mod tests {
     #[test]
     fn it_is_as_small_as_one_core_needs_it() {
         let spec: NetworkSpec = toml::from_str("architecture = \"repvgg\"").unwrap();
-        let cost = spec.cost().unwrap();
+        let cost = spec.cost(7).unwrap();
         assert!(cost.parameters <= 3_000_000, "{} parameters", cost.parameters);
         assert!(cost.macs <= 60_000_000, "{} multiply-adds", cost.macs);
     }

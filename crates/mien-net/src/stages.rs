@@ -10,6 +10,7 @@ use super::stack::share;
 pub const STAGES: usize = 4;
 
 /// How wide and deep they are.
+#[derive(Clone, Copy)]
 pub struct Stages {
     /// Filters of the stem and of each stage.
     pub channels: [i64; 1 + STAGES],

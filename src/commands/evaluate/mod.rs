@@ -22,7 +22,6 @@ use super::reading::ReadingArgs;
 use crate::console::{print, print_json};
 use crate::crop::Framing;
 use crate::device::{self, DeviceChoice};
-use crate::emotion::Emotion;
 use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec};
 use crate::lab::{Scored, plots, predict, varied};
 use crate::net::{Model, ModelSource, Pass, Precision};
@@ -81,7 +80,7 @@ struct ClassifierArgs {
     #[arg(long, value_enum)]
     pub rule: Option<LabelRule>,
 
-    /// How often each emotion is assumed to be shown: `training`, `uniform`, or a TOML or CSV file of emotions and
+    /// How often each emotion or class is assumed to be shown: `training`, `uniform`, or a TOML or CSV file of emotions and
     /// weights [default: the model's own]
     #[arg(long, value_name = "training|uniform|FILE")]
     pub prior: Option<PriorChoice>,
@@ -139,7 +138,8 @@ struct ClassifierArgs {
 struct Sample {
     /// Gray bytes `[N, 1, 48, 48]`.
     pictures: Tensor,
-    answers: Vec<Emotion>,
+    /// By their places among the model's classes.
+    answers: Vec<usize>,
     /// Share of the pictures in which the detector found a face, if it was asked.
     found: Option<f64>,
 }
@@ -172,7 +172,7 @@ impl ClassifierArgs {
         // As it was split when the model was trained, if its publishers didn't split it.
         let split = SplitSpec::of_recipe(&model.card.training.recipe);
         let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
-        let data = self.reading.read(&paths, &split, model.card.input.crop)?;
+        let data = self.reading.read(&paths, &model.card.labels, &split, model.card.input.crop)?;
         if self.calibrate {
             model.card.calibration = self.fitted(&model, &data, device)?;
         }
@@ -197,7 +197,7 @@ impl ClassifierArgs {
             test_time_augmentation: self.flip,
             measures: scored.measure(&assumed.adjustment),
             operating_points: operating_points(&model, &scored)?,
-            labels: Emotion::ALL,
+            labels: model.card.labels.clone(),
             never_named: network.never_named.clone(),
             device: network.device.clone(),
             precision: self.precision,
@@ -249,10 +249,10 @@ impl ClassifierArgs {
 }
 
 /// Runs the network once over all pictures.
-fn scored(model: &Model, pictures: &Tensor, answers: &[Emotion], device: Device) -> anyhow::Result<Scored> {
+fn scored(model: &Model, pictures: &Tensor, answers: &[usize], device: Device) -> anyhow::Result<Scored> {
     let normalization = model.card.input.normalization;
     let logits = predict(model.network.as_ref(), normalization, pictures, Pass::EVALUATE, device);
-    logits.and_then(|logits| Scored::new(&logits, answers)).context("can't measure the model")
+    logits.and_then(|logits| Scored::new(&logits, answers, &model.card.labels)).context("can't measure the model")
 }
 
 /// The figures under each prior that the model knows by name.

@@ -13,7 +13,6 @@ use crate::commands::card;
 use crate::commands::evaluate::record;
 use crate::console::tell;
 use crate::crop::CROP_SIZE;
-use crate::emotion::Emotion;
 use crate::lab::datasets::Fold;
 use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
@@ -56,7 +55,8 @@ impl TrainArgs {
         device: Device,
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {
-        let data = self.reading.read(&sources(&recipe.data, &self.data)?, &recipe.split, recipe.crop)?;
+        let data =
+            self.reading.read(&sources(&recipe.data, &self.data)?, &recipe.classes, &recipe.split, recipe.crop)?;
         let statement = Statement::of(&recipe, &data)?;
         let trainer = Classification::new(&recipe, &data, device)
             .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), folder, device))
@@ -123,7 +123,7 @@ fn card(trainer: &Trainer<Classification>, statement: &Statement, device: Device
         },
         intended_use: statement.intended_use.clone(),
         limits: statement.limits.clone(),
-        labels: Emotion::ALL.to_vec(),
+        labels: recipe.classes.clone(),
         parameters: trainer.parameters(),
         network: recipe.network.clone(),
         input: InputSpec { size: CROP_SIZE, crop: recipe.crop, normalization: recipe.normalization },
