@@ -7,7 +7,6 @@ use tch::Device;
 
 use crate::classify::TorchClassifier;
 use crate::device::describe;
-use crate::emotion::Emotion;
 use crate::net::Model;
 use crate::prior::{PriorChoice, never_named};
 
@@ -28,7 +27,7 @@ pub struct NetworkInUse {
     pub flip: bool,
     /// Emotions that its training never had: their prior is 0 whatever is assumed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub never_named: Vec<Emotion>,
+    pub never_named: Vec<String>,
 }
 
 impl NetworkInUse {

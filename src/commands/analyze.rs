@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::labels::LabelArgs;
+use super::numbers::share;
 use crate::batch::{Batch, Inputs, Job, Orders, Product, ProgressForm};
 use crate::blur::Blur;
 use crate::cluster::{Plan, Shard};
@@ -103,7 +104,7 @@ pub struct AnalyzeArgs {
     pub jobs: u16,
 
     /// Leave out faces whose picture has a lower quality, from 0 to 1: small, blurred, badly lit or turned away (docs/tables.md)
-    #[arg(long, value_name = "QUALITY", value_parser = share)]
+    #[arg(long, value_name = "QUALITY", value_parser = share::<f32>)]
     pub quality_at_least: Option<f32>,
 
     /// Make people unrecognisable in annotated copies and reports: blur their faces, or all but them (docs/blur.md)
@@ -251,13 +252,6 @@ impl AnalyzeArgs {
             },
         }
     }
-}
-
-fn share(word: &str) -> Result<f32, String> {
-    word.parse()
-        .ok()
-        .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or_else(|| "has to be a number from 0 to 1".to_owned())
 }
 
 /// `90`, `1:30`, `0:01:30.5`.

@@ -155,7 +155,8 @@ fn cells(run: &ComparedRun) -> [String; COLUMNS.len()] {
 /// What it learnt from: behind the name stand how faces were found, and which split is for what.
 fn data(run: &ComparedRun) -> String {
     let name = run.data.split_once([':', '(']).map_or(run.data.as_str(), |(name, _)| name).trim_end();
-    name.replace("FER2013 with FER+ votes", "FER+")
+    let name = name.replace("FER2013 with FER+ votes", "FER+");
+    if run.classes.are_emotions() { name } else { format!("{name}, {} classes", run.classes.len()) }
 }
 
 /// The device and what computes on it; the system matters little.
@@ -232,7 +233,8 @@ fn notes(runs: &[ComparedRun]) -> impl Iterator<Item = String> {
             let note = published.note.as_ref().map_or_else(String::new, |note| format!(" {note}"));
             format!("{}, {}.{note}", published.figure, published.source)
         });
-        let said: Vec<String> = published.into_iter().chain(run.note.clone()).collect();
+        let classes = (!run.classes.are_emotions()).then(|| format!("Tells apart {}.", run.classes));
+        let said: Vec<String> = published.into_iter().chain(run.note.clone()).chain(classes).collect();
         (!said.is_empty()).then(|| format!("{}: {}", run.name, said.join(" ")))
     })
 }
@@ -290,6 +292,7 @@ fn conditions(runs: &[ComparedRun]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classes::Classes;
 
     #[test]
     fn a_row_of_markdown_has_a_cell_for_each_column() {
@@ -297,6 +300,7 @@ mod tests {
             name: "a|b".into(),
             architecture: "cnn4".into(),
             parameters: 4_470_000,
+            classes: Classes::emotions(),
             data: "JAFFE (213 faces cut out by centre): Training to learn from".into(),
             target: "label".into(),
             epochs: 3,

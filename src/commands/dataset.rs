@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::reading::ReadingArgs;
+use crate::classes::Classes;
 use crate::console::{print, print_json};
 use crate::crop::Framing;
-use crate::emotion::Emotion;
 use crate::lab::datasets::{Split, SplitSpec, Summary};
 use crate::lab::faces::LandmarkSummary;
 use crate::lab::plots::{Bars, Quantity, Series, contact_sheet};
 use crate::landmarks::LANDMARKS;
 
+/// Characters of the first column, unless a name is longer.
+const NAMES: usize = 11;
 /// Characters of the longest bar.
 const BAR: usize = 50;
 /// The landmarks in their order.
@@ -25,7 +27,7 @@ const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
 
 /// Show what a data set holds
 ///
-/// Counts pictures of each split and emotion, people, and pictures with the same pixels, within a split and, which
+/// Counts pictures of each split and emotion (or class), people, and pictures with the same pixels, within a split and, which
 /// would spoil a measurement, across splits. Reads fer2013.csv or icml_face_data.csv, folders named after emotions (also
 /// below train, validation and test), CK+48, JAFFE, KDEF, and a CSV with the columns path and label (if wanted also
 /// subject and split); it recognises by looking which one it is.
@@ -38,6 +40,10 @@ pub struct DatasetArgs {
     #[command(flatten)]
     pub reading: ReadingArgs,
 
+    /// What its labels tell apart, by the names of their folders, as in a recipe with `classes` [default: the seven emotions]
+    #[arg(long, value_name = "NAME,NAME…", value_parser = classes)]
+    pub classes: Option<Classes>,
+
     /// Look for eyes, nose and mouth in every picture, turn the faces upright by them as recipes with `crop = "upright"` do, and say
     /// in how many they were found and where they lie; takes minutes for tens of thousands of pictures
     #[arg(long)]
@@ -47,11 +53,11 @@ pub struct DatasetArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Write a bar chart of the emotions in each split to this PNG
+    /// Write a bar chart of the emotions or classes in each split to this PNG
     #[arg(long, value_name = "FILE")]
     pub chart: Option<PathBuf>,
 
-    /// Write examples of each emotion to this PNG
+    /// Write examples of each emotion or class to this PNG
     #[arg(long, value_name = "FILE")]
     pub sheet: Option<PathBuf>,
 }
@@ -62,11 +68,13 @@ impl DatasetArgs {
     /// # Errors
     /// When the data set can't be read or a picture can't be written.
     pub fn run(&self) -> anyhow::Result<()> {
+        let classes = self.classes.clone().unwrap_or_default();
         let crop = if self.upright { Framing::Upright } else { Framing::Box };
-        let data = self.reading.read(&[(None, self.data.clone())], &SplitSpec::default(), crop)?;
+        let data = self.reading.read(&[(None, self.data.clone())], &classes, &SplitSpec::default(), crop)?;
         let summary = Summary::of(&data);
+        let kind = if classes.are_emotions() { "emotion" } else { "class" };
         if let Some(path) = &self.sheet {
-            let subtitle = format!("examples of each emotion, {} pictures in all", summary.pictures);
+            let subtitle = format!("examples of each {kind}, {} pictures in all", summary.pictures);
             contact_sheet(&summary.name, &subtitle, &data.split(Split::All))?.save(path)?;
         }
         if let Some(path) = &self.chart {
@@ -76,7 +84,13 @@ impl DatasetArgs {
     }
 }
 
-/// The pictures of each emotion, with a bar for each split.
+/// Classes as they are given: names with commas between them.
+fn classes(words: &str) -> Result<Classes, String> {
+    let names = words.split(',').map(|name| name.trim().to_owned()).collect();
+    Classes::new(names).map_err(|error| error.to_string())
+}
+
+/// The pictures of each class, with a bar for each split.
 fn chart(summary: &Summary) -> Bars {
     let series = summary.splits.iter().map(|split| Series {
         name: split.split.usage().to_owned(),
@@ -87,14 +101,15 @@ fn chart(summary: &Summary) -> Bars {
         subtitle: format!("{} pictures, split {}", summary.pictures, summary.division),
         axis: "pictures".to_owned(),
         quantity: Quantity::Count,
-        groups: Emotion::ALL.map(|emotion| emotion.name().to_owned()).into(),
+        groups: summary.labels.names().collect(),
         series: series.collect(),
     }
 }
 
 /// The summary as tables.
 fn text(summary: &Summary) -> String {
-    let mut out = Out(String::new());
+    let longest = summary.labels.names().map(|name| name.chars().count()).max().unwrap_or_default();
+    let mut out = Out { text: String::new(), width: NAMES.max(longest + 1) };
     out.line(&format!("{}: {} pictures", summary.name, summary.pictures));
     out.line(&format!("split: {}", summary.division));
     for skipped in &summary.skipped {
@@ -110,20 +125,23 @@ fn text(summary: &Summary) -> String {
         out.line("");
         places(&mut out, landmarks);
     }
-    out.0
+    out.text
 }
 
-/// Lines of text.
-struct Out(String);
+/// Lines of text, and how wide the first column of a table is.
+struct Out {
+    text: String,
+    width: usize,
+}
 
 impl Out {
     fn line(&mut self, text: &str) {
-        self.0.push_str(text.trim_end());
-        self.0.push('\n');
+        self.text.push_str(text.trim_end());
+        self.text.push('\n');
     }
 
     fn row(&mut self, name: &str, cells: impl IntoIterator<Item = String>) {
-        let mut row = format!("{name:11}");
+        let mut row = format!("{name:0$}", self.width);
         // A String takes whatever is written to it.
         cells.into_iter().for_each(|cell| write!(row, "{cell:>13}").unwrap_or_default());
         self.line(&row);
@@ -137,8 +155,8 @@ fn counts(out: &mut Out, summary: &Summary) {
         counts.into_iter().chain([sum]).map(|count| count.to_string())
     };
     out.row("", splits().map(|s| s.split.usage().to_owned()).chain(["all".to_owned()]));
-    for emotion in Emotion::ALL {
-        out.row(emotion.name(), with_sum(splits().map(|s| s.classes[emotion.index()]).collect()));
+    for (class, name) in summary.labels.names().enumerate() {
+        out.row(&name, with_sum(splits().map(|s| s.classes[class]).collect()));
     }
     out.row("pictures", with_sum(splits().map(|s| s.pictures).collect()));
     if let Some(subjects) = summary.subjects {
@@ -158,14 +176,15 @@ fn counts(out: &mut Out, summary: &Summary) {
 }
 
 fn bars(out: &mut Out, summary: &Summary) {
-    let count = |emotion: Emotion| summary.splits.iter().map(|split| split.classes[emotion.index()]).sum::<usize>();
-    let most = Emotion::ALL.into_iter().map(count).max().unwrap_or(0).max(1);
-    for emotion in Emotion::ALL {
-        let pictures = count(emotion);
+    let count = |class: usize| summary.splits.iter().map(|split| split.classes[class]).sum::<usize>();
+    let most = (0..summary.labels.len()).map(count).max().unwrap_or(0).max(1);
+    let width = out.width - 1;
+    for (class, name) in summary.labels.names().enumerate() {
+        let pictures = count(class);
         let eighths = (8 * BAR * pictures).div_ceil(most);
         let bar = "█".repeat(eighths / 8) + EIGHTHS[eighths % 8];
         let share = 100.0 * pictures as f64 / summary.pictures.max(1) as f64;
-        out.line(&format!("{emotion:10} {bar:BAR$} {pictures:6} {share:5.1} %"));
+        out.line(&format!("{name:width$} {bar:BAR$} {pictures:6} {share:5.1} %"));
     }
 }
 

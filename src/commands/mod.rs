@@ -26,6 +26,7 @@ mod man;
 #[cfg(feature = "vision")]
 mod merge;
 mod networks;
+mod numbers;
 #[cfg(feature = "vision")]
 mod plan;
 mod reading;

@@ -2,17 +2,19 @@
 
 use std::ffi::OsString;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum as _};
 
+use crate::classes::Classes;
 use crate::console::tell;
 use crate::crop::Framing;
 use crate::interrupt::{self, Interrupted};
 use crate::lab::datasets::{
-    Angle, DataError, Dataset, ReadOptions, SplitSpec, Watch, cache_folder, join, read, takes_votes,
+    Angle, DataError, Dataset, ReadOptions, SplitSpec, Undivided, Watch, cache_folder, join, read_undivided,
+    takes_votes,
 };
 use crate::lab::faces::{FaceMode, PictureDetector};
 use crate::pixels::PixelLimit;
@@ -45,13 +47,14 @@ pub struct ReadingArgs {
 }
 
 impl ReadingArgs {
-    /// Reads data sets as one, each under the name that a recipe has for it, if it has one. Votes are taken by FER2013 alone.
+    /// Reads data sets as one, whose labels are `classes`, each under the name that a recipe has for it, if it has one. Votes are taken by FER2013 alone.
     ///
     /// # Errors
     /// When one can't be read, two are the same, or votes are given and FER2013 isn't among them.
     pub fn read(
         &self,
         paths: &[(Option<String>, PathBuf)],
+        classes: &Classes,
         split: &SplitSpec,
         crop: Framing,
     ) -> anyhow::Result<Dataset> {
@@ -59,24 +62,27 @@ impl ReadingArgs {
         let mut voted = self.ferplus.is_none();
         for (name, path) in paths {
             tell(&format!("Reading {}", path.display()));
-            let mut options = self.options(split, crop);
-            if paths.len() > 1 && !takes_votes(path)? {
+            let mut options = self.options(classes, split, crop);
+            if paths.len() > 1 && !takes_votes(path, classes)? {
                 options.ferplus = None;
             }
             voted |= options.ferplus.is_some();
-            let data = read(path, &options).map_err(|error| match error {
-                DataError::Stopped => Interrupted("nothing was changed".to_owned()).into(),
-                error => anyhow::Error::from(error),
-            })?;
-            if data.faces.are_cut() {
-                tell(&format!("{}: {}", path.display(), data.faces));
-            }
+            let data = told(path, &options)?.divided(split)?;
             parts.push((name.clone().unwrap_or_else(|| data.name.clone()), data));
         }
         if !voted {
             bail!("--ferplus gives votes for FER2013, which isn't among the data sets");
         }
         Ok(join(parts)?)
+    }
+
+    /// Reads a data set alone, to be split in several ways.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn read_undivided(&self, path: &Path, classes: &Classes, crop: Framing) -> anyhow::Result<Undivided> {
+        tell(&format!("Reading {}", path.display()));
+        told(path, &self.options(classes, &SplitSpec::default(), crop))
     }
 
     /// The same options for another process, with the votes or without them.
@@ -100,9 +106,10 @@ impl ReadingArgs {
         arguments
     }
 
-    /// These options, with `split` for data sets that their publishers didn't split, and `crop` for those of larger pictures.
-    pub fn options(&self, split: &SplitSpec, crop: Framing) -> ReadOptions {
+    /// These options for data sets whose labels are `classes`, with `split` for data sets that their publishers didn't split, and `crop` for those of larger pictures.
+    pub fn options(&self, classes: &Classes, split: &SplitSpec, crop: Framing) -> ReadOptions {
         ReadOptions {
+            classes: classes.clone(),
             ferplus: self.ferplus.clone(),
             split: split.clone(),
             angles: self.angles.clone(),
@@ -114,6 +121,18 @@ impl ReadingArgs {
             cache: if self.no_cache { None } else { cache_folder() },
         }
     }
+}
+
+/// Reads a data set, and says how its faces were found where they had to be.
+fn told(path: &Path, options: &ReadOptions) -> anyhow::Result<Undivided> {
+    let data = read_undivided(path, options).map_err(|error| match error {
+        DataError::Stopped => Interrupted("nothing was changed".to_owned()).into(),
+        error => anyhow::Error::from(error),
+    })?;
+    if data.faces().are_cut() {
+        tell(&format!("{}: {}", path.display(), data.faces()));
+    }
+    Ok(data)
 }
 
 /// Tells how far the turning of faces has come, at each tenth of the way, and ends it where the user asks for that.

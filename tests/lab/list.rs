@@ -144,7 +144,7 @@ fn what_a_list_can_not_use_is_told_and_a_recipe_that_fails_stops_no_other() {
     write_data(folder);
     write_list(folder);
     let refused = |more: &[&str], word: &str| train(folder, more).assert().code(1).stderr(contains(word));
-    refused(&["--data", "JAFFE=fer2013.csv"], "the names of the list are FER2013 and KDEF");
+    refused(&["--data", "JAFFE=fer2013.csv"], "the names are FER2013 and KDEF");
     refused(&["--data", "FER2013=fer2013.csv"], "“FER2013” is given twice");
     refused(&["--data", "KDEF=nowhere"], "there is no nowhere");
     mien().current_dir(folder).args(["train", "list.toml", "--data", "fer2013.csv"]).assert().code(1);

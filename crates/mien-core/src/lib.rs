@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
 
 pub mod bounded;
+pub mod classes;
 pub mod contrast;
 pub mod crop;
 pub mod detection;

@@ -1,6 +1,6 @@
-//! How often each emotion is assumed to be shown, before a face is looked at.
+//! How often each class is assumed to be shown, before a face is looked at.
 //!
-//! A network answers as if emotions were as frequent as in what it learnt from. Where they aren't, its probabilities can be
+//! A network answers as if classes were as frequent as in what it learnt from. Where they aren't, its probabilities can be
 //! divided by that prior and multiplied by another: logit adjustment (Menon et al. 2021, “Long-tail learning via logit
 //! adjustment”, section 4.2).
 
@@ -9,66 +9,90 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::bounded;
+use crate::classes::{Classes, ClassesError};
 use crate::emotion::{COUNT, Emotion};
 
 /// Bytes that a file with a prior may have: seven numbers, with room for remarks.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// The least share of an emotion that counts as seen. Below it the correction for its rareness would be larger than any
+/// The least share of a class that counts as seen. Below it the correction for its rareness would be larger than any
 /// evidence that a network gives.
 const LEAST_SHARE: f64 = 1e-3;
 
-/// A share of each emotion, summing to 1. One that was never seen has none. In TOML a table of emotions and weights of any sum.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<Emotion, f64>", into = "BTreeMap<Emotion, f64>")]
-pub struct Prior([f64; COUNT]);
+/// A share of each class, summing to 1. One that was never seen has none. In TOML a table of classes and weights of any sum, which
+/// has lost their order unless they are the emotions: see [`Self::in_order_of`].
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "BTreeMap<String, f64>")]
+pub struct Prior {
+    classes: Classes,
+    shares: Vec<f64>,
+}
 
 impl Prior {
-    /// Every emotion as often as any other.
-    pub const UNIFORM: Self = Self([1.0 / COUNT as f64; COUNT]);
+    /// Every class as often as any other.
+    pub fn uniform(classes: &Classes) -> Self {
+        Self { classes: classes.clone(), shares: vec![1.0 / classes.len() as f64; classes.len()] }
+    }
 
-    /// Normalises weights in FER2013 order to sum 1. An emotion of no weight can never be named.
+    /// Normalises weights in the order of `classes` to sum 1. A class of no weight can never be named.
     ///
     /// # Errors
-    /// When one is negative or not finite, or none is above 0.
-    pub fn from_weights(weights: [f64; COUNT]) -> Result<Self, WeightError> {
-        if weights == [0.0; COUNT] {
+    /// When there is another number of them, one is negative or not finite, or none is above 0.
+    pub fn from_weights(classes: &Classes, weights: &[f64]) -> Result<Self, WeightError> {
+        if let Some(class) = (weights.len()..classes.len()).next() {
+            return Err(WeightError::Missing(classes.name(class)));
+        }
+        if weights.iter().all(|weight| *weight == 0.0) {
             return Err(WeightError::Nothing);
         }
         let wrong = |weight: f64| !(weight.is_finite() && weight >= 0.0);
-        if let Some((emotion, weight)) = Emotion::ALL.into_iter().zip(weights).find(|(_, weight)| wrong(*weight)) {
-            return Err(WeightError::Range { emotion, weight });
+        if let Some((class, weight)) = weights.iter().enumerate().find(|(_, weight)| wrong(**weight)) {
+            return Err(WeightError::Range { class: classes.name(class), weight: *weight });
         }
         // Weights near the end of the range don't overflow when the largest is 1.
-        let largest = weights.into_iter().fold(f64::MIN_POSITIVE, f64::max);
+        let largest = weights.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         let sum: f64 = weights.iter().map(|weight| weight / largest).sum();
-        Ok(Self(weights.map(|weight| weight / largest / sum)))
+        Ok(Self { classes: classes.clone(), shares: weights.iter().map(|weight| weight / largest / sum).collect() })
     }
 
     /// The shares seen in data. One that is rarer than a thousandth counts as a thousandth; one that is missing stays missing.
     ///
     /// # Errors
     /// When one is negative or not finite, or none is above 0.
-    pub fn observed(shares: [f64; COUNT]) -> Result<Self, WeightError> {
+    pub fn observed(classes: &Classes, shares: &[f64]) -> Result<Self, WeightError> {
         let sum: f64 = shares.iter().sum();
-        let floored = shares.map(|share| match share / sum {
+        let floored = |share: &f64| match share / sum {
             share if share > 0.0 => share.max(LEAST_SHARE),
             share => share,
-        });
-        Self::from_weights(if sum > 0.0 { floored } else { shares })
+        };
+        let floored: Vec<f64> = if sum > 0.0 { shares.iter().map(floored).collect() } else { shares.to_vec() };
+        Self::from_weights(classes, &floored)
     }
 
-    /// The shares in FER2013 order.
-    pub fn shares(&self) -> &[f64; COUNT] {
-        &self.0
+    /// What the shares are of.
+    pub fn classes(&self) -> &Classes {
+        &self.classes
     }
 
-    /// The emotions that have no share.
-    pub fn absent(&self) -> impl Iterator<Item = Emotion> + '_ {
-        Emotion::ALL.into_iter().filter(|emotion| self.0[emotion.index()] <= 0.0)
+    /// The shares in the order of [`Self::classes`].
+    pub fn shares(&self) -> &[f64] {
+        &self.shares
+    }
+
+    /// The same in the order of `classes`; `None` if those are others.
+    pub fn in_order_of(&self, classes: &Classes) -> Option<Self> {
+        let share =
+            |key: &str| self.classes.keys().zip(&self.shares).find(|(own, _)| *own == key).map(|(_, share)| *share);
+        let shares: Vec<f64> = classes.keys().map(share).collect::<Option<_>>()?;
+        (shares.len() == self.shares.len()).then(|| Self { classes: classes.clone(), shares })
+    }
+
+    /// The names of the classes that have no share.
+    pub fn absent(&self) -> impl Iterator<Item = &str> {
+        self.classes.keys().zip(&self.shares).filter(|(_, share)| **share <= 0.0).map(|(key, _)| key)
     }
 
     /// Reads a prior from a file: TOML (`happy = 3.5`, one line an emotion) or, if its name ends in `.csv`, the columns
@@ -80,19 +104,25 @@ impl Prior {
         let text = bounded::read_text(path, MOST_BYTES)
             .map_err(|source| PriorError::Read { path: path.to_owned(), source })?;
         let no_prior = |problem| PriorError::Weights { path: path.to_owned(), problem };
-        let prior: Self = if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
-            from_csv(&text).map_err(no_prior)?
-        } else {
-            toml::from_str(&text).map_err(|source| PriorError::Toml { path: path.to_owned(), source: source.into() })?
+        let weights: BTreeMap<Emotion, f64> =
+            if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
+                from_csv(&text).map_err(no_prior)?
+            } else {
+                toml::from_str(&text)
+                    .map_err(|source| PriorError::Toml { path: path.to_owned(), source: source.into() })?
+            };
+        let weight = |emotion: Emotion| match weights.get(&emotion) {
+            Some(0.0) => Err(WeightError::Range { class: emotion.to_string(), weight: 0.0 }),
+            Some(weight) => Ok(*weight),
+            None => Err(WeightError::Missing(emotion.to_string())),
         };
-        match prior.absent().next() {
-            Some(emotion) => Err(no_prior(WeightError::Range { emotion, weight: 0.0 }.to_string())),
-            None => Ok(prior),
-        }
+        let weights: Result<Vec<f64>, _> = Emotion::ALL.into_iter().map(weight).collect();
+        let prior = weights.and_then(|weights| Self::from_weights(&Classes::emotions(), &weights));
+        prior.map_err(|error| no_prior(error.to_string()))
     }
 }
 
-fn from_csv(text: &str) -> Result<Prior, String> {
+fn from_csv(text: &str) -> Result<BTreeMap<Emotion, f64>, String> {
     #[derive(Deserialize)]
     struct Row {
         emotion: String,
@@ -110,43 +140,54 @@ fn from_csv(text: &str) -> Result<Prior, String> {
             return Err(format!("line {line}: {emotion} is named twice"));
         }
     }
-    Prior::try_from(weights).map_err(|error| error.to_string())
+    Ok(weights)
 }
 
-impl TryFrom<BTreeMap<Emotion, f64>> for Prior {
-    type Error = WeightError;
+impl TryFrom<BTreeMap<String, f64>> for Prior {
+    type Error = TableError;
 
-    fn try_from(weights: BTreeMap<Emotion, f64>) -> Result<Self, WeightError> {
-        let weight = |emotion| weights.get(&emotion).copied().ok_or(WeightError::Missing(emotion));
-        let mut all = [0.0; COUNT];
-        for emotion in Emotion::ALL {
-            all[emotion.index()] = weight(emotion)?;
-        }
-        Self::from_weights(all)
+    fn try_from(weights: BTreeMap<String, f64>) -> Result<Self, TableError> {
+        let emotions = Classes::emotions();
+        let are_emotions =
+            weights.len() == COUNT && weights.keys().all(|key| emotions.keys().any(|known| known == key));
+        let classes = if are_emotions { emotions } else { Classes::new(weights.keys().cloned().collect())? };
+        let weights: Vec<f64> = classes.keys().filter_map(|key| weights.get(key).copied()).collect();
+        Ok(Self::from_weights(&classes, &weights)?)
     }
 }
 
-impl From<Prior> for BTreeMap<Emotion, f64> {
-    fn from(prior: Prior) -> Self {
+impl Serialize for Prior {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Six digits: more than any data set tells apart.
-        Emotion::ALL.into_iter().zip(prior.0.map(|share| (share * 1e6).round() / 1e6)).collect()
+        serializer.collect_map(self.classes.keys().zip(self.shares.iter().map(|share| (share * 1e6).round() / 1e6)))
     }
+}
+
+/// A table that is no prior.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TableError {
+    /// What the weights are of can't be classes.
+    #[error(transparent)]
+    Classes(#[from] ClassesError),
+    /// The weights can't be.
+    #[error(transparent)]
+    Weights(#[from] WeightError),
 }
 
 /// Weights that are no prior.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum WeightError {
-    /// An emotion has no weight.
-    #[error("{0} has no weight; all seven emotions need one")]
-    Missing(Emotion),
+    /// A class has no weight.
+    #[error("{0} has no weight; each needs one")]
+    Missing(String),
     /// All weights are 0.
-    #[error("no emotion has a weight above 0")]
+    #[error("nothing has a weight above 0")]
     Nothing,
     /// A weight is 0 where that makes no sense, negative or no number.
-    #[error("the weight of {emotion} is {weight}; it has to be a number above 0")]
+    #[error("the weight of {class} is {weight}; it has to be a number above 0")]
     Range {
-        /// Of which emotion.
-        emotion: Emotion,
+        /// Of which class.
+        class: String,
         /// What it is.
         weight: f64,
     },
@@ -181,16 +222,23 @@ pub enum PriorError {
     },
     /// The model doesn't say under which prior it learnt.
     #[error(
-        "the model's card doesn't say how often each emotion was in what it learnt from, so no other prior can be assumed; \
+        "the model's card doesn't say how often each class was in what it learnt from, so no other prior can be assumed; \
          `mien evaluate MODEL DATA --calibrate` writes it"
     )]
     Unknown,
+    /// The file's prior is of other classes than the model's.
+    #[error("{path} is a prior of the seven emotions, and the model tells apart {classes}")]
+    OtherClasses {
+        /// Which file.
+        path: PathBuf,
+        /// The model's.
+        classes: String,
+    },
 }
 
-/// What a report says of emotions that a model never names, if there are any.
-pub fn never_named(emotions: &[Emotion]) -> Option<String> {
-    let names: Vec<_> = emotions.iter().map(|emotion| emotion.key()).collect();
-    let names = names.join(", ");
+/// What a report says of classes that a model never names, if there are any.
+pub fn never_named(classes: &[String]) -> Option<String> {
+    let names = classes.join(", ");
     (!names.is_empty()).then(|| format!("never named, because the model's training had none of it: {names}"))
 }
 
@@ -201,7 +249,7 @@ pub enum StandardPrior {
     /// That of what the network learnt from: the highest accuracy on data like these.
     #[default]
     Training,
-    /// All emotions alike: no emotion is passed over because it was rare.
+    /// All classes alike: none is passed over because it was rare.
     Uniform,
 }
 
@@ -265,9 +313,9 @@ mod tests {
         path.to_str().unwrap().parse::<PriorChoice>().map_err(|error| error.to_string())
     }
 
-    fn shares(choice: &PriorChoice) -> [f64; COUNT] {
+    fn shares(choice: &PriorChoice) -> Vec<f64> {
         match choice {
-            PriorChoice::Given { prior, .. } => *prior.shares(),
+            PriorChoice::Given { prior, .. } => prior.shares().to_vec(),
             PriorChoice::Standard(_) => panic!("no file"),
         }
     }
@@ -305,31 +353,48 @@ mod tests {
         assert!(error.contains("no/such/file") && error.contains("uniform"), "{error}");
     }
 
+    fn observed(shares: [f64; COUNT]) -> Result<Prior, WeightError> {
+        Prior::observed(&Classes::emotions(), &shares)
+    }
+
     #[test]
-    fn an_emotion_that_data_lack_stays_absent_and_a_rare_one_counts_as_a_thousandth() {
-        let observed = Prior::observed([10.0, 0.0, 0.000_1, 50.0, 10.0, 10.0, 20.0]).unwrap();
-        assert_eq!(observed.absent().collect::<Vec<_>>(), [Emotion::Disgust]);
-        assert!((observed.shares()[2] - LEAST_SHARE).abs() < 1e-5, "{observed:?}");
+    fn a_class_that_data_lack_stays_absent_and_a_rare_one_counts_as_a_thousandth() {
+        let prior = observed([10.0, 0.0, 0.000_1, 50.0, 10.0, 10.0, 20.0]).unwrap();
+        assert_eq!(prior.absent().collect::<Vec<_>>(), ["disgust"]);
+        assert!((prior.shares()[2] - LEAST_SHARE).abs() < 1e-5, "{prior:?}");
         // A card keeps it so.
-        let read: Prior = toml::from_str(&toml::to_string(&observed).unwrap()).unwrap();
-        assert_eq!(read.absent().collect::<Vec<_>>(), [Emotion::Disgust]);
-        assert!(Prior::observed([0.0; COUNT]).is_err());
-        assert!(Prior::observed([f64::NAN; COUNT]).is_err());
-        assert!(Prior::observed([-1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0]).is_err());
+        let read: Prior = toml::from_str(&toml::to_string(&prior).unwrap()).unwrap();
+        assert_eq!(read.absent().collect::<Vec<_>>(), ["disgust"]);
+        assert!(observed([0.0; COUNT]).is_err());
+        assert!(observed([f64::NAN; COUNT]).is_err());
+        assert!(observed([-1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0]).is_err());
     }
 
     #[test]
     fn weights_of_any_size_make_a_prior() {
-        let prior = Prior::from_weights([f64::MAX; COUNT]).unwrap();
+        let prior = Prior::from_weights(&Classes::emotions(), &[f64::MAX; COUNT]).unwrap();
         assert!(prior.shares().iter().all(|share| (share - 1.0 / 7.0).abs() < 1e-12));
     }
 
     #[test]
     fn a_prior_comes_back_as_it_was_written_to_six_digits() {
-        let prior = Prior::from_weights([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).unwrap();
+        let prior = Prior::from_weights(&Classes::emotions(), &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).unwrap();
         let text = toml::to_string(&prior).unwrap();
         let read: Prior = toml::from_str(&text).unwrap();
         assert!(read.shares().iter().zip(prior.shares()).all(|(a, b)| (a - b).abs() < 1e-6), "{text}");
-        assert!(text.starts_with("angry"), "FER2013 order: {text}");
+        let keys: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(keys, Emotion::ALL.map(Emotion::key), "FER2013 order");
+    }
+
+    #[test]
+    fn a_prior_of_other_classes_is_brought_to_their_order() {
+        let classes = Classes::new(vec!["tired".to_owned(), "awake".to_owned()]).unwrap();
+        let prior = Prior::from_weights(&classes, &[3.0, 1.0]).unwrap();
+        let read: Prior = toml::from_str(&toml::to_string(&prior).unwrap()).unwrap();
+        assert_eq!(read.classes().to_string(), "awake, tired", "a table has no order");
+        assert_eq!(read.in_order_of(&classes).unwrap(), prior);
+        assert_eq!(read.in_order_of(&Classes::emotions()), None);
+        assert!(toml::from_str::<Prior>("tired = 1.0").unwrap_err().to_string().contains("at least two"));
+        assert!(matches!(Prior::from_weights(&classes, &[1.0]), Err(WeightError::Missing(name)) if name == "Awake"));
     }
 }

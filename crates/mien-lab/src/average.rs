@@ -2,7 +2,6 @@
 
 use tch::{Device, nn};
 
-use mien_core::emotion::COUNT;
 use mien_core::prior::{Prior, WeightError};
 use mien_net::{
     Calibration, Card, CheckpointError, MeanPart, ModelError, ModelSource, SpecError, TensorMap, assign, variables,
@@ -42,14 +41,14 @@ pub type Part = (ModelSource, f64);
 /// norms get the mean of the statistics that the models gathered.
 ///
 /// # Errors
-/// When a model can't be loaded, or one differs from the first in network or input.
+/// When a model can't be loaded, or one differs from the first in classes, network or input.
 pub fn average(first: &Part, others: &[Part]) -> Result<(nn::VarStore, Card), AverageError> {
     let mut card = first.0.card()?;
     let store = nn::VarStore::new(Device::Cpu);
     // The network isn't run: what it is built for are its variables.
-    card.network.build(&store.root())?;
+    card.network.build(&store.root(), card.labels.len())?;
     let mut mean = TensorMap::new();
-    let mut shares = Some([0.0; COUNT]);
+    let mut shares = Some(vec![0.0; card.labels.len()]);
     let (mut mean_of, mut total) = (Vec::new(), 0.0);
     for (model, counts) in std::iter::once(first).chain(others) {
         let part = model.card()?;
@@ -64,11 +63,13 @@ pub fn average(first: &Part, others: &[Part]) -> Result<(nn::VarStore, Card), Av
             mean.insert(name, &before + (tensor - &before) * (counts / total));
         }
         let prior = part.calibration.training_prior;
-        shares = shares.zip(prior).map(|(sum, prior)| std::array::from_fn(|i| sum[i] + counts * prior.shares()[i]));
+        shares = shares.zip(prior).map(|(sum, prior)| {
+            sum.iter().zip(prior.shares()).map(|(sum, share)| sum + counts * share).collect::<Vec<f64>>()
+        });
         mean_of.push(MeanPart { name: part.name, sha256, counts: *counts });
     }
     assign(&variables(&store), &mean)?;
-    let training_prior = shares.map(Prior::observed).transpose()?;
+    let training_prior = shares.map(|shares| Prior::observed(&card.labels, &shares)).transpose()?;
     card.calibration = Calibration { training_prior, ..Calibration::default() };
     card.evaluation.clear();
     card.mean_of = mean_of;
@@ -77,9 +78,13 @@ pub fn average(first: &Part, others: &[Part]) -> Result<(nn::VarStore, Card), Av
 
 /// In what two models differ that has to be the same.
 fn difference(one: &Card, other: &Card) -> Option<&'static str> {
-    [(one.network != other.network, "network"), (one.input != other.input, "input")]
-        .into_iter()
-        .find_map(|(differs, what)| differs.then_some(what))
+    [
+        (one.labels != other.labels, "classes"),
+        (one.network != other.network, "network"),
+        (one.input != other.input, "input"),
+    ]
+    .into_iter()
+    .find_map(|(differs, what)| differs.then_some(what))
 }
 
 #[cfg(test)]
@@ -95,7 +100,8 @@ mod tests {
 
     fn weights(model: &ModelSource) -> Tensor {
         let store = nn::VarStore::new(Device::Cpu);
-        model.card().unwrap().network.build(&store.root()).unwrap();
+        let card = model.card().unwrap();
+        card.network.build(&store.root(), card.labels.len()).unwrap();
         model.load_into(&store).unwrap();
         variables(&store).remove("output.weight").unwrap().detach()
     }
@@ -109,7 +115,7 @@ mod tests {
         let wanted = weights(&votes) * 0.75 + weights(&labels) * 0.25;
         assert!(mean.allclose(&wanted, 1e-5, 1e-6, false));
         assert!(card.evaluation.is_empty() && !card.calibration.is_fitted());
-        let prior = |model: &ModelSource| *model.card().unwrap().calibration.training_prior.unwrap().shares();
+        let prior = |model: &ModelSource| model.card().unwrap().calibration.training_prior.unwrap().shares().to_vec();
         let happy = card.calibration.training_prior.unwrap().shares()[3];
         assert!((happy - (0.75 * prior(&votes)[3] + 0.25 * prior(&labels)[3])).abs() < 1e-6, "{happy}");
         let parts: Vec<_> = card.mean_of.iter().map(|part| (part.name.as_str(), part.counts)).collect();

@@ -1,4 +1,4 @@
-//! What is done about emotions that are rare in the data: which pictures an epoch shows, and how much each emotion weighs.
+//! What is done about classes that are rare in the data: which pictures an epoch shows, and how much each class weighs.
 //!
 //! All of it happens after the split and in Training alone: a copy of a picture never stands on both sides.
 
@@ -7,7 +7,7 @@ use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use serde::{Deserialize, Serialize};
 
 use super::recipe::Problems;
-use mien_core::emotion::{COUNT, Emotion};
+use mien_core::classes::Classes;
 
 /// A strategy against imbalance and its settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,20 +16,20 @@ pub enum BalanceSpec {
     /// The pictures as they are.
     #[default]
     None,
-    /// Show each picture of the named emotions `times` times an epoch, each time varied differently by the recipe's augmentation.
+    /// Show each picture of the named classes `times` times an epoch, each time varied differently by the recipe's augmentation.
     AugmentMinority {
-        /// Which emotions.
+        /// Which classes.
         #[serde(default)]
-        classes: Vec<Emotion>,
+        classes: Vec<String>,
         /// How often.
         #[serde(default = "twice")]
         times: usize,
     },
-    /// Show pictures of rarer emotions repeatedly, until each emotion is shown as often as the most frequent one.
+    /// Show pictures of rarer classes repeatedly, until each class is shown as often as the most frequent one.
     Oversample,
-    /// Weigh each emotion's loss by the inverse of its frequency.
+    /// Weigh each class's loss by the inverse of its frequency.
     ClassWeights,
-    /// Weigh each emotion's loss by its frequency, which favours the frequent ones.
+    /// Weigh each class's loss by its frequency, which favours the frequent ones.
     Frequency,
 }
 
@@ -38,10 +38,13 @@ fn twice() -> usize {
 }
 
 impl BalanceSpec {
-    /// Adds what is wrong with the settings to `found`.
-    pub fn check(&self, found: &mut Problems) {
+    /// Adds what is wrong with the settings to `found`, for a recipe that tells `all` classes apart.
+    pub fn check(&self, all: &Classes, found: &mut Problems) {
         if let Self::AugmentMinority { classes, times } = self {
-            found.check("balance.classes", !classes.is_empty(), "has to name an emotion");
+            found.check("balance.classes", !classes.is_empty(), "has to name a class");
+            if let Some(unknown) = classes.iter().find(|class| all.named(class).is_none()) {
+                found.add("balance.classes", format!("names “{unknown}”, which is none of {all}"));
+            }
             found.check("balance.times", *times > 1, "has to be at least 2");
         }
     }
@@ -51,19 +54,18 @@ impl BalanceSpec {
         matches!(self, Self::AugmentMinority { .. } | Self::Oversample)
     }
 
-    /// The rows of an epoch in random order, for pictures whose leading emotions are `classes`.
-    pub fn order(&self, classes: &[Emotion], rng: &mut impl Rng) -> Vec<i64> {
+    /// The rows of an epoch in random order, for pictures whose leading classes among `all` are `leaders`.
+    pub fn order(&self, leaders: &[usize], all: &Classes, rng: &mut impl Rng) -> Vec<i64> {
         let mut order: Vec<i64> = match self {
             Self::Oversample => {
-                let rows = || (0_i64..).zip(classes.iter().copied());
-                let of_class =
-                    Emotion::ALL.map(|e| rows().filter(|(_, c)| *c == e).map(|(row, _)| row).collect::<Vec<_>>());
+                let mut of_class: Vec<Vec<i64>> = vec![vec![]; all.len()];
+                (0_i64..).zip(leaders).for_each(|(row, leader)| of_class[*leader].push(row));
                 let most = of_class.iter().map(Vec::len).max().unwrap_or(0);
                 of_class.iter().filter(|rows| !rows.is_empty()).flat_map(|rows| repeated(rows, most, rng)).collect()
             }
             // All others show a picture a whole number of times.
             _ => (0_i64..)
-                .zip(self.times_shown(classes))
+                .zip(self.times_shown(leaders, all))
                 .flat_map(|(row, times)| std::iter::repeat_n(row, times as usize))
                 .collect(),
         };
@@ -71,33 +73,37 @@ impl BalanceSpec {
         order
     }
 
-    /// How often an epoch shows each picture, for pictures whose leading emotions are `classes`: a whole number, or the mean of
-    /// many epochs where chance decides.
-    pub fn times_shown(&self, classes: &[Emotion]) -> Vec<f64> {
-        let times = match self {
-            Self::None | Self::ClassWeights | Self::Frequency => [1.0; COUNT],
-            Self::AugmentMinority { classes: minority, times } => {
-                Emotion::ALL.map(|emotion| if minority.contains(&emotion) { *times as f64 } else { 1.0 })
+    /// How often an epoch shows each picture, for pictures whose leading classes among `all` are `leaders`: a whole number, or the
+    /// mean of many epochs where chance decides.
+    pub fn times_shown(&self, leaders: &[usize], all: &Classes) -> Vec<f64> {
+        let mut times = vec![1.0; all.len()];
+        match self {
+            Self::None | Self::ClassWeights | Self::Frequency => {}
+            Self::AugmentMinority { classes: minority, times: often } => {
+                minority.iter().filter_map(|name| all.named(name)).for_each(|class| times[class] = *often as f64);
             }
             Self::Oversample => {
-                let counts = Emotion::ALL.map(|emotion| classes.iter().filter(|class| **class == emotion).count());
-                let most = counts.into_iter().max().unwrap_or(0);
-                counts.map(|count| if count > 0 { most as f64 / count as f64 } else { 0.0 })
+                let mut counts = vec![0_usize; all.len()];
+                leaders.iter().for_each(|leader| counts[*leader] += 1);
+                let most = counts.iter().copied().max().unwrap_or(0);
+                let often = |count| if count > 0 { most as f64 / count as f64 } else { 0.0 };
+                times = counts.into_iter().map(often).collect();
             }
-        };
-        classes.iter().map(|class| times[class.index()]).collect()
+        }
+        leaders.iter().map(|leader| times[*leader]).collect()
     }
 
-    /// What each emotion's loss is multiplied by, for emotions that make up these shares of the pictures; `None` where all
-    /// weigh the same. The weights' mean over the pictures is 1; an emotion without pictures weighs nothing.
-    pub fn class_weights(&self, shares: [f64; COUNT]) -> Option<[f64; COUNT]> {
-        let raw = match self {
+    /// What each class's loss is multiplied by, for classes that make up these shares of the pictures; `None` where all
+    /// weigh the same. The weights' mean over the pictures is 1; a class without pictures weighs nothing.
+    pub fn class_weights(&self, shares: &[f64]) -> Option<Vec<f64>> {
+        let inverse = |share: &f64| if *share > 0.0 { 1.0 / share } else { 0.0 };
+        let raw: Vec<f64> = match self {
             Self::None | Self::AugmentMinority { .. } | Self::Oversample => return None,
-            Self::ClassWeights => shares.map(|share| if share > 0.0 { 1.0 / share } else { 0.0 }),
-            Self::Frequency => shares,
+            Self::ClassWeights => shares.iter().map(inverse).collect(),
+            Self::Frequency => shares.to_vec(),
         };
         let mean: f64 = raw.iter().zip(shares).map(|(weight, share)| weight * share).sum();
-        (mean > 0.0).then(|| raw.map(|weight| weight / mean))
+        (mean > 0.0).then(|| raw.into_iter().map(|weight| weight / mean).collect())
     }
 }
 
@@ -114,15 +120,16 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
+    use mien_core::emotion::Emotion;
 
     /// Five happy pictures, two sad ones, one of disgust.
-    fn classes() -> Vec<Emotion> {
+    fn leaders() -> Vec<usize> {
         use Emotion::{Disgust, Happy, Sad};
-        vec![Happy, Sad, Happy, Happy, Disgust, Happy, Sad, Happy]
+        [Happy, Sad, Happy, Happy, Disgust, Happy, Sad, Happy].map(Emotion::index).to_vec()
     }
 
     fn order(balance: &BalanceSpec) -> Vec<i64> {
-        let mut order = balance.order(&classes(), &mut ChaCha8Rng::seed_from_u64(3));
+        let mut order = balance.order(&leaders(), &Classes::emotions(), &mut ChaCha8Rng::seed_from_u64(3));
         order.sort_unstable();
         order
     }
@@ -144,21 +151,24 @@ mod tests {
 
     #[test]
     fn named_emotions_are_repeated_and_no_others() {
-        let order = order(&BalanceSpec::AugmentMinority { classes: vec![Emotion::Disgust], times: 4 });
+        let order = order(&BalanceSpec::AugmentMinority { classes: vec!["disgust".to_owned()], times: 4 });
         assert_eq!(order, [0, 1, 2, 3, 4, 4, 4, 4, 5, 6, 7]);
     }
 
     #[test]
     fn each_picture_is_shown_as_often_as_is_said_of_it() {
-        let minority = BalanceSpec::AugmentMinority { classes: vec![Emotion::Disgust], times: 4 };
+        let minority = BalanceSpec::AugmentMinority { classes: vec!["disgust".to_owned()], times: 4 };
         for balance in [BalanceSpec::None, minority, BalanceSpec::Oversample] {
             let epochs = 200;
             let mut rng = ChaCha8Rng::seed_from_u64(5);
-            let mut shown = vec![0.0; classes().len()];
+            let mut shown = vec![0.0; leaders().len()];
             for _ in 0..epochs {
-                balance.order(&classes(), &mut rng).iter().for_each(|row| shown[*row as usize] += 1.0);
+                balance
+                    .order(&leaders(), &Classes::emotions(), &mut rng)
+                    .iter()
+                    .for_each(|row| shown[*row as usize] += 1.0);
             }
-            for (seen, said) in shown.iter().zip(balance.times_shown(&classes())) {
+            for (seen, said) in shown.iter().zip(balance.times_shown(&leaders(), &Classes::emotions())) {
                 assert!((seen / f64::from(epochs) - said).abs() < 0.15, "{balance:?}: {shown:?}");
             }
         }
@@ -167,14 +177,14 @@ mod tests {
     #[test]
     fn weights_favour_rare_or_frequent_emotions_and_have_a_mean_of_one() {
         let shares = [0.0, 0.125, 0.0, 0.625, 0.25, 0.0, 0.0];
-        let mean = |weights: [f64; COUNT]| weights.iter().zip(shares).map(|(w, s)| w * s).sum::<f64>();
-        let rare = BalanceSpec::ClassWeights.class_weights(shares).unwrap();
-        let frequent = BalanceSpec::Frequency.class_weights(shares).unwrap();
-        assert!((mean(rare) - 1.0).abs() < 1e-12 && (mean(frequent) - 1.0).abs() < 1e-12);
+        let mean = |weights: &[f64]| weights.iter().zip(shares).map(|(w, s)| w * s).sum::<f64>();
+        let rare = BalanceSpec::ClassWeights.class_weights(&shares).unwrap();
+        let frequent = BalanceSpec::Frequency.class_weights(&shares).unwrap();
+        assert!((mean(&rare) - 1.0).abs() < 1e-12 && (mean(&frequent) - 1.0).abs() < 1e-12);
         let (disgust, happy) = (Emotion::Disgust.index(), Emotion::Happy.index());
         assert!((rare[disgust] / rare[happy] - 5.0).abs() < 1e-9);
         assert!((frequent[happy] / frequent[disgust] - 5.0).abs() < 1e-9);
         assert_eq!(rare[Emotion::Fear.index()], 0.0);
-        assert!(BalanceSpec::Oversample.class_weights(shares).is_none());
+        assert!(BalanceSpec::Oversample.class_weights(&shares).is_none());
     }
 }

@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 use super::datasets::{DataError, Examples};
 use super::evaluation::Scored;
 use super::sampling::Sampling;
+use mien_core::classes::Classes;
 use mien_core::prior::{Prior, StandardPrior, WeightError};
 use mien_net::{Adjustment, Calibration, Temperatures};
 
@@ -28,49 +29,51 @@ pub enum PriorOfTrainingError {
     Weights(#[from] WeightError),
 }
 
-/// Share of each emotion in what an epoch shows: the mean target.
+/// Share of each class in what an epoch shows: the mean target.
 ///
 /// # Errors
 /// When the targets hold what is no probability.
 pub(super) fn shown_shares(examples: &Examples, sampling: Sampling<'_>) -> Result<Prior, PriorOfTrainingError> {
-    weighted_shares(examples, &sampling.times_shown(examples)?)
+    weighted_shares(examples, &sampling.times_shown(examples)?, sampling.classes)
 }
 
-/// How often a network meets each emotion while it learns: the mean target of what an epoch shows, times the weight that it
-/// gives to each emotion's loss. This, and not the share in the data, is what its answers assume. Where the recipe names a source
+/// How often a network meets each class while it learns: the mean target of what an epoch shows, times the weight that it
+/// gives to each class's loss. This, and not the share in the data, is what its answers assume. Where the recipe names a source
 /// whose prior they are to assume, it is the mean target of that one's pictures.
 ///
 /// # Errors
 /// When the targets hold what is no probability.
 pub fn training_prior(examples: &Examples, sampling: Sampling<'_>) -> Result<Prior, PriorOfTrainingError> {
     if let Some(source) = sampling.data.prior_source() {
-        return shares_of(source, examples, vec![1.0; examples.sources.len()]);
+        return shares_of(source, examples, vec![1.0; examples.sources.len()], sampling.classes);
     }
     let shown = shown_shares(examples, sampling)?;
-    let Some(weights) = sampling.balance.class_weights(*shown.shares()) else { return Ok(shown) };
-    Ok(Prior::observed(std::array::from_fn(|i| shown.shares()[i] * weights[i]))?)
+    let Some(weights) = sampling.balance.class_weights(shown.shares()) else { return Ok(shown) };
+    let weighted: Vec<f64> = shown.shares().iter().zip(weights).map(|(share, weight)| share * weight).collect();
+    Ok(Prior::observed(sampling.classes, &weighted)?)
 }
 
-/// Share of each emotion in the pictures of one source, given by its index, each shown so many times.
+/// Share of each class in the pictures of one source, given by its index, each shown so many times.
 pub(super) fn shares_of(
     source: usize,
     examples: &Examples,
     mut times: Vec<f64>,
+    classes: &Classes,
 ) -> Result<Prior, PriorOfTrainingError> {
     for (times, of) in times.iter_mut().zip(&examples.sources) {
         if of.index != source {
             *times = 0.0;
         }
     }
-    weighted_shares(examples, &times)
+    weighted_shares(examples, &times, classes)
 }
 
-fn weighted_shares(examples: &Examples, weights: &[f64]) -> Result<Prior, PriorOfTrainingError> {
+fn weighted_shares(examples: &Examples, weights: &[f64], classes: &Classes) -> Result<Prior, PriorOfTrainingError> {
     let weights = Tensor::from_slice(weights).unsqueeze(1);
     let weighted = examples.targets.f_to_kind(Kind::Double)?.f_mul(&weights)?;
     let means = weighted.f_mean_dim([0_i64].as_slice(), false, Kind::Double)?;
     let means: Vec<f64> = means.try_into()?;
-    Ok(Prior::observed(std::array::from_fn(|i| means.get(i).copied().unwrap_or(f64::NAN)))?)
+    Ok(Prior::observed(classes, &means)?)
 }
 
 /// No strength keeps the accuracy that was asked for.
@@ -89,7 +92,7 @@ pub struct AccuracyNotKept {
 /// pictures as cameras vary them (see [`super::varied`]).
 ///
 /// The strength is the one of the highest balanced accuracy on `varied` among those that keep at least `least_accuracy` on `scored` (0
-/// asks for nothing), the smallest of equal ones: balanced accuracy hangs on the rare emotions, and a few pictures of
+/// asks for nothing), the smallest of equal ones: balanced accuracy hangs on the rare classes, and a few pictures of
 /// them say little unless they are seen in several ways. Each temperature makes the right answers as probable as can be at its
 /// operating point (Guo et al. 2017, section 4.2), judged on the pictures as they are, so the probabilities under the uniform
 /// prior, too, say how often answers are right among pictures like these.
@@ -104,18 +107,19 @@ pub fn fit(
     least_accuracy: f64,
     fitted_on: String,
 ) -> Result<Calibration, AccuracyNotKept> {
-    let uniform = |strength: f64| Adjustment::between(&training_prior, &Prior::UNIFORM, strength);
+    let even = Prior::uniform(training_prior.classes());
+    let uniform = |strength: f64| Adjustment::between(&training_prior, &even, strength);
     let as_trained = Adjustment::between(&training_prior, &training_prior, 0.0);
     let strength = choose_strength(scored, varied, uniform, least_accuracy)?;
     Ok(Calibration {
         default_prior,
         strength,
         fitted_on,
-        training_prior: Some(training_prior),
         temperature: Temperatures {
-            training: fit_temperature(scored, as_trained),
-            uniform: fit_temperature(scored, uniform(strength)),
+            training: fit_temperature(scored, &as_trained),
+            uniform: fit_temperature(scored, &uniform(strength)),
         },
+        training_prior: Some(training_prior),
     })
 }
 
@@ -141,7 +145,7 @@ fn choose_strength(
 
 /// The temperature under which the right answers are most probable. The loss has a single minimum in it, which the golden
 /// section finds.
-fn fit_temperature(scored: &Scored, adjustment: Adjustment) -> f64 {
+fn fit_temperature(scored: &Scored, adjustment: &Adjustment) -> f64 {
     const GOLDEN: f64 = 0.618_033_988_749_894_9;
     let loss = |log: f64| scored.negative_log_likelihood(&adjustment.with_temperature(log.exp()));
     let (mut low, mut high) = (Calibration::TEMPERATURES.start().ln(), Calibration::TEMPERATURES.end().ln());
@@ -176,8 +180,12 @@ mod tests {
     use crate::recipe::DataSpec;
     use mien_core::emotion::{COUNT, Emotion};
 
+    fn observed(shares: [f64; COUNT]) -> Prior {
+        Prior::observed(&Classes::emotions(), &shares).unwrap()
+    }
+
     /// Pictures whose right answers are drawn from the very probabilities that the logits mean, `count` of each kind.
-    fn honest(kinds: &[([f64; COUNT], usize)]) -> (Vec<[f64; COUNT]>, Vec<Emotion>) {
+    fn honest(kinds: &[([f64; COUNT], usize)]) -> (Vec<[f64; COUNT]>, Vec<usize>) {
         let (mut rows, mut truths) = (Vec::new(), Vec::new());
         for (logits, count) in kinds {
             let sum: f64 = logits.iter().map(|value| value.exp()).sum();
@@ -185,16 +193,16 @@ mod tests {
                 let share = logits[emotion.index()].exp() / sum;
                 for _ in 0..(share * *count as f64).round() as usize {
                     rows.push(*logits);
-                    truths.push(emotion);
+                    truths.push(emotion.index());
                 }
             }
         }
         (rows, truths)
     }
 
-    fn scored(rows: &[[f64; COUNT]], truths: &[Emotion], factor: f64) -> Scored {
+    fn scored(rows: &[[f64; COUNT]], truths: &[usize], factor: f64) -> Scored {
         let rows: Vec<[f64; COUNT]> = rows.iter().map(|row| row.map(|value| value * factor)).collect();
-        Scored::new(&Tensor::from_slice2(&rows), truths).unwrap()
+        Scored::new(&Tensor::from_slice2(&rows), truths, &Classes::emotions()).unwrap()
     }
 
     const KINDS: [([f64; COUNT], usize); 2] =
@@ -205,7 +213,7 @@ mod tests {
         let (rows, truths) = honest(&KINDS);
         for factor in [0.25, 1.0, 4.0] {
             let scored = scored(&rows, &truths, factor);
-            let temperature = fit_temperature(&scored, Adjustment::NONE);
+            let temperature = fit_temperature(&scored, &Adjustment::NONE);
             assert!((temperature / factor - 1.0).abs() < 0.01, "{factor}: {temperature}");
             let fitted = Adjustment::NONE.with_temperature(temperature);
             assert!(scored.expected_calibration_error(&fitted) < 0.002);
@@ -214,19 +222,19 @@ mod tests {
 
     #[test]
     fn a_network_that_knows_everything_gets_a_temperature_in_range() {
-        let scored = scored(&[[0.0, 0.0, 0.0, 9.0, 0.0, 0.0, 0.0]], &[Emotion::Happy], 1.0);
-        assert!(Calibration::TEMPERATURES.contains(&fit_temperature(&scored, Adjustment::NONE)));
+        let scored = scored(&[[0.0, 0.0, 0.0, 9.0, 0.0, 0.0, 0.0]], &[Emotion::Happy.index()], 1.0);
+        assert!(Calibration::TEMPERATURES.contains(&fit_temperature(&scored, &Adjustment::NONE)));
     }
 
     /// A network that sees too little of sad in a world where neutral is frequent.
     fn shy() -> (Scored, Prior) {
         let row = |sad: f64, neutral: f64| [-9.0, -9.0, -9.0, -9.0, sad, -9.0, neutral];
         let mut rows = vec![row(0.0, 1.0); 10];
-        let mut truths = vec![Emotion::Sad; 10];
+        let mut truths = vec![Emotion::Sad.index(); 10];
         rows.extend(vec![row(-2.0, 2.0); 60]);
         rows.extend(vec![row(0.0, 1.5); 30]);
-        truths.extend(vec![Emotion::Neutral; 90]);
-        (scored(&rows, &truths, 1.0), Prior::observed([1.0, 1.0, 1.0, 1.0, 10.0, 1.0, 90.0]).unwrap())
+        truths.extend(vec![Emotion::Neutral.index(); 90]);
+        (scored(&rows, &truths, 1.0), observed([1.0, 1.0, 1.0, 1.0, 10.0, 1.0, 90.0]))
     }
 
     #[test]
@@ -242,8 +250,9 @@ mod tests {
     #[test]
     fn an_accuracy_that_no_strength_keeps_is_refused() {
         let row = [0.0, 0.0, 0.0, 5.0, 0.0, 0.0, 0.0];
-        let scored = scored(&[row, row], &[Emotion::Happy, Emotion::Sad], 1.0);
-        let error = fit(&scored, &scored, Prior::UNIFORM, StandardPrior::Uniform, 0.9, String::new()).unwrap_err();
+        let scored = scored(&[row, row], &[Emotion::Happy.index(), Emotion::Sad.index()], 1.0);
+        let error =
+            fit(&scored, &scored, observed([1.0; COUNT]), StandardPrior::Uniform, 0.9, String::new()).unwrap_err();
         assert!(error.to_string().contains("90.0 %") && error.to_string().contains("50.0 %"), "{error}");
     }
 
@@ -251,9 +260,9 @@ mod tests {
     fn answers_that_training_never_had_disturb_no_temperature() {
         let (mut rows, mut truths) = honest(&KINDS);
         rows.push([0.0; COUNT]);
-        truths.push(Emotion::Fear);
+        truths.push(Emotion::Fear.index());
         let scored = scored(&rows, &truths, 2.0);
-        let prior = Prior::observed([1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]).unwrap();
+        let prior = observed([1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
         let fitted = fit(&scored, &scored, prior, StandardPrior::Uniform, 0.0, String::new()).unwrap();
         for temperature in [fitted.temperature.training, fitted.temperature.uniform] {
             assert!((temperature / 2.0 - 1.0).abs() < 0.1, "{temperature}");
@@ -270,17 +279,17 @@ mod tests {
             targets: Tensor::from_slice2(&targets),
             sources: vec![ExampleSource::default(); 4],
         };
-        let data = DataSpec::default();
+        let (data, classes) = (DataSpec::default(), Classes::emotions());
         let is = |balance: &BalanceSpec, wanted: [f64; COUNT]| {
-            let prior = training_prior(&examples, Sampling { data: &data, balance }).unwrap();
+            let prior = training_prior(&examples, Sampling { data: &data, balance, classes: &classes }).unwrap();
             assert!(prior.shares().iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{balance:?}: {prior:?}");
         };
         let plain = [0.025, 0.025, 0.025, 0.4, 0.025, 0.025, 0.475];
         is(&BalanceSpec::None, plain);
-        let plainly = Sampling { data: &data, balance: &BalanceSpec::None };
+        let plainly = Sampling { data: &data, balance: &BalanceSpec::None, classes: &classes };
         assert_eq!(shown_shares(&examples, plainly).unwrap(), training_prior(&examples, plainly).unwrap());
         // The first picture, whose leader is neutral, is shown three times among six.
-        let threefold = BalanceSpec::AugmentMinority { classes: vec![Emotion::Neutral], times: 3 };
+        let threefold = BalanceSpec::AugmentMinority { classes: vec!["neutral".to_owned()], times: 3 };
         is(&threefold, [0.05, 0.05, 0.05, 0.3, 0.05, 0.05, 0.45]);
         // Weights by the inverse of the frequency make all emotions count the same.
         is(&BalanceSpec::ClassWeights, [1.0 / COUNT as f64; COUNT]);

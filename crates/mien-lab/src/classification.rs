@@ -11,27 +11,23 @@ use super::corrections::corrections;
 use super::datasets::{Dataset, Examples, Target, draw_labels};
 use super::evaluation::{evaluate, predict};
 use super::history::EpochRecord;
-use super::learner::{Learner, Teachers};
+use super::learner::{Learner, Teachers, same_classes};
 use super::loss::{LossSpec, distillation};
 use super::metrics::Confusion;
 use super::plots;
 use super::progress::Progress;
-use super::recipe::{Asked, Recipe, Selection};
+use super::recipe::{Asked, FROZEN, Recipe, Selection};
 use super::sampling::Sampling;
 use super::state::RunFolder;
 use super::task::{Learnt, Lessons, Task};
 use super::trainer::{TrainError, Trainer};
-use mien_core::emotion::Emotion;
 use mien_core::prior::Prior;
 use mien_net::to_unit;
-use mien_net::{Network, Pass, SpecError, TensorMap};
+use mien_net::{ModelSource, Network, Pass, SpecError, TensorMap};
 
 /// The training pictures' targets in a checkpoint, where teachers that were asked once have changed them: what they said stays
 /// said, and a resumed training needn't ask for minutes again.
 const TAUGHT: &str = "taught.targets";
-
-/// The parameter of transfer networks that keeps their backbone as it is.
-const FROZEN: &str = "frozen_backbone";
 
 /// A classifier's pictures, and the teachers beside them.
 pub struct Classification {
@@ -44,7 +40,7 @@ pub struct Classification {
     /// Once teachers that are asked once were asked, their answers are part of its targets.
     training: Examples,
     public: Examples,
-    judged: (Tensor, Vec<Emotion>),
+    judged: (Tensor, Vec<usize>),
     device: Device,
 }
 
@@ -84,7 +80,8 @@ impl Classification {
         let judged = data.public.judged(rule)?;
         // Whether each source has what is to be drawn of it.
         Sampling::of(recipe).times_shown(&training)?;
-        let teachers = recipe.distillation.clone().map(|spec| Teachers::load(spec, device)).transpose()?;
+        let teachers = recipe.distillation.clone();
+        let teachers = teachers.map(|spec| Teachers::load(spec, &recipe.classes, device)).transpose()?;
         let asked_about = recipe.asked_about();
         Ok(Self { teachers, asked_about, taught: false, training, public, judged, device })
     }
@@ -138,7 +135,7 @@ impl Classification {
 }
 
 impl Trainer<Classification> {
-    /// How often the network meets each emotion while it learns, by all that teachers have said so far.
+    /// How often the network meets each class while it learns, by all that teachers have said so far.
     ///
     /// # Errors
     /// When the targets hold what is no probability.
@@ -159,14 +156,21 @@ impl Task for Classification {
         if recipe.backbone.as_ref().is_some_and(|backbone| backbone.rate().is_none()) {
             spec.parameters.insert(FROZEN.to_owned(), true.into());
         }
-        spec.build(path)
+        spec.build(path, recipe.classes.len())
     }
 
     fn begin(&self, recipe: &Recipe, learner: &Learner<Box<dyn Network>>) -> Result<Option<String>, TrainError> {
         if let Some(weights) = recipe.backbone.as_ref().and_then(|backbone| backbone.weights.as_ref()) {
             learner.take_backbone(weights)?;
         }
-        Ok(recipe.start_from.as_ref().map(|start| learner.start_from(start)).transpose()?)
+        Ok(match &recipe.start_from {
+            Some(start) => {
+                let Ok(source) = start.parse::<ModelSource>();
+                same_classes(&source, &recipe.classes)?;
+                Some(learner.start_from(start)?)
+            }
+            None => None,
+        })
     }
 
     /// Has teachers that are asked once say what they see in the training pictures, unless they have.
@@ -207,8 +211,9 @@ impl Task for Classification {
         rng.set_stream(epoch as u64 + 1);
         let sampling = Sampling::of(recipe);
         let order = sampling.order(&self.training, &mut rng)?;
-        let class_weights = recipe.balance.class_weights(*shown_shares(&self.training, sampling)?.shares());
-        let class_weights = class_weights.map(|w| Tensor::from_slice(&w.map(|w| w as f32)).to_device(device));
+        let class_weights = recipe.balance.class_weights(shown_shares(&self.training, sampling)?.shares());
+        let class_weights =
+            class_weights.map(|weights| Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(device));
         // Batch norm can't learn from one picture alone.
         let batches = order.chunks(recipe.batch_size).filter(|batch| batch.len() > 1).map(<[i64]>::to_vec).collect();
         let corrections = corrections(&self.training, sampling)?;
@@ -270,7 +275,7 @@ impl Task for Classification {
 
         let (bytes, answers) = &self.judged;
         let logits = predict(kept.network.as_ref(), recipe.normalization, bytes, Pass::EVALUATE, self.device)?;
-        let confusion = evaluate(&logits, answers)?;
+        let confusion = evaluate(&logits, answers, &recipe.classes)?;
         let record = EpochRecord {
             epoch: lessons.epoch,
             learning_rate: lessons.learning_rate,

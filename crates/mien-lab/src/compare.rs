@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::datasets::Split;
 use crate::recipe::{Published, Scheduled};
 use mien_core::bounded;
+use mien_core::classes::Classes;
 use mien_net::faces::FacesCard;
 use mien_net::{Card, CardError, Ending, Evaluation, MOST_CARD_BYTES, ModelError, ModelSource};
 
@@ -22,6 +23,9 @@ pub struct ComparedRun {
     pub architecture: String,
     /// Trainable parameters.
     pub parameters: usize,
+    /// What it tells apart, where that aren't the seven emotions.
+    #[serde(skip_serializing_if = "Classes::are_emotions")]
+    pub classes: Classes,
     /// What it learnt from, and what was chosen on.
     pub data: String,
     /// What it was taught.
@@ -55,7 +59,7 @@ pub struct ComparedRun {
 pub struct Figure {
     /// Share of pictures named right.
     pub accuracy: f64,
-    /// Mean recall over the emotions that occur.
+    /// Mean recall over the classes that occur.
     pub balanced_accuracy: f64,
     /// Mean F1 over them, where it was recorded.
     pub macro_f1: Option<f64>,
@@ -175,7 +179,8 @@ fn not_begun(entry: &Scheduled) -> ComparedRun {
     ComparedRun {
         name: recipe.name.clone(),
         architecture: recipe.network.architecture.clone(),
-        parameters: recipe.network.cost().map_or(0, |cost| cost.parameters),
+        parameters: recipe.network.cost(recipe.classes.len()).map_or(0, |cost| cost.parameters),
+        classes: recipe.classes.clone(),
         data: recipe.data.names().collect::<Vec<_>>().join(" + "),
         target: recipe.target.name().to_owned(),
         epochs: 0,
@@ -222,6 +227,7 @@ fn compared(card: Card, path: &Path) -> Result<ComparedRun, CompareError> {
         name: card.name,
         architecture: card.network.architecture,
         parameters: card.parameters,
+        classes: card.labels,
         data: card.training.data,
         target: card.training.target,
         epochs: card.training.epochs,

@@ -1,6 +1,6 @@
-//! Several sources that show emotions in different shares, and one network whose answers assume those of one of them.
+//! Several sources that show classes in different shares, and one network whose answers assume those of one of them.
 //!
-//! A source that shows every emotion equally often teaches a network that they are equally frequent, wherever it is looked at. So the
+//! A source that shows every class equally often teaches a network that they are equally frequent, wherever it is looked at. So the
 //! logits of its pictures are shifted by the difference of the logarithms of both priors before the loss is taken (logit-adjusted loss,
 //! Menon et al. 2021, section 5): what is left to learn is what the faces look like.
 
@@ -9,13 +9,12 @@ use tch::Tensor;
 use super::calibration::{PriorOfTrainingError, shares_of};
 use super::datasets::Examples;
 use super::sampling::Sampling;
-use mien_core::emotion::COUNT;
 
-/// An emotion that a source never shows counts as this rare there, so the source neither teaches that it doesn't exist nor has an infinite
+/// A class that a source never shows counts as this rare there, so the source neither teaches that it doesn't exist nor has an infinite
 /// loss where somebody voted for it: the least share that a prior distinguishes.
 const LEAST_SHARE: f64 = 1e-3;
 
-/// What is added to the logits of each source's pictures, `[sources, 7]`; `None` where the answers assume the shares of all that is shown.
+/// What is added to the logits of each source's pictures, `[sources, classes]`; `None` where the answers assume the shares of all that is shown.
 ///
 /// # Errors
 /// When the targets hold what is no probability.
@@ -23,15 +22,15 @@ pub fn corrections(examples: &Examples, sampling: Sampling<'_>) -> Result<Option
     let Some(reference) = sampling.data.prior_source() else { return Ok(None) };
     let times = sampling.times_shown(examples)?;
     let log = |source, times| {
-        let shares = shares_of(source, examples, times)?;
-        Ok::<_, PriorOfTrainingError>(shares.shares().map(|share| share.max(LEAST_SHARE).ln()))
+        let prior = shares_of(source, examples, times, sampling.classes)?;
+        Ok::<_, PriorOfTrainingError>(prior.shares().iter().map(|share| share.max(LEAST_SHARE).ln()).collect::<Vec<_>>())
     };
     let assumed = log(reference, vec![1.0; times.len()])?;
-    let mut rows = Vec::with_capacity(sampling.data.sources.len() * COUNT);
+    let mut rows = Vec::with_capacity(sampling.data.sources.len() * assumed.len());
     for source in 0..sampling.data.sources.len() {
-        rows.extend(log(source, times.clone())?.iter().zip(assumed).map(|(theirs, assumed)| (theirs - assumed) as f32));
+        rows.extend(log(source, times.clone())?.iter().zip(&assumed).map(|(theirs, assumed)| (theirs - assumed) as f32));
     }
-    Ok(Some(Tensor::f_from_slice(&rows)?.f_view([-1, COUNT as i64])?))
+    Ok(Some(Tensor::f_from_slice(&rows)?.f_view([-1, assumed.len() as i64])?))
 }
 
 #[cfg(test)]
@@ -42,6 +41,7 @@ mod tests {
     use crate::balance::BalanceSpec;
     use crate::datasets::ExampleSource;
     use crate::recipe::DataSpec;
+    use mien_core::classes::Classes;
 
     /// Nine happy pictures and a sad one of a source; one of each of another, which shows both equally often.
     fn examples() -> Examples {
@@ -59,7 +59,8 @@ mod tests {
     fn corrected(prior_of: &str) -> Option<Tensor> {
         let sources = "sources = [{ name = \"many\", share = 4 }, { name = \"even\", share = 1 }]";
         let data: DataSpec = toml::from_str(&format!("{sources}\n{prior_of}")).unwrap();
-        corrections(&examples(), Sampling { data: &data, balance: &BalanceSpec::None }).unwrap()
+        let classes = Classes::emotions();
+        corrections(&examples(), Sampling { data: &data, balance: &BalanceSpec::None, classes: &classes }).unwrap()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
 use super::metrics::{ClassMetrics, Confusion, Reliability, roc_auc};
-use mien_core::emotion::{COUNT, Emotion};
+use mien_core::classes::Classes;
 use mien_net::Normalization;
 use mien_net::classify::ClassifyError;
 use mien_net::{Adjustment, Network, Pass};
@@ -12,7 +12,7 @@ use mien_net::{Adjustment, Network, Pass};
 /// Pictures a batch: enough to keep any device busy, little enough for any memory.
 pub(super) const BATCH: i64 = 256;
 
-/// Logits `[N, 7]` for gray bytes `[N, 1, 48, 48]`, on the CPU.
+/// Logits `[N, classes]` for gray bytes `[N, 1, 48, 48]`, on the CPU.
 ///
 /// # Errors
 /// When libtorch fails, as when memory is full.
@@ -36,52 +36,60 @@ pub fn predict(
     })
 }
 
-/// Compares the leading emotion of each row of `logits` with the right answer.
+/// Compares the leading class of each row of `logits` with the right answer.
 ///
 /// # Errors
 /// When a row holds a number that isn't finite: its leader would mean nothing.
-pub fn evaluate(logits: &Tensor, answers: &[Emotion]) -> Result<Confusion, ClassifyError> {
-    Ok(Scored::new(logits, answers)?.confusion(&Adjustment::NONE))
+pub fn evaluate(logits: &Tensor, answers: &[usize], classes: &Classes) -> Result<Confusion, ClassifyError> {
+    Ok(Scored::new(logits, answers, classes)?.confusion(&Adjustment::NONE))
 }
 
 /// A network's logits for pictures whose right answers are known: run once, measured at as many operating points as one
 /// likes.
-#[derive(Default)]
-pub struct Scored(Vec<([f64; COUNT], Emotion)>);
+pub struct Scored {
+    classes: Classes,
+    /// Logits of each picture, and its right answer.
+    rows: Vec<(Vec<f64>, usize)>,
+}
 
 impl Scored {
-    /// Logits `[N, 7]` and N right answers.
+    /// Nothing yet.
+    pub fn none(classes: &Classes) -> Self {
+        Self { classes: classes.clone(), rows: vec![] }
+    }
+
+    /// Logits `[N, classes]` and N right answers.
     ///
     /// # Errors
     /// When a row holds a number that isn't finite: its leader would mean nothing.
-    pub fn new(logits: &Tensor, answers: &[Emotion]) -> Result<Self, ClassifyError> {
+    pub fn new(logits: &Tensor, answers: &[usize], classes: &Classes) -> Result<Self, ClassifyError> {
         let values: Vec<f64> = logits.to_device(Device::Cpu).to_kind(Kind::Double).f_reshape([-1])?.try_into()?;
         if values.iter().any(|value| !value.is_finite()) {
             return Err(ClassifyError::NotANumber);
         }
-        let rows = values.as_chunks::<COUNT>().0;
-        Ok(Self(rows.iter().copied().zip(answers.iter().copied()).collect()))
+        let rows = values.chunks_exact(classes.len()).map(<[f64]>::to_vec);
+        Ok(Self { classes: classes.clone(), rows: rows.zip(answers.iter().copied()).collect() })
     }
 
     /// Pictures more, whose logits another network gave, as they are at its operating point: measure the whole by [`Adjustment::NONE`].
     pub fn extend(&mut self, others: &Self, adjustment: &Adjustment) {
-        self.0.extend(others.0.iter().map(|(logits, truth)| (adjustment.row(logits), *truth)));
+        self.rows.extend(others.rows.iter().map(|(logits, truth)| (adjustment.row(logits), *truth)));
     }
 
     /// How many pictures.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.rows.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rows.is_empty()
     }
 
-    /// Counts the leading emotions against the right ones.
+    /// Counts the leading classes against the right ones.
     pub fn confusion(&self, adjustment: &Adjustment) -> Confusion {
-        let mut confusion = Confusion::default();
-        for (logits, truth) in &self.0 {
+        let mut confusion = Confusion::none(&self.classes);
+        for (logits, truth) in &self.rows {
             confusion.add(*truth, leader(&adjustment.row(logits)));
         }
         confusion
@@ -90,10 +98,10 @@ impl Scored {
     /// Mean negative logarithm of the probability of the right answer, in nats; 0 without pictures. Pictures whose right answer is
     /// impossible don't count: no temperature makes it possible.
     pub fn negative_log_likelihood(&self, adjustment: &Adjustment) -> f64 {
-        let possible = || self.0.iter().filter(|(_, truth)| adjustment.offsets[truth.index()].is_finite());
-        let loss = |(logits, truth): &([f64; COUNT], Emotion)| {
+        let possible = || self.rows.iter().filter(|(_, truth)| adjustment.offset(*truth).is_finite());
+        let loss = |(logits, truth): &(Vec<f64>, usize)| {
             let row = adjustment.row(logits);
-            log_sum_exp(&row) - row[truth.index()]
+            log_sum_exp(&row) - row[*truth]
         };
         possible().map(loss).sum::<f64>() / possible().count().max(1) as f64
     }
@@ -101,10 +109,10 @@ impl Scored {
     /// Expected calibration error with 15 bins.
     pub fn expected_calibration_error(&self, adjustment: &Adjustment) -> f64 {
         let mut reliability = Reliability::default();
-        for (logits, truth) in &self.0 {
+        for (logits, truth) in &self.rows {
             let row = adjustment.row(logits);
             let leading = leader(&row);
-            reliability.add((row[leading.index()] - log_sum_exp(&row)).exp(), leading == *truth);
+            reliability.add((row[leading] - log_sum_exp(&row)).exp(), leading == *truth);
         }
         reliability.expected_calibration_error()
     }
@@ -112,15 +120,12 @@ impl Scored {
     /// Everything that is measured at an operating point.
     pub fn measure(&self, adjustment: &Adjustment) -> Measures {
         let confusion = self.confusion(adjustment);
-        let probability = |logits: &[f64; COUNT], class: usize| {
+        let probability = |logits: &[f64], class: usize| {
             let row = adjustment.row(logits);
             row[class] - log_sum_exp(&row)
         };
-        let per_class = confusion.per_class().map(|counts| {
-            let scores = self
-                .0
-                .iter()
-                .map(|(logits, truth)| (probability(logits, counts.emotion.index()), *truth == counts.emotion));
+        let per_class = confusion.per_class().into_iter().enumerate().map(|(class, counts)| {
+            let scores = self.rows.iter().map(|(logits, truth)| (probability(logits, class), *truth == class));
             ClassMeasures { counts, auc: roc_auc(scores.collect()) }
         });
         Measures {
@@ -132,7 +137,7 @@ impl Scored {
             weighted_f1: confusion.weighted_f1(),
             ece: self.expected_calibration_error(&adjustment.with_temperature(1.0)),
             ece_scaled: self.expected_calibration_error(adjustment),
-            per_class,
+            per_class: per_class.collect(),
             confusion,
         }
     }
@@ -147,9 +152,9 @@ pub struct Measures {
     pub accuracy: f64,
     /// Its 95 % interval.
     pub accuracy_interval: [f64; 2],
-    /// Mean recall over the emotions that occur.
+    /// Mean recall over the classes that occur.
     pub balanced_accuracy: f64,
-    /// Mean F1 over the emotions that occur.
+    /// Mean F1 over the classes that occur.
     pub macro_f1: f64,
     /// The same, each weighted by its pictures.
     pub weighted_f1: f64,
@@ -157,31 +162,29 @@ pub struct Measures {
     pub ece: f64,
     /// The same after it.
     pub ece_scaled: f64,
-    /// Emotion by emotion.
-    pub per_class: [ClassMeasures; COUNT],
-    /// `[truth][answer]`, FER2013 order.
+    /// Class by class.
+    pub per_class: Vec<ClassMeasures>,
+    /// `[truth][answer]`, in the order of the classes.
     pub confusion: Confusion,
 }
 
-/// What a network is worth on one emotion.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+/// What a network is worth on one class.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassMeasures {
-    /// What follows from the leading emotions.
+    /// What follows from the leading classes.
     #[serde(flatten)]
     pub counts: ClassMetrics,
     /// Area under the ROC curve of its probability, one against the rest. `None` if it or the rest doesn't occur.
     pub auc: Option<f64>,
 }
 
-/// The emotion with the highest value; the first of equal ones.
-fn leader(row: &[f64; COUNT]) -> Emotion {
-    Emotion::ALL
-        .into_iter()
-        .fold(Emotion::Angry, |best, next| if row[next.index()] > row[best.index()] { next } else { best })
+/// The class with the highest value; the first of equal ones.
+fn leader(row: &[f64]) -> usize {
+    (1..row.len()).fold(0, |best, next| if row[next] > row[best] { next } else { best })
 }
 
 /// Logarithm of the sum of exponentials, without overflow.
-fn log_sum_exp(row: &[f64; COUNT]) -> f64 {
+fn log_sum_exp(row: &[f64]) -> f64 {
     let highest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     highest + row.iter().map(|value| (value - highest).exp()).sum::<f64>().ln()
 }
@@ -189,6 +192,7 @@ fn log_sum_exp(row: &[f64; COUNT]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mien_core::emotion::{COUNT, Emotion};
 
     /// Logits whose leader leads by `lead`.
     fn row(leading: Emotion, lead: f32) -> [f32; COUNT] {
@@ -199,8 +203,8 @@ mod tests {
 
     fn scored(answers: &[(Emotion, f32, Emotion)]) -> Scored {
         let rows: Vec<_> = answers.iter().map(|(leading, lead, _)| row(*leading, *lead)).collect();
-        let truths: Vec<_> = answers.iter().map(|(_, _, truth)| *truth).collect();
-        Scored::new(&Tensor::from_slice2(&rows), &truths).unwrap()
+        let truths: Vec<_> = answers.iter().map(|(_, _, truth)| truth.index()).collect();
+        Scored::new(&Tensor::from_slice2(&rows), &truths, &Classes::emotions()).unwrap()
     }
 
     #[test]
@@ -221,7 +225,7 @@ mod tests {
     fn an_adjustment_moves_leaders_and_a_temperature_only_how_sure_they_are() {
         use Emotion::{Neutral, Sad};
         let scored = scored(&[(Neutral, 1.0, Sad)]);
-        let mut offsets = [0.0; COUNT];
+        let mut offsets = vec![0.0; COUNT];
         offsets[Sad.index()] = 2.0;
         let adjusted = Adjustment { offsets, temperature: 5.0 };
         assert_eq!(scored.confusion(&adjusted).accuracy(), 1.0);
@@ -241,6 +245,9 @@ mod tests {
     #[test]
     fn a_logit_that_is_no_number_is_an_error() {
         let logits = Tensor::from_slice2(&[row(Emotion::Sad, f32::NAN)]);
-        assert!(matches!(evaluate(&logits, &[Emotion::Sad]), Err(ClassifyError::NotANumber)));
+        assert!(matches!(
+            evaluate(&logits, &[Emotion::Sad.index()], &Classes::emotions()),
+            Err(ClassifyError::NotANumber)
+        ));
     }
 }

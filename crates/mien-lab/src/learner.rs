@@ -9,6 +9,7 @@ use super::datasets::Examples;
 use super::evaluation::BATCH;
 use super::progress::Progress;
 use super::recipe::DistillationSpec;
+use mien_core::classes::Classes;
 use mien_net::{
     BackboneError, BackboneReport, Model, ModelError, ModelSource, Normalization, Pass, Precision, SpecError,
     load_backbone, variables,
@@ -55,6 +56,33 @@ impl<N> Learner<N> {
     }
 }
 
+/// A model that is to be learnt from tells other classes apart.
+#[derive(Debug, thiserror::Error)]
+pub enum ForeignError {
+    /// Its card can't be read, or its network be loaded.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Its classes are others.
+    #[error("{model} tells apart {its}, and the recipe {classes}: it can only learn from a model of the same classes")]
+    Classes {
+        /// Which model.
+        model: ModelSource,
+        /// Its own.
+        its: Classes,
+        /// The recipe's.
+        classes: Classes,
+    },
+}
+
+/// Makes sure that a model tells `classes` apart.
+pub(super) fn same_classes(source: &ModelSource, classes: &Classes) -> Result<(), ForeignError> {
+    let its = source.card()?.labels;
+    if its == *classes {
+        return Ok(());
+    }
+    Err(ForeignError::Classes { model: source.clone(), its, classes: classes.clone() })
+}
+
 /// Models whose answers are learnt.
 pub(super) struct Teachers {
     models: Vec<Model>,
@@ -62,16 +90,17 @@ pub(super) struct Teachers {
 }
 
 impl Teachers {
-    /// Loads the models.
-    pub fn load(spec: DistillationSpec, device: Device) -> Result<Self, ModelError> {
+    /// Loads the models, which have to tell `classes` apart.
+    pub fn load(spec: DistillationSpec, classes: &Classes, device: Device) -> Result<Self, ForeignError> {
         let models = spec.teachers.iter().map(|name| {
             let Ok(source) = name.parse::<ModelSource>();
-            Model::load(&source, device, Precision::F32)
+            same_classes(&source, classes)?;
+            Ok(Model::load(&source, device, Precision::F32)?)
         });
-        Ok(Self { models: models.collect::<Result<_, _>>()?, spec })
+        Ok(Self { models: models.collect::<Result<_, ForeignError>>()?, spec })
     }
 
-    /// The targets of `examples`, `[N, 7]`, in which those of the pictures `rows` are mixed with the answers to these pictures as they are;
+    /// The targets of `examples`, `[N, classes]`, in which those of the pictures `rows` are mixed with the answers to these pictures as they are;
     /// `None` if `stop` was raised meanwhile.
     ///
     /// # Errors
@@ -100,7 +129,7 @@ impl Teachers {
         examples.targets.f_index_copy(0, rows, &mixed).map(Some)
     }
 
-    /// Their mean probabilities `[N, 7]`, softened by the temperature, for pictures as the learner sees them: varied, and
+    /// Their mean probabilities `[N, classes]`, softened by the temperature, for pictures as the learner sees them: varied, and
     /// normalised by `normalization`.
     ///
     /// # Errors

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::recipe::Problems;
-use mien_core::emotion;
 
 /// A loss and its settings. All take wanted probabilities, so that labels, votes and mixed pictures go through the same.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,7 +11,7 @@ use mien_core::emotion;
 pub enum LossSpec {
     /// Cross-entropy between wanted and given probabilities.
     CrossEntropy {
-        /// Share of the wanted probabilities that is spread evenly over all emotions (Szegedy et al. 2016).
+        /// Share of the wanted probabilities that is spread evenly over all classes (Szegedy et al. 2016).
         #[serde(default)]
         label_smoothing: f64,
     },
@@ -22,7 +21,7 @@ pub enum LossSpec {
         #[serde(default = "default_gamma")]
         gamma: f64,
     },
-    /// Each emotion decided by itself: binary cross-entropy of a sigmoid. At the end the emotions still share one softmax.
+    /// Each class decided by itself: binary cross-entropy of a sigmoid. At the end the classes still share one softmax.
     Binary,
 }
 
@@ -37,8 +36,8 @@ impl Default for LossSpec {
 }
 
 impl LossSpec {
-    /// Mean over the batch for `logits` `[N, 7]` and wanted probabilities `targets` `[N, 7]`, each emotion's part times its
-    /// entry of `class_weights` `[7]`. Weights make the mean a weighted one, so that they don't change the rate of learning.
+    /// Mean over the batch for `logits` `[N, classes]` and wanted probabilities `targets` of the same shape, each class's part times its
+    /// entry of `class_weights` `[classes]`. Weights make the mean a weighted one, so that they don't change the rate of learning.
     pub fn compute(&self, logits: &Tensor, targets: &Tensor, class_weights: Option<&Tensor>) -> Tensor {
         let parts = match *self {
             Self::CrossEntropy { label_smoothing } => {
@@ -74,11 +73,11 @@ impl LossSpec {
 }
 
 fn smooth(targets: &Tensor, share: f64) -> Tensor {
-    if share > 0.0 { targets * (1.0 - share) + share / emotion::COUNT as f64 } else { targets.shallow_clone() }
+    if share > 0.0 { targets * (1.0 - share) + share / targets.size()[1] as f64 } else { targets.shallow_clone() }
 }
 
 /// Kullback-Leibler divergence from a teacher's softened answer to the student's, times the squared temperature so that its
-/// gradient has the size of a hard target's (Hinton et al. 2015). Both are logits `[N, 7]`.
+/// gradient has the size of a hard target's (Hinton et al. 2015). Both are `[N, classes]`.
 pub fn distillation(student: &Tensor, teacher_probabilities: &Tensor, temperature: f64) -> Tensor {
     let student = (student / temperature).log_softmax(1, Kind::Float);
     let batch = student.size()[0] as f64;

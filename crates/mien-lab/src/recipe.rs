@@ -1,13 +1,12 @@
 //! A recipe: everything that decides what a training gives, as TOML. Every field has a default.
 
+mod backbone;
 mod data;
 mod difference;
 mod fields;
 mod list;
 mod mistakes;
 mod reading;
-
-use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -18,9 +17,12 @@ use super::loss::LossSpec;
 use super::optimizer::OptimizerSpec;
 use super::schedule::ScheduleSpec;
 use super::task::{Plan, Planned, plan_of};
+use mien_core::classes::Classes;
 use mien_core::crop::Framing;
-use mien_net::{NetworkSpec, Normalization, Precision};
+use mien_net::{ModelSource, NetworkSpec, Normalization, Precision};
 
+pub(crate) use backbone::FROZEN;
+pub use backbone::{BackboneSpec, WithoutWeights};
 pub use data::{DataSpec, EvenOver, SourceSpec};
 pub use difference::Difference;
 pub(super) use difference::differences;
@@ -39,6 +41,9 @@ pub struct Recipe {
     pub description: String,
     /// What it learns from.
     pub data: DataSpec,
+    /// What the network tells apart: the seven emotions, unless the recipe names its own.
+    #[serde(skip_serializing_if = "Classes::are_emotions")]
+    pub classes: Classes,
     /// What the network is taught.
     pub target: Target,
     /// A model of the same architecture whose weights the training begins with instead of random ones: the name of a shipped
@@ -77,7 +82,7 @@ pub struct Recipe {
     /// From bytes to numbers.
     #[serde(deserialize_with = "partial_normalization")]
     pub normalization: Normalization,
-    /// What is done about rare emotions.
+    /// What is done about rare classes.
     pub balance: BalanceSpec,
     /// What training makes small.
     pub loss: LossSpec,
@@ -99,6 +104,7 @@ impl Default for Recipe {
             name: String::new(),
             description: String::new(),
             data: DataSpec::default(),
+            classes: Classes::emotions(),
             target: Target::Label,
             start_from: None,
             seed: 1,
@@ -152,7 +158,7 @@ pub enum Selection {
     /// Share named right.
     #[default]
     Accuracy,
-    /// Mean recall over the emotions.
+    /// Mean recall over the classes.
     BalancedAccuracy,
 }
 
@@ -191,37 +197,6 @@ pub enum PublishedSplit {
     Validation,
     /// Pictures that nothing was chosen on.
     Test,
-}
-
-/// A transfer network's backbone: the variables whose names begin with [`mien_net::BACKBONE`]. What is said here about its
-/// rate only holds for one that has weights: a random one has to learn like the rest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BackboneSpec {
-    /// A safetensors file with its weights. Without one the network learns from scratch, and its card says so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub weights: Option<PathBuf>,
-    /// Whether it stays as it is.
-    pub frozen: bool,
-    /// What its learning rate is multiplied by when it isn't frozen.
-    pub learning_rate_factor: f64,
-}
-
-impl Default for BackboneSpec {
-    fn default() -> Self {
-        Self { weights: None, frozen: false, learning_rate_factor: 1.0 }
-    }
-}
-
-impl BackboneSpec {
-    /// What the backbone's learning rate is multiplied by; `None` if it stays as it is.
-    pub fn rate(&self) -> Option<f64> {
-        match (&self.weights, self.frozen) {
-            (None, _) => Some(1.0),
-            (Some(_), true) => None,
-            (Some(_), false) => Some(self.learning_rate_factor),
-        }
-    }
 }
 
 fn is_default_split(split: &SplitSpec) -> bool {
@@ -287,7 +262,7 @@ impl Recipe {
             found.add("split", problem);
         }
         self.data.check(&self.balance, &mut found);
-        self.balance.check(&mut found);
+        self.balance.check(&self.classes, &mut found);
         self.loss.check(&mut found);
         self.augmentation.check(&mut found);
         let tells_sources_apart = self.data.prior_of.is_some() || self.asked_about().contains(&false);
@@ -298,6 +273,9 @@ impl Recipe {
         );
         if let Some(distillation) = &self.distillation {
             distillation.check(&self.data, &mut found);
+        }
+        if !self.classes.are_emotions() {
+            self.check_own_classes(&mut found);
         }
         found
     }
@@ -310,6 +288,29 @@ impl Recipe {
         self.data.names().map(|name| about.is_empty() || about.iter().any(|asked| asked == name)).collect()
     }
 
+    /// What is only there for the seven emotions and doesn't go with classes of the recipe's own. Models in files are looked at
+    /// when the training begins.
+    fn check_own_classes(&self, found: &mut Problems) {
+        let is_shipped = |model: &str| ModelSource::shipped_names().any(|name| name == model);
+        found.check(
+            "target",
+            !self.target.needs_votes(),
+            "has to be \"label\" in a recipe with `classes`: FER+ votes are for the seven emotions",
+        );
+        let teachers = self.distillation.iter().flat_map(|distillation| &distillation.teachers);
+        for teacher in teachers.filter(|teacher| is_shipped(teacher)) {
+            found.add(
+                "distillation.teachers",
+                format!("names {teacher}, which tells the seven emotions apart and not `classes`"),
+            );
+        }
+        if let Some(start) = self.start_from.as_ref().filter(|start| is_shipped(start)) {
+            found.add("start_from", format!("is {start}, which tells the seven emotions apart and not `classes`"));
+        }
+    }
+}
+
+impl Recipe {
     /// Whether a training by the recipe that a card holds is one by this recipe. Where the backbone's weights lie doesn't matter.
     pub fn is_in(&self, card: &toml::Table) -> bool {
         let differences = self.to_table().map(|table| differences(table, card.clone()));

@@ -6,34 +6,37 @@ use rand::seq::SliceRandom as _;
 use super::balance::BalanceSpec;
 use super::datasets::{DataError, Examples};
 use super::recipe::{DataSpec, EvenOver, Recipe};
+use mien_core::classes::Classes;
 
 /// What decides about it in a recipe.
 #[derive(Clone, Copy, Debug)]
 pub struct Sampling<'a> {
     /// The sources' shares, and what each shows evenly.
     pub data: &'a DataSpec,
-    /// What is done about rare emotions.
+    /// What is done about rare classes.
     pub balance: &'a BalanceSpec,
+    /// What the network tells apart.
+    pub classes: &'a Classes,
 }
 
 impl<'a> Sampling<'a> {
     /// As a recipe says.
     pub fn of(recipe: &'a Recipe) -> Self {
-        Self { data: &recipe.data, balance: &recipe.balance }
+        Self { data: &recipe.data, balance: &recipe.balance, classes: &recipe.classes }
     }
 
     /// The rows of an epoch in the order in which they are shown.
     ///
     /// With shares, an epoch has as many pictures as all sources together, and from its first picture on each source has been shown
     /// as often as its share says, within one picture: so every batch is made up alike, whatever its size. Of a source all pictures
-    /// (of an emotion, of a person) come before one comes again.
+    /// (of a class, of a person) come before one comes again.
     ///
     /// # Errors
-    /// When the pictures' emotions can't be read, or an evenness is asked for that they can't have.
+    /// When the pictures' classes can't be read, or an evenness is asked for that they can't have.
     pub fn order(&self, examples: &Examples, rng: &mut impl Rng) -> Result<Vec<i64>, DataError> {
         let leaders = examples.leaders()?;
         if !self.data.is_drawn() {
-            return Ok(self.balance.order(&leaders, rng));
+            return Ok(self.balance.order(&leaders, self.classes, rng));
         }
         let sources = self.sources(examples)?;
         let mut decks: Vec<SourceDeck> = sources.iter().map(SourceDeck::new).collect();
@@ -55,7 +58,7 @@ impl<'a> Sampling<'a> {
     pub fn times_shown(&self, examples: &Examples) -> Result<Vec<f64>, DataError> {
         let leaders = examples.leaders()?;
         if !self.data.is_drawn() {
-            return Ok(self.balance.times_shown(&leaders));
+            return Ok(self.balance.times_shown(&leaders, self.classes));
         }
         let mut times = vec![0.0; leaders.len()];
         for source in self.sources(examples)? {
@@ -83,7 +86,7 @@ impl<'a> Sampling<'a> {
                 }
                 let name = match spec.evenly_over {
                     EvenOver::Pictures => "",
-                    EvenOver::Emotions => leader.key(),
+                    EvenOver::Emotions => self.classes.key(*leader),
                     EvenOver::People => {
                         source.person.as_deref().ok_or_else(|| DataError::NoPeople { name: spec.name.clone() })?
                     }
@@ -196,7 +199,7 @@ mod tests {
     }
 
     fn order(data: &DataSpec, seed: u64) -> Vec<i64> {
-        let sampling = Sampling { data, balance: &BalanceSpec::None };
+        let sampling = Sampling { data, balance: &BalanceSpec::None, classes: &Classes::emotions() };
         sampling.order(&examples(), &mut ChaCha8Rng::seed_from_u64(seed)).unwrap()
     }
 
@@ -245,7 +248,7 @@ mod tests {
     #[test]
     fn each_picture_is_shown_as_often_as_is_said_of_it() {
         let data = data(SHARED);
-        let sampling = Sampling { data: &data, balance: &BalanceSpec::None };
+        let sampling = Sampling { data: &data, balance: &BalanceSpec::None, classes: &Classes::emotions() };
         let said = sampling.times_shown(&examples()).unwrap();
         let mut shown = vec![0.0; 100];
         let mut rng = ChaCha8Rng::seed_from_u64(6);
@@ -260,7 +263,7 @@ mod tests {
     fn what_can_not_be_drawn_is_named() {
         let error = |text: &str| {
             let data = data(text);
-            let sampling = Sampling { data: &data, balance: &BalanceSpec::None };
+            let sampling = Sampling { data: &data, balance: &BalanceSpec::None, classes: &Classes::emotions() };
             sampling.order(&examples(), &mut ChaCha8Rng::seed_from_u64(1)).unwrap_err().to_string()
         };
         let faceless = error("sources = [{ name = \"a\", evenly_over = \"people\" }, { name = \"b\" }]");

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::datasets::{DataError, Dataset, Origin, Pictures, SourceInfo};
 use super::recipe::{EvenOver, Recipe};
-use mien_core::emotion::{COUNT, Emotion};
+use mien_core::classes::Classes;
 use mien_net::TrainingSource;
 
-/// Emotions that make up less than this share of what seven even ones would are called rare: disgust in FER2013 (1.5 % of its labels)
+/// Classes that make up less than this share of what even ones would are called rare: disgust in FER2013 (1.5 % of its labels)
 /// is, fear (14 %) isn't.
 const RARE: f64 = 1.0 / 3.0;
 /// A network that learnt from fewer people has mostly learnt who they are. CK+ has 118 people, and figures on new ones hold there.
@@ -32,10 +32,11 @@ impl Statement {
     /// # Errors
     /// When the data lack what the recipe asks for.
     pub fn of(recipe: &Recipe, data: &Dataset) -> Result<Self, DataError> {
-        let mut counts = [0; COUNT];
-        data.training.examples(recipe.target)?.leaders()?.iter().for_each(|leader| counts[leader.index()] += 1);
+        let mut counts = vec![0; recipe.classes.len()];
+        data.training.examples(recipe.target)?.leaders()?.iter().for_each(|leader| counts[*leader] += 1);
         let facts = Facts {
-            emotions: counts,
+            classes: recipe.classes.clone(),
+            counts,
             people: data.training.people(),
             origins: data.sources.iter().map(|source| source.origin).collect(),
         };
@@ -51,8 +52,10 @@ impl Statement {
 
 /// What the sentences follow from.
 struct Facts {
-    /// Pictures of each emotion that the network learns from.
-    emotions: [usize; COUNT],
+    /// What it tells apart.
+    classes: Classes,
+    /// Pictures of each class that the network learns from.
+    counts: Vec<usize>,
     /// People in them, if all are known.
     people: Option<usize>,
     /// Where the sources come from.
@@ -60,8 +63,8 @@ struct Facts {
 }
 
 impl Facts {
-    fn named(&self, which: impl Fn(usize) -> bool) -> Vec<&'static str> {
-        Emotion::ALL.into_iter().filter(|emotion| which(self.emotions[emotion.index()])).map(Emotion::key).collect()
+    fn named(&self, which: impl Fn(usize) -> bool) -> Vec<&str> {
+        self.classes.keys().zip(&self.counts).filter(|(_, count)| which(**count)).map(|(key, _)| key).collect()
     }
 
     fn is_acted(&self) -> bool {
@@ -74,9 +77,11 @@ impl Facts {
 
     fn intended_use(&self) -> String {
         let seen = self.named(|count| count > 0);
+        let are_emotions = self.classes.are_emotions();
         let which = match seen.len() {
-            COUNT => "seven emotions".to_owned(),
-            _ => format!("these emotions: {},", listed(seen.iter().copied())),
+            count if are_emotions && count == self.classes.len() => "seven emotions".to_owned(),
+            _ if are_emotions => format!("these emotions: {},", listed(seen.iter().copied())),
+            _ => format!("these classes: {},", listed(seen.iter().copied())),
         };
         if self.is_acted() || self.few_people().is_some() {
             format!(
@@ -104,8 +109,8 @@ impl Facts {
             sentences
                 .push(format!("It never saw {never} and can't name {}.", if absent.len() > 1 { "them" } else { "it" }));
         }
-        let all: usize = self.emotions.iter().sum();
-        let rare = self.named(|count| count > 0 && (count * COUNT) as f64 <= RARE * all as f64);
+        let all: usize = self.counts.iter().sum();
+        let rare = self.named(|count| count > 0 && (count * self.counts.len()) as f64 <= RARE * all as f64);
         if !rare.is_empty() {
             let (are, them) = if rare.len() > 1 { ("are", "them") } else { ("is", "it") };
             sentences.push(format!(
@@ -155,7 +160,7 @@ fn sources(recipe: &Recipe, data: &Dataset) -> Vec<TrainingSource> {
         share: specs.get(index).and_then(|spec| spec.share).map(|share| share / all),
         evenly_over: specs.get(index).and_then(|spec| match spec.evenly_over {
             EvenOver::Pictures => None,
-            EvenOver::Emotions => Some("emotions".to_owned()),
+            EvenOver::Emotions => Some(if recipe.classes.are_emotions() { "emotions" } else { "classes" }.to_owned()),
             EvenOver::People => Some("people".to_owned()),
         }),
         division: info.division.clone(),
@@ -220,10 +225,27 @@ mod tests {
 
     #[test]
     fn emotions_that_are_rare_in_the_data_are_named_and_others_are_not() {
-        let facts = |emotions| Facts { emotions, people: None, origins: vec![Origin::Unknown] };
+        let facts = |counts: [usize; 7]| Facts {
+            classes: Classes::emotions(),
+            counts: counts.to_vec(),
+            people: None,
+            origins: vec![Origin::Unknown],
+        };
         let limits = facts([100, 3, 30, 100, 100, 100, 100]).limits();
         assert!(limits.contains("less sure of disgust, which is rare"), "{limits}");
-        assert!(!facts([100; COUNT]).limits().contains("rare"));
+        assert!(!facts([100; 7]).limits().contains("rare"));
+    }
+
+    #[test]
+    fn own_classes_are_called_classes() {
+        let classes = Classes::new(vec!["tired".to_owned(), "awake".to_owned()]).unwrap();
+        let facts = Facts { classes, counts: vec![50, 5], people: None, origins: vec![Origin::Unknown] };
+        assert!(
+            facts.intended_use().contains("these classes: tired and awake, a face displays"),
+            "{}",
+            facts.intended_use()
+        );
+        assert!(facts.limits().contains("less sure of awake, which is rare"), "{}", facts.limits());
     }
 
     #[test]

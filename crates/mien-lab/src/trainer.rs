@@ -9,7 +9,7 @@ use tch::{Device, TchError};
 use super::calibration::PriorOfTrainingError;
 use super::datasets::DataError;
 use super::history::write_history;
-use super::learner::Learner;
+use super::learner::{ForeignError, Learner};
 use super::optimizer::Optimizer;
 use super::plots::PlotError;
 use super::progress::{Progress, Step, TrainOutcome};
@@ -51,6 +51,9 @@ pub enum TrainError {
     /// A model to begin with or to learn from can't be loaded.
     #[error("can't learn from another model: {0}")]
     Model(#[from] ModelError),
+    /// A model to begin with or to learn from tells other classes apart.
+    #[error("can't learn from another model: {0}")]
+    Foreign(#[from] ForeignError),
     /// The backbone's weights can't be used.
     #[error(transparent)]
     Backbone(#[from] BackboneError),

@@ -12,7 +12,11 @@ use tch::nn;
 use super::stack::{self, Conv, Layout, Norm};
 use super::{BuildError, Network};
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
+pub(super) fn build(
+    path: &nn::Path<'_>,
+    parameters: toml::Table,
+    outputs: i64,
+) -> Result<Box<dyn Network>, BuildError> {
     let layout = Layout {
         convolutions: &[32, 64].map(|filters| Conv { pool: true, ..Conv::new(filters) }),
         dense: &[128],
@@ -20,10 +24,14 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
         dropout_conv: 0.0,
         dropout_dense: 0.5,
     };
-    stack::build(path, parameters, &layout)
+    stack::build(path, parameters, &layout, outputs)
 }
 
-pub(super) fn build_deep(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
+pub(super) fn build_deep(
+    path: &nn::Path<'_>,
+    parameters: toml::Table,
+    outputs: i64,
+) -> Result<Box<dyn Network>, BuildError> {
     let conv = |filters| Conv { norm: Norm::Batch, pool: true, drop: true, ..Conv::new(filters) };
     let layout = Layout {
         convolutions: &[32, 64, 128, 256].map(conv),
@@ -32,5 +40,5 @@ pub(super) fn build_deep(path: &nn::Path<'_>, parameters: toml::Table) -> Result
         dropout_conv: 0.25,
         dropout_dense: 0.5,
     };
-    stack::build(path, parameters, &layout)
+    stack::build(path, parameters, &layout, outputs)
 }

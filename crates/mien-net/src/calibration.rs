@@ -3,15 +3,14 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use mien_core::emotion::{COUNT, Emotion};
 use mien_core::prior::{Prior, PriorChoice, PriorError, StandardPrior};
 
 /// How a model's logits become probabilities. What isn't known yet is left at values that change nothing.
 ///
-/// `logits + strength · (ln assumed − ln training)`, divided by the temperature of the operating point. An emotion that training
+/// `logits + strength · (ln assumed − ln training)`, divided by the temperature of the operating point. A class that training
 /// never had stays impossible whatever is assumed: the network knows nothing of it. The temperature
 /// (Guo et al. 2017, “On calibration of modern neural networks”) changes how sure the answers are and never which
-/// emotion leads.
+/// class leads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Calibration {
@@ -23,7 +22,7 @@ pub struct Calibration {
     /// What strength and temperatures were chosen on: split, rule and number of pictures. Empty if they weren't.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub fitted_on: String,
-    /// How often each emotion was in what the network learnt from.
+    /// How often each class was in what the network learnt from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training_prior: Option<Prior>,
     /// What the logits are divided by, for each operating point.
@@ -73,30 +72,43 @@ impl Calibration {
     /// What the logits need under the prior asked for, or under the model's own default.
     ///
     /// # Errors
-    /// When another prior than that of training is asked for and that of training isn't known.
+    /// When another prior than that of training is asked for and that of training isn't known, or is of other classes.
     pub fn assume(&self, choice: Option<&PriorChoice>) -> Result<Assumed, PriorError> {
         let usual = PriorChoice::Standard(self.default_prior);
         let choice = choice.unwrap_or(&usual);
         let adjustment = match choice {
             PriorChoice::Standard(StandardPrior::Training) => {
-                let plain =
-                    self.training_prior.map_or(Adjustment::NONE, |prior| Adjustment::between(&prior, &prior, 0.0));
+                let trained = self.training_prior.as_ref();
+                let plain = trained.map_or(Adjustment::NONE, |prior| Adjustment::between(prior, prior, 0.0));
                 plain.with_temperature(self.temperature.training)
             }
-            PriorChoice::Standard(StandardPrior::Uniform) => self.towards(&Prior::UNIFORM)?,
-            PriorChoice::Given { prior, .. } => self.towards(prior)?,
+            PriorChoice::Standard(StandardPrior::Uniform) => {
+                let trained = self.trained()?;
+                self.between(trained, &Prior::uniform(trained.classes()))
+            }
+            PriorChoice::Given { path, prior } => {
+                let trained = self.trained()?;
+                if trained.classes() != prior.classes() {
+                    let classes = trained.classes().to_string();
+                    return Err(PriorError::OtherClasses { path: path.clone(), classes });
+                }
+                self.between(trained, prior)
+            }
         };
         Ok(Assumed { prior: choice.clone(), adjustment })
     }
 
-    fn towards(&self, assumed: &Prior) -> Result<Adjustment, PriorError> {
-        let trained = self.training_prior.as_ref().ok_or(PriorError::Unknown)?;
-        Ok(Adjustment::between(trained, assumed, self.strength).with_temperature(self.temperature.uniform))
+    fn trained(&self) -> Result<&Prior, PriorError> {
+        self.training_prior.as_ref().ok_or(PriorError::Unknown)
     }
 
-    /// Emotions that training never had, and that are so never named.
-    pub fn never_named(&self) -> Vec<Emotion> {
-        self.training_prior.iter().flat_map(Prior::absent).collect()
+    fn between(&self, trained: &Prior, assumed: &Prior) -> Adjustment {
+        Adjustment::between(trained, assumed, self.strength).with_temperature(self.temperature.uniform)
+    }
+
+    /// Classes that training never had, and that are so never named.
+    pub fn never_named(&self) -> Vec<String> {
+        self.training_prior.iter().flat_map(Prior::absent).map(str::to_owned).collect()
     }
 
     /// What a card says wrong, if anything.
@@ -124,62 +136,73 @@ pub struct Assumed {
 }
 
 /// What is added to logits, and what they are divided by afterwards.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Adjustment {
-    /// One addend for each emotion, FER2013 order; negative infinity makes it impossible.
-    pub offsets: [f64; COUNT],
+    /// One addend for each class, in the order of the outputs; negative infinity makes it impossible. None where nothing is added.
+    pub offsets: Vec<f64>,
     /// Above 0.
     pub temperature: f64,
 }
 
 impl Adjustment {
     /// Leaves logits as they are.
-    pub const NONE: Self = Self { offsets: [0.0; COUNT], temperature: 1.0 };
+    pub const NONE: Self = Self { offsets: Vec::new(), temperature: 1.0 };
 
-    /// From what a network learnt under to what is assumed, by so much of the difference; the temperature is 1. What either has
-    /// not at all is impossible.
+    /// From what a network learnt under to what is assumed of the same classes, by so much of the difference; the temperature is 1.
+    /// What either has not at all is impossible.
     pub fn between(trained: &Prior, assumed: &Prior, strength: f64) -> Self {
-        let offset = |(trained, assumed): (f64, f64)| {
-            if trained > 0.0 && assumed > 0.0 { strength * (assumed / trained).ln() } else { f64::NEG_INFINITY }
+        let offset = |(trained, assumed): (&f64, &f64)| {
+            if *trained > 0.0 && *assumed > 0.0 { strength * (assumed / trained).ln() } else { f64::NEG_INFINITY }
         };
-        let shares = |i: usize| (trained.shares()[i], assumed.shares()[i]);
-        Self { offsets: std::array::from_fn(|i| offset(shares(i))), temperature: 1.0 }
+        Self { offsets: trained.shares().iter().zip(assumed.shares()).map(offset).collect(), temperature: 1.0 }
     }
 
     /// The same at another temperature.
     #[must_use]
-    pub fn with_temperature(self, temperature: f64) -> Self {
-        Self { offsets: self.offsets, temperature }
+    pub fn with_temperature(&self, temperature: f64) -> Self {
+        Self { offsets: self.offsets.clone(), temperature }
     }
 
-    /// Adjusted logits `[N, 7]`, 32-bit, on the device of `logits`.
+    /// Adjusted logits `[N, classes]`, 32-bit, on the device of `logits`.
     ///
     /// # Errors
     /// When libtorch fails.
     pub fn apply(&self, logits: &Tensor) -> Result<Tensor, tch::TchError> {
-        if *self == Self::NONE {
-            return Ok(logits.shallow_clone());
+        if self.offsets.is_empty() {
+            return logits.f_div_scalar(self.temperature);
         }
         let offsets = Tensor::from_slice(&self.offsets).to_kind(Kind::Float).f_to_device(logits.device())?;
         logits.f_add(&offsets)?.f_div_scalar(self.temperature)
     }
 
     /// One row of logits, adjusted.
-    pub fn row(&self, logits: &[f64; COUNT]) -> [f64; COUNT] {
-        std::array::from_fn(|i| (logits[i] + self.offsets[i]) / self.temperature)
+    pub fn row(&self, logits: &[f64]) -> Vec<f64> {
+        let adjusted = |(class, logit): (usize, &f64)| (logit + self.offset(class)) / self.temperature;
+        logits.iter().enumerate().map(adjusted).collect()
+    }
+
+    /// What is added to the logit of a class.
+    pub fn offset(&self, class: usize) -> f64 {
+        self.offsets.get(class).copied().unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mien_core::classes::Classes;
+    use mien_core::emotion::{COUNT, Emotion};
+
+    fn prior(weights: [f64; COUNT]) -> Prior {
+        Prior::observed(&Classes::emotions(), &weights).unwrap()
+    }
 
     fn skewed() -> Calibration {
         Calibration {
             default_prior: StandardPrior::Uniform,
             strength: 1.0,
             fitted_on: "PublicTest, majority, N 10".to_owned(),
-            training_prior: Some(Prior::from_weights([1.0, 1.0, 1.0, 4.0, 1.0, 1.0, 1.0]).unwrap()),
+            training_prior: Some(prior([1.0, 1.0, 1.0, 4.0, 1.0, 1.0, 1.0])),
             temperature: Temperatures { training: 2.0, uniform: 1.0 },
         }
     }
@@ -212,10 +235,10 @@ mod tests {
 
     #[test]
     fn an_emotion_that_training_never_had_is_named_under_no_prior() {
-        let trained = Prior::observed([3.0, 0.0, 1.0, 2.0, 1.0, 1.0, 0.0]).unwrap();
+        let trained = prior([3.0, 0.0, 1.0, 2.0, 1.0, 1.0, 0.0]);
         let calibration = Calibration { training_prior: Some(trained), strength: 0.0, ..skewed() };
-        assert_eq!(calibration.never_named(), [Emotion::Disgust, Emotion::Neutral]);
-        let given = PriorChoice::Given { path: "mine.toml".into(), prior: Prior::UNIFORM };
+        assert_eq!(calibration.never_named(), ["disgust", "neutral"]);
+        let given = PriorChoice::Given { path: "mine.toml".into(), prior: prior([1.0; COUNT]) };
         for strength in [0.0, 1.0, 2.0] {
             let calibration = Calibration { strength, ..calibration.clone() };
             for choice in [choice("training"), choice("uniform"), given.clone()] {
@@ -234,6 +257,18 @@ mod tests {
         let plain = Calibration::default();
         assert_eq!(plain.assume(None).unwrap().adjustment, Adjustment::NONE);
         assert!(matches!(plain.assume(Some(&choice("uniform"))), Err(PriorError::Unknown)));
+    }
+
+    #[test]
+    fn a_prior_of_the_emotions_is_refused_by_a_model_of_other_classes() {
+        let classes = Classes::new(vec!["tired".to_owned(), "awake".to_owned()]).unwrap();
+        let trained = Prior::from_weights(&classes, &[3.0, 1.0]).unwrap();
+        let calibration = Calibration { training_prior: Some(trained), ..skewed() };
+        let given = PriorChoice::Given { path: "mine.toml".into(), prior: prior([1.0; COUNT]) };
+        let error = calibration.assume(Some(&given)).unwrap_err().to_string();
+        assert!(error.contains("mine.toml") && error.contains("tired, awake"), "{error}");
+        let uniform = calibration.assume(Some(&choice("uniform"))).unwrap().adjustment;
+        assert!((uniform.offset(1) - uniform.offset(0) - 3.0_f64.ln()).abs() < 1e-12);
     }
 
     #[test]

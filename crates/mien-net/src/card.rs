@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Calibration, NetworkSpec};
 use crate::Normalization;
+use mien_core::classes::Classes;
 use mien_core::crop::{CROP_SIZE, Framing};
-use mien_core::emotion::Emotion;
 use mien_core::prior::StandardPrior;
 
 /// Version of the card's layout that this program writes and reads.
@@ -27,8 +27,8 @@ pub struct Card {
     pub intended_use: String,
     /// What it can't do.
     pub limits: String,
-    /// The emotions in the order of the network's outputs: always [`Emotion::ALL`].
-    pub labels: Vec<Emotion>,
+    /// What the network tells apart, in the order of its outputs: the seven emotions, or classes of the recipe's own.
+    pub labels: Classes,
     /// Number of trainable parameters.
     pub parameters: usize,
     /// The architecture and its parameters.
@@ -219,7 +219,7 @@ pub enum CardError {
         /// What was wanted.
         wanted: &'static str,
     },
-    /// An input or labels that this program can't serve.
+    /// An input that this program can't serve.
     #[error("the model card asks for what Mien can't do: {0}")]
     Unfit(String),
 }
@@ -228,7 +228,7 @@ impl Card {
     /// Reads and checks a card.
     ///
     /// # Errors
-    /// When the text is no card, is of a newer format, or describes an input or labels other than Mien's.
+    /// When the text is no card, is of a newer format, or describes an input other than Mien's.
     pub fn from_toml(text: &str) -> Result<Self, CardError> {
         #[derive(Deserialize)]
         struct Version {
@@ -243,10 +243,13 @@ impl Card {
         if task.is_some() {
             return Err(CardError::OtherTask { is: "detector", wanted: "classifier" });
         }
-        let card: Self = toml::from_str(text).map_err(Box::new)?;
+        let mut card: Self = toml::from_str(text).map_err(Box::new)?;
         let Normalization { mean, std, .. } = card.input.normalization;
-        if card.labels != Emotion::ALL {
-            return Err(CardError::Unfit("its labels aren't the seven emotions in FER2013 order".to_owned()));
+        if let Some(prior) = card.calibration.training_prior {
+            let ordered = prior.in_order_of(&card.labels);
+            let problem =
+                || CardError::Unfit(format!("its prior of training isn't one of its labels, {}", card.labels));
+            card.calibration.training_prior = Some(ordered.ok_or_else(problem)?);
         }
         if card.input.size != CROP_SIZE {
             return Err(CardError::Unfit(format!("its input has {0}×{0} pixels, not 48×48", card.input.size)));
@@ -281,7 +284,7 @@ pub(crate) mod tests {
             description: "A network for tests.".into(),
             intended_use: "Tests.".into(),
             limits: "Everything else.".into(),
-            labels: Emotion::ALL.to_vec(),
+            labels: Classes::emotions(),
             parameters: 1,
             network: toml::from_str("architecture = \"cnn4\"").unwrap(),
             input: InputSpec { size: CROP_SIZE, crop: Framing::Box, normalization: Normalization::default() },
@@ -312,7 +315,19 @@ pub(crate) mod tests {
     fn a_card_comes_back_as_it_was_written() {
         let mut card = example();
         card.calibration.fitted_on = "PublicTest".into();
-        card.calibration.training_prior = Some(Prior::UNIFORM);
+        card.calibration.training_prior = Some(Prior::uniform(&card.labels));
+        assert_eq!(Card::from_toml(&card.to_toml().unwrap()).unwrap(), card);
+    }
+
+    fn own_classes() -> Classes {
+        Classes::new(vec!["tired".to_owned(), "awake".to_owned()]).unwrap()
+    }
+
+    #[test]
+    fn a_card_of_own_classes_keeps_their_order_and_that_of_its_prior() {
+        let mut card = example();
+        card.labels = own_classes();
+        card.calibration.training_prior = Some(Prior::from_weights(&card.labels, &[3.0, 1.0]).unwrap());
         assert_eq!(Card::from_toml(&card.to_toml().unwrap()).unwrap(), card);
     }
 
@@ -334,9 +349,12 @@ pub(crate) mod tests {
         let mut newer = example();
         newer.format = FORMAT + 1;
         assert!(matches!(Card::from_toml(&newer.to_toml().unwrap()), Err(CardError::Newer { .. })));
-        let mut swapped = example();
-        swapped.labels.swap(0, 6);
-        assert!(matches!(Card::from_toml(&swapped.to_toml().unwrap()), Err(CardError::Unfit(_))));
+        let mut foreign = example();
+        foreign.calibration.training_prior = Some(Prior::uniform(&own_classes()));
+        assert!(matches!(Card::from_toml(&foreign.to_toml().unwrap()), Err(CardError::Unfit(_))));
+        let once = example().to_toml().unwrap();
+        let twice = once.replace("\"neutral\"", "\"angry\"");
+        assert!(once != twice && matches!(Card::from_toml(&twice), Err(CardError::Format(_))));
         let mut flat = example();
         flat.input.normalization.std = 0.0;
         assert!(matches!(Card::from_toml(&flat.to_toml().unwrap()), Err(CardError::Unfit(_))));

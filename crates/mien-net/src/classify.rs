@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 use crate::device::{DeviceChoice, DeviceError};
 use crate::torch;
 use crate::{Assumed, Model, ModelError, ModelSource, Pass, Precision};
+use mien_core::classes::Classes;
 use mien_core::crop::{CROP_PIXELS, FaceCrop, Framing};
 use mien_core::emotion::{self, Probabilities};
 use mien_core::prior::{PriorChoice, PriorError};
@@ -31,6 +32,12 @@ pub enum ClassifyError {
     /// The model can't answer under the prior asked for.
     #[error(transparent)]
     Prior(#[from] PriorError),
+    /// The model tells other classes apart than the seven emotions.
+    #[error(
+        "the model tells apart {0}, and not the seven emotions: `mien evaluate` measures it, and it can't be used live, on \
+         videos or on pictures yet"
+    )]
+    OwnClasses(Classes),
     /// The network's output is no probability: NaN or infinite.
     #[error("the network gave a result that is not a number; its weights are damaged")]
     NotANumber,
@@ -78,9 +85,12 @@ impl TorchClassifier {
     /// assumed.
     ///
     /// # Errors
-    /// When the model doesn't know enough to assume that prior, when the network can't be run, or when it gives no
+    /// When the model tells other classes apart than the emotions, doesn't know enough to assume that prior, when the network can't be run, or when it gives no
     /// probabilities even for a gray picture.
     pub fn new(model: Model, prior: Option<&PriorChoice>) -> Result<Self, ClassifyError> {
+        if !model.card.labels.are_emotions() {
+            return Err(ClassifyError::OwnClasses(model.card.labels));
+        }
         let assumed = model.card.calibration.assume(prior)?;
         let mut classifier = Self { model, assumed };
         let gray = FaceCrop::from_pixels(vec![128; CROP_PIXELS]).into_iter().collect::<Vec<_>>();
@@ -181,6 +191,14 @@ mod tests {
                 assert!(TorchClassifier::new(model, Some(&prior.parse().unwrap())).is_ok(), "{source} under {prior}");
             }
         }
+    }
+
+    #[test]
+    fn a_model_of_other_classes_is_refused_with_their_names() {
+        let mut model = without_a_training_prior();
+        model.card.labels = Classes::new(vec!["tired".to_owned(), "awake".to_owned()]).unwrap();
+        let told = TorchClassifier::new(model, None).err().unwrap().to_string();
+        assert!(told.contains("tells apart tired, awake"), "{told}");
     }
 
     struct Broken;

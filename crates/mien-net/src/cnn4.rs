@@ -9,7 +9,11 @@ use tch::nn;
 use super::stack::{self, Conv, Layout, Norm};
 use super::{BuildError, Network};
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
+pub(super) fn build(
+    path: &nn::Path<'_>,
+    parameters: toml::Table,
+    outputs: i64,
+) -> Result<Box<dyn Network>, BuildError> {
     let conv = |filters, kernel| Conv { kernel, norm: Norm::Batch, pool: true, drop: true, ..Conv::new(filters) };
     let layout = Layout {
         convolutions: &[conv(64, 3), conv(128, 5), conv(512, 3), conv(512, 3)],
@@ -18,5 +22,5 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
         dropout_conv: 0.25,
         dropout_dense: 0.25,
     };
-    stack::build(path, parameters, &layout)
+    stack::build(path, parameters, &layout, outputs)
 }

@@ -9,7 +9,11 @@ use tch::nn;
 use super::stack::{self, Conv, Layout, Norm};
 use super::{BuildError, Network};
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
+pub(super) fn build(
+    path: &nn::Path<'_>,
+    parameters: toml::Table,
+    outputs: i64,
+) -> Result<Box<dyn Network>, BuildError> {
     let block = |filters| {
         let first = Conv { norm: Norm::Batch, ..Conv::new(filters) };
         [first, Conv { pool: true, drop: true, ..first }]
@@ -21,5 +25,5 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
         dropout_conv: 0.25,
         dropout_dense: 0.5,
     };
-    stack::build(path, parameters, &layout)
+    stack::build(path, parameters, &layout, outputs)
 }

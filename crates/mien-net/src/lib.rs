@@ -28,6 +28,7 @@ mod rep;
 mod repvgg;
 mod sequential;
 mod stack;
+mod stages;
 pub mod torch;
 mod transfer;
 mod variable;
@@ -52,12 +53,13 @@ use one_dnn::packs_on;
 use onnx::{Graph, Value};
 
 use mien_core::crop::CROP_SIZE;
+use mien_core::emotion::COUNT;
 pub use transfer::{BackboneError, BackboneReport, load_backbone};
 pub use variable::BuildError;
 
 /// A network that classifies 48×48 gray faces.
 pub trait Network: Send {
-    /// Logits `[N, 7]` in the order of [`mien_core::emotion::Emotion::ALL`] for normalised faces `[N, 1, 48, 48]`.
+    /// Logits `[N, classes]` in the order of the card's labels for normalised faces `[N, 1, 48, 48]`.
     ///
     /// # Errors
     /// When libtorch fails, as when memory is full.
@@ -151,8 +153,8 @@ pub struct NetworkSpec {
     pub parameters: toml::Table,
 }
 
-/// Creates a network's variables under a path, by the parameters of a recipe or card.
-type Build = fn(&nn::Path<'_>, toml::Table) -> Result<Box<dyn Network>, BuildError>;
+/// Creates a network's variables under a path, by the parameters of a recipe or card, with so many outputs.
+type Build = fn(&nn::Path<'_>, toml::Table, i64) -> Result<Box<dyn Network>, BuildError>;
 
 /// What the names of variables begin with that a transfer network takes from a network trained on something else.
 pub const BACKBONE: &str = "backbone.";
@@ -179,12 +181,12 @@ impl Architecture {
         Self { name, about, backbone_weights: Some(weights), build }
     }
 
-    /// What the network costs with its default parameters.
+    /// What the network costs with its default parameters, for the seven emotions.
     ///
     /// # Errors
     /// Never for those of [`ARCHITECTURES`].
     pub fn cost(&self) -> Result<Cost, SpecError> {
-        NetworkSpec { architecture: self.name.to_owned(), parameters: toml::Table::new() }.cost()
+        NetworkSpec { architecture: self.name.to_owned(), parameters: toml::Table::new() }.cost(COUNT)
     }
 }
 
@@ -278,14 +280,14 @@ impl SpecError {
 }
 
 impl NetworkSpec {
-    /// Creates the network's variables under `path`, initialised at random from libtorch's generator, after a look at what they
-    /// will be.
+    /// Creates the variables of a network that tells `classes` classes apart under `path`, initialised at random from libtorch's
+    /// generator, after a look at what they will be.
     ///
     /// # Errors
     /// When the architecture or one of its parameters is unknown, the network is too large, or memory is full.
-    pub fn build(&self, path: &nn::Path<'_>) -> Result<Box<dyn Network>, SpecError> {
-        self.survey()?;
-        (self.architecture()?.build)(path, self.parameters.clone())
+    pub fn build(&self, path: &nn::Path<'_>, classes: usize) -> Result<Box<dyn Network>, SpecError> {
+        self.survey(classes)?;
+        (self.architecture()?.build)(path, self.parameters.clone(), classes as i64)
             .map_err(|source| SpecError::new(&self.architecture, source))
     }
 
@@ -319,14 +321,14 @@ mod tests {
     #[test]
     fn an_unknown_architecture_is_refused_with_the_known_names() {
         let store = nn::VarStore::new(Device::Cpu);
-        let error = spec("architecture = \"cnn9\"").build(&store.root()).err().unwrap().to_string();
+        let error = spec("architecture = \"cnn9\"").build(&store.root(), COUNT).err().unwrap().to_string();
         assert!(error.contains("cnn9") && error.contains("cnn4"), "{error}");
     }
 
     #[test]
     fn an_unknown_parameter_is_refused() {
         let store = nn::VarStore::new(Device::Cpu);
-        let error = spec("architecture = \"cnn4\"\nwidth = 3").build(&store.root()).err().unwrap().to_string();
+        let error = spec("architecture = \"cnn4\"\nwidth = 3").build(&store.root(), COUNT).err().unwrap().to_string();
         assert!(error.contains("width"), "{error}");
     }
 
@@ -335,7 +337,7 @@ mod tests {
         let store = nn::VarStore::new(Device::Cpu);
         for architecture in ["cnn4", "cnn3"] {
             let text = format!("architecture = \"{architecture}\"\ndropout_dense = 1.5");
-            let error = spec(&text).build(&store.root()).err().unwrap().to_string();
+            let error = spec(&text).build(&store.root(), COUNT).err().unwrap().to_string();
             assert!(error.contains("dropout_dense"), "{error}");
         }
     }
@@ -360,7 +362,7 @@ mod tests {
             ("architecture = \"inception3\"\nside = 640\nhidden = [1, 1]", ""),
         ] {
             let started = std::time::Instant::now();
-            let survey = spec(text).survey().map_err(|error| error.to_string());
+            let survey = spec(text).survey(COUNT).map_err(|error| error.to_string());
             if reason.is_empty() {
                 survey.unwrap();
                 continue;
@@ -377,8 +379,8 @@ mod tests {
         for architecture in ARCHITECTURES {
             let store = nn::VarStore::new(Device::Cpu);
             let spec = spec(&format!("architecture = \"{}\"", architecture.name));
-            let survey = spec.survey().unwrap();
-            spec.build(&store.root()).unwrap();
+            let survey = spec.survey(COUNT).unwrap();
+            spec.build(&store.root(), COUNT).unwrap();
             let shapes = store.variables().into_iter().map(|(name, variable)| (name, variable.size())).collect();
             assert_eq!(survey.shapes, shapes, "{}", architecture.name);
             assert_eq!(survey.cost.parameters, parameter_count(&store), "{}", architecture.name);
@@ -406,7 +408,7 @@ mod tests {
         for architecture in ARCHITECTURES {
             let store = nn::VarStore::new(Device::Cpu);
             let text = format!("architecture = \"{}\"", architecture.name);
-            let network = spec(&text).build(&store.root()).unwrap();
+            let network = spec(&text).build(&store.root(), COUNT).unwrap();
             for precision in [Precision::F32, Precision::Bf16] {
                 let logits = network.forward(&faces, Pass { train: true, precision }).unwrap();
                 assert_eq!((logits.kind(), logits.size()), (Kind::Float, vec![2, 7]), "{}", architecture.name);
@@ -425,7 +427,7 @@ mod tests {
     fn a_stack_can_be_built_without_norms() {
         let variables = |text: &str| {
             let store = nn::VarStore::new(Device::Cpu);
-            spec(text).build(&store.root()).unwrap();
+            spec(text).build(&store.root(), COUNT).unwrap();
             store.variables().into_keys().collect::<Vec<_>>()
         };
         let has_norms = |text: &str| variables(text).iter().any(|name| name.contains("norm"));
@@ -439,7 +441,7 @@ mod tests {
         // Worked out by hand: kernels × positions of each convolution, then the dense layers.
         let convolutions = 9 * 64 * 48 * 48 + 25 * 64 * 128 * 24 * 24 + 9 * 128 * 512 * 12 * 12 + 9 * 512 * 512 * 6 * 6;
         let dense = 512 * 3 * 3 * 256 + 256 * 512 + 512 * 7;
-        assert_eq!(spec("architecture = \"cnn4\"").cost().unwrap().macs, convolutions + dense);
+        assert_eq!(spec("architecture = \"cnn4\"").cost(COUNT).unwrap().macs, convolutions + dense);
     }
 
     #[test]
@@ -454,7 +456,7 @@ mod tests {
             for (precision, tolerance) in precisions.iter().copied() {
                 let store = nn::VarStore::new(Device::Cpu);
                 let text = format!("architecture = \"{}\"", architecture.name);
-                let mut network = spec(&text).build(&store.root()).unwrap();
+                let mut network = spec(&text).build(&store.root(), COUNT).unwrap();
                 // A pass in training mode gives the batch norms statistics worth folding.
                 let faces = Tensor::randn([2, 1, 48, 48], (Kind::Float, Device::Cpu)) * 2.0 + 0.5;
                 let training = Pass { train: true, precision: Precision::F32 };

@@ -144,19 +144,19 @@ pub(super) fn survey<N>(
 }
 
 impl NetworkSpec {
-    /// What the network costs. It isn't built for that.
+    /// What the network costs with so many classes. It isn't built for that.
     ///
     /// # Errors
     /// When the architecture or one of its parameters is unknown, or the network is too large.
-    pub fn cost(&self) -> Result<Cost, SpecError> {
-        Ok(self.survey()?.cost)
+    pub fn cost(&self, classes: usize) -> Result<Cost, SpecError> {
+        Ok(self.survey(classes)?.cost)
     }
 
     /// Looks at the network before it is built.
     ///
     /// # Errors
     /// As [`Self::cost`].
-    pub(super) fn survey(&self) -> Result<Survey, SpecError> {
+    pub(super) fn survey(&self, classes: usize) -> Result<Survey, SpecError> {
         let architecture = self.architecture()?;
         let pass = |network: Box<dyn Network>| {
             let side = CROP_SIZE as i64;
@@ -164,7 +164,7 @@ impl NetworkSpec {
             let _no_logits = network.forward(&no_face, Pass::EVALUATE)?;
             Ok(network.input_side())
         };
-        survey(|path| (architecture.build)(path, self.parameters.clone()), pass)
+        survey(|path| (architecture.build)(path, self.parameters.clone(), classes as i64), pass)
             .map_err(|source| SpecError::new(&self.architecture, source))
     }
 }

@@ -6,37 +6,15 @@
 //! 48×48×1 → 24 filters → 40 at 24×24 → four stages of residual blocks: 40 at 24×24, 88 at 12×12, 176 at 6×6, 208 at
 //! 3×3 → mean over the map → dropout → 7. About 1.4 M parameters and 60 M multiply-adds per face.
 
-use serde::Deserialize;
-use serde::de::Error as _;
 use tch::{Kind, TchError, Tensor, nn};
 
 use super::layers::{ConvNorm, Dense, Layer as _};
 use super::onnx::{Graph, Value};
-use super::stack::share;
+use super::stages::{STAGES, Stages};
 use super::{BuildError, ExportError, Network, Pass, Precision};
-use mien_core::emotion;
 
-/// What a recipe may say about `mien`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Parameters {
-    /// Filters of the first convolution and of each stage.
-    channels: [i64; 1 + STAGES],
-    /// Residual blocks of each stage.
-    blocks: [usize; STAGES],
-    /// Share of the last layer's inputs that is dropped.
-    dropout: f64,
-}
-
-const STAGES: usize = 4;
 /// By how much the squeezed channels of a block are fewer than its own (the paper's 16 leaves too few here).
 const SQUEEZE: i64 = 8;
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self { channels: [24, 40, 88, 176, 208], blocks: [1; STAGES], dropout: 0.2 }
-    }
-}
 
 struct Mien {
     stem: ConvNorm,
@@ -56,28 +34,28 @@ struct Block {
     shortcut: Option<ConvNorm>,
 }
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
-    let Parameters { channels, blocks: counts, dropout } = parameters.try_into()?;
-    let dropout = share("dropout", dropout)?;
-    if channels.iter().any(|filters| *filters < SQUEEZE) {
-        let problem = format!("each of `channels` has to be at least {SQUEEZE}");
-        return Err(toml::de::Error::custom(problem).into());
-    }
+pub(super) fn build(
+    path: &nn::Path<'_>,
+    parameters: toml::Table,
+    outputs: i64,
+) -> Result<Box<dyn Network>, BuildError> {
+    let usual = Stages { channels: [24, 40, 88, 176, 208], blocks: [1; STAGES], dropout: 0.2 };
+    let Stages { channels, blocks: counts, dropout } = Stages::of(parameters, usual, SQUEEZE)?;
     let stem = ConvNorm::new(&(path / "stem"), 1, channels[0], 3)?;
     let shrink = ConvNorm::strided(&(path / "shrink"), channels[0], channels[1], 3, 2)?;
     let mut inputs = channels[1];
     let mut blocks = Vec::new();
     for stage in 0..STAGES {
-        let outputs = channels[stage + 1];
+        let filters = channels[stage + 1];
         for block in 0..counts[stage] {
             let path = path / format!("stage{}", stage + 1) / block;
             // The stem has already halved the picture for the first stage.
             let stride = if block == 0 && stage > 0 { 2 } else { 1 };
-            blocks.push(Block::new(&path, inputs, outputs, stride)?);
-            inputs = outputs;
+            blocks.push(Block::new(&path, inputs, filters, stride)?);
+            inputs = filters;
         }
     }
-    let output = Dense::new(&(path / "output"), inputs, emotion::COUNT as i64)?;
+    let output = Dense::new(&(path / "output"), inputs, outputs)?;
     Ok(Box::new(Mien { stem, shrink, blocks, output, dropout }))
 }
 

@@ -260,12 +260,12 @@ impl Model {
         let card = Card::from_toml(&card_text).map_err(|source| ModelError::Card { model: model(), source })?;
         let spec = |source| ModelError::Spec { model: model(), source };
         // What the card asks for is compared with what the file holds before anything is made.
-        let wanted = card.network.survey().map_err(spec)?.shapes;
+        let wanted = card.network.survey(card.labels.len()).map_err(spec)?.shapes;
         shapes(&bytes)
             .and_then(|given| check_shapes(&wanted, &given))
             .map_err(|source| ModelError::Weights { model: model(), source })?;
         let store = nn::VarStore::new(device);
-        let mut network = card.network.build(&store.root()).map_err(spec)?;
+        let mut network = card.network.build(&store.root(), card.labels.len()).map_err(spec)?;
         load_weights(&store, &bytes)
             .and_then(|()| Ok(prepare(network.as_mut())?))
             .map_err(|source| ModelError::Weights { model: model(), source })?;
@@ -322,7 +322,7 @@ mod tests {
     fn model_file(folder: &Path) -> PathBuf {
         let card = super::super::card::tests::example();
         let store = nn::VarStore::new(Device::Cpu);
-        card.network.build(&store.root()).unwrap();
+        card.network.build(&store.root(), card.labels.len()).unwrap();
         let path = folder.join("example.safetensors");
         save_weights(&store, &path, WeightKind::F16).unwrap();
         std::fs::write(folder.join("example.toml"), card.to_toml().unwrap()).unwrap();

@@ -4,36 +4,13 @@
 //! 48×48×1 → 16 filters → four stages, each of which begins with a convolution of stride 2: 32 at 24×24, 80 at 12×12, 160 at 6×6, 288
 //! at 3×3 → mean over the map → dropout → 7. Deployed 11 convolutions, 1.9 M parameters and 59 M multiply-adds per face.
 
-use serde::Deserialize;
-use serde::de::Error as _;
 use tch::{Kind, TchError, Tensor, nn};
 
 use super::layers::Dense;
 use super::onnx::{Graph, Value};
 use super::rep::RepBlock;
-use super::stack::share;
+use super::stages::{STAGES, Stages};
 use super::{BuildError, ExportError, Network, Pass, Precision};
-use mien_core::emotion;
-
-/// What a recipe may say about `repvgg`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Parameters {
-    /// Filters of the stem and of the stages at 24×24, 12×12, 6×6 and 3×3.
-    channels: [i64; 1 + STAGES],
-    /// Blocks of each stage after the one that halves the picture.
-    blocks: [usize; STAGES],
-    /// Share of the last layer's inputs that is dropped.
-    dropout: f64,
-}
-
-const STAGES: usize = 4;
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self { channels: [16, 32, 80, 160, 288], blocks: [1, 2, 2, 1], dropout: 0.2 }
-    }
-}
 
 struct RepVgg {
     blocks: Vec<RepBlock>,
@@ -41,22 +18,23 @@ struct RepVgg {
     dropout: f64,
 }
 
-pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
-    let Parameters { channels, blocks: counts, dropout } = parameters.try_into()?;
-    let dropout = share("dropout", dropout)?;
-    if channels.iter().any(|filters| *filters < 1) {
-        return Err(toml::de::Error::custom("each of `channels` has to be at least 1").into());
-    }
+pub(super) fn build(
+    path: &nn::Path<'_>,
+    parameters: toml::Table,
+    outputs: i64,
+) -> Result<Box<dyn Network>, BuildError> {
+    let usual = Stages { channels: [16, 32, 80, 160, 288], blocks: [1, 2, 2, 1], dropout: 0.2 };
+    let Stages { channels, blocks: counts, dropout } = Stages::of(parameters, usual, 1)?;
     let mut blocks = vec![RepBlock::new(&(path / "stem"), 1, channels[0], 1, true)?];
     for stage in 0..STAGES {
-        let (inputs, outputs) = (channels[stage], channels[stage + 1]);
+        let (inputs, filters) = (channels[stage], channels[stage + 1]);
         let path = path / format!("stage{}", stage + 1);
-        blocks.push(RepBlock::new(&(&path / 0), inputs, outputs, 2, true)?);
+        blocks.push(RepBlock::new(&(&path / 0), inputs, filters, 2, true)?);
         for block in 1..=counts[stage] {
-            blocks.push(RepBlock::new(&(&path / block), outputs, outputs, 1, true)?);
+            blocks.push(RepBlock::new(&(&path / block), filters, filters, 1, true)?);
         }
     }
-    let output = Dense::new(&(path / "output"), channels[STAGES], emotion::COUNT as i64)?;
+    let output = Dense::new(&(path / "output"), channels[STAGES], outputs)?;
     Ok(Box::new(RepVgg { blocks, output, dropout }))
 }
 
@@ -92,7 +70,7 @@ mod tests {
     #[test]
     fn it_is_as_small_as_one_core_needs_it() {
         let spec: NetworkSpec = toml::from_str("architecture = \"repvgg\"").unwrap();
-        let cost = spec.cost().unwrap();
+        let cost = spec.cost(7).unwrap();
         assert!(cost.parameters <= 3_000_000, "{} parameters", cost.parameters);
         assert!(cost.macs <= 60_000_000, "{} multiply-adds", cost.macs);
     }

@@ -28,16 +28,28 @@ const START: [Conv; 4] = [
 const EXTRA: Conv = Conv { norm: Norm::Batch, activation: Activation::LeakyRelu, ..Conv::new(512) };
 const LAST: Conv = Conv { pool: true, drop: true, filters: 1024, ..EXTRA };
 
-pub(super) fn build2(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
-    stack::build(path, parameters, &layout(&START, 0.0))
+pub(super) fn build2(
+    path: &nn::Path<'_>,
+    parameters: toml::Table,
+    outputs: i64,
+) -> Result<Box<dyn Network>, BuildError> {
+    stack::build(path, parameters, &layout(&START, 0.0), outputs)
 }
 
-pub(super) fn build3(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
-    stack::build(path, parameters, &layout(&[&START[..], &[LAST]].concat(), 0.0))
+pub(super) fn build3(
+    path: &nn::Path<'_>,
+    parameters: toml::Table,
+    outputs: i64,
+) -> Result<Box<dyn Network>, BuildError> {
+    stack::build(path, parameters, &layout(&[&START[..], &[LAST]].concat(), 0.0), outputs)
 }
 
-pub(super) fn build4(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
-    stack::build(path, parameters, &layout(&[&START[..], &[EXTRA, LAST]].concat(), 0.5))
+pub(super) fn build4(
+    path: &nn::Path<'_>,
+    parameters: toml::Table,
+    outputs: i64,
+) -> Result<Box<dyn Network>, BuildError> {
+    stack::build(path, parameters, &layout(&[&START[..], &[EXTRA, LAST]].concat(), 0.5), outputs)
 }
 
 fn layout(convolutions: &[Conv], dropout_dense: f64) -> Layout<'_> {

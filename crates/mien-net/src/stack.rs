@@ -9,7 +9,6 @@ use super::layers::{ConvNorm, ConvShape, Dense, DenseNorm, Layer as _};
 use super::onnx::{Attribute, Graph, Value};
 use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::crop::CROP_SIZE;
-use mien_core::emotion;
 
 /// What a recipe may say about a stack; what it leaves out is the architecture's own choice.
 #[derive(Debug, Default, Deserialize)]
@@ -118,6 +117,7 @@ pub fn build(
     path: &nn::Path<'_>,
     parameters: toml::Table,
     layout: &Layout<'_>,
+    outputs: i64,
 ) -> Result<Box<dyn Network>, BuildError> {
     let parameters: Parameters = parameters.try_into()?;
     let dropout_conv = share("dropout_conv", parameters.dropout_conv.unwrap_or(layout.dropout_conv))?;
@@ -140,13 +140,13 @@ pub fn build(
     }
     let mut features = channels * side * side;
     let mut dense = Vec::new();
-    for (i, outputs) in layout.dense.iter().enumerate() {
+    for (i, width) in layout.dense.iter().enumerate() {
         let path = path / format!("dense{}", i + 1);
         let make = if layout.dense_norm && norm { DenseNorm::new } else { DenseNorm::biased };
-        dense.push(make(&path, features, *outputs)?);
-        features = *outputs;
+        dense.push(make(&path, features, *width)?);
+        features = *width;
     }
-    let output = Dense::new(&(path / "output"), features, emotion::COUNT as i64)?;
+    let output = Dense::new(&(path / "output"), features, outputs)?;
     Ok(Box::new(Stack { convolutions, dense, output, dropout_conv, dropout_dense }))
 }
 

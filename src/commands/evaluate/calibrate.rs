@@ -19,8 +19,8 @@ impl ClassifierArgs {
     /// The model's calibration, fitted again on PublicTest, whatever split is measured.
     pub(super) fn fitted(&self, model: &Model, data: &Dataset, device: Device) -> anyhow::Result<Calibration> {
         let before = &model.card.calibration;
-        let training_prior = match before.training_prior {
-            Some(prior) => prior,
+        let training_prior = match &before.training_prior {
+            Some(prior) => prior.clone(),
             None => prior_of(&model.card, data)?,
         };
         let rule = self.usual_rule();
@@ -50,7 +50,10 @@ fn prior_of(card: &Card, data: &Dataset) -> anyhow::Result<Prior> {
     let target = recipe_part(card, "target")?.context("the model's card names no target of training")?;
     let balance: BalanceSpec = recipe_part(card, "balance")?.unwrap_or_default();
     let sources: DataSpec = recipe_part(card, "data")?.unwrap_or_default();
-    Ok(training_prior(&data.training.examples(target)?, Sampling { data: &sources, balance: &balance })?)
+    Ok(training_prior(
+        &data.training.examples(target)?,
+        Sampling { data: &sources, balance: &balance, classes: &card.labels },
+    )?)
 }
 
 fn recipe_part<T: DeserializeOwned>(card: &Card, name: &str) -> anyhow::Result<Option<T>> {

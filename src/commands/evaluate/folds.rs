@@ -69,7 +69,8 @@ impl ClassifierArgs {
             if let Some(first) = models.first() {
                 let other = SplitSpec::of_recipe(&first.card.training.recipe);
                 let same_split = SplitSpec { fold: None, ..other } == SplitSpec { fold: None, ..split.clone() };
-                if !same_split || first.card.training.data_sha256 != model.card.training.data_sha256 {
+                let same_input = first.card.input == model.card.input && first.card.labels == model.card.labels;
+                if !same_split || !same_input || first.card.training.data_sha256 != model.card.training.data_sha256 {
                     bail!("{} is a fold of another training than fold-1", folder.display());
                 }
             }
@@ -87,11 +88,12 @@ impl ClassifierArgs {
         rule: LabelRule,
         device: Device,
     ) -> anyhow::Result<SourceReport> {
-        let mut all = Scored::default();
+        let first = models.first().context("there is no fold")?;
+        let source = self.reading.read_undivided(path, &first.card.labels, first.card.input.crop)?;
+        let mut all = Scored::none(&first.card.labels);
         let (mut name, mut pictures, mut people) = (String::new(), 0, None);
         for model in models {
-            let split = SplitSpec::of_recipe(&model.card.training.recipe);
-            let data = self.reading.read(&[(None, path.to_owned())], &split, model.card.input.crop)?;
+            let data = source.divided(&SplitSpec::of_recipe(&model.card.training.recipe))?;
             if !data.sha256.iter().all(|sum| model.card.training.data_sha256.contains(sum)) {
                 bail!("{} isn't what {} learnt from, so it has no folds", path.display(), model.card.name);
             }
@@ -138,15 +140,10 @@ impl fmt::Display for FoldsReport {
             writeln!(f, "{}: N {}{people}", source.data, measures.n)?;
             writeln!(f, "accuracy          {:.2} % ({low:.1}–{high:.1})", 100.0 * measures.accuracy)?;
             writeln!(f, "macro recall      {:.2} %", 100.0 * measures.balanced_accuracy)?;
-            for class in measures.per_class.iter().filter(|class| class.counts.support > 0) {
+            let classes = measures.confusion.classes().names().zip(&measures.per_class);
+            for (name, class) in classes.filter(|(_, class)| class.counts.support > 0) {
                 let recall = class.counts.recall.unwrap_or_default();
-                writeln!(
-                    f,
-                    "  {:14}{:6.1} % of {}",
-                    class.counts.emotion.name(),
-                    100.0 * recall,
-                    class.counts.support
-                )?;
+                writeln!(f, "  {name:14}{:6.1} % of {}", 100.0 * recall, class.counts.support)?;
             }
             writeln!(f)?;
         }

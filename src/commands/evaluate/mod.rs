@@ -17,11 +17,11 @@ use tch::{Device, Tensor};
 use self::faces::FacesArgs;
 use self::report::{OperatingPoint, Report};
 use super::card;
+use super::numbers::share;
 use super::reading::ReadingArgs;
 use crate::console::{print, print_json};
 use crate::crop::Framing;
 use crate::device::{self, DeviceChoice};
-use crate::emotion::Emotion;
 use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec};
 use crate::lab::{Scored, plots, predict, varied};
 use crate::net::{Model, ModelSource, Pass, Precision};
@@ -80,7 +80,7 @@ struct ClassifierArgs {
     #[arg(long, value_enum)]
     pub rule: Option<LabelRule>,
 
-    /// How often each emotion is assumed to be shown: `training`, `uniform`, or a TOML or CSV file of emotions and
+    /// How often each emotion or class is assumed to be shown: `training`, `uniform`, or a TOML or CSV file of emotions and
     /// weights [default: the model's own]
     #[arg(long, value_name = "training|uniform|FILE")]
     pub prior: Option<PriorChoice>,
@@ -117,7 +117,7 @@ struct ClassifierArgs {
     pub calibrate: bool,
 
     /// With --calibrate: the accuracy on PublicTest that the uniform prior may not cost, as a share from 0 to 1
-    #[arg(long, value_name = "SHARE", requires = "calibrate", value_parser = share)]
+    #[arg(long, value_name = "SHARE", requires = "calibrate", value_parser = share::<f64>)]
     pub least_accuracy: Option<f64>,
 
     /// Measure the networks of `mien train --folds`, whose run folder takes MODEL's place: each picture by the one that never saw its
@@ -138,7 +138,8 @@ struct ClassifierArgs {
 struct Sample {
     /// Gray bytes `[N, 1, 48, 48]`.
     pictures: Tensor,
-    answers: Vec<Emotion>,
+    /// By their places among the model's classes.
+    answers: Vec<usize>,
     /// Share of the pictures in which the detector found a face, if it was asked.
     found: Option<f64>,
 }
@@ -171,7 +172,7 @@ impl ClassifierArgs {
         // As it was split when the model was trained, if its publishers didn't split it.
         let split = SplitSpec::of_recipe(&model.card.training.recipe);
         let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
-        let data = self.reading.read(&paths, &split, model.card.input.crop)?;
+        let data = self.reading.read(&paths, &model.card.labels, &split, model.card.input.crop)?;
         if self.calibrate {
             model.card.calibration = self.fitted(&model, &data, device)?;
         }
@@ -196,7 +197,7 @@ impl ClassifierArgs {
             test_time_augmentation: self.flip,
             measures: scored.measure(&assumed.adjustment),
             operating_points: operating_points(&model, &scored)?,
-            labels: Emotion::ALL,
+            labels: model.card.labels.clone(),
             never_named: network.never_named.clone(),
             device: network.device.clone(),
             precision: self.precision,
@@ -248,10 +249,10 @@ impl ClassifierArgs {
 }
 
 /// Runs the network once over all pictures.
-fn scored(model: &Model, pictures: &Tensor, answers: &[Emotion], device: Device) -> anyhow::Result<Scored> {
+fn scored(model: &Model, pictures: &Tensor, answers: &[usize], device: Device) -> anyhow::Result<Scored> {
     let normalization = model.card.input.normalization;
     let logits = predict(model.network.as_ref(), normalization, pictures, Pass::EVALUATE, device);
-    logits.and_then(|logits| Scored::new(&logits, answers)).context("can't measure the model")
+    logits.and_then(|logits| Scored::new(&logits, answers, &model.card.labels)).context("can't measure the model")
 }
 
 /// The figures under each prior that the model knows by name.
@@ -266,24 +267,4 @@ fn operating_points(model: &Model, scored: &Scored) -> anyhow::Result<Vec<Operat
             Ok(OperatingPoint::new(prior.name(), &scored.measure(&assumed.adjustment)))
         })
         .collect()
-}
-
-fn share(word: &str) -> Result<f64, String> {
-    word.parse()
-        .ok()
-        .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or_else(|| "must be a number from 0 to 1, as 0.87".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_accuracy_that_is_no_share_is_refused() {
-        assert_eq!(share("0.87"), Ok(0.87));
-        for word in ["87", "-0.1", "NaN", "most"] {
-            assert!(share(word).is_err(), "{word}");
-        }
-    }
 }

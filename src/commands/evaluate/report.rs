@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::emotion::{COUNT, Emotion};
+use crate::classes::Classes;
 use crate::lab::Measures;
 use crate::lab::datasets::Split;
 use crate::net::Precision;
@@ -30,10 +30,11 @@ pub(super) struct Report<'a> {
     pub measures: Measures,
     /// The same under each prior that the model knows by name.
     pub operating_points: Vec<OperatingPoint<'static>>,
-    pub labels: [Emotion; COUNT],
-    /// Emotions that training never had: their prior is 0 whatever is assumed.
+    /// What the model tells apart, in the order of the matrix.
+    pub labels: Classes,
+    /// Those that training never had: their prior is 0 whatever is assumed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub never_named: Vec<Emotion>,
+    pub never_named: Vec<String>,
     pub device: String,
     pub precision: Precision,
 }
@@ -152,15 +153,22 @@ impl Report<'_> {
         Ok(())
     }
 
+    /// Characters of a column with the names of the classes.
+    fn column(&self) -> usize {
+        let longest = self.labels.names().map(|name| name.chars().count()).max().unwrap_or_default();
+        (longest + 2).max(10)
+    }
+
     fn write_classes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:10}{:>11}{:>9}{:>9}{:>10}{:>10}", "", "precision", "recall", "F1", "ROC-AUC", "pictures")?;
+        let names = self.column();
+        writeln!(f, "{:names$}{:>11}{:>9}{:>9}{:>10}{:>10}", "", "precision", "recall", "F1", "ROC-AUC", "pictures")?;
         let percent = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |v| format!("{:.1}", 100.0 * v));
-        for class in &self.measures.per_class {
-            let counts = class.counts;
+        for (name, class) in self.labels.names().zip(&self.measures.per_class) {
+            let counts = &class.counts;
             writeln!(
                 f,
-                "{:10}{:>11}{:>9}{:>9}{:>10}{:>10}",
-                counts.emotion.name(),
+                "{:names$}{:>11}{:>9}{:>9}{:>10}{:>10}",
+                name,
                 percent(counts.precision),
                 percent(counts.recall),
                 percent(counts.f1),
@@ -172,12 +180,14 @@ impl Report<'_> {
     }
 
     fn write_confusion(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:10}", "true↓ as→")?;
-        Emotion::ALL.iter().try_for_each(|emotion| write!(f, "{emotion:>9}"))?;
+        let names = self.column();
+        let width = names - 1;
+        write!(f, "{:names$}", "true↓ as→")?;
+        self.labels.names().try_for_each(|name| write!(f, "{name:>width$}"))?;
         writeln!(f)?;
-        for (emotion, row) in Emotion::ALL.iter().zip(self.measures.confusion.counts()) {
-            write!(f, "{emotion:10}")?;
-            row.iter().try_for_each(|count| write!(f, "{count:>9}"))?;
+        for (name, row) in self.labels.names().zip(self.measures.confusion.counts()) {
+            write!(f, "{name:names$}")?;
+            row.iter().try_for_each(|count| write!(f, "{count:>width$}"))?;
             writeln!(f)?;
         }
         Ok(())

@@ -13,7 +13,6 @@ use crate::commands::card;
 use crate::commands::evaluate::record;
 use crate::console::tell;
 use crate::crop::CROP_SIZE;
-use crate::emotion::Emotion;
 use crate::lab::datasets::Fold;
 use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
@@ -56,7 +55,8 @@ impl TrainArgs {
         device: Device,
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {
-        let data = self.reading.read(&sources(&recipe.data, &self.data)?, &recipe.split, recipe.crop)?;
+        let data =
+            self.reading.read(&sources(&recipe.data, &self.data)?, &recipe.classes, &recipe.split, recipe.crop)?;
         let statement = Statement::of(&recipe, &data)?;
         let trainer = Classification::new(&recipe, &data, device)
             .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), folder, device))
@@ -67,6 +67,9 @@ impl TrainArgs {
             line: epoch_line,
             best: |record: &crate::lab::EpochRecord| format!("PublicTest {:.2} %", 100.0 * record.public_accuracy),
         };
+        if let Some(without) = trainer.state().recipe.without_weights() {
+            tell(&format!("warning: {}", without.warning()));
+        }
         let model = trainer.run_folder().model();
         let rule = trainer.state().recipe.target.rule();
         let outcome = self.watch(trainer, device, stop, &watch, |trainer, model| {
@@ -114,15 +117,13 @@ fn card(trainer: &Trainer<Classification>, statement: &Statement, device: Device
     Ok(Card {
         format: CARD_FORMAT,
         name: recipe.name.clone(),
-        description: match &recipe.backbone {
-            Some(backbone) if backbone.weights.is_none() => {
-                format!("{} The backbone had no weights to begin with and learnt from scratch.", recipe.description)
-            }
-            _ => recipe.description.clone(),
+        description: match recipe.without_weights() {
+            Some(without) => format!("{} {}", recipe.description, without.in_card()),
+            None => recipe.description.clone(),
         },
         intended_use: statement.intended_use.clone(),
         limits: statement.limits.clone(),
-        labels: Emotion::ALL.to_vec(),
+        labels: recipe.classes.clone(),
         parameters: trainer.parameters(),
         network: recipe.network.clone(),
         input: InputSpec { size: CROP_SIZE, crop: recipe.crop, normalization: recipe.normalization },

@@ -4,6 +4,7 @@ mod classifier;
 mod detector;
 mod list;
 mod memory;
+mod named;
 mod sources;
 mod watch;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
-use crate::lab::listed;
+use super::named::named;
 use crate::lab::recipe::DataSpec;
 
 /// The path of each of the recipe's sources, with the name that it has there. A recipe for one data set takes whatever is given.
@@ -16,28 +16,16 @@ pub(super) fn sources(data: &DataSpec, given: &[PathBuf]) -> anyhow::Result<Vec<
             _ => bail!("the recipe learns from one data set: give one with --data"),
         };
     }
-    let wanted = || {
-        let each = names.iter().map(|name| format!("--data {name}=DATA"));
-        each.collect::<Vec<_>>().join(" ")
-    };
-    let mut paths: Vec<Option<PathBuf>> = vec![None; names.len()];
-    for path in given {
-        let text = path.to_string_lossy();
-        let named = names.iter().position(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')));
-        let Some(index) = named else {
-            bail!("the recipe learns from {}: give each with its name, {}", listed(names.clone()), wanted());
-        };
-        let Some(place) = paths.get_mut(index).filter(|place| place.is_none()) else {
-            bail!("“{}” is given twice", names[index]);
-        };
-        // A name holds no byte that isn't text, so the rest is the path as it was given.
-        *place = path.to_str().map(|text| PathBuf::from(&text[names[index].len() + 1..]));
-        if place.is_none() {
-            bail!("{} has a name that isn't Unicode: move it", path.display());
-        }
-    }
-    let named = names.iter().zip(paths).map(|(name, path)| Some((Some((*name).to_owned()), path?)));
-    named.collect::<Option<_>>().with_context(|| format!("the recipe learns from several data sets: give {}", wanted()))
+    let mut paths = named("--data", given, &names)?;
+    let sources = names.iter().map(|name| {
+        let place = paths.iter().position(|(given, _)| given == name)?;
+        let (name, path) = paths.swap_remove(place);
+        Some((Some(name), path))
+    });
+    sources.collect::<Option<_>>().with_context(|| {
+        let each: Vec<String> = names.iter().map(|name| format!("--data {name}=DATA")).collect();
+        format!("the recipe learns from several data sets: give {}", each.join(" "))
+    })
 }
 
 #[cfg(test)]
@@ -70,7 +58,7 @@ mod tests {
     fn data_sets_that_are_missing_unnamed_or_given_twice_are_told() {
         let both = ["CK+48", "JAFFE"];
         assert!(told(&both, &["JAFFE=a"]).unwrap_err().contains("--data CK+48=DATA --data JAFFE=DATA"));
-        assert!(told(&both, &["a", "b"]).unwrap_err().contains("CK+48 and JAFFE"));
+        assert!(told(&both, &["a", "b"]).unwrap_err().contains("NAME=PATH; the names are CK+48 and JAFFE"));
         assert!(told(&both, &["JAFFE=a", "JAFFE=b"]).unwrap_err().contains("twice"));
         assert!(told(&["FER2013"], &["a", "b"]).unwrap_err().contains("one data set"));
     }

@@ -1,7 +1,7 @@
 //! CK+48: the last three frames of each labelled sequence of the extended Cohn-Kanade data set (Lucey et al. 2010), cut to
 //! 48×48 and sorted into folders: `anger/S010_004_00000017.png`, which is subject, sequence and frame.
 //!
-//! It has contempt, which is left out and counted, and no neutral. The three frames of a sequence are near-copies of each
+//! It has contempt, which is left out and counted unless a recipe's own classes name it, and no neutral. The three frames of a sequence are near-copies of each
 //! other, and so are a person's sequences: it must be split by subject.
 
 use std::path::Path;
@@ -10,6 +10,7 @@ use super::class_folders::Layout;
 use super::files::{SkipCounter, file_stem};
 use super::reader::{Reader, Source};
 use super::{DataError, Origin, ReadOptions};
+use mien_core::classes::Classes;
 
 /// The reader of CK+48.
 pub(super) struct CkPlus;
@@ -23,10 +24,14 @@ impl Reader for CkPlus {
         Origin::CkPlus
     }
 
-    fn recognises(&self, path: &Path) -> Result<bool, DataError> {
-        let Some(layout) = Layout::find(path)? else { return Ok(false) };
+    fn takes_classes(&self) -> bool {
+        true
+    }
+
+    fn recognises(&self, path: &Path, classes: &Classes) -> Result<bool, DataError> {
+        let Some(layout) = Layout::find(path, classes)? else { return Ok(false) };
         let [(None, folder)] = layout.parts.as_slice() else { return Ok(false) };
-        let pictures = layout.pictures(folder, &mut SkipCounter::default());
+        let pictures = layout.pictures(folder, classes, &mut SkipCounter::default());
         // A folder that no emotion is named after is reported by the reader that opens it.
         let pictures = pictures.unwrap_or_default();
         let named = pictures.iter().filter(|(picture, _)| subject(&file_stem(picture)).is_some()).count();

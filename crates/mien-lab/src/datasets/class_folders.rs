@@ -1,13 +1,15 @@
-//! Folders named after emotions, as most data sets on Kaggle are laid out: `train/angry/*.jpg` with `validation` or `test`
+//! Folders named after emotions or classes, as most data sets on Kaggle are laid out: `train/angry/*.jpg` with `validation` or `test`
 //! beside `train`, the emotions' folders alone, or either of them a folder further down.
 
 use std::path::{Path, PathBuf};
 
-use super::files::{PictureFile, PictureFiles, SkipCounter, class_of_folder, file_name, folders_in, pictures_below};
+use super::error::unknown_folder;
+use super::files::{PictureFile, PictureFiles, SkipCounter, file_name, folders_in, pictures_below};
 use super::names::{self, no_class};
 use super::reader::{Reader, Source};
 use super::{DataError, ReadOptions, Split};
 use crate::faces::FaceMode;
+use mien_core::classes::Classes;
 
 /// Folders with nothing but one other folder in them that are passed on the way, as archives make them.
 const WRAPPERS: usize = 3;
@@ -20,8 +22,12 @@ impl Reader for ClassFolders {
         "folders named after emotions"
     }
 
-    fn recognises(&self, path: &Path) -> Result<bool, DataError> {
-        Ok(Layout::find(path)?.is_some())
+    fn takes_classes(&self) -> bool {
+        true
+    }
+
+    fn recognises(&self, path: &Path, classes: &Classes) -> Result<bool, DataError> {
+        Ok(Layout::find(path, classes)?.is_some())
     }
 
     fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
@@ -30,21 +36,21 @@ impl Reader for ClassFolders {
     }
 }
 
-/// The folders that hold the emotions' folders, each with its split if it is named after one.
+/// The folders that hold the classes' folders, each with its split if it is named after one.
 pub(super) struct Layout {
     pub parts: Vec<(Option<Split>, PathBuf)>,
 }
 
 impl Layout {
     /// Looks for the layout at `path`; `None` if there is none.
-    pub fn find(path: &Path) -> Result<Option<Self>, DataError> {
+    pub fn find(path: &Path, classes: &Classes) -> Result<Option<Self>, DataError> {
         if !path.is_dir() {
             return Ok(None);
         }
         let mut root = path.to_owned();
         for _ in 0..WRAPPERS {
             let folders = folders_in(&root)?;
-            if folders.iter().any(|folder| class_of_folder(folder).is_some()) {
+            if folders.iter().any(|folder| names::word(classes, &file_name(folder)).is_some()) {
                 return Ok(Some(Self { parts: vec![(None, root)] }));
             }
             let named = folders.iter().filter_map(|f| names::split(&file_name(f)).map(|split| (Some(split), f)));
@@ -70,10 +76,10 @@ impl Layout {
         name: &str,
         subject: impl Fn(&Path) -> Result<Option<String>, DataError>,
     ) -> Result<Box<dyn Source>, DataError> {
-        let layout = Self::find(path)?.ok_or_else(|| DataError::UnknownFolder(path.to_owned()))?;
+        let layout = Self::find(path, &options.classes)?.ok_or_else(|| unknown_folder(path, &options.classes))?;
         let (mut files, mut skipped) = (Vec::new(), SkipCounter::default());
         for (split, folder) in &layout.parts {
-            for (path, label) in layout.pictures(folder, &mut skipped)? {
+            for (path, label) in layout.pictures(folder, &options.classes, &mut skipped)? {
                 let subject = subject(&path)?;
                 files.push(PictureFile { path, label, subject, split: *split, line: None });
             }
@@ -82,25 +88,26 @@ impl Layout {
         Ok(Box::new(PictureFiles::sorted(name, path, (files, skipped), FaceMode::Whole, options)))
     }
 
-    /// The pictures in the emotions' folders below `folder`, with their labels.
+    /// The pictures in the classes' folders below `folder`, with their labels.
     ///
     /// # Errors
-    /// When a folder among them holds pictures and is named after no emotion: they would be lost in silence.
+    /// When a folder among them holds pictures and is named after no class: they would be lost in silence.
     pub fn pictures(
         &self,
         folder: &Path,
+        classes: &Classes,
         skipped: &mut SkipCounter,
-    ) -> Result<Vec<(PathBuf, mien_core::emotion::Emotion)>, DataError> {
+    ) -> Result<Vec<(PathBuf, usize)>, DataError> {
         let mut pictures = Vec::new();
         for class_folder in folders_in(folder)? {
-            let class = class_of_folder(&class_folder);
+            let word = names::word(classes, &file_name(&class_folder));
             for picture in pictures_below(&class_folder) {
                 let picture = picture?;
-                let Some(class) = class else {
-                    let problem = no_class(&file_name(&class_folder));
+                let Some(word) = word else {
+                    let problem = no_class(classes, &file_name(&class_folder));
                     return Err(DataError::Picture { path: class_folder, problem });
                 };
-                if let Some(label) = skipped.emotion_of(class) {
+                if let Some(label) = skipped.label_of(word) {
                     pictures.push((picture, label));
                 }
             }

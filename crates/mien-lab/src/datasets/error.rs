@@ -1,9 +1,10 @@
 //! What can be wrong with a data set, worded for the reader.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Split;
 use crate::faces::FaceError;
+use mien_core::classes::Classes;
 
 /// A data set can't be read or used. Names the file and, where there is one, the row.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,29 @@ pub enum DataError {
         /// Which folder.
         PathBuf,
     ),
+    /// A folder without one that is named after a class.
+    #[error(
+        "{path} is a directory in which no data set was found: no folder in it is named after one of the classes {classes}"
+    )]
+    NoClassFolder {
+        /// Which folder.
+        path: PathBuf,
+        /// The classes.
+        classes: Classes,
+    },
+    /// A recipe's own classes for a data set whose labels are the seven emotions.
+    #[error(
+        "{path} is read as {kind}, whose labels are the seven emotions, and not {classes}: classes of one's own need folders of \
+         their names, or a list"
+    )]
+    ClassesElsewhere {
+        /// The data set.
+        path: PathBuf,
+        /// What it was recognised as.
+        kind: &'static str,
+        /// The classes.
+        classes: Classes,
+    },
     /// No picture in a split that the format always has.
     #[error("{path} holds no picture of the split {}", .split.usage())]
     EmptySplit {
@@ -122,4 +146,14 @@ pub enum DataError {
     /// Faces can't be found.
     #[error(transparent)]
     Faces(#[from] FaceError),
+}
+
+/// What is said of a folder without anything that a reader knows.
+pub(super) fn unknown_folder(path: &Path, classes: &Classes) -> DataError {
+    let path = path.to_owned();
+    if classes.are_emotions() {
+        DataError::UnknownFolder(path)
+    } else {
+        DataError::NoClassFolder { path, classes: classes.clone() }
+    }
 }

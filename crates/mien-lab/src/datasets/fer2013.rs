@@ -10,6 +10,7 @@ use super::{DataError, Origin, ReadOptions, Split, read_ferplus};
 use crate::faces::{FaceCutter, FaceError, FaceFinding, FaceMode};
 use crate::provenance;
 use mien_core::bounded::Rows;
+use mien_core::classes::Classes;
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
 use mien_core::emotion::Emotion;
 use mien_core::face::GrayView;
@@ -35,7 +36,7 @@ impl Reader for Fer2013 {
         true
     }
 
-    fn recognises(&self, path: &Path) -> Result<bool, DataError> {
+    fn recognises(&self, path: &Path, _classes: &Classes) -> Result<bool, DataError> {
         if path.is_dir() {
             return Ok(false);
         }
@@ -124,7 +125,7 @@ fn read_table(path: &Path) -> Result<Collection, DataError> {
         let field =
             |index: usize, name: &str| record.get(index).ok_or_else(|| wrong(format!("the row is cut off: no {name}")));
         let split = parse_usage(field(usage, "Usage")?).map_err(wrong)?;
-        let label = parse_label(field(emotion, "emotion")?).map_err(wrong)?;
+        let label = parse_label(field(emotion, "emotion")?).map_err(wrong)?.index();
         parse_pixels(field(pixels, "pixels")?, &mut collection.pixels).map_err(wrong)?;
         let place = format!("line {line}");
         collection.entries.push(Entry { place, label, subject: None, split: Some(split), votes: None });
@@ -187,9 +188,9 @@ mod tests {
     #[test]
     fn rows_go_to_their_splits() {
         let data = read_text(&whole()).unwrap();
-        assert_eq!(data.training.labels, [Emotion::Happy]);
-        assert_eq!(data.public.labels, [Emotion::Neutral]);
-        assert_eq!(data.private.labels, [Emotion::Angry]);
+        assert_eq!(data.training.labels, [Emotion::Happy.index()]);
+        assert_eq!(data.public.labels, [Emotion::Neutral.index()]);
+        assert_eq!(data.private.labels, [Emotion::Angry.index()]);
         assert_eq!(data.private.bytes.size(), [1, 1, 48, 48]);
         assert_eq!(data.private.bytes.double_value(&[0, 0, 47, 47]), 7.0);
         assert_eq!(data.private.places, ["line 4"]);
@@ -209,7 +210,7 @@ mod tests {
                 }
             })
             .collect();
-        assert_eq!(read_text(&swapped).unwrap().training.labels, [Emotion::Happy]);
+        assert_eq!(read_text(&swapped).unwrap().training.labels, [Emotion::Happy.index()]);
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
+use super::names::Word;
 use super::reader::{About, Collection, Entry, Skipped, Source, Watch};
 use super::{DataError, ReadOptions, Split};
 use crate::faces::{FaceCutter, FaceError, FaceFinding, FaceMode};
 use crate::pictures::decode_gray;
-use mien_core::emotion::{Class, Emotion};
+use mien_core::classes::Classes;
 use mien_core::pixels::PixelLimit;
 
 /// Endings of the picture formats that Mien reads.
@@ -21,7 +22,8 @@ const DEPTH: usize = 8;
 /// A picture of a data set.
 pub(super) struct PictureFile {
     pub path: PathBuf,
-    pub label: Emotion,
+    /// By its place among the classes.
+    pub label: usize,
     pub subject: Option<String>,
     pub split: Option<Split>,
     /// The line of the list that names it, if there is a list.
@@ -36,6 +38,8 @@ pub(super) struct PictureFiles {
     /// The table that lists them, if there is one.
     pub list: Option<PathBuf>,
     pub files: Vec<PictureFile>,
+    /// What their labels tell apart.
+    pub classes: Classes,
     pub skipped: Vec<Skipped>,
     pub faces: FaceFinding,
     /// How large a picture may be.
@@ -58,7 +62,9 @@ impl Source for PictureFiles {
         for file in &self.files {
             let place = file.path.strip_prefix(&self.root).unwrap_or(&file.path).to_string_lossy().into_owned();
             let bytes = std::fs::read(&file.path).map_err(|e| self.wrong(file, format!("can't be read: {e}")))?;
-            for part in [place.as_bytes(), &(bytes.len() as u64).to_le_bytes(), file.label.key().as_bytes(), &bytes] {
+            for part in
+                [place.as_bytes(), &(bytes.len() as u64).to_le_bytes(), self.classes.key(file.label).as_bytes(), &bytes]
+            {
                 sum.update(part);
             }
             let picture = decode_gray(&bytes, self.pixels).map_err(|problem| self.wrong(file, problem))?;
@@ -98,6 +104,7 @@ impl PictureFiles {
             root: root.to_owned(),
             list: None,
             files,
+            classes: options.classes.clone(),
             skipped: skipped.into_list(),
             faces: options.finding(mode),
             pixels: options.pixels,
@@ -182,11 +189,11 @@ impl SkipCounter {
         }
     }
 
-    /// The emotion of a class; contempt is counted and left out.
-    pub fn emotion_of(&mut self, class: Class) -> Option<Emotion> {
-        match class {
-            Class::Emotion(emotion) => Some(emotion),
-            Class::Contempt => {
+    /// The label that a word stands for; contempt, beside the seven emotions, is counted and left out.
+    pub fn label_of(&mut self, word: Word) -> Option<usize> {
+        match word {
+            Word::Label(label) => Some(label),
+            Word::Contempt => {
                 self.add("contempt, which isn't one of the seven emotions");
                 None
             }
@@ -197,9 +204,4 @@ impl SkipCounter {
     pub fn into_list(self) -> Vec<Skipped> {
         self.0
     }
-}
-
-/// The class that a folder is named after.
-pub(super) fn class_of_folder(folder: &Path) -> Option<Class> {
-    Class::named(&file_name(folder))
 }

@@ -7,6 +7,7 @@ use super::files::file_name;
 use super::named::{self, Shown};
 use super::reader::{Reader, Source};
 use super::{DataError, Origin, ReadOptions};
+use mien_core::classes::Classes;
 use mien_core::emotion::Class;
 
 /// The reader of JAFFE.
@@ -21,7 +22,7 @@ impl Reader for Jaffe {
         Origin::Jaffe
     }
 
-    fn recognises(&self, path: &Path) -> Result<bool, DataError> {
+    fn recognises(&self, path: &Path, _classes: &Classes) -> Result<bool, DataError> {
         named::begins_with(path, |picture| parse(&file_name(picture)).is_some())
     }
 

@@ -142,7 +142,7 @@ mod tests {
         let targets = data.training.examples(Target::Votes).unwrap().targets;
         assert_eq!(targets.size()[0], alone + labelled as i64);
         for (row, face) in faces.iter().enumerate() {
-            assert_eq!(targets.double_value(&[alone + row as i64, face.index() as i64]), 1.0);
+            assert_eq!(targets.double_value(&[alone + row as i64, *face as i64]), 1.0);
         }
         let answers = data.training.answers(LabelRule::Majority).unwrap();
         assert!(answers[answers.len() - labelled..].iter().flatten().eq(&faces));

@@ -9,6 +9,7 @@ use super::files::file_stem;
 use super::named::{self, Shown};
 use super::reader::{Reader, Source};
 use super::{DataError, Origin, ReadOptions};
+use mien_core::classes::Classes;
 use mien_core::emotion::Class;
 
 /// Where the camera stood.
@@ -48,7 +49,7 @@ impl Reader for Kdef {
         Origin::Kdef
     }
 
-    fn recognises(&self, path: &Path) -> Result<bool, DataError> {
+    fn recognises(&self, path: &Path, _classes: &Classes) -> Result<bool, DataError> {
         named::begins_with(path, |picture| parse(&file_stem(picture)).is_some())
     }
 

@@ -1,5 +1,5 @@
 //! A table of pictures: the columns `path` and `label`, and if wanted `subject` and `split`. Paths are told from the table's
-//! folder; labels are the emotions' names in any usual spelling.
+//! folder; labels are the emotions' names in any usual spelling, or the recipe's classes.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::table::{from_csv, header};
 use super::{DataError, ReadOptions};
 use crate::faces::FaceMode;
 use mien_core::bounded::Rows;
-use mien_core::emotion::Class;
+use mien_core::classes::Classes;
 
 /// Names that the column of paths goes by.
 const PATH_COLUMNS: [&str; 5] = ["path", "file", "filename", "image", "picture"];
@@ -28,7 +28,11 @@ impl Reader for List {
         "a list of pictures"
     }
 
-    fn recognises(&self, path: &Path) -> Result<bool, DataError> {
+    fn takes_classes(&self) -> bool {
+        true
+    }
+
+    fn recognises(&self, path: &Path, _classes: &Classes) -> Result<bool, DataError> {
         if path.is_dir() {
             return Ok(false);
         }
@@ -59,8 +63,8 @@ impl Reader for List {
             let split = filled(split_column)
                 .map(|word| names::split(word).ok_or_else(|| wrong(format!("“{word}” is no split"))))
                 .transpose()?;
-            let class = Class::named(word).ok_or_else(|| wrong(no_class(word)))?;
-            let Some(label) = skipped.emotion_of(class) else { continue };
+            let meant = names::word(&options.classes, word).ok_or_else(|| wrong(no_class(&options.classes, word)))?;
+            let Some(label) = skipped.label_of(meant) else { continue };
             let (path, subject) = (root.join(PathBuf::from(picture)), filled(subject_column).map(str::to_owned));
             files.push(PictureFile { path, label, subject, split, line: Some(line) });
         }
@@ -69,6 +73,7 @@ impl Reader for List {
             root,
             list: Some(path.to_owned()),
             files,
+            classes: options.classes.clone(),
             skipped: skipped.into_list(),
             faces: options.finding(FaceMode::Whole),
             pixels: options.pixels,

@@ -23,7 +23,7 @@ mod table;
 mod target;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -34,16 +34,16 @@ pub use ferplus::{Votes, read_ferplus};
 pub use joined::join;
 pub use kdef::Angle;
 pub use origin::Origin;
-use reader::{Collection, Entry};
-pub use reader::{ReadOptions, Skipped, Watch, read, takes_votes};
+use reader::{About, Collection, Entry};
+pub use reader::{ReadOptions, Skipped, Watch, read, read_undivided, takes_votes};
 use split::Item;
 pub use split::{Fold, SplitKind, SplitSpec};
 pub use summary::{Across, Duplicates, RuleCount, SplitSummary, Summary};
 pub use target::{ExampleSource, Examples, LabelRule, LabelShare, Target, draw_labels};
 
 use super::faces::{FaceCounts, LandmarkPlaces};
+use mien_core::classes::Classes;
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
-use mien_core::emotion::Emotion;
 
 /// The part of a data set that a picture belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -74,10 +74,12 @@ impl Split {
 /// Pictures of one split with what is known about them, row by row.
 #[derive(Debug)]
 pub struct Pictures {
+    /// What their labels tell apart.
+    pub classes: Classes,
     /// Gray bytes `[N, 1, 48, 48]`.
     pub bytes: Tensor,
-    /// The data set's own labels.
-    pub labels: Vec<Emotion>,
+    /// The data set's own labels, by their places among `classes`.
+    pub labels: Vec<usize>,
     /// The FER+ votes on each, for those that have any.
     pub votes: Vec<Option<Votes>>,
     /// Who each shows, where that is known.
@@ -136,22 +138,42 @@ impl Dataset {
             Split::All => Pictures::joined(&[&self.training, &self.public, &self.private]),
         }
     }
+}
 
-    /// Splits what a reader found.
-    fn new(collection: Collection, origin: Origin, spec: &SplitSpec, path: &Path) -> Result<Self, DataError> {
-        let Collection { mut entries, pixels, about } = collection;
-        let cut = |problem| DataError::Split { path: path.to_owned(), problem };
-        let division = complete_splits(&mut entries, &pixels, spec).map_err(cut)?;
-        let take = |split| Pictures::gathered(&entries, &pixels, split);
-        let (name, sha256) = (about.name.clone(), about.sha256.clone());
-        Ok(Self {
-            sources: vec![SourceInfo { name, origin, division: division.clone(), sha256 }],
+/// A data set in memory that isn't split yet, and can be in several ways.
+#[derive(Debug)]
+pub struct Undivided {
+    collection: Collection,
+    classes: Classes,
+    origin: Origin,
+    path: PathBuf,
+}
+
+impl Undivided {
+    /// How faces were cut out of its pictures.
+    pub fn faces(&self) -> FaceCounts {
+        self.collection.about.faces
+    }
+
+    /// Splits it as its publishers did, else as `spec` says.
+    ///
+    /// # Errors
+    /// When it can't be split so.
+    pub fn divided(&self, spec: &SplitSpec) -> Result<Dataset, DataError> {
+        let Collection { entries, pixels, about } = &self.collection;
+        let mut entries = entries.clone();
+        let cut = |problem| DataError::Split { path: self.path.clone(), problem };
+        let division = complete_splits(&mut entries, pixels, spec).map_err(cut)?;
+        let take = |split| Pictures::gathered(&self.classes, &entries, pixels, split);
+        let About { name, sha256, skipped, faces, places } = about.clone();
+        Ok(Dataset {
+            sources: vec![SourceInfo { name, origin: self.origin, division: division.clone(), sha256: sha256.clone() }],
             name: about.told_name(),
             division,
-            sha256: about.sha256,
-            skipped: about.skipped,
-            faces: about.faces,
-            places: about.places,
+            sha256,
+            skipped,
+            faces,
+            places,
             training: take(Split::Training),
             public: take(Split::Public),
             private: take(Split::Private),
@@ -206,6 +228,7 @@ impl Pictures {
     #[must_use]
     pub fn shallow_clone(&self) -> Self {
         Self {
+            classes: self.classes.clone(),
             bytes: self.bytes.shallow_clone(),
             labels: self.labels.clone(),
             votes: self.votes.clone(),
@@ -221,11 +244,13 @@ impl Pictures {
         people.map(|people| people.len()).filter(|count| *count > 0)
     }
 
-    /// Pictures one after the other.
+    /// Pictures of the same classes one after the other.
     fn joined(parts: &[&Self]) -> Self {
+        let classes = parts.first().map(|part| part.classes.clone()).unwrap_or_default();
         let parts: Vec<&Self> = parts.iter().filter(|part| !part.is_empty()).copied().collect();
         let bytes: Vec<&Tensor> = parts.iter().map(|part| &part.bytes).collect();
         Self {
+            classes,
             bytes: if bytes.is_empty() { bytes_tensor(&[]) } else { Tensor::cat(&bytes, 0) },
             labels: parts.iter().flat_map(|part| part.labels.iter().copied()).collect(),
             votes: parts.iter().flat_map(|part| part.votes.iter().copied()).collect(),
@@ -235,10 +260,11 @@ impl Pictures {
         }
     }
 
-    fn gathered(entries: &[Entry], pixels: &[u8], split: Split) -> Self {
+    fn gathered(classes: &Classes, entries: &[Entry], pixels: &[u8], split: Split) -> Self {
         let members = || entries.iter().zip(pixels.chunks_exact(CROP_PIXELS)).filter(|(e, _)| e.split == Some(split));
         let bytes: Vec<u8> = members().flat_map(|(_, pixels)| pixels).copied().collect();
         Self {
+            classes: classes.clone(),
             bytes: bytes_tensor(&bytes),
             labels: members().map(|(entry, _)| entry.label).collect(),
             votes: members().map(|(entry, _)| entry.votes).collect(),

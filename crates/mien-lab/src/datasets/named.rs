@@ -38,7 +38,7 @@ pub(super) fn open(
         let path = picture?;
         match read(&path) {
             Ok(Shown { subject, label }) => {
-                files.push(PictureFile { path, label, subject: Some(subject), split: None, line: None });
+                files.push(PictureFile { path, label: label.index(), subject: Some(subject), split: None, line: None });
             }
             Err(reason) => skipped.add(reason),
         }

@@ -1,6 +1,8 @@
-//! The words by which data sets call splits, and what is said of words that name no emotion.
+//! The words by which data sets call splits and classes, and what is said of words that name none.
 
 use super::Split;
+use mien_core::classes::Classes;
+use mien_core::emotion::Class;
 
 /// Names of split folders, in lower case without `_`, `-` and spaces.
 const SPLITS: [(Split, &[&str]); 3] = [
@@ -15,13 +17,39 @@ pub(super) fn split(word: &str) -> Option<Split> {
     SPLITS.iter().find(|(_, names)| names.contains(&word.as_str())).map(|(split, _)| *split)
 }
 
-/// What a word that is no class is answered with.
-pub(super) fn no_class(word: &str) -> String {
+/// What a folder's name or a label stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// A class, by its place.
+    Label(usize),
+    /// What some data sets have beside the seven emotions.
+    Contempt,
+}
+
+/// What a word stands for among `classes`: an emotion in any usual spelling, classes of one's own by their names.
+pub(super) fn word(classes: &Classes, word: &str) -> Option<Word> {
+    if classes.are_emotions() {
+        return Class::named(word).map(|class| match class {
+            Class::Emotion(emotion) => Word::Label(emotion.index()),
+            Class::Contempt => Word::Contempt,
+        });
+    }
+    classes.named(word).map(Word::Label)
+}
+
+/// What a word that stands for none of `classes` is answered with.
+pub(super) fn no_class(classes: &Classes, word: &str) -> String {
+    if !classes.are_emotions() {
+        return format!("“{word}” is none of the classes {classes}");
+    }
     if word.trim().parse::<i64>().is_ok() {
         // RAF-DB, AffectNet and FER2013 number the same emotions in three different orders.
         format!("“{word}” is a number, and data sets number emotions differently: name it, such as happy or sadness")
     } else {
-        format!("“{word}” names no emotion: the seven are angry, disgust, fear, happy, sad, surprise and neutral")
+        format!(
+            "“{word}” names no emotion: the seven are angry, disgust, fear, happy, sad, surprise and neutral; other classes are \
+             named in the recipe (`classes`)"
+        )
     }
 }
 

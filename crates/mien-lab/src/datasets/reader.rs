@@ -8,12 +8,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::cache::Cache;
+use super::error::unknown_folder;
 use super::kdef::Angle;
-use super::{DataError, Dataset, Origin, Split, SplitSpec, Votes};
+use super::{DataError, Dataset, Origin, Split, SplitSpec, Undivided, Votes};
 use super::{ckplus::CkPlus, class_folders::ClassFolders, fer2013::Fer2013, jaffe::Jaffe, kdef::Kdef, list::List};
 use crate::faces::{FaceCounts, FaceFinding, FaceMode, LandmarkPlaces, PictureDetector};
+use mien_core::classes::Classes;
 use mien_core::crop::Framing;
-use mien_core::emotion::Emotion;
 use mien_core::pixels::PixelLimit;
 
 /// The kinds of data sets, those first that would also pass for a later one.
@@ -25,6 +26,8 @@ const TABLES: &str = "emotion, pixels, Usage (FER2013) or path, label (a list of
 /// How a data set is to be read.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
+    /// What its labels tell apart.
+    pub classes: Classes,
     /// The FER+ votes that stand row by row beside FER2013.
     pub ferplus: Option<PathBuf>,
     /// How to split what its publishers didn't split.
@@ -97,11 +100,16 @@ pub(super) trait Reader: Sync {
         Origin::Unknown
     }
 
-    /// Whether the file or folder looks like this kind; cheap, and not a promise that all of it is.
+    /// Whether its labels can be other classes than the seven emotions.
+    fn takes_classes(&self) -> bool {
+        false
+    }
+
+    /// Whether the file or folder, whose labels are `classes`, looks like this kind; cheap, and not a promise that all of it is.
     ///
     /// # Errors
     /// When it can't be read.
-    fn recognises(&self, path: &Path) -> Result<bool, DataError>;
+    fn recognises(&self, path: &Path, classes: &Classes) -> Result<bool, DataError>;
 
     /// Lists what the data set is made of, without decoding it.
     ///
@@ -164,8 +172,8 @@ impl About {
 pub(super) struct Entry {
     /// Where it comes from: a line, or a path below the data set's folder.
     pub place: String,
-    /// The data set's label.
-    pub label: Emotion,
+    /// The data set's label, by its place among the classes.
+    pub label: usize,
     /// Who it shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -186,14 +194,26 @@ pub struct Skipped {
     pub count: usize,
 }
 
-/// Reads a data set, whatever its kind: `fer2013.csv` and `icml_face_data.csv`, folders named after emotions, CK+48, JAFFE,
+/// Reads a data set, whatever its kind: `fer2013.csv` and `icml_face_data.csv`, folders named after emotions or classes, CK+48, JAFFE,
 /// KDEF, or a table of paths and labels. It is recognised by looking.
 ///
 /// # Errors
 /// When it is of no known kind, a file can't be read or is damaged (named with its row), or it can't be split as asked
 /// for.
 pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
-    let reader = recognise(path)?;
+    read_undivided(path, options)?.divided(&options.split)
+}
+
+/// The same before it is split, for whoever needs it split in several ways.
+///
+/// # Errors
+/// As [`read`], but for the split.
+pub fn read_undivided(path: &Path, options: &ReadOptions) -> Result<Undivided, DataError> {
+    let reader = recognise(path, &options.classes)?;
+    if !options.classes.are_emotions() && !reader.takes_classes() {
+        let classes = options.classes.clone();
+        return Err(DataError::ClassesElsewhere { path: path.to_owned(), kind: reader.kind(), classes });
+    }
     if options.ferplus.is_some() && !reader.takes_votes() {
         return Err(DataError::VotesElsewhere { path: path.to_owned(), kind: reader.kind() });
     }
@@ -204,28 +224,28 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
         }
         None => source.decode(&options.watch)?,
     };
-    Dataset::new(collection, reader.origin(), &options.split, path)
+    Ok(Undivided { collection, classes: options.classes.clone(), origin: reader.origin(), path: path.to_owned() })
 }
 
-/// Whether FER+ votes belong to the data set at `path`.
+/// Whether FER+ votes belong to the data set at `path`, whose labels are `classes`.
 ///
 /// # Errors
 /// When it is of no known kind or can't be looked at.
-pub fn takes_votes(path: &Path) -> Result<bool, DataError> {
-    Ok(recognise(path)?.takes_votes())
+pub fn takes_votes(path: &Path, classes: &Classes) -> Result<bool, DataError> {
+    Ok(recognise(path, classes)?.takes_votes())
 }
 
 /// The reader for what lies at `path`.
-fn recognise(path: &Path) -> Result<&'static dyn Reader, DataError> {
+fn recognise(path: &Path, classes: &Classes) -> Result<&'static dyn Reader, DataError> {
     let metadata = std::fs::metadata(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
     for reader in READERS {
-        if reader.recognises(path)? {
+        if reader.recognises(path, classes)? {
             tracing::debug!("{} is read as {}", path.display(), reader.kind());
             return Ok(reader);
         }
     }
     Err(if metadata.is_dir() {
-        DataError::UnknownFolder(path.to_owned())
+        unknown_folder(path, classes)
     } else {
         DataError::Header { path: path.to_owned(), format: "data set that Mien reads", wanted: TABLES }
     })

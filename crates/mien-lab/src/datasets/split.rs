@@ -1,4 +1,4 @@
-//! Dividing what its publishers didn't divide: by person, or at random within each emotion.
+//! Dividing what its publishers didn't divide: by person, or at random within each class.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -9,10 +9,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Split;
-use mien_core::emotion::{self, Emotion};
 
 /// Divisions by person that are tried; the one whose sides are most alike is taken. With few people some divisions leave a
-/// side without an emotion.
+/// side without a class.
 const DRAWS: u64 = 200;
 
 /// How to split a data set that has no official splits: `[split]` in a recipe.
@@ -46,10 +45,10 @@ pub struct Fold {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SplitKind {
-    /// By person where it is known who the pictures show, else within each emotion.
+    /// By person where it is known who the pictures show, else within each class.
     #[default]
     Auto,
-    /// At random, each emotion with the same shares. Pictures with the same pixels stay together.
+    /// At random, each class with the same shares. Pictures with the same pixels stay together.
     Stratified,
     /// All pictures of a person on one side.
     Subjects,
@@ -65,7 +64,7 @@ impl Default for SplitSpec {
 /// What the division of a picture may depend on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item<'a> {
-    pub label: Emotion,
+    pub label: usize,
     pub subject: Option<&'a str>,
     pub pixels: &'a [u8],
 }
@@ -90,7 +89,7 @@ impl SplitSpec {
 
     /// How it is done, for cards and reports.
     pub(super) fn describe(&self, by_subject: bool) -> String {
-        let kind = if by_subject { "by person" } else { "at random within each emotion" };
+        let kind = if by_subject { "by person" } else { "at random within each class" };
         let (public, private) = (100.0 * self.public, 100.0 * self.private);
         if let Some(Fold { number, of }) = self.fold {
             return format!(
@@ -181,11 +180,11 @@ impl SplitSpec {
     fn stratified(&self, items: &[Item<'_>]) -> Vec<Split> {
         let mut same: HashMap<&[u8], usize> = HashMap::new();
         // Groups of pictures with the same pixels, by the label of their first.
-        let mut groups: [Vec<Vec<usize>>; emotion::COUNT] = Default::default();
+        let mut groups: Vec<Vec<Vec<usize>>> = vec![vec![]; classes_in(items)];
         let mut places: Vec<(usize, usize)> = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let known = *same.entry(item.pixels).or_insert_with(|| {
-                let class = item.label.index();
+                let class = item.label;
                 places.push((class, groups[class].len()));
                 groups[class].push(vec![]);
                 places.len() - 1
@@ -225,13 +224,13 @@ impl SplitSpec {
         }
     }
 
-    /// How far the sides' counts of each emotion are from their shares: the sum over sides and emotions, in shares of the
-    /// emotion's pictures.
+    /// How far the sides' counts of each class are from their shares: the sum over sides and classes, in shares of the
+    /// class's pictures.
     fn unlikeness(&self, items: &[Item<'_>], sides: &[Split]) -> f64 {
-        let mut counts = [[0.0; emotion::COUNT]; 3];
-        let mut totals = [0.0; emotion::COUNT];
+        let mut counts = vec![vec![0.0; classes_in(items)]; 3];
+        let mut totals = vec![0.0; classes_in(items)];
         for (item, side) in items.iter().zip(sides) {
-            let class = item.label.index();
+            let class = item.label;
             totals[class] += 1.0;
             match side {
                 Split::Public => counts[0][class] += 1.0,
@@ -243,7 +242,7 @@ impl SplitSpec {
         let difference = |(count, total): (&f64, &f64), share: f64| {
             if *total > 0.0 { (count / total - share).abs() } else { 0.0 }
         };
-        let of_side = |(counts, share): (&[f64; emotion::COUNT], f64)| -> f64 {
+        let of_side = |(counts, share): (&Vec<f64>, f64)| -> f64 {
             counts.iter().zip(&totals).map(|pair| difference(pair, share)).sum()
         };
         counts.iter().zip(shares).map(of_side).sum()
@@ -254,6 +253,11 @@ impl SplitSpec {
         rng.set_stream(stream);
         rng
     }
+}
+
+/// Places of classes up to the last one that occurs.
+fn classes_in(items: &[Item<'_>]) -> usize {
+    items.iter().map(|item| item.label + 1).max().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -273,11 +277,7 @@ mod tests {
         let names: Vec<String> = pictures.iter().map(|(person, _, _)| format!("P{person}")).collect();
         let pixels: Vec<[u8; 1]> = pictures.iter().map(|(_, _, pixel)| [*pixel]).collect();
         let items: Vec<Item<'_>> = (pictures.iter().zip(&names).zip(&pixels))
-            .map(|(((_, label, _), name), pixels)| Item {
-                label: Emotion::from_index(*label).unwrap(),
-                subject: Some(name),
-                pixels,
-            })
+            .map(|(((_, label, _), name), pixels)| Item { label: *label, subject: Some(name), pixels })
             .collect();
         spec.divide(&items).unwrap()
     }
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn each_emotion_has_its_shares_on_each_side() {
+    fn each_class_has_its_shares_on_each_side() {
         let pictures: Vec<_> = (0..200).map(|i| (0, usize::from(i % 4 == 0), i as u8)).collect();
         let sides = sides_of(&SplitSpec { kind: SplitKind::Stratified, ..SplitSpec::default() }, &pictures);
         let count = |class, split| {
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn what_can_not_be_done_is_told() {
-        let item = Item { label: Emotion::Happy, subject: None, pixels: &[] };
+        let item = Item { label: 3, subject: None, pixels: &[] };
         let by_person = SplitSpec { kind: SplitKind::Subjects, ..SplitSpec::default() };
         assert!(by_person.divide(&[item]).unwrap_err().contains("who"));
         let all = SplitSpec { public: 0.5, private: 0.5, ..SplitSpec::default() };

@@ -1,4 +1,4 @@
-//! What a data set holds: pictures per split and emotion, people, and pictures that occur more than once.
+//! What a data set holds: pictures per split and class, people, and pictures that occur more than once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{Dataset, LabelRule, Pictures, Skipped, Split};
 use crate::faces::{FaceCounts, LandmarkSummary};
+use mien_core::classes::Classes;
 use mien_core::crop::CROP_PIXELS;
-use mien_core::emotion::{self, Emotion};
 
 /// The three splits, in the order in which they are told.
 const SPLITS: [Split; 3] = [Split::Training, Split::Public, Split::Private];
@@ -19,6 +19,8 @@ const EXAMPLES: usize = 5;
 pub struct Summary {
     /// Its name.
     pub name: String,
+    /// What its labels tell apart, in the order of all counts.
+    pub labels: Classes,
     /// How it is split.
     pub division: String,
     /// All pictures.
@@ -47,8 +49,8 @@ pub struct SplitSummary {
     pub split: Split,
     /// Its pictures.
     pub pictures: usize,
-    /// Pictures of each emotion by the data set's own labels, FER2013 order.
-    pub classes: [usize; emotion::COUNT],
+    /// Pictures of each class by the data set's own labels.
+    pub classes: Vec<usize>,
     /// People, if it is known who is shown.
     pub subjects: Option<usize>,
     /// Pictures that take part under each rule that can be applied.
@@ -62,8 +64,8 @@ pub struct RuleCount {
     pub rule: LabelRule,
     /// Its pictures.
     pub pictures: usize,
-    /// Its pictures of each emotion, FER2013 order.
-    pub classes: [usize; emotion::COUNT],
+    /// Its pictures of each class.
+    pub classes: Vec<usize>,
 }
 
 /// Pictures with exactly the same pixels.
@@ -96,6 +98,7 @@ impl Summary {
         let all = data.split(Split::All);
         Self {
             name: data.name.clone(),
+            labels: all.classes.clone(),
             division: data.division.clone(),
             pictures: all.len(),
             subjects: all.people(),
@@ -113,13 +116,13 @@ impl SplitSummary {
     fn of(split: Split, pictures: &Pictures) -> Self {
         let count = |rule: LabelRule| {
             let answers = pictures.answers(rule).ok()?;
-            let classes = count_classes(answers.into_iter().flatten());
+            let classes = count_classes(&pictures.classes, answers.into_iter().flatten());
             Some(RuleCount { rule, pictures: classes.iter().sum(), classes })
         };
         Self {
             split,
             pictures: pictures.len(),
-            classes: count_classes(pictures.labels.iter().copied()),
+            classes: count_classes(&pictures.classes, pictures.labels.iter().copied()),
             subjects: pictures.people(),
             rules: [LabelRule::Label, LabelRule::Majority, LabelRule::Microsoft]
                 .into_iter()
@@ -145,7 +148,7 @@ impl Duplicates {
         let mut found = Self::default();
         let mut shared = [[0; 3]; 3];
         for group in &groups {
-            let labels: HashSet<Emotion> = group.iter().map(|(part, row)| parts[*part].labels[*row]).collect();
+            let labels: HashSet<usize> = group.iter().map(|(part, row)| parts[*part].labels[*row]).collect();
             found.groups_of_different_labels += usize::from(labels.len() > 1);
             let counts = [0, 1, 2].map(|part| group.iter().filter(|(p, _)| *p == part).count());
             for part in 0..3 {
@@ -173,9 +176,9 @@ impl Duplicates {
     }
 }
 
-fn count_classes(labels: impl Iterator<Item = Emotion>) -> [usize; emotion::COUNT] {
-    let mut counts = [0; emotion::COUNT];
-    labels.for_each(|label| counts[label.index()] += 1);
+fn count_classes(classes: &Classes, labels: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut counts = vec![0; classes.len()];
+    labels.for_each(|label| counts[label] += 1);
     counts
 }
 

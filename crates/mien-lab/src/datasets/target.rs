@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::{DataError, Pictures, Votes};
-use mien_core::emotion::{self, Emotion};
+use mien_core::emotion::Emotion;
 
 /// Which label counts as right, and which pictures take part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -102,7 +102,7 @@ impl Target {
 pub struct Examples {
     /// Gray bytes `[N, 1, 48, 48]`.
     pub bytes: Tensor,
-    /// Wanted probabilities `[N, 7]`, rows summing to 1. For [`Target::Draw`] what the label of an epoch is drawn from.
+    /// Wanted probabilities `[N, classes]`, rows summing to 1. For [`Target::Draw`] what the label of an epoch is drawn from.
     pub targets: Tensor,
     /// Where each comes from.
     pub sources: Vec<ExampleSource>,
@@ -118,24 +118,25 @@ pub struct ExampleSource {
 }
 
 impl Examples {
-    /// The leading emotion of each picture.
+    /// The leading class of each picture.
     ///
     /// # Errors
     /// When libtorch can't hand out the rows.
-    pub fn leaders(&self) -> Result<Vec<Emotion>, DataError> {
+    pub fn leaders(&self) -> Result<Vec<usize>, DataError> {
         let leaders: Vec<i64> = self.targets.argmax(1, false).try_into()?;
-        Ok(leaders.into_iter().filter_map(|i| Emotion::from_index(i as usize)).collect())
+        Ok(leaders.into_iter().map(|leader| leader as usize).collect())
     }
 }
 
-/// One label drawn from each row of wanted probabilities `[N, 7]`, as a one-hot row (“probabilistic label drawing”).
+/// One label drawn from each row of wanted probabilities `[N, classes]`, as a one-hot row (“probabilistic label drawing”).
 pub fn draw_labels(targets: &Tensor, rng: &mut impl Rng) -> Tensor {
     let points: Vec<f32> = (0..targets.size()[0]).map(|_| rng.random()).collect();
     let points = Tensor::from_slice(&points).view([-1, 1]).to_device(targets.device());
     // The drawn label is the first whose cumulated probability exceeds the point; rounding may leave the last sum
     // below one.
     let passed = targets.cumsum(1, Kind::Float).le_tensor(&points).sum_dim_intlist(1, false, Kind::Int64);
-    passed.clamp_max(emotion::COUNT as i64 - 1).one_hot(emotion::COUNT as i64).to_kind(Kind::Float)
+    let classes = targets.size()[1];
+    passed.clamp_max(classes - 1).one_hot(classes).to_kind(Kind::Float)
 }
 
 impl Pictures {
@@ -145,15 +146,23 @@ impl Pictures {
     /// # Errors
     /// When votes are asked for and there are none, or no picture is left.
     pub fn examples(&self, target: Target) -> Result<Examples, DataError> {
-        let wanted: Vec<Option<[f32; emotion::COUNT]>> = match target {
+        let one_hot = |class: usize| {
+            let mut row = vec![0.0_f32; self.classes.len()];
+            row[class] = 1.0;
+            row
+        };
+        let of_emotion = |emotion: Emotion| one_hot(emotion.index());
+        let wanted: Vec<Option<Vec<f32>>> = match target {
             Target::Label => self.labels.iter().map(|label| Some(one_hot(*label))).collect(),
-            Target::Majority => self.by_votes(|votes, _| votes.microsoft().map(one_hot), one_hot)?,
-            Target::Plurality => self.by_votes(|votes, _| votes.plurality().map(one_hot), one_hot)?,
-            Target::Votes | Target::Draw => self.by_votes(|votes, _| votes.distribution(), one_hot)?,
+            Target::Majority => self.by_votes(|votes, _| votes.microsoft().map(of_emotion), one_hot)?,
+            Target::Plurality => self.by_votes(|votes, _| votes.plurality().map(of_emotion), one_hot)?,
+            Target::Votes | Target::Draw => {
+                self.by_votes(|votes, _| votes.distribution().map(|shares| shares.to_vec()), one_hot)?
+            }
             Target::Mix(LabelShare(share)) => {
-                let mixed = |votes: Votes, label: Emotion| {
-                    let mut row = votes.distribution()?.map(|p| p * (1.0 - share));
-                    row[label.index()] += share;
+                let mixed = |votes: Votes, label: usize| {
+                    let mut row = votes.distribution()?.map(|p| p * (1.0 - share)).to_vec();
+                    row[label] += share;
                     Some(row)
                 };
                 self.by_votes(mixed, one_hot)?
@@ -164,14 +173,14 @@ impl Pictures {
             takes_part.map(|((index, person), _)| ExampleSource { index: *index, person: person.clone() }).collect();
         let bytes = self.taking_part(&wanted)?;
         let targets: Vec<f32> = wanted.into_iter().flatten().flatten().collect();
-        Ok(Examples { bytes, targets: Tensor::from_slice(&targets).view([-1, emotion::COUNT as i64]), sources })
+        Ok(Examples { bytes, targets: Tensor::from_slice(&targets).view([-1, self.classes.len() as i64]), sources })
     }
 
     /// The pictures that take part under `rule`, and their right answers.
     ///
     /// # Errors
     /// When the rule needs votes and there are none, or no picture is left.
-    pub fn judged(&self, rule: LabelRule) -> Result<(Tensor, Vec<Emotion>), DataError> {
+    pub fn judged(&self, rule: LabelRule) -> Result<(Tensor, Vec<usize>), DataError> {
         let answers = self.answers(rule)?;
         Ok((self.taking_part(&answers)?, answers.into_iter().flatten().collect()))
     }
@@ -180,11 +189,11 @@ impl Pictures {
     ///
     /// # Errors
     /// When the rule needs votes and there are none.
-    pub fn answers(&self, rule: LabelRule) -> Result<Vec<Option<Emotion>>, DataError> {
+    pub fn answers(&self, rule: LabelRule) -> Result<Vec<Option<usize>>, DataError> {
         Ok(match rule {
             LabelRule::Label => self.labels.iter().copied().map(Some).collect(),
-            LabelRule::Majority => self.by_votes(|votes, _| votes.majority(), |label| label)?,
-            LabelRule::Microsoft => self.by_votes(|votes, _| votes.microsoft(), |label| label)?,
+            LabelRule::Majority => self.by_votes(|votes, _| votes.majority().map(Emotion::index), |label| label)?,
+            LabelRule::Microsoft => self.by_votes(|votes, _| votes.microsoft().map(Emotion::index), |label| label)?,
         })
     }
 
@@ -201,24 +210,18 @@ impl Pictures {
     /// says alone.
     fn by_votes<T>(
         &self,
-        of_votes: impl Fn(Votes, Emotion) -> Option<T>,
-        of_label: impl Fn(Emotion) -> T,
+        of_votes: impl Fn(Votes, usize) -> Option<T>,
+        of_label: impl Fn(usize) -> T,
     ) -> Result<Vec<Option<T>>, DataError> {
         if self.votes.iter().all(Option::is_none) {
             return Err(DataError::NoVotes);
         }
-        let of_picture = |(votes, label): (&Option<Votes>, &Emotion)| match votes {
+        let of_picture = |(votes, label): (&Option<Votes>, &usize)| match votes {
             Some(votes) => of_votes(*votes, *label),
             None => Some(of_label(*label)),
         };
         Ok(self.votes.iter().zip(&self.labels).map(of_picture).collect())
     }
-}
-
-fn one_hot(emotion: Emotion) -> [f32; emotion::COUNT] {
-    let mut row = [0.0; emotion::COUNT];
-    row[emotion.index()] = 1.0;
-    row
 }
 
 #[cfg(test)]
@@ -227,6 +230,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
+    use mien_core::classes::Classes;
 
     #[test]
     fn labels_are_drawn_as_often_as_they_are_likely() {
@@ -242,8 +246,9 @@ mod tests {
     fn pictures() -> Pictures {
         let votes = |columns| Votes::new(columns);
         Pictures {
+            classes: Classes::emotions(),
             bytes: Tensor::from_slice(&[9_u8; 2 * 48 * 48]).view([2, 1, 48, 48]),
-            labels: vec![Emotion::Sad, Emotion::Angry],
+            labels: vec![Emotion::Sad.index(), Emotion::Angry.index()],
             votes: [[0, 8, 2, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0, 0, 10]].map(votes).map(Some).into(),
             subjects: vec![None, None],
             sources: vec![0, 0],

@@ -1,13 +1,19 @@
 //! Every kind of data set as it lies on a disk, whole and damaged.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use image::GrayImage;
 use proptest::prelude::*;
 
 use super::*;
 use crate::faces::FaceMode;
+
+/// Labels of FER2013.
+const ANGRY: usize = 0;
+const HAPPY: usize = 3;
+const SAD: usize = 4;
+const NEUTRAL: usize = 6;
 
 /// A data set that goes away with the test.
 pub(crate) struct Folder(tempfile::TempDir);
@@ -74,7 +80,7 @@ fn counts(data: &Dataset) -> [usize; 3] {
 }
 
 /// Labels by place, over all splits.
-fn labels(data: &Dataset) -> BTreeMap<String, Emotion> {
+fn labels(data: &Dataset) -> BTreeMap<String, usize> {
     let all = data.split(Split::All);
     all.places.into_iter().zip(all.labels).collect()
 }
@@ -94,7 +100,7 @@ fn folders_of_kaggle_are_split_as_they_are_named() {
     let data = folder.read().unwrap();
     assert_eq!(counts(&data), [2, 1, 2]);
     assert_eq!(data.division, "official");
-    assert_eq!(data.training.labels, [Emotion::Happy, Emotion::Angry]);
+    assert_eq!(data.training.labels, [HAPPY, ANGRY]);
     assert_eq!(data.public.bytes.double_value(&[0, 0, 9, 9]), 3.0);
     assert_eq!(data.faces.whole, 5);
 }
@@ -181,8 +187,7 @@ fn pictures_of_jaffe_say_who_and_what_by_their_names() {
     folder.file("README.txt", "about");
     let data = folder.read().unwrap();
     assert_eq!(data.name, "JAFFE (3 faces cut out by centre)");
-    let expected =
-        [("KA.AN1.39.tiff", Emotion::Angry), ("KM.HA2.5.tiff", Emotion::Happy), ("YM.NE1.49.tiff", Emotion::Neutral)];
+    let expected = [("KA.AN1.39.tiff", ANGRY), ("KM.HA2.5.tiff", HAPPY), ("YM.NE1.49.tiff", NEUTRAL)];
     assert_eq!(labels(&data), expected.map(|(place, label)| (place.to_owned(), label)).into());
     // No face is in a gray square: the detector, where there is one, leaves them to the centre.
     assert_eq!(data.faces.centered, 3);
@@ -211,7 +216,62 @@ fn pictures_of_kdef_take_part_by_their_angle() {
     let options = ReadOptions { angles: vec![Angle::HalfLeft, Angle::FullRight], ..ReadOptions::default() };
     let data = read(&folder.0.path().join("KDEF"), &options).unwrap();
     assert_eq!(labels(&data).len(), 2);
-    assert_eq!(labels(&data)["AM02/AM02HAFR.JPG"], Emotion::Happy);
+    assert_eq!(labels(&data)["AM02/AM02HAFR.JPG"], HAPPY);
+}
+
+/// Options for classes of one's own.
+fn own(names: &[&str]) -> ReadOptions {
+    let classes = Classes::new(names.iter().map(|name| (*name).to_owned()).collect()).unwrap();
+    ReadOptions { classes, ..ReadOptions::default() }
+}
+
+#[test]
+fn folders_and_lists_are_read_by_own_classes() {
+    let folder = Folder::new().pictures(&["train/Tired/a.png", "train/awake/b.png", "test/awake/c.png"]);
+    let data = read(folder.0.path(), &own(&["awake", "tired"])).unwrap();
+    assert_eq!(
+        labels(&data),
+        [("test/awake/c.png", 0), ("train/Tired/a.png", 1), ("train/awake/b.png", 0)]
+            .map(|(p, l)| (p.to_owned(), l))
+            .into()
+    );
+    let targets = data.split(Split::All).examples(Target::Label).unwrap().targets;
+    assert_eq!(targets.size(), [3, 2]);
+    let list = folder.file("list.csv", "path,label\ntrain/Tired/a.png,TIRED\ntrain/awake/b.png,awake\n");
+    assert_eq!(labels(&read(&list, &own(&["awake", "tired"])).unwrap())["train/Tired/a.png"], 1);
+}
+
+#[test]
+fn what_is_none_of_the_own_classes_is_told() {
+    let folder = Folder::new().pictures(&["tired/a.png", "awake/b.png", "bored/c.png"]);
+    let error = |path: &Path, names: &[&str]| read(path, &own(names)).unwrap_err().to_string();
+    let told = error(folder.0.path(), &["awake", "tired"]);
+    assert!(told.contains("“bored” is none of the classes awake, tired"), "{told}");
+    let told = error(folder.0.path(), &["left", "right"]);
+    assert!(told.contains("named after one of the classes left, right"), "{told}");
+    let list = folder.file("list.csv", "path,label\ntired/a.png,happy\n");
+    let told = error(&list, &["awake", "tired"]);
+    assert!(told.contains("line 2: “happy” is none of the classes"), "{told}");
+    // Without own classes the message says that there could be some.
+    let told = read(&list, &own(&["happy", "sad"])).and_then(|_| read(folder.0.path(), &ReadOptions::default()));
+    assert!(told.unwrap_err().to_string().contains("no data set was found"));
+    let (fer2013, _votes) = with_votes();
+    let told = error(&fer2013, &["awake", "tired"]);
+    assert!(told.contains("read as FER2013") && told.contains("not awake, tired"), "{told}");
+}
+
+#[test]
+fn ck_plus_can_be_read_by_its_own_seven_classes() {
+    let folder = Folder::new();
+    for person in 0..6 {
+        folder.picture(&format!("contempt/S{person:03}_001_00000010.png"), person);
+        folder.picture(&format!("happy/S{person:03}_002_00000010.png"), 100 + person);
+    }
+    let names = ["anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise"];
+    let data = read(folder.0.path(), &own(&names)).unwrap();
+    assert_eq!((data.name.as_str(), data.skipped.len(), data.split(Split::All).people()), ("CK+48", 0, Some(6)));
+    assert_eq!(Summary::of(&data).splits[0].classes.len(), 7);
+    assert!(data.training.labels.iter().all(|label| [1, 4].contains(label)));
 }
 
 #[test]
@@ -224,7 +284,7 @@ fn a_list_names_pictures_labels_people_and_splits() {
     let data = read(&list, &ReadOptions::default()).unwrap();
     assert_eq!((data.name.as_str(), counts(&data)), ("list", [2, 1, 0]));
     assert_eq!(data.training.subjects, [Some("Ada".to_owned()), Some("Ada".to_owned())]);
-    assert_eq!(data.public.labels, [Emotion::Sad]);
+    assert_eq!(data.public.labels, [SAD]);
     assert!(matches!(data.private.judged(LabelRule::Label), Err(DataError::NoPicture)));
 }
 

@@ -1,43 +1,63 @@
 //! The confusion matrix, and the measures that follow from it alone.
 
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 
 use super::wilson_interval;
-use mien_core::emotion::{COUNT, Emotion};
+use mien_core::classes::Classes;
 
-/// How often each true emotion was called each emotion: `[truth][answer]`, FER2013 order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Confusion([[u64; COUNT]; COUNT]);
+/// How often each true class was called each class: `[truth][answer]`, in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confusion {
+    classes: Classes,
+    counts: Vec<Vec<u64>>,
+}
 
-/// Precision, recall and F1 of one emotion.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+impl Serialize for Confusion {
+    /// The counts alone.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.counts.serialize(serializer)
+    }
+}
+
+/// Precision, recall and F1 of one class.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassMetrics {
-    /// Which one.
-    pub emotion: Emotion,
+    /// Which one, as files call it.
+    pub class: String,
     /// Pictures that show it.
     pub support: u64,
     /// Of the pictures called so, the share that is. `None` if none was called so.
     pub precision: Option<f64>,
     /// Of the pictures that are, the share called so. `None` if none is.
     pub recall: Option<f64>,
-    /// Harmonic mean of the two; 0 if no answer was right. `None` if the emotion neither occurs nor was named.
+    /// Harmonic mean of the two; 0 if no answer was right. `None` if the class neither occurs nor was named.
     pub f1: Option<f64>,
 }
 
 impl Confusion {
+    /// Nothing counted yet.
+    pub fn none(classes: &Classes) -> Self {
+        Self { classes: classes.clone(), counts: vec![vec![0; classes.len()]; classes.len()] }
+    }
+
     /// Counts one answer.
-    pub fn add(&mut self, truth: Emotion, answer: Emotion) {
-        self.0[truth.index()][answer.index()] += 1;
+    pub fn add(&mut self, truth: usize, answer: usize) {
+        self.counts[truth][answer] += 1;
+    }
+
+    /// What was told apart.
+    pub fn classes(&self) -> &Classes {
+        &self.classes
     }
 
     /// The counts, `[truth][answer]`.
-    pub fn counts(&self) -> &[[u64; COUNT]; COUNT] {
-        &self.0
+    pub fn counts(&self) -> &[Vec<u64>] {
+        &self.counts
     }
 
     /// Number of pictures.
     pub fn n(&self) -> u64 {
-        self.0.iter().flatten().sum()
+        self.counts.iter().flatten().sum()
     }
 
     /// Share of right answers; 0 without pictures.
@@ -51,38 +71,38 @@ impl Confusion {
     }
 
     fn right(&self) -> u64 {
-        (0..COUNT).map(|i| self.0[i][i]).sum()
+        self.counts.iter().enumerate().map(|(class, row)| row[class]).sum()
     }
 
-    /// Precision, recall and F1, emotion by emotion.
-    pub fn per_class(&self) -> [ClassMetrics; COUNT] {
-        Emotion::ALL.map(|emotion| {
-            let i = emotion.index();
-            let right = self.0[i][i];
-            let support: u64 = self.0[i].iter().sum();
-            let named: u64 = self.0.iter().map(|row| row[i]).sum();
+    /// Precision, recall and F1, class by class.
+    pub fn per_class(&self) -> Vec<ClassMetrics> {
+        let of_class = |(i, class): (usize, &str)| {
+            let right = self.counts[i][i];
+            let support: u64 = self.counts[i].iter().sum();
+            let named: u64 = self.counts.iter().map(|row| row[i]).sum();
             ClassMetrics {
-                emotion,
+                class: class.to_owned(),
                 support,
                 precision: share(right, named),
                 recall: share(right, support),
                 f1: share(2 * right, support + named),
             }
-        })
+        };
+        self.classes.keys().enumerate().map(of_class).collect()
     }
 
-    /// Mean F1 over the emotions that occur.
+    /// Mean F1 over the classes that occur.
     pub fn macro_f1(&self) -> f64 {
         self.mean_over_occurring(|class| class.f1)
     }
 
-    /// Mean F1 over the emotions that occur, each weighted by its pictures; 0 without pictures.
+    /// Mean F1 over the classes that occur, each weighted by its pictures; 0 without pictures.
     pub fn weighted_f1(&self) -> f64 {
         let sum: f64 = self.per_class().iter().map(|class| class.support as f64 * class.f1.unwrap_or(0.0)).sum();
         sum / self.n().max(1) as f64
     }
 
-    /// Mean recall over the emotions that occur (balanced accuracy, macro recall). An answer outside them is a wrong one
+    /// Mean recall over the classes that occur (balanced accuracy, macro recall). An answer outside them is a wrong one
     /// like any other.
     pub fn balanced_accuracy(&self) -> f64 {
         self.mean_over_occurring(|class| class.recall)
@@ -101,9 +121,14 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mien_core::emotion::Emotion;
+
+    fn none() -> Confusion {
+        Confusion::none(&Classes::emotions())
+    }
 
     fn example() -> Confusion {
-        let mut confusion = Confusion::default();
+        let mut confusion = none();
         for (truth, answer, times) in [
             (Emotion::Happy, Emotion::Happy, 8),
             (Emotion::Happy, Emotion::Neutral, 2),
@@ -111,7 +136,7 @@ mod tests {
             (Emotion::Sad, Emotion::Sad, 1),
             (Emotion::Neutral, Emotion::Neutral, 6),
         ] {
-            (0..times).for_each(|_| confusion.add(truth, answer));
+            (0..times).for_each(|_| confusion.add(truth.index(), answer.index()));
         }
         confusion
     }
@@ -131,9 +156,9 @@ mod tests {
 
     #[test]
     fn an_answer_outside_the_emotions_that_occur_is_wrong_and_adds_no_class() {
-        let mut confusion = Confusion::default();
-        confusion.add(Emotion::Happy, Emotion::Happy);
-        confusion.add(Emotion::Happy, Emotion::Neutral);
+        let mut confusion = none();
+        confusion.add(3, 3);
+        confusion.add(3, 6);
         assert!((confusion.balanced_accuracy() - 0.5).abs() < 1e-12);
         let happy = confusion.per_class()[Emotion::Happy.index()].f1.unwrap();
         assert!((confusion.macro_f1() - happy).abs() < 1e-12);
@@ -144,6 +169,6 @@ mod tests {
         let classes = example().per_class();
         assert_eq!(classes[Emotion::Fear.index()].f1, None);
         assert_eq!(classes[Emotion::Fear.index()].recall, None);
-        assert_eq!(Confusion::default().accuracy(), 0.0);
+        assert_eq!(none().accuracy(), 0.0);
     }
 }

@@ -4,21 +4,23 @@ use plotters::element::Rectangle;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, RGBColor, WHITE};
 
-use super::{Canvas, FAINT, GRID, INK, LABEL, Plot, PlotError, SUBTITLE, drawing, plot, readable_on, text};
+use super::{Canvas, FAINT, GRID, HEAD, INK, LABEL, Plot, PlotError, SUBTITLE, drawing, plot, readable_on, text};
 use crate::metrics::Confusion;
-use mien_core::emotion::Emotion;
 
-const SIZE: (u32, u32) = (880, 800);
-
-/// Where the matrix begins, below the head, and the size of a cell, in pixels.
+/// Where the matrix begins, below the head, and the size of a cell, in pixels. Seven classes make 880×800.
 const LEFT: i32 = 130;
 const TOP: i32 = 62;
 const CELL: (i32, i32) = (100, 86);
+/// What is left free beside the matrix, and below it for the legend.
+const RIGHT: i32 = 50;
+const BOTTOM: i32 = 62;
+/// The narrowest picture that has room for title and legend.
+const NARROWEST: i32 = 640;
 
 /// The colour of a share of 1; that of 0 is white. One hue that only darkens reads the same for every eye.
 const FULL: RGBColor = RGBColor(0x08, 0x30, 0x6B);
 
-/// Rows are the true emotions, columns the predicted ones. Each cell has its count and its share of the row, by which it
+/// Rows are the true classes, columns the predicted ones. Each cell has its count and its share of the row, by which it
 /// is coloured, so that the diagonal shows recall. `subtitle` should say on what, by which rule, and how many.
 ///
 /// # Errors
@@ -27,35 +29,37 @@ pub fn confusion(title: &str, subtitle: &str, counted: &Confusion) -> Result<Plo
     if counted.n() == 0 {
         return Err(PlotError::Empty("no picture was measured"));
     }
-    plot(SIZE, title, subtitle, |canvas| {
-        let middle = LEFT + 7 * CELL.0 / 2;
+    let classes = counted.classes();
+    let side = classes.len() as i32;
+    let width = (LEFT + side * CELL.0 + RIGHT).max(NARROWEST);
+    let size = (width as u32, HEAD + (TOP + side * CELL.1 + BOTTOM) as u32);
+    plot(size, title, subtitle, |canvas| {
+        let middle = LEFT + side * CELL.0 / 2;
         canvas
             .draw_text("predicted", &text(SUBTITLE, INK).pos(Pos::new(HPos::Center, VPos::Top)), (middle, 4))
             .map_err(drawing)?;
         canvas
             .draw_text("true", &text(SUBTITLE, INK).pos(Pos::new(HPos::Right, VPos::Center)), (LEFT - 12, 40))
             .map_err(drawing)?;
-        for (row, (truth, counts)) in (0..).zip(Emotion::ALL.into_iter().zip(counted.counts())) {
+        for (row, (truth, counts)) in (0..).zip(classes.names().zip(counted.counts())) {
             let total: u64 = counts.iter().sum();
-            label(canvas, truth, row, total)?;
+            label(canvas, &truth, row, total)?;
             for (column, count) in (0..).zip(counts) {
                 cell(canvas, (column, row), *count, total)?;
             }
         }
         let legend = "In each cell pictures and their share of the row; on the diagonal that is the recall.";
-        canvas.draw_text(legend, &text(LABEL, FAINT), (LEFT, TOP + 7 * CELL.1 + 14)).map_err(drawing)
+        canvas.draw_text(legend, &text(LABEL, FAINT), (LEFT, TOP + side * CELL.1 + 14)).map_err(drawing)
     })
 }
 
-/// An emotion's name beside its row and above its column.
-fn label(canvas: &Canvas<'_>, emotion: Emotion, index: i32, pictures: u64) -> Result<(), PlotError> {
+/// A class's name beside its row and above its column.
+fn label(canvas: &Canvas<'_>, name: &str, index: i32, pictures: u64) -> Result<(), PlotError> {
     let above = (LEFT + index * CELL.0 + CELL.0 / 2, TOP - 12);
-    canvas
-        .draw_text(emotion.name(), &text(LABEL, INK).pos(Pos::new(HPos::Center, VPos::Center)), above)
-        .map_err(drawing)?;
+    canvas.draw_text(name, &text(LABEL, INK).pos(Pos::new(HPos::Center, VPos::Center)), above).map_err(drawing)?;
     let (x, y) = (LEFT - 12, TOP + index * CELL.1 + CELL.1 / 2);
     let right = Pos::new(HPos::Right, VPos::Center);
-    canvas.draw_text(emotion.name(), &text(LABEL, INK).pos(right), (x, y - 10)).map_err(drawing)?;
+    canvas.draw_text(name, &text(LABEL, INK).pos(right), (x, y - 10)).map_err(drawing)?;
     canvas.draw_text(&format!("N {pictures}"), &text(LABEL, FAINT).pos(right), (x, y + 11)).map_err(drawing)
 }
 
@@ -84,25 +88,39 @@ fn shade(share: f64) -> RGBColor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mien_core::classes::Classes;
 
     #[test]
     fn the_diagonal_of_a_perfect_classifier_is_dark_and_the_rest_white() {
-        let mut perfect = Confusion::default();
-        Emotion::ALL.into_iter().for_each(|emotion| perfect.add(emotion, emotion));
+        let mut perfect = Confusion::none(&Classes::emotions());
+        (0..7).for_each(|class| perfect.add(class, class));
         let plot = confusion("Perfect", "N 7", &perfect).unwrap();
         let corner_of_cell = |column: i32, row: i32| {
-            let (x, y) = (LEFT + column * CELL.0 + 5, super::super::HEAD as i32 + TOP + row * CELL.1 + 5);
+            let (x, y) = (LEFT + column * CELL.0 + 5, HEAD as i32 + TOP + row * CELL.1 + 5);
             plot.image().get_pixel(x as u32, y as u32).0
         };
         assert_eq!(corner_of_cell(2, 2), [FULL.0, FULL.1, FULL.2]);
         assert_eq!(corner_of_cell(2, 3), [255; 3]);
+        assert_eq!(plot.image().dimensions(), (880, 800));
     }
 
     #[test]
-    fn an_emotion_without_pictures_leaves_its_row_blank() {
-        let mut counted = Confusion::default();
-        counted.add(Emotion::Happy, Emotion::Sad);
+    fn the_picture_is_as_large_as_its_classes_need() {
+        let size = |count: usize| {
+            let classes = Classes::new((0..count).map(|i| format!("class {i}")).collect()).unwrap();
+            let mut counted = Confusion::none(&classes);
+            counted.add(0, count - 1);
+            confusion("Own", "N 1", &counted).unwrap().image().dimensions()
+        };
+        assert_eq!((size(2).0, size(20).0), (NARROWEST as u32, 2180));
+        assert!(size(2).1 < size(7).1 && size(7).1 < size(20).1);
+    }
+
+    #[test]
+    fn a_class_without_pictures_leaves_its_row_blank() {
+        let mut counted = Confusion::none(&Classes::emotions());
+        counted.add(3, 4);
         assert!(confusion("One", "N 1", &counted).is_ok());
-        assert!(matches!(confusion("None", "N 0", &Confusion::default()), Err(PlotError::Empty(_))));
+        assert!(matches!(confusion("None", "N 0", &Confusion::none(&Classes::emotions())), Err(PlotError::Empty(_))));
     }
 }

@@ -1,4 +1,4 @@
-//! A contact sheet: examples of each emotion, to see with one's own eyes what a data set shows.
+//! A contact sheet: examples of each class, to see with one's own eyes what a data set shows.
 
 use image::{GrayImage, imageops};
 use plotters::element::BitMapElement;
@@ -7,25 +7,24 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::{HEAD, INK, LABEL, MARGIN, Plot, PlotError, drawing, plot, text};
 use crate::datasets::Pictures;
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
-use mien_core::emotion::Emotion;
 
-/// Examples of each emotion.
+/// Examples of each class.
 const COLUMNS: usize = 12;
 /// Side of an example in pixels: twice that of the crops, so that faces can be judged on a usual screen.
 const SIDE: u32 = 2 * CROP_SIZE as u32;
 /// From one example to the next.
 const STEP: u32 = SIDE + 4;
-/// Room for the emotions' names.
+/// Room for the classes' names.
 const NAMES: u32 = 100;
 
-/// A row of examples for each emotion that occurs, spread evenly over the pictures.
+/// A row of examples for each class that occurs, spread evenly over the pictures.
 ///
 /// # Errors
 /// When there is no picture.
 pub fn contact_sheet(title: &str, subtitle: &str, pictures: &Pictures) -> Result<Plot, PlotError> {
-    let rows: Vec<(Emotion, Vec<usize>)> = Emotion::ALL
-        .into_iter()
-        .map(|emotion| (emotion, examples(pictures, emotion)))
+    let classes = pictures.classes.names().enumerate();
+    let rows: Vec<(String, Vec<usize>)> = classes
+        .map(|(class, name)| (name, examples(pictures, class)))
         .filter(|(_, examples)| !examples.is_empty())
         .collect();
     if rows.is_empty() {
@@ -34,9 +33,9 @@ pub fn contact_sheet(title: &str, subtitle: &str, pictures: &Pictures) -> Result
     let pixels = pictures.pixels();
     let size = (NAMES + COLUMNS as u32 * STEP + MARGIN as u32, HEAD + rows.len() as u32 * STEP + MARGIN as u32);
     plot(size, title, subtitle, |canvas| {
-        for (top, (emotion, examples)) in (0..).step_by(STEP as usize).zip(&rows) {
+        for (top, (class, examples)) in (0..).step_by(STEP as usize).zip(&rows) {
             let name = text(LABEL, INK).pos(Pos::new(HPos::Left, VPos::Center));
-            canvas.draw_text(emotion.name(), &name, (MARGIN, top + SIDE as i32 / 2)).map_err(drawing)?;
+            canvas.draw_text(class, &name, (MARGIN, top + SIDE as i32 / 2)).map_err(drawing)?;
             for (left, index) in (NAMES as i32..).step_by(STEP as usize).zip(examples) {
                 let Some(face) = face(&pixels, *index) else { continue };
                 let place = BitMapElement::with_owned_buffer((left, top), (SIDE, SIDE), face);
@@ -48,9 +47,9 @@ pub fn contact_sheet(title: &str, subtitle: &str, pictures: &Pictures) -> Result
     })
 }
 
-/// Up to [`COLUMNS`] pictures of an emotion, evenly spread.
-fn examples(pictures: &Pictures, emotion: Emotion) -> Vec<usize> {
-    let all: Vec<usize> = (0..pictures.len()).filter(|index| pictures.labels[*index] == emotion).collect();
+/// Up to [`COLUMNS`] pictures of a class, evenly spread.
+fn examples(pictures: &Pictures, class: usize) -> Vec<usize> {
+    let all: Vec<usize> = (0..pictures.len()).filter(|index| pictures.labels[*index] == class).collect();
     let count = all.len().min(COLUMNS);
     (0..count).map(|i| all[i * all.len() / count]).collect()
 }

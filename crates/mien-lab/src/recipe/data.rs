@@ -44,7 +44,8 @@ pub enum EvenOver {
     /// Each picture.
     #[default]
     Pictures,
-    /// Each emotion that occurs, and within an emotion each picture.
+    /// Each class that occurs, and within a class each picture.
+    #[serde(alias = "classes")]
     Emotions,
     /// Each person, and of a person each picture.
     People,

@@ -1,14 +1,15 @@
 //! What can be wrong in a recipe, and in which line.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A value of the right type that can't be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The field, as `optimizer.learning_rate`.
     pub field: &'static str,
     /// What it has to be.
-    pub wanted: &'static str,
+    pub wanted: Cow<'static, str>,
 }
 
 impl fmt::Display for Problem {
@@ -30,8 +31,8 @@ impl Problems {
     }
 
     /// Adds a problem.
-    pub fn add(&mut self, field: &'static str, wanted: &'static str) {
-        self.0.push(Problem { field, wanted });
+    pub fn add(&mut self, field: &'static str, wanted: impl Into<Cow<'static, str>>) {
+        self.0.push(Problem { field, wanted: wanted.into() });
     }
 
     /// One after the other, in the order in which they were found.

@@ -159,7 +159,7 @@ fn accept(fields: &[Field], mistakes: &mut Vec<Mistake>) -> Recipe {
 
 /// Whether the recipe's network can be built, which is told before hours of reading data.
 fn network_fits(recipe: &Recipe) -> Result<(), String> {
-    match recipe.network.cost() {
+    match recipe.network.cost(recipe.classes.len()) {
         Ok(_) => Ok(()),
         Err(SpecError::Parameters { source, .. }) => Err(source.message().to_owned()),
         Err(error) => Err(error.to_string()),
@@ -169,6 +169,7 @@ fn network_fits(recipe: &Recipe) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Planned as _;
 
     fn mistakes(text: &str) -> Vec<(Option<usize>, String)> {
         parse(text, "file").unwrap_err().into_iter().map(|mistake| (mistake.line, mistake.problem)).collect()
@@ -243,6 +244,45 @@ mod tests {
              evenly_over = \"faces\"\n",
             &[(3, "`data.sources.share` has to be there for all"), (7, "`sare`"), (8, "faces")],
         );
+    }
+
+    #[test]
+    fn classes_that_can_not_be_are_told_by_their_line() {
+        let many: Vec<String> = (0..21).map(|i| format!("\"c{i}\"")).collect();
+        for (classes, problem) in [
+            ("[\"tired\", \"Tired\"]", "“Tired” is named twice"),
+            ("[\"tired\"]", "at least two"),
+            ("[]", "at least two"),
+            ("[\"tired\", \"\"]", "without a name"),
+            (&format!("[{}]", many.join(", ")), "20 are the most"),
+            ("[1, 2]", "`classes`"),
+        ] {
+            assert_told(&format!("seed = 1\nclasses = {classes}\nepochs = 0"), &[(2, problem), (3, "`epochs`")]);
+        }
+    }
+
+    #[test]
+    fn what_is_for_the_seven_emotions_does_not_go_with_own_classes() {
+        let own = "classes = [\"tired\", \"awake\"]\n";
+        let text = "target = \"votes\"\nstart_from = \"mien\"\n[distillation]\nteachers = [\"own.safetensors\", \"mien\"]\n\
+                    [balance]\nkind = \"augment-minority\"\nclasses = [\"sad\"]\n";
+        assert!(parse(text, "a").is_ok());
+        assert_told(
+            &format!("{own}{text}"),
+            &[
+                (2, "FER+ votes are for the seven emotions"),
+                (3, "mien, which tells the seven emotions apart"),
+                (5, "mien, which tells the seven emotions apart"),
+                (8, "“sad”, which is none of tired, awake"),
+            ],
+        );
+        assert_told("[balance]\nkind = \"augment-minority\"\nclasses = [\"tired\"]\n", &[(3, "“tired”")]);
+        let recipe =
+            parse(&format!("{own}[balance]\nkind = \"augment-minority\"\nclasses = [\"awake\"]"), "a").unwrap();
+        assert_eq!(recipe.classes.to_string(), "tired, awake");
+        // A card keeps them, and one without them means the emotions.
+        let table = recipe.to_table().unwrap();
+        assert!(recipe.is_in(&table) && !parse("", "a").unwrap().to_table().unwrap().contains_key("classes"));
     }
 
     #[test]

@@ -14,7 +14,6 @@ pub use self::graph::{Attribute, Graph, Value};
 use super::faces::{FaceNetwork, OUTPUTS, STRIDES};
 use super::{CardError, Model, ModelError, ModelSource, Normalization};
 use mien_core::crop::{CROP_SIZE, Framing};
-use mien_core::emotion;
 use mien_core::prior::{PriorChoice, PriorError};
 
 /// A model can't be exported.
@@ -63,27 +62,27 @@ fn classifier(model: &Model, prior: Option<&PriorChoice>) -> Result<Vec<u8>, Exp
         Framing::Upright => "turned and scaled so that eyes, nose and mouth are where FER2013 has them",
     };
     let (faces, side) = (Free("N"), Fixed(CROP_SIZE as i64));
-    let (emotions, order) =
-        (Fixed(emotion::COUNT as i64), card.labels.iter().map(|label| label.key()).collect::<Vec<_>>().join(","));
+    let (classes, order) = (Fixed(card.labels.len() as i64), card.labels.keys().collect::<Vec<_>>().join(","));
+    let added: Vec<f64> = (0..card.labels.len()).map(|class| assumed.adjustment.offset(class)).collect();
 
     let mut graph = Graph::new(&card.name);
     let about = format!("Gray faces of {CROP_SIZE}×{CROP_SIZE} pixels, {crop}; {}", from_bytes(normalization));
     let input = graph.input("faces", &[faces, Fixed(1), side, side], &about);
     let logits = model.network.draw(&mut graph, &input)?;
-    let offsets = graph.constant(&tch::Tensor::from_slice(&assumed.adjustment.offsets))?;
+    let offsets = graph.constant(&tch::Tensor::from_slice(&added))?;
     let temperature = graph.constant(&tch::Tensor::from_slice(&[assumed.adjustment.temperature]))?;
     let moved = graph.node("Add", &[&logits, &offsets], &[]);
     let divided = graph.node("Div", &[&moved, &temperature], &[]);
     let probabilities = graph.node("Softmax", &[&divided], &[("axis", Attribute::Int(1))]);
     let about = format!("What the network gives, in the order {order}");
-    graph.output(&logits, "logits", &[faces, emotions], &about);
+    graph.output(&logits, "logits", &[faces, classes], &about);
     let about = format!("Calibrated under the prior “{}”, in the same order", assumed.prior);
-    graph.output(&probabilities, "probabilities", &[faces, emotions], &about);
+    graph.output(&probabilities, "probabilities", &[faces, classes], &about);
 
     let numbers = |numbers: &[f64]| numbers.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
     let metadata = [
         ("name", card.name.clone()),
-        ("task", "emotions".to_owned()),
+        ("task", if card.labels.are_emotions() { "emotions" } else { "classes" }.to_owned()),
         ("classes", order),
         ("architecture", card.network.architecture.clone()),
         ("crop", crop.to_owned()),
@@ -92,7 +91,7 @@ fn classifier(model: &Model, prior: Option<&PriorChoice>) -> Result<Vec<u8>, Exp
         ("std", normalization.std.to_string()),
         ("per_picture", normalization.per_picture.to_string()),
         ("prior", assumed.prior.to_string()),
-        ("offsets", numbers(&assumed.adjustment.offsets)),
+        ("offsets", numbers(&added)),
         ("temperature", assumed.adjustment.temperature.to_string()),
         ("intended_use", card.intended_use.clone()),
         ("limits", card.limits.clone()),

@@ -81,7 +81,7 @@ fn every_architecture_is_written_or_says_what_it_lacks() {
     for architecture in small {
         let store = nn::VarStore::new(Device::Cpu);
         let spec: NetworkSpec = toml::from_str(&format!("architecture = \"{}\"", architecture.name)).unwrap();
-        let mut network = spec.build(&store.root()).unwrap();
+        let mut network = spec.build(&store.root(), 7).unwrap();
         // A pass in training mode gives the batch norms statistics worth folding.
         let training = Pass { train: true, precision: Precision::F32 };
         let _ = tch::no_grad(|| network.forward(&faces, training)).unwrap();

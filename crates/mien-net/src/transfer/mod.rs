@@ -1,4 +1,4 @@
-//! Transfer networks: a backbone that was made for colour photographs, with a head of our own for seven emotions.
+//! Transfer networks: a backbone that was made for colour photographs, with a head of our own.
 //!
 //! The gray face `[N, 1, 48, 48]` is resized to the side that the backbone wants, repeated to three channels, and brought
 //! to the scale that its weights are used to. Variables stand under `backbone.` (with torchvision's names) and `head.`, so
@@ -31,7 +31,6 @@ use super::onnx::{Graph, Value};
 use super::stack::share;
 use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::crop::CROP_SIZE;
-use mien_core::emotion;
 
 /// What a recipe may say about a transfer network; what it leaves out is the architecture's own choice.
 #[derive(Debug, Default, Deserialize)]
@@ -110,7 +109,12 @@ struct Transfer {
 }
 
 impl Plan {
-    fn build(&self, path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
+    fn build(
+        &self,
+        path: &nn::Path<'_>,
+        parameters: toml::Table,
+        outputs: i64,
+    ) -> Result<Box<dyn Network>, BuildError> {
         let parameters: Parameters = parameters.try_into()?;
         let side = parameters.side.unwrap_or(self.side);
         if !(self.smallest..=LARGEST_SIDE).contains(&side) {
@@ -120,9 +124,9 @@ impl Plan {
             );
         }
         let hidden = parameters.hidden.unwrap_or_else(|| self.hidden.to_vec());
-        if let Some(outputs) = hidden.iter().find(|outputs| !(1..=LARGEST_HIDDEN).contains(*outputs)) {
+        if let Some(width) = hidden.iter().find(|width| !(1..=LARGEST_HIDDEN).contains(*width)) {
             return Err(
-                toml::de::Error::custom(format!("`hidden` holds {outputs}, must be 1 to {LARGEST_HIDDEN}")).into()
+                toml::de::Error::custom(format!("`hidden` holds {width}, must be 1 to {LARGEST_HIDDEN}")).into()
             );
         }
         let dropout = share("dropout", parameters.dropout.unwrap_or(HEAD_DROPOUT))?;
@@ -141,11 +145,11 @@ impl Plan {
         let pixels = if self.pooled { 1 } else { (side / self.reduction).pow(2) };
         let mut features = self.channels * pixels;
         let mut layers = Vec::new();
-        for (i, outputs) in hidden.into_iter().enumerate() {
-            layers.push(Dense::new(&(&head / format!("dense{}", i + 1)), features, outputs)?);
-            features = outputs;
+        for (i, width) in hidden.into_iter().enumerate() {
+            layers.push(Dense::new(&(&head / format!("dense{}", i + 1)), features, width)?);
+            features = width;
         }
-        let output = Dense::new(&(&head / "output"), features, emotion::COUNT as i64)?;
+        let output = Dense::new(&(&head / "output"), features, outputs)?;
         Ok(Box::new(Transfer {
             backbone,
             hidden: layers,
@@ -240,9 +244,9 @@ const VGG_FACE_HEAD: &[i64] = &[512, 512];
 macro_rules! plans {
     ($($(#[$doc:meta])* $build:ident: $plan:expr;)*) => {
         $($(#[$doc])*
-        pub(super) fn $build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<dyn Network>, BuildError> {
+        pub(super) fn $build(path: &nn::Path<'_>, parameters: toml::Table, outputs: i64) -> Result<Box<dyn Network>, BuildError> {
             const PLAN: Plan = $plan;
-            PLAN.build(path, parameters)
+            PLAN.build(path, parameters, outputs)
         })*
     };
 }

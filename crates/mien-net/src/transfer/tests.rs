@@ -78,7 +78,7 @@ fn build(text: &str) -> Result<(nn::VarStore, Box<dyn Network>), String> {
     one_thread();
     let store = nn::VarStore::new(Device::Cpu);
     let spec: NetworkSpec = toml::from_str(text).map_err(|e| e.to_string())?;
-    let network = spec.build(&store.root()).map_err(|e| e.to_string())?;
+    let network = spec.build(&store.root(), 7).map_err(|e| e.to_string())?;
     Ok((store, network))
 }
 

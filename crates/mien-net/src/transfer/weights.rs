@@ -230,7 +230,7 @@ mod tests {
         one_thread();
         let store = nn::VarStore::new(Device::Cpu);
         let spec: NetworkSpec = toml::from_str(&format!("architecture = \"{architecture}\"")).unwrap();
-        spec.build(&store.root()).unwrap();
+        spec.build(&store.root(), 7).unwrap();
         store
     }
 

@@ -1,9 +1,10 @@
 //! Which data and weights were given for a list, and what a recipe lacks.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::bail;
 
+use super::super::named::named;
 use crate::lab::listed;
 use crate::lab::recipe::Scheduled;
 
@@ -24,9 +25,9 @@ impl Given {
     /// When one has no name, a name that no recipe of the list has, or is given twice.
     pub fn new(data: &[PathBuf], weights: &[PathBuf], votes: bool, list: &[Scheduled]) -> anyhow::Result<Self> {
         let names = list.iter().flat_map(|entry| entry.recipe.data.names().map(plain_name));
-        let data = named("--data", data, names.collect())?;
+        let data = found("--data", data, names.collect())?;
         let names = list.iter().filter_map(|entry| entry.weights.as_deref());
-        Ok(Self { data, weights: named("--backbone", weights, names.collect())?, votes })
+        Ok(Self { data, weights: found("--backbone", weights, names.collect())?, votes })
     }
 
     /// The values of `--data` and `--backbone` for a recipe, or what isn't there of what it needs.
@@ -63,23 +64,13 @@ fn plain_name(name: &str) -> &str {
     name.strip_suffix(WITH_VOTES).unwrap_or(name)
 }
 
-fn named(option: &str, given: &[PathBuf], mut names: Vec<&str>) -> anyhow::Result<Vec<(String, PathBuf)>> {
+/// What was given as NAME=PATH by the names of the list, which have to be there.
+fn found(option: &str, given: &[PathBuf], mut names: Vec<&str>) -> anyhow::Result<Vec<(String, PathBuf)>> {
     names.sort_unstable();
     names.dedup();
-    let mut all: Vec<(String, PathBuf)> = Vec::new();
-    for path in given {
-        let parts = path.to_str().and_then(|text| text.split_once('='));
-        let Some((name, rest)) = parts.filter(|(name, _)| names.contains(name)) else {
-            let known = listed(names.iter().copied());
-            bail!("{option} {}: give NAME=PATH; the names of the list are {known}", path.display());
-        };
-        if all.iter().any(|(known, _)| known == name) {
-            bail!("{option}: “{name}” is given twice");
-        }
-        if !Path::new(rest).exists() {
-            bail!("{option} {name}: there is no {rest}");
-        }
-        all.push((name.to_owned(), PathBuf::from(rest)));
+    let all = named(option, given, &names)?;
+    match all.iter().find(|(_, path)| !path.exists()) {
+        Some((name, path)) => bail!("{option} {name}: there is no {}", path.display()),
+        None => Ok(all),
     }
-    Ok(all)
 }

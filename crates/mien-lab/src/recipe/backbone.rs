@@ -1,0 +1,122 @@
+//! What a recipe says of a transfer network's backbone.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Recipe;
+use mien_net::ARCHITECTURES;
+
+/// The parameter of transfer networks that keeps their backbone as it is, with weights or without.
+pub(crate) const FROZEN: &str = "frozen_backbone";
+
+/// A transfer network's backbone: the variables whose names begin with [`mien_net::BACKBONE`]. What is said here about its
+/// rate only holds for one that has weights: a random one has to learn like the rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackboneSpec {
+    /// A safetensors file with its weights. Without one the network learns from scratch, and its card says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
+    /// Whether it stays as it is.
+    pub frozen: bool,
+    /// What its learning rate is multiplied by when it isn't frozen.
+    pub learning_rate_factor: f64,
+}
+
+impl Default for BackboneSpec {
+    fn default() -> Self {
+        Self { weights: None, frozen: false, learning_rate_factor: 1.0 }
+    }
+}
+
+impl BackboneSpec {
+    /// What the backbone's learning rate is multiplied by; `None` if it stays as it is.
+    pub fn rate(&self) -> Option<f64> {
+        match (&self.weights, self.frozen) {
+            (None, _) => Some(1.0),
+            (Some(_), true) => None,
+            (Some(_), false) => Some(self.learning_rate_factor),
+        }
+    }
+}
+
+/// What becomes of a backbone that begins without weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutWeights {
+    /// It learns like the rest.
+    Learns,
+    /// So it does though `backbone.frozen` was asked for, which is for weights that were given.
+    LearnsThoughFrozen,
+    /// `network.frozen_backbone` keeps it as chance made it.
+    StaysRandom,
+}
+
+impl WithoutWeights {
+    /// What is told before the training begins.
+    pub fn warning(self) -> &'static str {
+        match self {
+            Self::Learns => "the backbone begins without weights and learns from scratch; --backbone gives it some",
+            Self::LearnsThoughFrozen => {
+                "the backbone begins without weights, so it isn't frozen: it learns from scratch, another experiment than the \
+                 recipe's with its weights; --backbone gives it some"
+            }
+            Self::StaysRandom => {
+                "the backbone begins without weights and stays so: only the head learns, from features that are random"
+            }
+        }
+    }
+
+    /// What the card says of it ever after.
+    pub fn in_card(self) -> &'static str {
+        match self {
+            Self::Learns => "The backbone had no weights to begin with and learnt from scratch.",
+            Self::LearnsThoughFrozen => {
+                "The backbone had no weights to begin with, so it wasn't frozen, as the recipe has it, but learnt from scratch."
+            }
+            Self::StaysRandom => {
+                "The backbone had no weights to begin with and never learnt: the head learnt from random features."
+            }
+        }
+    }
+}
+
+impl Recipe {
+    /// What becomes of the backbone if there is one and nothing gives it weights.
+    pub fn without_weights(&self) -> Option<WithoutWeights> {
+        let is_transfer = |name: &str| ARCHITECTURES.iter().any(|a| a.name == name && a.backbone_weights.is_some());
+        let has_weights = self.backbone.as_ref().is_some_and(|backbone| backbone.weights.is_some());
+        if has_weights || self.start_from.is_some() || !is_transfer(&self.network.architecture) {
+            return None;
+        }
+        let stays = self.network.parameters.get(FROZEN).and_then(toml::Value::as_bool).unwrap_or_default();
+        let asked = self.backbone.as_ref().is_some_and(|backbone| backbone.frozen);
+        Some(match (stays, asked) {
+            (true, _) => WithoutWeights::StaysRandom,
+            (false, true) => WithoutWeights::LearnsThoughFrozen,
+            (false, false) => WithoutWeights::Learns,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backbone_without_weights_is_told_by_what_becomes_of_it() {
+        let without = |text: &str| toml::from_str::<Recipe>(text).unwrap().without_weights();
+        let vgg = "network = { architecture = \"vgg19\" }\n";
+        assert_eq!(without(vgg), Some(WithoutWeights::Learns));
+        assert_eq!(without(&format!("{vgg}[backbone]\nfrozen = true")), Some(WithoutWeights::LearnsThoughFrozen));
+        let random = "network = { architecture = \"vgg19\", frozen_backbone = true }\n";
+        assert_eq!(without(random), Some(WithoutWeights::StaysRandom));
+        for with_weights in [
+            format!("{vgg}[backbone]\nfrozen = true\nweights = \"vgg19.safetensors\""),
+            format!("start_from = \"mine.safetensors\"\n{vgg}"),
+            "network = { architecture = \"cnn4\" }".to_owned(),
+        ] {
+            assert_eq!(without(&with_weights), None, "{with_weights}");
+        }
+    }
+}
