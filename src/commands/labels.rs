@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+#[cfg(feature = "gui")]
+use crate::classify::{LoadError, assumed};
 use crate::detect::GivenDetection;
 use crate::device::DeviceChoice;
 use crate::net::ModelSource;
@@ -54,9 +56,10 @@ impl LabelArgs {
         if let Some(device) = self.device {
             device.resolve()?;
         }
-        if let Some(model) = &self.model {
-            let model = Model::load(model, tch::Device::Cpu, Precision::F32)?;
-            model.card.calibration.assume(self.prior.as_ref())?;
+        if let Some(source) = &self.model {
+            let model = Model::load(source, tch::Device::Cpu, Precision::F32)?;
+            assumed(&model.card, self.prior.as_ref())
+                .map_err(|error| LoadError::Run { model: source.clone(), source: error })?;
         }
         Ok(())
     }
@@ -101,5 +104,21 @@ mod tests {
         for word in ["-1", "99", "NaN", "soft"] {
             assert!(smoothing_secs(word).is_err(), "{word}");
         }
+    }
+
+    #[test]
+    #[cfg(feature = "gui")]
+    fn a_model_of_other_classes_is_refused_before_a_window_opens() {
+        let folder = tempfile::tempdir().unwrap();
+        let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mien.safetensors");
+        let weights = folder.path().join("own.safetensors");
+        std::fs::copy(&shipped, &weights).unwrap();
+        let card = std::fs::read_to_string(shipped.with_extension("toml")).unwrap();
+        let own = card.replace("\"angry\"", "\"tired\"").replace("\nangry = ", "\ntired = ");
+        std::fs::write(weights.with_extension("toml"), own).unwrap();
+        let check = |model: ModelSource| LabelArgs { model: Some(model), ..LabelArgs::default() }.check();
+        check(ModelSource::default()).unwrap();
+        let error = check(ModelSource::File(weights)).unwrap_err().to_string();
+        assert!(error.contains("can't run the model") && error.contains("tells apart tired, disgust"), "{error}");
     }
 }

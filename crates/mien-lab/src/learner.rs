@@ -9,6 +9,7 @@ use super::datasets::Examples;
 use super::evaluation::BATCH;
 use super::progress::Progress;
 use super::recipe::DistillationSpec;
+use super::trainer::TrainError;
 use mien_core::classes::Classes;
 use mien_net::{
     BackboneError, BackboneReport, Model, ModelError, ModelSource, Normalization, Pass, Precision, SpecError,
@@ -56,31 +57,13 @@ impl<N> Learner<N> {
     }
 }
 
-/// A model that is to be learnt from tells other classes apart.
-#[derive(Debug, thiserror::Error)]
-pub enum ForeignError {
-    /// Its card can't be read, or its network be loaded.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// Its classes are others.
-    #[error("{model} tells apart {its}, and the recipe {classes}: it can only learn from a model of the same classes")]
-    Classes {
-        /// Which model.
-        model: ModelSource,
-        /// Its own.
-        its: Classes,
-        /// The recipe's.
-        classes: Classes,
-    },
-}
-
 /// Makes sure that a model tells `classes` apart.
-pub(super) fn same_classes(source: &ModelSource, classes: &Classes) -> Result<(), ForeignError> {
+pub(super) fn same_classes(source: &ModelSource, classes: &Classes) -> Result<(), TrainError> {
     let its = source.card()?.labels;
     if its == *classes {
         return Ok(());
     }
-    Err(ForeignError::Classes { model: source.clone(), its, classes: classes.clone() })
+    Err(TrainError::OtherClasses { model: source.clone(), its, classes: classes.clone() })
 }
 
 /// Models whose answers are learnt.
@@ -91,13 +74,13 @@ pub(super) struct Teachers {
 
 impl Teachers {
     /// Loads the models, which have to tell `classes` apart.
-    pub fn load(spec: DistillationSpec, classes: &Classes, device: Device) -> Result<Self, ForeignError> {
+    pub fn load(spec: DistillationSpec, classes: &Classes, device: Device) -> Result<Self, TrainError> {
         let models = spec.teachers.iter().map(|name| {
             let Ok(source) = name.parse::<ModelSource>();
             same_classes(&source, classes)?;
             Ok(Model::load(&source, device, Precision::F32)?)
         });
-        Ok(Self { models: models.collect::<Result<_, ForeignError>>()?, spec })
+        Ok(Self { models: models.collect::<Result<_, TrainError>>()?, spec })
     }
 
     /// The targets of `examples`, `[N, classes]`, in which those of the pictures `rows` are mixed with the answers to these pictures as they are;

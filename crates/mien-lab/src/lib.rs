@@ -38,7 +38,7 @@ pub use classification::Classification;
 pub use compare::{CompareError, ComparedRun, Figure, read_list, read_runs};
 pub use evaluation::{ClassMeasures, Measures, Scored, evaluate, predict};
 pub use history::{EpochRecord, write_history};
-pub use learner::{ForeignError, Learner};
+pub use learner::Learner;
 pub use progress::{Progress, Step, TrainOutcome};
 pub use sampling::Sampling;
 pub use state::{RunFolder, TrainingState, lock_folder};

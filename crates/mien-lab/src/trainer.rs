@@ -9,7 +9,7 @@ use tch::{Device, TchError};
 use super::calibration::PriorOfTrainingError;
 use super::datasets::DataError;
 use super::history::write_history;
-use super::learner::{ForeignError, Learner};
+use super::learner::Learner;
 use super::optimizer::Optimizer;
 use super::plots::PlotError;
 use super::progress::{Progress, Step, TrainOutcome};
@@ -17,12 +17,13 @@ use super::recipe::Difference;
 use super::schedule::Schedule;
 use super::state::{RunFolder, TrainingState};
 use super::task::{Lessons, Planned as _, Record as _, Task};
+use mien_core::classes::Classes;
 use mien_net::classify::ClassifyError;
 use mien_net::faces::FindError;
 use mien_net::torch;
 use mien_net::{
-    BackboneError, CheckpointError, Ending, ModelError, Pass, SpecError, TensorMap, WeightKind, assign, save_weights,
-    variables,
+    BackboneError, CheckpointError, Ending, ModelError, ModelSource, Pass, SpecError, TensorMap, WeightKind, assign,
+    save_weights, variables,
 };
 
 /// A training that stands between two epochs.
@@ -52,8 +53,15 @@ pub enum TrainError {
     #[error("can't learn from another model: {0}")]
     Model(#[from] ModelError),
     /// A model to begin with or to learn from tells other classes apart.
-    #[error("can't learn from another model: {0}")]
-    Foreign(#[from] ForeignError),
+    #[error("can't learn from another model: {model} tells apart {its}, and the recipe {classes}")]
+    OtherClasses {
+        /// Which model.
+        model: ModelSource,
+        /// Its own.
+        its: Classes,
+        /// The recipe's.
+        classes: Classes,
+    },
     /// The backbone's weights can't be used.
     #[error(transparent)]
     Backbone(#[from] BackboneError),

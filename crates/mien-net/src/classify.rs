@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use crate::device::{DeviceChoice, DeviceError};
 use crate::torch;
-use crate::{Assumed, Model, ModelError, ModelSource, Pass, Precision};
+use crate::{Assumed, Card, Model, ModelError, ModelSource, Pass, Precision};
 use mien_core::classes::Classes;
 use mien_core::crop::{CROP_PIXELS, FaceCrop, Framing};
 use mien_core::emotion::{self, Probabilities};
@@ -88,10 +88,7 @@ impl TorchClassifier {
     /// When the model tells other classes apart than the emotions, doesn't know enough to assume that prior, when the network can't be run, or when it gives no
     /// probabilities even for a gray picture.
     pub fn new(model: Model, prior: Option<&PriorChoice>) -> Result<Self, ClassifyError> {
-        if !model.card.labels.are_emotions() {
-            return Err(ClassifyError::OwnClasses(model.card.labels));
-        }
-        let assumed = model.card.calibration.assume(prior)?;
+        let assumed = assumed(&model.card, prior)?;
         let mut classifier = Self { model, assumed };
         let gray = FaceCrop::from_pixels(vec![128; CROP_PIXELS]).into_iter().collect::<Vec<_>>();
         for _ in 0..WARM_UPS {
@@ -130,6 +127,18 @@ impl Classifier for TorchClassifier {
         let faces = card.input.normalization.to_input(crops, *device)?;
         let logits = tch::no_grad(|| network.forward(&faces, Pass::EVALUATE))?;
         probabilities(&self.assumed.adjustment.apply(&logits)?)
+    }
+}
+
+/// What a model assumes when it names emotions under a prior, or under its own default.
+///
+/// # Errors
+/// When it tells other classes apart, or doesn't know enough to assume that prior.
+pub fn assumed(card: &Card, prior: Option<&PriorChoice>) -> Result<Assumed, ClassifyError> {
+    if card.labels.are_emotions() {
+        Ok(card.calibration.assume(prior)?)
+    } else {
+        Err(ClassifyError::OwnClasses(card.labels.clone()))
     }
 }
 
