@@ -43,7 +43,7 @@ workflow-test: setup ## Run Snakemake and Slurm over a few clips, killed and res
 	$(CARGO) build --release
 	@scripts/workflow-test.sh
 
-package: setup ## Build the packages, the list of what is inside and checksums into target/package
+package: ## Build the packages, the list of what is inside and checksums into target/package
 	@CARGO='$(CARGO)' scripts/package.sh
 
 package-in: ## Build the package of another release of Debian, in a fresh system: RELEASE=trixie (as root)

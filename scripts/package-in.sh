@@ -23,7 +23,7 @@ target=${CARGO_TARGET_DIR:-$PWD/target}/$release
 # Seen in the system in their own places; the history because the program says which commit it is.
 folders=("$PWD" "$(git rev-parse --path-format=absolute --git-common-dir)" "$cargo_home" "$toolchain" "$CACHE" "$target")
 enter "$release"
-# scripts/setup.sh installs what else it is built with.
+# Set-up installs what else it is built with.
 install_inside dpkg-dev git zstd
 for folder in "${folders[@]}"; do mkdir -p "$folder" "$ROOT$folder"; done
 # In a mount namespace, which ends with the command, however that ends: `leave` removes the system, and has to find nothing of this
@@ -39,4 +39,4 @@ unshare --mount bash -euc '
     shift
     exec "$@"' with-folders "$ROOT" "${folders[@]}" -- \
     "${INSIDE[@]}" PATH="$toolchain/bin:/usr/sbin:/usr/bin:/sbin:/bin" CARGO_HOME="$cargo_home" CARGO_TARGET_DIR="$target" \
-    XDG_CACHE_HOME="${CACHE%/mien}" bash -euc 'cd "$1"; scripts/setup.sh; scripts/package.sh' build "$PWD"
+    XDG_CACHE_HOME="${CACHE%/mien}" bash -euc 'cd "$1"; scripts/package.sh' build "$PWD"

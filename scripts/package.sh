@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Builds Mien's packages into target/package: the package for the release of Debian that it runs on, with checksums; on Debian 12 an archive
-# that runs from any folder and the list of what is inside (SBOM) too. scripts/setup.sh must have run before; `make package` sees to that.
-# docs/packages.md says what is in them.
+# that runs from any folder and the list of what is inside (SBOM) too. docs/packages.md says what is in them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SPEAKER=package
@@ -28,10 +27,11 @@ STAGE=$PACKAGE/stage
 # shellcheck source=/dev/null
 system=$(. /etc/os-release && printf '%s' "${ID/#debian/deb}${VERSION_ID:?this system has no release}")
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
-libtorch=$(configured_libtorch)
-[ -n "$libtorch" ] || die "libtorch is not set up; run scripts/setup.sh"
-[ ! -e "$libtorch/lib/libtorch_cuda.so" ] || die "packages hold the libtorch for the CPU: MIEN_LIBTORCH=cpu make package." \
-    "docs/packages.md says how one with CUDA is put beside an installed Mien"
+libtorch=$(choose_libtorch)
+# Before set-up, which would download it.
+{ [ "$libtorch" != "$CUDA_FOLDER" ] && [ ! -e "$libtorch/lib/libtorch_cuda.so" ]; } || die "packages hold the libtorch for the CPU, and $libtorch has CUDA:" \
+    "unset LIBTORCH if it is set, and run MIEN_LIBTORCH=cpu make package. docs/packages.md says how one with CUDA is put beside an installed Mien"
+scripts/setup.sh
 # The same sources give the same packages, whenever and by whomever they are made.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} LC_ALL=C.UTF-8
 umask 022
