@@ -8,8 +8,11 @@ FER2013 ?= fer2013.csv
 FACES ?= data
 FERPLUS ?= fer2013new.csv
 
+# The release of Debian that `make package-in` builds for.
+RELEASE ?= trixie
+
 .DEFAULT_GOAL := help
-.PHONY: help run test workflow-test package package-test docs bench model detector lint fmt doctor setup clean
+.PHONY: help run test workflow-test package package-in package-test docs bench model detector lint fmt doctor setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +43,11 @@ workflow-test: setup ## Run Snakemake and Slurm over a few clips, killed and res
 	$(CARGO) build --release
 	@scripts/workflow-test.sh
 
-package: setup ## Build the packages, the list of what is inside and checksums into target/package
+package: ## Build the packages, the list of what is inside and checksums into target/package
 	@CARGO='$(CARGO)' scripts/package.sh
+
+package-in: ## Build the package of another release of Debian, in a fresh system: RELEASE=trixie (as root)
+	@scripts/package-in.sh $(RELEASE)
 
 package-test: ## Install, use and remove the packages in fresh systems of Debian 12 and 13 (as root)
 	@scripts/package-test.sh

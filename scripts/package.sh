@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds Mien's packages into target/package: a Debian package, an archive that runs from any folder, the list of what is inside (SBOM)
-# and checksums. scripts/setup.sh must have run before; `make package` sees to that. docs/packages.md says what is in them.
+# Builds Mien's packages into target/package: the package for the release of Debian that it runs on, with checksums; on Debian 12 an archive
+# that runs from any folder and the list of what is inside (SBOM) too. docs/packages.md says what is in them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SPEAKER=package
@@ -17,14 +17,21 @@ SEARCHED_FOLDERS='$ORIGIN/../lib/mien-cuda:$ORIGIN/../lib/mien'
 # among them, for a driver may want them newer than ours.
 C_LIBRARY='^(linux-vdso|ld-linux-|lib(c|m|dl|rt|util|pthread|resolv|stdc\+\+|gcc_s)\.so)'
 DISPLAY_LIBRARIES='^lib(GL|EGL|OpenGL|drm|gbm|X|xcb|wayland|z\.so|expat)'
+# The oldest system that Mien is built for: what is built there runs on newer ones too, if it brings its libraries along.
+ARCHIVE_ON=deb12
 PACKAGE=target/package
 STAGE=$PACKAGE/stage
 
+# Every release has its own OpenCV and FFmpeg, so each has a package of its own, and the version says which: deb12, deb13, ubuntu24.04.
+# Debian marks its own updates of a release so; an upgrade of the system then upgrades the package too.
+# shellcheck source=/dev/null
+system=$(. /etc/os-release && printf '%s' "${ID/#debian/deb}${VERSION_ID:?this system has no release}")
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
-libtorch=$(configured_libtorch)
-[ -n "$libtorch" ] || die "libtorch is not set up; run scripts/setup.sh"
-[ ! -e "$libtorch/lib/libtorch_cuda.so" ] || die "packages hold the libtorch for the CPU: MIEN_LIBTORCH=cpu make package." \
-    "docs/packages.md says how one with CUDA is put beside an installed Mien"
+libtorch=$(choose_libtorch)
+# Before set-up, which would download it.
+{ [ "$libtorch" != "$CUDA_FOLDER" ] && [ ! -e "$libtorch/lib/libtorch_cuda.so" ]; } || die "packages hold the libtorch for the CPU, and $libtorch has CUDA:" \
+    "unset LIBTORCH if it is set, and run MIEN_LIBTORCH=cpu make package. docs/packages.md says how one with CUDA is put beside an installed Mien"
+scripts/setup.sh
 # The same sources give the same packages, whenever and by whomever they are made.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} LC_ALL=C.UTF-8
 umask 022
@@ -77,8 +84,8 @@ stage() {
 }
 
 debian_package() {
-    say "making the Debian package"
-    "$TOOLS/bin/cargo-deb" deb --quiet --no-build --no-strip --output "$PACKAGE/mien_${version}_amd64.deb"
+    say "making the package for $system"
+    "$TOOLS/bin/cargo-deb" deb --quiet --no-build --no-strip --deb-version "$version+$system" --output "$PACKAGE/mien_$version+${system}_amd64.deb"
 }
 
 # find_libraries: sets LIBRARIES to those that the program and libtorch need from the system, and theirs: name and file in each line
@@ -140,10 +147,17 @@ tool cargo-bundle-licenses 5.0.0
 tool cargo-cyclonedx 0.5.9
 grep -q "<release version=\"$version\"" assets/mien.metainfo.xml || die "assets/mien.metainfo.xml knows no release $version; docs/releasing.md"
 mkdir -p "$PACKAGE"
-rm -f "$PACKAGE"/*.deb "$PACKAGE"/*.tar.zst "$PACKAGE"/*.cdx.json
+# What was built before goes; packages of the same version for other systems stay, for all are published together.
+find "$PACKAGE" -maxdepth 1 -type f ! -name "mien_$version+*.deb" ! -name "mien-${version}[-.]*" -delete
+rm -f "$PACKAGE/mien_$version+${system}_"*.deb
 build
 stage
 debian_package
-portable_archive
-sbom
-(cd "$PACKAGE" && sha256sum -- *.deb *.tar.zst *.cdx.json | tee SHA256SUMS)
+if [ "$system" = $ARCHIVE_ON ]; then
+    rm -f "$PACKAGE"/*.tar.zst "$PACKAGE"/*.cdx.json
+    portable_archive
+    sbom
+else
+    say "the archive and the list of what is inside are made on Debian 12"
+fi
+(cd "$PACKAGE" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%f\0' | sort -z | xargs -0 sha256sum -- | tee SHA256SUMS)

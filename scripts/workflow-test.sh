@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the workflow for real, with little to do: Snakemake over thirteen short clips, one of them broken, undisturbed and killed at three
-# moments; Slurm on this machine alone. Compares the tables.
+# Runs the workflow for real, with little to do: Snakemake over thirteen short clips, one of them broken, undisturbed, with a shard that is
+# refused at first, and killed at three moments; no engine, in 1, 2 and 5 shards; Slurm on this machine alone. Compares the tables.
 #
 #   scripts/workflow-test.sh [MIEN]     MIEN: the program (default: the release build, else the debug build)
 #
@@ -16,6 +16,8 @@ SPEAKER=workflow-test
 SNAKEMAKE_VERSION=9.27.1
 CORES=2
 PATIENCE=900
+# The file by which a run keeps others out of its folder.
+LOCK=.mien-lock
 
 target=${CARGO_TARGET_DIR:-target}
 mien=${1:-$target/release/mien}
@@ -27,6 +29,7 @@ have ffmpeg || die "ffmpeg is not installed; scripts/setup.sh --tests installs i
 
 home=$(mktemp -d)
 children=()
+rows=()
 finish() {
     for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
     [ -n "${KEEP:-}" ] || rm -rf "$home"
@@ -94,32 +97,66 @@ disturbed() {
     "$SNAKEMAKE" --snakefile workflow/Snakefile --directory "$home" --unlock --config "mien=$mien" "input=$home/in" \
         "results=$results" >/dev/null 2>&1
     workflow "$results" >"$home/$results-resumed.out" 2>&1 || { cat "$home/$results-resumed.out"; die "the resumed run failed"; }
-    compare "killed with $left of 12 tables, resumed, $(retries "$home/$results.out" "$home/$results-resumed.out") retries" \
+    compare "Snakemake, 4 shards, killed and resumed" "$left of 12" "$(retries "$home/$results.out" "$home/$results-resumed.out")" \
         "$results/all.parquet" $((SECONDS - begin))
 }
 
-# compare WHAT TABLE SECONDS
+# compare WHAT FILES_WHEN_KILLED RETRIES TABLE SECONDS
 compare() {
     local now
-    now=$(sum "$home/$2")
-    say "$1: $3 s, table $now"
+    now=$(sum "$home/$4")
+    say "$1${2:+ at $2 files}: $5 s${3:+, $3 retries}, table $now"
+    rows+=("$1|${2:--}|${3:--}|$5|$now")
     [ "$now" = "$expected" ] || die "the table is another one than $expected"
+}
+
+# A shard whose folder another run writes to ends with 75; Snakemake tries again.
+refused_at_first() {
+    local results=refused begin=$SECONDS folder=$home/refused/shards/2 retries
+    mkdir -p "$folder"
+    # shellcheck disable=SC2016
+    flock "$folder/$LOCK" bash -c 'until grep -qs "is writing to" "$1"; do sleep 0.1; done' hold "$folder.log" &
+    children+=($!)
+    until ! flock --nonblock "$folder/$LOCK" true; do sleep 0.1; done
+    workflow $results >"$home/$results.out" 2>&1 || { cat "$home/$results.out"; die "the run failed"; }
+    retries=$(retries "$home/$results.out")
+    [ "$retries" -gt 0 ] || die "the shard was not tried again"
+    compare "Snakemake, 4 shards, one refused at first" '' "$retries" $results/all.parquet $((SECONDS - begin))
 }
 
 run_snakemake() {
     local begin=$SECONDS
     workflow undisturbed >"$home/undisturbed.out" 2>&1 || { cat "$home/undisturbed.out"; die "the run failed"; }
     expected=$(sum "$home/undisturbed/all.parquet")
-    compare "Snakemake, 4 shards, undisturbed, $(retries "$home/undisturbed.out") retries" undisturbed/all.parquet $((SECONDS - begin))
+    compare "Snakemake, 4 shards, undisturbed" '' "$(retries "$home/undisturbed.out")" undisturbed/all.parquet $((SECONDS - begin))
     grep -q 'broken.mp4' "$home/undisturbed/merge.log" || die "the broken file isn't listed"
     [ -f "$home/undisturbed/all.summary.csv" ] && [ -f "$home/undisturbed/shards/index.html" ] || die "summary or index is missing"
+    refused_at_first
     disturbed killed-early 1
     disturbed killed-halfway 6
     disturbed killed-late 12
-    # One machine, no engine.
-    (cd "$home" && "$mien" analyze in --output single --parquet --together --threads 1 >/dev/null 2>&1) || true
-    say "single machine: table $(sum "$home/single/together.parquet")"
-    [ "$(sum "$home/single/together.parquet")" = "$expected" ] || die "a single run gives another table"
+}
+
+# One machine, no engine: without a plan, and in shards.
+run_by_hand() {
+    local begin=$SECONDS shards number results
+    (cd "$home" && "$mien" analyze in --output single --parquet --together --threads 1 --allow-bad >single.log 2>&1) || {
+        cat "$home/single.log"
+        die "the single run failed"
+    }
+    compare "mien analyze" '' '' single/together.parquet $((SECONDS - begin))
+    (cd "$home" && "$mien" plan in >manifest.jsonl 2>/dev/null)
+    for shards in 1 2 5; do
+        begin=$SECONDS
+        results=$home/by-hand-$shards
+        for number in $(seq $shards); do
+            "$mien" analyze --manifest "$home/manifest.jsonl" --shard "$number/$shards" --output "$results/$number" --parquet --threads 1 \
+                --allow-bad >"$results.log" 2>&1 || { cat "$results.log"; die "shard $number of $shards failed"; }
+        done
+        "$mien" merge "$results" --manifest "$home/manifest.jsonl" --output "$results/all.parquet" --allow-bad >"$results.log" 2>&1 ||
+            { cat "$results.log"; die "the merge failed"; }
+        compare "mien analyze --shard, shards: $shards" '' '' "by-hand-$shards/all.parquet" $((SECONDS - begin))
+    done
 }
 
 slurm_config() {
@@ -191,7 +228,6 @@ stand_in() {
 
 run_slurm() {
     local begin=$SECONDS shards=3 job how
-    (cd "$home" && "$mien" plan in >manifest.jsonl 2>/dev/null)
     if start_slurm; then
         how="Slurm $(sbatch --version | cut -d' ' -f2)"
         begin=$SECONDS
@@ -208,11 +244,13 @@ run_slurm() {
     fi
     "$mien" merge "$home/slurm-results" --manifest "$home/manifest.jsonl" --output "$home/slurm-results/all.parquet" --allow-bad \
         >"$home/slurm-merge.log" 2>&1 || { cat "$home/slurm-merge.log" "$home"/task-*.log; die "the merge failed"; }
-    compare "$how, array of $shards" slurm-results/all.parquet $((SECONDS - begin))
+    compare "$how, array of $shards" '' '' slurm-results/all.parquet $((SECONDS - begin))
 }
 
 snakemake
 clips
 run_snakemake
+run_by_hand
 [ "${MIEN_TEST_SLURM:-yes}" = no ] || run_slurm
+printf '%s\n' "${rows[@]}" | column -t -s '|' -N run,killed_at,retries,seconds,table
 say "all tables are the same"

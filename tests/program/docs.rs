@@ -75,8 +75,10 @@ fn the_version_to_cite_and_to_install_is_this_one() {
     let version = env!("CARGO_PKG_VERSION");
     assert!(page("CITATION.cff").contains(&format!("\nversion: {version}\n")));
     assert!(page("docs/citing.md").contains(&format!("by Mien {version} ")));
-    for name in ["README.md", "docs/install.md"] {
-        assert!(page(name).contains(&format!("/mien_{version}_amd64.deb")), "{name}");
+    for name in ["README.md", "docs/install.md", "docs/packages.md"] {
+        for file in [format!("/mien_{version}+deb12_amd64.deb"), format!(" mien-{version}-linux-x86_64.tar.zst")] {
+            assert!(page(name).contains(&file), "{name} doesn't name {file}");
+        }
     }
 }
 
