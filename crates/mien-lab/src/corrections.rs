@@ -23,12 +23,16 @@ pub fn corrections(examples: &Examples, sampling: Sampling<'_>) -> Result<Option
     let times = sampling.times_shown(examples)?;
     let log = |source, times| {
         let prior = shares_of(source, examples, times, sampling.classes)?;
-        Ok::<_, PriorOfTrainingError>(prior.shares().iter().map(|share| share.max(LEAST_SHARE).ln()).collect::<Vec<_>>())
+        Ok::<_, PriorOfTrainingError>(
+            prior.shares().iter().map(|share| share.max(LEAST_SHARE).ln()).collect::<Vec<_>>(),
+        )
     };
     let assumed = log(reference, vec![1.0; times.len()])?;
     let mut rows = Vec::with_capacity(sampling.data.sources.len() * assumed.len());
     for source in 0..sampling.data.sources.len() {
-        rows.extend(log(source, times.clone())?.iter().zip(&assumed).map(|(theirs, assumed)| (theirs - assumed) as f32));
+        rows.extend(
+            log(source, times.clone())?.iter().zip(&assumed).map(|(theirs, assumed)| (theirs - assumed) as f32),
+        );
     }
     Ok(Some(Tensor::f_from_slice(&rows)?.f_view([-1, assumed.len() as i64])?))
 }

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 use tch::Device;
 
-use super::{ClassifierArgs, scored};
+use super::{ClassifierArgs, cut_varied, scored};
 use crate::lab::balance::BalanceSpec;
 use crate::lab::datasets::{Dataset, Split};
 use crate::lab::recipe::DataSpec;
@@ -16,8 +16,14 @@ use crate::prior::{Prior, PriorChoice, StandardPrior};
 const VARIATIONS: usize = 5;
 
 impl ClassifierArgs {
-    /// The model's calibration, fitted again on PublicTest, whatever split is measured.
-    pub(super) fn fitted(&self, model: &Model, data: &Dataset, device: Device) -> anyhow::Result<Calibration> {
+    /// The model's calibration, fitted again on PublicTest, whatever split is measured. In `uncut` the same faces are cut out by their outline.
+    pub(super) fn fitted(
+        &self,
+        model: &Model,
+        data: &Dataset,
+        uncut: &Dataset,
+        device: Device,
+    ) -> anyhow::Result<Calibration> {
         let before = &model.card.calibration;
         let training_prior = match &before.training_prior {
             Some(prior) => prior.clone(),
@@ -26,7 +32,9 @@ impl ClassifierArgs {
         let rule = self.usual_rule();
         let (pictures, answers) = data.public.judged(rule)?;
         let plain = scored(model, &pictures, &answers, device)?;
-        let varied = scored(model, &varied(&pictures, VARIATIONS)?, &answers.repeat(VARIATIONS), device)?;
+        let (uncut, _) = uncut.public.judged(rule)?;
+        let varied = cut_varied(&varied(&uncut, VARIATIONS)?, model.card.input.crop)?;
+        let varied = scored(model, &varied, &answers.repeat(VARIATIONS), device)?;
         let fitted_on = format!(
             "{}, {}, {}, N {}; the strength on {VARIATIONS} variations of each",
             data.name,

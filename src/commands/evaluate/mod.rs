@@ -19,10 +19,11 @@ use self::report::{OperatingPoint, Report};
 use super::card;
 use super::numbers::share;
 use super::reading::ReadingArgs;
-use crate::console::{print, print_json};
+use crate::console::{print, print_json, tell};
 use crate::crop::Framing;
 use crate::device::{self, DeviceChoice};
-use crate::lab::datasets::{Dataset, LabelRule, Split, SplitSpec};
+use crate::lab::datasets::{Dataset, LabelRule, Pictures, Split, SplitSpec};
+use crate::lab::faces::cut_again;
 use crate::lab::{Scored, plots, predict, varied};
 use crate::net::{Model, ModelSource, Pass, Precision};
 use crate::network::NetworkInUse;
@@ -90,8 +91,8 @@ struct ClassifierArgs {
     #[arg(long)]
     pub through_detector: bool,
 
-    /// Vary light, tones, sharpness, angle, size and place of each face once before it is seen, always in the same random way, as it
-    /// changes from one picture of a camera to the next
+    /// Vary light, tones, sharpness, angle, size and place of each picture once, always in the same random way, as they change from one
+    /// picture of a camera to the next, before its face is looked for and cut out
     #[arg(long)]
     pub varied: bool,
 
@@ -144,6 +145,14 @@ struct Sample {
     found: Option<f64>,
 }
 
+impl Sample {
+    #[expect(clippy::needless_pass_by_value, reason = "a split is made for the caller alone")]
+    fn of(pictures: Pictures, rule: LabelRule) -> anyhow::Result<Self> {
+        let (pictures, answers) = pictures.judged(rule)?;
+        Ok(Self { pictures, answers, found: None })
+    }
+}
+
 impl EvaluateArgs {
     /// Measures and prints.
     ///
@@ -172,16 +181,20 @@ impl ClassifierArgs {
         // As it was split when the model was trained, if its publishers didn't split it.
         let split = SplitSpec::of_recipe(&model.card.training.recipe);
         let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
-        let data = self.reading.read(&paths, &model.card.labels, &split, model.card.input.crop)?;
-        if self.calibrate {
-            model.card.calibration = self.fitted(&model, &data, device)?;
+        let read = |crop| self.reading.read(&paths, &model.card.labels, &split, crop);
+        let crop = model.card.input.crop;
+        let data = read(crop)?;
+        // Pictures are varied before faces are turned upright in them.
+        let uncut = (self.varied || self.calibrate).then(|| read(Framing::Box)).transpose()?;
+        if let Some(uncut) = uncut.as_ref().filter(|_| self.calibrate) {
+            model.card.calibration = self.fitted(&model, &data, uncut, device)?;
         }
 
         let rule = self.rule.unwrap_or(self.usual_rule());
-        let mut sample = self.sample(&data, rule, model.card.input.crop)?;
-        if self.varied {
-            sample.pictures = varied(&sample.pictures, 1)?;
-        }
+        let sample = match uncut.as_ref().filter(|_| self.varied) {
+            Some(uncut) => self.varied_sample(uncut, rule, crop)?,
+            None => self.sample(Sample::of(data.split(self.split), rule)?, crop)?,
+        };
         let scored = scored(&model, &sample.pictures, &sample.answers, device)?;
         let assumed = model.card.calibration.assume(self.prior.as_ref())?;
         let network = NetworkInUse::of(&model, &assumed.prior);
@@ -234,18 +247,48 @@ impl ClassifierArgs {
         if self.reading.ferplus.is_some() { LabelRule::Majority } else { LabelRule::Label }
     }
 
+    /// The pictures of a data set in which faces are cut out by their outline, varied, and cut out as the network wants them.
+    fn varied_sample(&self, uncut: &Dataset, rule: LabelRule, crop: Framing) -> anyhow::Result<Sample> {
+        let mut sample = Sample::of(uncut.split(self.split), rule)?;
+        sample.pictures = varied(&sample.pictures, 1)?;
+        if self.is_through_detector() {
+            return self.sample(sample, crop);
+        }
+        Ok(Sample { pictures: cut_varied(&sample.pictures, crop)?, ..sample })
+    }
+
     #[cfg(feature = "vision")]
-    fn sample(&self, data: &Dataset, rule: LabelRule, crop: Framing) -> anyhow::Result<Sample> {
-        let (pictures, answers) = data.split(self.split).judged(rule)?;
-        let sample = Sample { pictures, answers, found: None };
+    fn is_through_detector(&self) -> bool {
+        self.through_detector
+    }
+
+    #[cfg(not(feature = "vision"))]
+    fn is_through_detector(&self) -> bool {
+        false
+    }
+
+    #[cfg(feature = "vision")]
+    fn sample(&self, sample: Sample, crop: Framing) -> anyhow::Result<Sample> {
         if self.through_detector { through_detector::sample(&sample, crop) } else { Ok(sample) }
     }
 
     #[cfg(not(feature = "vision"))]
-    fn sample(&self, data: &Dataset, rule: LabelRule, _crop: Framing) -> anyhow::Result<Sample> {
-        let (pictures, answers) = data.split(self.split).judged(rule)?;
-        Ok(Sample { pictures, answers, found: None })
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the app's detector isn't part of the lab alone")]
+    fn sample(&self, sample: Sample, _crop: Framing) -> anyhow::Result<Sample> {
+        Ok(sample)
     }
+}
+
+/// Varied pictures as the network wants them; says how they were cut out.
+fn cut_varied(pictures: &Tensor, crop: Framing) -> anyhow::Result<Tensor> {
+    if crop == Framing::Upright {
+        tell(&format!("looking for the faces in {} varied pictures", pictures.size()[0]));
+    }
+    let (pictures, counts) = cut_again(pictures, crop)?;
+    if counts.are_cut() {
+        tell(&format!("varied pictures: {counts}"));
+    }
+    Ok(pictures)
 }
 
 /// Runs the network once over all pictures.

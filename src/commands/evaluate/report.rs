@@ -104,7 +104,10 @@ impl fmt::Display for Report<'_> {
         let flip = augmentation(self.test_time_augmentation);
         writeln!(f, "rule {rule}, N {n}, {flip}, {device}")?;
         if self.varied {
-            writeln!(f, "light, tones, sharpness, angle, size and place of each face varied once, at random")?;
+            writeln!(
+                f,
+                "light, tones, sharpness, angle, size and place of each picture varied once, at random, before its face is cut out"
+            )?;
         }
         if let Some(words) = prior::never_named(&self.never_named) {
             writeln!(f, "{words}")?;

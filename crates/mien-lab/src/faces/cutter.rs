@@ -1,7 +1,9 @@
 //! Cutting one face out of each picture.
 
-use super::{FaceCounts, FaceError, FaceFinding, FaceMode, LandmarkPlaces};
-use mien_core::crop::{FaceCrop, FaceCropper, Framing};
+use tch::Tensor;
+
+use super::{FaceCounts, FaceError, FaceFinding, FaceMode, LandmarkPlaces, PictureDetector};
+use mien_core::crop::{CROP_PIXELS, CROP_SIZE, FaceCrop, FaceCropper, Framing};
 use mien_core::detection::{Detection, FaceDetector, nearest};
 use mien_core::face::{FaceRect, GrayView};
 
@@ -82,6 +84,23 @@ impl FaceCutter {
     }
 }
 
+/// Faces that were cut out by their outline, gray bytes `[N, 1, 48, 48]`, as `framing` has them: turned upright by the landmarks that the network
+/// finds in them, or as they are. Also how many of them were.
+///
+/// # Errors
+/// When the detector fails, or libtorch does.
+pub fn cut_again(faces: &Tensor, framing: Framing) -> Result<(Tensor, FaceCounts), FaceError> {
+    let finding = FaceFinding::new(FaceMode::Whole, FaceMode::Whole, PictureDetector::NETWORK, framing);
+    let mut cutter = FaceCutter::new(finding)?;
+    let bytes: Vec<u8> = faces.f_contiguous()?.f_view([-1])?.try_into()?;
+    let mut cut = Vec::with_capacity(bytes.len());
+    for face in bytes.chunks_exact(CROP_PIXELS) {
+        let picture = GrayView::new(face, CROP_SIZE, CROP_SIZE).ok_or(FaceError::TooSmall)?;
+        cut.extend_from_slice(cutter.cut(picture)?.pixels());
+    }
+    Ok((Tensor::f_from_slice(&cut)?.f_view_as(faces)?, cutter.counts()))
+}
+
 /// The largest face.
 pub fn largest(faces: Vec<Detection>) -> Option<Detection> {
     faces.into_iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area()))
@@ -106,7 +125,6 @@ fn middle(picture: GrayView<'_>, side: f32, below: f32) -> FaceRect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faces::PictureDetector;
     use mien_core::detection::DetectError;
     use mien_core::landmarks::Landmarks;
 
@@ -213,6 +231,17 @@ mod tests {
         assert_eq!(cutter.counts(), FaceCounts { upright: 1, ..FaceCounts::default() });
         let roll = cutter.places().summary().unwrap().roll_degrees.mean;
         assert!((roll - f64::from(leaning().roll_degrees())).abs() < 1e-3);
+    }
+
+    #[test]
+    fn faces_without_landmarks_stay_as_they_are_when_they_are_cut_again() {
+        let noise: Vec<u8> = (0..2 * CROP_PIXELS).map(|i| ((i * 7919) % 251) as u8).collect();
+        let faces = Tensor::from_slice(&noise).view([2, 1, CROP_SIZE as i64, CROP_SIZE as i64]);
+        for framing in [Framing::Box, Framing::Upright] {
+            let (cut, counts) = cut_again(&faces, framing).unwrap();
+            assert!(cut.equal(&faces));
+            assert_eq!(counts, FaceCounts { whole: 2, ..FaceCounts::default() });
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod places;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-pub use cutter::{FaceCutter, largest};
+pub use cutter::{FaceCutter, cut_again, largest};
 use mien_core::crop::Framing;
 use mien_core::detection::{DetectError, MakeDetector};
 use mien_net::Precision;
@@ -142,6 +142,9 @@ pub enum FaceError {
     /// The picture is smaller than a pixel.
     #[error("a picture is too small to hold a face")]
     TooSmall,
+    /// libtorch fails, as when memory is full.
+    #[error("can't cut out the faces: {}", mien_net::torch::said(.0))]
+    Torch(#[from] tch::TchError),
 }
 
 #[cfg(test)]
