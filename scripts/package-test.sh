@@ -115,7 +115,7 @@ window() {
 # release_of DEB: the release that a package is for
 release_of() {
     local ending=${1##*+}
-    printf '%s' "${RELEASES[${ending%_amd64.deb}]:?$1 is for a system that is not tested}"
+    printf '%s' "${RELEASE_OF[${ending%_amd64.deb}]:?$1 is for a system that is not tested}"
 }
 
 # test_debian_package DEB

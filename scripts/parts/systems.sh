@@ -2,8 +2,9 @@
 # SYSTEMS, the folder where they are kept between runs. Needs root.
 
 MIRROR=${MIRROR:-http://deb.debian.org/debian}
-# Each version's ending in packages, and the name of the release.
-declare -A RELEASES=([deb12]=bookworm [deb13]=trixie)
+# The releases that Mien is tested in, and those that packages are for, by the ending of their versions.
+RELEASES=(bookworm trixie)
+declare -A RELEASE_OF=([deb12]=bookworm [deb13]=trixie)
 
 # use_systems FOLDER: the system in use lies in ROOT
 use_systems() {
