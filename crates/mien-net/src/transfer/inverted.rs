@@ -67,6 +67,19 @@ pub struct BlockNames<'a> {
     pub project: Names<'a>,
 }
 
+impl<'a> BlockNames<'a> {
+    /// As torchvision has them: layers with their norms numbered under a path, from the expansion if there is one.
+    pub fn numbered(path: &nn::Path<'a>, expands: bool) -> Self {
+        let at = usize::from(expands);
+        Self {
+            expand: [path / 0 / 0, path / 0 / 1],
+            depthwise: [path / at / 0, path / at / 1],
+            squeeze: None,
+            project: [path / (at + 1), path / (at + 2)],
+        }
+    }
+}
+
 pub struct Block {
     expand: Option<ConvNorm>,
     depthwise: ConvNorm,

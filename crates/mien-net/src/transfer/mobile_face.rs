@@ -51,12 +51,7 @@ pub fn net(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
     for (expansion, outputs, count, stride) in STAGES {
         for block in 0..count {
             let path = path / "features" / blocks.len() / "conv";
-            let names = BlockNames {
-                expand: [&path / 0 / 0, &path / 0 / 1],
-                depthwise: [&path / 1 / 0, &path / 1 / 1],
-                squeeze: None,
-                project: [&path / 2, &path / 3],
-            };
+            let names = BlockNames::numbered(&path, true);
             let shape = BlockShape {
                 inputs,
                 outputs,

@@ -22,13 +22,7 @@ pub fn v2(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
     for (expansion, outputs, count, stride) in STAGES {
         for block in 0..count {
             let path = &path / (blocks.len() + 1) / "conv";
-            let at = usize::from(expansion != 1);
-            let names = BlockNames {
-                expand: [&path / 0 / 0, &path / 0 / 1],
-                depthwise: [&path / at / 0, &path / at / 1],
-                squeeze: None,
-                project: [&path / (at + 1), &path / (at + 2)],
-            };
+            let names = BlockNames::numbered(&path, expansion != 1);
             let shape = BlockShape {
                 inputs,
                 outputs,

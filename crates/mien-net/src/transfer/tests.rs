@@ -110,6 +110,19 @@ fn a_frozen_backbone_learns_nothing_and_keeps_its_statistics() {
 }
 
 #[test]
+fn the_first_blocks_of_a_backbone_can_stay_as_they_are() {
+    let (store, network) = build("architecture = \"mobilefacenet\"\nfrozen_blocks = 2").unwrap();
+    let faces = Tensor::randn([2, 1, 48, 48], (Kind::Float, Device::Cpu));
+    let name = "backbone.features.0.conv.0.1.running_mean";
+    let before = variables(&store)[name].copy();
+    network.forward(&faces, Pass { train: true, precision: Precision::F32 }).unwrap().sum(Kind::Float).backward();
+    let learns = |name: &str| variables(&store)[name].grad().defined();
+    assert!(!learns("backbone.conv1.0.weight") && !learns("backbone.features.1.conv.2.weight"));
+    assert!(learns("backbone.features.2.conv.0.0.weight") && learns("head.output.weight"));
+    assert!(variables(&store)[name].equal(&before));
+}
+
+#[test]
 fn a_fine_tuned_backbone_learns_and_follows_its_batches() {
     let (store, network) = build("architecture = \"mobilenet2\"\nside = 32").unwrap();
     let name = "backbone.features.0.1.running_mean";
@@ -141,6 +154,8 @@ fn parameters_that_libtorch_would_not_survive_are_refused() {
         ("architecture = \"inception3\"\nside = 48", "75"),
         ("architecture = \"vgg16\"\nside = 100000", "side"),
         ("architecture = \"vgg16\"\nhidden = [0]", "hidden"),
+        ("architecture = \"vgg16\"\nfrozen_blocks = 1", "frozen_blocks"),
+        ("architecture = \"mobilefacenet\"\nfrozen_blocks = 16", "frozen_blocks"),
         ("architecture = \"vgg16\"\ndropout = 1.0", "dropout"),
         ("architecture = \"vgg16\"\nchannel_std = [1.0, 0.0, 1.0]", "channel_std"),
     ] {
