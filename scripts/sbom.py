@@ -11,7 +11,9 @@ import re
 import sys
 
 clone, wheels, packages = sys.argv[1:]
-bom = json.loads(sys.stdin.read().replace(f"path+file://{clone}", "path+file:///mien"))
+# Cargo names a package apart from its folder where the folder is called otherwise.
+listed = sys.stdin.read().replace(f"path+file://{clone}#mien@", f"path+file://{clone}#")
+bom = json.loads(listed.replace(f"path+file://{clone}", "path+file:///mien"))
 
 
 def component(name, version, purl, found_in, **more):
