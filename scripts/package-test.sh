@@ -155,7 +155,7 @@ test_refusal() {
     cp "$1" "$ROOT/root/mien.deb"
     ! inside apt-get -q -y --no-install-recommends install /root/mien.deb >"$SYSTEMS/apt.log" 2>&1 ||
         die "Debian $2 takes $name, and the documentation says that it doesn't"
-    grep -q '^ mien : Depends' "$SYSTEMS/apt.log" && grep -q 'Depends: libopencv' "$SYSTEMS/apt.log" || die "Debian $2 refuses $name for another reason; see $SYSTEMS/apt.log"
+    grep -q 'Depends: libopencv' "$SYSTEMS/apt.log" || die "Debian $2 refuses $name for another reason; see $SYSTEMS/apt.log"
     say "Debian $2 refuses $name, as it should: $(grep -m 1 -o 'Depends: libopencv.*' "$SYSTEMS/apt.log")"
 }
 
