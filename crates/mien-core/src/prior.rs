@@ -20,7 +20,7 @@ const MOST_BYTES: u64 = 1 << 20;
 
 /// The least share of a class that counts as seen. Below it the correction for its rareness would be larger than any
 /// evidence that a network gives.
-const LEAST_SHARE: f64 = 1e-3;
+pub const LEAST_SHARE: f64 = 1e-3;
 
 /// A share of each class, summing to 1. One that was never seen has none. In TOML a table of classes and weights of any sum, which
 /// has lost their order unless they are the emotions: see [`Self::in_order_of`].

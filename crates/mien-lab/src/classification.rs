@@ -53,7 +53,7 @@ pub struct Lesson {
     corrections: Option<Tensor>,
 }
 
-/// A batch as it was learnt: varied faces `[N, 1, 48, 48]`, the network's logits and the wanted probabilities `[N, 7]`.
+/// A batch as it was learnt: varied faces `[N, 1, 48, 48]`, the network's logits and the wanted probabilities `[N, classes]`.
 struct Answers {
     faces: Tensor,
     logits: Tensor,

@@ -9,10 +9,7 @@ use tch::Tensor;
 use super::calibration::{PriorOfTrainingError, shares_of};
 use super::datasets::Examples;
 use super::sampling::Sampling;
-
-/// A class that a source never shows counts as this rare there, so the source neither teaches that it doesn't exist nor has an infinite
-/// loss where somebody voted for it: the least share that a prior distinguishes.
-const LEAST_SHARE: f64 = 1e-3;
+use mien_core::prior::LEAST_SHARE;
 
 /// What is added to the logits of each source's pictures, `[sources, classes]`; `None` where the answers assume the shares of all that is shown.
 ///
@@ -21,6 +18,8 @@ const LEAST_SHARE: f64 = 1e-3;
 pub fn corrections(examples: &Examples, sampling: Sampling<'_>) -> Result<Option<Tensor>, PriorOfTrainingError> {
     let Some(reference) = sampling.data.prior_source() else { return Ok(None) };
     let times = sampling.times_shown(examples)?;
+    // A class that a source never shows counts as rare there, so the source neither teaches that it doesn't exist nor has an infinite loss
+    // where somebody voted for it.
     let log = |source, times| {
         let prior = shares_of(source, examples, times, sampling.classes)?;
         Ok::<_, PriorOfTrainingError>(

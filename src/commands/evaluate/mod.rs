@@ -185,15 +185,18 @@ impl ClassifierArgs {
         let crop = model.card.input.crop;
         let data = read(crop)?;
         // Pictures are varied before faces are turned upright in them.
-        let uncut = (self.varied || self.calibrate).then(|| read(Framing::Box)).transpose()?;
-        if let Some(uncut) = uncut.as_ref().filter(|_| self.calibrate) {
+        let is_turned = (self.varied || self.calibrate) && crop != Framing::Box;
+        let unturned = is_turned.then(|| read(Framing::Box)).transpose()?;
+        let uncut = unturned.as_ref().unwrap_or(&data);
+        if self.calibrate {
             model.card.calibration = self.fitted(&model, &data, uncut, device)?;
         }
 
         let rule = self.rule.unwrap_or(self.usual_rule());
-        let sample = match uncut.as_ref().filter(|_| self.varied) {
-            Some(uncut) => self.varied_sample(uncut, rule, crop)?,
-            None => self.sample(Sample::of(data.split(self.split), rule)?, crop)?,
+        let sample = if self.varied {
+            self.varied_sample(uncut, rule, crop)?
+        } else {
+            self.sample(Sample::of(data.split(self.split), rule)?, crop)?
         };
         let scored = scored(&model, &sample.pictures, &sample.answers, device)?;
         let assumed = model.card.calibration.assume(self.prior.as_ref())?;

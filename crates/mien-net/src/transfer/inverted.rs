@@ -135,6 +135,34 @@ impl Block {
     }
 }
 
+/// Expansion, channels, blocks and stride of a stage.
+pub type Stage = (i64, i64, usize, i64);
+
+/// The blocks of MobileNetV2's kind, 3×3 with ReLU6, that follow a stem of `inputs` channels. The first is called `first` under `path`, and
+/// each has its layers under `conv`.
+pub fn stages(path: &nn::Path<'_>, first: usize, mut inputs: i64, stages: &[Stage]) -> Result<Vec<Block>, BuildError> {
+    let mut blocks = Vec::new();
+    for &(expansion, outputs, count, stride) in stages {
+        for block in 0..count {
+            let path = path / (first + blocks.len()) / "conv";
+            let names = BlockNames::numbered(&path, expansion != 1);
+            let shape = BlockShape {
+                inputs,
+                outputs,
+                kernel: 3,
+                stride: if block == 0 { stride } else { 1 },
+                expansion,
+                squeezed: None,
+                activation: Activation::Relu6,
+                tensorflow: false,
+            };
+            blocks.push(Block::new(&names, shape)?);
+            inputs = outputs;
+        }
+    }
+    Ok(blocks)
+}
+
 /// A network of these blocks: a strided stem, the blocks, a 1×1 convolution.
 pub struct Chain {
     pub stem: ConvNorm,

@@ -7,13 +7,11 @@
 use tch::{TchError, Tensor, nn};
 
 use super::Backbone;
-use super::inverted::{Activation, Block, BlockNames, BlockShape};
+use super::inverted::{self, Activation, Block, Stage};
 use crate::layers::{ConvNorm, ConvShape, Layer};
 use crate::{BuildError, Pass};
 
-/// Expansion, channels, blocks and stride of each stage.
-const STAGES: [(i64, i64, usize, i64); 5] =
-    [(2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1)];
+const STAGES: [Stage; 5] = [(2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1)];
 /// Channels of the stem.
 const STEM: i64 = 64;
 /// Side in pixels of a FER2013 crop at the network's scale.
@@ -46,27 +44,8 @@ pub fn net(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
         ConvNorm::named(&(&both / "depthwise"), &(&both / "bn1"), depthwise)?,
         ConvNorm::named(&(&both / "pointwise"), &(&both / "bn2"), ConvShape::new(STEM, STEM, 1))?,
     ];
-    let mut inputs = STEM;
-    let mut blocks = Vec::new();
-    for (expansion, outputs, count, stride) in STAGES {
-        for block in 0..count {
-            let path = path / "features" / blocks.len() / "conv";
-            let names = BlockNames::numbered(&path, true);
-            let shape = BlockShape {
-                inputs,
-                outputs,
-                kernel: 3,
-                stride: if block == 0 { stride } else { 1 },
-                expansion,
-                squeezed: None,
-                activation: ACTIVATION,
-                tensorflow: false,
-            };
-            blocks.push(Block::new(&names, shape)?);
-            inputs = outputs;
-        }
-    }
-    let wide = numbered(path / "conv2", ConvShape::new(inputs, FEATURES, 1))?;
+    let blocks = inverted::stages(&(path / "features"), 0, STEM, &STAGES)?;
+    let wide = numbered(path / "conv2", ConvShape::new(STAGES[STAGES.len() - 1].1, FEATURES, 1))?;
     let last = path / "gdconv";
     let shape = ConvShape::new(FEATURES, FEATURES, LAST_SIDE).depthwise().unpadded();
     let everywhere = ConvNorm::named(&(&last / "depthwise"), &(&last / "bn"), shape)?;
