@@ -13,8 +13,8 @@
 
 // The rooms that are crates of their own, so that the compiler keeps their walls.
 pub use mien_core::{
-    bounded, classes, contrast, crop, detection, digits, emotion, face, landmarks, pixels, prior, quality, smooth,
-    track, verdict, whole,
+    bounded, classes, contrast, crop, detection, digits, emotion, face, landmarks, pixels, prior, probabilities,
+    quality, smooth, track, verdict, whole,
 };
 pub use mien_lab as lab;
 pub use mien_net::{self as net, classify, device, torch};

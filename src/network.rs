@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use tch::Device;
 
+use crate::classes::Classes;
 use crate::classify::TorchClassifier;
 use crate::device::describe;
 use crate::net::Model;
@@ -25,7 +26,10 @@ pub struct NetworkInUse {
     /// Whether it sees each face in a mirror too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub flip: bool,
-    /// Emotions that its training never had: their prior is 0 whatever is assumed.
+    /// What it tells apart; of the seven emotions nothing is said.
+    #[serde(skip_serializing_if = "Classes::are_emotions")]
+    pub classes: Classes,
+    /// Classes that its training never had: their prior is 0 whatever is assumed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub never_named: Vec<String>,
 }
@@ -40,6 +44,7 @@ impl NetworkInUse {
             sha256: sha256.clone(),
             prior: prior.to_string(),
             flip: model.flip,
+            classes: card.labels.clone(),
             never_named: card.calibration.never_named(),
         }
     }

@@ -7,16 +7,17 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use tch::Device;
 
+use crate::classes::Classes;
 use crate::classify::{Classifier, ClassifyError, TorchClassifier};
 use crate::crop::{FaceCrop, Framing};
 use crate::demo;
 use crate::detect::{DetectionOptions, ScheduledDetector};
 use crate::device::DeviceChoice;
-use crate::emotion::Probabilities;
 use crate::net::{Card, Model, ModelSource};
 use crate::network::NetworkInUse;
 use crate::pipeline::{Analyzer, Labeller};
 use crate::prior::PriorChoice;
+use crate::probabilities::Probabilities;
 use crate::track::{TrackOptions, spacing_steps};
 
 /// Where frames lie apart, the whole picture is searched at least once in this time, so that somebody who enters isn't missed.
@@ -30,7 +31,7 @@ pub struct StageChoices {
     pub device: DeviceChoice,
     /// Which network.
     pub model: ModelSource,
-    /// How often each emotion is assumed to be shown; `None` is as the model's card has it.
+    /// How often each class is assumed to be shown; `None` is as the model's card has it.
     pub prior: Option<PriorChoice>,
     /// Whether the network sees each face in a mirror too.
     pub flip: bool,
@@ -111,6 +112,10 @@ struct OnThreads {
 }
 
 impl Classifier for OnThreads {
+    fn classes(&self) -> Classes {
+        self.classifier.classes()
+    }
+
     fn framing(&self) -> Framing {
         self.classifier.framing()
     }
@@ -143,6 +148,10 @@ impl SharedNetwork {
 }
 
 impl Classifier for SharedNetwork {
+    fn classes(&self) -> Classes {
+        self.classifier.lock().unwrap_or_else(PoisonError::into_inner).classes()
+    }
+
     fn framing(&self) -> Framing {
         self.classifier.lock().unwrap_or_else(PoisonError::into_inner).framing()
     }

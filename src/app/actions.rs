@@ -229,12 +229,11 @@ impl App {
                 .toasts
                 .news("No pictures are saved with --blur: a face could be seen that is found only later");
         }
-        let faces = self.people.faces().to_vec();
+        let (faces, classes) = (self.people.faces().to_vec(), self.people.classes().clone());
         let folder = self.recording.snapshot_folder(folder);
         let name = self.player.info.as_ref().map_or_else(String::new, |info| info.name.clone());
-        let saving = self
-            .machine
-            .beside("mien-snapshot", move |_| Report::Snapshot(save_snapshot(&folder, &name, &frame, &faces)));
+        let save = move || Report::Snapshot(save_snapshot(&folder, &name, &frame, &faces, &classes));
+        let saving = self.machine.beside("mien-snapshot", move |_| save());
         self.report(saving);
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::emotion::{COUNT, Probabilities};
 use crate::face::FaceId;
+use crate::probabilities::Probabilities;
 
 /// Time in which a bar covers 63 % of its way. Fast enough to follow a smile, slow enough not to flicker.
 const TIME_CONSTANT_SECS: f32 = 0.08;
@@ -14,15 +14,19 @@ const SETTLED: f32 = 0.0025;
 /// The lengths of all bars on the screen, 0 to 1.
 #[derive(Clone, Debug, Default)]
 pub struct Bars {
-    shown: BTreeMap<FaceId, [f32; COUNT]>,
+    shown: BTreeMap<FaceId, Vec<f32>>,
 }
 
 impl Bars {
     /// Moves a face's bars towards its probabilities by the time that passed. A new face's bars start at their value.
     /// Returns whether they arrived; if not, the window must be painted again soon.
     pub fn approach(&mut self, face: FaceId, target: &Probabilities, elapsed_secs: f32) -> bool {
-        let target = target.as_array();
-        let shown = self.shown.entry(face).or_insert(*target);
+        let target = target.as_slice();
+        let shown = self.shown.entry(face).or_insert_with(|| target.to_vec());
+        if shown.len() != target.len() {
+            // Another network tells other classes apart.
+            *shown = target.to_vec();
+        }
         let share = 1.0 - (-elapsed_secs.max(0.0) / TIME_CONSTANT_SECS).exp();
         let mut settled = true;
         for (length, to) in shown.iter_mut().zip(target) {
@@ -37,8 +41,8 @@ impl Bars {
     }
 
     /// The lengths of a face's bars.
-    pub fn of(&self, face: FaceId) -> Option<&[f32; COUNT]> {
-        self.shown.get(&face)
+    pub fn of(&self, face: FaceId) -> Option<&[f32]> {
+        self.shown.get(&face).map(Vec::as_slice)
     }
 
     /// Forgets the faces that are gone.
@@ -50,12 +54,12 @@ impl Bars {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emotion::Emotion;
+    use crate::emotion::{COUNT, Emotion};
 
     fn all(emotion: Emotion) -> Probabilities {
         let mut weights = [0.0; COUNT];
         weights[emotion.index()] = 1.0;
-        Probabilities::from_weights(weights).unwrap()
+        Probabilities::from_weights(&weights).unwrap()
     }
 
     #[test]
@@ -68,7 +72,7 @@ mod tests {
             assert!(steps < 60, "bars never came to rest");
         }
         assert!(steps > 5, "bars jumped in {steps} steps");
-        assert_eq!(bars.of(FaceId(1)).unwrap(), all(Emotion::Happy).as_array());
+        assert_eq!(bars.of(FaceId(1)).unwrap(), all(Emotion::Happy).as_slice());
     }
 
     #[test]
@@ -87,8 +91,16 @@ mod tests {
     #[test]
     fn a_face_that_left_is_forgotten() {
         let mut bars = Bars::default();
-        bars.approach(FaceId(1), &Probabilities::UNIFORM, 0.1);
+        bars.approach(FaceId(1), &Probabilities::uniform(COUNT), 0.1);
         bars.retain(|_| false);
         assert!(bars.of(FaceId(1)).is_none());
+    }
+
+    #[test]
+    fn bars_of_other_classes_start_at_their_value() {
+        let mut bars = Bars::default();
+        bars.approach(FaceId(1), &all(Emotion::Sad), 0.0);
+        assert!(bars.approach(FaceId(1), &Probabilities::uniform(2), 0.01));
+        assert_eq!(bars.of(FaceId(1)), Some([0.5, 0.5].as_slice()));
     }
 }

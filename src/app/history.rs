@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::emotion::Probabilities;
 use crate::face::FaceId;
+use crate::probabilities::Probabilities;
 
 /// How far back the timeline of a camera goes.
 pub const LIVE_SPAN: Duration = Duration::from_secs(60);
@@ -73,6 +73,11 @@ impl History {
             }
             self.faces.retain(|_, points| !points.is_empty());
         }
+    }
+
+    /// Forgets everything but the present time.
+    pub fn clear(&mut self) {
+        self.faces.clear();
     }
 
     /// Notes what a face shows at the present time. A time seen before (after a seek, on a second round) is replaced.
@@ -164,7 +169,7 @@ mod tests {
         let mut weights = [0.0; crate::emotion::COUNT];
         weights[Emotion::Happy.index()] = amount;
         weights[Emotion::Neutral.index()] = 1.0 - amount;
-        Probabilities::from_weights(weights).unwrap()
+        Probabilities::from_weights(&weights).unwrap()
     }
 
     fn ms(ms: u64) -> Duration {
@@ -235,7 +240,7 @@ mod tests {
         }
         let segments = history.segments(FaceId(1));
         assert_eq!(segments.iter().map(Vec::len).sum::<usize>(), 50);
-        assert!(segments[0].iter().all(|(_, p)| (p.of(Emotion::Happy) - 0.9).abs() < 1e-6));
+        assert!(segments[0].iter().all(|(_, p)| (p.of(Emotion::Happy.index()) - 0.9).abs() < 1e-6));
     }
 
     #[test]

@@ -74,7 +74,10 @@ impl App {
                 self.player.phase = Phase::Running;
                 if self.player.info.as_ref() != Some(&info) {
                     self.player.info = Some(info);
-                    self.people.history = self.first_history();
+                    let recorded = replay::results(self.replay.as_ref());
+                    let recorded = recorded.map(|replay| replay.recording.metadata.classes.clone());
+                    let classes = recorded.unwrap_or_else(|| self.people.classes().clone());
+                    self.people.begin(self.first_history(), &classes);
                 }
             }
             Event::CameraLost { reason, busy, retry_in } => {
@@ -89,7 +92,14 @@ impl App {
                 self.toasts.error(reason);
             }
             Event::Seeked(_) => self.player.arrived(),
-            Event::ClassifierReady => self.network_chosen = self.settings().network(),
+            Event::ClassifierReady => {
+                self.network_chosen = self.settings().network();
+                if let Some(network) =
+                    self.player.network.clone().filter(|_| replay::results(self.replay.as_ref()).is_none())
+                {
+                    self.people.expect(&network.classes);
+                }
+            }
             Event::ClassifierFailed(reason) => {
                 // The network before stays in use, and the menus say so.
                 let chosen = self.network_chosen.clone();
@@ -103,7 +113,7 @@ impl App {
     }
 
     fn show_scene(&mut self, scene: Scene) {
-        let Scene { frame, picture, faces, .. } = scene;
+        let Scene { frame, picture, classes, faces, .. } = scene;
         let now = frame.media_time;
         self.player.shown(now);
         self.recording.advance(frame.captured_at, now);
@@ -117,7 +127,10 @@ impl App {
         }
         // The timeline of a recording is whole from the beginning.
         let record = replay::results(self.replay.as_ref()).is_none();
-        self.people.show(faces, now, record);
+        if *self.people.classes() != classes {
+            self.panes.show_all_lines();
+        }
+        self.people.show(faces, &classes, now, record);
     }
 
     fn learn(&mut self, report: Report) {

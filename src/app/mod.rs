@@ -65,7 +65,7 @@ pub struct Launch {
     pub device: Option<DeviceChoice>,
     /// Name or path of the model.
     pub model: Option<String>,
-    /// How often each emotion is assumed to be shown.
+    /// How often each class is assumed to be shown.
     pub prior: Option<PriorChoice>,
     /// Whether the network sees each face in a mirror too.
     pub flip: Option<bool>,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::bars::Bars;
 use super::history::History;
+use crate::classes::Classes;
 use crate::face::{Face, FaceId};
 
 /// A face that went away for less than this keeps its place in the timeline: people turn around and come back.
@@ -14,6 +15,8 @@ const NOBODY_AFTER: Duration = Duration::from_millis(700);
 
 /// Who is in the picture, and who was.
 pub(super) struct People {
+    /// What their probabilities are of.
+    classes: Classes,
     faces: Vec<Face>,
     pub(super) history: History,
     pub(super) bars: Bars,
@@ -27,7 +30,16 @@ pub(super) struct People {
 
 impl People {
     pub(super) fn new(history: History) -> Self {
-        Self { faces: Vec::new(), history, bars: Bars::default(), chosen: None, followed: None, face_seen: None }
+        let classes = Classes::emotions();
+        Self {
+            classes,
+            faces: Vec::new(),
+            history,
+            bars: Bars::default(),
+            chosen: None,
+            followed: None,
+            face_seen: None,
+        }
     }
 
     /// The faces on the screen.
@@ -39,8 +51,30 @@ impl People {
         self.faces.iter().any(|other| other.id == face)
     }
 
-    /// Shows the faces of a scene; `record` adds what they show to their curves.
-    pub(super) fn show(&mut self, faces: Vec<Face>, now: Duration, record: bool) {
+    /// What the network tells apart, or told apart where a recording is shown.
+    pub(super) fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    /// Says what will be told apart from the next scene on. As long as there is something of others, that stays.
+    pub(super) fn expect(&mut self, classes: &Classes) {
+        if self.faces.is_empty() && self.history.faces().next().is_none() {
+            self.classes = classes.clone();
+        }
+    }
+
+    /// Begins the curves anew with those of these classes.
+    pub(super) fn begin(&mut self, history: History, classes: &Classes) {
+        (self.history, self.classes) = (history, classes.clone());
+    }
+
+    /// Shows the faces of a scene; `record` adds what they show to their curves. Where other classes are told apart than before, the curves
+    /// begin anew.
+    pub(super) fn show(&mut self, faces: Vec<Face>, classes: &Classes, now: Duration, record: bool) {
+        if self.classes != *classes {
+            self.classes = classes.clone();
+            self.history.clear();
+        }
         self.history.advance(now);
         for face in faces.iter().filter(|_| record) {
             self.history.record(face.id, face.smoothed);
@@ -123,12 +157,13 @@ impl People {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emotion::Probabilities;
+    use crate::emotion::COUNT;
     use crate::face::FaceRect;
+    use crate::probabilities::Probabilities;
 
     fn faces(ids: &[u32]) -> Vec<Face> {
         let rect = FaceRect { x: 0.0, y: 0.0, width: 99.0, height: 99.0 };
-        let (raw, smoothed) = (Probabilities::UNIFORM, Probabilities::UNIFORM);
+        let (raw, smoothed) = (Probabilities::uniform(COUNT), Probabilities::uniform(COUNT));
         ids.iter()
             .map(|id| Face { id: FaceId(*id), rect, score: 5.0, raw, smoothed, landmarks: None, quality: None })
             .collect()
@@ -137,7 +172,7 @@ mod tests {
     fn shown_over(seconds: &[(u64, &[u32])]) -> (People, Vec<Option<u32>>) {
         let mut people = People::new(History::live());
         let followed = seconds.iter().map(|(second, ids)| {
-            people.show(faces(ids), Duration::from_secs(*second), true);
+            people.show(faces(ids), &Classes::emotions(), Duration::from_secs(*second), true);
             people.of_timeline().map(|face| face.0)
         });
         let followed = followed.collect();
@@ -157,7 +192,7 @@ mod tests {
         let (mut people, _) = shown_over(&[(0, &[1]), (10, &[2]), (20, &[2])]);
         people.choose(Some(FaceId(1)));
         assert_eq!(people.of_timeline(), Some(FaceId(1)));
-        people.show(faces(&[2]), Duration::from_secs(90), true);
+        people.show(faces(&[2]), &Classes::emotions(), Duration::from_secs(90), true);
         assert_eq!(people.of_timeline(), Some(FaceId(2)), "the curve is older than the timeline");
         people.choose(None);
         assert_eq!(people.of_timeline(), Some(FaceId(2)));
@@ -167,5 +202,18 @@ mod tests {
     fn while_nobody_is_there_the_last_curve_stays() {
         let (_, followed) = shown_over(&[(0, &[1]), (1, &[]), (30, &[])]);
         assert_eq!(followed, [Some(1); 3]);
+    }
+
+    #[test]
+    fn curves_of_other_classes_begin_anew() {
+        let (mut people, _) = shown_over(&[(0, &[1]), (1, &[1])]);
+        let own = Classes::new(["tired", "awake"].map(str::to_owned).into()).unwrap();
+        people.expect(&own);
+        assert!(people.classes().are_emotions(), "what is on the screen is of the emotions");
+        let probabilities = Probabilities::uniform(2);
+        let face = Face { raw: probabilities, smoothed: probabilities, ..faces(&[1])[0] };
+        people.show(vec![face], &own, Duration::from_secs(2), true);
+        assert_eq!((people.classes(), people.history.len(FaceId(1))), (&own, 1));
+        assert_eq!(people.history.at(FaceId(1), Duration::from_secs(2)), Some(probabilities));
     }
 }

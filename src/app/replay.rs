@@ -137,7 +137,7 @@ impl Replay {
     /// Everything that each person showed, hidden ones left out.
     pub(super) fn history(&self) -> History {
         let mut history = History::recorded(self.recording.frames.duration());
-        for row in self.recording.faces.rows().iter().filter(|row| !self.edits.is_hidden(row.id())) {
+        for row in self.recording.faces.rows().filter(|row| !self.edits.is_hidden(row.id())) {
             history.advance(row.time());
             history.record(self.edits.person(row.id()), row.smoothed());
         }

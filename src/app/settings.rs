@@ -39,7 +39,7 @@ pub struct Settings {
     pub model: Option<String>,
     /// Where the network runs.
     pub device: DeviceChoice,
-    /// How often each emotion is assumed to be shown; none is the model's default. A file's is not remembered.
+    /// How often each class is assumed to be shown; none is the model's default. A file's is not remembered.
     #[serde(with = "standard_prior")]
     pub prior: Option<PriorChoice>,
     /// Whether the network sees each face in a mirror too.
@@ -58,7 +58,7 @@ pub struct Settings {
 pub struct Overlay {
     /// A box around each face.
     pub boxes: bool,
-    /// The emotion's name.
+    /// The name of the class that leads.
     pub labels: bool,
     /// The face's number.
     pub ids: bool,

@@ -4,8 +4,8 @@ use egui::{
     Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme, Visuals, vec2,
 };
 
+use crate::classes::Classes;
 use crate::contrast;
-use crate::emotion::Emotion;
 
 /// Behind the picture, in both themes: a video looks wrong on white.
 pub const BACKDROP: Color32 = Color32::from_rgb(0x12, 0x14, 0x17);
@@ -19,27 +19,26 @@ pub const BACKDROP_WEAK_TEXT: Color32 = Color32::from_rgb(0xA9, 0xAF, 0xB8);
 /// The dot while a recording runs: the red of every recorder, bright enough on light and dark. The word beside it says the same.
 pub const RECORDING: Color32 = Color32::from_rgb(0xE0, 0x2F, 0x2F);
 
-/// Dark text on an emotion's colour.
+/// Dark text on a class's colour.
 const DARK_TEXT: Color32 = Color32::from_rgb(0x14, 0x16, 0x1A);
 
-/// Below this contrast (WCAG 2) a thin line in an emotion's colour can't be followed on its background and gets a
+/// Below this contrast (WCAG 2) a thin line in a class's colour can't be followed on its background and gets a
 /// darker casing. Yellow on white has 1.3.
 const LINE_CONTRAST: f32 = 1.8;
 
-/// The colour of an emotion.
-pub fn color(emotion: Emotion) -> Color32 {
-    let [r, g, b] = emotion.rgb();
+/// The colour of a class.
+pub fn color(classes: &Classes, class: usize) -> Color32 {
+    let [r, g, b] = classes.rgb(class);
     Color32::from_rgb(r, g, b)
 }
 
 /// The colour of text on a patch of [`color`].
-pub fn text_on(emotion: Emotion) -> Color32 {
-    if emotion.wants_dark_text() { DARK_TEXT } else { Color32::WHITE }
+pub fn text_on(classes: &Classes, class: usize) -> Color32 {
+    if classes.wants_dark_text(class) { DARK_TEXT } else { Color32::WHITE }
 }
 
-/// The darker edge that a line or bar of this emotion needs on a background, if it needs one.
-pub fn casing(emotion: Emotion, background: Color32) -> Option<Color32> {
-    let color = color(emotion);
+/// The darker edge that a line or bar of this colour needs on a background, if it needs one.
+pub fn casing(color: Color32, background: Color32) -> Option<Color32> {
     (contrast(color, background) < LINE_CONTRAST).then(|| color.lerp_to_gamma(Color32::BLACK, 0.45))
 }
 
@@ -155,6 +154,8 @@ impl Palette {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classes::MOST_CLASSES;
+    use crate::emotion::Emotion;
 
     /// WCAG 2, level AA, large text: that of the labels on the picture.
     const LARGE_TEXT: f32 = 3.0;
@@ -163,10 +164,13 @@ mod tests {
     const NORMAL_TEXT: f32 = 4.5;
 
     #[test]
-    fn every_label_is_readable_on_its_emotions_colour() {
-        for emotion in Emotion::ALL {
-            let contrast = contrast(text_on(emotion), color(emotion));
-            assert!(contrast >= LARGE_TEXT, "{emotion}: {contrast}");
+    fn every_label_is_readable_on_its_colour() {
+        let own = Classes::new((0..MOST_CLASSES).map(|class| format!("class {class}")).collect()).unwrap();
+        for classes in [Classes::emotions(), own] {
+            for class in 0..classes.len() {
+                let contrast = contrast(text_on(&classes, class), color(&classes, class));
+                assert!(contrast >= LARGE_TEXT, "{}: {contrast}", classes.key(class));
+            }
         }
     }
 
@@ -184,7 +188,8 @@ mod tests {
 
     #[test]
     fn yellow_gets_an_edge_on_white_and_none_on_black() {
-        assert!(casing(Emotion::Happy, Color32::WHITE).is_some());
-        assert!(casing(Emotion::Happy, Color32::BLACK).is_none());
+        let happy = color(&Classes::emotions(), Emotion::Happy.index());
+        assert!(casing(happy, Color32::WHITE).is_some());
+        assert!(casing(happy, Color32::BLACK).is_none());
     }
 }

@@ -22,12 +22,14 @@ pub fn facts(choices: &StageChoices, network: &NetworkInUse, span: Span) -> Vec<
         detection.map(|(name, value)| format!("{} {}", name.replace('_', " "), short(value))).collect();
     let Versions { mien, commit, libtorch, opencv } = Versions::here();
     let never_named = never_named(&network.never_named).map_or_else(String::new, |words| format!("; {words}"));
-    let prior = format!("{}: how often each emotion is assumed to be shown{never_named}", network.prior);
+    let prior =
+        format!("{}: how often each {} is assumed to be shown{never_named}", network.prior, network.classes.noun());
     let mirrored = if network.flip { ", each face mirrored too" } else { "" };
     let fact = |name, value| Fact { name, value, videos_only: false };
     let of_videos = |name, value| Fact { name, value, videos_only: true };
-    vec![
-        fact("Model", format!("{}, SHA-256 {checksum}…, on {}{mirrored}", network.model, network.device)),
+    let own = (!network.classes.are_emotions()).then(|| fact("Classes", network.classes.to_string()));
+    let model = fact("Model", format!("{}, SHA-256 {checksum}…, on {}{mirrored}", network.model, network.device));
+    let others = [
         fact("Prior", prior),
         of_videos("Frames", span_in_words(span)),
         of_videos("Smoothing", smoothing),
@@ -39,7 +41,8 @@ pub fn facts(choices: &StageChoices, network: &NetworkInUse, span: Span) -> Vec<
                 opencv.unwrap_or_else(|| "unknown".to_owned())
             ),
         ),
-    ]
+    ];
+    std::iter::once(model).chain(own).chain(others).collect()
 }
 
 /// Fractions are kept in single precision, which makes digits of no meaning in double.

@@ -59,6 +59,7 @@ fn row(folder: &Path, manifest: &Path) -> Option<IndexRow> {
         frames: results.frames,
         frames_with_face: results.frames_with_face,
         faces: results.faces,
+        classes: results.classes,
         verdicts: results.verdicts,
         complaints: results.complaints,
     })

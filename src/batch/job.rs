@@ -26,7 +26,7 @@ use crate::track::TrackOptions;
 pub struct Job<'a> {
     /// How frames are worked on.
     pub choices: &'a StageChoices,
-    /// What names the emotions.
+    /// What names what faces show.
     pub network: &'a SharedNetwork,
     /// Which part of each video.
     pub span: Span,

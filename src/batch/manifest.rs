@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::part::Part;
 use super::products::{Product, Wanted};
+use crate::classes::Classes;
 use crate::export::{ExportError, replace_file};
 use crate::lab::provenance::sha256;
 use crate::version::Versions;
@@ -88,7 +89,10 @@ pub struct Results {
     /// Faces that were left out, as their quality was less than asked for.
     #[serde(default, skip_serializing_if = "is_none")]
     pub below_quality: u64,
-    /// Those faces by their verdicts: an emotion, or `unsure`.
+    /// What was told apart; of the seven emotions nothing is said.
+    #[serde(default, skip_serializing_if = "Classes::are_emotions")]
+    pub classes: Classes,
+    /// Those faces by their verdicts: a class as tables have it, or `unsure`.
     #[serde(default)]
     pub verdicts: BTreeMap<String, u64>,
     /// Warnings about them: a cut video, unreadable pictures.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::manifest::{Output, Results};
 use super::summaries::Summaries;
 use crate::blur::{Blur, Blurrer, blur_still};
+use crate::classes::Classes;
 use crate::export::{
     AnnotatedVideo, ExportError, FaceTable, FrameTable, Original, TableFormat, VideoShape, annotate, encoded,
     write_file,
@@ -63,6 +64,8 @@ pub struct Place<'a> {
     pub least_quality: Option<f32>,
     /// What is blurred in copies and in a report's pictures.
     pub blur: Option<Blur>,
+    /// What is told apart.
+    pub classes: &'a Classes,
     /// What a report says of model, options and versions.
     pub facts: &'a [Fact],
 }
@@ -179,7 +182,7 @@ impl<'a> Products<'a> {
         for product in place.wanted {
             let path = place.folder.join(product.table_name(place.name).unwrap_or_default());
             match *product {
-                Product::Faces(format) => face_tables.push((format, FaceTable::create(&path, format)?)),
+                Product::Faces(format) => face_tables.push((format, FaceTable::create(&path, format, place.classes)?)),
                 Product::Frames(format) => frame_tables.push((format, FrameTable::create(&path, format)?)),
                 Product::Annotated | Product::Summary => {}
             }
@@ -236,7 +239,7 @@ impl<'a> Products<'a> {
         if let Some(video) = &mut self.video {
             video.push(scene)?;
         } else if self.annotates_pictures && !scene.faces.is_empty() {
-            annotate(Arc::make_mut(&mut scene.frame.image), &scene.faces)?;
+            annotate(Arc::make_mut(&mut scene.frame.image), &scene.faces, &scene.classes)?;
             let copy = annotated_picture(Path::new(file));
             let ending = copy.extension().map_or(Cow::default(), |ending| ending.to_string_lossy());
             let path = self.place.folder.join(&copy);
@@ -269,9 +272,10 @@ impl<'a> Products<'a> {
         }
         paths.extend(self.pictures.into_iter().map(|path| (Product::Annotated, path)));
         let outputs = paths.iter().map(|(product, path)| Output::of(*product, path)).collect::<Result<_, _>>()?;
-        let (products, Counts { frames, frames_with_face, faces, verdicts, below_quality }) =
-            (self.place.wanted.clone(), self.counts);
-        Ok(Results { outputs, products, frames, frames_with_face, faces, below_quality, verdicts, complaints, notes })
+        let (products, classes) = (self.place.wanted.clone(), self.place.classes.clone());
+        let Counts { frames, frames_with_face, faces, verdicts, below_quality } = self.counts;
+        let results = Results { outputs, products, classes, verdicts, complaints, notes, ..Results::default() };
+        Ok(Results { frames, frames_with_face, faces, below_quality, ..results })
     }
 }
 
@@ -287,7 +291,7 @@ impl Counts {
         self.frames_with_face += u64::from(!scene.faces.is_empty());
         self.faces += scene.faces.len() as u64;
         for face in &scene.faces {
-            *self.verdicts.entry(Verdict::of(face).key().to_owned()).or_default() += 1;
+            *self.verdicts.entry(Verdict::of(face).key(&scene.classes).to_owned()).or_default() += 1;
         }
     }
 }

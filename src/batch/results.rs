@@ -12,7 +12,7 @@ use crate::export::COLUMNS;
 use crate::export::RESULT_SUFFIX;
 
 /// The header of a table is shorter.
-const LONGEST_HEADER: u64 = 4096;
+const LONGEST_HEADER: u64 = 1 << 14;
 
 /// What Mien wrote, as far as it says so itself: manifests name what `mien analyze` wrote, and a table lies beside the video that
 /// `mien replay` wrote. A name alone is no proof: it may be the user's own.

@@ -22,6 +22,7 @@ use super::progress::{BatchProgress, ProgressForm};
 use super::task::Task;
 use super::together::write_together;
 use crate::blur::Blur;
+use crate::classes::Classes;
 use crate::console::describe;
 use crate::exit::TryAgain;
 use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, remove_leftovers};
@@ -41,6 +42,8 @@ pub const MANIFEST_ENDING: &str = ".mien.json";
 
 /// What all tasks of a run share.
 struct Round<'a> {
+    /// What the network tells apart.
+    classes: Classes,
     /// All options that results depend on.
     options: serde_json::Value,
     /// What reports say of model, options and versions.
@@ -129,7 +132,7 @@ impl<'a> Batch<'a> {
         self.clean_up(&tasks)?;
         let bytes = tasks.iter().map(Task::bytes).sum();
         let progress = BatchProgress::new(self.orders.progress, tasks.len(), bytes)?;
-        let round = Round { options, facts, job, progress };
+        let round = Round { classes: in_use.classes.clone(), options, facts, job, progress };
         let outcomes = Mutex::new(Vec::new());
         let waiting = Mutex::new(tasks.iter().enumerate());
         let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -217,7 +220,7 @@ impl<'a> Batch<'a> {
     }
 
     fn try_work(&self, task: &Task, round: &Round<'_>) -> anyhow::Result<Outcome> {
-        let Round { options, facts, job, progress } = round;
+        let Round { classes, options, facts, job, progress } = round;
         let name = task.name.to_string_lossy();
         let manifest_path = self.output.join(format!("{name}{MANIFEST_ENDING}"));
         let states = task.inputs.iter().filter_map(|input| FileState::of(&input.path).ok()).collect();
@@ -259,6 +262,7 @@ impl<'a> Batch<'a> {
             wanted: &plan.wanted,
             least_quality: self.orders.least_quality,
             blur: self.orders.blur,
+            classes,
             facts,
         };
         let begin = |frames| progress.begin(&name, task.bytes(), frames);

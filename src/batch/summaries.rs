@@ -53,7 +53,7 @@ impl Summaries {
     }
 
     fn create(place: Place<'_>, kind: Kind) -> Result<Self, ExportError> {
-        let table = SummaryTable::create(&place.folder.join(Self::table_name(place.name)))?;
+        let table = SummaryTable::create(&place.folder.join(Self::table_name(place.name)), place.classes)?;
         Ok(Self { table, kind })
     }
 
@@ -80,7 +80,7 @@ impl Summaries {
     /// Completes both and gives their names.
     pub fn finish(self, place: Place<'_>, notes: &[String]) -> anyhow::Result<[PathBuf; 2]> {
         let Self { mut table, kind } = self;
-        let Place { file, facts, .. } = place;
+        let Place { file, facts, classes, .. } = place;
         let (page, figures) = match kind {
             Kind::Video { summarizer, interval, fps, duration } => {
                 let (summary, rest) = summarizer.finish(Some(interval));
@@ -89,13 +89,13 @@ impl Summaries {
                     table.push_faceless(file, &summary.counts)?;
                 }
                 let FileSummary { frames, frames_with_face, .. } = summary;
-                let page = VideoReport { file, facts, notes, summary: &summary }.render()?;
+                let page = VideoReport { file, facts, notes, classes, summary: &summary }.render()?;
                 (page, FileFigures { fps, duration, frames, frames_with_face })
             }
             Kind::Pictures(summary) => {
                 table.push_faceless("", summary.counts())?;
                 let (frames, frames_with_face) = summary.pictures();
-                let page = PicturesReport { facts, notes, summary: &summary }.render()?;
+                let page = PicturesReport { facts, notes, classes, summary: &summary }.render()?;
                 (page, FileFigures { frames, frames_with_face, ..FileFigures::default() })
             }
         };

@@ -1,8 +1,9 @@
 use opencv::core::{CV_8UC3, RNGTrait as _, Rect, Scalar, no_array};
 
 use super::*;
-use crate::emotion::Probabilities;
+use crate::emotion::COUNT;
 use crate::face::FaceRect;
+use crate::probabilities::Probabilities;
 
 const WIDTH: i32 = 320;
 const HEIGHT: i32 = 240;
@@ -25,7 +26,7 @@ fn noise(seed: u64) -> Mat {
 fn face(id: u32, rect: Rect) -> Face {
     let Rect { x, y, width, height } = rect;
     let rect = FaceRect { x: x as f32, y: y as f32, width: width as f32, height: height as f32 };
-    let raw = Probabilities::UNIFORM;
+    let raw = Probabilities::uniform(COUNT);
     Face { id: FaceId(id), rect, score: 9.0, landmarks: None, quality: None, raw, smoothed: raw }
 }
 

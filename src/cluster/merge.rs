@@ -212,6 +212,7 @@ impl Merge {
         }
         let all = entries.iter().flat_map(|entry| &entry.records).filter_map(Record::results);
         for file in all {
+            results.classes = file.classes.clone();
             results.frames += file.frames;
             results.frames_with_face += file.frames_with_face;
             results.faces += file.faces;

@@ -238,9 +238,11 @@ impl AnalyzeArgs {
         anyhow::ensure!(!self.inputs.is_empty(), "name videos or pictures beside -");
         let inputs = self.found()?;
         let choices = self.choices();
-        let network = SharedNetwork::new(choices.load_network()?.classifier, choices.threads);
+        let network = choices.load_network()?;
+        let classes = network.in_use.classes;
+        let network = SharedNetwork::new(network.classifier, choices.threads);
         let job = Job { choices: &choices, network: &network, span, pixels: self.max_megapixels, stop };
-        match job.stream(&inputs, self.quality_at_least, &mut FaceLines::new(std::io::stdout())) {
+        match job.stream(&inputs, self.quality_at_least, &mut FaceLines::new(std::io::stdout(), &classes)) {
             Ok(0) => Ok(()),
             Ok(bad) => Err(BadInputs(format!(
                 "{bad} of the inputs could not be analysed, or not whole; the lines above say why"

@@ -33,8 +33,9 @@ pub struct ScoreArgs {
     #[arg(value_name = "VIDEO")]
     pub file: PathBuf,
 
-    /// What it shows: a CSV file with the columns start,end,emotion, times in seconds. Emotions as data sets call them (anger,
-    /// Happiness); `ignore` leaves a part out, and so does contempt, which Mien's networks don't name
+    /// What it shows: a CSV file with the columns start,end,emotion (or class), times in seconds. Emotions as data sets call them
+    /// (anger, Happiness), own classes as the model does; `ignore` leaves a part out, and so does contempt, which networks of the
+    /// seven emotions don't name
     #[arg(long, value_name = "FILE.csv")]
     pub truth: PathBuf,
 
@@ -74,12 +75,12 @@ impl ScoreArgs {
     /// When truth, video, model or device can't be used, or the user interrupted it.
     pub fn run(&self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
-        let truth = Truth::read(&self.truth)?;
         let source = VideoSource::open(&self.file)?;
         let info = source.info().clone();
         let choices = self.labels.stages();
         let network = choices.load_network()?;
         let in_use = network.in_use;
+        let truth = Truth::read(&self.truth, &in_use.classes)?;
 
         let chosen = choices.smoothing.and_then(|constant| in_milliseconds(constant.as_secs_f32()));
         let mut smoothings = vec![None, chosen];
@@ -124,7 +125,7 @@ impl ScoreArgs {
                 versions,
             });
         }
-        let report = Report { ground: &ground, chosen, scores: &scores };
+        let report = Report { classes: &in_use.classes, ground: &ground, chosen, scores: &scores };
         print(&format!("{}, {count} frames, {in_use}\n{report}", info.name))
     }
 }

@@ -3,6 +3,7 @@
 use opencv::core::{Mat, MatTraitConst as _, Point, Rect, Scalar};
 use opencv::imgproc;
 
+use crate::classes::Classes;
 use crate::face::Face;
 use crate::verdict::Verdict;
 
@@ -12,17 +13,17 @@ const REFERENCE_HEIGHT: f64 = 240.0;
 /// Font scale at [`REFERENCE_HEIGHT`]: letters of about 7 pixels, the smallest that read well.
 const REFERENCE_FONT_SCALE: f64 = 0.35;
 
-/// Darker than the gray of neutral: an unsure face has no emotion's colour.
+/// Darker than the gray of neutral: an unsure face has no class's colour.
 const UNSURE_GRAY: f64 = 70.0;
 
 const FONT: i32 = imgproc::FONT_HERSHEY_SIMPLEX;
 
-/// Draws box, number, emotion and its share for each face into an 8-bit BGR picture, sized to the picture.
+/// Draws box, number, the class that leads and its share for each face into an 8-bit BGR picture, sized to the picture.
 ///
 /// # Errors
 /// When OpenCV can't draw, as into a picture of another kind.
-pub fn annotate(picture: &mut Mat, faces: &[Face]) -> opencv::Result<()> {
-    annotate_titled(picture, faces, |face| face.id.0.to_string())
+pub fn annotate(picture: &mut Mat, faces: &[Face], classes: &Classes) -> opencv::Result<()> {
+    annotate_titled(picture, faces, classes, |face| face.id.0.to_string())
 }
 
 /// The same with `title` in the place of the number. OpenCV's font has ASCII letters alone: others are written as the
@@ -30,18 +31,23 @@ pub fn annotate(picture: &mut Mat, faces: &[Face]) -> opencv::Result<()> {
 ///
 /// # Errors
 /// Those of [`annotate`].
-pub fn annotate_titled(picture: &mut Mat, faces: &[Face], title: impl Fn(&Face) -> String) -> opencv::Result<()> {
+pub fn annotate_titled(
+    picture: &mut Mat,
+    faces: &[Face],
+    classes: &Classes,
+    title: impl Fn(&Face) -> String,
+) -> opencv::Result<()> {
     let scale = (f64::from(picture.rows()) / REFERENCE_HEIGHT).max(1.0);
     for face in faces {
-        draw(picture, face, &deunicode::deunicode(&title(face)), scale)?;
+        draw(picture, face, classes, &title(face), scale)?;
     }
     Ok(())
 }
 
-fn draw(picture: &mut Mat, face: &Face, title: &str, scale: f64) -> opencv::Result<()> {
+fn draw(picture: &mut Mat, face: &Face, classes: &Classes, title: &str, scale: f64) -> opencv::Result<()> {
     let line = scale.round() as i32;
     let verdict = Verdict::of(face);
-    let (color, text_color) = colors(verdict);
+    let (color, text_color) = colors(verdict, classes);
     let rect = Rect::new(
         face.rect.x.round() as i32,
         face.rect.y.round() as i32,
@@ -52,7 +58,7 @@ fn draw(picture: &mut Mat, face: &Face, title: &str, scale: f64) -> opencv::Resu
     imgproc::rectangle(picture, rect, Scalar::all(0.0), line + 2, imgproc::LINE_8, 0)?;
     imgproc::rectangle(picture, rect, color, line, imgproc::LINE_8, 0)?;
 
-    let text = format!("{title}  {}", verdict.words(true));
+    let text = deunicode::deunicode(&format!("{title}  {}", verdict.words(classes, true)));
     let font_scale = REFERENCE_FONT_SCALE * scale;
     let mut below_baseline = 0;
     let size = imgproc::get_text_size(&text, FONT, font_scale, line, &mut below_baseline)?;
@@ -67,11 +73,11 @@ fn draw(picture: &mut Mat, face: &Face, title: &str, scale: f64) -> opencv::Resu
 }
 
 /// Of box and patch, and of the text on it.
-fn colors(verdict: Verdict) -> (Scalar, Scalar) {
+fn colors(verdict: Verdict, classes: &Classes) -> (Scalar, Scalar) {
     match verdict {
-        Verdict::Leads(emotion, _) => {
-            let [red, green, blue] = emotion.rgb().map(f64::from);
-            let text = if emotion.wants_dark_text() { 0.0 } else { 255.0 };
+        Verdict::Leads(class, _) => {
+            let [red, green, blue] = classes.rgb(class).map(f64::from);
+            let text = if classes.wants_dark_text(class) { 0.0 } else { 255.0 };
             (Scalar::new(blue, green, red, 0.0), Scalar::all(text))
         }
         Verdict::Unsure => (Scalar::all(UNSURE_GRAY), Scalar::all(255.0)),
@@ -91,7 +97,7 @@ mod tests {
     fn box_and_patch_have_the_colour_of_the_emotion() {
         let mut scene = scene(0, Emotion::Happy);
         let rect = scene.faces[0].rect;
-        annotate(Arc::make_mut(&mut scene.frame.image), &scene.faces).unwrap();
+        annotate(Arc::make_mut(&mut scene.frame.image), &scene.faces, &scene.classes).unwrap();
         let [r, g, b] = Emotion::Happy.rgb();
         let yellow = Vec3b::from([b, g, r]);
         let middle_of_left_edge = (rect.y + rect.height / 2.0) as i32;
@@ -107,7 +113,8 @@ mod tests {
     fn a_name_of_any_letters_makes_the_patch_wider() {
         let width_of_patch = |title: &str| {
             let mut scene = scene(0, Emotion::Happy);
-            annotate_titled(Arc::make_mut(&mut scene.frame.image), &scene.faces, |_| title.to_owned()).unwrap();
+            annotate_titled(Arc::make_mut(&mut scene.frame.image), &scene.faces, &scene.classes, |_| title.to_owned())
+                .unwrap();
             let (row, left) = (scene.faces[0].rect.y as i32 - 4, scene.faces[0].rect.x as i32);
             let at = |x: i32| *scene.frame.image.at_2d::<Vec3b>(row, x).unwrap();
             (left..320).take_while(|x| at(*x) != Vec3b::from([90, 90, 90])).count()
@@ -122,7 +129,7 @@ mod tests {
         for (x, y) in [(-30.0, -30.0), (300.0, 200.0), (5000.0, 5000.0)] {
             scene.faces[0].rect.x = x;
             scene.faces[0].rect.y = y;
-            annotate(Arc::make_mut(&mut scene.frame.image), &scene.faces).unwrap();
+            annotate(Arc::make_mut(&mut scene.frame.image), &scene.faces, &scene.classes).unwrap();
         }
     }
 }

@@ -166,6 +166,7 @@ fn text_of_field(field: &Field) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classes::Classes;
     use crate::emotion::Emotion;
     use crate::export::FaceTable;
     use crate::export::testing::scene;
@@ -176,7 +177,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         for format in [TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet] {
             let path = home.path().join(format!("a{}", format.ending()));
-            let mut table = FaceTable::create(&path, format).unwrap();
+            let mut table = FaceTable::create(&path, format, &Classes::emotions()).unwrap();
             for index in 0..5 {
                 let mut scene = scene(index, Emotion::Happy);
                 if index % 2 == 0 {

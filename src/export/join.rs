@@ -11,14 +11,16 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 
-use super::{Existing, ExportError, PartialFile, TableFormat};
+use super::{Existing, ExportError, PartialFile, TableFormat, TableRows};
 
 /// Writes the rows of `tables`, one table after another, to a file that takes the place of one that may be there. The tables
 /// have the same columns; they are copied as they are, in constant memory. Gives the file's path back.
 ///
 /// # Errors
-/// When a table can't be read, there is none, or the disk is full.
+/// When a table can't be read, has other columns than the first, there is none, or the disk is full.
 pub fn join_tables(tables: &[PathBuf], path: &Path, format: TableFormat) -> Result<PathBuf, ExportError> {
+    let failed = |reason| ExportError::Write { path: path.to_owned(), reason };
+    same_columns(tables, format).map_err(failed)?.map_or(Ok(()), Err)?;
     let (partial, file) = PartialFile::begin(path, Existing::Replace)?;
     let joined = match format {
         TableFormat::Csv => join_lines(tables, file, true),
@@ -27,8 +29,25 @@ pub fn join_tables(tables: &[PathBuf], path: &Path, format: TableFormat) -> Resu
     };
     match joined {
         Ok(_closed) => partial.finish(),
-        Err(reason) => Err(ExportError::Write { path: path.to_owned(), reason }),
+        Err(reason) => Err(failed(reason)),
     }
+}
+
+/// What keeps tables from becoming one: two of them whose columns differ. One of JSON lines without a row has none.
+fn same_columns(tables: &[PathBuf], format: TableFormat) -> io::Result<Option<ExportError>> {
+    let mut first: Option<(&PathBuf, Vec<String>)> = None;
+    for table in tables {
+        let rows = TableRows::open(table, format)?;
+        let columns = rows.columns();
+        match &first {
+            Some((one, wanted)) if !columns.is_empty() && columns != wanted => {
+                return Ok(Some(ExportError::OtherColumns { one: (*one).clone(), other: table.clone() }));
+            }
+            None if !columns.is_empty() => first = Some((table, columns.to_vec())),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Copies text. Of the headers, if there are any, the first one stays: they hold no line end.
@@ -90,9 +109,11 @@ mod tests {
     use parquet::record::Field;
 
     use super::*;
+    use crate::classes::Classes;
     use crate::emotion::Emotion;
     use crate::export::FaceTable;
     use crate::export::testing::scene;
+    use crate::probabilities::Probabilities;
 
     #[test]
     fn the_rows_of_all_tables_follow_each_other_in_each_format() {
@@ -103,7 +124,7 @@ mod tests {
             let tables: Vec<PathBuf> = [("a.mp4", 3), ("b.mp4", 0), ("c.mp4", 2)]
                 .map(|(name, frames)| {
                     let path = home.path().join(format!("{name}{ending}"));
-                    let mut table = FaceTable::create(&path, format).unwrap();
+                    let mut table = FaceTable::create(&path, format, &Classes::emotions()).unwrap();
                     (0..frames).for_each(|frame| table.push(name, &scene(frame, Emotion::Sad)).unwrap());
                     table.finish().unwrap()
                 })
@@ -140,6 +161,28 @@ mod tests {
             };
             let wanted = [("a.mp4", 0), ("a.mp4", 1), ("a.mp4", 2), ("c.mp4", 0), ("c.mp4", 1)];
             assert_eq!(seen, wanted.map(|(file, frame)| (file.to_owned(), frame)), "{ending}");
+        }
+    }
+
+    #[test]
+    fn tables_of_other_classes_do_not_become_one() {
+        let home = tempfile::tempdir().unwrap();
+        let own = Classes::new(["tired", "awake"].map(str::to_owned).into()).unwrap();
+        for format in [TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet] {
+            let ending = format.ending();
+            let mut emotions =
+                FaceTable::create(&home.path().join(format!("a{ending}")), format, &Classes::emotions()).unwrap();
+            emotions.push("a.mp4", &scene(0, Emotion::Sad)).unwrap();
+            let mut others = FaceTable::create(&home.path().join(format!("b{ending}")), format, &own).unwrap();
+            let mut scene = scene(0, Emotion::Sad);
+            let half = Probabilities::uniform(2);
+            (scene.faces[0].raw, scene.faces[0].smoothed, scene.classes) = (half, half, own.clone());
+            others.push("b.mp4", &scene).unwrap();
+            let tables = [emotions.finish().unwrap(), others.finish().unwrap()];
+            let path = home.path().join(format!("all{ending}"));
+            let error = join_tables(&tables, &path, format).unwrap_err();
+            assert!(matches!(error, ExportError::OtherColumns { .. }), "{error}");
+            assert!(!path.exists());
         }
     }
 }

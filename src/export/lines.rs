@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Map, Value};
 
 use super::rows::{self, Cell};
+use crate::classes::Classes;
 use crate::pipeline::Scene;
 
 /// Nobody takes the lines any more.
@@ -26,9 +27,9 @@ pub struct FaceLines<W> {
 }
 
 impl<W: Write> FaceLines<W> {
-    /// Lines to `out`.
-    pub fn new(out: W) -> Self {
-        Self { out, header: rows::header() }
+    /// Lines to `out`, of faces that show these classes.
+    pub fn new(out: W, classes: &Classes) -> Self {
+        Self { out, header: rows::header(classes) }
     }
 
     /// Writes the faces of a frame of `file`.
@@ -38,7 +39,7 @@ impl<W: Write> FaceLines<W> {
     pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), LinesError> {
         let mut text = Vec::new();
         for face in &scene.faces {
-            let row = rows::row(file, scene.frame.index, scene.frame.media_time, face);
+            let row = rows::row(file, scene.frame.index, scene.frame.media_time, face, &scene.classes);
             write_line(&mut text, &self.header, row).map_err(LinesError::Write)?;
         }
         if text.is_empty() {
@@ -86,7 +87,7 @@ mod tests {
     #[test]
     fn each_frame_is_flushed_and_a_frame_without_a_face_writes_nothing() {
         let mut out = Out::default();
-        let mut lines = FaceLines::new(&mut out);
+        let mut lines = FaceLines::new(&mut out, &Classes::emotions());
         let mut empty = scene(1, Emotion::Sad);
         empty.faces.clear();
         for scene in [scene(0, Emotion::Happy), empty, scene(2, Emotion::Sad)] {
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_has_ended_is_told_from_a_disk_that_is_full() {
-        let closed = FaceLines::new(Full).push("a.mp4", &scene(0, Emotion::Happy));
+        let closed = FaceLines::new(Full, &Classes::emotions()).push("a.mp4", &scene(0, Emotion::Happy));
         assert!(matches!(closed, Err(LinesError::Closed)));
     }
 }

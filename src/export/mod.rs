@@ -61,6 +61,17 @@ pub enum ExportError {
     /// Another program made a file of this name meanwhile.
     #[error("{} exists already and was left alone; choose another name", .0.display())]
     Exists(PathBuf),
+    /// Tables of other columns, as of other classes, can't be one.
+    #[error(
+        "{} and {} have other columns, as tables of other classes or of an older Mien do, and can't be one table",
+        one.display(), other.display()
+    )]
+    OtherColumns {
+        /// One of them.
+        one: PathBuf,
+        /// The other.
+        other: PathBuf,
+    },
     /// OpenCV can't encode video here.
     #[error("the OpenCV installed here cannot write video: it has neither an H.264 nor an MPEG-4 encoder")]
     NoEncoder,
@@ -91,11 +102,13 @@ pub(crate) mod testing {
 
     use opencv::core::{CV_8UC3, Mat, Scalar};
 
-    use crate::emotion::{COUNT, Emotion, Probabilities};
+    use crate::classes::Classes;
+    use crate::emotion::{COUNT, Emotion};
     use crate::face::FaceRect;
     use crate::face::{Face, FaceId};
     use crate::frame::Frame;
     use crate::pipeline::{Scene, StageTimings};
+    use crate::probabilities::Probabilities;
 
     pub const SCENE_WIDTH: usize = 320;
     pub const SCENE_HEIGHT: usize = 240;
@@ -104,7 +117,7 @@ pub(crate) mod testing {
     pub fn scene(index: u64, emotion: Emotion) -> Scene {
         let mut weights = [0.1; COUNT];
         weights[emotion.index()] = 2.0;
-        let probabilities = Probabilities::from_weights(weights).unwrap();
+        let probabilities = Probabilities::from_weights(&weights).unwrap();
         let image =
             Mat::new_rows_cols_with_default(SCENE_HEIGHT as i32, SCENE_WIDTH as i32, CV_8UC3, Scalar::all(90.0));
         let captured_at = Instant::now();
@@ -116,6 +129,7 @@ pub(crate) mod testing {
                 image: image.unwrap().into(),
             },
             picture: None,
+            classes: Classes::emotions(),
             faces: vec![Face {
                 landmarks: None,
                 quality: Some(0.75),

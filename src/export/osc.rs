@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
 
+use crate::classes::Classes;
 use crate::face::Face;
 use crate::pipeline::Scene;
 use crate::verdict::Verdict;
@@ -32,8 +33,8 @@ pub enum OscError {
 
 /// Sends each frame's faces to one receiver. Nobody has to be there: what nobody takes is lost, as is usual with UDP.
 ///
-/// For each frame `/mien/faces N`, and for each face N in a bundle: `/mien/face/N/angry` … `/mien/face/N/neutral` with the smoothed
-/// probability, `/mien/face/N/label` with the leading emotion, `/mien/face/N/verdict` with the same or `unsure`, and
+/// For each frame `/mien/faces N`, and for each face N in a bundle: `/mien/face/N/angry` … `/mien/face/N/neutral` (or its own classes, as
+/// [`Classes::columns`] has them) with the smoothed probability, `/mien/face/N/label` with the leading one, `/mien/face/N/verdict` with the same or `unsure`, and
 /// `/mien/face/N/box x y width height` as shares of the picture.
 #[derive(Clone, Debug)]
 pub struct OscOutput(Arc<UdpSocket>);
@@ -63,7 +64,10 @@ impl OscOutput {
         ));
         let (width, height) = (scene.frame.width() as f32, scene.frame.height() as f32);
         for face in &scene.faces {
-            self.send(&OscPacket::Bundle(OscBundle { timetag: IMMEDIATELY, content: of_face(face, width, height) }));
+            self.send(&OscPacket::Bundle(OscBundle {
+                timetag: IMMEDIATELY,
+                content: of_face(face, &scene.classes, width, height),
+            }));
         }
     }
 
@@ -80,14 +84,14 @@ fn message(addr: String, value: OscType) -> OscPacket {
     OscPacket::Message(OscMessage { addr, args: vec![value] })
 }
 
-fn of_face(face: &Face, width: f32, height: f32) -> Vec<OscPacket> {
+fn of_face(face: &Face, classes: &Classes, width: f32, height: f32) -> Vec<OscPacket> {
     let path = |what: &str| format!("/mien/face/{}/{what}", face.id.0);
     let probabilities =
-        face.smoothed.iter().map(|(emotion, share)| message(path(emotion.key()), OscType::Float(share)));
+        classes.columns().zip(face.smoothed.as_slice()).map(|(class, p)| message(path(class), OscType::Float(*p)));
     let word = |what: &str, word: &str| message(path(what), OscType::String(word.to_owned()));
     let rect = face.rect;
     let args = [rect.x / width, rect.y / height, rect.width / width, rect.height / height].map(OscType::Float).to_vec();
-    let words = [word("label", face.smoothed.top().0.key()), word("verdict", Verdict::of(face).key())];
+    let words = [word("label", classes.key(face.smoothed.top().0)), word("verdict", Verdict::of(face).key(classes))];
     probabilities.chain(words).chain([OscPacket::Message(OscMessage { addr: path("box"), args })]).collect()
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Number, Value};
 
+use crate::classes::Classes;
 use crate::digits::{PIXEL_DIGITS, PROBABILITY_DIGITS, QUALITY_DIGITS, TIME_DIGITS, rounded, rounded_landmarks};
-use crate::emotion::{COUNT, Emotion};
 use crate::face::Face;
 use crate::landmarks::{LANDMARKS, Landmarks};
 use crate::verdict::Verdict;
@@ -15,7 +15,7 @@ use crate::verdict::Verdict;
 /// poor pictures too.
 pub const SCHEMA_VERSION: u32 = 3;
 
-/// The columns before those of the emotions. They are stable: new ones are only ever added at the end of the row.
+/// The columns before those of the classes. They are stable: new ones are only ever added at the end of the row.
 ///
 /// | column | meaning |
 /// |---|---|
@@ -25,9 +25,9 @@ pub const SCHEMA_VERSION: u32 = 3;
 /// | `face` | the face's number, from 1; the same person keeps it from frame to frame |
 /// | `x`, `y`, `width`, `height` | the box in the pixels of the frame |
 /// | `score` | how sure the detector is of the box: a probability; of Haar the number of neighbouring hits |
-/// | `label` | the emotion that leads after smoothing |
+/// | `label` | the emotion, or own class, that leads after smoothing |
 /// | `verdict` | the same, or `unsure` where none leads clearly, or the face is too small or its picture too poor: what the picture says |
-/// | `raw_angry` … `raw_neutral` | seven probabilities from this frame alone |
+/// | `raw_angry` … `raw_neutral` | a probability for each emotion from this frame alone; of own classes they are called by [`Classes::columns`] |
 /// | `smoothed_angry` … `smoothed_neutral` | the same smoothed over time |
 /// | `right_eye_x`, `right_eye_y` … `mouth_left_y` | eyes, nose and mouth in the pixels of the frame; empty if not found |
 /// | `roll` | by how many degrees the head leans, above 0 clockwise in the picture; empty likewise |
@@ -40,7 +40,7 @@ pub const COLUMNS: [&str; 11] =
 /// The columns of a table with a row for each analysed frame, with a face or without.
 pub const FRAME_COLUMNS: [&str; 4] = ["file", "frame", "time_s", "faces"];
 
-/// The columns of the landmarks, behind those of the emotions.
+/// The columns of the landmarks, behind those of the classes.
 pub(crate) const LANDMARK_COLUMNS: [&str; 2 * LANDMARKS] = [
     "right_eye_x",
     "right_eye_y",
@@ -118,15 +118,16 @@ pub(crate) fn may_be_empty(name: &str) -> bool {
     [ROLL_COLUMN, QUALITY_COLUMN].contains(&name) || LANDMARK_COLUMNS.contains(&name)
 }
 
-/// The names of all columns.
-pub(crate) fn header() -> Vec<String> {
-    let of_emotions = |kind: &str| Emotion::ALL.map(|emotion| format!("{kind}_{}", emotion.key()));
+/// The names of all columns of a table of these classes. No class can be taken for another column: nothing else begins with `raw_` or
+/// `smoothed_`.
+pub(crate) fn header(classes: &Classes) -> Vec<String> {
+    let of_classes = |kind: &'static str| classes.columns().map(move |column| format!("{kind}_{column}"));
     let of_pictures = LANDMARK_COLUMNS.into_iter().chain([ROLL_COLUMN, QUALITY_COLUMN]).map(str::to_owned);
     COLUMNS
         .map(str::to_owned)
         .into_iter()
-        .chain(of_emotions("raw"))
-        .chain(of_emotions("smoothed"))
+        .chain(of_classes("raw"))
+        .chain(of_classes("smoothed"))
         .chain(of_pictures)
         .collect()
 }
@@ -142,8 +143,8 @@ pub(super) fn kind(name: &str) -> Kind {
 }
 
 /// The names of all columns, with what they hold.
-pub(super) fn columns() -> Vec<(String, Kind)> {
-    header().into_iter().map(|name| (name.clone(), kind(&name))).collect()
+pub(super) fn columns(classes: &Classes) -> Vec<(String, Kind)> {
+    header(classes).into_iter().map(|name| (name.clone(), kind(&name))).collect()
 }
 
 /// [`FRAME_COLUMNS`], with what they hold.
@@ -169,10 +170,10 @@ fn landmark_cells<'a>(landmarks: &Landmarks) -> Vec<Cell<'a>> {
 }
 
 /// The row of a face on a frame of this number and time, in the order of [`header`].
-pub(crate) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) -> Vec<Cell<'a>> {
+pub(crate) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face, classes: &'a Classes) -> Vec<Cell<'a>> {
     let rect = face.rect;
     let pixels = |value: f32| Cell::Decimal(value.into(), PIXEL_DIGITS);
-    let mut row = Vec::with_capacity(COLUMNS.len() + 2 * COUNT + LANDMARK_COLUMNS.len() + 2);
+    let mut row = Vec::with_capacity(COLUMNS.len() + 2 * classes.len() + LANDMARK_COLUMNS.len() + 2);
     row.extend([
         Cell::Text(file),
         Cell::Count(frame),
@@ -181,8 +182,8 @@ pub(crate) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) ->
     ]);
     row.extend([rect.x, rect.y, rect.width, rect.height].map(pixels));
     row.push(Cell::Decimal(face.score.into(), PROBABILITY_DIGITS));
-    row.extend([face.smoothed.top().0.key(), Verdict::of(face).key()].map(Cell::Text));
-    let probabilities = face.raw.as_array().iter().chain(face.smoothed.as_array());
+    row.extend([classes.key(face.smoothed.top().0), Verdict::of(face).key(classes)].map(Cell::Text));
+    let probabilities = face.raw.as_slice().iter().chain(face.smoothed.as_slice());
     row.extend(probabilities.map(|p| Cell::Decimal((*p).into(), PROBABILITY_DIGITS)));
     row.extend(match &face.landmarks {
         Some(landmarks) => landmark_cells(landmarks),
@@ -195,6 +196,7 @@ pub(crate) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emotion::{COUNT, Emotion};
     use crate::export::testing::scene;
 
     #[test]
@@ -202,7 +204,8 @@ mod tests {
         let mut scene = scene(7, Emotion::Happy);
         let face = &mut scene.faces[0];
         let words = |face: &Face| -> Vec<String> {
-            let row = row("a.mp4", 7, Duration::ZERO, face);
+            let classes = Classes::emotions();
+            let row = row("a.mp4", 7, Duration::ZERO, face, &classes);
             row[COLUMNS.len() + 2 * COUNT..].iter().map(Cell::to_string).collect()
         };
         assert_eq!(words(face), [[""; 11].as_slice(), &["0.75"]].concat());
@@ -213,8 +216,8 @@ mod tests {
         face.landmarks = Some(Landmarks::from_points(points));
         let expected = ["10.0", "20.0", "30.0", "40.0", "5.0", "45.2", "-3.0", "50.0", "9.0", "60.0", "45.0", ""];
         assert_eq!(words(face), expected);
-        assert_eq!(header()[COLUMNS.len() + 2 * COUNT], "right_eye_x");
-        assert_eq!(header().last().map(String::as_str), Some("quality"));
+        assert_eq!(header(&Classes::emotions())[COLUMNS.len() + 2 * COUNT], "right_eye_x");
+        assert_eq!(header(&Classes::emotions()).last().map(String::as_str), Some("quality"));
     }
 
     #[test]
@@ -227,8 +230,8 @@ mod tests {
             Cell::Decimal(..) => Kind::Decimal,
             Cell::Unknown => Kind::MaybeDecimal,
         };
-        let cells: Vec<_> =
-            row("a.mp4", scene.frame.index, scene.frame.media_time, &scene.faces[0]).iter().map(kind).collect();
-        assert_eq!(cells, columns().into_iter().map(|(_, kind)| kind).collect::<Vec<_>>());
+        let row = row("a.mp4", scene.frame.index, scene.frame.media_time, &scene.faces[0], &scene.classes);
+        let cells: Vec<_> = row.iter().map(kind).collect();
+        assert_eq!(cells, columns(&scene.classes).into_iter().map(|(_, kind)| kind).collect::<Vec<_>>());
     }
 }

@@ -9,6 +9,7 @@ use super::lines;
 use super::parquet::ParquetTable;
 use super::rows::{self, Cell, Kind, NAME_COLUMN};
 use super::{ExportError, PartialFile};
+use crate::classes::Classes;
 use crate::face::Face;
 use crate::pipeline::Scene;
 
@@ -34,8 +35,8 @@ impl TableFormat {
     }
 }
 
-/// A table of faces being written: a row for each face on each frame. Its columns are [`super::COLUMNS`] those of the
-/// emotions and those of the landmarks.
+/// A table of faces being written: a row for each face on each frame. Its columns are [`super::COLUMNS`], those of the
+/// classes and those of the landmarks.
 pub struct FaceTable(Table);
 
 /// A table of frames being written: a row for each frame that was analysed, with a face or without. Its columns are
@@ -56,29 +57,30 @@ enum Writer {
 }
 
 impl FaceTable {
-    /// Opens the table and writes its header, if the format has one.
+    /// Opens the table of what shows these classes and writes its header, if the format has one.
     ///
     /// # Errors
     /// When the folder can't be written to, or a file of that name exists.
-    pub fn create(path: &Path, format: TableFormat) -> Result<Self, ExportError> {
-        Table::create(path, format, &rows::columns()).map(Self)
+    pub fn create(path: &Path, format: TableFormat, classes: &Classes) -> Result<Self, ExportError> {
+        Table::create(path, format, &rows::columns(classes)).map(Self)
     }
 
     /// A table of comma-separated values with a column of names at its end.
     ///
     /// # Errors
     /// Those of [`Self::create`].
-    pub fn create_with_names(path: &Path) -> Result<Self, ExportError> {
-        let columns: Vec<_> = rows::columns().into_iter().chain([(NAME_COLUMN.to_owned(), Kind::Text)]).collect();
+    pub fn create_with_names(path: &Path, classes: &Classes) -> Result<Self, ExportError> {
+        let columns: Vec<_> =
+            rows::columns(classes).into_iter().chain([(NAME_COLUMN.to_owned(), Kind::Text)]).collect();
         Table::create(path, TableFormat::Csv, &columns).map(Self)
     }
 
-    /// Adds the faces of a frame of `file`.
+    /// Adds the faces of a frame of `file`, which show the classes of the table.
     ///
     /// # Errors
     /// When the disk is full.
     pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
-        let row = |face| rows::row(file, scene.frame.index, scene.frame.media_time, face);
+        let row = |face| rows::row(file, scene.frame.index, scene.frame.media_time, face, &scene.classes);
         scene.faces.iter().try_for_each(|face| self.0.write(row(face)))
     }
 
@@ -92,9 +94,10 @@ impl FaceTable {
         frame: u64,
         time: Duration,
         face: &Face,
+        classes: &Classes,
         name: &str,
     ) -> Result<(), ExportError> {
-        let mut row = rows::row(file, frame, time, face);
+        let mut row = rows::row(file, frame, time, face, classes);
         row.push(Cell::Text(name));
         self.0.write(row)
     }
@@ -201,14 +204,15 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::emotion::{Emotion, Probabilities};
+    use crate::emotion::Emotion;
     use crate::export::COLUMNS;
     use crate::export::testing::scene;
+    use crate::probabilities::Probabilities;
 
     fn written(format: TableFormat) -> String {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join(format!("faces{}", format.ending()));
-        let mut table = FaceTable::create(&path, format).unwrap();
+        let mut table = FaceTable::create(&path, format, &Classes::emotions()).unwrap();
         table.push("a, \"b\".mp4", &scene(7, Emotion::Happy)).unwrap();
         table.push("a, \"b\".mp4", &scene(8, Emotion::Sad)).unwrap();
         assert_eq!(table.finish().unwrap(), path);
@@ -253,9 +257,9 @@ mod tests {
     fn names_are_a_column_behind_all_others() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("faces.csv");
-        let mut table = FaceTable::create_with_names(&path).unwrap();
+        let mut table = FaceTable::create_with_names(&path, &Classes::emotions()).unwrap();
         let face = scene(7, Emotion::Happy).faces[0];
-        table.push_named("cam", 7, Duration::from_millis(280), &face, "Anna, \"A.\"").unwrap();
+        table.push_named("cam", 7, Duration::from_millis(280), &face, &Classes::emotions(), "Anna, \"A.\"").unwrap();
         table.finish().unwrap();
         let named = std::fs::read_to_string(path).unwrap();
         let mut plain = written(TableFormat::Csv).lines().next().unwrap().to_owned();
@@ -270,13 +274,35 @@ mod tests {
     fn a_label_that_leads_by_little_has_the_verdict_of_the_picture() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("faces.csv");
-        let mut table = FaceTable::create(&path, TableFormat::Csv).unwrap();
+        let mut table = FaceTable::create(&path, TableFormat::Csv, &Classes::emotions()).unwrap();
         let mut scene = scene(0, Emotion::Happy);
-        scene.faces[0].smoothed = Probabilities::from_weights([0.0, 0.0, 0.0, 0.52, 0.48, 0.0, 0.0]).unwrap();
+        scene.faces[0].smoothed = Probabilities::from_weights(&[0.0, 0.0, 0.0, 0.52, 0.48, 0.0, 0.0]).unwrap();
         table.push("a.mp4", &scene).unwrap();
         table.finish().unwrap();
         let row = csv::Reader::from_path(&path).unwrap().into_records().next().unwrap().unwrap();
         assert_eq!((&row[9], &row[10]), ("happy", "unsure"));
+    }
+
+    #[test]
+    fn own_classes_have_columns_that_no_other_column_is_called_like() {
+        let classes = Classes::new(["frame", "wide awake", "x, \"y\""].map(str::to_owned).into()).unwrap();
+        let probabilities = Probabilities::from_weights(&[0.25, 0.7, 0.05]).unwrap();
+        let mut scene = scene(7, Emotion::Happy);
+        let face = Face { raw: probabilities, smoothed: probabilities, ..scene.faces[0] };
+        (scene.faces, scene.classes) = (vec![face], classes.clone());
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("faces.csv");
+        let mut table = FaceTable::create(&path, TableFormat::Csv, &classes).unwrap();
+        table.push("a.mp4", &scene).unwrap();
+        table.finish().unwrap();
+        let mut reader = csv::Reader::from_path(&path).unwrap();
+        let header: Vec<_> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+        let probabilities =
+            ["raw_frame", "raw_wide_awake", "raw_x___y_", "smoothed_frame", "smoothed_wide_awake", "smoothed_x___y_"];
+        assert_eq!(header[11..17], probabilities);
+        assert!((1..header.len()).all(|place| !header[..place].contains(&header[place])), "{header:?}");
+        let row = reader.records().next().unwrap().unwrap();
+        assert_eq!((&row[9], &row[10], &row[12]), ("wide awake", "wide awake", "0.7000"));
     }
 
     #[test]
@@ -298,7 +324,8 @@ mod tests {
     #[test]
     fn a_table_that_is_given_up_leaves_nothing() {
         let home = tempfile::tempdir().unwrap();
-        let mut table = FaceTable::create(&home.path().join("faces.csv"), TableFormat::Csv).unwrap();
+        let mut table =
+            FaceTable::create(&home.path().join("faces.csv"), TableFormat::Csv, &Classes::emotions()).unwrap();
         table.push("a.mp4", &scene(0, Emotion::Happy)).unwrap();
         drop(table);
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{FACES, FRAMES, METADATA, RECORDING_SCHEMA, VIDEO};
+use super::{FACES, FRAMES, METADATA, OWN_CLASSES_SCHEMA, VIDEO};
 use crate::source::SourceError;
 
 /// A folder can't be opened as a recording.
@@ -23,7 +23,7 @@ pub enum OpenError {
         reason: serde_json::Error,
     },
     /// Made by another version.
-    #[error("{} was recorded in form {schema}, and this Mien knows form {RECORDING_SCHEMA}; open it with a newer Mien", folder.display())]
+    #[error("{} was recorded in form {schema}, and this Mien knows form {OWN_CLASSES_SCHEMA}; open it with a newer Mien", folder.display())]
     Schema {
         /// The folder.
         folder: PathBuf,

@@ -32,7 +32,7 @@ pub struct Export {
 /// The files that came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
-    /// The video with boxes, names and emotions.
+    /// The video with boxes, names and what faces show.
     pub video: PathBuf,
     /// The table of faces.
     pub table: PathBuf,
@@ -66,7 +66,7 @@ impl Export {
         let mut source = RecordingSource::open(Arc::clone(&self.recording))?;
         let info = source.info().clone();
         // All files first: a folder that can't be written to is found out at once.
-        let table = FaceTable::create_with_names(&table)?;
+        let table = FaceTable::create_with_names(&table, &self.recording.metadata.classes)?;
         let marks = PartialFile::create(&marks)?;
         let mut video = AnnotatedVideo::create(&video, VideoShape::of(&info))?;
 
@@ -76,11 +76,11 @@ impl Export {
             if stop.load(Ordering::Relaxed) {
                 return Err(ExportProblem::Stopped(frames));
             }
-            let recorded: Vec<Face> =
-                self.recording.faces.of_frame(frame.index).iter().map(super::FaceRow::face).collect();
+            let recorded: Vec<Face> = self.recording.faces.of_frame(frame.index).map(|row| row.face()).collect();
             let faces = self.edits.shown(&recorded);
             let timings = StageTimings::default();
-            let mut scene = Scene { frame, picture: None, faces, timings, labelled_at: Instant::now() };
+            let classes = self.recording.metadata.classes.clone();
+            let mut scene = Scene { frame, picture: None, classes, faces, timings, labelled_at: Instant::now() };
             on_scene(&scene);
             frames += 1;
             let Some(blurrer) = &mut blurrer else {
@@ -109,7 +109,8 @@ impl Export {
 
     fn show(&self, mut scene: Scene, video: &mut AnnotatedVideo) -> Result<(), ExportError> {
         let faces = std::mem::take(&mut scene.faces);
-        annotate_titled(Arc::make_mut(&mut scene.frame.image), &faces, |face| self.edits.short_title(face.id))?;
+        let title = |face: &Face| self.edits.short_title(face.id);
+        annotate_titled(Arc::make_mut(&mut scene.frame.image), &faces, &scene.classes, title)?;
         video.push(scene)
     }
 
@@ -118,7 +119,7 @@ impl Export {
         for row in self.recording.faces.rows() {
             let face = self.edits.apply(row.face());
             let name = self.edits.name(face.id).unwrap_or_default();
-            table.push_named(file, row.frame(), row.time(), &face, name)?;
+            table.push_named(file, row.frame(), row.time(), &face, &self.recording.metadata.classes, name)?;
         }
         table.finish()
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, TrySendError};
 use opencv::core::Mat;
 
+use crate::classes::Classes;
 use crate::face::Face;
 use crate::frame::Frame;
 use crate::pipeline::{Scene, Tap};
@@ -22,7 +23,7 @@ pub(super) struct Shot {
 
 /// Everything else that is written down.
 pub(super) enum Note {
-    Faces { faces: Vec<Face>, frame: u64, captured_at: Instant },
+    Faces { faces: Vec<Face>, classes: Classes, frame: u64, captured_at: Instant },
     Mark { at: Instant, text: String },
 }
 
@@ -92,7 +93,8 @@ impl Tap for Feed {
         if self.with_faces {
             self.take(&scene.frame, scene.faces.clone());
         }
-        let note = Note::Faces { faces: scene.faces.clone(), frame: index, captured_at };
+        let (faces, classes) = (scene.faces.clone(), scene.classes.clone());
+        let note = Note::Faces { faces, classes, frame: index, captured_at };
         if let Err(TrySendError::Full(_)) = self.notes.try_send(note) {
             tracing::warn!("the faces of frame {index} are not recorded: the disk stands still");
         }

@@ -11,6 +11,7 @@ use opencv::imgcodecs;
 
 use super::matroska::MotionJpeg;
 use super::{ANALYSED, Counts, FACES, FRAMES, MARKS, METADATA, Mark, MarkError, Metadata, VIDEO, append_mark};
+use crate::classes::Classes;
 use crate::digits::TIME_DIGITS;
 use crate::export::rows;
 use crate::face::Face;
@@ -56,6 +57,14 @@ pub enum RecordingError {
         /// Width and height now.
         now: (usize, usize),
     },
+    /// A table has the columns of one set of classes.
+    #[error("the network tells apart {now} now and not {before}; start another recording")]
+    OtherClasses {
+        /// At the start.
+        before: Classes,
+        /// Now.
+        now: Classes,
+    },
 }
 
 impl RecordingError {
@@ -96,7 +105,7 @@ impl Files {
             video,
             frames: Table::create(folder.join(FRAMES), ["video_frame", "frame", "time_s"].map(str::to_owned))?,
             analysed: Table::create(folder.join(ANALYSED), ["frame".to_owned()])?,
-            faces: Table::create(folder.join(FACES), rows::header())?,
+            faces: Table::create(folder.join(FACES), rows::header(&metadata.classes))?,
             folder: folder.to_owned(),
             metadata,
             jpeg: Vector::new(),
@@ -121,11 +130,21 @@ impl Files {
         self.frames.row([video_frame.to_string(), frame.to_string(), seconds(time)])
     }
 
-    /// Adds the faces of a frame that was labelled.
-    pub fn faces(&mut self, faces: &[Face], frame: u64, time: Duration) -> Result<(), RecordingError> {
+    /// Adds the faces of a frame that was labelled by a network that tells these classes apart.
+    pub fn faces(
+        &mut self,
+        faces: &[Face],
+        classes: &Classes,
+        frame: u64,
+        time: Duration,
+    ) -> Result<(), RecordingError> {
+        if *classes != self.metadata.classes {
+            let (before, now) = (self.metadata.classes.clone(), classes.clone());
+            return Err(RecordingError::OtherClasses { before, now });
+        }
         self.analysed.row([frame.to_string()])?;
         for face in faces {
-            let row = rows::row(&self.metadata.device, frame, time, face);
+            let row = rows::row(&self.metadata.device, frame, time, face, classes);
             self.faces.row(row.iter().map(ToString::to_string))?;
             self.faces_written += 1;
         }

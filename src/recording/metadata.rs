@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::blur::Blur;
+use crate::classes::Classes;
 use crate::detect::DetectionOptions;
 use crate::network::NetworkInUse;
 use crate::version::Versions;
@@ -10,10 +11,14 @@ use crate::version::Versions;
 /// Changes when a field or a file of a recording changes its meaning.
 pub const RECORDING_SCHEMA: u32 = 1;
 
+/// That of recordings whose network tells own classes apart: their table has other columns, which programs that know schema 1 alone don't
+/// look for.
+pub const OWN_CLASSES_SCHEMA: u32 = 2;
+
 /// How a recording was made: the contents of [`super::METADATA`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// [`RECORDING_SCHEMA`].
+    /// [`RECORDING_SCHEMA`], or [`OWN_CLASSES_SCHEMA`].
     pub schema: u32,
     /// When it began: RFC 3339 with the offset of the local zone.
     pub started: String,
@@ -35,6 +40,9 @@ pub struct Metadata {
     pub model_sha256: String,
     /// The prior that it answered under.
     pub prior: String,
+    /// What it told apart; of the seven emotions nothing is said.
+    #[serde(default, skip_serializing_if = "Classes::are_emotions")]
+    pub classes: Classes,
     /// Whether it saw each face in a mirror too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flip: bool,
@@ -56,8 +64,8 @@ pub struct Metadata {
 impl Metadata {
     /// The network that it was made with.
     pub fn network(&self) -> NetworkInUse {
-        let Self { model, model_sha256: sha256, prior, flip, network_device: device, .. } = self.clone();
-        NetworkInUse { model, sha256, prior, flip, device, never_named: Vec::new() }
+        let Self { model, model_sha256: sha256, prior, classes, flip, network_device: device, .. } = self.clone();
+        NetworkInUse { model, sha256, prior, flip, device, classes, never_named: Vec::new() }
     }
 }
 

@@ -41,7 +41,7 @@ pub use folder::default_folder;
 pub use frames::{FrameTimes, Stamp};
 use marks::SavedMark;
 pub use marks::{Mark, MarkError, append_mark, read_marks};
-pub use metadata::{Counts, Metadata, RECORDING_SCHEMA};
+pub use metadata::{Counts, Metadata, OWN_CLASSES_SCHEMA, RECORDING_SCHEMA};
 pub use reader::{Recording, folder_of};
 pub use snapshot::{Snapshot, SnapshotError, save as save_snapshot};
 pub use source::RecordingSource;

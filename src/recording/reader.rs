@@ -8,7 +8,7 @@ use serde::de::Error as _;
 
 use super::{
     ANALYSED, AnalysedFrames, EDITS, Edits, EditsFile, FACES, FRAMES, FaceLog, FrameTimes, MARKS, METADATA, Mark,
-    Metadata, OpenError, RECORDING_SCHEMA, VIDEO, read_marks,
+    Metadata, OWN_CLASSES_SCHEMA, OpenError, RECORDING_SCHEMA, VIDEO, read_marks,
 };
 use crate::bounded;
 use crate::source::{FrameSource as _, SourceInfo, VideoSource};
@@ -66,7 +66,7 @@ impl Recording {
         if frames.is_empty() {
             return Err(OpenError::Empty(folder.to_owned()));
         }
-        let (faces, faces_cut) = FaceLog::read(&folder.join(FACES), killed)?;
+        let (faces, faces_cut) = FaceLog::read(&folder.join(FACES), &metadata.classes, killed)?;
         let analysed = AnalysedFrames::read(&folder.join(ANALYSED), killed)?;
         let video = VideoSource::open(&folder.join(VIDEO))?.info().clone();
 
@@ -130,7 +130,7 @@ fn read_metadata(folder: &Path) -> Result<Metadata, OpenError> {
     // The form first: one that is newer may have fields of other kinds.
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(broken)?;
     if let Some(schema) = value.get("schema").and_then(serde_json::Value::as_u64)
-        && schema != u64::from(RECORDING_SCHEMA)
+        && ![RECORDING_SCHEMA, OWN_CLASSES_SCHEMA].map(u64::from).contains(&schema)
     {
         let schema = u32::try_from(schema).unwrap_or(u32::MAX);
         return Err(OpenError::Schema { folder: folder.to_owned(), schema });

@@ -7,6 +7,7 @@ use jiff::ZonedDateTime;
 use opencv::core::{Mat, MatTraitConst as _, Vector};
 use opencv::imgcodecs;
 
+use crate::classes::Classes;
 use crate::export::annotate;
 use crate::face::Face;
 use crate::whole::{self, Existing};
@@ -41,9 +42,15 @@ pub struct Snapshot {
 ///
 /// # Errors
 /// When the folder can't be written to, or the picture can't be drawn on.
-pub fn save(folder: &Path, name: &str, picture: &Mat, faces: &[Face]) -> Result<Snapshot, SnapshotError> {
+pub fn save(
+    folder: &Path,
+    name: &str,
+    picture: &Mat,
+    faces: &[Face],
+    classes: &Classes,
+) -> Result<Snapshot, SnapshotError> {
     let mut drawn = picture.try_clone()?;
-    annotate(&mut drawn, faces)?;
+    annotate(&mut drawn, faces, classes)?;
     let failed = |reason| SnapshotError::Write { folder: folder.to_owned(), reason };
     std::fs::create_dir_all(folder).map_err(failed)?;
     // Milliseconds: two pictures within a second each have their own name.
@@ -81,7 +88,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let scene = scene(0, Emotion::Happy);
         let folder = home.path().join("new");
-        let Snapshot { clean, annotated } = save(&folder, "Desk: cam", &scene.frame.image, &scene.faces).unwrap();
+        let Snapshot { clean, annotated } =
+            save(&folder, "Desk: cam", &scene.frame.image, &scene.faces, &scene.classes).unwrap();
         let read = |path: &Path| imgcodecs::imread_def(path.to_str().unwrap()).unwrap();
         assert_eq!(read(&clean).data_bytes().unwrap(), scene.frame.image.data_bytes().unwrap());
         assert_eq!(read(&annotated).size().unwrap(), scene.frame.image.size().unwrap());
@@ -96,7 +104,7 @@ mod tests {
         let file = home.path().join("file");
         std::fs::write(&file, "").unwrap();
         let scene = scene(0, Emotion::Happy);
-        let error = save(&file, "x", &scene.frame.image, &scene.faces).unwrap_err().to_string();
+        let error = save(&file, "x", &scene.frame.image, &scene.faces, &scene.classes).unwrap_err().to_string();
         assert!(error.contains("file") && error.contains("another folder"), "{error}");
     }
 }

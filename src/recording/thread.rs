@@ -13,7 +13,7 @@ use super::feed::{Feed, Note, Shot};
 use super::files::{Files, RecordingError};
 use super::space::Space;
 use super::writer::{RecordingEvent, Subject};
-use super::{Mark, Metadata, RECORDING_SCHEMA, folder};
+use super::{Mark, Metadata, OWN_CLASSES_SCHEMA, RECORDING_SCHEMA, folder};
 use crate::blur::Blurrer;
 use crate::version::Versions;
 
@@ -165,8 +165,8 @@ impl Thread {
 
     fn write_note(&mut self, files: &mut Files, note: Note) -> Result<(), RecordingError> {
         match note {
-            Note::Faces { faces, frame, captured_at } => {
-                files.faces(&faces, frame, self.time_of(captured_at))?;
+            Note::Faces { faces, classes, frame, captured_at } => {
+                files.faces(&faces, &classes, frame, self.time_of(captured_at))?;
                 self.last_labelled = Some(frame);
             }
             Note::Mark { at, text } => {
@@ -201,7 +201,7 @@ impl Thread {
 fn metadata(subject: Subject, began: &ZonedDateTime) -> Metadata {
     let Subject { source, network, smoothing, detection, blur } = subject;
     Metadata {
-        schema: RECORDING_SCHEMA,
+        schema: if network.classes.are_emotions() { RECORDING_SCHEMA } else { OWN_CLASSES_SCHEMA },
         started: rfc3339(began),
         ended: None,
         device: source.name,
@@ -212,6 +212,7 @@ fn metadata(subject: Subject, began: &ZonedDateTime) -> Metadata {
         model: network.model,
         model_sha256: network.sha256,
         prior: network.prior,
+        classes: network.classes,
         flip: network.flip,
         network_device: network.device,
         smoothing_secs: smoothing.map_or(0.0, |constant| constant.as_secs_f64()),

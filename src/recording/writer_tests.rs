@@ -5,6 +5,7 @@ use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Scalar, Vec3b};
 use opencv::videoio::{self, VideoCapture, VideoCaptureTrait as _, VideoCaptureTraitConst as _};
 
 use super::*;
+use crate::classes::Classes;
 use crate::emotion::Emotion;
 use crate::export::testing::{SCENE_HEIGHT, SCENE_WIDTH, scene};
 use crate::pipeline::Scene;
@@ -45,6 +46,7 @@ fn subject(name: &str) -> Subject {
             prior: text("uniform"),
             flip: false,
             device: text("CPU"),
+            classes: Classes::emotions(),
             never_named: vec![],
         },
         smoothing: Some(Duration::from_millis(200)),

@@ -8,7 +8,7 @@ use askama::Template;
 use super::view::css;
 use super::words::{counted, percent};
 use super::{GENERATOR, ReportError};
-use crate::emotion::Emotion;
+use crate::classes::Classes;
 use crate::verdict::UNSURE;
 
 /// A file with results.
@@ -24,7 +24,9 @@ pub struct IndexRow {
     pub frames_with_face: u64,
     /// Faces on them, all frames added up.
     pub faces: u64,
-    /// Those faces by their verdicts: an emotion in lower case, or `unsure`.
+    /// What was told apart.
+    pub classes: Classes,
+    /// Those faces by their verdicts: a class as tables have it, or `unsure`.
     pub verdicts: BTreeMap<String, u64>,
     /// Its other results, relative to the index, with slashes.
     pub others: Vec<String>,
@@ -38,13 +40,16 @@ struct Page<'a> {
     generator: &'a str,
     title: &'a str,
     counted: String,
+    /// `emotion` or `class`.
+    noun: &'static str,
     columns: Vec<Column>,
     rows: Vec<RowView<'a>>,
 }
 
-/// An emotion, or “unsure”.
+/// A class, or “unsure”.
 struct Column {
-    name: &'static str,
+    key: String,
+    name: String,
     color: String,
 }
 
@@ -72,27 +77,48 @@ struct Link<'a> {
     name: &'a str,
 }
 
-impl<'a> From<&'a IndexRow> for RowView<'a> {
-    fn from(row: &'a IndexRow) -> Self {
-        let IndexRow { name, report, frames, frames_with_face, faces, verdicts, others, complaints } = row;
+impl<'a> RowView<'a> {
+    fn new(row: &'a IndexRow, columns: &[Column]) -> Self {
+        let IndexRow { name, report, frames, frames_with_face, faces, classes, verdicts, others, complaints } = row;
         let all = verdicts.values().sum::<u64>().max(1) as f64;
-        let share = |(key, _, color)| {
+        let share = |Column { key, color, .. }: &Column| {
             let share = verdicts.get(key).copied().unwrap_or_default() as f64 / all;
-            let words = if verdicts.is_empty() { "–".to_owned() } else { percent(share) };
-            ShareView { color, length: 100.0 * share, words }
+            let may_be = key == UNSURE || classes.keys().any(|class| class == key);
+            let words = if verdicts.is_empty() || !may_be { "–".to_owned() } else { percent(share) };
+            ShareView { color: color.clone(), length: 100.0 * share, words }
         };
         let link = |link: &'a String| Link { link, name: link.rsplit('/').next().unwrap_or(link) };
         let others = others.iter().map(link).collect();
-        let (report, shares) = (report.as_deref(), columns().map(share).collect());
+        let (report, shares) = (report.as_deref(), columns.iter().map(share).collect());
         let (frames, frames_with_face, faces) = (*frames, *frames_with_face, *faces);
         Self { name, report, frames, frames_with_face, faces, shares, others, complaints }
     }
 }
 
-/// Key, name and colour of each verdict, as CSS writes it.
-fn columns() -> impl Iterator<Item = (&'static str, &'static str, String)> {
-    let emotions = Emotion::ALL.into_iter().map(|emotion| (emotion.key(), emotion.name(), css(emotion)));
-    emotions.chain([(UNSURE, "Unsure", "var(--faint)".to_owned())])
+/// Key, name and colour of each verdict that a row may have, as CSS writes it: the classes of all of them, and “unsure”.
+fn columns(rows: &[IndexRow]) -> Vec<Column> {
+    let mut columns: Vec<Column> = Vec::new();
+    for classes in sets(rows) {
+        for class in 0..classes.len() {
+            let (key, name) = (classes.key(class), classes.name(class));
+            if !columns.iter().any(|column| column.key == key) {
+                columns.push(Column { key: key.to_owned(), name, color: css(&classes, class) });
+            }
+        }
+    }
+    columns.push(Column { key: UNSURE.to_owned(), name: "Unsure".to_owned(), color: "var(--faint)".to_owned() });
+    columns
+}
+
+/// The classes of the rows, each set once; the emotions where there is no row.
+fn sets(rows: &[IndexRow]) -> Vec<Classes> {
+    let mut sets: Vec<Classes> = Vec::new();
+    for row in rows {
+        if !sets.contains(&row.classes) {
+            sets.push(row.classes.clone());
+        }
+    }
+    if sets.is_empty() { vec![Classes::emotions()] } else { sets }
 }
 
 /// What is said to other programs of an index.
@@ -105,12 +131,14 @@ fn generator() -> String {
 /// # Errors
 /// When the template fails.
 pub fn render_index(rows: &[IndexRow]) -> Result<String, ReportError> {
+    let columns = columns(rows);
     let page = Page {
         generator: &generator(),
         title: "Results",
-        columns: columns().map(|(_, name, color)| Column { name, color }).collect(),
         counted: counted(rows.len() as u64, "file", "files"),
-        rows: rows.iter().map(RowView::from).collect(),
+        noun: if sets(rows).iter().all(Classes::are_emotions) { "emotion" } else { "class" },
+        rows: rows.iter().map(|row| RowView::new(row, &columns)).collect(),
+        columns,
     };
     Ok(page.render()?)
 }
@@ -132,6 +160,7 @@ mod tests {
             frames: 10,
             frames_with_face: 8,
             faces: 9,
+            classes: Classes::emotions(),
             verdicts: [("happy".to_owned(), 6), ("unsure".to_owned(), 3)].into(),
             others: vec!["a/b.csv".to_owned()],
             complaints: vec!["it is <cut>".to_owned()],
@@ -149,5 +178,29 @@ mod tests {
         assert!(is_index(&path));
         std::fs::write(&path, "<h1>mine</h1>").unwrap();
         assert!(!is_index(&path));
+    }
+
+    #[test]
+    fn an_index_over_results_of_several_models_has_the_classes_of_all_of_them() {
+        let row = |name: &str, classes: Classes, verdict: &str| IndexRow {
+            name: name.to_owned(),
+            report: None,
+            frames: 1,
+            frames_with_face: 1,
+            faces: 1,
+            classes,
+            verdicts: [(verdict.to_owned(), 1)].into(),
+            others: vec![],
+            complaints: vec![],
+        };
+        let own = Classes::new(["tired", "happy"].map(str::to_owned).into()).unwrap();
+        let rows = [row("a.mp4", Classes::emotions(), "happy"), row("b.mp4", own, "tired")];
+        let keys: Vec<_> = columns(&rows).into_iter().map(|column| column.key).collect();
+        assert_eq!(keys, ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "tired", "unsure"]);
+        let page = render_index(&rows).unwrap();
+        assert!(page.contains("which class") && page.contains(">Tired<"), "{page}");
+        assert_eq!(page.matches("100.0 %").count(), 2);
+        assert_eq!(page.matches(">–<").count(), 7, "what a model doesn't name is no 0 %");
+        assert!(render_index(&rows[..1]).unwrap().contains("which emotion"));
     }
 }

@@ -7,10 +7,10 @@ use askama::Template;
 use super::view::{MomentView, Shares, css};
 use super::words::{counted, unsure};
 use super::{Fact, GENERATOR, ReportError, Thumbnail};
-use crate::emotion::Emotion;
+use crate::classes::Classes;
 use crate::summary::{Counts, Sighting, Strongest};
 
-/// So many faces of each emotion are shown.
+/// So many faces of each class are shown.
 const ON_A_SHEET: usize = 12;
 
 /// What the faces of many pictures showed.
@@ -55,7 +55,7 @@ impl PictureSummary {
         (self.pictures, self.with_face)
     }
 
-    /// Faces counted by the emotion that leads.
+    /// Faces counted by the class that leads.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
@@ -68,6 +68,8 @@ pub struct PicturesReport<'a> {
     pub facts: &'a [Fact],
     /// Warnings about the results.
     pub notes: &'a [String],
+    /// What was told apart.
+    pub classes: &'a Classes,
     /// What was seen.
     pub summary: &'a PictureSummary,
 }
@@ -84,9 +86,11 @@ struct Page<'a> {
     sheets: Vec<Sheet>,
 }
 
-/// The strongest faces of an emotion.
+/// The strongest faces of a class.
 struct Sheet {
-    name: &'static str,
+    name: String,
+    /// The name as an anchor, which has no spaces.
+    id: String,
     color: String,
     counted: String,
     moments: Vec<MomentView>,
@@ -111,23 +115,24 @@ impl PicturesReport<'_> {
             ),
             facts: self.facts.iter().filter(|fact| !fact.videos_only).collect(),
             notes: self.notes,
-            all: if faces > 0 { Some(Shares::of_pictures(counts)?) } else { None },
-            sheets: Emotion::ALL.into_iter().filter_map(|emotion| self.sheet(emotion)).collect::<Result<_, _>>()?,
+            all: if faces > 0 { Some(Shares::of_pictures(counts, self.classes)?) } else { None },
+            sheets: (0..self.classes.len()).filter_map(|class| self.sheet(class)).collect::<Result<_, _>>()?,
         };
         Ok(page.render()?)
     }
 
-    /// `None` if the emotion never led.
-    fn sheet(&self, emotion: Emotion) -> Option<Result<Sheet, ReportError>> {
-        let moments = self.summary.strongest.of(emotion);
-        let faces = self.summary.counts.frames_of(emotion);
+    /// `None` if the class never led.
+    fn sheet(&self, class: usize) -> Option<Result<Sheet, ReportError>> {
+        let moments = self.summary.strongest.of(class);
+        let faces = self.summary.counts.frames_of(class);
         let views = moments.iter().map(|moment| {
             let (file, picture) = &moment.picture;
-            MomentView::new(emotion, moment, picture, file.clone())
+            MomentView::new(self.classes, class, moment, picture, file.clone())
         });
         let sheet = |moments: Vec<MomentView>| Sheet {
-            name: emotion.name(),
-            color: css(emotion),
+            id: self.classes.name(class).replace(char::is_whitespace, "_"),
+            name: self.classes.name(class),
+            color: css(self.classes, class),
             counted: if faces > moments.len() as u64 {
                 format!("The strongest {} of {faces} faces", moments.len())
             } else {

@@ -5,8 +5,8 @@ use askama::Template;
 use super::view::{MomentView, Row, Shares};
 use super::words::{counted, unsure};
 use super::{Fact, GENERATOR, ReportError, Thumbnail, charts};
+use crate::classes::Classes;
 use crate::clock::clock;
-use crate::emotion::Emotion;
 use crate::summary::{FaceSummary, FileSummary};
 
 /// What the page of a video says.
@@ -18,6 +18,8 @@ pub struct VideoReport<'a> {
     pub facts: &'a [Fact],
     /// Warnings about the results.
     pub notes: &'a [String],
+    /// What was told apart.
+    pub classes: &'a Classes,
     /// What was seen.
     pub summary: &'a FileSummary<Thumbnail>,
 }
@@ -31,6 +33,8 @@ struct Page<'a> {
     facts: &'a [Fact],
     notes: &'a [String],
     all: Option<Shares>,
+    /// `emotion` or `class`.
+    noun: &'static str,
     faces: Vec<FaceView>,
     left_out: u64,
 }
@@ -42,7 +46,7 @@ struct FaceView {
     timeline: String,
     timeline_words: String,
     moments: Vec<MomentView>,
-    changes_to: Vec<&'static str>,
+    changes_to: Vec<String>,
     changes: Vec<Row>,
 }
 
@@ -53,7 +57,7 @@ impl VideoReport<'_> {
     /// When a chart or a picture can't be drawn.
     pub fn render(&self) -> Result<String, ReportError> {
         let summary = self.summary;
-        let all = if summary.people > 1 { Some(Shares::of_video(&summary.counts)?) } else { None };
+        let all = if summary.people > 1 { Some(Shares::of_video(&summary.counts, self.classes)?) } else { None };
         let page = Page {
             generator: GENERATOR,
             title: self.file,
@@ -67,7 +71,8 @@ impl VideoReport<'_> {
             facts: self.facts,
             notes: self.notes,
             all,
-            faces: summary.faces.iter().map(FaceView::new).collect::<Result<_, _>>()?,
+            noun: self.classes.noun(),
+            faces: summary.faces.iter().map(|face| FaceView::new(face, self.classes)).collect::<Result<_, _>>()?,
             left_out: summary.faces_left_out(),
         };
         Ok(page.render()?)
@@ -75,20 +80,18 @@ impl VideoReport<'_> {
 }
 
 impl FaceView {
-    fn new(face: &FaceSummary<Thumbnail>) -> Result<Self, ReportError> {
+    fn new(face: &FaceSummary<Thumbnail>, classes: &Classes) -> Result<Self, ReportError> {
         let figures = &face.figures;
         let [first, end] = [figures.first, figures.end].map(|time| clock(time.as_secs_f64(), 1));
-        let seen: Vec<Emotion> =
-            Emotion::ALL.into_iter().filter(|emotion| figures.counts.frames_of(*emotion) > 0).collect();
-        let moments = seen.iter().flat_map(|emotion| face.strongest.of(*emotion).iter().map(|it| (*emotion, it)));
-        let moments = moments.map(|(emotion, moment)| {
+        let seen: Vec<usize> = (0..classes.len()).filter(|class| figures.counts.frames_of(*class) > 0).collect();
+        let moments = seen.iter().flat_map(|class| face.strongest.of(*class).iter().map(|it| (*class, it)));
+        let moments = moments.map(|(class, moment)| {
             let at = format!("at {}", clock(moment.time.as_secs_f64(), 1));
-            MomentView::new(emotion, moment, &moment.picture, at)
+            MomentView::new(classes, class, moment, &moment.picture, at)
         });
-        let changes = |from: Emotion| {
-            let cell =
-                |to: &Emotion| if *to == from { "·".to_owned() } else { figures.changes(from, *to).to_string() };
-            Row::new(from, seen.iter().map(cell).collect())
+        let changes = |from: usize| {
+            let cell = |to: &usize| if *to == from { "·".to_owned() } else { figures.changes(from, *to).to_string() };
+            Row::new(classes, from, seen.iter().map(cell).collect())
         };
         let has_changes = figures.all_changes() > 0;
         Ok(Self {
@@ -98,15 +101,15 @@ impl FaceView {
                 figures.counts.seconds(),
                 counted(figures.counts.frames(), "frame", "frames")
             ),
-            shares: Shares::of_face(figures)?,
-            timeline: charts::timeline(&face.timeline)?,
+            shares: Shares::of_face(figures, classes)?,
+            timeline: charts::timeline(&face.timeline, classes)?,
             timeline_words: format!(
                 "Each band goes from 0 to 100 %; dark is the mean over {:.2} s, light the range in it. Media time from \
                  {first} to {end}.",
                 face.timeline.bucket_secs()
             ),
             moments: moments.collect::<Result<_, _>>()?,
-            changes_to: seen.iter().map(|emotion| emotion.name()).collect(),
+            changes_to: seen.iter().map(|class| classes.name(*class)).collect(),
             changes: if has_changes { seen.iter().copied().map(changes).collect() } else { Vec::new() },
         })
     }
@@ -119,9 +122,10 @@ mod tests {
     use opencv::core::{CV_8UC3, Mat, Scalar};
 
     use super::*;
-    use crate::emotion::{COUNT, Probabilities};
+    use crate::emotion::COUNT;
     use crate::face::FaceId;
     use crate::face::FaceRect;
+    use crate::probabilities::Probabilities;
     use crate::report::thumbnail;
     use crate::summary::{Sighting, Summarizer};
 
@@ -132,7 +136,7 @@ mod tests {
         for second in 0..10_u32 {
             let mut weights = [0.1; COUNT];
             weights[(second / 4) as usize] = 2.0;
-            let probabilities = Probabilities::from_weights(weights).unwrap();
+            let probabilities = Probabilities::from_weights(&weights).unwrap();
             let sightings = (1..=faces)
                 .map(|id| Sighting { id: FaceId(id), probabilities, is_unsure: id == 1 && second == 9 })
                 .collect();
@@ -142,7 +146,9 @@ mod tests {
         let (summary, _) = summarizer.finish(None);
         let facts = [Fact { name: "Model", value: "mien & co".to_owned(), videos_only: false }];
         let notes = ["it is cut".to_owned()];
-        VideoReport { file, facts: &facts, notes: &notes, summary: &summary }.render().unwrap()
+        VideoReport { file, facts: &facts, notes: &notes, classes: &Classes::emotions(), summary: &summary }
+            .render()
+            .unwrap()
     }
 
     #[test]
@@ -169,7 +175,10 @@ mod tests {
     #[test]
     fn a_video_without_a_face_has_a_page_too() {
         let summary = Summarizer::<Thumbnail>::new(Duration::ZERO).finish(None).0;
-        let page = VideoReport { file: "wall.mp4", facts: &[], notes: &[], summary: &summary }.render().unwrap();
+        let page =
+            VideoReport { file: "wall.mp4", facts: &[], notes: &[], classes: &Classes::emotions(), summary: &summary }
+                .render()
+                .unwrap();
         assert!(page.contains("0 faces in 0 of 0 analysed frames"));
     }
 }

@@ -2,30 +2,32 @@
 
 use super::words::percent;
 use super::{ReportError, Thumbnail, charts};
+use crate::classes::Classes;
 use crate::clock::clock;
-use crate::emotion::Emotion;
 use crate::summary::{Counts, FaceFigures, Moment};
 
-/// A row that begins with an emotion.
+/// A row that begins with a class.
 pub struct Row {
-    pub name: &'static str,
+    pub name: String,
     pub color: String,
     pub cells: Vec<String>,
 }
 
-/// Chart and table of how much of each emotion there was.
+/// Chart and table of how much of each class there was.
 pub struct Shares {
     pub chart: String,
     /// The chart in words.
     pub words: String,
-    pub caption: &'static str,
+    pub caption: String,
+    /// What the rows are: “Emotion” or “Class”.
+    pub kind: &'static str,
     pub columns: Vec<&'static str>,
     pub rows: Vec<Row>,
 }
 
 /// A face at its strongest.
 pub struct MomentView {
-    pub name: &'static str,
+    pub name: String,
     pub color: String,
     pub percent: String,
     /// Time or file.
@@ -37,24 +39,24 @@ pub struct MomentView {
 }
 
 /// As CSS writes it.
-pub fn css(emotion: Emotion) -> String {
-    let [red, green, blue] = emotion.rgb();
+pub fn css(classes: &Classes, class: usize) -> String {
+    let [red, green, blue] = classes.rgb(class);
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
 impl Row {
-    pub fn new(emotion: Emotion, cells: Vec<String>) -> Self {
-        Self { name: emotion.name(), color: css(emotion), cells }
+    pub fn new(classes: &Classes, class: usize, cells: Vec<String>) -> Self {
+        Self { name: classes.name(class), color: css(classes, class), cells }
     }
 }
 
 impl Shares {
     /// Of one face in a video.
-    pub fn of_face(face: &FaceFigures) -> Result<Self, ReportError> {
-        let mut shares = Self::of_video(&face.counts)?;
+    pub fn of_face(face: &FaceFigures, classes: &Classes) -> Result<Self, ReportError> {
+        let mut shares = Self::of_video(&face.counts, classes)?;
         shares.columns.extend(["longest episode", "begins at"]);
-        for (row, emotion) in shares.rows.iter_mut().zip(Emotion::ALL) {
-            let [length, start] = match face.longest(emotion) {
+        for (class, row) in shares.rows.iter_mut().enumerate() {
+            let [length, start] = match face.longest(class) {
                 Some(it) => [format!("{:.1} s", it.length.as_secs_f64()), clock(it.start.as_secs_f64(), 1)],
                 None => ["–".to_owned(), "–".to_owned()],
             };
@@ -64,41 +66,46 @@ impl Shares {
     }
 
     /// Of all faces in a video.
-    pub fn of_video(counts: &Counts) -> Result<Self, ReportError> {
+    pub fn of_video(counts: &Counts, classes: &Classes) -> Result<Self, ReportError> {
         let mut shares = Self::new(
             counts,
-            "Time in which each emotion led; the part of it in which none led clearly or the face was small (unsure, pale in the chart); mean probability whether it led or not",
+            classes,
+            "Time in which each {} led; the part of it in which none led clearly or the face was small (unsure, pale in the chart); mean probability whether it led or not",
         )?;
         shares.columns.splice(0..0, ["frames", "seconds"]);
-        for (row, emotion) in shares.rows.iter_mut().zip(Emotion::ALL) {
-            let figures = [counts.frames_of(emotion).to_string(), format!("{:.1}", counts.seconds_of(emotion))];
+        for (class, row) in shares.rows.iter_mut().enumerate() {
+            let figures = [counts.frames_of(class).to_string(), format!("{:.1}", counts.seconds_of(class))];
             row.cells.splice(0..0, figures);
         }
         Ok(shares)
     }
 
     /// Of the faces in pictures.
-    pub fn of_pictures(counts: &Counts) -> Result<Self, ReportError> {
+    pub fn of_pictures(counts: &Counts, classes: &Classes) -> Result<Self, ReportError> {
         let mut shares = Self::new(
             counts,
-            "Faces on which each emotion led; the part of them on which none led clearly or the face was small (unsure, pale in the chart); mean probability whether it led or not",
+            classes,
+            "Faces on which each {} led; the part of them on which none led clearly or the face was small (unsure, pale in the chart); mean probability whether it led or not",
         )?;
         shares.columns.insert(0, "faces");
-        for (row, emotion) in shares.rows.iter_mut().zip(Emotion::ALL) {
-            row.cells.insert(0, counts.frames_of(emotion).to_string());
+        for (class, row) in shares.rows.iter_mut().enumerate() {
+            row.cells.insert(0, counts.frames_of(class).to_string());
         }
         Ok(shares)
     }
 
-    fn new(counts: &Counts, caption: &'static str) -> Result<Self, ReportError> {
-        let words = Emotion::ALL.map(|emotion| format!("{emotion} {}", percent(counts.share(emotion)))).join(", ");
-        let cells =
-            |emotion| [counts.share(emotion), counts.unsure_share(emotion), counts.mean(emotion)].map(percent).into();
-        let rows = Emotion::ALL.map(|emotion| Row::new(emotion, cells(emotion))).into();
+    /// `caption` has `{}` where the word for a class is to stand.
+    fn new(counts: &Counts, classes: &Classes, caption: &str) -> Result<Self, ReportError> {
+        let all = 0..classes.len();
+        let words = all.clone().map(|class| format!("{} {}", classes.name(class), percent(counts.share(class))));
+        let words = words.collect::<Vec<_>>().join(", ");
+        let cells = |class| [counts.share(class), counts.unsure_share(class), counts.mean(class)].map(percent).into();
+        let rows = all.map(|class| Row::new(classes, class, cells(class))).collect();
         Ok(Self {
-            chart: charts::shares(counts)?,
+            chart: charts::shares(counts, classes)?,
             words,
-            caption,
+            caption: caption.replace("{}", classes.noun()),
+            kind: if classes.are_emotions() { "Emotion" } else { "Class" },
             columns: vec!["share", "unsure", "mean probability"],
             rows,
         })
@@ -108,16 +115,17 @@ impl Shares {
 impl MomentView {
     /// A face at a time or in a file.
     pub fn new<T>(
-        emotion: Emotion,
+        classes: &Classes,
+        class: usize,
         moment: &Moment<T>,
         picture: &Thumbnail,
         place: String,
     ) -> Result<Self, ReportError> {
         let percent = format!("{:.0}\u{a0}%", moment.probability * 100.0);
         Ok(Self {
-            name: emotion.name(),
-            color: css(emotion),
-            words: format!("A face, read as {} with {percent}, {place}", emotion.key()),
+            name: classes.name(class),
+            color: css(classes, class),
+            words: format!("A face, read as {} with {percent}, {place}", classes.key(class)),
             percent,
             place,
             source: picture.data_uri()?,

@@ -1,12 +1,11 @@
 //! One smoothing among those that are compared.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Interval, Truth};
-use crate::emotion::Emotion;
+use crate::classes::Classes;
 use crate::face::{Face, FaceId};
 use crate::smooth::Smoother;
 use crate::verdict::Verdict;
@@ -14,13 +13,14 @@ use crate::verdict::Verdict;
 /// A smoothing at work on a video, and what it has earned so far.
 #[derive(Debug)]
 pub(super) struct Contender {
+    classes: Classes,
     smoothing: Option<Duration>,
     smoother: Smoother,
     parts: Vec<Part>,
     /// What is said of the face now; `None` without a face.
     verdict: Option<Verdict>,
     /// What was said of it last, and how often that changed while the answer was known.
-    label: Option<Option<Emotion>>,
+    label: Option<Option<usize>>,
     changes: u64,
 }
 
@@ -41,11 +41,11 @@ pub struct Score {
     pub smoothing_secs: f64,
     /// Share of the time whose answer is known in which the label was right, 0 to 1. Without a face it isn't.
     pub right: f64,
-    /// Mean over the emotions of [`Self::recall`].
+    /// Mean over the classes of [`Self::recall`].
     pub balanced: f64,
-    /// The same share for each emotion that is displayed.
-    pub recall: BTreeMap<Emotion, f64>,
-    /// Share of that time in which no emotion led clearly.
+    /// The same share for each class that is displayed.
+    pub recall: Recalls,
+    /// Share of that time in which none led clearly.
     pub unsure: f64,
     /// Median of the seconds from the beginning of a part to its first right label, over the parts that had one.
     pub delay_secs: Option<f64>,
@@ -58,6 +58,16 @@ pub struct Score {
     pub intervals: Vec<IntervalScore>,
 }
 
+/// Shares by the names of their classes, in the order of the classes. In JSON a table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recalls(pub Vec<(String, f64)>);
+
+impl Serialize for Recalls {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, share)| (key, share)))
+    }
+}
+
 /// How one part went.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct IntervalScore {
@@ -65,8 +75,12 @@ pub struct IntervalScore {
     pub start: f64,
     /// In seconds.
     pub end: f64,
-    /// What is displayed.
-    pub emotion: Emotion,
+    /// What is displayed, if it is one of the seven emotions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emotion: Option<String>,
+    /// What is displayed, if it is one of the model's own classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
     /// Share of the part in which the label was right.
     pub right: f64,
     /// Seconds until the first right label.
@@ -78,6 +92,7 @@ impl Contender {
     pub(super) fn new(smoothing: Option<Duration>, truth: &Truth) -> Self {
         let part = |interval: &Interval| Part { interval: *interval, seen: 0.0, right: 0.0, unsure: 0.0, delay: None };
         Self {
+            classes: truth.classes().clone(),
             smoothing,
             smoother: Smoother::new(smoothing),
             parts: truth.intervals().iter().map(part).collect(),
@@ -102,7 +117,7 @@ impl Contender {
         self.changes += u64::from(self.label.is_some_and(|before| before != label));
         self.label = Some(label);
         let part = &mut self.parts[part];
-        if label == Some(part.interval.emotion) {
+        if label == Some(part.interval.class) {
             part.delay.get_or_insert(time.as_secs_f64() - part.interval.start);
         }
     }
@@ -112,7 +127,7 @@ impl Contender {
         let part = &mut self.parts[part];
         part.seen += seconds;
         match self.verdict {
-            Some(verdict) if leader(verdict) == Some(part.interval.emotion) => part.right += seconds,
+            Some(verdict) if leader(verdict) == Some(part.interval.class) => part.right += seconds,
             Some(Verdict::Unsure) => part.unsure += seconds,
             Some(Verdict::Leads(..)) | None => {}
         }
@@ -123,12 +138,12 @@ impl Contender {
         let parts: Vec<&Part> = self.parts.iter().filter(|part| part.seen > 0.0).collect();
         let sum = |seconds: fn(&Part) -> f64| parts.iter().map(|part| seconds(part)).sum::<f64>();
         let seen = sum(|part| part.seen);
-        let recall: BTreeMap<Emotion, f64> = Emotion::ALL
-            .into_iter()
-            .filter_map(|emotion| {
-                let of_it = || parts.iter().filter(|part| part.interval.emotion == emotion);
+        let recall: Vec<(String, f64)> = (0..self.classes.len())
+            .filter_map(|class| {
+                let of_it = || parts.iter().filter(|part| part.interval.class == class);
                 let seen: f64 = of_it().map(|part| part.seen).sum();
-                (seen > 0.0).then(|| (emotion, of_it().map(|part| part.right).sum::<f64>() / seen))
+                (seen > 0.0)
+                    .then(|| (self.classes.key(class).to_owned(), of_it().map(|part| part.right).sum::<f64>() / seen))
             })
             .collect();
         let mut delays: Vec<f64> = parts.iter().filter_map(|part| part.delay).collect();
@@ -136,28 +151,30 @@ impl Contender {
         Score {
             smoothing_secs: self.smoothing.map_or(0.0, |constant| constant.as_secs_f64()),
             right: share(sum(|part| part.right), seen),
-            balanced: share(recall.values().sum(), recall.len() as f64),
-            recall,
+            balanced: share(recall.iter().map(|(_, recall)| recall).sum(), recall.len() as f64),
+            recall: Recalls(recall),
             unsure: share(sum(|part| part.unsure), seen),
             never: parts.len() - delays.len(),
             delay_secs: delays.get(delays.len() / 2).copied(),
             changes_per_minute: share(60.0 * self.changes as f64, seen),
-            intervals: parts.into_iter().map(Part::score).collect(),
+            intervals: parts.into_iter().map(|part| part.score(&self.classes)).collect(),
         }
     }
 }
 
 impl Part {
-    fn score(&self) -> IntervalScore {
+    fn score(&self, classes: &Classes) -> IntervalScore {
         let Self { interval, seen, right, delay, .. } = self;
-        let Interval { start, end, emotion } = *interval;
-        IntervalScore { start, end, emotion, right: share(*right, *seen), delay_secs: *delay }
+        let Interval { start, end, class } = *interval;
+        let key = Some(classes.key(class).to_owned());
+        let (emotion, class) = if classes.are_emotions() { (key, None) } else { (None, key) };
+        IntervalScore { start, end, emotion, class, right: share(*right, *seen), delay_secs: *delay }
     }
 }
 
-fn leader(verdict: Verdict) -> Option<Emotion> {
+fn leader(verdict: Verdict) -> Option<usize> {
     match verdict {
-        Verdict::Leads(emotion, _) => Some(emotion),
+        Verdict::Leads(class, _) => Some(class),
         Verdict::Unsure => None,
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use contender::Contender;
-pub use contender::{IntervalScore, Score};
+pub use contender::{IntervalScore, Recalls, Score};
 pub use report::Report;
 pub use truth::{IGNORE, Interval, LeftOut, Truth, TruthError};
 

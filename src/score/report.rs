@@ -3,9 +3,15 @@
 use std::fmt;
 
 use super::{Ground, IGNORE, Score};
+use crate::classes::Classes;
 
-/// A table with a row for each smoothing, and the recall of each emotion under the one that was asked for.
+/// Room for a name, in letters.
+const NAME_WIDTH: usize = 9;
+
+/// A table with a row for each smoothing, and the recall of each class under the one that was asked for.
 pub struct Report<'a> {
+    /// What is told apart.
+    pub classes: &'a Classes,
     /// What was measured on.
     pub ground: &'a Ground,
     /// The smoothing that was asked for.
@@ -16,7 +22,7 @@ pub struct Report<'a> {
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ground, chosen, scores } = self;
+        let Self { classes, ground, chosen, scores } = self;
         let Ground { seconds, seconds_beyond, no_face, left_out } = ground;
         let parts = chosen.intervals.len();
         writeln!(
@@ -30,13 +36,19 @@ impl fmt::Display for Report<'_> {
         if left_out.ignored > 0.0 {
             writeln!(f, "{:.1} s are marked {IGNORE} and left out", left_out.ignored)?;
         }
-        if left_out.contempt > 0.0 {
-            writeln!(f, "{:.1} s of contempt are left out: Mien's networks don't name it", left_out.contempt)?;
+        if let Some(seconds) = left_out.contempt.filter(|seconds| *seconds > 0.0) {
+            writeln!(f, "{seconds:.1} s of contempt are left out: Mien's networks don't name it")?;
         }
         writeln!(
             f,
             "\n  {:9} {:>8} {:>17} {:>8} {:>7} {:>6} {:>12}",
-            "smoothing", "right", "mean of emotions", "unsure", "delay", "never", "changes/min"
+            "smoothing",
+            "right",
+            format!("mean of {}", classes.plural()),
+            "unsure",
+            "delay",
+            "never",
+            "changes/min"
         )?;
         for score in *scores {
             let delay = score.delay_secs.map_or_else(|| "–".to_owned(), |secs| format!("{secs:.2} s"));
@@ -52,9 +64,11 @@ impl fmt::Display for Report<'_> {
                 score.changes_per_minute,
             )?;
         }
-        writeln!(f, "\n  Right by emotion, smoothing {}", name(chosen.smoothing_secs))?;
-        for (emotion, recall) in &chosen.recall {
-            writeln!(f, "  {emotion:9} {:>6.1} %", 100.0 * recall)?;
+        writeln!(f, "\n  Right by {}, smoothing {}", classes.noun(), name(chosen.smoothing_secs))?;
+        let width = classes.keys().map(|key| key.chars().count()).max().unwrap_or_default().max(NAME_WIDTH);
+        for (key, recall) in &chosen.recall.0 {
+            let name = classes.named(key).map(|class| classes.name(class)).unwrap_or_default();
+            writeln!(f, "  {name:width$} {:>6.1} %", 100.0 * recall)?;
         }
         Ok(())
     }

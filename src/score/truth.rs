@@ -5,25 +5,27 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::bounded;
-use crate::emotion::{Class, Emotion};
+use crate::classes::Classes;
+use crate::emotion::Class;
 
 /// Bytes that the table may have: a million rows.
 const MOST_BYTES: u64 = 32 << 20;
 
-/// A part of a video in which one emotion is displayed.
+/// A part of a video in which one class is displayed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// In seconds from the start of the video.
     pub start: f64,
     /// The same, later than `start`.
     pub end: f64,
-    /// What is displayed.
-    pub emotion: Emotion,
+    /// What is displayed, by its place among the classes.
+    pub class: usize,
 }
 
 /// All that is known of a video: parts that don't overlap, in order of time. Between them nothing is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Truth {
+    classes: Classes,
     intervals: Vec<Interval>,
     left_out: LeftOut,
 }
@@ -34,9 +36,9 @@ pub struct LeftOut {
     /// Parts marked [`IGNORE`].
     #[serde(rename = "seconds_ignored")]
     pub ignored: f64,
-    /// Parts of contempt, which none of Mien's networks names: no label could be right.
-    #[serde(rename = "seconds_of_contempt")]
-    pub contempt: f64,
+    /// Parts of contempt, which no network of the seven emotions names: no label could be right. Networks of own classes may name it.
+    #[serde(rename = "seconds_of_contempt", skip_serializing_if = "Option::is_none")]
+    pub contempt: Option<f64>,
 }
 
 /// The word for a part that is not to be scored.
@@ -51,16 +53,24 @@ struct Part {
 
 /// What a row says.
 enum Shows {
-    Class(Class),
+    Class(usize),
+    Contempt,
     Ignored,
 }
 
 impl Shows {
-    fn named(word: &str) -> Option<Self> {
+    /// Emotions may be spelt in many ways, own classes as the model's card has them.
+    fn named(word: &str, classes: &Classes) -> Option<Self> {
         if word.trim().eq_ignore_ascii_case(IGNORE) {
             return Some(Self::Ignored);
         }
-        Class::named(word).map(Self::Class)
+        if !classes.are_emotions() {
+            return classes.named(word).map(Self::Class);
+        }
+        Class::named(word).map(|class| match class {
+            Class::Emotion(emotion) => Self::Class(emotion.index()),
+            Class::Contempt => Self::Contempt,
+        })
     }
 }
 
@@ -89,22 +99,23 @@ pub enum TruthError {
 struct Row {
     start: f64,
     end: f64,
+    #[serde(alias = "class")]
     emotion: String,
 }
 
 impl Truth {
-    /// Reads a CSV file with the columns `start,end,emotion`; others are passed over, rows may be in any order. An emotion may be
-    /// called as data sets call it (`Anger`, `happiness`); [`IGNORE`] and contempt are left out and counted.
+    /// Reads a CSV file with the columns `start,end,emotion`, or `start,end,class`; others are passed over, rows may be in any order. An
+    /// emotion may be called as data sets call it (`Anger`, `happiness`); [`IGNORE`] and contempt are left out and counted.
     ///
     /// # Errors
-    /// When the file can't be read, holds no part with an emotion, or a row is no interval, names no emotion or overlaps another.
-    pub fn read(path: &Path) -> Result<Self, TruthError> {
+    /// When the file can't be read, holds no part with a class, or a row is no interval, names none of `classes` or overlaps another.
+    pub fn read(path: &Path, classes: &Classes) -> Result<Self, TruthError> {
         let text = bounded::read_text(path, MOST_BYTES)
             .map_err(|source| TruthError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text).map_err(|problem| TruthError::Row { path: path.to_owned(), problem })
+        Self::parse(&text, classes).map_err(|problem| TruthError::Row { path: path.to_owned(), problem })
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str, classes: &Classes) -> Result<Self, String> {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
         let mut rows = reader.deserialize::<Row>();
         let mut parts: Vec<(u64, Part)> = Vec::new();
@@ -112,11 +123,13 @@ impl Truth {
             // The reader's own messages name line and column.
             let Row { start, end, emotion } = row.map_err(|error| error.to_string())?;
             let line = rows.reader().position().line().saturating_sub(1);
-            let shows = Shows::named(&emotion).ok_or_else(|| {
-                format!(
-                    "line {line}: “{emotion}” is no emotion; the seven are angry, disgust, fear, happy, sad, surprise and \
-                     neutral, and {IGNORE} leaves a part out"
-                )
+            let shows = Shows::named(&emotion, classes).ok_or_else(|| {
+                let known = if classes.are_emotions() {
+                    "is no emotion; the seven are angry, disgust, fear, happy, sad, surprise and neutral".to_owned()
+                } else {
+                    format!("is none of the model's classes; they are {classes}")
+                };
+                format!("line {line}: “{emotion}” {known}, and {IGNORE} leaves a part out")
             })?;
             if !(start.is_finite() && end.is_finite() && 0.0 <= start && start < end) {
                 return Err(format!("line {line}: {start} to {end} is no stretch of time"));
@@ -130,18 +143,25 @@ impl Truth {
         if parts.is_empty() {
             return Err("no row".to_owned());
         }
-        let (mut intervals, mut left_out) = (Vec::new(), LeftOut::default());
+        let contempt = classes.are_emotions().then_some(0.0);
+        let (mut intervals, mut left_out) = (Vec::new(), LeftOut { ignored: 0.0, contempt });
         for (_, Part { start, end, shows }) in parts {
             match shows {
-                Shows::Class(Class::Emotion(emotion)) => intervals.push(Interval { start, end, emotion }),
-                Shows::Class(Class::Contempt) => left_out.contempt += end - start,
+                Shows::Class(class) => intervals.push(Interval { start, end, class }),
+                Shows::Contempt => left_out.contempt = left_out.contempt.map(|seconds| seconds + end - start),
                 Shows::Ignored => left_out.ignored += end - start,
             }
         }
         if intervals.is_empty() {
-            return Err(format!("every part is {IGNORE} or contempt, so there is nothing to score"));
+            let or_contempt = if classes.are_emotions() { " or contempt" } else { "" };
+            return Err(format!("every part is {IGNORE}{or_contempt}, so there is nothing to score"));
         }
-        Ok(Self { intervals, left_out })
+        Ok(Self { classes: classes.clone(), intervals, left_out })
+    }
+
+    /// What its parts are of.
+    pub fn classes(&self) -> &Classes {
+        &self.classes
     }
 
     /// The parts to be scored, in order of time.
@@ -181,11 +201,12 @@ impl Truth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emotion::Emotion;
 
     #[test]
     fn rows_in_any_order_become_parts_in_order_of_time() {
-        let truth = Truth::parse("note,start,end,emotion\nx,2,3.5,Happy\ny,0,2,sad\n").unwrap();
-        assert_eq!(truth.intervals()[0], Interval { start: 0.0, end: 2.0, emotion: Emotion::Sad });
+        let truth = Truth::parse("note,start,end,emotion\nx,2,3.5,Happy\ny,0,2,sad\n", &Classes::emotions()).unwrap();
+        assert_eq!(truth.intervals()[0], Interval { start: 0.0, end: 2.0, class: Emotion::Sad.index() });
         assert!((truth.seconds() - 3.5).abs() < 1e-12);
         assert_eq!([truth.at(1.9), truth.at(2.0), truth.at(3.5)], [Some(0), Some(1), None]);
         let shares: Vec<_> = truth.overlaps(1.5, 4.0).collect();
@@ -196,10 +217,10 @@ mod tests {
     #[test]
     fn emotions_are_called_as_data_sets_call_them_and_parts_can_be_left_out() {
         let text = "start,end,emotion\n0,1,Anger\n1,3,ignore\n3,4,HAPPINESS\n4,4.5,Contempt\n5,6, joy \n";
-        let truth = Truth::parse(text).unwrap();
-        let emotions: Vec<_> = truth.intervals().iter().map(|interval| interval.emotion).collect();
-        assert_eq!(emotions, [Emotion::Angry, Emotion::Happy, Emotion::Happy]);
-        assert_eq!(truth.left_out(), LeftOut { ignored: 2.0, contempt: 0.5 });
+        let truth = Truth::parse(text, &Classes::emotions()).unwrap();
+        let emotions: Vec<_> = truth.intervals().iter().map(|interval| interval.class).collect();
+        assert_eq!(emotions, [Emotion::Angry, Emotion::Happy, Emotion::Happy].map(Emotion::index));
+        assert_eq!(truth.left_out(), LeftOut { ignored: 2.0, contempt: Some(0.5) });
         assert_eq!((truth.seconds(), truth.at(2.0), truth.at(4.2)), (3.0, None, None));
     }
 
@@ -218,8 +239,22 @@ mod tests {
             ("start,end,emotion\n1,3,sad\n0,1.5,happy\n", "line 2: begins before"),
         ];
         for (text, reason) in cases {
-            let error = Truth::parse(text).unwrap_err();
+            let error = Truth::parse(text, &Classes::emotions()).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn own_classes_are_called_as_the_model_calls_them() {
+        let classes = Classes::new(["tired", "wide awake", "contempt"].map(str::to_owned).into()).unwrap();
+        let text = "start,end,class\n0,1,Tired\n1,3,ignore\n3,4,wide awake\n4,6,contempt\n";
+        let truth = Truth::parse(text, &classes).unwrap();
+        let named: Vec<_> = truth.intervals().iter().map(|interval| interval.class).collect();
+        assert_eq!((named, truth.left_out()), (vec![0, 1, 2], LeftOut { ignored: 2.0, contempt: None }));
+        let error = Truth::parse("start,end,emotion\n0,1,happy\n", &classes).unwrap_err();
+        assert!(
+            error.contains("“happy” is none of the model's classes; they are tired, wide awake, contempt"),
+            "{error}"
+        );
     }
 }

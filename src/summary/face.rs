@@ -1,12 +1,12 @@
 //! One face over time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Counts, Sighting, Strongest, Timeline};
-use crate::emotion::{COUNT, Emotion};
 use crate::face::FaceId;
 
-/// A stretch of analysed frames, one after another, on which the face is there and shows the same emotion.
+/// A stretch of analysed frames, one after another, on which the face is there and shows the same class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Episode {
     /// Media time of the first frame.
@@ -24,17 +24,19 @@ pub struct FaceFigures {
     pub first: Duration,
     /// When the last frame with it ends.
     pub end: Duration,
-    /// How often and how long each emotion led.
+    /// How often and how long each class led.
     pub counts: Counts,
-    longest: [Option<Episode>; COUNT],
-    changes: [[u64; COUNT]; COUNT],
+    /// Of each class that led.
+    longest: BTreeMap<usize, Episode>,
+    /// From one class to another.
+    changes: BTreeMap<(usize, usize), u64>,
     current: Option<Current>,
 }
 
 /// The episode that isn't over, or the last one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Current {
-    emotion: Emotion,
+    class: usize,
     episode: Episode,
     /// Number of its last frame among those that were analysed.
     frame: u64,
@@ -47,7 +49,7 @@ pub struct FaceSummary<T> {
     pub figures: FaceFigures,
     /// The probabilities over time.
     pub timeline: Timeline,
-    /// The strongest moment of each emotion.
+    /// The strongest moment of each class.
     pub strongest: Strongest<T>,
 }
 
@@ -63,53 +65,56 @@ pub(super) struct Shown {
 
 impl FaceFigures {
     pub(super) fn new(id: FaceId, first: Duration) -> Self {
-        let (longest, changes) = ([None; COUNT], [[0; COUNT]; COUNT]);
+        let (longest, changes) = (BTreeMap::new(), BTreeMap::new());
         Self { id, first, end: first, counts: Counts::default(), longest, changes, current: None }
     }
 
     /// Adds the next frame with the face.
     pub(super) fn add(&mut self, shown: Shown, sighting: &Sighting) {
-        let emotion = sighting.probabilities.top().0;
+        let class = sighting.probabilities.top().0;
         let Shown { frame, time, length } = shown;
         self.counts.add(sighting, length);
         self.end = time + length;
-        let fresh = Current { emotion, episode: Episode { start: time, length }, frame };
+        let fresh = Current { class, episode: Episode { start: time, length }, frame };
         let current = match self.current {
-            Some(last) if last.emotion == emotion && last.frame + 1 == frame => {
+            Some(last) if last.class == class && last.frame + 1 == frame => {
                 Current { episode: Episode { length: last.episode.length + length, ..last.episode }, frame, ..last }
             }
             Some(last) => {
-                self.changes[last.emotion.index()][emotion.index()] += u64::from(last.emotion != emotion);
+                if last.class != class {
+                    *self.changes.entry((last.class, class)).or_default() += 1;
+                }
                 fresh
             }
             None => fresh,
         };
-        let longest = &mut self.longest[emotion.index()];
-        if longest.is_none_or(|longest| longest.length < current.episode.length) {
-            *longest = Some(current.episode);
+        let longest = self.longest.entry(class).or_insert(current.episode);
+        if longest.length < current.episode.length {
+            *longest = current.episode;
         }
         self.current = Some(current);
     }
 
-    /// The longest episode of `emotion`, the first of equals; `None` if it never led.
-    pub fn longest(&self, emotion: Emotion) -> Option<Episode> {
-        self.longest[emotion.index()]
+    /// The longest episode of `class`, the first of equals; `None` if it never led.
+    pub fn longest(&self, class: usize) -> Option<Episode> {
+        self.longest.get(&class).copied()
     }
 
-    /// How often the label went from one emotion to another between one frame with the face and the next.
-    pub fn changes(&self, from: Emotion, to: Emotion) -> u64 {
-        self.changes[from.index()][to.index()]
+    /// How often the label went from one class to another between one frame with the face and the next.
+    pub fn changes(&self, from: usize, to: usize) -> u64 {
+        self.changes.get(&(from, to)).copied().unwrap_or_default()
     }
 
     /// All changes of the label.
     pub fn all_changes(&self) -> u64 {
-        self.changes.iter().flatten().sum()
+        self.changes.values().sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emotion::Emotion;
     use crate::summary::testing::sighting;
 
     #[test]
@@ -123,10 +128,13 @@ mod tests {
             face.add(shown, &sighting(1, emotion, 0.9));
         }
         let secs = Duration::from_secs;
-        assert_eq!(face.longest(Happy), Some(Episode { start: secs(6), length: secs(3) }));
-        assert_eq!(face.longest(Sad), Some(Episode { start: secs(2), length: secs(1) }));
-        assert_eq!(face.longest(Emotion::Fear), None);
-        assert_eq!((face.changes(Happy, Sad), face.changes(Sad, Happy), face.all_changes()), (1, 1, 2));
+        assert_eq!(face.longest(Happy.index()), Some(Episode { start: secs(6), length: secs(3) }));
+        assert_eq!(face.longest(Sad.index()), Some(Episode { start: secs(2), length: secs(1) }));
+        assert_eq!(face.longest(Emotion::Fear.index()), None);
+        assert_eq!(
+            (face.changes(Happy.index(), Sad.index()), face.changes(Sad.index(), Happy.index()), face.all_changes()),
+            (1, 1, 2)
+        );
         assert_eq!((face.first, face.end), (secs(0), secs(9)));
     }
 }

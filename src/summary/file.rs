@@ -158,8 +158,8 @@ mod tests {
         let (summary, rest) = summarizer.finish(Some(Duration::from_secs(9)));
         assert_eq!((summary.frames, summary.frames_with_face, summary.people, rest.len()), (4, 4, 1, 1));
         // 0.1 s, 0.1 s, and the last frame for as long as the one before it.
-        assert!((summary.counts.seconds_of(Emotion::Happy) - 0.3).abs() < 1e-9);
-        assert!((summary.counts.seconds_of(Emotion::Sad) - 1.0).abs() < 1e-9);
+        assert!((summary.counts.seconds_of(Emotion::Happy.index()) - 0.3).abs() < 1e-9);
+        assert!((summary.counts.seconds_of(Emotion::Sad.index()) - 1.0).abs() < 1e-9);
         assert_eq!(rest[0].counts, summary.counts);
     }
 

@@ -10,8 +10,8 @@ mod strongest;
 mod table;
 mod timeline;
 
-use crate::emotion::Probabilities;
 use crate::face::{Face, FaceId};
+use crate::probabilities::Probabilities;
 use crate::verdict::Verdict;
 
 pub use counts::Counts;
@@ -42,14 +42,15 @@ impl Sighting {
 #[cfg(test)]
 mod testing {
     use super::Sighting;
-    use crate::emotion::{COUNT, Emotion, Probabilities};
+    use crate::emotion::{COUNT, Emotion};
     use crate::face::FaceId;
+    use crate::probabilities::Probabilities;
 
     /// Probabilities of which `emotion` has this one and the others share the rest.
     pub fn probabilities(emotion: Emotion, probability: f32) -> Probabilities {
         let mut weights = [(1.0 - probability) / (COUNT - 1) as f32; COUNT];
         weights[emotion.index()] = probability;
-        Probabilities::from_weights(weights).unwrap()
+        Probabilities::from_weights(&weights).unwrap()
     }
 
     pub fn sighting(id: u32, emotion: Emotion, probability: f32) -> Sighting {

@@ -1,10 +1,11 @@
-//! The moments at which each emotion was strongest.
+//! The moments at which each class was strongest.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::emotion::{COUNT, Emotion, Probabilities};
+use crate::probabilities::Probabilities;
 
-/// A moment at which an emotion led.
+/// A moment at which a class led.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moment<T> {
     /// Its probability.
@@ -15,17 +16,17 @@ pub struct Moment<T> {
     pub picture: T,
 }
 
-/// The strongest moments of each emotion that led at all, at most so many of each.
+/// The strongest moments of each class that led at all, at most so many of each.
 #[derive(Clone, Debug)]
 pub struct Strongest<T> {
     most: usize,
-    of: [Vec<Moment<T>>; COUNT],
+    of: BTreeMap<usize, Vec<Moment<T>>>,
 }
 
 impl<T> Strongest<T> {
-    /// Keeps so many of each emotion.
+    /// Keeps so many of each class.
     pub fn new(most: usize) -> Self {
-        Self { most, of: Default::default() }
+        Self { most, of: BTreeMap::new() }
     }
 
     /// Looks at a moment; its picture is only made if it is among the strongest.
@@ -38,8 +39,8 @@ impl<T> Strongest<T> {
         probabilities: &Probabilities,
         picture: impl FnOnce() -> Result<T, E>,
     ) -> Result<(), E> {
-        let (emotion, probability) = probabilities.top();
-        let moments = &mut self.of[emotion.index()];
+        let (class, probability) = probabilities.top();
+        let moments = self.of.entry(class).or_default();
         // The first of equals stays.
         let place = moments.partition_point(|moment| moment.probability >= probability);
         if place < self.most {
@@ -49,9 +50,9 @@ impl<T> Strongest<T> {
         Ok(())
     }
 
-    /// Of one emotion, the strongest first.
-    pub fn of(&self, emotion: Emotion) -> &[Moment<T>] {
-        &self.of[emotion.index()]
+    /// Of one class, the strongest first.
+    pub fn of(&self, class: usize) -> &[Moment<T>] {
+        self.of.get(&class).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -60,6 +61,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
+    use crate::emotion::Emotion;
     use crate::summary::testing::probabilities;
 
     #[test]
@@ -74,8 +76,8 @@ mod tests {
             let time = Duration::from_secs(second as u64);
             strongest.offer(time, &probabilities(Emotion::Fear, p), picture).unwrap();
         }
-        let seconds: Vec<_> = strongest.of(Emotion::Fear).iter().map(|moment| moment.picture).collect();
+        let seconds: Vec<_> = strongest.of(Emotion::Fear.index()).iter().map(|moment| moment.picture).collect();
         assert_eq!((seconds, pictured), (vec![1, 4], 4));
-        assert!(strongest.of(Emotion::Happy).is_empty(), "it never led");
+        assert!(strongest.of(Emotion::Happy.index()).is_empty(), "it never led");
     }
 }

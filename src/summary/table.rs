@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Counts, FaceFigures};
-use crate::emotion::Emotion;
+use crate::classes::Classes;
 use crate::export::{ExportError, PartialFile};
 
-/// The columns before `to_angry` … `to_neutral` and [`SUMMARY_END_COLUMNS`]; docs/tables.md says what they mean.
+/// The columns before `to_angry` … `to_neutral` and [`SUMMARY_END_COLUMNS`]; docs/tables.md says what they mean. Of own classes the third is
+/// `class`, and the others are called by them.
 pub const SUMMARY_COLUMNS: [&str; 9] =
     ["file", "face", "emotion", "frames", "seconds", "share", "mean_probability", "longest_start_s", "longest_s"];
 
@@ -33,21 +34,22 @@ pub struct FileFigures {
 /// A summary being written. Faces are written when they are known to be gone, so it holds all of them, however many. What is
 /// known of the file only at its end is put behind them then: until it is, they wait in a file without a name.
 pub struct SummaryTable {
+    classes: Classes,
     partial: PartialFile,
     file: File,
     waiting: csv::Writer<File>,
 }
 
 impl SummaryTable {
-    /// Opens the table and writes its header.
+    /// Opens the table of what shows these classes and writes its header.
     ///
     /// # Errors
     /// When the folder can't be written to, or a file of that name exists.
-    pub fn create(path: &Path) -> Result<Self, ExportError> {
+    pub fn create(path: &Path, classes: &Classes) -> Result<Self, ExportError> {
         let (partial, file) = PartialFile::create(path)?;
         let waiting = tempfile::tempfile_in(path.parent().unwrap_or(Path::new(".")))
             .map_err(|reason| ExportError::Write { path: path.to_owned(), reason })?;
-        Ok(Self { partial, file, waiting: csv::Writer::from_writer(waiting) })
+        Ok(Self { classes: classes.clone(), partial, file, waiting: csv::Writer::from_writer(waiting) })
     }
 
     /// Adds a face of `file`.
@@ -55,14 +57,14 @@ impl SummaryTable {
     /// # Errors
     /// When the disk is full.
     pub fn push(&mut self, file: &str, face: &FaceFigures) -> Result<(), ExportError> {
-        for emotion in Emotion::ALL {
-            let longest = face.longest(emotion);
+        for class in 0..self.classes.len() {
+            let longest = face.longest(class);
             let secs =
                 |time: Option<Duration>| time.map(|time| format!("{:.3}", time.as_secs_f64())).unwrap_or_default();
             let [start, length] = [secs(longest.map(|it| it.start)), secs(longest.map(|it| it.length))];
-            let to = Emotion::ALL.map(|to| face.changes(emotion, to).to_string());
-            let row = counted(file, &face.id.0.to_string(), &face.counts, emotion);
-            self.write(row.into_iter().chain([start, length]).chain(to).chain(unsure(&face.counts, emotion)))?;
+            let to = (0..self.classes.len()).map(|to| face.changes(class, to).to_string());
+            let row = self.counted(file, &face.id.0.to_string(), &face.counts, class);
+            self.write(row.into_iter().chain([start, length]).chain(to).chain(unsure(&face.counts, class)))?;
         }
         Ok(())
     }
@@ -73,10 +75,10 @@ impl SummaryTable {
     /// # Errors
     /// When the disk is full.
     pub fn push_faceless(&mut self, file: &str, counts: &Counts) -> Result<(), ExportError> {
-        for emotion in Emotion::ALL {
-            let empty = std::iter::repeat_n(String::new(), 2 + Emotion::ALL.len());
-            let row = counted(file, "", counts, emotion).into_iter().chain(empty);
-            self.write(row.chain(unsure(counts, emotion)))?;
+        for class in 0..self.classes.len() {
+            let empty = std::iter::repeat_n(String::new(), 2 + self.classes.len());
+            let row = self.counted(file, "", counts, class).into_iter().chain(empty);
+            self.write(row.chain(unsure(counts, class)))?;
         }
         Ok(())
     }
@@ -86,12 +88,25 @@ impl SummaryTable {
     /// # Errors
     /// When the disk is full, or a file of that name has appeared meanwhile.
     pub fn finish(self, figures: &FileFigures) -> Result<PathBuf, ExportError> {
-        let Self { partial, file, waiting } = self;
+        let Self { classes, partial, file, waiting } = self;
         let waiting = waiting.into_inner().map_err(csv::IntoInnerError::into_error);
-        match waiting.and_then(|waiting| write_whole(waiting, file, figures)) {
+        match waiting.and_then(|waiting| write_whole(waiting, file, &classes, figures)) {
             Ok(()) => partial.finish(),
             Err(reason) => Err(ExportError::Write { path: partial.destination().to_owned(), reason }),
         }
+    }
+
+    /// The columns that faces and pictures have in common.
+    fn counted(&self, file: &str, face: &str, counts: &Counts, class: usize) -> [String; 7] {
+        [
+            file.to_owned(),
+            face.to_owned(),
+            self.classes.key(class).to_owned(),
+            counts.frames_of(class).to_string(),
+            format!("{:.3}", counts.seconds_of(class)),
+            format!("{:.4}", counts.share(class)),
+            format!("{:.4}", counts.mean(class)),
+        ]
     }
 
     fn write(&mut self, row: impl Iterator<Item = String>) -> Result<(), ExportError> {
@@ -103,7 +118,7 @@ impl SummaryTable {
 }
 
 /// Writes header and rows, with what is known of the file behind each.
-fn write_whole(mut waiting: File, file: File, figures: &FileFigures) -> io::Result<()> {
+fn write_whole(mut waiting: File, file: File, classes: &Classes, figures: &FileFigures) -> io::Result<()> {
     let FileFigures { fps, duration, frames, frames_with_face } = figures;
     let decimal = |value: Option<f64>| value.map(|value| format!("{value:.3}")).unwrap_or_default();
     let end = [
@@ -114,8 +129,9 @@ fn write_whole(mut waiting: File, file: File, figures: &FileFigures) -> io::Resu
     ];
     waiting.rewind()?;
     let mut writer = csv::Writer::from_writer(file);
-    let to = Emotion::ALL.map(|emotion| format!("to_{}", emotion.key()));
-    let names = SUMMARY_COLUMNS.into_iter().map(str::to_owned).chain(to);
+    let to = classes.columns().map(|column| format!("to_{column}"));
+    let names = SUMMARY_COLUMNS.map(|name| if name == "emotion" { classes.noun() } else { name });
+    let names = names.into_iter().map(str::to_owned).chain(to);
     writer.write_record(names.chain(SUMMARY_END_COLUMNS.map(str::to_owned)))?;
     for row in csv::ReaderBuilder::new().has_headers(false).from_reader(waiting).into_byte_records() {
         writer.write_record(row?.iter().chain(end.iter().map(String::as_bytes)))?;
@@ -124,21 +140,8 @@ fn write_whole(mut waiting: File, file: File, figures: &FileFigures) -> io::Resu
     Ok(())
 }
 
-fn unsure(counts: &Counts, emotion: Emotion) -> [String; 2] {
-    [counts.unsure_frames_of(emotion).to_string(), format!("{:.3}", counts.unsure_seconds_of(emotion))]
-}
-
-/// The columns that faces and pictures have in common.
-fn counted(file: &str, face: &str, counts: &Counts, emotion: Emotion) -> [String; 7] {
-    [
-        file.to_owned(),
-        face.to_owned(),
-        emotion.key().to_owned(),
-        counts.frames_of(emotion).to_string(),
-        format!("{:.3}", counts.seconds_of(emotion)),
-        format!("{:.4}", counts.share(emotion)),
-        format!("{:.4}", counts.mean(emotion)),
-    ]
+fn unsure(counts: &Counts, class: usize) -> [String; 2] {
+    [counts.unsure_frames_of(class).to_string(), format!("{:.3}", counts.unsure_seconds_of(class))]
 }
 
 #[cfg(test)]
@@ -146,8 +149,11 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::summary::Summarizer;
+    use crate::emotion::Emotion;
+    use crate::face::FaceId;
+    use crate::probabilities::Probabilities;
     use crate::summary::testing::sighting;
+    use crate::summary::{Sighting, Summarizer};
 
     #[test]
     fn each_face_has_a_row_for_each_emotion() {
@@ -159,7 +165,7 @@ mod tests {
             summarizer.push(time, vec![sighting(3, emotion, 0.9)], |_| Ok::<_, Infallible>(())).unwrap();
         }
         let (_, faces) = summarizer.finish(None);
-        let mut table = SummaryTable::create(&path).unwrap();
+        let mut table = SummaryTable::create(&path, &Classes::emotions()).unwrap();
         for face in &faces {
             table.push("a, b.mp4", face).unwrap();
         }
@@ -188,12 +194,37 @@ mod tests {
     fn a_file_without_a_face_says_how_many_frames_it_has() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("wall.summary.csv");
-        let mut table = SummaryTable::create(&path).unwrap();
+        let mut table = SummaryTable::create(&path, &Classes::emotions()).unwrap();
         table.push_faceless("wall.mp4", &Counts::default()).unwrap();
         table.finish(&FileFigures { frames: 9, ..FileFigures::default() }).unwrap();
         let rows: Vec<_> = csv::Reader::from_path(&path).unwrap().into_records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 7);
         assert_eq!((&rows[0][0], &rows[0][1], &rows[0][18]), ("wall.mp4", "", ""));
         assert_eq!((&rows[6][20], &rows[6][21]), ("9", "0"));
+    }
+
+    #[test]
+    fn own_classes_have_rows_and_columns_of_their_own() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.summary.csv");
+        let classes = Classes::new(["tired", "wide awake"].map(str::to_owned).into()).unwrap();
+        let mut summarizer = Summarizer::new(Duration::from_secs(2));
+        for (tenth, awake) in [0.1, 0.9, 0.9].into_iter().enumerate() {
+            let probabilities = Probabilities::from_weights(&[1.0 - awake, awake]).unwrap();
+            let seen = Sighting { id: FaceId(1), probabilities, is_unsure: false };
+            summarizer
+                .push(Duration::from_millis(100) * tenth as u32, vec![seen], |_| Ok::<_, Infallible>(()))
+                .unwrap();
+        }
+        let mut table = SummaryTable::create(&path, &classes).unwrap();
+        table.push("a.mp4", &summarizer.finish(None).1[0]).unwrap();
+        table.finish(&FileFigures::default()).unwrap();
+        let mut reader = csv::Reader::from_path(&path).unwrap();
+        let header = reader.headers().unwrap().clone();
+        assert_eq!([&header[2], &header[9], &header[10]], ["class", "to_tired", "to_wide_awake"]);
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        assert_eq!([&rows[0][2], &rows[0][3], &rows[0][10]], ["tired", "1", "1"]);
+        assert_eq!([&rows[1][2], &rows[1][3], &rows[1][10]], ["wide awake", "2", "0"]);
+        assert_eq!((rows.len(), header.len()), (2, 9 + 2 + 6));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::emotion::{COUNT, Probabilities};
+use crate::classes::MOST_CLASSES;
+use crate::probabilities::Probabilities;
 
 /// So many buckets are told apart on the widest chart; fewer than half of them never are in use for a longer timeline.
 const CAPACITY: usize = 400;
@@ -13,16 +14,16 @@ const FIRST_WIDTH: f64 = 0.04;
 /// What the probabilities were like in one stretch of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bucket {
-    sums: [f64; COUNT],
+    sums: [f64; MOST_CLASSES],
     /// Seconds that a face was seen in it.
     weight: f64,
-    /// The lowest probability of each emotion.
-    pub lowest: [f32; COUNT],
+    /// The lowest probability of each class.
+    pub lowest: [f32; MOST_CLASSES],
     /// The highest.
-    pub highest: [f32; COUNT],
+    pub highest: [f32; MOST_CLASSES],
 }
 
-/// The seven probabilities over time: means, lowest and highest in stretches of equal length, which grow with the timeline.
+/// The probabilities of all classes over time: means, lowest and highest in stretches of equal length, which grow with the timeline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timeline {
     origin: Duration,
@@ -31,16 +32,17 @@ pub struct Timeline {
 }
 
 impl Bucket {
-    const EMPTY: Self = Self { sums: [0.0; COUNT], weight: 0.0, lowest: [1.0; COUNT], highest: [0.0; COUNT] };
+    const EMPTY: Self =
+        Self { sums: [0.0; MOST_CLASSES], weight: 0.0, lowest: [1.0; MOST_CLASSES], highest: [0.0; MOST_CLASSES] };
 
     /// The mean probabilities, or `None` where no face was seen.
-    pub fn means(&self) -> Option<[f64; COUNT]> {
+    pub fn means(&self) -> Option<[f64; MOST_CLASSES]> {
         (self.weight > 0.0).then(|| self.sums.map(|sum| sum / self.weight))
     }
 
     fn add(&mut self, probabilities: &Probabilities, seconds: f64) {
         self.weight += seconds;
-        for (index, p) in probabilities.as_array().iter().enumerate() {
+        for (index, p) in probabilities.as_slice().iter().enumerate() {
             self.sums[index] += f64::from(*p) * seconds;
             self.lowest[index] = self.lowest[index].min(*p);
             self.highest[index] = self.highest[index].max(*p);
@@ -49,7 +51,7 @@ impl Bucket {
 
     fn merge(mut self, other: &Self) -> Self {
         self.weight += other.weight;
-        for index in 0..COUNT {
+        for index in 0..MOST_CLASSES {
             self.sums[index] += other.sums[index];
             self.lowest[index] = self.lowest[index].min(other.lowest[index]);
             self.highest[index] = self.highest[index].max(other.highest[index]);

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use mien::classes::Classes;
 use mien::classify::{Classifier, ClassifyError};
 use mien::crop::{FaceCrop, Framing};
-use mien::emotion::{self, Emotion, Probabilities};
+use mien::emotion::{self, Emotion};
 use mien::face::Face;
 use mien::face::FaceRect;
 use mien::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest};
+use mien::probabilities::Probabilities;
 use mien::source::{CameraDevice, CameraRequest, CameraSource, FourCc, FrameSource as _, SourceError, list_cameras};
 use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Rect, Scalar};
 use tch::Device;
@@ -186,6 +188,10 @@ fn a_camera_that_sends_nothing_is_given_up() {
 struct Happy;
 
 impl Classifier for Happy {
+    fn classes(&self) -> Classes {
+        Classes::emotions()
+    }
+
     fn framing(&self) -> Framing {
         Framing::Box
     }
@@ -193,7 +199,7 @@ impl Classifier for Happy {
     fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
         let mut weights = [0.0; emotion::COUNT];
         weights[Emotion::Happy.index()] = 1.0;
-        Ok(vec![Probabilities::from_weights(weights).unwrap(); crops.len()])
+        Ok(vec![Probabilities::from_weights(&weights).unwrap(); crops.len()])
     }
 }
 
@@ -232,7 +238,7 @@ fn a_face_before_the_camera_is_labelled_and_again_when_the_camera_was_lost_and_i
         let face = wait_for(&live, labelled_face);
         let drawn = FaceRect { x: 200.0, y: 120.0, width: 200.0, height: 200.0 };
         assert!(face.rect.iou(&drawn) > 0.6, "the face was found at {:?}", face.rect);
-        assert_eq!(face.smoothed.top().0, Emotion::Happy);
+        assert_eq!(face.smoothed.top().0, Emotion::Happy.index());
 
         bus.unplug(0);
         let reason = wait_for(&live, |live| live.events().find_map(lost_reason));

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use mien::classes::Classes;
 use mien::classify::{Classifier, ClassifyError};
 use mien::crop::{FaceCrop, Framing};
-use mien::emotion::{Emotion, Probabilities};
+use mien::emotion::Emotion;
 use mien::face::FaceId;
 use mien::pipeline::{Analyzer, Ending, Labeller, PipelineError, Scene, run_to_end};
+use mien::probabilities::Probabilities;
 use mien::source::{FrameSource, VideoSource};
 use mien::track::TrackOptions;
 use opencv::core::MatTraitConst as _;
@@ -51,7 +53,7 @@ fn each_frame_comes_once_and_in_order_with_its_face() {
         let left = fakes::one_face(scene.frame.index)[0].0 as f32;
         assert_eq!(scene.faces.len(), 1, "frame {}", scene.frame.index);
         let face = scene.faces[0];
-        assert_eq!((face.id, face.raw.top().0), (FaceId(1), Emotion::Happy));
+        assert_eq!((face.id, face.raw.top().0), (FaceId(1), Emotion::Happy.index()));
         assert!((face.rect.x - left).abs() < 10.0, "frame {}: {:?} for {left}", scene.frame.index, face.rect);
     }
 }
@@ -177,6 +179,10 @@ struct Sizes {
 }
 
 impl Classifier for Sizes {
+    fn classes(&self) -> Classes {
+        self.network.classes()
+    }
+
     fn framing(&self) -> Framing {
         self.network.framing()
     }

@@ -53,7 +53,7 @@ fn a_face_keeps_its_name_and_gets_its_label() {
     let mut watch = Watch::video(FakeVideo::new(30), happy(), settings());
     watch.until_event(&Event::EndOfVideo);
     let face = watch.scenes.last().unwrap().faces[0];
-    assert_eq!((face.id, face.smoothed.top().0), (FaceId(1), Emotion::Happy));
+    assert_eq!((face.id, face.smoothed.top().0), (FaceId(1), Emotion::Happy.index()));
     let left = fakes::one_face(29)[0].0 as f32;
     assert!((face.rect.x - left).abs() < 10.0, "{:?} for {left}", face.rect);
 }
@@ -148,10 +148,10 @@ fn a_seek_restarts_the_smoothing() {
     watch.live.send(Command::Step(1));
     watch.until_frame(51);
     let emotion = |watch: &Watch| watch.scenes.last().unwrap().faces[0].smoothed.top().0;
-    assert_eq!(emotion(&watch), Emotion::Happy, "a step continues the smoothing");
+    assert_eq!(emotion(&watch), Emotion::Happy.index(), "a step continues the smoothing");
     watch.live.send(Command::Seek(media_time(52)));
     watch.until_event(&Event::Seeked(media_time(52)));
-    assert_eq!(emotion(&watch), Emotion::Sad);
+    assert_eq!(emotion(&watch), Emotion::Sad.index());
 }
 
 #[test]
@@ -257,9 +257,9 @@ fn a_network_can_be_exchanged_while_it_runs() {
         happy().factory(),
         LiveSettings { smoothing: None, ..LiveSettings::default() },
     );
-    let shows = |watch: &Watch, emotion| {
+    let shows = |watch: &Watch, emotion: Emotion| {
         let face = watch.scenes.last().and_then(|scene| scene.faces.first());
-        face.is_some_and(|face| face.smoothed.top().0 == emotion)
+        face.is_some_and(|face| face.smoothed.top().0 == emotion.index())
     };
     watch.until("a happy face", |watch| {
         camera.gives(1);

@@ -17,7 +17,7 @@ fn open(folder: &Path) -> Arc<Recording> {
 }
 
 fn ids(recording: &Recording, place: u64) -> Vec<u32> {
-    recording.faces.of_frame(number(place)).iter().map(|row| row.id().0).collect()
+    recording.faces.of_frame(number(place)).map(|row| row.id().0).collect()
 }
 
 #[test]

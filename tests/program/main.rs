@@ -12,6 +12,7 @@ mod cluster;
 mod docs;
 mod headless;
 mod hostile;
+mod own_classes;
 mod replay_recording;
 mod reports;
 mod score;

@@ -9,14 +9,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use mien::classes::Classes;
 use mien::classify::{Classifier, ClassifyError};
 use mien::crop::{FaceCrop, Framing};
 use mien::detect::{DetectionOptions, ScheduledDetector};
 use mien::detection::{DetectError, Detection, FaceDetector};
-use mien::emotion::{COUNT, Emotion, Probabilities};
+use mien::emotion::{COUNT, Emotion};
 use mien::face::{FaceRect, GrayView};
 use mien::frame::Frame;
 use mien::pipeline::{ClassifierFactory, Command, DetectorFactory, NetworkChoice, SourceFactory};
+use mien::probabilities::Probabilities;
 use mien::source::{FrameSource, SourceError, SourceInfo, SourceKind};
 use opencv::core::{CV_8UC3, Mat, Rect, Scalar, Size};
 use opencv::imgproc;
@@ -383,6 +385,10 @@ impl FakeClassifier {
 }
 
 impl Classifier for FakeClassifier {
+    fn classes(&self) -> Classes {
+        Classes::emotions()
+    }
+
     fn framing(&self) -> Framing {
         Framing::Box
     }
@@ -401,6 +407,6 @@ impl Classifier for FakeClassifier {
         }
         let mut weights = [0.02; COUNT];
         weights[self.emotion.index()] = 0.88;
-        Ok(crops.iter().map(|_| Probabilities::from_weights(weights).unwrap()).collect())
+        Ok(crops.iter().map(|_| Probabilities::from_weights(&weights).unwrap()).collect())
     }
 }

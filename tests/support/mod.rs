@@ -16,6 +16,8 @@ pub mod moving_faces;
 #[cfg(feature = "vision")]
 pub mod numbered;
 #[cfg(feature = "vision")]
+pub mod own_model;
+#[cfg(feature = "vision")]
 pub mod program;
 #[cfg(feature = "vision")]
 pub mod sessions;

@@ -5,14 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use mien::classes::Classes;
 use mien::detect::DetectionOptions;
-use mien::emotion::{COUNT, Emotion, Probabilities};
+use mien::emotion::{COUNT, Emotion};
 use mien::export::{FaceTable, TableFormat};
 use mien::face::FaceRect;
 use mien::face::{Face, FaceId};
 use mien::frame::Frame;
 use mien::landmarks::Landmarks;
 use mien::pipeline::{Scene, StageTimings};
+use mien::probabilities::Probabilities;
 use mien::recording::{self, Counts, Mark, Metadata, RECORDING_SCHEMA, append_mark};
 use mien::version::Versions;
 use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Rect, Scalar, Size, Vec3b};
@@ -51,7 +53,7 @@ pub fn face(id: u32, place: u64) -> Face {
     let probabilities = |leader: f32| {
         let mut weights = [(1.0 - leader) / (COUNT - 1) as f32; COUNT];
         weights[emotion.index()] = leader;
-        Probabilities::from_weights(weights).unwrap()
+        Probabilities::from_weights(&weights).unwrap()
     };
     let left = if id == 2 { 200.0 } else { 40.0 };
     let rect = FaceRect { x: left + place as f32 * 0.5, y: 100.0, width: 80.0, height: 80.0 };
@@ -77,7 +79,7 @@ pub fn record(folder: &Path, frames: u64) -> PathBuf {
     let mut video = VideoWriter::new(folder.join(recording::VIDEO), codec, FPS, size, true).unwrap();
     assert!(video.is_opened().unwrap());
     let mut times = "video_frame,frame,time_s\n".to_owned();
-    let mut table = FaceTable::create(&folder.join(recording::FACES), TableFormat::Csv).unwrap();
+    let mut table = FaceTable::create(&folder.join(recording::FACES), TableFormat::Csv, &Classes::emotions()).unwrap();
     let mut faces = 0;
     for place in 0..frames {
         let (index, media_time) = (number(place), time(place));
@@ -89,7 +91,9 @@ pub fn record(folder: &Path, frames: u64) -> PathBuf {
         let now = Instant::now();
         let frame = Frame { index, media_time, captured_at: now, image: image.into() };
         let timings = StageTimings::default();
-        table.push("Test Webcam", &Scene { frame, picture: None, faces: on_frame, timings, labelled_at: now }).unwrap();
+        let classes = Classes::emotions();
+        let scene = Scene { frame, picture: None, classes, faces: on_frame, timings, labelled_at: now };
+        table.push("Test Webcam", &scene).unwrap();
     }
     video.release().unwrap();
     table.finish().unwrap();
@@ -116,6 +120,7 @@ fn write_metadata(folder: &Path, ended: Option<&str>, counts: Option<Counts>) {
         model: "mien-of-old".to_owned(),
         model_sha256: "ab12".to_owned(),
         prior: "uniform".to_owned(),
+        classes: Classes::emotions(),
         flip: false,
         network_device: "CPU".to_owned(),
         smoothing_secs: 0.2,

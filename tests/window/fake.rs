@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mien::app::session::{DeviceEntry, ModelEntry, Outside, Plan, Session, Wake};
+use mien::classes::Classes;
 use mien::device::DeviceChoice;
-use mien::emotion::{COUNT, Emotion, Probabilities};
+use mien::emotion::{COUNT, Emotion};
 use mien::face::FaceRect;
 use mien::face::{Face, FaceId};
 use mien::frame::{Frame, RgbaPicture};
 use mien::network::NetworkInUse;
 use mien::pipeline::{Command, Event, Scene, StageTimings, Statistics};
+use mien::probabilities::Probabilities;
 use mien::recording::{Progress, RecordingEvent};
 use mien::source::{CameraEntry, SourceInfo, SourceKind};
 use opencv::core::{CV_8UC3, Mat, Scalar};
@@ -78,6 +80,12 @@ impl Fake {
 
     pub fn scene(&self, at: Duration, faces: Vec<Face>) {
         self.world().scene = Some(scene(at, faces));
+        self.wake();
+    }
+
+    /// The same of a network that tells these classes apart.
+    pub fn scene_of(&self, classes: Classes, at: Duration, faces: Vec<Face>) {
+        self.world().scene = Some(scene_of(classes, at, faces));
         self.wake();
     }
 
@@ -253,12 +261,17 @@ pub fn face(id: u32, emotion: Emotion) -> Face {
 pub fn face_with(id: u32, emotion: Emotion, probability: f32) -> Face {
     let mut weights = [(1.0 - probability) / (COUNT - 1) as f32; COUNT];
     weights[emotion.index()] = probability;
-    let smoothed = Probabilities::from_weights(weights).expect("weights are positive");
+    let smoothed = Probabilities::from_weights(&weights).expect("weights are positive");
     let rect = FaceRect { x: 60.0 + 220.0 * (id - 1) as f32, y: 90.0, width: 120.0, height: 120.0 };
     Face { id: FaceId(id), rect, score: 9.0, landmarks: None, quality: None, raw: smoothed, smoothed }
 }
 
 pub fn scene(at: Duration, faces: Vec<Face>) -> Scene {
+    scene_of(Classes::emotions(), at, faces)
+}
+
+/// The same of a network that tells these classes apart.
+pub fn scene_of(classes: Classes, at: Duration, faces: Vec<Face>) -> Scene {
     let now = Instant::now();
     let pixel = |x: usize, y: usize| u32::from_ne_bytes([(x * 255 / WIDTH) as u8, (y * 255 / HEIGHT) as u8, 90, 255]);
     let gray = Scalar::all(90.0);
@@ -267,6 +280,7 @@ pub fn scene(at: Duration, faces: Vec<Face>) -> Scene {
     Scene {
         frame: Frame { index: 0, media_time: at, captured_at: now, image: image.into() },
         picture: Some(RgbaPicture { width: WIDTH, height: HEIGHT, pixels }),
+        classes,
         faces,
         timings: StageTimings::default(),
         labelled_at: now,

@@ -6,7 +6,9 @@ use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::emotion::Emotion;
+use crate::contrast;
+use crate::emotion::{Class, Emotion};
+use crate::verdict::UNSURE;
 
 /// The most classes: a confusion matrix of more is no longer read.
 pub const MOST_CLASSES: usize = 20;
@@ -14,13 +16,49 @@ pub const MOST_CLASSES: usize = 20;
 /// The most letters of a class's name: tables and charts have no room for longer ones.
 const LONGEST_NAME: usize = 24;
 
+/// Words that stand beside the classes' own in tables, messages and known answers, so that no class can be called so.
+const TAKEN: [&str; 5] = [UNSURE, "ignore", "label", "verdict", "box"];
+
+/// Colours of own classes, red, green and blue: the Okabe–Ito set without black, then those of Paul Tol's schemes (“Colour schemes”,
+/// SRON/EPS/TN/09-002, 2021) that lie furthest from all before them, white and the window's dark ground (CIEDE2000). No two are nearer than 10.6.
+const PALETTE: [[u8; 3]; MOST_CLASSES] = [
+    [0xE6, 0x9F, 0x00],
+    [0x56, 0xB4, 0xE9],
+    [0x00, 0x9E, 0x73],
+    [0xF0, 0xE4, 0x42],
+    [0x00, 0x72, 0xB2],
+    [0xD5, 0x5E, 0x00],
+    [0xCC, 0x79, 0xA7],
+    [0x88, 0x22, 0x55],
+    [0x99, 0x99, 0x33],
+    [0x00, 0x44, 0x88],
+    [0x11, 0x77, 0x33],
+    [0xFF, 0xAA, 0xBB],
+    [0xEE, 0x88, 0x66],
+    [0xAA, 0x44, 0x99],
+    [0xEE, 0x66, 0x77],
+    [0x99, 0x77, 0x00],
+    [0xCC, 0x33, 0x11],
+    [0x99, 0xDD, 0xFF],
+    [0x99, 0x99, 0x99],
+    [0x99, 0x44, 0x55],
+];
+
 static EMOTIONS: LazyLock<Classes> =
-    LazyLock::new(|| Classes(Emotion::ALL.map(|emotion| emotion.key().to_owned()).into()));
+    LazyLock::new(|| Classes::named_and_coloured(Emotion::ALL.map(|emotion| emotion.key().to_owned()).into()));
 
 /// Names in the order of a network's outputs. A class is meant by its place among them, counted from 0. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct Classes(Arc<[String]>);
+pub struct Classes(Arc<[Known]>);
+
+/// What is known of a class; all of it follows from the names.
+#[derive(PartialEq, Eq)]
+struct Known {
+    key: String,
+    column: String,
+    rgb: [u8; 3],
+}
 
 /// Names that are no classes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +78,12 @@ pub enum ClassesError {
     /// Two names that differ in capitals at most.
     #[error("“{0}” is named twice")]
     Twice(String),
+    /// A name that is another's but for its signs.
+    #[error("“{0}” has the letters of another class, and tables couldn't tell their columns apart")]
+    Alike(String),
+    /// A word that tables or messages have for something else.
+    #[error("no class can be called “{0}”: where the names of classes stand, the word means something else")]
+    Taken(String),
 }
 
 impl Classes {
@@ -48,7 +92,7 @@ impl Classes {
     /// # Errors
     /// When there are fewer than two or more than [`MOST_CLASSES`], or a name is empty, unfit or there twice.
     pub fn new(names: Vec<String>) -> Result<Self, ClassesError> {
-        let mut known = BTreeSet::new();
+        let (mut known, mut columns) = (BTreeSet::new(), BTreeSet::new());
         for name in &names {
             if name.trim().is_empty() {
                 return Err(ClassesError::Empty);
@@ -59,12 +103,37 @@ impl Classes {
             if !known.insert(name.to_lowercase()) {
                 return Err(ClassesError::Twice(name.clone()));
             }
+            let column = column(name).to_lowercase();
+            if TAKEN.contains(&column.as_str()) {
+                return Err(ClassesError::Taken(name.clone()));
+            }
+            if !columns.insert(column) {
+                return Err(ClassesError::Alike(name.clone()));
+            }
         }
         match names.len() {
             0 | 1 => Err(ClassesError::Few),
             count if count > MOST_CLASSES => Err(ClassesError::Many(count)),
-            _ => Ok(Self(names.into())),
+            _ => Ok(Self::named_and_coloured(names)),
         }
+    }
+
+    /// Each class that is called like an emotion gets that emotion's colour, the others those of the palette that are left.
+    fn named_and_coloured(names: Vec<String>) -> Self {
+        let mut taken = BTreeSet::new();
+        let emotions: Vec<Option<[u8; 3]>> = names
+            .iter()
+            .map(|name| match Class::named(name) {
+                Some(Class::Emotion(emotion)) => Some(emotion.rgb()).filter(|rgb| taken.insert(*rgb)),
+                _ => None,
+            })
+            .collect();
+        let mut left = PALETTE.into_iter().filter(|rgb| !taken.contains(rgb));
+        let known = names.into_iter().zip(emotions).map(|(key, rgb)| {
+            let rgb = rgb.or_else(|| left.next()).unwrap_or(GRAY);
+            Known { column: column(&key), key, rgb }
+        });
+        Self(known.collect())
     }
 
     /// The seven emotions in FER2013 order, [`Emotion::ALL`].
@@ -85,12 +154,38 @@ impl Classes {
 
     /// The names as files have them: columns, labels, fields.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.0.iter().map(|known| known.key.as_str())
     }
 
     /// The name of one class as files have it; empty for a place that there isn't.
     pub fn key(&self, class: usize) -> &str {
-        self.0.get(class).map_or("", String::as_str)
+        self.0.get(class).map_or("", |known| known.key.as_str())
+    }
+
+    /// The names as columns and addresses have them: letters, digits, `_` and `-`; an underscore stands for anything else.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|known| known.column.as_str())
+    }
+
+    /// Red, green and blue of a class: of the seven emotions and those called like them the emotion's, else one of a palette of which
+    /// colour-blind readers can tell the first seven apart.
+    pub fn rgb(&self, class: usize) -> [u8; 3] {
+        self.0.get(class).map_or(GRAY, |known| known.rgb)
+    }
+
+    /// Whether text on a patch of [`Self::rgb`] must be dark to be readable (else it is white).
+    pub fn wants_dark_text(&self, class: usize) -> bool {
+        contrast::wants_dark_text(self.rgb(class))
+    }
+
+    /// What one of them is called as a whole: `emotion` or `class`.
+    pub fn noun(&self) -> &'static str {
+        if self.are_emotions() { "emotion" } else { "class" }
+    }
+
+    /// The same of several: `emotions` or `classes`.
+    pub fn plural(&self) -> &'static str {
+        if self.are_emotions() { "emotions" } else { "classes" }
     }
 
     /// The names as reports show them, each with a capital.
@@ -108,6 +203,15 @@ impl Classes {
         let word = word.trim().to_lowercase();
         self.keys().position(|key| key.to_lowercase() == word)
     }
+}
+
+/// Colour of a class that there isn't.
+const GRAY: [u8; 3] = [0x99; 3];
+
+/// A name as a column. What isn't ASCII stays: tables are UTF-8.
+fn column(name: &str) -> String {
+    let stays = |letter: char| !letter.is_ascii() || letter.is_ascii_alphanumeric() || "_-".contains(letter);
+    name.chars().map(|letter| if stays(letter) && !letter.is_whitespace() { letter } else { '_' }).collect()
 }
 
 fn capitalised(key: &str) -> String {
@@ -132,7 +236,7 @@ impl TryFrom<Vec<String>> for Classes {
 
 impl From<Classes> for Vec<String> {
     fn from(classes: Classes) -> Self {
-        classes.0.to_vec()
+        classes.keys().map(str::to_owned).collect()
     }
 }
 
@@ -144,7 +248,7 @@ impl fmt::Debug for Classes {
 
 impl fmt::Display for Classes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(", "))
+        f.write_str(&self.keys().collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -192,5 +296,38 @@ mod tests {
         assert!(matches!(error(&["tired", &"a".repeat(25)]), ClassesError::Unfit(_)));
         let many: Vec<String> = (0..=MOST_CLASSES).map(|i| format!("class {i}")).collect();
         assert_eq!(Classes::new(many).unwrap_err(), ClassesError::Many(MOST_CLASSES + 1));
+    }
+
+    #[test]
+    fn columns_are_made_of_letters_and_no_two_are_alike() {
+        let own = classes(&["wide awake", "a.b/c", "müde", "half-way"]).unwrap();
+        assert_eq!(own.columns().collect::<Vec<_>>(), ["wide_awake", "a_b_c", "müde", "half-way"]);
+        assert_eq!(own.key(0), "wide awake");
+        assert!(Classes::emotions().columns().eq(Classes::emotions().keys()));
+        let error = |names: &[&str]| classes(names).unwrap_err();
+        assert_eq!(error(&["wide awake", "Wide_awake"]), ClassesError::Alike("Wide_awake".to_owned()));
+        assert_eq!(error(&["sure", "Unsure"]), ClassesError::Taken("Unsure".to_owned()));
+        assert_eq!(error(&["box", "ball"]), ClassesError::Taken("box".to_owned()));
+    }
+
+    #[test]
+    fn emotions_keep_their_colours_and_no_two_classes_share_one() {
+        let emotions = Classes::emotions();
+        assert!(Emotion::ALL.iter().all(|emotion| emotions.rgb(emotion.index()) == emotion.rgb()));
+        assert!(Emotion::ALL.iter().all(|it| emotions.wants_dark_text(it.index()) == it.wants_dark_text()));
+        let own = classes(&["tired", "Happy", "anger", "angry", "awake"]).unwrap();
+        assert_eq!([own.rgb(1), own.rgb(2)], [Emotion::Happy.rgb(), Emotion::Angry.rgb()]);
+        assert_eq!([own.rgb(0), own.rgb(3)], [PALETTE[0], PALETTE[1]]);
+        let mixed =
+            (0..MOST_CLASSES).map(|i| if i % 3 == 0 { Emotion::ALL[i / 3].to_string() } else { format!("class {i}") });
+        let mixed = Classes::new(mixed.collect()).unwrap();
+        let colours: BTreeSet<_> = (0..MOST_CLASSES).map(|class| mixed.rgb(class)).collect();
+        assert_eq!(colours.len(), MOST_CLASSES);
+    }
+
+    #[test]
+    fn every_colour_shows_on_the_window_s_dark_ground() {
+        let faintest = PALETTE.iter().map(|rgb| contrast::contrast(*rgb, [0x12, 0x14, 0x17])).fold(f32::MAX, f32::min);
+        assert!(faintest > 1.8, "{faintest}");
     }
 }

@@ -1,4 +1,4 @@
-//! The seven emotions, the probabilities a network gives them, and the colour that each one has everywhere.
+//! The seven emotions, how data sets spell them, and the colour that each one has everywhere.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,11 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::contrast;
 
-/// How many emotions there are: the length of every probability vector.
+/// How many emotions there are.
 pub const COUNT: usize = 7;
-
-/// How far the sum of rounded probabilities may be off 1: seven of them, in a table with three digits or more.
-const ROUNDED_SUM: f32 = COUNT as f32 * 0.0005;
 
 /// A displayed emotion, in the order of FER2013, which is the order of every vector and table in Mien.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -144,67 +141,6 @@ impl Class {
     }
 }
 
-/// One probability for each emotion, in the order of [`Emotion::ALL`], summing to 1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Probabilities([f32; COUNT]);
-
-impl Probabilities {
-    /// Nothing known: every emotion 1/7.
-    pub const UNIFORM: Self = Self([1.0 / COUNT as f32; COUNT]);
-
-    /// Normalises weights to sum 1. `None` if one is negative or not finite, or if all are zero.
-    pub fn from_weights(weights: [f32; COUNT]) -> Option<Self> {
-        let sum: f32 = weights.iter().sum();
-        let valid = weights.iter().all(|w| w.is_finite() && *w >= 0.0) && sum > 0.0 && sum.is_finite();
-        valid.then(|| Self(weights.map(|w| w / sum)))
-    }
-
-    /// As a table has them, kept to the digit: rounding puts their sum off 1 by a hair. `None` if one is outside 0 to 1,
-    /// or if the sum is further off than rounding explains.
-    pub fn from_rounded(probabilities: [f32; COUNT]) -> Option<Self> {
-        let sum: f32 = probabilities.iter().sum();
-        let valid = probabilities.iter().all(|p| (0.0..=1.0).contains(p)) && (sum - 1.0).abs() <= ROUNDED_SUM;
-        valid.then_some(Self(probabilities))
-    }
-
-    /// The probability of one emotion.
-    pub fn of(&self, emotion: Emotion) -> f32 {
-        self.0[emotion.index()]
-    }
-
-    /// The emotion that leads, and its probability.
-    pub fn top(&self) -> (Emotion, f32) {
-        self.iter().fold((Emotion::Angry, f32::MIN), |best, next| if next.1 > best.1 { next } else { best })
-    }
-
-    /// By how much the leader is ahead of the second, 0 to 1.
-    pub fn margin(&self) -> f32 {
-        let (leader, highest) = self.top();
-        let second = self.iter().filter(|(emotion, _)| *emotion != leader).map(|(_, p)| p).fold(0.0, f32::max);
-        highest - second
-    }
-
-    /// Emotions with their probabilities, in FER2013 order.
-    pub fn iter(&self) -> impl Iterator<Item = (Emotion, f32)> + '_ {
-        Emotion::ALL.into_iter().zip(self.0)
-    }
-
-    /// The bare numbers, in FER2013 order.
-    pub fn as_array(&self) -> &[f32; COUNT] {
-        &self.0
-    }
-
-    /// `self` moved towards `target`: 0 stays, 1 is `target`. The sum stays 1.
-    #[must_use]
-    pub fn lerp(&self, target: &Self, amount: f32) -> Self {
-        let mut mixed = self.0;
-        for (value, to) in mixed.iter_mut().zip(target.0) {
-            *value += (to - *value) * amount;
-        }
-        Self(mixed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,28 +178,5 @@ mod tests {
     fn yellow_takes_dark_text_and_blue_takes_white() {
         assert!(Emotion::Happy.wants_dark_text());
         assert!(!Emotion::Sad.wants_dark_text());
-    }
-
-    #[test]
-    fn weights_that_are_no_probabilities_are_refused() {
-        assert!(Probabilities::from_weights([f32::NAN; COUNT]).is_none());
-        assert!(Probabilities::from_weights([0.0; COUNT]).is_none());
-        assert!(Probabilities::from_weights([-1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]).is_none());
-    }
-
-    #[test]
-    fn rounded_probabilities_keep_their_digits() {
-        let rounded = [0.1429, 0.1429, 0.1429, 0.1429, 0.1429, 0.1429, 0.1429];
-        assert_eq!(Probabilities::from_rounded(rounded).unwrap().as_array(), &rounded);
-        assert!(Probabilities::from_rounded([0.2; COUNT]).is_none());
-        assert!(Probabilities::from_rounded([-0.1, 1.1, 0.0, 0.0, 0.0, 0.0, 0.0]).is_none());
-        assert!(Probabilities::from_rounded([f32::NAN; COUNT]).is_none());
-    }
-
-    #[test]
-    fn margin_is_the_lead_over_the_second() {
-        let p = Probabilities::from_weights([1.0, 0.0, 0.0, 6.0, 0.0, 3.0, 0.0]).unwrap();
-        assert_eq!(p.top(), (Emotion::Happy, 0.6));
-        assert!((p.margin() - 0.3).abs() < 1e-6);
     }
 }

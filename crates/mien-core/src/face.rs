@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::emotion::Probabilities;
 use crate::landmarks::Landmarks;
+use crate::probabilities::Probabilities;
 
 /// A gray picture in memory: `height` rows of `width` bytes, without padding between the rows.
 #[derive(Clone, Copy, Debug)]

@@ -15,6 +15,7 @@ pub mod face;
 pub mod landmarks;
 pub mod pixels;
 pub mod prior;
+pub mod probabilities;
 pub mod quality;
 pub mod resample;
 pub mod smooth;

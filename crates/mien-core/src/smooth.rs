@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::emotion::Probabilities;
 use crate::face::FaceId;
+use crate::probabilities::Probabilities;
 
 /// Longest smoothing that may be asked for, in seconds. Beyond it a face is still said to laugh when the joke is long over.
 pub const LONGEST_SMOOTHING_SECS: f32 = 2.0;
@@ -85,7 +85,7 @@ mod tests {
     fn only(emotion: Emotion) -> Probabilities {
         let mut weights = [0.0; COUNT];
         weights[emotion.index()] = 1.0;
-        Probabilities::from_weights(weights).unwrap()
+        Probabilities::from_weights(&weights).unwrap()
     }
 
     /// The probability of Happy one second after a jump from Neutral to Happy.
@@ -96,7 +96,7 @@ mod tests {
             .map(|i| smoother.update(FACE, Duration::from_secs(1) * i / fps, only(Emotion::Happy)))
             .last()
             .unwrap()
-            .of(Emotion::Happy)
+            .of(Emotion::Happy.index())
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
         smoother.update(FACE, Duration::ZERO, only(Emotion::Sad));
         smoother.set_time_constant(Some(Duration::from_secs(10)));
         let out = smoother.update(FACE, Duration::from_millis(100), only(Emotion::Fear));
-        assert_eq!(out.top().0, Emotion::Sad);
+        assert_eq!(out.top().0, Emotion::Sad.index());
     }
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
         smoother.retain(|id| id == other);
         let later = Duration::from_millis(100);
         assert_eq!(smoother.update(FACE, later, only(Emotion::Fear)), only(Emotion::Fear));
-        assert_eq!(smoother.update(other, later, only(Emotion::Fear)).top().0, Emotion::Happy);
+        assert_eq!(smoother.update(other, later, only(Emotion::Fear)).top().0, Emotion::Happy.index());
     }
 
     #[test]
@@ -143,6 +143,6 @@ mod tests {
         smoother.update(FACE, Duration::from_secs(19), only(Emotion::Sad));
         assert_eq!(smoother.update(FACE, Duration::ZERO, only(Emotion::Fear)), only(Emotion::Fear));
         // And time continues from there.
-        assert_eq!(smoother.update(FACE, Duration::from_millis(1), only(Emotion::Sad)).top().0, Emotion::Fear);
+        assert_eq!(smoother.update(FACE, Duration::from_millis(1), only(Emotion::Sad)).top().0, Emotion::Fear.index());
     }
 }

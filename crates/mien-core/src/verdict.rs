@@ -1,11 +1,11 @@
 //! What a face is said to show, and when Mien rather says that it doesn't know.
 
+use crate::classes::Classes;
 use crate::crop::CROP_SIZE;
-use crate::emotion::Emotion;
 use crate::face::Face;
 use crate::quality::LOWEST_QUALITY;
 
-/// Below this lead over the second emotion the label would be a coin toss.
+/// Below this lead over the second class the label would be a coin toss.
 pub const SMALLEST_MARGIN: f32 = 0.10;
 
 /// Smallest width of a face in pixels of its frame: below two thirds of what the network looks at, more than half of
@@ -18,8 +18,8 @@ pub const UNSURE: &str = "unsure";
 /// What is said of a face.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
-    /// One emotion leads, with this probability.
-    Leads(Emotion, f32),
+    /// One class leads, with this probability.
+    Leads(usize, f32),
     /// None leads clearly, or the face is too small or its picture too poor to tell.
     Unsure,
 }
@@ -27,28 +27,30 @@ pub enum Verdict {
 impl Verdict {
     /// The verdict on a face, from its smoothed probabilities, its size and its quality.
     pub fn of(face: &Face) -> Self {
-        let (emotion, probability) = face.smoothed.top();
+        let (class, probability) = face.smoothed.top();
         let is_poor = face.quality.is_some_and(|quality| quality < LOWEST_QUALITY);
         if is_poor || face.rect.width < SMALLEST_FACE || face.smoothed.margin() < SMALLEST_MARGIN {
             Self::Unsure
         } else {
-            Self::Leads(emotion, probability)
+            Self::Leads(class, probability)
         }
     }
 
-    /// The word, with the percentage if `percent` and if one emotion leads: `Happy 87 %` or `unsure`.
-    pub fn words(self, percent: bool) -> String {
+    /// The word, with the percentage if `percent` and if one class leads: `Happy 87 %` or `unsure`.
+    pub fn words(self, classes: &Classes, percent: bool) -> String {
         match self {
-            Self::Leads(emotion, probability) if percent => format!("{emotion} {}", percentage(probability)),
-            Self::Leads(emotion, _) => emotion.name().to_owned(),
+            Self::Leads(class, probability) if percent => {
+                format!("{} {}", classes.name(class), percentage(probability))
+            }
+            Self::Leads(class, _) => classes.name(class),
             Self::Unsure => UNSURE.to_owned(),
         }
     }
 
-    /// The word in tables: the emotion in lower case, or `unsure`.
-    pub fn key(self) -> &'static str {
+    /// The word in tables: the class as files have it, or `unsure`.
+    pub fn key(self, classes: &Classes) -> &str {
         match self {
-            Self::Leads(emotion, _) => emotion.key(),
+            Self::Leads(class, _) => classes.key(class),
             Self::Unsure => UNSURE,
         }
     }
@@ -62,15 +64,16 @@ pub fn percentage(probability: f32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emotion::{COUNT, Probabilities};
+    use crate::emotion::{COUNT, Emotion};
     use crate::face::FaceId;
     use crate::face::FaceRect;
+    use crate::probabilities::Probabilities;
 
     fn face(width: f32, happy: f32, sad: f32) -> Face {
         let mut weights = [0.0; COUNT];
         weights[Emotion::Happy.index()] = happy;
         weights[Emotion::Sad.index()] = sad;
-        let smoothed = Probabilities::from_weights(weights).unwrap();
+        let smoothed = Probabilities::from_weights(&weights).unwrap();
         let rect = FaceRect { x: 0.0, y: 0.0, width, height: width };
         Face { id: FaceId(1), rect, score: 5.0, landmarks: None, quality: None, raw: smoothed, smoothed }
     }
@@ -78,14 +81,14 @@ mod tests {
     #[test]
     fn a_clear_lead_is_named_with_its_percentage() {
         let verdict = Verdict::of(&face(100.0, 0.87, 0.13));
-        assert_eq!(verdict.words(true), "Happy 87 %");
-        assert_eq!(verdict.words(false), "Happy");
+        assert_eq!(verdict.words(&Classes::emotions(), true), "Happy 87 %");
+        assert_eq!(verdict.words(&Classes::emotions(), false), "Happy");
     }
 
     #[test]
     fn a_narrow_lead_is_unsure() {
         assert_eq!(Verdict::of(&face(100.0, 0.52, 0.48)), Verdict::Unsure);
-        assert_eq!(Verdict::Unsure.words(true), "unsure");
+        assert_eq!(Verdict::Unsure.words(&Classes::emotions(), true), "unsure");
     }
 
     #[test]

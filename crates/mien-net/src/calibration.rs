@@ -246,8 +246,12 @@ mod tests {
                 let logits = Tensor::from_slice2(&[[1.0_f32, 9.0, 1.0, 4.0, 1.0, 1.0, 9.0]]);
                 let adjusted = calibration.assume(Some(&choice)).unwrap().adjustment.apply(&logits).unwrap();
                 let named = crate::classify::probabilities(&adjusted).unwrap()[0];
-                assert_eq!((named.of(Emotion::Disgust), named.of(Emotion::Neutral)), (0.0, 0.0), "{choice}");
-                assert_eq!(named.top().0, Emotion::Happy, "{choice} at {strength}");
+                assert_eq!(
+                    (named.of(Emotion::Disgust.index()), named.of(Emotion::Neutral.index())),
+                    (0.0, 0.0),
+                    "{choice}"
+                );
+                assert_eq!(named.top().0, Emotion::Happy.index(), "{choice} at {strength}");
             }
         }
     }

@@ -4,14 +4,17 @@ use tch::{Kind, Tensor};
 
 use crate::device::{DeviceChoice, DeviceError};
 use crate::torch;
-use crate::{Assumed, Card, Model, ModelError, ModelSource, Pass, Precision};
+use crate::{Assumed, Model, ModelError, ModelSource, Pass, Precision};
 use mien_core::classes::Classes;
 use mien_core::crop::{CROP_PIXELS, FaceCrop, Framing};
-use mien_core::emotion::{self, Probabilities};
 use mien_core::prior::{PriorChoice, PriorError};
+use mien_core::probabilities::Probabilities;
 
-/// Names the emotion of faces.
+/// Names what faces show.
 pub trait Classifier: Send {
+    /// What it tells apart, in the order of its probabilities.
+    fn classes(&self) -> Classes;
+
     /// The crops that it wants: those that it learnt from.
     fn framing(&self) -> Framing;
 
@@ -32,12 +35,6 @@ pub enum ClassifyError {
     /// The model can't answer under the prior asked for.
     #[error(transparent)]
     Prior(#[from] PriorError),
-    /// The model tells other classes apart than the seven emotions.
-    #[error(
-        "the model tells apart {0}, and not the seven emotions: `mien evaluate` measures it, and it can't be used live, on \
-         videos or on pictures yet"
-    )]
-    OwnClasses(Classes),
     /// The network's output is no probability: NaN or infinite.
     #[error("the network gave a result that is not a number; its weights are damaged")]
     NotANumber,
@@ -85,10 +82,10 @@ impl TorchClassifier {
     /// assumed.
     ///
     /// # Errors
-    /// When the model tells other classes apart than the emotions, doesn't know enough to assume that prior, when the network can't be run, or when it gives no
-    /// probabilities even for a gray picture.
+    /// When the model doesn't know enough to assume that prior, when the network can't be run, or when it gives no probabilities
+    /// even for a gray picture.
     pub fn new(model: Model, prior: Option<&PriorChoice>) -> Result<Self, ClassifyError> {
-        let assumed = assumed(&model.card, prior)?;
+        let assumed = model.card.calibration.assume(prior)?;
         let mut classifier = Self { model, assumed };
         let gray = FaceCrop::from_pixels(vec![128; CROP_PIXELS]).into_iter().collect::<Vec<_>>();
         for _ in 0..WARM_UPS {
@@ -115,6 +112,10 @@ impl TorchClassifier {
 }
 
 impl Classifier for TorchClassifier {
+    fn classes(&self) -> Classes {
+        self.model.card.labels.clone()
+    }
+
     fn framing(&self) -> Framing {
         self.model.card.input.crop
     }
@@ -130,31 +131,17 @@ impl Classifier for TorchClassifier {
     }
 }
 
-/// What a model assumes when it names emotions under a prior, or under its own default.
+/// Softmax of logits `[N, classes]`, row by row.
 ///
 /// # Errors
-/// When it tells other classes apart, or doesn't know enough to assume that prior.
-pub fn assumed(card: &Card, prior: Option<&PriorChoice>) -> Result<Assumed, ClassifyError> {
-    if card.labels.are_emotions() {
-        Ok(card.calibration.assume(prior)?)
-    } else {
-        Err(ClassifyError::OwnClasses(card.labels.clone()))
-    }
-}
-
-/// Softmax of logits `[N, 7]`, row by row.
-///
-/// # Errors
-/// When a row holds a number that isn't finite.
+/// When a row holds a number that isn't finite, or there are more classes than Mien tells apart.
 pub fn probabilities(logits: &Tensor) -> Result<Vec<Probabilities>, ClassifyError> {
+    let classes = logits.size().last().map_or(0, |classes| usize::try_from(*classes).unwrap_or_default());
     let softmax = logits.f_softmax(1, Kind::Float)?.f_to_device(tch::Device::Cpu)?.f_contiguous()?;
     let values: Vec<f32> = softmax.f_view([-1])?.try_into()?;
     values
-        .chunks_exact(emotion::COUNT)
-        .map(|row| {
-            let row = row.try_into().ok().and_then(Probabilities::from_weights);
-            row.ok_or(ClassifyError::NotANumber)
-        })
+        .chunks_exact(classes.max(1))
+        .map(|row| Probabilities::from_weights(row).ok_or(ClassifyError::NotANumber))
         .collect()
 }
 
@@ -173,8 +160,8 @@ mod tests {
         rows[0][Emotion::Sad.index()] = 5.0;
         rows[1][Emotion::Happy.index()] = 5.0;
         let named = probabilities(&Tensor::from_slice2(&rows)).unwrap();
-        assert_eq!(named[0].top().0, Emotion::Sad);
-        assert_eq!(named[1].top().0, Emotion::Happy);
+        assert_eq!(named[0].top().0, Emotion::Sad.index());
+        assert_eq!(named[1].top().0, Emotion::Happy.index());
     }
 
     /// A model whose card doesn't say how often each emotion was in what it learnt from.
@@ -203,11 +190,42 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_other_classes_is_refused_with_their_names() {
+    fn a_model_of_other_classes_answers_with_a_probability_for_each_of_them() {
         let mut model = without_a_training_prior();
-        model.card.labels = Classes::new(vec!["tired".to_owned(), "awake".to_owned()]).unwrap();
-        let told = TorchClassifier::new(model, None).err().unwrap().to_string();
-        assert!(told.contains("tells apart tired, awake"), "{told}");
+        let Model { network, .. } = std::mem::replace(&mut model, without_a_training_prior());
+        let classes = Classes::new(["tired", "awake", "asleep"].map(str::to_owned).into()).unwrap();
+        model.card.labels = classes.clone();
+        model.network = Box::new(First { network, outputs: 3 });
+        let mut classifier = TorchClassifier::new(model, None).unwrap();
+        assert_eq!(classifier.classes(), classes);
+        let gray = FaceCrop::from_pixels(vec![128; CROP_PIXELS]).unwrap();
+        let named = classifier.classify(&[gray.clone(), gray]).unwrap();
+        assert_eq!(named.iter().map(Probabilities::len).collect::<Vec<_>>(), [3, 3]);
+        assert!((named[1].as_slice().iter().sum::<f32>() - 1.0).abs() < 1e-6);
+    }
+
+    /// A network of which the first outputs alone are taken.
+    struct First {
+        network: Box<dyn Network>,
+        outputs: i64,
+    }
+
+    impl Network for First {
+        fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, tch::TchError> {
+            self.network.forward(faces, pass)?.f_narrow(1, 0, self.outputs)
+        }
+
+        fn fold(&mut self) -> Result<(), tch::TchError> {
+            Ok(())
+        }
+
+        fn pack(&mut self, _precision: Precision) -> Result<(), tch::TchError> {
+            Ok(())
+        }
+
+        fn draw(&self, _graph: &mut Graph, _faces: &Value) -> Result<Value, ExportError> {
+            Err(ExportError::Part("it"))
+        }
     }
 
     struct Broken;

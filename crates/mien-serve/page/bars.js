@@ -1,6 +1,6 @@
-// The seven bars of a face, always in the same order.
+// The bars of a face, one a class, always in the same order.
 
-import { EMOTIONS } from "/app/emotions.js";
+import { CLASSES } from "/app/classes.js";
 import { verdict } from "/app/stage.js";
 
 function element(name, className, text) {
@@ -9,6 +9,10 @@ function element(name, className, text) {
   if (text) made.textContent = text;
   return made;
 }
+
+/** Room for the longest name, in rem: the panel leaves a bar a third of its width at least. */
+const LONGEST = Math.max(...CLASSES.map(({ name }) => name.length));
+const NAMES = Math.min(Math.max(0.5 * LONGEST + 1.4, 5.4), 10.5);
 
 /** A card with a face's verdict and bars. `onChoose` is called when it is pressed. */
 export class Bars {
@@ -24,22 +28,24 @@ export class Bars {
     this.#button.addEventListener("click", onChoose);
     title.append(this.#button);
     this.card.append(title);
-    for (const emotion of EMOTIONS) {
+    for (const item of CLASSES) {
       const row = element("div", "bar");
       const [track, fill, share] = [element("div", "track"), element("div", "fill"), element("span", "share")];
+      row.style.setProperty("--names", `${NAMES}rem`);
       row.setAttribute("role", "meter");
-      row.setAttribute("aria-label", `${emotion.name}, face ${face}`);
+      row.setAttribute("aria-label", `${item.name}, face ${face}`);
       row.setAttribute("aria-valuemin", "0");
       row.setAttribute("aria-valuemax", "100");
-      fill.style.background = emotion.color;
+      fill.style.background = item.color;
       track.append(fill);
-      const name = element("span", "name", emotion.name);
+      const name = element("span", "name");
       const dot = element("span", "dot");
-      dot.style.background = emotion.color;
-      name.prepend(dot);
+      dot.style.background = item.color;
+      name.title = item.name;
+      name.append(dot, element("span", "", item.name));
       row.append(name, track, share);
       this.card.append(row);
-      this.#rows.push({ emotion, row, fill, share });
+      this.#rows.push({ item, row, fill, share });
     }
   }
 
@@ -47,8 +53,8 @@ export class Bars {
     this.card.classList.toggle("chosen", isChosen);
     this.#button.setAttribute("aria-pressed", String(isChosen));
     this.#words.textContent = verdict(face).words;
-    for (const { emotion, row, fill, share } of this.#rows) {
-      const probability = face[`smoothed_${emotion.key}`];
+    for (const { item, row, fill, share } of this.#rows) {
+      const probability = face[`smoothed_${item.column}`];
       const percent = Math.round(probability * 100);
       fill.style.transform = `scaleX(${probability})`;
       share.textContent = `${percent} %`;

@@ -8,7 +8,7 @@ const FILES = [
   "/app/page.js",
   "/app/bars.js",
   "/app/camera.js",
-  "/app/emotions.js",
+  "/app/classes.js",
   "/app/people.js",
   "/app/session.js",
   "/app/stage.js",

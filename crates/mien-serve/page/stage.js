@@ -1,16 +1,16 @@
 // Draws a picture and the boxes of its faces.
 
-import { EMOTIONS } from "/app/emotions.js";
+import { CLASSES } from "/app/classes.js";
 
-const BY_KEY = new Map(EMOTIONS.map((emotion) => [emotion.key, emotion]));
-/** An unsure face has no emotion's colour. */
+const BY_KEY = new Map(CLASSES.map((item) => [item.key, item]));
+/** An unsure face has no class's colour. */
 const UNSURE = { name: "unsure", color: "#464646", text: "#ffffff" };
 
-/** What a face is said to show: `{ emotion, words }`. */
+/** What a face is said to show: `{ item, words }`. */
 export function verdict(face) {
-  const emotion = BY_KEY.get(face.verdict);
-  if (!emotion) return { emotion: UNSURE, words: UNSURE.name };
-  return { emotion, words: `${emotion.name} ${Math.round(face[`smoothed_${emotion.key}`] * 100)} %` };
+  const item = BY_KEY.get(face.verdict);
+  if (!item) return { item: UNSURE, words: UNSURE.name };
+  return { item, words: `${item.name} ${Math.round(face[`smoothed_${item.column}`] * 100)} %` };
 }
 
 /** Draws the boxes of faces, whose places `at(x, y)` brings onto the canvas, `scale` pixels for one of theirs. */
@@ -21,11 +21,11 @@ export function drawFaces(context, faces, at, scale, isMirrored) {
   context.textBaseline = "middle";
   context.lineJoin = "round";
   for (const face of faces) {
-    const { emotion, words } = verdict(face);
+    const { item, words } = verdict(face);
     const [left, top] = at(isMirrored ? face.x + face.width : face.x, face.y);
     const [width, height] = [face.width * scale, face.height * scale];
     // A dark line under the coloured one keeps the box visible on a background of its own colour.
-    for (const [style, thickness] of [["rgb(0 0 0 / 65%)", line + 2], [emotion.color, line]]) {
+    for (const [style, thickness] of [["rgb(0 0 0 / 65%)", line + 2], [item.color, line]]) {
       context.strokeStyle = style;
       context.lineWidth = thickness;
       context.strokeRect(left, top, width, height);
@@ -34,9 +34,9 @@ export function drawFaces(context, faces, at, scale, isMirrored) {
     const patch = { width: context.measureText(text).width + size, height: size * 1.6 };
     const x = Math.max(0, Math.min(left - line / 2, context.canvas.width - patch.width));
     const y = top >= patch.height ? top - patch.height : Math.max(top, 0);
-    context.fillStyle = emotion.color;
+    context.fillStyle = item.color;
     context.fillRect(x, y, patch.width, patch.height);
-    context.fillStyle = emotion.text;
+    context.fillStyle = item.text;
     context.fillText(text, x + size / 2, y + patch.height / 2);
   }
 }

@@ -1,6 +1,6 @@
-// The last minute of the chosen face: one line an emotion.
+// The last minute of the chosen face: one line a class.
 
-import { EMOTIONS } from "/app/emotions.js";
+import { CLASSES, HEADING } from "/app/classes.js";
 import { fit } from "/app/stage.js";
 
 const SPAN = 60_000;
@@ -10,6 +10,7 @@ const GAP = 1500;
 const MOST_FACES = 32;
 /** Points a second that are drawn: more can't be seen. */
 const STEP = 100;
+const EMPTY = `${HEADING} over the last minute`;
 const MARGIN = { left: 52, right: 12, top: 10, bottom: 22 };
 
 /** Relative luminance of `#rrggbb`, by WCAG 2. */
@@ -21,8 +22,14 @@ function luminance(color) {
   return 0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5);
 }
 
-/** Whether a thin line of this colour gets lost on white. */
-const NEEDS_CASING = new Map(EMOTIONS.map(({ key, color }) => [key, 1.05 / (luminance(color) + 0.05) < 1.8]));
+/** A darker `#rrggbb` for what lies below a line that gets lost on white, else nothing. */
+function casing(color) {
+  if (1.05 / (luminance(color) + 0.05) >= 1.8) return null;
+  const darker = (from) => Math.floor(parseInt(color.slice(from, from + 2), 16) * 0.55).toString(16).padStart(2, "0");
+  return `#${darker(1)}${darker(3)}${darker(5)}`;
+}
+
+const CASINGS = CLASSES.map(({ color }) => casing(color));
 
 export class Timeline {
   #canvas;
@@ -32,13 +39,14 @@ export class Timeline {
 
   constructor(canvas) {
     this.#canvas = canvas;
+    canvas.setAttribute("aria-label", EMPTY);
   }
 
   add(faces, now) {
     for (const face of faces) {
       const points = this.#past.get(face.face) ?? [];
       if (points.length && now - points.at(-1).t < STEP) continue;
-      points.push({ t: now, values: EMOTIONS.map(({ key }) => face[`smoothed_${key}`]) });
+      points.push({ t: now, values: CLASSES.map(({ column }) => face[`smoothed_${column}`]) });
       while (points[0].t < now - SPAN) points.shift();
       this.#past.set(face.face, points);
     }
@@ -67,7 +75,7 @@ export class Timeline {
     this.#drawGrid(context, style, x, y, now);
     const points = this.#past.get(chosen) ?? [];
     context.lineJoin = "round";
-    EMOTIONS.forEach((emotion, index) => {
+    CLASSES.forEach((item, index) => {
       const trace = () => {
         context.beginPath();
         points.forEach((point, i) => {
@@ -76,16 +84,16 @@ export class Timeline {
         });
       };
       trace();
-      if (this.#isLight.matches && NEEDS_CASING.get(emotion.key)) {
-        context.strokeStyle = "#847d24";
+      if (this.#isLight.matches && CASINGS[index]) {
+        context.strokeStyle = CASINGS[index];
         context.lineWidth = 3.6;
         context.stroke();
       }
-      context.strokeStyle = emotion.color;
+      context.strokeStyle = item.color;
       context.lineWidth = 2;
       context.stroke();
     });
-    const words = points.length ? `Emotions of face ${chosen} over the last minute` : "Emotions over the last minute";
+    const words = points.length ? `${HEADING} of face ${chosen} over the last minute` : EMPTY;
     if (canvas.getAttribute("aria-label") !== words) canvas.setAttribute("aria-label", words);
   }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mien_core::classes::Classes;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use utoipa::ToSchema;
@@ -12,6 +13,7 @@ use crate::broadcast::Broadcast;
 use crate::engine::Engine;
 use crate::limits::MAX_SESSIONS;
 use crate::metrics::Metrics;
+use crate::protocol::ClassReport;
 
 /// The running server.
 pub struct App {
@@ -25,6 +27,8 @@ pub struct App {
     pub broadcast: Option<Arc<Broadcast>>,
     /// What the page and programs are told of the server.
     pub about: About,
+    /// What the model tells apart.
+    pub classes: Classes,
     /// Every model that is part of the program.
     pub models: Vec<ModelReport>,
     /// Time constant of the smoothing unless a visitor asks for another.
@@ -70,12 +74,14 @@ impl Closing {
 pub struct About {
     /// The version of Mien.
     pub version: String,
-    /// The model that names the emotions.
+    /// The model that names what faces show.
     pub model: String,
     /// Where it runs.
     pub device: String,
-    /// How often it assumes that each emotion is shown.
+    /// How often it assumes that each class is shown.
     pub prior: String,
+    /// What it tells apart, in the order of the fields.
+    pub classes: Vec<ClassReport>,
     /// The server's own source: the name of its camera, video or recording; null if there is none.
     #[schema(required)]
     pub source: Option<String>,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
 use crossbeam_channel::bounded;
+use mien_core::classes::Classes;
 use mien_core::face::Face;
 use mien_vision::pipeline::{Event, Live, LiveSettings, Parts, PipelineError, Scene};
 use opencv::core::{Mat, MatTraitConst as _};
@@ -21,7 +22,7 @@ use crate::protocol::{SceneReport, ServerMessage};
 const TICK: Duration = Duration::from_millis(100);
 
 /// Draws boxes and labels into a picture.
-pub type Annotate = fn(&mut Mat, &[Face]) -> opencv::Result<()>;
+pub type Annotate = fn(&mut Mat, &[Face], &Classes) -> opencv::Result<()>;
 
 /// Is told of the source's events and may watch its frames: a recording.
 pub type OnEvent = Box<dyn FnMut(&Event, &Live) + Send>;
@@ -44,6 +45,7 @@ pub struct Shown {
     pub json: Utf8Bytes,
     image: Arc<Mat>,
     faces: Vec<Face>,
+    classes: Classes,
     plain: OnceLock<Bytes>,
     annotated: OnceLock<Bytes>,
     with_scene: OnceLock<Bytes>,
@@ -57,6 +59,7 @@ impl Shown {
             json,
             image: scene.frame.image,
             faces: scene.faces,
+            classes: scene.classes,
             plain: OnceLock::new(),
             annotated: OnceLock::new(),
             with_scene: OnceLock::new(),
@@ -73,7 +76,7 @@ impl Shown {
     pub fn annotated(&self) -> Bytes {
         let draw = || -> opencv::Result<Mat> {
             let mut copy = self.image.try_clone()?;
-            (self.annotate)(&mut copy, &self.faces)?;
+            (self.annotate)(&mut copy, &self.faces, &self.classes)?;
             Ok(copy)
         };
         self.annotated.get_or_init(|| encoded(&draw().unwrap_or_else(|_error| Mat::default()))).clone()

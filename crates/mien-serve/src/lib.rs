@@ -28,5 +28,6 @@ pub use access::Token;
 pub use app::{About, ModelReport};
 pub use broadcast::SourceSetup;
 pub use engine::RecordVisitor;
+pub use protocol::ClassReport;
 pub use server::{ServeError, Server, Setup};
 pub use tls::{TlsChoice, qr_code};

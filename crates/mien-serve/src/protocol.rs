@@ -1,13 +1,15 @@
 //! What is sent, in types from which the OpenAPI document is made too. Names are those of the columns in docs/tables.md.
 
+use mien_core::classes::Classes;
 use mien_core::digits::{PIXEL_DIGITS, PROBABILITY_DIGITS, QUALITY_DIGITS, TIME_DIGITS, rounded, rounded_landmarks};
-use mien_core::emotion::{Emotion, Probabilities};
 use mien_core::face::Face;
 use mien_core::landmarks::Landmarks;
+use mien_core::probabilities::Probabilities;
 use mien_core::verdict::Verdict;
 use mien_vision::pipeline::Scene;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize, Serializer};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Rounded as in tables.
 fn pixels(value: f32) -> f64 {
@@ -30,7 +32,7 @@ pub struct FaceReport {
     pub height: f64,
     /// How sure the detector is of the box.
     pub score: f64,
-    /// The emotion that leads after smoothing.
+    /// The class that leads after smoothing.
     #[schema(example = "happy")]
     pub label: String,
     /// The label, or `unsure` where none leads clearly.
@@ -38,10 +40,12 @@ pub struct FaceReport {
     pub verdict: String,
     /// Probabilities from this frame alone.
     #[serde(flatten)]
-    pub raw: RawProbabilities,
+    #[schema(value_type = RawProbabilities)]
+    pub raw: Shares,
     /// Probabilities smoothed over time.
     #[serde(flatten)]
-    pub smoothed: SmoothedProbabilities,
+    #[schema(value_type = SmoothedProbabilities)]
+    pub smoothed: Shares,
     /// Eyes, nose, mouth and roll; absent as null where the detector found none.
     #[serde(flatten)]
     pub landmarks: LandmarkReport,
@@ -50,32 +54,64 @@ pub struct FaceReport {
     pub quality: Option<f64>,
 }
 
-macro_rules! probabilities {
-    ($(#[$doc:meta])* $name:ident: $($field:ident = $emotion:ident),*) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-        #[allow(missing_docs)]
-        pub struct $name {
-            $(#[schema(minimum = 0.0, maximum = 1.0)] pub $field: f64,)*
-        }
+/// The probabilities of one kind, with the names of their columns: `raw_happy` …, or those of the model's own classes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shares(Vec<(String, f64)>);
 
-        impl From<&Probabilities> for $name {
-            fn from(probabilities: &Probabilities) -> Self {
-                Self { $($field: rounded(probabilities.of(Emotion::$emotion).into(), PROBABILITY_DIGITS),)* }
+impl Shares {
+    fn new(kind: &str, classes: &Classes, probabilities: &Probabilities) -> Self {
+        let rounded = probabilities.as_slice().iter().map(|p| rounded((*p).into(), PROBABILITY_DIGITS));
+        Self(classes.columns().map(|column| format!("{kind}_{column}")).zip(rounded).collect())
+    }
+}
+
+impl Serialize for Shares {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(column, share)| (column, share)))
+    }
+}
+
+/// What [`Shares`] of one kind look like for these classes.
+fn shares_schema(kind: &str, classes: &Classes, over: &str) -> RefOr<Schema> {
+    let share = || ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0.0)).maximum(Some(1.0));
+    let described =
+        ObjectBuilder::new().description(Some(format!("A probability for each class, which sum to 1, {over}.")));
+    classes
+        .columns()
+        .map(|column| format!("{kind}_{column}"))
+        .fold(described, |object, name| object.property(name.clone(), share()).required(name))
+        .into()
+}
+
+macro_rules! shares {
+    ($(#[$doc:meta])* $name:ident: $kind:literal, $over:literal) => {
+        $(#[$doc])*
+        pub struct $name;
+
+        impl $name {
+            /// Its part of the document for a model of these classes.
+            pub fn schema_of(classes: &Classes) -> RefOr<Schema> {
+                shares_schema($kind, classes, $over)
             }
         }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                Self::schema_of(&Classes::emotions())
+            }
+        }
+
+        impl ToSchema for $name {}
     };
 }
 
-probabilities!(
-    /// Seven probabilities, which sum to 1, from one frame alone.
-    RawProbabilities: raw_angry = Angry, raw_disgust = Disgust, raw_fear = Fear, raw_happy = Happy, raw_sad = Sad,
-    raw_surprise = Surprise, raw_neutral = Neutral
+shares!(
+    /// [`FaceReport::raw`] in the document.
+    RawProbabilities: "raw", "from one frame alone"
 );
-probabilities!(
-    /// Seven probabilities, which sum to 1, smoothed over time.
-    SmoothedProbabilities: smoothed_angry = Angry, smoothed_disgust = Disgust, smoothed_fear = Fear,
-    smoothed_happy = Happy, smoothed_sad = Sad, smoothed_surprise = Surprise, smoothed_neutral = Neutral
+shares!(
+    /// [`FaceReport::smoothed`] in the document.
+    SmoothedProbabilities: "smoothed", "smoothed over time"
 );
 
 /// Middles of the eyes, tip of the nose and corners of the mouth in pixels of the picture, right and left being the
@@ -129,8 +165,9 @@ impl From<&Landmarks> for LandmarkReport {
     }
 }
 
-impl From<&Face> for FaceReport {
-    fn from(face: &Face) -> Self {
+impl FaceReport {
+    /// Of a face that shows these classes.
+    fn new(face: &Face, classes: &Classes) -> Self {
         Self {
             face: face.id.0,
             x: pixels(face.rect.x),
@@ -138,10 +175,10 @@ impl From<&Face> for FaceReport {
             width: pixels(face.rect.width),
             height: pixels(face.rect.height),
             score: rounded(face.score.into(), PROBABILITY_DIGITS),
-            label: face.smoothed.top().0.key().to_owned(),
-            verdict: Verdict::of(face).key().to_owned(),
-            raw: (&face.raw).into(),
-            smoothed: (&face.smoothed).into(),
+            label: classes.key(face.smoothed.top().0).to_owned(),
+            verdict: Verdict::of(face).key(classes).to_owned(),
+            raw: Shares::new("raw", classes, &face.raw),
+            smoothed: Shares::new("smoothed", classes, &face.smoothed),
             landmarks: face.landmarks.as_ref().map(LandmarkReport::from).unwrap_or_default(),
             quality: face.quality.map(|quality| rounded(quality.into(), QUALITY_DIGITS)),
         }
@@ -155,7 +192,7 @@ pub struct PictureReport {
     pub picture_width: usize,
     /// Height of the picture in pixels.
     pub picture_height: usize,
-    /// The model that named the emotions.
+    /// The model that named what they show.
     pub model: String,
     /// The faces, in the order of their numbers.
     pub faces: Vec<FaceReport>,
@@ -188,7 +225,7 @@ fn age_ms(scene: &Scene) -> f64 {
 
 /// The faces of a scene.
 pub fn faces(scene: &Scene) -> Vec<FaceReport> {
-    scene.faces.iter().map(FaceReport::from).collect()
+    scene.faces.iter().map(|face| FaceReport::new(face, &scene.classes)).collect()
 }
 
 impl SceneReport {
@@ -288,6 +325,32 @@ impl FrameHeader {
     }
 }
 
+/// A class that the model tells apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ClassReport {
+    /// What labels and verdicts call it.
+    #[schema(example = "happy")]
+    pub label: String,
+    /// What stands behind `raw_` and `smoothed_` in the names of fields.
+    #[schema(example = "happy")]
+    pub column: String,
+    /// Its colour in the window and on the page.
+    #[schema(example = "#f0e442")]
+    pub color: String,
+}
+
+impl ClassReport {
+    /// All of them, in their order.
+    pub fn all(classes: &Classes) -> Vec<Self> {
+        let report = |(class, column): (usize, &str)| {
+            let [red, green, blue] = classes.rgb(class);
+            let color = format!("#{red:02x}{green:02x}{blue:02x}");
+            Self { label: classes.key(class).to_owned(), column: column.to_owned(), color }
+        };
+        classes.columns().enumerate().map(report).collect()
+    }
+}
+
 /// The bytes of a picture, or of pictures one after another.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]
@@ -315,5 +378,21 @@ mod tests {
         assert!(FrameHeader::read(&message[..11]).is_none());
         message[4..12].copy_from_slice(&f64::NAN.to_le_bytes());
         assert!(FrameHeader::read(&message).is_none());
+    }
+
+    #[test]
+    fn a_face_has_a_field_for_each_class_and_the_document_describes_them() {
+        let classes = Classes::new(["tired", "wide awake"].map(str::to_owned).into()).unwrap();
+        let smoothed = Probabilities::from_weights(&[1.0, 3.0]).unwrap();
+        let rect = mien_core::face::FaceRect { x: 1.0, y: 2.0, width: 90.0, height: 90.0 };
+        let id = mien_core::face::FaceId(1);
+        let raw = Probabilities::from_weights(&[1.0, 1.0]).unwrap();
+        let face = Face { id, rect, score: 0.9, landmarks: None, quality: None, raw, smoothed };
+        let json = serde_json::to_value(FaceReport::new(&face, &classes)).unwrap();
+        assert_eq!((&json["label"], &json["verdict"]), (&"wide awake".into(), &"wide awake".into()));
+        assert_eq!([&json["raw_tired"], &json["smoothed_wide_awake"]], [0.5, 0.75]);
+        let schema = serde_json::to_value(SmoothedProbabilities::schema_of(&classes)).unwrap();
+        assert_eq!(schema["required"], serde_json::json!(["smoothed_tired", "smoothed_wide_awake"]));
+        assert_eq!(ClassReport::all(&classes)[1].column, "wide_awake");
     }
 }

@@ -131,6 +131,7 @@ impl Server {
         let metrics = Arc::new(Metrics::default());
         let limit: PixelLimit = MAX_MEGAPIXELS.parse().unwrap_or_default();
         let Setup { classifier, detection, device, record_visitor, .. } = setup;
+        let classes = classifier.classes();
         let engine =
             Engine::start(Stages { classifier, detection, device, limit, record_visitor }, Arc::clone(&metrics))?;
         let broadcast = source.map(|source| Broadcast::start(source, annotate, Arc::clone(&metrics))).transpose()?;
@@ -142,6 +143,7 @@ impl Server {
             metrics,
             broadcast: broadcast.map(Arc::new),
             about: setup.about,
+            classes,
             models: setup.models,
             smoothing: setup.smoothing,
             sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),

@@ -192,7 +192,7 @@ mod tests {
     fn network(model: &str) -> NetworkInUse {
         let text = str::to_owned;
         let (sha256, prior, device) = (text("abc"), text("uniform"), text("CPU, 1 thread"));
-        NetworkInUse { model: text(model), sha256, prior, device, flip: false, never_named: vec![] }
+        NetworkInUse { model: text(model), sha256, prior, device, ..NetworkInUse::default() }
     }
 
     fn opened() -> Event {

@@ -1,9 +1,12 @@
-//! The panel beside the picture: for each face, seven bars in an order that never changes.
+//! The panel beside the picture: for each face, a bar for each class in an order that never changes.
+
+use std::sync::Arc;
 
 use egui::accesskit::Role;
+use egui::text::{LayoutJob, TextWrapping};
 use egui::{
-    Align2, Color32, CornerRadius, CursorIcon, FontId, Frame, Margin, Rect, RichText, ScrollArea, Sense, Stroke,
-    StrokeKind, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, CursorIcon, FontId, Frame, Galley, Label, Margin, Painter, Rect, RichText,
+    ScrollArea, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use crate::app::action::{Action, Asks};
@@ -11,7 +14,7 @@ use crate::app::people::People;
 use crate::app::replay::Names;
 use crate::app::theme;
 use crate::app::verdict::{Verdict, percentage};
-use crate::emotion::{COUNT, Emotion};
+use crate::classes::Classes;
 use crate::face::Face;
 
 /// Height of a row with a name, a bar and a percentage, and the least that letters allow.
@@ -24,8 +27,17 @@ const ROW_GAP: f32 = 3.0;
 /// Of a card without its rows: edges, heading and the distance to the next card.
 const AROUND_ROWS: f32 = 56.0;
 
-/// Width of the longest name, “Surprise”, with a gap after it.
+/// Least width of the names: that of “Surprise” with a gap after it.
 const NAME_WIDTH: f32 = 66.0;
+
+/// Gap after the longest name.
+const NAME_GAP: f32 = 8.0;
+
+/// Most of a row that names may take; longer ones are cut, and whole where the pointer rests.
+const NAMES_SHARE: f32 = 0.5;
+
+/// Of names and percentages.
+const LETTERS: f32 = 13.5;
 
 /// Width of “100 %” with a gap before it.
 const PERCENT_WIDTH: f32 = 48.0;
@@ -33,13 +45,16 @@ const PERCENT_WIDTH: f32 = 48.0;
 const BAR_HEIGHT: f32 = 12.0;
 
 /// What a card of bars needs in height at least.
-pub(super) const SMALLEST_CARD: f32 = AROUND_ROWS + COUNT as f32 * (SMALLEST_ROW + ROW_GAP);
+pub(super) fn smallest_card(classes: &Classes) -> f32 {
+    AROUND_ROWS + classes.len() as f32 * (SMALLEST_ROW + ROW_GAP)
+}
 
 /// Shows a card for each face. Where there is no room for all of them, those that the timeline doesn't show keep their
 /// winning bar alone.
 pub(super) fn show(ui: &mut Ui, people: &People, names: Names<'_>, asks: &mut Asks) {
     let room = ui.available_height();
-    let faces = people.faces();
+    let (faces, classes) = (people.faces(), people.classes());
+    let rows = classes.len() as f32;
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         if faces.is_empty() {
             ui.add_space(8.0);
@@ -48,14 +63,17 @@ pub(super) fn show(ui: &mut Ui, people: &People, names: Names<'_>, asks: &mut As
             });
         }
         let of_timeline = people.of_timeline();
-        let row = ((room - AROUND_ROWS) / COUNT as f32 - ROW_GAP).clamp(SMALLEST_ROW, ROW_HEIGHT);
-        let whole = AROUND_ROWS + COUNT as f32 * (row + ROW_GAP);
+        let row = ((room - AROUND_ROWS) / rows - ROW_GAP).clamp(SMALLEST_ROW, ROW_HEIGHT);
+        let whole = AROUND_ROWS + rows * (row + ROW_GAP);
+        let names_width = names_width(ui, classes);
         let all_fit = faces.len() as f32 * whole <= room + 1.0;
         let open = of_timeline.filter(|id| people.is_on_screen(*id)).or(faces.first().map(|face| face.id));
         for face in faces {
             let card = Card {
                 face,
-                lengths: people.bars.of(face.id).copied().unwrap_or(*face.smoothed.as_array()),
+                classes,
+                lengths: people.bars.of(face.id).unwrap_or(face.smoothed.as_slice()),
+                names_width,
                 title: names.title(face.id),
                 words: names.words(face.id),
                 is_chosen: of_timeline == Some(face.id) && faces.len() > 1,
@@ -70,7 +88,9 @@ pub(super) fn show(ui: &mut Ui, people: &People, names: Names<'_>, asks: &mut As
 /// The bars of one face.
 struct Card<'a> {
     face: &'a Face,
-    lengths: [f32; COUNT],
+    classes: &'a Classes,
+    lengths: &'a [f32],
+    names_width: f32,
     /// `Anna`, `Face 3`.
     title: String,
     /// `Anna`, `face 3`.
@@ -108,76 +128,100 @@ impl Card<'_> {
 
     fn contents(&self, ui: &mut Ui) {
         ui.spacing_mut().item_spacing.y = ROW_GAP;
-        heading(ui, &self.title, self.face);
+        heading(ui, &self.title, self.classes, self.face);
         ui.add_space(2.0);
         let (winner, _) = self.face.smoothed.top();
-        for (emotion, probability) in self.face.smoothed.iter() {
-            if self.is_whole || emotion == winner {
-                bar(ui, emotion, probability, self.lengths[emotion.index()], self.row_height);
+        for (class, probability) in self.face.smoothed.iter() {
+            if self.is_whole || class == winner {
+                let length = self.lengths.get(class).copied().unwrap_or(probability);
+                self.bar(ui, class, probability, length);
             }
         }
     }
 }
 
 /// `Face 1` on the left, what it shows on the right.
-fn heading(ui: &mut Ui, title: &str, face: &Face) {
+fn heading(ui: &mut Ui, title: &str, classes: &Classes, face: &Face) {
     let verdict = Verdict::of(face);
     ui.horizontal(|ui| {
         ui.label(RichText::new(title).strong());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let text = RichText::new(verdict.words(true));
+            let text = RichText::new(verdict.words(classes, true));
+            let noun = classes.noun();
             match verdict {
                 Verdict::Leads(..) => {
-                    ui.label(text.strong()).on_hover_text("The emotion that leads, and how likely the network holds it")
+                    let hint = format!("The {noun} that leads, and how likely the network holds it");
+                    ui.add(Label::new(text.strong()).truncate()).on_hover_text(hint)
                 }
                 Verdict::Unsure => {
-                    ui.label(text.weak()).on_hover_text("No emotion leads clearly, or the face is too small to tell")
+                    let hint = format!("No {noun} leads clearly, or the face is too small to tell");
+                    ui.label(text.weak()).on_hover_text(hint)
                 }
             };
         });
     });
 }
 
-/// One emotion: name, bar, percentage. The bar glides, the number is the true one.
-fn bar(ui: &mut Ui, emotion: Emotion, probability: f32, length: f32, height: f32) {
-    let (row, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
-    let percent = percentage(probability);
-    response.widget_info(|| {
-        let mut info = WidgetInfo::labeled(Role::ProgressIndicator, true, emotion.name());
-        info.value = Some(f64::from((probability * 100.0).round()));
-        info.current_text_value = Some(format!("{emotion} {percent}"));
-        info
-    });
-    ui.ctx().accesskit_node_builder(response.id, |node| {
-        node.set_min_numeric_value(0.0);
-        node.set_max_numeric_value(100.0);
-    });
-    response.on_hover_text(format!("{emotion}: {percent} likely, after smoothing"));
-    if !ui.is_rect_visible(row) {
-        return;
-    }
-    let visuals = ui.visuals();
-    let text_color = visuals.text_color();
-    let track_color = visuals.extreme_bg_color;
-    let background = visuals.faint_bg_color;
-    let font = FontId::proportional(13.5);
-    let painter = ui.painter();
-    painter.text(row.left_center(), Align2::LEFT_CENTER, emotion.name(), font.clone(), text_color);
-    painter.text(row.right_center(), Align2::RIGHT_CENTER, percent, font, text_color);
+/// Room for the longest name, with a gap after it.
+fn names_width(ui: &Ui, classes: &Classes) -> f32 {
+    let font = FontId::proportional(LETTERS);
+    let width =
+        |name: String| ui.painter().layout_no_wrap(name, font.clone(), Color32::PLACEHOLDER).size().x + NAME_GAP;
+    let longest = classes.names().map(width).fold(NAME_WIDTH, f32::max);
+    longest.min((ui.available_width() * NAMES_SHARE).max(NAME_WIDTH))
+}
 
-    let track = Rect::from_min_max(
-        pos2(row.left() + NAME_WIDTH, row.center().y - BAR_HEIGHT / 2.0),
-        pos2(row.right() - PERCENT_WIDTH, row.center().y + BAR_HEIGHT / 2.0),
-    );
-    if !track.is_positive() {
-        return;
-    }
-    let radius = CornerRadius::same(3);
-    painter.rect_filled(track, radius, track_color);
-    let filled = Rect::from_min_size(track.min, vec2(track.width() * length.clamp(0.0, 1.0), BAR_HEIGHT));
-    // Less than a point would be a speck of dirt.
-    if filled.width() >= 1.0 {
-        let edge = theme::casing(emotion, background).unwrap_or(Color32::TRANSPARENT);
-        painter.rect(filled, radius, theme::color(emotion), Stroke::new(1.0, edge), StrokeKind::Inside);
+/// A name that is cut where it is longer than so many points.
+fn name(painter: &Painter, name: String, color: Color32, width: f32) -> Arc<Galley> {
+    let mut job = LayoutJob::simple_singleline(name, FontId::proportional(LETTERS), color);
+    job.wrap = TextWrapping::truncate_at_width(width);
+    painter.layout_job(job)
+}
+
+impl Card<'_> {
+    /// One class: name, bar, percentage. The bar glides, the number is the true one.
+    fn bar(&self, ui: &mut Ui, class: usize, probability: f32, length: f32) {
+        let class_name = self.classes.name(class);
+        let (row, response) = ui.allocate_exact_size(vec2(ui.available_width(), self.row_height), Sense::hover());
+        let percent = percentage(probability);
+        response.widget_info(|| {
+            let mut info = WidgetInfo::labeled(Role::ProgressIndicator, true, &class_name);
+            info.value = Some(f64::from((probability * 100.0).round()));
+            info.current_text_value = Some(format!("{class_name} {percent}"));
+            info
+        });
+        ui.ctx().accesskit_node_builder(response.id, |node| {
+            node.set_min_numeric_value(0.0);
+            node.set_max_numeric_value(100.0);
+        });
+        response.on_hover_text(format!("{class_name}: {percent} likely, after smoothing"));
+        if !ui.is_rect_visible(row) {
+            return;
+        }
+        let visuals = ui.visuals();
+        let text_color = visuals.text_color();
+        let track_color = visuals.extreme_bg_color;
+        let background = visuals.faint_bg_color;
+        let painter = ui.painter();
+        let galley = name(painter, class_name, text_color, self.names_width - NAME_GAP);
+        painter.galley(pos2(row.left(), row.center().y - galley.size().y / 2.0), galley, text_color);
+        painter.text(row.right_center(), Align2::RIGHT_CENTER, percent, FontId::proportional(LETTERS), text_color);
+
+        let track = Rect::from_min_max(
+            pos2(row.left() + self.names_width, row.center().y - BAR_HEIGHT / 2.0),
+            pos2(row.right() - PERCENT_WIDTH, row.center().y + BAR_HEIGHT / 2.0),
+        );
+        if !track.is_positive() {
+            return;
+        }
+        let radius = CornerRadius::same(3);
+        painter.rect_filled(track, radius, track_color);
+        let filled = Rect::from_min_size(track.min, vec2(track.width() * length.clamp(0.0, 1.0), BAR_HEIGHT));
+        // Less than a point would be a speck of dirt.
+        if filled.width() >= 1.0 {
+            let color = theme::color(self.classes, class);
+            let edge = theme::casing(color, background).unwrap_or(Color32::TRANSPARENT);
+            painter.rect(filled, radius, color, Stroke::new(1.0, edge), StrokeKind::Inside);
+        }
     }
 }

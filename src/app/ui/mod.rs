@@ -21,7 +21,7 @@ use super::App;
 use super::action::Pane;
 use super::icons::Icon;
 use super::replay::{Replay, names};
-use crate::emotion::COUNT;
+use crate::classes::MOST_CLASSES;
 
 /// Width of the panel of faces at first start, and the least it may have: names, percentages and some bar between.
 const FACES_WIDTH: f32 = 290.0;
@@ -62,7 +62,7 @@ pub(super) struct Panes {
     faces_fit: bool,
     timeline_fits: bool,
     /// Lines of the timeline that the user doesn't want to see.
-    hidden_lines: [bool; COUNT],
+    hidden_lines: [bool; MOST_CLASSES],
 }
 
 impl Panes {
@@ -77,6 +77,11 @@ impl Panes {
 
     fn timeline(&self) -> bool {
         self.timeline_wanted.unwrap_or(self.timeline_fits)
+    }
+
+    /// Where other lines come than those that the user has chosen among.
+    pub(super) fn show_all_lines(&mut self) {
+        self.hidden_lines = [false; MOST_CLASSES];
     }
 
     pub(super) fn toggle(&mut self, pane: Pane) {
@@ -119,6 +124,7 @@ impl App {
                 settings: &self.preferences.now,
                 launched: self.preferences.launched(),
                 recording: &self.recording,
+                classes: self.people.classes(),
             };
             settings::show(ctx, room, &given, &mut self.asks);
         }
@@ -144,6 +150,7 @@ impl App {
                 results: results.map(|replay| &replay.recording.metadata),
                 has_picture: self.screen.frame().is_some(),
                 panes: &self.panes,
+                classes: self.people.classes(),
                 settings,
             };
             top_bar::show(ui, &shown, asks);

@@ -15,6 +15,7 @@ use crate::app::settings::Overlay;
 use crate::app::theme;
 use crate::app::transform::PictureTransform;
 use crate::app::verdict::Verdict;
+use crate::classes::Classes;
 use crate::face::Face;
 
 /// Line width of a box, and of the chosen face's box, in points.
@@ -29,7 +30,7 @@ const LARGEST_LETTERS: f32 = 22.0;
 /// Room between a label's letters and the edge of its patch.
 const PADDING: egui::Vec2 = vec2(8.0, 3.0);
 
-/// Box and patch of a face of which nothing is known: none of the seven colours.
+/// Box and patch of a face of which nothing is known: no class's colour.
 const UNSURE: Color32 = Color32::from_rgb(0x3A, 0x3F, 0x47);
 const UNSURE_LINE: Color32 = Color32::from_rgb(0xDD, 0xE1, 0xE6);
 
@@ -45,7 +46,7 @@ pub(super) fn show(
     overlay: Overlay,
     asks: &mut Asks,
 ) {
-    let faces = people.faces();
+    let (faces, classes) = (people.faces(), people.classes());
     let of_timeline = people.of_timeline();
     let painter = ui.painter().with_clip_rect(transform.picture_on_screen.intersect(ui.clip_rect()));
     let mut labels = Labels::new(transform.picture_on_screen);
@@ -54,12 +55,12 @@ pub(super) fn show(
         let rect = transform.screen_from_face(face.rect);
         let verdict = Verdict::of(face);
         if overlay.boxes {
-            paint_box(&painter, rect, verdict, emphasised);
+            paint_box(&painter, rect, line_color(classes, verdict), emphasised);
         }
-        if let Some(text) = label_text(&names.short(face.id), verdict, overlay) {
-            labels.paint(&painter, rect, text, verdict);
+        if let Some(text) = label_text(&names.short(face.id), classes, verdict, overlay) {
+            labels.paint(&painter, rect, text, patch_colors(classes, verdict));
         }
-        let title = format!("{}: {}", names.title(face.id), verdict.words(true));
+        let title = format!("{}: {}", names.title(face.id), verdict.words(classes, true));
         face_on_picture(ui, face, rect, &title, asks);
     }
 }
@@ -73,11 +74,22 @@ fn face_on_picture(ui: &mut Ui, face: &Face, rect: Rect, title: &str, asks: &mut
     }
 }
 
-fn paint_box(painter: &Painter, rect: Rect, verdict: Verdict, emphasised: bool) {
-    let color = match verdict {
-        Verdict::Leads(emotion, _) => theme::color(emotion),
+fn line_color(classes: &Classes, verdict: Verdict) -> Color32 {
+    match verdict {
+        Verdict::Leads(class, _) => theme::color(classes, class),
         Verdict::Unsure => UNSURE_LINE,
-    };
+    }
+}
+
+/// Of a label's patch, and of the letters on it.
+fn patch_colors(classes: &Classes, verdict: Verdict) -> (Color32, Color32) {
+    match verdict {
+        Verdict::Leads(class, _) => (theme::color(classes, class), theme::text_on(classes, class)),
+        Verdict::Unsure => (UNSURE, Color32::WHITE),
+    }
+}
+
+fn paint_box(painter: &Painter, rect: Rect, color: Color32, emphasised: bool) {
     let width = if emphasised { CHOSEN_LINE } else { LINE };
     let radius = CornerRadius::same(5);
     painter.rect_stroke(rect, radius, Stroke::new(width + 2.0, EDGE), StrokeKind::Middle);
@@ -85,10 +97,10 @@ fn paint_box(painter: &Painter, rect: Rect, verdict: Verdict, emphasised: bool) 
 }
 
 /// What the label of a face says with these layers on: `1  Happy 87 %`. `None` if all are off.
-fn label_text(title: &str, verdict: Verdict, overlay: Overlay) -> Option<String> {
+fn label_text(title: &str, classes: &Classes, verdict: Verdict, overlay: Overlay) -> Option<String> {
     let id = overlay.ids.then(|| title.to_owned());
     let words = match (verdict, overlay.labels, overlay.percentages) {
-        (_, true, percent) => Some(verdict.words(percent)),
+        (_, true, percent) => Some(verdict.words(classes, percent)),
         (Verdict::Leads(_, probability), false, true) => Some(crate::app::verdict::percentage(probability)),
         (_, false, _) => None,
     };
@@ -109,12 +121,8 @@ impl Labels {
         Self { picture, taken: Vec::new() }
     }
 
-    fn paint(&mut self, painter: &Painter, face: Rect, text: String, verdict: Verdict) {
+    fn paint(&mut self, painter: &Painter, face: Rect, text: String, (fill, color): (Color32, Color32)) {
         let size = (self.picture.height() * LETTERS_OF_HEIGHT).clamp(SMALLEST_LETTERS, LARGEST_LETTERS);
-        let (fill, color) = match verdict {
-            Verdict::Leads(emotion, _) => (theme::color(emotion), theme::text_on(emotion)),
-            Verdict::Unsure => (UNSURE, Color32::WHITE),
-        };
         let galley: Arc<Galley> = painter.layout_no_wrap(text, FontId::proportional(size), color);
         let patch = self.place(face, galley.size() + 2.0 * PADDING);
         painter.rect_filled(patch.expand(1.0), CornerRadius::same(5), EDGE);
@@ -144,9 +152,9 @@ impl Labels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emotion::Probabilities;
     use crate::face::FaceId;
     use crate::face::FaceRect;
+    use crate::probabilities::Probabilities;
 
     const PICTURE: Rect = Rect::from_min_max(pos2(0.0, 0.0), pos2(400.0, 300.0));
 
@@ -177,17 +185,17 @@ mod tests {
     fn each_layer_can_be_left_out() {
         let mut weights = [0.0; crate::emotion::COUNT];
         weights[3] = 1.0;
-        let smoothed = Probabilities::from_weights(weights).unwrap();
+        let smoothed = Probabilities::from_weights(&weights).unwrap();
         let rect = FaceRect { x: 0.0, y: 0.0, width: 99.0, height: 99.0 };
         let face = Face { id: FaceId(2), rect, score: 5.0, landmarks: None, quality: None, raw: smoothed, smoothed };
         let text = |labels, ids, percentages| {
-            label_text("2", Verdict::of(&face), Overlay { boxes: true, labels, ids, percentages })
+            label_text("2", &Classes::emotions(), Verdict::of(&face), Overlay { boxes: true, labels, ids, percentages })
         };
         assert_eq!(text(true, true, true).unwrap(), "2  Happy 100 %");
         assert_eq!(text(true, false, false).unwrap(), "Happy");
         assert_eq!(text(false, true, true).unwrap(), "2  100 %");
         assert_eq!(text(false, false, false), None);
-        let unsure = label_text("Anna", Verdict::Unsure, Overlay::default());
+        let unsure = label_text("Anna", &Classes::emotions(), Verdict::Unsure, Overlay::default());
         assert_eq!(unsure.unwrap(), "Anna  unsure");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::{Button, CollapsingHeader, Frame, Id, Margin, Panel, RichText, ScrollArea, TextEdit, Ui, vec2};
 
 use super::SIGN_GAP;
-use super::faces::SMALLEST_CARD;
+use super::faces::smallest_card;
 use crate::app::action::{Action, Asks};
 use crate::app::icons::Icon;
 use crate::app::keys::Shortcut;
@@ -48,7 +48,7 @@ struct Person {
 pub(super) fn show(ui: &mut Ui, replay: &Replay, people: &People, asks: &mut Asks) {
     let height = ui.available_height();
     let panel = Panel::bottom("recording").frame(Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO }));
-    let most = (height - SMALLEST_CARD).max(SMALLEST);
+    let most = (height - smallest_card(people.classes())).max(SMALLEST);
     panel.resizable(true).default_size((height * SHARE).min(most)).max_size(most).show(ui, |ui| {
         let mut section = Section { replay, people, asks };
         section.buttons(ui);

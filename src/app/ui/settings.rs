@@ -6,6 +6,7 @@ use super::{FROM_EDGE, record};
 use crate::app::action::{Action, Asks, Pane};
 use crate::app::record::RecordingControl;
 use crate::app::settings::Settings;
+use crate::classes::Classes;
 use crate::detect::{DetectionOptions, DetectorKind};
 use crate::prior::{PriorChoice, StandardPrior};
 
@@ -28,6 +29,7 @@ pub(super) struct Given<'a> {
     /// As the window started.
     pub(super) launched: &'a Settings,
     pub(super) recording: &'a RecordingControl,
+    pub(super) classes: &'a Classes,
 }
 
 /// Shows the settings within `room`, which is the picture's place: bars and curves stay in sight and show what a change does.
@@ -148,16 +150,25 @@ impl Given<'_> {
     }
 
     fn prior(&self, ui: &mut Ui, asks: &mut Asks) {
-        let title = ui.label(RichText::new("Assumed frequency of emotions").strong());
+        let (plural, are_emotions) = (self.classes.plural(), self.classes.are_emotions());
+        let title = ui.label(RichText::new(format!("Assumed frequency of {plural}")).strong());
         title.on_hover_text("How often each is shown, before a face is looked at");
         let standard = |prior| Some(PriorChoice::Standard(prior));
         let mut choices = vec![
             (None, "Model default (uniform)".to_owned(), "What serves the model best; for the shipped models, uniform"),
-            (standard(StandardPrior::Uniform), "Equally frequent".to_owned(), "Rare emotions are not passed over"),
+            (
+                standard(StandardPrior::Uniform),
+                "Equally frequent".to_owned(),
+                if are_emotions { "Rare emotions are not passed over" } else { "Rare classes are not passed over" },
+            ),
             (
                 standard(StandardPrior::Training),
                 "As frequent as in training".to_owned(),
-                "Fewest errors where most faces are neutral or happy, but rare emotions are often missed",
+                if are_emotions {
+                    "Fewest errors where most faces are neutral or happy, but rare emotions are often missed"
+                } else {
+                    "Fewest errors where classes are as frequent as in training, but rare ones are often missed"
+                },
             ),
         ];
         let launched = &self.launched.prior;

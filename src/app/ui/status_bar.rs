@@ -5,6 +5,7 @@ use egui::{Color32, RichText, TextStyle, Ui};
 use crate::app::player::{Phase, Player};
 use crate::app::record::RecordingControl;
 use crate::app::replay::Replay;
+use crate::classes::Classes;
 use crate::network::NetworkInUse;
 use crate::pipeline::Statistics;
 use crate::recording::Metadata;
@@ -100,9 +101,17 @@ fn parts(info: &SourceInfo, statistics: &Statistics, network: Option<&NetworkInU
     }
     if let Some(network) = network {
         parts.push(Part { text: network.device.clone(), hint: "Where the network runs" });
-        parts.push(Part { text: network.model.clone(), hint: "The network that names the emotions" });
+        parts.push(Part {
+            text: network.model.clone(),
+            hint: of(&network.classes, "The network that names the emotions", "The network that names the classes"),
+        });
     }
     parts
+}
+
+/// What is said of the emotions, or of own classes.
+fn of(classes: &Classes, emotions: &'static str, own: &'static str) -> &'static str {
+    if classes.are_emotions() { emotions } else { own }
 }
 
 /// What there is to say of a recording whose own results are shown.
@@ -111,9 +120,20 @@ fn recorded_parts(info: &SourceInfo, statistics: &Statistics, metadata: &Metadat
         Part { text: mode(info), hint: "Size, codec and mean frame rate of the recording" },
         Part {
             text: "recorded results".to_owned(),
-            hint: "Nothing is computed: boxes and emotions are those recorded",
+            hint: of(
+                &metadata.classes,
+                "Nothing is computed: boxes and emotions are those recorded",
+                "Nothing is computed: boxes and classes are those recorded",
+            ),
         },
-        Part { text: metadata.model.clone(), hint: "The network that named the emotions when this was recorded" },
+        Part {
+            text: metadata.model.clone(),
+            hint: of(
+                &metadata.classes,
+                "The network that named the emotions when this was recorded",
+                "The network that named the classes when this was recorded",
+            ),
+        },
         Part {
             text: format!("smoothing {}", super::settings::seconds_or_off(metadata.smoothing_secs)),
             hint: "The smoothing when this was recorded",

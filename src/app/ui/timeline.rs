@@ -1,4 +1,4 @@
-//! What the chosen face showed over time: one line per emotion. In a replay a click goes there.
+//! What the chosen face showed over time: one line per class. In a replay a click goes there.
 
 use std::time::Duration;
 
@@ -7,17 +7,18 @@ use egui_plot::{GridMark, Line, LineStyle, Plot, PlotPoints, VLine};
 
 use super::top_bar::menu_button;
 use crate::app::action::{Action, Asks};
-use crate::app::history::{History, LIVE_SPAN};
+use crate::app::history::LIVE_SPAN;
 use crate::app::people::People;
 use crate::app::player::Player;
 use crate::app::record::Tick;
 use crate::app::replay::Names;
 use crate::app::theme;
 use crate::app::verdict::percentage;
+use crate::classes::MOST_CLASSES;
 use crate::clock::moment;
-use crate::emotion::{COUNT, Emotion, Probabilities};
 use crate::face::FaceId;
 use crate::pipeline::Command;
+use crate::probabilities::Probabilities;
 use crate::recording::Mark;
 
 /// Width of a line in points.
@@ -35,8 +36,11 @@ const HEADROOM: f64 = 4.0;
 /// A mark is pointed at from so many points beside its line.
 const MARK_REACH: f64 = 5.0;
 
-/// Radius of the dot before an emotion's name.
+/// Radius of the dot before a class's name.
 const DOT: f32 = 5.0;
+
+/// Most of the timeline that a legend may take before it scrolls: that of many classes would leave no room for the lines.
+const LEGEND_SHARE: f32 = 0.35;
 
 /// Most faces in the menu before it scrolls.
 const MENU_HEIGHT: f32 = 260.0;
@@ -53,15 +57,17 @@ pub(super) struct Shown<'a> {
 }
 
 /// Shows the legend and the curves. A click in the legend hides a line or shows it again.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, hidden_lines: &mut [bool; COUNT], asks: &mut Asks) {
+pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, hidden_lines: &mut [bool; MOST_CLASSES], asks: &mut Asks) {
     let face = shown.people.of_timeline();
-    shown.legend(ui, face, hidden_lines, asks);
+    let most = (ui.available_height() * LEGEND_SHARE).max(ui.spacing().interact_size.y);
+    let scroll = egui::ScrollArea::vertical().id_salt("legend").max_height(most);
+    scroll.show(ui, |ui| shown.legend(ui, face, hidden_lines, asks));
     shown.plot(ui, face, *hidden_lines, asks);
 }
 
 impl Shown<'_> {
-    /// The face and the seven emotions.
-    fn legend(&self, ui: &mut Ui, face: Option<FaceId>, hidden_lines: &mut [bool; COUNT], asks: &mut Asks) {
+    /// The face and the classes.
+    fn legend(&self, ui: &mut Ui, face: Option<FaceId>, hidden_lines: &mut [bool; MOST_CLASSES], asks: &mut Asks) {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
             let span = match (self.player.is_video(), self.is_recording) {
@@ -71,9 +77,9 @@ impl Shown<'_> {
             };
             self.face_menu(ui, face, asks);
             ui.label(RichText::new(format!("  {span}   ")).small().weak()).on_hover_text("What the timeline covers");
-            for emotion in Emotion::ALL {
-                let hidden = &mut hidden_lines[emotion.index()];
-                if legend_entry(ui, emotion, !*hidden).clicked() {
+            let classes = self.people.classes();
+            for (class, hidden) in hidden_lines.iter_mut().enumerate().take(classes.len()) {
+                if legend_entry(ui, classes.name(class), theme::color(classes, class), !*hidden).clicked() {
                     *hidden = !*hidden;
                 }
             }
@@ -112,7 +118,7 @@ impl Shown<'_> {
         if self.player.is_video() { format!("last at {}", moment(seen)) } else { ago(seen, self.people.history.now()) }
     }
 
-    fn plot(&self, ui: &mut Ui, face: Option<FaceId>, hidden_lines: [bool; COUNT], asks: &mut Asks) {
+    fn plot(&self, ui: &mut Ui, face: Option<FaceId>, hidden_lines: [bool; MOST_CLASSES], asks: &mut Asks) {
         let is_video = self.player.is_video();
         let now = self.people.history.now().as_secs_f64();
         let (from, to) = if is_video {
@@ -125,7 +131,7 @@ impl Shown<'_> {
             if ui.visuals().dark_mode { ui.visuals().extreme_bg_color } else { ui.visuals().faint_bg_color };
         ui.visuals_mut().extreme_bg_color = background;
         let cursor = ui.visuals().text_color();
-        let lines = face.map(|face| lines(&self.people.history, face, hidden_lines, background)).unwrap_or_default();
+        let lines = face.map(|face| lines(self.people, face, hidden_lines, background)).unwrap_or_default();
         let (marks, ticks) = (self.marks, self.ticks);
         let position = is_video.then(|| self.player.moment().as_secs_f64());
         let plot = Plot::new("timeline")
@@ -205,10 +211,11 @@ impl Shown<'_> {
                 } else {
                     ui.label(RichText::new(when).strong());
                 }
-                for (emotion, probability) in probabilities.iter().flat_map(Probabilities::iter) {
+                let classes = self.people.classes();
+                for (class, probability) in probabilities.iter().flat_map(Probabilities::iter) {
                     ui.horizontal(|ui| {
-                        dot(ui, emotion, true);
-                        ui.label(format!("{emotion} {}", percentage(probability)));
+                        dot(ui, theme::color(classes, class));
+                        ui.label(format!("{} {}", classes.name(class), percentage(probability)));
                     });
                 }
             });
@@ -247,42 +254,42 @@ fn named(text: &str) -> &str {
 }
 
 /// The lines of a face, with a darker line below those that their background would swallow.
-fn lines(history: &History, face: FaceId, hidden: [bool; COUNT], background: Color32) -> Vec<Line<'static>> {
-    let segments = history.segments(face);
+fn lines(people: &People, face: FaceId, hidden: [bool; MOST_CLASSES], background: Color32) -> Vec<Line<'static>> {
+    let (segments, classes) = (people.history.segments(face), people.classes());
     let mut lines = Vec::new();
-    for emotion in Emotion::ALL.into_iter().filter(|emotion| !hidden[emotion.index()]) {
+    for class in (0..classes.len()).filter(|class| !hidden[*class]) {
+        let own = theme::color(classes, class);
         for segment in &segments {
             let points = || -> PlotPoints<'static> {
-                segment.iter().map(|(t, p)| [t.as_secs_f64(), f64::from(p.of(emotion)) * 100.0]).collect()
+                segment.iter().map(|(t, p)| [t.as_secs_f64(), f64::from(p.of(class)) * 100.0]).collect()
             };
-            let line = |color, width| Line::new(emotion.name(), points()).color(color).width(width).allow_hover(false);
-            if let Some(casing) = theme::casing(emotion, background) {
+            let line =
+                |color, width| Line::new(classes.name(class), points()).color(color).width(width).allow_hover(false);
+            if let Some(casing) = theme::casing(own, background) {
                 lines.push(line(casing, LINE + 1.6));
             }
-            lines.push(line(theme::color(emotion), LINE));
+            lines.push(line(own, LINE));
         }
     }
     lines
 }
 
-fn legend_entry(ui: &mut Ui, emotion: Emotion, on: bool) -> Response {
+fn legend_entry(ui: &mut Ui, name: String, own: Color32, on: bool) -> Response {
     let color = if on { ui.visuals().text_color() } else { ui.visuals().weak_text_color() };
-    let dot = egui::Atom::paint(vec2(DOT * 2.0, DOT * 2.0), move |ui, args| paint_dot(ui, args.rect, emotion, on));
-    let button =
-        egui::Button::new((dot, RichText::new(emotion.name()).small().color(color))).frame_when_inactive(false).small();
+    let dot = egui::Atom::paint(vec2(DOT * 2.0, DOT * 2.0), move |ui, args| paint_dot(ui, args.rect, own, on));
+    let button = egui::Button::new((dot, RichText::new(&name).small().color(color))).frame_when_inactive(false).small();
     let response = ui.add(button.selected(false));
-    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, on, format!("{emotion} line")));
+    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, on, format!("{name} line")));
     response.on_hover_text("Show or hide this line")
 }
 
-fn dot(ui: &mut Ui, emotion: Emotion, on: bool) {
+fn dot(ui: &mut Ui, color: Color32) {
     let (rect, _) = ui.allocate_exact_size(vec2(DOT * 2.0, DOT * 2.0), Sense::hover());
-    paint_dot(ui, rect, emotion, on);
+    paint_dot(ui, rect, color, true);
 }
 
-fn paint_dot(ui: &Ui, rect: egui::Rect, emotion: Emotion, on: bool) {
-    let color = theme::color(emotion);
-    let edge = theme::casing(emotion, ui.visuals().panel_fill).unwrap_or(color);
+fn paint_dot(ui: &Ui, rect: egui::Rect, color: Color32, on: bool) {
+    let edge = theme::casing(color, ui.visuals().panel_fill).unwrap_or(color);
     let fill = if on { color } else { Color32::TRANSPARENT };
     ui.painter().circle(rect.center(), DOT - 1.0, fill, Stroke::new(1.0, edge));
 }

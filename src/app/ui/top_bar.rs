@@ -13,6 +13,7 @@ use crate::app::player::Player;
 use crate::app::record::RecordingControl;
 use crate::app::session::{Source, device_of};
 use crate::app::settings::{LONGEST_SMOOTHING_SECS, Settings};
+use crate::classes::Classes;
 use crate::recording::Metadata;
 
 /// Below this width of the bar, buttons show their sign without the word.
@@ -34,6 +35,7 @@ pub(super) struct Shown<'a> {
     pub(super) results: Option<&'a Metadata>,
     pub(super) has_picture: bool,
     pub(super) panes: &'a Panes,
+    pub(super) classes: &'a Classes,
     pub(super) settings: &'a Settings,
 }
 
@@ -153,7 +155,8 @@ impl Shown<'_> {
     fn view_choices(&self, ui: &mut Ui, asks: &mut Asks) {
         let mut overlay = self.settings.overlay;
         ui.checkbox(&mut overlay.boxes, "Boxes").on_hover_text("A box around each face");
-        ui.checkbox(&mut overlay.labels, "Emotions").on_hover_text("The emotion at each box");
+        let (words, noun) = (if self.classes.are_emotions() { "Emotions" } else { "Classes" }, self.classes.noun());
+        ui.checkbox(&mut overlay.labels, words).on_hover_text(format!("The {noun} at each box"));
         ui.checkbox(&mut overlay.percentages, "Percentages").on_hover_text("How likely it is");
         ui.checkbox(&mut overlay.ids, "Face numbers").on_hover_text("Which face it is");
         if overlay != self.settings.overlay {
@@ -264,7 +267,8 @@ impl Shown<'_> {
                 }
             }
         });
-        response.on_hover_text("The network that names the emotions").accessible_name("Model");
+        let hint = format!("The network that names the {}", self.classes.plural());
+        response.on_hover_text(hint).accessible_name("Model");
     }
 }
 

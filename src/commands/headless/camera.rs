@@ -130,9 +130,9 @@ impl CameraJob {
     /// Ctrl-C; then figures, table and recording are those up to there.
     pub fn run(&self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
-        let outputs = Outputs::open(self)?;
         let network = self.choices.load_network()?;
         let in_use = network.in_use;
+        let outputs = Outputs::open(self, &in_use.classes)?;
         let recording =
             self.record.clone().map(|folder| HeadlessWriter::new(folder, in_use.clone(), &self.choices, self.blur));
 

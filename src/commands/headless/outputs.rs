@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::CameraJob;
+use crate::classes::Classes;
 use crate::export::{FaceLines, FaceTable, LinesError, OscOutput, TableFormat};
 use crate::pipeline::Scene;
 
@@ -33,14 +34,14 @@ pub(super) struct WrittenTables {
 }
 
 impl Outputs {
-    /// Opens what the job asks for.
-    pub fn open(job: &CameraJob) -> anyhow::Result<Self> {
-        let table = |path: Option<&Path>, format| path.map(|path| FaceTable::create(path, format)).transpose();
+    /// Opens what the job asks for, for faces that show these classes.
+    pub fn open(job: &CameraJob, classes: &Classes) -> anyhow::Result<Self> {
+        let table = |path: Option<&Path>, format| path.map(|path| FaceTable::create(path, format, classes)).transpose();
         let file = job.jsonl.as_deref().filter(|_| !job.streams());
         Ok(Self {
             csv: table(job.csv.as_deref(), TableFormat::Csv)?,
             jsonl: table(file, TableFormat::Jsonl)?,
-            lines: job.streams().then(|| FaceLines::new(io::stdout())),
+            lines: job.streams().then(|| FaceLines::new(io::stdout(), classes)),
             osc: job.osc.clone(),
             is_closed: false,
         })

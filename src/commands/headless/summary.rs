@@ -8,14 +8,17 @@ use console::Style;
 use serde::Serialize;
 
 use crate::bench::process;
-use crate::emotion::Emotion;
+use crate::classes::{Classes, MOST_CLASSES};
 use crate::face::FaceId;
 use crate::pipeline::Scene;
 use crate::source::SourceInfo;
 use crate::verdict::{UNSURE, Verdict};
 
-/// Width of the bar of an emotion that all faces show, in letters.
+/// Width of the bar of a class that all faces show, in letters.
 const BAR_WIDTH: f64 = 30.0;
+
+/// Room for a name, in letters.
+const NAME_WIDTH: usize = 9;
 
 /// Where the frames came from.
 #[derive(Debug, Serialize)]
@@ -37,11 +40,13 @@ impl From<&SourceInfo> for Source {
 /// Frames and faces counted as they come.
 #[derive(Debug, Default)]
 pub struct Tally {
+    /// Those of the last scene; the emotions before the first.
+    classes: Classes,
     frames: u64,
     frames_with_face: u64,
     faces: u64,
     people: BTreeSet<FaceId>,
-    leading: [u64; Emotion::ALL.len()],
+    leading: [u64; MOST_CLASSES],
     unsure: u64,
     first_frame: Option<Duration>,
     first_label: Option<Duration>,
@@ -58,8 +63,15 @@ pub struct Seen {
     pub faces: u64,
     /// Faces told apart over time. Somebody who leaves and comes back counts again.
     pub people: u64,
-    /// Share of the faces that each emotion leads on, and of those where none leads clearly (`unsure`), 0 to 1.
-    pub emotions: BTreeMap<&'static str, f64>,
+    /// Share of the faces that each emotion leads on, and of those where none leads clearly (`unsure`), 0 to 1. Not there for own classes.
+    #[serde(rename = "emotions", skip_serializing_if = "Option::is_none")]
+    pub of_emotions: Option<BTreeMap<String, f64>>,
+    /// The same of own classes.
+    #[serde(rename = "class_shares", skip_serializing_if = "Option::is_none")]
+    pub of_classes: Option<BTreeMap<String, f64>>,
+    /// What was told apart.
+    #[serde(skip)]
+    pub classes: Classes,
     /// Milliseconds from the start of the process to the first frame that went all the way.
     pub time_to_first_frame_ms: Option<f64>,
     /// Milliseconds from the start of the process to the first frame with a labelled face.
@@ -75,13 +87,16 @@ impl Tally {
         if self.first_label.is_none() && !scene.faces.is_empty() {
             self.first_label = process::age();
         }
+        if self.classes != scene.classes {
+            self.classes = scene.classes.clone();
+        }
         self.frames += 1;
         self.frames_with_face += u64::from(!scene.faces.is_empty());
         self.faces += scene.faces.len() as u64;
         for face in &scene.faces {
             self.people.insert(face.id);
             match Verdict::of(face) {
-                Verdict::Leads(emotion, _) => self.leading[emotion.index()] += 1,
+                Verdict::Leads(class, _) => self.leading[class] += 1,
                 Verdict::Unsure => self.unsure += 1,
             }
         }
@@ -96,15 +111,19 @@ impl Tally {
     pub fn seen(&self) -> Seen {
         let ms = |age: Duration| age.as_secs_f64() * 1e3;
         let share = |count: u64| count as f64 / self.faces.max(1) as f64;
-        let mut emotions: BTreeMap<_, _> =
-            Emotion::ALL.iter().map(|emotion| (emotion.key(), share(self.leading[emotion.index()]))).collect();
-        emotions.insert(UNSURE, share(self.unsure));
+        let leading = self.classes.keys().zip(self.leading);
+        let mut shares: BTreeMap<_, _> = leading.map(|(key, count)| (key.to_owned(), share(count))).collect();
+        shares.insert(UNSURE.to_owned(), share(self.unsure));
+        let (of_emotions, of_classes) =
+            if self.classes.are_emotions() { (Some(shares), None) } else { (None, Some(shares)) };
         Seen {
             frames: self.frames,
             frames_with_face: self.frames_with_face,
             faces: self.faces,
             people: self.people.len() as u64,
-            emotions,
+            of_emotions,
+            of_classes,
+            classes: self.classes.clone(),
             time_to_first_frame_ms: self.first_frame.map(ms),
             time_to_first_label_ms: self.first_label.map(ms),
         }
@@ -112,7 +131,7 @@ impl Tally {
 }
 
 impl Seen {
-    /// A few lines for people: in how many frames faces were, and a bar for each emotion that was seen.
+    /// A few lines for people: in how many frames faces were, and a bar for each class.
     pub fn text(&self) -> String {
         let mut text = String::new();
         let share = self.frames_with_face as f64 / self.frames.max(1) as f64 * 100.0;
@@ -122,12 +141,16 @@ impl Seen {
         if self.faces == 0 {
             return text;
         }
-        let words = Emotion::ALL.iter().map(|e| (e.name(), e.key(), Some(e.rgb()))).chain([(UNSURE, UNSURE, None)]);
+        let classes = &self.classes;
+        let words = (0..classes.len()).map(|class| (classes.name(class), classes.key(class), Some(classes.rgb(class))));
+        let words = words.chain([(UNSURE.to_owned(), UNSURE, None)]);
+        let width = classes.keys().map(|key| key.chars().count()).max().unwrap_or_default().max(NAME_WIDTH);
+        let shares = self.of_emotions.as_ref().or(self.of_classes.as_ref());
         for (name, key, rgb) in words {
-            let share = self.emotions.get(key).copied().unwrap_or(0.0);
+            let share = shares.and_then(|shares| shares.get(key)).copied().unwrap_or(0.0);
             let bar = "█".repeat((share * BAR_WIDTH).round() as usize);
             let style = rgb.map_or_else(Style::new, |[r, g, b]| Style::new().true_color(r, g, b));
-            let line = format!("  {name:9} {:5.1} % {}", share * 100.0, style.apply_to(bar));
+            let line = format!("  {name:width$} {:5.1} % {}", share * 100.0, style.apply_to(bar));
             writeln!(text, "{}", line.trim_end()).ok();
         }
         text

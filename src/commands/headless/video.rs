@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::summary::{Seen, Source, Tally};
 use crate::bench::process;
 use crate::blur::{Blur, Blurrer};
+use crate::classes::Classes;
 use crate::console::progress::Progress;
 use crate::console::{print, print_json, tell};
 use crate::export::{
@@ -76,10 +77,10 @@ impl VideoJob {
         let stop = interrupt::catch()?;
         let source = self.source.open()?;
         let info = source.info().clone();
-        // Before the network is loaded: a folder that can't be written to is found out at once.
-        let mut results = Results::create(self.output.as_deref(), &self.stem(&info), &info, self.blur)?;
         let network = self.choices.load_network()?;
         let in_use = network.in_use;
+        let mut results =
+            Results::create(self.output.as_deref(), &self.stem(&info), &info, self.blur, &in_use.classes)?;
 
         let (source, shortfall) = Watched::new(source);
         let labeller = self.choices.labeller(network.classifier);
@@ -159,10 +160,16 @@ struct Results {
 }
 
 impl Results {
-    fn create(folder: Option<&Path>, stem: &str, info: &SourceInfo, blur: Option<Blur>) -> anyhow::Result<Self> {
+    fn create(
+        folder: Option<&Path>,
+        stem: &str,
+        info: &SourceInfo,
+        blur: Option<Blur>,
+        classes: &Classes,
+    ) -> anyhow::Result<Self> {
         let folder = folder.unwrap_or(Path::new(DEFAULT_FOLDER));
         let [video, table] = free_names(folder, &format!("{stem}{RESULT_SUFFIX}"), [".mp4", ".csv"]);
-        let table = FaceTable::create(&table, TableFormat::Csv)?;
+        let table = FaceTable::create(&table, TableFormat::Csv, classes)?;
         let video = AnnotatedVideo::create(&video, VideoShape::of(info))?;
         Ok(Self { name: info.name.clone(), video, table, blurrer: blur.map(Blurrer::new) })
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use mien_serve::{About, ModelReport, Server, Setup, TlsChoice, Token, qr_code};
+use mien_serve::{About, ClassReport, ModelReport, Server, Setup, TlsChoice, Token, qr_code};
 
 use self::source::Source;
 use self::visitors::VisitorRecordings;
@@ -141,12 +141,13 @@ impl ServeArgs {
     }
 
     fn about(&self, choices: &StageChoices, network: &LoadedNetwork, source: Option<&Source>) -> About {
-        let NetworkInUse { model, device, prior, .. } = network.in_use.clone();
+        let NetworkInUse { model, device, prior, classes, .. } = network.in_use.clone();
         About {
             version: Versions::here().mien,
             model,
             device,
             prior,
+            classes: ClassReport::all(&classes),
             source: source.map(|source| source.name.clone()),
             is_source_recorded: self.record.is_some() && self.camera.is_some(),
             are_visitors_recorded: self.record.is_some(),

@@ -52,6 +52,13 @@ impl Source {
         }
         let Some(folder) = &args.recording else { return Ok(None) };
         let recording = Arc::new(Recording::open(folder)?);
+        let (recorded, used) = (&recording.metadata.classes, &network.in_use.classes);
+        // The page has one set of bars.
+        anyhow::ensure!(
+            recorded == used,
+            "the recording tells apart {recorded}, and the model {used}; name a model of the same {} with --model",
+            recorded.plural()
+        );
         drop(recording.request().open()?);
         Ok(source(recording.name(), Origin::Recording(recording)))
     }

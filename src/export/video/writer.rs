@@ -82,7 +82,7 @@ fn write(
     for scene in scenes {
         // Nobody else has this frame any more, as a rule; else it is copied.
         let mut image = Arc::unwrap_or_clone(scene.frame.image);
-        annotate(&mut image, &scene.faces)?;
+        annotate(&mut image, &scene.faces, &scene.classes)?;
         let from = pace.place(scene.frame.media_time);
         if let Some((_, picture)) = held.take_if(|(shown_from, _)| *shown_from < from) {
             while frames < from {

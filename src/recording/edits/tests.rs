@@ -3,8 +3,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::emotion::Probabilities;
+use crate::emotion::COUNT;
 use crate::face::FaceRect;
+use crate::probabilities::Probabilities;
 
 fn face(id: u32, score: f32) -> Face {
     let rect = FaceRect { x: id as f32, y: 0.0, width: 50.0, height: 50.0 };
@@ -14,8 +15,8 @@ fn face(id: u32, score: f32) -> Face {
         score,
         landmarks: None,
         quality: None,
-        raw: Probabilities::UNIFORM,
-        smoothed: Probabilities::UNIFORM,
+        raw: Probabilities::uniform(COUNT),
+        smoothed: Probabilities::uniform(COUNT),
     }
 }
 

@@ -66,8 +66,9 @@ fn name(
 ) -> Result<(), String> {
     let named = classify_together(classifier, &mut frames).map_err(|error| error.to_string())?;
     shared.metrics.batch();
+    let classes = classifier.classes();
     for ((sender, detected), probabilities) in senders.iter().zip(frames).zip(named) {
-        let scene = sender.place.scene(detected, &probabilities);
+        let scene = sender.place.scene(detected, classes.clone(), &probabilities);
         shared.metrics.labelled(&scene);
         sender.place.answer(Answer::Scene { id: sender.id, t: sender.t, scene: Arc::new(scene) });
     }

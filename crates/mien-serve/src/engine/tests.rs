@@ -5,8 +5,10 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use axum::body::Bytes;
+use mien_core::classes::Classes;
 use mien_core::crop::{FaceCrop, Framing};
-use mien_core::emotion::{COUNT, Emotion, Probabilities};
+use mien_core::emotion::{COUNT, Emotion};
+use mien_core::probabilities::Probabilities;
 use mien_net::classify::ClassifyError;
 use opencv::core::{CV_8UC3, Mat, Scalar};
 
@@ -20,6 +22,10 @@ struct Fake {
 }
 
 impl Classifier for Fake {
+    fn classes(&self) -> Classes {
+        Classes::emotions()
+    }
+
     fn framing(&self) -> Framing {
         Framing::Box
     }
@@ -32,7 +38,7 @@ impl Classifier for Fake {
         self.batches.lock().unwrap().push(crops.len());
         let mut weights = [0.0; COUNT];
         weights[Emotion::Happy.index()] = 1.0;
-        Ok(vec![Probabilities::from_weights(weights).unwrap(); crops.len()])
+        Ok(vec![Probabilities::from_weights(&weights).unwrap(); crops.len()])
     }
 }
 

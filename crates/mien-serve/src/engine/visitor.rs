@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
-use mien_core::emotion::Probabilities;
+use mien_core::classes::Classes;
+use mien_core::probabilities::Probabilities;
 use mien_vision::frame::Frame;
 use mien_vision::pipeline::{Analyzer, Detected, Scene, SceneSmoother, Tap};
 use tokio::sync::watch;
@@ -130,8 +131,8 @@ impl Place {
         lock(&self.analyzer).analyze(frame).map_err(|error| Failure::Failed(error.to_string()))
     }
 
-    pub fn scene(&self, detected: Detected, probabilities: &[Probabilities]) -> Scene {
-        let scene = lock(&self.smoother).scene(detected, probabilities);
+    pub fn scene(&self, detected: Detected, classes: Classes, probabilities: &[Probabilities]) -> Scene {
+        let scene = lock(&self.smoother).scene(detected, classes, probabilities);
         lock(&self.recording).labelled(&scene);
         scene
     }

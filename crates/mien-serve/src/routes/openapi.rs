@@ -1,10 +1,15 @@
 //! The document that describes the API, made of the types that it sends.
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::extract::State;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::{Modify, OpenApi, ToSchema as _};
 
 use super::{api, live};
+use crate::app::App;
+use crate::protocol::{RawProbabilities, SmoothedProbabilities};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -34,6 +39,11 @@ impl Modify for WithToken {
     (status = 401, description = "No token, or a wrong one", body = crate::protocol::ErrorReport),
     (status = 429, description = "Too many requests", body = crate::protocol::ErrorReport),
 ))]
-pub async fn document() -> Json<utoipa::openapi::OpenApi> {
-    Json(Document::openapi())
+pub async fn document(State(app): State<Arc<App>>) -> Json<utoipa::openapi::OpenApi> {
+    let mut document = Document::openapi();
+    // Made for the emotions when it was compiled.
+    let schemas = &mut document.components.get_or_insert_with(Default::default).schemas;
+    schemas.insert(RawProbabilities::name().into_owned(), RawProbabilities::schema_of(&app.classes));
+    schemas.insert(SmoothedProbabilities::name().into_owned(), SmoothedProbabilities::schema_of(&app.classes));
+    Json(document)
 }

@@ -1,14 +1,17 @@
 //! The page's files, which are part of the program.
 
-use std::fmt::Write as _;
-use std::sync::LazyLock;
+use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use mien_core::emotion::Emotion;
+use mien_core::classes::Classes;
+use serde_json::json;
 
 use super::error;
+use crate::app::App;
+use crate::protocol::ClassReport;
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -50,38 +53,38 @@ const FILES: &[File] = &files! {
     "/icon-512.png", "image/png", "icon-512.png";
 };
 
-/// Where the emotions' order, names and colours are found: those of the window, written nowhere twice.
-const EMOTIONS: &str = "/app/emotions.js";
+/// Where the classes' order, names and colours are found: those of the window, written nowhere twice.
+const CLASSES: &str = "/app/classes.js";
 
-static EMOTIONS_SCRIPT: LazyLock<String> = LazyLock::new(|| {
-    let mut script = "// Made of the program's own list.\nexport const EMOTIONS = [\n".to_owned();
-    for emotion in Emotion::ALL {
-        let [red, green, blue] = emotion.rgb();
-        let text = if emotion.wants_dark_text() { "#000000" } else { "#ffffff" };
-        // Writing to a string can't fail.
-        writeln!(
-            script,
-            "  {{ key: \"{}\", name: \"{}\", color: \"#{red:02x}{green:02x}{blue:02x}\", text: \"{text}\" }},",
-            emotion.key(),
-            emotion.name(),
-        )
-        .ok();
-    }
-    script + "];\n"
-});
+/// What is found there.
+fn classes_script(classes: &Classes) -> String {
+    let of = |class: usize, report: ClassReport| {
+        let ClassReport { label, column, color } = report;
+        let text = if classes.wants_dark_text(class) { "#000000" } else { "#ffffff" };
+        json!({ "key": label, "column": column, "name": classes.name(class), "color": color, "text": text })
+    };
+    let all: Vec<_> =
+        ClassReport::all(classes).into_iter().enumerate().map(|(class, report)| of(class, report)).collect();
+    let heading = if classes.are_emotions() { "Emotions" } else { "Classes" };
+    format!(
+        "// Made of what the model tells apart.\nexport const CLASSES = {:#};\nexport const HEADING = \"{heading}\";\n",
+        serde_json::Value::from(all)
+    )
+}
 
 /// Whether a path is one of the page's.
 pub(super) fn is_part(path: &str) -> bool {
-    path == EMOTIONS || FILES.iter().any(|file| file.path == path)
+    path == CLASSES || FILES.iter().any(|file| file.path == path)
 }
 
 /// A file of the page, or that there is none.
-pub async fn file(method: Method, uri: Uri) -> Response {
+pub async fn file(State(app): State<Arc<App>>, method: Method, uri: Uri) -> Response {
     let path = uri.path();
-    let found = if path == EMOTIONS {
-        Some((SCRIPT, EMOTIONS_SCRIPT.as_bytes()))
+    let found = if path == CLASSES {
+        Some((SCRIPT, Bytes::from(classes_script(&app.classes))))
     } else {
-        FILES.iter().find(|file| file.path == path).map(|file| (file.kind, file.content))
+        let file = FILES.iter().find(|file| file.path == path);
+        file.map(|file| (file.kind, Bytes::from_static(file.content)))
     };
     let Some((kind, content)) = found else { return error(StatusCode::NOT_FOUND, "there is nothing here") };
     if method != Method::GET && method != Method::HEAD {
@@ -92,5 +95,5 @@ pub async fn file(method: Method, uri: Uri) -> Response {
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
-    (headers, Bytes::from_static(content)).into_response()
+    (headers, content).into_response()
 }

@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Detected, Face, Scene};
+use mien_core::classes::Classes;
 use mien_core::crop::Framing;
-use mien_core::emotion::Probabilities;
+use mien_core::probabilities::Probabilities;
 use mien_core::smooth::Smoother;
 use mien_net::classify::{Classifier, ClassifyError};
 
 /// Faces that were found and named when a recording was made.
 pub trait RecordedFaces: Send + Sync {
+    /// What was told apart, in the order of the probabilities.
+    fn classes(&self) -> &Classes;
+
     /// The faces of the frame with this number, in the order of their ids.
     fn faces(&self, frame: u64) -> Vec<Face>;
 }
 
-/// Names the emotions of the faces that the capture side found. Owned by the inference thread.
+/// Names what the faces that the capture side found show. Owned by the inference thread.
 pub struct Labeller {
     names: Names,
     smoother: SceneSmoother,
@@ -38,9 +42,12 @@ impl Labeller {
         Self { names: Names::Recorded(faces), smoother: SceneSmoother::new(None) }
     }
 
-    /// Exchanges the network; smoothing continues from where it is. What was recorded stays.
+    /// Exchanges the network. Smoothing continues from where it is, unless other classes are told apart. What was recorded stays.
     pub fn set_classifier(&mut self, classifier: Box<dyn Classifier>) {
         if let Names::Network(network) = &mut self.names {
+            if network.classes() != classifier.classes() {
+                self.smoother.reset();
+            }
             *network = classifier;
         }
     }
@@ -75,7 +82,7 @@ impl Labeller {
         };
         let probabilities = classifier.classify(&detected.crops)?;
         detected.timings.classify = start.elapsed();
-        Ok(self.smoother.scene(detected, &probabilities))
+        Ok(self.smoother.scene(detected, classifier.classes(), &probabilities))
     }
 
     /// Labels several frames in their order with one batch for the faces of all of them, which costs less per face.
@@ -91,8 +98,11 @@ impl Labeller {
             }
         };
         let probabilities = classify_together(classifier.as_mut(), &mut frames)?;
+        let classes = classifier.classes();
         let named = frames.into_iter().zip(probabilities);
-        Ok(named.map(|(detected, probabilities)| self.smoother.scene(detected, &probabilities)).collect())
+        let scene =
+            |(detected, probabilities): (_, Vec<_>)| self.smoother.scene(detected, classes.clone(), &probabilities);
+        Ok(named.map(scene).collect())
     }
 }
 
@@ -141,8 +151,8 @@ impl SceneSmoother {
         self.0.reset();
     }
 
-    /// The scene of a frame, given what the network said of its faces in their order.
-    pub fn scene(&mut self, detected: Detected, probabilities: &[Probabilities]) -> Scene {
+    /// The scene of a frame, given what the network said of its faces in their order, and of which classes.
+    pub fn scene(&mut self, detected: Detected, classes: Classes, probabilities: &[Probabilities]) -> Scene {
         let Detected { frame, picture, faces, timings, .. } = detected;
         self.0.retain(|id| faces.iter().any(|face| face.id == id));
         let faces = faces
@@ -158,15 +168,15 @@ impl SceneSmoother {
                 smoothed: self.0.update(face.id, frame.media_time, *raw),
             })
             .collect();
-        Scene { frame, picture, faces, timings, labelled_at: Instant::now() }
+        Scene { frame, picture, classes, faces, timings, labelled_at: Instant::now() }
     }
 }
 
 /// The scene of a frame whose faces are known.
 fn looked_up(detected: Detected, recorded: &dyn RecordedFaces) -> Scene {
     let Detected { frame, picture, timings, .. } = detected;
-    let faces = recorded.faces(frame.index);
-    Scene { frame, picture, faces, timings, labelled_at: Instant::now() }
+    let (classes, faces) = (recorded.classes().clone(), recorded.faces(frame.index));
+    Scene { frame, picture, classes, faces, timings, labelled_at: Instant::now() }
 }
 
 #[cfg(test)]
@@ -185,6 +195,10 @@ mod tests {
     struct ByGrayValue;
 
     impl Classifier for ByGrayValue {
+        fn classes(&self) -> Classes {
+            Classes::emotions()
+        }
+
         fn framing(&self) -> Framing {
             Framing::Box
         }
@@ -193,7 +207,7 @@ mod tests {
             let label = |crop: &FaceCrop| {
                 let mut weights = [0.0; COUNT];
                 weights[usize::from(crop.pixels()[0])] = 1.0;
-                Probabilities::from_weights(weights).unwrap()
+                Probabilities::from_weights(&weights).unwrap()
             };
             Ok(crops.iter().map(label).collect())
         }
@@ -231,8 +245,9 @@ mod tests {
         let batch = (0..).zip(frames).map(|(index, emotions)| detected(index, emotions)).collect();
         let scenes = Labeller::new(Box::new(ByGrayValue), None).label_batch(batch).unwrap();
         for ((index, expected), scene) in (0..).zip(frames).zip(&scenes) {
-            let labels: Vec<Emotion> = scene.faces.iter().map(|face| face.raw.top().0).collect();
-            assert_eq!((scene.frame.index, labels.as_slice()), (index, expected));
+            let labels: Vec<usize> = scene.faces.iter().map(|face| face.raw.top().0).collect();
+            let expected: Vec<usize> = expected.iter().map(|emotion| emotion.index()).collect();
+            assert_eq!((scene.frame.index, labels), (index, expected));
         }
     }
 
@@ -254,6 +269,34 @@ mod tests {
         labeller.label(detected(0, &[Emotion::Happy])).unwrap();
         labeller.label(detected(1, &[])).unwrap();
         let scene = labeller.label(detected(2, &[Emotion::Sad])).unwrap();
-        assert_eq!(scene.faces[0].smoothed.top().0, Emotion::Sad);
+        assert_eq!(scene.faces[0].smoothed.top().0, Emotion::Sad.index());
+    }
+
+    /// Always sure of the second of three classes.
+    struct Awake;
+
+    impl Classifier for Awake {
+        fn classes(&self) -> Classes {
+            Classes::new(["tired", "awake", "asleep"].map(str::to_owned).into()).unwrap()
+        }
+
+        fn framing(&self) -> Framing {
+            Framing::Box
+        }
+
+        fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
+            Ok(vec![Probabilities::from_weights(&[0.0, 1.0, 0.0]).unwrap(); crops.len()])
+        }
+    }
+
+    #[test]
+    fn a_network_of_other_classes_begins_anew_and_its_scenes_name_them() {
+        let mut labeller = Labeller::new(Box::new(ByGrayValue), Some(Duration::from_secs(1000)));
+        let before = labeller.label(detected(0, &[Emotion::Happy])).unwrap();
+        assert!(before.classes.are_emotions());
+        labeller.set_classifier(Box::new(Awake));
+        let after = labeller.label_batch(vec![detected(1, &[Emotion::Happy])]).unwrap();
+        assert_eq!(after[0].classes.key(after[0].faces[0].smoothed.top().0), "awake");
+        assert_eq!(after[0].faces[0].smoothed.as_slice(), [0.0, 1.0, 0.0]);
     }
 }

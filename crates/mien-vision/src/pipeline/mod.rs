@@ -21,6 +21,7 @@ mod worker;
 use std::time::{Duration, Instant};
 
 use crate::frame::{Frame, RgbaPicture};
+use mien_core::classes::Classes;
 use mien_core::face::Face;
 
 pub use analyzer::{AnalyzeError, Analyzer, Detected, DetectedFace};
@@ -40,6 +41,8 @@ pub struct Scene {
     pub frame: Frame,
     /// The frame for a texture, if the driver was asked for one.
     pub picture: Option<RgbaPicture>,
+    /// What the network tells apart, in the order of the faces' probabilities.
+    pub classes: Classes,
     /// The faces on it, in the order of their ids.
     pub faces: Vec<Face>,
     /// How long each stage took.
