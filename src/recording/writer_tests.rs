@@ -9,7 +9,9 @@ use crate::classes::Classes;
 use crate::emotion::Emotion;
 use crate::export::testing::{SCENE_HEIGHT, SCENE_WIDTH, scene};
 use crate::pipeline::Scene;
+use crate::probabilities::Probabilities;
 use crate::recording::{FACES, FRAMES, MARKS, METADATA, Metadata, VIDEO, read_marks};
+use crate::recording::{OWN_CLASSES_SCHEMA, Recording};
 use crate::source::SourceKind;
 
 struct Plenty;
@@ -353,4 +355,55 @@ fn a_disk_without_a_byte_left_keeps_all_that_was_written() {
     // The row of the last picture may not have fitted.
     assert!(frames == counts.frames || frames + 1 == counts.frames, "{frames} rows, {counts:?}");
     assert_eq!(rows(&folder.join(FACES)).len() as u64, counts.faces);
+}
+
+fn own_classes() -> Classes {
+    Classes::new(["wide awake", "tired"].map(str::to_owned).into()).unwrap()
+}
+
+/// A scene of a network that tells own classes apart.
+fn own(index: u64) -> Scene {
+    let mut scene = Scene { classes: own_classes(), ..numbered(index) };
+    let probabilities = Probabilities::from_weights(&[0.9, 0.1]).unwrap();
+    (scene.faces[0].raw, scene.faces[0].smoothed) = (probabilities, probabilities);
+    scene
+}
+
+#[test]
+fn a_recording_of_own_classes_names_them_and_is_read_again() {
+    let home = tempfile::tempdir().unwrap();
+    let mut subject = subject("Desk cam");
+    subject.network.classes = own_classes();
+    let writer = SessionWriter::start_on(home.path().to_owned(), subject, Box::new(Plenty), || ()).unwrap();
+    for scene in (0..4).map(own) {
+        writer.tap().captured(&scene.frame);
+        writer.tap().labelled(&scene);
+    }
+    let folder = folder_of(&writer.finish());
+    let metadata = metadata_in(&folder);
+    assert_eq!((metadata.schema, &metadata.classes), (OWN_CLASSES_SCHEMA, &own_classes()));
+    let recording = Recording::open(&folder).unwrap();
+    assert_eq!(recording.faces.rows().len(), 4);
+    assert!(recording.faces.rows().all(|row| row.face().raw.as_slice() == [0.9, 0.1]));
+}
+
+#[test]
+fn a_network_of_other_classes_ends_the_recording_with_the_reason() {
+    let home = tempfile::tempdir().unwrap();
+    let writer = start(home.path(), Plenty);
+    pass(&writer, 0..3, |_| true);
+    let other = own(3);
+    writer.tap().captured(&other.frame);
+    writer.tap().labelled(&other);
+    let mut events = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !matches!(events.last(), Some(RecordingEvent::Ended { .. })) && Instant::now() < deadline {
+        events.extend(writer.events());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let reason = ending(&events).1.unwrap();
+    assert!(reason.contains("tells apart wide awake, tired now and not angry"), "{reason}");
+    let folder = folder_of(&events);
+    assert_eq!(rows(&folder.join(FACES)).len(), 3);
+    assert!(metadata_in(&folder).classes.are_emotions() && Recording::open(&folder).is_ok());
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::fs::File;
 use std::path::Path;
 
+use mien::classes::Classes;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use crate::support::own_model::own_model;
 use crate::support::program::{assert_refused, mien, video_with_face};
-use crate::support::sessions::record;
+use crate::support::sessions::{record, record_of};
 
 /// Two of them are called like other columns, and one needs quotes.
 const CLASSES: [&str; 4] = ["wide awake", "frame", "x, \"y\"", "happy"];
@@ -138,6 +139,17 @@ fn known_answers_name_the_classes_of_the_model() {
 fn speed_is_measured_and_the_machine_described_with_such_a_model() {
     let home = setting();
     run(home.path(), &["bench", "clip.mp4", "--frames", "20", "--warmup", "0"]).success();
+}
+
+#[test]
+fn a_recording_of_own_classes_is_exported_with_them() {
+    let home = tempfile::tempdir().unwrap();
+    let classes = Classes::new(CLASSES.map(str::to_owned).into()).unwrap();
+    let folder = record_of(&home.path().join("talk"), 30, &classes);
+    mien().current_dir(home.path()).args(["replay", "talk"]).assert().success().stdout(contains("Wide awake"));
+    assert!(check(&home.path().join("mien-results/talk-emotions.csv")) > 20);
+    let metadata: Value = serde_json::from_slice(&fs::read(folder.join("session.json")).unwrap()).unwrap();
+    assert_eq!((&metadata["schema"], &metadata["classes"]), (&2.into(), &serde_json::json!(CLASSES)));
 }
 
 /// A recording made before there were own classes says nothing of classes.

@@ -11,7 +11,9 @@ use tungstenite::Message;
 
 use super::client::{Server, TOKEN, frame, next_json};
 use super::support::drawn_face::picture_with_face;
-use super::support::program::{interrupt, mien, video_with_face};
+use super::support::own_model::own_model;
+use super::support::program::{assert_refused, interrupt, mien, video_with_face};
+use super::support::sessions::record_of;
 
 const WIDTH: i32 = 320;
 const HEIGHT: i32 = 240;
@@ -217,4 +219,47 @@ fn with_tls_the_link_is_https_and_a_code_for_phones_is_drawn() {
     );
     let output = std::process::Command::new("python3").args(["-c", &script]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), r#"{"status":"ok"}"#, "{output:?}");
+}
+
+#[test]
+fn a_model_of_own_classes_answers_with_its_own_fields_and_describes_them() {
+    let home = tempfile::tempdir().unwrap();
+    let model = own_model(home.path(), &["wide awake", "tired", "happy"]);
+    let server = Server::start(&["--model", model.to_str().unwrap()]);
+    let (status, report) = server.json("POST", "/api/v1/analyze", &face_jpeg(0));
+    assert_eq!(status, 200, "{report}");
+    let [face] = report["faces"].as_array().unwrap().as_slice() else { panic!("one face: {report}") };
+    let fields: Vec<_> =
+        face.as_object().unwrap().keys().filter(|name| name.contains("raw_") || name.contains("smoothed_")).collect();
+    let columns = ["wide_awake", "tired", "happy"];
+    let wanted: Vec<_> =
+        ["raw", "smoothed"].iter().flat_map(|kind| columns.map(|column| format!("{kind}_{column}"))).collect();
+    assert!(fields.iter().copied().eq(&wanted), "{fields:?}");
+    let sum: f64 = columns.iter().map(|column| face[format!("smoothed_{column}")].as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-3, "{face}");
+    assert!(["wide awake", "tired", "happy"].contains(&face["label"].as_str().unwrap()), "{face}");
+
+    let (_, about) = server.json("GET", "/api/v1/about", b"");
+    let classes = about["classes"].as_array().unwrap();
+    assert_eq!((&classes[0]["label"], &classes[0]["column"]), (&"wide awake".into(), &"wide_awake".into()));
+    assert_eq!(classes[2]["color"], "#f0e442", "happy as ever");
+    let (_, document) = server.json("GET", "/api/v1/openapi.json", b"");
+    let document = document.to_string();
+    assert!(document.contains("smoothed_wide_awake") && !document.contains("raw_angry"), "{document}");
+    let (status, script) = server.request("GET", "/app/classes.js", &[], b"");
+    assert!(status == 200 && script.contains("\"wide_awake\"") && script.contains("\"Classes\""), "{script}");
+
+    // Frames of a visitor go through the same stages.
+    let mut socket = server.program_socket("/api/v1/visit");
+    assert!(until_face(&mut socket)["faces"][0]["smoothed_tired"].is_number());
+}
+
+#[test]
+fn a_recording_of_other_classes_than_the_model_s_is_not_served() {
+    let home = tempfile::tempdir().unwrap();
+    let classes = mien::classes::Classes::new(["tired", "awake"].map(str::to_owned).into()).unwrap();
+    let folder = record_of(&home.path().join("talk"), 5, &classes);
+    let mut command = mien();
+    command.args(["serve", "--bind", "127.0.0.1:0", "--no-token", "--recording"]).arg(&folder);
+    assert_refused(&mut command, &["tells apart tired, awake", "and the model angry", "--model"]);
 }

@@ -15,7 +15,7 @@ use mien::frame::Frame;
 use mien::landmarks::Landmarks;
 use mien::pipeline::{Scene, StageTimings};
 use mien::probabilities::Probabilities;
-use mien::recording::{self, Counts, Mark, Metadata, RECORDING_SCHEMA, append_mark};
+use mien::recording::{self, Counts, Mark, Metadata, OWN_CLASSES_SCHEMA, RECORDING_SCHEMA, append_mark};
 use mien::version::Versions;
 use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Rect, Scalar, Size, Vec3b};
 use opencv::imgproc;
@@ -73,25 +73,39 @@ pub fn face(id: u32, place: u64) -> Face {
 
 /// Records so many frames into `folder`, with two marks, as it is after an end in order.
 pub fn record(folder: &Path, frames: u64) -> PathBuf {
+    record_of(folder, frames, &Classes::emotions())
+}
+
+/// The same of a network that tells these classes apart; of own classes everybody shows the first.
+pub fn record_of(folder: &Path, frames: u64, classes: &Classes) -> PathBuf {
+    let of_classes = |face: Face| {
+        if classes.are_emotions() {
+            return face;
+        }
+        let mut weights = vec![0.2 / (classes.len() - 1) as f32; classes.len()];
+        weights[0] = 0.8;
+        let probabilities = Probabilities::from_weights(&weights).unwrap();
+        Face { raw: probabilities, smoothed: probabilities, ..face }
+    };
     fs::create_dir_all(folder).unwrap();
     let size = Size::new(WIDTH, HEIGHT);
     let codec = i32::from_le_bytes(*b"MJPG");
     let mut video = VideoWriter::new(folder.join(recording::VIDEO), codec, FPS, size, true).unwrap();
     assert!(video.is_opened().unwrap());
     let mut times = "video_frame,frame,time_s\n".to_owned();
-    let mut table = FaceTable::create(&folder.join(recording::FACES), TableFormat::Csv, &Classes::emotions()).unwrap();
+    let mut table = FaceTable::create(&folder.join(recording::FACES), TableFormat::Csv, classes).unwrap();
     let mut faces = 0;
     for place in 0..frames {
         let (index, media_time) = (number(place), time(place));
         let image = picture(place);
         video.write(&image).unwrap();
         times += &format!("{place},{index},{:.4}\n", media_time.as_secs_f64());
-        let on_frame: Vec<Face> = people(place).into_iter().map(|id| face(id, place)).collect();
+        let on_frame: Vec<Face> = people(place).into_iter().map(|id| of_classes(face(id, place))).collect();
         faces += on_frame.len() as u64;
         let now = Instant::now();
         let frame = Frame { index, media_time, captured_at: now, image: image.into() };
         let timings = StageTimings::default();
-        let classes = Classes::emotions();
+        let classes = classes.clone();
         let scene = Scene { frame, picture: None, classes, faces: on_frame, timings, labelled_at: now };
         table.push("Test Webcam", &scene).unwrap();
     }
@@ -103,13 +117,13 @@ pub fn record(folder: &Path, frames: u64) -> PathBuf {
         append_mark(&folder.join(recording::MARKS), &mark).unwrap();
     }
     let counts = Some(Counts { frames, frames_lost: frames / 10, faces });
-    write_metadata(folder, Some("2026-03-04T10:05:30+01:00"), counts);
+    write_metadata(folder, Some("2026-03-04T10:05:30+01:00"), counts, classes);
     folder.to_owned()
 }
 
-fn write_metadata(folder: &Path, ended: Option<&str>, counts: Option<Counts>) {
+fn write_metadata(folder: &Path, ended: Option<&str>, counts: Option<Counts>, classes: &Classes) {
     let metadata = Metadata {
-        schema: RECORDING_SCHEMA,
+        schema: if classes.are_emotions() { RECORDING_SCHEMA } else { OWN_CLASSES_SCHEMA },
         started: "2026-03-04T10:05:12+01:00".to_owned(),
         ended: ended.map(str::to_owned),
         device: "Test Webcam".to_owned(),
@@ -120,7 +134,7 @@ fn write_metadata(folder: &Path, ended: Option<&str>, counts: Option<Counts>) {
         model: "mien-of-old".to_owned(),
         model_sha256: "ab12".to_owned(),
         prior: "uniform".to_owned(),
-        classes: Classes::emotions(),
+        classes: classes.clone(),
         flip: false,
         network_device: "CPU".to_owned(),
         smoothing_secs: 0.2,
@@ -134,7 +148,7 @@ fn write_metadata(folder: &Path, ended: Option<&str>, counts: Option<Counts>) {
 
 /// Makes of a recording what a kill leaves: no end, the last rows cut in two, and the video in the middle of a frame.
 pub fn kill(folder: &Path) {
-    write_metadata(folder, None, None);
+    write_metadata(folder, None, None, &Classes::emotions());
     for (name, share) in [(recording::VIDEO, 0.8), (recording::FACES, 0.7), (recording::FRAMES, 0.9)] {
         let path = folder.join(name);
         let bytes = fs::read(&path).unwrap();

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use egui::Key;
-use egui::accesskit::Role;
+use egui::accesskit::{Role, Toggled};
+use egui::{Key, vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::session::Source;
+use mien::classes::Classes;
 use mien::emotion::Emotion;
+use mien::face::Face;
+use mien::probabilities::Probabilities;
 use mien::source::CameraDevice;
 
-use super::driver::{assert_shows, click, on_camera, on_video, painted, press, show, shows};
+use super::driver::{Window, assert_shows, click, on_camera, on_video, painted, press, show, shows, words};
 use super::fake::{Fake, face, face_with};
 
 #[test]
@@ -140,4 +143,79 @@ fn bars_move_on_their_own_until_they_arrive() {
     assert_eq!(delay, Duration::ZERO, "the bars are on their way");
     window.run_steps(20);
     window.run();
+}
+
+/// So many classes with names as long as they may be.
+fn long_names(count: usize) -> Classes {
+    Classes::new((0..count).map(|class| format!("{class:02} a name that is long")).collect()).unwrap()
+}
+
+/// A face of which a class leads, of so many.
+fn own_face(id: u32, class: usize, count: usize) -> Face {
+    let mut weights = vec![0.2 / (count - 1) as f32; count];
+    weights[class] = 0.8;
+    let probabilities = Probabilities::from_weights(&weights).unwrap();
+    Face { raw: probabilities, smoothed: probabilities, ..face(id, Emotion::Happy) }
+}
+
+fn show_own(window: &mut Window, fake: &Fake, at_ms: u64, classes: &Classes, faces: Vec<Face>) {
+    fake.scene_of(classes.clone(), Duration::from_millis(at_ms), faces);
+    window.run_steps(3);
+}
+
+#[test]
+fn own_classes_are_named_at_the_box_in_the_bars_and_in_the_timeline() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    let classes = Classes::new(["tired", "wide awake", "happy"].map(str::to_owned).into()).unwrap();
+    show_own(&mut window, &fake, 100, &classes, vec![own_face(1, 1, 3)]);
+    assert_shows(&window, "Face 1: Wide awake 80 %");
+    assert!(painted(&window).contains(&"1  Wide awake 80 %".to_owned()));
+    let bars: Vec<_> =
+        window.get_all_by_role(Role::ProgressIndicator).map(|bar| bar.accesskit_node().label()).collect();
+    assert_eq!(bars, ["Tired", "Wide awake", "Happy"].map(|name| Some(name.to_owned())));
+    for line in ["Tired line", "Wide awake line", "Happy line"] {
+        assert_shows(&window, line);
+    }
+    assert!(!shows(&window, "Angry") && !shows(&window, "Surprise"), "{:#?}", words(&window));
+    click(&mut window, "View");
+    assert_shows(&window, "Classes");
+    assert!(!shows(&window, "Emotions"), "{:#?}", words(&window));
+}
+
+#[test]
+fn a_network_of_other_classes_begins_new_curves_and_shows_all_its_lines() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    click(&mut window, "Angry line");
+    let is_on =
+        |window: &Window, line: &str| window.get_by_label(line).accesskit_node().toggled() != Some(Toggled::False);
+    assert!(!is_on(&window, "Angry line"));
+    let classes = Classes::new(["tired", "awake"].map(str::to_owned).into()).unwrap();
+    show_own(&mut window, &fake, 200, &classes, vec![own_face(1, 0, 2)]);
+    assert!(is_on(&window, "Tired line"), "the first line was hidden before");
+    show(&mut window, &fake, 300, vec![face(1, Emotion::Sad)]);
+    assert_shows(&window, "Face 1: Sad 87 %");
+}
+
+#[test]
+fn the_bars_of_twenty_long_names_lie_below_each_other_and_beside_their_names() {
+    for size in [vec2(1200.0, 800.0), vec2(700.0, 600.0)] {
+        let fake = Fake::with_camera();
+        let mut window = on_camera(&fake);
+        window.set_size(size);
+        let classes = long_names(20);
+        show_own(&mut window, &fake, 100, &classes, vec![own_face(1, 7, 20)]);
+        let bars: Vec<_> = window.get_all_by_role(Role::ProgressIndicator).map(|bar| bar.rect()).collect();
+        assert_eq!(bars.len(), 20);
+        assert!(bars.windows(2).all(|pair| pair[0].bottom() <= pair[1].top() + 0.5), "{bars:?}");
+        assert!(bars.iter().all(|bar| bar.right() <= size.x && bar.width() > 100.0), "{bars:?}");
+        let cut = painted(&window).iter().filter(|text| text.ends_with("is long")).count();
+        assert!(cut >= 1, "the name at the box is whole: {:?}", painted(&window));
+        let timeline = window.get_all_by_role(Role::Figure).map(|plot| plot.rect()).next();
+        if let Some(plot) = timeline {
+            assert!(plot.height() > 30.0, "the legend leaves no room for the lines: {plot:?}");
+        }
+    }
 }

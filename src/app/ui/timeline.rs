@@ -79,7 +79,7 @@ impl Shown<'_> {
             ui.label(RichText::new(format!("  {span}   ")).small().weak()).on_hover_text("What the timeline covers");
             let classes = self.people.classes();
             for (class, hidden) in hidden_lines.iter_mut().enumerate().take(classes.len()) {
-                if legend_entry(ui, classes.name(class), theme::color(classes, class), !*hidden).clicked() {
+                if legend_entry(ui, &classes.name(class), theme::color(classes, class), !*hidden).clicked() {
                     *hidden = !*hidden;
                 }
             }
@@ -274,10 +274,10 @@ fn lines(people: &People, face: FaceId, hidden: [bool; MOST_CLASSES], background
     lines
 }
 
-fn legend_entry(ui: &mut Ui, name: String, own: Color32, on: bool) -> Response {
+fn legend_entry(ui: &mut Ui, name: &str, own: Color32, on: bool) -> Response {
     let color = if on { ui.visuals().text_color() } else { ui.visuals().weak_text_color() };
     let dot = egui::Atom::paint(vec2(DOT * 2.0, DOT * 2.0), move |ui, args| paint_dot(ui, args.rect, own, on));
-    let button = egui::Button::new((dot, RichText::new(&name).small().color(color))).frame_when_inactive(false).small();
+    let button = egui::Button::new((dot, RichText::new(name).small().color(color))).frame_when_inactive(false).small();
     let response = ui.add(button.selected(false));
     response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, on, format!("{name} line")));
     response.on_hover_text("Show or hide this line")
