@@ -4,6 +4,8 @@
 //! divided by that prior and multiplied by another: logit adjustment (Menon et al. 2021, “Long-tail learning via logit
 //! adjustment”, section 4.2).
 
+mod file;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,12 +13,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::bounded;
 use crate::classes::{Classes, ClassesError};
-use crate::emotion::{COUNT, Emotion};
-
-/// Bytes that a file with a prior may have: seven numbers, with room for remarks.
-const MOST_BYTES: u64 = 1 << 20;
+use crate::emotion::COUNT;
 
 /// The least share of a class that counts as seen. Below it the correction for its rareness would be larger than any
 /// evidence that a network gives.
@@ -94,53 +92,6 @@ impl Prior {
     pub fn absent(&self) -> impl Iterator<Item = &str> {
         self.classes.keys().zip(&self.shares).filter(|(_, share)| **share <= 0.0).map(|(key, _)| key)
     }
-
-    /// Reads a prior from a file: TOML (`happy = 3.5`, one line an emotion) or, if its name ends in `.csv`, the columns
-    /// `emotion,weight`. All seven emotions have to be named, with weights above 0.
-    ///
-    /// # Errors
-    /// When the file can't be read, names an unknown emotion, one twice, or not all, or gives a weight that is none.
-    pub fn read(path: &Path) -> Result<Self, PriorError> {
-        let text = bounded::read_text(path, MOST_BYTES)
-            .map_err(|source| PriorError::Read { path: path.to_owned(), source })?;
-        let no_prior = |problem| PriorError::Weights { path: path.to_owned(), problem };
-        let weights: BTreeMap<Emotion, f64> =
-            if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
-                from_csv(&text).map_err(no_prior)?
-            } else {
-                toml::from_str(&text)
-                    .map_err(|source| PriorError::Toml { path: path.to_owned(), source: source.into() })?
-            };
-        let weight = |emotion: Emotion| match weights.get(&emotion) {
-            Some(0.0) => Err(WeightError::Range { class: emotion.to_string(), weight: 0.0 }),
-            Some(weight) => Ok(*weight),
-            None => Err(WeightError::Missing(emotion.to_string())),
-        };
-        let weights: Result<Vec<f64>, _> = Emotion::ALL.into_iter().map(weight).collect();
-        let prior = weights.and_then(|weights| Self::from_weights(&Classes::emotions(), &weights));
-        prior.map_err(|error| no_prior(error.to_string()))
-    }
-}
-
-fn from_csv(text: &str) -> Result<BTreeMap<Emotion, f64>, String> {
-    #[derive(Deserialize)]
-    struct Row {
-        emotion: String,
-        weight: f64,
-    }
-    let mut weights = BTreeMap::new();
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    let mut rows = reader.deserialize::<Row>();
-    while let Some(row) = rows.next() {
-        // The reader's own messages name line and column.
-        let Row { emotion, weight } = row.map_err(|error| error.to_string())?;
-        let line = rows.reader().position().line().saturating_sub(1);
-        let emotion: Emotion = emotion.parse().map_err(|error| format!("line {line}: {error}"))?;
-        if weights.insert(emotion, weight).is_some() {
-            return Err(format!("line {line}: {emotion} is named twice"));
-        }
-    }
-    Ok(weights)
 }
 
 impl TryFrom<BTreeMap<String, f64>> for Prior {
@@ -227,10 +178,12 @@ pub enum PriorError {
     )]
     Unknown,
     /// The file's prior is of other classes than the model's.
-    #[error("{path} is a prior of the seven emotions, and the model tells apart {classes}")]
+    #[error("{path} is a prior of {given}, and the model tells apart {classes}")]
     OtherClasses {
         /// Which file.
         path: PathBuf,
+        /// The file's.
+        given: String,
         /// The model's.
         classes: String,
     },
@@ -303,55 +256,7 @@ impl fmt::Display for PriorChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ALL_SEVEN: &str = "angry = 1\ndisgust = 1\nfear = 1\nhappy = 3\nsad = 1\nsurprise = 1\nneutral = 2.0\n";
-
-    fn read(name: &str, text: &str) -> Result<PriorChoice, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().parse::<PriorChoice>().map_err(|error| error.to_string())
-    }
-
-    fn shares(choice: &PriorChoice) -> Vec<f64> {
-        match choice {
-            PriorChoice::Given { prior, .. } => prior.shares().to_vec(),
-            PriorChoice::Standard(_) => panic!("no file"),
-        }
-    }
-
-    #[test]
-    fn a_file_in_either_form_is_normalised() {
-        let wanted = [0.1, 0.1, 0.1, 0.3, 0.1, 0.1, 0.2];
-        let table = format!("emotion,weight\n{}", ALL_SEVEN.replace(" = ", ", ").replace("happy", "Happy"));
-        for (name, text) in [("a.toml", ALL_SEVEN), ("a.csv", &table)] {
-            let shares = shares(&read(name, text).unwrap());
-            assert!(shares.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-12), "{shares:?}");
-        }
-    }
-
-    #[test]
-    fn files_that_are_no_prior_are_refused_with_the_reason() {
-        let lacking = ALL_SEVEN.replace("fear = 1\n", "");
-        let foreign = ALL_SEVEN.replace("fear", "contempt");
-        let zero = ALL_SEVEN.replace("fear = 1", "fear = 0");
-        let cases = [
-            ("a.toml", lacking.as_str(), "Fear has no weight"),
-            ("a.toml", &foreign, "contempt"),
-            ("a.toml", &zero, "the weight of Fear is 0"),
-            ("a.toml", "fear = ", "line 1"),
-            ("a.csv", "emotion,weight\nangry,1\nangry,2\n", "line 3: Angry is named twice"),
-            ("a.csv", "emotion,weight\nglad,1\n", "line 2: “glad”"),
-            ("a.csv", "emotion,weight\nangry,much\n", "line: 2"),
-            ("a.csv", "emotion,weight\n", "Angry has no weight"),
-        ];
-        for (name, text, reason) in cases {
-            let error = read(name, text).unwrap_err();
-            assert!(error.contains(reason) && error.contains(name), "{text}: {error}");
-        }
-        let error = "no/such/file".parse::<PriorChoice>().unwrap_err().to_string();
-        assert!(error.contains("no/such/file") && error.contains("uniform"), "{error}");
-    }
+    use crate::emotion::Emotion;
 
     fn observed(shares: [f64; COUNT]) -> Result<Prior, WeightError> {
         Prior::observed(&Classes::emotions(), &shares)

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use mien_core::classes::Classes;
 use mien_core::prior::{Prior, PriorChoice, PriorError, StandardPrior};
 
 /// How a model's logits become probabilities. What isn't known yet is left at values that change nothing.
@@ -88,11 +89,14 @@ impl Calibration {
             }
             PriorChoice::Given { path, prior } => {
                 let trained = self.trained()?;
-                if trained.classes() != prior.classes() {
-                    let classes = trained.classes().to_string();
-                    return Err(PriorError::OtherClasses { path: path.clone(), classes });
-                }
-                self.between(trained, prior)
+                let Some(prior) = prior.in_order_of(trained.classes()) else {
+                    let words = |classes: &Classes| {
+                        if classes.are_emotions() { "the seven emotions".to_owned() } else { classes.to_string() }
+                    };
+                    let (given, classes) = (words(prior.classes()), words(trained.classes()));
+                    return Err(PriorError::OtherClasses { path: path.clone(), given, classes });
+                };
+                self.between(trained, &prior)
             }
         };
         Ok(Assumed { prior: choice.clone(), adjustment })
@@ -190,7 +194,6 @@ impl Adjustment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mien_core::classes::Classes;
     use mien_core::emotion::{COUNT, Emotion};
 
     fn prior(weights: [f64; COUNT]) -> Prior {
@@ -271,6 +274,12 @@ mod tests {
         let given = PriorChoice::Given { path: "mine.toml".into(), prior: prior([1.0; COUNT]) };
         let error = calibration.assume(Some(&given)).unwrap_err().to_string();
         assert!(error.contains("mine.toml") && error.contains("tired, awake"), "{error}");
+        let own =
+            Prior::from_weights(&Classes::new(vec!["awake".to_owned(), "tired".to_owned()]).unwrap(), &[3.0, 1.0])
+                .unwrap();
+        let given = PriorChoice::Given { path: "mine.toml".into(), prior: own };
+        let own = calibration.assume(Some(&given)).unwrap().adjustment;
+        assert!((own.offset(1) - own.offset(0) - 9.0_f64.ln()).abs() < 1e-12, "in the model's order: {own:?}");
         let uniform = calibration.assume(Some(&choice("uniform"))).unwrap().adjustment;
         assert!((uniform.offset(1) - uniform.offset(0) - 3.0_f64.ln()).abs() < 1e-12);
     }

@@ -1,0 +1,185 @@
+//! Priors that users write into files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{Prior, PriorError, TableError, WeightError};
+use crate::bounded;
+use crate::classes::Classes;
+use crate::emotion::Emotion;
+
+/// Bytes that a file with a prior may have: a number for each class, with room for remarks.
+const MOST_BYTES: u64 = 1 << 20;
+
+impl Prior {
+    /// Reads a prior from a file: TOML (`happy = 3.5`, one line an emotion) or, if its name ends in `.csv`, the columns
+    /// `emotion,weight`. All seven emotions have to be named, with weights above 0. Own classes stand below `[classes]`, or in the columns
+    /// `class,weight`; whether they are those of a model is found out when it assumes them.
+    ///
+    /// # Errors
+    /// When the file can't be read, names an unknown emotion, one twice, or not all, or gives a weight that is none.
+    pub fn read(path: &Path) -> Result<Self, PriorError> {
+        let text = bounded::read_text(path, MOST_BYTES)
+            .map_err(|source| PriorError::Read { path: path.to_owned(), source })?;
+        let no_prior = |problem| PriorError::Weights { path: path.to_owned(), problem };
+        let no_toml = |source: toml::de::Error| PriorError::Toml { path: path.to_owned(), source: source.into() };
+        let given = if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
+            from_csv(&text).map_err(no_prior)?
+        } else if text.lines().any(|line| line.trim() == OWN_CLASSES) {
+            let Own { classes } = toml::from_str(&text).map_err(no_toml)?;
+            Weights::OfClasses(classes.into_iter().collect())
+        } else {
+            Weights::OfEmotions(toml::from_str(&text).map_err(no_toml)?)
+        };
+        let weights = match given {
+            Weights::OfEmotions(weights) => weights,
+            Weights::OfClasses(weights) => {
+                return Self::of_classes(weights).map_err(|error| no_prior(error.to_string()));
+            }
+        };
+        let weight = |emotion: Emotion| match weights.get(&emotion) {
+            Some(0.0) => Err(WeightError::Range { class: emotion.to_string(), weight: 0.0 }),
+            Some(weight) => Ok(*weight),
+            None => Err(WeightError::Missing(emotion.to_string())),
+        };
+        let weights: Result<Vec<f64>, _> = Emotion::ALL.into_iter().map(weight).collect();
+        let prior = weights.and_then(|weights| Self::from_weights(&Classes::emotions(), &weights));
+        prior.map_err(|error| no_prior(error.to_string()))
+    }
+
+    /// Own classes that a file names, each with a weight above 0.
+    fn of_classes(weights: Vec<(String, f64)>) -> Result<Self, TableError> {
+        let (names, weights): (Vec<_>, Vec<_>) = weights.into_iter().unzip();
+        let classes = Classes::new(names)?;
+        if let Some((class, weight)) = weights.iter().enumerate().find(|(_, weight)| **weight == 0.0) {
+            return Err(WeightError::Range { class: classes.name(class), weight: *weight }.into());
+        }
+        Ok(Self::from_weights(&classes, &weights)?)
+    }
+}
+
+/// The line above own classes in TOML.
+const OWN_CLASSES: &str = "[classes]";
+
+/// A file of own classes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Own {
+    classes: BTreeMap<String, f64>,
+}
+
+/// What a file gives.
+enum Weights {
+    OfEmotions(BTreeMap<Emotion, f64>),
+    OfClasses(Vec<(String, f64)>),
+}
+
+fn from_csv(text: &str) -> Result<Weights, String> {
+    #[derive(Deserialize)]
+    struct Row {
+        emotion: String,
+        weight: f64,
+    }
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    if reader.headers().is_ok_and(|header| header.iter().any(|name| name == "class")) {
+        let rows = reader.deserialize::<OwnRow>().map(|row| row.map(|OwnRow { class, weight }| (class, weight)));
+        return rows.collect::<Result<_, _>>().map(Weights::OfClasses).map_err(|error| error.to_string());
+    }
+    let mut weights = BTreeMap::new();
+    let mut rows = reader.deserialize::<Row>();
+    while let Some(row) = rows.next() {
+        // The reader's own messages name line and column.
+        let Row { emotion, weight } = row.map_err(|error| error.to_string())?;
+        let line = rows.reader().position().line().saturating_sub(1);
+        let emotion: Emotion = emotion.parse().map_err(|error| format!("line {line}: {error}"))?;
+        if weights.insert(emotion, weight).is_some() {
+            return Err(format!("line {line}: {emotion} is named twice"));
+        }
+    }
+    Ok(Weights::OfEmotions(weights))
+}
+
+/// A row of a file of own classes.
+#[derive(Deserialize)]
+struct OwnRow {
+    class: String,
+    weight: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prior::PriorChoice;
+
+    const ALL_SEVEN: &str = "angry = 1\ndisgust = 1\nfear = 1\nhappy = 3\nsad = 1\nsurprise = 1\nneutral = 2.0\n";
+
+    fn read(name: &str, text: &str) -> Result<PriorChoice, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().parse::<PriorChoice>().map_err(|error| error.to_string())
+    }
+
+    fn shares(choice: &PriorChoice) -> Vec<f64> {
+        match choice {
+            PriorChoice::Given { prior, .. } => prior.shares().to_vec(),
+            PriorChoice::Standard(_) => panic!("no file"),
+        }
+    }
+
+    #[test]
+    fn a_file_in_either_form_is_normalised() {
+        let wanted = [0.1, 0.1, 0.1, 0.3, 0.1, 0.1, 0.2];
+        let table = format!("emotion,weight\n{}", ALL_SEVEN.replace(" = ", ", ").replace("happy", "Happy"));
+        for (name, text) in [("a.toml", ALL_SEVEN), ("a.csv", &table)] {
+            let shares = shares(&read(name, text).unwrap());
+            assert!(shares.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-12), "{shares:?}");
+        }
+    }
+
+    #[test]
+    fn files_that_are_no_prior_are_refused_with_the_reason() {
+        let lacking = ALL_SEVEN.replace("fear = 1\n", "");
+        let foreign = ALL_SEVEN.replace("fear", "contempt");
+        let zero = ALL_SEVEN.replace("fear = 1", "fear = 0");
+        let cases = [
+            ("a.toml", lacking.as_str(), "Fear has no weight"),
+            ("a.toml", &foreign, "contempt"),
+            ("a.toml", &zero, "the weight of Fear is 0"),
+            ("a.toml", "fear = ", "line 1"),
+            ("a.csv", "emotion,weight\nangry,1\nangry,2\n", "line 3: Angry is named twice"),
+            ("a.csv", "emotion,weight\nglad,1\n", "line 2: “glad”"),
+            ("a.csv", "emotion,weight\nangry,much\n", "line: 2"),
+            ("a.csv", "emotion,weight\n", "Angry has no weight"),
+        ];
+        for (name, text, reason) in cases {
+            let error = read(name, text).unwrap_err();
+            assert!(error.contains(reason) && error.contains(name), "{text}: {error}");
+        }
+        let error = "no/such/file".parse::<PriorChoice>().unwrap_err().to_string();
+        assert!(error.contains("no/such/file") && error.contains("uniform"), "{error}");
+    }
+
+    #[test]
+    fn a_file_can_give_the_weights_of_own_classes() {
+        let own = |choice: &PriorChoice| match choice {
+            PriorChoice::Given { prior, .. } => (prior.classes().to_string(), prior.shares().to_vec()),
+            PriorChoice::Standard(_) => panic!("no file"),
+        };
+        let table = read("a.toml", "# Seen in May\n[classes]\n\"wide awake\" = 1\ntired = 3\n").unwrap();
+        assert_eq!(own(&table), ("tired, wide awake".to_owned(), vec![0.75, 0.25]));
+        let rows = read("a.csv", "class,weight\nwide awake,1\nhappy,3\n").unwrap();
+        assert_eq!(own(&rows), ("wide awake, happy".to_owned(), vec![0.25, 0.75]));
+        let cases = [
+            ("a.toml", "[classes]\ntired = 1\n", "at least two"),
+            ("a.toml", "[classes]\ntired = 1\nawake = 0\n", "the weight of Awake is 0"),
+            ("a.toml", "[classes]\ntired = 1\nawake = \"much\"\n", "line 3"),
+            ("a.csv", "class,weight\ntired,1\nTired,1\n", "“Tired” is named twice"),
+        ];
+        for (name, text, reason) in cases {
+            let error = read(name, text).unwrap_err();
+            assert!(error.contains(reason) && error.contains(name), "{text}: {error}");
+        }
+    }
+}
