@@ -3,9 +3,10 @@
 
     mien live --headless --camera 0 --jsonl - | python3 lsl_bridge.py
     python3 lsl_bridge.py --face 2 --name Mien2 < lines
+    python3 lsl_bridge.py --classes tired,wide_awake < lines      of a model of own classes, called as its columns
 
 Needs pylsl (pip install pylsl). Each line of JSON (docs/tables.md of Mien) of the chosen face becomes a sample of eight
-channels: the seven smoothed probabilities and the face's number. The stream has an irregular rate, because a frame without the
+channels: the seven smoothed probabilities, or those of the own classes, and the face's number. The stream has an irregular rate, because a frame without the
 face has no sample; samples are stamped when they arrive here, some ten milliseconds after the camera saw the face.
 """
 
@@ -18,12 +19,12 @@ import pylsl
 EMOTIONS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 
 
-def outlet(name):
+def outlet(name, classes):
     """An LSL stream whose channels have names."""
-    channels = len(EMOTIONS) + 1
-    info = pylsl.StreamInfo(name, "Emotion", channels, pylsl.IRREGULAR_RATE, pylsl.cf_float32, f"mien-{name}")
+    kind = "Emotion" if classes == EMOTIONS else "Class"
+    info = pylsl.StreamInfo(name, kind, len(classes) + 1, pylsl.IRREGULAR_RATE, pylsl.cf_float32, f"mien-{name}")
     described = info.desc().append_child("channels")
-    for label in [*EMOTIONS, "face"]:
+    for label in [*classes, "face"]:
         channel = described.append_child("channel")
         channel.append_child_value("label", label)
         channel.append_child_value("unit", "none" if label == "face" else "probability")
@@ -34,8 +35,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--name", default="Mien", help="what the stream is called (default: Mien)")
     parser.add_argument("--face", type=int, help="only the face with this number (default: the first on each frame)")
+    parser.add_argument("--classes", type=lambda word: word.split(","), default=EMOTIONS, metavar="NAME,…",
+                        help="columns of the model's own classes (default: the seven emotions)")
     options = parser.parse_args()
-    stream = outlet(options.name)
+    columns = [f"smoothed_{name}" for name in options.classes]
+    stream = outlet(options.name, options.classes)
     frame = None
     for line in sys.stdin:
         row = json.loads(line)
@@ -43,7 +47,10 @@ def main():
         is_chosen = row["face"] == options.face if options.face else row["frame"] != frame
         frame = row["frame"]
         if is_chosen:
-            stream.push_sample([row[f"smoothed_{emotion}"] for emotion in EMOTIONS] + [float(row["face"])])
+            absent = [column for column in columns if column not in row]
+            if absent:
+                sys.exit(f"the lines have no {absent[0]}; name the classes of the model with --classes")
+            stream.push_sample([row[column] for column in columns] + [float(row["face"])])
 
 
 if __name__ == "__main__":

@@ -104,6 +104,7 @@ mod tests {
     use super::*;
     use crate::emotion::Emotion;
     use crate::export::testing::scene;
+    use crate::probabilities::Probabilities;
 
     #[test]
     fn a_receiver_gets_each_face_with_its_seven_probabilities_and_its_label() {
@@ -138,5 +139,23 @@ mod tests {
         for word in ["", "9000", "localhost", "localhost:many"] {
             assert!(matches!(word.parse::<OscOutput>(), Err(OscError::Address(_))), "{word}");
         }
+    }
+
+    #[test]
+    fn own_classes_have_addresses_that_osc_allows_and_that_nothing_else_has() {
+        let classes = Classes::new(["wide awake", "a/b #1", "faces"].map(str::to_owned).into()).unwrap();
+        let smoothed = Probabilities::from_weights(&[6.0, 3.0, 1.0]).unwrap();
+        let face = Face { raw: smoothed, smoothed, ..scene(0, Emotion::Happy).faces[0] };
+        let packets = of_face(&face, &classes, 320.0, 240.0);
+        let addresses: Vec<_> = packets
+            .iter()
+            .map(|packet| match packet {
+                OscPacket::Message(message) => message.addr.clone(),
+                OscPacket::Bundle(_) => panic!("a message"),
+            })
+            .collect();
+        let wanted = ["wide_awake", "a_b__1", "faces", "label", "verdict", "box"];
+        assert_eq!(addresses, wanted.map(|name| format!("/mien/face/1/{name}")));
+        assert!(packets.iter().all(|packet| encoder::encode(packet).is_ok()));
     }
 }

@@ -369,16 +369,23 @@ fn own(index: u64) -> Scene {
     scene
 }
 
+/// Takes labelled scenes past a writer, at times that a recording tells apart.
+fn pass_apart(writer: &SessionWriter, scenes: impl Iterator<Item = Scene>) {
+    for mut scene in scenes {
+        std::thread::sleep(Duration::from_millis(5));
+        scene.frame.captured_at = Instant::now();
+        writer.tap().captured(&scene.frame);
+        writer.tap().labelled(&scene);
+    }
+}
+
 #[test]
 fn a_recording_of_own_classes_names_them_and_is_read_again() {
     let home = tempfile::tempdir().unwrap();
     let mut subject = subject("Desk cam");
     subject.network.classes = own_classes();
     let writer = SessionWriter::start_on(home.path().to_owned(), subject, Box::new(Plenty), || ()).unwrap();
-    for scene in (0..4).map(own) {
-        writer.tap().captured(&scene.frame);
-        writer.tap().labelled(&scene);
-    }
+    pass_apart(&writer, (0..4).map(own));
     let folder = folder_of(&writer.finish());
     let metadata = metadata_in(&folder);
     assert_eq!((metadata.schema, &metadata.classes), (OWN_CLASSES_SCHEMA, &own_classes()));
@@ -391,10 +398,7 @@ fn a_recording_of_own_classes_names_them_and_is_read_again() {
 fn a_network_of_other_classes_ends_the_recording_with_the_reason() {
     let home = tempfile::tempdir().unwrap();
     let writer = start(home.path(), Plenty);
-    pass(&writer, 0..3, |_| true);
-    let other = own(3);
-    writer.tap().captured(&other.frame);
-    writer.tap().labelled(&other);
+    pass_apart(&writer, (0..3).map(numbered).chain([own(3)]));
     let mut events = Vec::new();
     let deadline = Instant::now() + Duration::from_secs(20);
     while !matches!(events.last(), Some(RecordingEvent::Ended { .. })) && Instant::now() < deadline {

@@ -78,20 +78,24 @@ impl Shows {
 #[derive(Debug, thiserror::Error)]
 pub enum TruthError {
     /// No such file.
-    #[error("can't read the known answers {path}: {source}; give a CSV file with the columns start,end,emotion")]
+    #[error("can't read the known answers {path}: {source}; give a CSV file with the columns start,end,{noun}")]
     Read {
         /// Which file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+        /// What the model's classes are called: `emotion` or `class`.
+        noun: &'static str,
     },
     /// A row is wrong.
-    #[error("{path} doesn't fit: {problem}; it needs the columns start,end,emotion, with times in seconds")]
+    #[error("{path} doesn't fit: {problem}; it needs the columns start,end,{noun}, with times in seconds")]
     Row {
         /// Which file.
         path: PathBuf,
         /// Where and what.
         problem: String,
+        /// What the model's classes are called: `emotion` or `class`.
+        noun: &'static str,
     },
 }
 
@@ -110,9 +114,13 @@ impl Truth {
     /// # Errors
     /// When the file can't be read, holds no part with a class, or a row is no interval, names none of `classes` or overlaps another.
     pub fn read(path: &Path, classes: &Classes) -> Result<Self, TruthError> {
-        let text = bounded::read_text(path, MOST_BYTES)
-            .map_err(|source| TruthError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text, classes).map_err(|problem| TruthError::Row { path: path.to_owned(), problem })
+        let noun = classes.noun();
+        let text = bounded::read_text(path, MOST_BYTES).map_err(|source| TruthError::Read {
+            path: path.to_owned(),
+            source,
+            noun,
+        })?;
+        Self::parse(&text, classes).map_err(|problem| TruthError::Row { path: path.to_owned(), problem, noun })
     }
 
     fn parse(text: &str, classes: &Classes) -> Result<Self, String> {

@@ -1,4 +1,4 @@
-//! How often and how long each emotion led.
+//! How often and how long each class led.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The summary as a table: a row for each emotion of each face.
+//! The summary as a table: a row for each class of each face.
 
 use std::fs::File;
 use std::io::{self, Seek as _};

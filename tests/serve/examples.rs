@@ -56,23 +56,39 @@ class StreamOutlet:
     def push_sample(self, sample): print('sample', len(sample), sample[3], sample[7])
 ";
 
-#[test]
-fn the_bridge_to_lsl_streams_the_first_face_of_each_frame() {
+/// What the bridge tells of the faces 1 and 2 on a frame and of face 2 on the next, whose classes are these.
+fn bridged(names: &[&str], arguments: &[&str]) -> std::process::Output {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("pylsl.py"), STAND_IN).unwrap();
     let mut command = Command::new("python3");
-    command.arg(example("lsl_bridge.py")).env("PYTHONPATH", folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut bridge = command.spawn().unwrap();
-    let names = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
+    command.arg(example("lsl_bridge.py")).args(arguments).env("PYTHONPATH", folder.path());
+    let mut bridge = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = bridge.stdin.take().unwrap();
     for (frame, face) in [(0, 1), (0, 2), (1, 2)] {
         let shares: String = names.iter().map(|name| format!(",\"smoothed_{name}\":0.25")).collect();
-        writeln!(lines, "{{\"frame\":{frame},\"face\":{face}{shares}}}").unwrap();
+        // One that has ended takes no more.
+        writeln!(lines, "{{\"frame\":{frame},\"face\":{face}{shares}}}").ok();
     }
     drop(lines);
-    let output = bridge.wait_with_output().unwrap();
+    bridge.wait_with_output().unwrap()
+}
+
+#[test]
+fn the_bridge_to_lsl_streams_the_first_face_of_each_frame() {
+    let output = bridged(&["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"], &[]);
     let told = String::from_utf8(output.stdout).unwrap();
     let samples: Vec<_> = told.lines().filter(|line| line.starts_with("sample")).collect();
     assert_eq!(samples, ["sample 8 0.25 1.0", "sample 8 0.25 2.0"], "{told}");
     assert!(told.starts_with("stream Mien Emotion 8\n") && told.contains("channel label happy"), "{told}");
+}
+
+#[test]
+fn the_bridge_to_lsl_takes_own_classes_that_it_is_told() {
+    let names: Vec<String> = (1..=7).map(|class| format!("class_{class}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let told = String::from_utf8(bridged(&names, &["--classes", &names.join(",")]).stdout).unwrap();
+    assert!(told.starts_with("stream Mien Class 8\n") && told.contains("channel label class_7"), "{told}");
+    assert!(told.contains("sample 8 0.25 1.0"), "{told}");
+    let error = String::from_utf8(bridged(&names, &[]).stderr).unwrap();
+    assert!(error.contains("no smoothed_angry") && error.contains("--classes"), "{error}");
 }

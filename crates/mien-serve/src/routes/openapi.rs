@@ -45,5 +45,9 @@ pub async fn document(State(app): State<Arc<App>>) -> Json<utoipa::openapi::Open
     let schemas = &mut document.components.get_or_insert_with(Default::default).schemas;
     schemas.insert(RawProbabilities::name().into_owned(), RawProbabilities::schema_of(&app.classes));
     schemas.insert(SmoothedProbabilities::name().into_owned(), SmoothedProbabilities::schema_of(&app.classes));
+    if !app.classes.are_emotions() {
+        let description = format!("What faces show ({}) in pictures and in the server's live source.", app.classes);
+        document.info.description = Some(description);
+    }
     Json(document)
 }

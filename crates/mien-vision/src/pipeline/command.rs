@@ -25,7 +25,7 @@ pub struct NetworkChoice {
     pub model: Option<String>,
     /// Where it runs.
     pub device: DeviceChoice,
-    /// How often each emotion is assumed to be shown; none is the model's default.
+    /// How often each class is assumed to be shown; none is the model's default.
     pub prior: Option<PriorChoice>,
     /// Whether it sees each face in a mirror too.
     pub flip: bool,

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, select};
 use super::worker::{Message, Passage, Shared};
 use super::{ClassifierFactory, Command, Event, Labeller, NetworkChoice, PipelineError, RecordedFaces};
 
-/// Where the names of the emotions come from.
+/// Where the names of what faces show come from.
 pub(super) enum Labels {
     /// Of networks that this loads; the first one to begin with.
     Network(ClassifierFactory, NetworkChoice),

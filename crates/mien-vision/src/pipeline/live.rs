@@ -36,7 +36,7 @@ pub struct Parts {
     pub faces: FaceSource,
 }
 
-/// Where a frame's faces and their emotions come from.
+/// Where a frame's faces and what they show come from.
 pub enum FaceSource {
     /// They are found and named.
     Analysis {
