@@ -42,6 +42,9 @@ const DOT: f32 = 5.0;
 /// Most of the timeline that a legend may take before it scrolls: that of many classes would leave no room for the lines.
 const LEGEND_SHARE: f32 = 0.35;
 
+/// So many values are shown at the pointer: all seven emotions, and of more classes the highest. Twenty would cover the window.
+const MOST_VALUES: usize = 7;
+
 /// Most faces in the menu before it scrolls.
 const MENU_HEIGHT: f32 = 260.0;
 
@@ -212,7 +215,7 @@ impl Shown<'_> {
                     ui.label(RichText::new(when).strong());
                 }
                 let classes = self.people.classes();
-                for (class, probability) in probabilities.iter().flat_map(Probabilities::iter) {
+                for (class, probability) in probabilities.iter().flat_map(highest) {
                     ui.horizontal(|ui| {
                         dot(ui, theme::color(classes, class));
                         ui.label(format!("{} {}", classes.name(class), percentage(probability)));
@@ -227,6 +230,15 @@ impl Shown<'_> {
             }
         }
     }
+}
+
+/// The highest probabilities, in the order of their classes.
+fn highest(probabilities: &Probabilities) -> Vec<(usize, f32)> {
+    let mut all: Vec<_> = probabilities.iter().collect();
+    all.sort_by(|a, b| b.1.total_cmp(&a.1));
+    all.truncate(MOST_VALUES);
+    all.sort_by_key(|(class, _)| *class);
+    all
 }
 
 /// The mark that is nearest to a time, within `reach` seconds.
@@ -346,5 +358,13 @@ mod tests {
         assert_eq!(values(-40.5, 19.5, false), [19.5, 9.5, -0.5, -10.5, -20.5, -30.5, -40.5]);
         assert_eq!(values(0.0, 19.7, true), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0]);
         assert!(x_marks(0.0, 100_000.0, true).len() <= 11);
+    }
+
+    #[test]
+    fn at_the_pointer_the_highest_values_stand_in_the_order_of_their_classes() {
+        let weights: Vec<f32> = (0..20).map(|class| if class % 3 == 1 { 5.0 + class as f32 } else { 1.0 }).collect();
+        let shown: Vec<_> = highest(&Probabilities::from_weights(&weights).unwrap()).iter().map(|it| it.0).collect();
+        assert_eq!(shown, [1, 4, 7, 10, 13, 16, 19]);
+        assert_eq!(highest(&Probabilities::uniform(3)).len(), 3);
     }
 }
