@@ -200,6 +200,7 @@ mod cameras {
     use super::*;
     use crate::support::drawn_face::picture_with_face;
     use crate::support::emulated_cameras::{Bus, Mode};
+    use crate::support::own_model::own_model;
 
     /// A camera that looks at one person.
     fn bus() -> Bus {
@@ -234,6 +235,38 @@ mod cameras {
         assert!(json["cpu_cores"].as_f64().unwrap() > 0.0);
         assert_eq!(json["faces"], rows(&table).len());
         assert_eq!(json["people"], 1, "{json:#}");
+    }
+
+    #[test]
+    fn a_camera_is_watched_and_recorded_with_a_model_of_own_classes() {
+        let bus = bus();
+        let home = tempfile::tempdir().unwrap();
+        let model = own_model(home.path(), &["wide awake", "tired", "happy"]);
+        let recordings = home.path().join("recordings");
+        let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        let mut command = watch(&bus, &["--duration", "3", "--jsonl", "-", "--osc"]);
+        command.arg(receiver.local_addr().unwrap().to_string()).arg("--record").arg(&recordings);
+        let output = command.arg("--model").arg(&model).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines: Vec<Value> = String::from_utf8(output.stdout.clone())
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(!lines.is_empty() && lines.iter().all(|row| row["smoothed_wide_awake"].is_number()), "{lines:?}");
+        let mut packets = Vec::new();
+        let mut bytes = [0; 4096];
+        while let Ok(length) = receiver.recv(&mut bytes) {
+            packets.extend_from_slice(&bytes[..length]);
+        }
+        assert!(String::from_utf8_lossy(&packets).contains("/mien/face/1/wide_awake"));
+
+        let [recording] = files(&recordings).try_into().unwrap();
+        let folder = recordings.join(recording);
+        let metadata: Value = serde_json::from_slice(&fs::read(folder.join("session.json")).unwrap()).unwrap();
+        assert_eq!(metadata["classes"], serde_json::json!(["wide awake", "tired", "happy"]));
+        mien().current_dir(home.path()).arg("replay").arg(&folder).assert().success().stdout(contains("Wide awake"));
     }
 
     #[test]
