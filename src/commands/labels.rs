@@ -105,4 +105,32 @@ mod tests {
             assert!(smoothing_secs(word).is_err(), "{word}");
         }
     }
+
+    #[test]
+    #[cfg(feature = "gui")]
+    fn a_prior_of_other_classes_than_the_model_s_is_refused_before_a_window_opens() {
+        let folder = tempfile::tempdir().unwrap();
+        let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mien.safetensors");
+        let weights = folder.path().join("own.safetensors");
+        std::fs::copy(&shipped, &weights).unwrap();
+        let card = std::fs::read_to_string(shipped.with_extension("toml")).unwrap();
+        let own = card.replace("\"angry\"", "\"tired\"").replace("\nangry = ", "\ntired = ");
+        std::fs::write(weights.with_extension("toml"), own).unwrap();
+        let file = folder.path().join("prior.toml");
+        let check = |model: ModelSource, prior: Option<&str>| {
+            let prior = prior.map(|text| {
+                std::fs::write(&file, text).unwrap();
+                file.to_str().unwrap().parse().unwrap()
+            });
+            LabelArgs { model: Some(model), prior, ..LabelArgs::default() }.check()
+        };
+        let rest = "disgust = 1\nfear = 1\nhappy = 1\nsad = 1\nsurprise = 1\nneutral = 1\n";
+        let emotions = format!("angry = 2\n{rest}");
+        let own = || ModelSource::File(weights.clone());
+        check(ModelSource::default(), Some(&emotions)).unwrap();
+        check(own(), None).unwrap();
+        check(own(), Some(&format!("[classes]\n{rest}tired = 2\n"))).unwrap();
+        let error = check(own(), Some(&emotions)).unwrap_err().to_string();
+        assert!(error.contains("can't run the model") && error.contains("tells apart tired, disgust"), "{error}");
+    }
 }

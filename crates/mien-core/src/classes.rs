@@ -314,7 +314,7 @@ mod tests {
     fn emotions_keep_their_colours_and_no_two_classes_share_one() {
         let emotions = Classes::emotions();
         assert!(Emotion::ALL.iter().all(|emotion| emotions.rgb(emotion.index()) == emotion.rgb()));
-        assert!(Emotion::ALL.iter().all(|it| emotions.wants_dark_text(it.index()) == it.wants_dark_text()));
+        assert!(emotions.wants_dark_text(Emotion::Happy.index()) && !emotions.wants_dark_text(Emotion::Sad.index()));
         let own = classes(&["tired", "Happy", "anger", "angry", "awake"]).unwrap();
         assert_eq!([own.rgb(1), own.rgb(2)], [Emotion::Happy.rgb(), Emotion::Angry.rgb()]);
         assert_eq!([own.rgb(0), own.rgb(3)], [PALETTE[0], PALETTE[1]]);

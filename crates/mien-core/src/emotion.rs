@@ -5,8 +5,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contrast;
-
 /// How many emotions there are.
 pub const COUNT: usize = 7;
 
@@ -82,11 +80,6 @@ impl Emotion {
             Self::Surprise => [0x56, 0xB4, 0xE9],
             Self::Neutral => [0x99, 0x99, 0x99],
         }
-    }
-
-    /// Whether text on a patch of [`Self::rgb`] must be dark to be readable (else it is white).
-    pub fn wants_dark_text(self) -> bool {
-        contrast::wants_dark_text(self.rgb())
     }
 }
 
@@ -172,11 +165,5 @@ mod tests {
         for emotion in Emotion::ALL {
             assert_eq!(Class::named(emotion.name()), Some(Class::Emotion(emotion)));
         }
-    }
-
-    #[test]
-    fn yellow_takes_dark_text_and_blue_takes_white() {
-        assert!(Emotion::Happy.wants_dark_text());
-        assert!(!Emotion::Sad.wants_dark_text());
     }
 }
