@@ -263,18 +263,17 @@ impl Task for Classification {
     fn measure(
         &self,
         recipe: &Recipe,
-        learner: &Learner<Box<dyn Network>>,
         kept: &Learner<Box<dyn Network>>,
         lessons: Lessons,
     ) -> Result<(EpochRecord, Confusion), TrainError> {
         let pass = Pass { train: false, precision: recipe.precision };
-        let network = learner.network.as_ref();
+        let network = kept.network.as_ref();
         let logits = predict(network, recipe.normalization, &self.public.bytes, pass, self.device)?;
         // Plain cross-entropy whatever is trained with, so that schedules and histories mean the same everywhere.
         let public_loss = LossSpec::default().compute(&logits, &self.public.targets, None).double_value(&[]);
 
         let (bytes, answers) = &self.judged;
-        let logits = predict(kept.network.as_ref(), recipe.normalization, bytes, Pass::EVALUATE, self.device)?;
+        let logits = predict(network, recipe.normalization, bytes, Pass::EVALUATE, self.device)?;
         let confusion = evaluate(&logits, answers, &recipe.classes)?;
         let record = EpochRecord {
             epoch: lessons.epoch,
@@ -293,6 +292,7 @@ impl Task for Classification {
         match recipe.select_by {
             Selection::Accuracy => record.public_accuracy,
             Selection::BalancedAccuracy => record.public_balanced_accuracy,
+            Selection::Loss => -record.public_loss,
         }
     }
 

@@ -18,7 +18,7 @@ pub struct EpochRecord {
     pub training_loss: f64,
     /// Share of training pictures named right, as augmented and with dropout.
     pub training_accuracy: f64,
-    /// Mean loss on PublicTest of the weights as trained.
+    /// Mean loss on PublicTest.
     pub public_loss: f64,
     /// Accuracy on PublicTest under the recipe's selection rule: `label` for labels, `majority` for votes.
     pub public_accuracy: f64,

@@ -160,6 +160,9 @@ pub enum Selection {
     Accuracy,
     /// Mean recall over the classes.
     BalancedAccuracy,
+    /// Cross-entropy with the wanted probabilities, the smaller the better. Unlike the two others it doesn't jump when one picture of a
+    /// rare class is named otherwise.
+    Loss,
 }
 
 /// An experiment that others published.

@@ -212,7 +212,6 @@ pub trait Task: Sized {
     fn measure(
         &self,
         recipe: &Self::Recipe,
-        learner: &Learner<Self::Network>,
         kept: &Learner<Self::Network>,
         lessons: Lessons,
     ) -> Result<(Self::Record, Self::Shown), TrainError>;

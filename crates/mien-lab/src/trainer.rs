@@ -323,7 +323,7 @@ impl<T: Task> Trainer<T> {
     fn close_epoch(&mut self, lessons: Lessons) -> Result<(), TrainError> {
         let recipe = &self.state.recipe;
         let kept = self.average.as_ref().unwrap_or(&self.learner);
-        let (record, shown) = self.task.measure(recipe, &self.learner, kept, lessons)?;
+        let (record, shown) = self.task.measure(recipe, kept, lessons)?;
         let figure = |record: &T::Record| T::figure(recipe, record);
         if self.state.best().is_none_or(|best| figure(&record) > figure(best)) {
             save_weights(&kept.store, &self.run.model(), WeightKind::F16)?;

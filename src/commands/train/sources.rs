@@ -7,14 +7,16 @@ use anyhow::{Context as _, bail};
 use super::named::named;
 use crate::lab::recipe::DataSpec;
 
-/// The path of each of the recipe's sources, with the name that it has there. A recipe for one data set takes whatever is given.
+/// The path of each of the recipe's sources, with the name that it has there. A recipe for one data set takes whatever is given, by
+/// its name or without.
 pub(super) fn sources(data: &DataSpec, given: &[PathBuf]) -> anyhow::Result<Vec<(Option<String>, PathBuf)>> {
     let names: Vec<&str> = data.names().collect();
     if names.len() <= 1 {
-        return match given {
-            [path] => Ok(vec![(names.first().map(|name| (*name).to_owned()), path.clone())]),
-            _ => bail!("the recipe learns from one data set: give one with --data"),
-        };
+        let [path] = given else { bail!("the recipe learns from one data set: give one with --data") };
+        return Ok(match named("--data", given, &names) {
+            Ok(source) => source.into_iter().map(|(name, path)| (Some(name), path)).collect(),
+            Err(_) => vec![(names.first().map(|name| (*name).to_owned()), path.clone())],
+        });
     }
     let mut paths = named("--data", given, &names)?;
     let sources = names.iter().map(|name| {
@@ -50,6 +52,7 @@ mod tests {
     fn data_sets_are_given_in_any_order_by_the_sources_names() {
         let both = ["CK+48", "JAFFE"];
         assert_eq!(told(&both, &["JAFFE=a=b", "CK+48=c"]).unwrap(), ["CK+48: c", "JAFFE: a=b"]);
+        assert_eq!(told(&["FER2013"], &["FER2013=a"]).unwrap(), ["FER2013: a"]);
         assert_eq!(told(&["FER2013"], &["a=b"]).unwrap(), ["FER2013: a=b"], "a path may hold the sign");
         assert_eq!(told(&[], &["c"]).unwrap(), [": c"]);
     }

@@ -183,7 +183,6 @@ impl Task for Detection {
     fn measure(
         &self,
         recipe: &FacesRecipe,
-        _learner: &Learner<Self::Network>,
         kept: &Learner<Self::Network>,
         lessons: Lessons,
     ) -> Result<(FacesRecord, Shown), TrainError> {
