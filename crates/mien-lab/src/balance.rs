@@ -10,12 +10,12 @@ use super::recipe::Problems;
 use mien_core::classes::Classes;
 
 /// A strategy against imbalance and its settings.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum BalanceSpec {
     /// The pictures as they are.
-    #[default]
-    None,
+    // Braces, here and below, so that serde refuses settings that another kind has.
+    None {},
     /// Show each picture of the named classes `times` times an epoch, each time varied differently by the recipe's augmentation.
     AugmentMinority {
         /// Which classes.
@@ -26,11 +26,17 @@ pub enum BalanceSpec {
         times: usize,
     },
     /// Show pictures of rarer classes repeatedly, until each class is shown as often as the most frequent one.
-    Oversample,
+    Oversample {},
     /// Weigh each class's loss by the inverse of its frequency.
-    ClassWeights,
+    ClassWeights {},
     /// Weigh each class's loss by its frequency, which favours the frequent ones.
-    Frequency,
+    Frequency {},
+}
+
+impl Default for BalanceSpec {
+    fn default() -> Self {
+        Self::None {}
+    }
 }
 
 fn twice() -> usize {
@@ -51,13 +57,13 @@ impl BalanceSpec {
 
     /// Whether it decides how often pictures are shown, and not only what they weigh.
     pub fn repeats(&self) -> bool {
-        matches!(self, Self::AugmentMinority { .. } | Self::Oversample)
+        matches!(self, Self::AugmentMinority { .. } | Self::Oversample {})
     }
 
     /// The rows of an epoch in random order, for pictures whose leading classes among `all` are `leaders`.
     pub fn order(&self, leaders: &[usize], all: &Classes, rng: &mut impl Rng) -> Vec<i64> {
         let mut order: Vec<i64> = match self {
-            Self::Oversample => {
+            Self::Oversample {} => {
                 let mut of_class: Vec<Vec<i64>> = vec![vec![]; all.len()];
                 (0_i64..).zip(leaders).for_each(|(row, leader)| of_class[*leader].push(row));
                 let most = of_class.iter().map(Vec::len).max().unwrap_or(0);
@@ -78,11 +84,11 @@ impl BalanceSpec {
     pub fn times_shown(&self, leaders: &[usize], all: &Classes) -> Vec<f64> {
         let mut times = vec![1.0; all.len()];
         match self {
-            Self::None | Self::ClassWeights | Self::Frequency => {}
+            Self::None {} | Self::ClassWeights {} | Self::Frequency {} => {}
             Self::AugmentMinority { classes: minority, times: often } => {
                 minority.iter().filter_map(|name| all.named(name)).for_each(|class| times[class] = *often as f64);
             }
-            Self::Oversample => {
+            Self::Oversample {} => {
                 let mut counts = vec![0_usize; all.len()];
                 leaders.iter().for_each(|leader| counts[*leader] += 1);
                 let most = counts.iter().copied().max().unwrap_or(0);
@@ -98,9 +104,9 @@ impl BalanceSpec {
     pub fn class_weights(&self, shares: &[f64]) -> Option<Vec<f64>> {
         let inverse = |share: &f64| if *share > 0.0 { 1.0 / share } else { 0.0 };
         let raw: Vec<f64> = match self {
-            Self::None | Self::AugmentMinority { .. } | Self::Oversample => return None,
-            Self::ClassWeights => shares.iter().map(inverse).collect(),
-            Self::Frequency => shares.to_vec(),
+            Self::None {} | Self::AugmentMinority { .. } | Self::Oversample {} => return None,
+            Self::ClassWeights {} => shares.iter().map(inverse).collect(),
+            Self::Frequency {} => shares.to_vec(),
         };
         let mean: f64 = raw.iter().zip(shares).map(|(weight, share)| weight * share).sum();
         (mean > 0.0).then(|| raw.into_iter().map(|weight| weight / mean).collect())
@@ -136,12 +142,12 @@ mod tests {
 
     #[test]
     fn without_balance_each_picture_is_shown_once() {
-        assert_eq!(order(&BalanceSpec::None), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(order(&BalanceSpec::None {}), [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[test]
     fn oversampling_shows_each_emotion_as_often_as_the_most_frequent_one() {
-        let order = order(&BalanceSpec::Oversample);
+        let order = order(&BalanceSpec::Oversample {});
         assert_eq!(order.iter().filter(|row| **row == 4).count(), 5);
         assert_eq!(order.iter().filter(|row| [1, 6].contains(*row)).count(), 5);
         // Of two sad pictures for five places each is shown at least twice.
@@ -158,7 +164,7 @@ mod tests {
     #[test]
     fn each_picture_is_shown_as_often_as_is_said_of_it() {
         let minority = BalanceSpec::AugmentMinority { classes: vec!["disgust".to_owned()], times: 4 };
-        for balance in [BalanceSpec::None, minority, BalanceSpec::Oversample] {
+        for balance in [BalanceSpec::None {}, minority, BalanceSpec::Oversample {}] {
             let epochs = 200;
             let mut rng = ChaCha8Rng::seed_from_u64(5);
             let mut shown = vec![0.0; leaders().len()];
@@ -178,13 +184,23 @@ mod tests {
     fn weights_favour_rare_or_frequent_emotions_and_have_a_mean_of_one() {
         let shares = [0.0, 0.125, 0.0, 0.625, 0.25, 0.0, 0.0];
         let mean = |weights: &[f64]| weights.iter().zip(shares).map(|(w, s)| w * s).sum::<f64>();
-        let rare = BalanceSpec::ClassWeights.class_weights(&shares).unwrap();
-        let frequent = BalanceSpec::Frequency.class_weights(&shares).unwrap();
+        let rare = BalanceSpec::ClassWeights {}.class_weights(&shares).unwrap();
+        let frequent = BalanceSpec::Frequency {}.class_weights(&shares).unwrap();
         assert!((mean(&rare) - 1.0).abs() < 1e-12 && (mean(&frequent) - 1.0).abs() < 1e-12);
         let (disgust, happy) = (Emotion::Disgust.index(), Emotion::Happy.index());
         assert!((rare[disgust] / rare[happy] - 5.0).abs() < 1e-9);
         assert!((frequent[happy] / frequent[disgust] - 5.0).abs() < 1e-9);
         assert_eq!(rare[Emotion::Fear.index()], 0.0);
-        assert!(BalanceSpec::Oversample.class_weights(&shares).is_none());
+        assert!(BalanceSpec::Oversample {}.class_weights(&shares).is_none());
+    }
+
+    #[test]
+    fn a_setting_of_another_kind_is_refused() {
+        for kind in ["none", "oversample", "class-weights", "frequency"] {
+            let read = |text: &str| toml::from_str::<BalanceSpec>(text);
+            assert!(read(&format!("kind = \"{kind}\"")).is_ok());
+            let error = read(&format!("kind = \"{kind}\"\ntimes = 3")).unwrap_err().to_string();
+            assert!(error.contains("unknown field `times`"), "{error}");
+        }
     }
 }

@@ -285,13 +285,13 @@ mod tests {
             assert!(prior.shares().iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{balance:?}: {prior:?}");
         };
         let plain = [0.025, 0.025, 0.025, 0.4, 0.025, 0.025, 0.475];
-        is(&BalanceSpec::None, plain);
-        let plainly = Sampling { data: &data, balance: &BalanceSpec::None, classes: &classes };
+        is(&BalanceSpec::None {}, plain);
+        let plainly = Sampling { data: &data, balance: &BalanceSpec::None {}, classes: &classes };
         assert_eq!(shown_shares(&examples, plainly).unwrap(), training_prior(&examples, plainly).unwrap());
         // The first picture, whose leader is neutral, is shown three times among six.
         let threefold = BalanceSpec::AugmentMinority { classes: vec!["neutral".to_owned()], times: 3 };
         is(&threefold, [0.05, 0.05, 0.05, 0.3, 0.05, 0.05, 0.45]);
         // Weights by the inverse of the frequency make all emotions count the same.
-        is(&BalanceSpec::ClassWeights, [1.0 / COUNT as f64; COUNT]);
+        is(&BalanceSpec::ClassWeights {}, [1.0 / COUNT as f64; COUNT]);
     }
 }

@@ -63,7 +63,7 @@ mod tests {
         let sources = "sources = [{ name = \"many\", share = 4 }, { name = \"even\", share = 1 }]";
         let data: DataSpec = toml::from_str(&format!("{sources}\n{prior_of}")).unwrap();
         let classes = Classes::emotions();
-        corrections(&examples(), Sampling { data: &data, balance: &BalanceSpec::None, classes: &classes }).unwrap()
+        corrections(&examples(), Sampling { data: &data, balance: &BalanceSpec::None {}, classes: &classes }).unwrap()
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub enum LossSpec {
         gamma: f64,
     },
     /// Each class decided by itself: binary cross-entropy of a sigmoid. At the end the classes still share one softmax.
-    Binary,
+    // Braces, so that serde refuses settings that another kind has.
+    Binary {},
 }
 
 fn default_gamma() -> f64 {
@@ -47,7 +48,7 @@ impl LossSpec {
                 let log = logits.log_softmax(1, Kind::Float);
                 -(1.0_f64 - log.exp()).pow_tensor_scalar(gamma) * log * targets
             }
-            Self::Binary => {
+            Self::Binary {} => {
                 logits.binary_cross_entropy_with_logits::<Tensor>(targets, None, None, tch::Reduction::None)
             }
         };
@@ -67,7 +68,7 @@ impl LossSpec {
             Self::Focal { gamma } => {
                 found.check("loss.gamma", gamma.is_finite() && gamma >= 0.0, "has to be at least 0");
             }
-            Self::Binary => {}
+            Self::Binary {} => {}
         }
     }
 }
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn smoothing_and_binary_loss_are_finite_and_punish_the_wrong_answer() {
         let (logits, targets) = example();
-        for loss in [LossSpec::CrossEntropy { label_smoothing: 0.1 }, LossSpec::Binary] {
+        for loss in [LossSpec::CrossEntropy { label_smoothing: 0.1 }, LossSpec::Binary {}] {
             let right = loss.compute(&(&targets * 5.0), &targets, None).double_value(&[]);
             assert!(right < loss.compute(&logits, &targets, None).double_value(&[]), "{loss:?}");
         }
@@ -142,5 +143,12 @@ mod tests {
         let softened = (&logits / 2.0).softmax(1, Kind::Float);
         assert!(distillation(&logits, &softened, 2.0).double_value(&[]).abs() < 1e-5);
         assert!(distillation(&logits.flip([0]), &softened, 2.0).double_value(&[]) > 0.1);
+    }
+
+    #[test]
+    fn a_setting_of_another_loss_is_refused() {
+        assert!(toml::from_str::<LossSpec>("kind = \"binary\"").is_ok());
+        let error = toml::from_str::<LossSpec>("kind = \"binary\"\ngamma = 2").unwrap_err().to_string();
+        assert!(error.contains("unknown field `gamma`"), "{error}");
     }
 }

@@ -120,7 +120,7 @@ impl Default for Recipe {
             network: NetworkSpec { architecture: "mien".to_owned(), parameters: toml::Table::new() },
             backbone: None,
             normalization: Normalization::default(),
-            balance: BalanceSpec::None,
+            balance: BalanceSpec::None {},
             loss: LossSpec::default(),
             distillation: None,
             optimizer: OptimizerSpec::default(),

@@ -199,7 +199,7 @@ mod tests {
     }
 
     fn order(data: &DataSpec, seed: u64) -> Vec<i64> {
-        let sampling = Sampling { data, balance: &BalanceSpec::None, classes: &Classes::emotions() };
+        let sampling = Sampling { data, balance: &BalanceSpec::None {}, classes: &Classes::emotions() };
         sampling.order(&examples(), &mut ChaCha8Rng::seed_from_u64(seed)).unwrap()
     }
 
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn each_picture_is_shown_as_often_as_is_said_of_it() {
         let data = data(SHARED);
-        let sampling = Sampling { data: &data, balance: &BalanceSpec::None, classes: &Classes::emotions() };
+        let sampling = Sampling { data: &data, balance: &BalanceSpec::None {}, classes: &Classes::emotions() };
         let said = sampling.times_shown(&examples()).unwrap();
         let mut shown = vec![0.0; 100];
         let mut rng = ChaCha8Rng::seed_from_u64(6);
@@ -263,7 +263,7 @@ mod tests {
     fn what_can_not_be_drawn_is_named() {
         let error = |text: &str| {
             let data = data(text);
-            let sampling = Sampling { data: &data, balance: &BalanceSpec::None, classes: &Classes::emotions() };
+            let sampling = Sampling { data: &data, balance: &BalanceSpec::None {}, classes: &Classes::emotions() };
             sampling.order(&examples(), &mut ChaCha8Rng::seed_from_u64(1)).unwrap_err().to_string()
         };
         let faceless = error("sources = [{ name = \"a\", evenly_over = \"people\" }, { name = \"b\" }]");

@@ -94,7 +94,7 @@ impl DataSpec {
         found.check("data.sources.share", is_whole, "has to be there for all sources or for none");
         if let Some(name) = &self.prior_of {
             found.check("data.prior_of", self.position(name).is_some(), "has to be the name of a source");
-            let weighs = !matches!(balance, BalanceSpec::None);
+            let weighs = !matches!(balance, BalanceSpec::None {});
             found.check(
                 "balance.kind",
                 !weighs,
