@@ -27,7 +27,7 @@ impl Prior {
         let no_toml = |source: toml::de::Error| PriorError::Toml { path: path.to_owned(), source: source.into() };
         let given = if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
             from_csv(&text).map_err(no_prior)?
-        } else if text.lines().any(|line| line.trim() == OWN_CLASSES) {
+        } else if toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key(OWN_CLASSES)) {
             let Own { classes } = toml::from_str(&text).map_err(no_toml)?;
             Weights::OfClasses(classes.into_iter().collect())
         } else {
@@ -60,8 +60,8 @@ impl Prior {
     }
 }
 
-/// The line above own classes in TOML.
-const OWN_CLASSES: &str = "[classes]";
+/// The table of own classes in TOML.
+const OWN_CLASSES: &str = "classes";
 
 /// A file of own classes.
 #[derive(Deserialize)]
@@ -79,16 +79,18 @@ enum Weights {
 fn from_csv(text: &str) -> Result<Weights, String> {
     #[derive(Deserialize)]
     struct Row {
+        #[serde(alias = "class")]
         emotion: String,
         weight: f64,
     }
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    if reader.headers().is_ok_and(|header| header.iter().any(|name| name == "class")) {
-        let rows = reader.deserialize::<OwnRow>().map(|row| row.map(|OwnRow { class, weight }| (class, weight)));
-        return rows.collect::<Result<_, _>>().map(Weights::OfClasses).map_err(|error| error.to_string());
+    let own = reader.headers().is_ok_and(|header| header.iter().any(|name| name == "class"));
+    let mut rows = reader.deserialize::<Row>();
+    if own {
+        let weights = rows.map(|row| row.map(|Row { emotion, weight }| (emotion, weight)));
+        return weights.collect::<Result<_, _>>().map(Weights::OfClasses).map_err(|error| error.to_string());
     }
     let mut weights = BTreeMap::new();
-    let mut rows = reader.deserialize::<Row>();
     while let Some(row) = rows.next() {
         // The reader's own messages name line and column.
         let Row { emotion, weight } = row.map_err(|error| error.to_string())?;
@@ -99,13 +101,6 @@ fn from_csv(text: &str) -> Result<Weights, String> {
         }
     }
     Ok(Weights::OfEmotions(weights))
-}
-
-/// A row of a file of own classes.
-#[derive(Deserialize)]
-struct OwnRow {
-    class: String,
-    weight: f64,
 }
 
 #[cfg(test)]
@@ -169,6 +164,8 @@ mod tests {
         };
         let table = read("a.toml", "# Seen in May\n[classes]\n\"wide awake\" = 1\ntired = 3\n").unwrap();
         assert_eq!(own(&table), ("tired, wide awake".to_owned(), vec![0.75, 0.25]));
+        let remark = read("a.toml", "[classes] # seen in May\nawake = 1\ntired = 3\n").unwrap();
+        assert_eq!(own(&remark).0, "awake, tired");
         let rows = read("a.csv", "class,weight\nwide awake,1\nhappy,3\n").unwrap();
         assert_eq!(own(&rows), ("wide awake, happy".to_owned(), vec![0.25, 0.75]));
         let cases = [
