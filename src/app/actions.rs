@@ -232,8 +232,9 @@ impl App {
         let (faces, classes) = (self.people.faces().to_vec(), self.people.classes().clone());
         let folder = self.recording.snapshot_folder(folder);
         let name = self.player.info.as_ref().map_or_else(String::new, |info| info.name.clone());
-        let save = move || Report::Snapshot(save_snapshot(&folder, &name, &frame, &faces, &classes));
-        let saving = self.machine.beside("mien-snapshot", move |_| save());
+        let saving = self.machine.beside("mien-snapshot", move |_| {
+            Report::Snapshot(save_snapshot(&folder, &name, &frame, &faces, &classes))
+        });
         self.report(saving);
     }
 

@@ -94,8 +94,8 @@ impl App {
             Event::Seeked(_) => self.player.arrived(),
             Event::ClassifierReady => {
                 self.network_chosen = self.settings().network();
-                if let Some(network) =
-                    self.player.network.clone().filter(|_| replay::results(self.replay.as_ref()).is_none())
+                if let Some(network) = &self.player.network
+                    && replay::results(self.replay.as_ref()).is_none()
                 {
                     self.people.expect(&network.classes);
                 }

@@ -108,7 +108,7 @@ fn chart(summary: &Summary) -> Bars {
 
 /// The summary as tables.
 fn text(summary: &Summary) -> String {
-    let longest = summary.labels.names().map(|name| name.chars().count()).max().unwrap_or_default();
+    let longest = summary.labels.longest();
     let mut out = Out { text: String::new(), width: NAMES.max(longest + 1) };
     out.line(&format!("{}: {} pictures", summary.name, summary.pictures));
     out.line(&format!("split: {}", summary.division));

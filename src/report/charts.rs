@@ -53,8 +53,7 @@ type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Room for the longest name.
 fn names_width(classes: &Classes) -> i32 {
-    let longest = classes.keys().map(|key| key.chars().count()).max().unwrap_or_default();
-    NAMES.max(LETTER * longest as i32 + AROUND_NAME)
+    NAMES.max(LETTER * classes.longest() as i32 + AROUND_NAME)
 }
 
 /// Bars for the shares of the classes, lighter where a share is unsure.

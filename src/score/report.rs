@@ -65,7 +65,7 @@ impl fmt::Display for Report<'_> {
             )?;
         }
         writeln!(f, "\n  Right by {}, smoothing {}", classes.noun(), name(chosen.smoothing_secs))?;
-        let width = classes.keys().map(|key| key.chars().count()).max().unwrap_or_default().max(NAME_WIDTH);
+        let width = classes.longest().max(NAME_WIDTH);
         for (key, recall) in &chosen.recall.0 {
             let name = classes.named(key).map(|class| classes.name(class)).unwrap_or_default();
             writeln!(f, "  {name:width$} {:>6.1} %", 100.0 * recall)?;

@@ -178,6 +178,11 @@ impl Classes {
         contrast::wants_dark_text(self.rgb(class))
     }
 
+    /// Letters of the longest name, for the width of a column of names.
+    pub fn longest(&self) -> usize {
+        self.names().map(|name| name.chars().count()).max().unwrap_or_default()
+    }
+
     /// What one of them is called as a whole: `emotion` or `class`.
     pub fn noun(&self) -> &'static str {
         if self.are_emotions() { "emotion" } else { "class" }
@@ -281,6 +286,7 @@ mod tests {
         let own = classes(&["tired", "wide awake"]).unwrap();
         assert_eq!([own.named(" Wide Awake "), own.named("TIRED"), own.named("happy")], [Some(1), Some(0), None]);
         assert_eq!((own.name(1).as_str(), own.to_string().as_str()), ("Wide awake", "tired, wide awake"));
+        assert_eq!(own.longest(), "Wide awake".len());
         assert_eq!(own.key(2), "");
     }
 

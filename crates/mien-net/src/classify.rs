@@ -195,7 +195,8 @@ mod tests {
         let Model { network, .. } = std::mem::replace(&mut model, without_a_training_prior());
         let classes = Classes::new(["tired", "awake", "asleep"].map(str::to_owned).into()).unwrap();
         model.card.labels = classes.clone();
-        model.network = Box::new(First { network, outputs: 3 });
+        model.network =
+            Box::new(Forward(move |faces: &Tensor, pass: Pass| network.forward(faces, pass)?.f_narrow(1, 0, 3)));
         let mut classifier = TorchClassifier::new(model, None).unwrap();
         assert_eq!(classifier.classes(), classes);
         let gray = FaceCrop::from_pixels(vec![128; CROP_PIXELS]).unwrap();
@@ -204,35 +205,12 @@ mod tests {
         assert!((named[1].as_slice().iter().sum::<f32>() - 1.0).abs() < 1e-6);
     }
 
-    /// A network of which the first outputs alone are taken.
-    struct First {
-        network: Box<dyn Network>,
-        outputs: i64,
-    }
+    /// A network that is nothing but its forward pass.
+    struct Forward<F>(F);
 
-    impl Network for First {
+    impl<F: Fn(&Tensor, Pass) -> Result<Tensor, tch::TchError> + Send> Network for Forward<F> {
         fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, tch::TchError> {
-            self.network.forward(faces, pass)?.f_narrow(1, 0, self.outputs)
-        }
-
-        fn fold(&mut self) -> Result<(), tch::TchError> {
-            Ok(())
-        }
-
-        fn pack(&mut self, _precision: Precision) -> Result<(), tch::TchError> {
-            Ok(())
-        }
-
-        fn draw(&self, _graph: &mut Graph, _faces: &Value) -> Result<Value, ExportError> {
-            Err(ExportError::Part("it"))
-        }
-    }
-
-    struct Broken;
-
-    impl Network for Broken {
-        fn forward(&self, faces: &Tensor, _pass: Pass) -> Result<Tensor, tch::TchError> {
-            faces.f_matmul(&Tensor::from_slice(&[1.0_f32; 3]))
+            self.0(faces, pass)
         }
 
         fn fold(&mut self) -> Result<(), tch::TchError> {
@@ -251,7 +229,7 @@ mod tests {
     #[test]
     fn a_network_that_libtorch_refuses_to_run_is_an_error_of_one_line() {
         let mut model = without_a_training_prior();
-        model.network = Box::new(Broken);
+        model.network = Box::new(Forward(|faces: &Tensor, _| faces.f_matmul(&Tensor::from_slice(&[1.0_f32; 3]))));
         let told = TorchClassifier::new(model, None).err().unwrap().to_string();
         assert!(told.starts_with("the network failed: ") && told.contains("size"), "{told}");
         assert!(!told.contains('\n') && told.len() < 200, "{told}");

@@ -158,7 +158,7 @@ impl Report<'_> {
 
     /// Characters of a column with the names of the classes.
     fn column(&self) -> usize {
-        let longest = self.labels.names().map(|name| name.chars().count()).max().unwrap_or_default();
+        let longest = self.labels.longest();
         (longest + 2).max(10)
     }
 

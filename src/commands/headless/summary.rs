@@ -144,7 +144,7 @@ impl Seen {
         let classes = &self.classes;
         let words = (0..classes.len()).map(|class| (classes.name(class), classes.key(class), Some(classes.rgb(class))));
         let words = words.chain([(UNSURE.to_owned(), UNSURE, None)]);
-        let width = classes.keys().map(|key| key.chars().count()).max().unwrap_or_default().max(NAME_WIDTH);
+        let width = classes.longest().max(NAME_WIDTH);
         let shares = self.of_emotions.as_ref().or(self.of_classes.as_ref());
         for (name, key, rgb) in words {
             let share = shares.and_then(|shares| shares.get(key)).copied().unwrap_or(0.0);
