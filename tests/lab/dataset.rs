@@ -9,6 +9,8 @@ use predicates::str::contains;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::fixtures::{write_data, write_votes};
+
 /// The program, with a cache of its own.
 fn mien(folder: &TempDir) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("mien"));
@@ -94,6 +96,30 @@ fn a_model_is_measured_on_pictures_that_it_never_saw() {
     // That mirror images were asked too is said.
     let flipped = evaluate(&["--split", "all", "--flip"]);
     assert_eq!((&flipped["n"], &flipped["test_time_augmentation"]), (&120.into(), &true.into()));
+}
+
+#[test]
+fn faces_of_contempt_count_as_wrong_by_the_rule_that_has_a_class_for_them() {
+    let folder = TempDir::new().unwrap();
+    let (data, votes) = (write_data(folder.path()), write_votes(folder.path()));
+    let rows = fs::read_to_string(&votes).unwrap();
+    let (others, _) = rows.trim_end().rsplit_once('\n').unwrap();
+    fs::write(&votes, format!("{others}\nPrivateTest,,0,0,0,0,0,0,0,10,0,0\n")).unwrap();
+    let evaluate = |rule: &str, json: &[&str]| {
+        let mut command = mien(&folder);
+        command.args(["evaluate", "cnn4-ferplus", "--split", "private", "--rule", rule]).args(json);
+        command.arg(&data).arg("--ferplus").arg(&votes);
+        String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
+    };
+    let of_rule = |rule: &str| serde_json::from_str::<Value>(&evaluate(rule, &["--json"])).unwrap();
+
+    let seven = of_rule("microsoft");
+    let (n, eight) = (seven["n"].as_u64().unwrap(), &seven["eight_classes"]);
+    assert_eq!((&eight["contempt"], &eight["n"]), (&1.into(), &(n + 1).into()));
+    let right = |figures: &Value, n: u64| (figures["accuracy"].as_f64().unwrap() * n as f64).round();
+    assert_eq!(right(eight, n + 1), right(&seven, n));
+    assert!(evaluate("microsoft", &[]).contains("whose faces (1) all count as wrong"));
+    assert!(of_rule("majority").get("eight_classes").is_none(), "contempt is neutral there");
 }
 
 #[test]

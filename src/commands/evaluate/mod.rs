@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use tch::{Device, Tensor};
 
 use self::faces::FacesArgs;
-use self::report::{OperatingPoint, Report};
+use self::report::{EightClasses, OperatingPoint, Report};
 use super::card;
 use super::numbers::share;
 use super::reading::ReadingArgs;
@@ -141,6 +141,8 @@ struct Sample {
     pictures: Tensor,
     /// By their places among the model's classes.
     answers: Vec<usize>,
+    /// Pictures that the rule leaves out for showing contempt, if what it leaves out is known.
+    contempt: usize,
     /// Share of the pictures in which the detector found a face, if it was asked.
     found: Option<f64>,
 }
@@ -148,8 +150,9 @@ struct Sample {
 impl Sample {
     #[expect(clippy::needless_pass_by_value, reason = "a split is made for the caller alone")]
     fn of(pictures: Pictures, rule: LabelRule) -> anyhow::Result<Self> {
+        let contempt = pictures.left_out_for_contempt(rule);
         let (pictures, answers) = pictures.judged(rule)?;
-        Ok(Self { pictures, answers, found: None })
+        Ok(Self { pictures, answers, contempt, found: None })
     }
 }
 
@@ -201,6 +204,7 @@ impl ClassifierArgs {
         let scored = scored(&model, &sample.pictures, &sample.answers, device)?;
         let assumed = model.card.calibration.assume(self.prior.as_ref())?;
         let network = NetworkInUse::of(&model, &assumed.prior);
+        let measures = scored.measure(&assumed.adjustment);
         let report = Report {
             model: &network.model,
             model_sha256: &network.sha256,
@@ -211,7 +215,8 @@ impl ClassifierArgs {
             found: sample.found,
             varied: self.varied,
             test_time_augmentation: self.flip,
-            measures: scored.measure(&assumed.adjustment),
+            eight_classes: EightClasses::of(&measures, sample.contempt),
+            measures,
             operating_points: operating_points(&model, &scored)?,
             labels: model.card.labels.clone(),
             never_named: network.never_named.clone(),

@@ -29,7 +29,12 @@ pub(super) fn sample(sample: &Sample, crop: Framing) -> anyhow::Result<Sample> {
     );
     let side = CROP_SIZE as i64;
     let found = answers.len() as f64 / sample.answers.len() as f64;
-    Ok(Sample { pictures: Tensor::from_slice(&faces).view([-1, 1, side, side]), answers, found: Some(found) })
+    Ok(Sample {
+        pictures: Tensor::from_slice(&faces).view([-1, 1, side, side]),
+        answers,
+        contempt: 0,
+        found: Some(found),
+    })
 }
 
 /// The way that a face takes in the app, for pictures that are nothing but a face: what a network is given when its user

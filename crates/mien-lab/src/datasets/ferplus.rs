@@ -64,10 +64,20 @@ impl Votes {
     /// being counted apart. Pictures without a winner, and those where unknown, not-a-face or contempt wins, are left
     /// out: contempt is that reader's eighth class, and is not added to neutral. N is 3137 on PrivateTest.
     pub fn microsoft(&self) -> Option<Emotion> {
+        let winner = self.microsoft_column().filter(|winner| *winner != CONTEMPT)?;
+        COLUMNS.get(winner)?.1
+    }
+
+    /// Whether that reader names contempt, its eighth class: 16 pictures of PrivateTest, with which N is 3153.
+    pub fn is_contempt(&self) -> bool {
+        self.microsoft_column() == Some(CONTEMPT)
+    }
+
+    /// The column of the file that has more than half of the votes without lone ones.
+    fn microsoft_column(&self) -> Option<usize> {
         let kept = self.columns.map(|votes| if votes > OUTLIER_VOTES { u32::from(votes) } else { 0 });
         let total: u32 = kept.iter().sum();
-        let winner = kept.iter().position(|votes| 2 * votes > total)?;
-        COLUMNS.get(winner).filter(|_| winner != CONTEMPT)?.1
+        kept.iter().position(|votes| 2 * votes > total)
     }
 
     /// The emotion with the most votes after lone votes were dropped, contempt added to neutral; `None` where two have as many, or
@@ -166,7 +176,9 @@ mod tests {
         assert_eq!(votes([0, 5, 2, 1, 1, 1, 0, 0, 0, 0]).microsoft(), Some(Emotion::Happy));
         assert_eq!(votes([0, 5, 2, 1, 1, 1, 0, 0, 0, 0]).majority(), None);
         assert_eq!(votes([3, 0, 0, 0, 0, 0, 0, 7, 0, 0]).microsoft(), None);
+        assert!(votes([3, 0, 0, 0, 0, 0, 0, 7, 0, 0]).is_contempt());
         assert_eq!(votes([4, 0, 0, 2, 0, 0, 0, 4, 0, 0]).microsoft(), None);
+        assert!(!votes([4, 0, 0, 2, 0, 0, 0, 4, 0, 0]).is_contempt());
         assert_eq!(votes([0, 0, 0, 0, 0, 0, 0, 0, 8, 2]).microsoft(), None);
         assert_eq!(votes([1, 1, 1, 1, 1, 1, 1, 1, 1, 1]).microsoft(), None);
     }

@@ -197,6 +197,14 @@ impl Pictures {
         })
     }
 
+    /// How many pictures `rule` leaves out for showing contempt: [`LabelRule::Microsoft`] alone knows it, as a class of its own.
+    pub fn left_out_for_contempt(&self, rule: LabelRule) -> usize {
+        match rule {
+            LabelRule::Microsoft => self.votes.iter().flatten().filter(|votes| votes.is_contempt()).count(),
+            LabelRule::Label | LabelRule::Majority => 0,
+        }
+    }
+
     /// The pictures for which there is a value.
     fn taking_part<T>(&self, values: &[Option<T>]) -> Result<Tensor, DataError> {
         let rows: Vec<i64> = (0_i64..).zip(values).filter(|(_, value)| value.is_some()).map(|(row, _)| row).collect();

@@ -9,7 +9,8 @@ mod terminal;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use image::{ImageFormat, RgbImage};
+use image::RgbImage;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use plotters::backend::BitMapBackend;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea as _};
@@ -81,7 +82,9 @@ impl Plot {
     /// When the file can't be written.
     pub fn save(&self, path: &Path) -> Result<(), PlotError> {
         let mut bytes = std::io::Cursor::new(Vec::new());
-        let written = self.0.write_to(&mut bytes, ImageFormat::Png).map_err(std::io::Error::other);
+        // Drawn areas have neighbours like themselves as they are: filters would make them bigger.
+        let smallest = PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::NoFilter);
+        let written = self.0.write_with_encoder(smallest).map_err(std::io::Error::other);
         written
             .and_then(|()| whole::write(path, bytes.get_ref(), Existing::Replace))
             .map_err(|source| PlotError::Write { path: path.to_owned(), source })
