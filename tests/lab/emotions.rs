@@ -118,6 +118,29 @@ fn a_network_learns_and_its_model_can_be_measured() {
     assert_eq!((recorded.len(), varied), (figures + 2, 2), "figures on varied pictures replace none on plain ones");
 }
 
+#[test]
+fn another_seed_gives_another_network_of_its_own_name() {
+    let folder = TempDir::new().unwrap();
+    let data = write_data(folder.path());
+    let recipe = write_recipe(folder.path(), &[]);
+    let card_of = |seed: &str, name: &str| -> toml::Table {
+        let run = folder.path().join(name);
+        mien()
+            .arg("train")
+            .args([&recipe, Path::new("--data"), &data, Path::new("--run"), &run])
+            .args(["--threads", "1", "--stop-after", "1", "--seed", seed])
+            .assert()
+            .success();
+        std::fs::read_to_string(run.join(format!("{name}.toml"))).unwrap().parse().unwrap()
+    };
+    let cards = [card_of("8", "small-seed-8"), card_of("9", "small-seed-9")];
+    let seeds = cards.each_ref().map(|card| card["training"]["seed"].as_integer());
+    assert_eq!(seeds, [Some(8), Some(9)]);
+    let weights = ["small-seed-8", "small-seed-9"]
+        .map(|name| std::fs::read(folder.path().join(name).join(format!("{name}.safetensors"))).unwrap());
+    assert_ne!(weights[0], weights[1]);
+}
+
 /// Trains by `recipe` in one go and with an interruption in the middle of the second epoch, whose work is lost; both must
 /// give the same.
 fn assert_resumes_exactly(changes: &[(&str, &str)]) {

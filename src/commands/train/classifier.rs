@@ -23,6 +23,7 @@ use crate::net::{CARD_FORMAT, Calibration, Card, Ending, InputSpec, ModelSource,
 impl TrainArgs {
     pub(super) fn train_classifier(&self, path: &Path, device: Device, stop: &AtomicBool) -> anyhow::Result<()> {
         let mut recipe = Recipe::read(path)?;
+        self.reseed(&mut recipe.seed, &mut recipe.name);
         if self.backbone.len() > 1 {
             bail!("a recipe has one backbone: give weights for one with --backbone");
         }

@@ -19,7 +19,8 @@ use crate::version::GIT_COMMIT;
 
 impl TrainArgs {
     pub(super) fn train_detector(&self, path: &Path, device: Device, stop: &AtomicBool) -> anyhow::Result<()> {
-        let recipe = FacesRecipe::read(path)?;
+        let mut recipe = FacesRecipe::read(path)?;
+        self.reseed(&mut recipe.seed, &mut recipe.name);
         let cost = recipe.network.detector_cost()?;
         let [folder] = self.data.as_slice() else { bail!("a detector learns from one folder: give one with --data") };
         tell(&format!("Reading {}", folder.display()));

@@ -61,6 +61,10 @@ pub struct TrainArgs {
     #[arg(long, default_value_t)]
     pub device: DeviceChoice,
 
+    /// Another seed than the recipe's, to learn how much of a difference is chance; the network is then called NAME-seed-N
+    #[arg(long, value_name = "N", conflicts_with = "all", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+
     /// Stop after this many epochs in all, though the recipe has more; the same command without it resumes from there
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub stop_after: Option<u32>,
@@ -119,6 +123,14 @@ impl TrainArgs {
             self.train_detector(recipe, device, stop)
         } else {
             self.train_classifier(recipe, device, stop)
+        }
+    }
+
+    /// Puts the seed that was given in the place of a recipe's own.
+    fn reseed(&self, own: &mut u64, name: &mut String) {
+        if let Some(seed) = self.seed {
+            *own = seed;
+            *name = format!("{name}-seed-{seed}");
         }
     }
 
