@@ -132,7 +132,8 @@ impl Facts {
 fn data_sentence(sources: &[TrainingSource], data: &Dataset) -> String {
     let shares = sources.iter().filter_map(|source| {
         let share = source.share.map(|share| format!("{:.1} % of each batch", 100.0 * share));
-        let even = source.evenly_over.as_ref().map(|what| format!("evenly over {what}"));
+        let evenness = source.evenness.map(|evenness| format!(" (evenness {evenness})")).unwrap_or_default();
+        let even = source.evenly_over.as_ref().map(|what| format!("evenly over {what}{evenness}"));
         let told: Vec<String> = share.into_iter().chain(even).collect();
         (!told.is_empty()).then(|| format!("{} {}", source.name, told.join(", ")))
     });
@@ -163,6 +164,7 @@ fn sources(recipe: &Recipe, data: &Dataset) -> Vec<TrainingSource> {
             EvenOver::Emotions => Some(if recipe.classes.are_emotions() { "emotions" } else { "classes" }.to_owned()),
             EvenOver::People => Some("people".to_owned()),
         }),
+        evenness: specs.get(index).and_then(|spec| spec.evenness),
         division: info.division.clone(),
         sha256: info.sha256.clone(),
     };
@@ -260,11 +262,13 @@ mod tests {
         let [one, other] = [folder(1), folder(100)].map(|folder| folder.read().unwrap());
         let data = join(vec![("one".to_owned(), one), ("other".to_owned(), other)]).unwrap();
         let recipe = recipe(
-            "[data]\nsources = [{ name = \"one\", share = 3 }, { name = \"other\", share = 1, evenly_over = \"people\" }]",
+            "[data]\nsources = [{ name = \"one\", share = 3, evenly_over = \"emotions\", evenness = 0.5 }, { name = \"other\", share = 1, evenly_over = \"people\" }]",
         );
         let statement = Statement::of(&recipe, &data).unwrap();
         assert!(
-            statement.data.contains("one 75.0 % of each batch, other 25.0 % of each batch, evenly over people"),
+            statement.data.contains(
+                "one 75.0 % of each batch, evenly over emotions (evenness 0.5), other 25.0 % of each batch, evenly over people"
+            ),
             "{}",
             statement.data
         );

@@ -145,6 +145,9 @@ pub struct TrainingSource {
     /// What was shown equally often, if not each picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evenly_over: Option<String>,
+    /// How evenly: a group of n pictures was shown in proportion to n to the power of 1 − evenness. Without it, equally often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evenness: Option<f64>,
     /// How it was split.
     pub division: String,
     /// SHA-256 of its files.

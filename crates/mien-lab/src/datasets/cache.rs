@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::DataError;
-use super::reader::{About, Collection, Entry, ReadOptions, Source, Watch};
+use super::reader::{About, Collection, Entry, ReadOptions, Source, Watch, decode};
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
 use mien_core::whole::{self, Existing};
 
@@ -75,7 +75,7 @@ impl Cache {
         if let Some(kept) = self.get() {
             return Ok(kept);
         }
-        let collection = source.decode(watch)?;
+        let collection = decode(source, watch)?;
         if collection.entries.len() >= LEAST_PICTURES
             && let Err(error) = self.keep(&collection)
         {
@@ -110,7 +110,7 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
     use crate::datasets::{Split, Votes};
@@ -120,14 +120,14 @@ mod tests {
     /// A data set of one file that counts how often it is decoded.
     struct Counted {
         file: PathBuf,
-        decoded: Cell<usize>,
+        decoded: AtomicUsize,
         faces: FaceFinding,
     }
 
     impl Counted {
         fn new(file: PathBuf, framing: Framing) -> Self {
             let faces = FaceFinding::new(FaceMode::Auto, FaceMode::Whole, PictureDetector::NETWORK, framing);
-            Self { file, decoded: Cell::new(0), faces }
+            Self { file, decoded: AtomicUsize::new(0), faces }
         }
     }
 
@@ -141,7 +141,7 @@ mod tests {
         }
 
         fn decode(&self, _watch: &Watch) -> Result<Collection, DataError> {
-            self.decoded.set(self.decoded.get() + 1);
+            self.decoded.fetch_add(1, Ordering::Relaxed);
             let entry = |i: usize| Entry {
                 place: format!("line {i}"),
                 label: i % 7,
@@ -171,19 +171,19 @@ mod tests {
         let cache = || Cache::new(&folder.path().join("cache"), &source.file, &options, &source);
         let first = cache().get_or_decode(&source, &Watch::default()).unwrap();
         assert_eq!(cache().get_or_decode(&source, &Watch::default()).unwrap(), first);
-        assert_eq!(source.decoded.get(), 1);
+        assert_eq!(source.decoded.load(Ordering::Relaxed), 1);
 
         std::fs::write(&source.file, "three").unwrap();
         assert_eq!(cache().get_or_decode(&source, &Watch::default()).unwrap(), first);
-        assert_eq!(source.decoded.get(), 2);
+        assert_eq!(source.decoded.load(Ordering::Relaxed), 2);
 
         let file = cache().file;
         let whole = std::fs::read(&file).unwrap();
         for damaged in [&whole[..whole.len() / 2], b"", b"junk that is long enough to hold a header"] {
             std::fs::write(&file, damaged).unwrap();
-            let before = source.decoded.get();
+            let before = source.decoded.load(Ordering::Relaxed);
             assert_eq!(cache().get_or_decode(&source, &Watch::default()).unwrap(), first);
-            assert_eq!(source.decoded.get(), before + 1);
+            assert_eq!(source.decoded.load(Ordering::Relaxed), before + 1);
         }
         assert_eq!(std::fs::read(&file).unwrap(), whole, "rebuilt");
     }

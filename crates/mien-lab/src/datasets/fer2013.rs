@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use super::reader::{About, Collection, Entry, Reader, Source, Watch};
 use super::table::{from_csv, header};
 use super::{DataError, Origin, ReadOptions, Split, read_ferplus};
-use crate::faces::{FaceCutter, FaceError, FaceFinding, FaceMode};
+use crate::faces::{FaceFinding, FaceMode, cut_out};
 use crate::provenance;
 use mien_core::bounded::Rows;
 use mien_core::classes::Classes;
-use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
+use mien_core::crop::CROP_PIXELS;
 use mien_core::emotion::Emotion;
-use mien_core::face::GrayView;
 
 /// Columns of the official file. `icml_face_data.csv` has the same with other spacing and order.
 const COLUMNS: &str = "emotion, pixels, Usage";
@@ -93,15 +92,9 @@ impl Source for Table {
 impl Table {
     /// The face of each picture in its place.
     fn cut_out(&self, collection: &mut Collection, watch: &Watch) -> Result<(), DataError> {
-        let mut cutter = FaceCutter::new(self.faces)?;
         let of = collection.entries.len();
-        for (done, pixels) in collection.pixels.chunks_exact_mut(CROP_PIXELS).enumerate() {
-            watch.tell(done, of)?;
-            let picture = GrayView::new(pixels, CROP_SIZE, CROP_SIZE).ok_or(FaceError::TooSmall)?;
-            let face = cutter.cut(picture)?;
-            pixels.copy_from_slice(face.pixels());
-        }
-        (collection.about.faces, collection.about.places) = (cutter.counts(), cutter.places());
+        let told = |done| watch.tell(done, of);
+        (collection.about.faces, collection.about.places) = cut_out(self.faces, &mut collection.pixels, told)?;
         Ok(())
     }
 }

@@ -119,7 +119,7 @@ pub(super) trait Reader: Sync {
 }
 
 /// A data set that was found and is not decoded yet.
-pub(super) trait Source {
+pub(super) trait Source: Sync {
     /// Every file that the result depends on.
     fn files(&self) -> Vec<&Path>;
 
@@ -222,9 +222,19 @@ pub fn read_undivided(path: &Path, options: &ReadOptions) -> Result<Undivided, D
         Some(folder) => {
             Cache::new(folder, path, options, source.as_ref()).get_or_decode(source.as_ref(), &options.watch)?
         }
-        None => source.decode(&options.watch)?,
+        None => decode(source.as_ref(), &options.watch)?,
     };
     Ok(Undivided { collection, classes: options.classes.clone(), origin: reader.origin(), path: path.to_owned() })
+}
+
+/// Reads all pictures of a data set, on a thread of its own: detectors tell libtorch to use one thread where they run, and what is done with
+/// the pictures afterwards is to have all.
+///
+/// # Errors
+/// As [`Source::decode`].
+pub(super) fn decode(source: &dyn Source, watch: &Watch) -> Result<Collection, DataError> {
+    let decoded = std::thread::scope(|scope| scope.spawn(|| source.decode(watch)).join());
+    decoded.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Whether FER+ votes belong to the data set at `path`, whose labels are `classes`.

@@ -6,6 +6,7 @@ mod places;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use cutter::cut_out;
 pub use cutter::{FaceCutter, cut_again, largest};
 use mien_core::crop::Framing;
 use mien_core::detection::{DetectError, MakeDetector};
@@ -34,7 +35,7 @@ pub enum FaceMode {
 /// A detector for the pictures of data sets.
 #[derive(Clone, Copy, Debug)]
 pub struct PictureDetector {
-    /// Makes it.
+    /// Makes it. It may tell libtorch to use one thread on the thread that it runs on.
     pub make: MakeDetector,
     /// Its name and what tells its versions apart. Decoded data sets are kept for each.
     pub version: fn() -> String,
@@ -53,7 +54,7 @@ impl Default for PictureDetector {
 
 fn network() -> Result<Box<dyn mien_core::detection::FaceDetector>, DetectError> {
     let options = ScanOptions { smallest_face: SMALLEST_FACE, working_height: None };
-    Ok(Box::new(NeuralDetector::new(options, tch::Device::Cpu, Precision::F32)?))
+    Ok(Box::new(NeuralDetector::new(options, tch::Device::Cpu, Precision::F32)?.on_one_thread()))
 }
 
 /// How the faces of a data set are found and cut out.
