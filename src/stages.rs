@@ -62,7 +62,7 @@ impl StageChoices {
     /// When the device or the model can't be used.
     pub fn load_network(&self) -> anyhow::Result<LoadedNetwork> {
         let threads = i32::from(self.threads);
-        tch::set_num_threads(threads);
+        crate::torch::use_threads(threads);
         let started = Instant::now();
         let classifier = TorchClassifier::load(&self.model, self.device, self.prior.as_ref())?.with_flip(self.flip);
         let in_use = NetworkInUse::from(&classifier);
@@ -122,7 +122,7 @@ impl Classifier for OnThreads {
 
     fn classify(&mut self, crops: &[FaceCrop]) -> Result<Vec<Probabilities>, ClassifyError> {
         if let Some(threads) = self.threads.take() {
-            tch::set_num_threads(threads);
+            crate::torch::use_threads(threads);
         }
         self.classifier.classify(crops)
     }

@@ -43,7 +43,7 @@ impl NetworksArgs {
     /// When it can't be written to the standard output.
     pub fn run(&self) -> anyhow::Result<()> {
         // One face keeps no second thread busy.
-        tch::set_num_threads(1);
+        crate::torch::use_threads(1);
         let entries = ARCHITECTURES
             .iter()
             .map(|architecture| {

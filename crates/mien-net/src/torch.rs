@@ -10,6 +10,15 @@ use tch::TchError;
 #[error("libtorch failed: {}", said(.0))]
 pub struct TorchError(#[from] TchError);
 
+/// Has libtorch compute on so many threads where it is called from this one.
+///
+/// OpenMP keeps the number for each thread. But the first computation on a thread takes what was set last on any of them, so a number that
+/// is only set can be another thread's by then. Asking for it counts as the first.
+pub fn use_threads(threads: i32) {
+    tch::set_num_threads(threads);
+    let _kept = tch::get_num_threads();
+}
+
 thread_local! {
     /// What tch panicked with on this thread, while it is guarded.
     static SAID: RefCell<Option<Option<String>>> = const { RefCell::new(None) };

@@ -174,7 +174,7 @@ impl ClassifierArgs {
         // clap makes sure of it where no other verb follows.
         let Some(source) = &self.model else { bail!("give a model and a data set") };
         let device = self.device.resolve()?;
-        tch::set_num_threads(device::cores());
+        crate::torch::use_threads(device::cores());
         if self.folds {
             let ModelSource::File(run) = source else { bail!("--folds needs the folder of a run") };
             return self.run_folds(run, device);

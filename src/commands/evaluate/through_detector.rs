@@ -12,17 +12,11 @@ use crate::lab::pictures::GrayPicture;
 
 /// The faces that the app's detector finds in the pictures of `sample`, cut out again.
 pub(super) fn sample(sample: &Sample, crop: Framing) -> anyhow::Result<Sample> {
-    opencv::core::set_num_threads(1)?;
-    let mut path = DetectorPath::new(crop)?;
     let pixels: Vec<u8> = sample.pictures.contiguous().f_view([-1])?.try_into()?;
-    let (mut faces, mut answers) = (Vec::new(), Vec::new());
-    for (picture, answer) in pixels.chunks_exact(CROP_SIZE * CROP_SIZE).zip(&sample.answers) {
-        let Some(view) = GrayView::new(picture, CROP_SIZE, CROP_SIZE) else { continue };
-        if let Some(face) = path.through_detector(view)? {
-            faces.extend_from_slice(face.pixels());
-            answers.push(*answer);
-        }
-    }
+    let asked = &sample.answers;
+    // The detector's number of threads is the thread's that it runs on, and the network is to have all cores.
+    let looked = std::thread::scope(|scope| scope.spawn(|| found_faces(&pixels, asked, crop)).join());
+    let (faces, answers) = looked.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     anyhow::ensure!(
         !answers.is_empty(),
         "the detector found no face in any of the pictures, so there is nothing to measure"
@@ -35,6 +29,21 @@ pub(super) fn sample(sample: &Sample, crop: Framing) -> anyhow::Result<Sample> {
         contempt: 0,
         found: Some(found),
     })
+}
+
+/// The pixels of all faces that are found, and their right answers.
+fn found_faces(pictures: &[u8], answers: &[usize], crop: Framing) -> anyhow::Result<(Vec<u8>, Vec<usize>)> {
+    opencv::core::set_num_threads(1)?;
+    let mut path = DetectorPath::new(crop)?;
+    let mut of_faces = (Vec::new(), Vec::new());
+    for (picture, answer) in pictures.chunks_exact(CROP_SIZE * CROP_SIZE).zip(answers) {
+        let Some(view) = GrayView::new(picture, CROP_SIZE, CROP_SIZE) else { continue };
+        if let Some(face) = path.through_detector(view)? {
+            of_faces.0.extend_from_slice(face.pixels());
+            of_faces.1.push(*answer);
+        }
+    }
+    Ok(of_faces)
 }
 
 /// The way that a face takes in the app, for pictures that are nothing but a face: what a network is given when its user

@@ -113,7 +113,7 @@ impl TrainArgs {
             watch::end_with_the_list()?;
         }
         memory::keep();
-        tch::set_num_threads(self.threads.map_or_else(crate::device::cores, i32::from));
+        crate::torch::use_threads(self.threads.map_or_else(crate::device::cores, i32::from));
         if FacesRecipe::is_at(recipe) {
             for (is_given, option) in [(self.folds.is_some(), "--folds"), (self.measure, "--measure")] {
                 if is_given {

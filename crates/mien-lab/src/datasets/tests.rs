@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::faces::FaceMode;
+use mien_core::crop::Framing;
 
 /// Labels of FER2013.
 const ANGRY: usize = 0;
@@ -373,5 +374,17 @@ proptest! {
         folder.file(&format!("train/happy/{name}.{ending}"), "x");
         folder.file(&format!("flat/{name}.{ending}"), "x");
         let _ = (folder.read().is_ok(), read(&folder.path("flat"), &ReadOptions::default()).is_ok());
+    }
+}
+
+#[test]
+fn whoever_reads_faces_that_a_detector_looks_for_keeps_the_threads_of_libtorch() {
+    let folder = Folder::new();
+    (0..6).for_each(|person| folder.picture(&format!("anger/S{person:03}_001_00000010.png"), person));
+    mien_net::torch::use_threads(3);
+    for crop in [Framing::Upright, Framing::Box] {
+        let options = ReadOptions { faces: FaceMode::Detector, crop, ..ReadOptions::default() };
+        read(folder.path("").as_path(), &options).unwrap();
+        assert_eq!(tch::get_num_threads(), 3, "{crop:?}");
     }
 }

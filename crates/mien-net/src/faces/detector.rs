@@ -101,7 +101,7 @@ impl NeuralDetector {
         threshold: f32,
     ) -> Result<Vec<Vec<Detection>>, DetectError> {
         if std::mem::take(&mut self.to_one_thread) {
-            tch::set_num_threads(1);
+            crate::torch::use_threads(1);
         }
         let shape = [patches.len() as i64, 1, height as i64, width as i64];
         let batch = Tensor::f_from_slice(pixels).and_then(|pixels| pixels.f_view(shape)).map_err(failed)?;

@@ -168,7 +168,7 @@ pub enum EngineError {
 /// A thread that finds faces until the engine ends.
 fn find_faces(shared: &Shared, network: &Sender<Passage>) {
     // libtorch keeps this number for each thread; a second one would only wait for the other threads here.
-    tch::set_num_threads(1);
+    mien_net::torch::use_threads(1);
     if let Err(error) = opencv::core::set_num_threads(1) {
         tracing::warn!("OpenCV keeps its threads: {error}");
     }

@@ -28,7 +28,7 @@ struct Sender {
 
 /// Works until all threads in front of it have ended.
 pub(super) fn run(mut classifier: Box<dyn Classifier>, passages: &Receiver<Passage>, shared: &Shared) {
-    tch::set_num_threads(1);
+    mien_net::torch::use_threads(1);
     while let Ok(first) = passages.recv() {
         let (senders, frames) = gather(first, passages, shared);
         // A panic ends the sessions whose frames were in the batch.

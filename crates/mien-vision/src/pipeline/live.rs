@@ -70,7 +70,7 @@ impl Parts {
                 }),
                 classifier: Box::new(move |choice| {
                     // libtorch keeps this number per thread: it must be set on the one that runs the network.
-                    tch::set_num_threads(1);
+                    mien_net::torch::use_threads(1);
                     classifier(choice)
                 }),
             },

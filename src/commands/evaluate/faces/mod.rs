@@ -89,7 +89,7 @@ impl FacesArgs {
     /// When a detector, data or the device can't be used, or a result can't be written.
     pub fn run(&self) -> anyhow::Result<()> {
         let device = self.device.resolve()?;
-        tch::set_num_threads(device::cores());
+        crate::torch::use_threads(device::cores());
         let model_file = self.model_file()?;
         if self.plot.is_some() && self.detectors.len() > 1 {
             bail!("--plot draws what one detector found; give one");
