@@ -152,10 +152,11 @@ fn cells(run: &ComparedRun) -> [String; COLUMNS.len()] {
     COLUMNS.map(|column| (column.cell)(run).unwrap_or_else(|| "–".to_owned()))
 }
 
-/// What it learnt from: behind the name stand how faces were found, and which split is for what.
+/// What it learnt from: in brackets behind each name stands how faces were found, and behind all which split is for what.
 fn data(run: &ComparedRun) -> String {
-    let name = run.data.split_once([':', '(']).map_or(run.data.as_str(), |(name, _)| name).trim_end();
-    let name = name.replace("FER2013 with FER+ votes", "FER+");
+    let names = run.data.split_once(':').map_or(run.data.as_str(), |(names, _)| names);
+    let outside = names.split('(').map(|part| part.rsplit(')').next().unwrap_or_default().trim_end());
+    let name = outside.collect::<String>().replace("FER2013 with FER+ votes", "FER+");
     if run.classes.are_emotions() { name } else { format!("{name}, {} classes", run.classes.len()) }
 }
 
@@ -294,14 +295,14 @@ mod tests {
     use super::*;
     use crate::classes::Classes;
 
-    #[test]
-    fn a_row_of_markdown_has_a_cell_for_each_column() {
-        let run = ComparedRun {
+    /// A run on data that are told so.
+    fn run(data: &str) -> ComparedRun {
+        ComparedRun {
             name: "a|b".into(),
             architecture: "cnn4".into(),
             parameters: 4_470_000,
             classes: Classes::emotions(),
-            data: "JAFFE (213 faces cut out by centre): Training to learn from".into(),
+            data: data.to_owned(),
             target: "label".into(),
             epochs: 3,
             epochs_planned: Some(60),
@@ -313,8 +314,21 @@ mod tests {
             published: None,
             note: None,
             evaluations: vec![],
-        };
-        let text = markdown(&[run]);
+        }
+    }
+
+    #[test]
+    fn data_are_named_without_how_their_faces_were_found() {
+        let joint = "FER2013 with FER+ votes (9 faces turned upright, 2 whole pictures), CK+48 (3 faces turned upright) and JAFFE (2 faces \
+                     turned upright): Training to learn from (no more)";
+        assert_eq!(data(&run(joint)), "FER+, CK+48 and JAFFE");
+        assert_eq!(data(&run("FER2013: Training to learn from")), "FER2013");
+        assert_eq!(data(&run("FER2013")), "FER2013");
+    }
+
+    #[test]
+    fn a_row_of_markdown_has_a_cell_for_each_column() {
+        let text = markdown(&[run("JAFFE (213 faces cut out by centre): Training to learn from")]);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         assert_eq!(lines[2], "| a\\|b | 4.47 M | JAFFE | 3/60, time spent | 1 min |");
