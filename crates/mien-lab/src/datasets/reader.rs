@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{panic, thread};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use super::error::unknown_folder;
 use super::kdef::Angle;
 use super::{DataError, Dataset, Origin, Split, SplitSpec, Undivided, Votes};
 use super::{ckplus::CkPlus, class_folders::ClassFolders, fer2013::Fer2013, jaffe::Jaffe, kdef::Kdef, list::List};
-use crate::faces::{FaceCounts, FaceFinding, FaceMode, LandmarkPlaces, PictureDetector};
+use crate::faces::{FaceCounts, FaceError, FaceFinding, FaceMode, LandmarkPlaces, PictureDetector};
 use mien_core::classes::Classes;
 use mien_core::crop::Framing;
 use mien_core::pixels::PixelLimit;
@@ -233,8 +234,10 @@ pub fn read_undivided(path: &Path, options: &ReadOptions) -> Result<Undivided, D
 /// # Errors
 /// As [`Source::decode`].
 pub(super) fn decode(source: &dyn Source, watch: &Watch) -> Result<Collection, DataError> {
-    let decoded = std::thread::scope(|scope| scope.spawn(|| source.decode(watch)).join());
-    decoded.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    thread::scope(|scope| {
+        let worker = thread::Builder::new().spawn_scoped(scope, || source.decode(watch)).map_err(FaceError::Thread)?;
+        worker.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
+    })
 }
 
 /// Whether FER+ votes belong to the data set at `path`, whose labels are `classes`.

@@ -2,6 +2,7 @@
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{panic, thread};
 
 use tch::Tensor;
 
@@ -109,7 +110,7 @@ pub(crate) fn cut_out<E: From<FaceError> + Send>(
     pictures: &mut [u8],
     told: impl Fn(usize) -> Result<(), E> + Sync,
 ) -> Result<(FaceCounts, LandmarkPlaces), E> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let share = (pictures.len() / CROP_PIXELS).div_ceil(cores).max(1) * CROP_PIXELS;
     let done = AtomicUsize::new(0);
     let cut = |part: &mut [u8]| -> Result<_, E> {
@@ -122,11 +123,12 @@ pub(crate) fn cut_out<E: From<FaceError> + Send>(
         }
         Ok((cutter.counts(), cutter.places()))
     };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = pictures.chunks_mut(share).map(|part| scope.spawn(|| cut(part))).collect();
+    thread::scope(|scope| {
+        let start = |part| thread::Builder::new().spawn_scoped(scope, || cut(part)).map_err(FaceError::Thread);
+        let workers = pictures.chunks_mut(share).map(start).collect::<Result<Vec<_>, _>>()?;
         let mut all = (FaceCounts::default(), LandmarkPlaces::default());
         for worker in workers {
-            let (counts, places) = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            let (counts, places) = worker.join().unwrap_or_else(|panic| panic::resume_unwind(panic))?;
             all.0 += counts;
             all.1.join(&places);
         }

@@ -143,6 +143,9 @@ pub enum FaceError {
     /// The picture is smaller than a pixel.
     #[error("a picture is too small to hold a face")]
     TooSmall,
+    /// The system gives no thread to look for faces on.
+    #[error("no thread could be started: {0}")]
+    Thread(std::io::Error),
     /// libtorch fails, as when memory is full.
     #[error("can't cut out the faces: {}", mien_net::torch::said(.0))]
     Torch(#[from] tch::TchError),
