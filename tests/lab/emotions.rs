@@ -78,6 +78,7 @@ fn a_network_learns_and_its_model_can_be_measured() {
     assert!(report["macro_f1"].as_f64().unwrap() > 0.5, "{report}");
     // Nobody said otherwise, so the model now assumes what was fitted for all emotions alike.
     assert_eq!(report["prior"], "uniform");
+    assert!(report["loss"].as_f64().unwrap() > 0.0, "{report}");
     for field in ["weighted_f1", "balanced_accuracy", "ece", "ece_scaled"] {
         assert!((0.0..=1.0).contains(&report[field].as_f64().unwrap()), "{field}: {report}");
     }

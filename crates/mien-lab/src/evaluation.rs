@@ -135,6 +135,7 @@ impl Scored {
             balanced_accuracy: confusion.balanced_accuracy(),
             macro_f1: confusion.macro_f1(),
             weighted_f1: confusion.weighted_f1(),
+            loss: self.negative_log_likelihood(&adjustment.with_temperature(1.0)),
             ece: self.expected_calibration_error(&adjustment.with_temperature(1.0)),
             ece_scaled: self.expected_calibration_error(adjustment),
             per_class: per_class.collect(),
@@ -158,6 +159,8 @@ pub struct Measures {
     pub macro_f1: f64,
     /// The same, each weighted by its pictures.
     pub weighted_f1: f64,
+    /// Mean negative logarithm of the right answer's probability before temperature scaling, in nats.
+    pub loss: f64,
     /// Expected calibration error before temperature scaling.
     pub ece: f64,
     /// The same after it.
@@ -216,6 +219,8 @@ mod tests {
         assert!((measures.accuracy - 2.0 / 3.0).abs() < 1e-12);
         assert!((measures.balanced_accuracy - 0.75).abs() < 1e-12);
         assert!((measures.ece - (2.0 / 3.0 - 0.5)).abs() < 1e-6, "{}", measures.ece);
+        let loss = (2.0 * 2.0_f64.ln() + 12.0_f64.ln()) / 3.0;
+        assert!((measures.loss - loss).abs() < 1e-6, "{}", measures.loss);
         // The one happy picture scores as high as the wrong one and higher than the right sad one.
         assert_eq!(measures.per_class[Happy.index()].auc, Some(0.75));
         assert_eq!(measures.per_class[Emotion::Fear.index()].auc, None);

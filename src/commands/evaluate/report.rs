@@ -71,6 +71,7 @@ pub(super) struct OperatingPoint<'a> {
     pub balanced_accuracy: f64,
     pub macro_f1: f64,
     pub weighted_f1: f64,
+    pub loss: f64,
     pub ece: f64,
     pub ece_scaled: f64,
 }
@@ -84,6 +85,7 @@ impl<'a> OperatingPoint<'a> {
             balanced_accuracy: measures.balanced_accuracy,
             macro_f1: measures.macro_f1,
             weighted_f1: measures.weighted_f1,
+            loss: measures.loss,
             ece: measures.ece,
             ece_scaled: measures.ece_scaled,
         }
@@ -113,6 +115,11 @@ impl Report<'_> {
             100.0 * self.measures.accuracy
         )
     }
+}
+
+/// A share as it is printed.
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
 }
 
 /// Whether the network saw each face once.
@@ -160,27 +167,26 @@ impl fmt::Display for Report<'_> {
 impl Report<'_> {
     /// A column for each operating point.
     fn write_points(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        type Figure = fn(&OperatingPoint<'_>) -> f64;
-        const ROWS: [(&str, Figure); 6] = [
-            ("accuracy", |point| point.accuracy),
-            ("balanced accuracy", |point| point.balanced_accuracy),
-            ("macro-F1", |point| point.macro_f1),
-            ("weighted F1", |point| point.weighted_f1),
-            ("calibration error", |point| point.ece),
-            ("… after scaling", |point| point.ece_scaled),
+        type Figure = fn(&OperatingPoint<'_>) -> String;
+        const ROWS: [(&str, Figure); 7] = [
+            ("accuracy", |point| {
+                let [low, high] = point.accuracy_interval.map(|bound| 100.0 * bound);
+                format!("{} ({low:.1}–{high:.1})", percent(point.accuracy))
+            }),
+            ("balanced accuracy", |point| percent(point.balanced_accuracy)),
+            ("macro-F1", |point| percent(point.macro_f1)),
+            ("weighted F1", |point| percent(point.weighted_f1)),
+            ("loss (nats)", |point| format!("{:.3}", point.loss)),
+            ("calibration error", |point| percent(point.ece)),
+            ("… after scaling", |point| percent(point.ece_scaled)),
         ];
         let points = self.points();
         write!(f, "\n{:18}", "prior")?;
         points.iter().try_for_each(|point| write!(f, "{:>24}", point.prior))?;
         writeln!(f)?;
-        for (row, (name, figure)) in ROWS.into_iter().enumerate() {
+        for (name, figure) in ROWS {
             write!(f, "{name:18}")?;
-            for point in &points {
-                let value = format!("{:.2} %", 100.0 * figure(point));
-                let [low, high] = point.accuracy_interval.map(|bound| 100.0 * bound);
-                let interval = if row == 0 { format!(" ({low:.1}–{high:.1})") } else { String::new() };
-                write!(f, "{:>24}", value + &interval)?;
-            }
+            points.iter().try_for_each(|point| write!(f, "{:>24}", figure(point)))?;
             writeln!(f)?;
         }
         Ok(())
@@ -195,16 +201,16 @@ impl Report<'_> {
     fn write_classes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.column();
         writeln!(f, "{:names$}{:>11}{:>9}{:>9}{:>10}{:>10}", "", "precision", "recall", "F1", "ROC-AUC", "pictures")?;
-        let percent = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |v| format!("{:.1}", 100.0 * v));
+        let cell = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |v| format!("{:.1}", 100.0 * v));
         for (name, class) in self.labels.names().zip(&self.measures.per_class) {
             let counts = &class.counts;
             writeln!(
                 f,
                 "{:names$}{:>11}{:>9}{:>9}{:>10}{:>10}",
                 name,
-                percent(counts.precision),
-                percent(counts.recall),
-                percent(counts.f1),
+                cell(counts.precision),
+                cell(counts.recall),
+                cell(counts.f1),
                 class.auc.map_or_else(|| "–".to_owned(), |auc| format!("{auc:.3}")),
                 counts.support
             )?;
