@@ -128,6 +128,7 @@ impl Scored {
             let scores = self.rows.iter().map(|(logits, truth)| (probability(logits, class), *truth == class));
             ClassMeasures { counts, auc: roc_auc(scores.collect()) }
         });
+        let unscaled = adjustment.with_temperature(1.0);
         Measures {
             n: confusion.n(),
             accuracy: confusion.accuracy(),
@@ -135,8 +136,8 @@ impl Scored {
             balanced_accuracy: confusion.balanced_accuracy(),
             macro_f1: confusion.macro_f1(),
             weighted_f1: confusion.weighted_f1(),
-            loss: self.negative_log_likelihood(&adjustment.with_temperature(1.0)),
-            ece: self.expected_calibration_error(&adjustment.with_temperature(1.0)),
+            loss: self.negative_log_likelihood(&unscaled),
+            ece: self.expected_calibration_error(&unscaled),
             ece_scaled: self.expected_calibration_error(adjustment),
             per_class: per_class.collect(),
             confusion,

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::{io, thread};
 
 use tch::TchError;
 
@@ -17,6 +18,17 @@ pub struct TorchError(#[from] TchError);
 pub fn use_threads(threads: i32) {
     tch::set_num_threads(threads);
     let _kept = tch::get_num_threads();
+}
+
+/// Does `work` on a thread of its own: what it tells libtorch about threads, as detectors do, holds for that thread alone.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    thread::scope(|scope| {
+        let worker = thread::Builder::new().spawn_scoped(scope, work)?;
+        Ok(worker.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
+    })
 }
 
 thread_local! {

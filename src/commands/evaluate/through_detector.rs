@@ -1,7 +1,5 @@
 //! `--through-detector`: pictures take the way that a face takes in the app.
 
-use std::{panic, thread};
-
 use tch::{Device, Tensor};
 
 use super::Sample;
@@ -17,10 +15,7 @@ pub(super) fn sample(sample: &Sample, crop: Framing) -> anyhow::Result<Sample> {
     let pixels: Vec<u8> = sample.pictures.contiguous().f_view([-1])?.try_into()?;
     let asked = &sample.answers;
     // The detector's number of threads is the thread's that it runs on, and the network is to have all cores.
-    let (faces, answers) = thread::scope(|scope| {
-        let worker = thread::Builder::new().spawn_scoped(scope, || found_faces(&pixels, asked, crop))?;
-        worker.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
-    })?;
+    let (faces, answers) = crate::torch::apart(|| found_faces(&pixels, asked, crop))??;
     anyhow::ensure!(
         !answers.is_empty(),
         "the detector found no face in any of the pictures, so there is nothing to measure"

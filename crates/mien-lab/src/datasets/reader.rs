@@ -4,7 +4,6 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{panic, thread};
 
 use serde::{Deserialize, Serialize};
 
@@ -234,10 +233,7 @@ pub fn read_undivided(path: &Path, options: &ReadOptions) -> Result<Undivided, D
 /// # Errors
 /// As [`Source::decode`].
 pub(super) fn decode(source: &dyn Source, watch: &Watch) -> Result<Collection, DataError> {
-    thread::scope(|scope| {
-        let worker = thread::Builder::new().spawn_scoped(scope, || source.decode(watch)).map_err(FaceError::Thread)?;
-        worker.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
-    })
+    mien_net::torch::apart(|| source.decode(watch)).map_err(FaceError::Thread)?
 }
 
 /// Whether FER+ votes belong to the data set at `path`, whose labels are `classes`.

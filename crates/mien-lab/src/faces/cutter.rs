@@ -1,6 +1,5 @@
 //! Cutting one face out of each picture.
 
-use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{panic, thread};
 
@@ -110,7 +109,7 @@ pub(crate) fn cut_out<E: From<FaceError> + Send>(
     pictures: &mut [u8],
     told: impl Fn(usize) -> Result<(), E> + Sync,
 ) -> Result<(FaceCounts, LandmarkPlaces), E> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let cores = usize::try_from(mien_net::device::cores()).unwrap_or(1);
     let share = (pictures.len() / CROP_PIXELS).div_ceil(cores).max(1) * CROP_PIXELS;
     let done = AtomicUsize::new(0);
     let cut = |part: &mut [u8]| -> Result<_, E> {
