@@ -1,5 +1,6 @@
 //! Does what panels and keys asked for.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -92,6 +93,7 @@ impl App {
             self.player.send(Command::SetDetection(now.detection));
         }
         if now.network() != before.network() {
+            self.networks_asked.push_back(now.network());
             self.player.send(Command::SetNetwork(now.network()));
         }
         if now.camera_mode != before.camera_mode
@@ -133,9 +135,10 @@ impl App {
             _ => {
                 self.replay = None;
                 self.player.phase = Phase::Opening;
-                let reading = self
-                    .machine
-                    .beside("mien-recording", move |_| Report::Recording(Box::new(Recording::open(&folder)), again));
+                let reading = self.machine.beside("mien-recording", move |_| {
+                    let read = Box::new(Recording::open(&folder));
+                    Report::Recording { folder, read, again }
+                });
                 self.report(reading);
             }
         }
@@ -154,6 +157,7 @@ impl App {
             speed: self.player.speed,
             repeat: self.player.repeat,
         };
+        self.networks_asked = VecDeque::from([plan.network.clone()]);
         match self.machine.start(&plan) {
             Ok(session) => self.player.run(session),
             Err(error) => {

@@ -22,8 +22,12 @@ pub(super) enum Report {
         demo_clip: Option<PathBuf>,
     },
     VideoChosen(anyhow::Result<Option<PathBuf>>),
-    /// And whether its faces are to be found again.
-    Recording(Box<Result<Recording, OpenError>>, bool),
+    /// What was read of a folder, and whether its faces are to be found again.
+    Recording {
+        folder: PathBuf,
+        read: Box<Result<Recording, OpenError>>,
+        again: bool,
+    },
     FolderChosen(anyhow::Result<Option<PathBuf>>),
     Snapshot(Result<Snapshot, SnapshotError>),
 }

@@ -64,10 +64,11 @@ impl History {
             self.faces.clear();
         }
         self.now = now;
-        if let Some(span) = self.span {
-            let oldest = self.bucket(now.saturating_sub(span));
+        if let Some(begin) = self.span.and_then(|span| now.checked_sub(span)) {
+            // Its bucket lies partly before the span: with it there would be one point too many.
+            let oldest = self.bucket(begin);
             for points in self.faces.values_mut() {
-                while points.first_key_value().is_some_and(|(bucket, _)| *bucket < oldest) {
+                while points.first_key_value().is_some_and(|(bucket, _)| *bucket <= oldest) {
                     points.pop_first();
                 }
             }
@@ -192,6 +193,8 @@ mod tests {
         assert_eq!(segments.len(), 1);
         let (first, last) = (segments[0].first().unwrap().0, segments[0].last().unwrap().0);
         assert!(last - first <= LIVE_SPAN && last - first > LIVE_SPAN - ms(200), "{:?}", last - first);
+        // As fine as at the beginning.
+        assert!(segments[0].len() > MAX_POINTS - 10, "{}", segments[0].len());
     }
 
     #[test]

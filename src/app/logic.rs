@@ -1,5 +1,6 @@
 //! What happens between the pictures: drains channels, hands on what was asked for, keeps clocks.
 
+use std::path::Path;
 use std::time::Duration;
 
 use egui::Context;
@@ -93,7 +94,9 @@ impl App {
             }
             Event::Seeked(_) => self.player.arrived(),
             Event::ClassifierReady => {
-                self.network_chosen = self.settings().network();
+                if let Some(network) = self.networks_asked.pop_front() {
+                    self.network_chosen = network;
+                }
                 if let Some(network) = &self.player.network
                     && replay::results(self.replay.as_ref()).is_none()
                 {
@@ -101,11 +104,14 @@ impl App {
                 }
             }
             Event::ClassifierFailed(reason) => {
-                // The network before stays in use, and the menus say so.
-                let chosen = self.network_chosen.clone();
-                let settings = &mut self.preferences.now;
-                (settings.model, settings.device) = (chosen.model, chosen.device);
-                (settings.prior, settings.flip) = (chosen.prior, chosen.flip);
+                self.networks_asked.pop_front();
+                // The network before stays in use, and the menus say so, unless another was chosen meanwhile.
+                if self.networks_asked.is_empty() {
+                    let chosen = self.network_chosen.clone();
+                    let settings = &mut self.preferences.now;
+                    (settings.model, settings.device) = (chosen.model, chosen.device);
+                    (settings.prior, settings.flip) = (chosen.prior, chosen.flip);
+                }
                 self.toasts.error(reason);
             }
             Event::DetectorFailed(reason) => self.toasts.error(reason),
@@ -152,7 +158,7 @@ impl App {
                     Err(error) => self.toasts.error(format!("{error:#}")),
                 }
             }
-            Report::Recording(read, again) => self.learn_recording(*read, again),
+            Report::Recording { folder, read, again } => self.learn_recording(&folder, *read, again),
             Report::FolderChosen(chosen) => {
                 self.recording.choosing_folder = false;
                 match chosen {
@@ -180,14 +186,16 @@ impl App {
         }
     }
 
-    fn learn_recording(&mut self, read: Result<Recording, OpenError>, again: bool) {
-        // Another source may have been opened meanwhile.
-        let Some(Source::Recording { folder, .. }) = self.player.source.clone() else { return };
+    fn learn_recording(&mut self, folder: &Path, read: Result<Recording, OpenError>, again: bool) {
+        match &self.player.source {
+            Some(Source::Recording { folder: wanted, .. }) if wanted == folder => {}
+            // Another source has been opened meanwhile.
+            _ => return,
+        }
         match read {
-            Ok(recording) if recording.folder() != folder => {}
             Ok(recording) => {
                 self.replay = Some(Replay::new(recording, again, &mut self.toasts));
-                self.start(Source::Recording { folder, again });
+                self.start(Source::Recording { folder: folder.to_owned(), again });
             }
             Err(error) => {
                 self.player.phase = Phase::Failed;

@@ -26,6 +26,7 @@ pub mod toasts;
 pub mod transform;
 mod ui;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use egui::Context;
@@ -89,6 +90,9 @@ impl Launch {
             if let Some(value) = from {
                 *to = value.clone();
             }
+        }
+        if let Some(Source::Camera(device, _)) = &self.source {
+            settings.camera = Some(device.to_string());
         }
         settings.camera_mode = self.camera_mode.over(&settings.camera_mode);
         settings.detection = self.detection.over(&settings.detection);
@@ -164,6 +168,8 @@ pub struct App {
     replay: Option<Replay>,
     /// The choice that the network in use came from.
     network_chosen: NetworkChoice,
+    /// Those that the pipeline was asked for and hasn't answered about yet, in this order.
+    networks_asked: VecDeque<NetworkChoice>,
     toasts: Toasts,
     panes: Panes,
     asks: Asks,
@@ -186,6 +192,7 @@ impl App {
             screen: Screen::default(),
             replay: None,
             network_chosen: settings.network(),
+            networks_asked: VecDeque::new(),
             toasts: Toasts::default(),
             panes: Panes::default(),
             asks: Asks::default(),

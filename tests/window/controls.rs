@@ -83,6 +83,32 @@ fn a_model_that_cannot_be_loaded_leaves_the_one_before_in_its_place() {
 }
 
 #[test]
+fn an_answer_about_a_network_chosen_before_leaves_the_latest_choice() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    fake.event(Event::ClassifierReady);
+    window.step();
+    click(&mut window, "Settings");
+    click(&mut window, "Equally frequent");
+    click(&mut window, "As frequent as in training");
+    let training = Some(PriorChoice::Standard(StandardPrior::Training));
+    let answer = |window: &mut Window, event| {
+        fake.event(event);
+        window.run_steps(2);
+        window.state().settings().prior.clone()
+    };
+    // The first can't be had while the second is still being loaded; then that can't be had either.
+    let failed = || Event::ClassifierFailed("the card doesn't say".to_owned());
+    assert_eq!(answer(&mut window, failed()), training);
+    assert_eq!(answer(&mut window, failed()), None);
+
+    click(&mut window, "As frequent as in training");
+    click(&mut window, "Equally frequent");
+    assert_ne!(answer(&mut window, Event::ClassifierReady), training);
+    assert_eq!(answer(&mut window, failed()), training);
+}
+
+#[test]
 fn the_assumed_prior_reaches_the_pipeline_and_is_remembered() {
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);
