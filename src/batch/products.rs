@@ -207,6 +207,9 @@ impl<'a> Products<'a> {
         let blur = self.place.blur.filter(|_| keeps_pictures);
         let everybody = if blur.is_some() { scene.faces.clone() } else { Vec::new() };
         if let Some(least) = self.place.least_quality {
+            if let Some(summaries) = &mut self.summaries {
+                summaries.note_present(scene.frame.media_time, &scene.faces);
+            }
             self.counts.below_quality += leave_out_poor(&mut scene, least);
         }
         self.counts.add(&scene);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::products::Place;
 use crate::export::{ExportError, write_file};
+use crate::face::Face;
 use crate::pipeline::Scene;
 use crate::report::{PictureSummary, PicturesReport, Thumbnail, VideoReport, thumbnail};
 use crate::source::SourceInfo;
@@ -41,8 +42,7 @@ impl Summaries {
 
     /// Of a video whose frames lie so far apart.
     pub fn of_video(place: Place<'_>, info: &SourceInfo, spacing: Duration) -> Result<Self, ExportError> {
-        let tracking = TrackOptions::for_spacing(spacing);
-        let summarizer = Box::new(Summarizer::new(tracking.max_gap.max(tracking.forget_after)));
+        let summarizer = Box::new(Summarizer::new(TrackOptions::for_spacing(spacing).longest_absence()));
         let (fps, duration) = (Some(info.fps).filter(|fps| *fps > 0.0), info.duration());
         Self::create(place, Kind::Video { summarizer, interval: spacing, fps, duration })
     }
@@ -55,6 +55,13 @@ impl Summaries {
     fn create(place: Place<'_>, kind: Kind) -> Result<Self, ExportError> {
         let table = SummaryTable::create(&place.folder.join(Self::table_name(place.name)), place.classes)?;
         Ok(Self { table, kind })
+    }
+
+    /// Takes note of everybody who is there at this time, those whose faces are left out too: they may be counted again later.
+    pub fn note_present(&mut self, time: Duration, faces: &[Face]) {
+        if let Kind::Video { summarizer, .. } = &mut self.kind {
+            faces.iter().for_each(|face| summarizer.note_present(face.id, time));
+        }
     }
 
     /// Adds the next scene of `file`.

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::mem;
 use std::time::Duration;
 
 use super::face::Shown;
@@ -20,6 +19,8 @@ const FALLBACK_INTERVAL: Duration = Duration::from_millis(40);
 pub struct Summarizer<T> {
     /// Faces that may come again.
     present: BTreeMap<FaceId, FaceSummary<T>>,
+    /// When each face was there last, counted or not.
+    last_seen: BTreeMap<FaceId, Duration>,
     summary: FileSummary<T>,
     /// The frame before: how long it is shown tells the next one.
     pending: Option<(Duration, Vec<Sighting>)>,
@@ -47,7 +48,14 @@ impl<T> Summarizer<T> {
     pub fn new(gone_after: Duration) -> Self {
         let summary =
             FileSummary { frames: 0, frames_with_face: 0, people: 0, counts: Counts::default(), faces: Vec::new() };
-        Self { present: BTreeMap::new(), summary, pending: None, interval: None, gone_after }
+        let (present, last_seen) = (BTreeMap::new(), BTreeMap::new());
+        Self { present, last_seen, summary, pending: None, interval: None, gone_after }
+    }
+
+    /// Takes note that a face is there, whether it is counted or not.
+    pub fn note_present(&mut self, face: FaceId, time: Duration) {
+        let last = self.last_seen.entry(face).or_insert(time);
+        *last = time.max(*last);
     }
 
     /// Takes the faces of the next frame. `picture` makes a picture of one of them, told by its place in
@@ -68,6 +76,7 @@ impl<T> Summarizer<T> {
             self.settle(interval);
         }
         for (index, sighting) in sightings.iter().enumerate() {
+            self.note_present(sighting.id, time);
             let face = self.present.entry(sighting.id).or_insert_with(|| {
                 self.summary.people += 1;
                 FaceSummary {
@@ -80,15 +89,15 @@ impl<T> Summarizer<T> {
         }
         self.pending = Some((time, sightings));
         let gone_after = self.gone_after;
-        let gone = |face: &FaceSummary<T>| time.saturating_sub(face.figures.end) > gone_after;
-        Ok(self.hand_out(gone))
+        self.last_seen.retain(|_, last| time.saturating_sub(*last) <= gone_after);
+        Ok(self.hand_out(false))
     }
 
     /// The end of the file. `interval` is the time from one frame to the next as the file declares it, if it does. Gives what
     /// was seen, and the figures of faces that were there until now.
     pub fn finish(mut self, interval: Option<Duration>) -> (FileSummary<T>, Vec<FaceFigures>) {
         self.settle(self.interval.or(interval).unwrap_or(FALLBACK_INTERVAL));
-        let rest = self.hand_out(|_| true);
+        let rest = self.hand_out(true);
         self.summary.faces.sort_by_key(|face| face.figures.id);
         (self.summary, rest)
     }
@@ -109,14 +118,14 @@ impl<T> Summarizer<T> {
         }
     }
 
-    /// Takes the faces away for which `is_gone` holds, and keeps the longest in full.
-    fn hand_out(&mut self, is_gone: impl Fn(&FaceSummary<T>) -> bool) -> Vec<FaceFigures> {
-        if !self.present.values().any(&is_gone) {
+    /// Takes the faces away that won't come back, or all of them, and keeps the longest in full.
+    fn hand_out(&mut self, all: bool) -> Vec<FaceFigures> {
+        let last_seen = &self.last_seen;
+        let gone = self.present.extract_if(.., |face, _| all || !last_seen.contains_key(face));
+        let gone: Vec<FaceSummary<T>> = gone.map(|(_, face)| face).collect();
+        if gone.is_empty() {
             return Vec::new();
         }
-        let (gone, present) = mem::take(&mut self.present).into_iter().partition(|(_, face)| is_gone(face));
-        self.present = present;
-        let gone: Vec<FaceSummary<T>> = BTreeMap::into_values(gone).collect();
         let figures = gone.iter().map(|face| face.figures.clone()).collect();
         let faces = &mut self.summary.faces;
         faces.extend(gone);
@@ -182,6 +191,21 @@ mod tests {
         assert_eq!((summary.people, summary.faces.len(), summary.faces_left_out()), (100, 12, 88));
         assert!(summary.faces.iter().any(|face| face.figures.id == FaceId(50)));
         assert!(most_present < 20, "{most_present}");
+    }
+
+    #[test]
+    fn a_face_that_is_there_but_left_out_for_a_while_stays_one() {
+        let mut summarizer = Summarizer::new(GONE_AFTER);
+        let mut handed_out = 0;
+        for second in 0..20 {
+            let time = Duration::from_secs(second);
+            summarizer.note_present(FaceId(1), time);
+            // Of too little quality for ten seconds.
+            let counted = if (5..15).contains(&second) { vec![] } else { vec![sighting(1, Emotion::Happy, 0.8)] };
+            handed_out += summarizer.push(time, counted, no_picture).unwrap().len();
+        }
+        let (summary, rest) = summarizer.finish(None);
+        assert_eq!((handed_out, summary.people, rest.len()), (0, 1, 1));
     }
 
     #[test]

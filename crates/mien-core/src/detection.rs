@@ -68,7 +68,7 @@ pub fn one_a_face(mut found: Vec<Detection>) -> Vec<Detection> {
 }
 
 /// The part of the smaller of two boxes that lies in the other: 0 apart, 1 inside.
-fn shared_with_smaller(a: &FaceRect, b: &FaceRect) -> f32 {
+pub(crate) fn shared_with_smaller(a: &FaceRect, b: &FaceRect) -> f32 {
     // From IoU: shared = iou × union, and union + shared is the sum of both areas.
     let iou = a.iou(b);
     let shared = iou / (1.0 + iou) * (a.area() + b.area());

@@ -16,7 +16,7 @@ mod options;
 
 use std::time::Duration;
 
-use crate::detection::Detection;
+use crate::detection::{Detection, shared_with_smaller};
 use crate::face::FaceId;
 use crate::face::FaceRect;
 use crate::landmarks::Landmarks;
@@ -243,7 +243,7 @@ impl Tracker {
                 .candidates
                 .iter()
                 .filter(|c| c.missed == 0)
-                .any(|c| overlap_of_smaller(&c.motion.measured(), &detection.rect) > SECOND_BOX_OVERLAP);
+                .any(|c| shared_with_smaller(&c.motion.measured(), &detection.rect) > SECOND_BOX_OVERLAP);
             if !second_box {
                 self.candidates.push(Candidate::new(&detection, media_time));
             }
@@ -314,14 +314,6 @@ fn apart(from: &FaceRect, to: &FaceRect) -> (f32, f32) {
     let size = (from.area() * to.area()).sqrt().sqrt();
     let (dx, dy) = (from.center().0 - to.center().0, from.center().1 - to.center().1);
     (dx.hypot(dy) / size, (to.area() / from.area()).sqrt())
-}
-
-/// The shared area as a share of the smaller box.
-fn overlap_of_smaller(a: &FaceRect, b: &FaceRect) -> f32 {
-    let iou = a.iou(b);
-    let shared = iou * (a.area() + b.area()) / (1.0 + iou);
-    let smaller = a.area().min(b.area());
-    if smaller > 0.0 { shared / smaller } else { 0.0 }
 }
 
 #[cfg(test)]

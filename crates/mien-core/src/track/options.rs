@@ -56,6 +56,12 @@ impl TrackOptions {
             remember_for: usual.remember_for.max(memory),
         }
     }
+
+    /// For how long a face that isn't seen may still come back under its number.
+    #[must_use]
+    pub fn longest_absence(&self) -> Duration {
+        self.max_gap.max(self.forget_after).max(self.remember_for)
+    }
 }
 
 /// How many whole steps of `spacing` fit into `time`.
