@@ -199,15 +199,19 @@ impl Manifest {
 }
 
 impl Results {
-    /// Takes in what there was before, where this run hasn't made it again.
+    /// Takes in what there was before, where this run hasn't made it again. What was said of it before stays with it.
     #[must_use]
     pub fn added_to(mut self, before: Self) -> Self {
+        let is_all_new = before.products.is_subset(&self.products);
         let is_kept = |output: &Output| output.product.is_some_and(|product| !self.products.contains(&product));
         let (kept, complaints, notes) = (before.outputs.into_iter().filter(is_kept), before.complaints, before.notes);
         let mut outputs: Vec<_> = kept.collect();
         outputs.append(&mut self.outputs);
         self.outputs = outputs;
         self.products.extend(before.products);
+        if is_all_new {
+            return self;
+        }
         for (now, before) in [(&mut self.complaints, complaints), (&mut self.notes, notes)] {
             let new: Vec<_> = before.into_iter().filter(|words| !now.contains(words)).collect();
             now.extend(new);
@@ -253,6 +257,11 @@ mod tests {
         let more = Results { products: missing.clone(), frames: 3, faces: 2, ..Results::default() };
         let all = more.added_to(results.clone());
         assert_eq!((all.products, all.outputs), (both, results.outputs.clone()));
+        // What was complained of before is forgotten once everything was made again, and no sooner.
+        let complaining = Results { complaints: vec!["cut".to_owned()], ..results.clone() };
+        let again = |products: &Wanted| Results { products: products.clone(), ..Results::default() };
+        assert_eq!(again(&missing).added_to(complaining.clone()).complaints, ["cut"]);
+        assert!(again(&csv).added_to(complaining).complaints.is_empty());
 
         // A run was killed while it added something.
         Manifest { adding: true, ..manifest.clone() }.write(&path).unwrap();

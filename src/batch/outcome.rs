@@ -53,8 +53,8 @@ pub struct Ending<'a> {
     pub outcomes: Vec<(&'a Task, Outcome)>,
     /// Of what became no task.
     pub unreadable: Vec<Problem>,
-    /// Of tables over all files, and the index.
-    pub complaints: Vec<String>,
+    /// With tables over all files, and with the index.
+    pub trouble: Vec<anyhow::Error>,
     /// The network in words.
     pub network: String,
 }
@@ -62,10 +62,17 @@ pub struct Ending<'a> {
 impl Problem {
     /// Out of an error.
     pub fn of(name: &Path, error: &anyhow::Error) -> Self {
-        // It isn't the input's fault that a result can't be written.
-        let try_again = is_temporary(error) || error.is::<ExportError>();
-        Self { name: name.to_owned(), reason: describe(error), try_again }
+        Self { name: name.to_owned(), reason: describe(error), try_again: may_pass(error) }
     }
+}
+
+/// Whether it may go right another time. It isn't an input's fault that a result can't be written.
+fn may_pass(error: &anyhow::Error) -> bool {
+    use ExportError::{Folder, Incomplete, OpenCv, Write, WriterDied};
+    let is_of_writing = |error: &ExportError| {
+        matches!(error, Folder { .. } | Write { .. } | Incomplete { .. } | OpenCv(_) | WriterDied)
+    };
+    is_temporary(error) || error.downcast_ref().is_some_and(is_of_writing)
 }
 
 impl RunReport {
@@ -102,9 +109,9 @@ impl Ending<'_> {
     pub fn report(self, output: &Path, orders: &Orders) -> anyhow::Result<()> {
         let (mut new, mut before, mut frames, mut faces, mut below_quality) = (0, 0, 0, 0, 0);
         let mut other_work = Vec::new();
-        let mut may_pass = self.unreadable.iter().any(|problem| problem.try_again);
+        let mut is_worth_a_try = self.unreadable.iter().any(|problem| problem.try_again);
         let unreadable = self.unreadable.iter().map(|it| format!("{}: {}", it.name.display(), it.reason));
-        let mut complaints: Vec<_> = unreadable.chain(self.complaints).collect();
+        let mut complaints: Vec<_> = unreadable.collect();
         for (task, outcome) in &self.outcomes {
             let name = task.name.display();
             let results = match outcome {
@@ -121,7 +128,7 @@ impl Ending<'_> {
                     continue;
                 }
                 Outcome::Failed(problem) => {
-                    may_pass |= problem.try_again;
+                    is_worth_a_try |= problem.try_again;
                     complaints.push(format!("{name}: {}", problem.reason));
                     continue;
                 }
@@ -133,6 +140,8 @@ impl Ending<'_> {
         }
         let bad = complaints.len() + other_work.len();
         complaints.extend(refusal(&other_work));
+        complaints.extend(self.trouble.iter().map(describe));
+        is_worth_a_try |= self.trouble.iter().any(may_pass);
         if !orders.progress.is_json() {
             let is_copied_or_summed_up =
                 [Product::Annotated, Product::Summary].iter().any(|it| orders.wanted.contains(it));
@@ -153,12 +162,19 @@ impl Ending<'_> {
         if complaints.is_empty() {
             return Ok(());
         }
-        let summary = format!("{bad} of the inputs could not be analysed, or not whole; the list above says why");
-        match (may_pass, other_work.is_empty()) {
-            (true, _) => bail!(TryAgain(summary)),
-            (false, true) => bail!(BadInputs(summary)),
-            (false, false) => bail!(summary),
+        let what = if bad > 0 {
+            format!("{bad} of the inputs could not be analysed, or not whole")
+        } else {
+            "all inputs are analysed, but what is to be written over all of them could not be".to_owned()
+        };
+        let summary = format!("{what}; the list above says why");
+        if is_worth_a_try {
+            bail!(TryAgain(summary));
         }
+        if other_work.is_empty() && self.trouble.is_empty() {
+            bail!(BadInputs(summary));
+        }
+        bail!(summary)
     }
 }
 

@@ -23,7 +23,6 @@ use super::task::Task;
 use super::together::write_together;
 use crate::blur::Blur;
 use crate::classes::Classes;
-use crate::console::describe;
 use crate::exit::TryAgain;
 use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, remove_leftovers};
 use crate::interrupt::Interrupted;
@@ -127,7 +126,7 @@ impl<'a> Batch<'a> {
             try_again: false,
         };
         let unreadable: Vec<_> = inputs.unreadable.iter().map(problem).collect();
-        let mut complaints = Vec::new();
+        let mut trouble = Vec::new();
         let tasks = Task::all(inputs);
         self.clean_up(&tasks)?;
         let bytes = tasks.iter().map(Task::bytes).sum();
@@ -152,17 +151,17 @@ impl<'a> Batch<'a> {
         let outcomes: Vec<_> = outcomes.into_iter().map(|(number, outcome)| (&tasks[number], outcome)).collect();
         let is_stopped = self.stop.load(Ordering::Relaxed);
         if self.orders.together && !is_stopped {
-            complaints.extend(self.write_together(&outcomes, &options).err().map(|error| describe(&error)));
+            trouble.extend(self.write_together(&outcomes, &options).err());
         }
         if self.orders.together || self.orders.wanted.contains(&Product::Summary) {
-            complaints.extend(write_index(&self.output).err().map(|error| describe(&error)));
+            trouble.extend(write_index(&self.output).err());
         }
         if is_stopped {
             let done = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Failed(_))).count();
             let all = tasks.len();
             bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command resumes from there")));
         }
-        let ending = Ending { outcomes, unreadable, complaints, network: in_use.to_string() };
+        let ending = Ending { outcomes, unreadable, trouble, network: in_use.to_string() };
         if let Some(shard) = &self.orders.shard {
             ending.note(&self.output, shard.clone())?;
         }
@@ -308,14 +307,5 @@ fn is_taken(path: &Path) -> anyhow::Error {
 
 /// An error about a file by the name that the file was to have.
 fn with_names(error: anyhow::Error, staging: &Staging) -> anyhow::Error {
-    match error.downcast::<ExportError>() {
-        Ok(ExportError::Write { path, reason }) => {
-            ExportError::Write { path: staging.destination_of(&path), reason }.into()
-        }
-        Ok(ExportError::Incomplete { path, written, expected }) => {
-            ExportError::Incomplete { path: staging.destination_of(&path), written, expected }.into()
-        }
-        Ok(other) => other.into(),
-        Err(error) => error,
-    }
+    error.downcast::<ExportError>().map_or_else(|other| other, |error| staging.with_final_name(error).into())
 }

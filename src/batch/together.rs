@@ -7,7 +7,7 @@ use anyhow::bail;
 use super::manifest::{FileState, Manifest, Output, Results, Work};
 use super::products::{Product, Wanted};
 use super::run::MANIFEST_ENDING;
-use crate::export::{SCHEMA_VERSION, join_tables};
+use crate::export::{ExportError, SCHEMA_VERSION, join_tables};
 use crate::version::Versions;
 
 /// What these tables are called, without ending.
@@ -26,16 +26,16 @@ pub fn write_together(
     options: &serde_json::Value,
     force: bool,
 ) -> anyhow::Result<()> {
-    let manifest_path = folder.join(format!("{TOGETHER_NAME}{MANIFEST_ENDING}"));
+    let record = TablesRecord::read(folder.join(format!("{TOGETHER_NAME}{MANIFEST_ENDING}")));
     let tables = wanted.iter().filter_map(|product| {
         let path = folder.join(product.table_name(TOGETHER_NAME)?);
         Some((*product, path, product.table_format()?))
     });
     let tables: Vec<_> = tables.collect();
-    let before = Manifest::read(&manifest_path).and_then(|manifest| manifest.results).unwrap_or_default();
     for (_, path, _) in &tables {
-        may_replace(path, &before, force)?;
+        record.may_replace(path, force)?;
     }
+    record.begin()?;
     let mut results = Results { products: wanted.clone(), ..Results::default() };
     for (product, path, format) in tables {
         let parts: Vec<_> = files.iter().filter_map(|file| part_of(file, product)).collect();
@@ -45,25 +45,64 @@ pub fn write_together(
         let path = join_tables(&parts, &path, format)?;
         results.outputs.push(Output::of(product, &path)?);
     }
-    let work = Work { inputs: Vec::new(), options: options.clone() };
-    let results = Some(results.added_to(before));
-    let (schema, versions) = (SCHEMA_VERSION, Some(Versions::here()));
-    Manifest { schema, versions, work, results, ..Manifest::default() }.write(&manifest_path)?;
-    Ok(())
+    let results = results.added_to(record.before.clone());
+    Ok(record.complete(options.clone(), results)?)
 }
 
-/// Refuses to replace what isn't Mien's by the results of before, or was worked on since.
-///
-/// # Errors
-/// When the file is to stay.
-pub fn may_replace(path: &Path, before: &Results, force: bool) -> anyhow::Result<()> {
-    let ours = before.outputs.iter().find(|output| output.file.path == *path);
-    let is_as_written = |output: &Output| FileState::of(path).is_ok_and(|now| now.bytes == output.file.bytes);
-    match ours {
-        _ if !path.exists() => Ok(()),
-        Some(output) if force || is_as_written(output) => Ok(()),
-        Some(_) => bail!("{} was changed since Mien wrote it and was left alone; --force replaces it", path.display()),
-        None => bail!("{} exists already and was left alone; give another name with --output", path.display()),
+/// What is noted of tables over many files that lie beside each other under one name. The next run replaces them.
+pub struct TablesRecord {
+    path: PathBuf,
+    /// Those of the run before.
+    pub before: Results,
+    /// That run was killed while it gave tables their names: what has one of them is ours.
+    is_unfinished: bool,
+}
+
+impl TablesRecord {
+    /// The one at `path`; empty if there is none.
+    pub fn read(path: PathBuf) -> Self {
+        let manifest = Manifest::read(&path);
+        let is_unfinished = manifest.as_ref().is_some_and(|manifest| manifest.adding || manifest.results.is_none());
+        let before = manifest.and_then(|manifest| manifest.results).unwrap_or_default();
+        Self { path, before, is_unfinished }
+    }
+
+    /// Refuses to replace a table that isn't Mien's by the results of before, or was worked on since.
+    ///
+    /// # Errors
+    /// When the file is to stay.
+    pub fn may_replace(&self, table: &Path, force: bool) -> anyhow::Result<()> {
+        let ours = self.before.outputs.iter().find(|output| output.file.path == *table);
+        let is_as_written = |output: &Output| FileState::of(table).is_ok_and(|now| now.bytes == output.file.bytes);
+        let path = table.display();
+        match ours {
+            _ if self.is_unfinished || !table.exists() => Ok(()),
+            Some(output) if force || is_as_written(output) => Ok(()),
+            Some(_) => bail!("{path} was changed since Mien wrote it and was left alone; --force replaces it"),
+            None => bail!("{path} isn't Mien's and was left alone; move it away, or name another place with --output"),
+        }
+    }
+
+    /// To be called before the first table gets its name: whoever finds the tables after a kill knows by this whose they are.
+    ///
+    /// # Errors
+    /// When the record can't be written.
+    pub fn begin(&self) -> Result<(), ExportError> {
+        self.write(serde_json::Value::Null, self.before.clone(), true)
+    }
+
+    /// All tables have their names.
+    ///
+    /// # Errors
+    /// When the record can't be written.
+    pub fn complete(&self, options: serde_json::Value, results: Results) -> Result<(), ExportError> {
+        self.write(options, results, false)
+    }
+
+    fn write(&self, options: serde_json::Value, results: Results, adding: bool) -> Result<(), ExportError> {
+        let work = Work { inputs: Vec::new(), options };
+        let (schema, versions, results) = (SCHEMA_VERSION, Some(Versions::here()), Some(results));
+        Manifest { schema, versions, work, results, adding, ..Manifest::default() }.write(&self.path)
     }
 }
 

@@ -10,10 +10,9 @@ use serde_json::Value;
 use super::films::{PartTable, join_parts};
 use super::found::{Found, Record};
 use super::plan::{Kind, Plan};
-use crate::batch::{FileState, MANIFEST_ENDING, Manifest, Output, Product, Results, Work, may_replace, write_index};
+use crate::batch::{FileState, MANIFEST_ENDING, Manifest, Output, Product, Results, TablesRecord, write_index};
 use crate::exit::TryAgain;
-use crate::export::{Existing, SCHEMA_VERSION, Staging, TableFormat, join_tables};
-use crate::version::Versions;
+use crate::export::{Existing, Staging, TableFormat, join_tables};
 
 /// Options that may differ from file to file: a part's own, and one that pictures alone have.
 const OWN_OPTIONS: [&str; 2] = ["part", "max_megapixels"];
@@ -175,10 +174,10 @@ impl Merge {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot write to the folder {}", folder.display()))?;
         let output = std::path::absolute(&self.output).context("the current folder is gone")?;
         // One for all that is written beside each other under this name, in whatever format.
-        let record_path = named(&output.with_extension(""), MANIFEST_ENDING);
-        let before = Manifest::read(&record_path).and_then(|manifest| manifest.results).unwrap_or_default();
+        let record = TablesRecord::read(named(&output.with_extension(""), MANIFEST_ENDING));
         let mut results = Results { complaints: merged.complaints.clone(), ..Results::default() };
         results.complaints.extend(merged.bad.iter().cloned());
+        let mut tables = Vec::new();
         for product in [Product::Faces(format), Product::Frames(format), Product::Summary] {
             let is_wanted = entries.iter().flat_map(|entry| &entry.records).all(|record| has(record, product));
             if !is_wanted && product == Product::Faces(format) {
@@ -194,7 +193,11 @@ impl Merge {
             let name = stem.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let Some(table) = product.table_name(&name).filter(|_| is_wanted) else { continue };
             let path = output.with_file_name(table);
-            may_replace(&path, &before, self.allowed.force)?;
+            record.may_replace(&path, self.allowed.force)?;
+            tables.push((product, path));
+        }
+        record.begin()?;
+        for (product, path) in tables {
             let staging = Staging::create(output.parent().unwrap_or(Path::new(".")))?;
             let format = product.table_format().unwrap_or(format);
             let tables =
@@ -218,14 +221,11 @@ impl Merge {
             results.faces += file.faces;
         }
         let is_kept = |output: &Output| output.product.is_some_and(|product| !results.products.contains(&product));
-        let kept: Vec<_> = before.outputs.into_iter().filter(is_kept).collect();
+        let kept: Vec<_> = record.before.outputs.iter().filter(|output| is_kept(output)).cloned().collect();
         results.products.extend(kept.iter().filter_map(|output| output.product));
         results.outputs.extend(kept);
         let options = entries.first().and_then(|entry| entry.records.first()).map(|it| options_of(&it.manifest));
-        let work = Work { inputs: Vec::new(), options: options.unwrap_or_default() };
-        let (schema, versions, results) = (SCHEMA_VERSION, Some(Versions::here()), Some(results));
-        Manifest { schema, versions, work, results, ..Manifest::default() }.write(&record_path)?;
-        Ok(())
+        Ok(record.complete(options.unwrap_or_default(), results)?)
     }
 }
 

@@ -19,8 +19,7 @@ use super::{Existing, ExportError, PartialFile, TableFormat, TableRows};
 /// # Errors
 /// When a table can't be read, has other columns than the first, there is none, or the disk is full.
 pub fn join_tables(tables: &[PathBuf], path: &Path, format: TableFormat) -> Result<PathBuf, ExportError> {
-    let failed = |reason| ExportError::Write { path: path.to_owned(), reason };
-    same_columns(tables, format).map_err(failed)?.map_or(Ok(()), Err)?;
+    have_same_columns(tables, format)?;
     let (partial, file) = PartialFile::begin(path, Existing::Replace)?;
     let joined = match format {
         TableFormat::Csv => join_lines(tables, file, true),
@@ -29,25 +28,27 @@ pub fn join_tables(tables: &[PathBuf], path: &Path, format: TableFormat) -> Resu
     };
     match joined {
         Ok(_closed) => partial.finish(),
-        Err(reason) => Err(failed(reason)),
+        Err(reason) => Err(ExportError::Write { path: path.to_owned(), reason }),
     }
 }
 
-/// What keeps tables from becoming one: two of them whose columns differ. One of JSON lines without a row has none.
-fn same_columns(tables: &[PathBuf], format: TableFormat) -> io::Result<Option<ExportError>> {
+/// Refuses tables that can't become one: those that can't be read, and two whose columns differ. One of JSON lines without a row
+/// has none.
+fn have_same_columns(tables: &[PathBuf], format: TableFormat) -> Result<(), ExportError> {
     let mut first: Option<(&PathBuf, Vec<String>)> = None;
     for table in tables {
-        let rows = TableRows::open(table, format)?;
+        let rows =
+            TableRows::open(table, format).map_err(|reason| ExportError::Read { path: table.clone(), reason })?;
         let columns = rows.columns();
         match &first {
             Some((one, wanted)) if !columns.is_empty() && columns != wanted => {
-                return Ok(Some(ExportError::OtherColumns { one: (*one).clone(), other: table.clone() }));
+                return Err(ExportError::OtherColumns { one: (*one).clone(), other: table.clone() });
             }
             None if !columns.is_empty() => first = Some((table, columns.to_vec())),
             _ => {}
         }
     }
-    Ok(None)
+    Ok(())
 }
 
 /// Copies text. Of the headers, if there are any, the first one stays: they hold no line end.

@@ -50,11 +50,20 @@ pub enum ExportError {
         reason: io::Error,
     },
     /// The disk is full, or went away.
-    #[error("cannot write {}: {reason}; it was removed", path.display())]
+    #[error("cannot write {}: {reason}", path.display())]
     Write {
         /// The file as it would have been called.
         path: PathBuf,
         /// What the system says.
+        #[source]
+        reason: io::Error,
+    },
+    /// A table that is to become part of another.
+    #[error("cannot read {}: {reason}", path.display())]
+    Read {
+        /// The table.
+        path: PathBuf,
+        /// What the system says, or what is wrong with it.
         #[source]
         reason: io::Error,
     },

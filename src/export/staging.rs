@@ -50,6 +50,18 @@ impl Staging {
         staged.strip_prefix(self.path()).map_or_else(|_outside| staged.to_owned(), |name| self.destination.join(name))
     }
 
+    /// An error about a file in here, by the name that the file was to have.
+    #[must_use]
+    pub fn with_final_name(&self, error: ExportError) -> ExportError {
+        match error {
+            ExportError::Write { path, reason } => ExportError::Write { path: self.destination_of(&path), reason },
+            ExportError::Incomplete { path, written, expected } => {
+                ExportError::Incomplete { path: self.destination_of(&path), written, expected }
+            }
+            other => other,
+        }
+    }
+
     /// Moves all files to where they belong. They must be whole and closed.
     ///
     /// # Errors

@@ -10,7 +10,8 @@ use opencv::core::Mat;
 use super::{Edits, Mark, Recording, RecordingSource, SavedMark};
 use crate::blur::{Blur, Blurrer};
 use crate::export::{
-    AnnotatedVideo, ExportError, FaceTable, PartialFile, RESULT_SUFFIX, VideoShape, annotate_titled, free_names,
+    AnnotatedVideo, Existing, ExportError, FaceTable, PartialFile, RESULT_SUFFIX, Staging, VideoShape, annotate_titled,
+    free_names,
 };
 use crate::face::Face;
 use crate::pipeline::{Scene, StageTimings};
@@ -60,15 +61,31 @@ impl Export {
     ///
     /// # Errors
     /// When a file can't be written or the video can't be read on, or `stop` was set.
-    pub fn run(&self, stop: &AtomicBool, mut on_scene: impl FnMut(&Scene)) -> Result<Exported, ExportProblem> {
+    pub fn run(&self, stop: &AtomicBool, on_scene: impl FnMut(&Scene)) -> Result<Exported, ExportProblem> {
         let stem = format!("{}{RESULT_SUFFIX}", self.recording.name());
         let [video, table, marks] = free_names(&self.folder, &stem, [".mp4", ".csv", "-marks.csv"]);
+        let staging = Staging::create(&self.folder)?;
+        let staged = [&video, &table, &marks].map(|path| staging.path().join(path.file_name().unwrap_or_default()));
+        self.write(&staged, stop, on_scene).map_err(|problem| match problem {
+            ExportProblem::Write(error) => ExportProblem::Write(staging.with_final_name(error)),
+            other => other,
+        })?;
+        staging.publish(Existing::Keep)?;
+        Ok(Exported { video, table, marks })
+    }
+
+    fn write(
+        &self,
+        [video, table, marks]: &[PathBuf; 3],
+        stop: &AtomicBool,
+        mut on_scene: impl FnMut(&Scene),
+    ) -> Result<(), ExportProblem> {
         let mut source = RecordingSource::open(Arc::clone(&self.recording))?;
         let info = source.info().clone();
         // All files first: a folder that can't be written to is found out at once.
-        let table = FaceTable::create_with_names(&table, &self.recording.metadata.classes)?;
-        let marks = PartialFile::create(&marks)?;
-        let mut video = AnnotatedVideo::create(&video, VideoShape::of(&info))?;
+        let table = FaceTable::create_with_names(table, &self.recording.metadata.classes)?;
+        let marks = PartialFile::create(marks)?;
+        let mut video = AnnotatedVideo::create(video, VideoShape::of(&info))?;
 
         let mut blurrer = self.blur.map(Blurrer::new);
         let mut frames = 0;
@@ -95,9 +112,10 @@ impl Export {
         if let Some(blurrer) = blurrer {
             self.show_all(blurrer.finish().map_err(ExportError::from)?, &mut video)?;
         }
-        let table = self.write_table(table)?;
-        let marks = write_marks(marks, &self.edits.marks(&self.recording.marks))?;
-        Ok(Exported { video: video.finish(None)?.path, table, marks })
+        self.write_table(table)?;
+        write_marks(marks, &self.edits.marks(&self.recording.marks))?;
+        video.finish(None)?;
+        Ok(())
     }
 
     fn show_all(&self, blurred: Vec<(Arc<Mat>, Scene)>, video: &mut AnnotatedVideo) -> Result<(), ExportError> {
@@ -114,18 +132,18 @@ impl Export {
         video.push(scene)
     }
 
-    fn write_table(&self, mut table: FaceTable) -> Result<PathBuf, ExportError> {
+    fn write_table(&self, mut table: FaceTable) -> Result<(), ExportError> {
         let file = &self.recording.metadata.device;
         for row in self.recording.faces.rows() {
             let face = self.edits.apply(row.face());
             let name = self.edits.name(face.id).unwrap_or_default();
             table.push_named(file, row.frame(), row.time(), &face, &self.recording.metadata.classes, name)?;
         }
-        table.finish()
+        table.finish().map(drop)
     }
 }
 
-fn write_marks((partial, file): (PartialFile, std::fs::File), marks: &[Mark]) -> Result<PathBuf, ExportError> {
+fn write_marks((partial, file): (PartialFile, std::fs::File), marks: &[Mark]) -> Result<(), ExportError> {
     let path: &Path = partial.destination();
     let write = || -> std::io::Result<()> {
         let mut rows = csv::WriterBuilder::new().has_headers(false).from_writer(&file);
@@ -137,5 +155,5 @@ fn write_marks((partial, file): (PartialFile, std::fs::File), marks: &[Mark]) ->
     };
     write().map_err(|reason| ExportError::Write { path: path.to_owned(), reason })?;
     drop(file);
-    partial.finish()
+    partial.finish().map(drop)
 }

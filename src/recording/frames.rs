@@ -49,7 +49,8 @@ impl FrameTimes {
                     return Err(format!("this row is of frame {at} of {VIDEO}, where frame {place} should follow"));
                 }
                 let stamp = Packed { frame: row.number(1, COLUMNS[1])?, ticks: ticks(row.number(2, COLUMNS[2])?)? };
-                let is_later = last.is_none_or(|last| last.frame < stamp.frame && last.ticks < stamp.ticks);
+                // Pictures of a visitor may come together.
+                let is_later = last.is_none_or(|last| last.frame < stamp.frame && last.ticks <= stamp.ticks);
                 is_later.then_some(stamp).ok_or_else(|| "number and time don't follow the row before".to_owned())
             })?;
             let Some(row) = row else { break };
@@ -92,7 +93,7 @@ impl FrameTimes {
     /// From one frame to the next, on average.
     fn interval(&self) -> Duration {
         match (self.stamps.first(), self.stamps.last(), self.stamps.len()) {
-            (Some(first), Some(last), count @ 2..) => {
+            (Some(first), Some(last), count @ 2..) if first.ticks < last.ticks => {
                 (from_ticks(last.ticks) - from_ticks(first.ticks)).div_f64((count - 1) as f64)
             }
             _ => LONE_INTERVAL,
@@ -150,10 +151,11 @@ mod tests {
     #[test]
     fn rows_that_do_not_go_on_are_refused_with_their_line() {
         let header = "video_frame,frame,time_s\n0,0,0.0\n";
+        let (frames, _) = read(&format!("{header}1,1,0.0\n"), false).unwrap();
+        assert_eq!(frames.len(), 2, "two pictures may have the same time");
         for (row, reason) in [
             ("2,2,0.1\n", "line 3: this row is of frame 2 of video.mkv, where frame 1 should follow"),
             ("1,0,0.1\n", "line 3: number and time don't follow"),
-            ("1,1,0.0\n", "line 3: number and time don't follow"),
             ("1,1,-4\n", "line 3: -4 is no time"),
             ("1,1\n", "line 3: the row ends before the column “time_s”"),
         ] {

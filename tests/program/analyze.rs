@@ -374,6 +374,19 @@ fn one_table_over_all_files_and_a_row_for_each_frame() {
     fs::write(result("together.csv"), "worked on").unwrap();
     analyze(home, &["a.mp4", "--together"]).failure().stdout(contains("together.csv was changed since"));
     assert_eq!(read("together.csv"), "worked on");
+
+    // A run that was killed while it wrote them has left a mark in the record: whatever lies there is its own.
+    let record = read("together.mien.json").replacen("\"results\":", "\"adding\": true, \"results\":", 1);
+    fs::write(result("together.mien.json"), record).unwrap();
+    analyze(home, &["a.mp4", "--together"]).success();
+    assert_eq!(read("together.csv"), read("a.mp4.csv"));
+
+    // It isn't the fault of the table over all if a part can't be read.
+    let part = read("a.mp4.jsonl");
+    fs::write(result("a.mp4.jsonl"), part.replacen('{', "[", 1)).unwrap();
+    analyze(home, &["a.mp4", "--jsonl", "--together"])
+        .code(1)
+        .stdout(contains("cannot read").and(contains("a.mp4.jsonl")));
 }
 
 #[cfg(target_os = "linux")]

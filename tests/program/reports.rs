@@ -191,7 +191,14 @@ fn an_ffmpeg_that_fails_costs_the_sound_alone() {
         command.current_dir(home).args(["analyze", "clip.mp4", "--video", "--output", &output]).env("PATH", folder);
         let why = if number == 0 { "it is broken" } else { "not all frames" };
         command.assert().code(3).stdout(contains("without sound: ffmpeg failed").and(contains(why)));
-        assert_eq!(frames(&home.join(output).join("clip.mp4.annotated.mp4")).len(), 10);
+        assert_eq!(frames(&home.join(&output).join("clip.mp4.annotated.mp4")).len(), 10);
+        // Once it works, nothing is left of the complaint.
+        if has_ffmpeg() {
+            let again = ["clip.mp4", "--video", "--output", &output];
+            analyze(home, &again).code(3);
+            analyze(home, &[&again[..], &["--force"]].concat()).success();
+            analyze(home, &again).success().stdout(contains("1 done before"));
+        }
     }
 }
 
@@ -317,6 +324,30 @@ fn a_summary_adds_the_table_up_and_the_index_knows_every_run() {
     assert!(index().contains("wall.mp4.annotated.mp4"), "{}", index());
 
     fs::write(results.join("index.html"), "mine").unwrap();
-    analyze(home, &["wall.mp4", "--summary", "--video"]).failure().stdout(contains("index.html is not Mien's"));
+    let refused = analyze(home, &["wall.mp4", "--summary", "--video"]).code(1);
+    refused.stdout(contains("index.html is not Mien's")).stderr(contains("all inputs are analysed"));
     assert_eq!(index(), "mine");
+}
+
+#[test]
+fn somebody_who_comes_back_under_the_same_number_is_one_face_in_the_summary_too() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    // Away for three seconds at 25 frames a second.
+    write_video(&home.join("clip.mp4"), 200, |number| {
+        let side = if (60..135).contains(&number) { 8 } else { 110 };
+        picture_with_face(WIDTH, HEIGHT, Rect::new(100, 70, side, side))
+    });
+    analyze(home, &["clip.mp4", "--summary"]).success();
+    let faces = |name: &str, column: usize| -> Vec<String> {
+        let rows = csv::Reader::from_path(home.join("mien-results").join(name)).unwrap().into_records();
+        let mut faces: Vec<_> = rows.map(|row| row.unwrap()[column].to_owned()).collect();
+        faces.dedup();
+        faces
+    };
+    let table = faces("clip.mp4.csv", 3);
+    assert_eq!(table, ["1"], "the tracker gives the number back");
+    assert_eq!(faces("clip.mp4.summary.csv", 1), table);
+    let rows = csv::Reader::from_path(home.join("mien-results/clip.mp4.summary.csv")).unwrap().into_records().count();
+    assert_eq!(rows, 7);
 }
