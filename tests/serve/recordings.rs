@@ -114,6 +114,23 @@ fn a_recording_of_a_visitor_who_stays_to_the_end_is_whole_and_can_be_blurred() {
 }
 
 #[test]
+fn a_recording_of_the_servers_camera_that_cannot_begin_is_told() {
+    let bus = Bus::new();
+    bus.plug(0, "Test camera", &[Mode::pattern(320, 240, 30)]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("no folder");
+    std::fs::write(&file, "").unwrap();
+    let command = bus.command(binary());
+    let server = Server::start_by(command, "127.0.0.1:0", &["--camera", "0", "--record", file.to_str().unwrap()]);
+    wait_until("the end of the recording", || {
+        let (_, about) = server.json("GET", "/api/v1/about", b"");
+        about["is_source_recorded"] == false
+    });
+    interrupt(server.process());
+    assert_eq!(server.wait(), Some(0));
+}
+
+#[test]
 fn the_servers_camera_is_recorded_beside_its_visitors_and_everybody_is_told() {
     let bus = Bus::new();
     let picture = super::support::drawn_face::picture_with_face(640, 480, Rect::new(220, 140, 200, 200));

@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub type Annotate = fn(&mut Mat, &[Face], &Classes) -> opencv::Result<()>;
 
 /// Is told of the source's events and may watch its frames: a recording.
-pub type OnEvent = Box<dyn FnMut(&Event, &Live) + Send>;
+pub type OnRound = Box<dyn FnMut(&[Event], &Live) + Send>;
 
 /// The server's own source.
 pub struct SourceSetup {
@@ -35,8 +35,10 @@ pub struct SourceSetup {
     pub parts: Parts,
     /// How it is looked at.
     pub settings: LiveSettings,
-    /// Called for each event, on the source's thread.
-    pub on_event: OnEvent,
+    /// Whether it is being recorded.
+    pub is_recorded: Arc<AtomicBool>,
+    /// Called on the source's thread for each frame, and several times a second where none comes, with the events since last time.
+    pub on_round: OnRound,
 }
 
 /// A frame with its faces, and its pictures once somebody has asked for them.
@@ -107,6 +109,7 @@ fn encoded(image: &Mat) -> Bytes {
 pub struct Broadcast {
     scenes: watch::Receiver<Option<Arc<Shown>>>,
     states: watch::Receiver<ServerMessage>,
+    is_recorded: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -117,7 +120,7 @@ impl Broadcast {
     /// # Errors
     /// When the system gives no threads.
     pub fn start(setup: SourceSetup, annotate: Annotate, metrics: Arc<Metrics>) -> Result<Self, PipelineError> {
-        let SourceSetup { name, parts, settings, mut on_event } = setup;
+        let SourceSetup { name, parts, settings, is_recorded, mut on_round } = setup;
         let (waker, awake) = bounded(1);
         // A full channel has a wake-up in it already.
         let live = Live::start(parts, settings, move || {
@@ -131,11 +134,10 @@ impl Broadcast {
             while !stopping.load(Ordering::SeqCst) {
                 // Woken or not: both are looked into all the same.
                 awake.recv_timeout(TICK).ok();
-                for event in live.events() {
-                    on_event(&event, &live);
-                    if let Some(state) = state_after(&event) {
-                        state_sender.send_replace(state);
-                    }
+                let events: Vec<_> = live.events().collect();
+                on_round(&events, &live);
+                for state in events.iter().filter_map(state_after) {
+                    state_sender.send_replace(state);
                 }
                 if let Some(scene) = live.take_scene() {
                     metrics.labelled(&scene);
@@ -143,12 +145,17 @@ impl Broadcast {
                 }
             }
         })?;
-        Ok(Self { scenes, states, stop, thread: Some(thread) })
+        Ok(Self { scenes, states, is_recorded, stop, thread: Some(thread) })
     }
 
     /// For waiting for scenes; whoever is slow gets the newest and misses those before it.
     pub fn scenes(&self) -> watch::Receiver<Option<Arc<Shown>>> {
         self.scenes.clone()
+    }
+
+    /// Whether the source is being recorded.
+    pub fn is_recorded(&self) -> bool {
+        self.is_recorded.load(Ordering::Relaxed)
     }
 
     /// For waiting for changes of the source.

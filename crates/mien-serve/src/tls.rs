@@ -107,8 +107,10 @@ fn made(
     // Some phones refuse certificates that hold for more than 825 days.
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let year = 1970 + i32::try_from(since_1970.as_secs() / YEAR.as_secs()).unwrap_or(0);
-    parameters.not_before = rcgen::date_time_ymd(year, 1, 1);
-    parameters.not_after = rcgen::date_time_ymd(year + 1, 12, 31);
+    // Years are counted by their mean length, so that in the last hours of one it may be the next already: from the year before on,
+    // the certificate holds now.
+    parameters.not_before = rcgen::date_time_ymd(year - 1, 1, 1);
+    parameters.not_after = rcgen::date_time_ymd(year + 1, 1, 31);
     let key = KeyPair::generate()?;
     let certificate = parameters.self_signed(&key)?;
     Ok((vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into()))

@@ -10,5 +10,5 @@ mod video;
 pub use self::camera::CameraJob;
 pub use self::export::RecordingJob;
 #[cfg(feature = "serve")]
-pub use self::recording::HeadlessWriter;
+pub use self::recording::{HeadlessWriter, SavedSession};
 pub use self::video::VideoJob;

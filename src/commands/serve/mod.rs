@@ -149,7 +149,8 @@ impl ServeArgs {
             prior,
             classes: ClassReport::all(&classes),
             source: source.map(|source| source.name.clone()),
-            is_source_recorded: self.record.is_some() && self.camera.is_some(),
+            // The server asks the source itself each time.
+            is_source_recorded: false,
             are_visitors_recorded: self.record.is_some(),
             smoothing_s: choices.smoothing.map_or(0.0, |time| rounded(time.as_secs_f64(), TIME_DIGITS)),
         }

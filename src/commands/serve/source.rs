@@ -1,12 +1,13 @@
 //! The server's own camera, video or recording.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use mien_serve::SourceSetup;
+use mien_serve::{OnRound, SourceSetup};
 use tch::Device;
 
 use super::ServeArgs;
-use crate::commands::headless::HeadlessWriter;
+use crate::commands::headless::{HeadlessWriter, SavedSession};
 use crate::console::tell;
 use crate::pipeline::{LiveSettings, Parts, SourceRequest};
 use crate::recording::Recording;
@@ -80,19 +81,25 @@ impl Source {
             picture: false,
             ..LiveSettings::default()
         };
-        let mut ended = None;
-        SourceSetup {
-            name,
-            parts,
-            settings,
-            on_event: Box::new(move |event, live| {
-                let Some(recording) = &mut record else { return };
-                let told = recording.note(event, live).and_then(|()| recording.tell(&mut ended));
-                if let Err(error) = told {
-                    tell(&format!("error: the camera isn't recorded: {error:#}"));
-                    record = None;
+        let is_recorded = Arc::new(AtomicBool::new(record.is_some()));
+        let goes_on = Arc::clone(&is_recorded);
+        let on_round: OnRound = Box::new(move |events, live| {
+            let Some(recording) = &mut record else { return };
+            let mut ended = None;
+            let noted = events.iter().try_for_each(|event| recording.note(event, live));
+            let words = match (noted.and_then(|()| recording.tell(&mut ended)), ended) {
+                (Err(error), _) => format!("error: the camera isn't recorded: {error:#}"),
+                (Ok(()), Some(SavedSession { folder, reason, .. })) => {
+                    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+                    format!("warning: the recording in {} has ended{reason}", folder.display())
                 }
-            }),
-        }
+                (Ok(()), None) => return,
+            };
+            tell(&words);
+            live.set_tap(None);
+            record = None;
+            goes_on.store(false, Ordering::Relaxed);
+        });
+        SourceSetup { name, parts, settings, is_recorded, on_round }
     }
 }

@@ -39,7 +39,8 @@ const RETRY_SOON: HeaderValue = HeaderValue::from_static("1");
     (status = 429, description = "Too many requests", body = ErrorReport),
 ))]
 pub async fn about(State(app): State<Arc<App>>) -> Json<About> {
-    Json(app.about.clone())
+    let is_source_recorded = app.broadcast.as_ref().is_some_and(|broadcast| broadcast.is_recorded());
+    Json(About { is_source_recorded, ..app.about.clone() })
 }
 
 /// The token of the link.
