@@ -26,12 +26,6 @@ impl RepeatedSource {
     pub fn new(inner: Box<dyn FrameSource>, frames: u64) -> Self {
         Self { inner, left: frames, offset: Offset::default(), last: None }
     }
-
-    /// The time from the last frame of one round to the first of the next.
-    fn interval(&self) -> Duration {
-        let fps = self.inner.info().fps;
-        if fps > 0.0 { Duration::from_secs_f64(1.0 / fps) } else { Duration::from_millis(40) }
-    }
 }
 
 impl FrameSource for RepeatedSource {
@@ -46,7 +40,7 @@ impl FrameSource for RepeatedSource {
             && let Some(last) = self.last
         {
             self.inner.seek(Duration::ZERO)?;
-            self.offset = Offset { index: last.index + 1, media_time: last.media_time + self.interval() };
+            self.offset = Offset { index: last.index + 1, media_time: last.media_time + self.inner.info().interval() };
             frame = self.inner.read()?;
         }
         let Some(mut frame) = frame else { return Ok(None) };

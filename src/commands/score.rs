@@ -20,9 +20,6 @@ use crate::score::{Ground, Report, Score, Scorer, Truth};
 use crate::source::{FrameSource as _, VideoSource};
 use crate::version::Versions;
 
-/// The frame rate of a video that doesn't say: decides how long its last frame is shown.
-const FALLBACK_FPS: f64 = 30.0;
-
 /// Measure the labels on a video whose answers are known
 ///
 /// Says for how much of the time the label was right, how long it took to follow an expression, and how often it changed, for each
@@ -104,8 +101,7 @@ impl ScoreArgs {
         if stop.load(Ordering::Relaxed) {
             bail!(Interrupted(format!("stopped after {count} frames; nothing was scored")));
         }
-        let fps = if info.fps > 0.0 { info.fps } else { FALLBACK_FPS };
-        let (ground, scores) = scorer.finish(Duration::from_secs_f64(1.0 / fps));
+        let (ground, scores) = scorer.finish(info.interval());
         if ground.seconds == 0.0 {
             bail!("none of the known answers in {} falls into the video", self.truth.display());
         }

@@ -12,9 +12,6 @@ use super::{Analyzer, PipelineError};
 use crate::frame::Frame;
 use crate::source::{FrameSource, SourceKind};
 
-/// Frames per second of a file that doesn't say: only steps back and the run-up to a jump are reckoned with it.
-const ASSUMED_FPS: f64 = 30.0;
-
 /// A frame that was read but not yet sent.
 struct Waiting {
     frame: Frame,
@@ -48,8 +45,7 @@ pub(super) struct Player {
 impl Player {
     pub(super) fn new(source: Box<dyn FrameSource>, capture: Capture) -> Self {
         let Capture { analyzer, controls, inbox, out, shared, .. } = capture;
-        let fps = Some(source.info().fps).filter(|fps| fps.is_finite() && *fps > 0.0).unwrap_or(ASSUMED_FPS);
-        let frame_duration = Duration::from_secs_f64(1.0 / fps);
+        let frame_duration = source.info().interval();
         let last_moment = match source.info().kind {
             SourceKind::File { duration: Some(duration), .. } => duration.saturating_sub(frame_duration / 2),
             _ => Duration::MAX,
