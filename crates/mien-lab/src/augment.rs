@@ -45,6 +45,9 @@ pub struct Augmentation {
     pub mixup: f64,
 }
 
+/// The largest amount of what has no end of its own: far beyond use, and nothing overflows.
+const MOST: f64 = 100.0;
+
 /// Side of an erased rectangle as a share of the picture's side: from a tenth to two fifths.
 const ERASED_SIDE: std::ops::Range<f64> = 0.1..0.4;
 
@@ -97,8 +100,9 @@ impl Augmentation {
         for (field, share) in [("augmentation.erase", self.erase), ("augmentation.shade", self.shade)] {
             found.check(field, (0.0..=1.0).contains(&share), "has to be from 0 to 1");
         }
+        let is_angle = (0.0..=180.0).contains(&self.rotation_degrees);
+        found.check("augmentation.rotation_degrees", is_angle, "has to be from 0 to 180");
         let amounts = [
-            ("augmentation.rotation_degrees", self.rotation_degrees),
             ("augmentation.zoom_out", self.zoom_out),
             ("augmentation.shift", self.shift),
             ("augmentation.contrast", self.contrast),
@@ -109,7 +113,7 @@ impl Augmentation {
             ("augmentation.mixup", self.mixup),
         ];
         for (field, amount) in amounts {
-            found.check(field, (0.0..=f64::MAX).contains(&amount), "has to be a number of at least 0");
+            found.check(field, (0.0..=MOST).contains(&amount), "has to be from 0 to 100");
         }
         let is_slant = (0.0..90.0).contains(&self.shear_degrees);
         found.check("augmentation.shear_degrees", is_slant, "has to be at least 0 and less than 90");
@@ -381,5 +385,32 @@ mod tests {
         let both = Augmentation { levels: -1.0, rotation_degrees: f64::NAN, ..strong() };
         assert_eq!(fields(both), ["augmentation.rotation_degrees", "augmentation.levels"]);
         assert_eq!(fields(Augmentation { shear_degrees: 90.0, ..strong() }), ["augmentation.shear_degrees"]);
+        assert_eq!(fields(Augmentation { rotation_degrees: 1e308, ..strong() }), ["augmentation.rotation_degrees"]);
+        assert_eq!(fields(Augmentation { shift: 1e308, ..strong() }), ["augmentation.shift"]);
+    }
+
+    #[test]
+    fn the_largest_amounts_that_are_taken_make_pictures_of_numbers() {
+        let most = Augmentation {
+            rotation_degrees: 180.0,
+            zoom_out: MOST,
+            shift: MOST,
+            contrast: MOST,
+            brightness: MOST,
+            levels: MOST,
+            gamma: MOST,
+            sharpness: MOST,
+            mixup: MOST,
+            ..strong()
+        };
+        let mut found = Problems::default();
+        most.check(&mut found);
+        assert_eq!(found.iter().count(), 0);
+        for seed in 0..20 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let varied = most.apply(&most.relight(&unit(), &mut rng), &mut rng);
+            let (mixed, _) = most.mix(varied, Tensor::eye(2, (Kind::Float, Device::Cpu)), &mut rng);
+            assert!(mixed.sum(Kind::Double).double_value(&[]).is_finite(), "{seed}");
+        }
     }
 }

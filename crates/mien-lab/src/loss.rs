@@ -46,7 +46,8 @@ impl LossSpec {
             }
             Self::Focal { gamma } => {
                 let log = logits.log_softmax(1, Kind::Float);
-                -(1.0_f64 - log.exp()).pow_tensor_scalar(gamma) * log * targets
+                // Below a power of 1 the slope is infinite at 0, where an answer is quite sure.
+                -(1.0_f64 - log.exp()).clamp_min(1e-6).pow_tensor_scalar(gamma) * log * targets
             }
             Self::Binary {} => {
                 logits.binary_cross_entropy_with_logits::<Tensor>(targets, None, None, tch::Reduction::None)
@@ -126,6 +127,18 @@ mod tests {
         let plain = value(LossSpec::default(), None);
         assert!((value(LossSpec::Focal { gamma: 0.0 }, None) - plain).abs() < 1e-5);
         assert!(value(LossSpec::Focal { gamma: 2.0 }, None) < plain);
+    }
+
+    #[test]
+    fn focal_loss_of_a_quite_sure_answer_has_a_slope_whatever_its_gamma() {
+        for gamma in [0.0, 0.5, 1.0, 2.0] {
+            let logits = Tensor::from_slice2(&[[200.0_f32, 0.0], [0.0, 200.0]]).set_requires_grad(true);
+            let targets = Tensor::from_slice2(&[[1.0_f32, 0.0], [1.0, 0.0]]);
+            LossSpec::Focal { gamma }.compute(&logits, &targets, None).backward();
+            let slopes: Vec<f32> = logits.grad().view([-1]).try_into().unwrap();
+            assert!(slopes.iter().all(|slope| slope.is_finite()), "{gamma}: {slopes:?}");
+            assert!(slopes[2] < -0.4, "{gamma}: the wrong answer is drawn to the right one: {slopes:?}");
+        }
     }
 
     #[test]

@@ -58,19 +58,20 @@ const NOTE: &str = "mien";
 pub type TensorMap = BTreeMap<String, Tensor>;
 
 /// The bytes of a safetensors file that holds `tensors` and, under [`NOTE`], a text. Floats are stored as `kind` says,
-/// integers as 64-bit ones.
+/// integers as 64-bit ones. A tensor with values beyond the range of 16 bits is stored with 32: it would come back as infinity.
 ///
 /// # Errors
 /// When libtorch can't give the data out.
 pub fn encode(tensors: &TensorMap, kind: WeightKind, note: Option<String>) -> Result<Vec<u8>, CheckpointError> {
     let mut buffers = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
+        let tensor = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?;
         let (stored, dtype) = match (tensor.kind(), kind) {
             (Kind::Int64, _) => (Kind::Int64, Dtype::I64),
-            (_, WeightKind::F32) => (Kind::Float, Dtype::F32),
-            (_, WeightKind::F16) => (Kind::Half, Dtype::F16),
+            (_, WeightKind::F16) if is_finite(&tensor.f_to_kind(Kind::Half)?)? => (Kind::Half, Dtype::F16),
+            (_, WeightKind::F16 | WeightKind::F32) => (Kind::Float, Dtype::F32),
         };
-        let tensor = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(stored)?.f_contiguous()?;
+        let tensor = tensor.f_to_kind(stored)?.f_contiguous()?;
         let mut bytes = vec![0; tensor.numel() * stored.elt_size_in_bytes()];
         tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
         let shape: Vec<usize> = tensor.size().iter().map(|n| *n as usize).collect();
@@ -113,6 +114,11 @@ pub fn decode(bytes: &[u8]) -> Result<TensorMap, CheckpointError> {
         tensors.insert(name.to_owned(), tensor);
     }
     Ok(tensors)
+}
+
+/// Whether a tensor holds neither NaN nor infinity.
+fn is_finite(tensor: &Tensor) -> Result<bool, tch::TchError> {
+    bool::try_from(tensor.f_isfinite()?.f_all()?)
 }
 
 /// Every variable of a store by its name.
@@ -186,7 +192,7 @@ pub fn assign(to: &TensorMap, from: &TensorMap) -> Result<(), CheckpointError> {
     let shapes = |map: &TensorMap| map.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect();
     check_shapes(&shapes(to), &shapes(from))?;
     for (name, source) in from {
-        if !bool::try_from(source.f_isfinite()?.f_all()?)? {
+        if !is_finite(source)? {
             return Err(CheckpointError::NotFinite(name.clone()));
         }
     }
@@ -233,6 +239,14 @@ mod tests {
         for (name, tensor) in variables(&read) {
             assert!(tensor.allclose(&variables(&written)[&name], 1e-3, 1e-6, false), "{name}");
         }
+    }
+
+    #[test]
+    fn weights_beyond_the_range_of_half_precision_come_back_as_they_were() {
+        let (written, read) = (store(4), store(4));
+        let _ = tch::no_grad(|| written.variables()["layer.bias"].shallow_clone().fill_(70_000.0));
+        load_weights(&read, &bytes_of(&written, WeightKind::F16)).unwrap();
+        assert!(variables(&read)["layer.bias"].equal(&variables(&written)["layer.bias"]));
     }
 
     #[test]
