@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::unknown_folder;
 use super::files::{PictureFile, PictureFiles, SkipCounter, file_name, folders_in, pictures_below};
-use super::names::{self, no_class};
+use super::names::{self, no_class, no_split};
 use super::reader::{Reader, Source};
 use super::{DataError, ReadOptions, Split};
 use crate::faces::FaceMode;
@@ -39,6 +39,8 @@ impl Reader for ClassFolders {
 /// The folders that hold the classes' folders, each with its split if it is named after one.
 pub(super) struct Layout {
     pub parts: Vec<(Option<Split>, PathBuf)>,
+    /// Folders beside those of the splits.
+    others: Vec<PathBuf>,
 }
 
 impl Layout {
@@ -51,12 +53,15 @@ impl Layout {
         for _ in 0..WRAPPERS {
             let folders = folders_in(&root)?;
             if folders.iter().any(|folder| names::word(classes, &file_name(folder)).is_some()) {
-                return Ok(Some(Self { parts: vec![(None, root)] }));
+                return Ok(Some(Self { parts: vec![(None, root)], others: vec![] }));
             }
-            let named = folders.iter().filter_map(|f| names::split(&file_name(f)).map(|split| (Some(split), f)));
-            let parts: Vec<_> = named.map(|(split, folder)| (split, folder.clone())).collect();
-            if !parts.is_empty() {
-                return Ok(Some(Self { parts }));
+            let (named, others): (Vec<_>, Vec<_>) = folders
+                .iter()
+                .cloned()
+                .map(|f| (names::split(&file_name(&f)), f))
+                .partition(|(split, _)| split.is_some());
+            if !named.is_empty() {
+                return Ok(Some(Self { parts: named, others: others.into_iter().map(|(_, folder)| folder).collect() }));
             }
             match <[PathBuf; 1]>::try_from(folders) {
                 Ok([only]) => root = only,
@@ -69,7 +74,8 @@ impl Layout {
     /// All pictures of the layout at `path`; `subject` tells whom one shows.
     ///
     /// # Errors
-    /// When there is no such layout, as [`Self::pictures`], or by `subject`.
+    /// When there is no such layout, a folder beside those of the splits holds pictures, which would be lost in silence, as
+    /// [`Self::pictures`], or by `subject`.
     pub fn open(
         path: &Path,
         options: &ReadOptions,
@@ -77,6 +83,11 @@ impl Layout {
         subject: impl Fn(&Path) -> Result<Option<String>, DataError>,
     ) -> Result<Box<dyn Source>, DataError> {
         let layout = Self::find(path, &options.classes)?.ok_or_else(|| unknown_folder(path, &options.classes))?;
+        for folder in &layout.others {
+            if pictures_below(folder).next().transpose()?.is_some() {
+                return Err(DataError::Picture { path: folder.clone(), problem: no_split(&file_name(folder)) });
+            }
+        }
         let (mut files, mut skipped) = (Vec::new(), SkipCounter::default());
         for (split, folder) in &layout.parts {
             for (path, label) in layout.pictures(folder, &options.classes, &mut skipped)? {

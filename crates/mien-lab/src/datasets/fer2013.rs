@@ -16,6 +16,8 @@ use mien_core::emotion::Emotion;
 
 /// Columns of the official file. `icml_face_data.csv` has the same with other spacing and order.
 const COLUMNS: &str = "emotion, pixels, Usage";
+/// What the name of the data set ends in where votes were read with it.
+pub const WITH_VOTES: &str = " with FER+ votes";
 /// Bytes read at a time: rows are about 8 kB.
 const BUFFER_BYTES: usize = 1 << 20;
 
@@ -74,7 +76,7 @@ impl Source for Table {
                 return Err(DataError::RowCount { path: ferplus.clone(), votes: votes.len(), pictures });
             }
             collection.entries.iter_mut().zip(votes).for_each(|(entry, votes)| entry.votes = Some(votes));
-            collection.about.name.push_str(" with FER+ votes");
+            collection.about.name.push_str(WITH_VOTES);
         }
         for split in [Split::Training, Split::Public, Split::Private] {
             if !collection.entries.iter().any(|entry| entry.split == Some(split)) {

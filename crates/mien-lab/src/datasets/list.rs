@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::files::{PictureFile, PictureFiles, SkipCounter, file_stem};
-use super::names::{self, no_class};
+use super::names::{self, no_class, no_split};
 use super::reader::{Reader, Source};
 use super::table::{from_csv, header};
 use super::{DataError, ReadOptions};
@@ -60,9 +60,8 @@ impl Reader for List {
             let filled = |column: Option<usize>| column.and_then(|c| record.get(c)).filter(|text| !text.is_empty());
             let picture = filled(Some(picture_column)).ok_or_else(|| wrong("names no picture".to_owned()))?;
             let word = filled(Some(label_column)).ok_or_else(|| wrong("the row is cut off: no label".to_owned()))?;
-            let split = filled(split_column)
-                .map(|word| names::split(word).ok_or_else(|| wrong(format!("“{word}” is no split"))))
-                .transpose()?;
+            let split =
+                filled(split_column).map(|word| names::split(word).ok_or_else(|| wrong(no_split(word)))).transpose()?;
             let meant = names::word(&options.classes, word).ok_or_else(|| wrong(no_class(&options.classes, word)))?;
             let Some(label) = skipped.label_of(meant) else { continue };
             let (path, subject) = (root.join(PathBuf::from(picture)), filled(subject_column).map(str::to_owned));

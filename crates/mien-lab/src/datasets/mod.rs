@@ -30,6 +30,7 @@ use tch::Tensor;
 
 pub use cache::cache_folder;
 pub use error::DataError;
+pub use fer2013::WITH_VOTES;
 pub use ferplus::{Votes, read_ferplus};
 pub use joined::join;
 pub use kdef::Angle;
@@ -41,7 +42,7 @@ pub use split::{Fold, SplitKind, SplitSpec};
 pub use summary::{Across, Duplicates, RuleCount, SplitSummary, Summary};
 pub use target::{ExampleSource, Examples, LabelRule, LabelShare, Target, draw_labels};
 
-use super::faces::{FaceCounts, LandmarkPlaces};
+use super::faces::{FaceCounts, FaceFinding, LandmarkPlaces};
 use mien_core::classes::Classes;
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
 
@@ -126,6 +127,8 @@ pub struct SourceInfo {
     pub division: String,
     /// SHA-256 of its files.
     pub sha256: Vec<String>,
+    /// In what way faces were found in its pictures and cut out: what the crops depend on besides the files.
+    pub finding: String,
 }
 
 impl Dataset {
@@ -146,10 +149,16 @@ pub struct Undivided {
     collection: Collection,
     classes: Classes,
     origin: Origin,
+    finding: FaceFinding,
     path: PathBuf,
 }
 
 impl Undivided {
+    /// SHA-256 of its files.
+    pub fn sha256(&self) -> &[String] {
+        &self.collection.about.sha256
+    }
+
     /// How faces were cut out of its pictures.
     pub fn faces(&self) -> FaceCounts {
         self.collection.about.faces
@@ -166,8 +175,15 @@ impl Undivided {
         let division = complete_splits(&mut entries, pixels, spec).map_err(cut)?;
         let take = |split| Pictures::gathered(&self.classes, &entries, pixels, split);
         let About { name, sha256, skipped, faces, places } = about.clone();
+        let source = SourceInfo {
+            name,
+            origin: self.origin,
+            division: division.clone(),
+            sha256: sha256.clone(),
+            finding: self.finding.key(),
+        };
         Ok(Dataset {
-            sources: vec![SourceInfo { name, origin: self.origin, division: division.clone(), sha256: sha256.clone() }],
+            sources: vec![source],
             name: about.told_name(),
             division,
             sha256,

@@ -17,6 +17,11 @@ pub(super) fn split(word: &str) -> Option<Split> {
     SPLITS.iter().find(|(_, names)| names.contains(&word.as_str())).map(|(split, _)| *split)
 }
 
+/// What a word that names no split is answered with.
+pub(super) fn no_split(word: &str) -> String {
+    format!("“{word}” is no split: they are called train, validation and test, or the like")
+}
+
 /// What a folder's name or a label stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Word {

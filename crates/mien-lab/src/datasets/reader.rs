@@ -224,7 +224,8 @@ pub fn read_undivided(path: &Path, options: &ReadOptions) -> Result<Undivided, D
         }
         None => decode(source.as_ref(), &options.watch)?,
     };
-    Ok(Undivided { collection, classes: options.classes.clone(), origin: reader.origin(), path: path.to_owned() })
+    let (classes, path) = (options.classes.clone(), path.to_owned());
+    Ok(Undivided { collection, classes, origin: reader.origin(), finding: source.faces(), path })
 }
 
 /// Reads all pictures of a data set, on a thread of its own: detectors tell libtorch to use one thread where they run, and what is done with

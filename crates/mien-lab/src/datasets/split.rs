@@ -45,12 +45,12 @@ pub struct Fold {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SplitKind {
-    /// By person where it is known who the pictures show, else within each class.
+    /// By person where it is known who some of the pictures show, else within each class.
     #[default]
     Auto,
     /// At random, each class with the same shares. Pictures with the same pixels stay together.
     Stratified,
-    /// All pictures of a person on one side.
+    /// All pictures of a person on one side. One of somebody unknown counts as a person of its own.
     Subjects,
 }
 
@@ -67,6 +67,15 @@ pub(super) struct Item<'a> {
     pub label: usize,
     pub subject: Option<&'a str>,
     pub pixels: &'a [u8],
+}
+
+impl<'a> Item<'a> {
+    /// What stays on one side with it: the pictures of its person, else those with the same pixels. The first says which of the two,
+    /// so that no name is taken for pixels.
+    fn group(&self, by_subject: bool) -> (bool, &'a [u8]) {
+        let person = self.subject.filter(|_| by_subject);
+        (person.is_none(), person.map_or(self.pixels, str::as_bytes))
+    }
 }
 
 impl SplitSpec {
@@ -108,7 +117,8 @@ impl SplitSpec {
         if let Some(problem) = self.problem() {
             return Err(problem);
         }
-        let known = !items.is_empty() && items.iter().all(|item| item.subject.is_some());
+        // One row without a name mustn't put the people of all others on several sides.
+        let known = items.iter().any(|item| item.subject.is_some());
         match self.kind {
             SplitKind::Auto => Ok(known),
             SplitKind::Stratified => Ok(false),
@@ -140,15 +150,10 @@ impl SplitSpec {
     /// The fold of each picture, from 1: people, or pictures with the same pixels, are dealt out in a random order, the next to the fold with
     /// the fewest pictures.
     fn folds(&self, items: &[Item<'_>], by_subject: bool, of: usize) -> Result<Vec<usize>, &'static str> {
-        let mut groups: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
-        for (index, item) in items.iter().enumerate() {
-            let key = if by_subject { item.subject.unwrap_or_default().as_bytes() } else { item.pixels };
-            groups.entry(key).or_default().push(index);
-        }
+        let mut groups = grouped(items, by_subject);
         if !items.is_empty() && groups.len() < of {
             return Err("it shows fewer people than there are to be folds");
         }
-        let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
         groups.shuffle(&mut self.rng(0));
         let mut sizes = vec![0; of];
         let mut folds = vec![0; items.len()];
@@ -161,11 +166,7 @@ impl SplitSpec {
     }
 
     fn by_subject(&self, items: &[Item<'_>]) -> Vec<Split> {
-        let mut people: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (index, item) in items.iter().enumerate() {
-            people.entry(item.subject.unwrap_or_default()).or_default().push(index);
-        }
-        let people: Vec<Vec<usize>> = people.into_values().collect();
+        let people = grouped(items, true);
         let draws = (0..DRAWS).map(|draw| {
             let mut rng = self.rng(draw);
             let mut order: Vec<&Vec<usize>> = people.iter().collect();
@@ -253,6 +254,15 @@ impl SplitSpec {
         rng.set_stream(stream);
         rng
     }
+}
+
+/// The places of pictures that stay together, in an order that doesn't depend on theirs.
+fn grouped(items: &[Item<'_>], by_subject: bool) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (index, item) in items.iter().enumerate() {
+        groups.entry(item.group(by_subject)).or_default().push(index);
+    }
+    groups.into_values().collect()
 }
 
 /// Places of classes up to the last one that occurs.
@@ -352,6 +362,28 @@ mod tests {
         };
         assert_eq!([count(0, Split::Training), count(0, Split::Public), count(0, Split::Private)], [90, 30, 30]);
         assert_eq!([count(1, Split::Training), count(1, Split::Public), count(1, Split::Private)], [30, 10, 10]);
+    }
+
+    #[test]
+    fn a_picture_without_a_person_is_one_of_its_own_and_the_others_stay_together() {
+        let pixels: Vec<[u8; 1]> = (0..40).map(|i| [i]).collect();
+        let names = ["Ada", "Ben"];
+        let known = |i: usize| if i < 30 { None } else { Some(names[i % 2]) };
+        let items: Vec<Item<'_>> =
+            pixels.iter().enumerate().map(|(i, pixels)| Item { label: 0, subject: known(i), pixels }).collect();
+        let fold = Some(Fold { number: 1, of: 2 });
+        for spec in [SplitSpec::default(), SplitSpec { fold, ..SplitSpec::default() }] {
+            assert!(spec.is_by_subject(&items).unwrap());
+            let sides = spec.divide(&items).unwrap();
+            for name in names {
+                let of = |items: &[Item<'_>]| -> HashSet<Split> {
+                    items.iter().zip(&sides).filter(|(item, _)| item.subject == Some(name)).map(|(_, s)| *s).collect()
+                };
+                assert_eq!(of(&items).len(), 1, "{name}");
+            }
+            let alone: HashSet<Split> = sides[..30].iter().copied().collect();
+            assert!(alone.len() > 1, "pictures of nobody known aren't one person: {sides:?}");
+        }
     }
 
     #[test]

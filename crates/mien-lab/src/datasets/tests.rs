@@ -143,6 +143,31 @@ fn a_folder_that_names_no_emotion_beside_those_that_do_is_an_error() {
 }
 
 #[test]
+fn a_folder_of_pictures_beside_train_that_names_no_split_is_an_error() {
+    let folder = Folder::new().pictures(&["train/happy/a.png", "test/happy/b.png", "eval/happy/c.png"]);
+    assert!(folder.error().contains("eval: “eval” is no split"), "{}", folder.error());
+    // One without pictures does no harm.
+    let folder = Folder::new().pictures(&["train/happy/a.png", "test/happy/b.png"]);
+    folder.file("notes/readme.txt", "about");
+    assert!(folder.read().is_ok());
+}
+
+#[test]
+fn a_list_in_which_one_row_names_nobody_is_still_divided_by_person() {
+    let folder = Folder::new();
+    let mut text = "path,label,subject\n".to_owned();
+    for i in 0..30 {
+        folder.picture(&format!("{i}.png"), i);
+        text += &format!("{i}.png,happy,{}\n", if i == 7 { String::new() } else { format!("P{}", i % 6) });
+    }
+    let data = read(&folder.file("list.csv", text), &ReadOptions::default()).unwrap();
+    assert!(data.division.starts_with("by person"), "{}", data.division);
+    let people = |pictures: &Pictures| -> Vec<String> { pictures.subjects.clone().into_iter().flatten().collect() };
+    let (training, private) = (people(&data.training), people(&data.private));
+    assert!(!training.is_empty() && !training.iter().any(|person| private.contains(person)));
+}
+
+#[test]
 fn a_folder_without_a_data_set_and_a_missing_one_are_told() {
     assert!(Folder::new().error().contains("is a directory in which no data set was found"));
     let folder = Folder::new().pictures(&["holiday/a.png", "work/b.png"]);
