@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::datasets::Split;
+use crate::datasets::{Split, WITH_VOTES};
 use crate::recipe::{Published, Scheduled};
+use crate::statement::LEARNT;
 use mien_core::bounded;
 use mien_core::classes::Classes;
 use mien_net::faces::FacesCard;
@@ -13,6 +14,9 @@ use mien_net::{Card, CardError, Ending, Evaluation, MOST_CARD_BYTES, ModelError,
 
 /// Bytes that a history may have: some hundred thousand epochs.
 const MOST_HISTORY_BYTES: u64 = 16 << 20;
+
+/// The note of a run that isn't by the recipe of its row.
+const OTHER_RECIPE: &str = "Trained by another recipe than the one that is here now.";
 
 /// A run, as far as a comparison goes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -161,15 +165,22 @@ pub fn read_runs(source: &ModelSource) -> Result<Vec<ComparedRun>, CompareError>
 }
 
 /// The run of each recipe of a list, from the folder of its runs; one that hasn't begun has no epochs. What a recipe says of published
-/// figures counts, not what a card says that was written before.
+/// figures counts, not what a card says that was written before. The note of a run tells where it was made by another recipe, as before
+/// the list's was changed.
 ///
 /// # Errors
 /// When a card or history can't be read.
 pub fn read_list(list: &[Scheduled], runs: &Path) -> Result<Vec<ComparedRun>, CompareError> {
     let read = |entry: &Scheduled| {
-        let card = runs.join(&entry.recipe.name).join(format!("{}.toml", entry.recipe.name));
-        let run = if card.is_file() { read_run(&card)? } else { not_begun(entry) };
-        Ok(ComparedRun { published: entry.recipe.published.clone(), note: entry.note.clone(), ..run })
+        let path = runs.join(&entry.recipe.name).join(format!("{}.toml", entry.recipe.name));
+        let (published, note) = (entry.recipe.published.clone(), entry.note.clone());
+        if !path.is_file() {
+            return Ok(ComparedRun { published, note, ..not_begun(entry) });
+        }
+        let card = read_card(&path)?;
+        let other = (!entry.recipe.is_in(&card.training.recipe)).then(|| OTHER_RECIPE.to_owned());
+        let note = note.into_iter().chain(other).reduce(|note, other| format!("{note} {other}"));
+        Ok(ComparedRun { published, note, ..compared(card, &path)? })
     };
     list.iter().map(read).collect()
 }
@@ -201,10 +212,13 @@ fn shipped_names() -> String {
 }
 
 fn read_run(path: &Path) -> Result<ComparedRun, CompareError> {
+    compared(read_card(path)?, path)
+}
+
+fn read_card(path: &Path) -> Result<Card, CompareError> {
     let text = bounded::read_text(path, MOST_CARD_BYTES)
         .map_err(|source| CompareError::Read { path: path.to_owned(), source })?;
-    let card = Card::from_toml(&text).map_err(|source| CompareError::Card { path: path.to_owned(), source })?;
-    compared(card, path)
+    Card::from_toml(&text).map_err(|source| CompareError::Card { path: path.to_owned(), source })
 }
 
 /// What a card says, which lies at `path`, perhaps with a history beside it; shipped ones have a name alone.
@@ -239,14 +253,17 @@ fn compared(card: Card, path: &Path) -> Result<ComparedRun, CompareError> {
     })
 }
 
-/// The recorded figure on a split that stands for the model: under its own default prior if it was measured so, and by the
-/// rule of what it was taught.
+/// The recorded figure on a split that stands for the model: of the data that it learnt from, as they are and each seen once; under its
+/// own default prior if it was measured so, and by the rule of what it was taught.
 fn figure(card: &Card, split: Split) -> Option<Figure> {
     let usual_rule = if card.training.target == "label" { "label" } else { "majority" };
     let preference =
         |entry: &&Evaluation| (entry.rule == usual_rule, entry.prior == card.calibration.default_prior.name());
-    let recorded =
-        card.evaluation.iter().filter(|entry| entry.is_of_pictures_as_they_are() && entry.split == split.usage());
+    let told = &card.training.data;
+    let own = data_names(told.split_once(LEARNT).map_or(told, |(names, _)| names));
+    let is_own = |entry: &&Evaluation| data_names(&entry.data).iter().all(|name| own.contains(name));
+    let is_plain = |entry: &&Evaluation| entry.is_of_pictures_as_they_are() && !entry.test_time_augmentation;
+    let recorded = card.evaluation.iter().filter(|entry| entry.split == split.usage()).filter(is_plain).filter(is_own);
     recorded.max_by_key(preference).map(|entry| Figure {
         accuracy: entry.accuracy,
         balanced_accuracy: entry.balanced_accuracy,
@@ -255,6 +272,13 @@ fn figure(card: &Card, split: Split) -> Option<Figure> {
         prior: entry.prior.clone(),
         n: Some(entry.n),
     })
+}
+
+/// The data sets that reports call so, without how their faces were found and whether votes belong to them.
+fn data_names(told: &str) -> Vec<String> {
+    let outside = told.split('(').map(|part| part.rsplit(')').next().unwrap_or_default().trim_end());
+    let names = outside.collect::<String>().replace(WITH_VOTES, "");
+    names.split(", ").flat_map(|names| names.split(" and ")).map(str::to_owned).collect()
 }
 
 /// What the history says of an epoch; nothing if there is no history or no such epoch.
@@ -290,6 +314,7 @@ fn from_history(path: &Path, epoch: usize) -> Result<Option<Figure>, CompareErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
 
     fn read(path: &Path) -> Result<Vec<ComparedRun>, CompareError> {
         read_runs(&ModelSource::File(path.to_owned()))
@@ -362,6 +387,43 @@ mod tests {
         });
         let public = read(folder.path()).unwrap().remove(0).public.unwrap();
         assert_eq!((public.accuracy, public.n), (0.7, Some(100)));
+    }
+
+    #[test]
+    fn figures_of_other_data_and_of_mirrored_pictures_do_not_stand_for_it() {
+        let folder = run_folder(|card| {
+            let foreign = Evaluation { data: "CK+48".into(), ..evaluation("label", "training", 0.9) };
+            let mirrored = Evaluation { test_time_augmentation: true, ..evaluation("label", "training", 0.8) };
+            let voted = Evaluation { data: "FER2013 with FER+ votes".into(), ..evaluation("label", "training", 0.7) };
+            card.training.data = "FER2013 (3 faces turned upright, 2 whole pictures): Training to learn from".into();
+            card.evaluation = vec![voted, mirrored, foreign];
+        });
+        assert_eq!(read(folder.path()).unwrap().remove(0).public.unwrap().accuracy, 0.7);
+        let joined = data_names("FER2013 with FER+ votes (3 faces turned upright, 2 whole pictures), CK+48 and JAFFE");
+        assert_eq!(joined, ["FER2013", "CK+48", "JAFFE"]);
+    }
+
+    #[test]
+    fn a_run_by_another_recipe_is_told_from_one_by_the_lists() {
+        let runs = tempfile::tempdir().unwrap();
+        let recipe = crate::recipe::tests::small();
+        let folder = run_folder(|card| card.training.recipe = crate::task::Planned::to_table(&recipe).unwrap());
+        std::fs::create_dir(runs.path().join("small")).unwrap();
+        std::fs::copy(folder.path().join("example.toml"), runs.path().join("small/small.toml")).unwrap();
+        let note = |recipe: Recipe| {
+            let entry = Scheduled {
+                path: "small.toml".into(),
+                recipe,
+                budget: 60.0,
+                weights: None,
+                note: Some("It is small.".into()),
+            };
+            read_list(&[entry], runs.path()).unwrap().remove(0).note.unwrap()
+        };
+        assert_eq!(note(recipe.clone()), "It is small.");
+        let reworded = Recipe { description: "For other tests.".into(), ..recipe.clone() };
+        assert_eq!(note(reworded), "It is small.");
+        assert_eq!(note(Recipe { seed: 8, ..recipe }), format!("It is small. {OTHER_RECIPE}"));
     }
 
     #[test]

@@ -129,6 +129,9 @@ impl Facts {
     }
 }
 
+/// What follows on the names of the data in the sentence about them.
+pub(crate) const LEARNT: &str = ": Training to learn from";
+
 fn data_sentence(sources: &[TrainingSource], data: &Dataset) -> String {
     let shares = sources.iter().filter_map(|source| {
         let share = source.share.map(|share| format!("{:.1} % of each batch", 100.0 * share));
@@ -140,7 +143,7 @@ fn data_sentence(sources: &[TrainingSource], data: &Dataset) -> String {
     let shares: Vec<String> = shares.collect();
     let made_of = if shares.is_empty() { String::new() } else { format!("; {}", shares.join(", ")) };
     let split = if data.division == "official" { String::new() } else { format!("; split {}", data.division) };
-    format!("{}: Training to learn from, PublicTest to choose the epoch{made_of}{split}", data.name)
+    format!("{}{LEARNT}, PublicTest to choose the epoch{made_of}{split}", data.name)
 }
 
 fn sources(recipe: &Recipe, data: &Dataset) -> Vec<TrainingSource> {

@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use anyhow::bail;
 
 use super::super::named::named;
+use crate::lab::datasets::WITH_VOTES;
 use crate::lab::listed;
 use crate::lab::recipe::Scheduled;
-
-/// FER2013 is one data set, whatever is learnt from it.
-const WITH_VOTES: &str = " with FER+ votes";
 
 /// Data sets and weights by name.
 pub(super) struct Given {
@@ -33,6 +31,9 @@ impl Given {
     /// The values of `--data` and `--backbone` for a recipe, or what isn't there of what it needs.
     pub fn of(&self, entry: &Scheduled) -> Result<(Vec<PathBuf>, Option<PathBuf>), String> {
         let names: Vec<&str> = entry.recipe.data.names().collect();
+        if names.is_empty() {
+            return Err("its recipe doesn't name what it learns from, as `data = \"FER2013\"`".to_owned());
+        }
         let find = |all: &[(String, PathBuf)], name: &str| {
             all.iter().find(|(known, _)| known == name).map(|(_, path)| path.clone())
         };
@@ -60,6 +61,7 @@ impl Given {
     }
 }
 
+/// FER2013 is one data set, whatever is learnt from it.
 fn plain_name(name: &str) -> &str {
     name.strip_suffix(WITH_VOTES).unwrap_or(name)
 }
@@ -72,5 +74,24 @@ fn found(option: &str, given: &[PathBuf], mut names: Vec<&str>) -> anyhow::Resul
     match all.iter().find(|(_, path)| !path.exists()) {
         Some((name, path)) => bail!("{option} {name}: there is no {}", path.display()),
         None => Ok(all),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_that_names_no_data_is_told() {
+        let entry = |recipe: &str| Scheduled {
+            path: "a.toml".into(),
+            recipe: toml::from_str(recipe).unwrap(),
+            budget: 60.0,
+            weights: None,
+            note: None,
+        };
+        let given = Given { data: vec![("FER2013".to_owned(), "a.csv".into())], weights: vec![], votes: false };
+        assert!(given.of(&entry("")).unwrap_err().contains("doesn't name what it learns from"));
+        assert_eq!(given.of(&entry("data = \"FER2013\"")).unwrap(), (vec!["a.csv".into()], None));
     }
 }
