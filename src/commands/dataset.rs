@@ -70,7 +70,7 @@ impl DatasetArgs {
     pub fn run(&self) -> anyhow::Result<()> {
         let classes = self.classes.clone().unwrap_or_default();
         let crop = if self.upright { Framing::Upright } else { Framing::Box };
-        let data = self.reading.read(&[(None, self.data.clone())], &classes, &SplitSpec::default(), crop)?;
+        let data = self.reading.read(&[(None, self.data.clone())], &classes, &|_| SplitSpec::default(), crop)?;
         let summary = Summary::of(&data);
         let kind = if classes.are_emotions() { "emotion" } else { "class" };
         if let Some(path) = &self.sheet {

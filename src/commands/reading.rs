@@ -47,7 +47,8 @@ pub struct ReadingArgs {
 }
 
 impl ReadingArgs {
-    /// Reads data sets as one, whose labels are `classes`, each under the name that a recipe has for it, if it has one. Votes are taken by FER2013 alone.
+    /// Reads data sets as one, whose labels are `classes`, each under the name that a recipe has for it, if it has one. `split` tells by the
+    /// SHA-256 of a data set's files how it is split, if its publishers didn't. Votes are taken by FER2013 alone.
     ///
     /// # Errors
     /// When one can't be read, two are the same, or votes are given and FER2013 isn't among them.
@@ -55,19 +56,20 @@ impl ReadingArgs {
         &self,
         paths: &[(Option<String>, PathBuf)],
         classes: &Classes,
-        split: &SplitSpec,
+        split: &dyn Fn(&[String]) -> SplitSpec,
         crop: Framing,
     ) -> anyhow::Result<Dataset> {
         let mut parts = Vec::with_capacity(paths.len());
         let mut voted = self.ferplus.is_none();
         for (name, path) in paths {
             tell(&format!("Reading {}", path.display()));
-            let mut options = self.options(classes, split, crop);
+            let mut options = self.options(classes, crop);
             if paths.len() > 1 && !takes_votes(path, classes)? {
                 options.ferplus = None;
             }
             voted |= options.ferplus.is_some();
-            let data = told(path, &options)?.divided(split)?;
+            let data = told(path, &options)?;
+            let data = data.divided(&split(data.sha256()))?;
             parts.push((name.clone().unwrap_or_else(|| data.name.clone()), data));
         }
         if !voted {
@@ -82,7 +84,7 @@ impl ReadingArgs {
     /// When it can't be read.
     pub fn read_undivided(&self, path: &Path, classes: &Classes, crop: Framing) -> anyhow::Result<Undivided> {
         tell(&format!("Reading {}", path.display()));
-        told(path, &self.options(classes, &SplitSpec::default(), crop))
+        told(path, &self.options(classes, crop))
     }
 
     /// The same options for another process, with the votes or without them.
@@ -106,12 +108,12 @@ impl ReadingArgs {
         arguments
     }
 
-    /// These options for data sets whose labels are `classes`, with `split` for data sets that their publishers didn't split, and `crop` for those of larger pictures.
-    pub fn options(&self, classes: &Classes, split: &SplitSpec, crop: Framing) -> ReadOptions {
+    /// These options for data sets whose labels are `classes`, with `crop` for those of larger pictures. They are split later.
+    fn options(&self, classes: &Classes, crop: Framing) -> ReadOptions {
         ReadOptions {
             classes: classes.clone(),
             ferplus: self.ferplus.clone(),
-            split: split.clone(),
+            split: SplitSpec::default(),
             angles: self.angles.clone(),
             faces: self.faces,
             detector: box_detector(),

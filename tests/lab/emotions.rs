@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mien::emotion::Emotion;
 use mien::lab::datasets::{Dataset, ReadOptions, join, read};
+use mien::lab::faces::FaceMode;
 use mien::lab::recipe::Recipe;
 use mien::lab::{Classification, EpochRecord, Progress, Step, TrainError, TrainOutcome, Trainer};
 use mien::net::{Ending, Model, ModelSource, Precision};
@@ -339,7 +340,7 @@ fn a_network_learns_from_two_data_sets_with_a_share_each_and_its_card_says_so() 
 fn a_training_on_two_data_sets_resumes_exactly_too() {
     let _alone = generator();
     let folder = TempDir::new().unwrap();
-    let options = ReadOptions { faces: mien::lab::faces::FaceMode::Whole, ..ReadOptions::default() };
+    let options = ReadOptions { faces: FaceMode::Whole, ..ReadOptions::default() };
     let [ck, jaffe] = write_folders(folder.path()).map(|path| read(&path, &options).unwrap());
     let data = join(vec![("CK+48".to_owned(), ck), ("JAFFE".to_owned(), jaffe)]).unwrap();
     let changes =
@@ -352,7 +353,7 @@ fn a_training_on_two_data_sets_resumes_exactly_too() {
 fn sources_can_be_told_apart_by_their_prior_and_by_what_teachers_are_asked_about() {
     let _alone = generator();
     let folder = TempDir::new().unwrap();
-    let options = ReadOptions { faces: mien::lab::faces::FaceMode::Whole, ..ReadOptions::default() };
+    let options = ReadOptions { faces: FaceMode::Whole, ..ReadOptions::default() };
     let [ck, jaffe] = write_folders(folder.path()).map(|path| read(&path, &options).unwrap());
     let data = join(vec![("CK+48".to_owned(), ck), ("JAFFE".to_owned(), jaffe)]).unwrap();
     let sources = TWO_SOURCES.replace("}] }", "}], prior_of = \"JAFFE\" }");
@@ -434,6 +435,125 @@ fn a_folder_with_another_run_is_left_alone() {
 }
 
 #[test]
+fn a_training_does_not_go_on_with_faces_that_were_found_in_another_way() {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let recipe = Recipe::read(&write_recipe(folder.path(), &[("epochs = 3", "epochs = 1")])).unwrap();
+    let [ck, _] = write_folders(folder.path());
+    let read = |faces| read(&ck, &ReadOptions { faces, ..ReadOptions::default() }).unwrap();
+    let run = |data: &Dataset, name: &str| {
+        let trainer = classifier(recipe.clone(), data, vec!["a".to_owned()], &folder.path().join(name));
+        trainer.and_then(|mut trainer| trainer.run(None, &AtomicBool::new(false), |_| {}, |_| {}))
+    };
+    let (whole, centre) = (read(FaceMode::Whole), read(FaceMode::Center));
+    run(&whole, "new").unwrap();
+    let other = run(&centre, "new").unwrap_err();
+    assert!(matches!(other, TrainError::OtherFaces { .. }) && other.to_string().contains("--faces"), "{other}");
+    assert!(run(&whole, "new").is_ok());
+
+    // A checkpoint of before they said so.
+    let mut silent = read(FaceMode::Whole);
+    silent.sources.clear();
+    run(&silent, "old").unwrap();
+    run(&centre, "old").unwrap();
+}
+
+#[test]
+fn a_card_that_is_missing_or_behind_after_a_kill_is_written_when_the_training_is_asked_for_again() {
+    let folder = TempDir::new().unwrap();
+    let data = write_data(folder.path());
+    let recipe = write_recipe(folder.path(), &[("epochs = 3", "epochs = 2")]);
+    let run = folder.path().join("run");
+    let train = || {
+        let mut command = mien();
+        command.arg("train").args([&recipe, Path::new("--data"), &data, Path::new("--run"), &run]);
+        command.args(["--threads", "1", "--no-cache"]).assert().success();
+    };
+    train();
+    let path = run.join("small.toml");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    train();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+    let behind = whole.replacen("\nepochs = 2\n", "\nepochs = 1\n", 1).replace("ending = \"finished\"\n", "");
+    assert_ne!(behind, whole);
+    std::fs::write(&path, behind).unwrap();
+    train();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+}
+
+#[test]
+fn what_was_fitted_between_two_sittings_stays_with_the_weights_that_it_was_fitted_to() {
+    let folder = TempDir::new().unwrap();
+    let data = write_data(folder.path());
+    // Nothing is learnt, so the first epoch stays the best.
+    let still = [("learning_rate = 1e-3", "learning_rate = 1e-30"), ("dropout_conv = 0.1", "norm = false")];
+    let recipe = write_recipe(folder.path(), &still);
+    let run = folder.path().join("run");
+    let train = |more: &[&str]| {
+        let mut command = mien();
+        command.arg("train").args([&recipe, Path::new("--data"), &data, Path::new("--run"), &run]);
+        command.args(["--threads", "1", "--no-cache"]).args(more).assert().success();
+    };
+    train(&["--stop-after", "1"]);
+    let model = run.join("small.safetensors");
+    mien().arg("evaluate").args([&model, &data]).args(["--calibrate", "--no-cache"]).assert().success();
+    let calibration = || {
+        let card: toml::Table = std::fs::read_to_string(run.join("small.toml")).unwrap().parse().unwrap();
+        assert_eq!(card["training"]["best_epoch"].as_integer(), Some(1));
+        (card["training"]["epochs"].as_integer(), card["calibration"].clone())
+    };
+    let (_, fitted) = calibration();
+    train(&[]);
+    assert_eq!(calibration(), (Some(3), fitted));
+}
+
+#[test]
+fn a_split_without_pictures_is_told_and_the_other_one_measured() {
+    let folder = TempDir::new().unwrap();
+    let [ck, _] = write_folders(folder.path());
+    let whole = [("epochs = 3", "epochs = 1"), ("target = \"label\"", "split = { private = 0.0 }")];
+    let recipe = write_recipe(folder.path(), &whole);
+    let run = folder.path().join("run");
+    mien()
+        .arg("train")
+        .args([&recipe, Path::new("--data"), &ck, Path::new("--run"), &run])
+        .args(["--threads", "1", "--no-cache", "--measure"])
+        .assert()
+        .success()
+        .stderr(contains("CK+48 has no pictures in PrivateTest"));
+    let card: toml::Table = std::fs::read_to_string(run.join("small.toml")).unwrap().parse().unwrap();
+    let measured: Vec<_> = card["evaluation"].as_array().unwrap().iter().map(|entry| entry["split"].as_str()).collect();
+    assert_eq!(measured, [Some("PublicTest"); 2], "two priors");
+}
+
+#[test]
+fn data_that_nothing_was_learnt_from_are_not_split_as_the_models_own() {
+    let folder = TempDir::new().unwrap();
+    let [ck, _] = write_folders(folder.path());
+    let measured = |options: &[&str]| {
+        json_of(mien().args(["evaluate", "mien-joint", "--json", "--no-cache"]).arg(&ck).args(options))["n"].clone()
+    };
+    // Two pictures of each of six people. The model's recipe keeps nothing of its own data back.
+    assert_eq!([measured(&[]), measured(&["--split", "all"])], [2, 12]);
+}
+
+#[test]
+fn figures_in_another_number_format_are_not_recorded() {
+    let folder = TempDir::new().unwrap();
+    for data in [&["a.safetensors", "a.csv"][..], &["faces", "a.safetensors", "--data", "a"]] {
+        mien()
+            .current_dir(folder.path())
+            .arg("evaluate")
+            .args(data)
+            .args(["--record", "--precision", "bf16"])
+            .assert()
+            .code(1)
+            .stderr(contains("--record is for figures in 32 bit"));
+    }
+}
+
+#[test]
 fn a_diverging_training_stops_and_keeps_the_last_good_checkpoint() {
     let _alone = generator();
     let folder = TempDir::new().unwrap();
@@ -444,6 +564,8 @@ fn a_diverging_training_stops_and_keeps_the_last_good_checkpoint() {
     let mut trainer = classifier(recipe, &data, vec![], &run).unwrap();
     let error = trainer.run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap_err();
     assert!(matches!(error, TrainError::Diverged { epoch: 1 }), "{error}");
+    assert!(!error.to_string().contains("kept"), "{error}");
+    assert!(TrainError::Diverged { epoch: 3 }.to_string().contains("the checkpoint of epoch 2 is kept"));
     assert!(!run.join("checkpoint.safetensors").exists(), "no epoch was whole");
 }
 

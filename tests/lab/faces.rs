@@ -184,6 +184,17 @@ fn the_commands_train_measure_and_calibrate_a_detector() {
     assert!(card().contains("[[evaluation]]"), "{}", card());
     let loaded = FaceNetwork::load(&ModelSource::File(model.clone()), Device::Cpu, mien::net::Precision::F32).unwrap();
     assert_eq!(loaded.card.evaluation[0].pictures, 26);
+    // A curve ends at the same boxes whatever the card makes of their scores.
+    let precision = |shift: f32| {
+        let mut moved = loaded.card.clone();
+        moved.score.shift = shift;
+        std::fs::write(run.join("small.toml"), moved.to_toml().unwrap()).unwrap();
+        let report: serde_json::Value =
+            serde_json::from_slice(&evaluate().arg("--json").output().unwrap().stdout).unwrap();
+        report["sizes"][0]["average_precision"].as_f64().unwrap()
+    };
+    let [plain, moved] = [0.0, -30.0].map(precision);
+    assert!(plain > 0.0 && plain == moved, "{plain} and {moved}");
     let table = String::from_utf8(evaluate().output().unwrap().stdout).unwrap();
     assert!(table.contains("160 px") && table.contains("30 to 45°"), "{table}");
 }

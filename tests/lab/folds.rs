@@ -43,6 +43,9 @@ fn each_picture_is_judged_by_the_network_that_never_saw_its_person() {
     assert_eq!((of_each("n"), of_each("people")), (vec![12, 10], vec![6, 5]));
     evaluate(&[&ck], &[]).success().stdout(contains("N 12, 6 people"));
 
+    #[cfg(feature = "vision")]
+    evaluate(&[&ck], &["--through-detector"]).failure().stderr(contains("cannot be used with"));
+
     // What the networks didn't learn from has no folds, and folds that are gone aren't left out in silence.
     let [other, _] = write_folders(&folder.path().join("other"));
     std::fs::remove_file(other.join("anger/S000_000_00000010.png")).unwrap();

@@ -58,9 +58,10 @@ fn a_list_is_trained_within_its_budget_goes_on_with_a_larger_one_and_is_compared
         .stdout(contains("1/3, time spent").and(contains("0/3, not run")));
     let runs = compared(folder);
     assert_eq!((&runs[0]["epochs"], &runs[0]["ending"]), (&1.into(), &"budget-spent".into()));
-    assert_eq!(runs[0]["private"]["n"], 14);
+    assert_eq!(runs[0]["public"]["n"], 14, "what its time allowed is measured");
+    assert!(runs[0]["private"].is_null(), "PrivateTest is read once, and the training may go on");
 
-    // With more time it goes on, and the others begin; the same pictures are measured for the network that it is now.
+    // With more time it goes on, and the others begin; PublicTest is measured for the network that it is now.
     let second = train(folder, &["--ferplus", "fer2013new.csv", "--jobs", "2"]).assert().success();
     second.stderr(contains("labels: all epochs are done").and(contains("votes: all epochs are done")));
     let runs = compared(folder);

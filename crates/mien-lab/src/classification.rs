@@ -41,6 +41,8 @@ pub struct Classification {
     training: Examples,
     public: Examples,
     judged: (Tensor, Vec<usize>),
+    /// In what way faces were found in each source.
+    finding: Vec<String>,
     device: Device,
 }
 
@@ -83,7 +85,8 @@ impl Classification {
         let teachers = recipe.distillation.clone();
         let teachers = teachers.map(|spec| Teachers::load(spec, &recipe.classes, device)).transpose()?;
         let asked_about = recipe.asked_about();
-        Ok(Self { teachers, asked_about, taught: false, training, public, judged, device })
+        let finding = data.sources.iter().map(|source| source.finding.clone()).collect();
+        Ok(Self { teachers, asked_about, taught: false, training, public, judged, finding, device })
     }
 
     /// Of these rows of the training pictures, the places of those that teachers are asked about.
@@ -171,6 +174,10 @@ impl Task for Classification {
             }
             None => None,
         })
+    }
+
+    fn finding(&self) -> &[String] {
+        &self.finding
     }
 
     /// Has teachers that are asked once say what they see in the training pictures, unless they have.

@@ -20,6 +20,9 @@ pub struct TrainingState<R = Recipe, E = EpochRecord> {
     pub recipe: R,
     /// SHA-256 of the data files, likewise.
     pub data_sha256: Vec<String>,
+    /// In what way faces were found in each source, likewise. Checkpoints of before they could say so have nothing here.
+    #[serde(default)]
+    pub finding: Vec<String>,
     /// SHA-256 of the weights that it began with, if they weren't random.
     #[serde(default)]
     pub start_sha256: Option<String>,

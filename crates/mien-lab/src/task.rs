@@ -161,6 +161,11 @@ pub trait Task: Sized {
     /// When the weights can't be used.
     fn begin(&self, recipe: &Self::Recipe, learner: &Learner<Self::Network>) -> Result<Option<String>, TrainError>;
 
+    /// In what way faces were found in the pictures of each source and cut out: nothing where none are.
+    fn finding(&self) -> &[String] {
+        &[]
+    }
+
     /// What has to be done once before the first epoch; false if it was interrupted.
     ///
     /// # Errors

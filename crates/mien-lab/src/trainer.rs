@@ -82,6 +82,19 @@ pub enum TrainError {
         /// Which folder.
         path: PathBuf,
     },
+    /// The folder holds a run on faces that were cut out in another way.
+    #[error(
+        "{path} holds a run on the same pictures, in which faces were found in another way (--faces, or another version of \
+         the detector): “{there}” there and “{here}” here; choose another folder with --run, or remove it to start over"
+    )]
+    OtherFaces {
+        /// Which folder.
+        path: PathBuf,
+        /// The run's way.
+        there: String,
+        /// The way of now.
+        here: String,
+    },
     /// The folder holds a run by another recipe.
     #[error(
         "{path} holds a run by another recipe: {}; choose another folder with --run, or remove it to start over",
@@ -97,7 +110,7 @@ pub enum TrainError {
     #[error("the recipe can't be written into a model card: {0}")]
     Recipe(#[from] toml::ser::Error),
     /// The loss became infinite or NaN.
-    #[error("the loss is no longer a number in epoch {epoch}; the checkpoint of epoch {} is kept. Lower the learning rate", .epoch - 1)]
+    #[error("the loss is no longer a number in epoch {epoch}{}. Lower the learning rate", kept_before(*.epoch))]
     Diverged {
         /// The epoch, counted from 1.
         epoch: usize,
@@ -123,6 +136,11 @@ pub enum TrainError {
     /// Curves or confusion matrix can't be drawn.
     #[error(transparent)]
     Plot(#[from] PlotError),
+}
+
+/// What is said of the checkpoint that an epoch without an end leaves, if there is one.
+fn kept_before(epoch: usize) -> String {
+    if epoch > 1 { format!("; the checkpoint of epoch {} is kept", epoch - 1) } else { String::new() }
 }
 
 impl<T: Task> Trainer<T> {
@@ -153,8 +171,17 @@ impl<T: Task> Trainer<T> {
         // Only now, so that a recipe or data that can't be used leaves no folder behind.
         let folder_error = |source| TrainError::Folder { path: run.to_owned(), source };
         let folder = RunFolder::create(run, plan.name).map_err(folder_error)?;
-        let state =
-            TrainingState { recipe, data_sha256, start_sha256, schedule, history: vec![], steps: 0, best_epoch: 0 };
+        let finding = task.finding().to_vec();
+        let state = TrainingState {
+            recipe,
+            data_sha256,
+            finding,
+            start_sha256,
+            schedule,
+            history: vec![],
+            steps: 0,
+            best_epoch: 0,
+        };
         let mut trainer = Self { state, run: folder, device, learner, average, optimizer, task, budget: None };
         trainer.resume(run)?;
         Ok(trainer)
@@ -178,12 +205,16 @@ impl<T: Task> Trainer<T> {
         if state.data_sha256 != self.state.data_sha256 {
             return Err(TrainError::OtherData { path });
         }
+        let finding = self.state.finding.clone();
+        if let Some((there, here)) = state.finding.iter().zip(&finding).find(|(there, here)| there != here) {
+            return Err(TrainError::OtherFaces { path, there: there.clone(), here: here.clone() });
+        }
         self.task.restore(&tensors);
         assign(&self.tensors(), &tensors)?;
         self.optimizer.set_steps(state.steps);
         // What the recipe says in words may have been reworded.
         let recipe = self.state.recipe.clone();
-        self.state = TrainingState { recipe, ..state };
+        self.state = TrainingState { recipe, finding, ..state };
         Ok(())
     }
 

@@ -25,7 +25,7 @@ use crate::device::{self, DeviceChoice};
 use crate::lab::datasets::{Dataset, LabelRule, Pictures, Split, SplitSpec};
 use crate::lab::faces::cut_again;
 use crate::lab::{Scored, plots, predict, varied};
-use crate::net::{Model, ModelSource, Pass, Precision};
+use crate::net::{Card, Model, ModelSource, Pass, Precision};
 use crate::network::NetworkInUse;
 use crate::prior::{PriorChoice, StandardPrior};
 
@@ -73,7 +73,8 @@ struct ClassifierArgs {
     pub reading: ReadingArgs,
 
     /// Which pictures: choose settings on `public`, read `private` once at the end, `all` for a data set that
-    /// nothing was learnt from
+    /// nothing was learnt from. What nobody split is split as it was for the model's training, else into a fifth each for the two
+    /// and the rest
     #[arg(long, value_enum, default_value_t = Split::Public)]
     pub split: Split,
 
@@ -88,7 +89,7 @@ struct ClassifierArgs {
 
     /// Look for each face with the app's own detector first, and measure on those that it finds: what a user gets
     #[cfg(feature = "vision")]
-    #[arg(long)]
+    #[arg(long, conflicts_with = "folds")]
     pub through_detector: bool,
 
     /// Vary light, tones, sharpness, angle, size and place of each picture once, always in the same random way, as they change from one
@@ -179,12 +180,13 @@ impl ClassifierArgs {
             let ModelSource::File(run) = source else { bail!("--folds needs the folder of a run") };
             return self.run_folds(run, device);
         }
+        if self.record {
+            record::check_precision(self.precision)?;
+        }
         let recorded_model = self.recorded_model(source)?;
         let mut model = Model::load(source, device, self.precision)?.with_flip(self.flip);
-        // As it was split when the model was trained, if its publishers didn't split it.
-        let split = SplitSpec::of_recipe(&model.card.training.recipe);
         let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
-        let read = |crop| self.reading.read(&paths, &model.card.labels, &split, crop);
+        let read = |crop| self.reading.read(&paths, &model.card.labels, &|files| split_of(&model.card, files), crop);
         let crop = model.card.input.crop;
         let data = read(crop)?;
         // Pictures are varied before faces are turned upright in them.
@@ -284,6 +286,17 @@ impl ClassifierArgs {
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the app's detector isn't part of the lab alone")]
     fn sample(&self, sample: Sample, _crop: Framing) -> anyhow::Result<Sample> {
         Ok(sample)
+    }
+}
+
+/// How data are split that their publishers didn't split: those that the model learnt from as they were for its training, so that none of
+/// it is measured on; others by the default, for a recipe may have kept nothing back.
+fn split_of(card: &Card, files: &[String]) -> SplitSpec {
+    let training = &card.training;
+    if files.iter().any(|sum| training.data_sha256.contains(sum)) {
+        SplitSpec::of_recipe(&training.recipe)
+    } else {
+        SplitSpec::default()
     }
 }
 

@@ -2,19 +2,29 @@
 
 use std::path::Path;
 
+use anyhow::bail;
 use tch::Device;
 
 use super::report::{OperatingPoint, Report};
 use super::{operating_points, scored};
 use crate::commands::card;
 use crate::console::tell;
-use crate::lab::datasets::{Dataset, LabelRule, Split};
+use crate::lab::datasets::{DataError, Dataset, LabelRule, Split};
 use crate::lab::plots;
-use crate::net::{Card, Evaluation, Model, ModelSource, Precision};
+use crate::net::{Card, Ending, Evaluation, Model, ModelSource, Precision};
 use crate::prior::StandardPrior;
 
 /// The confusion matrix on PrivateTest, beside the model.
 const CONFUSION: &str = "confusion-privatetest.png";
+
+/// Refuses to record what was computed in another number format than 32 bit: a card doesn't say in which, so such figures would take the
+/// place of others.
+pub(super) fn check_precision(precision: Precision) -> anyhow::Result<()> {
+    if precision == Precision::F32 {
+        return Ok(());
+    }
+    bail!("--record is for figures in 32 bit, which a card's are: leave --precision or --record out")
+}
 
 /// Puts the figures at each operating point into the card, in the place of older ones on the same pictures by the same rule
 /// and prior.
@@ -30,23 +40,42 @@ pub(super) fn put_figures(card: &mut Card, report: &Report<'_>) {
     }
 }
 
-/// Measures a model that has just been trained on the two splits that it didn't learn from, and writes the figures into its card. A
-/// card that has figures for PrivateTest is left as it is: that split is read once.
+/// Measures a model whose training has just ended on the two splits that it didn't learn from, and writes the figures into its card. A
+/// card that has figures for PrivateTest is left as it is: that split is read once. So it isn't read where the time was spent, for a
+/// training may go on with more of it.
 ///
 /// # Errors
 /// When the model can't be loaded or measured, or card or plot can't be written.
-pub(in crate::commands) fn measure(path: &Path, data: &Dataset, rule: LabelRule, device: Device) -> anyhow::Result<()> {
+pub(in crate::commands) fn measure(
+    path: &Path,
+    ending: Ending,
+    data: &Dataset,
+    rule: LabelRule,
+    device: Device,
+) -> anyhow::Result<()> {
     let model = Model::load(&ModelSource::File(path.to_owned()), device, Precision::F32)?;
     let mut card = model.card.clone();
     if card.evaluation.iter().any(|entry| entry.split == Split::Private.usage()) {
         return Ok(());
     }
-    for split in [Split::Public, Split::Private] {
-        let (pictures, answers) = data.split(split).judged(rule)?;
-        if answers.is_empty() {
-            tell(&format!("{} has no pictures in {}: nothing is measured there", data.name, split.usage()));
-            continue;
-        }
+    let splits: &[Split] = if ending == Ending::BudgetSpent {
+        tell(
+            "PrivateTest is read when the training ends: by its last epoch or for lack of progress, and not by its budget",
+        );
+        &[Split::Public]
+    } else {
+        &[Split::Public, Split::Private]
+    };
+    for split in splits.iter().copied() {
+        let pictures = data.split(split);
+        let judged = if pictures.is_empty() { Err(DataError::NoPicture) } else { pictures.judged(rule) };
+        let (pictures, answers) = match judged {
+            Err(DataError::NoPicture) => {
+                tell(&format!("{} has no pictures in {}: nothing is measured there", data.name, split.usage()));
+                continue;
+            }
+            judged => judged?,
+        };
         let scored = scored(&model, &pictures, &answers, device)?;
         let n = answers.len() as u64;
         for point in operating_points(&model, &scored)? {

@@ -56,8 +56,8 @@ impl TrainArgs {
         device: Device,
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {
-        let data =
-            self.reading.read(&sources(&recipe.data, &self.data)?, &recipe.classes, &recipe.split, recipe.crop)?;
+        let sources = sources(&recipe.data, &self.data)?;
+        let data = self.reading.read(&sources, &recipe.classes, &|_| recipe.split.clone(), recipe.crop)?;
         let statement = Statement::of(&recipe, &data)?;
         let trainer = Classification::new(&recipe, &data, device)
             .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), folder, device))
@@ -74,12 +74,14 @@ impl TrainArgs {
         let model = trainer.run_folder().model();
         let rule = trainer.state().recipe.target.rule();
         let outcome = self.watch(trainer, device, stop, &watch, |trainer, model| {
-            card(trainer, &statement, device).and_then(|card| card::write(&card, model))
+            let mut card = card(trainer, &statement, device)?;
+            keep_calibration(&mut card, model);
+            card::write(&card, model)
         })?;
         match outcome {
             TrainOutcome::Ended(ending) => {
                 say_ending(&model, ending)?;
-                if self.measure { record::measure(&model, &data, rule, device) } else { Ok(()) }
+                if self.measure { record::measure(&model, ending, &data, rule, device) } else { Ok(()) }
             }
             TrainOutcome::Paused | TrainOutcome::Interrupted => Ok(()),
         }
@@ -94,6 +96,17 @@ fn say_ending(model: &Path, ending: Ending) -> anyhow::Result<()> {
     }
     card.training.ending = Some(ending);
     card::write(&card, model)
+}
+
+/// Takes over what was fitted between two sittings, as long as the best weights are those that it was fitted to.
+fn keep_calibration(card: &mut Card, model: &Path) {
+    fn weights(training: &Training) -> (usize, &[String], &toml::Table) {
+        (training.best_epoch, &training.data_sha256, &training.recipe)
+    }
+    let Ok(before) = ModelSource::File(model.to_owned()).card() else { return };
+    if before.calibration.is_fitted() && weights(&before.training) == weights(&card.training) {
+        card.calibration = before.calibration;
+    }
 }
 
 fn epoch_line(state: &TrainingState) -> String {

@@ -26,7 +26,8 @@ use crate::lab::{Task, TrainError, Trainer};
 /// checkpoint after every epoch: the same command resumes where an interrupted one stopped, with the same result.
 ///
 /// With --all it trains a list of recipes, one after the other or side by side, each within its budget of time; reads PublicTest and
-/// PrivateTest once for each that has ended; and shows in the end what `mien compare` shows.
+/// PrivateTest once for each that has ended, and PublicTest alone where the budget is spent, for it can go on with more; and shows in the
+/// end what `mien compare` shows.
 #[derive(Args, Debug)]
 pub struct TrainArgs {
     /// The recipe, a TOML file (see models/recipes)
@@ -73,7 +74,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "MINUTES", value_parser = minutes)]
     pub budget: Option<f64>,
 
-    /// When the training has ended, measure the best weights on PublicTest and, once, on PrivateTest, and write both into the card
+    /// When the training has ended, measure the best weights on PublicTest and, once, on PrivateTest, and write both into the card; on
+    /// PublicTest alone where its budget is spent
     #[arg(long)]
     pub measure: bool,
 

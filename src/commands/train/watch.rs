@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use super::TrainArgs;
+use crate::bounded;
 use crate::console::{print, tell};
 use crate::interrupt::{self, Interrupted};
 use crate::lab::provenance;
 use crate::lab::{Planned, Progress, Record, Step, Task, TrainOutcome, Trainer, TrainingState};
-use crate::net::Ending;
+use crate::net::{Ending, MOST_CARD_BYTES};
 
 /// One epoch, or the questions to the teachers, in a line.
 const PROGRESS: &str = "{prefix} [{bar:24}] {pos}/{len}{msg} {elapsed}, {eta} left";
@@ -102,12 +103,23 @@ impl TrainArgs {
         if let Some(error) = card_error {
             return Err(error);
         }
+        // One that was killed between an epoch's checkpoint and its card left none, or an older one.
+        let done = trainer.state().history.len();
+        if done > 0 && epochs_in_card(&model) != Some(done) {
+            write_card(&trainer, &model)?;
+        }
         report(outcome, trainer.state())?;
         if let (Some(best), None) = (trainer.state().best(), &list) {
             print(&format!("best epoch {}: {}\n{}\n", best.epoch(), (watch.best)(best), model.display()))?;
         }
         Ok(outcome)
     }
+}
+
+/// The epochs that the card beside a model tells of, if there is one that can be read.
+fn epochs_in_card(model: &Path) -> Option<usize> {
+    let card: toml::Table = bounded::read_text(&model.with_extension("toml"), MOST_CARD_BYTES).ok()?.parse().ok()?;
+    card.get("training")?.get("epochs")?.as_integer()?.try_into().ok()
 }
 
 /// The list that a training is one of.

@@ -10,6 +10,7 @@ use clap::Args;
 
 use self::report::{LANDMARKS_NOTE, Report, side_by_side};
 use self::subject::{Look, Measurable, Subject};
+use super::record::check_precision;
 use crate::commands::card;
 use crate::console::{print, print_json, tell};
 use crate::device::{self, DeviceChoice};
@@ -90,6 +91,9 @@ impl FacesArgs {
     pub fn run(&self) -> anyhow::Result<()> {
         let device = self.device.resolve()?;
         crate::torch::use_threads(device::cores());
+        if self.record {
+            check_precision(self.precision)?;
+        }
         let model_file = self.model_file()?;
         if self.plot.is_some() && self.detectors.len() > 1 {
             bail!("--plot draws what one detector found; give one");

@@ -86,7 +86,9 @@ impl Subject {
         look: &Look,
     ) -> anyhow::Result<Measurable<'a>> {
         if let Some(network) = network {
-            let judged = find_in(scenes, look.side, look.device, |pictures| network.find(pictures, LEAST_SCORE))?;
+            // The network's own score, so that a curve ends at the same boxes whatever the card makes of their scores.
+            let least = network.card.score.probability(ScoreCalibration::default().logit(LEAST_SCORE));
+            let judged = find_in(scenes, look.side, look.device, |pictures| network.find(pictures, least))?;
             return Ok(Measurable { name: network.card.name.clone(), network: Some(network), judged });
         }
         let (name, judged) = match self {
