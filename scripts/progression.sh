@@ -24,8 +24,9 @@ mkdir -p "$FOLDER"
 
 `scripts/progression.sh` makes this page from the folders of the runs. [The progression](progression.md) tells what follows from it.
 
-Every figure has its label rule, prior and N, and is without test-time augmentation. PublicTest chose the epoch, so it is what others call validation; PrivateTest was read
-once, after the end. Where a data set has no official splits, people were divided among the three: nobody stands on two sides. Times were taken beside other work.
+A figure with a label rule, a prior and N was measured after the end, without test-time augmentation. One with “best epoch” is of a network that wasn't measured yet: PublicTest at its best
+epoch so far, from its history. PublicTest chose the epoch, so it is what others call validation. PrivateTest is read once, when a training has ended by
+its last epoch or for lack of progress, and not where its time was spent; [for `mien` at the uniform prior](models.md#how-the-figures-were-measured) it was read twice. Where a data set has no official splits, people were divided among the three: nobody stands on two sides. Times were taken beside other work.
 
 ## The networks that ship
 
