@@ -7,6 +7,8 @@ ARGS ?=
 FER2013 ?= fer2013.csv
 FACES ?= data
 FERPLUS ?= fer2013new.csv
+CKPLUS ?= CK+48
+JAFFE ?= jaffe
 
 # The release of Debian that `make package-in` builds for.
 RELEASE ?= trixie

@@ -39,4 +39,5 @@ unshare --mount bash -euc '
     shift
     exec "$@"' with-folders "$ROOT" "${folders[@]}" -- \
     "${INSIDE[@]}" PATH="$toolchain/bin:/usr/sbin:/usr/bin:/sbin:/bin" CARGO_HOME="$cargo_home" CARGO_TARGET_DIR="$target" \
+    SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)" GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$PWD" \
     XDG_CACHE_HOME="${CACHE%/mien}" bash -euc 'cd "$1"; scripts/package.sh' build "$PWD"

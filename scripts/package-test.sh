@@ -39,8 +39,6 @@ trap finish EXIT
 enter_with_clip() {
     enter "$1"
     cp "$DEMO_CLIP" "$ROOT/root/demo.mp4"
-    # The doctor wants a camera or the clip.
-    install -D -m 644 "$DEMO_CLIP" "$ROOT/root/.cache/mien/demo.mp4"
 }
 
 since() { date +%s.%N | awk -v begin="$1" '{ printf "%.1f", $1 - begin }'; }

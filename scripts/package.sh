@@ -31,9 +31,13 @@ libtorch=$(choose_libtorch)
 # Before set-up, which would download it.
 { [ "$libtorch" != "$CUDA_FOLDER" ] && [ ! -e "$libtorch/lib/libtorch_cuda.so" ]; } || die "packages hold the libtorch for the CPU, and $libtorch has CUDA:" \
     "unset LIBTORCH if it is set, and run MIEN_LIBTORCH=cpu make package. docs/packages.md says how one with CUDA is put beside an installed Mien"
-scripts/setup.sh
 # The same sources give the same packages, whenever and by whomever they are made.
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} LC_ALL=C.UTF-8
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} ||
+    die "git can't say when these sources were made (above is why); set SOURCE_DATE_EPOCH to their seconds since 1970"
+export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8
+# The compiler's options are divided at spaces.
+case $PWD$libtorch$CACHE in *[[:space:]]*) die "packages can't be built where a path has a space: $PWD, $libtorch or $CACHE" ;; esac
+scripts/setup.sh
 umask 022
 
 # Builds the program without a trace of where its sources, crates and libtorch lay: every clone gives the same bytes.

@@ -19,6 +19,7 @@ length=8
 home=$(mktemp -d)
 Xvfb "$display" -screen 0 "${size}x24" 2>/dev/null &
 xvfb=$!
+window=
 trap 'kill $window $xvfb 2>/dev/null; rm -rf "$home"' EXIT
 sleep 1
 cp "$DEMO_CLIP" "$home/demo.mp4"

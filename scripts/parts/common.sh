@@ -27,7 +27,14 @@ CACHE=$(cache_dir)
 DEMO_CLIP=$CACHE/demo.mp4
 
 require_rust() {
-    have cargo && return
+    if have cargo; then
+        local found
+        found=$(rustc --version 2>/dev/null | cut -d ' ' -f 2)
+        # Before anything is downloaded for it.
+        [ -z "$found" ] || printf '%s\n' "$(rust_version)" "${found%%-*}" | sort -CV ||
+            die "Rust $found is too old: version $(rust_version) or newer is needed, from https://rustup.rs"
+        return
+    fi
     local cargo_bin=${CARGO_HOME:-${HOME:?is not set}/.cargo}/bin
     if [ -x "$cargo_bin/cargo" ]; then
         die "cargo is in $cargo_bin, but not on the PATH. Run: . '$cargo_bin/../env'"
@@ -45,7 +52,11 @@ in_cache_alone() {
         return
     fi
     local lock
-    exec {lock}>"$CACHE/.lock"
+    if ! { exec {lock}>"$CACHE/.lock"; } 2>/dev/null; then
+        # Shared by somebody else, to be read alone: all may be there already.
+        "$@"
+        return
+    fi
     if ! flock -n "$lock"; then
         say "waiting for another set-up that is using $CACHE"
         flock "$lock"
@@ -70,10 +81,12 @@ require_space() {
         "Free some, or set XDG_CACHE_HOME to a folder on a larger disk"
 }
 
+has_pip() { have python3 && python3 -m pip --version >/dev/null 2>&1; }
+
 # download_wheels LIST FOLDER: the wheels of a requirements file, each checked against its pinned hash.
 # They are only unpacked, never installed, so that any Python will do.
 download_wheels() {
-    python3 -m pip --version >/dev/null 2>&1 ||
+    has_pip ||
         die "python3 has no pip. Install it (Debian, Ubuntu: apt-get install python3-pip) and run this again"
     local quiet=--quiet
     [ -t 1 ] && quiet=--progress-bar=on

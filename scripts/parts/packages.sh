@@ -1,6 +1,6 @@
 # Sourced by setup.sh: the system packages, on Debian and Ubuntu.
 
-# Names without a version wherever there is one, so that they hold on every release of Debian and Ubuntu.
+# Names without a version wherever there is one, so that they hold on every release of Debian and Ubuntu; the browser's are Debian's.
 BUILD_PACKAGES=(
     ca-certificates gcc g++ libc6-dev make binutils clang python3
     libopencv-core-dev libopencv-imgproc-dev libopencv-objdetect-dev libopencv-videoio-dev libopencv-imgcodecs-dev
@@ -14,7 +14,7 @@ WINDOW_PACKAGES=(
 )
 # A display for the window, fingers for its keys, and a program that writes videos of odd kinds.
 TEST_PACKAGES=(xvfb xdotool ffmpeg)
-# A real browser and its driver, for the page of `mien serve`.
+# A real browser and its driver, for the page of `mien serve`. Ubuntu has no such packages; the test skips itself without them.
 BROWSER_PACKAGES=(chromium chromium-driver)
 
 # install_packages WITH_TESTS(yes|no)
@@ -24,9 +24,16 @@ install_packages() {
         return
     fi
     local wanted=("${BUILD_PACKAGES[@]}" "${WINDOW_PACKAGES[@]}")
-    [ "$1" = no ] || wanted+=("${TEST_PACKAGES[@]}" "${BROWSER_PACKAGES[@]}")
-    # Starting pip is slow, so it is only asked for when there is something to download.
-    if something_to_download && ! { have python3 && python3 -m pip --version >/dev/null 2>&1; }; then
+    if [ "$1" = yes ]; then
+        wanted+=("${TEST_PACKAGES[@]}")
+        if [ "$(system_name)" = debian ]; then
+            wanted+=("${BROWSER_PACKAGES[@]}")
+        elif ! have chromedriver; then
+            warn "there is no chromedriver: the test of the page in a real browser will be skipped"
+        fi
+    fi
+    # Starting pip is slow, so it is only asked for when something can't do without it.
+    if libtorch_is_missing && ! has_pip; then
         wanted+=(python3-pip)
     fi
     find_missing "${wanted[@]}"
@@ -39,6 +46,10 @@ install_packages() {
     find_missing "${MISSING[@]}"
     [ ${#MISSING[@]} = 0 ] || die "apt-get ended without an error, but these packages are still missing: ${MISSING[*]}"
 }
+
+# system_name: such as debian or ubuntu
+# shellcheck source=/dev/null
+system_name() { (. /etc/os-release 2>/dev/null && printf '%s' "${ID:-}") || true; }
 
 # find_missing NAME...: sets MISSING to those that are not installed
 find_missing() {

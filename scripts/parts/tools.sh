@@ -2,12 +2,12 @@
 
 TOOLS=$CACHE/tools
 
-# tool NAME VERSION: a program from crates.io, built into the cache folder unless it is there
+# tool NAME VERSION: a program from crates.io, built into the cache folder unless it is there in this version
 tool() {
-    if [ ! -x "$TOOLS/bin/$1" ]; then
-        say "building $1 $2"
-        "${CARGO:-cargo}" install --quiet --locked --root "$TOOLS" --version "$2" "$1" || die "$1 can't be built"
-    fi
+    # cargo's own note of what it has installed.
+    ! grep -q "^\"$1 $2 " "$TOOLS/.crates.toml" 2>/dev/null || return 0
+    say "building $1 $2"
+    "${CARGO:-cargo}" install --quiet --locked --root "$TOOLS" --version "$2" "$1" || die "$1 can't be built"
 }
 
 # wheel_tool NAME LIST PATH: a program out of the wheels of scripts/wheels/LIST, where it lies at PATH, unless it is there
