@@ -1,5 +1,6 @@
 //! `mien doctor`: what works here, and what to do about what doesn't.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -25,8 +26,8 @@ const NAME_WIDTH: usize = 12;
 
 /// Show what works on this machine, and what to do about what doesn't
 ///
-/// Exit code 0 means that Mien can do its main job here: there are a working network, a face detector, and a camera
-/// or the demo clip to look at.
+/// Exit code 0 means that Mien can do its main job here: a network and a detector of faces work. A camera may be missing, as on
+/// a server.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
     /// Print one JSON object instead of the list
@@ -87,15 +88,13 @@ impl DoctorArgs {
 impl Diagnosis {
     fn make() -> Self {
         let cameras = list_cameras();
-        let clip = demo_clip();
         let (network, haar) = (detector(DetectorKind::Faces), detector(DetectorKind::Haar));
         let models: Vec<_> = ModelSource::shipped().map(|source| model(&source)).collect();
-        let a_source = !cameras.is_empty() || clip.works();
-        let ready = a_source && network.works() && models.iter().any(Check::works);
+        let ready = network.works() && models.iter().any(Check::works);
 
         let mut checks = vec![display()];
-        checks.extend(camera_checks(&cameras, clip.works()));
-        checks.extend([clip, opencv(), network, haar, libtorch(), cuda()]);
+        checks.extend(camera_checks(&cameras));
+        checks.extend([demo_clip(), opencv(), network, haar, libtorch(), cuda()]);
         checks.extend(models);
         checks.push(folders());
         Self { ready, checks, versions: Versions::here() }
@@ -150,13 +149,10 @@ fn display() -> Check {
     }
 }
 
-fn camera_checks(cameras: &[CameraEntry], clip_works: bool) -> Vec<Check> {
+fn camera_checks(cameras: &[CameraEntry]) -> Vec<Check> {
     if cameras.is_empty() {
-        // Without a clip to fall back on, a camera is what is needed.
-        let health = if clip_works { Health::Missing } else { Health::Broken };
-        return vec![
-            Check::new("camera", health, "none found").hint("plug one in, or open a video: `mien replay FILE`"),
-        ];
+        let none = Check::new("camera", Health::Missing, "none found");
+        return vec![none.hint("plug one in, or open a video: `mien replay FILE`")];
     }
     cameras
         .iter()
@@ -164,8 +160,14 @@ fn camera_checks(cameras: &[CameraEntry], clip_works: bool) -> Vec<Check> {
             let detail = format!("{} {} ({})", camera.index, camera.name, camera.path.display());
             match may_open(&camera.path) {
                 Ok(()) => Check::new("camera", Health::Works, detail),
-                Err(error) => Check::new("camera", Health::Broken, format!("{detail}: {error}"))
-                    .hint("add yourself to the group “video” (sudo usermod -aG video $USER) and log in again"),
+                Err(error) => {
+                    let broken = Check::new("camera", Health::Broken, format!("{detail}: {error}"));
+                    broken.hint(if error.kind() == ErrorKind::PermissionDenied {
+                        "add yourself to the group “video” (sudo usermod -aG video $USER) and log in again"
+                    } else {
+                        "unplug it and plug it in again; in a container or virtual machine, pass it through"
+                    })
+                }
             }
         })
         .collect()
@@ -179,7 +181,8 @@ fn may_open(path: &Path) -> std::io::Result<()> {
 
 fn demo_clip() -> Check {
     let Some(path) = demo::clip() else {
-        return Check::new("demo clip", Health::Missing, "not on this machine").hint("fetch it with `make setup`");
+        return Check::new("demo clip", Health::Missing, "not on this machine")
+            .hint("`make setup` in a clone of the sources fetches it; any video of yours will do");
     };
     match VideoSource::open(&path) {
         Ok(video) => {
@@ -187,7 +190,7 @@ fn demo_clip() -> Check {
             Check::new("demo clip", Health::Works, format!("{} ({}×{})", path.display(), info.width, info.height))
         }
         Err(error) => Check::new("demo clip", Health::Broken, error.to_string())
-            .hint(format!("remove {} and run `make setup` again", path.display())),
+            .hint(format!("remove {}; `make setup` in a clone of the sources fetches it again", path.display())),
     }
 }
 
@@ -203,7 +206,7 @@ fn opencv() -> Check {
                 .hint("install an OpenCV built with FFmpeg: without it most videos can't be read")
         }
         Err(error) => Check::new("OpenCV", Health::Broken, format!("{version}: {error}"))
-            .hint("install it again with `make setup`"),
+            .hint("install OpenCV again, or the package that Mien came in"),
     }
 }
 

@@ -70,7 +70,7 @@ fn a_wrong_command_is_answered_and_refused() {
 
 #[cfg(feature = "vision")]
 #[test]
-fn the_doctor_names_what_it_looked_at_and_its_exit_code_is_its_verdict() {
+fn the_doctor_names_what_it_looked_at_and_is_content_without_a_camera() {
     for clip in ["/no/such/clip.mp4", env!("CARGO_MANIFEST_PATH")] {
         let output = mien().args(["doctor", "--json"]).env("MIEN_DEMO_CLIP", clip).output().unwrap();
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -82,7 +82,8 @@ fn the_doctor_names_what_it_looked_at_and_its_exit_code_is_its_verdict() {
             let (works, hint) = (check["health"] == "works", check["hint"].is_string());
             assert!(works || hint || check["name"] == "CUDA", "there is no hint beside {check}");
         }
-        assert_eq!(output.status.success(), json["ready"] == true, "{json:#}");
+        // A server has no camera, and a package brings no clip.
+        assert!(output.status.success() && json["ready"] == true, "{json:#}");
     }
 }
 

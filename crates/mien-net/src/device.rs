@@ -22,8 +22,8 @@ pub enum DeviceChoice {
 pub enum DeviceError {
     /// The libtorch that was loaded has no CUDA part.
     #[error(
-        "CUDA was asked for, but this libtorch is built for the CPU alone; set up with MIEN_LIBTORCH=cuda, \
-         or put the lib folder of a torch 2.11.0 with CUDA into LD_LIBRARY_PATH"
+        "CUDA was asked for, but this libtorch is built for the CPU alone; docs/packages.md says how to put one with CUDA \
+         beside Mien, and a build from source gets it by MIEN_LIBTORCH=cuda make setup"
     )]
     NoCudaInLibtorch,
     /// libtorch has a CUDA part, and the driver or the card is missing.
