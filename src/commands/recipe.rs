@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
-use crate::console::print;
+use crate::console::{describe, print};
 use crate::lab::detection::FacesRecipe;
 use crate::lab::recipe::{Recipe, RecipeList, TEMPLATE};
 
@@ -81,7 +81,7 @@ fn check(files: &[PathBuf]) -> anyhow::Result<()> {
     for file in files {
         match fitting(file) {
             Ok(architecture) => print(&format!("{}: fits ({architecture})\n", file.display()))?,
-            Err(error) => wrong.push(format!("{error:#}")),
+            Err(error) => wrong.push(describe(&error)),
         }
     }
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("; ")) }

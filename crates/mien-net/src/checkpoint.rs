@@ -7,6 +7,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use tch::{Kind, Tensor, nn};
 
+use crate::import::kind_read;
 use mien_core::whole::{self, Existing};
 
 /// Number format of the weights in a file.
@@ -43,6 +44,14 @@ pub enum CheckpointError {
     /// Another architecture, or other parameters of it.
     #[error("the weights belong to another network: {0}")]
     Mismatch(String),
+    /// Such as floats of eight bits.
+    #[error("“{name}” has numbers of the kind {kind}, which Mien doesn't read")]
+    Numbers {
+        /// Which tensor.
+        name: String,
+        /// As safetensors calls it.
+        kind: String,
+    },
     /// NaN or infinity among the weights.
     #[error("the weights of “{0}” hold values that are not finite; the model is damaged, fetch or train it again")]
     NotFinite(String),
@@ -94,10 +103,10 @@ pub fn decode_note(bytes: &[u8]) -> Result<Option<String>, CheckpointError> {
     Ok(metadata.metadata().as_ref().and_then(|map| map.get(NOTE).cloned()))
 }
 
-/// The tensors of a safetensors file, floats as 32-bit ones whatever the file holds.
+/// The tensors of a safetensors file, floats as 32-bit ones and integers as 64-bit ones, whatever the file holds.
 ///
 /// # Errors
-/// When the bytes are no whole safetensors file or hold other than floats and 64-bit integers.
+/// When the bytes are no whole safetensors file, or hold numbers of a kind that libtorch has no name for.
 pub fn decode(bytes: &[u8]) -> Result<TensorMap, CheckpointError> {
     let mut tensors = TensorMap::new();
     for (name, view) in SafeTensors::deserialize(bytes)?.iter() {
@@ -105,13 +114,18 @@ pub fn decode(bytes: &[u8]) -> Result<TensorMap, CheckpointError> {
             Dtype::F16 => Kind::Half,
             Dtype::BF16 => Kind::BFloat16,
             Dtype::F32 => Kind::Float,
+            Dtype::F64 => Kind::Double,
             Dtype::I64 => Kind::Int64,
-            other => return Err(CheckpointError::Mismatch(format!("“{name}” holds {other:?} numbers"))),
+            Dtype::I32 => Kind::Int,
+            Dtype::I16 => Kind::Int16,
+            Dtype::I8 => Kind::Int8,
+            Dtype::U8 => Kind::Uint8,
+            Dtype::BOOL => Kind::Bool,
+            other => return Err(CheckpointError::Numbers { name: name.to_owned(), kind: format!("{other:?}") }),
         };
         let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
         let tensor = Tensor::f_from_data_size(view.data(), &shape, kind)?;
-        let tensor = if kind == Kind::Int64 { tensor } else { tensor.f_to_kind(Kind::Float)? };
-        tensors.insert(name.to_owned(), tensor);
+        tensors.insert(name.to_owned(), tensor.f_to_kind(kind_read(kind))?);
     }
     Ok(tensors)
 }
@@ -247,6 +261,23 @@ mod tests {
         let _ = tch::no_grad(|| written.variables()["layer.bias"].shallow_clone().fill_(70_000.0));
         load_weights(&read, &bytes_of(&written, WeightKind::F16)).unwrap();
         assert!(variables(&read)["layer.bias"].equal(&variables(&written)["layer.bias"]));
+    }
+
+    #[test]
+    fn numbers_of_every_usual_kind_are_read() {
+        let read = |dtype, bytes: &[u8]| {
+            let view = TensorView::new(dtype, vec![2], bytes).unwrap();
+            decode(&safetensors::serialize([("x", view)], None).unwrap())
+                .map(|mut tensors| tensors.remove("x").unwrap())
+        };
+        let doubles = [1.5_f64, -2.0].map(f64::to_le_bytes).concat();
+        assert!(read(Dtype::F64, &doubles).unwrap().equal(&Tensor::from_slice(&[1.5_f32, -2.0])));
+        for (dtype, bytes) in [(Dtype::U8, &[3, 1][..]), (Dtype::I8, &[3, 1]), (Dtype::I32, &[3, 0, 0, 0, 1, 0, 0, 0])]
+        {
+            assert!(read(dtype, bytes).unwrap().equal(&Tensor::from_slice(&[3_i64, 1])), "{dtype:?}");
+        }
+        let error = read(Dtype::F8_E4M3, &[0, 0]).unwrap_err().to_string();
+        assert!(error.contains("“x” has numbers of the kind F8"), "{error}");
     }
 
     #[test]

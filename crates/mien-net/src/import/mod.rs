@@ -153,7 +153,7 @@ fn tensors(bytes: &[u8]) -> Result<TensorMap, Problem> {
 }
 
 /// The kind that numbers of another have once they are read: 32-bit floats or 64-bit integers.
-fn kind_read(kind: Kind) -> Kind {
+pub(crate) fn kind_read(kind: Kind) -> Kind {
     let is_float = matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double);
     if is_float { Kind::Float } else { Kind::Int64 }
 }

@@ -115,8 +115,8 @@ fn detector(model: &FaceNetwork) -> Result<Vec<u8>, ExportError> {
     {
         let about = format!(
             "For each cell of {stride}×{stride} pixels: the logit of the score; from the cell's middle to the box's, x and y, in strides; \
-             logarithm of the box's width and height in units of {} strides; from the cell's middle to left eye, right eye, nose, left \
-             and right corner of the mouth, x and y, in strides",
+             logarithm of the box's width and height in units of {} strides; from the cell's middle to right eye, left eye, nose, right \
+             and left corner of the mouth (right and left are the person's), x and y, in strides",
             super::faces::BASE_SIZE
         );
         let sides = [Free("N"), Fixed(OUTPUTS as i64), Free(height), Free(width)];
