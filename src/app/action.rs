@@ -57,6 +57,14 @@ impl Asks {
 
     /// The settings with something changed about them.
     pub(super) fn change(&mut self, settings: &Settings, change: impl FnOnce(&mut Settings)) {
+        // Two changes in one picture are both meant.
+        let pending = self.0.iter_mut().rev().find_map(|action| match action {
+            Action::Change(changed) => Some(changed),
+            _ => None,
+        });
+        if let Some(changed) = pending {
+            return change(changed);
+        }
         let mut changed = settings.clone();
         change(&mut changed);
         self.push(Action::Change(Box::new(changed)));
@@ -64,5 +72,20 @@ impl Asks {
 
     pub(super) fn take(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_changes_of_the_settings_in_one_picture_are_one() {
+        let (mut asks, settings) = (Asks::default(), Settings::default());
+        asks.change(&settings, |settings| settings.smoothing_secs = 0.7);
+        asks.push(Action::Stop);
+        asks.change(&settings, |settings| settings.mirror_videos = true);
+        let Some(Action::Change(changed)) = asks.take().into_iter().next() else { panic!("nothing is changed") };
+        assert_eq!(*changed, Settings { smoothing_secs: 0.7, mirror_videos: true, ..Settings::default() });
     }
 }

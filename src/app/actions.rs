@@ -252,7 +252,12 @@ impl App {
                 self.open(Source::Recording { folder, again });
                 self.player.seek(moment);
             }
-            ReplayAsk::Export => replay.export(self.recording.blur, self.machine.wake.clone(), &mut self.toasts),
+            ReplayAsk::Export if self.export.is_some() => {}
+            ReplayAsk::Export => match replay.export(self.recording.blur, self.machine.wake.clone()) {
+                Ok(export) => self.export = Some(export),
+                Err(error) => self.toasts.error(format!("This machine can't start another thread: {error}")),
+            },
+            ReplayAsk::StopExport => self.export = None,
             ask => replay.change(ask, &mut self.player, &mut self.people, &mut self.toasts),
         }
     }

@@ -131,8 +131,8 @@ impl Shortcut {
 /// Closes what lies on top.
 fn escape(app: &App, ctx: &Context) -> Option<Action> {
     let full_screen = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
-    if egui::Popup::is_any_open(ctx) {
-        // A menu closes by itself.
+    if egui::Popup::is_any_open(ctx) || app.typed_last {
+        // A menu closes by itself, and a field for text leaves its old text; egui has taken the focus from it already.
         None
     } else if app.panes.help {
         Some(Action::Toggle(Pane::Help))

@@ -36,9 +36,7 @@ impl App {
             self.carry_out(action, ctx);
         }
         self.take_events(ctx);
-        if let Some(replay) = &mut self.replay {
-            replay.take_export(&mut self.toasts);
-        }
+        self.export.take_if(|export| export.has_ended(&mut self.toasts));
         self.keep_clocks(ctx);
     }
 

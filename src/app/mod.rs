@@ -37,7 +37,7 @@ use self::history::History;
 use self::people::People;
 use self::player::Player;
 use self::record::RecordingControl;
-use self::replay::Replay;
+use self::replay::{Replay, RunningExport};
 use self::session::{CameraModeChange, Outside, Source};
 use self::settings::{Preferences, Settings};
 use self::toasts::Toasts;
@@ -167,6 +167,10 @@ pub struct App {
     recording: RecordingControl,
     replay: Option<Replay>,
     /// The choice that the network in use came from.
+    /// An export goes on when another source is opened.
+    export: Option<RunningExport>,
+    /// Whether a field for text had the focus when the window was drawn last.
+    typed_last: bool,
     network_chosen: NetworkChoice,
     /// Those that the pipeline was asked for and hasn't answered about yet, in this order.
     networks_asked: VecDeque<NetworkChoice>,
@@ -191,6 +195,8 @@ impl App {
             people: People::new(History::live()),
             screen: Screen::default(),
             replay: None,
+            export: None,
+            typed_last: false,
             network_chosen: settings.network(),
             networks_asked: VecDeque::new(),
             toasts: Toasts::default(),
@@ -237,6 +243,7 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.draw(ui);
+        self.typed_last = ui.text_edit_focused();
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
@@ -247,5 +254,6 @@ impl eframe::App for App {
         // Ends the threads before the process goes; an export that is under way leaves no file.
         self.close();
         self.replay = None;
+        self.export = None;
     }
 }

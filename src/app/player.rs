@@ -133,6 +133,12 @@ impl Player {
 
     /// Sends a command to the pipeline, and shows at once what it asks for.
     pub(super) fn send(&mut self, command: Command) {
+        // These hold for whatever is opened next too.
+        match command {
+            Command::SetSpeed(speed) => self.speed = speed,
+            Command::SetRepeat(repeat) => self.repeat = repeat,
+            _ => {}
+        }
         let Some(session) = &mut self.session else { return };
         let is_seek = matches!(command, Command::Seek(_) | Command::Step(_));
         if is_seek && !matches!(self.source, Some(Source::Video(_) | Source::Recording { .. })) {
@@ -142,11 +148,15 @@ impl Player {
             Command::Pause | Command::Step(_) => self.paused = true,
             Command::Resume => self.paused = false,
             Command::Seek(to) => self.seeking = Some(to),
-            Command::SetSpeed(speed) => self.speed = speed,
-            Command::SetRepeat(repeat) => self.repeat = repeat,
-            Command::SetSmoothing(_) | Command::SetDetection(_) | Command::SetNetwork(_) => {}
+            Command::SetSpeed(_)
+            | Command::SetRepeat(_)
+            | Command::SetSmoothing(_)
+            | Command::SetDetection(_)
+            | Command::SetNetwork(_) => {}
         }
-        if self.phase == Phase::EndOfVideo && (is_seek || command == Command::Resume) {
+        let goes_on = is_seek || command == Command::Resume;
+        // Behind the last frame there is none to step on to.
+        if self.phase == Phase::EndOfVideo && goes_on && !matches!(command, Command::Step(1..)) {
             self.phase = Phase::Running;
         }
         session.send(command);

@@ -36,9 +36,9 @@ pub(super) enum ReplayAsk {
     Merge(FaceId, FaceId),
     /// At the present moment.
     AddMark,
-    /// The mark at this place in the list gets another text.
-    SetMark(usize, String),
-    RemoveMark(usize),
+    /// This mark gets another text.
+    SetMark(Mark, String),
+    RemoveMark(Mark),
     /// To the next mark, or the one before.
     GoToMark {
         forward: bool,
@@ -63,7 +63,6 @@ pub(super) struct Replay {
     file: Option<EditsFile>,
     /// The faces of the frame on the screen as they were recorded.
     on_screen: Vec<Face>,
-    pub(super) export: Option<RunningExport>,
 }
 
 /// What to call faces.
@@ -112,7 +111,7 @@ impl Replay {
             }
         };
         let recording = Arc::new(recording);
-        Self { recording, again, edits, before: Vec::new(), file, on_screen: Vec::new(), export: None }
+        Self { recording, again, edits, before: Vec::new(), file, on_screen: Vec::new() }
     }
 
     /// Shows its faces as they were recorded, or finds them again.
@@ -147,6 +146,8 @@ impl Replay {
 
 /// An export on a thread of its own. Dropped unfinished, it leaves no file.
 pub(super) struct RunningExport {
+    /// Of the recording.
+    folder: PathBuf,
     stop: Arc<AtomicBool>,
     frames_done: Arc<AtomicU64>,
     frames: u64,
@@ -157,7 +158,7 @@ pub(super) struct RunningExport {
 impl RunningExport {
     fn start(export: Export, wake: Wake) -> std::io::Result<Self> {
         let (stop, frames_done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let frames = export.recording.frames.len() as u64;
+        let (frames, folder) = (export.recording.frames.len() as u64, export.recording.folder().to_owned());
         let (sender, result) = bounded(1);
         let (asked_to_stop, done) = (Arc::clone(&stop), Arc::clone(&frames_done));
         let thread = std::thread::Builder::new().name("mien-export".to_owned()).spawn(move || {
@@ -173,7 +174,7 @@ impl RunningExport {
             sender.send(exported).ok();
             wake();
         })?;
-        Ok(Self { stop, frames_done, frames, result, thread: Some(thread) })
+        Ok(Self { folder, stop, frames_done, frames, result, thread: Some(thread) })
     }
 
     pub(super) fn percent(&self) -> u64 {
@@ -214,17 +215,20 @@ impl Replay {
             ReplayAsk::Rename(face, name) => edits.rename(face, &name),
             ReplayAsk::Hide(face, hidden) => edits.set_hidden(face, hidden),
             ReplayAsk::Merge(face, other) => edits.merge(face, other),
+            ReplayAsk::AddMark if !player.is_open() => {
+                return toasts.news("Start the recording again to mark a moment of it");
+            }
             ReplayAsk::AddMark => {
                 let mark = Mark { time: player.moment(), text: String::new() };
                 self.edit_marks(&mut edits, |marks| marks.push(mark));
             }
-            ReplayAsk::SetMark(place, text) => self.edit_marks(&mut edits, |marks| {
-                if let Some(mark) = marks.get_mut(place) {
+            ReplayAsk::SetMark(old, text) => self.edit_marks(&mut edits, |marks| {
+                if let Some(mark) = marks.iter_mut().find(|mark| **mark == old) {
                     mark.text = text;
                 }
             }),
-            ReplayAsk::RemoveMark(place) => self.edit_marks(&mut edits, |marks| {
-                if place < marks.len() {
+            ReplayAsk::RemoveMark(old) => self.edit_marks(&mut edits, |marks| {
+                if let Some(place) = marks.iter().position(|mark| *mark == old) {
                     marks.remove(place);
                 }
             }),
@@ -235,10 +239,9 @@ impl Replay {
                 return;
             }
             ReplayAsk::Reset => edits = Edits::default(),
-            ReplayAsk::StopExport => return self.export = None,
             ReplayAsk::GoToMark { forward } => return self.go_to_mark(forward, player),
-            // These open something else, or start a thread.
-            ReplayAsk::SetAgain(_) | ReplayAsk::Export => return,
+            // These are the window's: they open something else, or go on when another source is opened.
+            ReplayAsk::SetAgain(_) | ReplayAsk::Export | ReplayAsk::StopExport => return,
         }
         if edits == self.edits {
             return;
@@ -287,36 +290,33 @@ impl Replay {
         }
     }
 
-    /// Starts an export, unless one runs.
-    pub(super) fn export(&mut self, blur: Option<Blur>, wake: Wake, toasts: &mut Toasts) {
-        if self.export.is_some() {
-            return;
-        }
+    /// Starts an export of what is shown now.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn export(&self, blur: Option<Blur>, wake: Wake) -> std::io::Result<RunningExport> {
         let recording = Arc::clone(&self.recording);
         let folder = recording.folder().join(EXPORTS);
-        match RunningExport::start(Export { recording, edits: self.edits.clone(), blur, folder }, wake) {
-            Ok(running) => self.export = Some(running),
-            Err(error) => toasts.error(format!("This machine can't start another thread: {error}")),
-        }
+        RunningExport::start(Export { recording, edits: self.edits.clone(), blur, folder }, wake)
     }
+}
 
-    /// Looks whether an export has ended, and says so.
-    pub(super) fn take_export(&mut self, toasts: &mut Toasts) {
-        let Some(result) = self.export.as_ref().and_then(|export| export.result.try_recv().ok()) else { return };
-        self.export = None;
-        let folder = self.recording.folder().display();
-        let text = match result {
+impl RunningExport {
+    /// Whether it has ended; then it says how.
+    pub(super) fn has_ended(&self, toasts: &mut Toasts) -> bool {
+        let Ok(result) = self.result.try_recv() else { return false };
+        let folder = self.folder.display();
+        match result {
             Ok(Exported { video, table, marks }) => {
                 let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let names = [&video, &table, &marks].map(name).join(", ");
-                let text = format!("Exported to {}: {names}", video.parent().unwrap_or(&video).display());
-                return toasts.news(text);
+                toasts.news(format!("Exported to {}: {names}", video.parent().unwrap_or(&video).display()));
             }
-            Err(ExportProblem::Write(problem)) => {
-                format!("{problem}. To export to another folder: mien replay {folder} --headless --output FOLDER")
-            }
-            Err(problem) => problem.to_string(),
-        };
-        toasts.error(text);
+            Err(ExportProblem::Write(problem)) => toasts.error(format!(
+                "{problem}. To export to another folder: mien replay {folder} --headless --output FOLDER"
+            )),
+            Err(problem) => toasts.error(problem.to_string()),
+        }
+        true
     }
 }

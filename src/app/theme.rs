@@ -1,7 +1,8 @@
 //! The look of the window: text sizes, spacing and colours, light and dark.
 
 use egui::{
-    Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme, Visuals, vec2,
+    Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, SurrenderFocusOn, TextStyle, Theme,
+    Visuals, vec2,
 };
 
 use crate::classes::Classes;
@@ -48,6 +49,8 @@ fn contrast(a: Color32, b: Color32) -> f32 {
 
 /// Gives the context both looks; which one shows is the user's choice.
 pub fn install(ctx: &Context) {
+    // What is typed is taken over when the pointer goes down elsewhere, before what is clicked there does anything.
+    ctx.options_mut(|options| options.input_options.surrender_focus_on = SurrenderFocusOn::Presses);
     for theme in [Theme::Dark, Theme::Light] {
         ctx.style_mut_of(theme, |style| dress(style, theme));
     }
@@ -93,6 +96,7 @@ fn dress(style: &mut Style, theme: Theme) {
     visuals.widgets.noninteractive.bg_stroke = Stroke::new(1.0, palette.line);
     visuals.widgets.noninteractive.fg_stroke = Stroke::new(1.0, palette.text);
     visuals.weak_text_color = Some(palette.weak_text);
+    visuals.error_fg_color = palette.error;
     for (widget, fill) in [
         (&mut visuals.widgets.inactive, palette.button),
         (&mut visuals.widgets.hovered, palette.button_hovered),
@@ -115,6 +119,7 @@ struct Palette {
     line: Color32,
     text: Color32,
     weak_text: Color32,
+    error: Color32,
     button: Color32,
     button_hovered: Color32,
     button_pressed: Color32,
@@ -130,6 +135,7 @@ impl Palette {
         line: Color32::from_rgb(0x36, 0x3B, 0x44),
         text: Color32::from_rgb(0xE4, 0xE7, 0xEB),
         weak_text: Color32::from_rgb(0x9C, 0xA4, 0xB0),
+        error: Color32::from_rgb(0xFF, 0x7B, 0x72),
         button: Color32::from_rgb(0x35, 0x3B, 0x45),
         button_hovered: Color32::from_rgb(0x43, 0x4B, 0x57),
         button_pressed: Color32::from_rgb(0x52, 0x5B, 0x68),
@@ -143,6 +149,7 @@ impl Palette {
         line: Color32::from_rgb(0xCF, 0xD4, 0xDB),
         text: Color32::from_rgb(0x1F, 0x24, 0x2B),
         weak_text: Color32::from_rgb(0x59, 0x62, 0x6E),
+        error: Color32::from_rgb(0xB4, 0x23, 0x18),
         button: Color32::from_rgb(0xE4, 0xE7, 0xEC),
         button_hovered: Color32::from_rgb(0xD3, 0xD9, 0xE1),
         button_pressed: Color32::from_rgb(0xC2, 0xCA, 0xD5),
@@ -180,6 +187,7 @@ mod tests {
             for background in [palette.panel, palette.raised] {
                 assert!(contrast(palette.text, background) >= NORMAL_TEXT);
                 assert!(contrast(palette.weak_text, background) >= NORMAL_TEXT);
+                assert!(contrast(palette.error, background) >= NORMAL_TEXT);
             }
             assert!(contrast(palette.on_accent, palette.accent) >= NORMAL_TEXT);
         }

@@ -74,7 +74,9 @@ impl Toasts {
         self.shown.push(Toast { id: self.next_id, text, times: 1, is_error, until, opens });
         self.next_id += 1;
         if self.shown.len() > MOST {
-            self.shown.remove(0);
+            // What goes by itself goes first: an error or an offer waits for the user.
+            let oldest_news = self.shown.iter().position(|toast| toast.until.is_some());
+            self.shown.remove(oldest_news.unwrap_or(0));
         }
     }
 
@@ -143,5 +145,14 @@ mod tests {
         }
         assert_eq!(toasts.shown().len(), MOST);
         assert_eq!(toasts.shown().last().unwrap().text, "error 19");
+    }
+
+    #[test]
+    fn news_make_room_before_an_error_that_nobody_has_read() {
+        let mut toasts = Toasts::default();
+        toasts.error("an error");
+        (0..9).for_each(|i| toasts.news(format!("news {i}")));
+        let texts: Vec<_> = toasts.shown().iter().map(|toast| toast.text.as_str()).collect();
+        assert_eq!(texts, ["an error", "news 6", "news 7", "news 8"]);
     }
 }

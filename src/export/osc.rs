@@ -45,8 +45,10 @@ impl FromStr for OscOutput {
     /// `HOST:PORT`.
     fn from_str(word: &str) -> Result<Self, OscError> {
         let no_address = || OscError::Address(word.to_owned());
-        let mut addresses = word.to_socket_addrs().map_err(|_unresolved| no_address())?;
-        let address = addresses.next().ok_or_else(no_address)?;
+        let addresses: Vec<_> = word.to_socket_addrs().map_err(|_unresolved| no_address())?.collect();
+        // Programs that take OSC mostly listen on IPv4 alone, also where `localhost` names ::1 first.
+        let ipv4 = addresses.iter().find(|address| address.is_ipv4());
+        let address = *ipv4.or(addresses.first()).ok_or_else(no_address)?;
         let failed = |reason| OscError::Socket { address, reason };
         let own = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         let socket = UdpSocket::bind(own).map_err(failed)?;

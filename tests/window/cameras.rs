@@ -115,6 +115,20 @@ fn a_lost_camera_counts_down_and_leaves_no_frozen_face() {
 }
 
 #[test]
+fn a_camera_lost_while_paused_waits_for_the_user() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    click(&mut window, "Pause");
+    let (reason, retry_in) = ("its cable was pulled".to_owned(), Duration::from_secs(4));
+    fake.event(Event::CameraLost { reason, busy: false, retry_in });
+    window.run_steps(20);
+    assert_shows(&window, "Camera lost, tried again once you resume");
+    click(&mut window, "Resume");
+    assert!(!shows(&window, "once you resume"));
+}
+
+#[test]
 fn a_camera_that_never_opened_is_not_called_lost() {
     let fake = Fake::with_camera();
     let mut window = window(&fake, Launch::default());

@@ -137,6 +137,23 @@ fn a_model_that_knows_no_other_prior_leaves_the_one_before() {
 }
 
 #[test]
+fn each_of_two_messages_has_its_place_in_the_picture() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    let texts = ["the first detector can't be made", "the second detector can't be made either"];
+    let place = |window: &Window, text| window.get_by_label(text).rect();
+    fake.event(Event::DetectorFailed(texts[0].to_owned()));
+    window.run_steps(4);
+    let alone = place(&window, texts[0]);
+    fake.event(Event::DetectorFailed(texts[1].to_owned()));
+    window.run_steps(4);
+    let (first, second) = (place(&window, texts[0]), place(&window, texts[1]));
+    assert!(first.bottom() < second.top(), "{first:?} {second:?}");
+    // The later one is where the first was, and that has moved up.
+    assert!((second.bottom() - alone.bottom()).abs() < 1.0, "{second:?} {alone:?}");
+}
+
+#[test]
 fn an_error_stays_until_it_is_dismissed_and_can_be_copied() {
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);

@@ -252,6 +252,47 @@ fn an_export_says_where_its_files_are_and_they_have_the_names() {
 }
 
 #[test]
+fn what_is_being_typed_counts_for_a_button_that_is_clicked_next() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    show(&mut window, &fake, 600, vec![]);
+    write_without_enter(&mut window, "Text of mark 2 at 0:01.2", "!");
+    // It gets the second place among the marks.
+    scroll_and_click(&mut window, "Add mark");
+    for text in ["Go to 0:00.6 ", "Go to 0:01.2 laughs, loudly!"] {
+        assert_shows(&window, text);
+    }
+    write_without_enter(&mut window, "Name of face 2", "Ben");
+    click(&mut window, "Export");
+    until(&mut window, "the export is done", |window| shows(window, "Exported to"));
+    let table = std::fs::read_to_string(folder.join("exports/talk-emotions.csv")).unwrap();
+    assert!(table.lines().any(|row| row.ends_with(",Ben")), "{table}");
+}
+
+#[test]
+fn esc_leaves_a_name_as_it_was_and_what_else_is_open_too() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    click(&mut window, "Settings");
+    assert_shows(&window, "Frames per second");
+    write_without_enter(&mut window, "Name of face 1", "Anna");
+    press(&mut window, Key::Escape);
+    assert_eq!(edits(&folder), "");
+    assert_shows(&window, "Frames per second");
+    press(&mut window, Key::Escape);
+    assert!(!shows(&window, "Frames per second"));
+}
+
+fn write_without_enter(window: &mut Window, label: &str, text: &str) {
+    window.get_by_label(label).focus();
+    window.run_steps(2);
+    window.get_by_label(label).type_text(text);
+    window.run_steps(2);
+}
+
+#[test]
 fn a_dropped_folder_is_opened_and_one_that_is_no_recording_says_why() {
     let (home, folder) = session();
     assert_eq!(Source::of(folder.clone()), Source::Recording { folder: folder.clone(), again: false });

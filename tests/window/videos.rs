@@ -80,6 +80,28 @@ fn the_end_of_a_video_is_a_state_from_which_it_plays_again() {
 }
 
 #[test]
+fn a_step_forward_at_the_end_stays_there() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 19_960, vec![face(1, Emotion::Happy)]);
+    fake.event(Event::EndOfVideo);
+    window.run_steps(2);
+    press(&mut window, Key::ArrowRight);
+    assert_shows(&window, "End of video");
+}
+
+#[test]
+fn loop_counts_for_a_video_that_is_started_again() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 1_000, vec![]);
+    click(&mut window, "Stop");
+    click(&mut window, "Loop");
+    click(&mut window, "Start again");
+    assert!(fake.last_plan().repeat);
+}
+
+#[test]
 fn after_the_end_a_seek_stays_paused_as_the_pipeline_does() {
     let fake = Fake::default();
     let mut window = on_video(&fake);

@@ -144,7 +144,7 @@ impl Card<'_> {
 fn heading(ui: &mut Ui, title: &str, classes: &Classes, face: &Face) {
     let verdict = Verdict::of(face);
     ui.horizontal(|ui| {
-        ui.label(RichText::new(title).strong());
+        // The result comes first, so that it is the name that is cut where both have no room.
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let text = RichText::new(verdict.words(classes, true));
             let noun = classes.noun();
@@ -158,6 +158,9 @@ fn heading(ui: &mut Ui, title: &str, classes: &Classes, face: &Face) {
                     ui.label(text.weak()).on_hover_text(hint)
                 }
             };
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                ui.add(Label::new(RichText::new(title).strong()).truncate()).on_hover_text(title);
+            });
         });
     });
 }

@@ -185,7 +185,7 @@ impl App {
             let panel = panel.default_size(FACES_WIDTH).min_size(SMALLEST_FACES_WIDTH);
             panel.max_size((ui.available_width() * FACES_SHARE).max(SMALLEST_FACES_WIDTH)).show(ui, |ui| {
                 if let Some(replay) = &self.replay {
-                    people::show(ui, replay, &self.people, asks);
+                    people::show(ui, replay, self.export.as_ref(), &self.people, asks);
                 }
                 faces::show(ui, &self.people, names, asks);
             });
@@ -201,6 +201,17 @@ fn icon_button(ui: &mut Ui, icon: Icon, word: &str, compact: bool, enabled: bool
     } else {
         ui.add_enabled(enabled, Button::new((icon.atom(), word)).gap(SIGN_GAP))
     }
+}
+
+/// Names a menu's button, and says what is chosen in it, for who can't see it.
+fn name_choice(button: Response, name: &str, chosen: String) {
+    let button = button.accessible_name(name);
+    button.ctx.accesskit_node_builder(button.id, |node| node.set_value(chosen));
+}
+
+/// A name with at most so many letters.
+fn shortened(name: String, longest: usize) -> String {
+    if name.chars().count() <= longest { name } else { name.chars().take(longest - 1).chain(['…']).collect() }
 }
 
 /// The button that plays and pauses. It is the same in all bars.

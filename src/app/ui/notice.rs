@@ -68,8 +68,12 @@ impl Words<'_> {
                     (false, Some(_)) => "Camera lost",
                     (false, None) => "Camera not available",
                 };
-                let when =
-                    if secs > 0.0 { format!("trying again in {secs:.0} s") } else { "trying again…".to_owned() };
+                let when = match secs {
+                    // A paused camera is left alone.
+                    _ if self.player.paused => "tried again once you resume".to_owned(),
+                    0.0 => "trying again…".to_owned(),
+                    secs => format!("trying again in {secs:.0} s"),
+                };
                 (format!("{what}, {when}"), Some(reason.clone()))
             }
             Phase::EndOfVideo => ("End of video".to_owned(), None),

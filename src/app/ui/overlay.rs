@@ -8,6 +8,7 @@ use egui::{
     vec2,
 };
 
+use super::shortened;
 use crate::app::action::{Action, Asks};
 use crate::app::people::People;
 use crate::app::replay::Names;
@@ -34,6 +35,9 @@ const PADDING: egui::Vec2 = vec2(8.0, 3.0);
 const UNSURE: Color32 = Color32::from_rgb(0x3A, 0x3F, 0x47);
 const UNSURE_LINE: Color32 = Color32::from_rgb(0xDD, 0xE1, 0xE6);
 
+/// Letters of a name on the picture: a longer one is cut, so that what the face shows has room.
+const NAME_LENGTH: usize = 24;
+
 /// Dark edge beside a line, so that it shows on a picture of its own colour.
 const EDGE: Color32 = Color32::from_black_alpha(120);
 
@@ -57,7 +61,7 @@ pub(super) fn show(
         if overlay.boxes {
             paint_box(&painter, rect, line_color(classes, verdict), emphasised);
         }
-        if let Some(text) = label_text(&names.short(face.id), classes, verdict, overlay) {
+        if let Some(text) = label_text(&shortened(names.short(face.id), NAME_LENGTH), classes, verdict, overlay) {
             labels.paint(&painter, rect, text, patch_colors(classes, verdict));
         }
         let title = format!("{}: {}", names.title(face.id), verdict.words(classes, true));

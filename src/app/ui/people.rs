@@ -45,12 +45,12 @@ struct Person {
 }
 
 /// The section at the lower end of the panel. Above it one card of bars has room.
-pub(super) fn show(ui: &mut Ui, replay: &Replay, people: &People, asks: &mut Asks) {
+pub(super) fn show(ui: &mut Ui, replay: &Replay, export: Option<&RunningExport>, people: &People, asks: &mut Asks) {
     let height = ui.available_height();
     let panel = Panel::bottom("recording").frame(Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO }));
     let most = (height - smallest_card(people.classes())).max(SMALLEST);
     panel.resizable(true).default_size((height * SHARE).min(most)).max_size(most).show(ui, |ui| {
-        let mut section = Section { replay, people, asks };
+        let mut section = Section { replay, export, people, asks };
         section.buttons(ui);
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = NARROW_SPACING;
@@ -62,6 +62,8 @@ pub(super) fn show(ui: &mut Ui, replay: &Replay, people: &People, asks: &mut Ask
 
 struct Section<'a> {
     replay: &'a Replay,
+    /// Of this recording, or of one that was open before.
+    export: Option<&'a RunningExport>,
     people: &'a People,
     asks: &'a mut Asks,
 }
@@ -89,7 +91,7 @@ impl Section<'_> {
         let recorded = self.replay;
         let metadata = &recorded.recording.metadata;
         let (again, can_undo, is_edited) = (recorded.again, recorded.can_undo(), !recorded.edits.is_empty());
-        let percent = recorded.export.as_ref().map(RunningExport::percent);
+        let percent = self.export.map(RunningExport::percent);
         let made = format!(
             "Recorded {} with {}, {} prior, smoothed over {} s",
             metadata.started, metadata.model, metadata.prior, metadata.smoothing_secs
@@ -247,11 +249,11 @@ impl Section<'_> {
             let width = ui.available_width() - BEHIND_NAME;
             let label = format!("Text of mark {} at {when}", place + 1);
             if let Some(text) = typed(ui, label, &mark.text, "What happens here", width) {
-                self.ask(ReplayAsk::SetMark(place, text));
+                self.ask(ReplayAsk::SetMark(mark.clone(), text));
             }
             let remove = ui.button(Icon::Close.atom()).accessible_name(format!("Remove mark {} at {when}", place + 1));
             if remove.on_hover_text("Remove this mark").clicked() {
-                self.ask(ReplayAsk::RemoveMark(place));
+                self.ask(ReplayAsk::RemoveMark(mark.clone()));
             }
         });
     }

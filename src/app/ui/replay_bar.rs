@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use egui::{Align, Button, Layout, Slider, Ui};
 
-use super::{icon_button, play_button};
+use super::{icon_button, name_choice, play_button};
 use crate::app::action::{Action, Asks};
 use crate::app::icons::Icon;
 use crate::app::keys::Shortcut;
@@ -50,7 +50,7 @@ fn speed_menu(ui: &mut Ui, current: f64, asks: &mut Asks) {
             }
         }
     });
-    response.response.on_hover_text("Speed of the replay").accessible_name("Speed");
+    name_choice(response.response.on_hover_text("Speed of the replay"), "Speed", speed_name(current));
 }
 
 fn seek_slider(ui: &mut Ui, player: &Player, asks: &mut Asks) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use egui::{Button, Color32, CursorIcon, Response, RichText, Sense, Stroke, Ui, WidgetInfo, accesskit::Role, vec2};
 use egui_plot::{GridMark, Line, LineStyle, Plot, PlotPoints, VLine};
 
+use super::name_choice;
 use super::top_bar::menu_button;
 use crate::app::action::{Action, Asks};
 use crate::app::history::LIVE_SPAN;
@@ -94,7 +95,7 @@ impl Shown<'_> {
         let title = face.map_or_else(|| "Timeline".to_owned(), |face| self.names.title(face));
         let mut known: Vec<FaceId> = self.people.history.faces().collect();
         known.sort_by_key(|face| std::cmp::Reverse(self.people.history.last_seen(*face)));
-        let menu = menu_button(RichText::new(title).strong());
+        let menu = menu_button(RichText::new(&title).strong());
         let (response, _) = menu.ui(ui, |ui| {
             egui::ScrollArea::vertical().max_height(MENU_HEIGHT).show(ui, |ui| {
                 let chosen = self.people.chosen();
@@ -110,7 +111,7 @@ impl Shown<'_> {
                 }
             });
         });
-        response.on_hover_text("Whose curves are shown; also of people who left").accessible_name("Curves of");
+        name_choice(response.on_hover_text("Whose curves are shown; also of people who left"), "Curves of", title);
     }
 
     fn when_seen(&self, face: FaceId) -> String {

@@ -23,7 +23,9 @@ pub(super) fn show(ctx: &Context, room: Rect, toasts: &Toasts, asks: &mut Asks) 
     let area = Area::new(Id::unique("toasts")).order(Order::Foreground).pivot(Align2::LEFT_BOTTOM);
     area.fixed_pos(room.left_bottom() + vec2(FROM_EDGE, -FROM_EDGE)).constrain_to(room).show(ctx, |ui| {
         ui.set_width(width);
-        ScrollArea::vertical().max_height(room.height() - 2.0 * FROM_EDGE).show(ui, |ui| {
+        let height = room.height() - 2.0 * FROM_EDGE;
+        // Without the least height it would stay as high as the first message, and hide those that come after it.
+        ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
             for toast in toasts.shown() {
                 let visuals = ui.visuals();
                 let edge = if toast.is_error { visuals.error_fg_color } else { visuals.weak_text_color() };

@@ -4,7 +4,7 @@ use egui::containers::menu::{MenuButton, MenuConfig};
 use egui::{Align, Button, Layout, MenuBar, PopupCloseBehavior, Slider, Ui};
 
 use super::settings::seconds_or_off;
-use super::{Panes, SIGN_GAP, icon_button, play_button, record};
+use super::{Panes, SIGN_GAP, icon_button, name_choice, play_button, record, shortened};
 use crate::app::action::{Action, Asks, Pane};
 use crate::app::discovery::Machine;
 use crate::app::icons::Icon;
@@ -70,13 +70,13 @@ impl Shown<'_> {
             Some(Source::Camera(device, _)) => (Icon::Camera, self.machine.camera_name(device)),
             None => (Icon::Camera, "Choose a source".to_owned()),
         };
-        let name = shortened(name, if compact { SHORT_NAME_LENGTH } else { NAME_LENGTH });
-        let (response, _) = menu_button((icon.atom(), name)).ui(ui, |ui| self.source_choices(ui, asks));
+        let words = shortened(name.clone(), if compact { SHORT_NAME_LENGTH } else { NAME_LENGTH });
+        let (response, _) = menu_button((icon.atom(), words)).ui(ui, |ui| self.source_choices(ui, asks));
         if response.clicked() {
             // What was plugged in since the last look belongs in the list.
             asks.push(Action::LookForCameras);
         }
-        response.on_hover_text("Camera or video to look at").accessible_name("Source");
+        name_choice(response.on_hover_text("Camera or video to look at"), "Source", name);
     }
 
     fn source_choices(&self, ui: &mut Ui, asks: &mut Asks) {
@@ -234,7 +234,7 @@ impl Shown<'_> {
         let current = self.settings.device;
         let devices = &self.machine.devices;
         let name = devices.iter().find(|d| d.choice == current).map_or_else(|| current.to_string(), |d| d.name.clone());
-        let (response, _) = menu_button(name).ui(ui, |ui| {
+        let (response, _) = menu_button(name.clone()).ui(ui, |ui| {
             for device in devices {
                 let button = Button::selectable(device.choice == current, device.name.as_str());
                 let response = ui.add_enabled(device.unavailable.is_none(), button);
@@ -247,7 +247,7 @@ impl Shown<'_> {
                 }
             }
         });
-        response.on_hover_text("Where the network runs").accessible_name("Device");
+        name_choice(response.on_hover_text("Where the network runs"), "Device", name);
     }
 
     fn model_menu(&self, ui: &mut Ui, asks: &mut Asks) {
@@ -255,7 +255,7 @@ impl Shown<'_> {
         let current = self.settings.model.clone().or_else(|| models.first().map(|m| m.key.clone()));
         let name = current.clone().unwrap_or_else(|| "Model".to_owned());
         let name = std::path::Path::new(&name).file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into());
-        let (response, _) = menu_button(shortened(name, SHORT_NAME_LENGTH)).ui(ui, |ui| {
+        let (response, _) = menu_button(shortened(name.clone(), SHORT_NAME_LENGTH)).ui(ui, |ui| {
             if models.is_empty() {
                 ui.add_enabled(false, Button::new("No model found"))
                     .on_disabled_hover_text("Models lie in the folder models/, each with its card");
@@ -268,13 +268,8 @@ impl Shown<'_> {
             }
         });
         let hint = format!("The network that names the {}", self.classes.plural());
-        response.on_hover_text(hint).accessible_name("Model");
+        name_choice(response.on_hover_text(hint), "Model", name);
     }
-}
-
-/// A name with at most so many letters.
-fn shortened(name: String, longest: usize) -> String {
-    if name.chars().count() <= longest { name } else { name.chars().take(longest - 1).chain(['…']).collect() }
 }
 
 /// A button that opens a menu below it.
