@@ -1,6 +1,5 @@
 //! Cameras: found, missing, lost, stopped.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,12 +7,14 @@ use egui::accesskit::Role;
 use egui_kittest::kittest::Queryable as _;
 use mien::app::Launch;
 use mien::app::session::{CameraMode, Source};
-use mien::app::settings::{STORAGE_KEY, Settings};
+use mien::app::settings::Settings;
 use mien::emotion::Emotion;
 use mien::pipeline::Event;
 use mien::source::CameraDevice;
 
-use super::driver::{assert_shows, click, on_camera, painted, show, shows, until, window, window_with, words};
+use super::driver::{
+    assert_shows, click, on_camera, painted, remembered, show, shows, until, window, window_with, words,
+};
 use super::fake::{Fake, camera, camera_info, face};
 
 #[test]
@@ -55,26 +56,6 @@ fn the_camera_used_last_is_opened_again_if_it_is_there() {
     }
 }
 
-/// What a window keeps between two starts.
-#[derive(Default)]
-struct Kept(HashMap<String, String>);
-
-impl eframe::Storage for Kept {
-    fn get_string(&self, key: &str) -> Option<String> {
-        self.0.get(key).cloned()
-    }
-
-    fn set_string(&mut self, key: &str, value: String) {
-        self.0.insert(key.to_owned(), value);
-    }
-
-    fn remove_string(&mut self, key: &str) {
-        self.0.remove(key);
-    }
-
-    fn flush(&mut self) {}
-}
-
 #[test]
 fn a_camera_named_on_the_command_line_is_opened_this_time_alone() {
     let fake = Fake::default();
@@ -83,10 +64,7 @@ fn a_camera_named_on_the_command_line_is_opened_this_time_alone() {
     let named = Source::Camera(CameraDevice::Index(0), CameraMode::default());
     let launch = Launch { source: Some(named), ..Launch::default() };
     let mut window = window_with(&fake, settings, launch);
-    let mut kept = Kept::default();
-    eframe::App::save(window.state_mut(), &mut kept);
-    let remembered: Settings = eframe::get_value(&kept, STORAGE_KEY).unwrap();
-    assert_eq!(remembered.camera.as_deref(), Some("/dev/video4"));
+    assert_eq!(remembered(&mut window).camera.as_deref(), Some("/dev/video4"));
 }
 
 #[test]

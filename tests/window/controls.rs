@@ -7,13 +7,12 @@ use egui::{Key, OutputCommand};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::Launch;
 use mien::app::session::Source;
-use mien::app::settings::Settings;
 use mien::device::DeviceChoice;
 use mien::emotion::Emotion;
 use mien::pipeline::{Command, Event, NetworkChoice};
 use mien::prior::{PriorChoice, StandardPrior};
 
-use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until, window};
+use super::driver::{Window, assert_shows, click, on_camera, on_video, press, remembered, show, shows, until, window};
 use super::fake::{Fake, face};
 
 #[test]
@@ -205,21 +204,6 @@ fn f_asks_for_full_screen() {
 
 #[test]
 fn settings_are_changed_in_the_window_and_found_again_at_the_next_start() {
-    #[derive(Default)]
-    struct Memory(std::collections::HashMap<String, String>);
-    impl eframe::Storage for Memory {
-        fn get_string(&self, key: &str) -> Option<String> {
-            self.0.get(key).cloned()
-        }
-        fn set_string(&mut self, key: &str, value: String) {
-            self.0.insert(key.to_owned(), value);
-        }
-        fn remove_string(&mut self, key: &str) {
-            self.0.remove(key);
-        }
-        fn flush(&mut self) {}
-    }
-
     let fake = Fake::with_camera();
     let launch = Launch { device: Some(DeviceChoice::Cpu), ..Launch::default() };
     let mut window = window(&fake, launch);
@@ -232,9 +216,7 @@ fn settings_are_changed_in_the_window_and_found_again_at_the_next_start() {
     let Source::Camera(_, mode) = fake.last_plan().source else { panic!("no camera was opened") };
     assert_eq!((mode.width, mode.height), (1280, 720));
 
-    let mut memory = Memory::default();
-    eframe::App::save(window.state_mut(), &mut memory);
-    let again = Settings::load(Some(&memory));
+    let again = remembered(&mut window);
     assert_eq!(again.theme, egui::ThemePreference::Light);
     assert_eq!(again.camera_mode.width, 1280);
     assert!(!again.mirror_cameras);

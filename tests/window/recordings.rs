@@ -48,6 +48,20 @@ fn type_into(window: &mut Window, label: &str, text: &str) {
     window.run_steps(2);
 }
 
+fn write_without_enter(window: &mut Window, label: &str, text: &str) {
+    window.get_by_label(label).focus();
+    window.run_steps(2);
+    window.get_by_label(label).type_text(text);
+    window.run_steps(2);
+}
+
+/// Exports what is open, and gives the table.
+fn export(window: &mut Window, folder: &Path) -> String {
+    click(window, "Export");
+    until(window, "the export is done", |window| shows(window, "Exported to"));
+    std::fs::read_to_string(folder.join("exports/talk-emotions.csv")).unwrap()
+}
+
 /// Clicks what may lie below what the list shows.
 fn scroll_and_click(window: &mut Window, label: &str) {
     window.get_by_label(label).scroll_to_me();
@@ -125,10 +139,7 @@ fn a_name_is_shown_wherever_the_face_is_and_kept_in_the_folder() {
     assert!(edits(&folder).contains("Anna"), "{}", edits(&folder));
 
     // Esc leaves the name as it was.
-    window.get_by_label("Name of face 1").focus();
-    window.run_steps(2);
-    window.get_by_label("Name of face 1").type_text("belle");
-    window.run_steps(2);
+    write_without_enter(&mut window, "Name of face 1", "belle");
     press(&mut window, Key::Escape);
     assert_shows(&window, "Anna: Happy 87 %");
 
@@ -244,10 +255,8 @@ fn an_export_says_where_its_files_are_and_they_have_the_names() {
     let fake = Fake::default();
     let mut window = on_recording(&fake, &folder);
     type_into(&mut window, "Name of face 2", "Ben");
-    click(&mut window, "Export");
-    until(&mut window, "the export is done", |window| shows(window, "Exported to"));
+    let table = export(&mut window, &folder);
     assert_shows(&window, "talk-emotions.mp4, talk-emotions.csv, talk-emotions-marks.csv");
-    let table = std::fs::read_to_string(folder.join("exports/talk-emotions.csv")).unwrap();
     assert!(table.lines().any(|row| row.ends_with(",Ben")), "{table}");
 }
 
@@ -264,9 +273,7 @@ fn what_is_being_typed_counts_for_a_button_that_is_clicked_next() {
         assert_shows(&window, text);
     }
     write_without_enter(&mut window, "Name of face 2", "Ben");
-    click(&mut window, "Export");
-    until(&mut window, "the export is done", |window| shows(window, "Exported to"));
-    let table = std::fs::read_to_string(folder.join("exports/talk-emotions.csv")).unwrap();
+    let table = export(&mut window, &folder);
     assert!(table.lines().any(|row| row.ends_with(",Ben")), "{table}");
 }
 
@@ -283,13 +290,6 @@ fn esc_leaves_a_name_as_it_was_and_what_else_is_open_too() {
     assert_shows(&window, "Frames per second");
     press(&mut window, Key::Escape);
     assert!(!shows(&window, "Frames per second"));
-}
-
-fn write_without_enter(window: &mut Window, label: &str, text: &str) {
-    window.get_by_label(label).focus();
-    window.run_steps(2);
-    window.get_by_label(label).type_text(text);
-    window.run_steps(2);
 }
 
 #[test]
