@@ -35,25 +35,24 @@ pub fn write_together(
     for (_, path, _) in &tables {
         record.may_replace(path, force)?;
     }
-    record.begin()?;
-    let mut results = Results { products: wanted.clone(), ..Results::default() };
-    for (product, path, format) in tables {
-        let parts: Vec<_> = files.iter().filter_map(|file| part_of(file, product)).collect();
-        if parts.is_empty() {
-            continue;
+    let join = |made: &mut Vec<Output>| {
+        for (product, path, format) in tables {
+            let parts: Vec<_> = files.iter().filter_map(|file| part_of(file, product)).collect();
+            if !parts.is_empty() {
+                made.push(Output::of(product, &join_tables(&parts, &path, format)?)?);
+            }
         }
-        let path = join_tables(&parts, &path, format)?;
-        results.outputs.push(Output::of(product, &path)?);
-    }
-    let results = results.added_to(record.before.clone());
-    Ok(record.complete(options.clone(), results)?)
+        Ok(())
+    };
+    record.write_tables(options.clone(), Results { products: wanted.clone(), ..Results::default() }, join)
 }
 
 /// What is noted of tables over many files that lie beside each other under one name. The next run replaces them.
 pub struct TablesRecord {
     path: PathBuf,
-    /// Those of the run before.
-    pub before: Results,
+    /// Those of the run before, and the options that it had.
+    before: Results,
+    options: serde_json::Value,
     /// That run was killed while it gave tables their names: what has one of them is ours.
     is_unfinished: bool,
 }
@@ -63,8 +62,8 @@ impl TablesRecord {
     pub fn read(path: PathBuf) -> Self {
         let manifest = Manifest::read(&path);
         let is_unfinished = manifest.as_ref().is_some_and(|manifest| manifest.adding || manifest.results.is_none());
-        let before = manifest.and_then(|manifest| manifest.results).unwrap_or_default();
-        Self { path, before, is_unfinished }
+        let manifest = manifest.unwrap_or_default();
+        Self { path, before: manifest.results.unwrap_or_default(), options: manifest.work.options, is_unfinished }
     }
 
     /// Refuses to replace a table that isn't Mien's by the results of before, or was worked on since.
@@ -83,20 +82,30 @@ impl TablesRecord {
         }
     }
 
-    /// To be called before the first table gets its name: whoever finds the tables after a kill knows by this whose they are.
+    /// Lets `make` write the tables and list them as it does, and notes them as those of `results`, beside the ones of before that
+    /// weren't to be made again. Whoever finds the tables after a kill knows by the record whose they are; where one can't be made, the
+    /// others stay as the record says.
     ///
     /// # Errors
-    /// When the record can't be written.
-    pub fn begin(&self) -> Result<(), ExportError> {
-        self.write(serde_json::Value::Null, self.before.clone(), true)
-    }
-
-    /// All tables have their names.
-    ///
-    /// # Errors
-    /// When the record can't be written.
-    pub fn complete(&self, options: serde_json::Value, results: Results) -> Result<(), ExportError> {
-        self.write(options, results, false)
+    /// What `make` gives, or when the record can't be written.
+    pub fn write_tables(
+        &self,
+        options: serde_json::Value,
+        results: Results,
+        make: impl FnOnce(&mut Vec<Output>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.write(self.options.clone(), self.before.clone(), true)?;
+        let mut made = Vec::new();
+        if let Err(error) = make(&mut made) {
+            let is_kept = |output: &Output| made.iter().all(|new| new.file.path != output.file.path);
+            let mut results = self.before.clone();
+            results.outputs.retain(is_kept);
+            results.products.extend(made.iter().filter_map(|output| output.product));
+            results.outputs.append(&mut made);
+            self.write(self.options.clone(), results, false).ok();
+            return Err(error);
+        }
+        Ok(self.write(options, Results { outputs: made, ..results }.added_to(self.before.clone()), false)?)
     }
 
     fn write(&self, options: serde_json::Value, results: Results, adding: bool) -> Result<(), ExportError> {

@@ -196,37 +196,37 @@ impl Merge {
             record.may_replace(&path, self.allowed.force)?;
             tables.push((product, path));
         }
-        record.begin()?;
-        for (product, path) in tables {
-            let staging = Staging::create(output.parent().unwrap_or(Path::new(".")))?;
-            let format = product.table_format().unwrap_or(format);
-            let tables =
-                entries.iter().enumerate().map(|(number, entry)| entry.table(product, format, &staging, number));
-            let tables = tables.collect::<anyhow::Result<Vec<_>>>()?;
-            let joined = staging.path().join(path.file_name().unwrap_or_default());
-            join_tables(&tables, &joined, format)?;
-            for part in tables.iter().filter(|table| table.starts_with(staging.path())) {
-                std::fs::remove_file(part).ok();
-            }
-            staging.publish(Existing::Replace)?;
-            results.outputs.push(Output::of(product, &path)?);
-            results.products.insert(product);
-            merged.tables.push(path);
-        }
-        let all = entries.iter().flat_map(|entry| &entry.records).filter_map(Record::results);
-        for file in all {
+        results.products.extend(tables.iter().map(|(product, _)| *product));
+        for file in entries.iter().flat_map(|entry| &entry.records).filter_map(Record::results) {
             results.classes = file.classes.clone();
             results.frames += file.frames;
             results.frames_with_face += file.frames_with_face;
             results.faces += file.faces;
         }
-        let is_kept = |output: &Output| output.product.is_some_and(|product| !results.products.contains(&product));
-        let kept: Vec<_> = record.before.outputs.iter().filter(|output| is_kept(output)).cloned().collect();
-        results.products.extend(kept.iter().filter_map(|output| output.product));
-        results.outputs.extend(kept);
         let options = entries.first().and_then(|entry| entry.records.first()).map(|it| options_of(&it.manifest));
-        Ok(record.complete(options.unwrap_or_default(), results)?)
+        record.write_tables(options.unwrap_or_default(), results, |made| {
+            for (product, path) in tables {
+                write_table(entries, product, format, &path)?;
+                made.push(Output::of(product, &path)?);
+                merged.tables.push(path);
+            }
+            Ok(())
+        })
     }
+}
+
+/// Writes one table over all files to `path`.
+fn write_table(entries: &[Entry], product: Product, format: TableFormat, path: &Path) -> anyhow::Result<()> {
+    let staging = Staging::create(crate::whole::folder_of(path))?;
+    let format = product.table_format().unwrap_or(format);
+    let tables = entries.iter().enumerate().map(|(number, entry)| entry.table(product, format, &staging, number));
+    let tables = tables.collect::<anyhow::Result<Vec<_>>>()?;
+    let joined = staging.path().join(path.file_name().unwrap_or_default());
+    join_tables(&tables, &joined, format)?;
+    for part in tables.iter().filter(|table| table.starts_with(staging.path())) {
+        std::fs::remove_file(part).ok();
+    }
+    Ok(staging.publish(Existing::Replace)?)
 }
 
 impl Entry {

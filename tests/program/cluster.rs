@@ -157,6 +157,12 @@ fn results_that_do_not_belong_together_are_refused() {
     fs::write(&table, "short").unwrap();
     run(home, &["verify", "results"]).code(1).stdout(contains("b.mp4.csv: has 5 bytes instead of"));
     merge(home, "results", "all.csv", &["--allow-mixed"]).code(1).stderr(contains("b.mp4.csv has changed"));
+
+    // A merge that failed isn't one that was killed: the table is still somebody's who has worked on it.
+    fs::write(&table, text).unwrap();
+    fs::write(home.join("all.csv"), "worked on").unwrap();
+    merge(home, "results", "all.csv", &["--allow-mixed"]).code(1).stderr(contains("all.csv was changed since"));
+    merge(home, "results", "all.csv", &["--allow-mixed", "--force"]).success();
 }
 
 #[test]
