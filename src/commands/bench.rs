@@ -117,10 +117,12 @@ impl BenchArgs {
         let LoadedNetwork { classifier, in_use, device, card } = choices.load_network()?;
 
         let others = OtherLoad::start();
-        let source = Box::new(RepeatedSource::new(Box::new(source), self.total()));
+        let repeated = |source| Box::new(RepeatedSource::new(source, self.total()));
+        let source = Box::new(source);
         let run = match self.stage {
-            None => self.pipeline(source, &choices, classifier, stop)?,
-            Some(SingleStage::Detect) => self.detect(source, &choices, stop)?,
+            None => self.pipeline(repeated(source), &choices, classifier, stop)?,
+            Some(SingleStage::Detect) => self.detect(repeated(source), &choices, stop)?,
+            // Its faces come from anywhere in the video: how many frames are measured says how often the network runs.
             Some(SingleStage::Classify) => self.classify(source, &choices, classifier, stop)?,
         };
         let other_load = others.and_then(|others| others.cores());

@@ -7,7 +7,9 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
 
-use crate::support::program::{self, assert_refused, mien, video_with_face, video_without_face};
+use crate::support::program::{
+    self, assert_refused, empty_picture, mien, picture_with_face_at, video_with_face, video_without_face, write_video,
+};
 
 /// Runs `mien bench` on a video of 12 frames and reads its JSON.
 fn bench(arguments: &[&str]) -> Value {
@@ -56,6 +58,16 @@ fn one_stage_alone_leaves_the_others_out() {
         let mean_ms = number(&json["stages"][stage]["mean_ms"]);
         assert!(number(&json["fps"]) * mean_ms / 1e3 <= 1.02, "{json:#}");
     }
+}
+
+#[test]
+fn the_network_is_measured_on_a_face_that_comes_late() {
+    let home = tempfile::tempdir().unwrap();
+    let video = home.path().join("late.mp4");
+    write_video(&video, 24, |number| if number < 16 { empty_picture() } else { picture_with_face_at(100) });
+    let mut command = mien();
+    command.arg("bench").arg(&video).args(["--frames", "5", "--warmup", "0", "--stage", "classify"]);
+    command.assert().success().stdout(contains("classify"));
 }
 
 #[test]

@@ -42,12 +42,22 @@ pub fn assert_refused(command: &mut Command, words: &[&str]) {
 
 /// A video of so many frames with a face that moves a little.
 pub fn video_with_face(path: &Path, frames: i32) {
-    write_video(path, frames, |number| picture_with_face(WIDTH, HEIGHT, Rect::new(100 + number % 20, 70, 110, 110)));
+    write_video(path, frames, |number| picture_with_face_at(100 + number % 20));
+}
+
+/// A picture of a video with a face so far from the left.
+pub fn picture_with_face_at(left: i32) -> Mat {
+    picture_with_face(WIDTH, HEIGHT, Rect::new(left, 70, 110, 110))
+}
+
+/// A picture of a video without a face.
+pub fn empty_picture() -> Mat {
+    Mat::new_rows_cols_with_default(HEIGHT, WIDTH, CV_8UC3, Scalar::all(90.0)).unwrap()
 }
 
 /// A video of so many frames without a face.
 pub fn video_without_face(path: &Path, frames: i32) {
-    write_video(path, frames, |_| Mat::new_rows_cols_with_default(HEIGHT, WIDTH, CV_8UC3, Scalar::all(90.0)).unwrap());
+    write_video(path, frames, |_| empty_picture());
 }
 
 /// A video that no encoder can make small.
