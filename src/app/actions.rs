@@ -42,8 +42,9 @@ impl App {
             Action::Change(settings) => self.change_settings(*settings, ctx),
             Action::Choose(face) => self.people.choose(face),
             Action::ToggleFullScreen => {
-                let full = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
-                self.set_full_screen(!(full || self.panes.picture_alone), ctx);
+                // Not every system says whether a window fills the screen.
+                let full = ctx.input(|i| i.viewport().fullscreen).unwrap_or(self.panes.picture_alone);
+                self.set_full_screen(!full, ctx);
             }
             Action::LeaveFullScreen => self.set_full_screen(false, ctx),
             Action::Toggle(Pane::All) => self.set_picture_alone(!self.panes.picture_alone),

@@ -215,6 +215,10 @@ impl App {
         if let Some(left) = self.toasts.next_end() {
             ctx.request_repaint_after(Duration::from_secs_f64(left));
         }
+        // Where no picture comes any more, the rates that are shown come to rest all the same.
+        if self.player.statistics.analysed_fps > 0.0 {
+            ctx.request_repaint_after(CLOCK_STEP);
+        }
         match self.player.phase {
             Phase::CameraLost { .. } => ctx.request_repaint_after(COUNTDOWN_STEP),
             Phase::NoCamera => {

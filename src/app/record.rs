@@ -11,7 +11,7 @@ use super::toasts::Toasts;
 use crate::blur::Blur;
 use crate::recording::{Counts, Progress, RecordingEvent, SNAPSHOTS};
 
-/// How often the time that was recorded is updated when no picture comes.
+/// How often the time that was recorded and the rates are updated when no picture comes.
 pub(super) const CLOCK_STEP: Duration = Duration::from_millis(500);
 
 /// The keys of marks that say a number and no more.

@@ -203,6 +203,18 @@ fn f_asks_for_full_screen() {
 }
 
 #[test]
+fn f_asks_for_full_screen_where_the_panels_are_hidden_already() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    press(&mut window, Key::P);
+    window.input_mut().viewports.entry(egui::ViewportId::ROOT).or_default().fullscreen = Some(false);
+    window.key_down(Key::F);
+    window.step();
+    let viewport = &window.output().viewport_output[&egui::ViewportId::ROOT];
+    assert!(viewport.commands.contains(&egui::ViewportCommand::Fullscreen(true)), "{:?}", viewport.commands);
+}
+
+#[test]
 fn settings_are_changed_in_the_window_and_found_again_at_the_next_start() {
     let fake = Fake::with_camera();
     let launch = Launch { device: Some(DeviceChoice::Cpu), ..Launch::default() };
