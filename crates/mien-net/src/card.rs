@@ -113,6 +113,14 @@ pub struct Training {
     pub recipe: toml::Table,
 }
 
+impl Training {
+    /// Whether this is a training with the weights of `other`: of the same epoch, by the same recipe, from the same data.
+    pub fn has_weights_of(&self, other: &Self) -> bool {
+        let weights = |it: &Self| (it.best_epoch, it.data_sha256.clone(), it.start_sha256.clone(), it.recipe.clone());
+        weights(self) == weights(other)
+    }
+}
+
 /// Why a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

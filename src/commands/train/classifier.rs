@@ -100,11 +100,8 @@ fn say_ending(model: &Path, ending: Ending) -> anyhow::Result<()> {
 
 /// Takes over what was fitted between two sittings, as long as the best weights are those that it was fitted to.
 fn keep_calibration(card: &mut Card, model: &Path) {
-    fn weights(training: &Training) -> (usize, &[String], &toml::Table) {
-        (training.best_epoch, &training.data_sha256, &training.recipe)
-    }
     let Ok(before) = ModelSource::File(model.to_owned()).card() else { return };
-    if before.calibration.is_fitted() && weights(&before.training) == weights(&card.training) {
+    if before.calibration.is_fitted() && card.training.has_weights_of(&before.training) {
         card.calibration = before.calibration;
     }
 }
