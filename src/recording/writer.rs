@@ -209,5 +209,4 @@ impl Drop for SessionWriter {
 }
 
 #[cfg(test)]
-#[path = "writer_tests.rs"]
 mod tests;

@@ -9,25 +9,17 @@ use crate::classes::Classes;
 use crate::emotion::Emotion;
 use crate::export::testing::{SCENE_HEIGHT, SCENE_WIDTH, scene};
 use crate::pipeline::Scene;
-use crate::probabilities::Probabilities;
 use crate::recording::{FACES, FRAMES, MARKS, METADATA, Metadata, VIDEO, read_marks};
-use crate::recording::{OWN_CLASSES_SCHEMA, Recording};
 use crate::source::SourceKind;
+
+mod full_disk;
+mod own_classes;
 
 struct Plenty;
 
 impl Space for Plenty {
     fn free(&self, _folder: &Path) -> Option<u64> {
         Some(u64::MAX)
-    }
-}
-
-/// Nothing but the reserve from the second look on.
-struct Vanishing(std::sync::atomic::AtomicBool);
-
-impl Space for Vanishing {
-    fn free(&self, _folder: &Path) -> Option<u64> {
-        Some(if self.0.swap(true, Ordering::Relaxed) { 0 } else { u64::MAX })
     }
 }
 
@@ -276,138 +268,4 @@ fn a_folder_that_cannot_be_made_is_named_with_what_to_do() {
     let events = start(&file, Plenty).finish();
     let [RecordingEvent::Failed(error)] = events.as_slice() else { panic!("{events:?}") };
     assert!(error.contains("file") && error.contains("choose another folder"), "{error}");
-}
-
-#[test]
-fn a_disk_that_runs_full_ends_the_recording_before_its_last_byte() {
-    let home = tempfile::tempdir().unwrap();
-    let writer = start(home.path(), Vanishing(false.into()));
-    let mut events = Vec::new();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let mut next = 0;
-    while !matches!(events.last(), Some(RecordingEvent::Ended { .. })) && Instant::now() < deadline {
-        pass(&writer, next % 20..next % 20 + 1, |_| true);
-        next += 1;
-        events.extend(writer.events());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let (counts, reason) = ending(&events);
-    assert_eq!(reason.as_deref(), Some("the disk is full"));
-    assert!(counts.frames > 0);
-    let folder = folder_of(&events);
-    assert_eq!(numbers_in(&folder.join(VIDEO)).len() as u64, counts.frames);
-    assert_eq!(rows(&folder.join(FRAMES)).len() as u64, counts.frames);
-    assert_eq!(metadata_in(&folder).counts, Some(counts));
-}
-
-/// A file system of two megabytes, if this user may mount one.
-#[cfg(target_os = "linux")]
-struct SmallDisk(tempfile::TempDir);
-
-#[cfg(target_os = "linux")]
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let at = tempfile::tempdir().unwrap();
-        let mut mount = std::process::Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(at.path()).stderr(std::process::Stdio::null());
-        mount.status().is_ok_and(|status| status.success()).then_some(Self(at))
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        std::process::Command::new("umount").arg(self.0.path()).status().ok();
-    }
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn a_disk_without_a_byte_left_keeps_all_that_was_written() {
-    let Some(disk) = SmallDisk::mount() else {
-        eprintln!("skipped: this user may not mount a small file system");
-        return;
-    };
-    // Free space is not looked at: the system's refusal must do.
-    let writer = start(disk.0.path(), Plenty);
-    let mut noise = Mat::new_rows_cols_with_default(SCENE_HEIGHT as i32, SCENE_WIDTH as i32, CV_8UC3, Scalar::all(0.0));
-    opencv::core::randu(noise.as_mut().unwrap(), &Scalar::all(0.0), &Scalar::all(256.0)).unwrap();
-    let noise = Arc::new(noise.unwrap());
-    let mut events = Vec::new();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let mut index = 0;
-    while !matches!(events.last(), Some(RecordingEvent::Ended { .. })) && Instant::now() < deadline {
-        let mut scene = numbered(0);
-        scene.frame.index = index;
-        scene.frame.image = Arc::clone(&noise);
-        writer.tap().captured(&scene.frame);
-        writer.tap().labelled(&scene);
-        index += 1;
-        events.extend(writer.events());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let (counts, reason) = ending(&events);
-    assert_eq!(reason.as_deref(), Some("the disk is full"));
-    assert!(counts.frames > 5, "{counts:?}");
-    let folder = folder_of(&events);
-    assert_eq!(numbers_in(&folder.join(VIDEO)).len() as u64, counts.frames);
-    let frames = rows(&folder.join(FRAMES)).len() as u64;
-    // The row of the last picture may not have fitted.
-    assert!(frames == counts.frames || frames + 1 == counts.frames, "{frames} rows, {counts:?}");
-    assert_eq!(rows(&folder.join(FACES)).len() as u64, counts.faces);
-}
-
-fn own_classes() -> Classes {
-    Classes::new(["wide awake", "tired"].map(str::to_owned).into()).unwrap()
-}
-
-/// A scene of a network that tells own classes apart.
-fn own(index: u64) -> Scene {
-    let mut scene = Scene { classes: own_classes(), ..numbered(index) };
-    let probabilities = Probabilities::from_weights(&[0.9, 0.1]).unwrap();
-    (scene.faces[0].raw, scene.faces[0].smoothed) = (probabilities, probabilities);
-    scene
-}
-
-/// Takes labelled scenes past a writer, at times that a recording tells apart.
-fn pass_apart(writer: &SessionWriter, scenes: impl Iterator<Item = Scene>) {
-    for mut scene in scenes {
-        std::thread::sleep(Duration::from_millis(5));
-        scene.frame.captured_at = Instant::now();
-        writer.tap().captured(&scene.frame);
-        writer.tap().labelled(&scene);
-    }
-}
-
-#[test]
-fn a_recording_of_own_classes_names_them_and_is_read_again() {
-    let home = tempfile::tempdir().unwrap();
-    let mut subject = subject("Desk cam");
-    subject.network.classes = own_classes();
-    let writer = SessionWriter::start_on(home.path().to_owned(), subject, Box::new(Plenty), || ()).unwrap();
-    pass_apart(&writer, (0..4).map(own));
-    let folder = folder_of(&writer.finish());
-    let metadata = metadata_in(&folder);
-    assert_eq!((metadata.schema, &metadata.classes), (OWN_CLASSES_SCHEMA, &own_classes()));
-    let recording = Recording::open(&folder).unwrap();
-    assert_eq!(recording.faces.rows().len(), 4);
-    assert!(recording.faces.rows().all(|row| row.face().raw.as_slice() == [0.9, 0.1]));
-}
-
-#[test]
-fn a_network_of_other_classes_ends_the_recording_with_the_reason() {
-    let home = tempfile::tempdir().unwrap();
-    let writer = start(home.path(), Plenty);
-    pass_apart(&writer, (0..3).map(numbered).chain([own(3)]));
-    let mut events = Vec::new();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !matches!(events.last(), Some(RecordingEvent::Ended { .. })) && Instant::now() < deadline {
-        events.extend(writer.events());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let reason = ending(&events).1.unwrap();
-    assert!(reason.contains("tells apart wide awake, tired now and not angry"), "{reason}");
-    let folder = folder_of(&events);
-    assert_eq!(rows(&folder.join(FACES)).len(), 3);
-    assert!(metadata_in(&folder).classes.are_emotions() && Recording::open(&folder).is_ok());
 }

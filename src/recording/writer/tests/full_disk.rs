@@ -1,0 +1,91 @@
+//! Disks that run full while a recording is written.
+
+use super::*;
+
+/// Nothing but the reserve from the second look on.
+struct Vanishing(std::sync::atomic::AtomicBool);
+
+impl Space for Vanishing {
+    fn free(&self, _folder: &Path) -> Option<u64> {
+        Some(if self.0.swap(true, Ordering::Relaxed) { 0 } else { u64::MAX })
+    }
+}
+
+#[test]
+fn a_disk_that_runs_full_ends_the_recording_before_its_last_byte() {
+    let home = tempfile::tempdir().unwrap();
+    let writer = start(home.path(), Vanishing(false.into()));
+    let mut events = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut next = 0;
+    while !matches!(events.last(), Some(RecordingEvent::Ended { .. })) && Instant::now() < deadline {
+        pass(&writer, next % 20..next % 20 + 1, |_| true);
+        next += 1;
+        events.extend(writer.events());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let (counts, reason) = ending(&events);
+    assert_eq!(reason.as_deref(), Some("the disk is full"));
+    assert!(counts.frames > 0);
+    let folder = folder_of(&events);
+    assert_eq!(numbers_in(&folder.join(VIDEO)).len() as u64, counts.frames);
+    assert_eq!(rows(&folder.join(FRAMES)).len() as u64, counts.frames);
+    assert_eq!(metadata_in(&folder).counts, Some(counts));
+}
+
+/// A file system of two megabytes, if this user may mount one.
+#[cfg(target_os = "linux")]
+struct SmallDisk(tempfile::TempDir);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let at = tempfile::tempdir().unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(at.path()).stderr(std::process::Stdio::null());
+        mount.status().is_ok_and(|status| status.success()).then_some(Self(at))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        std::process::Command::new("umount").arg(self.0.path()).status().ok();
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_without_a_byte_left_keeps_all_that_was_written() {
+    let Some(disk) = SmallDisk::mount() else {
+        eprintln!("skipped: this user may not mount a small file system");
+        return;
+    };
+    // Free space is not looked at: the system's refusal must do.
+    let writer = start(disk.0.path(), Plenty);
+    let mut noise = Mat::new_rows_cols_with_default(SCENE_HEIGHT as i32, SCENE_WIDTH as i32, CV_8UC3, Scalar::all(0.0));
+    opencv::core::randu(noise.as_mut().unwrap(), &Scalar::all(0.0), &Scalar::all(256.0)).unwrap();
+    let noise = Arc::new(noise.unwrap());
+    let mut events = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut index = 0;
+    while !matches!(events.last(), Some(RecordingEvent::Ended { .. })) && Instant::now() < deadline {
+        let mut scene = numbered(0);
+        scene.frame.index = index;
+        scene.frame.image = Arc::clone(&noise);
+        writer.tap().captured(&scene.frame);
+        writer.tap().labelled(&scene);
+        index += 1;
+        events.extend(writer.events());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (counts, reason) = ending(&events);
+    assert_eq!(reason.as_deref(), Some("the disk is full"));
+    assert!(counts.frames > 5, "{counts:?}");
+    let folder = folder_of(&events);
+    assert_eq!(numbers_in(&folder.join(VIDEO)).len() as u64, counts.frames);
+    let frames = rows(&folder.join(FRAMES)).len() as u64;
+    // The row of the last picture may not have fitted.
+    assert!(frames == counts.frames || frames + 1 == counts.frames, "{frames} rows, {counts:?}");
+    assert_eq!(rows(&folder.join(FACES)).len() as u64, counts.faces);
+}
