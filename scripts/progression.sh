@@ -2,6 +2,8 @@
 # Writes docs/results.md, with the pictures and cards beside it, from the runs of `mien train --all models/recipes/progression.toml`.
 #
 #   scripts/progression.sh RUNS [MIEN]    RUNS: their folder; MIEN: the program (default: target/release/mien)
+#
+# Runs that were made on another machine and aren't in RUNS stay on the page as it has them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SPEAKER=progression
@@ -15,6 +17,21 @@ FOLDER=docs/results
 
 # The first value of a key in a card.
 value() { sed -n "s/^$2 = \"\\(.*\\)\"\$/\\1/p" "$1" | head -n 1; }
+
+runs=$(mktemp -d)
+trap 'rm -rf "$runs"' EXIT
+for card in "$FOLDER"/*.toml; do
+    name=$(basename "$card" .toml)
+    [ -f "$card" ] && [ ! -f "$RUNS/$name/$name.toml" ] || continue
+    mkdir "$runs/$name"
+    cp "$card" "$runs/$name/"
+    cp "$FOLDER/$name-curves.png" "$runs/$name/curves.png"
+    [ ! -f "$FOLDER/$name-matrix.png" ] || cp "$FOLDER/$name-matrix.png" "$runs/$name/confusion-privatetest.png"
+done
+for run in "$RUNS"/*/; do
+    [ ! -d "$run" ] || [ -e "$runs/$(basename "$run")" ] || ln -s "$(realpath "$run")" "$runs/"
+done
+RUNS=$runs
 
 rm -rf "$FOLDER"
 mkdir -p "$FOLDER"
