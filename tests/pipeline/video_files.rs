@@ -50,6 +50,44 @@ fn next_number(video: &mut VideoSource) -> Option<u8> {
     video.read().unwrap().map(|frame| number_in(&frame.image))
 }
 
+/// Media times of all frames.
+fn times(video: &mut VideoSource) -> Vec<Duration> {
+    std::iter::from_fn(|| video.read().unwrap()).map(|frame| frame.media_time).collect()
+}
+
+#[test]
+fn a_picture_that_stands_still_while_sound_goes_on_is_not_the_end() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = Files::new();
+    let path = folder.path("slide.mkv");
+    let picture = "color=gray:size=64x48:rate=25:duration=60";
+    let still = "select='lt(t,1)+gt(t,50)'";
+    let inputs = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=duration=60", "-vf", still];
+    ffmpeg(&[&inputs[..], &["-fps_mode", "vfr", "-c:v", "mpeg4", "-c:a", "aac"]].concat(), &path);
+    let mut video = open(&path);
+    let times = times(&mut video);
+    assert!(times.len() > 250 && times.last().unwrap().as_secs() == 59, "{} frames to {:?}", times.len(), times.last());
+    assert!(video.shortfall().is_none());
+}
+
+#[test]
+fn time_goes_on_in_a_file_that_was_joined_of_two() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = Files::new();
+    let part = folder.path("part.ts");
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration=4", "-c:v", "mpeg2video"], &part);
+    let joined = folder.file("joined.ts", [fs::read(&part).unwrap(), fs::read(&part).unwrap()].concat());
+    let times = times(&mut open(&joined));
+    let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(times.len() > 180 && longest < Duration::from_millis(200), "{} frames, {longest:?}", times.len());
+    let length = *times.last().unwrap() - times[0];
+    assert!((7.4..8.2).contains(&length.as_secs_f64()), "{length:?}");
+}
+
 #[test]
 fn every_frame_comes_in_order_with_its_number_and_time() {
     let folder = Files::new();

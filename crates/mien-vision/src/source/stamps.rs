@@ -9,6 +9,12 @@ pub(super) const FALLBACK_INTERVAL: Duration = Duration::from_millis(40);
 /// above it and the clock is right again.
 const SMALLEST_STEP: Duration = Duration::from_micros(1);
 
+/// A stamp that lies so far before the one before it is wrong, or its clock has begun again, as in files that were joined.
+const FAR_BACK: Duration = Duration::from_secs(1);
+
+/// So many in a row aren't wrong: the clock has begun again.
+const STAMPS_THAT_AGREE: u32 = 3;
+
 /// Rates outside this range are a container's time base taken for a frame rate (1000 in WebM, 90000 in raw streams).
 const PLAUSIBLE_FPS: std::ops::RangeInclusive<f64> = 0.01..=500.0;
 
@@ -50,17 +56,27 @@ pub(super) struct StampClock {
     declared_interval: Option<Duration>,
     last_interval: Option<Duration>,
     previous: Option<Duration>,
+    /// What is added to stamps whose clock has begun again.
+    offset: Duration,
+    /// How many stamps in a row lay far back.
+    far_back: u32,
 }
 
 impl StampClock {
     /// `fps` as declared by the container; nonsense is ignored.
     pub(super) fn new(fps: f64) -> Self {
-        Self { declared_interval: declared_interval(fps), last_interval: None, previous: None }
+        Self {
+            declared_interval: declared_interval(fps),
+            last_interval: None,
+            previous: None,
+            offset: Duration::ZERO,
+            far_back: 0,
+        }
     }
 
     /// Forgets the frame before, as after a jump.
     pub(super) fn reset(&mut self) {
-        self.previous = None;
+        (self.previous, self.offset, self.far_back) = (None, Duration::ZERO, 0);
     }
 
     /// Time from one frame to the next where nothing better is known.
@@ -73,15 +89,25 @@ impl StampClock {
     pub(super) fn media_time(&mut self, stamp_millis: f64, index: u64) -> Duration {
         let stamp = (stamp_millis.is_finite() && stamp_millis > 0.0)
             .then(|| Duration::try_from_secs_f64(stamp_millis / 1000.0).ok())
-            .flatten();
+            .flatten()
+            .map(|stamp| stamp + self.offset);
+        let next = |previous| previous + self.last_interval.unwrap_or_else(|| self.interval());
         let time = match (stamp, self.previous) {
+            (Some(stamp), Some(previous)) if stamp + FAR_BACK < previous => {
+                let time = next(previous);
+                self.far_back += 1;
+                if self.far_back == STAMPS_THAT_AGREE {
+                    (self.offset, self.far_back) = (self.offset + (time - stamp), 0);
+                }
+                time
+            }
             (Some(stamp), Some(previous)) if stamp > previous => {
-                self.last_interval = Some(stamp - previous);
+                (self.last_interval, self.far_back) = (Some(stamp - previous), 0);
                 stamp
             }
             (Some(_), Some(previous)) => previous + SMALLEST_STEP,
             (Some(stamp), None) => stamp,
-            (None, Some(previous)) => previous + self.last_interval.unwrap_or_else(|| self.interval()),
+            (None, Some(previous)) => next(previous),
             (None, None) => self.interval().mul_f64(index as f64),
         };
         self.previous = Some(time);
@@ -131,6 +157,14 @@ mod tests {
         let times: Vec<_> = (0..).zip(stamps).map(|(index, stamp)| clock.media_time(stamp, index)).collect();
         assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
         assert_eq!(times[4].as_millis(), 66);
+    }
+
+    #[test]
+    fn time_goes_on_where_the_stamps_begin_again() {
+        let joined = [4920.0, 4960.0, 5000.0, 0.0, 40.0, 80.0, 120.0, 160.0, 200.0];
+        assert_eq!(times(25.0, &joined), [4920, 4960, 5000, 5040, 5080, 5120, 5160, 5200, 5240]);
+        // A single wrong one changes nothing for the others.
+        assert_eq!(times(25.0, &[4960.0, 5000.0, 20.0, 5080.0, 5120.0]), [4960, 5000, 5040, 5080, 5120]);
     }
 
     #[test]

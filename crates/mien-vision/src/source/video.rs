@@ -27,6 +27,11 @@ const SEEK_MARGINS: [u64; 3] = [2, 30, 300];
 /// keeps the frame numbers of a variable rate exact.
 const READ_ON: Duration = Duration::from_secs(1);
 
+/// So often the decoder is asked before its answer is taken for the end of the file: OpenCV gives up, until it is asked again, where
+/// 512 packets of sound or of anything else come one after the other, such as eleven seconds of sound under a picture that stands
+/// still. These are ten minutes of it; at the true end they take some milliseconds.
+const READS_BEFORE_END: usize = 64;
+
 /// FFmpeg plays text files as terminal art. Codecs by the first four letters of their names.
 const TERMINAL_ART: [&str; 4] = ["ansi", "bint", "idf", "xbin"];
 
@@ -123,10 +128,7 @@ impl VideoSource {
 
     /// The next frame from the decoder, or `None` where the file ends.
     fn decode(&mut self) -> Result<Option<Frame>, SourceError> {
-        let mut image = Mat::default();
-        if !self.capture.read(&mut image)? || image.empty() {
-            return Ok(None);
-        }
+        let Some(image) = self.read_picture()? else { return Ok(None) };
         let stamp = self.capture.get(videoio::CAP_PROP_POS_MSEC)?;
         let media_time = self.clock.media_time(stamp, self.next_index);
         if self.last.is_none()
@@ -140,6 +142,17 @@ impl VideoSource {
         self.next_index += 1;
         self.last = Some(LastFrame { index, media_time });
         Ok(Some(Frame { index, media_time, captured_at: Instant::now(), image: image.into() }))
+    }
+
+    /// The next picture, or `None` where the file ends.
+    fn read_picture(&mut self) -> Result<Option<Mat>, SourceError> {
+        for _ in 0..READS_BEFORE_END {
+            let mut image = Mat::default();
+            if self.capture.read(&mut image)? && !image.empty() {
+                return Ok(Some(image));
+            }
+        }
+        Ok(None)
     }
 
     /// Puts the decoder before a frame, counted by the declared rate.
