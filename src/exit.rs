@@ -21,7 +21,7 @@ const BAD_INPUTS: u8 = 3;
 /// `EX_TEMPFAIL` of sysexits.h.
 pub const TRY_AGAIN: u8 = 75;
 
-/// Some inputs can't be read, or not whole, however often they are tried.
+/// Some inputs can't be read, or only in part, however often they are tried.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct BadInputs(pub String);

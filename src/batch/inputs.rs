@@ -79,6 +79,9 @@ pub enum InputError {
     /// A video has the name of the tables over all files.
     #[error("{0} would be called like the table over all files; give it another name, or an ending")]
     CalledTogether(PathBuf),
+    /// The folder for results has a name that can't be noted.
+    #[error("the folder {0} has a name that is not Unicode; rename it, or name another with --output")]
+    OutputNotUnicode(PathBuf),
     /// The current folder is gone.
     #[error("{path} can't be found: {reason}")]
     Unreachable {
@@ -102,6 +105,9 @@ impl Inputs {
             std::path::absolute(path).map_err(|reason| InputError::Unreachable { path: path.to_owned(), reason })
         };
         let output = absolute(output)?;
+        if output.to_str().is_none() {
+            return Err(InputError::OutputNotUnicode(output));
+        }
         let (mut files, mut unreadable) = (BTreeMap::new(), Vec::new());
         for named in named {
             for path in matches(named)? {
@@ -123,6 +129,15 @@ impl Inputs {
                 }
             }
         }
+        // What is noted of results, and told to programs, is Unicode.
+        files.retain(|path, name| {
+            let is_unicode = path.to_str().is_some() && name.to_str().is_some();
+            if !is_unicode {
+                let reason = "its name is not Unicode and can't be noted beside results; rename it".to_owned();
+                unreadable.push((path.to_string_lossy().into_owned().into(), reason));
+            }
+            is_unicode
+        });
         Ok(Self { unreadable, ..Self::sort(files)? })
     }
 
@@ -320,6 +335,18 @@ mod tests {
         assert_eq!(names(&inputs.videos), ["a/clip.mp4"]);
         let told: Vec<_> = inputs.unreadable.iter().map(|(path, _)| path.file_name().unwrap()).collect();
         assert_eq!(told, ["gone.mp4"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_that_are_not_unicode_are_told_and_keep_nothing_else_back() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let home = folder(&["a/clip.mp4"]);
+        std::fs::write(home.path().join(std::ffi::OsStr::from_bytes(b"a/M\xfcller.mp4")), "").unwrap();
+        let inputs = find(home.path(), &["a"]).unwrap();
+        assert_eq!(names(&inputs.videos), ["a/clip.mp4"]);
+        let [(path, reason)] = inputs.unreadable.as_slice() else { panic!("{:?}", inputs.unreadable) };
+        assert!(path.to_str().unwrap().ends_with("ller.mp4") && reason.contains("not Unicode"), "{reason}");
     }
 
     #[test]

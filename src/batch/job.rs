@@ -13,6 +13,7 @@ use super::products::{Place, Products, leave_out_poor};
 use super::progress::FileProgress;
 use crate::console::{describe, tell};
 use crate::detect::ScheduledDetector;
+use crate::exit::is_temporary;
 use crate::export::{FaceLines, LinesError, Original};
 use crate::interrupt::Interrupted;
 use crate::pipeline::{Analyzer, Labeller, Scene, run_to_end};
@@ -34,6 +35,15 @@ pub struct Job<'a> {
     pub pixels: PixelLimit,
     /// Set when the user wants no more.
     pub stop: &'a AtomicBool,
+}
+
+/// What a stream of lines lacks.
+#[derive(Debug, Default)]
+pub struct Lacking {
+    /// Inputs that could not be analysed, or only in part.
+    pub files: usize,
+    /// Whether that may go right another time.
+    pub may_pass: bool,
 }
 
 impl Job<'_> {
@@ -150,7 +160,7 @@ impl Job<'_> {
     }
 
     /// Writes a line for each face of all files whose quality is at least `least_quality`, flushed for each frame, videos first, and
-    /// tells of trouble as it comes. Gives how many files could not be read, or not whole.
+    /// tells of trouble as it comes. Gives what is lacking.
     ///
     /// # Errors
     /// When a stage fails, nobody reads the lines any more, or the user interrupted it.
@@ -159,16 +169,17 @@ impl Job<'_> {
         inputs: &Inputs,
         least_quality: Option<f32>,
         lines: &mut FaceLines<impl io::Write>,
-    ) -> anyhow::Result<usize> {
+    ) -> anyhow::Result<Lacking> {
         let mut write = |file: &str, mut scene: Scene| {
             if let Some(least) = least_quality {
                 leave_out_poor(&mut scene, least);
             }
             lines.push(file, &scene)
         };
-        let mut bad = 0;
-        let mut complain = |complaint: &str| {
-            bad += 1;
+        let mut lacking = Lacking::default();
+        let mut complain = |complaint: &str, may_pass: bool| {
+            lacking.files += 1;
+            lacking.may_pass |= may_pass;
             tell(complaint);
         };
         for input in &inputs.videos {
@@ -176,25 +187,25 @@ impl Job<'_> {
             let source = VideoSource::open(&input.path).map_err(anyhow::Error::from);
             match source.and_then(|source| self.scenes(source, self.span, |scene| Ok(write(&file, scene)?))) {
                 Ok(None) => {}
-                Ok(Some(cut)) => complain(&format!("{file}: {cut}")),
+                Ok(Some(cut)) => complain(&format!("{file}: {cut}"), false),
                 Err(error) if error.is::<Interrupted>() || error.is::<LinesError>() => return Err(error),
-                Err(error) => complain(&format!("{file}: {}", describe(&error))),
+                Err(error) => complain(&format!("{file}: {}", describe(&error)), is_temporary(&error)),
             }
         }
         if !inputs.pictures.is_empty() {
             let complaints = self
                 .each_picture(&inputs.pictures, |file, scene| scene.map_or(Ok(()), |scene| Ok(write(file, scene)?)))?;
-            complaints.iter().for_each(|complaint| complain(complaint));
+            complaints.iter().for_each(|complaint| complain(complaint, false));
         }
         for (path, reason) in &inputs.unreadable {
-            complain(&format!("{}: {reason}", path.display()));
+            complain(&format!("{}: {reason}", path.display()), false);
         }
-        Ok(bad)
+        Ok(lacking)
     }
 
     fn go_on(&self) -> anyhow::Result<()> {
         if self.stop.load(Ordering::Relaxed) {
-            bail!(Interrupted("what was finished is kept; the same command resumes from there".to_owned()));
+            bail!(Interrupted("the rest was not analysed".to_owned()));
         }
         Ok(())
     }

@@ -35,6 +35,9 @@ pub struct Manifest {
     /// Whether more of it is being given its names: what isn't in `results` yet may be there, and is ours.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adding: bool,
+    /// Results of other work that were left beside these: ours, to be replaced when they are asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<PathBuf>,
 }
 
 /// What decides about the results.
@@ -115,12 +118,10 @@ pub enum Earlier {
         results: Results,
         /// What is wanted and isn't there.
         missing: Wanted,
-        /// Whether files that have the names of results are ours, though the manifest doesn't list them.
-        adding: bool,
     },
     /// Results of other work: other options, or the file or its table has changed since.
     OtherWork,
-    /// Some of them: a run was killed while it gave them their names, or somebody has removed one.
+    /// Perhaps some: a run was killed while it gave them their names, or somebody has removed all.
     Unfinished,
 }
 
@@ -165,8 +166,9 @@ impl Manifest {
         let Ok(manifest) = serde_json::from_slice::<Self>(&text) else { return Earlier::Unfinished };
         let Some(results) = manifest.results else { return Earlier::Unfinished };
         if manifest.schema != schema || manifest.work != *work {
-            let is_gone = |output: &Output| !output.file.path.exists();
-            return if results.outputs.iter().any(is_gone) { Earlier::Unfinished } else { Earlier::OtherWork };
+            let is_there = |output: &Output| output.file.path.exists();
+            let is_removed = !results.outputs.is_empty() && !results.outputs.iter().any(is_there);
+            return if is_removed { Earlier::Unfinished } else { Earlier::OtherWork };
         }
         let mut missing = Wanted::new();
         for product in wanted {
@@ -180,11 +182,7 @@ impl Manifest {
                 missing.insert(*product);
             }
         }
-        if missing.is_empty() {
-            Earlier::Finished(results)
-        } else {
-            Earlier::Partly { results, missing, adding: manifest.adding }
-        }
+        if missing.is_empty() { Earlier::Finished(results) } else { Earlier::Partly { results, missing } }
     }
 
     /// Writes it to `path`, whole or not at all.
@@ -252,7 +250,7 @@ mod tests {
         // More is wanted than there is.
         let both = Wanted::from([Product::Faces(TableFormat::Csv), Product::Summary]);
         let missing = Wanted::from([Product::Summary]);
-        let partly = Earlier::Partly { results: results.clone(), missing: missing.clone(), adding: false };
+        let partly = Earlier::Partly { results: results.clone(), missing: missing.clone() };
         assert_eq!(Manifest::earlier(&path, &work, 1, &both), partly);
         let more = Results { products: missing.clone(), frames: 3, faces: 2, ..Results::default() };
         let all = more.added_to(results.clone());
@@ -265,18 +263,18 @@ mod tests {
 
         // A run was killed while it added something.
         Manifest { adding: true, ..manifest.clone() }.write(&path).unwrap();
-        let partly = Earlier::Partly { results: results.clone(), missing: missing.clone(), adding: true };
+        let partly = Earlier::Partly { results: results.clone(), missing: missing.clone() };
         assert_eq!(Manifest::earlier(&path, &work, 1, &missing), partly);
         manifest.write(&path).unwrap();
 
         std::fs::write(&output, "table, worked on").unwrap();
         assert_eq!(earlier(&work), Earlier::OtherWork);
         // It isn't asked for.
-        let partly = Earlier::Partly { results: results.clone(), missing: missing.clone(), adding: false };
+        let partly = Earlier::Partly { results: results.clone(), missing: missing.clone() };
         assert_eq!(Manifest::earlier(&path, &work, 1, &missing), partly);
         std::fs::remove_file(&output).unwrap();
         assert_eq!(earlier(&other), Earlier::Unfinished);
-        assert_eq!(earlier(&work), Earlier::Partly { results, missing: csv.clone(), adding: false });
+        assert_eq!(earlier(&work), Earlier::Partly { results, missing: csv.clone() });
         std::fs::write(&path, "{").unwrap();
         assert_eq!(earlier(&work), Earlier::Unfinished);
     }

@@ -19,7 +19,7 @@ mod together;
 
 pub use self::index::write_index;
 pub use self::inputs::{Input, InputError, Inputs, PICTURES_NAME};
-pub use self::job::Job;
+pub use self::job::{Job, Lacking};
 pub use self::manifest::{FileState, Manifest, Output, Results, Work};
 pub use self::outcome::{Problem, RUN_REPORT, RunReport};
 pub use self::part::Part;

@@ -155,7 +155,7 @@ impl Ending<'_> {
                 tell(&format!("{below_quality} faces of a quality below {least} were left out"));
             }
             if !complaints.is_empty() {
-                print(&format!("\nNot as it should be:\n  {}\n", complaints.join("\n  ")))?;
+                print(&format!("\nProblems:\n  {}\n", complaints.join("\n  ")))?;
             }
         }
         orders.progress.end(new, before, &complaints)?;
@@ -163,9 +163,9 @@ impl Ending<'_> {
             return Ok(());
         }
         let what = if bad > 0 {
-            format!("{bad} of the inputs could not be analysed, or not whole")
+            format!("{bad} of the inputs could not be analysed, or only in part")
         } else {
-            "all inputs are analysed, but what is to be written over all of them could not be".to_owned()
+            "all inputs are analysed, but the tables over all of them, or the index, could not be written".to_owned()
         };
         let summary = format!("{what}; the list above says why");
         if is_worth_a_try {

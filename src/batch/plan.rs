@@ -27,6 +27,8 @@ pub struct Plan {
     pub ours: Ours,
     /// What the new results are added to.
     pub before: Option<Results>,
+    /// Results of other work that stay beside the new ones, unless these have their names.
+    pub left: Vec<PathBuf>,
 }
 
 /// Which files that have the names of results are Mien's, and so may be replaced.
@@ -43,34 +45,47 @@ impl Step {
             Earlier::Finished(results) if !force => return Self::Skip(results),
             Earlier::OtherWork if !force => return Self::Refuse,
             Earlier::Nothing => Plan { existing: Existing::Keep, ..Plan::fresh(wanted, Ours::None) },
-            Earlier::Unfinished => Plan::fresh(wanted, Ours::All),
-            Earlier::Partly { results, missing, adding } => {
-                let ours = if adding { Ours::All } else { Ours::listed(&results) };
-                Plan { before: Some(results), ..Plan::fresh(if force { wanted } else { &missing }, ours) }
+            Earlier::Unfinished | Earlier::OtherWork => {
+                let before = Manifest::read(manifest_path);
+                let outputs = before.iter().filter_map(|manifest| manifest.results.as_ref()).flat_map(|it| &it.outputs);
+                let paths = outputs.map(|output| output.file.path.clone());
+                let left = paths.chain(left_by(before.as_ref())).filter(|path| path.exists()).collect();
+                Plan { left, ..Plan::fresh(wanted, Ours::noted(before.as_ref())) }
             }
-            Earlier::Finished(results) => {
-                let ours = Ours::listed(&results);
-                Plan { before: Some(results), ..Plan::fresh(wanted, ours) }
+            Earlier::Partly { results, missing, .. } => {
+                Plan::adding(results, if force { wanted } else { &missing }, Manifest::read(manifest_path).as_ref())
             }
-            Earlier::OtherWork => {
-                let before = Manifest::read(manifest_path).and_then(|manifest| manifest.results).unwrap_or_default();
-                Plan::fresh(wanted, Ours::listed(&before))
-            }
+            Earlier::Finished(results) => Plan::adding(results, wanted, Manifest::read(manifest_path).as_ref()),
         };
         Self::Write(plan)
     }
 }
 
 impl Plan {
+    /// Adds to the results of before, which `manifest` is about.
+    fn adding(before: Results, wanted: &Wanted, manifest: Option<&Manifest>) -> Self {
+        let left = left_by(manifest).collect();
+        Self { before: Some(before), left, ..Self::fresh(wanted, Ours::noted(manifest)) }
+    }
+
     /// Writes over what is ours.
     fn fresh(wanted: &Wanted, ours: Ours) -> Self {
-        Self { wanted: wanted.clone(), existing: Existing::Replace, ours, before: None }
+        Self { wanted: wanted.clone(), existing: Existing::Replace, ours, before: None, left: Vec::new() }
     }
 }
 
+/// What other work left beside the results that a manifest is about.
+fn left_by(manifest: Option<&Manifest>) -> impl Iterator<Item = PathBuf> {
+    manifest.into_iter().flat_map(|manifest| manifest.left.clone())
+}
+
 impl Ours {
-    fn listed(results: &Results) -> Self {
-        Self::Listed(results.outputs.iter().map(|output| output.file.path.clone()).collect())
+    /// Those that a manifest lists; all, where it lists none or a run was killed while it gave files their names.
+    fn noted(manifest: Option<&Manifest>) -> Self {
+        let Some(manifest) = manifest.filter(|manifest| !manifest.adding) else { return Self::All };
+        let Some(results) = &manifest.results else { return Self::All };
+        let made = results.outputs.iter().map(|output| output.file.path.clone());
+        Self::Listed(made.chain(left_by(Some(manifest))).collect())
     }
 
     /// Whether this file is.

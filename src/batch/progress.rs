@@ -100,7 +100,7 @@ impl BatchProgress {
     pub fn failed(&self, problem: &Problem) {
         let Problem { name, reason, try_again } = problem;
         self.say(&format!("{}: {reason}", name.display()));
-        self.tell(&json!({ "event": "file-failed", "file": name, "reason": reason, "try_again": try_again }));
+        self.tell(&json!({ "event": "file-failed", "file": name.to_string_lossy(), "reason": reason, "try_again": try_again }));
     }
 
     /// Says something that stays.

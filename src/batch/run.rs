@@ -283,6 +283,7 @@ impl<'a> Batch<'a> {
             work,
             adding: plan.before.is_some(),
             results: plan.before.clone(),
+            left: plan.left,
         };
         begun.write(&manifest_path)?;
         if let Err(error) = staging.publish(plan.existing) {
@@ -296,7 +297,9 @@ impl<'a> Batch<'a> {
             });
         }
         let results = plan.before.map_or(results.clone(), |before| results.added_to(before));
-        Manifest { results: Some(results.clone()), adding: false, ..begun }.write(&manifest_path)?;
+        let is_made = |path: &Path| results.outputs.iter().any(|output| output.file.path == path);
+        let left = begun.left.iter().filter(|path| !is_made(path)).cloned().collect();
+        Manifest { results: Some(results.clone()), adding: false, left, ..begun }.write(&manifest_path)?;
         Ok(Outcome::Done(results))
     }
 }

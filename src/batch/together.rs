@@ -102,7 +102,7 @@ impl TablesRecord {
             results.outputs.retain(is_kept);
             results.products.extend(made.iter().filter_map(|output| output.product));
             results.outputs.append(&mut made);
-            self.write(self.options.clone(), results, false).ok();
+            self.write(self.options.clone(), results, self.is_unfinished).ok();
             return Err(error);
         }
         Ok(self.write(options, Results { outputs: made, ..results }.added_to(self.before.clone()), false)?)

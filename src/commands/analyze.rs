@@ -8,11 +8,11 @@ use clap::Args;
 
 use super::labels::LabelArgs;
 use super::numbers::share;
-use crate::batch::{Batch, Inputs, Job, Orders, Product, ProgressForm};
+use crate::batch::{Batch, Inputs, Job, Lacking, Orders, Product, ProgressForm};
 use crate::blur::Blur;
 use crate::cluster::{Plan, Shard};
 use crate::console::tell;
-use crate::exit::BadInputs;
+use crate::exit::{BadInputs, TryAgain};
 use crate::export::{FaceLines, LinesError, TableFormat};
 use crate::interrupt;
 use crate::pixels::PixelLimit;
@@ -59,7 +59,7 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "FOLDER", default_value = "mien-results")]
     pub output: PathBuf,
 
-    /// Write comma-separated tables (what happens unless another format is chosen)
+    /// Write CSV tables (the default)
     #[arg(long)]
     pub csv: bool,
 
@@ -120,7 +120,7 @@ pub struct AnalyzeArgs {
     #[arg(long, value_enum, default_value_t)]
     pub progress: ProgressForm,
 
-    /// End with exit code 0 although some inputs are bad; they are listed all the same
+    /// End with exit code 0 even if some inputs are bad; they are still listed
     #[arg(long)]
     pub allow_bad: bool,
 
@@ -243,11 +243,12 @@ impl AnalyzeArgs {
         let network = SharedNetwork::new(network.classifier, choices.threads);
         let job = Job { choices: &choices, network: &network, span, pixels: self.max_megapixels, stop };
         match job.stream(&inputs, self.quality_at_least, &mut FaceLines::new(std::io::stdout(), &classes)) {
-            Ok(0) => Ok(()),
-            Ok(bad) => Err(BadInputs(format!(
-                "{bad} of the inputs could not be analysed, or not whole; the lines above say why"
-            ))
-            .into()),
+            Ok(Lacking { files: 0, .. }) => Ok(()),
+            Ok(Lacking { files, may_pass }) => {
+                let words =
+                    format!("{files} of the inputs could not be analysed, or only in part; the lines above say why");
+                Err(if may_pass { TryAgain(words).into() } else { BadInputs(words).into() })
+            }
             Err(error) => match error.downcast_ref() {
                 Some(LinesError::Closed) => Ok(()),
                 _ => Err(error),

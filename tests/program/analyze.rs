@@ -325,6 +325,11 @@ fn more_outputs_are_added_to_what_is_there_and_other_options_refused_once() {
     run(&["--skip", "1"]).failure().stdout(once).stderr(contains("3 of the inputs"));
     run(&["--skip", "1", "--force"]).success();
     assert!(fs::read_to_string(result("one.mp4.csv")).unwrap().lines().count() < table.lines().count());
+    // What the other options left beside it is made anew when it is asked for.
+    run(&["--skip", "1", "--parquet", "--summary", "--video"]).success();
+    // As long as one of its results is there, nothing is replaced unasked.
+    fs::remove_file(result("two.mp4.annotated.mp4")).unwrap();
+    run(&["--skip", "2"]).failure().stdout(contains("one.mp4 and 2 more files: were analysed with other options"));
     // Even then, not over what isn't Mien's.
     fs::write(result("one.mp4.jsonl"), "mine").unwrap();
     run(&["--skip", "1", "--jsonl", "--force"]).failure().stdout(contains("one.mp4.jsonl exists already"));

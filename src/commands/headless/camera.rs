@@ -148,13 +148,19 @@ impl CameraJob {
             waker.try_send(()).ok();
         })?;
         let mut watch = Watch::new(outputs, recording)?;
-        while !interrupt::requested()
+        let mut trouble = None;
+        while trouble.is_none()
+            && !interrupt::requested()
             && !watch.outputs.is_closed()
             && !watch.is_over(self.duration)
             && watch.recorded.is_none()
         {
             watch.wait(&awake);
-            watch.take(&live)?;
+            trouble = watch.take(&live).err();
+        }
+        if let Some(trouble) = trouble {
+            watch.give_up(live);
+            return Err(trouble);
         }
         let interrupted = stop.load(std::sync::atomic::Ordering::Relaxed);
         let outcome = watch.finish(live, in_use)?;
@@ -272,6 +278,21 @@ impl Watch {
         }
     }
 
+    /// Keeps what was seen before something failed: it can't be watched again. What fails here too is told by the first failure.
+    fn give_up(mut self, live: Live) {
+        if self.began.is_none() {
+            return;
+        }
+        if let Some(recording) = self.recording {
+            recording.finish(&mut self.recorded).ok();
+        }
+        drop(live);
+        let Ok(WrittenTables { table, jsonl }) = self.outputs.finish() else { return };
+        for path in [table, jsonl].into_iter().flatten() {
+            tell(&format!("{} holds what was seen up to then", path.display()));
+        }
+    }
+
     fn finish(mut self, live: Live, network: NetworkInUse) -> anyhow::Result<Outcome> {
         let Statistics { captured, dropped, .. } = live.statistics();
         let (seconds, cpu_cores, other_load_cores) = self.began.as_ref().map_or((0.0, None, None), |began| {
@@ -285,11 +306,10 @@ impl Watch {
         });
         let memory = process::memory();
         // While the pipeline still runs: the last frames are on their way to their labels.
-        if let Some(recording) = self.recording {
-            recording.finish(&mut self.recorded)?;
-        }
+        let recorded = self.recording.map(|recording| recording.finish(&mut self.recorded));
         drop(live);
         let tables = self.outputs.finish()?;
+        recorded.transpose()?;
         let seen = self.tally.seen();
         Ok(Outcome {
             // The first frame opened the interval, so there are as many intervals as further frames.
