@@ -13,7 +13,7 @@ use super::history::History;
 use super::people::People;
 use super::player::{NextPress, Phase};
 use super::record::RecordAsk;
-use super::replay::ReplayAsk;
+use super::replay::{ReplayAsk, RunningExport};
 use super::session::{Plan, Source};
 use super::settings::Settings;
 use crate::pipeline::Command;
@@ -131,6 +131,7 @@ impl App {
         match &mut self.replay {
             Some(replay) if replay.recording.folder() == folder => {
                 replay.set_again(again);
+                replay.look_for_edits(&mut self.toasts);
                 self.start(Source::Recording { folder, again });
             }
             _ => {
@@ -183,6 +184,9 @@ impl App {
     }
 
     fn try_again(&mut self) {
+        if self.player.retry_camera() {
+            return;
+        }
         match self.player.source.clone() {
             Some(source) => self.open(source),
             None => {
@@ -258,7 +262,7 @@ impl App {
                 Ok(export) => self.export = Some(export),
                 Err(error) => self.toasts.error(format!("This machine can't start another thread: {error}")),
             },
-            ReplayAsk::StopExport => self.export = None,
+            ReplayAsk::StopExport => self.export.iter().for_each(RunningExport::stop),
             ask => replay.change(ask, &mut self.player, &mut self.people, &mut self.toasts),
         }
     }

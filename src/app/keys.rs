@@ -1,6 +1,6 @@
 //! The keyboard: what each key does, what the help lists and what hover texts mention.
 
-use egui::{Context, Key, KeyboardShortcut, Modifiers};
+use egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
 
 use super::App;
 use super::action::{Action, Pane};
@@ -10,6 +10,15 @@ use crate::pipeline::Command;
 
 /// How far ← and → go in a video that plays.
 const JUMP_SECS: f64 = 5.0;
+
+/// How a key was pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Press {
+    /// It was held.
+    Repeated,
+    /// It went down.
+    First,
+}
 
 /// A key with something to do. The order is that of the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +114,22 @@ impl Shortcut {
         matches!(self, Self::Pause | Self::Back | Self::Forward)
     }
 
+    /// Whether it does its work again and again while its key is held.
+    fn repeats(self) -> bool {
+        matches!(self, Self::Back | Self::Forward | Self::PreviousMark | Self::NextMark)
+    }
+
+    /// Whether its key was pressed.
+    fn is_pressed(self, ctx: &Context) -> bool {
+        let KeyboardShortcut { modifiers, logical_key } = self.key();
+        let press = take_press(ctx, logical_key, |held| match self {
+            // With Shift it means the opposite elsewhere.
+            Self::Undo => held.matches_exact(modifiers),
+            _ => held.matches_logically(modifiers),
+        });
+        press.is_some_and(|press| press == Press::First || self.repeats())
+    }
+
     /// What it asks for now; `None` leaves the key to egui.
     fn action(self, app: &App, ctx: &Context) -> Option<Action> {
         let of_recording = |ask| app.replay.is_some().then_some(Action::Replay(ask));
@@ -151,6 +176,21 @@ fn back_or_forth(app: &App, direction: i32) -> Option<Action> {
     Some(if app.player.paused { Action::Send(Command::Step(direction)) } else { jump })
 }
 
+/// Takes what a key did from egui, with modifiers that match; of more than one press the first counts.
+pub(super) fn take_press(ctx: &Context, key: Key, matches: impl Fn(&Modifiers) -> bool) -> Option<Press> {
+    let mut taken = None;
+    ctx.input_mut(|input| {
+        input.events.retain(|event| match event {
+            Event::Key { key: of, pressed: true, repeat, modifiers, .. } if *of == key && matches(modifiers) => {
+                taken = taken.max(Some(if *repeat { Press::Repeated } else { Press::First }));
+                false
+            }
+            _ => true,
+        });
+    });
+    taken
+}
+
 /// What the keys that were pressed ask for.
 pub(super) fn pressed(app: &App, ctx: &Context) -> Vec<Action> {
     if ctx.text_edit_focused() {
@@ -160,7 +200,7 @@ pub(super) fn pressed(app: &App, ctx: &Context) -> Vec<Action> {
     let shortcuts = Shortcut::ALL.into_iter().filter(|shortcut| !(focused && shortcut.yields_to_focus()));
     let asked = shortcuts.filter_map(|shortcut| {
         let action = shortcut.action(app, ctx)?;
-        ctx.input_mut(|i| i.consume_shortcut(&shortcut.key())).then_some(action)
+        shortcut.is_pressed(ctx).then_some(action)
     });
     let mut asked: Vec<Action> = asked.collect();
     asked.extend(app.recording.take_quick_mark(ctx).map(|number| Action::Record(RecordAsk::QuickMark(number))));

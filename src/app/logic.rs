@@ -117,6 +117,9 @@ impl App {
     }
 
     fn show_scene(&mut self, scene: Scene) {
+        if !self.player.is_shown() {
+            return;
+        }
         let Scene { frame, picture, classes, faces, .. } = scene;
         let now = frame.media_time;
         self.player.shown(now);

@@ -166,11 +166,11 @@ pub struct App {
     screen: Screen,
     recording: RecordingControl,
     replay: Option<Replay>,
-    /// The choice that the network in use came from.
     /// An export goes on when another source is opened.
     export: Option<RunningExport>,
     /// Whether a field for text had the focus when the window was drawn last.
     typed_last: bool,
+    /// The choice that the network in use came from.
     network_chosen: NetworkChoice,
     /// Those that the pipeline was asked for and hasn't answered about yet, in this order.
     networks_asked: VecDeque<NetworkChoice>,

@@ -148,7 +148,8 @@ impl Player {
             Command::Pause | Command::Step(_) => self.paused = true,
             Command::Resume => self.paused = false,
             Command::Seek(to) => self.seeking = Some(to),
-            Command::SetSpeed(_)
+            Command::Retry
+            | Command::SetSpeed(_)
             | Command::SetRepeat(_)
             | Command::SetSmoothing(_)
             | Command::SetDetection(_)
@@ -162,17 +163,34 @@ impl Player {
         session.send(command);
     }
 
+    /// Tries a lost camera again at once, in the session that has lost it: what is recorded of it goes on. Returns
+    /// whether there is one.
+    pub(super) fn retry_camera(&mut self) -> bool {
+        let is_lost = self.is_open() && matches!(self.phase, Phase::CameraLost { .. });
+        if is_lost {
+            self.send(Command::Retry);
+            if self.paused {
+                // Else nothing would be seen of the camera that comes back.
+                self.send(Command::Resume);
+            }
+        }
+        is_lost
+    }
+
     /// Goes to a time of a video, at most to its end.
     pub(super) fn seek(&mut self, to: Duration) {
         let to = self.duration().map_or(to, |end| to.min(end));
         self.send(Command::Seek(to));
     }
 
+    /// Whether scenes belong on the screen. One that was still on its way when the camera was lost, or something failed,
+    /// must not hide that.
+    pub(super) fn is_shown(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::EndOfVideo)
+    }
+
     /// Learns that a scene of this media time is on the screen.
     pub(super) fn shown(&mut self, media_time: Duration) {
-        if !matches!(self.phase, Phase::Running | Phase::EndOfVideo) {
-            self.phase = Phase::Running;
-        }
         self.position = media_time;
         self.seeking = None;
     }
@@ -191,7 +209,9 @@ impl Player {
     /// What the session gave since the last call.
     pub(super) fn take(&mut self) -> Option<(Vec<Event>, Option<Scene>)> {
         let session = self.session.as_mut()?;
-        let (events, scene) = (session.take_events(), session.take_scene());
+        // The scene first: that its source is open is then among the events, or was before.
+        let scene = session.take_scene();
+        let events = session.take_events();
         self.statistics = session.statistics();
         self.network = session.network();
         Some((events, scene))

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use egui::{Context, Key, Modifiers};
 
 use super::history::LIVE_SPAN;
+use super::keys::{Press, take_press};
 use super::player::{Phase, Player};
 use super::toasts::Toasts;
 use crate::blur::Blur;
@@ -245,7 +246,8 @@ impl RecordingControl {
 
     /// The number of a key from 1 to 9 that was pressed while a recording runs.
     pub(super) fn take_quick_mark(&self, ctx: &Context) -> Option<usize> {
-        let pressed = |key: Key| ctx.input_mut(|i| i.consume_key(Modifiers::NONE, key));
+        // Held, it makes one mark.
+        let pressed = |key| take_press(ctx, key, |held| held.matches_logically(Modifiers::NONE)) == Some(Press::First);
         (1..).zip(QUICK_MARKS).filter(|_| self.is_on()).find(|(_, key)| pressed(*key)).map(|(number, _)| number)
     }
 }

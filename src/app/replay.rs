@@ -15,7 +15,7 @@ use super::session::Wake;
 use super::toasts::Toasts;
 use crate::blur::Blur;
 use crate::face::{Face, FaceId};
-use crate::recording::{Edits, EditsFile, Export, ExportProblem, Exported, Mark, Recording};
+use crate::recording::{EDITS, Edits, EditsFile, Export, ExportProblem, Exported, Mark, Recording};
 
 /// Folder in that of the recording into which the window exports.
 const EXPORTS: &str = "exports";
@@ -97,6 +97,11 @@ pub(super) fn results(replay: Option<&Replay>) -> Option<&Replay> {
     replay.filter(|replay| !replay.again)
 }
 
+/// Why edits aren't saved, and until when.
+fn not_saved(problem: &str) -> String {
+    format!("{problem}; until then nothing that you change is saved")
+}
+
 impl Replay {
     /// A recording as it was read, with what was changed about it before.
     pub(super) fn new(recording: Recording, again: bool, toasts: &mut Toasts) -> Self {
@@ -106,12 +111,33 @@ impl Replay {
         let (file, edits) = match recording.edits() {
             Ok((file, edits)) => (Some(file), edits),
             Err(problem) => {
-                toasts.error(format!("{problem}; until then nothing that you change is saved"));
+                toasts.error(not_saved(&problem));
                 (None, Edits::default())
             }
         };
         let recording = Arc::new(recording);
         Self { recording, again, edits, before: Vec::new(), file, on_screen: Vec::new() }
+    }
+
+    /// Reads the edits if they couldn't be read before: they may have been moved away or mended since. What was changed
+    /// meanwhile is saved then, unless that would replace edits that were mended.
+    pub(super) fn look_for_edits(&mut self, toasts: &mut Toasts) {
+        if self.file.is_some() {
+            return;
+        }
+        let (file, read) = match self.recording.edits() {
+            Ok(found) => found,
+            Err(problem) => return toasts.error(not_saved(&problem)),
+        };
+        self.file = Some(file);
+        if read.is_empty() {
+            return self.save(toasts);
+        }
+        let changed = std::mem::replace(&mut self.edits, read);
+        if !changed.is_empty() {
+            self.before.push(changed);
+            toasts.news(format!("{EDITS} can be read again and counts; Undo brings back what you changed meanwhile"));
+        }
     }
 
     /// Shows its faces as they were recorded, or finds them again.
@@ -177,6 +203,15 @@ impl RunningExport {
         Ok(Self { folder, stop, frames_done, frames, result, thread: Some(thread) })
     }
 
+    /// Asks it to stop; [`Self::has_ended`] says when it has.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     pub(super) fn percent(&self) -> u64 {
         (self.frames_done.load(Ordering::Relaxed) * 100 / self.frames.max(1)).min(100)
     }
@@ -184,7 +219,7 @@ impl RunningExport {
 
 impl Drop for RunningExport {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop();
         if let Some(thread) = self.thread.take() {
             // What it failed with was reported by itself.
             drop(thread.join());
@@ -261,6 +296,15 @@ impl Replay {
 
     fn show_edits(&mut self, edits: Edits, people: &mut People, toasts: &mut Toasts) {
         self.edits = edits;
+        self.save(toasts);
+        if self.again {
+            return;
+        }
+        people.set_history(self.history(), |face| self.edits.person(face));
+        people.replace(self.edits.shown(&self.on_screen));
+    }
+
+    fn save(&self, toasts: &mut Toasts) {
         if let Some(file) = &self.file
             && let Err(error) = file.save(&self.edits)
         {
@@ -269,11 +313,6 @@ impl Replay {
                 "Names, merges and marks can't be saved to {folder} ({error}); they last until this window is closed"
             ));
         }
-        if self.again {
-            return;
-        }
-        people.set_history(self.history(), |face| self.edits.person(face));
-        people.replace(self.edits.shown(&self.on_screen));
     }
 
     fn go_to_mark(&self, forward: bool, player: &mut Player) {
@@ -307,14 +346,17 @@ impl RunningExport {
         let Ok(result) = self.result.try_recv() else { return false };
         let folder = self.folder.display();
         match result {
-            Ok(Exported { video, table, marks }) => {
+            Ok(Exported { video, table, marks, complaints }) => {
                 let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let names = [&video, &table, &marks].map(name).join(", ");
                 toasts.news(format!("Exported to {}: {names}", video.parent().unwrap_or(&video).display()));
+                complaints.into_iter().for_each(|complaint| toasts.error(format!("About the export: {complaint}")));
             }
             Err(ExportProblem::Write(problem)) => toasts.error(format!(
                 "{problem}. To export to another folder: mien replay {folder} --headless --output FOLDER"
             )),
+            // Whoever cancelled it knows why.
+            Err(ExportProblem::Stopped(_)) => toasts.news("The export was cancelled; no file is left"),
             Err(problem) => toasts.error(problem.to_string()),
         }
         true

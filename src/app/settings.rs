@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use egui::ThemePreference;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::session::CameraMode;
 use crate::detect::DetectionOptions;
@@ -156,26 +157,34 @@ impl Settings {
     }
 
     /// The settings to be remembered: `self`, but with the `loaded` value for each field that still is as the command
-    /// line `launched` it. What is asked for on the command line holds for that run alone.
+    /// line `launched` it, also of the settings within settings. What is asked for on the command line holds for that run
+    /// alone.
     #[must_use]
     pub fn to_remember(&self, loaded: &Self, launched: &Self) -> Self {
-        let as_fields = |settings: &Self| match serde_json::to_value(settings) {
-            Ok(serde_json::Value::Object(fields)) => Some(fields),
-            _ => None,
-        };
-        let (Some(mut now), Some(loaded), Some(launched)) = (as_fields(self), as_fields(loaded), as_fields(launched))
-        else {
+        let [Ok(mut now), Ok(loaded), Ok(launched)] = [self, loaded, launched].map(serde_json::to_value) else {
             return self.clone();
         };
-        for (name, value) in &mut now {
-            if launched.get(name) == Some(value)
-                && let Some(before) = loaded.get(name)
-            {
-                *value = before.clone();
-            }
-        }
-        serde_json::from_value(serde_json::Value::Object(now)).unwrap_or_else(|_| self.clone())
+        restore(&mut now, &loaded, &launched);
+        serde_json::from_value(now).unwrap_or_else(|_| self.clone())
     }
+}
+
+/// Puts the `loaded` value in place of each that still is as `launched`.
+fn restore(now: &mut Value, loaded: &Value, launched: &Value) {
+    if *now == *launched {
+        *now = loaded.clone();
+        return;
+    }
+    let (Value::Object(now), Value::Object(loaded), Value::Object(launched)) = (now, loaded, launched) else { return };
+    now.retain(|name, value| match (loaded.get(name), launched.get(name)) {
+        (Some(loaded), Some(launched)) => {
+            restore(value, loaded, launched);
+            true
+        }
+        // What isn't set may have no field.
+        (None, Some(launched)) => *value != *launched,
+        (_, None) => true,
+    });
 }
 
 /// A prior as it is remembered: the word for it.
@@ -259,5 +268,22 @@ mod tests {
         let now = Settings { smoothing_secs: 0.7, ..launched.clone() };
         let remembered = now.to_remember(&loaded, &launched);
         assert_eq!(remembered, Settings { smoothing_secs: 0.7, device: DeviceChoice::Auto, ..loaded });
+    }
+
+    #[test]
+    fn an_option_is_not_remembered_where_its_neighbour_is_chosen_in_the_window() {
+        let mut loaded = Settings::default();
+        loaded.camera_mode.fps = 25.0;
+        let mut launched = loaded.clone();
+        (launched.camera_mode.width, launched.camera_mode.height) = (1920, 1080);
+        launched.camera_mode.fourcc = None;
+        launched.detection.min_face = Some(0.5);
+        let mut now = launched.clone();
+        now.camera_mode.fps = 60.0;
+        now.detection.full_scan_interval += 1;
+        let mut expected = loaded.clone();
+        expected.camera_mode.fps = 60.0;
+        expected.detection.full_scan_interval += 1;
+        assert_eq!(now.to_remember(&loaded, &launched), expected);
     }
 }

@@ -38,7 +38,7 @@ pub struct ReplayArgs {
     #[arg(long = "loop")]
     pub repeat: bool,
 
-    /// Open no window: write an annotated video and a table (what happens without a display anyway)
+    /// Open no window: write an annotated video and a table (also the default when there is no display)
     #[arg(long, conflicts_with_all = ["speed", "repeat"])]
     pub headless: bool,
 

@@ -17,6 +17,9 @@ use crate::face::Face;
 use crate::pipeline::{Scene, StageTimings};
 use crate::source::{FrameSource as _, SourceError};
 
+/// Rows of the table that are written between two looks at whether to stop.
+const ROWS_BETWEEN_LOOKS: usize = 4096;
+
 /// What is to be exported, and where to.
 #[derive(Clone, Debug)]
 pub struct Export {
@@ -39,6 +42,8 @@ pub struct Exported {
     pub table: PathBuf,
     /// The marks.
     pub marks: PathBuf,
+    /// What is to be said against the video, if anything.
+    pub complaints: Vec<String>,
 }
 
 /// A recording can't be exported. No result is left behind.
@@ -66,20 +71,21 @@ impl Export {
         let [video, table, marks] = free_names(&self.folder, &stem, [".mp4", ".csv", "-marks.csv"]);
         let staging = Staging::create(&self.folder)?;
         let staged = [&video, &table, &marks].map(|path| staging.path().join(path.file_name().unwrap_or_default()));
-        self.write(&staged, stop, on_scene).map_err(|problem| match problem {
+        let complaints = self.write(&staged, stop, on_scene).map_err(|problem| match problem {
             ExportProblem::Write(error) => ExportProblem::Write(staging.with_final_name(error)),
             other => other,
         })?;
         staging.publish(Existing::Keep)?;
-        Ok(Exported { video, table, marks })
+        Ok(Exported { video, table, marks, complaints })
     }
 
+    /// Writes the files and gives what is to be said against the video.
     fn write(
         &self,
         [video, table, marks]: &[PathBuf; 3],
         stop: &AtomicBool,
         mut on_scene: impl FnMut(&Scene),
-    ) -> Result<(), ExportProblem> {
+    ) -> Result<Vec<String>, ExportProblem> {
         let mut source = RecordingSource::open(Arc::clone(&self.recording))?;
         let info = source.info().clone();
         // All files first: a folder that can't be written to is found out at once.
@@ -90,9 +96,7 @@ impl Export {
         let mut blurrer = self.blur.map(Blurrer::new);
         let mut frames = 0;
         while let Some(frame) = source.read()? {
-            if stop.load(Ordering::Relaxed) {
-                return Err(ExportProblem::Stopped(frames));
-            }
+            go_on(stop, frames)?;
             let recorded: Vec<Face> = self.recording.faces.of_frame(frame.index).map(|row| row.face()).collect();
             let faces = self.edits.shown(&recorded);
             let timings = StageTimings::default();
@@ -112,10 +116,12 @@ impl Export {
         if let Some(blurrer) = blurrer {
             self.show_all(blurrer.finish().map_err(ExportError::from)?, &mut video)?;
         }
-        self.write_table(table)?;
+        self.write_table(table, || go_on(stop, frames))?;
         write_marks(marks, &self.edits.marks(&self.recording.marks))?;
-        video.finish(None)?;
-        Ok(())
+        let complaints = video.finish(None)?.complaints();
+        // The last moment: what has its name is a result.
+        go_on(stop, frames)?;
+        Ok(complaints)
     }
 
     fn show_all(&self, blurred: Vec<(Arc<Mat>, Scene)>, video: &mut AnnotatedVideo) -> Result<(), ExportError> {
@@ -132,15 +138,27 @@ impl Export {
         video.push(scene)
     }
 
-    fn write_table(&self, mut table: FaceTable) -> Result<(), ExportError> {
+    fn write_table(
+        &self,
+        mut table: FaceTable,
+        go_on: impl Fn() -> Result<(), ExportProblem>,
+    ) -> Result<(), ExportProblem> {
         let file = &self.recording.metadata.device;
-        for row in self.recording.faces.rows() {
+        for (place, row) in self.recording.faces.rows().enumerate() {
+            if place.is_multiple_of(ROWS_BETWEEN_LOOKS) {
+                go_on()?;
+            }
             let face = self.edits.apply(row.face());
             let name = self.edits.name(face.id).unwrap_or_default();
             table.push_named(file, row.frame(), row.time(), &face, &self.recording.metadata.classes, name)?;
         }
-        table.finish().map(drop)
+        table.finish()?;
+        Ok(())
     }
+}
+
+fn go_on(stop: &AtomicBool, frames: u64) -> Result<(), ExportProblem> {
+    if stop.load(Ordering::Relaxed) { Err(ExportProblem::Stopped(frames)) } else { Ok(()) }
 }
 
 fn write_marks((partial, file): (PartialFile, std::fs::File), marks: &[Mark]) -> Result<(), ExportError> {

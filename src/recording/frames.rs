@@ -80,7 +80,7 @@ impl FrameTimes {
         self.stamps.partition_point(|packed| from_ticks(packed.ticks) <= time).saturating_sub(1)
     }
 
-    /// Frames a second, on average.
+    /// Frames a second while they came.
     pub fn rate(&self) -> f64 {
         1.0 / self.interval().as_secs_f64()
     }
@@ -90,14 +90,24 @@ impl FrameTimes {
         self.stamps.last().map_or(Duration::ZERO, |last| from_ticks(last.ticks) + self.interval())
     }
 
-    /// From one frame to the next, on average.
+    /// From one frame to the next while they came: on average or, where that is longer, in the middle of all. A pause or
+    /// a lost camera leaves a gap that would make the average too long, and at too low a rate frames are left out.
     fn interval(&self) -> Duration {
         match (self.stamps.first(), self.stamps.last(), self.stamps.len()) {
             (Some(first), Some(last), count @ 2..) if first.ticks < last.ticks => {
-                (from_ticks(last.ticks) - from_ticks(first.ticks)).div_f64((count - 1) as f64)
+                let average = (from_ticks(last.ticks) - from_ticks(first.ticks)).div_f64((count - 1) as f64);
+                self.median_step().map_or(average, |median| average.min(median))
             }
             _ => LONE_INTERVAL,
         }
+    }
+
+    /// The median of the steps from one time to the next later one.
+    fn median_step(&self) -> Option<Duration> {
+        let ticks = self.stamps.windows(2).map(|pair| pair[1].ticks.saturating_sub(pair[0].ticks));
+        let mut steps: Vec<u32> = ticks.filter(|step| *step > 0).collect();
+        let middle = steps.len() / 2;
+        (!steps.is_empty()).then(|| from_ticks(*steps.select_nth_unstable(middle).1))
     }
 }
 
@@ -133,6 +143,24 @@ mod tests {
         assert_eq!(places, [0, 0, 0, 1, 1, 2, 2]);
         assert!((frames.rate() - 10.0).abs() < 1e-9);
         assert_eq!(frames.duration(), Duration::from_millis(400));
+    }
+
+    #[test]
+    fn a_gap_does_not_count_for_the_rate() {
+        // Two minutes at 30 frames a second, with a pause of four minutes in the middle.
+        let secs = |place: u32| f64::from(place) / 30.0 + if place < 1800 { 0.0 } else { 240.0 };
+        let rows: String = (0..3600).map(|place| format!("{place},{place},{:.4}\n", secs(place))).collect();
+        let (frames, _) = read(&format!("video_frame,frame,time_s\n{rows}"), false).unwrap();
+        assert!((frames.rate() - 30.0).abs() < 0.1, "{}", frames.rate());
+        assert!((frames.duration().as_secs_f64() - 360.0).abs() < 0.01, "{:?}", frames.duration());
+    }
+
+    #[test]
+    fn pictures_that_come_in_pairs_count_by_their_average() {
+        let rows: String =
+            (0..40).map(|place| format!("{place},{place},{:.4}\n", f64::from(place / 2) / 10.0)).collect();
+        let (frames, _) = read(&format!("video_frame,frame,time_s\n{rows}"), false).unwrap();
+        assert!((frames.rate() - 20.0).abs() < 1.0, "{}", frames.rate());
     }
 
     #[test]

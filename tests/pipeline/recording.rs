@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mien::pipeline::{Command, Event, LiveSettings};
-use mien::recording::{FACES, FRAMES, METADATA, Recording, RecordingSource, VIDEO};
+use mien::recording::{Edits, Export, ExportProblem, FACES, FRAMES, METADATA, Recording, RecordingSource, VIDEO};
 use mien::source::{FrameSource as _, SourceKind};
 
 use crate::support::sessions::{self, kill, number, people, place_shown, record, time};
@@ -138,6 +139,23 @@ fn a_list_of_frames_that_is_shorter_than_the_video_ends_the_replay() {
     );
     let mut source = RecordingSource::open(recording).unwrap();
     assert_eq!(std::iter::from_fn(|| source.read().unwrap()).count(), 30);
+}
+
+#[test]
+fn an_export_that_is_stopped_leaves_nothing_also_when_all_frames_are_there() {
+    let home = tempfile::tempdir().unwrap();
+    let recording = open(&record(&home.path().join("talk"), 20));
+    for frames in [3, 20] {
+        let folder = home.path().join("results");
+        let export = Export { recording: Arc::clone(&recording), edits: Edits::default(), blur: None, folder };
+        let (stop, mut seen) = (AtomicBool::new(false), 0);
+        let stopped = export.run(&stop, |_| {
+            seen += 1;
+            stop.store(seen == frames, Ordering::Relaxed);
+        });
+        assert!(matches!(stopped, Err(ExportProblem::Stopped(told)) if told == frames), "{stopped:?}");
+        assert_eq!(fs::read_dir(&export.folder).unwrap().count(), 0);
+    }
 }
 
 #[test]

@@ -102,6 +102,32 @@ fn an_export_shows_nobody_if_that_is_asked_for_and_has_the_landmarks_that_were_r
 }
 
 #[test]
+fn a_long_gap_costs_the_exported_video_no_frames_and_is_shortened_with_a_word_about_it() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = record(&home.path().join("talk"), 60);
+    // Four minutes of pause before the 31st frame.
+    let (_, rows) = table(&folder.join("frames.csv"));
+    let later = |row: &csv::StringRecord| {
+        let (place, secs): (u32, f64) = (row[0].parse().unwrap(), row[2].parse().unwrap());
+        let gap = if place < 30 { 0.0 } else { 240.0 };
+        format!("{},{},{:.4}\n", &row[0], &row[1], secs + gap)
+    };
+    let rows: String = rows.iter().map(later).collect();
+    fs::write(folder.join("frames.csv"), format!("video_frame,frame,time_s\n{rows}")).unwrap();
+    let run =
+        mien().args(["replay", "--json"]).arg(&folder).arg("--output").arg(home.path()).assert().success().stderr(
+            contains("shortens them by 3:00 in all").and(contains("at most 60 s")).and(contains("sound").not()),
+        );
+    let json: Value = serde_json::from_slice(&run.get_output().stdout).unwrap();
+    let rate = json["source"]["fps"].as_f64().unwrap();
+    assert!((20.0..26.0).contains(&rate), "{rate}");
+    let mut video = VideoSource::open(&home.path().join("talk-emotions.mp4")).unwrap();
+    let shown = std::iter::from_fn(|| video.read().unwrap()).count() as f64;
+    // The minute for which the last picture before the pause is held, and some two seconds around it.
+    assert!((61.5..64.0).contains(&(shown / rate)), "{shown} frames at {rate}");
+}
+
+#[test]
 fn analysed_again_the_recorded_results_count_for_nothing() {
     let home = tempfile::tempdir().unwrap();
     let folder = record(&home.path().join("talk"), 20);

@@ -93,6 +93,25 @@ fn a_lost_camera_counts_down_and_leaves_no_frozen_face() {
 }
 
 #[test]
+fn a_scene_that_comes_late_hides_neither_a_lost_camera_nor_a_failure() {
+    let lost =
+        Event::CameraLost { reason: "its cable was pulled".to_owned(), busy: false, retry_in: Duration::from_secs(4) };
+    let failed = Event::Failed("the network broke".to_owned());
+    for (event, words) in [(lost, "Camera lost"), (failed, "The camera can't be shown")] {
+        let fake = Fake::with_camera();
+        let mut window = on_camera(&fake);
+        show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+        // Both in one update, and another scene in the next.
+        fake.event(event);
+        for at in [140, 180] {
+            show(&mut window, &fake, at, vec![face(1, Emotion::Happy)]);
+            assert_shows(&window, words);
+            assert!(!shows(&window, "Face 1: Happy"), "{words}");
+        }
+    }
+}
+
+#[test]
 fn a_camera_lost_while_paused_waits_for_the_user() {
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);
@@ -129,6 +148,30 @@ fn a_camera_that_another_program_uses_is_called_busy() {
     assert_shows(&window, "Camera is busy, trying again in 2 s");
     assert_shows(&window, "in use by zoom");
     assert!(!shows(&window, "Camera lost") && !shows(&window, "not available"));
+}
+
+#[test]
+fn a_rate_that_is_dragged_opens_the_camera_once_when_it_is_let_go_of() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    click(&mut window, "Settings");
+    let before = window.state().settings().camera_mode.fps;
+    let start = window.get_by_role_and_label(Role::SpinButton, "Frames per second").rect().center();
+    window.hover_at(start);
+    window.run_steps(2);
+    window.drag_at(start);
+    window.run_steps(2);
+    for way in [10.0, 20.0, 30.0] {
+        window.hover_at(start + egui::vec2(way, 0.0));
+        window.run_steps(2);
+    }
+    assert_eq!((fake.world().plans.len(), window.state().settings().camera_mode.fps), (1, before));
+    window.drop_at(start + egui::vec2(30.0, 0.0));
+    window.run_steps(4);
+    assert_eq!(fake.world().plans.len(), 2);
+    let Source::Camera(_, mode) = fake.last_plan().source else { panic!("no camera was opened") };
+    assert!(mode.fps > before + 10.0, "{} after {before}", mode.fps);
+    assert_eq!(window.state().settings().camera_mode.fps, mode.fps);
 }
 
 #[test]

@@ -29,6 +29,25 @@ fn pause_works_by_button_and_by_space() {
 }
 
 #[test]
+fn a_key_that_is_held_does_its_work_once() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    let mirrored = window.state().mirrored();
+    for key in [Key::Space, Key::M] {
+        for _ in 0..4 {
+            window.key_down(key);
+        }
+        window.key_up(key);
+        window.run_steps(2);
+    }
+    assert_eq!(fake.take_commands(), [Command::Pause]);
+    assert_ne!(window.state().mirrored(), mirrored);
+    press(&mut window, Key::Space);
+    assert_eq!(fake.take_commands(), [Command::Resume]);
+}
+
+#[test]
 fn space_on_a_focused_button_presses_it_and_does_nothing_else() {
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);

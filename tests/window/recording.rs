@@ -9,7 +9,7 @@ use mien::app::Launch;
 use mien::app::session::Source;
 use mien::blur::Blur;
 use mien::emotion::Emotion;
-use mien::pipeline::Event;
+use mien::pipeline::{Command, Event};
 use mien::recording::{Counts, Progress, RecordingEvent};
 
 use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until, window};
@@ -154,6 +154,27 @@ fn a_recording_goes_on_while_the_camera_is_away() {
 }
 
 #[test]
+fn to_try_a_lost_camera_now_does_not_end_the_recording() {
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    fake.world().last_recording_events = vec![ended(None)];
+    let (reason, retry_in) = ("its cable was pulled".to_owned(), Duration::from_secs(4));
+    fake.event(Event::CameraLost { reason, busy: false, retry_in });
+    window.run_steps(2);
+    click(&mut window, "Try again now");
+    assert_eq!(fake.take_orders(), [Order::Pipeline(Command::Retry)]);
+    assert_eq!(fake.world().plans.len(), 1, "the session goes on");
+    assert_shows(&window, "Recording 0:12");
+    assert_eq!(fake.world().last_recording_events.len(), 1, "the recording was ended");
+
+    click(&mut window, "Pause");
+    assert_shows(&window, "tried again once you resume");
+    fake.take_orders();
+    click(&mut window, "Try again now");
+    assert_eq!(fake.take_orders(), [Command::Retry, Command::Resume].map(Order::Pipeline));
+}
+
+#[test]
 fn a_mark_has_the_moment_of_its_key_and_the_text_that_is_written_afterwards() {
     let fake = Fake::with_camera();
     let mut window = recording(&fake);
@@ -214,7 +235,12 @@ fn escape_drops_a_mark_and_digits_mark_at_once() {
     press(&mut window, Key::K);
     press(&mut window, Key::Escape);
     assert!(!shows(&window, "Mark at"));
-    press(&mut window, Key::Num3);
+    // Held, it makes one mark.
+    for _ in 0..3 {
+        window.key_down(Key::Num3);
+    }
+    window.key_up(Key::Num3);
+    window.run_steps(2);
     assert_eq!(marks(&fake.take_orders()), ["3"]);
 }
 

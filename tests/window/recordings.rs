@@ -179,6 +179,9 @@ fn who_came_back_is_merged_and_the_merge_can_be_undone() {
     assert_shows(&window, "Face 1: Happy 87 %");
     assert_shows(&window, "Timeline of face 1");
     assert!(edits(&folder).contains("\"7\": 1"), "{}", edits(&folder));
+    window.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    window.run_steps(2);
+    assert_shows(&window, "People (2)");
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(2);
     assert_shows(&window, "People (3)");
@@ -318,6 +321,36 @@ fn a_recording_that_was_killed_and_edits_that_are_not_understood_are_said() {
     type_into(&mut window, "Name of face 1", "Anna");
     assert_shows(&window, "Anna: Happy 87 %");
     assert_eq!(edits(&folder), "{ precious");
+}
+
+#[test]
+fn edits_that_were_not_understood_count_again_once_they_are_moved_away_or_mended() {
+    const MENDED: &str = r#"{"schema": 1, "names": {"1": "Berta"}}"#;
+    for (named, mended, expected) in
+        [("Anna", None, "Anna"), ("Anna", Some(MENDED), "Berta"), ("", Some(MENDED), "Berta")]
+    {
+        let (_home, folder) = session();
+        std::fs::write(folder.join(EDITS), "{ precious").unwrap();
+        let fake = Fake::default();
+        let mut window = on_recording(&fake, &folder);
+        click(&mut window, "Dismiss");
+        if !named.is_empty() {
+            type_into(&mut window, "Name of face 1", named);
+        }
+        assert_eq!(edits(&folder), "{ precious");
+        std::fs::rename(folder.join(EDITS), folder.join("old-edits.json")).unwrap();
+        if let Some(mended) = mended {
+            std::fs::write(folder.join(EDITS), mended).unwrap();
+        }
+        click(&mut window, "Stop");
+        click(&mut window, "Start again");
+        opened(&fake, &folder, &mut window);
+        show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
+        assert_shows(&window, &format!("{expected}: Happy 87 %"));
+        assert!(edits(&folder).contains(expected), "{}", edits(&folder));
+        type_into(&mut window, "Name of face 2", "Ben");
+        assert!(edits(&folder).contains(expected) && edits(&folder).contains("Ben"), "{}", edits(&folder));
+    }
 }
 
 #[test]

@@ -49,6 +49,19 @@ fn arrows_jump_in_a_video_that_plays_and_step_in_one_that_is_paused() {
 }
 
 #[test]
+fn an_arrow_that_is_held_goes_on() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 1_000, vec![]);
+    for _ in 0..3 {
+        window.key_down(Key::ArrowRight);
+    }
+    window.key_up(Key::ArrowRight);
+    window.run_steps(2);
+    assert_eq!(fake.take_commands(), [6, 11, 16].map(Duration::from_secs).map(Command::Seek));
+}
+
+#[test]
 fn the_buttons_of_the_replay_bar_step_loop_and_change_speed() {
     let fake = Fake::default();
     let mut window = on_video(&fake);

@@ -118,6 +118,9 @@ impl Section<'_> {
                         self.ask(ReplayAsk::Export);
                     }
                 }
+                Some(_) if self.export.is_some_and(RunningExport::is_stopping) => {
+                    ui.label("Cancelling the export…");
+                }
                 Some(percent) => {
                     ui.label(format!("Exporting… {percent} %"));
                     if ui.button("Cancel").on_hover_text("Stop the export; no file is left").clicked() {

@@ -1,6 +1,8 @@
 //! What is set once and seldom changed: theme, camera mode, face detection, the assumed prior, the folder of recordings.
 
-use egui::{Align2, Context, DragValue, Grid, Rect, Response, RichText, ScrollArea, ThemePreference, Ui, Window, vec2};
+use egui::{
+    Align2, Context, DragValue, Grid, Id, Rect, Response, RichText, ScrollArea, ThemePreference, Ui, Window, vec2,
+};
 
 use super::{FROM_EDGE, record};
 use crate::app::action::{Action, Asks, Pane};
@@ -114,10 +116,7 @@ impl Given<'_> {
                 }
             }
         });
-        ui.horizontal(|ui| {
-            let value = DragValue::new(&mut mode.fps).range(1.0..=240.0).update_while_editing(false);
-            labelled(ui, "Frames per second", "How many pictures the camera is to send in each second", value);
-        });
+        ui.horizontal(|ui| mode.fps = frames_per_second(ui, mode.fps));
         ui.label(RichText::new("The status bar shows what the camera granted").small().weak());
         if mode != *before {
             asks.change(self.settings, |settings| settings.camera_mode = mode);
@@ -187,6 +186,22 @@ impl Given<'_> {
             asks.change(self.settings, |settings| settings.flip = flip);
         }
     }
+}
+
+/// The rate to ask a camera for. While it is dragged it stays as it was, and is kept aside: a camera is opened anew for
+/// each other rate.
+fn frames_per_second(ui: &mut Ui, before: f64) -> f64 {
+    let id = Id::unique("frames per second while they are dragged");
+    let mut now = ui.data_mut(|data| data.get_temp::<f64>(id)).unwrap_or(before);
+    let value = DragValue::new(&mut now).range(1.0..=240.0).update_while_editing(false);
+    let why = "How many pictures the camera is to send in each second";
+    let response = labelled(ui, "Frames per second", why, value);
+    if response.dragged() {
+        ui.data_mut(|data| data.insert_temp(id, now));
+        return before;
+    }
+    ui.data_mut(|data| data.remove::<f64>(id));
+    if response.drag_stopped() || response.changed() { now } else { before }
 }
 
 /// The same options as on the command line.

@@ -70,10 +70,13 @@ impl RecordingJob {
             progress.tick();
         });
         drop(progress);
-        let Exported { video, table, marks } = match exported {
+        let Exported { video, table, marks, complaints } = match exported {
             Err(problem @ ExportProblem::Stopped(_)) => return Err(Interrupted(problem.to_string()).into()),
             exported => exported?,
         };
+        for complaint in complaints {
+            tell(&format!("warning: {complaint}"));
+        }
         let metadata = &recording.metadata;
         let outcome = Outcome {
             seen: tally.seen(),

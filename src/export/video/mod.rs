@@ -192,9 +192,14 @@ impl FinishedVideo {
         let longest = pace::LONGEST_HOLD.as_secs();
         let shortened = (!self.cut.is_zero()).then(|| {
             let cut = clock(self.cut.as_secs_f64(), 0);
+            // A recording has no sound to lose.
+            let (gaps, sound) = match self.sound {
+                Sound::OutOfStep => ("the times of the original have gaps", " and has no sound, which would be out of step"),
+                _ => ("the recording has gaps, as a pause or a lost camera leaves them", ""),
+            };
             format!(
-                "the times of the original have gaps; the annotated video shortens them by {cut} in all (a picture is held for at \
-                 most {longest} s, less if there are many gaps) and has no sound, which would be out of step"
+                "{gaps}; the annotated video shortens them by {cut} in all (a picture is held for at most {longest} s, less if \
+                 there are many gaps){sound}"
             )
         });
         shortened.into_iter().chain(self.sound.complaint()).collect()

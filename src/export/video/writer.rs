@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Writer {
     /// `None` ends the thread.
     scenes: Option<Sender<Scene>>,
     thread: Option<JoinHandle<Result<Written, ExportError>>>,
+    /// Set when nobody wants the video any more.
+    given_up: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -38,9 +41,11 @@ impl Writer {
     pub fn start(encoder: VideoWriter, size: Size, rate: f64) -> io::Result<Self> {
         // Enough to level out the encoder's slow frames.
         let (scenes, receiver) = bounded(frames_that_wait(size.width as usize, size.height as usize));
-        let run = move || write(encoder, size, Pace::new(rate), &receiver);
+        let given_up = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&given_up);
+        let run = move || write(encoder, size, Pace::new(rate), &receiver, &ends);
         let thread = thread::Builder::new().name("video writer".into()).spawn(run)?;
-        Ok(Self { scenes: Some(scenes), thread: Some(thread) })
+        Ok(Self { scenes: Some(scenes), thread: Some(thread), given_up })
     }
 
     /// Hands a scene over, waiting while the encoder is behind.
@@ -64,28 +69,35 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
         // The video is being given up, so how its encoding went interests nobody any more.
         self.join().ok();
     }
 }
 
-/// Draws and encodes until there is nobody left to send.
+/// Draws and encodes until there is nobody left to send, or the video is given up.
 fn write(
     mut encoder: VideoWriter,
     size: Size,
     mut pace: Pace,
     scenes: &Receiver<Scene>,
+    given_up: &AtomicBool,
 ) -> Result<Written, ExportError> {
+    let is_given_up = || given_up.load(Ordering::Relaxed);
     // The picture that is shown until the next scene begins, and the frame from which on.
     let mut held: Option<(u64, Mat)> = None;
     let mut frames = 0;
     for scene in scenes {
+        if is_given_up() {
+            break;
+        }
         // Nobody else has this frame any more, as a rule; else it is copied.
         let mut image = Arc::unwrap_or_clone(scene.frame.image);
         annotate(&mut image, &scene.faces, &scene.classes)?;
         let from = pace.place(scene.frame.media_time);
         if let Some((_, picture)) = held.take_if(|(shown_from, _)| *shown_from < from) {
-            while frames < from {
+            // A gap may take thousands of repetitions.
+            while frames < from && !is_given_up() {
                 encoder.write(&picture)?;
                 frames += 1;
             }

@@ -107,6 +107,8 @@ impl Controls {
                 Some(Err(error)) => shared.report(Event::DetectorFailed(error.to_string())),
                 None => {}
             },
+            // No camera is waited for.
+            Command::Retry => {}
             // The inference thread's.
             Command::SetSmoothing(_) | Command::SetNetwork(_) => {}
         }
@@ -211,11 +213,13 @@ impl Capture {
         }
     }
 
-    /// Waits until a lost camera is to be tried again; while paused for as long as that takes. False: stop.
+    /// Waits until a lost camera is to be tried again, by the clock or because that is asked for; while paused for as long
+    /// as that takes. False: stop.
     fn wait_to_retry(&mut self, retry_in: Duration) -> bool {
         let due = Instant::now() + retry_in;
         loop {
             match self.inbox.wait((!self.controls.paused).then_some(due)) {
+                Wake::Command(Command::Retry) => return true,
                 Wake::Command(command) => self.controls.obey(&command, &mut self.analyzer, &self.shared),
                 Wake::Due => return true,
                 Wake::Stop => return false,
@@ -267,6 +271,9 @@ impl CameraClock {
 
 #[cfg(test)]
 mod tests {
+    use crossbeam_channel::unbounded;
+
+    use super::super::slot::slot;
     use super::*;
 
     #[test]
@@ -276,5 +283,28 @@ mod tests {
         assert_eq!(waits, [1, 2, 4, 8, 10, 10]);
         retry.reset();
         assert_eq!(retry.next().as_secs(), 1);
+    }
+
+    #[test]
+    fn a_lost_camera_is_tried_at_once_when_that_is_asked_for_in_pause_too() {
+        for before in [None, Some(Command::Pause)] {
+            let (sender, commands) = unbounded();
+            let shared = Arc::new(Shared::new(unbounded().0, Box::new(|| ())));
+            let mut capture = Capture {
+                open: Box::new(|| Err(SourceError::Lost("the camera".to_owned()))),
+                retries: true,
+                analyzer: Analyzer::without_search(false),
+                controls: Controls::new(1.0, false, None),
+                inbox: Inbox { commands, shared: Arc::clone(&shared) },
+                out: slot().0,
+                shared,
+            };
+            for command in before.into_iter().chain([Command::Retry]) {
+                sender.send(command).unwrap();
+            }
+            let began = Instant::now();
+            assert!(capture.wait_to_retry(Duration::from_secs(600)));
+            assert!(began.elapsed() < Duration::from_secs(300), "it waited for the clock");
+        }
     }
 }

@@ -34,10 +34,13 @@ pub struct NetworkChoice {
 /// What can be asked of a running pipeline, whoever asks. Commands are obeyed in the order in which they were sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Freezes the picture. A camera stays open. A lost camera isn't tried again until [`Command::Resume`].
+    /// Freezes the picture. A camera stays open. A lost camera isn't tried again until [`Command::Resume`] or
+    /// [`Command::Retry`].
     Pause,
     /// Plays on. At the end of a video: from its start.
     Resume,
+    /// Tries a lost camera again at once. Any other source ignores it.
+    Retry,
     /// Goes to the frame that is shown at this media time and shows it, in pause too; playing continues from there if
     /// it was playing before. No scene from before the seek is given out after it was sent. A camera ignores it.
     Seek(Duration),

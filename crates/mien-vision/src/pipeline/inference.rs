@@ -70,6 +70,7 @@ fn obey(command: Command, labels: &mut Labels, labeller: &mut Labeller, shared: 
         // The capture thread's.
         Command::Pause
         | Command::Resume
+        | Command::Retry
         | Command::Seek(_)
         | Command::Step(_)
         | Command::SetSpeed(_)
