@@ -121,6 +121,36 @@ fn a_network_learns_and_its_model_can_be_measured() {
 }
 
 #[test]
+fn figures_on_other_data_keep_no_model_from_being_measured_on_its_own() {
+    let folder = TempDir::new().unwrap();
+    let (data, [ck, _]) = (write_data(folder.path()), write_folders(folder.path()));
+    let recipe = write_recipe(folder.path(), &[("epochs = 3", "epochs = 1")]);
+    let run = folder.path().join("run");
+    let train = |more: &[&str]| {
+        let mut command = mien();
+        command.arg("train").args([&recipe, Path::new("--data"), &data, Path::new("--run"), &run]);
+        command.args(["--threads", "1", "--no-cache"]).args(more).assert().success()
+    };
+    let private = || -> Vec<String> {
+        let card: toml::Table = std::fs::read_to_string(run.join("small.toml")).unwrap().parse().unwrap();
+        let figures = card["evaluation"].as_array().unwrap().iter();
+        let read = figures.filter(|figure| figure["split"].as_str() == Some("PrivateTest"));
+        read.map(|figure| figure["data"].as_str().unwrap().to_owned()).collect()
+    };
+    train(&[]);
+    let mut evaluate = mien();
+    evaluate.arg("evaluate").args([&run.join("small.safetensors"), &ck]).args(["--split", "private", "--record"]);
+    evaluate.args(["--no-cache", "--faces", "whole"]).assert().success();
+    assert!(private().iter().all(|data| data == "CK+48") && !private().is_empty(), "{:?}", private());
+
+    train(&["--measure"]);
+    let own = || private().iter().filter(|data| *data == "FER2013").count();
+    assert_eq!(own(), 2, "under both priors: {:?}", private());
+    train(&["--measure"]).stderr(contains("figures on PrivateTest of FER2013, which is read once"));
+    assert_eq!(own(), 2);
+}
+
+#[test]
 fn another_seed_gives_another_network_of_its_own_name() {
     let folder = TempDir::new().unwrap();
     let data = write_data(folder.path());
@@ -673,6 +703,40 @@ fn the_mean_of_models_is_a_model_with_a_card_of_its_own() {
     refused(&["mien", "--output", "a.bin"], ".safetensors");
     refused(&["mien", "cnn4-ferplus", "--output", "a.safetensors"], "its network");
     refused(&["mien", "nowhere.safetensors", "--output", "a.safetensors"], "nowhere.safetensors");
+}
+
+#[test]
+fn what_networks_may_know_of_the_pictures_that_are_kept_back_is_told_or_refused() {
+    let folder = TempDir::new().unwrap();
+    let [ck, _] = write_folders(folder.path());
+    let model = folder.path().join("run/small.safetensors");
+    let train = |changes: &[(&str, &str)], run: &str| {
+        let recipe = write_recipe(folder.path(), &[&[("epochs = 3", "epochs = 1")][..], changes].concat());
+        let mut command = mien();
+        command.arg("train").args([&recipe, Path::new("--data"), &ck]).arg("--run").arg(folder.path().join(run));
+        command.args(["--threads", "1", "--no-cache", "--faces", "whole"]).assert().success()
+    };
+    train(&[], "run");
+
+    // Weights that know the people whom another division keeps back.
+    let start = format!("start_from = \"{}\"\nseed = 7", model.display());
+    train(&[("seed = 7", start.as_str())], "alike").stderr(contains("divided otherwise").not());
+    let otherwise = format!("{start}\nsplit = {{ seed = 4 }}");
+    let warned = train(&[("seed = 7", otherwise.as_str())], "otherwise");
+    warned.stderr(contains("learnt from CK+48 too, divided otherwise as far as its card tells"));
+    let card = std::fs::read_to_string(folder.path().join("otherwise/small.toml")).unwrap();
+    assert!(card.contains("may know what was kept back of CK+48"), "{card}");
+
+    let mean = folder.path().join("mean.safetensors");
+    mien().arg("average").args([&model, &model]).arg("--output").arg(&mean).assert().success();
+    let evaluate = |split: &str| {
+        let mut command = mien();
+        command.arg("evaluate").args([&mean, &ck]).args(["--no-cache", "--faces", "whole", "--split", split]).assert()
+    };
+    for split in ["public", "private"] {
+        evaluate(split).code(1).stderr(contains("mean is the mean of several networks that learnt from CK+48"));
+    }
+    evaluate("all").success();
 }
 
 #[test]

@@ -41,6 +41,11 @@ fn each_picture_is_judged_by_the_network_that_never_saw_its_person() {
     };
     assert_eq!(report["folds"], 3);
     assert_eq!((of_each("n"), of_each("people")), (vec![12, 10], vec![6, 5]));
+    for source in report["sources"].as_array().unwrap() {
+        assert!((0.0..=1.0).contains(&source["ece_scaled"].as_f64().unwrap()), "{source}");
+        // Each network's answers are scaled by its own temperature, so nothing is said of before.
+        assert!(source.get("ece").is_none() && source.get("loss").is_none(), "{source}");
+    }
     evaluate(&[&ck], &[]).success().stdout(contains("N 12, 6 people"));
 
     #[cfg(feature = "vision")]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::recipe::Problems;
+use mien_net::Normalization;
 
 /// How pictures are varied. Zero and `false` leave them as they are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -51,6 +52,29 @@ const MOST: f64 = 100.0;
 /// Side of an erased rectangle as a share of the picture's side: from a tenth to two fifths.
 const ERASED_SIDE: std::ops::Range<f64> = 0.1..0.4;
 
+/// Where the grays of faces lie in normalised pictures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grays {
+    /// Their mean.
+    mean: f64,
+    /// Their standard deviation.
+    deviation: f64,
+}
+
+impl Grays {
+    /// As they lie where they were normalised by their own mean and deviation.
+    const NORMALISED: Self = Self { mean: 0.0, deviation: 1.0 };
+
+    /// As a recipe's normalisation leaves them. Networks that expect another scale, as those that know ImageNet, have black at 0.
+    pub fn of(normalization: Normalization) -> Self {
+        if normalization.per_picture {
+            return Self::NORMALISED;
+        }
+        let faces = Normalization::default();
+        Self { mean: (faces.mean - normalization.mean) / normalization.std, deviation: faces.std / normalization.std }
+    }
+}
+
 impl Augmentation {
     /// Varies light and lens for pictures `[N, 1, S, S]` of 0 to 1, before they are normalised; gives the same shape and range.
     pub fn relight(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
@@ -73,11 +97,11 @@ impl Augmentation {
         x
     }
 
-    /// Varies normalised pictures `[N, 1, S, S]`; gives a tensor of the same shape on the same device.
-    pub fn apply(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
+    /// Varies normalised pictures `[N, 1, S, S]`, whose grays lie as `grays` says; gives a tensor of the same shape on the same device.
+    pub fn apply(&self, pictures: &Tensor, grays: Grays, rng: &mut impl Rng) -> Tensor {
         let moved = if self.moves() { self.move_pixels(pictures, rng) } else { pictures.shallow_clone() };
-        let toned = if self.contrast > 0.0 || self.brightness > 0.0 { self.tone(&moved, rng) } else { moved };
-        if self.erase > 0.0 { self.erase_patches(&toned, rng) } else { toned }
+        let toned = if self.contrast > 0.0 || self.brightness > 0.0 { self.tone(&moved, grays, rng) } else { moved };
+        if self.erase > 0.0 { self.erase_patches(&toned, grays, rng) } else { toned }
     }
 
     /// Mixes pairs of varied pictures `[N, 1, S, S]` and their wanted probabilities `[N, 7]`, one share for the batch.
@@ -156,10 +180,15 @@ impl Augmentation {
         pictures.grid_sampler(&grid, BILINEAR, REFLECTION, false)
     }
 
-    fn tone(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
+    /// Changes the contrast about the mean gray, and the brightness.
+    fn tone(&self, pictures: &Tensor, grays: Grays, rng: &mut impl Rng) -> Tensor {
         let gain = per_picture(pictures, || 1.0 + symmetric(rng, self.contrast));
         let offset = per_picture(pictures, || symmetric(rng, self.brightness));
-        pictures * gain + offset
+        // The usual case keeps its rounding: trainings are repeated bit for bit.
+        if grays == Grays::NORMALISED {
+            return pictures * gain + offset;
+        }
+        (pictures - grays.mean) * gain + (offset * grays.deviation + grays.mean)
     }
 
     /// What light from a random side multiplies pixels by: a plane through 1 in the middle, `[N, 1, S, S]`.
@@ -172,8 +201,8 @@ impl Augmentation {
         (direction.cos() * across + direction.sin() * down) * reach + 1.0
     }
 
-    /// Fills rectangles with the data's mean, which is 0 after normalisation.
-    fn erase_patches(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
+    /// Fills rectangles with the mean gray.
+    fn erase_patches(&self, pictures: &Tensor, grays: Grays, rng: &mut impl Rng) -> Tensor {
         let size = pictures.size();
         let (batch, side) = (size[0], size[3]);
         let (mut lefts, mut tops, mut widths, mut heights) = (vec![], vec![], vec![], vec![]);
@@ -196,7 +225,7 @@ impl Augmentation {
         };
         let columns = inside(&lefts, &widths, steps.view([1, 1, 1, side]));
         let rows = inside(&tops, &heights, steps.view([1, 1, side, 1]));
-        pictures.masked_fill(&columns.logical_and(&rows), 0.0)
+        pictures.masked_fill(&columns.logical_and(&rows), grays.mean)
     }
 }
 
@@ -252,13 +281,13 @@ mod tests {
 
     #[test]
     fn no_augmentation_changes_nothing() {
-        let varied = Augmentation::default().apply(&faces(), &mut ChaCha8Rng::seed_from_u64(1));
+        let varied = Augmentation::default().apply(&faces(), Grays::NORMALISED, &mut ChaCha8Rng::seed_from_u64(1));
         assert!(varied.equal(&faces()));
     }
 
     #[test]
     fn the_same_seed_gives_the_same_pictures_and_another_seed_others() {
-        let of = |seed| strong().apply(&faces(), &mut ChaCha8Rng::seed_from_u64(seed));
+        let of = |seed| strong().apply(&faces(), Grays::NORMALISED, &mut ChaCha8Rng::seed_from_u64(seed));
         assert!(of(1).equal(&of(1)));
         assert!(!of(1).equal(&of(2)));
         assert_eq!(of(1).size(), [2, 1, 48, 48]);
@@ -270,7 +299,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let (mut mirrored, mut kept) = (0, 0);
         for _ in 0..20 {
-            let varied = flip.apply(&faces(), &mut rng);
+            let varied = flip.apply(&faces(), Grays::NORMALISED, &mut rng);
             for i in 0..2 {
                 let (before, after) = (faces().get(i), varied.get(i));
                 if after.allclose(&before.flip([2]), 1e-4, 1e-4, false) {
@@ -291,7 +320,7 @@ mod tests {
         let faces = Tensor::zeros([40, 1, 48, 48], (Kind::Float, Device::Cpu));
         let _ = faces.narrow(2, 18, 12).narrow(3, 18, 12).fill_(1.0);
         let area = |faces: &Tensor| faces.sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Float);
-        let areas = area(&loose.apply(&faces, &mut ChaCha8Rng::seed_from_u64(5)));
+        let areas = area(&loose.apply(&faces, Grays::NORMALISED, &mut ChaCha8Rng::seed_from_u64(5)));
         let (least, most) = (areas.min().double_value(&[]), areas.max().double_value(&[]));
         // By 1.5 the area shrinks to 144 / 2.25.
         assert!(least > 60.0 && least < 80.0 && most <= 144.1 && most > 130.0, "{least} to {most}");
@@ -351,9 +380,25 @@ mod tests {
     fn erasing_leaves_most_of_a_picture() {
         let erase = Augmentation { erase: 1.0, ..Augmentation::default() };
         let ones = Tensor::ones([50, 1, 48, 48], (Kind::Float, Device::Cpu));
-        let kept =
-            erase.apply(&ones, &mut ChaCha8Rng::seed_from_u64(4)).mean_dim([1, 2, 3].as_slice(), false, Kind::Float);
+        let erased = erase.apply(&ones, Grays::NORMALISED, &mut ChaCha8Rng::seed_from_u64(4));
+        let kept = erased.mean_dim([1, 2, 3].as_slice(), false, Kind::Float);
         assert!(kept.max().double_value(&[]) < 1.0 && kept.min().double_value(&[]) > 0.8);
+    }
+
+    #[test]
+    fn tones_and_patches_are_the_same_in_every_normalisation() {
+        let varying = Augmentation { contrast: 0.3, brightness: 0.5, erase: 1.0, ..Augmentation::default() };
+        let plain = Normalization { mean: 0.0, std: 1.0, per_picture: false };
+        let of = |normalization: Normalization| {
+            let pictures = normalization.apply_to_unit(&unit()).unwrap();
+            let varied = varying.apply(&pictures, Grays::of(normalization), &mut ChaCha8Rng::seed_from_u64(6));
+            normalization.revert(&varied).unwrap()
+        };
+        assert!(of(Normalization::default()).allclose(&of(plain), 1e-4, 1e-5, false));
+        assert_eq!(Grays::of(plain), Grays { mean: 0.508, deviation: 0.255 });
+        // What was trained so far is varied as it was.
+        assert_eq!(Grays::of(Normalization::default()), Grays::NORMALISED);
+        assert_eq!(Grays::of(Normalization { per_picture: true, ..plain }), Grays::NORMALISED);
     }
 
     #[test]
@@ -408,7 +453,7 @@ mod tests {
         assert_eq!(found.iter().count(), 0);
         for seed in 0..20 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let varied = most.apply(&most.relight(&unit(), &mut rng), &mut rng);
+            let varied = most.apply(&most.relight(&unit(), &mut rng), Grays::NORMALISED, &mut rng);
             let (mixed, _) = most.mix(varied, Tensor::eye(2, (Kind::Float, Device::Cpu)), &mut rng);
             assert!(mixed.sum(Kind::Double).double_value(&[]).is_finite(), "{seed}");
         }

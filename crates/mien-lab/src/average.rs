@@ -66,6 +66,12 @@ pub fn average(first: &Part, others: &[Part]) -> Result<(nn::VarStore, Card), Av
         shares = shares.zip(prior).map(|(sum, prior)| {
             sum.iter().zip(prior.shares()).map(|(sum, share)| sum + counts * share).collect::<Vec<f64>>()
         });
+        // What any of them learnt from is no data that the mean could be measured on.
+        for sum in part.training.data_sha256 {
+            if !card.training.data_sha256.contains(&sum) {
+                card.training.data_sha256.push(sum);
+            }
+        }
         mean_of.push(MeanPart { name: part.name, sha256, counts: *counts });
     }
     assign(&variables(&store), &mean)?;
@@ -121,6 +127,10 @@ mod tests {
         let parts: Vec<_> = card.mean_of.iter().map(|part| (part.name.as_str(), part.counts)).collect();
         assert_eq!(parts, [("mien-votes", 3.0), ("mien-labels", 1.0)]);
         assert!(card.mean_of.iter().all(|part| part.sha256.len() == 64));
+        for part in [votes, labels] {
+            let learnt = part.card().unwrap().training.data_sha256;
+            assert!(learnt.iter().all(|sum| card.training.data_sha256.contains(sum)), "{part}");
+        }
     }
 
     #[test]

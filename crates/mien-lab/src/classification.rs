@@ -6,6 +6,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, TchError, Tensor, nn};
 
+use super::augment::Grays;
 use super::calibration::{PriorOfTrainingError, shown_shares, training_prior};
 use super::corrections::corrections;
 use super::datasets::{Dataset, Examples, Target, draw_labels};
@@ -156,7 +157,7 @@ impl Task for Classification {
 
     fn network(recipe: &Recipe, path: &nn::Path<'_>) -> Result<Box<dyn Network>, SpecError> {
         let mut spec = recipe.network.clone();
-        if recipe.backbone.as_ref().is_some_and(|backbone| backbone.rate().is_none()) {
+        if recipe.backbone_rate().is_none() {
             spec.parameters.insert(FROZEN.to_owned(), true.into());
         }
         spec.build(path, recipe.classes.len())
@@ -245,7 +246,8 @@ impl Task for Classification {
         let targets = self.training.targets.index_select(0, &rows).to_device(self.device);
         let targets = if recipe.target == Target::Draw { draw_labels(&targets, rng) } else { targets };
         let lit = recipe.augmentation.relight(&to_unit(&bytes)?, rng);
-        let faces = recipe.augmentation.apply(&recipe.normalization.apply_to_unit(&lit)?, rng);
+        let faces = recipe.normalization.apply_to_unit(&lit)?;
+        let faces = recipe.augmentation.apply(&faces, Grays::of(recipe.normalization), rng);
         let (faces, targets) = recipe.augmentation.mix(faces, targets, rng);
         let logits = network.forward(&faces, pass)?;
         let logits = match corrections {

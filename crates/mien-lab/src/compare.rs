@@ -1,5 +1,6 @@
 //! What runs gave, side by side, from the cards and histories that they left.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -259,12 +260,9 @@ fn figure(card: &Card, split: Split) -> Option<Figure> {
     let usual_rule = if card.training.target == "label" { "label" } else { "majority" };
     let preference =
         |entry: &&Evaluation| (entry.rule == usual_rule, entry.prior == card.calibration.default_prior.name());
-    let told = &card.training.data;
-    let own = data_names(told.split_once(LEARNT).map_or(told, |(names, _)| names));
-    let is_own = |entry: &&Evaluation| data_names(&entry.data).iter().all(|name| own.contains(name));
     let is_plain = |entry: &&Evaluation| entry.is_of_pictures_as_they_are() && !entry.test_time_augmentation;
-    let recorded = card.evaluation.iter().filter(|entry| entry.split == split.usage()).filter(is_plain).filter(is_own);
-    recorded.max_by_key(preference).map(|entry| Figure {
+    let recorded = card.evaluation.iter().filter(|entry| entry.split == split.usage()).filter(is_plain);
+    recorded.filter(|entry| is_own(card, entry)).max_by_key(preference).map(|entry| Figure {
         accuracy: entry.accuracy,
         balanced_accuracy: entry.balanced_accuracy,
         macro_f1: Some(entry.macro_f1),
@@ -274,8 +272,20 @@ fn figure(card: &Card, split: Split) -> Option<Figure> {
     })
 }
 
+/// Whether a figure in a card is of data that the model learnt from, all of it or a part.
+pub fn is_own(card: &Card, entry: &Evaluation) -> bool {
+    let told = &card.training.data;
+    let own = data_names(told.split_once(LEARNT).map_or(told, |(names, _)| names));
+    data_names(&entry.data).is_subset(&own)
+}
+
+/// Whether two names in reports are of the same data, however faces were found in them and whether votes were read beside them.
+pub fn is_same_data(one: &str, other: &str) -> bool {
+    data_names(one) == data_names(other)
+}
+
 /// The data sets that reports call so, without how their faces were found and whether votes belong to them.
-fn data_names(told: &str) -> Vec<String> {
+fn data_names(told: &str) -> BTreeSet<String> {
     let outside = told.split('(').map(|part| part.rsplit(')').next().unwrap_or_default().trim_end());
     let names = outside.collect::<String>().replace(WITH_VOTES, "");
     names.split(", ").flat_map(|names| names.split(" and ")).map(str::to_owned).collect()
@@ -400,7 +410,21 @@ mod tests {
         });
         assert_eq!(read(folder.path()).unwrap().remove(0).public.unwrap().accuracy, 0.7);
         let joined = data_names("FER2013 with FER+ votes (3 faces turned upright, 2 whole pictures), CK+48 and JAFFE");
-        assert_eq!(joined, ["FER2013", "CK+48", "JAFFE"]);
+        assert_eq!(joined, ["FER2013", "CK+48", "JAFFE"].map(str::to_owned).into());
+    }
+
+    #[test]
+    fn figures_of_all_that_was_learnt_from_are_told_from_those_of_a_part_and_of_other_data() {
+        let mut card = ModelSource::default().card().unwrap();
+        card.training.data = "FER2013 with FER+ votes and CK+48 (927 whole pictures): Training to learn from".into();
+        let told = |data: &str| {
+            let entry = Evaluation { data: data.into(), ..evaluation("label", "training", 0.7) };
+            (is_own(&card, &entry), is_same_data(data, "FER2013 with FER+ votes and CK+48"))
+        };
+        assert_eq!(told("CK+48 (927 faces turned upright) and FER2013"), (true, true));
+        assert_eq!(told("CK+48"), (true, false));
+        assert_eq!(told("JAFFE"), (false, false));
+        assert_eq!(told("CK+48 and JAFFE"), (false, false));
     }
 
     #[test]

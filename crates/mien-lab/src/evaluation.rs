@@ -71,7 +71,8 @@ impl Scored {
         Ok(Self { classes: classes.clone(), rows: rows.zip(answers.iter().copied()).collect() })
     }
 
-    /// Pictures more, whose logits another network gave, as they are at its operating point: measure the whole by [`Adjustment::NONE`].
+    /// Pictures more, whose logits another network gave, as they are at its operating point: measure the whole by [`Adjustment::NONE`]. All
+    /// that gives is after temperature scaling then, also [`Measures::loss`] and [`Measures::ece`].
     pub fn extend(&mut self, others: &Self, adjustment: &Adjustment) {
         self.rows.extend(others.rows.iter().map(|(logits, truth)| (adjustment.row(logits), *truth)));
     }

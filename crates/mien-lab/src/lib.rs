@@ -3,6 +3,7 @@
 // Tests may fail loudly: that is what they are for.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
 
+mod acquaintance;
 pub mod augment;
 mod average;
 pub mod balance;
@@ -32,10 +33,11 @@ mod task;
 mod trainer;
 mod variations;
 
+pub use acquaintance::Acquaintance;
 pub use average::{AverageError, Part, average};
 pub use calibration::{AccuracyNotKept, PriorOfTrainingError, fit as fit_calibration, training_prior};
 pub use classification::Classification;
-pub use compare::{CompareError, ComparedRun, Figure, read_list, read_runs};
+pub use compare::{CompareError, ComparedRun, Figure, is_own, is_same_data, read_list, read_runs};
 pub use evaluation::{ClassMeasures, Measures, Scored, evaluate, predict};
 pub use history::{EpochRecord, write_history};
 pub use learner::Learner;

@@ -323,7 +323,7 @@ impl Recipe {
 
 impl Planned for Recipe {
     fn plan(&self) -> Plan<'_> {
-        plan_of!(self, backbone_rate: self.backbone.as_ref().and_then(BackboneSpec::rate).unwrap_or(1.0))
+        plan_of!(self, backbone_rate: self.backbone_rate().unwrap_or(1.0))
     }
 }
 
@@ -391,6 +391,23 @@ pub(crate) mod tests {
             count += 1;
         }
         assert!(count > 0);
+    }
+
+    #[test]
+    fn vgg_face_sees_pictures_in_the_scale_of_its_weights() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/recipes/vgg-face-kdef.toml");
+        let recipe: Recipe = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert_eq!(recipe.normalization, Normalization { mean: 0.0, std: 1.0, per_picture: false });
+        let of = |field: &str| -> Vec<f64> {
+            let channels = recipe.network.parameters[field].as_array().unwrap();
+            channels.iter().map(|channel| channel.as_float().unwrap()).collect()
+        };
+        // Blue, green and red, from 0 to 255, less the means of what it learnt from.
+        let (means, deviations) = (of("channel_mean"), of("channel_std"));
+        for ((mean, std), known) in means.iter().zip(deviations).zip([93.5940, 104.7624, 129.1863]) {
+            let [black, white] = [0.0, 1.0].map(|gray| (gray - mean) / std);
+            assert!((black + known).abs() < 0.01 && (white - black - 255.0).abs() < 0.01, "{black} to {white}");
+        }
     }
 
     #[test]

@@ -170,6 +170,15 @@ impl Schedule {
         }
     }
 
+    /// The rate that an epoch, counted from 0, ends with.
+    pub fn rate_at_end(&self, epoch: usize) -> f64 {
+        match self.spec {
+            // Where it ends the next one begins, with a step down perhaps.
+            ScheduleSpec::Step { .. } => self.rate(epoch as f64),
+            _ => self.rate((epoch + 1) as f64),
+        }
+    }
+
     /// Takes note of the loss on PublicTest after an epoch.
     pub fn epoch_ended(&mut self, loss: f64) {
         let ScheduleSpec::Plateau { factor, patience, min_learning_rate } = self.spec else { return };
@@ -232,5 +241,15 @@ mod tests {
         assert_eq!([0.0, 2.9].map(|p| schedule.rate(p)), [1.0, 1.0]);
         assert!((schedule.rate(3.0) - 0.1).abs() < 1e-12 && (schedule.rate(6.5) - 0.01).abs() < 1e-12);
         assert_eq!(Schedule::new(ScheduleSpec::Constant, 0.3, 4).rate(3.9), 0.3);
+    }
+
+    #[test]
+    fn an_epoch_ends_with_the_rate_of_its_last_step() {
+        let steps = Schedule::new(ScheduleSpec::Step { epochs: 3, factor: 0.1 }, 1.0, 10);
+        assert_eq!([0, 1, 2].map(|epoch| steps.rate_at_end(epoch)), [1.0; 3]);
+        assert!((steps.rate_at_end(3) - 0.1).abs() < 1e-12);
+        let cosine = Schedule::new(ScheduleSpec::Cosine { warmup_epochs: 2.0 }, 1.0, 10);
+        assert_eq!(cosine.rate_at_end(0), cosine.rate(1.0));
+        assert_eq!(Schedule::new(ScheduleSpec::Constant, 0.3, 4).rate_at_end(3), 0.3);
     }
 }

@@ -345,7 +345,7 @@ impl<T: Task> Trainer<T> {
                 told: T::told(&mean(&sums, seen)),
             }));
         }
-        let learning_rate = self.state.schedule.rate((epoch + 1) as f64);
+        let learning_rate = self.state.schedule.rate_at_end(epoch);
         let (loss, parts) = (loss_sum / seen, mean(&sums, seen));
         Ok(Some(Lessons { epoch: epoch + 1, learning_rate, loss, parts, started }))
     }

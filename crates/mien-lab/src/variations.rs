@@ -4,10 +4,10 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor};
 
-use super::augment::Augmentation;
+use super::augment::{Augmentation, Grays};
 use super::evaluation::BATCH;
-use mien_net::to_unit;
 use mien_net::torch::TorchError;
+use mien_net::{Normalization, to_unit};
 
 /// What varies between a camera's pictures of one face. Nothing of the face is hidden: the right answer stays right.
 fn camera() -> Augmentation {
@@ -32,12 +32,13 @@ fn camera() -> Augmentation {
 /// When libtorch fails, as when memory is full.
 pub fn varied(pictures: &Tensor, times: usize) -> Result<Tensor, TorchError> {
     let camera = camera();
+    let grays = Grays::of(Normalization { mean: 0.0, std: 1.0, per_picture: false });
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut rounds = Vec::new();
     for _ in 0..times {
         for bytes in pictures.split(BATCH, 0) {
             let lit = camera.relight(&to_unit(&bytes)?, &mut rng);
-            rounds.push((camera.apply(&lit, &mut rng) * 255.0).round().clamp(0.0, 255.0).to_kind(Kind::Uint8));
+            rounds.push((camera.apply(&lit, grays, &mut rng) * 255.0).round().clamp(0.0, 255.0).to_kind(Kind::Uint8));
         }
     }
     Ok(Tensor::f_cat(&rounds, 0)?)

@@ -80,7 +80,7 @@ pub struct InputSpec {
 pub struct Training {
     /// The data set, with its splits as used.
     pub data: String,
-    /// SHA-256 of the files, in the order of `data`.
+    /// SHA-256 of the files, in the order of `data`; of a mean of several models, what the others learnt from stands behind.
     pub data_sha256: Vec<String>,
     /// SHA-256 of the weights that training began with, if they weren't random.
     #[serde(default, skip_serializing_if = "Option::is_none")]

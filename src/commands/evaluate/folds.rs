@@ -11,7 +11,8 @@ use super::report::augmentation;
 use super::{ClassifierArgs, scored};
 use crate::console::{print, print_json};
 use crate::lab::datasets::{LabelRule, Split, SplitSpec};
-use crate::lab::{Measures, Scored};
+use crate::lab::metrics::Confusion;
+use crate::lab::{ClassMeasures, Measures, Scored};
 use crate::net::{Adjustment, Model, ModelSource, Precision};
 
 /// What was measured on all data sets.
@@ -33,7 +34,38 @@ struct SourceReport {
     /// All people, if it is known who is shown.
     people: Option<usize>,
     #[serde(flatten)]
-    measures: Measures,
+    measures: JointMeasures,
+}
+
+/// What the networks are worth together. Each has its answers divided by a temperature of its own already, so what a single network's
+/// report has of before that isn't among it.
+#[derive(Debug, Serialize)]
+struct JointMeasures {
+    n: u64,
+    accuracy: f64,
+    accuracy_interval: [f64; 2],
+    balanced_accuracy: f64,
+    macro_f1: f64,
+    weighted_f1: f64,
+    ece_scaled: f64,
+    per_class: Vec<ClassMeasures>,
+    confusion: Confusion,
+}
+
+impl From<Measures> for JointMeasures {
+    fn from(all: Measures) -> Self {
+        Self {
+            n: all.n,
+            accuracy: all.accuracy,
+            accuracy_interval: all.accuracy_interval,
+            balanced_accuracy: all.balanced_accuracy,
+            macro_f1: all.macro_f1,
+            weighted_f1: all.weighted_f1,
+            ece_scaled: all.ece_scaled,
+            per_class: all.per_class,
+            confusion: all.confusion,
+        }
+    }
 }
 
 impl ClassifierArgs {
@@ -110,7 +142,7 @@ impl ClassifierArgs {
             bail!("the folds have {} of {pictures} pictures of {}", all.len(), path.display());
         }
         let division = format!("{} networks, each without the people that it is measured on", models.len());
-        Ok(SourceReport { data: name, division, people, measures: all.measure(&Adjustment::NONE) })
+        Ok(SourceReport { data: name, division, people, measures: all.measure(&Adjustment::NONE).into() })
     }
 }
 

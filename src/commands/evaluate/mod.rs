@@ -22,7 +22,7 @@ use super::reading::ReadingArgs;
 use crate::console::{print, print_json, tell};
 use crate::crop::Framing;
 use crate::device::{self, DeviceChoice};
-use crate::lab::datasets::{Dataset, LabelRule, Pictures, Split, SplitSpec};
+use crate::lab::datasets::{Dataset, LabelRule, Pictures, SourceInfo, Split, SplitSpec};
 use crate::lab::faces::cut_again;
 use crate::lab::{Scored, plots, predict, varied};
 use crate::net::{Card, Model, ModelSource, Pass, Precision};
@@ -189,6 +189,7 @@ impl ClassifierArgs {
         let read = |crop| self.reading.read(&paths, &model.card.labels, &|files| split_of(&model.card, files), crop);
         let crop = model.card.input.crop;
         let data = read(crop)?;
+        check_mean(&model.card, &data, self.split)?;
         // Pictures are varied before faces are turned upright in them.
         let is_turned = (self.varied || self.calibrate) && crop != Framing::Box;
         let unturned = is_turned.then(|| read(Framing::Box)).transpose()?;
@@ -298,6 +299,25 @@ fn split_of(card: &Card, files: &[String]) -> SplitSpec {
     } else {
         SplitSpec::default()
     }
+}
+
+/// Refuses to measure a mean of several networks on what was kept back of data that they learnt from: how the first of them divided it is
+/// all that the card knows, and another may have learnt from that part.
+fn check_mean(card: &Card, data: &Dataset, split: Split) -> anyhow::Result<()> {
+    if card.mean_of.is_empty() || !matches!(split, Split::Public | Split::Private) {
+        return Ok(());
+    }
+    let is_learnt = |source: &SourceInfo| source.sha256.iter().any(|sum| card.training.data_sha256.contains(sum));
+    let Some(source) = data.sources.iter().find(|source| is_learnt(source) && !source.is_official(split)) else {
+        return Ok(());
+    };
+    bail!(
+        "{} is the mean of several networks that learnt from {}, and it isn't known that all of them kept the same pictures back: measure \
+         each of them on {}, or the mean on data that none of them learnt from",
+        card.name,
+        source.name,
+        split.usage()
+    )
 }
 
 /// Varied pictures as the network wants them; says how they were cut out.

@@ -10,7 +10,7 @@ use super::{operating_points, scored};
 use crate::commands::card;
 use crate::console::tell;
 use crate::lab::datasets::{DataError, Dataset, LabelRule, Split};
-use crate::lab::plots;
+use crate::lab::{is_same_data, plots};
 use crate::net::{Card, Ending, Evaluation, Model, ModelSource, Precision};
 use crate::prior::StandardPrior;
 
@@ -41,8 +41,8 @@ pub(super) fn put_figures(card: &mut Card, report: &Report<'_>) {
 }
 
 /// Measures a model whose training has just ended on the two splits that it didn't learn from, and writes the figures into its card. A
-/// card that has figures for PrivateTest is left as it is: that split is read once. So it isn't read where the time was spent, for a
-/// training may go on with more of it.
+/// card that has figures for PrivateTest of these data is left as it is: that split is read once. So it isn't read where the time was
+/// spent, for a training may go on with more of it.
 ///
 /// # Errors
 /// When the model can't be loaded or measured, or card or plot can't be written.
@@ -55,7 +55,9 @@ pub(in crate::commands) fn measure(
 ) -> anyhow::Result<()> {
     let model = Model::load(&ModelSource::File(path.to_owned()), device, Precision::F32)?;
     let mut card = model.card.clone();
-    if card.evaluation.iter().any(|entry| entry.split == Split::Private.usage()) {
+    let is_read = |entry: &Evaluation| entry.split == Split::Private.usage() && is_same_data(&entry.data, &data.name);
+    if card.evaluation.iter().any(is_read) {
+        tell(&format!("the card has figures on PrivateTest of {}, which is read once: nothing is measured", data.name));
         return Ok(());
     }
     let splits: &[Split] = if ending == Ending::BudgetSpent {

@@ -17,7 +17,7 @@ use crate::lab::datasets::Fold;
 use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
-use crate::lab::{Classification, Planned as _, Statement, TrainOutcome, Trainer, TrainingState};
+use crate::lab::{Acquaintance, Classification, Planned as _, Statement, TrainOutcome, Trainer, TrainingState};
 use crate::net::{CARD_FORMAT, Calibration, Card, Ending, InputSpec, ModelSource, Training};
 
 impl TrainArgs {
@@ -58,7 +58,7 @@ impl TrainArgs {
     ) -> anyhow::Result<()> {
         let sources = sources(&recipe.data, &self.data)?;
         let data = self.reading.read(&sources, &recipe.classes, &|_| recipe.split.clone(), recipe.crop)?;
-        let statement = Statement::of(&recipe, &data)?;
+        let mut statement = Statement::of(&recipe, &data)?;
         let trainer = Classification::new(&recipe, &data, device)
             .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), folder, device))
             .with_context(|| format!("can't train by {}", path.display()))?;
@@ -70,6 +70,10 @@ impl TrainArgs {
         };
         if let Some(without) = trainer.state().recipe.without_weights() {
             tell(&format!("warning: {}", without.warning()));
+        }
+        for known in Acquaintance::of(&trainer.state().recipe, &data)? {
+            tell(&format!("warning: {}", known.warning()));
+            statement.limits = format!("{} {}", statement.limits, known.in_card());
         }
         let model = trainer.run_folder().model();
         let rule = trainer.state().recipe.target.rule();

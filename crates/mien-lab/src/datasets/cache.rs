@@ -17,7 +17,7 @@ use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
 use mien_core::whole::{self, Existing};
 
 /// Raised whenever decoding or this file changes its meaning.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// Data sets with fewer pictures are decoded before a cache would be found worth its file.
 const LEAST_PICTURES: usize = 100;
 /// Where the files lie, below the user's cache folder.

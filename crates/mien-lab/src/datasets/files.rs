@@ -11,6 +11,7 @@ use super::reader::{About, Collection, Entry, Skipped, Source, Watch};
 use super::{DataError, ReadOptions, Split};
 use crate::faces::{FaceCutter, FaceError, FaceFinding, FaceMode};
 use crate::pictures::decode_gray;
+use crate::provenance;
 use mien_core::classes::Classes;
 use mien_core::pixels::PixelLimit;
 
@@ -81,7 +82,7 @@ impl Source for PictureFiles {
         }
         let about = About {
             name: self.name.clone(),
-            sha256: vec![format!("{:x}", sum.finalize())],
+            sha256: std::iter::once(format!("{:x}", sum.finalize())).chain(self.list_sum()?).collect(),
             skipped: self.skipped.clone(),
             faces: cutter.counts(),
             places: cutter.places(),
@@ -109,6 +110,13 @@ impl PictureFiles {
             faces: options.finding(mode),
             pixels: options.pixels,
         }
+    }
+
+    /// SHA-256 of the list, if there is one: who its pictures show and how they are divided stands there alone.
+    fn list_sum(&self) -> Result<Option<String>, DataError> {
+        let sum =
+            |path: &PathBuf| provenance::sha256(path).map_err(|source| DataError::Read { path: path.clone(), source });
+        self.list.as_ref().map(sum).transpose()
     }
 
     /// A problem with one picture, told by its path, or by the line that lists it.

@@ -30,7 +30,8 @@ pub fn join(named: Vec<(String, Dataset)>) -> Result<Dataset, DataError> {
     }
     let mut known = BTreeSet::new();
     for source in parts.iter().flat_map(|part| &part.sources) {
-        if !known.insert(&source.sha256) {
+        // The first is the pictures'. Beside it stands what is said of them, and two lists may say different things of the same.
+        if source.sha256.first().is_some_and(|pictures| !known.insert(pictures)) {
             return Err(DataError::Twice { name: source.name.clone() });
         }
     }
@@ -127,6 +128,17 @@ mod tests {
         let one = || ck.read().unwrap();
         let error = join(vec![("a".to_owned(), one()), ("b".to_owned(), one())]).unwrap_err().to_string();
         assert!(error.contains("“b”"), "{error}");
+    }
+
+    #[test]
+    fn the_same_pictures_by_two_lists_are_refused_too() {
+        let folder = Folder::new().pictures(&["a.png", "b.png", "c.png"]);
+        let by = |name: &str, third: &str| {
+            let rows = format!("path,label,split\na.png,happy,train\nb.png,sad,val\nc.png,sad,{third}\n");
+            (name.to_owned(), read(&folder.file(name, rows), &ReadOptions::default()).unwrap())
+        };
+        let error = join(vec![by("one.csv", "train"), by("two.csv", "test")]).unwrap_err().to_string();
+        assert!(error.contains("“two.csv”"), "{error}");
     }
 
     #[test]

@@ -46,6 +46,9 @@ use super::faces::{FaceCounts, FaceFinding, LandmarkPlaces};
 use mien_core::classes::Classes;
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
 
+/// The division of what its publishers split.
+const OFFICIAL: &str = "official";
+
 /// The part of a data set that a picture belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -98,7 +101,7 @@ pub struct Dataset {
     pub name: String,
     /// How it was split: “official”, or by what rule and seed.
     pub division: String,
-    /// SHA-256 of its files: one for each table, one for all pictures of a folder.
+    /// SHA-256 of its files: one for each table, one for all pictures of a folder or list, which comes first.
     pub sha256: Vec<String>,
     /// What was left out, and why.
     pub skipped: Vec<Skipped>,
@@ -129,6 +132,14 @@ pub struct SourceInfo {
     pub sha256: Vec<String>,
     /// In what way faces were found in its pictures and cut out: what the crops depend on besides the files.
     pub finding: String,
+}
+
+impl SourceInfo {
+    /// Whether its publishers said which pictures are in this split, so that it is the same in every training.
+    pub fn is_official(&self, split: Split) -> bool {
+        // Where only PrivateTest was published, the division goes on behind the word.
+        self.division == OFFICIAL || (split == Split::Private && self.division.starts_with(OFFICIAL))
+    }
 }
 
 impl Dataset {
@@ -205,7 +216,7 @@ fn complete_splits(entries: &mut [Entry], pixels: &[u8], spec: &SplitSpec) -> Re
     if is_official && (has(Split::Public) || !has(Split::Training)) {
         // A list may leave the split of a few rows open.
         entries.iter_mut().for_each(|entry| entry.split = entry.split.or(Some(Split::Training)));
-        return Ok("official".to_owned());
+        return Ok(OFFICIAL.to_owned());
     }
     let spec = if is_official { &SplitSpec { private: 0.0, fold: None, ..spec.clone() } } else { spec };
     let open: Vec<usize> = (0..entries.len()).filter(|i| entries[*i].split != Some(Split::Private)).collect();
@@ -219,7 +230,7 @@ fn complete_splits(entries: &mut [Entry], pixels: &[u8], spec: &SplitSpec) -> Re
         .collect();
     let (sides, how) = (spec.divide(&items)?, spec.describe(spec.is_by_subject(&items)?));
     open.into_iter().zip(sides).for_each(|(index, side)| entries[index].split = Some(side));
-    Ok(if is_official { format!("official for private; the rest {how}") } else { how })
+    Ok(if is_official { format!("{OFFICIAL} for private; the rest {how}") } else { how })
 }
 
 impl Pictures {

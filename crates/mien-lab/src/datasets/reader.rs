@@ -149,7 +149,7 @@ pub(super) struct Collection {
 pub(super) struct About {
     /// What to call it in reports.
     pub name: String,
-    /// SHA-256 of its files: one for each table, one for all pictures of a folder.
+    /// SHA-256 of its files: one for each table, one for all pictures of a folder or list, which comes first.
     pub sha256: Vec<String>,
     /// What was left out.
     pub skipped: Vec<Skipped>,

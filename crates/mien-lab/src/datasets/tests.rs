@@ -115,6 +115,7 @@ fn a_folder_with_train_and_test_alone_gets_its_pictures_to_choose_on_from_train(
     assert_eq!(counts(&data), [16, 4, 5]);
     assert!(data.division.starts_with("official for private; the rest at random"), "{}", data.division);
     assert!(data.private.places.iter().all(|place| place.starts_with("test")));
+    assert!(data.sources[0].is_official(Split::Private) && !data.sources[0].is_official(Split::Public));
 }
 
 #[test]
@@ -312,6 +313,23 @@ fn a_list_names_pictures_labels_people_and_splits() {
     assert_eq!(data.training.subjects, [Some("Ada".to_owned()), Some("Ada".to_owned())]);
     assert_eq!(data.public.labels, [SAD]);
     assert!(matches!(data.private.judged(LabelRule::Label), Err(DataError::NoPicture)));
+}
+
+#[test]
+fn a_list_that_divides_its_pictures_otherwise_is_other_data() {
+    let folder = Folder::new().pictures(&["a.png", "b.png"]);
+    let sums = |rows: &str| read(&folder.file("list.csv", rows), &ReadOptions::default()).unwrap().sha256;
+    let first = sums("path,label,subject,split\na.png,happy,Ada,train\nb.png,sad,Bob,val\n");
+    assert_eq!(first.len(), 2, "of the pictures, and of the list");
+    assert_eq!(sums("path,label,subject,split\na.png,happy,Ada,train\nb.png,sad,Bob,val\n"), first);
+    for rows in [
+        "path,label,subject,split\na.png,happy,Ada,val\nb.png,sad,Bob,train\n",
+        "path,label,subject,split\na.png,happy,Bob,train\nb.png,sad,Ada,val\n",
+    ] {
+        let other = sums(rows);
+        assert!(other[0] == first[0] && other[1] != first[1], "the same pictures by another list: {rows}");
+    }
+    assert_eq!(Folder::new().pictures(&["happy/a.png", "sad/b.png"]).read().unwrap().sha256.len(), 1);
 }
 
 #[test]

@@ -11,11 +11,12 @@ use mien_net::ARCHITECTURES;
 pub(crate) const FROZEN: &str = "frozen_backbone";
 
 /// A transfer network's backbone: the variables whose names begin with [`mien_net::BACKBONE`]. What is said here about its
-/// rate only holds for one that has weights: a random one has to learn like the rest.
+/// rate only holds for one that has weights, from here or from [`Recipe::start_from`]: a random one has to learn like the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BackboneSpec {
-    /// A safetensors file with its weights. Without one the network learns from scratch, and its card says so.
+    /// A safetensors file with its weights. Without one, and without a model to start from, the network learns from scratch, and its
+    /// card says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
     /// Whether it stays as it is.
@@ -27,17 +28,6 @@ pub struct BackboneSpec {
 impl Default for BackboneSpec {
     fn default() -> Self {
         Self { weights: None, frozen: false, learning_rate_factor: 1.0 }
-    }
-}
-
-impl BackboneSpec {
-    /// What the backbone's learning rate is multiplied by; `None` if it stays as it is.
-    pub fn rate(&self) -> Option<f64> {
-        match (&self.weights, self.frozen) {
-            (None, _) => Some(1.0),
-            (Some(_), true) => None,
-            (Some(_), false) => Some(self.learning_rate_factor),
-        }
     }
 }
 
@@ -82,11 +72,23 @@ impl WithoutWeights {
 }
 
 impl Recipe {
+    /// Whether something gives the backbone weights to begin with: a file of its own, or the model that the training starts from.
+    fn has_backbone_weights(&self) -> bool {
+        self.start_from.is_some() || self.backbone.as_ref().is_some_and(|backbone| backbone.weights.is_some())
+    }
+
+    /// What the backbone's learning rate is multiplied by; `None` if it stays as it is.
+    pub fn backbone_rate(&self) -> Option<f64> {
+        match self.backbone.as_ref().filter(|_| self.has_backbone_weights()) {
+            None => Some(1.0),
+            Some(backbone) => (!backbone.frozen).then_some(backbone.learning_rate_factor),
+        }
+    }
+
     /// What becomes of the backbone if there is one and nothing gives it weights.
     pub fn without_weights(&self) -> Option<WithoutWeights> {
         let is_transfer = |name: &str| ARCHITECTURES.iter().any(|a| a.name == name && a.backbone_weights.is_some());
-        let has_weights = self.backbone.as_ref().is_some_and(|backbone| backbone.weights.is_some());
-        if has_weights || self.start_from.is_some() || !is_transfer(&self.network.architecture) {
+        if self.has_backbone_weights() || !is_transfer(&self.network.architecture) {
             return None;
         }
         let stays = self.network.parameters.get(FROZEN).and_then(toml::Value::as_bool).unwrap_or_default();
@@ -118,5 +120,21 @@ mod tests {
         ] {
             assert_eq!(without(&with_weights), None, "{with_weights}");
         }
+    }
+
+    #[test]
+    fn a_backbone_with_weights_moves_as_it_is_told_wherever_they_come_from() {
+        let rate = |text: &str| toml::from_str::<Recipe>(text).unwrap().backbone_rate();
+        let of = |start: &str, backbone: &str| {
+            rate(&format!("{start}network = {{ architecture = \"vgg19\" }}\n[backbone]\n{backbone}"))
+        };
+        let (own, whole) = ("weights = \"vgg19.safetensors\"\n", "start_from = \"mine.safetensors\"\n");
+        for (start, weights) in [("", own), (whole, ""), (whole, own)] {
+            assert_eq!(of(start, &format!("{weights}frozen = true")), None, "{start}{weights}");
+            assert_eq!(of(start, &format!("{weights}learning_rate_factor = 0.1")), Some(0.1), "{start}{weights}");
+            assert_eq!(of(start, weights), Some(1.0), "{start}{weights}");
+        }
+        assert_eq!(of("", "frozen = true\nlearning_rate_factor = 0.1"), Some(1.0), "a random one learns like the rest");
+        assert_eq!(rate(whole), Some(1.0));
     }
 }

@@ -25,8 +25,8 @@ use crate::commands::compare;
 use crate::console::tell;
 use crate::exit::{BadInputs, TRY_AGAIN};
 use crate::interrupt::Interrupted;
-use crate::lab::lock_folder;
 use crate::lab::recipe::{RecipeList, Scheduled};
+use crate::lab::{is_own, lock_folder};
 use crate::net::{Ending, ModelSource};
 
 /// How often is looked whether the user wants to stop.
@@ -81,11 +81,12 @@ impl TrainArgs {
     }
 }
 
-/// Why a recipe's training has ended, if it needs no more: it was measured, and no more time is given to it.
+/// Why a recipe's training has ended, if it needs no more: it was measured on what it learnt from, and no more time is given to it.
 fn ended(entry: &Scheduled, folder: &Path) -> Option<Ending> {
     let model = folder.join(format!("{}.safetensors", entry.recipe.name));
     let card = ModelSource::File(model).card().ok()?;
-    let ending = card.training.ending.filter(|_| !card.evaluation.is_empty())?;
+    // Figures on other data are somebody's who measured by hand.
+    let ending = card.training.ending.filter(|_| card.evaluation.iter().any(|entry| is_own(&card, entry)))?;
     // The card has whole seconds.
     let is_spent = ending != Ending::BudgetSpent || card.training.wall_seconds + 0.5 >= entry.budget;
     let is_same = entry.recipe.is_in(&card.training.recipe);

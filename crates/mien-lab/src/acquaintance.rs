@@ -1,0 +1,124 @@
+//! Models that a training begins with or listens to, and that may know what it keeps back.
+
+use super::datasets::{Dataset, SourceInfo, Split, SplitSpec};
+use super::recipe::Recipe;
+use mien_net::{Card, ModelError, ModelSource};
+
+/// A model that a training begins with or listens to, and a source of which it may have learnt what the training keeps back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acquaintance {
+    /// The model, as the recipe names it.
+    pub model: String,
+    /// The source, likewise.
+    pub source: String,
+}
+
+impl Acquaintance {
+    /// All of a training by this recipe from these data, by the cards of the models. What those learnt from that they began with
+    /// themselves isn't known.
+    ///
+    /// # Errors
+    /// When a card can't be read.
+    pub fn of(recipe: &Recipe, data: &Dataset) -> Result<Vec<Self>, ModelError> {
+        let teachers = recipe.distillation.iter().flat_map(|distillation| &distillation.teachers);
+        let mut found = Vec::new();
+        for model in recipe.start_from.iter().chain(teachers) {
+            let Ok(named) = model.parse::<ModelSource>();
+            let card = named.card()?;
+            for source in data.sources.iter().filter(|source| may_know(&card, source, &recipe.split)) {
+                let new = Self { model: model.clone(), source: source.name.clone() };
+                if !found.contains(&new) {
+                    found.push(new);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What is told before the training begins.
+    pub fn warning(&self) -> String {
+        let Self { model, source } = self;
+        format!(
+            "{model} learnt from {source} too, divided otherwise as far as its card tells (`split` in its recipe): it may know pictures and \
+             people that this training keeps back, and figures on those may be too high"
+        )
+    }
+
+    /// What the card says of it ever after.
+    pub fn in_card(&self) -> String {
+        let Self { model, source } = self;
+        format!(
+            "{model}, which it learnt from, may know what was kept back of {source}: figures on PublicTest and PrivateTest of {source} may \
+             be too high."
+        )
+    }
+}
+
+/// Whether the model of a card may have learnt from what a training keeps back of a source that it divides by `split`.
+fn may_know(card: &Card, source: &SourceInfo, split: &SplitSpec) -> bool {
+    let is_learnt = |sum: &String| card.training.data_sha256.contains(sum);
+    // The card of a mean tells the division of the first of its models alone.
+    let is_divided_alike = card.mean_of.is_empty()
+        && source.sha256.iter().all(is_learnt)
+        && SplitSpec::of_recipe(&card.training.recipe) == *split;
+    !source.is_official(Split::Public) && source.sha256.iter().any(is_learnt) && !is_divided_alike
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::{Origin, tests::Folder};
+
+    fn source(division: &str, sha256: &[&str]) -> SourceInfo {
+        SourceInfo {
+            name: "faces".to_owned(),
+            origin: Origin::Unknown,
+            division: division.to_owned(),
+            sha256: sha256.iter().map(|sum| (*sum).to_owned()).collect(),
+            finding: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_model_that_learnt_from_the_same_data_knows_what_is_kept_back_unless_they_were_divided_alike() {
+        let mut card = ModelSource::default().card().unwrap();
+        card.training.data_sha256 = vec!["pictures".to_owned(), "list".to_owned()];
+        card.training.recipe = "[split]\nseed = 4".parse().unwrap();
+        card.mean_of.clear();
+        let alike = SplitSpec { seed: 4, ..SplitSpec::default() };
+        let faces = source("by person", &["pictures", "list"]);
+        assert!(!may_know(&card, &faces, &alike));
+        assert!(may_know(&card, &faces, &SplitSpec::default()));
+        assert!(may_know(&card, &source("by person", &["pictures", "another list"]), &alike));
+        assert!(!may_know(&card, &source("by person", &["others"]), &SplitSpec::default()));
+        assert!(!may_know(&card, &source("official", &["pictures"]), &SplitSpec::default()));
+        card.mean_of.push(mien_net::MeanPart { name: "one".to_owned(), sha256: String::new(), counts: 1.0 });
+        assert!(may_know(&card, &faces, &alike), "how the others of a mean were divided isn't known");
+    }
+
+    #[test]
+    fn each_model_is_named_once_with_each_source_that_it_may_know() {
+        let folder = Folder::new();
+        (0..10).for_each(|i| folder.picture(&format!("happy/{i}.png"), i));
+        let data = folder.read().unwrap();
+        let models = tempfile::tempdir().unwrap();
+        let Ok(shipped) = "mien".parse::<ModelSource>();
+        let mut card = shipped.card().unwrap();
+        card.training.data_sha256.clone_from(&data.sha256);
+        card.training.recipe = "[split]\nseed = 4".parse().unwrap();
+        let path = models.path().join("before.safetensors");
+        std::fs::write(&path, "").unwrap();
+        std::fs::write(path.with_extension("toml"), card.to_toml().unwrap()).unwrap();
+        let before = path.to_str().unwrap();
+        let of = |split: &str| {
+            let text = format!(
+                "start_from = \"{before}\"\nsplit = {{ {split} }}\ndistillation = {{ teachers = [\"mien\", \"{before}\"] }}"
+            );
+            Acquaintance::of(&toml::from_str(&text).unwrap(), &data).unwrap()
+        };
+        let [known]: [Acquaintance; 1] = of("").try_into().unwrap();
+        assert_eq!((known.model.as_str(), known.source.as_str()), (before, data.sources[0].name.as_str()));
+        assert!(known.warning().contains("divided otherwise") && known.in_card().contains("may know"));
+        assert!(of("seed = 4").is_empty());
+    }
+}
