@@ -12,13 +12,24 @@ import urllib.request
 from urllib.parse import urlsplit
 
 
-def scenes(link):
-    """Gives each frame of the server's source as a dictionary; docs/tables.md of Mien describes the names in it."""
+def ask(link, path):
+    """Opens a path of the server with the token in the link."""
     parts = urlsplit(link)
     token = parts.fragment.removeprefix("token=")
-    request = urllib.request.Request(f"{parts.scheme}://{parts.netloc}/api/v1/live")
+    request = urllib.request.Request(f"{parts.scheme}://{parts.netloc}{path}")
     request.add_header("Authorization", f"Bearer {token}")
-    with urllib.request.urlopen(request) as answer:
+    return urllib.request.urlopen(request)
+
+
+def columns(link):
+    """How the fields of each class are called: those of an own class "wide awake" end with wide_awake."""
+    with ask(link, "/api/v1/about") as answer:
+        return {one["label"]: one["column"] for one in json.load(answer)["classes"]}
+
+
+def scenes(link):
+    """Gives each frame of the server's source as a dictionary; docs/tables.md of Mien describes the names in it."""
+    with ask(link, "/api/v1/live") as answer:
         for line in answer:
             if line.startswith(b"data: "):
                 yield json.loads(line.removeprefix(b"data: "))
@@ -27,10 +38,11 @@ def scenes(link):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
+    column = columns(sys.argv[1])
     for scene in scenes(sys.argv[1]):
         words = []
         for face in scene["faces"]:
-            share = face[f"smoothed_{face['label']}"]
+            share = face[f"smoothed_{column[face['label']]}"]
             words.append(f"face {face['face']}: {face['verdict']} ({face['label']} {share:.0%})")
         print(f"{scene['time_s']:8.2f} s  {', '.join(words) or 'no face'}", flush=True)
 

@@ -5,7 +5,8 @@
     python3 lsl_bridge.py --face 2 --name Mien2 < lines
     python3 lsl_bridge.py --classes tired,wide_awake < lines      of a model of own classes, called as its columns
 
-Needs pylsl (pip install pylsl). Each line of JSON (docs/tables.md of Mien) of the chosen face becomes a sample of eight
+Needs pylsl: python3 -m venv ~/lsl && ~/lsl/bin/pip install pylsl (on Debian and Ubuntu with the package python3-venv), and then
+~/lsl/bin/python in the place of python3. Each line of JSON (docs/tables.md of Mien) of the chosen face becomes a sample of eight
 channels: the seven smoothed probabilities, or those of the own classes, and the face's number. The stream has an irregular rate, because a frame without the
 face has no sample; samples are stamped when they arrive here, some ten milliseconds after the camera saw the face.
 """

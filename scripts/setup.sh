@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh            what building and running need
 #   scripts/setup.sh --tests    that, and what the tests need (a virtual display, ffmpeg, chromium)
+#   scripts/setup.sh --lab      what `cargo build --no-default-features` needs: no OpenCV, no window, no demo clip
 #
 #   MIEN_LIBTORCH=cpu|cuda      which libtorch to fetch (default: the one in use, else cpu)
 #   LIBTORCH=FOLDER             use this libtorch instead
@@ -17,9 +18,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/parts/cargo_config.sh
 
 with_tests=no
+lab_alone=no
 for argument in "$@"; do
     case $argument in
         --tests) with_tests=yes ;;
+        --lab) lab_alone=yes ;;
         -h | --help)
             sed -n '2,/^set -e/{/^#/s/^# \{0,1\}//p;}' "$0"
             exit 0
@@ -28,9 +31,15 @@ for argument in "$@"; do
     esac
 done
 
+[ "$with_tests$lab_alone" != yesyes ] || die "--lab leaves out what --tests needs; choose one of them"
+
 require_rust
 libtorch=$(choose_libtorch)
-install_packages "$with_tests"
+if [ "$lab_alone" = yes ]; then
+    install_lab_packages
+else
+    install_packages "$with_tests"
+fi
 in_cache_alone fetch_libtorch "$libtorch"
-in_cache_alone fetch_demo_clip
+[ "$lab_alone" = yes ] || in_cache_alone fetch_demo_clip
 write_cargo_config "$libtorch"

@@ -17,6 +17,9 @@ TEST_PACKAGES=(xvfb xdotool ffmpeg)
 # A real browser and its driver, for the page of `mien serve`. Ubuntu has no such packages; the test skips itself without them.
 BROWSER_PACKAGES=(chromium chromium-driver)
 
+# What the lab alone is built with, and the package of each: where the programs are there, nobody needs to be root.
+LAB_TOOLS=(cc:gcc c++:g++ strip:binutils python3:python3)
+
 # install_packages WITH_TESTS(yes|no)
 install_packages() {
     if ! have dpkg-query || ! have apt-get; then
@@ -45,6 +48,24 @@ install_packages() {
     apt_install "${MISSING[@]}"
     find_missing "${MISSING[@]}"
     [ ${#MISSING[@]} = 0 ] || die "apt-get ended without an error, but these packages are still missing: ${MISSING[*]}"
+}
+
+install_lab_packages() {
+    local tool wanted=()
+    for tool in "${LAB_TOOLS[@]}"; do
+        have "${tool%%:*}" || wanted+=("${tool#*:}")
+    done
+    if libtorch_is_missing && ! has_pip; then
+        wanted+=(python3-pip)
+    fi
+    if [ ${#wanted[@]} = 0 ]; then
+        say "system packages: all there"
+    elif have apt-get; then
+        say "system packages: installing ${wanted[*]}"
+        apt_install "${wanted[@]}"
+    else
+        warn "missing here, under these names or similar ones: ${wanted[*]}; install them with your package manager"
+    fi
 }
 
 # system_name: such as debian or ubuntu

@@ -58,14 +58,41 @@ struct Translation {
     frames: i64,
 }
 
-/// Writes the rows of all parts, in order of their numbers, to a new table. Memory is that of the rows within an overlap.
+/// What is to be added to the numbers of frames in each part's tables, by its tables of frames: these have rows of an overlap even where
+/// nobody is seen.
+///
+/// # Errors
+/// When a table can't be read or isn't Mien's.
+pub fn frame_shifts(parts: &[PartTable], format: TableFormat) -> anyhow::Result<Vec<i64>> {
+    let mut joined = Joined::default();
+    let shift = |table: &PartTable| -> anyhow::Result<i64> {
+        let broken = || format!("can't read {}", table.path.display());
+        let rows = TableRows::open(&table.path, format).with_context(broken)?;
+        if rows.columns().is_empty() {
+            joined.last.clear();
+            return Ok(0);
+        }
+        let columns = Columns::of(rows.columns()).with_context(broken)?;
+        joined.add(&table.part, None, rows, columns, |_row| Ok(())).with_context(broken)
+    };
+    parts.iter().map(shift).collect()
+}
+
+/// Writes the rows of all parts, in order of their numbers, to a new table. Memory is that of the rows within an overlap. `shifts` are
+/// those of [`frame_shifts`]; without them they are told from the rows that two parts share.
 ///
 /// # Errors
 /// When a table can't be read or isn't Mien's, or the disk is full.
-pub fn join_parts(parts: &[PartTable], path: &Path, format: TableFormat) -> anyhow::Result<PathBuf> {
+pub fn join_parts(
+    parts: &[PartTable],
+    shifts: Option<&[i64]>,
+    path: &Path,
+    format: TableFormat,
+) -> anyhow::Result<PathBuf> {
     let mut copy = None;
     let mut joined = Joined::default();
-    for table in parts {
+    for (number, table) in parts.iter().enumerate() {
+        let shift = shifts.and_then(|shifts| shifts.get(number).copied());
         let broken = || format!("can't read {}", table.path.display());
         let rows = TableRows::open(&table.path, format).with_context(broken)?;
         if rows.columns().is_empty() {
@@ -78,7 +105,7 @@ pub fn join_parts(parts: &[PartTable], path: &Path, format: TableFormat) -> anyh
             Some(copy) => copy,
             None => copy.insert(TableCopy::create(path, format, rows.columns())?),
         };
-        joined.add(&table.part, rows, columns, |row| Ok(copy.push(row)?)).with_context(broken)?;
+        joined.add(&table.part, shift, rows, columns, |row| Ok(copy.push(row)?)).with_context(broken)?;
     }
     match copy {
         Some(copy) => Ok(copy.finish()?),
@@ -116,13 +143,15 @@ impl Columns {
 }
 
 impl Joined {
+    /// Adds a part's rows, and gives what was added to their numbers of frames: `shift`, if it is known.
     fn add(
         &mut self,
         part: &Part,
+        shift: Option<i64>,
         rows: impl Iterator<Item = io::Result<Vec<String>>>,
         columns: Columns,
         mut write: impl FnMut(&[String]) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<i64> {
         let mut before = Vec::new();
         let mut translation = None;
         let mut last = VecDeque::new();
@@ -135,7 +164,8 @@ impl Joined {
                 }
                 continue;
             }
-            let translation: &mut Translation = translation.get_or_insert_with(|| Translation::of(&before, &self.last));
+            let translation: &mut Translation =
+                translation.get_or_insert_with(|| Translation::of(&before, &self.last, shift));
             seen.frame += translation.frames;
             row[columns.frame] = seen.frame.to_string();
             if let (Some(column), Some((number, _))) = (columns.face, &mut seen.face) {
@@ -152,13 +182,13 @@ impl Joined {
             write(&row)?;
         }
         self.last = last;
-        Ok(())
+        Ok(translation.map_or(0, |translation| translation.frames))
     }
 }
 
 impl Translation {
     /// By what two parts have seen of the same frames: those of a face are where its boxes overlap most often.
-    fn of(before: &[Seen], last: &VecDeque<Seen>) -> Self {
+    fn of(before: &[Seen], last: &VecDeque<Seen>, shift: Option<i64>) -> Self {
         let mut of_time: HashMap<u64, Vec<&Seen>> = HashMap::new();
         for seen in last {
             of_time.entry(seen.time_s.to_bits()).or_default().push(seen);
@@ -184,8 +214,8 @@ impl Translation {
                 numbers.insert(here, there);
             }
         }
-        let frames = frames.into_iter().max_by_key(|(shift, count)| (*count, std::cmp::Reverse(*shift)));
-        Self { numbers, frames: frames.map_or(0, |(shift, _)| shift) }
+        let told = frames.into_iter().max_by_key(|(shift, count)| (*count, std::cmp::Reverse(*shift)));
+        Self { numbers, frames: shift.or(told.map(|(shift, _)| shift)).unwrap_or(0) }
     }
 }
 
@@ -208,7 +238,7 @@ mod tests {
         for (part, rows) in parts {
             let rows = rows.iter().cloned().map(Ok);
             joined
-                .add(part, rows, columns, |row| {
+                .add(part, None, rows, columns, |row| {
                     written.push((row[0].clone(), row[2].clone()));
                     Ok(())
                 })
@@ -245,6 +275,33 @@ mod tests {
         let rows =
             join(&[(part(1, 0.0, Some(0.95)), first), (part(2, 0.95, None), vec![wrong(8), wrong(9), wrong(10)])]);
         assert_eq!(rows, pairs(&[(8, 1), (9, 1), (10, 1)]));
+    }
+
+    #[test]
+    fn where_nobody_is_seen_at_a_cut_the_tables_of_frames_say_by_how_much_numbers_move() {
+        let home = tempfile::tempdir().unwrap();
+        let table = |part: Part, rows: &str| {
+            let path = home.path().join(format!("{}.csv", part.number));
+            std::fs::write(&path, format!("file,frame,time_s\n{rows}\n")).unwrap();
+            PartTable { part, path }
+        };
+        let (first, second) = (part(1, 0.0, Some(0.95)), part(2, 0.95, None));
+        // The second part counts three frames too many.
+        let frames = [table(first, "f,8,0.8\nf,9,0.9"), table(second, "f,11,0.8\nf,12,0.9\nf,13,1.0")];
+        let shifts = frame_shifts(&frames, TableFormat::Csv).unwrap();
+        assert_eq!(shifts, [0, -3]);
+
+        let columns = Columns::of(&NAMES.map(str::to_owned)).unwrap();
+        let mut seen = row(10, 1, 0.0);
+        seen[0] = "13".to_owned();
+        let (mut joined, mut written) = (Joined::default(), Vec::new());
+        joined
+            .add(&second, Some(shifts[1]), [Ok(seen)].into_iter(), columns, |row| {
+                written.push(row[0].clone());
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(written, ["10"]);
     }
 
     #[test]

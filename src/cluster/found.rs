@@ -1,6 +1,6 @@
 //! What many runs have left in their folders: the results of each file, and what could not be analysed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -16,8 +16,10 @@ pub struct Found {
     pub records: BTreeMap<PathBuf, Vec<Record>>,
     /// Those of tables over many files.
     pub joined: Vec<Record>,
-    /// Why a file has none, by the runs' reports.
+    /// Why a file has none and won't get any, by the runs' reports.
     pub problems: BTreeMap<PathBuf, String>,
+    /// Files that have none yet, by the runs' reports: another try may go right.
+    pub unfinished: BTreeSet<PathBuf>,
     /// Records that can't be read.
     pub unreadable: Vec<PathBuf>,
 }
@@ -43,17 +45,27 @@ impl Found {
             }
             for path in files(folder) {
                 if path.file_name().is_some_and(|name| name == RUN_REPORT) {
-                    let problems = RunReport::read(&path).map(|report| report.problems).unwrap_or_default();
-                    found.problems.extend(problems.into_iter().map(|problem| (problem.name, problem.reason)));
+                    found.note(RunReport::read(&path).unwrap_or_default());
                 } else if path.to_string_lossy().ends_with(MANIFEST_ENDING) {
                     found.add(folder, path);
                 }
             }
         }
-        let records = &found.records;
+        let (records, problems) = (&found.records, &mut found.problems);
         // Another run could analyse it.
-        found.problems.retain(|name, _| !records.contains_key(name));
+        problems.retain(|name, _| !records.contains_key(name));
+        found.unfinished.retain(|name| !records.contains_key(name) && !problems.contains_key(name));
         Ok(found)
+    }
+
+    fn note(&mut self, report: RunReport) {
+        for problem in report.problems {
+            if problem.try_again {
+                self.unfinished.insert(problem.name);
+            } else {
+                self.problems.insert(problem.name, problem.reason);
+            }
+        }
     }
 
     fn add(&mut self, folder: &Path, path: PathBuf) {

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use super::films::{PartTable, join_parts};
+use super::films::{PartTable, frame_shifts, join_parts};
 use super::found::{Found, Record};
-use super::plan::{Kind, Plan};
-use crate::batch::{FileState, MANIFEST_ENDING, Manifest, Output, Product, Results, TablesRecord, write_index};
+use super::plan::{Kind, Plan, Planned};
+use crate::batch::{
+    FileState, MANIFEST_ENDING, Manifest, Output, PICTURES_NAME, Product, Results, TablesRecord, write_index,
+};
 use crate::exit::TryAgain;
 use crate::export::{Existing, Staging, TableFormat, join_tables};
 
@@ -79,8 +81,10 @@ impl Merge {
             bail!("{} can't be read as a record of Mien; remove it and analyse its file again", path.display());
         }
         let mut merged = Merged::default();
-        let records = without_doubles(std::mem::take(&mut found.records), &mut merged)?;
-        let entries = self.entries(records, &found.problems, &mut merged)?;
+        let mut records = std::mem::take(&mut found.records);
+        let replaced = self.plan.as_ref().map(|plan| remove_replaced(plan, &mut records)).unwrap_or_default();
+        let records = without_doubles(records, &mut merged)?;
+        let entries = self.entries(records, &found, &replaced, &mut merged)?;
         if entries.is_empty() {
             bail!("there are no results of files to put together in {}", folders_in_words(&self.folders));
         }
@@ -116,24 +120,28 @@ impl Merge {
     fn entries(
         &self,
         records: BTreeMap<PathBuf, Record>,
-        problems: &BTreeMap<PathBuf, String>,
+        found: &Found,
+        replaced: &BTreeSet<PathBuf>,
         merged: &mut Merged,
     ) -> anyhow::Result<Vec<Entry>> {
+        let problems = &found.problems;
         let mut missing = BTreeSet::new();
         let mut bad = BTreeMap::new();
         let mut known = BTreeSet::new();
+        let pictures = pictures_in(&records);
         for line in self.plan.iter().flat_map(|plan| &plan.0) {
             // Pictures have one table together.
-            let unit = if line.kind == Kind::Picture { crate::batch::PICTURES_NAME.into() } else { line.unit_name() };
+            let unit = if line.kind == Kind::Picture { PICTURES_NAME.into() } else { line.unit_name() };
             known.insert(unit.clone());
             let reason =
                 line.problem.as_ref().or_else(|| problems.get(&unit)).or_else(|| problems.get(&line.unit_name()));
-            // That of all pictures lacks those that can't be read.
-            let is_in = records.contains_key(&unit) && (line.kind == Kind::Video || line.problem.is_none());
+            let has_table = records.contains_key(&unit);
+            // That of all pictures lacks those that can't be read, and those that came later.
+            let is_in = has_table && (line.kind == Kind::Video || pictures.contains(line.path.as_path()));
             match (is_in, reason) {
                 (true, _) => {}
                 (false, Some(reason)) => drop(bad.insert(line.unit_name(), reason.clone())),
-                (false, None) => drop(missing.insert(unit)),
+                (false, None) => drop(missing.insert(if has_table { line.unit_name() } else { unit })),
             }
         }
         let mut films: BTreeMap<(bool, PathBuf), Entry> = BTreeMap::new();
@@ -152,6 +160,7 @@ impl Merge {
         }
         if self.plan.is_none() {
             bad.extend(problems.iter().map(|(name, reason)| (name.clone(), reason.clone())));
+            missing.extend(found.unfinished.iter().cloned());
         }
         for entry in films.values_mut() {
             entry.records.sort_by_key(|record| record.manifest.part.map_or(0, |part| part.number));
@@ -161,7 +170,8 @@ impl Merge {
             let names = in_words(missing.iter().map(|name| name.display().to_string()));
             let count = missing.len();
             bail!(TryAgain(format!(
-                "{count} of the files have no results yet: {names}; analyse them, or leave them out with --allow-missing"
+                "{count} of the files have no results yet: {names}{}; analyse them, or leave them out with --allow-missing",
+                replaced_in_words(replaced)
             )));
         }
         merged.bad = bad.iter().map(|(name, reason)| format!("{}: {reason}", name.display())).collect();
@@ -247,24 +257,81 @@ impl Entry {
         staging: &Staging,
         number: usize,
     ) -> anyhow::Result<PathBuf> {
-        let mut parts = Vec::new();
-        for record in &self.records {
-            let ending = format.ending();
-            let mut outputs = record.outputs(product);
-            let output = outputs.find(|output| output.file.path.to_string_lossy().ends_with(ending));
-            let output = output.with_context(|| format!("{} lists no table {ending}", record.path.display()))?;
-            let path = record.place_of(output);
-            let now = FileState::of(&path).with_context(|| format!("can't read {}", path.display()))?;
-            if now.bytes != output.file.bytes {
-                bail!("{} has changed since Mien wrote it; analyse its file again with --force", path.display());
-            }
-            match record.manifest.part {
-                None => return Ok(path),
-                Some(part) => parts.push(PartTable { part, path }),
-            }
+        if let Some(record) = self.records.iter().find(|record| record.manifest.part.is_none()) {
+            return table_of(record, product, format);
         }
-        join_parts(&parts, &staging.path().join(format!("film-{number}{}", format.ending())), format)
+        let parts = self.part_tables(product, format)?;
+        // All tables of a film have to give a frame the same number, also where nobody was seen at a cut.
+        let frames = Product::Frames(format);
+        let shifts = if self.records.iter().all(|record| has(record, frames)) {
+            Some(frame_shifts(&self.part_tables(frames, format)?, format)?)
+        } else {
+            None
+        };
+        let path = staging.path().join(format!("film-{number}{}", format.ending()));
+        join_parts(&parts, shifts.as_deref(), &path, format)
     }
+
+    /// Those of its parts.
+    fn part_tables(&self, product: Product, format: TableFormat) -> anyhow::Result<Vec<PartTable>> {
+        let parts = self.records.iter().filter_map(|record| Some((record.manifest.part?, record)));
+        parts.map(|(part, record)| Ok(PartTable { part, path: table_of(record, product, format)? })).collect()
+    }
+}
+
+/// Where a table is, which has to be as it was written.
+fn table_of(record: &Record, product: Product, format: TableFormat) -> anyhow::Result<PathBuf> {
+    let ending = format.ending();
+    let mut outputs = record.outputs(product);
+    let output = outputs.find(|output| output.file.path.to_string_lossy().ends_with(ending));
+    let output = output.with_context(|| format!("{} lists no table {ending}", record.path.display()))?;
+    let path = record.place_of(output);
+    let now = FileState::of(&path).with_context(|| format!("can't read {}", path.display()))?;
+    if now.bytes != output.file.bytes {
+        bail!("{} has changed since Mien wrote it; analyse its file again with --force", path.display());
+    }
+    Ok(path)
+}
+
+/// Takes away the records of files that were replaced before they were planned, and gives the names of those that have no other. The
+/// table of all pictures goes if one of them was, or isn't planned any more: its rows can't be told apart.
+fn remove_replaced(plan: &Plan, records: &mut BTreeMap<PathBuf, Vec<Record>>) -> BTreeSet<PathBuf> {
+    let of_kind = |kind: Kind| plan.0.iter().filter(move |line| line.kind == kind);
+    let videos: BTreeMap<PathBuf, &Planned> =
+        of_kind(Kind::Video).filter(|line| line.problem.is_none()).map(|line| (line.unit_name(), line)).collect();
+    let pictures: BTreeMap<&Path, &Planned> = of_kind(Kind::Picture).map(|line| (line.path.as_path(), line)).collect();
+    let is_current = |unit: &Path, record: &Record| {
+        let inputs = &record.manifest.work.inputs;
+        if record.is_of_pictures() && !pictures.is_empty() {
+            let is_planned = |line: &&Planned, input: &FileState| line.problem.is_some() || line.is_as_planned(input);
+            return inputs.iter().all(|it| pictures.get(it.path.as_path()).is_some_and(|line| is_planned(line, it)));
+        }
+        videos.get(unit).zip(inputs.first()).is_none_or(|(line, input)| line.is_as_planned(input))
+    };
+    let mut replaced = BTreeSet::new();
+    records.retain(|unit, of_unit| {
+        of_unit.retain(|record| is_current(unit, record));
+        if of_unit.is_empty() {
+            replaced.insert(unit.clone());
+        }
+        !of_unit.is_empty()
+    });
+    replaced
+}
+
+/// The pictures that the table of all pictures is about.
+fn pictures_in(records: &BTreeMap<PathBuf, Record>) -> BTreeSet<PathBuf> {
+    let record = records.get(Path::new(PICTURES_NAME));
+    record.into_iter().flat_map(|record| &record.manifest.work.inputs).map(|input| input.path.clone()).collect()
+}
+
+/// What is to be done about old results, after a list of what is missing.
+fn replaced_in_words(replaced: &BTreeSet<PathBuf>) -> String {
+    if replaced.is_empty() {
+        return String::new();
+    }
+    let names = in_words(replaced.iter().map(|name| name.display().to_string()));
+    format!(" (the results of {names} are of other files than the manifest has; `mien analyze --force` replaces them)")
 }
 
 /// One record of each file. Several that have the same tables count as one.
@@ -288,18 +355,25 @@ fn without_doubles(
         let Some(first) = records.next() else { continue };
         for other in records {
             if sums(&other) != sums(&first) {
-                bail!(
-                    "{} has two different results, {} and {}; remove one of them",
-                    name.display(),
-                    first.path.display(),
-                    other.path.display()
-                );
+                let (name, one, two) = (name.display(), first.path.display(), other.path.display());
+                if inputs_of(&other) != inputs_of(&first) {
+                    bail!(
+                        "{one} and {two} are both called {name} and are of different files; make one manifest of all \
+                         files with `mien plan`, and analyse them by it"
+                    );
+                }
+                bail!("{name} has two different results, {one} and {two}; remove one of them");
             }
             merged.doubled.push(name.clone());
         }
         once.insert(name, first);
     }
     Ok(once)
+}
+
+/// The files that a record is about, whatever state they were in.
+fn inputs_of(record: &Record) -> BTreeSet<&Path> {
+    record.manifest.work.inputs.iter().map(|input| input.path.as_path()).collect()
 }
 
 /// Refuses results that were made differently.
@@ -361,6 +435,7 @@ fn in_words(names: impl Iterator<Item = String>) -> String {
     words
 }
 
-fn folders_in_words(folders: &[PathBuf]) -> String {
+/// Folders in the words of a message.
+pub fn folders_in_words(folders: &[PathBuf]) -> String {
     in_words(folders.iter().map(|folder| folder.display().to_string()))
 }

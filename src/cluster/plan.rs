@@ -268,9 +268,14 @@ impl Planned {
             Ok(state) => state,
             Err(error) => return Some(format!("can't be read: {error}")),
         };
+        let words = "has changed since the manifest was made; make it anew with `mien plan`";
+        (!self.is_as_planned(&state)).then(|| words.to_owned())
+    }
+
+    /// Whether a file in this state is the one that the line is about: as long, and changed at the same time.
+    pub fn is_as_planned(&self, state: &FileState) -> bool {
         let apart = self.modified_ms.zip(state.modified_ms).map_or(0, |(then, now)| then.abs_diff(now));
-        let has_changed = state.bytes != self.bytes || apart > TIME_TOLERANCE_MS;
-        has_changed.then(|| "has changed since the manifest was made; make it anew with `mien plan`".to_owned())
+        state.bytes == self.bytes && apart <= TIME_TOLERANCE_MS
     }
 }
 

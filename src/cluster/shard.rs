@@ -77,7 +77,7 @@ impl Shard {
         };
         let (number, of) = place;
         let shard = number.and_then(|number| Self::new(number, of));
-        shard.map(Some).ok_or_else(|| format!("the engine asks for a shard that is none of {of}"))
+        shard.map(Some).ok_or_else(|| format!("the scheduler asked for a shard outside 1 to {of}"))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
+
 use super::found::{Found, Record};
+use super::merge::folders_in_words;
 use crate::batch::{FileState, Output};
 use crate::lab::provenance::sha256;
 
@@ -20,9 +23,12 @@ pub struct Verified {
 /// Looks at all results in some folders: whether they are there and have the contents that their records say.
 ///
 /// # Errors
-/// When a folder isn't there.
+/// When a folder isn't there, or nothing in them was written by Mien.
 pub fn verify(folders: &[PathBuf]) -> anyhow::Result<Verified> {
     let found = Found::search(folders)?;
+    if found.records.is_empty() && found.joined.is_empty() && found.unreadable.is_empty() {
+        bail!("there are no results of mien in {}", folders_in_words(folders));
+    }
     let mut verified = Verified::default();
     let damaged = found.unreadable.iter().map(|path| format!("{}: can't be read as a record of Mien", path.display()));
     verified.faults.extend(damaged);

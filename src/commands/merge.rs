@@ -41,7 +41,7 @@ pub struct MergeArgs {
     #[arg(long)]
     pub allow_missing: bool,
 
-    /// End with exit code 0 although some files are bad; they are listed all the same
+    /// End with exit code 0 even if some inputs are bad; they are still listed
     #[arg(long)]
     pub allow_bad: bool,
 

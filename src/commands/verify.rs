@@ -25,7 +25,7 @@ impl VerifyArgs {
     /// Checks all and says what was found.
     ///
     /// # Errors
-    /// When a folder isn't there, or a result isn't as it was written.
+    /// When a folder isn't there or has no results, or a result isn't as it was written.
     pub fn run(self) -> anyhow::Result<()> {
         let Verified { good, by_length, faults } = verify(&self.folders)?;
         let by_length = match by_length {
@@ -36,7 +36,7 @@ impl VerifyArgs {
         if faults.is_empty() {
             return Ok(());
         }
-        print(&format!("\nNot as it should be:\n  {}\n", faults.join("\n  ")))?;
+        print(&format!("\nProblems:\n  {}\n", faults.join("\n  ")))?;
         bail!("{} of the results are not as they were written", faults.len());
     }
 }

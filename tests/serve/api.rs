@@ -261,5 +261,5 @@ fn a_recording_of_other_classes_than_the_model_s_is_not_served() {
     let folder = record_of(&home.path().join("talk"), 5, &classes);
     let mut command = mien();
     command.args(["serve", "--bind", "127.0.0.1:0", "--no-token", "--recording"]).arg(&folder);
-    assert_refused(&mut command, &["tells apart tired, awake", "and the model angry", "--model"]);
+    assert_refused(&mut command, &["uses the classes tired, awake", "the model angry", "--model"]);
 }

@@ -6,26 +6,41 @@ use std::process::{Command, Stdio};
 
 use super::api::face_jpeg;
 use super::client::Server;
+use super::support::own_model::own_model;
 use super::support::program::video_with_face;
 
 fn example(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
 }
 
-#[test]
-fn the_client_in_python_prints_emotions_as_they_come() {
+/// What the client prints of a frame with a face, where the server has these options more.
+fn told_by_client(options: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let video = folder.path().join("clip.mp4");
     video_with_face(&video, 60);
-    let server = Server::start(&["--video", video.to_str().unwrap()]);
+    let server = Server::start(&[&["--video", video.to_str().unwrap()], options].concat());
     let mut command = Command::new("python3");
     command.arg(example("client.py")).arg(server.link("")).stdout(Stdio::piped());
     let mut client = command.spawn().unwrap();
     let lines = BufReader::new(client.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let line = lines.take(200).find(|line| line.contains("face 1: ")).expect("no line has a face");
-    assert!(line.contains(" s  ") && line.contains('%'), "{line}");
-    client.kill().unwrap();
+    let line = lines.take(200).find(|line| line.contains("face 1: "));
+    client.kill().ok();
     client.wait().unwrap();
+    line.expect("no line has a face")
+}
+
+#[test]
+fn the_client_in_python_prints_emotions_as_they_come() {
+    let line = told_by_client(&[]);
+    assert!(line.contains(" s  ") && line.contains('%'), "{line}");
+}
+
+#[test]
+fn the_client_in_python_prints_own_classes_whose_fields_have_other_names() {
+    let home = tempfile::tempdir().unwrap();
+    let model = own_model(home.path(), &["wide awake", "very tired"]);
+    let line = told_by_client(&["--model", model.to_str().unwrap()]);
+    assert!(line.contains("(wide awake ") || line.contains("(very tired "), "{line}");
 }
 
 #[test]

@@ -30,6 +30,9 @@ const SERVING_THREADS: usize = 2;
 /// Threads that encode pictures for watchers, at most.
 const ENCODING_THREADS: usize = 4;
 
+/// What this machine calls itself.
+const OWN_NAME: &str = "localhost";
+
 /// How often Ctrl-C is looked for.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -125,8 +128,10 @@ impl Server {
             vec![bind.ip()]
         };
         let is_secure = tls.is_some();
+        let has_own_certificate = matches!(tls, Some(TlsChoice::Files { .. }));
         let tls = tls.map(|choice| choice.config(&names, &addresses)).transpose()?;
-        let links = links(is_secure, &names, bind.ip(), &addresses, address.port(), token.as_ref());
+        let hosts = hosts(&names, bind.ip(), &addresses, has_own_certificate);
+        let links = links(is_secure, &hosts, address.port(), token.as_ref());
 
         let metrics = Arc::new(Metrics::default());
         let limit: PixelLimit = MAX_MEGAPIXELS.parse().unwrap_or_default();
@@ -158,15 +163,16 @@ impl Server {
         self.address
     }
 
-    /// The links that open its page, token included; those that others can open are behind the machine's own.
+    /// The links that open its page, token included; the first one is for this machine's browser.
     pub fn links(&self) -> &[String] {
         &self.links
     }
 
     /// The link for phones and others in the network, if the server listens there.
     pub fn link_for_others(&self) -> Option<&str> {
-        let own = usize::from(self.address.ip().is_unspecified());
-        self.links.get(own).filter(|_| !self.address.ip().is_loopback()).map(String::as_str)
+        let own = format!("://{OWN_NAME}:");
+        let mut links = self.links.iter().filter(|_| !self.address.ip().is_loopback());
+        links.find(|link| !link.contains(&own)).map(String::as_str)
     }
 
     /// Answers until `stop` says so, then ends all sessions within two seconds.
@@ -225,21 +231,38 @@ async fn serve(
     Ok(())
 }
 
-fn links(
-    is_secure: bool,
-    names: &[String],
-    bound: IpAddr,
-    addresses: &[IpAddr],
-    port: u16,
-    token: Option<&Token>,
-) -> Vec<String> {
-    let scheme = if is_secure { "https" } else { "http" };
-    let token = token.map_or_else(String::new, |token| format!("#token={}", token.word()));
+/// What the server is called in links. A certificate of one's own is for names, so that they come first there; else they may be a
+/// proxy's, and addresses come first.
+fn hosts(names: &[String], bound: IpAddr, addresses: &[IpAddr], has_own_certificate: bool) -> Vec<String> {
     let host = |ip: &IpAddr| match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
     };
-    let own = bound.is_unspecified().then(|| "localhost".to_owned());
-    let hosts = own.into_iter().chain(addresses.iter().map(host)).chain(names.iter().cloned());
-    hosts.map(|host| format!("{scheme}://{host}:{port}/{token}")).collect()
+    let own = bound.is_unspecified().then(|| OWN_NAME.to_owned());
+    let addresses = own.into_iter().chain(addresses.iter().map(host));
+    let names = names.iter().cloned();
+    if has_own_certificate { names.chain(addresses).collect() } else { addresses.chain(names).collect() }
+}
+
+fn links(is_secure: bool, hosts: &[String], port: u16, token: Option<&Token>) -> Vec<String> {
+    let scheme = if is_secure { "https" } else { "http" };
+    let token = token.map_or_else(String::new, |token| format!("#token={}", token.word()));
+    hosts.iter().map(|host| format!("{scheme}://{host}:{port}/{token}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_first_where_the_certificate_is_for_them() {
+        let names = ["cam.example".to_owned()];
+        let address: [IpAddr; 1] = ["192.0.2.7".parse().unwrap()];
+        let every: IpAddr = "0.0.0.0".parse().unwrap();
+        assert_eq!(hosts(&names, every, &address, true), ["cam.example", "localhost", "192.0.2.7"]);
+        assert_eq!(hosts(&names, every, &address, false), ["localhost", "192.0.2.7", "cam.example"]);
+        assert_eq!(hosts(&[], address[0], &address, true), ["192.0.2.7"]);
+        let links = links(true, &hosts(&names, address[0], &address, true), 7878, None);
+        assert_eq!(links, ["https://cam.example:7878/", "https://192.0.2.7:7878/"]);
+    }
 }

@@ -1,5 +1,6 @@
 //! `mien serve`: browsers, phones and other programs.
 
+mod link_file;
 mod source;
 mod visitors;
 
@@ -10,6 +11,7 @@ use anyhow::Context as _;
 use clap::Args;
 use mien_serve::{About, ClassReport, ModelReport, Server, Setup, TlsChoice, Token, qr_code};
 
+use self::link_file::LinkFile;
 use self::source::Source;
 use self::visitors::VisitorRecordings;
 use super::labels::LabelArgs;
@@ -131,7 +133,8 @@ impl ServeArgs {
             annotate,
             record_visitor: recordings.as_ref().map(VisitorRecordings::starter),
         })?;
-        self.greet(&server, has_source)?;
+        // Until the server ends: a browser may be slow to start.
+        let _link_file = self.greet(&server, has_source)?;
         server.run(interrupt::requested)?;
         if let Some(recordings) = recordings {
             recordings.finish();
@@ -156,8 +159,8 @@ impl ServeArgs {
         }
     }
 
-    /// Says where the page is found.
-    fn greet(&self, server: &Server, has_source: bool) -> anyhow::Result<()> {
+    /// Says where the page is found, and opens it if that was asked for.
+    fn greet(&self, server: &Server, has_source: bool) -> anyhow::Result<Option<LinkFile>> {
         let links = server.links();
         let Some(first) = links.first() else { anyhow::bail!("the server has no address that could be named") };
         let mut words = format!("Mien serves at {first}\n");
@@ -179,12 +182,24 @@ impl ServeArgs {
         }
         words += "Ctrl-C ends the server.\n";
         print(&words)?;
-        if self.open
-            && let Err(error) = open::that_detached(first)
-        {
+        Ok(if self.open { self.open_page(first) } else { None })
+    }
+
+    /// Opens the page in this machine's browser. Gives the file that leads it there, which has to stay until it was read.
+    fn open_page(&self, link: &str) -> Option<LinkFile> {
+        let opened = if self.no_token {
+            // Everybody may read this link.
+            open::that_detached(link).map(|()| None)
+        } else {
+            LinkFile::new(link).and_then(|file| {
+                open::that_detached(file.path())?;
+                Ok(Some(file))
+            })
+        };
+        opened.unwrap_or_else(|error| {
             tell(&format!("warning: no browser could be started ({error}); open the link by hand"));
-        }
-        Ok(())
+            None
+        })
     }
 }
 

@@ -57,8 +57,7 @@ impl Source {
         // The page has one set of bars.
         anyhow::ensure!(
             recorded == used,
-            "the recording tells apart {recorded}, and the model {used}; name a model of the same {} with --model",
-            recorded.plural()
+            "the recording uses the classes {recorded}, the model {used}; choose a model with the recording's classes (--model)"
         );
         drop(recording.request().open()?);
         Ok(source(recording.name(), Origin::Recording(recording)))

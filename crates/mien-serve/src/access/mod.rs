@@ -96,7 +96,7 @@ impl Gate {
         if hosts.next().is_some() || !host.is_some_and(|host| self.hosts.contains(&host)) {
             return Err(Refusal(
                 StatusCode::MISDIRECTED_REQUEST,
-                "this server isn't called so; use the address that it printed, or start it with --host NAME",
+                "this server doesn't answer to that name; use the address that it printed, or start it with --host NAME",
             ));
         }
         // A path that names another host is a request to a proxy, which this isn't.

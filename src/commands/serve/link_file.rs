@@ -1,0 +1,76 @@
+//! The link for this machine's browser in a file: what stands on a command line can be read by every user of the machine.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, TempPath};
+
+/// A page that leads on to a link and that its owner alone can read. It is removed with this value.
+pub(super) struct LinkFile(TempPath);
+
+impl LinkFile {
+    /// Writes the page into the user's folder for programs that run (`XDG_RUNTIME_DIR`), else into the one for temporary files.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn new(link: &str) -> io::Result<Self> {
+        let folder = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
+        match folder.map(|folder| Self::create_in(&folder, link)) {
+            Some(Ok(file)) => Ok(file),
+            // It may be gone, or another user's.
+            Some(Err(_)) | None => Self::create_in(&std::env::temp_dir(), link),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn create_in(folder: &Path, link: &str) -> io::Result<Self> {
+        // On Unix with the mode 0600 from the beginning.
+        let mut file = Builder::new().prefix("mien-").suffix(".html").tempfile_in(folder)?;
+        file.write_all(page(link).as_bytes())?;
+        Ok(Self(file.into_temp_path()))
+    }
+}
+
+fn page(link: &str) -> String {
+    let link = link.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+    format!(
+        r#"<!doctype html>
+<meta charset="utf-8">
+<meta name="referrer" content="no-referrer">
+<meta http-equiv="refresh" content="0; url={link}">
+<title>Mien</title>
+<p><a href="{link}">Open Mien</a></p>
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_leads_to_the_link_and_is_for_its_owner_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let file = LinkFile::create_in(home.path(), "http://127.0.0.1:7878/#token=0123456789abcdef").unwrap();
+        let path = file.path().to_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(r#"content="0; url=http://127.0.0.1:7878/#token=0123456789abcdef""#), "{text}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        drop(file);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_name_adds_nothing_to_the_page() {
+        let text = page("http://\"><script>:7878/");
+        assert!(!text.contains("<script") && text.contains("&quot;>&lt;script>"), "{text}");
+    }
+}
