@@ -26,6 +26,7 @@ for card in "$FOLDER"/*.toml; do
     mkdir "$runs/$name"
     cp "$card" "$runs/$name/"
     cp "$FOLDER/$name-curves.png" "$runs/$name/curves.png"
+    [ ! -f "$FOLDER/$name-history.csv" ] || cp "$FOLDER/$name-history.csv" "$runs/$name/history.csv"
     [ ! -f "$FOLDER/$name-matrix.png" ] || cp "$FOLDER/$name-matrix.png" "$runs/$name/confusion-privatetest.png"
 done
 for run in "$RUNS"/*/; do
@@ -66,6 +67,7 @@ TEXT
         [ -f "$card" ] && [ -f "$run/curves.png" ] || continue
         cp "$card" "$FOLDER/$name.toml"
         cp "$run/curves.png" "$FOLDER/$name-curves.png"
+        [ ! -f "$run/history.csv" ] || cp "$run/history.csv" "$FOLDER/$name-history.csv"
         printf '\n### %s\n\n%s [Card](results/%s.toml)\n' "$name" "$(value "$card" description)" "$name"
         printf '\n![Curves of %s](results/%s-curves.png)\n' "$name" "$name"
         if [ -f "$run/confusion-privatetest.png" ]; then
