@@ -16,7 +16,7 @@ use crate::lab::datasets::{
     Angle, DataError, Dataset, ReadOptions, SplitSpec, Undivided, Watch, cache_folder, join, read_undivided,
     takes_votes,
 };
-use crate::lab::faces::{FaceMode, PictureDetector};
+use crate::lab::faces::FaceMode;
 use crate::pixels::PixelLimit;
 
 /// Faces that are found in a few seconds, of whose finding nothing is told.
@@ -116,7 +116,6 @@ impl ReadingArgs {
             split: SplitSpec::default(),
             angles: self.angles.clone(),
             faces: self.faces,
-            detector: box_detector(),
             crop,
             pixels: self.max_megapixels,
             watch: watch(crop),
@@ -145,15 +144,4 @@ fn watch(crop: Framing) -> Watch {
         }
         if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
-}
-
-/// What finds the faces that boxes are cut out of: the app's detector, or in the lab alone the network.
-fn box_detector() -> PictureDetector {
-    #[cfg(feature = "vision")]
-    return PictureDetector {
-        make: || crate::detect::make(&crate::detect::DetectionOptions::default(), tch::Device::Cpu),
-        version: || crate::detect::version(&crate::detect::DetectionOptions::default()),
-    };
-    #[cfg(not(feature = "vision"))]
-    PictureDetector::NETWORK
 }

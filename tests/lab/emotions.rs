@@ -513,7 +513,32 @@ fn a_card_that_is_missing_or_behind_after_a_kill_is_written_when_the_training_is
 }
 
 #[test]
-fn what_was_fitted_between_two_sittings_stays_with_the_weights_that_it_was_fitted_to() {
+fn weights_that_a_kill_kept_from_the_disk_are_written_by_the_next_sitting() {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
+    let recipe = Recipe::read(&write_recipe(folder.path(), &[("epochs = 3", "epochs = 1")])).unwrap();
+    let trainer = |run: &str| classifier(recipe.clone(), &data, vec![], &folder.path().join(run)).unwrap();
+    let train = |run: &str| trainer(run).run(None, &AtomicBool::new(false), |_| {}, |_| {});
+    let model = |run: &str| folder.path().join(run).join("small.safetensors");
+
+    // What has their name keeps the weights from being written, as a kill before them does.
+    std::fs::create_dir_all(model("killed")).unwrap();
+    assert!(matches!(train("killed"), Err(TrainError::Checkpoint(_))));
+    std::fs::remove_dir(model("killed")).unwrap();
+    assert_eq!(trainer("killed").state().history.len(), 1, "the checkpoint is there before the weights");
+    train("whole").unwrap();
+    let weights = |run: &str| std::fs::read(model(run)).unwrap();
+    assert!(weights("killed") == weights("whole"));
+
+    // One that was killed between the two left those of an epoch before.
+    std::fs::write(model("killed"), "older").unwrap();
+    drop(trainer("killed"));
+    assert!(weights("killed") == weights("whole"));
+}
+
+#[test]
+fn what_was_fitted_and_measured_between_two_sittings_stays_with_the_weights_that_it_was_done_with() {
     let folder = TempDir::new().unwrap();
     let data = write_data(folder.path());
     // Nothing is learnt, so the first epoch stays the best.
@@ -523,19 +548,23 @@ fn what_was_fitted_between_two_sittings_stays_with_the_weights_that_it_was_fitte
     let train = |more: &[&str]| {
         let mut command = mien();
         command.arg("train").args([&recipe, Path::new("--data"), &data, Path::new("--run"), &run]);
-        command.args(["--threads", "1", "--no-cache"]).args(more).assert().success();
+        command.args(["--threads", "1", "--no-cache"]).args(more).assert().success()
     };
     train(&["--stop-after", "1"]);
     let model = run.join("small.safetensors");
-    mien().arg("evaluate").args([&model, &data]).args(["--calibrate", "--no-cache"]).assert().success();
-    let calibration = || {
-        let card: toml::Table = std::fs::read_to_string(run.join("small.toml")).unwrap().parse().unwrap();
-        assert_eq!(card["training"]["best_epoch"].as_integer(), Some(1));
-        (card["training"]["epochs"].as_integer(), card["calibration"].clone())
-    };
-    let (_, fitted) = calibration();
-    train(&[]);
-    assert_eq!(calibration(), (Some(3), fitted));
+    let mut evaluate = mien();
+    evaluate.arg("evaluate").args([&model, &data]).args(["--split", "private", "--record", "--calibrate"]);
+    evaluate.arg("--no-cache").assert().success();
+    let card = || -> toml::Table { std::fs::read_to_string(run.join("small.toml")).unwrap().parse().unwrap() };
+    let before = card();
+    assert_eq!(before["evaluation"].as_array().unwrap().len(), 2, "two priors");
+    // PrivateTest was read for these weights, so it isn't read again.
+    train(&["--measure"]).stderr(contains("which is read once: nothing is measured"));
+    let after = card();
+    let training = |field: &str| &after["training"][field];
+    assert_eq!((training("epochs").as_integer(), training("best_epoch").as_integer()), (Some(3), Some(1)));
+    assert_eq!(training("ending").as_str(), Some("finished"));
+    assert_eq!((&after["calibration"], &after["evaluation"]), (&before["calibration"], &before["evaluation"]));
 }
 
 #[test]
@@ -561,11 +590,21 @@ fn a_split_without_pictures_is_told_and_the_other_one_measured() {
 fn data_that_nothing_was_learnt_from_are_not_split_as_the_models_own() {
     let folder = TempDir::new().unwrap();
     let [ck, _] = write_folders(folder.path());
-    let measured = |options: &[&str]| {
-        json_of(mien().args(["evaluate", "mien-joint", "--json", "--no-cache"]).arg(&ck).args(options))["n"].clone()
+    let own = folder.path().join("own/happy");
+    std::fs::create_dir_all(&own).unwrap();
+    for (number, picture) in std::fs::read_dir(ck.join("happy")).unwrap().enumerate() {
+        std::fs::copy(picture.unwrap().path(), own.join(format!("{number}.png"))).unwrap();
+    }
+    let evaluate = |data: &Path, options: &[&str]| {
+        let mut command = mien();
+        command.args(["evaluate", "mien-joint", "--json", "--no-cache"]).arg(data).args(options);
+        command
     };
-    // Two pictures of each of six people. The model's recipe keeps nothing of its own data back.
-    assert_eq!([measured(&[]), measured(&["--split", "all"])], [2, 12]);
+    // Six pictures. The model's recipe keeps nothing of its own data back.
+    assert_eq!(json_of(&mut evaluate(own.parent().unwrap(), &[]))["n"], 1);
+    // It learnt from CK+48, but not by these files.
+    evaluate(&ck, &[]).assert().code(1).stderr(contains("aren't the same files any more"));
+    assert_eq!(json_of(&mut evaluate(&ck, &["--split", "all"]))["n"], 12);
 }
 
 #[test]
@@ -737,6 +776,21 @@ fn what_networks_may_know_of_the_pictures_that_are_kept_back_is_told_or_refused(
         evaluate(split).code(1).stderr(contains("mean is the mean of several networks that learnt from CK+48"));
     }
     evaluate("all").success();
+    // What is fitted is fitted on PublicTest, whatever is measured.
+    let fitted = |model: &Path, more: &[&str]| {
+        let mut command = mien();
+        command.arg("evaluate").args([model, &ck]).args(["--no-cache", "--faces", "whole", "--split", "all"]);
+        command.args(more).assert()
+    };
+    fitted(&mean, &["--calibrate"]).code(1).stderr(contains("mean is the mean of several networks"));
+
+    // One picture more, and nobody knows any more who was learnt from.
+    std::fs::copy(ck.join("happy/S000_001_00000010.png"), ck.join("happy/S006_001_00000010.png")).unwrap();
+    let mut private = mien();
+    private.arg("evaluate").args([&model, &ck]).args(["--no-cache", "--faces", "whole", "--split", "private"]);
+    private.assert().code(1).stderr(contains("small learnt from CK+48, and these aren't the same files any more"));
+    fitted(&model, &["--calibrate"]).code(1).stderr(contains("can't be measured on PublicTest"));
+    fitted(&model, &[]).success();
 }
 
 #[test]

@@ -39,8 +39,8 @@ impl Acquaintance {
     pub fn warning(&self) -> String {
         let Self { model, source } = self;
         format!(
-            "{model} learnt from {source} too, divided otherwise as far as its card tells (`split` in its recipe): it may know pictures and \
-             people that this training keeps back, and figures on those may be too high"
+            "{model} learnt from {source} too, divided otherwise as far as its card tells (`split` in its recipe, or in a list): it may know \
+             pictures and people that this training keeps back, and figures on those may be too high"
         )
     }
 
@@ -56,12 +56,11 @@ impl Acquaintance {
 
 /// Whether the model of a card may have learnt from what a training keeps back of a source that it divides by `split`.
 fn may_know(card: &Card, source: &SourceInfo, split: &SplitSpec) -> bool {
-    let is_learnt = |sum: &String| card.training.data_sha256.contains(sum);
+    let learnt = &card.training.data_sha256;
     // The card of a mean tells the division of the first of its models alone.
-    let is_divided_alike = card.mean_of.is_empty()
-        && source.sha256.iter().all(is_learnt)
-        && SplitSpec::of_recipe(&card.training.recipe) == *split;
-    !source.is_official(Split::Public) && source.sha256.iter().any(is_learnt) && !is_divided_alike
+    let is_divided_alike =
+        card.mean_of.is_empty() && source.is_all_among(learnt) && SplitSpec::of_recipe(&card.training.recipe) == *split;
+    source.is_among(learnt) && !source.is_kept_back(Split::Public, learnt) && !is_divided_alike
 }
 
 #[cfg(test)]
@@ -69,11 +68,13 @@ mod tests {
     use super::*;
     use crate::datasets::{Origin, tests::Folder};
 
+    /// A source whose last file says how it is divided, if its publishers did that.
     fn source(division: &str, sha256: &[&str]) -> SourceInfo {
         SourceInfo {
             name: "faces".to_owned(),
             origin: Origin::Unknown,
             division: division.to_owned(),
+            divided_by: sha256.last().copied().unwrap_or_default().to_owned(),
             sha256: sha256.iter().map(|sum| (*sum).to_owned()).collect(),
             finding: String::new(),
         }
@@ -91,7 +92,12 @@ mod tests {
         assert!(may_know(&card, &faces, &SplitSpec::default()));
         assert!(may_know(&card, &source("by person", &["pictures", "another list"]), &alike));
         assert!(!may_know(&card, &source("by person", &["others"]), &SplitSpec::default()));
-        assert!(!may_know(&card, &source("official", &["pictures"]), &SplitSpec::default()));
+        let official = |sha256: &[&str]| source("official", sha256);
+        assert!(!may_know(&card, &official(&["pictures"]), &SplitSpec::default()));
+        assert!(!may_know(&card, &official(&["pictures", "list"]), &SplitSpec::default()));
+        assert!(may_know(&card, &official(&["pictures", "another list"]), &SplitSpec::default()));
+        let other_form = SourceInfo { divided_by: "other form".to_owned(), ..official(&["other form", "list"]) };
+        assert!(!may_know(&card, &other_form, &SplitSpec::default()), "FER2013 in another form, by the same votes");
         card.mean_of.push(mien_net::MeanPart { name: "one".to_owned(), sha256: String::new(), counts: 1.0 });
         assert!(may_know(&card, &faces, &alike), "how the others of a mean were divided isn't known");
     }

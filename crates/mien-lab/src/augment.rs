@@ -104,7 +104,7 @@ impl Augmentation {
         if self.erase > 0.0 { self.erase_patches(&toned, grays, rng) } else { toned }
     }
 
-    /// Mixes pairs of varied pictures `[N, 1, S, S]` and their wanted probabilities `[N, 7]`, one share for the batch.
+    /// Mixes pairs of varied pictures `[N, 1, S, S]` and their wanted probabilities `[N, classes]`, one share for the batch.
     pub fn mix(&self, pictures: Tensor, targets: Tensor, rng: &mut impl Rng) -> (Tensor, Tensor) {
         let Ok(beta) = Beta::new(self.mixup, self.mixup) else { return (pictures, targets) };
         let share: f64 = beta.sample(rng);

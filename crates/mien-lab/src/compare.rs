@@ -274,9 +274,14 @@ fn figure(card: &Card, split: Split) -> Option<Figure> {
 
 /// Whether a figure in a card is of data that the model learnt from, all of it or a part.
 pub fn is_own(card: &Card, entry: &Evaluation) -> bool {
+    is_learnt_by_name(card, &entry.data)
+}
+
+/// Whether data that reports call so have the names of data that the model of a card learnt from, all of them or a part.
+pub fn is_learnt_by_name(card: &Card, data: &str) -> bool {
     let told = &card.training.data;
     let own = data_names(told.split_once(LEARNT).map_or(told, |(names, _)| names));
-    data_names(&entry.data).is_subset(&own)
+    data_names(data).is_subset(&own)
 }
 
 /// Whether two names in reports are of the same data, however faces were found in them and whether votes were read beside them.

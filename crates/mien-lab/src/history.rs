@@ -22,7 +22,7 @@ pub struct EpochRecord {
     pub public_loss: f64,
     /// Accuracy on PublicTest under the recipe's selection rule: `label` for labels, `majority` for votes.
     pub public_accuracy: f64,
-    /// Mean recall over the emotions, same pictures.
+    /// Mean recall over the classes, same pictures.
     pub public_balanced_accuracy: f64,
     /// Time spent on the epoch in seconds. Not part of what a resume reproduces.
     pub seconds: f64,

@@ -37,7 +37,7 @@ pub use acquaintance::Acquaintance;
 pub use average::{AverageError, Part, average};
 pub use calibration::{AccuracyNotKept, PriorOfTrainingError, fit as fit_calibration, training_prior};
 pub use classification::Classification;
-pub use compare::{CompareError, ComparedRun, Figure, is_own, is_same_data, read_list, read_runs};
+pub use compare::{CompareError, ComparedRun, Figure, is_learnt_by_name, is_own, is_same_data, read_list, read_runs};
 pub use evaluation::{ClassMeasures, Measures, Scored, evaluate, predict};
 pub use history::{EpochRecord, write_history};
 pub use learner::Learner;

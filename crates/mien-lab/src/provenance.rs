@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 use tch::Device;
@@ -20,29 +20,10 @@ pub fn sha256(path: &Path) -> io::Result<String> {
 /// Device, by its maker's name where the system tells it, threads and system in a line.
 pub fn machine(device: Device) -> String {
     let name = mien_net::device::describe(device);
-    let made = hardware(device).map_or_else(String::new, |made| format!(" ({made})"));
+    let made = mien_net::device::hardware(device).map_or_else(String::new, |made| format!(" ({made})"));
     let threads = match tch::get_num_threads() {
         1 => "1 thread".to_owned(),
         threads => format!("{threads} threads"),
     };
     format!("{name}{made}, {threads}, {} {}", std::env::consts::OS, std::env::consts::ARCH)
-}
-
-/// What computes, in its maker's words; known on Linux alone.
-fn hardware(device: Device) -> Option<String> {
-    let (file, field) = match device {
-        Device::Cpu => (PathBuf::from("/proc/cpuinfo"), "model name"),
-        Device::Cuda(index) => {
-            let mut cards: Vec<_> = std::fs::read_dir("/proc/driver/nvidia/gpus")
-                .ok()?
-                .filter_map(|card| Some(card.ok()?.path()))
-                .collect();
-            cards.sort();
-            (cards.get(index)?.join("information"), "Model")
-        }
-        _ => return None,
-    };
-    let text = std::fs::read_to_string(file).ok()?;
-    let (_, made) = text.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.trim() == field)?;
-    Some(made.split_whitespace().collect::<Vec<_>>().join(" "))
 }

@@ -215,7 +215,21 @@ impl<T: Task> Trainer<T> {
         // What the recipe says in words may have been reworded.
         let recipe = self.state.recipe.clone();
         self.state = TrainingState { recipe, finding, ..state };
+        // One that was killed right after its last checkpoint left the weights of an earlier epoch, or none.
+        if self.state.history.last().is_some_and(|record| record.epoch() == self.state.best_epoch) {
+            self.save_kept()?;
+        }
         Ok(())
+    }
+
+    /// The network whose weights are saved: the average if the recipe keeps one.
+    fn kept(&self) -> &Learner<T::Network> {
+        self.average.as_ref().unwrap_or(&self.learner)
+    }
+
+    /// Saves its weights, as they are now, as the model's.
+    fn save_kept(&self) -> Result<(), CheckpointError> {
+        save_weights(&self.kept().store, &self.run.model(), WeightKind::F16)
     }
 
     /// All tensors that a resume needs, under names that don't collide.
@@ -350,20 +364,24 @@ impl<T: Task> Trainer<T> {
         Ok(Some(Lessons { epoch: epoch + 1, learning_rate, loss, parts, started }))
     }
 
-    /// Measures, keeps the weights if they are the best, writes history and checkpoint.
+    /// Measures, writes the checkpoint, then the weights if they are the best, and the history.
     fn close_epoch(&mut self, lessons: Lessons) -> Result<(), TrainError> {
         let recipe = &self.state.recipe;
-        let kept = self.average.as_ref().unwrap_or(&self.learner);
-        let (record, shown) = self.task.measure(recipe, kept, lessons)?;
+        let (record, shown) = self.task.measure(recipe, self.kept(), lessons)?;
         let figure = |record: &T::Record| T::figure(recipe, record);
-        if self.state.best().is_none_or(|best| figure(&record) > figure(best)) {
-            save_weights(&kept.store, &self.run.model(), WeightKind::F16)?;
+        let is_best = self.state.best().is_none_or(|best| figure(&record) > figure(best));
+        if is_best {
             self.task.draw_best(recipe, &record, &shown, &self.run)?;
             self.state.best_epoch = record.epoch();
         }
         self.state.schedule.epoch_ended(record.watched_loss());
         self.state.history.push(record);
+        // First the checkpoint: weights that a kill keeps from being written are in it, and a resume writes them. Weights of an epoch that no
+        // checkpoint knows would stay beside a card of an earlier one.
         self.run.write_checkpoint(&self.state, &self.tensors())?;
+        if is_best {
+            self.save_kept()?;
+        }
         T::draw_history(&self.state.recipe, &self.state.history, self.state.best_epoch, &self.run)?;
         let path = self.run.history();
         write_history(&path, &self.state.history).map_err(|source| TrainError::Folder { path, source })

@@ -3,6 +3,7 @@
 mod calibrate;
 mod faces;
 mod folds;
+mod learnt;
 pub(super) mod record;
 mod report;
 #[cfg(feature = "vision")]
@@ -22,10 +23,10 @@ use super::reading::ReadingArgs;
 use crate::console::{print, print_json, tell};
 use crate::crop::Framing;
 use crate::device::{self, DeviceChoice};
-use crate::lab::datasets::{Dataset, LabelRule, Pictures, SourceInfo, Split, SplitSpec};
+use crate::lab::datasets::{Dataset, LabelRule, Pictures, Split};
 use crate::lab::faces::cut_again;
 use crate::lab::{Scored, plots, predict, varied};
-use crate::net::{Card, Model, ModelSource, Pass, Precision};
+use crate::net::{Model, ModelSource, Pass, Precision};
 use crate::network::NetworkInUse;
 use crate::prior::{PriorChoice, StandardPrior};
 
@@ -74,7 +75,7 @@ struct ClassifierArgs {
 
     /// Which pictures: choose settings on `public`, read `private` once at the end, `all` for a data set that
     /// nothing was learnt from. What nobody split is split as it was for the model's training, else into a fifth each for the two
-    /// and the rest
+    /// and the rest; what has changed since that training can only be measured by `all`
     #[arg(long, value_enum, default_value_t = Split::Public)]
     pub split: Split,
 
@@ -186,10 +187,15 @@ impl ClassifierArgs {
         let recorded_model = self.recorded_model(source)?;
         let mut model = Model::load(source, device, self.precision)?.with_flip(self.flip);
         let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
-        let read = |crop| self.reading.read(&paths, &model.card.labels, &|files| split_of(&model.card, files), crop);
+        let read =
+            |crop| self.reading.read(&paths, &model.card.labels, &|files| learnt::split_of(&model.card, files), crop);
         let crop = model.card.input.crop;
         let data = read(crop)?;
-        check_mean(&model.card, &data, self.split)?;
+        learnt::check(&model.card, &data, self.split)?;
+        if self.calibrate {
+            // What is fitted is fitted on PublicTest, whatever is measured.
+            learnt::check(&model.card, &data, Split::Public)?;
+        }
         // Pictures are varied before faces are turned upright in them.
         let is_turned = (self.varied || self.calibrate) && crop != Framing::Box;
         let unturned = is_turned.then(|| read(Framing::Box)).transpose()?;
@@ -288,36 +294,6 @@ impl ClassifierArgs {
     fn sample(&self, sample: Sample, _crop: Framing) -> anyhow::Result<Sample> {
         Ok(sample)
     }
-}
-
-/// How data are split that their publishers didn't split: those that the model learnt from as they were for its training, so that none of
-/// it is measured on; others by the default, for a recipe may have kept nothing back.
-fn split_of(card: &Card, files: &[String]) -> SplitSpec {
-    let training = &card.training;
-    if files.iter().any(|sum| training.data_sha256.contains(sum)) {
-        SplitSpec::of_recipe(&training.recipe)
-    } else {
-        SplitSpec::default()
-    }
-}
-
-/// Refuses to measure a mean of several networks on what was kept back of data that they learnt from: how the first of them divided it is
-/// all that the card knows, and another may have learnt from that part.
-fn check_mean(card: &Card, data: &Dataset, split: Split) -> anyhow::Result<()> {
-    if card.mean_of.is_empty() || !matches!(split, Split::Public | Split::Private) {
-        return Ok(());
-    }
-    let is_learnt = |source: &SourceInfo| source.sha256.iter().any(|sum| card.training.data_sha256.contains(sum));
-    let Some(source) = data.sources.iter().find(|source| is_learnt(source) && !source.is_official(split)) else {
-        return Ok(());
-    };
-    bail!(
-        "{} is the mean of several networks that learnt from {}, and it isn't known that all of them kept the same pictures back: measure \
-         each of them on {}, or the mean on data that none of them learnt from",
-        card.name,
-        source.name,
-        split.usage()
-    )
 }
 
 /// Varied pictures as the network wants them; says how they were cut out.

@@ -79,20 +79,26 @@ impl TrainArgs {
         let rule = trainer.state().recipe.target.rule();
         let outcome = self.watch(trainer, device, stop, &watch, |trainer, model| {
             let mut card = card(trainer, &statement, device)?;
-            keep_calibration(&mut card, model);
+            keep_figures(&mut card, model);
+            if self.measure {
+                // Said once it is measured: a list takes one that has ended, and has figures of its own data, for done.
+                card.training.ending = None;
+            }
             card::write(&card, model)
         })?;
         match outcome {
             TrainOutcome::Ended(ending) => {
-                say_ending(&model, ending)?;
-                if self.measure { record::measure(&model, ending, &data, rule, device) } else { Ok(()) }
+                if self.measure {
+                    record::measure(&model, ending, &data, rule, device)?;
+                }
+                say_ending(&model, ending)
             }
             TrainOutcome::Paused | TrainOutcome::Interrupted => Ok(()),
         }
     }
 }
 
-/// Writes into the card why the training ended, which it doesn't say where no epoch was run any more.
+/// Writes into the card why the training ended, if it doesn't say so: where no epoch was run any more, or it was only now measured.
 fn say_ending(model: &Path, ending: Ending) -> anyhow::Result<()> {
     let mut card = ModelSource::File(model.to_owned()).card()?;
     if card.training.ending == Some(ending) {
@@ -102,10 +108,15 @@ fn say_ending(model: &Path, ending: Ending) -> anyhow::Result<()> {
     card::write(&card, model)
 }
 
-/// Takes over what was fitted between two sittings, as long as the best weights are those that it was fitted to.
-fn keep_calibration(card: &mut Card, model: &Path) {
+/// Takes over what was measured and fitted between two sittings, as long as the best weights are those that it was done with: PrivateTest is
+/// read once for them.
+fn keep_figures(card: &mut Card, model: &Path) {
     let Ok(before) = ModelSource::File(model.to_owned()).card() else { return };
-    if before.calibration.is_fitted() && card.training.has_weights_of(&before.training) {
+    if !card.training.has_weights_of(&before.training) {
+        return;
+    }
+    card.evaluation = before.evaluation;
+    if before.calibration.is_fitted() {
         card.calibration = before.calibration;
     }
 }
@@ -163,4 +174,30 @@ fn card(trainer: &Trainer<Classification>, statement: &Statement, device: Device
         calibration: Calibration { training_prior: Some(trainer.prior()?), ..Calibration::default() },
         evaluation: vec![],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_stay_in_the_card_as_long_as_the_weights_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("mine.safetensors");
+        std::fs::write(&model, "").unwrap();
+        card::write(&ModelSource::default().card().unwrap(), &model).unwrap();
+        let measured = ModelSource::File(model.clone()).card().unwrap();
+        assert!(measured.calibration.is_fitted() && !measured.evaluation.is_empty());
+
+        let plain = Card { calibration: Calibration::default(), evaluation: vec![], ..measured.clone() };
+        let mut resumed = plain.clone();
+        keep_figures(&mut resumed, &model);
+        assert_eq!(resumed, measured);
+
+        let mut better = plain;
+        better.training.best_epoch += 1;
+        let expected = better.clone();
+        keep_figures(&mut better, &model);
+        assert_eq!(better, expected);
+    }
 }

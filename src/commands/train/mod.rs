@@ -22,7 +22,7 @@ use crate::lab::{Task, TrainError, Trainer};
 
 /// Train a network by a recipe
 ///
-/// Learns from the Training split, chooses the best epoch on PublicTest and never looks at PrivateTest. Writes a
+/// Learns from the Training split and chooses the best epoch on PublicTest; PrivateTest is read only with --measure or --all, once, at the end. Writes a
 /// checkpoint after every epoch: the same command resumes where an interrupted one stopped, with the same result.
 ///
 /// With --all it trains a list of recipes, one after the other or side by side, each within its budget of time; reads PublicTest and
@@ -70,7 +70,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub stop_after: Option<u32>,
 
-    /// Begin no epoch after so many minutes of training in all, those of earlier sittings among them
+    /// Start no new epoch after this many minutes of training, earlier runs included
     #[arg(long, value_name = "MINUTES", value_parser = minutes)]
     pub budget: Option<f64>,
 

@@ -77,6 +77,10 @@ impl TrainArgs {
         curves.set_message((watch.chart)(trainer.state()));
         let bar = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template(PROGRESS)?));
         let model = trainer.run_folder().model();
+        // One that was killed between an epoch's checkpoint and its card left none, or an older one.
+        if done > 0 && epochs_in_card(&model) != Some(done) {
+            write_card(&trainer, &model)?;
+        }
         let mut card_error = None;
         let list = self.member.then(List::default);
         if let Some(list) = &list {
@@ -102,11 +106,6 @@ impl TrainArgs {
         curves.abandon();
         if let Some(error) = card_error {
             return Err(error);
-        }
-        // One that was killed between an epoch's checkpoint and its card left none, or an older one.
-        let done = trainer.state().history.len();
-        if done > 0 && epochs_in_card(&model) != Some(done) {
-            write_card(&trainer, &model)?;
         }
         report(outcome, trainer.state())?;
         if let (Some(best), None) = (trainer.state().best(), &list) {

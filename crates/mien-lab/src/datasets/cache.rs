@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
     use crate::datasets::{Split, Votes};
-    use crate::faces::{FaceCounts, FaceFinding, FaceMode, LandmarkPlaces, PictureDetector};
+    use crate::faces::{FaceCounts, FaceFinding, FaceMode, LandmarkPlaces};
     use mien_core::crop::Framing;
 
     /// A data set of one file that counts how often it is decoded.
@@ -126,7 +126,7 @@ mod tests {
 
     impl Counted {
         fn new(file: PathBuf, framing: Framing) -> Self {
-            let faces = FaceFinding::new(FaceMode::Auto, FaceMode::Whole, PictureDetector::NETWORK, framing);
+            let faces = FaceFinding::new(FaceMode::Auto, FaceMode::Whole, framing);
             Self { file, decoded: AtomicUsize::new(0), faces }
         }
     }

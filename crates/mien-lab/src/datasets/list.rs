@@ -28,6 +28,11 @@ impl Reader for List {
         "a list of pictures"
     }
 
+    /// The list's own, which stands behind the pictures'.
+    fn divided_by(&self) -> usize {
+        1
+    }
+
     fn takes_classes(&self) -> bool {
         true
     }

@@ -128,6 +128,9 @@ pub struct SourceInfo {
     pub origin: Origin,
     /// How it was split.
     pub division: String,
+    /// SHA-256 of what says how its publishers split it, if they did: of the list for a list, else of the pictures, whose folders or rows
+    /// say it.
+    pub divided_by: String,
     /// SHA-256 of its files.
     pub sha256: Vec<String>,
     /// In what way faces were found in its pictures and cut out: what the crops depend on besides the files.
@@ -135,10 +138,29 @@ pub struct SourceInfo {
 }
 
 impl SourceInfo {
-    /// Whether its publishers said which pictures are in this split, so that it is the same in every training.
+    /// Whether its publishers said which pictures are in this split, so that no recipe decides it.
     pub fn is_official(&self, split: Split) -> bool {
         // Where only PrivateTest was published, the division goes on behind the word.
         self.division == OFFICIAL || (split == Split::Private && self.division.starts_with(OFFICIAL))
+    }
+
+    /// Whether a training whose data have these checksums learnt from it, wholly or in part.
+    pub fn is_among(&self, data_sha256: &[String]) -> bool {
+        self.sha256.iter().any(|sum| data_sha256.contains(sum))
+    }
+
+    /// Whether a training whose data have these checksums learnt from it as it is, from the same files.
+    pub fn is_all_among(&self, data_sha256: &[String]) -> bool {
+        self.sha256.iter().all(|sum| data_sha256.contains(sum))
+    }
+
+    /// Whether a training whose data have these checksums learnt from nothing in this split, because its publishers kept it back. That isn't
+    /// known of one from the same pictures by another list, which may divide them otherwise.
+    pub fn is_kept_back(&self, split: Split, data_sha256: &[String]) -> bool {
+        let are_pictures_known = self.sha256.first().is_some_and(|pictures| data_sha256.contains(pictures));
+        // FER2013 in another form is divided as ever: the pictures' own file says it, and FER+ votes beside it don't.
+        let is_division_known = !are_pictures_known || data_sha256.contains(&self.divided_by);
+        self.is_official(split) && is_division_known
     }
 }
 
@@ -160,6 +182,8 @@ pub struct Undivided {
     collection: Collection,
     classes: Classes,
     origin: Origin,
+    /// Which of its checksums is that of what says how its publishers split it.
+    divided_by: usize,
     finding: FaceFinding,
     path: PathBuf,
 }
@@ -190,6 +214,7 @@ impl Undivided {
             name,
             origin: self.origin,
             division: division.clone(),
+            divided_by: sha256.get(self.divided_by).cloned().unwrap_or_default(),
             sha256: sha256.clone(),
             finding: self.finding.key(),
         };

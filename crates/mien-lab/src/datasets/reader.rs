@@ -12,7 +12,7 @@ use super::error::unknown_folder;
 use super::kdef::Angle;
 use super::{DataError, Dataset, Origin, Split, SplitSpec, Undivided, Votes};
 use super::{ckplus::CkPlus, class_folders::ClassFolders, fer2013::Fer2013, jaffe::Jaffe, kdef::Kdef, list::List};
-use crate::faces::{FaceCounts, FaceError, FaceFinding, FaceMode, LandmarkPlaces, PictureDetector};
+use crate::faces::{FaceCounts, FaceError, FaceFinding, FaceMode, LandmarkPlaces};
 use mien_core::classes::Classes;
 use mien_core::crop::Framing;
 use mien_core::pixels::PixelLimit;
@@ -36,8 +36,6 @@ pub struct ReadOptions {
     pub angles: Vec<Angle>,
     /// How faces are found in larger pictures.
     pub faces: FaceMode,
-    /// What finds faces where boxes are cut out; upright crops are made by [`PictureDetector::NETWORK`].
-    pub detector: PictureDetector,
     /// Which crops are made of the faces.
     pub crop: Framing,
     /// How large a picture may be.
@@ -51,7 +49,7 @@ pub struct ReadOptions {
 impl ReadOptions {
     /// How faces are found in a data set whose own way is `usual`.
     pub(super) fn finding(&self, usual: FaceMode) -> FaceFinding {
-        FaceFinding::new(self.faces, usual, self.detector, self.crop)
+        FaceFinding::new(self.faces, usual, self.crop)
     }
 }
 
@@ -98,6 +96,12 @@ pub(super) trait Reader: Sync {
     /// Where its pictures come from.
     fn origin(&self) -> Origin {
         Origin::Unknown
+    }
+
+    /// Which of its checksums is that of what says how its publishers split it, if they did: the pictures', whose folders or rows say it,
+    /// unless something beside them does.
+    fn divided_by(&self) -> usize {
+        0
     }
 
     /// Whether its labels can be other classes than the seven emotions.
@@ -225,7 +229,8 @@ pub fn read_undivided(path: &Path, options: &ReadOptions) -> Result<Undivided, D
         None => decode(source.as_ref(), &options.watch)?,
     };
     let (classes, path) = (options.classes.clone(), path.to_owned());
-    Ok(Undivided { collection, classes, origin: reader.origin(), finding: source.faces(), path })
+    let (origin, divided_by) = (reader.origin(), reader.divided_by());
+    Ok(Undivided { collection, classes, origin, divided_by, finding: source.faces(), path })
 }
 
 /// Reads all pictures of a data set, on a thread of its own: detectors tell libtorch to use one thread where they run, and what is done with

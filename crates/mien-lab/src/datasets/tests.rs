@@ -333,6 +333,28 @@ fn a_list_that_divides_its_pictures_otherwise_is_other_data() {
 }
 
 #[test]
+fn an_official_split_of_the_same_pictures_counts_by_what_made_it() {
+    let folder = Folder::new().pictures(&["a.png", "b.png", "c.png"]);
+    let by = |a: &str, c: &str| {
+        let rows = format!("path,label,split\na.png,happy,{a}\nb.png,sad,val\nc.png,sad,{c}\n");
+        read(&folder.file("list.csv", rows), &ReadOptions::default()).unwrap().sources.remove(0)
+    };
+    let (first, other) = (by("train", "test"), by("test", "train"));
+    assert!(first.is_official(Split::Private) && other.is_official(Split::Private));
+    assert!(first.is_kept_back(Split::Private, &first.sha256) && other.is_kept_back(Split::Private, &[]));
+    assert!(!other.is_kept_back(Split::Private, &first.sha256), "what the first learnt from is in the other's test");
+
+    // FER2013's own file says it, whether votes stand beside it or not.
+    let (pictures, votes) = with_votes();
+    let fer2013 = |ferplus| {
+        let options = ReadOptions { ferplus, ..ReadOptions::default() };
+        read(&pictures, &options).unwrap().sources.remove(0)
+    };
+    let (alone, voted) = (fer2013(None), fer2013(Some(votes)));
+    assert!(alone.is_kept_back(Split::Private, &voted.sha256) && voted.is_kept_back(Split::Private, &alone.sha256));
+}
+
+#[test]
 fn a_row_of_a_list_that_is_no_good_is_named_by_its_line() {
     let folder = Folder::new().pictures(&["a.png"]);
     folder.file("junk.png", "junk");

@@ -5,7 +5,7 @@ use std::{panic, thread};
 
 use tch::Tensor;
 
-use super::{FaceCounts, FaceError, FaceFinding, FaceMode, LandmarkPlaces, PictureDetector};
+use super::{FaceCounts, FaceError, FaceFinding, FaceMode, LandmarkPlaces, network};
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE, FaceCrop, FaceCropper, Framing};
 use mien_core::detection::{Detection, FaceDetector, nearest};
 use mien_core::face::{FaceRect, GrayView};
@@ -32,7 +32,7 @@ impl FaceCutter {
     /// # Errors
     /// When a detector is needed and can't be made.
     pub fn new(finding: FaceFinding) -> Result<Self, FaceError> {
-        let detector = finding.detector().map(|detector| (detector.make)()).transpose()?;
+        let detector = finding.looks_for_faces().then(network).transpose()?;
         Ok(Self {
             mode: finding.mode,
             framing: finding.framing,
@@ -93,7 +93,7 @@ impl FaceCutter {
 /// # Errors
 /// When the detector fails, or libtorch does.
 pub fn cut_again(faces: &Tensor, framing: Framing) -> Result<(Tensor, FaceCounts), FaceError> {
-    let finding = FaceFinding::new(FaceMode::Whole, FaceMode::Whole, PictureDetector::NETWORK, framing);
+    let finding = FaceFinding::new(FaceMode::Whole, FaceMode::Whole, framing);
     let mut bytes: Vec<u8> = faces.f_contiguous()?.f_view([-1])?.try_into()?;
     let (counts, _) = cut_out(finding, &mut bytes, |_| Ok::<_, FaceError>(()))?;
     Ok((Tensor::f_from_slice(&bytes)?.f_view_as(faces)?, counts))
@@ -163,7 +163,7 @@ mod tests {
     use mien_core::landmarks::Landmarks;
 
     fn cutter(mode: FaceMode, framing: Framing) -> FaceCutter {
-        FaceCutter::new(FaceFinding::new(mode, mode, PictureDetector::NETWORK, framing)).unwrap()
+        FaceCutter::new(FaceFinding::new(mode, mode, framing)).unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use cutter::cut_out;
 pub use cutter::{FaceCutter, cut_again, largest};
 use mien_core::crop::Framing;
-use mien_core::detection::{DetectError, MakeDetector};
+use mien_core::detection::{DetectError, FaceDetector};
 use mien_net::Precision;
 use mien_net::faces::{NeuralDetector, ScanOptions};
 pub use places::{LandmarkPlaces, LandmarkSummary, Place};
@@ -32,27 +32,13 @@ pub enum FaceMode {
     Whole,
 }
 
-/// A detector for the pictures of data sets.
-#[derive(Clone, Copy, Debug)]
-pub struct PictureDetector {
-    /// Makes it. It may tell libtorch to use one thread on the thread that it runs on.
-    pub make: MakeDetector,
-    /// Its name and what tells its versions apart. Decoded data sets are kept for each.
-    pub version: fn() -> String,
-}
-
-impl PictureDetector {
-    /// Mien's network, which gives landmarks and needs no OpenCV. It computes in 32 bits, so that all machines cut out the same.
-    pub const NETWORK: Self = Self { make: network, version: NeuralDetector::version };
-}
-
-impl Default for PictureDetector {
-    fn default() -> Self {
-        Self::NETWORK
-    }
-}
-
-fn network() -> Result<Box<dyn mien_core::detection::FaceDetector>, DetectError> {
+/// What finds faces in the pictures of data sets: Mien's network, which gives landmarks and needs no OpenCV. It computes in 32 bits whatever
+/// the processor is fast in, so that all machines and builds cut out the same. It tells libtorch to use one thread on the thread that it
+/// runs on.
+///
+/// # Errors
+/// When libtorch can't run it.
+fn network() -> Result<Box<dyn FaceDetector>, DetectError> {
     let options = ScanOptions { smallest_face: SMALLEST_FACE, working_height: None };
     Ok(Box::new(NeuralDetector::new(options, tch::Device::Cpu, Precision::F32)?.on_one_thread()))
 }
@@ -62,32 +48,32 @@ fn network() -> Result<Box<dyn mien_core::detection::FaceDetector>, DetectError>
 pub struct FaceFinding {
     /// Where a face lies without landmarks; never [`FaceMode::Auto`].
     mode: FaceMode,
-    detector: PictureDetector,
     framing: Framing,
 }
 
 impl FaceFinding {
-    /// The way `asked` for, or `usual` where none was. Boxes are found by `detector`; upright crops need landmarks, which the
-    /// network alone gives.
+    /// The way `asked` for, or `usual` where none was.
     #[must_use]
-    pub fn new(asked: FaceMode, usual: FaceMode, detector: PictureDetector, framing: Framing) -> Self {
+    pub fn new(asked: FaceMode, usual: FaceMode, framing: Framing) -> Self {
         let mode = if asked == FaceMode::Auto { usual } else { asked };
-        let detector = match framing {
-            Framing::Box => detector,
-            Framing::Upright => PictureDetector::NETWORK,
-        };
-        Self { mode, detector, framing }
+        Self { mode, framing }
     }
 
-    /// What looks at the pictures, if anything does.
-    fn detector(&self) -> Option<PictureDetector> {
-        (self.framing == Framing::Upright || self.mode == FaceMode::Detector).then_some(self.detector)
+    /// Whether the network looks at the pictures: for boxes where that is the way, and for the landmarks that upright crops need.
+    fn looks_for_faces(&self) -> bool {
+        self.framing == Framing::Upright || self.mode == FaceMode::Detector
     }
 
     /// Everything that the crops depend on besides the pictures, in a word for each: another key, other crops.
     pub(crate) fn key(&self) -> String {
-        let version = self.detector().map(|detector| (detector.version)());
-        format!("{:?} {:?} {}", self.mode, self.framing, version.as_deref().unwrap_or("none"))
+        let network = match (self.looks_for_faces(), self.framing) {
+            (false, _) => "none".to_owned(),
+            (true, Framing::Upright) => NeuralDetector::version(),
+            // The name and checksum alone are the key of boxes of before: those were found in the number format that the processor was
+            // fastest in, and by some builds with another smallest face.
+            (true, Framing::Box) => format!("{} in 32 bits, faces from {SMALLEST_FACE}", NeuralDetector::version()),
+        };
+        format!("{:?} {:?} {network}", self.mode, self.framing)
     }
 }
 
@@ -157,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_data_sets_own_way_is_taken_unless_another_is_asked_for() {
-        let mode = |asked, usual| FaceFinding::new(asked, usual, PictureDetector::NETWORK, Framing::Box).mode;
+        let mode = |asked, usual| FaceFinding::new(asked, usual, Framing::Box).mode;
         assert_eq!(mode(FaceMode::Whole, FaceMode::Detector), FaceMode::Whole);
         assert_eq!(mode(FaceMode::Auto, FaceMode::Whole), FaceMode::Whole);
         assert_eq!(mode(FaceMode::Auto, FaceMode::Detector), FaceMode::Detector);
@@ -165,16 +151,16 @@ mod tests {
 
     #[test]
     fn crops_are_kept_apart_by_what_they_depend_on_and_by_nothing_else() {
-        let haar = PictureDetector { make: || Err(DetectError::Cascade), version: || "haar".to_owned() };
-        let key = |mode, detector, framing| FaceFinding::new(mode, FaceMode::Whole, detector, framing).key();
-        let network = PictureDetector::NETWORK;
-        assert_eq!(key(FaceMode::Auto, haar, Framing::Box), key(FaceMode::Whole, network, Framing::Box));
-        assert_ne!(key(FaceMode::Detector, haar, Framing::Box), key(FaceMode::Detector, network, Framing::Box));
-        assert_ne!(key(FaceMode::Detector, network, Framing::Box), key(FaceMode::Detector, network, Framing::Upright));
-        assert_ne!(key(FaceMode::Whole, haar, Framing::Box), key(FaceMode::Whole, haar, Framing::Upright));
-        assert_eq!(key(FaceMode::Whole, haar, Framing::Upright), key(FaceMode::Whole, network, Framing::Upright));
-        let version = (network.version)();
+        let key = |mode, framing| FaceFinding::new(mode, FaceMode::Whole, framing).key();
+        assert_eq!(key(FaceMode::Auto, Framing::Box), key(FaceMode::Whole, Framing::Box));
+        assert_ne!(key(FaceMode::Whole, Framing::Box), key(FaceMode::Detector, Framing::Box));
+        assert_ne!(key(FaceMode::Detector, Framing::Box), key(FaceMode::Detector, Framing::Upright));
+        assert_ne!(key(FaceMode::Whole, Framing::Box), key(FaceMode::Whole, Framing::Upright));
+        let version = NeuralDetector::version();
         assert!(version.starts_with("faces ") && version.len() == 6 + 64, "{version}");
-        assert!(key(FaceMode::Whole, haar, Framing::Upright).ends_with(&version));
+        assert!(key(FaceMode::Whole, Framing::Upright).ends_with(&version));
+        // Boxes of before have the version alone, whatever they were computed in.
+        let boxes = key(FaceMode::Detector, Framing::Box);
+        assert!(boxes.ends_with(&format!("{version} in 32 bits, faces from 0.1")), "{boxes}");
     }
 }

@@ -42,7 +42,7 @@ pub struct FacesArgs {
     #[arg(long, value_name = "FOLDER")]
     data: PathBuf,
 
-    /// Longer side in pixels that each picture is brought to for a network
+    /// Resize pictures so that their longer side has this many pixels; for networks alone
     #[arg(long, value_name = "PIXELS", default_value_t = 320, value_parser = clap::value_parser!(u16).range(32..=4096))]
     side: u16,
 

@@ -1,0 +1,167 @@
+//! What a model may have learnt from the data that it is to be measured on.
+
+use anyhow::bail;
+
+use crate::lab::datasets::{Dataset, SourceInfo, Split, SplitSpec};
+use crate::lab::is_learnt_by_name;
+use crate::net::Card;
+
+/// How data are split that their publishers didn't split: those that the model learnt from as they were for its training, so that none of
+/// it is measured on; others by the default, for a recipe may have kept nothing back.
+pub(super) fn split_of(card: &Card, files: &[String]) -> SplitSpec {
+    let training = &card.training;
+    if files.iter().all(|sum| training.data_sha256.contains(sum)) {
+        SplitSpec::of_recipe(&training.recipe)
+    } else {
+        SplitSpec::default()
+    }
+}
+
+/// Refuses to measure, or to fit, on a split that the model may have learnt from. All pictures together are nobody's test.
+///
+/// # Errors
+/// When data that it learnt from have changed since, or it is a mean of several networks that may have kept other pictures back.
+pub(super) fn check(card: &Card, data: &Dataset, split: Split) -> anyhow::Result<()> {
+    if !matches!(split, Split::Public | Split::Private) {
+        return Ok(());
+    }
+    if let Some(source) = data.sources.iter().find(|source| has_changed(card, source, split)) {
+        bail!(
+            "{} learnt from {}, and these aren't the same files any more, so it isn't known which of the pictures it learnt from: it can't be \
+             measured on {}. `--split all` (without --calibrate) measures all of them, among them those that it learnt from; other data \
+             need another name",
+            card.name,
+            source.name,
+            split.usage()
+        );
+    }
+    check_mean(card, data, split)
+}
+
+/// Whether the model learnt from an earlier state of this source, whose division nobody knows any more: one more picture in a folder, or
+/// one more person in a list, and all is divided otherwise.
+fn has_changed(card: &Card, source: &SourceInfo, split: Split) -> bool {
+    let learnt = &card.training.data_sha256;
+    if source.is_official(split) {
+        return !source.is_kept_back(split, learnt);
+    }
+    let is_learnt = source.is_among(learnt) || is_learnt_by_name(card, &source.name);
+    is_learnt && !source.is_all_among(learnt)
+}
+
+/// Refuses to measure a mean of several networks on what was kept back of data that they learnt from: how the first of them divided it is
+/// all that the card knows, and another may have learnt from that part.
+fn check_mean(card: &Card, data: &Dataset, split: Split) -> anyhow::Result<()> {
+    if card.mean_of.is_empty() {
+        return Ok(());
+    }
+    let learnt = &card.training.data_sha256;
+    let may_know = |source: &&SourceInfo| source.is_among(learnt) && !source.is_kept_back(split, learnt);
+    let Some(source) = data.sources.iter().find(may_know) else {
+        return Ok(());
+    };
+    bail!(
+        "{} is the mean of several networks that learnt from {}, and it isn't known that all of them kept the same pictures back: measure \
+         each of them on {}, or the mean on data that none of them learnt from",
+        card.name,
+        source.name,
+        split.usage()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::lab::datasets::{ReadOptions, read};
+    use crate::net::{MeanPart, ModelSource};
+
+    fn picture(path: &Path, gray: u8) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::GrayImage::from_pixel(48, 48, image::Luma([gray])).save(path).unwrap();
+    }
+
+    /// The card of a model that learnt from these data.
+    fn card_of(data: &Dataset) -> Card {
+        let mut card = ModelSource::default().card().unwrap();
+        card.name = "mine".to_owned();
+        card.mean_of.clear();
+        card.training.data = format!("{}: Training to learn from", data.name);
+        card.training.data_sha256.clone_from(&data.sha256);
+        card.training.recipe = "[split]\nseed = 4".parse().unwrap();
+        card
+    }
+
+    fn refused(card: &Card, data: &Dataset, split: Split) -> bool {
+        match check(card, data, split) {
+            Ok(()) => false,
+            Err(error) => {
+                assert!(error.to_string().contains("aren't the same files any more"), "{error}");
+                true
+            }
+        }
+    }
+
+    #[test]
+    fn a_folder_that_has_changed_since_is_measured_whole_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("own");
+        (0..10).for_each(|i| picture(&own.join(format!("happy/{i}.png")), i));
+        let read = |path: &Path| read(path, &ReadOptions::default()).unwrap();
+        let before = read(&own);
+        let card = card_of(&before);
+        assert_eq!(split_of(&card, &before.sha256).seed, 4);
+        assert!(!refused(&card, &before, Split::Public) && !refused(&card, &before, Split::Private));
+
+        picture(&own.join("happy/new.png"), 99);
+        let after = read(&own);
+        assert_eq!(split_of(&card, &after.sha256), SplitSpec::default());
+        assert!(refused(&card, &after, Split::Public) && refused(&card, &after, Split::Private));
+        assert!(!refused(&card, &after, Split::All) && !refused(&card, &after, Split::Training));
+
+        let other = folder.path().join("other");
+        (0..10).for_each(|i| picture(&other.join(format!("happy/{i}.png")), 100 + i));
+        assert!(!refused(&card, &read(&other), Split::Private), "nothing was learnt from it");
+    }
+
+    #[test]
+    fn pictures_by_another_list_are_measured_whole_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        (0..9).for_each(|i| picture(&folder.path().join(format!("{i}.png")), i));
+        let by = |name: &str, column: &str, of: &dyn Fn(usize) -> String| {
+            let rows: String = (0..9).map(|i| format!("{i}.png,happy,{}\n", of(i))).collect();
+            let list = folder.path().join(name);
+            std::fs::write(&list, format!("path,label,{column}\n{rows}")).unwrap();
+            read(&list, &ReadOptions::default()).unwrap()
+        };
+        let people = by("people.csv", "subject", &|i| format!("P{}", i % 5));
+        let card = card_of(&people);
+        assert!(!refused(&card, &people, Split::Private));
+        assert!(refused(&card, &by("renamed.csv", "subject", &|i| format!("P{}", i % 4)), Split::Private));
+
+        let splits = ["train", "validation", "test"];
+        let divided = by("divided.csv", "split", &|i| splits[i % 3].to_owned());
+        let otherwise = by("otherwise.csv", "split", &|i| splits[i / 3].to_owned());
+        let mut card = card_of(&divided);
+        assert!(!refused(&card, &divided, Split::Private));
+        assert!(refused(&card, &otherwise, Split::Private) && !refused(&card, &otherwise, Split::All));
+        // A publisher's division of data that have only the name of what was learnt from.
+        card.training.data_sha256 = vec!["others".to_owned()];
+        assert!(!refused(&card, &divided, Split::Private));
+    }
+
+    #[test]
+    fn what_a_mean_may_have_learnt_from_is_no_test_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        (0..10).for_each(|i| picture(&folder.path().join(format!("happy/{i}.png")), i));
+        let data = read(folder.path(), &ReadOptions::default()).unwrap();
+        let mut card = card_of(&data);
+        card.mean_of.push(MeanPart { name: "one".to_owned(), sha256: String::new(), counts: 1.0 });
+        for split in [Split::Public, Split::Private] {
+            let error = check(&card, &data, split).unwrap_err().to_string();
+            assert!(error.contains("mine is the mean of several networks"), "{error}");
+        }
+        assert!(check(&card, &data, Split::All).is_ok());
+    }
+}
