@@ -8,7 +8,7 @@ use tch::Device;
 use crate::classes::Classes;
 use crate::classify::TorchClassifier;
 use crate::device::describe;
-use crate::net::Model;
+use crate::net::{Model, Precision};
 use crate::prior::{PriorChoice, never_named};
 
 /// The network in use.
@@ -16,6 +16,9 @@ use crate::prior::{PriorChoice, never_named};
 pub struct NetworkInUse {
     /// Where it runs: `CPU` or `CUDA 0`, in the window with the threads: `CPU, 1 thread`.
     pub device: String,
+    /// What it computes with there, as in `cpu bf16`; `None` where that isn't known. Results of different arithmetic differ a little.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arithmetic: Option<String>,
     /// The model's name.
     pub model: String,
     /// SHA-256 of the weights' file, in hexadecimal. Reports that give it have a field of their own for it.
@@ -35,11 +38,12 @@ pub struct NetworkInUse {
 }
 
 impl NetworkInUse {
-    /// A model that answers under a prior.
+    /// A model that answers under a prior. It doesn't know what its convolutions compute with.
     pub fn of(model: &Model, prior: &PriorChoice) -> Self {
         let Model { card, sha256, device, .. } = model;
         Self {
             device: describe(*device),
+            arithmetic: None,
             model: card.name.clone(),
             sha256: sha256.clone(),
             prior: prior.to_string(),
@@ -61,7 +65,20 @@ impl NetworkInUse {
 
 impl From<&TorchClassifier> for NetworkInUse {
     fn from(classifier: &TorchClassifier) -> Self {
-        Self::of(classifier.model(), classifier.prior())
+        let arithmetic = Some(fastest_arithmetic(classifier.model().device));
+        Self { arithmetic, ..Self::of(classifier.model(), classifier.prior()) }
+    }
+}
+
+/// What classifiers and detectors compute with that are loaded to be fast ([`TorchClassifier::load`]). In bfloat16 it is oneDNN that
+/// computes.
+fn fastest_arithmetic(device: Device) -> String {
+    let has_bf16 = || tch::utils::has_mkldnn() && Precision::fastest_on_cpu() == Precision::Bf16;
+    match device {
+        Device::Cpu if has_bf16() => "cpu bf16".to_owned(),
+        Device::Cpu => "cpu f32".to_owned(),
+        Device::Cuda(_) => "cuda f32".to_owned(),
+        other => format!("{} f32", describe(other).to_lowercase()),
     }
 }
 
@@ -88,6 +105,17 @@ mod tests {
         assert_eq!(plain.to_string(), "mien on CPU, uniform prior");
         let flipping = NetworkInUse { flip: true, ..plain };
         assert_eq!(flipping.to_string(), "mien on CPU, uniform prior, each face mirrored too");
+    }
+
+    #[test]
+    fn the_arithmetic_is_named_by_the_kind_of_device_and_the_numbers() {
+        let on_cpu = fastest_arithmetic(Device::Cpu);
+        assert!(["cpu bf16", "cpu f32"].contains(&on_cpu.as_str()), "{on_cpu}");
+        assert_eq!(fastest_arithmetic(Device::Cuda(1)), "cuda f32");
+        let json = |network: &NetworkInUse| serde_json::to_value(network).unwrap();
+        let known = NetworkInUse { arithmetic: Some(on_cpu.clone()), ..NetworkInUse::default() };
+        assert_eq!(json(&known)["arithmetic"], on_cpu.as_str());
+        assert!(json(&NetworkInUse::default()).get("arithmetic").is_none());
     }
 
     #[test]

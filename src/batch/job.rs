@@ -19,7 +19,7 @@ use crate::interrupt::Interrupted;
 use crate::pipeline::{Analyzer, Labeller, Scene, run_to_end};
 use crate::pixels::PixelLimit;
 use crate::source::Watched;
-use crate::source::{Excerpt, FrameSource, ImageSource, Shortfall, SourceInfo, Span, VideoSource};
+use crate::source::{Excerpt, FrameSource, ImageSource, SourceInfo, Span, VideoSource};
 use crate::stages::{SharedNetwork, StageChoices};
 use crate::track::TrackOptions;
 
@@ -95,9 +95,7 @@ impl Job<'_> {
         if frames == 0 {
             bail!("no frame lies {}", span_in_words(span, duration));
         }
-        Ok(shortfall.get().map(|Shortfall { frames, declared }| {
-            format!("it is cut or damaged: it ends after {frames} of the {declared} frames that it declares; the results cover those")
-        }))
+        Ok(shortfall.get().map(|shortfall| format!("it is {shortfall}; the results cover those")))
     }
 
     /// Looks at each picture by itself: nobody is followed from one to the next, and nothing is smoothed.
@@ -131,9 +129,7 @@ impl Job<'_> {
         mut on_picture: impl FnMut(&str, Option<Scene>) -> anyhow::Result<()>,
     ) -> anyhow::Result<Vec<String>> {
         let detector = ScheduledDetector::make(&self.choices.detection, self.choices.device.resolve()?)?;
-        // There is no second picture to confirm a face.
-        let tracking = TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() };
-        let mut analyzer = Analyzer::new(detector, tracking, false);
+        let mut analyzer = Analyzer::new(detector, TrackOptions::for_single_pictures(), false);
         let mut labeller = Labeller::new(self.network.classifier(), None);
         analyzer.set_framing(labeller.framing());
         let mut complaints = Vec::new();

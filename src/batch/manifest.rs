@@ -92,6 +92,10 @@ pub struct Results {
     /// Faces that were left out, as their quality was less than asked for.
     #[serde(default, skip_serializing_if = "is_none")]
     pub below_quality: u64,
+    /// What networks computed with ([`crate::network::NetworkInUse::arithmetic`]): more than one where results were added on another
+    /// machine. Manifests of earlier versions don't say. It is none of the options, as a file may be resumed anywhere.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub arithmetic: BTreeSet<String>,
     /// What was told apart; of the seven emotions nothing is said.
     #[serde(default, skip_serializing_if = "Classes::are_emotions")]
     pub classes: Classes,
@@ -160,12 +164,19 @@ impl Manifest {
         serde_json::from_slice(&std::fs::read(path).ok()?).ok()
     }
 
-    /// Looks at the manifest at `path`. A manifest that can't be read counts as one of a run that didn't end.
-    pub fn earlier(path: &Path, work: &Work, schema: u32, wanted: &Wanted) -> Earlier {
-        let Ok(text) = std::fs::read(path) else { return Earlier::Nothing };
-        let Ok(manifest) = serde_json::from_slice::<Self>(&text) else { return Earlier::Unfinished };
-        let Some(results) = manifest.results else { return Earlier::Unfinished };
-        if manifest.schema != schema || manifest.work != *work {
+    /// What the manifest at `path` tells of an earlier run, and the manifest. One that can't be read counts as one of a run that
+    /// didn't end.
+    pub fn earlier(path: &Path, work: &Work, schema: u32, wanted: &Wanted) -> (Earlier, Option<Self>) {
+        let Ok(text) = std::fs::read(path) else { return (Earlier::Nothing, None) };
+        let manifest = serde_json::from_slice::<Self>(&text).ok();
+        let earlier = manifest.as_ref().map_or(Earlier::Unfinished, |manifest| manifest.left(work, schema, wanted));
+        (earlier, manifest)
+    }
+
+    /// What the run that wrote it left.
+    fn left(&self, work: &Work, schema: u32, wanted: &Wanted) -> Earlier {
+        let Some(results) = self.results.clone() else { return Earlier::Unfinished };
+        if self.schema != schema || self.work != *work {
             let is_there = |output: &Output| output.file.path.exists();
             let is_removed = !results.outputs.is_empty() && !results.outputs.iter().any(is_there);
             return if is_removed { Earlier::Unfinished } else { Earlier::OtherWork };
@@ -210,11 +221,22 @@ impl Results {
         if is_all_new {
             return self;
         }
+        self.arithmetic.extend(before.arithmetic);
         for (now, before) in [(&mut self.complaints, complaints), (&mut self.notes, notes)] {
             let new: Vec<_> = before.into_iter().filter(|words| !now.contains(words)).collect();
             now.extend(new);
         }
         self
+    }
+
+    /// Adds up, for tables over many files, what came out of one more, which is called `name`.
+    pub fn take_in(&mut self, name: &Path, file: &Self) {
+        self.frames += file.frames;
+        self.frames_with_face += file.frames_with_face;
+        self.faces += file.faces;
+        self.classes = file.classes.clone();
+        self.arithmetic.extend(file.arithmetic.iter().cloned());
+        self.complaints.extend(file.complaints.iter().map(|complaint| format!("{}: {complaint}", name.display())));
     }
 }
 
@@ -231,7 +253,8 @@ mod tests {
         std::fs::write(&output, "table").unwrap();
         let work = Work { inputs: vec![FileState::of(&input).unwrap()], options: serde_json::json!({ "skip": 0 }) };
         let csv = Wanted::from([Product::Faces(TableFormat::Csv)]);
-        let earlier = |work: &Work| Manifest::earlier(&path, work, 1, &csv);
+        let look = |work: &Work, schema, wanted: &Wanted| Manifest::earlier(&path, work, schema, wanted).0;
+        let earlier = |work: &Work| look(work, 1, &csv);
         assert_eq!(earlier(&work), Earlier::Nothing);
 
         let mut manifest = Manifest { schema: 1, work: work.clone(), ..Manifest::default() };
@@ -245,13 +268,13 @@ mod tests {
         assert_eq!(earlier(&work), Earlier::Finished(results.clone()));
         let other = Work { options: serde_json::json!({ "skip": 1 }), ..work.clone() };
         assert_eq!(earlier(&other), Earlier::OtherWork);
-        assert_eq!(Manifest::earlier(&path, &work, 2, &csv), Earlier::OtherWork);
+        assert_eq!(look(&work, 2, &csv), Earlier::OtherWork);
 
         // More is wanted than there is.
         let both = Wanted::from([Product::Faces(TableFormat::Csv), Product::Summary]);
         let missing = Wanted::from([Product::Summary]);
         let partly = Earlier::Partly { results: results.clone(), missing: missing.clone() };
-        assert_eq!(Manifest::earlier(&path, &work, 1, &both), partly);
+        assert_eq!(look(&work, 1, &both), partly);
         let more = Results { products: missing.clone(), frames: 3, faces: 2, ..Results::default() };
         let all = more.added_to(results.clone());
         assert_eq!((all.products, all.outputs), (both, results.outputs.clone()));
@@ -260,18 +283,26 @@ mod tests {
         let again = |products: &Wanted| Results { products: products.clone(), ..Results::default() };
         assert_eq!(again(&missing).added_to(complaining.clone()).complaints, ["cut"]);
         assert!(again(&csv).added_to(complaining).complaints.is_empty());
+        // So is what it was computed with.
+        let computed = |with: &str, results: Results| Results { arithmetic: [with.to_owned()].into(), ..results };
+        let arithmetic = |products: &Wanted| {
+            let both = computed("cpu bf16", again(products)).added_to(computed("cpu f32", results.clone()));
+            both.arithmetic.into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(arithmetic(&missing), ["cpu bf16", "cpu f32"]);
+        assert_eq!(arithmetic(&csv), ["cpu bf16"]);
 
         // A run was killed while it added something.
         Manifest { adding: true, ..manifest.clone() }.write(&path).unwrap();
         let partly = Earlier::Partly { results: results.clone(), missing: missing.clone() };
-        assert_eq!(Manifest::earlier(&path, &work, 1, &missing), partly);
+        assert_eq!(look(&work, 1, &missing), partly);
         manifest.write(&path).unwrap();
 
         std::fs::write(&output, "table, worked on").unwrap();
         assert_eq!(earlier(&work), Earlier::OtherWork);
         // It isn't asked for.
         let partly = Earlier::Partly { results: results.clone(), missing: missing.clone() };
-        assert_eq!(Manifest::earlier(&path, &work, 1, &missing), partly);
+        assert_eq!(look(&work, 1, &missing), partly);
         std::fs::remove_file(&output).unwrap();
         assert_eq!(earlier(&other), Earlier::Unfinished);
         assert_eq!(earlier(&work), Earlier::Partly { results, missing: csv.clone() });

@@ -27,4 +27,4 @@ pub use self::products::{Product, Wanted};
 pub use self::progress::ProgressForm;
 pub use self::run::{Batch, MANIFEST_ENDING, Orders};
 use self::task::Task;
-pub use self::together::TablesRecord;
+pub use self::together::{TablesRecord, different_arithmetic};

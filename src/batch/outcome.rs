@@ -55,6 +55,8 @@ pub struct Ending<'a> {
     pub unreadable: Vec<Problem>,
     /// With tables over all files, and with the index.
     pub trouble: Vec<anyhow::Error>,
+    /// What there is to say of tables over all files.
+    pub notes: Vec<String>,
     /// The network in words.
     pub network: String,
 }
@@ -158,6 +160,7 @@ impl Ending<'_> {
                 print(&format!("\nProblems:\n  {}\n", complaints.join("\n  ")))?;
             }
         }
+        self.notes.iter().for_each(|note| tell(note));
         orders.progress.end(new, before, &complaints)?;
         if complaints.is_empty() {
             return Ok(());

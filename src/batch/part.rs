@@ -20,7 +20,7 @@ pub struct Part {
     pub number: u32,
     /// How many parts the film has.
     pub of: u32,
-    /// Media time of its beginning, in seconds, between two frames.
+    /// Media time of its beginning, in seconds: between two frames, and between two times that tables can have.
     pub from_s: f64,
     /// And of its end; `None` is the film's.
     #[serde(default, skip_serializing_if = "Option::is_none")]

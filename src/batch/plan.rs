@@ -41,21 +41,22 @@ pub enum Ours {
 impl Step {
     /// By what an earlier run left at `manifest_path`.
     pub fn next(manifest_path: &Path, work: &Work, wanted: &Wanted, force: bool) -> Self {
-        let plan = match Manifest::earlier(manifest_path, work, SCHEMA_VERSION, wanted) {
+        let (earlier, manifest) = Manifest::earlier(manifest_path, work, SCHEMA_VERSION, wanted);
+        let plan = match earlier {
             Earlier::Finished(results) if !force => return Self::Skip(results),
             Earlier::OtherWork if !force => return Self::Refuse,
             Earlier::Nothing => Plan { existing: Existing::Keep, ..Plan::fresh(wanted, Ours::None) },
             Earlier::Unfinished | Earlier::OtherWork => {
-                let before = Manifest::read(manifest_path);
-                let outputs = before.iter().filter_map(|manifest| manifest.results.as_ref()).flat_map(|it| &it.outputs);
+                let outputs =
+                    manifest.iter().filter_map(|manifest| manifest.results.as_ref()).flat_map(|it| &it.outputs);
                 let paths = outputs.map(|output| output.file.path.clone());
-                let left = paths.chain(left_by(before.as_ref())).filter(|path| path.exists()).collect();
-                Plan { left, ..Plan::fresh(wanted, Ours::noted(before.as_ref())) }
+                let left = paths.chain(left_by(manifest.as_ref())).filter(|path| path.exists()).collect();
+                Plan { left, ..Plan::fresh(wanted, Ours::noted(manifest.as_ref())) }
             }
             Earlier::Partly { results, missing, .. } => {
-                Plan::adding(results, if force { wanted } else { &missing }, Manifest::read(manifest_path).as_ref())
+                Plan::adding(results, if force { wanted } else { &missing }, manifest.as_ref())
             }
-            Earlier::Finished(results) => Plan::adding(results, wanted, Manifest::read(manifest_path).as_ref()),
+            Earlier::Finished(results) => Plan::adding(results, wanted, manifest.as_ref()),
         };
         Self::Write(plan)
     }

@@ -14,13 +14,13 @@ use super::facts::facts;
 use super::index::write_index;
 use super::inputs::Inputs;
 use super::job::Job;
-use super::manifest::{FileState, Manifest, Work};
+use super::manifest::{FileState, Manifest, Results, Work};
 use super::outcome::{Ending, Outcome, Problem};
 use super::plan::Step;
 use super::products::{Place, Product, Wanted};
 use super::progress::{BatchProgress, ProgressForm};
 use super::task::Task;
-use super::together::write_together;
+use super::together::{different_arithmetic, write_together};
 use crate::blur::Blur;
 use crate::classes::Classes;
 use crate::exit::TryAgain;
@@ -47,6 +47,8 @@ struct Round<'a> {
     options: serde_json::Value,
     /// What reports say of model, options and versions.
     facts: Vec<Fact>,
+    /// What the network computes with.
+    arithmetic: Option<String>,
     job: Job<'a>,
     progress: BatchProgress,
 }
@@ -131,7 +133,8 @@ impl<'a> Batch<'a> {
         self.clean_up(&tasks)?;
         let bytes = tasks.iter().map(Task::bytes).sum();
         let progress = BatchProgress::new(self.orders.progress, tasks.len(), bytes)?;
-        let round = Round { classes: in_use.classes.clone(), options, facts, job, progress };
+        let (classes, arithmetic) = (in_use.classes.clone(), in_use.arithmetic.clone());
+        let round = Round { classes, options, facts, arithmetic, job, progress };
         let outcomes = Mutex::new(Vec::new());
         let waiting = Mutex::new(tasks.iter().enumerate());
         let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -150,8 +153,12 @@ impl<'a> Batch<'a> {
         outcomes.sort_by_key(|(number, _)| *number);
         let outcomes: Vec<_> = outcomes.into_iter().map(|(number, outcome)| (&tasks[number], outcome)).collect();
         let is_stopped = self.stop.load(Ordering::Relaxed);
+        let mut notes = Vec::new();
         if self.orders.together && !is_stopped {
-            trouble.extend(self.write_together(&outcomes, &options).err());
+            match self.write_together(&outcomes, &options) {
+                Ok(said) => notes = said,
+                Err(error) => trouble.push(error),
+            }
         }
         if self.orders.together || self.orders.wanted.contains(&Product::Summary) {
             trouble.extend(write_index(&self.output).err());
@@ -161,18 +168,29 @@ impl<'a> Batch<'a> {
             let all = tasks.len();
             bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command resumes from there")));
         }
-        let ending = Ending { outcomes, unreadable, trouble, network: in_use.to_string() };
+        let ending = Ending { outcomes, unreadable, trouble, notes, network: in_use.to_string() };
         if let Some(shard) = &self.orders.shard {
             ending.note(&self.output, shard.clone())?;
         }
         ending.report(&self.output, &self.orders)
     }
 
-    /// The tables over all files that are done.
-    fn write_together(&self, outcomes: &[(&Task, Outcome)], options: &serde_json::Value) -> anyhow::Result<()> {
-        let done = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Done(_) | Outcome::DoneBefore(_)));
-        let files: Vec<_> = done.map(|(task, _)| self.output.join(&task.name)).collect();
-        write_together(&self.output, &files, &self.orders.wanted, options, self.orders.force)
+    /// The tables over all files that are done. Gives what there is to say of them.
+    fn write_together(
+        &self,
+        outcomes: &[(&Task, Outcome)],
+        options: &serde_json::Value,
+    ) -> anyhow::Result<Vec<String>> {
+        let mut sum = Results { products: self.orders.wanted.clone(), ..Results::default() };
+        let (mut files, mut arithmetic) = (Vec::new(), Vec::<BTreeSet<&str>>::new());
+        for (task, outcome) in outcomes {
+            let (Outcome::Done(results) | Outcome::DoneBefore(results)) = outcome else { continue };
+            files.push(self.output.join(&task.name));
+            arithmetic.push(results.arithmetic.iter().map(String::as_str).collect());
+            sum.take_in(task.file(), results);
+        }
+        sum.notes.extend(different_arithmetic(&arithmetic));
+        write_together(&self.output, &files, options, sum, self.orders.force)
     }
 
     /// All options that results depend on.
@@ -186,6 +204,8 @@ impl<'a> Batch<'a> {
             "device": self.choices.device.to_string(),
             "smoothing_secs": self.choices.smoothing.map_or(0.0, |constant| constant.as_secs_f64()),
             "detection": self.choices.detection,
+            // Other weights find other faces.
+            "detector": crate::detect::version(&self.choices.detection),
             "from_secs": from.as_secs_f64(),
             "to_secs": to.map(|to| to.as_secs_f64()),
             "skip": skip,
@@ -219,7 +239,7 @@ impl<'a> Batch<'a> {
     }
 
     fn try_work(&self, task: &Task, round: &Round<'_>) -> anyhow::Result<Outcome> {
-        let Round { classes, options, facts, job, progress } = round;
+        let Round { classes, options, facts, arithmetic, job, progress } = round;
         let name = task.name.to_string_lossy();
         let manifest_path = self.output.join(format!("{name}{MANIFEST_ENDING}"));
         let states = task.inputs.iter().filter_map(|input| FileState::of(&input.path).ok()).collect();
@@ -270,6 +290,7 @@ impl<'a> Batch<'a> {
             pictures => job.pictures(pictures, place, begin(Some(pictures.len() as u64))),
         };
         let mut results = results.map_err(|error| with_names(error, &staging))?;
+        results.arithmetic.extend(arithmetic.clone());
         for output in &mut results.outputs {
             output.file.path = staging.destination_of(&output.file.path);
         }

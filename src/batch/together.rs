@@ -1,33 +1,35 @@
 //! One table over all files of a batch (`--together`).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
 use super::manifest::{FileState, Manifest, Output, Results, Work};
-use super::products::{Product, Wanted};
+use super::products::Product;
 use super::run::MANIFEST_ENDING;
 use crate::export::{ExportError, SCHEMA_VERSION, join_tables};
+use crate::lab::provenance::sha256;
 use crate::version::Versions;
 
 /// What these tables are called, without ending.
 pub const TOGETHER_NAME: &str = "together";
 
-/// Writes a table over all of `files` for each table that is wanted of one. `files` are the paths of results without ending, and
-/// `options` those that they were made with. Tables of an earlier run are replaced, unless somebody has worked on them and `force`
-/// isn't given.
+/// Writes a table over all of `files` for each table among the products of `sum`, which is what came out of them all. `files` are the
+/// paths of results without ending, and `options` those that they were made with. Tables of an earlier run are replaced, unless somebody
+/// has worked on them and `force` isn't given. Gives what there is to say of them.
 ///
 /// # Errors
 /// When a file of such a name isn't Mien's, or was worked on, or a table can't be read or written.
 pub fn write_together(
     folder: &Path,
     files: &[PathBuf],
-    wanted: &Wanted,
     options: &serde_json::Value,
+    sum: Results,
     force: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<String>> {
     let record = TablesRecord::read(folder.join(format!("{TOGETHER_NAME}{MANIFEST_ENDING}")));
-    let tables = wanted.iter().filter_map(|product| {
+    let tables = sum.products.iter().filter_map(|product| {
         let path = folder.join(product.table_name(TOGETHER_NAME)?);
         Some((*product, path, product.table_format()?))
     });
@@ -44,15 +46,31 @@ pub fn write_together(
         }
         Ok(())
     };
-    record.write_tables(options.clone(), Results { products: wanted.clone(), ..Results::default() }, join)
+    record.write_tables(options.clone(), sum, join)
+}
+
+/// Says so, if the networks of these files computed with different things: each file with what its results were made with. Files that
+/// don't say it don't count.
+pub fn different_arithmetic(files: &[BTreeSet<&str>]) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for &arithmetic in files.iter().flatten() {
+        *counts.entry(arithmetic).or_default() += 1;
+    }
+    if counts.len() < 2 {
+        return None;
+    }
+    let in_words = |(arithmetic, count): (&str, usize)| {
+        format!("{arithmetic} for {count} {}", if count == 1 { "file" } else { "files" })
+    };
+    let words: Vec<_> = counts.into_iter().map(in_words).collect();
+    Some(format!("made with different arithmetic: {}; figures may differ slightly", words.join(", ")))
 }
 
 /// What is noted of tables over many files that lie beside each other under one name. The next run replaces them.
 pub struct TablesRecord {
     path: PathBuf,
-    /// Those of the run before, and the options that it had.
-    before: Results,
-    options: serde_json::Value,
+    /// What the run before noted.
+    before: Manifest,
     /// That run was killed while it gave tables their names: what has one of them is ours.
     is_unfinished: bool,
 }
@@ -60,10 +78,14 @@ pub struct TablesRecord {
 impl TablesRecord {
     /// The one at `path`; empty if there is none.
     pub fn read(path: PathBuf) -> Self {
-        let manifest = Manifest::read(&path);
-        let is_unfinished = manifest.as_ref().is_some_and(|manifest| manifest.adding || manifest.results.is_none());
-        let manifest = manifest.unwrap_or_default();
-        Self { path, before: manifest.results.unwrap_or_default(), options: manifest.work.options, is_unfinished }
+        let found = Manifest::read(&path);
+        let is_unfinished = found.as_ref().is_some_and(|manifest| manifest.adding || manifest.results.is_none());
+        Self { path, before: found.unwrap_or_else(|| manifest(serde_json::Value::Null)), is_unfinished }
+    }
+
+    /// The tables of before.
+    fn outputs_before(&self) -> &[Output] {
+        self.before.results.as_ref().map(|results| results.outputs.as_slice()).unwrap_or_default()
     }
 
     /// Refuses to replace a table that isn't Mien's by the results of before, or was worked on since.
@@ -71,20 +93,21 @@ impl TablesRecord {
     /// # Errors
     /// When the file is to stay.
     pub fn may_replace(&self, table: &Path, force: bool) -> anyhow::Result<()> {
-        let ours = self.before.outputs.iter().find(|output| output.file.path == *table);
+        let ours = self.outputs_before().iter().find(|output| output.file.path == *table);
+        let is_left = self.before.left.iter().any(|left| left == table);
         let is_as_written = |output: &Output| FileState::of(table).is_ok_and(|now| now.bytes == output.file.bytes);
         let path = table.display();
         match ours {
-            _ if self.is_unfinished || !table.exists() => Ok(()),
+            _ if self.is_unfinished || is_left || !table.exists() => Ok(()),
             Some(output) if force || is_as_written(output) => Ok(()),
             Some(_) => bail!("{path} was changed since Mien wrote it and was left alone; --force replaces it"),
             None => bail!("{path} isn't Mien's and was left alone; move it away, or name another place with --output"),
         }
     }
 
-    /// Lets `make` write the tables and list them as it does, and notes them as those of `results`, beside the ones of before that
-    /// weren't to be made again. Whoever finds the tables after a kill knows by the record whose they are; where one can't be made, the
-    /// others stay as the record says.
+    /// Lets `make` write the tables and list them as it does, and notes them as those of `results`, beside the ones of before that were
+    /// made in the same way and weren't to be made again. Whoever finds the tables after a kill knows by the record whose they are; where
+    /// one can't be made, the record says what the others are. Gives what there is to say of the tables.
     ///
     /// # Errors
     /// What `make` gives, or when the record can't be written.
@@ -93,30 +116,144 @@ impl TablesRecord {
         options: serde_json::Value,
         results: Results,
         make: impl FnOnce(&mut Vec<Output>) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        self.write(self.options.clone(), self.before.clone(), true)?;
+    ) -> anyhow::Result<Vec<String>> {
+        self.write(self.before.clone(), true)?;
         let mut made = Vec::new();
         if let Err(error) = make(&mut made) {
-            let is_kept = |output: &Output| made.iter().all(|new| new.file.path != output.file.path);
-            let mut results = self.before.clone();
-            results.outputs.retain(is_kept);
-            results.products.extend(made.iter().filter_map(|output| output.product));
-            results.outputs.append(&mut made);
-            self.write(self.options.clone(), results, self.is_unfinished).ok();
+            let noted = if made.is_empty() {
+                self.before.clone()
+            } else {
+                let products = made.iter().filter_map(|output| output.product).collect();
+                self.with(options, Results { outputs: made, products, ..results })
+            };
+            self.write(noted, self.is_unfinished).ok();
             return Err(error);
         }
-        Ok(self.write(options, Results { outputs: made, ..results }.added_to(self.before.clone()), false)?)
+        let mut said = results.notes.clone();
+        let noted = self.with(options, Results { outputs: made, ..results });
+        said.extend(left_in_words(&noted.left));
+        self.write(noted, false)?;
+        Ok(said)
     }
 
-    fn write(&self, options: serde_json::Value, results: Results, adding: bool) -> Result<(), ExportError> {
-        let work = Work { inputs: Vec::new(), options };
-        let (schema, versions, results) = (SCHEMA_VERSION, Some(Versions::here()), Some(results));
-        Manifest { schema, versions, work, results, adding, ..Manifest::default() }.write(&self.path)
+    /// The record of these results. Tables of before that weren't made again are among them if they were made in the same way; else the
+    /// record would say of them what isn't true, and they are left.
+    fn with(&self, options: serde_json::Value, results: Results) -> Manifest {
+        let mut before = self.before.results.clone().unwrap_or_default();
+        if self.is_unfinished {
+            // Who knows what the run had replaced by the time that it was killed.
+            before.outputs.retain(is_as_noted);
+        }
+        let Manifest { schema, work, left, .. } = &self.before;
+        let is_same = *schema == SCHEMA_VERSION && work.options == options && before.classes == results.classes;
+        let results = if is_same { results.added_to(before) } else { results };
+        let is_listed = |path: &Path| results.outputs.iter().any(|output| output.file.path == path);
+        let earlier = self.outputs_before().iter().map(|output| &output.file.path).chain(left);
+        let left = earlier.filter(|path| path.exists() && !is_listed(path)).cloned().collect();
+        Manifest { results: Some(results), left, ..manifest(options) }
     }
+
+    fn write(&self, noted: Manifest, adding: bool) -> Result<(), ExportError> {
+        let results = Some(noted.results.unwrap_or_default());
+        Manifest { results, adding, ..noted }.write(&self.path)
+    }
+}
+
+/// A record of tables that are made now.
+fn manifest(options: serde_json::Value) -> Manifest {
+    let work = Work { inputs: Vec::new(), options };
+    Manifest { schema: SCHEMA_VERSION, versions: Some(Versions::here()), work, ..Manifest::default() }
+}
+
+/// Whether a table has the contents that were noted.
+fn is_as_noted(output: &Output) -> bool {
+    output.sha256.as_ref().is_some_and(|sum| sha256(&output.file.path).is_ok_and(|now| now == *sum))
+}
+
+fn left_in_words(left: &[PathBuf]) -> Option<String> {
+    let names: Vec<_> = left.iter().map(|path| path.display().to_string()).collect();
+    let (are, stay) = if names.len() == 1 { ("is", "stays") } else { ("are", "stay") };
+    let names = Some(names.join(", ")).filter(|names| !names.is_empty());
+    names.map(|names| format!("{names} {are} of an earlier run with other options or files, and {stay} as before"))
 }
 
 /// The table of one file.
 fn part_of(file: &Path, product: Product) -> Option<PathBuf> {
     let name = file.file_name()?.to_string_lossy();
     Some(file.with_file_name(product.table_name(&name)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::export::TableFormat;
+
+    const CSV: Product = Product::Faces(TableFormat::Csv);
+    const JSONL: Product = Product::Faces(TableFormat::Jsonl);
+
+    /// Makes tables that hold the options, and gives what is said of them.
+    fn make(folder: &Path, options: &Value, products: &[Product]) -> Vec<String> {
+        let record = TablesRecord::read(folder.join("all.mien.json"));
+        let results = Results { products: products.iter().copied().collect(), ..Results::default() };
+        let write = |made: &mut Vec<Output>| -> anyhow::Result<()> {
+            for product in products {
+                let path = folder.join(product.table_name("all").unwrap());
+                record.may_replace(&path, false)?;
+                std::fs::write(&path, options.to_string())?;
+                made.push(Output::of(*product, &path)?);
+            }
+            Ok(())
+        };
+        record.write_tables(options.clone(), results, write).unwrap()
+    }
+
+    /// The products that are noted, their options, and how many tables are left beside them.
+    fn noted(folder: &Path) -> (Vec<Product>, Value, usize) {
+        let manifest = Manifest::read(&folder.join("all.mien.json")).unwrap();
+        let outputs = manifest.results.unwrap().outputs;
+        (outputs.iter().filter_map(|output| output.product).collect(), manifest.work.options, manifest.left.len())
+    }
+
+    #[test]
+    fn tables_of_other_options_are_left_and_not_claimed() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path();
+        let (one, two) = (json!({ "model": "a" }), json!({ "model": "b" }));
+        assert!(make(home, &one, &[CSV]).is_empty());
+        assert!(make(home, &one, &[JSONL]).is_empty());
+        assert_eq!(noted(home), (vec![CSV, JSONL], one, 0));
+        let said = make(home, &two, &[CSV]);
+        assert!(said.len() == 1 && said[0].contains("all.jsonl is of an earlier run"), "{said:?}");
+        assert_eq!(noted(home), (vec![CSV], two.clone(), 1));
+        // It is ours all the same.
+        assert!(make(home, &two, &[JSONL]).is_empty());
+        assert_eq!(noted(home), (vec![CSV, JSONL], two, 0));
+    }
+
+    #[test]
+    fn tables_of_a_run_that_failed_are_noted_as_its_own() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path();
+        let (one, two) = (json!({ "model": "a" }), json!({ "model": "b" }));
+        make(home, &one, &[CSV, JSONL]);
+        let record = TablesRecord::read(home.join("all.mien.json"));
+        let fail = |made: &mut Vec<Output>| -> anyhow::Result<()> {
+            made.push(Output::of(CSV, &home.join("all.csv"))?);
+            bail!("the disk is full")
+        };
+        let results = Results { products: [CSV, JSONL].into(), ..Results::default() };
+        assert!(record.write_tables(two.clone(), results, fail).is_err());
+        assert_eq!(noted(home), (vec![CSV], two, 1));
+    }
+
+    #[test]
+    fn files_that_were_computed_differently_are_counted() {
+        let (bf16, f32) = (BTreeSet::from(["cpu bf16"]), BTreeSet::from(["cpu f32"]));
+        let unknown = BTreeSet::new();
+        assert_eq!(different_arithmetic(&[bf16.clone(), bf16.clone(), unknown.clone()]), None);
+        let said = different_arithmetic(&[bf16.clone(), f32, unknown, bf16]).unwrap();
+        assert!(said.contains("arithmetic: cpu bf16 for 2 files, cpu f32 for 1 file;"), "{said}");
+    }
 }

@@ -9,10 +9,13 @@ use serde_json::Value;
 
 use super::films::{PartTable, frame_shifts, join_parts};
 use super::found::{Found, Record};
-use super::plan::{Kind, Plan, Planned};
+use super::plan::{Kind, Plan};
+use super::select::{belong_together, remove_replaced, without_doubles};
 use crate::batch::{
-    FileState, MANIFEST_ENDING, Manifest, Output, PICTURES_NAME, Product, Results, TablesRecord, write_index,
+    FileState, MANIFEST_ENDING, Manifest, Output, PICTURES_NAME, Product, Results, TablesRecord, different_arithmetic,
+    write_index,
 };
+use crate::console::tell;
 use crate::exit::TryAgain;
 use crate::export::{Existing, Staging, TableFormat, join_tables};
 
@@ -80,10 +83,10 @@ impl Merge {
         if let Some(path) = found.unreadable.first() {
             bail!("{} can't be read as a record of Mien; remove it and analyse its file again", path.display());
         }
-        let mut merged = Merged::default();
         let mut records = std::mem::take(&mut found.records);
         let replaced = self.plan.as_ref().map(|plan| remove_replaced(plan, &mut records)).unwrap_or_default();
-        let records = without_doubles(records, &mut merged)?;
+        let (records, doubled) = without_doubles(records)?;
+        let mut merged = Merged { doubled, ..Merged::default() };
         let entries = self.entries(records, &found, &replaced, &mut merged)?;
         if entries.is_empty() {
             bail!("there are no results of files to put together in {}", folders_in_words(&self.folders));
@@ -92,12 +95,6 @@ impl Merge {
             same_work(&entries)?;
         }
         merged.files = entries.len();
-        for entry in &entries {
-            for record in &entry.records {
-                let complaints = record.results().map(|results| results.complaints.as_slice()).unwrap_or_default();
-                merged.complaints.extend(complaints.iter().map(|it| format!("{}: {it}", entry.name.display())));
-            }
-        }
         self.write(&entries, format, &mut merged)?;
         if let [folder] = self.folders.as_slice()
             && entries.iter().flat_map(|entry| &entry.records).all(|record| has(record, Product::Summary))
@@ -164,6 +161,7 @@ impl Merge {
         }
         for entry in films.values_mut() {
             entry.records.sort_by_key(|record| record.manifest.part.map_or(0, |part| part.number));
+            belong_together(&entry.records)?;
             missing.extend(entry.missing_parts().into_iter().filter(|part| !bad.contains_key(part)));
         }
         if !missing.is_empty() && !self.allowed.missing {
@@ -185,7 +183,8 @@ impl Merge {
         let output = std::path::absolute(&self.output).context("the current folder is gone")?;
         // One for all that is written beside each other under this name, in whatever format.
         let record = TablesRecord::read(named(&output.with_extension(""), MANIFEST_ENDING));
-        let mut results = Results { complaints: merged.complaints.clone(), ..Results::default() };
+        let mut results = sum_of(entries);
+        merged.complaints = results.complaints.clone();
         results.complaints.extend(merged.bad.iter().cloned());
         let mut tables = Vec::new();
         for product in [Product::Faces(format), Product::Frames(format), Product::Summary] {
@@ -207,22 +206,31 @@ impl Merge {
             tables.push((product, path));
         }
         results.products.extend(tables.iter().map(|(product, _)| *product));
-        for file in entries.iter().flat_map(|entry| &entry.records).filter_map(Record::results) {
-            results.classes = file.classes.clone();
-            results.frames += file.frames;
-            results.frames_with_face += file.frames_with_face;
-            results.faces += file.faces;
-        }
         let options = entries.first().and_then(|entry| entry.records.first()).map(|it| options_of(&it.manifest));
-        record.write_tables(options.unwrap_or_default(), results, |made| {
+        let said = record.write_tables(options.unwrap_or_default(), results, |made| {
             for (product, path) in tables {
                 write_table(entries, product, format, &path)?;
                 made.push(Output::of(product, &path)?);
                 merged.tables.push(path);
             }
             Ok(())
-        })
+        })?;
+        said.iter().for_each(|note| tell(note));
+        Ok(())
     }
+}
+
+/// What came out of all files, and a note if they weren't computed alike.
+fn sum_of(entries: &[Entry]) -> Results {
+    let mut sum = Results::default();
+    let mut arithmetic: Vec<BTreeSet<&str>> = Vec::new();
+    for entry in entries {
+        let results = || entry.records.iter().filter_map(Record::results);
+        results().for_each(|file| sum.take_in(&entry.name, file));
+        arithmetic.push(results().flat_map(|file| &file.arithmetic).map(String::as_str).collect());
+    }
+    sum.notes.extend(different_arithmetic(&arithmetic));
+    sum
 }
 
 /// Writes one table over all files to `path`.
@@ -293,32 +301,6 @@ fn table_of(record: &Record, product: Product, format: TableFormat) -> anyhow::R
     Ok(path)
 }
 
-/// Takes away the records of files that were replaced before they were planned, and gives the names of those that have no other. The
-/// table of all pictures goes if one of them was, or isn't planned any more: its rows can't be told apart.
-fn remove_replaced(plan: &Plan, records: &mut BTreeMap<PathBuf, Vec<Record>>) -> BTreeSet<PathBuf> {
-    let of_kind = |kind: Kind| plan.0.iter().filter(move |line| line.kind == kind);
-    let videos: BTreeMap<PathBuf, &Planned> =
-        of_kind(Kind::Video).filter(|line| line.problem.is_none()).map(|line| (line.unit_name(), line)).collect();
-    let pictures: BTreeMap<&Path, &Planned> = of_kind(Kind::Picture).map(|line| (line.path.as_path(), line)).collect();
-    let is_current = |unit: &Path, record: &Record| {
-        let inputs = &record.manifest.work.inputs;
-        if record.is_of_pictures() && !pictures.is_empty() {
-            let is_planned = |line: &&Planned, input: &FileState| line.problem.is_some() || line.is_as_planned(input);
-            return inputs.iter().all(|it| pictures.get(it.path.as_path()).is_some_and(|line| is_planned(line, it)));
-        }
-        videos.get(unit).zip(inputs.first()).is_none_or(|(line, input)| line.is_as_planned(input))
-    };
-    let mut replaced = BTreeSet::new();
-    records.retain(|unit, of_unit| {
-        of_unit.retain(|record| is_current(unit, record));
-        if of_unit.is_empty() {
-            replaced.insert(unit.clone());
-        }
-        !of_unit.is_empty()
-    });
-    replaced
-}
-
 /// The pictures that the table of all pictures is about.
 fn pictures_in(records: &BTreeMap<PathBuf, Record>) -> BTreeSet<PathBuf> {
     let record = records.get(Path::new(PICTURES_NAME));
@@ -332,48 +314,6 @@ fn replaced_in_words(replaced: &BTreeSet<PathBuf>) -> String {
     }
     let names = in_words(replaced.iter().map(|name| name.display().to_string()));
     format!(" (the results of {names} are of other files than the manifest has; `mien analyze --force` replaces them)")
-}
-
-/// One record of each file. Several that have the same tables count as one.
-fn without_doubles(
-    records: BTreeMap<PathBuf, Vec<Record>>,
-    merged: &mut Merged,
-) -> anyhow::Result<BTreeMap<PathBuf, Record>> {
-    let mut once = BTreeMap::new();
-    for (name, mut records) in records {
-        // What a run didn't end counts only where no other did.
-        if records.iter().any(|record| record.results().is_some()) {
-            records.retain(|record| record.results().is_some());
-        }
-        let sums = |record: &Record| -> BTreeMap<_, _> {
-            let outputs = record.results().map(|results| results.outputs.as_slice()).unwrap_or_default();
-            let tables =
-                outputs.iter().filter(|output| matches!(output.product, Some(Product::Faces(_) | Product::Frames(_))));
-            tables.map(|output| (output.product, output.sha256.clone())).collect()
-        };
-        let mut records = records.into_iter();
-        let Some(first) = records.next() else { continue };
-        for other in records {
-            if sums(&other) != sums(&first) {
-                let (name, one, two) = (name.display(), first.path.display(), other.path.display());
-                if inputs_of(&other) != inputs_of(&first) {
-                    bail!(
-                        "{one} and {two} are both called {name} and are of different files; make one manifest of all \
-                         files with `mien plan`, and analyse them by it"
-                    );
-                }
-                bail!("{name} has two different results, {one} and {two}; remove one of them");
-            }
-            merged.doubled.push(name.clone());
-        }
-        once.insert(name, first);
-    }
-    Ok(once)
-}
-
-/// The files that a record is about, whatever state they were in.
-fn inputs_of(record: &Record) -> BTreeSet<&Path> {
-    record.manifest.work.inputs.iter().map(|input| input.path.as_path()).collect()
 }
 
 /// Refuses results that were made differently.

@@ -5,6 +5,7 @@ mod films;
 mod found;
 mod merge;
 mod plan;
+mod select;
 mod shard;
 mod verify;
 

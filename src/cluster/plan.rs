@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::shard::{Shard, balance};
 use crate::batch::{FileState, Input, Inputs, Part};
+use crate::digits::TIME_DIGITS;
 use crate::interrupt::Interrupted;
 use crate::source::{FrameSource as _, SourceInfo, VideoSource};
 
@@ -26,7 +27,7 @@ const ID_DIGITS: usize = 16;
 /// A line of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Planned {
-    /// The first 16 digits of the SHA-256 of name, length, time of change and number of the part.
+    /// The first 16 digits of the SHA-256 of name, length, modification time and number of the part.
     pub id: String,
     /// Where it is, for all machines.
     pub path: PathBuf,
@@ -307,8 +308,9 @@ fn parts(info: &SourceInfo, split: Split) -> Vec<Part> {
     if of < 2 {
         return Vec::new();
     }
-    // Between two frames, so that no rounding of a time moves a frame from one part to another.
-    let cut = |number: u32| ((f64::from(number) / f64::from(of) * frames as f64).round() - 0.5) / info.fps;
+    // Between two frames, where the rate is even.
+    let cut =
+        |number: u32| between_times(((f64::from(number) / f64::from(of) * frames as f64).round() - 0.5) / info.fps);
     let part = |number: u32| Part {
         number: number + 1,
         of,
@@ -319,9 +321,17 @@ fn parts(info: &SourceInfo, split: Split) -> Vec<Part> {
     (0..of).map(part).collect()
 }
 
+/// The time nearby that lies in the middle between two that tables can have. The part before ends by a frame's exact time, and the rows of
+/// the part behind begin by the rounded one: here no rounding takes a frame over the cut, whatever the rate is.
+fn between_times(seconds: f64) -> f64 {
+    let steps = 10_f64.powi(TIME_DIGITS as i32);
+    ((seconds * steps).floor() + 0.5) / steps
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digits::rounded;
     use crate::source::SourceKind;
 
     fn line(name: &str, kind: Kind, seconds: Option<f64>, bytes: u64) -> Planned {
@@ -387,8 +397,14 @@ mod tests {
         assert_eq!(split(100.0), []);
         let cut = split(40.0);
         let times: Vec<_> = cut.iter().map(|part| (part.number, part.of, part.from_s, part.to_s)).collect();
-        // 833 and 1667 frames.
-        let (first, second) = (832.5 / 25.0, 1666.5 / 25.0);
+        let (first, second) = (cut[1].from_s, cut[2].from_s);
         assert_eq!(times, [(1, 3, 0.0, Some(first)), (2, 3, first, Some(second)), (3, 3, second, None)]);
+        // 833 and 1667 frames.
+        for (cut, middle) in [(first, 832.5 / 25.0), (second, 1666.5 / 25.0)] {
+            assert!((cut - middle).abs() < 1e-4, "{cut}");
+            // By whichever time a frame is judged, the exact one or that of a table, it is on the same side.
+            let shifts = [-1e-3, -6e-5, -1e-9, 1e-9, 6e-5, 1e-3];
+            assert!(shifts.iter().all(|shift| (rounded(cut + shift, TIME_DIGITS) >= cut) == (*shift > 0.0)), "{cut}");
+        }
     }
 }

@@ -14,10 +14,10 @@ use crate::interrupt;
 
 /// Print a manifest of the files to analyse, for many machines to share
 ///
-/// One line of JSON for each video, part of one or picture: id, path, name in results, bytes, time of change, seconds and frames as the
+/// One line of JSON for each video, part of one or picture: id, path, name in results, bytes, modification time, seconds and frames as the
 /// file declares them. Videos come first, then pictures, each in order of their paths. A file that can't be read has a line that says why.
 ///
-/// The id is the beginning of the SHA-256 of name, bytes, time of change and number of the part: it says nothing about the contents.
+/// The id is the beginning of the SHA-256 of name, bytes, modification time and number of the part: it says nothing about the contents.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   mien plan recordings > manifest.jsonl
@@ -29,7 +29,7 @@ pub struct PlanArgs {
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
 
-    /// Leave out what lies below this folder: that of the results
+    /// Skip what lies in this folder, where the results go
     #[arg(long, value_name = "FOLDER", default_value = "mien-results")]
     pub output: PathBuf,
 

@@ -91,7 +91,9 @@ impl ScoreArgs {
         let progress = Progress::new(&info.name, info.frames());
         // The scorer smooths in each of the ways that are compared.
         let labeller = Labeller::new(network.classifier, None);
-        run_to_end(Box::new(source), choices.analyzer()?, labeller, stop, |scene| {
+        // Faces are followed as `mien analyze` does, so that what is scored is what its tables have.
+        let analyzer = choices.analyzer_for(info.interval())?;
+        run_to_end(Box::new(source), analyzer, labeller, stop, |scene| {
             scorer.push(&scene);
             count += 1;
             progress.tick();

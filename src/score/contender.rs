@@ -155,7 +155,7 @@ impl Contender {
             recall: Recalls(recall),
             unsure: share(sum(|part| part.unsure), seen),
             never: parts.len() - delays.len(),
-            delay_secs: delays.get(delays.len() / 2).copied(),
+            delay_secs: median(&delays),
             changes_per_minute: share(60.0 * self.changes as f64, seen),
             intervals: parts.into_iter().map(|part| part.score(&self.classes)).collect(),
         }
@@ -177,6 +177,13 @@ fn leader(verdict: Verdict) -> Option<usize> {
         Verdict::Leads(class, _) => Some(class),
         Verdict::Unsure => None,
     }
+}
+
+/// Of values in order: the middle one, or the mean of the two in the middle.
+fn median(ordered: &[f64]) -> Option<f64> {
+    let upper = ordered.get(ordered.len() / 2)?;
+    let lower = ordered.get((ordered.len() - 1) / 2)?;
+    Some(f64::midpoint(*lower, *upper))
 }
 
 /// 0 of nothing.

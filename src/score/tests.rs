@@ -98,6 +98,13 @@ fn the_largest_face_counts_and_a_part_that_is_never_right_is_counted() {
 }
 
 #[test]
+fn the_delay_of_two_parts_is_their_mean() {
+    let film = [shows(Emotion::Happy, 12), shows(Emotion::Sad, 8)].concat();
+    let (_, scores) = scores(&[(0.0, 1.0, Emotion::Happy), (1.0, 2.0, Emotion::Sad)], &film, &[0.0]);
+    assert_near(scores[0].delay_secs.unwrap(), 0.1);
+}
+
+#[test]
 fn an_unsure_face_is_not_right() {
     let mut doubtful = face(1, 100.0, Emotion::Happy);
     doubtful.raw = Probabilities::from_weights(&[0.0, 0.0, 0.0, 0.51, 0.0, 0.0, 0.49]).unwrap();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Counts, FaceFigures};
 use crate::classes::Classes;
 use crate::export::{ExportError, PartialFile};
+use crate::whole;
 
 /// The columns before `to_angry` … `to_neutral` and [`SUMMARY_END_COLUMNS`]; docs/tables.md says what they mean. Of own classes the third is
 /// `class`, and the others are called by them.
@@ -47,7 +48,7 @@ impl SummaryTable {
     /// When the folder can't be written to, or a file of that name exists.
     pub fn create(path: &Path, classes: &Classes) -> Result<Self, ExportError> {
         let (partial, file) = PartialFile::create(path)?;
-        let waiting = tempfile::tempfile_in(path.parent().unwrap_or(Path::new(".")))
+        let waiting = tempfile::tempfile_in(whole::folder_of(path))
             .map_err(|reason| ExportError::Write { path: path.to_owned(), reason })?;
         Ok(Self { classes: classes.clone(), partial, file, waiting: csv::Writer::from_writer(waiting) })
     }

@@ -376,13 +376,19 @@ fn one_table_over_all_files_and_a_row_for_each_frame() {
     // Rewritten as long as it is as Mien wrote it.
     analyze(home, &["a.mp4", "--together"]).success();
     assert_eq!(read("together.csv"), read("a.mp4.csv"));
+    let record = |name: &str| serde_json::from_str::<serde_json::Value>(&read(name)).unwrap();
+    let (one, all) = (record("a.mp4.mien.json"), record("together.mien.json"));
+    for figure in ["frames", "frames_with_face", "faces", "arithmetic"] {
+        assert_eq!(all["results"][figure], one["results"][figure], "{figure}");
+    }
+    assert!(one["results"]["arithmetic"][0].is_string(), "{one}");
     fs::write(result("together.csv"), "worked on").unwrap();
     analyze(home, &["a.mp4", "--together"]).failure().stdout(contains("together.csv was changed since"));
     assert_eq!(read("together.csv"), "worked on");
 
     // A run that was killed while it wrote them has left a mark in the record: whatever lies there is its own.
-    let record = read("together.mien.json").replacen("\"results\":", "\"adding\": true, \"results\":", 1);
-    fs::write(result("together.mien.json"), record).unwrap();
+    let killed = read("together.mien.json").replacen("\"results\":", "\"adding\": true, \"results\":", 1);
+    fs::write(result("together.mien.json"), killed).unwrap();
     analyze(home, &["a.mp4", "--together"]).success();
     assert_eq!(read("together.csv"), read("a.mp4.csv"));
 
@@ -392,6 +398,14 @@ fn one_table_over_all_files_and_a_row_for_each_frame() {
     analyze(home, &["a.mp4", "--jsonl", "--together"])
         .code(1)
         .stdout(contains("cannot read").and(contains("a.mp4.jsonl")));
+
+    // A run with other options doesn't claim those tables that it didn't write.
+    let told = contains("together.jsonl").and(contains("of an earlier run"));
+    analyze(home, &["a.mp4", "--skip", "1", "--force", "--together"]).success().stderr(told);
+    let all = record("together.mien.json");
+    assert_eq!((&all["options"]["skip"], &all["results"]["frames"]), (&1.into(), &10.into()));
+    let count = |list: &serde_json::Value| list.as_array().unwrap().len();
+    assert_eq!((count(&all["results"]["outputs"]), count(&all["left"])), (1, 6), "{all}");
 }
 
 #[cfg(target_os = "linux")]

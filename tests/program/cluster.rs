@@ -337,6 +337,9 @@ fn a_film_in_parts_gives_nearly_what_the_whole_gives() {
     run(home, &["merge", "parts", "--output", "all.csv"]).code(75).stderr(contains("part-001-of-003"));
     fs::write(&part, record).unwrap();
 
+    // And that the film is there already, as a whole.
+    run(home, &["merge", "whole", "parts", "--output", "all.csv"]).code(1).stderr(contains("the whole and of a part"));
+
     merge(home, "parts", "all.csv", &[]).success().stdout(contains("1 files"));
     merge(home, "parts", "all.parquet", &[]).success();
     let read = |name: &str| fs::read(home.join(name)).unwrap();

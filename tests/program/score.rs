@@ -4,11 +4,15 @@
 use std::fs;
 use std::path::Path;
 
+use opencv::core::Size;
+use opencv::videoio::{VideoWriter, VideoWriterTrait as _};
 use predicates::str::contains;
 use serde_json::Value;
 
 use crate::support::expressions::seven_expressions;
-use crate::support::program::{assert_refused, mien, video_with_face, video_without_face};
+use crate::support::program::{
+    HEIGHT, WIDTH, assert_refused, mien, picture_with_face_at, video_with_face, video_without_face,
+};
 
 fn score(folder: &Path, options: &[&str]) -> Value {
     let arguments = ["score", "clip.mp4", "--truth", "truth.csv", "--json"];
@@ -51,6 +55,31 @@ fn the_shares_agree_with_the_table_of_the_same_video() {
     // The first frames wait for the face to be confirmed; margins near the limit may be rounded either way.
     let counted = leads.iter().filter(|(top, margin)| names[*top] == emotion && *margin >= 0.1).count() as f64 / 50.0;
     assert!((right - counted).abs() <= 0.041, "{right} and {counted}");
+}
+
+#[test]
+fn at_one_frame_a_second_a_face_counts_at_once_as_in_the_tables() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let (path, codec, size) = (home.join("clip.mp4"), i32::from_le_bytes(*b"mp4v"), Size::new(WIDTH, HEIGHT));
+    let mut writer = VideoWriter::new(path.as_path(), codec, 1.0, size, true).unwrap();
+    for number in 0..6 {
+        writer.write(&picture_with_face_at(100 + number)).unwrap();
+    }
+    writer.release().unwrap();
+    fs::write(home.join("truth.csv"), "start,end,emotion\n0,6,happy\n").unwrap();
+    let scored = score(home, &[]);
+    assert_eq!(scored["no_face"], 0.0);
+    assert!(scored["arithmetic"].is_string(), "{scored}");
+
+    let run = |arguments: &[&str]| drop(mien().current_dir(home).args(arguments).assert().success());
+    run(&["analyze", "clip.mp4", "--output", "out"]);
+    run(&["replay", "clip.mp4", "--headless", "--output", "out"]);
+    for table in ["clip.mp4.csv", "clip-emotions.csv"] {
+        let rows = csv::Reader::from_path(home.join("out").join(table)).unwrap().into_records();
+        let frames: Vec<u64> = rows.map(|row| row.unwrap()[1].parse().unwrap()).collect();
+        assert_eq!(frames, [0, 1, 2, 3, 4, 5], "{table}");
+    }
 }
 
 #[test]
