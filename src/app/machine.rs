@@ -89,9 +89,10 @@ impl Outside for ThisMachine {
     fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>> {
         let recording = || plan.recording.clone().context("The recording was not read");
         let network = Arc::new(Mutex::new(None));
+        let choice = plan.network.device;
         // A device that isn't there is told of when the network is loaded.
-        let device = plan.network.device.resolve().unwrap_or(Device::Cpu);
-        let analysed = |source| Parts::new(source, device, loader(network.clone()));
+        let device = move || choice.resolve().unwrap_or(Device::Cpu);
+        let analysed = |source| Parts::on(source, device, loader(network.clone()));
         let parts = match &plan.source {
             Source::Camera(device, mode) => analysed(SourceRequest::Camera(mode.of(device.clone()))),
             Source::Video(path) => analysed(SourceRequest::Video(path.clone())),
@@ -115,8 +116,12 @@ impl Outside for ThisMachine {
             move || wake()
         })
         .context("Nothing can be opened")?;
+        if let Some(osc) = &self.osc {
+            // Beside the recording's own tap, so that each frame is sent whether the window paints it or not.
+            live.add_tap(Arc::new(osc.clone()));
+        }
         let writer = MarkingWriter::new(plan, wake);
-        Ok(Box::new(LiveSession { live, network, writer, osc: self.osc.clone() }))
+        Ok(Box::new(LiveSession { live, network, writer }))
     }
 }
 
@@ -151,7 +156,6 @@ struct LiveSession {
     live: Live,
     network: Arc<Mutex<Option<NetworkInUse>>>,
     writer: MarkingWriter,
-    osc: Option<OscOutput>,
 }
 
 impl LiveSession {
@@ -162,11 +166,7 @@ impl LiveSession {
 
 impl Session for LiveSession {
     fn take_scene(&mut self) -> Option<Scene> {
-        let scene = self.live.take_scene();
-        if let (Some(osc), Some(scene)) = (&self.osc, &scene) {
-            osc.push(scene);
-        }
-        scene
+        self.live.take_scene()
     }
 
     fn take_events(&mut self) -> Vec<Event> {

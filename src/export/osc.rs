@@ -9,7 +9,8 @@ use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
 
 use crate::classes::Classes;
 use crate::face::Face;
-use crate::pipeline::Scene;
+use crate::frame::Frame;
+use crate::pipeline::{Scene, Tap};
 use crate::verdict::Verdict;
 
 /// A time tag that means "now" (OSC 1.0).
@@ -35,7 +36,8 @@ pub enum OscError {
 ///
 /// For each frame `/mien/faces N`, and for each face N in a bundle: `/mien/face/N/angry` … `/mien/face/N/neutral` (or its own classes, as
 /// [`Classes::columns`] has them) with the smoothed probability, `/mien/face/N/label` with the leading one, `/mien/face/N/verdict` with the same or `unsure`, and
-/// `/mien/face/N/box x y width height` as shares of the picture.
+/// `/mien/face/N/box x y width height` as shares of the picture. Where nothing more comes, `/mien/faces 0` follows, so that nobody is
+/// taken to laugh for ever.
 #[derive(Clone, Debug)]
 pub struct OscOutput(Arc<UdpSocket>);
 
@@ -57,13 +59,13 @@ impl FromStr for OscOutput {
     }
 }
 
-impl OscOutput {
-    /// Sends the faces of a frame. Never waits.
-    pub fn push(&self, scene: &Scene) {
-        self.send(&message(
-            "/mien/faces".to_owned(),
-            OscType::Int(i32::try_from(scene.faces.len()).unwrap_or(i32::MAX)),
-        ));
+/// Nothing here waits: what the system has no room for is lost.
+impl Tap for OscOutput {
+    /// Faces come with the labelled scene.
+    fn captured(&self, _frame: &Frame) {}
+
+    fn labelled(&self, scene: &Scene) {
+        self.send_count(scene.faces.len());
         let (width, height) = (scene.frame.width() as f32, scene.frame.height() as f32);
         for face in &scene.faces {
             self.send(&OscPacket::Bundle(OscBundle {
@@ -71,6 +73,17 @@ impl OscOutput {
                 content: of_face(face, &scene.classes, width, height),
             }));
         }
+    }
+
+    fn stands_still(&self) {
+        self.send_count(0);
+    }
+}
+
+impl OscOutput {
+    fn send_count(&self, faces: usize) {
+        let faces = i32::try_from(faces).unwrap_or(i32::MAX);
+        self.send(&message("/mien/faces".to_owned(), OscType::Int(faces)));
     }
 
     fn send(&self, packet: &OscPacket) {
@@ -109,11 +122,11 @@ mod tests {
     use crate::probabilities::Probabilities;
 
     #[test]
-    fn a_receiver_gets_each_face_with_its_seven_probabilities_and_its_label() {
+    fn a_receiver_gets_each_face_with_its_seven_probabilities_and_its_label_and_is_told_when_nobody_is_seen_any_more() {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let output: OscOutput = receiver.local_addr().unwrap().to_string().parse().unwrap();
-        output.push(&scene(0, Emotion::Happy));
+        output.labelled(&scene(0, Emotion::Happy));
         let next = || {
             let mut bytes = [0; 2048];
             let length = receiver.recv(&mut bytes).unwrap();
@@ -134,6 +147,9 @@ mod tests {
         assert!((happy - 2.0 / 2.6).abs() < 1e-5);
         assert_eq!(value("/mien/face/1/box").len(), 4);
         assert_eq!(bundle.content.len(), 10);
+
+        output.stands_still();
+        assert_eq!(next(), message("/mien/faces".to_owned(), OscType::Int(0)));
     }
 
     #[test]

@@ -19,7 +19,7 @@ fn settings() -> LiveSettings {
     LiveSettings::default()
 }
 
-/// A video that stands still until its first frame is asked for.
+/// A video that is paused before its first frame, which it shows all the same.
 fn paused_video(frames: u64, settings: LiveSettings) -> Watch {
     let gate = Gate::new();
     let (opens, mut video) = (gate.clone(), FakeVideo::new(frames).factory());
@@ -78,7 +78,6 @@ fn events_tell_the_story_in_its_order() {
 #[test]
 fn in_pause_a_video_goes_forward_and_back_by_single_frames() {
     let mut watch = paused_video(50, settings());
-    watch.live.send(Command::Step(1));
     watch.until_frame(0);
     watch.live.send(Command::Step(1));
     watch.until_frame(1);
@@ -92,6 +91,31 @@ fn in_pause_a_video_goes_forward_and_back_by_single_frames() {
     watch.until_frame(7);
     watch.live.send(Command::Step(-100));
     watch.until_frame(0);
+}
+
+#[test]
+fn a_video_that_is_paused_before_its_first_frame_shows_it_all_the_same() {
+    let mut watch = paused_video(50, settings());
+    watch.until_frame(0);
+    watch.live.send(Command::Resume);
+    watch.until_event(&Event::EndOfVideo);
+    assert_eq!(watch.live.statistics().frames, 50, "each frame once");
+}
+
+#[test]
+fn people_keep_their_numbers_over_steps_and_seeks_and_get_them_again_where_they_were_before() {
+    let mut watch = paused_video(100, settings());
+    let face = |watch: &mut Watch, command: Command, index: u64| {
+        watch.live.send(command);
+        watch.until_event(&Event::Seeked(media_time(index)));
+        watch.until_frame(index);
+        watch.scenes.last().unwrap().faces[0].id
+    };
+    // The fake face looks like itself everywhere, so it is known by its looks where it wasn't seen before.
+    assert_eq!(face(&mut watch, Command::Seek(media_time(50)), 50), FaceId(1));
+    assert_eq!(face(&mut watch, Command::Step(-1), 49), FaceId(1));
+    assert_eq!(face(&mut watch, Command::Seek(media_time(90)), 90), FaceId(1));
+    assert_eq!(face(&mut watch, Command::Seek(media_time(10)), 10), FaceId(1));
 }
 
 #[test]

@@ -245,10 +245,18 @@ mod cameras {
         let model = own_model(home.path(), &["wide awake", "tired", "happy"]);
         let recordings = home.path().join("recordings");
         let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        receiver.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        receiver.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+        let address = receiver.local_addr().unwrap();
+        // All the while: the system keeps some hundred packets and drops what comes then.
+        let listening = std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            let packets = std::iter::from_fn(|| receiver.recv(&mut bytes).ok().map(|length| bytes[..length].to_vec()));
+            packets.take_while(|packet| packet != b"over").collect::<Vec<_>>()
+        });
         let mut command = watch(&bus, &["--duration", "3", "--jsonl", "-", "--osc"]);
-        command.arg(receiver.local_addr().unwrap().to_string()).arg("--record").arg(&recordings);
+        command.arg(address.to_string()).arg("--record").arg(&recordings);
         let output = command.arg("--model").arg(&model).output().unwrap();
+        std::net::UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"over", address).unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let lines: Vec<Value> = String::from_utf8(output.stdout.clone())
             .unwrap()
@@ -256,18 +264,33 @@ mod cameras {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         assert!(!lines.is_empty() && lines.iter().all(|row| row["smoothed_wide_awake"].is_number()), "{lines:?}");
-        let mut packets = Vec::new();
-        let mut bytes = [0; 4096];
-        while let Ok(length) = receiver.recv(&mut bytes) {
-            packets.extend_from_slice(&bytes[..length]);
-        }
-        assert!(String::from_utf8_lossy(&packets).contains("/mien/face/1/wide_awake"));
+        let packets = listening.join().unwrap();
+        assert!(packets.iter().any(|packet| String::from_utf8_lossy(packet).contains("/mien/face/1/wide_awake")));
+        // The last word is that nobody is seen any more.
+        assert_eq!(packets.last().unwrap(), b"/mien/faces\0,i\0\0\0\0\0\0");
 
         let [recording] = files(&recordings).try_into().unwrap();
         let folder = recordings.join(recording);
         let metadata: Value = serde_json::from_slice(&fs::read(folder.join("session.json")).unwrap()).unwrap();
         assert_eq!(metadata["classes"], serde_json::json!(["wide awake", "tired", "happy"]));
         mien().current_dir(home.path()).arg("replay").arg(&folder).assert().success().stdout(contains("Wide awake"));
+    }
+
+    #[test]
+    fn a_recording_that_a_full_disk_ends_asks_to_try_again() {
+        let disk = tempfile::tempdir().unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(disk.path()).stderr(std::process::Stdio::null());
+        if !mount.status().is_ok_and(|status| status.success()) {
+            eprintln!("skipped: this user may not mount a small file system");
+            return;
+        }
+        let output = watch(&bus(), &["--duration", "30", "--record"]).arg(disk.path()).output();
+        std::process::Command::new("umount").arg(disk.path()).status().ok();
+        let output = output.unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(75), "{stderr}");
+        assert!(stderr.contains("the disk is full"), "{stderr}");
     }
 
     #[test]

@@ -50,8 +50,7 @@ pub fn nearest(detections: &[Detection], expected: FaceRect) -> Option<Detection
         .map(|(_, detection)| detection)
 }
 
-/// Share of the smaller of two boxes from which on it is a second box of the same face. Faces of two people overlap
-/// less, unless one hides the other, which Haar doesn't find then.
+/// Share of the smaller of two boxes from which on it is a second box of the same face.
 const SECOND_BOX_SHARE: f32 = 0.5;
 
 /// One box a face: of boxes that overlap or lie in each other, the one that the detector believes most. Haar gives a
@@ -60,24 +59,26 @@ pub fn one_a_face(mut found: Vec<Detection>) -> Vec<Detection> {
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Detection> = Vec::with_capacity(found.len());
     for detection in found {
-        if kept.iter().all(|other| shared_with_smaller(&other.rect, &detection.rect) < SECOND_BOX_SHARE) {
+        if !kept.iter().any(|other| is_second_box(&other.rect, &detection.rect)) {
             kept.push(detection);
         }
     }
     kept
 }
 
+/// Whether two boxes on one frame are of one face. Those of two people share less, unless one hides the other, who isn't found then.
+pub(crate) fn is_second_box(a: &FaceRect, b: &FaceRect) -> bool {
+    shared_with_smaller(a, b) >= SECOND_BOX_SHARE
+}
+
 /// The part of the smaller of two boxes that lies in the other: 0 apart, 1 inside.
-pub(crate) fn shared_with_smaller(a: &FaceRect, b: &FaceRect) -> f32 {
+fn shared_with_smaller(a: &FaceRect, b: &FaceRect) -> f32 {
     // From IoU: shared = iou × union, and union + shared is the sum of both areas.
     let iou = a.iou(b);
     let shared = iou / (1.0 + iou) * (a.area() + b.area());
     let smaller = a.area().min(b.area());
     if smaller > 0.0 { shared / smaller } else { 0.0 }
 }
-
-/// Makes a detector where it is needed.
-pub type MakeDetector = fn() -> Result<Box<dyn FaceDetector>, DetectError>;
 
 /// The detector can't be made or failed.
 #[derive(Debug, thiserror::Error)]

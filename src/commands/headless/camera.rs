@@ -1,25 +1,25 @@
 //! A camera watched without a window: a table if asked for, and at the end the figures of live use.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use crossbeam_channel::{Receiver, bounded};
 use hdrhistogram::Histogram;
-use serde::Serialize;
 
+use super::outcome::{Ages, MemoryCourse, Outcome};
 use super::outputs::{Outputs, WrittenTables, is_standard_output};
-use super::recording::{HeadlessWriter, SavedSession};
-use super::summary::{Seen, Source, Tally};
-use crate::bench::process::{self, OtherLoad};
+use super::recording::{self, HeadlessWriter, SavedSession};
+use super::summary::{Source, Tally};
 use crate::blur::Blur;
 use crate::console::{print, print_json, tell};
-use crate::digits::rounded;
 use crate::exit::TryAgain;
 use crate::export::OscOutput;
 use crate::interrupt::{self, Interrupted};
 use crate::network::NetworkInUse;
 use crate::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest, Statistics};
+use crate::process::{self, OtherLoad};
 use crate::source::CameraRequest;
 use crate::stages::StageChoices;
 use crate::version::Versions;
@@ -32,12 +32,6 @@ const MEMORY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Until buffers have their size and libtorch its kernels, memory grows for good reason.
 const MEMORY_WARM_UP: Duration = Duration::from_secs(10);
-
-/// Samples that the first and the last value of the memory are averaged over: a minute.
-const MEMORY_SAMPLES: usize = 60;
-
-/// Of a rate that is declared, behind the point: films have 23.976 frames a second.
-const FPS_DIGITS: usize = 3;
 
 /// The longest age that is told apart, in microseconds: a minute.
 const LONGEST_AGE: u64 = 60_000_000;
@@ -63,58 +57,6 @@ pub struct CameraJob {
     pub json: bool,
     /// How.
     pub choices: StageChoices,
-}
-
-/// The figures of a run.
-#[derive(Debug, Serialize)]
-struct Outcome {
-    #[serde(flatten)]
-    seen: Seen,
-    /// Time from the first labelled frame to the end, in seconds.
-    seconds: f64,
-    /// Labelled frames per second over that time.
-    analysed_fps: f64,
-    /// Frames that the camera gave.
-    captured: u64,
-    /// Those of them that were dropped because a newer one was there.
-    dropped: u64,
-    /// From capture to label.
-    age_ms: Option<Ages>,
-    /// Cores' worth of work by this process from the first labelled frame on.
-    cpu_cores: Option<f64>,
-    /// Cores' worth of work by other programs meanwhile.
-    other_load_cores: Option<f64>,
-    memory: Option<MemoryCourse>,
-    peak_memory_bytes: Option<u64>,
-    /// Times the camera was lost.
-    camera_losses: u64,
-    #[serde(flatten)]
-    network: NetworkInUse,
-    source: Option<Source>,
-    #[serde(flatten)]
-    tables: WrittenTables,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recording: Option<SavedSession>,
-    versions: Versions,
-}
-
-#[derive(Debug, Serialize)]
-struct Ages {
-    p50: f64,
-    p95: f64,
-    p99: f64,
-    max: f64,
-}
-
-/// Whether memory grows.
-#[derive(Debug, Serialize)]
-struct MemoryCourse {
-    /// Mean of the first minute after ten seconds.
-    first_minute_bytes: u64,
-    /// Mean of the last minute.
-    last_minute_bytes: u64,
-    /// At the end.
-    current_bytes: u64,
 }
 
 impl CameraJob {
@@ -147,6 +89,9 @@ impl CameraJob {
             // A full channel has a wake-up in it already.
             waker.try_send(()).ok();
         })?;
+        if let Some(osc) = &self.osc {
+            live.add_tap(Arc::new(osc.clone()));
+        }
         let mut watch = Watch::new(outputs, recording)?;
         let mut trouble = None;
         while trouble.is_none()
@@ -172,7 +117,9 @@ impl CameraJob {
             print(&outcome.text())?;
         }
         if let Some(SavedSession { reason: Some(reason), folder, .. }) = &outcome.recording {
-            bail!("the recording has ended: {reason}; what was recorded up to then is in {}", folder.display());
+            let kept = folder.display();
+            let words = format!("the recording has ended: {reason}; what was recorded up to then is in {kept}");
+            return Err(recording::failure(reason, words));
         }
         if interrupted {
             bail!(Interrupted("ended by Ctrl-C; the figures are those up to then".to_owned()));
@@ -260,9 +207,9 @@ impl Watch {
     fn note(&mut self, event: Event) -> anyhow::Result<()> {
         match event {
             Event::Opened(info) => {
-                let fps = rounded(info.fps, FPS_DIGITS);
-                tell(&format!("{}: {}×{} at {fps} fps {}", info.name, info.width, info.height, info.fourcc));
-                self.source = Some(Source::from(&info));
+                let source = &*self.source.insert(Source::from(&info));
+                let Source { name, width, height, codec, .. } = source;
+                tell(&format!("{name}: {width}×{height} at {} fps {codec}", source.shown_fps()));
                 Ok(())
             }
             // One that never worked is an error; one that is lost later may come back.
@@ -283,11 +230,8 @@ impl Watch {
         if self.began.is_none() {
             return;
         }
-        if let Some(recording) = self.recording {
-            recording.finish(&mut self.recorded).ok();
-        }
-        drop(live);
-        let Ok(WrittenTables { table, jsonl }) = self.outputs.finish() else { return };
+        let (_, tables) = end(self.recording, &mut self.recorded, live, self.outputs);
+        let Ok(WrittenTables { table, jsonl }) = tables else { return };
         for path in [table, jsonl].into_iter().flatten() {
             tell(&format!("{} holds what was seen up to then", path.display()));
         }
@@ -305,11 +249,9 @@ impl Watch {
             )
         });
         let memory = process::memory();
-        // While the pipeline still runs: the last frames are on their way to their labels.
-        let recorded = self.recording.map(|recording| recording.finish(&mut self.recorded));
-        drop(live);
-        let tables = self.outputs.finish()?;
-        recorded.transpose()?;
+        let (recorded, tables) = end(self.recording, &mut self.recorded, live, self.outputs);
+        let tables = tables?;
+        recorded?;
         let seen = self.tally.seen();
         Ok(Outcome {
             // The first frame opened the interval, so there are as many intervals as further frames.
@@ -318,10 +260,10 @@ impl Watch {
             seconds,
             captured,
             dropped,
-            age_ms: ages(&self.ages),
+            age_ms: Ages::of(&self.ages),
             cpu_cores,
             other_load_cores,
-            memory: memory.and_then(|memory| course(&self.memory, memory.current)),
+            memory: memory.and_then(|memory| MemoryCourse::of(&self.memory, memory.current)),
             peak_memory_bytes: memory.map(|memory| memory.peak),
             camera_losses: self.losses,
             network,
@@ -333,71 +275,15 @@ impl Watch {
     }
 }
 
-fn ages(microseconds: &Histogram<u64>) -> Option<Ages> {
-    let ms = |value: u64| value as f64 / 1e3;
-    let at = |quantile| ms(microseconds.value_at_quantile(quantile));
-    (!microseconds.is_empty()).then(|| Ages { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: ms(microseconds.max()) })
-}
-
-/// From one sample a second. `None` for a run that ended before the first.
-fn course(samples: &[u64], current: u64) -> Option<MemoryCourse> {
-    let mean = |samples: &[u64]| samples.iter().sum::<u64>() / samples.len() as u64;
-    let length = samples.len().min(MEMORY_SAMPLES);
-    (length > 0).then(|| MemoryCourse {
-        first_minute_bytes: mean(&samples[..length]),
-        last_minute_bytes: mean(&samples[samples.len() - length..]),
-        current_bytes: current,
-    })
-}
-
-impl Outcome {
-    fn text(&self) -> String {
-        let mut text = format!("\n{}\n", self.seen.text());
-        let mut line = |name: &str, value: String| text += &format!("  {name:9} {value}\n");
-        let mode =
-            self.source.as_ref().map_or_else(String::new, |source| format!(" of {}", rounded(source.fps, FPS_DIGITS)));
-        line("Speed", format!("{:.1}{mode} fps over {:.1} s", self.analysed_fps, self.seconds));
-        line("Dropped", format!("{} of {} frames", self.dropped, self.captured));
-        if let Some(Ages { p50, p95, p99, max }) = &self.age_ms {
-            line("Age", format!("p50 {p50:.0}, p95 {p95:.0}, p99 {p99:.0}, at most {max:.0} ms from capture to label"));
-        }
-        if let Some(cores) = self.cpu_cores {
-            line("Processor", format!("{:.0} % of a core", cores * 100.0));
-        }
-        let mb = |bytes: u64| bytes / 1_000_000;
-        if let Some(peak) = self.peak_memory_bytes {
-            let now = self.memory.as_ref().map_or_else(String::new, |memory| {
-                let MemoryCourse { first_minute_bytes: first, last_minute_bytes: last, .. } = memory;
-                format!(", {} in the first and {} in the last minute", mb(*first), mb(*last))
-            });
-            line("Memory", format!("{} MB at most{now}", mb(peak)));
-        }
-        line("Model", self.network.to_string());
-        for table in self.tables.table.iter().chain(&self.tables.jsonl) {
-            line("Table", table.display().to_string());
-        }
-        if let Some(SavedSession { folder, counts, .. }) = &self.recording {
-            let lost =
-                if counts.frames_lost > 0 { format!(", {} not recorded", counts.frames_lost) } else { String::new() };
-            line("Recording", format!("{} frames{lost}: {}", counts.frames, folder.display()));
-        }
-        text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_that_grows_shows_between_the_first_and_the_last_minute() {
-        let samples: Vec<u64> = (0..300).map(|second| 1_000 + second).collect();
-        let course = course(&samples, 1_299).unwrap();
-        assert_eq!((course.first_minute_bytes, course.last_minute_bytes), (1_029, 1_269));
-    }
-
-    #[test]
-    fn a_run_without_a_sample_says_nothing_about_memory() {
-        assert!(course(&[], 5).is_none());
-    }
+/// Ends the recording while the pipeline still runs, as the last frames are on their way to their labels, then the pipeline and the
+/// tables.
+fn end(
+    recording: Option<HeadlessWriter>,
+    recorded: &mut Option<SavedSession>,
+    live: Live,
+    outputs: Outputs,
+) -> (anyhow::Result<()>, anyhow::Result<WrittenTables>) {
+    let recording = recording.map_or(Ok(()), |recording| recording.finish(recorded));
+    drop(live);
+    (recording, outputs.finish())
 }

@@ -2,6 +2,7 @@
 
 mod camera;
 mod export;
+mod outcome;
 mod outputs;
 mod recording;
 mod summary;

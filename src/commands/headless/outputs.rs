@@ -1,4 +1,4 @@
-//! Where the faces of a watched camera go.
+//! Where the faces of a watched camera are written.
 
 use std::io::{self, Stdout};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::CameraJob;
 use crate::classes::Classes;
-use crate::export::{FaceLines, FaceTable, LinesError, OscOutput, TableFormat};
+use crate::export::{FaceLines, FaceTable, LinesError, TableFormat};
 use crate::pipeline::Scene;
 
 /// Whether a path means the standard output.
@@ -15,12 +15,11 @@ pub(super) fn is_standard_output(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// What is written and sent while the camera runs.
+/// What is written while the camera runs.
 pub(super) struct Outputs {
     csv: Option<FaceTable>,
     jsonl: Option<FaceTable>,
     lines: Option<FaceLines<Stdout>>,
-    osc: Option<OscOutput>,
     is_closed: bool,
 }
 
@@ -42,7 +41,6 @@ impl Outputs {
             csv: table(job.csv.as_deref(), TableFormat::Csv)?,
             jsonl: table(file, TableFormat::Jsonl)?,
             lines: job.streams().then(|| FaceLines::new(io::stdout(), classes)),
-            osc: job.osc.clone(),
             is_closed: false,
         })
     }
@@ -52,13 +50,10 @@ impl Outputs {
         self.is_closed
     }
 
-    /// Writes and sends the faces of a frame.
+    /// Writes the faces of a frame.
     pub fn push(&mut self, source: &str, scene: &Scene) -> anyhow::Result<()> {
         for table in [&mut self.csv, &mut self.jsonl].into_iter().flatten() {
             table.push(source, scene)?;
-        }
-        if let Some(osc) = &self.osc {
-            osc.push(scene);
         }
         match self.lines.as_mut().map(|lines| lines.push(source, scene)) {
             Some(Err(LinesError::Closed)) => self.is_closed = true,

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 
 use crate::blur::Blur;
 use crate::console;
 use crate::detect::DetectionOptions;
+use crate::exit::TryAgain;
 use crate::network::NetworkInUse;
 use crate::pipeline::{Event, Live};
-use crate::recording::{Counts, RecordingEvent, SessionWriter, Subject};
+use crate::recording::{Counts, DISK_FULL, RecordingEvent, SessionWriter, Subject};
 use crate::stages::StageChoices;
 
 /// A recording from the first picture of a camera on.
@@ -86,9 +87,43 @@ fn tell(events: Vec<RecordingEvent>, ended: &mut Option<SavedSession>) -> anyhow
             RecordingEvent::Started(folder) => console::tell(&format!("Recording to {}", folder.display())),
             RecordingEvent::Warning(text) => console::tell(&text),
             RecordingEvent::Ended { folder, counts, reason } => *ended = Some(SavedSession { folder, counts, reason }),
-            RecordingEvent::Failed(reason) => bail!(reason),
+            RecordingEvent::Failed(reason) => return Err(failure(&reason, reason.clone())),
             RecordingEvent::Marked { .. } => {}
         }
     }
     Ok(())
+}
+
+/// The error in these words of a recording that ended, or could not begin, for this reason. A full disk may have room later.
+pub(super) fn failure(reason: &str, words: String) -> anyhow::Error {
+    if reason.starts_with(DISK_FULL) { TryAgain(words).into() } else { anyhow!(words) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::{TRY_AGAIN, code};
+
+    #[test]
+    fn a_recording_that_a_full_disk_ends_may_be_tried_again_and_others_may_not() {
+        let ended = |reason: &str| {
+            let ended = RecordingEvent::Ended {
+                folder: "talk".into(),
+                counts: Counts::default(),
+                reason: Some(reason.to_owned()),
+            };
+            let mut saved = None;
+            tell(vec![ended], &mut saved).unwrap();
+            let reason = saved.and_then(|saved| saved.reason).unwrap();
+            failure(&reason, format!("the recording has ended: {reason}"))
+        };
+        let begun = |reason: &str| tell(vec![RecordingEvent::Failed(reason.to_owned())], &mut None).unwrap_err();
+        let no_room = format!("{DISK_FULL}: can't write to session.json");
+        for error in [ended(DISK_FULL), ended(&no_room), begun(&no_room)] {
+            assert_eq!(code(&error), TRY_AGAIN, "{error}");
+        }
+        assert_eq!(begun(&no_room).to_string(), no_room);
+        let other = "the camera sends 640×480 now and not 320×240; start another recording";
+        assert_eq!((code(&ended(other)), code(&begun(other))), (1, 1));
+    }
 }

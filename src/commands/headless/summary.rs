@@ -7,10 +7,11 @@ use std::time::Duration;
 use console::Style;
 use serde::Serialize;
 
-use crate::bench::process;
 use crate::classes::{Classes, MOST_CLASSES};
+use crate::digits::rounded;
 use crate::face::FaceId;
 use crate::pipeline::Scene;
+use crate::process;
 use crate::source::SourceInfo;
 use crate::verdict::{UNSURE, Verdict};
 
@@ -34,6 +35,13 @@ impl From<&SourceInfo> for Source {
     fn from(info: &SourceInfo) -> Self {
         let SourceInfo { name, width, height, fps, fourcc, .. } = info.clone();
         Self { name, width, height, fps, codec: fourcc }
+    }
+}
+
+impl Source {
+    /// The declared frames a second, to be shown: films have 23.976.
+    pub fn shown_fps(&self) -> f64 {
+        rounded(self.fps, 3)
     }
 }
 

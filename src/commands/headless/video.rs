@@ -11,7 +11,6 @@ use opencv::core::Mat;
 use serde::Serialize;
 
 use super::summary::{Seen, Source, Tally};
-use crate::bench::process;
 use crate::blur::{Blur, Blurrer};
 use crate::classes::Classes;
 use crate::console::progress::Progress;
@@ -22,7 +21,8 @@ use crate::export::{
 use crate::interrupt::{self, Interrupted};
 use crate::network::NetworkInUse;
 use crate::pipeline::{Scene, SourceRequest, run_to_end};
-use crate::source::{FrameSource, Shortfall, SourceInfo, Watched};
+use crate::process;
+use crate::source::{FrameSource, SourceInfo, Watched};
 use crate::stages::StageChoices;
 use crate::version::Versions;
 
@@ -114,12 +114,8 @@ impl VideoJob {
         } else {
             print(&outcome.text())?;
         }
-        if let Some(Shortfall { frames, declared }) = shortfall.get() {
-            bail!(
-                "{} is cut or damaged: it ends after {frames} of the {declared} frames that it declares; the results \
-                 cover those",
-                info.name
-            );
+        if let Some(shortfall) = shortfall.get() {
+            bail!("{} is {shortfall}; the results cover those", info.name);
         }
         Ok(())
     }
@@ -142,7 +138,9 @@ impl VideoJob {
         tally: &mut Tally,
     ) -> anyhow::Result<()> {
         let progress = Progress::new(&source.info().name, source.info().frames());
-        run_to_end(source, self.choices.analyzer()?, labeller, stop, |scene| {
+        // Faces are followed as `mien analyze` does, so that both tables have the same.
+        let analyzer = self.choices.analyzer_for(source.info().interval())?;
+        run_to_end(source, analyzer, labeller, stop, |scene| {
             tally.add(&scene);
             progress.tick();
             anyhow::Ok(ControlFlow::Continue(results.push(scene)?))

@@ -21,6 +21,9 @@ const ALIKE_ELSEWHERE: f32 = 0.55;
 /// For how long a face that can't be seen well yet, as it is just coming into the picture, is given no number while somebody is away.
 const WAIT_TO_SEE: Duration = Duration::from_millis(500);
 
+/// Most that a jump in time takes along, where a hand that drags makes many of them: those that went first are left behind.
+const MOST_TAKEN_ALONG: usize = 64;
+
 /// A face that is away.
 #[derive(Debug)]
 struct Away {
@@ -28,6 +31,8 @@ struct Away {
     rect: FaceRect,
     appearance: Appearance,
     last_hit: Duration,
+    /// Whether it was there before a jump in time.
+    is_before_jump: bool,
 }
 
 /// All that are away.
@@ -39,13 +44,16 @@ impl Gone {
     pub(super) fn extend(&mut self, candidates: impl IntoIterator<Item = Candidate>) {
         self.0.extend(candidates.into_iter().filter_map(|candidate| {
             let (id, (appearance, _)) = candidate.id.zip(candidate.seen)?;
-            Some(Away { id, rect: candidate.motion.measured(), appearance, last_hit: candidate.last_hit })
+            let (rect, last_hit) = (candidate.motion.measured(), candidate.last_hit);
+            Some(Away { id, rect, appearance, last_hit, is_before_jump: false })
         }));
     }
 
-    /// Whether this may be somebody who was away, and can be told soon.
+    /// Whether this may be somebody who was away, and can be told soon. Who was there before a jump isn't waited for: nobody comes
+    /// into the picture over it, and the frame that was asked for is to have its faces.
     pub(super) fn may_know(&self, face: &Candidate, now: Duration) -> bool {
-        !self.0.is_empty() && face.seen.is_none() && now.saturating_sub(face.first_hit) <= WAIT_TO_SEE
+        let may_come = self.0.iter().any(|away| !away.is_before_jump);
+        may_come && face.seen.is_none() && now.saturating_sub(face.first_hit) <= WAIT_TO_SEE
     }
 
     /// Whose face this is, if it is one of those that are away; that one isn't away any more.
@@ -66,6 +74,21 @@ impl Gone {
     /// Forgets those that were last seen before.
     pub(super) fn forget_before(&mut self, media_time: Duration) {
         self.0.retain(|away| away.last_hit >= media_time);
+    }
+
+    /// Goes over a jump to this time: whoever is remembered is so from there on, as if they had just left.
+    pub(super) fn jump(&mut self, media_time: Duration) {
+        let left_behind = self.0.len().saturating_sub(MOST_TAKEN_ALONG);
+        self.0.drain(..left_behind);
+        for away in &mut self.0 {
+            away.last_hit = media_time;
+            away.is_before_jump = true;
+        }
+    }
+
+    /// Says that this one is back.
+    pub(super) fn remove(&mut self, id: FaceId) {
+        self.0.retain(|away| away.id != id);
     }
 
     pub(super) fn clear(&mut self) {

@@ -5,7 +5,8 @@
 //! keep their names as well as boxes allow. A track is shown only when it was found several times, so that a false box
 //! that flickers never shows, and it outlives a few frames without a box. What the detector isn't certain of, or what
 //! jumps about, isn't shown either. At a cut all tracks end; a face that is back within some seconds, at its place and alike,
-//! gets its number back.
+//! gets its number back. Where a hand plays a film, its jumps are such cuts too, and a face that is shown again at the time
+//! and the place at which it was shown before has its number again.
 
 mod appearance;
 mod assignment;
@@ -13,10 +14,11 @@ mod cut;
 mod gone;
 mod motion;
 mod options;
+mod places;
 
 use std::time::Duration;
 
-use crate::detection::{Detection, shared_with_smaller};
+use crate::detection::{Detection, is_second_box};
 use crate::face::FaceId;
 use crate::face::FaceRect;
 use crate::landmarks::Landmarks;
@@ -25,11 +27,12 @@ pub use cut::CutDetector;
 use gone::Gone;
 use motion::Motion;
 pub use options::{TrackOptions, spacing_steps};
+use places::Places;
 
 /// A confirmed face on the current frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Track {
-    /// Who. Counted from 1 in the order of confirmation; never given twice between two resets.
+    /// Who. Counted from 1 in the order of confirmation; no two people get the same between two resets.
     pub id: FaceId,
     /// Where: the box of the detector, steadied; while the face isn't found, where it is expected.
     pub rect: FaceRect,
@@ -54,10 +57,6 @@ const MAX_REACH: f32 = 1.2;
 /// Boxes of one face don't differ more than this in size from one frame to the next.
 const MAX_SIZE_RATIO: f32 = 1.8;
 
-/// A box that shares this much of the smaller of the two with a face that was found on the same frame is a second box
-/// of that face and starts no track of its own.
-const SECOND_BOX_OVERLAP: f32 = 0.5;
-
 /// A face that isn't confirmed yet is given up after this many frames without a box.
 const MAX_MISSED_UNCONFIRMED: u32 = 1;
 
@@ -77,6 +76,10 @@ pub struct Tracker {
     options: TrackOptions,
     candidates: Vec<Candidate>,
     gone: Gone,
+    /// Where faces were in a film, if it is played by hand.
+    places: Option<Places>,
+    /// Whether the next frame is from elsewhere in the film.
+    has_jumped: bool,
     shown: Vec<Track>,
     named: u32,
     now: Duration,
@@ -175,6 +178,8 @@ impl Tracker {
             options,
             candidates: Vec::new(),
             gone: Gone::default(),
+            places: None,
+            has_jumped: false,
             shown: Vec::new(),
             named: 0,
             now: Duration::ZERO,
@@ -186,7 +191,13 @@ impl Tracker {
         &self.options
     }
 
-    /// Forgets all faces and counts from 1 again.
+    /// Notes from now on where the faces of a film are at which time, so that they can be known by it after a jump. A camera
+    /// never comes back to a time, and a film that is read once from its beginning to its end doesn't either.
+    pub fn note_places(&mut self) {
+        self.places = Some(Places::default());
+    }
+
+    /// Forgets all faces and counts from 1 again, as one that was just made.
     pub fn reset(&mut self) {
         *self = Self::new(self.options);
     }
@@ -205,17 +216,28 @@ impl Tracker {
         self.gone.extend(self.candidates.drain(..));
     }
 
+    /// Ends all tracks, as the next frame is from elsewhere in the film, whichever its time. Faces get their numbers back there if
+    /// they were noted at that time and place, or look like somebody of just before the jump; to others no number of before is
+    /// given.
+    pub fn jump(&mut self) {
+        self.cut();
+        self.has_jumped = true;
+    }
+
     /// Takes the boxes found on the frame of `media_time` and gives the confirmed faces in the order of their ids. `look`
-    /// says what the face in a box looks like, if that can be seen; without an answer nobody gets a number back.
+    /// says what the face in a box looks like, if that can be seen; without an answer nobody gets a number back by looks.
     ///
-    /// After a jump backwards all faces are new, after a long gap those that don't look alike; their numbers continue.
+    /// Where time goes backwards without a [`Self::jump`], all faces are new, after a long gap those that don't look alike; their
+    /// numbers continue.
     pub fn update(
         &mut self,
         detections: &[Detection],
         media_time: Duration,
         mut look: impl FnMut(FaceRect) -> Option<Appearance>,
     ) -> &[Track] {
-        if media_time < self.now {
+        if std::mem::take(&mut self.has_jumped) {
+            self.gone.jump(media_time);
+        } else if media_time < self.now {
             self.candidates.clear();
             self.gone.clear();
         }
@@ -239,16 +261,14 @@ impl Tracker {
             candidate.missed += 1;
         }
         for detection in free {
-            let second_box = self
-                .candidates
-                .iter()
-                .filter(|c| c.missed == 0)
-                .any(|c| shared_with_smaller(&c.motion.measured(), &detection.rect) > SECOND_BOX_OVERLAP);
-            if !second_box {
+            // It starts no track of its own.
+            let mut on_frame = self.candidates.iter().filter(|c| c.missed == 0);
+            if !on_frame.any(|c| is_second_box(&c.motion.measured(), &detection.rect)) {
                 self.candidates.push(Candidate::new(&detection, media_time));
             }
         }
 
+        let mut present: Vec<FaceId> = self.candidates.iter().filter_map(|c| c.id).collect();
         for candidate in self.candidates.iter_mut().filter(|c| c.missed == 0) {
             let is_new = candidate.id.is_none();
             if is_new
@@ -263,16 +283,28 @@ impl Tracker {
                 candidate.seen = Some((seen, media_time));
             }
             if is_new {
-                if self.gone.may_know(candidate, media_time) {
+                let place = candidate.motion.measured();
+                let at_place = self.places.as_ref();
+                let at_place = at_place.and_then(|it| it.whose(media_time, place, |id| !present.contains(&id)));
+                if at_place.is_none() && self.gone.may_know(candidate, media_time) {
                     continue;
                 }
-                candidate.id = Some(self.gone.take(candidate).unwrap_or_else(|| {
+                let id = at_place.or_else(|| self.gone.take(candidate)).unwrap_or_else(|| {
                     self.named += 1;
                     FaceId(self.named)
-                }));
+                });
+                self.gone.remove(id);
+                present.push(id);
+                candidate.id = Some(id);
             }
         }
         self.gone.extend(self.candidates.extract_if(.., |candidate| !candidate.is_alive(&options, media_time)));
+        if let Some(places) = &mut self.places {
+            let on_frame = self.candidates.iter().filter(|c| c.missed == 0);
+            for (id, rect) in on_frame.filter_map(|c| Some((c.id?, c.motion.measured()))) {
+                places.note(media_time, id, rect);
+            }
+        }
         self.show();
         &self.shown
     }

@@ -57,6 +57,12 @@ impl TrackOptions {
         }
     }
 
+    /// For pictures that have nothing to do with each other: no second one confirms a face, so each box is taken for one.
+    #[must_use]
+    pub fn for_single_pictures() -> Self {
+        Self { confirm_after: 1, doubt_for: None, ..Self::default() }
+    }
+
     /// For how long a face that isn't seen may still come back under its number.
     #[must_use]
     pub fn longest_absence(&self) -> Duration {

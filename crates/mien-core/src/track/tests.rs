@@ -311,8 +311,7 @@ fn a_face_that_is_not_confirmed_again_is_carried_on_for_two_seconds_and_then_giv
 
 #[test]
 fn single_pictures_take_every_box_for_a_face() {
-    let options = TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() };
-    let mut tracker = Tracker::new(options);
+    let mut tracker = Tracker::new(TrackOptions::for_single_pictures());
     assert_eq!(ids(tracker.update(&[doubtful(200.0, 200.0)], Duration::ZERO, |_| None)), [1]);
 }
 
@@ -374,4 +373,65 @@ fn a_face_that_comes_into_the_picture_has_its_old_number_as_soon_as_it_can_be_se
 
     run.see_for(2 * FPS, &[]);
     assert_eq!(ids(&run.see_for(FPS, &[face(500.0, 200.0)])), [2], "what stays half hidden is somebody new");
+}
+
+/// A film that is played by hand.
+fn played_by_hand() -> Run {
+    let mut run = Run::new();
+    run.tracker.note_places();
+    run
+}
+
+/// The next frame is the one after this.
+fn jump(run: &mut Run, frame: u32) {
+    run.tracker.jump();
+    run.frame = frame;
+}
+
+#[test]
+fn where_a_film_was_played_before_its_faces_have_their_numbers_again_and_elsewhere_no_number_is_given_twice() {
+    let mut run = played_by_hand();
+    let (first, second) = ([face(200.0, 200.0)], [face(210.0, 200.0)]);
+    let later = 30 + 8 * FPS;
+    assert_eq!(ids(&run.see_for(30, &first)), [1]);
+    run.see_for(later - 30, &[]);
+    assert_eq!(ids(&run.see_for(30, &second)), [2]);
+    for (frame, shown, id) in [(10, &first, 1), (9, &first, 1), (later + 10, &second, 2), (0, &first, 1)] {
+        jump(&mut run, frame);
+        assert_eq!(ids(&run.see_for(3, shown)), [id], "after frame {frame}");
+    }
+    for (frame, id) in [(100 * FPS, 3), (50 * FPS, 4)] {
+        jump(&mut run, frame);
+        assert_eq!(ids(&run.see_for(3, &first)), [id], "after frame {frame}");
+    }
+}
+
+#[test]
+fn two_people_have_their_numbers_again_round_after_round() {
+    let mut run = played_by_hand();
+    let (left, right) = (face(200.0, 200.0), face(500.0, 200.0));
+    for _ in 0..3 {
+        jump(&mut run, 0);
+        assert_eq!(ids(&run.see_for(10, &[right])), [1]);
+        let shown = run.see_for(10, &[left, right]);
+        assert_eq!(ids(&shown), [1, 2]);
+        assert!(shown[0].rect.x > shown[1].rect.x);
+    }
+}
+
+#[test]
+fn over_a_jump_whoever_looks_alike_keeps_the_number_and_nobody_else_gets_it() {
+    let mut run = played_by_hand();
+    assert_eq!(see_person(&mut run, 10, 1, 200.0), [1]);
+    jump(&mut run, 1000 * FPS);
+    assert_eq!(see_person(&mut run, 3, 1, 205.0), [1], "forward");
+    jump(&mut run, 500 * FPS);
+    assert_eq!(see_person(&mut run, 3, 2, 205.0), [2], "somebody else");
+    assert_eq!(see_person(&mut run, 10, 1, 600.0), [1], "who is still remembered");
+    jump(&mut run, 800 * FPS);
+    run.see_for(6 * FPS, &[]);
+    assert_eq!(see_person(&mut run, 3, 1, 600.0), [3], "too late");
+    // Half a face, which could be anybody's, is shown all the same: the frame was asked for.
+    jump(&mut run, 900 * FPS);
+    assert_eq!(ids(&run.see_for(3, &[face(600.0, 200.0)])), [4]);
 }

@@ -112,11 +112,6 @@ impl HaarDetector {
         Ok(Self { cascade, options: *options, resized: Mat::default(), equalized: Mat::default() })
     }
 
-    /// Changes how faces are looked for, from the next picture on.
-    pub fn set_options(&mut self, options: &DetectionOptions) {
-        self.options = *options;
-    }
-
     /// Searches a part of a picture.
     fn scan(&mut self, picture: &impl MatTraitConst, part: Rect, search: &Search) -> opencv::Result<Vec<Detection>> {
         let part_view = picture.roi(part)?;

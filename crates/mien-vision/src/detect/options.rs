@@ -117,6 +117,17 @@ impl DetectionOptions {
         ScanOptions { smallest_face: self.smallest_face(), working_height: self.working_height }
     }
 
+    /// Whether they make the same detector as the others, at most searching the whole picture more or less often. What is for Haar
+    /// alone makes no difference to the network.
+    #[must_use]
+    pub(crate) fn make_the_same_as(&self, others: &Self) -> bool {
+        self.detector == others.detector
+            && match self.detector {
+                DetectorKind::Faces => self.scan() == others.scan(),
+                DetectorKind::Haar => *self == Self { full_scan_interval: self.full_scan_interval, ..*others },
+            }
+    }
+
     /// Height in pixels that pictures are shrunk to before a full scan of Haar: the one asked for, else the one at which the smallest
     /// face asked for is as large as the cascade's window.
     #[must_use]
@@ -231,6 +242,27 @@ mod tests {
         assert_eq!(over(&["--equalize"]), DetectionOptions { equalize: true, ..saved });
         let written = MIN_NEIGHBORS.to_string();
         assert_eq!(over(&["--detect-neighbors", &written]), DetectionOptions { min_neighbors: MIN_NEIGHBORS, ..saved });
+    }
+
+    #[test]
+    fn what_a_detector_does_not_look_at_makes_no_other_one() {
+        let network = DetectionOptions::default();
+        let haar = DetectionOptions { detector: DetectorKind::Haar, ..network };
+        type Change = fn(DetectionOptions) -> DetectionOptions;
+        let changes: [(Change, bool, bool); 7] = [
+            (|it| it, true, true),
+            (|it| DetectionOptions { full_scan_interval: 7, ..it }, true, true),
+            (|it| DetectionOptions { scale_factor: 1.3, ..it }, true, false),
+            (|it| DetectionOptions { min_neighbors: 9, ..it }, true, false),
+            (|it| DetectionOptions { equalize: true, ..it }, true, false),
+            (|it| DetectionOptions { min_face: Some(0.3), ..it }, false, false),
+            (|it| DetectionOptions { working_height: Some(333), ..it }, false, false),
+        ];
+        for (number, (change, same_network, same_haar)) in changes.into_iter().enumerate() {
+            assert_eq!(change(network).make_the_same_as(&network), same_network, "network, change {number}");
+            assert_eq!(change(haar).make_the_same_as(&haar), same_haar, "Haar, change {number}");
+        }
+        assert!(!haar.make_the_same_as(&network) && !network.make_the_same_as(&haar));
     }
 
     #[test]

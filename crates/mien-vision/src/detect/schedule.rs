@@ -33,12 +33,14 @@ impl ScheduledDetector {
 
     /// Schedules a detector.
     pub fn new(detector: Box<dyn FaceDetector>, options: &DetectionOptions) -> Self {
-        Self {
-            detector,
-            full_scan_interval: options.full_scan_interval.max(1),
-            since_full_scan: None,
-            was_missing: false,
-        }
+        let mut scheduled = Self { detector, full_scan_interval: 1, since_full_scan: None, was_missing: false };
+        scheduled.schedule(options);
+        scheduled
+    }
+
+    /// Searches the whole picture as often as these options say from now on.
+    pub fn schedule(&mut self, options: &DetectionOptions) {
+        self.full_scan_interval = options.full_scan_interval.max(1);
     }
 
     /// Forgets what was seen: the next frame gets a full scan. For a new source and after a seek.
@@ -153,6 +155,17 @@ mod tests {
         }
         let full: Vec<_> = fake.asked().iter().map(|search| *search == Search::Full).collect();
         assert_eq!(full, [true, false, false, false, true, false, false, false, true]);
+    }
+
+    #[test]
+    fn another_interval_counts_from_the_last_full_scan_on() {
+        let (fake, mut detector) = scheduled(100);
+        fake.shows(&[FACE]);
+        (0..3).for_each(|_| drop(detect(&mut detector, &[FACE])));
+        detector.schedule(&DetectionOptions { full_scan_interval: 4, ..DetectionOptions::default() });
+        fake.asked();
+        (0..3).for_each(|_| drop(detect(&mut detector, &[FACE])));
+        assert_eq!(fake.asked(), [Search::Near, Search::Full, Search::Near]);
     }
 
     #[test]

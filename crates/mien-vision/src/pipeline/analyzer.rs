@@ -6,7 +6,7 @@ use opencv::core::{Mat, MatTraitConst as _, MatTraitConstManual as _, Vec4b};
 use opencv::imgproc;
 
 use super::StageTimings;
-use crate::detect::ScheduledDetector;
+use crate::detect::{DetectionOptions, ScheduledDetector};
 use crate::frame::{Frame, RgbaPicture};
 use mien_core::crop::{FaceCrop, FaceCropper, Framing};
 use mien_core::detection::DetectError;
@@ -97,6 +97,13 @@ impl Analyzer {
         }
     }
 
+    /// Searches whole pictures as often as these options say, with the detector that is there.
+    pub(super) fn schedule(&mut self, options: &DetectionOptions) {
+        if let Some(search) = &mut self.search {
+            search.detector.schedule(options);
+        }
+    }
+
     /// Which crops to make from now on: those that the network wants, see [`super::Labeller::framing`].
     pub fn set_framing(&mut self, framing: Framing) {
         if let Some(search) = &mut self.search {
@@ -104,12 +111,29 @@ impl Analyzer {
         }
     }
 
-    /// Forgets all faces and counts them from 1 again: after a seek or when a file restarts.
+    /// Forgets all faces and counts them from 1 again: before a picture that has nothing to do with the one before.
     pub fn reset(&mut self) {
         if let Some(search) = &mut self.search {
             search.detector.reset();
             search.cuts.reset();
             search.tracker.reset();
+        }
+    }
+
+    /// Prepares for a film that a hand plays: see [`Tracker::note_places`].
+    pub(super) fn expect_jumps(&mut self) {
+        if let Some(search) = &mut self.search {
+            search.tracker.note_places();
+        }
+    }
+
+    /// Says that the next frame is from elsewhere in the film, after a seek or when it begins again. Numbers go on: see
+    /// [`Tracker::jump`].
+    pub(super) fn jump(&mut self) {
+        if let Some(search) = &mut self.search {
+            search.detector.reset();
+            search.cuts.reset();
+            search.tracker.jump();
         }
     }
 
@@ -195,7 +219,6 @@ mod tests {
     use opencv::core::{CV_8UC3, Scalar, Vec3b};
 
     use super::*;
-    use crate::detect::DetectionOptions;
     use mien_core::detection::{Detection, FaceDetector};
     use mien_core::landmarks::Landmarks;
 

@@ -19,7 +19,7 @@ const MAX_FRAMES: usize = 8;
 const FRAME_BYTES: usize = 64 << 20;
 
 /// Faces that close a batch before it has all its frames. Beyond this a batch costs memory and saves no more time.
-const MAX_BATCH_FACES: usize = 16;
+pub const MAX_BATCH_FACES: usize = 16;
 
 /// How many colour frames of this size may wait between two threads.
 pub fn frames_that_wait(width: usize, height: usize) -> usize {

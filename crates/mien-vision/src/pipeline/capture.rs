@@ -1,5 +1,6 @@
 //! The capture thread: opens the source, reads a camera and tries a lost one again.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use super::player::Player;
 use super::slot::SlotSender;
 use super::worker::{Message, Passage, Shared, Ticket};
 use super::{Analyzer, Command, DetectorFactory, Event, PipelineError, SourceFactory};
+use crate::detect::DetectionOptions;
 use crate::frame::Frame;
 use crate::source::{FrameSource, SourceError, SourceKind};
 
@@ -35,8 +37,22 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
+    /// Obeys what waits, and sees to the detector once nothing more does. Break: stop.
+    pub(super) fn obey_waiting(&self, controls: &mut Controls, analyzer: &mut Analyzer) -> ControlFlow<()> {
+        loop {
+            match self.poll() {
+                Wake::Command(command) => controls.obey(&command),
+                Wake::Stop => return ControlFlow::Break(()),
+                Wake::Due => break,
+            }
+        }
+        controls.see_to_detector(analyzer, &self.shared);
+        self.shared.set_still(controls.paused);
+        ControlFlow::Continue(())
+    }
+
     /// The next command, without waiting.
-    pub(super) fn poll(&self) -> Wake {
+    fn poll(&self) -> Wake {
         match self.commands.try_recv() {
             _ if self.shared.is_stopping() => Wake::Stop,
             Ok(command) => Wake::Command(command),
@@ -71,18 +87,27 @@ pub(super) struct Controls {
     pub(super) pacer: Pacer,
     /// Number of seeks obeyed.
     generation: u64,
-    /// Makes another detector, where faces are looked for.
-    make_detector: Option<DetectorFactory>,
+    /// How faces are to be looked for from now on, if that isn't done yet.
+    detection: Option<DetectionOptions>,
+    /// Where faces are looked for.
+    detectors: Option<Detectors>,
+}
+
+/// Makes one detector after the other.
+pub(super) struct Detectors {
+    pub(super) make: DetectorFactory,
+    /// What the one in use was made with.
+    pub(super) made_with: DetectionOptions,
 }
 
 impl Controls {
-    pub(super) fn new(speed: f64, repeat: bool, make_detector: Option<DetectorFactory>) -> Self {
+    pub(super) fn new(speed: f64, repeat: bool, detectors: Option<Detectors>) -> Self {
         let pacer = Pacer::new(speed);
-        Self { paused: false, jump: None, steps: 0, repeat, pacer, generation: 0, make_detector }
+        Self { paused: false, jump: None, steps: 0, repeat, pacer, generation: 0, detection: None, detectors }
     }
 
-    /// Takes note of a command. A new detector is made at once.
-    pub(super) fn obey(&mut self, command: &Command, analyzer: &mut Analyzer, shared: &Shared) {
+    /// Takes note of a command.
+    pub(super) fn obey(&mut self, command: &Command) {
         match command {
             Command::Pause => self.paused = true,
             Command::Resume => {
@@ -102,15 +127,30 @@ impl Controls {
             }
             Command::SetSpeed(speed) => self.pacer.set_speed(*speed),
             Command::SetRepeat(repeat) => self.repeat = *repeat,
-            Command::SetDetection(options) => match self.make_detector.as_mut().map(|make| make(options)) {
-                Some(Ok(detector)) => analyzer.set_detector(detector),
-                Some(Err(error)) => shared.report(Event::DetectorFailed(error.to_string())),
-                None => {}
-            },
+            // A slider that is dragged asks for many, and each takes time to be made: see `see_to_detector`.
+            Command::SetDetection(options) => self.detection = Some(*options),
             // No camera is waited for.
             Command::Retry => {}
             // The inference thread's.
             Command::SetSmoothing(_) | Command::SetNetwork(_) => {}
+        }
+    }
+
+    /// Makes the detector that was asked for last, unless the one in use is the same.
+    fn see_to_detector(&mut self, analyzer: &mut Analyzer, shared: &Shared) {
+        let Some(options) = self.detection.take() else { return };
+        let Some(detectors) = &mut self.detectors else { return };
+        if options.make_the_same_as(&detectors.made_with) {
+            analyzer.schedule(&options);
+            detectors.made_with = options;
+            return;
+        }
+        match (detectors.make)(&options) {
+            Ok(detector) => {
+                analyzer.set_detector(detector);
+                detectors.made_with = options;
+            }
+            Err(error) => shared.report(Event::DetectorFailed(error.to_string())),
         }
     }
 
@@ -162,6 +202,7 @@ impl Capture {
                 return Err(error.into());
             }
             let retry_in = retry.next();
+            self.shared.set_still(true);
             self.shared.report(Event::CameraLost { reason: error.to_string(), busy: error.is_busy(), retry_in });
             if !self.wait_to_retry(retry_in) {
                 return Ok(());
@@ -178,12 +219,8 @@ impl Capture {
     ) -> Result<CameraEnd, PipelineError> {
         clock.opened();
         loop {
-            loop {
-                match self.inbox.poll() {
-                    Wake::Command(command) => self.controls.obey(&command, &mut self.analyzer, &self.shared),
-                    Wake::Stop => return Ok(CameraEnd::Stopped),
-                    Wake::Due => break,
-                }
+            if self.inbox.obey_waiting(&mut self.controls, &mut self.analyzer).is_break() {
+                return Ok(CameraEnd::Stopped);
             }
             let start = Instant::now();
             let mut frame = match source.read() {
@@ -194,14 +231,13 @@ impl Capture {
             let read = start.elapsed();
             retry.reset();
             if self.controls.paused {
-                // Frames are still read, so that no old one waits in the driver when it resumes.
+                // Frames are still read, so that no old one waits in the driver when it resumes. Not even the first is shown: who
+                // pauses a camera isn't to be seen.
                 continue;
             }
             clock.stamp(&mut frame);
             self.shared.meter().captured(Instant::now());
-            if let Some(tap) = self.shared.tap().as_ref() {
-                tap.captured(&frame);
-            }
+            self.shared.taps().each().for_each(|tap| tap.captured(&frame));
             self.analyzer.set_framing(self.shared.framing());
             let mut detected = self.analyzer.analyze(frame)?;
             detected.timings.read = read;
@@ -218,9 +254,14 @@ impl Capture {
     fn wait_to_retry(&mut self, retry_in: Duration) -> bool {
         let due = Instant::now() + retry_in;
         loop {
-            match self.inbox.wait((!self.controls.paused).then_some(due)) {
+            let mut wake = self.inbox.poll();
+            if matches!(wake, Wake::Due) {
+                self.controls.see_to_detector(&mut self.analyzer, &self.shared);
+                wake = self.inbox.wait((!self.controls.paused).then_some(due));
+            }
+            match wake {
                 Wake::Command(Command::Retry) => return true,
-                Wake::Command(command) => self.controls.obey(&command, &mut self.analyzer, &self.shared),
+                Wake::Command(command) => self.controls.obey(&command),
                 Wake::Due => return true,
                 Wake::Stop => return false,
             }
@@ -271,10 +312,16 @@ impl CameraClock {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use crossbeam_channel::unbounded;
+    use mien_core::detection::{DetectError, Detection, FaceDetector};
+    use mien_core::face::GrayView;
+    use mien_core::track::TrackOptions;
 
     use super::super::slot::slot;
     use super::*;
+    use crate::detect::ScheduledDetector;
 
     #[test]
     fn waits_between_tries_double_up_to_ten_seconds_and_restart_after_a_frame() {
@@ -283,6 +330,48 @@ mod tests {
         assert_eq!(waits, [1, 2, 4, 8, 10, 10]);
         retry.reset();
         assert_eq!(retry.next().as_secs(), 1);
+    }
+
+    struct FindsNobody;
+
+    impl FaceDetector for FindsNobody {
+        fn detect(&mut self, _picture: GrayView<'_>) -> Result<Vec<Detection>, DetectError> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[test]
+    fn of_detectors_that_are_asked_for_one_after_the_other_only_the_last_is_made_and_none_that_is_there() {
+        let usual = DetectionOptions::default();
+        let smallest = |share| DetectionOptions { min_face: Some(share), ..usual };
+        let (sender, commands) = unbounded();
+        let inbox = Inbox { commands, shared: Arc::new(Shared::new(unbounded().0, Box::new(|| ()))) };
+        let made = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&made);
+        let make: DetectorFactory = Box::new(move |options| {
+            noted.lock().unwrap().push(*options);
+            // One that can't be made is asked for again.
+            if options.min_face == Some(0.9) { Err(DetectError::Cascade) } else { Ok(finds_nobody()) }
+        });
+        let mut controls = Controls::new(1.0, false, Some(Detectors { make, made_with: usual }));
+        let mut analyzer = Analyzer::new(finds_nobody(), TrackOptions::default(), false);
+        let mut made_of = |asked: &[DetectionOptions]| {
+            asked.iter().for_each(|options| sender.send(Command::SetDetection(*options)).unwrap());
+            assert!(inbox.obey_waiting(&mut controls, &mut analyzer).is_continue());
+            std::mem::take(&mut *made.lock().unwrap())
+        };
+        assert!(made_of(&[]).is_empty());
+        assert_eq!(made_of(&[smallest(0.1), smallest(0.2), smallest(0.3)]), [smallest(0.3)]);
+        assert!(made_of(&[smallest(0.5), smallest(0.3)]).is_empty(), "it came back to where it was");
+        assert!(made_of(&[DetectionOptions { equalize: true, ..smallest(0.3) }]).is_empty(), "for Haar alone");
+        for _ in 0..2 {
+            assert_eq!(made_of(&[smallest(0.9)]), [smallest(0.9)]);
+        }
+        assert!(made_of(&[smallest(0.3)]).is_empty(), "it was never exchanged");
+    }
+
+    fn finds_nobody() -> ScheduledDetector {
+        ScheduledDetector::new(Box::new(FindsNobody), &DetectionOptions::default())
     }
 
     #[test]

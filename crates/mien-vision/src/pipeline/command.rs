@@ -34,8 +34,8 @@ pub struct NetworkChoice {
 /// What can be asked of a running pipeline, whoever asks. Commands are obeyed in the order in which they were sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Freezes the picture. A camera stays open. A lost camera isn't tried again until [`Command::Resume`] or
-    /// [`Command::Retry`].
+    /// Freezes the picture. A video that has shown nothing yet still shows its first frame. A camera stays open and shows nothing
+    /// that it saw in the pause. A lost camera isn't tried again until [`Command::Resume`] or [`Command::Retry`].
     Pause,
     /// Plays on. At the end of a video: from its start.
     Resume,
@@ -52,8 +52,9 @@ pub enum Command {
     SetRepeat(bool),
     /// The time constant of the smoothing; `None` is off. What was recorded stays as it is.
     SetSmoothing(Option<Duration>),
-    /// Exchanges the detector. If the new one can't be made, [`Event::DetectorFailed`] says why and the old one stays.
-    /// Where recorded faces are shown, nothing is exchanged.
+    /// Exchanges the detector, if another one must be made for these options; of several that wait, the last counts. If the new
+    /// one can't be made, [`Event::DetectorFailed`] says why and the old one stays. Where recorded faces are shown, nothing is
+    /// exchanged.
     SetDetection(DetectionOptions),
     /// Exchanges the network. [`Event::ClassifierReady`] says that it is in use; if it can't be loaded,
     /// [`Event::ClassifierFailed`] says why and the old one stays. Where recorded faces are shown, nothing is exchanged.

@@ -8,7 +8,7 @@ use tch::Device;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::capture::{Capture, Controls, Inbox};
+use super::capture::{Capture, Controls, Detectors, Inbox};
 use super::inference::{self, Labels};
 use super::slot::slot;
 use super::worker::{Shared, Worker};
@@ -58,6 +58,16 @@ impl Parts {
     pub fn new(
         source: SourceRequest,
         device: Device,
+        classifier: impl FnMut(&NetworkChoice) -> anyhow::Result<Box<dyn Classifier>> + Send + 'static,
+    ) -> Self {
+        Self::on(source, move || device, classifier)
+    }
+
+    /// As [`Self::new`], where the device isn't known yet: it is asked for on the thread that makes the detectors, as CUDA takes
+    /// seconds to begin with.
+    pub fn on(
+        source: SourceRequest,
+        mut device: impl FnMut() -> Device + Send + 'static,
         mut classifier: impl FnMut(&NetworkChoice) -> anyhow::Result<Box<dyn Classifier>> + Send + 'static,
     ) -> Self {
         Self {
@@ -66,7 +76,7 @@ impl Parts {
             faces: FaceSource::Analysis {
                 detector: Box::new(move |options| {
                     opencv::core::set_num_threads(1).map_err(crate::detect::failed)?;
-                    ScheduledDetector::make(options, device)
+                    ScheduledDetector::make(options, device())
                 }),
                 classifier: Box::new(move |choice| {
                     // libtorch keeps this number per thread: it must be set on the one that runs the network.
@@ -180,7 +190,7 @@ impl Live {
     ) -> Result<Self, PipelineError> {
         let Parts { source, retry, faces } = parts;
         let LiveSettings { smoothing, detection, network, speed, repeat, picture, tracking } = settings;
-        let (mut make_detector, labels) = match faces {
+        let (make_detector, labels) = match faces {
             FaceSource::Analysis { detector, classifier } => (Some(detector), Labels::Network(classifier, network)),
             FaceSource::Recorded(faces) => (None, Labels::Recorded(faces)),
         };
@@ -206,15 +216,18 @@ impl Live {
         })?);
         let for_capture = Arc::clone(&shared);
         live.workers.push(Worker::spawn("mien-capture", &shared, move || {
-            let analyzer = match &mut make_detector {
-                Some(make) => Analyzer::new(make(&detection)?, tracking, picture),
-                None => Analyzer::without_search(picture),
+            let (analyzer, detectors) = match make_detector {
+                Some(mut make) => {
+                    let analyzer = Analyzer::new(make(&detection)?, tracking, picture);
+                    (analyzer, Some(Detectors { make, made_with: detection }))
+                }
+                None => (Analyzer::without_search(picture), None),
             };
             let capture = Capture {
                 open: source,
                 retries: retry,
                 analyzer,
-                controls: Controls::new(speed, repeat, make_detector),
+                controls: Controls::new(speed, repeat, detectors),
                 inbox: Inbox { commands: capture_commands, shared: Arc::clone(&for_capture) },
                 out,
                 shared: for_capture,
@@ -244,9 +257,14 @@ impl Live {
         self.capture.send(command).ok();
     }
 
-    /// Lets somebody see what passes from now on, in place of whoever did before; `None` is nobody.
+    /// Lets somebody see what passes, from now on to the end.
+    pub fn add_tap(&self, tap: Arc<dyn Tap>) {
+        self.shared.taps().lasting.push(tap);
+    }
+
+    /// Lets somebody see what passes from now on, in place of whoever was set before; `None` is nobody.
     pub fn set_tap(&self, tap: Option<Arc<dyn Tap>>) {
-        *self.shared.tap() = tap;
+        self.shared.taps().passing = tap;
     }
 
     /// How fast it runs.
@@ -265,5 +283,7 @@ impl Drop for Live {
         for worker in self.workers.drain(..) {
             worker.join(deadline);
         }
+        // Last: the threads can't take it back any more.
+        self.shared.set_still(true);
     }
 }

@@ -25,8 +25,7 @@ use mien_core::classes::Classes;
 use mien_core::face::Face;
 
 pub use analyzer::{AnalyzeError, Analyzer, Detected, DetectedFace};
-pub use batch::frames_that_wait;
-pub use batch::{Ending, run_to_end};
+pub use batch::{Ending, MAX_BATCH_FACES, frames_that_wait, run_to_end};
 pub use command::{ClassifierFactory, Command, DetectorFactory, Event, NetworkChoice, SourceFactory};
 pub use labeller::{Labeller, RecordedFaces, SceneSmoother, classify_together};
 pub use live::{FaceSource, Live, LiveSettings, OpenSource, Parts, SourceRequest};

@@ -1,5 +1,6 @@
 //! Plays a video on the capture thread: pace, pause, steps, jumps, repeats.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,14 +19,8 @@ struct Waiting {
     read: Duration,
 }
 
-/// Whether to continue.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Flow {
-    GoOn,
-    Stop,
-}
-
-/// Plays one file. Every frame is analysed, in order; a slow inference thread slows the video down.
+/// Plays one file. Every frame is analysed, in order; a slow inference thread slows the video down. Its methods give
+/// [`ControlFlow::Break`] where the pipeline is to stop.
 pub(super) struct Player {
     source: Box<dyn FrameSource>,
     frame_duration: Duration,
@@ -39,12 +34,15 @@ pub(super) struct Player {
     next: Option<Waiting>,
     /// Media time of the frame that was sent last.
     shown: Option<Duration>,
+    /// Whether a frame was ever shown.
+    has_begun: bool,
     ended: bool,
 }
 
 impl Player {
     pub(super) fn new(source: Box<dyn FrameSource>, capture: Capture) -> Self {
-        let Capture { analyzer, controls, inbox, out, shared, .. } = capture;
+        let Capture { mut analyzer, controls, inbox, out, shared, .. } = capture;
+        analyzer.expect_jumps();
         let frame_duration = source.info().interval();
         let last_moment = match source.info().kind {
             SourceKind::File { duration: Some(duration), .. } => duration.saturating_sub(frame_duration / 2),
@@ -61,24 +59,21 @@ impl Player {
             shared,
             next: None,
             shown: None,
+            has_begun: false,
             ended: false,
         }
     }
 
     /// Plays until it is told to stop, or the file can't be read on.
     pub(super) fn run(mut self) -> Result<(), PipelineError> {
-        while self.turn()? == Flow::GoOn {}
+        while self.turn()?.is_continue() {}
         Ok(())
     }
 
     /// One turn: obey what was asked for, or jump, or show the next frame when it is due.
-    fn turn(&mut self) -> Result<Flow, PipelineError> {
-        loop {
-            match self.inbox.poll() {
-                Wake::Command(command) => self.controls.obey(&command, &mut self.analyzer, &self.shared),
-                Wake::Stop => return Ok(Flow::Stop),
-                Wake::Due => break,
-            }
+    fn turn(&mut self) -> Result<ControlFlow<()>, PipelineError> {
+        if self.inbox.obey_waiting(&mut self.controls, &mut self.analyzer).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
         if self.ended {
             // There is nothing to step on to.
@@ -90,9 +85,10 @@ impl Player {
         if self.ended && !self.controls.paused {
             // Asked to resume after the end.
             self.controls.jump = Some(Duration::ZERO);
-            return Ok(Flow::GoOn);
+            return Ok(ControlFlow::Continue(()));
         }
-        if self.controls.paused && self.controls.steps == 0 {
+        // Before its first frame there is nothing to see in the pause. A file without any has ended.
+        if self.controls.paused && self.controls.steps == 0 && (self.has_begun || self.ended) {
             return Ok(self.wait(None));
         }
         let Some(waiting) = self.read()? else { return self.end() };
@@ -109,13 +105,13 @@ impl Player {
     }
 
     /// Waits for a command, until `due` or for as long as it takes.
-    fn wait(&mut self, due: Option<Instant>) -> Flow {
+    fn wait(&mut self, due: Option<Instant>) -> ControlFlow<()> {
         match self.inbox.wait(due) {
-            Wake::Command(command) => self.controls.obey(&command, &mut self.analyzer, &self.shared),
+            Wake::Command(command) => self.controls.obey(&command),
             Wake::Due => {}
-            Wake::Stop => return Flow::Stop,
+            Wake::Stop => return ControlFlow::Break(()),
         }
-        Flow::GoOn
+        ControlFlow::Continue(())
     }
 
     /// The frame that was kept back, or the next one of the file.
@@ -132,13 +128,13 @@ impl Player {
     }
 
     /// At the end of the file: from its start again, or stay.
-    fn end(&mut self) -> Result<Flow, PipelineError> {
+    fn end(&mut self) -> Result<ControlFlow<()>, PipelineError> {
         if self.controls.repeat && self.shown.is_some() {
             self.source.seek(Duration::ZERO)?;
-            self.analyzer.reset();
+            self.analyzer.jump();
             // A file that gives no frame after this isn't tried for ever.
             self.shown = None;
-            return Ok(Flow::GoOn);
+            return Ok(ControlFlow::Continue(()));
         }
         self.ended = true;
         self.controls.paused = true;
@@ -148,7 +144,7 @@ impl Player {
 
     /// Goes to the frame that is shown at the time asked for. Some frames before it are searched for faces without being
     /// shown, so that its faces are confirmed like those of any other frame.
-    fn jump(&mut self) -> Result<Flow, PipelineError> {
+    fn jump(&mut self) -> Result<ControlFlow<()>, PipelineError> {
         let back = u32::try_from(self.controls.steps.min(0).unsigned_abs()).unwrap_or(u32::MAX);
         let from = self.controls.jump.take().or(self.shown).unwrap_or_default();
         let target = if back > 0 { self.time_before(from, back) } else { from }.min(self.last_moment);
@@ -159,14 +155,14 @@ impl Player {
         let first = target.saturating_sub(run_up);
         self.next = None;
         self.ended = false;
-        self.analyzer.reset();
+        self.analyzer.jump();
         self.controls.pacer.restart();
         self.source.seek(first)?;
 
         let mut landing: Option<Waiting> = None;
         while let Some(waiting) = self.read()? {
             if self.shared.is_stopping() {
-                return Ok(Flow::Stop);
+                return Ok(ControlFlow::Break(()));
             }
             let later = waiting.frame.media_time > target;
             if later && landing.is_some() {
@@ -199,11 +195,12 @@ impl Player {
     }
 
     /// Analyses a frame and sends it on.
-    fn show(&mut self, waiting: Waiting, landed: bool) -> Result<Flow, PipelineError> {
+    fn show(&mut self, waiting: Waiting, landed: bool) -> Result<ControlFlow<()>, PipelineError> {
         let Waiting { mut frame, read } = waiting;
         // It was read ahead: its age counts from the moment at which it was due.
         frame.captured_at = Instant::now();
         self.shown = Some(frame.media_time);
+        self.has_begun = true;
         self.analyzer.set_framing(self.shared.framing());
         let mut detected = self.analyzer.analyze(frame)?;
         detected.timings.read = read;
@@ -212,21 +209,19 @@ impl Player {
     }
 
     /// Waits until the inference thread can take `message`. A jump asked for in the meantime makes it void.
-    fn send(&mut self, message: Message) -> Flow {
+    fn send(&mut self, message: Message) -> ControlFlow<()> {
         loop {
             select! {
                 send(self.out.sender(), message) -> sent => {
-                    return if sent.is_ok() { Flow::GoOn } else { Flow::Stop };
+                    return if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
                 }
                 recv(self.inbox.commands) -> command => match command {
-                    Ok(command) if !self.shared.is_stopping() => {
-                        self.controls.obey(&command, &mut self.analyzer, &self.shared);
-                    }
-                    _ => return Flow::Stop,
+                    Ok(command) if !self.shared.is_stopping() => self.controls.obey(&command),
+                    _ => return ControlFlow::Break(()),
                 },
             }
             if self.controls.jump.is_some() {
-                return Flow::GoOn;
+                return ControlFlow::Continue(());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A place beside the way, where somebody can see what passes: a recording.
+//! A place beside the way, where somebody can see what passes: a recording, programs that take results as they come.
 
 use super::Scene;
 use crate::frame::Frame;
@@ -11,4 +11,8 @@ pub trait Tap: Send + Sync {
 
     /// A labelled scene.
     fn labelled(&self, scene: &Scene);
+
+    /// Nothing more comes for now: somebody paused, the camera was lost, the video has ended, or the pipeline has. Called again
+    /// after each scene that still comes: the last on their way, and those that are asked for in a pause.
+    fn stands_still(&self) {}
 }

@@ -86,9 +86,26 @@ pub(super) struct Shared {
     upright: AtomicBool,
     latest: Mutex<Option<(Scene, Ticket)>>,
     meter: Mutex<Meter>,
-    tap: Mutex<Option<Arc<dyn Tap>>>,
+    taps: Mutex<Taps>,
+    /// Whether nothing more comes for now.
+    still: AtomicBool,
     events: Sender<Event>,
     wake: Box<dyn Fn() + Send + Sync>,
+}
+
+/// Who sees what passes.
+#[derive(Default)]
+pub(super) struct Taps {
+    /// From when they came to the end.
+    pub(super) lasting: Vec<Arc<dyn Tap>>,
+    /// Until it is taken away, or another one comes.
+    pub(super) passing: Option<Arc<dyn Tap>>,
+}
+
+impl Taps {
+    pub(super) fn each(&self) -> impl Iterator<Item = &Arc<dyn Tap>> {
+        self.lasting.iter().chain(&self.passing)
+    }
 }
 
 impl Shared {
@@ -100,7 +117,8 @@ impl Shared {
             upright: AtomicBool::new(false),
             latest: Mutex::new(None),
             meter: Mutex::new(Meter::default()),
-            tap: Mutex::new(None),
+            taps: Mutex::default(),
+            still: AtomicBool::new(false),
             events,
             wake,
         }
@@ -146,17 +164,26 @@ impl Shared {
         self.meter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Who sees what passes.
-    pub(super) fn tap(&self) -> MutexGuard<'_, Option<Arc<dyn Tap>>> {
-        self.tap.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn taps(&self) -> MutexGuard<'_, Taps> {
+        self.taps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says whether nothing more comes for now. A scene that is on its way still comes; it is followed by the same word.
+    pub(super) fn set_still(&self, still: bool) {
+        if self.still.swap(still, Ordering::AcqRel) != still && still {
+            self.taps().each().for_each(|tap| tap.stands_still());
+        }
     }
 
     /// Puts out a scene in place of the one before and wakes the window.
     pub(super) fn publish(&self, scene: Scene, ticket: Ticket) {
         let age = scene.labelled_at.saturating_duration_since(scene.frame.captured_at);
         self.meter().labelled(scene.labelled_at, age);
-        if let Some(tap) = self.tap().as_ref() {
+        for tap in self.taps().each() {
             tap.labelled(&scene);
+            if self.still.load(Ordering::Acquire) {
+                tap.stands_still();
+            }
         }
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some((scene, ticket));
         (self.wake)();
@@ -202,6 +229,7 @@ impl Worker {
             if let Err(error) = outcome.unwrap_or_else(|payload| Err(PipelineError::from_panic(payload.as_ref()))) {
                 shared.stop();
                 shared.report(Event::Failed(error.to_string()));
+                shared.set_still(true);
             }
         })?;
         Ok(Self { name, thread, ended })

@@ -22,7 +22,7 @@ pub use self::image::ImageSource;
 pub use self::native::{CONTAINERS, Reach, limit_decoder_threads, prepare_libraries};
 pub use self::network::NetworkCamera;
 pub use self::video::{Shortfall, VideoSource};
-pub use self::watched::{Ending, Watched};
+pub use self::watched::{ShortfallHandle, Watched};
 use crate::frame::Frame;
 
 /// Gives frames one after another.

@@ -8,6 +8,7 @@
 //!   reads on by stamps.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,14 @@ pub struct Shortfall {
     pub frames: u64,
     /// Frames the file declares.
     pub declared: u64,
+}
+
+/// What a file is, to be put behind “it is”.
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { frames, declared } = self;
+        write!(f, "cut or damaged: it ends after {frames} of the {declared} frames that it declares")
+    }
 }
 
 /// A video file.

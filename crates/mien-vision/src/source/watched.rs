@@ -9,14 +9,14 @@ use crate::frame::Frame;
 /// Keeps what a source says about its end, which the pipeline takes away with the source.
 pub struct Watched {
     inner: Box<dyn FrameSource>,
-    ending: Ending,
+    ending: ShortfallHandle,
 }
 
 /// What a source said about its end.
 #[derive(Clone, Default)]
-pub struct Ending(Arc<Mutex<Option<Shortfall>>>);
+pub struct ShortfallHandle(Arc<Mutex<Option<Shortfall>>>);
 
-impl Ending {
+impl ShortfallHandle {
     /// What was missing, once the source has ended.
     pub fn get(&self) -> Option<Shortfall> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -25,8 +25,8 @@ impl Ending {
 
 impl Watched {
     /// Watches a source.
-    pub fn new(inner: Box<dyn FrameSource>) -> (Self, Ending) {
-        let ending = Ending::default();
+    pub fn new(inner: Box<dyn FrameSource>) -> (Self, ShortfallHandle) {
+        let ending = ShortfallHandle::default();
         (Self { inner, ending: ending.clone() }, ending)
     }
 }

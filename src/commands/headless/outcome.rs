@@ -1,0 +1,141 @@
+//! What a run at a camera measured, as JSON and as text.
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::outputs::WrittenTables;
+use super::recording::SavedSession;
+use super::summary::{Seen, Source};
+use crate::network::NetworkInUse;
+use crate::version::Versions;
+
+/// Samples that the first and the last value of the memory are averaged over: a minute.
+const MEMORY_SAMPLES: usize = 60;
+
+/// The figures of a run at a camera.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    #[serde(flatten)]
+    pub seen: Seen,
+    /// Time from the first labelled frame to the end, in seconds.
+    pub seconds: f64,
+    /// Labelled frames per second over that time.
+    pub analysed_fps: f64,
+    /// Frames that the camera gave.
+    pub captured: u64,
+    /// Those of them that were dropped because a newer one was there.
+    pub dropped: u64,
+    /// How old labels were.
+    pub age_ms: Option<Ages>,
+    /// Cores' worth of work by this process from the first labelled frame on.
+    pub cpu_cores: Option<f64>,
+    /// Cores' worth of work by other programs meanwhile.
+    pub other_load_cores: Option<f64>,
+    pub memory: Option<MemoryCourse>,
+    pub peak_memory_bytes: Option<u64>,
+    /// Times the camera was lost.
+    pub camera_losses: u64,
+    #[serde(flatten)]
+    pub network: NetworkInUse,
+    pub source: Option<Source>,
+    #[serde(flatten)]
+    pub tables: WrittenTables,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<SavedSession>,
+    pub versions: Versions,
+}
+
+/// Milliseconds from capture to label.
+#[derive(Debug, Serialize)]
+pub struct Ages {
+    pub p50: f64,
+    pub p95: f64,
+    pub p99: f64,
+    pub max: f64,
+}
+
+/// Whether memory grows.
+#[derive(Debug, Serialize)]
+pub struct MemoryCourse {
+    /// Mean of the first minute after ten seconds.
+    pub first_minute_bytes: u64,
+    /// Mean of the last minute.
+    pub last_minute_bytes: u64,
+    /// At the end.
+    pub current_bytes: u64,
+}
+
+impl Ages {
+    /// From ages in microseconds; `None` where there is none.
+    pub fn of(microseconds: &Histogram<u64>) -> Option<Self> {
+        let ms = |value: u64| value as f64 / 1e3;
+        let at = |quantile| ms(microseconds.value_at_quantile(quantile));
+        let max = ms(microseconds.max());
+        (!microseconds.is_empty()).then(|| Self { p50: at(0.5), p95: at(0.95), p99: at(0.99), max })
+    }
+}
+
+impl MemoryCourse {
+    /// From one sample a second. `None` for a run that ended before the first.
+    pub fn of(samples: &[u64], current: u64) -> Option<Self> {
+        let mean = |samples: &[u64]| samples.iter().sum::<u64>() / samples.len() as u64;
+        let length = samples.len().min(MEMORY_SAMPLES);
+        (length > 0).then(|| Self {
+            first_minute_bytes: mean(&samples[..length]),
+            last_minute_bytes: mean(&samples[samples.len() - length..]),
+            current_bytes: current,
+        })
+    }
+}
+
+impl Outcome {
+    /// The figures for reading.
+    pub fn text(&self) -> String {
+        let mut text = format!("\n{}\n", self.seen.text());
+        let mut line = |name: &str, value: String| text += &format!("  {name:9} {value}\n");
+        let mode = self.source.as_ref().map_or_else(String::new, |source| format!(" of {}", source.shown_fps()));
+        line("Speed", format!("{:.1}{mode} fps over {:.1} s", self.analysed_fps, self.seconds));
+        line("Dropped", format!("{} of {} frames", self.dropped, self.captured));
+        if let Some(Ages { p50, p95, p99, max }) = &self.age_ms {
+            line("Age", format!("p50 {p50:.0}, p95 {p95:.0}, p99 {p99:.0}, at most {max:.0} ms from capture to label"));
+        }
+        if let Some(cores) = self.cpu_cores {
+            line("Processor", format!("{:.0} % of a core", cores * 100.0));
+        }
+        let mb = |bytes: u64| bytes / 1_000_000;
+        if let Some(peak) = self.peak_memory_bytes {
+            let now = self.memory.as_ref().map_or_else(String::new, |memory| {
+                let MemoryCourse { first_minute_bytes: first, last_minute_bytes: last, .. } = memory;
+                format!(", {} in the first and {} in the last minute", mb(*first), mb(*last))
+            });
+            line("Memory", format!("{} MB at most{now}", mb(peak)));
+        }
+        line("Model", self.network.to_string());
+        for table in self.tables.table.iter().chain(&self.tables.jsonl) {
+            line("Table", table.display().to_string());
+        }
+        if let Some(SavedSession { folder, counts, .. }) = &self.recording {
+            let lost =
+                if counts.frames_lost > 0 { format!(", {} not recorded", counts.frames_lost) } else { String::new() };
+            line("Recording", format!("{} frames{lost}: {}", counts.frames, folder.display()));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_grows_shows_between_the_first_and_the_last_minute() {
+        let samples: Vec<u64> = (0..300).map(|second| 1_000 + second).collect();
+        let course = MemoryCourse::of(&samples, 1_299).unwrap();
+        assert_eq!((course.first_minute_bytes, course.last_minute_bytes), (1_029, 1_269));
+    }
+
+    #[test]
+    fn a_run_without_a_sample_says_nothing_about_memory() {
+        assert!(MemoryCourse::of(&[], 5).is_none());
+    }
+}
