@@ -8,6 +8,7 @@ pub const EXIT_CODE: u8 = 130;
 
 static STOP: AtomicBool = AtomicBool::new(false);
 static CAUGHT: OnceLock<()> = OnceLock::new();
+static WAKE: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 
 /// A command stopped because the user asked for it. `main` turns it into [`EXIT_CODE`].
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +30,18 @@ pub fn catch() -> Result<&'static AtomicBool, ctrlc::Error> {
             if STOP.swap(true, Ordering::SeqCst) {
                 std::process::exit(i32::from(EXIT_CODE));
             }
+            if let Some(wake) = WAKE.get() {
+                wake();
+            }
         })?;
     }
     Ok(&STOP)
+}
+
+/// Calls this when Ctrl-C is caught, for a command that sleeps until something happens. One process runs one command, so a second
+/// call changes nothing.
+pub fn wake_with(wake: impl Fn() + Send + Sync + 'static) {
+    WAKE.set(Box::new(wake)).ok();
 }
 
 /// Asks to stop, as Ctrl-C does.

@@ -8,31 +8,41 @@ use egui::{Context, ViewportCommand};
 
 use super::App;
 use super::action::{Action, Pane};
-use super::discovery::Report;
+use super::discovery::{Job, Report};
+use super::export::RunningExport;
 use super::history::History;
 use super::people::People;
 use super::player::{NextPress, Phase};
-use super::record::RecordAsk;
-use super::replay::{ReplayAsk, RunningExport};
+use super::record::{RecordAsk, State};
+use super::replay::ReplayAsk;
 use super::session::{Plan, Source};
 use super::settings::Settings;
 use crate::pipeline::Command;
-use crate::recording::{Recording, save_snapshot};
+use crate::recording::{END_WITHIN, Recording, save_snapshot};
+
+/// What the window goes on with when it leaves a source.
+pub(super) enum Next {
+    Stop,
+    Open(Source),
+}
 
 impl App {
     pub(super) fn carry_out(&mut self, action: Action, ctx: &Context) {
         match action {
-            Action::Open(source) => self.open(source),
+            Action::Open(source) => {
+                // What the window opens by itself is no choice of the user's.
+                if let Source::Camera(device, _) = &source {
+                    self.preferences.now.camera = Some(device.to_string());
+                }
+                self.leave(Next::Open(source), ctx);
+            }
             Action::AskForVideo => {
                 let asked = self.machine.ask_for_video(self.settings().video_folder.clone());
                 self.report(asked);
             }
             Action::TryAgain => self.try_again(),
             Action::TogglePause => self.toggle_pause(),
-            Action::Stop => {
-                self.close();
-                self.player.phase = Phase::Stopped;
-            }
+            Action::Stop => self.leave(Next::Stop, ctx),
             Action::Send(Command::Seek(to)) => self.player.seek(to),
             Action::Send(command) => self.player.send(command),
             Action::Jump { secs } => {
@@ -103,19 +113,48 @@ impl App {
             let source = Source::Camera(device, now.camera_mode);
             // A camera grants its mode when it is opened.
             if self.player.is_open() {
-                self.open(source);
+                self.leave(Next::Open(source), ctx);
             } else {
                 self.player.source = Some(source);
             }
         }
     }
 
+    /// Leaves the source. While one of it is recorded, that is ended first: the window doesn't stand still meanwhile, even if the disk
+    /// is slow.
+    fn leave(&mut self, next: Next, ctx: &Context) {
+        if !self.recording.end(&mut self.player) {
+            return self.go_on(next);
+        }
+        let until = self.next.take().map_or_else(|| self.clock.now(ctx) + END_WITHIN.as_secs_f64(), |(_, until)| until);
+        self.next = Some((next, until));
+    }
+
+    /// Goes on once the recording has ended, or has had time enough for it.
+    pub(super) fn go_on_after_recording(&mut self, ctx: &Context) {
+        let now = self.clock.now(ctx);
+        let is_over = self.recording.state == State::Off;
+        if let Some((next, _)) = self.next.take_if(|(_, until)| is_over || *until <= now) {
+            self.go_on(next);
+        }
+        if let Some((_, until)) = &self.next {
+            ctx.request_repaint_after(Duration::from_secs_f64(until - now));
+        }
+    }
+
+    fn go_on(&mut self, next: Next) {
+        match next {
+            Next::Stop => {
+                self.close();
+                self.player.phase = Phase::Stopped;
+            }
+            Next::Open(source) => self.open(source),
+        }
+    }
+
     /// Ends what runs and starts `source`.
     pub(super) fn open(&mut self, source: Source) {
         self.close();
-        if let Source::Camera(device, _) = &source {
-            self.preferences.now.camera = Some(device.to_string());
-        }
         self.player.source = Some(source.clone());
         match source {
             Source::Recording { folder, again } => self.open_recording(folder, again),
@@ -136,11 +175,11 @@ impl App {
             }
             _ => {
                 self.replay = None;
-                self.player.phase = Phase::Opening;
-                let reading = self.machine.beside("mien-recording", move |_| {
+                let reading = self.machine.beside(Job::Recording, move |_| {
                     let read = Box::new(Recording::open(&folder));
                     Report::Recording { folder, read, again }
                 });
+                self.player.phase = if reading.is_ok() { Phase::Opening } else { Phase::Failed };
                 self.report(reading);
             }
         }
@@ -190,8 +229,8 @@ impl App {
         match self.player.source.clone() {
             Some(source) => self.open(source),
             None => {
-                self.player.phase = Phase::Opening;
                 let looking = self.machine.look_for_cameras();
+                self.player.phase = if looking.is_ok() { Phase::Opening } else { Phase::NoCamera };
                 self.report(looking);
             }
         }
@@ -218,10 +257,11 @@ impl App {
             RecordAsk::QuickMark(number) => recording.quick_mark(number, player, toasts),
             RecordAsk::Snapshot => self.take_snapshot(folder),
             RecordAsk::ChooseFolder => {
-                if !std::mem::replace(&mut recording.choosing_folder, true) {
+                if !recording.choosing_folder {
                     let asked = self
                         .machine
-                        .beside("mien-dialog", move |outside| Report::FolderChosen(outside.ask_for_folder(folder)));
+                        .beside(Job::Folder, move |outside| Report::FolderChosen(outside.ask_for_folder(folder)));
+                    recording.choosing_folder = asked.is_ok();
                     self.report(asked);
                 }
             }
@@ -241,9 +281,9 @@ impl App {
         let (faces, classes) = (self.people.faces().to_vec(), self.people.classes().clone());
         let folder = self.recording.snapshot_folder(folder);
         let name = self.player.info.as_ref().map_or_else(String::new, |info| info.name.clone());
-        let saving = self.machine.beside("mien-snapshot", move |_| {
-            Report::Snapshot(save_snapshot(&folder, &name, &frame, &faces, &classes))
-        });
+        let saving = self
+            .machine
+            .beside(Job::Snapshot, move |_| Report::Snapshot(save_snapshot(&folder, &name, &frame, &faces, &classes)));
         self.report(saving);
     }
 

@@ -1,5 +1,6 @@
 //! What was found out about the machine, and the threads beside the window that find it out.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,8 +14,45 @@ use crate::source::{CameraDevice, CameraEntry};
 /// How often a window without a camera looks whether one was plugged in.
 pub(super) const CAMERA_POLL_SECS: f64 = 2.0;
 
+/// What is done beside the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Job {
+    Cameras,
+    Machine,
+    Video,
+    Folder,
+    Recording,
+    Snapshot,
+}
+
+impl Job {
+    /// Of its thread.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cameras => "mien-cameras",
+            Self::Machine => "mien-machine",
+            Self::Video | Self::Folder => "mien-dialog",
+            Self::Recording => "mien-recording",
+            Self::Snapshot => "mien-snapshot",
+        }
+    }
+
+    /// For the user.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Cameras => "The search for cameras",
+            Self::Machine => "The search for devices and models",
+            Self::Video | Self::Folder => "The file dialog",
+            Self::Recording => "The reading of the recording",
+            Self::Snapshot => "The saving of the picture",
+        }
+    }
+}
+
 /// What a thread beside the window reports.
 pub(super) enum Report {
+    /// It has panicked.
+    Crashed(Job),
     Cameras(Vec<CameraEntry>),
     Machine {
         devices: Vec<DeviceEntry>,
@@ -75,20 +113,22 @@ impl Machine {
     /// In words for the user, when the system gives no more threads.
     pub(super) fn beside(
         &self,
-        name: &str,
-        job: impl FnOnce(&dyn Outside) -> Report + Send + 'static,
+        job: Job,
+        work: impl FnOnce(&dyn Outside) -> Report + Send + 'static,
     ) -> Result<(), String> {
         let (outside, reporter, wake) = (self.outside.clone(), self.reporter.clone(), self.wake.clone());
-        let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            // A window that is closed meanwhile wants no report.
-            reporter.send(job(outside.as_ref())).ok();
+        let started = std::thread::Builder::new().name(job.name().to_owned()).spawn(move || {
+            // Without a report the window would wait for it for ever.
+            let report = catch_unwind(AssertUnwindSafe(|| work(outside.as_ref()))).unwrap_or(Report::Crashed(job));
+            // A window that is closed meanwhile wants none.
+            reporter.send(report).ok();
             wake();
         });
         started.map(drop).map_err(|error| format!("This machine can't start another thread: {error}"))
     }
 
     pub(super) fn look_for_cameras(&self) -> Result<(), String> {
-        self.beside("mien-cameras", |outside| Report::Cameras(outside.cameras()))
+        self.beside(Job::Cameras, |outside| Report::Cameras(outside.cameras()))
     }
 
     /// Looks for cameras again, if the last look was long enough ago.
@@ -101,7 +141,7 @@ impl Machine {
     }
 
     pub(super) fn look_around(&self) -> Result<(), String> {
-        self.beside("mien-machine", |outside| Report::Machine {
+        self.beside(Job::Machine, |outside| Report::Machine {
             devices: outside.devices(),
             models: outside.models(),
             demo_clip: outside.demo_clip(),
@@ -110,10 +150,12 @@ impl Machine {
 
     /// Lets the user choose a video, unless that is going on already.
     pub(super) fn ask_for_video(&mut self, folder: Option<PathBuf>) -> Result<(), String> {
-        if std::mem::replace(&mut self.choosing_video, true) {
+        if self.choosing_video {
             return Ok(());
         }
-        self.beside("mien-dialog", move |outside| Report::VideoChosen(outside.ask_for_video(folder)))
+        let asked = self.beside(Job::Video, move |outside| Report::VideoChosen(outside.ask_for_video(folder)));
+        self.choosing_video = asked.is_ok();
+        asked
     }
 
     /// The dialog is closed.

@@ -1,12 +1,13 @@
 //! What happens between the pictures: drains channels, hands on what was asked for, keeps clocks.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use egui::Context;
+use egui::{Context, ViewportCommand};
 
 use super::action::Action;
-use super::discovery::{CAMERA_POLL_SECS, Report};
+use super::discovery::{CAMERA_POLL_SECS, Job, Report};
 use super::history::History;
 use super::player::Phase;
 use super::record::CLOCK_STEP;
@@ -23,7 +24,10 @@ const COUNTDOWN_STEP: Duration = Duration::from_millis(250);
 impl App {
     /// One round of logic; runs before each picture, and also while the window is hidden.
     pub(super) fn update(&mut self, ctx: &Context) {
-        self.toasts.tick(ctx.input(|i| i.time));
+        if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+        self.toasts.tick(self.clock.now(ctx));
         self.take_dropped_file(ctx);
         for action in keys::pressed(self, ctx) {
             self.asks.push(action);
@@ -36,6 +40,7 @@ impl App {
             self.carry_out(action, ctx);
         }
         self.take_events(ctx);
+        self.go_on_after_recording(ctx);
         self.export.take_if(|export| export.has_ended(&mut self.toasts));
         self.keep_clocks(ctx);
     }
@@ -81,7 +86,7 @@ impl App {
             }
             Event::CameraLost { reason, busy, retry_in } => {
                 self.clear_picture();
-                let retry_at = ctx.input(|i| i.time) + retry_in.as_secs_f64();
+                let retry_at = self.clock.now(ctx) + retry_in.as_secs_f64();
                 self.player.phase = Phase::CameraLost { reason, busy, retry_at };
             }
             Event::EndOfVideo => self.player.ended(),
@@ -172,6 +177,20 @@ impl App {
                 self.toasts.news(format!("Picture saved: {}", pictures.clean.display()));
             }
             Report::Snapshot(Err(error)) => self.toasts.error(error.to_string()),
+            Report::Crashed(job) => self.learn_of_crash(job),
+        }
+    }
+
+    /// Leaves the states that waited for what will never be reported.
+    fn learn_of_crash(&mut self, job: Job) {
+        self.toasts.error(format!("{} has crashed, which is a fault of Mien; try again", job.words()));
+        let is_waiting = self.player.phase == Phase::Opening && !self.player.is_open();
+        match job {
+            Job::Cameras if is_waiting && self.player.source.is_none() => self.player.phase = Phase::NoCamera,
+            Job::Recording if is_waiting && self.player.is_video() => self.player.phase = Phase::Failed,
+            Job::Video => self.machine.video_was_asked_for(),
+            Job::Folder => self.recording.choosing_folder = false,
+            Job::Cameras | Job::Machine | Job::Recording | Job::Snapshot => {}
         }
     }
 
@@ -225,7 +244,7 @@ impl App {
         match self.player.phase {
             Phase::CameraLost { .. } => ctx.request_repaint_after(COUNTDOWN_STEP),
             Phase::NoCamera => {
-                let polled = self.machine.poll_cameras(ctx.input(|i| i.time));
+                let polled = self.machine.poll_cameras(self.clock.now(ctx));
                 self.report(polled);
                 ctx.request_repaint_after(Duration::from_secs_f64(CAMERA_POLL_SECS));
             }

@@ -10,6 +10,7 @@ mod action;
 mod actions;
 pub mod bars;
 mod discovery;
+mod export;
 pub mod history;
 mod icons;
 mod keys;
@@ -22,29 +23,35 @@ mod replay;
 pub mod session;
 pub mod settings;
 pub mod theme;
+mod time;
 pub mod toasts;
 pub mod transform;
 mod ui;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use egui::Context;
 
 use self::action::Asks;
+use self::actions::Next;
 use self::discovery::Machine;
+use self::export::RunningExport;
 use self::history::History;
 use self::people::People;
 use self::player::Player;
 use self::record::RecordingControl;
-use self::replay::{Replay, RunningExport};
+use self::replay::Replay;
 use self::session::{CameraModeChange, Outside, Source};
 use self::settings::{Preferences, Settings};
+use self::time::WindowClock;
 use self::toasts::Toasts;
 use self::ui::{Panes, Screen};
 use crate::blur::Blur;
 use crate::detect::GivenDetection;
 use crate::device::DeviceChoice;
+use crate::interrupt::{self, Interrupted};
 use crate::pipeline::NetworkChoice;
 use crate::prior::PriorChoice;
 pub use crate::verdict;
@@ -136,11 +143,20 @@ impl From<eframe::Error> for WindowError {
     }
 }
 
-/// Opens the window and returns when it is closed.
+/// Opens the window and returns when it is closed. Ctrl-C and requests to terminate close it as its own button does.
 ///
 /// # Errors
-/// When there is no display or no OpenGL.
-pub fn run(launch: Launch, outside: Arc<dyn Outside>) -> Result<(), WindowError> {
+/// When there is no display or no OpenGL, or Ctrl-C closed it.
+pub fn run(launch: Launch, outside: Arc<dyn Outside>) -> anyhow::Result<()> {
+    let stop = interrupt::catch()?;
+    show(launch, outside, stop)?;
+    if stop.load(Ordering::Relaxed) {
+        anyhow::bail!(Interrupted("the window was closed; recordings and settings are kept".to_owned()));
+    }
+    Ok(())
+}
+
+fn show(launch: Launch, outside: Arc<dyn Outside>, stop: &'static AtomicBool) -> Result<(), WindowError> {
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_title("Mien")
@@ -152,7 +168,11 @@ pub fn run(launch: Launch, outside: Arc<dyn Outside>) -> Result<(), WindowError>
         ..Default::default()
     };
     let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
-        Ok(Box::new(App::new(&cc.egui_ctx, Settings::load(cc.storage), &launch, outside)))
+        let mut app = App::new(&cc.egui_ctx, Settings::load(cc.storage), &launch, outside);
+        app.close_on(stop);
+        let sleeping = cc.egui_ctx.clone();
+        interrupt::wake_with(move || sleeping.request_repaint());
+        Ok(Box::new(app))
     };
     Ok(eframe::run_native("mien", options, Box::new(create))?)
 }
@@ -165,6 +185,8 @@ pub struct App {
     people: People,
     screen: Screen,
     recording: RecordingControl,
+    /// What follows a recording that is being ended, and until when it is waited for, by the window's clock.
+    next: Option<(Next, f64)>,
     replay: Option<Replay>,
     /// An export goes on when another source is opened.
     export: Option<RunningExport>,
@@ -177,6 +199,9 @@ pub struct App {
     toasts: Toasts,
     panes: Panes,
     asks: Asks,
+    clock: WindowClock,
+    /// Closes the window when it is set.
+    stop: Option<&'static AtomicBool>,
 }
 
 impl App {
@@ -194,6 +219,7 @@ impl App {
             player: Player::new(launch.speed.unwrap_or(1.0), launch.repeat),
             people: People::new(History::live()),
             screen: Screen::default(),
+            next: None,
             replay: None,
             export: None,
             typed_last: false,
@@ -202,6 +228,8 @@ impl App {
             toasts: Toasts::default(),
             panes: Panes::default(),
             asks: Asks::default(),
+            clock: WindowClock::new(),
+            stop: None,
             preferences: Preferences::new(loaded, settings),
         };
         let looking = app.machine.look_around().and_then(|()| app.machine.look_for_cameras());
@@ -216,6 +244,11 @@ impl App {
             None => {}
         }
         app
+    }
+
+    /// Closes the window as soon as this is set; whoever sets it wakes the window.
+    pub fn close_on(&mut self, stop: &'static AtomicBool) {
+        self.stop = Some(stop);
     }
 
     /// The settings as they are now.

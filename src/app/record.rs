@@ -130,11 +130,8 @@ impl RecordingControl {
                     player.start_recording(parent);
                 }
             },
-            State::On { folder } => {
-                let folder = folder.clone();
-                self.keep_mark(player);
-                self.state = State::Ending { folder };
-                player.stop_recording();
+            State::On { .. } => {
+                self.end(player);
             }
             // Soon done.
             State::Starting | State::Ending { .. } => {}
@@ -169,6 +166,21 @@ impl RecordingControl {
             toasts.news("Marks belong to a recording; start one first");
         }
         self.is_on()
+    }
+
+    /// Asks for the end of the recording, if one runs, and says whether one does; [`Self::update`] learns when it has ended.
+    pub(super) fn end(&mut self, player: &mut Player) -> bool {
+        self.keep_mark(player);
+        match &self.state {
+            State::Off => return false,
+            State::Starting => player.stop_recording(),
+            State::On { folder } => {
+                self.state = State::Ending { folder: folder.clone() };
+                player.stop_recording();
+            }
+            State::Ending { .. } => {}
+        }
+        true
     }
 
     /// Ends the recording before its session closes, and says what came of it.

@@ -1,13 +1,9 @@
-//! A recording in the window: read beside it, shown as it was recorded, edited, exported.
+//! A recording in the window: shown as it was recorded, edited.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, bounded};
-
+use super::export::RunningExport;
 use super::history::History;
 use super::people::People;
 use super::player::Player;
@@ -15,7 +11,7 @@ use super::session::Wake;
 use super::toasts::Toasts;
 use crate::blur::Blur;
 use crate::face::{Face, FaceId};
-use crate::recording::{EDITS, Edits, EditsFile, Export, ExportProblem, Exported, Mark, Recording};
+use crate::recording::{EDITS, Edits, EditsFile, Export, Mark, Recording};
 
 /// Folder in that of the recording into which the window exports.
 const EXPORTS: &str = "exports";
@@ -168,66 +164,7 @@ impl Replay {
         }
         history
     }
-}
 
-/// An export on a thread of its own. Dropped unfinished, it leaves no file.
-pub(super) struct RunningExport {
-    /// Of the recording.
-    folder: PathBuf,
-    stop: Arc<AtomicBool>,
-    frames_done: Arc<AtomicU64>,
-    frames: u64,
-    result: Receiver<Result<Exported, ExportProblem>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl RunningExport {
-    fn start(export: Export, wake: Wake) -> std::io::Result<Self> {
-        let (stop, frames_done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let (frames, folder) = (export.recording.frames.len() as u64, export.recording.folder().to_owned());
-        let (sender, result) = bounded(1);
-        let (asked_to_stop, done) = (Arc::clone(&stop), Arc::clone(&frames_done));
-        let thread = std::thread::Builder::new().name("mien-export".to_owned()).spawn(move || {
-            let mut percent = 0;
-            let exported = export.run(&asked_to_stop, |_| {
-                let now = (done.fetch_add(1, Ordering::Relaxed) + 1) * 100 / frames.max(1);
-                if now > percent {
-                    percent = now;
-                    wake();
-                }
-            });
-            // A window that is closed meanwhile has taken the files away.
-            sender.send(exported).ok();
-            wake();
-        })?;
-        Ok(Self { folder, stop, frames_done, frames, result, thread: Some(thread) })
-    }
-
-    /// Asks it to stop; [`Self::has_ended`] says when it has.
-    pub(super) fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn percent(&self) -> u64 {
-        (self.frames_done.load(Ordering::Relaxed) * 100 / self.frames.max(1)).min(100)
-    }
-}
-
-impl Drop for RunningExport {
-    fn drop(&mut self) {
-        self.stop();
-        if let Some(thread) = self.thread.take() {
-            // What it failed with was reported by itself.
-            drop(thread.join());
-        }
-    }
-}
-
-impl Replay {
     /// The faces of a scene as they are to be shown.
     pub(super) fn as_edited(&mut self, faces: Vec<Face>) -> Vec<Face> {
         if self.again {
@@ -337,28 +274,5 @@ impl Replay {
         let recording = Arc::clone(&self.recording);
         let folder = recording.folder().join(EXPORTS);
         RunningExport::start(Export { recording, edits: self.edits.clone(), blur, folder }, wake)
-    }
-}
-
-impl RunningExport {
-    /// Whether it has ended; then it says how.
-    pub(super) fn has_ended(&self, toasts: &mut Toasts) -> bool {
-        let Ok(result) = self.result.try_recv() else { return false };
-        let folder = self.folder.display();
-        match result {
-            Ok(Exported { video, table, marks, complaints }) => {
-                let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                let names = [&video, &table, &marks].map(name).join(", ");
-                toasts.news(format!("Exported to {}: {names}", video.parent().unwrap_or(&video).display()));
-                complaints.into_iter().for_each(|complaint| toasts.error(format!("About the export: {complaint}")));
-            }
-            Err(ExportProblem::Write(problem)) => toasts.error(format!(
-                "{problem}. To export to another folder: mien replay {folder} --headless --output FOLDER"
-            )),
-            // Whoever cancelled it knows why.
-            Err(ExportProblem::Stopped(_)) => toasts.news("The export was cancelled; no file is left"),
-            Err(problem) => toasts.error(problem.to_string()),
-        }
-        true
     }
 }

@@ -209,46 +209,6 @@ mod standard_prior {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prior::StandardPrior;
-    use std::collections::HashMap;
-
-    #[derive(Default)]
-    struct Memory(HashMap<String, String>);
-
-    impl eframe::Storage for Memory {
-        fn get_string(&self, key: &str) -> Option<String> {
-            self.0.get(key).cloned()
-        }
-        fn set_string(&mut self, key: &str, value: String) {
-            self.0.insert(key.to_owned(), value);
-        }
-        fn remove_string(&mut self, key: &str) {
-            self.0.remove(key);
-        }
-        fn flush(&mut self) {}
-    }
-
-    #[test]
-    fn settings_are_read_back_as_they_were_stored() {
-        let mut settings = Settings { smoothing_secs: 1.25, mirror_cameras: false, ..Settings::default() };
-        settings.overlay.ids = false;
-        settings.model = Some("other".to_owned());
-        settings.prior = Some(PriorChoice::Standard(StandardPrior::Training));
-        let mut memory = Memory::default();
-        eframe::set_value(&mut memory, STORAGE_KEY, &settings);
-        assert_eq!(Settings::load(Some(&memory)), settings);
-    }
-
-    #[test]
-    fn damaged_or_older_settings_give_defaults_for_what_is_lost() {
-        let mut memory = Memory::default();
-        memory.0.insert(STORAGE_KEY.to_owned(), "(smoothing_secs: 1.5, gone_since: 3)".to_owned());
-        assert_eq!(Settings::load(Some(&memory)), Settings { smoothing_secs: 1.5, ..Settings::default() });
-
-        memory.0.insert(STORAGE_KEY.to_owned(), "}{ not ron".to_owned());
-        assert_eq!(Settings::load(Some(&memory)), Settings::default());
-        assert_eq!(Settings::load(None), Settings::default());
-    }
 
     #[test]
     fn impossible_values_are_brought_into_range() {

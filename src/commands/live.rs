@@ -77,7 +77,7 @@ impl LiveArgs {
     /// Opens the window and returns when it is closed.
     ///
     /// # Errors
-    /// When the device or model asked for can't be had, or when there is no display.
+    /// When the device or model asked for can't be had, when there is no display, or when it was ended with Ctrl-C.
     pub fn run(self) -> anyhow::Result<()> {
         if self.headless {
             let request = self.request()?;
@@ -97,7 +97,7 @@ impl LiveArgs {
     #[cfg(feature = "gui")]
     fn show(&self) -> anyhow::Result<()> {
         self.view.labels.check()?;
-        Ok(app::run(self.launch(), Arc::new(ThisMachine { osc: self.osc.clone() }))?)
+        app::run(self.launch(), Arc::new(ThisMachine { osc: self.osc.clone() }))
     }
 
     #[cfg(not(feature = "gui"))]

@@ -75,7 +75,7 @@ impl ReplayArgs {
     ///
     /// # Errors
     /// When the file is no video and the folder no recording that can be read, or the device or model asked for can't be
-    /// had (before any window opens), or a result can't be written.
+    /// had (before any window opens), or a result can't be written, or it was ended with Ctrl-C.
     pub fn run(self) -> anyhow::Result<()> {
         let source = self.source()?;
         let asked = self.headless || self.output.is_some() || self.json;
@@ -91,6 +91,11 @@ impl ReplayArgs {
             let Self { output, json, view, again, .. } = self;
             return match source {
                 Chosen::Recording(recording) if !again => {
+                    ensure!(
+                        !view.labels.are_given(),
+                        "options for the network, smoothing and finding faces have no effect on what was recorded; add --again to \
+                         have faces found and named anew"
+                    );
                     RecordingJob { recording, output, blur: view.blur, json }.run()
                 }
                 chosen => {
@@ -120,7 +125,7 @@ impl ReplayArgs {
         // Opened once to refuse a wrong file here, where the answer is an exit code.
         drop(source.request().open()?);
         self.view.labels.check()?;
-        Ok(app::run(self.launch(source), Arc::new(ThisMachine::default()))?)
+        app::run(self.launch(source), Arc::new(ThisMachine::default()))
     }
 
     #[cfg(not(feature = "gui"))]

@@ -80,7 +80,7 @@ impl FaceRow<'_> {
 
 /// When a face was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Appearance {
+pub struct Presence {
     /// For the first time.
     pub first: Duration,
     /// For the last time.
@@ -97,7 +97,7 @@ pub struct FaceLog {
     rows: Vec<Row>,
     /// Twice as many for each row as there are classes.
     shares: Vec<u16>,
-    faces: BTreeMap<FaceId, Appearance>,
+    faces: BTreeMap<FaceId, Presence>,
 }
 
 impl FaceLog {
@@ -127,7 +127,7 @@ impl FaceLog {
         }
         let mut faces = BTreeMap::new();
         for row in log.rows() {
-            let seen = faces.entry(row.id()).or_insert(Appearance { first: row.time(), last: row.time(), frames: 0 });
+            let seen = faces.entry(row.id()).or_insert(Presence { first: row.time(), last: row.time(), frames: 0 });
             seen.last = row.time();
             seen.frames += 1;
         }
@@ -159,7 +159,7 @@ impl FaceLog {
     }
 
     /// The recorded faces, and when each was seen.
-    pub fn faces(&self) -> &BTreeMap<FaceId, Appearance> {
+    pub fn faces(&self) -> &BTreeMap<FaceId, Presence> {
         &self.faces
     }
 }

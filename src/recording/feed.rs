@@ -1,12 +1,15 @@
 //! What a writer takes from a running pipeline, on the pipeline's own threads.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crossbeam_channel::{Sender, TrySendError};
 use opencv::core::Mat;
 
+use super::Counts;
+use super::writer::RecordingEvent;
 use crate::classes::Classes;
 use crate::face::Face;
 use crate::frame::Frame;
@@ -34,27 +37,47 @@ pub(super) struct Feed {
     with_faces: bool,
     shots: Sender<Shot>,
     notes: Sender<Note>,
-    ending: AtomicBool,
+    /// When the end was asked for.
+    ending: OnceLock<Instant>,
     /// One more than the number of the last frame that belongs to the recording.
     taken_to: AtomicU64,
     /// In the video.
     pub frames: AtomicU64,
     /// Not in it.
     pub lost: AtomicU64,
+    /// In the table.
+    pub faces: AtomicU64,
+    /// Where it is recorded to, once it is.
+    pub folder: OnceLock<PathBuf>,
 }
 
 impl Feed {
     pub fn new(began: Instant, with_faces: bool, shots: Sender<Shot>, notes: Sender<Note>) -> Self {
         let none = || AtomicU64::new(0);
-        let ending = AtomicBool::new(false);
-        Self { began, with_faces, shots, notes, ending, taken_to: none(), frames: none(), lost: none() }
+        Self {
+            began,
+            with_faces,
+            shots,
+            notes,
+            ending: OnceLock::new(),
+            taken_to: none(),
+            frames: none(),
+            lost: none(),
+            faces: none(),
+            folder: OnceLock::new(),
+        }
     }
 
     fn take(&self, frame: &Frame, faces: Vec<Face>) {
         let Frame { index, captured_at, .. } = *frame;
         let shot = Shot { image: Arc::clone(&frame.image), frame: index, captured_at, faces };
-        if let Err(TrySendError::Full(_)) = self.shots.try_send(shot) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        match self.shots.try_send(shot) {
+            Ok(()) => {}
+            // The last ones on their way, when everything is written already.
+            Err(TrySendError::Disconnected(_)) if self.is_ending() => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
@@ -64,13 +87,31 @@ impl Feed {
         }
     }
 
-    /// Takes no more frames; labels of those that were taken are still welcome.
-    pub fn end(&self) {
-        self.ending.store(true, Ordering::Release);
+    /// Takes no more frames; labels of those that were taken are still welcome. Gives when that was first asked for.
+    pub fn end(&self) -> Instant {
+        *self.ending.get_or_init(Instant::now)
     }
 
     pub fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Acquire)
+        self.ending.get().is_some()
+    }
+
+    /// What became of a recording whose thread doesn't say so itself, and why.
+    pub fn ended_without_a_word(&self, reason: &str) -> RecordingEvent {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let reason = reason.to_owned();
+        match self.folder.get() {
+            Some(folder) => RecordingEvent::Ended {
+                folder: folder.clone(),
+                counts: Counts {
+                    frames: count(&self.frames),
+                    frames_lost: count(&self.lost),
+                    faces: count(&self.faces),
+                },
+                reason: Some(reason),
+            },
+            None => RecordingEvent::Failed(reason),
+        }
     }
 }
 
@@ -95,8 +136,12 @@ impl Tap for Feed {
         }
         let (faces, classes) = (scene.faces.clone(), scene.classes.clone());
         let note = Note::Faces { faces, classes, frame: index, captured_at };
-        if let Err(TrySendError::Full(_)) = self.notes.try_send(note) {
-            tracing::warn!("the faces of frame {index} are not recorded: the disk stands still");
+        match self.notes.try_send(note) {
+            Ok(()) => {}
+            Err(TrySendError::Disconnected(_)) if self.is_ending() => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                tracing::warn!("the faces of frame {index} are not recorded: the disk stands still, or nobody writes");
+            }
         }
     }
 }

@@ -163,14 +163,18 @@ impl Files {
 
     /// Completes the files. What can't be completed can still be read.
     pub fn finish(self, ended: String, frames_lost: u64) -> (Counts, Result<(), RecordingError>) {
-        let Self { folder, mut metadata, video, frames, analysed, faces, faces_written, .. } = self;
+        let Self { folder, mut metadata, mut video, frames, analysed, faces, faces_written, .. } = self;
         let counts = Counts { frames: video.frames(), frames_lost, faces: faces_written };
         metadata.ended = Some(ended);
         metadata.counts = Some(counts);
+        let of_video = |reason| RecordingError::Write { path: folder.join(VIDEO), reason };
+        // The tables first: with an end in the metadata, a row that is cut off is a fault.
         let tables = frames.finish().and(analysed.finish()).and(faces.finish());
-        let video = video.finish().map_err(|reason| RecordingError::Write { path: folder.join(VIDEO), reason });
+        let completed = video.complete().map_err(of_video);
         let described = write_metadata(&folder, &metadata);
-        (counts, tables.and(video).and(described))
+        // Last, as it may take a slow disk longer than the program lives.
+        let synced = video.sync().map_err(of_video);
+        (counts, tables.and(completed).and(described).and(synced))
     }
 }
 

@@ -22,10 +22,12 @@ pub struct Stamp {
 }
 
 /// When each frame of the video was seen: eight bytes a frame.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FrameTimes {
     /// By the place in the video.
     stamps: Vec<Packed>,
+    /// From one to the next while they came.
+    interval: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,7 +59,7 @@ impl FrameTimes {
             stamps.push(row);
         }
         stamps.shrink_to_fit();
-        Ok((Self { stamps }, lines.cut()))
+        Ok((Self { interval: interval(&stamps), stamps }, lines.cut()))
     }
 
     /// How many frames there are.
@@ -82,33 +84,33 @@ impl FrameTimes {
 
     /// Frames a second while they came.
     pub fn rate(&self) -> f64 {
-        1.0 / self.interval().as_secs_f64()
+        1.0 / self.interval.as_secs_f64()
     }
 
     /// From the beginning to the end of the last frame.
     pub fn duration(&self) -> Duration {
-        self.stamps.last().map_or(Duration::ZERO, |last| from_ticks(last.ticks) + self.interval())
+        self.stamps.last().map_or(Duration::ZERO, |last| from_ticks(last.ticks) + self.interval)
     }
+}
 
-    /// From one frame to the next while they came: on average or, where that is longer, in the middle of all. A pause or
-    /// a lost camera leaves a gap that would make the average too long, and at too low a rate frames are left out.
-    fn interval(&self) -> Duration {
-        match (self.stamps.first(), self.stamps.last(), self.stamps.len()) {
-            (Some(first), Some(last), count @ 2..) if first.ticks < last.ticks => {
-                let average = (from_ticks(last.ticks) - from_ticks(first.ticks)).div_f64((count - 1) as f64);
-                self.median_step().map_or(average, |median| average.min(median))
-            }
-            _ => LONE_INTERVAL,
+/// From one frame to the next while they came: the mean or, where that is longer, the median. A pause or a lost camera leaves a gap
+/// that would make the mean too long, and at too low a rate frames are left out.
+fn interval(stamps: &[Packed]) -> Duration {
+    match (stamps.first(), stamps.last(), stamps.len()) {
+        (Some(first), Some(last), count @ 2..) if first.ticks < last.ticks => {
+            let mean = (from_ticks(last.ticks) - from_ticks(first.ticks)).div_f64((count - 1) as f64);
+            median_step(stamps).map_or(mean, |median| mean.min(median))
         }
+        _ => LONE_INTERVAL,
     }
+}
 
-    /// The median of the steps from one time to the next later one.
-    fn median_step(&self) -> Option<Duration> {
-        let ticks = self.stamps.windows(2).map(|pair| pair[1].ticks.saturating_sub(pair[0].ticks));
-        let mut steps: Vec<u32> = ticks.filter(|step| *step > 0).collect();
-        let middle = steps.len() / 2;
-        (!steps.is_empty()).then(|| from_ticks(*steps.select_nth_unstable(middle).1))
-    }
+/// The median of the steps from one time to the next later one.
+fn median_step(stamps: &[Packed]) -> Option<Duration> {
+    let ticks = stamps.windows(2).map(|pair| pair[1].ticks.saturating_sub(pair[0].ticks));
+    let mut steps: Vec<u32> = ticks.filter(|step| *step > 0).collect();
+    let middle = steps.len() / 2;
+    (!steps.is_empty()).then(|| from_ticks(*steps.select_nth_unstable(middle).1))
 }
 
 /// Seconds of a table as ticks.

@@ -193,11 +193,11 @@ impl MotionJpeg {
         self.end
     }
 
-    /// Fills in what is known at the end alone: the length, and where to jump to.
+    /// Fills in what is known at the end alone: the length, and where to jump to. Nothing can be added after it.
     ///
     /// # Errors
     /// When the disk is full. The pictures can be read all the same.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn complete(&mut self) -> io::Result<()> {
         // Half of a picture that didn't fit.
         self.file.set_len(self.end)?;
         self.close_cluster()?;
@@ -212,7 +212,14 @@ impl MotionJpeg {
         self.append(&cues)?;
         self.overwrite(self.seek_head, &seek_head_to(at - self.segment))?;
         let length = self.end - self.segment;
-        self.overwrite(self.segment - UNKNOWN_SIZE.len() as u64, &long_size(length))?;
+        self.overwrite(self.segment - UNKNOWN_SIZE.len() as u64, &long_size(length))
+    }
+
+    /// Waits until everything is on the disk, which a slow one needs long for.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 

@@ -65,7 +65,7 @@ impl Metadata {
     /// The network that it was made with.
     pub fn network(&self) -> NetworkInUse {
         let Self { model, model_sha256: sha256, prior, classes, flip, network_device: device, .. } = self.clone();
-        NetworkInUse { model, sha256, prior, flip, device, classes, never_named: Vec::new() }
+        NetworkInUse { model, sha256, prior, flip, device, classes, ..NetworkInUse::default() }
     }
 }
 

@@ -35,7 +35,7 @@ pub use analysed::AnalysedFrames;
 pub use edits::{Edits, EditsFile};
 pub use error::OpenError;
 pub use export::{Export, ExportProblem, Exported};
-pub use faces::{Appearance, FaceLog, FaceRow};
+pub use faces::{FaceLog, FaceRow, Presence};
 pub use files::RecordingError;
 pub use folder::default_folder;
 pub use frames::{FrameTimes, Stamp};
@@ -45,7 +45,8 @@ pub use metadata::{Counts, Metadata, OWN_CLASSES_SCHEMA, RECORDING_SCHEMA};
 pub use reader::{Recording, folder_of};
 pub use snapshot::{Snapshot, SnapshotError, save as save_snapshot};
 pub use source::RecordingSource;
-pub use writer::{Progress, RecordingEvent, SessionWriter, Subject};
+pub use thread::DISK_FULL;
+pub use writer::{END_WITHIN, Progress, RecordingEvent, SessionWriter, Subject};
 
 /// The metadata, one JSON object. A folder with it is a recording.
 pub const METADATA: &str = "session.json";

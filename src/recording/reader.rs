@@ -12,6 +12,7 @@ use super::{
 };
 use crate::bounded;
 use crate::source::{FrameSource as _, SourceInfo, VideoSource};
+use crate::whole;
 
 /// Bytes that the metadata may have; they have about 2000.
 const MOST_METADATA_BYTES: u64 = 1 << 20;
@@ -45,7 +46,7 @@ pub fn folder_of(path: &Path) -> Option<PathBuf> {
         return Some(path.to_owned());
     }
     let is_metadata = path.file_name().is_some_and(|name| name == METADATA) && path.is_file();
-    is_metadata.then(|| path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).into())
+    is_metadata.then(|| whole::folder_of(path).to_owned())
 }
 
 impl Recording {

@@ -17,6 +17,9 @@ use super::{Mark, Metadata, OWN_CLASSES_SCHEMA, RECORDING_SCHEMA, folder};
 use crate::blur::Blurrer;
 use crate::version::Versions;
 
+/// How the reason begins why a recording ended, or could not begin, where the disk is full.
+pub const DISK_FULL: &str = "the disk is full";
+
 /// How often the end and the free space are looked at when nothing comes.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -69,8 +72,13 @@ impl Thread {
             .and_then(|folder| Ok((Files::create(&folder, metadata(subject, &began.calendar))?, folder)));
         let (mut files, folder) = match made {
             Ok(made) => made,
-            Err(error) => return (self.report)(RecordingEvent::Failed(error.to_string())),
+            Err(error) => {
+                self.feed.end();
+                return (self.report)(RecordingEvent::Failed(in_words(&error)));
+            }
         };
+        // Nobody has set it before.
+        self.feed.folder.set(folder.clone()).ok();
         (self.report)(RecordingEvent::Started(folder.clone()));
         let end = self.record(&mut files, &folder);
         // Nothing more is taken, and nothing more counts as lost.
@@ -78,11 +86,17 @@ impl Thread {
         let (counts, completed) = files.finish(now(), self.feed.lost.load(Ordering::Relaxed));
         let why = match end {
             End::Asked => None,
-            End::NoRoom => Some("the disk is full".to_owned()),
+            End::NoRoom => Some(DISK_FULL.to_owned()),
             End::Error(error) => Some(error.to_string()),
         };
-        let reason = why.or_else(|| completed.err().map(|error| error.to_string()));
+        let reason = why.or_else(|| completed.err().as_ref().map(in_words));
         (self.report)(RecordingEvent::Ended { folder, counts, reason });
+    }
+
+    /// Says that [`Self::run`] has panicked.
+    pub fn report_crash(&self) {
+        self.feed.end();
+        (self.report)(self.feed.ended_without_a_word("its thread has crashed, which is a fault of Mien"));
     }
 
     /// Writes what comes, until it is to end or can't continue.
@@ -167,6 +181,7 @@ impl Thread {
         match note {
             Note::Faces { faces, classes, frame, captured_at } => {
                 files.faces(&faces, &classes, frame, self.time_of(captured_at))?;
+                self.feed.faces.fetch_add(faces.len() as u64, Ordering::Relaxed);
                 self.last_labelled = Some(frame);
             }
             Note::Mark { at, text } => {
@@ -195,6 +210,10 @@ impl Thread {
         }
         !room.is_over()
     }
+}
+
+fn in_words(error: &RecordingError) -> String {
+    if error.is_full_disk() { format!("{DISK_FULL}: {error}") } else { error.to_string() }
 }
 
 /// What is known at the start.

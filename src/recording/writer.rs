@@ -1,6 +1,7 @@
 //! Records what passes through a running pipeline, on a thread of its own: encoding and disk cost no analysed frame.
 
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,8 +31,11 @@ const QUEUE: std::ops::RangeInclusive<usize> = 8..=300;
 /// Rows and marks that wait: half a minute of them, far more than a disk stands still.
 const NOTES: usize = 1024;
 
-/// A disk that needs longer for what is waiting doesn't hold the window up.
-const END_WITHIN: Duration = Duration::from_secs(8);
+/// A disk that needs longer for what is waiting doesn't hold the window up. Counts from the moment when the end was asked for.
+pub const END_WITHIN: Duration = Duration::from_secs(8);
+
+/// Whoever asked for the end long before it is waited for waits at least as long as this.
+const LEAST_WAIT: Duration = Duration::from_secs(2);
 
 /// What a recording is of.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +77,13 @@ pub enum RecordingEvent {
     },
     /// It could not begin.
     Failed(String),
+}
+
+impl RecordingEvent {
+    /// Whether it is the last one of its recording.
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::Ended { .. } | Self::Failed(_))
+    }
 }
 
 /// How far a recording is.
@@ -135,7 +146,12 @@ impl SessionWriter {
                 }
             }),
         };
-        let work = move || thread.run(&parent, subject, &began);
+        let work = move || {
+            // Without a word of its end, it would be shown as running on and on.
+            if panic::catch_unwind(AssertUnwindSafe(|| thread.run(&parent, subject, &began))).is_err() {
+                thread.report_crash();
+            }
+        };
         let thread = std::thread::Builder::new().name("mien-recording".to_owned()).spawn(work)?;
         Ok(Self { feed, events, thread: Some(thread) })
     }
@@ -169,15 +185,24 @@ impl SessionWriter {
         self.feed.end();
     }
 
-    /// Ends it and waits until everything is on the disk, though not longer than 8 s; gives the events that were not
-    /// fetched.
-    pub fn finish(mut self) -> Vec<RecordingEvent> {
-        self.wait()
+    /// Ends it and waits until everything is on the disk, though not longer than [`END_WITHIN`] from when the end was first asked
+    /// for, or two seconds from now; gives the events that were not fetched. What is late is still written while the program runs.
+    pub fn finish(self) -> Vec<RecordingEvent> {
+        let deadline = self.deadline();
+        self.finish_by(deadline)
     }
 
-    fn wait(&mut self) -> Vec<RecordingEvent> {
+    fn finish_by(mut self, deadline: Instant) -> Vec<RecordingEvent> {
+        self.wait(deadline)
+    }
+
+    /// Asks for the end, and gives until when it is waited for.
+    fn deadline(&self) -> Instant {
+        (self.feed.end() + END_WITHIN).max(Instant::now() + LEAST_WAIT)
+    }
+
+    fn wait(&mut self, deadline: Instant) -> Vec<RecordingEvent> {
         self.end();
-        let deadline = Instant::now() + END_WITHIN;
         let mut events = Vec::new();
         loop {
             match self.events.recv_deadline(deadline) {
@@ -193,6 +218,11 @@ impl SessionWriter {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     tracing::warn!("the disk is slow; the recording ends later");
+                    // It goes on by itself, and isn't waited for a second time.
+                    drop(self.thread.take());
+                    if !events.iter().any(RecordingEvent::is_end) {
+                        events.push(self.feed.ended_without_a_word("the disk is too slow, so it may not be whole"));
+                    }
                     return events;
                 }
             }
@@ -203,7 +233,8 @@ impl SessionWriter {
 impl Drop for SessionWriter {
     fn drop(&mut self) {
         if self.thread.is_some() {
-            self.wait();
+            let deadline = self.deadline();
+            self.wait(deadline);
         }
     }
 }

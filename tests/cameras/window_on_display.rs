@@ -250,42 +250,88 @@ fn rows(table: &Path) -> usize {
     std::fs::read_to_string(table).map_or(0, |text| text.lines().count().saturating_sub(1))
 }
 
+/// A window that records a camera, begun by key.
+struct Recorded {
+    program: Program,
+    display: Display,
+    _bus: Bus,
+    recordings: PathBuf,
+}
+
+impl Recorded {
+    /// Once some frames are recorded; `None` with a word about what isn't on this machine.
+    fn begin(folder: &Path) -> Option<Self> {
+        let display = display_in(folder)?;
+        let bus = Bus::new();
+        bus.plug(0, "Integrated Webcam", &[Mode::jpeg(640, 480, 30, &[halves_of(640, 480)])]);
+        let mut command = bus.command(env!("CARGO_BIN_EXE_mien"));
+        // A user without folders of the desktop: recordings go below the home folder.
+        command.env("HOME", folder).env_remove("XDG_CONFIG_HOME");
+        let program = start(command, &display, folder);
+        let mut new = Self { program, display, _bus: bus, recordings: folder.join("Mien") };
+        until(&mut new.program, &new.display, "the camera's picture appears", both_halves);
+        if press(&new.display, &["r"]).is_none() {
+            eprintln!("skipped: there is no xdotool on this machine; `make test` installs it");
+            return None;
+        }
+        new.until("some frames are recorded", |recording| (recording.frames() > 10).then_some(()));
+        Some(new)
+    }
+
+    /// Looks until something is seen of the recording.
+    fn until<T>(&mut self, what: &str, seen: impl Fn(&Recording) -> Option<T>) -> T {
+        let recordings = &self.recordings;
+        let (_, seen) = until(&mut self.program, &self.display, what, |_| seen(&Recording::only_one_in(recordings)?));
+        seen
+    }
+}
+
+/// The folder of a recording.
+struct Recording(PathBuf);
+
+impl Recording {
+    fn only_one_in(folder: &Path) -> Option<Self> {
+        std::fs::read_dir(folder).ok()?.next().map(|entry| Self(entry.unwrap().path()))
+    }
+
+    fn frames(&self) -> usize {
+        rows(&self.0.join("frames.csv"))
+    }
+
+    /// What `session.json` says, once it says that the recording has ended.
+    fn ended(&self) -> Option<serde_json::Value> {
+        let text = std::fs::read(self.0.join("session.json")).ok()?;
+        serde_json::from_slice(&text).ok().filter(|metadata: &serde_json::Value| metadata["ended"].is_string())
+    }
+}
+
 #[test]
 fn a_camera_is_recorded_by_keys_with_a_mark_and_a_picture() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(display) = display_in(folder.path()) else { return };
-    let bus = Bus::new();
-    bus.plug(0, "Integrated Webcam", &[Mode::jpeg(640, 480, 30, &[halves_of(640, 480)])]);
-    let mut command = bus.command(env!("CARGO_BIN_EXE_mien"));
-    // A user without folders of the desktop: recordings go below the home folder.
-    command.env("HOME", folder.path()).env_remove("XDG_CONFIG_HOME");
-    let mut program = start(command, &display, folder.path());
-    until(&mut program, &display, "the camera's picture appears", both_halves);
-    if press(&display, &["r"]).is_none() {
-        eprintln!("skipped: there is no xdotool on this machine; `make test` installs it");
-        return;
-    }
-    let recordings = folder.path().join("Mien");
-    let newest = || std::fs::read_dir(&recordings).ok()?.next().map(|entry| entry.unwrap().path());
-    let frames = || newest().map_or(0, |folder| rows(&folder.join("frames.csv")));
-    until(&mut program, &display, "some frames are recorded", |_| (frames() > 10).then_some(()));
-    press(&display, &["3", "s", "k", "o", "h", "Return"]);
-    let marks = || newest().map_or(0, |folder| rows(&folder.join("marks.csv")));
-    let pictures = || std::fs::read_dir(newest()?.join("snapshots")).ok().map(Iterator::count);
-    until(&mut program, &display, "marks and pictures are there", |_| {
-        (marks() == 2 && pictures() == Some(2)).then_some(())
+    let Some(mut recorded) = Recorded::begin(folder.path()) else { return };
+    press(&recorded.display, &["3", "s", "k", "o", "h", "Return"]);
+    recorded.until("marks and pictures are there", |recording| {
+        let pictures = std::fs::read_dir(recording.0.join("snapshots")).ok()?.count();
+        (rows(&recording.0.join("marks.csv")) == 2 && pictures == 2).then_some(())
     });
-    press(&display, &["r"]);
-    let metadata = || -> Option<serde_json::Value> {
-        serde_json::from_slice(&std::fs::read(newest()?.join("session.json")).ok()?).ok()
-    };
-    let (_, metadata) = until(&mut program, &display, "the recording is complete", |_| {
-        metadata().filter(|metadata| metadata["ended"].is_string())
-    });
-    assert_eq!(metadata["counts"]["frames"], frames());
+    press(&recorded.display, &["r"]);
+    let metadata = recorded.until("the recording is complete", Recording::ended);
+    let recording = Recording::only_one_in(&recorded.recordings).unwrap();
+    assert_eq!(metadata["counts"]["frames"], recording.frames());
     assert_eq!((&metadata["width"], &metadata["device"]), (&640.into(), &"Integrated Webcam".into()));
-    let marks = std::fs::read_to_string(newest().unwrap().join("marks.csv")).unwrap();
+    let marks = std::fs::read_to_string(recording.0.join("marks.csv")).unwrap();
     assert!(marks.contains(",3\n") && marks.contains(",oh\n"), "{marks}");
     // The window still runs.
-    until(&mut program, &display, "the camera's picture is still there", both_halves);
+    until(&mut recorded.program, &recorded.display, "the camera's picture is still there", both_halves);
+}
+
+#[test]
+fn ctrl_c_closes_the_window_and_ends_the_recording_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut recorded) = Recorded::begin(folder.path()) else { return };
+    let id = recorded.program.0.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(recorded.program.0.wait().unwrap().code(), Some(130));
+    let recording = Recording::only_one_in(&recorded.recordings).unwrap();
+    assert_eq!(recording.ended().unwrap()["counts"]["frames"], recording.frames());
 }

@@ -1,9 +1,11 @@
 //! Cameras: found, missing, lost, stopped.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use egui::accesskit::Role;
+use egui::{Key, ViewportCommand, ViewportId};
 use egui_kittest::kittest::Queryable as _;
 use mien::app::Launch;
 use mien::app::session::{CameraMode, Source};
@@ -13,7 +15,7 @@ use mien::pipeline::Event;
 use mien::source::CameraDevice;
 
 use super::driver::{
-    assert_shows, click, on_camera, painted, remembered, show, shows, until, window, window_with, words,
+    assert_shows, click, on_camera, painted, press, remembered, show, shows, until, window, window_with, words,
 };
 use super::fake::{Fake, camera, camera_info, face};
 
@@ -46,14 +48,27 @@ fn a_camera_that_is_plugged_in_opens_by_itself() {
 fn the_camera_used_last_is_opened_again_if_it_is_there() {
     let fake = Fake::default();
     fake.world().cameras = vec![camera(0, "First"), camera(4, "Second")];
-    for (remembered, opened) in [("/dev/video4", "/dev/video4"), ("/dev/video9", "/dev/video0")] {
-        let settings = Settings { camera: Some(remembered.to_owned()), ..Settings::default() };
+    for (chosen, opened) in [("/dev/video4", "/dev/video4"), ("/dev/video9", "/dev/video0")] {
+        let settings = Settings { camera: Some(chosen.to_owned()), ..Settings::default() };
         let before = fake.world().plans.len();
         let mut window = window_with(&fake, settings, Launch::default());
         until(&mut window, "a camera is opened", |_| fake.world().plans.len() > before);
         let Source::Camera(device, _) = fake.last_plan().source else { panic!("no camera was opened") };
         assert_eq!(device.to_string(), opened);
+        assert_eq!(remembered(&mut window).camera.as_deref(), Some(chosen), "nobody chose another");
     }
+}
+
+#[test]
+fn a_camera_that_is_chosen_is_remembered() {
+    let fake = Fake::default();
+    fake.world().cameras = vec![camera(0, "First"), camera(4, "Second")];
+    let mut window = window(&fake, Launch::default());
+    until(&mut window, "a camera is opened", |_| fake.world().plans.len() == 1);
+    assert_eq!(remembered(&mut window).camera, None, "the first was opened because it is the first");
+    click(&mut window, "Source");
+    click(&mut window, "Second");
+    assert_eq!(remembered(&mut window).camera.as_deref(), Some("/dev/video4"));
 }
 
 #[test]
@@ -123,6 +138,37 @@ fn a_camera_lost_while_paused_waits_for_the_user() {
     assert_shows(&window, "Camera lost, tried again once you resume");
     click(&mut window, "Resume");
     assert!(!shows(&window, "once you resume"));
+}
+
+#[test]
+fn paused_before_the_first_picture_it_says_so_and_rests() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    assert_shows(&window, "Opening camera…");
+    press(&mut window, Key::Space);
+    assert_shows(&window, "Paused");
+    assert_shows(&window, "Resume shows the picture");
+    assert!(!shows(&window, "Opening"), "{:?}", words(&window));
+    window.run();
+    let delay = window.output().viewport_output[&ViewportId::ROOT].repaint_delay;
+    assert_eq!(delay, Duration::MAX);
+    press(&mut window, Key::Space);
+    assert_shows(&window, "Opening camera…");
+}
+
+#[test]
+fn a_request_to_end_closes_the_window_as_its_own_button_does() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    window.state_mut().close_on(&STOP);
+    let mut closes = || {
+        window.step();
+        window.output().viewport_output[&ViewportId::ROOT].commands.contains(&ViewportCommand::Close)
+    };
+    assert!(!closes());
+    STOP.store(true, Ordering::Relaxed);
+    assert!(closes());
 }
 
 #[test]

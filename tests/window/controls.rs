@@ -136,7 +136,7 @@ fn the_assumed_prior_reaches_the_pipeline_and_is_remembered() {
     let choice = NetworkChoice { prior: training.clone(), ..NetworkChoice::default() };
     assert_eq!(fake.take_commands(), [Command::SetNetwork(choice)]);
     assert_eq!(window.state().settings().prior, training);
-    click(&mut window, "Model default (uniform)");
+    click(&mut window, "Model default");
     assert_eq!(fake.take_commands(), [Command::SetNetwork(NetworkChoice::default())]);
 }
 

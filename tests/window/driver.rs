@@ -34,23 +34,25 @@ pub fn window(fake: &Fake, launch: Launch) -> Window {
     window_with(fake, Settings::default(), launch)
 }
 
+/// A store of settings that lasts as long as a test.
+#[derive(Default)]
+pub struct Memory(pub HashMap<String, String>);
+
+impl eframe::Storage for Memory {
+    fn get_string(&self, key: &str) -> Option<String> {
+        self.0.get(key).cloned()
+    }
+    fn set_string(&mut self, key: &str, value: String) {
+        self.0.insert(key.to_owned(), value);
+    }
+    fn remove_string(&mut self, key: &str) {
+        self.0.remove(key);
+    }
+    fn flush(&mut self) {}
+}
+
 /// The settings with which the window would start next time.
 pub fn remembered(window: &mut Window) -> Settings {
-    #[derive(Default)]
-    struct Memory(HashMap<String, String>);
-    impl eframe::Storage for Memory {
-        fn get_string(&self, key: &str) -> Option<String> {
-            self.0.get(key).cloned()
-        }
-        fn set_string(&mut self, key: &str, value: String) {
-            self.0.insert(key.to_owned(), value);
-        }
-        fn remove_string(&mut self, key: &str) {
-            self.0.remove(key);
-        }
-        fn flush(&mut self) {}
-    }
-
     let mut memory = Memory::default();
     eframe::App::save(window.state_mut(), &mut memory);
     Settings::load(Some(&memory))

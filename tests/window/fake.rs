@@ -39,6 +39,8 @@ pub struct World {
     pub chosen_video: Option<PathBuf>,
     /// Why the file dialog can't open, if so.
     pub dialog_error: Option<String>,
+    /// Whether the file dialog panics.
+    pub dialog_crashes: bool,
     /// Why nothing can be started, if so.
     pub start_error: Option<String>,
     /// Where recordings and pictures go unless another folder is chosen.
@@ -146,6 +148,7 @@ impl Outside for Fake {
 
     fn ask_for_video(&self, _folder: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
         let world = self.world();
+        assert!(!world.dialog_crashes, "this crash is meant");
         world
             .dialog_error
             .as_ref()

@@ -84,9 +84,13 @@ fn the_settings_have_what_the_command_line_has() {
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);
     click(&mut window, "Settings");
-    for name in ["Smallest face", "Detection strictness", "Scale step", "Search height", "Full scan every"] {
-        assert!(window.query_by_role_and_label(Role::SpinButton, name).is_some(), "{name}");
-    }
+    let has = |window: &Window, name| window.query_by_role_and_label(Role::SpinButton, name).is_some();
+    let (all, of_haar) =
+        (["Smallest face", "Search height", "Full scan every"], ["Detection strictness", "Scale step"]);
+    assert!(all.iter().all(|name| has(&window, name)));
+    assert!(!of_haar.iter().any(|name| has(&window, name)), "the network has no such value");
+    click(&mut window, "Haar");
+    assert!(all.iter().chain(&of_haar).all(|name| has(&window, name)));
     click(&mut window, "Stretch contrast");
     assert!(window.state().settings().detection.equalize);
     click(&mut window, "YUYV");
@@ -158,9 +162,9 @@ fn hover_texts_are_at_values_too() {
     let mut window = on_camera(&fake);
     show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
     click(&mut window, "Settings");
-    window.get_by_role_and_label(Role::SpinButton, "Scale step").hover();
+    window.get_by_role_and_label(Role::SpinButton, "Smallest face").hover();
     window.run_steps(8);
-    assert_shows(&window, "Smaller steps find more and take longer");
+    assert_shows(&window, "As a share of the picture's height; a larger share is faster");
     press(&mut window, Key::Escape);
     window.get_by_role_and_label(Role::ProgressIndicator, "Happy").hover();
     window.run_steps(8);

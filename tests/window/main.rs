@@ -12,6 +12,7 @@ mod fake;
 mod layout;
 mod recording;
 mod recordings;
+mod settings;
 #[path = "../support/mod.rs"]
 mod support;
 mod videos;

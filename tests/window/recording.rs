@@ -13,7 +13,7 @@ use mien::pipeline::{Command, Event};
 use mien::recording::{Counts, Progress, RecordingEvent};
 
 use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until, window};
-use super::fake::{Fake, Order, camera_info, face};
+use super::fake::{Fake, Order, camera, camera_info, face};
 
 const FOLDER: &str = "/videos/Mien/2026-11-24 21-03-11 Integrated Webcam";
 
@@ -120,23 +120,54 @@ fn frames_that_a_slow_disk_loses_are_counted_on_the_screen() {
 }
 
 #[test]
-fn stop_another_source_and_a_failure_end_the_recording_and_say_so() {
-    for way in ["stop", "failure"] {
+fn a_failure_ends_the_recording_and_says_so() {
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    fake.world().last_recording_events = vec![ended(None)];
+    fake.event(Event::Failed("the network broke".to_owned()));
+    window.run_steps(8);
+    assert!(fake.world().last_recording_events.is_empty(), "the recording was left to itself");
+    assert_shows(&window, "Recorded 371 frames");
+    assert!(!shows(&window, "Recording 0:12"));
+}
+
+#[test]
+fn stop_and_another_source_wait_for_the_end_of_the_recording() {
+    let opened = |fake: &Fake| {
+        let world = fake.world();
+        (world.sessions_open, world.plans.len())
+    };
+    for way in [&["Stop"][..], &["Source", "Second"]] {
         let fake = Fake::with_camera();
+        fake.world().cameras.push(camera(4, "Second"));
         let mut window = recording(&fake);
-        fake.world().last_recording_events = vec![ended(None)];
-        match way {
-            "stop" => click(&mut window, "Stop"),
-            _ => {
-                fake.event(Event::Failed("the network broke".to_owned()));
-                window.run_steps(2);
-            }
+        for label in way {
+            click(&mut window, label);
         }
-        window.run_steps(6);
-        assert!(fake.world().last_recording_events.is_empty(), "{way} left the recording to itself");
+        assert_eq!(fake.take_orders(), [Order::StopRecording]);
+        assert_shows(&window, "Ending…");
+        assert_eq!(opened(&fake), (1, 1), "{way:?} didn't wait");
+        fake.world().recording = None;
+        happens(&mut window, &fake, ended(None));
         assert_shows(&window, "Recorded 371 frames");
-        assert!(!shows(&window, "Recording 0:12"), "{way}");
+        let expected = if way.len() == 1 { (0, 1) } else { (1, 2) };
+        assert_eq!(opened(&fake), expected, "{way:?}");
+        assert_eq!(shows(&window, "Stopped"), way.len() == 1);
     }
+}
+
+#[test]
+fn a_recording_that_the_disk_is_too_slow_for_is_not_waited_for_without_end() {
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    fake.world().last_recording_events = vec![ended(Some("the disk is too slow"))];
+    click(&mut window, "Stop");
+    assert_eq!(fake.world().sessions_open, 1);
+    // Of a quarter of a second each.
+    window.run_steps(36);
+    assert_shows(&window, "The recording has ended: the disk is too slow");
+    assert_shows(&window, "Stopped");
+    assert_eq!(fake.world().sessions_open, 0);
 }
 
 #[test]

@@ -176,6 +176,19 @@ fn control_o_opens_the_file_dialog_and_what_it_gives_is_replayed() {
 }
 
 #[test]
+fn a_file_dialog_that_crashes_says_so_and_can_be_opened_again() {
+    let fake = Fake::with_camera();
+    fake.world().dialog_crashes = true;
+    fake.world().chosen_video = Some(PathBuf::from(CLIP));
+    let mut window = on_camera(&fake);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    until(&mut window, "the crash is told of", |w| shows(w, "The file dialog has crashed"));
+    fake.world().dialog_crashes = false;
+    window.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    until(&mut window, "the video is opened", |_| fake.last_plan().source == Source::Video(PathBuf::from(CLIP)));
+}
+
+#[test]
 fn a_system_without_a_file_dialog_says_what_to_do_instead() {
     let fake = Fake::with_camera();
     fake.world().dialog_error = Some("this system has no file dialog".to_owned());

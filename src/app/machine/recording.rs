@@ -104,7 +104,7 @@ impl MarkingWriter {
         self.settle(SETTLED);
         let mut events = std::mem::take(&mut self.events);
         events.extend(self.writer.iter().flat_map(SessionWriter::events));
-        if events.iter().any(|event| matches!(event, RecordingEvent::Ended { .. } | RecordingEvent::Failed(_))) {
+        if events.iter().any(RecordingEvent::is_end) {
             self.writer = None;
         }
         events

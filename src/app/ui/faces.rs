@@ -154,7 +154,8 @@ fn heading(ui: &mut Ui, title: &str, classes: &Classes, face: &Face) {
                     ui.add(Label::new(text.strong()).truncate()).on_hover_text(hint)
                 }
                 Verdict::Unsure => {
-                    let hint = format!("No {noun} leads clearly, or the face is too small to tell");
+                    let hint =
+                        format!("No {noun} leads clearly, or the face is too small, blurred, badly lit or turned away");
                     ui.label(text.weak()).on_hover_text(hint)
                 }
             };

@@ -102,7 +102,7 @@ impl App {
         if !self.panes.picture_alone {
             self.draw_panels(ui);
         }
-        let mirrored = self.mirrored();
+        let (mirrored, now) = (self.mirrored(), self.clock.now(ui.ctx()));
         let room = egui::CentralPanel::default()
             .frame(Frame::new().fill(super::theme::BACKDROP))
             .show(ui, |ui| {
@@ -113,6 +113,7 @@ impl App {
                     machine: &self.machine,
                     settings: &self.preferences.now,
                     mirrored,
+                    now,
                 };
                 picture::show(ui, &mut self.screen, &shown, &mut self.asks);
                 ui.max_rect()

@@ -23,6 +23,8 @@ pub(super) struct Words<'a> {
     pub(super) player: &'a Player,
     pub(super) machine: &'a Machine,
     pub(super) settings: &'a Settings,
+    /// By the window's clock.
+    pub(super) now: f64,
 }
 
 impl Words<'_> {
@@ -32,7 +34,7 @@ impl Words<'_> {
         if picture.is_some() {
             ui.painter().rect_filled(room, 0.0, Color32::from_black_alpha(150));
         }
-        let (headline, detail) = self.sentences(ui.input(|i| i.time));
+        let (headline, detail) = self.sentences();
         // Above the middle, for the buttons below the words.
         let height = self.height();
         let place = Align2::CENTER_CENTER
@@ -50,18 +52,24 @@ impl Words<'_> {
         });
     }
 
-    fn sentences(&self, now: f64) -> (String, Option<String>) {
+    /// Whether the first picture waits for the user.
+    fn is_paused(&self) -> bool {
+        self.player.paused && matches!(self.player.phase, Phase::Opening | Phase::Running)
+    }
+
+    fn sentences(&self) -> (String, Option<String>) {
         let opening_video = matches!(self.player.source, Some(Source::Video(_)));
         let opening_recording = matches!(self.player.source, Some(Source::Recording { .. }));
         match &self.player.phase {
             Phase::NoCamera => ("No camera found: plug one in, or open a video".to_owned(), None),
+            _ if self.is_paused() => ("Paused".to_owned(), Some("Resume shows the picture".to_owned())),
             // The source is there, and its first picture waits to be labelled.
             Phase::Running if self.player.network.is_none() => ("Loading the network…".to_owned(), None),
             Phase::Opening | Phase::Running if opening_recording => ("Opening recording…".to_owned(), None),
             Phase::Opening | Phase::Running if opening_video => ("Opening video…".to_owned(), None),
             Phase::Opening | Phase::Running => ("Opening camera…".to_owned(), None),
             Phase::CameraLost { reason, busy, retry_at } => {
-                let secs = (retry_at - now).ceil().max(0.0);
+                let secs = (retry_at - self.now).ceil().max(0.0);
                 // A camera that never gave a picture was not lost.
                 let what = match (busy, &self.player.info) {
                     (true, _) => "Camera is busy",
@@ -90,6 +98,7 @@ impl Words<'_> {
 
     fn ways_on(&self, ui: &mut Ui, asks: &mut Asks) {
         match self.player.phase {
+            _ if self.is_paused() => way_on(ui, asks, Icon::Play, "Resume", Action::TogglePause),
             Phase::Opening | Phase::Running => {
                 ui.spinner();
             }
@@ -138,6 +147,7 @@ impl Words<'_> {
     /// About how much room the words and buttons take, to put them in the middle.
     fn height(&self) -> f32 {
         match self.player.phase {
+            _ if self.is_paused() => 120.0,
             Phase::Opening | Phase::Running => 80.0,
             Phase::EndOfVideo => 90.0,
             _ => 150.0 + 36.0 * self.machine.cameras.len().min(MOST_CAMERAS) as f32,

@@ -7,14 +7,15 @@ use egui::{Button, CollapsingHeader, Frame, Id, Margin, Panel, RichText, ScrollA
 use super::SIGN_GAP;
 use super::faces::smallest_card;
 use crate::app::action::{Action, Asks};
+use crate::app::export::RunningExport;
 use crate::app::icons::Icon;
 use crate::app::keys::Shortcut;
 use crate::app::people::People;
-use crate::app::replay::{Replay, ReplayAsk, RunningExport, names, results};
+use crate::app::replay::{Replay, ReplayAsk, names, results};
 use crate::clock::moment;
 use crate::face::FaceId;
 use crate::pipeline::Command;
-use crate::recording::{Appearance, Mark};
+use crate::recording::{Mark, Presence};
 
 /// Share of the panel's height that people and marks have at first, and the least that shows something of them.
 const SHARE: f32 = 0.55;
@@ -280,6 +281,6 @@ fn typed(ui: &mut Ui, label: String, text: &str, empty: &str, width: f32) -> Opt
 }
 
 /// Two appearances of one person as one.
-fn together(a: Appearance, b: Appearance) -> Appearance {
-    Appearance { first: a.first.min(b.first), last: a.last.max(b.last), frames: a.frames + b.frames }
+fn together(a: Presence, b: Presence) -> Presence {
+    Presence { first: a.first.min(b.first), last: a.last.max(b.last), frames: a.frames + b.frames }
 }

@@ -54,7 +54,7 @@ impl Screen {
     /// Gives a new picture to the graphics card. The texture is made once and then only filled again.
     fn upload(&mut self, ctx: &Context) {
         let Some(picture) = self.picture.take() else { return };
-        let image = color_image(picture);
+        let image = color_image(fitted(picture, ctx.input(|i| i.max_texture_side)));
         match &mut self.texture {
             Some(texture) => texture.set(image, TextureOptions::LINEAR),
             None => self.texture = Some(ctx.load_texture("picture", image, TextureOptions::LINEAR)),
@@ -70,6 +70,8 @@ pub(super) struct Shown<'a> {
     pub(super) machine: &'a Machine,
     pub(super) settings: &'a Settings,
     pub(super) mirrored: bool,
+    /// By the window's clock.
+    pub(super) now: f64,
 }
 
 pub(super) fn show(ui: &mut Ui, screen: &mut Screen, shown: &Shown<'_>, asks: &mut Asks) {
@@ -86,7 +88,8 @@ pub(super) fn show(ui: &mut Ui, screen: &mut Screen, shown: &Shown<'_>, asks: &m
         notices(ui, transform, shown, analysed);
     }
     if transform.is_none() || shown.player.phase == Phase::EndOfVideo {
-        let words = notice::Words { player: shown.player, machine: shown.machine, settings: shown.settings };
+        let Shown { player, machine, settings, now, .. } = *shown;
+        let words = notice::Words { player, machine, settings, now };
         words.show(ui, transform.map(|t| t.picture_on_screen), asks);
     }
     drop_hint(ui, room);
@@ -125,6 +128,19 @@ fn drop_hint(ui: &mut Ui, room: Rect) {
     label_at(ui, room.center(), Align2::CENTER_CENTER, words, 22.0, theme::BACKDROP_TEXT);
 }
 
+/// A picture whose sides have at most so many pixels, as a graphics card takes no larger ones: where it has more, every second pixel of
+/// every second row, or every third.
+fn fitted(picture: RgbaPicture, most: usize) -> RgbaPicture {
+    let RgbaPicture { width, height, .. } = picture;
+    let step = width.max(height).div_ceil(most.max(1));
+    if step <= 1 || width == 0 {
+        return picture;
+    }
+    let rows = picture.pixels.chunks_exact(width).step_by(step);
+    let pixels = rows.flat_map(|row| row.iter().step_by(step).copied()).collect();
+    RgbaPicture { width: width.div_ceil(step), height: height.div_ceil(step), pixels }
+}
+
 /// Takes the pixels over as they are: opaque, so straight and premultiplied alpha are the same.
 fn color_image(picture: RgbaPicture) -> egui::ColorImage {
     let size = [picture.width, picture.height];
@@ -156,6 +172,15 @@ fn announce(ui: &mut Ui, rect: Rect, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_too_large_for_the_graphics_card_is_made_smaller_and_others_are_not() {
+        let picture = RgbaPicture { width: 5, height: 3, pixels: (0..15).collect() };
+        assert_eq!(fitted(picture.clone(), 5), picture);
+        let smaller = RgbaPicture { width: 3, height: 2, pixels: vec![0, 2, 4, 10, 12, 14] };
+        assert_eq!(fitted(picture.clone(), 4), smaller);
+        assert_eq!(fitted(picture, 2), RgbaPicture { width: 2, height: 1, pixels: vec![0, 3] });
+    }
 
     #[test]
     fn a_picture_becomes_a_texture_without_a_copy() {

@@ -12,6 +12,9 @@ use crate::classes::Classes;
 use crate::detect::{DetectionOptions, DetectorKind};
 use crate::prior::{PriorChoice, StandardPrior};
 
+/// What the network scans of a picture of 16:9 unless small faces are asked for, in pixels: where a drag begins.
+const NETWORK_HEIGHT: u32 = 180;
+
 /// Width of a column of settings, and of the room that has place for two.
 const WIDTH: f32 = 320.0;
 const ROOM_FOR_TWO: f32 = 740.0;
@@ -136,10 +139,12 @@ impl Given<'_> {
             }
         });
         Grid::new("detection").num_columns(2).show(ui, |ui| detection_values(ui, &mut options));
-        ui.checkbox(&mut options.equalize, "Stretch contrast")
-            .on_hover_text("Helps in dark rooms, and finds more false faces");
+        if options.detector == DetectorKind::Haar {
+            ui.checkbox(&mut options.equalize, "Stretch contrast")
+                .on_hover_text("Helps in dark rooms, and finds more false faces");
+        }
         ui.horizontal(|ui| {
-            if ui.button("Defaults").on_hover_text("Find faces as at first start").clicked() {
+            if ui.button("Defaults").on_hover_text("Reset face detection to its defaults").clicked() {
                 options = DetectionOptions::default();
             }
         });
@@ -154,7 +159,7 @@ impl Given<'_> {
         title.on_hover_text("How often each is shown, before a face is looked at");
         let standard = |prior| Some(PriorChoice::Standard(prior));
         let mut choices = vec![
-            (None, "Model default (uniform)".to_owned(), "What serves the model best; for the shipped models, uniform"),
+            (None, "Model default".to_owned(), "What serves the model best; for the shipped models, uniform"),
             (
                 standard(StandardPrior::Uniform),
                 "Equally frequent".to_owned(),
@@ -182,7 +187,7 @@ impl Given<'_> {
         let mut flip = self.settings.flip;
         let why =
             "The network sees each face in a mirror too, and the mean of both answers counts; it takes twice the time";
-        if ui.checkbox(&mut flip, "Second opinion of the mirror image").on_hover_text(why).changed() {
+        if ui.checkbox(&mut flip, "Average with the mirrored face").on_hover_text(why).changed() {
             asks.change(self.settings, |settings| settings.flip = flip);
         }
     }
@@ -204,7 +209,7 @@ fn frames_per_second(ui: &mut Ui, before: f64) -> f64 {
     if response.drag_stopped() || response.changed() { now } else { before }
 }
 
-/// The same options as on the command line.
+/// The same options as on the command line, those that the chosen detector has.
 fn detection_values(ui: &mut Ui, options: &mut DetectionOptions) {
     let mut percent = options.smallest_face() * 100.0;
     let value = DragValue::new(&mut percent).range(1.0..=100.0).suffix(" %").max_decimals(0);
@@ -212,15 +217,14 @@ fn detection_values(ui: &mut Ui, options: &mut DetectionOptions) {
         options.min_face = Some(percent / 100.0);
     }
     ui.end_row();
-    let value = DragValue::new(&mut options.min_neighbors).range(1..=50);
-    let why = "Hits that must agree on a face: more means fewer false faces and more missed ones";
-    labelled(ui, "Detection strictness", why, value);
-    ui.end_row();
-    let value = DragValue::new(&mut options.scale_factor).range(1.01..=2.0).speed(0.01);
-    labelled(ui, "Scale step", "Smaller steps find more and take longer", value);
-    ui.end_row();
-    let mut height = options.scan_height();
-    let value = DragValue::new(&mut height).range(64..=4320).suffix(" px");
+    if options.detector == DetectorKind::Haar {
+        haar_values(ui, options);
+    }
+    // The network's own height depends on the picture.
+    let is_auto = options.working_height.is_none() && options.detector == DetectorKind::Faces;
+    let mut height = if is_auto { NETWORK_HEIGHT } else { options.scan_height() };
+    let value = DragValue::new(&mut height).range(64..=4320);
+    let value = if is_auto { value.custom_formatter(|_, _| "auto".to_owned()) } else { value.suffix(" px") };
     let why = "Pictures are shrunk to this height before faces are searched: less is faster, more finds smaller faces. \
                Until it is set it follows the smallest face";
     if labelled(ui, "Search height", why, value).changed() {
@@ -230,6 +234,17 @@ fn detection_values(ui: &mut Ui, options: &mut DetectionOptions) {
     let value = DragValue::new(&mut options.full_scan_interval).range(1..=1000).suffix(" frames");
     let why = "Between searches of the whole picture, known faces are followed where they were";
     labelled(ui, "Full scan every", why, value);
+    ui.end_row();
+}
+
+/// What only the cascade has.
+fn haar_values(ui: &mut Ui, options: &mut DetectionOptions) {
+    let value = DragValue::new(&mut options.min_neighbors).range(1..=50);
+    let why = "Hits that must agree on a face: more means fewer false faces and more missed ones";
+    labelled(ui, "Detection strictness", why, value);
+    ui.end_row();
+    let value = DragValue::new(&mut options.scale_factor).range(1.01..=2.0).speed(0.01);
+    labelled(ui, "Scale step", "Smaller steps find more and take longer", value);
     ui.end_row();
 }
 

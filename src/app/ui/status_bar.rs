@@ -19,6 +19,7 @@ pub(super) fn show(ui: &mut Ui, player: &Player, results: Option<&Replay>, recor
     let words = match &player.phase {
         Phase::Running | Phase::EndOfVideo => None,
         Phase::NoCamera => Some("No camera"),
+        Phase::Opening if player.paused => Some("Paused"),
         Phase::Opening => Some("Opening…"),
         Phase::CameraLost { busy: true, .. } => Some("Camera is busy"),
         Phase::CameraLost { .. } => Some("Camera lost"),

@@ -113,7 +113,9 @@ impl Shown<'_> {
         let response = ui
             .add_enabled(clip.is_some(), Button::new((Icon::Play.atom(), "Demo clip")).gap(SIGN_GAP))
             .on_hover_text("A woman who cries, then laughs: 20 seconds to see what Mien does")
-            .on_disabled_hover_text("The clip was not found; `make run` fetches it");
+            .on_disabled_hover_text(
+                "The clip is not on this machine; `make setup` in a clone of the sources fetches it",
+            );
         if let Some(clip) = clip.filter(|_| response.clicked()) {
             asks.push(Action::Open(Source::Video(clip)));
         }
@@ -256,10 +258,6 @@ impl Shown<'_> {
         let name = current.clone().unwrap_or_else(|| "Model".to_owned());
         let name = std::path::Path::new(&name).file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into());
         let (response, _) = menu_button(shortened(name.clone(), SHORT_NAME_LENGTH)).ui(ui, |ui| {
-            if models.is_empty() {
-                ui.add_enabled(false, Button::new("No model found"))
-                    .on_disabled_hover_text("Models lie in the folder models/, each with its card");
-            }
             for model in models {
                 let button = Button::selectable(Some(&model.key) == current.as_ref(), model.key.as_str());
                 if ui.add(button).on_hover_text(&model.description).clicked() {

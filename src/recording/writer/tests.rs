@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crossbeam_channel::Sender;
 use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Scalar, Vec3b};
 use opencv::videoio::{self, VideoCapture, VideoCaptureTrait as _, VideoCaptureTraitConst as _};
 
@@ -40,6 +41,7 @@ fn subject(name: &str) -> Subject {
             prior: text("uniform"),
             flip: false,
             device: text("CPU"),
+            arithmetic: None,
             classes: Classes::emotions(),
             never_named: vec![],
         },
@@ -151,7 +153,7 @@ fn a_whole_video_says_how_long_it_is_and_can_be_jumped_in() {
         opencv::imgcodecs::imencode_def(".jpg", &*numbered(index).frame.image, &mut jpeg).unwrap();
         video.push(jpeg.as_slice()).unwrap();
     }
-    video.finish().unwrap();
+    video.complete().unwrap();
     let mut capture = VideoCapture::from_file(&path, videoio::CAP_FFMPEG).unwrap();
     assert_eq!(capture.get(videoio::CAP_PROP_FRAME_COUNT).unwrap(), 25.0);
     assert!((capture.get(videoio::CAP_PROP_FPS).unwrap() - 7.5).abs() < 0.01);
@@ -258,6 +260,84 @@ fn the_last_frames_get_their_labels_after_the_end_was_asked_for_and_later_ones_n
     writer.tap().labelled(&later);
     let (counts, _) = ending(&writer.finish());
     assert_eq!((counts.frames, counts.faces), (3, 3));
+}
+
+/// A disk that says that it stands still, and does so until the other end of the second is dropped.
+struct Stuck(Sender<()>, Receiver<()>);
+
+impl Space for Stuck {
+    fn free(&self, _folder: &Path) -> Option<u64> {
+        self.0.send(()).ok();
+        self.1.recv().ok();
+        Some(u64::MAX)
+    }
+}
+
+/// Waits for something that the thread brings about.
+fn until(what: &str, so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !so() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_disk_that_is_too_slow_is_not_waited_for_and_the_recording_still_ends_whole() {
+    let home = tempfile::tempdir().unwrap();
+    let ((stuck, is_stuck), (moves_again, stands_still)) = (unbounded(), bounded(0));
+    let writer = start(home.path(), Stuck(stuck, stands_still));
+    pass(&writer, 0..3, |_| true);
+    is_stuck.recv().unwrap();
+    let events = writer.finish_by(Instant::now());
+    let (_, reason) = ending(&events);
+    assert!(reason.as_ref().is_some_and(|reason| reason.contains("too slow")), "{reason:?}");
+    let folder = folder_of(&events);
+    assert_eq!(metadata_in(&folder).ended, None);
+
+    drop(moves_again);
+    until("it is written all the same", || metadata_in(&folder).ended.is_some());
+    assert_eq!(metadata_in(&folder).counts.unwrap().frames, 3);
+}
+
+/// Where looking at the disk crashes.
+struct Broken;
+
+impl Space for Broken {
+    fn free(&self, _folder: &Path) -> Option<u64> {
+        panic!("this crash is meant")
+    }
+}
+
+#[test]
+fn a_writer_that_crashes_says_that_it_has_ended() {
+    let home = tempfile::tempdir().unwrap();
+    let writer = start(home.path(), Broken);
+    pass(&writer, 0..1, |_| true);
+    let mut events = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !events.iter().any(RecordingEvent::is_end) && Instant::now() < deadline {
+        events.extend(writer.events());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (_, reason) = ending(&events);
+    assert!(reason.as_ref().is_some_and(|reason| reason.contains("a fault of Mien")), "{reason:?}");
+    assert_eq!(events.len(), 2, "{events:?}");
+    // Its frames go nowhere, and the count of those that are lost is of the recording.
+    pass(&writer, 1..4, |_| true);
+    assert_eq!(writer.progress().lost, 0);
+}
+
+#[test]
+fn frames_that_nobody_takes_any_more_are_counted() {
+    let (shots, waiting_shots) = bounded(1);
+    let (notes, _) = bounded(1);
+    let feed = Feed::new(Instant::now(), false, shots, notes);
+    drop(waiting_shots);
+    for index in 0..3 {
+        feed.captured(&numbered(index).frame);
+    }
+    assert_eq!(feed.lost.load(Ordering::Relaxed), 3);
 }
 
 #[test]
