@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::time::{Duration, Instant};
 
 use opencv::core::{Rect, Vector};
 use opencv::imgcodecs;
@@ -11,8 +10,9 @@ use tungstenite::Message;
 
 use super::client::{Server, TOKEN, frame, next_json};
 use super::support::drawn_face::picture_with_face;
+use super::support::emulated_cameras::{Bus, Mode};
 use super::support::own_model::own_model;
-use super::support::program::{assert_refused, interrupt, mien, video_with_face};
+use super::support::program::{assert_refused, binary, interrupt, mien, video_with_face};
 use super::support::sessions::record_of;
 
 const WIDTH: i32 = 320;
@@ -166,25 +166,46 @@ fn a_server_without_a_source_says_so() {
     }
 }
 
-#[test]
-fn ctrl_c_ends_every_session_with_a_close_frame_within_two_seconds() {
-    let server = Server::start(&[]);
-    let mut socket = server.program_socket("/api/v1/visit");
-    until_face(&mut socket);
-    interrupt(server.process());
-    let began = Instant::now();
-    let code = loop {
+/// The code of the close frame that ends a session.
+fn close_code(socket: &mut tungstenite::WebSocket<std::net::TcpStream>) -> u16 {
+    loop {
         match socket.read().expect("the session ended without a word") {
-            Message::Close(Some(close)) => break u16::from(close.code),
+            Message::Close(Some(close)) => return close.code.into(),
             Message::Close(None) => panic!("no reason"),
             _ => {}
         }
-    };
+    }
+}
+
+#[test]
+fn ctrl_c_ends_every_session_with_a_close_frame_and_waits_for_nobody_who_does_not_answer() {
+    let server = Server::start(&[]);
+    let (mut socket, mut silent) = (server.program_socket("/api/v1/visit"), server.program_socket("/api/v1/visit"));
+    until_face(&mut socket);
+    interrupt(server.process());
+    assert_eq!(close_code(&mut socket), 1001);
     // It answers the close frame, as browsers do.
     while socket.read().is_ok() {}
-    assert_eq!(code, 1001);
+    // The other one reads nothing, so it has answered nothing when the server has ended.
     assert_eq!(server.wait(), Some(0));
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(close_code(&mut silent), 1001);
+}
+
+#[test]
+fn when_the_servers_camera_is_unplugged_programs_are_told_that_nobody_is_there_and_the_page_why() {
+    let bus = Bus::new();
+    let picture = picture_with_face(640, 480, Rect::new(220, 140, 200, 200));
+    bus.plug(0, "Test camera", &[Mode::jpeg(640, 480, 30, &[picture])]);
+    let server = Server::start_by(bus.command(binary()), "127.0.0.1:0", &["--camera", "0"]);
+    let (mut live, mut watch) = (server.program_socket("/api/v1/live"), server.program_socket("/api/v1/watch"));
+    let mut scenes = std::iter::from_fn(|| next_json(&mut live));
+    let is_empty = |scene: &Value| scene["faces"].as_array().unwrap().is_empty();
+    assert!(scenes.any(|scene| !is_empty(&scene)), "nobody was seen");
+    bus.unplug(0);
+    let last = scenes.find(is_empty).expect("the session ended");
+    assert_eq!((&last["file"], &last["picture_width"]), (&"camera 0".into(), &640.into()), "{last}");
+    let told = std::iter::from_fn(|| next_json(&mut watch)).find(|told| told["state"] == "lost").unwrap();
+    assert!(told["type"] == "source" && told["message"].as_str().unwrap().contains("tries again"), "{told}");
 }
 
 #[test]

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::api::face_jpeg;
 use super::client::{Server, TOKEN};
-use super::support::program::video_with_face;
+use super::support::drawn_face::picture_with_face;
+use super::support::emulated_cameras::{Bus, Mode};
+use super::support::program::{binary, video_with_face};
 
 /// How long a browser on a busy machine may take; only a failing test waits that long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -129,6 +131,16 @@ impl Drop for Browser {
 }
 
 const STATE: &str = "document.getElementById('state').textContent";
+const BUTTON: &str = "document.getElementById('start').textContent";
+/// How much of the overlay is painted.
+const PAINTED: &str = "(() => { const c = document.getElementById('boxes'); if (!c.width) return 0; const d = c.getContext('2d')\
+    .getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n / (c.width * c.height); })()";
+/// Lets the browser's camera be given when `window.give()` is called, and keeps what was given in `window.given`.
+const ASK_FIRST: &str = "(() => { const media = navigator.mediaDevices; const real = media.getUserMedia.bind(media);\
+    const asked = new Promise((give) => { window.give = give; }); window.given = [];\
+    media.getUserMedia = async (wish) => { await asked; const stream = await real(wish); window.given.push(stream); return stream; }; })()";
+/// How many cameras were given, and how many of them are on.
+const GIVEN_AND_ON: &str = "[window.given.length, window.given.filter((stream) => stream.active).length]";
 const VERDICT: &str = "document.querySelector('.face button b')?.textContent ?? ''";
 
 /// A file of pictures with a face that moves a little, for the browser's camera.
@@ -189,10 +201,97 @@ async fn the_servers_video_is_shown_and_the_own_camera_beside_it() {
     browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
     // Boxes alone, on nothing, for OBS.
     browser.go(&server.link("overlay")).await;
-    let painted = "(() => { const c = document.getElementById('boxes'); if (!c.width) return 0; const d = c.getContext('2d')\
-        .getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n / (c.width * c.height); })()";
-    let share = browser.until(painted, |share| share.as_f64().is_some_and(|share| share > 0.0)).await;
+    let share = browser.until(PAINTED, |share| share.as_f64().is_some_and(|share| share > 0.0)).await;
     assert!(share.as_f64().unwrap() < 0.5, "the overlay covers {share} of the picture");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_camera_that_is_given_when_it_is_no_longer_wanted_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let video = folder.path().join("clip.mp4");
+    video_with_face(&video, 60);
+    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
+    // A second click while the browser asks stops it.
+    let server = Server::start(&[]);
+    browser.go(&server.link("")).await;
+    browser.until_state("Press Start").await;
+    browser.ask(ASK_FIRST).await;
+    browser.press("start").await;
+    browser.until_state("Opening camera").await;
+    assert_eq!(browser.ask(BUTTON).await, "Stop");
+    browser.press("start").await;
+    assert_eq!(browser.ask(BUTTON).await, "Start");
+    browser.ask("window.give()").await;
+    browser.until(GIVEN_AND_ON, |given| *given == json!([1, 0])).await;
+    assert_eq!(browser.ask(STATE).await, "Stopped");
+    // And it can be started again.
+    browser.press("start").await;
+    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
+    assert_eq!(browser.ask(GIVEN_AND_ON).await, json!([2, 1]));
+
+    // So does another choice of what to watch.
+    let server = Server::start(&["--video", video.to_str().unwrap()]);
+    browser.go(&server.link("")).await;
+    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
+    browser.ask(ASK_FIRST).await;
+    browser.ask("document.querySelector('input[value=own]').click()").await;
+    browser.until_state("Opening camera").await;
+    browser.ask("document.querySelector('input[value=server]').click()").await;
+    browser.ask("window.give()").await;
+    browser.until(GIVEN_AND_ON, |given| *given == json!([1, 0])).await;
+    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_camera_that_goes_away_ends_the_session_with_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
+    let server = Server::start(&[]);
+    browser.go(&server.link("")).await;
+    browser.until_state("Press Start").await;
+    browser.press("start").await;
+    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
+    // As the browser does when it is unplugged.
+    let track = "document.getElementById('video').srcObject.getVideoTracks()[0]";
+    browser.ask(&format!("{track}.dispatchEvent(new Event('ended'))")).await;
+    browser.until_state("The camera went away").await;
+    assert_eq!(browser.ask(BUTTON).await, "Start");
+    let metrics = || server.request("GET", "/metrics", &[("Authorization", &format!("Bearer {TOKEN}"))], b"").1;
+    super::support::program::wait_until("the end of the session", || metrics().contains("mien_sessions 0\n"));
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_line_on_which_nothing_comes_is_opened_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
+    let server = Server::start(&[]);
+    browser.go(&server.link("")).await;
+    browser.until_state("Press Start").await;
+    // To a visitor who sends nothing the server says nothing.
+    let silent = "void import('/app/session.js').then(({ Line }) => { window.opened = 0; window.troubles = 0;\
+        window.line = new Line('/api/v1/visit', { open: () => window.opened++, message() {}, trouble: () => window.troubles++ }, 100); })";
+    browser.ask(silent).await;
+    browser.until("window.opened ?? 0", |opened| opened.as_u64() >= Some(3)).await;
+    assert_eq!(browser.ask("window.troubles").await, 0);
+    browser.ask("window.line.close()").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn the_overlay_forgets_the_faces_of_a_camera_that_is_unplugged() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
+    let bus = Bus::new();
+    let picture = picture_with_face(640, 480, opencv::core::Rect::new(220, 140, 200, 200));
+    bus.plug(0, "Test camera", &[Mode::jpeg(640, 480, 30, &[picture])]);
+    let server = Server::start_by(bus.command(binary()), "127.0.0.1:0", &["--camera", "0"]);
+    browser.go(&server.link("overlay")).await;
+    browser.until(PAINTED, |share| share.as_f64().is_some_and(|share| share > 0.0)).await;
+    bus.unplug(0);
+    browser.until(PAINTED, |share| share.as_f64() == Some(0.0)).await;
     browser.close().await;
 }
 

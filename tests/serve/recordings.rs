@@ -131,6 +131,30 @@ fn a_recording_of_the_servers_camera_that_cannot_begin_is_told() {
 }
 
 #[test]
+fn a_recording_of_the_servers_camera_that_cannot_be_completed_is_told_at_the_end() {
+    let bus = Bus::new();
+    bus.plug(0, "Test camera", &[Mode::pattern(320, 240, 30)]);
+    let folder = tempfile::tempdir().unwrap();
+    let (kept, told) = (folder.path().join("kept"), folder.path().join("told"));
+    let mut command = bus.command(binary());
+    command.stderr(fs::File::create(&told).unwrap());
+    let server = Server::start_by(command, "127.0.0.1:0", &["--camera", "0", "--record", kept.to_str().unwrap()]);
+    // The folder is there before the files in it.
+    let recordings = || if kept.exists() { recordings_in(&kept) } else { Vec::new() };
+    let has_frames = |recording: &Path| fs::metadata(recording.join("frames.csv")).is_ok_and(|file| file.len() > 100);
+    wait_until("the camera's recording", || recordings().iter().any(|(recording, _)| has_frames(recording)));
+    let (recording, _) = recordings().remove(0);
+    // What is written there once more at the end finds no place.
+    fs::remove_file(recording.join("session.json")).unwrap();
+    fs::create_dir(recording.join("session.json")).unwrap();
+    interrupt(server.process());
+    assert_eq!(server.wait(), Some(0));
+    let told = fs::read_to_string(told).unwrap();
+    let words = format!("warning: the recording in {} has ended: ", recording.display());
+    assert!(told.contains(&words), "{told}");
+}
+
+#[test]
 fn the_servers_camera_is_recorded_beside_its_visitors_and_everybody_is_told() {
     let bus = Bus::new();
     let picture = super::support::drawn_face::picture_with_face(640, 480, Rect::new(220, 140, 200, 200));

@@ -43,17 +43,25 @@ export class Camera {
     this.#stream = stream;
   }
 
-  /** Throws an error whose message is for the reader. */
-  static async open(video, choice) {
+  /**
+   * Throws an error whose message is for the reader. `isWanted()` says whether it still is, once the browser gives it: if not, it is
+   * given without having touched the video, to be closed.
+   */
+  static async open(video, choice, isWanted) {
     if (!navigator.mediaDevices?.getUserMedia) {
       throw new Error("Browsers give cameras to https alone: start the server with --tls self-signed");
     }
+    let camera = null;
     try {
       const stream = await navigator.mediaDevices.getUserMedia({ video: constraints(choice), audio: false });
-      video.srcObject = stream;
-      await video.play();
-      return new Camera(video, stream);
+      camera = new Camera(video, stream);
+      if (isWanted()) {
+        video.srcObject = stream;
+        await video.play();
+      }
+      return camera;
     } catch (error) {
+      camera?.close();
       throw new Error(TROUBLE[error.name] ?? `The camera can't be used: ${error.message}`);
     }
   }
@@ -106,6 +114,7 @@ export class Camera {
   close() {
     this.#isOver = true;
     this.#stream.getTracks().forEach((track) => track.stop());
-    this.#video.srcObject = null;
+    // The page has one video, which may show the next camera by now.
+    if (this.#video.srcObject === this.#stream) this.#video.srcObject = null;
   }
 }

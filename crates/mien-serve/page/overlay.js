@@ -1,7 +1,10 @@
 // Boxes and labels alone, on nothing.
 
-import { Line, open } from "/app/session.js";
+import { Line, SILENCE, open } from "/app/session.js";
 import { drawFaces, fit } from "/app/stage.js";
+
+/** Without a scene for so many milliseconds nobody knows who is there. */
+const FORGET_AFTER = 1000;
 
 const canvas = document.getElementById("boxes");
 const isMirrored = new URLSearchParams(location.search).has("mirror");
@@ -10,7 +13,16 @@ function say(words) {
   document.getElementById("state").textContent = words;
 }
 
+let forgetting = 0;
+
+function clear() {
+  clearTimeout(forgetting);
+  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+}
+
 function draw(scene) {
+  clearTimeout(forgetting);
+  forgetting = setTimeout(clear, FORGET_AFTER);
   fit(canvas);
   const { width, height } = canvas;
   const context = canvas.getContext("2d");
@@ -25,9 +37,13 @@ function draw(scene) {
 await open().catch(() => {});
 new Line("/api/v1/live", {
   open: () => say(""),
-  message: (data) => draw(JSON.parse(data)),
+  message: (data) => {
+    const message = JSON.parse(data);
+    // The last words of a server that ends are no scene.
+    if (message.faces) draw(message);
+  },
   trouble: (words) => {
-    canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+    clear();
     say(words);
   },
-});
+}, SILENCE);

@@ -18,6 +18,10 @@ const RECENT = 20;
 
 let about = null;
 let session = null;
+/** Counts each start and stop: whoever waited meanwhile sees whether the wish is still the same. */
+let turn = 0;
+/** Whether the browser was asked for the camera and hasn't answered. */
+let isOpening = false;
 let lastFace = 0;
 let recent = [];
 
@@ -79,9 +83,19 @@ const on = {
     recent = [];
     say(words);
   },
+  end(words) {
+    stop();
+    say(words);
+  },
 };
 
+function isRunning() {
+  return isOpening || session !== null;
+}
+
 function stop() {
+  turn += 1;
+  isOpening = false;
   session?.close();
   session = null;
   stage.show(null);
@@ -94,8 +108,8 @@ function stop() {
 
 function showRunning() {
   const button = by("start");
-  button.textContent = session ? "Stop" : "Start";
-  button.dataset.next = session ? "stop" : "start";
+  button.textContent = isRunning() ? "Stop" : "Start";
+  button.dataset.next = isRunning() ? "stop" : "start";
   by("camera-choice").hidden = !isOwn();
   by("smoothing-choice").hidden = !isOwn();
   showRecorded();
@@ -110,19 +124,30 @@ function showRecorded() {
 
 async function start() {
   stop();
+  const mine = turn;
+  const isWanted = () => mine === turn;
   if (!isOwn()) {
     say("Waiting for the first picture…");
     session = new Watch(on);
-  } else {
-    say("Opening camera…");
-    try {
-      const camera = await Camera.open(by("video"), by("camera").value);
-      session = new Visit(camera, Number(by("smoothing").value), on);
-      await showCameras(camera.track.getSettings().deviceId);
-    } catch (error) {
-      say(error.message);
-    }
+    showRunning();
+    return;
   }
+  say("Opening camera…");
+  isOpening = true;
+  showRunning();
+  try {
+    const camera = await Camera.open(by("video"), by("camera").value, isWanted);
+    if (!isWanted()) {
+      camera.close();
+      return;
+    }
+    session = new Visit(camera, Number(by("smoothing").value), on);
+    await showCameras(camera.track.getSettings().deviceId);
+  } catch (error) {
+    if (isWanted()) say(error.message);
+  }
+  if (!isWanted()) return;
+  isOpening = false;
   showRunning();
 }
 
@@ -170,14 +195,14 @@ async function begin() {
 }
 
 by("start").addEventListener("click", () => {
-  if (session) {
+  if (isRunning()) {
     stop();
     say("Stopped");
   } else {
     start();
   }
 });
-by("camera").addEventListener("change", () => session && start());
+by("camera").addEventListener("change", () => isRunning() && start());
 by("mirror").addEventListener("change", ({ target }) => {
   stage.isMirrored = target.checked;
   remember("mirror", target.checked);

@@ -1,5 +1,8 @@
 // The token of the link becomes a cookie, which no script can read.
 
+/** How long an answer is waited for, in milliseconds. */
+const ASK_WITHIN = 10000;
+
 /** Takes the token out of the address, so that it stands in no history and on no screen, and opens the server with it. */
 export async function open() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
@@ -8,6 +11,7 @@ export async function open() {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ token }),
+    signal: AbortSignal.timeout(ASK_WITHIN),
   });
   history.replaceState(null, "", location.pathname + location.search);
 }
@@ -16,11 +20,11 @@ export async function open() {
 export async function ask() {
   let response;
   try {
-    response = await fetch("/api/v1/about", { cache: "no-store" });
+    response = await fetch("/api/v1/about", { cache: "no-store", signal: AbortSignal.timeout(ASK_WITHIN) });
+    if (response.ok) return { about: await response.json() };
   } catch {
     return { trouble: "Connection lost" };
   }
-  if (response.ok) return { about: await response.json() };
   if (response.status === 401) {
     return { trouble: "This page needs its link: open the one that “mien serve” printed", final: true };
   }
@@ -31,22 +35,28 @@ const FIRST_RETRY = 1000;
 const LAST_RETRY = 10000;
 /** Closed by the server because it is full (1013). */
 const AGAIN = 1013;
+/** After so many milliseconds without a word a line is opened anew: the page is told every 15 s how the source is doing. */
+export const SILENCE = 40000;
 
 /**
- * A WebSocket that is opened again when it is lost, with growing waits.
+ * A WebSocket that is opened again when it is lost, with growing waits, and without a word when nothing came for `silence`
+ * milliseconds (0 waits for ever): no script sees that a cable was pulled.
  * `on.message(data)`, `on.open(socket, about)`, `on.trouble(words)`.
  */
 export class Line {
   #path;
   #on;
+  #silence;
   #socket = null;
   #timer = 0;
+  #alarm = 0;
   #wait = FIRST_RETRY;
   #isOver = false;
 
-  constructor(path, on) {
+  constructor(path, on, silence = 0) {
     this.#path = path;
     this.#on = on;
+    this.#silence = silence;
     this.#connect();
   }
 
@@ -56,8 +66,34 @@ export class Line {
 
   close() {
     this.#isOver = true;
+    this.#drop();
+  }
+
+  /** Opens it anew: nothing comes of the connection that there is. */
+  reopen() {
+    this.#drop();
+    this.#connect();
+  }
+
+  #drop() {
     clearTimeout(this.#timer);
-    this.#socket?.close();
+    clearTimeout(this.#alarm);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    // A dead connection takes long to close, and what still comes of one that isn't wanted any more would be shown.
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  #listen() {
+    clearTimeout(this.#alarm);
+    if (this.#silence) this.#alarm = setTimeout(() => this.reopen(), this.#silence);
+  }
+
+  #lose(words) {
+    this.#drop();
+    this.#retry(words);
   }
 
   async #connect() {
@@ -67,14 +103,17 @@ export class Line {
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${this.#path}`);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
-    socket.onopen = () => this.#on.open(socket, about);
+    this.#alarm = setTimeout(() => this.#lose("Connection lost"), ASK_WITHIN);
+    socket.onopen = () => {
+      this.#listen();
+      this.#on.open(socket, about);
+    };
     socket.onmessage = ({ data }) => {
       this.#wait = FIRST_RETRY;
+      this.#listen();
       this.#on.message(data);
     };
-    socket.onclose = ({ code }) => {
-      if (!this.#isOver) this.#retry(code === AGAIN ? "The server is full" : "Connection lost");
-    };
+    socket.onclose = ({ code }) => this.#lose(code === AGAIN ? "The server is full" : "Connection lost");
   }
 
   #retry(trouble, final = false) {

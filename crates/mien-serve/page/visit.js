@@ -2,10 +2,10 @@
 
 import { Line } from "/app/session.js";
 
-/** After this time an answer won't come any more: the connection is stuck. */
+/** After this time an answer won't come any more: the connection is dead. */
 const PATIENCE = 10000;
 
-/** `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`. */
+/** `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`, `on.end(words)` when the camera has gone. */
 export class Visit {
   #camera;
   #line;
@@ -29,7 +29,7 @@ export class Visit {
       message: (data) => this.#answer(JSON.parse(data)),
       trouble: (words) => on.trouble(words),
     });
-    camera.watch(() => this.#frame(), () => on.trouble("The camera went away: plug it in, then press Start"));
+    camera.watch(() => this.#frame(), () => on.end("The camera went away: plug it in, then press Start"));
   }
 
   setSmoothing(seconds) {
@@ -44,8 +44,11 @@ export class Visit {
 
   async #frame() {
     const socket = this.#line.socket;
-    const isOnItsWay = this.#sent && performance.now() - this.#sent.t < PATIENCE;
-    if (!socket || isOnItsWay || this.#isGrabbing) return;
+    if (!socket || this.#isGrabbing) return;
+    if (this.#sent) {
+      if (performance.now() - this.#sent.t > PATIENCE) this.#line.reopen();
+      return;
+    }
     this.#isGrabbing = true;
     try {
       const t = performance.now();

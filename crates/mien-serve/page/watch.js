@@ -1,6 +1,6 @@
 // The server's own source: scenes and the pictures that they belong to.
 
-import { Line } from "/app/session.js";
+import { Line, SILENCE } from "/app/session.js";
 
 /** `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`. */
 export class Watch {
@@ -20,7 +20,7 @@ export class Watch {
         }
       },
       trouble: (words) => on.trouble(words),
-    });
+    }, SILENCE);
   }
 
   setSmoothing() {}

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::metrics::Metrics;
 use crate::picture;
-use crate::protocol::{SceneReport, ServerMessage};
+use crate::protocol::{SceneReport, SourceReport, SourceState};
 
 /// How often the end is looked for while no frame comes.
 const TICK: Duration = Duration::from_millis(100);
@@ -24,8 +24,14 @@ const TICK: Duration = Duration::from_millis(100);
 /// Draws boxes and labels into a picture.
 pub type Annotate = fn(&mut Mat, &[Face], &Classes) -> opencv::Result<()>;
 
-/// Is told of the source's events and may watch its frames: a recording.
-pub type OnRound = Box<dyn FnMut(&[Event], &Live) + Send>;
+/// Is told of the source's events and may watch its frames: a recording. Called on the source's thread.
+pub trait SourceObserver: Send {
+    /// Called for each frame, and several times a second where none comes, with the events since last time.
+    fn round(&mut self, events: &[Event], live: &Live);
+
+    /// The server ends. The source still runs: its last frames are on their way to their labels.
+    fn end(self: Box<Self>);
+}
 
 /// The server's own source.
 pub struct SourceSetup {
@@ -37,14 +43,16 @@ pub struct SourceSetup {
     pub settings: LiveSettings,
     /// Whether it is being recorded.
     pub is_recorded: Arc<AtomicBool>,
-    /// Called on the source's thread for each frame, and several times a second where none comes, with the events since last time.
-    pub on_round: OnRound,
+    /// What records it, if it is recorded.
+    pub observer: Option<Box<dyn SourceObserver>>,
 }
 
 /// A frame with its faces, and its pictures once somebody has asked for them.
 pub struct Shown {
     /// As programs get it.
     pub json: Utf8Bytes,
+    /// The same without its faces: what programs get when the source has gone after it.
+    pub emptied: Utf8Bytes,
     image: Arc<Mat>,
     faces: Vec<Face>,
     classes: Classes,
@@ -55,10 +63,13 @@ pub struct Shown {
 }
 
 impl Shown {
-    fn new(name: &str, scene: Scene, annotate: Annotate) -> Self {
-        let json = serde_json::to_string(&SceneReport::new(name, &scene)).unwrap_or_default().into();
+    pub(crate) fn new(name: &str, scene: Scene, annotate: Annotate) -> Self {
+        // Plain numbers and words: there is nothing that JSON can't hold.
+        let json = |report: &SceneReport| -> Utf8Bytes { serde_json::to_string(report).unwrap_or_default().into() };
+        let report = SceneReport::new(name, &scene);
         Self {
-            json,
+            json: json(&report),
+            emptied: json(&SceneReport { faces: Vec::new(), ..report }),
             image: scene.frame.image,
             faces: scene.faces,
             classes: scene.classes,
@@ -108,7 +119,7 @@ fn encoded(image: &Mat) -> Bytes {
 /// The source while it runs. Dropping it ends its threads.
 pub struct Broadcast {
     scenes: watch::Receiver<Option<Arc<Shown>>>,
-    states: watch::Receiver<ServerMessage>,
+    states: watch::Receiver<SourceReport>,
     is_recorded: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -120,14 +131,14 @@ impl Broadcast {
     /// # Errors
     /// When the system gives no threads.
     pub fn start(setup: SourceSetup, annotate: Annotate, metrics: Arc<Metrics>) -> Result<Self, PipelineError> {
-        let SourceSetup { name, parts, settings, is_recorded, mut on_round } = setup;
+        let SourceSetup { name, parts, settings, is_recorded, mut observer } = setup;
         let (waker, awake) = bounded(1);
         // A full channel has a wake-up in it already.
         let live = Live::start(parts, settings, move || {
             waker.try_send(()).ok();
         })?;
         let (scene_sender, scenes) = watch::channel(None);
-        let (state_sender, states) = watch::channel(state("opening", String::new()));
+        let (state_sender, states) = watch::channel(quiet(SourceState::Opening));
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
         let thread = thread::Builder::new().name("mien-broadcast".to_owned()).spawn(move || {
@@ -135,7 +146,9 @@ impl Broadcast {
                 // Woken or not: both are looked into all the same.
                 awake.recv_timeout(TICK).ok();
                 let events: Vec<_> = live.events().collect();
-                on_round(&events, &live);
+                if let Some(observer) = &mut observer {
+                    observer.round(&events, &live);
+                }
                 for state in events.iter().filter_map(state_after) {
                     state_sender.send_replace(state);
                 }
@@ -143,6 +156,9 @@ impl Broadcast {
                     metrics.labelled(&scene);
                     scene_sender.send_replace(Some(Arc::new(Shown::new(&name, scene, annotate))));
                 }
+            }
+            if let Some(observer) = observer {
+                observer.end();
             }
         })?;
         Ok(Self { scenes, states, is_recorded, stop, thread: Some(thread) })
@@ -159,7 +175,7 @@ impl Broadcast {
     }
 
     /// For waiting for changes of the source.
-    pub fn states(&self) -> watch::Receiver<ServerMessage> {
+    pub fn states(&self) -> watch::Receiver<SourceReport> {
         self.states.clone()
     }
 }
@@ -174,21 +190,24 @@ impl Drop for Broadcast {
     }
 }
 
-fn state(state: &'static str, message: String) -> ServerMessage {
-    ServerMessage::Source { state, message }
+/// A state that needs no words.
+fn quiet(state: SourceState) -> SourceReport {
+    SourceReport { state, message: String::new() }
 }
 
-fn state_after(event: &Event) -> Option<ServerMessage> {
+fn state_after(event: &Event) -> Option<SourceReport> {
     Some(match event {
-        Event::Opening => state("opening", String::new()),
-        Event::Opened(_) => state("playing", String::new()),
-        Event::CameraLost { retry_in, .. } => {
+        Event::Opening => quiet(SourceState::Opening),
+        Event::Opened(_) => quiet(SourceState::Playing),
+        Event::CameraLost { retry_in, .. } => SourceReport {
+            state: SourceState::Lost,
             // Not the reason: it names devices and programs of the server's machine.
-            state("lost", format!("The server's camera is lost; it tries again in {:.0} s", retry_in.as_secs_f64()))
-        }
+            message: format!("The server's camera is lost; it tries again in {:.0} s", retry_in.as_secs_f64()),
+        },
         Event::Failed(reason) => {
             tracing::error!("the server's source has ended: {reason}");
-            state("failed", "The server's source has ended with an error".to_owned())
+            let message = "The server's source has ended with an error".to_owned();
+            SourceReport { state: SourceState::Failed, message }
         }
         _ => return None,
     })

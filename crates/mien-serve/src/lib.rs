@@ -26,7 +26,7 @@ mod tls;
 
 pub use access::Token;
 pub use app::{About, ModelReport};
-pub use broadcast::{OnRound, SourceSetup};
+pub use broadcast::{SourceObserver, SourceSetup};
 pub use engine::RecordVisitor;
 pub use protocol::ClassReport;
 pub use server::{ServeError, Server, Setup};

@@ -273,12 +273,7 @@ pub enum ServerMessage {
         message: String,
     },
     /// How the server's source is doing.
-    Source {
-        /// Whether there is a picture: `opening`, `playing`, `lost` or `failed`.
-        state: &'static str,
-        /// What to tell the reader; empty while all is well.
-        message: String,
-    },
+    Source(SourceReport),
 }
 
 impl ServerMessage {
@@ -293,6 +288,29 @@ impl ServerMessage {
         // Plain numbers and words: there is nothing that JSON can't hold.
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// Whether the server's source gives pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceState {
+    /// Not yet, or not again: it is being opened.
+    Opening,
+    /// It does.
+    Playing,
+    /// The camera has gone, and is tried again.
+    Lost,
+    /// Never again: it has ended with an error.
+    Failed,
+}
+
+/// How the server's source is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceReport {
+    /// Whether there is a picture.
+    pub state: SourceState,
+    /// What to tell the reader; empty while all is well.
+    pub message: String,
 }
 
 /// What a visitor may ask for.
@@ -378,6 +396,13 @@ mod tests {
         assert!(FrameHeader::read(&message[..11]).is_none());
         message[4..12].copy_from_slice(&f64::NAN.to_le_bytes());
         assert!(FrameHeader::read(&message).is_none());
+    }
+
+    #[test]
+    fn how_the_source_is_doing_is_sent_as_one_flat_object() {
+        let message = "The server's camera is lost".to_owned();
+        let json = ServerMessage::Source(SourceReport { state: SourceState::Lost, message }).json();
+        assert_eq!(json, r#"{"type":"source","state":"lost","message":"The server's camera is lost"}"#);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `mien serve`: browsers, phones and other programs.
 
 mod link_file;
+mod recording;
 mod source;
 mod visitors;
 

@@ -1,14 +1,14 @@
 //! The server's own camera, video or recording.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use mien_serve::{OnRound, SourceSetup};
+use mien_serve::{SourceObserver, SourceSetup};
 use tch::Device;
 
 use super::ServeArgs;
-use crate::commands::headless::{HeadlessWriter, SavedSession};
-use crate::console::tell;
+use super::recording::SourceRecording;
+use crate::commands::headless::HeadlessWriter;
 use crate::pipeline::{LiveSettings, Parts, SourceRequest};
 use crate::recording::Recording;
 use crate::source::CameraRequest;
@@ -65,7 +65,7 @@ impl Source {
 
     /// Its parts, with the network that visitors use too.
     pub fn started_with(self, shared: &SharedNetwork, choices: &StageChoices, device: Device) -> SourceSetup {
-        let Self { name, from, mut record } = self;
+        let Self { name, from, record } = self;
         let parts = match from {
             Origin::Request(request) => {
                 let shared = shared.clone();
@@ -81,24 +81,9 @@ impl Source {
             ..LiveSettings::default()
         };
         let is_recorded = Arc::new(AtomicBool::new(record.is_some()));
-        let goes_on = Arc::clone(&is_recorded);
-        let on_round: OnRound = Box::new(move |events, live| {
-            let Some(recording) = &mut record else { return };
-            let mut ended = None;
-            let noted = events.iter().try_for_each(|event| recording.note(event, live));
-            let words = match (noted.and_then(|()| recording.tell(&mut ended)), ended) {
-                (Err(error), _) => format!("error: the camera isn't recorded: {error:#}"),
-                (Ok(()), Some(SavedSession { folder, reason, .. })) => {
-                    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-                    format!("warning: the recording in {} has ended{reason}", folder.display())
-                }
-                (Ok(()), None) => return,
-            };
-            tell(&words);
-            live.set_tap(None);
-            record = None;
-            goes_on.store(false, Ordering::Relaxed);
+        let observer = record.map(|writer| -> Box<dyn SourceObserver> {
+            Box::new(SourceRecording::new(writer, Arc::clone(&is_recorded)))
         });
-        SourceSetup { name, parts, settings, is_recorded, on_round }
+        SourceSetup { name, parts, settings, is_recorded, observer }
     }
 }

@@ -11,12 +11,13 @@ use std::task::{Context, Poll};
 
 use axum::http::Request;
 use axum_server::accept::Accept;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tower_service::Service;
 
-use crate::limits::MAX_CONNECTIONS;
+use crate::limits::{MAX_CONNECTIONS, PING_INTERVAL};
 
 /// The connections that are open.
 #[derive(Clone, Default)]
@@ -43,6 +44,11 @@ impl Connection {
         Self(Arc::new(State { is_trusted: AtomicBool::new(false), end: CancellationToken::new() }))
     }
 
+    /// Ends it, whatever is on its way.
+    pub fn close(&self) {
+        self.0.end.cancel();
+    }
+
     /// It has shown the token: it is never closed to make room.
     pub fn trust(&self) {
         self.0.is_trusted.store(true, Ordering::Relaxed);
@@ -64,7 +70,7 @@ impl Connections {
         if open.connections.len() >= MAX_CONNECTIONS {
             let (number, oldest) = open.connections.iter().find(|(_, connection)| !connection.is_trusted())?;
             let number = *number;
-            oldest.0.end.cancel();
+            oldest.close();
             open.connections.remove(&number);
         }
         let number = open.next;
@@ -100,9 +106,24 @@ impl<S> Accept<TcpStream, S> for Connections {
         if let Err(error) = stream.set_nodelay(true) {
             return ready(Err(error));
         }
+        if let Err(error) = notice_silence(&stream) {
+            // Some systems don't know it. Those who say goodbye are noticed all the same.
+            tracing::debug!("a connection isn't asked whether somebody is there: {error}");
+        }
         let end = Box::pin(connection.0.end.clone().cancelled_owned());
         ready(Ok((Bounded { stream, end, _place: place }, Known { service, connection })))
     }
+}
+
+/// Lets the system ask whether somebody is still there, and end the connection when nobody answers, or nothing is taken, for long:
+/// programs answer no pings, and a cable that was pulled says no goodbye.
+fn notice_silence(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PING_INTERVAL).with_interval(PING_INTERVAL))?;
+    // Without it, what was sent already is sent again for a quarter of an hour before the system gives up.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(crate::limits::PATIENCE))?;
+    Ok(())
 }
 
 /// A connection that can be closed to make room.

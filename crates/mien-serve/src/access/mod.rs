@@ -1,5 +1,6 @@
 //! Who may come in: the token, the server's own names, where a request comes from, and how many there are.
 
+mod addresses;
 mod connections;
 mod rate;
 mod token;
@@ -14,6 +15,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use self::addresses::{Addresses, literal};
 pub use self::connections::{Connection, Connections};
 pub use self::rate::{Bucket, Rates};
 pub use self::token::Token;
@@ -27,6 +29,9 @@ pub struct Gate {
     hosts: HashSet<String>,
     /// Where its pages come from: `http://localhost:7878`.
     origins: HashSet<String>,
+    /// Those of the machine, if it listens on all of them.
+    addresses: Option<Addresses>,
+    port: u16,
     cookie: String,
     is_secure: bool,
     rates: Rates,
@@ -35,8 +40,8 @@ pub struct Gate {
 impl Gate {
     /// For a server at this address; `names` are what else it is called, behind a proxy say.
     pub fn new(token: Option<Token>, address: SocketAddr, names: &[String], is_secure: bool) -> Self {
-        let scheme = if is_secure { "https" } else { "http" };
-        let usual_port = if is_secure { 443 } else { 80 };
+        let scheme = scheme(is_secure);
+        let usual_port = usual_port(is_secure);
         let port = address.port();
         let with_port = |name: String| {
             let bare = (port == usual_port).then(|| name.clone());
@@ -53,8 +58,30 @@ impl Gate {
                 hosts.insert(host);
             }
         }
+        let addresses = address.ip().is_unspecified().then(|| Addresses::new(|| reachable().collect()));
         // A cookie belongs to a host, whatever the port: two servers on one machine need two names.
-        Self { token, hosts, origins, cookie: format!("mien-{port}"), is_secure, rates: Rates::default() }
+        let cookie = format!("mien-{port}");
+        Self { token, hosts, origins, addresses, port, cookie, is_secure, rates: Rates::default() }
+    }
+
+    /// Whether the server is called so.
+    fn is_host(&self, host: &str) -> bool {
+        self.hosts.contains(host) || self.is_own_address(host)
+    }
+
+    /// Whether its own pages come from there.
+    fn is_origin(&self, origin: &str) -> bool {
+        let host = || origin.strip_prefix(scheme(self.is_secure))?.strip_prefix("://");
+        self.origins.contains(origin) || host().is_some_and(|host| self.is_own_address(host))
+    }
+
+    /// Whether this is an address that the machine has now, and the server's port.
+    fn is_own_address(&self, host: &str) -> bool {
+        let own = |addresses: &Addresses| {
+            literal(host, usual_port(self.is_secure))
+                .is_some_and(|(address, port)| port == self.port && addresses.hold(address, Instant::now()))
+        };
+        self.addresses.as_ref().is_some_and(own)
     }
 
     /// Whether this is the token, or none is asked for.
@@ -93,7 +120,7 @@ impl Gate {
         let headers = request.headers();
         let mut hosts = headers.get_all(header::HOST).into_iter();
         let host = hosts.next().and_then(|host| host.to_str().ok()).map(str::to_ascii_lowercase);
-        if hosts.next().is_some() || !host.is_some_and(|host| self.hosts.contains(&host)) {
+        if hosts.next().is_some() || !host.is_some_and(|host| self.is_host(&host)) {
             return Err(Refusal(
                 StatusCode::MISDIRECTED_REQUEST,
                 "this server doesn't answer to that name; use the address that it printed, or start it with --host NAME",
@@ -105,7 +132,7 @@ impl Gate {
         }
         let mut origins = headers.get_all(header::ORIGIN).into_iter();
         let is_foreign = |origin: &axum::http::HeaderValue| {
-            !origin.to_str().is_ok_and(|origin| self.origins.contains(&origin.to_ascii_lowercase()))
+            !origin.to_str().is_ok_and(|origin| self.is_origin(&origin.to_ascii_lowercase()))
         };
         let origin = origins.next();
         if origins.next().is_some() || origin.is_some_and(is_foreign) {
@@ -134,7 +161,17 @@ enum Pass {
 /// An answer that refuses.
 struct Refusal(StatusCode, &'static str);
 
-/// What a machine with this address is called by those on it and around it.
+fn scheme(is_secure: bool) -> &'static str {
+    if is_secure { "https" } else { "http" }
+}
+
+/// The port that stands in no address.
+fn usual_port(is_secure: bool) -> u16 {
+    if is_secure { 443 } else { 80 }
+}
+
+/// What a server at this address is called by those on its machine and around it. The machine's own addresses are asked for when
+/// somebody uses one, as they change.
 fn own_names(ip: IpAddr) -> Vec<String> {
     let name = |ip: IpAddr| match ip {
         IpAddr::V4(ip) => ip.to_string(),
@@ -142,7 +179,7 @@ fn own_names(ip: IpAddr) -> Vec<String> {
     };
     let loopback = || ["localhost".to_owned(), name(Ipv4Addr::LOCALHOST.into()), name(Ipv6Addr::LOCALHOST.into())];
     if ip.is_unspecified() {
-        reachable().map(name).chain(loopback()).collect()
+        loopback().into()
     } else if ip.is_loopback() {
         [name(ip)].into_iter().chain(loopback()).collect()
     } else {
@@ -240,6 +277,22 @@ mod tests {
             ["http://evil.example", "null", "https://localhost:7878", "http://localhost", "http://localhost:7878.e"]
         {
             assert!(!is_let_in(&[host, bearer, ("origin", origin)]), "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_server_on_all_addresses_answers_to_those_that_the_machine_has_now() {
+        let mut gate = Gate::new(None, "0.0.0.0:7878".parse().unwrap(), &[], false);
+        gate.addresses = Some(Addresses::new(|| vec!["192.0.2.7".parse().unwrap()]));
+        let is_let_in = |headers: &[(&str, &str)]| gate.check(&request(headers), Some(Pass::Free)).is_ok();
+        let host = ("host", "192.0.2.7:7878");
+        assert!(is_let_in(&[host]) && is_let_in(&[("host", "localhost:7878")]));
+        assert!(is_let_in(&[host, ("origin", "http://192.0.2.7:7878")]));
+        for host in ["192.0.2.8:7878", "192.0.2.7:7879", "192.0.2.7", "192.0.2.7.evil.example:7878"] {
+            assert!(!is_let_in(&[("host", host)]), "{host}");
+        }
+        for origin in ["https://192.0.2.7:7878", "http://192.0.2.8:7878", "http://192.0.2.7", "192.0.2.7:7878"] {
+            assert!(!is_let_in(&[host, ("origin", origin)]), "{origin}");
         }
     }
 

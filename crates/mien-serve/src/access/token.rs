@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mien_core::whole;
 use rand::TryRngCore as _;
 use subtle::ConstantTimeEq as _;
+use tempfile::Builder;
 
 /// Random bytes of a token: 192 bits can't be guessed.
 const RANDOM_BYTES: usize = 24;
@@ -36,6 +38,12 @@ pub enum TokenError {
     /// A word that could be guessed, or can't be in a link.
     #[error("a token has to have at least {SHORTEST} letters, digits, - or _")]
     Weak,
+    /// The same of the word in a file.
+    #[error(
+        "the token in {} has to have at least {SHORTEST} letters, digits, - or _; remove the file to have a new one made",
+        .0.display()
+    )]
+    WeakFile(PathBuf),
 }
 
 impl Token {
@@ -66,18 +74,27 @@ impl Token {
     pub fn kept_in(path: &Path) -> Result<Self, TokenError> {
         let failed = |reason| TokenError::File { path: path.to_owned(), reason };
         match fs::read_to_string(path) {
-            Ok(word) => Self::from_word(word.trim()),
+            Ok(word) => Self::from_word(word.trim()).map_err(|error| match error {
+                TokenError::Weak => TokenError::WeakFile(path.to_owned()),
+                other => other,
+            }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let token = Self::random()?;
-                let mut options = fs::OpenOptions::new();
-                options.write(true).create_new(true);
-                #[cfg(unix)]
-                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-                options.open(path).and_then(|mut file| writeln!(file, "{}", token.0)).map_err(failed)?;
+                token.write_to(path).map_err(failed)?;
                 Ok(token)
             }
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Puts it into a new file: whole or not at all, and for its owner alone from the beginning, which is why it isn't left to
+    /// [`whole::write`].
+    fn write_to(&self, path: &Path) -> io::Result<()> {
+        let mut file = Builder::new().prefix(whole::PREFIX).tempfile_in(whole::folder_of(path))?;
+        writeln!(file, "{}", self.0)?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path).map_err(|error| error.error)?;
+        Ok(())
     }
 
     /// Whether this is the word. Takes the same time wherever they differ.
@@ -101,5 +118,31 @@ mod tests {
         assert!(one.is(one.word()) && !one.is(other.word()) && one.word().len() == 32);
         assert!(Token::from_word(one.word()).is_ok());
         assert!(Token::from_word("short").is_err() && Token::from_word("0123456789abcdef&x=y").is_err());
+    }
+
+    #[test]
+    fn a_kept_token_stays_the_same_and_is_for_its_owner_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("token");
+        let made = Token::kept_in(&path).unwrap();
+        assert_eq!(Token::kept_in(&path).unwrap().word(), made.word());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        // Nothing is left beside it.
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_without_a_token_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("token");
+        fs::write(&path, "").unwrap();
+        let error = Token::kept_in(&path).err().unwrap().to_string();
+        assert!(error.contains(&path.display().to_string()) && error.contains("remove"), "{error}");
+        let error = Token::kept_in(&home.path().join("no folder/token")).err().unwrap().to_string();
+        assert!(error.contains("no folder"), "{error}");
     }
 }

@@ -28,8 +28,8 @@ use tch::Device;
 use self::detectors::DetectorPool;
 use self::queue::Queue;
 pub use self::recording::RecordVisitor;
-pub use self::visitor::{Answer, Submitted, Visitor};
-use self::visitor::{Failure, Place};
+use self::visitor::Place;
+pub use self::visitor::{Answer, Failure, Submitted, Visitor};
 use crate::metrics::Metrics;
 use crate::picture::{self, PictureError};
 
@@ -133,7 +133,7 @@ impl Engine {
     pub fn visitor(&self, following: Following, smoothing: Option<Duration>) -> Visitor {
         let tracking = match following {
             Following::Camera => TrackOptions::default(),
-            Following::Picture => TrackOptions { confirm_after: 1, doubt_for: None, ..TrackOptions::default() },
+            Following::Picture => TrackOptions::for_single_pictures(),
         };
         let detector = ScheduledDetector::new(self.shared.detectors.detector(), &self.shared.detection);
         let mut analyzer = Analyzer::new(detector, tracking, false);
@@ -188,7 +188,7 @@ fn find_faces(shared: &Shared, network: &Sender<Passage>) {
                 }
                 Err(failure) => {
                     shared.metrics.refused();
-                    place.answer(failure.answer(id));
+                    place.answer(Answer::Problem { id, failure });
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use mien_net::classify::Classifier;
-use mien_vision::pipeline::{Detected, classify_together};
+use mien_vision::pipeline::{Detected, MAX_BATCH_FACES, classify_together};
 
 use super::visitor::{Answer, Failure, Place};
 use super::{Passage, Shared};
@@ -15,9 +15,6 @@ use super::{Passage, Shared};
 /// How long a frame waits for others to share its batch with, if others are on their way. A batch of two costs half as much
 /// a face as one, and 3 ms are a tenth of a frame.
 const WAIT_FOR_OTHERS: Duration = Duration::from_millis(3);
-
-/// Faces that close a batch: beyond it a batch takes longer and saves no more.
-const MAX_BATCH_FACES: usize = 16;
 
 /// Whose frame, and its number and time.
 struct Sender {
@@ -39,7 +36,7 @@ pub(super) fn run(mut classifier: Box<dyn Classifier>, passages: &Receiver<Passa
             Err(_panic) => "the network failed unexpectedly; please report it".to_owned(),
         };
         for sender in senders {
-            sender.place.answer(Failure::Failed(failure.clone()).answer(sender.id));
+            sender.place.answer(Answer::Problem { id: sender.id, failure: Failure::Failed(failure.clone()) });
         }
     }
 }

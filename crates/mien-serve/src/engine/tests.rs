@@ -86,7 +86,7 @@ async fn what_is_no_picture_is_told_to_its_sender_alone() {
     let (mut one, mut other) = (engine.visitor(Following::Camera, None), engine.visitor(Following::Picture, None));
     one.offer(frame(1, Bytes::from_static(b"\xff\xd8\xff no JPEG")));
     other.offer(frame(2, gray_jpeg()));
-    assert!(matches!(next(&mut one).await, Answer::Problem { id: 1, status: 422, .. }));
+    assert!(matches!(next(&mut one).await, Answer::Problem { id: 1, failure: Failure::NotPicture(_) }));
     assert!(matches!(next(&mut other).await, Answer::Scene { id: 2, .. }));
     // And the session goes on.
     one.offer(frame(3, gray_jpeg()));
@@ -119,6 +119,6 @@ async fn a_network_that_panics_ends_sessions_and_not_the_server() {
     for _ in 0..2 {
         let mut visitor = engine.visitor(Following::Camera, None);
         visitor.offer(frame(7, gray_jpeg()));
-        assert!(matches!(next(&mut visitor).await, Answer::Problem { id: 7, status: 500, .. }));
+        assert!(matches!(next(&mut visitor).await, Answer::Problem { id: 7, failure: Failure::Failed(_) }));
     }
 }

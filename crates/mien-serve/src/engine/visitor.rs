@@ -51,34 +51,26 @@ pub enum Answer {
     Problem {
         /// The sender's number.
         id: u32,
-        /// The HTTP status that says the same.
-        status: u16,
-        /// In words.
-        message: String,
+        /// Why.
+        failure: Failure,
     },
 }
 
 /// Why a picture has no answer.
-#[derive(Debug)]
-pub(super) enum Failure {
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// It can't be decoded.
+    #[error("{0}")]
     NotPicture(String),
+    /// It has too many pixels.
+    #[error("{0}")]
     TooLarge(String),
     /// Something of ours failed.
+    #[error("{0}")]
     Failed(String),
     /// It panicked.
+    #[error("the server failed on this picture; please report it")]
     Broken,
-}
-
-impl Failure {
-    pub fn answer(self, id: u32) -> Answer {
-        let (status, message) = match self {
-            Self::NotPicture(message) => (422, message),
-            Self::TooLarge(message) => (413, message),
-            Self::Failed(message) => (500, message),
-            Self::Broken => (500, "the server failed on this picture; please report it".to_owned()),
-        };
-        Answer::Problem { id, status, message }
-    }
 }
 
 /// What the threads know of a visitor.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::error;
+use super::{error, status_of};
 use crate::app::{About, App, ModelReport};
 use crate::engine::{Answer, Following, Submitted};
 use crate::limits::{ANALYSIS_WITHIN, BODY_WITHIN, MAX_MESSAGE_BYTES};
@@ -116,9 +116,7 @@ pub async fn analyze(State(app): State<Arc<App>>, body: Body) -> Response {
             faces: faces(&scene),
         })
         .into_response(),
-        Ok(Some(Answer::Problem { status, message, .. })) => {
-            error(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), message)
-        }
+        Ok(Some(Answer::Problem { failure, .. })) => error(status_of(&failure), failure.to_string()),
         Ok(None) | Err(_) => busy(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -9,12 +10,16 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::timeout;
 
 use super::error;
+use super::feed::{Feed, Piece, Reader};
 use super::socket::{self, End, Pulse};
-use crate::app::{App, Closing};
-use crate::broadcast::{self, Broadcast, Shown};
+use crate::access::Connection;
+use crate::app::App;
+use crate::broadcast::Broadcast;
+use crate::limits::PATIENCE;
 use crate::protocol::{ErrorReport, PictureBytes, SceneReport};
 
 pub(super) const WATCH: &str = "/api/v1/watch";
@@ -32,15 +37,21 @@ fn full() -> Response {
     error(StatusCode::SERVICE_UNAVAILABLE, "the server is full; try again later")
 }
 
-/// Scenes with their pictures, for the page.
+/// The connection that a request came by.
+fn connection_of(request: &Request) -> Option<Connection> {
+    request.extensions().get().cloned()
+}
+
+/// Scenes with their pictures, and how the source is doing, for the page.
 pub async fn watch(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
     let Some(broadcast) = app.broadcast.clone() else { return no_source() };
-    upgraded(app, broadcast, upgrade, With::Pictures)
+    upgraded(app, broadcast, upgrade, Reader::Page)
 }
 
 /// Scenes of the server's source, one JSON object a frame.
 ///
-/// A WebSocket if the request asks for an upgrade, else Server-Sent Events. Whoever is slow misses frames.
+/// A WebSocket if the request asks for an upgrade, else Server-Sent Events, with a comment where no frame comes for 15 seconds. Whoever
+/// is slow misses frames. When the camera is lost, or the source has ended with an error, the last frame comes once more without faces.
 #[utoipa::path(get, path = LIVE, responses(
     (status = 101, description = "A WebSocket, each text message a scene"),
     (status = 200, description = "Server-Sent Events, the data of each a scene",
@@ -56,13 +67,12 @@ pub async fn live(State(app): State<Arc<App>>, headers: HeaderMap, request: Requ
     if headers.contains_key(header::UPGRADE) {
         let (mut parts, _body) = request.into_parts();
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-            Ok(upgrade) => upgraded(app, broadcast, upgrade, With::ScenesAlone),
+            Ok(upgrade) => upgraded(app, broadcast, upgrade, Reader::Program),
             Err(rejection) => error(rejection.status(), rejection.body_text()),
         };
     }
     let Some(place) = app.enter() else { return full() };
-    let events =
-        streamed(&app, &broadcast, place, |shown| Bytes::from(["data: ", shown.json.as_str(), "\n\n"].concat()));
+    let events = streamed(&app, &broadcast, place, connection_of(&request), Reader::Program);
     ([(header::CONTENT_TYPE, "text/event-stream")], events).into_response()
 }
 
@@ -74,64 +84,100 @@ pub async fn live(State(app): State<Arc<App>>, headers: HeaderMap, request: Requ
     (status = 429, description = "Too many requests", body = ErrorReport),
     (status = 503, description = "The server is full", body = ErrorReport),
 ))]
-pub async fn stream(State(app): State<Arc<App>>) -> Response {
+pub async fn stream(State(app): State<Arc<App>>, request: Request) -> Response {
     let Some(broadcast) = app.broadcast.clone() else { return no_source() };
     let Some(place) = app.enter() else { return full() };
-    let pictures = streamed(&app, &broadcast, place, |shown| {
-        let jpeg = shown.annotated();
-        let head = format!("--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
-        Bytes::from([head.as_bytes(), &jpeg, b"\r\n"].concat())
-    });
+    let pictures = streamed(&app, &broadcast, place, connection_of(&request), Reader::Viewer);
     let kind = format!("multipart/x-mixed-replace; boundary={BOUNDARY}");
     ([(header::CONTENT_TYPE, kind)], pictures).into_response()
 }
 
-/// What is left of a stream.
-struct Rest {
-    scenes: watch::Receiver<Option<Arc<Shown>>>,
-    closing: Closing,
-    _place: OwnedSemaphorePermit,
+/// A piece as it goes over the wire; empty where nothing does. Encoding a picture takes some milliseconds: not for the threads that
+/// serve.
+fn written(piece: &Piece, reader: Reader) -> Bytes {
+    match (piece, reader) {
+        (Piece::Words(json), _) => Bytes::from(["data: ", json.as_str(), "\n\n"].concat()),
+        (Piece::Picture(shown), _) => {
+            let jpeg = shown.annotated();
+            let head = format!("--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
+            Bytes::from([head.as_bytes(), &jpeg, b"\r\n"].concat())
+        }
+        // A comment.
+        (Piece::Beat, Reader::Program) => Bytes::from_static(b":\n\n"),
+        (Piece::Beat, Reader::Viewer | Reader::Page) => Bytes::new(),
+    }
 }
 
-/// A body with a part for each scene, for as long as somebody reads it. Parts are made when the last one was taken, of the
-/// newest scene, so a slow reader misses scenes and fills no memory.
+/// A body with a part for each piece, for as long as somebody reads it.
 fn streamed(
     app: &App,
     broadcast: &Broadcast,
     place: OwnedSemaphorePermit,
-    part: impl Fn(&Shown) -> Bytes + Copy + Send + 'static,
+    connection: Option<Connection>,
+    reader: Reader,
 ) -> Body {
-    let rest = Rest { scenes: broadcast.scenes(), closing: app.closing(), _place: place };
-    Body::from_stream(stream::unfold(rest, move |mut rest| async move {
-        let shown = tokio::select! {
-            shown = broadcast::next(&mut rest.scenes) => shown?,
-            () = rest.closing.wait() => return None,
-        };
-        let part = tokio::task::spawn_blocking(move || part(&shown)).await.ok()?;
-        Some((Ok::<_, Infallible>(part), rest))
+    let (parts, taken) = mpsc::channel(1);
+    let (feed, mut closing) = (Feed::new(broadcast, reader), app.closing());
+    // A task of its own, as the body of a reader who takes nothing isn't looked at.
+    tokio::spawn(async move {
+        let _place = place;
+        tokio::select! {
+            stopped = hand_on(feed, reader, &parts, PATIENCE) => {
+                if stopped == Stopped::Stuck && let Some(connection) = connection {
+                    connection.close();
+                }
+            }
+            () = closing.wait() => {}
+        }
+    });
+    Body::from_stream(stream::unfold(taken, |mut taken| async move {
+        let part = taken.recv().await?;
+        Some((Ok::<_, Infallible>(part), taken))
     }))
 }
 
-/// What goes over a WebSocket.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum With {
-    Pictures,
-    ScenesAlone,
+/// Why a stream ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopped {
+    /// The source or the reader has gone.
+    Gone,
+    /// The reader is there and takes nothing.
+    Stuck,
 }
 
-fn upgraded(app: Arc<App>, broadcast: Arc<Broadcast>, upgrade: WebSocketUpgrade, with: With) -> Response {
+/// Hands on part after part. Each is made when the last one was taken, of the newest scene, so a slow reader misses scenes and fills no
+/// memory. One who takes none for `patience` makes room for others.
+async fn hand_on(mut feed: Feed, reader: Reader, parts: &mpsc::Sender<Bytes>, patience: Duration) -> Stopped {
+    loop {
+        let free = match timeout(patience, parts.reserve()).await {
+            Ok(Ok(free)) => free,
+            Ok(Err(_gone)) => return Stopped::Gone,
+            Err(_elapsed) => return Stopped::Stuck,
+        };
+        let piece = tokio::select! {
+            piece = feed.next() => piece,
+            () = parts.closed() => None,
+        };
+        let Some(piece) = piece else { return Stopped::Gone };
+        // A panic there was told by the panic itself.
+        let Ok(part) = tokio::task::spawn_blocking(move || written(&piece, reader)).await else { return Stopped::Gone };
+        if !part.is_empty() {
+            free.send(part);
+        }
+    }
+}
+
+fn upgraded(app: Arc<App>, broadcast: Arc<Broadcast>, upgrade: WebSocketUpgrade, reader: Reader) -> Response {
     socket::limited(upgrade).on_upgrade(async move |mut socket| {
         let end = match app.enter() {
-            Some(_place) => serve(&mut socket, &app, &broadcast, with).await,
+            Some(_place) => serve(&mut socket, &app, Feed::new(&broadcast, reader)).await,
             None => End::Full,
         };
         socket::close(socket, end).await;
     })
 }
 
-async fn serve(socket: &mut WebSocket, app: &App, broadcast: &Broadcast, with: With) -> End {
-    let (mut scenes, mut states) = (broadcast.scenes(), broadcast.states());
-    states.mark_changed();
+async fn serve(socket: &mut WebSocket, app: &App, mut feed: Feed) -> End {
     let (mut closing, mut pulse) = (app.closing(), Pulse::new());
     loop {
         let message = tokio::select! {
@@ -144,23 +190,18 @@ async fn serve(socket: &mut WebSocket, app: &App, broadcast: &Broadcast, with: W
                 Some(Ok(Message::Text(_) | Message::Binary(_))) => return End::Nonsense,
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
             },
-            shown = broadcast::next(&mut scenes) => {
-                let Some(shown) = shown else { return End::Closing };
-                if with == With::ScenesAlone {
-                    Message::Text(shown.json.clone())
-                } else {
+            piece = feed.next() => match piece {
+                Some(Piece::Words(json)) => Message::Text(json),
+                Some(Piece::Picture(shown)) => {
                     match tokio::task::spawn_blocking(move || shown.scene_and_picture()).await {
                         Ok(bytes) => Message::Binary(bytes),
                         Err(_panic) => return End::Failed,
                     }
                 }
-            }
-            changed = states.changed(), if with == With::Pictures => {
-                if changed.is_err() {
-                    return End::Closing;
-                }
-                Message::text(states.borrow_and_update().json())
-            }
+                // Pings say it here.
+                Some(Piece::Beat) => continue,
+                None => return End::Closing,
+            },
             is_there = pulse.wait() => {
                 if !is_there {
                     return End::Gone;
@@ -172,5 +213,27 @@ async fn serve(socket: &mut WebSocket, app: &App, broadcast: &Broadcast, with: W
         if !socket::send(socket, message).await {
             return End::Gone;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::protocol::{SourceReport, SourceState};
+
+    #[tokio::test]
+    async fn a_reader_who_takes_nothing_is_given_up_as_is_one_who_has_gone() {
+        let (_to_scenes, scenes) = watch::channel(None);
+        let (_to_states, states) = watch::channel(SourceReport { state: SourceState::Lost, message: String::new() });
+        let feed = || Feed::of(scenes.clone(), states.clone(), Reader::Program, Duration::ZERO);
+        let (parts, mut taken) = mpsc::channel(1);
+        let stopped = hand_on(feed(), Reader::Program, &parts, Duration::from_millis(1)).await;
+        assert_eq!(stopped, Stopped::Stuck);
+        // No scene came, so it is a sign of life that nobody took.
+        assert_eq!(taken.recv().await.unwrap(), Bytes::from_static(b":\n\n"));
+        drop(taken);
+        assert_eq!(hand_on(feed(), Reader::Program, &parts, PATIENCE).await, Stopped::Gone);
     }
 }

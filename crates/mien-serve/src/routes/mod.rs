@@ -1,6 +1,7 @@
 //! What can be asked for.
 
 mod api;
+mod feed;
 mod live;
 mod openapi;
 mod page;
@@ -19,6 +20,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::access;
 use crate::app::App;
+use crate::engine::Failure;
 use crate::protocol::ErrorReport;
 
 /// Everything the server answers, behind its guard.
@@ -54,6 +56,15 @@ pub fn is_public(path: &str) -> bool {
 /// An error as every route tells it.
 pub fn error(status: StatusCode, words: impl Into<String>) -> Response {
     (status, Json(ErrorReport { error: words.into() })).into_response()
+}
+
+/// The status that says why a picture has no answer.
+fn status_of(failure: &Failure) -> StatusCode {
+    match failure {
+        Failure::NotPicture(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Failure::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Failure::Failed(_) | Failure::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+    }
 }
 
 /// What pages may do and load: their own scripts, styles, pictures and connections, and nothing else. Cameras are for

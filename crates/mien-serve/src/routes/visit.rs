@@ -10,9 +10,10 @@ use axum::response::Response;
 use mien_core::smooth::LONGEST_SMOOTHING_SECS;
 
 use super::socket::{self, End, Pulse};
+use super::status_of;
 use crate::access::Bucket;
 use crate::app::App;
-use crate::engine::{Answer, Following, Submitted, Visitor};
+use crate::engine::{Answer, Failure, Following, Submitted, Visitor};
 use crate::limits::{FRAMES_PER_SECOND, IDLE, MAX_COMMAND_BYTES};
 use crate::protocol::{FrameHeader, ServerMessage, VisitorCommand};
 
@@ -55,14 +56,15 @@ async fn serve(socket: &mut WebSocket, app: &App) -> End {
                 let Some(answer) = answer else { return End::Closing };
                 let message = match &answer {
                     Answer::Scene { id, t, scene } => ServerMessage::scene(*id, *t, scene),
-                    Answer::Problem { id, status, message } => {
-                        ServerMessage::Problem { id: Some(*id), status: *status, message: message.clone() }
+                    Answer::Problem { id, failure } => {
+                        let (status, message) = (status_of(failure).as_u16(), failure.to_string());
+                        ServerMessage::Problem { id: Some(*id), status, message }
                     }
                 };
                 if !socket::send(socket, Message::text(message.json())).await {
                     return End::Gone;
                 }
-                if matches!(answer, Answer::Problem { status: 500.., .. }) {
+                if matches!(answer, Answer::Problem { failure: Failure::Failed(_) | Failure::Broken, .. }) {
                     return End::Failed;
                 }
             }

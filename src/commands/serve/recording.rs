@@ -1,0 +1,91 @@
+//! The recording of the server's own camera, where the operator asks for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mien_serve::SourceObserver;
+
+use crate::commands::headless::{HeadlessWriter, SavedSession};
+use crate::console::tell;
+use crate::pipeline::{Event, Live};
+
+/// Records while the server runs, and tells the operator of what goes wrong.
+pub(super) struct SourceRecording {
+    /// `None` when it has ended by itself.
+    writer: Option<HeadlessWriter>,
+    /// What visitors are told.
+    is_recorded: Arc<AtomicBool>,
+}
+
+impl SourceRecording {
+    pub fn new(writer: HeadlessWriter, is_recorded: Arc<AtomicBool>) -> Self {
+        Self { writer: Some(writer), is_recorded }
+    }
+}
+
+impl SourceObserver for SourceRecording {
+    fn round(&mut self, events: &[Event], live: &Live) {
+        let Some(writer) = &mut self.writer else { return };
+        let mut ended = None;
+        let noted = events.iter().try_for_each(|event| writer.note(event, live));
+        let told = noted.and_then(|()| writer.tell(&mut ended));
+        if told.is_ok() && ended.is_none() {
+            return;
+        }
+        tell_trouble(told, ended);
+        live.set_tap(None);
+        self.writer = None;
+        self.is_recorded.store(false, Ordering::Relaxed);
+    }
+
+    fn end(self: Box<Self>) {
+        let Some(writer) = self.writer else { return };
+        let mut ended = None;
+        let told = writer.finish(&mut ended);
+        tell_trouble(told, ended);
+    }
+}
+
+fn tell_trouble(told: anyhow::Result<()>, ended: Option<SavedSession>) {
+    if let Some(words) = trouble(told, ended) {
+        tell(&words);
+    }
+}
+
+/// What the operator has to know of a recording at its end; nothing if it is whole.
+fn trouble(told: anyhow::Result<()>, ended: Option<SavedSession>) -> Option<String> {
+    if let Err(error) = told {
+        return Some(format!("error: the camera isn't recorded: {error:#}"));
+    }
+    let SavedSession { folder, counts, reason } = ended?;
+    let folder = folder.display();
+    match (reason, counts.frames_lost) {
+        (Some(reason), _) => Some(format!("warning: the recording in {folder} has ended: {reason}")),
+        (None, 0) => None,
+        (None, lost) => {
+            Some(format!("warning: {lost} frames are not in the recording in {folder}: the disk is too slow"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::Counts;
+
+    #[test]
+    fn a_recording_that_is_not_whole_is_told_and_one_that_is_whole_is_not() {
+        let ended = |frames_lost, reason: Option<&str>| {
+            let counts = Counts { frames: 9, frames_lost, faces: 9 };
+            trouble(Ok(()), Some(SavedSession { folder: "talk".into(), counts, reason: reason.map(str::to_owned) }))
+        };
+        assert_eq!(ended(0, None), None);
+        assert_eq!(trouble(Ok(()), None), None);
+        let full = ended(3, Some("the disk is full")).unwrap();
+        assert_eq!(full, "warning: the recording in talk has ended: the disk is full");
+        let slow = ended(3, None).unwrap();
+        assert!(slow.starts_with("warning: 3 frames are not in the recording in talk"), "{slow}");
+        let failed = trouble(Err(anyhow::anyhow!("no folder")), None).unwrap();
+        assert_eq!(failed, "error: the camera isn't recorded: no folder");
+    }
+}
