@@ -84,6 +84,10 @@ stage() {
     "$TOOLS/bin/cargo-bundle-licenses" bundle-licenses --format json 2>/dev/null | python3 scripts/licences.py |
         gzip -9n >"$STAGE/share/doc/mien/THIRD-PARTY.txt.gz"
     gzip -9nc CHANGELOG.md >"$STAGE/share/doc/mien/changelog.gz"
+    # Help texts name these pages.
+    install -D -m 644 -t "$STAGE/share/doc/mien/docs" docs/*.md docs/*.png docs/*.gif
+    install -D -m 644 -t "$STAGE/share/doc/mien/docs/results" docs/results/*
+    install -D -m 644 -t "$STAGE/share/doc/mien/recipes" models/recipes/*.toml
     find "$STAGE" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }
 

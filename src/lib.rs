@@ -3,7 +3,7 @@
 //! A frame's journey, each stage a plain struct that takes what the stage before it gave:
 //!
 //! ```text
-//! source ─Frame→ detect ─boxes→ track ─ids→ preprocess ─48×48→ classify ─probabilities→ smooth ─Scene→ app · export
+//! source ─Frame→ detect ─boxes→ track ─ids→ crop ─48×48→ classify ─probabilities→ smooth ─Scene→ app · export
 //! ```
 //!
 //! See `ARCHITECTURE.md` for the map of the rooms and the reasons behind it.
@@ -34,6 +34,7 @@ pub mod exit;
 pub mod interrupt;
 pub mod logging;
 pub mod network;
+pub mod process;
 pub mod version;
 
 #[cfg(feature = "vision")]

@@ -9,7 +9,7 @@ use mien::interrupt::Interrupted;
 use mien::{crash, exit, logging, torch};
 
 fn main() -> ExitCode {
-    mien::bench::process::mark_start();
+    mien::process::mark_start();
     crash::report_panics();
     let cli = Cli::parse();
     #[cfg(feature = "vision")]

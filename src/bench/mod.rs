@@ -1,7 +1,6 @@
 //! How fast the whole pipeline is, measured in a way that can be compared: what was run, on what, and what makes the
 //! figures doubtful.
 
-pub mod process;
 mod report;
 mod result;
 mod warnings;

@@ -91,11 +91,6 @@ impl Stopwatch {
         self.labelled_at.len() as u64
     }
 
-    /// Whether the warm-up is over.
-    pub fn is_measuring(&self) -> bool {
-        self.began.is_some()
-    }
-
     /// Faces in the measured frames, added up.
     pub fn faces(&self) -> u64 {
         self.faces

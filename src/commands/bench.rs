@@ -9,7 +9,6 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use tch::{Cuda, Device};
 
-use crate::bench::process::{self, OtherLoad};
 use crate::bench::{
     BenchResult, Breakdown, Conditions, ModelSummary, RepeatedSource, Report, Scope, SourceSummary, Stopwatch, Warning,
 };
@@ -24,6 +23,7 @@ use crate::net::{Card, ModelSource};
 use crate::network::NetworkInUse;
 use crate::pipeline::{StageTimings, run_to_end};
 use crate::prior::PriorChoice;
+use crate::process::{self, OtherLoad};
 use crate::source::{FrameSource, SourceInfo, SourceKind, VideoSource};
 use crate::stages::{LoadedNetwork, StageChoices, video_or_demo};
 use crate::version::Versions;
@@ -266,7 +266,7 @@ impl BenchArgs {
             stages,
             time_to_first_label_ms: first_label.map(|age| age.as_secs_f64() * 1e3),
             peak_memory_bytes: process::memory().map(|memory| memory.peak),
-            cpu: process::cpu_name(),
+            cpu: device::hardware(Device::Cpu),
             cores: u32::try_from(device::cores()).unwrap_or(1),
             other_load_cores: other_load,
             versions: Versions::here(),

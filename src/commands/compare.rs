@@ -137,7 +137,7 @@ const COLUMNS: [Column; 13] = [
     written("source", |run| Some(run.published.as_ref()?.source.clone())),
     written("system", |run| Some(run.published.as_ref()?.system.clone()).filter(|system| !system.is_empty())),
     column("parameters", 12, |run| Some(format!("{:.2} M", run.parameters as f64 / 1e6))),
-    words("data", 18, |run| Some(data(run))),
+    words("data", 22, |run| Some(data(run))),
     words("published", 40, |run| Some(in_figures(run.published.as_ref()?))),
     words("PublicTest", 38, |run| run.public.as_ref().map(in_words)),
     column("F1", 7, |run| macro_f1(run.public.as_ref())),

@@ -11,13 +11,13 @@ use serde::Serialize;
 use tch::{Cuda, Device};
 
 use super::display;
-use crate::bench::process;
 use crate::classify::TorchClassifier;
 use crate::console::{print, print_json};
 use crate::demo;
 use crate::detect::{self, DetectionOptions, DetectorKind};
 use crate::device::{self, DeviceChoice};
 use crate::net::ModelSource;
+use crate::process;
 use crate::source::{CameraEntry, FrameSource as _, VideoSource, list_cameras};
 use crate::version::Versions;
 

@@ -19,12 +19,12 @@ use crate::stages::StageChoices;
 /// How faces are looked for and labelled. What is left out is as it was last set in the window, where there is one.
 #[derive(Clone, Debug, Default, Args)]
 pub struct LabelArgs {
-    /// Where the network runs: auto, cpu, cuda or cuda:N
+    /// Where the network runs: auto, cpu, cuda or cuda:N [default: auto; in the window as last chosen]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<DeviceChoice>,
 
     /// The network that names what faces show: a shipped model's name, or a .safetensors file with its card
-    /// beside it
+    /// beside it [default: mien-joint; in the window as last chosen]
     #[arg(long, value_name = "NAME|PATH")]
     pub model: Option<ModelSource>,
 
@@ -37,7 +37,8 @@ pub struct LabelArgs {
     #[arg(long)]
     pub flip: bool,
 
-    /// Smooth the probabilities over this time; higher is calmer, lower is quicker, `off` shows each frame's own
+    /// Smooth the probabilities over this time; higher is calmer, lower is quicker, `off` shows each frame's own; at
+    /// most 2 seconds [default: 0.2; in the window as last set]
     #[arg(long, value_name = "SECONDS|off", value_parser = smoothing_secs)]
     pub smoothing: Option<f32>,
 
@@ -47,6 +48,17 @@ pub struct LabelArgs {
 }
 
 impl LabelArgs {
+    /// Whether any of them was written on the command line.
+    pub fn are_given(&self) -> bool {
+        let Self { device, model, prior, flip, smoothing, detection } = self;
+        *flip
+            || device.is_some()
+            || model.is_some()
+            || prior.is_some()
+            || smoothing.is_some()
+            || *detection != GivenDetection::default()
+    }
+
     /// Refuses a device or model that can't be had, before any window opens.
     ///
     /// # Errors

@@ -17,15 +17,15 @@ pub struct ViewArgs {
 
     /// Make people unrecognisable in what is written (recordings, annotated videos, exports): blur their faces, or all but them. The
     /// window itself shows them (docs/blur.md)
-    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Options")]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Showing and writing")]
     pub blur: Option<Blur>,
 
     /// Swap left and right, as a mirror does
-    #[arg(long, overrides_with = "no_mirror", help_heading = "Options")]
+    #[arg(long, overrides_with = "no_mirror", help_heading = "Showing and writing")]
     pub mirror: bool,
 
     /// Show left on the left
-    #[arg(long, overrides_with = "mirror", help_heading = "Options")]
+    #[arg(long, overrides_with = "mirror", help_heading = "Showing and writing")]
     pub no_mirror: bool,
 }
 

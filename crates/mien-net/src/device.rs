@@ -111,6 +111,43 @@ impl FromStr for DeviceChoice {
     }
 }
 
+/// What computes, in its maker's words, where the system tells: of cards on Linux alone.
+pub fn hardware(device: Device) -> Option<String> {
+    let made = match device {
+        Device::Cpu => cpu()?,
+        Device::Cuda(index) => {
+            let cards = std::fs::read_dir("/proc/driver/nvidia/gpus").ok()?;
+            let mut cards: Vec<_> = cards.filter_map(|card| Some(card.ok()?.path())).collect();
+            cards.sort();
+            field(&std::fs::read_to_string(cards.get(index)?.join("information")).ok()?, "Model")?
+        }
+        _ => return None,
+    };
+    Some(made.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|made| !made.is_empty())
+}
+
+#[cfg(target_os = "linux")]
+fn cpu() -> Option<String> {
+    field(&std::fs::read_to_string("/proc/cpuinfo").ok()?, "model name")
+}
+
+#[cfg(target_os = "macos")]
+fn cpu() -> Option<String> {
+    let output = std::process::Command::new("sysctl").args(["-n", "machdep.cpu.brand_string"]).output().ok()?;
+    String::from_utf8(output.stdout).ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn cpu() -> Option<String> {
+    std::env::var("PROCESSOR_IDENTIFIER").ok()
+}
+
+/// The value of a line `name : value` of /proc.
+fn field(text: &str, name: &str) -> Option<String> {
+    let mut fields = text.lines().filter_map(|line| line.split_once(':'));
+    fields.find(|(key, _)| key.trim() == name).map(|(_, value)| value.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

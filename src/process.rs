@@ -38,11 +38,6 @@ pub fn cpu_time() -> Option<Duration> {
     system::cpu_time()
 }
 
-/// The processor's name.
-pub fn cpu_name() -> Option<String> {
-    system::cpu_name()
-}
-
 /// Whether the driver for NVIDIA cards is loaded, whatever libtorch makes of it.
 pub fn has_nvidia_driver() -> bool {
     system::has_nvidia_driver()
@@ -105,12 +100,6 @@ mod system {
         Duration::try_from_secs_f64((ticks(13)? + ticks(14)?) / TICKS_PER_SECOND).ok()
     }
 
-    pub fn cpu_name() -> Option<String> {
-        let info = read_to_string("/proc/cpuinfo").ok()?;
-        let line = info.lines().find(|line| line.starts_with("model name"))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    }
-
     pub fn has_nvidia_driver() -> bool {
         Path::new("/proc/driver/nvidia/version").exists()
     }
@@ -149,17 +138,6 @@ mod system {
 
     pub fn cpu_time() -> Option<Duration> {
         None
-    }
-
-    #[cfg(target_os = "macos")]
-    pub fn cpu_name() -> Option<String> {
-        let output = std::process::Command::new("sysctl").args(["-n", "machdep.cpu.brand_string"]).output().ok()?;
-        Some(String::from_utf8(output.stdout).ok()?.trim().to_owned()).filter(|name| !name.is_empty())
-    }
-
-    #[cfg(not(target_os = "macos"))]
-    pub fn cpu_name() -> Option<String> {
-        std::env::var("PROCESSOR_IDENTIFIER").ok()
     }
 
     pub fn has_nvidia_driver() -> bool {
