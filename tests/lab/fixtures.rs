@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use mien::lab::datasets::Dataset;
+use mien::lab::recipe::Recipe;
+use mien::lab::{Classification, TrainError, Trainer};
 
 /// Pictures of each emotion and split in the small data set.
 const PER_CLASS: usize = 2;
@@ -103,4 +106,15 @@ pub const TWO_SOURCES: &str = "data = { sources = [{ name = \"CK+48\", share = 0
 /// What a command that succeeds prints, as JSON.
 pub fn json_of(command: &mut Command) -> serde_json::Value {
     serde_json::from_slice(&command.assert().success().get_output().stdout).unwrap()
+}
+
+/// A classifier's training on the CPU.
+pub fn classifier(
+    recipe: Recipe,
+    data: &Dataset,
+    sha256: Vec<String>,
+    run: &Path,
+) -> Result<Trainer<Classification>, TrainError> {
+    let task = Classification::new(&recipe, data, tch::Device::Cpu)?;
+    Trainer::new(task, recipe, sha256, run, tch::Device::Cpu)
 }

@@ -6,11 +6,14 @@
 
 mod classes;
 mod dataset;
-mod emotions;
 mod faces;
+mod figures;
 mod fixtures;
 mod folds;
 mod list;
+mod refusals;
+mod resume;
+mod training;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -57,9 +57,10 @@ impl Acquaintance {
 /// Whether the model of a card may have learnt from what a training keeps back of a source that it divides by `split`.
 fn may_know(card: &Card, source: &SourceInfo, split: &SplitSpec) -> bool {
     let learnt = &card.training.data_sha256;
-    // The card of a mean tells the division of the first of its models alone.
-    let is_divided_alike =
-        card.mean_of.is_empty() && source.is_all_among(learnt) && SplitSpec::of_recipe(&card.training.recipe) == *split;
+    // The card of a mean tells the division of the first of its models alone. A split that can't be read isn't known to be this one.
+    let is_divided_alike = card.mean_of.is_empty()
+        && source.is_all_among(learnt)
+        && SplitSpec::of_recipe(&card.training.recipe).is_ok_and(|known| known == *split);
     source.is_among(learnt) && !source.is_kept_back(Split::Public, learnt) && !is_divided_alike
 }
 
@@ -91,6 +92,9 @@ mod tests {
         assert!(!may_know(&card, &faces, &alike));
         assert!(may_know(&card, &faces, &SplitSpec::default()));
         assert!(may_know(&card, &source("by person", &["pictures", "another list"]), &alike));
+        let mut newer = card.clone();
+        newer.training.recipe = "[split]\nunknown = 4".parse().unwrap();
+        assert!(may_know(&newer, &faces, &SplitSpec::default()), "a split that can't be read isn't the default");
         assert!(!may_know(&card, &source("by person", &["others"]), &SplitSpec::default()));
         let official = |sha256: &[&str]| source("official", sha256);
         assert!(!may_know(&card, &official(&["pictures"]), &SplitSpec::default()));

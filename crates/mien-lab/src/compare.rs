@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::datasets::{Split, WITH_VOTES};
+use crate::datasets::{LabelRule, Split, Target, WITH_VOTES};
 use crate::recipe::{Published, Scheduled};
 use crate::statement::LEARNT;
 use mien_core::bounded;
@@ -257,7 +257,7 @@ fn compared(card: Card, path: &Path) -> Result<ComparedRun, CompareError> {
 /// The recorded figure on a split that stands for the model: of the data that it learnt from, as they are and each seen once; under its
 /// own default prior if it was measured so, and by the rule of what it was taught.
 fn figure(card: &Card, split: Split) -> Option<Figure> {
-    let usual_rule = if card.training.target == "label" { "label" } else { "majority" };
+    let usual_rule = LabelRule::usual(card.training.target != Target::Label.name()).name();
     let preference =
         |entry: &&Evaluation| (entry.rule == usual_rule, entry.prior == card.calibration.default_prior.name());
     let is_plain = |entry: &&Evaluation| entry.is_of_pictures_as_they_are() && !entry.test_time_augmentation;

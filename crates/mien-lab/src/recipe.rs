@@ -3,9 +3,11 @@
 mod backbone;
 mod data;
 mod difference;
+mod distillation;
 mod fields;
 mod list;
 mod mistakes;
+mod published;
 mod reading;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -26,8 +28,10 @@ pub use backbone::{BackboneSpec, WithoutWeights};
 pub use data::{DataSpec, EvenOver, SourceSpec};
 pub use difference::Difference;
 pub(super) use difference::differences;
+pub use distillation::{Asked, DistillationSpec};
 pub use list::{RecipeList, RecipeListError, Scheduled};
 pub use mistakes::{Mistake, Problem, Problems};
+pub use published::{Published, PublishedSplit};
 pub use reading::{RecipeError, TEMPLATE};
 pub(super) use reading::{read_text, read_whole};
 
@@ -165,80 +169,8 @@ pub enum Selection {
     Loss,
 }
 
-/// An experiment that others published.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Published {
-    /// The figure as they give it, with what it was measured on.
-    pub figure: String,
-    /// The figure as a share, for comparison.
-    pub value: f64,
-    /// The split that it was measured on.
-    pub split: PublishedSplit,
-    /// A second figure, on a test split, where one was published.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test: Option<f64>,
-    /// Mean F1 over the emotions, where it was published.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub macro_f1: Option<f64>,
-    /// What its authors call the system.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub system: String,
-    /// Where it stands.
-    pub source: String,
-    /// What to keep in mind when comparing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-}
-
-/// What a published figure was measured on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PublishedSplit {
-    /// What the epoch was chosen on.
-    #[default]
-    Validation,
-    /// Pictures that nothing was chosen on.
-    Test,
-}
-
 fn is_default_split(split: &SplitSpec) -> bool {
     *split == SplitSpec::default()
-}
-
-/// Learning from other models' answers (Hinton et al. 2015).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DistillationSpec {
-    /// Shipped models by name, others by path; their probabilities are averaged.
-    pub teachers: Vec<String>,
-    /// The teachers' share of the loss, 0 to 1.
-    pub weight: f64,
-    /// What the logits are divided by, so that small probabilities count too.
-    pub temperature: f64,
-    /// When the teachers are asked.
-    pub asked: Asked,
-    /// The sources about whose pictures they are asked; all of them if none is named.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub about: Vec<String>,
-}
-
-impl Default for DistillationSpec {
-    fn default() -> Self {
-        Self { teachers: vec![], weight: 0.5, temperature: 1.0, asked: Asked::EachStep, about: vec![] }
-    }
-}
-
-/// When teachers answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Asked {
-    /// At each step, about the pictures as they were varied for it.
-    #[default]
-    EachStep,
-    /// Once, about the pictures as they are: large teachers cost next to nothing so, and what variation hides of a picture isn't
-    /// hidden from them. Their answers are mixed into the targets.
-    Once,
 }
 
 impl Recipe {
@@ -254,12 +186,7 @@ impl Recipe {
             found.check("backbone.learning_rate_factor", factor.is_finite() && factor >= 0.0, "has to be at least 0");
         }
         if let Some(published) = &self.published {
-            found.check("published.figure", !published.figure.is_empty(), "has to say the figure as it was published");
-            found.check("published.value", (0.0..=1.0).contains(&published.value), "has to be a share from 0 to 1");
-            let is_share = |share: Option<f64>| share.is_none_or(|share| (0.0..=1.0).contains(&share));
-            found.check("published.test", is_share(published.test), "has to be a share from 0 to 1");
-            found.check("published.macro_f1", is_share(published.macro_f1), "has to be a share from 0 to 1");
-            found.check("published.source", !published.source.is_empty(), "has to say where the figure stands");
+            published.check(&mut found);
         }
         if let Some(problem) = self.split.problem() {
             found.add("split", problem);
@@ -285,12 +212,6 @@ impl Recipe {
 }
 
 impl Recipe {
-    /// Of each source, whether teachers are asked about its pictures.
-    pub(super) fn asked_about(&self) -> Vec<bool> {
-        let about = self.distillation.as_ref().map(|spec| spec.about.as_slice()).unwrap_or_default();
-        self.data.names().map(|name| about.is_empty() || about.iter().any(|asked| asked == name)).collect()
-    }
-
     /// What is only there for the seven emotions and doesn't go with classes of the recipe's own. Models in files are looked at
     /// when the training begins.
     fn check_own_classes(&self, found: &mut Problems) {
@@ -330,21 +251,6 @@ impl Planned for Recipe {
 /// Whether a number is greater than 0, and a number.
 pub(crate) fn is_positive(value: f64) -> bool {
     value.is_finite() && value > 0.0
-}
-
-impl DistillationSpec {
-    fn check(&self, data: &DataSpec, found: &mut Problems) {
-        let are_sources = self.about.iter().all(|name| data.position(name).is_some());
-        found.check("distillation.about", are_sources, "has to name sources of `data`");
-        found.check("distillation.teachers", !self.teachers.is_empty(), "has to name a model");
-        found.check("distillation.weight", (0.0..=1.0).contains(&self.weight), "has to be from 0 to 1");
-        found.check("distillation.temperature", is_positive(self.temperature), "has to be greater than 0");
-        found.check(
-            "distillation.temperature",
-            self.asked != Asked::Once || self.temperature == 1.0,
-            "has to be 1 where teachers are asked once",
-        );
-    }
 }
 
 #[cfg(test)]

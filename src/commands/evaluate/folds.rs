@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use serde::Serialize;
 use tch::Device;
 
+use super::learnt::own_split;
 use super::report::augmentation;
 use super::{ClassifierArgs, scored};
 use crate::console::{print, print_json};
@@ -94,12 +95,12 @@ impl ClassifierArgs {
             let folder = run.join(format!("fold-{number}"));
             let model =
                 Model::load(&ModelSource::File(fold_model(&folder)?), device, self.precision)?.with_flip(self.flip);
-            let split = SplitSpec::of_recipe(&model.card.training.recipe);
+            let split = own_split(&model.card)?;
             let Some(fold) = split.fold.filter(|fold| fold.number == number) else {
                 bail!("{} holds no fold {number}", folder.display());
             };
             if let Some(first) = models.first() {
-                let other = SplitSpec::of_recipe(&first.card.training.recipe);
+                let other = own_split(&first.card)?;
                 let same_split = SplitSpec { fold: None, ..other } == SplitSpec { fold: None, ..split.clone() };
                 let same_input = first.card.input == model.card.input && first.card.labels == model.card.labels;
                 if !same_split || !same_input || first.card.training.data_sha256 != model.card.training.data_sha256 {
@@ -125,7 +126,7 @@ impl ClassifierArgs {
         let mut all = Scored::none(&first.card.labels);
         let (mut name, mut pictures, mut people) = (String::new(), 0, None);
         for model in models {
-            let data = source.divided(&SplitSpec::of_recipe(&model.card.training.recipe))?;
+            let data = source.divided(&own_split(&model.card)?)?;
             if !data.sha256.iter().all(|sum| model.card.training.data_sha256.contains(sum)) {
                 bail!("{} isn't what {} learnt from, so it has no folds", path.display(), model.card.name);
             }

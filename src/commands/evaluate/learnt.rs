@@ -1,20 +1,23 @@
 //! What a model may have learnt from the data that it is to be measured on.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use crate::lab::datasets::{Dataset, SourceInfo, Split, SplitSpec};
 use crate::lab::is_learnt_by_name;
 use crate::net::Card;
 
-/// How data are split that their publishers didn't split: those that the model learnt from as they were for its training, so that none of
-/// it is measured on; others by the default, for a recipe may have kept nothing back.
-pub(super) fn split_of(card: &Card, files: &[String]) -> SplitSpec {
-    let training = &card.training;
-    if files.iter().all(|sum| training.data_sha256.contains(sum)) {
-        SplitSpec::of_recipe(&training.recipe)
-    } else {
-        SplitSpec::default()
-    }
+/// How a model's own data were split for its training.
+///
+/// # Errors
+/// When the card says it in a way that this program doesn't know.
+pub(super) fn own_split(card: &Card) -> anyhow::Result<SplitSpec> {
+    SplitSpec::of_recipe(&card.training.recipe).context("the card's split can't be read")
+}
+
+/// How data are split that their publishers didn't split: those that the model learnt from by its [`own_split`], as they were for its
+/// training, so that none of it is measured on; others by the default, for a recipe may have kept nothing back.
+pub(super) fn split_of(card: &Card, own: &SplitSpec, files: &[String]) -> SplitSpec {
+    if files.iter().all(|sum| card.training.data_sha256.contains(sum)) { own.clone() } else { SplitSpec::default() }
 }
 
 /// Refuses to measure, or to fit, on a split that the model may have learnt from. All pictures together are nobody's test.
@@ -111,12 +114,13 @@ mod tests {
         let read = |path: &Path| read(path, &ReadOptions::default()).unwrap();
         let before = read(&own);
         let card = card_of(&before);
-        assert_eq!(split_of(&card, &before.sha256).seed, 4);
+        let split = own_split(&card).unwrap();
+        assert_eq!(split_of(&card, &split, &before.sha256).seed, 4);
         assert!(!refused(&card, &before, Split::Public) && !refused(&card, &before, Split::Private));
 
         picture(&own.join("happy/new.png"), 99);
         let after = read(&own);
-        assert_eq!(split_of(&card, &after.sha256), SplitSpec::default());
+        assert_eq!(split_of(&card, &split, &after.sha256), SplitSpec::default());
         assert!(refused(&card, &after, Split::Public) && refused(&card, &after, Split::Private));
         assert!(!refused(&card, &after, Split::All) && !refused(&card, &after, Split::Training));
 

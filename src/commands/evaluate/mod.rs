@@ -187,8 +187,9 @@ impl ClassifierArgs {
         let recorded_model = self.recorded_model(source)?;
         let mut model = Model::load(source, device, self.precision)?.with_flip(self.flip);
         let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
-        let read =
-            |crop| self.reading.read(&paths, &model.card.labels, &|files| learnt::split_of(&model.card, files), crop);
+        let own_split = learnt::own_split(&model.card)?;
+        let split = |files: &[String]| learnt::split_of(&model.card, &own_split, files);
+        let read = |crop| self.reading.read(&paths, &model.card.labels, &split, crop);
         let crop = model.card.input.crop;
         let data = read(crop)?;
         learnt::check(&model.card, &data, self.split)?;
@@ -261,7 +262,7 @@ impl ClassifierArgs {
     }
 
     fn usual_rule(&self) -> LabelRule {
-        if self.reading.ferplus.is_some() { LabelRule::Majority } else { LabelRule::Label }
+        LabelRule::usual(self.reading.ferplus.is_some())
     }
 
     /// The pictures of a data set in which faces are cut out by their outline, varied, and cut out as the network wants them.

@@ -81,9 +81,12 @@ impl<'a> Item<'a> {
 impl SplitSpec {
     /// The split of a recipe, as it stands in a model card: what the model's own data have to be split by to be the same
     /// again. The default where the recipe says nothing.
-    #[must_use]
-    pub fn of_recipe(recipe: &toml::Table) -> Self {
-        recipe.get("split").and_then(|split| split.clone().try_into().ok()).unwrap_or_default()
+    ///
+    /// # Errors
+    /// When it says something else than this program knows, as a newer one may: the default would be another division, with people on
+    /// other sides.
+    pub fn of_recipe(recipe: &toml::Table) -> Result<Self, toml::de::Error> {
+        recipe.get("split").cloned().map_or_else(|| Ok(Self::default()), toml::Value::try_into)
     }
 
     /// What is wrong with the shares, if anything.
@@ -399,9 +402,15 @@ mod tests {
     #[test]
     fn a_recipe_says_as_much_as_it_wants() {
         let recipe: toml::Table = "name = \"x\"\n[split]\nkind = \"subjects\"\nseed = 4".parse().unwrap();
-        let spec = SplitSpec::of_recipe(&recipe);
+        let spec = SplitSpec::of_recipe(&recipe).unwrap();
         assert_eq!(spec, SplitSpec { kind: SplitKind::Subjects, seed: 4, ..SplitSpec::default() });
-        assert_eq!(SplitSpec::of_recipe(&toml::Table::new()), SplitSpec::default());
-        assert!(toml::from_str::<SplitSpec>("kind = \"subjects\"\nshare = 1").is_err());
+        assert_eq!(SplitSpec::of_recipe(&toml::Table::new()).unwrap(), SplitSpec::default());
+    }
+
+    #[test]
+    fn a_split_with_a_field_that_nobody_knows_is_an_error_and_not_the_default() {
+        let recipe: toml::Table = "[split]\nkind = \"subjects\"\nshare = 1".parse().unwrap();
+        let error = SplitSpec::of_recipe(&recipe).unwrap_err().to_string();
+        assert!(error.contains("`share`"), "{error}");
     }
 }

@@ -33,6 +33,11 @@ impl LabelRule {
     pub fn needs_votes(self) -> bool {
         self != Self::Label
     }
+
+    /// The rule that is measured by where nobody asks for another: the majority where there are votes, to teach or to measure by.
+    pub fn usual(with_votes: bool) -> Self {
+        if with_votes { Self::Majority } else { Self::Label }
+    }
 }
 
 /// What a network is taught. In a recipe: `target = "votes"`, or `target = { mix = 0.3 }`.
@@ -42,8 +47,10 @@ pub enum Target {
     /// The data set's own label.
     #[default]
     Label,
-    /// The one emotion that [`LabelRule::Microsoft`] names (“majority voting” of Barsoum et al. 2016).
-    Majority,
+    /// The one emotion that [`LabelRule::Microsoft`] names: “majority voting” of Barsoum et al. 2016, after which recipes and cards
+    /// call it. [`LabelRule::Majority`] is another rule; by that one it is measured.
+    #[serde(rename = "majority")]
+    Microsoft,
     /// The one emotion that most people voted for, contempt counted as neutral; single votes dropped, and pictures without such an
     /// emotion.
     Plurality,
@@ -79,7 +86,7 @@ impl Target {
     pub fn name(self) -> &'static str {
         match self {
             Self::Label => "label",
-            Self::Majority => "majority",
+            Self::Microsoft => "majority",
             Self::Plurality => "plurality",
             Self::Votes => "votes",
             Self::Draw => "draw",
@@ -94,7 +101,7 @@ impl Target {
 
     /// The rule by which what was taught is measured.
     pub fn rule(self) -> LabelRule {
-        if self.needs_votes() { LabelRule::Majority } else { LabelRule::Label }
+        LabelRule::usual(self.needs_votes())
     }
 }
 
@@ -154,7 +161,7 @@ impl Pictures {
         let of_emotion = |emotion: Emotion| one_hot(emotion.index());
         let wanted: Vec<Option<Vec<f32>>> = match target {
             Target::Label => self.labels.iter().map(|label| Some(one_hot(*label))).collect(),
-            Target::Majority => self.by_votes(|votes, _| votes.microsoft().map(of_emotion), one_hot)?,
+            Target::Microsoft => self.by_votes(|votes, _| votes.microsoft().map(of_emotion), one_hot)?,
             Target::Plurality => self.by_votes(|votes, _| votes.plurality().map(of_emotion), one_hot)?,
             Target::Votes | Target::Draw => {
                 self.by_votes(|votes, _| votes.distribution().map(|shares| shares.to_vec()), one_hot)?
@@ -278,7 +285,7 @@ mod tests {
 
     #[test]
     fn each_target_teaches_what_its_name_says() {
-        assert_eq!(targets(Target::Majority), [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(targets(Target::Microsoft), [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
         assert_eq!(targets(Target::Draw), targets(Target::Votes));
         assert_eq!(targets(Target::Label).len(), 14, "every picture has a label");
     }
@@ -291,6 +298,9 @@ mod tests {
         }
         let read = |text: &str| toml::from_str::<Part>(text);
         assert_eq!(read("target = \"draw\"").unwrap().target, Target::Draw);
+        let majority = read("target = \"majority\"").unwrap();
+        assert_eq!((majority.target, majority.target.name()), (Target::Microsoft, "majority"));
+        assert_eq!(toml::to_string(&majority).unwrap().trim_end(), "target = \"majority\"");
         let mix = read("target = { mix = 0.25 }").unwrap();
         assert_eq!(mix.target, Target::Mix(LabelShare(0.25)));
         assert_eq!(read(&toml::to_string(&mix).unwrap()).unwrap(), mix);

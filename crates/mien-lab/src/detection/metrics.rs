@@ -2,7 +2,7 @@
 
 use mien_core::face::FaceRect;
 use mien_core::landmarks::FoundFace;
-use mien_net::faces::{FacesFigures, ScoreCalibration, SizeFigures};
+use mien_net::faces::{FacesFigures, SizeFigures};
 
 use super::data::{Face, GrayLevel, Scene};
 use super::targets::shared_area;
@@ -57,7 +57,7 @@ impl<'a> Judged<'a> {
 
 /// What a box turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     /// The face of this index.
     Hit(usize),
     /// Nothing.
@@ -92,7 +92,7 @@ impl Range {
 }
 
 /// What each box of a picture is, where only the faces that `range` holds count.
-fn verdicts(picture: &Judged<'_>, range: &Range) -> Vec<Verdict> {
+pub(super) fn verdicts(picture: &Judged<'_>, range: &Range) -> Vec<Verdict> {
     let seen: Vec<(FaceRect, bool)> = picture
         .faces
         .iter()
@@ -216,50 +216,6 @@ pub fn threshold_for(pictures: &[Judged<'_>], most: f64) -> f32 {
     mistakes.get(allowed).map_or(f32::MIN_POSITIVE, |score| score.next_up())
 }
 
-/// What makes a probability of each box's logit: Platt's logistic regression (1999) of whether the box has found a face, by
-/// Newton's method. `logit` gives a box's logit from its score. Without boxes of both kinds scores stay as they are.
-pub fn fit_score(pictures: &[Judged<'_>], logit: impl Fn(f32) -> f32) -> ScoreCalibration {
-    let boxes: Vec<(f64, bool)> = pictures
-        .iter()
-        .flat_map(|picture| picture.found.iter().zip(verdicts(picture, &Range::ALL)))
-        .filter(|(_, verdict)| *verdict != Verdict::Passed)
-        .map(|(found, verdict)| (f64::from(logit(found.score)), verdict != Verdict::False))
-        .collect();
-    let hits = boxes.iter().filter(|(_, hit)| *hit).count();
-    if hits == 0 || hits == boxes.len() {
-        return ScoreCalibration::default();
-    }
-    // Platt's targets: not quite 1 and 0, so that no number of boxes makes anything certain.
-    let (hits, others) = (hits as f64, (boxes.len() - hits) as f64);
-    let (high, low) = ((hits + 1.0) / (hits + 2.0), 1.0 / (others + 2.0));
-    let (mut slope, mut shift) = (1.0_f64, 0.0_f64);
-    for _ in 0..NEWTON_STEPS {
-        let (mut gradient, mut hessian) = ([0.0; 2], [RIDGE, 0.0, RIDGE]);
-        for (logit, hit) in &boxes {
-            let probability = 1.0 / (1.0 + (-(slope * logit + shift)).exp());
-            let wrong = probability - if *hit { high } else { low };
-            let weight = probability * (1.0 - probability);
-            gradient = [gradient[0] + wrong * logit, gradient[1] + wrong];
-            hessian = [hessian[0] + weight * logit * logit, hessian[1] + weight * logit, hessian[2] + weight];
-        }
-        let determinant = hessian[0] * hessian[2] - hessian[1] * hessian[1];
-        slope -= (hessian[2] * gradient[0] - hessian[1] * gradient[1]) / determinant;
-        shift -= (hessian[0] * gradient[1] - hessian[1] * gradient[0]) / determinant;
-    }
-    let fitted = ScoreCalibration { slope: slope as f32, shift: shift as f32 };
-    // A network whose scores say the opposite can't be helped so.
-    if fitted.slope > 0.0 && fitted.slope.is_finite() && fitted.shift.is_finite() {
-        fitted
-    } else {
-        ScoreCalibration::default()
-    }
-}
-
-/// Steps of Newton's method: it squares its error at each, a handful is enough.
-const NEWTON_STEPS: usize = 20;
-/// Keeps its division finite.
-const RIDGE: f64 = 1e-9;
-
 /// All faces that count, those from each size of [`SIZES`] on, and those between two of them.
 pub fn by_size(pictures: &[Judged<'_>], threshold: f32) -> Vec<(Range, Measured)> {
     let from = |from: f32| Range { sizes: [from, f32::INFINITY], rolls: None };
@@ -318,7 +274,7 @@ fn landmark_error(face: &Face, found: &FoundFace) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use mien_core::landmarks::Landmarks;
 
@@ -326,15 +282,15 @@ mod tests {
         FaceRect { x, y: 10.0, width: side, height: side }
     }
 
-    fn face(x: f32, side: f32) -> Face {
+    pub(in crate::detection) fn face(x: f32, side: f32) -> Face {
         Face { rect: rect(x, side), landmarks: None, ignored: false }
     }
 
-    fn found(x: f32, side: f32, score: f32) -> FoundFace {
+    pub(in crate::detection) fn found(x: f32, side: f32, score: f32) -> FoundFace {
         FoundFace { rect: rect(x, side), score, landmarks: Landmarks::from_points([[0.0; 2]; 5]) }
     }
 
-    fn judged<'a>(faces: &'a [Face], found: &[FoundFace]) -> Judged<'a> {
+    pub(in crate::detection) fn judged<'a>(faces: &'a [Face], found: &[FoundFace]) -> Judged<'a> {
         Judged { width: 640, height: 480, faces, found: found.to_vec() }
     }
 
@@ -381,25 +337,6 @@ mod tests {
         let faces = [Face { rect: drawn, landmarks: None, ignored: false }];
         let boxes = [FoundFace { rect: guessed, ..found(0.0, 1.0, 0.9) }];
         assert_eq!(measure(&[judged(&faces, &boxes)], 0.5, &Range::ALL).figures.recall, 1.0);
-    }
-
-    #[test]
-    fn a_fitted_score_is_the_share_of_boxes_that_are_right() {
-        // Of boxes with one score three of four are faces, of those with another one of four.
-        let faces: Vec<Face> = (0..4).map(|i| face(100.0 * i as f32, 50.0)).collect();
-        let boxes = |score: f32, right: usize| -> Vec<FoundFace> {
-            (0..4).map(|i| found(100.0 * i as f32 + if i < right { 0.0 } else { 50.0 }, 50.0, score)).collect()
-        };
-        let pictures: Vec<Judged<'_>> =
-            (0..50).flat_map(|_| [judged(&faces, &boxes(0.4, 3)), judged(&faces, &boxes(0.2, 1))]).collect();
-        let plain = ScoreCalibration::default();
-        let fitted = fit_score(&pictures, |score| plain.logit(score));
-        for (score, share) in [(0.4, 0.75), (0.2, 0.25)] {
-            let probability = fitted.probability(plain.logit(score));
-            assert!((probability - share).abs() < 0.01, "{probability} {share}");
-            assert!((fitted.logit(probability) - plain.logit(score)).abs() < 1e-3);
-        }
-        assert_eq!(fit_score(&[], |score| score), plain);
     }
 
     #[test]

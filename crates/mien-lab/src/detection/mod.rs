@@ -2,6 +2,7 @@
 
 mod assign;
 mod augment;
+mod calibration;
 mod data;
 mod evaluation;
 mod history;
@@ -23,6 +24,7 @@ use crossbeam_channel::Receiver;
 use tch::{Device, nn};
 
 pub use augment::{FacesAugmentation, Pool, Sample, make};
+pub use calibration::fit_score;
 pub use data::{Face, FaceData, FaceDataError, GrayLevel, Pyramid, Scene};
 pub use evaluation::find_in;
 pub use history::FacesRecord;

@@ -14,8 +14,8 @@ use super::record::check_precision;
 use crate::commands::card;
 use crate::console::{print, print_json, tell};
 use crate::device::{self, DeviceChoice};
-use crate::lab::detection::metrics::{Judged, by_size, fit_score, size_figures, threshold_for};
-use crate::lab::detection::{FaceData, found_and_missed};
+use crate::lab::detection::metrics::{Judged, by_size, size_figures, threshold_for};
+use crate::lab::detection::{FaceData, fit_score, found_and_missed};
 use crate::net::faces::{FacesEvaluation, ScoreCalibration};
 use crate::net::{ModelSource, Precision};
 
