@@ -35,6 +35,7 @@ pub mod interrupt;
 pub mod logging;
 pub mod network;
 pub mod process;
+pub mod source_summary;
 pub mod version;
 
 #[cfg(feature = "vision")]

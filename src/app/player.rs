@@ -7,7 +7,7 @@ use super::session::{Session, Source};
 use crate::network::NetworkInUse;
 use crate::pipeline::{Command, Event, Scene, Statistics};
 use crate::recording::{Progress, RecordingEvent};
-use crate::source::{SourceInfo, SourceKind};
+use crate::source::SourceInfo;
 
 /// What the picture's place shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,10 +94,7 @@ impl Player {
 
     /// Length of the video, if it is one and declares it.
     pub(super) fn duration(&self) -> Option<Duration> {
-        match self.info.as_ref()?.kind {
-            SourceKind::File { duration, .. } => duration,
-            SourceKind::Camera => None,
-        }
+        self.info.as_ref()?.duration()
     }
 
     /// The media time that is shown, or will be as soon as its picture is there.

@@ -48,7 +48,7 @@ pub struct RunReport {
 }
 
 /// Everything that is told of a run.
-pub struct Ending<'a> {
+pub struct BatchOutcome<'a> {
     /// Of each task, in order.
     pub outcomes: Vec<(&'a Task, Outcome)>,
     /// Of what became no task.
@@ -59,6 +59,16 @@ pub struct Ending<'a> {
     pub notes: Vec<String>,
     /// The network in words.
     pub network: String,
+}
+
+impl Outcome {
+    /// What came out, now or before.
+    pub fn results(&self) -> Option<&Results> {
+        match self {
+            Self::Done(results) | Self::DoneBefore(results) => Some(results),
+            Self::OtherWork | Self::Failed(_) => None,
+        }
+    }
 }
 
 impl Problem {
@@ -85,7 +95,7 @@ impl RunReport {
     }
 }
 
-impl Ending<'_> {
+impl BatchOutcome<'_> {
     /// Writes the report into the folder.
     ///
     /// # Errors
@@ -97,8 +107,7 @@ impl Ending<'_> {
             _ => None,
         });
         let problems = self.unreadable.iter().chain(failed).cloned().collect();
-        let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done(_) | Outcome::DoneBefore(_));
-        let done = self.outcomes.iter().filter(|(_, outcome)| is_done(outcome)).count();
+        let done = self.outcomes.iter().filter_map(|(_, outcome)| outcome.results()).count();
         let text = serde_json::to_vec_pretty(&RunReport { shard, done, problems })
             .map_err(|error| ExportError::Write { path: path.clone(), reason: error.into() })?;
         replace_file(&path, &text).map(drop)
@@ -116,25 +125,16 @@ impl Ending<'_> {
         let mut complaints: Vec<_> = unreadable.collect();
         for (task, outcome) in &self.outcomes {
             let name = task.name.display();
-            let results = match outcome {
-                Outcome::Done(results) => {
-                    new += 1;
-                    results
-                }
-                Outcome::DoneBefore(results) => {
-                    before += 1;
-                    results
-                }
-                Outcome::OtherWork => {
-                    other_work.push(task.name.as_path());
-                    continue;
-                }
+            match outcome {
+                Outcome::Done(_) => new += 1,
+                Outcome::DoneBefore(_) => before += 1,
+                Outcome::OtherWork => other_work.push(task.name.as_path()),
                 Outcome::Failed(problem) => {
                     is_worth_a_try |= problem.try_again;
                     complaints.push(format!("{name}: {}", problem.reason));
-                    continue;
                 }
-            };
+            }
+            let Some(results) = outcome.results() else { continue };
             frames += results.frames;
             faces += results.faces;
             below_quality += results.below_quality;

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use opencv::core::Mat;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{Output, Results};
 use super::summaries::Summaries;
-use crate::blur::{Blur, Blurrer, blur_still};
+use crate::blur::{Blur, SceneBlurrer, blur_still};
 use crate::classes::Classes;
 use crate::export::{
     AnnotatedVideo, ExportError, FaceTable, FrameTable, Original, TableFormat, VideoShape, annotate, encoded,
@@ -77,7 +76,7 @@ pub struct Products<'a> {
     frame_tables: Vec<(TableFormat, FrameTable)>,
     video: Option<AnnotatedVideo>,
     /// Of a video whose pictures are kept in some way.
-    blurrer: Option<Blurrer<Scene>>,
+    blurrer: Option<SceneBlurrer>,
     annotates_pictures: bool,
     pictures: Vec<PathBuf>,
     summaries: Option<Summaries>,
@@ -167,7 +166,7 @@ impl<'a> Products<'a> {
         let path = place.folder.join(annotated_video(place.name));
         let video = place.wants(Product::Annotated).then(|| AnnotatedVideo::create(&path, shape)).transpose()?;
         let summaries = place.wants(Product::Summary).then(|| Summaries::of_video(place, info, spacing)).transpose()?;
-        let blurrer = place.blur.filter(|_| video.is_some() || summaries.is_some()).map(Blurrer::new);
+        let blurrer = place.blur.filter(|_| video.is_some() || summaries.is_some()).map(SceneBlurrer::new);
         Ok(Self { video, summaries, blurrer, ..Self::tables_alone(place)? })
     }
 
@@ -216,9 +215,8 @@ impl<'a> Products<'a> {
         self.face_tables.iter_mut().try_for_each(|(_, table)| table.push(file, &scene))?;
         self.frame_tables.iter_mut().try_for_each(|(_, table)| table.push(file, &scene))?;
         if let Some(blurrer) = &mut self.blurrer {
-            let picture = std::mem::take(&mut scene.frame.image);
-            let ready = blurrer.push(picture, &everybody, scene.frame.media_time, scene)?;
-            return self.show_all(file, ready);
+            let ready = blurrer.push(scene, &everybody)?;
+            return ready.into_iter().try_for_each(|scene| self.show(file, scene));
         }
         if let Some(blur) = blur {
             blur_still(blur, Arc::make_mut(&mut scene.frame.image), &everybody)?;
@@ -226,15 +224,7 @@ impl<'a> Products<'a> {
         self.show(file, scene)
     }
 
-    /// Adds scenes to what keeps pictures of them.
-    fn show_all(&mut self, file: &str, blurred: Vec<(Arc<Mat>, Scene)>) -> anyhow::Result<()> {
-        for (picture, mut scene) in blurred {
-            scene.frame.image = picture;
-            self.show(file, scene)?;
-        }
-        Ok(())
-    }
-
+    /// Adds a scene to what keeps pictures of it.
     fn show(&mut self, file: &str, mut scene: Scene) -> anyhow::Result<()> {
         if let Some(summaries) = &mut self.summaries {
             summaries.push(file, &scene)?;
@@ -254,7 +244,7 @@ impl<'a> Products<'a> {
     /// Completes everything. The sound comes from `original`.
     pub fn finish(mut self, mut complaints: Vec<String>, original: Option<&Original<'_>>) -> anyhow::Result<Results> {
         if let Some(blurrer) = self.blurrer.take() {
-            self.show_all(self.place.file, blurrer.finish()?)?;
+            blurrer.finish()?.into_iter().try_for_each(|scene| self.show(self.place.file, scene))?;
         }
         let mut paths = Vec::new();
         let mut notes = Vec::new();

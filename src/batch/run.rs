@@ -15,7 +15,7 @@ use super::index::write_index;
 use super::inputs::Inputs;
 use super::job::Job;
 use super::manifest::{FileState, Manifest, Results, Work};
-use super::outcome::{Ending, Outcome, Problem};
+use super::outcome::{BatchOutcome, Outcome, Problem};
 use super::plan::Step;
 use super::products::{Place, Product, Wanted};
 use super::progress::{BatchProgress, ProgressForm};
@@ -168,11 +168,11 @@ impl<'a> Batch<'a> {
             let all = tasks.len();
             bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command resumes from there")));
         }
-        let ending = Ending { outcomes, unreadable, trouble, notes, network: in_use.to_string() };
+        let outcome = BatchOutcome { outcomes, unreadable, trouble, notes, network: in_use.to_string() };
         if let Some(shard) = &self.orders.shard {
-            ending.note(&self.output, shard.clone())?;
+            outcome.note(&self.output, shard.clone())?;
         }
-        ending.report(&self.output, &self.orders)
+        outcome.report(&self.output, &self.orders)
     }
 
     /// The tables over all files that are done. Gives what there is to say of them.
@@ -184,7 +184,7 @@ impl<'a> Batch<'a> {
         let mut sum = Results { products: self.orders.wanted.clone(), ..Results::default() };
         let (mut files, mut arithmetic) = (Vec::new(), Vec::<BTreeSet<&str>>::new());
         for (task, outcome) in outcomes {
-            let (Outcome::Done(results) | Outcome::DoneBefore(results)) = outcome else { continue };
+            let Some(results) = outcome.results() else { continue };
             files.push(self.output.join(&task.name));
             arithmetic.push(results.arithmetic.iter().map(String::as_str).collect());
             sum.take_in(task.file(), results);

@@ -13,7 +13,7 @@ mod stopwatch;
 #[cfg(feature = "vision")]
 pub use repeat::RepeatedSource;
 pub use report::Report;
-pub use result::{BenchResult, Breakdown, ModelSummary, Scope, SourceSummary, StageSummary};
+pub use result::{BenchResult, Breakdown, MeasuredVideo, ModelSummary, Scope, StageSummary};
 #[cfg(feature = "vision")]
 pub use stopwatch::Stopwatch;
 pub use warnings::{Conditions, Warning};

@@ -47,7 +47,7 @@ impl fmt::Display for Report<'_> {
 
 impl Report<'_> {
     fn title(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let source = &self.0.source;
+        let source = &self.0.source.about;
         let what = match self.0.scope {
             Scope::Pipeline => "whole pipeline",
             Scope::Detect => "detection alone",
@@ -136,7 +136,8 @@ impl fmt::Display for Trimmed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{Breakdown, ModelSummary, SourceSummary, StageSummary, Warning};
+    use crate::bench::{Breakdown, MeasuredVideo, ModelSummary, StageSummary, Warning};
+    use crate::source_summary::SourceSummary;
     use crate::version::Versions;
 
     fn result() -> BenchResult {
@@ -158,12 +159,14 @@ mod tests {
                 prior: Some("training".to_owned()),
             },
             threads: 1,
-            source: SourceSummary {
-                name: "demo.mp4".to_owned(),
-                width: 640,
-                height: 360,
-                fps: 23.976,
-                codec: "h264".to_owned(),
+            source: MeasuredVideo {
+                about: SourceSummary {
+                    name: "demo.mp4".to_owned(),
+                    width: 640,
+                    height: 360,
+                    fps: 23.976,
+                    codec: "h264".to_owned(),
+                },
                 frames: Some(472),
             },
             stages: Breakdown { read: Some(stage), classify: Some(stage), ..Breakdown::default() },

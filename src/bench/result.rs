@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use serde::{Serialize, Serializer};
 
 use super::Warning;
+use crate::source_summary::SourceSummary;
 use crate::version::Versions;
 
 /// A finished benchmark. Its JSON names are stable: fields are only ever added.
@@ -36,7 +37,7 @@ pub struct BenchResult {
     /// Threads of libtorch.
     pub threads: u32,
     /// The video.
-    pub source: SourceSummary,
+    pub source: MeasuredVideo,
     /// Time of each stage on one frame.
     pub stages: Breakdown,
     /// Milliseconds from the start of the process to the first frame with a labelled face; `None` without a face.
@@ -80,17 +81,10 @@ pub struct ModelSummary {
 
 /// The video of a benchmark.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SourceSummary {
-    /// Its file name.
-    pub name: String,
-    /// Width of its frames in pixels.
-    pub width: u32,
-    /// Height of its frames in pixels.
-    pub height: u32,
-    /// Its own frames per second; 0 if it doesn't declare them.
-    pub fps: f64,
-    /// Its codec as four characters.
-    pub codec: String,
+pub struct MeasuredVideo {
+    /// What it is.
+    #[serde(flatten)]
+    pub about: SourceSummary,
     /// Number of its frames, if it declares it. A longer benchmark repeats it.
     pub frames: Option<u64>,
 }

@@ -6,6 +6,7 @@
 
 mod ellipse;
 mod paint;
+mod scene;
 mod timeline;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 pub use paint::blur_still;
+pub use scene::SceneBlurrer;
 pub use timeline::Blurrer;
 
 /// What is blurred.

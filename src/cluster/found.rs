@@ -8,6 +8,7 @@ use walkdir::WalkDir;
 
 use crate::batch::{MANIFEST_ENDING, Manifest, Output, PICTURES_NAME, Product, RUN_REPORT, Results, RunReport};
 use crate::export::is_temporary;
+use crate::whole::folder_of;
 
 /// Everything in some folders.
 #[derive(Default)]
@@ -123,7 +124,7 @@ impl Record {
 
     /// Where an output is now: the folder may have been moved.
     pub fn place_of(&self, output: &Output) -> PathBuf {
-        let here = self.path.parent().unwrap_or(Path::new("."));
+        let here = folder_of(&self.path);
         let recorded = &output.file.path;
         // The first output lies beside the record; others, as copies of pictures, may lie in folders below.
         let first = self.manifest.results.as_ref().and_then(|results| results.outputs.first());

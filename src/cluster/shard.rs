@@ -92,7 +92,7 @@ impl FromStr for Shard {
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
         let parts = word.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-        parts.and_then(|(number, of)| Self::new(number, of)).ok_or("has to be I/N with I from 1 to N, such as 3/10")
+        parts.and_then(|(number, of)| Self::new(number, of)).ok_or("must be I/N with I from 1 to N, such as 3/10")
     }
 }
 

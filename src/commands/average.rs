@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::card;
+use super::numbers::above_zero;
 use crate::console::print;
 use crate::lab::{Part, average};
 use crate::net::{Card, ModelSource, WeightKind, save_weights};
@@ -72,11 +73,4 @@ impl AverageArgs {
 fn describe(card: &Card) -> String {
     let parts: Vec<_> = card.mean_of.iter().map(|part| format!("{} ({})", part.name, part.counts)).collect();
     format!("The mean of the weights of {}. The first: {}", parts.join(", "), card.description)
-}
-
-fn above_zero(word: &str) -> Result<f64, String> {
-    word.parse()
-        .ok()
-        .filter(|number: &f64| number.is_finite() && *number > 0.0)
-        .ok_or_else(|| "must be a number above 0".to_owned())
 }

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use tch::{Cuda, Device};
 
 use crate::bench::{
-    BenchResult, Breakdown, Conditions, ModelSummary, RepeatedSource, Report, Scope, SourceSummary, Stopwatch, Warning,
+    BenchResult, Breakdown, Conditions, MeasuredVideo, ModelSummary, RepeatedSource, Report, Scope, Stopwatch, Warning,
 };
 use crate::classify::Classifier;
 use crate::console::progress::Progress;
@@ -24,7 +24,8 @@ use crate::network::NetworkInUse;
 use crate::pipeline::{StageTimings, run_to_end};
 use crate::prior::PriorChoice;
 use crate::process::{self, OtherLoad};
-use crate::source::{FrameSource, SourceInfo, SourceKind, VideoSource};
+use crate::source::{FrameSource, SourceInfo, VideoSource};
+use crate::source_summary::SourceSummary;
 use crate::stages::{LoadedNetwork, StageChoices, video_or_demo};
 use crate::version::Versions;
 
@@ -262,7 +263,7 @@ impl BenchArgs {
                 prior: Some(network.prior),
             },
             threads: u32::from(self.threads),
-            source: source_summary(info),
+            source: MeasuredVideo { about: SourceSummary::from(info), frames: info.frames() },
             stages,
             time_to_first_label_ms: first_label.map(|age| age.as_secs_f64() * 1e3),
             peak_memory_bytes: process::memory().map(|memory| memory.peak),
@@ -299,18 +300,4 @@ fn check(stop: &AtomicBool) -> anyhow::Result<()> {
         bail!(Interrupted("the measurement was not finished, so there are no figures".to_owned()));
     }
     Ok(())
-}
-
-fn source_summary(info: &SourceInfo) -> SourceSummary {
-    SourceSummary {
-        name: info.name.clone(),
-        width: u32::try_from(info.width).unwrap_or(u32::MAX),
-        height: u32::try_from(info.height).unwrap_or(u32::MAX),
-        fps: info.fps,
-        codec: info.fourcc.clone(),
-        frames: match info.kind {
-            SourceKind::File { frames, .. } => frames,
-            SourceKind::Camera => None,
-        },
-    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::numbers::within;
 #[cfg(feature = "gui")]
 use crate::classify::LoadError;
 use crate::detect::GivenDetection;
@@ -99,10 +100,7 @@ pub fn smoothing_secs(word: &str) -> Result<f32, String> {
     if word == "off" {
         return Ok(0.0);
     }
-    word.parse()
-        .ok()
-        .filter(|secs| (0.0..=LONGEST_SMOOTHING_SECS).contains(secs))
-        .ok_or_else(|| format!("must be a number of seconds from 0 to {LONGEST_SMOOTHING_SECS}, or `off`"))
+    within(word, 0.0..=LONGEST_SMOOTHING_SECS).map_err(|problem| format!("{problem}, or `off`"))
 }
 
 #[cfg(test)]

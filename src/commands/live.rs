@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::display;
 use super::headless::CameraJob;
+use super::times::seconds;
 use super::view::ViewArgs;
 #[cfg(feature = "gui")]
 use crate::app::{
@@ -45,7 +46,7 @@ pub struct LiveArgs {
     pub headless: bool,
 
     /// Stop after this time [default: run until Ctrl-C]
-    #[arg(long, value_name = "SECONDS", requires = "headless", value_parser = duration)]
+    #[arg(long, value_name = "SECONDS", requires = "headless", value_parser = seconds)]
     pub duration: Option<Duration>,
 
     /// Write a table of all faces to this file
@@ -127,14 +128,6 @@ impl LiveArgs {
         let source = self.camera.clone().map(|camera| Source::Camera(camera, mode.over(&CameraMode::default())));
         Launch { camera_mode: mode, ..self.view.launch(source) }
     }
-}
-
-fn duration(word: &str) -> Result<Duration, String> {
-    word.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "must be a number of seconds above 0".to_owned())
 }
 
 fn size(word: &str) -> Result<(u32, u32), String> {

@@ -37,6 +37,8 @@ mod replay;
 mod score;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "vision")]
+mod times;
 mod train;
 #[cfg(feature = "vision")]
 mod verify;

@@ -1,16 +1,37 @@
 //! Numbers as they are given on the command line.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
+
+/// A number in a range, its ends included.
+///
+/// # Errors
+/// When the word is another number or none.
+pub(super) fn within<T: FromStr + PartialOrd + Display>(word: &str, range: RangeInclusive<T>) -> Result<T, String> {
+    match word.parse::<T>() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(format!("must be a number from {} to {}", range.start(), range.end())),
+    }
+}
 
 /// A share from 0 to 1.
 ///
 /// # Errors
 /// When the word is another number or none.
-pub(super) fn share<T: FromStr + PartialOrd + From<u8>>(word: &str) -> Result<T, String> {
+pub(super) fn share<T: FromStr + PartialOrd + Display + From<u8>>(word: &str) -> Result<T, String> {
+    within(word, T::from(0)..=T::from(1))
+}
+
+/// A finite number above 0.
+///
+/// # Errors
+/// When the word is another number or none.
+pub(super) fn above_zero(word: &str) -> Result<f64, String> {
     word.parse()
         .ok()
-        .filter(|share| (T::from(0)..=T::from(1)).contains(share))
-        .ok_or_else(|| "has to be a number from 0 to 1, as 0.87".to_owned())
+        .filter(|number: &f64| number.is_finite() && *number > 0.0)
+        .ok_or_else(|| "must be a number above 0".to_owned())
 }
 
 #[cfg(test)]
@@ -22,7 +43,15 @@ mod tests {
         assert_eq!(share("0.87"), Ok(0.87_f64));
         assert_eq!((share("0"), share("1")), (Ok(0.0_f32), Ok(1.0_f32)));
         for word in ["87", "-0.1", "NaN", "most", ""] {
-            assert!(share::<f64>(word).is_err(), "{word}");
+            assert_eq!(share::<f64>(word), Err("must be a number from 0 to 1".to_owned()), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_not_above_0_is_refused() {
+        assert_eq!((above_zero("90"), above_zero("0.5")), (Ok(90.0), Ok(0.5)));
+        for word in ["0", "-1", "NaN", "inf", "long", ""] {
+            assert!(above_zero(word).is_err(), "{word}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::analyze::media_time;
+use super::times::part_length;
 use crate::batch::Inputs;
 use crate::cluster::{Plan, Split};
 use crate::console::{print, tell};
@@ -77,33 +77,5 @@ impl PlanArgs {
             if problems.is_empty() { String::new() } else { format!(", {} of them can't be read", problems.len()) };
         tell(&format!("{} lines{bad}; {:.2} hours of video", plan.0.len(), seconds / 3600.0));
         Ok(())
-    }
-}
-
-/// `90s`, `10m`, `1h`, or a time as others are.
-fn part_length(word: &str) -> Result<Duration, String> {
-    let units = [('s', 1.0), ('m', 60.0), ('h', 3600.0)];
-    let time = units.iter().find_map(|(unit, seconds)| {
-        let number: f64 = word.strip_suffix(*unit)?.parse().ok()?;
-        Duration::try_from_secs_f64(number * seconds).ok()
-    });
-    let time = time.map_or_else(|| media_time(word), Ok)?;
-    if time.is_zero() { Err("has to be longer than nothing".to_owned()) } else { Ok(time) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_length_has_a_unit_or_is_a_time() {
-        let secs = |word: &str| part_length(word).map(|time| time.as_secs_f64());
-        assert_eq!(
-            [secs("10m"), secs("90s"), secs("1.5h"), secs("2:30")],
-            [Ok(600.0), Ok(90.0), Ok(5400.0), Ok(150.0)]
-        );
-        for word in ["", "0", "-1m", "m", "10 minutes"] {
-            assert!(part_length(word).is_err(), "{word}");
-        }
     }
 }

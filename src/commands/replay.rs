@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::display;
 use super::headless::{RecordingJob, VideoJob};
+use super::numbers::within;
 use super::view::ViewArgs;
 #[cfg(feature = "gui")]
 use crate::app::{self, Launch, machine::ThisMachine, session::Source};
@@ -146,10 +147,7 @@ impl ReplayArgs {
 }
 
 fn speed(word: &str) -> Result<f64, String> {
-    word.parse()
-        .ok()
-        .filter(|speed| (1.0 / 16.0..=16.0).contains(speed))
-        .ok_or_else(|| "must be a number from 0.0625 to 16".to_owned())
+    within(word, 1.0 / 16.0..=16.0)
 }
 
 #[cfg(test)]

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use opencv::core::Mat;
-
 use super::{Edits, Mark, Recording, RecordingSource, SavedMark};
-use crate::blur::{Blur, Blurrer};
+use crate::blur::{Blur, SceneBlurrer};
 use crate::export::{
     AnnotatedVideo, Existing, ExportError, FaceTable, PartialFile, RESULT_SUFFIX, Staging, VideoShape, annotate_titled,
     free_names,
@@ -93,7 +91,7 @@ impl Export {
         let marks = PartialFile::create(marks)?;
         let mut video = AnnotatedVideo::create(video, VideoShape::of(&info))?;
 
-        let mut blurrer = self.blur.map(Blurrer::new);
+        let mut blurrer = self.blur.map(SceneBlurrer::new);
         let mut frames = 0;
         while let Some(frame) = source.read()? {
             go_on(stop, frames)?;
@@ -101,7 +99,7 @@ impl Export {
             let faces = self.edits.shown(&recorded);
             let timings = StageTimings::default();
             let classes = self.recording.metadata.classes.clone();
-            let mut scene = Scene { frame, picture: None, classes, faces, timings, labelled_at: Instant::now() };
+            let scene = Scene { frame, picture: None, classes, faces, timings, labelled_at: Instant::now() };
             on_scene(&scene);
             frames += 1;
             let Some(blurrer) = &mut blurrer else {
@@ -109,12 +107,12 @@ impl Export {
                 continue;
             };
             // All that were recorded: who is hidden in the window is a person too.
-            let (picture, time) = (std::mem::take(&mut scene.frame.image), scene.frame.media_time);
-            let ready = blurrer.push(picture, &recorded, time, scene).map_err(ExportError::from)?;
-            self.show_all(ready, &mut video)?;
+            let ready = blurrer.push(scene, &recorded).map_err(ExportError::from)?;
+            ready.into_iter().try_for_each(|scene| self.show(scene, &mut video))?;
         }
         if let Some(blurrer) = blurrer {
-            self.show_all(blurrer.finish().map_err(ExportError::from)?, &mut video)?;
+            let rest = blurrer.finish().map_err(ExportError::from)?;
+            rest.into_iter().try_for_each(|scene| self.show(scene, &mut video))?;
         }
         self.write_table(table, || go_on(stop, frames))?;
         write_marks(marks, &self.edits.marks(&self.recording.marks))?;
@@ -122,13 +120,6 @@ impl Export {
         // The last moment: what has its name is a result.
         go_on(stop, frames)?;
         Ok(complaints)
-    }
-
-    fn show_all(&self, blurred: Vec<(Arc<Mat>, Scene)>, video: &mut AnnotatedVideo) -> Result<(), ExportError> {
-        blurred.into_iter().try_for_each(|(picture, mut scene)| {
-            scene.frame.image = picture;
-            self.show(scene, video)
-        })
     }
 
     fn show(&self, mut scene: Scene, video: &mut AnnotatedVideo) -> Result<(), ExportError> {

@@ -11,7 +11,7 @@ use hdrhistogram::Histogram;
 use super::outcome::{Ages, MemoryCourse, Outcome};
 use super::outputs::{Outputs, WrittenTables, is_standard_output};
 use super::recording::{self, HeadlessWriter, SavedSession};
-use super::summary::{Source, Tally};
+use super::summary::Tally;
 use crate::blur::Blur;
 use crate::console::{print, print_json, tell};
 use crate::exit::TryAgain;
@@ -21,6 +21,7 @@ use crate::network::NetworkInUse;
 use crate::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest, Statistics};
 use crate::process::{self, OtherLoad};
 use crate::source::CameraRequest;
+use crate::source_summary::SourceSummary;
 use crate::stages::StageChoices;
 use crate::version::Versions;
 
@@ -144,7 +145,7 @@ struct Watch {
     began: Option<Began>,
     memory: Vec<u64>,
     memory_due: Option<Instant>,
-    source: Option<Source>,
+    source: Option<SourceSummary>,
     losses: u64,
     recording: Option<HeadlessWriter>,
     recorded: Option<SavedSession>,
@@ -207,8 +208,8 @@ impl Watch {
     fn note(&mut self, event: Event) -> anyhow::Result<()> {
         match event {
             Event::Opened(info) => {
-                let source = &*self.source.insert(Source::from(&info));
-                let Source { name, width, height, codec, .. } = source;
+                let source = &*self.source.insert(SourceSummary::from(&info));
+                let SourceSummary { name, width, height, codec, .. } = source;
                 tell(&format!("{name}: {width}×{height} at {} fps {codec}", source.shown_fps()));
                 Ok(())
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::summary::{Seen, Source, Tally};
+use super::summary::{Seen, Tally};
 use super::video::DEFAULT_FOLDER;
 use crate::blur::Blur;
 use crate::console::progress::Progress;
@@ -13,6 +13,7 @@ use crate::console::{print, print_json, tell};
 use crate::interrupt::{self, Interrupted};
 use crate::network::NetworkInUse;
 use crate::recording::{Export, ExportProblem, Exported, Recording};
+use crate::source_summary::SourceSummary;
 use crate::version::Versions;
 
 /// A recording to export.
@@ -40,7 +41,7 @@ struct Outcome {
     /// What named the faces then.
     #[serde(flatten)]
     network: NetworkInUse,
-    source: Source,
+    source: SourceSummary,
     video: PathBuf,
     table: PathBuf,
     marks: PathBuf,
@@ -83,7 +84,7 @@ impl RecordingJob {
             rows: recording.faces.rows().len(),
             recorded: metadata.started.clone(),
             network: metadata.network(),
-            source: Source {
+            source: SourceSummary {
                 name: recording.name(),
                 width: recording.video.width,
                 height: recording.video.height,
@@ -101,7 +102,7 @@ impl RecordingJob {
 
 impl Outcome {
     fn text(&self) -> String {
-        let Source { name, width, height, .. } = &self.source;
+        let SourceSummary { name, width, height, .. } = &self.source;
         format!(
             "{name} ({width}×{height}), recorded results of {}\n\n{}\n  Model     {}\n  Video     {}\n  Table     {} ({} rows)\n  \
              Marks     {}\n",

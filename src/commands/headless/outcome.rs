@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use super::outputs::WrittenTables;
 use super::recording::SavedSession;
-use super::summary::{Seen, Source};
+use super::summary::Seen;
 use crate::network::NetworkInUse;
+use crate::source_summary::SourceSummary;
 use crate::version::Versions;
 
 /// Samples that the first and the last value of the memory are averaged over: a minute.
@@ -37,7 +38,7 @@ pub struct Outcome {
     pub camera_losses: u64,
     #[serde(flatten)]
     pub network: NetworkInUse,
-    pub source: Option<Source>,
+    pub source: Option<SourceSummary>,
     #[serde(flatten)]
     pub tables: WrittenTables,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,11 +8,9 @@ use console::Style;
 use serde::Serialize;
 
 use crate::classes::{Classes, MOST_CLASSES};
-use crate::digits::rounded;
 use crate::face::FaceId;
 use crate::pipeline::Scene;
 use crate::process;
-use crate::source::SourceInfo;
 use crate::verdict::{UNSURE, Verdict};
 
 /// Width of the bar of a class that all faces show, in letters.
@@ -20,30 +18,6 @@ const BAR_WIDTH: f64 = 30.0;
 
 /// Room for a name, in letters.
 const NAME_WIDTH: usize = 9;
-
-/// Where the frames came from.
-#[derive(Debug, Serialize)]
-pub struct Source {
-    pub name: String,
-    pub width: usize,
-    pub height: usize,
-    pub fps: f64,
-    pub codec: String,
-}
-
-impl From<&SourceInfo> for Source {
-    fn from(info: &SourceInfo) -> Self {
-        let SourceInfo { name, width, height, fps, fourcc, .. } = info.clone();
-        Self { name, width, height, fps, codec: fourcc }
-    }
-}
-
-impl Source {
-    /// The declared frames a second, to be shown: films have 23.976.
-    pub fn shown_fps(&self) -> f64 {
-        rounded(self.fps, 3)
-    }
-}
 
 /// Frames and faces counted as they come.
 #[derive(Debug, Default)]

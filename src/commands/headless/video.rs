@@ -2,16 +2,14 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use opencv::core::Mat;
 use serde::Serialize;
 
-use super::summary::{Seen, Source, Tally};
-use crate::blur::{Blur, Blurrer};
+use super::summary::{Seen, Tally};
+use crate::blur::{Blur, SceneBlurrer};
 use crate::classes::Classes;
 use crate::console::progress::Progress;
 use crate::console::{print, print_json, tell};
@@ -23,6 +21,7 @@ use crate::network::NetworkInUse;
 use crate::pipeline::{Scene, SourceRequest, run_to_end};
 use crate::process;
 use crate::source::{FrameSource, SourceInfo, Watched};
+use crate::source_summary::SourceSummary;
 use crate::stages::StageChoices;
 use crate::version::Versions;
 
@@ -55,7 +54,7 @@ struct Outcome {
     seconds: f64,
     #[serde(flatten)]
     network: NetworkInUse,
-    source: Source,
+    source: SourceSummary,
     /// The annotated video.
     video: PathBuf,
     /// How its picture is coded, and what became of the sound.
@@ -154,7 +153,7 @@ struct Results {
     name: String,
     video: AnnotatedVideo,
     table: FaceTable,
-    blurrer: Option<Blurrer<Scene>>,
+    blurrer: Option<SceneBlurrer>,
 }
 
 impl Results {
@@ -169,28 +168,20 @@ impl Results {
         let [video, table] = free_names(folder, &format!("{stem}{RESULT_SUFFIX}"), [".mp4", ".csv"]);
         let table = FaceTable::create(&table, TableFormat::Csv, classes)?;
         let video = AnnotatedVideo::create(&video, VideoShape::of(info))?;
-        Ok(Self { name: info.name.clone(), video, table, blurrer: blur.map(Blurrer::new) })
+        Ok(Self { name: info.name.clone(), video, table, blurrer: blur.map(SceneBlurrer::new) })
     }
 
-    fn push(&mut self, mut scene: Scene) -> Result<(), ExportError> {
+    fn push(&mut self, scene: Scene) -> Result<(), ExportError> {
         self.table.push(&self.name, &scene)?;
         let Some(blurrer) = &mut self.blurrer else { return self.video.push(scene) };
-        let (picture, faces) = (std::mem::take(&mut scene.frame.image), scene.faces.clone());
-        let ready = blurrer.push(picture, &faces, scene.frame.media_time, scene)?;
-        self.show(ready)
-    }
-
-    fn show(&mut self, blurred: Vec<(Arc<Mat>, Scene)>) -> Result<(), ExportError> {
-        blurred.into_iter().try_for_each(|(picture, mut scene)| {
-            scene.frame.image = picture;
-            self.video.push(scene)
-        })
+        let everybody = scene.faces.clone();
+        blurrer.push(scene, &everybody)?.into_iter().try_for_each(|scene| self.video.push(scene))
     }
 
     /// The video and the name of the table.
     fn finish(mut self, original: Option<&Original<'_>>) -> Result<(FinishedVideo, PathBuf), ExportError> {
         if let Some(blurrer) = self.blurrer.take() {
-            self.show(blurrer.finish()?)?;
+            blurrer.finish()?.into_iter().try_for_each(|scene| self.video.push(scene))?;
         }
         let video = self.video.finish(original)?;
         Ok((video, self.table.finish()?))
@@ -211,7 +202,7 @@ fn outcome(
         seconds,
         seen,
         network,
-        source: Source::from(info),
+        source: SourceSummary::from(info),
         video_details: video.to_string(),
         video: video.path,
         table,
@@ -222,7 +213,7 @@ fn outcome(
 
 impl Outcome {
     fn text(&self) -> String {
-        let Source { name, width, height, .. } = &self.source;
+        let SourceSummary { name, width, height, .. } = &self.source;
         format!(
             "{name} ({width}×{height})\n\n{}\n  Speed     {:.1} fps, {:.1} s ({})\n  Video     {}\n            {}\n  Table     {}\n",
             self.seen.text(),

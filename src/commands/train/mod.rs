@@ -15,6 +15,7 @@ use anyhow::bail;
 use clap::Args;
 use tch::Device;
 
+use super::numbers::above_zero;
 use super::reading::ReadingArgs;
 use crate::device::DeviceChoice;
 use crate::lab::detection::FacesRecipe;
@@ -71,7 +72,7 @@ pub struct TrainArgs {
     pub stop_after: Option<u32>,
 
     /// Start no new epoch after this many minutes of training, earlier runs included
-    #[arg(long, value_name = "MINUTES", value_parser = minutes)]
+    #[arg(long, value_name = "MINUTES", value_parser = above_zero)]
     pub budget: Option<f64>,
 
     /// When the training has ended, measure the best weights on PublicTest and, once, on PrivateTest, and write both into the card; on
@@ -148,11 +149,4 @@ impl TrainArgs {
         let trainer = Trainer::new(task, recipe, data_sha256, folder, device)?;
         Ok(trainer.within(self.budget.map(|minutes| 60.0 * minutes)))
     }
-}
-
-fn minutes(word: &str) -> Result<f64, String> {
-    word.parse()
-        .ok()
-        .filter(|minutes: &f64| minutes.is_finite() && *minutes > 0.0)
-        .ok_or_else(|| "must be a number greater than 0, as 90".to_owned())
 }
