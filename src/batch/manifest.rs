@@ -169,12 +169,12 @@ impl Manifest {
     pub fn earlier(path: &Path, work: &Work, schema: u32, wanted: &Wanted) -> (Earlier, Option<Self>) {
         let Ok(text) = std::fs::read(path) else { return (Earlier::Nothing, None) };
         let manifest = serde_json::from_slice::<Self>(&text).ok();
-        let earlier = manifest.as_ref().map_or(Earlier::Unfinished, |manifest| manifest.left(work, schema, wanted));
+        let earlier = manifest.as_ref().map_or(Earlier::Unfinished, |manifest| manifest.tells(work, schema, wanted));
         (earlier, manifest)
     }
 
-    /// What the run that wrote it left.
-    fn left(&self, work: &Work, schema: u32, wanted: &Wanted) -> Earlier {
+    /// What it tells of the run that wrote it.
+    fn tells(&self, work: &Work, schema: u32, wanted: &Wanted) -> Earlier {
         let Some(results) = self.results.clone() else { return Earlier::Unfinished };
         if self.schema != schema || self.work != *work {
             let is_there = |output: &Output| output.file.path.exists();

@@ -280,7 +280,7 @@ fn typed(ui: &mut Ui, label: String, text: &str, empty: &str, width: f32) -> Opt
     None
 }
 
-/// Two appearances of one person as one.
+/// What two numbers of one person were seen for, as one.
 fn together(a: Presence, b: Presence) -> Presence {
     Presence { first: a.first.min(b.first), last: a.last.max(b.last), frames: a.frames + b.frames }
 }
