@@ -10,6 +10,7 @@ use super::products::Product;
 use super::run::MANIFEST_ENDING;
 use crate::export::{ExportError, SCHEMA_VERSION, join_tables};
 use crate::lab::provenance::sha256;
+use crate::report::counted;
 use crate::version::Versions;
 
 /// What these tables are called, without ending.
@@ -52,17 +53,17 @@ pub fn write_together(
 /// Says so, if the networks of these files computed with different things: each file with what its results were made with. Files that
 /// don't say it don't count.
 pub fn different_arithmetic(files: &[BTreeSet<&str>]) -> Option<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for &arithmetic in files.iter().flatten() {
         *counts.entry(arithmetic).or_default() += 1;
     }
     if counts.len() < 2 {
         return None;
     }
-    let in_words = |(arithmetic, count): (&str, usize)| {
-        format!("{arithmetic} for {count} {}", if count == 1 { "file" } else { "files" })
-    };
-    let words: Vec<_> = counts.into_iter().map(in_words).collect();
+    let words: Vec<_> = counts
+        .iter()
+        .map(|(arithmetic, count)| format!("{arithmetic} for {}", counted(*count, "file", "files")))
+        .collect();
     Some(format!("made with different arithmetic: {}; figures may differ slightly", words.join(", ")))
 }
 

@@ -14,6 +14,7 @@ pub use index::{IndexRow, is_index, render_index};
 pub use pictures::{PictureSummary, PicturesReport};
 pub use thumbnail::{Thumbnail, thumbnail};
 pub use video::VideoReport;
+pub use words::counted;
 
 /// A page can't be made.
 #[derive(Debug, thiserror::Error)]
