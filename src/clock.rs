@@ -1,4 +1,4 @@
-//! Times within a video or a recording as people write them.
+//! Times as people write them: those within a video or a recording, and how long something took.
 
 use std::time::Duration;
 
@@ -22,9 +22,20 @@ pub fn moment(time: Duration) -> String {
     clock((time.as_millis() / 100) as f64 / 10.0, 1)
 }
 
+/// How long something took or may take: `59 min`, `1 h 50 min`.
+pub fn hours_and_minutes(secs: f64) -> String {
+    let minutes = (secs / 60.0).round() as u64;
+    if minutes < 60 { format!("{minutes} min") } else { format!("{} h {:02} min", minutes / 60, minutes % 60) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_took_long_is_told_in_hours_and_minutes() {
+        assert_eq!([59.0, 6606.0, 7200.0].map(hours_and_minutes), ["1 min", "1 h 50 min", "2 h 00 min"]);
+    }
 
     #[test]
     fn times_read_as_on_a_clock() {

@@ -24,7 +24,6 @@ pub use mien_vision::{detect, frame, pipeline, source};
 #[cfg(feature = "gui")]
 pub mod app;
 pub mod bench;
-#[cfg(feature = "vision")]
 pub mod clock;
 pub mod commands;
 pub mod console;

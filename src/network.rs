@@ -7,7 +7,7 @@ use tch::Device;
 
 use crate::classes::Classes;
 use crate::classify::TorchClassifier;
-use crate::device::describe;
+use crate::device::{describe, describe_threads};
 use crate::net::{Model, Precision};
 use crate::prior::{PriorChoice, never_named};
 
@@ -57,7 +57,7 @@ impl NetworkInUse {
     #[must_use]
     pub fn with_threads(mut self, threads: i32) -> Self {
         if self.device == describe(Device::Cpu) {
-            self.device += &if threads == 1 { ", 1 thread".to_owned() } else { format!(", {threads} threads") };
+            self.device = format!("{}, {}", self.device, describe_threads(threads));
         }
         self
     }

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::clock::hours_and_minutes;
 use crate::console::{print, print_json};
+use crate::lab::datasets::WITH_VOTES;
 use crate::lab::plots::{Bars, Quantity, Series};
 use crate::lab::recipe::{Published, PublishedSplit, RecipeList, Scheduled};
-use crate::lab::{ComparedRun, Figure, read_list, read_runs};
+use crate::lab::{ComparedRun, Figure, data_names, listed, read_list, read_runs};
 use crate::net::{Ending, ModelSource};
 
 /// Show what runs gave, side by side, beside what others published
@@ -144,7 +146,7 @@ const COLUMNS: [Column; 13] = [
     words("PrivateTest", 38, |run| run.private.as_ref().map(in_words)),
     column("F1", 7, |run| macro_f1(run.private.as_ref())),
     words("epochs", 22, |run| Some(epochs(run))),
-    column("time", 12, |run| (run.epochs > 0).then(|| duration(run.wall_seconds))),
+    column("time", 12, |run| (run.epochs > 0).then(|| hours_and_minutes(run.wall_seconds))),
     written("device", |run| (!run.machine.is_empty()).then(|| device(&run.machine))),
 ];
 
@@ -152,12 +154,11 @@ fn cells(run: &ComparedRun) -> [String; COLUMNS.len()] {
     COLUMNS.map(|column| (column.cell)(run).unwrap_or_else(|| "–".to_owned()))
 }
 
-/// What it learnt from: in brackets behind each name stands how faces were found, and behind all which split is for what.
+/// What it learnt from; FER2013 with its votes is called FER+.
 fn data(run: &ComparedRun) -> String {
-    let names = run.data.split_once(':').map_or(run.data.as_str(), |(names, _)| names);
-    let outside = names.split('(').map(|part| part.rsplit(')').next().unwrap_or_default().trim_end());
-    let name = outside.collect::<String>().replace("FER2013 with FER+ votes", "FER+");
-    if run.classes.are_emotions() { name } else { format!("{name}, {} classes", run.classes.len()) }
+    let names = data_names(&run.data);
+    let names = listed(names.iter().map(|name| if name.ends_with(WITH_VOTES) { "FER+" } else { name.as_str() }));
+    if run.classes.are_emotions() { names } else { format!("{names}, {} classes", run.classes.len()) }
 }
 
 /// The device and what computes on it; the system matters little.
@@ -250,11 +251,6 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-pub(super) fn duration(seconds: f64) -> String {
-    let minutes = (seconds / 60.0).round() as u64;
-    if minutes < 60 { format!("{minutes} min") } else { format!("{} h {:02} min", minutes / 60, minutes % 60) }
-}
-
 /// One group a run: our two figures and the published one.
 fn chart(title: &str, runs: &[ComparedRun]) -> Bars {
     let series = |name: &str, value: fn(&ComparedRun) -> Option<f64>| Series {
@@ -333,11 +329,5 @@ mod tests {
         assert_eq!(lines.len(), 3);
         assert_eq!(lines[2], "| a\\|b | 4.47 M | JAFFE | 3/60, time spent | 1 min |");
         assert_eq!(lines[0].matches('|').count(), lines[1].matches('|').count());
-    }
-
-    #[test]
-    fn times_are_in_hours_and_minutes() {
-        assert_eq!(duration(6606.0), "1 h 50 min");
-        assert_eq!(duration(59.0), "1 min");
     }
 }

@@ -40,6 +40,7 @@ fn each_picture_is_judged_by_the_network_that_never_saw_its_person() {
         sources.iter().map(|source| source[field].as_u64().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(report["folds"], 3);
+    assert_eq!(report["rule"], "label");
     assert_eq!((of_each("n"), of_each("people")), (vec![12, 10], vec![6, 5]));
     for source in report["sources"].as_array().unwrap() {
         assert!((0.0..=1.0).contains(&source["ece_scaled"].as_f64().unwrap()), "{source}");
@@ -47,6 +48,10 @@ fn each_picture_is_judged_by_the_network_that_never_saw_its_person() {
         assert!(source.get("ece").is_none() && source.get("loss").is_none(), "{source}");
     }
     evaluate(&[&ck], &[]).success().stdout(contains("N 12, 6 people"));
+    // What has folds has no votes.
+    for votes in [["--ferplus", "fer2013new.csv"], ["--rule", "majority"]] {
+        evaluate(&[&ck], &votes).failure().stderr(contains("cannot be used with"));
+    }
 
     #[cfg(feature = "vision")]
     evaluate(&[&ck], &["--through-detector"]).failure().stderr(contains("cannot be used with"));

@@ -56,12 +56,13 @@ impl Acquaintance {
 
 /// Whether the model of a card may have learnt from what a training keeps back of a source that it divides by `split`.
 fn may_know(card: &Card, source: &SourceInfo, split: &SplitSpec) -> bool {
-    let learnt = &card.training.data_sha256;
+    let training = &card.training;
     // The card of a mean tells the division of the first of its models alone. A split that can't be read isn't known to be this one.
     let is_divided_alike = card.mean_of.is_empty()
-        && source.is_all_among(learnt)
-        && SplitSpec::of_recipe(&card.training.recipe).is_ok_and(|known| known == *split);
-    source.is_among(learnt) && !source.is_kept_back(Split::Public, learnt) && !is_divided_alike
+        && training.learnt_from_all(&source.sha256)
+        && SplitSpec::of_recipe(&training.recipe).is_ok_and(|known| known == *split);
+    let is_kept_back = source.is_kept_back(Split::Public, &training.data_sha256);
+    training.learnt_from_any(&source.sha256) && !is_kept_back && !is_divided_alike
 }
 
 #[cfg(test)]

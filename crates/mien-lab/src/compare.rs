@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::datasets::{LabelRule, Split, Target, WITH_VOTES};
+use crate::datasets::{LabelRule, Split, Target, without_votes};
 use crate::recipe::{Published, Scheduled};
-use crate::statement::LEARNT;
+use crate::statement::{data_names, listed};
 use mien_core::bounded;
 use mien_core::classes::Classes;
 use mien_net::faces::FacesCard;
@@ -153,7 +153,7 @@ pub fn read_runs(source: &ModelSource) -> Result<Vec<ComparedRun>, CompareError>
         // A recipe is TOML too; a card has weights beside it.
         if file.extension().is_some_and(|ending| ending == "toml") && file.with_extension("safetensors").is_file() {
             // A detector has no accuracy to be compared.
-            if !std::fs::read_to_string(&file).is_ok_and(|text| FacesCard::is_in(&text)) {
+            if !bounded::read_text(&file, MOST_CARD_BYTES).is_ok_and(|text| FacesCard::is_in(&text)) {
                 cards.push(file);
             }
         }
@@ -193,7 +193,7 @@ fn not_begun(entry: &Scheduled) -> ComparedRun {
         architecture: recipe.network.architecture.clone(),
         parameters: recipe.network.cost(recipe.classes.len()).map_or(0, |cost| cost.parameters),
         classes: recipe.classes.clone(),
-        data: recipe.data.names().collect::<Vec<_>>().join(" + "),
+        data: listed(recipe.data.names()),
         target: recipe.target.name().to_owned(),
         epochs: 0,
         epochs_planned: Some(recipe.epochs),
@@ -209,7 +209,7 @@ fn not_begun(entry: &Scheduled) -> ComparedRun {
 }
 
 fn shipped_names() -> String {
-    super::listed(ModelSource::shipped_names())
+    listed(ModelSource::shipped_names())
 }
 
 fn read_run(path: &Path) -> Result<ComparedRun, CompareError> {
@@ -279,21 +279,17 @@ pub fn is_own(card: &Card, entry: &Evaluation) -> bool {
 
 /// Whether data that reports call so have the names of data that the model of a card learnt from, all of them or a part.
 pub fn is_learnt_by_name(card: &Card, data: &str) -> bool {
-    let told = &card.training.data;
-    let own = data_names(told.split_once(LEARNT).map_or(told, |(names, _)| names));
-    data_names(data).is_subset(&own)
+    data_sets(data).is_subset(&data_sets(&card.training.data))
 }
 
 /// Whether two names in reports are of the same data, however faces were found in them and whether votes were read beside them.
 pub fn is_same_data(one: &str, other: &str) -> bool {
-    data_names(one) == data_names(other)
+    data_sets(one) == data_sets(other)
 }
 
-/// The data sets that reports call so, without how their faces were found and whether votes belong to them.
-fn data_names(told: &str) -> BTreeSet<String> {
-    let outside = told.split('(').map(|part| part.rsplit(')').next().unwrap_or_default().trim_end());
-    let names = outside.collect::<String>().replace(WITH_VOTES, "");
-    names.split(", ").flat_map(|names| names.split(" and ")).map(str::to_owned).collect()
+/// The data sets that a sentence or a report names, whether votes were read with them or not.
+fn data_sets(told: &str) -> BTreeSet<String> {
+    data_names(told).iter().map(|name| without_votes(name).to_owned()).collect()
 }
 
 /// What the history says of an epoch; nothing if there is no history or no such epoch.
@@ -414,7 +410,7 @@ mod tests {
             card.evaluation = vec![voted, mirrored, foreign];
         });
         assert_eq!(read(folder.path()).unwrap().remove(0).public.unwrap().accuracy, 0.7);
-        let joined = data_names("FER2013 with FER+ votes (3 faces turned upright, 2 whole pictures), CK+48 and JAFFE");
+        let joined = data_sets("FER2013 with FER+ votes (3 faces turned upright, 2 whole pictures), CK+48 and JAFFE");
         assert_eq!(joined, ["FER2013", "CK+48", "JAFFE"].map(str::to_owned).into());
     }
 

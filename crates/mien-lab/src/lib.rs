@@ -44,7 +44,7 @@ pub use learner::Learner;
 pub use progress::{Progress, Step, TrainOutcome};
 pub use sampling::Sampling;
 pub use state::{RunFolder, TrainingState, lock_folder};
-pub use statement::{Statement, listed};
+pub use statement::{Statement, data_names, listed};
 pub use task::{Learnt, Lessons, Plan, Planned, Record, Task};
 pub use trainer::{TrainError, Trainer};
 pub use variations::varied;

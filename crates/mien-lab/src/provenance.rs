@@ -21,9 +21,6 @@ pub fn sha256(path: &Path) -> io::Result<String> {
 pub fn machine(device: Device) -> String {
     let name = mien_net::device::describe(device);
     let made = mien_net::device::hardware(device).map_or_else(String::new, |made| format!(" ({made})"));
-    let threads = match tch::get_num_threads() {
-        1 => "1 thread".to_owned(),
-        threads => format!("{threads} threads"),
-    };
+    let threads = mien_net::device::describe_threads(tch::get_num_threads());
     format!("{name}{made}, {threads}, {} {}", std::env::consts::OS, std::env::consts::ARCH)
 }

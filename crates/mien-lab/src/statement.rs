@@ -130,7 +130,7 @@ impl Facts {
 }
 
 /// What follows on the names of the data in the sentence about them.
-pub(crate) const LEARNT: &str = ": Training to learn from";
+const LEARNT: &str = ": Training to learn from";
 
 fn data_sentence(sources: &[TrainingSource], data: &Dataset) -> String {
     let shares = sources.iter().filter_map(|source| {
@@ -172,6 +172,15 @@ fn sources(recipe: &Recipe, data: &Dataset) -> Vec<TrainingSource> {
         sha256: info.sha256.clone(),
     };
     data.sources.iter().enumerate().map(source).collect()
+}
+
+/// The data sets that a card's sentence or a report names, as `FER2013 with FER+ votes`, without how their faces were found. Cards had no table of
+/// sources once, and figures are told from each other by such names still.
+pub fn data_names(told: &str) -> Vec<String> {
+    let names = told.split_once(LEARNT).map_or(told, |(names, _)| names);
+    // How faces were found stands in brackets.
+    let outside = names.split('(').map(|part| part.rsplit(')').next().unwrap_or_default().trim_end());
+    outside.collect::<String>().split(", ").flat_map(|names| names.split(" and ")).map(str::to_owned).collect()
 }
 
 /// Words one after the other, the last two joined by “and”.

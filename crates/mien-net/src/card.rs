@@ -119,6 +119,16 @@ impl Training {
         let weights = |it: &Self| (it.best_epoch, it.data_sha256.clone(), it.start_sha256.clone(), it.recipe.clone());
         weights(self) == weights(other)
     }
+
+    /// Whether it learnt from any of the files that have these SHA-256.
+    pub fn learnt_from_any(&self, sha256: &[String]) -> bool {
+        sha256.iter().any(|sum| self.data_sha256.contains(sum))
+    }
+
+    /// Whether it learnt from all of them: from data that are made of these files, as they are.
+    pub fn learnt_from_all(&self, sha256: &[String]) -> bool {
+        sha256.iter().all(|sum| self.data_sha256.contains(sum))
+    }
 }
 
 /// Why a training ended.

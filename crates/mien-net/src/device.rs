@@ -84,6 +84,11 @@ pub fn describe(device: Device) -> String {
     }
 }
 
+/// A number of threads in reports: `1 thread`, `2 threads`.
+pub fn describe_threads(threads: i32) -> String {
+    if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
+}
+
 impl fmt::Display for DeviceChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

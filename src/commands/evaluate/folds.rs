@@ -16,6 +16,9 @@ use crate::lab::metrics::Confusion;
 use crate::lab::{ClassMeasures, Measures, Scored};
 use crate::net::{Adjustment, Model, ModelSource, Precision};
 
+/// Which label counts as right. No other rule is asked for: FER2013 alone has votes, and as it is split officially, it has no folds.
+const RULE: LabelRule = LabelRule::Label;
+
 /// What was measured on all data sets.
 #[derive(Debug, Serialize)]
 struct FoldsReport {
@@ -73,12 +76,11 @@ impl ClassifierArgs {
     /// Measures the networks in a run's folders fold-1, fold-2 …
     pub(super) fn run_folds(&self, run: &Path, device: Device) -> anyhow::Result<()> {
         let models = self.fold_models(run, device)?;
-        let rule = self.rule.unwrap_or(LabelRule::Label);
-        let sources = self.data.iter().map(|path| self.measure_source(path, &models, rule, device));
+        let sources = self.data.iter().map(|path| self.measure_source(path, &models, device));
         let prior = models.first().context("there is no fold")?.card.calibration.assume(self.prior.as_ref())?.prior;
         let report = FoldsReport {
             folds: models.len(),
-            rule: rule.name(),
+            rule: RULE.name(),
             prior: prior.to_string(),
             test_time_augmentation: self.flip,
             precision: self.precision,
@@ -114,30 +116,24 @@ impl ClassifierArgs {
         }
     }
 
-    fn measure_source(
-        &self,
-        path: &Path,
-        models: &[Model],
-        rule: LabelRule,
-        device: Device,
-    ) -> anyhow::Result<SourceReport> {
+    fn measure_source(&self, path: &Path, models: &[Model], device: Device) -> anyhow::Result<SourceReport> {
         let first = models.first().context("there is no fold")?;
         let source = self.reading.read_undivided(path, &first.card.labels, first.card.input.crop)?;
         let mut all = Scored::none(&first.card.labels);
         let (mut name, mut pictures, mut people) = (String::new(), 0, None);
         for model in models {
             let data = source.divided(&own_split(&model.card)?)?;
-            if !data.sha256.iter().all(|sum| model.card.training.data_sha256.contains(sum)) {
+            if !model.card.training.learnt_from_all(&data.sha256) {
                 bail!("{} isn't what {} learnt from, so it has no folds", path.display(), model.card.name);
             }
             if data.division.starts_with("official") {
                 bail!("{} is split officially, so no fold was kept from any network", path.display());
             }
-            let (faces, answers) = data.private.judged(rule)?;
+            let (faces, answers) = data.private.judged(RULE)?;
             let adjustment = model.card.calibration.assume(self.prior.as_ref())?.adjustment;
             all.extend(&scored(model, &faces, &answers, device)?, &adjustment);
             let whole = data.split(Split::All);
-            (name, pictures, people) = (data.name, whole.judged(rule)?.1.len(), whole.people());
+            (name, pictures, people) = (data.name, whole.judged(RULE)?.1.len(), whole.people());
         }
         if all.len() != pictures {
             bail!("the folds have {} of {pictures} pictures of {}", all.len(), path.display());

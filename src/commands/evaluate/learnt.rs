@@ -17,7 +17,7 @@ pub(super) fn own_split(card: &Card) -> anyhow::Result<SplitSpec> {
 /// How data are split that their publishers didn't split: those that the model learnt from by its [`own_split`], as they were for its
 /// training, so that none of it is measured on; others by the default, for a recipe may have kept nothing back.
 pub(super) fn split_of(card: &Card, own: &SplitSpec, files: &[String]) -> SplitSpec {
-    if files.iter().all(|sum| card.training.data_sha256.contains(sum)) { own.clone() } else { SplitSpec::default() }
+    if card.training.learnt_from_all(files) { own.clone() } else { SplitSpec::default() }
 }
 
 /// Refuses to measure, or to fit, on a split that the model may have learnt from. All pictures together are nobody's test.
@@ -44,12 +44,12 @@ pub(super) fn check(card: &Card, data: &Dataset, split: Split) -> anyhow::Result
 /// Whether the model learnt from an earlier state of this source, whose division nobody knows any more: one more picture in a folder, or
 /// one more person in a list, and all is divided otherwise.
 fn has_changed(card: &Card, source: &SourceInfo, split: Split) -> bool {
-    let learnt = &card.training.data_sha256;
+    let training = &card.training;
     if source.is_official(split) {
-        return !source.is_kept_back(split, learnt);
+        return !source.is_kept_back(split, &training.data_sha256);
     }
-    let is_learnt = source.is_among(learnt) || is_learnt_by_name(card, &source.name);
-    is_learnt && !source.is_all_among(learnt)
+    let is_learnt = training.learnt_from_any(&source.sha256) || is_learnt_by_name(card, &source.name);
+    is_learnt && !training.learnt_from_all(&source.sha256)
 }
 
 /// Refuses to measure a mean of several networks on what was kept back of data that they learnt from: how the first of them divided it is
@@ -58,8 +58,10 @@ fn check_mean(card: &Card, data: &Dataset, split: Split) -> anyhow::Result<()> {
     if card.mean_of.is_empty() {
         return Ok(());
     }
-    let learnt = &card.training.data_sha256;
-    let may_know = |source: &&SourceInfo| source.is_among(learnt) && !source.is_kept_back(split, learnt);
+    let training = &card.training;
+    let may_know = |source: &&SourceInfo| {
+        training.learnt_from_any(&source.sha256) && !source.is_kept_back(split, &training.data_sha256)
+    };
     let Some(source) = data.sources.iter().find(may_know) else {
         return Ok(());
     };

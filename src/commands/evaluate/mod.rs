@@ -124,8 +124,8 @@ struct ClassifierArgs {
     pub least_accuracy: Option<f64>,
 
     /// Measure the networks of `mien train --folds`, whose run folder takes MODEL's place: each picture by the one that never saw its
-    /// person, all together
-    #[arg(long, conflicts_with_all = ["calibrate", "record", "varied", "plot", "split"])]
+    /// person, all together. The data sets' own labels count as right
+    #[arg(long, conflicts_with_all = ["calibrate", "record", "varied", "plot", "split", "ferplus", "rule"])]
     pub folds: bool,
 
     /// Where to compute: auto, cpu, cuda or cuda:N

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use tch::Device;
 
 use super::TrainArgs;
+use super::figures::keep_figures;
 use super::sources::sources;
 use super::watch::Watch;
 use crate::commands::card;
@@ -108,19 +109,6 @@ fn say_ending(model: &Path, ending: Ending) -> anyhow::Result<()> {
     card::write(&card, model)
 }
 
-/// Takes over what was measured and fitted between two sittings, as long as the best weights are those that it was done with: PrivateTest is
-/// read once for them.
-fn keep_figures(card: &mut Card, model: &Path) {
-    let Ok(before) = ModelSource::File(model.to_owned()).card() else { return };
-    if !card.training.has_weights_of(&before.training) {
-        return;
-    }
-    card.evaluation = before.evaluation;
-    if before.calibration.is_fitted() {
-        card.calibration = before.calibration;
-    }
-}
-
 fn epoch_line(state: &TrainingState) -> String {
     let Some(record) = state.history.last() else { return String::new() };
     format!(
@@ -174,30 +162,4 @@ fn card(trainer: &Trainer<Classification>, statement: &Statement, device: Device
         calibration: Calibration { training_prior: Some(trainer.prior()?), ..Calibration::default() },
         evaluation: vec![],
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_stay_in_the_card_as_long_as_the_weights_do() {
-        let folder = tempfile::tempdir().unwrap();
-        let model = folder.path().join("mine.safetensors");
-        std::fs::write(&model, "").unwrap();
-        card::write(&ModelSource::default().card().unwrap(), &model).unwrap();
-        let measured = ModelSource::File(model.clone()).card().unwrap();
-        assert!(measured.calibration.is_fitted() && !measured.evaluation.is_empty());
-
-        let plain = Card { calibration: Calibration::default(), evaluation: vec![], ..measured.clone() };
-        let mut resumed = plain.clone();
-        keep_figures(&mut resumed, &model);
-        assert_eq!(resumed, measured);
-
-        let mut better = plain;
-        better.training.best_epoch += 1;
-        let expected = better.clone();
-        keep_figures(&mut better, &model);
-        assert_eq!(better, expected);
-    }
 }

@@ -7,15 +7,15 @@ use anyhow::{Context as _, bail};
 use tch::Device;
 
 use super::TrainArgs;
+use super::figures::keep_figures;
 use super::watch::Watch;
-use crate::bounded;
 use crate::commands::card;
 use crate::console::tell;
 use crate::lab::detection::{Detection, FaceData, FacesRecipe, FacesRecord};
 use crate::lab::provenance;
 use crate::lab::{Planned as _, Trainer, TrainingState};
 use crate::net::faces::{FacesCard, FacesTask, ScoreCalibration};
-use crate::net::{CARD_FORMAT, MOST_CARD_BYTES, Training};
+use crate::net::{CARD_FORMAT, Training};
 use crate::version::GIT_COMMIT;
 
 impl TrainArgs {
@@ -67,15 +67,6 @@ fn epoch_line(state: &TrainingState<FacesRecipe, FacesRecord>) -> String {
     )
 }
 
-/// Takes over what was measured and fitted between two sittings, as long as the best weights are those that it was done with.
-fn keep_figures(card: &mut FacesCard, model: &Path) {
-    let Ok(text) = bounded::read_text(&model.with_extension("toml"), MOST_CARD_BYTES) else { return };
-    let Ok(before) = FacesCard::from_toml(&text) else { return };
-    if card.training.has_weights_of(&before.training) {
-        (card.score, card.evaluation) = (before.score, before.evaluation);
-    }
-}
-
 /// The card of the best weights so far.
 fn card_of(trainer: &Trainer<Detection>, multiply_adds: u64, device: Device) -> anyhow::Result<FacesCard> {
     let (state, recipe) = (trainer.state(), &trainer.state().recipe);
@@ -118,31 +109,4 @@ fn card_of(trainer: &Trainer<Detection>, multiply_adds: u64, device: Device) -> 
         },
         evaluation: vec![],
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::Precision;
-    use crate::net::faces::FaceNetwork;
-
-    #[test]
-    fn figures_stay_in_the_card_as_long_as_the_weights_do() {
-        let folder = tempfile::tempdir().unwrap();
-        let model = folder.path().join("faces.safetensors");
-        let Ok(source) = "faces".parse();
-        let measured = FaceNetwork::load(&source, Device::Cpu, Precision::F32).unwrap().card;
-        card::write_detector(&measured, &model).unwrap();
-
-        let plain = FacesCard { score: ScoreCalibration::default(), evaluation: vec![], ..measured.clone() };
-        let mut resumed = plain.clone();
-        keep_figures(&mut resumed, &model);
-        assert_eq!(resumed, measured);
-
-        let mut better = plain;
-        better.training.best_epoch += 1;
-        let expected = better.clone();
-        keep_figures(&mut better, &model);
-        assert_eq!(better, expected);
-    }
 }

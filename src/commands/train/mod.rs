@@ -2,6 +2,7 @@
 
 mod classifier;
 mod detector;
+mod figures;
 mod list;
 mod memory;
 mod named;

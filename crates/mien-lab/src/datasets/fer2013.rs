@@ -21,6 +21,11 @@ pub const WITH_VOTES: &str = " with FER+ votes";
 /// Bytes read at a time: rows are about 8 kB.
 const BUFFER_BYTES: usize = 1 << 20;
 
+/// The name of a data set, whether votes were read with it or not.
+pub fn without_votes(name: &str) -> &str {
+    name.strip_suffix(WITH_VOTES).unwrap_or(name)
+}
+
 /// The reader of `fer2013.csv`.
 pub(super) struct Fer2013;
 

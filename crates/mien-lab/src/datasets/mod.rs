@@ -30,7 +30,7 @@ use tch::Tensor;
 
 pub use cache::cache_folder;
 pub use error::DataError;
-pub use fer2013::WITH_VOTES;
+pub use fer2013::{WITH_VOTES, without_votes};
 pub use ferplus::{Votes, read_ferplus};
 pub use joined::join;
 pub use kdef::Angle;
@@ -142,16 +142,6 @@ impl SourceInfo {
     pub fn is_official(&self, split: Split) -> bool {
         // Where only PrivateTest was published, the division goes on behind the word.
         self.division == OFFICIAL || (split == Split::Private && self.division.starts_with(OFFICIAL))
-    }
-
-    /// Whether a training whose data have these checksums learnt from it, wholly or in part.
-    pub fn is_among(&self, data_sha256: &[String]) -> bool {
-        self.sha256.iter().any(|sum| data_sha256.contains(sum))
-    }
-
-    /// Whether a training whose data have these checksums learnt from it as it is, from the same files.
-    pub fn is_all_among(&self, data_sha256: &[String]) -> bool {
-        self.sha256.iter().all(|sum| data_sha256.contains(sum))
     }
 
     /// Whether a training whose data have these checksums learnt from nothing in this split, because its publishers kept it back. That isn't

@@ -1,12 +1,18 @@
 //! A detector at hand: found by name or path, checked, put on a device, and asked for the faces in pictures.
 
-use tch::{Device, Kind, TchError, Tensor, nn};
+use tch::{Device, Kind, Tensor, nn};
 
-use super::super::checkpoint::{check_shapes, shapes};
-use super::super::model::{read, sha256};
-use super::super::{ModelError, ModelSource, Pass, Precision, load_weights};
+use super::super::loaded::{self, Loaded};
+use super::super::{ModelError, ModelSource, Pass, Precision};
 use super::{COARSEST, Candidate, DetectionNetwork, FacesCard, NMS_OVERLAP, OUTPUTS, STRIDES, decode, suppress};
 use mien_core::landmarks::FoundFace;
+
+/// The models that find faces.
+const DETECTOR: loaded::Kind<FacesCard, dyn DetectionNetwork> = loaded::Kind {
+    card: FacesCard::from_toml,
+    survey: |card| card.network.survey_detector(),
+    build: |card, path| card.network.build_detector(path),
+};
 
 /// A detector, ready to be run on a device.
 pub struct FaceNetwork {
@@ -28,7 +34,7 @@ pub enum FindError {
     #[error("the detector takes gray pictures whose sides are multiples of {COARSEST}, not a tensor of shape {0:?}")]
     Shape(Vec<i64>),
     /// libtorch failed.
-    #[error("the detector failed: {0}")]
+    #[error("the detector failed: {}", crate::torch::said(.0))]
     Torch(#[from] tch::TchError),
 }
 
@@ -38,7 +44,7 @@ impl FaceNetwork {
     /// # Errors
     /// When a file is missing, damaged, or doesn't fit its card.
     pub fn load(source: &ModelSource, device: Device, precision: Precision) -> Result<Self, ModelError> {
-        Self::prepared(source, device, |network| network.deploy(device, precision))
+        DETECTOR.load(source, device, |network| network.deploy(device, precision)).map(Self::of)
     }
 
     /// Reads, checks and folds a detector on the CPU, whose weights can then be looked at.
@@ -46,29 +52,12 @@ impl FaceNetwork {
     /// # Errors
     /// As [`Self::load`].
     pub(crate) fn folded(source: &ModelSource) -> Result<Self, ModelError> {
-        Self::prepared(source, Device::Cpu, |network| network.fold())
+        DETECTOR.load(source, Device::Cpu, DetectionNetwork::fold).map(Self::of)
     }
 
-    fn prepared(
-        source: &ModelSource,
-        device: Device,
-        prepare: impl FnOnce(&mut dyn DetectionNetwork) -> Result<(), TchError>,
-    ) -> Result<Self, ModelError> {
-        let (bytes, card_text) = read(source)?;
-        let model = || source.clone();
-        let card = FacesCard::from_toml(&card_text).map_err(|source| ModelError::Card { model: model(), source })?;
-        let spec = |source| ModelError::Spec { model: model(), source };
-        // What the card asks for is compared with what the file holds before anything is made.
-        let wanted = card.network.survey_detector().map_err(spec)?.shapes;
-        shapes(&bytes)
-            .and_then(|given| check_shapes(&wanted, &given))
-            .map_err(|source| ModelError::Weights { model: model(), source })?;
-        let store = nn::VarStore::new(device);
-        let mut network = card.network.build_detector(&store.root()).map_err(spec)?;
-        load_weights(&store, &bytes)
-            .and_then(|()| Ok(prepare(network.as_mut())?))
-            .map_err(|source| ModelError::Weights { model: model(), source })?;
-        Ok(Self { card, device, sha256: sha256(&bytes), network, _store: store })
+    fn of(loaded: Loaded<FacesCard, dyn DetectionNetwork>) -> Self {
+        let Loaded { card, network, sha256, store } = loaded;
+        Self { card, device: store.device(), sha256, network, _store: store }
     }
 
     /// The faces in each of `pictures`, gray bytes `[N, 1, H, W]` on any device, whose sides are multiples of [`COARSEST`]: those

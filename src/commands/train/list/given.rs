@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 
 use super::super::named::named;
-use crate::lab::datasets::WITH_VOTES;
+use crate::lab::datasets::without_votes;
 use crate::lab::listed;
 use crate::lab::recipe::Scheduled;
 
@@ -22,7 +22,7 @@ impl Given {
     /// # Errors
     /// When one has no name, a name that no recipe of the list has, or is given twice.
     pub fn new(data: &[PathBuf], weights: &[PathBuf], votes: bool, list: &[Scheduled]) -> anyhow::Result<Self> {
-        let names = list.iter().flat_map(|entry| entry.recipe.data.names().map(plain_name));
+        let names = list.iter().flat_map(|entry| entry.recipe.data.names().map(without_votes));
         let data = found("--data", data, names.collect())?;
         let names = list.iter().filter_map(|entry| entry.weights.as_deref());
         Ok(Self { data, weights: found("--backbone", weights, names.collect())?, votes })
@@ -40,10 +40,10 @@ impl Given {
         let mut missing = Vec::new();
         let mut data = Vec::new();
         for name in &names {
-            match find(&self.data, plain_name(name)) {
+            match find(&self.data, without_votes(name)) {
                 Some(path) if names.len() == 1 => data.push(path),
                 Some(path) => data.push(format!("{name}={}", path.display()).into()),
-                None => missing.push(plain_name(name).to_owned()),
+                None => missing.push(without_votes(name).to_owned()),
             }
         }
         if entry.recipe.target.needs_votes() && !self.votes {
@@ -59,11 +59,6 @@ impl Given {
             Err(format!("{}: not given", listed(missing.iter().map(String::as_str))))
         }
     }
-}
-
-/// FER2013 is one data set, whatever is learnt from it.
-fn plain_name(name: &str) -> &str {
-    name.strip_suffix(WITH_VOTES).unwrap_or(name)
 }
 
 /// What was given as NAME=PATH by the names of the list, which have to be there.

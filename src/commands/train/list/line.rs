@@ -3,7 +3,7 @@
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::member::Event;
-use crate::commands::compare::duration;
+use crate::clock::hours_and_minutes;
 use crate::commands::train::watch::Told;
 use crate::console::tell;
 use crate::lab::recipe::Scheduled;
@@ -78,9 +78,8 @@ impl Lines {
         let line = &mut self.lines[index];
         match event {
             Event::Told(Told::Epoch { epochs, seconds, best_epoch, best }) => {
-                let (of, budget) = (line.epochs, duration(line.budget));
-                line.last =
-                    format!("epoch {epochs} of {of}, best {best_epoch}: {best}, {} of {budget}", duration(*seconds));
+                let (of, spent, budget) = (line.epochs, hours_and_minutes(*seconds), hours_and_minutes(line.budget));
+                line.last = format!("epoch {epochs} of {of}, best {best_epoch}: {best}, {spent} of {budget}");
                 line.bar.set_position(*epochs as u64);
                 line.say(line.last.clone());
             }

@@ -1,0 +1,59 @@
+//! Models of every kind, made ready in one way: read, held against their cards, filled with their weights.
+
+use tch::{Device, TchError, nn};
+
+use super::checkpoint::{check_shapes, shapes};
+use super::macs::Survey;
+use super::model::{read, sha256};
+use super::{CardError, ModelError, ModelSource, SpecError, load_weights};
+
+/// A kind of model: how its card `C` is read, and how the network `N` is made that a card describes.
+pub(super) struct Kind<C, N: ?Sized> {
+    /// Reads and checks a card.
+    pub card: fn(&str) -> Result<C, CardError>,
+    /// Looks at the network before it is made.
+    pub survey: fn(&C) -> Result<Survey, SpecError>,
+    /// Makes the network, its variables random.
+    pub build: fn(&C, &nn::Path<'_>) -> Result<Box<N>, SpecError>,
+}
+
+/// A network with its weights.
+pub(super) struct Loaded<C, N: ?Sized> {
+    /// What it is.
+    pub card: C,
+    /// Its variables are those of `store`.
+    pub network: Box<N>,
+    /// SHA-256 of the weights' file, in hexadecimal.
+    pub sha256: String,
+    /// Owner of the variables, on the device that was asked for.
+    pub store: nn::VarStore,
+}
+
+impl<C, N: ?Sized> Kind<C, N> {
+    /// Reads and checks a model, and fills its network on `device`, which `prepare` makes ready for its use.
+    ///
+    /// # Errors
+    /// When a file is missing, damaged, or doesn't fit its card.
+    pub fn load(
+        &self,
+        source: &ModelSource,
+        device: Device,
+        prepare: impl FnOnce(&mut N) -> Result<(), TchError>,
+    ) -> Result<Loaded<C, N>, ModelError> {
+        let (bytes, card) = read(source)?;
+        let model = || source.clone();
+        let card = (self.card)(&card).map_err(|source| ModelError::Card { model: model(), source })?;
+        let spec = |source| ModelError::Spec { model: model(), source };
+        // What the card asks for is compared with what the file holds before anything is made.
+        let wanted = (self.survey)(&card).map_err(spec)?.shapes;
+        shapes(&bytes)
+            .and_then(|given| check_shapes(&wanted, &given))
+            .map_err(|source| ModelError::Weights { model: model(), source })?;
+        let store = nn::VarStore::new(device);
+        let mut network = (self.build)(&card, &store.root()).map_err(spec)?;
+        load_weights(&store, &bytes)
+            .and_then(|()| Ok(prepare(network.as_mut())?))
+            .map_err(|source| ModelError::Weights { model: model(), source })?;
+        Ok(Loaded { card, network, sha256: sha256(&bytes), store })
+    }
+}
