@@ -66,11 +66,10 @@ impl Probabilities {
         self.iter().fold((0, f32::MIN), |best, next| if next.1 > best.1 { next } else { best })
     }
 
-    /// By how much the leader is ahead of the second, 0 to 1.
-    pub fn margin(&self) -> f32 {
-        let (leader, highest) = self.top();
-        let second = self.iter().filter(|(class, _)| *class != leader).map(|(_, p)| p).fold(0.0, f32::max);
-        highest - second
+    /// The highest probability of another class than the leader.
+    pub fn second(&self) -> f32 {
+        let (leader, _) = self.top();
+        self.iter().filter(|(class, _)| *class != leader).map(|(_, p)| p).fold(0.0, f32::max)
     }
 
     /// Classes with their probabilities, in their order.
@@ -128,17 +127,17 @@ mod tests {
     }
 
     #[test]
-    fn margin_is_the_lead_over_the_second() {
+    fn the_second_is_the_highest_but_the_leader() {
         let p = Probabilities::from_weights(&[1.0, 0.0, 0.0, 6.0, 0.0, 3.0, 0.0]).unwrap();
         assert_eq!(p.top(), (Emotion::Happy.index(), 0.6));
-        assert!((p.margin() - 0.3).abs() < 1e-6);
+        assert_eq!((p.second(), Probabilities::uniform(4).second()), (0.3, 0.25));
     }
 
     #[test]
     fn there_are_as_many_as_classes() {
         let two = Probabilities::from_weights(&[1.0, 3.0]).unwrap();
         assert_eq!((two.len(), two.as_slice(), two.of(1), two.of(2)), (2, [0.25, 0.75].as_slice(), 0.75, 0.0));
-        assert_eq!((two.top(), two.margin()), ((1, 0.75), 0.5));
+        assert_eq!((two.top(), two.second()), ((1, 0.75), 0.25));
         assert_eq!(Probabilities::uniform(MOST_CLASSES).as_slice(), [0.05; MOST_CLASSES]);
         assert_eq!(two.lerp(&Probabilities::uniform(2), 0.5).as_slice(), [0.375, 0.625]);
         assert_eq!(two.lerp(&Probabilities::uniform(3), 0.5), Probabilities::uniform(3), "other classes");

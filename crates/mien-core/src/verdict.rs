@@ -2,15 +2,16 @@
 
 use crate::classes::Classes;
 use crate::crop::CROP_SIZE;
+use crate::digits::{PIXEL_DIGITS, PROBABILITY_DIGITS, QUALITY_DIGITS, rounded};
 use crate::face::Face;
 use crate::quality::LOWEST_QUALITY;
 
 /// Below this lead over the second class the label would be a coin toss.
-pub const SMALLEST_MARGIN: f32 = 0.10;
+pub const SMALLEST_MARGIN: f64 = 0.10;
 
 /// Smallest width of a face in pixels of its frame: below two thirds of what the network looks at, more than half of
 /// the pixels that it sees are made up by enlarging.
-pub const SMALLEST_FACE: f32 = CROP_SIZE as f32 * 2.0 / 3.0;
+pub const SMALLEST_FACE: f64 = CROP_SIZE as f64 * 2.0 / 3.0;
 
 /// The word of [`Verdict::Unsure`], in tables and pictures alike.
 pub const UNSURE: &str = "unsure";
@@ -25,11 +26,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The verdict on a face, from its smoothed probabilities, its size and its quality.
+    /// The verdict on a face, from its smoothed probabilities, its size and its quality, all of them as they are written: whoever reads a
+    /// table comes to the verdict that stands in it, and a recording's export to the one that was recorded.
     pub fn of(face: &Face) -> Self {
+        let written = |value: f32, digits| rounded(value.into(), digits);
         let (class, probability) = face.smoothed.top();
-        let is_poor = face.quality.is_some_and(|quality| quality < LOWEST_QUALITY);
-        if is_poor || face.rect.width < SMALLEST_FACE || face.smoothed.margin() < SMALLEST_MARGIN {
+        let second = face.smoothed.second();
+        let lead = written(probability, PROBABILITY_DIGITS) - written(second, PROBABILITY_DIGITS);
+        let is_narrow = rounded(lead, PROBABILITY_DIGITS) < SMALLEST_MARGIN;
+        let is_small = written(face.rect.width, PIXEL_DIGITS) < SMALLEST_FACE;
+        let is_poor = face.quality.is_some_and(|quality| written(quality, QUALITY_DIGITS) < LOWEST_QUALITY);
+        if is_narrow || is_small || is_poor {
             Self::Unsure
         } else {
             Self::Leads(class, probability)
@@ -93,15 +100,25 @@ mod tests {
 
     #[test]
     fn a_tiny_face_is_unsure_however_strong_its_lead() {
-        assert_eq!(Verdict::of(&face(SMALLEST_FACE - 1.0, 1.0, 0.0)), Verdict::Unsure);
-        assert_ne!(Verdict::of(&face(SMALLEST_FACE, 1.0, 0.0)), Verdict::Unsure);
+        assert_eq!(Verdict::of(&face(SMALLEST_FACE as f32 - 1.0, 1.0, 0.0)), Verdict::Unsure);
+        assert_ne!(Verdict::of(&face(SMALLEST_FACE as f32, 1.0, 0.0)), Verdict::Unsure);
     }
 
     #[test]
     fn a_poor_picture_is_unsure_and_one_of_unknown_quality_is_not() {
         let of = |quality| Verdict::of(&Face { quality, ..face(100.0, 1.0, 0.0) });
-        assert_eq!(of(Some(LOWEST_QUALITY - 0.01)), Verdict::Unsure);
-        assert_ne!(of(Some(LOWEST_QUALITY)), Verdict::Unsure);
+        assert_eq!(of(Some(LOWEST_QUALITY as f32 - 0.01)), Verdict::Unsure);
+        assert_ne!(of(Some(LOWEST_QUALITY as f32)), Verdict::Unsure);
         assert_ne!(of(None), Verdict::Unsure);
+    }
+    #[test]
+    fn the_verdict_is_that_of_the_figures_as_they_are_written() {
+        let is_unsure = |face: Face| Verdict::of(&face) == Verdict::Unsure;
+        let of_quality = |quality| is_unsure(Face { quality: Some(quality), ..face(100.0, 1.0, 0.0) });
+        assert!(!of_quality(0.1451) && of_quality(0.1449), "written 0.15 and 0.14");
+        let of_width = |width| is_unsure(face(width, 1.0, 0.0));
+        assert!(!of_width(31.96) && of_width(31.94), "written 32.0 and 31.9");
+        let of_lead = |lead: f32| is_unsure(face(100.0, (1.0 + lead) / 2.0, (1.0 - lead) / 2.0));
+        assert!(!of_lead(0.099_92) && of_lead(0.099_88), "written 0.5500 and 0.4500, 0.5499 and 0.4501");
     }
 }
