@@ -11,8 +11,8 @@ use super::together::TOGETHER_NAME;
 use crate::export::is_temporary;
 
 /// Endings of files in folders that are taken for videos.
-const VIDEOS: [&str; 14] =
-    ["3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "webm", "wmv"];
+const VIDEOS: [&str; 15] =
+    ["3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "vob", "webm", "wmv"];
 
 /// And for pictures.
 const PICTURES: [&str; 7] = ["bmp", "jpeg", "jpg", "png", "tif", "tiff", "webp"];

@@ -5,12 +5,14 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use super::inputs::{Input, Inputs};
 use super::manifest::Results;
+use super::mpeg_clock::clock_begins_again;
 use super::products::{Place, Products, leave_out_poor};
 use super::progress::FileProgress;
+use super::read_on::ReadOn;
 use crate::console::{describe, tell};
 use crate::detect::ScheduledDetector;
 use crate::exit::is_temporary;
@@ -19,7 +21,7 @@ use crate::interrupt::Interrupted;
 use crate::pipeline::{Analyzer, Labeller, Scene, run_to_end};
 use crate::pixels::PixelLimit;
 use crate::source::Watched;
-use crate::source::{Excerpt, FrameSource, ImageSource, SourceInfo, Span, VideoSource};
+use crate::source::{Excerpt, FrameSource, ImageSource, Span, VideoSource};
 use crate::stages::{SharedNetwork, StageChoices};
 use crate::track::TrackOptions;
 
@@ -35,6 +37,15 @@ pub struct Job<'a> {
     pub pixels: PixelLimit,
     /// Set when the user wants no more.
     pub stop: &'a AtomicBool,
+}
+
+/// An open video, and which part of it is looked at.
+struct Film {
+    source: VideoSource,
+    span: Span,
+    /// Whether a jump to the beginning of the part ends there: not in a file whose clock begins again, which has to be read from its own
+    /// beginning, and declares the length of one of its pieces.
+    can_jump: bool,
 }
 
 /// What a stream of lines lacks.
@@ -58,15 +69,15 @@ impl Job<'_> {
         place: Place<'_>,
         begin: impl FnOnce(Option<u64>) -> FileProgress<'p>,
     ) -> anyhow::Result<Results> {
-        let source = VideoSource::open(&input.path)?;
-        let span = input.part.map_or(self.span, |part| part.span(source.info(), self.span.skip));
-        let mut progress = begin(frames_in(source.info(), span));
-        let mut products = Products::of_video(place, source.info(), spacing(source.info(), span))?;
-        let cut = self.scenes(source, span, |scene| {
+        let film = Film::open(input, self.span)?;
+        let Film { span, can_jump, .. } = film;
+        let mut progress = begin(film.frames());
+        let mut products = Products::of_video(place, film.source.info(), film.spacing())?;
+        let cut = self.scenes(film, |scene| {
             progress.tick();
             products.push(place.file, scene)
         })?;
-        let original = Original { path: &input.path, to: span.to, stop: self.stop };
+        let original = Original { path: &input.path, to: span.to, can_jump, stop: self.stop };
         let finished = products.finish(cut.into_iter().collect(), Some(&original));
         // While the sound was put to the video.
         self.go_on()?;
@@ -78,12 +89,15 @@ impl Job<'_> {
     /// Gives each frame of a part of a video to `on_scene`, and says if it is cut.
     fn scenes(
         &self,
-        source: VideoSource,
-        span: Span,
+        film: Film,
         mut on_scene: impl FnMut(Scene) -> anyhow::Result<()>,
     ) -> anyhow::Result<Option<String>> {
-        let (spacing, duration) = (spacing(source.info(), span), source.info().duration());
-        let (source, shortfall) = Watched::new(Box::new(Excerpt::new(Box::new(source), span)?));
+        let (spacing, duration) = (film.spacing(), film.duration());
+        let Film { source, span, can_jump } = film;
+        let source: Box<dyn FrameSource> =
+            if can_jump { Box::new(source) } else { Box::new(ReadOn::to(source, span.from, self.stop)?) };
+        self.go_on()?;
+        let (source, shortfall) = Watched::new(Box::new(Excerpt::new(source, span)?));
         let analyzer = self.choices.analyzer_for(spacing)?;
         let labeller = self.choices.labeller(self.network.classifier());
         let mut frames = 0_u64;
@@ -180,8 +194,8 @@ impl Job<'_> {
         };
         for input in &inputs.videos {
             let file = input.name.to_string_lossy();
-            let source = VideoSource::open(&input.path).map_err(anyhow::Error::from);
-            match source.and_then(|source| self.scenes(source, self.span, |scene| Ok(write(&file, scene)?))) {
+            let film = Film::open(input, self.span);
+            match film.and_then(|film| self.scenes(film, |scene| Ok(write(&file, scene)?))) {
                 Ok(None) => {}
                 Ok(Some(cut)) => complain(&format!("{file}: {cut}"), false),
                 Err(error) if error.is::<Interrupted>() || error.is::<LinesError>() => return Err(error),
@@ -207,24 +221,45 @@ impl Job<'_> {
     }
 }
 
+impl Film {
+    /// Opens a video; `span` is of the whole, if `input` isn't a part of it.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn open(input: &Input, span: Span) -> anyhow::Result<Self> {
+        let source = VideoSource::open(&input.path)?;
+        let span = input.part.map_or(span, |part| part.span(source.info(), span.skip));
+        let has_to_jump = !span.from.is_zero();
+        let begins_again = has_to_jump
+            && clock_begins_again(&input.path).with_context(|| format!("can't read {}", input.path.display()))?;
+        Ok(Self { source, span, can_jump: !begins_again })
+    }
+
+    /// How far frames that are analysed lie apart, by the rate that the file declares.
+    fn spacing(&self) -> Duration {
+        let steps = self.span.skip.saturating_add(1) as f64;
+        Duration::try_from_secs_f64(self.source.info().interval().as_secs_f64() * steps).unwrap_or(Duration::MAX)
+    }
+
+    /// How long the whole is, if that is known.
+    fn duration(&self) -> Option<Duration> {
+        self.source.info().duration().filter(|_| self.can_jump)
+    }
+
+    /// How many frames take part, if that is known.
+    fn frames(&self) -> Option<u64> {
+        let (info, span) = (self.source.info(), self.span);
+        let frames = info.frames().filter(|_| self.can_jump)?;
+        let at = |time: Duration| ((time.as_secs_f64() * info.fps) as u64).min(frames);
+        let end = span.to.map_or(frames, at);
+        Some(end.saturating_sub(at(span.from)).div_ceil(span.skip.saturating_add(1)))
+    }
+}
+
 /// For a video of this length, if it is known.
 fn span_in_words(span: Span, duration: Option<Duration>) -> String {
     let Span { from, to, .. } = span;
     let end = to.map_or_else(String::new, |to| format!(" and before --to {:.1} s", to.as_secs_f64()));
     let length = duration.map_or_else(String::new, |d| format!(": the video lasts {:.1} s", d.as_secs_f64()));
     format!("after --from {:.1} s{end}{length}", from.as_secs_f64())
-}
-
-/// How far frames that are analysed lie apart, by the rate that the file declares.
-fn spacing(info: &SourceInfo, span: Span) -> Duration {
-    let steps = span.skip.saturating_add(1) as f64;
-    Duration::try_from_secs_f64(info.interval().as_secs_f64() * steps).unwrap_or(Duration::MAX)
-}
-
-/// How many frames of a source take part, if it says how many it has.
-fn frames_in(info: &SourceInfo, span: Span) -> Option<u64> {
-    let frames = info.frames()?;
-    let at = |time: f64| ((time * info.fps) as u64).min(frames);
-    let end = span.to.map_or(frames, |to| at(to.as_secs_f64()));
-    Some(end.saturating_sub(at(span.from.as_secs_f64())).div_ceil(span.skip.saturating_add(1)))
 }

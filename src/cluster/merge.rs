@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::films::{PartTable, frame_shifts, join_parts};
 use super::found::{Found, Record};
-use super::plan::{Kind, Plan};
+use super::plan::Plan;
+use super::planned::Kind;
 use super::select::{belong_together, remove_replaced, without_doubles};
 use crate::batch::{
     FileState, MANIFEST_ENDING, Manifest, Output, PICTURES_NAME, Product, Results, TablesRecord, different_arithmetic,

@@ -5,11 +5,15 @@ mod films;
 mod found;
 mod merge;
 mod plan;
+mod planned;
 mod select;
 mod shard;
+mod split;
 mod verify;
 
 pub use self::merge::{Allowed, Merge, Merged};
-pub use self::plan::{Kind, Plan, PlanError, Planned, Split};
+pub use self::plan::{Plan, PlanError};
+pub use self::planned::{Kind, Planned};
 pub use self::shard::Shard;
+pub use self::split::Split;
 pub use self::verify::{Verified, verify};

@@ -6,71 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, bail};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use super::planned::{Kind, Planned};
 use super::shard::{Shard, balance};
-use crate::batch::{FileState, Input, Inputs, Part};
-use crate::digits::TIME_DIGITS;
+use super::split::Split;
+use crate::batch::{Input, Inputs};
 use crate::interrupt::Interrupted;
-use crate::source::{FrameSource as _, SourceInfo, VideoSource};
 
 /// What a picture counts against seconds of video when shards are balanced: a frame at 25 a second.
 const PICTURE_SECONDS: f64 = 0.04;
-
-/// Some drives keep times of change in steps of two seconds, and copies of a file differ by as much.
-const TIME_TOLERANCE_MS: u64 = 2000;
-
-/// Hexadecimal digits of an id: 64 bits, enough for billions of files.
-const ID_DIGITS: usize = 16;
-
-/// A line of a plan.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Planned {
-    /// The first 16 digits of the SHA-256 of name, length, modification time and number of the part.
-    pub id: String,
-    /// Where it is, for all machines.
-    pub path: PathBuf,
-    /// What it is called in results.
-    pub name: PathBuf,
-    /// What it is.
-    pub kind: Kind,
-    /// Length in bytes.
-    pub bytes: u64,
-    /// When it was last changed, in milliseconds since 1970.
-    pub modified_ms: Option<u64>,
-    /// Duration in seconds, as it declares it: of the whole file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seconds: Option<f64>,
-    /// Frames, as it declares them: of the whole file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub frames: Option<u64>,
-    /// Which part of it, if not the whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub part: Option<Part>,
-    /// Why it can't be analysed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-}
-
-/// Videos are analysed one by one, pictures all together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A video.
-    Video,
-    /// A still picture.
-    Picture,
-}
-
-/// How long films are cut into parts.
-#[derive(Clone, Copy, Debug)]
-pub struct Split {
-    /// No part is longer than this, in seconds.
-    pub longest: f64,
-    /// What is analysed before each part, in seconds.
-    pub overlap: f64,
-}
 
 /// The lines, videos first, then pictures, each in order of their paths.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -102,7 +46,8 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// Looks at each input. `tick` is called for each one.
+    /// Looks at each input. `tick` is called for each one. Gives the plan, and the names of films that `split` would cut and that stay
+    /// whole, as their clock begins again in the middle.
     ///
     /// # Errors
     /// When the user interrupted it. An input that can't be read has a line that says so.
@@ -111,8 +56,8 @@ impl Plan {
         split: Option<Split>,
         stop: &AtomicBool,
         mut tick: impl FnMut(),
-    ) -> anyhow::Result<Self> {
-        let mut lines = Vec::new();
+    ) -> anyhow::Result<(Self, Vec<PathBuf>)> {
+        let (mut lines, mut uncut) = (Vec::new(), Vec::new());
         for (kind, input) in inputs
             .videos
             .iter()
@@ -122,7 +67,7 @@ impl Plan {
             if stop.load(Ordering::Relaxed) {
                 bail!(Interrupted("no manifest was written".to_owned()));
             }
-            lines.extend(planned(input, kind, split));
+            lines.extend(Planned::all_of(input, kind, split, &mut uncut));
             tick();
         }
         for (path, reason) in &inputs.unreadable {
@@ -130,7 +75,7 @@ impl Plan {
             lines.push(line);
         }
         lines.sort_by(|a, b| (a.kind == Kind::Picture, &a.path).cmp(&(b.kind == Kind::Picture, &b.path)));
-        Ok(Self(lines))
+        Ok((Self(lines), uncut))
     }
 
     /// Reads the one at `path`.
@@ -220,119 +165,10 @@ impl Plan {
     }
 }
 
-impl Planned {
-    fn of(path: &Path, name: &Path, kind: Kind) -> Self {
-        let state = FileState::of(path);
-        let (bytes, modified_ms) = state.map_or((0, None), |state| (state.bytes, state.modified_ms));
-        // Others can't stand in JSON.
-        let text = |path: &Path| PathBuf::from(path.to_string_lossy().into_owned());
-        let line = Self {
-            id: String::new(),
-            path: text(path),
-            name: text(name),
-            kind,
-            bytes,
-            modified_ms,
-            seconds: None,
-            frames: None,
-            part: None,
-            problem: None,
-        };
-        if path.to_str().is_some() && name.to_str().is_some() {
-            line.with_id()
-        } else {
-            line.with_problem("its name is not Unicode and can't stand in a manifest; rename it".to_owned())
-        }
-    }
-
-    fn with_problem(mut self, problem: String) -> Self {
-        self.problem = Some(problem);
-        self.with_id()
-    }
-
-    fn with_id(mut self) -> Self {
-        let Self { name, bytes, modified_ms, part, .. } = &self;
-        let part = part.map_or(0, |part| part.number);
-        let facts = format!("{}\0{bytes}\0{}\0{part}", name.display(), modified_ms.unwrap_or_default());
-        let digest = format!("{:x}", Sha256::digest(facts));
-        self.id = digest.chars().take(ID_DIGITS).collect();
-        self
-    }
-
-    /// What its results are called.
-    pub fn unit_name(&self) -> PathBuf {
-        self.part.map_or_else(|| self.name.clone(), |part| part.name(&self.name))
-    }
-
-    fn changed_since(&self) -> Option<String> {
-        let state = match FileState::of(&self.path) {
-            Ok(state) => state,
-            Err(error) => return Some(format!("can't be read: {error}")),
-        };
-        let words = "has changed since the manifest was made; make it anew with `mien plan`";
-        (!self.is_as_planned(&state)).then(|| words.to_owned())
-    }
-
-    /// Whether a file in this state is the one that the line is about: as long, and changed at the same time.
-    pub fn is_as_planned(&self, state: &FileState) -> bool {
-        let apart = self.modified_ms.zip(state.modified_ms).map_or(0, |(then, now)| then.abs_diff(now));
-        state.bytes == self.bytes && apart <= TIME_TOLERANCE_MS
-    }
-}
-
-/// The lines of an input.
-fn planned(input: &Input, kind: Kind, split: Option<Split>) -> Vec<Planned> {
-    let line = Planned::of(&input.path, &input.name, kind);
-    if line.problem.is_some() || kind == Kind::Picture {
-        return vec![line];
-    }
-    match VideoSource::open(&input.path) {
-        Err(error) => vec![line.with_problem(error.to_string())],
-        Ok(source) => {
-            let info = source.info();
-            let seconds = info.duration().map(|duration| duration.as_secs_f64());
-            let line = Planned { seconds, frames: info.frames(), ..line };
-            let parts = split.map(|split| parts(info, split)).unwrap_or_default();
-            if parts.is_empty() {
-                return vec![line];
-            }
-            parts.into_iter().map(|part| Planned { part: Some(part), ..line.clone() }.with_id()).collect()
-        }
-    }
-}
-
-/// Equal parts, unless the film is short enough or doesn't say how long it is.
-fn parts(info: &SourceInfo, split: Split) -> Vec<Part> {
-    let Some(frames) = info.frames().filter(|_| info.fps > 0.0) else { return Vec::new() };
-    let of = (frames as f64 / info.fps / split.longest).ceil() as u32;
-    if of < 2 {
-        return Vec::new();
-    }
-    // Between two frames, where the rate is even.
-    let cut =
-        |number: u32| between_times(((f64::from(number) / f64::from(of) * frames as f64).round() - 0.5) / info.fps);
-    let part = |number: u32| Part {
-        number: number + 1,
-        of,
-        from_s: if number == 0 { 0.0 } else { cut(number) },
-        to_s: (number + 1 < of).then(|| cut(number + 1)),
-        overlap_s: split.overlap,
-    };
-    (0..of).map(part).collect()
-}
-
-/// The time nearby that lies in the middle between two that tables can have. The part before ends by a frame's exact time, and the rows of
-/// the part behind begin by the rounded one: here no rounding takes a frame over the cut, whatever the rate is.
-fn between_times(seconds: f64) -> f64 {
-    let steps = 10_f64.powi(TIME_DIGITS as i32);
-    ((seconds * steps).floor() + 0.5) / steps
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digits::rounded;
-    use crate::source::SourceKind;
+    use crate::batch::Part;
 
     fn line(name: &str, kind: Kind, seconds: Option<f64>, bytes: u64) -> Planned {
         let line = Planned::of(Path::new(name), Path::new(name), kind);
@@ -387,24 +223,5 @@ mod tests {
         std::fs::write(&path, "longer film").unwrap();
         let inputs = plan.inputs(Shard::WHOLE);
         assert!(inputs.videos.is_empty() && inputs.unreadable[0].1.contains("has changed"), "{inputs:?}");
-    }
-
-    #[test]
-    fn a_film_is_cut_into_equal_parts_between_frames() {
-        let kind = SourceKind::File { duration: None, frames: Some(2500) };
-        let info = SourceInfo { name: "a".into(), kind, width: 1, height: 1, fps: 25.0, fourcc: String::new() };
-        let split = |longest| parts(&info, Split { longest, overlap: 15.0 });
-        assert_eq!(split(100.0), []);
-        let cut = split(40.0);
-        let times: Vec<_> = cut.iter().map(|part| (part.number, part.of, part.from_s, part.to_s)).collect();
-        let (first, second) = (cut[1].from_s, cut[2].from_s);
-        assert_eq!(times, [(1, 3, 0.0, Some(first)), (2, 3, first, Some(second)), (3, 3, second, None)]);
-        // 833 and 1667 frames.
-        for (cut, middle) in [(first, 832.5 / 25.0), (second, 1666.5 / 25.0)] {
-            assert!((cut - middle).abs() < 1e-4, "{cut}");
-            // By whichever time a frame is judged, the exact one or that of a table, it is on the same side.
-            let shifts = [-1e-3, -6e-5, -1e-9, 1e-9, 6e-5, 1e-3];
-            assert!(shifts.iter().all(|shift| (rounded(cut + shift, TIME_DIGITS) >= cut) == (*shift > 0.0)), "{cut}");
-        }
     }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::found::Record;
-use super::plan::{Kind, Plan, Planned};
+use super::plan::Plan;
+use super::planned::{Kind, Planned};
 use crate::batch::{FileState, Output, Part, Product};
 use crate::lab::provenance::sha256;
 

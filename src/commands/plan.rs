@@ -33,7 +33,7 @@ pub struct PlanArgs {
     #[arg(long, value_name = "FOLDER", default_value = "mien-results")]
     pub output: PathBuf,
 
-    /// Cut films into equal parts no longer than this: `10m`, `90s`, `1h` or m:ss
+    /// Cut films into equal parts no longer than this: `10m`, `90s`, `1h` or m:ss. One whose clock begins again in the middle stays whole
     #[arg(long, value_name = "TIME", value_parser = part_length)]
     pub split: Option<Duration>,
 
@@ -60,11 +60,18 @@ impl PlanArgs {
             tell(&note);
         }
         let bar = ProgressBar::new((inputs.videos.len() + inputs.pictures.len()) as u64);
-        let plan = Plan::make(&inputs, split, stop, || bar.inc(1))?;
+        let (plan, uncut) = Plan::make(&inputs, split, stop, || bar.inc(1))?;
         bar.finish_and_clear();
         let problems: Vec<_> = plan.problems().collect();
         for (name, reason) in &problems {
             tell(&format!("warning: {}: {reason}", name.display()));
+        }
+        for name in &uncut {
+            tell(&format!(
+                "warning: {} stays whole: its clock begins again in the middle, as where files were joined end to end; with one \
+                 clock it can be cut (docs/scaling.md)",
+                name.display()
+            ));
         }
         print(&plan.to_lines()?)?;
         let seconds: f64 = plan

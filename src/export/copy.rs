@@ -117,9 +117,9 @@ impl TableCopy {
     /// # Errors
     /// When a cell isn't of its column's kind, or the disk is full.
     pub fn push(&mut self, row: &[String]) -> Result<(), ExportError> {
-        let cells = row.iter().zip(&self.kinds).map(|(text, kind)| cell(text, *kind)).collect::<io::Result<_>>();
+        let cells = row.iter().zip(&self.kinds).map(|(text, kind)| cell(text, *kind)).collect::<io::Result<Vec<_>>>();
         let cells = self.table.or_named(cells)?;
-        self.table.write(cells)
+        self.table.write(&cells)
     }
 
     /// Gives the table its name and returns it.

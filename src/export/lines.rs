@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value};
+use serde::Serializer as _;
 
 use super::rows::{self, Cell};
 use crate::classes::Classes;
@@ -24,12 +24,14 @@ pub enum LinesError {
 pub struct FaceLines<W> {
     out: W,
     header: Vec<String>,
+    /// The lines of a frame before they are written.
+    text: Vec<u8>,
 }
 
 impl<W: Write> FaceLines<W> {
     /// Lines to `out`, of faces that show these classes.
     pub fn new(out: W, classes: &Classes) -> Self {
-        Self { out, header: rows::header(classes) }
+        Self { out, header: rows::header(classes), text: Vec::new() }
     }
 
     /// Writes the faces of a frame of `file`.
@@ -37,15 +39,15 @@ impl<W: Write> FaceLines<W> {
     /// # Errors
     /// When nobody takes them.
     pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), LinesError> {
-        let mut text = Vec::new();
+        self.text.clear();
         for face in &scene.faces {
             let row = rows::row(file, scene.frame.index, scene.frame.media_time, face, &scene.classes);
-            write_line(&mut text, &self.header, row).map_err(LinesError::Write)?;
+            write_line(&mut self.text, &self.header, &row).map_err(LinesError::Write)?;
         }
-        if text.is_empty() {
+        if self.text.is_empty() {
             return Ok(());
         }
-        self.out.write_all(&text).and_then(|()| self.out.flush()).map_err(|error| match error.kind() {
+        self.out.write_all(&self.text).and_then(|()| self.out.flush()).map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => LinesError::Closed,
             _ => LinesError::Write(error),
         })
@@ -53,14 +55,15 @@ impl<W: Write> FaceLines<W> {
 }
 
 /// A row as an object of JSON and a line feed.
-pub(super) fn write_line(out: &mut impl Write, header: &[String], row: Vec<Cell<'_>>) -> io::Result<()> {
-    let object: Map<String, Value> = header.iter().cloned().zip(row.into_iter().map(Value::from)).collect();
-    serde_json::to_writer(&mut *out, &object)?;
+pub(super) fn write_line(out: &mut impl Write, header: &[String], row: &[Cell<'_>]) -> io::Result<()> {
+    serde_json::Serializer::new(&mut *out).collect_map(header.iter().zip(row))?;
     out.write_all(b"\n")
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Map, Value};
+
     use super::*;
     use crate::emotion::Emotion;
     use crate::export::testing::scene;
@@ -97,6 +100,34 @@ mod tests {
         let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((rows.len(), out.flushes), (2, 2));
         assert_eq!((&rows[1]["frame"], &rows[1]["label"], &rows[1]["face"]), (&2.into(), &"sad".into(), &1.into()));
+    }
+
+    #[test]
+    fn a_line_is_an_object_with_the_columns_in_their_order_and_null_for_what_is_not_known() {
+        let header = ["file", "frame", "time_s", "score", "roll"].map(str::to_owned);
+        let row = [
+            Cell::Text("a \"b\"\n\u{e4}.mp4"),
+            Cell::Count(u64::MAX),
+            Cell::Decimal(0.280_04, 4),
+            Cell::Decimal(f64::NAN, 4),
+            Cell::Unknown,
+        ];
+        let mut line = Vec::new();
+        write_line(&mut line, &header, &row).unwrap();
+        let wanted = r#"{"file":"a \"b\"\nä.mp4","frame":18446744073709551615,"time_s":0.28,"score":null,"roll":null}"#;
+        assert_eq!(String::from_utf8(line).unwrap(), format!("{wanted}\n"));
+    }
+
+    #[test]
+    fn a_line_of_a_face_has_the_bytes_of_the_object_that_it_is_read_as() {
+        let classes = Classes::emotions();
+        let scene = scene(7, Emotion::Happy);
+        let row = rows::row("a.mp4", 7, scene.frame.media_time, &scene.faces[0], &classes);
+        let mut line = Vec::new();
+        write_line(&mut line, &rows::header(&classes), &row).unwrap();
+        let object: Map<String, Value> = serde_json::from_slice(&line).unwrap();
+        assert_eq!(object.len(), row.len());
+        assert_eq!(String::from_utf8(line).unwrap(), format!("{}\n", Value::Object(object)));
     }
 
     struct Full;

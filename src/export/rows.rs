@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::{Number, Value};
+use serde::{Serialize, Serializer};
 
 use crate::classes::Classes;
 use crate::digits::{PIXEL_DIGITS, PROBABILITY_DIGITS, QUALITY_DIGITS, TIME_DIGITS, rounded, rounded_landmarks};
@@ -92,13 +92,14 @@ impl Cell<'_> {
     }
 }
 
-impl From<Cell<'_>> for Value {
-    fn from(cell: Cell<'_>) -> Self {
-        match cell {
-            Cell::Text(text) => text.into(),
-            Cell::Count(count) => count.into(),
-            Cell::Decimal(..) => Number::from_f64(cell.rounded()).map_or(Self::Null, Self::Number),
-            Cell::Unknown => Self::Null,
+impl Serialize for Cell<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Count(count) => serializer.serialize_u64(*count),
+            // JSON has `null` for what is no number.
+            Self::Decimal(..) => serializer.serialize_f64(self.rounded()),
+            Self::Unknown => serializer.serialize_none(),
         }
     }
 }

@@ -81,7 +81,7 @@ impl FaceTable {
     /// When the disk is full.
     pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
         let row = |face| rows::row(file, scene.frame.index, scene.frame.media_time, face, &scene.classes);
-        scene.faces.iter().try_for_each(|face| self.0.write(row(face)))
+        scene.faces.iter().try_for_each(|face| self.0.write(&row(face)))
     }
 
     /// Adds a face on the frame of `file` with this number and time, to a table with names.
@@ -99,7 +99,7 @@ impl FaceTable {
     ) -> Result<(), ExportError> {
         let mut row = rows::row(file, frame, time, face, classes);
         row.push(Cell::Text(name));
-        self.0.write(row)
+        self.0.write(&row)
     }
 
     /// Gives the table its name and returns it.
@@ -125,7 +125,7 @@ impl FrameTable {
     /// # Errors
     /// When the disk is full.
     pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
-        self.0.write(rows::frame_row(file, scene.frame.index, scene.frame.media_time, scene.faces.len()))
+        self.0.write(&rows::frame_row(file, scene.frame.index, scene.frame.media_time, scene.faces.len()))
     }
 
     /// As [`FaceTable::finish`].
@@ -157,7 +157,7 @@ impl Table {
         Ok(table)
     }
 
-    pub(super) fn write(&mut self, row: Vec<Cell<'_>>) -> Result<(), ExportError> {
+    pub(super) fn write(&mut self, row: &[Cell<'_>]) -> Result<(), ExportError> {
         let written = self.writer.write(row);
         self.or_named(written)
     }
@@ -182,11 +182,11 @@ impl Table {
 }
 
 impl Writer {
-    fn write(&mut self, row: Vec<Cell<'_>>) -> io::Result<()> {
+    fn write(&mut self, row: &[Cell<'_>]) -> io::Result<()> {
         match self {
             Self::Csv(writer) => writer.write_record(row.iter().map(Cell::to_string)).map_err(io_error),
             Self::Jsonl(writer, header) => lines::write_line(writer, header, row),
-            Self::Parquet(table) => table.write(&row),
+            Self::Parquet(table) => table.write(row),
         }
     }
 }

@@ -12,6 +12,7 @@ mod cluster;
 mod docs;
 mod headless;
 mod hostile;
+mod joined;
 mod own_classes;
 mod replay_recording;
 mod reports;

@@ -96,7 +96,7 @@ impl VideoJob {
 
         // A recording has no sound.
         let original = match &self.source {
-            SourceRequest::Video(path) => Some(Original { path, to: None, stop }),
+            SourceRequest::Video(path) => Some(Original { path, to: None, can_jump: true, stop }),
             _ => None,
         };
         let finished = results.finish(original.as_ref());

@@ -67,6 +67,8 @@ pub struct Original<'a> {
     pub path: &'a Path,
     /// Media time at which its last scene ends at the latest; `None` is its end.
     pub to: Option<Duration>,
+    /// Whether ffmpeg finds the time of its first scene: not where a clock begins again.
+    pub can_jump: bool,
     /// Ends the wait for ffmpeg.
     pub stop: &'a AtomicBool,
 }
@@ -150,7 +152,7 @@ fn with_sound(
     written: &Written,
     rate: f64,
 ) -> Result<(PartialFile, Sound), ExportError> {
-    if !written.cut.is_zero() {
+    if !written.cut.is_zero() || !original.can_jump {
         return Ok((silent, Sound::OutOfStep));
     }
     let Some(first) = written.first else { return Ok((silent, Sound::None)) };

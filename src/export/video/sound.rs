@@ -38,7 +38,7 @@ pub enum Sound {
     None,
     /// ffmpeg isn't installed.
     NoProgram,
-    /// Gaps in the times of the original were shortened, so it would be out of step.
+    /// Gaps in the times of the original were shortened, or ffmpeg can't find the first scene in it, so it would be out of step.
     OutOfStep,
     /// The user interrupted it.
     Interrupted,

@@ -12,6 +12,10 @@ const SMALLEST_STEP: Duration = Duration::from_micros(1);
 /// A stamp that lies so far before the one before it is wrong, or its clock has begun again, as in files that were joined.
 const FAR_BACK: Duration = Duration::from_secs(1);
 
+/// And so has one that lies so far ahead. FFmpeg takes the clock of an MPEG stream that goes back for one that has turned over, after 26.5
+/// hours, and counts on from there; no frame lasts half of that.
+const FAR_AHEAD: Duration = Duration::from_secs(13 * 3600);
+
 /// So many in a row aren't wrong: the clock has begun again.
 const STAMPS_THAT_AGREE: u32 = 3;
 
@@ -56,10 +60,10 @@ pub(super) struct StampClock {
     declared_interval: Option<Duration>,
     last_interval: Option<Duration>,
     previous: Option<Duration>,
-    /// What is added to stamps whose clock has begun again.
-    offset: Duration,
-    /// How many stamps in a row lay far back.
-    far_back: u32,
+    /// What is added to stamps whose clock has begun again, in seconds.
+    offset: f64,
+    /// How many stamps in a row lay far off.
+    far_off: u32,
 }
 
 impl StampClock {
@@ -69,14 +73,14 @@ impl StampClock {
             declared_interval: declared_interval(fps),
             last_interval: None,
             previous: None,
-            offset: Duration::ZERO,
-            far_back: 0,
+            offset: 0.0,
+            far_off: 0,
         }
     }
 
     /// Forgets the frame before, as after a jump.
     pub(super) fn reset(&mut self) {
-        (self.previous, self.offset, self.far_back) = (None, Duration::ZERO, 0);
+        (self.previous, self.offset, self.far_off) = (None, 0.0, 0);
     }
 
     /// Time from one frame to the next where nothing better is known.
@@ -88,21 +92,20 @@ impl StampClock {
     /// (seen on the last frames of H.264 files), stands for the start only in frame 0.
     pub(super) fn media_time(&mut self, stamp_millis: f64, index: u64) -> Duration {
         let stamp = (stamp_millis.is_finite() && stamp_millis > 0.0)
-            .then(|| Duration::try_from_secs_f64(stamp_millis / 1000.0).ok())
-            .flatten()
-            .map(|stamp| stamp + self.offset);
+            .then(|| Duration::try_from_secs_f64((stamp_millis / 1000.0 + self.offset).max(0.0)).ok())
+            .flatten();
         let next = |previous| previous + self.last_interval.unwrap_or_else(|| self.interval());
         let time = match (stamp, self.previous) {
-            (Some(stamp), Some(previous)) if stamp + FAR_BACK < previous => {
+            (Some(stamp), Some(previous)) if stamp + FAR_BACK < previous || stamp > previous + FAR_AHEAD => {
                 let time = next(previous);
-                self.far_back += 1;
-                if self.far_back == STAMPS_THAT_AGREE {
-                    (self.offset, self.far_back) = (self.offset + (time - stamp), 0);
+                self.far_off += 1;
+                if self.far_off == STAMPS_THAT_AGREE {
+                    (self.offset, self.far_off) = (time.as_secs_f64() - stamp_millis / 1000.0, 0);
                 }
                 time
             }
             (Some(stamp), Some(previous)) if stamp > previous => {
-                (self.last_interval, self.far_back) = (Some(stamp - previous), 0);
+                (self.last_interval, self.far_off) = (Some(stamp - previous), 0);
                 stamp
             }
             (Some(_), Some(previous)) => previous + SMALLEST_STEP,
@@ -163,6 +166,11 @@ mod tests {
     fn time_goes_on_where_the_stamps_begin_again() {
         let joined = [4920.0, 4960.0, 5000.0, 0.0, 40.0, 80.0, 120.0, 160.0, 200.0];
         assert_eq!(times(25.0, &joined), [4920, 4960, 5000, 5040, 5080, 5120, 5160, 5200, 5240]);
+        // As FFmpeg counts where the first piece's clock stands higher by an hour than the second's; and a third piece.
+        let turned = [4960.0, 5000.0, 91_849_200.0, 91_849_240.0, 91_849_280.0, 91_849_320.0, 91_849_360.0];
+        let third = [40.0, 80.0, 120.0, 160.0, 200.0];
+        let expected: Vec<u128> = (0..12).map(|frame| 4960 + 40 * frame).collect();
+        assert_eq!(times(25.0, &[&turned[..], &third].concat()), expected);
         // A single wrong one changes nothing for the others.
         assert_eq!(times(25.0, &[4960.0, 5000.0, 20.0, 5080.0, 5120.0]), [4960, 5000, 5040, 5080, 5120]);
     }
