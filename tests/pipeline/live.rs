@@ -323,6 +323,19 @@ fn of_a_camera_that_is_too_fast_the_newest_frame_is_labelled_and_the_others_are_
 }
 
 #[test]
+fn scenes_that_newer_ones_overtake_before_anybody_fetches_them_are_counted() {
+    let watch = Watch::video(FakeVideo::new(10), happy(), settings());
+    let deadline = std::time::Instant::now() + fakes::PATIENCE;
+    while watch.live.statistics().overtaken < 9 {
+        assert!(std::time::Instant::now() < deadline, "{:?}", watch.live.statistics());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(watch.live.take_scene().unwrap().frame.index, 9);
+    let statistics = watch.live.statistics();
+    assert_eq!((statistics.frames, statistics.dropped, statistics.overtaken, statistics.missed()), (10, 0, 9, 9));
+}
+
+#[test]
 fn frames_that_come_while_the_network_is_loaded_do_not_count_as_dropped() {
     let camera = FakeCamera::new();
     let loading = Gate::new();

@@ -1,27 +1,32 @@
-//! The page in a real browser: Debian's chromium, driven over WebDriver. Its camera plays a file of the test's.
+//! A real browser: Debian's chromium, driven over WebDriver. Its camera plays a file of the test's.
 
 use std::fs;
-use std::path::Path;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::api::face_jpeg;
-use super::client::{Server, TOKEN};
-use super::support::drawn_face::picture_with_face;
-use super::support::emulated_cameras::{Bus, Mode};
-use super::support::program::{binary, video_with_face};
+use super::client::Server;
 
 /// How long a browser on a busy machine may take; only a failing test waits that long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What the page says.
+pub const STATE: &str = "document.getElementById('state').textContent";
+/// What the face that is listed first shows.
+pub const VERDICT: &str = "document.querySelector('.face button b')?.textContent ?? ''";
+
 /// What the browser's camera is.
-enum Cam<'a> {
-    /// Plays this file of JPEG pictures.
-    Plays(&'a Path),
+#[derive(Clone, Copy)]
+pub enum Cam {
+    /// Looks at a face that moves a little.
+    Face,
     /// There is one, and the user lets nobody have it.
     Refused,
     /// There is none.
@@ -29,30 +34,53 @@ enum Cam<'a> {
 }
 
 /// A browser and its driver, which end with the test.
-struct Browser {
+pub struct Browser {
     driver: Child,
+    port: u16,
     client: Option<Client>,
+    /// Has the pictures of its camera.
+    _folder: TempDir,
 }
 
 impl Browser {
-    /// `None`, with a word, where there is no browser.
-    async fn open(cam: Cam<'_>, phone: bool) -> Option<Self> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    /// One on a desk. `None`, with a word, where there is no browser.
+    pub async fn open(cam: Cam) -> Option<Self> {
+        Self::start(cam, false).await
+    }
+
+    /// One on a phone.
+    pub async fn on_phone(cam: Cam) -> Option<Self> {
+        Self::start(cam, true).await
+    }
+
+    /// One on a desk whose camera looks at a face, on the page of a server that is started with these arguments, which waits for Start.
+    pub async fn at_page(arguments: &[&str]) -> Option<(Self, Server)> {
+        let browser = Self::open(Cam::Face).await?;
+        let server = Server::start(arguments);
+        browser.open_page(&server).await;
+        Some((browser, server))
+    }
+
+    async fn start(cam: Cam, is_phone: bool) -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut driver = Command::new("chromedriver");
         driver.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
         let Ok(driver) = driver.spawn() else {
             eprintln!("skipped: this test needs chromium and chromium-driver; scripts/setup.sh --tests installs them");
             return None;
         };
-        let mut browser = Self { driver, client: None };
+        let folder = tempfile::tempdir().unwrap();
+        let pictures = folder.path().join("camera.mjpeg");
+        fs::write(&pictures, (0..40).map(|number| face_jpeg(number % 10)).collect::<Vec<_>>().concat()).unwrap();
+        let mut browser = Self { driver, port, client: None, _folder: folder };
         let mut arguments: Vec<String> =
             ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,800"].map(str::to_owned).into();
         let mut prefs = json!({});
         match cam {
-            Cam::Plays(file) => arguments.extend([
+            Cam::Face => arguments.extend([
                 "--use-fake-ui-for-media-stream".to_owned(),
                 "--use-fake-device-for-media-stream".to_owned(),
-                format!("--use-file-for-fake-video-capture={}", file.display()),
+                format!("--use-file-for-fake-video-capture={}", pictures.display()),
             ]),
             Cam::Refused => {
                 arguments.push("--use-fake-device-for-media-stream".to_owned());
@@ -61,7 +89,7 @@ impl Browser {
             Cam::Missing => arguments.push("--use-fake-ui-for-media-stream".to_owned()),
         }
         let mut options = json!({ "args": arguments, "prefs": prefs });
-        if phone {
+        if is_phone {
             options["mobileEmulation"] =
                 json!({ "deviceMetrics": { "width": 390, "height": 844, "pixelRatio": 2.0, "touch": true } });
         }
@@ -81,20 +109,45 @@ impl Browser {
         Some(browser)
     }
 
-    fn page(&self) -> &Client {
+    pub fn page(&self) -> &Client {
         self.client.as_ref().unwrap()
     }
 
-    async fn go(&self, address: &str) {
+    pub async fn go(&self, address: &str) {
         self.page().goto(address).await.unwrap();
     }
 
-    async fn ask(&self, script: &str) -> Value {
+    /// Opens the server's link and waits until the page waits for Start.
+    pub async fn open_page(&self, server: &Server) {
+        self.go(&server.link("")).await;
+        self.until_state("Press Start").await;
+    }
+
+    /// Runs this script in each page that is opened from now on, before its own. Chromium's own command, which WebDriver lacks.
+    pub async fn before_each_page(&self, script: &str) {
+        let session = self.page().session_id().await.unwrap().unwrap();
+        let params = json!({ "source": script });
+        let order = json!({ "cmd": "Page.addScriptToEvaluateOnNewDocument", "params": params }).to_string();
+        let request = format!(
+            "POST /session/{session}/goog/cdp/execute HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{order}",
+            self.port,
+            order.len()
+        );
+        let mut driver = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        driver.set_read_timeout(Some(PATIENCE)).unwrap();
+        driver.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        BufReader::new(driver).read_line(&mut answer).unwrap();
+        assert!(answer.contains(" 200 "), "{answer}");
+    }
+
+    pub async fn ask(&self, script: &str) -> Value {
         self.page().execute(&format!("return {script}"), vec![]).await.unwrap()
     }
 
     /// Waits until the script's value is so, and gives it.
-    async fn until(&self, script: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    pub async fn until(&self, script: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         loop {
             let value = self.ask(script).await;
@@ -109,16 +162,27 @@ impl Browser {
         }
     }
 
-    async fn until_state(&self, words: &str) {
+    pub async fn until_state(&self, words: &str) {
         self.until(STATE, |state| state.as_str().is_some_and(|state| state.contains(words))).await;
     }
 
-    async fn press(&self, id: &str) {
+    /// Waits until the page lists a face.
+    pub async fn until_face(&self) {
+        self.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
+    }
+
+    pub async fn press(&self, id: &str) {
         self.ask(&format!("document.getElementById('{id}').click()")).await;
     }
 
+    /// Presses Start and waits for the camera's face.
+    pub async fn start_camera(&self) {
+        self.press("start").await;
+        self.until_face().await;
+    }
+
     /// The session has to be closed, or the browser outlives its driver.
-    async fn close(mut self) {
+    pub async fn close(mut self) {
         self.client.take().unwrap().close().await.unwrap();
     }
 }
@@ -128,294 +192,4 @@ impl Drop for Browser {
         self.driver.kill().ok();
         self.driver.wait().ok();
     }
-}
-
-const STATE: &str = "document.getElementById('state').textContent";
-const BUTTON: &str = "document.getElementById('start').textContent";
-/// How much of the overlay is painted.
-const PAINTED: &str = "(() => { const c = document.getElementById('boxes'); if (!c.width) return 0; const d = c.getContext('2d')\
-    .getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n / (c.width * c.height); })()";
-/// Lets the browser's camera be given when `window.give()` is called, and keeps what was given in `window.given`.
-const ASK_FIRST: &str = "(() => { const media = navigator.mediaDevices; const real = media.getUserMedia.bind(media);\
-    const asked = new Promise((give) => { window.give = give; }); window.given = [];\
-    media.getUserMedia = async (wish) => { await asked; const stream = await real(wish); window.given.push(stream); return stream; }; })()";
-/// How many cameras were given, and how many of them are on.
-const GIVEN_AND_ON: &str = "[window.given.length, window.given.filter((stream) => stream.active).length]";
-const VERDICT: &str = "document.querySelector('.face button b')?.textContent ?? ''";
-
-/// A file of pictures with a face that moves a little, for the browser's camera.
-fn camera_file(folder: &Path) -> std::path::PathBuf {
-    let path = folder.join("camera.mjpeg");
-    fs::write(&path, (0..40).map(|number| face_jpeg(number % 10)).collect::<Vec<_>>().concat()).unwrap();
-    path
-}
-
-/// What the API says that these pictures show.
-fn verdict_of(server: &Server) -> String {
-    let (_, report) = server.json("POST", "/api/v1/analyze", &face_jpeg(0));
-    report["faces"][0]["verdict"].as_str().unwrap().to_owned()
-}
-
-#[tokio::test]
-async fn the_page_names_what_the_visitors_camera_shows() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
-    let server = Server::start(&[]);
-    browser.go(&server.link("")).await;
-    browser.until_state("Press Start").await;
-    let address = browser.page().current_url().await.unwrap().to_string();
-    assert!(!address.contains(TOKEN), "{address}");
-    assert_eq!(browser.ask("document.cookie").await, "", "no script reads the cookie");
-    browser.press("start").await;
-    // The browser's own JPEG of a drawn face that moves may be another emotion for a moment.
-    let expected = verdict_of(&server);
-    let is_expected = |shown: &str| shown.to_lowercase().starts_with(&expected);
-    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(is_expected)).await;
-    let bars = browser.ask("[...document.querySelectorAll('.bar')].map((bar) => Number(bar.ariaValueNow))").await;
-    let sum: f64 = bars.as_array().unwrap().iter().map(|bar| bar.as_f64().unwrap()).sum();
-    assert!(bars.as_array().unwrap().len() == 7 && (95.0..=105.0).contains(&sum), "{bars}");
-    browser
-        .until("document.getElementById('figures').textContent", |words| {
-            words.as_str().is_some_and(|words| {
-                words.contains("mien-joint on CPU") && words.contains("age") && words.contains("fps")
-            })
-        })
-        .await;
-    browser.press("start").await;
-    browser.until_state("Stopped").await;
-    browser.close().await;
-}
-
-#[tokio::test]
-async fn the_servers_video_is_shown_and_the_own_camera_beside_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let video = folder.path().join("clip.mp4");
-    video_with_face(&video, 60);
-    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
-    let server = Server::start(&["--video", video.to_str().unwrap()]);
-    browser.go(&server.link("")).await;
-    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
-    assert_eq!(browser.ask("document.getElementById('source-name').textContent").await, "clip.mp4");
-    browser.ask("document.querySelector('input[value=own]').click()").await;
-    browser.until("document.getElementById('camera').length", |count| count.as_u64() >= Some(1)).await;
-    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
-    // Boxes alone, on nothing, for OBS.
-    browser.go(&server.link("overlay")).await;
-    let share = browser.until(PAINTED, |share| share.as_f64().is_some_and(|share| share > 0.0)).await;
-    assert!(share.as_f64().unwrap() < 0.5, "the overlay covers {share} of the picture");
-    browser.close().await;
-}
-
-#[tokio::test]
-async fn a_camera_that_is_given_when_it_is_no_longer_wanted_is_closed() {
-    let folder = tempfile::tempdir().unwrap();
-    let video = folder.path().join("clip.mp4");
-    video_with_face(&video, 60);
-    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
-    // A second click while the browser asks stops it.
-    let server = Server::start(&[]);
-    browser.go(&server.link("")).await;
-    browser.until_state("Press Start").await;
-    browser.ask(ASK_FIRST).await;
-    browser.press("start").await;
-    browser.until_state("Opening camera").await;
-    assert_eq!(browser.ask(BUTTON).await, "Stop");
-    browser.press("start").await;
-    assert_eq!(browser.ask(BUTTON).await, "Start");
-    browser.ask("window.give()").await;
-    browser.until(GIVEN_AND_ON, |given| *given == json!([1, 0])).await;
-    assert_eq!(browser.ask(STATE).await, "Stopped");
-    // And it can be started again.
-    browser.press("start").await;
-    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
-    assert_eq!(browser.ask(GIVEN_AND_ON).await, json!([2, 1]));
-
-    // So does another choice of what to watch.
-    let server = Server::start(&["--video", video.to_str().unwrap()]);
-    browser.go(&server.link("")).await;
-    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
-    browser.ask(ASK_FIRST).await;
-    browser.ask("document.querySelector('input[value=own]').click()").await;
-    browser.until_state("Opening camera").await;
-    browser.ask("document.querySelector('input[value=server]').click()").await;
-    browser.ask("window.give()").await;
-    browser.until(GIVEN_AND_ON, |given| *given == json!([1, 0])).await;
-    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
-    browser.close().await;
-}
-
-#[tokio::test]
-async fn a_camera_that_goes_away_ends_the_session_with_a_word() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
-    let server = Server::start(&[]);
-    browser.go(&server.link("")).await;
-    browser.until_state("Press Start").await;
-    browser.press("start").await;
-    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
-    // As the browser does when it is unplugged.
-    let track = "document.getElementById('video').srcObject.getVideoTracks()[0]";
-    browser.ask(&format!("{track}.dispatchEvent(new Event('ended'))")).await;
-    browser.until_state("The camera went away").await;
-    assert_eq!(browser.ask(BUTTON).await, "Start");
-    let metrics = || server.request("GET", "/metrics", &[("Authorization", &format!("Bearer {TOKEN}"))], b"").1;
-    super::support::program::wait_until("the end of the session", || metrics().contains("mien_sessions 0\n"));
-    browser.close().await;
-}
-
-#[tokio::test]
-async fn a_line_on_which_nothing_comes_is_opened_anew() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
-    let server = Server::start(&[]);
-    browser.go(&server.link("")).await;
-    browser.until_state("Press Start").await;
-    // To a visitor who sends nothing the server says nothing.
-    let silent = "void import('/app/session.js').then(({ Line }) => { window.opened = 0; window.troubles = 0;\
-        window.line = new Line('/api/v1/visit', { open: () => window.opened++, message() {}, trouble: () => window.troubles++ }, 100); })";
-    browser.ask(silent).await;
-    browser.until("window.opened ?? 0", |opened| opened.as_u64() >= Some(3)).await;
-    assert_eq!(browser.ask("window.troubles").await, 0);
-    browser.ask("window.line.close()").await;
-    browser.close().await;
-}
-
-#[tokio::test]
-async fn the_overlay_forgets_the_faces_of_a_camera_that_is_unplugged() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
-    let bus = Bus::new();
-    let picture = picture_with_face(640, 480, opencv::core::Rect::new(220, 140, 200, 200));
-    bus.plug(0, "Test camera", &[Mode::jpeg(640, 480, 30, &[picture])]);
-    let server = Server::start_by(bus.command(binary()), "127.0.0.1:0", &["--camera", "0"]);
-    browser.go(&server.link("overlay")).await;
-    browser.until(PAINTED, |share| share.as_f64().is_some_and(|share| share > 0.0)).await;
-    bus.unplug(0);
-    browser.until(PAINTED, |share| share.as_f64() == Some(0.0)).await;
-    browser.close().await;
-}
-
-#[tokio::test]
-async fn a_camera_that_is_refused_or_missing_and_a_link_without_its_token_are_said_in_words() {
-    let Some(browser) = Browser::open(Cam::Refused, false).await else { return };
-    let server = Server::start(&[]);
-    browser.go(&format!("http://{}/", server.address)).await;
-    browser.until_state("This page needs its link").await;
-    // From a blank page: a change behind the # alone loads nothing.
-    browser.go("about:blank").await;
-    browser.go(&server.link("")).await;
-    browser.until_state("Press Start").await;
-    browser.press("start").await;
-    browser.until_state("No permission for the camera").await;
-    browser.close().await;
-
-    let Some(browser) = Browser::open(Cam::Missing, false).await else { return };
-    browser.go(&server.link("")).await;
-    browser.until_state("Press Start").await;
-    browser.press("start").await;
-    browser.until_state("No camera found").await;
-    browser.close().await;
-}
-
-#[tokio::test]
-async fn before_a_camera_is_opened_the_page_says_whether_it_will_be_recorded() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
-    let server = Server::start(&[]);
-    browser.go(&server.link("")).await;
-    browser.until_state("none is kept").await;
-    let is_shown = "document.getElementById('recorded').offsetHeight > 0";
-    assert_eq!(browser.ask(is_shown).await, false);
-    browser.press("start").await;
-    let has_face = |verdict: &Value| verdict.as_str().is_some_and(|verdict| !verdict.is_empty());
-    browser.until(VERDICT, has_face).await;
-    assert_eq!(browser.ask(is_shown).await, false);
-
-    let kept = folder.path().join("kept");
-    let server = Server::start(&["--record", kept.to_str().unwrap()]);
-    browser.go(&server.link("")).await;
-    browser.until_state("recorded there").await;
-    let told = browser.ask("document.getElementById('recorded').innerText").await;
-    assert!(told.as_str().unwrap().contains("What your camera sends is recorded"), "{told}");
-    assert!(!kept.exists());
-    browser.press("start").await;
-    browser.until(VERDICT, has_face).await;
-    assert_eq!(browser.ask(is_shown).await, true);
-    assert_eq!(fs::read_dir(&kept).unwrap().count(), 1);
-    browser.close().await;
-}
-
-#[tokio::test]
-async fn a_page_outlives_a_server_that_is_killed_and_started_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
-    let server = Server::start(&[]);
-    browser.go(&server.link("")).await;
-    browser.until_state("Press Start").await;
-    browser.press("start").await;
-    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
-    let address = server.address.to_string();
-    drop(server);
-    browser.until_state("Connection lost, trying again").await;
-    let server = Server::start_at(&address, &[]);
-    browser.until(STATE, |state| state == "").await;
-    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
-    drop(server);
-    browser.close().await;
-}
-
-#[tokio::test]
-async fn two_tabs_and_a_phone_work_side_by_side_and_nothing_is_wider_than_the_phone() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = camera_file(folder.path());
-    let Some(phone) = Browser::open(Cam::Plays(&file), true).await else { return };
-    let Some(desk) = Browser::open(Cam::Plays(&file), false).await else { return };
-    let server = Server::start(&[]);
-    let has_face = |verdict: &Value| verdict.as_str().is_some_and(|verdict| !verdict.is_empty());
-    for browser in [&phone, &desk] {
-        browser.go(&server.link("")).await;
-        browser.until_state("Press Start").await;
-        browser.press("start").await;
-        browser.until(VERDICT, has_face).await;
-    }
-    let first = desk.page().window().await.unwrap();
-    let tab = desk.page().new_window(true).await.unwrap();
-    desk.page().switch_to_window(tab.handle).await.unwrap();
-    // The cookie opens it: no token is needed any more.
-    desk.go(&format!("http://{}/", server.address)).await;
-    desk.until_state("Press Start").await;
-    desk.press("start").await;
-    desk.until(VERDICT, has_face).await;
-    desk.page().switch_to_window(first).await.unwrap();
-    desk.until(VERDICT, has_face).await;
-
-    let widths = phone.ask("[document.documentElement.scrollWidth, innerWidth]").await;
-    assert_eq!(widths[0], widths[1]);
-    let small = "[...document.querySelectorAll('button, select')].filter((it) => it.offsetHeight && it.offsetHeight < 28).length";
-    assert_eq!(phone.ask(small).await, 0, "too small for a finger");
-    desk.close().await;
-    phone.close().await;
-}
-
-#[tokio::test]
-async fn the_page_breaks_no_rule_of_its_own_policy_and_keeps_nothing_of_the_api() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(browser) = Browser::open(Cam::Plays(&camera_file(folder.path())), false).await else { return };
-    let server = Server::start(&[]);
-    browser.go(&server.link("")).await;
-    browser.until_state("Press Start").await;
-    // An inline script does nothing.
-    browser.ask("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.broken = 1\">')").await;
-    // And nothing of another server is loaded.
-    browser.ask("void fetch('http://127.0.0.1:1/').catch((error) => { window.refused = String(error); })").await;
-    browser.until("window.refused ?? ''", |refused| refused.as_str().is_some_and(|refused| !refused.is_empty())).await;
-    assert_eq!(browser.ask("window.broken ?? 0").await, 0);
-    browser.press("start").await;
-    browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(|verdict| !verdict.is_empty())).await;
-    let kept = "(window.kept ??= null, caches.open('mien-page').then((cache) => cache.keys())\
-        .then((keys) => { window.kept = keys.map((key) => new URL(key.url).pathname); }), window.kept)";
-    let kept = browser.until(kept, |kept| kept.as_array().is_some_and(|kept| kept.len() > 10)).await;
-    let kept: Vec<_> = kept.as_array().unwrap().iter().map(|path| path.as_str().unwrap()).collect();
-    assert!(kept.contains(&"/app/page.js") && !kept.iter().any(|path| path.starts_with("/api")), "{kept:?}");
-    browser.close().await;
 }

@@ -8,6 +8,7 @@ mod client;
 mod examples;
 mod hostile;
 mod outputs;
+mod page;
 mod recordings;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,7 @@
 //! Live results for other programs without a server, and cameras in the network.
 
-use std::io::{BufRead as _, BufReader};
+use std::cell::RefCell;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use serde_json::Value;
 use super::client::PATIENCE;
 use super::support::emulated_cameras::{Bus, Mode};
 use super::support::ffmpeg::{ffmpeg, has_ffmpeg};
-use super::support::program::{binary, mien, video_with_face};
+use super::support::program::{binary, interrupt, mien, video_with_face, wait_until};
 
 /// Ends a program with the test.
 struct Ended(Child);
@@ -88,6 +89,41 @@ fn a_watched_camera_gives_lines_and_osc_as_they_come() {
     assert_eq!(status.code(), Some(0));
 }
 
+#[test]
+fn a_reader_who_stands_still_loses_lines_and_holds_up_neither_osc_nor_the_table_nor_the_end() {
+    let bus = Bus::new();
+    let picture = super::support::drawn_face::picture_with_face(640, 480, opencv::core::Rect::new(220, 140, 200, 200));
+    bus.plug(0, "Test camera", &[Mode::jpeg(640, 480, 30, &[picture])]);
+    let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+    receiver.set_read_timeout(Some(PATIENCE)).unwrap();
+    let osc = receiver.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("faces.csv");
+    // Full from the beginning, so that not even the first line is taken.
+    let (reader, pipe) = std::io::pipe().unwrap();
+    let mut filler = pipe.try_clone().unwrap();
+    let filling = std::thread::spawn(move || while filler.write_all(&[b'\n'; 4096]).is_ok() {});
+    let mut command = bus.command(binary());
+    command.args(["live", "--headless", "--camera", "0", "--jsonl", "-", "--osc", &osc, "--csv"]).arg(&table);
+    let child = command.stdout(pipe).stderr(Stdio::piped()).spawn().unwrap();
+    let child = RefCell::new(Ended(child));
+    let mut bytes = [0; 4096];
+    let packets = std::iter::from_fn(|| receiver.recv(&mut bytes).ok().map(|length| bytes[..length].to_vec()));
+    let faces = packets.filter(|packet| packet.starts_with(b"#bundle")).take(40).count();
+    assert_eq!(faces, 40);
+
+    interrupt(&child.borrow().0);
+    wait_until("the end", || child.borrow_mut().0.try_wait().unwrap().is_some());
+    let mut child = child.into_inner();
+    assert_eq!(child.0.wait().unwrap().code(), Some(130));
+    let told = std::io::read_to_string(child.0.stderr.take().unwrap()).unwrap();
+    assert!(told.contains("left out: whatever reads them was too slow"), "{told}");
+    let rows = std::fs::read_to_string(table).unwrap().lines().count();
+    assert!(rows > 5, "{rows} lines in the table");
+    drop(reader);
+    filling.join().unwrap();
+}
+
 /// A camera that sends pictures over HTTP, as cheap ones do, with a password in its address.
 #[test]
 fn a_camera_in_the_network_is_watched_and_found_again_and_its_password_is_told_to_nobody() {
@@ -135,7 +171,7 @@ fn a_camera_in_the_network_is_watched_and_found_again_and_its_password_is_told_t
         }
     }
     assert!(gap > 0.9, "the camera never came back");
-    super::support::program::interrupt(&child.0);
+    interrupt(&child.0);
     drop(lines);
     child.0.wait().unwrap();
     let told = told.join().unwrap();

@@ -20,6 +20,8 @@ let about = null;
 let session = null;
 /** Counts each start and stop: whoever waited meanwhile sees whether the wish is still the same. */
 let turn = 0;
+/** Counts each try to reach the server, alike. */
+let tries = 0;
 /** Whether the browser was asked for the camera and hasn't answered. */
 let isOpening = false;
 let lastFace = 0;
@@ -166,12 +168,19 @@ function draw() {
   timeline.draw(people.chosen, performance.now());
 }
 
-async function begin() {
+/** Reaches the server. Until it has said whether it records, no camera can be opened. */
+async function connect() {
+  tries += 1;
+  const mine = tries;
+  about = null;
+  by("start").disabled = true;
+  by("sources").hidden = true;
   say("Connecting…");
   await open().catch(() => {});
   const answer = await ask();
+  if (mine !== tries) return;
   if (!answer.about) {
-    say(answer.final ? answer.trouble : `${answer.trouble}: reload the page to try again`);
+    say(answer.final ? answer.trouble : `${answer.trouble}: press Start to try again`);
     by("start").disabled = Boolean(answer.final);
     showRunning();
     return;
@@ -186,6 +195,8 @@ async function begin() {
   showSmoothing();
   showFigures();
   await showCameras();
+  if (mine !== tries) return;
+  by("start").disabled = false;
   if (about.source) await start();
   else {
     const kept = about.are_visitors_recorded ? "and are recorded there" : "and none is kept";
@@ -195,7 +206,9 @@ async function begin() {
 }
 
 by("start").addEventListener("click", () => {
-  if (isRunning()) {
+  if (!about) {
+    connect();
+  } else if (isRunning()) {
     stop();
     say("Stopped");
   } else {
@@ -226,7 +239,12 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "m") by("mirror").click();
 });
 navigator.mediaDevices?.addEventListener?.("devicechange", () => showCameras(by("camera").value));
+// The link, opened where the page is already, loads nothing.
+addEventListener("hashchange", () => {
+  stop();
+  connect();
+});
 setInterval(draw, 100);
 setInterval(showFigures, 500);
 navigator.serviceWorker?.register("/service-worker.js").catch(() => {});
-begin();
+connect();

@@ -156,6 +156,7 @@ impl Broadcast {
                     metrics.labelled(&scene);
                     scene_sender.send_replace(Some(Arc::new(Shown::new(&name, scene, annotate))));
                 }
+                metrics.source(&live.statistics());
             }
             if let Some(observer) = observer {
                 observer.end();

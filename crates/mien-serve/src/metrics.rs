@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use mien_vision::pipeline::{Meter, Scene};
+use mien_vision::pipeline::{Meter, Scene, Statistics};
 
 /// Counters since the start, and ages over the last seconds.
 #[derive(Default)]
 pub struct Metrics {
     received: AtomicU64,
+    /// Frames of the server's own source.
+    source_received: AtomicU64,
+    /// Those of them that newer ones replaced.
+    source_dropped: AtomicU64,
     faces: AtomicU64,
     refused: AtomicU64,
     batches: AtomicU64,
@@ -31,6 +35,12 @@ impl Metrics {
     /// A frame was replaced by a newer one before its turn came.
     pub fn dropped(&self) {
         self.meter().dropped();
+    }
+
+    /// How the server's own source stands.
+    pub fn source(&self, statistics: &Statistics) {
+        self.source_received.store(statistics.captured, Ordering::Relaxed);
+        self.source_dropped.store(statistics.missed(), Ordering::Relaxed);
     }
 
     /// A frame could not be looked at.
@@ -59,17 +69,19 @@ impl Metrics {
     pub fn text(&self, sessions: usize) -> String {
         let statistics = self.meter().read(Instant::now());
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let received = count(&self.received) + count(&self.source_received);
+        let dropped = statistics.dropped + count(&self.source_dropped);
         let mut text = String::new();
         let mut metric = |name: &str, kind: &str, help: &str, value: f64| {
             // Writing to a string can't fail.
             write!(text, "# HELP mien_{name} {help}\n# TYPE mien_{name} {kind}\nmien_{name} {value}\n").ok();
         };
         metric("sessions", "gauge", "Visitors with a live connection.", sessions as f64);
-        metric("frames_received_total", "counter", "Pictures that came.", count(&self.received) as f64);
+        metric("frames_received_total", "counter", "Pictures that came.", received as f64);
         metric("frames_total", "counter", "Pictures whose faces were named.", statistics.frames as f64);
         metric("faces_total", "counter", "Faces that were named.", count(&self.faces) as f64);
         metric("batches_total", "counter", "Passes of the network.", count(&self.batches) as f64);
-        metric("dropped_total", "counter", "Pictures replaced by newer ones.", statistics.dropped as f64);
+        metric("dropped_total", "counter", "Pictures replaced by newer ones.", dropped as f64);
         metric("refused_total", "counter", "Pictures that could not be read.", count(&self.refused) as f64);
         metric("denied_total", "counter", "Requests that were refused.", count(&self.denied) as f64);
         metric("frames_per_second", "gauge", "Pictures named a second, over two seconds.", statistics.analysed_fps);
@@ -82,5 +94,26 @@ impl Metrics {
             text += &format!("mien_age_seconds{{quantile=\"{quantile}\"}} {age}\n");
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_own_source_counts_beside_the_visitors() {
+        let metrics = Metrics::default();
+        for _ in 0..3 {
+            metrics.received();
+        }
+        metrics.dropped();
+        // As it stands, and not what came since the last time.
+        for captured in [9, 10] {
+            metrics.source(&Statistics { captured, dropped: 2, overtaken: 1, ..Statistics::default() });
+        }
+        let text = metrics.text(0);
+        let has = |line: &str| text.lines().any(|other| other == line);
+        assert!(has("mien_frames_received_total 13") && has("mien_dropped_total 4"), "{text}");
     }
 }

@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 
 use super::outcome::{Ages, MemoryCourse, Outcome};
 use super::outputs::{Outputs, WrittenTables, is_standard_output};
-use super::recording::{self, HeadlessWriter, SavedSession};
+use super::recording::{self, HeadlessWriter, RecordingPlan, SavedSession};
 use super::summary::Tally;
 use crate::blur::Blur;
 use crate::console::{print, print_json, tell};
@@ -18,7 +18,7 @@ use crate::exit::TryAgain;
 use crate::export::OscOutput;
 use crate::interrupt::{self, Interrupted};
 use crate::network::NetworkInUse;
-use crate::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest, Statistics};
+use crate::pipeline::{Event, Live, LiveSettings, Parts, SourceRequest};
 use crate::process::{self, OtherLoad};
 use crate::source::CameraRequest;
 use crate::source_summary::SourceSummary;
@@ -76,8 +76,8 @@ impl CameraJob {
         let network = self.choices.load_network()?;
         let in_use = network.in_use;
         let outputs = Outputs::open(self, &in_use.classes)?;
-        let recording =
-            self.record.clone().map(|folder| HeadlessWriter::new(folder, in_use.clone(), &self.choices, self.blur));
+        let plan = |folder| RecordingPlan::new(folder, in_use.clone(), &self.choices, self.blur);
+        let recording = self.record.clone().map(plan).map(HeadlessWriter::new);
 
         let (waker, awake) = bounded(1);
         let mut loaded = Some(network.classifier);
@@ -232,14 +232,14 @@ impl Watch {
             return;
         }
         let (_, tables) = end(self.recording, &mut self.recorded, live, self.outputs);
-        let Ok(WrittenTables { table, jsonl }) = tables else { return };
+        let Ok(WrittenTables { table, jsonl, .. }) = tables else { return };
         for path in [table, jsonl].into_iter().flatten() {
             tell(&format!("{} holds what was seen up to then", path.display()));
         }
     }
 
     fn finish(mut self, live: Live, network: NetworkInUse) -> anyhow::Result<Outcome> {
-        let Statistics { captured, dropped, .. } = live.statistics();
+        let statistics = live.statistics();
         let (seconds, cpu_cores, other_load_cores) = self.began.as_ref().map_or((0.0, None, None), |began| {
             let seconds = began.at.elapsed().as_secs_f64();
             let used = process::cpu_time().zip(began.cpu_time).map(|(now, then)| now.saturating_sub(then));
@@ -259,8 +259,8 @@ impl Watch {
             analysed_fps: if seconds > 0.0 { seen.frames.saturating_sub(1) as f64 / seconds } else { 0.0 },
             seen,
             seconds,
-            captured,
-            dropped,
+            captured: statistics.captured,
+            dropped: statistics.missed(),
             age_ms: Ages::of(&self.ages),
             cpu_cores,
             other_load_cores,

@@ -24,7 +24,8 @@ pub struct Outcome {
     pub analysed_fps: f64,
     /// Frames that the camera gave.
     pub captured: u64,
-    /// Those of them that were dropped because a newer one was there.
+    /// Those of them that are in no figure and no table because a newer one was there: before they were labelled, or before their
+    /// faces were written. A recording has these too.
     pub dropped: u64,
     /// How old labels were.
     pub age_ms: Option<Ages>,
@@ -114,6 +115,9 @@ impl Outcome {
         line("Model", self.network.to_string());
         for table in self.tables.table.iter().chain(&self.tables.jsonl) {
             line("Table", table.display().to_string());
+        }
+        if self.tables.lines_left_out > 0 {
+            line("Lines", format!("{} left out: whatever reads them was too slow", self.tables.lines_left_out));
         }
         if let Some(SavedSession { folder, counts, .. }) = &self.recording {
             let lost =

@@ -1,13 +1,15 @@
 //! Where the faces of a watched camera are written.
 
-use std::io::{self, Stdout};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use serde::Serialize;
 
 use super::CameraJob;
+use super::stream::LineStream;
 use crate::classes::Classes;
-use crate::export::{FaceLines, FaceTable, LinesError, TableFormat};
+use crate::export::{FaceTable, LinesError, TableFormat};
 use crate::pipeline::Scene;
 
 /// Whether a path means the standard output.
@@ -19,17 +21,20 @@ pub(super) fn is_standard_output(path: &Path) -> bool {
 pub(super) struct Outputs {
     csv: Option<FaceTable>,
     jsonl: Option<FaceTable>,
-    lines: Option<FaceLines<Stdout>>,
+    lines: Option<LineStream>,
     is_closed: bool,
 }
 
-/// The tables that are whole now.
+/// The tables that are whole now, and what became of the lines.
 #[derive(Debug, Serialize)]
 pub(super) struct WrittenTables {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jsonl: Option<PathBuf>,
+    /// Lines for the standard output that its reader was too slow for. Not in the JSON, which is never printed beside them.
+    #[serde(skip)]
+    pub lines_left_out: u64,
 }
 
 impl Outputs {
@@ -37,10 +42,11 @@ impl Outputs {
     pub fn open(job: &CameraJob, classes: &Classes) -> anyhow::Result<Self> {
         let table = |path: Option<&Path>, format| path.map(|path| FaceTable::create(path, format, classes)).transpose();
         let file = job.jsonl.as_deref().filter(|_| !job.streams());
+        let lines = job.streams().then(|| LineStream::start(io::stdout(), classes)).transpose();
         Ok(Self {
             csv: table(job.csv.as_deref(), TableFormat::Csv)?,
             jsonl: table(file, TableFormat::Jsonl)?,
-            lines: job.streams().then(|| FaceLines::new(io::stdout(), classes)),
+            lines: lines.context("a thread can't be started; close other programs and try again")?,
             is_closed: false,
         })
     }
@@ -63,9 +69,14 @@ impl Outputs {
         Ok(())
     }
 
-    /// Gives the tables their names.
+    /// Gives the tables their names, and the reader of the lines some time for those that wait.
     pub fn finish(self) -> anyhow::Result<WrittenTables> {
         let finish = |table: Option<FaceTable>| table.map(FaceTable::finish).transpose();
-        Ok(WrittenTables { table: finish(self.csv)?, jsonl: finish(self.jsonl)? })
+        let (table, jsonl) = (finish(self.csv)?, finish(self.jsonl)?);
+        let lines_left_out = match self.lines.filter(|_| !self.is_closed).map(LineStream::finish) {
+            None | Some(Err(LinesError::Closed)) => 0,
+            Some(left_out) => left_out?,
+        };
+        Ok(WrittenTables { table, jsonl, lines_left_out })
     }
 }

@@ -1,5 +1,6 @@
 //! Recording a camera that is watched without a window.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -13,15 +14,39 @@ use crate::exit::TryAgain;
 use crate::network::NetworkInUse;
 use crate::pipeline::{Event, Live};
 use crate::recording::{Counts, DISK_FULL, RecordingEvent, SessionWriter, Subject};
+use crate::source::SourceInfo;
 use crate::stages::StageChoices;
 
-/// A recording from the first picture of a camera on.
-pub struct HeadlessWriter {
+/// Where recordings go, and what all of them are made with, whichever camera they are of.
+#[derive(Clone)]
+pub struct RecordingPlan {
     parent: PathBuf,
     network: NetworkInUse,
     smoothing: Option<Duration>,
     detection: DetectionOptions,
     blur: Option<Blur>,
+}
+
+impl RecordingPlan {
+    /// Recordings in new folders in `parent`.
+    pub fn new(parent: PathBuf, network: NetworkInUse, choices: &StageChoices, blur: Option<Blur>) -> Self {
+        let StageChoices { smoothing, detection, .. } = *choices;
+        Self { parent, network, smoothing, detection, blur }
+    }
+
+    /// Begins one of this camera.
+    ///
+    /// # Errors
+    /// When the system gives no more threads.
+    pub fn begin(&self, source: SourceInfo) -> io::Result<SessionWriter> {
+        let Self { parent, network, smoothing, detection, blur } = self.clone();
+        SessionWriter::start(parent, Subject { source, network, smoothing, detection, blur }, || ())
+    }
+}
+
+/// A recording from the first picture of a camera on.
+pub struct HeadlessWriter {
+    plan: RecordingPlan,
     writer: Option<SessionWriter>,
     camera_lost: bool,
 }
@@ -37,23 +62,15 @@ pub struct SavedSession {
 }
 
 impl HeadlessWriter {
-    pub fn new(parent: PathBuf, network: NetworkInUse, choices: &StageChoices, blur: Option<Blur>) -> Self {
-        let StageChoices { smoothing, detection, .. } = *choices;
-        Self { parent, network, smoothing, detection, blur, writer: None, camera_lost: false }
+    pub fn new(plan: RecordingPlan) -> Self {
+        Self { plan, writer: None, camera_lost: false }
     }
 
     /// Begins when the camera is open, and marks when it goes and comes back.
     pub fn note(&mut self, event: &Event, live: &Live) -> anyhow::Result<()> {
         match (event, &self.writer) {
             (Event::Opened(source), None) => {
-                let subject = Subject {
-                    source: source.clone(),
-                    network: self.network.clone(),
-                    smoothing: self.smoothing,
-                    detection: self.detection,
-                    blur: self.blur,
-                };
-                let writer = SessionWriter::start(self.parent.clone(), subject, || ()).context("can't record")?;
+                let writer = self.plan.begin(source.clone()).context("can't record")?;
                 live.set_tap(Some(writer.tap()));
                 self.writer = Some(writer);
             }

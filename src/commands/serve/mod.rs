@@ -15,6 +15,7 @@ use mien_serve::{About, ClassReport, ModelReport, Server, Setup, TlsChoice, Toke
 use self::link_file::LinkFile;
 use self::source::Source;
 use self::visitors::VisitorRecordings;
+use super::headless::RecordingPlan;
 use super::labels::LabelArgs;
 use crate::blur::Blur;
 use crate::console::{print, tell};
@@ -110,14 +111,15 @@ impl ServeArgs {
             None => Some(Token::random()?),
         };
         let network = choices.load_network()?;
-        let source = Source::of(&self, &choices, &network)?;
+        let plan = |folder| RecordingPlan::new(folder, network.in_use.clone(), &choices, self.blur);
+        let plan = self.record.clone().map(plan);
+        let source = Source::of(&self, plan.as_ref(), &network)?;
         let about = self.about(&choices, &network, source.as_ref());
         let device = network.device;
         let shared = SharedNetwork::new(network.classifier, NETWORK_THREADS);
         let source = source.map(|source| source.started_with(&shared, &choices, device));
         let has_source = source.is_some();
-        let record = |folder: &PathBuf| VisitorRecordings::new(folder.clone(), network.in_use, &choices, self.blur);
-        let recordings = self.record.as_ref().map(record);
+        let recordings = plan.map(VisitorRecordings::new);
         let server = Server::bind(Setup {
             bind: self.bind,
             tls: self.tls.clone(),

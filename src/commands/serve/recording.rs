@@ -52,12 +52,9 @@ fn tell_trouble(told: anyhow::Result<()>, ended: Option<SavedSession>) {
     }
 }
 
-/// What the operator has to know of a recording at its end; nothing if it is whole.
-fn trouble(told: anyhow::Result<()>, ended: Option<SavedSession>) -> Option<String> {
-    if let Err(error) = told {
-        return Some(format!("error: the camera isn't recorded: {error:#}"));
-    }
-    let SavedSession { folder, counts, reason } = ended?;
+/// What the operator has to know of a recording that has ended; nothing if it is whole.
+pub(super) fn lacking(saved: &SavedSession) -> Option<String> {
+    let SavedSession { folder, counts, reason } = saved;
     let folder = folder.display();
     match (reason, counts.frames_lost) {
         (Some(reason), _) => Some(format!("warning: the recording in {folder} has ended: {reason}")),
@@ -66,6 +63,14 @@ fn trouble(told: anyhow::Result<()>, ended: Option<SavedSession>) -> Option<Stri
             Some(format!("warning: {lost} frames are not in the recording in {folder}: the disk is too slow"))
         }
     }
+}
+
+/// The same where it may have failed.
+fn trouble(told: anyhow::Result<()>, ended: Option<SavedSession>) -> Option<String> {
+    if let Err(error) = told {
+        return Some(format!("error: the camera isn't recorded: {error:#}"));
+    }
+    lacking(&ended?)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use tch::Device;
 
 use super::ServeArgs;
 use super::recording::SourceRecording;
-use crate::commands::headless::HeadlessWriter;
+use crate::commands::headless::{HeadlessWriter, RecordingPlan};
 use crate::pipeline::{LiveSettings, Parts, SourceRequest};
 use crate::recording::Recording;
 use crate::source::CameraRequest;
@@ -27,21 +27,17 @@ enum Origin {
 }
 
 impl Source {
-    /// The server's own source, if one is named.
+    /// The server's own source, if one is named; a camera is recorded by the plan.
     ///
     /// # Errors
     /// When it can't be opened; a camera is opened later, and tried again then.
-    pub fn of(args: &ServeArgs, choices: &StageChoices, network: &LoadedNetwork) -> anyhow::Result<Option<Self>> {
+    pub fn of(args: &ServeArgs, plan: Option<&RecordingPlan>, network: &LoadedNetwork) -> anyhow::Result<Option<Self>> {
         if let Some(device) = &args.camera {
             let request = CameraRequest { device: device.clone(), ..CameraRequest::default() };
-            let record = args
-                .record
-                .clone()
-                .map(|folder| HeadlessWriter::new(folder, network.in_use.clone(), choices, args.blur));
             return Ok(Some(Self {
                 name: format!("camera {device}"),
                 from: Origin::Request(SourceRequest::Camera(request)),
-                record,
+                record: plan.cloned().map(HeadlessWriter::new),
             }));
         }
         let source = |name, from| Some(Self { name, from, record: None });

@@ -1,54 +1,47 @@
 //! What visitors' cameras send, recorded where the operator asks for it: a folder for each visitor.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use mien_serve::RecordVisitor;
 
-use crate::blur::Blur;
+use super::recording::lacking;
+use crate::commands::headless::{RecordingPlan, SavedSession};
 use crate::console::tell;
 use crate::frame::Frame;
-use crate::network::NetworkInUse;
 use crate::pipeline::{Scene, Tap};
-use crate::recording::{RecordingEvent, SessionWriter, Subject};
+use crate::recording::{RecordingEvent, SessionWriter};
 use crate::source::{SourceInfo, SourceKind};
-use crate::stages::StageChoices;
 
 /// The recordings of all visitors.
 pub(super) struct VisitorRecordings(Arc<Shared>);
 
 struct Shared {
-    parent: PathBuf,
-    /// Without a visitor's name and size.
-    subject: Subject,
+    plan: RecordingPlan,
     /// Those whose visitor has gone, while they are completed.
     ending: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl VisitorRecordings {
-    /// Recordings in new folders in `parent`.
-    pub fn new(parent: PathBuf, network: NetworkInUse, choices: &StageChoices, blur: Option<Blur>) -> Self {
-        let StageChoices { smoothing, detection, .. } = *choices;
-        let source = SourceInfo {
-            name: String::new(),
-            kind: SourceKind::Camera,
-            width: 0,
-            height: 0,
-            fps: 0.0,
-            fourcc: String::new(),
-        };
-        let subject = Subject { source, network, smoothing, detection, blur };
-        Self(Arc::new(Shared { parent, subject, ending: Mutex::default() }))
+    /// Recordings by this plan.
+    pub fn new(plan: RecordingPlan) -> Self {
+        Self(Arc::new(Shared { plan, ending: Mutex::default() }))
     }
 
     /// What the server calls when a visitor's first picture has come, or one of another size.
     pub fn starter(&self) -> RecordVisitor {
         let shared = Arc::clone(&self.0);
         Box::new(move |number, width, height| {
-            let mut subject = shared.subject.clone();
-            subject.source = SourceInfo { name: format!("visitor {number}"), width, height, ..subject.source };
-            match SessionWriter::start(shared.parent.clone(), subject, || ()) {
+            let source = SourceInfo {
+                name: format!("visitor {number}"),
+                kind: SourceKind::Camera,
+                width,
+                height,
+                // Nobody knows either beforehand.
+                fps: 0.0,
+                fourcc: String::new(),
+            };
+            match shared.plan.begin(source) {
                 Ok(writer) => {
                     let tap = writer.tap();
                     let recording = VisitorRecording { number, writer: Some(writer), tap, shared: Arc::clone(&shared) };
@@ -116,11 +109,13 @@ fn report(number: u64, events: impl IntoIterator<Item = RecordingEvent>) {
         match event {
             RecordingEvent::Started(folder) => tell(&format!("Recording visitor {number} to {}", folder.display())),
             RecordingEvent::Warning(text) => tell(&text),
-            RecordingEvent::Ended { folder, reason: Some(reason), .. } => {
-                tell(&format!("warning: the recording in {} has ended: {reason}", folder.display()));
+            RecordingEvent::Ended { folder, counts, reason } => {
+                if let Some(words) = lacking(&SavedSession { folder, counts, reason }) {
+                    tell(&words);
+                }
             }
             RecordingEvent::Failed(reason) => tell(&format!("error: visitor {number} isn't recorded: {reason}")),
-            RecordingEvent::Ended { .. } | RecordingEvent::Marked { .. } => {}
+            RecordingEvent::Marked { .. } => {}
         }
     }
 }

@@ -22,10 +22,19 @@ pub struct Statistics {
     pub age_p95: Option<Duration>,
     /// Frames of a camera that were dropped since the start, because a newer one came before they could be labelled.
     pub dropped: u64,
+    /// Labelled scenes that a newer one replaced since the start, before [`Live::take_scene`](super::Live::take_scene) fetched them.
+    pub overtaken: u64,
     /// Frames that the source gave since the start, those passed over in a pause left out.
     pub captured: u64,
     /// Frames labelled since the start.
     pub frames: u64,
+}
+
+impl Statistics {
+    /// Frames that whoever fetches scenes never saw, because newer ones came: before their labels, or after them.
+    pub fn missed(&self) -> u64 {
+        self.dropped + self.overtaken
+    }
 }
 
 /// Counts for [`Statistics`], in bounded memory.
@@ -35,6 +44,7 @@ pub struct Meter {
     labelled: Rate,
     ages: VecDeque<(Instant, Duration)>,
     dropped: u64,
+    overtaken: u64,
 }
 
 impl Meter {
@@ -46,6 +56,11 @@ impl Meter {
     /// A frame was dropped.
     pub fn dropped(&mut self) {
         self.dropped += 1;
+    }
+
+    /// A labelled scene was replaced before anybody fetched it.
+    pub fn overtaken(&mut self) {
+        self.overtaken += 1;
     }
 
     /// A frame was labelled, `age` after it was captured.
@@ -66,6 +81,7 @@ impl Meter {
             age_p50: percentile(&ages, 0.5),
             age_p95: percentile(&ages, 0.95),
             dropped: self.dropped,
+            overtaken: self.overtaken,
             captured: self.captured.total,
             frames: self.labelled.total,
         }

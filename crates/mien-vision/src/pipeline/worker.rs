@@ -185,7 +185,11 @@ impl Shared {
                 tap.stands_still();
             }
         }
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some((scene, ticket));
+        let before = self.latest.lock().unwrap_or_else(PoisonError::into_inner).replace((scene, ticket));
+        // What a seek made void isn't missed by anybody.
+        if before.is_some_and(|(_, ticket)| self.is_current(ticket)) {
+            self.meter().overtaken();
+        }
         (self.wake)();
     }
 
