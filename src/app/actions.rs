@@ -15,7 +15,7 @@ use super::people::People;
 use super::player::{NextPress, Phase};
 use super::record::{RecordAsk, State};
 use super::replay::ReplayAsk;
-use super::session::{Plan, Source};
+use super::session::{Plan, Results, Source};
 use super::settings::Settings;
 use crate::pipeline::Command;
 use crate::recording::{END_WITHIN, Recording, save_snapshot};
@@ -157,7 +157,7 @@ impl App {
         self.close();
         self.player.source = Some(source.clone());
         match source {
-            Source::Recording { folder, again } => self.open_recording(folder, again),
+            Source::Recording { folder, results } => self.open_recording(folder, results),
             source => {
                 self.replay = None;
                 self.start(source);
@@ -166,18 +166,18 @@ impl App {
     }
 
     /// Reads a recording on a thread of its own, unless it is open already, and then starts it.
-    fn open_recording(&mut self, folder: PathBuf, again: bool) {
+    fn open_recording(&mut self, folder: PathBuf, results: Results) {
         match &mut self.replay {
             Some(replay) if replay.recording.folder() == folder => {
-                replay.set_again(again);
+                replay.show(results);
                 replay.look_for_edits(&mut self.toasts);
-                self.start(Source::Recording { folder, again });
+                self.start(Source::Recording { folder, results });
             }
             _ => {
                 self.replay = None;
                 let reading = self.machine.beside(Job::Recording, move |_| {
                     let read = Box::new(Recording::open(&folder));
-                    Report::Recording { folder, read, again }
+                    Report::Recording { folder, read, results }
                 });
                 self.player.phase = if reading.is_ok() { Phase::Opening } else { Phase::Failed };
                 self.report(reading);
@@ -290,11 +290,10 @@ impl App {
     fn replay(&mut self, ask: ReplayAsk) {
         let Some(replay) = &mut self.replay else { return };
         match ask {
-            ReplayAsk::SetAgain(again) => {
-                // Shows the other results from the same moment on.
+            ReplayAsk::Show(results) => {
                 let folder = replay.recording.folder().to_owned();
                 let moment = self.player.moment();
-                self.open(Source::Recording { folder, again });
+                self.open(Source::Recording { folder, results });
                 self.player.seek(moment);
             }
             ReplayAsk::Export if self.export.is_some() => {}

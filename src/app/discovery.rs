@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender};
 use egui::Context;
 
-use super::session::{DeviceEntry, ModelEntry, Outside, Plan, Session, Wake, device_of};
+use super::session::{DeviceEntry, ModelEntry, Outside, Plan, Results, Session, Wake};
 use crate::recording::{OpenError, Recording, Snapshot, SnapshotError};
 use crate::source::{CameraDevice, CameraEntry};
 
@@ -60,11 +60,11 @@ pub(super) enum Report {
         demo_clip: Option<PathBuf>,
     },
     VideoChosen(anyhow::Result<Option<PathBuf>>),
-    /// What was read of a folder, and whether its faces are to be found again.
+    /// What was read of a folder, and what it is to be shown with.
     Recording {
         folder: PathBuf,
         read: Box<Result<Recording, OpenError>>,
-        again: bool,
+        results: Results,
     },
     FolderChosen(anyhow::Result<Option<PathBuf>>),
     Snapshot(Result<Snapshot, SnapshotError>),
@@ -167,15 +167,12 @@ impl Machine {
         self.outside.start(plan, self.wake.clone())
     }
 
-    /// The camera remembered by this name if it is there, else the first.
-    pub(super) fn camera_to_open(&self, remembered: Option<&str>) -> Option<&CameraEntry> {
-        let is_remembered = |camera: &&CameraEntry| Some(device_of(camera).to_string().as_str()) == remembered;
-        self.cameras.iter().find(is_remembered).or(self.cameras.first())
+    /// The camera that a number, a device file or a link means, if it is there.
+    pub(super) fn camera(&self, device: &CameraDevice) -> Option<&CameraEntry> {
+        self.cameras.iter().find(|camera| camera.is(device))
     }
 
     pub(super) fn camera_name(&self, device: &CameraDevice) -> String {
-        let is_it = |index: u32| *device == CameraDevice::Index(index);
-        let known = self.cameras.iter().find(|camera| device_of(camera) == *device || is_it(camera.index));
-        known.map_or_else(|| format!("Camera {device}"), |camera| camera.name.clone())
+        self.camera(device).map_or_else(|| format!("Camera {device}"), |camera| camera.name.clone())
     }
 }

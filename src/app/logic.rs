@@ -12,7 +12,7 @@ use super::history::History;
 use super::player::Phase;
 use super::record::CLOCK_STEP;
 use super::replay::{self, Replay};
-use super::session::{Source, device_of};
+use super::session::{Results, Source};
 use super::{App, keys};
 use crate::pipeline::{Event, Scene};
 use crate::recording::{OpenError, Recording};
@@ -164,7 +164,7 @@ impl App {
                     Err(error) => self.toasts.error(format!("{error:#}")),
                 }
             }
-            Report::Recording { folder, read, again } => self.learn_recording(&folder, *read, again),
+            Report::Recording { folder, read, results } => self.learn_recording(&folder, *read, results),
             Report::FolderChosen(chosen) => {
                 self.recording.choosing_folder = false;
                 match chosen {
@@ -200,13 +200,19 @@ impl App {
         if self.player.source.is_some() || !is_waiting {
             return;
         }
-        match self.machine.camera_to_open(self.settings().camera.as_deref()).map(device_of) {
+        let chosen = self.settings().chosen_camera();
+        let chosen = chosen.and_then(|device| self.machine.camera(&device)).map(CameraEntry::device);
+        if let Some(device) = &chosen {
+            // What was remembered may be its number, which another camera may have at the next start.
+            self.preferences.now.camera = Some(device.to_string());
+        }
+        match chosen.or_else(|| self.machine.cameras.first().map(CameraEntry::device)) {
             Some(device) => self.open(Source::Camera(device, self.settings().camera_mode.clone())),
             None => self.player.phase = Phase::NoCamera,
         }
     }
 
-    fn learn_recording(&mut self, folder: &Path, read: Result<Recording, OpenError>, again: bool) {
+    fn learn_recording(&mut self, folder: &Path, read: Result<Recording, OpenError>, results: Results) {
         match &self.player.source {
             Some(Source::Recording { folder: wanted, .. }) if wanted == folder => {}
             // Another source has been opened meanwhile.
@@ -214,8 +220,8 @@ impl App {
         }
         match read {
             Ok(recording) => {
-                self.replay = Some(Replay::new(recording, again, &mut self.toasts));
-                self.start(Source::Recording { folder: folder.to_owned(), again });
+                self.replay = Some(Replay::new(recording, results, &mut self.toasts));
+                self.start(Source::Recording { folder: folder.to_owned(), results });
             }
             Err(error) => {
                 self.player.phase = Phase::Failed;

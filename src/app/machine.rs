@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use self::recording::MarkingWriter;
-use super::session::{DeviceEntry, ModelEntry, Outside, Plan, Session, Source, Wake};
+use super::session::{DeviceEntry, ModelEntry, Outside, Plan, Results, Session, Source, Wake};
 use tch::Device;
 
 use crate::classify::{Classifier, TorchClassifier};
@@ -96,8 +96,8 @@ impl Outside for ThisMachine {
         let parts = match &plan.source {
             Source::Camera(device, mode) => analysed(SourceRequest::Camera(mode.of(device.clone()))),
             Source::Video(path) => analysed(SourceRequest::Video(path.clone())),
-            Source::Recording { again: true, .. } => analysed(recording()?.request()),
-            Source::Recording { again: false, .. } => {
+            Source::Recording { results: Results::Anew, .. } => analysed(recording()?.request()),
+            Source::Recording { results: Results::Recorded, .. } => {
                 let recording = recording()?;
                 *network.lock().unwrap_or_else(PoisonError::into_inner) = Some(recording.metadata.network());
                 recording.parts()

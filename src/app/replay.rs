@@ -7,7 +7,7 @@ use super::export::RunningExport;
 use super::history::History;
 use super::people::People;
 use super::player::Player;
-use super::session::Wake;
+use super::session::{Results, Wake};
 use super::toasts::Toasts;
 use crate::blur::Blur;
 use crate::face::{Face, FaceId};
@@ -39,8 +39,8 @@ pub(super) enum ReplayAsk {
     GoToMark {
         forward: bool,
     },
-    /// Find and name the faces again, or show the recorded ones again.
-    SetAgain(bool),
+    /// From the same moment on.
+    Show(Results),
     Undo,
     Reset,
     Export,
@@ -50,9 +50,11 @@ pub(super) enum ReplayAsk {
 /// The recording that is open, with what was changed about it.
 pub(super) struct Replay {
     pub(super) recording: Arc<Recording>,
-    /// Whether its faces are found and named again.
-    pub(super) again: bool,
+    pub(super) results: Results,
     pub(super) edits: Edits,
+    /// What follows from the edits, worked out when they change and not for each picture.
+    people: Vec<FaceId>,
+    marks: Vec<Mark>,
     /// The edits before each change, the last one last.
     before: Vec<Edits>,
     /// Where edits are kept, if they can be.
@@ -90,7 +92,12 @@ pub(super) fn names(replay: Option<&Replay>) -> Names<'_> {
 
 /// The recording, if what was recorded is shown, and not what is found in it again.
 pub(super) fn results(replay: Option<&Replay>) -> Option<&Replay> {
-    replay.filter(|replay| !replay.again)
+    replay.filter(|replay| replay.results == Results::Recorded)
+}
+
+/// The people of a recording: each recorded face that isn't merged into another.
+fn people_of(recording: &Recording, edits: &Edits) -> Vec<FaceId> {
+    recording.faces.faces().keys().copied().filter(|face| edits.person(*face) == *face).collect()
 }
 
 /// Why edits aren't saved, and until when.
@@ -100,7 +107,7 @@ fn not_saved(problem: &str) -> String {
 
 impl Replay {
     /// A recording as it was read, with what was changed about it before.
-    pub(super) fn new(recording: Recording, again: bool, toasts: &mut Toasts) -> Self {
+    pub(super) fn new(recording: Recording, results: Results, toasts: &mut Toasts) -> Self {
         for notice in &recording.notices {
             toasts.error(notice.clone());
         }
@@ -111,8 +118,9 @@ impl Replay {
                 (None, Edits::default())
             }
         };
+        let (people, marks) = (people_of(&recording, &edits), edits.marks(&recording.marks));
         let recording = Arc::new(recording);
-        Self { recording, again, edits, before: Vec::new(), file, on_screen: Vec::new() }
+        Self { recording, results, edits, people, marks, before: Vec::new(), file, on_screen: Vec::new() }
     }
 
     /// Reads the edits if they couldn't be read before: they may have been moved away or mended since. What was changed
@@ -129,26 +137,27 @@ impl Replay {
         if read.is_empty() {
             return self.save(toasts);
         }
-        let changed = std::mem::replace(&mut self.edits, read);
+        let changed = self.set_edits(read);
         if !changed.is_empty() {
             self.before.push(changed);
             toasts.news(format!("{EDITS} can be read again and counts; Undo brings back what you changed meanwhile"));
         }
     }
 
-    /// Shows its faces as they were recorded, or finds them again.
-    pub(super) fn set_again(&mut self, again: bool) {
-        self.again = again;
+    /// Shows these from now on.
+    pub(super) fn show(&mut self, results: Results) {
+        self.results = results;
         self.on_screen.clear();
     }
 
-    pub(super) fn marks(&self) -> Vec<Mark> {
-        self.edits.marks(&self.recording.marks)
+    /// Those recorded, unless they were changed.
+    pub(super) fn marks(&self) -> &[Mark] {
+        &self.marks
     }
 
-    /// The people of the recording: each recorded face that isn't merged into another.
-    pub(super) fn people(&self) -> Vec<FaceId> {
-        self.recording.faces.faces().keys().copied().filter(|face| self.edits.person(*face) == *face).collect()
+    /// The people of the recording, in order of their numbers.
+    pub(super) fn people(&self) -> &[FaceId] {
+        &self.people
     }
 
     pub(super) fn can_undo(&self) -> bool {
@@ -167,7 +176,7 @@ impl Replay {
 
     /// The faces of a scene as they are to be shown.
     pub(super) fn as_edited(&mut self, faces: Vec<Face>) -> Vec<Face> {
-        if self.again {
+        if self.results == Results::Anew {
             return faces;
         }
         let shown = self.edits.shown(&faces);
@@ -177,7 +186,8 @@ impl Replay {
 
     /// Whether the network saw this frame when it was recorded; `None` if the recording doesn't say.
     pub(super) fn was_analysed(&self, frame: u64) -> Option<bool> {
-        self.recording.analysed.as_ref().filter(|_| !self.again).map(|analysed| analysed.contains(frame))
+        let analysed = self.recording.analysed.as_ref().filter(|_| self.results == Results::Recorded);
+        analysed.map(|analysed| analysed.contains(frame))
     }
 
     /// Changes names, merges, hidden faces or marks.
@@ -213,7 +223,7 @@ impl Replay {
             ReplayAsk::Reset => edits = Edits::default(),
             ReplayAsk::GoToMark { forward } => return self.go_to_mark(forward, player),
             // These are the window's: they open something else, or go on when another source is opened.
-            ReplayAsk::SetAgain(_) | ReplayAsk::Export | ReplayAsk::StopExport => return,
+            ReplayAsk::Show(_) | ReplayAsk::Export | ReplayAsk::StopExport => return,
         }
         if edits == self.edits {
             return;
@@ -232,13 +242,29 @@ impl Replay {
     }
 
     fn show_edits(&mut self, edits: Edits, people: &mut People, toasts: &mut Toasts) {
-        self.edits = edits;
+        let before = self.set_edits(edits);
         self.save(toasts);
-        if self.again {
+        if self.results == Results::Anew {
             return;
         }
-        people.set_history(self.history(), |face| self.edits.person(face));
+        // Of a name or a mark the curves know nothing, and those of hours take a moment.
+        if !self.shows_as(&before) {
+            people.set_history(self.history(), |face| self.edits.person(face));
+        }
         people.replace(self.edits.shown(&self.on_screen));
+    }
+
+    /// Lets other edits hold, and gives those before.
+    fn set_edits(&mut self, edits: Edits) -> Edits {
+        self.people = people_of(&self.recording, &edits);
+        self.marks = edits.marks(&self.recording.marks);
+        std::mem::replace(&mut self.edits, edits)
+    }
+
+    /// Whether each face is shown with these edits too, and as the same person.
+    fn shows_as(&self, other: &Edits) -> bool {
+        let shown = |edits: &Edits, face: FaceId| (edits.person(face), edits.is_hidden(face));
+        self.recording.faces.faces().keys().all(|face| shown(&self.edits, *face) == shown(other, *face))
     }
 
     fn save(&self, toasts: &mut Toasts) {
@@ -254,7 +280,7 @@ impl Replay {
 
     fn go_to_mark(&self, forward: bool, player: &mut Player) {
         let now = player.moment();
-        let times = self.marks().into_iter().map(|mark| mark.time);
+        let times = self.marks.iter().map(|mark| mark.time);
         let target = if forward {
             times.filter(|time| *time > now).min()
         } else {

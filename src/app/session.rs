@@ -124,9 +124,18 @@ pub enum Source {
     Recording {
         /// Its folder.
         folder: PathBuf,
-        /// Whether its faces are found and named again, instead of shown as they were recorded.
-        again: bool,
+        /// What it is shown with.
+        results: Results,
     },
+}
+
+/// The results that a recording is shown with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Results {
+    /// Those that were recorded.
+    Recorded,
+    /// New ones: its faces are found and named again.
+    Anew,
 }
 
 impl Source {
@@ -134,7 +143,7 @@ impl Source {
     pub fn of(path: PathBuf) -> Self {
         // A folder without metadata is taken for a recording, whose error says what is missing.
         match folder_of(&path).or_else(|| path.is_dir().then(|| path.clone())) {
-            Some(folder) => Self::Recording { folder, again: false },
+            Some(folder) => Self::Recording { folder, results: Results::Recorded },
             None => Self::Video(path),
         }
     }
@@ -207,13 +216,4 @@ pub struct ModelEntry {
     pub key: String,
     /// What it is, in a few words, for the hover text.
     pub description: String,
-}
-
-/// What a camera is remembered by: its path, which names the same camera as long as it stays plugged in.
-pub fn device_of(camera: &CameraEntry) -> CameraDevice {
-    if camera.path.as_os_str().is_empty() {
-        CameraDevice::Index(camera.index)
-    } else {
-        CameraDevice::Path(camera.path.clone())
-    }
 }

@@ -14,6 +14,7 @@ use crate::pipeline::NetworkChoice;
 use crate::prior::PriorChoice;
 use crate::smooth::DEFAULT_SMOOTHING;
 pub use crate::smooth::LONGEST_SMOOTHING_SECS;
+use crate::source::CameraDevice;
 
 /// Key under which eframe stores the settings.
 pub const STORAGE_KEY: &str = "mien-settings";
@@ -24,7 +25,7 @@ pub const STORAGE_KEY: &str = "mien-settings";
 pub struct Settings {
     /// Light, dark, or as the system is.
     pub theme: ThemePreference,
-    /// The camera chosen last, by number or path; none is the first that is found.
+    /// The camera chosen last, by a link that keeps naming it, else by device file or number; none is the first that is found.
     pub camera: Option<String>,
     /// What is asked of cameras.
     pub camera_mode: CameraMode,
@@ -144,6 +145,14 @@ impl Settings {
     /// The network to label with.
     pub fn network(&self) -> NetworkChoice {
         NetworkChoice { model: self.model.clone(), device: self.device, prior: self.prior.clone(), flip: self.flip }
+    }
+
+    /// The camera chosen last.
+    pub fn chosen_camera(&self) -> Option<CameraDevice> {
+        self.camera.as_ref().map(|word| {
+            let Ok(device) = word.parse();
+            device
+        })
     }
 
     /// Whether pictures of this kind are shown as in a mirror.

@@ -11,7 +11,11 @@ use super::headless::{RecordingJob, VideoJob};
 use super::numbers::within;
 use super::view::ViewArgs;
 #[cfg(feature = "gui")]
-use crate::app::{self, Launch, machine::ThisMachine, session::Source};
+use crate::app::{
+    self, Launch,
+    machine::ThisMachine,
+    session::{Results, Source},
+};
 use crate::console::tell;
 use crate::pipeline::SourceRequest;
 use crate::recording::{Recording, folder_of};
@@ -137,9 +141,10 @@ impl ReplayArgs {
     #[cfg(feature = "gui")]
     fn launch(&self, source: &Chosen) -> Launch {
         let source = match source {
-            Chosen::Recording(recording) => {
-                Source::Recording { folder: recording.folder().to_owned(), again: self.again }
-            }
+            Chosen::Recording(recording) => Source::Recording {
+                folder: recording.folder().to_owned(),
+                results: if self.again { Results::Anew } else { Results::Recorded },
+            },
             Chosen::Video(path) => Source::Video(path.clone()),
         };
         Launch { speed: self.speed, repeat: self.repeat, ..self.view.launch(Some(source)) }

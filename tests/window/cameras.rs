@@ -4,18 +4,18 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use egui::accesskit::Role;
+use egui::accesskit::{Role, Toggled};
 use egui::{Key, ViewportCommand, ViewportId};
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::Launch;
 use mien::app::session::{CameraMode, Source};
 use mien::app::settings::Settings;
 use mien::emotion::Emotion;
 use mien::pipeline::Event;
-use mien::source::CameraDevice;
+use mien::source::{CameraDevice, CameraEntry};
 
 use super::driver::{
-    assert_shows, click, on_camera, painted, press, remembered, show, shows, until, window, window_with, words,
+    Window, assert_shows, click, on_camera, painted, press, remembered, show, shows, until, window, window_with, words,
 };
 use super::fake::{Fake, camera, camera_info, face};
 
@@ -69,6 +69,73 @@ fn a_camera_that_is_chosen_is_remembered() {
     click(&mut window, "Source");
     click(&mut window, "Second");
     assert_eq!(remembered(&mut window).camera.as_deref(), Some("/dev/video4"));
+}
+
+const DOOR: &str = "/dev/v4l/by-id/usb-Door-video-index0";
+const PORT_OF_DOOR: &str = "/dev/v4l/by-path/pci-0000:00:14.0-usb-0:2:1.0-video-index0";
+
+/// Two cameras with the links that Linux keeps to them. Their numbers are as they were found.
+fn desk_and_door(desk: u32, door: u32) -> Vec<CameraEntry> {
+    let desk = CameraEntry { links: vec!["/dev/v4l/by-id/usb-Desk-video-index0".into()], ..camera(desk, "Desk") };
+    let door = CameraEntry { links: vec![DOOR.into(), PORT_OF_DOOR.into()], ..camera(door, "Door") };
+    let mut cameras = vec![desk, door];
+    cameras.sort_by_key(|camera| camera.index);
+    cameras
+}
+
+/// Which of the two the menu marks, once it is open.
+fn marked(window: &mut Window) -> Vec<&'static str> {
+    click(window, "Source");
+    until(window, "the cameras are listed", |window| window.query_by_label("Door").is_some());
+    let is_marked = |name: &&str| window.get_by_label(name).accesskit_node().toggled() == Some(Toggled::True);
+    ["Desk", "Door"].into_iter().filter(is_marked).collect()
+}
+
+#[test]
+fn a_camera_is_remembered_by_its_link_and_opened_whatever_number_it_has_got() {
+    let fake = Fake::default();
+    fake.world().cameras = desk_and_door(0, 2);
+    let mut window = window(&fake, Launch::default());
+    until(&mut window, "a camera is opened", |_| fake.world().plans.len() == 1);
+    click(&mut window, "Source");
+    click(&mut window, "Door");
+    let settings = remembered(&mut window);
+    assert_eq!(settings.camera.as_deref(), Some(DOOR));
+    assert_eq!(marked(&mut window), ["Door"]);
+
+    let fake = Fake::default();
+    fake.world().cameras = desk_and_door(2, 0);
+    let mut window = window_with(&fake, settings, Launch::default());
+    until(&mut window, "a camera is opened", |_| fake.world().plans.len() == 1);
+    let Source::Camera(device, _) = fake.last_plan().source else { panic!("no camera was opened") };
+    assert_eq!(device, CameraDevice::Path(DOOR.into()));
+    assert_eq!(marked(&mut window), ["Door"]);
+}
+
+#[test]
+fn a_camera_remembered_by_its_number_is_remembered_by_its_link_from_then_on() {
+    for before in ["2", "/dev/video2", PORT_OF_DOOR] {
+        let fake = Fake::default();
+        fake.world().cameras = desk_and_door(0, 2);
+        let settings = Settings { camera: Some(before.to_owned()), ..Settings::default() };
+        let mut window = window_with(&fake, settings, Launch::default());
+        until(&mut window, "a camera is opened", |_| fake.world().plans.len() == 1);
+        let Source::Camera(device, _) = fake.last_plan().source else { panic!("no camera was opened") };
+        assert_eq!(device, CameraDevice::Path(DOOR.into()), "{before}");
+        assert_eq!(remembered(&mut window).camera.as_deref(), Some(DOOR), "{before}");
+    }
+}
+
+#[test]
+fn a_camera_named_by_number_device_file_or_link_is_marked_in_the_menu() {
+    for named in ["2", "/dev/video2", PORT_OF_DOOR, DOOR] {
+        let fake = Fake::default();
+        fake.world().cameras = desk_and_door(0, 2);
+        let source = Some(Source::Camera(named.parse().unwrap(), CameraMode::default()));
+        let mut window = window(&fake, Launch { source, ..Launch::default() });
+        assert_eq!(marked(&mut window), ["Door"], "{named}");
+        assert_eq!(remembered(&mut window).camera, None, "{named} holds for this time alone");
+    }
 }
 
 #[test]

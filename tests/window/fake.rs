@@ -232,7 +232,7 @@ impl Drop for FakeSession {
 }
 
 pub fn camera(index: u32, name: &str) -> CameraEntry {
-    CameraEntry { index, path: format!("/dev/video{index}").into(), name: name.to_owned() }
+    CameraEntry { index, path: format!("/dev/video{index}").into(), links: Vec::new(), name: name.to_owned() }
 }
 
 pub fn camera_info() -> SourceInfo {

@@ -6,6 +6,7 @@
 
 mod cameras;
 mod controls;
+mod crowd;
 mod driver;
 mod faces;
 mod fake;

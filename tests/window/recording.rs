@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use egui::Key;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::Launch;
-use mien::app::session::Source;
+use mien::app::session::{Results, Source};
 use mien::blur::Blur;
 use mien::emotion::Emotion;
 use mien::pipeline::{Command, Event};
@@ -254,7 +254,7 @@ fn after_a_recording_a_button_and_a_menu_open_it() {
         for label in way {
             click(&mut window, label);
         }
-        let source = Source::Recording { folder: folder.clone(), again: false };
+        let source = Source::Recording { folder: folder.clone(), results: Results::Recorded };
         until(&mut window, "the recording is opened", |_| fake.last_plan().source == source);
     }
 }

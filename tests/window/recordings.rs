@@ -7,7 +7,7 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::Launch;
-use mien::app::session::Source;
+use mien::app::session::{Results, Source};
 use mien::emotion::Emotion;
 use mien::pipeline::{Command, Event};
 use mien::recording::{ANALYSED, EDITS, METADATA, Recording};
@@ -18,8 +18,8 @@ use super::fake::{Fake, face};
 use crate::support::sessions::{kill, record};
 
 /// A window on a recording of four seconds with three faces, of which face 1 and face 7 are one person.
-fn on_recording(fake: &Fake, folder: &Path) -> Window {
-    let source = Some(Source::Recording { folder: folder.to_owned(), again: false });
+pub fn on_recording(fake: &Fake, folder: &Path) -> Window {
+    let source = Some(Source::Recording { folder: folder.to_owned(), results: Results::Recorded });
     let mut window = window(fake, Launch { source, ..Launch::default() });
     until(&mut window, "the recording is read", |_| fake.world().sessions_open == 1);
     opened(fake, folder, &mut window);
@@ -34,7 +34,7 @@ fn opened(fake: &Fake, folder: &Path, window: &mut Window) {
     window.run_steps(2);
 }
 
-fn edits(folder: &Path) -> String {
+pub fn edits(folder: &Path) -> String {
     std::fs::read_to_string(folder.join(EDITS)).unwrap_or_default()
 }
 
@@ -48,7 +48,7 @@ fn type_into(window: &mut Window, label: &str, text: &str) {
     window.run_steps(2);
 }
 
-fn write_without_enter(window: &mut Window, label: &str, text: &str) {
+pub fn write_without_enter(window: &mut Window, label: &str, text: &str) {
     window.get_by_label(label).focus();
     window.run_steps(2);
     window.get_by_label(label).type_text(text);
@@ -63,13 +63,13 @@ fn export(window: &mut Window, folder: &Path) -> String {
 }
 
 /// Clicks what may lie below what the list shows.
-fn scroll_and_click(window: &mut Window, label: &str) {
+pub fn scroll_and_click(window: &mut Window, label: &str) {
     window.get_by_label(label).scroll_to_me();
     window.run_steps(8);
     click(window, label);
 }
 
-fn session() -> (tempfile::TempDir, PathBuf) {
+pub fn session() -> (tempfile::TempDir, PathBuf) {
     let home = tempfile::tempdir().unwrap();
     let folder = record(&home.path().join("talk"), 90);
     (home, folder)
@@ -81,7 +81,7 @@ fn a_recording_shows_its_people_its_marks_and_whose_results_it_shows() {
     let fake = Fake::default();
     let mut window = on_recording(&fake, &folder);
     let plan = fake.last_plan();
-    assert_eq!(plan.source, Source::Recording { folder, again: false });
+    assert_eq!(plan.source, Source::Recording { folder, results: Results::Recorded });
     assert_eq!(plan.recording.unwrap().frames.len(), 90);
     for text in ["Recorded by mien-of-old", "People (3)", "Show face 7", "Marks (2)", "Go to 0:00.4 sits down"] {
         assert_shows(&window, text);
@@ -102,7 +102,7 @@ fn frames_that_were_not_analysed_say_so_and_model_and_smoothing_are_those_of_the
     // The frame that is shown has number 0.
     std::fs::write(folder.join(ANALYSED), "frame\n1\n2\n").unwrap();
     let fake = Fake::default();
-    let source = Some(Source::Recording { folder: folder.clone(), again: false });
+    let source = Some(Source::Recording { folder: folder.clone(), results: Results::Recorded });
     let launch = Launch { source, smoothing_secs: Some(1.5), model: Some("other".to_owned()), ..Launch::default() };
     let mut window = window(&fake, launch);
     until(&mut window, "the recording is read", |_| fake.world().sessions_open == 1);
@@ -238,7 +238,7 @@ fn it_is_analysed_again_only_when_that_is_asked_for_and_back_again() {
     fake.take_commands();
     click(&mut window, "Analyse again");
     assert_eq!(fake.take_commands(), [Command::Seek(Duration::from_millis(900))], "it continues from the same moment");
-    assert_eq!(fake.last_plan().source, Source::Recording { folder: folder.clone(), again: true });
+    assert_eq!(fake.last_plan().source, Source::Recording { folder: folder.clone(), results: Results::Anew });
     opened(&fake, &folder, &mut window);
     show(&mut window, &fake, 1_000, vec![face(1, Emotion::Fear)]);
     assert_shows(&window, "Face 1: Fear 87 %");
@@ -298,8 +298,8 @@ fn esc_leaves_a_name_as_it_was_and_what_else_is_open_too() {
 #[test]
 fn a_dropped_folder_is_opened_and_one_that_is_no_recording_says_why() {
     let (home, folder) = session();
-    assert_eq!(Source::of(folder.clone()), Source::Recording { folder: folder.clone(), again: false });
-    assert_eq!(Source::of(folder.join(METADATA)), Source::Recording { folder, again: false });
+    assert_eq!(Source::of(folder.clone()), Source::Recording { folder: folder.clone(), results: Results::Recorded });
+    assert_eq!(Source::of(folder.join(METADATA)), Source::Recording { folder, results: Results::Recorded });
 
     let fake = Fake::default();
     let source = Some(Source::of(home.path().to_owned()));

@@ -8,6 +8,7 @@ mod people;
 mod picture;
 mod record;
 mod replay_bar;
+mod rows;
 mod settings;
 mod status_bar;
 mod timeline;
@@ -161,7 +162,6 @@ impl App {
             .show(ui, |ui| status_bar::show(ui, &self.player, results, &self.recording));
         let below = frame.inner_margin(Margin { left: 10, right: AXIS_LABEL_OVERHANG, top: 8, bottom: 4 });
         if self.panes.timeline() {
-            let marks = self.replay.as_ref().map(Replay::marks).unwrap_or_default();
             let panel = Panel::bottom("timeline").frame(below).resizable(true);
             let panel = panel.default_size(TIMELINE_HEIGHT).min_size(SMALLEST_TIMELINE_HEIGHT);
             panel.max_size(ui.available_height() * 0.5).show(ui, |ui| {
@@ -173,7 +173,7 @@ impl App {
                     people: &self.people,
                     names,
                     is_recording: results.is_some(),
-                    marks: &marks,
+                    marks: self.replay.as_ref().map(Replay::marks).unwrap_or_default(),
                     ticks: &self.recording.ticks,
                 };
                 timeline::show(ui, &shown, &mut self.panes.hidden_lines, asks);

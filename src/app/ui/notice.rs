@@ -7,9 +7,10 @@ use crate::app::action::{Action, Asks};
 use crate::app::discovery::Machine;
 use crate::app::icons::Icon;
 use crate::app::player::{Phase, Player};
-use crate::app::session::{Source, device_of};
+use crate::app::session::Source;
 use crate::app::settings::Settings;
 use crate::app::theme;
+use crate::source::CameraEntry;
 
 /// Width of the words and of the buttons below them.
 const WIDTH: f32 = 560.0;
@@ -122,20 +123,12 @@ impl Words<'_> {
 
     /// The other cameras, the demo clip, a video.
     fn other_ways(&self, ui: &mut Ui, asks: &mut Asks) {
-        let current = match &self.player.source {
-            Some(Source::Camera(device, _)) => Some(device.clone()),
-            _ => None,
+        let is_current = |camera: &CameraEntry| match &self.player.source {
+            Some(Source::Camera(device, _)) => camera.is(device),
+            _ => false,
         };
-        let others: Vec<_> = self
-            .machine
-            .cameras
-            .iter()
-            .filter(|camera| Some(device_of(camera)) != current)
-            .take(MOST_CAMERAS)
-            .cloned()
-            .collect();
-        for camera in others {
-            let action = Action::Open(Source::Camera(device_of(&camera), self.settings.camera_mode.clone()));
+        for camera in self.machine.cameras.iter().filter(|camera| !is_current(camera)).take(MOST_CAMERAS) {
+            let action = Action::Open(Source::Camera(camera.device(), self.settings.camera_mode.clone()));
             way_on(ui, asks, Icon::Camera, &camera.name, action);
         }
         if let Some(clip) = self.machine.demo_clip.clone() {

@@ -6,12 +6,14 @@ use egui::{Button, CollapsingHeader, Frame, Id, Margin, Panel, RichText, ScrollA
 
 use super::SIGN_GAP;
 use super::faces::smallest_card;
+use super::rows;
 use crate::app::action::{Action, Asks};
 use crate::app::export::RunningExport;
 use crate::app::icons::Icon;
 use crate::app::keys::Shortcut;
 use crate::app::people::People;
 use crate::app::replay::{Replay, ReplayAsk, names, results};
+use crate::app::session::Results;
 use crate::clock::moment;
 use crate::face::FaceId;
 use crate::pipeline::Command;
@@ -45,6 +47,29 @@ struct Person {
     first: Duration,
 }
 
+impl Person {
+    /// One of the people of a recording.
+    fn of(replay: &Replay, id: FaceId) -> Option<Self> {
+        let faces = replay.recording.faces.faces();
+        let merged = replay.edits.merged_into(id);
+        let seen = [id].iter().chain(&merged).filter_map(|face| faces.get(face)).copied().reduce(together)?;
+        let mut details = format!("{} to {}, on {} frames", moment(seen.first), moment(seen.last), seen.frames);
+        if !merged.is_empty() {
+            let numbers: Vec<_> = [id].iter().chain(&merged).map(|face| face.0.to_string()).collect();
+            details = format!("{details}; as faces {}", numbers.join(", "));
+        }
+        Some(Self {
+            id,
+            title: replay.edits.title(id),
+            words: names(Some(replay)).words(id),
+            name: replay.edits.name(id).unwrap_or_default().to_owned(),
+            hidden: replay.edits.is_hidden(id),
+            details,
+            first: seen.first,
+        })
+    }
+}
+
 /// The section at the lower end of the panel. Above it one card of bars has room.
 pub(super) fn show(ui: &mut Ui, replay: &Replay, export: Option<&RunningExport>, people: &People, asks: &mut Asks) {
     let height = ui.available_height();
@@ -75,15 +100,13 @@ impl Section<'_> {
     }
 
     fn people_ui(&mut self, ui: &mut Ui) {
-        let people = self.people();
+        let people = results(Some(self.replay)).map(Replay::people).unwrap_or_default();
         if people.is_empty() {
             return;
         }
         let header = CollapsingHeader::new(format!("People ({})", people.len())).id_salt("people").default_open(true);
         header.show_unindented(ui, |ui| {
-            for person in &people {
-                self.person_ui(ui, person, &people);
-            }
+            rows::show(ui, "people", people.len(), |ui, place| self.person_ui(ui, people[place]));
         });
     }
 
@@ -91,25 +114,33 @@ impl Section<'_> {
     fn buttons(&mut self, ui: &mut Ui) {
         let recorded = self.replay;
         let metadata = &recorded.recording.metadata;
-        let (again, can_undo, is_edited) = (recorded.again, recorded.can_undo(), !recorded.edits.is_empty());
+        let (can_undo, is_edited) = (recorded.can_undo(), !recorded.edits.is_empty());
         let percent = self.export.map(RunningExport::percent);
         let made = format!(
             "Recorded {} with {}, {} prior, smoothed over {} s",
             metadata.started, metadata.model, metadata.prior, metadata.smoothing_secs
         );
-        let what = if again { "Analysed again".to_owned() } else { format!("Recorded by {}", metadata.model) };
+        let what = match recorded.results {
+            Results::Recorded => format!("Recorded by {}", metadata.model),
+            Results::Anew => "Analysed again".to_owned(),
+        };
         ui.label(RichText::new(what).strong()).on_hover_text(made);
         ui.horizontal_wrapped(|ui| {
             // In one line as long as the panel has its usual width.
             ui.spacing_mut().button_padding.x = NARROW_PADDING;
             ui.spacing_mut().item_spacing.x = NARROW_SPACING;
-            let (words, why) = if again {
-                ("Recorded results", "Show what was found and named when this was recorded")
-            } else {
-                ("Analyse again", "Find and name the faces again, with the present model and settings")
+            let (words, why, others) = match recorded.results {
+                Results::Recorded => {
+                    let why = "Find and name the faces again, with the present model and settings";
+                    ("Analyse again", why, Results::Anew)
+                }
+                Results::Anew => {
+                    let why = "Show what was found and named when this was recorded";
+                    ("Recorded results", why, Results::Recorded)
+                }
             };
             if ui.button(words).on_hover_text(why).clicked() {
-                self.ask(ReplayAsk::SetAgain(!again));
+                self.ask(ReplayAsk::Show(others));
             }
             match percent {
                 None => {
@@ -140,77 +171,64 @@ impl Section<'_> {
         });
     }
 
-    fn people(&self) -> Vec<Person> {
-        let Some(recorded) = results(Some(self.replay)) else { return Vec::new() };
-        let faces = recorded.recording.faces.faces();
-        let person = |id: FaceId| {
-            let merged = recorded.edits.merged_into(id);
-            let seen = [id].iter().chain(&merged).filter_map(|face| faces.get(face)).copied().reduce(together)?;
-            let mut details = format!("{} to {}, on {} frames", moment(seen.first), moment(seen.last), seen.frames);
-            if !merged.is_empty() {
-                let numbers: Vec<_> = [id].iter().chain(&merged).map(|face| face.0.to_string()).collect();
-                details = format!("{details}; as faces {}", numbers.join(", "));
-            }
-            Some(Person {
-                id,
-                title: recorded.edits.title(id),
-                words: names(Some(recorded)).words(id),
-                name: recorded.edits.name(id).unwrap_or_default().to_owned(),
-                hidden: recorded.edits.is_hidden(id),
-                details,
-                first: seen.first,
-            })
-        };
-        recorded.people().into_iter().filter_map(person).collect()
-    }
-
-    fn person_ui(&mut self, ui: &mut Ui, person: &Person, people: &[Person]) {
-        let Person { id, words, .. } = person;
+    /// A person's row. Returns whether the name is being typed.
+    fn person_ui(&mut self, ui: &mut Ui, id: FaceId) -> bool {
+        let Some(person) = Person::of(self.replay, id) else { return false };
+        let words = &person.words;
+        let label = format!("Name of face {}", id.0);
         ui.horizontal(|ui| {
             let mut shown = !person.hidden;
             let response = ui.checkbox(&mut shown, "").accessible_name(format!("Show {words}"));
             if response.on_hover_text("Show this person on the picture, beside it and in the timeline").changed() {
-                self.ask(ReplayAsk::Hide(*id, !shown));
+                self.ask(ReplayAsk::Hide(id, !shown));
             }
-            let chosen = self.people.of_timeline() == Some(*id);
+            let chosen = self.people.of_timeline() == Some(id);
             let number = ui.selectable_label(chosen, id.0.to_string()).accessible_name(format!("Choose {words}"));
             if number.on_hover_text(format!("Show in the timeline. {}", person.details)).clicked() {
-                self.asks.push(Action::Choose(Some(*id)));
+                self.asks.push(Action::Choose(Some(id)));
             }
             let width = ui.available_width() - BEHIND_NAME;
-            let label = format!("Name of face {}", id.0);
-            if let Some(name) = typed(ui, label, &person.name, &format!("Face {}", id.0), width) {
-                self.ask(ReplayAsk::Rename(*id, name));
+            if let Some(name) = typed(ui, &label, &person.name, &format!("Face {}", id.0), width) {
+                self.ask(ReplayAsk::Rename(id, name));
             }
-            self.person_menu(ui, person, people);
+            self.person_menu(ui, &person);
         });
+        is_typed(ui, &label)
     }
 
-    fn person_menu(&mut self, ui: &mut Ui, person: &Person, people: &[Person]) {
+    fn person_menu(&mut self, ui: &mut Ui, person: &Person) {
         let response = ui.menu_button("…", |ui| {
             ui.label(RichText::new(&person.details).small().weak());
             if ui.button("Go to the first frame").clicked() {
                 self.asks.push(Action::Send(Command::Seek(person.first)));
             }
             ui.separator();
-            let others: Vec<_> = people.iter().filter(|other| other.id != person.id).collect();
+            let others: Vec<FaceId> =
+                self.replay.people().iter().copied().filter(|other| *other != person.id).collect();
             if others.is_empty() {
                 return;
             }
             ui.label("Is the same person as");
             ScrollArea::vertical().max_height(LIST_HEIGHT).show(ui, |ui| {
-                for other in others {
-                    let button = ui.button(&other.title).on_hover_text(&other.details);
-                    if button.accessible_name(format!("Is {}", other.words)).clicked() {
-                        self.ask(ReplayAsk::Merge(person.id, other.id));
-                    }
-                }
+                rows::show(ui, "others", others.len(), |ui, place| {
+                    self.other_ui(ui, person.id, others[place]);
+                    false
+                });
             });
         });
         response
             .response
             .on_hover_text("Merge with another person, or go to the first frame")
             .accessible_name(format!("More about {}", person.words));
+    }
+
+    /// Somebody who `person` may be too.
+    fn other_ui(&mut self, ui: &mut Ui, person: FaceId, other: FaceId) {
+        let Some(other) = Person::of(self.replay, other) else { return };
+        let button = ui.button(&other.title).on_hover_text(&other.details);
+        if button.accessible_name(format!("Is {}", other.words)).clicked() {
+            self.ask(ReplayAsk::Merge(person, other.id));
+        }
     }
 
     /// The marks: to go to, to write on, to take away.
@@ -237,22 +255,21 @@ impl Section<'_> {
                     }
                 }
             });
-            for (place, mark) in marks.iter().enumerate() {
-                self.mark_row(ui, place, mark);
-            }
+            rows::show(ui, "marks", marks.len(), |ui, place| self.mark_row(ui, place, &marks[place]));
         });
     }
 
-    fn mark_row(&mut self, ui: &mut Ui, place: usize, mark: &Mark) {
+    /// Returns whether its text is being typed.
+    fn mark_row(&mut self, ui: &mut Ui, place: usize, mark: &Mark) -> bool {
         let when = moment(mark.time);
+        let label = format!("Text of mark {} at {when}", place + 1);
         ui.horizontal(|ui| {
             let go = ui.button(&when).accessible_name(format!("Go to {when} {}", mark.text));
             if go.on_hover_text("Go there").clicked() {
                 self.asks.push(Action::Send(Command::Seek(mark.time)));
             }
             let width = ui.available_width() - BEHIND_NAME;
-            let label = format!("Text of mark {} at {when}", place + 1);
-            if let Some(text) = typed(ui, label, &mark.text, "What happens here", width) {
+            if let Some(text) = typed(ui, &label, &mark.text, "What happens here", width) {
                 self.ask(ReplayAsk::SetMark(mark.clone(), text));
             }
             let remove = ui.button(Icon::Close.atom()).accessible_name(format!("Remove mark {} at {when}", place + 1));
@@ -260,13 +277,14 @@ impl Section<'_> {
                 self.ask(ReplayAsk::RemoveMark(mark.clone()));
             }
         });
+        is_typed(ui, &label)
     }
 }
 
 /// A line that can be typed over: gives the new text once it is left or Enter is pressed, if it is another. Esc leaves
 /// the old one.
-fn typed(ui: &mut Ui, label: String, text: &str, empty: &str, width: f32) -> Option<String> {
-    let id = Id::unique(("typed", &label));
+fn typed(ui: &mut Ui, label: &str, text: &str, empty: &str, width: f32) -> Option<String> {
+    let id = field(label);
     let mut now = ui.data_mut(|data| data.remove_temp::<String>(id)).unwrap_or_else(|| text.to_owned());
     let edit = TextEdit::singleline(&mut now).id(id).hint_text(empty).desired_width(width);
     let response = ui.add_sized(vec2(width, ui.spacing().interact_size.y), edit).accessible_name(label);
@@ -278,6 +296,16 @@ fn typed(ui: &mut Ui, label: String, text: &str, empty: &str, width: f32) -> Opt
         ui.data_mut(|data| data.insert_temp(id, now));
     }
     None
+}
+
+/// Whether such a line is being typed over.
+fn is_typed(ui: &Ui, label: &str) -> bool {
+    ui.memory(|memory| memory.has_focus(field(label)))
+}
+
+/// A line's own place in egui's memory.
+fn field(label: &str) -> Id {
+    Id::unique(("typed", label))
 }
 
 /// What two numbers of one person were seen for, as one.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use egui::{Button, Color32, CursorIcon, Response, RichText, Sense, Stroke, Ui, WidgetInfo, accesskit::Role, vec2};
 use egui_plot::{GridMark, Line, LineStyle, Plot, PlotPoints, VLine};
 
-use super::name_choice;
 use super::top_bar::menu_button;
+use super::{name_choice, rows};
 use crate::app::action::{Action, Asks};
 use crate::app::history::LIVE_SPAN;
 use crate::app::people::People;
@@ -93,25 +93,31 @@ impl Shown<'_> {
     /// Whose curves are shown, and everybody else who has any.
     fn face_menu(&self, ui: &mut Ui, face: Option<FaceId>, asks: &mut Asks) {
         let title = face.map_or_else(|| "Timeline".to_owned(), |face| self.names.title(face));
-        let mut known: Vec<FaceId> = self.people.history.faces().collect();
-        known.sort_by_key(|face| std::cmp::Reverse(self.people.history.last_seen(*face)));
         let menu = menu_button(RichText::new(&title).strong());
-        let (response, _) = menu.ui(ui, |ui| {
-            egui::ScrollArea::vertical().max_height(MENU_HEIGHT).show(ui, |ui| {
-                let chosen = self.people.chosen();
-                let nobody = Button::selectable(chosen.is_none(), "Whoever is in the picture");
-                if ui.add(nobody).on_hover_text("Stays with a face as long as it is there").clicked() {
-                    asks.push(Action::Choose(None));
+        let (response, _) = menu.ui(ui, |ui| self.face_choices(ui, asks));
+        name_choice(response.on_hover_text("Whose curves are shown; also of people who left"), "Curves of", title);
+    }
+
+    /// Who was seen last comes first.
+    fn face_choices(&self, ui: &mut Ui, asks: &mut Asks) {
+        let history = &self.people.history;
+        let mut known: Vec<FaceId> = history.faces().collect();
+        known.sort_by_cached_key(|face| std::cmp::Reverse(history.last_seen(*face)));
+        egui::ScrollArea::vertical().max_height(MENU_HEIGHT).show(ui, |ui| {
+            let chosen = self.people.chosen();
+            let nobody = Button::selectable(chosen.is_none(), "Whoever is in the picture");
+            if ui.add(nobody).on_hover_text("Stays with a face as long as it is there").clicked() {
+                asks.push(Action::Choose(None));
+            }
+            rows::show(ui, "faces", known.len(), |ui, place| {
+                let face = known[place];
+                let words = format!("{} · {}", self.names.title(face), self.when_seen(face));
+                if ui.add(Button::selectable(chosen == Some(face), words)).clicked() {
+                    asks.push(Action::Choose(Some(face)));
                 }
-                for face in known {
-                    let words = format!("{} · {}", self.names.title(face), self.when_seen(face));
-                    if ui.add(Button::selectable(chosen == Some(face), words)).clicked() {
-                        asks.push(Action::Choose(Some(face)));
-                    }
-                }
+                false
             });
         });
-        name_choice(response.on_hover_text("Whose curves are shown; also of people who left"), "Curves of", title);
     }
 
     fn when_seen(&self, face: FaceId) -> String {

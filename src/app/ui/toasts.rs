@@ -5,7 +5,7 @@ use egui::{Align2, Area, Button, Context, Frame, Id, Margin, Order, Rect, RichTe
 use super::{FROM_EDGE, SIGN_GAP};
 use crate::app::action::{Action, Asks};
 use crate::app::icons::Icon;
-use crate::app::session::Source;
+use crate::app::session::{Results, Source};
 use crate::app::toasts::{Toast, Toasts};
 
 /// Most width of a message.
@@ -46,7 +46,7 @@ fn buttons(ui: &mut egui::Ui, toast: &Toast, asks: &mut Asks) {
         let open = ui.add(Button::new((Icon::Play.atom(), "Open recording")).gap(SIGN_GAP));
         if open.on_hover_text("Show the recording in this window").clicked() {
             asks.push(Action::Dismiss(toast.id));
-            asks.push(Action::Open(Source::Recording { folder, again: false }));
+            asks.push(Action::Open(Source::Recording { folder, results: Results::Recorded }));
         }
     }
     if ui.button("Copy").on_hover_text("Copy this message").clicked() {

@@ -11,7 +11,7 @@ use crate::app::icons::Icon;
 use crate::app::keys::Shortcut;
 use crate::app::player::Player;
 use crate::app::record::RecordingControl;
-use crate::app::session::{Source, device_of};
+use crate::app::session::{Results, Source};
 use crate::app::settings::{LONGEST_SMOOTHING_SECS, Settings};
 use crate::classes::Classes;
 use crate::recording::Metadata;
@@ -86,11 +86,10 @@ impl Shown<'_> {
                 .on_disabled_hover_text("Plug one in; it appears here by itself");
         }
         for camera in &self.machine.cameras {
-            let device = device_of(camera);
-            let chosen = matches!(&self.player.source, Some(Source::Camera(current, _)) if *current == device);
+            let chosen = matches!(&self.player.source, Some(Source::Camera(current, _)) if camera.is(current));
             let button = Button::selectable(chosen, (Icon::Camera.atom(), camera.name.as_str())).gap(SIGN_GAP);
             if ui.add(button).on_hover_text(camera.path.display().to_string()).clicked() {
-                asks.push(Action::Open(Source::Camera(device, self.settings.camera_mode.clone())));
+                asks.push(Action::Open(Source::Camera(camera.device(), self.settings.camera_mode.clone())));
             }
         }
         ui.separator();
@@ -101,7 +100,7 @@ impl Shown<'_> {
         if let Some(folder) = self.recording.last.clone() {
             let button = ui.add(Button::new((Icon::Play.atom(), "Last recording")).gap(SIGN_GAP));
             if button.on_hover_text(folder.display().to_string()).clicked() {
-                asks.push(Action::Open(Source::Recording { folder, again: false }));
+                asks.push(Action::Open(Source::Recording { folder, results: Results::Recorded }));
             }
         }
         self.demo_button(ui, asks);

@@ -11,8 +11,28 @@ pub struct CameraEntry {
     pub index: u32,
     /// Its device file; empty on systems without such files.
     pub path: PathBuf,
+    /// Links to its device file that still name it when it gets another number, the steadiest first: on Linux `/dev/v4l/by-id/…`, which
+    /// goes by what the camera says of itself, and `/dev/v4l/by-path/…`, by where it is plugged in. Empty where there are none.
+    pub links: Vec<PathBuf>,
     /// What its maker calls it.
     pub name: String,
+}
+
+impl CameraEntry {
+    /// What it is opened and remembered by: a link if it has one, else its device file, else its number.
+    pub fn device(&self) -> CameraDevice {
+        let path = self.links.first().unwrap_or(&self.path);
+        if path.as_os_str().is_empty() { CameraDevice::Index(self.index) } else { CameraDevice::Path(path.clone()) }
+    }
+
+    /// Whether a number, a device file or a link means this camera.
+    pub fn is(&self, device: &CameraDevice) -> bool {
+        match device {
+            CameraDevice::Index(index) => *index == self.index,
+            CameraDevice::Path(path) => *path == self.path || self.links.contains(path),
+            CameraDevice::Network(_) => false,
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -49,6 +69,7 @@ mod linux {
     use std::path::{Path, PathBuf};
 
     use super::{CameraDevice, CameraEntry, SourceError, not_there};
+    use crate::source::links::{add_links, followed};
 
     const SYSFS: &str = "/sys/class/video4linux";
     const DEVICES: &str = "/dev";
@@ -76,10 +97,11 @@ mod linux {
                 // 0 is the first node of a device: the picture. Without sysfs each node may be one.
                 let is_capture = fs::read_to_string(about.join("index")).map_or(true, |text| text.trim() == "0");
                 let name = read_name(&about).unwrap_or_else(|| format!("Camera {index}"));
-                is_capture.then_some(CameraEntry { index, path: entry.path(), name })
+                is_capture.then_some(CameraEntry { index, path: entry.path(), links: Vec::new(), name })
             })
             .collect();
         cameras.sort_by_key(|camera| camera.index);
+        add_links(&mut cameras, devices);
         cameras
     }
 
@@ -109,8 +131,7 @@ mod linux {
 
     /// The same with links such as `/dev/v4l/by-id/…` followed.
     fn real_path(device: &CameraDevice) -> PathBuf {
-        let path = device_path(device);
-        fs::canonicalize(&path).unwrap_or(path)
+        followed(&device_path(device))
     }
 
     /// What to call a camera: its maker's name, else its device file.
@@ -253,7 +274,12 @@ mod portable {
                     .and_then(|capture| capture.is_opened())
                     .unwrap_or(false)
             })
-            .map(|index| CameraEntry { index, path: PathBuf::new(), name: format!("Camera {index}") })
+            .map(|index| CameraEntry {
+                index,
+                path: PathBuf::new(),
+                links: Vec::new(),
+                name: format!("Camera {index}"),
+            })
             .collect()
     }
 

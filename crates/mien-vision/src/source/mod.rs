@@ -6,6 +6,8 @@ mod error;
 mod excerpt;
 mod file;
 mod image;
+#[cfg(target_os = "linux")]
+mod links;
 mod native;
 mod network;
 mod stamps;
