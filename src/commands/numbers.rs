@@ -1,19 +1,9 @@
 //! Numbers as they are given on the command line.
 
 use std::fmt::Display;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// A number in a range, its ends included.
-///
-/// # Errors
-/// When the word is another number or none.
-pub(super) fn within<T: FromStr + PartialOrd + Display>(word: &str, range: RangeInclusive<T>) -> Result<T, String> {
-    match word.parse::<T>() {
-        Ok(number) if range.contains(&number) => Ok(number),
-        _ => Err(format!("must be a number from {} to {}", range.start(), range.end())),
-    }
-}
+pub(super) use mien_core::numbers::within;
 
 /// A share from 0 to 1.
 ///

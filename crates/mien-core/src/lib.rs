@@ -13,6 +13,7 @@ pub mod digits;
 pub mod emotion;
 pub mod face;
 pub mod landmarks;
+pub mod numbers;
 pub mod pixels;
 pub mod prior;
 pub mod probabilities;

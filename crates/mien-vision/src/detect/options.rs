@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
+use mien_core::numbers::within;
 use mien_net::faces::ScanOptions;
 use serde::{Deserialize, Serialize};
 
@@ -186,21 +187,11 @@ impl FromArgMatches for GivenDetection {
 }
 
 fn scale_factor(word: &str) -> Result<f64, String> {
-    in_range(word, 1.01..=2.0)
+    within(word, 1.01..=2.0)
 }
 
 fn share(word: &str) -> Result<f32, String> {
-    in_range(word, 0.01..=1.0)
-}
-
-fn in_range<T>(word: &str, range: std::ops::RangeInclusive<T>) -> Result<T, String>
-where
-    T: std::str::FromStr + PartialOrd + std::fmt::Display,
-{
-    word.parse()
-        .ok()
-        .filter(|value| range.contains(value))
-        .ok_or_else(|| format!("must be a number from {} to {}", range.start(), range.end()))
+    within(word, 0.01..=1.0)
 }
 
 #[cfg(test)]
