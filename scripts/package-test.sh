@@ -128,6 +128,7 @@ test_debian_package() {
     first_frame mien
     say "  the first labelled frame after $(since "$begin") s"
     cmp assets/copyright "$ROOT/usr/share/doc/mien/copyright" || die "the licences are others"
+    diff -r workflow "$ROOT/usr/share/doc/mien/workflow" || die "the workflow is another"
     doctor /usr/lib/mien mien
     analyze mien
     cp -al "$ROOT/usr/lib/mien" "$ROOT/usr/lib/mien-cuda"

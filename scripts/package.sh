@@ -35,6 +35,9 @@ libtorch=$(choose_libtorch)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} ||
     die "git can't say when these sources were made (above is why); set SOURCE_DATE_EPOCH to their seconds since 1970"
 export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8
+have dpkg-shlibdeps || die "dpkg-shlibdeps is missing; on Debian: apt-get install dpkg-dev"
+have zstd || die "zstd is missing; on Debian: apt-get install zstd"
+grep -q "<release version=\"$version\"" assets/mien.metainfo.xml || die "assets/mien.metainfo.xml knows no release $version; docs/releasing.md"
 # The compiler's options are divided at spaces.
 case $PWD$libtorch$CACHE in *[[:space:]]*) die "packages can't be built where a path has a space: $PWD, $libtorch or $CACHE" ;; esac
 scripts/setup.sh
@@ -84,10 +87,15 @@ stage() {
     "$TOOLS/bin/cargo-bundle-licenses" bundle-licenses --format json 2>/dev/null | python3 scripts/licences.py |
         gzip -9n >"$STAGE/share/doc/mien/THIRD-PARTY.txt.gz"
     gzip -9nc CHANGELOG.md >"$STAGE/share/doc/mien/changelog.gz"
-    # Help texts name these pages.
+    # Help texts name these pages, and the pages what starts Mien on many machines.
     install -D -m 644 -t "$STAGE/share/doc/mien/docs" docs/*.md docs/*.png docs/*.gif
     install -D -m 644 -t "$STAGE/share/doc/mien/docs/results" docs/results/*
     install -D -m 644 -t "$STAGE/share/doc/mien/recipes" models/recipes/*.toml
+    install -D -m 644 -t "$STAGE/share/doc/mien/workflow" workflow/{Snakefile,config.yaml,kubernetes.yaml,mien.sbatch}
+    local profile
+    for profile in laptop slurm; do
+        install -D -m 644 -t "$STAGE/share/doc/mien/workflow/profiles/$profile" "workflow/profiles/$profile/config.yaml"
+    done
     find "$STAGE" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
@@ -148,12 +156,9 @@ sbom() {
     rm -f $list.json crates/*/$list.json
 }
 
-have dpkg-shlibdeps || die "dpkg-shlibdeps is missing; on Debian: apt-get install dpkg-dev"
-have zstd || die "zstd is missing; on Debian: apt-get install zstd"
 tool cargo-deb 3.8.0
 tool cargo-bundle-licenses 5.0.0
 tool cargo-cyclonedx 0.5.9
-grep -q "<release version=\"$version\"" assets/mien.metainfo.xml || die "assets/mien.metainfo.xml knows no release $version; docs/releasing.md"
 mkdir -p "$PACKAGE"
 # What was built before goes; packages of the same version for other systems stay, for all are published together.
 find "$PACKAGE" -maxdepth 1 -type f ! -name "mien_$version+*.deb" ! -name "mien-${version}[-.]*" -delete
