@@ -36,11 +36,7 @@ impl Verdict {
         let is_narrow = rounded(lead, PROBABILITY_DIGITS) < SMALLEST_MARGIN;
         let is_small = written(face.rect.width, PIXEL_DIGITS) < SMALLEST_FACE;
         let is_poor = face.quality.is_some_and(|quality| written(quality, QUALITY_DIGITS) < LOWEST_QUALITY);
-        if is_narrow || is_small || is_poor {
-            Self::Unsure
-        } else {
-            Self::Leads(class, probability)
-        }
+        if is_narrow || is_small || is_poor { Self::Unsure } else { Self::Leads(class, probability) }
     }
 
     /// The word, with the percentage if `percent` and if one class leads: `Happy 87 %` or `unsure`.

@@ -69,13 +69,7 @@ pub(super) struct StampClock {
 impl StampClock {
     /// `fps` as declared by the container; nonsense is ignored.
     pub(super) fn new(fps: f64) -> Self {
-        Self {
-            declared_interval: declared_interval(fps),
-            last_interval: None,
-            previous: None,
-            offset: 0.0,
-            far_off: 0,
-        }
+        Self { declared_interval: declared_interval(fps), last_interval: None, previous: None, offset: 0.0, far_off: 0 }
     }
 
     /// Forgets the frame before, as after a jump.
