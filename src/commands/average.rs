@@ -52,7 +52,7 @@ impl AverageArgs {
         }
         // The card last: with it the model is whole.
         save_weights(&store, &self.output, WeightKind::F16)?;
-        card::write(&card, &self.output)?;
+        card::write(&card.to_toml()?, &self.output)?;
         print(&format!("{}\n{}\n", card.description, self.output.display()))
     }
 

@@ -139,7 +139,7 @@ const COLUMNS: [Column; 13] = [
     written("source", |run| Some(run.published.as_ref()?.source.clone())),
     written("system", |run| Some(run.published.as_ref()?.system.clone()).filter(|system| !system.is_empty())),
     column("parameters", 12, |run| Some(format!("{:.2} M", run.parameters as f64 / 1e6))),
-    words("data", 22, |run| Some(data(run))),
+    words("data", 22, data),
     words("published", 40, |run| Some(in_figures(run.published.as_ref()?))),
     words("PublicTest", 38, |run| run.public.as_ref().map(in_words)),
     column("F1", 7, |run| macro_f1(run.public.as_ref())),
@@ -154,11 +154,13 @@ fn cells(run: &ComparedRun) -> [String; COLUMNS.len()] {
     COLUMNS.map(|column| (column.cell)(run).unwrap_or_else(|| "–".to_owned()))
 }
 
-/// What it learnt from; FER2013 with its votes is called FER+.
-fn data(run: &ComparedRun) -> String {
+/// What it learnt from; FER2013 with its votes is called FER+. A recipe that hasn't begun needn't name anything.
+fn data(run: &ComparedRun) -> Option<String> {
     let names = data_names(&run.data);
     let names = listed(names.iter().map(|name| if name.ends_with(WITH_VOTES) { "FER+" } else { name.as_str() }));
-    if run.classes.are_emotions() { names } else { format!("{names}, {} classes", run.classes.len()) }
+    let classes = (!run.classes.are_emotions()).then(|| format!("{} classes", run.classes.len()));
+    let told: Vec<String> = Some(names).filter(|names| !names.is_empty()).into_iter().chain(classes).collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 /// The device and what computes on it; the system matters little.
@@ -317,9 +319,17 @@ mod tests {
     fn data_are_named_without_how_their_faces_were_found() {
         let joint = "FER2013 with FER+ votes (9 faces turned upright, 2 whole pictures), CK+48 (3 faces turned upright) and JAFFE (2 faces \
                      turned upright): Training to learn from (no more)";
-        assert_eq!(data(&run(joint)), "FER+, CK+48 and JAFFE");
-        assert_eq!(data(&run("FER2013: Training to learn from")), "FER2013");
-        assert_eq!(data(&run("FER2013")), "FER2013");
+        let told = |text: &str| data(&run(text)).unwrap();
+        assert_eq!(told(joint), "FER+, CK+48 and JAFFE");
+        assert_eq!(told("FER2013: Training to learn from"), "FER2013");
+        assert_eq!(told("FER2013"), "FER2013");
+    }
+
+    #[test]
+    fn a_recipe_that_names_no_data_has_no_empty_cell() {
+        assert!(table(&[run("")]).contains("4.47 M  –  "), "{}", table(&[run("")]));
+        let own = Classes::new(vec!["tired".to_owned(), "awake".to_owned()]).unwrap();
+        assert_eq!(data(&ComparedRun { classes: own, ..run("") }).unwrap(), "2 classes");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-use crate::fixtures::{TWO_SOURCES, mien, write_folders, write_recipe};
+use crate::fixtures::{TWO_SOURCES, mien, write_data, write_folders, write_recipe};
 
 #[test]
 fn each_picture_is_judged_by_the_network_that_never_saw_its_person() {
@@ -62,6 +62,16 @@ fn each_picture_is_judged_by_the_network_that_never_saw_its_person() {
     evaluate(&[&other], &[]).code(1).stderr(contains("has no folds"));
     std::fs::remove_dir_all(run.join("fold-2")).unwrap();
     evaluate(&[&ck], &[]).code(1).stderr(contains("fold-2"));
+}
+
+#[test]
+fn data_that_are_split_officially_have_no_folds() {
+    let folder = TempDir::new().unwrap();
+    let (data, recipe, run) = (write_data(folder.path()), write_recipe(folder.path(), &[]), folder.path().join("run"));
+    let mut train = mien();
+    train.arg("train").args([&recipe, Path::new("--data"), &data, Path::new("--run"), &run]);
+    train.args(["--folds", "2", "--no-cache"]).assert().code(1).stderr(contains("FER2013 is split officially"));
+    assert!(!run.exists());
 }
 
 /// Pictures of each source that a network was kept from.

@@ -156,14 +156,20 @@ fn what_a_list_can_not_use_is_told_and_a_recipe_that_fails_stops_no_other() {
         .success()
         .stdout(contains("a list of 3 recipes"));
 
-    // KDEF's name for what is no KDEF: a file that isn't a data set.
+    // KDEF's name for what is no KDEF: a file that isn't a data set. At first not even its folder can be made.
     fs::write(folder.join("broken.csv"), "nothing").unwrap();
-    let failed = train(folder, &["--data", "KDEF=broken.csv"]).assert().code(3);
+    let place = folder.join("all/absent");
+    fs::create_dir_all(folder.join("all")).unwrap();
+    fs::write(&place, "").unwrap();
+    let failed = train(folder, &["--data", "KDEF=broken.csv", "--jobs", "2"]).assert().code(3);
     failed.stderr(
-        contains("absent: failed: ")
+        contains("absent: failed: can't make the folder")
             .and(contains("labels: all epochs are done"))
             .and(contains("1 of 3 recipes failed")),
     );
+    fs::remove_file(place).unwrap();
+    let failed = train(folder, &["--data", "KDEF=broken.csv"]).assert().code(3);
+    failed.stderr(contains("absent: failed: ").and(contains("labels: ended before: all epochs are done")));
 }
 
 fn wait_for(what: &str, is_there: impl Fn() -> bool) {

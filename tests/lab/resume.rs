@@ -146,7 +146,7 @@ fn sources_can_be_told_apart_by_their_prior_and_by_what_teachers_are_asked_about
 }
 
 #[test]
-fn a_card_that_is_missing_or_behind_after_a_kill_is_written_when_the_training_is_asked_for_again() {
+fn a_card_or_history_that_is_missing_or_behind_after_a_kill_is_written_when_the_training_is_asked_for_again() {
     let folder = TempDir::new().unwrap();
     let data = write_data(folder.path());
     let recipe = write_recipe(folder.path(), &[("epochs = 3", "epochs = 2")]);
@@ -159,9 +159,14 @@ fn a_card_that_is_missing_or_behind_after_a_kill_is_written_when_the_training_is
     train();
     let path = run.join("small.toml");
     let whole = std::fs::read_to_string(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
+    let pictured = || (std::fs::read(run.join("history.csv")).unwrap(), std::fs::read(run.join("curves.png")).unwrap());
+    let history = pictured();
+    for file in ["small.toml", "history.csv", "curves.png"] {
+        std::fs::remove_file(run.join(file)).unwrap();
+    }
     train();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+    assert!(pictured() == history, "the history isn't the same");
     let behind = whole.replacen("\nepochs = 2\n", "\nepochs = 1\n", 1).replace("ending = \"finished\"\n", "");
     assert_ne!(behind, whole);
     std::fs::write(&path, behind).unwrap();

@@ -292,7 +292,7 @@ impl Task for Classification {
             public_loss,
             public_accuracy: confusion.accuracy(),
             public_balanced_accuracy: confusion.balanced_accuracy(),
-            seconds: lessons.started.elapsed().as_secs_f64(),
+            seconds: lessons.time.seconds(),
         };
         Ok((record, confusion))
     }

@@ -179,7 +179,7 @@ pub fn read_list(list: &[Scheduled], runs: &Path) -> Result<Vec<ComparedRun>, Co
             return Ok(ComparedRun { published, note, ..not_begun(entry) });
         }
         let card = read_card(&path)?;
-        let other = (!entry.recipe.is_in(&card.training.recipe)).then(|| OTHER_RECIPE.to_owned());
+        let other = (!entry.is_in(&card.training.recipe)).then(|| OTHER_RECIPE.to_owned());
         let note = note.into_iter().chain(other).reduce(|note, other| format!("{note} {other}"));
         Ok(ComparedRun { published, note, ..compared(card, &path)? })
     };
@@ -254,12 +254,14 @@ fn compared(card: Card, path: &Path) -> Result<ComparedRun, CompareError> {
     })
 }
 
-/// The recorded figure on a split that stands for the model: of the data that it learnt from, as they are and each seen once; under its
-/// own default prior if it was measured so, and by the rule of what it was taught.
+/// The recorded figure on a split that stands for the model: of the data that it learnt from, all of them if it was measured so, as they are
+/// and each seen once; by the rule of what it was taught, and under its own default prior, likewise.
 fn figure(card: &Card, split: Split) -> Option<Figure> {
     let usual_rule = LabelRule::usual(card.training.target != Target::Label.name()).name();
-    let preference =
-        |entry: &&Evaluation| (entry.rule == usual_rule, entry.prior == card.calibration.default_prior.name());
+    let preference = |entry: &&Evaluation| {
+        let is_of_all = is_same_data(&entry.data, &card.training.data);
+        (is_of_all, entry.rule == usual_rule, entry.prior == card.calibration.default_prior.name())
+    };
     let is_plain = |entry: &&Evaluation| entry.is_of_pictures_as_they_are() && !entry.test_time_augmentation;
     let recorded = card.evaluation.iter().filter(|entry| entry.split == split.usage()).filter(is_plain);
     recorded.filter(|entry| is_own(card, entry)).max_by_key(preference).map(|entry| Figure {
@@ -412,6 +414,17 @@ mod tests {
         assert_eq!(read(folder.path()).unwrap().remove(0).public.unwrap().accuracy, 0.7);
         let joined = data_sets("FER2013 with FER+ votes (3 faces turned upright, 2 whole pictures), CK+48 and JAFFE");
         assert_eq!(joined, ["FER2013", "CK+48", "JAFFE"].map(str::to_owned).into());
+    }
+
+    #[test]
+    fn figures_of_all_that_was_learnt_from_stand_for_it_before_those_of_a_part() {
+        let folder = run_folder(|card| {
+            let part = Evaluation { data: "CK+48".into(), ..evaluation("label", "training", 0.9) };
+            let whole = Evaluation { data: "FER2013 and CK+48".into(), ..evaluation("label", "training", 0.7) };
+            card.training.data = "FER2013 and CK+48: Training to learn from".into();
+            card.evaluation = vec![part.clone(), whole, part];
+        });
+        assert_eq!(read(folder.path()).unwrap().remove(0).public.unwrap().accuracy, 0.7);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct EpochRecord {
     pub public_accuracy: f64,
     /// Mean recall over the classes, same pictures.
     pub public_balanced_accuracy: f64,
-    /// Time spent on the epoch in seconds. Not part of what a resume reproduces.
+    /// Time worked on the epoch in seconds; in the first also on asking teachers that are asked once. Not part of what a resume reproduces.
     pub seconds: f64,
 }
 

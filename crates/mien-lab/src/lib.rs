@@ -32,6 +32,7 @@ mod statement;
 mod task;
 mod trainer;
 mod variations;
+mod work_time;
 
 pub use acquaintance::Acquaintance;
 pub use average::{AverageError, Part, average};
@@ -48,3 +49,4 @@ pub use statement::{Statement, data_names, listed};
 pub use task::{Learnt, Lessons, Plan, Planned, Record, Task};
 pub use trainer::{TrainError, Trainer};
 pub use variations::varied;
+pub use work_time::WorkTime;

@@ -37,7 +37,7 @@ pub struct TrainingState<R = Recipe, E = EpochRecord> {
 }
 
 impl<R, E: Record> TrainingState<R, E> {
-    /// Time spent so far in seconds, over all runs.
+    /// Time worked so far in seconds, over all runs.
     pub fn wall_seconds(&self) -> f64 {
         self.history.iter().map(Record::seconds).sum()
     }

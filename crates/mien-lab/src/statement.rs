@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::datasets::{DataError, Dataset, Origin, Pictures, SourceInfo};
+use super::datasets::{DataError, Dataset, Origin, Pictures, SourceInfo, Split};
 use super::recipe::{EvenOver, Recipe};
 use mien_core::classes::Classes;
 use mien_net::TrainingSource;
@@ -142,7 +142,7 @@ fn data_sentence(sources: &[TrainingSource], data: &Dataset) -> String {
     });
     let shares: Vec<String> = shares.collect();
     let made_of = if shares.is_empty() { String::new() } else { format!("; {}", shares.join(", ")) };
-    let split = if data.division == "official" { String::new() } else { format!("; split {}", data.division) };
+    let split = if data.is_official(Split::Public) { String::new() } else { format!("; split {}", data.division) };
     format!("{}{LEARNT}, PublicTest to choose the epoch{made_of}{split}", data.name)
 }
 

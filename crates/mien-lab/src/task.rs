@@ -13,6 +13,7 @@ use super::recipe::{Difference, Problems, differences};
 use super::schedule::ScheduleSpec;
 use super::state::RunFolder;
 use super::trainer::TrainError;
+use super::work_time::WorkTime;
 use mien_net::{Pass, Precision, SpecError, TensorMap};
 
 /// What every recipe says, whatever is learnt.
@@ -105,7 +106,7 @@ pub trait Record: Clone + Serialize + DeserializeOwned {
     /// Counted from 1.
     fn epoch(&self) -> usize;
 
-    /// Time spent on it.
+    /// Time worked on it.
     fn seconds(&self) -> f64;
 
     /// The loss that a `plateau` schedule watches.
@@ -132,8 +133,8 @@ pub struct Lessons {
     pub loss: f64,
     /// Means of [`Learnt::parts`].
     pub parts: Vec<f64>,
-    /// When it began.
-    pub started: std::time::Instant,
+    /// The time that is worked on it.
+    pub time: WorkTime,
 }
 
 /// One kind of training.

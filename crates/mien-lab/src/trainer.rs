@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use tch::{Device, TchError};
 
@@ -17,6 +16,7 @@ use super::recipe::Difference;
 use super::schedule::Schedule;
 use super::state::{RunFolder, TrainingState};
 use super::task::{Lessons, Planned as _, Record as _, Task};
+use super::work_time::{WorkClock, WorkTime};
 use mien_core::classes::Classes;
 use mien_net::classify::ClassifyError;
 use mien_net::faces::FindError;
@@ -36,7 +36,8 @@ pub struct Trainer<T: Task> {
     average: Option<Learner<T::Network>>,
     optimizer: Optimizer,
     task: T,
-    /// Seconds of training after which no epoch begins.
+    clock: WorkClock,
+    /// Seconds of work after which no epoch begins.
     budget: Option<f64>,
 }
 
@@ -127,6 +128,9 @@ pub enum TrainError {
     /// The detector can't be measured.
     #[error(transparent)]
     Find(#[from] FindError),
+    /// The thread that looks at the clock can't be started.
+    #[error("can't start the thread that counts the time: {0}")]
+    Clock(#[source] std::io::Error),
     /// The thread that makes the pictures of each step can't be started.
     #[error("can't start the thread that makes the pictures: {0}")]
     Thread(#[source] std::io::Error),
@@ -168,6 +172,7 @@ impl<T: Task> Trainer<T> {
         let schedule = Schedule::new(plan.schedule.clone(), plan.optimizer.learning_rate, plan.epochs);
         // A model that couldn't have a card would be found useless only after its training.
         recipe.to_table()?;
+        let clock = WorkClock::start().map_err(TrainError::Clock)?;
         // Only now, so that a recipe or data that can't be used leaves no folder behind.
         let folder_error = |source| TrainError::Folder { path: run.to_owned(), source };
         let folder = RunFolder::create(run, plan.name).map_err(folder_error)?;
@@ -182,12 +187,12 @@ impl<T: Task> Trainer<T> {
             steps: 0,
             best_epoch: 0,
         };
-        let mut trainer = Self { state, run: folder, device, learner, average, optimizer, task, budget: None };
+        let mut trainer = Self { state, run: folder, device, learner, average, optimizer, task, clock, budget: None };
         trainer.resume(run)?;
         Ok(trainer)
     }
 
-    /// Lets no epoch begin once so many seconds were spent on all so far, those of earlier sittings among them.
+    /// Lets no epoch begin once so many seconds were worked on all so far, those of earlier sittings among them.
     #[must_use]
     pub fn within(mut self, budget: Option<f64>) -> Self {
         self.budget = budget;
@@ -219,7 +224,8 @@ impl<T: Task> Trainer<T> {
         if self.state.history.last().is_some_and(|record| record.epoch() == self.state.best_epoch) {
             self.save_kept()?;
         }
-        Ok(())
+        // It left no history of that epoch either.
+        self.write_history()
     }
 
     /// The network whose weights are saved: the average if the recipe keeps one.
@@ -300,10 +306,11 @@ impl<T: Task> Trainer<T> {
             if limit.is_some_and(|limit| done >= limit) {
                 return Ok(TrainOutcome::Paused);
             }
+            let time = self.clock.begin();
             if !self.task.prepare(self.device, stop, &mut on_progress)? {
                 return Ok(TrainOutcome::Interrupted);
             }
-            let Some(lessons) = self.epoch(done, stop, &mut on_progress)? else {
+            let Some(lessons) = self.epoch(done, time, stop, &mut on_progress)? else {
                 return Ok(TrainOutcome::Interrupted);
             };
             self.close_epoch(lessons)?;
@@ -315,10 +322,10 @@ impl<T: Task> Trainer<T> {
     fn epoch(
         &mut self,
         epoch: usize,
+        time: WorkTime,
         stop: &AtomicBool,
         on_progress: &mut impl FnMut(Progress),
     ) -> Result<Option<Lessons>, TrainError> {
-        let started = Instant::now();
         let recipe = &self.state.recipe;
         let plan = recipe.plan();
         let pass = Pass { train: true, precision: plan.precision };
@@ -361,7 +368,7 @@ impl<T: Task> Trainer<T> {
         }
         let learning_rate = self.state.schedule.rate_at_end(epoch);
         let (loss, parts) = (loss_sum / seen, mean(&sums, seen));
-        Ok(Some(Lessons { epoch: epoch + 1, learning_rate, loss, parts, started }))
+        Ok(Some(Lessons { epoch: epoch + 1, learning_rate, loss, parts, time }))
     }
 
     /// Measures, writes the checkpoint, then the weights if they are the best, and the history.
@@ -382,6 +389,11 @@ impl<T: Task> Trainer<T> {
         if is_best {
             self.save_kept()?;
         }
+        self.write_history()
+    }
+
+    /// Writes the history, drawn and as a table.
+    fn write_history(&self) -> Result<(), TrainError> {
         T::draw_history(&self.state.recipe, &self.state.history, self.state.best_epoch, &self.run)?;
         let path = self.run.history();
         write_history(&path, &self.state.history).map_err(|source| TrainError::Folder { path, source })

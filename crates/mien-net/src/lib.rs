@@ -288,6 +288,11 @@ impl NetworkSpec {
     /// When the architecture or one of its parameters is unknown, the network is too large, or memory is full.
     pub fn build(&self, path: &nn::Path<'_>, classes: usize) -> Result<Box<dyn Network>, SpecError> {
         self.survey(classes)?;
+        self.make(path, classes)
+    }
+
+    /// [`Self::build`] for whoever has looked already.
+    fn make(&self, path: &nn::Path<'_>, classes: usize) -> Result<Box<dyn Network>, SpecError> {
         (self.architecture()?.build)(path, self.parameters.clone(), classes as i64)
             .map_err(|source| SpecError::new(&self.architecture, source))
     }

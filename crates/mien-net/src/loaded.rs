@@ -13,8 +13,8 @@ pub(super) struct Kind<C, N: ?Sized> {
     pub card: fn(&str) -> Result<C, CardError>,
     /// Looks at the network before it is made.
     pub survey: fn(&C) -> Result<Survey, SpecError>,
-    /// Makes the network, its variables random.
-    pub build: fn(&C, &nn::Path<'_>) -> Result<Box<N>, SpecError>,
+    /// Makes the network that was looked at, its variables random.
+    pub make: fn(&C, &nn::Path<'_>) -> Result<Box<N>, SpecError>,
 }
 
 /// A network with its weights.
@@ -50,7 +50,7 @@ impl<C, N: ?Sized> Kind<C, N> {
             .and_then(|given| check_shapes(&wanted, &given))
             .map_err(|source| ModelError::Weights { model: model(), source })?;
         let store = nn::VarStore::new(device);
-        let mut network = (self.build)(&card, &store.root()).map_err(spec)?;
+        let mut network = (self.make)(&card, &store.root()).map_err(spec)?;
         load_weights(&store, &bytes)
             .and_then(|()| Ok(prepare(network.as_mut())?))
             .map_err(|source| ModelError::Weights { model: model(), source })?;

@@ -221,7 +221,7 @@ pub enum ModelError {
 const CLASSIFIER: Kind<Card, dyn Network> = Kind {
     card: Card::from_toml,
     survey: |card| card.network.survey(card.labels.len()),
-    build: |card, path| card.network.build(path, card.labels.len()),
+    make: |card, path| card.network.make(path, card.labels.len()),
 };
 
 /// A model, ready to be run on a device.

@@ -62,18 +62,19 @@ pub fn guarded(run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     let result = panic::catch_unwind(AssertUnwindSafe(run));
     match (result, SAID.take().flatten()) {
         (Ok(result), _) => result,
-        (Err(_), Some(said)) => Err(anyhow::anyhow!("libtorch failed: {said}")),
+        // All of its words stay among the causes: they tell whether another try may help.
+        (Err(_), Some(said)) => Err(TorchError(TchError::Torch(said)).into()),
         (Err(panic), None) => panic::resume_unwind(panic),
     }
 }
 
-/// What libtorch said, if the panic is one of tch, whose plain calls unwrap the results of others.
+/// All that libtorch said, if the panic is one of tch, whose plain calls unwrap the results of others.
 fn said_by_tch(info: &PanicHookInfo<'_>) -> Option<String> {
     let is_of_tch = info.location().is_some_and(|location| location.file().contains("/tch-"));
     let text = info.payload_as_str().filter(|_| is_of_tch)?;
     let (_, said) = text.split_once("Torch(\"")?;
     // Of a `Debug` format: line ends are written as two characters.
-    Some(first_line(&said.replace("\\n", "\n")))
+    Some(said.replace("\\n", "\n"))
 }
 
 /// What an error of libtorch says, without the stack of C++ that it adds below its first line.
@@ -113,7 +114,9 @@ mod tests {
             drop(Tensor::zeros([1 << 59], (Kind::Float, Device::Cpu)));
             Ok(())
         });
-        assert_eq!(error.unwrap_err().to_string(), "libtorch failed: there is not enough memory");
+        let error = error.unwrap_err();
+        assert_eq!(error.to_string(), "libtorch failed: there is not enough memory");
+        assert!(error.chain().any(|cause| cause.to_string().contains("can't allocate memory")), "{error:?}");
         let error = guarded(|| {
             drop(Tensor::from_slice(&[1.0; 2]).matmul(&Tensor::from_slice(&[1.0; 3])));
             Ok(())

@@ -126,7 +126,7 @@ impl ClassifierArgs {
             if !model.card.training.learnt_from_all(&data.sha256) {
                 bail!("{} isn't what {} learnt from, so it has no folds", path.display(), model.card.name);
             }
-            if data.division.starts_with("official") {
+            if data.is_official(Split::Private) {
                 bail!("{} is split officially, so no fold was kept from any network", path.display());
             }
             let (faces, answers) = data.private.judged(RULE)?;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 
-use crate::lab::datasets::{Dataset, SourceInfo, Split, SplitSpec};
+use crate::lab::datasets::{Dataset, Pictures, SourceInfo, Split, SplitSpec};
 use crate::lab::is_learnt_by_name;
 use crate::net::Card;
 
@@ -39,6 +39,37 @@ pub(super) fn check(card: &Card, data: &Dataset, split: Split) -> anyhow::Result
         );
     }
     check_mean(card, data, split)
+}
+
+/// Refuses to measure, or to fit, on a split that is another one in `uncut`, other crops of the same pictures, which are varied in the place of
+/// the model's own: what it learnt from would be among them. Where nobody is known, pixels decide what stays together, and what is in a fold.
+///
+/// # Errors
+/// When the two don't hold the same pictures in the split.
+pub(super) fn check_alike(data: &Dataset, uncut: &Dataset, split: Split) -> anyhow::Result<()> {
+    let are_alike = match split {
+        Split::Public => places(data, &data.public) == places(uncut, &uncut.public),
+        Split::Private => places(data, &data.private) == places(uncut, &uncut.private),
+        Split::Training | Split::All => true,
+    };
+    if are_alike {
+        return Ok(());
+    }
+    bail!(
+        "{} is divided otherwise where its faces aren't turned upright, so pictures that the model learnt from would be among those of {}: \
+         leave --varied and --calibrate out",
+        data.name,
+        split.usage()
+    )
+}
+
+/// Where each picture comes from, in its source. Among several sources the names of these stand before, which say how faces were cut out.
+fn places<'a>(data: &'a Dataset, pictures: &'a Pictures) -> Vec<(usize, &'a str)> {
+    let place = |(source, place): (&usize, &'a String)| {
+        let name = data.sources.get(*source).filter(|_| data.sources.len() > 1).map(|source| source.name.as_str());
+        (*source, name.and_then(|name| place.strip_prefix(name)).unwrap_or(place))
+    };
+    pictures.sources.iter().zip(&pictures.places).map(place).collect()
 }
 
 /// Whether the model learnt from an earlier state of this source, whose division nobody knows any more: one more picture in a folder, or
@@ -79,7 +110,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::lab::datasets::{ReadOptions, read};
+    use crate::lab::datasets::{ReadOptions, join, read};
     use crate::net::{MeanPart, ModelSource};
 
     fn picture(path: &Path, gray: u8) {
@@ -155,6 +186,32 @@ mod tests {
         // A publisher's division of data that have only the name of what was learnt from.
         card.training.data_sha256 = vec!["others".to_owned()];
         assert!(!refused(&card, &divided, Split::Private));
+    }
+
+    #[test]
+    fn other_crops_that_are_divided_otherwise_are_not_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        (0..20).for_each(|i| picture(&folder.path().join(format!("happy/{i}.png")), i));
+        let by = |seed| {
+            let split = SplitSpec { seed, ..SplitSpec::default() };
+            read(folder.path(), &ReadOptions { split, ..ReadOptions::default() }).unwrap()
+        };
+        let (data, other) = (by(1), by(2));
+        for split in [Split::Public, Split::Private] {
+            assert!(check_alike(&data, &by(1), split).is_ok());
+            let error = check_alike(&data, &other, split).unwrap_err().to_string();
+            assert!(error.contains("is divided otherwise") && error.contains(split.usage()), "{error}");
+        }
+        assert!(check_alike(&data, &other, Split::All).is_ok());
+
+        // How faces were cut out stands in the names of several data sets, and is no other division.
+        let several = |told: &str| {
+            let second = tempfile::tempdir().unwrap();
+            (0..20).for_each(|i| picture(&second.path().join(format!("sad/{i}.png")), 100 + i));
+            let second = read(second.path(), &ReadOptions::default()).unwrap();
+            join(vec![(format!("one{told}"), by(1)), (format!("other{told}"), second)]).unwrap()
+        };
+        assert!(check_alike(&several(" (3 faces turned upright)"), &several(""), Split::Private).is_ok());
     }
 
     #[test]

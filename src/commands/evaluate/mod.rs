@@ -201,7 +201,9 @@ impl ClassifierArgs {
         let is_turned = (self.varied || self.calibrate) && crop != Framing::Box;
         let unturned = is_turned.then(|| read(Framing::Box)).transpose()?;
         let uncut = unturned.as_ref().unwrap_or(&data);
+        learnt::check_alike(&data, uncut, self.split)?;
         if self.calibrate {
+            learnt::check_alike(&data, uncut, Split::Public)?;
             model.card.calibration = self.fitted(&model, &data, uncut, device)?;
         }
 
@@ -241,7 +243,7 @@ impl ClassifierArgs {
             if self.record {
                 record::put_figures(&mut card, &report);
             }
-            card::write(&card, path)?;
+            card::write(&card.to_toml()?, path)?;
         }
         if self.json { print_json(&report) } else { print(&report.to_string()) }
     }

@@ -91,7 +91,7 @@ pub(in crate::commands) fn measure(
             plots::confusion(&card.name, &on, &confusion)?.save(&path.with_file_name(CONFUSION))?;
         }
     }
-    card::write(&card, path)
+    card::write(&card.to_toml()?, path)
 }
 
 fn entry(data: &str, split: Split, rule: &str, n: u64, point: &OperatingPoint<'_>) -> Evaluation {

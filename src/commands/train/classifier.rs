@@ -14,7 +14,7 @@ use crate::commands::card;
 use crate::commands::evaluate::record;
 use crate::console::tell;
 use crate::crop::CROP_SIZE;
-use crate::lab::datasets::Fold;
+use crate::lab::datasets::{Fold, Split};
 use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
@@ -59,6 +59,12 @@ impl TrainArgs {
     ) -> anyhow::Result<()> {
         let sources = sources(&recipe.data, &self.data)?;
         let data = self.reading.read(&sources, &recipe.classes, &|_| recipe.split.clone(), recipe.crop)?;
+        if self.folds.is_some() && data.is_official(Split::Private) {
+            bail!(
+                "{} is split officially, so every fold would learn from the same pictures: leave --folds out",
+                data.name
+            );
+        }
         let mut statement = Statement::of(&recipe, &data)?;
         let trainer = Classification::new(&recipe, &data, device)
             .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), folder, device))
@@ -85,7 +91,7 @@ impl TrainArgs {
                 // Said once it is measured: a list takes one that has ended, and has figures of its own data, for done.
                 card.training.ending = None;
             }
-            card::write(&card, model)
+            card::write(&card.to_toml()?, model)
         })?;
         match outcome {
             TrainOutcome::Ended(ending) => {
@@ -106,7 +112,7 @@ fn say_ending(model: &Path, ending: Ending) -> anyhow::Result<()> {
         return Ok(());
     }
     card.training.ending = Some(ending);
-    card::write(&card, model)
+    card::write(&card.to_toml()?, model)
 }
 
 fn epoch_line(state: &TrainingState) -> String {

@@ -42,7 +42,7 @@ impl TrainArgs {
         self.watch(trainer, device, stop, &watch, |trainer, model| {
             let mut card = card_of(trainer, cost.macs, device)?;
             keep_figures(&mut card, model);
-            card::write_detector(&card, model)
+            card::write(&card.to_toml()?, model)
         })?;
         Ok(())
     }

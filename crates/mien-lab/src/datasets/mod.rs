@@ -155,6 +155,11 @@ impl SourceInfo {
 }
 
 impl Dataset {
+    /// Whether the publishers of all its sources said which pictures are in this split, so that no recipe decides it.
+    pub fn is_official(&self, split: Split) -> bool {
+        self.sources.iter().all(|source| source.is_official(split))
+    }
+
     /// The pictures of one split, or of all. Those of one share their memory with the data set.
     pub fn split(&self, split: Split) -> Pictures {
         match split {

@@ -155,7 +155,11 @@ impl SplitSpec {
     fn folds(&self, items: &[Item<'_>], by_subject: bool, of: usize) -> Result<Vec<usize>, &'static str> {
         let mut groups = grouped(items, by_subject);
         if !items.is_empty() && groups.len() < of {
-            return Err("it shows fewer people than there are to be folds");
+            return Err(if by_subject {
+                "it shows fewer people than there are to be folds"
+            } else {
+                "it has fewer different pictures than there are to be folds"
+            });
         }
         groups.shuffle(&mut self.rng(0));
         let mut sizes = vec![0; of];
@@ -259,13 +263,19 @@ impl SplitSpec {
     }
 }
 
-/// The places of pictures that stay together, in an order that doesn't depend on theirs.
+/// The places of pictures that stay together: in the order of their people's names, then those of nobody known in their own. Where nobody is,
+/// in the order of their pixels.
 fn grouped(items: &[Item<'_>], by_subject: bool) -> Vec<Vec<usize>> {
     let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
         groups.entry(item.group(by_subject)).or_default().push(index);
     }
-    groups.into_values().collect()
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    if by_subject {
+        // Pixels are those of crops, and other crops of the same people mustn't be divided otherwise.
+        groups.sort_by_key(|((is_unknown, _), places)| if *is_unknown { places.first().copied() } else { None });
+    }
+    groups.into_iter().map(|(_, places)| places).collect()
 }
 
 /// Places of classes up to the last one that occurs.
@@ -390,12 +400,30 @@ mod tests {
     }
 
     #[test]
+    fn other_crops_of_people_of_whom_some_are_known_are_divided_alike() {
+        let fold = Some(Fold { number: 2, of: 3 });
+        for spec in [SplitSpec::default(), SplitSpec { fold, ..SplitSpec::default() }] {
+            let sides = |mask: u8| {
+                let pixels: Vec<[u8; 1]> = (0..40).map(|i| [i ^ mask]).collect();
+                let known = |i: usize| if i < 30 { None } else { Some(["Ada", "Ben"][i % 2]) };
+                let items: Vec<Item<'_>> =
+                    pixels.iter().enumerate().map(|(i, pixels)| Item { label: 0, subject: known(i), pixels }).collect();
+                spec.divide(&items).unwrap()
+            };
+            assert_eq!(sides(0), sides(42));
+        }
+    }
+
+    #[test]
     fn what_can_not_be_done_is_told() {
         let item = Item { label: 3, subject: None, pixels: &[] };
         let by_person = SplitSpec { kind: SplitKind::Subjects, ..SplitSpec::default() };
         assert!(by_person.divide(&[item]).unwrap_err().contains("who"));
         let all = SplitSpec { public: 0.5, private: 0.5, ..SplitSpec::default() };
         assert!(all.divide(&[item]).unwrap_err().contains("`public`"));
+        let folds = SplitSpec { fold: Some(Fold { number: 1, of: 2 }), ..SplitSpec::default() };
+        assert!(folds.divide(&[item]).unwrap_err().contains("fewer different pictures"));
+        assert!(folds.divide(&[Item { subject: Some("Ada"), ..item }]).unwrap_err().contains("fewer people"));
         assert!(SplitSpec::default().divide(&[]).unwrap().is_empty());
     }
 

@@ -32,7 +32,7 @@ pub struct FacesRecord {
     pub false_boxes_per_100: f64,
     /// Mean distance of landmarks from where they should be, in distances from eye to eye.
     pub landmark_error: Option<f64>,
-    /// Time spent on the epoch in seconds. Not part of what a resume reproduces.
+    /// Time worked on the epoch in seconds. Not part of what a resume reproduces.
     pub seconds: f64,
 }
 

@@ -208,7 +208,7 @@ impl Task for Detection {
             recall_from_40: large.figures.recall,
             false_boxes_per_100: all.false_boxes_per_100,
             landmark_error: all.landmark_error,
-            seconds: lessons.started.elapsed().as_secs_f64(),
+            seconds: lessons.time.seconds(),
         };
         Ok((record, Shown(judged.into_iter().map(|picture| picture.found).collect())))
     }

@@ -35,6 +35,16 @@ pub struct Scheduled {
     pub note: Option<String>,
 }
 
+impl Scheduled {
+    /// Whether a training by the recipe that a card holds is one by this: by the same recipe, and with weights for its backbone where it needs
+    /// some, and there alone.
+    pub fn is_in(&self, card: &toml::Table) -> bool {
+        let has_weights = card.get("backbone").is_some_and(|backbone| backbone.get("weights").is_some());
+        let own = self.recipe.backbone.as_ref().is_some_and(|backbone| backbone.weights.is_some());
+        self.recipe.is_in(card) && has_weights == (own || self.weights.is_some())
+    }
+}
+
 /// A list of recipes can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecipeListError {
@@ -125,6 +135,7 @@ impl RecipeList {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Planned as _;
 
     fn read(list: &str) -> Result<RecipeList, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -144,6 +155,23 @@ mod tests {
         let facts: Vec<_> = list.iter().map(|entry| (entry.recipe.name.as_str(), entry.budget)).collect();
         assert_eq!(facts, [("two", 600.0), ("one", 90.0)]);
         assert_eq!((list[0].weights.as_deref(), list[1].note.as_deref()), (Some("imagenet"), Some("short")));
+    }
+
+    #[test]
+    fn a_training_without_the_weights_that_a_list_asks_for_is_another_one() {
+        let entry = |weights: &str| {
+            let list = read(&format!("[[recipes]]\nrecipe = \"two.toml\"\n{weights}")).unwrap();
+            list.recipes.into_iter().next().unwrap()
+        };
+        let (plain, pretrained) = (entry(""), entry("weights = \"imagenet\""));
+        let card = |weights: Option<&str>| {
+            let mut recipe = plain.recipe.clone();
+            recipe.backbone.as_mut().unwrap().weights = weights.map(PathBuf::from);
+            recipe.to_table().unwrap()
+        };
+        let [without, with, elsewhere] = [None, Some("a.safetensors"), Some("b.safetensors")].map(card);
+        assert!(plain.is_in(&without) && !plain.is_in(&with));
+        assert!(!pretrained.is_in(&without) && pretrained.is_in(&with) && pretrained.is_in(&elsewhere));
     }
 
     #[test]

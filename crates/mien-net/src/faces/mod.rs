@@ -92,11 +92,17 @@ pub const DETECTORS: &[Detector] =
 pub const COUNTED_ON: [i64; 2] = [320, 192];
 
 impl NetworkSpec {
-    /// Creates a detector's variables under `path`, initialised at random from libtorch's generator.
+    /// Creates a detector's variables under `path`, initialised at random from libtorch's generator, after a look at what they will be.
     ///
     /// # Errors
-    /// When the architecture or one of its parameters is unknown, or memory is full.
+    /// When the architecture or one of its parameters is unknown, the network is too large, or memory is full.
     pub fn build_detector(&self, path: &nn::Path<'_>) -> Result<Box<dyn DetectionNetwork>, SpecError> {
+        self.survey_detector()?;
+        self.make_detector(path)
+    }
+
+    /// [`Self::build_detector`] for whoever has looked already.
+    fn make_detector(&self, path: &nn::Path<'_>) -> Result<Box<dyn DetectionNetwork>, SpecError> {
         let built = (self.detector()?.build)(path, self.parameters.clone());
         built.map_err(|source| SpecError::new(&self.architecture, source))
     }
@@ -201,5 +207,14 @@ mod tests {
         assert!(error.contains("mien") && error.contains("faces"), "{error}");
         let wide: NetworkSpec = toml::from_str("architecture = \"faces\"\nwidth = 3").unwrap();
         assert!(wide.build_detector(&store.root()).err().unwrap().to_string().contains("width"));
+    }
+
+    #[test]
+    fn a_detector_larger_than_any_sensible_one_is_refused_before_anything_is_made() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let text = "architecture = \"faces\"\nchannels = [16, 20000, 20000, 64, 96]";
+        let error =
+            toml::from_str::<NetworkSpec>(text).unwrap().build_detector(&store.root()).err().unwrap().to_string();
+        assert!(error.contains("too large") && store.is_empty(), "{error}");
     }
 }

@@ -11,7 +11,7 @@ use mien_core::landmarks::FoundFace;
 const DETECTOR: loaded::Kind<FacesCard, dyn DetectionNetwork> = loaded::Kind {
     card: FacesCard::from_toml,
     survey: |card| card.network.survey_detector(),
-    build: |card, path| card.network.build_detector(path),
+    make: |card, path| card.network.make_detector(path),
 };
 
 /// A detector, ready to be run on a device.

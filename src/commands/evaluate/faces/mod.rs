@@ -122,7 +122,7 @@ impl FacesArgs {
                     network.card.evaluation.retain(|old| (old.side, old.threshold) != (evaluation.side, threshold));
                     network.card.evaluation.push(evaluation);
                 }
-                card::write_detector(&network.card, path)?;
+                card::write(&network.card.to_toml()?, path)?;
             }
             let sha256 = network.as_ref().map(|network| network.sha256.clone());
             let report = Report::new(name.clone(), sha256, judged, threshold, &look);

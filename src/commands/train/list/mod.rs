@@ -22,7 +22,7 @@ use self::line::{Lines, State};
 use self::member::{Event, Member};
 use super::TrainArgs;
 use crate::commands::compare;
-use crate::console::tell;
+use crate::console::{describe, tell};
 use crate::exit::{BadInputs, TRY_AGAIN};
 use crate::interrupt::Interrupted;
 use crate::lab::recipe::{RecipeList, Scheduled};
@@ -89,8 +89,7 @@ fn ended(entry: &Scheduled, folder: &Path) -> Option<Ending> {
     let ending = card.training.ending.filter(|_| card.evaluation.iter().any(|entry| is_own(&card, entry)))?;
     // The card has whole seconds.
     let is_spent = ending != Ending::BudgetSpent || card.training.wall_seconds + 0.5 >= entry.budget;
-    let is_same = entry.recipe.is_in(&card.training.recipe);
-    (is_spent && is_same).then_some(ending)
+    (is_spent && entry.is_in(&card.training.recipe)).then_some(ending)
 }
 
 /// Locks a folder; waits for another that holds it.
@@ -137,7 +136,16 @@ impl Work<'_> {
         while !waiting.is_empty() || !working.is_empty() {
             while working.len() < room && !stop.load(Ordering::Relaxed) {
                 let Some(job) = waiting.pop_front() else { break };
-                working.push(self.begin(job, events.clone(), stop)?);
+                let index = job.index;
+                match self.begin(job, events.clone(), stop) {
+                    Ok(member) => working.push(member),
+                    // It was asked to stop while it waited for a folder.
+                    Err(_) if stop.load(Ordering::Relaxed) => {}
+                    Err(error) => {
+                        failed += 1;
+                        lines.set(index, State::Failed(describe(&error)));
+                    }
+                }
             }
             if stop.load(Ordering::Relaxed) {
                 return interrupted(working, &heard, lines);
@@ -151,6 +159,10 @@ impl Work<'_> {
                 lines.hear(index, &event);
                 continue;
             };
+            // Ctrl-C reaches the trainings as well: one that it has ended didn't fail.
+            if stop.load(Ordering::Relaxed) {
+                continue;
+            }
             let Some(place) = working.iter().position(|member| member.job.index == index) else { continue };
             let member = working.swap_remove(place);
             let tries = member.job.tries + 1;
