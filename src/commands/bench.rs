@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use tch::{Cuda, Device};
+use tch::Device;
 
 use crate::bench::{
     BenchResult, Breakdown, Conditions, MeasuredVideo, ModelSummary, RepeatedSource, Report, Scope, Stopwatch, Warning,
@@ -238,7 +238,7 @@ impl BenchArgs {
             faces: stopwatch.faces(),
             debug_build: cfg!(debug_assertions),
             on_cuda: matches!(device, Device::Cuda(_)),
-            cuda_works: Cuda::is_available(),
+            cuda_works: device::try_cuda().is_some_and(|tried| tried.is_ok()),
             cuda_in_libtorch: device::has_cuda_part(),
             nvidia_driver: process::has_nvidia_driver(),
         };

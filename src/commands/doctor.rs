@@ -15,10 +15,11 @@ use crate::classify::TorchClassifier;
 use crate::console::{print, print_json};
 use crate::demo;
 use crate::detect::{self, DetectionOptions, DetectorKind};
-use crate::device::{self, DeviceChoice};
+use crate::device::{self, CUDA_NEEDS, DeviceChoice};
 use crate::net::ModelSource;
 use crate::process;
 use crate::source::{CameraEntry, FrameSource as _, VideoSource, list_cameras};
+use crate::torch;
 use crate::version::Versions;
 
 /// Width of the names on the left.
@@ -256,16 +257,21 @@ fn loaded_from(library: &str) -> Option<PathBuf> {
 }
 
 fn cuda() -> Check {
-    if Cuda::is_available() {
-        return Check::new("CUDA", Health::Works, format!("{} device(s)", Cuda::device_count()));
+    match device::try_cuda() {
+        Some(Ok(())) => return Check::new("CUDA", Health::Works, format!("{} device(s)", Cuda::device_count())),
+        Some(Err(error)) => {
+            let broken =
+                Check::new("CUDA", Health::Broken, format!("the card computes nothing: {}", torch::said(&error)));
+            return broken.hint(format!("the network runs on the CPU meanwhile; {CUDA_NEEDS}"));
+        }
+        None => {}
     }
     let check = Check::new("CUDA", Health::Missing, "none; the network runs on the CPU");
     match (process::has_nvidia_driver(), device::has_cuda_part()) {
-        (true, false) => {
-            check.hint("there is an NVIDIA driver: docs/packages.md says how to put a libtorch with CUDA beside Mien")
-        }
-        (true, true) => check.hint("libtorch finds no usable card; check the driver with nvidia-smi"),
-        _ => check,
+        (true, false) => check.hint("there is an NVIDIA driver: docs/install.md says how to get a libtorch with CUDA"),
+        (true, true) => check.hint(format!("libtorch finds no card that it can use: {CUDA_NEEDS}")),
+        (false, true) => check.hint("NVIDIA's driver isn't loaded: nvidia-smi has to work first"),
+        (false, false) => check,
     }
 }
 

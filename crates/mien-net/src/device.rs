@@ -3,12 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, Kind, TchError, Tensor};
+
+/// What a card has to be for the libtorch that Mien gets, by [NVIDIA's table](https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/).
+pub const CUDA_NEEDS: &str = "CUDA 13 needs NVIDIA's driver 580 or newer (nvidia-smi shows yours) and a card of the \
+                              generation Turing (2018) or newer";
 
 /// What the user asks for: `auto`, `cpu`, `cuda` or `cuda:N`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum DeviceChoice {
-    /// CUDA if there is any, else the CPU.
+    /// CUDA if a card computes, else the CPU.
     #[default]
     Auto,
     /// The CPU.
@@ -22,12 +26,11 @@ pub enum DeviceChoice {
 pub enum DeviceError {
     /// The libtorch that was loaded has no CUDA part.
     #[error(
-        "CUDA was asked for, but this libtorch is built for the CPU alone; docs/packages.md says how to put one with CUDA \
-         beside Mien, and a build from source gets it by MIEN_LIBTORCH=cuda make setup"
+        "CUDA was asked for, but this libtorch is built for the CPU alone; docs/install.md says how to get one with CUDA"
     )]
     NoCudaInLibtorch,
     /// libtorch has a CUDA part, and the driver or the card is missing.
-    #[error("CUDA was asked for, but libtorch finds no usable NVIDIA card; check the driver with nvidia-smi")]
+    #[error("CUDA was asked for, but libtorch finds no NVIDIA card that it can use: {}", CUDA_NEEDS)]
     NoCudaDevice,
     /// Fewer cards than asked for.
     #[error("there is no cuda:{asked}; this machine has {present} CUDA device(s), counted from 0")]
@@ -47,7 +50,14 @@ impl DeviceChoice {
     pub fn resolve(self) -> Result<Device, DeviceError> {
         match self {
             Self::Cpu => Ok(Device::Cpu),
-            Self::Auto => Ok(Device::cuda_if_available()),
+            Self::Auto => Ok(match try_cuda() {
+                Some(Ok(())) => Device::Cuda(0),
+                Some(Err(error)) => {
+                    tracing::warn!("the CPU computes, as the card doesn't: {}", crate::torch::said(&error));
+                    Device::Cpu
+                }
+                None => Device::Cpu,
+            }),
             Self::Cuda(index) => {
                 if !has_cuda_part() {
                     return Err(DeviceError::NoCudaInLibtorch);
@@ -68,6 +78,12 @@ impl DeviceChoice {
 /// Whether the libtorch that was loaded knows CUDA at all.
 pub fn has_cuda_part() -> bool {
     tch::utils::has_cuda()
+}
+
+/// Computes a sum on the first card, if there is one. A card that is too old for libtorch is there for it, and can't compute.
+pub fn try_cuda() -> Option<Result<(), TchError>> {
+    let compute = || Tensor::f_ones([8], (Kind::Float, Device::Cuda(0)))?.f_sum(Kind::Float)?.f_to_device(Device::Cpu);
+    Cuda::is_available().then(|| compute().map(drop))
 }
 
 /// Cores that this process may use: the default number of threads where speed is all that counts.
