@@ -14,16 +14,17 @@ use crate::support::program::{mien, video_with_face, video_without_face};
 /// Frames of a piece: four seconds.
 const FRAMES: i32 = 100;
 
-/// Four seconds without anybody, four with a face, and both as one file of 200 frames.
-fn joined(home: &Path) {
+/// Four seconds without anybody, whose clock begins at so many seconds, four with a face, and both as one file of 200 frames.
+fn joined(home: &Path, begin: &str) {
     video_without_face(&home.join("nobody.mp4"), FRAMES);
     video_with_face(&home.join("somebody.mp4"), FRAMES);
-    let piece = |name: &str| {
+    let piece = |name: &str, begin: &str| {
         let (from, to) = (home.join(format!("{name}.mp4")), home.join(format!("{name}.ts")));
-        ffmpeg(&["-i", from.to_str().unwrap(), "-c:v", "mpeg2video", "-q:v", "2"], &to);
+        let encode = ["-c:v", "mpeg2video", "-q:v", "2", "-output_ts_offset", begin];
+        ffmpeg(&[&["-i", from.to_str().unwrap()][..], &encode].concat(), &to);
         fs::read(to).unwrap()
     };
-    fs::write(home.join("joined.ts"), [piece("nobody"), piece("somebody")].concat()).unwrap();
+    fs::write(home.join("joined.ts"), [piece("nobody", begin), piece("somebody", "0")].concat()).unwrap();
 }
 
 /// The rows of a table of frames whose times lie in a range, in seconds.
@@ -40,7 +41,7 @@ fn a_section_of_a_joined_file_is_that_of_the_whole() {
     }
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    joined(home);
+    joined(home, "0");
     let analyze = |output: &str, options: &[&str]| {
         let arguments = ["analyze", "joined.ts", "--frames", "--output", output];
         mien().current_dir(home).args([&arguments[..], options].concat()).assert().success();
@@ -69,13 +70,27 @@ fn a_section_of_a_joined_file_is_that_of_the_whole() {
 }
 
 #[test]
+fn time_goes_on_where_the_first_clock_stood_far_higher_than_the_second() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    joined(home, "3600");
+    mien().current_dir(home).args(["analyze", "joined.ts", "--frames", "--output", "whole"]).assert().success();
+    let table = home.join("whole").join("joined.ts.frames.csv");
+    assert!(rows(&table, 0.0, 9.0).len() > 190);
+    assert_eq!(rows(&table, 9.0, f64::MAX), [""; 0]);
+}
+
+#[test]
 fn a_joined_file_is_not_cut_and_others_of_its_kind_are() {
     if !has_ffmpeg() {
         return;
     }
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    joined(home);
+    joined(home, "0");
     let plan = |file: &str| {
         let arguments = ["plan", file, "--split", "2s", "--overlap", "1s"];
         mien().current_dir(home).args(arguments).assert().success()

@@ -1,5 +1,6 @@
 //! From a container's time stamps, which may be missing or go backwards, to times that only grow.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Interval assumed where neither stamps nor a declared rate say anything.
@@ -12,15 +13,15 @@ const SMALLEST_STEP: Duration = Duration::from_micros(1);
 /// A stamp that lies so far before the one before it is wrong, or its clock has begun again, as in files that were joined.
 const FAR_BACK: Duration = Duration::from_secs(1);
 
-/// And so has one that lies so far ahead. FFmpeg takes the clock of an MPEG stream that goes back for one that has turned over, after 26.5
-/// hours, and counts on from there; no frame lasts half of that.
-const FAR_AHEAD: Duration = Duration::from_secs(13 * 3600);
+/// And so has one that lies so far ahead: FFmpeg takes the clock of an MPEG stream that goes back for one that has turned over, which it does after
+/// 26.5 hours, and counts on from there. Longer leaps are a camera's that was off for days.
+const FAR_AHEAD: RangeInclusive<Duration> = Duration::from_secs(47_722)..=Duration::from_secs(95_444);
 
 /// So many in a row aren't wrong: the clock has begun again.
 const STAMPS_THAT_AGREE: u32 = 3;
 
 /// Rates outside this range are a container's time base taken for a frame rate (1000 in WebM, 90000 in raw streams).
-const PLAUSIBLE_FPS: std::ops::RangeInclusive<f64> = 0.01..=500.0;
+const PLAUSIBLE_FPS: RangeInclusive<f64> = 0.01..=500.0;
 
 /// The declared rate if it can be one.
 pub(super) fn plausible_fps(fps: f64) -> Option<f64> {
@@ -72,6 +73,11 @@ impl StampClock {
         Self { declared_interval: declared_interval(fps), last_interval: None, previous: None, offset: 0.0, far_off: 0 }
     }
 
+    /// Whether the stamps began again somewhere since the last jump: then the container doesn't know how long the whole is.
+    pub(super) fn began_again(&self) -> bool {
+        self.offset != 0.0
+    }
+
     /// Forgets the frame before, as after a jump.
     pub(super) fn reset(&mut self) {
         (self.previous, self.offset, self.far_off) = (None, 0.0, 0);
@@ -90,7 +96,9 @@ impl StampClock {
             .flatten();
         let next = |previous| previous + self.last_interval.unwrap_or_else(|| self.interval());
         let time = match (stamp, self.previous) {
-            (Some(stamp), Some(previous)) if stamp + FAR_BACK < previous || stamp > previous + FAR_AHEAD => {
+            (Some(stamp), Some(previous))
+                if stamp + FAR_BACK < previous || FAR_AHEAD.contains(&stamp.saturating_sub(previous)) =>
+            {
                 let time = next(previous);
                 self.far_off += 1;
                 if self.far_off == STAMPS_THAT_AGREE {

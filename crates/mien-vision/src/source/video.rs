@@ -213,7 +213,7 @@ impl VideoSource {
     /// must say so: a container may count frames at another rate than it shows them.
     fn measure_shortfall(&self) -> Option<Shortfall> {
         let SourceKind::File { duration: Some(duration), frames: Some(declared) } = self.info.kind else { return None };
-        let last = self.last?;
+        let last = self.last.filter(|_| !self.clock.began_again())?;
         let frames = last.index + 1;
         let end = last.media_time + self.clock.interval();
         let tolerated = TOLERATED_FRAMES.max((declared as f64 * TOLERATED_SHORTFALL) as u64);
