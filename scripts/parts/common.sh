@@ -29,9 +29,9 @@ DEMO_CLIP=$CACHE/demo.mp4
 require_rust() {
     if have cargo; then
         local found
-        found=$(rustc --version 2>/dev/null | cut -d ' ' -f 2)
-        # Before anything is downloaded for it.
-        [ -z "$found" ] || printf '%s\n' "$(rust_version)" "${found%%-*}" | sort -CV ||
+        # Before anything is downloaded for it. A rustup without a toolchain fails here.
+        found=$(rustc --version | cut -d ' ' -f 2) || die "rustc doesn't work; why is above. With rustup this helps: rustup default stable"
+        printf '%s\n' "$(rust_version)" "${found%%-*}" | sort -CV ||
             die "Rust $found is too old: version $(rust_version) or newer is needed, from https://rustup.rs"
         return
     fi
@@ -83,15 +83,16 @@ require_space() {
 
 has_pip() { have python3 && python3 -m pip --version >/dev/null 2>&1; }
 
-# download_wheels LIST FOLDER: the wheels of a requirements file, each checked against its pinned hash.
+# download_wheels LIST FOLDER: the wheels of a requirements file, each checked against its pinned hash. What FOLDER lies in must be there.
 # They are only unpacked, never installed, so that any Python will do.
 download_wheels() {
     has_pip ||
         die "python3 has no pip. Install it (Debian, Ubuntu: apt-get install python3-pip) and run this again"
     local quiet=--quiet
     [ -t 1 ] && quiet=--progress-bar=on
+    # pip first puts what it downloads into TMPDIR, and /tmp may be too small for it: Debian 13 keeps it in memory.
     # The Python version only picks the wheel: the C++ libraries inside are the same in all of them.
-    python3 -m pip download "$quiet" --disable-pip-version-check --no-cache-dir --no-deps --require-hashes \
+    TMPDIR=${2%/*} python3 -m pip download "$quiet" --disable-pip-version-check --no-cache-dir --no-deps --require-hashes \
         --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 \
         --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_25_x86_64 \
         --platform manylinux_2_18_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \

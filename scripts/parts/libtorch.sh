@@ -3,7 +3,7 @@
 # The version that the tch crate binds; it refuses any other.
 LIBTORCH_VERSION=2.11.0
 
-# Megabytes on disk while it is being made: the download and the result.
+# Megabytes on disk while it is being made: the download, which pip copies once, or the download and the result.
 CPU_SPACE=1200
 CUDA_SPACE=7000
 
@@ -61,7 +61,7 @@ fetch_libtorch() {
     local system
     system="$(uname -s) $(uname -m)"
     [ "$system" = "Linux x86_64" ] || die "libtorch is fetched on x86-64 Linux only, and this is $system." \
-        "Run: python3 -m pip install torch==$LIBTORCH_VERSION, set LIBTORCH to its folder 'torch', and run this again"
+        "Run: python3 -m pip install --target FOLDER torch==$LIBTORCH_VERSION, set LIBTORCH to FOLDER/torch, and run this again"
     case $1 in
         "$CPU_FOLDER") make_libtorch_cpu ;;
         "$CUDA_FOLDER") make_libtorch_cuda ;;

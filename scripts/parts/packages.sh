@@ -100,7 +100,7 @@ apt_install() {
     # One unreachable source among several is no reason to stop: the installation tells whether it mattered.
     "${root[@]}" "${apt[@]}" update || warn "apt-get update had problems, continuing with the lists that are there"
     "${root[@]}" "${apt[@]}" install -y --no-install-recommends "$@" ||
-        die "the packages could not be installed; what apt-get said is above. The command was:
+        die "the packages could not be installed; what apt-get or sudo said is above. Run this again once that is mended, or have root run:
 
     $command
 "
@@ -115,5 +115,5 @@ advise_without_apt() {
     for tool in cc c++ clang python3; do
         have "$tool" || warn "'$tool' was not found"
     done
-    say "system packages: this is neither Debian nor Ubuntu, install with your package manager: a C++ compiler, clang with libclang, OpenCV 4 with headers and cascades, python3 with pip"
+    say "system packages: this is neither Debian nor Ubuntu, install with your package manager: a C++ compiler, clang with libclang, OpenCV 4 with headers and cascades, binutils, python3 with pip"
 }

@@ -9,7 +9,7 @@ declare -A RELEASE_OF=([deb12]=bookworm [deb13]=trixie)
 # use_systems FOLDER: the system in use lies in ROOT
 use_systems() {
     [ "$(id -u)" = 0 ] || die "only root can make and enter a system; run it as root"
-    have debootstrap || die "debootstrap is not installed"
+    have debootstrap || die "debootstrap is not installed; on Debian: apt-get install debootstrap"
     SYSTEMS=$1
     mkdir -p "$SYSTEMS"
     ROOT=$(realpath "$SYSTEMS")/in-use
