@@ -21,7 +21,7 @@ pub const LEVEL_VARIABLE: &str = "RUST_LOG";
 
 /// Warnings, but not those of the window's libraries: what matters of them (no file dialog, no display) the window or
 /// the exit code says in better words.
-const USUAL: &str = "warn,rfd=off,winit=error";
+const USUAL: &str = "warn,egui_system_font_provider=error,rfd=off,winit=error";
 
 /// Of a file, which nobody has to look at.
 const USUAL_IN_FILE: &str = "info";
