@@ -22,6 +22,16 @@ const ASK_FIRST: &str = "(() => { const media = navigator.mediaDevices; const re
     media.getUserMedia = async (wish) => { await asked; const stream = await real(wish); window.given.push(stream); return stream; }; })()";
 /// How many cameras were given, and how many of them are on.
 const GIVEN_AND_ON: &str = "[window.given.length, window.given.filter((stream) => stream.active).length]";
+/// Counts the locks that keep the screen on in `window.locks`, and keeps the words that are sent in `window.told`.
+const COUNT_LOCKS_AND_WORDS: &str = "(() => { window.locks = 0; window.told = [];\
+    const request = async () => { window.locks++; return { release: async () => { window.locks--; } }; };\
+    Object.defineProperty(navigator, 'wakeLock', { value: { request } });\
+    const real = WebSocket.prototype.send; WebSocket.prototype.send = function (data) {\
+    if (typeof data === 'string') window.told.push(data); return real.call(this, data); }; })()";
+/// Drags the slider of the smoothing from one end to the other and back, ten times.
+const DRAG_SMOOTHING: &str = "(() => { const slider = document.getElementById('smoothing');\
+    for (let step = 0; step <= 200; step++) { slider.value = Math.abs((step % 40) - 20) / 10;\
+    slider.dispatchEvent(new Event('input')); } })()";
 /// Holds each question of what the server is back in `window.held`, until the test lets it go or fail.
 const HOLD_QUESTIONS: &str = "(() => { const real = window.fetch.bind(window); window.held = [];\
     window.fetch = (where, how) => String(where).endsWith('/about') ? new Promise((give, refuse) => {\
@@ -157,6 +167,41 @@ async fn a_camera_that_goes_away_ends_the_session_with_a_word() {
 }
 
 #[tokio::test]
+async fn the_screen_stays_on_while_the_camera_runs_and_a_dragged_slider_is_told_once() {
+    let Some(browser) = Browser::open(Cam::Face).await else { return };
+    let server = Server::start(&[]);
+    browser.before_each_page(COUNT_LOCKS_AND_WORDS).await;
+    browser.open_page(&server).await;
+    assert_eq!(browser.ask("window.locks").await, 0);
+    browser.start_camera().await;
+    browser.until("window.locks", |locks| *locks == 1).await;
+
+    browser.ask("window.told = []").await;
+    browser.ask(DRAG_SMOOTHING).await;
+    browser.until("window.told", |told| *told == json!([r#"{"smoothing":2}"#])).await;
+    browser.until_face().await;
+
+    browser.press("start").await;
+    browser.until_state("Stopped").await;
+    browser.until("window.locks", |locks| *locks == 0).await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_camera_that_gives_no_picture_leaves_no_face_and_says_so() {
+    let Some((browser, _server)) = Browser::at_page(&[]).await else { return };
+    browser.start_camera().await;
+    // As the browser does when another program takes the camera; the pictures go on here, and take the words away.
+    let muted = "(() => { document.getElementById('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('mute'));\
+        return [document.getElementById('state').textContent, document.querySelectorAll('.face').length]; })()";
+    let said = browser.ask(muted).await;
+    assert!(said[0].as_str().unwrap().contains("gives no picture") && said[1] == 0, "{said}");
+    browser.until_face().await;
+    browser.until(STATE, |state| state == "").await;
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn a_line_on_which_nothing_comes_is_opened_anew() {
     let Some((browser, _server)) = Browser::at_page(&[]).await else { return };
     // To a visitor who sends nothing the server says nothing.
@@ -223,6 +268,26 @@ async fn before_a_camera_is_opened_the_page_says_whether_it_will_be_recorded() {
     browser.start_camera().await;
     assert_eq!(browser.ask(is_shown).await, true);
     assert_eq!(fs::read_dir(&kept).unwrap().count(), 1);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn where_a_server_begins_to_record_the_camera_goes_on_only_if_that_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept");
+    let Some((browser, server)) = Browser::at_page(&[]).await else { return };
+    browser.start_camera().await;
+    let address = server.address.to_string();
+    drop(server);
+    browser.until_state("Connection lost, trying again").await;
+    let server = Server::start_at(&address, &["--record", kept.to_str().unwrap()]);
+    browser.until_state("press Start if you agree").await;
+    assert_eq!(browser.ask(BUTTON).await, "Start");
+    assert_eq!(browser.ask("document.getElementById('video').srcObject").await, json!(null));
+    assert!(!kept.exists());
+    browser.start_camera().await;
+    wait_until("the recording", || kept.exists());
+    drop(server);
     browser.close().await;
 }
 

@@ -70,8 +70,8 @@ export class Camera {
     return this.#stream.getVideoTracks()[0];
   }
 
-  /** Calls `onFrame` for each picture, `onEnd` when the camera goes away. */
-  watch(onFrame, onEnd) {
+  /** Calls `onFrame` for each picture, `on.mute` when none comes any more, `on.end` when the camera goes away. */
+  watch(onFrame, on) {
     let last = -1;
     const next = () => {
       if (this.#isOver) return;
@@ -89,8 +89,11 @@ export class Camera {
       }
       next();
     };
+    this.track.onmute = () => {
+      if (!this.#isOver) on.mute();
+    };
     this.track.onended = () => {
-      if (!this.#isOver) onEnd();
+      if (!this.#isOver) on.end();
     };
     next();
   }

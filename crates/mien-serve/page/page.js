@@ -1,6 +1,7 @@
 // Puts the page together.
 
 import { Camera, list } from "/app/camera.js";
+import { CLASSES } from "/app/classes.js";
 import { People } from "/app/people.js";
 import { ask, open } from "/app/session.js";
 import { Stage } from "/app/stage.js";
@@ -13,8 +14,9 @@ const [stage, people, timeline] = [new Stage(by("picture")), new People(by("peop
 
 /** A face may hide for a moment before it is said that there is none. */
 const NO_FACE_AFTER = 1000;
-/** Answers that the rate and the age are taken over. */
+/** Answers that the rate and the age are taken over, and how long they count where no more come. */
 const RECENT = 20;
+const STALE = 3000;
 
 let about = null;
 let session = null;
@@ -26,6 +28,8 @@ let tries = 0;
 let isOpening = false;
 let lastFace = 0;
 let recent = [];
+/** What keeps a phone's screen on. */
+let awake = null;
 
 function say(words) {
   const state = by("state");
@@ -56,6 +60,7 @@ function isOwn() {
 
 function showFigures() {
   const words = about ? [`${about.model} on ${about.device}`] : [];
+  if (performance.now() - recent.at(-1)?.at > STALE) recent = [];
   if (recent.length > 1) {
     const seconds = (recent.at(-1).at - recent[0].at) / 1000;
     const ages = recent.map(({ age }) => age).sort((a, b) => a - b);
@@ -66,7 +71,19 @@ function showFigures() {
 
 const on = {
   ready(told) {
+    // A server that was started again may tell other things apart, which the page's scripts don't know.
+    if (told.classes.map(({ label }) => label).join() !== CLASSES.map(({ key }) => key).join()) {
+      location.reload();
+      return;
+    }
+    const isNews = isOwn() && told.are_visitors_recorded && !about.are_visitors_recorded;
     about = told;
+    if (isNews) {
+      // Whoever pressed Start before was told something else.
+      stop();
+      say("The server now records what your camera sends: press Start if you agree");
+      return;
+    }
     showRecorded();
     say(stage.isEmpty ? "Waiting for the first picture…" : "");
   },
@@ -81,6 +98,7 @@ const on = {
     say(now - lastFace > NO_FACE_AFTER ? "No face found" : "");
   },
   trouble(words) {
+    stage.forgetFaces();
     people.show([]);
     recent = [];
     say(words);
@@ -115,6 +133,29 @@ function showRunning() {
   by("camera-choice").hidden = !isOwn();
   by("smoothing-choice").hidden = !isOwn();
   showRecorded();
+  keepAwake();
+}
+
+/** Keeps the screen on while the own camera runs: a phone whose screen goes dark takes it away. */
+async function keepAwake() {
+  awake?.release();
+  awake = null;
+  if (!isRunning() || !isOwn() || document.hidden) return;
+  const mine = turn;
+  // None is given where the battery is low, or the browser has none.
+  const given = await navigator.wakeLock?.request("screen").catch(() => null);
+  if (mine === turn && isRunning() && !awake) awake = given;
+  else given?.release();
+}
+
+function setMirror(isMirrored) {
+  by("mirror").checked = isMirrored;
+  stage.isMirrored = isMirrored;
+}
+
+/** As the user wants it, else as one expects it: a mirror is for who looks at themselves. */
+function showMirror(isOfUser) {
+  setMirror(remembered("mirror") ? remembered("mirror") === "true" : isOfUser);
 }
 
 /** Of the own camera before it is opened too: nobody is to find out afterwards. */
@@ -143,8 +184,12 @@ async function start() {
       camera.close();
       return;
     }
+    const { deviceId, facingMode } = camera.track.getSettings();
+    remember("camera", deviceId ?? "");
+    remember("facing", facingMode ?? "");
+    showMirror(facingMode !== "environment");
     session = new Visit(camera, Number(by("smoothing").value), on);
-    await showCameras(camera.track.getSettings().deviceId);
+    await showCameras(deviceId);
   } catch (error) {
     if (isWanted()) say(error.message);
   }
@@ -153,9 +198,12 @@ async function start() {
   showRunning();
 }
 
+/** Lists the cameras, this one chosen. Before they have names they are listed by where they face. */
 async function showCameras(used) {
   const cameras = await list();
-  by("camera").replaceChildren(...cameras.map(({ value, label }) => new Option(label, value, false, value === used)));
+  const find = (wanted) => cameras.find(({ value }) => value === wanted);
+  const chosen = find(used) ?? find(`facing:${remembered("facing")}`);
+  by("camera").replaceChildren(...cameras.map((one) => new Option(one.label, one.value, false, one === chosen)));
 }
 
 function showSmoothing() {
@@ -176,8 +224,9 @@ async function connect() {
   by("start").disabled = true;
   by("sources").hidden = true;
   say("Connecting…");
-  await open().catch(() => {});
-  const answer = await ask();
+  const isTaken = await open().then(() => true, () => false);
+  const asked = await ask();
+  const answer = asked.final && !isTaken ? { trouble: "The server didn't take the link" } : asked;
   if (mine !== tries) return;
   if (!answer.about) {
     say(answer.final ? answer.trouble : `${answer.trouble}: press Start to try again`);
@@ -189,12 +238,11 @@ async function connect() {
   by("source-name").textContent = about.source ?? "";
   by("sources").hidden = !about.source;
   document.querySelector(`input[name="source"][value="${about.source ? "server" : "own"}"]`).checked = true;
-  by("mirror").checked = remembered("mirror") ? remembered("mirror") === "true" : !about.source;
-  stage.isMirrored = by("mirror").checked;
+  showMirror(!about.source);
   by("smoothing").value = remembered("smoothing") ?? about.smoothing_s;
   showSmoothing();
   showFigures();
-  await showCameras();
+  await showCameras(remembered("camera"));
   if (mine !== tries) return;
   by("start").disabled = false;
   if (about.source) await start();
@@ -205,9 +253,11 @@ async function connect() {
   }
 }
 
-by("start").addEventListener("click", () => {
+by("start").addEventListener("click", async () => {
   if (!about) {
-    connect();
+    await connect();
+    // A button that can't be pressed for a while has lost the keyboard.
+    if (document.activeElement === document.body) by("start").focus();
   } else if (isRunning()) {
     stop();
     say("Stopped");
@@ -217,7 +267,7 @@ by("start").addEventListener("click", () => {
 });
 by("camera").addEventListener("change", () => isRunning() && start());
 by("mirror").addEventListener("change", ({ target }) => {
-  stage.isMirrored = target.checked;
+  setMirror(target.checked);
   remember("mirror", target.checked);
   stage.draw();
 });
@@ -227,18 +277,17 @@ by("smoothing").addEventListener("input", ({ target }) => {
 });
 for (const source of document.querySelectorAll('input[name="source"]')) {
   source.addEventListener("change", () => {
-    const mirrored = remembered("mirror");
-    by("mirror").checked = mirrored ? mirrored === "true" : isOwn();
-    stage.isMirrored = by("mirror").checked;
+    showMirror(isOwn());
     start();
   });
 }
 document.addEventListener("keydown", (event) => {
   if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "m") by("mirror").click();
+  if (event.key.toLowerCase() === "m") by("mirror").click();
 });
 navigator.mediaDevices?.addEventListener?.("devicechange", () => showCameras(by("camera").value));
+document.addEventListener("visibilitychange", keepAwake);
 // The link, opened where the page is already, loads nothing.
 addEventListener("hashchange", () => {
   stop();

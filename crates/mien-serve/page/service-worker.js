@@ -27,6 +27,10 @@ self.addEventListener("install", (event) => {
 
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
+async function keep(path, response) {
+  await (await caches.open(CACHE)).put(path, response);
+}
+
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
@@ -35,7 +39,8 @@ self.addEventListener("fetch", (event) => {
   event.respondWith(
     fetch(request)
       .then(async (response) => {
-        if (response.ok) await (await caches.open(CACHE)).put(url.pathname, response.clone());
+        // A browser without room for it still shows the page.
+        if (response.ok) await keep(url.pathname, response.clone()).catch(() => {});
         return response;
       })
       .catch(() => caches.match(url.pathname)),

@@ -7,12 +7,14 @@ const ASK_WITHIN = 10000;
 export async function open() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (!token) return;
-  await fetch("/api/v1/session", {
+  const { ok, status } = await fetch("/api/v1/session", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ token }),
     signal: AbortSignal.timeout(ASK_WITHIN),
   });
+  // A server that had no time for it can be asked again.
+  if (!ok && status !== 401) throw new Error(`The server answers with ${status}`);
   history.replaceState(null, "", location.pathname + location.search);
 }
 
@@ -38,10 +40,19 @@ const AGAIN = 1013;
 /** After so many milliseconds without a word a line is opened anew: the page is told every 15 s how the source is doing. */
 export const SILENCE = 40000;
 
+/** Waits until somebody looks at the page. */
+function seen() {
+  return new Promise((done) => {
+    if (document.hidden) document.addEventListener("visibilitychange", done, { once: true });
+    else done();
+  });
+}
+
 /**
  * A WebSocket that is opened again when it is lost, with growing waits, and without a word when nothing came for `silence`
- * milliseconds (0 waits for ever): no script sees that a cable was pulled.
- * `on.message(data)`, `on.open(socket, about)`, `on.trouble(words)`.
+ * milliseconds (0 waits for ever): no script sees that a cable was pulled. A hidden page, which is sent away after a while, takes no
+ * place until it is looked at.
+ * `on.message(data)`, `on.open(socket, about)`, `on.trouble(words)`, `on.end(words)` (or `trouble`) when trying again can't help.
  */
 export class Line {
   #path;
@@ -97,12 +108,15 @@ export class Line {
   }
 
   async #connect() {
+    await seen();
+    if (this.#isOver) return;
     const { about, trouble, final } = await ask();
     if (this.#isOver) return;
     if (!about) return this.#retry(trouble, final);
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${this.#path}`);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
+    const wait = this.#wait;
     this.#alarm = setTimeout(() => this.#lose("Connection lost"), ASK_WITHIN);
     socket.onopen = () => {
       this.#listen();
@@ -113,11 +127,15 @@ export class Line {
       this.#listen();
       this.#on.message(data);
     };
-    socket.onclose = ({ code }) => this.#lose(code === AGAIN ? "The server is full" : "Connection lost");
+    socket.onclose = ({ code }) => {
+      // It said so before, which was no sign that all is well.
+      if (code === AGAIN) this.#wait = wait;
+      this.#lose(code === AGAIN ? "The server is full" : "Connection lost");
+    };
   }
 
   #retry(trouble, final = false) {
-    if (final) return this.#on.trouble(trouble);
+    if (final) return (this.#on.end ?? this.#on.trouble)(trouble);
     this.#on.trouble(`${trouble}, trying again in ${Math.round(this.#wait / 1000)} s`);
     this.#timer = setTimeout(() => this.#connect(), this.#wait);
     this.#wait = Math.min(this.#wait * 2, LAST_RETRY);

@@ -71,6 +71,13 @@ export class Stage {
     this.draw();
   }
 
+  /** Leaves the picture without its faces: who is there now nobody knows. */
+  forgetFaces() {
+    if (!this.#shown) return;
+    this.#shown.scene = { ...this.#shown.scene, faces: [] };
+    this.draw();
+  }
+
   get isEmpty() {
     return this.#shown === null;
   }

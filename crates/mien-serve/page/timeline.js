@@ -93,6 +93,12 @@ export class Timeline {
       context.lineWidth = 2;
       context.stroke();
     });
+    if (points.length) {
+      context.fillStyle = style.getPropertyValue("--weak");
+      context.textAlign = "left";
+      context.textBaseline = "top";
+      context.fillText(`Face ${chosen}`, MARGIN.left + 4, MARGIN.top + 2);
+    }
     const words = points.length ? `${HEADING} of face ${chosen} over the last minute` : EMPTY;
     if (canvas.getAttribute("aria-label") !== words) canvas.setAttribute("aria-label", words);
   }

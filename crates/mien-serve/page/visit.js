@@ -4,6 +4,8 @@ import { Line } from "/app/session.js";
 
 /** After this time an answer won't come any more: the connection is dead. */
 const PATIENCE = 10000;
+/** A slider rests for so long before the server is told: it takes so many messages a second, frames among them. */
+const SETTLED = 100;
 
 /** `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`, `on.end(words)` when the camera has gone. */
 export class Visit {
@@ -15,6 +17,7 @@ export class Visit {
   /** The frame on its way: `{ id, picture, t }`. */
   #sent = null;
   #isGrabbing = false;
+  #settling = 0;
 
   constructor(camera, smoothing, on) {
     this.#camera = camera;
@@ -22,22 +25,33 @@ export class Visit {
     this.#on = on;
     this.#line = new Line("/api/v1/visit", {
       open: (_socket, about) => {
-        this.#sent = null;
-        this.setSmoothing(this.#smoothing);
+        this.#take()?.picture.close();
+        this.#tellSmoothing();
         on.ready(about);
       },
       message: (data) => this.#answer(JSON.parse(data)),
       trouble: (words) => on.trouble(words),
+      end: (words) => on.end(words),
     });
-    camera.watch(() => this.#frame(), () => on.end("The camera went away: plug it in, then press Start"));
+    camera.watch(() => this.#frame(), {
+      mute: () => on.trouble("The camera gives no picture: another program may have it, or it is switched off"),
+      end: () => on.end("The camera went away: plug it in, then press Start"),
+    });
   }
 
   setSmoothing(seconds) {
     this.#smoothing = seconds;
-    this.#line?.socket?.send(JSON.stringify({ smoothing: seconds }));
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#tellSmoothing(), SETTLED);
+  }
+
+  #tellSmoothing() {
+    this.#line.socket?.send(JSON.stringify({ smoothing: this.#smoothing }));
   }
 
   close() {
+    clearTimeout(this.#settling);
+    this.#take()?.picture.close();
     this.#line.close();
     this.#camera.close();
   }
@@ -53,7 +67,10 @@ export class Visit {
     try {
       const t = performance.now();
       const grabbed = await this.#camera.grab();
-      if (!grabbed?.jpeg || socket.readyState !== WebSocket.OPEN) return;
+      if (!grabbed?.jpeg || socket.readyState !== WebSocket.OPEN) {
+        grabbed?.picture.close();
+        return;
+      }
       const id = this.#next++;
       const head = new DataView(new ArrayBuffer(12));
       head.setUint32(0, id, true);
@@ -65,12 +82,21 @@ export class Visit {
     }
   }
 
+  /** The frame that was on its way; from now on none is. */
+  #take() {
+    const sent = this.#sent;
+    this.#sent = null;
+    return sent;
+  }
+
   #answer(message) {
     if (message.id === undefined || message.id !== this.#sent?.id) return;
-    const { picture, t } = this.#sent;
-    this.#sent = null;
+    const { picture, t } = this.#take();
     if (message.type === "scene") {
       this.#on.scene(message, picture, performance.now() - t);
+    } else {
+      picture.close();
+      this.#on.trouble(`A picture has no answer: ${message.message}`);
     }
   }
 }

@@ -2,7 +2,7 @@
 
 import { Line, SILENCE } from "/app/session.js";
 
-/** `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`. */
+/** `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`, `on.end(words)` when it can't go on. */
 export class Watch {
   #line;
   #isDecoding = false;
@@ -20,6 +20,7 @@ export class Watch {
         }
       },
       trouble: (words) => on.trouble(words),
+      end: (words) => on.end(words),
     }, SILENCE);
   }
 
