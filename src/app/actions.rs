@@ -287,6 +287,15 @@ impl App {
         self.report(saving);
     }
 
+    /// Keeps what was being typed when the window was closed.
+    pub(super) fn keep_typed(&mut self) {
+        for action in self.asks.take() {
+            if let Action::Replay(ask @ (ReplayAsk::Rename(..) | ReplayAsk::SetMark(..))) = action {
+                self.replay(ask);
+            }
+        }
+    }
+
     fn replay(&mut self, ask: ReplayAsk) {
         let Some(replay) = &mut self.replay else { return };
         match ask {

@@ -125,7 +125,8 @@ impl Shortcut {
         let press = take_press(ctx, logical_key, |held| match self {
             // With Shift it means the opposite elsewhere.
             Self::Undo => held.matches_exact(modifiers),
-            _ => held.matches_logically(modifiers),
+            // With Alt it is the system's, or another letter.
+            _ => !held.alt && held.matches_logically(modifiers),
         });
         press.is_some_and(|press| press == Press::First || self.repeats())
     }

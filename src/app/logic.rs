@@ -27,6 +27,12 @@ impl App {
         if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
             ctx.send_viewport_cmd(ViewportCommand::Close);
         }
+        if ctx.input(|i| i.viewport().close_requested())
+            && let Some(field) = ctx.memory(egui::Memory::focused)
+        {
+            // What is being typed is left, as by a click elsewhere; after the last picture `keep_typed` takes it over.
+            ctx.memory_mut(|memory| memory.surrender_focus(field));
+        }
         self.toasts.tick(self.clock.now(ctx));
         self.take_dropped_file(ctx);
         for action in keys::pressed(self, ctx) {
@@ -201,7 +207,7 @@ impl App {
             return;
         }
         let chosen = self.settings().chosen_camera();
-        let chosen = chosen.and_then(|device| self.machine.camera(&device)).map(CameraEntry::device);
+        let chosen = chosen.and_then(|asked| self.machine.camera(&asked).map(|camera| camera.device_by(asked)));
         if let Some(device) = &chosen {
             // What was remembered may be its number, which another camera may have at the next start.
             self.preferences.now.camera = Some(device.to_string());

@@ -40,7 +40,7 @@ use self::discovery::Machine;
 use self::export::RunningExport;
 use self::history::History;
 use self::people::People;
-use self::player::Player;
+use self::player::{Phase, Player};
 use self::record::RecordingControl;
 use self::replay::Replay;
 use self::session::{CameraModeChange, Outside, Source};
@@ -226,13 +226,17 @@ impl App {
             network_chosen: settings.network(),
             networks_asked: VecDeque::new(),
             toasts: Toasts::default(),
-            panes: Panes::default(),
+            panes: Panes::new(settings.faces_panel, settings.timeline_panel),
             asks: Asks::default(),
             clock: WindowClock::new(),
             stop: None,
             preferences: Preferences::new(loaded, settings),
         };
         let looking = app.machine.look_around().and_then(|()| app.machine.look_for_cameras());
+        if looking.is_err() {
+            // Nobody will report any; it is tried again from there.
+            app.player.phase = Phase::NoCamera;
+        }
         app.report(looking);
         match launch.source.clone() {
             // What it is asked for may have been saved in part, and given in part.
@@ -280,10 +284,13 @@ impl eframe::App for App {
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
-        eframe::set_value(storage, settings::STORAGE_KEY, &self.preferences.to_remember());
+        let mut settings = self.preferences.to_remember();
+        (settings.faces_panel, settings.timeline_panel) = self.panes.wanted();
+        eframe::set_value(storage, settings::STORAGE_KEY, &settings);
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.keep_typed();
         // Ends the threads before the process goes; an export that is under way leaves no file.
         self.close();
         self.replay = None;

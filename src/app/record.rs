@@ -15,6 +15,9 @@ use crate::recording::{Counts, Progress, RecordingEvent, SNAPSHOTS};
 /// How often the time that was recorded and the rates are updated when no picture comes.
 pub(super) const CLOCK_STEP: Duration = Duration::from_millis(500);
 
+/// For so long it is said that something was marked.
+const JUST_MARKED: Duration = Duration::from_secs(2);
+
 /// The keys of marks that say a number and no more.
 const QUICK_MARKS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
@@ -87,6 +90,8 @@ pub(super) struct RecordingControl {
     pub(super) blur: Option<Blur>,
     /// When the frame on the screen was captured, and its media time: brings marks onto the timeline.
     shown_at: Option<(Instant, Duration)>,
+    /// What was marked last, and when.
+    marked: Option<(Instant, String)>,
     told_of_loss: bool,
 }
 
@@ -109,6 +114,12 @@ impl RecordingControl {
     pub(super) fn clear(&mut self) {
         let Self { choosing_folder, last, default_folder, blur, .. } = std::mem::take(self);
         *self = Self { choosing_folder, last, ..Self::new(default_folder, blur) };
+    }
+
+    /// The text of what was marked just now.
+    pub(super) fn just_marked(&self) -> Option<&str> {
+        let (at, text) = self.marked.as_ref()?;
+        (at.elapsed() < JUST_MARKED).then_some(text.as_str())
     }
 
     fn media_time(&self, at: Instant) -> Option<Duration> {
@@ -219,6 +230,7 @@ impl RecordingControl {
         match event {
             RecordingEvent::Started(folder) => self.state = State::On { folder },
             RecordingEvent::Marked { at, text } => {
+                self.marked = Some((Instant::now(), text.clone()));
                 if let Some(time) = self.media_time(at) {
                     self.ticks.push(Tick { time, text });
                 }
@@ -259,7 +271,8 @@ impl RecordingControl {
     /// The number of a key from 1 to 9 that was pressed while a recording runs.
     pub(super) fn take_quick_mark(&self, ctx: &Context) -> Option<usize> {
         // Held, it makes one mark.
-        let pressed = |key| take_press(ctx, key, |held| held.matches_logically(Modifiers::NONE)) == Some(Press::First);
+        let is_alone = |held: &Modifiers| !held.alt && held.matches_logically(Modifiers::NONE);
+        let pressed = |key| take_press(ctx, key, is_alone) == Some(Press::First);
         (1..).zip(QUICK_MARKS).filter(|_| self.is_on()).find(|(_, key)| pressed(*key)).map(|(number, _)| number)
     }
 }

@@ -37,6 +37,10 @@ pub struct Settings {
     pub smoothing_secs: f32,
     /// What is drawn over the picture.
     pub overlay: Overlay,
+    /// Whether the bars are beside the picture; none leaves it to the room that there is.
+    pub faces_panel: Option<bool>,
+    /// Whether the timeline is below it, alike.
+    pub timeline_panel: Option<bool>,
     /// Name or path of the model; none is the default model.
     pub model: Option<String>,
     /// Where the network runs.
@@ -110,6 +114,8 @@ impl Default for Settings {
             mirror_videos: false,
             smoothing_secs: DEFAULT_SMOOTHING.as_secs_f32(),
             overlay: Overlay::default(),
+            faces_panel: None,
+            timeline_panel: None,
             model: None,
             device: DeviceChoice::Auto,
             prior: None,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use egui::accesskit::Role;
-use egui::{Key, OutputCommand};
+use egui::accesskit::{Live, Role};
+use egui::{Key, Modifiers, OutputCommand};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::Launch;
 use mien::app::session::Source;
@@ -45,6 +45,28 @@ fn a_key_that_is_held_does_its_work_once() {
     assert_ne!(window.state().mirrored(), mirrored);
     press(&mut window, Key::Space);
     assert_eq!(fake.take_commands(), [Command::Resume]);
+}
+
+#[test]
+fn a_letter_with_alt_is_none_of_the_windows_keys() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    let mirrored = window.state().mirrored();
+    window.key_press_modifiers(Modifiers::ALT, Key::M);
+    window.run_steps(2);
+    assert_eq!(window.state().mirrored(), mirrored);
+}
+
+#[test]
+fn states_and_errors_are_read_out() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    let live = |window: &Window, words| window.get_by_label(words).accesskit_node().live();
+    assert_eq!(live(&window, "Opening camera…"), Live::Polite);
+    let error = "the detector can't be made";
+    fake.event(Event::DetectorFailed(error.to_owned()));
+    window.run_steps(4);
+    assert_eq!(live(&window, error), Live::Assertive);
 }
 
 #[test]

@@ -130,6 +130,22 @@ pub fn press(window: &mut Window, key: Key) {
     window.run_steps(2);
 }
 
+/// Lets go of a file over the window.
+pub fn drop_file(window: &mut Window, path: &Path) {
+    #[derive(Debug)]
+    struct Dropped(PathBuf);
+    impl egui::DroppedFile for Dropped {
+        fn path(&self) -> &Path {
+            &self.0
+        }
+        fn bytes(&self) -> Result<Vec<u8>, String> {
+            Err("not read".to_owned())
+        }
+    }
+    window.input_mut().dropped_files.push(Arc::new(Dropped(path.to_owned())));
+    window.run_steps(2);
+}
+
 pub fn show(window: &mut Window, fake: &Fake, at_ms: u64, faces: Vec<mien::face::Face>) {
     fake.scene(Duration::from_millis(at_ms), faces);
     window.run_steps(2);

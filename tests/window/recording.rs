@@ -230,6 +230,24 @@ fn a_mark_has_the_moment_of_its_key_and_the_text_that_is_written_afterwards() {
 }
 
 #[test]
+fn beside_the_picture_alone_it_is_said_what_is_recorded_and_marked_and_the_pointer_finds_the_panels() {
+    let fake = Fake::with_camera();
+    let mut window = recording(&fake);
+    press(&mut window, Key::P);
+    assert!(window.query_by_label("Settings").is_none());
+    assert_shows(&window, "Recording 0:12");
+    happens(&mut window, &fake, RecordingEvent::Marked { at: Instant::now(), text: "3".to_owned() });
+    assert_shows(&window, "Marked: 3");
+    assert!(!shows(&window, "Show the panels"));
+    window.hover_at(egui::pos2(300.0, 300.0));
+    click(&mut window, "Show the panels");
+    assert!(window.query_by_label("Settings").is_some());
+    // The button says it there.
+    assert_shows(&window, "Recording 0:12, press to end");
+    assert!(window.query_by_label("Recording 0:12").is_none());
+}
+
+#[test]
 fn marks_have_a_button_while_a_recording_runs() {
     let fake = Fake::with_camera();
     assert!(ready(&fake).query_by_label("Mark").is_none());
@@ -330,6 +348,9 @@ fn with_blur_recordings_are_blurred_and_no_pictures_saved() {
     assert_eq!(fake.last_plan().blur, Some(Blur::Faces));
     fake.event(Event::Opened(camera_info()));
     show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    window.get_by_label("Record").hover();
+    window.run_steps(8);
+    assert_shows(&window, "Record video with blurred faces, tables and marks");
     press(&mut window, Key::S);
     until(&mut window, "the refusal", |w| shows(w, "No pictures are saved with --blur"));
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use egui::accesskit::Role;
-use egui::{Key, Modifiers};
+use egui::{Key, Modifiers, ViewportEvent, ViewportId};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::Launch;
 use mien::app::session::{Results, Source};
@@ -13,7 +13,7 @@ use mien::pipeline::{Command, Event};
 use mien::recording::{ANALYSED, EDITS, METADATA, Recording};
 use mien::source::{SourceInfo, SourceKind};
 
-use super::driver::{Window, assert_shows, click, painted, press, show, shows, until, window, words};
+use super::driver::{Window, assert_shows, click, drop_file, painted, press, show, shows, until, window, words};
 use super::fake::{Fake, face};
 use crate::support::sessions::{kill, record};
 
@@ -278,6 +278,44 @@ fn what_is_being_typed_counts_for_a_button_that_is_clicked_next() {
     write_without_enter(&mut window, "Name of face 2", "Ben");
     let table = export(&mut window, &folder);
     assert!(table.lines().any(|row| row.ends_with(",Ben")), "{table}");
+}
+
+#[test]
+fn a_name_that_is_being_typed_is_kept_when_its_panel_folds_away_and_given_to_nobody_else() {
+    let (_home, folder) = session();
+    let (_other_home, other) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    write_without_enter(&mut window, "Name of face 1", "Anna");
+    // Too narrow for the panel.
+    for width in [599.0, 1200.0] {
+        window.set_size([width, 800.0].into());
+        window.run_steps(3);
+        assert_eq!(shows(&window, "Name of face 1"), width > 600.0);
+    }
+    assert!(edits(&folder).contains("Anna"), "{}", edits(&folder));
+
+    write_without_enter(&mut window, "Name of face 2", "Ben");
+    drop_file(&mut window, &other);
+    let source = Source::Recording { folder: other.clone(), results: Results::Recorded };
+    until(&mut window, "the other recording is read", |_| fake.last_plan().source == source);
+    opened(&fake, &other, &mut window);
+    assert_shows(&window, "Name of face 2");
+    assert!(!painted(&window).iter().any(|text| text == "Ben"), "{:?}", painted(&window));
+    assert_eq!(edits(&other), "");
+}
+
+#[test]
+fn a_name_that_is_being_typed_is_kept_when_the_window_is_closed() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    write_without_enter(&mut window, "Name of face 1", "Anna");
+    assert_eq!(edits(&folder), "");
+    window.input_mut().viewports.entry(ViewportId::ROOT).or_default().events.push(ViewportEvent::Close);
+    window.step();
+    eframe::App::on_exit(window.state_mut(), None);
+    assert!(edits(&folder).contains("Anna"), "{}", edits(&folder));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Videos: opened, played, sought and stepped through.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use egui::accesskit::Role;
@@ -11,7 +10,9 @@ use mien::app::session::Source;
 use mien::emotion::Emotion;
 use mien::pipeline::{Command, Event};
 
-use super::driver::{CLIP, CLIP_LENGTH, assert_shows, click, on_camera, on_video, press, show, shows, until};
+use super::driver::{
+    CLIP, CLIP_LENGTH, assert_shows, click, drop_file, on_camera, on_video, press, show, shows, until,
+};
 use super::fake::{Fake, face};
 
 #[test]
@@ -141,17 +142,6 @@ fn a_click_into_the_timeline_of_a_video_goes_there() {
 
 #[test]
 fn a_dropped_video_is_replayed() {
-    #[derive(Debug)]
-    struct Dropped(PathBuf);
-    impl egui::DroppedFile for Dropped {
-        fn path(&self) -> &Path {
-            &self.0
-        }
-        fn bytes(&self) -> Result<Vec<u8>, String> {
-            Err("not read".to_owned())
-        }
-    }
-
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);
     window.input_mut().hovered_files.push(egui::HoveredFile::default());
@@ -159,8 +149,7 @@ fn a_dropped_video_is_replayed() {
     assert_shows(&window, "Drop the video or the recording");
 
     window.input_mut().hovered_files.clear();
-    window.input_mut().dropped_files.push(Arc::new(Dropped(PathBuf::from(CLIP))));
-    window.run_steps(2);
+    drop_file(&mut window, Path::new(CLIP));
     assert_eq!(fake.last_plan().source, Source::Video(PathBuf::from(CLIP)));
     assert_eq!(fake.world().sessions_open, 1, "the camera is let go of");
     assert!(!shows(&window, "Drop the video"));

@@ -120,6 +120,10 @@ impl Card<'_> {
             let name = format!("Show {} in the timeline", self.words);
             WidgetInfo::selected(Role::Button, true, self.is_chosen, name)
         });
+        if response.has_focus() {
+            let edge = Stroke::new(2.0, ui.visuals().strong_text_color());
+            ui.painter().rect_stroke(response.rect, CornerRadius::same(8), edge, StrokeKind::Inside);
+        }
         if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
             asks.push(Action::Choose(Some(self.face.id)));
         }

@@ -1,6 +1,6 @@
 //! The list of all keys.
 
-use egui::{Align2, Context, Grid, RichText, ScrollArea, Window};
+use egui::{Align2, Context, Grid, Key, KeyboardShortcut, Modifiers, RichText, ScrollArea, Window};
 
 use crate::app::action::{Action, Asks, Pane};
 use crate::app::keys::Shortcut;
@@ -24,7 +24,12 @@ pub(super) fn show(ctx: &Context, asks: &mut Asks) {
                         ui.label(shortcut.does());
                         ui.end_row();
                     }
+                    let command = ctx.format_modifiers(Modifiers::COMMAND);
+                    let quit = ctx.format_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, Key::Q));
+                    let scale = format!("{command} and + - 0");
                     for (what, does) in [
+                        (RichText::new(scale).monospace(), "Everything larger, smaller, as usual"),
+                        (RichText::new(quit).monospace(), "Close the window"),
                         (RichText::new("1 … 9").monospace(), "Mark this moment of the recording with the number"),
                         (RichText::new("Drop a file"), "Open the video, or the folder of a recording"),
                         (RichText::new("Click a face"), "Show its curves in the timeline"),

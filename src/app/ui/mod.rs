@@ -15,12 +15,16 @@ mod timeline;
 mod toasts;
 mod top_bar;
 
-use egui::{Button, Frame, Margin, Panel, Rect, Response, Ui};
+use std::time::Duration;
+
+use egui::accesskit::Live;
+use egui::{Align2, Area, Button, Context, Frame, Id, Margin, Order, Panel, Rect, Response, Ui, Vec2};
 
 pub(super) use self::picture::Screen;
 use super::App;
-use super::action::Pane;
+use super::action::{Action, Asks, Pane};
 use super::icons::Icon;
+use super::keys::Shortcut;
 use super::replay::{Replay, names};
 use crate::classes::MOST_CLASSES;
 
@@ -49,6 +53,9 @@ const ROOM_FOR_FACES: f32 = 600.0;
 /// Distance of what floats over the picture from its edges.
 const FROM_EDGE: f32 = 10.0;
 
+/// For so many seconds after the pointer moved the way back to the panels is seen.
+const WAY_BACK_SECS: f32 = 3.0;
+
 /// What of the window is shown.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Panes {
@@ -67,6 +74,16 @@ pub(super) struct Panes {
 }
 
 impl Panes {
+    /// With the panels that the user wants; none leaves them to the room that there is.
+    pub(super) fn new(faces_wanted: Option<bool>, timeline_wanted: Option<bool>) -> Self {
+        Self { faces_wanted, timeline_wanted, ..Self::default() }
+    }
+
+    /// Whether the user wants the faces, and the timeline.
+    pub(super) fn wanted(&self) -> (Option<bool>, Option<bool>) {
+        (self.faces_wanted, self.timeline_wanted)
+    }
+
     fn measure(&mut self, window: Rect) {
         self.faces_fit = window.width() >= ROOM_FOR_FACES;
         self.timeline_fits = window.height() >= ROOM_FOR_TIMELINE;
@@ -112,6 +129,8 @@ impl App {
                     people: &self.people,
                     names: names(self.replay.as_ref()),
                     machine: &self.machine,
+                    recording: &self.recording,
+                    is_alone: self.panes.picture_alone,
                     settings: &self.preferences.now,
                     mirrored,
                     now,
@@ -121,6 +140,9 @@ impl App {
             })
             .inner;
         let ctx = ui.ctx();
+        if self.panes.picture_alone {
+            way_back(ctx, room, &mut self.asks);
+        }
         if self.panes.settings {
             let given = settings::Given {
                 settings: &self.preferences.now,
@@ -204,6 +226,27 @@ fn icon_button(ui: &mut Ui, icon: Icon, word: &str, compact: bool, enabled: bool
     }
 }
 
+/// While the pointer moves over the picture alone: a button that brings the panels back, for hands that are at no keyboard.
+fn way_back(ctx: &Context, room: Rect, asks: &mut Asks) {
+    let left = WAY_BACK_SECS - ctx.input(|i| i.pointer.time_since_last_movement());
+    if left <= 0.0 {
+        return;
+    }
+    ctx.request_repaint_after(Duration::from_secs_f32(left));
+    let area = Area::new(Id::unique("way back")).order(Order::Foreground).pivot(Align2::RIGHT_BOTTOM);
+    area.fixed_pos(room.right_bottom() - Vec2::splat(FROM_EDGE)).constrain_to(room).show(ctx, |ui| {
+        let button = icon_button(ui, Icon::FullScreen, "Show the panels", false, true);
+        if button.on_hover_text(Shortcut::Escape.hint(ui.ctx(), "Back to the panels")).clicked() {
+            asks.push(Action::LeaveFullScreen);
+        }
+    });
+}
+
+/// Has screen readers say it when it appears or changes.
+fn say_aloud(response: &Response, how: Live) {
+    response.ctx.accesskit_node_builder(response.id, |node| node.set_live(how));
+}
+
 /// Names a menu's button, and says what is chosen in it, for who can't see it.
 fn name_choice(button: Response, name: &str, chosen: String) {
     let button = button.accessible_name(name);
@@ -222,5 +265,6 @@ fn play_button(ui: &mut Ui, player: &super::player::Player, compact: bool) -> Re
     let icon = if next == NextPress::Pause { Icon::Pause } else { Icon::Play };
     let can = player.is_open() || player.source.is_some();
     let response = icon_button(ui, icon, next.word(), compact, can);
-    response.on_hover_text(super::keys::Shortcut::Pause.hint(ui.ctx(), next.word()))
+    let response = response.on_hover_text(Shortcut::Pause.hint(ui.ctx(), next.word()));
+    response.on_disabled_hover_text(Shortcut::Pause.hint(ui.ctx(), "Play: choose a source first"))
 }

@@ -1,8 +1,9 @@
 //! Words in the picture's place, each with a way on.
 
+use egui::accesskit::Live;
 use egui::{Align2, Button, Color32, Rect, RichText, Ui, UiBuilder, vec2};
 
-use super::SIGN_GAP;
+use super::{SIGN_GAP, say_aloud};
 use crate::app::action::{Action, Asks};
 use crate::app::discovery::Machine;
 use crate::app::icons::Icon;
@@ -43,9 +44,14 @@ impl Words<'_> {
         ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
             ui.vertical_centered(|ui| {
                 dark_buttons(ui);
-                ui.label(RichText::new(headline).size(21.0).color(theme::BACKDROP_TEXT));
+                let response = ui.label(RichText::new(headline).size(21.0).color(theme::BACKDROP_TEXT));
+                // Nobody wants to hear each second of a countdown.
+                if !matches!(self.player.phase, Phase::CameraLost { .. }) {
+                    say_aloud(&response, Live::Polite);
+                }
                 if let Some(detail) = detail {
-                    ui.add(egui::Label::new(RichText::new(detail).size(14.0).color(theme::BACKDROP_WEAK_TEXT)).wrap());
+                    let text = RichText::new(detail).size(14.0).color(theme::BACKDROP_WEAK_TEXT);
+                    say_aloud(&ui.add(egui::Label::new(text).wrap()), Live::Polite);
                 }
                 ui.add_space(8.0);
                 self.ways_on(ui, asks);

@@ -38,6 +38,9 @@ const UNSURE_LINE: Color32 = Color32::from_rgb(0xDD, 0xE1, 0xE6);
 /// Letters of a name on the picture: a longer one is cut, so that what the face shows has room.
 const NAME_LENGTH: usize = 24;
 
+/// Between a face's box and the line around it that shows where the keyboard is.
+const FOCUS_GAP: f32 = 6.0;
+
 /// Dark edge beside a line, so that it shows on a picture of its own colour.
 const EDGE: Color32 = Color32::from_black_alpha(120);
 
@@ -73,6 +76,9 @@ pub(super) fn show(
 fn face_on_picture(ui: &mut Ui, face: &Face, rect: Rect, title: &str, asks: &mut Asks) {
     let response = ui.interact(rect, ui.scope_id().with(("face on picture", face.id)), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, title));
+    if response.has_focus() {
+        paint_box(ui.painter(), rect.expand(FOCUS_GAP), theme::BACKDROP_TEXT, false);
+    }
     if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
         asks.push(Action::Choose(Some(face.id)));
     }

@@ -176,6 +176,7 @@ impl Section<'_> {
         let Some(person) = Person::of(self.replay, id) else { return false };
         let words = &person.words;
         let label = format!("Name of face {}", id.0);
+        let field = self.field(&label);
         ui.horizontal(|ui| {
             let mut shown = !person.hidden;
             let response = ui.checkbox(&mut shown, "").accessible_name(format!("Show {words}"));
@@ -188,12 +189,18 @@ impl Section<'_> {
                 self.asks.push(Action::Choose(Some(id)));
             }
             let width = ui.available_width() - BEHIND_NAME;
-            if let Some(name) = typed(ui, &label, &person.name, &format!("Face {}", id.0), width) {
+            if let Some(name) = typed(ui, field, &label, &person.name, &format!("Face {}", id.0), width) {
                 self.ask(ReplayAsk::Rename(id, name));
             }
             self.person_menu(ui, &person);
         });
-        is_typed(ui, &label)
+        is_typed(ui, field)
+    }
+
+    /// The place of a line that can be typed over in egui's memory. That of another recording has another, so that nobody gets a name
+    /// that was meant for somebody else.
+    fn field(&self, label: &str) -> Id {
+        Id::unique(("typed", self.replay.recording.folder(), label))
     }
 
     fn person_menu(&mut self, ui: &mut Ui, person: &Person) {
@@ -225,7 +232,7 @@ impl Section<'_> {
     /// Somebody who `person` may be too.
     fn other_ui(&mut self, ui: &mut Ui, person: FaceId, other: FaceId) {
         let Some(other) = Person::of(self.replay, other) else { return };
-        let button = ui.button(&other.title).on_hover_text(&other.details);
+        let button = rows::button(ui, Button::new(&other.title)).on_hover_text(&other.details);
         if button.accessible_name(format!("Is {}", other.words)).clicked() {
             self.ask(ReplayAsk::Merge(person, other.id));
         }
@@ -263,13 +270,14 @@ impl Section<'_> {
     fn mark_row(&mut self, ui: &mut Ui, place: usize, mark: &Mark) -> bool {
         let when = moment(mark.time);
         let label = format!("Text of mark {} at {when}", place + 1);
+        let field = self.field(&label);
         ui.horizontal(|ui| {
             let go = ui.button(&when).accessible_name(format!("Go to {when} {}", mark.text));
             if go.on_hover_text("Go there").clicked() {
                 self.asks.push(Action::Send(Command::Seek(mark.time)));
             }
             let width = ui.available_width() - BEHIND_NAME;
-            if let Some(text) = typed(ui, &label, &mark.text, "What happens here", width) {
+            if let Some(text) = typed(ui, field, &label, &mark.text, "What happens here", width) {
                 self.ask(ReplayAsk::SetMark(mark.clone(), text));
             }
             let remove = ui.button(Icon::Close.atom()).accessible_name(format!("Remove mark {} at {when}", place + 1));
@@ -277,14 +285,13 @@ impl Section<'_> {
                 self.ask(ReplayAsk::RemoveMark(mark.clone()));
             }
         });
-        is_typed(ui, &label)
+        is_typed(ui, field)
     }
 }
 
 /// A line that can be typed over: gives the new text once it is left or Enter is pressed, if it is another. Esc leaves
 /// the old one.
-fn typed(ui: &mut Ui, label: &str, text: &str, empty: &str, width: f32) -> Option<String> {
-    let id = field(label);
+fn typed(ui: &mut Ui, id: Id, label: &str, text: &str, empty: &str, width: f32) -> Option<String> {
     let mut now = ui.data_mut(|data| data.remove_temp::<String>(id)).unwrap_or_else(|| text.to_owned());
     let edit = TextEdit::singleline(&mut now).id(id).hint_text(empty).desired_width(width);
     let response = ui.add_sized(vec2(width, ui.spacing().interact_size.y), edit).accessible_name(label);
@@ -292,20 +299,17 @@ fn typed(ui: &mut Ui, label: &str, text: &str, empty: &str, width: f32) -> Optio
         let given_up = ui.input(|i| i.key_pressed(egui::Key::Escape));
         return (!given_up && now != text).then_some(now);
     }
-    if response.has_focus() || now != text {
+    if is_typed(ui, id) {
         ui.data_mut(|data| data.insert_temp(id, now));
+        return None;
     }
-    None
+    // Its panel was folded away, or another source opened, before it was left.
+    (now != text).then_some(now)
 }
 
 /// Whether such a line is being typed over.
-fn is_typed(ui: &Ui, label: &str) -> bool {
-    ui.memory(|memory| memory.has_focus(field(label)))
-}
-
-/// A line's own place in egui's memory.
-fn field(label: &str) -> Id {
-    Id::unique(("typed", label))
+fn is_typed(ui: &Ui, id: Id) -> bool {
+    ui.memory(|memory| memory.has_focus(id))
 }
 
 /// What two numbers of one person were seen for, as one.

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use egui::{Align2, Color32, Context, FontId, Rect, TextureHandle, TextureOptions, Ui, pos2, vec2};
+use egui::accesskit::{Live, Role};
+use egui::{Align2, Color32, Context, FontId, Rect, Response, TextureHandle, TextureOptions, Ui, pos2, vec2};
 use opencv::core::Mat;
 
-use super::{notice, overlay};
+use super::{notice, overlay, record, say_aloud, shortened};
 use crate::app::action::Asks;
 use crate::app::discovery::Machine;
 use crate::app::people::People;
 use crate::app::player::{Phase, Player};
+use crate::app::record::RecordingControl;
 use crate::app::replay::Names;
 use crate::app::settings::Settings;
 use crate::app::theme;
@@ -18,6 +20,9 @@ use crate::frame::RgbaPicture;
 
 /// Room left around the picture, in points.
 const MARGIN: f32 = 6.0;
+
+/// Most letters of a mark's text on the picture.
+const MARK_LENGTH: usize = 40;
 
 /// The picture on the screen, and the frame that it was made of.
 #[derive(Default)]
@@ -68,6 +73,9 @@ pub(super) struct Shown<'a> {
     pub(super) people: &'a People,
     pub(super) names: Names<'a>,
     pub(super) machine: &'a Machine,
+    pub(super) recording: &'a RecordingControl,
+    /// Whether nothing but the picture is shown.
+    pub(super) is_alone: bool,
     pub(super) settings: &'a Settings,
     pub(super) mirrored: bool,
     /// By the window's clock.
@@ -92,6 +100,15 @@ pub(super) fn show(ui: &mut Ui, screen: &mut Screen, shown: &Shown<'_>, asks: &m
         let words = notice::Words { player, machine, settings, now };
         words.show(ui, transform.map(|t| t.picture_on_screen), asks);
     }
+    let recording = record::words(shown.recording).filter(|_| shown.is_alone);
+    if let Some(words) = recording {
+        // Nobody is recorded without a sign of it.
+        let corner = transform.map_or(room, |t| t.picture_on_screen).right_top();
+        let patch = patch(ui, corner + vec2(-10.0, 10.0), Align2::RIGHT_TOP, &words);
+        let edge = egui::Stroke::new(2.0, theme::RECORDING);
+        ui.painter().rect_stroke(patch, 6.0, edge, egui::StrokeKind::Outside);
+        announce(ui, patch, &words);
+    }
     drop_hint(ui, room);
 }
 
@@ -104,6 +121,11 @@ fn notices(ui: &mut Ui, transform: &PictureTransform, shown: &Shown<'_>, analyse
     let picture = transform.picture_on_screen;
     if player.paused {
         notice(ui, picture.left_top() + vec2(10.0, 10.0), Align2::LEFT_TOP, "Paused");
+    }
+    if let Some(text) = shown.recording.just_marked() {
+        let text = shortened(text.to_owned(), MARK_LENGTH);
+        let words = if text.is_empty() { "Marked".to_owned() } else { format!("Marked: {text}") };
+        notice(ui, picture.center_top() + vec2(0.0, 44.0), Align2::CENTER_TOP, &words);
     }
     let below = pos2(picture.center().x, picture.bottom() - 12.0);
     let nobody = people.nobody_at(player.position());
@@ -147,13 +169,19 @@ fn color_image(picture: RgbaPicture) -> egui::ColorImage {
     egui::ColorImage::new(size, bytemuck::cast_vec(picture.pixels))
 }
 
-/// Words on a dark patch, readable on any picture.
+/// News on a dark patch.
 fn notice(ui: &mut Ui, at: egui::Pos2, anchor: Align2, text: &str) {
+    let patch = patch(ui, at, anchor, text);
+    say_aloud(&announce(ui, patch, text), Live::Polite);
+}
+
+/// Words on a dark patch, readable on any picture; gives its place.
+fn patch(ui: &Ui, at: egui::Pos2, anchor: Align2, text: &str) -> Rect {
     let galley = ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(15.0), theme::BACKDROP_TEXT);
     let patch = anchor.anchor_size(at, galley.size() + vec2(20.0, 10.0));
     ui.painter().rect_filled(patch, 6.0, Color32::from_black_alpha(190));
     ui.painter().galley(patch.min + vec2(10.0, 5.0), galley, theme::BACKDROP_TEXT);
-    announce(ui, patch, text);
+    patch
 }
 
 /// Paints words at a place and tells screen readers of them.
@@ -163,10 +191,11 @@ fn label_at(ui: &mut Ui, at: egui::Pos2, anchor: Align2, text: &str, size: f32, 
 }
 
 /// Words that are painted and not laid out belong in the accessibility tree all the same.
-fn announce(ui: &mut Ui, rect: Rect, text: &str) {
+fn announce(ui: &mut Ui, rect: Rect, text: &str) -> Response {
     let id = ui.scope_id().with(("words", text));
     let response = ui.interact(rect, id, egui::Sense::hover());
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, text));
+    response.widget_info(|| egui::WidgetInfo::labeled(Role::Label, true, text));
+    response
 }
 
 #[cfg(test)]

@@ -10,16 +10,41 @@ use crate::app::player::Player;
 use crate::app::record::{OpenMark, RecordAsk, RecordingControl, State, why_no_recording};
 use crate::app::settings::Settings;
 use crate::app::theme;
+use crate::blur::Blur;
 use crate::clock::{clock, moment};
 
 /// Width of the field for a mark's text, where there is room.
 const MARK_WIDTH: f32 = 260.0;
 
-/// What stands beside that field takes about as much.
+/// What stands beside that field takes about as much. Where less is left, some of it is cut and not the field.
 const BESIDE_MARK: f32 = 270.0;
+const SMALLEST_MARK_WIDTH: f32 = 80.0;
 
 /// Width of the folder's path in the settings before it is cut off.
 const PATH_WIDTH: f32 = 300.0;
+
+/// What is to be seen of a recording where there are no buttons.
+pub(super) fn words(recording: &RecordingControl) -> Option<String> {
+    match &recording.state {
+        State::Off => None,
+        State::Starting | State::On { .. } => Some(format!("Recording {}", time(recording))),
+        State::Ending { .. } => Some("Ending the recording…".to_owned()),
+    }
+}
+
+/// Whole seconds that are over: this is a stopwatch.
+fn time(recording: &RecordingControl) -> String {
+    clock(recording.progress.elapsed.as_secs() as f64, 0)
+}
+
+/// What is written of pictures.
+fn video(blur: Option<Blur>) -> &'static str {
+    match blur {
+        None => "video",
+        Some(Blur::Faces) => "video with blurred faces",
+        Some(Blur::Background) => "video with all but the faces blurred",
+    }
+}
 
 /// Start and end of a recording, a mark in it, a picture.
 pub(super) fn buttons(
@@ -42,6 +67,7 @@ pub(super) fn buttons(
     }
     let snapshot = icon_button(ui, Icon::Snapshot, "Snapshot", compact, has_picture);
     let text = "Save this picture, once clean and once with the faces";
+    let snapshot = snapshot.on_disabled_hover_text(Shortcut::Snapshot.hint(ui.ctx(), "Snapshot: there is no picture"));
     if snapshot.on_hover_text(Shortcut::Snapshot.hint(ui.ctx(), text)).clicked() {
         asks.push(Action::Record(RecordAsk::Snapshot));
     }
@@ -60,15 +86,14 @@ fn record_button(
             let why_not = why_no_recording(player);
             let button = icon_button(ui, Icon::Record, "Record", compact, why_not.is_none());
             let folder = settings.recordings_folder(&recording.default_folder);
-            let text = format!("Record video, tables and marks to {}", folder.display());
+            let text = format!("Record {}, tables and marks to {}", video(recording.blur), folder.display());
             let button = button.on_hover_text(hint(ui, &text));
             button.on_disabled_hover_text(hint(ui, why_not.unwrap_or_default()))
         }
         State::Starting => icon_button(ui, Icon::Record, "Starting…", compact, false),
         State::Ending { .. } => icon_button(ui, Icon::Record, "Ending…", compact, false),
         State::On { folder } => {
-            // Whole seconds that are over: this is a stopwatch.
-            let time = clock(recording.progress.elapsed.as_secs() as f64, 0);
+            let time = time(recording);
             let words = if compact { time.clone() } else { format!("Recording {time}") };
             let button = Button::selectable(true, (Icon::Record.atom_in(theme::RECORDING), words)).gap(SIGN_GAP);
             let text = format!("End the recording to {}", folder.display());
@@ -86,7 +111,7 @@ pub(super) fn mark_field(ctx: &Context, room: Rect, mark: &mut OpenMark, asks: &
         Frame::popup(ui.style()).inner_margin(Margin::same(10)).show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.label(RichText::new(format!("Mark at {}", moment(mark.time))).strong());
-                let width = MARK_WIDTH.min(room.width() - BESIDE_MARK);
+                let width = MARK_WIDTH.min(room.width() - BESIDE_MARK).max(SMALLEST_MARK_WIDTH);
                 let field = TextEdit::singleline(&mut mark.text).hint_text("Text, or none").desired_width(width);
                 let response = ui.add(field).accessible_name("Text of the mark");
                 if std::mem::take(&mut mark.is_new) {

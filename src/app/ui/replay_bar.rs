@@ -19,7 +19,7 @@ pub(super) fn show(ui: &mut Ui, player: &Player, asks: &mut Asks) {
     let running = player.is_open();
     ui.horizontal(|ui| {
         let mut step = |ui: &mut Ui, icon, word: &str, shortcut: Shortcut, frames| {
-            let button = icon_button(ui, icon, word, true, running);
+            let button = icon_button(ui, icon, word, true, running).on_disabled_hover_text(word);
             if button.on_hover_text(shortcut.hint(ui.ctx(), &format!("{word}, when paused"))).clicked() {
                 asks.push(Action::Send(Command::Step(frames)));
             }
@@ -66,6 +66,7 @@ fn seek_slider(ui: &mut Ui, player: &Player, asks: &mut Asks) {
     ui.spacing_mut().slider_width = (ui.available_width() - ui.spacing().item_spacing.x).max(40.0);
     let slider = Slider::new(&mut secs, 0.0..=end).show_value(false).trailing_fill(true);
     let response = ui.add_enabled(player.is_open() && duration.is_some(), slider).accessible_name("Position");
+    response.ctx.accesskit_node_builder(response.id, |node| node.set_value(moment(position)));
     if response.changed() {
         asks.push(Action::Send(Command::Seek(Duration::from_secs_f64(secs.max(0.0)))));
     }

@@ -1,6 +1,6 @@
 //! Lists that may have thousands of rows: those in view are laid out, and some around them.
 
-use egui::{Rect, Ui, UiBuilder, vec2};
+use egui::{Button, Rect, Response, TextWrapMode, Ui, UiBuilder, vec2};
 
 /// Rows beyond either edge of the view that are laid out too: that far Tab and screen readers see ahead.
 const AROUND: f32 = 20.0;
@@ -45,4 +45,14 @@ pub(super) fn show(ui: &mut Ui, name: &str, count: usize, mut row: impl FnMut(&m
             data.insert_temp(id, place);
         }
     });
+}
+
+/// A row of a menu: in one line however long it is, for the menu is as wide as the rows that it has shown. Tab takes the view with it, as
+/// what is far beyond its edges isn't there to be reached.
+pub(super) fn button(ui: &mut Ui, button: Button<'_>) -> Response {
+    let response = ui.add(button.wrap_mode(TextWrapMode::Extend));
+    if response.gained_focus() {
+        response.scroll_to_me(None);
+    }
+    response
 }

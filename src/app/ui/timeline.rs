@@ -112,7 +112,7 @@ impl Shown<'_> {
             rows::show(ui, "faces", known.len(), |ui, place| {
                 let face = known[place];
                 let words = format!("{} · {}", self.names.title(face), self.when_seen(face));
-                if ui.add(Button::selectable(chosen == Some(face), words)).clicked() {
+                if rows::button(ui, Button::selectable(chosen == Some(face), words)).clicked() {
                     asks.push(Action::Choose(Some(face)));
                 }
                 false
@@ -162,7 +162,8 @@ impl Shown<'_> {
             .y_grid_spacer(|_| [0.0, 50.0, 100.0].map(|value| GridMark { value, step_size: 50.0 }).to_vec())
             .y_axis_formatter(|mark, _| format!("{:.0} %", mark.value))
             .x_axis_formatter(move |mark, _| x_label(mark.value, now, is_video))
-            .sense(Sense::click());
+            // The slider is there for the keyboard, which can't point.
+            .sense(if is_video { Sense::CLICK } else { Sense::hover() });
         let response = plot.show(ui, |plot| {
             plot.set_plot_bounds_x(from..=to);
             plot.set_plot_bounds_y(-HEADROOM..=100.0 + HEADROOM);

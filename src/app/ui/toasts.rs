@@ -1,8 +1,9 @@
 //! Errors and news in the lower corner of the picture. Errors stay until they are dismissed; all can be copied.
 
+use egui::accesskit::Live;
 use egui::{Align2, Area, Button, Context, Frame, Id, Margin, Order, Rect, RichText, ScrollArea, Stroke, vec2};
 
-use super::{FROM_EDGE, SIGN_GAP};
+use super::{FROM_EDGE, SIGN_GAP, say_aloud};
 use crate::app::action::{Action, Asks};
 use crate::app::icons::Icon;
 use crate::app::session::{Results, Source};
@@ -32,7 +33,8 @@ pub(super) fn show(ctx: &Context, room: Rect, toasts: &Toasts, asks: &mut Asks) 
                 let frame = Frame::popup(ui.style()).stroke(Stroke::new(1.5, edge)).inner_margin(Margin::same(PADDING));
                 frame.show(ui, |ui| {
                     ui.set_width(width - 2.0 * f32::from(PADDING) - 4.0);
-                    ui.add(egui::Label::new(&toast.text).wrap().selectable(true));
+                    let text = ui.add(egui::Label::new(&toast.text).wrap().selectable(true));
+                    say_aloud(&text, if toast.is_error { Live::Assertive } else { Live::Polite });
                     ui.horizontal_wrapped(|ui| buttons(ui, toast, asks));
                 });
                 ui.add_space(6.0);

@@ -125,6 +125,7 @@ impl Shown<'_> {
             asks.push(Action::TogglePause);
         }
         let stop = icon_button(ui, Icon::Stop, "Stop", compact, self.player.is_open());
+        let stop = stop.on_disabled_hover_text("Stop: nothing is open");
         if stop.on_hover_text("Stop and close the camera or video").clicked() {
             asks.push(Action::Stop);
         }

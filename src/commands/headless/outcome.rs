@@ -24,8 +24,8 @@ pub struct Outcome {
     pub analysed_fps: f64,
     /// Frames that the camera gave.
     pub captured: u64,
-    /// Those of them that are in no figure and no table because a newer one was there: before they were labelled, or before their
-    /// faces were written. A recording has these too.
+    /// Those of them that a newer one replaced before they were labelled, or before their faces were written: no table has them. A
+    /// recording has their pictures.
     pub dropped: u64,
     /// How old labels were.
     pub age_ms: Option<Ages>,

@@ -10,12 +10,14 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounde
 
 use crate::classes::Classes;
 use crate::export::{FaceLines, LinesError};
+use crate::interrupt;
 use crate::pipeline::Scene;
 
 /// Frames whose lines wait for the reader: eight seconds of a usual camera, beside the 64 KiB that a pipe holds.
 const WAITING: usize = 256;
 
-/// A reader who takes nothing for so long at the end has stopped. Whoever is slow and goes on gets everything that waits.
+/// A reader who takes no frame for so long at the end has stopped. Whoever is slow and goes on gets everything that waits, unless the user
+/// ends it with Ctrl-C: then this is all the time there is.
 const STOPPED_AFTER: Duration = Duration::from_secs(2);
 
 /// Lines of JSON that a thread of its own writes.
@@ -54,7 +56,7 @@ impl LineStream {
         self.lines.push(source, scene)
     }
 
-    /// Waits until everything is written, or the reader has stopped; gives the number of lines that were left out.
+    /// Waits until everything is written, the reader has stopped or the user waits no longer; gives the number of lines that were left out.
     ///
     /// # Errors
     /// As [`Self::push`].
@@ -65,7 +67,8 @@ impl LineStream {
         loop {
             let before = unwritten.load(Ordering::Relaxed);
             match ended.recv_timeout(STOPPED_AFTER) {
-                Err(RecvTimeoutError::Timeout) if unwritten.load(Ordering::Relaxed) < before => {}
+                Err(RecvTimeoutError::Timeout)
+                    if unwritten.load(Ordering::Relaxed) < before && !interrupt::requested() => {}
                 Ok(Err(error)) => return Err(lines_error(error)),
                 // A thread that is stuck with its reader ends with the program.
                 Ok(Ok(())) | Err(_) => return Ok(unwritten.load(Ordering::Relaxed)),

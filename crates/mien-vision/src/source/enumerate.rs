@@ -25,6 +25,13 @@ impl CameraEntry {
         if path.as_os_str().is_empty() { CameraDevice::Index(self.index) } else { CameraDevice::Path(path.clone()) }
     }
 
+    /// What it is opened and remembered by where it was asked for so: the same, if that is one of its links. Of two cameras that call
+    /// themselves the same, another link may name the other one when both are there.
+    pub fn device_by(&self, asked: CameraDevice) -> CameraDevice {
+        let is_link = matches!(&asked, CameraDevice::Path(path) if self.links.contains(path));
+        if is_link { asked } else { self.device() }
+    }
+
     /// Whether a number, a device file or a link means this camera.
     pub fn is(&self, device: &CameraDevice) -> bool {
         match device {
