@@ -107,6 +107,7 @@ mod tests {
         assert_ne!(of(Some(LOWEST_QUALITY as f32)), Verdict::Unsure);
         assert_ne!(of(None), Verdict::Unsure);
     }
+
     #[test]
     fn the_verdict_is_that_of_the_figures_as_they_are_written() {
         let is_unsure = |face: Face| Verdict::of(&face) == Verdict::Unsure;

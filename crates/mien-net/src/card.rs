@@ -101,7 +101,7 @@ pub struct Training {
     pub git_commit: String,
     /// Where it was trained: device and number of threads.
     pub machine: String,
-    /// Time spent, in seconds, over all resumed runs.
+    /// Time worked on it, in seconds, over all resumed runs.
     pub wall_seconds: f64,
     /// Why it ended; nothing while it hasn't, and in cards of before they could say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
