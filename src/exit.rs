@@ -60,8 +60,7 @@ fn may_pass(cause: &(dyn std::error::Error + 'static)) -> bool {
         return error.is_busy();
     }
     // libtorch's errors have words alone.
-    let words = cause.to_string();
-    ["CUDA out of memory", "devices are busy or unavailable"].iter().any(|it| words.contains(it))
+    crate::device::is_taken(&cause.to_string())
 }
 
 /// Of a full disk, or of a network drive that is away.
@@ -103,6 +102,10 @@ mod tests {
             assert_eq!(code(&error.into()), TRY_AGAIN);
         }
         assert_eq!(code(&TryAgain("later".to_owned()).into()), TRY_AGAIN);
+        let busy = "CUDA error: CUDA-capable device(s) is/are busy or unavailable";
+        for words in ["CUDA out of memory. Tried to allocate", "CUDA error: out of memory", busy] {
+            assert_eq!(code(&anyhow!(words)), TRY_AGAIN, "{words}");
+        }
     }
 
     #[cfg(feature = "vision")]

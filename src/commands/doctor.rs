@@ -262,7 +262,11 @@ fn cuda() -> Check {
         Some(Err(error)) => {
             let broken =
                 Check::new("CUDA", Health::Broken, format!("the card computes nothing: {}", torch::said(&error)));
-            return broken.hint(format!("the network runs on the CPU meanwhile; {CUDA_NEEDS}"));
+            return if device::is_taken(&error.to_string()) {
+                broken.hint("other programs have it, or all of its memory: nvidia-smi lists them")
+            } else {
+                broken.hint(format!("the network runs on the CPU meanwhile; {CUDA_NEEDS}"))
+            };
         }
         None => {}
     }

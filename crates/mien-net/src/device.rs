@@ -2,12 +2,19 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Once;
 
 use tch::{Cuda, Device, Kind, TchError, Tensor};
 
 /// What a card has to be for the libtorch that Mien gets, by [NVIDIA's table](https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/).
 pub const CUDA_NEEDS: &str = "CUDA 13 needs NVIDIA's driver 580 or newer (nvidia-smi shows yours) and a card of the \
                               generation Turing (2018) or newer";
+
+/// Words of CUDA's messages that the card, or memory of it, isn't free at the moment.
+const TAKEN: [&str; 3] = ["CUDA out of memory", "CUDA error: out of memory", "busy or unavailable"];
+
+/// Whether it was said that the card can't compute.
+static TOLD: Once = Once::new();
 
 /// What the user asks for: `auto`, `cpu`, `cuda` or `cuda:N`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -52,8 +59,13 @@ impl DeviceChoice {
             Self::Cpu => Ok(Device::Cpu),
             Self::Auto => Ok(match try_cuda() {
                 Some(Ok(())) => Device::Cuda(0),
+                // It computes later: whoever needs it now is told to try again, and no result comes of another device.
+                Some(Err(error)) if is_taken(&error.to_string()) => Device::Cuda(0),
                 Some(Err(error)) => {
-                    tracing::warn!("the CPU computes, as the card doesn't: {}", crate::torch::said(&error));
+                    // Once: the window asks again and again.
+                    TOLD.call_once(|| {
+                        tracing::warn!("the CPU computes, as the card doesn't: {}", crate::torch::said(&error));
+                    });
                     Device::Cpu
                 }
                 None => Device::Cpu,
@@ -84,6 +96,11 @@ pub fn has_cuda_part() -> bool {
 pub fn try_cuda() -> Option<Result<(), TchError>> {
     let compute = || Tensor::f_ones([8], (Kind::Float, Device::Cuda(0)))?.f_sum(Kind::Float)?.f_to_device(Device::Cpu);
     Cuda::is_available().then(|| compute().map(drop))
+}
+
+/// Whether libtorch says in these words that the card, or memory of it, isn't free at the moment.
+pub fn is_taken(words: &str) -> bool {
+    TAKEN.iter().any(|taken| words.contains(taken))
 }
 
 /// Cores that this process may use: the default number of threads where speed is all that counts.
