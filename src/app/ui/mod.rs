@@ -106,8 +106,11 @@ impl Panes {
         match pane {
             Pane::Help => self.help = !self.help,
             Pane::Settings => self.settings = !self.settings,
-            Pane::Faces => self.faces_wanted = Some(!self.faces()),
-            Pane::Timeline => self.timeline_wanted = Some(!self.timeline()),
+            // What the room gives anyway isn't remembered: another window may be smaller.
+            Pane::Faces => self.faces_wanted = Some(!self.faces()).filter(|wanted| *wanted != self.faces_fit),
+            Pane::Timeline => {
+                self.timeline_wanted = Some(!self.timeline()).filter(|wanted| *wanted != self.timeline_fits);
+            }
             Pane::All => self.picture_alone = !self.picture_alone,
         }
     }
