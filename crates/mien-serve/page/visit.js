@@ -6,6 +6,7 @@ import { Line } from "/app/session.js";
 const PATIENCE = 10000;
 /** A slider rests for so long before the server is told: it takes so many messages a second, frames among them. */
 const SETTLED = 100;
+const NO_PICTURE = "The camera gives no picture: another program may have it, or it is switched off";
 
 /** `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`, `on.end(words)` when the camera has gone. */
 export class Visit {
@@ -28,13 +29,15 @@ export class Visit {
         this.#take()?.picture.close();
         this.#tellSmoothing();
         on.ready(about);
+        // What was said before is gone by now; that the camera gives nothing is as true as it was.
+        if (this.#line.socket && camera.track.muted) on.trouble(NO_PICTURE);
       },
       message: (data) => this.#answer(JSON.parse(data)),
       trouble: (words) => on.trouble(words),
       end: (words) => on.end(words),
     });
     camera.watch(() => this.#frame(), {
-      mute: () => on.trouble("The camera gives no picture: another program may have it, or it is switched off"),
+      mute: () => on.trouble(NO_PICTURE),
       end: () => on.end("The camera went away: plug it in, then press Start"),
     });
   }
