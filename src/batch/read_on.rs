@@ -18,12 +18,21 @@ impl<S: FrameSource> ReadOn<S> {
     ///
     /// # Errors
     /// When it can't be read on.
-    pub fn to(mut inner: S, from: Duration, stop: &AtomicBool) -> Result<Self, SourceError> {
-        let mut ahead = inner.read()?;
-        while ahead.as_ref().is_some_and(|frame| frame.media_time < from) && !stop.load(Ordering::Relaxed) {
-            ahead = inner.read()?;
+    pub fn to(inner: S, from: Duration, stop: &AtomicBool) -> Result<Self, SourceError> {
+        let mut source = Self { inner, ahead: None };
+        source.go_on(from, || stop.load(Ordering::Relaxed))?;
+        Ok(source)
+    }
+
+    /// Reads up to the first frame that isn't before `time`, or the one at which `stop` says so.
+    fn go_on(&mut self, time: Duration, stop: impl Fn() -> bool) -> Result<(), SourceError> {
+        loop {
+            let frame = self.read()?;
+            if frame.as_ref().is_none_or(|frame| frame.media_time >= time) || stop() {
+                self.ahead = frame;
+                return Ok(());
+            }
         }
-        Ok(Self { inner, ahead })
     }
 }
 
@@ -38,13 +47,7 @@ impl<S: FrameSource> FrameSource for ReadOn<S> {
 
     /// Goes to the first frame that isn't before `media_time`.
     fn seek(&mut self, media_time: Duration) -> Result<(), SourceError> {
-        while let Some(frame) = self.read()? {
-            if frame.media_time >= media_time {
-                self.ahead = Some(frame);
-                return Ok(());
-            }
-        }
-        Ok(())
+        self.go_on(media_time, || false)
     }
 
     fn shortfall(&self) -> Option<Shortfall> {

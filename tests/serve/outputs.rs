@@ -61,15 +61,21 @@ fn a_dash_without_lines_is_refused() {
     }
 }
 
-/// A camera's results as lines and as OSC, both while it runs.
-#[test]
-fn a_watched_camera_gives_lines_and_osc_as_they_come() {
+/// A camera with a face before it, and who hears Open Sound Control, with the address.
+fn camera_and_receiver() -> (Bus, UdpSocket, String) {
     let bus = Bus::new();
     let picture = super::support::drawn_face::picture_with_face(640, 480, opencv::core::Rect::new(220, 140, 200, 200));
     bus.plug(0, "Test camera", &[Mode::jpeg(640, 480, 30, &[picture])]);
     let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
     receiver.set_read_timeout(Some(PATIENCE)).unwrap();
     let osc = receiver.local_addr().unwrap().to_string();
+    (bus, receiver, osc)
+}
+
+/// A camera's results as lines and as OSC, both while it runs.
+#[test]
+fn a_watched_camera_gives_lines_and_osc_as_they_come() {
+    let (bus, receiver, osc) = camera_and_receiver();
     let mut command = bus.command(binary());
     command.args(["live", "--headless", "--camera", "0", "--jsonl", "-", "--osc", &osc]);
     let mut child = Ended(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
@@ -91,12 +97,7 @@ fn a_watched_camera_gives_lines_and_osc_as_they_come() {
 
 #[test]
 fn a_reader_who_stands_still_loses_lines_and_holds_up_neither_osc_nor_the_table_nor_the_end() {
-    let bus = Bus::new();
-    let picture = super::support::drawn_face::picture_with_face(640, 480, opencv::core::Rect::new(220, 140, 200, 200));
-    bus.plug(0, "Test camera", &[Mode::jpeg(640, 480, 30, &[picture])]);
-    let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
-    receiver.set_read_timeout(Some(PATIENCE)).unwrap();
-    let osc = receiver.local_addr().unwrap().to_string();
+    let (bus, receiver, osc) = camera_and_receiver();
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("faces.csv");
     // Full from the beginning, so that not even the first line is taken.
