@@ -40,11 +40,13 @@ mkdir -p "$FOLDER"
     cat <<'TEXT'
 # What the recipes gave
 
-`scripts/progression.sh` makes this page from the folders of the runs. [The progression](progression.md) tells what follows from it.
+`scripts/progression.sh` makes this page from the run folders. [The progression](progression.md) explains the results.
 
-A figure with a label rule, a prior and N was measured after the end, without test-time augmentation. One with “best epoch” is of a network that wasn't measured yet: PublicTest at its best
-epoch so far, from its history. PublicTest chose the epoch, so it is what others call validation. PrivateTest is read once, when a training has ended by
-its last epoch or for lack of progress, and not where its time was spent; [for `mien` at the uniform prior](models.md#how-the-figures-were-measured) it was read twice. Where a data set has no official splits, people were divided among the three: nobody stands on two sides. Times were taken beside other work.
+A figure with a label rule, a prior and N was measured after the training had ended, without test-time augmentation. A figure with “best epoch” is for a
+network that hasn't been measured yet: it is PublicTest at the best epoch so far, from its history. PublicTest chose the epoch, so it is what others call
+validation. PrivateTest is read once, when a training has ended after its last epoch or by early stopping, and not when it ran out of its time budget;
+[for `mien` at the uniform prior](models.md#how-the-figures-were-measured) it was read twice. Where a data set has no official splits, it was split by
+person: no person appears in more than one split. Times were taken while other programs were running.
 
 ## The networks that ship
 
@@ -52,14 +54,14 @@ TEXT
     "$MIEN" compare mien-joint mien mien-votes mien-labels cnn4-ferplus --markdown
     printf '\n## The published systems\n\n'
     "$MIEN" compare --all "$LIST" --runs "$RUNS" --plots "$FOLDER" --markdown
-    printf '\n## The five sources\n\nThe bars are the published accuracy, ours on PublicTest and ours on PrivateTest.\n'
+    printf '\n## The five sources\n\nThe bars show the published accuracy, then ours on PublicTest and on PrivateTest.\n'
     for chart in "$FOLDER"/*.png; do printf '\n![](results/%s)\n' "${chart##*/}"; done
     cat <<'TEXT'
 
 ## Each system
 
-Curves show training and PublicTest, by epoch; the dotted line is the epoch that was kept. The matrix shows PrivateTest, and is missing where a training
-hasn't ended. Each card says what a network learnt, by which recipe, and how good it was measured to be.
+The curves show training and PublicTest by epoch; the dotted line marks the epoch that was kept. The confusion matrix is for PrivateTest, and is missing
+where a training hasn't ended. Each card says what the network was trained on, by which recipe, and what was measured.
 TEXT
     # In the order of the list.
     for name in $(sed -n 's/^recipe = "\(.*\)\.toml"$/\1/p' "$LIST"); do
