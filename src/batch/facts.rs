@@ -33,7 +33,7 @@ pub fn facts(choices: &StageChoices, network: &NetworkInUse, span: Span) -> Vec<
         fact("Prior", prior),
         of_videos("Frames", span_in_words(span)),
         of_videos("Smoothing", smoothing),
-        fact("Search for faces", detection.join(", ")),
+        fact("Face detection", detection.join(", ")),
         fact(
             "Versions",
             format!(
@@ -53,7 +53,7 @@ fn short(value: &serde_json::Value) -> String {
 fn span_in_words(Span { from, to, skip }: Span) -> String {
     let which = match skip {
         0 => "all".to_owned(),
-        skip => format!("one, then {skip} left out"),
+        skip => format!("one of every {}", skip.saturating_add(1)),
     };
     let begin = if from.is_zero() { String::new() } else { format!(", from {} s", from.as_secs_f64()) };
     let end = to.map_or_else(String::new, |to| format!(", before {} s", to.as_secs_f64()));
@@ -70,6 +70,6 @@ mod tests {
     fn the_span_is_said_in_words() {
         assert_eq!(span_in_words(Span::default()), "all");
         let span = Span { from: Duration::from_millis(1500), to: Some(Duration::from_secs(3)), skip: 4 };
-        assert_eq!(span_in_words(span), "one, then 4 left out, from 1.5 s, before 3 s");
+        assert_eq!(span_in_words(span), "one of every 5, from 1.5 s, before 3 s");
     }
 }

@@ -49,16 +49,16 @@ pub struct Input {
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// The pattern is none.
-    #[error("“{0}” is no pattern of file names: {1}")]
+    #[error("“{0}” is not a valid file name pattern: {1}")]
     Pattern(String, glob::PatternError),
     /// No file fits.
-    #[error("{0} does not exist, and no file fits it as a pattern; check the path")]
+    #[error("{0} does not exist, and no file matches it as a pattern; check the path")]
     Nothing(PathBuf),
     /// A folder holds neither videos nor pictures.
-    #[error("{0} holds no file whose name ends like that of a video or picture")]
+    #[error("{0} contains no file with the extension of a video or picture")]
     EmptyFolder(PathBuf),
     /// All that was found are results.
-    #[error("{0} was written by Mien, as all else that was named; name the video that it was made from")]
+    #[error("{0} was written by Mien, like everything else that was named; name the video that it was made from")]
     OnlyResults(PathBuf),
     /// Two files would have the same name in results.
     #[error(
@@ -74,10 +74,12 @@ pub enum InputError {
         name: PathBuf,
     },
     /// A video has the name of the table of pictures.
-    #[error("{0} would be called like the table of all pictures; give it an ending, or analyse the pictures apart")]
+    #[error(
+        "{0} would have the name of the table of all pictures; give it an extension, or analyse the pictures separately"
+    )]
     CalledPictures(PathBuf),
     /// A video has the name of the tables over all files.
-    #[error("{0} would be called like the table over all files; give it another name, or an ending")]
+    #[error("{0} would have the name of the table over all files; give it another name, or an extension")]
     CalledTogether(PathBuf),
     /// The folder for results has a name that can't be noted.
     #[error("the folder {0} has a name that is not Unicode; rename it, or name another with --output")]
@@ -145,7 +147,7 @@ impl Inputs {
     pub fn note_on_left_out(&self) -> Option<String> {
         let [first, others @ ..] = self.left_out.as_slice() else { return None };
         let others = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
-        Some(format!("{}{others} left out: Mien wrote it; renamed, it is analysed", first.display()))
+        Some(format!("{}{others} left out: Mien wrote it; to have it analysed, rename it", first.display()))
     }
 
     fn sort(files: BTreeMap<PathBuf, PathBuf>) -> Result<Self, InputError> {
@@ -355,7 +357,7 @@ mod tests {
         let error = |name: &str| find(home.path(), &[name]).unwrap_err().to_string();
         assert!(error("none.mp4").contains("none.mp4"));
         assert!(error("*.avi").contains("*.avi"));
-        assert!(error("a").contains("holds no file"));
-        assert!(error("a[").contains("no pattern"));
+        assert!(error("a").contains("contains no file"));
+        assert!(error("a[").contains("not a valid file name pattern"));
     }
 }

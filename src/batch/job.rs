@@ -92,13 +92,13 @@ impl Job<'_> {
         film: Film,
         mut on_scene: impl FnMut(Scene) -> anyhow::Result<()>,
     ) -> anyhow::Result<Option<String>> {
-        let (spacing, duration) = (film.spacing(), film.duration());
+        let (spacing, looks, duration) = (film.spacing(), film.looks(), film.duration());
         let Film { source, span, can_jump } = film;
         let source: Box<dyn FrameSource> =
             if can_jump { Box::new(source) } else { Box::new(ReadOn::to(source, span.from, self.stop)?) };
         self.go_on()?;
         let (source, shortfall) = Watched::new(Box::new(Excerpt::new(source, span)?));
-        let analyzer = self.choices.analyzer_for(spacing)?;
+        let analyzer = self.choices.analyzer_for(spacing, looks)?;
         let labeller = self.choices.labeller(self.network.classifier());
         let mut frames = 0_u64;
         run_to_end(Box::new(source), analyzer, labeller, self.stop, |scene| {
@@ -107,7 +107,7 @@ impl Job<'_> {
         })?;
         self.go_on()?;
         if frames == 0 {
-            bail!("no frame lies {}", span_in_words(span, duration));
+            bail!("there is no frame {}", span_in_words(span, duration));
         }
         Ok(shortfall.get().map(|shortfall| format!("it is {shortfall}; the results cover those")))
     }
@@ -239,6 +239,12 @@ impl Film {
     fn spacing(&self) -> Duration {
         let steps = self.span.skip.saturating_add(1) as f64;
         Duration::try_from_secs_f64(self.source.info().interval().as_secs_f64() * steps).unwrap_or(Duration::MAX)
+    }
+
+    /// How many frames of the whole would be analysed, by the number that the file declares: in a part of it faces wait as they do in the
+    /// whole.
+    fn looks(&self) -> Option<u64> {
+        self.source.info().frames().map(|frames| frames.div_ceil(self.span.skip.saturating_add(1)))
     }
 
     /// How long the whole is, if that is known.

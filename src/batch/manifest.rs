@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::part::Part;
 use super::products::{Product, Wanted};
@@ -46,6 +46,7 @@ pub struct Work {
     /// The files with their states.
     pub inputs: Vec<FileState>,
     /// All options that change results, the model's checksum among them. Which results are written isn't one of them.
+    #[serde(deserialize_with = "without_device")]
     pub options: serde_json::Value,
 }
 
@@ -134,6 +135,15 @@ fn is_none(count: &u64) -> bool {
     *count == 0
 }
 
+/// Options without the device, which earlier versions noted among them: it doesn't decide about results.
+fn without_device<'de, D: Deserializer<'de>>(options: D) -> Result<serde_json::Value, D::Error> {
+    let mut options = serde_json::Value::deserialize(options)?;
+    if let serde_json::Value::Object(options) = &mut options {
+        options.retain(|name, _| name != "device");
+    }
+    Ok(options)
+}
+
 impl FileState {
     /// Of a file now.
     ///
@@ -155,6 +165,11 @@ impl Output {
     /// When it can't be read.
     pub fn of(product: Product, path: &Path) -> std::io::Result<Self> {
         Ok(Self { product: Some(product), file: FileState::of(path)?, sha256: Some(sha256(path)?) })
+    }
+
+    /// Whether the file has the contents that were noted.
+    pub fn is_as_noted(&self) -> bool {
+        self.sha256.as_ref().is_some_and(|sum| sha256(&self.file.path).is_ok_and(|now| now == *sum))
     }
 }
 
@@ -316,5 +331,12 @@ mod tests {
             { "path": "a.csv", "bytes": 5, "modified_ms": null }], "frames": 3, "faces": 2, "complaints": [] } }"#;
         let manifest: Manifest = serde_json::from_str(text).unwrap();
         assert_eq!((manifest.results.unwrap().outputs[0].file.bytes, manifest.versions), (5, None));
+    }
+
+    #[test]
+    fn the_device_that_earlier_versions_noted_is_no_option() {
+        let text = r#"{ "schema": 3, "inputs": [], "options": { "device": "cuda:1", "skip": 4 }, "results": null }"#;
+        let manifest: Manifest = serde_json::from_str(text).unwrap();
+        assert_eq!(manifest.work.options, serde_json::json!({ "skip": 4 }));
     }
 }

@@ -191,5 +191,5 @@ fn refusal(names: &[&Path]) -> Option<String> {
     };
     let rest =
         if others.is_empty() { "" } else { " analysed with other options or by an older Mien, or have changed since" };
-    Some(format!("{them}{rest}; --force replaces the results, and with --output FOLDER the earlier ones stay"))
+    Some(format!("{them}{rest}; use --force to replace the results, or another --output to keep them"))
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::manifest::{Earlier, Manifest, Results, Work};
+use super::manifest::{Earlier, Manifest, Output, Results, Work};
 use super::products::Wanted;
 use crate::export::{Existing, SCHEMA_VERSION};
+use crate::version::Versions;
 
 /// What is to be done about a file.
 pub enum Step {
@@ -39,11 +40,14 @@ pub enum Ours {
 }
 
 impl Step {
-    /// By what an earlier run left at `manifest_path`.
-    pub fn next(manifest_path: &Path, work: &Work, wanted: &Wanted, force: bool) -> Self {
+    /// By what an earlier run left at `manifest_path`. `arithmetic` is what this run's network computes with.
+    pub fn next(manifest_path: &Path, work: &Work, wanted: &Wanted, force: bool, arithmetic: Option<&str>) -> Self {
         let (earlier, manifest) = Manifest::earlier(manifest_path, work, SCHEMA_VERSION, wanted);
         let plan = match earlier {
-            Earlier::Finished(results) if !force => return Self::Skip(results),
+            // A forced run that was interrupted has to come to its end too.
+            Earlier::Finished(results) if !force || is_good(&results, manifest.as_ref(), wanted, arithmetic) => {
+                return Self::Skip(results);
+            }
             Earlier::OtherWork if !force => return Self::Refuse,
             Earlier::Nothing => Plan { existing: Existing::Keep, ..Plan::fresh(wanted, Ours::None) },
             Earlier::Unfinished | Earlier::OtherWork => {
@@ -56,10 +60,26 @@ impl Step {
             Earlier::Partly { results, missing, .. } => {
                 Plan::adding(results, if force { wanted } else { &missing }, manifest.as_ref())
             }
-            Earlier::Finished(results) => Plan::adding(results, wanted, manifest.as_ref()),
+            Earlier::Finished(results) => {
+                // All of them: complaints and arithmetic are noted of all together.
+                let all = wanted | &results.products;
+                Plan::adding(results, &all, manifest.as_ref())
+            }
         };
         Self::Write(plan)
     }
+}
+
+/// Whether nothing would be gained by making finished results again: there is nothing to say of them, they were made by this version and
+/// computed with the same arithmetic, and those that are wanted have the contents that were written.
+fn is_good(results: &Results, manifest: Option<&Manifest>, wanted: &Wanted, arithmetic: Option<&str>) -> bool {
+    let is_wanted = |output: &&Output| output.product.is_some_and(|product| wanted.contains(&product));
+    results.complaints.is_empty()
+        // That ffmpeg wasn't there for the sound, say.
+        && results.notes.is_empty()
+        && manifest.and_then(|manifest| manifest.versions.as_ref()) == Some(&Versions::here())
+        && results.arithmetic.iter().map(String::as_str).eq(arithmetic)
+        && results.outputs.iter().filter(is_wanted).all(Output::is_as_noted)
 }
 
 impl Plan {
@@ -96,5 +116,49 @@ impl Ours {
             Self::Listed(paths) => paths.contains(path),
             Self::All => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Product;
+    use crate::export::TableFormat;
+
+    #[test]
+    fn finished_results_are_made_again_only_if_that_is_forced_and_something_is_gained() {
+        let home = tempfile::tempdir().unwrap();
+        let (table, path) = (home.path().join("a.mp4.csv"), home.path().join("a.mp4.mien.json"));
+        std::fs::write(&table, "table").unwrap();
+        let csv = Product::Faces(TableFormat::Csv);
+        let (work, wanted) = (Work::default(), Wanted::from([csv]));
+        let results = Results {
+            outputs: vec![Output::of(csv, &table).unwrap()],
+            products: wanted.clone(),
+            arithmetic: ["cpu bf16".to_owned()].into(),
+            ..Results::default()
+        };
+        let is_skipped_of = |versions: &Versions, results: &Results, force: bool, arithmetic: &str| {
+            let results = Some(results.clone());
+            let versions = Some(versions.clone());
+            let manifest =
+                Manifest { schema: SCHEMA_VERSION, versions, work: work.clone(), results, ..Manifest::default() };
+            manifest.write(&path).unwrap();
+            matches!(Step::next(&path, &work, &wanted, force, Some(arithmetic)), Step::Skip(_))
+        };
+        let earlier = Versions { mien: "0.0.1".to_owned(), ..Versions::here() };
+        let is_skipped = |results: &Results, force: bool, arithmetic: &str| {
+            is_skipped_of(&Versions::here(), results, force, arithmetic)
+        };
+        assert!(is_skipped(&results, true, "cpu bf16"));
+        assert!(!is_skipped_of(&earlier, &results, true, "cpu bf16"));
+        let silent = Results { notes: vec!["a.mp4 is without sound".to_owned()], ..results.clone() };
+        assert!(!is_skipped(&silent, true, "cpu bf16") && is_skipped(&silent, false, "cpu bf16"));
+        assert!(!is_skipped(&results, true, "cpu f32") && is_skipped(&results, false, "cpu f32"));
+        let complaining = Results { complaints: vec!["it is cut".to_owned()], ..results.clone() };
+        assert!(!is_skipped(&complaining, true, "cpu bf16") && is_skipped(&complaining, false, "cpu bf16"));
+        // As long as before.
+        std::fs::write(&table, "cable").unwrap();
+        assert!(!is_skipped(&results, true, "cpu bf16") && is_skipped(&results, false, "cpu bf16"));
     }
 }

@@ -22,7 +22,7 @@ pub enum ProgressForm {
     /// Bars on a terminal, a line for each file elsewhere
     #[default]
     Bars,
-    /// An object of JSON in each line of the standard output, which gets nothing else
+    /// JSON lines on standard output, which gets nothing else
     Json,
 }
 

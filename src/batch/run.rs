@@ -164,7 +164,7 @@ impl<'a> Batch<'a> {
             trouble.extend(write_index(&self.output).err());
         }
         if is_stopped {
-            let done = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Failed(_))).count();
+            let done = outcomes.iter().filter(|(_, outcome)| outcome.results().is_some()).count();
             let all = tasks.len();
             bail!(Interrupted(format!("{done} of {all} are finished and kept; the same command resumes from there")));
         }
@@ -193,7 +193,7 @@ impl<'a> Batch<'a> {
         write_together(&self.output, &files, options, sum, self.orders.force)
     }
 
-    /// All options that results depend on.
+    /// All options that results depend on. The device isn't one: a file may be resumed anywhere, and its results say what computed them.
     fn options(&self, network: &NetworkInUse) -> serde_json::Value {
         let Span { from, to, skip } = self.span;
         json!({
@@ -201,7 +201,6 @@ impl<'a> Batch<'a> {
             "model_sha256": network.sha256,
             "prior": network.prior,
             "flip": network.flip,
-            "device": self.choices.device.to_string(),
             "smoothing_secs": self.choices.smoothing.map_or(0.0, |constant| constant.as_secs_f64()),
             "detection": self.choices.detection,
             // Other weights find other faces.
@@ -254,7 +253,7 @@ impl<'a> Batch<'a> {
         }
         let work = Work { inputs: states, options };
         let Orders { wanted, force, .. } = &self.orders;
-        let plan = match Step::next(&manifest_path, &work, wanted, *force) {
+        let plan = match Step::next(&manifest_path, &work, wanted, *force, arithmetic.as_deref()) {
             Step::Write(plan) => plan,
             other => {
                 progress.pass_over(task.bytes());

@@ -9,7 +9,6 @@ use super::manifest::{FileState, Manifest, Output, Results, Work};
 use super::products::Product;
 use super::run::MANIFEST_ENDING;
 use crate::export::{ExportError, SCHEMA_VERSION, join_tables};
-use crate::lab::provenance::sha256;
 use crate::report::counted;
 use crate::version::Versions;
 
@@ -143,7 +142,7 @@ impl TablesRecord {
         let mut before = self.before.results.clone().unwrap_or_default();
         if self.is_unfinished {
             // Who knows what the run had replaced by the time that it was killed.
-            before.outputs.retain(is_as_noted);
+            before.outputs.retain(Output::is_as_noted);
         }
         let Manifest { schema, work, left, .. } = &self.before;
         let is_same = *schema == SCHEMA_VERSION && work.options == options && before.classes == results.classes;
@@ -164,11 +163,6 @@ impl TablesRecord {
 fn manifest(options: serde_json::Value) -> Manifest {
     let work = Work { inputs: Vec::new(), options };
     Manifest { schema: SCHEMA_VERSION, versions: Some(Versions::here()), work, ..Manifest::default() }
-}
-
-/// Whether a table has the contents that were noted.
-fn is_as_noted(output: &Output) -> bool {
-    output.sha256.as_ref().is_some_and(|sum| sha256(&output.file.path).is_ok_and(|now| now == *sum))
 }
 
 fn left_in_words(left: &[PathBuf]) -> Option<String> {

@@ -125,7 +125,7 @@ impl Columns {
     /// The number in a column.
     fn number<T: std::str::FromStr>(row: &[String], column: usize) -> anyhow::Result<T> {
         let text = row.get(column).map(String::as_str).unwrap_or_default();
-        text.parse().map_err(|_unparsable| anyhow!("“{text}” stands where a number should be"))
+        text.parse().map_err(|_unparsable| anyhow!("“{text}” is not a number"))
     }
 
     fn seen(self, row: &[String]) -> anyhow::Result<Seen> {

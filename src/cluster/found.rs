@@ -42,7 +42,7 @@ impl Found {
         let mut found = Self::default();
         for folder in folders {
             if !folder.is_dir() {
-                bail!("{} is no folder; name the folders that `mien analyze` wrote to", folder.display());
+                bail!("{} is not a folder; name the folders that `mien analyze` wrote to", folder.display());
             }
             for path in files(folder) {
                 if path.file_name().is_some_and(|name| name == RUN_REPORT) {

@@ -11,7 +11,7 @@ use super::films::{PartTable, frame_shifts, join_parts};
 use super::found::{Found, Record};
 use super::plan::Plan;
 use super::planned::Kind;
-use super::select::{belong_together, remove_replaced, without_doubles};
+use super::select::{belong_together, remove_replaced, remove_unplanned, without_doubles};
 use crate::batch::{
     FileState, MANIFEST_ENDING, Manifest, Output, PICTURES_NAME, Product, Results, TablesRecord, different_arithmetic,
     write_index,
@@ -64,6 +64,8 @@ pub struct Merged {
     pub complaints: Vec<String>,
     /// What was found more than once, the same each time.
     pub doubled: Vec<PathBuf>,
+    /// What was found and isn't in the plan, so not in the tables either.
+    pub unplanned: Vec<PathBuf>,
 }
 
 /// The results of a file that go into the table: its own, or those of its parts.
@@ -85,12 +87,13 @@ impl Merge {
             bail!("{} can't be read as a record of Mien; remove it and analyse its file again", path.display());
         }
         let mut records = std::mem::take(&mut found.records);
+        let unplanned = self.plan.as_ref().map(|plan| remove_unplanned(plan, &mut records)).unwrap_or_default();
         let replaced = self.plan.as_ref().map(|plan| remove_replaced(plan, &mut records)).unwrap_or_default();
         let (records, doubled) = without_doubles(records)?;
-        let mut merged = Merged { doubled, ..Merged::default() };
+        let mut merged = Merged { doubled, unplanned, ..Merged::default() };
         let entries = self.entries(records, &found, &replaced, &mut merged)?;
         if entries.is_empty() {
-            bail!("there are no results of files to put together in {}", folders_in_words(&self.folders));
+            bail!("there are no results of files to merge in {}", folders_in_words(&self.folders));
         }
         if !self.allowed.mixed {
             same_work(&entries)?;
@@ -110,7 +113,10 @@ impl Merge {
         let formats = [TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet];
         let format = formats.into_iter().find(|format| ending.as_deref() == Some(format.ending()));
         format.with_context(|| {
-            format!("{} has no ending that says the format; name it .parquet, .csv or .jsonl", self.output.display())
+            format!(
+                "{} has no extension that tells the format; name it .parquet, .csv or .jsonl",
+                self.output.display()
+            )
         })
     }
 
@@ -125,12 +131,9 @@ impl Merge {
         let problems = &found.problems;
         let mut missing = BTreeSet::new();
         let mut bad = BTreeMap::new();
-        let mut known = BTreeSet::new();
         let pictures = pictures_in(&records);
         for line in self.plan.iter().flat_map(|plan| &plan.0) {
-            // Pictures have one table together.
-            let unit = if line.kind == Kind::Picture { PICTURES_NAME.into() } else { line.unit_name() };
-            known.insert(unit.clone());
+            let unit = line.table_name();
             let reason =
                 line.problem.as_ref().or_else(|| problems.get(&unit)).or_else(|| problems.get(&line.unit_name()));
             let has_table = records.contains_key(&unit);
@@ -144,9 +147,6 @@ impl Merge {
         }
         let mut films: BTreeMap<(bool, PathBuf), Entry> = BTreeMap::new();
         for (unit, record) in records {
-            if self.plan.is_some() && !known.contains(&unit) {
-                bail!("{} isn't in the manifest; leave its folder out, or make the manifest anew", unit.display());
-            }
             if record.results().is_none() {
                 missing.insert(unit);
                 continue;
@@ -169,8 +169,9 @@ impl Merge {
             let names = in_words(missing.iter().map(|name| name.display().to_string()));
             let count = missing.len();
             bail!(TryAgain(format!(
-                "{count} of the files have no results yet: {names}{}; analyse them, or leave them out with --allow-missing",
-                replaced_in_words(replaced)
+                "{count} of the files have no results yet: {names}{}{}; analyse them, or leave them out with --allow-missing",
+                replaced_in_words(replaced),
+                unplanned_in_words(&merged.unplanned)
             )));
         }
         merged.bad = bad.iter().map(|(name, reason)| format!("{}: {reason}", name.display())).collect();
@@ -195,7 +196,7 @@ impl Merge {
                 let names = in_words(entries.iter().filter(lacks).map(|entry| entry.name.display().to_string()));
                 let ending = format.ending();
                 bail!(
-                    "there are no {ending} tables of {names}; analyse with --{}, or name another ending",
+                    "there are no {ending} tables of {names}; analyse with --{}, or name another extension",
                     &ending[1..]
                 );
             }
@@ -314,7 +315,18 @@ fn replaced_in_words(replaced: &BTreeSet<PathBuf>) -> String {
         return String::new();
     }
     let names = in_words(replaced.iter().map(|name| name.display().to_string()));
-    format!(" (the results of {names} are of other files than the manifest has; `mien analyze --force` replaces them)")
+    format!(
+        " (the results of {names} are of different files from those in the manifest; `mien analyze --force` replaces them)"
+    )
+}
+
+/// What else there is, after a list of what is missing: a file may have been named in another way when the manifest was made.
+fn unplanned_in_words(unplanned: &[PathBuf]) -> String {
+    if unplanned.is_empty() {
+        return String::new();
+    }
+    let names = in_words(unplanned.iter().map(|name| name.display().to_string()));
+    format!(" (there are results of {names}, which the manifest doesn't have)")
 }
 
 /// Refuses results that were made differently.
@@ -329,9 +341,7 @@ fn same_work(entries: &[Entry]) -> anyhow::Result<()> {
             bail!("{one} and {two} have tables of schema {schema} and {other_schema}; analyse the older one again");
         }
         if let Some(difference) = difference(&options, &other) {
-            bail!(
-                "{one} and {two} were analysed differently: {difference}; --allow-mixed puts them together all the same"
-            );
+            bail!("{one} and {two} were analysed differently: {difference}; --allow-mixed merges them anyway");
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! What is to be analysed, frozen in a file: one line for each video, part of one or picture, with what it is and how long it takes.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -32,8 +33,14 @@ pub enum PlanError {
         #[source]
         reason: std::io::Error,
     },
+    /// Nothing is planned: the command that was to write it failed.
+    #[error("the manifest {} is empty: `mien plan` must have failed; make the manifest anew, and read what the command says", path.display())]
+    Empty {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A line is none of a plan.
-    #[error("{}, line {line}: {reason}; make the manifest anew with `mien plan`", path.display())]
+    #[error("{}, line {line}: {reason}; make a new manifest with `mien plan`", path.display())]
     Line {
         /// Which file.
         path: PathBuf,
@@ -74,26 +81,37 @@ impl Plan {
             let line = Planned::of(path, path, Kind::Video).with_problem(reason.clone());
             lines.push(line);
         }
-        lines.sort_by(|a, b| (a.kind == Kind::Picture, &a.path).cmp(&(b.kind == Kind::Picture, &b.path)));
-        Ok((Self(lines), uncut))
+        Ok((Self::in_order(lines), uncut))
     }
 
-    /// Reads the one at `path`.
+    /// With lines in any order; those of one file stay as they are.
+    fn in_order(mut lines: Vec<Planned>) -> Self {
+        lines.sort_by(|a, b| (a.kind == Kind::Picture, &a.path).cmp(&(b.kind == Kind::Picture, &b.path)));
+        Self(lines)
+    }
+
+    /// Reads the one at `path`, which may be several one after another.
     ///
     /// # Errors
-    /// When it can't be read, or a line is none of a plan.
+    /// When it can't be read, has no line, or a line is none of a plan.
     pub fn read(path: &Path) -> Result<Self, PlanError> {
         let unreadable = |reason| PlanError::Unreadable { path: path.to_owned(), reason };
         let file = BufReader::new(File::open(path).map_err(unreadable)?);
-        let mut lines = Vec::new();
+        let mut lines = BTreeMap::new();
         for (number, line) in file.lines().enumerate() {
             let line = line.map_err(unreadable)?;
             if !line.trim().is_empty() {
                 let error = |reason| PlanError::Line { path: path.to_owned(), line: number + 1, reason };
-                lines.push(serde_json::from_str(&line).map_err(error)?);
+                let planned: Planned = serde_json::from_str(&line).map_err(error)?;
+                // Of a file that is in several, the last one counts.
+                let part = planned.part.map(|part| (part.of, part.number));
+                lines.insert((planned.kind == Kind::Picture, planned.path.clone(), part), planned);
             }
         }
-        Ok(Self(lines))
+        if lines.is_empty() {
+            return Err(PlanError::Empty { path: path.to_owned() });
+        }
+        Ok(Self::in_order(lines.into_values().collect()))
     }
 
     /// As text.
@@ -103,7 +121,7 @@ impl Plan {
     pub fn to_lines(&self) -> anyhow::Result<String> {
         let line = |planned: &Planned| {
             let line = serde_json::to_string(planned);
-            line.with_context(|| format!("{} can't stand in a manifest", planned.path.display()))
+            line.with_context(|| format!("{} can't be written to a manifest", planned.path.display()))
         };
         let lines = self.0.iter().map(line).collect::<Result<Vec<_>, _>>()?;
         Ok(lines.iter().map(|line| format!("{line}\n")).collect())
@@ -208,9 +226,23 @@ mod tests {
         std::fs::write(&path, plan.to_lines().unwrap()).unwrap();
         assert_eq!(Plan::read(&path).unwrap(), plan);
         assert!(plan.has_parts() && plan.0[0].id != plan.0[1].id);
-        std::fs::write(&path, "{\"id\": 1}\n").unwrap();
-        let error = Plan::read(&path).unwrap_err().to_string();
-        assert!(error.contains("line 1") && error.contains("mien plan"), "{error}");
+        for (text, words) in [("{\"id\": 1}\n", "line 1"), ("", "is empty"), ("\n", "is empty")] {
+            std::fs::write(&path, text).unwrap();
+            let error = Plan::read(&path).unwrap_err().to_string();
+            assert!(error.contains(words) && error.contains("mien plan"), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_plans_one_after_another_are_one_with_its_pictures_last() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("manifest.jsonl");
+        let old = Plan(vec![line("a.mp4", Kind::Video, Some(9.0), 7), line("a.png", Kind::Picture, None, 3)]);
+        let new = Plan(vec![line("b.mp4", Kind::Video, Some(9.0), 7)]);
+        std::fs::write(&path, old.to_lines().unwrap() + &new.to_lines().unwrap()).unwrap();
+        let both = Plan::read(&path).unwrap();
+        let shards = [1, 2].map(|number| names(&both, Shard::new(number, 2).unwrap()));
+        assert_eq!(shards, [vec!["a.mp4", "a.png"], vec!["b.mp4"]]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::split::{Split, parts};
-use crate::batch::{FileState, Input, Part, clock_begins_again};
+use crate::batch::{FileState, Input, PICTURES_NAME, Part, clock_begins_again};
 use crate::source::{FrameSource as _, VideoSource};
 
 /// Some drives keep times of change in steps of two seconds, and copies of a file differ by as much.
@@ -105,7 +105,7 @@ impl Planned {
         if path.to_str().is_some() && name.to_str().is_some() {
             line.with_id()
         } else {
-            line.with_problem("its name is not Unicode and can't stand in a manifest; rename it".to_owned())
+            line.with_problem("its name is not Unicode and can't be written to a manifest; rename it".to_owned())
         }
     }
 
@@ -130,13 +130,18 @@ impl Planned {
         self.part.map_or_else(|| self.name.clone(), |part| part.name(&self.name))
     }
 
+    /// What the results are called that it goes into: pictures have one table together.
+    pub fn table_name(&self) -> PathBuf {
+        if self.kind == Kind::Picture { PICTURES_NAME.into() } else { self.unit_name() }
+    }
+
     /// What is wrong, if the file isn't the planned one any more.
     pub(super) fn changed_since(&self) -> Option<String> {
         let state = match FileState::of(&self.path) {
             Ok(state) => state,
             Err(error) => return Some(format!("can't be read: {error}")),
         };
-        let words = "has changed since the manifest was made; make it anew with `mien plan`";
+        let words = "has changed since the manifest was made; make a new one with `mien plan`";
         (!self.is_as_planned(&state)).then(|| words.to_owned())
     }
 

@@ -14,6 +14,12 @@ use crate::lab::provenance::sha256;
 /// Parts follow on each other if one ends so near to where the next begins, in seconds: frames lie further apart.
 const SAME_CUT_S: f64 = 1e-3;
 
+/// Takes away the records of files that aren't planned, such as those of somebody who no longer takes part, and gives their names.
+pub fn remove_unplanned(plan: &Plan, records: &mut BTreeMap<PathBuf, Vec<Record>>) -> Vec<PathBuf> {
+    let planned: BTreeSet<PathBuf> = plan.0.iter().map(Planned::table_name).collect();
+    records.extract_if(.., |unit, _| !planned.contains(unit)).map(|(unit, _)| unit).collect()
+}
+
 /// Takes away the records of files that were replaced before they were planned, and gives the names of those that have no other. The
 /// table of all pictures goes if one of them was, or isn't planned any more: its rows can't be told apart.
 pub fn remove_replaced(plan: &Plan, records: &mut BTreeMap<PathBuf, Vec<Record>>) -> BTreeSet<PathBuf> {
@@ -60,8 +66,8 @@ pub fn without_doubles(
                 let (name, one, two) = (name.display(), first.path.display(), other.path.display());
                 if inputs_of(&other) != inputs_of(&first) {
                     bail!(
-                        "{one} and {two} are both called {name} and are of different files; make one manifest of all \
-                         files with `mien plan`, and analyse them by it"
+                        "{one} and {two} are both called {name} but are of different files; make one manifest of all \
+                         files with `mien plan`, and analyse them with it"
                     );
                 }
                 bail!("{name} has two different results, {one} and {two}; remove one of them");
@@ -101,7 +107,7 @@ pub fn belong_together(records: &[Record]) -> anyhow::Result<()> {
             let is_next = one.number.checked_add(1) == Some(other.number);
             let meet = one.to_s.is_some_and(|end| (end - other.from_s).abs() < SAME_CUT_S);
             if one.of != other.of || (is_next && !meet) {
-                Some("are parts of two divisions of")
+                Some("are parts of two different splits of")
             } else {
                 (one.number == other.number).then_some("are the same part of")
             }
@@ -112,7 +118,7 @@ pub fn belong_together(records: &[Record]) -> anyhow::Result<()> {
             let file = one.manifest.work.inputs.first().map_or(Path::new(""), |input| input.path.as_path());
             let (first, second, file) = (one.path.display(), other.path.display(), file.display());
             bail!(
-                "{first} and {second} {reason} {file}; remove the results that aren't to count, or leave their folder out"
+                "{first} and {second} {reason} {file}; remove the results that you don't want, or leave out their folder"
             );
         }
     }
@@ -151,9 +157,9 @@ mod tests {
         for (bad, words) in [
             ([None, None], "one and two are both results of"),
             ([None, first], "of the whole and of a part"),
-            ([first, part(1, 4, 0.0, Some(15.0))], "two divisions"),
-            ([first, part(2, 4, 15.0, Some(30.0))], "two divisions"),
-            ([first, part(2, 3, 21.0, Some(42.0))], "two divisions"),
+            ([first, part(1, 4, 0.0, Some(15.0))], "two different splits"),
+            ([first, part(2, 4, 15.0, Some(30.0))], "two different splits"),
+            ([first, part(2, 3, 21.0, Some(42.0))], "two different splits"),
             ([second, second], "the same part"),
         ] {
             let error = judge(&bad).unwrap_err();

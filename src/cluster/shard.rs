@@ -43,9 +43,11 @@ impl Shard {
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
         let number = |name: &str| match variable(name) {
             None => Ok(None),
-            Some(word) => {
-                word.trim().parse::<u32>().map(Some).map_err(|_none| format!("{name} is “{word}”, which is no number"))
-            }
+            Some(word) => word
+                .trim()
+                .parse::<u32>()
+                .map(Some)
+                .map_err(|_none| format!("{name} is “{word}”, which is not a number")),
         };
         let shards = number(SHARDS_VARIABLE)?;
         let place = if let Some(index) = number("JOB_COMPLETION_INDEX")? {

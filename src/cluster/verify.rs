@@ -27,14 +27,14 @@ pub struct Verified {
 pub fn verify(folders: &[PathBuf]) -> anyhow::Result<Verified> {
     let found = Found::search(folders)?;
     if found.records.is_empty() && found.joined.is_empty() && found.unreadable.is_empty() {
-        bail!("there are no results of mien in {}", folders_in_words(folders));
+        bail!("there are no results of Mien in {}", folders_in_words(folders));
     }
     let mut verified = Verified::default();
     let damaged = found.unreadable.iter().map(|path| format!("{}: can't be read as a record of Mien", path.display()));
     verified.faults.extend(damaged);
     for record in found.records.values().flatten().chain(&found.joined) {
         match record.results() {
-            None => verified.faults.push(format!("{}: the run that wrote it didn't end", record.path.display())),
+            None => verified.faults.push(format!("{}: the run that wrote it didn't finish", record.path.display())),
             Some(results) => results.outputs.iter().for_each(|output| verified.look_at(record, output)),
         }
     }
@@ -56,7 +56,7 @@ impl Verified {
             }
             (Ok(_), Some(sum)) => match sha256(&path) {
                 Err(error) => Some(format!("can't be read: {error}")),
-                Ok(now) => (now != *sum).then(|| "has other contents than were written".to_owned()),
+                Ok(now) => (now != *sum).then(|| "its contents have changed".to_owned()),
             },
         };
         match fault {

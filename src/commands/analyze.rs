@@ -25,14 +25,14 @@ const STANDARD_OUTPUT: &str = "-";
 
 /// Write tables of what is seen in videos and pictures
 ///
-/// Takes videos, pictures, folders with all that is below them, and patterns such as 'day*/*.mp4'. Each video gets a table of its
-/// own, all pictures together get one, with a row for each face on each frame; docs/tables.md describes the columns.
+/// Takes videos, pictures, folders with everything below them, and patterns such as 'day*/*.mp4'. Each video gets its own table,
+/// and all pictures share one, with a row for each face on each frame; docs/tables.md describes the columns.
 ///
-/// If a run was interrupted, the same command resumes it: files that are done are skipped. With more outputs, what
-/// is missing is added. A file that can't be read doesn't stop the others; it is listed at the end.
+/// If a run was interrupted, the same command resumes it: finished files are skipped. The same command with more
+/// outputs adds what is missing. A file that can't be read doesn't stop the others; it is listed at the end.
 ///
-/// With --manifest it takes its share of what `mien plan` found. --shard says which share that is, else Slurm's
-/// SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT or Kubernetes' JOB_COMPLETION_INDEX do; MIEN_SHARDS says how many shares there are.
+/// With --manifest it takes one shard of what `mien plan` found. --shard says which one; without it, Slurm's SLURM_ARRAY_TASK_ID and
+/// SLURM_ARRAY_TASK_COUNT or Kubernetes' JOB_COMPLETION_INDEX do, and MIEN_SHARDS says how many shards there are.
 ///
 /// Exit codes: 0; 1 nothing was done, or there are results of other options; 2 wrong usage; 3 done, but some inputs are bad; 75 try
 /// again (the disk is full, a device or the output folder is in use); 130 interrupted.
@@ -52,7 +52,7 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
 
-    /// Take share I of N of the manifest, balanced by duration: the same on every machine [default: the engine's, else all]
+    /// Take shard I of N of the manifest, balanced by duration: the same on every machine [default: the scheduler's, else all]
     #[arg(long, value_name = "I/N", requires = "manifest", conflicts_with = "inputs")]
     pub shard: Option<Shard>,
 
@@ -64,7 +64,7 @@ pub struct AnalyzeArgs {
     #[arg(long)]
     pub csv: bool,
 
-    /// Write tables with an object of JSON in each line; `--jsonl -` writes the lines to the standard output as they come, and no files
+    /// Write tables as JSON lines; `--jsonl -` writes the lines to standard output as they come, and no files
     #[arg(long)]
     pub jsonl: bool,
 
@@ -72,7 +72,7 @@ pub struct AnalyzeArgs {
     #[arg(long)]
     pub parquet: bool,
 
-    /// Write a second table of each file with a row for each analysed frame, also without a face: frame, time, number of faces
+    /// Also write a table for each file with a row for each analysed frame, even those without a face: frame, time, number of faces
     #[arg(long)]
     pub frames: bool,
 
@@ -84,7 +84,7 @@ pub struct AnalyzeArgs {
     #[arg(long)]
     pub summary: bool,
 
-    /// Write each kind of table once more over all files of this command, and a page with each file's emotions
+    /// Also write each kind of table over all files of this command, and a page with each file's emotions
     #[arg(long)]
     pub together: bool,
 
@@ -108,12 +108,12 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "QUALITY", value_parser = share::<f32>)]
     pub quality_at_least: Option<f32>,
 
-    /// Make people unrecognisable in annotated copies and reports: blur their faces, or all but them (docs/blur.md)
+    /// Make people unrecognisable in annotated copies and reports: blur their faces, or everything else (docs/blur.md)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub blur: Option<Blur>,
 
-    /// Threads of libtorch, and of the video decoder, which otherwise has one for each core. The three stages of the pipeline have a
-    /// thread each besides
+    /// Threads of libtorch and of the video decoder, which otherwise has one per core. The pipeline's three stages have one thread
+    /// each in addition
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
 
@@ -125,11 +125,12 @@ pub struct AnalyzeArgs {
     #[arg(long)]
     pub allow_bad: bool,
 
-    /// Refuse pictures of more megapixels
+    /// Refuse pictures with more megapixels than this
     #[arg(long, value_name = "N", default_value_t)]
     pub max_megapixels: PixelLimit,
 
-    /// Replace results that were made with other options, or of files that have changed since
+    /// Replace results that were made with other options or other arithmetic, that have problems, or that are of files that have changed
+    /// since; all others stay
     #[arg(long)]
     pub force: bool,
 
@@ -155,10 +156,7 @@ impl AnalyzeArgs {
     fn work_off(self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
         let span = Span { from: self.from, to: self.to, skip: self.skip };
-        anyhow::ensure!(
-            span.to.is_none_or(|to| span.from < to),
-            "--to has to be later than --from: nothing lies between"
-        );
+        anyhow::ensure!(span.to.is_none_or(|to| span.from < to), "--to has to be later than --from");
         if let Some(threads) = self.threads {
             limit_decoder_threads(threads)?;
         }
@@ -209,11 +207,11 @@ impl AnalyzeArgs {
         if plan.has_parts() {
             anyhow::ensure!(
                 !(self.video || self.summary || self.together),
-                "films in parts have tables alone: leave --video, --summary and --together out, or make the manifest without --split"
+                "films in parts have only tables: leave out --video, --summary and --together, or make the manifest without --split"
             );
             anyhow::ensure!(
                 self.from.is_zero() && self.to.is_none(),
-                "the manifest says from where to where each part is analysed; leave --from and --to out"
+                "the manifest says where each part begins and ends; leave out --from and --to"
             );
         }
         Ok((plan.inputs(shard), Some(shard)))
@@ -233,10 +231,10 @@ impl AnalyzeArgs {
         let wants_files = self.csv || self.parquet || self.frames || self.video || self.summary || self.together;
         anyhow::ensure!(
             self.jsonl && !wants_files,
-            "- stands for the standard output, which takes --jsonl alone: mien analyze --jsonl - clip.mp4"
+            "- means standard output, which gets JSON lines and nothing else: mien analyze --jsonl - clip.mp4"
         );
         self.inputs.retain(|input| input.as_os_str() != STANDARD_OUTPUT);
-        anyhow::ensure!(!self.inputs.is_empty(), "name videos or pictures beside -");
+        anyhow::ensure!(!self.inputs.is_empty(), "name videos or pictures in addition to -");
         let inputs = self.found()?;
         let choices = self.choices();
         let network = choices.load_network()?;

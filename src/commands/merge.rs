@@ -12,7 +12,7 @@ use crate::exit::BadInputs;
 /// Join the results of many runs in one table
 ///
 /// Searches the folders for what `mien analyze` has written and joins the files' tables in the order of the manifest. The table has the
-/// same bytes however the work was divided, and those of `mien analyze --together` on one machine. If every
+/// same bytes however the work was divided, and the same as with `mien analyze --together` on one machine. If every
 /// file has a table of frames or a summary, those are joined too. Films that were cut into parts become whole again.
 ///
 /// Exit codes: 0; 3 if some files are bad and have no results, or only a part of them; 75 if files are missing that may still come.
@@ -21,15 +21,15 @@ use crate::exit::BadInputs;
   mien merge results --manifest manifest.jsonl --output all.parquet
   mien merge node1 node2 node3 --output all.csv")]
 pub struct MergeArgs {
-    /// Folders with results, searched to their bottom
+    /// Folders with results, searched recursively
     #[arg(required = true, value_name = "FOLDER")]
     pub folders: Vec<PathBuf>,
 
-    /// The table to write: .parquet, .csv or .jsonl, as the runs wrote them
+    /// The table to write: .parquet, .csv or .jsonl, whichever the runs wrote
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
 
-    /// What `mien plan` printed, by which missing files are known
+    /// The manifest that `mien plan` printed; without it, missing files may go unnoticed. Results of files that it doesn't have are left out
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
 
@@ -58,7 +58,7 @@ impl MergeArgs {
     pub fn run(self) -> anyhow::Result<()> {
         let plan = self.manifest.as_deref().map(Plan::read).transpose()?;
         let allowed = Allowed { mixed: self.allow_mixed, missing: self.allow_missing, force: self.force };
-        let Merged { tables, files, missing, bad, complaints, doubled } =
+        let Merged { tables, files, missing, bad, complaints, doubled, unplanned } =
             Merge { folders: self.folders, plan, output: self.output, allowed }.run()?;
         let mut text = format!("{files} files in\n");
         for table in tables {
@@ -69,9 +69,10 @@ impl MergeArgs {
                 "Done more than once, the same each time",
                 doubled.iter().map(|name| name.display().to_string()).collect(),
             ),
+            ("Not in the manifest, left out", unplanned.iter().map(|name| name.display().to_string()).collect()),
             ("Missing", missing.iter().map(|name| name.display().to_string()).collect()),
             ("Bad, without results", bad.clone()),
-            ("Not whole", complaints.clone()),
+            ("Incomplete", complaints.clone()),
         ];
         for (title, names) in lists.iter().filter(|(_, names): &&(_, Vec<String>)| !names.is_empty()) {
             text += &format!("\n{title} ({}):\n  {}\n", names.len(), names.join("\n  "));
@@ -80,7 +81,7 @@ impl MergeArgs {
         let faults = bad.len() + complaints.len();
         if faults > 0 && !self.allow_bad {
             bail!(BadInputs(format!(
-                "{faults} of the inputs could not be analysed, or not whole; the list above says why"
+                "{faults} of the inputs could not be analysed, or only in part; the list above says why"
             )));
         }
         Ok(())

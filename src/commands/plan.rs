@@ -14,7 +14,7 @@ use crate::interrupt;
 
 /// Print a manifest of the files to analyse, for many machines to share
 ///
-/// One line of JSON for each video, part of one or picture: id, path, name in results, bytes, modification time, seconds and frames as the
+/// One line of JSON for each video, part of a video or picture: id, path, name in results, bytes, modification time, seconds and frames as the
 /// file declares them. Videos come first, then pictures, each in order of their paths. A file that can't be read has a line that says why.
 ///
 /// The id is the beginning of the SHA-256 of name, bytes, modification time and number of the part: it says nothing about the contents.
@@ -29,15 +29,15 @@ pub struct PlanArgs {
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
 
-    /// Skip what lies in this folder, where the results go
+    /// Skip files in this folder, where the results go
     #[arg(long, value_name = "FOLDER", default_value = "mien-results")]
     pub output: PathBuf,
 
-    /// Cut films into equal parts no longer than this: `10m`, `90s`, `1h` or m:ss. One whose clock begins again in the middle stays whole
+    /// Cut films into equal parts no longer than this: `10m`, `90s`, `1h` or m:ss. One whose clock starts again in the middle stays whole
     #[arg(long, value_name = "TIME", value_parser = part_length)]
     pub split: Option<Duration>,
 
-    /// Analyse this much before each part, so that faces are known and probabilities are smoothed when it begins
+    /// Start the analysis of each part this much earlier, so that faces are known and probabilities are smoothed when it begins
     #[arg(long, value_name = "TIME", value_parser = part_length, default_value = "15s", requires = "split")]
     pub overlap: Duration,
 }
@@ -68,7 +68,7 @@ impl PlanArgs {
         }
         for name in &uncut {
             tell(&format!(
-                "warning: {} stays whole: its clock begins again in the middle, as where files were joined end to end; with one \
+                "warning: {} stays whole: its clock starts again in the middle, as in files that were joined end to end; with a single \
                  clock it can be cut (docs/scaling.md)",
                 name.display()
             ));

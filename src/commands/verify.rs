@@ -8,7 +8,7 @@ use clap::Args;
 use crate::cluster::{Verified, verify};
 use crate::console::print;
 
-/// Check that results are as they were written
+/// Check that results haven't changed since they were written
 ///
 /// Reads every result that the records (NAME.mien.json) below the folders list, and compares its length and SHA-256 with what was noted
 /// when it was written.
@@ -16,7 +16,7 @@ use crate::console::print;
 #[command(after_help = "Example:
   mien verify results")]
 pub struct VerifyArgs {
-    /// Folders with results, searched to their bottom
+    /// Folders with results, searched recursively
     #[arg(required = true, value_name = "FOLDER")]
     pub folders: Vec<PathBuf>,
 }
@@ -30,7 +30,7 @@ impl VerifyArgs {
         let Verified { good, by_length, faults } = verify(&self.folders)?;
         let by_length = match by_length {
             0 => String::new(),
-            count => format!("; {count} by their length alone, as an older Mien noted no checksum"),
+            count => format!("; {count} checked by length only, because an older Mien noted no checksum"),
         };
         print(&format!("{good} results are as they were written{by_length}\n"))?;
         if faults.is_empty() {

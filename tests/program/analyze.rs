@@ -71,6 +71,22 @@ fn write_picture(path: &Path) {
 }
 
 #[test]
+fn a_video_of_one_or_two_frames_has_its_face_in_the_table() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    for (name, frames) in [("one.avi", 1), ("two.avi", 2)] {
+        video_with_face(&home.join(name), frames);
+    }
+    analyze(home, &["one.avi", "two.avi", "--output", "out"]).success();
+    // A second frame confirms a face.
+    for (name, frame) in [("one", 0), ("two", 1)] {
+        let frames: Vec<_> =
+            rows(&home.join(format!("out/{name}.avi.csv"))).iter().map(|(_, frame, _)| *frame).collect();
+        assert_eq!(frames, [frame], "{name}");
+    }
+}
+
+#[test]
 fn broken_files_among_good_ones_are_listed_and_stop_nothing() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
@@ -133,7 +149,8 @@ fn a_second_run_passes_over_what_is_done_and_refuses_to_mix_options() {
     let refused = contains("two.mp4: was analysed with other options or by an older Mien, or has changed since")
         .and(contains("1 done before"));
     analyze(home, &["*.mp4"]).failure().stdout(refused);
-    analyze(home, &["*.mp4", "--force"]).success().stdout(contains("2 analysed"));
+    // What is done and unchanged isn't made again.
+    analyze(home, &["*.mp4", "--force"]).success().stdout(contains("1 analysed, 1 done before"));
     assert_eq!(fs::read(home.join("mien-results/one.mp4.csv")).unwrap(), before, "not the same result");
     assert_eq!(rows(&home.join("mien-results/two.mp4.csv")).last().unwrap().1, 23);
 
@@ -188,7 +205,7 @@ fn a_part_that_no_frame_lies_in_is_a_complaint() {
     let home = home.path();
     video_with_face(&home.join("short.mp4"), 10);
     video_with_face(&home.join("long.mp4"), 60);
-    let complaint = contains("1 analysed").and(contains("short.mp4: no frame lies after --from 2.0 s"));
+    let complaint = contains("1 analysed").and(contains("short.mp4: there is no frame after --from 2.0 s"));
     analyze(home, &["short.mp4", "long.mp4", "--from", "2"]).failure().code(3).stdout(complaint);
     assert_eq!(files(&home.join("mien-results")), ["long.mp4.csv", "long.mp4.mien.json"]);
 }

@@ -9,6 +9,8 @@ use std::time::Instant;
 use predicates::prelude::*;
 use predicates::str::contains;
 
+#[cfg(unix)]
+use crate::support::program::signal;
 use crate::support::program::{binary, mien, video_with_face, wait_until};
 
 const INPUTS: [&str; 3] = ["a.mp4", "b.mp4", "c.mp4"];
@@ -119,12 +121,6 @@ fn two_batches_in_one_folder_are_refused() {
     analyze(home, &["clip.mp4"]).code(75).stderr(words);
     drop(lock);
     analyze(home, &["clip.mp4"]).success();
-}
-
-/// Stops a program where it is, or lets it continue.
-#[cfg(unix)]
-fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
 #[cfg(unix)]

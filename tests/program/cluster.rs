@@ -188,6 +188,74 @@ fn results_of_files_that_were_replaced_do_not_count() {
 }
 
 #[test]
+fn results_that_are_not_in_the_manifest_are_left_out_and_listed() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::create_dir(home.join("in")).unwrap();
+    for name in ["a.mp4", "b.mp4"] {
+        video_with_face(&home.join("in").join(name), 10);
+    }
+    picture(&home.join("in/x.png"), 320, 240);
+    plan(home, &["in"]);
+    assert_eq!(shards(home, 1, "results", &[]), [0]);
+    // Two different results of somebody who no longer takes part don't matter.
+    run(home, &["analyze", "in/b.mp4", "--output", "results/2", "--skip", "1"]).success();
+    for name in ["in/b.mp4", "in/x.png"] {
+        fs::remove_file(home.join(name)).unwrap();
+    }
+    plan(home, &["in"]);
+    let told = contains("1 files in").and(contains("Not in the manifest, left out (2):\n  in/b.mp4\n  pictures"));
+    merge(home, "results", "all.csv", &[]).success().stdout(told);
+    let table = |name: &str| fs::read_to_string(home.join(name)).unwrap();
+    assert_eq!(table("all.csv"), table("results/1/in/a.mp4.csv"));
+
+    video_with_face(&home.join("in/c.mp4"), 10);
+    plan(home, &["in"]);
+    let told = contains("no results yet: in/c.mp4 (there are results of in/b.mp4, pictures, which the manifest");
+    merge(home, "results", "new.csv", &[]).code(75).stderr(told);
+}
+
+#[test]
+fn files_that_were_added_are_planned_alone_and_merged_with_the_others() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::create_dir(home.join("in")).unwrap();
+    for name in ["a.mp4", "c.mp4"] {
+        video_with_face(&home.join("in").join(name), 10);
+    }
+    picture(&home.join("in/x.png"), 320, 240);
+    plan(home, &["in"]);
+    assert_eq!(shards(home, 2, "old", &[]), [0, 0]);
+    let old = fs::read_to_string(home.join(MANIFEST)).unwrap();
+
+    video_with_face(&home.join("in/b.mp4"), 12);
+    plan(home, &["in/b.mp4"]);
+    assert_eq!(shards(home, 2, "new", &[]), [0, 0]);
+    let new = fs::read_to_string(home.join(MANIFEST)).unwrap();
+    fs::write(home.join(MANIFEST), old + &new).unwrap();
+    run(home, &["merge", "old", "new", "--manifest", MANIFEST, "--output", "all.csv"])
+        .success()
+        .stdout(contains("4 files in").and(contains("left out").not()));
+    run(home, &["analyze", "in", "--output", "single", "--together"]).success();
+    let table = |name: &str| fs::read_to_string(home.join(name)).unwrap();
+    assert_eq!(table("all.csv"), table("single/together.csv"));
+}
+
+#[test]
+fn the_device_decides_neither_what_is_done_nor_what_belongs_together() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    for name in ["a.mp4", "b.mp4"] {
+        video_with_face(&home.join(name), 10);
+    }
+    let a = ["analyze", "a.mp4", "--output", "results/1"];
+    run(home, &a).success();
+    run(home, &[&a[..], &["--device", "cpu"]].concat()).success().stdout(contains("0 analysed, 1 done before"));
+    run(home, &["analyze", "b.mp4", "--output", "results/2", "--device", "cpu"]).success();
+    run(home, &["merge", "results", "--output", "all.csv"]).success().stdout(contains("2 files in"));
+}
+
+#[test]
 fn pictures_of_two_runs_need_one_manifest() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
@@ -206,7 +274,7 @@ fn a_folder_without_results_is_not_verified() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::create_dir(home.join("empty")).unwrap();
-    run(home, &["verify", "empty"]).code(1).stderr(contains("there are no results of mien in empty"));
+    run(home, &["verify", "empty"]).code(1).stderr(contains("there are no results of Mien in empty"));
 }
 
 #[test]
@@ -237,7 +305,7 @@ fn results_that_do_not_belong_together_are_refused() {
     let table = home.join("results/2/b.mp4.csv");
     let text = fs::read_to_string(&table).unwrap();
     fs::write(&table, text.replacen('1', "7", 1)).unwrap();
-    run(home, &["verify", "results"]).code(1).stdout(contains("b.mp4.csv: has other contents"));
+    run(home, &["verify", "results"]).code(1).stdout(contains("b.mp4.csv: its contents have changed"));
     fs::write(&table, "short").unwrap();
     run(home, &["verify", "results"]).code(1).stdout(contains("b.mp4.csv: has 5 bytes instead of"));
     merge(home, "results", "all.csv", &["--allow-mixed"]).code(1).stderr(contains("b.mp4.csv has changed"));
@@ -262,6 +330,10 @@ fn what_has_changed_since_the_plan_is_bad_and_wrong_usage_is_told() {
     run(home, &["analyze", "a.mp4", "--shard", "1/2"]).code(2).stderr(contains("--shard"));
     run(home, &["analyze"]).code(2);
     run(home, &["analyze", "--manifest", "absent.jsonl"]).code(1).stderr(contains("absent.jsonl"));
+    // As a plan that failed leaves it.
+    fs::write(home.join("empty.jsonl"), "").unwrap();
+    let told = contains("empty.jsonl is empty").and(contains("mien plan"));
+    run(home, &["analyze", "--manifest", "empty.jsonl"]).code(1).stderr(told);
 }
 
 #[test]

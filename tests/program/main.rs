@@ -12,10 +12,12 @@ mod cluster;
 mod docs;
 mod headless;
 mod hostile;
+mod interrupted;
 mod joined;
 mod own_classes;
 mod replay_recording;
 mod reports;
 mod score;
+mod slurm;
 #[path = "../support/mod.rs"]
 mod support;

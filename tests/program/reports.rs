@@ -12,9 +12,11 @@ use predicates::prelude::*;
 use predicates::str::contains;
 
 use crate::support::drawn_face::picture_with_face;
+#[cfg(unix)]
+use crate::support::ffmpeg::stand_ins;
 use crate::support::ffmpeg::{ffmpeg, has_ffmpeg};
 use crate::support::numbered::{number_in, numbered_picture};
-use crate::support::program::{self, HEIGHT, WIDTH, mien, video_with_face, video_without_face, write_video};
+use crate::support::program::{HEIGHT, WIDTH, mien, video_with_face, video_without_face, write_video};
 
 fn analyze(home: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
     mien().current_dir(home).arg("analyze").args(arguments).assert()
@@ -152,7 +154,7 @@ fn without_ffmpeg_or_sound_the_copy_is_silent_and_that_is_said() {
     video_with_face(&home.join("clip.mp4"), 25);
     let mut command = mien();
     command.current_dir(home).args(["analyze", "clip.mp4", "--video"]).env("PATH", "/no/such/folder");
-    command.assert().success().stderr(contains("without sound: that takes the program ffmpeg"));
+    command.assert().success().stderr(contains("without sound: this needs the program ffmpeg"));
     let mut copy = VideoSource::open(&home.join("mien-results/clip.mp4.annotated.mp4")).unwrap();
     assert_eq!(std::iter::from_fn(|| copy.read().unwrap()).count(), 25);
     let record = fs::read_to_string(home.join("mien-results/clip.mp4.mien.json")).unwrap();
@@ -160,19 +162,6 @@ fn without_ffmpeg_or_sound_the_copy_is_silent_and_that_is_said() {
 
     if has_ffmpeg() {
         analyze(home, &["clip.mp4", "--video", "--output", "with"]).success().stderr(contains("there is none"));
-    }
-}
-
-/// A folder with programs that do as ffmpeg and ffprobe might, for PATH.
-#[cfg(unix)]
-fn programs(folder: &Path, ffmpeg: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::create_dir_all(folder).unwrap();
-    let probe = r#"echo '{"streams": [{"codec_type": "audio", "codec_name": "aac"}], "format": {}}'"#;
-    for (name, script) in [("ffprobe", probe), ("ffmpeg", ffmpeg)] {
-        let path = folder.join(name);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 }
 
@@ -185,11 +174,11 @@ fn an_ffmpeg_that_fails_costs_the_sound_alone() {
     // The second leaves a file that is no video.
     for (number, script) in ["echo 'it is broken' >&2; exit 3", "exit 0"].into_iter().enumerate() {
         let folder = home.join(format!("programs-{number}"));
-        programs(&folder, script);
+        stand_ins(&folder, script);
         let output = format!("out-{number}");
         let mut command = mien();
         command.current_dir(home).args(["analyze", "clip.mp4", "--video", "--output", &output]).env("PATH", folder);
-        let why = if number == 0 { "it is broken" } else { "not all frames" };
+        let why = if number == 0 { "it is broken" } else { "lacks frames" };
         command.assert().code(3).stdout(contains("without sound: ffmpeg failed").and(contains(why)));
         assert_eq!(frames(&home.join(&output).join("clip.mp4.annotated.mp4")).len(), 10);
         // Once it works, nothing is left of the complaint.
@@ -200,30 +189,6 @@ fn an_ffmpeg_that_fails_costs_the_sound_alone() {
             analyze(home, &again).success().stdout(contains("1 done before"));
         }
     }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn an_ffmpeg_that_hangs_does_not_hold_ctrl_c_up() {
-    let home = tempfile::tempdir().unwrap();
-    let home = home.path();
-    video_with_face(&home.join("clip.mp4"), 10);
-    let began = home.join("began");
-    programs(&home.join("programs"), &format!("echo > '{}'; exec /bin/sleep 3600", began.display()));
-    let mut child = Command::new(program::binary())
-        .current_dir(home)
-        .args(["analyze", "clip.mp4", "--video", "--summary"])
-        .env("PATH", home.join("programs"))
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    program::wait_until("ffmpeg", || began.exists());
-    // The test has neither kill nor sleep on the program's PATH, but on its own.
-    program::interrupt(&child);
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let left: Vec<_> = fs::read_dir(home.join("mien-results")).unwrap().map(|it| it.unwrap().file_name()).collect();
-    assert!(left.iter().all(|name| name == ".mien-lock" || name == "index.html"), "{left:?}");
 }
 
 const FACE: Rect = Rect { x: 100, y: 70, width: 110, height: 110 };

@@ -17,3 +17,16 @@ pub fn ffmpeg(arguments: &[&str], output: &Path) {
     let status = Command::new("ffmpeg").args(["-v", "error", "-y"]).args(arguments).arg(output).status().unwrap();
     assert!(status.success());
 }
+
+/// A folder with programs that do as ffmpeg and ffprobe might, for PATH; `ffmpeg` is a script.
+#[cfg(unix)]
+pub fn stand_ins(folder: &Path, ffmpeg: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::create_dir_all(folder).unwrap();
+    let probe = r#"echo '{"streams": [{"codec_type": "audio", "codec_name": "aac"}], "format": {}}'"#;
+    for (name, script) in [("ffprobe", probe), ("ffmpeg", ffmpeg)] {
+        let path = folder.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}

@@ -93,12 +93,22 @@ pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
 /// Presses Ctrl-C for a program that is ready for it.
 #[cfg(target_os = "linux")]
 pub fn interrupt(child: &Child) {
-    // Bit 1 of the signals that a process catches is SIGINT.
-    wait_until("the handler of Ctrl-C", || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
-        u64::from_str_radix(caught, 16).unwrap() & 0b10 != 0
-    });
-    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    // Bit 1 is SIGINT.
+    wait_until("the handler of Ctrl-C", || signals(child, "SigCgt:") & 0b10 != 0);
+    signal(child, "-INT");
+}
+
+/// The signals that a program catches (`SigCgt:`) or ignores (`SigIgn:`), one bit each: bit 0 is SIGHUP.
+#[cfg(target_os = "linux")]
+pub fn signals(child: &Child, which: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let signals = status.lines().find_map(|line| line.strip_prefix(which)).unwrap().trim();
+    u64::from_str_radix(signals, 16).unwrap()
+}
+
+/// Sends a signal, such as `-STOP`, to a program.
+#[cfg(unix)]
+pub fn signal(child: &Child, name: &str) {
+    let sent = std::process::Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }
