@@ -102,7 +102,7 @@ fn people_of(recording: &Recording, edits: &Edits) -> Vec<FaceId> {
 
 /// Why edits aren't saved, and until when.
 fn not_saved(problem: &str) -> String {
-    format!("{problem}; until then nothing that you change is saved")
+    format!("{problem}; until then your changes are not saved")
 }
 
 impl Replay {
@@ -140,7 +140,7 @@ impl Replay {
         let changed = self.set_edits(read);
         if !changed.is_empty() {
             self.before.push(changed);
-            toasts.news(format!("{EDITS} can be read again and counts; Undo brings back what you changed meanwhile"));
+            toasts.news(format!("{EDITS} can be read again and is used now; Undo brings back what you had changed"));
         }
     }
 
@@ -267,14 +267,24 @@ impl Replay {
         self.recording.faces.faces().keys().all(|face| shown(&self.edits, *face) == shown(other, *face))
     }
 
-    fn save(&self, toasts: &mut Toasts) {
-        if let Some(file) = &self.file
-            && let Err(error) = file.save(&self.edits)
-        {
-            let folder = self.recording.folder().display();
-            toasts.error(format!(
-                "Names, merges and marks can't be saved to {folder} ({error}); they last until this window is closed"
-            ));
+    fn save(&mut self, toasts: &mut Toasts) {
+        let Some(file) = &mut self.file else { return };
+        match file.save(&self.edits) {
+            Ok(None) => {}
+            Ok(Some(theirs)) => {
+                // What could be undone here would take away what was changed there.
+                self.before.clear();
+                self.set_edits(theirs);
+                toasts.error(format!(
+                    "Another window has changed {EDITS}: what it saved is shown now, and your last change isn't saved; make it again"
+                ));
+            }
+            Err(error) => {
+                let folder = self.recording.folder().display();
+                toasts.error(format!(
+                    "Names, merges and marks can't be saved to {folder} ({error}); they last until this window is closed"
+                ));
+            }
         }
     }
 

@@ -184,44 +184,71 @@ impl Edits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EditsFile {
     path: PathBuf,
+    /// What was read from it or written to it last; `None` for no file.
+    known: Option<Vec<u8>>,
 }
 
 impl EditsFile {
     /// The file at `path`, with what is in it; no file is no edits.
     pub(super) fn open(path: &Path) -> Result<(Self, Edits), String> {
-        let file = Self { path: path.to_owned() };
-        let problem =
-            |reason: String| format!("{}: {reason}; move it away to see the recording as it was made", path.display());
-        let text = match bounded::read(path, MOST_BYTES) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((file, Edits::default())),
-            Err(error) => return Err(problem(error.to_string())),
-        };
-        let edits: Edits = serde_json::from_slice(&text).map_err(|error| problem(error.to_string()))?;
-        if edits.schema != EDITS_SCHEMA {
-            return Err(problem(format!("it has form {}, and this Mien knows form {EDITS_SCHEMA}", edits.schema)));
-        }
-        if let Some(reason) = edits.unsound() {
-            return Err(problem(reason));
-        }
-        Ok((file, edits))
+        let known = bytes_in(path).map_err(|error| problem_with(path, &error.to_string()))?;
+        let edits = edits_of(known.as_deref()).map_err(|reason| problem_with(path, &reason))?;
+        Ok((Self { path: path.to_owned(), known }, edits))
     }
 
-    /// Saves edits: the file is the old one or the new one, whatever happens meanwhile.
+    /// Saves edits: the file is the old one or the new one, whatever happens meanwhile. If somebody else changed the file since it was
+    /// read or saved here, it stays as it is, and the edits in it are returned: they hold from now on.
     ///
     /// # Errors
-    /// When the folder can't be written to.
-    pub fn save(&self, edits: &Edits) -> io::Result<()> {
+    /// When the folder can't be written to, or somebody else put something there that can't be understood.
+    pub fn save(&mut self, edits: &Edits) -> io::Result<Option<Edits>> {
+        let found = bytes_in(&self.path)?;
+        if found.is_none() && !whole::folder_of(&self.path).is_dir() {
+            // A stick that was pulled out isn't somebody who removed all edits.
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        if found != self.known {
+            let theirs = edits_of(found.as_deref()).map_err(|reason| problem_with(&self.path, &reason));
+            let theirs = theirs.map_err(io::Error::other)?;
+            self.known = found;
+            return Ok(Some(theirs));
+        }
         if edits.is_empty() {
-            return match fs::remove_file(&self.path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            };
+            if found.is_some() {
+                fs::remove_file(&self.path)?;
+            }
+            self.known = None;
+            return Ok(None);
         }
         let mut text = serde_json::to_vec_pretty(edits)?;
         text.push(b'\n');
-        whole::write(&self.path, &text, Existing::Replace)
+        whole::write(&self.path, &text, Existing::Replace)?;
+        self.known = Some(text);
+        Ok(None)
     }
+}
+
+/// What is in a file, if there is one.
+fn bytes_in(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match bounded::read(path, MOST_BYTES) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The edits that a file's contents are, or why they are none.
+fn edits_of(bytes: Option<&[u8]>) -> Result<Edits, String> {
+    let Some(bytes) = bytes else { return Ok(Edits::default()) };
+    let edits: Edits = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if edits.schema != EDITS_SCHEMA {
+        return Err(format!("it has format {}, and this Mien knows format {EDITS_SCHEMA}", edits.schema));
+    }
+    edits.unsound().map_or(Ok(edits), Err)
+}
+
+fn problem_with(path: &Path, reason: &str) -> String {
+    format!("{}: {reason}; move it away to see the recording as it was made", path.display())
 }
 
 #[cfg(test)]

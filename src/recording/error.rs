@@ -12,7 +12,7 @@ pub enum OpenError {
     #[error("{} does not exist; check the path", .0.display())]
     Missing(PathBuf),
     /// The folder holds no metadata.
-    #[error("{} is a folder without {METADATA}, so it is no recording; name the folder that Mien recorded into, or a video", .0.display())]
+    #[error("{} is a folder without {METADATA}, so it is not a recording; name the folder that Mien recorded into, or a video", .0.display())]
     NoRecording(PathBuf),
     /// The metadata can't be understood.
     #[error("{}: {reason}; without it the recording can't be opened, but its {VIDEO} can be, as a video", path.display())]
@@ -23,7 +23,7 @@ pub enum OpenError {
         reason: serde_json::Error,
     },
     /// Made by another version.
-    #[error("{} was recorded in form {schema}, and this Mien knows form {OWN_CLASSES_SCHEMA}; open it with a newer Mien", folder.display())]
+    #[error("{} was recorded in format {schema}, and this Mien knows formats up to {OWN_CLASSES_SCHEMA}; open it with a newer Mien", folder.display())]
     Schema {
         /// The folder.
         folder: PathBuf,
@@ -47,7 +47,7 @@ pub enum OpenError {
         reason: std::io::Error,
     },
     /// A row of a table is none.
-    #[error("{}, line {line}: {reason}; get the file again, or take that line out", path.display())]
+    #[error("{}, line {line}: {reason}; get the file again, or remove that line", path.display())]
     Row {
         /// The file.
         path: PathBuf,

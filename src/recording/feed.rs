@@ -47,6 +47,8 @@ pub(super) struct Feed {
     pub lost: AtomicU64,
     /// In the table.
     pub faces: AtomicU64,
+    /// How long the computer has slept meanwhile, in milliseconds.
+    pub slept_millis: AtomicU64,
     /// Where it is recorded to, once it is.
     pub folder: OnceLock<PathBuf>,
 }
@@ -64,6 +66,7 @@ impl Feed {
             frames: none(),
             lost: none(),
             faces: none(),
+            slept_millis: none(),
             folder: OnceLock::new(),
         }
     }
@@ -83,7 +86,7 @@ impl Feed {
 
     pub fn mark(&self, at: Instant, text: String) {
         if self.notes.try_send(Note::Mark { at, text }).is_err() {
-            tracing::warn!("a mark was lost: the recording has ended, or the disk stands still");
+            tracing::warn!("a mark was lost: the recording has ended, or the disk doesn't respond");
         }
     }
 
@@ -140,7 +143,9 @@ impl Tap for Feed {
             Ok(()) => {}
             Err(TrySendError::Disconnected(_)) if self.is_ending() => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                tracing::warn!("the faces of frame {index} are not recorded: the disk stands still, or nobody writes");
+                tracing::warn!(
+                    "the faces of frame {index} are not recorded: the disk doesn't respond, or the recording has stopped"
+                );
             }
         }
     }

@@ -2,7 +2,7 @@
 //! leaves all that came before it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub enum RecordingError {
     #[error("a picture can't be encoded: {0}")]
     Encode(#[from] opencv::Error),
     /// A video has one size.
-    #[error("the camera sends {}×{} now and not {}×{}; start another recording", now.0, now.1, before.0, before.1)]
+    #[error("the camera now sends {}×{} instead of {}×{}; start another recording", now.0, now.1, before.0, before.1)]
     OtherSize {
         /// Width and height at the start.
         before: (usize, usize),
@@ -58,7 +58,7 @@ pub enum RecordingError {
         now: (usize, usize),
     },
     /// A table has the columns of one set of classes.
-    #[error("the network tells apart {now} now and not {before}; start another recording")]
+    #[error("the network's classes are now {now}, not {before}; start another recording")]
     OtherClasses {
         /// At the start.
         before: Classes,
@@ -215,12 +215,7 @@ impl Table {
             let mut row = csv::Writer::from_writer(Vec::new());
             row.write_record(cells).map_err(io::Error::from)?;
             let row = row.into_inner().map_err(csv::IntoInnerError::into_error)?;
-            if let Err(error) = self.file.write_all(&row) {
-                // No half of a row stays.
-                self.file.set_len(self.whole)?;
-                return Err(error);
-            }
-            self.whole += row.len() as u64;
+            self.whole = whole::append(&mut self.file, self.whole, &row)?;
             Ok(())
         };
         write().map_err(|reason| RecordingError::Write { path: self.path.clone(), reason })

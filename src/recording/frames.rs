@@ -9,6 +9,9 @@ use super::{OpenError, VIDEO};
 /// Ticks in a second: the tables have four digits behind the point.
 const TICKS: f64 = 10_000.0;
 
+/// Seconds that a time may have, which are thirty years: larger ones are none of a recording, and some systems' clocks don't hold them.
+const MOST_SECS: f64 = 1e9;
+
 /// The interval of a single frame, of which no rate can be told.
 const LONE_INTERVAL: Duration = Duration::from_millis(40);
 
@@ -21,7 +24,7 @@ pub struct Stamp {
     pub time: Duration,
 }
 
-/// When each frame of the video was seen: eight bytes a frame.
+/// When each frame of the video was seen: sixteen bytes a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FrameTimes {
     /// By the place in the video.
@@ -33,7 +36,7 @@ pub struct FrameTimes {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Packed {
     frame: u32,
-    ticks: u32,
+    ticks: u64,
 }
 
 impl FrameTimes {
@@ -108,20 +111,20 @@ fn interval(stamps: &[Packed]) -> Duration {
 /// The median of the steps from one time to the next later one.
 fn median_step(stamps: &[Packed]) -> Option<Duration> {
     let ticks = stamps.windows(2).map(|pair| pair[1].ticks.saturating_sub(pair[0].ticks));
-    let mut steps: Vec<u32> = ticks.filter(|step| *step > 0).collect();
+    let mut steps: Vec<u64> = ticks.filter(|step| *step > 0).collect();
     let middle = steps.len() / 2;
     (!steps.is_empty()).then(|| from_ticks(*steps.select_nth_unstable(middle).1))
 }
 
 /// Seconds of a table as ticks.
-pub(super) fn ticks(secs: f64) -> Result<u32, String> {
-    let ticks = (secs * TICKS).round();
-    let fits = (0.0..=f64::from(u32::MAX)).contains(&ticks);
-    fits.then_some(ticks as u32).ok_or_else(|| format!("{secs} is no time in seconds since the beginning"))
+pub(super) fn ticks(secs: f64) -> Result<u64, String> {
+    let fits = (0.0..=MOST_SECS).contains(&secs);
+    fits.then_some((secs * TICKS).round() as u64)
+        .ok_or_else(|| format!("{secs} is no time in seconds since the beginning"))
 }
 
-pub(super) fn from_ticks(ticks: u32) -> Duration {
-    Duration::from_micros(u64::from(ticks) * 100)
+pub(super) fn from_ticks(ticks: u64) -> Duration {
+    Duration::from_micros(ticks * 100)
 }
 
 #[cfg(test)]
@@ -155,6 +158,19 @@ mod tests {
         let (frames, _) = read(&format!("video_frame,frame,time_s\n{rows}"), false).unwrap();
         assert!((frames.rate() - 30.0).abs() < 0.1, "{}", frames.rate());
         assert!((frames.duration().as_secs_f64() - 360.0).abs() < 0.01, "{:?}", frames.duration());
+    }
+
+    #[test]
+    fn a_recording_of_weeks_keeps_its_times() {
+        let (frames, _) = read("video_frame,frame,time_s\n0,0,0.0\n1,25920000,864000.1234\n", false).unwrap();
+        let last = Duration::from_micros(864_000_123_400);
+        assert_eq!(frames.at(1), Some(Stamp { frame: 25_920_000, time: last }));
+        assert_eq!([frames.place_at(last - Duration::from_micros(1)), frames.place_at(last)], [0, 1]);
+        assert!(frames.duration() >= last);
+        for time in ["1e12", "inf", "NaN"] {
+            let error = read(&format!("video_frame,frame,time_s\n0,0,{time}\n"), false).unwrap_err();
+            assert!(error.contains("is no time in seconds"), "{error}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod marks;
 mod matroska;
 mod metadata;
 mod reader;
+mod sleep;
 mod snapshot;
 mod source;
 mod space;

@@ -73,9 +73,9 @@ impl Recording {
 
         let mut notices = Vec::new();
         if killed {
-            let cut = if frames_cut || faces_cut { ", the last row in part" } else { "" };
+            let cut = if frames_cut || faces_cut { ", the last row incomplete" } else { "" };
             notices.push(format!(
-                "This recording was not ended in order; what was written until then is shown ({} frames{cut})",
+                "This recording was not ended properly; what was written until then is shown ({} frames{cut})",
                 frames.len()
             ));
         }

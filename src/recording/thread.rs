@@ -11,7 +11,8 @@ use opencv::core::Mat;
 
 use super::feed::{Feed, Note, Shot};
 use super::files::{Files, RecordingError};
-use super::space::Space;
+use super::sleep::SessionClock;
+use super::space::{Filling, Space};
 use super::writer::{RecordingEvent, Subject};
 use super::{Mark, Metadata, OWN_CLASSES_SCHEMA, RECORDING_SCHEMA, folder};
 use crate::blur::Blurrer;
@@ -40,7 +41,9 @@ pub(super) struct Thread {
     pub feed: Arc<Feed>,
     pub shots: Receiver<Shot>,
     pub notes: Receiver<Note>,
+    pub clock: SessionClock,
     pub space: Box<dyn Space>,
+    pub filling: Filling,
     pub space_due: Instant,
     pub space_warned: bool,
     /// With the number of the frame and when it was captured.
@@ -96,7 +99,7 @@ impl Thread {
     /// Says that [`Self::run`] has panicked.
     pub fn report_crash(&self) {
         self.feed.end();
-        (self.report)(self.feed.ended_without_a_word("its thread has crashed, which is a fault of Mien"));
+        (self.report)(self.feed.ended_without_a_word("its thread has crashed, which is a bug in Mien"));
     }
 
     /// Writes what comes, until it is to end or can't continue.
@@ -107,7 +110,7 @@ impl Thread {
                 recv(self.notes) -> note => note.map_or(Ok(()), |note| self.write_note(files, note)),
                 default(TICK) => Ok(()),
             };
-            if let Err(error) = written {
+            if let Err(error) = written.and_then(|()| self.mark_sleeps(files)) {
                 return error.into();
             }
             if !self.has_room(files, folder) {
@@ -131,6 +134,7 @@ impl Thread {
         }
         // One may have been on its way when the end was asked for.
         self.write_shots(files)?;
+        self.mark_sleeps(files)?;
         match self.blurrer.take() {
             Some(blurrer) => self.write_blurred(files, blurrer.finish()?),
             None => Ok(()),
@@ -154,7 +158,7 @@ impl Thread {
 
     fn write_shot(&mut self, files: &mut Files, shot: Shot) -> Result<(), RecordingError> {
         let Shot { image, frame, captured_at, faces } = shot;
-        let time = self.time_of(captured_at);
+        let time = self.clock.time_of(captured_at);
         match &mut self.blurrer {
             Some(blurrer) => {
                 let ready = blurrer.push(image, &faces, time, (frame, captured_at))?;
@@ -171,7 +175,7 @@ impl Thread {
         frame: u64,
         captured_at: Instant,
     ) -> Result<(), RecordingError> {
-        files.frame(picture, frame, self.time_of(captured_at))?;
+        files.frame(picture, frame, self.clock.time_of(captured_at))?;
         self.last_frame = Some(frame);
         self.feed.frames.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -180,30 +184,45 @@ impl Thread {
     fn write_note(&mut self, files: &mut Files, note: Note) -> Result<(), RecordingError> {
         match note {
             Note::Faces { faces, classes, frame, captured_at } => {
-                files.faces(&faces, &classes, frame, self.time_of(captured_at))?;
+                files.faces(&faces, &classes, frame, self.clock.time_of(captured_at))?;
                 self.feed.faces.fetch_add(faces.len() as u64, Ordering::Relaxed);
                 self.last_labelled = Some(frame);
             }
             Note::Mark { at, text } => {
-                files.mark(&Mark { time: self.time_of(at), text: text.clone() })?;
-                (self.report)(RecordingEvent::Marked { at, text });
+                let mark = Mark { time: self.clock.time_of(at), text };
+                self.write_mark(files, at, mark)?;
             }
         }
         Ok(())
     }
 
-    fn time_of(&self, at: Instant) -> Duration {
-        at.saturating_duration_since(self.feed.began)
+    fn write_mark(&self, files: &Files, at: Instant, mark: Mark) -> Result<(), RecordingError> {
+        files.mark(&mark)?;
+        (self.report)(RecordingEvent::Marked { at, text: mark.text });
+        Ok(())
     }
 
-    /// Looks at the free space now and then, and warns once when it becomes short.
+    /// Marks where the computer slept, which leaves a gap in the times.
+    fn mark_sleeps(&mut self, files: &Files) -> Result<(), RecordingError> {
+        for sleep in self.clock.sleeps() {
+            let millis = u64::try_from(sleep.lasted.as_millis()).unwrap_or_default();
+            self.feed.slept_millis.fetch_add(millis, Ordering::Relaxed);
+            self.write_mark(files, sleep.at, Mark { time: sleep.time, text: sleep.to_string() })?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the free space now and then, and warns when it becomes short.
     fn has_room(&mut self, files: &Files, folder: &Path) -> bool {
         let now = Instant::now();
         if now < self.space_due {
             return true;
         }
         self.space_due = now + SPACE_INTERVAL;
-        let Some(room) = self.space.room(folder, files.bytes(), self.feed.began.elapsed()) else { return true };
+        let Some(free) = self.space.free(folder) else { return true };
+        let room = self.filling.room(free, files.bytes(), self.feed.began.elapsed());
+        // So that the next time is told too.
+        self.space_warned &= !room.is_ample();
         if room.is_short() && !self.space_warned {
             self.space_warned = true;
             (self.report)(RecordingEvent::Warning(room.to_string()));

@@ -13,7 +13,8 @@ use jiff::ZonedDateTime;
 
 use super::Counts;
 use super::feed::Feed;
-use super::space::{FreeSpace, Space};
+use super::sleep::{SessionClock, SleptFor, slept_for};
+use super::space::{Filling, FreeSpace, Space};
 use super::thread::{Moment, Thread};
 use crate::blur::{Blur, Blurrer};
 use crate::detect::DetectionOptions;
@@ -89,7 +90,7 @@ impl RecordingEvent {
 /// How far a recording is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Since it began.
+    /// Since it began, also while the computer slept.
     pub elapsed: Duration,
     /// Frames in the video.
     pub frames: u64,
@@ -111,14 +112,15 @@ impl SessionWriter {
     /// # Errors
     /// When the system gives no more threads.
     pub fn start(parent: PathBuf, subject: Subject, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
-        Self::start_on(parent, subject, Box::new(FreeSpace), wake)
+        Self::start_on(parent, subject, Box::new(FreeSpace), Box::new(slept_for), wake)
     }
 
-    /// As [`Self::start`], on a disk that says itself how much room it has.
+    /// As [`Self::start`], on a disk that says itself how much room it has, and a computer that says itself how long it slept.
     pub(super) fn start_on(
         parent: PathBuf,
         subject: Subject,
         space: Box<dyn Space>,
+        slept_for: SleptFor,
         wake: impl Fn() + Send + 'static,
     ) -> io::Result<Self> {
         let SourceInfo { width, height, .. } = subject.source;
@@ -133,7 +135,9 @@ impl SessionWriter {
             feed: Arc::clone(&feed),
             shots: waiting_shots,
             notes: waiting_notes,
+            clock: SessionClock::new(began.clock, slept_for),
             space,
+            filling: Filling::default(),
             space_due: Instant::now(),
             space_warned: false,
             blurrer: subject.blur.map(Blurrer::new),
@@ -168,8 +172,9 @@ impl SessionWriter {
 
     /// How far it is.
     pub fn progress(&self) -> Progress {
+        let slept = Duration::from_millis(self.feed.slept_millis.load(Ordering::Relaxed));
         Progress {
-            elapsed: self.feed.began.elapsed(),
+            elapsed: self.feed.began.elapsed() + slept,
             frames: self.feed.frames.load(Ordering::Relaxed),
             lost: self.feed.lost.load(Ordering::Relaxed),
         }
@@ -221,7 +226,7 @@ impl SessionWriter {
                     // It goes on by itself, and isn't waited for a second time.
                     drop(self.thread.take());
                     if !events.iter().any(RecordingEvent::is_end) {
-                        events.push(self.feed.ended_without_a_word("the disk is too slow, so it may not be whole"));
+                        events.push(self.feed.ended_without_a_word("the disk is too slow, so it may be incomplete"));
                     }
                     return events;
                 }

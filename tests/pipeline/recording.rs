@@ -101,7 +101,7 @@ fn what_a_kill_left_is_opened_as_far_as_it_goes_and_said() {
     record(home.path(), 100);
     kill(home.path());
     let recording = open(home.path());
-    assert!(recording.notices[0].contains("not ended in order"), "{:?}", recording.notices);
+    assert!(recording.notices[0].contains("not ended properly"), "{:?}", recording.notices);
     assert!((80..100).contains(&recording.frames.len()), "{}", recording.frames.len());
     assert_eq!(ids(&recording, 20), people(20));
 
@@ -173,10 +173,10 @@ fn folders_that_are_no_recording_are_refused_with_what_is_missing() {
     let remove = |name: &'static str| move |folder: &Path| fs::remove_file(folder.join(name)).unwrap();
     for (problem, words) in [
         (refusal(&|folder| fs::remove_dir_all(folder).unwrap()), ["broken does not exist", "check the path"]),
-        (refusal(&remove(METADATA)), ["without session.json", "no recording"]),
+        (refusal(&remove(METADATA)), ["without session.json", "not a recording"]),
         (refusal(&write(METADATA, "{\"schema\": 1,\n oops")), ["session.json", "line 2"]),
         (refusal(&write(METADATA, "{\"schema\": 1}")), ["session.json", "missing field"]),
-        (refusal(&write(METADATA, "{\"schema\": 9}")), ["form 9", "newer Mien"]),
+        (refusal(&write(METADATA, "{\"schema\": 9}")), ["format 9", "newer Mien"]),
         (refusal(&remove(VIDEO)), ["no video.mkv", "nothing to show"]),
         (refusal(&remove(FRAMES)), ["no frames.csv", "as a video"]),
         (refusal(&remove(FACES)), ["no faces.csv", "no recorded results"]),

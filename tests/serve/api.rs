@@ -12,7 +12,7 @@ use super::client::{Server, TOKEN, frame, next_json};
 use super::support::drawn_face::picture_with_face;
 use super::support::emulated_cameras::{Bus, Mode};
 use super::support::own_model::own_model;
-use super::support::program::{assert_refused, binary, interrupt, mien, video_with_face};
+use super::support::program::{assert_refused, binary, interrupt, mien, video_with_face, wait_until};
 use super::support::sessions::record_of;
 
 const WIDTH: i32 = 320;
@@ -206,6 +206,20 @@ fn when_the_servers_camera_is_unplugged_programs_are_told_that_nobody_is_there_a
     assert_eq!((&last["file"], &last["picture_width"]), (&"camera 0".into(), &640.into()), "{last}");
     let told = std::iter::from_fn(|| next_json(&mut watch)).find(|told| told["state"] == "lost").unwrap();
     assert!(told["type"] == "source" && told["message"].as_str().unwrap().contains("tries again"), "{told}");
+}
+
+#[test]
+fn where_the_servers_camera_cannot_be_opened_the_page_says_so_and_the_operator_is_told_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = folder.path().join("told");
+    let mut command = Bus::new().command(binary());
+    command.stderr(std::fs::File::create(&told).unwrap());
+    let server = Server::start_by(command, "127.0.0.1:0", &["--camera", "0"]);
+    let mut watch = server.program_socket("/api/v1/watch");
+    let report = std::iter::from_fn(|| next_json(&mut watch)).find(|report| report["state"] == "lost").unwrap();
+    let message = report["message"].as_str().unwrap();
+    assert!(message.contains("can't be opened") && !message.contains("no camera found"), "{message}");
+    wait_until("the reason", || std::fs::read_to_string(&told).unwrap().contains("no camera found"));
 }
 
 #[test]

@@ -37,6 +37,12 @@ const HOLD_QUESTIONS: &str = "(() => { const real = window.fetch.bind(window); w
     window.fetch = (where, how) => String(where).endsWith('/about') ? new Promise((give, refuse) => {\
     window.held.push({ go: () => give(real(where)), fail: () => refuse(new Error('as asked')) }); }) : real(where, how); })()";
 
+/// Lets the server be too busy for the first link that is handed in.
+const BUSY_ONCE: &str = "(() => { const real = window.fetch.bind(window); let isBusy = true;\
+    window.fetch = (where, how) => { if (!isBusy || !String(where).endsWith('/session')) return real(where, how);\
+    isBusy = false; return Promise.resolve(new Response('{}', { status: 429 })); }; })()";
+const FIGURES: &str = "document.getElementById('figures').textContent";
+
 /// What the API says that the pictures of the browser's camera show.
 fn verdict_of(server: &Server) -> String {
     let (_, report) = server.json("POST", "/api/v1/analyze", &face_jpeg(0));
@@ -58,7 +64,7 @@ async fn the_page_names_what_the_visitors_camera_shows() {
     let sum: f64 = bars.as_array().unwrap().iter().map(|bar| bar.as_f64().unwrap()).sum();
     assert!(bars.as_array().unwrap().len() == 7 && (95.0..=105.0).contains(&sum), "{bars}");
     browser
-        .until("document.getElementById('figures').textContent", |words| {
+        .until(FIGURES, |words| {
             words.as_str().is_some_and(|words| {
                 words.contains("mien-joint on CPU") && words.contains("age") && words.contains("fps")
             })
@@ -99,6 +105,34 @@ async fn before_the_server_has_answered_no_camera_can_be_opened_and_where_it_doe
 }
 
 #[tokio::test]
+async fn a_link_for_which_the_server_was_too_busy_is_handed_in_again_and_one_that_it_refused_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let video = folder.path().join("clip.mp4");
+    video_with_face(&video, 60);
+    let Some(browser) = Browser::open(Cam::Face).await else { return };
+    let server = Server::start(&["--video", video.to_str().unwrap()]);
+    browser.before_each_page(BUSY_ONCE).await;
+    browser.go(&server.link("")).await;
+    browser.until_state("The server is busy: press Start to try again").await;
+    assert_eq!(browser.ask(IS_DISABLED).await, false);
+    browser.press("start").await;
+    browser.until_face().await;
+
+    // The overlay, which has no button, tries again by itself.
+    browser.page().delete_all_cookies().await.unwrap();
+    browser.go(&server.link("overlay")).await;
+    browser.until(PAINTED, |share| share.as_f64().is_some_and(|share| share > 0.0)).await;
+
+    browser.page().delete_all_cookies().await.unwrap();
+    browser.go(&format!("http://{}/#token={}", server.address, TOKEN.to_uppercase())).await;
+    browser.until_state("The server is busy").await;
+    browser.press("start").await;
+    browser.until_state("The server refused the link").await;
+    assert_eq!(browser.ask(IS_DISABLED).await, true);
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn the_servers_video_is_shown_and_the_own_camera_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let video = folder.path().join("clip.mp4");
@@ -108,6 +142,9 @@ async fn the_servers_video_is_shown_and_the_own_camera_beside_it() {
     browser.go(&server.link("")).await;
     browser.until_face().await;
     assert_eq!(browser.ask("document.getElementById('source-name').textContent").await, "clip.mp4");
+    // The time that a picture takes to a browser isn't known, so no age is shown.
+    let figures = browser.until(FIGURES, |words| words.as_str().is_some_and(|words| words.contains("fps"))).await;
+    assert!(!figures.as_str().unwrap().contains("age"), "{figures}");
     browser.ask("document.querySelector('input[value=own]').click()").await;
     browser.until("document.getElementById('camera').length", |count| count.as_u64() >= Some(1)).await;
     browser.until_face().await;
@@ -159,7 +196,7 @@ async fn a_camera_that_goes_away_ends_the_session_with_a_word() {
     // As the browser does when it is unplugged.
     let track = "document.getElementById('video').srcObject.getVideoTracks()[0]";
     browser.ask(&format!("{track}.dispatchEvent(new Event('ended'))")).await;
-    browser.until_state("The camera went away").await;
+    browser.until_state("The camera was disconnected").await;
     assert_eq!(browser.ask(BUTTON).await, "Start");
     let metrics = || server.request("GET", "/metrics", &[("Authorization", &format!("Bearer {TOKEN}"))], b"").1;
     wait_until("the end of the session", || metrics().contains("mien_sessions 0\n"));
@@ -252,7 +289,7 @@ async fn a_camera_that_is_refused_or_missing_and_a_link_without_its_token_are_sa
 async fn before_a_camera_is_opened_the_page_says_whether_it_will_be_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let Some((browser, _server)) = Browser::at_page(&[]).await else { return };
-    browser.until_state("none is kept").await;
+    browser.until_state("not stored").await;
     let is_shown = "document.getElementById('recorded').offsetHeight > 0";
     assert_eq!(browser.ask(is_shown).await, false);
     browser.start_camera().await;

@@ -81,7 +81,7 @@ fn a_video_is_not_recorded_and_the_window_says_why() {
     assert!(window.get_by_label("Record").accesskit_node().is_disabled());
     press(&mut window, Key::R);
     assert_eq!(fake.take_orders(), []);
-    assert_shows(&window, "Only a camera is recorded");
+    assert_shows(&window, "Only cameras can be recorded");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_recording_that_cannot_begin_says_why() {
     let mut window = ready(&fake);
     press(&mut window, Key::R);
     happens(&mut window, &fake, RecordingEvent::Failed("can't record to /videos: no permission".to_owned()));
-    assert_shows(&window, "Nothing is recorded: can't record to /videos: no permission");
+    assert_shows(&window, "The recording didn't start: can't record to /videos: no permission");
     assert!(!window.get_by_label("Record").accesskit_node().is_disabled());
 }
 
@@ -199,7 +199,7 @@ fn to_try_a_lost_camera_now_does_not_end_the_recording() {
     assert_eq!(fake.world().last_recording_events.len(), 1, "the recording was ended");
 
     click(&mut window, "Pause");
-    assert_shows(&window, "tried again once you resume");
+    assert_shows(&window, "trying again once you resume");
     fake.take_orders();
     click(&mut window, "Try again now");
     assert_eq!(fake.take_orders(), [Command::Retry, Command::Resume].map(Order::Pipeline));

@@ -174,7 +174,7 @@ fn who_came_back_is_merged_and_the_merge_can_be_undone() {
     let mut window = on_recording(&fake, &folder);
     show(&mut window, &fake, 2_000, vec![face(7, Emotion::Happy)]);
     click(&mut window, "More about face 7");
-    click(&mut window, "Is face 1");
+    click(&mut window, "Merge with face 1");
     assert_shows(&window, "People (2)");
     assert_shows(&window, "Face 1: Happy 87 %");
     assert_shows(&window, "Timeline of face 1");
@@ -190,7 +190,7 @@ fn who_came_back_is_merged_and_the_merge_can_be_undone() {
 
     type_into(&mut window, "Name of face 2", "Ben");
     click(&mut window, "More about face 7");
-    click(&mut window, "Is Ben");
+    click(&mut window, "Merge with Ben");
     assert_shows(&window, "Ben: Happy 87 %");
     click(&mut window, "Reset");
     assert_shows(&window, "Face 7: Happy 87 %");
@@ -319,6 +319,23 @@ fn a_name_that_is_being_typed_is_kept_when_the_window_is_closed() {
 }
 
 #[test]
+fn what_is_being_typed_is_kept_when_a_minimised_window_is_closed() {
+    for (label, text) in [("Name of face 1", "Anna"), ("Text of mark 2 at 0:01.2", " twice")] {
+        let (_home, folder) = session();
+        let fake = Fake::default();
+        let mut window = on_recording(&fake, &folder);
+        write_without_enter(&mut window, label, text);
+        let mut input = window.input_mut().clone();
+        input.viewports.entry(ViewportId::ROOT).or_default().events.push(ViewportEvent::Close);
+        let (ctx, mut frame) = (window.ctx.clone(), eframe::Frame::_new_kittest());
+        // As eframe does with a window that nobody can see: it isn't drawn.
+        drop(ctx.run_logic(&input, |ctx| eframe::App::logic(window.state_mut(), ctx, &mut frame)));
+        eframe::App::on_exit(window.state_mut(), None);
+        assert!(edits(&folder).contains(text), "{}", edits(&folder));
+    }
+}
+
+#[test]
 fn esc_leaves_a_name_as_it_was_and_what_else_is_open_too() {
     let (_home, folder) = session();
     let fake = Fake::default();
@@ -353,8 +370,8 @@ fn a_recording_that_was_killed_and_edits_that_are_not_understood_are_said() {
     std::fs::write(folder.join(EDITS), "{ precious").unwrap();
     let fake = Fake::default();
     let mut window = on_recording(&fake, &folder);
-    assert_shows(&window, "not ended in order");
-    assert_shows(&window, "until then nothing that you change is saved");
+    assert_shows(&window, "not ended properly");
+    assert_shows(&window, "until then your changes are not saved");
     show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
     type_into(&mut window, "Name of face 1", "Anna");
     assert_shows(&window, "Anna: Happy 87 %");
@@ -389,6 +406,27 @@ fn edits_that_were_not_understood_count_again_once_they_are_moved_away_or_mended
         type_into(&mut window, "Name of face 2", "Ben");
         assert!(edits(&folder).contains(expected) && edits(&folder).contains("Ben"), "{}", edits(&folder));
     }
+}
+
+#[test]
+fn what_another_window_changed_is_shown_and_neither_a_change_nor_an_undo_takes_it_away() {
+    const THEIRS: &str = r#"{"schema": 1, "names": {"1": "Berta"}}"#;
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
+    type_into(&mut window, "Name of face 1", "Anna");
+    assert_shows(&window, "Anna: Happy 87 %");
+    std::fs::write(folder.join(EDITS), THEIRS).unwrap();
+    type_into(&mut window, "Name of face 2", "Ben");
+    assert_shows(&window, "Another window");
+    assert_shows(&window, "Berta: Happy 87 %");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert_eq!(edits(&folder), THEIRS);
+    // Made again, the change is saved beside the others.
+    type_into(&mut window, "Name of face 2", "Ben");
+    assert!(edits(&folder).contains("Berta") && edits(&folder).contains("Ben"), "{}", edits(&folder));
 }
 
 #[test]

@@ -7,7 +7,7 @@ const QUALITY = 0.85;
 const TROUBLE = {
   NotAllowedError: "No permission for the camera: allow it beside the page's address, then press Start",
   NotFoundError: "No camera found: plug one in, then press Start",
-  OverconstrainedError: "This camera isn't there any more: choose another, then press Start",
+  OverconstrainedError: "This camera is no longer available: choose another, then press Start",
   NotReadableError: "The camera is busy: close the other program that uses it, then press Start",
 };
 
@@ -49,7 +49,7 @@ export class Camera {
    */
   static async open(video, choice, isWanted) {
     if (!navigator.mediaDevices?.getUserMedia) {
-      throw new Error("Browsers give cameras to https alone: start the server with --tls self-signed");
+      throw new Error("Browsers allow cameras only over HTTPS: start the server with --tls self-signed");
     }
     let camera = null;
     try {

@@ -1,6 +1,6 @@
 // Boxes and labels alone, on nothing.
 
-import { Line, SILENCE, open } from "/app/session.js";
+import { Line, SILENCE } from "/app/session.js";
 import { drawFaces, fit } from "/app/stage.js";
 
 /** Without a scene for so many milliseconds nobody knows who is there. */
@@ -34,7 +34,6 @@ function draw(scene) {
   drawFaces(context, scene.faces, at, scale, isMirrored);
 }
 
-await open().catch(() => {});
 new Line("/api/v1/live", {
   open: () => say(""),
   message: (data) => {

@@ -3,7 +3,7 @@
 import { Camera, list } from "/app/camera.js";
 import { CLASSES } from "/app/classes.js";
 import { People } from "/app/people.js";
-import { ask, open } from "/app/session.js";
+import { enter } from "/app/session.js";
 import { Stage } from "/app/stage.js";
 import { Timeline } from "/app/timeline.js";
 import { Visit } from "/app/visit.js";
@@ -63,8 +63,10 @@ function showFigures() {
   if (performance.now() - recent.at(-1)?.at > STALE) recent = [];
   if (recent.length > 1) {
     const seconds = (recent.at(-1).at - recent[0].at) / 1000;
+    words.push(`${((recent.length - 1) / seconds).toFixed(0)} fps`);
     const ages = recent.map(({ age }) => age).sort((a, b) => a - b);
-    words.push(`${((recent.length - 1) / seconds).toFixed(0)} fps`, `age ${Math.round(ages[ages.length >> 1])} ms`);
+    // Those of the server's source have none.
+    if (ages[0] !== undefined) words.push(`age ${Math.round(ages[ages.length >> 1])} ms`);
   }
   by("figures").textContent = words.join(" · ");
 }
@@ -224,9 +226,7 @@ async function connect() {
   by("start").disabled = true;
   by("sources").hidden = true;
   say("Connecting…");
-  const isTaken = await open().then(() => true, () => false);
-  const asked = await ask();
-  const answer = asked.final && !isTaken ? { trouble: "The server didn't take the link" } : asked;
+  const answer = await enter();
   if (mine !== tries) return;
   if (!answer.about) {
     say(answer.final ? answer.trouble : `${answer.trouble}: press Start to try again`);
@@ -247,8 +247,8 @@ async function connect() {
   by("start").disabled = false;
   if (about.source) await start();
   else {
-    const kept = about.are_visitors_recorded ? "and are recorded there" : "and none is kept";
-    say(`Press Start to open the camera. Pictures go to this server alone, ${kept}`);
+    const kept = about.are_visitors_recorded ? "and are recorded there" : "and are not stored";
+    say(`Press Start to open the camera. Pictures go only to this server ${kept}`);
     showRunning();
   }
 }

@@ -3,23 +3,38 @@
 /** How long an answer is waited for, in milliseconds. */
 const ASK_WITHIN = 10000;
 
-/** Takes the token out of the address, so that it stands in no history and on no screen, and opens the server with it. */
-export async function open() {
+/** What an answer that refuses says. */
+async function refusal(response) {
+  if (response.status === 429) return "The server is busy";
+  return (await response.json().catch(() => ({}))).error ?? `The server answered with status ${response.status}`;
+}
+
+/**
+ * Takes the token out of the address, so that it stands in no history and on no screen, and opens the server with it. `{}`, or
+ * `{ trouble, final }` as of `ask`: until the server has looked at the token, it stays in the address and can be handed in again.
+ */
+async function open() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (!token) return;
-  const { ok, status } = await fetch("/api/v1/session", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ token }),
-    signal: AbortSignal.timeout(ASK_WITHIN),
-  });
-  // A server that had no time for it can be asked again.
-  if (!ok && status !== 401) throw new Error(`The server answers with ${status}`);
+  if (!token) return {};
+  let response;
+  try {
+    response = await fetch("/api/v1/session", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ token }),
+      signal: AbortSignal.timeout(ASK_WITHIN),
+    });
+  } catch {
+    return { trouble: "Connection lost" };
+  }
+  if (!response.ok && response.status !== 401) return { trouble: await refusal(response) };
   history.replaceState(null, "", location.pathname + location.search);
+  if (response.ok) return {};
+  return { trouble: "The server refused the link: open the one that “mien serve” printed", final: true };
 }
 
 /** What the server is and does. `{ about }`, or `{ trouble }` in words; `final` if trying again can't help. */
-export async function ask() {
+async function ask() {
   let response;
   try {
     response = await fetch("/api/v1/about", { cache: "no-store", signal: AbortSignal.timeout(ASK_WITHIN) });
@@ -30,7 +45,15 @@ export async function ask() {
   if (response.status === 401) {
     return { trouble: "This page needs its link: open the one that “mien serve” printed", final: true };
   }
-  return { trouble: (await response.json().catch(() => ({}))).error ?? `The server answers with ${response.status}` };
+  return { trouble: await refusal(response) };
+}
+
+/** Hands in the token of the link, if there is one, and asks what the server is; gives what `ask` does. */
+export async function enter() {
+  const { trouble, final } = await open();
+  const answer = await ask();
+  // A cookie from before may open the server all the same. Where none does, what became of the link says why.
+  return answer.final && trouble ? { trouble, final } : answer;
 }
 
 const FIRST_RETRY = 1000;
@@ -110,7 +133,7 @@ export class Line {
   async #connect() {
     await seen();
     if (this.#isOver) return;
-    const { about, trouble, final } = await ask();
+    const { about, trouble, final } = await enter();
     if (this.#isOver) return;
     if (!about) return this.#retry(trouble, final);
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${this.#path}`);

@@ -6,7 +6,7 @@ import { Line } from "/app/session.js";
 const PATIENCE = 10000;
 /** A slider rests for so long before the server is told: it takes so many messages a second, frames among them. */
 const SETTLED = 100;
-const NO_PICTURE = "The camera gives no picture: another program may have it, or it is switched off";
+const NO_PICTURE = "The camera gives no picture: another program may be using it, or it is switched off";
 
 /** `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`, `on.end(words)` when the camera has gone. */
 export class Visit {
@@ -38,7 +38,7 @@ export class Visit {
     });
     camera.watch(() => this.#frame(), {
       mute: () => on.trouble(NO_PICTURE),
-      end: () => on.end("The camera went away: plug it in, then press Start"),
+      end: () => on.end("The camera was disconnected: plug it in, then press Start"),
     });
   }
 
@@ -99,7 +99,7 @@ export class Visit {
       this.#on.scene(message, picture, performance.now() - t);
     } else {
       picture.close();
-      this.#on.trouble(`A picture has no answer: ${message.message}`);
+      this.#on.trouble(`A picture was not analysed: ${message.message}`);
     }
   }
 }

@@ -2,7 +2,10 @@
 
 import { Line, SILENCE } from "/app/session.js";
 
-/** `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`, `on.end(words)` when it can't go on. */
+/**
+ * `on.scene(scene, picture)`, `on.trouble(words)`, `on.ready(about)`, `on.end(words)` when it can't go on. A scene comes without its age: the
+ * server knows it up to the label, and how long the way here took nobody knows, as two machines have two clocks.
+ */
 export class Watch {
   #line;
   #isDecoding = false;
@@ -39,7 +42,7 @@ export class Watch {
       const length = new DataView(data).getUint32(0, true);
       const scene = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
       const picture = await createImageBitmap(new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" }));
-      if (!this.#isOver) on.scene(scene, picture, scene.age_ms);
+      if (!this.#isOver) on.scene(scene, picture);
     } catch {
       // A damaged picture: the next one comes at once.
     } finally {

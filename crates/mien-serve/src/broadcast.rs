@@ -141,6 +141,7 @@ impl Broadcast {
         let (state_sender, states) = watch::channel(quiet(SourceState::Opening));
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
+        let mut reports = Reports::default();
         let thread = thread::Builder::new().name("mien-broadcast".to_owned()).spawn(move || {
             while !stopping.load(Ordering::SeqCst) {
                 // Woken or not: both are looked into all the same.
@@ -149,8 +150,8 @@ impl Broadcast {
                 if let Some(observer) = &mut observer {
                     observer.round(&events, &live);
                 }
-                for state in events.iter().filter_map(state_after) {
-                    state_sender.send_replace(state);
+                for report in events.iter().filter_map(|event| reports.after(event)) {
+                    state_sender.send_replace(report);
                 }
                 if let Some(scene) = live.take_scene() {
                     metrics.labelled(&scene);
@@ -196,22 +197,49 @@ fn quiet(state: SourceState) -> SourceReport {
     SourceReport { state, message: String::new() }
 }
 
-fn state_after(event: &Event) -> Option<SourceReport> {
-    Some(match event {
-        Event::Opening => quiet(SourceState::Opening),
-        Event::Opened(_) => quiet(SourceState::Playing),
-        Event::CameraLost { retry_in, .. } => SourceReport {
-            state: SourceState::Lost,
-            // Not the reason: it names devices and programs of the server's machine.
-            message: format!("The server's camera is lost; it tries again in {:.0} s", retry_in.as_secs_f64()),
-        },
-        Event::Failed(reason) => {
-            tracing::error!("the server's source has ended: {reason}");
-            let message = "The server's source has ended with an error".to_owned();
-            SourceReport { state: SourceState::Failed, message }
+/// Makes of the source's events what visitors and the operator are told.
+#[derive(Default)]
+struct Reports {
+    was_open: bool,
+    /// Why there is no picture, as the operator was told last; nothing since the source was opened.
+    told: Option<String>,
+}
+
+impl Reports {
+    /// What visitors are told after an event, if it changes anything.
+    fn after(&mut self, event: &Event) -> Option<SourceReport> {
+        Some(match event {
+            Event::Opening => quiet(SourceState::Opening),
+            Event::Opened(_) => {
+                (self.was_open, self.told) = (true, None);
+                quiet(SourceState::Playing)
+            }
+            Event::CameraLost { reason, retry_in, .. } => {
+                if self.is_news(reason) {
+                    tracing::warn!("the server's camera gives no picture and is tried again: {reason}");
+                }
+                let what = if self.was_open { "is lost" } else { "can't be opened" };
+                // Not the reason: it names devices and programs of the server's machine.
+                let message = format!("The server's camera {what}; it tries again in {:.0} s", retry_in.as_secs_f64());
+                SourceReport { state: SourceState::Lost, message }
+            }
+            Event::Failed(reason) => {
+                tracing::error!("the server's source has ended: {reason}");
+                let message = "The server's source has ended with an error".to_owned();
+                SourceReport { state: SourceState::Failed, message }
+            }
+            _ => return None,
+        })
+    }
+
+    /// Whether the operator doesn't know this reason yet. A camera is tried every few seconds.
+    fn is_news(&mut self, reason: &str) -> bool {
+        let is_news = self.told.as_deref() != Some(reason);
+        if is_news {
+            self.told = Some(reason.to_owned());
         }
-        _ => return None,
-    })
+        is_news
+    }
 }
 
 /// The newest scene after the one that was last given; `None` when the source has ended.
@@ -221,5 +249,44 @@ pub async fn next(scenes: &mut watch::Receiver<Option<Arc<Shown>>>) -> Option<Ar
         if let Some(shown) = scenes.borrow_and_update().clone() {
             return Some(shown);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mien_vision::source::{SourceInfo, SourceKind};
+
+    use super::*;
+
+    fn opened() -> Event {
+        Event::Opened(SourceInfo {
+            name: "Desk cam".to_owned(),
+            kind: SourceKind::Camera,
+            width: 64,
+            height: 48,
+            fps: 30.0,
+            fourcc: "MJPG".to_owned(),
+        })
+    }
+
+    #[test]
+    fn a_camera_that_was_never_open_is_not_lost_and_visitors_are_not_told_why() {
+        let mut reports = Reports::default();
+        let reason = "camera 0 is in use by obs".to_owned();
+        let lost = Event::CameraLost { reason, busy: true, retry_in: Duration::from_secs(2) };
+        let mut told = |event: &Event| reports.after(event).unwrap();
+        let message = "The server's camera can't be opened; it tries again in 2 s".to_owned();
+        assert_eq!(told(&lost), SourceReport { state: SourceState::Lost, message });
+        assert_eq!(told(&opened()).state, SourceState::Playing);
+        let message = told(&lost).message;
+        assert!(message.contains("is lost") && !message.contains("obs"), "{message}");
+    }
+
+    #[test]
+    fn the_operator_is_told_a_reason_once_and_again_when_the_camera_came_back_meanwhile() {
+        let mut reports = Reports::default();
+        assert_eq!(["busy", "busy", "gone"].map(|reason| reports.is_news(reason)), [true, false, true]);
+        reports.after(&opened());
+        assert!(reports.is_news("gone"));
     }
 }

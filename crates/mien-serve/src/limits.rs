@@ -18,10 +18,10 @@ pub const MAX_CONNECTIONS: usize = 512;
 /// Posted pictures that are worked on at a time; more wait in nobody's memory but are told to come back.
 pub const MAX_ANALYSES: usize = 4;
 
-/// Requests a second from one address that has shown the token, on average …
+/// Requests a second from one address, on average …
 pub const REQUESTS_PER_SECOND: f64 = 30.0;
 
-/// … and at once: a page with its modules is some twenty.
+/// … and at once: a page that opens asks four times. Its own files don't count.
 pub const REQUESTS_AT_ONCE: f64 = 120.0;
 
 /// Frames a second of one visitor. Cameras give 60 at most; the page waits for each answer anyway.

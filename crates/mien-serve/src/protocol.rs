@@ -298,7 +298,7 @@ pub enum SourceState {
     Opening,
     /// It does.
     Playing,
-    /// The camera has gone, and is tried again.
+    /// The camera has gone, or can't be opened, and is tried again.
     Lost,
     /// Never again: it has ended with an error.
     Failed,

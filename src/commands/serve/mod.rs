@@ -33,8 +33,8 @@ const NETWORK_THREADS: u16 = 1;
 
 /// Show emotions in a browser, on a phone and to other programs
 ///
-/// Opens a page on this machine that reads the browser's own camera; with --camera, --video or --recording it shows that too, to
-/// everybody who has the link. Programs get pictures analysed and the live results as JSON. docs/serve.md describes both, and
+/// Serves a page that reads the browser's own camera; with --camera, --video or --recording it shows that too, to everybody who has
+/// the link. Programs can have pictures analysed and get the live results as JSON. docs/serve.md describes both, and
 /// what keeps strangers out.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
@@ -43,7 +43,7 @@ const NETWORK_THREADS: u16 = 1;
   mien serve --bind 0.0.0.0:7878 --tls self-signed      for phones in the same network: scan the code
   curl -H \"Authorization: Bearer TOKEN\" --data-binary @face.jpg http://127.0.0.1:7878/api/v1/analyze")]
 pub struct ServeArgs {
-    /// Show this camera of the server's to all visitors: its number, its device file, or the address of a network camera
+    /// Show this camera of the server to all visitors: its number, its device file, or the address of a network camera
     #[arg(long, value_name = "INDEX|PATH|URL", group = "source")]
     pub camera: Option<CameraDevice>,
 
@@ -60,7 +60,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FOLDER")]
     pub record: Option<PathBuf>,
 
-    /// Make people unrecognisable in what is recorded: blur their faces, or all but them (docs/blur.md)
+    /// Make people unrecognisable in what is recorded: blur their faces, or everything else (docs/blur.md)
     #[arg(long, value_enum, value_name = "WHAT", requires = "record")]
     pub blur: Option<Blur>,
 
@@ -76,7 +76,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "self-signed|CERT,KEY")]
     pub tls: Option<TlsChoice>,
 
-    /// Keep the token in this file, so that the link stays the same; a new one is put there if there is no such file
+    /// Keep the token in this file, so that the link stays the same; if the file doesn't exist, a new token is written to it
     #[arg(long, value_name = "FILE", conflicts_with = "no_token")]
     pub token_file: Option<PathBuf>,
 
@@ -88,7 +88,7 @@ pub struct ServeArgs {
     #[arg(long = "host", value_name = "NAME")]
     pub hosts: Vec<String>,
 
-    /// Listen beyond this machine without TLS or without a token: anybody on the way can watch
+    /// Listen beyond this machine without TLS or without a token: anybody on the network path can watch
     #[arg(long)]
     pub i_know_this_is_open: bool,
 

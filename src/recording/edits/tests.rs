@@ -75,16 +75,49 @@ fn marks_are_those_recorded_until_one_is_changed() {
 fn edits_are_read_back_and_an_empty_file_is_none() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("edits.json");
-    let (file, mut edits) = EditsFile::open(&path).unwrap();
+    let (mut file, mut edits) = EditsFile::open(&path).unwrap();
     edits.rename(FaceId(1), "Jörg");
     edits.merge(FaceId(2), FaceId(1));
     edits.set_hidden(FaceId(5), true);
     edits.set_marks(vec![Mark { time: Duration::from_millis(1234), text: "x".into() }], &[]);
-    file.save(&edits).unwrap();
+    assert_eq!(file.save(&edits).unwrap(), None);
     assert_eq!(EditsFile::open(&path).unwrap(), (file.clone(), edits));
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "no temporary file is left");
     file.save(&Edits::default()).unwrap();
     assert!(!path.exists(), "what was reset leaves no file");
+}
+
+#[test]
+fn what_somebody_else_saved_meanwhile_is_not_written_over_and_holds_from_then_on() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("edits.json");
+    let named = |name| {
+        let mut edits = Edits::default();
+        edits.rename(FaceId(1), name);
+        edits
+    };
+    let [(mut one, _), (mut other, _)] = [(), ()].map(|()| EditsFile::open(&path).unwrap());
+    assert_eq!(one.save(&named("Anna")).unwrap(), None);
+    // Neither another name nor an undo of all takes it away.
+    for edits in [named("Berta"), Edits::default()] {
+        let (mut late, kept) = (other.clone(), fs::read(&path).unwrap());
+        assert_eq!(late.save(&edits).unwrap(), Some(named("Anna")));
+        assert_eq!(fs::read(&path).unwrap(), kept);
+    }
+    // Who knows of it can change it, and who has saved it before learns of that, also when nothing is left.
+    assert_eq!(other.save(&named("Berta")).unwrap(), Some(named("Anna")));
+    assert_eq!(other.save(&named("Berta")).unwrap(), None);
+    assert_eq!(one.save(&named("Anna")).unwrap(), Some(named("Berta")));
+    assert_eq!(other.save(&Edits::default()).unwrap(), None);
+    assert_eq!(one.save(&named("Anna")).unwrap(), Some(Edits::default()));
+    assert_eq!(one.save(&named("Anna")).unwrap(), None);
+    // What nobody understands stays too.
+    fs::write(&path, "{ precious").unwrap();
+    for _ in 0..2 {
+        let error = one.save(&named("Berta")).unwrap_err().to_string();
+        assert!(error.contains("edits.json") && error.contains("move it away"), "{error}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), b"{ precious");
 }
 
 #[test]
@@ -93,7 +126,7 @@ fn a_file_that_is_not_understood_is_said_and_never_written_over() {
     let path = home.path().join("edits.json");
     for (text, reason) in [
         ("{", "line 1"),
-        ("{\"schema\": 2}", "form 2"),
+        ("{\"schema\": 2}", "format 2"),
         ("{\"schema\": 1, \"nmaes\": {}}", "nmaes"),
         ("{\"schema\": 1, \"merged\": {\"2\": 3, \"3\": 2}}", "merged itself"),
     ] {

@@ -13,6 +13,7 @@ use crate::pipeline::Scene;
 use crate::recording::{FACES, FRAMES, MARKS, METADATA, Metadata, VIDEO, read_marks};
 use crate::source::SourceKind;
 
+mod asleep;
 mod full_disk;
 mod own_classes;
 
@@ -52,7 +53,11 @@ fn subject(name: &str) -> Subject {
 }
 
 fn start(parent: &Path, space: impl Space + 'static) -> SessionWriter {
-    SessionWriter::start_on(parent.to_owned(), subject("Desk cam"), Box::new(space), || ()).unwrap()
+    start_of(parent, subject("Desk cam"), space)
+}
+
+fn start_of(parent: &Path, subject: Subject, space: impl Space + 'static) -> SessionWriter {
+    SessionWriter::start_on(parent.to_owned(), subject, Box::new(space), Box::new(|| Duration::ZERO), || ()).unwrap()
 }
 
 /// A scene whose gray tells its number.
@@ -321,7 +326,7 @@ fn a_writer_that_crashes_says_that_it_has_ended() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let (_, reason) = ending(&events);
-    assert!(reason.as_ref().is_some_and(|reason| reason.contains("a fault of Mien")), "{reason:?}");
+    assert!(reason.as_ref().is_some_and(|reason| reason.contains("a bug in Mien")), "{reason:?}");
     assert_eq!(events.len(), 2, "{events:?}");
     // Its frames go nowhere, and the count of those that are lost is of the recording.
     pass(&writer, 1..4, |_| true);

@@ -19,6 +19,10 @@ use tower_service::Service;
 
 use crate::limits::{MAX_CONNECTIONS, PING_INTERVAL};
 
+/// Bytes that the system takes of what a reader hasn't taken yet: a few pictures. Left to itself it takes several megabytes, which are
+/// seconds of old pictures on a slow wireless network. What it doesn't take waits with us, where a newer picture replaces it.
+const SEND_BUFFER: usize = 256 << 10;
+
 /// The connections that are open.
 #[derive(Clone, Default)]
 pub struct Connections(Arc<Mutex<Open>>);
@@ -110,6 +114,10 @@ impl<S> Accept<TcpStream, S> for Connections {
             // Some systems don't know it. Those who say goodbye are noticed all the same.
             tracing::debug!("a connection isn't asked whether somebody is there: {error}");
         }
+        if let Err(error) = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER) {
+            // Its pictures come late where the network is slow.
+            tracing::debug!("a connection keeps the system's send buffer: {error}");
+        }
         let end = Box::pin(connection.0.end.clone().cancelled_owned());
         ready(Ok((Bounded { stream, end, _place: place }, Known { service, connection })))
     }
@@ -199,7 +207,20 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for Known<S> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_system_takes_only_a_few_pictures_that_a_slow_reader_has_not_taken() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _reader = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let (bounded, _known) = Connections::default().accept(stream, ()).await.unwrap();
+        // Linux says twice what it was told, for its own notes.
+        let size = SockRef::from(&bounded.stream).send_buffer_size().unwrap();
+        assert!(size <= 2 * SEND_BUFFER, "{size} bytes");
+    }
 
     #[test]
     fn the_oldest_that_is_not_trusted_makes_room() {

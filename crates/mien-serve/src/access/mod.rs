@@ -20,7 +20,7 @@ pub use self::connections::{Connection, Connections};
 pub use self::rate::{Bucket, Rates};
 pub use self::token::Token;
 use crate::app::App;
-use crate::routes::error;
+use crate::routes::{self, error};
 
 /// What is checked on every request.
 pub struct Gate {
@@ -145,6 +145,12 @@ impl Gate {
         }
         Ok(())
     }
+
+    /// Whether one more request from this address is let through. The page's files lie in memory and don't count: thirty phones behind one
+    /// router load them at the same moment, and a page that lacks a module can't even say why.
+    fn allows(&self, request: &Request, pass: Option<Pass>, address: IpAddr, now: Instant) -> bool {
+        routes::is_page(request.uri().path()) || self.rates.allow(address, pass.is_some(), now)
+    }
 }
 
 /// How the token was shown.
@@ -207,12 +213,12 @@ pub async fn guard(
     let pass = gate.pass(request.headers(), request.uri().query());
     let answer = match gate.check(&request, pass) {
         Err(Refusal(status, why)) => error(status, why),
-        Ok(()) if !gate.rates.allow(address.ip(), pass.is_some(), Instant::now()) => {
+        Ok(()) if !gate.allows(&request, pass, address.ip(), Instant::now()) => {
             let mut answer = error(StatusCode::TOO_MANY_REQUESTS, "too many requests; try again in a second");
             answer.headers_mut().insert(header::RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
             answer
         }
-        Ok(()) if pass.is_none() && !crate::routes::is_public(request.uri().path()) => {
+        Ok(()) if pass.is_none() && !routes::is_public(request.uri().path()) => {
             let mut answer = error(
                 StatusCode::UNAUTHORIZED,
                 "open the link that `mien serve` printed, or send its token: Authorization: Bearer TOKEN",
@@ -238,6 +244,7 @@ mod tests {
     use axum::body::Body;
 
     use super::*;
+    use crate::limits::REQUESTS_AT_ONCE;
 
     const WORD: &str = "0123456789abcdef0123456789abcdef";
 
@@ -246,7 +253,11 @@ mod tests {
     }
 
     fn request(headers: &[(&str, &str)]) -> Request {
-        let builder = axum::http::Request::builder().uri("/api/v1/live");
+        request_for("/api/v1/live", headers)
+    }
+
+    fn request_for(path: &str, headers: &[(&str, &str)]) -> Request {
+        let builder = axum::http::Request::builder().uri(path);
         headers
             .iter()
             .fold(builder, |builder, (name, value)| builder.header(*name, *value))
@@ -294,6 +305,20 @@ mod tests {
         for origin in ["https://192.0.2.7:7878", "http://192.0.2.8:7878", "http://192.0.2.7", "192.0.2.7:7878"] {
             assert!(!is_let_in(&[host, ("origin", origin)]), "{origin}");
         }
+    }
+
+    #[test]
+    fn the_files_of_the_page_do_not_count_as_requests() {
+        let (gate, now) = (gate(), Instant::now());
+        let router: IpAddr = "192.0.2.7".parse().unwrap();
+        let let_through = |path: &str| {
+            let request = request_for(path, &[]);
+            (0..1000).filter(|_| gate.allows(&request, None, router, now)).count()
+        };
+        assert_eq!(["/", "/app/page.js", "/app/classes.js", "/icon-512.png"].map(let_through), [1000; 4]);
+        assert_eq!(let_through("/api/v1/session"), REQUESTS_AT_ONCE as usize);
+        // Nor are they refused when there were too many others.
+        assert_eq!(["/healthz", "/nothing", "/overlay"].map(let_through), [0, 0, 1000]);
     }
 
     #[test]

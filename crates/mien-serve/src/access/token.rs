@@ -93,8 +93,7 @@ impl Token {
         let mut file = Builder::new().prefix(whole::PREFIX).tempfile_in(whole::folder_of(path))?;
         writeln!(file, "{}", self.0)?;
         file.as_file().sync_all()?;
-        file.persist_noclobber(path).map_err(|error| error.error)?;
-        Ok(())
+        whole::give_name(file.into_temp_path(), path).map_err(|error| error.error)
     }
 
     /// Whether this is the word. Takes the same time wherever they differ.

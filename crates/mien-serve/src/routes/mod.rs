@@ -48,9 +48,14 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
+/// Whether a path is one of the page's own files.
+pub fn is_page(path: &str) -> bool {
+    page::is_part(path)
+}
+
 /// What holds no secret: the page itself, whether the server is up, and where the token becomes a cookie.
 pub fn is_public(path: &str) -> bool {
-    page::is_part(path) || [api::HEALTH, api::SESSION].contains(&path)
+    is_page(path) || [api::HEALTH, api::SESSION].contains(&path)
 }
 
 /// An error as every route tells it.

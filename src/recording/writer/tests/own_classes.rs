@@ -31,7 +31,7 @@ fn a_recording_of_own_classes_names_them_and_is_read_again() {
     let home = tempfile::tempdir().unwrap();
     let mut subject = subject("Desk cam");
     subject.network.classes = own_classes();
-    let writer = SessionWriter::start_on(home.path().to_owned(), subject, Box::new(Plenty), || ()).unwrap();
+    let writer = start_of(home.path(), subject, Plenty);
     pass_apart(&writer, (0..4).map(own));
     let folder = folder_of(&writer.finish());
     let metadata = metadata_in(&folder);
@@ -53,7 +53,7 @@ fn a_network_of_other_classes_ends_the_recording_with_the_reason() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let reason = ending(&events).1.unwrap();
-    assert!(reason.contains("tells apart wide awake, tired now and not angry"), "{reason}");
+    assert!(reason.contains("classes are now wide awake, tired, not angry"), "{reason}");
     let folder = folder_of(&events);
     assert_eq!(rows(&folder.join(FACES)).len(), 3);
     assert!(metadata_in(&folder).classes.are_emotions() && Recording::open(&folder).is_ok());
