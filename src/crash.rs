@@ -21,11 +21,11 @@ pub fn report_panics() {
         let what = in_one_line(panic);
         match write_report(panic) {
             Ok(path) => {
-                tell(&format!("error: Mien has crashed, which is its own fault: {what}; {} says more", path.display()));
+                tell(&format!("error: Mien has crashed, which is a bug in Mien: {what}; {} says more", path.display()));
             }
             Err(error) => {
                 tell(&format!(
-                    "error: Mien has crashed, which is its own fault: {what}; no report could be written: {error}"
+                    "error: Mien has crashed, which is a bug in Mien: {what}; no report could be written: {error}"
                 ));
             }
         }
@@ -53,7 +53,7 @@ fn write_report(panic: &PanicHookInfo<'_>) -> io::Result<PathBuf> {
 }
 
 fn report(panic: &PanicHookInfo<'_>) -> String {
-    let arguments: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<_> = std::env::args_os().map(|word| without_password(&word.to_string_lossy())).collect();
     let folder = std::env::current_dir().map_or_else(|error| error.to_string(), |folder| shown(&folder));
     format!(
         "mien {}\n{} {}\n\ncommand: {}\nfolder: {folder}\nthread: {}\npanic: {}\n\nbacktrace:\n{}\nlast log lines:\n{}",
@@ -72,9 +72,50 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
+/// A word of the command line, without the password that the address of a camera may hold. An option may stand before it:
+/// `--camera=rtsp://…`.
+fn without_password(word: &str) -> String {
+    let Some(scheme_ends) = word.find("://") else { return word.to_owned() };
+    let address_begins = word[..scheme_ends].rfind('=').map_or(0, |equals| equals + 1);
+    let (option, address) = word.split_at(address_begins);
+    // Of other addresses nobody knows where a password stands.
+    let hidden = || format!("{}://…", &word[address_begins..scheme_ends]);
+    format!("{option}{}", camera(address).unwrap_or_else(hidden))
+}
+
+/// The address of a camera as it may be shown.
+#[cfg(feature = "vision")]
+fn camera(address: &str) -> Option<String> {
+    crate::source::NetworkCamera::named(address).map(|camera| camera.to_string())
+}
+
+/// There are no cameras without `vision`.
+#[cfg(not(feature = "vision"))]
+fn camera(_address: &str) -> Option<String> {
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+
+    use super::without_password;
+
+    #[test]
+    fn words_of_the_command_line_lose_the_passwords_in_addresses() {
+        #[cfg(feature = "vision")]
+        for (word, shown) in [
+            ("rtsp://admin:hunter2@10.0.0.7:554/stream1", "rtsp://10.0.0.7:554/stream1"),
+            ("--camera=rtsp://admin:hunter2@10.0.0.7/a=b", "--camera=rtsp://10.0.0.7/a=b"),
+            ("--camera=HTTP://10.0.0.7/video?pwd=hunter2", "--camera=HTTP://10.0.0.7/video"),
+        ] {
+            assert_eq!(without_password(word), shown);
+        }
+        assert_eq!(without_password("--camera=rtmp://admin:hunter2@10.0.0.7"), "--camera=rtmp://…");
+        for word in ["live", "--camera=2", "--csv=C:/day.csv", ""] {
+            assert_eq!(without_password(word), word);
+        }
+    }
 
     /// Runs in a process of its own, started by the test below.
     #[test]
@@ -92,7 +133,9 @@ mod tests {
     fn a_panic_leaves_a_report_and_says_so_in_one_line() {
         let home = tempfile::tempdir().unwrap();
         let mut program = Command::new(std::env::current_exe().unwrap());
-        program.args(["--exact", "crash::tests::a_panic_in_a_thread", "--ignored", "--nocapture"]);
+        // The last word is a further test to run, which there isn't.
+        let address = "rtsp://admin:hunter2@10.0.0.7/stream";
+        program.args(["--exact", "crash::tests::a_panic_in_a_thread", "--ignored", "--nocapture", address]);
         program.env("HOME", home.path()).env("XDG_STATE_HOME", home.path()).env_remove("RUST_LOG");
         let output = program.output().unwrap();
         assert!(output.status.success());
@@ -110,5 +153,6 @@ mod tests {
         for word in [&version, "libtorch", "thread: detection", "opening the camera", "a_panic_in_a_thread"] {
             assert!(text.contains(word), "{word} is missing in\n{text}");
         }
+        assert!(text.contains("rtsp://") && !text.contains("hunter2"), "{text}");
     }
 }

@@ -29,6 +29,7 @@ pub mod transform;
 mod ui;
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,7 +45,7 @@ use self::player::{Phase, Player};
 use self::record::RecordingControl;
 use self::replay::Replay;
 use self::session::{CameraModeChange, Outside, Source};
-use self::settings::{Preferences, Settings};
+use self::settings::{Preferences, Settings, SettingsFile};
 use self::time::WindowClock;
 use self::toasts::Toasts;
 use self::ui::{Panes, Screen};
@@ -55,6 +56,9 @@ use crate::interrupt::{self, Interrupted};
 use crate::pipeline::NetworkChoice;
 use crate::prior::PriorChoice;
 pub use crate::verdict;
+
+/// Names the window to the desktop, and its folder for what is kept.
+const APP_ID: &str = "mien";
 
 /// Size of the window at the very first start, in points.
 const FIRST_SIZE: [f32; 2] = [1200.0, 800.0];
@@ -121,12 +125,10 @@ impl Launch {
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
     /// There is no display, or no access to it.
-    #[error("there is no display to open a window on; with --headless it works without one")]
+    #[error("there is no display to open a window on; use --headless to run without one")]
     NoDisplay,
     /// There is a display without usable OpenGL.
-    #[error(
-        "this display can't draw the window ({0}); with LIBGL_ALWAYS_SOFTWARE=1 it is drawn without a graphics card"
-    )]
+    #[error("this display can't draw the window ({0}); set LIBGL_ALWAYS_SOFTWARE=1 to draw without a graphics card")]
     NoGraphics(String),
 }
 
@@ -160,7 +162,7 @@ fn show(launch: Launch, outside: Arc<dyn Outside>, stop: &'static AtomicBool) ->
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_title("Mien")
-            .with_app_id("mien")
+            .with_app_id(APP_ID)
             .with_inner_size(FIRST_SIZE)
             .with_min_inner_size(SMALLEST_SIZE)
             .with_drag_and_drop(true),
@@ -168,18 +170,27 @@ fn show(launch: Launch, outside: Arc<dyn Outside>, stop: &'static AtomicBool) ->
         ..Default::default()
     };
     let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
-        let mut app = App::new(&cc.egui_ctx, Settings::load(cc.storage), &launch, outside);
+        let file = eframe::storage_dir(APP_ID).map(|folder| folder.join(settings::FILE));
+        let loaded = file.as_deref().map(Settings::load).unwrap_or_default();
+        let mut app = App::new(&cc.egui_ctx, loaded, &launch, outside);
+        match file {
+            Some(file) if cc.storage.is_some() => app.keep_settings_in(file),
+            _ => app.report(Err(
+                "The settings can't be saved: there is no folder for them, or it can't be made".to_owned()
+            )),
+        }
         app.close_on(stop);
         let sleeping = cc.egui_ctx.clone();
         interrupt::wake_with(move || sleeping.request_repaint());
         Ok(Box::new(app))
     };
-    Ok(eframe::run_native("mien", options, Box::new(create))?)
+    Ok(eframe::run_native(APP_ID, options, Box::new(create))?)
 }
 
 /// The window's state.
 pub struct App {
     preferences: Preferences,
+    settings_file: Option<SettingsFile>,
     machine: Machine,
     player: Player,
     people: People,
@@ -231,6 +242,7 @@ impl App {
             clock: WindowClock::new(),
             stop: None,
             preferences: Preferences::new(loaded, settings),
+            settings_file: None,
         };
         let looking = app.machine.look_around().and_then(|()| app.machine.look_for_cameras());
         if looking.is_err() {
@@ -253,6 +265,29 @@ impl App {
     /// Closes the window as soon as this is set; whoever sets it wakes the window.
     pub fn close_on(&mut self, stop: &'static AtomicBool) {
         self.stop = Some(stop);
+    }
+
+    /// Keeps the settings in this file, from which those before were loaded.
+    pub fn keep_settings_in(&mut self, path: PathBuf) {
+        self.settings_file = Some(SettingsFile::new(path, self.preferences.loaded().clone()));
+    }
+
+    /// Writes the settings for the next start to their file, if they have changed.
+    pub fn save_settings(&mut self) {
+        let settings = self.to_remember();
+        let saved = self.settings_file.as_mut().map_or(Ok(()), |file| file.keep(settings));
+        if let Err(error) = &saved {
+            // The window may be about to close.
+            tracing::warn!("{error}");
+        }
+        self.report(saved);
+    }
+
+    /// The settings for the next start.
+    pub fn to_remember(&self) -> Settings {
+        let mut settings = self.preferences.to_remember();
+        (settings.faces_panel, settings.timeline_panel) = self.panes.wanted();
+        settings
     }
 
     /// The settings as they are now.
@@ -283,17 +318,20 @@ impl eframe::App for App {
         self.typed_last = ui.text_edit_focused();
     }
 
-    fn save(&mut self, storage: &mut dyn eframe::Storage) {
-        let mut settings = self.preferences.to_remember();
-        (settings.faces_panel, settings.timeline_panel) = self.panes.wanted();
-        eframe::set_value(storage, settings::STORAGE_KEY, &settings);
+    /// Not in eframe's own store, which a full disk empties: it has the place of the window alone.
+    fn save(&mut self, _storage: &mut dyn eframe::Storage) {
+        // A disk that is busy with a recording would hold the window up.
+        if !self.recording.is_on() {
+            self.save_settings();
+        }
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
-        self.keep_typed();
         // Ends the threads before the process goes; an export that is under way leaves no file.
         self.close();
         self.replay = None;
         self.export = None;
+        // As they are now that nothing is recorded.
+        self.save_settings();
     }
 }

@@ -133,7 +133,7 @@ impl TableCopy {
 
 /// The cell that was written as this text.
 fn cell(text: &str, kind: Kind) -> io::Result<Cell<'_>> {
-    let odd = || io::Error::new(io::ErrorKind::InvalidData, format!("“{text}” stands where a number should be"));
+    let odd = || io::Error::new(io::ErrorKind::InvalidData, format!("“{text}” should be a number"));
     Ok(match kind {
         Kind::Text => Cell::Text(text),
         Kind::Count => Cell::Count(text.parse().ok().ok_or_else(odd)?),
@@ -159,7 +159,7 @@ fn text_of_field(field: &Field) -> io::Result<String> {
         Field::Str(text) => Ok(text.clone()),
         Field::Long(number) => Ok(number.to_string()),
         Field::Double(number) => Ok(number.to_string()),
-        other => Err(io::Error::new(io::ErrorKind::InvalidData, format!("“{other}” is of no kind that Mien writes"))),
+        other => Err(io::Error::new(io::ErrorKind::InvalidData, format!("“{other}” is not a type that Mien writes"))),
     }
 }
 

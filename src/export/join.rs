@@ -74,7 +74,7 @@ fn join_parquet(tables: &[PathBuf], to: File) -> io::Result<File> {
         let metadata = SerializedFileReader::new(file.try_clone()?)?.metadata().clone();
         Ok((file, metadata))
     };
-    let first = tables.first().ok_or_else(|| io::Error::other("there is no table to begin with"))?;
+    let first = tables.first().ok_or_else(|| io::Error::other("there are no tables to join"))?;
     let (_, first) = open(first)?;
     let properties = WriterProperties::builder()
         .set_key_value_metadata(first.file_metadata().key_value_metadata().map(|notes| {

@@ -1,12 +1,14 @@
 //! Results as files: tables, and the video with what was seen drawn into it.
 //!
 //! Every file is written under a temporary name in its own folder and gets its real name only once it is whole, so
-//! a crash, a full disk or Ctrl-C never leaves a part that looks like a result.
+//! a crash, a full disk or Ctrl-C never leaves a part that looks like a result. Tables of a camera are kept as far as they go: nobody
+//! can watch the same again.
 
 mod annotate;
 mod copy;
 mod join;
 mod lines;
+mod live;
 mod osc;
 mod parquet;
 mod partial;
@@ -23,6 +25,7 @@ pub use annotate::{annotate, annotate_titled};
 pub use copy::{TableCopy, TableRows};
 pub use join::join_tables;
 pub use lines::{FaceLines, LinesError};
+pub use live::LiveTable;
 pub use osc::{OscError, OscOutput};
 pub use parquet::SCHEMA_KEY;
 pub use partial::{PartialFile, free_names};
@@ -72,7 +75,7 @@ pub enum ExportError {
     Exists(PathBuf),
     /// Tables of other columns, as of other classes, can't be one.
     #[error(
-        "{} and {} have other columns, as tables of other classes or of an older Mien do, and can't be one table",
+        "{} and {} have different columns, as tables of other classes or of an older Mien do, and can't be joined",
         one.display(), other.display()
     )]
     OtherColumns {
@@ -98,7 +101,7 @@ pub enum ExportError {
     #[error("cannot draw or encode the video: {0}")]
     OpenCv(#[from] opencv::Error),
     /// Nothing went wrong, but nobody wants it any more.
-    #[error("interrupted while the sound was put to the video")]
+    #[error("interrupted while the sound was added to the video")]
     Interrupted,
     /// The thread that writes the video ended unexpectedly.
     #[error("the video could not be written: its writer ended unexpectedly; please report this")]

@@ -20,9 +20,9 @@ const IMMEDIATELY: OscTime = OscTime { seconds: 0, fractional: 1 };
 #[derive(Debug, thiserror::Error)]
 pub enum OscError {
     /// A word that names no address.
-    #[error("“{0}” is no address; write HOST:PORT, as 127.0.0.1:9000")]
+    #[error("“{0}” is not an address; write HOST:PORT, such as 127.0.0.1:9000")]
     Address(String),
-    /// No socket could be had.
+    /// The system gives no socket.
     #[error("can't send OSC to {address}: {reason}")]
     Socket {
         /// The address.
@@ -39,7 +39,11 @@ pub enum OscError {
 /// `/mien/face/N/box x y width height` as shares of the picture. Where nothing more comes, `/mien/faces 0` follows, so that nobody is
 /// taken to laugh for ever.
 #[derive(Clone, Debug)]
-pub struct OscOutput(Arc<UdpSocket>);
+pub struct OscOutput {
+    /// Not connected: a connected one is of no use any more once this machine gets another address.
+    socket: Arc<UdpSocket>,
+    receiver: SocketAddr,
+}
 
 impl FromStr for OscOutput {
     type Err = OscError;
@@ -54,8 +58,9 @@ impl FromStr for OscOutput {
         let failed = |reason| OscError::Socket { address, reason };
         let own = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         let socket = UdpSocket::bind(own).map_err(failed)?;
-        socket.connect(address).and_then(|()| socket.set_nonblocking(true)).map_err(failed)?;
-        Ok(Self(Arc::new(socket)))
+        // The receiver may be all machines of a network.
+        socket.set_broadcast(true).and_then(|()| socket.set_nonblocking(true)).map_err(failed)?;
+        Ok(Self { socket: Arc::new(socket), receiver: address })
     }
 }
 
@@ -87,8 +92,8 @@ impl OscOutput {
     }
 
     fn send(&self, packet: &OscPacket) {
-        let sent = encoder::encode(packet).map(|bytes| self.0.send(&bytes));
-        // The next frame tries again; a receiver that isn't there yet is no fault.
+        let sent = encoder::encode(packet).map(|bytes| self.socket.send_to(&bytes, self.receiver));
+        // The next frame tries again: a network that isn't there yet is no fault.
         if let Ok(Err(error)) = sent {
             tracing::debug!("OSC isn't taken: {error}");
         }
@@ -150,6 +155,27 @@ mod tests {
 
         output.stands_still();
         assert_eq!(next(), message("/mien/faces".to_owned(), OscType::Int(0)));
+    }
+
+    #[test]
+    fn a_receiver_in_a_network_that_is_not_there_yet_is_no_fault_and_the_socket_is_tied_to_no_address() {
+        // No network has this address, which is for examples.
+        let output: OscOutput = "192.0.2.1:9000".parse().unwrap();
+        assert!(output.socket.peer_addr().is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn all_machines_of_a_network_can_be_the_receiver() {
+        let receiver = UdpSocket::bind("0.0.0.0:0").unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let port = receiver.local_addr().unwrap().port();
+        let output: OscOutput = format!("127.255.255.255:{port}").parse().unwrap();
+        output.stands_still();
+        let mut bytes = [0; 64];
+        let length = receiver.recv(&mut bytes).unwrap();
+        let nobody = message("/mien/faces".to_owned(), OscType::Int(0));
+        assert_eq!(decoder::decode_udp(&bytes[..length]).unwrap().1, nobody);
     }
 
     #[test]

@@ -48,10 +48,22 @@ impl PartialFile {
     /// When a file of that name has appeared meanwhile, or the disk fails.
     pub fn finish(self) -> Result<PathBuf, ExportError> {
         let path = self.destination().to_owned();
-        self.0.finish().map_err(|reason| match reason.kind() {
-            io::ErrorKind::AlreadyExists => ExportError::Exists(path),
-            _ => ExportError::Write { path, reason },
-        })
+        self.0.finish().map_err(|reason| unnamed(path, reason))
+    }
+
+    /// The same for a file that can't be made again: see [`Unfinished::keep`]. It must be flushed and closed.
+    pub fn keep(self) -> (PathBuf, Result<(), ExportError>) {
+        let path = self.destination().to_owned();
+        let (kept, result) = self.0.keep();
+        (kept, result.map_err(|reason| unnamed(path, reason)))
+    }
+}
+
+/// Why a file doesn't get its name.
+fn unnamed(path: PathBuf, reason: io::Error) -> ExportError {
+    match reason.kind() {
+        io::ErrorKind::AlreadyExists => ExportError::Exists(path),
+        _ => ExportError::Write { path, reason },
     }
 }
 

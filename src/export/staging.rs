@@ -8,7 +8,7 @@ use tempfile::{Builder, TempDir, TempPath};
 use walkdir::WalkDir;
 
 use super::ExportError;
-use crate::whole::{Existing, LOCKS_ADVISE, PREFIX};
+use crate::whole::{Existing, LOCKS_ADVISE, PREFIX, give_name};
 
 /// A folder under a temporary name, in the folder that its files will be moved to. Removed on drop with all that is in it.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Staging {
 fn move_to(from: &Path, to: &Path, existing: Existing) -> io::Result<()> {
     match existing {
         Existing::Replace => fs::rename(from, to),
-        Existing::Keep => TempPath::try_from_path(from)?.persist_noclobber(to).map_err(|error| error.error),
+        Existing::Keep => give_name(TempPath::try_from_path(from)?, to).map_err(|error| error.error),
     }
 }
 

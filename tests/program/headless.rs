@@ -122,7 +122,7 @@ fn a_video_that_is_cut_gives_what_it_holds_and_an_exit_code() {
         .arg(home.path())
         .assert()
         .code(1)
-        .stderr(contains("error: cut.avi is cut or damaged"));
+        .stderr(contains("error: cut.avi is truncated or damaged"));
     let kept = frames(&home.path().join("cut-emotions.mp4")).len();
     assert!((10..50).contains(&kept), "{kept}");
 }
@@ -276,21 +276,80 @@ mod cameras {
         mien().current_dir(home.path()).arg("replay").arg(&folder).assert().success().stdout(contains("Wide awake"));
     }
 
+    /// A small file system.
+    struct SmallDisk(tempfile::TempDir);
+
+    impl SmallDisk {
+        /// One of this size; `None`, with a word about it, if this user may not mount one.
+        fn mount(size: &str) -> Option<Self> {
+            let at = tempfile::tempdir().unwrap();
+            let mut mount = std::process::Command::new("mount");
+            mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(at.path());
+            if mount.stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success()) {
+                return Some(Self(at));
+            }
+            eprintln!("skipped: this user may not mount a small file system");
+            None
+        }
+
+        fn path(&self) -> &Path {
+            self.0.path()
+        }
+    }
+
+    impl Drop for SmallDisk {
+        fn drop(&mut self) {
+            std::process::Command::new("umount").arg(self.path()).status().ok();
+        }
+    }
+
     #[test]
     fn a_recording_that_a_full_disk_ends_asks_to_try_again() {
-        let disk = tempfile::tempdir().unwrap();
-        let mut mount = std::process::Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(disk.path()).stderr(std::process::Stdio::null());
-        if !mount.status().is_ok_and(|status| status.success()) {
-            eprintln!("skipped: this user may not mount a small file system");
-            return;
-        }
-        let output = watch(&bus(), &["--duration", "30", "--record"]).arg(disk.path()).output();
-        std::process::Command::new("umount").arg(disk.path()).status().ok();
-        let output = output.unwrap();
+        let Some(disk) = SmallDisk::mount("2m") else { return };
+        let output = watch(&bus(), &["--duration", "30", "--record"]).arg(disk.path()).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(75), "{stderr}");
         assert!(stderr.contains("the disk is full"), "{stderr}");
+    }
+
+    #[test]
+    fn tables_that_a_full_disk_ends_are_kept_up_to_their_last_whole_frame() {
+        let Some(disk) = SmallDisk::mount("64k") else { return };
+        let [csv, jsonl] = ["day.csv", "day.jsonl"].map(|name| disk.path().join(name));
+        let bus = bus();
+        let mut command = watch(&bus, &["--duration", "120"]);
+        let output = command.arg("--csv").arg(&csv).arg("--jsonl").arg(&jsonl).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(75), "{stderr}");
+        let kept = format!("what was seen up to then is in {} and {}", csv.display(), jsonl.display());
+        let last = stderr.lines().last().unwrap();
+        assert!(last.starts_with("error: cannot write ") && last.ends_with(&kept), "{stderr}");
+        assert_eq!(files(disk.path()), ["day.csv", "day.jsonl"]);
+        // A row that is cut off would have too few columns.
+        assert!(rows(&csv).len() > 3);
+        let lines = fs::read_to_string(&jsonl).unwrap();
+        let objects: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(objects.len() > 3 && lines.ends_with('\n'));
+    }
+
+    #[test]
+    fn a_table_whose_name_was_taken_meanwhile_is_kept_beside_that_file() {
+        let bus = bus();
+        let home = tempfile::tempdir().unwrap();
+        let table = home.path().join("day.csv");
+        let mut command = watch(&bus, &["--duration", "3", "--csv"]);
+        command.arg(&table).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let child = command.spawn().unwrap();
+        program::wait_until("the table", || !files(home.path()).is_empty());
+        fs::write(&table, "precious").unwrap();
+        let output = child.wait_with_output().unwrap();
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("day.csv exists already") && stderr.trim_end().ends_with("day-2.csv"), "{stderr}");
+        assert!(stdout.contains("Dropped") && stdout.contains("day-2.csv"), "{stdout}");
+        assert_eq!(files(home.path()), ["day-2.csv", "day.csv"]);
+        assert_eq!(fs::read_to_string(&table).unwrap(), "precious");
+        assert!(!rows(&home.path().join("day-2.csv")).is_empty());
     }
 
     #[test]

@@ -1,28 +1,39 @@
-//! What the window remembers, in the store that eframe gives it.
+//! What the window remembers, in a file.
 
-use mien::app::settings::{STORAGE_KEY, Settings};
-use mien::prior::{PriorChoice, StandardPrior};
+use egui::Key;
+use mien::app::Launch;
+use mien::app::settings::{FILE, Settings};
 
-use super::driver::Memory;
+use super::driver::{click, press, shows, window};
+use super::fake::Fake;
 
 #[test]
-fn settings_are_read_back_as_they_were_stored() {
-    let mut settings = Settings { smoothing_secs: 1.25, mirror_cameras: false, ..Settings::default() };
-    settings.overlay.ids = false;
-    settings.model = Some("other".to_owned());
-    settings.prior = Some(PriorChoice::Standard(StandardPrior::Training));
-    let mut memory = Memory::default();
-    eframe::set_value(&mut memory, STORAGE_KEY, &settings);
-    assert_eq!(Settings::load(Some(&memory)), settings);
+fn a_change_is_in_the_file_at_the_next_start() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join(FILE);
+    let mut window = window(&Fake::default(), Launch { smoothing_secs: Some(0.0), ..Launch::default() });
+    window.state_mut().keep_settings_in(path.clone());
+    window.state_mut().save_settings();
+    assert!(!path.exists(), "nothing was changed");
+    press(&mut window, Key::M);
+    window.state_mut().save_settings();
+    assert_eq!(Settings::load(&path), Settings { mirror_cameras: false, ..Settings::default() });
 }
 
 #[test]
-fn damaged_or_older_settings_give_defaults_for_what_is_lost() {
-    let mut memory = Memory::default();
-    memory.0.insert(STORAGE_KEY.to_owned(), "(smoothing_secs: 1.5, gone_since: 3)".to_owned());
-    assert_eq!(Settings::load(Some(&memory)), Settings { smoothing_secs: 1.5, ..Settings::default() });
-
-    memory.0.insert(STORAGE_KEY.to_owned(), "}{ not ron".to_owned());
-    assert_eq!(Settings::load(Some(&memory)), Settings::default());
-    assert_eq!(Settings::load(None), Settings::default());
+fn settings_that_cannot_be_saved_are_told_of_once() {
+    let home = tempfile::tempdir().unwrap();
+    let place = home.path().join("a file");
+    std::fs::write(&place, "").unwrap();
+    let mut window = window(&Fake::default(), Launch::default());
+    window.state_mut().keep_settings_in(place.join(FILE));
+    press(&mut window, Key::M);
+    for is_told in [true, false] {
+        window.state_mut().save_settings();
+        window.run_steps(2);
+        assert_eq!(shows(&window, "The settings can't be saved"), is_told);
+        if is_told {
+            click(&mut window, "Dismiss");
+        }
+    }
 }

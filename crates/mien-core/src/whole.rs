@@ -1,11 +1,12 @@
 //! The one way in which whole files are written: under a temporary name beside their destination, with the permissions that other files
-//! have, put on the disk, and renamed. So a file that has its name is whole, whatever happened meanwhile.
+//! have, put on the disk, and renamed. So a file that has its name is whole, whatever happened meanwhile. Only what can't be made again
+//! is kept as far as it goes ([`Unfinished::keep`]).
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile, TempPath};
+use tempfile::{Builder, NamedTempFile, PathPersistError, TempPath};
 
 /// Temporary names begin with this: hidden, and telling whose they are should the machine lose power.
 pub const PREFIX: &str = ".mien-part-";
@@ -76,12 +77,92 @@ impl Unfinished {
         let Self { temporary, destination, existing, lock } = self;
         lock.sync_all()?;
         let named = match existing {
-            Existing::Keep => temporary.persist_noclobber(&destination),
+            Existing::Keep => give_name(temporary, &destination),
             Existing::Replace => temporary.persist(&destination),
         };
         named.map_err(|error| error.error)?;
         Ok(destination)
     }
+
+    /// The same for a file that can't be made again: it stays, whatever fails, and replaces nothing. If its name is taken, it gets a
+    /// number behind it; if it can't be renamed at all, it keeps its temporary name. Returns where the file is, and what failed.
+    pub fn keep(self) -> (PathBuf, io::Result<()>) {
+        let Self { mut temporary, destination, lock, .. } = self;
+        let mut result = lock.sync_all();
+        let mut path = destination.clone();
+        let mut number = 1;
+        loop {
+            let (error, mut unnamed) = match give_name(temporary, &path) {
+                Ok(()) => return (path, result),
+                Err(PathPersistError { error, path }) => (error, path),
+            };
+            let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
+            // The first failure is the reason.
+            result = result.and(Err(error));
+            if !is_taken {
+                // Whatever a file system calls what it can't do.
+                match reserve_and_rename(unnamed, &path) {
+                    Ok(()) => return (path, result),
+                    Err(failed) => unnamed = failed.path,
+                }
+                unnamed.disable_cleanup(true);
+                return (unnamed.to_path_buf(), result);
+            }
+            number += 1;
+            path = numbered(&destination, number);
+            temporary = unnamed;
+        }
+    }
+}
+
+/// Gives a whole file a name that no other file has.
+///
+/// # Errors
+/// When there is a file of that name, or the disk fails. The error holds the file, which still has its temporary name.
+pub fn give_name(temporary: TempPath, path: &Path) -> Result<(), PathPersistError> {
+    match temporary.persist_noclobber(path) {
+        // The file system has neither hard links nor a way to rename that spares an existing file: shared folders of VirtualBox
+        // call it forbidden, some network drives (FUSE) unsupported.
+        Err(PathPersistError { error, path: temporary })
+            if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) =>
+        {
+            reserve_and_rename(temporary, path)
+        }
+        named => named,
+    }
+}
+
+/// Gives a file a name by replacing an empty file, made just before, that keeps the name free of others. If the program is killed
+/// between the two steps, the empty file stays.
+fn reserve_and_rename(temporary: TempPath, path: &Path) -> Result<(), PathPersistError> {
+    if let Err(error) = File::create_new(path) {
+        return Err(PathPersistError { error, path: temporary });
+    }
+    temporary.persist(path).inspect_err(|_| drop(fs::remove_file(path)))
+}
+
+/// The path with a number behind its name: `day-2.csv`.
+fn numbered(path: &Path, number: u64) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{number}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+/// Adds bytes that belong together, such as a row, to the end of a file of this length. Returns its new length.
+///
+/// # Errors
+/// When the disk is full, or fails. No part of the bytes stays.
+pub fn append(file: &mut File, length: u64, bytes: &[u8]) -> io::Result<u64> {
+    if let Err(error) = file.write_all(bytes) {
+        file.set_len(length)?;
+        file.seek(SeekFrom::Start(length))?;
+        return Err(error);
+    }
+    Ok(length + bytes.len() as u64)
 }
 
 /// The folder that a file will lie in: `.` for a bare name.
@@ -179,6 +260,67 @@ mod tests {
         write(&path, b"two", Existing::Replace).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(entries(home.path()), ["a.txt"]);
+    }
+
+    /// A file to be named, and one whose name is taken.
+    fn unnamed_and_taken(home: &Path) -> (TempPath, PathBuf) {
+        let mut file = temporary_in(home, Path::new("new.txt")).unwrap();
+        file.write_all(b"new").unwrap();
+        let taken = home.join("taken.txt");
+        fs::write(&taken, "precious").unwrap();
+        (file.into_temp_path(), taken)
+    }
+
+    #[test]
+    fn where_a_file_system_cannot_spare_files_a_name_is_reserved_first() {
+        let home = tempfile::tempdir().unwrap();
+        let (unnamed, taken) = unnamed_and_taken(home.path());
+        let PathPersistError { error, path: unnamed } = reserve_and_rename(unnamed, &taken).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!((fs::read(&taken).unwrap(), fs::read(&unnamed).unwrap()), (b"precious".to_vec(), b"new".to_vec()));
+        let path = home.path().join("new.txt");
+        reserve_and_rename(unnamed, &path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(entries(home.path()).len(), 2);
+    }
+
+    #[test]
+    fn a_name_that_was_reserved_in_vain_is_free_again() {
+        let home = tempfile::tempdir().unwrap();
+        let gone = TempPath::try_from_path(home.path().join("gone")).unwrap();
+        let path = home.path().join("new.txt");
+        assert_eq!(reserve_and_rename(gone, &path).unwrap_err().error.kind(), io::ErrorKind::NotFound);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_cannot_be_made_again_stays_beside_a_file_that_took_its_name() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("day.csv");
+        let names = ["day.csv", "day-2.csv", "day-3.csv"].map(|name| home.path().join(name));
+        for (index, name) in names.iter().enumerate() {
+            let (unfinished, mut file) = Unfinished::begin(&path, Existing::Keep).unwrap();
+            write!(file, "{index}").unwrap();
+            drop(file);
+            let (kept, result) = unfinished.keep();
+            assert_eq!(&kept, name);
+            assert_eq!(result.err().map(|error| error.kind()), (index > 0).then_some(io::ErrorKind::AlreadyExists));
+        }
+        assert_eq!(names.map(|name| fs::read_to_string(name).unwrap()), ["0", "1", "2"]);
+    }
+
+    #[test]
+    fn what_cannot_be_made_again_stays_where_it_is_if_it_cannot_be_renamed() {
+        let home = tempfile::tempdir().unwrap();
+        let (mut unfinished, mut file) = Unfinished::begin(&home.path().join("day.csv"), Existing::Keep).unwrap();
+        file.write_all(b"rows").unwrap();
+        drop(file);
+        // Its folder was taken away meanwhile.
+        unfinished.destination = home.path().join("gone/day.csv");
+        let temporary = unfinished.temporary().to_owned();
+        let (kept, result) = unfinished.keep();
+        assert_eq!((&kept, result.unwrap_err().kind()), (&temporary, io::ErrorKind::NotFound));
+        assert_eq!(fs::read(&kept).unwrap(), b"rows");
     }
 
     #[cfg(unix)]

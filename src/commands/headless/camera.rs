@@ -69,8 +69,8 @@ impl CameraJob {
     /// Watches the camera and prints the figures.
     ///
     /// # Errors
-    /// When camera, model or device can't be used, the table or the recording can't be written, or the user ended it with
-    /// Ctrl-C; then figures, table and recording are those up to there.
+    /// When camera, model or device can't be used, a table or the recording can't be written, or the user ended it with
+    /// Ctrl-C; then figures, tables and recording are those up to there.
     pub fn run(&self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
         let network = self.choices.load_network()?;
@@ -105,11 +105,10 @@ impl CameraJob {
             trouble = watch.take(&live).err();
         }
         if let Some(trouble) = trouble {
-            watch.give_up(live);
-            return Err(trouble);
+            return Err(watch.give_up(live, trouble));
         }
         let interrupted = stop.load(std::sync::atomic::Ordering::Relaxed);
-        let outcome = watch.finish(live, in_use)?;
+        let (outcome, ended) = watch.finish(live, in_use);
         if self.json {
             print_json(&outcome)?;
         } else if self.streams() {
@@ -117,6 +116,7 @@ impl CameraJob {
         } else {
             print(&outcome.text())?;
         }
+        ended?;
         if let Some(SavedSession { reason: Some(reason), folder, .. }) = &outcome.recording {
             let kept = folder.display();
             let words = format!("the recording has ended: {reason}; what was recorded up to then is in {kept}");
@@ -226,19 +226,18 @@ impl Watch {
         }
     }
 
-    /// Keeps what was seen before something failed: it can't be watched again. What fails here too is told by the first failure.
-    fn give_up(mut self, live: Live) {
+    /// Keeps what was seen before something failed, and says where: it can't be watched again. What fails here too is told by the
+    /// first failure.
+    fn give_up(mut self, live: Live, trouble: anyhow::Error) -> anyhow::Error {
         if self.began.is_none() {
-            return;
+            return trouble;
         }
-        let (_, tables) = end(self.recording, &mut self.recorded, live, self.outputs);
-        let Ok(WrittenTables { table, jsonl, .. }) = tables else { return };
-        for path in [table, jsonl].into_iter().flatten() {
-            tell(&format!("{} holds what was seen up to then", path.display()));
-        }
+        let (tables, _) = end(self.recording, &mut self.recorded, live, self.outputs);
+        tables.say_where(trouble)
     }
 
-    fn finish(mut self, live: Live, network: NetworkInUse) -> anyhow::Result<Outcome> {
+    /// The figures, and what failed at the end.
+    fn finish(mut self, live: Live, network: NetworkInUse) -> (Outcome, anyhow::Result<()>) {
         let statistics = live.statistics();
         let (seconds, cpu_cores, other_load_cores) = self.began.as_ref().map_or((0.0, None, None), |began| {
             let seconds = began.at.elapsed().as_secs_f64();
@@ -250,11 +249,9 @@ impl Watch {
             )
         });
         let memory = process::memory();
-        let (recorded, tables) = end(self.recording, &mut self.recorded, live, self.outputs);
-        let tables = tables?;
-        recorded?;
+        let (tables, ended) = end(self.recording, &mut self.recorded, live, self.outputs);
         let seen = self.tally.seen();
-        Ok(Outcome {
+        let outcome = Outcome {
             // The first frame opened the interval, so there are as many intervals as further frames.
             analysed_fps: if seconds > 0.0 { seen.frames.saturating_sub(1) as f64 / seconds } else { 0.0 },
             seen,
@@ -272,19 +269,21 @@ impl Watch {
             tables,
             recording: self.recorded,
             versions: Versions::here(),
-        })
+        };
+        (outcome, ended)
     }
 }
 
 /// Ends the recording while the pipeline still runs, as the last frames are on their way to their labels, then the pipeline and the
-/// tables.
+/// tables. Says what failed.
 fn end(
     recording: Option<HeadlessWriter>,
     recorded: &mut Option<SavedSession>,
     live: Live,
     outputs: Outputs,
-) -> (anyhow::Result<()>, anyhow::Result<WrittenTables>) {
+) -> (WrittenTables, anyhow::Result<()>) {
     let recording = recording.map_or(Ok(()), |recording| recording.finish(recorded));
     drop(live);
-    (recording, outputs.finish())
+    let (tables, written) = outputs.finish();
+    (tables, written.and(recording))
 }

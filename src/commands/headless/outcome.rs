@@ -117,7 +117,7 @@ impl Outcome {
             line("Table", table.display().to_string());
         }
         if self.tables.lines_left_out > 0 {
-            line("Lines", format!("{} left out: whatever reads them was too slow", self.tables.lines_left_out));
+            line("Lines", format!("{} left out because their reader was too slow", self.tables.lines_left_out));
         }
         if let Some(SavedSession { folder, counts, .. }) = &self.recording {
             let lost =

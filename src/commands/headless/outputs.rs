@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::CameraJob;
 use super::stream::LineStream;
 use crate::classes::Classes;
-use crate::export::{FaceTable, LinesError, TableFormat};
+use crate::console::describe;
+use crate::export::{ExportError, LinesError, LiveTable};
 use crate::pipeline::Scene;
 
 /// Whether a path means the standard output.
@@ -19,13 +20,13 @@ pub(super) fn is_standard_output(path: &Path) -> bool {
 
 /// What is written while the camera runs.
 pub(super) struct Outputs {
-    csv: Option<FaceTable>,
-    jsonl: Option<FaceTable>,
+    csv: Option<LiveTable>,
+    jsonl: Option<LiveTable>,
     lines: Option<LineStream>,
     is_closed: bool,
 }
 
-/// The tables that are whole now, and what became of the lines.
+/// Where the tables are, and what became of the lines.
 #[derive(Debug, Serialize)]
 pub(super) struct WrittenTables {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,12 +41,11 @@ pub(super) struct WrittenTables {
 impl Outputs {
     /// Opens what the job asks for, for faces that show these classes.
     pub fn open(job: &CameraJob, classes: &Classes) -> anyhow::Result<Self> {
-        let table = |path: Option<&Path>, format| path.map(|path| FaceTable::create(path, format, classes)).transpose();
         let file = job.jsonl.as_deref().filter(|_| !job.streams());
         let lines = job.streams().then(|| LineStream::start(io::stdout(), classes)).transpose();
         Ok(Self {
-            csv: table(job.csv.as_deref(), TableFormat::Csv)?,
-            jsonl: table(file, TableFormat::Jsonl)?,
+            csv: job.csv.as_deref().map(|path| LiveTable::csv(path, classes)).transpose()?,
+            jsonl: file.map(|path| LiveTable::jsonl(path, classes)).transpose()?,
             lines: lines.context("a thread can't be started; close other programs and try again")?,
             is_closed: false,
         })
@@ -58,9 +58,9 @@ impl Outputs {
 
     /// Writes the faces of a frame.
     pub fn push(&mut self, source: &str, scene: &Scene) -> anyhow::Result<()> {
-        for table in [&mut self.csv, &mut self.jsonl].into_iter().flatten() {
-            table.push(source, scene)?;
-        }
+        // One table that can't be written keeps no row from the other.
+        let tables = [&mut self.csv, &mut self.jsonl].into_iter().flatten();
+        tables.map(|table| table.push(source, scene)).fold(Ok(()), Result::and)?;
         match self.lines.as_mut().map(|lines| lines.push(source, scene)) {
             Some(Err(LinesError::Closed)) => self.is_closed = true,
             Some(Err(error)) => return Err(error.into()),
@@ -69,14 +69,37 @@ impl Outputs {
         Ok(())
     }
 
-    /// Gives the tables their names, and the reader of the lines some time for those that wait.
-    pub fn finish(self) -> anyhow::Result<WrittenTables> {
-        let finish = |table: Option<FaceTable>| table.map(FaceTable::finish).transpose();
-        let (table, jsonl) = (finish(self.csv)?, finish(self.jsonl)?);
-        let lines_left_out = match self.lines.filter(|_| !self.is_closed).map(LineStream::finish) {
-            None | Some(Err(LinesError::Closed)) => 0,
-            Some(left_out) => left_out?,
+    /// Gives the tables their names, and the reader of the lines some time for those that wait. Says what failed first; the tables are
+    /// kept all the same.
+    pub fn finish(self) -> (WrittenTables, anyhow::Result<()>) {
+        let ((table, of_csv), (jsonl, of_jsonl)) = (finish(self.csv), finish(self.jsonl));
+        let (lines_left_out, of_lines) = match self.lines.filter(|_| !self.is_closed).map(LineStream::finish) {
+            None | Some(Err(LinesError::Closed)) => (0, Ok(())),
+            Some(Ok(left_out)) => (left_out, Ok(())),
+            Some(Err(error)) => (0, Err(error)),
         };
-        Ok(WrittenTables { table, jsonl, lines_left_out })
+        let tables = WrittenTables { table, jsonl, lines_left_out };
+        let result = of_csv.and(of_jsonl).map_err(anyhow::Error::from).and(of_lines.map_err(anyhow::Error::from));
+        let result = result.map_err(|error| tables.say_where(error));
+        (tables, result)
+    }
+}
+
+/// Where a table is, and what failed.
+fn finish(table: Option<LiveTable>) -> (Option<PathBuf>, Result<(), ExportError>) {
+    let Some(table) = table else { return (None, Ok(())) };
+    let (path, result) = table.finish();
+    (Some(path), result)
+}
+
+impl WrittenTables {
+    /// An error that ended the tables early, with where to find them.
+    pub fn say_where(&self, error: anyhow::Error) -> anyhow::Error {
+        let paths: Vec<_> = self.table.iter().chain(&self.jsonl).map(|path| path.display().to_string()).collect();
+        if paths.is_empty() {
+            return error;
+        }
+        let words = format!("{}; what was seen up to then is in {}", describe(&error), paths.join(" and "));
+        error.context(words)
     }
 }

@@ -140,7 +140,7 @@ mod tests {
             assert_eq!(code(&error), TRY_AGAIN, "{error}");
         }
         assert_eq!(begun(&no_room).to_string(), no_room);
-        let other = "the camera sends 640×480 now and not 320×240; start another recording";
+        let other = "the camera now sends 640×480 instead of 320×240; start another recording";
         assert_eq!((code(&ended(other)), code(&begun(other))), (1, 1));
     }
 }

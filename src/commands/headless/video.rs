@@ -136,9 +136,10 @@ impl VideoJob {
         results: &mut Results,
         tally: &mut Tally,
     ) -> anyhow::Result<()> {
-        let progress = Progress::new(&source.info().name, source.info().frames());
+        let info = source.info();
+        let progress = Progress::new(&info.name, info.frames());
         // Faces are followed as `mien analyze` does, so that both tables have the same.
-        let analyzer = self.choices.analyzer_for(source.info().interval())?;
+        let analyzer = self.choices.analyzer_for(info.interval(), info.frames())?;
         run_to_end(source, analyzer, labeller, stop, |scene| {
             tally.add(&scene);
             progress.tick();

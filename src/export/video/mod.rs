@@ -163,7 +163,7 @@ fn with_sound(
     let sound = sound::add(silent.temporary(), original, part, muxed.temporary());
     match sound {
         Sound::Copied | Sound::Recoded if readable_frames(muxed.temporary())? == written.frames => Ok((muxed, sound)),
-        Sound::Copied | Sound::Recoded => Ok((silent, Sound::Failed("ffmpeg's file has not all frames".to_owned()))),
+        Sound::Copied | Sound::Recoded => Ok((silent, Sound::Failed("ffmpeg's file lacks frames".to_owned()))),
         _ => Ok((silent, sound)),
     }
 }
@@ -196,8 +196,8 @@ impl FinishedVideo {
             let cut = clock(self.cut.as_secs_f64(), 0);
             // A recording has no sound to lose.
             let (gaps, sound) = match self.sound {
-                Sound::OutOfStep => ("the times of the original have gaps", " and has no sound, which would be out of step"),
-                _ => ("the recording has gaps, as a pause or a lost camera leaves them", ""),
+                Sound::OutOfStep => ("the times of the original have gaps", " and has no sound, which would be out of sync"),
+                _ => ("the recording has gaps, as after a pause or a lost camera", ""),
             };
             format!(
                 "{gaps}; the annotated video shortens them by {cut} in all (a picture is held for at most {longest} s, less if \

@@ -97,8 +97,8 @@ impl fmt::Display for Sound {
             Self::Copied => f.write_str("with the sound of the original"),
             Self::Recoded => f.write_str("with the sound of the original, re-encoded as AAC"),
             Self::None => f.write_str("without sound: there is none"),
-            Self::NoProgram => f.write_str("without sound: that takes the program ffmpeg, which isn't installed"),
-            Self::OutOfStep => f.write_str("without sound: it would be out of step"),
+            Self::NoProgram => f.write_str("without sound: this needs the program ffmpeg, which isn't installed"),
+            Self::OutOfStep => f.write_str("without sound: it would be out of sync"),
             Self::Interrupted => f.write_str("without sound: interrupted"),
             Self::Failed(words) => write!(f, "without sound: ffmpeg failed: {words}"),
         }
@@ -236,7 +236,7 @@ fn wait(child: &mut Child, stop: &AtomicBool, limit: Duration) -> Result<ExitSta
         } else if let Some(status) = ended {
             return Ok(status);
         } else if began.elapsed() > limit {
-            Sound::Failed(format!("it was not done after {:.0} s", limit.as_secs_f64()))
+            Sound::Failed(format!("it was not finished after {:.0} s", limit.as_secs_f64()))
         } else {
             thread::sleep(TICK);
             continue;
@@ -291,6 +291,6 @@ mod tests {
         assert_eq!(failed, Err(Sound::Failed("why".to_owned())));
         assert_eq!(run("sh", &arguments("exec sleep 600"), &stop, long), Err(Sound::Interrupted));
         let hung = run("sh", &arguments("exec sleep 600"), &go, Duration::from_millis(50));
-        assert!(matches!(&hung, Err(Sound::Failed(words)) if words.contains("not done")), "{hung:?}");
+        assert!(matches!(&hung, Err(Sound::Failed(words)) if words.contains("not finished")), "{hung:?}");
     }
 }
