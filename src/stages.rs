@@ -18,11 +18,7 @@ use crate::network::NetworkInUse;
 use crate::pipeline::{Analyzer, Labeller};
 use crate::prior::PriorChoice;
 use crate::probabilities::Probabilities;
-use crate::track::{TrackOptions, spacing_steps};
-
-/// Where frames lie apart, the whole picture is searched at least once in this time, so that somebody who enters isn't missed.
-/// The usual interval, 15 frames, is shorter at every usual rate.
-const LONGEST_UNSEARCHED: Duration = Duration::from_secs(1);
+use crate::track::TrackOptions;
 
 /// What decides how frames are worked on.
 #[derive(Clone, Debug)]
@@ -78,25 +74,21 @@ impl StageChoices {
     /// # Errors
     /// When the detector can't be loaded.
     pub fn analyzer(&self) -> anyhow::Result<Analyzer> {
-        self.analyzer_with(&self.detection, TrackOptions::default())
+        // The threads of the pipeline use the cores already; a second pool would only make them wait for each other.
+        opencv::core::set_num_threads(1).context("OpenCV refused to use a single thread")?;
+        let detector = ScheduledDetector::make(&self.detection, self.device.resolve()?)?;
+        Ok(Analyzer::new(detector, TrackOptions::default(), false))
     }
 
-    /// The stages before the network, for frames that lie `spacing` apart: some of a video's were left out.
+    /// The stages before the network, for frames that lie `spacing` apart, and for so many if their number is known: some of a video's
+    /// may be left out.
     ///
     /// # Errors
     /// As [`Self::analyzer`].
-    pub fn analyzer_for(&self, spacing: Duration) -> anyhow::Result<Analyzer> {
-        let frames = spacing_steps(LONGEST_UNSEARCHED, spacing).max(1);
-        let full_scan_interval = self.detection.full_scan_interval.min(frames);
-        let detection = DetectionOptions { full_scan_interval, ..self.detection };
-        self.analyzer_with(&detection, TrackOptions::for_spacing(spacing))
-    }
-
-    fn analyzer_with(&self, detection: &DetectionOptions, tracking: TrackOptions) -> anyhow::Result<Analyzer> {
-        // The threads of the pipeline use the cores already; a second pool would only make them wait for each other.
-        opencv::core::set_num_threads(1).context("OpenCV refused to use a single thread")?;
-        let detector = ScheduledDetector::make(detection, self.device.resolve()?)?;
-        Ok(Analyzer::new(detector, tracking, false))
+    pub fn analyzer_for(&self, spacing: Duration, frames: Option<u64>) -> anyhow::Result<Analyzer> {
+        let mut analyzer = self.analyzer()?;
+        analyzer.prepare_for(spacing, frames);
+        Ok(analyzer)
     }
 
     /// The network and what comes after it.

@@ -146,7 +146,7 @@ impl App {
         match next {
             Next::Stop => {
                 self.close();
-                self.player.phase = Phase::Stopped;
+                self.offer_cameras(Phase::Stopped);
             }
             Next::Open(source) => self.open(source),
         }
@@ -202,7 +202,7 @@ impl App {
         match self.machine.start(&plan) {
             Ok(session) => self.player.run(session),
             Err(error) => {
-                self.player.phase = Phase::Failed;
+                self.offer_cameras(Phase::Failed);
                 self.toasts.error(format!("{error:#}"));
             }
         }
@@ -276,7 +276,7 @@ impl App {
             // A face that is found a moment later is on this picture all the same.
             return self
                 .toasts
-                .news("No pictures are saved with --blur: a face could be seen that is found only later");
+                .news("No pictures are saved with --blur: they could show a face that is found only later");
         }
         let (faces, classes) = (self.people.faces().to_vec(), self.people.classes().clone());
         let folder = self.recording.snapshot_folder(folder);
@@ -285,15 +285,6 @@ impl App {
             .machine
             .beside(Job::Snapshot, move |_| Report::Snapshot(save_snapshot(&folder, &name, &frame, &faces, &classes)));
         self.report(saving);
-    }
-
-    /// Keeps what was being typed when the window was closed.
-    pub(super) fn keep_typed(&mut self) {
-        for action in self.asks.take() {
-            if let Action::Replay(ask @ (ReplayAsk::Rename(..) | ReplayAsk::SetMark(..))) = action {
-                self.replay(ask);
-            }
-        }
     }
 
     fn replay(&mut self, ask: ReplayAsk) {

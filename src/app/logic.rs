@@ -13,7 +13,7 @@ use super::player::Phase;
 use super::record::CLOCK_STEP;
 use super::replay::{self, Replay};
 use super::session::{Results, Source};
-use super::{App, keys};
+use super::{App, keys, ui};
 use crate::pipeline::{Event, Scene};
 use crate::recording::{OpenError, Recording};
 use crate::source::CameraEntry;
@@ -28,10 +28,11 @@ impl App {
             ctx.send_viewport_cmd(ViewportCommand::Close);
         }
         if ctx.input(|i| i.viewport().close_requested())
-            && let Some(field) = ctx.memory(egui::Memory::focused)
+            && let Some(replay) = &self.replay
         {
-            // What is being typed is left, as by a click elsewhere; after the last picture `keep_typed` takes it over.
-            ctx.memory_mut(|memory| memory.surrender_focus(field));
+            // Taken over here, as a minimised window isn't drawn any more.
+            let typed = ui::being_typed(ctx, replay);
+            typed.into_iter().for_each(|ask| self.asks.push(Action::Replay(ask)));
         }
         self.toasts.tick(self.clock.now(ctx));
         self.take_dropped_file(ctx);
@@ -93,12 +94,16 @@ impl App {
             Event::CameraLost { reason, busy, retry_in } => {
                 self.clear_picture();
                 let retry_at = self.clock.now(ctx) + retry_in.as_secs_f64();
-                self.player.phase = Phase::CameraLost { reason, busy, retry_at };
+                self.offer_cameras(Phase::CameraLost { reason, busy, retry_at });
+            }
+            Event::CutShort(shortfall) => {
+                let name = self.player.info.as_ref().map_or("the video", |info| info.name.as_str());
+                self.toasts.error(format!("{name} is {shortfall}"));
             }
             Event::EndOfVideo => self.player.ended(),
             Event::Failed(reason) => {
                 self.close();
-                self.player.phase = Phase::Failed;
+                self.offer_cameras(Phase::Failed);
                 self.toasts.error(reason);
             }
             Event::Seeked(_) => self.player.arrived(),
@@ -189,11 +194,11 @@ impl App {
 
     /// Leaves the states that waited for what will never be reported.
     fn learn_of_crash(&mut self, job: Job) {
-        self.toasts.error(format!("{} has crashed, which is a fault of Mien; try again", job.words()));
+        self.toasts.error(format!("{} crashed, which is a bug in Mien; try again", job.words()));
         let is_waiting = self.player.phase == Phase::Opening && !self.player.is_open();
         match job {
             Job::Cameras if is_waiting && self.player.source.is_none() => self.player.phase = Phase::NoCamera,
-            Job::Recording if is_waiting && self.player.is_video() => self.player.phase = Phase::Failed,
+            Job::Recording if is_waiting && self.player.is_video() => self.offer_cameras(Phase::Failed),
             Job::Video => self.machine.video_was_asked_for(),
             Job::Folder => self.recording.choosing_folder = false,
             Job::Cameras | Job::Machine | Job::Recording | Job::Snapshot => {}
@@ -230,9 +235,19 @@ impl App {
                 self.start(Source::Recording { folder: folder.to_owned(), results });
             }
             Err(error) => {
-                self.player.phase = Phase::Failed;
+                self.offer_cameras(Phase::Failed);
                 self.toasts.error(error.to_string());
             }
+        }
+    }
+
+    /// Begins a phase in which other cameras are offered, and looks which there are by now.
+    pub(super) fn offer_cameras(&mut self, phase: Phase) {
+        self.player.phase = phase;
+        // Elsewhere a look opens each camera for a moment, and takes it away from whoever tries it again.
+        if cfg!(target_os = "linux") {
+            let looking = self.machine.look_for_cameras();
+            self.report(looking);
         }
     }
 

@@ -89,9 +89,8 @@ impl Outside for ThisMachine {
     fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>> {
         let recording = || plan.recording.clone().context("The recording was not read");
         let network = Arc::new(Mutex::new(None));
-        let choice = plan.network.device;
         // A device that isn't there is told of when the network is loaded.
-        let device = move || choice.resolve().unwrap_or(Device::Cpu);
+        let device = |choice: DeviceChoice| choice.resolve().unwrap_or(Device::Cpu);
         let analysed = |source| Parts::on(source, device, loader(network.clone()));
         let parts = match &plan.source {
             Source::Camera(device, mode) => analysed(SourceRequest::Camera(mode.of(device.clone()))),

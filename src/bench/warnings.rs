@@ -136,7 +136,7 @@ impl fmt::Display for Warning {
             ),
             Self::CudaUnused => f.write_str("CUDA works here, but the network ran on the CPU. Try --device cuda."),
             Self::CudaNotInLibtorch => f.write_str(
-                "There is an NVIDIA driver, but this libtorch is built for the CPU alone. docs/install.md says how to get one with CUDA.",
+                "There is an NVIDIA driver, but this libtorch is built for the CPU only. docs/install.md says how to get one with CUDA.",
             ),
         }
     }

@@ -75,7 +75,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "training|uniform|FILE")]
     pub prior: Option<PriorChoice>,
 
-    /// Show the network each face in a mirror too
+    /// Show the network each face mirrored too
     #[arg(long)]
     pub flip: bool,
 
@@ -155,11 +155,12 @@ impl BenchArgs {
         classifier: Box<dyn Classifier>,
         stop: &AtomicBool,
     ) -> anyhow::Result<Run> {
+        // Before the stopwatch, which begins at once without a warm-up.
+        let (analyzer, labeller) = (choices.analyzer()?, choices.labeller(classifier));
         let progress = Progress::new("measuring", Some(self.total())).without_log();
         let mut stopwatch = Stopwatch::new(self.warmup)?;
         let mut first_label = None;
-        let labeller = choices.labeller(classifier);
-        run_to_end(source, choices.analyzer()?, labeller, stop, |scene| {
+        run_to_end(source, analyzer, labeller, stop, |scene| {
             if first_label.is_none() && !scene.faces.is_empty() {
                 first_label = process::age();
             }
@@ -178,9 +179,9 @@ impl BenchArgs {
         choices: &StageChoices,
         stop: &AtomicBool,
     ) -> anyhow::Result<Run> {
+        let mut analyzer = choices.analyzer()?;
         let progress = Progress::new("measuring", Some(self.total())).without_log();
         let mut stopwatch = Stopwatch::new(self.warmup)?;
-        let mut analyzer = choices.analyzer()?;
         // A clock that stands still while frames are read and converted.
         let mut clock = Instant::now();
         while let Some(frame) = source.read()? {
@@ -205,7 +206,7 @@ impl BenchArgs {
         let name = source.info().name.clone();
         let faces = faces(source, choices, classifier.framing(), stop)?;
         if faces.is_empty() {
-            bail!("no face was found in {name}, so there is nothing to measure the network on; name another video");
+            bail!("no face was found in {name}, so the network can't be measured; use another video");
         }
         let progress = Progress::new("measuring", Some(self.total())).without_log();
         let mut stopwatch = Stopwatch::new(self.warmup)?;

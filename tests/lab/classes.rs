@@ -38,7 +38,7 @@ fn a_recipe_names_its_classes_and_card_figures_and_tables_carry_them() {
     let data = write_list(folder.path());
     let own = "classes = [\"tired\", \"wide awake\"]\ntarget = \"label\"";
     let recipe = write_recipe(folder.path(), &[("target = \"label\"", own), ("epochs = 3", "epochs = 8")]);
-    mien().args(["recipe", "check"]).arg(&recipe).assert().success().stdout(contains("fits (cnn4)"));
+    mien().args(["recipe", "check"]).arg(&recipe).assert().success().stdout(contains("valid (cnn4)"));
     let twice = folder.path().join("twice.toml");
     std::fs::write(&twice, "seed = 1\nclasses = [\"tired\", \"Tired\"]\n").unwrap();
     mien()

@@ -181,6 +181,11 @@ fn the_commands_train_measure_and_calibrate_a_detector() {
     // Two portraits, eight scenes with two faces each in each of two sets, and eight pictures without a face.
     assert_eq!(report["pictures"], 2 + 8 + 8 + 8);
     assert_eq!(report["sizes"][0]["faces"], 2 + 16 + 16);
+    for figure in ["average_precision", "false_boxes_per_100"] {
+        assert!(report["sizes"][0][figure].is_number(), "{report}");
+        let of_roll = report["rolls"][0].get(figure);
+        assert_eq!(of_roll, Some(&serde_json::Value::Null), "a box on nothing has no roll: {report}");
+    }
     assert!(card().contains("[[evaluation]]"), "{}", card());
     let loaded = FaceNetwork::load(&ModelSource::File(model.clone()), Device::Cpu, mien::net::Precision::F32).unwrap();
     assert_eq!(loaded.card.evaluation[0].pictures, 26);
@@ -197,6 +202,14 @@ fn the_commands_train_measure_and_calibrate_a_detector() {
     assert!(plain > 0.0 && plain == moved, "{plain} and {moved}");
     let table = String::from_utf8(evaluate().output().unwrap().stdout).unwrap();
     assert!(table.contains("160 px") && table.contains("30 to 45°"), "{table}");
+    // The card's figures are those of its score, which is now another one.
+    let calibrate =
+        |more: &[&str]| assert!(evaluate().arg("--calibrate").args(more).output().unwrap().status.success());
+    calibrate(&[]);
+    assert!(!card().contains("[[evaluation]]"), "{}", card());
+    calibrate(&["--record"]);
+    calibrate(&[]);
+    assert!(card().contains("[[evaluation]]"), "the score stayed as it was: {}", card());
 }
 
 #[test]
@@ -205,7 +218,7 @@ fn shipped_recipes_of_both_kinds_fit_and_a_detectors_mistakes_are_told_with_thei
     let recipes = std::fs::read_dir(shipped).unwrap().map(|entry| entry.unwrap().path());
     let output = mien().args(["recipe", "check"]).args(recipes).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("faces.toml: fits (faces)"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("faces.toml: valid (faces)"));
 
     let folder = TempDir::new().unwrap();
     let recipe = write_recipe(folder.path());
@@ -252,7 +265,7 @@ fn data_and_models_that_can_not_be_used_are_named() {
     refuses(&mut train(&data), &["labels.csv", "can't use"]);
     std::fs::write(&labels, &good).unwrap();
     std::fs::write(data.join("portraits/00004.png"), "no picture").unwrap();
-    refuses(&mut train(&data), &["00004.png", "no picture that can be read"]);
+    refuses(&mut train(&data), &["00004.png", "can't be read as a picture"]);
     assert!(!folder.path().join("run").exists(), "what can't be used leaves no folder behind");
 
     let evaluate = |model: &str| {

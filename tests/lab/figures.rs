@@ -95,10 +95,10 @@ fn what_networks_may_know_of_the_pictures_that_are_kept_back_is_told_or_refused(
 
     // Weights that know the people whom another division keeps back.
     let start = format!("start_from = \"{}\"\nseed = 7", model.display());
-    train(&[("seed = 7", start.as_str())], "alike").stderr(contains("divided otherwise").not());
+    train(&[("seed = 7", start.as_str())], "alike").stderr(contains("a different split").not());
     let otherwise = format!("{start}\nsplit = {{ seed = 4 }}");
     let warned = train(&[("seed = 7", otherwise.as_str())], "otherwise");
-    warned.stderr(contains("learnt from CK+48 too, divided otherwise as far as its card tells"));
+    warned.stderr(contains("also learnt from CK+48, with a different split as far as its card tells"));
     let card = std::fs::read_to_string(folder.path().join("otherwise/small.toml")).unwrap();
     assert!(card.contains("may know what was kept back of CK+48"), "{card}");
 

@@ -70,7 +70,7 @@ fn data_that_are_split_officially_have_no_folds() {
     let (data, recipe, run) = (write_data(folder.path()), write_recipe(folder.path(), &[]), folder.path().join("run"));
     let mut train = mien();
     train.arg("train").args([&recipe, Path::new("--data"), &data, Path::new("--run"), &run]);
-    train.args(["--folds", "2", "--no-cache"]).assert().code(1).stderr(contains("FER2013 is split officially"));
+    train.args(["--folds", "2", "--no-cache"]).assert().code(1).stderr(contains("FER2013 has an official split"));
     assert!(!run.exists());
 }
 

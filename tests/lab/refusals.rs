@@ -186,6 +186,6 @@ fn figures_in_another_number_format_are_not_recorded() {
             .args(["--record", "--precision", "bf16"])
             .assert()
             .code(1)
-            .stderr(contains("--record is for figures in 32 bit"));
+            .stderr(contains("--record is for 32-bit figures"));
     }
 }

@@ -46,7 +46,7 @@ fn assert_repeats(recipe: &Recipe, data: &Dataset, folder: &Path) {
     assert_eq!(first.run(None, &stop, raise, |_| {}).unwrap(), TrainOutcome::Interrupted);
     assert_eq!(first.state().history.len(), 1);
     let busy = classifier(recipe.clone(), data, vec![], &folder.join("parts")).err().unwrap();
-    assert!(busy.to_string().contains("another training is at work in it"), "{busy}");
+    assert!(busy.to_string().contains("another training is using it"), "{busy}");
     drop(first);
     let mut second = trainer("parts");
     assert_eq!(

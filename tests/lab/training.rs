@@ -201,12 +201,12 @@ fn a_recipe_to_begin_with_is_written_and_fits_and_no_file_is_overwritten() {
     new("mine").success().stdout(contains("mien train mine.toml"));
     let text = std::fs::read_to_string(folder.path().join("mine.toml")).unwrap();
     assert!(text.contains("name = \"mine\"") && !text.contains("NAME\""), "{text}");
-    new("mine").code(1).stderr(contains("mine.toml is there already"));
-    new("mine.toml").code(1).stderr(contains("is there already"));
+    new("mine").code(1).stderr(contains("mine.toml already exists"));
+    new("mine.toml").code(1).stderr(contains("already exists"));
     new("a b").code(1).stderr(contains("a recipe's name"));
     assert_eq!(std::fs::read_to_string(folder.path().join("mine.toml")).unwrap(), text);
     let check = |files: &[&str]| mien().current_dir(folder.path()).args(["recipe", "check"]).args(files).assert();
-    check(&["mine.toml"]).success().stdout(contains("mine.toml: fits (mien)"));
+    check(&["mine.toml"]).success().stdout(contains("mine.toml: valid (mien)"));
     std::fs::write(folder.path().join("bad.toml"), "epochs = 0\nsede = 1\n").unwrap();
     check(&["bad.toml"])
         .code(1)

@@ -243,6 +243,46 @@ fn a_repeated_video_starts_again_with_the_same_names() {
 }
 
 #[test]
+fn a_cut_video_says_once_what_is_missing_however_often_it_is_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = fakes::write_video(&folder.path().join("whole.avi"), *b"MJPG", 100, fakes::one_face);
+    let (bytes, cut) = (std::fs::read(whole).unwrap(), folder.path().join("cut.avi"));
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let open: SourceFactory = Box::new(move || Ok(Box::new(VideoSource::open(&cut)?)));
+    let repeated = LiveSettings { speed: 16.0, repeat: true, ..settings() };
+    let mut watch = Watch::start(open, false, happy().factory(), repeated);
+    let told = |watch: &Watch| -> Vec<u64> {
+        let declared = |event: &Event| if let Event::CutShort(cut) = event { Some(cut.declared) } else { None };
+        watch.events.iter().filter_map(declared).collect()
+    };
+    watch.until("the end", |watch| !told(watch).is_empty());
+    let first_round = watch.live.statistics().captured;
+    watch.until("a third round", |watch| watch.live.statistics().captured > 3 * first_round);
+    watch.live.send(Command::SetRepeat(false));
+    watch.until_event(&Event::EndOfVideo);
+    assert_eq!(told(&watch), [100]);
+}
+
+#[test]
+fn a_video_whose_frames_lie_seconds_apart_shows_its_face_on_each_of_them() {
+    let video = FakeVideo::new(4).spaced(Duration::from_secs(4));
+    let mut watch = Watch::video(video, happy(), settings());
+    watch.until_event(&Event::EndOfVideo);
+    for scene in &watch.scenes {
+        assert_eq!(scene.faces.iter().map(|face| face.id).collect::<Vec<_>>(), [FaceId(1)], "{}", scene.frame.index);
+    }
+}
+
+#[test]
+fn a_video_of_one_or_two_frames_shows_its_face() {
+    for frames in [1, 2] {
+        let mut watch = Watch::video(FakeVideo::new(frames), happy(), settings());
+        watch.until_event(&Event::EndOfVideo);
+        assert_eq!(watch.scenes.last().unwrap().faces.len(), 1, "{frames}");
+    }
+}
+
+#[test]
 fn a_video_that_breaks_off_shows_what_came_before_and_says_why() {
     let mut watch = Watch::video(FakeVideo::new(50).failing_at(12), happy(), settings());
     assert!(watch.failure().contains("fake.mp4 looks like a fake video"));

@@ -87,6 +87,8 @@ pub struct FakeVideo {
     frames: u64,
     next: u64,
     fails_at: Option<u64>,
+    /// From one frame to the next in media time.
+    spacing: Duration,
     /// How long each frame takes to come.
     pause: Duration,
     reads: Arc<AtomicU64>,
@@ -96,7 +98,24 @@ impl FakeVideo {
     pub fn new(frames: u64) -> Self {
         let kind = SourceKind::File { duration: Some(media_time(frames)), frames: Some(frames) };
         let info = info("fake.mp4", kind);
-        Self { info, frames, next: 0, fails_at: None, pause: Duration::ZERO, reads: Arc::default() }
+        Self {
+            info,
+            frames,
+            next: 0,
+            fails_at: None,
+            spacing: media_time(1),
+            pause: Duration::ZERO,
+            reads: Arc::default(),
+        }
+    }
+
+    /// Has frames that lie so far apart.
+    pub fn spaced(mut self, spacing: Duration) -> Self {
+        let frames = u32::try_from(self.frames).unwrap();
+        self.spacing = spacing;
+        self.info.fps = 1.0 / spacing.as_secs_f64();
+        self.info.kind = SourceKind::File { duration: Some(spacing * frames), frames: Some(self.frames) };
+        self
     }
 
     /// Takes so long for each frame.
@@ -137,11 +156,13 @@ impl FrameSource for FakeVideo {
         std::thread::sleep(self.pause);
         self.reads.fetch_add(1, Ordering::SeqCst);
         self.next += 1;
-        Ok(Some(frame(self.next - 1, &one_face(self.next - 1))))
+        let index = self.next - 1;
+        let media_time = self.spacing * u32::try_from(index).unwrap();
+        Ok(Some(Frame { media_time, ..frame(index, &one_face(index)) }))
     }
 
     fn seek(&mut self, media_time: Duration) -> Result<(), SourceError> {
-        let index = (media_time.as_secs_f64() * f64::from(FPS) + 1e-6) as u64;
+        let index = (media_time.as_secs_f64() / self.spacing.as_secs_f64() + 1e-6) as u64;
         self.next = index.min(self.frames.saturating_sub(1));
         Ok(())
     }
@@ -302,7 +323,7 @@ pub fn detector() -> ScheduledDetector {
 }
 
 pub fn detector_factory() -> DetectorFactory {
-    Box::new(|_| Ok(detector()))
+    Box::new(|_, _| Ok(detector()))
 }
 
 /// Asks for a network that is named after the emotion that it sees.

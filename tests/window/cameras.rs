@@ -15,7 +15,7 @@ use mien::pipeline::Event;
 use mien::source::{CameraDevice, CameraEntry};
 
 use super::driver::{
-    Window, assert_shows, click, on_camera, painted, press, remembered, show, shows, until, window, window_with, words,
+    Window, assert_shows, click, on_camera, painted, press, show, shows, until, window, window_with, words,
 };
 use super::fake::{Fake, camera, camera_info, face};
 
@@ -55,7 +55,7 @@ fn the_camera_used_last_is_opened_again_if_it_is_there() {
         until(&mut window, "a camera is opened", |_| fake.world().plans.len() > before);
         let Source::Camera(device, _) = fake.last_plan().source else { panic!("no camera was opened") };
         assert_eq!(device.to_string(), opened);
-        assert_eq!(remembered(&mut window).camera.as_deref(), Some(chosen), "nobody chose another");
+        assert_eq!(window.state().to_remember().camera.as_deref(), Some(chosen), "nobody chose another");
     }
 }
 
@@ -65,10 +65,10 @@ fn a_camera_that_is_chosen_is_remembered() {
     fake.world().cameras = vec![camera(0, "First"), camera(4, "Second")];
     let mut window = window(&fake, Launch::default());
     until(&mut window, "a camera is opened", |_| fake.world().plans.len() == 1);
-    assert_eq!(remembered(&mut window).camera, None, "the first was opened because it is the first");
+    assert_eq!(window.state().to_remember().camera, None, "the first was opened because it is the first");
     click(&mut window, "Source");
     click(&mut window, "Second");
-    assert_eq!(remembered(&mut window).camera.as_deref(), Some("/dev/video4"));
+    assert_eq!(window.state().to_remember().camera.as_deref(), Some("/dev/video4"));
 }
 
 const DOOR: &str = "/dev/v4l/by-id/usb-Door-video-index0";
@@ -99,7 +99,7 @@ fn a_camera_is_remembered_by_its_link_and_opened_whatever_number_it_has_got() {
     until(&mut window, "a camera is opened", |_| fake.world().plans.len() == 1);
     click(&mut window, "Source");
     click(&mut window, "Door");
-    let settings = remembered(&mut window);
+    let settings = window.state().to_remember();
     assert_eq!(settings.camera.as_deref(), Some(DOOR));
     assert_eq!(marked(&mut window), ["Door"]);
 
@@ -123,7 +123,7 @@ fn a_camera_remembered_by_its_number_is_remembered_by_its_link_from_then_on() {
         until(&mut window, "a camera is opened", |_| fake.world().plans.len() == 1);
         let Source::Camera(device, _) = fake.last_plan().source else { panic!("no camera was opened") };
         assert_eq!(device, CameraDevice::Path(link.into()), "{before}");
-        assert_eq!(remembered(&mut window).camera.as_deref(), Some(link), "{before}");
+        assert_eq!(window.state().to_remember().camera.as_deref(), Some(link), "{before}");
     }
 }
 
@@ -135,7 +135,7 @@ fn a_camera_named_by_number_device_file_or_link_is_marked_in_the_menu() {
         let source = Some(Source::Camera(named.parse().unwrap(), CameraMode::default()));
         let mut window = window(&fake, Launch { source, ..Launch::default() });
         assert_eq!(marked(&mut window), ["Door"], "{named}");
-        assert_eq!(remembered(&mut window).camera, None, "{named} holds for this time alone");
+        assert_eq!(window.state().to_remember().camera, None, "{named} holds for this time alone");
     }
 }
 
@@ -146,8 +146,8 @@ fn a_camera_named_on_the_command_line_is_opened_this_time_alone() {
     let settings = Settings { camera: Some("/dev/video4".to_owned()), ..Settings::default() };
     let named = Source::Camera(CameraDevice::Index(0), CameraMode::default());
     let launch = Launch { source: Some(named), ..Launch::default() };
-    let mut window = window_with(&fake, settings, launch);
-    assert_eq!(remembered(&mut window).camera.as_deref(), Some("/dev/video4"));
+    let window = window_with(&fake, settings, launch);
+    assert_eq!(window.state().to_remember().camera.as_deref(), Some("/dev/video4"));
 }
 
 #[test]
@@ -194,6 +194,28 @@ fn a_scene_that_comes_late_hides_neither_a_lost_camera_nor_a_failure() {
     }
 }
 
+/// Elsewhere a look opens each camera for a moment.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_camera_that_came_meanwhile_is_offered_when_the_other_is_lost_fails_or_is_stopped() {
+    let lost =
+        Event::CameraLost { reason: "its cable was pulled".to_owned(), busy: false, retry_in: Duration::from_secs(4) };
+    let failed = Event::Failed("the network broke".to_owned());
+    for event in [Some(lost), Some(failed), None] {
+        let fake = Fake::with_camera();
+        let mut window = on_camera(&fake);
+        show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+        fake.world().cameras.push(camera(2, "HD Pro"));
+        match event {
+            Some(event) => fake.event(event),
+            None => click(&mut window, "Stop"),
+        }
+        click(&mut window, "HD Pro");
+        let Source::Camera(device, _) = fake.last_plan().source else { panic!("no camera was opened") };
+        assert_eq!(device, CameraDevice::Path("/dev/video2".into()));
+    }
+}
+
 #[test]
 fn a_camera_lost_while_paused_waits_for_the_user() {
     let fake = Fake::with_camera();
@@ -203,7 +225,7 @@ fn a_camera_lost_while_paused_waits_for_the_user() {
     let (reason, retry_in) = ("its cable was pulled".to_owned(), Duration::from_secs(4));
     fake.event(Event::CameraLost { reason, busy: false, retry_in });
     window.run_steps(20);
-    assert_shows(&window, "Camera lost, tried again once you resume");
+    assert_shows(&window, "Camera lost, trying again once you resume");
     click(&mut window, "Resume");
     assert!(!shows(&window, "once you resume"));
 }
@@ -215,7 +237,7 @@ fn paused_before_the_first_picture_it_says_so_and_rests() {
     assert_shows(&window, "Opening camera…");
     press(&mut window, Key::Space);
     assert_shows(&window, "Paused");
-    assert_shows(&window, "Resume shows the picture");
+    assert_shows(&window, "Resume to see the picture");
     assert!(!shows(&window, "Opening"), "{:?}", words(&window));
     window.run();
     let delay = window.output().viewport_output[&ViewportId::ROOT].repaint_delay;

@@ -12,7 +12,7 @@ use mien::emotion::Emotion;
 use mien::pipeline::{Command, Event, NetworkChoice};
 use mien::prior::{PriorChoice, StandardPrior};
 
-use super::driver::{Window, assert_shows, click, on_camera, on_video, press, remembered, show, shows, until, window};
+use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until, window};
 use super::fake::{Fake, face};
 
 #[test]
@@ -269,7 +269,7 @@ fn settings_are_changed_in_the_window_and_found_again_at_the_next_start() {
     let Source::Camera(_, mode) = fake.last_plan().source else { panic!("no camera was opened") };
     assert_eq!((mode.width, mode.height), (1280, 720));
 
-    let again = remembered(&mut window);
+    let again = window.state().to_remember();
     assert_eq!(again.theme, egui::ThemePreference::Light);
     assert_eq!(again.camera_mode.width, 1280);
     assert!(!again.mirror_cameras);

@@ -81,9 +81,9 @@ fn of_thousands_of_people_those_in_view_are_laid_out_and_the_last_is_reached() {
 
     // Whom somebody may be too is a list as long.
     click(&mut window, "More about face 3000");
-    assert!(has(&window, "Is face 1") && count(&window, "Is face ") < FEW);
-    scroll_to_end(&mut window, "Is face 1");
-    click(&mut window, "Is face 2999");
+    assert!(has(&window, "Merge with face 1") && count(&window, "Merge with face ") < FEW);
+    scroll_to_end(&mut window, "Merge with face 1");
+    click(&mut window, "Merge with face 2999");
     assert_shows(&window, "People (2999)");
 }
 

@@ -1,6 +1,5 @@
 //! A window at a test's hand: opened, clicked, typed at and read.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,30 +31,6 @@ pub fn window_with(fake: &Fake, settings: Settings, launch: Launch) -> Window {
 
 pub fn window(fake: &Fake, launch: Launch) -> Window {
     window_with(fake, Settings::default(), launch)
-}
-
-/// A store of settings that lasts as long as a test.
-#[derive(Default)]
-pub struct Memory(pub HashMap<String, String>);
-
-impl eframe::Storage for Memory {
-    fn get_string(&self, key: &str) -> Option<String> {
-        self.0.get(key).cloned()
-    }
-    fn set_string(&mut self, key: &str, value: String) {
-        self.0.insert(key.to_owned(), value);
-    }
-    fn remove_string(&mut self, key: &str) {
-        self.0.remove(key);
-    }
-    fn flush(&mut self) {}
-}
-
-/// The settings with which the window would start next time.
-pub fn remembered(window: &mut Window) -> Settings {
-    let mut memory = Memory::default();
-    eframe::App::save(window.state_mut(), &mut memory);
-    Settings::load(Some(&memory))
 }
 
 /// A window that looks at a camera.

@@ -9,7 +9,7 @@ use mien::app::settings::Settings;
 use mien::emotion::Emotion;
 use mien::pipeline::Event;
 
-use super::driver::{Window, assert_shows, click, on_camera, on_video, press, remembered, show, window_with};
+use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, window_with};
 use super::fake::{Fake, HEIGHT, WIDTH, face};
 
 fn small_video(fake: &Fake) -> Window {
@@ -66,12 +66,12 @@ fn a_panel_that_is_not_wanted_is_not_there_at_the_next_start_either() {
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);
     show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
-    assert_eq!(remembered(&mut window).timeline_panel, None);
+    assert_eq!(window.state().to_remember().timeline_panel, None);
     click(&mut window, "View");
     click(&mut window, "Timeline");
     press(&mut window, Key::Escape);
     assert!(!has_timeline(&window));
-    let settings = remembered(&mut window);
+    let settings = window.state().to_remember();
     assert_eq!((settings.faces_panel, settings.timeline_panel), (None, Some(false)));
     let again = window_with(&Fake::with_camera(), settings, Launch::default());
     assert!(!has_timeline(&again));

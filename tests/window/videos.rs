@@ -9,6 +9,7 @@ use egui_kittest::kittest::Queryable as _;
 use mien::app::session::Source;
 use mien::emotion::Emotion;
 use mien::pipeline::{Command, Event};
+use mien::source::Shortfall;
 
 use super::driver::{
     CLIP, CLIP_LENGTH, assert_shows, click, drop_file, on_camera, on_video, press, show, shows, until,
@@ -94,6 +95,18 @@ fn the_end_of_a_video_is_a_state_from_which_it_plays_again() {
 }
 
 #[test]
+fn a_video_that_is_cut_says_so_when_it_ends() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 10_000, vec![face(1, Emotion::Happy)]);
+    fake.event(Event::CutShort(Shortfall { frames: 251, declared: 500 }));
+    fake.event(Event::EndOfVideo);
+    window.run_steps(2);
+    assert_shows(&window, "clip.mp4 is truncated or damaged: it ends after 251 of the 500 frames that it declares");
+    assert_shows(&window, "End of video");
+}
+
+#[test]
 fn a_step_forward_at_the_end_stays_there() {
     let fake = Fake::default();
     let mut window = on_video(&fake);
@@ -171,7 +184,7 @@ fn a_file_dialog_that_crashes_says_so_and_can_be_opened_again() {
     fake.world().chosen_video = Some(PathBuf::from(CLIP));
     let mut window = on_camera(&fake);
     window.key_press_modifiers(Modifiers::COMMAND, Key::O);
-    until(&mut window, "the crash is told of", |w| shows(w, "The file dialog has crashed"));
+    until(&mut window, "the crash is told of", |w| shows(w, "The file dialog crashed"));
     fake.world().dialog_crashes = false;
     window.key_press_modifiers(Modifiers::COMMAND, Key::O);
     until(&mut window, "the video is opened", |_| fake.last_plan().source == Source::Video(PathBuf::from(CLIP)));

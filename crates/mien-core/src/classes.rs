@@ -73,16 +73,18 @@ pub enum ClassesError {
     #[error("holds a class without a name")]
     Empty,
     /// A name that can't stand in tables and charts.
-    #[error("“{0}” is no name for a class: it has up to {LONGEST_NAME} letters in one line, and no spaces around it")]
+    #[error(
+        "“{0}” can't be a class's name: a name has up to {LONGEST_NAME} letters in one line, and no spaces around it"
+    )]
     Unfit(String),
     /// Two names that differ in capitals at most.
     #[error("“{0}” is named twice")]
     Twice(String),
     /// A name that is another's but for its signs.
-    #[error("“{0}” has the letters of another class, and tables couldn't tell their columns apart")]
+    #[error("“{0}” has the same letters as another class, so tables couldn't tell their columns apart")]
     Alike(String),
     /// A word that tables or messages have for something else.
-    #[error("no class can be called “{0}”: where the names of classes stand, the word means something else")]
+    #[error("no class can be called “{0}”: tables and messages use this word for something else")]
     Taken(String),
 }
 

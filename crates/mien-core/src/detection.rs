@@ -87,7 +87,7 @@ pub enum DetectError {
     #[error("face detection failed: {0}")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The network in the program can't be loaded.
-    #[error("the detector of faces that is part of the program can't be loaded: {0}")]
+    #[error("the face detector that is part of the program can't be loaded: {0}")]
     Network(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The cascade in the program can't be loaded.
     #[error("the face cascade that Mien was built with can't be loaded; install opencv-data and build Mien again")]

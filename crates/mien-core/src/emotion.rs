@@ -91,7 +91,7 @@ impl fmt::Display for Emotion {
 
 /// A word that names none of the seven emotions.
 #[derive(Debug, thiserror::Error)]
-#[error("“{0}” is no emotion; the seven are angry, disgust, fear, happy, sad, surprise and neutral")]
+#[error("“{0}” is not an emotion; the seven are angry, disgust, fear, happy, sad, surprise and neutral")]
 pub struct UnknownEmotion(String);
 
 impl FromStr for Emotion {

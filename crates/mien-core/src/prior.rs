@@ -43,6 +43,9 @@ impl Prior {
         if let Some(class) = (weights.len()..classes.len()).next() {
             return Err(WeightError::Missing(classes.name(class)));
         }
+        if weights.len() > classes.len() {
+            return Err(WeightError::TooMany { weights: weights.len(), classes: classes.len() });
+        }
         if weights.iter().all(|weight| *weight == 0.0) {
             return Err(WeightError::Nothing);
         }
@@ -59,7 +62,7 @@ impl Prior {
     /// The shares seen in data. One that is rarer than a thousandth counts as a thousandth; one that is missing stays missing.
     ///
     /// # Errors
-    /// When one is negative or not finite, or none is above 0.
+    /// As [`Self::from_weights`].
     pub fn observed(classes: &Classes, shares: &[f64]) -> Result<Self, WeightError> {
         let sum: f64 = shares.iter().sum();
         let floored = |share: &f64| match share / sum {
@@ -131,6 +134,14 @@ pub enum WeightError {
     /// A class has no weight.
     #[error("{0} has no weight; each needs one")]
     Missing(String),
+    /// More weights than classes.
+    #[error("there are {weights} weights for {classes} classes; each needs one")]
+    TooMany {
+        /// How many weights.
+        weights: usize,
+        /// How many classes.
+        classes: usize,
+    },
     /// All weights are 0.
     #[error("nothing has a weight above 0")]
     Nothing,
@@ -156,7 +167,7 @@ pub enum PriorError {
         source: std::io::Error,
     },
     /// Not TOML, or no prior.
-    #[error("{path} is no prior: {source}")]
+    #[error("{path} is not a prior: {source}")]
     Toml {
         /// Which file.
         path: PathBuf,
@@ -164,7 +175,7 @@ pub enum PriorError {
         source: Box<toml::de::Error>,
     },
     /// Not CSV, or weights that no user can mean.
-    #[error("{path} is no prior: {problem}")]
+    #[error("{path} is not a prior: {problem}")]
     Weights {
         /// Which file.
         path: PathBuf,
@@ -173,7 +184,7 @@ pub enum PriorError {
     },
     /// The model doesn't say under which prior it learnt.
     #[error(
-        "the model's card doesn't say how often each class was in what it learnt from, so no other prior can be assumed; \
+        "the model's card doesn't say how frequent each class was in its training, so no other prior can be assumed; \
          `mien evaluate MODEL DATA --calibrate` writes it"
     )]
     Unknown,
@@ -301,5 +312,7 @@ mod tests {
         assert_eq!(read.in_order_of(&Classes::emotions()), None);
         assert!(toml::from_str::<Prior>("tired = 1.0").unwrap_err().to_string().contains("at least two"));
         assert!(matches!(Prior::from_weights(&classes, &[1.0]), Err(WeightError::Missing(name)) if name == "Awake"));
+        let too_many = Prior::from_weights(&classes, &[1.0, 2.0, 3.0]).unwrap_err();
+        assert_eq!(too_many.to_string(), "there are 3 weights for 2 classes; each needs one");
     }
 }

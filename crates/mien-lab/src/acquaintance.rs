@@ -39,7 +39,7 @@ impl Acquaintance {
     pub fn warning(&self) -> String {
         let Self { model, source } = self;
         format!(
-            "{model} learnt from {source} too, divided otherwise as far as its card tells (`split` in its recipe, or in a list): it may know \
+            "{model} also learnt from {source}, with a different split as far as its card tells (`split` in its recipe, or in a list): it may know \
              pictures and people that this training keeps back, and figures on those may be too high"
         )
     }
@@ -129,7 +129,7 @@ mod tests {
         };
         let [known]: [Acquaintance; 1] = of("").try_into().unwrap();
         assert_eq!((known.model.as_str(), known.source.as_str()), (before, data.sources[0].name.as_str()));
-        assert!(known.warning().contains("divided otherwise") && known.in_card().contains("may know"));
+        assert!(known.warning().contains("a different split") && known.in_card().contains("may know"));
         assert!(of("seed = 4").is_empty());
     }
 }

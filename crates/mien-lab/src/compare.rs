@@ -96,7 +96,7 @@ pub enum CompareError {
         shipped: String,
     },
     /// The folder holds no model.
-    #[error("{path} holds no model with its card; name the folder of a run (as runs/NAME), a model or a card")]
+    #[error("{path} holds no model with its card; name the folder of a run (such as runs/NAME), a model or a card")]
     NoModel {
         /// Which folder.
         path: PathBuf,
@@ -121,7 +121,7 @@ pub enum CompareError {
         source: csv::Error,
     },
     /// The recipe in the card names a published figure that can't be read.
-    #[error("can't use {path}: the published figure of its recipe doesn't fit: {source}")]
+    #[error("can't use {path}: the published figure in its recipe can't be used: {source}")]
     Published {
         /// Which card.
         path: PathBuf,

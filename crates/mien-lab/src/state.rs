@@ -72,7 +72,7 @@ pub fn lock_folder(folder: &Path) -> std::io::Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => {
-            let said = "another training is at work in it";
+            let said = "another training is using it";
             Err(std::io::Error::new(std::io::ErrorKind::ResourceBusy, said))
         }
         Err(TryLockError::Error(_)) => Ok(None),

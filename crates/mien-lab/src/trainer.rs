@@ -123,7 +123,7 @@ pub enum TrainError {
     #[error(transparent)]
     Classify(#[from] ClassifyError),
     /// libtorch fails, as when memory is full.
-    #[error("the training broke off: {}", torch::said(.0))]
+    #[error("the training failed: {}", torch::said(.0))]
     Torch(#[from] TchError),
     /// The detector can't be measured.
     #[error(transparent)]

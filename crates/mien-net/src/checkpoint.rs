@@ -39,7 +39,7 @@ pub enum CheckpointError {
         source: std::io::Error,
     },
     /// Cut off, or not a safetensors file.
-    #[error("the weights are damaged or no safetensors file ({0}); fetch or train the model again")]
+    #[error("the weights are damaged or not a safetensors file ({0}); fetch or train the model again")]
     Format(#[from] SafeTensorError),
     /// Another architecture, or other parameters of it.
     #[error("the weights belong to another network: {0}")]

@@ -1,6 +1,7 @@
 //! Where the network runs.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Once;
 
@@ -33,7 +34,7 @@ pub enum DeviceChoice {
 pub enum DeviceError {
     /// The libtorch that was loaded has no CUDA part.
     #[error(
-        "CUDA was asked for, but this libtorch is built for the CPU alone; docs/install.md says how to get one with CUDA"
+        "CUDA was asked for, but this libtorch is built for the CPU only; docs/install.md says how to get one with CUDA"
     )]
     NoCudaInLibtorch,
     /// libtorch has a CUDA part, and the driver or the card is missing.
@@ -64,7 +65,7 @@ impl DeviceChoice {
                 Some(Err(error)) => {
                     // Once: the window asks again and again.
                     TOLD.call_once(|| {
-                        tracing::warn!("the CPU computes, as the card doesn't: {}", crate::torch::said(&error));
+                        tracing::warn!("using the CPU, because the card doesn't work: {}", crate::torch::said(&error));
                     });
                     Device::Cpu
                 }
@@ -144,24 +145,30 @@ impl FromStr for DeviceChoice {
                 .strip_prefix("cuda:")
                 .and_then(|number| number.parse().ok())
                 .map(Self::Cuda)
-                .ok_or_else(|| format!("“{text}” is no device; write auto, cpu, cuda or cuda:N")),
+                .ok_or_else(|| format!("“{text}” is not a device; write auto, cpu, cuda or cuda:N")),
         }
     }
 }
 
-/// What computes, in its maker's words, where the system tells: of cards on Linux alone.
+/// What computes, in its maker's words, where the system tells: of cards on Linux alone, and where all of them are of one model.
 pub fn hardware(device: Device) -> Option<String> {
     let made = match device {
         Device::Cpu => cpu()?,
-        Device::Cuda(index) => {
+        // CUDA counts cards in an order of its own, and those alone that it is shown: which of them it is can't be told.
+        Device::Cuda(_) => {
             let cards = std::fs::read_dir("/proc/driver/nvidia/gpus").ok()?;
-            let mut cards: Vec<_> = cards.filter_map(|card| Some(card.ok()?.path())).collect();
-            cards.sort();
-            field(&std::fs::read_to_string(cards.get(index)?.join("information")).ok()?, "Model")?
+            let model = |card: &Path| field(&std::fs::read_to_string(card.join("information")).ok()?, "Model");
+            common(cards.map(|card| model(&card.ok()?.path())))?
         }
         _ => return None,
     };
     Some(made.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|made| !made.is_empty())
+}
+
+/// What all of them are called, if they are called alike.
+fn common(mut names: impl Iterator<Item = Option<String>>) -> Option<String> {
+    let first = names.next()??;
+    names.all(|name| name.as_ref() == Some(&first)).then_some(first)
 }
 
 #[cfg(target_os = "linux")]
@@ -198,6 +205,15 @@ mod tests {
         assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
         assert!("gpu".parse::<DeviceChoice>().is_err());
         assert!("cuda:x".parse::<DeviceChoice>().is_err());
+    }
+
+    #[test]
+    fn a_card_is_named_only_where_all_are_of_one_model() {
+        let common = |names: &[Option<&str>]| common(names.iter().map(|name| name.map(str::to_owned)));
+        assert_eq!(common(&[Some("H200"), Some("H200")]).as_deref(), Some("H200"));
+        assert_eq!(common(&[Some("H200"), Some("T4")]), None);
+        assert_eq!(common(&[Some("H200"), None]), None);
+        assert_eq!(common(&[]), None);
     }
 
     #[test]

@@ -260,7 +260,7 @@ pub enum SpecError {
         what: &'static str,
     },
     /// libtorch fails, as when memory is full.
-    #[error("a network of architecture “{name}” can't be made: {}", crate::torch::said(.source))]
+    #[error("a network of architecture “{name}” can't be built: {}", crate::torch::said(.source))]
     Torch {
         /// The architecture.
         name: String,

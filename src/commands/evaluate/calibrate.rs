@@ -53,6 +53,23 @@ impl ClassifierArgs {
     }
 }
 
+/// Gives a card another calibration, and takes away the figures that aren't true with it: all under another prior than that of training,
+/// and calibration errors after scaling. What was named right under the prior of training stays so, and with it that PrivateTest was
+/// read. Returns whether any was taken away.
+pub(super) fn recalibrate(card: &mut Card, calibration: Calibration) -> bool {
+    let before = std::mem::replace(&mut card.calibration, calibration);
+    let now = &card.calibration;
+    // Which prior is the default and what was fitted on change no figure: each names its prior.
+    let what_counts = |it: &Calibration| (it.strength, it.temperature, it.training_prior.clone());
+    if what_counts(&before) == what_counts(now) {
+        return false;
+    }
+    let figures = card.evaluation.clone();
+    card.evaluation.retain(|entry| entry.prior == StandardPrior::Training.name());
+    card.evaluation.iter_mut().for_each(|entry| entry.ece_scaled = None);
+    card.evaluation != figures
+}
+
 /// How often a model met each emotion while it learnt, recomputed from its recipe and the data: for cards that don't say.
 fn prior_of(card: &Card, data: &Dataset) -> anyhow::Result<Prior> {
     let target = recipe_part(card, "target")?.context("the model's card names no target of training")?;
@@ -67,4 +84,38 @@ fn prior_of(card: &Card, data: &Dataset) -> anyhow::Result<Prior> {
 fn recipe_part<T: DeserializeOwned>(card: &Card, name: &str) -> anyhow::Result<Option<T>> {
     let part = card.training.recipe.get(name).cloned().map(toml::Value::try_into).transpose();
     part.with_context(|| format!("the model's card names an unknown {name} of training"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::ModelSource;
+
+    #[test]
+    fn a_card_keeps_the_figures_that_are_true_with_another_calibration() {
+        let card = ModelSource::default().card().unwrap();
+        let private = |card: &Card| {
+            let read = card.evaluation.iter().filter(|entry| entry.split == Split::Private.usage());
+            read.map(|entry| (entry.prior.clone(), entry.accuracy, entry.ece_scaled)).collect::<Vec<_>>()
+        };
+        assert!(private(&card).iter().any(|(prior, _, _)| prior == "uniform"), "{:?}", private(&card));
+
+        let mut same = card.clone();
+        let named = Calibration {
+            default_prior: StandardPrior::Training,
+            fitted_on: "other words".to_owned(),
+            ..card.calibration.clone()
+        };
+        assert!(!recalibrate(&mut same, named.clone()));
+        assert_eq!((&same.evaluation, &same.calibration), (&card.evaluation, &named));
+
+        let mut changed = card.clone();
+        let stronger = Calibration { strength: card.calibration.strength + 0.1, ..card.calibration.clone() };
+        assert!(recalibrate(&mut changed, stronger.clone()));
+        assert_eq!(changed.calibration, stronger);
+        let before = private(&card).into_iter().filter(|(prior, _, _)| prior == "training");
+        let kept: Vec<_> = before.map(|(prior, accuracy, _)| (prior, accuracy, None)).collect();
+        assert!(!kept.is_empty() && private(&changed) == kept, "{:?}", private(&changed));
+        assert!(changed.evaluation.iter().all(|entry| entry.prior == "training"));
+    }
 }

@@ -106,7 +106,7 @@ impl ClassifierArgs {
                 let same_split = SplitSpec { fold: None, ..other } == SplitSpec { fold: None, ..split.clone() };
                 let same_input = first.card.input == model.card.input && first.card.labels == model.card.labels;
                 if !same_split || !same_input || first.card.training.data_sha256 != model.card.training.data_sha256 {
-                    bail!("{} is a fold of another training than fold-1", folder.display());
+                    bail!("{} belongs to a different training from fold-1", folder.display());
                 }
             }
             models.push(model);
@@ -127,7 +127,7 @@ impl ClassifierArgs {
                 bail!("{} isn't what {} learnt from, so it has no folds", path.display(), model.card.name);
             }
             if data.is_official(Split::Private) {
-                bail!("{} is split officially, so no fold was kept from any network", path.display());
+                bail!("{} has an official split, so no fold of it was kept back from any network", path.display());
             }
             let (faces, answers) = data.private.judged(RULE)?;
             let adjustment = model.card.calibration.assume(self.prior.as_ref())?.adjustment;
@@ -136,7 +136,7 @@ impl ClassifierArgs {
             (name, pictures, people) = (data.name, whole.judged(RULE)?.1.len(), whole.people());
         }
         if all.len() != pictures {
-            bail!("the folds have {} of {pictures} pictures of {}", all.len(), path.display());
+            bail!("the folds contain {} of the {pictures} pictures of {}", all.len(), path.display());
         }
         let division = format!("{} networks, each without the people that it is measured on", models.len());
         Ok(SourceReport { data: name, division, people, measures: all.measure(&Adjustment::NONE).into() })

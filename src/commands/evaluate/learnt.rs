@@ -30,9 +30,9 @@ pub(super) fn check(card: &Card, data: &Dataset, split: Split) -> anyhow::Result
     }
     if let Some(source) = data.sources.iter().find(|source| has_changed(card, source, split)) {
         bail!(
-            "{} learnt from {}, and these aren't the same files any more, so it isn't known which of the pictures it learnt from: it can't be \
-             measured on {}. `--split all` (without --calibrate) measures all of them, among them those that it learnt from; other data \
-             need another name",
+            "{} learnt from {}, and these aren't the same files any more. It isn't known which of the pictures it learnt from, so it can't be \
+             measured on {}. `--split all` (without --calibrate) measures on all pictures, including those that it learnt from. If these \
+             are different data, give them another name",
             card.name,
             source.name,
             split.usage()
@@ -56,8 +56,8 @@ pub(super) fn check_alike(data: &Dataset, uncut: &Dataset, split: Split) -> anyh
         return Ok(());
     }
     bail!(
-        "{} is divided otherwise where its faces aren't turned upright, so pictures that the model learnt from would be among those of {}: \
-         leave --varied and --calibrate out",
+        "{} is split differently if its faces aren't turned upright, so pictures that the model learnt from would be among those of {}: \
+         leave out --varied and --calibrate",
         data.name,
         split.usage()
     )
@@ -97,7 +97,7 @@ fn check_mean(card: &Card, data: &Dataset, split: Split) -> anyhow::Result<()> {
         return Ok(());
     };
     bail!(
-        "{} is the mean of several networks that learnt from {}, and it isn't known that all of them kept the same pictures back: measure \
+        "{} is the mean of several networks that learnt from {}, and each may have kept back different pictures: measure \
          each of them on {}, or the mean on data that none of them learnt from",
         card.name,
         source.name,
@@ -200,7 +200,7 @@ mod tests {
         for split in [Split::Public, Split::Private] {
             assert!(check_alike(&data, &by(1), split).is_ok());
             let error = check_alike(&data, &other, split).unwrap_err().to_string();
-            assert!(error.contains("is divided otherwise") && error.contains(split.usage()), "{error}");
+            assert!(error.contains("is split differently") && error.contains(split.usage()), "{error}");
         }
         assert!(check_alike(&data, &other, Split::All).is_ok());
 

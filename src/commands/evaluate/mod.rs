@@ -35,15 +35,15 @@ use crate::prior::{PriorChoice, StandardPrior};
 /// Prints accuracy with its 95 % interval, balanced accuracy, macro and weighted F1, precision, recall, F1 and the area under
 /// the ROC curve of each emotion, the expected calibration error before and after temperature scaling, and the
 /// confusion matrix, with the number of pictures, the split, the prior and the rule that says which label counts as
-/// right: figures under different rules or priors can't be compared. Each picture is seen once (twice with
+/// correct: figures under different rules or priors can't be compared. Each picture is seen once (twice with
 /// --flip), and as it is unless --varied is given. Detectors are measured by `mien evaluate faces`.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --calibrate      fit temperature and strength
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --split private  read once, at the end
-  mien evaluate MODEL CK+48 --split all --prior uniform                     data that nothing was learnt from
-  mien evaluate --folds runs/mien-joint CK+48 JAFFE                         people that no network saw
+  mien evaluate MODEL CK+48 --split all --prior uniform                     data that the model didn't learn from
+  mien evaluate --folds runs/mien-joint CK+48 JAFFE                         people that the network never saw
   mien evaluate faces MODEL --data FOLDER                                   a detector")]
 pub struct EvaluateArgs {
     #[command(subcommand)]
@@ -73,13 +73,13 @@ struct ClassifierArgs {
     #[command(flatten)]
     pub reading: ReadingArgs,
 
-    /// Which pictures: choose settings on `public`, read `private` once at the end, `all` for a data set that
-    /// nothing was learnt from. What nobody split is split as it was for the model's training, else into a fifth each for the two
-    /// and the rest; what has changed since that training can only be measured by `all`
+    /// Which pictures: choose settings on `public`, read `private` once at the end, and use `all` for data that the model didn't
+    /// learn from. Data without an official split are split as for the model's training if it learnt from them, else into a fifth for
+    /// each of the two and the rest; data that have changed since that training can only be measured with `all`
     #[arg(long, value_enum, default_value_t = Split::Public)]
     pub split: Split,
 
-    /// Which label counts as right [default: majority with --ferplus, else label]
+    /// Which label counts as correct [default: majority with --ferplus, else label]
     #[arg(long, value_enum)]
     pub rule: Option<LabelRule>,
 
@@ -88,17 +88,17 @@ struct ClassifierArgs {
     #[arg(long, value_name = "training|uniform|FILE")]
     pub prior: Option<PriorChoice>,
 
-    /// Look for each face with the app's own detector first, and measure on those that it finds: what a user gets
+    /// Look for each face with the app's own detector first, and measure on the faces that it finds, which is what a user gets
     #[cfg(feature = "vision")]
     #[arg(long, conflicts_with = "folds")]
     pub through_detector: bool,
 
-    /// Vary light, tones, sharpness, angle, size and place of each picture once, always in the same random way, as they change from one
-    /// picture of a camera to the next, before its face is looked for and cut out
+    /// Before its face is found and cut out, vary light, tones, sharpness, angle, size and place of each picture once, as they change
+    /// from one picture of a camera to the next; at random, but in the same way each time
     #[arg(long)]
     pub varied: bool,
 
-    /// Show the network each face in a mirror too and take the mean of both answers
+    /// Show the network each face mirrored too and take the mean of both answers
     #[arg(long, conflicts_with = "calibrate")]
     pub flip: bool,
 
@@ -115,16 +115,16 @@ struct ClassifierArgs {
     pub record: bool,
 
     /// Fit temperatures, and the strength with which a prior is applied, on PublicTest (the strength on varied pictures), and
-    /// write them into the model's card; --prior then becomes the model's own
+    /// write them into the model's card; --prior then becomes the model's default
     #[arg(long)]
     pub calibrate: bool,
 
-    /// With --calibrate: the accuracy on PublicTest that the uniform prior may not cost, as a share from 0 to 1
+    /// With --calibrate: the lowest accuracy on PublicTest that the uniform prior may lead to, as a share from 0 to 1
     #[arg(long, value_name = "SHARE", requires = "calibrate", value_parser = share::<f64>)]
     pub least_accuracy: Option<f64>,
 
-    /// Measure the networks of `mien train --folds`, whose run folder takes MODEL's place: each picture by the one that never saw its
-    /// person, all together. The data sets' own labels count as right
+    /// Measure the networks of `mien train --folds` together, each picture by the network that never saw its person. Give their run
+    /// folder as MODEL. The data sets' own labels count as correct
     #[arg(long, conflicts_with_all = ["calibrate", "record", "varied", "plot", "split", "ferplus", "rule"])]
     pub folds: bool,
 
@@ -204,7 +204,12 @@ impl ClassifierArgs {
         learnt::check_alike(&data, uncut, self.split)?;
         if self.calibrate {
             learnt::check_alike(&data, uncut, Split::Public)?;
-            model.card.calibration = self.fitted(&model, &data, uncut, device)?;
+            let calibration = self.fitted(&model, &data, uncut, device)?;
+            if calibrate::recalibrate(&mut model.card, calibration) {
+                tell(
+                    "the calibration has changed: figures in the card that aren't true with it are taken away; --record measures them again",
+                );
+            }
         }
 
         let rule = self.rule.unwrap_or(self.usual_rule());

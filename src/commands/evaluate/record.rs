@@ -23,7 +23,7 @@ pub(super) fn check_precision(precision: Precision) -> anyhow::Result<()> {
     if precision == Precision::F32 {
         return Ok(());
     }
-    bail!("--record is for figures in 32 bit, which a card's are: leave --precision or --record out")
+    bail!("--record is for 32-bit figures, as all figures in a card are: leave out --precision or --record")
 }
 
 /// Puts the figures at each operating point into the card, in the place of older ones on the same pictures by the same rule
@@ -57,12 +57,15 @@ pub(in crate::commands) fn measure(
     let mut card = model.card.clone();
     let is_read = |entry: &Evaluation| entry.split == Split::Private.usage() && is_same_data(&entry.data, &data.name);
     if card.evaluation.iter().any(is_read) {
-        tell(&format!("the card has figures on PrivateTest of {}, which is read once: nothing is measured", data.name));
+        tell(&format!(
+            "the card already has figures on PrivateTest of {}, which is read once: nothing is measured",
+            data.name
+        ));
         return Ok(());
     }
     let splits: &[Split] = if ending == Ending::BudgetSpent {
         tell(
-            "PrivateTest is read when the training ends: by its last epoch or for lack of progress, and not by its budget",
+            "PrivateTest is read when the training ends by its last epoch or by early stopping, not when its budget is spent",
         );
         &[Split::Public]
     } else {

@@ -186,9 +186,14 @@ impl Tracker {
         }
     }
 
-    /// What it was made with.
+    /// How it decides.
     pub fn options(&self) -> &TrackOptions {
         &self.options
+    }
+
+    /// Decides by other options from now on; the faces stay.
+    pub fn set_options(&mut self, options: TrackOptions) {
+        self.options = options;
     }
 
     /// Notes from now on where the faces of a film are at which time, so that they can be known by it after a jump. A camera

@@ -57,6 +57,15 @@ impl TrackOptions {
         }
     }
 
+    /// For a source that is looked at every `spacing` of media time, and that has so many looks if it declares its length: as
+    /// [`Self::for_spacing`], but no face waits for more looks than there are.
+    #[must_use]
+    pub fn for_source(spacing: Duration, looks: Option<u64>) -> Self {
+        let usual = Self::for_spacing(spacing);
+        let looks = looks.map_or(u32::MAX, |looks| u32::try_from(looks).unwrap_or(u32::MAX));
+        Self { confirm_after: usual.confirm_after.min(looks.max(1)), ..usual }
+    }
+
     /// For pictures that have nothing to do with each other: no second one confirms a face, so each box is taken for one.
     #[must_use]
     pub fn for_single_pictures() -> Self {

@@ -287,6 +287,24 @@ fn a_spacing_beyond_all_times_is_no_error() {
     assert_eq!(TrackOptions::for_spacing(Duration::ZERO), TrackOptions::default());
 }
 
+#[test]
+fn no_face_waits_for_more_frames_than_the_source_declares() {
+    let usual = Duration::from_millis(40);
+    let confirm_after = |frames| TrackOptions::for_source(usual, frames).confirm_after;
+    assert_eq!([None, Some(1000), Some(3), Some(2), Some(1), Some(0)].map(confirm_after), [3, 3, 3, 2, 1, 1]);
+    let single = TrackOptions { confirm_after: 1, ..TrackOptions::for_spacing(usual) };
+    assert_eq!(TrackOptions::for_source(usual, Some(1)), single);
+    assert_eq!(TrackOptions::for_source(usual, None), TrackOptions::for_spacing(usual));
+}
+
+#[test]
+fn other_options_leave_a_face_its_number() {
+    let mut run = Run::new();
+    run.see_for(5, &[face(200.0, 200.0)]);
+    run.tracker.set_options(TrackOptions::for_spacing(Duration::from_secs(1)));
+    assert_eq!(ids(&run.see(&[face(200.0, 200.0)])), [1]);
+}
+
 /// A box that only the detector's lenient search gives.
 fn doubtful(x: f32, y: f32) -> Detection {
     Detection { is_certain: false, ..face(x, y) }

@@ -18,7 +18,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// The first line isn't that of the format.
-    #[error("{path} is no {format}: its first line has to name the columns {wanted}")]
+    #[error("{path} is not a {format}: its first line has to name the columns {wanted}")]
     Header {
         /// Which file.
         path: PathBuf,
@@ -66,7 +66,7 @@ pub enum DataError {
     },
     /// A recipe's own classes for a data set whose labels are the seven emotions.
     #[error(
-        "{path} is read as {kind}, whose labels are the seven emotions, and not {classes}: classes of one's own need folders of \
+        "{path} is read as {kind}, whose labels are the seven emotions, and not {classes}: custom classes need folders with \
          their names, or a list"
     )]
     ClassesElsewhere {

@@ -137,13 +137,13 @@ fn parse_usage(field: &[u8]) -> Result<Split, String> {
     [Split::Training, Split::Public, Split::Private]
         .into_iter()
         .find(|split| split.usage().as_bytes() == field.trim_ascii())
-        .ok_or_else(|| format!("“{}” is no usage", String::from_utf8_lossy(field)))
+        .ok_or_else(|| format!("“{}” is not a value of Usage", String::from_utf8_lossy(field)))
 }
 
 fn parse_label(field: &[u8]) -> Result<Emotion, String> {
     let text = String::from_utf8_lossy(field);
     let index = text.trim().parse().ok();
-    index.and_then(Emotion::from_index).ok_or_else(|| format!("“{text}” is no label from 0 to 6"))
+    index.and_then(Emotion::from_index).ok_or_else(|| format!("“{text}” is not a label from 0 to 6"))
 }
 
 /// Appends the pixels of a row to `pixels`.
@@ -151,7 +151,7 @@ fn parse_pixels(field: &[u8], pixels: &mut Vec<u8>) -> Result<(), String> {
     let before = pixels.len();
     for word in field.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
         let value = std::str::from_utf8(word).ok().and_then(|w| w.parse().ok());
-        pixels.push(value.ok_or_else(|| format!("“{}” is no pixel from 0 to 255", String::from_utf8_lossy(word)))?);
+        pixels.push(value.ok_or_else(|| format!("“{}” is not a pixel from 0 to 255", String::from_utf8_lossy(word)))?);
     }
     let count = pixels.len() - before;
     if count == CROP_PIXELS { Ok(()) } else { Err(format!("{count} pixels instead of {CROP_PIXELS}")) }
@@ -222,7 +222,7 @@ mod tests {
         assert!(error_of(&(HEADER.to_owned() + &row("9", 2304, "Training"))).contains("line 2: “9”"));
         assert!(error_of(&(HEADER.to_owned() + &row("3", 2304, "Holiday"))).contains("“Holiday”"));
         assert!(error_of(&(HEADER.to_owned() + "3\n")).contains("line 2: the row is cut off"));
-        assert!(error_of(&whole().replacen('7', "300", 1)).contains("“300” is no pixel"));
+        assert!(error_of(&whole().replacen('7', "300", 1)).contains("“300” is not a pixel"));
         assert!(
             error_of(&(HEADER.to_owned() + &row("3", 2304, "Training"))).contains("no picture of the split PublicTest")
         );

@@ -139,7 +139,7 @@ pub fn read_ferplus(path: &Path) -> Result<Vec<Votes>, DataError> {
             *count = field.parse().map_err(|_not_a_count| DataError::Row {
                 path: path.to_owned(),
                 line,
-                problem: format!("“{field}” is no number of votes for {name}"),
+                problem: format!("“{field}” is not a number of votes for {name}"),
             })?;
         }
         rows.push(votes);

@@ -16,15 +16,15 @@ use mien_core::emotion::Class;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Angle {
-    /// FL: at the face's left side.
+    /// FL: from the face's left side.
     FullLeft,
-    /// HL: halfway to it.
+    /// HL: from halfway to the left side.
     HalfLeft,
-    /// S: before the face.
+    /// S: from the front.
     Straight,
-    /// HR: halfway to the right side.
+    /// HR: from halfway to the right side.
     HalfRight,
-    /// FR: at the right side.
+    /// FR: from the right side.
     FullRight,
 }
 

@@ -19,7 +19,7 @@ pub(super) fn split(word: &str) -> Option<Split> {
 
 /// What a word that names no split is answered with.
 pub(super) fn no_split(word: &str) -> String {
-    format!("“{word}” is no split: they are called train, validation and test, or the like")
+    format!("“{word}” is not a split: they are called train, validation, test or similar")
 }
 
 /// What a folder's name or a label stands for.

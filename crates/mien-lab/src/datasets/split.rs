@@ -156,9 +156,9 @@ impl SplitSpec {
         let mut groups = grouped(items, by_subject);
         if !items.is_empty() && groups.len() < of {
             return Err(if by_subject {
-                "it shows fewer people than there are to be folds"
+                "it shows fewer people than folds were asked for"
             } else {
-                "it has fewer different pictures than there are to be folds"
+                "it has fewer different pictures than folds were asked for"
             });
         }
         groups.shuffle(&mut self.rng(0));

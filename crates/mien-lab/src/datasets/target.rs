@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 use super::{DataError, Pictures, Votes};
 use mien_core::emotion::Emotion;
 
-/// Which label counts as right, and which pictures take part.
+/// Which label counts as correct, and which pictures take part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LabelRule {

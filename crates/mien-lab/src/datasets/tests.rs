@@ -146,7 +146,7 @@ fn a_folder_that_names_no_emotion_beside_those_that_do_is_an_error() {
 #[test]
 fn a_folder_of_pictures_beside_train_that_names_no_split_is_an_error() {
     let folder = Folder::new().pictures(&["train/happy/a.png", "test/happy/b.png", "eval/happy/c.png"]);
-    assert!(folder.error().contains("eval: “eval” is no split"), "{}", folder.error());
+    assert!(folder.error().contains("eval: “eval” is not a split"), "{}", folder.error());
     // One without pictures does no harm.
     let folder = Folder::new().pictures(&["train/happy/a.png", "test/happy/b.png"]);
     folder.file("notes/readme.txt", "about");
@@ -182,7 +182,7 @@ fn a_damaged_picture_is_named() {
     let folder = Folder::new().pictures(&["happy/a.png"]);
     folder.file("happy/b.png", "no picture");
     let error = folder.error();
-    assert!(error.contains("b.png: is no picture that can be read"), "{error}");
+    assert!(error.contains("b.png: can't be read as a picture"), "{error}");
 }
 
 #[test]
@@ -365,7 +365,7 @@ fn a_row_of_a_list_that_is_no_good_is_named_by_its_line() {
         ("path,label\na.png,bored\n", "line 2: “bored” names no emotion"),
         ("path,label\na.png\n", "line 2: the row is cut off"),
         ("path,label\n,happy\n", "line 2: names no picture"),
-        ("path,label,split\na.png,happy,holiday\n", "line 2: “holiday” is no split"),
+        ("path,label,split\na.png,happy,holiday\n", "line 2: “holiday” is not a split"),
         ("path,name\na.png,happy\n", "path, label"),
     ] {
         let error = read(&folder.file("list.csv", text), &ReadOptions::default()).unwrap_err().to_string();

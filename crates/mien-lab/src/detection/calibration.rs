@@ -39,7 +39,9 @@ pub fn fit_score(pictures: &[Judged<'_>], logit: impl Fn(f32) -> f32) -> ScoreCa
         slope -= (hessian[2] * gradient[0] - hessian[1] * gradient[1]) / determinant;
         shift -= (hessian[0] * gradient[1] - hessian[1] * gradient[0]) / determinant;
     }
-    let fitted = ScoreCalibration { slope: slope as f32, shift: shift as f32 };
+    // Further digits depend on the device and its threads, and say nothing.
+    let rounded = |value: f64| ((value * 1e4).round() / 1e4) as f32;
+    let fitted = ScoreCalibration { slope: rounded(slope), shift: rounded(shift) };
     // A network whose scores say the opposite can't be helped so.
     if fitted.slope > 0.0 && fitted.slope.is_finite() && fitted.shift.is_finite() {
         fitted

@@ -202,7 +202,7 @@ impl Row {
         let rect = match (self.x, self.y, self.w, self.h) {
             (None, None, None, None) => return Ok(None),
             (Some(x), Some(y), Some(width), Some(height)) => FaceRect { x, y, width, height },
-            _ => return Err("holds part of a box"),
+            _ => return Err("has an incomplete box"),
         };
         if !(rect.area() > 0.0 && rect.area().is_finite() && rect.x.is_finite() && rect.y.is_finite()) {
             return Err("holds a box without an area");

@@ -53,18 +53,18 @@ impl Record for FacesRecord {
 /// Loss on the left, what was found on the right.
 pub(super) fn curves(name: &str, history: &[FacesRecord], best_epoch: usize) -> Result<Plot, PlotError> {
     let losses = [
-        Line { name: "all, as weighted", color: SERIES[0], value: |record: &FacesRecord| record.training_loss },
+        Line { name: "weighted total", color: SERIES[0], value: |record: &FacesRecord| record.training_loss },
         Line { name: "scores", color: SERIES[1], value: |record| record.score_loss },
         Line { name: "boxes", color: SERIES[2], value: |record| record.box_loss },
     ];
     let found = [
         Line { name: "average precision", color: SERIES[0], value: |r: &FacesRecord| 100.0 * r.average_precision },
-        Line { name: "its faces from 40 px", color: SERIES[1], value: |r| 100.0 * r.average_precision_from_40 },
+        Line { name: "average precision from 40 px", color: SERIES[1], value: |r| 100.0 * r.average_precision_from_40 },
         Line { name: "recall from 40 px", color: SERIES[2], value: |r| 100.0 * r.recall_from_40 },
     ];
     let subtitle = match history.iter().find(|record| record.epoch == best_epoch) {
         Some(best) => format!(
-            "{} epochs; the dotted line is the epoch kept, {best_epoch}: average precision {:.1} %, {:.1} false boxes in 100 pictures",
+            "{} epochs; the dotted line marks the kept epoch, {best_epoch}: average precision {:.1} %, {:.1} false boxes in 100 pictures",
             history.len(),
             100.0 * best.average_precision,
             best.false_boxes_per_100

@@ -61,10 +61,10 @@ pub fn decode_gray(bytes: &[u8], limit: PixelLimit) -> Result<GrayPicture, Strin
 }
 
 fn decode(bytes: &[u8], limit: PixelLimit) -> Result<DynamicImage, String> {
-    let told = |error: image::ImageError| format!("is no picture that can be read: {error}");
+    let told = |error: image::ImageError| format!("can't be read as a picture: {error}");
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
-        .map_err(|error| format!("is no picture that can be read: {error}"))?;
+        .map_err(|error| format!("can't be read as a picture: {error}"))?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(limit.pixels() * PIXEL_BYTES);
     reader.limits(limits);
@@ -117,7 +117,10 @@ mod tests {
     #[test]
     fn what_is_no_picture_is_told() {
         for bytes in [&b""[..], b"hello", b"\x89PNG\r\n\x1a\n", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\0\x02"] {
-            assert!(decode_gray(bytes, PixelLimit::default()).unwrap_err().contains("no picture"), "{bytes:?}");
+            assert!(
+                decode_gray(bytes, PixelLimit::default()).unwrap_err().contains("can't be read as a picture"),
+                "{bytes:?}"
+            );
         }
         let whole = encoded(&DynamicImage::ImageLuma8(GrayImage::new(40, 40)), ImageFormat::Png);
         assert!(decode_gray(&whole[..whole.len() / 2], PixelLimit::default()).is_err());

@@ -48,7 +48,7 @@ pub fn confusion(title: &str, subtitle: &str, counted: &Confusion) -> Result<Plo
                 cell(canvas, (column, row), *count, total)?;
             }
         }
-        let legend = "In each cell pictures and their share of the row; on the diagonal that is the recall.";
+        let legend = "Each cell shows pictures and their share of the row; on the diagonal this is the recall.";
         canvas.draw_text(legend, &text(LABEL, FAINT), (LEFT, TOP + side * CELL.1 + 14)).map_err(drawing)
     })
 }

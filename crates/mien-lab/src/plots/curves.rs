@@ -59,12 +59,12 @@ pub fn two_panels<E: Record>(
 /// When there is no epoch yet.
 pub fn curves(name: &str, history: &[EpochRecord], best_epoch: usize) -> Result<Plot, PlotError> {
     let losses = [
-        Line { name: "training, as augmented", color: SERIES[0], value: |record: &EpochRecord| record.training_loss },
+        Line { name: "training, augmented", color: SERIES[0], value: |record: &EpochRecord| record.training_loss },
         Line { name: "PublicTest", color: SERIES[1], value: |record| record.public_loss },
     ];
     let accuracies = [
         Line {
-            name: "training, as augmented",
+            name: "training, augmented",
             color: SERIES[0],
             value: |record: &EpochRecord| 100.0 * record.training_accuracy,
         },
@@ -73,7 +73,7 @@ pub fn curves(name: &str, history: &[EpochRecord], best_epoch: usize) -> Result<
     ];
     let subtitle = match history.iter().find(|record| record.epoch == best_epoch) {
         Some(best) => format!(
-            "{} epochs; the dotted line is the epoch kept, {best_epoch}: PublicTest {:.2} %, balanced {:.2} %",
+            "{} epochs; the dotted line marks the kept epoch, {best_epoch}: PublicTest {:.2} %, balanced {:.2} %",
             history.len(),
             100.0 * best.public_accuracy,
             100.0 * best.public_balanced_accuracy

@@ -44,7 +44,7 @@ pub fn accuracy_chart(history: &[EpochRecord], epochs: usize) -> String {
         let plotters::style::RGBColor(r, g, b) = SERIES[color];
         Style::new().for_stderr().true_color(r, g, b).apply_to(text).to_string()
     };
-    format!("accuracy by epoch: {}, {}\n{chart}", name("training pictures as varied", 0), name("PublicTest", 1))
+    format!("accuracy by epoch: {}, {}\n{chart}", name("augmented training pictures", 0), name("PublicTest", 1))
 }
 
 #[cfg(test)]

@@ -48,11 +48,11 @@ impl WithoutWeights {
         match self {
             Self::Learns => "the backbone begins without weights and learns from scratch; --backbone gives it some",
             Self::LearnsThoughFrozen => {
-                "the backbone begins without weights, so it isn't frozen: it learns from scratch, another experiment than the \
-                 recipe's with its weights; --backbone gives it some"
+                "the backbone begins without weights, so it isn't frozen: it learns from scratch, which is a different experiment \
+                 from the recipe's with its weights; --backbone gives it some"
             }
             Self::StaysRandom => {
-                "the backbone begins without weights and stays so: only the head learns, from features that are random"
+                "the backbone begins without weights and stays so: only the head learns, from random features"
             }
         }
     }

@@ -83,28 +83,28 @@ impl DataSpec {
         let sources = &self.sources;
         found.check("data.sources.name", self.names().all(|name| !name.is_empty()), "has to name each source");
         let is_new = |i: usize| sources[..i].iter().all(|before| before.name != sources[i].name);
-        found.check("data.sources.name", (0..sources.len()).all(is_new), "has to be another for each source");
+        found.check("data.sources.name", (0..sources.len()).all(is_new), "has to be different for each source");
         let shares: Vec<f64> = sources.iter().filter_map(|source| source.share).collect();
         found.check("data.sources.share", shares.iter().all(|share| is_positive(*share)), "has to be greater than 0");
         let is_even = |source: &SourceSpec| source.evenness.is_none_or(|evenness| (0.0..=1.0).contains(&evenness));
         found.check("data.sources.evenness", sources.iter().all(is_even), "has to be from 0 to 1");
         let says_of_what = |s: &SourceSpec| s.evenness.is_none() || s.evenly_over != EvenOver::Pictures;
-        found.check("data.sources.evenness", sources.iter().all(says_of_what), "needs `evenly_over` beside it");
+        found.check("data.sources.evenness", sources.iter().all(says_of_what), "needs `evenly_over` too");
         let is_whole = shares.is_empty() || shares.len() == sources.len();
-        found.check("data.sources.share", is_whole, "has to be there for all sources or for none");
+        found.check("data.sources.share", is_whole, "has to be given for all sources or for none");
         if let Some(name) = &self.prior_of {
             found.check("data.prior_of", self.position(name).is_some(), "has to be the name of a source");
             let weighs = !matches!(balance, BalanceSpec::None {});
             found.check(
                 "balance.kind",
                 !weighs,
-                "can't be joined with `data.prior_of`, which balances the sources itself",
+                "can't be combined with `data.prior_of`, which balances the sources itself",
             );
         }
         found.check(
             "balance.kind",
             !(self.is_drawn() && balance.repeats()),
-            "can't repeat pictures where sources have shares or are drawn evenly: take `evenly_over = \"emotions\"`",
+            "can't repeat pictures where sources have shares or are drawn evenly: use `evenly_over = \"emotions\"`",
         );
     }
 }

@@ -123,7 +123,7 @@ impl RecipeList {
                 return problem(format!("“{}” is in it twice", recipe.name));
             }
             if entry.weights.is_some() && recipe.backbone.is_none() {
-                return problem(format!("“{}” has no backbone that `weights` could be for", recipe.name));
+                return problem(format!("“{}” has no backbone to use `weights` for", recipe.name));
             }
             let Entry { weights, note, .. } = entry;
             recipes.push(Scheduled { path: file, recipe, budget: 60.0 * minutes, weights, note });

@@ -65,7 +65,7 @@ pub(super) struct Told<'a>(pub &'a [Mistake]);
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            [only] => write!(f, "doesn't fit: {only}"),
+            [only] => write!(f, "has a mistake: {only}"),
             all => {
                 let told: Vec<String> = all.iter().map(ToString::to_string).collect();
                 write!(f, "has {} mistakes: {}", all.len(), told.join("; "))

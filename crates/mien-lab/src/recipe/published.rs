@@ -43,11 +43,11 @@ pub enum PublishedSplit {
 
 impl Published {
     pub(super) fn check(&self, found: &mut Problems) {
-        found.check("published.figure", !self.figure.is_empty(), "has to say the figure as it was published");
+        found.check("published.figure", !self.figure.is_empty(), "has to give the figure as it was published");
         found.check("published.value", (0.0..=1.0).contains(&self.value), "has to be a share from 0 to 1");
         let is_share = |share: Option<f64>| share.is_none_or(|share| (0.0..=1.0).contains(&share));
         found.check("published.test", is_share(self.test), "has to be a share from 0 to 1");
         found.check("published.macro_f1", is_share(self.macro_f1), "has to be a share from 0 to 1");
-        found.check("published.source", !self.source.is_empty(), "has to say where the figure stands");
+        found.check("published.source", !self.source.is_empty(), "has to say where the figure was published");
     }
 }

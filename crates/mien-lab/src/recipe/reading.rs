@@ -240,7 +240,7 @@ mod tests {
         assert_told(
             "[[data.sources]]\nname = \"a\"\nshare = 0.5\n\n[[data.sources]]\nname = \"b\"\nsare = 0.5\n\
              evenly_over = \"faces\"\n",
-            &[(3, "`data.sources.share` has to be there for all"), (7, "`sare`"), (8, "faces")],
+            &[(3, "`data.sources.share` has to be given for all"), (7, "`sare`"), (8, "faces")],
         );
     }
 

@@ -99,8 +99,8 @@ pub fn read_levels(levels: &[Tensor; STRIDES.len()], least: f32) -> Result<Vec<V
     for (level, stride) in levels.iter().zip(STRIDES) {
         let size = level.size();
         let (cells, columns) = ((size[2] * size[3]) as usize, size[3] as usize);
-        let numbers: Vec<f32> =
-            Vec::try_from(level.detach().to_device(Device::Cpu).to_kind(Kind::Float).f_contiguous()?.f_reshape([-1])?)?;
+        let plain = level.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?;
+        let numbers: Vec<f32> = Vec::try_from(plain.f_contiguous()?.f_reshape([-1])?)?;
         pictures.resize_with(size[0] as usize, Vec::new);
         for (picture, outputs) in pictures.iter_mut().zip(numbers.chunks_exact(OUTPUTS * cells)) {
             picture.extend(decode(outputs, columns, stride, least));

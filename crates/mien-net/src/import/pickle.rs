@@ -221,8 +221,27 @@ impl<'a> Machine<'a> {
     fn call(&mut self) -> Result<(), Problem> {
         let (arguments, function) = (self.pop()?, self.pop()?);
         let is_dict = matches!(&self.values[function], Value::Global(name) if name == "collections.OrderedDict");
-        self.push(if is_dict { Value::Dict(vec![]) } else { Value::Call { function, arguments, state: None } });
+        let value = if is_dict {
+            Value::Dict(self.take_pairs(arguments))
+        } else {
+            Value::Call { function, arguments, state: None }
+        };
+        self.push(value);
         Ok(())
+    }
+
+    /// The pairs that Python 2 makes an ordered dictionary of; Python 3 makes an empty one and fills it. They are taken out of their list,
+    /// so that one that many dictionaries are made of doesn't take more memory than the file.
+    fn take_pairs(&mut self, arguments: Id) -> Vec<(Id, Id)> {
+        let Some(list) = self.items(arguments).first().copied() else { return Vec::new() };
+        let Some(Value::Sequence(pairs)) = self.values.get_mut(list) else { return Vec::new() };
+        let pairs = std::mem::take(pairs);
+        let pair = |id: Id| if let [key, value] = self.items(id) { Some((*key, *value)) } else { None };
+        pairs.into_iter().filter_map(pair).collect()
+    }
+
+    fn items(&self, id: Id) -> &[Id] {
+        if let Some(Value::Sequence(items)) = self.values.get(id) { items } else { &[] }
     }
 
     fn remember(&mut self, key: u64) -> Result<(), Problem> {

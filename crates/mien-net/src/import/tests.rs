@@ -106,6 +106,50 @@ fn archives_of_numpy_are_read_in_both_orders() {
 }
 
 #[test]
+fn an_ordered_dictionary_of_python_2_gives_its_tensors() {
+    // It is made of a list of lists of two, where Python 3 fills an empty one.
+    let mut pickle = b"\x80\x02ccollections\nOrderedDict\n](](".to_vec();
+    text(&mut pickle, "a");
+    tensor(&mut pickle, "0", 0, &[2, 2], &[1, 2]);
+    pickle.extend(b"e](");
+    text(&mut pickle, "b");
+    tensor(&mut pickle, "0", 4, &[1], &[1]);
+    pickle.extend(b"ee\x85R.");
+    assert_read(&zip(&[("w/data.pkl", &pickle), ("w/data/0", &storage())]));
+    assert_read(&legacy(&pickle, &[("0", storage())]));
+}
+
+#[test]
+fn a_parameter_that_brings_a_state_is_a_tensor_as_others_are() {
+    let mut pickle = b"\x80\x02}(".to_vec();
+    text(&mut pickle, "a");
+    pickle.extend(b"ctorch._utils\n_rebuild_parameter_with_state\n(");
+    tensor(&mut pickle, "0", 0, &[2, 2], &[1, 2]);
+    pickle.extend(b"\x88ccollections\nOrderedDict\n)R}tR");
+    text(&mut pickle, "b");
+    tensor(&mut pickle, "0", 4, &[1], &[1]);
+    pickle.extend(b"u.");
+    assert_read(&zip(&[("w/data.pkl", &pickle), ("w/data/0", &storage())]));
+}
+
+#[test]
+fn tensors_of_other_kinds_are_named_and_not_left_out() {
+    for function in [
+        "torch._utils\n_rebuild_tensor_v3",
+        "torch._utils\n_rebuild_qtensor",
+        "torch._utils\n_rebuild_sparse_tensor",
+        "torch._tensor\n_rebuild_from_type_v2",
+    ] {
+        let mut pickle = pickled();
+        pickle.truncate(pickle.len() - 2);
+        text(&mut pickle, "odd");
+        pickle.extend(format!("c{function}\n)Ru.").bytes());
+        let error = tensors(&zip(&[("w/data.pkl", &pickle), ("w/data/0", &storage())])).unwrap_err().to_string();
+        assert!(error.contains("“odd”") && error.contains("unknown kind"), "{function}: {error}");
+    }
+}
+
+#[test]
 fn a_checkpoint_gives_its_weights_and_not_its_optimizer() {
     let mut pickle = b"\x80\x02}(".to_vec();
     text(&mut pickle, "model_state_dict");

@@ -213,7 +213,8 @@ fn view(object: &Pickle, id: Id) -> Option<Option<View>> {
         let Value::Call { function, arguments, .. } = object.get(id) else { return None };
         let arguments = object.items(*arguments);
         match object.global(*function)? {
-            "torch._utils._rebuild_parameter" => match arguments.first() {
+            "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state" => match arguments.first()
+            {
                 // The pickle has no loop here: arguments stand before what is made of them.
                 Some(tensor) if *tensor < id => id = *tensor,
                 _ => return Some(None),
@@ -221,10 +222,18 @@ fn view(object: &Pickle, id: Id) -> Option<Option<View>> {
             "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor" => {
                 return Some(rebuilt(object, arguments));
             }
+            // Tensors of other kinds: quantised, sparse, of number formats without a storage class of their own.
+            function if is_rebuilding(function) => return Some(None),
             _ => return None,
         }
     }
     Some(None)
+}
+
+/// Whether PyTorch makes a tensor by this function, `torch._utils._rebuild_qtensor` say.
+fn is_rebuilding(function: &str) -> bool {
+    let name = function.strip_prefix("torch.").and_then(|rest| rest.rsplit('.').next());
+    name.is_some_and(|name| name.starts_with("_rebuild_"))
 }
 
 /// Dimensions that a tensor may have; libtorch allows no more.

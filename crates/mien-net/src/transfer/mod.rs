@@ -137,9 +137,10 @@ impl Plan {
             backbone.layers().into_iter().for_each(Layer::freeze);
         }
         if parameters.frozen_blocks > 0 && !backbone.freeze_first(parameters.frozen_blocks) {
-            return Err(
-                toml::de::Error::custom("`frozen_blocks` is more than this backbone has that can be frozen").into()
-            );
+            return Err(toml::de::Error::custom(
+                "`frozen_blocks` exceeds the number of blocks that can be frozen in this backbone",
+            )
+            .into());
         }
         let head = path / "head";
         let pixels = if self.pooled { 1 } else { (side / self.reduction).pow(2) };

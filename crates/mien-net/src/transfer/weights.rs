@@ -38,7 +38,7 @@ pub enum BackboneError {
         source: std::io::Error,
     },
     /// No safetensors file.
-    #[error("can't use the backbone weights {path}: {source}. Files of PyTorch are made usable by `mien convert`")]
+    #[error("can't use the backbone weights {path}: {source}. `mien convert` converts PyTorch's files")]
     Format {
         /// Which file.
         path: PathBuf,

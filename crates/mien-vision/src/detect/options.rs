@@ -64,7 +64,7 @@ pub struct DetectionOptions {
     #[arg(long, value_enum, value_name = "DETECTOR", default_value_t)]
     #[serde(default = "DetectorKind::before_there_was_a_choice")]
     pub detector: DetectorKind,
-    /// Height in pixels that a picture is shrunk to before faces are searched in all of it; less is faster, more
+    /// Height in pixels that a picture is shrunk to before all of it is searched for faces; less is faster, more
     /// finds smaller faces [default: what --min-face needs; at least 320 for the longer side, 200 for the height with haar]
     #[arg(long = "detect-height", value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(64..=4320))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,8 +79,8 @@ pub struct DetectionOptions {
     #[arg(long = "min-face", value_name = "SHARE", value_parser = share)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_face: Option<f32>,
-    /// Frames from one search of the whole picture to the next, while known faces are followed in between; 1 searches
-    /// all of every frame
+    /// Frames from one search of the whole picture to the next, while known faces are followed in between; at least once a second. 1
+    /// searches every frame completely
     #[arg(long = "full-scan-every", value_name = "FRAMES", default_value_t = FULL_SCAN_INTERVAL, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub full_scan_interval: u32,
     /// Stretch the contrast before searching (haar): helps in dark rooms, and finds more false faces

@@ -1,21 +1,30 @@
 //! When to search the whole picture, and when only around the faces that are known.
 
+use std::time::Duration;
+
 use super::DetectionOptions;
 use mien_core::detection::{DetectError, Detection, FaceDetector, SAME_FACE_OVERLAP, one_a_face};
 use mien_core::face::{FaceRect, GrayView};
+use mien_core::track::spacing_steps;
 use tch::Device;
 
 /// Frames from one full scan to the next while there is no face to follow, or one that was lost hasn't come back.
 const SEARCHING_INTERVAL: u32 = 3;
 
+/// Where frames lie apart, the whole picture is searched at least once in this time, so that somebody who enters isn't missed.
+/// The usual interval, 15 frames, is shorter from 15 frames a second on.
+const LONGEST_UNSEARCHED: Duration = Duration::from_secs(1);
+
 /// Follows known faces between full scans.
 ///
-/// A full scan is made at the start, every [`DetectionOptions::full_scan_interval`] frames, in the very frame in which
-/// a known face isn't found near its place, and every few frames while no face is known or a lost one is missing. All
+/// A full scan is made at the start, every [`DetectionOptions::full_scan_interval`] frames, once a second where frames lie far apart, in
+/// the very frame in which a known face isn't found near its place, and every few frames while no face is known or a lost one is missing. All
 /// other frames search only around the known faces, which is several times cheaper.
 pub struct ScheduledDetector {
     detector: Box<dyn FaceDetector>,
     full_scan_interval: u32,
+    /// Frames from one full scan to the next at most, as far apart as they lie.
+    longest_interval: u32,
     /// Frames since the last full scan; `None` before the first.
     since_full_scan: Option<u32>,
     /// Whether a known face was missing in the frame before.
@@ -33,7 +42,13 @@ impl ScheduledDetector {
 
     /// Schedules a detector.
     pub fn new(detector: Box<dyn FaceDetector>, options: &DetectionOptions) -> Self {
-        let mut scheduled = Self { detector, full_scan_interval: 1, since_full_scan: None, was_missing: false };
+        let mut scheduled = Self {
+            detector,
+            full_scan_interval: 1,
+            longest_interval: u32::MAX,
+            since_full_scan: None,
+            was_missing: false,
+        };
         scheduled.schedule(options);
         scheduled
     }
@@ -41,6 +56,11 @@ impl ScheduledDetector {
     /// Searches the whole picture as often as these options say from now on.
     pub fn schedule(&mut self, options: &DetectionOptions) {
         self.full_scan_interval = options.full_scan_interval.max(1);
+    }
+
+    /// Searches the whole picture at least once a second of media time from now on: frames lie `spacing` apart.
+    pub fn set_spacing(&mut self, spacing: Duration) {
+        self.longest_interval = spacing_steps(LONGEST_UNSEARCHED, spacing).max(1);
     }
 
     /// Forgets what was seen: the next frame gets a full scan. For a new source and after a seek.
@@ -56,7 +76,8 @@ impl ScheduledDetector {
     pub fn detect(&mut self, picture: GrayView<'_>, tracks: &[FaceRect]) -> Result<Vec<Detection>, DetectError> {
         let elapsed = self.since_full_scan.map(|frames| frames + 1);
         let is_due = |interval: u32| elapsed.is_none_or(|frames| frames >= interval);
-        if is_due(self.full_scan_interval) || (tracks.is_empty() && is_due(SEARCHING_INTERVAL)) {
+        let interval = self.full_scan_interval.min(self.longest_interval);
+        if is_due(interval) || (tracks.is_empty() && is_due(SEARCHING_INTERVAL)) {
             return self.full_scan(picture, tracks);
         }
         let refreshed = if tracks.is_empty() { Vec::new() } else { self.detector.refresh(picture, tracks)? };
@@ -166,6 +187,20 @@ mod tests {
         fake.asked();
         (0..3).for_each(|_| drop(detect(&mut detector, &[FACE])));
         assert_eq!(fake.asked(), [Search::Near, Search::Full, Search::Near]);
+    }
+
+    #[test]
+    fn where_frames_lie_apart_all_is_searched_once_a_second_whatever_the_interval() {
+        for (spacing, interval, looks) in [(40, 5, 5), (40, 100, 25), (400, 100, 2), (400, 1, 1), (3000, 100, 1)] {
+            let (fake, mut detector) = scheduled(interval);
+            detector.set_spacing(Duration::from_millis(spacing));
+            fake.shows(&[FACE]);
+            (0..=looks).for_each(|_| drop(detect(&mut detector, &[FACE])));
+            let asked = fake.asked();
+            let full =
+                |range: std::ops::Range<usize>| asked[range].iter().filter(|search| **search == Search::Full).count();
+            assert_eq!((full(0..looks), full(looks..looks + 1)), (1, 1), "{spacing} ms: {asked:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The capture side of the journey: colour conversion, detection, tracking, cropping.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use opencv::core::{Mat, MatTraitConst as _, MatTraitConstManual as _, Vec4b};
 use opencv::imgproc;
@@ -69,6 +69,8 @@ pub struct Analyzer {
 /// What finds faces.
 struct Search {
     detector: ScheduledDetector,
+    /// How far apart frames lie; zero while nobody has said.
+    spacing: Duration,
     cuts: CutDetector,
     tracker: Tracker,
     cropper: FaceCropper,
@@ -81,7 +83,7 @@ impl Analyzer {
     pub fn new(detector: ScheduledDetector, tracking: TrackOptions, picture: bool) -> Self {
         let (tracker, cropper) = (Tracker::new(tracking), FaceCropper::default());
         let (cuts, framing, gray) = (CutDetector::default(), Framing::default(), Mat::default());
-        let search = Search { detector, cuts, tracker, cropper, framing, gray };
+        let search = Search { detector, spacing: Duration::ZERO, cuts, tracker, cropper, framing, gray };
         Self { search: Some(search), picture }
     }
 
@@ -90,9 +92,20 @@ impl Analyzer {
         Self { search: None, picture }
     }
 
-    /// Exchanges the detector; the tracks stay. One that looks for no faces still looks for none.
-    pub fn set_detector(&mut self, detector: ScheduledDetector) {
+    /// Prepares for a source whose frames lie `spacing` apart, and that has so many if it declares their number: what follows from it
+    /// for faces, and for how often the whole picture is searched. The tracks stay.
+    pub fn prepare_for(&mut self, spacing: Duration, frames: Option<u64>) {
         if let Some(search) = &mut self.search {
+            search.tracker.set_options(TrackOptions::for_source(spacing, frames));
+            search.detector.set_spacing(spacing);
+            search.spacing = spacing;
+        }
+    }
+
+    /// Exchanges the detector; the tracks stay. One that looks for no faces still looks for none.
+    pub fn set_detector(&mut self, mut detector: ScheduledDetector) {
+        if let Some(search) = &mut self.search {
+            detector.set_spacing(search.spacing);
             search.detector = detector;
         }
     }
@@ -214,7 +227,8 @@ fn to_rgba(bgr: &Mat) -> opencv::Result<RgbaPicture> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use opencv::core::{CV_8UC3, Scalar, Vec3b};
 
@@ -236,11 +250,24 @@ mod tests {
         }),
     };
 
-    struct Leaning;
+    /// Counts the searches of the whole picture.
+    #[derive(Clone, Default)]
+    struct Leaning {
+        searches: Arc<AtomicUsize>,
+    }
 
     impl FaceDetector for Leaning {
         fn detect(&mut self, _picture: GrayView<'_>) -> Result<Vec<Detection>, DetectError> {
+            self.searches.fetch_add(1, Ordering::Relaxed);
             Ok(vec![LEANING])
+        }
+
+        fn refresh(
+            &mut self,
+            _picture: GrayView<'_>,
+            expected: &[FaceRect],
+        ) -> Result<Vec<Option<Detection>>, DetectError> {
+            Ok(vec![Some(LEANING); expected.len()])
         }
     }
 
@@ -253,7 +280,7 @@ mod tests {
 
     #[test]
     fn the_network_gets_the_crops_that_it_learnt_from() {
-        let detector = ScheduledDetector::new(Box::new(Leaning), &DetectionOptions::default());
+        let detector = ScheduledDetector::new(Box::new(Leaning::default()), &DetectionOptions::default());
         let mut analyzer = Analyzer::new(detector, TrackOptions { confirm_after: 1, ..TrackOptions::default() }, false);
         let mut gray = Mat::default();
         imgproc::cvt_color_def(&*slope().image, &mut gray, imgproc::COLOR_BGR2GRAY).unwrap();
@@ -266,6 +293,27 @@ mod tests {
             analyzer.reset();
             assert_eq!(analyzer.analyze(slope()).unwrap().crops, [expected(framing)], "{framing:?}");
         }
+    }
+
+    #[test]
+    fn where_frames_lie_seconds_apart_each_one_shows_its_face_and_is_searched_by_every_detector() {
+        let leaning = Leaning::default();
+        let detector = || ScheduledDetector::new(Box::new(leaning.clone()), &DetectionOptions::default());
+        let searches_of_six = |analyzer: &mut Analyzer, shown: &[usize]| {
+            leaning.searches.store(0, Ordering::Relaxed);
+            let frame = |index: u32| Frame { media_time: Duration::from_secs(4) * index, ..slope() };
+            let faces: Vec<_> = (0..6).map(|index| analyzer.analyze(frame(index)).unwrap().faces.len()).collect();
+            assert_eq!(faces, shown);
+            leaning.searches.load(Ordering::Relaxed)
+        };
+        let mut analyzer = Analyzer::new(detector(), TrackOptions::default(), false);
+        assert_eq!(searches_of_six(&mut analyzer, &[0; 6]), 1, "as for frames that lie close together");
+        analyzer.reset();
+        analyzer.prepare_for(Duration::from_secs(4), None);
+        assert_eq!(searches_of_six(&mut analyzer, &[1; 6]), 6);
+        analyzer.reset();
+        analyzer.set_detector(detector());
+        assert_eq!(searches_of_six(&mut analyzer, &[1; 6]), 6);
     }
 
     #[test]

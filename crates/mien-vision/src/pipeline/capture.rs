@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+use mien_net::device::DeviceChoice;
 
 use super::pacing::Pacer;
 use super::player::Player;
 use super::slot::SlotSender;
 use super::worker::{Message, Passage, Shared, Ticket};
 use super::{Analyzer, Command, DetectorFactory, Event, PipelineError, SourceFactory};
-use crate::detect::DetectionOptions;
+use crate::detect::{DetectionOptions, DetectorKind};
 use crate::frame::Frame;
 use crate::source::{FrameSource, SourceError, SourceKind};
 
@@ -98,6 +99,15 @@ pub(super) struct Detectors {
     pub(super) make: DetectorFactory,
     /// What the one in use was made with.
     pub(super) made_with: DetectionOptions,
+    /// And the device that was chosen then.
+    pub(super) made_on: DeviceChoice,
+}
+
+impl Detectors {
+    /// Whether the one in use is what would be made. Haar's has only the CPU.
+    fn would_make_the_same(&self, options: &DetectionOptions, device: DeviceChoice) -> bool {
+        options.make_the_same_as(&self.made_with) && (device == self.made_on || options.detector == DetectorKind::Haar)
+    }
 }
 
 impl Controls {
@@ -131,27 +141,25 @@ impl Controls {
             Command::SetDetection(options) => self.detection = Some(*options),
             // No camera is waited for.
             Command::Retry => {}
-            // The inference thread's.
-            Command::SetSmoothing(_) | Command::SetNetwork(_) => {}
+            // The inference thread's, which says when the network has moved to another device.
+            Command::SetNetwork(_) | Command::SetSmoothing(_) => {}
         }
     }
 
-    /// Makes the detector that was asked for last, unless the one in use is the same.
+    /// Makes the detector that was asked for last, on the device that the network runs on, unless the one in use is the same.
     fn see_to_detector(&mut self, analyzer: &mut Analyzer, shared: &Shared) {
-        let Some(options) = self.detection.take() else { return };
+        let (detection, device) = (self.detection.take(), shared.take_device());
         let Some(detectors) = &mut self.detectors else { return };
-        if options.make_the_same_as(&detectors.made_with) {
+        let (options, device) = (detection.unwrap_or(detectors.made_with), device.unwrap_or(detectors.made_on));
+        if detectors.would_make_the_same(&options, device) {
             analyzer.schedule(&options);
-            detectors.made_with = options;
-            return;
-        }
-        match (detectors.make)(&options) {
-            Ok(detector) => {
-                analyzer.set_detector(detector);
-                detectors.made_with = options;
+        } else {
+            match (detectors.make)(&options, device) {
+                Ok(detector) => analyzer.set_detector(detector),
+                Err(error) => return shared.report(Event::DetectorFailed(error.to_string())),
             }
-            Err(error) => shared.report(Event::DetectorFailed(error.to_string())),
         }
+        (detectors.made_with, detectors.made_on) = (options, device);
     }
 
     /// What a frame that is sent now belongs to.
@@ -187,7 +195,9 @@ impl Capture {
             self.shared.report(Event::Opening);
             let error = match (self.open)() {
                 Ok(source) => {
-                    self.shared.report(Event::Opened(source.info().clone()));
+                    let info = source.info();
+                    self.analyzer.prepare_for(info.interval(), info.frames());
+                    self.shared.report(Event::Opened(info.clone()));
                     if let SourceKind::File { .. } = source.info().kind {
                         return Player::new(source, self).run();
                     }
@@ -319,6 +329,7 @@ mod tests {
     use mien_core::face::GrayView;
     use mien_core::track::TrackOptions;
 
+    use super::super::NetworkChoice;
     use super::super::slot::slot;
     use super::*;
     use crate::detect::ScheduledDetector;
@@ -348,12 +359,13 @@ mod tests {
         let inbox = Inbox { commands, shared: Arc::new(Shared::new(unbounded().0, Box::new(|| ()))) };
         let made = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&made);
-        let make: DetectorFactory = Box::new(move |options| {
+        let make: DetectorFactory = Box::new(move |options, _| {
             noted.lock().unwrap().push(*options);
             // One that can't be made is asked for again.
             if options.min_face == Some(0.9) { Err(DetectError::Cascade) } else { Ok(finds_nobody()) }
         });
-        let mut controls = Controls::new(1.0, false, Some(Detectors { make, made_with: usual }));
+        let mut controls =
+            Controls::new(1.0, false, Some(Detectors { make, made_with: usual, made_on: DeviceChoice::Cpu }));
         let mut analyzer = Analyzer::new(finds_nobody(), TrackOptions::default(), false);
         let mut made_of = |asked: &[DetectionOptions]| {
             asked.iter().for_each(|options| sender.send(Command::SetDetection(*options)).unwrap());
@@ -368,6 +380,40 @@ mod tests {
             assert_eq!(made_of(&[smallest(0.9)]), [smallest(0.9)]);
         }
         assert!(made_of(&[smallest(0.3)]).is_empty(), "it was never exchanged");
+    }
+
+    #[test]
+    fn a_network_that_finds_faces_goes_along_to_another_device_and_haar_stays() {
+        let of = |detector| DetectionOptions { detector, ..DetectionOptions::default() };
+        let (network, haar) = (of(DetectorKind::Faces), of(DetectorKind::Haar));
+        let (sender, commands) = unbounded();
+        let inbox = Inbox { commands, shared: Arc::new(Shared::new(unbounded().0, Box::new(|| ()))) };
+        let made = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&made);
+        let make: DetectorFactory = Box::new(move |options, device| {
+            noted.lock().unwrap().push((options.detector, device));
+            Ok(finds_nobody())
+        });
+        let detectors = Detectors { make, made_with: network, made_on: DeviceChoice::Cpu };
+        let mut controls = Controls::new(1.0, false, Some(detectors));
+        let mut analyzer = Analyzer::new(finds_nobody(), TrackOptions::default(), false);
+        let mut made_after = |change: &dyn Fn()| {
+            change();
+            assert!(inbox.obey_waiting(&mut controls, &mut analyzer).is_continue());
+            std::mem::take(&mut *made.lock().unwrap())
+        };
+        let card = DeviceChoice::Cuda(0);
+        let ask = |command: Command| sender.send(command).unwrap();
+        let choice = NetworkChoice { device: card, ..NetworkChoice::default() };
+        assert!(made_after(&|| ask(Command::SetNetwork(choice.clone()))).is_empty(), "the network may not get there");
+        assert!(
+            made_after(&|| inbox.shared.set_device(DeviceChoice::Cpu)).is_empty(),
+            "another one on the same device"
+        );
+        assert_eq!(made_after(&|| inbox.shared.set_device(card)), [(DetectorKind::Faces, card)]);
+        assert_eq!(made_after(&|| ask(Command::SetDetection(haar))), [(DetectorKind::Haar, card)]);
+        assert!(made_after(&|| inbox.shared.set_device(DeviceChoice::Cpu)).is_empty(), "it has only the CPU");
+        assert_eq!(made_after(&|| ask(Command::SetDetection(network))), [(DetectorKind::Faces, DeviceChoice::Cpu)]);
     }
 
     fn finds_nobody() -> ScheduledDetector {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::detect::{DetectionOptions, ScheduledDetector};
-use crate::source::{FrameSource, SourceError, SourceInfo};
+use crate::source::{FrameSource, Shortfall, SourceError, SourceInfo};
 use mien_core::detection::DetectError;
 use mien_core::prior::PriorChoice;
 use mien_net::classify::Classifier;
@@ -12,8 +12,9 @@ use mien_net::device::DeviceChoice;
 /// Opens the source; called again each time a lost camera is tried. Runs on the capture thread.
 pub type SourceFactory = Box<dyn FnMut() -> Result<Box<dyn FrameSource>, SourceError> + Send>;
 
-/// Makes a detector with these options. Runs on the capture thread.
-pub type DetectorFactory = Box<dyn FnMut(&DetectionOptions) -> Result<ScheduledDetector, DetectError> + Send>;
+/// Makes a detector with these options, which computes on this device if it is a network. Runs on the capture thread.
+pub type DetectorFactory =
+    Box<dyn FnMut(&DetectionOptions, DeviceChoice) -> Result<ScheduledDetector, DetectError> + Send>;
 
 /// Loads a network. Runs on the inference thread.
 pub type ClassifierFactory = Box<dyn FnMut(&NetworkChoice) -> anyhow::Result<Box<dyn Classifier>> + Send>;
@@ -57,7 +58,8 @@ pub enum Command {
     /// exchanged.
     SetDetection(DetectionOptions),
     /// Exchanges the network. [`Event::ClassifierReady`] says that it is in use; if it can't be loaded,
-    /// [`Event::ClassifierFailed`] says why and the old one stays. Where recorded faces are shown, nothing is exchanged.
+    /// [`Event::ClassifierFailed`] says why and the old one stays. A detector that is a network goes along to another device, as by
+    /// [`Command::SetDetection`]. Where recorded faces are shown, nothing is exchanged.
     SetNetwork(NetworkChoice),
 }
 
@@ -85,6 +87,8 @@ pub enum Event {
     DetectorFailed(String),
     /// The scene of the frame that a seek, or a step back, asked for is there: this is its media time.
     Seeked(Duration),
+    /// The video ends before the length that it declares. Told once, the first time that it has come to its end.
+    CutShort(Shortfall),
     /// The last frame of the video was labelled. Its scene stays, and the video is paused: [`Command::Seek`] and
     /// [`Command::Step`] show another frame, [`Command::Resume`] plays it again.
     EndOfVideo,

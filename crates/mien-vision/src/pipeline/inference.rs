@@ -62,6 +62,7 @@ fn obey(command: Command, labels: &mut Labels, labeller: &mut Labeller, shared: 
                 Ok(classifier) => {
                     labeller.set_classifier(classifier);
                     shared.set_framing(labeller.framing());
+                    shared.set_device(choice.device);
                     shared.report(Event::ClassifierReady);
                 }
                 Err(error) => shared.report(Event::ClassifierFailed(format!("{error:#}"))),

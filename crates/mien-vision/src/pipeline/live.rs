@@ -21,6 +21,7 @@ use crate::source::{CameraRequest, CameraSource, FrameSource, SourceError, Video
 use mien_core::smooth::DEFAULT_SMOOTHING;
 use mien_core::track::TrackOptions;
 use mien_net::classify::Classifier;
+use mien_net::device::DeviceChoice;
 
 /// How long a drop waits for the threads.
 const JOIN_WITHIN: Duration = Duration::from_millis(800);
@@ -50,8 +51,8 @@ pub enum FaceSource {
 }
 
 impl Parts {
-    /// The real parts: a camera (tried again when it is lost) or a video, a detector (on `device`, if it is a network), and a
-    /// network.
+    /// The real parts: a camera (tried again when it is lost) or a video, a detector (on `device` whatever is chosen later, if it is a
+    /// network), and a network.
     ///
     /// OpenCV and libtorch get one thread each: on few cores their pools stall each other for tens of milliseconds
     /// (both spin while they wait), and one face keeps no second thread busy.
@@ -60,23 +61,23 @@ impl Parts {
         device: Device,
         classifier: impl FnMut(&NetworkChoice) -> anyhow::Result<Box<dyn Classifier>> + Send + 'static,
     ) -> Self {
-        Self::on(source, move || device, classifier)
+        Self::on(source, move |_| device, classifier)
     }
 
-    /// As [`Self::new`], where the device isn't known yet: it is asked for on the thread that makes the detectors, as CUDA takes
-    /// seconds to begin with.
+    /// As [`Self::new`], where the device is chosen with the network, at the start and later: what the choice means is asked for on the
+    /// thread that makes the detectors, as CUDA takes seconds to begin with.
     pub fn on(
         source: SourceRequest,
-        mut device: impl FnMut() -> Device + Send + 'static,
+        mut device: impl FnMut(DeviceChoice) -> Device + Send + 'static,
         mut classifier: impl FnMut(&NetworkChoice) -> anyhow::Result<Box<dyn Classifier>> + Send + 'static,
     ) -> Self {
         Self {
             retry: matches!(source, SourceRequest::Camera(_)),
             source: source.into_factory(),
             faces: FaceSource::Analysis {
-                detector: Box::new(move |options| {
+                detector: Box::new(move |options, choice| {
                     opencv::core::set_num_threads(1).map_err(crate::detect::failed)?;
-                    ScheduledDetector::make(options, device())
+                    ScheduledDetector::make(options, device(choice))
                 }),
                 classifier: Box::new(move |choice| {
                     // libtorch keeps this number per thread: it must be set on the one that runs the network.
@@ -131,7 +132,7 @@ impl SourceRequest {
     }
 }
 
-/// How a pipeline starts. All but `picture` and `tracking` can be changed by [`Live::send`] later.
+/// How a pipeline starts. All but `picture` can be changed by [`Live::send`] later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LiveSettings {
     /// Time constant of the smoothing; `None` is off.
@@ -146,8 +147,6 @@ pub struct LiveSettings {
     pub repeat: bool,
     /// Whether each scene brings a picture for a texture.
     pub picture: bool,
-    /// How faces are followed.
-    pub tracking: TrackOptions,
 }
 
 impl Default for LiveSettings {
@@ -160,7 +159,6 @@ impl Default for LiveSettings {
             speed: 1.0,
             repeat: false,
             picture: true,
-            tracking: TrackOptions::default(),
         }
     }
 }
@@ -189,7 +187,8 @@ impl Live {
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, PipelineError> {
         let Parts { source, retry, faces } = parts;
-        let LiveSettings { smoothing, detection, network, speed, repeat, picture, tracking } = settings;
+        let LiveSettings { smoothing, detection, network, speed, repeat, picture } = settings;
+        let device = network.device;
         let (make_detector, labels) = match faces {
             FaceSource::Analysis { detector, classifier } => (Some(detector), Labels::Network(classifier, network)),
             FaceSource::Recorded(faces) => (None, Labels::Recorded(faces)),
@@ -218,8 +217,9 @@ impl Live {
         live.workers.push(Worker::spawn("mien-capture", &shared, move || {
             let (analyzer, detectors) = match make_detector {
                 Some(mut make) => {
-                    let analyzer = Analyzer::new(make(&detection)?, tracking, picture);
-                    (analyzer, Some(Detectors { make, made_with: detection }))
+                    // How faces are followed hangs on the source, which isn't open yet: see `Analyzer::prepare_for`.
+                    let analyzer = Analyzer::new(make(&detection, device)?, TrackOptions::default(), picture);
+                    (analyzer, Some(Detectors { make, made_with: detection, made_on: device }))
                 }
                 None => (Analyzer::without_search(picture), None),
             };

@@ -9,7 +9,7 @@ use crossbeam_channel::select;
 use super::capture::{Capture, Controls, Inbox, Wake};
 use super::slot::SlotSender;
 use super::worker::{Message, Passage, Shared};
-use super::{Analyzer, PipelineError};
+use super::{Analyzer, Event, PipelineError};
 use crate::frame::Frame;
 use crate::source::{FrameSource, SourceKind};
 
@@ -37,6 +37,8 @@ pub(super) struct Player {
     /// Whether a frame was ever shown.
     has_begun: bool,
     ended: bool,
+    /// Whether it was told that the file is cut.
+    told_cut: bool,
 }
 
 impl Player {
@@ -61,6 +63,7 @@ impl Player {
             shown: None,
             has_begun: false,
             ended: false,
+            told_cut: false,
         }
     }
 
@@ -129,6 +132,10 @@ impl Player {
 
     /// At the end of the file: from its start again, or stay.
     fn end(&mut self) -> Result<ControlFlow<()>, PipelineError> {
+        if let Some(shortfall) = self.source.shortfall().filter(|_| !self.told_cut) {
+            self.told_cut = true;
+            self.shared.report(Event::CutShort(shortfall));
+        }
         if self.controls.repeat && self.shown.is_some() {
             self.source.seek(Duration::ZERO)?;
             self.analyzer.jump();

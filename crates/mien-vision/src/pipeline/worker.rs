@@ -16,6 +16,7 @@ use crate::source::SourceError;
 use mien_core::crop::Framing;
 use mien_core::detection::DetectError;
 use mien_net::classify::ClassifyError;
+use mien_net::device::DeviceChoice;
 
 /// Why a pipeline can't continue, worded for the user.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +85,8 @@ pub(super) struct Shared {
     labelling: AtomicBool,
     /// Whether the network wants upright crops.
     upright: AtomicBool,
+    /// Where the network runs since it was loaded anew, until the capture thread has seen to it.
+    device: Mutex<Option<DeviceChoice>>,
     latest: Mutex<Option<(Scene, Ticket)>>,
     meter: Mutex<Meter>,
     taps: Mutex<Taps>,
@@ -115,6 +118,7 @@ impl Shared {
             generation: AtomicU64::new(0),
             labelling: AtomicBool::new(false),
             upright: AtomicBool::new(false),
+            device: Mutex::new(None),
             latest: Mutex::new(None),
             meter: Mutex::new(Meter::default()),
             taps: Mutex::default(),
@@ -154,6 +158,15 @@ impl Shared {
     /// Tells the capture thread which crops to make. The few frames on the way still have the others.
     pub(super) fn set_framing(&self, framing: Framing) {
         self.upright.store(framing == Framing::Upright, Ordering::Release);
+    }
+
+    /// The network was loaded on this device: the detector goes there too.
+    pub(super) fn set_device(&self, device: DeviceChoice) {
+        *self.device.lock().unwrap_or_else(PoisonError::into_inner) = Some(device);
+    }
+
+    pub(super) fn take_device(&self) -> Option<DeviceChoice> {
+        self.device.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(super) fn framing(&self) -> Framing {

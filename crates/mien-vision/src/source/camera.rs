@@ -87,7 +87,7 @@ impl fmt::Display for FourCc {
 
 /// A word that isn't four characters.
 #[derive(Debug, thiserror::Error)]
-#[error("“{0}” is no pixel format; it has four characters, as MJPG or YUYV")]
+#[error("“{0}” is not a pixel format; give four characters, such as MJPG or YUYV")]
 pub struct BadFourCc(String);
 
 impl FromStr for FourCc {

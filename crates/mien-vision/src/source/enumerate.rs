@@ -43,13 +43,31 @@ impl CameraEntry {
 }
 
 #[cfg(target_os = "linux")]
-pub use self::linux::list_cameras;
+use self::linux as local;
 #[cfg(target_os = "linux")]
-pub(super) use self::linux::{camera_name, device_path, why_not_opened, why_silent};
+pub(super) use self::linux::device_path;
 #[cfg(not(target_os = "linux"))]
-pub use self::portable::list_cameras;
-#[cfg(not(target_os = "linux"))]
-pub(super) use self::portable::{camera_name, why_not_opened, why_silent};
+use self::portable as local;
+
+pub use self::local::list_cameras;
+pub(super) use self::local::why_not_opened;
+
+/// What to call a camera.
+pub(super) fn camera_name(device: &CameraDevice) -> String {
+    match device {
+        // Its address may end as a device file of this machine does.
+        CameraDevice::Network(camera) => camera.to_string(),
+        device => local::camera_name(device),
+    }
+}
+
+/// Why a camera that opens gives no picture.
+pub(super) fn why_silent(device: &CameraDevice, name: String) -> SourceError {
+    match device {
+        CameraDevice::Network(_) => SourceError::NetworkCamera(name),
+        device => local::why_silent(device, name),
+    }
+}
 
 /// "0 (Integrated Webcam), 2 (HD Pro)": for an error message.
 fn summary(cameras: &[CameraEntry]) -> String {
@@ -306,5 +324,19 @@ mod portable {
     /// No system tells here who has a camera.
     pub fn why_silent(_device: &CameraDevice, name: String) -> SourceError {
         SourceError::CameraSilent(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_in_the_network_is_called_by_its_address_and_not_taken_for_one_of_this_machine() {
+        let camera: CameraDevice = "http://admin:hunter2@cam.example/video0".parse().unwrap();
+        let name = camera_name(&camera);
+        assert_eq!(name, "http://cam.example/video0");
+        let silent = why_silent(&camera, name);
+        assert!(matches!(&silent, SourceError::NetworkCamera(name) if name == "http://cam.example/video0"), "{silent}");
     }
 }

@@ -44,8 +44,8 @@ pub enum SourceError {
     },
     /// A video container that can't be opened.
     #[error(
-        "{path} looks like {what} but has no readable picture: it is cut, damaged or holds only sound; get it again, \
-         or try whether another player can open it"
+        "{path} looks like {what} but has no readable picture: it is truncated, damaged or holds only sound; get it again, \
+         or check whether another player can open it"
     )]
     Damaged {
         /// The file.
@@ -62,7 +62,9 @@ pub enum SourceError {
         what: String,
     },
     /// A video in which no frame could be decoded.
-    #[error("{0} has no frame that can be decoded; it is cut, damaged, or of a codec that OpenCV was built without")]
+    #[error(
+        "{0} has no frame that can be decoded; it is truncated, damaged, or of a codec that OpenCV was built without"
+    )]
     NoFrames(PathBuf),
     /// A file that should be a picture but can't be decoded.
     #[error("{0} can't be decoded as a picture; give a JPEG, PNG, WebP, BMP or TIFF file that other programs can open")]

@@ -52,16 +52,18 @@ impl NetworkCamera {
 impl fmt::Display for NetworkCamera {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.address.split_once("://").unwrap_or(("", &self.address));
-        let public = rest.split(['?', '#']).next().unwrap_or_default();
-        let (authority, path) = public.split_once('/').map_or((public, None), |(host, path)| (host, Some(path)));
-        // A password may hold an @ of its own, and then also a slash before it.
-        let hidden_in_path = path.and_then(|path| path.rsplit_once('@'));
-        match (hidden_in_path, authority.rsplit_once('@'), path) {
-            (Some((_secret, shown)), _, _) => write!(f, "{scheme}://{shown}"),
-            (None, Some((_secret, host)), Some(path)) => write!(f, "{scheme}://{host}/{path}"),
-            (None, Some((_secret, host)), None) => write!(f, "{scheme}://{host}"),
-            (None, None, _) => write!(f, "{scheme}://{public}"),
+        let (public, hidden) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
+        // A password with such a sign stands before the host, and then nothing tells where it begins.
+        if hidden.contains('@') && !public.contains('@') {
+            return write!(f, "{scheme}://…");
         }
+        // A password may hold an @ of its own, and slashes before it.
+        let shown = public.rsplit_once('@').map_or(public, |(_secret, shown)| shown);
+        let mut parts = shown.split('/');
+        write!(f, "{scheme}://{}", parts.next().unwrap_or_default())?;
+        // Some cameras take the password in the path.
+        let is_told = |part: &&str| !["pass", "pwd"].iter().any(|word| part.to_ascii_lowercase().contains(word));
+        parts.take_while(is_told).try_for_each(|part| write!(f, "/{part}"))
     }
 }
 
@@ -83,6 +85,9 @@ mod tests {
             ("http://admin:hunter2@cam.example?x", "http://cam.example"),
             ("rtsp://admin:hun/ter@2@cam.example/live", "rtsp://cam.example/live"),
             ("https://cam.example/a#hunter2", "https://cam.example/a"),
+            ("rtsp://admin:hunter2#x@10.0.0.7/s", "rtsp://…"),
+            ("rtsp://10.0.0.7/user=admin_password=hunter2_channel=1", "rtsp://10.0.0.7"),
+            ("rtsp://admin:pass@10.0.0.7/s", "rtsp://10.0.0.7/s"),
         ] {
             let camera = NetworkCamera::named(address).unwrap();
             assert_eq!(camera.to_string(), shown);

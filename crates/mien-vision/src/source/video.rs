@@ -56,7 +56,7 @@ pub struct Shortfall {
 impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { frames, declared } = self;
-        write!(f, "cut or damaged: it ends after {frames} of the {declared} frames that it declares")
+        write!(f, "truncated or damaged: it ends after {frames} of the {declared} frames that it declares")
     }
 }
 

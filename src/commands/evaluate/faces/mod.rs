@@ -19,18 +19,18 @@ use crate::lab::detection::{FaceData, fit_score, found_and_missed};
 use crate::net::faces::{FacesEvaluation, ScoreCalibration};
 use crate::net::{ModelSource, Precision};
 
-/// Measure detectors of faces on the validation pictures of their data
+/// Measure face detectors on the validation pictures of their data
 ///
 /// Prints the average precision at an overlap of one half, recall and false boxes in 100 pictures at a threshold, by size and by
 /// roll of the faces, and how far landmarks are from where they were marked. Sizes are in pixels of a picture whose longer side
-/// has 640. Faces smaller than 20 of those pixels, and those marked as unclear, are neither missed nor mistakes.
+/// is 640 pixels. Faces smaller than 20 of them, and those marked as unclear, count neither as missed nor as mistakes.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   mien evaluate faces faces --data FOLDER                             the shipped detector
   mien evaluate faces faces haar other.csv --data FOLDER --markdown   several, side by side
   mien evaluate faces MODEL --data FOLDER --calibrate --record        a detector that was just trained
 
-A table of what another program found has a row a box: file (scenes/wider-00000.webp), x, y, width, height, score, and
+A table of what another program found has a row for each box: file (scenes/wider-00000.webp), x, y, width, height, score, and
 the landmarks named as in labels.csv.")]
 pub struct FacesArgs {
     /// A shipped detector's name, a .safetensors file with its card beside it, `haar`, or a .csv table of what another
@@ -42,19 +42,19 @@ pub struct FacesArgs {
     #[arg(long, value_name = "FOLDER")]
     data: PathBuf,
 
-    /// Resize pictures so that their longer side has this many pixels; for networks alone
+    /// Resize pictures so that their longer side has this many pixels; for networks only
     #[arg(long, value_name = "PIXELS", default_value_t = 320, value_parser = clap::value_parser!(u16).range(32..=4096))]
     side: u16,
 
-    /// Least score of a face that counts as found
+    /// Lowest score at which a face counts as found
     #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share)]
     threshold: f32,
 
-    /// Give each detector the lowest threshold at which it makes at most so many false boxes in 100 pictures
+    /// Give each detector the lowest threshold at which it gives at most this many false boxes in 100 pictures
     #[arg(long, value_name = "NUMBER", conflicts_with = "threshold", value_parser = rate)]
     false_boxes: Option<f64>,
 
-    /// Print one JSON object a detector instead of tables
+    /// Print a JSON object for each detector instead of tables
     #[arg(long)]
     json: bool,
 
@@ -62,11 +62,11 @@ pub struct FacesArgs {
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
 
-    /// Draw found, missed and mistaken faces to this PNG file; of one detector
+    /// Draw found, missed and false faces into this PNG file; for one detector
     #[arg(long, value_name = "FILE.png")]
     plot: Option<PathBuf>,
 
-    /// Fit what makes a probability of the score, and write it into the model's card; for one model in a file
+    /// Fit how a score becomes a probability, and write it into the model's card; for one model in a file
     #[arg(long)]
     calibrate: bool,
 
@@ -170,13 +170,18 @@ impl FacesArgs {
     }
 }
 
-/// Makes the plain scores of a network what its boxes turned out to be worth.
+/// Makes the plain scores of a network what its boxes turned out to be worth. Figures that its card has at thresholds of other scores
+/// aren't true any more, and are taken away.
 fn calibrate(measurable: &mut Measurable<'_>) {
     let Some(network) = &mut measurable.network else { return };
     let plain = ScoreCalibration::default();
     let fitted = fit_score(&measurable.judged, |score| plain.logit(score));
     for face in measurable.judged.iter_mut().flat_map(|picture| &mut picture.found) {
         face.score = fitted.probability(plain.logit(face.score));
+    }
+    if network.card.score != fitted && !network.card.evaluation.is_empty() {
+        network.card.evaluation.clear();
+        tell("The scores have changed: the card's earlier figures are taken away; --record measures them again");
     }
     network.card.score = fitted;
 }
@@ -185,12 +190,12 @@ fn share(word: &str) -> Result<f32, String> {
     word.parse()
         .ok()
         .filter(|share| *share > 0.0 && *share < 1.0)
-        .ok_or_else(|| "must be a number above 0 and below 1, as 0.5".to_owned())
+        .ok_or_else(|| "must be a number above 0 and below 1, such as 0.5".to_owned())
 }
 
 fn rate(word: &str) -> Result<f64, String> {
     word.parse()
         .ok()
         .filter(|rate: &f64| *rate >= 0.0 && rate.is_finite())
-        .ok_or_else(|| "must be a number from 0 on, as 5".to_owned())
+        .ok_or_else(|| "must be a number of at least 0, such as 5".to_owned())
 }

@@ -29,9 +29,10 @@ pub(super) struct Report {
 struct Row {
     range: String,
     faces: usize,
-    average_precision: f64,
+    /// `None` of a range of rolls, like the false boxes: a box on nothing has no roll.
+    average_precision: Option<f64>,
     recall: f64,
-    false_boxes_per_100: f64,
+    false_boxes_per_100: Option<f64>,
     landmark_error: Option<f64>,
 }
 
@@ -52,8 +53,8 @@ impl Report {
             side: look.side,
             threshold,
             pictures: judged.len(),
-            sizes: sizes.iter().map(|(range, measured)| row(size_words(range), measured)).collect(),
-            rolls: rolls.iter().map(|(range, measured)| row(roll_words(range), measured)).collect(),
+            sizes: sizes.iter().map(|(range, measured)| size_row(range, measured)).collect(),
+            rolls: rolls.iter().map(|(range, measured)| roll_row(range, measured)).collect(),
             device: device::describe(look.device),
             precision: look.precision,
         }
@@ -66,18 +67,16 @@ impl Report {
             "{detector}: {pictures} validation pictures, longer side {side} pixels, score from {threshold}\n\n{:14}{:>7}{:>8}{:>9}{:>15}{:>12}\n",
             "faces", "number", "AP", "recall", "false in 100", "landmarks"
         );
-        // Neither of them is bound to a range of rolls.
-        for (rows, has_false_boxes) in [(&self.sizes, true), (&self.rolls, false)] {
+        for rows in [&self.sizes, &self.rolls] {
             for row in rows {
-                let bound = |told: String| if has_false_boxes { told } else { "–".to_owned() };
-                let false_boxes = bound(format!("{:.1}", row.false_boxes_per_100));
-                let precision = bound(format!("{:.1} %", 100.0 * row.average_precision));
                 let _ = writeln!(
                     text,
-                    "{:14}{:>7}{precision:>8}{:>8.1}%{false_boxes:>15}{:>12}",
+                    "{:14}{:>7}{:>8}{:>8.1}%{:>15}{:>12}",
                     row.range,
                     row.faces,
+                    average_precision(row),
                     100.0 * row.recall,
+                    false_boxes(row),
                     landmarks(row),
                 );
             }
@@ -116,29 +115,46 @@ pub(super) fn side_by_side(reports: &[Report]) -> String {
     }
     for (index, row) in first.sizes.iter().enumerate().take(2) {
         let name = format!("average precision, {}", row.range);
-        line(&name, row.faces.to_string(), &|report| format!("{:.1} %", 100.0 * report.sizes[index].average_precision));
+        line(&name, row.faces.to_string(), &|report| average_precision(&report.sizes[index]));
     }
     let pictures = format!("{} pictures", first.pictures);
-    line("false boxes in 100 pictures", pictures, &|report| format!("{:.1}", report.sizes[0].false_boxes_per_100));
+    line("false boxes in 100 pictures", pictures, &|report| false_boxes(&report.sizes[0]));
     line("landmarks, in eye distances", String::new(), &|report| landmarks(&report.sizes[0]));
     line("score from", String::new(), &|report| format!("{:.3}", report.threshold));
     text
 }
 
-fn landmarks(row: &Row) -> String {
-    row.landmark_error.filter(|error| error.is_finite()).map_or_else(|| "–".to_owned(), |error| format!("{error:.3}"))
+fn average_precision(row: &Row) -> String {
+    row.average_precision.map_or_else(none, |precision| format!("{:.1} %", 100.0 * precision))
 }
 
-fn row(range: String, measured: &Measured) -> Row {
+fn false_boxes(row: &Row) -> String {
+    row.false_boxes_per_100.map_or_else(none, |rate| format!("{rate:.1}"))
+}
+
+fn landmarks(row: &Row) -> String {
+    row.landmark_error.filter(|error| error.is_finite()).map_or_else(none, |error| format!("{error:.3}"))
+}
+
+/// A figure that there is none of.
+fn none() -> String {
+    "–".to_owned()
+}
+
+fn size_row(range: &Range, measured: &Measured) -> Row {
     let Measured { figures, false_boxes_per_100, landmark_error } = *measured;
     Row {
-        range,
+        range: size_words(range),
         faces: figures.faces,
-        average_precision: figures.average_precision,
+        average_precision: Some(figures.average_precision),
         recall: figures.recall,
-        false_boxes_per_100,
+        false_boxes_per_100: Some(false_boxes_per_100),
         landmark_error,
     }
+}
+
+fn roll_row(range: &Range, measured: &Measured) -> Row {
+    Row { range: roll_words(range), average_precision: None, false_boxes_per_100: None, ..size_row(range, measured) }
 }
 
 fn size_words(range: &Range) -> String {

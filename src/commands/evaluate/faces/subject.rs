@@ -68,11 +68,7 @@ impl Subject {
     /// When it can't be loaded.
     pub fn network(&self, look: &Look) -> anyhow::Result<Option<FaceNetwork>> {
         let Self::Network(source) = self else { return Ok(None) };
-        let mut network = FaceNetwork::load(source, look.device, look.precision)?;
-        if look.plain {
-            network.card.score = ScoreCalibration::default();
-        }
-        Ok(Some(network))
+        Ok(Some(FaceNetwork::load(source, look.device, look.precision)?))
     }
 
     /// Looks for faces in each scene; `network` is what [`Self::network`] gave.
@@ -85,10 +81,15 @@ impl Subject {
         scenes: &'a [Scene],
         look: &Look,
     ) -> anyhow::Result<Measurable<'a>> {
-        if let Some(network) = network {
+        if let Some(mut network) = network {
+            let of_card = network.card.score;
+            if look.plain {
+                network.card.score = ScoreCalibration::default();
+            }
             // The network's own score, so that a curve ends at the same boxes whatever the card makes of their scores.
             let least = network.card.score.probability(ScoreCalibration::default().logit(LEAST_SCORE));
             let judged = find_in(scenes, look.side, look.device, |pictures| network.find(pictures, least))?;
+            network.card.score = of_card;
             return Ok(Measurable { name: network.card.name.clone(), network: Some(network), judged });
         }
         let (name, judged) = match self {
