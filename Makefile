@@ -21,7 +21,7 @@ help: ## List the targets
 	@echo
 	@echo '  make run ARGS="replay film.mp4"   passes arguments to the program; ARGS=--help lists them'
 
-run: setup ## Set up, build and start Mien: on the camera, or on the demo clip without one
+run: setup ## Set up, build and start Mien: with the camera, or with the demo clip if there is none
 	@CARGO='$(CARGO)' scripts/run.sh $(ARGS)
 
 test: ## Set up and run all tests
@@ -37,7 +37,7 @@ model: setup ## Train the default network from FER2013=fer2013.csv, FERPLUS=fer2
 	$(CARGO) run --release -- evaluate runs/mien-joint/mien-joint.safetensors '$(FER2013)' --ferplus '$(FERPLUS)' \
 	    --calibrate --prior uniform --least-accuracy 0.875
 
-detector: setup ## Train the detector of faces from FACES=folder with portraits/ and scenes/
+detector: setup ## Train the face detector from FACES=folder with portraits/ and scenes/
 	$(CARGO) run --release -- train models/recipes/faces.toml --data '$(FACES)' --threads 1
 	$(CARGO) run --release -- evaluate faces runs/faces/faces.safetensors --data '$(FACES)' --calibrate --record
 
@@ -54,10 +54,10 @@ package-in: ## Build the package of another release of Debian, in a fresh system
 package-test: ## Install, use and remove the packages in fresh systems of Debian 12 and 13 (as root)
 	@scripts/package-test.sh
 
-docs: ## Make the book of docs/ in target/book and check its links
+docs: ## Build the book of docs/ in target/book and check its links
 	@CARGO='$(CARGO)' scripts/docs.sh
 
-lint: setup ## Set up, check the format and run clippy, warnings being errors
+lint: setup ## Set up, check the format and run clippy, with warnings as errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --no-default-features -- -D warnings

@@ -51,7 +51,7 @@ doctor() {
     shift
     inside "$@" doctor >"$SYSTEMS/doctor.txt" || {
         cat "$SYSTEMS/doctor.txt"
-        die "the doctor is not content"
+        die "the doctor found a problem"
     }
     grep -q "libtorch .*from $folder\$" "$SYSTEMS/doctor.txt" || {
         cat "$SYSTEMS/doctor.txt"
@@ -129,8 +129,8 @@ test_debian_package() {
     say "Debian $release, $(basename "$deb"): installed with all that it needs after $(since "$begin") s"
     first_frame mien
     say "  the first labelled frame after $(since "$begin") s"
-    cmp assets/copyright "$ROOT/usr/share/doc/mien/copyright" || die "the licences are others"
-    diff -r workflow "$ROOT/usr/share/doc/mien/workflow" || die "the workflow is another"
+    cmp assets/copyright "$ROOT/usr/share/doc/mien/copyright" || die "the licences differ"
+    diff -r workflow "$ROOT/usr/share/doc/mien/workflow" || die "the workflow differs"
     doctor /usr/lib/mien mien
     analyze mien
     cp -al "$ROOT/usr/lib/mien" "$ROOT/usr/lib/mien-cuda"
@@ -139,7 +139,7 @@ test_debian_package() {
     say "  a libtorch in /usr/lib/mien-cuda comes first"
     install_inside "${DISPLAY_PACKAGES[@]}"
     window "$release-deb" mien
-    inside mien completions bash | cmp - "$ROOT/usr/share/bash-completion/completions/mien" || die "the completions are others"
+    inside mien completions bash | cmp - "$ROOT/usr/share/bash-completion/completions/mien" || die "the completions differ"
     inside dpkg -L mien | while read -r file; do [ -d "$ROOT$file" ] || echo "$file"; done >"$SYSTEMS/files.txt"
     inside apt-get -q -y purge mien >/dev/null
     left=$(while read -r file; do [ ! -e "$ROOT$file" ] || echo "$file"; done <"$SYSTEMS/files.txt"

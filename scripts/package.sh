@@ -33,11 +33,11 @@ libtorch=$(choose_libtorch)
     "unset LIBTORCH if it is set, and run MIEN_LIBTORCH=cpu make package. docs/packages.md says how one with CUDA is put beside an installed Mien"
 # The same sources give the same packages, whenever and by whomever they are made.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} ||
-    die "git can't say when these sources were made (above is why); set SOURCE_DATE_EPOCH to their seconds since 1970"
+    die "git can't say when these sources were made (see above); set SOURCE_DATE_EPOCH to their seconds since 1970"
 export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8
 have dpkg-shlibdeps || die "dpkg-shlibdeps is missing; on Debian: apt-get install dpkg-dev"
 have zstd || die "zstd is missing; on Debian: apt-get install zstd"
-grep -q "<release version=\"$version\"" assets/mien.metainfo.xml || die "assets/mien.metainfo.xml knows no release $version; docs/releasing.md"
+grep -q "<release version=\"$version\"" assets/mien.metainfo.xml || die "assets/mien.metainfo.xml has no release $version; see docs/releasing.md"
 # The compiler's options are divided at spaces.
 case $PWD$libtorch$CACHE in *[[:space:]]*) die "packages can't be built where a path has a space: $PWD, $libtorch or $CACHE" ;; esac
 scripts/setup.sh

@@ -7,7 +7,7 @@
 #
 #   MIEN_LIBTORCH=cpu|cuda      which libtorch to fetch (default: the one in use, else cpu)
 #   LIBTORCH=FOLDER             use this libtorch instead
-#   XDG_CACHE_HOME=FOLDER       where the cache folder `mien` lies (default: ~/.cache)
+#   XDG_CACHE_HOME=FOLDER       where the cache folder `mien` is (default: ~/.cache)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -107,7 +107,7 @@ compare() {
     now=$(sum "$home/$4")
     say "$1${2:+ at $2 files}: $5 s${3:+, $3 retries}, table $now"
     rows+=("$1|${2:--}|${3:--}|$5|$now")
-    [ "$now" = "$expected" ] || die "the table is another one than $expected"
+    [ "$now" = "$expected" ] || die "the table differs from $expected"
 }
 
 # A shard whose folder another run writes to ends with 75; Snakemake tries again.

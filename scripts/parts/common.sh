@@ -30,7 +30,7 @@ require_rust() {
     if have cargo; then
         local found
         # Before anything is downloaded for it. A rustup without a toolchain fails here.
-        found=$(rustc --version | cut -d ' ' -f 2) || die "rustc doesn't work; why is above. With rustup this helps: rustup default stable"
+        found=$(rustc --version | cut -d ' ' -f 2) || die "rustc doesn't work; its message is above. With rustup, try: rustup default stable"
         printf '%s\n' "$(rust_version)" "${found%%-*}" | sort -CV ||
             die "Rust $found is too old: version $(rust_version) or newer is needed, from https://rustup.rs"
         return

@@ -100,7 +100,7 @@ apt_install() {
     # One unreachable source among several is no reason to stop: the installation tells whether it mattered.
     "${root[@]}" "${apt[@]}" update || warn "apt-get update had problems, continuing with the lists that are there"
     "${root[@]}" "${apt[@]}" install -y --no-install-recommends "$@" ||
-        die "the packages could not be installed; what apt-get or sudo said is above. Run this again once that is mended, or have root run:
+        die "the packages could not be installed; what apt-get or sudo said is above. Run this again once that is fixed, or have root run:
 
     $command
 "

@@ -43,8 +43,8 @@ impl Job {
             Self::Cameras => "The search for cameras",
             Self::Machine => "The search for devices and models",
             Self::Video | Self::Folder => "The file dialog",
-            Self::Recording => "The reading of the recording",
-            Self::Snapshot => "The saving of the picture",
+            Self::Recording => "Reading the recording",
+            Self::Snapshot => "Saving the picture",
         }
     }
 }

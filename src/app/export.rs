@@ -74,7 +74,7 @@ impl RunningExport {
             Ok(result) => result,
             Err(TryRecvError::Empty) => return false,
             Err(TryRecvError::Disconnected) => {
-                toasts.error("The export has crashed, which is a fault of Mien");
+                toasts.error("The export has crashed, which is a bug in Mien");
                 return true;
             }
         };
@@ -84,13 +84,13 @@ impl RunningExport {
                 let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let names = [&video, &table, &marks].map(name).join(", ");
                 toasts.news(format!("Exported to {}: {names}", video.parent().unwrap_or(&video).display()));
-                complaints.into_iter().for_each(|complaint| toasts.error(format!("About the export: {complaint}")));
+                complaints.into_iter().for_each(|complaint| toasts.error(format!("Export: {complaint}")));
             }
             Err(ExportProblem::Write(problem)) => toasts.error(format!(
                 "{problem}. To export to another folder: mien replay {folder} --headless --output FOLDER"
             )),
             // Whoever cancelled it knows why.
-            Err(ExportProblem::Stopped(_)) => toasts.news("The export was cancelled; no file is left"),
+            Err(ExportProblem::Stopped(_)) => toasts.news("The export was cancelled; no files were kept"),
             Err(problem) => toasts.error(problem.to_string()),
         }
         true

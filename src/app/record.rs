@@ -220,7 +220,7 @@ impl RecordingControl {
             self.told_of_loss = true;
             toasts.error(
                 "The disk or the processor is too slow for the recording: frames are missing from its video. The status \
-                 bar counts them; a smaller picture or another disk helps",
+                 bar counts them; try a smaller picture or another disk",
             );
         }
         true
@@ -255,7 +255,7 @@ impl RecordingControl {
             RecordingEvent::Failed(reason) => {
                 self.state = State::Off;
                 self.open_mark = None;
-                toasts.error(format!("Nothing is recorded: {reason}"));
+                toasts.error(format!("The recording didn't start: {reason}"));
             }
         }
     }
@@ -280,8 +280,8 @@ impl RecordingControl {
 /// Why nothing can be recorded now; `None` if it can.
 pub(super) fn why_no_recording(player: &Player) -> Option<&'static str> {
     if player.is_video() {
-        return Some("Only a camera is recorded: a video is on the disk already");
+        return Some("Only cameras can be recorded: a video is already on the disk");
     }
     let is_shown = player.is_open() && player.info.is_some() && player.network.is_some();
-    (!is_shown || player.phase != Phase::Running).then_some("A camera must be shown to be recorded")
+    (!is_shown || player.phase != Phase::Running).then_some("Start a camera to record it")
 }

@@ -13,9 +13,9 @@ use crate::lab::recipe::{Published, PublishedSplit, RecipeList, Scheduled};
 use crate::lab::{ComparedRun, Figure, data_names, listed, read_list, read_runs};
 use crate::net::{Ending, ModelSource};
 
-/// Show what runs gave, side by side, beside what others published
+/// Show the results of runs side by side, with what others published
 ///
-/// One line a run: the network's size, the epochs that ran, the accuracy on PublicTest and PrivateTest with rule, prior and
+/// One line for each run: the network's size, the number of epochs, the accuracy on PublicTest and PrivateTest with rule, prior and
 /// number of pictures, and the time. Figures under different rules or priors can't be compared. A run that wasn't
 /// measured by `mien evaluate --record` shows its best epoch on PublicTest.
 #[derive(Args, Debug)]
@@ -24,7 +24,7 @@ pub struct CompareArgs {
     #[arg(required_unless_present = "all", value_name = "RUN")]
     runs: Vec<ModelSource>,
 
-    /// Compare the runs of a list of recipes (see `mien train --all`), those that haven't begun among them
+    /// Compare the runs of a list of recipes (see `mien train --all`), including those that haven't begun
     #[arg(long, value_name = "LIST.toml", conflicts_with = "runs")]
     all: Option<PathBuf>,
 
@@ -40,11 +40,11 @@ pub struct CompareArgs {
     #[arg(long)]
     markdown: bool,
 
-    /// Draw the accuracies to this PNG file
+    /// Draw the accuracies as a chart into this PNG file
     #[arg(long, value_name = "FILE.png")]
     plot: Option<PathBuf>,
 
-    /// Draw the accuracies of each source of published figures to a PNG file of its own in this folder
+    /// Draw the accuracies for each source of published figures into its own PNG file in this folder
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
 }

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use super::Cli;
 use crate::console::print;
 
-/// Print the script that makes a shell complete Mien's commands and options
+/// Print a script that completes Mien's commands and options in a shell
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mien completions bash > ~/.local/share/bash-completion/completions/mien

@@ -10,10 +10,10 @@ use crate::console::print;
 use crate::net::{TensorMap, WeightKind, encode, import};
 use crate::whole::{self, Existing};
 
-/// Turn weights that other programs wrote into a .safetensors file
+/// Convert weights from other programs to a .safetensors file
 ///
 /// Reads PyTorch's .pt and .pth files (state dictionaries, checkpoints, whole models, TorchScript files), NumPy's .npz archives
-/// and .safetensors files. Tensors keep their names; floats become 32-bit ones. No Python is needed, and nothing in the file
+/// and .safetensors files. Tensors keep their names; floats become 32-bit ones. No Python is needed, and no code in the file
 /// is run.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
@@ -39,7 +39,7 @@ impl ConvertArgs {
     pub fn run(&self) -> anyhow::Result<()> {
         if self.output.extension().is_none_or(|extension| extension != "safetensors") {
             bail!(
-                "the output is a safetensors file: name it so, such as {}",
+                "the output is a safetensors file: give it that extension, as in {}",
                 self.output.with_extension("safetensors").display()
             );
         }

@@ -27,10 +27,10 @@ const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
 
 /// Show what a data set holds
 ///
-/// Counts pictures of each split and emotion (or class), people, and pictures with the same pixels, within a split and, which
-/// would spoil a measurement, across splits. Reads fer2013.csv or icml_face_data.csv, folders named after emotions (also
-/// below train, validation and test), CK+48, JAFFE, KDEF, and a CSV with the columns path and label (if wanted also
-/// subject and split); it recognises by looking which one it is.
+/// Counts the pictures of each split and emotion (or class), the people, and pictures with the same pixels, within a split and across
+/// splits, where they would spoil a measurement. Reads fer2013.csv or icml_face_data.csv, folders named after emotions (also
+/// below train, validation and test), CK+48, JAFFE, KDEF, and a CSV file with the columns path and label (optionally
+/// also subject and split). It recognises the format by itself.
 #[derive(Args, Debug)]
 pub struct DatasetArgs {
     /// The data set: a table or a folder
@@ -40,12 +40,12 @@ pub struct DatasetArgs {
     #[command(flatten)]
     pub reading: ReadingArgs,
 
-    /// What its labels tell apart, by the names of their folders, as in a recipe with `classes` [default: the seven emotions]
+    /// Its classes, by the names of their folders, as in a recipe with `classes` [default: the seven emotions]
     #[arg(long, value_name = "NAME,NAME…", value_parser = classes)]
     pub classes: Option<Classes>,
 
     /// Look for eyes, nose and mouth in every picture, turn the faces upright by them as recipes with `crop = "upright"` do, and say
-    /// in how many they were found and where they lie; takes minutes for tens of thousands of pictures
+    /// in how many pictures they were found and where they are; takes minutes for tens of thousands of pictures
     #[arg(long)]
     pub upright: bool,
 

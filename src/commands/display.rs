@@ -22,7 +22,7 @@ mod system {
         }
         let there = wayland.is_some_and(|name| wayland_socket(&name).is_some_and(|socket| socket.exists()))
             || x11.is_some_and(|name| x11_socket(&name).is_none_or(|socket| socket.exists()));
-        (!there).then_some("nothing answers at the display that WAYLAND_DISPLAY or DISPLAY names")
+        (!there).then_some("the display that WAYLAND_DISPLAY or DISPLAY names doesn't exist")
     }
 
     /// Where a Wayland compositor of this name listens.

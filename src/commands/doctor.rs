@@ -27,7 +27,7 @@ const NAME_WIDTH: usize = 12;
 
 /// Show what works on this machine, and what to do about what doesn't
 ///
-/// Exit code 0 means that Mien can do its main job here: a network and a detector of faces work. A camera may be missing, as on
+/// Exit code 0 means that Mien can do its main job here: a network and a face detector work. A camera may be missing, as on
 /// a server.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
@@ -80,7 +80,7 @@ impl DoctorArgs {
             print(&diagnosis.text())?;
         }
         if !diagnosis.ready {
-            bail!("Mien can't do its job here yet; follow the hints beside what is marked ✘");
+            bail!("Mien can't do its job here yet; follow the hints below the lines marked ✘");
         }
         Ok(())
     }
@@ -203,7 +203,7 @@ fn opencv() -> Check {
             Check::new("OpenCV", Health::Works, detail)
         }
         Ok((_, files)) => {
-            Check::new("OpenCV", Health::Broken, format!("{version}, files by {} alone", files.join(", ")))
+            Check::new("OpenCV", Health::Broken, format!("{version}, files by {} only", files.join(", ")))
                 .hint("install an OpenCV built with FFmpeg: without it most videos can't be read")
         }
         Err(error) => Check::new("OpenCV", Health::Broken, format!("{version}: {error}"))
@@ -244,7 +244,7 @@ fn detector(kind: DetectorKind) -> Check {
 
 fn libtorch() -> Check {
     let version = Versions::here().libtorch;
-    let part = if device::has_cuda_part() { "with CUDA" } else { "for the CPU alone" };
+    let part = if device::has_cuda_part() { "with CUDA" } else { "for the CPU only" };
     let place = loaded_from("libtorch_cpu.so").map(|place| format!(", from {}", place.display())).unwrap_or_default();
     Check::new("libtorch", Health::Works, format!("{version}, {part}{place}"))
 }
@@ -260,12 +260,11 @@ fn cuda() -> Check {
     match device::try_cuda() {
         Some(Ok(())) => return Check::new("CUDA", Health::Works, format!("{} device(s)", Cuda::device_count())),
         Some(Err(error)) => {
-            let broken =
-                Check::new("CUDA", Health::Broken, format!("the card computes nothing: {}", torch::said(&error)));
+            let broken = Check::new("CUDA", Health::Broken, format!("the card can't compute: {}", torch::said(&error)));
             return if device::is_taken(&error.to_string()) {
-                broken.hint("other programs have it, or all of its memory: nvidia-smi lists them")
+                broken.hint("other programs are using it, or all of its memory: nvidia-smi lists them")
             } else {
-                broken.hint(format!("the network runs on the CPU meanwhile; {CUDA_NEEDS}"))
+                broken.hint(format!("the network runs on the CPU instead; {CUDA_NEEDS}"))
             };
         }
         None => {}
@@ -299,6 +298,6 @@ fn folders() -> Check {
     match directories::BaseDirs::new() {
         Some(user) => Check::new("cache", Health::Works, user.cache_dir().join("mien").display().to_string()),
         None => Check::new("cache", Health::Missing, "this user has no home folder")
-            .hint("settings are not kept; set HOME to change that"),
+            .hint("settings are not saved; set HOME to change that"),
     }
 }

@@ -12,9 +12,9 @@ use crate::whole::{self, Existing};
 
 /// Write a model as an .onnx file, for onnxruntime and other programs
 ///
-/// A network that names emotions gives `logits`, and `probabilities` that are calibrated under the prior. The detector gives one output
-/// for each stride. How a picture becomes the input, what the outputs mean, the classes, limits and the checksum of the weights stand in
-/// the file.
+/// A network that names emotions has the outputs `logits` and `probabilities`, which are calibrated under the prior. The detector has one
+/// output for each stride. The file also says how a picture becomes the input and what the outputs mean, and has the classes, the limits
+/// and the checksum of the weights.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   mien export mien mien.onnx")]
@@ -41,7 +41,7 @@ impl ExportArgs {
     pub fn run(&self) -> anyhow::Result<()> {
         if self.output.extension().is_none_or(|extension| extension != "onnx") {
             let named = self.output.with_extension("onnx");
-            bail!("the output is an ONNX file: name it so, such as {}", named.display());
+            bail!("the output is an ONNX file: give it that extension, as in {}", named.display());
         }
         let file = export(&self.model, self.prior.as_ref())?;
         whole::write(&self.output, &file, Existing::Replace)

@@ -34,12 +34,12 @@ pub struct LabelArgs {
     #[arg(long, value_name = "training|uniform|FILE")]
     pub prior: Option<PriorChoice>,
 
-    /// Show the network each face in a mirror too and take the mean of both answers; it takes twice the time
+    /// Show the network each face mirrored too and take the mean of both answers; it takes twice the time
     #[arg(long)]
     pub flip: bool,
 
-    /// Smooth the probabilities over this time; higher is calmer, lower is quicker, `off` shows each frame's own; at
-    /// most 2 seconds [default: 0.2; in the window as last set]
+    /// Smooth the probabilities over this many seconds, at most 2; higher is calmer, lower is quicker, `off` shows each
+    /// frame's own [default: 0.2; in the window as last set]
     #[arg(long, value_name = "SECONDS|off", value_parser = smoothing_secs)]
     pub smoothing: Option<f32>,
 

@@ -21,11 +21,11 @@ use crate::app::{
 use crate::export::OscOutput;
 use crate::source::{CameraDevice, CameraRequest, FourCc, SourceError, list_cameras};
 
-/// Show a camera with faces boxed, named and charted
+/// Show a camera with faces boxed, labelled and charted
 #[derive(Clone, Debug, Default, Args)]
 pub struct LiveArgs {
-    /// Which camera: its number, its device file, or the address of a network camera (rtsp://… or http://…); else the one
-    /// used last, or the first that is found
+    /// Which camera: its number, its device file, or the address of a network camera (rtsp://… or http://…)
+    /// [default: the one used last, or the first that is found]
     #[arg(long, value_name = "INDEX|PATH|URL")]
     pub camera: Option<CameraDevice>,
 
@@ -53,7 +53,7 @@ pub struct LiveArgs {
     #[arg(long, value_name = "FILE", requires = "headless")]
     pub csv: Option<PathBuf>,
 
-    /// Write each face of each frame as a line of JSON: into this file, or as it comes to the standard output, if it is `-`
+    /// Write each face of each frame as a line of JSON: to this file, or with `-` to standard output as it comes
     #[arg(long, value_name = "FILE|-", requires = "headless", conflicts_with = "json")]
     pub jsonl: Option<PathBuf>,
 
@@ -133,7 +133,9 @@ impl LiveArgs {
 fn size(word: &str) -> Result<(u32, u32), String> {
     let parsed = word.split_once(['x', 'X', '×']).and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
     let in_range = |n: u32| (16..=16_384).contains(&n);
-    parsed.filter(|(w, h)| in_range(*w) && in_range(*h)).ok_or_else(|| "write width and height, as 1280x720".to_owned())
+    parsed
+        .filter(|(w, h)| in_range(*w) && in_range(*h))
+        .ok_or_else(|| "write width and height, such as 1280x720".to_owned())
 }
 
 #[cfg(all(test, feature = "gui"))]

@@ -92,8 +92,8 @@ pub struct Cli {
 
     /// How much is logged (error, warn, info, debug, trace, or a filter such as mien=debug), or a file to log to
     ///
-    /// A file gets what RUST_LOG asks for, or everything from info on. Without this option standard error gets what RUST_LOG asks for, or
-    /// warnings.
+    /// A file gets what RUST_LOG asks for, or else everything from level info up. Without this option, standard error gets what RUST_LOG
+    /// asks for, or else warnings.
     #[arg(long, global = true, value_name = "FILE|LEVEL")]
     pub log: Option<LogChoice>,
 }
@@ -188,7 +188,7 @@ impl Cli {
             #[cfg(feature = "vision")]
             None => LiveArgs::default().run(),
             #[cfg(not(feature = "vision"))]
-            None => anyhow::bail!("this build is the lab alone; `mien --help` lists what it can do"),
+            None => anyhow::bail!("this build has only the lab; `mien --help` lists what it can do"),
         }
     }
 }

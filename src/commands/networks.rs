@@ -12,7 +12,7 @@ use crate::net::{ARCHITECTURES, Cost, NetworkSpec};
 /// List the network architectures that a recipe can name, with parameters and multiply-adds per face
 ///
 /// Both are counted on the network itself with its default parameters. Multiply-adds (MACs) are those of
-/// convolutions and dense layers. Faces are 48×48; transfer networks resize them to the side that is given.
+/// convolutions and dense layers. Faces are 48×48; transfer networks resize them to the size in the column `input`.
 /// Networks that find faces are counted on a picture of 320×192.
 #[derive(Args, Debug)]
 pub struct NetworksArgs {

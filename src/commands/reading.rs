@@ -37,7 +37,7 @@ pub struct ReadingArgs {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "ANGLES")]
     pub angles: Vec<Angle>,
 
-    /// Refuse pictures of more megapixels
+    /// Refuse pictures with more megapixels than this
     #[arg(long, value_name = "N", default_value_t)]
     pub max_megapixels: PixelLimit,
 

@@ -11,10 +11,10 @@ use crate::console::{describe, print};
 use crate::lab::detection::FacesRecipe;
 use crate::lab::recipe::{Recipe, RecipeList, TEMPLATE};
 
-/// Write a recipe to begin with, or check one
+/// Write a recipe to start from, or check one
 ///
-/// A recipe says everything that decides what `mien train` gives: network, data, how pictures are varied, optimiser, seed. Every field has
-/// a default; docs/training.md lists them all.
+/// A recipe contains everything that decides the result of `mien train`: network, data, how pictures are varied, optimiser, seed. Every
+/// field has a default; docs/training.md lists them all.
 #[derive(Args, Debug)]
 pub struct RecipeArgs {
     #[command(subcommand)]
@@ -29,7 +29,7 @@ enum Action {
         #[arg(value_name = "NAME")]
         name: PathBuf,
     },
-    /// Say what is wrong with a recipe: all mistakes, each with its line; of a list of recipes, with each of them
+    /// Report all mistakes in a recipe, each with its line; for a list of recipes, those in each of them
     Check {
         /// The recipes, and lists of them
         #[arg(required = true, value_name = "FILE")]
@@ -54,7 +54,7 @@ fn new(name: &Path) -> anyhow::Result<()> {
     let stem = name.file_name().and_then(|file| file.to_str()).map(|file| file.strip_suffix(".toml").unwrap_or(file));
     let Some(stem) = stem.filter(|stem| is_plain(stem)) else {
         bail!(
-            "{}: a recipe's name has letters, digits, dots, dashes and underscores, and begins with a letter or digit",
+            "{}: a recipe's name consists of letters, digits, dots, dashes and underscores, and begins with a letter or digit",
             name.display()
         );
     };
@@ -63,7 +63,7 @@ fn new(name: &Path) -> anyhow::Result<()> {
         File::create_new(&path).and_then(|mut file| file.write_all(TEMPLATE.replace("NAME", stem).as_bytes()));
     match written {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            bail!("{} is there already: choose another name", path.display())
+            bail!("{} already exists: choose another name", path.display())
         }
         written => written.with_context(|| format!("can't write the recipe {}", path.display()))?,
     }
@@ -80,7 +80,7 @@ fn check(files: &[PathBuf]) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     for file in files {
         match fitting(file) {
-            Ok(architecture) => print(&format!("{}: fits ({architecture})\n", file.display()))?,
+            Ok(architecture) => print(&format!("{}: valid ({architecture})\n", file.display()))?,
             Err(error) => wrong.push(describe(&error)),
         }
     }
@@ -94,7 +94,7 @@ fn fitting(file: &Path) -> anyhow::Result<String> {
     }
     if FacesRecipe::is_at(file) {
         let recipe = FacesRecipe::read(file)?;
-        recipe.network.detector_cost().with_context(|| format!("the recipe {} doesn't fit", file.display()))?;
+        recipe.network.detector_cost().with_context(|| format!("the recipe {} has a mistake", file.display()))?;
         Ok(recipe.network.architecture)
     } else {
         Ok(Recipe::read(file)?.network.architecture)

@@ -20,7 +20,7 @@ use crate::console::tell;
 use crate::pipeline::SourceRequest;
 use crate::recording::{Recording, folder_of};
 
-/// Show a video or a recording with faces boxed, named and charted
+/// Show a video or a recording with faces boxed, labelled and charted
 ///
 /// A recording is shown with the results that were recorded; names, merges and hidden faces are kept beside it.
 /// Without a display, or with --headless, a video is processed instead, and a recording exported: a copy with the boxes
@@ -31,11 +31,11 @@ pub struct ReplayArgs {
     #[arg(value_name = "FILE|FOLDER")]
     pub file: PathBuf,
 
-    /// With a recording: look for faces and name them again, instead of showing what was recorded
+    /// With a recording: find and label the faces again, instead of showing what was recorded
     #[arg(long)]
     pub again: bool,
 
-    /// How fast: 2 is twice its own speed
+    /// Playback speed: 2 is twice as fast
     #[arg(long, value_name = "X", value_parser = speed)]
     pub speed: Option<f64>,
 
@@ -99,7 +99,7 @@ impl ReplayArgs {
                     ensure!(
                         !view.labels.are_given(),
                         "options for the network, smoothing and finding faces have no effect on what was recorded; add --again to \
-                         have faces found and named anew"
+                         find and label the faces again"
                     );
                     RecordingJob { recording, output, blur: view.blur, json }.run()
                 }
@@ -119,7 +119,7 @@ impl ReplayArgs {
         }
         ensure!(
             !self.again,
-            "{} is no recording but a video, which is always analysed; leave --again out",
+            "{} is a video, not a recording, and is always analysed; leave out --again",
             self.file.display()
         );
         Ok(Chosen::Video(self.file.clone()))

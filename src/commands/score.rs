@@ -22,8 +22,8 @@ use crate::version::Versions;
 
 /// Measure the labels on a video whose answers are known
 ///
-/// Says for how much of the time the label was right, how long it took to follow an expression, and how often it changed, for each
-/// frame by itself and for smoothed probabilities. Where several faces are in the picture, the largest counts.
+/// Reports for how much of the time the label is right, how long it takes to follow an expression, and how often it changes, without
+/// smoothing and with it. If there are several faces in the picture, the largest one counts.
 #[derive(Clone, Debug, Args)]
 pub struct ScoreArgs {
     /// The video
@@ -31,12 +31,12 @@ pub struct ScoreArgs {
     pub file: PathBuf,
 
     /// What it shows: a CSV file with the columns start,end,emotion (or class), times in seconds. Emotions as data sets call them
-    /// (anger, Happiness), own classes as the model does; `ignore` leaves a part out, and so does contempt, which networks of the
+    /// (anger, Happiness), custom classes as the model does; `ignore` leaves a part out, and so does contempt, which networks of the
     /// seven emotions don't name
     #[arg(long, value_name = "FILE.csv")]
     pub truth: PathBuf,
 
-    /// Score these smoothings beside the chosen one: seconds, separated by commas
+    /// Also score these smoothings: seconds, separated by commas
     #[arg(long, value_name = "SECONDS,…", value_delimiter = ',', value_parser = smoothing_secs)]
     pub try_smoothing: Vec<f32>,
 
@@ -92,7 +92,7 @@ impl ScoreArgs {
         // The scorer smooths in each of the ways that are compared.
         let labeller = Labeller::new(network.classifier, None);
         // Faces are followed as `mien analyze` does, so that what is scored is what its tables have.
-        let analyzer = choices.analyzer_for(info.interval())?;
+        let analyzer = choices.analyzer_for(info.interval(), info.frames())?;
         run_to_end(Box::new(source), analyzer, labeller, stop, |scene| {
             scorer.push(&scene);
             count += 1;
@@ -105,7 +105,7 @@ impl ScoreArgs {
         }
         let (ground, scores) = scorer.finish(info.interval());
         if ground.seconds == 0.0 {
-            bail!("none of the known answers in {} falls into the video", self.truth.display());
+            bail!("none of the known answers in {} falls within the video", self.truth.display());
         }
         let chosen = scores.get(chosen_index).context("no smoothing was scored")?;
         if self.json {

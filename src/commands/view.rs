@@ -15,8 +15,8 @@ pub struct ViewArgs {
     #[command(flatten)]
     pub labels: LabelArgs,
 
-    /// Make people unrecognisable in what is written (recordings, annotated videos, exports): blur their faces, or all but them. The
-    /// window itself shows them (docs/blur.md)
+    /// Make people unrecognisable in what is written (recordings, annotated videos, exports): blur their faces, or everything else. The
+    /// window itself isn't blurred (docs/blur.md)
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Showing and writing")]
     pub blur: Option<Blur>,
 

@@ -104,8 +104,8 @@ impl FaceView {
             shares: Shares::of_face(figures, classes)?,
             timeline: charts::timeline(&face.timeline, classes)?,
             timeline_words: format!(
-                "Each band goes from 0 to 100 %; dark is the mean over {:.2} s, light the range in it. Media time from \
-                 {first} to {end}.",
+                "Each band goes from 0 to 100 %; dark is the mean over {:.2} s, light the range in that time. Media \
+                 time from {first} to {end}.",
                 face.timeline.bucket_secs()
             ),
             moments: moments.collect::<Result<_, _>>()?,

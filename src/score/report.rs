@@ -31,7 +31,7 @@ impl fmt::Display for Report<'_> {
             100.0 * no_face
         )?;
         if *seconds_beyond > 0.05 {
-            writeln!(f, "{seconds_beyond:.1} s of known answers lie beyond the end of the video and don't count")?;
+            writeln!(f, "{seconds_beyond:.1} s of known answers are after the end of the video and don't count")?;
         }
         if left_out.ignored > 0.0 {
             writeln!(f, "{:.1} s are marked {IGNORE} and left out", left_out.ignored)?;

@@ -88,7 +88,7 @@ pub enum TruthError {
         noun: &'static str,
     },
     /// A row is wrong.
-    #[error("{path} doesn't fit: {problem}; it needs the columns start,end,{noun}, with times in seconds")]
+    #[error("can't use {path}: {problem}; it needs the columns start,end,{noun}, with times in seconds")]
     Row {
         /// Which file.
         path: PathBuf,
@@ -133,23 +133,23 @@ impl Truth {
             let line = rows.reader().position().line().saturating_sub(1);
             let shows = Shows::named(&emotion, classes).ok_or_else(|| {
                 let known = if classes.are_emotions() {
-                    "is no emotion; the seven are angry, disgust, fear, happy, sad, surprise and neutral".to_owned()
+                    "is not an emotion; the seven are angry, disgust, fear, happy, sad, surprise and neutral".to_owned()
                 } else {
                     format!("is none of the model's classes; they are {classes}")
                 };
                 format!("line {line}: “{emotion}” {known}, and {IGNORE} leaves a part out")
             })?;
             if !(start.is_finite() && end.is_finite() && 0.0 <= start && start < end) {
-                return Err(format!("line {line}: {start} to {end} is no stretch of time"));
+                return Err(format!("line {line}: {start} to {end} is not a valid time range"));
             }
             parts.push((line, Part { start, end, shows }));
         }
         parts.sort_by(|(_, a), (_, b)| a.start.total_cmp(&b.start));
         if let Some([(_, _), (line, _)]) = parts.array_windows().find(|[(_, a), (_, b)]| b.start < a.end) {
-            return Err(format!("line {line}: begins before the part before it has ended"));
+            return Err(format!("line {line}: begins before the previous part ends"));
         }
         if parts.is_empty() {
-            return Err("no row".to_owned());
+            return Err("it has no rows".to_owned());
         }
         let contempt = classes.are_emotions().then_some(0.0);
         let (mut intervals, mut left_out) = (Vec::new(), LeftOut { ignored: 0.0, contempt });
@@ -241,7 +241,7 @@ mod tests {
             ("start,end,emotion\n0,1,sad\n2,2,sad\n", "line 3: 2 to 2"),
             ("start,end,emotion\nNaN,2,sad\n", "line 2"),
             ("start,end,emotion\n0,soon,sad\n", "line: 2"),
-            ("start,end,emotion\n0,1,3\n", "line 2: “3” is no emotion"),
+            ("start,end,emotion\n0,1,3\n", "line 2: “3” is not an emotion"),
             ("start,end,emotion\n0,1,ignore\n1,2,contempt\n", "nothing to score"),
             ("start,end,emotion\n0,2,ignore\n1,3,happy\n", "line 3: begins before"),
             ("start,end,emotion\n1,3,sad\n0,1.5,happy\n", "line 2: begins before"),

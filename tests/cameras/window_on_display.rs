@@ -326,12 +326,17 @@ fn a_camera_is_recorded_by_keys_with_a_mark_and_a_picture() {
 }
 
 #[test]
-fn ctrl_c_closes_the_window_and_ends_the_recording_in_order() {
+fn ctrl_c_closes_the_window_ends_the_recording_in_order_and_keeps_the_settings() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut recorded) = Recorded::begin(folder.path()) else { return };
+    press(&recorded.display, &["m"]);
+    let unmirrored = |screen: &Screen| both_halves(screen).filter(|(left, right)| left.right < right.left + 3);
+    until(&mut recorded.program, &recorded.display, "the picture isn't mirrored any more", unmirrored);
     let id = recorded.program.0.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     assert_eq!(recorded.program.0.wait().unwrap().code(), Some(130));
     let recording = Recording::only_one_in(&recorded.recordings).unwrap();
     assert_eq!(recording.ended().unwrap()["counts"]["frames"], recording.frames());
+    let settings = std::fs::read_to_string(folder.path().join("mien/settings.json")).unwrap();
+    assert!(settings.contains("\"mirror_cameras\": false"), "{settings}");
 }

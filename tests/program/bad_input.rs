@@ -182,11 +182,11 @@ fn weights_that_are_damaged_or_of_another_network() {
 
     let model = files.model("text");
     fs::write(&model.weights, "these are no weights").unwrap();
-    model.is_refused(&files, &["text", "damaged or no safetensors file"]);
+    model.is_refused(&files, &["text", "damaged or not a safetensors file"]);
 
     let model = files.model("empty");
     fs::write(&model.weights, "").unwrap();
-    model.is_refused(&files, &["empty", "damaged or no safetensors file"]);
+    model.is_refused(&files, &["empty", "damaged or not a safetensors file"]);
 
     let model = files.model("stranger");
     let header = r#"{"stranger":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;

@@ -98,7 +98,7 @@ fn a_joined_file_is_not_cut_and_others_of_its_kind_are() {
     let lines = |stdout: &[u8]| -> Vec<Value> {
         str::from_utf8(stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
-    let told = "joined.ts stays whole: its clock begins again";
+    let told = "joined.ts stays whole: its clock starts again";
     let whole = lines(&plan("joined.ts").stderr(contains(told)).get_output().stdout);
     assert_eq!((whole.len(), whole[0].get("part")), (1, None));
     let parts = lines(&plan("somebody.ts").stderr(contains("stays whole").not()).get_output().stdout);

@@ -96,7 +96,7 @@ fn results_of_other_classes_do_not_become_one_table() {
     let merge = ["merge", "own", "seven", "--output", "all.csv"];
     assert_refused(mien().current_dir(home).args(merge), &["model"]);
     let mixed = ["merge", "own", "seven", "--output", "all.csv", "--allow-mixed"];
-    assert_refused(mien().current_dir(home).args(mixed), &["clip.mp4.csv", "have other columns"]);
+    assert_refused(mien().current_dir(home).args(mixed), &["clip.mp4.csv", "have different columns"]);
     assert!(!home.join("all.csv").exists());
 }
 

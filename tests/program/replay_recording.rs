@@ -155,7 +155,7 @@ fn a_recording_that_was_killed_is_exported_as_far_as_it_goes_and_that_is_said() 
         .arg(home.path())
         .assert()
         .success()
-        .stderr(contains("was not ended in order"));
+        .stderr(contains("was not ended properly"));
     assert!(table(&home.path().join("talk-emotions.csv")).1.len() > 50);
 }
 
@@ -168,10 +168,10 @@ fn folders_that_cannot_be_replayed_are_refused_in_one_line_and_leave_nothing() {
         command.current_dir(home.path()).args(["replay", "--headless"]).arg(folder);
         command
     };
-    assert_refused(&mut replay(home.path()), &["without session.json", "no recording"]);
+    assert_refused(&mut replay(home.path()), &["without session.json", "not a recording"]);
     assert_refused(replay(&folder).args(["--output", "/proc/nowhere"]), &["/proc/nowhere"]);
     let video = folder.join("video.mkv");
-    assert_refused(replay(&video).arg("--again"), &["video.mkv is no recording", "--again"]);
+    assert_refused(replay(&video).arg("--again"), &["video.mkv is a video, not a recording", "--again"]);
     fs::write(folder.join("edits.json"), "{").unwrap();
     assert_refused(&mut replay(&folder), &["edits.json", "line 1", "move it away"]);
     fs::remove_file(folder.join("edits.json")).unwrap();

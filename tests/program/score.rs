@@ -97,7 +97,7 @@ fn what_cannot_be_scored_is_refused_with_the_reason() {
     refused(Some("start,end,emotion\n0,1,glad\n"), &["truth.csv", "line 2", "glad"]);
     fs::write(home.join("truth.csv"), "start,end,emotion\n9,10,sad\n").unwrap();
     let beyond = ["score", "clip.mp4", "--truth", "truth.csv"];
-    mien().current_dir(home).args(beyond).assert().failure().stderr(contains("truth.csv falls into the video"));
+    mien().current_dir(home).args(beyond).assert().failure().stderr(contains("truth.csv falls within the video"));
     fs::write(home.join("truth.csv"), "start,end,emotion\n0,1,sad\n").unwrap();
     let missing = ["score", "no.mp4", "--truth", "truth.csv"];
     assert_refused(mien().current_dir(home).args(missing), &["no.mp4"]);

@@ -56,7 +56,7 @@ impl MarkingWriter {
     pub(super) fn start(&mut self, folder: PathBuf, network: Option<NetworkInUse>) -> Option<Arc<dyn Tap>> {
         let source = self.source.clone().filter(|source| source.kind == SourceKind::Camera);
         let (Some(source), Some(network)) = (source, network) else {
-            let why = "nothing can be recorded before a camera shows its first labelled picture".to_owned();
+            let why = "the camera hasn't shown its first labelled picture yet".to_owned();
             self.events.push(RecordingEvent::Failed(why));
             return None;
         };

@@ -59,7 +59,7 @@ pub(super) fn show(ui: &mut Ui, people: &People, names: Names<'_>, asks: &mut As
         if faces.is_empty() {
             ui.add_space(8.0);
             ui.vertical_centered(|ui| {
-                ui.label(RichText::new("Each face in the picture gets its bars here").weak());
+                ui.label(RichText::new("The bars of each face in the picture appear here").weak());
             });
         }
         let of_timeline = people.of_timeline();
@@ -154,7 +154,7 @@ fn heading(ui: &mut Ui, title: &str, classes: &Classes, face: &Face) {
             let noun = classes.noun();
             match verdict {
                 Verdict::Leads(..) => {
-                    let hint = format!("The {noun} that leads, and how likely the network holds it");
+                    let hint = format!("The leading {noun} and its probability");
                     ui.add(Label::new(text.strong()).truncate()).on_hover_text(hint)
                 }
                 Verdict::Unsure => {

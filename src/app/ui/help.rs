@@ -28,9 +28,9 @@ pub(super) fn show(ctx: &Context, asks: &mut Asks) {
                     let quit = ctx.format_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, Key::Q));
                     let scale = format!("{command} and + - 0");
                     for (what, does) in [
-                        (RichText::new(scale).monospace(), "Everything larger, smaller, as usual"),
+                        (RichText::new(scale).monospace(), "Everything larger, smaller, normal size"),
                         (RichText::new(quit).monospace(), "Close the window"),
-                        (RichText::new("1 … 9").monospace(), "Mark this moment of the recording with the number"),
+                        (RichText::new("1 … 9").monospace(), "Mark this moment in the recording with that number"),
                         (RichText::new("Drop a file"), "Open the video, or the folder of a recording"),
                         (RichText::new("Click a face"), "Show its curves in the timeline"),
                     ] {

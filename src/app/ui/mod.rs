@@ -20,6 +20,7 @@ use std::time::Duration;
 use egui::accesskit::Live;
 use egui::{Align2, Area, Button, Context, Frame, Id, Margin, Order, Panel, Rect, Response, Ui, Vec2};
 
+pub(super) use self::people::being_typed;
 pub(super) use self::picture::Screen;
 use super::App;
 use super::action::{Action, Asks, Pane};

@@ -69,7 +69,7 @@ impl Words<'_> {
         let opening_recording = matches!(self.player.source, Some(Source::Recording { .. }));
         match &self.player.phase {
             Phase::NoCamera => ("No camera found: plug one in, or open a video".to_owned(), None),
-            _ if self.is_paused() => ("Paused".to_owned(), Some("Resume shows the picture".to_owned())),
+            _ if self.is_paused() => ("Paused".to_owned(), Some("Resume to see the picture".to_owned())),
             // The source is there, and its first picture waits to be labelled.
             Phase::Running if self.player.network.is_none() => ("Loading the network…".to_owned(), None),
             Phase::Opening | Phase::Running if opening_recording => ("Opening recording…".to_owned(), None),
@@ -85,7 +85,7 @@ impl Words<'_> {
                 };
                 let when = match secs {
                     // A paused camera is left alone.
-                    _ if self.player.paused => "tried again once you resume".to_owned(),
+                    _ if self.player.paused => "trying again once you resume".to_owned(),
                     0.0 => "trying again…".to_owned(),
                     secs => format!("trying again in {secs:.0} s"),
                 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use egui::{Button, CollapsingHeader, Frame, Id, Margin, Panel, RichText, ScrollArea, TextEdit, Ui, vec2};
+use egui::{Button, CollapsingHeader, Context, Frame, Id, Margin, Panel, RichText, ScrollArea, TextEdit, Ui, vec2};
 
 use super::SIGN_GAP;
 use super::faces::smallest_card;
@@ -131,11 +131,11 @@ impl Section<'_> {
             ui.spacing_mut().item_spacing.x = NARROW_SPACING;
             let (words, why, others) = match recorded.results {
                 Results::Recorded => {
-                    let why = "Find and name the faces again, with the present model and settings";
+                    let why = "Detect and label the faces again, with the current model and settings";
                     ("Analyse again", why, Results::Anew)
                 }
                 Results::Anew => {
-                    let why = "Show what was found and named when this was recorded";
+                    let why = "Show the results from when this was recorded";
                     ("Recorded results", why, Results::Recorded)
                 }
             };
@@ -144,8 +144,8 @@ impl Section<'_> {
             }
             match percent {
                 None => {
-                    let why = "Write the table with names, the video with boxes and the marks, into the folder “exports” of \
-                               the recording";
+                    let why = "Write a table with the names, a video with the boxes, and the marks to the folder “exports” \
+                               in the recording";
                     if ui.button("Export").on_hover_text(why).clicked() {
                         self.ask(ReplayAsk::Export);
                     }
@@ -155,7 +155,7 @@ impl Section<'_> {
                 }
                 Some(percent) => {
                     ui.label(format!("Exporting… {percent} %"));
-                    if ui.button("Cancel").on_hover_text("Stop the export; no file is left").clicked() {
+                    if ui.button("Cancel").on_hover_text("Stop the export and keep no files").clicked() {
                         self.ask(ReplayAsk::StopExport);
                     }
                 }
@@ -175,8 +175,8 @@ impl Section<'_> {
     fn person_ui(&mut self, ui: &mut Ui, id: FaceId) -> bool {
         let Some(person) = Person::of(self.replay, id) else { return false };
         let words = &person.words;
-        let label = format!("Name of face {}", id.0);
-        let field = self.field(&label);
+        let label = name_label(id);
+        let field = field(self.replay, &label);
         ui.horizontal(|ui| {
             let mut shown = !person.hidden;
             let response = ui.checkbox(&mut shown, "").accessible_name(format!("Show {words}"));
@@ -197,12 +197,6 @@ impl Section<'_> {
         is_typed(ui, field)
     }
 
-    /// The place of a line that can be typed over in egui's memory. That of another recording has another, so that nobody gets a name
-    /// that was meant for somebody else.
-    fn field(&self, label: &str) -> Id {
-        Id::unique(("typed", self.replay.recording.folder(), label))
-    }
-
     fn person_menu(&mut self, ui: &mut Ui, person: &Person) {
         let response = ui.menu_button("…", |ui| {
             ui.label(RichText::new(&person.details).small().weak());
@@ -215,7 +209,7 @@ impl Section<'_> {
             if others.is_empty() {
                 return;
             }
-            ui.label("Is the same person as");
+            ui.label("Merge with");
             ScrollArea::vertical().max_height(LIST_HEIGHT).show(ui, |ui| {
                 rows::show(ui, "others", others.len(), |ui, place| {
                     self.other_ui(ui, person.id, others[place]);
@@ -233,7 +227,7 @@ impl Section<'_> {
     fn other_ui(&mut self, ui: &mut Ui, person: FaceId, other: FaceId) {
         let Some(other) = Person::of(self.replay, other) else { return };
         let button = rows::button(ui, Button::new(&other.title)).on_hover_text(&other.details);
-        if button.accessible_name(format!("Is {}", other.words)).clicked() {
+        if button.accessible_name(format!("Merge with {}", other.words)).clicked() {
             self.ask(ReplayAsk::Merge(person, other.id));
         }
     }
@@ -269,8 +263,8 @@ impl Section<'_> {
     /// Returns whether its text is being typed.
     fn mark_row(&mut self, ui: &mut Ui, place: usize, mark: &Mark) -> bool {
         let when = moment(mark.time);
-        let label = format!("Text of mark {} at {when}", place + 1);
-        let field = self.field(&label);
+        let label = mark_label(place, mark);
+        let field = field(self.replay, &label);
         ui.horizontal(|ui| {
             let go = ui.button(&when).accessible_name(format!("Go to {when} {}", mark.text));
             if go.on_hover_text("Go there").clicked() {
@@ -287,6 +281,30 @@ impl Section<'_> {
         });
         is_typed(ui, field)
     }
+}
+
+/// What is being typed, as if its line were left now.
+pub(in crate::app) fn being_typed(ctx: &Context, replay: &Replay) -> Vec<ReplayAsk> {
+    let text = |label: &str| ctx.data(|data| data.get_temp::<String>(field(replay, label)));
+    let names = replay.people().iter().filter_map(|id| Some(ReplayAsk::Rename(*id, text(&name_label(*id))?)));
+    let marks = replay.marks().iter().enumerate();
+    let texts =
+        marks.filter_map(|(place, mark)| Some(ReplayAsk::SetMark(mark.clone(), text(&mark_label(place, mark))?)));
+    names.chain(texts).collect()
+}
+
+/// The place of a line that can be typed over in egui's memory. That of another recording has another, so that nobody gets a name
+/// that was meant for somebody else.
+fn field(replay: &Replay, label: &str) -> Id {
+    Id::unique(("typed", replay.recording.folder(), label))
+}
+
+fn name_label(id: FaceId) -> String {
+    format!("Name of face {}", id.0)
+}
+
+fn mark_label(place: usize, mark: &Mark) -> String {
+    format!("Text of mark {} at {}", place + 1, moment(mark.time))
 }
 
 /// A line that can be typed over: gives the new text once it is left or Enter is pressed, if it is another. Esc leaves

@@ -60,13 +60,13 @@ pub(super) fn buttons(
     }
     if recording.is_on() {
         let mark = icon_button(ui, Icon::Mark, "Mark", compact, true);
-        let text = "Mark this moment of the recording, with a text";
+        let text = "Mark this moment in the recording, with optional text";
         if mark.on_hover_text(Shortcut::AddMark.hint(ui.ctx(), text)).clicked() {
             asks.push(Action::Record(RecordAsk::BeginMark));
         }
     }
     let snapshot = icon_button(ui, Icon::Snapshot, "Snapshot", compact, has_picture);
-    let text = "Save this picture, once clean and once with the faces";
+    let text = "Save this picture, with and without the faces drawn in";
     let snapshot = snapshot.on_disabled_hover_text(Shortcut::Snapshot.hint(ui.ctx(), "Snapshot: there is no picture"));
     if snapshot.on_hover_text(Shortcut::Snapshot.hint(ui.ctx(), text)).clicked() {
         asks.push(Action::Record(RecordAsk::Snapshot));
@@ -96,7 +96,7 @@ fn record_button(
             let time = time(recording);
             let words = if compact { time.clone() } else { format!("Recording {time}") };
             let button = Button::selectable(true, (Icon::Record.atom_in(theme::RECORDING), words)).gap(SIGN_GAP);
-            let text = format!("End the recording to {}", folder.display());
+            let text = format!("End the recording in {}", folder.display());
             let response = ui.add(button).accessible_name(format!("Recording {time}, press to end"));
             response.on_hover_text(hint(ui, &text))
         }
@@ -112,7 +112,7 @@ pub(super) fn mark_field(ctx: &Context, room: Rect, mark: &mut OpenMark, asks: &
             ui.horizontal(|ui| {
                 ui.label(RichText::new(format!("Mark at {}", moment(mark.time))).strong());
                 let width = MARK_WIDTH.min(room.width() - BESIDE_MARK).max(SMALLEST_MARK_WIDTH);
-                let field = TextEdit::singleline(&mut mark.text).hint_text("Text, or none").desired_width(width);
+                let field = TextEdit::singleline(&mut mark.text).hint_text("Text (optional)").desired_width(width);
                 let response = ui.add(field).accessible_name("Text of the mark");
                 if std::mem::take(&mut mark.is_new) {
                     response.request_focus();
@@ -121,7 +121,7 @@ pub(super) fn mark_field(ctx: &Context, room: Rect, mark: &mut OpenMark, asks: &
                     let escaped = ui.input(|i| i.key_pressed(Key::Escape));
                     asks.push(Action::Record(if escaped { RecordAsk::DropMark } else { RecordAsk::KeepMark }));
                 }
-                ui.label(RichText::new("Enter saves it, Esc drops it").small().weak());
+                ui.label(RichText::new("Enter saves it, Esc discards it").small().weak());
             });
         });
     });
@@ -137,7 +137,7 @@ pub(super) fn folder_choice(ui: &mut Ui, recording: &RecordingControl, settings:
     });
     ui.horizontal(|ui| {
         let choose = ui.add_enabled(!recording.choosing_folder, Button::new("Choose folder…"));
-        if choose.on_hover_text("Each recording gets a folder of its own in it").clicked() {
+        if choose.on_hover_text("Each recording gets its own folder there").clicked() {
             asks.push(Action::Record(RecordAsk::ChooseFolder));
         }
         let default = ui.add_enabled(settings.recordings_folder.is_some(), Button::new("Default folder"));

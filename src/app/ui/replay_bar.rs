@@ -50,7 +50,7 @@ fn speed_menu(ui: &mut Ui, current: f64, asks: &mut Asks) {
             }
         }
     });
-    name_choice(response.response.on_hover_text("Speed of the replay"), "Speed", speed_name(current));
+    name_choice(response.response.on_hover_text("Playback speed"), "Speed", speed_name(current));
 }
 
 fn seek_slider(ui: &mut Ui, player: &Player, asks: &mut Asks) {
@@ -60,7 +60,7 @@ fn seek_slider(ui: &mut Ui, player: &Player, asks: &mut Asks) {
         Some(duration) => format!("{} / {}", moment(position), moment(duration)),
         None => moment(position),
     };
-    ui.label(times).on_hover_text("Where the video is, and its length");
+    ui.label(times).on_hover_text("Position in the video, and its length");
     let end = duration.unwrap_or(position).as_secs_f64().max(0.1);
     let mut secs = position.as_secs_f64().min(end);
     ui.spacing_mut().slider_width = (ui.available_width() - ui.spacing().item_spacing.x).max(40.0);

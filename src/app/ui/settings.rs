@@ -97,7 +97,7 @@ impl Given<'_> {
     }
 
     fn camera_mode(&self, ui: &mut Ui, asks: &mut Asks) {
-        let why = "What a camera is asked for; the status bar shows what it granted";
+        let why = "What Mien asks the camera for; the status bar shows what it got";
         ui.label(RichText::new("Camera mode").strong()).on_hover_text(why);
         let before = &self.settings.camera_mode;
         let mut mode = before.clone();
@@ -113,14 +113,14 @@ impl Given<'_> {
         ui.horizontal_wrapped(|ui| {
             for (fourcc, name) in FORMATS {
                 let response = ui.selectable_label(mode.fourcc.as_deref() == fourcc, name);
-                let why = "Pixel format: MJPG lets USB 2 cameras send large pictures fast, YUYV has no loss";
+                let why = "Pixel format: MJPG lets USB 2 cameras send large pictures fast, YUYV is lossless";
                 if response.on_hover_text(why).clicked() {
                     mode.fourcc = fourcc.map(str::to_owned);
                 }
             }
         });
         ui.horizontal(|ui| mode.fps = frames_per_second(ui, mode.fps));
-        ui.label(RichText::new("The status bar shows what the camera granted").small().weak());
+        ui.label(RichText::new("The status bar shows the mode in use").small().weak());
         if mode != *before {
             asks.change(self.settings, |settings| settings.camera_mode = mode);
         }
@@ -131,7 +131,7 @@ impl Given<'_> {
         let mut options = self.settings.detection;
         ui.horizontal(|ui| {
             let kinds = [
-                (DetectorKind::Faces, "Network", "Finds heads that tilt and turn, with eyes, nose and mouth"),
+                (DetectorKind::Faces, "Network", "Finds tilted and turned heads, with eyes, nose and mouth"),
                 (DetectorKind::Haar, "Haar", "OpenCV's cascade for upright faces that look at the camera"),
             ];
             for (kind, name, hint) in kinds {
@@ -141,7 +141,7 @@ impl Given<'_> {
         Grid::new("detection").num_columns(2).show(ui, |ui| detection_values(ui, &mut options));
         if options.detector == DetectorKind::Haar {
             ui.checkbox(&mut options.equalize, "Stretch contrast")
-                .on_hover_text("Helps in dark rooms, and finds more false faces");
+                .on_hover_text("Helps in dark rooms, but finds more false faces");
         }
         ui.horizontal(|ui| {
             if ui.button("Defaults").on_hover_text("Reset face detection to its defaults").clicked() {
@@ -156,14 +156,14 @@ impl Given<'_> {
     fn prior(&self, ui: &mut Ui, asks: &mut Asks) {
         let (plural, are_emotions) = (self.classes.plural(), self.classes.are_emotions());
         let title = ui.label(RichText::new(format!("Assumed frequency of {plural}")).strong());
-        title.on_hover_text("How often each is shown, before a face is looked at");
+        title.on_hover_text("How often to expect each, before looking at a face");
         let standard = |prior| Some(PriorChoice::Standard(prior));
         let mut choices = vec![
-            (None, "Model default".to_owned(), "What serves the model best; for the shipped models, uniform"),
+            (None, "Model default".to_owned(), "What suits the model best; for the shipped models, uniform"),
             (
                 standard(StandardPrior::Uniform),
                 "Equally frequent".to_owned(),
-                if are_emotions { "Rare emotions are not passed over" } else { "Rare classes are not passed over" },
+                if are_emotions { "Rare emotions are not overlooked" } else { "Rare classes are not overlooked" },
             ),
             (
                 standard(StandardPrior::Training),
@@ -177,7 +177,7 @@ impl Given<'_> {
         ];
         let launched = &self.launched.prior;
         if let Some(PriorChoice::Given { path, .. }) = launched {
-            choices.push((launched.clone(), format!("As in {}", path.display()), "The file named at the start"));
+            choices.push((launched.clone(), format!("As in {}", path.display()), "The file given on the command line"));
         }
         for (choice, name, hint) in choices {
             if ui.radio(choice == self.settings.prior, name).on_hover_text(hint).clicked() {
@@ -185,8 +185,7 @@ impl Given<'_> {
             }
         }
         let mut flip = self.settings.flip;
-        let why =
-            "The network sees each face in a mirror too, and the mean of both answers counts; it takes twice the time";
+        let why = "The network also sees each face mirrored, and both answers are averaged; this takes twice the time";
         if ui.checkbox(&mut flip, "Average with the mirrored face").on_hover_text(why).changed() {
             asks.change(self.settings, |settings| settings.flip = flip);
         }
@@ -199,7 +198,7 @@ fn frames_per_second(ui: &mut Ui, before: f64) -> f64 {
     let id = Id::unique("frames per second while they are dragged");
     let mut now = ui.data_mut(|data| data.get_temp::<f64>(id)).unwrap_or(before);
     let value = DragValue::new(&mut now).range(1.0..=240.0).update_while_editing(false);
-    let why = "How many pictures the camera is to send in each second";
+    let why = "How many pictures to ask the camera for per second";
     let response = labelled(ui, "Frames per second", why, value);
     if response.dragged() {
         ui.data_mut(|data| data.insert_temp(id, now));
@@ -225,14 +224,15 @@ fn detection_values(ui: &mut Ui, options: &mut DetectionOptions) {
     let mut height = if is_auto { NETWORK_HEIGHT } else { options.scan_height() };
     let value = DragValue::new(&mut height).range(64..=4320);
     let value = if is_auto { value.custom_formatter(|_, _| "auto".to_owned()) } else { value.suffix(" px") };
-    let why = "Pictures are shrunk to this height before faces are searched: less is faster, more finds smaller faces. \
-               Until it is set it follows the smallest face";
+    let why = "Pictures are shrunk to this height before the search: a smaller height is faster, a larger one finds \
+               smaller faces. Until you set it, it depends on the smallest face";
     if labelled(ui, "Search height", why, value).changed() {
         options.working_height = Some(height);
     }
     ui.end_row();
     let value = DragValue::new(&mut options.full_scan_interval).range(1..=1000).suffix(" frames");
-    let why = "Between searches of the whole picture, known faces are followed where they were";
+    let why = "Between searches of the whole picture, known faces are only looked for near where they were. The whole \
+               picture is searched at least once a second";
     labelled(ui, "Full scan every", why, value);
     ui.end_row();
 }

@@ -30,7 +30,7 @@ pub(super) fn show(ui: &mut Ui, player: &Player, results: Option<&Replay>, recor
     let lost = recording.progress.lost;
     if recording.is_on() && lost > 0 {
         let text = format!("disk too slow: {lost} frames not recorded");
-        let hint = "They were analysed; only the recording lacks them";
+        let hint = "They were analysed, but are missing from the recording";
         shown.push((Part { text, hint }, Some(ui.visuals().error_fg_color)));
     }
     let rest = match (words, &player.info) {
@@ -73,7 +73,7 @@ fn parts(info: &SourceInfo, statistics: &Statistics, network: Option<&NetworkInU
     let mut parts = vec![Part {
         text: mode(info),
         hint: if is_camera {
-            "What the camera granted: size, pixel format, frame rate"
+            "The camera's mode: size, pixel format, frame rate"
         } else {
             "Size, codec and frame rate of the video"
         },
@@ -81,23 +81,23 @@ fn parts(info: &SourceInfo, statistics: &Statistics, network: Option<&NetworkInU
     if is_camera && statistics.source_fps > 0.0 {
         parts.push(Part {
             text: format!("camera {:>4.1} fps", statistics.source_fps),
-            hint: "Frames that the camera really gives",
+            hint: "Frames per second that the camera really sends",
         });
     }
     parts.push(Part {
         text: format!("analysed {:>4.1} fps", statistics.analysed_fps),
-        hint: "Frames that were labelled in each second",
+        hint: "Frames labelled per second",
     });
     if let (Some(p50), Some(p95)) = (statistics.age_p50, statistics.age_p95) {
         parts.push(Part {
             text: format!("age {} ms (p95 {})", p50.as_millis(), p95.as_millis()),
-            hint: "Time from reading a frame to its labels: the median, and what 95 of 100 frames stay below",
+            hint: "Time from reading a frame to its labels: the median and the 95th percentile",
         });
     }
     if is_camera {
         parts.push(Part {
             text: format!("dropped {}", statistics.dropped),
-            hint: "Frames left out because newer ones were there",
+            hint: "Frames left out because newer ones had arrived",
         });
     }
     if let Some(network) = network {
@@ -123,8 +123,8 @@ fn recorded_parts(info: &SourceInfo, statistics: &Statistics, metadata: &Metadat
             text: "recorded results".to_owned(),
             hint: of(
                 &metadata.classes,
-                "Nothing is computed: boxes and emotions are those recorded",
-                "Nothing is computed: boxes and classes are those recorded",
+                "Nothing is computed: boxes and emotions are as recorded",
+                "Nothing is computed: boxes and classes are as recorded",
             ),
         },
         Part {
@@ -140,7 +140,7 @@ fn recorded_parts(info: &SourceInfo, statistics: &Statistics, metadata: &Metadat
             hint: "The smoothing when this was recorded",
         },
         Part { text: metadata.network_device.clone(), hint: "Where the network ran when this was recorded" },
-        Part { text: format!("shown {:>4.1} fps", statistics.analysed_fps), hint: "Frames shown in each second" },
+        Part { text: format!("shown {:>4.1} fps", statistics.analysed_fps), hint: "Frames shown per second" },
     ]
 }
 

@@ -95,7 +95,7 @@ impl Shown<'_> {
         let title = face.map_or_else(|| "Timeline".to_owned(), |face| self.names.title(face));
         let menu = menu_button(RichText::new(&title).strong());
         let (response, _) = menu.ui(ui, |ui| self.face_choices(ui, asks));
-        name_choice(response.on_hover_text("Whose curves are shown; also of people who left"), "Curves of", title);
+        name_choice(response.on_hover_text("Whose curves are shown, including people who left"), "Curves of", title);
     }
 
     /// Who was seen last comes first.
@@ -270,7 +270,7 @@ impl Shown<'_> {
 
 /// What a mark is called.
 fn named(text: &str) -> &str {
-    if text.is_empty() { "without a text" } else { text }
+    if text.is_empty() { "without text" } else { text }
 }
 
 /// The lines of a face, with a darker line below those that their background would swallow.

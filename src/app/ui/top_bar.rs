@@ -83,7 +83,7 @@ impl Shown<'_> {
         ui.set_min_width(MENU_WIDTH);
         if self.machine.cameras.is_empty() {
             ui.add_enabled(false, Button::new((Icon::Camera.atom(), "No camera found")).gap(SIGN_GAP))
-                .on_disabled_hover_text("Plug one in; it appears here by itself");
+                .on_disabled_hover_text("Plug one in; it appears here automatically");
         }
         for camera in &self.machine.cameras {
             let chosen = matches!(&self.player.source, Some(Source::Camera(current, _)) if camera.is(current));
@@ -149,9 +149,7 @@ impl Shown<'_> {
         // Several switches can be set before the menu is closed.
         let stay_open = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
         let (response, _) = button.config(stay_open).ui(ui, |ui| self.view_choices(ui, asks));
-        response
-            .on_hover_text("What is drawn over the picture, and which panels are beside it")
-            .accessible_name("View");
+        response.on_hover_text("What is drawn over the picture, and which panels are shown").accessible_name("View");
     }
 
     fn view_choices(&self, ui: &mut Ui, asks: &mut Asks) {
@@ -160,7 +158,7 @@ impl Shown<'_> {
         let (words, noun) = (if self.classes.are_emotions() { "Emotions" } else { "Classes" }, self.classes.noun());
         ui.checkbox(&mut overlay.labels, words).on_hover_text(format!("The {noun} at each box"));
         ui.checkbox(&mut overlay.percentages, "Percentages").on_hover_text("How likely it is");
-        ui.checkbox(&mut overlay.ids, "Face numbers").on_hover_text("Which face it is");
+        ui.checkbox(&mut overlay.ids, "Face numbers").on_hover_text("The number of each face");
         if overlay != self.settings.overlay {
             asks.change(self.settings, |settings| settings.overlay = overlay);
         }
@@ -169,7 +167,7 @@ impl Shown<'_> {
             [(Pane::Faces, self.panes.faces(), "Bars"), (Pane::Timeline, self.panes.timeline(), "Timeline")]
         {
             let response = ui.checkbox(&mut shown, name);
-            if response.on_hover_text("In a small window it folds away by itself, unless you choose").changed() {
+            if response.on_hover_text("Hidden automatically in a small window, unless you choose").changed() {
                 asks.push(Action::Toggle(pane));
             }
         }
@@ -203,7 +201,7 @@ impl Shown<'_> {
             asks.push(Action::Toggle(Pane::Help));
         }
         let full = icon_button(ui, Icon::FullScreen, "Full screen", true, true);
-        let why = Shortcut::FullScreen.hint(ui.ctx(), "Full screen, the picture alone");
+        let why = Shortcut::FullScreen.hint(ui.ctx(), "Full screen with the picture alone");
         if full.on_hover_text(why).clicked() {
             asks.push(Action::ToggleFullScreen);
         }

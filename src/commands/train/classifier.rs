@@ -30,7 +30,7 @@ impl TrainArgs {
         }
         if let Some(weights) = self.backbone.first() {
             let Some(backbone) = &mut recipe.backbone else {
-                bail!("the recipe {} has no backbone that weights could be for", path.display());
+                bail!("the recipe {} has no backbone to use weights for", path.display());
             };
             backbone.weights = Some(weights.clone());
         }
@@ -61,14 +61,14 @@ impl TrainArgs {
         let data = self.reading.read(&sources, &recipe.classes, &|_| recipe.split.clone(), recipe.crop)?;
         if self.folds.is_some() && data.is_official(Split::Private) {
             bail!(
-                "{} is split officially, so every fold would learn from the same pictures: leave --folds out",
+                "{} has an official split, so every fold would learn from the same pictures: leave out --folds",
                 data.name
             );
         }
         let mut statement = Statement::of(&recipe, &data)?;
         let trainer = Classification::new(&recipe, &data, device)
             .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), folder, device))
-            .with_context(|| format!("can't train by {}", path.display()))?;
+            .with_context(|| format!("can't train with {}", path.display()))?;
         let watch = Watch {
             pictures: trainer.task().pictures(),
             chart: |state: &TrainingState| accuracy_chart(&state.history, state.recipe.epochs),

@@ -31,7 +31,7 @@ impl TrainArgs {
         let task = Detection::new(&recipe, data, device);
         let trainer = self
             .trainer(task, recipe, sha256, &run, device)
-            .with_context(|| format!("can't train by {}", path.display()))?;
+            .with_context(|| format!("can't train with {}", path.display()))?;
         tell(&format!("{:.1} million multiply-adds for 320×192 pixels", cost.macs as f64 / 1e6));
         let watch = Watch {
             pictures: trainer.task().pictures(),

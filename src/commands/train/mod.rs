@@ -22,21 +22,21 @@ use crate::device::DeviceChoice;
 use crate::lab::detection::FacesRecipe;
 use crate::lab::{Task, TrainError, Trainer};
 
-/// Train a network by a recipe
+/// Train a network from a recipe
 ///
 /// Learns from the Training split and chooses the best epoch on PublicTest; PrivateTest is read only with --measure or --all, once, at the end. Writes a
 /// checkpoint after every epoch: the same command resumes where an interrupted one stopped, with the same result.
 ///
-/// With --all it trains a list of recipes, one after the other or side by side, each within its budget of time; reads PublicTest and
-/// PrivateTest once for each that has ended, and PublicTest alone where the budget is spent, for it can go on with more; and shows in the
-/// end what `mien compare` shows.
+/// With --all it trains a list of recipes, one after the other or side by side, each within its time budget. A training that has ended is
+/// measured once on PublicTest and PrivateTest. If its budget is spent, it is measured on PublicTest alone, because it can go on with a
+/// larger one. At the end, the table of `mien compare` is printed.
 #[derive(Args, Debug)]
 pub struct TrainArgs {
     /// The recipe, a TOML file (see models/recipes)
     #[arg(required_unless_present = "all")]
     pub recipe: Option<PathBuf>,
 
-    /// Train all recipes of a list (see models/recipes/progression.toml); what was interrupted resumes, what has ended is left as it is
+    /// Train all recipes of a list (see models/recipes/progression.toml); interrupted trainings resume, finished ones are left as they are
     #[arg(long, value_name = "LIST.toml", conflicts_with_all = ["recipe", "run", "stop_after", "folds", "measure"])]
     pub all: Option<PathBuf>,
 
@@ -64,11 +64,11 @@ pub struct TrainArgs {
     #[arg(long, default_value_t)]
     pub device: DeviceChoice,
 
-    /// Another seed than the recipe's, to learn how much of a difference is chance; the network is then called NAME-seed-N
+    /// Use this seed instead of the recipe's, to see how much of a difference is chance; the network is then called NAME-seed-N
     #[arg(long, value_name = "N", conflicts_with = "all", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
 
-    /// Stop after this many epochs in all, though the recipe has more; the same command without it resumes from there
+    /// Stop after this many epochs in all, even if the recipe has more; the same command without it resumes from there
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub stop_after: Option<u32>,
 
@@ -76,8 +76,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "MINUTES", value_parser = above_zero)]
     pub budget: Option<f64>,
 
-    /// When the training has ended, measure the best weights on PublicTest and, once, on PrivateTest, and write both into the card; on
-    /// PublicTest alone where its budget is spent
+    /// When the training has ended, measure the best weights on PublicTest and, once, on PrivateTest, and write both into the card; if
+    /// its budget is spent, on PublicTest alone
     #[arg(long)]
     pub measure: bool,
 
@@ -86,9 +86,9 @@ pub struct TrainArgs {
     #[arg(long, value_name = "[NAME=]FILE.safetensors")]
     pub backbone: Vec<PathBuf>,
 
-    /// Train as many networks, each without one part of the people (of the pictures, where people aren't known) of every data set that
-    /// isn't split officially, in the folders fold-1, fold-2 … of the run; `mien evaluate --folds` judges each picture by the network
-    /// that never saw its person
+    /// Train this many networks, each without one part of the people (or of the pictures, if people aren't known) of every data set
+    /// without an official split, in the run's folders fold-1, fold-2 …; `mien evaluate --folds` has each picture classified by the
+    /// network that never saw its person
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(2..=1000))]
     pub folds: Option<u16>,
 

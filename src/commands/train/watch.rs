@@ -69,7 +69,7 @@ impl TrainArgs {
             watch.pictures,
             trainer.parameters(),
             provenance::machine(device),
-            if done > 0 { format!("; going on after epoch {done}") } else { String::new() }
+            if done > 0 { format!("; resuming after epoch {done}") } else { String::new() }
         ));
 
         let screen = MultiProgress::new();

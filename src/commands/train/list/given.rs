@@ -32,7 +32,7 @@ impl Given {
     pub fn of(&self, entry: &Scheduled) -> Result<(Vec<PathBuf>, Option<PathBuf>), String> {
         let names: Vec<&str> = entry.recipe.data.names().collect();
         if names.is_empty() {
-            return Err("its recipe doesn't name what it learns from, as `data = \"FER2013\"`".to_owned());
+            return Err("its recipe doesn't name what it learns from, such as `data = \"FER2013\"`".to_owned());
         }
         let find = |all: &[(String, PathBuf)], name: &str| {
             all.iter().find(|(known, _)| known == name).map(|(_, path)| path.clone())

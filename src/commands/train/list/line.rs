@@ -57,7 +57,7 @@ impl Lines {
     pub fn set(&mut self, index: usize, state: State) {
         let line = &mut self.lines[index];
         let words = match state {
-            State::Waiting => "waiting: the device has no room for it now".to_owned(),
+            State::Waiting => "waiting: there is too little free memory or disk space now".to_owned(),
             State::Skipped(why) => format!("skipped: {why}"),
             State::Ended { ending, before } => {
                 let how = match ending {

@@ -66,7 +66,10 @@ impl Member {
                 }
                 events.send((index, Event::Silent)).ok();
             };
-            std::thread::Builder::new().name("member".to_owned()).spawn(listen).context("can't hear a training")?;
+            std::thread::Builder::new()
+                .name("member".to_owned())
+                .spawn(listen)
+                .context("can't read a training's messages")?;
         }
         Ok(Self { job, child, pipe, log, begins })
     }

@@ -153,7 +153,7 @@ impl Work<'_> {
             let (index, event) = match heard.recv_timeout(GLANCE) {
                 Ok(heard) => heard,
                 Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => bail!("the trainings can't be heard"),
+                Err(RecvTimeoutError::Disconnected) => bail!("the trainings' messages can't be read"),
             };
             let Event::Silent = event else {
                 lines.hear(index, &event);
