@@ -152,16 +152,21 @@ fn picture(path: &Path, width: i32, height: i32) {
     assert!(imgcodecs::imwrite(path, &picture, &Vector::new()).unwrap());
 }
 
-#[test]
-fn results_of_files_that_were_replaced_do_not_count() {
-    let home = tempfile::tempdir().unwrap();
-    let home = home.path();
+/// A folder of two videos and a picture, and their manifest.
+fn plan_of_two_videos_and_a_picture(home: &Path, videos: [&str; 2]) {
     fs::create_dir(home.join("in")).unwrap();
-    for name in ["a.mp4", "b.mp4"] {
+    for name in videos {
         video_with_face(&home.join("in").join(name), 10);
     }
     picture(&home.join("in/x.png"), 320, 240);
     plan(home, &["in"]);
+}
+
+#[test]
+fn results_of_files_that_were_replaced_do_not_count() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    plan_of_two_videos_and_a_picture(home, ["a.mp4", "b.mp4"]);
     assert_eq!(shards(home, 1, "results", &[]), [0]);
     merge(home, "results", "all.csv", &[]).success();
 
@@ -191,12 +196,7 @@ fn results_of_files_that_were_replaced_do_not_count() {
 fn results_that_are_not_in_the_manifest_are_left_out_and_listed() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    fs::create_dir(home.join("in")).unwrap();
-    for name in ["a.mp4", "b.mp4"] {
-        video_with_face(&home.join("in").join(name), 10);
-    }
-    picture(&home.join("in/x.png"), 320, 240);
-    plan(home, &["in"]);
+    plan_of_two_videos_and_a_picture(home, ["a.mp4", "b.mp4"]);
     assert_eq!(shards(home, 1, "results", &[]), [0]);
     // Two different results of somebody who no longer takes part don't matter.
     run(home, &["analyze", "in/b.mp4", "--output", "results/2", "--skip", "1"]).success();
@@ -219,12 +219,7 @@ fn results_that_are_not_in_the_manifest_are_left_out_and_listed() {
 fn files_that_were_added_are_planned_alone_and_merged_with_the_others() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    fs::create_dir(home.join("in")).unwrap();
-    for name in ["a.mp4", "c.mp4"] {
-        video_with_face(&home.join("in").join(name), 10);
-    }
-    picture(&home.join("in/x.png"), 320, 240);
-    plan(home, &["in"]);
+    plan_of_two_videos_and_a_picture(home, ["a.mp4", "c.mp4"]);
     assert_eq!(shards(home, 2, "old", &[]), [0, 0]);
     let old = fs::read_to_string(home.join(MANIFEST)).unwrap();
 

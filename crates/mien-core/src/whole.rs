@@ -100,11 +100,6 @@ impl Unfinished {
             // The first failure is the reason.
             result = result.and(Err(error));
             if !is_taken {
-                // Whatever a file system calls what it can't do.
-                match reserve_and_rename(unnamed, &path) {
-                    Ok(()) => return (path, result),
-                    Err(failed) => unnamed = failed.path,
-                }
                 unnamed.disable_cleanup(true);
                 return (unnamed.to_path_buf(), result);
             }
@@ -121,11 +116,9 @@ impl Unfinished {
 /// When there is a file of that name, or the disk fails. The error holds the file, which still has its temporary name.
 pub fn give_name(temporary: TempPath, path: &Path) -> Result<(), PathPersistError> {
     match temporary.persist_noclobber(path) {
-        // The file system has neither hard links nor a way to rename that spares an existing file: shared folders of VirtualBox
-        // call it forbidden, some network drives (FUSE) unsupported.
-        Err(PathPersistError { error, path: temporary })
-            if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) =>
-        {
+        // The file system may have neither hard links nor a way to rename that spares an existing file. Shared folders of VirtualBox
+        // call it forbidden, some network drives (FUSE) unsupported or invalid.
+        Err(PathPersistError { error, path: temporary }) if error.kind() != io::ErrorKind::AlreadyExists => {
             reserve_and_rename(temporary, path)
         }
         named => named,
