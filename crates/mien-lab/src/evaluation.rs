@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
-use super::metrics::{ClassMetrics, Confusion, Reliability, roc_auc};
+use super::metrics::{ClassMetrics, Confusion, Paired, Reliability, roc_auc};
 use mien_core::classes::Classes;
 use mien_net::Normalization;
 use mien_net::classify::ClassifyError;
@@ -94,6 +94,21 @@ impl Scored {
             confusion.add(*truth, leader(&adjustment.row(logits)));
         }
         confusion
+    }
+
+    /// Sets the answers beside those of `other` to the same pictures, each at its operating point. `None` if these aren't the same: another
+    /// number, or other right answers.
+    pub fn beside(&self, adjustment: &Adjustment, other: &Self, of_other: &Adjustment) -> Option<Paired> {
+        let truths = |scored: &Self| scored.rows.iter().map(|(_, truth)| *truth).collect::<Vec<_>>();
+        if truths(self) != truths(other) {
+            return None;
+        }
+        let mut paired = Paired::default();
+        for ((logits, truth), (others, _)) in self.rows.iter().zip(&other.rows) {
+            let is_right = |logits: &[f64], adjustment: &Adjustment| leader(&adjustment.row(logits)) == *truth;
+            paired.add(is_right(logits, adjustment), is_right(others, of_other));
+        }
+        Some(paired)
     }
 
     /// Mean negative logarithm of the probability of the right answer, in nats; 0 without pictures. Pictures whose right answer is
@@ -240,6 +255,26 @@ mod tests {
         assert_eq!(scored.confusion(&Adjustment::NONE).accuracy(), 0.0);
         let measures = scored.measure(&adjusted);
         assert!(measures.ece < measures.ece_scaled, "a right answer that is less sure is further from 1");
+    }
+
+    #[test]
+    fn two_networks_are_set_beside_each_other_picture_by_picture() {
+        use Emotion::{Happy, Neutral, Sad};
+        let one = scored(&[(Happy, 1.0, Happy), (Neutral, 1.0, Sad), (Sad, 1.0, Sad)]);
+        let other = scored(&[(Neutral, 1.0, Happy), (Neutral, 1.0, Sad), (Sad, 1.0, Sad)]);
+        let none = Adjustment::NONE;
+        let paired = one.beside(&none, &other, &none).unwrap();
+        assert_eq!(paired, Paired { n: 3, first_alone: 1, second_alone: 0 });
+
+        let mut offsets = vec![0.0; COUNT];
+        offsets[Sad.index()] = 2.0;
+        let to_sad = Adjustment { offsets, temperature: 1.0 };
+        let paired = one.beside(&none, &other, &to_sad).unwrap();
+        assert_eq!(paired, Paired { n: 3, first_alone: 1, second_alone: 1 });
+
+        assert_eq!(one.beside(&none, &scored(&[(Happy, 1.0, Happy)]), &none), None);
+        let others = scored(&[(Happy, 1.0, Happy), (Neutral, 1.0, Neutral), (Sad, 1.0, Sad)]);
+        assert_eq!(one.beside(&none, &others, &none), None);
     }
 
     #[test]

@@ -4,26 +4,22 @@ use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 use tch::Device;
 
-use super::{ClassifierArgs, cut_varied, scored};
+use super::subject::{Subject, cut_varied};
+use super::{ClassifierArgs, scored};
 use crate::lab::balance::BalanceSpec;
 use crate::lab::datasets::{Dataset, Split};
 use crate::lab::recipe::DataSpec;
 use crate::lab::{Sampling, fit_calibration, training_prior, varied};
-use crate::net::{Calibration, Card, Model};
+use crate::net::{Calibration, Card};
 use crate::prior::{Prior, PriorChoice, StandardPrior};
 
 /// Variations of each picture that the strength is chosen on.
 const VARIATIONS: usize = 5;
 
 impl ClassifierArgs {
-    /// The model's calibration, fitted again on PublicTest, whatever split is measured. In `uncut` the same faces are cut out by their outline.
-    pub(super) fn fitted(
-        &self,
-        model: &Model,
-        data: &Dataset,
-        uncut: &Dataset,
-        device: Device,
-    ) -> anyhow::Result<Calibration> {
+    /// The model's calibration, fitted again on PublicTest, whatever split is measured.
+    pub(super) fn fitted(&self, subject: &Subject, device: Device) -> anyhow::Result<Calibration> {
+        let Subject { model, data, .. } = subject;
         let before = &model.card.calibration;
         let training_prior = match &before.training_prior {
             Some(prior) => prior.clone(),
@@ -32,7 +28,7 @@ impl ClassifierArgs {
         let rule = self.usual_rule();
         let (pictures, answers) = data.public.judged(rule)?;
         let plain = scored(model, &pictures, &answers, device)?;
-        let (uncut, _) = uncut.public.judged(rule)?;
+        let (uncut, _) = subject.uncut().public.judged(rule)?;
         let varied = cut_varied(&varied(&uncut, VARIATIONS)?, model.card.input.crop)?;
         let varied = scored(model, &varied, &answers.repeat(VARIATIONS), device)?;
         let fitted_on = format!(

@@ -1,11 +1,13 @@
 //! `mien evaluate`: how good a model is on a split of a data set.
 
+mod against;
 mod calibrate;
 mod faces;
 mod folds;
 mod learnt;
 pub(super) mod record;
 mod report;
+mod subject;
 #[cfg(feature = "vision")]
 mod through_detector;
 
@@ -17,15 +19,14 @@ use tch::{Device, Tensor};
 
 use self::faces::FacesArgs;
 use self::report::{EightClasses, OperatingPoint, Report};
+use self::subject::Subject;
 use super::card;
 use super::numbers::share;
 use super::reading::ReadingArgs;
 use crate::console::{print, print_json, tell};
-use crate::crop::Framing;
 use crate::device::{self, DeviceChoice};
-use crate::lab::datasets::{Dataset, LabelRule, Pictures, Split};
-use crate::lab::faces::cut_again;
-use crate::lab::{Scored, plots, predict, varied};
+use crate::lab::datasets::{LabelRule, Split};
+use crate::lab::{Scored, plots, predict};
 use crate::net::{Model, ModelSource, Pass, Precision};
 use crate::network::NetworkInUse;
 use crate::prior::{PriorChoice, StandardPrior};
@@ -43,6 +44,7 @@ use crate::prior::{PriorChoice, StandardPrior};
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --calibrate      fit temperature and strength
   mien evaluate MODEL fer2013.csv --ferplus fer2013new.csv --split private  read once, at the end
   mien evaluate MODEL CK+48 --split all --prior uniform                     data that the model didn't learn from
+  mien evaluate MODEL fer2013.csv --against OTHER                           is one better than the other?
   mien evaluate --folds runs/mien-joint CK+48 JAFFE                         people that the network never saw
   mien evaluate faces MODEL --data FOLDER                                   a detector")]
 pub struct EvaluateArgs {
@@ -106,6 +108,11 @@ struct ClassifierArgs {
     #[arg(long)]
     pub json: bool,
 
+    /// Compare with this model on the same pictures: how far the accuracies are apart, with the 95 % interval of the difference and
+    /// McNemar's test
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["calibrate", "folds"])]
+    pub against: Option<ModelSource>,
+
     /// Draw the confusion matrix to this PNG file
     #[arg(long, value_name = "FILE.png")]
     pub plot: Option<PathBuf>,
@@ -137,27 +144,6 @@ struct ClassifierArgs {
     pub precision: Precision,
 }
 
-/// Pictures to measure on.
-struct Sample {
-    /// Gray bytes `[N, 1, 48, 48]`.
-    pictures: Tensor,
-    /// By their places among the model's classes.
-    answers: Vec<usize>,
-    /// Pictures that the rule leaves out for showing contempt, if what it leaves out is known.
-    contempt: usize,
-    /// Share of the pictures in which the detector found a face, if it was asked.
-    found: Option<f64>,
-}
-
-impl Sample {
-    #[expect(clippy::needless_pass_by_value, reason = "a split is made for the caller alone")]
-    fn of(pictures: Pictures, rule: LabelRule) -> anyhow::Result<Self> {
-        let contempt = pictures.left_out_for_contempt(rule);
-        let (pictures, answers) = pictures.judged(rule)?;
-        Ok(Self { pictures, answers, contempt, found: None })
-    }
-}
-
 impl EvaluateArgs {
     /// Measures and prints.
     ///
@@ -185,27 +171,10 @@ impl ClassifierArgs {
             record::check_precision(self.precision)?;
         }
         let recorded_model = self.recorded_model(source)?;
-        let mut model = Model::load(source, device, self.precision)?.with_flip(self.flip);
-        let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
-        let own_split = learnt::own_split(&model.card)?;
-        let split = |files: &[String]| learnt::split_of(&model.card, &own_split, files);
-        let read = |crop| self.reading.read(&paths, &model.card.labels, &split, crop);
-        let crop = model.card.input.crop;
-        let data = read(crop)?;
-        learnt::check(&model.card, &data, self.split)?;
+        let mut subject = self.subject(source, device)?;
         if self.calibrate {
-            // What is fitted is fitted on PublicTest, whatever is measured.
-            learnt::check(&model.card, &data, Split::Public)?;
-        }
-        // Pictures are varied before faces are turned upright in them.
-        let is_turned = (self.varied || self.calibrate) && crop != Framing::Box;
-        let unturned = is_turned.then(|| read(Framing::Box)).transpose()?;
-        let uncut = unturned.as_ref().unwrap_or(&data);
-        learnt::check_alike(&data, uncut, self.split)?;
-        if self.calibrate {
-            learnt::check_alike(&data, uncut, Split::Public)?;
-            let calibration = self.fitted(&model, &data, uncut, device)?;
-            if calibrate::recalibrate(&mut model.card, calibration) {
+            let calibration = self.fitted(&subject, device)?;
+            if calibrate::recalibrate(&mut subject.model.card, calibration) {
                 tell(
                     "the calibration has changed: figures in the card that aren't true with it are taken away; --record measures them again",
                 );
@@ -213,15 +182,14 @@ impl ClassifierArgs {
         }
 
         let rule = self.rule.unwrap_or(self.usual_rule());
-        let sample = if self.varied {
-            self.varied_sample(uncut, rule, crop)?
-        } else {
-            self.sample(Sample::of(data.split(self.split), rule)?, crop)?
-        };
-        let scored = scored(&model, &sample.pictures, &sample.answers, device)?;
+        let sample = self.sample(&subject, rule)?;
+        let Subject { model, data, .. } = &subject;
+        let scored = scored(model, &sample.pictures, &sample.answers, device)?;
         let assumed = model.card.calibration.assume(self.prior.as_ref())?;
-        let network = NetworkInUse::of(&model, &assumed.prior);
+        let network = NetworkInUse::of(model, &assumed.prior);
         let measures = scored.measure(&assumed.adjustment);
+        let against = self.against.as_ref();
+        let against = against.map(|other| self.against(other, &subject, (&scored, &assumed.adjustment), rule, device));
         let report = Report {
             model: &network.model,
             model_sha256: &network.sha256,
@@ -234,7 +202,8 @@ impl ClassifierArgs {
             test_time_augmentation: self.flip,
             eight_classes: EightClasses::of(&measures, sample.contempt),
             measures,
-            operating_points: operating_points(&model, &scored)?,
+            against: against.transpose()?,
+            operating_points: operating_points(model, &scored)?,
             labels: model.card.labels.clone(),
             never_named: network.never_named.clone(),
             device: network.device.clone(),
@@ -271,49 +240,6 @@ impl ClassifierArgs {
     fn usual_rule(&self) -> LabelRule {
         LabelRule::usual(self.reading.ferplus.is_some())
     }
-
-    /// The pictures of a data set in which faces are cut out by their outline, varied, and cut out as the network wants them.
-    fn varied_sample(&self, uncut: &Dataset, rule: LabelRule, crop: Framing) -> anyhow::Result<Sample> {
-        let mut sample = Sample::of(uncut.split(self.split), rule)?;
-        sample.pictures = varied(&sample.pictures, 1)?;
-        if self.is_through_detector() {
-            return self.sample(sample, crop);
-        }
-        Ok(Sample { pictures: cut_varied(&sample.pictures, crop)?, ..sample })
-    }
-
-    #[cfg(feature = "vision")]
-    fn is_through_detector(&self) -> bool {
-        self.through_detector
-    }
-
-    #[cfg(not(feature = "vision"))]
-    fn is_through_detector(&self) -> bool {
-        false
-    }
-
-    #[cfg(feature = "vision")]
-    fn sample(&self, sample: Sample, crop: Framing) -> anyhow::Result<Sample> {
-        if self.through_detector { through_detector::sample(&sample, crop) } else { Ok(sample) }
-    }
-
-    #[cfg(not(feature = "vision"))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the app's detector isn't part of the lab alone")]
-    fn sample(&self, sample: Sample, _crop: Framing) -> anyhow::Result<Sample> {
-        Ok(sample)
-    }
-}
-
-/// Varied pictures as the network wants them; says how they were cut out.
-fn cut_varied(pictures: &Tensor, crop: Framing) -> anyhow::Result<Tensor> {
-    if crop == Framing::Upright {
-        tell(&format!("looking for the faces in {} varied pictures", pictures.size()[0]));
-    }
-    let (pictures, counts) = cut_again(pictures, crop)?;
-    if counts.are_cut() {
-        tell(&format!("varied pictures: {counts}"));
-    }
-    Ok(pictures)
 }
 
 /// Runs the network once over all pictures.

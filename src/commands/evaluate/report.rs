@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::against::Against;
 use crate::classes::Classes;
 use crate::lab::Measures;
 use crate::lab::datasets::Split;
@@ -28,6 +29,9 @@ pub(super) struct Report<'a> {
     pub test_time_augmentation: bool,
     #[serde(flatten)]
     pub measures: Measures,
+    /// A second model on the same pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against: Option<Against>,
     /// With the faces of contempt that the rule leaves out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eight_classes: Option<EightClasses>,
@@ -150,6 +154,9 @@ impl fmt::Display for Report<'_> {
             )?;
         }
         self.write_points(f)?;
+        if let Some(against) = &self.against {
+            write!(f, "\n{against}")?;
+        }
         writeln!(f, "\nUnder the prior {}:\n", self.prior)?;
         self.write_classes(f)?;
         if let Some(EightClasses { contempt, n, accuracy }) = self.eight_classes {

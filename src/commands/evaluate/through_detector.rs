@@ -2,7 +2,7 @@
 
 use tch::{Device, Tensor};
 
-use super::Sample;
+use super::subject::Sample;
 use crate::crop::{CROP_SIZE, FaceCrop, FaceCropper, Framing};
 use crate::detect::{self, DetectionOptions};
 use crate::detection::{DetectError, FaceDetector};

@@ -1,7 +1,7 @@
 //! How far a share can be trusted that was measured on so many pictures.
 
 /// Quantile of the normal distribution for 95 % on both sides.
-const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// The 95 % interval of Wilson (1927) about the share `right / n`: where the accuracy on endlessly many such pictures
 /// lies. Unlike the textbook's interval it stays between 0 and 1 and holds for few pictures. The whole range without
