@@ -6,12 +6,12 @@
 //! source ─Frame→ detect ─boxes→ track ─ids→ crop ─48×48→ classify ─probabilities→ smooth ─Scene→ app · export
 //! ```
 //!
-//! See `ARCHITECTURE.md` for the map of the rooms and the reasons behind it.
+//! See `ARCHITECTURE.md` for the map of the modules and the reasons behind it.
 
 // Tests may fail loudly: that is what they are for.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
 
-// The rooms that are crates of their own, so that the compiler keeps their walls.
+// The modules that are crates of their own, so that the compiler enforces their boundaries.
 pub use mien_core::{
     bounded, classes, contrast, crop, detection, digits, emotion, face, landmarks, pixels, prior, probabilities,
     quality, smooth, track, verdict, whole,

@@ -1,4 +1,4 @@
-//! The network that labels, in words: one description for reports, manifests, recordings and the window.
+//! The network that labels, in words: one description for reports, result records, recordings and the window.
 
 use std::fmt;
 

@@ -120,7 +120,7 @@ impl Classifier for OnThreads {
     }
 }
 
-/// One network for several pipelines, which take turns: what is in front of the network takes longer.
+/// One network for several pipelines, which take turns; the stages before it are the bottleneck.
 #[derive(Clone)]
 pub struct SharedNetwork {
     classifier: Arc<Mutex<Box<dyn Classifier>>>,

@@ -2,7 +2,7 @@
 
 use super::record::RecordAsk;
 use super::replay::ReplayAsk;
-use super::session::Source;
+use super::session::{Results, Source};
 use super::settings::Settings;
 use crate::face::FaceId;
 use crate::pipeline::Command;
@@ -25,12 +25,21 @@ pub(super) enum Action {
     Change(Box<Settings>),
     /// Show this face's curves; none is whoever is in the picture.
     Choose(Option<FaceId>),
+    /// Mirror the picture, or don't any more.
+    ToggleMirror,
     ToggleFullScreen,
     LeaveFullScreen,
     Toggle(Pane),
+    /// Show nothing but the picture, or the panels again.
+    TogglePanels,
     LookForCameras,
     Dismiss(u64),
     Replay(ReplayAsk),
+    /// Show the recording with these results, from the same moment on.
+    ShowResults(Results),
+    /// Export the recording.
+    Export,
+    StopExport,
     Record(RecordAsk),
 }
 
@@ -42,8 +51,6 @@ pub(super) enum Pane {
     /// The bars beside the picture.
     Faces,
     Timeline,
-    /// Everything around the picture.
-    All,
 }
 
 /// What is asked for while a picture is drawn.

@@ -7,14 +7,13 @@ use std::time::Duration;
 use egui::{Context, ViewportCommand};
 
 use super::App;
-use super::action::{Action, Pane};
+use super::action::Action;
 use super::discovery::{Job, Report};
 use super::export::RunningExport;
 use super::history::History;
 use super::people::People;
 use super::player::{NextPress, Phase};
 use super::record::{RecordAsk, State};
-use super::replay::ReplayAsk;
 use super::session::{Plan, Results, Source};
 use super::settings::Settings;
 use crate::pipeline::Command;
@@ -31,13 +30,13 @@ impl App {
         match action {
             Action::Open(source) => {
                 // What the window opens by itself is no choice of the user's.
-                if let Source::Camera(device, _) = &source {
+                if let Source::Camera(device) = &source {
                     self.preferences.now.camera = Some(device.to_string());
                 }
                 self.leave(Next::Open(source), ctx);
             }
             Action::AskForVideo => {
-                let asked = self.machine.ask_for_video(self.settings().video_folder.clone());
+                let asked = self.discovery.ask_for_video(self.settings().video_folder.clone());
                 self.report(asked);
             }
             Action::TryAgain => self.try_again(),
@@ -51,33 +50,36 @@ impl App {
             }
             Action::Change(settings) => self.change_settings(*settings, ctx),
             Action::Choose(face) => self.people.choose(face),
+            Action::ToggleMirror => {
+                let mirror = self.preferences.now.mirror_mut(self.player.is_video());
+                *mirror = !*mirror;
+            }
             Action::ToggleFullScreen => {
                 // Not every system says whether a window fills the screen.
                 let full = ctx.input(|i| i.viewport().fullscreen).unwrap_or(self.panes.picture_alone);
                 self.set_full_screen(!full, ctx);
             }
             Action::LeaveFullScreen => self.set_full_screen(false, ctx),
-            Action::Toggle(Pane::All) => self.set_picture_alone(!self.panes.picture_alone),
             Action::Toggle(pane) => self.panes.toggle(pane),
+            Action::TogglePanels => self.set_picture_alone(!self.panes.picture_alone),
             Action::LookForCameras => {
-                let looking = self.machine.look_for_cameras();
+                let looking = self.discovery.look_for_cameras();
                 self.report(looking);
             }
             Action::Dismiss(toast) => self.toasts.dismiss(toast),
-            Action::Replay(ask) => self.replay(ask),
+            Action::Replay(ask) => {
+                if let Some(replay) = &mut self.replay {
+                    replay.change(ask, &mut self.player, &mut self.people, &mut self.toasts);
+                }
+            }
+            Action::ShowResults(results) => self.show_results(results),
+            Action::Export => self.start_export(),
+            Action::StopExport => self.export.iter().for_each(RunningExport::stop),
             Action::Record(ask) => self.record(ask),
         }
     }
 
-    /// The settings with the picture mirrored the other way.
-    pub(super) fn toggled_mirror(&self) -> Action {
-        let mut settings = self.settings().clone();
-        let mirror = settings.mirror_mut(self.player.is_video());
-        *mirror = !*mirror;
-        Action::Change(Box::new(settings))
-    }
-
-    /// Full screen belongs to the picture alone.
+    /// In full screen nothing but the picture is shown.
     fn set_full_screen(&mut self, full: bool, ctx: &Context) {
         ctx.send_viewport_cmd(ViewportCommand::Fullscreen(full));
         self.set_picture_alone(full);
@@ -90,7 +92,7 @@ impl App {
         }
     }
 
-    /// Takes new settings over and lets those who work with them know.
+    /// Adopts new settings and passes on what has changed.
     fn change_settings(&mut self, settings: Settings, ctx: &Context) {
         let before = std::mem::replace(&mut self.preferences.now, settings);
         let now = self.preferences.now.clone();
@@ -107,16 +109,12 @@ impl App {
             self.networks_asked.push_back(now.network());
             self.player.send(Command::SetNetwork(now.network()));
         }
+        // A camera grants its mode when it is opened.
         if now.camera_mode != before.camera_mode
-            && let Some(Source::Camera(device, _)) = self.player.source.clone()
+            && self.player.is_open()
+            && let Some(source @ Source::Camera(_)) = self.player.source.clone()
         {
-            let source = Source::Camera(device, now.camera_mode);
-            // A camera grants its mode when it is opened.
-            if self.player.is_open() {
-                self.leave(Next::Open(source), ctx);
-            } else {
-                self.player.source = Some(source);
-            }
+            self.leave(Next::Open(source), ctx);
         }
     }
 
@@ -175,7 +173,7 @@ impl App {
             }
             _ => {
                 self.replay = None;
-                let reading = self.machine.beside(Job::Recording, move |_| {
+                let reading = self.discovery.beside(Job::Recording, move |_| {
                     let read = Box::new(Recording::open(&folder));
                     Report::Recording { folder, read, results }
                 });
@@ -185,11 +183,12 @@ impl App {
         }
     }
 
-    /// Starts a source that nothing is left to be read of first.
+    /// Starts a source. A recording must have been read already.
     pub(super) fn start(&mut self, source: Source) {
         let settings = self.settings();
         let plan = Plan {
             source,
+            camera_mode: settings.camera_mode.clone(),
             recording: self.replay.as_ref().map(|replay| replay.recording.clone()),
             network: settings.network(),
             smoothing: settings.smoothing(),
@@ -199,7 +198,7 @@ impl App {
             repeat: self.player.repeat,
         };
         self.networks_asked = VecDeque::from([plan.network.clone()]);
-        match self.machine.start(&plan) {
+        match self.discovery.start(&plan) {
             Ok(session) => self.player.run(session),
             Err(error) => {
                 self.offer_cameras(Phase::Failed);
@@ -229,7 +228,7 @@ impl App {
         match self.player.source.clone() {
             Some(source) => self.open(source),
             None => {
-                let looking = self.machine.look_for_cameras();
+                let looking = self.discovery.look_for_cameras();
                 self.player.phase = if looking.is_ok() { Phase::Opening } else { Phase::NoCamera };
                 self.report(looking);
             }
@@ -257,13 +256,8 @@ impl App {
             RecordAsk::QuickMark(number) => recording.quick_mark(number, player, toasts),
             RecordAsk::Snapshot => self.take_snapshot(folder),
             RecordAsk::ChooseFolder => {
-                if !recording.choosing_folder {
-                    let asked = self
-                        .machine
-                        .beside(Job::Folder, move |outside| Report::FolderChosen(outside.ask_for_folder(folder)));
-                    recording.choosing_folder = asked.is_ok();
-                    self.report(asked);
-                }
+                let asked = self.discovery.ask_for_folder(folder);
+                self.report(asked);
             }
         }
     }
@@ -282,27 +276,26 @@ impl App {
         let folder = self.recording.snapshot_folder(folder);
         let name = self.player.info.as_ref().map_or_else(String::new, |info| info.name.clone());
         let saving = self
-            .machine
+            .discovery
             .beside(Job::Snapshot, move |_| Report::Snapshot(save_snapshot(&folder, &name, &frame, &faces, &classes)));
         self.report(saving);
     }
 
-    fn replay(&mut self, ask: ReplayAsk) {
-        let Some(replay) = &mut self.replay else { return };
-        match ask {
-            ReplayAsk::Show(results) => {
-                let folder = replay.recording.folder().to_owned();
-                let moment = self.player.moment();
-                self.open(Source::Recording { folder, results });
-                self.player.seek(moment);
-            }
-            ReplayAsk::Export if self.export.is_some() => {}
-            ReplayAsk::Export => match replay.export(self.recording.blur, self.machine.wake.clone()) {
-                Ok(export) => self.export = Some(export),
-                Err(error) => self.toasts.error(format!("This machine can't start another thread: {error}")),
-            },
-            ReplayAsk::StopExport => self.export.iter().for_each(RunningExport::stop),
-            ask => replay.change(ask, &mut self.player, &mut self.people, &mut self.toasts),
+    /// Shows the recording with these results, from the same moment on.
+    fn show_results(&mut self, results: Results) {
+        let Some(replay) = &self.replay else { return };
+        let folder = replay.recording.folder().to_owned();
+        let moment = self.player.moment();
+        self.open(Source::Recording { folder, results });
+        self.player.seek(moment);
+    }
+
+    /// Exports the recording, unless another export runs.
+    fn start_export(&mut self) {
+        let Some(replay) = self.replay.as_ref().filter(|_| self.export.is_none()) else { return };
+        match replay.export(self.recording.blur, self.discovery.wake.clone()) {
+            Ok(export) => self.export = Some(export),
+            Err(error) => self.toasts.error(format!("This machine can't start another thread: {error}")),
         }
     }
 }

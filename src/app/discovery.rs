@@ -70,8 +70,8 @@ pub(super) enum Report {
     Snapshot(Result<Snapshot, SnapshotError>),
 }
 
-/// The machine as the window knows it.
-pub(super) struct Machine {
+/// What the window knows of the machine, and the way to find out more.
+pub(super) struct Discovery {
     outside: Arc<dyn Outside>,
     pub(super) wake: Wake,
     reports: Receiver<Report>,
@@ -81,10 +81,12 @@ pub(super) struct Machine {
     pub(super) models: Vec<ModelEntry>,
     pub(super) demo_clip: Option<PathBuf>,
     cameras_looked_for_at: f64,
-    choosing_video: bool,
+    /// Whether the dialog for a video is open, and the one for a folder.
+    pub(super) choosing_video: bool,
+    pub(super) choosing_folder: bool,
 }
 
-impl Machine {
+impl Discovery {
     pub(super) fn new(ctx: &Context, outside: Arc<dyn Outside>) -> Self {
         let waker = ctx.clone();
         let (reporter, reports) = crossbeam_channel::unbounded();
@@ -99,6 +101,7 @@ impl Machine {
             demo_clip: None,
             cameras_looked_for_at: 0.0,
             choosing_video: false,
+            choosing_folder: false,
         }
     }
 
@@ -148,7 +151,7 @@ impl Machine {
         })
     }
 
-    /// Lets the user choose a video, unless that is going on already.
+    /// Lets the user choose a video, unless the dialog is open already.
     pub(super) fn ask_for_video(&mut self, folder: Option<PathBuf>) -> Result<(), String> {
         if self.choosing_video {
             return Ok(());
@@ -158,9 +161,14 @@ impl Machine {
         asked
     }
 
-    /// The dialog is closed.
-    pub(super) fn video_was_asked_for(&mut self) {
-        self.choosing_video = false;
+    /// Lets the user choose a folder, beginning in `folder`, unless the dialog is open already.
+    pub(super) fn ask_for_folder(&mut self, folder: PathBuf) -> Result<(), String> {
+        if self.choosing_folder {
+            return Ok(());
+        }
+        let asked = self.beside(Job::Folder, move |outside| Report::FolderChosen(outside.ask_for_folder(folder)));
+        self.choosing_folder = asked.is_ok();
+        asked
     }
 
     pub(super) fn start(&self, plan: &Plan) -> anyhow::Result<Box<dyn Session>> {

@@ -39,7 +39,7 @@ impl App {
         for action in keys::pressed(self, ctx) {
             self.asks.push(action);
         }
-        for report in self.machine.take_reports() {
+        for report in self.discovery.take_reports() {
             self.learn(report);
         }
         // What the last picture asked for, and keys and reports just now.
@@ -150,9 +150,6 @@ impl App {
         }
         // The timeline of a recording is whole from the beginning.
         let record = replay::results(self.replay.as_ref()).is_none();
-        if *self.people.classes() != classes {
-            self.panes.show_all_lines();
-        }
         self.people.show(faces, &classes, now, record);
     }
 
@@ -160,12 +157,12 @@ impl App {
         match report {
             Report::Cameras(cameras) => self.learn_cameras(cameras),
             Report::Machine { devices, models, demo_clip } => {
-                self.machine.devices = devices;
-                self.machine.models = models;
-                self.machine.demo_clip = demo_clip;
+                self.discovery.devices = devices;
+                self.discovery.models = models;
+                self.discovery.demo_clip = demo_clip;
             }
             Report::VideoChosen(path) => {
-                self.machine.video_was_asked_for();
+                self.discovery.choosing_video = false;
                 match path {
                     Ok(Some(path)) => {
                         self.preferences.now.video_folder = path.parent().map(Into::into);
@@ -177,7 +174,7 @@ impl App {
             }
             Report::Recording { folder, read, results } => self.learn_recording(&folder, *read, results),
             Report::FolderChosen(chosen) => {
-                self.recording.choosing_folder = false;
+                self.discovery.choosing_folder = false;
                 match chosen {
                     Ok(Some(folder)) => self.preferences.now.recordings_folder = Some(folder),
                     Ok(None) => {}
@@ -199,26 +196,26 @@ impl App {
         match job {
             Job::Cameras if is_waiting && self.player.source.is_none() => self.player.phase = Phase::NoCamera,
             Job::Recording if is_waiting && self.player.is_video() => self.offer_cameras(Phase::Failed),
-            Job::Video => self.machine.video_was_asked_for(),
-            Job::Folder => self.recording.choosing_folder = false,
+            Job::Video => self.discovery.choosing_video = false,
+            Job::Folder => self.discovery.choosing_folder = false,
             Job::Cameras | Job::Machine | Job::Recording | Job::Snapshot => {}
         }
     }
 
     fn learn_cameras(&mut self, cameras: Vec<CameraEntry>) {
-        self.machine.cameras = cameras;
+        self.discovery.cameras = cameras;
         let is_waiting = matches!(self.player.phase, Phase::Opening | Phase::NoCamera);
         if self.player.source.is_some() || !is_waiting {
             return;
         }
         let chosen = self.settings().chosen_camera();
-        let chosen = chosen.and_then(|asked| self.machine.camera(&asked).map(|camera| camera.device_by(asked)));
+        let chosen = chosen.and_then(|asked| self.discovery.camera(&asked).map(|camera| camera.device_by(asked)));
         if let Some(device) = &chosen {
             // What was remembered may be its number, which another camera may have at the next start.
             self.preferences.now.camera = Some(device.to_string());
         }
-        match chosen.or_else(|| self.machine.cameras.first().map(CameraEntry::device)) {
-            Some(device) => self.open(Source::Camera(device, self.settings().camera_mode.clone())),
+        match chosen.or_else(|| self.discovery.cameras.first().map(CameraEntry::device)) {
+            Some(device) => self.open(Source::Camera(device)),
             None => self.player.phase = Phase::NoCamera,
         }
     }
@@ -246,7 +243,7 @@ impl App {
         self.player.phase = phase;
         // Elsewhere a look opens each camera for a moment, and takes it away from whoever tries it again.
         if cfg!(target_os = "linux") {
-            let looking = self.machine.look_for_cameras();
+            let looking = self.discovery.look_for_cameras();
             self.report(looking);
         }
     }
@@ -271,7 +268,7 @@ impl App {
         match self.player.phase {
             Phase::CameraLost { .. } => ctx.request_repaint_after(COUNTDOWN_STEP),
             Phase::NoCamera => {
-                let polled = self.machine.poll_cameras(self.clock.now(ctx));
+                let polled = self.discovery.poll_cameras(self.clock.now(ctx));
                 self.report(polled);
                 ctx.request_repaint_after(Duration::from_secs_f64(CAMERA_POLL_SECS));
             }

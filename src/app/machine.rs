@@ -93,7 +93,7 @@ impl Outside for ThisMachine {
         let device = |choice: DeviceChoice| choice.resolve().unwrap_or(Device::Cpu);
         let analysed = |source| Parts::on(source, device, loader(network.clone()));
         let parts = match &plan.source {
-            Source::Camera(device, mode) => analysed(SourceRequest::Camera(mode.of(device.clone()))),
+            Source::Camera(device) => analysed(SourceRequest::Camera(plan.camera_mode.of(device.clone()))),
             Source::Video(path) => analysed(SourceRequest::Video(path.clone())),
             Source::Recording { results: Results::Anew, .. } => analysed(recording()?.request()),
             Source::Recording { results: Results::Recorded, .. } => {

@@ -1,7 +1,7 @@
 //! The window: a picture with its faces boxed and named, their probabilities as bars and over time.
 //!
 //! [`App`] holds the state in parts, each with an owner: `player` (the source and how it is played), `people` (faces, bars
-//! and curves), `recording` (what is being recorded), `replay` (the recording that is open), `machine` (what was found out about
+//! and curves), `recording` (what is being recorded), `replay` (the recording that is open), `discovery` (what was found out about
 //! cameras, devices and models) and `preferences` (the settings). `logic` drains what the pipeline sent and carries out
 //! what was asked for, also while the window is hidden; `ui` only draws: each panel is given what it shows, and asks for actions.
 //! Pure parts ([`history`], [`bars`], [`transform`], [`verdict`], [`settings`], [`toasts`]) know nothing of windows.
@@ -37,7 +37,7 @@ use egui::Context;
 
 use self::action::Asks;
 use self::actions::Next;
-use self::discovery::Machine;
+use self::discovery::Discovery;
 use self::export::RunningExport;
 use self::history::History;
 use self::people::People;
@@ -102,7 +102,7 @@ impl Launch {
                 *to = value.clone();
             }
         }
-        if let Some(Source::Camera(device, _)) = &self.source {
+        if let Some(Source::Camera(device)) = &self.source {
             settings.camera = Some(device.to_string());
         }
         settings.camera_mode = self.camera_mode.over(&settings.camera_mode);
@@ -191,7 +191,7 @@ fn show(launch: Launch, outside: Arc<dyn Outside>, stop: &'static AtomicBool) ->
 pub struct App {
     preferences: Preferences,
     settings_file: Option<SettingsFile>,
-    machine: Machine,
+    discovery: Discovery,
     player: Player,
     people: People,
     screen: Screen,
@@ -226,7 +226,7 @@ impl App {
 
         let mut app = Self {
             recording: RecordingControl::new(outside.recordings_folder(), launch.blur),
-            machine: Machine::new(ctx, outside),
+            discovery: Discovery::new(ctx, outside),
             player: Player::new(launch.speed.unwrap_or(1.0), launch.repeat),
             people: People::new(History::live()),
             screen: Screen::default(),
@@ -244,20 +244,14 @@ impl App {
             preferences: Preferences::new(loaded, settings),
             settings_file: None,
         };
-        let looking = app.machine.look_around().and_then(|()| app.machine.look_for_cameras());
+        let looking = app.discovery.look_around().and_then(|()| app.discovery.look_for_cameras());
         if looking.is_err() {
             // Nobody will report any; it is tried again from there.
             app.player.phase = Phase::NoCamera;
         }
         app.report(looking);
-        match launch.source.clone() {
-            // What it is asked for may have been saved in part, and given in part.
-            Some(Source::Camera(device, _)) => {
-                let mode = app.settings().camera_mode.clone();
-                app.open(Source::Camera(device, mode));
-            }
-            Some(source) => app.open(source),
-            None => {}
+        if let Some(source) = launch.source.clone() {
+            app.open(source);
         }
         app
     }

@@ -56,7 +56,7 @@ impl People {
         &self.classes
     }
 
-    /// Says what will be told apart from the next scene on. As long as there is something of others, that stays.
+    /// Sets the classes of the coming scenes. Ignored while faces or curves of other classes are shown.
     pub(super) fn expect(&mut self, classes: &Classes) {
         if self.faces.is_empty() && self.history.faces().next().is_none() {
             self.classes = classes.clone();
@@ -92,7 +92,7 @@ impl People {
         self.follow();
     }
 
-    /// Another set of curves, as of people who are called otherwise now.
+    /// Replaces the curves after a merge or hide; `person` maps old ids to new ones.
     pub(super) fn set_history(&mut self, mut history: History, person: impl Fn(FaceId) -> FaceId) {
         history.advance(self.history.now());
         self.history = history;

@@ -10,12 +10,12 @@ use super::keys::{Press, take_press};
 use super::player::{Phase, Player};
 use super::toasts::Toasts;
 use crate::blur::Blur;
-use crate::recording::{Counts, Progress, RecordingEvent, SNAPSHOTS};
+use crate::recording::{Counts, Mark, Progress, RecordingEvent, SNAPSHOTS};
 
 /// How often the time that was recorded and the rates are updated when no picture comes.
 pub(super) const CLOCK_STEP: Duration = Duration::from_millis(500);
 
-/// For so long it is said that something was marked.
+/// How long the picture shows “Marked”.
 const JUST_MARKED: Duration = Duration::from_secs(2);
 
 /// The keys of marks that say a number and no more.
@@ -66,26 +66,18 @@ pub(super) struct OpenMark {
     pub(super) is_new: bool,
 }
 
-/// A mark on the timeline.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tick {
-    /// Media time.
-    pub(super) time: Duration,
-    pub(super) text: String,
-}
-
 /// What the window knows of the recording that a camera's session makes.
 #[derive(Debug, Default)]
 pub(super) struct RecordingControl {
     pub(super) state: State,
     pub(super) progress: Progress,
     pub(super) open_mark: Option<OpenMark>,
-    pub(super) ticks: Vec<Tick>,
+    /// At media times, for the timeline.
+    pub(super) marks: Vec<Mark>,
     /// Where recordings and pictures go until the user chooses another folder.
     pub(super) default_folder: PathBuf,
     /// The recording that was made last, to be opened.
     pub(super) last: Option<PathBuf>,
-    pub(super) choosing_folder: bool,
     /// What is blurred in what is written.
     pub(super) blur: Option<Blur>,
     /// When the frame on the screen was captured, and its media time: brings marks onto the timeline.
@@ -107,13 +99,13 @@ impl RecordingControl {
     /// Learns which frame is on the screen, and forgets marks that the timeline doesn't reach any more.
     pub(super) fn advance(&mut self, captured_at: Instant, media_time: Duration) {
         self.shown_at = Some((captured_at, media_time));
-        self.ticks.retain(|tick| tick.time + LIVE_SPAN >= media_time);
+        self.marks.retain(|mark| mark.time + LIVE_SPAN >= media_time);
     }
 
     /// Forgets what belonged to a source.
     pub(super) fn clear(&mut self) {
-        let Self { choosing_folder, last, default_folder, blur, .. } = std::mem::take(self);
-        *self = Self { choosing_folder, last, ..Self::new(default_folder, blur) };
+        let Self { last, default_folder, blur, .. } = std::mem::take(self);
+        *self = Self { last, ..Self::new(default_folder, blur) };
     }
 
     /// The text of what was marked just now.
@@ -179,7 +171,7 @@ impl RecordingControl {
         self.is_on()
     }
 
-    /// Asks for the end of the recording, if one runs, and says whether one does; [`Self::update`] learns when it has ended.
+    /// Asks the recording to end; returns whether one was running. [`Self::update`] notices the end.
     pub(super) fn end(&mut self, player: &mut Player) -> bool {
         self.keep_mark(player);
         match &self.state {
@@ -232,7 +224,7 @@ impl RecordingControl {
             RecordingEvent::Marked { at, text } => {
                 self.marked = Some((Instant::now(), text.clone()));
                 if let Some(time) = self.media_time(at) {
-                    self.ticks.push(Tick { time, text });
+                    self.marks.push(Mark { time, text });
                 }
             }
             RecordingEvent::Warning(text) => toasts.error(text),

@@ -16,12 +16,14 @@ use crate::recording::{EDITS, Edits, EditsFile, Export, Mark, Recording};
 /// Folder in that of the recording into which the window exports.
 const EXPORTS: &str = "exports";
 
-/// A mark this near to the present moment is passed over when the one before is asked for: who asks twice in a
-/// replay that is playing wants the one before that.
+/// While playing, “previous” skips a mark this close behind, so pressing it twice goes back two marks.
 const AT_MARK: Duration = Duration::from_millis(700);
 
 /// Edits that can be taken back, at most.
 const MOST_UNDO: usize = 100;
+
+/// For faces that can't be named: those of a camera, a video, or a recording that is analysed again.
+static UNEDITED: Edits = Edits::new();
 
 /// What the user asks for about a recording.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,12 +41,8 @@ pub(super) enum ReplayAsk {
     GoToMark {
         forward: bool,
     },
-    /// From the same moment on.
-    Show(Results),
     Undo,
     Reset,
-    Export,
-    StopExport,
 }
 
 /// The recording that is open, with what was changed about it.
@@ -63,31 +61,9 @@ pub(super) struct Replay {
     on_screen: Vec<Face>,
 }
 
-/// What to call faces.
-#[derive(Clone, Copy)]
-pub(super) struct Names<'a>(Option<&'a Edits>);
-
-impl Names<'_> {
-    /// Where a name stands alone: `Anna`, `Face 3`.
-    pub(super) fn title(self, face: FaceId) -> String {
-        self.0.map_or_else(|| format!("Face {}", face.0), |edits| edits.title(face))
-    }
-
-    /// Within a sentence: `Anna`, `face 3`.
-    pub(super) fn words(self, face: FaceId) -> String {
-        let name = self.0.and_then(|edits| edits.name(face));
-        name.map_or_else(|| format!("face {}", face.0), str::to_owned)
-    }
-
-    /// On the picture: `Anna`, `3`.
-    pub(super) fn short(self, face: FaceId) -> String {
-        self.0.map_or_else(|| face.0.to_string(), |edits| edits.short_title(face))
-    }
-}
-
 /// What to call the faces of a recording, or of whatever else is shown.
-pub(super) fn names(replay: Option<&Replay>) -> Names<'_> {
-    Names(results(replay).map(|replay| &replay.edits))
+pub(super) fn names(replay: Option<&Replay>) -> &Edits {
+    results(replay).map_or(&UNEDITED, |replay| &replay.edits)
 }
 
 /// The recording, if what was recorded is shown, and not what is found in it again.
@@ -222,8 +198,6 @@ impl Replay {
             }
             ReplayAsk::Reset => edits = Edits::default(),
             ReplayAsk::GoToMark { forward } => return self.go_to_mark(forward, player),
-            // These are the window's: they open something else, or go on when another source is opened.
-            ReplayAsk::Show(_) | ReplayAsk::Export | ReplayAsk::StopExport => return,
         }
         if edits == self.edits {
             return;
@@ -292,7 +266,9 @@ impl Replay {
         let now = player.moment();
         let times = self.marks.iter().map(|mark| mark.time);
         let target = if forward {
-            times.filter(|time| *time > now).min()
+            // A jump to a mark ends at the last frame that isn't after it. By that frame's time, the same mark would be the next one.
+            let place = |time| self.recording.frames.place_at(time);
+            times.filter(|time| place(*time) > place(now)).min()
         } else {
             let before = if player.paused { now } else { now.saturating_sub(AT_MARK) };
             times.filter(|time| *time < before).max()

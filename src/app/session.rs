@@ -97,6 +97,8 @@ pub trait Outside: Send + Sync {
 pub struct Plan {
     /// Where the frames come from.
     pub source: Source,
+    /// What to ask of it, if it is a camera.
+    pub camera_mode: CameraMode,
     /// The recording, if the source is one.
     pub recording: Option<Arc<Recording>>,
     /// What labels the faces.
@@ -116,8 +118,8 @@ pub struct Plan {
 /// Where frames come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
-    /// A camera, and what to ask of it.
-    Camera(CameraDevice, CameraMode),
+    /// A camera.
+    Camera(CameraDevice),
     /// A video file.
     Video(PathBuf),
     /// A recording.
@@ -164,7 +166,7 @@ pub struct CameraMode {
 }
 
 impl CameraMode {
-    /// This mode asked of a camera. A pixel format that is none is left to the camera.
+    /// A request for this mode. An invalid pixel format is ignored; the camera chooses.
     pub fn of(&self, device: CameraDevice) -> CameraRequest {
         let fourcc = self.fourcc.as_ref().and_then(|word| word.parse().ok());
         CameraRequest { device, width: self.width, height: self.height, fps: self.fps, fourcc }
@@ -190,7 +192,7 @@ pub struct CameraModeChange {
 }
 
 impl CameraModeChange {
-    /// A mode with what was asked for in place of its own.
+    /// `mode`, with the values from the command line replacing its own.
     pub fn over(&self, mode: &CameraMode) -> CameraMode {
         let (width, height) = self.size.unwrap_or((mode.width, mode.height));
         let fourcc = self.fourcc.clone().or_else(|| mode.fourcc.clone());

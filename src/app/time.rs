@@ -14,8 +14,8 @@ impl WindowClock {
         Self { began: Instant::now() }
     }
 
-    /// The time now. egui's own stands still while nothing is drawn, so this is the system's; but where nobody gives egui a time, it
-    /// counts the steps that a test takes, and these hold.
+    /// The time now. egui's clock stops while nothing is drawn, so we use the system's. Tests give egui no time; there its step clock
+    /// counts.
     pub(super) fn now(&self, ctx: &Context) -> f64 {
         let (given, stepped) = ctx.input(|i| (i.raw.time, i.time));
         given.map_or(stepped, |_| self.began.elapsed().as_secs_f64())

@@ -5,16 +5,16 @@ use std::path::Path;
 use anyhow::bail;
 use walkdir::WalkDir;
 
-use super::manifest::Manifest;
-use super::run::MANIFEST_ENDING;
+use super::record::Record;
+use super::run::RECORD_ENDING;
 use super::summaries::Summaries;
 use super::together::TOGETHER_NAME;
-use crate::export::{is_temporary, replace_file};
+use crate::export::{Existing, is_temporary, write_file};
 use crate::report::{IndexRow, is_index, render_index};
 
 const INDEX: &str = "index.html";
 
-/// Writes the index of the folder again, out of the manifests in it: those of this run, and of all before.
+/// Writes the index of the folder again, from the records in it: those of this run and of all earlier ones.
 ///
 /// # Errors
 /// When a file of that name is there that Mien didn't write, or it can't be written.
@@ -24,7 +24,7 @@ pub fn write_index(folder: &Path) -> anyhow::Result<()> {
         bail!("{} is not Mien's and was left alone, so there is no index of the results", path.display());
     }
     let page = render_index(&rows(folder))?;
-    replace_file(&path, page.as_bytes())?;
+    write_file(&path, page.as_bytes(), Existing::Replace)?;
     Ok(())
 }
 
@@ -36,15 +36,15 @@ fn rows(folder: &Path) -> Vec<IndexRow> {
     files.filter_map(|entry| row(folder, entry.path())).collect()
 }
 
-fn row(folder: &Path, manifest: &Path) -> Option<IndexRow> {
-    let beside = manifest.parent()?;
-    let name = manifest.file_name()?.to_string_lossy().strip_suffix(MANIFEST_ENDING)?.to_owned();
+fn row(folder: &Path, path: &Path) -> Option<IndexRow> {
+    let beside = path.parent()?;
+    let name = path.file_name()?.to_string_lossy().strip_suffix(RECORD_ENDING)?.to_owned();
     let below = |file: &str| {
         let path = beside.join(file);
         let parts = path.strip_prefix(folder).ok()?.components().map(|part| part.as_os_str().to_string_lossy());
         Some(parts.collect::<Vec<_>>().join("/"))
     };
-    let results = Manifest::read(manifest)?.results?;
+    let results = Record::read(path)?.results?;
     let report = Summaries::report_name(&name);
     // By their names: the folder may have been moved. Copies of pictures lie in folders of their own and are too many for a row.
     let outputs = results.outputs.iter().filter_map(|output| output.file.path.file_name());
@@ -70,7 +70,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::batch::manifest::{FileState, Output, Results};
+    use crate::batch::record::{FileState, Output, Results};
 
     fn finish(folder: &Path, name: &str, endings: &[&str]) {
         fs::create_dir_all(folder).unwrap();
@@ -81,8 +81,8 @@ mod tests {
         });
         let (outputs, verdicts) = (outputs.collect(), [("happy".to_owned(), 4), ("unsure".to_owned(), 1)].into());
         let results = Results { outputs, frames: 7, faces: 5, verdicts, ..Results::default() };
-        let manifest = Manifest { schema: 1, results: Some(results), ..Manifest::default() };
-        manifest.write(&folder.join(format!("{name}{MANIFEST_ENDING}"))).unwrap();
+        let record = Record { schema: 1, results: Some(results), ..Record::default() };
+        record.write(&folder.join(format!("{name}{RECORD_ENDING}"))).unwrap();
     }
 
     #[test]

@@ -8,20 +8,18 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::inputs::{Input, Inputs};
-use super::manifest::Results;
 use super::mpeg_clock::clock_begins_again;
 use super::products::{Place, Products, leave_out_poor};
 use super::progress::FileProgress;
-use super::read_on::ReadOn;
+use super::record::Results;
 use crate::console::{describe, tell};
 use crate::detect::ScheduledDetector;
 use crate::exit::is_temporary;
 use crate::export::{FaceLines, LinesError, Original};
 use crate::interrupt::Interrupted;
-use crate::pipeline::{Analyzer, Labeller, Scene, run_to_end};
+use crate::pipeline::{Analyzer, Ending, Labeller, Scene, run_to_end};
 use crate::pixels::PixelLimit;
-use crate::source::Watched;
-use crate::source::{Excerpt, FrameSource, ImageSource, Span, VideoSource};
+use crate::source::{Excerpt, FrameSource as _, ImageSource, Span, VideoSource};
 use crate::stages::{SharedNetwork, StageChoices};
 use crate::track::TrackOptions;
 
@@ -94,14 +92,13 @@ impl Job<'_> {
     ) -> anyhow::Result<Option<String>> {
         let (spacing, looks, duration) = (film.spacing(), film.looks(), film.duration());
         let Film { source, span, can_jump } = film;
-        let source: Box<dyn FrameSource> =
-            if can_jump { Box::new(source) } else { Box::new(ReadOn::to(source, span.from, self.stop)?) };
+        let source = Box::new(source);
+        let source = if can_jump { Excerpt::new(source, span)? } else { Excerpt::read_on(source, span, self.stop)? };
         self.go_on()?;
-        let (source, shortfall) = Watched::new(Box::new(Excerpt::new(source, span)?));
         let analyzer = self.choices.analyzer_for(spacing, looks)?;
         let labeller = self.choices.labeller(self.network.classifier());
         let mut frames = 0_u64;
-        run_to_end(Box::new(source), analyzer, labeller, self.stop, |scene| {
+        let ending = run_to_end(Box::new(source), analyzer, labeller, self.stop, |scene| {
             frames += 1;
             on_scene(scene).map(ControlFlow::Continue)
         })?;
@@ -109,7 +106,10 @@ impl Job<'_> {
         if frames == 0 {
             bail!("there is no frame {}", span_in_words(span, duration));
         }
-        Ok(shortfall.get().map(|shortfall| format!("it is {shortfall}; the results cover those")))
+        Ok(match ending {
+            Ending::EndOfSource(Some(shortfall)) => Some(format!("it is {shortfall}; the results cover those")),
+            Ending::EndOfSource(None) | Ending::Stopped => None,
+        })
     }
 
     /// Looks at each picture by itself: nobody is followed from one to the next, and nothing is smoothed.

@@ -1,20 +1,19 @@
-//! Many videos and pictures processed into files: what is to be analysed, what is written of each, and the manifests by which the
+//! Many videos and pictures processed into files: what is to be analysed, what is written of each, and the records by which the
 //! next run knows what is done.
 
 mod facts;
 mod index;
 mod inputs;
 mod job;
-mod manifest;
 mod mpeg_clock;
 mod outcome;
 mod part;
-mod plan;
 mod products;
 mod progress;
-mod read_on;
+mod record;
 mod results;
 mod run;
+mod step;
 mod summaries;
 mod task;
 mod together;
@@ -22,12 +21,12 @@ mod together;
 pub use self::index::write_index;
 pub use self::inputs::{Input, InputError, Inputs, PICTURES_NAME};
 pub use self::job::{Job, Lacking};
-pub use self::manifest::{FileState, Manifest, Output, Results, Work};
 pub use self::mpeg_clock::clock_begins_again;
 pub use self::outcome::{Problem, RUN_REPORT, RunReport};
 pub use self::part::Part;
 pub use self::products::{Product, Wanted};
 pub use self::progress::ProgressForm;
-pub use self::run::{Batch, MANIFEST_ENDING, Orders};
+pub use self::record::{FileState, Output, Record, Results, Work};
+pub use self::run::{Batch, Orders, RECORD_ENDING};
 use self::task::Task;
 pub use self::together::{TablesRecord, different_arithmetic};

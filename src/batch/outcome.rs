@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
-use super::manifest::Results;
+use super::record::{Results, write_json};
 use super::run::Orders;
 use super::{Product, Task};
 use crate::console::{describe, print, tell};
 use crate::exit::{BadInputs, TryAgain, is_temporary};
-use crate::export::{ExportError, replace_file};
+use crate::export::ExportError;
 
 /// The note of a run in the folder of its results.
 pub const RUN_REPORT: &str = "mien-run.json";
@@ -51,7 +51,7 @@ pub struct RunReport {
 pub struct BatchOutcome<'a> {
     /// Of each task, in order.
     pub outcomes: Vec<(&'a Task, Outcome)>,
-    /// Of what became no task.
+    /// Inputs that no task could be made for.
     pub unreadable: Vec<Problem>,
     /// With tables over all files, and with the index.
     pub trouble: Vec<anyhow::Error>,
@@ -108,9 +108,7 @@ impl BatchOutcome<'_> {
         });
         let problems = self.unreadable.iter().chain(failed).cloned().collect();
         let done = self.outcomes.iter().filter_map(|(_, outcome)| outcome.results()).count();
-        let text = serde_json::to_vec_pretty(&RunReport { shard, done, problems })
-            .map_err(|error| ExportError::Write { path: path.clone(), reason: error.into() })?;
-        replace_file(&path, &text).map(drop)
+        write_json(&path, &RunReport { shard, done, problems })
     }
 
     /// Says what came out.

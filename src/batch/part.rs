@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::{SourceInfo, Span};
 
-/// A part begins to be analysed at a frame whose number is a multiple of this many analysed frames: of those that share a batch of
-/// the network (8), and of those from one full scan to the next (15, and 3 while nobody is there). So it does the same on the same
-/// frames as a run over the whole film, as far as that hangs on numbers.
+/// A part begins at a multiple of 120 analysed frames, so that its batches (8 frames) and its full scans (every 15 frames, or 3 without a face)
+/// fall on the same frames as in a run over the whole film. With another `--full-scan-every`, full scans may fall on other frames.
 const RHYTHM: u64 = 120;
 
 /// Which part of a film it is. What is seen before `from_s` only prepares: faces are known and probabilities are smoothed when the part
@@ -32,9 +31,7 @@ pub struct Part {
 impl Part {
     /// What its results are called; `name` is what those of the film are.
     pub fn name(&self, name: &Path) -> PathBuf {
-        let mut named = name.as_os_str().to_owned();
-        named.push(format!(".part-{:03}-of-{:03}", self.number, self.of));
-        named.into()
+        name.with_added_extension(format!("part-{:03}-of-{:03}", self.number, self.of))
     }
 
     /// The frames that are to be analysed for it: `skip` left out after each one.

@@ -1,7 +1,7 @@
 //! Everything that is written from the scenes of a file: tables, annotated copies, summary and report.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::manifest::{Output, Results};
+use super::record::{Output, Results};
 use super::summaries::Summaries;
 use crate::blur::{Blur, SceneBlurrer, blur_still};
 use crate::classes::Classes;
 use crate::export::{
-    AnnotatedVideo, ExportError, FaceTable, FrameTable, Original, TableFormat, VideoShape, annotate, encoded,
+    AnnotatedVideo, Existing, ExportError, FaceTable, FrameTable, Original, TableFormat, VideoShape, annotate, encoded,
     write_file,
 };
 use crate::pipeline::Scene;
@@ -23,7 +23,7 @@ use crate::source::SourceInfo;
 use crate::verdict::Verdict;
 
 /// Put before the ending of annotated copies.
-const ANNOTATED: &str = ".annotated";
+const ANNOTATED: &str = "annotated";
 
 /// Kinds of pictures that an annotated copy has too; of any other one it is a PNG.
 const KEPT_KINDS: [&str; 3] = ["jpeg", "jpg", "png"];
@@ -80,24 +80,14 @@ pub struct Products<'a> {
     annotates_pictures: bool,
     pictures: Vec<PathBuf>,
     summaries: Option<Summaries>,
-    counts: Counts,
-}
-
-/// What was seen, in any case.
-#[derive(Default)]
-struct Counts {
-    frames: u64,
-    frames_with_face: u64,
-    faces: u64,
-    verdicts: BTreeMap<String, u64>,
-    below_quality: u64,
+    /// What has been counted so far; outputs and what there is to say of them come at the end.
+    results: Results,
 }
 
 impl Product {
     /// All of them.
     fn all() -> impl Iterator<Item = Self> {
-        let formats = [TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet];
-        formats
+        TableFormat::ALL
             .into_iter()
             .flat_map(|format| [Self::Faces(format), Self::Frames(format)])
             .chain([Self::Annotated, Self::Summary])
@@ -195,7 +185,7 @@ impl<'a> Products<'a> {
             annotates_pictures: false,
             pictures: Vec::new(),
             summaries: None,
-            counts: Counts::default(),
+            results: Results { products: place.wanted.clone(), classes: place.classes.clone(), ..Results::default() },
         })
     }
 
@@ -209,9 +199,9 @@ impl<'a> Products<'a> {
             if let Some(summaries) = &mut self.summaries {
                 summaries.note_present(scene.frame.media_time, &scene.faces);
             }
-            self.counts.below_quality += leave_out_poor(&mut scene, least);
+            self.results.below_quality += leave_out_poor(&mut scene, least);
         }
-        self.counts.add(&scene);
+        self.count(&scene);
         self.face_tables.iter_mut().try_for_each(|(_, table)| table.push(file, &scene))?;
         self.frame_tables.iter_mut().try_for_each(|(_, table)| table.push(file, &scene))?;
         if let Some(blurrer) = &mut self.blurrer {
@@ -222,6 +212,16 @@ impl<'a> Products<'a> {
             blur_still(blur, Arc::make_mut(&mut scene.frame.image), &everybody)?;
         }
         self.show(file, scene)
+    }
+
+    fn count(&mut self, scene: &Scene) {
+        let results = &mut self.results;
+        results.frames += 1;
+        results.frames_with_face += u64::from(!scene.faces.is_empty());
+        results.faces += scene.faces.len() as u64;
+        for face in &scene.faces {
+            *results.verdicts.entry(Verdict::of(face).key(&scene.classes).to_owned()).or_default() += 1;
+        }
     }
 
     /// Adds a scene to what keeps pictures of it.
@@ -236,7 +236,8 @@ impl<'a> Products<'a> {
             let copy = annotated_picture(Path::new(file));
             let ending = copy.extension().map_or(Cow::default(), |ending| ending.to_string_lossy());
             let path = self.place.folder.join(&copy);
-            self.pictures.push(write_file(&path, &encoded(&scene.frame.image, &ending)?)?);
+            let picture = encoded(&scene.frame.image, &ending)?;
+            self.pictures.push(write_file(&path, &picture, Existing::Keep)?);
         }
         Ok(())
     }
@@ -265,27 +266,13 @@ impl<'a> Products<'a> {
         }
         paths.extend(self.pictures.into_iter().map(|path| (Product::Annotated, path)));
         let outputs = paths.iter().map(|(product, path)| Output::of(*product, path)).collect::<Result<_, _>>()?;
-        let (products, classes) = (self.place.wanted.clone(), self.place.classes.clone());
-        let Counts { frames, frames_with_face, faces, verdicts, below_quality } = self.counts;
-        let results = Results { outputs, products, classes, verdicts, complaints, notes, ..Results::default() };
-        Ok(Results { frames, frames_with_face, faces, below_quality, ..results })
+        Ok(Results { outputs, complaints, notes, ..self.results })
     }
 }
 
 impl Place<'_> {
     fn wants(&self, product: Product) -> bool {
         self.wanted.contains(&product)
-    }
-}
-
-impl Counts {
-    fn add(&mut self, scene: &Scene) {
-        self.frames += 1;
-        self.frames_with_face += u64::from(!scene.faces.is_empty());
-        self.faces += scene.faces.len() as u64;
-        for face in &scene.faces {
-            *self.verdicts.entry(Verdict::of(face).key(&scene.classes).to_owned()).or_default() += 1;
-        }
     }
 }
 
@@ -298,16 +285,14 @@ pub(super) fn leave_out_poor(scene: &mut Scene, least: f32) -> u64 {
 
 /// What the annotated copy of a video is called.
 fn annotated_video(name: &str) -> String {
-    format!("{name}{ANNOTATED}.mp4")
+    format!("{name}.{ANNOTATED}.mp4")
 }
 
 /// What the annotated copy of a picture is called: no other picture's copy has that name.
 pub fn annotated_picture(picture: &Path) -> PathBuf {
     let ending = picture.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
     let ending = KEPT_KINDS.into_iter().find(|kind| *kind == ending).unwrap_or("png");
-    let mut copy = picture.as_os_str().to_owned();
-    copy.push(format!("{ANNOTATED}.{ending}"));
-    copy.into()
+    picture.with_added_extension(format!("{ANNOTATED}.{ending}"))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use indicatif::{MultiProgress, ProgressBar};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::manifest::Results;
 use super::outcome::Problem;
+use super::record::Results;
 use crate::console::progress::frames_style;
 use crate::console::{print, tell};
 

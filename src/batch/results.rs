@@ -6,19 +6,19 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::manifest::Manifest;
-use super::run::{LOCK, MANIFEST_ENDING};
+use super::record::Record;
+use super::run::{LOCK, RECORD_ENDING};
 use crate::export::COLUMNS;
 use crate::export::RESULT_SUFFIX;
 
 /// The header of a table is shorter.
 const LONGEST_HEADER: u64 = 1 << 14;
 
-/// What Mien wrote, as far as it says so itself: manifests name what `mien analyze` wrote, and a table lies beside the video that
+/// What Mien wrote, as far as it says so itself: records name what `mien analyze` wrote, and a table lies beside the video that
 /// `mien replay` wrote. A name alone is no proof: it may be the user's own.
 #[derive(Default)]
 pub struct OwnResults {
-    /// Names and lengths of the files that a folder's manifests list.
+    /// Names and lengths of the files that a folder's records list.
     recorded: BTreeMap<PathBuf, BTreeSet<(OsString, u64)>>,
 }
 
@@ -28,7 +28,7 @@ impl OwnResults {
         is_annotated_by_replay(path) || self.is_recorded(path)
     }
 
-    /// Whether a manifest beside the file lists it, or one in a folder above that was the output of a batch. By name and length:
+    /// Whether a record beside the file lists it, or one in a folder above that was the output of a batch. By name and length:
     /// the folder may have been moved.
     fn is_recorded(&mut self, path: &Path) -> bool {
         let (Some(name), Ok(metadata)) = (path.file_name(), path.metadata()) else { return false };
@@ -40,11 +40,11 @@ impl OwnResults {
     }
 }
 
-/// The files that the manifests in a folder list.
+/// The files that the records in a folder list.
 fn listed_in(folder: &Path) -> BTreeSet<(OsString, u64)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let manifests = entries.filter(|path| path.to_string_lossy().ends_with(MANIFEST_ENDING));
-    let results = manifests.filter_map(|path| Manifest::read(&path)?.results);
+    let records = entries.filter(|path| path.to_string_lossy().ends_with(RECORD_ENDING));
+    let results = records.filter_map(|path| Record::read(&path)?.results);
     let files = results.flat_map(|results| results.outputs);
     files.filter_map(|output| Some((output.file.path.file_name()?.to_owned(), output.file.bytes))).collect()
 }
@@ -70,10 +70,10 @@ fn is_table_of_faces(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::manifest::{FileState, Output, Results};
+    use crate::batch::record::{FileState, Output, Results};
 
     #[test]
-    fn what_manifests_list_is_known_wherever_the_folder_was_moved() {
+    fn what_records_list_is_known_wherever_the_folder_was_moved() {
         let home = tempfile::tempdir().unwrap();
         let (folder, deep) = (home.path().join("results"), home.path().join("results/day1"));
         fs::create_dir_all(&deep).unwrap();
@@ -88,8 +88,8 @@ mod tests {
 
         let output = |path| Output { product: None, file: FileState::of(path).unwrap(), sha256: None };
         let results = Results { outputs: [&beside, &below].map(|path| output(path)).to_vec(), ..Results::default() };
-        let manifest = Manifest { schema: 1, results: Some(results), ..Manifest::default() };
-        manifest.write(&folder.join(format!("clip.mp4{MANIFEST_ENDING}"))).unwrap();
+        let record = Record { schema: 1, results: Some(results), ..Record::default() };
+        record.write(&folder.join(format!("clip.mp4{RECORD_ENDING}"))).unwrap();
         fs::write(folder.join(LOCK), "").unwrap();
 
         let moved = home.path().join("moved");

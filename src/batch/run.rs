@@ -14,15 +14,14 @@ use super::facts::facts;
 use super::index::write_index;
 use super::inputs::Inputs;
 use super::job::Job;
-use super::manifest::{FileState, Manifest, Results, Work};
 use super::outcome::{BatchOutcome, Outcome, Problem};
-use super::plan::Step;
 use super::products::{Place, Product, Wanted};
 use super::progress::{BatchProgress, ProgressForm};
+use super::record::{FileState, Record, Results, Work};
+use super::step::Step;
 use super::task::Task;
 use super::together::{different_arithmetic, write_together};
 use crate::blur::Blur;
-use crate::classes::Classes;
 use crate::exit::TryAgain;
 use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, remove_leftovers};
 use crate::interrupt::Interrupted;
@@ -36,19 +35,16 @@ use crate::version::Versions;
 /// Two runs in one folder would take each other's unfinished files for leftovers.
 pub const LOCK: &str = ".mien-lock";
 
-/// How the name of a manifest ends.
-pub const MANIFEST_ENDING: &str = ".mien.json";
+/// How the name of a record ends.
+pub const RECORD_ENDING: &str = ".mien.json";
 
 /// What all tasks of a run share.
 struct Round<'a> {
-    /// What the network tells apart.
-    classes: Classes,
+    in_use: NetworkInUse,
     /// All options that results depend on.
     options: serde_json::Value,
     /// What reports say of model, options and versions.
     facts: Vec<Fact>,
-    /// What the network computes with.
-    arithmetic: Option<String>,
     job: Job<'a>,
     progress: BatchProgress,
 }
@@ -133,8 +129,7 @@ impl<'a> Batch<'a> {
         self.clean_up(&tasks)?;
         let bytes = tasks.iter().map(Task::bytes).sum();
         let progress = BatchProgress::new(self.orders.progress, tasks.len(), bytes)?;
-        let (classes, arithmetic) = (in_use.classes.clone(), in_use.arithmetic.clone());
-        let round = Round { classes, options, facts, arithmetic, job, progress };
+        let round = Round { in_use, options, facts, job, progress };
         let outcomes = Mutex::new(Vec::new());
         let waiting = Mutex::new(tasks.iter().enumerate());
         let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -148,7 +143,7 @@ impl<'a> Batch<'a> {
                 });
             }
         });
-        let Round { options, .. } = round;
+        let Round { in_use, options, .. } = round;
         let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         outcomes.sort_by_key(|(number, _)| *number);
         let outcomes: Vec<_> = outcomes.into_iter().map(|(number, outcome)| (&tasks[number], outcome)).collect();
@@ -238,25 +233,13 @@ impl<'a> Batch<'a> {
     }
 
     fn try_work(&self, task: &Task, round: &Round<'_>) -> anyhow::Result<Outcome> {
-        let Round { classes, options, facts, arithmetic, job, progress } = round;
-        let name = task.name.to_string_lossy();
-        let manifest_path = self.output.join(format!("{name}{MANIFEST_ENDING}"));
-        let states = task.inputs.iter().filter_map(|input| FileState::of(&input.path).ok()).collect();
-        let mut options = options.clone();
-        if !task.is_video {
-            // A picture that was too large may be read with another limit.
-            options["max_megapixels"] = json!(job.pixels.to_string());
-        }
-        let part = task.inputs.first().and_then(|input| input.part);
-        if let Some(part) = part {
-            options["part"] = json!(part);
-        }
-        let work = Work { inputs: states, options };
+        let record_path = self.output.join(format!("{}{RECORD_ENDING}", task.name.to_string_lossy()));
+        let work = round.work_of(task);
         let Orders { wanted, force, .. } = &self.orders;
-        let plan = match Step::next(&manifest_path, &work, wanted, *force, arithmetic.as_deref()) {
-            Step::Write(plan) => plan,
+        let to_write = match Step::next(&record_path, &work, wanted, *force, round.in_use.arithmetic.as_deref()) {
+            Step::Write(to_write) => to_write,
             other => {
-                progress.pass_over(task.bytes());
+                round.progress.pass_over(task.bytes());
                 return Ok(if let Step::Skip(results) = other {
                     Outcome::DoneBefore(results)
                 } else {
@@ -264,23 +247,40 @@ impl<'a> Batch<'a> {
                 });
             }
         };
-        let (file_name, file) = (task.file_name(), task.file().to_string_lossy());
-        let folder = manifest_path.parent().unwrap_or(&self.output);
-        // Told before the work, not after it.
-        let mut names = task.result_names(&plan.wanted).into_iter().map(|name| folder.join(name));
-        if let Some(path) = names.find(|path| path.exists() && !plan.ours.contains(path)) {
+        let folder = record_path.parent().unwrap_or(&self.output);
+        // Refuse now, not after hours of analysis.
+        let mut names = task.result_names(&to_write.wanted).into_iter().map(|name| folder.join(name));
+        if let Some(path) = names.find(|path| path.exists() && !to_write.ours.contains(path)) {
             return Err(is_taken(&path));
         }
 
         let staging = Staging::create(folder)?;
+        let results = self.make(task, round, &to_write.wanted, &staging)?;
+        let begun = Record {
+            schema: SCHEMA_VERSION,
+            name: Some(task.file().to_owned()),
+            part: task.part(),
+            versions: Some(Versions::here()),
+            work,
+            adding: to_write.before.is_some(),
+            results: to_write.before,
+            left: to_write.left,
+        };
+        Ok(Outcome::Done(publish(&record_path, begun, staging, to_write.existing, results)?))
+    }
+
+    /// Analyses the inputs of a task and writes what is wanted into `staging`. The results list the files by the names that they will get.
+    fn make(&self, task: &Task, round: &Round<'_>, wanted: &Wanted, staging: &Staging) -> anyhow::Result<Results> {
+        let Round { in_use, facts, job, progress, .. } = round;
+        let (name, file_name, file) = (task.name.to_string_lossy(), task.file_name(), task.file().to_string_lossy());
         let place = Place {
             folder: staging.path(),
             name: &file_name,
             file: &file,
-            wanted: &plan.wanted,
+            wanted,
             least_quality: self.orders.least_quality,
             blur: self.orders.blur,
-            classes,
+            classes: &in_use.classes,
             facts,
         };
         let begin = |frames| progress.begin(&name, task.bytes(), frames);
@@ -288,40 +288,63 @@ impl<'a> Batch<'a> {
             [input] if task.is_video => job.video(input, place, begin),
             pictures => job.pictures(pictures, place, begin(Some(pictures.len() as u64))),
         };
-        let mut results = results.map_err(|error| with_names(error, &staging))?;
-        results.arithmetic.extend(arithmetic.clone());
+        let mut results = results.map_err(|error| with_names(error, staging))?;
+        results.arithmetic.extend(in_use.arithmetic.clone());
         for output in &mut results.outputs {
             output.file.path = staging.destination_of(&output.file.path);
         }
-
-        // Whoever finds this manifest knows that the files are ours, whichever of them have their names by then.
-        let begun = Manifest {
-            schema: SCHEMA_VERSION,
-            name: Some(task.file().to_owned()),
-            part,
-            versions: Some(Versions::here()),
-            work,
-            adding: plan.before.is_some(),
-            results: plan.before.clone(),
-            left: plan.left,
-        };
-        begun.write(&manifest_path)?;
-        if let Err(error) = staging.publish(plan.existing) {
-            if plan.existing == Existing::Keep {
-                // None is there. If the manifest can't be removed they count as unfinished.
-                fs::remove_file(&manifest_path).ok();
-            }
-            return Err(match error {
-                ExportError::Exists(path) => is_taken(&path),
-                other => other.into(),
-            });
-        }
-        let results = plan.before.map_or(results.clone(), |before| results.added_to(before));
-        let is_made = |path: &Path| results.outputs.iter().any(|output| output.file.path == path);
-        let left = begun.left.iter().filter(|path| !is_made(path)).cloned().collect();
-        Manifest { results: Some(results.clone()), adding: false, left, ..begun }.write(&manifest_path)?;
-        Ok(Outcome::Done(results))
+        Ok(results)
     }
+}
+
+impl Round<'_> {
+    /// What decides about the results of a task.
+    fn work_of(&self, task: &Task) -> Work {
+        let inputs = task.inputs.iter().filter_map(|input| FileState::of(&input.path).ok()).collect();
+        let mut options = self.options.clone();
+        if !task.is_video {
+            // A picture that was too large may be read with another limit.
+            options["max_megapixels"] = json!(self.job.pixels.to_string());
+        }
+        if let Some(part) = task.part() {
+            options["part"] = json!(part);
+        }
+        Work { inputs, options }
+    }
+}
+
+/// Moves results from `staging` to their names, in three steps: writes the record `begun`, which claims the files for Mien and says what was
+/// there before; moves the files; completes the record. Returns all results that the record then lists.
+///
+/// # Errors
+/// When a file of such a name exists and is to be kept, or something can't be written.
+fn publish(
+    record_path: &Path,
+    begun: Record,
+    staging: Staging,
+    existing: Existing,
+    results: Results,
+) -> anyhow::Result<Results> {
+    // Written before anything is moved, so that after a kill the next run knows these files are Mien's.
+    begun.write(record_path)?;
+    if let Err(error) = staging.publish(existing) {
+        if existing == Existing::Keep {
+            // What was moved has been removed again. If the record can't be removed, the results count as unfinished.
+            fs::remove_file(record_path).ok();
+        }
+        return Err(match error {
+            ExportError::Exists(path) => is_taken(&path),
+            other => other.into(),
+        });
+    }
+    let results = match begun.results {
+        Some(before) => results.added_to(before),
+        None => results,
+    };
+    let is_made = |path: &Path| results.outputs.iter().any(|output| output.file.path == path);
+    let left = begun.left.iter().filter(|path| !is_made(path)).cloned().collect();
+    Record { results: Some(results.clone()), adding: false, left, ..begun }.write(record_path)?;
+    Ok(results)
 }
 
 fn is_taken(path: &Path) -> anyhow::Error {

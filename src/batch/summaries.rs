@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::products::Place;
-use crate::export::{ExportError, write_file};
+use crate::export::{Existing, ExportError, write_file};
 use crate::face::Face;
 use crate::pipeline::Scene;
 use crate::report::{PictureSummary, PicturesReport, Thumbnail, VideoReport, thumbnail};
@@ -106,7 +106,8 @@ impl Summaries {
                 (page, FileFigures { frames, frames_with_face, ..FileFigures::default() })
             }
         };
-        let report = write_file(&place.folder.join(Self::report_name(place.name)), page.as_bytes())?;
+        let report = place.folder.join(Self::report_name(place.name));
+        let report = write_file(&report, page.as_bytes(), Existing::Keep)?;
         Ok([table.finish(&figures)?, report])
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::inputs::{Input, Inputs, PICTURES_NAME};
+use super::part::Part;
 use super::products::{Product, Wanted, annotated_picture};
 
 /// What is worked on at a time.
@@ -36,6 +37,11 @@ impl Task {
             [input] if self.is_video => &input.name,
             _ => &self.name,
         }
+    }
+
+    /// Which part of a video it is, if not the whole.
+    pub fn part(&self) -> Option<Part> {
+        self.inputs.first().and_then(|input| input.part)
     }
 
     /// What its results are called, without ending.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use super::manifest::{FileState, Manifest, Output, Results, Work};
 use super::products::Product;
-use super::run::MANIFEST_ENDING;
+use super::record::{FileState, Output, Record, Results, Work};
+use super::run::RECORD_ENDING;
 use crate::export::{ExportError, SCHEMA_VERSION, join_tables};
 use crate::report::counted;
 use crate::version::Versions;
@@ -28,7 +28,7 @@ pub fn write_together(
     sum: Results,
     force: bool,
 ) -> anyhow::Result<Vec<String>> {
-    let record = TablesRecord::read(folder.join(format!("{TOGETHER_NAME}{MANIFEST_ENDING}")));
+    let record = TablesRecord::read(folder.join(format!("{TOGETHER_NAME}{RECORD_ENDING}")));
     let tables = sum.products.iter().filter_map(|product| {
         let path = folder.join(product.table_name(TOGETHER_NAME)?);
         Some((*product, path, product.table_format()?))
@@ -70,7 +70,7 @@ pub fn different_arithmetic(files: &[BTreeSet<&str>]) -> Option<String> {
 pub struct TablesRecord {
     path: PathBuf,
     /// What the run before noted.
-    before: Manifest,
+    before: Record,
     /// That run was killed while it gave tables their names: what has one of them is ours.
     is_unfinished: bool,
 }
@@ -78,9 +78,9 @@ pub struct TablesRecord {
 impl TablesRecord {
     /// The one at `path`; empty if there is none.
     pub fn read(path: PathBuf) -> Self {
-        let found = Manifest::read(&path);
-        let is_unfinished = found.as_ref().is_some_and(|manifest| manifest.adding || manifest.results.is_none());
-        Self { path, before: found.unwrap_or_else(|| manifest(serde_json::Value::Null)), is_unfinished }
+        let found = Record::read(&path);
+        let is_unfinished = found.as_ref().is_some_and(|record| record.adding || record.results.is_none());
+        Self { path, before: found.unwrap_or_else(|| record_of_now(serde_json::Value::Null)), is_unfinished }
     }
 
     /// The tables of before.
@@ -138,31 +138,31 @@ impl TablesRecord {
 
     /// The record of these results. Tables of before that weren't made again are among them if they were made in the same way; else the
     /// record would say of them what isn't true, and they are left.
-    fn with(&self, options: serde_json::Value, results: Results) -> Manifest {
+    fn with(&self, options: serde_json::Value, results: Results) -> Record {
         let mut before = self.before.results.clone().unwrap_or_default();
         if self.is_unfinished {
             // Who knows what the run had replaced by the time that it was killed.
             before.outputs.retain(Output::is_as_noted);
         }
-        let Manifest { schema, work, left, .. } = &self.before;
+        let Record { schema, work, left, .. } = &self.before;
         let is_same = *schema == SCHEMA_VERSION && work.options == options && before.classes == results.classes;
         let results = if is_same { results.added_to(before) } else { results };
         let is_listed = |path: &Path| results.outputs.iter().any(|output| output.file.path == path);
         let earlier = self.outputs_before().iter().map(|output| &output.file.path).chain(left);
         let left = earlier.filter(|path| path.exists() && !is_listed(path)).cloned().collect();
-        Manifest { results: Some(results), left, ..manifest(options) }
+        Record { results: Some(results), left, ..record_of_now(options) }
     }
 
-    fn write(&self, noted: Manifest, adding: bool) -> Result<(), ExportError> {
+    fn write(&self, noted: Record, adding: bool) -> Result<(), ExportError> {
         let results = Some(noted.results.unwrap_or_default());
-        Manifest { results, adding, ..noted }.write(&self.path)
+        Record { results, adding, ..noted }.write(&self.path)
     }
 }
 
 /// A record of tables that are made now.
-fn manifest(options: serde_json::Value) -> Manifest {
+fn record_of_now(options: serde_json::Value) -> Record {
     let work = Work { inputs: Vec::new(), options };
-    Manifest { schema: SCHEMA_VERSION, versions: Some(Versions::here()), work, ..Manifest::default() }
+    Record { schema: SCHEMA_VERSION, versions: Some(Versions::here()), work, ..Record::default() }
 }
 
 fn left_in_words(left: &[PathBuf]) -> Option<String> {
@@ -206,9 +206,9 @@ mod tests {
 
     /// The products that are noted, their options, and how many tables are left beside them.
     fn noted(folder: &Path) -> (Vec<Product>, Value, usize) {
-        let manifest = Manifest::read(&folder.join("all.mien.json")).unwrap();
-        let outputs = manifest.results.unwrap().outputs;
-        (outputs.iter().filter_map(|output| output.product).collect(), manifest.work.options, manifest.left.len())
+        let record = Record::read(&folder.join("all.mien.json")).unwrap();
+        let outputs = record.results.unwrap().outputs;
+        (outputs.iter().filter_map(|output| output.product).collect(), record.work.options, record.left.len())
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Report<'_> {
         let header =
             format!("  {:NAME_WIDTH$}{:>9}{:>9}{:>9}{:>9}{:>9}", "Stage, ms", "mean", "p50", "p95", "p99", "max");
         writeln!(f, "{}", Style::new().bold().apply_to(header))?;
-        for (name, stage) in self.0.stages.iter() {
+        for (name, stage) in &self.0.stages.0 {
             write!(f, "  {}", padded(&Style::new().cyan().apply_to(name).to_string()))?;
             for ms in [stage.mean_ms, stage.p50_ms, stage.p95_ms, stage.p99_ms, stage.max_ms] {
                 write!(f, "{ms:9.2}")?;
@@ -169,7 +169,7 @@ mod tests {
                 },
                 frames: Some(472),
             },
-            stages: Breakdown { read: Some(stage), classify: Some(stage), ..Breakdown::default() },
+            stages: Breakdown(vec![("read", stage), ("classify", stage)]),
             time_to_first_label_ms: Some(840.0),
             peak_memory_bytes: Some(312_400_000),
             cpu: Some("A fast one".to_owned()),

@@ -89,38 +89,23 @@ pub struct MeasuredVideo {
     pub frames: Option<u64>,
 }
 
-/// The time that each stage took on a frame. A stage that was not run is left out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Breakdown {
-    /// Reading and decoding.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub read: Option<StageSummary>,
-    /// Colour conversion.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub convert: Option<StageSummary>,
-    /// Finding and following faces.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detect: Option<StageSummary>,
-    /// Cutting faces out and resampling them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub crop: Option<StageSummary>,
-    /// The network. Frames that wait share a batch, whose time is divided among its faces.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub classify: Option<StageSummary>,
-}
+/// The time that each stage took on a frame, by the stage's name, in the order of a frame's journey. A stage that was not run is left
+/// out. Frames that wait for the network share a batch, whose time is divided among its faces. In JSON an object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Breakdown(pub Vec<(&'static str, StageSummary)>);
 
 impl Breakdown {
-    /// The stages that were run with their names, in the order of a frame's journey.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, StageSummary)> {
-        [
-            ("read", self.read),
-            ("convert", self.convert),
-            ("detect", self.detect),
-            ("crop", self.crop),
-            ("classify", self.classify),
-        ]
-        .into_iter()
-        .filter_map(|(name, stage)| Some((name, stage?)))
+    /// The stage of this name alone.
+    #[must_use]
+    pub fn only(mut self, name: &str) -> Self {
+        self.0.retain(|(stage, _)| *stage == name);
+        self
+    }
+}
+
+impl Serialize for Breakdown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, stage)| (name, stage)))
     }
 }
 

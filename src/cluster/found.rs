@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use walkdir::WalkDir;
 
-use crate::batch::{MANIFEST_ENDING, Manifest, Output, PICTURES_NAME, Product, RUN_REPORT, Results, RunReport};
+use crate::batch::{
+    FileState, Output, PICTURES_NAME, Part, Product, RECORD_ENDING, RUN_REPORT, Record, Results, RunReport,
+};
 use crate::export::is_temporary;
 use crate::whole::folder_of;
 
@@ -14,9 +16,9 @@ use crate::whole::folder_of;
 #[derive(Default)]
 pub struct Found {
     /// The records of each file, or part of one, by what its results are called.
-    pub records: BTreeMap<PathBuf, Vec<Record>>,
+    pub records: BTreeMap<PathBuf, Vec<FoundRecord>>,
     /// Those of tables over many files.
-    pub joined: Vec<Record>,
+    pub joined: Vec<FoundRecord>,
     /// Why a file has none and won't get any, by the runs' reports.
     pub problems: BTreeMap<PathBuf, String>,
     /// Files that have none yet, by the runs' reports: another try may go right.
@@ -25,12 +27,12 @@ pub struct Found {
     pub unreadable: Vec<PathBuf>,
 }
 
-/// The record of a file's results.
-pub struct Record {
+/// The record of a file's results, and where it is.
+pub struct FoundRecord {
     /// The file with the record.
     pub path: PathBuf,
     /// What it says.
-    pub manifest: Manifest,
+    pub record: Record,
 }
 
 impl Found {
@@ -47,7 +49,7 @@ impl Found {
             for path in files(folder) {
                 if path.file_name().is_some_and(|name| name == RUN_REPORT) {
                     found.note(RunReport::read(&path).unwrap_or_default());
-                } else if path.to_string_lossy().ends_with(MANIFEST_ENDING) {
+                } else if path.to_string_lossy().ends_with(RECORD_ENDING) {
                     found.add(folder, path);
                 }
             }
@@ -70,12 +72,12 @@ impl Found {
     }
 
     fn add(&mut self, folder: &Path, path: PathBuf) {
-        match Manifest::read(&path) {
+        match Record::read(&path) {
             None => self.unreadable.push(path),
-            Some(manifest) if manifest.work.inputs.is_empty() => self.joined.push(Record { path, manifest }),
-            Some(manifest) => {
-                let record = Record { path, manifest };
-                self.records.entry(record.unit_name(folder)).or_default().push(record);
+            Some(record) if record.work.inputs.is_empty() => self.joined.push(FoundRecord { path, record }),
+            Some(record) => {
+                let found = FoundRecord { path, record };
+                self.records.entry(found.unit_name(folder)).or_default().push(found);
             }
         }
     }
@@ -88,32 +90,42 @@ pub fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
     entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path)
 }
 
-impl Record {
+impl FoundRecord {
     /// What the results are called: earlier versions didn't note it, then it is told from the place in the folder.
     fn unit_name(&self, folder: &Path) -> PathBuf {
-        let Manifest { name, part, .. } = &self.manifest;
+        let Record { name, part, .. } = &self.record;
         match name {
             Some(name) => part.map_or_else(|| name.clone(), |part| part.name(name)),
             None => {
                 let place = self.path.strip_prefix(folder).unwrap_or(&self.path);
-                place.to_string_lossy().trim_end_matches(MANIFEST_ENDING).into()
+                place.to_string_lossy().trim_end_matches(RECORD_ENDING).into()
             }
         }
     }
 
     /// What the table calls the file: that of the whole film for a part.
     pub fn file(&self) -> Option<&Path> {
-        self.manifest.name.as_deref()
+        self.record.name.as_deref()
+    }
+
+    /// Which part of the film it is about, if not the whole.
+    pub fn part(&self) -> Option<Part> {
+        self.record.part
+    }
+
+    /// The files that were analysed, in the state that they had.
+    pub fn inputs(&self) -> &[FileState] {
+        &self.record.work.inputs
     }
 
     /// Whether these are the results of all pictures.
     pub fn is_of_pictures(&self) -> bool {
-        self.path.file_name().is_some_and(|name| name.to_string_lossy() == format!("{PICTURES_NAME}{MANIFEST_ENDING}"))
+        self.path.file_name().is_some_and(|name| name.to_string_lossy() == format!("{PICTURES_NAME}{RECORD_ENDING}"))
     }
 
     /// What came out, if it is whole.
     pub fn results(&self) -> Option<&Results> {
-        self.manifest.results.as_ref().filter(|_| !self.manifest.adding)
+        self.record.results.as_ref().filter(|_| !self.record.adding)
     }
 
     /// The outputs of a product.
@@ -127,7 +139,7 @@ impl Record {
         let here = folder_of(&self.path);
         let recorded = &output.file.path;
         // The first output lies beside the record; others, as copies of pictures, may lie in folders below.
-        let first = self.manifest.results.as_ref().and_then(|results| results.outputs.first());
+        let first = self.record.results.as_ref().and_then(|results| results.outputs.first());
         let there = first.and_then(|first| first.file.path.parent()).unwrap_or(Path::new(""));
         let below = recorded.strip_prefix(there).ok();
         below.map_or_else(

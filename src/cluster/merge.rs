@@ -8,12 +8,12 @@ use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use super::films::{PartTable, frame_shifts, join_parts};
-use super::found::{Found, Record};
-use super::plan::Plan;
-use super::planned::Kind;
+use super::found::{Found, FoundRecord};
+use super::line::Kind;
+use super::manifest::Manifest;
 use super::select::{belong_together, remove_replaced, remove_unplanned, without_doubles};
 use crate::batch::{
-    FileState, MANIFEST_ENDING, Manifest, Output, PICTURES_NAME, Product, Results, TablesRecord, different_arithmetic,
+    FileState, Output, PICTURES_NAME, Product, RECORD_ENDING, Record, Results, TablesRecord, different_arithmetic,
     write_index,
 };
 use crate::console::tell;
@@ -31,7 +31,7 @@ pub struct Merge {
     /// Where results are.
     pub folders: Vec<PathBuf>,
     /// What there should be, if that is known.
-    pub plan: Option<Plan>,
+    pub manifest: Option<Manifest>,
     /// The table of faces to write; its ending says the format.
     pub output: PathBuf,
     /// What is written in any case.
@@ -64,14 +64,14 @@ pub struct Merged {
     pub complaints: Vec<String>,
     /// What was found more than once, the same each time.
     pub doubled: Vec<PathBuf>,
-    /// What was found and isn't in the plan, so not in the tables either.
+    /// What was found and isn't in the manifest, so not in the tables either.
     pub unplanned: Vec<PathBuf>,
 }
 
 /// The results of a file that go into the table: its own, or those of its parts.
 struct Entry {
     name: PathBuf,
-    records: Vec<Record>,
+    records: Vec<FoundRecord>,
 }
 
 impl Merge {
@@ -87,8 +87,9 @@ impl Merge {
             bail!("{} can't be read as a record of Mien; remove it and analyse its file again", path.display());
         }
         let mut records = std::mem::take(&mut found.records);
-        let unplanned = self.plan.as_ref().map(|plan| remove_unplanned(plan, &mut records)).unwrap_or_default();
-        let replaced = self.plan.as_ref().map(|plan| remove_replaced(plan, &mut records)).unwrap_or_default();
+        let manifest = self.manifest.as_ref();
+        let unplanned = manifest.map(|manifest| remove_unplanned(manifest, &mut records)).unwrap_or_default();
+        let replaced = manifest.map(|manifest| remove_replaced(manifest, &mut records)).unwrap_or_default();
         let (records, doubled) = without_doubles(records)?;
         let mut merged = Merged { doubled, unplanned, ..Merged::default() };
         let entries = self.entries(records, &found, &replaced, &mut merged)?;
@@ -110,8 +111,7 @@ impl Merge {
 
     fn format(&self) -> anyhow::Result<TableFormat> {
         let ending = self.output.extension().map(|ending| format!(".{}", ending.to_string_lossy()));
-        let formats = [TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet];
-        let format = formats.into_iter().find(|format| ending.as_deref() == Some(format.ending()));
+        let format = TableFormat::ALL.into_iter().find(|format| ending.as_deref() == Some(format.ending()));
         format.with_context(|| {
             format!(
                 "{} has no extension that tells the format; name it .parquet, .csv or .jsonl",
@@ -120,10 +120,10 @@ impl Merge {
         })
     }
 
-    /// The files in the order of the plan, else videos first, then pictures, each in order of their paths: as a single run has them.
+    /// The files in the order of the manifest, else videos first, then pictures, each in order of their paths: as a single run has them.
     fn entries(
         &self,
-        records: BTreeMap<PathBuf, Record>,
+        records: BTreeMap<PathBuf, FoundRecord>,
         found: &Found,
         replaced: &BTreeSet<PathBuf>,
         merged: &mut Merged,
@@ -132,7 +132,7 @@ impl Merge {
         let mut missing = BTreeSet::new();
         let mut bad = BTreeMap::new();
         let pictures = pictures_in(&records);
-        for line in self.plan.iter().flat_map(|plan| &plan.0) {
+        for line in self.manifest.iter().flat_map(|manifest| &manifest.0) {
             let unit = line.table_name();
             let reason =
                 line.problem.as_ref().or_else(|| problems.get(&unit)).or_else(|| problems.get(&line.unit_name()));
@@ -151,17 +151,17 @@ impl Merge {
                 missing.insert(unit);
                 continue;
             }
-            let path = record.manifest.work.inputs.first().map(|input| input.path.clone()).unwrap_or_default();
+            let path = record.inputs().first().map(|input| input.path.clone()).unwrap_or_default();
             let name = record.file().unwrap_or(&unit).to_owned();
             let key = (record.is_of_pictures(), path);
             films.entry(key).or_insert_with(|| Entry { name, records: Vec::new() }).records.push(record);
         }
-        if self.plan.is_none() {
+        if self.manifest.is_none() {
             bad.extend(problems.iter().map(|(name, reason)| (name.clone(), reason.clone())));
             missing.extend(found.unfinished.iter().cloned());
         }
         for entry in films.values_mut() {
-            entry.records.sort_by_key(|record| record.manifest.part.map_or(0, |part| part.number));
+            entry.records.sort_by_key(|record| record.part().map_or(0, |part| part.number));
             belong_together(&entry.records)?;
             missing.extend(entry.missing_parts().into_iter().filter(|part| !bad.contains_key(part)));
         }
@@ -184,7 +184,7 @@ impl Merge {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot write to the folder {}", folder.display()))?;
         let output = std::path::absolute(&self.output).context("the current folder is gone")?;
         // One for all that is written beside each other under this name, in whatever format.
-        let record = TablesRecord::read(named(&output.with_extension(""), MANIFEST_ENDING));
+        let record = TablesRecord::read(output.with_extension(&RECORD_ENDING[1..]));
         let mut results = sum_of(entries);
         merged.complaints = results.complaints.clone();
         results.complaints.extend(merged.bad.iter().cloned());
@@ -208,7 +208,7 @@ impl Merge {
             tables.push((product, path));
         }
         results.products.extend(tables.iter().map(|(product, _)| *product));
-        let options = entries.first().and_then(|entry| entry.records.first()).map(|it| options_of(&it.manifest));
+        let options = entries.first().and_then(|entry| entry.records.first()).map(|it| options_of(&it.record));
         let said = record.write_tables(options.unwrap_or_default(), results, |made| {
             for (product, path) in tables {
                 write_table(entries, product, format, &path)?;
@@ -227,7 +227,7 @@ fn sum_of(entries: &[Entry]) -> Results {
     let mut sum = Results::default();
     let mut arithmetic: Vec<BTreeSet<&str>> = Vec::new();
     for entry in entries {
-        let results = || entry.records.iter().filter_map(Record::results);
+        let results = || entry.records.iter().filter_map(FoundRecord::results);
         results().for_each(|file| sum.take_in(&entry.name, file));
         arithmetic.push(results().flat_map(|file| &file.arithmetic).map(String::as_str).collect());
     }
@@ -252,7 +252,7 @@ fn write_table(entries: &[Entry], product: Product, format: TableFormat, path: &
 impl Entry {
     /// Parts that nobody has analysed.
     fn missing_parts(&self) -> Vec<PathBuf> {
-        let parts: Vec<_> = self.records.iter().filter_map(|record| record.manifest.part).collect();
+        let parts: Vec<_> = self.records.iter().filter_map(FoundRecord::part).collect();
         let Some(any) = parts.first() else { return Vec::new() };
         let is_there = |number: &u32| parts.iter().any(|part| part.number == *number);
         let absent = (1..=any.of).filter(|number| !is_there(number));
@@ -267,7 +267,7 @@ impl Entry {
         staging: &Staging,
         number: usize,
     ) -> anyhow::Result<PathBuf> {
-        if let Some(record) = self.records.iter().find(|record| record.manifest.part.is_none()) {
+        if let Some(record) = self.records.iter().find(|record| record.part().is_none()) {
             return table_of(record, product, format);
         }
         let parts = self.part_tables(product, format)?;
@@ -284,13 +284,13 @@ impl Entry {
 
     /// Those of its parts.
     fn part_tables(&self, product: Product, format: TableFormat) -> anyhow::Result<Vec<PartTable>> {
-        let parts = self.records.iter().filter_map(|record| Some((record.manifest.part?, record)));
+        let parts = self.records.iter().filter_map(|record| Some((record.part()?, record)));
         parts.map(|(part, record)| Ok(PartTable { part, path: table_of(record, product, format)? })).collect()
     }
 }
 
 /// Where a table is, which has to be as it was written.
-fn table_of(record: &Record, product: Product, format: TableFormat) -> anyhow::Result<PathBuf> {
+fn table_of(record: &FoundRecord, product: Product, format: TableFormat) -> anyhow::Result<PathBuf> {
     let ending = format.ending();
     let mut outputs = record.outputs(product);
     let output = outputs.find(|output| output.file.path.to_string_lossy().ends_with(ending));
@@ -304,9 +304,9 @@ fn table_of(record: &Record, product: Product, format: TableFormat) -> anyhow::R
 }
 
 /// The pictures that the table of all pictures is about.
-fn pictures_in(records: &BTreeMap<PathBuf, Record>) -> BTreeSet<PathBuf> {
+fn pictures_in(records: &BTreeMap<PathBuf, FoundRecord>) -> BTreeSet<PathBuf> {
     let record = records.get(Path::new(PICTURES_NAME));
-    record.into_iter().flat_map(|record| &record.manifest.work.inputs).map(|input| input.path.clone()).collect()
+    record.into_iter().flat_map(FoundRecord::inputs).map(|input| input.path.clone()).collect()
 }
 
 /// What is to be done about old results, after a list of what is missing.
@@ -333,9 +333,9 @@ fn unplanned_in_words(unplanned: &[PathBuf]) -> String {
 fn same_work(entries: &[Entry]) -> anyhow::Result<()> {
     let mut records = entries.iter().flat_map(|entry| entry.records.iter().map(move |record| (entry, record)));
     let Some((first, one)) = records.next() else { return Ok(()) };
-    let (schema, options) = (one.manifest.schema, options_of(&one.manifest));
+    let (schema, options) = (one.record.schema, options_of(&one.record));
     for (entry, record) in records {
-        let (other_schema, other) = (record.manifest.schema, options_of(&record.manifest));
+        let (other_schema, other) = (record.record.schema, options_of(&record.record));
         let (one, two) = (first.name.display(), entry.name.display());
         if schema != other_schema {
             bail!("{one} and {two} have tables of schema {schema} and {other_schema}; analyse the older one again");
@@ -359,22 +359,16 @@ fn difference(one: &Value, two: &Value) -> Option<String> {
     })
 }
 
-fn options_of(manifest: &Manifest) -> Value {
-    let mut options = manifest.work.options.clone();
+fn options_of(record: &Record) -> Value {
+    let mut options = record.work.options.clone();
     if let Value::Object(options) = &mut options {
         options.retain(|name, _| !OWN_OPTIONS.contains(&name.as_str()));
     }
     options
 }
 
-fn has(record: &Record, product: Product) -> bool {
+fn has(record: &FoundRecord, product: Product) -> bool {
     record.results().is_some_and(|results| results.products.contains(&product))
-}
-
-fn named(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }
 
 fn in_words(names: impl Iterator<Item = String>) -> String {

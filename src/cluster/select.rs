@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::found::Record;
-use super::plan::Plan;
-use super::planned::{Kind, Planned};
+use super::found::FoundRecord;
+use super::line::{Kind, ManifestLine};
+use super::manifest::Manifest;
 use crate::batch::{FileState, Output, Part, Product};
 use crate::lab::provenance::sha256;
 
@@ -15,22 +15,24 @@ use crate::lab::provenance::sha256;
 const SAME_CUT_S: f64 = 1e-3;
 
 /// Takes away the records of files that aren't planned, such as those of somebody who no longer takes part, and gives their names.
-pub fn remove_unplanned(plan: &Plan, records: &mut BTreeMap<PathBuf, Vec<Record>>) -> Vec<PathBuf> {
-    let planned: BTreeSet<PathBuf> = plan.0.iter().map(Planned::table_name).collect();
+pub fn remove_unplanned(manifest: &Manifest, records: &mut BTreeMap<PathBuf, Vec<FoundRecord>>) -> Vec<PathBuf> {
+    let planned: BTreeSet<PathBuf> = manifest.0.iter().map(ManifestLine::table_name).collect();
     records.extract_if(.., |unit, _| !planned.contains(unit)).map(|(unit, _)| unit).collect()
 }
 
 /// Takes away the records of files that were replaced before they were planned, and gives the names of those that have no other. The
 /// table of all pictures goes if one of them was, or isn't planned any more: its rows can't be told apart.
-pub fn remove_replaced(plan: &Plan, records: &mut BTreeMap<PathBuf, Vec<Record>>) -> BTreeSet<PathBuf> {
-    let of_kind = |kind: Kind| plan.0.iter().filter(move |line| line.kind == kind);
-    let videos: BTreeMap<PathBuf, &Planned> =
+pub fn remove_replaced(manifest: &Manifest, records: &mut BTreeMap<PathBuf, Vec<FoundRecord>>) -> BTreeSet<PathBuf> {
+    let of_kind = |kind: Kind| manifest.0.iter().filter(move |line| line.kind == kind);
+    let videos: BTreeMap<PathBuf, &ManifestLine> =
         of_kind(Kind::Video).filter(|line| line.problem.is_none()).map(|line| (line.unit_name(), line)).collect();
-    let pictures: BTreeMap<&Path, &Planned> = of_kind(Kind::Picture).map(|line| (line.path.as_path(), line)).collect();
-    let is_current = |unit: &Path, record: &Record| {
-        let inputs = &record.manifest.work.inputs;
+    let pictures: BTreeMap<&Path, &ManifestLine> =
+        of_kind(Kind::Picture).map(|line| (line.path.as_path(), line)).collect();
+    let is_current = |unit: &Path, record: &FoundRecord| {
+        let inputs = record.inputs();
         if record.is_of_pictures() && !pictures.is_empty() {
-            let is_planned = |line: &&Planned, input: &FileState| line.problem.is_some() || line.is_as_planned(input);
+            let is_planned =
+                |line: &&ManifestLine, input: &FileState| line.problem.is_some() || line.is_as_planned(input);
             return inputs.iter().all(|it| pictures.get(it.path.as_path()).is_some_and(|line| is_planned(line, it)));
         }
         videos.get(unit).zip(inputs.first()).is_none_or(|(line, input)| line.is_as_planned(input))
@@ -51,8 +53,8 @@ pub fn remove_replaced(plan: &Plan, records: &mut BTreeMap<PathBuf, Vec<Record>>
 /// # Errors
 /// When two of a name have other tables, or a table whose sum wasn't noted can't be read.
 pub fn without_doubles(
-    records: BTreeMap<PathBuf, Vec<Record>>,
-) -> anyhow::Result<(BTreeMap<PathBuf, Record>, Vec<PathBuf>)> {
+    records: BTreeMap<PathBuf, Vec<FoundRecord>>,
+) -> anyhow::Result<(BTreeMap<PathBuf, FoundRecord>, Vec<PathBuf>)> {
     let (mut once, mut doubled) = (BTreeMap::new(), Vec::new());
     for (name, mut records) in records {
         // What a run didn't end counts only where no other did.
@@ -80,7 +82,7 @@ pub fn without_doubles(
 }
 
 /// The checksums of a record's tables.
-fn sums_of(record: &Record) -> anyhow::Result<BTreeMap<Option<Product>, String>> {
+fn sums_of(record: &FoundRecord) -> anyhow::Result<BTreeMap<Option<Product>, String>> {
     let outputs = record.results().map(|results| results.outputs.as_slice()).unwrap_or_default();
     let is_table = |output: &&Output| matches!(output.product, Some(Product::Faces(_) | Product::Frames(_)));
     let sum = |output: &Output| -> anyhow::Result<_> {
@@ -99,7 +101,7 @@ fn sums_of(record: &Record) -> anyhow::Result<BTreeMap<Option<Product>, String>>
 ///
 /// # Errors
 /// When there are two of the whole file, one of the whole and one of a part, parts of two divisions, or two of the same part.
-pub fn belong_together(records: &[Record]) -> anyhow::Result<()> {
+pub fn belong_together(records: &[FoundRecord]) -> anyhow::Result<()> {
     let reason = |one: Option<Part>, other: Option<Part>| match (one, other) {
         (None, None) => Some("are both results of"),
         (None, Some(_)) | (Some(_), None) => Some("are of the whole and of a part of"),
@@ -114,8 +116,8 @@ pub fn belong_together(records: &[Record]) -> anyhow::Result<()> {
         }
     };
     for (one, other) in records.iter().zip(records.iter().skip(1)) {
-        if let Some(reason) = reason(one.manifest.part, other.manifest.part) {
-            let file = one.manifest.work.inputs.first().map_or(Path::new(""), |input| input.path.as_path());
+        if let Some(reason) = reason(one.part(), other.part()) {
+            let file = one.inputs().first().map_or(Path::new(""), |input| input.path.as_path());
             let (first, second, file) = (one.path.display(), other.path.display(), file.display());
             bail!(
                 "{first} and {second} {reason} {file}; remove the results that you don't want, or leave out their folder"
@@ -126,22 +128,22 @@ pub fn belong_together(records: &[Record]) -> anyhow::Result<()> {
 }
 
 /// The files that a record is about, whatever state they were in.
-fn inputs_of(record: &Record) -> BTreeSet<&Path> {
-    record.manifest.work.inputs.iter().map(|input| input.path.as_path()).collect()
+fn inputs_of(record: &FoundRecord) -> BTreeSet<&Path> {
+    record.inputs().iter().map(|input| input.path.as_path()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{Manifest, Results};
+    use crate::batch::{Record, Results};
     use crate::export::TableFormat;
 
     fn part(number: u32, of: u32, from_s: f64, to_s: Option<f64>) -> Option<Part> {
         Some(Part { number, of, from_s, to_s, overlap_s: 15.0 })
     }
 
-    fn of_part(name: &str, part: Option<Part>) -> Record {
-        Record { path: name.into(), manifest: Manifest { part, ..Manifest::default() } }
+    fn of_part(name: &str, part: Option<Part>) -> FoundRecord {
+        FoundRecord { path: name.into(), record: Record { part, ..Record::default() } }
     }
 
     #[test]
@@ -168,16 +170,16 @@ mod tests {
     }
 
     /// The record of a table whose sum wasn't noted, in a folder of its own.
-    fn without_a_sum(home: &Path, folder: &str, table: &str) -> Record {
+    fn without_a_sum(home: &Path, folder: &str, table: &str) -> FoundRecord {
         let folder = home.join(folder);
         std::fs::create_dir(&folder).unwrap();
         let path = folder.join("a.mp4.csv");
         std::fs::write(&path, table).unwrap();
         let output = Output { sha256: None, ..Output::of(Product::Faces(TableFormat::Csv), &path).unwrap() };
         let results = Results { outputs: vec![output], ..Results::default() };
-        Record {
+        FoundRecord {
             path: folder.join("a.mp4.mien.json"),
-            manifest: Manifest { results: Some(results), ..Manifest::default() },
+            record: Record { results: Some(results), ..Record::default() },
         }
     }
 

@@ -1,4 +1,4 @@
-//! Which share of a plan a machine takes.
+//! Which share of a manifest a machine takes.
 
 use std::fmt;
 use std::str::FromStr;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use super::found::{Found, Record};
+use super::found::{Found, FoundRecord};
 use super::merge::folders_in_words;
 use crate::batch::{FileState, Output};
 use crate::lab::provenance::sha256;
@@ -42,7 +42,7 @@ pub fn verify(folders: &[PathBuf]) -> anyhow::Result<Verified> {
 }
 
 impl Verified {
-    fn look_at(&mut self, record: &Record, output: &Output) {
+    fn look_at(&mut self, record: &FoundRecord, output: &Output) {
         let path = record.place_of(output);
         let state = FileState::of(&path);
         let fault = match (&state, &output.sha256) {

@@ -11,7 +11,7 @@ use super::numbers::share;
 use super::times::media_time;
 use crate::batch::{Batch, Inputs, Job, Lacking, Orders, Product, ProgressForm};
 use crate::blur::Blur;
-use crate::cluster::{Plan, Shard};
+use crate::cluster::{Manifest, Shard};
 use crate::console::tell;
 use crate::exit::{BadInputs, TryAgain};
 use crate::export::{FaceLines, LinesError, TableFormat};
@@ -140,20 +140,20 @@ pub struct AnalyzeArgs {
 }
 
 impl AnalyzeArgs {
-    /// Works the inputs off and says what came of them.
+    /// Processes the inputs and says what came of them.
     ///
     /// # Errors
     /// When there is nothing to analyse, model, device or folder can't be used, a file could not be analysed (after all
     /// others were), or the user interrupted it.
     pub fn run(self) -> anyhow::Result<()> {
         let allow_bad = self.allow_bad;
-        match self.work_off() {
+        match self.process() {
             Err(error) if allow_bad && error.is::<BadInputs>() => Ok(()),
             ended => ended,
         }
     }
 
-    fn work_off(self) -> anyhow::Result<()> {
+    fn process(self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
         let span = Span { from: self.from, to: self.to, skip: self.skip };
         anyhow::ensure!(span.to.is_none_or(|to| span.from < to), "--to has to be later than --from");
@@ -198,13 +198,13 @@ impl AnalyzeArgs {
 
     /// The files to analyse, and which share of planned ones they are.
     fn inputs(&self) -> anyhow::Result<(Inputs, Option<Shard>)> {
-        let Some(manifest) = &self.manifest else {
+        let Some(path) = &self.manifest else {
             return Ok((self.found()?, None));
         };
         let engine = || Shard::from_environment(|name| std::env::var(name).ok()).map_err(anyhow::Error::msg);
         let shard = self.shard.map_or_else(engine, |shard| Ok(Some(shard)))?.unwrap_or(Shard::WHOLE);
-        let plan = Plan::read(manifest)?;
-        if plan.has_parts() {
+        let manifest = Manifest::read(path)?;
+        if manifest.has_parts() {
             anyhow::ensure!(
                 !(self.video || self.summary || self.together),
                 "films in parts have only tables: leave out --video, --summary and --together, or make the manifest without --split"
@@ -214,7 +214,7 @@ impl AnalyzeArgs {
                 "the manifest says where each part begins and ends; leave out --from and --to"
             );
         }
-        Ok((plan.inputs(shard), Some(shard)))
+        Ok((manifest.inputs(shard), Some(shard)))
     }
 
     /// The files that were named, with a word on those that were left out.

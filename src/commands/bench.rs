@@ -9,6 +9,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use tch::Device;
 
+use super::labels::LabelArgs;
 use crate::bench::{
     BenchResult, Breakdown, Conditions, MeasuredVideo, ModelSummary, RepeatedSource, Report, Scope, Stopwatch, Warning,
 };
@@ -16,13 +17,11 @@ use crate::classify::Classifier;
 use crate::console::progress::Progress;
 use crate::console::{print, print_json};
 use crate::crop::{FaceCrop, Framing};
-use crate::detect::DetectionOptions;
-use crate::device::{self, DeviceChoice};
+use crate::device;
 use crate::interrupt::{self, Interrupted};
-use crate::net::{Card, ModelSource};
+use crate::net::Card;
 use crate::network::NetworkInUse;
 use crate::pipeline::{StageTimings, run_to_end};
-use crate::prior::PriorChoice;
 use crate::process::{self, OtherLoad};
 use crate::source::{FrameSource, SourceInfo, VideoSource};
 use crate::source_summary::SourceSummary;
@@ -62,30 +61,13 @@ pub struct BenchArgs {
     #[arg(long, value_enum)]
     pub stage: Option<SingleStage>,
 
-    /// Where the network runs: auto, cpu, cuda or cuda:N
-    #[arg(long, default_value_t)]
-    pub device: DeviceChoice,
-
-    /// The network: a shipped model's name, or a .safetensors file with its card beside it
-    #[arg(long, value_name = "NAME|PATH", default_value_t)]
-    pub model: ModelSource,
-
-    /// How often each emotion is assumed to be shown: `training`, `uniform`, or a TOML or CSV file of emotions and
-    /// weights [default: the model's own]
-    #[arg(long, value_name = "training|uniform|FILE")]
-    pub prior: Option<PriorChoice>,
-
-    /// Show the network each face mirrored too
-    #[arg(long)]
-    pub flip: bool,
-
     /// Threads that the network uses on the CPU; more than one seldom helps it and slows detection
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: u16,
 
-    /// How faces are found
-    #[command(flatten, next_help_heading = "Finding faces")]
-    pub detection: DetectionOptions,
+    /// How faces are looked for and labelled
+    #[command(flatten)]
+    pub labels: LabelArgs,
 }
 
 /// A stage that can be measured alone.
@@ -133,15 +115,7 @@ impl BenchArgs {
     }
 
     fn choices(&self) -> StageChoices {
-        StageChoices {
-            device: self.device,
-            model: self.model.clone(),
-            prior: self.prior.clone(),
-            flip: self.flip,
-            threads: self.threads,
-            smoothing: crate::pipeline::LiveSettings::default().smoothing,
-            detection: self.detection,
-        }
+        StageChoices { threads: self.threads, ..self.labels.stages() }
     }
 
     fn total(&self) -> u64 {
@@ -191,7 +165,7 @@ impl BenchArgs {
             stopwatch.note_frame(clock, detected.faces.len() as u64, &detected.timings);
             progress.tick();
         }
-        let stages = Breakdown { detect: stopwatch.stages().detect, ..Breakdown::default() };
+        let stages = stopwatch.stages().only("detect");
         let seconds = stopwatch.elapsed().as_secs_f64();
         Ok(Run { stopwatch, stages, seconds, first_label: None })
     }
@@ -218,7 +192,7 @@ impl BenchArgs {
             stopwatch.note_frame(end, 1, &StageTimings { classify: end - start, ..StageTimings::default() });
             progress.tick();
         }
-        let stages = Breakdown { classify: stopwatch.stages().classify, ..Breakdown::default() };
+        let stages = stopwatch.stages().only("classify");
         let seconds = stopwatch.elapsed().as_secs_f64();
         Ok(Run { stopwatch, stages, seconds, first_label: None })
     }

@@ -111,50 +111,49 @@ fn file_name(source: &str) -> String {
     plain.split('-').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
 }
 
-/// A column: what it is called, how wide it is on a terminal, where the first is as wide as it has to be and one without width isn't
-/// shown, and what stands in it.
+/// A column of the table.
 struct Column {
     name: &'static str,
-    width: Option<usize>,
-    /// Figures in words are easier to compare when they begin below each other.
+    /// Whether a terminal shows it; documents show all columns.
+    on_terminal: bool,
+    /// Words are aligned on the left, where figures in them are easier to compare; numbers on the right.
     is_words: bool,
     cell: fn(&ComparedRun) -> Option<String>,
 }
 
-const fn column(name: &'static str, width: usize, cell: fn(&ComparedRun) -> Option<String>) -> Column {
-    Column { name, width: Some(width), is_words: false, cell }
-}
-
-const fn words(name: &'static str, width: usize, cell: fn(&ComparedRun) -> Option<String>) -> Column {
-    Column { name, width: Some(width), is_words: true, cell }
-}
-
-/// A column of documents alone.
-const fn written(name: &'static str, cell: fn(&ComparedRun) -> Option<String>) -> Column {
-    Column { name, width: None, is_words: true, cell }
-}
-
 const COLUMNS: [Column; 13] = [
-    words("run", 0, |run| Some(run.name.clone())),
-    written("source", |run| Some(run.published.as_ref()?.source.clone())),
-    written("system", |run| Some(run.published.as_ref()?.system.clone()).filter(|system| !system.is_empty())),
-    column("parameters", 12, |run| Some(format!("{:.2} M", run.parameters as f64 / 1e6))),
-    words("data", 22, data),
-    words("published", 40, |run| Some(in_figures(run.published.as_ref()?))),
-    words("PublicTest", 38, |run| run.public.as_ref().map(in_words)),
-    column("F1", 7, |run| macro_f1(run.public.as_ref())),
-    words("PrivateTest", 38, |run| run.private.as_ref().map(in_words)),
-    column("F1", 7, |run| macro_f1(run.private.as_ref())),
-    words("epochs", 22, |run| Some(epochs(run))),
-    column("time", 12, |run| (run.epochs > 0).then(|| hours_and_minutes(run.wall_seconds))),
-    written("device", |run| (!run.machine.is_empty()).then(|| device(&run.machine))),
+    Column { name: "run", on_terminal: true, is_words: true, cell: |run| Some(run.name.clone()) },
+    Column { name: "source", on_terminal: false, is_words: true, cell: source },
+    Column { name: "system", on_terminal: false, is_words: true, cell: system },
+    Column { name: "parameters", on_terminal: true, is_words: false, cell: |run| Some(millions(run.parameters)) },
+    Column { name: "data", on_terminal: true, is_words: true, cell: data },
+    Column { name: "published", on_terminal: true, is_words: true, cell: |run| run.published.as_ref().map(in_figures) },
+    Column { name: "PublicTest", on_terminal: true, is_words: true, cell: |run| run.public.as_ref().map(in_words) },
+    Column { name: "F1", on_terminal: true, is_words: false, cell: |run| macro_f1(run.public.as_ref()) },
+    Column { name: "PrivateTest", on_terminal: true, is_words: true, cell: |run| run.private.as_ref().map(in_words) },
+    Column { name: "F1", on_terminal: true, is_words: false, cell: |run| macro_f1(run.private.as_ref()) },
+    Column { name: "epochs", on_terminal: true, is_words: true, cell: |run| Some(epochs(run)) },
+    Column { name: "time", on_terminal: true, is_words: false, cell: time },
+    Column { name: "device", on_terminal: false, is_words: true, cell: device },
 ];
 
 fn cells(run: &ComparedRun) -> [String; COLUMNS.len()] {
     COLUMNS.map(|column| (column.cell)(run).unwrap_or_else(|| "–".to_owned()))
 }
 
-/// What it learnt from; FER2013 with its votes is called FER+. A recipe that hasn't begun needn't name anything.
+fn source(run: &ComparedRun) -> Option<String> {
+    Some(run.published.as_ref()?.source.clone())
+}
+
+fn system(run: &ComparedRun) -> Option<String> {
+    Some(run.published.as_ref()?.system.clone()).filter(|system| !system.is_empty())
+}
+
+fn millions(parameters: usize) -> String {
+    format!("{:.2} M", parameters as f64 / 1e6)
+}
+
+/// What it learnt from; FER2013 with its votes is called FER+. The recipe of a run that hasn't begun needn't name its data.
 fn data(run: &ComparedRun) -> Option<String> {
     let names = data_names(&run.data);
     let names = listed(names.iter().map(|name| if name.ends_with(WITH_VOTES) { "FER+" } else { name.as_str() }));
@@ -163,9 +162,15 @@ fn data(run: &ComparedRun) -> Option<String> {
     (!told.is_empty()).then(|| told.join(", "))
 }
 
-/// The device and what computes on it; the system matters little.
-fn device(machine: &str) -> String {
-    machine.rsplit_once(", ").map_or(machine, |(device, _)| device).to_owned()
+fn time(run: &ComparedRun) -> Option<String> {
+    (run.epochs > 0).then(|| hours_and_minutes(run.wall_seconds))
+}
+
+/// The device and what computes on it, without the system, which matters little.
+fn device(run: &ComparedRun) -> Option<String> {
+    let machine = run.machine.as_str();
+    let device = machine.rsplit_once(", ").map_or(machine, |(device, _)| device);
+    (!machine.is_empty()).then(|| device.to_owned())
 }
 
 fn macro_f1(figure: Option<&Figure>) -> Option<String> {
@@ -197,24 +202,25 @@ fn in_figures(published: &Published) -> String {
 }
 
 fn table(runs: &[ComparedRun]) -> String {
-    let first = runs.iter().map(|run| run.name.chars().count()).max().unwrap_or(0).max(COLUMNS[0].name.len());
-    let line = |cells: [String; COLUMNS.len()]| {
-        let padded = COLUMNS.iter().zip(&cells).filter_map(|(column, cell)| {
-            Some(match column.width? {
-                0 => format!("{cell:first$}"),
-                width if column.is_words => format!("  {cell:width$}"),
-                width => format!("{cell:>width$}"),
-            })
-        });
+    let head = COLUMNS.map(|column| column.name.to_owned());
+    let rows: Vec<_> = std::iter::once(head).chain(runs.iter().map(cells)).collect();
+    let longest = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; COLUMNS.len()] = std::array::from_fn(longest);
+    let line = |row: &[String; COLUMNS.len()]| {
+        let shown = COLUMNS.iter().zip(row).zip(widths).filter(|((column, _), _)| column.on_terminal);
+        let padded = shown.map(
+            |((column, cell), width)| {
+                if column.is_words { format!("{cell:width$}  ") } else { format!("{cell:>width$}  ") }
+            },
+        );
         padded.collect::<String>().trim_end().to_owned() + "\n"
     };
-    let head = line(COLUMNS.map(|column| column.name.to_owned()));
-    let lines = runs.iter().map(|run| line(cells(run)));
+    let lines = rows.iter().map(line);
     let notes = notes(runs).map(|note| format!("\n{note}\n"));
-    std::iter::once(head).chain(lines).chain(notes).collect()
+    lines.chain(notes).collect()
 }
 
-/// The table for a document, without columns in which nothing stands.
+/// The table for a document, without empty columns.
 fn markdown(runs: &[ComparedRun]) -> String {
     let cells: Vec<_> = runs.iter().map(cells).collect();
     let is_used = |column: usize| column == 0 || cells.iter().any(|cells| cells[column] != "–");
@@ -230,7 +236,7 @@ fn markdown(runs: &[ComparedRun]) -> String {
     text.trim_end().to_owned() + "\n"
 }
 
-/// What is to be known of each published figure and each run.
+/// What readers should know about each published figure and each run.
 fn notes(runs: &[ComparedRun]) -> impl Iterator<Item = String> {
     runs.iter().filter_map(|run| {
         let published = run.published.as_ref().map(|published| {
@@ -273,7 +279,7 @@ fn chart(title: &str, runs: &[ComparedRun]) -> Bars {
     }
 }
 
-/// Under what the figures were measured, if it was the same for all.
+/// The rule and prior under which the figures were measured, if all have the same.
 fn conditions(runs: &[ComparedRun]) -> String {
     let mut conditions: Vec<(&str, &str)> = runs
         .iter()
@@ -293,7 +299,7 @@ mod tests {
     use super::*;
     use crate::classes::Classes;
 
-    /// A run on data that are told so.
+    /// A run on data that a card describes in these words.
     fn run(data: &str) -> ComparedRun {
         ComparedRun {
             name: "a|b".into(),
@@ -330,6 +336,17 @@ mod tests {
         assert!(table(&[run("")]).contains("4.47 M  –  "), "{}", table(&[run("")]));
         let own = Classes::new(vec!["tired".to_owned(), "awake".to_owned()]).unwrap();
         assert_eq!(data(&ComparedRun { classes: own, ..run("") }).unwrap(), "2 classes");
+    }
+
+    #[test]
+    fn columns_stay_aligned_however_long_a_cell_is() {
+        let runs =
+            [run("CK+48, JAFFE, KDEF and FER2013: Training to learn from"), run("JAFFE: Training to learn from")];
+        let text = table(&runs);
+        let lines: Vec<&str> = text.lines().collect();
+        let column = |line: &str, word: &str| line.split_once(word).unwrap().0.chars().count();
+        let epochs = column(lines[0], "epochs");
+        assert!(lines[1..].iter().all(|line| column(line, "3/60") == epochs), "{text}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ const NAMES: usize = 11;
 const BAR: usize = 50;
 /// The landmarks in their order.
 const LANDMARK_NAMES: [&str; LANDMARKS] = ["right eye", "left eye", "nose", "mouth right", "mouth left"];
-/// Places of equal pictures that are told.
+/// How many places of equal pictures to list.
 const PLACES: usize = 3;
 /// Eighths of a character, from none to seven.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];

@@ -16,10 +16,10 @@ use super::view::ViewArgs;
 use crate::app::{
     self, Launch,
     machine::ThisMachine,
-    session::{CameraMode, CameraModeChange, Source},
+    session::{CameraModeChange, Source},
 };
 use crate::export::OscOutput;
-use crate::source::{CameraDevice, CameraRequest, FourCc, SourceError, list_cameras};
+use crate::source::{CameraDevice, CameraEntry, CameraRequest, FourCc, SourceError, list_cameras};
 
 /// Show a camera with faces boxed, labelled and charted
 #[derive(Clone, Debug, Default, Args)]
@@ -81,7 +81,7 @@ impl LiveArgs {
     /// When the device or model asked for can't be had, when there is no display, or when it was ended with Ctrl-C.
     pub fn run(self) -> anyhow::Result<()> {
         if self.headless {
-            let request = self.request()?;
+            let request = self.request(list_cameras)?;
             let Self { duration, csv, jsonl, osc, record, json, view, .. } = self;
             let (blur, choices) = (view.blur, view.labels.stages());
             return CameraJob { request, duration, csv, jsonl, osc, record, blur, json, choices }.run();
@@ -106,11 +106,12 @@ impl LiveArgs {
         bail!(display::NO_WINDOW_IN_BUILD)
     }
 
-    /// What to ask of the camera without a window: the one named, else the first that there is.
-    fn request(&self) -> anyhow::Result<CameraRequest> {
+    /// What to ask of the camera without a window: the one named, else the first that is found, by the link that still names it after it
+    /// is plugged in again.
+    fn request(&self, found: impl FnOnce() -> Vec<CameraEntry>) -> Result<CameraRequest, SourceError> {
         let device = match &self.camera {
             Some(device) => device.clone(),
-            None => CameraDevice::Index(list_cameras().first().ok_or(SourceError::NoCamera)?.index),
+            None => found().first().ok_or(SourceError::NoCamera)?.device(),
         };
         let usual = CameraRequest::default();
         let (width, height) = self.size.unwrap_or((usual.width, usual.height));
@@ -125,8 +126,7 @@ impl LiveArgs {
             fps: self.fps.map(f64::from),
             fourcc: self.fourcc.map(|fourcc| fourcc.to_string()),
         };
-        let source = self.camera.clone().map(|camera| Source::Camera(camera, mode.over(&CameraMode::default())));
-        Launch { camera_mode: mode, ..self.view.launch(source) }
+        Launch { camera_mode: mode, ..self.view.launch(self.camera.clone().map(Source::Camera)) }
     }
 }
 
@@ -143,6 +143,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::app::session::CameraMode;
     use crate::detect::DetectionOptions;
 
     #[derive(Debug, Parser)]
@@ -168,10 +169,24 @@ mod tests {
     fn what_is_asked_of_a_camera_reaches_it() {
         let launch = launch(&["--camera", "2", "--size", "1280x720", "--fourcc", "yuyv"]);
         let mode = CameraMode { width: 1280, height: 720, fourcc: Some("YUYV".to_owned()), ..CameraMode::default() };
-        assert_eq!(launch.source, Some(Source::Camera(CameraDevice::Index(2), mode.clone())));
+        assert_eq!(launch.source, Some(Source::Camera(CameraDevice::Index(2))));
         assert_eq!(launch.camera_mode.over(&CameraMode::default()), mode);
         let saved = CameraMode { fps: 15.0, ..CameraMode::default() };
         assert_eq!(launch.camera_mode.over(&saved).fps, 15.0, "what isn't asked for stays as it was saved");
+    }
+
+    #[test]
+    fn without_a_window_the_first_camera_is_opened_by_a_link_that_outlasts_replugging() {
+        let link = PathBuf::from("/dev/v4l/by-id/usb-Maker_Webcam-video-index0");
+        let path = PathBuf::from("/dev/video0");
+        let camera = CameraEntry { index: 0, path, links: vec![link.clone()], name: "Webcam".to_owned() };
+        let request = |words: &[&str], found: &[CameraEntry]| {
+            let args = Command::parse_from(["mien"].iter().chain(words)).args;
+            args.request(|| found.to_vec()).map(|request| request.device)
+        };
+        assert_eq!(request(&[], std::slice::from_ref(&camera)).unwrap(), CameraDevice::Path(link));
+        assert_eq!(request(&["--camera", "2"], &[camera]).unwrap(), CameraDevice::Index(2));
+        assert!(matches!(request(&[], &[]), Err(SourceError::NoCamera)));
     }
 
     #[test]

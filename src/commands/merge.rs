@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
-use crate::cluster::{Allowed, Merge, Merged, Plan};
+use crate::cluster::{Allowed, Manifest, Merge, Merged};
 use crate::console::print;
 use crate::exit::BadInputs;
 
@@ -56,10 +56,10 @@ impl MergeArgs {
     /// # Errors
     /// Those of [`Merge::run`], and when files are bad.
     pub fn run(self) -> anyhow::Result<()> {
-        let plan = self.manifest.as_deref().map(Plan::read).transpose()?;
+        let manifest = self.manifest.as_deref().map(Manifest::read).transpose()?;
         let allowed = Allowed { mixed: self.allow_mixed, missing: self.allow_missing, force: self.force };
         let Merged { tables, files, missing, bad, complaints, doubled, unplanned } =
-            Merge { folders: self.folders, plan, output: self.output, allowed }.run()?;
+            Merge { folders: self.folders, manifest, output: self.output, allowed }.run()?;
         let mut text = format!("{files} files in\n");
         for table in tables {
             text += &format!("  {}\n", table.display());

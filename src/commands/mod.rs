@@ -47,37 +47,6 @@ mod view;
 
 use clap::{Parser, Subcommand};
 
-#[cfg(feature = "vision")]
-use self::analyze::AnalyzeArgs;
-use self::average::AverageArgs;
-#[cfg(feature = "vision")]
-use self::bench::BenchArgs;
-use self::compare::CompareArgs;
-use self::completions::CompletionsArgs;
-use self::convert::ConvertArgs;
-use self::dataset::DatasetArgs;
-#[cfg(feature = "vision")]
-use self::doctor::DoctorArgs;
-use self::evaluate::EvaluateArgs;
-use self::export::ExportArgs;
-#[cfg(feature = "vision")]
-use self::live::LiveArgs;
-use self::man::ManArgs;
-#[cfg(feature = "vision")]
-use self::merge::MergeArgs;
-use self::networks::NetworksArgs;
-#[cfg(feature = "vision")]
-use self::plan::PlanArgs;
-use self::recipe::RecipeArgs;
-#[cfg(feature = "vision")]
-use self::replay::ReplayArgs;
-#[cfg(feature = "vision")]
-use self::score::ScoreArgs;
-#[cfg(feature = "serve")]
-use self::serve::ServeArgs;
-use self::train::TrainArgs;
-#[cfg(feature = "vision")]
-use self::verify::VerifyArgs;
 use crate::interrupt;
 use crate::logging::LogChoice;
 #[cfg(feature = "vision")]
@@ -102,37 +71,37 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     #[cfg(feature = "vision")]
-    Live(LiveArgs),
-    #[cfg(feature = "vision")]
-    Replay(ReplayArgs),
-    #[cfg(feature = "serve")]
-    Serve(ServeArgs),
-    #[cfg(feature = "vision")]
-    Analyze(Box<AnalyzeArgs>),
-    #[cfg(feature = "vision")]
-    Plan(PlanArgs),
-    #[cfg(feature = "vision")]
-    Merge(MergeArgs),
-    #[cfg(feature = "vision")]
-    Verify(VerifyArgs),
-    #[cfg(feature = "vision")]
-    Bench(BenchArgs),
-    #[cfg(feature = "vision")]
-    Score(ScoreArgs),
-    Recipe(RecipeArgs),
-    Train(TrainArgs),
-    Evaluate(EvaluateArgs),
-    Compare(CompareArgs),
-    Dataset(DatasetArgs),
-    Networks(NetworksArgs),
-    Convert(ConvertArgs),
-    Export(ExportArgs),
-    Average(AverageArgs),
-    #[cfg(feature = "vision")]
-    Doctor(DoctorArgs),
-    Completions(CompletionsArgs),
+    #[command(flatten)]
+    Vision(VisionCommand),
+    Recipe(recipe::RecipeArgs),
+    Train(train::TrainArgs),
+    Evaluate(evaluate::EvaluateArgs),
+    Compare(compare::CompareArgs),
+    Dataset(dataset::DatasetArgs),
+    Networks(networks::NetworksArgs),
+    Convert(convert::ConvertArgs),
+    Export(export::ExportArgs),
+    Average(average::AverageArgs),
+    Completions(completions::CompletionsArgs),
     #[command(hide = true)]
-    Man(ManArgs),
+    Man(man::ManArgs),
+}
+
+/// The commands that need OpenCV; a build with only the lab doesn't have them.
+#[cfg(feature = "vision")]
+#[derive(Debug, Subcommand)]
+enum VisionCommand {
+    Live(live::LiveArgs),
+    Replay(replay::ReplayArgs),
+    #[cfg(feature = "serve")]
+    Serve(serve::ServeArgs),
+    Analyze(Box<analyze::AnalyzeArgs>),
+    Plan(plan::PlanArgs),
+    Merge(merge::MergeArgs),
+    Verify(verify::VerifyArgs),
+    Bench(bench::BenchArgs),
+    Score(score::ScoreArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 impl Cli {
@@ -140,9 +109,9 @@ impl Cli {
     #[cfg(feature = "vision")]
     pub fn reach(&self) -> Reach {
         let camera = match &self.command {
-            Some(Command::Live(args)) => args.camera.as_ref(),
+            Some(Command::Vision(VisionCommand::Live(args))) => args.camera.as_ref(),
             #[cfg(feature = "serve")]
-            Some(Command::Serve(args)) => args.camera.as_ref(),
+            Some(Command::Vision(VisionCommand::Serve(args))) => args.camera.as_ref(),
             _ => None,
         };
         if matches!(camera, Some(CameraDevice::Network(_))) { Reach::Network } else { Reach::FilesAlone }
@@ -155,23 +124,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             #[cfg(feature = "vision")]
-            Some(Command::Live(args)) => args.run(),
-            #[cfg(feature = "vision")]
-            Some(Command::Replay(args)) => args.run(),
-            #[cfg(feature = "serve")]
-            Some(Command::Serve(args)) => args.run(),
-            #[cfg(feature = "vision")]
-            Some(Command::Analyze(args)) => args.run(),
-            #[cfg(feature = "vision")]
-            Some(Command::Plan(args)) => args.run(),
-            #[cfg(feature = "vision")]
-            Some(Command::Merge(args)) => args.run(),
-            #[cfg(feature = "vision")]
-            Some(Command::Verify(args)) => args.run(),
-            #[cfg(feature = "vision")]
-            Some(Command::Bench(args)) => args.run(),
-            #[cfg(feature = "vision")]
-            Some(Command::Score(args)) => args.run(),
+            Some(Command::Vision(command)) => command.run(),
             Some(Command::Recipe(args)) => args.run(),
             Some(Command::Train(args)) => args.run(interrupt::catch()?),
             Some(Command::Evaluate(args)) => args.run(),
@@ -181,14 +134,31 @@ impl Cli {
             Some(Command::Convert(args)) => args.run(),
             Some(Command::Export(args)) => args.run(),
             Some(Command::Average(args)) => args.run(),
-            #[cfg(feature = "vision")]
-            Some(Command::Doctor(args)) => args.run(),
             Some(Command::Completions(args)) => args.run(),
             Some(Command::Man(args)) => args.run(),
             #[cfg(feature = "vision")]
-            None => LiveArgs::default().run(),
+            None => live::LiveArgs::default().run(),
             #[cfg(not(feature = "vision"))]
             None => anyhow::bail!("this build has only the lab; `mien --help` lists what it can do"),
+        }
+    }
+}
+
+#[cfg(feature = "vision")]
+impl VisionCommand {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Live(args) => args.run(),
+            Self::Replay(args) => args.run(),
+            #[cfg(feature = "serve")]
+            Self::Serve(args) => args.run(),
+            Self::Analyze(args) => args.run(),
+            Self::Plan(args) => args.run(),
+            Self::Merge(args) => args.run(),
+            Self::Verify(args) => args.run(),
+            Self::Bench(args) => args.run(),
+            Self::Score(args) => args.run(),
+            Self::Doctor(args) => args.run(),
         }
     }
 }

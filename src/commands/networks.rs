@@ -28,7 +28,7 @@ struct Entry {
     about: &'static str,
     parameters: usize,
     macs: u64,
-    /// Width in pixels at which the convolutions begin.
+    /// Width in pixels of the picture that the network gets.
     input_side: i64,
     /// Height.
     input_height: i64,
@@ -47,14 +47,14 @@ impl NetworksArgs {
         let entries = ARCHITECTURES
             .iter()
             .map(|architecture| {
-                let Cost { parameters, macs, input_side } = architecture.cost()?;
+                let (Cost { parameters, macs }, input_side) = (architecture.cost()?, architecture.input_side());
                 let (name, about) = (architecture.name, architecture.about);
                 let backbone_weights = architecture.backbone_weights;
                 Ok(Entry { name, about, parameters, macs, input_side, input_height: input_side, backbone_weights })
             })
             .chain(DETECTORS.iter().map(|Detector { name, about, .. }| {
                 let spec = NetworkSpec { architecture: (*name).to_owned(), parameters: toml::Table::new() };
-                let (Cost { parameters, macs, .. }, [input_side, input_height]) = (spec.detector_cost()?, COUNTED_ON);
+                let (Cost { parameters, macs }, [input_side, input_height]) = (spec.detector_cost()?, COUNTED_ON);
                 Ok(Entry { name, about, parameters, macs, input_side, input_height, backbone_weights: None })
             }))
             .collect::<anyhow::Result<Vec<_>>>()?;

@@ -1,4 +1,4 @@
-//! `mien plan`: what is to be analysed, frozen in a file that many machines divide among them.
+//! `mien plan`: the manifest of what is to be analysed, a file that many machines divide among them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 
 use super::times::part_length;
 use crate::batch::Inputs;
-use crate::cluster::{Plan, Split};
+use crate::cluster::{Manifest, Split};
 use crate::console::{print, tell};
 use crate::interrupt;
 
@@ -60,9 +60,9 @@ impl PlanArgs {
             tell(&note);
         }
         let bar = ProgressBar::new((inputs.videos.len() + inputs.pictures.len()) as u64);
-        let (plan, uncut) = Plan::make(&inputs, split, stop, || bar.inc(1))?;
+        let (manifest, uncut) = Manifest::make(&inputs, split, stop, || bar.inc(1))?;
         bar.finish_and_clear();
-        let problems: Vec<_> = plan.problems().collect();
+        let problems: Vec<_> = manifest.problems().collect();
         for (name, reason) in &problems {
             tell(&format!("warning: {}: {reason}", name.display()));
         }
@@ -73,8 +73,8 @@ impl PlanArgs {
                 name.display()
             ));
         }
-        print(&plan.to_lines()?)?;
-        let seconds: f64 = plan
+        print(&manifest.to_lines()?)?;
+        let seconds: f64 = manifest
             .0
             .iter()
             .filter(|line| line.part.is_none_or(|part| part.number == 1))
@@ -82,7 +82,7 @@ impl PlanArgs {
             .sum();
         let bad =
             if problems.is_empty() { String::new() } else { format!(", {} of them can't be read", problems.len()) };
-        tell(&format!("{} lines{bad}; {:.2} hours of video", plan.0.len(), seconds / 3600.0));
+        tell(&format!("{} lines{bad}; {:.2} hours of video", manifest.0.len(), seconds / 3600.0));
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use crate::lab::datasets::{
 use crate::lab::faces::FaceMode;
 use crate::pixels::PixelLimit;
 
-/// Faces that are found in a few seconds, of whose finding nothing is told.
+/// Progress is reported once for at least this many faces, which takes a few seconds.
 const LEAST_TOLD: usize = 500;
 
 /// Options of everything that reads a data set.
@@ -47,8 +47,8 @@ pub struct ReadingArgs {
 }
 
 impl ReadingArgs {
-    /// Reads data sets as one, whose labels are `classes`, each under the name that a recipe has for it, if it has one. `split` tells by the
-    /// SHA-256 of a data set's files how it is split, if its publishers didn't. Votes are taken by FER2013 alone.
+    /// Reads data sets as one, whose labels are `classes`, each under the name that a recipe has for it, if it has one. `split` is given
+    /// the SHA-256 of a data set's files and returns how to split it, if its publishers didn't. Only FER2013 takes votes.
     ///
     /// # Errors
     /// When one can't be read, two are the same, or votes are given and FER2013 isn't among them.
@@ -108,12 +108,11 @@ impl ReadingArgs {
         arguments
     }
 
-    /// These options for data sets whose labels are `classes`, with `crop` for those of larger pictures. They are split later.
+    /// These options for data sets whose labels are `classes`, with `crop` for those of larger pictures.
     fn options(&self, classes: &Classes, crop: Framing) -> ReadOptions {
         ReadOptions {
             classes: classes.clone(),
             ferplus: self.ferplus.clone(),
-            split: SplitSpec::default(),
             angles: self.angles.clone(),
             faces: self.faces,
             crop,
@@ -136,7 +135,7 @@ fn told(path: &Path, options: &ReadOptions) -> anyhow::Result<Undivided> {
     Ok(data)
 }
 
-/// Tells how far the turning of faces has come, at each tenth of the way, and ends it where the user asks for that.
+/// Reports progress while faces are turned upright, at each tenth of the way, and stops if the user asks for that.
 fn watch(crop: Framing) -> Watch {
     Watch::new(move |done, of| {
         if crop == Framing::Upright && done > 0 && done.is_multiple_of(of.div_ceil(10).max(LEAST_TOLD)) {

@@ -66,7 +66,7 @@ struct Outcome {
 }
 
 impl ScoreArgs {
-    /// Works the video off and prints the scores.
+    /// Processes the video and prints the scores.
     ///
     /// # Errors
     /// When truth, video, model or device can't be used, or the user interrupted it.

@@ -1,4 +1,4 @@
-//! What is said on the terminal: what was asked for, complaints, how far a run has come.
+//! Output on the terminal: results, warnings, progress.
 
 #[cfg(feature = "vision")]
 pub mod progress;

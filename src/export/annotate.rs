@@ -7,7 +7,7 @@ use crate::classes::Classes;
 use crate::face::Face;
 use crate::verdict::Verdict;
 
-/// The height of a picture at which a line is one pixel wide, and text as high as the font is drawn at scale 1/3.
+/// Picture height at which lines are one pixel wide and text has [`REFERENCE_FONT_SCALE`].
 const REFERENCE_HEIGHT: f64 = 240.0;
 
 /// Font scale at [`REFERENCE_HEIGHT`]: letters of about 7 pixels, the smallest that read well.

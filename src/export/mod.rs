@@ -6,6 +6,7 @@
 
 mod annotate;
 mod copy;
+mod in_memory;
 mod join;
 mod lines;
 mod live;
@@ -16,13 +17,13 @@ pub(crate) mod rows;
 mod staging;
 mod table;
 mod video;
-mod whole;
 
 use std::io;
 use std::path::PathBuf;
 
 pub use annotate::{annotate, annotate_titled};
 pub use copy::{TableCopy, TableRows};
+pub use in_memory::{encoded, write_file};
 pub use join::join_tables;
 pub use lines::{FaceLines, LinesError};
 pub use live::LiveTable;
@@ -33,7 +34,6 @@ pub use rows::{COLUMNS, FRAME_COLUMNS, NAME_COLUMN, SCHEMA_VERSION};
 pub use staging::Staging;
 pub use table::{FaceTable, FrameTable, TableFormat};
 pub use video::{AnnotatedVideo, FinishedVideo, Original, Sound, VideoCodec, VideoShape};
-pub use whole::{encoded, replace_file, write_file};
 
 pub use crate::whole::{Existing, is_temporary, remove_leftovers};
 

@@ -15,8 +15,8 @@ use parquet::schema::types::Type;
 use super::SCHEMA_VERSION;
 use super::rows::{Cell, Kind};
 
-/// Rows that are kept until they are written together. With 37 columns of 8 bytes they take 19 MB; own classes add up to 26; readers skip and decode
-/// whole groups, so that much smaller ones would cost them time.
+/// Rows that are kept until they are written together: 37 columns of 8 bytes take 19 MB; custom classes can add 26 columns. Readers skip
+/// and decode whole groups, so much smaller ones would cost them time.
 const GROUP_ROWS: usize = 1 << 16;
 
 /// Key of the schema's number in the metadata of the file.

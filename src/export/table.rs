@@ -25,6 +25,9 @@ pub enum TableFormat {
 }
 
 impl TableFormat {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Csv, Self::Jsonl, Self::Parquet];
+
     /// How names of such files end, with the point.
     pub fn ending(self) -> &'static str {
         match self {

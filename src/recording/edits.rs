@@ -33,7 +33,7 @@ pub struct Edits {
     /// What people are called, by the number that they keep.
     #[serde(default)]
     names: BTreeMap<u32, String>,
-    /// The faces that are somebody else's, and whose. Never a chain: who is named here as the other isn't merged.
+    /// The faces that are somebody else's, and whose. Never a chain: a target is never merged itself.
     #[serde(default)]
     merged: BTreeMap<u32, u32>,
     /// People who aren't shown.
@@ -46,6 +46,13 @@ pub struct Edits {
 
 impl Default for Edits {
     fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Edits {
+    /// No changes.
+    pub const fn new() -> Self {
         Self {
             schema: EDITS_SCHEMA,
             names: BTreeMap::new(),
@@ -54,9 +61,7 @@ impl Default for Edits {
             marks: None,
         }
     }
-}
 
-impl Edits {
     /// Whether nothing is changed.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -72,13 +77,18 @@ impl Edits {
         self.names.get(&self.person(face).0).map(String::as_str)
     }
 
-    /// What to call somebody: the name, else `Face 3`.
+    /// What to call somebody where the name stands alone: the name, else `Face 3`.
     pub fn title(&self, face: FaceId) -> String {
         self.name(face).map_or_else(|| format!("Face {}", self.person(face).0), str::to_owned)
     }
 
+    /// What to call somebody within a sentence: the name, else `face 3`.
+    pub fn words(&self, face: FaceId) -> String {
+        self.name(face).map_or_else(|| format!("face {}", self.person(face).0), str::to_owned)
+    }
+
     /// What to call somebody on a picture: the name, else the bare number.
-    pub fn short_title(&self, face: FaceId) -> String {
+    pub fn short(&self, face: FaceId) -> String {
         self.name(face).map_or_else(|| self.person(face).0.to_string(), str::to_owned)
     }
 
@@ -167,7 +177,7 @@ impl Edits {
         people.into_values().collect()
     }
 
-    /// What can't come of the functions above.
+    /// Why these edits can't have been made by the methods above.
     fn unsound(&self) -> Option<String> {
         if self.merged.values().any(|target| self.merged.contains_key(target)) {
             return Some("a face is merged into one that is merged itself".to_owned());

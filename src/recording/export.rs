@@ -40,7 +40,7 @@ pub struct Exported {
     pub table: PathBuf,
     /// The marks.
     pub marks: PathBuf,
-    /// What is to be said against the video, if anything.
+    /// Warnings about the video.
     pub complaints: Vec<String>,
 }
 
@@ -77,7 +77,7 @@ impl Export {
         Ok(Exported { video, table, marks, complaints })
     }
 
-    /// Writes the files and gives what is to be said against the video.
+    /// Writes the files and returns the warnings about the video.
     fn write(
         &self,
         [video, table, marks]: &[PathBuf; 3],
@@ -124,7 +124,7 @@ impl Export {
 
     fn show(&self, mut scene: Scene, video: &mut AnnotatedVideo) -> Result<(), ExportError> {
         let faces = std::mem::take(&mut scene.faces);
-        let title = |face: &Face| self.edits.short_title(face.id);
+        let title = |face: &Face| self.edits.short(face.id);
         annotate_titled(Arc::make_mut(&mut scene.frame.image), &faces, &scene.classes, title)?;
         video.push(scene)
     }

@@ -9,7 +9,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use opencv::core::Mat;
 
 use super::Counts;
-use super::writer::RecordingEvent;
+use super::writer::{EndReason, RecordingEvent};
 use crate::classes::Classes;
 use crate::face::Face;
 use crate::frame::Frame;
@@ -33,7 +33,7 @@ pub(super) enum Note {
 /// Takes what passes by and never waits.
 pub(super) struct Feed {
     pub began: Instant,
-    /// Whether pictures are taken with their faces, and those that nobody looked for faces on not at all.
+    /// Record only analysed frames, with their faces, so that they can be blurred.
     with_faces: bool,
     shots: Sender<Shot>,
     notes: Sender<Note>,
@@ -99,10 +99,10 @@ impl Feed {
         self.ending.get().is_some()
     }
 
-    /// What became of a recording whose thread doesn't say so itself, and why.
+    /// The final event for a recording whose thread crashed or hangs.
     pub fn ended_without_a_word(&self, reason: &str) -> RecordingEvent {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let reason = reason.to_owned();
+        let reason = EndReason::new(reason);
         match self.folder.get() {
             Some(folder) => RecordingEvent::Ended {
                 folder: folder.clone(),

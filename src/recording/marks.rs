@@ -1,13 +1,13 @@
 //! Moments that the user marked.
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::bounded;
+use crate::whole;
 
 /// Bytes that a list of marks may have: some hundred thousand of them.
 const MOST_BYTES: u64 = 8 << 20;
@@ -71,11 +71,12 @@ impl From<&Mark> for SavedMark {
 pub fn append_mark(path: &Path, mark: &Mark) -> Result<(), MarkError> {
     let write = || {
         let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-        let is_new = file.metadata()?.len() == 0;
-        let mut rows = csv::WriterBuilder::new().has_headers(is_new).from_writer(Vec::new());
+        let length = file.metadata()?.len();
+        let mut rows = csv::WriterBuilder::new().has_headers(length == 0).from_writer(Vec::new());
         rows.serialize(SavedMark::from(mark)).map_err(std::io::Error::from)?;
-        // In one piece, so that a kill leaves no half of a row.
-        file.write_all(&rows.into_inner().map_err(csv::IntoInnerError::into_error)?)?;
+        let row = rows.into_inner().map_err(csv::IntoInnerError::into_error)?;
+        // In one piece or not at all: half a row would make the whole list unreadable.
+        whole::append(&mut file, length, &row)?;
         file.sync_data()
     };
     write().map_err(|reason| MarkError::Write { path: path.to_owned(), reason })
@@ -115,6 +116,30 @@ mod tests {
         append_mark(&path, &second).unwrap();
         append_mark(&path, &first).unwrap();
         assert_eq!(read_marks(&path).unwrap(), [first, second]);
+    }
+
+    /// Runs itself once more, in a process whose files can't grow beyond some KiB.
+    #[cfg(unix)]
+    #[test]
+    fn on_a_full_disk_the_marks_before_are_kept() {
+        const FILE: &str = "MIEN_TEST_FULL_DISK_MARKS";
+        const KIBIBYTES: usize = 8;
+        let mark = Mark { time: Duration::from_millis(1500), text: "laughs, loudly and long; ".repeat(20) };
+        if let Some(path) = std::env::var_os(FILE) {
+            let full = (0..1000).find_map(|_| append_mark(Path::new(&path), &mark).err()).unwrap();
+            assert!(matches!(full, MarkError::Write { .. }), "{full}");
+            return;
+        }
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("marks.csv");
+        let mut again = std::process::Command::new("bash");
+        again.args(["-c", &format!("trap '' XFSZ; ulimit -f {KIBIBYTES}; exec \"$@\""), "bash"]);
+        again.arg(std::env::current_exe().unwrap()).env(FILE, &path);
+        again.args(["--exact", "recording::marks::tests::on_a_full_disk_the_marks_before_are_kept", "--nocapture"]);
+        let output = again.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let marks = read_marks(&path).unwrap();
+        assert!(marks.len() > 3 && marks.iter().all(|kept| *kept == mark), "{marks:?}");
     }
 
     #[test]

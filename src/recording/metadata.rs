@@ -11,8 +11,7 @@ use crate::version::Versions;
 /// Changes when a field or a file of a recording changes its meaning.
 pub const RECORDING_SCHEMA: u32 = 1;
 
-/// That of recordings whose network tells own classes apart: their table has other columns, which programs that know schema 1 alone don't
-/// look for.
+/// Schema of recordings with custom classes: other columns, so readers of schema 1 must refuse them.
 pub const OWN_CLASSES_SCHEMA: u32 = 2;
 
 /// How a recording was made: the contents of [`super::METADATA`].
@@ -40,7 +39,7 @@ pub struct Metadata {
     pub model_sha256: String,
     /// The prior that it answered under.
     pub prior: String,
-    /// What it told apart; of the seven emotions nothing is said.
+    /// Its classes; left out for the seven emotions.
     #[serde(default, skip_serializing_if = "Classes::are_emotions")]
     pub classes: Classes,
     /// Whether it saw each face in a mirror too.

@@ -46,8 +46,7 @@ pub use metadata::{Counts, Metadata, OWN_CLASSES_SCHEMA, RECORDING_SCHEMA};
 pub use reader::{Recording, folder_of};
 pub use snapshot::{Snapshot, SnapshotError, save as save_snapshot};
 pub use source::RecordingSource;
-pub use thread::DISK_FULL;
-pub use writer::{END_WITHIN, Progress, RecordingEvent, SessionWriter, Subject};
+pub use writer::{END_WITHIN, EndReason, Progress, RecordingEvent, SessionWriter, Subject};
 
 /// The metadata, one JSON object. A folder with it is a recording.
 pub const METADATA: &str = "session.json";

@@ -49,13 +49,13 @@ impl fmt::Display for Sleep {
 pub(super) struct SessionClock {
     began: Instant,
     slept_for: SleptFor,
-    /// What that said when it was asked last and the computer had slept, or at the beginning.
+    /// Total sleep already accounted for.
     known: Duration,
-    /// Until then there was no sleep that isn't known.
+    /// No unnoticed sleep began before this.
     awake_until: Instant,
-    /// After which moments how much sleep counts, in order.
+    /// For each sleep: the moment before it, and the total slept by its end.
     sleeps: Vec<(Instant, Duration)>,
-    /// Those that nobody was told of.
+    /// Sleeps not yet returned by [`Self::sleeps`].
     untold: Vec<Sleep>,
 }
 

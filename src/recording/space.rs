@@ -81,7 +81,7 @@ impl Room {
         self.lasts.is_some_and(|lasts| lasts < SHORT)
     }
 
-    /// Whether there is so much again that a warning has come to nothing: a large copy that another program made looked like the end.
+    /// Whether there is enough room to re-arm the warning, as after another program's large copy.
     pub fn is_ample(&self) -> bool {
         self.lasts.is_none_or(|lasts| lasts >= 2 * SHORT)
     }

@@ -13,13 +13,10 @@ use super::feed::{Feed, Note, Shot};
 use super::files::{Files, RecordingError};
 use super::sleep::SessionClock;
 use super::space::{Filling, Space};
-use super::writer::{RecordingEvent, Subject};
+use super::writer::{EndReason, RecordingEvent, Subject};
 use super::{Mark, Metadata, OWN_CLASSES_SCHEMA, RECORDING_SCHEMA, folder};
 use crate::blur::Blurrer;
 use crate::version::Versions;
-
-/// How the reason begins why a recording ended, or could not begin, where the disk is full.
-pub const DISK_FULL: &str = "the disk is full";
 
 /// How often the end and the free space are looked at when nothing comes.
 const TICK: Duration = Duration::from_millis(100);
@@ -77,7 +74,7 @@ impl Thread {
             Ok(made) => made,
             Err(error) => {
                 self.feed.end();
-                return (self.report)(RecordingEvent::Failed(in_words(&error)));
+                return (self.report)(RecordingEvent::Failed(EndReason::from(&error)));
             }
         };
         // Nobody has set it before.
@@ -89,10 +86,10 @@ impl Thread {
         let (counts, completed) = files.finish(now(), self.feed.lost.load(Ordering::Relaxed));
         let why = match end {
             End::Asked => None,
-            End::NoRoom => Some(DISK_FULL.to_owned()),
-            End::Error(error) => Some(error.to_string()),
+            End::NoRoom => Some(EndReason::no_room()),
+            End::Error(error) => Some(EndReason::from(&error)),
         };
-        let reason = why.or_else(|| completed.err().as_ref().map(in_words));
+        let reason = why.or_else(|| completed.err().as_ref().map(EndReason::from));
         (self.report)(RecordingEvent::Ended { folder, counts, reason });
     }
 
@@ -221,7 +218,7 @@ impl Thread {
         self.space_due = now + SPACE_INTERVAL;
         let Some(free) = self.space.free(folder) else { return true };
         let room = self.filling.room(free, files.bytes(), self.feed.began.elapsed());
-        // So that the next time is told too.
+        // With ample room again, the next shortage is worth another warning.
         self.space_warned &= !room.is_ample();
         if room.is_short() && !self.space_warned {
             self.space_warned = true;
@@ -229,10 +226,6 @@ impl Thread {
         }
         !room.is_over()
     }
-}
-
-fn in_words(error: &RecordingError) -> String {
-    if error.is_full_disk() { format!("{DISK_FULL}: {error}") } else { error.to_string() }
 }
 
 /// What is known at the start.

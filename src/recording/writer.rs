@@ -1,5 +1,6 @@
 //! Records what passes through a running pipeline, on a thread of its own: encoding and disk cost no analysed frame.
 
+use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -10,16 +11,18 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, unbounded};
 use jiff::ZonedDateTime;
+use serde::Serialize;
 
 use super::Counts;
 use super::feed::Feed;
+use super::files::RecordingError;
 use super::sleep::{SessionClock, SleptFor, slept_for};
 use super::space::{Filling, FreeSpace, Space};
 use super::thread::{Moment, Thread};
 use crate::blur::{Blur, Blurrer};
 use crate::detect::DetectionOptions;
 use crate::network::NetworkInUse;
-use crate::pipeline::Tap;
+use crate::pipeline::{Event, Tap};
 use crate::source::SourceInfo;
 
 /// Memory for pictures that wait for the disk, in bytes: four seconds of a usual webcam. Hard disks stop for a second
@@ -35,8 +38,11 @@ const NOTES: usize = 1024;
 /// A disk that needs longer for what is waiting doesn't hold the window up. Counts from the moment when the end was asked for.
 pub const END_WITHIN: Duration = Duration::from_secs(8);
 
-/// Whoever asked for the end long before it is waited for waits at least as long as this.
+/// Minimum wait in [`SessionWriter::finish`], also where the end was asked for long before.
 const LEAST_WAIT: Duration = Duration::from_secs(2);
+
+/// How users are told that the disk is full.
+const DISK_FULL: &str = "the disk is full";
 
 /// What a recording is of.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,16 +80,54 @@ pub enum RecordingEvent {
         /// What came of it.
         counts: Counts,
         /// Why, if nobody asked for the end or not everything could be completed.
-        reason: Option<String>,
+        reason: Option<EndReason>,
     },
     /// It could not begin.
-    Failed(String),
+    Failed(EndReason),
 }
 
 impl RecordingEvent {
     /// Whether it is the last one of its recording.
     pub fn is_end(&self) -> bool {
         matches!(self, Self::Ended { .. } | Self::Failed(_))
+    }
+}
+
+/// Why a recording ended by itself, isn't complete, or could not begin. In JSON it is its words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct EndReason {
+    /// For the user.
+    pub words: String,
+    /// Whether the disk is full; it may have room later.
+    #[serde(skip)]
+    pub is_disk_full: bool,
+}
+
+impl EndReason {
+    /// A reason other than a full disk.
+    pub fn new(words: impl Into<String>) -> Self {
+        Self { words: words.into(), is_disk_full: false }
+    }
+
+    /// The disk is full, but for the space that may be kept free.
+    pub(super) fn no_room() -> Self {
+        Self { words: DISK_FULL.to_owned(), is_disk_full: true }
+    }
+}
+
+impl From<&RecordingError> for EndReason {
+    fn from(error: &RecordingError) -> Self {
+        if error.is_full_disk() {
+            return Self { words: format!("{DISK_FULL}: {error}"), is_disk_full: true };
+        }
+        Self::new(error.to_string())
+    }
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
     }
 }
 
@@ -103,6 +147,8 @@ pub struct SessionWriter {
     feed: Arc<Feed>,
     events: Receiver<RecordingEvent>,
     thread: Option<JoinHandle<()>>,
+    /// Whether the last mark of [`Self::note`] says that the camera was lost.
+    camera_lost: bool,
 }
 
 impl SessionWriter {
@@ -115,7 +161,7 @@ impl SessionWriter {
         Self::start_on(parent, subject, Box::new(FreeSpace), Box::new(slept_for), wake)
     }
 
-    /// As [`Self::start`], on a disk that says itself how much room it has, and a computer that says itself how long it slept.
+    /// As [`Self::start`]. Free space and time slept come from the caller, for tests.
     pub(super) fn start_on(
         parent: PathBuf,
         subject: Subject,
@@ -151,13 +197,13 @@ impl SessionWriter {
             }),
         };
         let work = move || {
-            // Without a word of its end, it would be shown as running on and on.
+            // Without an end event it would look as if it ran forever.
             if panic::catch_unwind(AssertUnwindSafe(|| thread.run(&parent, subject, &began))).is_err() {
                 thread.report_crash();
             }
         };
         let thread = std::thread::Builder::new().name("mien-recording".to_owned()).spawn(work)?;
-        Ok(Self { feed, events, thread: Some(thread) })
+        Ok(Self { feed, events, thread: Some(thread), camera_lost: false })
     }
 
     /// For [`crate::pipeline::Live::set_tap`].
@@ -168,6 +214,19 @@ impl SessionWriter {
     /// Marks a moment. [`RecordingEvent::Marked`] says that it is on the disk.
     pub fn mark(&self, at: Instant, text: String) {
         self.feed.mark(at, text);
+    }
+
+    /// Marks where the camera is lost, and where it is back.
+    pub fn note(&mut self, event: &Event) {
+        let is_lost = match event {
+            Event::CameraLost { .. } => true,
+            Event::Opened(_) => false,
+            _ => return,
+        };
+        // Each try that fails reports the loss again.
+        if std::mem::replace(&mut self.camera_lost, is_lost) != is_lost {
+            self.mark(Instant::now(), if is_lost { "camera: lost" } else { "camera: back" }.to_owned());
+        }
     }
 
     /// How far it is.

@@ -121,7 +121,7 @@ fn sets(rows: &[IndexRow]) -> Vec<Classes> {
     if sets.is_empty() { vec![Classes::emotions()] } else { sets }
 }
 
-/// What is said to other programs of an index.
+/// The page's `generator` tag, by which `is_index` knows Mien's own.
 fn generator() -> String {
     format!("{GENERATOR}, index")
 }

@@ -58,7 +58,7 @@ pub struct Score {
     pub intervals: Vec<IntervalScore>,
 }
 
-/// Shares by the names of their classes, in the order of the classes. In JSON a table.
+/// Shares by the names of their classes, in the order of the classes. In JSON an object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recalls(pub Vec<(String, f64)>);
 

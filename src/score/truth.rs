@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounded;
-use crate::classes::Classes;
-use crate::emotion::Class;
+use crate::bounded::{self, Rows};
+use crate::classes::{Classes, Word};
 
 /// Bytes that the table may have: a million rows.
 const MOST_BYTES: u64 = 32 << 20;
@@ -53,8 +52,7 @@ struct Part {
 
 /// What a row says.
 enum Shows {
-    Class(usize),
-    Contempt,
+    Word(Word),
     Ignored,
 }
 
@@ -64,13 +62,7 @@ impl Shows {
         if word.trim().eq_ignore_ascii_case(IGNORE) {
             return Some(Self::Ignored);
         }
-        if !classes.are_emotions() {
-            return classes.named(word).map(Self::Class);
-        }
-        Class::named(word).map(|class| match class {
-            Class::Emotion(emotion) => Self::Class(emotion.index()),
-            Class::Contempt => Self::Contempt,
-        })
+        classes.word(word).map(Self::Word)
     }
 }
 
@@ -124,13 +116,15 @@ impl Truth {
     }
 
     fn parse(text: &str, classes: &Classes) -> Result<Self, String> {
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-        let mut rows = reader.deserialize::<Row>();
+        let in_words = |error: csv::Error| error.to_string();
+        let mut rows = Rows::new(csv::ReaderBuilder::new().trim(csv::Trim::All), text.as_bytes());
+        let header = rows.headers().map_err(in_words)?.clone();
         let mut parts: Vec<(u64, Part)> = Vec::new();
-        while let Some(row) = rows.next() {
+        let mut record = csv::StringRecord::new();
+        while rows.read(&mut record).map_err(in_words)? {
             // The reader's own messages name line and column.
-            let Row { start, end, emotion } = row.map_err(|error| error.to_string())?;
-            let line = rows.reader().position().line().saturating_sub(1);
+            let Row { start, end, emotion } = record.deserialize(Some(&header)).map_err(in_words)?;
+            let line = record.position().map_or(0, csv::Position::line);
             let shows = Shows::named(&emotion, classes).ok_or_else(|| {
                 let known = if classes.are_emotions() {
                     "is not an emotion; the seven are angry, disgust, fear, happy, sad, surprise and neutral".to_owned()
@@ -155,8 +149,10 @@ impl Truth {
         let (mut intervals, mut left_out) = (Vec::new(), LeftOut { ignored: 0.0, contempt });
         for (_, Part { start, end, shows }) in parts {
             match shows {
-                Shows::Class(class) => intervals.push(Interval { start, end, class }),
-                Shows::Contempt => left_out.contempt = left_out.contempt.map(|seconds| seconds + end - start),
+                Shows::Word(Word::Class(class)) => intervals.push(Interval { start, end, class }),
+                Shows::Word(Word::Contempt) => {
+                    left_out.contempt = left_out.contempt.map(|seconds| seconds + end - start);
+                }
                 Shows::Ignored => left_out.ignored += end - start,
             }
         }
@@ -242,6 +238,11 @@ mod tests {
             ("start,end,emotion\nNaN,2,sad\n", "line 2"),
             ("start,end,emotion\n0,soon,sad\n", "line: 2"),
             ("start,end,emotion\n0,1,3\n", "line 2: “3” is not an emotion"),
+            // As spreadsheets on Windows end lines, and without an end of the last line.
+            ("start,end,emotion\r\n0,1,sad\r\n2,2,sad\r\n", "line 3: 2 to 2"),
+            ("start,end,emotion\r\n0,soon,sad\r\n", "line: 2"),
+            ("start,end,emotion\n\n0,1,glad\n", "line 3: “glad”"),
+            ("start,end,emotion\n0,1,glad", "line 2: “glad”"),
             ("start,end,emotion\n0,1,ignore\n1,2,contempt\n", "nothing to score"),
             ("start,end,emotion\n0,2,ignore\n1,3,happy\n", "line 3: begins before"),
             ("start,end,emotion\n1,3,sad\n0,1.5,happy\n", "line 2: begins before"),

@@ -32,8 +32,8 @@ pub struct FileFigures {
     pub frames_with_face: u64,
 }
 
-/// A summary being written. Faces are written when they are known to be gone, so it holds all of them, however many. What is
-/// known of the file only at its end is put behind them then: until it is, they wait in a file without a name.
+/// A summary being written. Rows go to an unnamed file as faces leave, so memory stays bounded; `finish` copies them and adds the
+/// columns known only at the end.
 pub struct SummaryTable {
     classes: Classes,
     partial: PartialFile,

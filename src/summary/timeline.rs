@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::classes::MOST_CLASSES;
 use crate::probabilities::Probabilities;
 
-/// So many buckets are told apart on the widest chart; fewer than half of them never are in use for a longer timeline.
+/// At most this many: the widest chart shows no more. When full, neighbours merge, so a long timeline keeps at least half.
 const CAPACITY: usize = 400;
 
 /// Length of a bucket at first, in seconds: a frame of most videos.

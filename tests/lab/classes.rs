@@ -95,6 +95,9 @@ fn a_recipe_names_its_classes_and_card_figures_and_tables_carry_them() {
     assert_eq!((report["confusion"].as_array().unwrap().len(), &report["n"]), (2, &36.into()));
     assert!(folder.path().join("confusion.png").is_file());
     mien().args(["evaluate", "--no-cache"]).args([&model, &data]).assert().success().stdout(contains("Wide awake"));
+    let mut against = mien();
+    against.args(["evaluate", "--no-cache"]).args([&model, &data]).args(["--against", "mien"]);
+    against.assert().code(1).stderr(contains("small and mien can't be compared: they don't have the same classes"));
     mien().arg("compare").arg(&run).assert().success().stdout(contains("2 classes").and(contains("tired, wide awake")));
 
     // Other classes are another experiment.

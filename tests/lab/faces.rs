@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use assert_cmd::Command;
 use image::{GrayImage, Luma};
-use mien::lab::detection::{Detection, FaceData, FacesRecipe, FacesRecord};
+use mien::lab::detection::{DetectorTask, FaceData, FacesRecipe, FacesRecord};
 use mien::lab::{Progress, Step, TrainError, TrainOutcome, Trainer};
 use mien::net::faces::FaceNetwork;
 use mien::net::{Ending, ModelSource};
@@ -97,10 +97,10 @@ fn write_recipe(folder: &Path) -> PathBuf {
     path
 }
 
-fn trainer(folder: &Path, recipe: &FacesRecipe, run: &str) -> Result<Trainer<Detection>, TrainError> {
+fn trainer(folder: &Path, recipe: &FacesRecipe, run: &str) -> Result<Trainer<DetectorTask>, TrainError> {
     let data = FaceData::read(&folder.join("data")).unwrap();
     let sha256 = data.sha256.clone();
-    let task = Detection::new(recipe, data, Device::Cpu);
+    let task = DetectorTask::new(recipe, data, Device::Cpu);
     Trainer::new(task, recipe.clone(), sha256, &folder.join(run), Device::Cpu)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use mien::lab::datasets::Dataset;
 use mien::lab::recipe::Recipe;
-use mien::lab::{Classification, TrainError, Trainer};
+use mien::lab::{ClassifierTask, TrainError, Trainer};
 
 /// Pictures of each emotion and split in the small data set.
 const PER_CLASS: usize = 2;
@@ -114,7 +114,7 @@ pub fn classifier(
     data: &Dataset,
     sha256: Vec<String>,
     run: &Path,
-) -> Result<Trainer<Classification>, TrainError> {
-    let task = Classification::new(&recipe, data, tch::Device::Cpu)?;
+) -> Result<Trainer<ClassifierTask>, TrainError> {
+    let task = ClassifierTask::new(&recipe, data, tch::Device::Cpu)?;
     Trainer::new(task, recipe, sha256, run, tch::Device::Cpu)
 }

@@ -4,6 +4,7 @@
 //! which belong to the whole process. They take turns by [`generator`].
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod against;
 mod classes;
 mod dataset;
 mod faces;

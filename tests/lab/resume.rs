@@ -7,7 +7,7 @@ use mien::emotion::Emotion;
 use mien::lab::datasets::{Dataset, ReadOptions, join, read};
 use mien::lab::faces::FaceMode;
 use mien::lab::recipe::Recipe;
-use mien::lab::{Classification, EpochRecord, Progress, Step, TrainError, TrainOutcome, Trainer};
+use mien::lab::{ClassifierTask, EpochRecord, Progress, Step, TrainError, TrainOutcome, Trainer};
 use mien::net::Ending;
 use predicates::str::contains;
 use tempfile::TempDir;
@@ -96,7 +96,7 @@ fn teachers_who_are_asked_once_can_be_interrupted_and_are_not_asked_again() {
     let interrupted = trainer("parts").run(None, &AtomicBool::new(true), |_| {}, |_| {}).unwrap();
     assert_eq!(interrupted, TrainOutcome::Interrupted);
 
-    let asked = |trainer: &mut Trainer<Classification>, limit| {
+    let asked = |trainer: &mut Trainer<ClassifierTask>, limit| {
         let mut batches = 0;
         let count = |progress| batches += usize::from(matches!(progress, Progress::Asked { .. }));
         trainer.run(limit, &AtomicBool::new(false), count, |_| {}).unwrap();

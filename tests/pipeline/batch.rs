@@ -47,7 +47,7 @@ fn indices(scenes: &[Scene]) -> Vec<u64> {
 #[test]
 fn each_frame_comes_once_and_in_order_with_its_face() {
     let (outcome, scenes) = run(FakeVideo::new(200), happy());
-    assert_eq!(outcome.unwrap(), Ending::EndOfSource);
+    assert_eq!(outcome.unwrap(), Ending::EndOfSource(None));
     assert_eq!(indices(&scenes), (0..200).collect::<Vec<_>>());
     for scene in scenes.iter().filter(|scene| (2..100).contains(&scene.frame.index)) {
         let left = fakes::one_face(scene.frame.index)[0].0 as f32;
@@ -64,7 +64,7 @@ fn a_real_video_goes_through_all_stages() {
     let two_faces = |_| vec![(40, 90), (200, 60)];
     let path = fakes::write_video(&folder.path().join("written.avi"), *b"MJPG", 30, two_faces);
     let (outcome, scenes) = run(VideoSource::open(&path).unwrap(), happy());
-    assert_eq!(outcome.unwrap(), Ending::EndOfSource);
+    assert_eq!(outcome.unwrap(), Ending::EndOfSource(None));
     assert_eq!(indices(&scenes), (0..30).collect::<Vec<_>>());
     let last = scenes.last().unwrap();
     assert_eq!((last.frame.image.cols(), last.frame.image.rows()), (fakes::WIDTH, fakes::HEIGHT));
@@ -158,13 +158,13 @@ fn a_slow_caller_holds_the_source_back() {
         }
         Ok(ControlFlow::Continue(()))
     });
-    assert_eq!((outcome.unwrap(), read()), (Ending::EndOfSource, 100));
+    assert_eq!((outcome.unwrap(), read()), (Ending::EndOfSource(None), 100));
 }
 
 #[test]
 fn frames_of_a_batch_share_its_time() {
     let (outcome, scenes) = run(FakeVideo::new(9), happy());
-    assert_eq!(outcome.unwrap(), Ending::EndOfSource);
+    assert_eq!(outcome.unwrap(), Ending::EndOfSource(None));
     assert_eq!(indices(&scenes), (0..9).collect::<Vec<_>>());
     let shares: Vec<Duration> = scenes.iter().map(|scene| scene.timings.classify).collect();
     assert!(shares[0].is_zero() && shares[1].is_zero(), "frames without a shown face cost nothing: {shares:?}");

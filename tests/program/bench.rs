@@ -80,7 +80,8 @@ fn the_report_for_people_has_the_same_and_advice() {
         .and(contains("detect"))
         .and(contains("Warning: Only 20 frames"))
         .and(contains("\u{1b}").not());
-    mien().arg("bench").arg(&video).args(["--frames", "20", "--warmup", "2"]).assert().success().stdout(report);
+    let arguments = ["--frames", "20", "--warmup", "2", "--smoothing", "off"];
+    mien().arg("bench").arg(&video).args(arguments).assert().success().stdout(report);
 }
 
 #[test]

@@ -78,8 +78,8 @@ fn tables_of_every_format_pages_and_lines_have_the_classes() {
         assert!(page.contains("Wide awake") && page.contains("class"), "{page}");
         assert!(!page.to_lowercase().contains("emotion") && !page.contains("Angry"), "{page}");
     }
-    let manifest: Value = serde_json::from_slice(&fs::read(home.join("out/clip.mp4.mien.json")).unwrap()).unwrap();
-    assert_eq!(manifest["results"]["classes"], serde_json::json!(CLASSES));
+    let record: Value = serde_json::from_slice(&fs::read(home.join("out/clip.mp4.mien.json")).unwrap()).unwrap();
+    assert_eq!(record["results"]["classes"], serde_json::json!(CLASSES));
 
     let lines = run(home, &["analyze", "--jsonl", "-", "clip.mp4"]).success();
     let lines = String::from_utf8(lines.get_output().stdout.clone()).unwrap();

@@ -8,7 +8,7 @@ use egui::accesskit::{Role, Toggled};
 use egui::{Key, ViewportCommand, ViewportId};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::Launch;
-use mien::app::session::{CameraMode, Source};
+use mien::app::session::Source;
 use mien::app::settings::Settings;
 use mien::emotion::Emotion;
 use mien::pipeline::Event;
@@ -53,7 +53,7 @@ fn the_camera_used_last_is_opened_again_if_it_is_there() {
         let before = fake.world().plans.len();
         let mut window = window_with(&fake, settings, Launch::default());
         until(&mut window, "a camera is opened", |_| fake.world().plans.len() > before);
-        let Source::Camera(device, _) = fake.last_plan().source else { panic!("no camera was opened") };
+        let Source::Camera(device) = fake.last_plan().source else { panic!("no camera was opened") };
         assert_eq!(device.to_string(), opened);
         assert_eq!(window.state().to_remember().camera.as_deref(), Some(chosen), "nobody chose another");
     }
@@ -107,7 +107,7 @@ fn a_camera_is_remembered_by_its_link_and_opened_whatever_number_it_has_got() {
     fake.world().cameras = desk_and_door(2, 0);
     let mut window = window_with(&fake, settings, Launch::default());
     until(&mut window, "a camera is opened", |_| fake.world().plans.len() == 1);
-    let Source::Camera(device, _) = fake.last_plan().source else { panic!("no camera was opened") };
+    let Source::Camera(device) = fake.last_plan().source else { panic!("no camera was opened") };
     assert_eq!(device, CameraDevice::Path(DOOR.into()));
     assert_eq!(marked(&mut window), ["Door"]);
 }
@@ -121,7 +121,7 @@ fn a_camera_remembered_by_its_number_is_remembered_by_its_link_from_then_on() {
         let settings = Settings { camera: Some(before.to_owned()), ..Settings::default() };
         let mut window = window_with(&fake, settings, Launch::default());
         until(&mut window, "a camera is opened", |_| fake.world().plans.len() == 1);
-        let Source::Camera(device, _) = fake.last_plan().source else { panic!("no camera was opened") };
+        let Source::Camera(device) = fake.last_plan().source else { panic!("no camera was opened") };
         assert_eq!(device, CameraDevice::Path(link.into()), "{before}");
         assert_eq!(window.state().to_remember().camera.as_deref(), Some(link), "{before}");
     }
@@ -132,7 +132,7 @@ fn a_camera_named_by_number_device_file_or_link_is_marked_in_the_menu() {
     for named in ["2", "/dev/video2", PORT_OF_DOOR, DOOR] {
         let fake = Fake::default();
         fake.world().cameras = desk_and_door(0, 2);
-        let source = Some(Source::Camera(named.parse().unwrap(), CameraMode::default()));
+        let source = Some(Source::Camera(named.parse().unwrap()));
         let mut window = window(&fake, Launch { source, ..Launch::default() });
         assert_eq!(marked(&mut window), ["Door"], "{named}");
         assert_eq!(window.state().to_remember().camera, None, "{named} holds for this time alone");
@@ -144,7 +144,7 @@ fn a_camera_named_on_the_command_line_is_opened_this_time_alone() {
     let fake = Fake::default();
     fake.world().cameras = vec![camera(0, "First"), camera(4, "Second")];
     let settings = Settings { camera: Some("/dev/video4".to_owned()), ..Settings::default() };
-    let named = Source::Camera(CameraDevice::Index(0), CameraMode::default());
+    let named = Source::Camera(CameraDevice::Index(0));
     let launch = Launch { source: Some(named), ..Launch::default() };
     let window = window_with(&fake, settings, launch);
     assert_eq!(window.state().to_remember().camera.as_deref(), Some("/dev/video4"));
@@ -211,7 +211,7 @@ fn a_camera_that_came_meanwhile_is_offered_when_the_other_is_lost_fails_or_is_st
             None => click(&mut window, "Stop"),
         }
         click(&mut window, "HD Pro");
-        let Source::Camera(device, _) = fake.last_plan().source else { panic!("no camera was opened") };
+        let Source::Camera(device) = fake.last_plan().source else { panic!("no camera was opened") };
         assert_eq!(device, CameraDevice::Path("/dev/video2".into()));
     }
 }
@@ -305,7 +305,7 @@ fn a_rate_that_is_dragged_opens_the_camera_once_when_it_is_let_go_of() {
     window.drop_at(start + egui::vec2(30.0, 0.0));
     window.run_steps(4);
     assert_eq!(fake.world().plans.len(), 2);
-    let Source::Camera(_, mode) = fake.last_plan().source else { panic!("no camera was opened") };
+    let mode = fake.last_plan().camera_mode;
     assert!(mode.fps > before + 10.0, "{} after {before}", mode.fps);
     assert_eq!(window.state().settings().camera_mode.fps, mode.fps);
 }

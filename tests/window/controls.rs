@@ -6,7 +6,6 @@ use egui::accesskit::{Live, Role};
 use egui::{Key, Modifiers, OutputCommand};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::Launch;
-use mien::app::session::Source;
 use mien::device::DeviceChoice;
 use mien::emotion::Emotion;
 use mien::pipeline::{Command, Event, NetworkChoice};
@@ -92,6 +91,18 @@ fn the_smoothing_slider_reaches_the_pipeline_and_zero_is_off() {
     assert_eq!(fake.take_commands(), [Command::SetSmoothing(Some(Duration::from_millis(500)))]);
     slider(&mut window, 0.0);
     assert_eq!(fake.take_commands(), [Command::SetSmoothing(None)]);
+}
+
+#[test]
+fn a_key_that_mirrors_leaves_what_a_slider_has_just_changed() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    let mirrored = window.state().mirrored();
+    // The key goes down in the picture after the one in which the slider moves.
+    window.get_by_role_and_label(Role::Slider, "Smoothing").set_value_accesskit(0.5);
+    press(&mut window, Key::M);
+    assert_ne!(window.state().mirrored(), mirrored);
+    assert_eq!(window.state().settings().smoothing_secs, 0.5);
 }
 
 #[test]
@@ -266,7 +277,7 @@ fn settings_are_changed_in_the_window_and_found_again_at_the_next_start() {
     click(&mut window, "1280×720");
     press(&mut window, Key::M);
     assert_eq!(window.ctx.theme(), egui::Theme::Light);
-    let Source::Camera(_, mode) = fake.last_plan().source else { panic!("no camera was opened") };
+    let mode = fake.last_plan().camera_mode;
     assert_eq!((mode.width, mode.height), (1280, 720));
 
     let again = window.state().to_remember();

@@ -5,22 +5,26 @@ use std::time::Duration;
 use egui::accesskit::{Role, Toggled};
 use egui::{Key, vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use mien::app::session::Source;
+use mien::app::session::{Plan, Results, Source};
 use mien::classes::Classes;
 use mien::emotion::Emotion;
 use mien::face::Face;
 use mien::probabilities::Probabilities;
 use mien::source::CameraDevice;
 
-use super::driver::{Window, assert_shows, click, on_camera, on_video, painted, press, show, shows, words};
+use super::driver::{
+    Window, assert_shows, click, drop_file, on_camera, on_video, painted, press, show, shows, until, words,
+};
 use super::fake::{Fake, face, face_with};
+use super::recordings::opened;
+use crate::support::sessions::record_of;
 
 #[test]
 fn the_first_camera_opens_and_its_faces_are_named() {
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);
-    let Source::Camera(device, mode) = fake.last_plan().source else { panic!("no camera was opened") };
-    assert_eq!(device, CameraDevice::Path("/dev/video0".into()));
+    let Plan { source, camera_mode: mode, .. } = fake.last_plan();
+    assert_eq!(source, Source::Camera(CameraDevice::Path("/dev/video0".into())));
     assert_eq!((mode.width, mode.height, mode.fps, mode.fourcc.as_deref()), (640, 480, 30.0, Some("MJPG")));
 
     show(&mut window, &fake, 100, vec![face(1, Emotion::Happy), face_with(2, Emotion::Sad, 0.64)]);
@@ -183,20 +187,39 @@ fn own_classes_are_named_at_the_box_in_the_bars_and_in_the_timeline() {
     assert!(!shows(&window, "Emotions"), "{:#?}", words(&window));
 }
 
+/// Whether the legend says that a line is shown.
+fn is_on(window: &Window, line: &str) -> bool {
+    window.get_by_label(line).accesskit_node().toggled() != Some(Toggled::False)
+}
+
 #[test]
 fn a_network_of_other_classes_begins_new_curves_and_shows_all_its_lines() {
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);
     show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
     click(&mut window, "Angry line");
-    let is_on =
-        |window: &Window, line: &str| window.get_by_label(line).accesskit_node().toggled() != Some(Toggled::False);
     assert!(!is_on(&window, "Angry line"));
     let classes = Classes::new(["tired", "awake"].map(str::to_owned).into()).unwrap();
     show_own(&mut window, &fake, 200, &classes, vec![own_face(1, 0, 2)]);
     assert!(is_on(&window, "Tired line"), "the first line was hidden before");
     show(&mut window, &fake, 300, vec![face(1, Emotion::Sad)]);
     assert_shows(&window, "Face 1: Sad 87 %");
+}
+
+#[test]
+fn a_recording_of_other_classes_shows_all_its_lines() {
+    let home = tempfile::tempdir().unwrap();
+    let classes = Classes::new(["tired", "awake"].map(str::to_owned).into()).unwrap();
+    let folder = record_of(&home.path().join("talk"), 30, &classes);
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    click(&mut window, "Angry line");
+    drop_file(&mut window, &folder);
+    let source = Source::Recording { folder: folder.clone(), results: Results::Recorded };
+    until(&mut window, "the recording is read", |_| fake.last_plan().source == source);
+    opened(&fake, &folder, &mut window);
+    assert!(is_on(&window, "Tired line"), "the first line was hidden before");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use mien::app::session::{Results, Source};
 use mien::blur::Blur;
 use mien::emotion::Emotion;
 use mien::pipeline::{Command, Event};
-use mien::recording::{Counts, Progress, RecordingEvent};
+use mien::recording::{Counts, EndReason, Progress, RecordingEvent};
 
 use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until, window};
 use super::fake::{Fake, Order, camera, camera_info, face};
@@ -42,7 +42,7 @@ fn recording(fake: &Fake) -> Window {
 
 fn ended(reason: Option<&str>) -> RecordingEvent {
     let counts = Counts { frames: 371, frames_lost: 0, faces: 360 };
-    RecordingEvent::Ended { folder: FOLDER.into(), counts, reason: reason.map(str::to_owned) }
+    RecordingEvent::Ended { folder: FOLDER.into(), counts, reason: reason.map(EndReason::new) }
 }
 
 fn marks(orders: &[Order]) -> Vec<&str> {
@@ -103,7 +103,7 @@ fn a_recording_that_cannot_begin_says_why() {
     let fake = Fake::with_camera();
     let mut window = ready(&fake);
     press(&mut window, Key::R);
-    happens(&mut window, &fake, RecordingEvent::Failed("can't record to /videos: no permission".to_owned()));
+    happens(&mut window, &fake, RecordingEvent::Failed(EndReason::new("can't record to /videos: no permission")));
     assert_shows(&window, "The recording didn't start: can't record to /videos: no permission");
     assert!(!window.get_by_label("Record").accesskit_node().is_disabled());
 }

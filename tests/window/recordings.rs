@@ -26,7 +26,8 @@ pub fn on_recording(fake: &Fake, folder: &Path) -> Window {
     window
 }
 
-fn opened(fake: &Fake, folder: &Path, window: &mut Window) {
+/// Reports that the recording in this folder is open.
+pub fn opened(fake: &Fake, folder: &Path, window: &mut Window) {
     let recording = Recording::open(folder).unwrap();
     let kind =
         SourceKind::File { duration: Some(recording.frames.duration()), frames: Some(recording.frames.len() as u64) };
@@ -222,6 +223,19 @@ fn marks_are_gone_to_by_click_and_key_and_can_be_added_written_on_and_removed() 
     assert!(!shows(&window, "sits down"));
     click(&mut window, "Reset");
     assert_shows(&window, "Go to 0:00.4 sits down");
+}
+
+#[test]
+fn paused_on_the_frame_of_a_mark_the_key_goes_to_the_next_mark() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    press(&mut window, Key::Space);
+    // Where a jump to the mark at 400 ms ends.
+    show(&mut window, &fake, 360, vec![]);
+    fake.take_commands();
+    press(&mut window, Key::PageDown);
+    assert_eq!(fake.take_commands(), [Command::Seek(Duration::from_millis(1200))]);
 }
 
 #[test]

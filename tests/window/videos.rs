@@ -64,7 +64,7 @@ fn an_arrow_that_is_held_goes_on() {
 }
 
 #[test]
-fn the_buttons_of_the_replay_bar_step_loop_and_change_speed() {
+fn the_buttons_of_the_playback_bar_step_loop_and_change_speed() {
     let fake = Fake::default();
     let mut window = on_video(&fake);
     show(&mut window, &fake, 1_000, vec![]);

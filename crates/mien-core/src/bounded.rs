@@ -1,20 +1,20 @@
 //! Reading files that anybody may have made, in memory that has a bound.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord};
+use csv::{ByteRecord, Position, Reader, ReaderBuilder, StringRecord};
 
-/// All of a file, which is of a kind that is never larger than `most` bytes.
+/// Reads a whole file of at most `most` bytes.
 ///
 /// # Errors
 /// When it can't be read, or is larger.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // Not by the length that the system tells: devices and pipes tell none.
+    // Devices and pipes report no length.
     File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         let reason = format!("it is larger than the {most} bytes that a file of this kind may have");
@@ -37,7 +37,7 @@ const LONGEST_ROW: u64 = 1 << 20;
 /// The rows of a CSV file one after another. A file without line ends, or with a quote that is never closed, is an error and
 /// doesn't fill the memory.
 pub struct Rows<R> {
-    reader: Reader<Rationed<R>>,
+    reader: Reader<Rationed<LineEnds<BufReader<R>>>>,
     ration: Arc<AtomicU64>,
 }
 
@@ -45,6 +45,7 @@ impl<R: Read> Rows<R> {
     /// Reads as `builder` says.
     pub fn new(builder: &ReaderBuilder, source: R) -> Self {
         let ration = Arc::new(AtomicU64::new(LONGEST_ROW));
+        let source = LineEnds::new(BufReader::new(source));
         Self { reader: builder.from_reader(Rationed { source, left: Arc::clone(&ration) }), ration }
     }
 
@@ -56,7 +57,7 @@ impl<R: Read> Rows<R> {
         self.reader.headers()
     }
 
-    /// The first row as it is.
+    /// Like [`Self::headers`], as raw bytes.
     ///
     /// # Errors
     /// When it can't be read, or is too long.
@@ -64,27 +65,85 @@ impl<R: Read> Rows<R> {
         self.reader.byte_headers()
     }
 
-    /// The next row, in the memory of an old one; false at the end.
+    /// The next row, in the memory of an old one; false at the end. Its position is the line that it ends in: the crate's own is that of the
+    /// first empty line before it.
     ///
     /// # Errors
     /// When it can't be read, is no UTF-8, or is too long.
     pub fn read(&mut self, into: &mut StringRecord) -> csv::Result<bool> {
         self.ration.store(LONGEST_ROW, Ordering::Relaxed);
-        self.reader.read_record(into)
+        let is_read = self.reader.read_record(into)?;
+        let position = self.ended_at(into.position());
+        into.set_position(position);
+        Ok(is_read)
     }
 
-    /// The same as it is.
+    /// Like [`Self::read`], as raw bytes.
     ///
     /// # Errors
     /// When it can't be read, or is too long.
     pub fn read_bytes(&mut self, into: &mut ByteRecord) -> csv::Result<bool> {
         self.ration.store(LONGEST_ROW, Ordering::Relaxed);
-        self.reader.read_byte_record(into)
+        let is_read = self.reader.read_byte_record(into)?;
+        let position = self.ended_at(into.position());
+        into.set_position(position);
+        Ok(is_read)
+    }
+
+    /// A row's position by the line that it ends in.
+    fn ended_at(&self, began: Option<&Position>) -> Option<Position> {
+        let mut position = began?.clone();
+        // The crate counts no line at a lone `\r`.
+        position.set_line(self.reader.position().line().saturating_sub(1).max(1));
+        Some(position)
     }
 
     /// The line that is read next, counted from 1.
     pub fn line(&self) -> u64 {
         self.reader.position().line()
+    }
+}
+
+/// Turns `\r\n` into `\n`, and ends the last line if nothing does. The crate `csv` ends a row at the `\r` but counts a line at the `\n`,
+/// so in files of Windows its line numbers would be one too low.
+struct LineEnds<R> {
+    source: R,
+    /// The byte that was given last.
+    last: u8,
+}
+
+impl<R: BufRead> LineEnds<R> {
+    fn new(source: R) -> Self {
+        // An empty file stays one.
+        Self { source, last: b'\n' }
+    }
+}
+
+impl<R: BufRead> Read for LineEnds<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(first) = buffer.first_mut() else { return Ok(0) };
+        let chunk = self.source.fill_buf()?;
+        let length = match chunk.iter().position(|byte| *byte == b'\r') {
+            Some(0) => {
+                self.source.consume(1);
+                let is_line_end = self.source.fill_buf()?.first() == Some(&b'\n');
+                self.source.consume(usize::from(is_line_end));
+                *first = if is_line_end { b'\n' } else { b'\r' };
+                1
+            }
+            None if chunk.is_empty() => {
+                *first = b'\n';
+                usize::from(!matches!(self.last, b'\n' | b'\r'))
+            }
+            before => {
+                let length = before.unwrap_or(chunk.len()).min(buffer.len());
+                buffer[..length].copy_from_slice(&chunk[..length]);
+                self.source.consume(length);
+                length
+            }
+        };
+        self.last = length.checked_sub(1).map_or(self.last, |last| buffer[last]);
+        Ok(length)
     }
 }
 
@@ -130,6 +189,44 @@ mod tests {
         let text = format!("a,b\n{}", row.repeat(500));
         assert!(text.len() as u64 > 4 * LONGEST_ROW);
         assert_eq!(read_all(text.as_bytes()).unwrap(), 500);
+    }
+
+    #[test]
+    fn rows_know_their_line_whatever_ends_it() {
+        let read = |text: &str| {
+            let mut rows = Rows::new(ReaderBuilder::new().flexible(true), text.as_bytes());
+            rows.headers().unwrap();
+            let (mut record, mut read) = (StringRecord::new(), Vec::new());
+            while rows.read(&mut record).unwrap() {
+                read.push((record.position().unwrap().line(), record.iter().collect::<Vec<_>>().join("|")));
+            }
+            read
+        };
+        let unix = "a,b\n1,2\n\n3,\"x\ny\"\n4,5";
+        let wanted = [(2, "1|2"), (5, "3|x\ny"), (6, "4|5")].map(|(line, row)| (line, row.to_owned()));
+        for text in [unix, &format!("{unix}\n")] {
+            assert_eq!(read(text), wanted);
+            assert_eq!(read(&text.replace('\n', "\r\n")), wanted);
+        }
+        // A lone return ends a row too, as in files of old Macs, and is kept within quotes.
+        let rows = read("a,b\r1,2\r\"3\r\",4\r");
+        assert_eq!(rows.iter().map(|(_, row)| row.as_str()).collect::<Vec<_>>(), ["1|2", "3\r|4"]);
+        assert!(read("").is_empty() && read("a,b").is_empty());
+    }
+
+    #[test]
+    fn line_ends_are_the_same_wherever_a_chunk_ends() {
+        let all = |text: &str, capacity: usize| {
+            let mut read = String::new();
+            let source = BufReader::with_capacity(capacity, text.as_bytes());
+            LineEnds::new(source).read_to_string(&mut read).unwrap();
+            read
+        };
+        for capacity in 1..8 {
+            assert_eq!(all("one\r\n\r\ntwo\rthree\r\r\nfour", capacity), "one\n\ntwo\rthree\r\nfour\n");
+            assert_eq!(all("one\r", capacity), "one\r");
+            assert_eq!(all("", capacity), "");
+        }
     }
 
     #[test]

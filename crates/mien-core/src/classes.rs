@@ -7,17 +7,20 @@ use std::sync::{Arc, LazyLock};
 use serde::{Deserialize, Serialize};
 
 use crate::contrast;
-use crate::emotion::{Class, Emotion};
+use crate::emotion::Emotion;
 use crate::verdict::UNSURE;
 
-/// The most classes: a confusion matrix of more is no longer read.
+/// The most classes: nobody can read a larger confusion matrix.
 pub const MOST_CLASSES: usize = 20;
 
 /// The most letters of a class's name: tables and charts have no room for longer ones.
 const LONGEST_NAME: usize = 24;
 
-/// Words that stand beside the classes' own in tables, messages and known answers, so that no class can be called so.
+/// Words already used in tables, messages and known answers; no class may have them.
 const TAKEN: [&str; 5] = [UNSURE, "ignore", "label", "verdict", "box"];
+
+/// Spellings of [`Word::Contempt`], in lower case.
+const CONTEMPT: [&str; 2] = ["contempt", "contemptuous"];
 
 /// Colours of own classes, red, green and blue: the Okabe–Ito set without black, then those of Paul Tol's schemes (“Colour schemes”,
 /// SRON/EPS/TN/09-002, 2021) that lie furthest from all before them, white and the window's dark ground (CIEDE2000). No two are nearer than 10.6.
@@ -58,6 +61,16 @@ struct Known {
     key: String,
     column: String,
     rgb: [u8; 3],
+}
+
+/// What a word stands for in a data set or in a table of known answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// A class, by its place.
+    Class(usize),
+    /// The eighth class of CK+ and AffectNet; it is left out and counted. (FER+'s votes for it are added to neutral, except by
+    /// Microsoft's rule.)
+    Contempt,
 }
 
 /// Names that are no classes.
@@ -125,10 +138,7 @@ impl Classes {
         let mut taken = BTreeSet::new();
         let emotions: Vec<Option<[u8; 3]>> = names
             .iter()
-            .map(|name| match Class::named(name) {
-                Some(Class::Emotion(emotion)) => Some(emotion.rgb()).filter(|rgb| taken.insert(*rgb)),
-                _ => None,
-            })
+            .map(|name| Emotion::spelled(name).map(Emotion::rgb).filter(|rgb| taken.insert(*rgb)))
             .collect();
         let mut left = PALETTE.into_iter().filter(|rgb| !taken.contains(rgb));
         let known = names.into_iter().zip(emotions).map(|(key, rgb)| {
@@ -210,6 +220,17 @@ impl Classes {
         let word = word.trim().to_lowercase();
         self.keys().position(|key| key.to_lowercase() == word)
     }
+
+    /// What a word stands for in a data set or in a table of known answers: an emotion in any usual spelling, own classes by their names.
+    pub fn word(&self, word: &str) -> Option<Word> {
+        if !self.are_emotions() {
+            return self.named(word).map(Word::Class);
+        }
+        if CONTEMPT.contains(&word.trim().to_lowercase().as_str()) {
+            return Some(Word::Contempt);
+        }
+        Emotion::spelled(word).map(|emotion| Word::Class(emotion.index()))
+    }
 }
 
 /// Colour of a class that there isn't.
@@ -290,6 +311,17 @@ mod tests {
         assert_eq!((own.name(1).as_str(), own.to_string().as_str()), ("Wide awake", "tired, wide awake"));
         assert_eq!(own.longest(), "Wide awake".len());
         assert_eq!(own.key(2), "");
+    }
+
+    #[test]
+    fn words_are_spellings_of_emotions_and_names_of_own_classes() {
+        let emotions = Classes::emotions();
+        assert_eq!(emotions.word(" Happiness"), Some(Word::Class(Emotion::Happy.index())));
+        assert_eq!([emotions.word("Contempt"), emotions.word("contemptuous ")], [Some(Word::Contempt); 2]);
+        assert_eq!([emotions.word("3"), emotions.word("tired")], [None; 2]);
+        let own = classes(&["tired", "contempt"]).unwrap();
+        assert_eq!([own.word("Tired"), own.word("CONTEMPT")], [Some(Word::Class(0)), Some(Word::Class(1))]);
+        assert_eq!(own.word("happy"), None);
     }
 
     #[test]

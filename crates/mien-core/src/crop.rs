@@ -1,6 +1,6 @@
 //! Cutting a face out of a picture: the one way from a box and landmarks to a crop, shared by the app, training and evaluation.
 //!
-//! A picture of FER2013 *is* such a crop: its own outline as the box gives its own pixels back, which is why the app and
+//! FER2013's pictures are already such crops: cropping one to its full size returns the same bytes. That is why the app and
 //! the lab can't drift apart.
 
 use serde::{Deserialize, Serialize};

@@ -73,11 +73,8 @@ pub(crate) fn is_second_box(a: &FaceRect, b: &FaceRect) -> bool {
 
 /// The part of the smaller of two boxes that lies in the other: 0 apart, 1 inside.
 fn shared_with_smaller(a: &FaceRect, b: &FaceRect) -> f32 {
-    // From IoU: shared = iou × union, and union + shared is the sum of both areas.
-    let iou = a.iou(b);
-    let shared = iou / (1.0 + iou) * (a.area() + b.area());
     let smaller = a.area().min(b.area());
-    if smaller > 0.0 { shared / smaller } else { 0.0 }
+    if smaller > 0.0 { a.shared_area(b) / smaller } else { 0.0 }
 }
 
 /// The detector can't be made or failed.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// How many emotions there are.
 pub const COUNT: usize = 7;
 
-/// A displayed emotion, in the order of FER2013, which is the order of every vector and table in Mien.
+/// A displayed emotion, in the order of FER2013. Networks that tell the seven emotions apart use this order in every vector and table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Emotion {
@@ -81,6 +81,12 @@ impl Emotion {
             Self::Neutral => [0x99, 0x99, 0x99],
         }
     }
+
+    /// The emotion that a word names in any spelling that data sets use, whatever its case.
+    pub fn spelled(word: &str) -> Option<Self> {
+        let word = word.trim().to_lowercase();
+        SPELLINGS.iter().find(|(_, spellings)| spellings.contains(&word.as_str())).map(|(emotion, _)| *emotion)
+    }
 }
 
 impl fmt::Display for Emotion {
@@ -105,34 +111,16 @@ impl FromStr for Emotion {
     }
 }
 
-/// What a word for an expression means, in a data set or in a table of known answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// One of the seven.
-    Emotion(Emotion),
-    /// An eighth class of CK+, AffectNet and FER+, which Mien's networks don't name: it is left out and counted.
-    Contempt,
-}
-
 /// Spellings in use, in lower case: nouns, adjectives and the two letters of JAFFE and KDEF (`FE` and `AF`).
-const SPELLINGS: [(Class, &[&str]); COUNT + 1] = [
-    (Class::Emotion(Emotion::Angry), &["angry", "anger", "an"]),
-    (Class::Emotion(Emotion::Disgust), &["disgust", "disgusted", "di"]),
-    (Class::Emotion(Emotion::Fear), &["fear", "fearful", "afraid", "scared", "fe", "af"]),
-    (Class::Emotion(Emotion::Happy), &["happy", "happiness", "joy", "ha"]),
-    (Class::Emotion(Emotion::Sad), &["sad", "sadness", "sa"]),
-    (Class::Emotion(Emotion::Surprise), &["surprise", "surprised", "su"]),
-    (Class::Emotion(Emotion::Neutral), &["neutral", "neutrality", "ne"]),
-    (Class::Contempt, &["contempt", "contemptuous"]),
+const SPELLINGS: [(Emotion, &[&str]); COUNT] = [
+    (Emotion::Angry, &["angry", "anger", "an"]),
+    (Emotion::Disgust, &["disgust", "disgusted", "di"]),
+    (Emotion::Fear, &["fear", "fearful", "afraid", "scared", "fe", "af"]),
+    (Emotion::Happy, &["happy", "happiness", "joy", "ha"]),
+    (Emotion::Sad, &["sad", "sadness", "sa"]),
+    (Emotion::Surprise, &["surprise", "surprised", "su"]),
+    (Emotion::Neutral, &["neutral", "neutrality", "ne"]),
 ];
-
-impl Class {
-    /// The class that a word names, whatever its case; `None` if it names none.
-    pub fn named(word: &str) -> Option<Self> {
-        let word = word.trim().to_lowercase();
-        SPELLINGS.iter().find(|(_, spellings)| spellings.contains(&word.as_str())).map(|(class, _)| *class)
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -154,16 +142,16 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_means_one_class() {
-        assert_eq!(Class::named("Happiness"), Some(Class::Emotion(Emotion::Happy)));
-        assert_eq!(Class::named(" AF "), Some(Class::Emotion(Emotion::Fear)));
-        assert_eq!(Class::named("contempt"), Some(Class::Contempt));
-        assert_eq!(Class::named("3"), None);
+    fn every_spelling_means_one_emotion() {
+        assert_eq!(Emotion::spelled("Happiness"), Some(Emotion::Happy));
+        assert_eq!(Emotion::spelled(" AF "), Some(Emotion::Fear));
+        assert_eq!(Emotion::spelled("contempt"), None);
+        assert_eq!(Emotion::spelled("3"), None);
         let mut all: Vec<_> = SPELLINGS.iter().flat_map(|(_, spellings)| *spellings).collect();
         all.sort();
         assert!(all.windows(2).all(|pair| pair[0] != pair[1]));
         for emotion in Emotion::ALL {
-            assert_eq!(Class::named(emotion.name()), Some(Class::Emotion(emotion)));
+            assert_eq!(Emotion::spelled(emotion.name()), Some(emotion));
         }
     }
 }

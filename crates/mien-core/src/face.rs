@@ -1,4 +1,4 @@
-//! What all rooms say of faces: where they are, who they are, what they show.
+//! Faces as all parts of Mien describe them: where they are, who they are, what they show.
 
 use serde::{Deserialize, Serialize};
 
@@ -64,11 +64,16 @@ impl FaceRect {
         self.width.max(0.0) * self.height.max(0.0)
     }
 
-    /// Intersection over union with another box: 0 apart, 1 the same.
-    pub fn iou(&self, other: &Self) -> f32 {
+    /// Area in square pixels that the box shares with another.
+    pub fn shared_area(&self, other: &Self) -> f32 {
         let width = (self.x + self.width).min(other.x + other.width) - self.x.max(other.x);
         let height = (self.y + self.height).min(other.y + other.height) - self.y.max(other.y);
-        let shared = width.max(0.0) * height.max(0.0);
+        width.max(0.0) * height.max(0.0)
+    }
+
+    /// Intersection over union with another box: 0 apart, 1 the same.
+    pub fn iou(&self, other: &Self) -> f32 {
+        let shared = self.shared_area(other);
         let union = self.area() + other.area() - shared;
         if union > 0.0 { shared / union } else { 0.0 }
     }
@@ -93,7 +98,7 @@ impl FaceRect {
     }
 }
 
-/// A face's name over time, counted from 1 in the order of appearance.
+/// A face's id over time, counted from 1 in the order of appearance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FaceId(pub u32);
 
@@ -127,6 +132,7 @@ mod tests {
         assert!((a.iou(&b) - 1.0 / 3.0).abs() < 1e-6);
         assert_eq!(a.iou(&a), 1.0);
         assert_eq!(a.iou(&FaceRect { x: 50.0, ..a }), 0.0);
+        assert_eq!([a.shared_area(&b), a.shared_area(&FaceRect { x: 50.0, ..a })], [50.0, 0.0]);
     }
 
     #[test]

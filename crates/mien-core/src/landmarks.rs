@@ -1,8 +1,6 @@
-//! A face as a detector gives it: where it is, how sure that is, and where its eyes, nose and mouth are.
+//! Where a face's eyes, nose and mouth are.
 
 use serde::{Deserialize, Serialize};
-
-use crate::face::FaceRect;
 
 /// A place in a picture, in its pixels: x to the right, y down.
 pub type Point = [f32; 2];
@@ -71,17 +69,6 @@ impl Landmarks {
 /// The way from one point to another.
 fn between(from: Point, to: Point) -> Point {
     [to[0] - from[0], to[1] - from[1]]
-}
-
-/// A face that a detector found.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FoundFace {
-    /// The box, in pixels of the picture; may reach beyond it.
-    pub rect: FaceRect,
-    /// Probability that it is a face, 0 to 1.
-    pub score: f32,
-    /// Eyes, nose and mouth, in pixels of the picture.
-    pub landmarks: Landmarks,
 }
 
 #[cfg(test)]

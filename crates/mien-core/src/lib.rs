@@ -1,5 +1,5 @@
-//! What all rooms of Mien share: faces, boxes and crops, emotions and their probabilities, the following of faces over
-//! time and the smoothing of what is said of them. It knows neither libtorch nor OpenCV nor egui.
+//! What all parts of Mien share: faces, boxes and crops, emotions and their probabilities, tracking faces and smoothing their
+//! probabilities. Independent of libtorch, OpenCV and egui.
 
 // Tests may fail loudly: that is what they are for.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]

@@ -1,4 +1,4 @@
-//! Numbers as they are given in words, on a command line say.
+//! Numbers in text, such as command-line arguments.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;

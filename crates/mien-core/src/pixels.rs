@@ -8,7 +8,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PixelLimit(u64);
 
-/// More than OpenCV decodes: 2³⁰ pixels.
+/// OpenCV decodes at most 2³⁰ pixels, 1073 million.
 const LARGEST_LIMIT: u64 = 1073;
 
 /// A picture that isn't decoded.
@@ -30,6 +30,11 @@ impl Default for PixelLimit {
 }
 
 impl PixelLimit {
+    /// So many megapixels, for limits that are written in code.
+    pub const fn megapixels(millions: u64) -> Self {
+        Self(millions)
+    }
+
     /// The same in pixels.
     pub fn pixels(self) -> u64 {
         self.0 * 1_000_000
@@ -69,6 +74,7 @@ mod tests {
     #[test]
     fn pixels_are_counted_without_overflow() {
         let limit: PixelLimit = "2".parse().unwrap();
+        assert_eq!(limit, PixelLimit::megapixels(2));
         assert!(limit.check(2000, 1000).is_ok() && limit.check(0, 0).is_ok());
         let error = limit.check(u64::MAX, 2).unwrap_err().to_string();
         assert!(error.contains("more than 2 megapixels"), "{error}");

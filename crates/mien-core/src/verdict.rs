@@ -1,4 +1,4 @@
-//! What a face is said to show, and when Mien rather says that it doesn't know.
+//! The label of a face, or `unsure`.
 
 use crate::classes::Classes;
 use crate::crop::CROP_SIZE;

@@ -11,8 +11,8 @@ use tempfile::{Builder, NamedTempFile, PathPersistError, TempPath};
 /// Temporary names begin with this: hidden, and telling whose they are should the machine lose power.
 pub const PREFIX: &str = ".mien-part-";
 
-/// Whether a lock only keeps those out who ask for it. Elsewhere it would keep our own encoder out, so none is taken, and what a
-/// killed run left stays.
+/// Whether locks are advisory. Mandatory ones would shut out our own video encoder, so none is taken, and what a killed run left is
+/// never removed.
 pub const LOCKS_ADVISE: bool = cfg!(unix);
 
 /// What becomes of files that have the name of a new one.

@@ -46,7 +46,7 @@ pub struct Augmentation {
     pub mixup: f64,
 }
 
-/// The largest amount of what has no end of its own: far beyond use, and nothing overflows.
+/// Upper limit for settings without a natural one: far beyond any useful value, but safe from overflow.
 const MOST: f64 = 100.0;
 
 /// Side of an erased rectangle as a share of the picture's side: from a tenth to two fifths.

@@ -28,7 +28,7 @@ pub struct ComparedRun {
     pub architecture: String,
     /// Trainable parameters.
     pub parameters: usize,
-    /// What it tells apart, where that aren't the seven emotions.
+    /// Its classes; omitted from JSON for the seven emotions.
     #[serde(skip_serializing_if = "Classes::are_emotions")]
     pub classes: Classes,
     /// What it learnt from, and what was chosen on.
@@ -62,7 +62,7 @@ pub struct ComparedRun {
 /// An accuracy with what it was measured on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
-    /// Share of pictures named right.
+    /// Share of pictures classified correctly.
     pub accuracy: f64,
     /// Mean recall over the classes that occur.
     pub balanced_accuracy: f64,

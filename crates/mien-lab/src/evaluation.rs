@@ -44,8 +44,7 @@ pub fn evaluate(logits: &Tensor, answers: &[usize], classes: &Classes) -> Result
     Ok(Scored::new(logits, answers, classes)?.confusion(&Adjustment::NONE))
 }
 
-/// A network's logits for pictures whose right answers are known: run once, measured at as many operating points as one
-/// likes.
+/// A network's logits for pictures whose right answers are known: run once, measured at any number of operating points.
 pub struct Scored {
     classes: Classes,
     /// Logits of each picture, and its right answer.
@@ -71,8 +70,8 @@ impl Scored {
         Ok(Self { classes: classes.clone(), rows: rows.zip(answers.iter().copied()).collect() })
     }
 
-    /// Pictures more, whose logits another network gave, as they are at its operating point: measure the whole by [`Adjustment::NONE`]. All
-    /// that gives is after temperature scaling then, also [`Measures::loss`] and [`Measures::ece`].
+    /// Adds another network's pictures, with its adjustment already applied. Measure the result with [`Adjustment::NONE`];
+    /// [`Measures::loss`] and [`Measures::ece`] are then values after temperature scaling too.
     pub fn extend(&mut self, others: &Self, adjustment: &Adjustment) {
         self.rows.extend(others.rows.iter().map(|(logits, truth)| (adjustment.row(logits), *truth)));
     }
@@ -96,8 +95,8 @@ impl Scored {
         confusion
     }
 
-    /// Sets the answers beside those of `other` to the same pictures, each at its operating point. `None` if these aren't the same: another
-    /// number, or other right answers.
+    /// Compares the answers with `other`'s on the same pictures, picture by picture, each network at its operating point. `None` if the
+    /// pictures aren't the same: their number or right answers differ.
     pub fn beside(&self, adjustment: &Adjustment, other: &Self, of_other: &Adjustment) -> Option<Paired> {
         let truths = |scored: &Self| scored.rows.iter().map(|(_, truth)| *truth).collect::<Vec<_>>();
         if truths(self) != truths(other) {
@@ -147,14 +146,16 @@ impl Scored {
         let unscaled = adjustment.with_temperature(1.0);
         Measures {
             n: confusion.n(),
-            accuracy: confusion.accuracy(),
-            accuracy_interval: confusion.accuracy_interval(),
-            balanced_accuracy: confusion.balanced_accuracy(),
-            macro_f1: confusion.macro_f1(),
-            weighted_f1: confusion.weighted_f1(),
+            figures: KeyFigures {
+                accuracy: confusion.accuracy(),
+                accuracy_interval: confusion.accuracy_interval(),
+                balanced_accuracy: confusion.balanced_accuracy(),
+                macro_f1: confusion.macro_f1(),
+                weighted_f1: confusion.weighted_f1(),
+                ece_scaled: self.expected_calibration_error(adjustment),
+            },
             loss: self.negative_log_likelihood(&unscaled),
             ece: self.expected_calibration_error(&unscaled),
-            ece_scaled: self.expected_calibration_error(adjustment),
             per_class: per_class.collect(),
             confusion,
         }
@@ -166,7 +167,23 @@ impl Scored {
 pub struct Measures {
     /// Number of pictures.
     pub n: u64,
-    /// Share of pictures named right.
+    /// The figures that every report gives.
+    #[serde(flatten)]
+    pub figures: KeyFigures,
+    /// Mean negative logarithm of the right answer's probability before temperature scaling, in nats.
+    pub loss: f64,
+    /// Expected calibration error before temperature scaling.
+    pub ece: f64,
+    /// Class by class.
+    pub per_class: Vec<ClassMeasures>,
+    /// `[truth][answer]`, in the order of the classes.
+    pub confusion: Confusion,
+}
+
+/// The figures that every report gives: of one network, of one of its operating points, or of the folds together.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct KeyFigures {
+    /// Share of pictures classified correctly.
     pub accuracy: f64,
     /// Its 95 % interval.
     pub accuracy_interval: [f64; 2],
@@ -176,16 +193,8 @@ pub struct Measures {
     pub macro_f1: f64,
     /// The same, each weighted by its pictures.
     pub weighted_f1: f64,
-    /// Mean negative logarithm of the right answer's probability before temperature scaling, in nats.
-    pub loss: f64,
-    /// Expected calibration error before temperature scaling.
-    pub ece: f64,
-    /// The same after it.
+    /// Expected calibration error after temperature scaling.
     pub ece_scaled: f64,
-    /// Class by class.
-    pub per_class: Vec<ClassMeasures>,
-    /// `[truth][answer]`, in the order of the classes.
-    pub confusion: Confusion,
 }
 
 /// What a network is worth on one class.
@@ -233,8 +242,8 @@ mod tests {
         let sure = 6.0_f32.ln(); // probability 6 / 12
         let measures = scored(&[(Happy, sure, Happy), (Happy, sure, Sad), (Sad, sure, Sad)]).measure(&Adjustment::NONE);
         assert_eq!(measures.n, 3);
-        assert!((measures.accuracy - 2.0 / 3.0).abs() < 1e-12);
-        assert!((measures.balanced_accuracy - 0.75).abs() < 1e-12);
+        assert!((measures.figures.accuracy - 2.0 / 3.0).abs() < 1e-12);
+        assert!((measures.figures.balanced_accuracy - 0.75).abs() < 1e-12);
         assert!((measures.ece - (2.0 / 3.0 - 0.5)).abs() < 1e-6, "{}", measures.ece);
         let loss = (2.0 * 2.0_f64.ln() + 12.0_f64.ln()) / 3.0;
         assert!((measures.loss - loss).abs() < 1e-6, "{}", measures.loss);
@@ -254,7 +263,7 @@ mod tests {
         assert_eq!(scored.confusion(&adjusted.with_temperature(1.0)).accuracy(), 1.0);
         assert_eq!(scored.confusion(&Adjustment::NONE).accuracy(), 0.0);
         let measures = scored.measure(&adjusted);
-        assert!(measures.ece < measures.ece_scaled, "a right answer that is less sure is further from 1");
+        assert!(measures.ece < measures.figures.ece_scaled, "a right answer that is less sure is further from 1");
     }
 
     #[test]

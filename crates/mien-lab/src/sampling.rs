@@ -120,7 +120,7 @@ struct SourceRows {
     group_shares: Vec<f64>,
 }
 
-/// Things in random order, all of which come before one comes again.
+/// Things in random order; none comes again before all have come.
 struct Deck<T> {
     things: Vec<T>,
     next: usize,
@@ -141,7 +141,7 @@ impl<T: Copy> Deck<T> {
     }
 }
 
-/// Places that the rarest group has among those that an order of groups is shuffled from: shares are exact to a hundredth.
+/// How often the rarest group occurs in the deck that is shuffled: shares are exact to a hundredth.
 const PLACES: f64 = 50.0;
 
 /// A deck of groups, and one for each group.
@@ -152,7 +152,7 @@ struct SourceDeck {
 
 impl SourceDeck {
     fn new(SourceRows { groups, group_shares, .. }: &SourceRows) -> Self {
-        // As many places as the rarest needs to have its share, within a hundredth of that; one for each where all are equal.
+        // The rarest group occurs so often that all shares are exact to a hundredth; if all groups are equal, each occurs once.
         let least = group_shares.iter().copied().fold(f64::INFINITY, f64::min);
         let are_equal = group_shares.iter().all(|share| (share - least).abs() < least * 1e-9);
         let places = |share: &f64| if are_equal { 1 } else { (share / least * PLACES).round() as usize };

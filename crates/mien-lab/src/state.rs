@@ -2,7 +2,6 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +19,7 @@ pub struct TrainingState<R = Recipe, E = EpochRecord> {
     pub recipe: R,
     /// SHA-256 of the data files, likewise.
     pub data_sha256: Vec<String>,
-    /// In what way faces were found in each source, likewise. Checkpoints of before they could say so have nothing here.
+    /// How faces were found in each source, likewise. Checkpoints from before this was recorded have nothing here.
     #[serde(default)]
     pub finding: Vec<String>,
     /// SHA-256 of the weights that it began with, if they weren't random.
@@ -52,12 +51,12 @@ impl<R, E: Record> TrainingState<R, E> {
 type Checkpoint<R, E> = (TrainingState<R, E>, TensorMap);
 
 /// The folder of a run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RunFolder {
     folder: PathBuf,
     name: String,
     /// Held locked, so that no two trainings write into one folder.
-    _lock: Option<Arc<File>>,
+    _lock: Option<File>,
 }
 
 /// The file that a training holds locked in its folder.
@@ -86,7 +85,7 @@ impl RunFolder {
     /// When it can't be made, or another training is at work in it.
     pub fn create(folder: &Path, name: &str) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned(), name: name.to_owned(), _lock: lock_folder(folder)?.map(Arc::new) })
+        Ok(Self { folder: folder.to_owned(), name: name.to_owned(), _lock: lock_folder(folder)? })
     }
 
     /// State and tensors of the last whole epoch.

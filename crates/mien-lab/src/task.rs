@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tch::{Device, Tensor, nn};
+use tch::{Tensor, nn};
 
 use super::learner::Learner;
 use super::optimizer::OptimizerSpec;
@@ -114,24 +114,24 @@ pub trait Record: Clone + Serialize + DeserializeOwned {
 }
 
 /// What a step gave.
-pub struct Learnt {
-    /// To be made small.
+pub struct StepResult {
+    /// To be minimised.
     pub loss: Tensor,
     /// Pictures in the step.
     pub pictures: usize,
-    /// Further numbers, the means of which the task is told when the epoch ends.
+    /// Further numbers, whose means the task gets when the epoch ends.
     pub parts: Vec<f64>,
 }
 
-/// An epoch's steps, all together.
-pub struct Lessons {
+/// All steps of an epoch together.
+pub struct EpochTotals {
     /// Counted from 1.
     pub epoch: usize,
     /// Learning rate at its end.
     pub learning_rate: f64,
     /// Mean loss.
     pub loss: f64,
-    /// Means of [`Learnt::parts`].
+    /// Means of [`StepResult::parts`].
     pub parts: Vec<f64>,
     /// The time that is worked on it.
     pub time: WorkTime,
@@ -146,14 +146,14 @@ pub trait Task: Sized {
     /// What is kept of an epoch.
     type Record: Record;
     /// What one epoch learns from.
-    type Lesson;
+    type EpochData;
     /// What a measurement leaves to be drawn.
     type Shown;
 
     /// Creates the recipe's network with random weights from libtorch's generator.
     ///
     /// # Errors
-    /// When the recipe names no network.
+    /// When the network can't be built.
     fn network(recipe: &Self::Recipe, path: &nn::Path<'_>) -> Result<Self::Network, SpecError>;
 
     /// Fills a new network with what the recipe begins with; gives the SHA-256 of a model that it was.
@@ -162,37 +162,36 @@ pub trait Task: Sized {
     /// When the weights can't be used.
     fn begin(&self, recipe: &Self::Recipe, learner: &Learner<Self::Network>) -> Result<Option<String>, TrainError>;
 
-    /// In what way faces were found in the pictures of each source and cut out: nothing where none are.
+    /// How faces were found in the pictures of each source and cut out; empty if none were.
     fn finding(&self) -> &[String] {
         &[]
     }
 
-    /// What has to be done once before the first epoch; false if it was interrupted.
+    /// Does what has to be done once before the first epoch; false if it was interrupted.
     ///
     /// # Errors
     /// When libtorch fails.
-    fn prepare(
-        &mut self,
-        device: Device,
-        stop: &AtomicBool,
-        on_progress: &mut dyn FnMut(Progress),
-    ) -> Result<bool, TrainError>;
+    fn prepare(&mut self, _stop: &AtomicBool, _on_progress: &mut dyn FnMut(Progress)) -> Result<bool, TrainError> {
+        Ok(true)
+    }
 
     /// Tensors that a resume needs besides weights and moments.
-    fn tensors(&self) -> TensorMap;
+    fn tensors(&self) -> TensorMap {
+        TensorMap::new()
+    }
 
-    /// Takes back what [`Self::tensors`] gave; those of `tensors` that it doesn't know are others'.
-    fn restore(&mut self, tensors: &TensorMap);
+    /// Takes back what [`Self::tensors`] gave, from among all tensors of a checkpoint.
+    fn restore(&mut self, _tensors: &TensorMap) {}
 
     /// What an epoch learns from, counted from 0. Everything random in it follows from seed and epoch, so that a resumed run
     /// repeats it.
     ///
     /// # Errors
     /// When the data can't be used.
-    fn lesson(&mut self, recipe: &Self::Recipe, epoch: usize, device: Device) -> Result<Self::Lesson, TrainError>;
+    fn epoch_data(&mut self, recipe: &Self::Recipe, epoch: usize) -> Result<Self::EpochData, TrainError>;
 
     /// Steps of an epoch.
-    fn steps(lesson: &Self::Lesson) -> usize;
+    fn steps(data: &Self::EpochData) -> usize;
 
     /// Has the network look at a step's pictures.
     ///
@@ -202,12 +201,12 @@ pub trait Task: Sized {
         &self,
         recipe: &Self::Recipe,
         network: &Self::Network,
-        lesson: &mut Self::Lesson,
+        data: &mut Self::EpochData,
         step: usize,
         pass: Pass,
-    ) -> Result<Learnt, TrainError>;
+    ) -> Result<StepResult, TrainError>;
 
-    /// What to tell of a step besides the loss, in a few words.
+    /// What to show of a step besides the loss, in a few words.
     fn told(parts: &[f64]) -> String;
 
     /// Measures after an epoch. `kept` is what would be saved: the average if the recipe keeps one. The second is what is drawn of
@@ -219,7 +218,7 @@ pub trait Task: Sized {
         &self,
         recipe: &Self::Recipe,
         kept: &Learner<Self::Network>,
-        lessons: Lessons,
+        totals: EpochTotals,
     ) -> Result<(Self::Record, Self::Shown), TrainError>;
 
     /// The figure by which the best epoch is chosen.

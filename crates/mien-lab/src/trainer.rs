@@ -1,4 +1,4 @@
-//! Training: epochs of steps, a checkpoint after each, the best weights kept. Whatever is learnt: see [`Task`].
+//! Training: epochs of steps, a checkpoint after each, the best weights kept. What is learnt is defined by a [`Task`].
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use super::progress::{Progress, Step, TrainOutcome};
 use super::recipe::Difference;
 use super::schedule::Schedule;
 use super::state::{RunFolder, TrainingState};
-use super::task::{Lessons, Planned as _, Record as _, Task};
+use super::task::{EpochTotals, Planned as _, Record as _, StepResult, Task};
 use super::work_time::{WorkClock, WorkTime};
 use mien_core::classes::Classes;
 use mien_net::classify::ClassifyError;
@@ -30,14 +30,13 @@ use mien_net::{
 pub struct Trainer<T: Task> {
     state: TrainingState<T::Recipe, T::Record>,
     run: RunFolder,
-    device: Device,
     learner: Learner<T::Network>,
     /// Its moving average, if the recipe keeps one.
     average: Option<Learner<T::Network>>,
     optimizer: Optimizer,
     task: T,
     clock: WorkClock,
-    /// Seconds of work after which no epoch begins.
+    /// Seconds of training after which no new epoch starts.
     budget: Option<f64>,
 }
 
@@ -116,7 +115,7 @@ pub enum TrainError {
         /// The epoch, counted from 1.
         epoch: usize,
     },
-    /// The emotions in the training pictures can't be counted.
+    /// The classes in the training pictures can't be counted.
     #[error(transparent)]
     Prior(#[from] PriorOfTrainingError),
     /// The network can't be measured.
@@ -187,12 +186,12 @@ impl<T: Task> Trainer<T> {
             steps: 0,
             best_epoch: 0,
         };
-        let mut trainer = Self { state, run: folder, device, learner, average, optimizer, task, clock, budget: None };
+        let mut trainer = Self { state, run: folder, learner, average, optimizer, task, clock, budget: None };
         trainer.resume(run)?;
         Ok(trainer)
     }
 
-    /// Lets no epoch begin once so many seconds were worked on all so far, those of earlier sittings among them.
+    /// Starts no new epoch after this many seconds of training, earlier runs included.
     #[must_use]
     pub fn within(mut self, budget: Option<f64>) -> Self {
         self.budget = budget;
@@ -286,8 +285,8 @@ impl<T: Task> Trainer<T> {
         }
     }
 
-    /// Runs epochs until the recipe's end, `limit` epochs in all, a lack of progress, the end of its budget or the stop flag. Calls `on_progress` after each
-    /// batch and `on_epoch` after each epoch, when its checkpoint is written.
+    /// Runs epochs until the recipe's end, `limit` epochs in all, a lack of progress, the end of its budget or the stop flag. Calls
+    /// `on_progress` after each batch and `on_epoch` after each epoch, when its checkpoint is written.
     ///
     /// # Errors
     /// When the loss is no number any more or something can't be written.
@@ -307,13 +306,13 @@ impl<T: Task> Trainer<T> {
                 return Ok(TrainOutcome::Paused);
             }
             let time = self.clock.begin();
-            if !self.task.prepare(self.device, stop, &mut on_progress)? {
+            if !self.task.prepare(stop, &mut on_progress)? {
                 return Ok(TrainOutcome::Interrupted);
             }
-            let Some(lessons) = self.epoch(done, time, stop, &mut on_progress)? else {
+            let Some(totals) = self.epoch(done, time, stop, &mut on_progress)? else {
                 return Ok(TrainOutcome::Interrupted);
             };
-            self.close_epoch(lessons)?;
+            self.close_epoch(totals)?;
             on_epoch(self);
         }
     }
@@ -325,23 +324,24 @@ impl<T: Task> Trainer<T> {
         time: WorkTime,
         stop: &AtomicBool,
         on_progress: &mut impl FnMut(Progress),
-    ) -> Result<Option<Lessons>, TrainError> {
+    ) -> Result<Option<EpochTotals>, TrainError> {
         let recipe = &self.state.recipe;
         let plan = recipe.plan();
         let pass = Pass { train: true, precision: plan.precision };
         tch::manual_seed(plan.seed.wrapping_mul(1_000_003).wrapping_add(epoch as u64) as i64);
 
-        let mut lesson = self.task.lesson(recipe, epoch, self.device)?;
-        let steps = T::steps(&lesson);
+        let mut data = self.task.epoch_data(recipe, epoch)?;
+        let steps = T::steps(&data);
         let (mut seen, mut loss_sum, mut sums) = (0.0, 0.0, Vec::<f64>::new());
         let mean = |sums: &[f64], seen: f64| sums.iter().map(|sum| sum / seen).collect::<Vec<_>>();
         for step in 0..steps {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let learnt = self.task.learn(recipe, &self.learner.network, &mut lesson, step, pass)?;
+            let StepResult { loss, pictures, parts } =
+                self.task.learn(recipe, &self.learner.network, &mut data, step, pass)?;
             self.optimizer.zero_grad();
-            learnt.loss.backward();
+            loss.backward();
             let position = epoch as f64 + step as f64 / steps as f64;
             self.optimizer.step(self.state.schedule.rate(position));
             self.state.steps += 1;
@@ -349,15 +349,15 @@ impl<T: Task> Trainer<T> {
                 average.follow(&self.learner, plan.average, self.state.steps);
             }
 
-            let count = learnt.pictures as f64;
-            let loss = learnt.loss.double_value(&[]);
+            let count = pictures as f64;
+            let loss = loss.double_value(&[]);
             if !loss.is_finite() {
                 return Err(TrainError::Diverged { epoch: epoch + 1 });
             }
             seen += count;
             loss_sum += loss * count;
-            sums.resize(learnt.parts.len(), 0.0);
-            sums.iter_mut().zip(&learnt.parts).for_each(|(sum, part)| *sum += part * count);
+            sums.resize(parts.len(), 0.0);
+            sums.iter_mut().zip(&parts).for_each(|(sum, part)| *sum += part * count);
             on_progress(Progress::Learnt(Step {
                 epoch: epoch + 1,
                 step: step + 1,
@@ -368,13 +368,13 @@ impl<T: Task> Trainer<T> {
         }
         let learning_rate = self.state.schedule.rate_at_end(epoch);
         let (loss, parts) = (loss_sum / seen, mean(&sums, seen));
-        Ok(Some(Lessons { epoch: epoch + 1, learning_rate, loss, parts, time }))
+        Ok(Some(EpochTotals { epoch: epoch + 1, learning_rate, loss, parts, time }))
     }
 
     /// Measures, writes the checkpoint, then the weights if they are the best, and the history.
-    fn close_epoch(&mut self, lessons: Lessons) -> Result<(), TrainError> {
+    fn close_epoch(&mut self, totals: EpochTotals) -> Result<(), TrainError> {
         let recipe = &self.state.recipe;
-        let (record, shown) = self.task.measure(recipe, self.kept(), lessons)?;
+        let (record, shown) = self.task.measure(recipe, self.kept(), totals)?;
         let figure = |record: &T::Record| T::figure(recipe, record);
         let is_best = self.state.best().is_none_or(|best| figure(&record) > figure(best));
         if is_best {

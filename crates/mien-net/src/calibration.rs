@@ -115,7 +115,7 @@ impl Calibration {
         self.training_prior.iter().flat_map(Prior::absent).map(str::to_owned).collect()
     }
 
-    /// What a card says wrong, if anything.
+    /// The first invalid value, in words.
     pub(super) fn problem(&self) -> Option<String> {
         let Temperatures { training, uniform } = self.temperature;
         let wrong = [training, uniform].into_iter().find(|value| !Self::TEMPERATURES.contains(value));
@@ -152,8 +152,8 @@ impl Adjustment {
     /// Leaves logits as they are.
     pub const NONE: Self = Self { offsets: Vec::new(), temperature: 1.0 };
 
-    /// From what a network learnt under to what is assumed of the same classes, by so much of the difference; the temperature is 1.
-    /// What either has not at all is impossible.
+    /// From the prior that a network learnt under to the one that is assumed of the same classes. `strength` is the share of the difference
+    /// that is applied; the temperature is 1. A class that either of them lacks is impossible.
     pub fn between(trained: &Prior, assumed: &Prior, strength: f64) -> Self {
         let offset = |(trained, assumed): (&f64, &f64)| {
             if *trained > 0.0 && *assumed > 0.0 { strength * (assumed / trained).ln() } else { f64::NEG_INFINITY }

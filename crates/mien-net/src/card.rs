@@ -103,10 +103,10 @@ pub struct Training {
     pub machine: String,
     /// Time worked on it, in seconds, over all resumed runs.
     pub wall_seconds: f64,
-    /// Why it ended; nothing while it hasn't, and in cards of before they could say so.
+    /// Why it ended; nothing while it hasn't, and in cards written before this field existed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
-    /// What the data were joined of; cards of before there could be several sources don't say.
+    /// What the data were joined of; empty in cards written before this field existed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<TrainingSource>,
     /// The recipe, whole.
@@ -137,7 +137,7 @@ impl Training {
 pub enum Ending {
     /// All epochs of the recipe were run.
     Finished,
-    /// The figure that epochs are chosen by hadn't risen for as long as the recipe bears.
+    /// The figure that epochs are chosen by hadn't risen for the recipe's patience.
     StoppedEarly,
     /// The time that it was given was spent.
     BudgetSpent,
@@ -215,7 +215,7 @@ impl Evaluation {
     }
 }
 
-/// What cards assumed before they could say so.
+/// The prior of measurements in cards written before this field existed.
 fn training_prior() -> String {
     StandardPrior::Training.name().to_owned()
 }
@@ -265,7 +265,6 @@ impl Card {
             return Err(CardError::OtherTask { is: "detector", wanted: "classifier" });
         }
         let mut card: Self = toml::from_str(text).map_err(Box::new)?;
-        let Normalization { mean, std, .. } = card.input.normalization;
         if let Some(prior) = card.calibration.training_prior {
             let ordered = prior.in_order_of(&card.labels);
             let problem =
@@ -275,10 +274,7 @@ impl Card {
         if card.input.size != CROP_SIZE {
             return Err(CardError::Unfit(format!("its input has {0}×{0} pixels, not 48×48", card.input.size)));
         }
-        if !(mean.is_finite() && std.is_finite() && std > 0.0) {
-            return Err(CardError::Unfit(format!("its normalisation is mean {mean}, std {std}")));
-        }
-        match card.calibration.problem() {
+        match card.input.normalization.problem().or_else(|| card.calibration.problem()) {
             Some(problem) => Err(CardError::Unfit(problem)),
             None => Ok(card),
         }

@@ -106,7 +106,7 @@ pub fn decode_note(bytes: &[u8]) -> Result<Option<String>, CheckpointError> {
 /// The tensors of a safetensors file, floats as 32-bit ones and integers as 64-bit ones, whatever the file holds.
 ///
 /// # Errors
-/// When the bytes are no whole safetensors file, or hold numbers of a kind that libtorch has no name for.
+/// When the bytes are no whole safetensors file, or hold numbers of a kind that Mien doesn't read.
 pub fn decode(bytes: &[u8]) -> Result<TensorMap, CheckpointError> {
     let mut tensors = TensorMap::new();
     for (name, view) in SafeTensors::deserialize(bytes)?.iter() {

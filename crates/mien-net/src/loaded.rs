@@ -1,4 +1,4 @@
-//! Models of every kind, made ready in one way: read, held against their cards, filled with their weights.
+//! Models of every kind, made ready in one way: read, checked against their cards, filled with their weights.
 
 use tch::{Device, TchError, nn};
 

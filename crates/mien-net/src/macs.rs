@@ -1,5 +1,5 @@
-//! What a network costs, told before it is built. In a survey its own code runs, on variables that have shapes and no numbers: all
-//! of a variable is one zero, seen in its shape. The layers then note what they would do, and a batch without a face passes through.
+//! What a network costs, counted before it is built. A survey runs the network's own code on variables that have a shape but no storage:
+//! all of a variable is one zero, seen in its shape. The layers then count what they would do, and a batch without a face passes through.
 //!
 //! A layer uses each of its weights once for each position of its output, so weights × positions are its multiply-adds.
 //! Norms, activations and poolings are left out, as is usual.
@@ -22,7 +22,7 @@ const MOST_MACS: u64 = 50_000_000_000;
 /// The most numbers that a layer may give for a face: 200 MB. VGG's first layer at the largest side gives 26 million.
 const MOST_OUTPUTS: u64 = 50_000_000;
 
-/// What was noted.
+/// What was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
     /// Multiply-adds.
@@ -32,7 +32,7 @@ struct Tally {
     /// Variables, and the numbers in them.
     variables: u64,
     numbers: u64,
-    /// What the layer gives that gives most.
+    /// Numbers that the layer with the largest output gives.
     outputs: u64,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn is_surveying() -> bool {
     TALLY.get().is_some()
 }
 
-/// Notes a variable of this shape, if a survey is in progress: what stands in for it.
+/// During a survey, counts the variable and returns its stand-in.
 ///
 /// # Errors
 /// When the network becomes too large with it.
@@ -56,14 +56,14 @@ pub(super) fn variable(shape: &[i64]) -> Result<Option<Tensor>, BuildError> {
     tally.variables += 1;
     tally.numbers = numbers.and_then(|numbers| tally.numbers.checked_add(numbers)).unwrap_or(u64::MAX);
     TALLY.set(Some(tally));
-    // At once and not at the end: a million blocks take long to note, too.
+    // At once and not at the end: counting a million blocks takes long, too.
     check(tally.variables, MOST_VARIABLES, "variables")?;
     check(tally.numbers, MOST_NUMBERS, "parameters")?;
     Ok(Some(Tensor::f_zeros([], (Kind::Float, Device::Cpu))?.f_expand(shape, false)?))
 }
 
-/// Notes that a layer of `weight` gives an output of this size, `[N, outputs, …]`, if a survey is in progress: what stands in for the
-/// output.
+/// During a survey, counts what a layer of `weight` does for an output of this size, `[N, outputs, …]`, and returns the output's
+/// stand-in.
 ///
 /// # Errors
 /// When libtorch can't make it.
@@ -93,8 +93,6 @@ pub struct Cost {
     pub parameters: usize,
     /// Multiply-adds of convolutions and dense layers for one face.
     pub macs: u64,
-    /// Side in pixels of the square picture that the first convolution sees.
-    pub input_side: i64,
 }
 
 /// What a survey finds.
@@ -117,23 +115,23 @@ impl Drop for Surveying {
     }
 }
 
-/// Looks at the network that `build` makes, and at what it does in `pass`, which gives the side of its input.
+/// Looks at the network that `build` makes, and at what it does in `pass`.
 ///
 /// # Errors
 /// When the network can't be built or is too large.
 pub(super) fn survey<N>(
     build: impl FnOnce(&nn::Path<'_>) -> Result<N, BuildError>,
-    pass: impl FnOnce(N) -> Result<i64, TchError>,
+    pass: impl FnOnce(N) -> Result<(), TchError>,
 ) -> Result<Survey, BuildError> {
     TALLY.set(Some(Tally::default()));
     let _surveying = Surveying;
     let store = nn::VarStore::new(Device::Cpu);
     let network = build(&store.root())?;
-    let input_side = tch::no_grad(|| pass(network))?;
+    tch::no_grad(|| pass(network))?;
     let tally = TALLY.get().unwrap_or_default();
     check(tally.outputs, MOST_OUTPUTS, "outputs of one layer")?;
     check(tally.macs, MOST_MACS, "multiply-adds for a face")?;
-    let cost = Cost { parameters: parameter_count(&store), macs: tally.macs, input_side };
+    let cost = Cost { parameters: parameter_count(&store), macs: tally.macs };
     let shapes = store.variables().into_iter().map(|(name, variable)| (name, variable.size())).collect();
     Ok(Survey {
         cost,
@@ -161,10 +159,9 @@ impl NetworkSpec {
         let pass = |network: Box<dyn Network>| {
             let side = CROP_SIZE as i64;
             let no_face = Tensor::f_zeros([0, 1, side, side], (Kind::Float, Device::Cpu))?;
-            let _no_logits = network.forward(&no_face, Pass::EVALUATE)?;
-            Ok(network.input_side())
+            network.forward(&no_face, Pass::EVALUATE).map(drop)
         };
-        survey(|path| (architecture.build)(path, self.parameters.clone(), classes as i64), pass)
-            .map_err(|source| SpecError::new(&self.architecture, source))
+        survey(|path| architecture.build(path, self.parameters.clone(), classes as i64), pass)
+            .map_err(|source| self.failed(source))
     }
 }

@@ -40,7 +40,8 @@ pub(super) fn build(
     outputs: i64,
 ) -> Result<Box<dyn Network>, BuildError> {
     let usual = Stages { channels: [24, 40, 88, 176, 208], blocks: [1; STAGES], dropout: 0.2 };
-    let Stages { channels, blocks: counts, dropout } = Stages::of(parameters, usual, SQUEEZE)?;
+    // A stage's first block halves the map and sets its channels, so a stage without blocks would silently be left out.
+    let Stages { channels, blocks: counts, dropout } = Stages::of(parameters, usual, SQUEEZE, 1)?;
     let stem = ConvNorm::new(&(path / "stem"), 1, channels[0], 3)?;
     let shrink = ConvNorm::strided(&(path / "shrink"), channels[0], channels[1], 3, 2)?;
     let mut inputs = channels[1];

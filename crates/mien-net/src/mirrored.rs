@@ -30,10 +30,6 @@ impl Network for Mirrored {
     fn draw(&self, _graph: &mut Graph, _faces: &Value) -> Result<Value, ExportError> {
         Err(ExportError::Part("mirrored faces"))
     }
-
-    fn input_side(&self) -> i64 {
-        self.0.input_side()
-    }
 }
 
 #[cfg(test)]

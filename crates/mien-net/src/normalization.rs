@@ -33,7 +33,7 @@ pub fn to_unit(bytes: &Tensor) -> Result<Tensor, TchError> {
 
 /// The least deviation that a picture is divided by, in shares of the full range: a flat picture stays flat, and its noise
 /// isn't blown up to a face.
-const LEAST_STD: f64 = 0.02;
+pub(super) const LEAST_STD: f64 = 0.02;
 
 impl Default for Normalization {
     /// Mean and standard deviation of FER2013's Training split.
@@ -69,7 +69,7 @@ impl Normalization {
     /// When libtorch fails.
     pub fn apply_to_unit(self, pictures: &Tensor) -> Result<Tensor, TchError> {
         if self.per_picture {
-            // With mean and deviation of the data on both sides, what is left is each picture's own.
+            // Mean and deviation of the data cancel out, leaving the picture's own.
             const OVER_PIXELS: [i64; 3] = [1, 2, 3];
             let mean = |x: &Tensor| x.f_mean_dim(OVER_PIXELS.as_slice(), true, Kind::Float);
             let centered = pictures.f_sub(&mean(pictures)?)?;
@@ -87,6 +87,13 @@ impl Normalization {
     /// When libtorch fails.
     pub fn revert(self, normalized: &Tensor) -> Result<Tensor, TchError> {
         normalized.f_mul_scalar(self.std)?.f_add_scalar(self.mean)
+    }
+
+    /// What is wrong with the numbers of a card, in words.
+    pub(super) fn problem(self) -> Option<String> {
+        let Self { mean, std, .. } = self;
+        let is_usable = mean.is_finite() && std.is_finite() && std > 0.0;
+        (!is_usable).then(|| format!("its normalisation is mean {mean}, std {std}"))
     }
 }
 

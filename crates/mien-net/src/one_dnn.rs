@@ -1,9 +1,9 @@
 //! oneDNN's convolution with the ReLU that follows it, on weights that were laid out once.
 //!
-//! It is the operator that `torch.compile` puts in the place of convolutions on CPUs. tch doesn't have it, so it is called by the C interface
-//! that libtorch offers to compiled models (`torch/csrc/inductor/aoti_torch/c/shim_cpu.h`). What libtorch's plain convolution costs more at
+//! It is the operator that `torch.compile` uses instead of plain convolutions on CPUs. tch doesn't have it, so it is called by the C interface
+//! that libtorch offers to compiled models (`torch/csrc/inductor/aoti_torch/c/shim_cpu.h`). Why libtorch's plain convolution is slower at
 //! batch 1, measured by `ONEDNN_VERBOSE=1`: on dense tensors the weights are laid out anew at each pass, and on oneDNN's own tensors too,
-//! because the layout that `mkldnn_reorder_conv2d_weight` gives them is another than that which the convolution then asks for.
+//! because the layout that `mkldnn_reorder_conv2d_weight` gives them isn't the one that the convolution then asks for.
 
 use std::cell::OnceCell;
 use std::ffi::{CStr, c_char};
@@ -38,7 +38,7 @@ pub(super) struct Packed {
     laid_out: OnceCell<Tensor>,
 }
 
-/// Neither is the convolution spread, nor is what it adds.
+/// No dilation.
 const DILATION: [i64; 2] = [1, 1];
 
 impl Packed {

@@ -3,7 +3,7 @@
 
 use tch::{TchError, Tensor, nn};
 
-use super::layers::{ConvNorm, ConvShape, Layer as _, Norm};
+use super::layers::{ConvNorm, Layer as _, Norm};
 use super::onnx::{Graph, Value};
 use super::{BuildError, ExportError, Pass, Precision, macs};
 
@@ -89,11 +89,6 @@ impl RepBlock {
     pub fn pack(&mut self, precision: Precision) -> Result<(), TchError> {
         self.main.pack(precision)
     }
-}
-
-/// The layer that gives the outputs: 1×1 with a bias.
-pub(super) fn head(path: &nn::Path<'_>, inputs: i64, outputs: i64) -> Result<ConvNorm, BuildError> {
-    ConvNorm::biased(path, ConvShape::new(inputs, outputs, 1))
 }
 
 #[cfg(test)]

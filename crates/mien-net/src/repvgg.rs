@@ -24,7 +24,7 @@ pub(super) fn build(
     outputs: i64,
 ) -> Result<Box<dyn Network>, BuildError> {
     let usual = Stages { channels: [16, 32, 80, 160, 288], blocks: [1, 2, 2, 1], dropout: 0.2 };
-    let Stages { channels, blocks: counts, dropout } = Stages::of(parameters, usual, 1)?;
+    let Stages { channels, blocks: counts, dropout } = Stages::of(parameters, usual, 1, 0)?;
     let mut blocks = vec![RepBlock::new(&(path / "stem"), 1, channels[0], 1, true)?];
     for stage in 0..STAGES {
         let (inputs, filters) = (channels[stage], channels[stage + 1]);

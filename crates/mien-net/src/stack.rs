@@ -1,5 +1,5 @@
-//! A plain stack: convolutions one after the other, then dense layers. The architectures that are no more than that say
-//! what stands in it, and this runs it.
+//! A plain stack: convolutions one after the other, then dense layers. An architecture that is no more than that is a [`Layout`], which
+//! this module builds and runs.
 
 use serde::Deserialize;
 use serde::de::Error as _;
@@ -29,9 +29,9 @@ pub struct Conv {
     pub filters: i64,
     /// Side of the square kernel, odd.
     pub kernel: i64,
-    /// What brings its output to a common scale.
+    /// Its norm.
     pub norm: Norm,
-    /// What bends it.
+    /// Its activation.
     pub activation: Activation,
     /// Whether 2×2 max pooling halves the map.
     pub pool: bool,
@@ -90,15 +90,15 @@ impl Activation {
     }
 }
 
-/// All of a stack.
-pub struct Layout<'a> {
+/// An architecture that is a plain stack.
+pub struct Layout {
     /// The convolutions, first to last.
-    pub convolutions: &'a [Conv],
+    pub convolutions: Vec<Conv>,
     /// Outputs of each hidden dense layer.
-    pub dense: &'a [i64],
+    pub dense: &'static [i64],
     /// Whether batch norm follows the dense layers.
     pub dense_norm: bool,
-    /// Dropout after convolutions that drop, unless a recipe says another.
+    /// Dropout after convolutions that drop, unless a recipe sets another.
     pub dropout_conv: f64,
     /// Dropout after dense layers, likewise.
     pub dropout_dense: f64,
@@ -112,42 +112,44 @@ struct Stack {
     dropout_dense: f64,
 }
 
-/// Creates the variables `conv1.*`, `conv2.*`, …, `dense1.*`, …, `output.*` under `path`.
-pub fn build(
-    path: &nn::Path<'_>,
-    parameters: toml::Table,
-    layout: &Layout<'_>,
-    outputs: i64,
-) -> Result<Box<dyn Network>, BuildError> {
-    let parameters: Parameters = parameters.try_into()?;
-    let dropout_conv = share("dropout_conv", parameters.dropout_conv.unwrap_or(layout.dropout_conv))?;
-    let dropout_dense = share("dropout_dense", parameters.dropout_dense.unwrap_or(layout.dropout_dense))?;
-    let norm = parameters.norm.unwrap_or(true);
-    let (mut channels, mut side) = (1, CROP_SIZE as i64);
-    let mut convolutions = Vec::new();
-    for (i, conv) in layout.convolutions.iter().enumerate() {
-        let path = path / format!("conv{}", i + 1);
-        let shape = ConvShape::new(channels, conv.filters, conv.kernel);
-        let layer = match conv.norm {
-            _ if !norm => ConvNorm::biased(&path, shape)?,
-            Norm::None => ConvNorm::biased(&path, shape)?,
-            Norm::Batch => ConvNorm::new(&path, channels, conv.filters, conv.kernel)?,
-            Norm::Group(groups) => ConvNorm::grouped(&path, shape, groups)?,
-        };
-        convolutions.push((*conv, layer));
-        channels = conv.filters;
-        side = if conv.pool { side / 2 } else { side };
+impl Layout {
+    /// Creates the variables `conv1.*`, `conv2.*`, …, `dense1.*`, …, `output.*` under `path`.
+    pub fn build(
+        self,
+        path: &nn::Path<'_>,
+        parameters: toml::Table,
+        outputs: i64,
+    ) -> Result<Box<dyn Network>, BuildError> {
+        let parameters: Parameters = parameters.try_into()?;
+        let dropout_conv = share("dropout_conv", parameters.dropout_conv.unwrap_or(self.dropout_conv))?;
+        let dropout_dense = share("dropout_dense", parameters.dropout_dense.unwrap_or(self.dropout_dense))?;
+        let norm = parameters.norm.unwrap_or(true);
+        let (mut channels, mut side) = (1, CROP_SIZE as i64);
+        let mut convolutions = Vec::new();
+        for (i, conv) in self.convolutions.into_iter().enumerate() {
+            let path = path / format!("conv{}", i + 1);
+            let shape = ConvShape::new(channels, conv.filters, conv.kernel);
+            let layer = match conv.norm {
+                _ if !norm => ConvNorm::biased(&path, shape)?,
+                Norm::None => ConvNorm::biased(&path, shape)?,
+                Norm::Batch => ConvNorm::new(&path, channels, conv.filters, conv.kernel)?,
+                Norm::Group(groups) => ConvNorm::grouped(&path, shape, groups)?,
+            };
+            convolutions.push((conv, layer));
+            channels = conv.filters;
+            side = if conv.pool { side / 2 } else { side };
+        }
+        let mut features = channels * side * side;
+        let mut dense = Vec::new();
+        for (i, width) in self.dense.iter().enumerate() {
+            let path = path / format!("dense{}", i + 1);
+            let make = if self.dense_norm && norm { DenseNorm::new } else { DenseNorm::biased };
+            dense.push(make(&path, features, *width)?);
+            features = *width;
+        }
+        let output = Dense::new(&(path / "output"), features, outputs)?;
+        Ok(Box::new(Stack { convolutions, dense, output, dropout_conv, dropout_dense }))
     }
-    let mut features = channels * side * side;
-    let mut dense = Vec::new();
-    for (i, width) in layout.dense.iter().enumerate() {
-        let path = path / format!("dense{}", i + 1);
-        let make = if layout.dense_norm && norm { DenseNorm::new } else { DenseNorm::biased };
-        dense.push(make(&path, features, *width)?);
-        features = *width;
-    }
-    let output = Dense::new(&(path / "output"), features, outputs)?;
-    Ok(Box::new(Stack { convolutions, dense, output, dropout_conv, dropout_dense }))
 }
 
 /// A share that dropout can drop: libtorch would end the program at another.

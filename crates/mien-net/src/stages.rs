@@ -1,4 +1,4 @@
-//! A stem and four stages of blocks: what a recipe may say of `mien` and of `repvgg`.
+//! A stem and four stages of blocks: the parameters of `mien` and of `repvgg`.
 
 use serde::Deserialize;
 use serde::de::Error as _;
@@ -14,18 +14,24 @@ pub const STAGES: usize = 4;
 pub struct Stages {
     /// Filters of the stem and of each stage.
     pub channels: [i64; 1 + STAGES],
-    /// Blocks of each stage.
+    /// Blocks of each stage; `repvgg` has one more, which halves the map.
     pub blocks: [usize; STAGES],
     /// Share of the last layer's inputs that is dropped.
     pub dropout: f64,
 }
 
 impl Stages {
-    /// As a recipe says, or as is `usual` where it says nothing. No layer has less than `least` filters.
+    /// The recipe's parameters, with those of `usual` where it sets none. No layer has less than `least_filters`, no stage less than
+    /// `least_blocks`.
     ///
     /// # Errors
-    /// When a parameter is unknown or can't be.
-    pub fn of(parameters: toml::Table, usual: Self, least: i64) -> Result<Self, BuildError> {
+    /// When a parameter is unknown or out of its range.
+    pub fn of(
+        parameters: toml::Table,
+        usual: Self,
+        least_filters: i64,
+        least_blocks: usize,
+    ) -> Result<Self, BuildError> {
         #[derive(Default, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         struct Parameters {
@@ -39,8 +45,13 @@ impl Stages {
             blocks: blocks.unwrap_or(usual.blocks),
             dropout: share("dropout", dropout.unwrap_or(usual.dropout))?,
         };
-        if stages.channels.iter().any(|filters| *filters < least) {
-            return Err(toml::de::Error::custom(format!("each of `channels` has to be at least {least}")).into());
+        if stages.channels.iter().any(|filters| *filters < least_filters) {
+            return Err(
+                toml::de::Error::custom(format!("each of `channels` has to be at least {least_filters}")).into()
+            );
+        }
+        if stages.blocks.iter().any(|blocks| *blocks < least_blocks) {
+            return Err(toml::de::Error::custom(format!("each of `blocks` has to be at least {least_blocks}")).into());
         }
         Ok(stages)
     }

@@ -13,8 +13,8 @@ pub struct TorchError(#[from] TchError);
 
 /// Has libtorch compute on so many threads where it is called from this one.
 ///
-/// OpenMP keeps the number for each thread. But the first computation on a thread takes what was set last on any of them, so a number that
-/// is only set can be another thread's by then. Asking for it counts as the first.
+/// OpenMP keeps the number per thread, but a thread's first call into libtorch takes over whatever any thread set last. Reading it back is
+/// such a call, so ours stays.
 pub fn use_threads(threads: i32) {
     tch::set_num_threads(threads);
     let _kept = tch::get_num_threads();
@@ -71,10 +71,13 @@ pub fn guarded(run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
 /// All that libtorch said, if the panic is one of tch, whose plain calls unwrap the results of others.
 fn said_by_tch(info: &PanicHookInfo<'_>) -> Option<String> {
     let is_of_tch = info.location().is_some_and(|location| location.file().contains("/tch-"));
-    let text = info.payload_as_str().filter(|_| is_of_tch)?;
-    let (_, said) = text.split_once("Torch(\"")?;
-    // Of a `Debug` format: line ends are written as two characters.
-    Some(said.replace("\\n", "\n"))
+    said_in(info.payload_as_str().filter(|_| is_of_tch)?)
+}
+
+/// What libtorch said, from the `Debug` format of its error, which ends with `")` and escapes line ends and quotes.
+fn said_in(panic: &str) -> Option<String> {
+    let (_, said) = panic.split_once("Torch(\"")?;
+    Some(said.strip_suffix("\")").unwrap_or(said).replace("\\n", "\n").replace("\\\"", "\""))
 }
 
 /// What an error of libtorch says, without the stack of C++ that it adds below its first line.
@@ -125,6 +128,16 @@ mod tests {
         assert!(told.contains("size") && !told.contains('\n') && told.len() < 200, "{told}");
         assert!(guarded(|| Ok(())).is_ok());
         assert!(panic::catch_unwind(|| guarded(|| panic!("ours"))).is_err());
+    }
+
+    #[test]
+    fn a_panic_of_tch_gives_the_words_of_libtorch_as_they_were() {
+        let unwrapped =
+            |text: &str| format!("called `Result::unwrap()` on an `Err` value: {:?}", TchError::Torch(text.to_owned()));
+        for text in ["no operator \"add\"", "in one line", "the first line\nand \"another\"\n"] {
+            assert_eq!(said_in(&unwrapped(text)).as_deref(), Some(text));
+        }
+        assert_eq!(said_in("index out of bounds"), None);
     }
 
     #[test]

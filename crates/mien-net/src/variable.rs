@@ -9,10 +9,10 @@ use super::macs;
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A parameter is unknown, of a wrong type, or out of its range.
-    #[error(transparent)]
+    #[error("its parameters don't fit: {0}")]
     Parameters(#[from] toml::de::Error),
     /// It would have more of something than any sensible network has.
-    #[error("it has more than {most} {what}")]
+    #[error("it is too large with these parameters: more than {most} {what}")]
     TooLarge {
         /// The bound.
         most: u64,
@@ -43,7 +43,7 @@ pub(super) enum Start {
     FixedOnes,
 }
 
-/// Creates a variable of a network, or notes it in a survey (see [`macs`]).
+/// Creates a variable of a network, or counts it in a survey (see [`macs`]).
 ///
 /// # Errors
 /// When a survey finds the network too large, or memory is full.

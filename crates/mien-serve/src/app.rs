@@ -37,7 +37,7 @@ pub struct App {
     pub sessions: Arc<Semaphore>,
     /// Pictures that are posted and worked on.
     pub analyses: Semaphore,
-    /// Turns true when the server ends.
+    /// Turns true when the server shuts down.
     pub closing: watch::Receiver<bool>,
 }
 
@@ -52,17 +52,17 @@ impl App {
         MAX_SESSIONS - self.sessions.available_permits()
     }
 
-    /// For waiting until the server ends.
+    /// For waiting until the server shuts down.
     pub fn closing(&self) -> Closing {
         Closing(self.closing.clone())
     }
 }
 
-/// Turns up when the server ends.
+/// Resolves when the server shuts down.
 pub struct Closing(watch::Receiver<bool>);
 
 impl Closing {
-    /// Waits until the server ends.
+    /// Waits until the server shuts down.
     pub async fn wait(&mut self) {
         // The sender gone means the same.
         self.0.wait_for(|closing| *closing).await.ok();

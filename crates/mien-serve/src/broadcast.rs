@@ -186,7 +186,7 @@ impl Drop for Broadcast {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
         if let Some(thread) = self.thread.take() {
-            // A panic there was told by the panic itself.
+            // The panic hook has already reported it.
             thread.join().ok();
         }
     }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use mien_core::pixels::PixelLimit;
+
 /// Bytes of a message or of a picture that is posted. A JPEG of 640 pixels has some 60 kB, one of 4 megapixels at high
 /// quality fits.
 pub const MAX_MESSAGE_BYTES: usize = 2 << 20;
 
-/// Megapixels of a picture, counted in its header before it is decoded: what phones send when nobody shrank it.
-pub const MAX_MEGAPIXELS: &str = "4";
+/// Pixels of a picture, counted in its header before it is decoded: what phones send when nobody shrank it.
+pub const MAX_PIXELS: PixelLimit = PixelLimit::megapixels(4);
 
 /// Visitors with a live connection at a time. One core of a debug build answers some 70 frames a second, so at 32 each still gets two.
 pub const MAX_SESSIONS: usize = 32;
@@ -15,7 +17,7 @@ pub const MAX_SESSIONS: usize = 32;
 /// Connections at a time. Beyond it the oldest one that hasn't shown the token yet is closed.
 pub const MAX_CONNECTIONS: usize = 512;
 
-/// Posted pictures that are worked on at a time; more wait in nobody's memory but are told to come back.
+/// Pictures analysed at the same time; further ones get 503 instead of waiting in memory.
 pub const MAX_ANALYSES: usize = 4;
 
 /// Requests a second from one address, on average …

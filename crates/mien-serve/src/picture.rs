@@ -56,19 +56,16 @@ mod tests {
     use opencv::core::{CV_8UC3, Scalar};
 
     use super::*;
-
-    fn limit() -> PixelLimit {
-        crate::limits::MAX_MEGAPIXELS.parse().unwrap()
-    }
+    use crate::limits::MAX_PIXELS;
 
     #[test]
     fn what_was_encoded_is_decoded_and_what_is_damaged_is_refused() {
         let gray = Mat::new_rows_cols_with_default(30, 40, CV_8UC3, Scalar::all(90.0)).unwrap();
         let bytes = encode(&gray).unwrap();
-        let back = decode(&bytes, limit()).unwrap();
+        let back = decode(&bytes, MAX_PIXELS).unwrap();
         assert_eq!((back.rows(), back.cols()), (30, 40));
         for bad in [&bytes[..20], b"GIF89a".as_slice(), b"", b"BM000000000000000000000000"] {
-            assert!(matches!(decode(bad, limit()), Err(PictureError::NotPicture)), "{bad:?}");
+            assert!(matches!(decode(bad, MAX_PIXELS), Err(PictureError::NotPicture)), "{bad:?}");
         }
     }
 
@@ -79,7 +76,7 @@ mod tests {
         png.extend(30_000_u32.to_be_bytes());
         png.extend(30_000_u32.to_be_bytes());
         png.extend([8, 2, 0, 0, 0, 0, 0, 0, 0]);
-        let error = decode(&png, limit()).unwrap_err();
+        let error = decode(&png, MAX_PIXELS).unwrap_err();
         assert!(matches!(error, PictureError::TooLarge(_)), "{error}");
     }
 }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use mien_core::pixels::PixelLimit;
 use mien_net::classify::Classifier;
 use mien_vision::detect::DetectionOptions;
 use mien_vision::pipeline::PipelineError;
@@ -15,11 +14,11 @@ use tch::Device;
 use tokio::runtime;
 use tokio::sync::{Semaphore, watch};
 
-use crate::access::{Connections, Gate, Token, reachable};
+use crate::access::{Connections, Gate, OWN_NAME, Token, in_link, reachable, scheme};
 use crate::app::{About, App, ModelReport};
 use crate::broadcast::{Annotate, Broadcast, SourceSetup};
 use crate::engine::{Engine, EngineError, RecordVisitor, Stages};
-use crate::limits::{CLOSE_WITHIN, HEAD_WITHIN, MAX_ANALYSES, MAX_MEGAPIXELS, MAX_SESSIONS};
+use crate::limits::{CLOSE_WITHIN, HEAD_WITHIN, MAX_ANALYSES, MAX_PIXELS, MAX_SESSIONS};
 use crate::metrics::Metrics;
 use crate::routes;
 use crate::tls::{TlsChoice, TlsError};
@@ -29,9 +28,6 @@ const SERVING_THREADS: usize = 2;
 
 /// Threads that encode pictures for watchers, at most.
 const ENCODING_THREADS: usize = 4;
-
-/// What this machine calls itself.
-const OWN_NAME: &str = "localhost";
 
 /// How often Ctrl-C is looked for.
 const TICK: Duration = Duration::from_millis(50);
@@ -134,11 +130,10 @@ impl Server {
         let links = links(is_secure, &hosts, address.port(), token.as_ref());
 
         let metrics = Arc::new(Metrics::default());
-        let limit: PixelLimit = MAX_MEGAPIXELS.parse().unwrap_or_default();
         let Setup { classifier, detection, device, record_visitor, .. } = setup;
         let classes = classifier.classes();
-        let engine =
-            Engine::start(Stages { classifier, detection, device, limit, record_visitor }, Arc::clone(&metrics))?;
+        let stages = Stages { classifier, detection, device, limit: MAX_PIXELS, record_visitor };
+        let engine = Engine::start(stages, Arc::clone(&metrics))?;
         let broadcast = source.map(|source| Broadcast::start(source, annotate, Arc::clone(&metrics))).transpose()?;
         let gate = Gate::new(token, address, &names, is_secure);
         let (closing, closes) = watch::channel(false);
@@ -231,21 +226,17 @@ async fn serve(
     Ok(())
 }
 
-/// What the server is called in links. A certificate of one's own is for names, so that they come first there; else they may be a
-/// proxy's, and addresses come first.
+/// What the server is called in links. With the user's own certificate, names come first, as it is issued for them; otherwise a name may
+/// be a proxy's, so addresses do.
 fn hosts(names: &[String], bound: IpAddr, addresses: &[IpAddr], has_own_certificate: bool) -> Vec<String> {
-    let host = |ip: &IpAddr| match ip {
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
-    };
     let own = bound.is_unspecified().then(|| OWN_NAME.to_owned());
-    let addresses = own.into_iter().chain(addresses.iter().map(host));
+    let addresses = own.into_iter().chain(addresses.iter().copied().map(in_link));
     let names = names.iter().cloned();
     if has_own_certificate { names.chain(addresses).collect() } else { addresses.chain(names).collect() }
 }
 
 fn links(is_secure: bool, hosts: &[String], port: u16, token: Option<&Token>) -> Vec<String> {
-    let scheme = if is_secure { "https" } else { "http" };
+    let scheme = scheme(is_secure);
     let token = token.map_or_else(String::new, |token| format!("#token={}", token.word()));
     hosts.iter().map(|host| format!("{scheme}://{host}:{port}/{token}")).collect()
 }

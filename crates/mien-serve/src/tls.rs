@@ -14,8 +14,12 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// Mean length of a year.
-const YEAR: Duration = Duration::from_secs(31_556_952);
+use crate::access::OWN_NAME;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a certificate that is made for a run is valid. Some phones refuse more than 825 days.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Where the server's certificate comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,18 +103,16 @@ fn made(
     names: &[String],
     addresses: &[IpAddr],
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-    let names = names.iter().cloned().chain(["localhost".to_owned()]).chain(addresses.iter().map(IpAddr::to_string));
+    let names = names.iter().cloned().chain([OWN_NAME.to_owned()]).chain(addresses.iter().map(IpAddr::to_string));
     let mut parameters = CertificateParams::new(names.collect::<Vec<_>>())?;
     let mut title = DistinguishedName::new();
     title.push(DnType::CommonName, "Mien on this machine");
     parameters.distinguished_name = title;
-    // Some phones refuse certificates that hold for more than 825 days.
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let year = 1970 + i32::try_from(since_1970.as_secs() / YEAR.as_secs()).unwrap_or(0);
-    // Years are counted by their mean length, so that in the last hours of one it may be the next already: from the year before on,
-    // the certificate holds now.
-    parameters.not_before = rcgen::date_time_ymd(year - 1, 1, 1);
-    parameters.not_after = rcgen::date_time_ymd(year + 1, 1, 31);
+    let now = rcgen::date_time_ymd(1970, 1, 1) + since_1970;
+    // A browser's clock may be slow.
+    parameters.not_before = now - DAY;
+    parameters.not_after = now + YEAR;
     let key = KeyPair::generate()?;
     let certificate = parameters.self_signed(&key)?;
     Ok((vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into()))

@@ -9,7 +9,7 @@ use crate::blur::Blur;
 use crate::detect::DetectionOptions;
 use crate::network::NetworkInUse;
 use crate::pipeline::{Command, Event, Tap};
-use crate::recording::{Progress, RecordingEvent, SessionWriter, Subject};
+use crate::recording::{EndReason, Progress, RecordingEvent, SessionWriter, Subject};
 use crate::source::{SourceInfo, SourceKind};
 
 /// A slider that is being dragged changes many times; what it comes to rest at for so long is noted.
@@ -23,7 +23,6 @@ pub(super) struct MarkingWriter {
     smoothing: Option<Duration>,
     detection: DetectionOptions,
     blur: Option<Blur>,
-    camera_lost: bool,
     /// Changes that may not be the last of their kind.
     settling: Vec<Change>,
     /// Events that didn't come from a writer.
@@ -46,7 +45,6 @@ impl MarkingWriter {
             smoothing: plan.smoothing,
             detection: plan.detection,
             blur: plan.blur,
-            camera_lost: false,
             settling: Vec::new(),
             events: Vec::new(),
         }
@@ -56,8 +54,8 @@ impl MarkingWriter {
     pub(super) fn start(&mut self, folder: PathBuf, network: Option<NetworkInUse>) -> Option<Arc<dyn Tap>> {
         let source = self.source.clone().filter(|source| source.kind == SourceKind::Camera);
         let (Some(source), Some(network)) = (source, network) else {
-            let why = "the camera hasn't shown its first labelled picture yet".to_owned();
-            self.events.push(RecordingEvent::Failed(why));
+            let why = "the camera hasn't shown its first labelled picture yet";
+            self.events.push(RecordingEvent::Failed(EndReason::new(why)));
             return None;
         };
         // One that is still ending is waited for.
@@ -70,7 +68,7 @@ impl MarkingWriter {
             Ok(writer) => Some(self.writer.insert(writer).tap()),
             Err(error) => {
                 let why = format!("a thread can't be started: {error}; close other programs and try again");
-                self.events.push(RecordingEvent::Failed(why));
+                self.events.push(RecordingEvent::Failed(EndReason::new(why)));
                 None
             }
         }
@@ -113,17 +111,11 @@ impl MarkingWriter {
     /// Learns what the pipeline did, and marks what changes the results.
     pub(super) fn note_events(&mut self, events: &[Event], network: Option<&NetworkInUse>) {
         for event in events {
+            if let Some(writer) = &mut self.writer {
+                writer.note(event);
+            }
             match event {
-                Event::Opened(info) => {
-                    self.source = Some(info.clone());
-                    if std::mem::take(&mut self.camera_lost) {
-                        self.mark(Instant::now(), "camera: back".to_owned());
-                    }
-                }
-                Event::CameraLost { .. } if !self.camera_lost => {
-                    self.camera_lost = true;
-                    self.mark(Instant::now(), "camera: lost".to_owned());
-                }
+                Event::Opened(info) => self.source = Some(info.clone()),
                 Event::ClassifierReady => {
                     if let Some(network) = network {
                         self.mark(Instant::now(), format!("model: {network}"));
@@ -177,7 +169,8 @@ mod tests {
 
     fn marking_writer() -> MarkingWriter {
         let plan = Plan {
-            source: Source::Camera(CameraDevice::Index(0), CameraMode::default()),
+            source: Source::Camera(CameraDevice::Index(0)),
+            camera_mode: CameraMode::default(),
             recording: None,
             network: NetworkChoice::default(),
             smoothing: None,
@@ -212,7 +205,9 @@ mod tests {
         let mut writer = marking_writer();
         assert!(writer.start(home.path().to_owned(), Some(network("mien"))).is_none());
         let events = writer.take_events();
-        assert!(matches!(events.as_slice(), [RecordingEvent::Failed(why)] if why.contains("first labelled picture")));
+        assert!(
+            matches!(events.as_slice(), [RecordingEvent::Failed(why)] if why.words.contains("first labelled picture"))
+        );
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
     }
 

@@ -11,11 +11,11 @@ use egui::{
 
 use crate::app::action::{Action, Asks};
 use crate::app::people::People;
-use crate::app::replay::Names;
 use crate::app::theme;
 use crate::app::verdict::{Verdict, percentage};
 use crate::classes::Classes;
 use crate::face::Face;
+use crate::recording::Edits;
 
 /// Height of a row with a name, a bar and a percentage, and the least that letters allow.
 const ROW_HEIGHT: f32 = 20.0;
@@ -51,7 +51,7 @@ pub(super) fn smallest_card(classes: &Classes) -> f32 {
 
 /// Shows a card for each face. Where there is no room for all of them, those that the timeline doesn't show keep their
 /// winning bar alone.
-pub(super) fn show(ui: &mut Ui, people: &People, names: Names<'_>, asks: &mut Asks) {
+pub(super) fn show(ui: &mut Ui, people: &People, names: &Edits, asks: &mut Asks) {
     let room = ui.available_height();
     let (faces, classes) = (people.faces(), people.classes());
     let rows = classes.len() as f32;

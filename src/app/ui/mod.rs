@@ -4,10 +4,10 @@ mod faces;
 mod help;
 mod notice;
 mod overlay;
-mod people;
 mod picture;
+mod playback_bar;
 mod record;
-mod replay_bar;
+mod replay;
 mod rows;
 mod settings;
 mod status_bar;
@@ -15,19 +15,19 @@ mod timeline;
 mod toasts;
 mod top_bar;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use egui::accesskit::Live;
 use egui::{Align2, Area, Button, Context, Frame, Id, Margin, Order, Panel, Rect, Response, Ui, Vec2};
 
-pub(super) use self::people::being_typed;
 pub(super) use self::picture::Screen;
+pub(super) use self::replay::being_typed;
 use super::App;
 use super::action::{Action, Asks, Pane};
 use super::icons::Icon;
 use super::keys::Shortcut;
-use super::replay::{Replay, names};
-use crate::classes::MOST_CLASSES;
+use super::replay::{Replay, names, results};
 
 /// Width of the panel of faces at first start, and the least it may have: names, percentages and some bar between.
 const FACES_WIDTH: f32 = 290.0;
@@ -70,8 +70,8 @@ pub(super) struct Panes {
     /// What the window had room for when it was last drawn.
     faces_fit: bool,
     timeline_fits: bool,
-    /// Lines of the timeline that the user doesn't want to see.
-    hidden_lines: [bool; MOST_CLASSES],
+    /// Lines of the timeline that the user doesn't want to see, by the keys of their classes.
+    hidden_lines: BTreeSet<String>,
 }
 
 impl Panes {
@@ -98,11 +98,6 @@ impl Panes {
         self.timeline_wanted.unwrap_or(self.timeline_fits)
     }
 
-    /// Where other lines come than those that the user has chosen among.
-    pub(super) fn show_all_lines(&mut self) {
-        self.hidden_lines = [false; MOST_CLASSES];
-    }
-
     pub(super) fn toggle(&mut self, pane: Pane) {
         match pane {
             Pane::Help => self.help = !self.help,
@@ -112,7 +107,6 @@ impl Panes {
             Pane::Timeline => {
                 self.timeline_wanted = Some(!self.timeline()).filter(|wanted| *wanted != self.timeline_fits);
             }
-            Pane::All => self.picture_alone = !self.picture_alone,
         }
     }
 }
@@ -132,7 +126,7 @@ impl App {
                     player: &self.player,
                     people: &self.people,
                     names: names(self.replay.as_ref()),
-                    machine: &self.machine,
+                    discovery: &self.discovery,
                     recording: &self.recording,
                     is_alone: self.panes.picture_alone,
                     settings: &self.preferences.now,
@@ -151,6 +145,7 @@ impl App {
             let given = settings::Given {
                 settings: &self.preferences.now,
                 launched: self.preferences.launched(),
+                discovery: &self.discovery,
                 recording: &self.recording,
                 classes: self.people.classes(),
             };
@@ -167,13 +162,13 @@ impl App {
 
     fn draw_panels(&mut self, ui: &mut Ui) {
         let frame = Frame::new().fill(ui.visuals().panel_fill);
-        let results = super::replay::results(self.replay.as_ref());
+        let results = results(self.replay.as_ref());
         let names = names(self.replay.as_ref());
         let (settings, asks) = (&self.preferences.now, &mut self.asks);
         Panel::top("top-bar").frame(frame.inner_margin(Margin::symmetric(10, 7))).show(ui, |ui| {
             let shown = top_bar::Shown {
                 player: &self.player,
-                machine: &self.machine,
+                discovery: &self.discovery,
                 recording: &self.recording,
                 results: results.map(|replay| &replay.recording.metadata),
                 has_picture: self.screen.frame().is_some(),
@@ -192,27 +187,26 @@ impl App {
             let panel = panel.default_size(TIMELINE_HEIGHT).min_size(SMALLEST_TIMELINE_HEIGHT);
             panel.max_size(ui.available_height() * 0.5).show(ui, |ui| {
                 if self.player.is_video() {
-                    replay_bar::show(ui, &self.player, asks);
+                    playback_bar::show(ui, &self.player, asks);
                 }
                 let shown = timeline::Shown {
                     player: &self.player,
                     people: &self.people,
                     names,
                     is_recording: results.is_some(),
-                    marks: self.replay.as_ref().map(Replay::marks).unwrap_or_default(),
-                    ticks: &self.recording.ticks,
+                    marks: self.replay.as_ref().map_or(self.recording.marks.as_slice(), Replay::marks),
                 };
                 timeline::show(ui, &shown, &mut self.panes.hidden_lines, asks);
             });
         } else if self.player.is_video() {
-            Panel::bottom("replay-bar").frame(below).show(ui, |ui| replay_bar::show(ui, &self.player, asks));
+            Panel::bottom("playback-bar").frame(below).show(ui, |ui| playback_bar::show(ui, &self.player, asks));
         }
         if self.panes.faces() {
             let panel = Panel::right("faces").frame(frame.inner_margin(Margin::same(10))).resizable(true);
             let panel = panel.default_size(FACES_WIDTH).min_size(SMALLEST_FACES_WIDTH);
             panel.max_size((ui.available_width() * FACES_SHARE).max(SMALLEST_FACES_WIDTH)).show(ui, |ui| {
                 if let Some(replay) = &self.replay {
-                    people::show(ui, replay, self.export.as_ref(), &self.people, asks);
+                    replay::show(ui, replay, self.export.as_ref(), &self.people, asks);
                 }
                 faces::show(ui, &self.people, names, asks);
             });

@@ -5,11 +5,10 @@ use egui::{Align2, Button, Color32, Rect, RichText, Ui, UiBuilder, vec2};
 
 use super::{SIGN_GAP, say_aloud};
 use crate::app::action::{Action, Asks};
-use crate::app::discovery::Machine;
+use crate::app::discovery::Discovery;
 use crate::app::icons::Icon;
 use crate::app::player::{Phase, Player};
 use crate::app::session::Source;
-use crate::app::settings::Settings;
 use crate::app::theme;
 use crate::source::CameraEntry;
 
@@ -23,8 +22,7 @@ const MOST_CAMERAS: usize = 4;
 /// The state of the source in words.
 pub(super) struct Words<'a> {
     pub(super) player: &'a Player,
-    pub(super) machine: &'a Machine,
-    pub(super) settings: &'a Settings,
+    pub(super) discovery: &'a Discovery,
     /// By the window's clock.
     pub(super) now: f64,
 }
@@ -130,14 +128,13 @@ impl Words<'_> {
     /// The other cameras, the demo clip, a video.
     fn other_ways(&self, ui: &mut Ui, asks: &mut Asks) {
         let is_current = |camera: &CameraEntry| match &self.player.source {
-            Some(Source::Camera(device, _)) => camera.is(device),
+            Some(Source::Camera(device)) => camera.is(device),
             _ => false,
         };
-        for camera in self.machine.cameras.iter().filter(|camera| !is_current(camera)).take(MOST_CAMERAS) {
-            let action = Action::Open(Source::Camera(camera.device(), self.settings.camera_mode.clone()));
-            way_on(ui, asks, Icon::Camera, &camera.name, action);
+        for camera in self.discovery.cameras.iter().filter(|camera| !is_current(camera)).take(MOST_CAMERAS) {
+            way_on(ui, asks, Icon::Camera, &camera.name, Action::Open(Source::Camera(camera.device())));
         }
-        if let Some(clip) = self.machine.demo_clip.clone() {
+        if let Some(clip) = self.discovery.demo_clip.clone() {
             way_on(ui, asks, Icon::Play, "Demo clip", Action::Open(Source::Video(clip)));
         }
         way_on(ui, asks, Icon::Open, "Open video…", Action::AskForVideo);
@@ -149,7 +146,7 @@ impl Words<'_> {
             _ if self.is_paused() => 120.0,
             Phase::Opening | Phase::Running => 80.0,
             Phase::EndOfVideo => 90.0,
-            _ => 150.0 + 36.0 * self.machine.cameras.len().min(MOST_CAMERAS) as f32,
+            _ => 150.0 + 36.0 * self.discovery.cameras.len().min(MOST_CAMERAS) as f32,
         }
     }
 }

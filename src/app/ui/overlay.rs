@@ -11,13 +11,13 @@ use egui::{
 use super::shortened;
 use crate::app::action::{Action, Asks};
 use crate::app::people::People;
-use crate::app::replay::Names;
 use crate::app::settings::Overlay;
 use crate::app::theme;
 use crate::app::transform::PictureTransform;
 use crate::app::verdict::Verdict;
 use crate::classes::Classes;
 use crate::face::Face;
+use crate::recording::Edits;
 
 /// Line width of a box, and of the chosen face's box, in points.
 const LINE: f32 = 2.5;
@@ -49,7 +49,7 @@ pub(super) fn show(
     ui: &mut Ui,
     transform: &PictureTransform,
     people: &People,
-    names: Names<'_>,
+    names: &Edits,
     overlay: Overlay,
     asks: &mut Asks,
 ) {

@@ -8,15 +8,15 @@ use opencv::core::Mat;
 
 use super::{notice, overlay, record, say_aloud, shortened};
 use crate::app::action::Asks;
-use crate::app::discovery::Machine;
+use crate::app::discovery::Discovery;
 use crate::app::people::People;
 use crate::app::player::{Phase, Player};
 use crate::app::record::RecordingControl;
-use crate::app::replay::Names;
 use crate::app::settings::Settings;
 use crate::app::theme;
 use crate::app::transform::PictureTransform;
 use crate::frame::RgbaPicture;
+use crate::recording::Edits;
 
 /// Room left around the picture, in points.
 const MARGIN: f32 = 6.0;
@@ -71,8 +71,9 @@ impl Screen {
 pub(super) struct Shown<'a> {
     pub(super) player: &'a Player,
     pub(super) people: &'a People,
-    pub(super) names: Names<'a>,
-    pub(super) machine: &'a Machine,
+    /// What people are called.
+    pub(super) names: &'a Edits,
+    pub(super) discovery: &'a Discovery,
     pub(super) recording: &'a RecordingControl,
     /// Whether nothing but the picture is shown.
     pub(super) is_alone: bool,
@@ -96,8 +97,8 @@ pub(super) fn show(ui: &mut Ui, screen: &mut Screen, shown: &Shown<'_>, asks: &m
         notices(ui, transform, shown, analysed);
     }
     if transform.is_none() || shown.player.phase == Phase::EndOfVideo {
-        let Shown { player, machine, settings, now, .. } = *shown;
-        let words = notice::Words { player, machine, settings, now };
+        let Shown { player, discovery, now, .. } = *shown;
+        let words = notice::Words { player, discovery, now };
         words.show(ui, transform.map(|t| t.picture_on_screen), asks);
     }
     let recording = record::words(shown.recording).filter(|_| shown.is_alone);

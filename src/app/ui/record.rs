@@ -2,13 +2,12 @@
 
 use egui::{Align2, Area, Button, Context, Frame, Id, Key, Margin, Order, Rect, RichText, TextEdit, Ui, vec2};
 
-use super::{FROM_EDGE, SIGN_GAP, icon_button};
+use super::settings::Given;
+use super::{FROM_EDGE, SIGN_GAP, icon_button, top_bar};
 use crate::app::action::{Action, Asks};
 use crate::app::icons::Icon;
 use crate::app::keys::Shortcut;
-use crate::app::player::Player;
 use crate::app::record::{OpenMark, RecordAsk, RecordingControl, State, why_no_recording};
-use crate::app::settings::Settings;
 use crate::app::theme;
 use crate::blur::Blur;
 use crate::clock::{clock, moment};
@@ -47,25 +46,18 @@ fn video(blur: Option<Blur>) -> &'static str {
 }
 
 /// Start and end of a recording, a mark in it, a picture.
-pub(super) fn buttons(
-    ui: &mut Ui,
-    recording: &RecordingControl,
-    (player, settings): (&Player, &Settings),
-    has_picture: bool,
-    compact: bool,
-    asks: &mut Asks,
-) {
-    if record_button(ui, recording, player, settings, compact) {
+pub(super) fn buttons(ui: &mut Ui, shown: &top_bar::Shown<'_>, compact: bool, asks: &mut Asks) {
+    if record_button(ui, shown, compact) {
         asks.push(Action::Record(RecordAsk::Toggle));
     }
-    if recording.is_on() {
+    if shown.recording.is_on() {
         let mark = icon_button(ui, Icon::Mark, "Mark", compact, true);
         let text = "Mark this moment in the recording, with optional text";
         if mark.on_hover_text(Shortcut::AddMark.hint(ui.ctx(), text)).clicked() {
             asks.push(Action::Record(RecordAsk::BeginMark));
         }
     }
-    let snapshot = icon_button(ui, Icon::Snapshot, "Snapshot", compact, has_picture);
+    let snapshot = icon_button(ui, Icon::Snapshot, "Snapshot", compact, shown.has_picture);
     let text = "Save this picture, with and without the faces drawn in";
     let snapshot = snapshot.on_disabled_hover_text(Shortcut::Snapshot.hint(ui.ctx(), "Snapshot: there is no picture"));
     if snapshot.on_hover_text(Shortcut::Snapshot.hint(ui.ctx(), text)).clicked() {
@@ -73,19 +65,15 @@ pub(super) fn buttons(
     }
 }
 
-fn record_button(
-    ui: &mut Ui,
-    recording: &RecordingControl,
-    player: &Player,
-    settings: &Settings,
-    compact: bool,
-) -> bool {
+/// Returns whether it was clicked.
+fn record_button(ui: &mut Ui, shown: &top_bar::Shown<'_>, compact: bool) -> bool {
+    let recording = shown.recording;
     let hint = |ui: &Ui, text: &str| Shortcut::Record.hint(ui.ctx(), text);
     let response = match &recording.state {
         State::Off => {
-            let why_not = why_no_recording(player);
+            let why_not = why_no_recording(shown.player);
             let button = icon_button(ui, Icon::Record, "Record", compact, why_not.is_none());
-            let folder = settings.recordings_folder(&recording.default_folder);
+            let folder = shown.settings.recordings_folder(&recording.default_folder);
             let text = format!("Record {}, tables and marks to {}", video(recording.blur), folder.display());
             let button = button.on_hover_text(hint(ui, &text));
             button.on_disabled_hover_text(hint(ui, why_not.unwrap_or_default()))
@@ -128,7 +116,8 @@ pub(super) fn mark_field(ctx: &Context, room: Rect, mark: &mut OpenMark, asks: &
 }
 
 /// Where recordings go, in the settings.
-pub(super) fn folder_choice(ui: &mut Ui, recording: &RecordingControl, settings: &Settings, asks: &mut Asks) {
+pub(super) fn folder_choice(ui: &mut Ui, given: &Given<'_>, asks: &mut Asks) {
+    let Given { settings, recording, .. } = *given;
     ui.label(RichText::new("Recordings and pictures").strong());
     let path = settings.recordings_folder(&recording.default_folder).display().to_string();
     ui.scope(|ui| {
@@ -136,7 +125,7 @@ pub(super) fn folder_choice(ui: &mut Ui, recording: &RecordingControl, settings:
         ui.add(egui::Label::new(&path).truncate().selectable(true)).on_hover_text(&path);
     });
     ui.horizontal(|ui| {
-        let choose = ui.add_enabled(!recording.choosing_folder, Button::new("Choose folder…"));
+        let choose = ui.add_enabled(!given.discovery.choosing_folder, Button::new("Choose folder…"));
         if choose.on_hover_text("Each recording gets its own folder there").clicked() {
             asks.push(Action::Record(RecordAsk::ChooseFolder));
         }

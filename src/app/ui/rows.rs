@@ -47,8 +47,7 @@ pub(super) fn show(ui: &mut Ui, name: &str, count: usize, mut row: impl FnMut(&m
     });
 }
 
-/// A row of a menu: in one line however long it is, for the menu is as wide as the rows that it has shown. Tab takes the view with it, as
-/// what is far beyond its edges isn't there to be reached.
+/// A one-line menu row; the menu grows to its widest row. Tab scrolls it into view, because rows far outside aren't laid out.
 pub(super) fn button(ui: &mut Ui, button: Button<'_>) -> Response {
     let response = ui.add(button.wrap_mode(TextWrapMode::Extend));
     if response.gained_focus() {

@@ -6,6 +6,7 @@ use egui::{
 
 use super::{FROM_EDGE, record};
 use crate::app::action::{Action, Asks, Pane};
+use crate::app::discovery::Discovery;
 use crate::app::record::RecordingControl;
 use crate::app::settings::Settings;
 use crate::classes::Classes;
@@ -33,6 +34,7 @@ pub(super) struct Given<'a> {
     pub(super) settings: &'a Settings,
     /// As the window started.
     pub(super) launched: &'a Settings,
+    pub(super) discovery: &'a Discovery,
     pub(super) recording: &'a RecordingControl,
     pub(super) classes: &'a Classes,
 }
@@ -71,7 +73,7 @@ impl Given<'_> {
         ui.separator();
         self.camera_mode(ui, asks);
         ui.separator();
-        record::folder_choice(ui, self.recording, self.settings, asks);
+        record::folder_choice(ui, self, asks);
     }
 
     /// What decides about the results.

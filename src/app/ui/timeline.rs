@@ -1,5 +1,6 @@
 //! What the chosen face showed over time: one line per class. In a replay a click goes there.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use egui::{Button, Color32, CursorIcon, Response, RichText, Sense, Stroke, Ui, WidgetInfo, accesskit::Role, vec2};
@@ -11,30 +12,21 @@ use crate::app::action::{Action, Asks};
 use crate::app::history::LIVE_SPAN;
 use crate::app::people::People;
 use crate::app::player::Player;
-use crate::app::record::Tick;
-use crate::app::replay::Names;
 use crate::app::theme;
 use crate::app::verdict::percentage;
-use crate::classes::MOST_CLASSES;
 use crate::clock::moment;
 use crate::face::FaceId;
 use crate::pipeline::Command;
 use crate::probabilities::Probabilities;
-use crate::recording::Mark;
+use crate::recording::{Edits, Mark};
 
 /// Width of a line in points.
 const LINE: f32 = 1.8;
 
-/// Width of a mark's line in points.
-const MARK: f32 = 1.5;
-
-/// How far from a mark set just now, as a share of the timeline, the pointer still means it.
-const TICK_REACH: f32 = 0.008;
-
 /// Space above 100 and below 0, so that lines at the limits are seen whole.
 const HEADROOM: f64 = 4.0;
 
-/// A mark is pointed at from so many points beside its line.
+/// How near to a mark's line the pointer must be, in points.
 const MARK_REACH: f64 = 5.0;
 
 /// Radius of the dot before a class's name.
@@ -53,25 +45,26 @@ const MENU_HEIGHT: f32 = 260.0;
 pub(super) struct Shown<'a> {
     pub(super) player: &'a Player,
     pub(super) people: &'a People,
-    pub(super) names: Names<'a>,
+    /// What people are called.
+    pub(super) names: &'a Edits,
     /// Whether the results are those of a recording.
     pub(super) is_recording: bool,
+    /// Of the recording that is shown, or of the one that is being made.
     pub(super) marks: &'a [Mark],
-    pub(super) ticks: &'a [Tick],
 }
 
-/// Shows the legend and the curves. A click in the legend hides a line or shows it again.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, hidden_lines: &mut [bool; MOST_CLASSES], asks: &mut Asks) {
+/// Shows the legend and the curves. A click in the legend hides the line of a class, by its key, or shows it again.
+pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, hidden_lines: &mut BTreeSet<String>, asks: &mut Asks) {
     let face = shown.people.of_timeline();
     let most = (ui.available_height() * LEGEND_SHARE).max(ui.spacing().interact_size.y);
     let scroll = egui::ScrollArea::vertical().id_salt("legend").max_height(most);
     scroll.show(ui, |ui| shown.legend(ui, face, hidden_lines, asks));
-    shown.plot(ui, face, *hidden_lines, asks);
+    shown.plot(ui, face, hidden_lines, asks);
 }
 
 impl Shown<'_> {
     /// The face and the classes.
-    fn legend(&self, ui: &mut Ui, face: Option<FaceId>, hidden_lines: &mut [bool; MOST_CLASSES], asks: &mut Asks) {
+    fn legend(&self, ui: &mut Ui, face: Option<FaceId>, hidden_lines: &mut BTreeSet<String>, asks: &mut Asks) {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
             let span = match (self.player.is_video(), self.is_recording) {
@@ -82,9 +75,11 @@ impl Shown<'_> {
             self.face_menu(ui, face, asks);
             ui.label(RichText::new(format!("  {span}   ")).small().weak()).on_hover_text("What the timeline covers");
             let classes = self.people.classes();
-            for (class, hidden) in hidden_lines.iter_mut().enumerate().take(classes.len()) {
-                if legend_entry(ui, &classes.name(class), theme::color(classes, class), !*hidden).clicked() {
-                    *hidden = !*hidden;
+            for (class, key) in classes.keys().enumerate() {
+                let is_shown = !hidden_lines.contains(key);
+                let entry = legend_entry(ui, &classes.name(class), theme::color(classes, class), is_shown);
+                if entry.clicked() && !hidden_lines.remove(key) {
+                    hidden_lines.insert(key.to_owned());
                 }
             }
         });
@@ -120,15 +115,21 @@ impl Shown<'_> {
         });
     }
 
+    /// When a face was seen last.
     fn when_seen(&self, face: FaceId) -> String {
         if self.people.is_on_screen(face) {
             return "in the picture".to_owned();
         }
         let seen = self.people.history.last_seen(face).unwrap_or_default();
-        if self.player.is_video() { format!("last at {}", moment(seen)) } else { ago(seen, self.people.history.now()) }
+        if self.player.is_video() { format!("last at {}", self.when(seen)) } else { self.when(seen) }
     }
 
-    fn plot(&self, ui: &mut Ui, face: Option<FaceId>, hidden_lines: [bool; MOST_CLASSES], asks: &mut Asks) {
+    /// A time of a video, or how long ago it was.
+    fn when(&self, time: Duration) -> String {
+        if self.player.is_video() { moment(time) } else { ago(time, self.people.history.now()) }
+    }
+
+    fn plot(&self, ui: &mut Ui, face: Option<FaceId>, hidden_lines: &BTreeSet<String>, asks: &mut Asks) {
         let is_video = self.player.is_video();
         let now = self.people.history.now().as_secs_f64();
         let (from, to) = if is_video {
@@ -142,7 +143,7 @@ impl Shown<'_> {
         ui.visuals_mut().extreme_bg_color = background;
         let cursor = ui.visuals().text_color();
         let lines = face.map(|face| lines(self.people, face, hidden_lines, background)).unwrap_or_default();
-        let (marks, ticks) = (self.marks, self.ticks);
+        let marks = self.marks;
         let position = is_video.then(|| self.player.moment().as_secs_f64());
         let plot = Plot::new("timeline")
             .allow_drag(false)
@@ -171,12 +172,12 @@ impl Shown<'_> {
                 plot.line(line);
             }
             for mark in marks {
-                let line = VLine::new("mark", mark.time.as_secs_f64()).color(cursor.gamma_multiply(0.7)).width(1.0);
-                plot.vline(line.style(LineStyle::dashed_dense()).allow_hover(false));
-            }
-            for tick in ticks {
-                let secs = tick.time.as_secs_f64();
-                plot.vline(VLine::new("mark", secs).color(theme::RECORDING).width(MARK).allow_hover(false));
+                let line = VLine::new("mark", mark.time.as_secs_f64()).allow_hover(false);
+                plot.vline(if is_video {
+                    line.color(cursor.gamma_multiply(0.7)).width(1.0).style(LineStyle::dashed_dense())
+                } else {
+                    line.color(theme::RECORDING).width(1.5)
+                });
             }
             if let Some(position) = position {
                 plot.vline(VLine::new("position", position).color(cursor).width(1.5).allow_hover(false));
@@ -206,22 +207,21 @@ impl Shown<'_> {
         response.widget_info(|| {
             let name = face.map(|face| format!("Timeline of {}", self.names.words(face)));
             let name = name.unwrap_or_else(|| "Timeline".to_owned());
-            let ticks: Vec<&str> = self.ticks.iter().map(|tick| named(&tick.text)).collect();
-            let name = if ticks.is_empty() { name } else { format!("{name}, marks: {}", ticks.join("; ")) };
+            // Those of a recording are listed beside the picture.
+            let marks: &[Mark] = if self.player.is_video() { &[] } else { self.marks };
+            let marks: Vec<&str> = marks.iter().map(|mark| text_or(mark, "without text")).collect();
+            let name = if marks.is_empty() { name } else { format!("{name}, marks: {}", marks.join("; ")) };
             WidgetInfo::labeled(Role::Figure, true, name)
         });
         let Some(time) = pointed_at else { return };
-        self.marks_at(response, time);
         let probabilities = face.and_then(|face| self.people.history.at(face, time));
         if probabilities.is_some() || mark.is_some() {
-            let when = if self.player.is_video() { moment(time) } else { ago(time, self.people.history.now()) };
+            let heading = match mark {
+                Some(mark) => format!("{}  {}", self.when(mark.time), text_or(mark, "Mark")),
+                None => self.when(time),
+            };
             response.clone().on_hover_ui_at_pointer(|ui| {
-                if let Some(mark) = mark {
-                    let text = if mark.text.is_empty() { "Mark" } else { &mark.text };
-                    ui.label(RichText::new(format!("{}  {text}", moment(mark.time))).strong());
-                } else {
-                    ui.label(RichText::new(when).strong());
-                }
+                ui.label(RichText::new(heading).strong());
                 let classes = self.people.classes();
                 for (class, probability) in probabilities.iter().flat_map(highest) {
                     ui.horizontal(|ui| {
@@ -255,29 +255,16 @@ fn mark_near(marks: &[Mark], time: Duration, reach: f64) -> Option<&Mark> {
     marks.iter().min_by_key(distance).filter(|mark| distance(mark).as_secs_f64() <= reach)
 }
 
-impl Shown<'_> {
-    /// Says at a mark what was written there.
-    fn marks_at(&self, response: &Response, time: Duration) {
-        let near = |tick: &&Tick| tick.time.abs_diff(time) <= LIVE_SPAN.mul_f32(TICK_REACH);
-        for tick in self.ticks.iter().filter(near) {
-            let when = ago(tick.time, self.people.history.now());
-            response.clone().on_hover_ui_at_pointer(|ui| {
-                ui.label(RichText::new(format!("Mark, {when}: {}", named(&tick.text))).strong());
-            });
-        }
-    }
-}
-
-/// What a mark is called.
-fn named(text: &str) -> &str {
-    if text.is_empty() { "without text" } else { text }
+/// The text of a mark, or these words for one without.
+fn text_or<'a>(mark: &'a Mark, words: &'a str) -> &'a str {
+    if mark.text.is_empty() { words } else { &mark.text }
 }
 
 /// The lines of a face, with a darker line below those that their background would swallow.
-fn lines(people: &People, face: FaceId, hidden: [bool; MOST_CLASSES], background: Color32) -> Vec<Line<'static>> {
+fn lines(people: &People, face: FaceId, hidden: &BTreeSet<String>, background: Color32) -> Vec<Line<'static>> {
     let (segments, classes) = (people.history.segments(face), people.classes());
     let mut lines = Vec::new();
-    for class in (0..classes.len()).filter(|class| !hidden[*class]) {
+    for class in (0..classes.len()).filter(|class| !hidden.contains(classes.key(*class))) {
         let own = theme::color(classes, class);
         for segment in &segments {
             let points = || -> PlotPoints<'static> {

@@ -6,7 +6,7 @@ use egui::{Align, Button, Layout, MenuBar, PopupCloseBehavior, Slider, Ui};
 use super::settings::seconds_or_off;
 use super::{Panes, SIGN_GAP, icon_button, name_choice, play_button, record, shortened};
 use crate::app::action::{Action, Asks, Pane};
-use crate::app::discovery::Machine;
+use crate::app::discovery::Discovery;
 use crate::app::icons::Icon;
 use crate::app::keys::Shortcut;
 use crate::app::player::Player;
@@ -29,7 +29,7 @@ const MENU_WIDTH: f32 = 240.0;
 /// What the bar is about.
 pub(super) struct Shown<'a> {
     pub(super) player: &'a Player,
-    pub(super) machine: &'a Machine,
+    pub(super) discovery: &'a Discovery,
     pub(super) recording: &'a RecordingControl,
     /// How the results that are shown were recorded, if they were.
     pub(super) results: Option<&'a Metadata>,
@@ -52,8 +52,7 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, asks: &mut Asks) {
         }
         shown.source_menu(ui, compact, asks);
         shown.run_buttons(ui, compact, asks);
-        let (player, settings) = (shown.player, shown.settings);
-        record::buttons(ui, shown.recording, (player, settings), shown.has_picture, compact, asks);
+        record::buttons(ui, shown, compact, asks);
         shown.view_buttons(ui, compact, asks);
         shown.smoothing_slider(ui, compact, asks);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| shown.right_buttons(ui, compact, asks));
@@ -67,7 +66,7 @@ impl Shown<'_> {
                 Icon::Open,
                 path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into()),
             ),
-            Some(Source::Camera(device, _)) => (Icon::Camera, self.machine.camera_name(device)),
+            Some(Source::Camera(device)) => (Icon::Camera, self.discovery.camera_name(device)),
             None => (Icon::Camera, "Choose a source".to_owned()),
         };
         let words = shortened(name.clone(), if compact { SHORT_NAME_LENGTH } else { NAME_LENGTH });
@@ -81,15 +80,15 @@ impl Shown<'_> {
 
     fn source_choices(&self, ui: &mut Ui, asks: &mut Asks) {
         ui.set_min_width(MENU_WIDTH);
-        if self.machine.cameras.is_empty() {
+        if self.discovery.cameras.is_empty() {
             ui.add_enabled(false, Button::new((Icon::Camera.atom(), "No camera found")).gap(SIGN_GAP))
                 .on_disabled_hover_text("Plug one in; it appears here automatically");
         }
-        for camera in &self.machine.cameras {
-            let chosen = matches!(&self.player.source, Some(Source::Camera(current, _)) if camera.is(current));
+        for camera in &self.discovery.cameras {
+            let chosen = matches!(&self.player.source, Some(Source::Camera(current)) if camera.is(current));
             let button = Button::selectable(chosen, (Icon::Camera.atom(), camera.name.as_str())).gap(SIGN_GAP);
             if ui.add(button).on_hover_text(camera.path.display().to_string()).clicked() {
-                asks.push(Action::Open(Source::Camera(camera.device(), self.settings.camera_mode.clone())));
+                asks.push(Action::Open(Source::Camera(camera.device())));
             }
         }
         ui.separator();
@@ -108,7 +107,7 @@ impl Shown<'_> {
 
     /// Opens the demo clip; gray with the reason where there is none.
     fn demo_button(&self, ui: &mut Ui, asks: &mut Asks) {
-        let clip = self.machine.demo_clip.clone();
+        let clip = self.discovery.demo_clip.clone();
         let response = ui
             .add_enabled(clip.is_some(), Button::new((Icon::Play.atom(), "Demo clip")).gap(SIGN_GAP))
             .on_hover_text("A woman who cries, then laughs: 20 seconds to see what Mien does")
@@ -142,7 +141,10 @@ impl Shown<'_> {
         let response = ui.add(button.frame_when_inactive(true)).accessible_name("Mirror");
         let why = Shortcut::Mirror.hint(ui.ctx(), "Swap left and right, as a mirror does");
         if response.on_hover_text(why).clicked() {
-            asks.change(self.settings, |settings| *settings.mirror_mut(is_video) = !mirrored);
+            asks.change(self.settings, |settings| {
+                let mirror = settings.mirror_mut(is_video);
+                *mirror = !*mirror;
+            });
         }
         let button =
             if compact { menu_button(Icon::Layers.atom()) } else { menu_button((Icon::Layers.atom(), "View")) };
@@ -215,7 +217,7 @@ impl Shown<'_> {
             asks.push(Action::Toggle(Pane::Settings));
         }
         match self.results {
-            // No network runs where recorded results are shown: these are the words of then.
+            // Recorded results need no network; show the one used then.
             Some(metadata) => {
                 for (text, name) in [(&metadata.network_device, "Device"), (&metadata.model, "Model")] {
                     let text = shortened(text.clone(), SHORT_NAME_LENGTH);
@@ -232,7 +234,7 @@ impl Shown<'_> {
 
     fn device_menu(&self, ui: &mut Ui, asks: &mut Asks) {
         let current = self.settings.device;
-        let devices = &self.machine.devices;
+        let devices = &self.discovery.devices;
         let name = devices.iter().find(|d| d.choice == current).map_or_else(|| current.to_string(), |d| d.name.clone());
         let (response, _) = menu_button(name.clone()).ui(ui, |ui| {
             for device in devices {
@@ -251,7 +253,7 @@ impl Shown<'_> {
     }
 
     fn model_menu(&self, ui: &mut Ui, asks: &mut Asks) {
-        let models = &self.machine.models;
+        let models = &self.discovery.models;
         let current = self.settings.model.clone().or_else(|| models.first().map(|m| m.key.clone()));
         let name = current.clone().unwrap_or_else(|| "Model".to_owned());
         let name = std::path::Path::new(&name).file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into());

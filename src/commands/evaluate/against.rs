@@ -10,20 +10,25 @@ use super::subject::Subject;
 use super::{ClassifierArgs, learnt, scored};
 use crate::lab::Scored;
 use crate::lab::datasets::LabelRule;
-use crate::net::{Adjustment, ModelSource};
-use crate::network::NetworkInUse;
+use crate::net::{Adjustment, Assumed, Card, ModelSource};
 
-/// The model that is measured beside another one.
+/// A second model, with the same classes and pictures as the first.
+pub(super) struct Comparable {
+    subject: Subject,
+    /// What its logits need under the prior of the first.
+    adjustment: Adjustment,
+}
+
+/// How a second model does on the pictures of the first, under the same prior.
 #[derive(Debug, Serialize)]
 pub(super) struct Against {
     model: String,
     model_sha256: String,
-    prior: String,
     accuracy: f64,
-    /// The measured model's accuracy less this one's.
+    /// The first model's accuracy less this one's.
     difference: f64,
     difference_interval: [f64; 2],
-    /// Pictures that the measured model alone classified correctly.
+    /// Pictures that the first model alone classified correctly.
     measured_alone: u64,
     /// Pictures that this one alone classified correctly.
     other_alone: u64,
@@ -31,38 +36,68 @@ pub(super) struct Against {
     p_value: f64,
 }
 
+/// Refuses to compare a model with another one that has other classes.
+///
+/// # Errors
+/// When it has, or its card can't be read.
+pub(super) fn check_classes(first: &ModelSource, second: &ModelSource) -> anyhow::Result<()> {
+    let (first, second) = (first.card()?, second.card()?);
+    anyhow::ensure!(first.labels == second.labels, "{}: they don't have the same classes", refused(&first, &second));
+    Ok(())
+}
+
+fn refused(first: &Card, second: &Card) -> String {
+    format!("{} and {} can't be compared", first.name, second.name)
+}
+
 impl ClassifierArgs {
-    /// Measures a second model on the pictures of `subject`, whose answers are `measured`.
+    /// Loads a second model and its pictures, so that what can't be compared with `first` is an error before anything is measured.
     ///
     /// # Errors
-    /// When the second can't be measured, or not on the same pictures.
-    pub(super) fn against(
+    /// When the second model can't be used, has other pictures, or can't answer under the prior that is `assumed`.
+    pub(super) fn comparable(
         &self,
-        other: &ModelSource,
-        subject: &Subject,
-        (measured, adjustment): (&Scored, &Adjustment),
+        source: &ModelSource,
+        first: &Subject,
+        assumed: &Assumed,
+        device: Device,
+    ) -> anyhow::Result<Comparable> {
+        let card = source.card()?;
+        let refused = || refused(&first.model.card, &card);
+        // Under a prior of another name, the difference would be partly that of the priors.
+        let adjustment = card.calibration.assume(Some(&assumed.prior)).with_context(refused)?.adjustment;
+        let subject = self.subject(source, device)?;
+        if !learnt::are_alike(self.measured_data(first), self.measured_data(&subject), self.split) {
+            bail!(
+                "{}: their pictures of {} differ, because each splits the data as for its own training. Use data that neither learnt \
+                 from, or `--split all`, which includes the pictures that they learnt from",
+                refused(),
+                self.split.usage()
+            );
+        }
+        Ok(Comparable { subject, adjustment })
+    }
+
+    /// Measures the second model, and compares its answers with the `first` one's under `adjustment`.
+    ///
+    /// # Errors
+    /// When it can't be measured.
+    pub(super) fn compared(
+        &self,
+        other: &Comparable,
+        (first, adjustment): (&Scored, &Adjustment),
         rule: LabelRule,
         device: Device,
     ) -> anyhow::Result<Against> {
-        let other = self.subject(other, device)?;
-        let (name, other_name) = (&subject.model.card.name, &other.model.card.name);
-        if subject.model.card.labels != other.model.card.labels {
-            bail!("{name} and {other_name} don't have the same classes, so they can't be compared");
-        }
-        let differ = || format!("{name} and {other_name} can't be compared: their pictures of {} differ", self.split.usage());
-        if !learnt::are_alike(&subject.data, &other.data, self.split) {
-            bail!("{}, as each splits the data as for its own training", differ());
-        }
-        let sample = self.sample(&other, rule)?;
-        let others = scored(&other.model, &sample.pictures, &sample.answers, device)?;
-        let assumed = other.model.card.calibration.assume(self.prior.as_ref())?;
-        let paired = measured.beside(adjustment, &others, &assumed.adjustment).with_context(differ)?;
-        let network = NetworkInUse::of(&other.model, &assumed.prior);
+        let Comparable { subject: Subject { model, .. }, adjustment: of_other } = other;
+        let sample = self.sample(&other.subject, rule)?;
+        let second = scored(model, &sample.pictures, &sample.answers, device)?;
+        let paired = first.beside(adjustment, &second, of_other);
+        let paired = paired.with_context(|| format!("{} was measured on other pictures", model.card.name))?;
         Ok(Against {
-            model: network.model,
-            model_sha256: network.sha256,
-            prior: network.prior,
-            accuracy: others.confusion(&assumed.adjustment).accuracy(),
+            model: model.card.name.clone(),
+            model_sha256: model.sha256.clone(),
+            accuracy: second.confusion(of_other).accuracy(),
             difference: paired.difference(),
             difference_interval: paired.difference_interval(),
             measured_alone: paired.first_alone,
@@ -74,13 +109,14 @@ impl ClassifierArgs {
 
 impl fmt::Display for Against {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { model, prior, measured_alone, other_alone, .. } = self;
-        writeln!(f, "Compared with {model} under the prior {prior}, accuracy {:.2} %:", 100.0 * self.accuracy)?;
+        let Self { model, measured_alone, other_alone, .. } = self;
+        writeln!(f, "Compared with {model}, accuracy {:.2} %:", 100.0 * self.accuracy)?;
         let [low, high] = self.difference_interval.map(|bound| 100.0 * bound);
-        writeln!(f, "difference        {:+.2} points ({low:+.1} to {high:+.1})", 100.0 * self.difference)?;
-        writeln!(f, "one alone right   {measured_alone} pictures; {model} {other_alone}")?;
-        writeln!(f, "McNemar's test    p {}", p_value(self.p_value))?;
-        writeln!(f, "The interval is for new pictures; training again with another seed may differ by more.")
+        let difference = 100.0 * self.difference;
+        writeln!(f, "{:32}{difference:+.2} points ({low:+.1} to {high:+.1})", "difference")?;
+        writeln!(f, "{:32}{measured_alone} pictures; {model}: {other_alone}", "right where the other is wrong")?;
+        writeln!(f, "{:32}p {}", "McNemar's test", p_value(self.p_value))?;
+        writeln!(f, "The interval covers the choice of pictures only; retraining with another seed may change more.")
     }
 }
 

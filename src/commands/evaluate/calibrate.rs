@@ -49,9 +49,9 @@ impl ClassifierArgs {
     }
 }
 
-/// Gives a card another calibration, and takes away the figures that aren't true with it: all under another prior than that of training,
-/// and calibration errors after scaling. What was named right under the prior of training stays so, and with it that PrivateTest was
-/// read. Returns whether any was taken away.
+/// Gives a card another calibration, and removes the figures that no longer hold: all under another prior than that of training, and
+/// calibration errors after scaling. Under the prior of training the answers stay the same, so those figures stay, and the card still says
+/// that PrivateTest was read. Returns whether any figure was removed.
 pub(super) fn recalibrate(card: &mut Card, calibration: Calibration) -> bool {
     let before = std::mem::replace(&mut card.calibration, calibration);
     let now = &card.calibration;
@@ -66,7 +66,7 @@ pub(super) fn recalibrate(card: &mut Card, calibration: Calibration) -> bool {
     card.evaluation != figures
 }
 
-/// How often a model met each emotion while it learnt, recomputed from its recipe and the data: for cards that don't say.
+/// How often a model met each class while it learnt, recomputed from its recipe and the data, for cards that don't say.
 fn prior_of(card: &Card, data: &Dataset) -> anyhow::Result<Prior> {
     let target = recipe_part(card, "target")?.context("the model's card names no target of training")?;
     let balance: BalanceSpec = recipe_part(card, "balance")?.unwrap_or_default();

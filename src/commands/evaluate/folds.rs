@@ -13,7 +13,7 @@ use super::{ClassifierArgs, scored};
 use crate::console::{print, print_json};
 use crate::lab::datasets::{LabelRule, Split, SplitSpec};
 use crate::lab::metrics::Confusion;
-use crate::lab::{ClassMeasures, Measures, Scored};
+use crate::lab::{ClassMeasures, KeyFigures, Measures, Scored};
 use crate::net::{Adjustment, Model, ModelSource, Precision};
 
 /// Which label counts as right. No other rule is asked for: FER2013 alone has votes, and as it is split officially, it has no folds.
@@ -37,39 +37,12 @@ struct SourceReport {
     division: String,
     /// All people, if it is known who is shown.
     people: Option<usize>,
-    #[serde(flatten)]
-    measures: JointMeasures,
-}
-
-/// What the networks are worth together. Each has its answers divided by a temperature of its own already, so what a single network's
-/// report has of before that isn't among it.
-#[derive(Debug, Serialize)]
-struct JointMeasures {
     n: u64,
-    accuracy: f64,
-    accuracy_interval: [f64; 2],
-    balanced_accuracy: f64,
-    macro_f1: f64,
-    weighted_f1: f64,
-    ece_scaled: f64,
+    /// Each network's logits were already scaled by its own temperature, so figures from before scaling are left out.
+    #[serde(flatten)]
+    figures: KeyFigures,
     per_class: Vec<ClassMeasures>,
     confusion: Confusion,
-}
-
-impl From<Measures> for JointMeasures {
-    fn from(all: Measures) -> Self {
-        Self {
-            n: all.n,
-            accuracy: all.accuracy,
-            accuracy_interval: all.accuracy_interval,
-            balanced_accuracy: all.balanced_accuracy,
-            macro_f1: all.macro_f1,
-            weighted_f1: all.weighted_f1,
-            ece_scaled: all.ece_scaled,
-            per_class: all.per_class,
-            confusion: all.confusion,
-        }
-    }
 }
 
 impl ClassifierArgs {
@@ -139,7 +112,8 @@ impl ClassifierArgs {
             bail!("the folds contain {} of the {pictures} pictures of {}", all.len(), path.display());
         }
         let division = format!("{} networks, each without the people that it is measured on", models.len());
-        Ok(SourceReport { data: name, division, people, measures: all.measure(&Adjustment::NONE).into() })
+        let Measures { n, figures, per_class, confusion, .. } = all.measure(&Adjustment::NONE);
+        Ok(SourceReport { data: name, division, people, n, figures, per_class, confusion })
     }
 }
 
@@ -163,13 +137,13 @@ impl fmt::Display for FoldsReport {
         let flip = augmentation(*test_time_augmentation);
         writeln!(f, "{folds} folds, rule {rule}, prior {prior}, {flip}\n")?;
         for source in &self.sources {
-            let measures = &source.measures;
-            let [low, high] = measures.accuracy_interval.map(|bound| 100.0 * bound);
+            let figures = &source.figures;
+            let [low, high] = figures.accuracy_interval.map(|bound| 100.0 * bound);
             let people = source.people.map_or_else(String::new, |people| format!(", {people} people"));
-            writeln!(f, "{}: N {}{people}", source.data, measures.n)?;
-            writeln!(f, "accuracy          {:.2} % ({low:.1}–{high:.1})", 100.0 * measures.accuracy)?;
-            writeln!(f, "macro recall      {:.2} %", 100.0 * measures.balanced_accuracy)?;
-            let classes = measures.confusion.classes().names().zip(&measures.per_class);
+            writeln!(f, "{}: N {}{people}", source.data, source.n)?;
+            writeln!(f, "accuracy          {:.2} % ({low:.1}–{high:.1})", 100.0 * figures.accuracy)?;
+            writeln!(f, "macro recall      {:.2} %", 100.0 * figures.balanced_accuracy)?;
+            let classes = source.confusion.classes().names().zip(&source.per_class);
             for (name, class) in classes.filter(|(_, class)| class.counts.support > 0) {
                 let recall = class.counts.recall.unwrap_or_default();
                 writeln!(f, "  {name:14}{:6.1} % of {}", 100.0 * recall, class.counts.support)?;

@@ -41,19 +41,19 @@ pub(super) fn check(card: &Card, data: &Dataset, split: Split) -> anyhow::Result
     check_mean(card, data, split)
 }
 
-/// Refuses to measure, or to fit, on a split that is another one in `uncut`, other crops of the same pictures, which are varied in the place of
-/// the model's own: what it learnt from would be among them. Where nobody is known, pixels decide what stays together, and what is in a fold.
+/// Refuses a split that holds different pictures in `uncut`, the box crops that are used instead of the model's own crops: training
+/// pictures could be among them. If no people are known, the division depends on pixels, so it can differ between crops.
 ///
 /// # Errors
 /// When the two don't hold the same pictures in the split.
 pub(super) fn check_alike(data: &Dataset, uncut: &Dataset, split: Split) -> anyhow::Result<()> {
-    // All pictures together are nobody's test, and neither are those that it learnt from.
+    // Neither all pictures nor the training pictures are a test.
     if matches!(split, Split::Training | Split::All) || are_alike(data, uncut, split) {
         return Ok(());
     }
     bail!(
         "{} is split differently if its faces aren't turned upright, so pictures that the model learnt from would be among those of {}: \
-         leave out --varied and --calibrate",
+         leave out --varied, --through-detector and --calibrate",
         data.name,
         split.usage()
     )
@@ -65,7 +65,8 @@ pub(super) fn are_alike(one: &Dataset, other: &Dataset, split: Split) -> bool {
     places(one, &pictures) == places(other, &others)
 }
 
-/// Where each picture comes from, in its source. Among several sources the names of these stand before, which say how faces were cut out.
+/// Where each picture comes from. With several sources, each place starts with its source's name, which may say how faces were cut out;
+/// that prefix is removed.
 fn places<'a>(data: &'a Dataset, pictures: &'a Pictures) -> Vec<(usize, &'a str)> {
     let place = |(source, place): (&usize, &'a String)| {
         let name = data.sources.get(*source).filter(|_| data.sources.len() > 1).map(|source| source.name.as_str());
@@ -74,8 +75,8 @@ fn places<'a>(data: &'a Dataset, pictures: &'a Pictures) -> Vec<(usize, &'a str)
     pictures.sources.iter().zip(&pictures.places).map(place).collect()
 }
 
-/// Whether the model learnt from an earlier state of this source, whose division nobody knows any more: one more picture in a folder, or
-/// one more person in a list, and all is divided otherwise.
+/// Whether the model learnt from an earlier state of this source, so its split can't be reproduced: one added picture or person changes the
+/// whole split.
 fn has_changed(card: &Card, source: &SourceInfo, split: Split) -> bool {
     let training = &card.training;
     if source.is_official(split) {
@@ -112,7 +113,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::lab::datasets::{ReadOptions, join, read};
+    use crate::lab::datasets::{ReadOptions, join, read, read_undivided};
     use crate::net::{MeanPart, ModelSource};
 
     fn picture(path: &Path, gray: u8) {
@@ -196,7 +197,7 @@ mod tests {
         (0..20).for_each(|i| picture(&folder.path().join(format!("happy/{i}.png")), i));
         let by = |seed| {
             let split = SplitSpec { seed, ..SplitSpec::default() };
-            read(folder.path(), &ReadOptions { split, ..ReadOptions::default() }).unwrap()
+            read_undivided(folder.path(), &ReadOptions::default()).unwrap().divided(&split).unwrap()
         };
         let (data, other) = (by(1), by(2));
         for split in [Split::Public, Split::Private] {

@@ -61,7 +61,7 @@ enum Other {
     Faces(FacesArgs),
 }
 
-// A classifier's: what is said of them stands at EvaluateArgs.
+// The classifier's arguments. Their help text is on EvaluateArgs.
 #[derive(Args, Debug)]
 struct ClassifierArgs {
     /// A shipped model's name, or a .safetensors file with its card beside it
@@ -108,8 +108,8 @@ struct ClassifierArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Compare with this model on the same pictures: how far the accuracies are apart, with the 95 % interval of the difference and
-    /// McNemar's test
+    /// Compare with this model on the same pictures, under the prior of the same name: how far the accuracies are apart, with the 95 %
+    /// interval of the difference and McNemar's test
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["calibrate", "folds"])]
     pub against: Option<ModelSource>,
 
@@ -171,25 +171,30 @@ impl ClassifierArgs {
             record::check_precision(self.precision)?;
         }
         let recorded_model = self.recorded_model(source)?;
+        if let Some(other) = &self.against {
+            // Before minutes of reading.
+            against::check_classes(source, other)?;
+        }
         let mut subject = self.subject(source, device)?;
         if self.calibrate {
             let calibration = self.fitted(&subject, device)?;
             if calibrate::recalibrate(&mut subject.model.card, calibration) {
                 tell(
-                    "the calibration has changed: figures in the card that aren't true with it are taken away; --record measures them again",
+                    "the calibration has changed: the card's figures that no longer hold were removed; measure again with --record",
                 );
             }
         }
 
         let rule = self.rule.unwrap_or(self.usual_rule());
+        let assumed = subject.model.card.calibration.assume(self.prior.as_ref())?;
+        let other = self.against.as_ref().map(|source| self.comparable(source, &subject, &assumed, device));
+        let other = other.transpose()?;
         let sample = self.sample(&subject, rule)?;
         let Subject { model, data, .. } = &subject;
         let scored = scored(model, &sample.pictures, &sample.answers, device)?;
-        let assumed = model.card.calibration.assume(self.prior.as_ref())?;
         let network = NetworkInUse::of(model, &assumed.prior);
         let measures = scored.measure(&assumed.adjustment);
-        let against = self.against.as_ref();
-        let against = against.map(|other| self.against(other, &subject, (&scored, &assumed.adjustment), rule, device));
+        let against = other.map(|other| self.compared(&other, (&scored, &assumed.adjustment), rule, device));
         let report = Report {
             model: &network.model,
             model_sha256: &network.sha256,

@@ -17,8 +17,7 @@ use crate::prior::StandardPrior;
 /// The confusion matrix on PrivateTest, beside the model.
 const CONFUSION: &str = "confusion-privatetest.png";
 
-/// Refuses to record what was computed in another number format than 32 bit: a card doesn't say in which, so such figures would take the
-/// place of others.
+/// Refuses to record what wasn't computed in 32 bits. A card doesn't name the number format, so such figures would silently replace others.
 pub(super) fn check_precision(precision: Precision) -> anyhow::Result<()> {
     if precision == Precision::F32 {
         return Ok(());
@@ -26,8 +25,7 @@ pub(super) fn check_precision(precision: Precision) -> anyhow::Result<()> {
     bail!("--record is for 32-bit figures, as all figures in a card are: leave out --precision or --record")
 }
 
-/// Puts the figures at each operating point into the card, in the place of older ones on the same pictures by the same rule
-/// and prior.
+/// Puts the figures at each operating point into the card. They replace older ones on the same pictures by the same rule and prior.
 pub(super) fn put_figures(card: &mut Card, report: &Report<'_>) {
     for point in report.points() {
         let entry = Evaluation {
@@ -40,9 +38,9 @@ pub(super) fn put_figures(card: &mut Card, report: &Report<'_>) {
     }
 }
 
-/// Measures a model whose training has just ended on the two splits that it didn't learn from, and writes the figures into its card. A
-/// card that has figures for PrivateTest of these data is left as it is: that split is read once. So it isn't read where the time was
-/// spent, for a training may go on with more of it.
+/// Measures a model whose training has just ended on the two splits that it didn't learn from, and writes the figures into its card.
+/// PrivateTest is read only once, so a card that already has figures for it is left alone, and it isn't read if the budget ran out: the
+/// training may be continued.
 ///
 /// # Errors
 /// When the model can't be loaded or measured, or card or plot can't be written.
@@ -107,11 +105,11 @@ fn entry(data: &str, split: Split, rule: &str, n: u64, point: &OperatingPoint<'_
         prior: point.prior.to_owned(),
         found: None,
         varied: false,
-        accuracy: rounded(point.accuracy),
-        macro_f1: rounded(point.macro_f1),
-        balanced_accuracy: rounded(point.balanced_accuracy),
+        accuracy: rounded(point.figures.accuracy),
+        macro_f1: rounded(point.figures.macro_f1),
+        balanced_accuracy: rounded(point.figures.balanced_accuracy),
         ece: Some(rounded(point.ece)),
-        ece_scaled: Some(rounded(point.ece_scaled)),
+        ece_scaled: Some(rounded(point.figures.ece_scaled)),
     }
 }
 

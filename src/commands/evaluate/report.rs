@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::against::Against;
 use crate::classes::Classes;
-use crate::lab::Measures;
 use crate::lab::datasets::Split;
+use crate::lab::{KeyFigures, Measures};
 use crate::net::Precision;
 use crate::prior;
 
@@ -62,7 +62,7 @@ impl EightClasses {
     pub(super) fn of(measured: &Measures, contempt: usize) -> Option<Self> {
         let contempt = contempt as u64;
         let n = measured.n + contempt;
-        (contempt > 0).then(|| Self { contempt, n, accuracy: measured.accuracy * measured.n as f64 / n as f64 })
+        (contempt > 0).then(|| Self { contempt, n, accuracy: measured.figures.accuracy * measured.n as f64 / n as f64 })
     }
 }
 
@@ -70,29 +70,15 @@ impl EightClasses {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct OperatingPoint<'a> {
     pub prior: &'a str,
-    pub accuracy: f64,
-    pub accuracy_interval: [f64; 2],
-    pub balanced_accuracy: f64,
-    pub macro_f1: f64,
-    pub weighted_f1: f64,
+    #[serde(flatten)]
+    pub figures: KeyFigures,
     pub loss: f64,
     pub ece: f64,
-    pub ece_scaled: f64,
 }
 
 impl<'a> OperatingPoint<'a> {
     pub(super) fn new(prior: &'a str, measures: &Measures) -> Self {
-        Self {
-            prior,
-            accuracy: measures.accuracy,
-            accuracy_interval: measures.accuracy_interval,
-            balanced_accuracy: measures.balanced_accuracy,
-            macro_f1: measures.macro_f1,
-            weighted_f1: measures.weighted_f1,
-            loss: measures.loss,
-            ece: measures.ece,
-            ece_scaled: measures.ece_scaled,
-        }
+        Self { prior, figures: measures.figures, loss: measures.loss, ece: measures.ece }
     }
 }
 
@@ -116,7 +102,7 @@ impl Report<'_> {
             self.rule,
             self.prior,
             self.measures.n,
-            100.0 * self.measures.accuracy
+            100.0 * self.measures.figures.accuracy
         )
     }
 }
@@ -154,10 +140,10 @@ impl fmt::Display for Report<'_> {
             )?;
         }
         self.write_points(f)?;
-        if let Some(against) = &self.against {
-            write!(f, "\n{against}")?;
-        }
         writeln!(f, "\nUnder the prior {}:\n", self.prior)?;
+        if let Some(against) = &self.against {
+            writeln!(f, "{against}")?;
+        }
         self.write_classes(f)?;
         if let Some(EightClasses { contempt, n, accuracy }) = self.eight_classes {
             let accuracy = 100.0 * accuracy;
@@ -177,15 +163,15 @@ impl Report<'_> {
         type Figure = fn(&OperatingPoint<'_>) -> String;
         const ROWS: [(&str, Figure); 7] = [
             ("accuracy", |point| {
-                let [low, high] = point.accuracy_interval.map(|bound| 100.0 * bound);
-                format!("{} ({low:.1}–{high:.1})", percent(point.accuracy))
+                let [low, high] = point.figures.accuracy_interval.map(|bound| 100.0 * bound);
+                format!("{} ({low:.1}–{high:.1})", percent(point.figures.accuracy))
             }),
-            ("balanced accuracy", |point| percent(point.balanced_accuracy)),
-            ("macro-F1", |point| percent(point.macro_f1)),
-            ("weighted F1", |point| percent(point.weighted_f1)),
+            ("balanced accuracy", |point| percent(point.figures.balanced_accuracy)),
+            ("macro-F1", |point| percent(point.figures.macro_f1)),
+            ("weighted F1", |point| percent(point.figures.weighted_f1)),
             ("loss (nats)", |point| format!("{:.3}", point.loss)),
             ("calibration error", |point| percent(point.ece)),
-            ("… after scaling", |point| percent(point.ece_scaled)),
+            ("… after scaling", |point| percent(point.figures.ece_scaled)),
         ];
         let points = self.points();
         write!(f, "\n{:18}", "prior")?;

@@ -1,4 +1,4 @@
-//! A model, and the pictures that it is measured on as it wants them.
+//! A model, and the pictures that it is measured on, cut as it needs them.
 
 use tch::{Device, Tensor};
 
@@ -7,7 +7,7 @@ use super::through_detector;
 use super::{ClassifierArgs, learnt};
 use crate::console::tell;
 use crate::crop::Framing;
-use crate::lab::datasets::{Dataset, LabelRule, Pictures, Split};
+use crate::lab::datasets::{Dataset, LabelRule, Pictures, Split, SplitSpec};
 use crate::lab::faces::cut_again;
 use crate::lab::varied;
 use crate::net::{Model, ModelSource};
@@ -15,14 +15,15 @@ use crate::net::{Model, ModelSource};
 /// A model with the data that it is measured on.
 pub(super) struct Subject {
     pub(super) model: Model,
-    /// With faces cut out as the network wants them.
+    /// With faces cut out as the network needs them.
     pub(super) data: Dataset,
-    /// With faces cut out by their outline, if pictures are varied before the network's own cut. `None` where that is the same.
+    /// The same data as box crops, if pictures are varied or searched for faces before they are turned upright. `None` if `data` already
+    /// has box crops.
     unturned: Option<Dataset>,
 }
 
 impl Subject {
-    /// The pictures that are varied before faces are cut out as the network wants them.
+    /// The pictures before faces are cut out as the network needs them.
     pub(super) fn uncut(&self) -> &Dataset {
         self.unturned.as_ref().unwrap_or(&self.data)
     }
@@ -41,8 +42,7 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    #[expect(clippy::needless_pass_by_value, reason = "a split is made for the caller alone")]
-    fn of(pictures: Pictures, rule: LabelRule) -> anyhow::Result<Self> {
+    fn of(pictures: &Pictures, rule: LabelRule) -> anyhow::Result<Self> {
         let contempt = pictures.left_out_for_contempt(rule);
         let (pictures, answers) = pictures.judged(rule)?;
         Ok(Self { pictures, answers, contempt, found: None })
@@ -58,7 +58,14 @@ impl ClassifierArgs {
         let model = Model::load(source, device, self.precision)?.with_flip(self.flip);
         let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
         let own_split = learnt::own_split(&model.card)?;
-        let split = |files: &[String]| learnt::split_of(&model.card, &own_split, files);
+        let split = |files: &[String]| {
+            if self.against.is_some() && self.split == Split::All {
+                // All pictures are in the order of the splits, so two models need the same split.
+                SplitSpec::default()
+            } else {
+                learnt::split_of(&model.card, &own_split, files)
+            }
+        };
         let read = |crop| self.reading.read(&paths, &model.card.labels, &split, crop);
         let crop = model.card.input.crop;
         let data = read(crop)?;
@@ -66,8 +73,7 @@ impl ClassifierArgs {
         let used = [Some(self.split), self.calibrate.then_some(Split::Public)];
         let used = || used.into_iter().flatten();
         used().try_for_each(|split| learnt::check(&model.card, &data, split))?;
-        // Pictures are varied before faces are turned upright in them.
-        let is_turned = (self.varied || self.calibrate) && crop != Framing::Box;
+        let is_turned = (self.calibrate || self.is_cut_again()) && crop != Framing::Box;
         let unturned = is_turned.then(|| read(Framing::Box)).transpose()?;
         if let Some(unturned) = &unturned {
             used().try_for_each(|split| learnt::check_alike(&data, unturned, split))?;
@@ -75,10 +81,31 @@ impl ClassifierArgs {
         Ok(Subject { model, data, unturned })
     }
 
-    /// The pictures of the split that the rule judges, as the network wants them.
+    /// Whether pictures are varied, or faces looked for in them as in the app: both come before faces are cut out for the network.
+    fn is_cut_again(&self) -> bool {
+        self.varied || self.is_through_detector()
+    }
+
+    /// Whether faces are looked for with the app's own detector, which only builds with OpenCV have.
+    #[cfg(feature = "vision")]
+    fn is_through_detector(&self) -> bool {
+        self.through_detector
+    }
+
+    #[cfg(not(feature = "vision"))]
+    fn is_through_detector(&self) -> bool {
+        false
+    }
+
+    /// The data that pictures are measured from.
+    pub(super) fn measured_data<'a>(&self, subject: &'a Subject) -> &'a Dataset {
+        if self.is_cut_again() { subject.uncut() } else { &subject.data }
+    }
+
+    /// The pictures of the split that the rule judges, as the network needs them.
     pub(super) fn sample(&self, subject: &Subject, rule: LabelRule) -> anyhow::Result<Sample> {
         let crop = subject.model.card.input.crop;
-        let mut sample = Sample::of(if self.varied { subject.uncut() } else { &subject.data }.split(self.split), rule)?;
+        let mut sample = Sample::of(&self.measured_data(subject).split(self.split), rule)?;
         if self.varied {
             sample.pictures = varied(&sample.pictures, 1)?;
         }
@@ -93,7 +120,7 @@ impl ClassifierArgs {
     }
 }
 
-/// Varied pictures as the network wants them; says how they were cut out.
+/// Varied pictures as the network needs them; says how they were cut out.
 pub(super) fn cut_varied(pictures: &Tensor, crop: Framing) -> anyhow::Result<Tensor> {
     if crop == Framing::Upright {
         tell(&format!("looking for the faces in {} varied pictures", pictures.size()[0]));
@@ -103,4 +130,36 @@ pub(super) fn cut_varied(pictures: &Tensor, crop: Framing) -> anyhow::Result<Ten
         tell(&format!("varied pictures: {counts}"));
     }
     Ok(pictures)
+}
+
+#[cfg(all(test, feature = "vision"))]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: ClassifierArgs,
+    }
+
+    #[test]
+    fn pictures_are_varied_and_searched_for_faces_before_they_are_turned_upright() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("happy")).unwrap();
+        for gray in 0..3 {
+            let picture = image::GrayImage::from_pixel(48, 48, image::Luma([gray]));
+            picture.save(folder.path().join(format!("happy/{gray}.png"))).unwrap();
+        }
+        let data = folder.path().to_str().unwrap();
+        let is_unturned = |options: &[&str]| {
+            let words = ["mien", "mien-joint", data, "--split", "all", "--no-cache"];
+            let Command { args } = Command::parse_from(words.iter().chain(options));
+            let subject = args.subject(args.model.as_ref().unwrap(), Device::Cpu).unwrap();
+            subject.unturned.as_ref().is_some_and(|unturned| std::ptr::eq(args.measured_data(&subject), unturned))
+        };
+        assert!(is_unturned(&["--through-detector"]) && is_unturned(&["--varied"]));
+        assert!(!is_unturned(&[]));
+    }
 }

@@ -185,7 +185,7 @@ impl Watch {
             self.note(event)?;
         }
         if let Some(recording) = &self.recording {
-            recording.tell(&mut self.recorded)?;
+            self.recorded = recording.tell()?;
         }
         if let Some(scene) = live.take_scene() {
             if self.began.is_none() {
@@ -282,7 +282,9 @@ fn end(
     live: Live,
     outputs: Outputs,
 ) -> (WrittenTables, anyhow::Result<()>) {
-    let recording = recording.map_or(Ok(()), |recording| recording.finish(recorded));
+    let recording = recording.map_or(Ok(None), HeadlessWriter::finish);
+    // It may have ended by itself before.
+    let recording = recording.map(|ended| *recorded = ended.or(recorded.take()));
     drop(live);
     let (tables, written) = outputs.finish();
     (tables, written.and(recording))

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::detect::DetectionOptions;
 use crate::exit::TryAgain;
 use crate::network::NetworkInUse;
 use crate::pipeline::{Event, Live};
-use crate::recording::{Counts, DISK_FULL, RecordingEvent, SessionWriter, Subject};
+use crate::recording::{Counts, EndReason, RecordingEvent, SessionWriter, Subject};
 use crate::source::SourceInfo;
 use crate::stages::StageChoices;
 
@@ -48,7 +48,6 @@ impl RecordingPlan {
 pub struct HeadlessWriter {
     plan: RecordingPlan,
     writer: Option<SessionWriter>,
-    camera_lost: bool,
 }
 
 /// What came of it.
@@ -58,62 +57,54 @@ pub struct SavedSession {
     #[serde(flatten)]
     pub counts: Counts,
     /// Why it ended early, or isn't whole.
-    pub reason: Option<String>,
+    pub reason: Option<EndReason>,
 }
 
 impl HeadlessWriter {
     pub fn new(plan: RecordingPlan) -> Self {
-        Self { plan, writer: None, camera_lost: false }
+        Self { plan, writer: None }
     }
 
     /// Begins when the camera is open, and marks when it goes and comes back.
     pub fn note(&mut self, event: &Event, live: &Live) -> anyhow::Result<()> {
-        match (event, &self.writer) {
-            (Event::Opened(source), None) => {
-                let writer = self.plan.begin(source.clone()).context("can't record")?;
-                live.set_tap(Some(writer.tap()));
-                self.writer = Some(writer);
-            }
-            (Event::Opened(_), Some(writer)) if self.camera_lost => {
-                self.camera_lost = false;
-                writer.mark(Instant::now(), "camera: back".to_owned());
-            }
-            (Event::CameraLost { .. }, Some(writer)) if !self.camera_lost => {
-                self.camera_lost = true;
-                writer.mark(Instant::now(), "camera: lost".to_owned());
-            }
-            _ => {}
+        if let Some(writer) = &mut self.writer {
+            writer.note(event);
+        } else if let Event::Opened(source) = event {
+            let writer = self.plan.begin(source.clone()).context("can't record")?;
+            live.set_tap(Some(writer.tap()));
+            self.writer = Some(writer);
         }
         Ok(())
     }
 
-    /// Tells the user what happens. `ended` is set when it has ended by itself.
-    pub fn tell(&self, ended: &mut Option<SavedSession>) -> anyhow::Result<()> {
-        tell(self.writer.iter().flat_map(SessionWriter::events).collect(), ended)
+    /// Tells the user what happens. Returns what came of it once it has ended by itself.
+    pub fn tell(&self) -> anyhow::Result<Option<SavedSession>> {
+        tell(self.writer.iter().flat_map(SessionWriter::events))
     }
 
-    /// Ends it and waits until it is on the disk.
-    pub fn finish(self, ended: &mut Option<SavedSession>) -> anyhow::Result<()> {
-        tell(self.writer.map(SessionWriter::finish).unwrap_or_default(), ended)
+    /// Ends it, waits until it is on the disk, and returns what came of it unless [`Self::tell`] has.
+    pub fn finish(self) -> anyhow::Result<Option<SavedSession>> {
+        tell(self.writer.map(SessionWriter::finish).unwrap_or_default())
     }
 }
 
-fn tell(events: Vec<RecordingEvent>, ended: &mut Option<SavedSession>) -> anyhow::Result<()> {
+fn tell(events: impl IntoIterator<Item = RecordingEvent>) -> anyhow::Result<Option<SavedSession>> {
+    let mut ended = None;
     for event in events {
         match event {
             RecordingEvent::Started(folder) => console::tell(&format!("Recording to {}", folder.display())),
             RecordingEvent::Warning(text) => console::tell(&text),
-            RecordingEvent::Ended { folder, counts, reason } => *ended = Some(SavedSession { folder, counts, reason }),
-            RecordingEvent::Failed(reason) => return Err(failure(&reason, reason.clone())),
+            RecordingEvent::Ended { folder, counts, reason } => ended = Some(SavedSession { folder, counts, reason }),
+            RecordingEvent::Failed(reason) => return Err(failure(&reason, reason.words.clone())),
             RecordingEvent::Marked { .. } => {}
         }
     }
-    Ok(())
+    Ok(ended)
 }
 
 /// The error in these words of a recording that ended, or could not begin, for this reason. A full disk may have room later.
-pub(super) fn failure(reason: &str, words: String) -> anyhow::Error {
-    if reason.starts_with(DISK_FULL) { TryAgain(words).into() } else { anyhow!(words) }
+pub(super) fn failure(reason: &EndReason, words: String) -> anyhow::Error {
+    if reason.is_disk_full { TryAgain(words).into() } else { anyhow!(words) }
 }
 
 #[cfg(test)]
@@ -123,24 +114,34 @@ mod tests {
 
     #[test]
     fn a_recording_that_a_full_disk_ends_may_be_tried_again_and_others_may_not() {
-        let ended = |reason: &str| {
-            let ended = RecordingEvent::Ended {
-                folder: "talk".into(),
-                counts: Counts::default(),
-                reason: Some(reason.to_owned()),
-            };
-            let mut saved = None;
-            tell(vec![ended], &mut saved).unwrap();
-            let reason = saved.and_then(|saved| saved.reason).unwrap();
+        let ended = |reason: &EndReason| {
+            let reason = Some(reason.clone());
+            let ended = RecordingEvent::Ended { folder: "talk".into(), counts: Counts::default(), reason };
+            let reason = tell([ended]).unwrap().and_then(|saved| saved.reason).unwrap();
             failure(&reason, format!("the recording has ended: {reason}"))
         };
-        let begun = |reason: &str| tell(vec![RecordingEvent::Failed(reason.to_owned())], &mut None).unwrap_err();
-        let no_room = format!("{DISK_FULL}: can't write to session.json");
-        for error in [ended(DISK_FULL), ended(&no_room), begun(&no_room)] {
+        let begun = |reason: &EndReason| tell([RecordingEvent::Failed(reason.clone())]).unwrap_err();
+        let words = "can't write to session.json: no space left on device";
+        let no_room = EndReason { words: words.to_owned(), is_disk_full: true };
+        for error in [ended(&no_room), begun(&no_room)] {
             assert_eq!(code(&error), TRY_AGAIN, "{error}");
         }
-        assert_eq!(begun(&no_room).to_string(), no_room);
-        let other = "the camera now sends 640×480 instead of 320×240; start another recording";
-        assert_eq!((code(&ended(other)), code(&begun(other))), (1, 1));
+        assert_eq!(begun(&no_room).to_string(), words);
+        let other = EndReason::new("the disk is full of holes");
+        assert_eq!((code(&ended(&other)), code(&begun(&other))), (1, 1));
+    }
+
+    #[test]
+    fn the_reason_is_one_text_in_json() {
+        let saved = |reason| {
+            let saved = SavedSession { folder: "talk".into(), counts: Counts::default(), reason };
+            serde_json::to_value(saved).unwrap()
+        };
+        let reason = EndReason { words: "the disk is full".to_owned(), is_disk_full: true };
+        let expected = serde_json::json!({
+            "folder": "talk", "frames": 0, "frames_lost": 0, "faces": 0, "reason": "the disk is full",
+        });
+        assert_eq!(saved(Some(reason)), expected);
+        assert_eq!(saved(None)["reason"], serde_json::Value::Null);
     }
 }

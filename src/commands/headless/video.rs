@@ -18,9 +18,9 @@ use crate::export::{
 };
 use crate::interrupt::{self, Interrupted};
 use crate::network::NetworkInUse;
-use crate::pipeline::{Scene, SourceRequest, run_to_end};
+use crate::pipeline::{Ending, Labeller, Scene, SourceRequest, run_to_end};
 use crate::process;
-use crate::source::{FrameSource, SourceInfo, Watched};
+use crate::source::{FrameSource, SourceInfo};
 use crate::source_summary::SourceSummary;
 use crate::stages::StageChoices;
 use crate::version::Versions;
@@ -66,7 +66,7 @@ struct Outcome {
 }
 
 impl VideoJob {
-    /// Works the video off, writes the results and prints the summary.
+    /// Processes the video, writes the results and prints the summary.
     ///
     /// # Errors
     /// When the video, the model or the device can't be used, a result can't be written, or the user interrupted it.
@@ -81,11 +81,10 @@ impl VideoJob {
         let mut results =
             Results::create(self.output.as_deref(), &self.stem(&info), &info, self.blur, &in_use.classes)?;
 
-        let (source, shortfall) = Watched::new(source);
         let labeller = self.choices.labeller(network.classifier);
         let mut tally = Tally::default();
         let began = Instant::now();
-        self.work(Box::new(source), labeller, stop, &mut results, &mut tally)?;
+        let ending = self.work(source, labeller, stop, &mut results, &mut tally)?;
         let go_on = || {
             let frames = tally.frames();
             let stopped = || Interrupted(format!("stopped after {frames} frames; no results were written"));
@@ -113,7 +112,7 @@ impl VideoJob {
         } else {
             print(&outcome.text())?;
         }
-        if let Some(shortfall) = shortfall.get() {
+        if let Ending::EndOfSource(Some(shortfall)) = ending {
             bail!("{} is {shortfall}; the results cover those", info.name);
         }
         Ok(())
@@ -131,11 +130,11 @@ impl VideoJob {
     fn work(
         &self,
         source: Box<dyn FrameSource>,
-        labeller: crate::pipeline::Labeller,
+        labeller: Labeller,
         stop: &AtomicBool,
         results: &mut Results,
         tally: &mut Tally,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Ending> {
         let info = source.info();
         let progress = Progress::new(&info.name, info.frames());
         // Faces are followed as `mien analyze` does, so that both tables have the same.
@@ -144,8 +143,7 @@ impl VideoJob {
             tally.add(&scene);
             progress.tick();
             anyhow::Ok(ControlFlow::Continue(results.push(scene)?))
-        })?;
-        Ok(())
+        })
     }
 }
 

@@ -26,28 +26,26 @@ impl SourceRecording {
 impl SourceObserver for SourceRecording {
     fn round(&mut self, events: &[Event], live: &Live) {
         let Some(writer) = &mut self.writer else { return };
-        let mut ended = None;
         let noted = events.iter().try_for_each(|event| writer.note(event, live));
-        let told = noted.and_then(|()| writer.tell(&mut ended));
-        if told.is_ok() && ended.is_none() {
+        let ended = noted.and_then(|()| writer.tell());
+        if matches!(ended, Ok(None)) {
             return;
         }
-        tell_trouble(told, ended);
+        tell_trouble(ended);
         live.set_tap(None);
         self.writer = None;
         self.is_recorded.store(false, Ordering::Relaxed);
     }
 
     fn end(self: Box<Self>) {
-        let Some(writer) = self.writer else { return };
-        let mut ended = None;
-        let told = writer.finish(&mut ended);
-        tell_trouble(told, ended);
+        if let Some(writer) = self.writer {
+            tell_trouble(writer.finish());
+        }
     }
 }
 
-fn tell_trouble(told: anyhow::Result<()>, ended: Option<SavedSession>) {
-    if let Some(words) = trouble(told, ended) {
+fn tell_trouble(ended: anyhow::Result<Option<SavedSession>>) {
+    if let Some(words) = trouble(ended) {
         tell(&words);
     }
 }
@@ -66,31 +64,31 @@ pub(super) fn lacking(saved: &SavedSession) -> Option<String> {
 }
 
 /// The same where it may have failed.
-fn trouble(told: anyhow::Result<()>, ended: Option<SavedSession>) -> Option<String> {
-    if let Err(error) = told {
-        return Some(format!("error: the camera isn't recorded: {error:#}"));
+fn trouble(ended: anyhow::Result<Option<SavedSession>>) -> Option<String> {
+    match ended {
+        Ok(saved) => lacking(&saved?),
+        Err(error) => Some(format!("error: the camera isn't recorded: {error:#}")),
     }
-    lacking(&ended?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::Counts;
+    use crate::recording::{Counts, EndReason};
 
     #[test]
     fn a_recording_that_is_not_whole_is_told_and_one_that_is_whole_is_not() {
         let ended = |frames_lost, reason: Option<&str>| {
             let counts = Counts { frames: 9, frames_lost, faces: 9 };
-            trouble(Ok(()), Some(SavedSession { folder: "talk".into(), counts, reason: reason.map(str::to_owned) }))
+            trouble(Ok(Some(SavedSession { folder: "talk".into(), counts, reason: reason.map(EndReason::new) })))
         };
         assert_eq!(ended(0, None), None);
-        assert_eq!(trouble(Ok(()), None), None);
+        assert_eq!(trouble(Ok(None)), None);
         let full = ended(3, Some("the disk is full")).unwrap();
         assert_eq!(full, "warning: the recording in talk has ended: the disk is full");
         let slow = ended(3, None).unwrap();
         assert!(slow.starts_with("warning: 3 frames are not in the recording in talk"), "{slow}");
-        let failed = trouble(Err(anyhow::anyhow!("no folder")), None).unwrap();
+        let failed = trouble(Err(anyhow::anyhow!("no folder"))).unwrap();
         assert_eq!(failed, "error: the camera isn't recorded: no folder");
     }
 }

@@ -7,9 +7,9 @@ use anyhow::{Context as _, bail};
 use tch::Device;
 
 use super::TrainArgs;
-use super::figures::keep_figures;
+use super::figures::keep_classifier_figures;
+use super::progress::TrainingDisplay;
 use super::sources::sources;
-use super::watch::Watch;
 use crate::commands::card;
 use crate::commands::evaluate::record;
 use crate::console::tell;
@@ -18,7 +18,7 @@ use crate::lab::datasets::{Fold, Split};
 use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
-use crate::lab::{Acquaintance, Classification, Planned as _, Statement, TrainOutcome, Trainer, TrainingState};
+use crate::lab::{Acquaintance, ClassifierTask, Planned as _, Statement, TrainOutcome, Trainer, TrainingState};
 use crate::net::{CARD_FORMAT, Calibration, Card, Ending, InputSpec, ModelSource, Training};
 
 impl TrainArgs {
@@ -66,10 +66,10 @@ impl TrainArgs {
             );
         }
         let mut statement = Statement::of(&recipe, &data)?;
-        let trainer = Classification::new(&recipe, &data, device)
+        let trainer = ClassifierTask::new(&recipe, &data, device)
             .and_then(|task| self.trainer(task, recipe, data.sha256.clone(), folder, device))
             .with_context(|| format!("can't train with {}", path.display()))?;
-        let watch = Watch {
+        let display = TrainingDisplay {
             pictures: trainer.task().pictures(),
             chart: |state: &TrainingState| accuracy_chart(&state.history, state.recipe.epochs),
             line: epoch_line,
@@ -84,11 +84,11 @@ impl TrainArgs {
         }
         let model = trainer.run_folder().model();
         let rule = trainer.state().recipe.target.rule();
-        let outcome = self.watch(trainer, device, stop, &watch, |trainer, model| {
+        let outcome = self.watch(trainer, device, stop, &display, |trainer, model| {
             let mut card = card(trainer, &statement, device)?;
-            keep_figures(&mut card, model);
+            keep_classifier_figures(&mut card, model);
             if self.measure {
-                // Said once it is measured: a list takes one that has ended, and has figures of its own data, for done.
+                // Set only after measuring, because a list treats a training with an ending and figures on its own data as done.
                 card.training.ending = None;
             }
             card::write(&card.to_toml()?, model)
@@ -105,7 +105,7 @@ impl TrainArgs {
     }
 }
 
-/// Writes into the card why the training ended, if it doesn't say so: where no epoch was run any more, or it was only now measured.
+/// Writes into the card why the training ended, if that is missing: no epoch was left to run, or it has only now been measured.
 fn say_ending(model: &Path, ending: Ending) -> anyhow::Result<()> {
     let mut card = ModelSource::File(model.to_owned()).card()?;
     if card.training.ending == Some(ending) {
@@ -132,7 +132,7 @@ fn epoch_line(state: &TrainingState) -> String {
 }
 
 /// The card of the best weights so far.
-fn card(trainer: &Trainer<Classification>, statement: &Statement, device: Device) -> anyhow::Result<Card> {
+fn card(trainer: &Trainer<ClassifierTask>, statement: &Statement, device: Device) -> anyhow::Result<Card> {
     let (state, recipe) = (trainer.state(), &trainer.state().recipe);
     Ok(Card {
         format: CARD_FORMAT,

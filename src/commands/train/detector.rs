@@ -7,11 +7,11 @@ use anyhow::{Context as _, bail};
 use tch::Device;
 
 use super::TrainArgs;
-use super::figures::keep_figures;
-use super::watch::Watch;
+use super::figures::keep_detector_figures;
+use super::progress::TrainingDisplay;
 use crate::commands::card;
 use crate::console::tell;
-use crate::lab::detection::{Detection, FaceData, FacesRecipe, FacesRecord};
+use crate::lab::detection::{DetectorTask, FaceData, FacesRecipe, FacesRecord};
 use crate::lab::provenance;
 use crate::lab::{Planned as _, Trainer, TrainingState};
 use crate::net::faces::{FacesCard, FacesTask, ScoreCalibration};
@@ -28,20 +28,20 @@ impl TrainArgs {
         let data = FaceData::read(folder)?;
         let sha256 = data.sha256.clone();
         let run = self.run.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
-        let task = Detection::new(&recipe, data, device);
+        let task = DetectorTask::new(&recipe, data, device);
         let trainer = self
             .trainer(task, recipe, sha256, &run, device)
             .with_context(|| format!("can't train with {}", path.display()))?;
         tell(&format!("{:.1} million multiply-adds for 320×192 pixels", cost.macs as f64 / 1e6));
-        let watch = Watch {
+        let display = TrainingDisplay {
             pictures: trainer.task().pictures(),
             chart: |_| String::new(),
             line: epoch_line,
             best: |record: &FacesRecord| format!("average precision {:.2} %", 100.0 * record.average_precision),
         };
-        self.watch(trainer, device, stop, &watch, |trainer, model| {
+        self.watch(trainer, device, stop, &display, |trainer, model| {
             let mut card = card_of(trainer, cost.macs, device)?;
-            keep_figures(&mut card, model);
+            keep_detector_figures(&mut card, model);
             card::write(&card.to_toml()?, model)
         })?;
         Ok(())
@@ -68,7 +68,7 @@ fn epoch_line(state: &TrainingState<FacesRecipe, FacesRecord>) -> String {
 }
 
 /// The card of the best weights so far.
-fn card_of(trainer: &Trainer<Detection>, multiply_adds: u64, device: Device) -> anyhow::Result<FacesCard> {
+fn card_of(trainer: &Trainer<DetectorTask>, multiply_adds: u64, device: Device) -> anyhow::Result<FacesCard> {
     let (state, recipe) = (trainer.state(), &trainer.state().recipe);
     Ok(FacesCard {
         format: CARD_FORMAT,

@@ -4,63 +4,34 @@ use std::path::Path;
 
 use crate::bounded;
 use crate::net::faces::FacesCard;
-use crate::net::{Card, CardError, MOST_CARD_BYTES, Training};
+use crate::net::{Card, CardError, MOST_CARD_BYTES};
 
-/// A card of any kind of model, as far as its figures go.
-pub(super) trait Figures: Sized {
-    /// Reads and checks a card.
-    ///
-    /// # Errors
-    /// When the text is no card of this kind.
-    fn read(text: &str) -> Result<Self, CardError>;
-
-    /// Where the weights come from.
-    fn training(&self) -> &Training;
-
-    /// Puts what was measured and fitted in the place of its own.
-    fn take(&mut self, before: Self);
-}
-
-impl Figures for Card {
-    fn read(text: &str) -> Result<Self, CardError> {
-        Self::from_toml(text)
-    }
-
-    fn training(&self) -> &Training {
-        &self.training
-    }
-
-    fn take(&mut self, before: Self) {
-        self.evaluation = before.evaluation;
+/// Replaces a classifier's figures and calibration with those that its earlier card beside the weights `model` got between two sittings,
+/// as long as the best weights are the same: PrivateTest is read once for them.
+pub(super) fn keep_classifier_figures(card: &mut Card, model: &Path) {
+    if let Some(before) = card_before(model, Card::from_toml)
+        && card.training.has_weights_of(&before.training)
+    {
+        card.evaluation = before.evaluation;
         if before.calibration.is_fitted() {
-            self.calibration = before.calibration;
+            card.calibration = before.calibration;
         }
     }
 }
 
-impl Figures for FacesCard {
-    fn read(text: &str) -> Result<Self, CardError> {
-        Self::from_toml(text)
-    }
-
-    fn training(&self) -> &Training {
-        &self.training
-    }
-
-    fn take(&mut self, before: Self) {
-        (self.score, self.evaluation) = (before.score, before.evaluation);
+/// The same for a detector.
+pub(super) fn keep_detector_figures(card: &mut FacesCard, model: &Path) {
+    if let Some(before) = card_before(model, FacesCard::from_toml)
+        && card.training.has_weights_of(&before.training)
+    {
+        (card.score, card.evaluation) = (before.score, before.evaluation);
     }
 }
 
-/// Takes over from the card that lies beside the weights `model` what was measured and fitted between two sittings, as long as the best
-/// weights are those that it was done with: PrivateTest is read once for them.
-pub(super) fn keep_figures<C: Figures>(card: &mut C, model: &Path) {
-    let Ok(text) = bounded::read_text(&model.with_extension("toml"), MOST_CARD_BYTES) else { return };
-    if let Ok(before) = C::read(&text)
-        && card.training().has_weights_of(before.training())
-    {
-        card.take(before);
-    }
+/// The card that lies beside the weights `model`, if there is one that can be used.
+fn card_before<C>(model: &Path, read: fn(&str) -> Result<C, CardError>) -> Option<C> {
+    let text = bounded::read_text(&model.with_extension("toml"), MOST_CARD_BYTES).ok()?;
+    read(&text).ok()
 }
 
 #[cfg(test)]
@@ -71,39 +42,39 @@ mod tests {
     use crate::net::faces::{FaceNetwork, ScoreCalibration};
     use crate::net::{Calibration, ModelSource, Precision};
 
-    /// The card with the figures of the card in `before`, if it keeps them.
-    fn kept<C: Figures>(mut card: C, before: &str) -> C {
+    /// The card with the figures of the card in `before`, if `keep` takes them.
+    fn kept<C>(mut card: C, before: &str, keep: fn(&mut C, &Path)) -> C {
         let folder = tempfile::tempdir().unwrap();
         let model = folder.path().join("mine.safetensors");
         std::fs::write(model.with_extension("toml"), before).unwrap();
-        keep_figures(&mut card, &model);
+        keep(&mut card, &model);
         card
     }
 
     #[test]
     fn a_classifiers_figures_stay_in_its_card_as_long_as_the_weights_do() {
         let text = ModelSource::default().card().unwrap().to_toml().unwrap();
-        let measured = Card::read(&text).unwrap();
+        let measured = Card::from_toml(&text).unwrap();
         assert!(measured.calibration.is_fitted() && !measured.evaluation.is_empty());
         let plain = Card { calibration: Calibration::default(), evaluation: vec![], ..measured.clone() };
-        assert_eq!(kept(plain.clone(), &text), measured);
+        assert_eq!(kept(plain.clone(), &text, keep_classifier_figures), measured);
 
         let mut better = plain;
         better.training.best_epoch += 1;
-        assert_eq!(kept(better.clone(), &text), better);
+        assert_eq!(kept(better.clone(), &text, keep_classifier_figures), better);
     }
 
     #[test]
     fn a_detectors_figures_stay_in_its_card_as_long_as_the_weights_do() {
         let shipped = FaceNetwork::load(&ModelSource::default_detector(), Device::Cpu, Precision::F32).unwrap();
         let text = shipped.card.to_toml().unwrap();
-        let measured = FacesCard::read(&text).unwrap();
+        let measured = FacesCard::from_toml(&text).unwrap();
         let plain = FacesCard { score: ScoreCalibration::default(), evaluation: vec![], ..measured.clone() };
         assert!(measured.score != plain.score && !measured.evaluation.is_empty());
-        assert_eq!(kept(plain.clone(), &text), measured);
+        assert_eq!(kept(plain.clone(), &text, keep_detector_figures), measured);
 
         let mut better = plain;
         better.training.best_epoch += 1;
-        assert_eq!(kept(better.clone(), &text), better);
+        assert_eq!(kept(better.clone(), &text, keep_detector_figures), better);
     }
 }

@@ -6,8 +6,8 @@ mod figures;
 mod list;
 mod memory;
 mod named;
+mod progress;
 mod sources;
-mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -114,7 +114,7 @@ impl TrainArgs {
         // clap makes sure of it where there is no list.
         let Some(recipe) = &self.recipe else { bail!("give a recipe") };
         if self.member {
-            watch::end_with_the_list()?;
+            progress::end_with_the_list()?;
         }
         memory::keep();
         crate::torch::use_threads(self.threads.map_or_else(crate::device::cores, i32::from));
@@ -130,7 +130,7 @@ impl TrainArgs {
         }
     }
 
-    /// Puts the seed that was given in the place of a recipe's own.
+    /// Replaces a recipe's own seed with the given one.
     fn reseed(&self, own: &mut u64, name: &mut String) {
         if let Some(seed) = self.seed {
             *own = seed;

@@ -189,7 +189,7 @@ impl fmt::Display for VideoCodec {
 }
 
 impl FinishedVideo {
-    /// What is to be said against it, if anything.
+    /// Warnings.
     pub fn complaints(&self) -> Vec<String> {
         let longest = pace::LONGEST_HOLD.as_secs();
         let shortened = (!self.cut.is_zero()).then(|| {

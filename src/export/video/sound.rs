@@ -21,7 +21,7 @@ use crate::source::CONTAINERS;
 /// What an MP4 file may hold as it is, by ffmpeg's names; everything else is encoded again.
 const IN_MP4: [&str; 6] = ["aac", "ac3", "alac", "eac3", "mp3", "opus"];
 
-/// The least time that a program has. It copies, at hundreds of times the speed of playing …
+/// Time limit for ffmpeg, plus the length of the video. It normally copies hundreds of times faster than playback.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a running program is looked at.

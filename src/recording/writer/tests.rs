@@ -90,7 +90,7 @@ fn folder_of(events: &[RecordingEvent]) -> PathBuf {
     folder.unwrap_or_else(|| panic!("nothing was started: {events:?}"))
 }
 
-fn ending(events: &[RecordingEvent]) -> (Counts, Option<String>) {
+fn ending(events: &[RecordingEvent]) -> (Counts, Option<EndReason>) {
     let Some(RecordingEvent::Ended { counts, reason, .. }) = events.last() else { panic!("not ended: {events:?}") };
     (*counts, reason.clone())
 }
@@ -232,7 +232,7 @@ fn a_camera_that_comes_back_with_another_size_ends_the_recording_whole() {
     let (counts, reason) = ending(&events);
     assert_eq!(counts.frames, 4);
     assert!(
-        reason.as_ref().is_some_and(|reason| reason.contains("200×100") && reason.contains("320×240")),
+        reason.as_ref().is_some_and(|reason| reason.words.contains("200×100") && reason.words.contains("320×240")),
         "{reason:?}"
     );
     assert_eq!(metadata_in(&folder_of(&events)).counts, Some(counts));
@@ -296,7 +296,7 @@ fn a_disk_that_is_too_slow_is_not_waited_for_and_the_recording_still_ends_whole(
     is_stuck.recv().unwrap();
     let events = writer.finish_by(Instant::now());
     let (_, reason) = ending(&events);
-    assert!(reason.as_ref().is_some_and(|reason| reason.contains("too slow")), "{reason:?}");
+    assert!(reason.as_ref().is_some_and(|reason| reason.words.contains("too slow")), "{reason:?}");
     let folder = folder_of(&events);
     assert_eq!(metadata_in(&folder).ended, None);
 
@@ -326,7 +326,7 @@ fn a_writer_that_crashes_says_that_it_has_ended() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let (_, reason) = ending(&events);
-    assert!(reason.as_ref().is_some_and(|reason| reason.contains("a bug in Mien")), "{reason:?}");
+    assert!(reason.as_ref().is_some_and(|reason| reason.words.contains("a bug in Mien")), "{reason:?}");
     assert_eq!(events.len(), 2, "{events:?}");
     // Its frames go nowhere, and the count of those that are lost is of the recording.
     pass(&writer, 1..4, |_| true);
@@ -352,5 +352,6 @@ fn a_folder_that_cannot_be_made_is_named_with_what_to_do() {
     fs::write(&file, "").unwrap();
     let events = start(&file, Plenty).finish();
     let [RecordingEvent::Failed(error)] = events.as_slice() else { panic!("{events:?}") };
-    assert!(error.contains("file") && error.contains("choose another folder"), "{error}");
+    assert!(error.words.contains("file") && error.words.contains("choose another folder"), "{error}");
+    assert!(!error.is_disk_full);
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Prior, PriorError, TableError, WeightError};
-use crate::bounded;
+use crate::bounded::{self, Rows};
 use crate::classes::Classes;
 use crate::emotion::Emotion;
 
@@ -83,24 +83,26 @@ fn from_csv(text: &str) -> Result<Weights, String> {
         emotion: String,
         weight: f64,
     }
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    let own = reader.headers().is_ok_and(|header| header.iter().any(|name| name == "class"));
-    let mut rows = reader.deserialize::<Row>();
-    if own {
-        let weights = rows.map(|row| row.map(|Row { emotion, weight }| (emotion, weight)));
-        return weights.collect::<Result<_, _>>().map(Weights::OfClasses).map_err(|error| error.to_string());
-    }
-    let mut weights = BTreeMap::new();
-    while let Some(row) = rows.next() {
+    let in_words = |error: csv::Error| error.to_string();
+    let mut rows = Rows::new(csv::ReaderBuilder::new().trim(csv::Trim::All), text.as_bytes());
+    let header = rows.headers().map_err(in_words)?.clone();
+    let (mut of_classes, mut of_emotions) = (Vec::new(), BTreeMap::new());
+    let own = header.iter().any(|name| name == "class");
+    let mut record = csv::StringRecord::new();
+    while rows.read(&mut record).map_err(in_words)? {
         // The reader's own messages name line and column.
-        let Row { emotion, weight } = row.map_err(|error| error.to_string())?;
-        let line = rows.reader().position().line().saturating_sub(1);
+        let Row { emotion, weight } = record.deserialize(Some(&header)).map_err(in_words)?;
+        if own {
+            of_classes.push((emotion, weight));
+            continue;
+        }
+        let line = record.position().map_or(0, csv::Position::line);
         let emotion: Emotion = emotion.parse().map_err(|error| format!("line {line}: {error}"))?;
-        if weights.insert(emotion, weight).is_some() {
+        if of_emotions.insert(emotion, weight).is_some() {
             return Err(format!("line {line}: {emotion} is named twice"));
         }
     }
-    Ok(Weights::OfEmotions(weights))
+    Ok(if own { Weights::OfClasses(of_classes) } else { Weights::OfEmotions(of_emotions) })
 }
 
 #[cfg(test)]
@@ -146,6 +148,10 @@ mod tests {
             ("a.csv", "emotion,weight\nangry,1\nangry,2\n", "line 3: Angry is named twice"),
             ("a.csv", "emotion,weight\nglad,1\n", "line 2: “glad”"),
             ("a.csv", "emotion,weight\nangry,much\n", "line: 2"),
+            // As spreadsheets on Windows end lines, and without an end of the last line.
+            ("a.csv", "emotion,weight\r\nangry,1\r\nangry,2\r\n", "line 3: Angry is named twice"),
+            ("a.csv", "emotion,weight\r\nangry,much\r\n", "line: 2"),
+            ("a.csv", "emotion,weight\nglad,1", "line 2: “glad”"),
             ("a.csv", "emotion,weight\n", "Angry has no weight"),
         ];
         for (name, text, reason) in cases {

@@ -18,10 +18,10 @@ const ALIKE: f32 = 0.5;
 /// … and one that turns up elsewhere, where a place says nothing: few of those pairs, if any, are as similar.
 const ALIKE_ELSEWHERE: f32 = 0.55;
 
-/// For how long a face that can't be seen well yet, as it is just coming into the picture, is given no number while somebody is away.
+/// For how long a face that can't be seen well yet, as it is just coming into the picture, is given no id while somebody is away.
 const WAIT_TO_SEE: Duration = Duration::from_millis(500);
 
-/// Most that a jump in time takes along, where a hand that drags makes many of them: those that went first are left behind.
+/// Most faces remembered across a seek. Dragging the slider seeks many times; those that left first are forgotten.
 const MOST_TAKEN_ALONG: usize = 64;
 
 /// A face that is away.
@@ -31,7 +31,7 @@ struct Away {
     rect: FaceRect,
     appearance: Appearance,
     last_hit: Duration,
-    /// Whether it was there before a jump in time.
+    /// Whether it was there before a seek.
     is_before_jump: bool,
 }
 
@@ -40,7 +40,7 @@ struct Away {
 pub(super) struct Gone(Vec<Away>);
 
 impl Gone {
-    /// Keeps those candidates that have a number and were looked at.
+    /// Keeps those candidates that have an id and were looked at.
     pub(super) fn extend(&mut self, candidates: impl IntoIterator<Item = Candidate>) {
         self.0.extend(candidates.into_iter().filter_map(|candidate| {
             let (id, (appearance, _)) = candidate.id.zip(candidate.seen)?;
@@ -49,8 +49,8 @@ impl Gone {
         }));
     }
 
-    /// Whether this may be somebody who was away, and can be told soon. Who was there before a jump isn't waited for: nobody comes
-    /// into the picture over it, and the frame that was asked for is to have its faces.
+    /// Whether this may be somebody who was away, which will soon be known. Faces from before a seek don't delay new ones: the frame
+    /// that the user chose must show its faces at once.
     pub(super) fn may_know(&self, face: &Candidate, now: Duration) -> bool {
         let may_come = self.0.iter().any(|away| !away.is_before_jump);
         may_come && face.seen.is_none() && now.saturating_sub(face.first_hit) <= WAIT_TO_SEE
@@ -76,7 +76,7 @@ impl Gone {
         self.0.retain(|away| away.last_hit >= media_time);
     }
 
-    /// Goes over a jump to this time: whoever is remembered is so from there on, as if they had just left.
+    /// Carries everyone who is remembered over a seek to this time, as if they had just left.
     pub(super) fn jump(&mut self, media_time: Duration) {
         let left_behind = self.0.len().saturating_sub(MOST_TAKEN_ALONG);
         self.0.drain(..left_behind);
@@ -86,7 +86,7 @@ impl Gone {
         }
     }
 
-    /// Says that this one is back.
+    /// Forgets a face that is back.
     pub(super) fn remove(&mut self, id: FaceId) {
         self.0.retain(|away| away.id != id);
     }

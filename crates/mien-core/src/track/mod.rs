@@ -1,12 +1,12 @@
-//! Faces over time: stable names for the boxes that a detector finds frame by frame. Pure arithmetic on boxes.
+//! Faces over time: stable ids for the boxes that a detector finds frame by frame. Pure arithmetic on boxes.
 //!
 //! Each track predicts where its face will be by moving on at its speed. Boxes are paired with predictions so that the
 //! sum of the costs (distance and lack of overlap) is the smallest; this and the prediction let two people who cross
-//! keep their names as well as boxes allow. A track is shown only when it was found several times, so that a false box
+//! keep their ids as well as boxes allow. A track is shown only when it was found several times, so that a false box
 //! that flickers never shows, and it outlives a few frames without a box. What the detector isn't certain of, or what
 //! jumps about, isn't shown either. At a cut all tracks end; a face that is back within some seconds, at its place and alike,
-//! gets its number back. Where a hand plays a film, its jumps are such cuts too, and a face that is shown again at the time
-//! and the place at which it was shown before has its number again.
+//! gets its id back. When a user plays a video, a seek counts as a cut too, and a face that is shown again at the time
+//! and the place at which it was shown before has its id again.
 
 mod appearance;
 mod assignment;
@@ -70,15 +70,15 @@ const MAX_JUMPS: f32 = 0.2;
 /// Time between two looks at what a face looks like.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Gives names to faces. See the [module](self).
+/// Gives ids to faces. See the [module](self).
 #[derive(Debug)]
 pub struct Tracker {
     options: TrackOptions,
     candidates: Vec<Candidate>,
     gone: Gone,
-    /// Where faces were in a film, if it is played by hand.
+    /// Where faces were in a video, if a user plays it.
     places: Option<Places>,
-    /// Whether the next frame is from elsewhere in the film.
+    /// Whether the next frame is from elsewhere in the video.
     has_jumped: bool,
     shown: Vec<Track>,
     named: u32,
@@ -215,25 +215,24 @@ impl Tracker {
             .collect()
     }
 
-    /// Ends all tracks at a cut: nobody is where somebody was. Faces of before get their numbers back as faces that were
+    /// Ends all tracks at a cut: nobody is where somebody was. Faces from before it get their ids back as faces that were
     /// away do.
     pub fn cut(&mut self) {
         self.gone.extend(self.candidates.drain(..));
     }
 
-    /// Ends all tracks, as the next frame is from elsewhere in the film, whichever its time. Faces get their numbers back there if
-    /// they were noted at that time and place, or look like somebody of just before the jump; to others no number of before is
-    /// given.
+    /// Ends all tracks, as the next frame is from elsewhere in the video, whichever its time. Faces get their ids back there if
+    /// they were noted at that time and place, or look like somebody from just before the jump; others get new ids.
     pub fn jump(&mut self) {
         self.cut();
         self.has_jumped = true;
     }
 
     /// Takes the boxes found on the frame of `media_time` and gives the confirmed faces in the order of their ids. `look`
-    /// says what the face in a box looks like, if that can be seen; without an answer nobody gets a number back by looks.
+    /// says what the face in a box looks like, if that can be seen; without an answer nobody gets an id back by looks.
     ///
     /// Where time goes backwards without a [`Self::jump`], all faces are new, after a long gap those that don't look alike; their
-    /// numbers continue.
+    /// ids continue.
     pub fn update(
         &mut self,
         detections: &[Detection],

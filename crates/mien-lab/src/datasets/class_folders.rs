@@ -52,7 +52,7 @@ impl Layout {
         let mut root = path.to_owned();
         for _ in 0..WRAPPERS {
             let folders = folders_in(&root)?;
-            if folders.iter().any(|folder| names::word(classes, &file_name(folder)).is_some()) {
+            if folders.iter().any(|folder| classes.word(&file_name(folder)).is_some()) {
                 return Ok(Some(Self { parts: vec![(None, root)], others: vec![] }));
             }
             let (named, others): (Vec<_>, Vec<_>) = folders
@@ -111,7 +111,7 @@ impl Layout {
     ) -> Result<Vec<(PathBuf, usize)>, DataError> {
         let mut pictures = Vec::new();
         for class_folder in folders_in(folder)? {
-            let word = names::word(classes, &file_name(&class_folder));
+            let word = classes.word(&file_name(&class_folder));
             for picture in pictures_below(&class_folder) {
                 let picture = picture?;
                 let Some(word) = word else {

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use super::names::Word;
 use super::reader::{About, Collection, Entry, Skipped, Source, Watch};
 use super::{DataError, ReadOptions, Split};
 use crate::faces::{FaceCutter, FaceError, FaceFinding, FaceMode};
 use crate::pictures::decode_gray;
 use crate::provenance;
-use mien_core::classes::Classes;
+use mien_core::classes::{Classes, Word};
 use mien_core::pixels::PixelLimit;
 
 /// Endings of the picture formats that Mien reads.
@@ -34,7 +33,7 @@ pub(super) struct PictureFile {
 /// A data set of picture files, sorted out and not decoded.
 pub(super) struct PictureFiles {
     pub name: String,
-    /// The folder that the pictures' names are told from.
+    /// The folder that picture names are relative to.
     pub root: PathBuf,
     /// The table that lists them, if there is one.
     pub list: Option<PathBuf>,
@@ -200,7 +199,7 @@ impl SkipCounter {
     /// The label that a word stands for; contempt, beside the seven emotions, is counted and left out.
     pub fn label_of(&mut self, word: Word) -> Option<usize> {
         match word {
-            Word::Label(label) => Some(label),
+            Word::Class(label) => Some(label),
             Word::Contempt => {
                 self.add("contempt, which isn't one of the seven emotions");
                 None

@@ -8,7 +8,7 @@ use super::named::{self, Shown};
 use super::reader::{Reader, Source};
 use super::{DataError, Origin, ReadOptions};
 use mien_core::classes::Classes;
-use mien_core::emotion::Class;
+use mien_core::emotion::Emotion;
 
 /// The reader of JAFFE.
 pub(super) struct Jaffe;
@@ -39,14 +39,13 @@ fn parse(name: &str) -> Option<Shown> {
     let is_person = subject.len() == 2 && subject.bytes().all(|byte| byte.is_ascii_uppercase());
     let (class, pose) = pose.split_at_checked(2)?;
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(Class::Emotion(label)) = Class::named(class) else { return None };
+    let label = Emotion::spelled(class)?;
     (is_person && is_number(pose) && is_number(number)).then(|| Shown { subject: subject.to_owned(), label })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mien_core::emotion::Emotion;
 
     #[test]
     fn the_name_says_who_it_is_and_what_she_shows() {

@@ -10,7 +10,7 @@ use super::named::{self, Shown};
 use super::reader::{Reader, Source};
 use super::{DataError, Origin, ReadOptions};
 use mien_core::classes::Classes;
-use mien_core::emotion::Class;
+use mien_core::emotion::Emotion;
 
 /// Where the camera stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -73,14 +73,13 @@ fn parse(stem: &str) -> Option<(Shown, Angle)> {
     let (class, angle) = rest.split_at_checked(2)?;
     let is_person = subject.starts_with(['F', 'M']) && subject[1..].bytes().all(|byte| byte.is_ascii_digit());
     let angle = ANGLES.iter().find(|(letters, _)| *letters == angle)?.1;
-    let Some(Class::Emotion(label)) = Class::named(class) else { return None };
+    let label = Emotion::spelled(class)?;
     (matches!(session, "A" | "B") && is_person).then(|| (Shown { subject: subject.to_owned(), label }, angle))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mien_core::emotion::Emotion;
 
     #[test]
     fn the_name_says_who_it_is_what_they_show_and_from_where() {

@@ -67,7 +67,7 @@ impl Reader for List {
             let word = filled(Some(label_column)).ok_or_else(|| wrong("the row is cut off: no label".to_owned()))?;
             let split =
                 filled(split_column).map(|word| names::split(word).ok_or_else(|| wrong(no_split(word)))).transpose()?;
-            let meant = names::word(&options.classes, word).ok_or_else(|| wrong(no_class(&options.classes, word)))?;
+            let meant = options.classes.word(word).ok_or_else(|| wrong(no_class(&options.classes, word)))?;
             let Some(label) = skipped.label_of(meant) else { continue };
             let (path, subject) = (root.join(PathBuf::from(picture)), filled(subject_column).map(str::to_owned));
             files.push(PictureFile { path, label, subject, split, line: Some(line) });

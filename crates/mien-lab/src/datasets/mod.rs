@@ -128,8 +128,8 @@ pub struct SourceInfo {
     pub origin: Origin,
     /// How it was split.
     pub division: String,
-    /// SHA-256 of what says how its publishers split it, if they did: of the list for a list, else of the pictures, whose folders or rows
-    /// say it.
+    /// SHA-256 of the file that defines the official split, if there is one: the list, or else the pictures (their folders or rows define
+    /// it).
     pub divided_by: String,
     /// SHA-256 of its files.
     pub sha256: Vec<String>,
@@ -177,7 +177,7 @@ pub struct Undivided {
     collection: Collection,
     classes: Classes,
     origin: Origin,
-    /// Which of its checksums is that of what says how its publishers split it.
+    /// Which of its checksums is that of the file that defines the official split.
     divided_by: usize,
     finding: FaceFinding,
     path: PathBuf,

@@ -1,8 +1,7 @@
-//! The words by which data sets call splits and classes, and what is said of words that name none.
+//! The names that data sets give to splits, and the errors for words that name no split or class.
 
 use super::Split;
 use mien_core::classes::Classes;
-use mien_core::emotion::Class;
 
 /// Names of split folders, in lower case without `_`, `-` and spaces.
 const SPLITS: [(Split, &[&str]); 3] = [
@@ -17,32 +16,12 @@ pub(super) fn split(word: &str) -> Option<Split> {
     SPLITS.iter().find(|(_, names)| names.contains(&word.as_str())).map(|(split, _)| *split)
 }
 
-/// What a word that names no split is answered with.
+/// The error for a word that names no split.
 pub(super) fn no_split(word: &str) -> String {
     format!("“{word}” is not a split: they are called train, validation, test or similar")
 }
 
-/// What a folder's name or a label stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
-    /// A class, by its place.
-    Label(usize),
-    /// What some data sets have beside the seven emotions.
-    Contempt,
-}
-
-/// What a word stands for among `classes`: an emotion in any usual spelling, classes of one's own by their names.
-pub(super) fn word(classes: &Classes, word: &str) -> Option<Word> {
-    if classes.are_emotions() {
-        return Class::named(word).map(|class| match class {
-            Class::Emotion(emotion) => Word::Label(emotion.index()),
-            Class::Contempt => Word::Contempt,
-        });
-    }
-    classes.named(word).map(Word::Label)
-}
-
-/// What a word that stands for none of `classes` is answered with.
+/// The error for a word that stands for none of `classes`.
 pub(super) fn no_class(classes: &Classes, word: &str) -> String {
     if !classes.are_emotions() {
         return format!("“{word}” is none of the classes {classes}");

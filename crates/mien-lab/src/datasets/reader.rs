@@ -30,8 +30,6 @@ pub struct ReadOptions {
     pub classes: Classes,
     /// The FER+ votes that stand row by row beside FER2013.
     pub ferplus: Option<PathBuf>,
-    /// How to split what its publishers didn't split.
-    pub split: SplitSpec,
     /// The angles of KDEF that take part; none given means the straight ones.
     pub angles: Vec<Angle>,
     /// How faces are found in larger pictures.
@@ -98,8 +96,8 @@ pub(super) trait Reader: Sync {
         Origin::Unknown
     }
 
-    /// Which of its checksums is that of what says how its publishers split it, if they did: the pictures', whose folders or rows say it,
-    /// unless something beside them does.
+    /// Which of its checksums is that of the file that defines the official split, if there is one: the pictures' (their folders or rows
+    /// define it), unless a list does.
     fn divided_by(&self) -> usize {
         0
     }
@@ -201,14 +199,15 @@ pub struct Skipped {
 /// Reads a data set, whatever its kind: `fer2013.csv` and `icml_face_data.csv`, folders named after emotions or classes, CK+48, JAFFE,
 /// KDEF, or a table of paths and labels. It is recognised by looking.
 ///
+/// What its publishers didn't split is split by the default.
+///
 /// # Errors
-/// When it is of no known kind, a file can't be read or is damaged (named with its row), or it can't be split as asked
-/// for.
+/// When it is of no known kind, a file can't be read or is damaged (named with its row), or it can't be split.
 pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
-    read_undivided(path, options)?.divided(&options.split)
+    read_undivided(path, options)?.divided(&SplitSpec::default())
 }
 
-/// The same before it is split, for whoever needs it split in several ways.
+/// The same before it is split, for callers that split it in another way, or in several.
 ///
 /// # Errors
 /// As [`read`], but for the split.

@@ -9,9 +9,9 @@ use crate::faces::{FaceCounts, LandmarkSummary};
 use mien_core::classes::Classes;
 use mien_core::crop::CROP_PIXELS;
 
-/// The three splits, in the order in which they are told.
+/// The three splits, in display order.
 const SPLITS: [Split; 3] = [Split::Training, Split::Public, Split::Private];
-/// Groups of equal pictures that are told by their places.
+/// How many groups of equal pictures to list with their places.
 const EXAMPLES: usize = 5;
 
 /// What a data set holds.

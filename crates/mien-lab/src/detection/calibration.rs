@@ -52,7 +52,7 @@ pub fn fit_score(pictures: &[Judged<'_>], logit: impl Fn(f32) -> f32) -> ScoreCa
 
 #[cfg(test)]
 mod tests {
-    use mien_core::landmarks::FoundFace;
+    use mien_net::faces::FoundFace;
 
     use super::*;
     use crate::detection::Face;

@@ -5,8 +5,8 @@ use tch::{Device, Tensor};
 use super::data::{GrayLevel, Pyramid, Scene};
 use super::metrics::Judged;
 use mien_core::face::FaceRect;
-use mien_core::landmarks::{FoundFace, Point};
-use mien_net::faces::{COARSEST, FindError};
+use mien_core::landmarks::Point;
+use mien_net::faces::{COARSEST, FindError, FoundFace};
 
 /// Pictures a batch.
 const BATCH: usize = 16;

@@ -1,11 +1,9 @@
 //! How good a detector is: counted from plain lists of what it found, whoever found it.
 
 use mien_core::face::FaceRect;
-use mien_core::landmarks::FoundFace;
-use mien_net::faces::{FacesFigures, SizeFigures};
+use mien_net::faces::{FacesFigures, FoundFace, SizeFigures};
 
 use super::data::{Face, GrayLevel, Scene};
-use super::targets::shared_area;
 
 /// A box has found a face that it overlaps by at least this (intersection over union).
 pub const OVERLAP: f32 = 0.5;
@@ -15,7 +13,7 @@ const IN_IGNORED: f32 = 0.5;
 pub const SMALLEST_COUNTED: f32 = 20.0;
 /// Where the ranges of sizes begin, in pixels of a picture 640 wide.
 pub const SIZES: [f32; 4] = [20.0, 40.0, 80.0, 160.0];
-/// The width that sizes are told for.
+/// The width that sizes are normalised to.
 pub const TOLD_WIDTH: f32 = 640.0;
 /// Where the ranges of roll begin, in degrees to either side.
 pub const ROLLS: [f32; 4] = [0.0, 15.0, 30.0, 45.0];
@@ -116,7 +114,7 @@ pub(super) fn verdicts(picture: &Judged<'_>, range: &Range) -> Vec<Verdict> {
             return Verdict::Passed;
         }
         let ignored = picture.faces.iter().zip(&seen).filter(|(face, _)| face.ignored);
-        let within = ignored.map(|(_, (face, _))| shared_area(face, &rect)).fold(0.0, f32::max);
+        let within = ignored.map(|(_, (face, _))| face.shared_area(&rect)).fold(0.0, f32::max);
         let passed = within >= IN_IGNORED * rect.area() || !range.holds_size(picture.told_size(&found.rect));
         if passed { Verdict::Passed } else { Verdict::False }
     };

@@ -18,7 +18,6 @@ mod table;
 mod targets;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::Receiver;
 use tch::{Device, nn};
@@ -39,29 +38,27 @@ use self::assign::Cell;
 use self::loader::{Batch, Order};
 use self::metrics::{Judged, Range, measure};
 use super::learner::Learner;
-use super::progress::Progress;
 use super::state::RunFolder;
-use super::task::{Learnt, Lessons, Task};
+use super::task::{EpochTotals, StepResult, Task};
 use super::trainer::TrainError;
-use mien_core::landmarks::FoundFace;
 use mien_net::Normalization;
-use mien_net::faces::{DetectionNetwork, FindError, NMS_OVERLAP, ScoreCalibration, read_levels, suppress};
-use mien_net::{ModelSource, Pass, SpecError, TensorMap};
+use mien_net::faces::{DetectionNetwork, FindError, FoundFace, ScoreCalibration, faces_in};
+use mien_net::{ModelSource, Pass, SpecError};
 
 /// Least score of a face that is counted as found while training.
 pub const THRESHOLD: f32 = 0.5;
 /// Least score of what goes into the average precision.
 pub const LEAST_SCORE: f32 = 0.02;
 
-/// A detector's pictures.
-pub struct Detection {
+/// The training of a detector: its pictures, and the cells that learn from them.
+pub struct DetectorTask {
     training: Arc<Vec<Scene>>,
     validation: Vec<Scene>,
     device: Device,
     cells: Vec<Cell>,
 }
 
-impl Detection {
+impl DetectorTask {
     /// Takes the data over.
     pub fn new(recipe: &FacesRecipe, data: FaceData, device: Device) -> Self {
         let cells = assign::cells(recipe.side, recipe.side);
@@ -71,11 +68,6 @@ impl Detection {
     /// Pictures that those of an epoch are made of.
     pub fn pictures(&self) -> usize {
         self.training.len()
-    }
-
-    /// Pictures to measure on.
-    pub fn validation(&self) -> &[Scene] {
-        &self.validation
     }
 }
 
@@ -87,19 +79,11 @@ fn find(
 ) -> Result<Vec<Vec<FoundFace>>, FindError> {
     let plain = ScoreCalibration::default();
     let levels = tch::no_grad(|| network.forward(&normalization.apply(pictures)?, Pass::EVALUATE))?;
-    let faces = read_levels(&levels, plain.logit(LEAST_SCORE))?.into_iter().map(|candidates| {
-        let faces = candidates.into_iter().map(|face| FoundFace {
-            rect: face.rect,
-            score: plain.probability(face.logit),
-            landmarks: face.landmarks,
-        });
-        suppress(faces.collect(), NMS_OVERLAP)
-    });
-    Ok(faces.collect())
+    faces_in(&levels, plain, plain.logit(LEAST_SCORE))
 }
 
 /// The steps of an epoch.
-pub struct Lesson {
+pub struct EpochData {
     batches: Receiver<Batch>,
     steps: usize,
 }
@@ -107,11 +91,11 @@ pub struct Lesson {
 /// What a measurement leaves to be drawn: what was found in each validation picture.
 pub struct Shown(Vec<Vec<FoundFace>>);
 
-impl Task for Detection {
+impl Task for DetectorTask {
     type Recipe = FacesRecipe;
     type Network = Box<dyn DetectionNetwork>;
     type Record = FacesRecord;
-    type Lesson = Lesson;
+    type EpochData = EpochData;
     type Shown = Shown;
 
     fn network(recipe: &FacesRecipe, path: &nn::Path<'_>) -> Result<Self::Network, SpecError> {
@@ -126,22 +110,7 @@ impl Task for Detection {
         Ok(start.transpose()?)
     }
 
-    fn prepare(
-        &mut self,
-        _device: Device,
-        _stop: &AtomicBool,
-        _on_progress: &mut dyn FnMut(Progress),
-    ) -> Result<bool, TrainError> {
-        Ok(true)
-    }
-
-    fn tensors(&self) -> TensorMap {
-        TensorMap::new()
-    }
-
-    fn restore(&mut self, _tensors: &TensorMap) {}
-
-    fn lesson(&mut self, recipe: &FacesRecipe, epoch: usize, _device: Device) -> Result<Lesson, TrainError> {
+    fn epoch_data(&mut self, recipe: &FacesRecipe, epoch: usize) -> Result<EpochData, TrainError> {
         let steps = recipe.pictures / recipe.batch_size;
         let order = Order {
             augmentation: recipe.augmentation,
@@ -152,27 +121,27 @@ impl Task for Detection {
             epoch,
         };
         let batches = loader::start(Arc::clone(&self.training), order).map_err(TrainError::Thread)?;
-        Ok(Lesson { batches, steps })
+        Ok(EpochData { batches, steps })
     }
 
-    fn steps(lesson: &Lesson) -> usize {
-        lesson.steps
+    fn steps(data: &EpochData) -> usize {
+        data.steps
     }
 
     fn learn(
         &self,
         recipe: &FacesRecipe,
         network: &Self::Network,
-        lesson: &mut Lesson,
+        data: &mut EpochData,
         _step: usize,
         pass: Pass,
-    ) -> Result<Learnt, TrainError> {
-        let Ok(Batch { pixels, targets }) = lesson.batches.recv() else { return Err(TrainError::NoPictures) };
+    ) -> Result<StepResult, TrainError> {
+        let Ok(Batch { pixels, targets }) = data.batches.recv() else { return Err(TrainError::NoPictures) };
         let pictures = evaluation::batch_of(&pixels, recipe.side, self.device);
         let levels = network.forward(&recipe.normalization.apply(&pictures)?, pass)?;
         let parts = loss::compare(&loss::flatten(&levels), &self.cells, &targets);
         let told = [&parts.score, &parts.rect, &parts.landmarks].map(|part| part.double_value(&[]));
-        Ok(Learnt { loss: recipe.loss.sum(&parts), pictures: targets.len(), parts: told.to_vec() })
+        Ok(StepResult { loss: recipe.loss.sum(&parts), pictures: targets.len(), parts: told.to_vec() })
     }
 
     fn told(parts: &[f64]) -> String {
@@ -186,7 +155,7 @@ impl Task for Detection {
         &self,
         recipe: &FacesRecipe,
         kept: &Learner<Self::Network>,
-        lessons: Lessons,
+        totals: EpochTotals,
     ) -> Result<(FacesRecord, Shown), TrainError> {
         let network = kept.network.as_ref();
         let judged = find_in(&self.validation, recipe.measured_side, self.device, |pictures| {
@@ -194,11 +163,11 @@ impl Task for Detection {
         })?;
         let all = measure(&judged, THRESHOLD, &Range::ALL);
         let large = measure(&judged, THRESHOLD, &Range { sizes: [40.0, f32::INFINITY], rolls: None });
-        let part = |index: usize| lessons.parts.get(index).copied().unwrap_or_default();
+        let part = |index: usize| totals.parts.get(index).copied().unwrap_or_default();
         let record = FacesRecord {
-            epoch: lessons.epoch,
-            learning_rate: lessons.learning_rate,
-            training_loss: lessons.loss,
+            epoch: totals.epoch,
+            learning_rate: totals.learning_rate,
+            training_loss: totals.loss,
             score_loss: part(0),
             box_loss: part(1),
             landmark_loss: part(2),
@@ -208,7 +177,7 @@ impl Task for Detection {
             recall_from_40: large.figures.recall,
             false_boxes_per_100: all.false_boxes_per_100,
             landmark_error: all.landmark_error,
-            seconds: lessons.time.seconds(),
+            seconds: totals.time.seconds(),
         };
         Ok((record, Shown(judged.into_iter().map(|picture| picture.found).collect())))
     }

@@ -17,7 +17,7 @@ enum Division {
     /// Pictures are in the order of people and films: the last `1 / share` is measured on, and `margin` pictures before it are left
     /// out, since the border may run through a film.
     Tail { share: usize, margin: usize },
-    /// Each picture is of its own occasion, and near ones at most of the same: one in `every` blocks of `block` pictures is
+    /// Pictures show different occasions; only neighbouring ones may share one. One in `every` blocks of `block` pictures is
     /// measured on.
     Blocks { block: usize, every: usize },
     /// The same few people and places throughout: all on one side.

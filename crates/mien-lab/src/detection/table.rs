@@ -8,7 +8,8 @@ use serde::Deserialize;
 use super::data::{FaceDataError, Scene};
 use super::metrics::Judged;
 use mien_core::face::FaceRect;
-use mien_core::landmarks::{FoundFace, Landmarks, Point};
+use mien_core::landmarks::{Landmarks, Point};
+use mien_net::faces::FoundFace;
 
 /// A row: the picture's folder and name, the box in its pixels, the score, and the landmarks in the order of `labels.csv`.
 #[derive(Debug, Deserialize)]

@@ -21,7 +21,7 @@ const LEAST_VISIBLE: f32 = 0.35;
 impl Target {
     /// Takes a face up as what it is where `window` shows it: to be found, ignored, or out of sight.
     pub fn add_in(&mut self, face: Face, window: FaceRect) {
-        let visible = shared_area(&face.rect, &window) / face.rect.area();
+        let visible = face.rect.shared_area(&window) / face.rect.area();
         if visible <= 0.0 {
             return;
         }
@@ -39,13 +39,6 @@ impl Target {
         let holds = |rect: &FaceRect| x >= rect.x && x < rect.x + rect.width && y >= rect.y && y < rect.y + rect.height;
         self.ignored.iter().any(holds)
     }
-}
-
-/// Of two boxes.
-pub fn shared_area(one: &FaceRect, other: &FaceRect) -> f32 {
-    let width = (one.x + one.width).min(other.x + other.width) - one.x.max(other.x);
-    let height = (one.y + one.height).min(other.y + other.height) - one.y.max(other.y);
-    width.max(0.0) * height.max(0.0)
 }
 
 #[cfg(test)]

@@ -87,8 +87,8 @@ impl FaceCutter {
     }
 }
 
-/// Faces that were cut out by their outline, gray bytes `[N, 1, 48, 48]`, as `framing` has them: turned upright by the landmarks that the network
-/// finds in them, or as they are. Also how many of them were.
+/// Crops box-cut faces, gray bytes `[N, 1, 48, 48]`, again as `framing` asks: turned upright by landmarks, or unchanged. Also returns how
+/// many were cut in which way.
 ///
 /// # Errors
 /// When the detector fails, or libtorch does.

@@ -12,7 +12,7 @@ use mien_core::crop::Framing;
 use mien_core::detection::{DetectError, FaceDetector};
 use mien_net::Precision;
 use mien_net::faces::{NeuralDetector, ScanOptions};
-pub use places::{LandmarkPlaces, LandmarkSummary, Place};
+pub use places::{LandmarkPlaces, LandmarkSummary, Spread};
 
 /// Smallest face that is looked for, as a share of the picture's height: these are pictures of a face, not of a street.
 const SMALLEST_FACE: f32 = 0.1;
@@ -69,8 +69,8 @@ impl FaceFinding {
         let network = match (self.looks_for_faces(), self.framing) {
             (false, _) => "none".to_owned(),
             (true, Framing::Upright) => NeuralDetector::version(),
-            // The name and checksum alone are the key of boxes of before: those were found in the number format that the processor was
-            // fastest in, and by some builds with another smallest face.
+            // Older boxes have the name and checksum alone as their key. They were found in the number format that the processor was fastest
+            // in, and by some builds with another smallest face.
             (true, Framing::Box) => format!("{} in 32 bits, faces from {SMALLEST_FACE}", NeuralDetector::version()),
         };
         format!("{:?} {:?} {network}", self.mode, self.framing)
@@ -159,7 +159,7 @@ mod tests {
         let version = NeuralDetector::version();
         assert!(version.starts_with("faces ") && version.len() == 6 + 64, "{version}");
         assert!(key(FaceMode::Whole, Framing::Upright).ends_with(&version));
-        // Boxes of before have the version alone, whatever they were computed in.
+        // Older boxes have the version alone, whatever they were computed in.
         let boxes = key(FaceMode::Detector, Framing::Box);
         assert!(boxes.ends_with(&format!("{version} in 32 bits, faces from 0.1")), "{boxes}");
     }

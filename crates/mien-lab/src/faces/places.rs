@@ -22,14 +22,14 @@ pub struct LandmarkSummary {
     /// Faces whose landmarks were found.
     pub faces: usize,
     /// Each landmark, x and y in pixels of the crop by the face's outline, in the order of [`Landmarks::points`].
-    pub points: [[Place; 2]; LANDMARKS],
+    pub points: [[Spread; 2]; LANDMARKS],
     /// By how much heads lean, see [`Landmarks::roll_degrees`].
-    pub roll_degrees: Place,
+    pub roll_degrees: Spread,
 }
 
-/// A mean and how far single faces are from it, as the standard deviation.
+/// A mean over faces, and how far single faces are from it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Place {
+pub struct Spread {
     /// The mean.
     pub mean: f64,
     /// The standard deviation.
@@ -37,7 +37,7 @@ pub struct Place {
 }
 
 impl LandmarkPlaces {
-    /// One face more: its landmarks in a picture, and the outline that it would be cut out by.
+    /// Adds a face: its landmarks in a picture, and the outline that it would be cut out by.
     pub fn add(&mut self, landmarks: &Landmarks, outline: FaceRect) {
         let [left, top] = [outline.x, outline.y].map(f64::from);
         let scale = [outline.width, outline.height].map(|side| CROP_SIZE as f64 / f64::from(side));
@@ -54,7 +54,7 @@ impl LandmarkPlaces {
         self.faces += 1;
     }
 
-    /// Those of another data set too.
+    /// Adds the faces of another data set.
     pub fn join(&mut self, other: &Self) {
         self.faces += other.faces;
         for index in 0..LANDMARKS {
@@ -69,17 +69,17 @@ impl LandmarkPlaces {
 
     /// What was found; `None` if nothing was.
     pub fn summary(&self) -> Option<LandmarkSummary> {
-        let point = |index: usize| [0, 1].map(|axis| self.place(self.sums[index][axis], self.squares[index][axis]));
+        let point = |index: usize| [0, 1].map(|axis| self.spread(self.sums[index][axis], self.squares[index][axis]));
         (self.faces > 0).then(|| LandmarkSummary {
             faces: self.faces,
             points: std::array::from_fn(point),
-            roll_degrees: self.place(self.rolls[0], self.rolls[1]),
+            roll_degrees: self.spread(self.rolls[0], self.rolls[1]),
         })
     }
 
-    fn place(&self, sum: f64, squares: f64) -> Place {
+    fn spread(&self, sum: f64, squares: f64) -> Spread {
         let mean = sum / self.faces as f64;
-        Place { mean, deviation: (squares / self.faces as f64 - mean * mean).max(0.0).sqrt() }
+        Spread { mean, deviation: (squares / self.faces as f64 - mean * mean).max(0.0).sqrt() }
     }
 }
 

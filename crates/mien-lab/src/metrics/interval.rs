@@ -1,11 +1,10 @@
-//! How far a share can be trusted that was measured on so many pictures.
+//! Confidence interval of a measured share.
 
 /// Quantile of the normal distribution for 95 % on both sides.
 pub(super) const Z: f64 = 1.959_963_984_540_054;
 
-/// The 95 % interval of Wilson (1927) about the share `right / n`: where the accuracy on endlessly many such pictures
-/// lies. Unlike the textbook's interval it stays between 0 and 1 and holds for few pictures. The whole range without
-/// pictures.
+/// The 95 % interval of Wilson (1927) about the share `right / n`: where the accuracy on an unlimited number of such pictures
+/// lies. Unlike the textbook's interval it stays between 0 and 1 and holds for few pictures. Without pictures, the whole range.
 pub fn wilson_interval(right: u64, n: u64) -> [f64; 2] {
     if n == 0 {
         return [0.0, 1.0];

@@ -10,4 +10,4 @@ pub use confusion::{ClassMetrics, Confusion};
 pub use interval::wilson_interval;
 pub use paired::Paired;
 pub use ranking::roc_auc;
-pub use reliability::{RELIABILITY_BINS, Reliability};
+pub use reliability::Reliability;

@@ -1,4 +1,4 @@
-//! How far two classifiers are apart that were measured on the same pictures.
+//! The difference between two classifiers measured on the same pictures.
 
 use super::interval::Z;
 

@@ -1,9 +1,9 @@
-//! How well a score ranks the pictures that show an emotion above the others.
+//! How well a score ranks the pictures of a class above the others.
 
-/// Area under the receiver operating characteristic: the chance that a picture that shows the emotion has a higher score than
-/// one that doesn't, equal scores counting half (Mann–Whitney). `None` unless both kinds occur.
+/// Area under the receiver operating characteristic: the chance that a picture of the class has a higher score than another
+/// one, equal scores counting half (Mann–Whitney). `None` unless both kinds occur.
 ///
-/// `scored` holds each picture's score and whether it shows the emotion; no score is NaN.
+/// `scored` holds each picture's score and whether it is of the class; no score is NaN.
 pub fn roc_auc(mut scored: Vec<(f64, bool)>) -> Option<f64> {
     scored.sort_by(|a, b| a.0.total_cmp(&b.0));
     let positives = scored.iter().filter(|(_, shows)| *shows).count() as f64;

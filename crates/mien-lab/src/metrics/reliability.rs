@@ -1,13 +1,13 @@
 //! Whether answers are right as often as they are sure.
 
 /// Bins of the expected calibration error, as in the paper.
-pub const RELIABILITY_BINS: usize = 15;
+const BINS: usize = 15;
 
 /// Answers sorted by how sure they are: the reliability diagram of Guo et al. 2017, “On calibration of modern neural
 /// networks”, section 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reliability {
-    bins: [Bin; RELIABILITY_BINS],
+    bins: [Bin; BINS],
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -18,11 +18,11 @@ struct Bin {
 }
 
 impl Reliability {
-    /// Counts an answer: the probability of the leading emotion, 0 to 1, and whether it was right.
+    /// Counts an answer: the probability of the leading class, 0 to 1, and whether it was right.
     pub fn add(&mut self, confidence: f64, is_right: bool) {
         // Bin m holds confidences above m/15 up to (m+1)/15.
-        let position = (confidence * RELIABILITY_BINS as f64).ceil() as usize;
-        let bin = &mut self.bins[position.clamp(1, RELIABILITY_BINS) - 1];
+        let position = (confidence * BINS as f64).ceil() as usize;
+        let bin = &mut self.bins[position.clamp(1, BINS) - 1];
         bin.answers += 1;
         bin.right += u64::from(is_right);
         bin.confidence_sum += confidence;

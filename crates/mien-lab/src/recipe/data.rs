@@ -132,7 +132,7 @@ impl<'de> Deserialize<'de> for DataSpec {
                 Ok(DataSpec { sources, ..DataSpec::default() })
             }
 
-            /// Checkpoints of before there could be several hold nothing here where nothing was said.
+            /// Checkpoints from before multiple sources existed store null here.
             fn visit_unit<E: de::Error>(self) -> Result<DataSpec, E> {
                 Ok(DataSpec::default())
             }

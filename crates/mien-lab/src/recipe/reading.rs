@@ -10,7 +10,7 @@ use super::Recipe;
 use super::fields::{Field, Step, assembled, fields_of, first_line, is_in, line_of, name_of};
 use super::mistakes::{Mistake, Problems, Told};
 use mien_core::bounded;
-use mien_net::SpecError;
+use mien_net::{BuildError, SpecError};
 
 /// A commented recipe to begin with, as `mien recipe new` writes it; `NAME` stands for the name.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -157,13 +157,15 @@ fn accept(fields: &[Field], mistakes: &mut Vec<Mistake>) -> Recipe {
     read(&fitting).unwrap_or_default()
 }
 
-/// Whether the recipe's network can be built, which is told before hours of reading data.
+/// Whether the recipe's network can be built, checked before hours of reading data.
 fn network_fits(recipe: &Recipe) -> Result<(), String> {
-    match recipe.network.cost(recipe.classes.len()) {
-        Ok(_) => Ok(()),
-        Err(SpecError::Parameters { source, .. }) => Err(source.message().to_owned()),
-        Err(error) => Err(error.to_string()),
+    let Err(error) = recipe.network.cost(recipe.classes.len()) else { return Ok(()) };
+    if let SpecError::Build { source, .. } = &error
+        && let BuildError::Parameters(source) = source.as_ref()
+    {
+        return Err(source.message().to_owned());
     }
+    Err(error.to_string())
 }
 
 #[cfg(test)]

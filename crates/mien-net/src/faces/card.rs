@@ -140,9 +140,8 @@ impl FacesCard {
             return Err(CardError::OtherTask { is: "classifier", wanted: "detector" });
         }
         let card: Self = toml::from_str(text).map_err(Box::new)?;
-        let Normalization { mean, std, .. } = card.normalization;
-        if !(mean.is_finite() && std.is_finite() && std > 0.0) {
-            return Err(CardError::Unfit(format!("its normalisation is mean {mean}, std {std}")));
+        if let Some(problem) = card.normalization.problem() {
+            return Err(CardError::Unfit(problem));
         }
         let ScoreCalibration { slope, shift } = card.score;
         if !(shift.is_finite() && slope.is_finite() && slope > 0.0) {

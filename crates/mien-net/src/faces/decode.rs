@@ -1,52 +1,61 @@
 //! From a network's outputs to faces: plain arithmetic on slices.
 
-use super::{BASE_SIZE, OUTPUTS};
+use super::{BASE_SIZE, OUTPUTS, ScoreCalibration};
 use mien_core::face::FaceRect;
-use mien_core::landmarks::{FoundFace, LANDMARKS, Landmarks, Point};
+use mien_core::landmarks::{LANDMARKS, Landmarks, Point};
 
-/// Boxes that overlap a surer one by more than this (intersection over union) are the same face. Faces of people side by side
-/// overlap less; two cells' boxes of one face overlap more.
-pub const NMS_OVERLAP: f32 = 0.45;
-
-/// What a cell says, before its score is a probability.
+/// A face that a detector found.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Candidate {
-    /// Logit of the score.
-    pub logit: f32,
-    /// The box, in pixels of the network's picture.
+pub struct FoundFace {
+    /// The box, in pixels of the picture; may reach beyond it.
     pub rect: FaceRect,
-    /// Eyes, nose and mouth, likewise.
+    /// Probability that it is a face, 0 to 1.
+    pub score: f32,
+    /// Eyes, nose and mouth, in pixels of the picture.
     pub landmarks: Landmarks,
 }
 
-/// The cells of one level whose logit is at least `least`. `outputs` is `[OUTPUTS, rows, columns]` of one picture, row by row,
-/// with the meaning that [`super::DetectionNetwork::forward`] gives.
-pub fn decode(outputs: &[f32], columns: usize, stride: i64, least: f32) -> Vec<Candidate> {
+/// Boxes that overlap a surer one by more than this (intersection over union) are the same face. Faces of people side by side
+/// overlap less; two cells' boxes of one face overlap more.
+const NMS_OVERLAP: f32 = 0.45;
+
+/// The faces of the cells of one level whose logit is at least `least_logit`, in pixels of the network's picture. `outputs` is
+/// `[OUTPUTS, rows, columns]` of one picture, row by row, with the meaning that [`super::DetectionNetwork::forward`] gives.
+pub(super) fn decode(
+    outputs: &[f32],
+    columns: usize,
+    stride: i64,
+    score: ScoreCalibration,
+    least_logit: f32,
+) -> Vec<FoundFace> {
     let cells = outputs.len() / OUTPUTS;
     let stride = stride as f32;
-    let faces = outputs.iter().take(cells).enumerate().filter(|(_, logit)| **logit >= least).map(|(cell, logit)| {
-        let output = |channel: usize| outputs[channel * cells + cell];
-        let middle = [(cell % columns) as f32, (cell / columns) as f32].map(|index| (index + 0.5) * stride);
-        let from_middle =
-            |channel: usize| -> Point { [0, 1].map(|axis| middle[axis] + stride * output(channel + axis)) };
-        let [x, y] = from_middle(1);
-        let [width, height] = [3, 4].map(|channel| output(channel).exp() * stride * BASE_SIZE as f32);
-        Candidate {
-            logit: *logit,
-            rect: FaceRect { x: x - width / 2.0, y: y - height / 2.0, width, height },
-            landmarks: Landmarks::from_points(std::array::from_fn::<Point, LANDMARKS, _>(|i| from_middle(5 + 2 * i))),
-        }
-    });
+    let faces =
+        outputs.iter().take(cells).enumerate().filter(|(_, logit)| **logit >= least_logit).map(|(cell, logit)| {
+            let output = |channel: usize| outputs[channel * cells + cell];
+            let middle = [(cell % columns) as f32, (cell / columns) as f32].map(|index| (index + 0.5) * stride);
+            let from_middle =
+                |channel: usize| -> Point { [0, 1].map(|axis| middle[axis] + stride * output(channel + axis)) };
+            let [x, y] = from_middle(1);
+            let [width, height] = [3, 4].map(|channel| output(channel).exp() * stride * BASE_SIZE as f32);
+            FoundFace {
+                rect: FaceRect { x: x - width / 2.0, y: y - height / 2.0, width, height },
+                score: score.probability(*logit),
+                landmarks: Landmarks::from_points(std::array::from_fn::<Point, LANDMARKS, _>(|i| {
+                    from_middle(5 + 2 * i)
+                })),
+            }
+        });
     // A box that is no number is no face.
     faces.filter(|face| face.rect.area().is_finite()).collect()
 }
 
-/// Non-maximum suppression: the surest first, without those that overlap a surer one by more than `overlap`.
-pub fn suppress(mut faces: Vec<FoundFace>, overlap: f32) -> Vec<FoundFace> {
+/// Non-maximum suppression: the surest first, without those that overlap a surer one by more than [`NMS_OVERLAP`].
+pub(super) fn suppress(mut faces: Vec<FoundFace>) -> Vec<FoundFace> {
     faces.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<FoundFace> = Vec::new();
     for face in faces {
-        if kept.iter().all(|surer| surer.rect.iou(&face.rect) <= overlap) {
+        if kept.iter().all(|surer| surer.rect.iou(&face.rect) <= NMS_OVERLAP) {
             kept.push(face);
         }
     }
@@ -68,10 +77,11 @@ mod tests {
         outputs[3 * cells + 5] = 2.0_f32.ln();
         outputs[5 * cells + 5] = -1.0;
         outputs[14 * cells + 5] = 1.5;
-        let faces = decode(&outputs, 3, 8, 0.0);
+        let calibration = ScoreCalibration { slope: 1.5, shift: -1.0 };
+        let faces = decode(&outputs, 3, 8, calibration, 0.0);
         assert_eq!(faces.len(), 1);
-        let Candidate { logit, rect, landmarks } = faces[0];
-        assert_eq!(logit, 2.0);
+        let FoundFace { rect, score, landmarks } = faces[0];
+        assert_eq!(score, calibration.probability(2.0));
         // Middle (24, 10), 64 wide and 32 high.
         assert!((rect.x + 8.0).abs() < 1e-4 && (rect.y + 6.0).abs() < 1e-4, "{rect:?}");
         assert!((rect.width - 64.0).abs() < 1e-4 && (rect.height - 32.0).abs() < 1e-4, "{rect:?}");
@@ -83,7 +93,7 @@ mod tests {
     fn a_box_without_bounds_is_no_face() {
         let mut outputs = vec![0.0_f32; OUTPUTS];
         outputs[3] = 1e4;
-        assert!(decode(&outputs, 1, 8, -1.0).is_empty());
+        assert!(decode(&outputs, 1, 8, ScoreCalibration::default(), -1.0).is_empty());
     }
 
     fn face(x: f32, score: f32) -> FoundFace {
@@ -94,7 +104,7 @@ mod tests {
     #[test]
     fn of_boxes_on_one_face_the_surest_stays() {
         // 2 pixels apart they share two thirds, 6 pixels apart a quarter.
-        let kept = suppress(vec![face(2.0, 0.6), face(0.0, 0.9), face(6.0, 0.3), face(50.0, 0.7)], NMS_OVERLAP);
+        let kept = suppress(vec![face(2.0, 0.6), face(0.0, 0.9), face(6.0, 0.3), face(50.0, 0.7)]);
         let left: Vec<f32> = kept.iter().map(|face| face.rect.x).collect();
         assert_eq!(left, [0.0, 50.0, 6.0]);
     }

@@ -3,10 +3,10 @@
 use tch::{Device, Tensor};
 
 use super::super::{ModelSource, Precision};
-use super::{COARSEST, FaceNetwork};
+use super::{COARSEST, FaceNetwork, FoundFace};
 use mien_core::detection::{DetectError, Detection, FaceDetector, nearest, one_a_face};
 use mien_core::face::{FaceRect, GrayView};
-use mien_core::landmarks::{FoundFace, Point};
+use mien_core::landmarks::Point;
 use mien_core::resample::{Filter, Resampler};
 
 /// Longer side in pixels that a picture is brought to before a full scan, unless the smallest face asks for more.

@@ -11,9 +11,9 @@ mod stack;
 use tch::{Device, Kind, TchError, Tensor, nn};
 
 pub use card::{FacesCard, FacesEvaluation, FacesFigures, FacesTask, ScoreCalibration, SizeFigures};
-pub use decode::{Candidate, NMS_OVERLAP, decode, suppress};
+pub use decode::FoundFace;
 pub use detector::{NeuralDetector, ScanOptions};
-pub use model::{FaceNetwork, FindError, read_levels};
+pub use model::{FaceNetwork, FindError, faces_in};
 
 use super::macs::Survey;
 use super::one_dnn::packs_on;
@@ -104,7 +104,7 @@ impl NetworkSpec {
     /// [`Self::build_detector`] for whoever has looked already.
     fn make_detector(&self, path: &nn::Path<'_>) -> Result<Box<dyn DetectionNetwork>, SpecError> {
         let built = (self.detector()?.build)(path, self.parameters.clone());
-        built.map_err(|source| SpecError::new(&self.architecture, source))
+        built.map_err(|source| self.failed(source))
     }
 
     fn detector(&self) -> Result<&'static Detector, SpecError> {
@@ -131,11 +131,9 @@ impl NetworkSpec {
         let [width, height] = COUNTED_ON;
         let pass = |network: Box<dyn DetectionNetwork>| {
             let no_picture = Tensor::f_zeros([0, 1, height, width], (Kind::Float, Device::Cpu))?;
-            let _no_outputs = network.forward(&no_picture, Pass::EVALUATE)?;
-            Ok(width)
+            network.forward(&no_picture, Pass::EVALUATE).map(drop)
         };
-        macs::survey(|path| build(path, self.parameters.clone()), pass)
-            .map_err(|source| SpecError::new(&self.architecture, source))
+        macs::survey(|path| build(path, self.parameters.clone()), pass).map_err(|source| self.failed(source))
     }
 }
 

@@ -4,8 +4,8 @@ use tch::{Device, Kind, Tensor, nn};
 
 use super::super::loaded::{self, Loaded};
 use super::super::{ModelError, ModelSource, Pass, Precision};
-use super::{COARSEST, Candidate, DetectionNetwork, FacesCard, NMS_OVERLAP, OUTPUTS, STRIDES, decode, suppress};
-use mien_core::landmarks::FoundFace;
+use super::decode::{decode, suppress};
+use super::{COARSEST, DetectionNetwork, FacesCard, FoundFace, OUTPUTS, STRIDES, ScoreCalibration};
 
 /// The models that find faces.
 const DETECTOR: loaded::Kind<FacesCard, dyn DetectionNetwork> = loaded::Kind {
@@ -66,36 +66,39 @@ impl FaceNetwork {
     /// # Errors
     /// When the shape doesn't fit or libtorch fails.
     pub fn find(&self, pictures: &Tensor, threshold: f32) -> Result<Vec<Vec<FoundFace>>, FindError> {
-        let least = self.card.score.logit(threshold);
-        let candidates = self.candidates(pictures, least)?;
-        let found = |candidates: Vec<Candidate>| {
-            let faces = candidates.into_iter().map(|face| FoundFace {
-                rect: face.rect,
-                score: self.card.score.probability(face.logit),
-                landmarks: face.landmarks,
-            });
-            suppress(faces.collect(), NMS_OVERLAP)
-        };
-        Ok(candidates.into_iter().map(found).collect())
+        self.find_with(pictures, self.card.score, threshold)
     }
 
-    fn candidates(&self, pictures: &Tensor, least: f32) -> Result<Vec<Vec<Candidate>>, FindError> {
+    /// The same with another calibration of the scores than the card's.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn find_with(
+        &self,
+        pictures: &Tensor,
+        score: ScoreCalibration,
+        threshold: f32,
+    ) -> Result<Vec<Vec<FoundFace>>, FindError> {
         match pictures.size()[..] {
             [_, 1, height, width] if height % COARSEST == 0 && width % COARSEST == 0 && height * width > 0 => {}
             _ => return Err(FindError::Shape(pictures.size())),
         }
         let input = self.card.normalization.apply(&pictures.f_to_device(self.device)?)?;
         let levels = tch::no_grad(|| self.network.forward(&input, Pass::EVALUATE))?;
-        read_levels(&levels, least)
+        faces_in(&levels, score, score.logit(threshold))
     }
 }
 
-/// The candidates of each picture among a network's outputs.
+/// The faces in each picture by a network's outputs: those with a logit of at least `least_logit`, the surest first.
 ///
 /// # Errors
 /// When libtorch can't give the numbers out.
-pub fn read_levels(levels: &[Tensor; STRIDES.len()], least: f32) -> Result<Vec<Vec<Candidate>>, FindError> {
-    let mut pictures: Vec<Vec<Candidate>> = Vec::new();
+pub fn faces_in(
+    levels: &[Tensor; STRIDES.len()],
+    score: ScoreCalibration,
+    least_logit: f32,
+) -> Result<Vec<Vec<FoundFace>>, FindError> {
+    let mut pictures: Vec<Vec<FoundFace>> = Vec::new();
     for (level, stride) in levels.iter().zip(STRIDES) {
         let size = level.size();
         let (cells, columns) = ((size[2] * size[3]) as usize, size[3] as usize);
@@ -103,8 +106,8 @@ pub fn read_levels(levels: &[Tensor; STRIDES.len()], least: f32) -> Result<Vec<V
         let numbers: Vec<f32> = Vec::try_from(plain.f_contiguous()?.f_reshape([-1])?)?;
         pictures.resize_with(size[0] as usize, Vec::new);
         for (picture, outputs) in pictures.iter_mut().zip(numbers.chunks_exact(OUTPUTS * cells)) {
-            picture.extend(decode(outputs, columns, stride, least));
+            picture.extend(decode(outputs, columns, stride, score, least_logit));
         }
     }
-    Ok(pictures)
+    Ok(pictures.into_iter().map(suppress).collect())
 }

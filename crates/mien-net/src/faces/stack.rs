@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde::de::Error as _;
 use tch::{Kind, TchError, Tensor, nn};
 
-use super::super::layers::{ConvNorm, Layer as _};
+use super::super::layers::{ConvNorm, ConvShape, Layer as _};
 use super::super::onnx::{Graph, Value};
-use super::super::rep::{RepBlock, head};
+use super::super::rep::RepBlock;
 use super::super::{BuildError, ExportError, Pass, Precision, macs};
 use super::{DetectionNetwork, OUTPUTS, STRIDES};
 
@@ -106,7 +106,7 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
     let heads = (FIRST_WITH_OUTPUTS..STAGES)
         .map(|stage| {
             let path = path / format!("head{}", stage + 1);
-            let layer = head(&path, channels[stage + 1], OUTPUTS as i64)?;
+            let layer = ConvNorm::biased(&path, ConvShape::new(channels[stage + 1], OUTPUTS as i64, 1))?;
             // What stands in for a variable in a survey has no memory of its own to write to.
             if !macs::is_surveying()
                 && let (Some(weight), Some(bias)) = (path.get("weight"), path.get("bias"))

@@ -1,4 +1,4 @@
-//! Python's pickles, read as data: what would be called or built is noted and never done.
+//! Python's pickles, read as data: what would be called or built is recorded, never executed.
 //!
 //! The opcodes are those of Python's `pickletools`; the ones that no protocol since 2 writes are left out.
 

@@ -62,6 +62,11 @@ impl ConvNorm {
         Ok(Self { weight, shape, after: After::Norm(norm) })
     }
 
+    /// The same with `weight` under `path.0` and the norm's variables under `path.1`, as PyTorch numbers the layers of a sequence.
+    pub fn numbered(path: &nn::Path<'_>, shape: ConvShape) -> Result<Self, BuildError> {
+        Self::named(&(path / 0), &(path / 1), shape)
+    }
+
     /// With group norm: variables `weight` and `norm.*` under `path`. `groups` divides the outputs.
     pub fn grouped(path: &nn::Path<'_>, shape: ConvShape, groups: i64) -> Result<Self, BuildError> {
         let weight = shape.weight(path)?;
@@ -119,7 +124,14 @@ impl ConvNorm {
     /// # Errors
     /// When it can't be folded into one convolution, or libtorch can't copy the weights.
     pub fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
-        let After::Folded(bias) = &self.after else { return Err(ExportError::Part("group norm")) };
+        let bias = match &self.after {
+            After::Folded(bias) => bias,
+            After::Group(_) => return Err(ExportError::Part("group norm")),
+            After::Norm(_) | After::Bias(_) | After::Nothing => {
+                return Err(ExportError::Part("a layer that isn't folded"));
+            }
+            After::Packed(_) => return Err(ExportError::Part("a layer whose weights oneDNN has laid out")),
+        };
         let ConvShape { kernel, stride, groups, padding, .. } = self.shape;
         let Padding::Sides([y, x]) = padding else { return Err(ExportError::Part("TensorFlow's padding")) };
         let (weight, bias) = (graph.constant(&self.weight)?, graph.constant(bias)?);

@@ -12,7 +12,8 @@ use self::format::{IR_VERSION, ModelProto, OPSET, OperatorSetIdProto, StringStri
 use self::graph::Side::{Fixed, Free};
 pub use self::graph::{Attribute, Graph, Value};
 use super::faces::{FaceNetwork, OUTPUTS, STRIDES};
-use super::{CardError, Model, ModelError, ModelSource, Normalization};
+use super::normalization::{LEAST_STD, Normalization};
+use super::{CardError, Model, ModelError, ModelSource};
 use mien_core::crop::{CROP_SIZE, Framing};
 use mien_core::prior::{PriorChoice, PriorError};
 
@@ -141,7 +142,7 @@ fn detector(model: &FaceNetwork) -> Result<Vec<u8>, ExportError> {
 fn from_bytes(normalization: Normalization) -> String {
     let Normalization { mean, std, per_picture } = normalization;
     if per_picture {
-        "(pixel / 255 - mean of the picture) / (its standard deviation, at least 0.02)".to_owned()
+        format!("(pixel / 255 - mean of the picture) / (its standard deviation, at least {LEAST_STD})")
     } else {
         format!("(pixel / 255 - {mean}) / {std}")
     }

@@ -105,6 +105,17 @@ fn every_architecture_is_written_or_says_what_it_lacks() {
 }
 
 #[test]
+fn a_layer_that_is_not_folded_is_not_taken_for_group_norm() {
+    let store = nn::VarStore::new(Device::Cpu);
+    let spec: NetworkSpec = toml::from_str("architecture = \"repvgg\"").unwrap();
+    let network = spec.build(&store.root(), 7).unwrap();
+    let mut graph = Graph::new("unfolded");
+    let input = graph.input("faces", &[Free("N"), Fixed(1), Fixed(48), Fixed(48)], "");
+    let error = network.draw(&mut graph, &input).err().unwrap().to_string();
+    assert!(error.contains("isn't folded"), "{error}");
+}
+
+#[test]
 fn the_file_says_how_it_is_meant() {
     let source = ModelSource::default();
     let card = source.card().unwrap();

@@ -4,31 +4,19 @@
 use tch::nn;
 
 use super::Backbone;
-use super::inverted::{Activation, Block, BlockNames, BlockShape, Chain};
+use super::inverted::{Activation, Block, BlockNames, Chain, Stage, Style, shapes};
 use crate::BuildError;
 use crate::layers::ConvNorm;
 
-/// A stage of B0, which the others scale.
-struct Stage {
-    expansion: i64,
-    kernel: i64,
-    stride: i64,
-    outputs: i64,
-    blocks: usize,
-}
-
-const fn stage(expansion: i64, kernel: i64, stride: i64, outputs: i64, blocks: usize) -> Stage {
-    Stage { expansion, kernel, stride, outputs, blocks }
-}
-
+/// The stages of B0, which the others scale.
 const B0: [Stage; 7] = [
-    stage(1, 3, 1, 16, 1),
-    stage(6, 3, 2, 24, 2),
-    stage(6, 5, 2, 40, 2),
-    stage(6, 3, 2, 80, 3),
-    stage(6, 5, 1, 112, 3),
-    stage(6, 5, 2, 192, 4),
-    stage(6, 3, 1, 320, 1),
+    Stage::new(1, 3, 1, 16, 1),
+    Stage::new(6, 3, 2, 24, 2),
+    Stage::new(6, 5, 2, 40, 2),
+    Stage::new(6, 3, 2, 80, 3),
+    Stage::new(6, 5, 1, 112, 3),
+    Stage::new(6, 5, 2, 192, 4),
+    Stage::new(6, 3, 1, 320, 1),
 ];
 
 /// Channels of B0's stem.
@@ -42,9 +30,7 @@ struct Variant {
     depth: f64,
     /// Channels of the last convolution.
     last: i64,
-    squeeze: bool,
-    activation: Activation,
-    tensorflow: bool,
+    style: Style,
 }
 
 impl Variant {
@@ -60,51 +46,24 @@ impl Variant {
         (b0 as f64 * self.depth).ceil() as usize
     }
 
-    fn shape(&self) -> BlockShape {
-        BlockShape {
-            inputs: self.channels(STEM),
-            outputs: self.channels(STEM),
-            kernel: 3,
-            stride: 1,
-            expansion: 1,
-            squeezed: None,
-            activation: self.activation,
-            tensorflow: self.tensorflow,
-        }
-    }
-
-    /// The blocks in order: stage and place in it, both from 0, with the shape.
-    fn plan(&self) -> Vec<(usize, usize, BlockShape)> {
-        let mut inputs = self.channels(STEM);
-        let mut plan = Vec::new();
-        for (i, Stage { expansion, kernel, stride, outputs, blocks }) in B0.iter().enumerate() {
-            let outputs = self.channels(*outputs);
-            for block in 0..self.blocks(*blocks) {
-                let shape = BlockShape {
-                    inputs,
-                    outputs,
-                    kernel: *kernel,
-                    stride: if block == 0 { *stride } else { 1 },
-                    expansion: *expansion,
-                    squeezed: self.squeeze.then_some(inputs / SQUEEZE),
-                    ..self.shape()
-                };
-                plan.push((i, block, shape));
-                inputs = outputs;
-            }
-        }
-        plan
+    fn stages(&self) -> [Stage; B0.len()] {
+        B0.map(|b0| Stage { outputs: self.channels(b0.outputs), blocks: self.blocks(b0.blocks), ..b0 })
     }
 }
 
-/// By how much squeezed channels are fewer than a block's inputs.
-const SQUEEZE: i64 = 4;
+const B2: Variant = Variant {
+    width: 1.1,
+    depth: 1.2,
+    last: 1408,
+    style: Style { squeeze: Some(4), activation: Activation::Silu, tensorflow: false },
+};
 
-const B2: Variant =
-    Variant { width: 1.1, depth: 1.2, last: 1408, squeeze: true, activation: Activation::Silu, tensorflow: false };
-
-const LITE0: Variant =
-    Variant { width: 1.0, depth: 1.0, last: 1280, squeeze: false, activation: Activation::Relu6, tensorflow: true };
+const LITE0: Variant = Variant {
+    width: 1.0,
+    depth: 1.0,
+    last: 1280,
+    style: Style { squeeze: None, activation: Activation::Relu6, tensorflow: true },
+};
 
 pub fn b2(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
     Ok(Box::new(torchvision(path, &B2)?))
@@ -113,17 +72,15 @@ pub fn b2(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
 /// B2 with the edges and norms that TensorFlow and `tch::vision` give it.
 #[cfg(test)]
 pub fn b2_tensorflow(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
-    Ok(Box::new(torchvision(path, &Variant { tensorflow: true, ..B2 })?))
+    Ok(Box::new(torchvision(path, &Variant { style: Style { tensorflow: true, ..B2.style }, ..B2 })?))
 }
 
 fn torchvision(path: &nn::Path<'_>, variant: &Variant) -> Result<Chain, BuildError> {
     let path = path / "features";
-    let named = |path: nn::Path<'_>, shape| ConvNorm::named(&(&path / 0), &(&path / 1), shape);
-    let usual = variant.shape();
-    let stem = named(&path / 0, usual.conv(super::CHANNELS, usual.outputs, 3).stride(2))?;
-    let mut inputs = usual.outputs;
+    let (channels, stages, style) = (variant.channels(STEM), variant.stages(), variant.style);
+    let stem = ConvNorm::numbered(&(&path / 0), style.conv(super::CHANNELS, channels, 3).stride(2))?;
     let mut blocks = Vec::new();
-    for (stage, block, shape) in variant.plan() {
+    for (stage, block, shape) in shapes(&stages, channels, style) {
         let path = &path / (stage + 1) / block / "block";
         let at = usize::from(shape.expansion != 1);
         let pair = |i: usize| [&path / i / 0, &path / i / 1];
@@ -134,19 +91,18 @@ fn torchvision(path: &nn::Path<'_>, variant: &Variant) -> Result<Chain, BuildErr
             project: pair(at + 2),
         };
         blocks.push(Block::new(&names, shape)?);
-        inputs = shape.outputs;
     }
-    let last = named(&path / (B0.len() + 1), usual.conv(inputs, variant.last, 1))?;
-    Ok(Chain { stem, blocks, last, activation: variant.activation })
+    let shape = style.conv(stages[stages.len() - 1].outputs, variant.last, 1);
+    let last = ConvNorm::numbered(&(&path / (stages.len() + 1)), shape)?;
+    Ok(Chain { stem, blocks, last, activation: style.activation })
 }
 
 pub fn lite0(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
-    let usual = LITE0.shape();
+    let (channels, stages, style) = (LITE0.channels(STEM), LITE0.stages(), LITE0.style);
     let named = |conv: &str, norm: &str, shape| ConvNorm::named(&(path / conv), &(path / norm), shape);
-    let stem = named("_conv_stem", "_bn0", usual.conv(super::CHANNELS, usual.outputs, 3).stride(2))?;
-    let mut inputs = usual.outputs;
+    let stem = named("_conv_stem", "_bn0", style.conv(super::CHANNELS, channels, 3).stride(2))?;
     let mut blocks = Vec::new();
-    for (_, _, shape) in LITE0.plan() {
+    for (_, _, shape) in shapes(&stages, channels, style) {
         let path = path / "_blocks" / blocks.len();
         let names = BlockNames {
             expand: [&path / "_expand_conv", &path / "_bn0"],
@@ -155,8 +111,7 @@ pub fn lite0(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
             project: [&path / "_project_conv", &path / "_bn2"],
         };
         blocks.push(Block::new(&names, shape)?);
-        inputs = shape.outputs;
     }
-    let last = named("_conv_head", "_bn1", usual.conv(inputs, LITE0.last, 1))?;
-    Ok(Box::new(Chain { stem, blocks, last, activation: LITE0.activation }))
+    let last = named("_conv_head", "_bn1", style.conv(stages[stages.len() - 1].outputs, LITE0.last, 1))?;
+    Ok(Box::new(Chain { stem, blocks, last, activation: style.activation }))
 }

@@ -23,6 +23,49 @@ impl Activation {
     }
 }
 
+/// What the layers of a network have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// In blocks with squeeze-and-excitation, by how much squeezed channels are fewer than a block's inputs.
+    pub squeeze: Option<i64>,
+    pub activation: Activation,
+    /// Edges and norms as TensorFlow has them.
+    pub tensorflow: bool,
+}
+
+/// TensorFlow's constant in these networks' batch norms.
+const TENSORFLOW_EPSILON: f64 = 1e-3;
+
+impl Style {
+    /// MobileNetV2's.
+    pub const MOBILE: Self = Self { squeeze: None, activation: Activation::Relu6, tensorflow: false };
+
+    /// A convolution's shape with these edges and norms.
+    pub fn conv(&self, inputs: i64, outputs: i64, kernel: i64) -> ConvShape {
+        let shape = ConvShape::new(inputs, outputs, kernel);
+        if self.tensorflow { shape.same().epsilon(TENSORFLOW_EPSILON) } else { shape }
+    }
+}
+
+/// Blocks in a row; all of them have the same outputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage {
+    /// By how much a block's depthwise convolution is wider than its inputs.
+    pub expansion: i64,
+    pub kernel: i64,
+    /// Of the first block; the others have 1.
+    pub stride: i64,
+    pub outputs: i64,
+    /// How many.
+    pub blocks: usize,
+}
+
+impl Stage {
+    pub const fn new(expansion: i64, kernel: i64, stride: i64, outputs: i64, blocks: usize) -> Self {
+        Self { expansion, kernel, stride, outputs, blocks }
+    }
+}
+
 /// The numbers of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockShape {
@@ -32,26 +75,20 @@ pub struct BlockShape {
     pub stride: i64,
     /// By how much the depthwise convolution is wider than the inputs.
     pub expansion: i64,
-    /// Channels to squeeze to, for blocks with squeeze-and-excitation.
-    pub squeezed: Option<i64>,
-    pub activation: Activation,
-    /// Edges and norms as TensorFlow has them.
-    pub tensorflow: bool,
+    pub style: Style,
 }
 
-/// TensorFlow's constant in these networks' batch norms.
-const TENSORFLOW_EPSILON: f64 = 1e-3;
-
-impl BlockShape {
-    /// A convolution's shape with the edges and norms of this block.
-    pub fn conv(&self, inputs: i64, outputs: i64, kernel: i64) -> ConvShape {
-        let shape = ConvShape::new(inputs, outputs, kernel);
-        if self.tensorflow { shape.same().epsilon(TENSORFLOW_EPSILON) } else { shape }
+/// The blocks of all stages in order, after a layer of `inputs` channels: stage and place in it, both from 0, with the shape.
+pub fn shapes(stages: &[Stage], mut inputs: i64, style: Style) -> Vec<(usize, usize, BlockShape)> {
+    let mut shapes = Vec::new();
+    for (i, &Stage { expansion, kernel, stride, outputs, blocks }) in stages.iter().enumerate() {
+        for block in 0..blocks {
+            let stride = if block == 0 { stride } else { 1 };
+            shapes.push((i, block, BlockShape { inputs, outputs, kernel, stride, expansion, style }));
+            inputs = outputs;
+        }
     }
-
-    fn hidden(&self) -> i64 {
-        self.expansion * self.inputs
-    }
+    shapes
 }
 
 /// Paths of a convolution and its norm.
@@ -92,21 +129,23 @@ pub struct Block {
 impl Block {
     pub fn new(names: &BlockNames<'_>, shape: BlockShape) -> Result<Self, BuildError> {
         let named = |[conv, norm]: &Names<'_>, shape| ConvNorm::named(conv, norm, shape);
-        let hidden = shape.hidden();
-        let squeeze = names.squeeze.as_ref().zip(shape.squeezed).map(|([down, up], squeezed)| {
+        let BlockShape { inputs, outputs, kernel, stride, expansion, style } = shape;
+        let hidden = expansion * inputs;
+        let squeeze = names.squeeze.as_ref().zip(style.squeeze).map(|([down, up], squeeze)| {
+            let squeezed = inputs / squeeze;
             let down = ConvNorm::biased(down, ConvShape::new(hidden, squeezed, 1))?;
             Ok::<_, BuildError>([down, ConvNorm::biased(up, ConvShape::new(squeezed, hidden, 1))?])
         });
         let squeeze = squeeze.transpose()?;
-        let expand = (shape.expansion != 1).then(|| named(&names.expand, shape.conv(shape.inputs, hidden, 1)));
-        let depthwise = shape.conv(hidden, hidden, shape.kernel).stride(shape.stride).depthwise();
+        let expand = (expansion != 1).then(|| named(&names.expand, style.conv(inputs, hidden, 1)));
+        let depthwise = style.conv(hidden, hidden, kernel).stride(stride).depthwise();
         Ok(Self {
             expand: expand.transpose()?,
             depthwise: named(&names.depthwise, depthwise)?,
             squeeze,
-            project: named(&names.project, shape.conv(hidden, shape.outputs, 1))?,
-            activation: shape.activation,
-            residual: shape.stride == 1 && shape.inputs == shape.outputs,
+            project: named(&names.project, style.conv(hidden, outputs, 1))?,
+            activation: style.activation,
+            residual: stride == 1 && inputs == outputs,
         })
     }
 
@@ -135,32 +174,19 @@ impl Block {
     }
 }
 
-/// Expansion, channels, blocks and stride of a stage.
-pub type Stage = (i64, i64, usize, i64);
-
-/// The blocks of MobileNetV2's kind, 3×3 with ReLU6, that follow a stem of `inputs` channels. The first is called `first` under `path`, and
-/// each has its layers under `conv`.
-pub fn stages(path: &nn::Path<'_>, first: usize, mut inputs: i64, stages: &[Stage]) -> Result<Vec<Block>, BuildError> {
-    let mut blocks = Vec::new();
-    for &(expansion, outputs, count, stride) in stages {
-        for block in 0..count {
-            let path = path / (first + blocks.len()) / "conv";
-            let names = BlockNames::numbered(&path, expansion != 1);
-            let shape = BlockShape {
-                inputs,
-                outputs,
-                kernel: 3,
-                stride: if block == 0 { stride } else { 1 },
-                expansion,
-                squeezed: None,
-                activation: Activation::Relu6,
-                tensorflow: false,
-            };
-            blocks.push(Block::new(&names, shape)?);
-            inputs = outputs;
-        }
-    }
-    Ok(blocks)
+/// The blocks of MobileNetV2's kind that follow a stem of `inputs` channels. The first is called `first` under `path`, and each has its
+/// layers under `conv`.
+pub fn mobile_blocks(
+    path: &nn::Path<'_>,
+    first: usize,
+    inputs: i64,
+    stages: &[Stage],
+) -> Result<Vec<Block>, BuildError> {
+    let blocks = shapes(stages, inputs, Style::MOBILE).into_iter().enumerate().map(|(i, (_, _, shape))| {
+        let path = path / (first + i) / "conv";
+        Block::new(&BlockNames::numbered(&path, shape.expansion != 1), shape)
+    });
+    blocks.collect()
 }
 
 /// A network of these blocks: a strided stem, the blocks, a 1×1 convolution.

@@ -7,11 +7,17 @@
 use tch::{TchError, Tensor, nn};
 
 use super::Backbone;
-use super::inverted::{self, Activation, Block, Stage};
+use super::inverted::{self, Activation, Block, Stage, Style};
 use crate::layers::{ConvNorm, ConvShape, Layer};
 use crate::{BuildError, Pass};
 
-const STAGES: [Stage; 5] = [(2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1)];
+const STAGES: [Stage; 5] = [
+    Stage::new(2, 3, 2, 64, 5),
+    Stage::new(4, 3, 2, 128, 1),
+    Stage::new(2, 3, 1, 128, 6),
+    Stage::new(4, 3, 2, 128, 1),
+    Stage::new(2, 3, 1, 128, 2),
+];
 /// Channels of the stem.
 const STEM: i64 = 64;
 /// Side in pixels of a FER2013 crop at the network's scale.
@@ -36,23 +42,23 @@ struct MobileFace {
 }
 
 pub fn net(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
-    let numbered = |path: nn::Path<'_>, shape| ConvNorm::named(&(&path / 0), &(&path / 1), shape);
-    let stem = numbered(path / "conv1", ConvShape::new(super::CHANNELS, STEM, 3).stride(2))?;
+    let stem = ConvNorm::numbered(&(path / "conv1"), ConvShape::new(super::CHANNELS, STEM, 3).stride(2))?;
     let both = path / "dw_conv";
     let depthwise = ConvShape::new(STEM, STEM, 3).depthwise();
     let separable = [
         ConvNorm::named(&(&both / "depthwise"), &(&both / "bn1"), depthwise)?,
         ConvNorm::named(&(&both / "pointwise"), &(&both / "bn2"), ConvShape::new(STEM, STEM, 1))?,
     ];
-    let blocks = inverted::stages(&(path / "features"), 0, STEM, &STAGES)?;
-    let wide = numbered(path / "conv2", ConvShape::new(STAGES[STAGES.len() - 1].1, FEATURES, 1))?;
+    let blocks = inverted::mobile_blocks(&(path / "features"), 0, STEM, &STAGES)?;
+    let shape = ConvShape::new(STAGES[STAGES.len() - 1].outputs, FEATURES, 1);
+    let wide = ConvNorm::numbered(&(path / "conv2"), shape)?;
     let last = path / "gdconv";
     let shape = ConvShape::new(FEATURES, FEATURES, LAST_SIDE).depthwise().unpadded();
     let everywhere = ConvNorm::named(&(&last / "depthwise"), &(&last / "bn"), shape)?;
     Ok(Box::new(MobileFace { stem, separable, blocks, frozen: 0, wide, everywhere }))
 }
 
-const ACTIVATION: Activation = Activation::Relu6;
+const ACTIVATION: Activation = Style::MOBILE.activation;
 
 impl MobileFace {
     fn begin(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError> {

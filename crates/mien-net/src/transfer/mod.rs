@@ -78,8 +78,8 @@ trait Backbone: Send {
 /// Creates a backbone's variables under a path.
 type BuildBackbone = fn(&nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError>;
 
-/// A backbone as the registry's entries describe it.
-struct Plan {
+/// An architecture that is a backbone with a head.
+pub(super) struct Plan {
     /// Creates the backbone's variables.
     backbone: BuildBackbone,
     /// Channels of its features.
@@ -89,7 +89,7 @@ struct Plan {
     /// The smallest picture that leaves a feature.
     smallest: i64,
     /// Default side of the picture.
-    side: i64,
+    pub(super) side: i64,
     /// Whether the head sees the mean over the map, or the whole map.
     pooled: bool,
     /// Default hidden layers of the head.
@@ -109,7 +109,8 @@ struct Transfer {
 }
 
 impl Plan {
-    fn build(
+    /// Creates the variables `backbone.*` and `head.*` under `path`.
+    pub(super) fn build(
         &self,
         path: &nn::Path<'_>,
         parameters: toml::Table,
@@ -231,26 +232,12 @@ impl Network for Transfer {
     fn draw(&self, _graph: &mut Graph, _faces: &Value) -> Result<Value, ExportError> {
         Err(ExportError::Part("backbones that were trained on something else"))
     }
-
-    fn input_side(&self) -> i64 {
-        self.side
-    }
 }
 
 /// The head that the published transfer recipes describe: pooling over the map, then these hidden layers.
 const POOLED_HEAD: &[i64] = &[1024];
 /// The head of keras-vggface's own example of fine-tuning: two hidden layers on the whole map.
 const VGG_FACE_HEAD: &[i64] = &[512, 512];
-
-macro_rules! plans {
-    ($($(#[$doc:meta])* $build:ident: $plan:expr;)*) => {
-        $($(#[$doc])*
-        pub(super) fn $build(path: &nn::Path<'_>, parameters: toml::Table, outputs: i64) -> Result<Box<dyn Network>, BuildError> {
-            const PLAN: Plan = $plan;
-            PLAN.build(path, parameters, outputs)
-        })*
-    };
-}
 
 /// What most backbones have in common: made for multiples of 32 pixels.
 const USUAL: Plan = Plan {
@@ -269,32 +256,40 @@ const DIRECT_HEAD: &[i64] = &[];
 /// Side of the pictures for backbones that halve them five times with filters that want to see something.
 const TWICE: i64 = 2 * CROP_SIZE as i64;
 
-plans! {
-    /// VGG16 (Simonyan & Zisserman 2015), configuration D.
-    vgg16: USUAL;
-    /// VGG19, configuration E.
-    vgg19: Plan { backbone: vgg::vgg19, ..USUAL };
-    /// VGG-Face (Parkhi et al. 2015): VGG16 taught 2622 people's faces, with a head of its own.
-    vgg_face: Plan { side: TWICE, pooled: false, hidden: VGG_FACE_HEAD, ..USUAL };
-    /// Inception V3 (Szegedy et al. 2016). 75 pixels are the fewest that it can take.
-    inception3: Plan { backbone: inception::v3, channels: 2048, smallest: 75, side: 75, ..USUAL };
-    /// ResNet-50 (He et al. 2016).
-    resnet50: Plan { backbone: resnet::resnet50, channels: 2048, ..USUAL };
-    /// DenseNet-121 (Huang et al. 2017).
-    densenet121: Plan { backbone: densenet::densenet121, channels: 1024, ..USUAL };
-    /// EfficientNet-B2 (Tan & Le 2019) as torchvision has it.
-    efficientnet_b2: Plan { backbone: efficientnet::b2, channels: 1408, side: TWICE, ..USUAL };
-    /// EfficientNet-Lite0: B0 without squeeze-and-excitation, with ReLU6.
-    efficientnet_lite0: Plan { backbone: efficientnet::lite0, channels: 1280, side: TWICE, ..USUAL };
-    /// MobileFaceNet (Chen et al. 2018). Its features are a vector already.
-    mobilefacenet: Plan {
-        backbone: mobile_face::net,
-        channels: mobile_face::FEATURES,
-        smallest: mobile_face::SIDE,
-        side: mobile_face::SIDE,
-        hidden: DIRECT_HEAD,
-        ..USUAL
-    };
-    /// MobileNetV2 (Sandler et al. 2018).
-    mobilenet2: Plan { backbone: mobilenet::v2, channels: 1280, side: TWICE, ..USUAL };
-}
+/// VGG16 (Simonyan & Zisserman 2015), configuration D.
+pub(super) const VGG16: Plan = USUAL;
+
+/// VGG19, configuration E.
+pub(super) const VGG19: Plan = Plan { backbone: vgg::vgg19, ..USUAL };
+
+/// VGG-Face (Parkhi et al. 2015): VGG16 taught 2622 people's faces, with a head of its own.
+pub(super) const VGG_FACE: Plan = Plan { side: TWICE, pooled: false, hidden: VGG_FACE_HEAD, ..USUAL };
+
+/// Inception V3 (Szegedy et al. 2016). 75 pixels are the fewest that it can take.
+pub(super) const INCEPTION3: Plan = Plan { backbone: inception::v3, channels: 2048, smallest: 75, side: 75, ..USUAL };
+
+/// ResNet-50 (He et al. 2016).
+pub(super) const RESNET50: Plan = Plan { backbone: resnet::resnet50, channels: 2048, ..USUAL };
+
+/// DenseNet-121 (Huang et al. 2017).
+pub(super) const DENSENET121: Plan = Plan { backbone: densenet::densenet121, channels: 1024, ..USUAL };
+
+/// EfficientNet-B2 (Tan & Le 2019) as torchvision has it.
+pub(super) const EFFICIENTNET_B2: Plan = Plan { backbone: efficientnet::b2, channels: 1408, side: TWICE, ..USUAL };
+
+/// EfficientNet-Lite0: B0 without squeeze-and-excitation, with ReLU6.
+pub(super) const EFFICIENTNET_LITE0: Plan =
+    Plan { backbone: efficientnet::lite0, channels: 1280, side: TWICE, ..USUAL };
+
+/// MobileFaceNet (Chen et al. 2018). Its features are a vector already.
+pub(super) const MOBILEFACENET: Plan = Plan {
+    backbone: mobile_face::net,
+    channels: mobile_face::FEATURES,
+    smallest: mobile_face::SIDE,
+    side: mobile_face::SIDE,
+    hidden: DIRECT_HEAD,
+    ..USUAL
+};
+
+/// MobileNetV2 (Sandler et al. 2018).
+pub(super) const MOBILENET2: Plan = Plan { backbone: mobilenet::v2, channels: 1280, side: TWICE, ..USUAL };

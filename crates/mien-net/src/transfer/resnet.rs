@@ -47,10 +47,8 @@ impl Bottleneck {
             conv(2, ConvShape::new(width, width, 3).stride(stride))?,
             conv(3, ConvShape::new(width, outputs, 1))?,
         ];
-        let shortcut = (stride != 1 || inputs != outputs).then(|| {
-            let path = path / "downsample";
-            ConvNorm::named(&(&path / 0), &(&path / 1), ConvShape::new(inputs, outputs, 1).stride(stride))
-        });
+        let shortcut = (stride != 1 || inputs != outputs)
+            .then(|| ConvNorm::numbered(&(path / "downsample"), ConvShape::new(inputs, outputs, 1).stride(stride)));
         Ok(Self { convolutions, shortcut: shortcut.transpose()? })
     }
 

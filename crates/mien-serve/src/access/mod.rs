@@ -20,7 +20,10 @@ pub use self::connections::{Connection, Connections};
 pub use self::rate::{Bucket, Rates};
 pub use self::token::Token;
 use crate::app::App;
-use crate::routes::{self, error};
+use crate::routes::{self, error, try_again};
+
+/// What every machine calls itself.
+pub const OWN_NAME: &str = "localhost";
 
 /// What is checked on every request.
 pub struct Gate {
@@ -167,7 +170,8 @@ enum Pass {
 /// An answer that refuses.
 struct Refusal(StatusCode, &'static str);
 
-fn scheme(is_secure: bool) -> &'static str {
+/// How the server's links begin.
+pub fn scheme(is_secure: bool) -> &'static str {
     if is_secure { "https" } else { "http" }
 }
 
@@ -176,20 +180,24 @@ fn usual_port(is_secure: bool) -> u16 {
     if is_secure { 443 } else { 80 }
 }
 
+/// An address as it is written in links: IPv6 in brackets.
+pub fn in_link(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
 /// What a server at this address is called by those on its machine and around it. The machine's own addresses are asked for when
 /// somebody uses one, as they change.
 fn own_names(ip: IpAddr) -> Vec<String> {
-    let name = |ip: IpAddr| match ip {
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
-    };
-    let loopback = || ["localhost".to_owned(), name(Ipv4Addr::LOCALHOST.into()), name(Ipv6Addr::LOCALHOST.into())];
+    let loopback = || [OWN_NAME.to_owned(), in_link(Ipv4Addr::LOCALHOST.into()), in_link(Ipv6Addr::LOCALHOST.into())];
     if ip.is_unspecified() {
         loopback().into()
     } else if ip.is_loopback() {
-        [name(ip)].into_iter().chain(loopback()).collect()
+        [in_link(ip)].into_iter().chain(loopback()).collect()
     } else {
-        vec![name(ip)]
+        vec![in_link(ip)]
     }
 }
 
@@ -214,9 +222,7 @@ pub async fn guard(
     let answer = match gate.check(&request, pass) {
         Err(Refusal(status, why)) => error(status, why),
         Ok(()) if !gate.allows(&request, pass, address.ip(), Instant::now()) => {
-            let mut answer = error(StatusCode::TOO_MANY_REQUESTS, "too many requests; try again in a second");
-            answer.headers_mut().insert(header::RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
-            answer
+            try_again(StatusCode::TOO_MANY_REQUESTS, 1, "too many requests; try again in a second")
         }
         Ok(()) if pass.is_none() && !routes::is_public(request.uri().path()) => {
             let mut answer = error(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::limits::{REQUESTS_AT_ONCE, REQUESTS_PER_SECOND};
 
-/// Addresses that are remembered: what is more than that has asked long ago, or is an attack, of which all share a bucket.
+/// Addresses kept at most. New ones beyond that are probably an attack and share one bucket.
 const MOST_ADDRESSES: usize = 4096;
 
 /// Lets so many through a second on average, and some more at once.
@@ -53,7 +53,7 @@ struct Known {
     purged_at: Option<Instant>,
 }
 
-/// How often those are forgotten who haven't asked for long: it means to look at all of them.
+/// How often idle addresses are dropped, which means walking the whole map.
 const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Rates {

@@ -14,11 +14,11 @@ use opencv::core::{CV_8UC3, Mat, Scalar};
 
 use super::*;
 
-/// Names every face happy, and notes how many came at once. The first batch waits until it is let go.
+/// Names every face happy, and notes how many came at once. The first batch waits until it is let go, and the first `panics` panic.
 struct Fake {
     batches: Arc<Mutex<Vec<usize>>>,
     go: Option<mpsc::Receiver<()>>,
-    panics: bool,
+    panics: usize,
 }
 
 impl Classifier for Fake {
@@ -34,8 +34,12 @@ impl Classifier for Fake {
         if let Some(go) = self.go.take() {
             go.recv().ok();
         }
-        assert!(!self.panics, "as asked");
-        self.batches.lock().unwrap().push(crops.len());
+        let number = {
+            let mut batches = self.batches.lock().unwrap();
+            batches.push(crops.len());
+            batches.len()
+        };
+        assert!(number > self.panics, "as asked");
         let mut weights = [0.0; COUNT];
         weights[Emotion::Happy.index()] = 1.0;
         Ok(vec![Probabilities::from_weights(&weights).unwrap(); crops.len()])
@@ -44,14 +48,13 @@ impl Classifier for Fake {
 
 fn engine(fake: Fake) -> (Engine, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::default());
-    let limit = crate::limits::MAX_MEGAPIXELS.parse().unwrap();
-    let detection = DetectionOptions::default();
-    let stages = Stages { classifier: Box::new(fake), detection, device: Device::Cpu, limit, record_visitor: None };
+    let (classifier, detection, limit) = (Box::new(fake), DetectionOptions::default(), crate::limits::MAX_PIXELS);
+    let stages = Stages { classifier, detection, device: Device::Cpu, limit, record_visitor: None };
     (Engine::start(stages, Arc::clone(&metrics)).unwrap(), metrics)
 }
 
 fn fake() -> Fake {
-    Fake { batches: Arc::default(), go: None, panics: false }
+    Fake { batches: Arc::default(), go: None, panics: 0 }
 }
 
 fn gray_jpeg() -> Bytes {
@@ -115,10 +118,27 @@ async fn frames_that_come_while_one_is_worked_on_are_dropped_but_for_the_newest(
 
 #[tokio::test]
 async fn a_network_that_panics_ends_sessions_and_not_the_server() {
-    let (engine, _metrics) = engine(Fake { panics: true, ..fake() });
+    let (engine, _metrics) = engine(Fake { panics: 2, ..fake() });
     for _ in 0..2 {
         let mut visitor = engine.visitor(Following::Camera, None);
         visitor.offer(frame(7, gray_jpeg()));
         assert!(matches!(next(&mut visitor).await, Answer::Problem { id: 7, failure: Failure::Failed(_) }));
     }
+}
+
+#[tokio::test]
+async fn a_failure_that_ends_the_session_is_told_even_if_later_pictures_were_answered() {
+    let batches = Arc::default();
+    let (engine, _metrics) = engine(Fake { batches: Arc::clone(&batches), panics: 1, ..fake() });
+    let mut visitor = engine.visitor(Following::Camera, None);
+    for id in 1..=3 {
+        visitor.offer(frame(id, gray_jpeg()));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        // Batches come one after another, so the answer before this one has been given by then.
+        while batches.lock().unwrap().len() < id as usize {
+            assert!(Instant::now() < deadline, "picture {id} didn't reach the network");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    assert!(matches!(next(&mut visitor).await, Answer::Problem { id: 1, failure: Failure::Failed(_) }));
 }

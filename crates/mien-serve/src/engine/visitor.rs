@@ -56,6 +56,13 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// Whether it ends the visitor's session, whose tracker may be in any state.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::Problem { failure: Failure::Failed(_) | Failure::Broken, .. })
+    }
+}
+
 /// Why a picture has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
@@ -89,7 +96,7 @@ pub(super) struct Place {
     pub began_at: Instant,
 }
 
-/// After a panic its visitor's session ends, so that what was half done is never used.
+/// A panic ends the visitor's session, so poisoned state may be taken over.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -129,9 +136,15 @@ impl Place {
         scene
     }
 
-    /// Gives the newest answer; one that was not fetched is replaced.
+    /// Gives the newest answer in place of one that was not fetched. A fatal one stays: it has to end the session.
     pub fn answer(&self, answer: Answer) {
-        self.answers.send_replace(Some(answer));
+        self.answers.send_if_modified(|newest| {
+            let is_over = newest.as_ref().is_some_and(Answer::is_fatal);
+            if !is_over {
+                *newest = Some(answer);
+            }
+            !is_over
+        });
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::{error, status_of};
+use super::{error, status_of, try_again};
 use crate::app::{About, App, ModelReport};
 use crate::engine::{Answer, Following, Submitted};
 use crate::limits::{ANALYSIS_WITHIN, BODY_WITHIN, MAX_MESSAGE_BYTES};
@@ -28,9 +28,6 @@ pub(super) const OPENAPI: &str = "/api/v1/openapi.json";
 
 /// Bytes of a token with its JSON around it.
 const MAX_TOKEN_BYTES: usize = 4096;
-
-/// What a server that has too much to do asks for.
-const RETRY_SOON: HeaderValue = HeaderValue::from_static("1");
 
 /// What the server is and does.
 #[utoipa::path(get, path = ABOUT, responses(
@@ -95,11 +92,7 @@ pub async fn open_session(State(app): State<Arc<App>>, body: Body) -> Response {
     (status = 503, description = "Too much to do; try again", body = ErrorReport),
 ))]
 pub async fn analyze(State(app): State<Arc<App>>, body: Body) -> Response {
-    let busy = || {
-        let mut answer = error(StatusCode::SERVICE_UNAVAILABLE, "the server has too much to do; try again in a second");
-        answer.headers_mut().insert(header::RETRY_AFTER, RETRY_SOON);
-        answer
-    };
+    let busy = || try_again(StatusCode::SERVICE_UNAVAILABLE, 1, "the server has too much to do; try again in a second");
     // Before the body is read: what isn't worked on takes no memory.
     let Ok(_permit) = app.analyses.try_acquire() else { return busy() };
     let message = match read(body, MAX_MESSAGE_BYTES).await {

@@ -13,9 +13,9 @@ use futures_util::stream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
 
-use super::error;
 use super::feed::{Feed, Piece, Reader};
 use super::socket::{self, End, Pulse};
+use super::{error, try_again};
 use crate::access::Connection;
 use crate::app::App;
 use crate::broadcast::Broadcast;
@@ -33,8 +33,9 @@ fn no_source() -> Response {
     error(StatusCode::NOT_FOUND, "this server has no source of its own; start it with --camera, --video or --recording")
 }
 
+/// A place becomes free only when somebody leaves, so the wait is longer than for a busy server.
 fn full() -> Response {
-    error(StatusCode::SERVICE_UNAVAILABLE, "the server is full; try again later")
+    try_again(StatusCode::SERVICE_UNAVAILABLE, 10, "the server is full; try again later")
 }
 
 /// The connection that a request came by.
@@ -159,7 +160,7 @@ async fn hand_on(mut feed: Feed, reader: Reader, parts: &mpsc::Sender<Bytes>, pa
             () = parts.closed() => None,
         };
         let Some(piece) = piece else { return Stopped::Gone };
-        // A panic there was told by the panic itself.
+        // The panic hook has already reported it.
         let Ok(part) = tokio::task::spawn_blocking(move || written(&piece, reader)).await else { return Stopped::Gone };
         if !part.is_empty() {
             free.send(part);
@@ -222,6 +223,11 @@ mod tests {
 
     use super::*;
     use crate::protocol::{SourceReport, SourceState};
+
+    #[test]
+    fn a_full_server_says_when_to_try_again() {
+        assert_eq!(full().headers()[header::RETRY_AFTER], "10");
+    }
 
     #[tokio::test]
     async fn a_reader_who_takes_nothing_is_given_up_as_is_one_who_has_gone() {

@@ -63,6 +63,13 @@ pub fn error(status: StatusCode, words: impl Into<String>) -> Response {
     (status, Json(ErrorReport { error: words.into() })).into_response()
 }
 
+/// An error that may be gone after so many seconds.
+pub fn try_again(status: StatusCode, seconds: u16, words: impl Into<String>) -> Response {
+    let mut response = error(status, words);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    response
+}
+
 /// The status that says why a picture has no answer.
 fn status_of(failure: &Failure) -> StatusCode {
     match failure {

@@ -13,7 +13,7 @@ use super::socket::{self, End, Pulse};
 use super::status_of;
 use crate::access::Bucket;
 use crate::app::App;
-use crate::engine::{Answer, Failure, Following, Submitted, Visitor};
+use crate::engine::{Answer, Following, Submitted, Visitor};
 use crate::limits::{FRAMES_PER_SECOND, IDLE, MAX_COMMAND_BYTES};
 use crate::protocol::{FrameHeader, ServerMessage, VisitorCommand};
 
@@ -32,24 +32,28 @@ async fn serve(socket: &mut WebSocket, app: &App) -> End {
     let mut visitor = app.engine.visitor(Following::Camera, app.smoothing);
     let mut closing = app.closing();
     let mut pulse = Pulse::new();
-    let mut session = Session { rate: Bucket::new(FRAMES_PER_SECOND, FRAMES_PER_SECOND, Instant::now()) };
+    let mut rate = Bucket::new(FRAMES_PER_SECOND, FRAMES_PER_SECOND, Instant::now());
     let mut last_frame = tokio::time::Instant::now();
     loop {
         tokio::select! {
             message = socket.recv() => {
                 pulse.heard();
-                let end = match message {
+                let asks = matches!(message, Some(Ok(Message::Binary(_) | Message::Text(_))));
+                if asks && !rate.take(Instant::now()) {
+                    return End::TooMuch;
+                }
+                let understood = match message {
                     Some(Ok(Message::Binary(message))) => {
                         last_frame = tokio::time::Instant::now();
-                        session.frame(message, &visitor)
+                        take_frame(message, &visitor)
                     }
-                    Some(Ok(Message::Text(words))) => session.command(&words, &visitor),
+                    Some(Ok(Message::Text(words))) => obey(&words, &visitor),
                     // The library answers pings by itself.
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => Some(()),
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
                 };
-                if let Err(end) = end {
-                    return end;
+                if understood.is_none() {
+                    return End::Nonsense;
                 }
             }
             answer = visitor.answer() => {
@@ -64,7 +68,7 @@ async fn serve(socket: &mut WebSocket, app: &App) -> End {
                 if !socket::send(socket, Message::text(message.json())).await {
                     return End::Gone;
                 }
-                if matches!(answer, Answer::Problem { failure: Failure::Failed(_) | Failure::Broken, .. }) {
+                if answer.is_fatal() {
                     return End::Failed;
                 }
             }
@@ -79,32 +83,22 @@ async fn serve(socket: &mut WebSocket, app: &App) -> End {
     }
 }
 
-struct Session {
-    rate: Bucket,
+/// Passes a frame on; `None` if the message isn't one.
+fn take_frame(message: Bytes, visitor: &Visitor) -> Option<()> {
+    let FrameHeader { id, t } = FrameHeader::read(&message)?;
+    visitor.offer(Submitted { id, t, arrived_at: Instant::now(), message, offset: FrameHeader::BYTES });
+    Some(())
 }
 
-impl Session {
-    fn frame(&mut self, message: Bytes, visitor: &Visitor) -> Result<(), End> {
-        if !self.rate.take(Instant::now()) {
-            return Err(End::TooMuch);
-        }
-        let FrameHeader { id, t } = FrameHeader::read(&message).ok_or(End::Nonsense)?;
-        visitor.offer(Submitted { id, t, arrived_at: Instant::now(), message, offset: FrameHeader::BYTES });
-        Ok(())
+/// Does what a visitor asks for; `None` if the words mean nothing.
+fn obey(words: &str, visitor: &Visitor) -> Option<()> {
+    if words.len() > MAX_COMMAND_BYTES {
+        return None;
     }
-
-    fn command(&mut self, words: &str, visitor: &Visitor) -> Result<(), End> {
-        if !self.rate.take(Instant::now()) {
-            return Err(End::TooMuch);
-        }
-        if words.len() > MAX_COMMAND_BYTES {
-            return Err(End::Nonsense);
-        }
-        let Ok(VisitorCommand { smoothing }) = serde_json::from_str(words) else { return Err(End::Nonsense) };
-        if !(0.0..=LONGEST_SMOOTHING_SECS).contains(&smoothing) {
-            return Err(End::Nonsense);
-        }
-        visitor.set_smoothing(Some(Duration::from_secs_f32(smoothing)).filter(|time| !time.is_zero()));
-        Ok(())
+    let VisitorCommand { smoothing } = serde_json::from_str(words).ok()?;
+    if !(0.0..=LONGEST_SMOOTHING_SECS).contains(&smoothing) {
+        return None;
     }
+    visitor.set_smoothing(Some(Duration::from_secs_f32(smoothing)).filter(|time| !time.is_zero()));
+    Some(())
 }

@@ -118,8 +118,7 @@ impl DetectionOptions {
         ScanOptions { smallest_face: self.smallest_face(), working_height: self.working_height }
     }
 
-    /// Whether they make the same detector as the others, at most searching the whole picture more or less often. What is for Haar
-    /// alone makes no difference to the network.
+    /// Whether both need the same detector. How often the whole picture is searched doesn't count, nor do Haar's options for the network.
     #[must_use]
     pub(crate) fn make_the_same_as(&self, others: &Self) -> bool {
         self.detector == others.detector

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{Analyzer, Detected, Labeller, PipelineError, Scene};
-use crate::source::FrameSource;
+use crate::source::{FrameSource, Shortfall};
 
 /// Frames that share a batch, and that wait between two threads, at most. Enough to even out frames that take longer than
 /// others.
@@ -30,8 +30,8 @@ pub fn frames_that_wait(width: usize, height: usize) -> usize {
 /// Why [`run_to_end`] returned without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Each frame of the source was labelled.
-    EndOfSource,
+    /// Each frame of the source was labelled. A file that is cut tells what it lacks.
+    EndOfSource(Option<Shortfall>),
     /// The stop flag was set, or the caller had enough.
     Stopped,
 }
@@ -94,7 +94,7 @@ fn capture(
 ) -> Result<Ending, PipelineError> {
     while !stop.load(Ordering::Acquire) {
         let start = Instant::now();
-        let Some(frame) = source.read()? else { return Ok(Ending::EndOfSource) };
+        let Some(frame) = source.read()? else { return Ok(Ending::EndOfSource(source.shortfall())) };
         let read = start.elapsed();
         let mut detected = analyzer.analyze(frame)?;
         detected.timings.read = read;

@@ -31,52 +31,6 @@ pub(super) enum Wake {
     Stop,
 }
 
-/// Where commands arrive.
-pub(super) struct Inbox {
-    pub(super) commands: Receiver<Command>,
-    pub(super) shared: Arc<Shared>,
-}
-
-impl Inbox {
-    /// Obeys what waits, and sees to the detector once nothing more does. Break: stop.
-    pub(super) fn obey_waiting(&self, controls: &mut Controls, analyzer: &mut Analyzer) -> ControlFlow<()> {
-        loop {
-            match self.poll() {
-                Wake::Command(command) => controls.obey(&command),
-                Wake::Stop => return ControlFlow::Break(()),
-                Wake::Due => break,
-            }
-        }
-        controls.see_to_detector(analyzer, &self.shared);
-        self.shared.set_still(controls.paused);
-        ControlFlow::Continue(())
-    }
-
-    /// The next command, without waiting.
-    fn poll(&self) -> Wake {
-        match self.commands.try_recv() {
-            _ if self.shared.is_stopping() => Wake::Stop,
-            Ok(command) => Wake::Command(command),
-            Err(TryRecvError::Empty) => Wake::Due,
-            Err(TryRecvError::Disconnected) => Wake::Stop,
-        }
-    }
-
-    /// The next command, waited for until `due`, or for as long as it takes.
-    pub(super) fn wait(&self, due: Option<Instant>) -> Wake {
-        let received = match due {
-            Some(due) => self.commands.recv_deadline(due),
-            None => self.commands.recv().map_err(RecvTimeoutError::from),
-        };
-        match received {
-            _ if self.shared.is_stopping() => Wake::Stop,
-            Ok(command) => Wake::Command(command),
-            Err(RecvTimeoutError::Timeout) => Wake::Due,
-            Err(RecvTimeoutError::Disconnected) => Wake::Stop,
-        }
-    }
-}
-
 /// What the user wants of the source, gathered from the commands.
 pub(super) struct Controls {
     pub(super) paused: bool,
@@ -128,7 +82,7 @@ impl Controls {
             Command::Seek(to) => {
                 self.jump = Some(*to);
                 self.steps = 0;
-                // Counted here as they are where they are sent: the numbers of one seek are the same.
+                // `Live::send` counts seeks in the same order, so both sides give a seek the same number.
                 self.generation += 1;
             }
             Command::Step(frames) => {
@@ -137,11 +91,11 @@ impl Controls {
             }
             Command::SetSpeed(speed) => self.pacer.set_speed(*speed),
             Command::SetRepeat(repeat) => self.repeat = *repeat,
-            // A slider that is dragged asks for many, and each takes time to be made: see `see_to_detector`.
+            // Dragging a slider asks for many, and making each takes time: see `see_to_detector`.
             Command::SetDetection(options) => self.detection = Some(*options),
-            // No camera is waited for.
+            // Only a lost camera is retried; see `wait_to_retry`.
             Command::Retry => {}
-            // The inference thread's, which says when the network has moved to another device.
+            // For the inference thread, which says when the network has moved to another device.
             Command::SetNetwork(_) | Command::SetSmoothing(_) => {}
         }
     }
@@ -175,7 +129,7 @@ pub(super) struct Capture {
     pub(super) retries: bool,
     pub(super) analyzer: Analyzer,
     pub(super) controls: Controls,
-    pub(super) inbox: Inbox,
+    pub(super) commands: Receiver<Command>,
     pub(super) out: SlotSender<Message>,
     pub(super) shared: Arc<Shared>,
 }
@@ -229,7 +183,7 @@ impl Capture {
     ) -> Result<CameraEnd, PipelineError> {
         clock.opened();
         loop {
-            if self.inbox.obey_waiting(&mut self.controls, &mut self.analyzer).is_break() {
+            if self.obey_waiting().is_break() {
                 return Ok(CameraEnd::Stopped);
             }
             let start = Instant::now();
@@ -241,8 +195,8 @@ impl Capture {
             let read = start.elapsed();
             retry.reset();
             if self.controls.paused {
-                // Frames are still read, so that no old one waits in the driver when it resumes. Not even the first is shown: who
-                // pauses a camera isn't to be seen.
+                // Frames are still read, so that no old one waits in the driver when it resumes. Not even the first is shown: whoever
+                // pauses a camera doesn't want to be seen.
                 continue;
             }
             clock.stamp(&mut frame);
@@ -259,15 +213,15 @@ impl Capture {
         }
     }
 
-    /// Waits until a lost camera is to be tried again, by the clock or because that is asked for; while paused for as long
-    /// as that takes. False: stop.
+    /// Waits until a lost camera should be tried again: when the time is up or the user asks; while paused, only when the user asks. False:
+    /// stop.
     fn wait_to_retry(&mut self, retry_in: Duration) -> bool {
         let due = Instant::now() + retry_in;
         loop {
-            let mut wake = self.inbox.poll();
+            let mut wake = self.poll();
             if matches!(wake, Wake::Due) {
                 self.controls.see_to_detector(&mut self.analyzer, &self.shared);
-                wake = self.inbox.wait((!self.controls.paused).then_some(due));
+                wake = self.wait((!self.controls.paused).then_some(due));
             }
             match wake {
                 Wake::Command(Command::Retry) => return true,
@@ -275,6 +229,44 @@ impl Capture {
                 Wake::Due => return true,
                 Wake::Stop => return false,
             }
+        }
+    }
+
+    /// Obeys the commands that wait, then sees to the detector. Break: stop.
+    pub(super) fn obey_waiting(&mut self) -> ControlFlow<()> {
+        loop {
+            match self.poll() {
+                Wake::Command(command) => self.controls.obey(&command),
+                Wake::Stop => return ControlFlow::Break(()),
+                Wake::Due => break,
+            }
+        }
+        self.controls.see_to_detector(&mut self.analyzer, &self.shared);
+        self.shared.set_still(self.controls.paused);
+        ControlFlow::Continue(())
+    }
+
+    /// The next command, without waiting.
+    fn poll(&self) -> Wake {
+        match self.commands.try_recv() {
+            _ if self.shared.is_stopping() => Wake::Stop,
+            Ok(command) => Wake::Command(command),
+            Err(TryRecvError::Empty) => Wake::Due,
+            Err(TryRecvError::Disconnected) => Wake::Stop,
+        }
+    }
+
+    /// The next command, waited for until `due`, or for as long as it takes.
+    pub(super) fn wait(&self, due: Option<Instant>) -> Wake {
+        let received = match due {
+            Some(due) => self.commands.recv_deadline(due),
+            None => self.commands.recv().map_err(RecvTimeoutError::from),
+        };
+        match received {
+            _ if self.shared.is_stopping() => Wake::Stop,
+            Ok(command) => Wake::Command(command),
+            Err(RecvTimeoutError::Timeout) => Wake::Due,
+            Err(RecvTimeoutError::Disconnected) => Wake::Stop,
         }
     }
 }
@@ -324,7 +316,7 @@ impl CameraClock {
 mod tests {
     use std::sync::Mutex;
 
-    use crossbeam_channel::unbounded;
+    use crossbeam_channel::{Sender, unbounded};
     use mien_core::detection::{DetectError, Detection, FaceDetector};
     use mien_core::face::GrayView;
     use mien_core::track::TrackOptions;
@@ -351,12 +343,29 @@ mod tests {
         }
     }
 
+    fn finds_nobody() -> ScheduledDetector {
+        ScheduledDetector::new(Box::new(FindsNobody), &DetectionOptions::default())
+    }
+
+    /// The thread's work for a camera that isn't there, and where its commands are sent.
+    fn capture(detectors: Option<Detectors>) -> (Capture, Sender<Command>) {
+        let (sender, commands) = unbounded();
+        let capture = Capture {
+            open: Box::new(|| Err(SourceError::Lost("the camera".to_owned()))),
+            retries: true,
+            analyzer: Analyzer::new(finds_nobody(), TrackOptions::default(), false),
+            controls: Controls::new(1.0, false, detectors),
+            commands,
+            out: slot().0,
+            shared: Arc::new(Shared::new(unbounded().0, Box::new(|| ()))),
+        };
+        (capture, sender)
+    }
+
     #[test]
     fn of_detectors_that_are_asked_for_one_after_the_other_only_the_last_is_made_and_none_that_is_there() {
         let usual = DetectionOptions::default();
         let smallest = |share| DetectionOptions { min_face: Some(share), ..usual };
-        let (sender, commands) = unbounded();
-        let inbox = Inbox { commands, shared: Arc::new(Shared::new(unbounded().0, Box::new(|| ()))) };
         let made = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&made);
         let make: DetectorFactory = Box::new(move |options, _| {
@@ -364,12 +373,10 @@ mod tests {
             // One that can't be made is asked for again.
             if options.min_face == Some(0.9) { Err(DetectError::Cascade) } else { Ok(finds_nobody()) }
         });
-        let mut controls =
-            Controls::new(1.0, false, Some(Detectors { make, made_with: usual, made_on: DeviceChoice::Cpu }));
-        let mut analyzer = Analyzer::new(finds_nobody(), TrackOptions::default(), false);
+        let (mut capture, sender) = capture(Some(Detectors { make, made_with: usual, made_on: DeviceChoice::Cpu }));
         let mut made_of = |asked: &[DetectionOptions]| {
             asked.iter().for_each(|options| sender.send(Command::SetDetection(*options)).unwrap());
-            assert!(inbox.obey_waiting(&mut controls, &mut analyzer).is_continue());
+            assert!(capture.obey_waiting().is_continue());
             std::mem::take(&mut *made.lock().unwrap())
         };
         assert!(made_of(&[]).is_empty());
@@ -386,54 +393,34 @@ mod tests {
     fn a_network_that_finds_faces_goes_along_to_another_device_and_haar_stays() {
         let of = |detector| DetectionOptions { detector, ..DetectionOptions::default() };
         let (network, haar) = (of(DetectorKind::Faces), of(DetectorKind::Haar));
-        let (sender, commands) = unbounded();
-        let inbox = Inbox { commands, shared: Arc::new(Shared::new(unbounded().0, Box::new(|| ()))) };
         let made = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&made);
         let make: DetectorFactory = Box::new(move |options, device| {
             noted.lock().unwrap().push((options.detector, device));
             Ok(finds_nobody())
         });
-        let detectors = Detectors { make, made_with: network, made_on: DeviceChoice::Cpu };
-        let mut controls = Controls::new(1.0, false, Some(detectors));
-        let mut analyzer = Analyzer::new(finds_nobody(), TrackOptions::default(), false);
+        let (mut capture, sender) = capture(Some(Detectors { make, made_with: network, made_on: DeviceChoice::Cpu }));
+        let shared = Arc::clone(&capture.shared);
         let mut made_after = |change: &dyn Fn()| {
             change();
-            assert!(inbox.obey_waiting(&mut controls, &mut analyzer).is_continue());
+            assert!(capture.obey_waiting().is_continue());
             std::mem::take(&mut *made.lock().unwrap())
         };
         let card = DeviceChoice::Cuda(0);
         let ask = |command: Command| sender.send(command).unwrap();
         let choice = NetworkChoice { device: card, ..NetworkChoice::default() };
         assert!(made_after(&|| ask(Command::SetNetwork(choice.clone()))).is_empty(), "the network may not get there");
-        assert!(
-            made_after(&|| inbox.shared.set_device(DeviceChoice::Cpu)).is_empty(),
-            "another one on the same device"
-        );
-        assert_eq!(made_after(&|| inbox.shared.set_device(card)), [(DetectorKind::Faces, card)]);
+        assert!(made_after(&|| shared.set_device(DeviceChoice::Cpu)).is_empty(), "another one on the same device");
+        assert_eq!(made_after(&|| shared.set_device(card)), [(DetectorKind::Faces, card)]);
         assert_eq!(made_after(&|| ask(Command::SetDetection(haar))), [(DetectorKind::Haar, card)]);
-        assert!(made_after(&|| inbox.shared.set_device(DeviceChoice::Cpu)).is_empty(), "it has only the CPU");
+        assert!(made_after(&|| shared.set_device(DeviceChoice::Cpu)).is_empty(), "it has only the CPU");
         assert_eq!(made_after(&|| ask(Command::SetDetection(network))), [(DetectorKind::Faces, DeviceChoice::Cpu)]);
-    }
-
-    fn finds_nobody() -> ScheduledDetector {
-        ScheduledDetector::new(Box::new(FindsNobody), &DetectionOptions::default())
     }
 
     #[test]
     fn a_lost_camera_is_tried_at_once_when_that_is_asked_for_in_pause_too() {
         for before in [None, Some(Command::Pause)] {
-            let (sender, commands) = unbounded();
-            let shared = Arc::new(Shared::new(unbounded().0, Box::new(|| ())));
-            let mut capture = Capture {
-                open: Box::new(|| Err(SourceError::Lost("the camera".to_owned()))),
-                retries: true,
-                analyzer: Analyzer::without_search(false),
-                controls: Controls::new(1.0, false, None),
-                inbox: Inbox { commands, shared: Arc::clone(&shared) },
-                out: slot().0,
-                shared,
-            };
+            let (mut capture, sender) = capture(None);
             for command in before.into_iter().chain([Command::Retry]) {
                 sender.send(command).unwrap();
             }

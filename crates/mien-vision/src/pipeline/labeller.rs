@@ -106,8 +106,8 @@ impl Labeller {
     }
 }
 
-/// What the network says of the faces of several frames, frame by frame; one batch for all of them. Whose the frames are
-/// makes no difference. The crops are taken out of them, and the time is shared out by their number of faces.
+/// Classifies the faces of several frames in one batch, frame by frame. The frames may be from different sources. The crops are taken
+/// out of them, and the time is divided by their number of faces.
 ///
 /// # Errors
 /// When the network fails.

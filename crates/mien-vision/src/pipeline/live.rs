@@ -8,7 +8,7 @@ use tch::Device;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::capture::{Capture, Controls, Detectors, Inbox};
+use super::capture::{Capture, Controls, Detectors};
 use super::inference::{self, Labels};
 use super::slot::slot;
 use super::worker::{Shared, Worker};
@@ -217,7 +217,7 @@ impl Live {
         live.workers.push(Worker::spawn("mien-capture", &shared, move || {
             let (analyzer, detectors) = match make_detector {
                 Some(mut make) => {
-                    // How faces are followed hangs on the source, which isn't open yet: see `Analyzer::prepare_for`.
+                    // How faces are followed depends on the source, which isn't open yet: see `Analyzer::prepare_for`.
                     let analyzer = Analyzer::new(make(&detection, device)?, TrackOptions::default(), picture);
                     (analyzer, Some(Detectors { make, made_with: detection, made_on: device }))
                 }
@@ -228,7 +228,7 @@ impl Live {
                 retries: retry,
                 analyzer,
                 controls: Controls::new(speed, repeat, detectors),
-                inbox: Inbox { commands: capture_commands, shared: Arc::clone(&for_capture) },
+                commands: capture_commands,
                 out,
                 shared: for_capture,
             };

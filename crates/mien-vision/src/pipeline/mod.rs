@@ -64,3 +64,11 @@ pub struct StageTimings {
     /// The network, for all faces of the frame in one batch.
     pub classify: Duration,
 }
+
+impl StageTimings {
+    /// The stages with their names, in the order of a frame's journey.
+    pub fn each(&self) -> [(&'static str, Duration); 5] {
+        let Self { read, convert, detect, crop, classify } = *self;
+        [("read", read), ("convert", convert), ("detect", detect), ("crop", crop), ("classify", classify)]
+    }
+}

@@ -1,15 +1,13 @@
 //! Plays a video on the capture thread: pace, pause, steps, jumps, repeats.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::select;
 
-use super::capture::{Capture, Controls, Inbox, Wake};
-use super::slot::SlotSender;
-use super::worker::{Message, Passage, Shared};
-use super::{Analyzer, Event, PipelineError};
+use super::capture::{Capture, Wake};
+use super::worker::{Message, Passage};
+use super::{Event, PipelineError};
 use crate::frame::Frame;
 use crate::source::{FrameSource, SourceKind};
 
@@ -23,14 +21,10 @@ struct Waiting {
 /// [`ControlFlow::Break`] where the pipeline is to stop.
 pub(super) struct Player {
     source: Box<dyn FrameSource>,
+    capture: Capture,
     frame_duration: Duration,
     /// A media time within the last frame, if the file declares its length.
     last_moment: Duration,
-    analyzer: Analyzer,
-    controls: Controls,
-    inbox: Inbox,
-    out: SlotSender<Message>,
-    shared: Arc<Shared>,
     next: Option<Waiting>,
     /// Media time of the frame that was sent last.
     shown: Option<Duration>,
@@ -42,9 +36,8 @@ pub(super) struct Player {
 }
 
 impl Player {
-    pub(super) fn new(source: Box<dyn FrameSource>, capture: Capture) -> Self {
-        let Capture { mut analyzer, controls, inbox, out, shared, .. } = capture;
-        analyzer.expect_jumps();
+    pub(super) fn new(source: Box<dyn FrameSource>, mut capture: Capture) -> Self {
+        capture.analyzer.expect_jumps();
         let frame_duration = source.info().interval();
         let last_moment = match source.info().kind {
             SourceKind::File { duration: Some(duration), .. } => duration.saturating_sub(frame_duration / 2),
@@ -52,13 +45,9 @@ impl Player {
         };
         Self {
             source,
+            capture,
             frame_duration,
             last_moment,
-            analyzer,
-            controls,
-            inbox,
-            out,
-            shared,
             next: None,
             shown: None,
             has_begun: false,
@@ -75,31 +64,33 @@ impl Player {
 
     /// One turn: obey what was asked for, or jump, or show the next frame when it is due.
     fn turn(&mut self) -> Result<ControlFlow<()>, PipelineError> {
-        if self.inbox.obey_waiting(&mut self.controls, &mut self.analyzer).is_break() {
+        if self.capture.obey_waiting().is_break() {
             return Ok(ControlFlow::Break(()));
         }
+        let controls = &mut self.capture.controls;
         if self.ended {
             // There is nothing to step on to.
-            self.controls.steps = self.controls.steps.min(0);
+            controls.steps = controls.steps.min(0);
         }
-        if self.controls.jump.is_some() || self.controls.steps < 0 {
+        if controls.jump.is_some() || controls.steps < 0 {
             return self.jump();
         }
-        if self.ended && !self.controls.paused {
+        if self.ended && !controls.paused {
             // Asked to resume after the end.
-            self.controls.jump = Some(Duration::ZERO);
+            controls.jump = Some(Duration::ZERO);
             return Ok(ControlFlow::Continue(()));
         }
         // Before its first frame there is nothing to see in the pause. A file without any has ended.
-        if self.controls.paused && self.controls.steps == 0 && (self.has_begun || self.ended) {
+        if controls.paused && controls.steps == 0 && (self.has_begun || self.ended) {
             return Ok(self.wait(None));
         }
         let Some(waiting) = self.read()? else { return self.end() };
-        if self.controls.steps > 0 {
-            self.controls.steps -= 1;
+        let controls = &mut self.capture.controls;
+        if controls.steps > 0 {
+            controls.steps -= 1;
             return self.show(waiting, false);
         }
-        let due = self.controls.pacer.due(waiting.frame.media_time, Instant::now());
+        let due = controls.pacer.due(waiting.frame.media_time, Instant::now());
         if due > Instant::now() {
             self.next = Some(waiting);
             return Ok(self.wait(Some(due)));
@@ -109,8 +100,8 @@ impl Player {
 
     /// Waits for a command, until `due` or for as long as it takes.
     fn wait(&mut self, due: Option<Instant>) -> ControlFlow<()> {
-        match self.inbox.wait(due) {
-            Wake::Command(command) => self.controls.obey(&command),
+        match self.capture.wait(due) {
+            Wake::Command(command) => self.capture.controls.obey(&command),
             Wake::Due => {}
             Wake::Stop => return ControlFlow::Break(()),
         }
@@ -125,7 +116,7 @@ impl Player {
         let start = Instant::now();
         let frame = self.source.read()?;
         Ok(frame.map(|frame| {
-            self.shared.meter().captured(Instant::now());
+            self.capture.shared.meter().captured(Instant::now());
             Waiting { frame, read: start.elapsed() }
         }))
     }
@@ -134,41 +125,43 @@ impl Player {
     fn end(&mut self) -> Result<ControlFlow<()>, PipelineError> {
         if let Some(shortfall) = self.source.shortfall().filter(|_| !self.told_cut) {
             self.told_cut = true;
-            self.shared.report(Event::CutShort(shortfall));
+            self.capture.shared.report(Event::CutShort(shortfall));
         }
-        if self.controls.repeat && self.shown.is_some() {
+        let controls = &mut self.capture.controls;
+        if controls.repeat && self.shown.is_some() {
             self.source.seek(Duration::ZERO)?;
-            self.analyzer.jump();
+            self.capture.analyzer.jump();
             // A file that gives no frame after this isn't tried for ever.
             self.shown = None;
             return Ok(ControlFlow::Continue(()));
         }
         self.ended = true;
-        self.controls.paused = true;
-        self.controls.steps = 0;
+        controls.paused = true;
+        controls.steps = 0;
         Ok(self.send(Message::End))
     }
 
     /// Goes to the frame that is shown at the time asked for. Some frames before it are searched for faces without being
     /// shown, so that its faces are confirmed like those of any other frame.
     fn jump(&mut self) -> Result<ControlFlow<()>, PipelineError> {
-        let back = u32::try_from(self.controls.steps.min(0).unsigned_abs()).unwrap_or(u32::MAX);
-        let from = self.controls.jump.take().or(self.shown).unwrap_or_default();
+        let controls = &mut self.capture.controls;
+        let back = u32::try_from(controls.steps.min(0).unsigned_abs()).unwrap_or(u32::MAX);
+        controls.steps = controls.steps.max(0);
+        controls.pacer.restart();
+        let from = controls.jump.take().or(self.shown).unwrap_or_default();
         let target = if back > 0 { self.time_before(from, back) } else { from }.min(self.last_moment);
-        self.controls.steps = self.controls.steps.max(0);
 
         // One more, because the target may lie anywhere in the time of its frame.
-        let run_up = self.frame_duration * (self.analyzer.frames_to_confirm() + 1);
+        let run_up = self.frame_duration * (self.capture.analyzer.frames_to_confirm() + 1);
         let first = target.saturating_sub(run_up);
         self.next = None;
         self.ended = false;
-        self.analyzer.jump();
-        self.controls.pacer.restart();
+        self.capture.analyzer.jump();
         self.source.seek(first)?;
 
         let mut landing: Option<Waiting> = None;
         while let Some(waiting) = self.read()? {
-            if self.shared.is_stopping() {
+            if self.capture.shared.is_stopping() {
                 return Ok(ControlFlow::Break(()));
             }
             let later = waiting.frame.media_time > target;
@@ -179,7 +172,7 @@ impl Player {
             if let Some(before) = landing.replace(waiting)
                 && before.frame.media_time >= first
             {
-                self.analyzer.analyze(before.frame)?;
+                self.capture.analyzer.analyze(before.frame)?;
             }
             if later {
                 // The file has no frame at or before the target.
@@ -208,26 +201,28 @@ impl Player {
         frame.captured_at = Instant::now();
         self.shown = Some(frame.media_time);
         self.has_begun = true;
-        self.analyzer.set_framing(self.shared.framing());
-        let mut detected = self.analyzer.analyze(frame)?;
+        let Capture { analyzer, shared, controls, .. } = &mut self.capture;
+        analyzer.set_framing(shared.framing());
+        let mut detected = analyzer.analyze(frame)?;
         detected.timings.read = read;
-        let ticket = self.controls.ticket(landed);
+        let ticket = controls.ticket(landed);
         Ok(self.send(Message::Frame(Box::new(Passage { detected, ticket }))))
     }
 
     /// Waits until the inference thread can take `message`. A jump asked for in the meantime makes it void.
     fn send(&mut self, message: Message) -> ControlFlow<()> {
+        let Capture { commands, controls, out, shared, .. } = &mut self.capture;
         loop {
             select! {
-                send(self.out.sender(), message) -> sent => {
+                send(out.sender(), message) -> sent => {
                     return if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
                 }
-                recv(self.inbox.commands) -> command => match command {
-                    Ok(command) if !self.shared.is_stopping() => self.controls.obey(&command),
+                recv(commands) -> command => match command {
+                    Ok(command) if !shared.is_stopping() => controls.obey(&command),
                     _ => return ControlFlow::Break(()),
                 },
             }
-            if self.controls.jump.is_some() {
+            if controls.jump.is_some() {
                 return ControlFlow::Continue(());
             }
         }

@@ -21,7 +21,7 @@ impl<T> SlotSender<T> {
     pub(super) fn replace(&self, item: T) -> Option<T> {
         let mut item = item;
         let mut late = None;
-        // The place is taken at most once by somebody else between two tries: there is one sender.
+        // This ends: only this thread sends, so the slot can't fill again between `try_recv` and `try_send`.
         loop {
             match self.sender.try_send(item) {
                 Ok(()) | Err(TrySendError::Disconnected(_)) => return late,

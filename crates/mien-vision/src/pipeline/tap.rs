@@ -1,4 +1,4 @@
-//! A place beside the way, where somebody can see what passes: a recording, programs that take results as they come.
+//! Observers of a running pipeline: recordings, and programs that get results live.
 
 use super::Scene;
 use crate::frame::Frame;

@@ -181,7 +181,7 @@ impl Shared {
         self.taps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says whether nothing more comes for now. A scene that is on its way still comes; it is followed by the same word.
+    /// Sets whether the stream is idle and tells the taps once per change; `publish` repeats it after scenes still in flight.
     pub(super) fn set_still(&self, still: bool) {
         if self.still.swap(still, Ordering::AcqRel) != still && still {
             self.taps().each().for_each(|tap| tap.stands_still());
@@ -258,7 +258,7 @@ impl Worker {
         match self.ended.recv_deadline(deadline) {
             Ok(never) => match never {},
             Err(RecvTimeoutError::Disconnected) => {
-                // What it panicked with was reported by itself.
+                // The thread has caught and reported its own panic.
                 drop(self.thread.join());
             }
             Err(RecvTimeoutError::Timeout) => {

@@ -149,7 +149,7 @@ mod linux {
         match device {
             CameraDevice::Index(index) => Path::new(DEVICES).join(format!("video{index}")),
             CameraDevice::Path(path) => path.clone(),
-            // It has none: who opens it asks here no more.
+            // Network cameras have no device file and never get here.
             CameraDevice::Network(camera) => PathBuf::from(camera.to_string()),
         }
     }

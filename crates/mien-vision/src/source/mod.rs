@@ -12,7 +12,6 @@ mod native;
 mod network;
 mod stamps;
 mod video;
-mod watched;
 
 use std::time::Duration;
 
@@ -24,7 +23,6 @@ pub use self::image::ImageSource;
 pub use self::native::{CONTAINERS, Reach, limit_decoder_threads, prepare_libraries};
 pub use self::network::NetworkCamera;
 pub use self::video::{Shortfall, VideoSource};
-pub use self::watched::{ShortfallHandle, Watched};
 use crate::frame::Frame;
 
 /// Gives frames one after another.

@@ -1,7 +1,7 @@
 //! `mien evaluate faces`: how good detectors are on pictures with marked faces.
 
 mod report;
-mod subject;
+mod source;
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use anyhow::bail;
 use clap::Args;
 
 use self::report::{LANDMARKS_NOTE, Report, side_by_side};
-use self::subject::{Look, Measurable, Subject};
+use self::source::{DetectorSource, Findings, Look};
 use super::record::check_precision;
 use crate::commands::card;
 use crate::console::{print, print_json, tell};
@@ -36,7 +36,7 @@ pub struct FacesArgs {
     /// A shipped detector's name, a .safetensors file with its card beside it, `haar`, or a .csv table of what another
     /// program found
     #[arg(required = true, value_name = "DETECTOR")]
-    detectors: Vec<Subject>,
+    detectors: Vec<DetectorSource>,
 
     /// The folder with portraits/ and scenes/
     #[arg(long, value_name = "FOLDER")]
@@ -99,19 +99,19 @@ impl FacesArgs {
             bail!("--plot draws what one detector found; give one");
         }
         let look = Look { side: usize::from(self.side), device, precision: self.precision, plain: self.calibrate };
-        // What can't be used is told before minutes of reading.
+        // What can't be used is an error before minutes of reading.
         let networks: Vec<_> =
             self.detectors.iter().map(|detector| detector.network(&look)).collect::<anyhow::Result<_>>()?;
         tell(&format!("Reading {}", self.data.display()));
         let data = FaceData::read(&self.data)?;
         let mut reports = Vec::new();
         for (detector, network) in self.detectors.iter().zip(networks) {
-            let mut measurable = detector.find(network, &data.validation, &look)?;
+            let mut findings = detector.find(network, &data.validation, &look)?;
             if self.calibrate {
-                calibrate(&mut measurable);
+                calibrate(&mut findings);
             }
-            let threshold = self.false_boxes.map_or(self.threshold, |most| threshold_for(&measurable.judged, most));
-            let Measurable { name, judged, network } = &mut measurable;
+            let threshold = self.false_boxes.map_or(self.threshold, |most| threshold_for(&findings.judged, most));
+            let Findings { name, judged, network } = &mut findings;
             if let Some(path) = &self.plot {
                 let on = format!("validation pictures, longer side {}, score from {threshold}", self.side);
                 found_and_missed(name, &on, &data.validation, judged, threshold)?.save(path)?;
@@ -146,8 +146,8 @@ impl FacesArgs {
             return Ok(None);
         }
         match self.detectors.as_slice() {
-            [Subject::Network(ModelSource::File(path))] => Ok(Some(path.clone())),
-            [Subject::Network(ModelSource::Shipped(model))] => {
+            [DetectorSource::Network(ModelSource::File(path))] => Ok(Some(path.clone())),
+            [DetectorSource::Network(ModelSource::Shipped(model))] => {
                 bail!("--record and --calibrate are for models in files: {} is part of the program", model.name())
             }
             _ => bail!("--record and --calibrate are for one model in a file"),
@@ -170,18 +170,20 @@ impl FacesArgs {
     }
 }
 
-/// Makes the plain scores of a network what its boxes turned out to be worth. Figures that its card has at thresholds of other scores
-/// aren't true any more, and are taken away.
-fn calibrate(measurable: &mut Measurable<'_>) {
-    let Some(network) = &mut measurable.network else { return };
+/// Turns the plain scores of a network into the probabilities that its boxes turned out to have. The card's figures at thresholds of other
+/// scores no longer hold, and are removed.
+fn calibrate(findings: &mut Findings<'_>) {
+    let Some(network) = &mut findings.network else { return };
     let plain = ScoreCalibration::default();
-    let fitted = fit_score(&measurable.judged, |score| plain.logit(score));
-    for face in measurable.judged.iter_mut().flat_map(|picture| &mut picture.found) {
+    let fitted = fit_score(&findings.judged, |score| plain.logit(score));
+    for face in findings.judged.iter_mut().flat_map(|picture| &mut picture.found) {
         face.score = fitted.probability(plain.logit(face.score));
     }
     if network.card.score != fitted && !network.card.evaluation.is_empty() {
         network.card.evaluation.clear();
-        tell("The scores have changed: the card's earlier figures are taken away; --record measures them again");
+        tell(
+            "The scores have changed: the card's figures that no longer hold were removed; measure again with --record",
+        );
     }
     network.card.score = fitted;
 }

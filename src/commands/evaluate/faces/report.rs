@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::subject::Look;
+use super::source::Look;
 use crate::device;
 use crate::lab::detection::metrics::{Judged, Measured, Range, by_roll, by_size};
 use crate::net::Precision;

@@ -4,7 +4,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::member::Event;
 use crate::clock::hours_and_minutes;
-use crate::commands::train::watch::Told;
+use crate::commands::train::progress::Told;
 use crate::console::tell;
 use crate::lab::recipe::Scheduled;
 use crate::net::Ending;

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use crossbeam_channel::Sender;
 
 use super::Job;
-use crate::commands::train::watch::Told;
+use crate::commands::train::progress::Told;
 
 /// What a training says besides, in its run folder.
 const LOG: &str = "train.log";

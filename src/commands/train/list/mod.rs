@@ -29,11 +29,11 @@ use crate::lab::recipe::{RecipeList, Scheduled};
 use crate::lab::{is_own, lock_folder};
 use crate::net::{Ending, ModelSource};
 
-/// How often is looked whether the user wants to stop.
+/// How often to check whether the user wants to stop.
 const GLANCE: Duration = Duration::from_millis(200);
 /// How long a training of an earlier list, which was killed, may need to notice it: a step of a large network, and a measurement.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often a training is tried for which the device had no room.
+/// How many times to try a training that doesn't fit on the device.
 const MOST_TRIES: usize = 5;
 
 /// A recipe that can be trained here.

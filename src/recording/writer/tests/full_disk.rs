@@ -25,7 +25,7 @@ fn a_disk_that_runs_full_ends_the_recording_before_its_last_byte() {
         std::thread::sleep(Duration::from_millis(10));
     }
     let (counts, reason) = ending(&events);
-    assert_eq!(reason.as_deref(), Some("the disk is full"));
+    assert_eq!(reason, Some(EndReason { words: "the disk is full".to_owned(), is_disk_full: true }));
     assert!(counts.frames > 0);
     let folder = folder_of(&events);
     assert_eq!(numbers_in(&folder.join(VIDEO)).len() as u64, counts.frames);
@@ -80,7 +80,7 @@ fn a_disk_without_a_byte_left_keeps_all_that_was_written() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let (counts, reason) = ending(&events);
-    assert_eq!(reason.as_deref(), Some("the disk is full"));
+    assert_eq!(reason, Some(EndReason { words: "the disk is full".to_owned(), is_disk_full: true }));
     assert!(counts.frames > 5, "{counts:?}");
     let folder = folder_of(&events);
     assert_eq!(numbers_in(&folder.join(VIDEO)).len() as u64, counts.frames);

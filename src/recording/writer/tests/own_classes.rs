@@ -53,7 +53,7 @@ fn a_network_of_other_classes_ends_the_recording_with_the_reason() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let reason = ending(&events).1.unwrap();
-    assert!(reason.contains("classes are now wide awake, tired, not angry"), "{reason}");
+    assert!(reason.words.contains("classes are now wide awake, tired, not angry"), "{reason}");
     let folder = folder_of(&events);
     assert_eq!(rows(&folder.join(FACES)).len(), 3);
     assert!(metadata_in(&folder).classes.are_emotions() && Recording::open(&folder).is_ok());

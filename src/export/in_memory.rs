@@ -1,6 +1,5 @@
 //! Results that are made in memory.
 
-use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -12,20 +11,9 @@ use super::{Existing, ExportError, PartialFile};
 /// Writes a file, whole or not at all.
 ///
 /// # Errors
-/// When the folder can't be written to, a file of that name exists, or the disk is full.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<PathBuf, ExportError> {
-    complete(PartialFile::create(path)?, bytes)
-}
-
-/// The same for a file that takes the place of one that may be there.
-///
-/// # Errors
-/// When the folder can't be written to, or the disk is full; what stood there before stays.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<PathBuf, ExportError> {
-    complete(PartialFile::begin(path, Existing::Replace)?, bytes)
-}
-
-fn complete((partial, mut file): (PartialFile, File), bytes: &[u8]) -> Result<PathBuf, ExportError> {
+/// When the folder can't be written to, a file of that name exists and must be kept, or the disk is full. An existing file stays as it was.
+pub fn write_file(path: &Path, bytes: &[u8], existing: Existing) -> Result<PathBuf, ExportError> {
+    let (partial, mut file) = PartialFile::begin(path, existing)?;
     let written = file.write_all(bytes);
     written.map_err(|reason| ExportError::Write { path: partial.destination().to_owned(), reason })?;
     drop(file);

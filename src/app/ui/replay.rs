@@ -12,7 +12,7 @@ use crate::app::export::RunningExport;
 use crate::app::icons::Icon;
 use crate::app::keys::Shortcut;
 use crate::app::people::People;
-use crate::app::replay::{Replay, ReplayAsk, names, results};
+use crate::app::replay::{Replay, ReplayAsk, results};
 use crate::app::session::Results;
 use crate::clock::moment;
 use crate::face::FaceId;
@@ -61,7 +61,7 @@ impl Person {
         Some(Self {
             id,
             title: replay.edits.title(id),
-            words: names(Some(replay)).words(id),
+            words: replay.edits.words(id),
             name: replay.edits.name(id).unwrap_or_default().to_owned(),
             hidden: replay.edits.is_hidden(id),
             details,
@@ -140,14 +140,14 @@ impl Section<'_> {
                 }
             };
             if ui.button(words).on_hover_text(why).clicked() {
-                self.ask(ReplayAsk::Show(others));
+                self.asks.push(Action::ShowResults(others));
             }
             match percent {
                 None => {
                     let why = "Write a table with the names, a video with the boxes, and the marks to the folder “exports” \
                                in the recording";
                     if ui.button("Export").on_hover_text(why).clicked() {
-                        self.ask(ReplayAsk::Export);
+                        self.asks.push(Action::Export);
                     }
                 }
                 Some(_) if self.export.is_some_and(RunningExport::is_stopping) => {
@@ -156,7 +156,7 @@ impl Section<'_> {
                 Some(percent) => {
                     ui.label(format!("Exporting… {percent} %"));
                     if ui.button("Cancel").on_hover_text("Stop the export and keep no files").clicked() {
-                        self.ask(ReplayAsk::StopExport);
+                        self.asks.push(Action::StopExport);
                     }
                 }
             }
@@ -293,8 +293,8 @@ pub(in crate::app) fn being_typed(ctx: &Context, replay: &Replay) -> Vec<ReplayA
     names.chain(texts).collect()
 }
 
-/// The place of a line that can be typed over in egui's memory. That of another recording has another, so that nobody gets a name
-/// that was meant for somebody else.
+/// The place in egui's memory of a line that can be typed over. The id includes the folder, so half-typed text can't end up in
+/// another recording.
 fn field(replay: &Replay, label: &str) -> Id {
     Id::unique(("typed", replay.recording.folder(), label))
 }

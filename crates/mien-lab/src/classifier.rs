@@ -20,18 +20,18 @@ use super::progress::Progress;
 use super::recipe::{Asked, FROZEN, Recipe, Selection};
 use super::sampling::Sampling;
 use super::state::RunFolder;
-use super::task::{Learnt, Lessons, Task};
+use super::task::{EpochTotals, StepResult, Task};
 use super::trainer::{TrainError, Trainer};
 use mien_core::prior::Prior;
 use mien_net::to_unit;
 use mien_net::{ModelSource, Network, Pass, SpecError, TensorMap};
 
-/// The training pictures' targets in a checkpoint, where teachers that were asked once have changed them: what they said stays
-/// said, and a resumed training needn't ask for minutes again.
+/// The training pictures' targets in a checkpoint, if teachers that are asked once have changed them: a resumed training then has the same
+/// targets, without asking for minutes again.
 const TAUGHT: &str = "taught.targets";
 
-/// A classifier's pictures, and the teachers beside them.
-pub struct Classification {
+/// The training of a classifier: its pictures, and the teachers beside them.
+pub struct ClassifierTask {
     /// Those who are still to be asked: each step, or once before the first.
     teachers: Option<Teachers>,
     /// Of each source, whether teachers are asked about its pictures.
@@ -42,13 +42,13 @@ pub struct Classification {
     training: Examples,
     public: Examples,
     judged: (Tensor, Vec<usize>),
-    /// In what way faces were found in each source.
+    /// How faces were found in each source.
     finding: Vec<String>,
     device: Device,
 }
 
 /// The steps of an epoch.
-pub struct Lesson {
+pub struct EpochData {
     rng: ChaCha8Rng,
     batches: Vec<Vec<i64>>,
     class_weights: Option<Tensor>,
@@ -72,7 +72,7 @@ impl Answers {
     }
 }
 
-impl Classification {
+impl ClassifierTask {
     /// Takes what the recipe asks for out of a data set, and loads its teachers.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ impl Classification {
     }
 }
 
-impl Trainer<Classification> {
+impl Trainer<ClassifierTask> {
     /// How often the network meets each class while it learns, by all that teachers have said so far.
     ///
     /// # Errors
@@ -148,11 +148,11 @@ impl Trainer<Classification> {
     }
 }
 
-impl Task for Classification {
+impl Task for ClassifierTask {
     type Recipe = Recipe;
     type Network = Box<dyn Network>;
     type Record = EpochRecord;
-    type Lesson = Lesson;
+    type EpochData = EpochData;
     type Shown = Confusion;
 
     fn network(recipe: &Recipe, path: &nn::Path<'_>) -> Result<Box<dyn Network>, SpecError> {
@@ -181,19 +181,14 @@ impl Task for Classification {
         &self.finding
     }
 
-    /// Has teachers that are asked once say what they see in the training pictures, unless they have.
-    fn prepare(
-        &mut self,
-        device: Device,
-        stop: &AtomicBool,
-        on_progress: &mut dyn FnMut(Progress),
-    ) -> Result<bool, TrainError> {
+    /// Asks teachers that are asked once about the training pictures, unless they were asked before.
+    fn prepare(&mut self, stop: &AtomicBool, on_progress: &mut dyn FnMut(Progress)) -> Result<bool, TrainError> {
         let Some(teachers) = self.teachers.as_ref().filter(|teachers| teachers.spec.asked == Asked::Once) else {
             return Ok(true);
         };
         let all: Vec<i64> = (0..self.pictures() as i64).collect();
         let rows = Tensor::from_slice(&self.asked(&all));
-        let targets = teachers.mixed_into(&self.training, &rows, device, stop, on_progress)?;
+        let targets = teachers.mixed_into(&self.training, &rows, self.device, stop, on_progress)?;
         let Some(targets) = targets else { return Ok(false) };
         self.training.targets = targets;
         self.taught = true;
@@ -214,32 +209,32 @@ impl Task for Classification {
         }
     }
 
-    fn lesson(&mut self, recipe: &Recipe, epoch: usize, device: Device) -> Result<Lesson, TrainError> {
+    fn epoch_data(&mut self, recipe: &Recipe, epoch: usize) -> Result<EpochData, TrainError> {
         let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
         rng.set_stream(epoch as u64 + 1);
         let sampling = Sampling::of(recipe);
         let order = sampling.order(&self.training, &mut rng)?;
         let class_weights = recipe.balance.class_weights(shown_shares(&self.training, sampling)?.shares());
         let class_weights =
-            class_weights.map(|weights| Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(device));
+            class_weights.map(|weights| Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(self.device));
         // Batch norm can't learn from one picture alone.
         let batches = order.chunks(recipe.batch_size).filter(|batch| batch.len() > 1).map(<[i64]>::to_vec).collect();
         let corrections = corrections(&self.training, sampling)?;
-        Ok(Lesson { rng, batches, class_weights, corrections })
+        Ok(EpochData { rng, batches, class_weights, corrections })
     }
 
-    fn steps(lesson: &Lesson) -> usize {
-        lesson.batches.len()
+    fn steps(data: &EpochData) -> usize {
+        data.batches.len()
     }
 
     fn learn(
         &self,
         recipe: &Recipe,
         network: &Box<dyn Network>,
-        Lesson { rng, batches, class_weights, corrections }: &mut Lesson,
+        EpochData { rng, batches, class_weights, corrections }: &mut EpochData,
         step: usize,
         pass: Pass,
-    ) -> Result<Learnt, TrainError> {
+    ) -> Result<StepResult, TrainError> {
         let batch = &batches[step];
         let rows = Tensor::from_slice(batch);
         let bytes = self.training.bytes.index_select(0, &rows).to_device(self.device);
@@ -262,7 +257,7 @@ impl Task for Classification {
             .eq_tensor(&answers.targets.argmax(1, false))
             .sum(Kind::Float)
             .double_value(&[]);
-        Ok(Learnt { loss, pictures: batch.len(), parts: vec![right / batch.len() as f64] })
+        Ok(StepResult { loss, pictures: batch.len(), parts: vec![right / batch.len() as f64] })
     }
 
     fn told(parts: &[f64]) -> String {
@@ -273,7 +268,7 @@ impl Task for Classification {
         &self,
         recipe: &Recipe,
         kept: &Learner<Box<dyn Network>>,
-        lessons: Lessons,
+        totals: EpochTotals,
     ) -> Result<(EpochRecord, Confusion), TrainError> {
         let pass = Pass { train: false, precision: recipe.precision };
         let network = kept.network.as_ref();
@@ -285,14 +280,14 @@ impl Task for Classification {
         let logits = predict(network, recipe.normalization, bytes, Pass::EVALUATE, self.device)?;
         let confusion = evaluate(&logits, answers, &recipe.classes)?;
         let record = EpochRecord {
-            epoch: lessons.epoch,
-            learning_rate: lessons.learning_rate,
-            training_loss: lessons.loss,
-            training_accuracy: lessons.parts.first().copied().unwrap_or_default(),
+            epoch: totals.epoch,
+            learning_rate: totals.learning_rate,
+            training_loss: totals.loss,
+            training_accuracy: totals.parts.first().copied().unwrap_or_default(),
             public_loss,
             public_accuracy: confusion.accuracy(),
             public_balanced_accuracy: confusion.balanced_accuracy(),
-            seconds: lessons.time.seconds(),
+            seconds: totals.time.seconds(),
         };
         Ok((record, confusion))
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, bail};
 
-use super::planned::{Kind, Planned};
+use super::line::{Kind, ManifestLine};
 use super::shard::{Shard, balance};
 use super::split::Split;
 use crate::batch::{Input, Inputs};
@@ -19,11 +19,11 @@ const PICTURE_SECONDS: f64 = 0.04;
 
 /// The lines, videos first, then pictures, each in order of their paths.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Plan(pub Vec<Planned>);
+pub struct Manifest(pub Vec<ManifestLine>);
 
-/// A plan can't be read.
+/// A manifest can't be read.
 #[derive(Debug, thiserror::Error)]
-pub enum PlanError {
+pub enum ManifestError {
     /// Not there, or not to be read.
     #[error("can't read the manifest {}: {reason}", path.display())]
     Unreadable {
@@ -39,7 +39,7 @@ pub enum PlanError {
         /// Which file.
         path: PathBuf,
     },
-    /// A line is none of a plan.
+    /// A line isn't one of a manifest.
     #[error("{}, line {line}: {reason}; make a new manifest with `mien plan`", path.display())]
     Line {
         /// Which file.
@@ -52,8 +52,8 @@ pub enum PlanError {
     },
 }
 
-impl Plan {
-    /// Looks at each input. `tick` is called for each one. Gives the plan, and the names of films that `split` would cut and that stay
+impl Manifest {
+    /// Looks at each input. `tick` is called for each one. Gives the manifest, and the names of films that `split` would cut and that stay
     /// whole, as their clock begins again in the middle.
     ///
     /// # Errors
@@ -74,18 +74,18 @@ impl Plan {
             if stop.load(Ordering::Relaxed) {
                 bail!(Interrupted("no manifest was written".to_owned()));
             }
-            lines.extend(Planned::all_of(input, kind, split, &mut uncut));
+            lines.extend(ManifestLine::all_of(input, kind, split, &mut uncut));
             tick();
         }
         for (path, reason) in &inputs.unreadable {
-            let line = Planned::of(path, path, Kind::Video).with_problem(reason.clone());
+            let line = ManifestLine::of(path, path, Kind::Video).with_problem(reason.clone());
             lines.push(line);
         }
         Ok((Self::in_order(lines), uncut))
     }
 
     /// With lines in any order; those of one file stay as they are.
-    fn in_order(mut lines: Vec<Planned>) -> Self {
+    fn in_order(mut lines: Vec<ManifestLine>) -> Self {
         lines.sort_by(|a, b| (a.kind == Kind::Picture, &a.path).cmp(&(b.kind == Kind::Picture, &b.path)));
         Self(lines)
     }
@@ -93,23 +93,23 @@ impl Plan {
     /// Reads the one at `path`, which may be several one after another.
     ///
     /// # Errors
-    /// When it can't be read, has no line, or a line is none of a plan.
-    pub fn read(path: &Path) -> Result<Self, PlanError> {
-        let unreadable = |reason| PlanError::Unreadable { path: path.to_owned(), reason };
+    /// When it can't be read, has no line, or a line isn't one of a manifest.
+    pub fn read(path: &Path) -> Result<Self, ManifestError> {
+        let unreadable = |reason| ManifestError::Unreadable { path: path.to_owned(), reason };
         let file = BufReader::new(File::open(path).map_err(unreadable)?);
         let mut lines = BTreeMap::new();
         for (number, line) in file.lines().enumerate() {
             let line = line.map_err(unreadable)?;
             if !line.trim().is_empty() {
-                let error = |reason| PlanError::Line { path: path.to_owned(), line: number + 1, reason };
-                let planned: Planned = serde_json::from_str(&line).map_err(error)?;
+                let error = |reason| ManifestError::Line { path: path.to_owned(), line: number + 1, reason };
+                let line: ManifestLine = serde_json::from_str(&line).map_err(error)?;
                 // Of a file that is in several, the last one counts.
-                let part = planned.part.map(|part| (part.of, part.number));
-                lines.insert((planned.kind == Kind::Picture, planned.path.clone(), part), planned);
+                let part = line.part.map(|part| (part.of, part.number));
+                lines.insert((line.kind == Kind::Picture, line.path.clone(), part), line);
             }
         }
         if lines.is_empty() {
-            return Err(PlanError::Empty { path: path.to_owned() });
+            return Err(ManifestError::Empty { path: path.to_owned() });
         }
         Ok(Self::in_order(lines.into_values().collect()))
     }
@@ -119,11 +119,11 @@ impl Plan {
     /// # Errors
     /// When a path can't stand in JSON.
     pub fn to_lines(&self) -> anyhow::Result<String> {
-        let line = |planned: &Planned| {
-            let line = serde_json::to_string(planned);
-            line.with_context(|| format!("{} can't be written to a manifest", planned.path.display()))
+        let text = |line: &ManifestLine| {
+            let text = serde_json::to_string(line);
+            text.with_context(|| format!("{} can't be written to a manifest", line.path.display()))
         };
-        let lines = self.0.iter().map(line).collect::<Result<Vec<_>, _>>()?;
+        let lines = self.0.iter().map(text).collect::<Result<Vec<_>, _>>()?;
         Ok(lines.iter().map(|line| format!("{line}\n")).collect())
     }
 
@@ -137,7 +137,7 @@ impl Plan {
         self.0.iter().any(|line| line.part.is_some())
     }
 
-    /// What is to be analysed in a shard: the same wherever it is asked. What has changed since the plan was made is unreadable.
+    /// What is to be analysed in a shard: the same wherever it is asked. What has changed since the manifest was made is unreadable.
     pub fn inputs(&self, shard: Shard) -> Inputs {
         let mut inputs = Inputs::default();
         for line in self.of_shard(shard) {
@@ -154,7 +154,7 @@ impl Plan {
         inputs
     }
 
-    fn of_shard(&self, shard: Shard) -> impl Iterator<Item = &Planned> {
+    fn of_shard(&self, shard: Shard) -> impl Iterator<Item = &ManifestLine> {
         // Pictures have one table, so they stay together.
         let pictures = self.0.iter().position(|line| line.kind == Kind::Picture).unwrap_or(self.0.len());
         let (videos, pictures) = self.0.split_at(pictures);
@@ -168,11 +168,11 @@ impl Plan {
     }
 
     /// How long each takes, in seconds of video. Files that don't declare it are taken to be as long as others of their bytes.
-    fn costs(&self, videos: &[Planned]) -> Vec<f64> {
+    fn costs(&self, videos: &[ManifestLine]) -> Vec<f64> {
         let known = self.0.iter().filter_map(|line| Some((line.seconds?, line.bytes as f64)));
         let (seconds, bytes) = known.fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
         let rate = if bytes > 0.0 { seconds / bytes } else { 1.0 };
-        let cost = |line: &Planned| {
+        let cost = |line: &ManifestLine| {
             if line.problem.is_some() {
                 return 0.0;
             }
@@ -188,13 +188,13 @@ mod tests {
     use super::*;
     use crate::batch::Part;
 
-    fn line(name: &str, kind: Kind, seconds: Option<f64>, bytes: u64) -> Planned {
-        let line = Planned::of(Path::new(name), Path::new(name), kind);
-        Planned { seconds, bytes, ..line }
+    fn line(name: &str, kind: Kind, seconds: Option<f64>, bytes: u64) -> ManifestLine {
+        let line = ManifestLine::of(Path::new(name), Path::new(name), kind);
+        ManifestLine { seconds, bytes, ..line }
     }
 
-    fn names(plan: &Plan, shard: Shard) -> Vec<String> {
-        plan.of_shard(shard).map(|line| line.name.to_string_lossy().into_owned()).collect()
+    fn names(manifest: &Manifest, shard: Shard) -> Vec<String> {
+        manifest.of_shard(shard).map(|line| line.name.to_string_lossy().into_owned()).collect()
     }
 
     #[test]
@@ -204,12 +204,13 @@ mod tests {
         lines.push(line("unknown.mp4", Kind::Video, None, 500));
         lines.push(line("broken.mp4", Kind::Video, None, 0).with_problem("is empty".to_owned()));
         lines.extend((0..5).map(|i| line(&format!("{i}.png"), Kind::Picture, None, 10)));
-        let plan = Plan(lines);
+        let manifest = Manifest(lines);
         for count in [1, 2, 3, 20] {
-            let shards: Vec<_> = (1..=count).map(|number| names(&plan, Shard::new(number, count).unwrap())).collect();
+            let shards: Vec<_> =
+                (1..=count).map(|number| names(&manifest, Shard::new(number, count).unwrap())).collect();
             let mut all = shards.concat();
             all.sort();
-            let mut wanted: Vec<_> = plan.0.iter().map(|line| line.name.to_string_lossy().into_owned()).collect();
+            let mut wanted: Vec<_> = manifest.0.iter().map(|line| line.name.to_string_lossy().into_owned()).collect();
             wanted.sort();
             assert_eq!(all, wanted);
             assert_eq!(shards.iter().filter(|names| names.iter().any(|name| name.ends_with(".png"))).count(), 1);
@@ -217,30 +218,30 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_read_as_it_was_written() {
+    fn a_manifest_is_read_as_it_was_written() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("manifest.jsonl");
         let part = Part { number: 2, of: 2, from_s: 59.98, to_s: None, overlap_s: 15.0 };
-        let film = Planned { part: Some(part), ..line("film.mp4", Kind::Video, Some(120.0), 7) }.with_id();
-        let plan = Plan(vec![film, line("a.png", Kind::Picture, None, 3)]);
-        std::fs::write(&path, plan.to_lines().unwrap()).unwrap();
-        assert_eq!(Plan::read(&path).unwrap(), plan);
-        assert!(plan.has_parts() && plan.0[0].id != plan.0[1].id);
+        let film = ManifestLine { part: Some(part), ..line("film.mp4", Kind::Video, Some(120.0), 7) }.with_id();
+        let manifest = Manifest(vec![film, line("a.png", Kind::Picture, None, 3)]);
+        std::fs::write(&path, manifest.to_lines().unwrap()).unwrap();
+        assert_eq!(Manifest::read(&path).unwrap(), manifest);
+        assert!(manifest.has_parts() && manifest.0[0].id != manifest.0[1].id);
         for (text, words) in [("{\"id\": 1}\n", "line 1"), ("", "is empty"), ("\n", "is empty")] {
             std::fs::write(&path, text).unwrap();
-            let error = Plan::read(&path).unwrap_err().to_string();
+            let error = Manifest::read(&path).unwrap_err().to_string();
             assert!(error.contains(words) && error.contains("mien plan"), "{error}");
         }
     }
 
     #[test]
-    fn two_plans_one_after_another_are_one_with_its_pictures_last() {
+    fn two_manifests_one_after_another_are_one_with_its_pictures_last() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("manifest.jsonl");
-        let old = Plan(vec![line("a.mp4", Kind::Video, Some(9.0), 7), line("a.png", Kind::Picture, None, 3)]);
-        let new = Plan(vec![line("b.mp4", Kind::Video, Some(9.0), 7)]);
+        let old = Manifest(vec![line("a.mp4", Kind::Video, Some(9.0), 7), line("a.png", Kind::Picture, None, 3)]);
+        let new = Manifest(vec![line("b.mp4", Kind::Video, Some(9.0), 7)]);
         std::fs::write(&path, old.to_lines().unwrap() + &new.to_lines().unwrap()).unwrap();
-        let both = Plan::read(&path).unwrap();
+        let both = Manifest::read(&path).unwrap();
         let shards = [1, 2].map(|number| names(&both, Shard::new(number, 2).unwrap()));
         assert_eq!(shards, [vec!["a.mp4", "a.png"], vec!["b.mp4"]]);
     }
@@ -250,10 +251,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a.mp4");
         std::fs::write(&path, "film").unwrap();
-        let plan = Plan(vec![Planned::of(&path, Path::new("a.mp4"), Kind::Video)]);
-        assert_eq!(plan.inputs(Shard::WHOLE).videos.len(), 1);
+        let manifest = Manifest(vec![ManifestLine::of(&path, Path::new("a.mp4"), Kind::Video)]);
+        assert_eq!(manifest.inputs(Shard::WHOLE).videos.len(), 1);
         std::fs::write(&path, "longer film").unwrap();
-        let inputs = plan.inputs(Shard::WHOLE);
+        let inputs = manifest.inputs(Shard::WHOLE);
         assert!(inputs.videos.is_empty() && inputs.unreadable[0].1.contains("has changed"), "{inputs:?}");
     }
 }

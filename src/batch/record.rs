@@ -1,4 +1,4 @@
-//! What is noted of each file, so that a batch that was killed can be resumed.
+//! The record of each file's results, by which a batch that was killed can be resumed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::part::Part;
 use super::products::{Product, Wanted};
 use crate::classes::Classes;
-use crate::export::{ExportError, replace_file};
+use crate::export::{Existing, ExportError, write_file};
 use crate::lab::provenance::sha256;
 use crate::version::Versions;
 
-/// The note beside the results of a file.
+/// The record beside the results of a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct Record {
     /// Schema of the tables: [`crate::export::SCHEMA_VERSION`].
     pub schema: u32,
-    /// What the file is called in results; manifests of earlier versions don't say.
+    /// What the file is called in results; records of earlier versions don't say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<PathBuf>,
     /// Which part of it was analysed, if not the whole.
@@ -64,13 +64,13 @@ pub struct FileState {
 /// A result as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
-    /// What it belongs to; manifests of schema 1 don't say.
+    /// What it belongs to; records of schema 1 don't say.
     #[serde(default)]
     pub product: Option<Product>,
     /// The file.
     #[serde(flatten)]
     pub file: FileState,
-    /// SHA-256 of its contents; manifests of earlier versions don't have it.
+    /// SHA-256 of its contents; records of earlier versions don't have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
@@ -91,10 +91,10 @@ pub struct Results {
     /// Faces on them, all frames added up.
     pub faces: u64,
     /// Faces that were left out, as their quality was less than asked for.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub below_quality: u64,
     /// What networks computed with ([`crate::network::NetworkInUse::arithmetic`]): more than one where results were added on another
-    /// machine. Manifests of earlier versions don't say. It is none of the options, as a file may be resumed anywhere.
+    /// machine. Records of earlier versions don't say. It is none of the options, as a file may be resumed anywhere.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub arithmetic: BTreeSet<String>,
     /// What was told apart; of the seven emotions nothing is said.
@@ -131,8 +131,15 @@ pub enum Earlier {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn is_none(count: &u64) -> bool {
+fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// Writes a value as indented JSON over what may be at `path`, whole or not at all.
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ExportError> {
+    let text = serde_json::to_vec_pretty(value)
+        .map_err(|error| ExportError::Write { path: path.to_owned(), reason: error.into() })?;
+    write_file(path, &text, Existing::Replace).map(drop)
 }
 
 /// Options without the device, which earlier versions noted among them: it doesn't decide about results.
@@ -173,19 +180,19 @@ impl Output {
     }
 }
 
-impl Manifest {
-    /// The manifest at `path`, if there is one that can be read.
+impl Record {
+    /// The record at `path`, if there is one that can be read.
     pub fn read(path: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(path).ok()?).ok()
     }
 
-    /// What the manifest at `path` tells of an earlier run, and the manifest. One that can't be read counts as one of a run that
+    /// What the record at `path` tells of an earlier run, and the record. One that can't be read counts as one of a run that
     /// didn't end.
     pub fn earlier(path: &Path, work: &Work, schema: u32, wanted: &Wanted) -> (Earlier, Option<Self>) {
         let Ok(text) = std::fs::read(path) else { return (Earlier::Nothing, None) };
-        let manifest = serde_json::from_slice::<Self>(&text).ok();
-        let earlier = manifest.as_ref().map_or(Earlier::Unfinished, |manifest| manifest.tells(work, schema, wanted));
-        (earlier, manifest)
+        let record = serde_json::from_slice::<Self>(&text).ok();
+        let earlier = record.as_ref().map_or(Earlier::Unfinished, |record| record.tells(work, schema, wanted));
+        (earlier, record)
     }
 
     /// What it tells of the run that wrote it.
@@ -216,9 +223,7 @@ impl Manifest {
     /// # Errors
     /// When it can't be written.
     pub fn write(&self, path: &Path) -> Result<(), ExportError> {
-        let text = serde_json::to_vec_pretty(self)
-            .map_err(|error| ExportError::Write { path: path.to_owned(), reason: error.into() })?;
-        replace_file(path, &text).map(drop)
+        write_json(path, self)
     }
 }
 
@@ -268,18 +273,18 @@ mod tests {
         std::fs::write(&output, "table").unwrap();
         let work = Work { inputs: vec![FileState::of(&input).unwrap()], options: serde_json::json!({ "skip": 0 }) };
         let csv = Wanted::from([Product::Faces(TableFormat::Csv)]);
-        let look = |work: &Work, schema, wanted: &Wanted| Manifest::earlier(&path, work, schema, wanted).0;
+        let look = |work: &Work, schema, wanted: &Wanted| Record::earlier(&path, work, schema, wanted).0;
         let earlier = |work: &Work| look(work, 1, &csv);
         assert_eq!(earlier(&work), Earlier::Nothing);
 
-        let mut manifest = Manifest { schema: 1, work: work.clone(), ..Manifest::default() };
-        manifest.write(&path).unwrap();
+        let mut record = Record { schema: 1, work: work.clone(), ..Record::default() };
+        record.write(&path).unwrap();
         assert_eq!(earlier(&work), Earlier::Unfinished);
 
         let outputs = vec![Output::of(Product::Faces(TableFormat::Csv), &output).unwrap()];
         let results = Results { outputs, products: csv.clone(), frames: 3, faces: 2, ..Results::default() };
-        manifest.results = Some(results.clone());
-        manifest.write(&path).unwrap();
+        record.results = Some(results.clone());
+        record.write(&path).unwrap();
         assert_eq!(earlier(&work), Earlier::Finished(results.clone()));
         let other = Work { options: serde_json::json!({ "skip": 1 }), ..work.clone() };
         assert_eq!(earlier(&other), Earlier::OtherWork);
@@ -308,10 +313,10 @@ mod tests {
         assert_eq!(arithmetic(&csv), ["cpu bf16"]);
 
         // A run was killed while it added something.
-        Manifest { adding: true, ..manifest.clone() }.write(&path).unwrap();
+        Record { adding: true, ..record.clone() }.write(&path).unwrap();
         let partly = Earlier::Partly { results: results.clone(), missing: missing.clone() };
         assert_eq!(look(&work, 1, &missing), partly);
-        manifest.write(&path).unwrap();
+        record.write(&path).unwrap();
 
         std::fs::write(&output, "table, worked on").unwrap();
         assert_eq!(earlier(&work), Earlier::OtherWork);
@@ -326,17 +331,17 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_of_schema_1_can_be_read() {
+    fn a_record_of_schema_1_can_be_read() {
         let text = r#"{ "schema": 1, "inputs": [], "options": null, "results": { "outputs": [
             { "path": "a.csv", "bytes": 5, "modified_ms": null }], "frames": 3, "faces": 2, "complaints": [] } }"#;
-        let manifest: Manifest = serde_json::from_str(text).unwrap();
-        assert_eq!((manifest.results.unwrap().outputs[0].file.bytes, manifest.versions), (5, None));
+        let record: Record = serde_json::from_str(text).unwrap();
+        assert_eq!((record.results.unwrap().outputs[0].file.bytes, record.versions), (5, None));
     }
 
     #[test]
     fn the_device_that_earlier_versions_noted_is_no_option() {
         let text = r#"{ "schema": 3, "inputs": [], "options": { "device": "cuda:1", "skip": 4 }, "results": null }"#;
-        let manifest: Manifest = serde_json::from_str(text).unwrap();
-        assert_eq!(manifest.work.options, serde_json::json!({ "skip": 4 }));
+        let record: Record = serde_json::from_str(text).unwrap();
+        assert_eq!(record.work.options, serde_json::json!({ "skip": 4 }));
     }
 }

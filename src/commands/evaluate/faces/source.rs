@@ -1,4 +1,4 @@
-//! Whom `mien evaluate faces` measures, and what they find.
+//! The detectors that `mien evaluate faces` measures, and what they find.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use crate::net::{ModelSource, Precision};
 
 /// Something that finds faces.
 #[derive(Clone, Debug)]
-pub(super) enum Subject {
+pub(super) enum DetectorSource {
     /// A network, shipped or in a file.
     Network(ModelSource),
     /// OpenCV's cascade as the program uses it.
@@ -36,7 +36,7 @@ pub(super) struct Look {
     pub plain: bool,
 }
 
-impl FromStr for Subject {
+impl FromStr for DetectorSource {
     type Err = std::convert::Infallible;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
@@ -51,17 +51,17 @@ impl FromStr for Subject {
     }
 }
 
-/// Who was measured.
-pub(super) struct Measurable<'a> {
-    /// Its name.
+/// What a detector found.
+pub(super) struct Findings<'a> {
+    /// The detector's name.
     pub name: String,
     /// The network, if it is one.
     pub network: Option<FaceNetwork>,
-    /// What it found in each picture.
+    /// In each picture.
     pub judged: Vec<Judged<'a>>,
 }
 
-impl Subject {
+impl DetectorSource {
     /// The network, if it is one.
     ///
     /// # Errors
@@ -80,17 +80,13 @@ impl Subject {
         network: Option<FaceNetwork>,
         scenes: &'a [Scene],
         look: &Look,
-    ) -> anyhow::Result<Measurable<'a>> {
-        if let Some(mut network) = network {
-            let of_card = network.card.score;
-            if look.plain {
-                network.card.score = ScoreCalibration::default();
-            }
-            // The network's own score, so that a curve ends at the same boxes whatever the card makes of their scores.
-            let least = network.card.score.probability(ScoreCalibration::default().logit(LEAST_SCORE));
-            let judged = find_in(scenes, look.side, look.device, |pictures| network.find(pictures, least))?;
-            network.card.score = of_card;
-            return Ok(Measurable { name: network.card.name.clone(), network: Some(network), judged });
+    ) -> anyhow::Result<Findings<'a>> {
+        if let Some(network) = network {
+            let score = if look.plain { ScoreCalibration::default() } else { network.card.score };
+            // By the network's own score, so that a curve ends at the same boxes whatever the card makes of their scores.
+            let least = score.probability(ScoreCalibration::default().logit(LEAST_SCORE));
+            let judged = find_in(scenes, look.side, look.device, |pictures| network.find_with(pictures, score, least))?;
+            return Ok(Findings { name: network.card.name.clone(), network: Some(network), judged });
         }
         let (name, judged) = match self {
             #[cfg(feature = "vision")]
@@ -100,7 +96,7 @@ impl Subject {
             }
             Self::Network(source) => anyhow::bail!("{source} wasn't loaded"),
         };
-        Ok(Measurable { name, network: None, judged })
+        Ok(Findings { name, network: None, judged })
     }
 }
 
@@ -108,7 +104,8 @@ impl Subject {
 #[cfg(feature = "vision")]
 fn by_haar(scenes: &[Scene]) -> anyhow::Result<Vec<Judged<'_>>> {
     use crate::face::GrayView;
-    use crate::landmarks::{FoundFace, LANDMARKS, Landmarks};
+    use crate::landmarks::{LANDMARKS, Landmarks};
+    use crate::net::faces::FoundFace;
 
     opencv::core::set_num_threads(1)?;
     let options = DetectionOptions { detector: DetectorKind::Haar, ..DetectionOptions::default() };
@@ -120,7 +117,7 @@ fn by_haar(scenes: &[Scene]) -> anyhow::Result<Vec<Judged<'_>>> {
             Some(view) => detector.detect(view)?,
             None => Vec::new(),
         };
-        // It knows no landmarks: points that are no numbers have no distance to any.
+        // The cascade gives no landmarks: points that aren't numbers have no distance to others.
         let nowhere = Landmarks::from_points([[f32::NAN; 2]; LANDMARKS]);
         let found = found
             .into_iter()

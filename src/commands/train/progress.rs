@@ -1,4 +1,4 @@
-//! What is told of a training while it runs: to a person, or to the list that it is one of.
+//! Progress output of a training, for a person or for its list.
 
 use std::cell::Cell;
 use std::io::Read as _;
@@ -19,19 +19,19 @@ use crate::lab::provenance;
 use crate::lab::{Planned, Progress, Record, Step, Task, TrainOutcome, Trainer, TrainingState};
 use crate::net::{Ending, MOST_CARD_BYTES};
 
-/// One epoch, or the questions to the teachers, in a line.
+/// The progress bar of an epoch, or of asking the teachers.
 const PROGRESS: &str = "{prefix} [{bar:24}] {pos}/{len}{msg} {elapsed}, {eta} left";
 
-/// How often a list hears of a training's steps.
+/// How often a training reports its steps to its list.
 const TOLD_EVERY: Duration = Duration::from_millis(500);
 
-/// What a training tells the list that it is one of, a line of JSON each.
+/// What a training reports to its list, each a line of JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Told {
-    /// So much of an epoch is done.
+    /// Steps of an epoch are done.
     Step { epoch: usize, step: usize, steps: usize },
-    /// So many epochs are done.
+    /// Epochs are done.
     Epoch {
         epochs: usize,
         /// Time spent on all of them.
@@ -42,10 +42,10 @@ pub(super) enum Told {
     },
 }
 
-/// Has the training stop when the list that started it is gone, however it went: the pipe between them is closed then.
+/// Stops the training when the list that started it ends, in whatever way: the pipe between them is closed then.
 pub(super) fn end_with_the_list() -> anyhow::Result<()> {
     let listen = || {
-        // Nothing is ever said on it, so whatever comes back is its end.
+        // The list never writes to it, so whatever this returns, the list has ended.
         std::io::stdin().read_to_end(&mut Vec::new()).ok();
         interrupt::request();
     };
@@ -54,19 +54,19 @@ pub(super) fn end_with_the_list() -> anyhow::Result<()> {
 }
 
 impl TrainArgs {
-    /// Runs a training and shows how it goes; writes the card after each epoch.
+    /// Runs a training and shows its progress; writes the card after each epoch.
     pub(super) fn watch<T: Task>(
         &self,
         mut trainer: Trainer<T>,
         device: Device,
         stop: &AtomicBool,
-        watch: &Watch<T>,
+        display: &TrainingDisplay<T>,
         write_card: impl Fn(&Trainer<T>, &Path) -> anyhow::Result<()>,
     ) -> anyhow::Result<TrainOutcome> {
         let done = trainer.state().history.len();
         tell(&format!(
             "{} pictures, {} parameters, {}{}",
-            watch.pictures,
+            display.pictures,
             trainer.parameters(),
             provenance::machine(device),
             if done > 0 { format!("; resuming after epoch {done}") } else { String::new() }
@@ -74,7 +74,7 @@ impl TrainArgs {
 
         let screen = MultiProgress::new();
         let curves = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template("{msg}")?));
-        curves.set_message((watch.chart)(trainer.state()));
+        curves.set_message((display.chart)(trainer.state()));
         let bar = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template(PROGRESS)?));
         let model = trainer.run_folder().model();
         // One that was killed between an epoch's checkpoint and its card left none, or an older one.
@@ -84,7 +84,7 @@ impl TrainArgs {
         let mut card_error = None;
         let list = self.member.then(List::default);
         if let Some(list) = &list {
-            list.tell_epoch(trainer.state(), watch.best)?;
+            list.tell_epoch(trainer.state(), display.best)?;
         }
         let outcome = trainer.run(
             self.stop_after.map(|epochs| epochs as usize),
@@ -94,9 +94,9 @@ impl TrainArgs {
                 None => show_progress(&bar, progress),
             },
             |trainer| {
-                screen.suspend(|| tell(&(watch.line)(trainer.state())));
-                curves.set_message((watch.chart)(trainer.state()));
-                let told = list.as_ref().map_or(Ok(()), |list| list.tell_epoch(trainer.state(), watch.best));
+                screen.suspend(|| tell(&(display.line)(trainer.state())));
+                curves.set_message((display.chart)(trainer.state()));
+                let told = list.as_ref().map_or(Ok(()), |list| list.tell_epoch(trainer.state(), display.best));
                 if let Err(error) = write_card(trainer, &model).and(told) {
                     card_error = Some(error);
                 }
@@ -109,22 +109,22 @@ impl TrainArgs {
         }
         report(outcome, trainer.state())?;
         if let (Some(best), None) = (trainer.state().best(), &list) {
-            print(&format!("best epoch {}: {}\n{}\n", best.epoch(), (watch.best)(best), model.display()))?;
+            print(&format!("best epoch {}: {}\n{}\n", best.epoch(), (display.best)(best), model.display()))?;
         }
         Ok(outcome)
     }
 }
 
-/// The epochs that the card beside a model tells of, if there is one that can be read.
+/// The number of epochs in the card beside a model, if there is one that can be read.
 fn epochs_in_card(model: &Path) -> Option<usize> {
     let card: toml::Table = bounded::read_text(&model.with_extension("toml"), MOST_CARD_BYTES).ok()?.parse().ok()?;
     card.get("training")?.get("epochs")?.as_integer()?.try_into().ok()
 }
 
-/// The list that a training is one of.
+/// The list that started the training.
 #[derive(Default)]
 struct List {
-    /// When it was last told of a step.
+    /// When a step was last reported to it.
     told: Cell<Option<Instant>>,
 }
 
@@ -133,7 +133,7 @@ impl List {
         let &Progress::Learnt(Step { epoch, step, steps, .. }) = progress else { return };
         if self.told.get().is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
             self.told.set(Some(Instant::now()));
-            // A list that doesn't listen any more has closed the other pipe too, which ends the training.
+            // If the list no longer listens, it has closed the other pipe too, which ends the training.
             self.tell(&Told::Step { epoch, step, steps }).ok();
         }
     }
@@ -158,10 +158,10 @@ impl List {
 }
 
 /// How a training of one kind is shown.
-pub(super) struct Watch<T: Task> {
+pub(super) struct TrainingDisplay<T: Task> {
     /// Pictures learnt from.
     pub pictures: usize,
-    /// Curves made of letters.
+    /// The curves so far, drawn with characters.
     pub chart: fn(&TrainingState<T::Recipe, T::Record>) -> String,
     /// The last epoch in a line.
     pub line: fn(&TrainingState<T::Recipe, T::Record>) -> String,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::manifest::{Earlier, Manifest, Output, Results, Work};
 use super::products::Wanted;
+use super::record::{Earlier, Output, Record, Results, Work};
 use crate::export::{Existing, SCHEMA_VERSION};
 use crate::version::Versions;
 
@@ -15,11 +15,11 @@ pub enum Step {
     /// There are results of other work, which aren't to be replaced.
     Refuse,
     /// Something is to be written.
-    Write(Plan),
+    Write(ToWrite),
 }
 
 /// What is to be written of a task, and over what.
-pub struct Plan {
+pub struct ToWrite {
     /// What is to be made.
     pub wanted: Wanted,
     /// What becomes of files that are there.
@@ -32,7 +32,7 @@ pub struct Plan {
     pub left: Vec<PathBuf>,
 }
 
-/// Which files that have the names of results are Mien's, and so may be replaced.
+/// Which of the files with the names of results are Mien's, and so may be replaced.
 pub enum Ours {
     None,
     Listed(BTreeSet<PathBuf>),
@@ -40,53 +40,52 @@ pub enum Ours {
 }
 
 impl Step {
-    /// By what an earlier run left at `manifest_path`. `arithmetic` is what this run's network computes with.
-    pub fn next(manifest_path: &Path, work: &Work, wanted: &Wanted, force: bool, arithmetic: Option<&str>) -> Self {
-        let (earlier, manifest) = Manifest::earlier(manifest_path, work, SCHEMA_VERSION, wanted);
-        let plan = match earlier {
+    /// Decides what to do, given what an earlier run left at `record_path`. `arithmetic` is what this run's network computes with.
+    pub fn next(record_path: &Path, work: &Work, wanted: &Wanted, force: bool, arithmetic: Option<&str>) -> Self {
+        let (earlier, record) = Record::earlier(record_path, work, SCHEMA_VERSION, wanted);
+        let to_write = match earlier {
             // A forced run that was interrupted has to come to its end too.
-            Earlier::Finished(results) if !force || is_good(&results, manifest.as_ref(), wanted, arithmetic) => {
+            Earlier::Finished(results) if !force || is_good(&results, record.as_ref(), wanted, arithmetic) => {
                 return Self::Skip(results);
             }
             Earlier::OtherWork if !force => return Self::Refuse,
-            Earlier::Nothing => Plan { existing: Existing::Keep, ..Plan::fresh(wanted, Ours::None) },
+            Earlier::Nothing => ToWrite { existing: Existing::Keep, ..ToWrite::fresh(wanted, Ours::None) },
             Earlier::Unfinished | Earlier::OtherWork => {
-                let outputs =
-                    manifest.iter().filter_map(|manifest| manifest.results.as_ref()).flat_map(|it| &it.outputs);
+                let outputs = record.iter().filter_map(|record| record.results.as_ref()).flat_map(|it| &it.outputs);
                 let paths = outputs.map(|output| output.file.path.clone());
-                let left = paths.chain(left_by(manifest.as_ref())).filter(|path| path.exists()).collect();
-                Plan { left, ..Plan::fresh(wanted, Ours::noted(manifest.as_ref())) }
+                let left = paths.chain(left_by(record.as_ref())).filter(|path| path.exists()).collect();
+                ToWrite { left, ..ToWrite::fresh(wanted, Ours::noted(record.as_ref())) }
             }
             Earlier::Partly { results, missing, .. } => {
-                Plan::adding(results, if force { wanted } else { &missing }, manifest.as_ref())
+                ToWrite::adding(results, if force { wanted } else { &missing }, record.as_ref())
             }
             Earlier::Finished(results) => {
                 // All of them: complaints and arithmetic are noted of all together.
                 let all = wanted | &results.products;
-                Plan::adding(results, &all, manifest.as_ref())
+                ToWrite::adding(results, &all, record.as_ref())
             }
         };
-        Self::Write(plan)
+        Self::Write(to_write)
     }
 }
 
 /// Whether nothing would be gained by making finished results again: there is nothing to say of them, they were made by this version and
 /// computed with the same arithmetic, and those that are wanted have the contents that were written.
-fn is_good(results: &Results, manifest: Option<&Manifest>, wanted: &Wanted, arithmetic: Option<&str>) -> bool {
+fn is_good(results: &Results, record: Option<&Record>, wanted: &Wanted, arithmetic: Option<&str>) -> bool {
     let is_wanted = |output: &&Output| output.product.is_some_and(|product| wanted.contains(&product));
     results.complaints.is_empty()
         // That ffmpeg wasn't there for the sound, say.
         && results.notes.is_empty()
-        && manifest.and_then(|manifest| manifest.versions.as_ref()) == Some(&Versions::here())
+        && record.and_then(|record| record.versions.as_ref()) == Some(&Versions::here())
         && results.arithmetic.iter().map(String::as_str).eq(arithmetic)
         && results.outputs.iter().filter(is_wanted).all(Output::is_as_noted)
 }
 
-impl Plan {
-    /// Adds to the results of before, which `manifest` is about.
-    fn adding(before: Results, wanted: &Wanted, manifest: Option<&Manifest>) -> Self {
-        let left = left_by(manifest).collect();
-        Self { before: Some(before), left, ..Self::fresh(wanted, Ours::noted(manifest)) }
+impl ToWrite {
+    /// Adds to the results of before, which `record` is about.
+    fn adding(before: Results, wanted: &Wanted, record: Option<&Record>) -> Self {
+        let left = left_by(record).collect();
+        Self { before: Some(before), left, ..Self::fresh(wanted, Ours::noted(record)) }
     }
 
     /// Writes over what is ours.
@@ -95,18 +94,18 @@ impl Plan {
     }
 }
 
-/// What other work left beside the results that a manifest is about.
-fn left_by(manifest: Option<&Manifest>) -> impl Iterator<Item = PathBuf> {
-    manifest.into_iter().flat_map(|manifest| manifest.left.clone())
+/// What other work left beside the results that a record is about.
+fn left_by(record: Option<&Record>) -> impl Iterator<Item = PathBuf> {
+    record.into_iter().flat_map(|record| record.left.clone())
 }
 
 impl Ours {
-    /// Those that a manifest lists; all, where it lists none or a run was killed while it gave files their names.
-    fn noted(manifest: Option<&Manifest>) -> Self {
-        let Some(manifest) = manifest.filter(|manifest| !manifest.adding) else { return Self::All };
-        let Some(results) = &manifest.results else { return Self::All };
+    /// Those that a record lists; all, where it lists none or a run was killed while it gave files their names.
+    fn noted(record: Option<&Record>) -> Self {
+        let Some(record) = record.filter(|record| !record.adding) else { return Self::All };
+        let Some(results) = &record.results else { return Self::All };
         let made = results.outputs.iter().map(|output| output.file.path.clone());
-        Self::Listed(made.chain(left_by(Some(manifest))).collect())
+        Self::Listed(made.chain(left_by(Some(record))).collect())
     }
 
     /// Whether this file is.
@@ -141,9 +140,8 @@ mod tests {
         let is_skipped_of = |versions: &Versions, results: &Results, force: bool, arithmetic: &str| {
             let results = Some(results.clone());
             let versions = Some(versions.clone());
-            let manifest =
-                Manifest { schema: SCHEMA_VERSION, versions, work: work.clone(), results, ..Manifest::default() };
-            manifest.write(&path).unwrap();
+            let record = Record { schema: SCHEMA_VERSION, versions, work: work.clone(), results, ..Record::default() };
+            record.write(&path).unwrap();
             matches!(Step::next(&path, &work, &wanted, force, Some(arithmetic)), Step::Skip(_))
         };
         let earlier = Versions { mien: "0.0.1".to_owned(), ..Versions::here() };

@@ -1,4 +1,4 @@
-//! A line of a plan: a video, a part of one or a picture, with what it is and how long it takes.
+//! A line of a manifest: a video, a part of one or a picture, with what it is and how long it takes.
 
 use std::path::{Path, PathBuf};
 
@@ -15,9 +15,9 @@ const TIME_TOLERANCE_MS: u64 = 2000;
 /// Hexadecimal digits of an id: 64 bits, enough for billions of files.
 const ID_DIGITS: usize = 16;
 
-/// A line of a plan.
+/// A line of a manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Planned {
+pub struct ManifestLine {
     /// The first 16 digits of the SHA-256 of name, length, modification time and number of the part.
     pub id: String,
     /// Where it is, for all machines.
@@ -54,7 +54,7 @@ pub enum Kind {
     Picture,
 }
 
-impl Planned {
+impl ManifestLine {
     /// The lines of an input: one for each part, where a film is cut. Films whose clock begins again are not, and are added to `uncut`.
     pub(super) fn all_of(input: &Input, kind: Kind, split: Option<Split>, uncut: &mut Vec<PathBuf>) -> Vec<Self> {
         let line = Self::of(&input.path, &input.name, kind);
