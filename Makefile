@@ -1,16 +1,16 @@
-# `make` alone lists the targets. All of them do the set-up first where they need it; cargo itself works after it too.
+# `make` alone lists the targets. Each runs the set-up first if it needs it; after that, plain cargo works too.
 
 CARGO ?= cargo
 # Arguments for the program, such as: make run ARGS="replay film.mp4"
 ARGS ?=
-# Where the data lie that `make model` and `make detector` learn from.
+# The training data of `make model` and `make detector`.
 FER2013 ?= fer2013.csv
 FACES ?= data
 FERPLUS ?= fer2013new.csv
 CKPLUS ?= CK+48
 JAFFE ?= jaffe
 
-# The release of Debian that `make package-in` builds for.
+# The Debian release that `make package-in` builds for.
 RELEASE ?= trixie
 
 .DEFAULT_GOAL := help

@@ -1,6 +1,6 @@
-//! What the program needs to know at compile time: how to link libtorch, and versions to report.
+//! Links libtorch and records the versions that the program reports.
 
-// How Cargo is spoken to.
+// Cargo reads a build script's instructions from standard output.
 #![allow(clippy::print_stdout)]
 
 use std::fs;
@@ -15,7 +15,8 @@ fn main() {
     });
 }
 
-/// Such as `2.11.0` or `2.11.0+cu130`, from the file beside `lib` that a libtorch or an installed torch has.
+/// The version, such as `2.11.0` or `2.11.0+cu130`, from the file beside `lib`: `build-version` in a libtorch, `version.py` in an installed
+/// torch.
 fn libtorch_version(lib: &Path) -> String {
     let build_version = lib.with_file_name("build-version");
     let python = lib.with_file_name("version.py");

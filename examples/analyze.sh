@@ -1,5 +1,5 @@
 #!/bin/sh
-# The faces on a picture, by a running `mien serve`:
+# Finds the faces in a picture with a running `mien serve`:
 #
 #   sh analyze.sh 'http://127.0.0.1:7878/#token=...' face.jpg
 #

@@ -3,7 +3,7 @@
 
     python3 client.py 'http://127.0.0.1:7878/#token=...'
 
-The argument is the link that the server printed. Needs nothing beside Python 3. Ctrl-C ends it.
+The argument is the link that the server printed. Needs only Python 3. Ctrl-C ends it.
 """
 
 import json
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 
 def ask(link, path):
-    """Opens a path of the server with the token in the link."""
+    """Requests a path of the server, with the token from the link."""
     parts = urlsplit(link)
     token = parts.fragment.removeprefix("token=")
     request = urllib.request.Request(f"{parts.scheme}://{parts.netloc}{path}")
@@ -22,13 +22,13 @@ def ask(link, path):
 
 
 def columns(link):
-    """How the fields of each class are called: those of an own class "wide awake" end with wide_awake."""
+    """Maps each class's label to the end of its fields' names: those of a custom class "wide awake" end with wide_awake."""
     with ask(link, "/api/v1/about") as answer:
         return {one["label"]: one["column"] for one in json.load(answer)["classes"]}
 
 
 def scenes(link):
-    """Gives each frame of the server's source as a dictionary; docs/tables.md of Mien describes the names in it."""
+    """Yields each frame of the server's source as a dictionary. Mien's docs/tables.md describes its fields."""
     with ask(link, "/api/v1/live") as answer:
         for line in answer:
             if line.startswith(b"data: "):

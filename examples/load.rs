@@ -1,5 +1,5 @@
-//! So many visitors of a running `mien serve`, each with so many frames a second, one on its way at a time; what they got is
-//! printed as a row of a table.
+//! A load test for a running `mien serve`: a number of visitors each send frames at a given rate, with one frame in flight at a time.
+//! Prints the results as a row of a Markdown table.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::net::TcpStream;
@@ -70,10 +70,10 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What one visitor got.
+/// The results of one visitor.
 #[derive(Default)]
 struct Run {
-    /// From sending to the answer, in milliseconds.
+    /// Times from sending a frame to its answer, in milliseconds.
     ages: Vec<f64>,
     faces: usize,
 }
@@ -85,7 +85,7 @@ fn visit(host: &str, token: &str, load: &Load, pictures: &[Vec<u8>], number: u32
     stream.set_nodelay(true)?;
     let (mut socket, _) = tungstenite::client(request, stream).context("the server doesn't let the visitor in")?;
     let interval = Duration::from_secs(1) / load.fps;
-    // Not all at the same moment: people don't come so.
+    // Visitors start at different moments, as people do.
     thread::sleep(interval * number / load.visitors);
     let (mut run, began) = (Run::default(), Instant::now());
     let mut due = began;
@@ -99,7 +99,7 @@ fn visit(host: &str, token: &str, load: &Load, pictures: &[Vec<u8>], number: u32
         socket.send(Message::binary(message))?;
         run.faces += faces(&answer(&mut socket)?);
         run.ages.push(sent.elapsed().as_secs_f64() * 1e3);
-        // Frames that would have come meanwhile are passed over, as the page does.
+        // Frames that fell due in the meantime are skipped, as the page does.
         due = (due + interval).max(Instant::now());
         thread::sleep(due.saturating_duration_since(Instant::now()));
     }

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Brings the emotions of a live camera to Lab Streaming Layer, so that LabRecorder records them beside EEG and the rest.
+"""Sends the emotions of a live camera to Lab Streaming Layer, so that LabRecorder records them beside EEG and other streams.
 
     mien live --headless --camera 0 --jsonl - | python3 lsl_bridge.py
     python3 lsl_bridge.py --face 2 --name Mien2 < lines
-    python3 lsl_bridge.py --classes tired,wide_awake < lines      of a model of own classes, called as its columns
+    python3 lsl_bridge.py --classes tired,wide_awake < lines      for a model with custom classes, named as in its columns
 
 Needs pylsl: python3 -m venv ~/lsl && ~/lsl/bin/pip install pylsl (on Debian and Ubuntu with the package python3-venv), and then
-~/lsl/bin/python in the place of python3. Each line of JSON (docs/tables.md of Mien) of the chosen face becomes a sample of eight
-channels: the seven smoothed probabilities, or those of the own classes, and the face's number. The stream has an irregular rate, because a frame without the
-face has no sample; samples are stamped when they arrive here, some ten milliseconds after the camera saw the face.
+~/lsl/bin/python instead of python3. Each line of JSON (Mien's docs/tables.md) of the chosen face becomes a sample, with a channel for
+each smoothed probability (of the seven emotions or the custom classes) and one for the face's number. The stream has an irregular rate,
+because a frame without the face gives no sample. Samples are time-stamped on arrival here, some ten milliseconds after the camera saw
+the face.
 """
 
 import argparse
@@ -21,7 +22,7 @@ EMOTIONS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 
 
 def outlet(name, classes):
-    """An LSL stream whose channels have names."""
+    """Returns an LSL stream with named channels."""
     kind = "Emotion" if classes == EMOTIONS else "Class"
     info = pylsl.StreamInfo(name, kind, len(classes) + 1, pylsl.IRREGULAR_RATE, pylsl.cf_float32, f"mien-{name}")
     described = info.desc().append_child("channels")
@@ -44,7 +45,7 @@ def main():
     frame = None
     for line in sys.stdin:
         row = json.loads(line)
-        # Lines of one frame come together: without --face its first face is the one.
+        # The lines of a frame are consecutive. Without --face, the first of them is chosen.
         is_chosen = row["face"] == options.face if options.face else row["frame"] != frame
         frame = row["frame"]
         if is_chosen:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the book of docs/ in target/book and checks every link in it and in the pages at the top of the repository, without network.
+# Builds the book from docs/ into target/book and checks the links in it, in docs/, in examples/ and in the pages at the top of the
+# repository. Works without network, so links to other sites aren't checked.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SPEAKER=docs

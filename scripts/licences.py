@@ -1,4 +1,4 @@
-"""Writes the licences of all crates, as cargo-bundle-licenses lists them, as text: each text once, with the crates that it holds for."""
+"""Turns the JSON of cargo-bundle-licenses (stdin) into text (stdout): each licence text once, with the crates that it applies to."""
 
 import json
 import sys

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds the package of another release of Debian, in a fresh system of it. What it is built with comes from that release; the compiler of
-# Rust, its crates and libtorch are this machine's.
+# Builds the package for another Debian release, in a fresh system of that release. Rust, the crates and libtorch come from this machine,
+# everything else from that release.
 #
 #   scripts/package-in.sh RELEASE [FOLDER]    RELEASE: such as trixie; FOLDER: where the systems are kept between runs (default: the cache folder)
 #
-# Needs root, Debian's package debootstrap, and Rust by rustup.
+# Needs root, the Debian package debootstrap, and Rust installed by rustup.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SPEAKER=package-in
@@ -18,16 +18,16 @@ trap leave EXIT
 require_rust
 toolchain=$(rustc --print sysroot)
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
-# Not the folder of this machine's builds: cargo can't tell that a library which it has built against is another one there.
+# Separate from this machine's builds: cargo can't tell that the system libraries differ.
 target=${CARGO_TARGET_DIR:-$PWD/target}/$release
-# Seen in the system in their own places; the history because the program says which commit it is.
+# Mounted in the system at the same paths. The Git history is included because the program reports its commit.
 folders=("$PWD" "$(git rev-parse --path-format=absolute --git-common-dir)" "$cargo_home" "$toolchain" "$CACHE" "$target")
 enter "$release"
-# Set-up installs what else it is built with.
+# Set-up installs the other build dependencies.
 install_inside dpkg-dev git zstd
 for folder in "${folders[@]}"; do mkdir -p "$folder" "$ROOT$folder"; done
-# In a mount namespace, which ends with the command, however that ends: `leave` removes the system, and has to find nothing of this
-# machine in it.
+# In a mount namespace, which disappears with the command, even if it is killed: `leave` deletes the system's files, and this machine's
+# folders must not be mounted there then.
 # shellcheck disable=SC2016
 unshare --mount bash -euc '
     root=$1

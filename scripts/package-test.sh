@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Tests the packages of target/package in fresh systems of Debian 12 and 13 that never saw the build. They are installed, checked by
-# `mien doctor`, used on the demo clip, opened as a window and removed again: each Debian package in the release that it is for, and the
-# other release has to refuse it; the archive in both.
+# Tests the packages in target/package in fresh Debian 12 and 13 systems, without anything from the build. Each package is installed,
+# checked with `mien doctor`, used on the demo clip and opened as a window. A Debian package is tested in the release that it is for, purged
+# there, and has to be refused by the other release. The archive is tested in both.
 #
 #   scripts/package-test.sh [FOLDER]    where the systems are kept between runs (default: the cache folder)
 #
-# Needs root, and Debian's packages debootstrap, lintian, appstream, zstd, xvfb, xdotool and imagemagick.
+# Needs root and the Debian packages debootstrap, lintian, appstream, zstd, xvfb, xdotool and imagemagick.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SPEAKER=package-test
 . scripts/parts/common.sh
 . scripts/parts/systems.sh
 
-# What a desktop has, and the archive expects for its window.
+# Libraries that every desktop has and that the window expects.
 DISPLAY_PACKAGES=(libgl1 libegl1 libgl1-mesa-dri libdrm2 libx11-6 libx11-xcb1 libxext6 libxrender1 libxfixes3 libxcb-shm0 libxcb-render0
     libxcb-dri3-0 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0 zlib1g libexpat1)
 DISPLAY_NUMBER=:87
-# The demo clip has 471 frames with one face; a picture of the window that was drawn has thousands of colours, an empty one a few.
+# The demo clip has 471 frames with one face. A screenshot of a drawn window has thousands of colours, one of an empty window only a few.
 LEAST_ROWS=400
 LEAST_COLOURS=1000
 
@@ -45,7 +45,7 @@ enter_with_clip() {
 
 since() { date +%s.%N | awk -v begin="$1" '{ printf "%.1f", $1 - begin }'; }
 
-# doctor FOLDER COMMAND...: what `mien doctor` says, which has to be content and to have loaded libtorch from FOLDER
+# doctor FOLDER COMMAND...: runs `mien doctor`, which has to find no problem and to have loaded libtorch from FOLDER
 doctor() {
     local folder=$1
     shift
@@ -86,11 +86,11 @@ analyze() {
     [ "$rows" -gt "$LEAST_ROWS" ] || die "there are only $rows rows in the table"
 }
 
-# window NAME COMMAND...: opens the window, and keeps its picture as window-NAME.png
+# window NAME COMMAND...: opens the window and saves a screenshot as window-NAME.png
 window() {
     local picture=$SYSTEMS/window-$1.png colours opened='' mien
     shift
-    # Not by the function, so that it is Mien that is stopped below.
+    # Not through `inside`: $! would be the shell that runs the function, not Mien.
     "${INSIDE[@]}" env DISPLAY=$DISPLAY_NUMBER "$@" replay /root/demo.mp4 >"$SYSTEMS/window.txt" 2>&1 &
     mien=$!
     for _ in $(seq 60); do
@@ -148,7 +148,7 @@ test_debian_package() {
     say "  purged; of its $(wc -l <"$SYSTEMS/files.txt") files nothing is left"
 }
 
-# test_refusal DEB RELEASE: another release, which has other versions of OpenCV and FFmpeg
+# test_refusal DEB RELEASE: another release, with other versions of OpenCV and FFmpeg, has to refuse the package
 test_refusal() {
     local name
     name=$(basename "$1")
@@ -169,7 +169,7 @@ test_archive() {
     zstd -dcq "$archive" | tar --directory "$ROOT/opt/some where" --extract
     say "Debian $1, $(basename "$archive"): unpacked after $(since "$begin") s"
     folder=/opt/some\ where/$(ls "$ROOT/opt/some where")
-    # A server: no package was installed yet.
+    # As on a server: no package is installed yet.
     local mien=(env "LD_LIBRARY_PATH=$folder/lib/mien-no-display" "$folder/bin/mien")
     first_frame "${mien[@]}"
     say "  the first labelled frame after $(since "$begin") s, without any package of the system"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds Mien's packages into target/package: the package for the release of Debian that it runs on, with checksums; on Debian 12 an archive
-# that runs from any folder and the list of what is inside (SBOM) too. docs/packages.md says what is in them.
+# Builds Mien's packages into target/package: the Debian package for the release that it runs on, with checksums, and on Debian 12 also an
+# archive that runs from any folder and the list of what is inside (SBOM). docs/packages.md describes them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SPEAKER=package
@@ -10,40 +10,40 @@ SPEAKER=package
 . scripts/parts/tools.sh
 
 CARGO=${CARGO:-cargo}
-# Beside an installed program lie its libraries; one with CUDA, where somebody has put it, comes first.
+# Where an installed program finds its libraries. A libtorch with CUDA, if somebody has put one there, comes first.
 # shellcheck disable=SC2016
 SEARCHED_FOLDERS='$ORIGIN/../lib/mien-cuda:$ORIGIN/../lib/mien'
-# What belongs to the graphics driver and the display has to be the system's; so do the libraries that drivers are linked to, the C++ library
-# among them, for a driver may want them newer than ours.
+# Libraries of the graphics driver and the display have to be the system's. So do the libraries that drivers link against, including the
+# C++ library: a driver may need newer versions than ours.
 C_LIBRARY='^(linux-vdso|ld-linux-|lib(c|m|dl|rt|util|pthread|resolv|stdc\+\+|gcc_s)\.so)'
 DISPLAY_LIBRARIES='^lib(GL|EGL|OpenGL|drm|gbm|X|xcb|wayland|z\.so|expat)'
-# The oldest system that Mien is built for: what is built there runs on newer ones too, if it brings its libraries along.
+# The oldest system that Mien is built for. A build from there also runs on newer systems if it brings its libraries along.
 ARCHIVE_ON=deb12
 PACKAGE=target/package
 STAGE=$PACKAGE/stage
 
-# Every release has its own OpenCV and FFmpeg, so each has a package of its own, and the version says which: deb12, deb13, ubuntu24.04.
-# Debian marks its own updates of a release so; an upgrade of the system then upgrades the package too.
+# Releases differ in their versions of OpenCV and FFmpeg, so each needs its own package. The package's version ends with the release:
+# deb12, deb13, ubuntu24.04. Debian marks its own updates of a release in this way, so a system upgrade also upgrades the package.
 # shellcheck source=/dev/null
 system=$(. /etc/os-release && printf '%s' "${ID/#debian/deb}${VERSION_ID:?this system has no release}")
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 libtorch=$(choose_libtorch)
-# Before set-up, which would download it.
+# Checked before set-up, which would download it.
 { [ "$libtorch" != "$CUDA_FOLDER" ] && [ ! -e "$libtorch/lib/libtorch_cuda.so" ]; } || die "packages hold the libtorch for the CPU, and $libtorch has CUDA:" \
     "unset LIBTORCH if it is set, and run MIEN_LIBTORCH=cpu make package. docs/packages.md says how one with CUDA is put beside an installed Mien"
-# The same sources give the same packages, whenever and by whomever they are made.
+# The same sources give the same packages, whoever builds them and whenever.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} ||
     die "git can't say when these sources were made (see above); set SOURCE_DATE_EPOCH to their seconds since 1970"
 export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8
 have dpkg-shlibdeps || die "dpkg-shlibdeps is missing; on Debian: apt-get install dpkg-dev"
 have zstd || die "zstd is missing; on Debian: apt-get install zstd"
 grep -q "<release version=\"$version\"" assets/mien.metainfo.xml || die "assets/mien.metainfo.xml has no release $version; see docs/releasing.md"
-# The compiler's options are divided at spaces.
+# Compiler options are split at spaces.
 case $PWD$libtorch$CACHE in *[[:space:]]*) die "packages can't be built where a path has a space: $PWD, $libtorch or $CACHE" ;; esac
 scripts/setup.sh
 umask 022
 
-# Builds the program without a trace of where its sources, crates and libtorch lay: every clone gives the same bytes.
+# Builds the program without the paths of its sources, crates and libtorch, so that every clone gives the same bytes.
 build() {
     say "building mien $version"
     local target left_out remap flags=
@@ -58,7 +58,7 @@ $target=/target"
     program=$target/dist/mien
 }
 
-# What every package has, laid out as below /usr.
+# Lays out the files that every package has, as below /usr.
 stage() {
     rm -rf "$STAGE"
     mkdir -p "$STAGE"/{bin,lib/mien,share/doc/mien,share/man/man1,share/applications,share/metainfo,share/lintian/overrides} \
@@ -68,10 +68,10 @@ stage() {
     local library
     for library in "$libtorch"/lib/*.so*; do
         install -m 644 "$library" "$STAGE/lib/mien/"
-        # What is left of debugging in libtorch weighs nothing; symbols that nobody links to do.
+        # libtorch has hardly any debug information, but many symbols that nothing links to.
         strip --strip-unneeded "$STAGE/lib/mien/$(basename "$library")"
     done
-    make_empty_libtorch "$STAGE/lib/mien" # set-up's may be of an older kind, which lintian refuses
+    make_empty_libtorch "$STAGE/lib/mien" # an older set-up may have made it differently, which lintian rejects
     chmod 644 "$STAGE/lib/mien/libtorch.so"
     local mien=$STAGE/bin/mien
     "$mien" man "$STAGE/share/man/man1"
@@ -87,7 +87,7 @@ stage() {
     "$TOOLS/bin/cargo-bundle-licenses" bundle-licenses --format json 2>/dev/null | python3 scripts/licences.py |
         gzip -9n >"$STAGE/share/doc/mien/THIRD-PARTY.txt.gz"
     gzip -9nc CHANGELOG.md >"$STAGE/share/doc/mien/changelog.gz"
-    # Help texts name these pages, and the pages what starts Mien on many machines.
+    # Help texts refer to these pages, and the pages to the workflow's files.
     install -D -m 644 -t "$STAGE/share/doc/mien/docs" docs/*.md docs/*.png docs/*.gif
     install -D -m 644 -t "$STAGE/share/doc/mien/docs/results" docs/results/*
     install -D -m 644 -t "$STAGE/share/doc/mien/recipes" models/recipes/*.toml
@@ -104,10 +104,10 @@ debian_package() {
     "$TOOLS/bin/cargo-deb" deb --quiet --no-build --no-strip --deb-version "$version+$system" --output "$PACKAGE/mien_$version+${system}_amd64.deb"
 }
 
-# find_libraries: sets LIBRARIES to those that the program and libtorch need from the system, and theirs: name and file in each line
+# find_libraries: sets LIBRARIES to the system libraries that the program and libtorch need, also indirectly: name and file in each line
 find_libraries() { LIBRARIES=$(ldd "$STAGE/bin/mien" | awk -v ours="/$STAGE/" '$2 == "=>" && $3 ~ /^\// && !index($3, ours) { print $1, $3 }'); }
 
-# Adds the system's libraries that the program and its libraries need, and theirs. Those for the display lie apart, for servers without any.
+# Adds these libraries to the package. Those for the display go into a separate folder, for servers without a display.
 add_libraries() {
     local library target folder
     mkdir -p "$STAGE/lib/mien-no-display"
@@ -119,11 +119,11 @@ add_libraries() {
     done <<<"$LIBRARIES"
 }
 
-# The Debian packages that the libraries come from, with their versions, and their licences.
+# Lists the Debian packages that the libraries come from, with their versions, and copies their licences.
 note_libraries() {
     local notes=$STAGE/share/doc/mien/libraries library target package
     mkdir -p "$notes"
-    # dpkg knows the libraries by their whole names, some below /lib and some below /usr/lib. `dpkg-query -S` takes minutes for so many.
+    # dpkg lists libraries by their full paths, some below /lib and some below /usr/lib. `dpkg-query -S` takes minutes for so many.
     # shellcheck disable=SC2016
     while read -r library target; do
         ! [[ $library =~ $C_LIBRARY ]] || continue
@@ -139,7 +139,7 @@ note_libraries() {
 portable_archive() {
     local name=mien-$version-linux-x86_64
     say "making the archive"
-    install -m 644 assets/copyright "$STAGE/share/doc/mien/" # cargo-deb has put it into the other package
+    install -m 644 assets/copyright "$STAGE/share/doc/mien/" # cargo-deb adds it to the Debian package by itself
     find_libraries
     add_libraries
     note_libraries
@@ -160,7 +160,7 @@ tool cargo-deb 3.8.0
 tool cargo-bundle-licenses 5.0.0
 tool cargo-cyclonedx 0.5.9
 mkdir -p "$PACKAGE"
-# What was built before goes; packages of the same version for other systems stay, for all are published together.
+# Removes earlier builds, but keeps packages of the same version for other systems: all are published together.
 find "$PACKAGE" -maxdepth 1 -type f ! -name "mien_$version+*.deb" ! -name "mien-${version}[-.]*" -delete
 rm -f "$PACKAGE/mien_$version+${system}_"*.deb
 build

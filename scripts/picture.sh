@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes docs/demo.gif and docs/screenshot.png: the window on the demo clip, on a virtual display. `make run` and scripts/setup.sh --tests
-# must have run before, and nothing else should: the status bar shows how old labels are.
+# Makes docs/demo.gif and docs/screenshot.png: the window on the demo clip, on a virtual display. Run `make run` and
+# scripts/setup.sh --tests first. The machine should be idle, because the status bar shows how old the labels are.
 #
-#   MIEN=PROGRAM scripts/picture.sh      another program than target/release/mien
+#   MIEN=PROGRAM scripts/picture.sh      uses PROGRAM instead of target/release/mien
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SPEAKER=picture
@@ -23,7 +23,7 @@ window=
 trap 'kill $window $xvfb 2>/dev/null; rm -rf "$home"' EXIT
 sleep 1
 cp "$DEMO_CLIP" "$home/demo.mp4"
-# No settings of the user's, and no path in the picture.
+# Without the user's settings, and without a path in the picture.
 cd "$home"
 env -u WAYLAND_DISPLAY -u XDG_CONFIG_HOME -u XDG_DATA_HOME HOME="$home" DISPLAY="$display" "$mien" replay demo.mp4 2>"$home/log" &
 window=$!
@@ -32,7 +32,7 @@ DISPLAY=$display timeout 30 xdotool search --sync --onlyvisible --name Mien wind
 DISPLAY=$display xdotool mousemove "${size%x*}" "${size#*x}"
 say "recording the window"
 ffmpeg -v error -f x11grab -draw_mouse 0 -framerate 12 -video_size "$size" -i "$display" -t "$(awk "BEGIN { print $from + $length }")" -c:v ffv1 -y "$home/window.mkv"
-# Few colours and a little less noise: it has to stay below 3 MB.
+# Few colours and some noise reduction, to stay below 3 MB.
 ffmpeg -v error -ss "$from" -i "$home/window.mkv" -filter_complex \
     'fps=8,hqdn3d=5:4:6:6,split[a][b];[a]palettegen=max_colors=112:stats_mode=full[p];[b][p]paletteuse=dither=none:diff_mode=rectangle' \
     -y docs/demo.gif

@@ -3,7 +3,7 @@
 #
 #   scripts/progression.sh RUNS [MIEN]    RUNS: their folder; MIEN: the program (default: target/release/mien)
 #
-# Runs that were made on another machine and aren't in RUNS stay on the page as it has them.
+# Runs that aren't in RUNS, such as those from another machine, stay on the page as they are.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SPEAKER=progression
@@ -15,7 +15,7 @@ LIST=models/recipes/progression.toml
 PAGE=docs/results.md
 FOLDER=docs/results
 
-# The first value of a key in a card.
+# value CARD KEY: the first value of a key in a card
 value() { sed -n "s/^$2 = \"\\(.*\\)\"\$/\\1/p" "$1" | head -n 1; }
 
 runs=$(mktemp -d)

@@ -1,9 +1,9 @@
-"""Completes the list of crates that cargo-cyclonedx writes (stdin to stdout) by what else a package holds.
+"""Adds what else the packages contain to the list of crates from cargo-cyclonedx (stdin to stdout).
 
     sbom.py CLONE WHEELS PACKAGES
 
-CLONE: the folder that the list was made in, which is left out of it. WHEELS: the wheels of PyPI that libtorch comes out of, one a line as
-pip reads them. PACKAGES: Debian's packages whose libraries lie in the archive, one a line: name, version.
+CLONE: the folder in which the list was made; its path is removed from the list. WHEELS: a requirements file of pip with the wheels that
+libtorch comes from. PACKAGES: the Debian packages whose libraries are in the archive, a line for each: name, version.
 """
 
 import json
@@ -11,7 +11,7 @@ import re
 import sys
 
 clone, wheels, packages = sys.argv[1:]
-# Cargo names a package apart from its folder where the folder is called otherwise.
+# Cargo adds `mien@` to the package's ID if its folder has another name.
 listed = sys.stdin.read().replace(f"path+file://{clone}#mien@", f"path+file://{clone}#")
 bom = json.loads(listed.replace(f"path+file://{clone}", "path+file:///mien"))
 

@@ -1,8 +1,8 @@
 """Unpacks chosen files of Python wheels: unpack_wheels.py WHEELS OUT PATTERN=FOLDER...
 
-WHEELS is a folder of wheels, OUT the folder to fill. A PATTERN is a path inside a wheel: `**` stands for any number of
-folders and files, and what it stands for at the end is kept below FOLDER. An empty FOLDER keeps the whole path.
-Ends with an error if a pattern matched nothing.
+WHEELS is a folder of wheels, OUT the folder to fill. A PATTERN is a path inside a wheel, in which `**` matches any part of the path.
+Below FOLDER, a file keeps the part that the last `**` matched, or its name if there is no `**`. An empty FOLDER keeps the whole path.
+Ends with an error if a pattern matches nothing.
 """
 
 import pathlib
@@ -17,7 +17,7 @@ def matcher(pattern):
 
 
 def place(name, match, folder):
-    """Where a matched file goes, below OUT."""
+    """Returns the path of a matched file below OUT."""
     if not folder:
         return name
     rest = match.groups()[-1] if match.groups() else name.rsplit("/", 1)[-1]

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs the workflow for real, with little to do: Snakemake over thirteen short clips, one of them broken, undisturbed, with a shard that is
-# refused at first, and killed at three moments; no engine, in 1, 2 and 5 shards; Slurm on this machine alone. Compares the tables.
+# Runs the workflow on thirteen short clips, one of them broken, and compares the tables: with Snakemake undisturbed, with a shard that is
+# refused at first, and killed at three moments; without an engine, in 1, 2 and 5 shards; with Slurm, on this machine alone.
 #
 #   scripts/workflow-test.sh [MIEN]     MIEN: the program (default: the release build, else the debug build)
 #
 #   MIEN_TEST_SLURM=no                  leaves Slurm out
 #
-# Needs ffmpeg, Python with venv and, for Slurm, Debian's packages slurm-wlm and munge and root. Snakemake comes from PyPI, into a virtual
-# environment in the cache folder.
+# Needs ffmpeg, Python with venv and, for Slurm, root and the Debian packages slurm-wlm and munge. Installs Snakemake from PyPI into a
+# virtual environment in the cache folder.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SPEAKER=workflow-test
@@ -16,7 +16,7 @@ SPEAKER=workflow-test
 SNAKEMAKE_VERSION=9.27.1
 CORES=2
 PATIENCE=900
-# The file by which a run keeps others out of its folder.
+# The file with which a run locks its folder.
 LOCK=.mien-lock
 
 target=${CARGO_TARGET_DIR:-target}
@@ -64,7 +64,7 @@ workflow() {
         --config "mien=$mien" "input=$home/in" "results=$results" shards=4 threads=1 options=--summary retries=2
 }
 
-# kill_tree PID: the process and all that it has started, with SIGKILL.
+# kill_tree SESSION: kills all processes of a session with SIGKILL
 kill_tree() {
     local session=$1 pids
     for _ in 1 2 3; do
@@ -79,7 +79,7 @@ tables() { find "$home/$1" -name '*.parquet' -not -path '*/.mien-part-*' -not -n
 retries() { cat "$@" | grep -c 'Trying to restart job' || true; }
 sum() { sha256sum <"$1" | cut -c1-16; }
 
-# disturbed NAME TABLES: kills a run when so many tables are there, resumes it and compares.
+# disturbed NAME TABLES: kills a run once this many tables are there, resumes it and compares
 disturbed() {
     local results=$1 wanted=$2 begin=$SECONDS runner
     setsid bash -c "$(declare -f workflow); SNAKEMAKE='$SNAKEMAKE' home='$home' CORES=$CORES mien='$mien' workflow $results" \
@@ -110,7 +110,7 @@ compare() {
     [ "$now" = "$expected" ] || die "the table differs from $expected"
 }
 
-# A shard whose folder another run writes to ends with 75; Snakemake tries again.
+# A shard whose folder another run is writing to exits with 75, and Snakemake tries again.
 refused_at_first() {
     local results=refused begin=$SECONDS folder=$home/refused/shards/2 retries
     mkdir -p "$folder"
@@ -191,7 +191,7 @@ PartitionName=test Nodes=$name Default=YES MaxTime=INFINITE State=UP
 CONF
 }
 
-# A daemon that is alive after a moment.
+# daemon COMMAND...: starts a daemon and checks that it is still alive a moment later
 daemon() {
     "$@" >>"$home/slurm/daemons.log" 2>&1 &
     children+=($!)
@@ -217,7 +217,7 @@ start_slurm() {
     return 1
 }
 
-# Sets the variables that Slurm sets, one task after another.
+# stand_in TASKS: runs the tasks one after another, with the variables that Slurm sets
 stand_in() {
     for number in $(seq 1 "$1"); do
         SLURM_ARRAY_JOB_ID=1 SLURM_ARRAY_TASK_ID=$number SLURM_ARRAY_TASK_COUNT=$1 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_MAX=$1 \

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// As on a clock, with so many decimals of a second: `0:07`, `0:12.4`, `1:02:03.5`. Negative times are 0.
+/// Formats seconds as on a clock, with this many decimals: `0:07`, `0:12.4`, `1:02:03.5`. Negative times become 0.
 pub fn clock(secs: f64, decimals: usize) -> String {
     let scale = 10_u64.pow(decimals as u32);
-    // Rounded first, so that no 59.96 becomes 60.0.
+    // Round first, so that 59.96 becomes 1:00.0 and not 0:60.0.
     let units = (secs.max(0.0) * scale as f64).round() as u64;
     let (whole, part) = (units / scale, units % scale);
     let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
@@ -17,12 +17,12 @@ pub fn clock(secs: f64, decimals: usize) -> String {
     words
 }
 
-/// The moment of a frame, with tenths of a second. Cut and not rounded: a frame is shown until the next one.
+/// Formats the time of a frame in tenths of a second, truncated rather than rounded: a frame is shown until the next one.
 pub fn moment(time: Duration) -> String {
     clock((time.as_millis() / 100) as f64 / 10.0, 1)
 }
 
-/// How long something took or may take: `59 min`, `1 h 50 min`.
+/// Formats how long something took or may take: `59 min`, `1 h 50 min`.
 pub fn hours_and_minutes(secs: f64) -> String {
     let minutes = (secs / 60.0).round() as u64;
     if minutes < 60 { format!("{minutes} min") } else { format!("{} h {:02} min", minutes / 60, minutes % 60) }

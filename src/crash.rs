@@ -1,4 +1,4 @@
-//! What a panic leaves behind: a report in the user's folder for states, and one line that says where.
+//! What a panic leaves behind: a report in the user's state folder, and one line that says where it is.
 
 use std::backtrace::Backtrace;
 use std::io;
@@ -12,10 +12,10 @@ use directories::BaseDirs;
 use crate::console::tell;
 use crate::{logging, version};
 
-/// Below the folder for states, `~/.local/state` on Linux.
+/// Below the user's state folder, which is `~/.local/state` on Linux.
 const FOLDER: &str = "mien/crashes";
 
-/// From now on panics write a report. They are faults of the program: whatever a user can cause has an error of its own.
+/// Makes panics write a report from now on. Panics are bugs in the program: whatever a user can cause is reported as an error.
 pub fn report_panics() {
     panic::set_hook(Box::new(|panic| {
         let what = in_one_line(panic);
@@ -39,7 +39,7 @@ fn in_one_line(panic: &PanicHookInfo<'_>) -> String {
 }
 
 fn write_report(panic: &PanicHookInfo<'_>) -> io::Result<PathBuf> {
-    /// Several threads may panic.
+    /// Numbers the reports, because several threads may panic.
     static REPORTS: AtomicU32 = AtomicU32::new(0);
 
     let user = BaseDirs::new().ok_or_else(|| io::Error::other("there is no home folder"))?;
@@ -72,18 +72,18 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// A word of the command line, without the password that the address of a camera may hold. An option may stand before it:
+/// Removes the password that a camera's address may contain from a command-line word. An option may precede the address:
 /// `--camera=rtsp://…`.
 fn without_password(word: &str) -> String {
     let Some(scheme_ends) = word.find("://") else { return word.to_owned() };
     let address_begins = word[..scheme_ends].rfind('=').map_or(0, |equals| equals + 1);
     let (option, address) = word.split_at(address_begins);
-    // Of other addresses nobody knows where a password stands.
+    // In other addresses, a password could be anywhere.
     let hidden = || format!("{}://…", &word[address_begins..scheme_ends]);
     format!("{option}{}", camera(address).unwrap_or_else(hidden))
 }
 
-/// The address of a camera as it may be shown.
+/// A camera's address without its password; `None` if it is no camera's address.
 #[cfg(feature = "vision")]
 fn camera(address: &str) -> Option<String> {
     crate::source::NetworkCamera::named(address).map(|camera| camera.to_string())
@@ -117,7 +117,7 @@ mod tests {
         }
     }
 
-    /// Runs in a process of its own, started by the test below.
+    /// Run in a separate process by the test below.
     #[test]
     #[ignore = "panics on purpose"]
     fn a_panic_in_a_thread() {
@@ -133,7 +133,7 @@ mod tests {
     fn a_panic_leaves_a_report_and_says_so_in_one_line() {
         let home = tempfile::tempdir().unwrap();
         let mut program = Command::new(std::env::current_exe().unwrap());
-        // The last word is a further test to run, which there isn't.
+        // The last argument is taken as the name of another test, which doesn't exist.
         let address = "rtsp://admin:hunter2@10.0.0.7/stream";
         program.args(["--exact", "crash::tests::a_panic_in_a_thread", "--ignored", "--nocapture", address]);
         program.env("HOME", home.path()).env("XDG_STATE_HOME", home.path()).env_remove("RUST_LOG");

@@ -1,11 +1,11 @@
-//! Exit codes: what whoever started a command may do about its error.
+//! Exit codes, which tell the caller what to do about an error.
 //!
 //! | code | meaning |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | not done: something that was named can't be used; the same command fails again |
+//! | 1 | not done: something that was named can't be used; the same command would fail again |
 //! | 2 | usage: an option is wrong |
-//! | 3 | done, but some inputs are bad and will stay so ([`BadInputs`]) |
+//! | 3 | done, but some inputs are bad, and trying again won't help ([`BadInputs`]) |
 //! | 75 | try again: the disk is full, a camera or graphics card is in use ([`TryAgain`]) |
 //! | 130 | interrupted ([`crate::interrupt`]) |
 
@@ -15,18 +15,18 @@ use crate::interrupt::{self, Interrupted};
 #[cfg(feature = "vision")]
 use crate::source::SourceError;
 
-/// Everything else was done.
+/// Some inputs are bad; everything else was done.
 const BAD_INPUTS: u8 = 3;
 
 /// `EX_TEMPFAIL` of sysexits.h.
 pub const TRY_AGAIN: u8 = 75;
 
-/// Some inputs can't be read, or only in part, however often they are tried.
+/// Some inputs can't be processed, or only in part, and trying again won't help.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct BadInputs(pub String);
 
-/// What went wrong may go right later.
+/// The error is temporary: the same command may succeed later.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TryAgain(pub String);
@@ -45,7 +45,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// Whether the same may go right later.
+/// Whether the same command may succeed later.
 #[must_use]
 pub fn is_temporary(error: &anyhow::Error) -> bool {
     error.is::<TryAgain>() || error.chain().any(may_pass)
@@ -59,11 +59,11 @@ fn may_pass(cause: &(dyn std::error::Error + 'static)) -> bool {
     if let Some(error) = cause.downcast_ref::<SourceError>() {
         return error.is_busy();
     }
-    // libtorch's errors have words alone.
+    // libtorch's errors have nothing but a message.
     crate::device::is_taken(&cause.to_string())
 }
 
-/// Of a full disk, or of a network drive that is away.
+/// Whether the cause may pass, such as a full disk or an unreachable network drive.
 fn is_passing(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{
         HostUnreachable, NetworkDown, NetworkUnreachable, OutOfMemory, QuotaExceeded, ResourceBusy,

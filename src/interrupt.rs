@@ -1,13 +1,13 @@
-//! Ctrl-C: asked to stop, a command finishes what it is doing, leaves nothing half done and exits with code 130.
+//! Ctrl-C: a command that is asked to stop finishes its current step, leaves nothing half done and exits with code 130.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// The exit code of a command that was interrupted, as shells have it: 128 and the number of SIGINT.
+/// The exit code of an interrupted command, by shell convention: 128 plus the number of SIGINT.
 pub const EXIT_CODE: u8 = 130;
 
-/// A second signal that comes sooner is part of the first request: the system sends SIGTERM and SIGHUP when a login session ends, and a
+/// A second signal within this time belongs to the first request: the system sends SIGTERM and SIGHUP when a login session ends, and a
 /// shell and the system both send SIGHUP when a terminal is closed.
 const ONE_REQUEST: Duration = Duration::from_secs(1);
 
@@ -17,7 +17,7 @@ static ASKED: OnceLock<Instant> = OnceLock::new();
 static CAUGHT: OnceLock<()> = OnceLock::new();
 static WAKE: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 
-/// A command stopped because the user asked for it. `main` turns it into [`EXIT_CODE`].
+/// A command stopped because the user asked for it. [`crate::exit::code`] turns it into [`EXIT_CODE`].
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted: {0}")]
 pub struct Interrupted(
@@ -25,13 +25,13 @@ pub struct Interrupted(
     pub String,
 );
 
-/// Catches Ctrl-C, and requests to terminate, from now on, and gives the flag that they set.
+/// Handles Ctrl-C and termination signals from now on, and returns the flag that they set.
 ///
-/// A second Ctrl-C, a second later or more, ends the process at once, for the case that something is stuck. Under `nohup`, a terminal
-/// that is closed asks for nothing.
+/// Another signal at least a second later ends the process at once, in case something is stuck. Under `nohup`, closing the terminal has no
+/// effect.
 ///
 /// # Errors
-/// When the system lets no handler be installed.
+/// When the handler can't be installed.
 pub fn catch() -> Result<&'static AtomicBool, ctrlc::Error> {
     if CAUGHT.set(()).is_ok() {
         #[cfg(unix)]
@@ -53,42 +53,42 @@ pub fn catch() -> Result<&'static AtomicBool, ctrlc::Error> {
     Ok(&STOP)
 }
 
-/// Whether another signal ends the process at once, by how long ago the user first asked to stop.
+/// Whether a signal ends the process at once, given how long ago the user first asked to stop.
 fn is_insisted_on(asked: Option<Duration>) -> bool {
     asked.is_some_and(|ago| ago >= ONE_REQUEST)
 }
 
-/// Whether SIGHUP is ignored, which is all that `nohup` does. Nobody asks this of other signals: SIGINT is ignored in whatever a script
-/// starts in the background, and that has to be possible to stop.
+/// Whether SIGHUP is ignored, which is all that `nohup` does. Other signals aren't checked: shells ignore SIGINT in whatever a script
+/// starts in the background, and it must still be possible to stop that.
 #[cfg(unix)]
 fn ignores_hang_up() -> bool {
-    // SAFETY: all zeros is an action, and without a new one the call only writes the present one to it.
+    // SAFETY: an all-zero `sigaction` is valid, and without a new action the call only writes the current one into it.
     unsafe {
         let mut present: libc::sigaction = std::mem::zeroed();
         libc::sigaction(libc::SIGHUP, std::ptr::null(), &mut present) == 0 && present.sa_sigaction == libc::SIG_IGN
     }
 }
 
-/// Takes SIGHUP back from `ctrlc`, which replaces what was set.
+/// Ignores SIGHUP again, because `ctrlc` has replaced the setting.
 #[cfg(unix)]
 fn ignore_hang_up() {
-    // SAFETY: takes two numbers and installs no code of ours. The signal is known, so it can't fail.
+    // SAFETY: the call takes two numbers and installs none of our code. The signal is valid, so the call can't fail.
     unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
 }
 
-/// Calls this when Ctrl-C is caught, for a command that sleeps until something happens. One process runs one command, so a second
-/// call changes nothing.
+/// Sets a function to call when Ctrl-C is caught, for a command that sleeps until something happens. Only the first call has an effect: a
+/// process runs one command.
 pub fn wake_with(wake: impl Fn() + Send + Sync + 'static) {
     WAKE.set(Box::new(wake)).ok();
 }
 
-/// Asks to stop, as Ctrl-C does.
+/// Sets the flag to stop, as Ctrl-C does.
 pub fn request() {
     ASKED.set(Instant::now()).ok();
     STOP.store(true, Ordering::SeqCst);
 }
 
-/// Whether the user asked to stop since [`catch`].
+/// Whether the command was asked to stop.
 #[must_use]
 pub fn requested() -> bool {
     STOP.load(Ordering::SeqCst)

@@ -1,6 +1,6 @@
-//! Mien reads displayed facial emotions in real time, and holds the lab that trains and measures its networks.
+//! Mien reads displayed facial emotions in real time, and contains the lab that trains and measures its networks.
 //!
-//! A frame's journey, each stage a plain struct that takes what the stage before it gave:
+//! The journey of a frame. Each stage is a plain struct that takes the output of the stage before it:
 //!
 //! ```text
 //! source ─Frame→ detect ─boxes→ track ─ids→ crop ─48×48→ classify ─probabilities→ smooth ─Scene→ app · export
@@ -8,10 +8,10 @@
 //!
 //! See `ARCHITECTURE.md` for the map of the modules and the reasons behind it.
 
-// Tests may fail loudly: that is what they are for.
+// Tests may panic and print.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
 
-// The modules that are crates of their own, so that the compiler enforces their boundaries.
+// Modules that are separate crates, so that the compiler enforces their boundaries.
 pub use mien_core::{
     bounded, classes, contrast, crop, detection, digits, emotion, face, landmarks, pixels, prior, probabilities,
     quality, smooth, track, verdict, whole,

@@ -1,5 +1,4 @@
-//! What goes to the standard error stream beside the messages for the user, and to a file: log lines. The last ones are kept for the report
-//! of a crash.
+//! Log lines, which go to standard error or a file, apart from messages for the user. The last lines are kept for crash reports.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -16,44 +15,44 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
-/// The variable that says how much is logged: `info`, `mien=debug`, …
+/// Environment variable that says how much is logged: `info`, `mien=debug`, …
 pub const LEVEL_VARIABLE: &str = "RUST_LOG";
 
-/// Warnings, but not those of the window's libraries: what matters of them (no file dialog, no display) the window or
-/// the exit code says in better words.
+/// Warnings, except those of the window's libraries: the window or the exit code reports what matters of them (no file dialog, no display)
+/// in clearer words.
 const USUAL: &str = "warn,egui_system_font_provider=error,rfd=off,winit=error";
 
-/// Of a file, which nobody has to look at.
+/// The default for a log file, where more lines disturb nobody.
 const USUAL_IN_FILE: &str = "info";
 
-/// Lines that a report of a crash has.
+/// Number of log lines in a crash report.
 const KEPT_LINES: usize = 100;
 
 static LAST_LINES: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
 
-/// What `--log` says.
+/// The value of `--log`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogChoice {
-    /// How much, in the syntax of [`LEVEL_VARIABLE`].
+    /// How much to log, in the syntax of [`LEVEL_VARIABLE`].
     Level(String),
-    /// Where to, instead of the standard error stream.
+    /// Where to log, instead of standard error.
     File(PathBuf),
 }
 
 impl FromStr for LogChoice {
     type Err = Infallible;
 
-    /// A level or a filter is one; everything else is a file.
+    /// Parses a level or filter; anything else is the path of a file.
     fn from_str(word: &str) -> Result<Self, Infallible> {
         let is_level = word.parse::<LevelFilter>().is_ok() || (word.contains('=') && EnvFilter::try_new(word).is_ok());
         Ok(if is_level { Self::Level(word.to_owned()) } else { Self::File(word.into()) })
     }
 }
 
-/// Starts logging: warnings, unless `choice` or [`LEVEL_VARIABLE`] says otherwise. Lines are added to a file that is there.
+/// Starts logging: warnings to standard error, unless `choice` or [`LEVEL_VARIABLE`] says otherwise. An existing file is appended to.
 ///
 /// # Errors
-/// When the file can't be written to.
+/// When the file can't be opened, or logging was started before.
 pub fn start(choice: Option<&LogChoice>) -> anyhow::Result<()> {
     let said = std::env::var(LEVEL_VARIABLE);
     let (level, writer, in_colour) = match choice {
@@ -66,20 +65,20 @@ pub fn start(choice: Option<&LogChoice>) -> anyhow::Result<()> {
         None => (said.as_deref().unwrap_or(USUAL), BoxMakeWriter::new(io::stderr), io::stderr().is_terminal()),
     };
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).parse_lossy(level);
-    // An internal error would be told of on a standard error stream that may be closed, and panic.
+    // Internal errors would be printed to standard error, which panics if it is closed.
     let shown = fmt::layer().log_internal_errors(false).with_ansi(in_colour).with_writer(writer).with_filter(filter);
     let kept = fmt::layer().log_internal_errors(false).with_ansi(false).with_writer(|| LastLines);
     let subscriber = tracing_subscriber::registry().with(shown).with(kept.with_filter(LevelFilter::INFO));
     subscriber.try_init().context("cannot start logging")
 }
 
-/// What was logged last, the oldest line first.
+/// The last log lines, oldest first.
 #[must_use]
 pub fn last_lines() -> String {
     LAST_LINES.lock().unwrap_or_else(PoisonError::into_inner).iter().map(String::as_str).collect()
 }
 
-/// Takes one line at a time: that is how tracing-subscriber writes them.
+/// Keeps the last lines. tracing-subscriber writes one line at a time.
 struct LastLines;
 
 impl io::Write for LastLines {

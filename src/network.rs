@@ -1,4 +1,4 @@
-//! The network that labels, in words: one description for reports, result records, recordings and the window.
+//! The classifier in use, in words: one description for reports, result records, recordings and the window.
 
 use std::fmt;
 
@@ -14,31 +14,31 @@ use crate::prior::{PriorChoice, never_named};
 /// The network in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct NetworkInUse {
-    /// Where it runs: `CPU` or `CUDA 0`, in the window with the threads: `CPU, 1 thread`.
+    /// Where it runs: `CPU` or `CUDA 0`; in the window with the number of threads, as in `CPU, 1 thread`.
     pub device: String,
-    /// What it computes with there, as in `cpu bf16`; `None` where that isn't known. Results of different arithmetic differ a little.
+    /// Its arithmetic, such as `cpu bf16`, if known. Results depend slightly on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arithmetic: Option<String>,
     /// The model's name.
     pub model: String,
-    /// SHA-256 of the weights' file, in hexadecimal. Reports that give it have a field of their own for it.
+    /// SHA-256 of the weights' file, in hexadecimal. Not serialised here: reports that include it have their own field for it.
     #[serde(skip)]
     pub sha256: String,
-    /// The prior that it answers under.
+    /// The prior that its probabilities assume.
     pub prior: String,
-    /// Whether it sees each face in a mirror too.
+    /// Whether it is also shown each face mirrored.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub flip: bool,
-    /// What it tells apart; of the seven emotions nothing is said.
+    /// Its classes; left out of JSON if they are the seven emotions.
     #[serde(skip_serializing_if = "Classes::are_emotions")]
     pub classes: Classes,
-    /// Classes that its training never had: their prior is 0 whatever is assumed.
+    /// Classes that were absent from its training: their prior is 0 whatever is assumed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub never_named: Vec<String>,
 }
 
 impl NetworkInUse {
-    /// A model that answers under a prior. It doesn't know what its convolutions compute with.
+    /// Describes a model under a prior. The arithmetic isn't known here.
     pub fn of(model: &Model, prior: &PriorChoice) -> Self {
         let Model { card, sha256, device, .. } = model;
         Self {
@@ -53,7 +53,7 @@ impl NetworkInUse {
         }
     }
 
-    /// The same, with the threads that it uses on the CPU.
+    /// Adds the number of threads if it runs on the CPU.
     #[must_use]
     pub fn with_threads(mut self, threads: i32) -> Self {
         if self.device == describe(Device::Cpu) {
@@ -70,8 +70,7 @@ impl From<&TorchClassifier> for NetworkInUse {
     }
 }
 
-/// What classifiers and detectors compute with that are loaded to be fast ([`TorchClassifier::load`]). In bfloat16 it is oneDNN that
-/// computes.
+/// The arithmetic of classifiers and detectors that are loaded for speed ([`TorchClassifier::load`]). Only oneDNN computes in bfloat16.
 fn fastest_arithmetic(device: Device) -> String {
     let has_bf16 = || tch::utils::has_mkldnn() && Precision::fastest_on_cpu() == Precision::Bf16;
     match device {

@@ -1,31 +1,30 @@
-//! What the system tells about this process and the machine. `None` where it doesn't: only Linux tells all of it.
+//! What the system reports about this process and the machine; `None` where it doesn't. Only Linux reports all of it.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 static STARTED: OnceLock<Instant> = OnceLock::new();
 
-/// Takes note of the time, for [`age`] on systems that don't keep it. Call it first thing in `main`.
+/// Notes the time, for [`age`] on systems that don't record when a process started. Call it first in `main`.
 pub fn mark_start() {
     STARTED.get_or_init(Instant::now);
 }
 
-/// Time since the process was started: on Linux loading of the shared libraries included, elsewhere from
-/// [`mark_start`] on.
+/// Time since the process started: on Linux including the loading of shared libraries, elsewhere since [`mark_start`].
 pub fn age() -> Option<Duration> {
     system::age().or_else(|| STARTED.get().map(Instant::elapsed))
 }
 
-/// Memory held now and at most so far, in bytes.
+/// Current and peak memory, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// Now.
+    /// Current.
     pub current: u64,
-    /// At most so far. Where the system doesn't tell it is that of now.
+    /// Peak so far, or the current value where the system doesn't report it.
     pub peak: u64,
 }
 
-/// Memory of this process that is in the machine's memory, shared libraries included.
+/// Resident memory of this process, including shared libraries.
 pub fn memory() -> Option<Memory> {
     system::memory().or_else(|| {
         let current = memory_stats::memory_stats()?.physical_mem as u64;
@@ -33,17 +32,17 @@ pub fn memory() -> Option<Memory> {
     })
 }
 
-/// Processor time that this process has used so far, all its threads added up.
+/// Processor time that all threads of this process have used so far.
 pub fn cpu_time() -> Option<Duration> {
     system::cpu_time()
 }
 
-/// Whether the driver for NVIDIA cards is loaded, whatever libtorch makes of it.
+/// Whether NVIDIA's driver is loaded, even if libtorch can't use it.
 pub fn has_nvidia_driver() -> bool {
     system::has_nvidia_driver()
 }
 
-/// Measures how much other programs keep the processor busy.
+/// Measures how much processor time other programs use.
 pub struct OtherLoad {
     began: Instant,
     everyone: Duration,
@@ -51,12 +50,12 @@ pub struct OtherLoad {
 }
 
 impl OtherLoad {
-    /// Begins to measure.
+    /// Starts measuring.
     pub fn start() -> Option<Self> {
         Some(Self { began: Instant::now(), everyone: system::busy_time()?, own: cpu_time()? })
     }
 
-    /// Cores' worth of work by others since the start.
+    /// Average number of cores that other programs have used since the start.
     pub fn cores(&self) -> Option<f64> {
         let everyone = system::busy_time()?.saturating_sub(self.everyone);
         let own = cpu_time()?.saturating_sub(self.own);
@@ -104,7 +103,7 @@ mod system {
         Path::new("/proc/driver/nvidia/version").exists()
     }
 
-    /// Processor time that all programs have used since the machine was started, nice ones included.
+    /// Processor time that all programs have used since boot, including niced ones.
     pub fn busy_time() -> Option<Duration> {
         let stat = read_to_string("/proc/stat").ok()?;
         let mut fields = stat.lines().next()?.split_whitespace().skip(1).map(|field| field.parse::<f64>().ok());
@@ -112,10 +111,10 @@ mod system {
         Duration::try_from_secs_f64((user + nice + system) / TICKS_PER_SECOND).ok()
     }
 
-    /// Fields before those that [`own_stat`] gives: the number, and the name in brackets.
+    /// Number of fields before those that [`own_stat`] returns: the process id, and the name in brackets.
     const STAT_OFFSET: usize = 2;
 
-    /// The fields of /proc/self/stat after the program's name, which may hold blanks itself.
+    /// The fields of /proc/self/stat after the program's name, which may itself contain blanks.
     fn own_stat() -> Option<Vec<String>> {
         let stat = read_to_string("/proc/self/stat").ok()?;
         Some(stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())

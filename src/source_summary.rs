@@ -1,4 +1,4 @@
-//! A camera or a video in figures: one description for whatever reports what was worked on.
+//! A camera or video in figures: one description for all reports of what was processed.
 
 use serde::Serialize;
 
@@ -15,14 +15,14 @@ pub struct SourceSummary {
     pub width: usize,
     /// Height of its frames in pixels.
     pub height: usize,
-    /// Its own frames per second; 0 if it doesn't declare them.
+    /// Its declared frames per second; 0 if unknown.
     pub fps: f64,
     /// Its pixel format or codec as four characters; empty if unknown.
     pub codec: String,
 }
 
 impl SourceSummary {
-    /// The declared frames a second, to be shown: films have 23.976.
+    /// Declared frames per second for display, rounded to three decimals: films have 23.976.
     pub fn shown_fps(&self) -> f64 {
         rounded(self.fps, 3)
     }

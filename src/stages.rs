@@ -1,4 +1,4 @@
-//! The stages of the pipeline as the commands without a window put them together.
+//! The stages of the pipeline, as commands without a window assemble them.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,34 +20,34 @@ use crate::prior::PriorChoice;
 use crate::probabilities::Probabilities;
 use crate::track::TrackOptions;
 
-/// What decides how frames are worked on.
+/// The options that decide how frames are processed.
 #[derive(Clone, Debug)]
 pub struct StageChoices {
     /// Where the network runs.
     pub device: DeviceChoice,
     /// Which network.
     pub model: ModelSource,
-    /// How often each class is assumed to be shown; `None` is as the model's card has it.
+    /// How often each class is assumed to be shown; `None` uses the model's default.
     pub prior: Option<PriorChoice>,
-    /// Whether the network sees each face in a mirror too.
+    /// Whether the network is also shown each face mirrored.
     pub flip: bool,
-    /// Threads of libtorch.
+    /// Number of libtorch threads.
     pub threads: u16,
     /// Time constant of the smoothing; `None` is off.
     pub smoothing: Option<Duration>,
-    /// How faces are looked for.
+    /// How faces are found.
     pub detection: DetectionOptions,
 }
 
-/// A loaded network with what a report says of it.
+/// A loaded network with what reports say about it.
 pub struct LoadedNetwork {
-    /// The network, warm.
+    /// The network, warmed up.
     pub classifier: Box<dyn Classifier>,
-    /// What it is, in words.
+    /// Its description.
     pub in_use: NetworkInUse,
     /// Where it runs.
     pub device: Device,
-    /// What its training was.
+    /// The model's card.
     pub card: Card,
 }
 
@@ -69,19 +69,19 @@ impl StageChoices {
         Ok(LoadedNetwork { classifier, in_use, device, card })
     }
 
-    /// The stages before the network.
+    /// Creates the stages before the network.
     ///
     /// # Errors
     /// When the detector can't be loaded.
     pub fn analyzer(&self) -> anyhow::Result<Analyzer> {
-        // The threads of the pipeline use the cores already; a second pool would only make them wait for each other.
+        // The pipeline's threads already use the cores; a second pool would only make them wait for each other.
         opencv::core::set_num_threads(1).context("OpenCV refused to use a single thread")?;
         let detector = ScheduledDetector::make(&self.detection, self.device.resolve()?)?;
         Ok(Analyzer::new(detector, TrackOptions::default(), false))
     }
 
-    /// The stages before the network, for frames that lie `spacing` apart, and for so many if their number is known: some of a video's
-    /// may be left out.
+    /// Creates the stages before the network, for frames that are `spacing` apart and `frames` of them, if the number is known. Both refer
+    /// to analysed frames: some of a video's may be skipped.
     ///
     /// # Errors
     /// As [`Self::analyzer`].
@@ -91,13 +91,13 @@ impl StageChoices {
         Ok(analyzer)
     }
 
-    /// The network and what comes after it.
+    /// Creates the stages from the network on.
     pub fn labeller(&self, classifier: Box<dyn Classifier>) -> Labeller {
         Labeller::new(classifier, self.smoothing)
     }
 }
 
-/// Sets libtorch's number of threads on the thread that runs the network: OpenMP keeps it for each thread apart.
+/// Sets libtorch's number of threads on the thread that runs the network: OpenMP has a separate setting for each thread.
 struct OnThreads {
     classifier: Box<dyn Classifier>,
     threads: Option<i32>,
@@ -128,12 +128,12 @@ pub struct SharedNetwork {
 }
 
 impl SharedNetwork {
-    /// Shares a loaded network that is to use so many threads.
+    /// Shares a loaded network that is to run on this many threads.
     pub fn new(network: Box<dyn Classifier>, threads: u16) -> Self {
         Self { classifier: Arc::new(Mutex::new(network)), threads: threads.into() }
     }
 
-    /// For one pipeline.
+    /// Returns a classifier for one pipeline.
     pub fn classifier(&self) -> Box<dyn Classifier> {
         Box::new(OnThreads { classifier: Box::new(self.clone()), threads: Some(self.threads) })
     }
@@ -153,7 +153,7 @@ impl Classifier for SharedNetwork {
     }
 }
 
-/// The video that was named, else the demo clip.
+/// Returns the named video, or else the demo clip.
 ///
 /// # Errors
 /// When none was named and the demo clip isn't there.

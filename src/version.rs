@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 /// Commit that the program was built from, or `unknown` outside a git checkout.
 pub const GIT_COMMIT: &str = env!("MIEN_GIT_COMMIT");
 
-/// What was built from what.
+/// Versions of Mien and its libraries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
-    /// Mien's own.
+    /// Mien's version.
     pub mien: String,
-    /// The commit it was built from; `unknown` outside a git checkout.
+    /// The commit that it was built from; `unknown` outside a git checkout.
     pub commit: String,
-    /// The libtorch it was linked with.
+    /// The libtorch that it was linked with.
     pub libtorch: String,
     /// The OpenCV that is loaded; `None` in a build without it.
     pub opencv: Option<String>,
 }
 
 impl Versions {
-    /// Those of the running program.
+    /// Versions of the running program.
     #[must_use]
     pub fn here() -> Self {
         Self {

@@ -1,12 +1,12 @@
 //! Links libtorch for this crate's tests and finds the face cascade to embed.
 
-// How Cargo is spoken to.
+// Build scripts talk to Cargo through standard output.
 #![allow(clippy::print_stdout)]
 
 use std::path::PathBuf;
 use std::{env, fs};
 
-/// The cascade that the detector embeds, as OpenCV names it.
+/// OpenCV's file name of the cascade that the detector embeds.
 const CASCADE: &str = "haarcascade_frontalface_default.xml";
 
 /// Where packages put OpenCV's cascades: Debian and Ubuntu, OpenCV built from source, Homebrew.
@@ -33,7 +33,7 @@ fn embed_cascade() -> Result<(), String> {
     let cascade = find_cascade()?;
     println!("cargo::rerun-if-changed={}", cascade.display());
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?).join(CASCADE);
-    // Not fs::copy: it would make the copy read-only where the original is, and the next build would fail.
+    // Not fs::copy: the copy of a read-only file would be read-only, and the next build would fail.
     fs::read(&cascade)
         .and_then(|xml| fs::write(&out, xml))
         .map_err(|error| format!("cannot copy {} to {}: {error}", cascade.display(), out.display()))?;

@@ -1,9 +1,10 @@
-# Sourced by setup.sh: .cargo/config.toml, so that plain cargo finds libtorch and OpenCV. What the user exports wins.
+# Sourced by setup.sh and package.sh: .cargo/config.toml, with which plain cargo finds libtorch and OpenCV. Exported variables take
+# precedence over it.
 
 CARGO_CONFIG=.cargo/config.toml
 CONFIG_MARK="# Written by scripts/setup.sh for this machine; changes are lost."
 
-# Only what Mien uses: the small packages that set-up installs hold no more.
+# Only the modules that Mien uses: set-up installs no others.
 OPENCV_LIBRARIES=opencv_core,opencv_imgproc,opencv_objdetect,opencv_videoio,opencv_imgcodecs
 
 # configured_libtorch: the folder that the last set-up chose, if any
@@ -27,12 +28,12 @@ write_cargo_config() {
         fi
     fi
     mkdir -p "${CARGO_CONFIG%/*}"
-    printf '%s\n' "$text" >"$CARGO_CONFIG.$$" # its own name, for another set-up may run in this clone
+    printf '%s\n' "$text" >"$CARGO_CONFIG.$$" # a unique name: another set-up may be running in this clone
     mv "$CARGO_CONFIG.$$" "$CARGO_CONFIG"
     say "$CARGO_CONFIG: written, plain cargo commands work now"
 }
 
-# opencv_of_debian: where Debian's and Ubuntu's packages put OpenCV. Elsewhere the opencv crate looks by itself.
+# opencv_of_debian: settings for the OpenCV of Debian's and Ubuntu's packages. On other systems, the opencv crate finds OpenCV by itself.
 opencv_of_debian() {
     local library libraries triplet
     library=$(dpkg-query -L libopencv-core-dev 2>/dev/null | grep '/libopencv_core\.so$') || return 0

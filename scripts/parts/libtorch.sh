@@ -1,18 +1,18 @@
-# Sourced by setup.sh: libtorch, made from the PyTorch wheel on PyPI.
+# Sourced by setup.sh and package.sh: libtorch, made from the PyTorch wheel on PyPI.
 
-# The version that the tch crate binds; it refuses any other.
+# The only version that the tch crate accepts.
 LIBTORCH_VERSION=2.11.0
 
-# Megabytes on disk while it is being made: the download, which pip copies once, or the download and the result.
+# Disk space needed to make libtorch, in MB: for the download and pip's copy of it, or for the download and the result.
 CPU_SPACE=1200
 CUDA_SPACE=7000
 
 CPU_FOLDER=$CACHE/libtorch-$LIBTORCH_VERSION-cpu
-# Here torch/ and nvidia/ lie side by side, as in site-packages: that is where its libraries look for CUDA's.
+# torch/ and nvidia/ are side by side, as in site-packages: libtorch looks for CUDA's libraries there.
 CUDA_FOLDER=$CACHE/libtorch-$LIBTORCH_VERSION-cuda/torch
 
-# choose_libtorch: prints the folder to build against, which may still have to be fetched.
-# What was exported wins, then what is asked for, then what the last set-up chose.
+# choose_libtorch: prints the folder to build against, which may not have been fetched yet.
+# LIBTORCH takes precedence, then MIEN_LIBTORCH, then the choice of the last set-up.
 choose_libtorch() {
     local last
     if [ -n "${LIBTORCH:-}" ]; then
@@ -20,7 +20,7 @@ choose_libtorch() {
         found=$(libtorch_version "$LIBTORCH")
         [ "$found" = "$LIBTORCH_VERSION" ] || die "LIBTORCH is $LIBTORCH, which holds ${found:-no libtorch}." \
             "Mien needs libtorch $LIBTORCH_VERSION: unset LIBTORCH to have it fetched, or point it to that version"
-        (cd "$LIBTORCH" && pwd) # absolute, for it is written down
+        (cd "$LIBTORCH" && pwd) # absolute, because it is stored
         return
     fi
     case ${MIEN_LIBTORCH:-} in
@@ -38,7 +38,7 @@ choose_libtorch() {
     esac
 }
 
-# libtorch_version FOLDER: such as 2.11.0; nothing if no libtorch is there
+# libtorch_version FOLDER: prints the version, such as 2.11.0, or nothing if no libtorch is there
 libtorch_version() {
     [ -d "$1/lib" ] || return 0
     local version=
@@ -75,18 +75,18 @@ make_libtorch_cpu() {
     work_folder
     local made=$WORK/libtorch
     download_wheels libtorch-cpu.txt "$WORK/wheels" || die "libtorch could not be downloaded; what pip said is above"
-    # Without libtorch_cuda.so the crate builds against the CPU alone; the last three are what its CPU part links.
+    # Without libtorch_cuda.so, the crate builds for the CPU only. libtorch_cpu.so links to the last three.
     python3 scripts/unpack_wheels.py "$WORK/wheels" "$made" \
         'torch/include/**=include' \
         'torch/lib/libtorch_cpu.so=lib' 'torch/lib/libc10.so=lib' 'torch/lib/libgomp.so.1=lib' \
         'nvidia/cu13/lib/libcudart.so.13=lib' 'nvidia/cu13/lib/libcupti.so.13=lib'
     strip --strip-unneeded "$made/lib/libtorch_cpu.so" # its symbol tables alone are 90 MB
-    # shellcheck disable=SC2016 # $ORIGIN is for the loader
     make_empty_libtorch "$made/lib"
     finish_libtorch "$made" "$made" "$CPU_FOLDER"
 }
 
-# make_empty_libtorch FOLDER: in a CPU build libtorch.so is an empty library that needs libtorch_cpu.so; the wheel's needs CUDA's too.
+# make_empty_libtorch FOLDER: makes libtorch.so, which in a CPU build is an empty library that needs libtorch_cpu.so. The wheel's also needs
+# CUDA's libraries.
 make_empty_libtorch() {
     # shellcheck disable=SC2016
     cc -s -shared -o "$1/libtorch.so" -x c /dev/null -Wl,-soname,libtorch.so -Wl,--no-as-needed \
@@ -105,7 +105,7 @@ make_libtorch_cuda() {
     finish_libtorch "$made" "$made/torch" "${CUDA_FOLDER%/torch}"
 }
 
-# finish_libtorch MADE LIBTORCH PLACE: marks it as whole and moves it to its place in one step
+# finish_libtorch MADE LIBTORCH PLACE: marks it as complete and moves it to its place in one step
 finish_libtorch() {
     printf '%s\n' "$LIBTORCH_VERSION" >"$2/build-version"
     rm -rf "$3"

@@ -1,23 +1,23 @@
 # Sourced by setup.sh: the system packages, on Debian and Ubuntu.
 
-# Names without a version wherever there is one, so that they hold on every release of Debian and Ubuntu; the browser's are Debian's.
+# Names without versions where possible, so that they are valid on every release of Debian and Ubuntu. The browser's are Debian's.
 BUILD_PACKAGES=(
     ca-certificates gcc g++ libc6-dev make binutils clang python3
     libopencv-core-dev libopencv-imgproc-dev libopencv-objdetect-dev libopencv-videoio-dev libopencv-imgcodecs-dev
     opencv-data
 )
-# What the window opens at run time with dlopen: no build fails without them.
+# Libraries that the window opens with dlopen: a build succeeds without them.
 WINDOW_PACKAGES=(
     libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0
     libwayland-client0 libwayland-cursor0 libwayland-egl1
     libgl1 libglx-mesa0 libegl1 libgl1-mesa-dri
 )
-# A display for the window, fingers for its keys, and a program that writes videos of odd kinds.
+# A virtual display for the window, a program that presses keys in it, and one that writes unusual videos.
 TEST_PACKAGES=(xvfb xdotool ffmpeg)
 # A real browser and its driver, for the page of `mien serve`. Ubuntu has no such packages; the test skips itself without them.
 BROWSER_PACKAGES=(chromium chromium-driver)
 
-# What the lab alone is built with, and the package of each: where the programs are there, nobody needs to be root.
+# The tools that build the lab alone, with their packages. Where all tools are there, root isn't needed.
 LAB_TOOLS=(cc:gcc c++:g++ strip:binutils python3:python3)
 
 # install_packages WITH_TESTS(yes|no)
@@ -35,7 +35,7 @@ install_packages() {
             warn "there is no chromedriver: the test of the page in a real browser will be skipped"
         fi
     fi
-    # Starting pip is slow, so it is only asked for when something can't do without it.
+    # Starting pip is slow, so it is only checked for when it is needed.
     if libtorch_is_missing && ! has_pip; then
         wanted+=(python3-pip)
     fi
@@ -72,7 +72,7 @@ install_lab_packages() {
 # shellcheck source=/dev/null
 system_name() { (. /etc/os-release 2>/dev/null && printf '%s' "${ID:-}") || true; }
 
-# find_missing NAME...: sets MISSING to those that are not installed
+# find_missing NAME...: sets MISSING to the packages that are not installed
 find_missing() {
     local installed name
     installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true)
@@ -82,7 +82,7 @@ find_missing() {
     done
 }
 
-# apt_install NAME...: as root or with sudo; where neither works it says what to run
+# apt_install NAME...: installs packages as root or with sudo. If neither works, says what to run
 apt_install() {
     local command="apt-get update && apt-get install -y --no-install-recommends $*"
     local root=(env DEBIAN_FRONTEND=noninteractive)
@@ -97,7 +97,7 @@ apt_install() {
         root=(sudo "${root[@]}")
     fi
     local apt=(apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
-    # One unreachable source among several is no reason to stop: the installation tells whether it mattered.
+    # One unreachable source among several is no reason to stop: the installation will show whether it matters.
     "${root[@]}" "${apt[@]}" update || warn "apt-get update had problems, continuing with the lists that are there"
     "${root[@]}" "${apt[@]}" install -y --no-install-recommends "$@" ||
         die "the packages could not be installed; what apt-get or sudo said is above. Run this again once that is fixed, or have root run:

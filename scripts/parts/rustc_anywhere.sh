@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The compiler, for packages: leaves out where the sources lay, so that every clone gives the same bytes. A wrapper, since RUSTFLAGS with
-# paths in them would change the names that cargo gives to folders, and with them the bytes again. MIEN_LEFT_OUT holds FROM=TO, one a line.
+# A compiler wrapper for packages: leaves out the paths of the sources, so that every clone gives the same bytes. RUSTFLAGS won't do:
+# paths in them change cargo's folder names, and these are in the program too. MIEN_LEFT_OUT holds one FROM=TO per line.
 set -euo pipefail
 remaps=()
 while read -r remap; do

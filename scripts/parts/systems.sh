@@ -1,12 +1,11 @@
-# Sourced by package-test.sh and package-in.sh: fresh systems of Debian, made by debootstrap and entered by chroot. The caller sets
-# SYSTEMS, the folder where they are kept between runs. Needs root.
+# Sourced by package-test.sh and package-in.sh: fresh Debian systems, made by debootstrap and entered by chroot. Needs root.
 
 MIRROR=${MIRROR:-http://deb.debian.org/debian}
-# The releases that Mien is tested in, and those that packages are for, by the ending of their versions.
+# The releases that Mien is tested in, and the release that a package is for, by the end of its version.
 RELEASES=(bookworm trixie)
 declare -A RELEASE_OF=([deb12]=bookworm [deb13]=trixie)
 
-# use_systems FOLDER: the system in use lies in ROOT
+# use_systems FOLDER: keeps systems in FOLDER between runs (SYSTEMS). The system in use is in ROOT
 use_systems() {
     [ "$(id -u)" = 0 ] || die "only root can make and enter a system; run it as root"
     have debootstrap || die "debootstrap is not installed; on Debian: apt-get install debootstrap"
@@ -24,7 +23,7 @@ leave() {
     rm -rf --one-file-system "$ROOT"
 }
 
-# enter RELEASE: a system as it is right after its installation
+# enter RELEASE: makes ROOT a freshly installed system
 enter() {
     leave
     mkdir -p "$ROOT"

@@ -1,16 +1,16 @@
-# Sourced by the scripts that need programs beside cargo: they are put into the cache folder, in the version that is named here.
+# Sourced by the scripts that need programs besides cargo: installs them into the cache folder, in the version that the script names.
 
 TOOLS=$CACHE/tools
 
-# tool NAME VERSION: a program from crates.io, built into the cache folder unless it is there in this version
+# tool NAME VERSION: builds a program from crates.io, unless this version is there already
 tool() {
-    # cargo's own note of what it has installed.
+    # cargo's own list of what it has installed.
     ! grep -q "^\"$1 $2 " "$TOOLS/.crates.toml" 2>/dev/null || return 0
     say "building $1 $2"
     "${CARGO:-cargo}" install --quiet --locked --root "$TOOLS" --version "$2" "$1" || die "$1 can't be built"
 }
 
-# wheel_tool NAME LIST PATH: a program out of the wheels of scripts/wheels/LIST, where it lies at PATH, unless it came from that list before
+# wheel_tool NAME LIST PATH: unpacks the program at PATH from the wheels of scripts/wheels/LIST, unless it is there already from that list
 wheel_tool() {
     [ ! -x "$TOOLS/bin/$1" ] || ! cmp -s "scripts/wheels/$2" "$TOOLS/$2" || return 0
     say "downloading $1"

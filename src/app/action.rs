@@ -1,4 +1,4 @@
-//! What the user can ask for. Panels and keys only ask; [`super::App`] does it.
+//! What the user can ask for. Panels and keys only request it; [`super::App`] carries it out.
 
 use super::record::RecordAsk;
 use super::replay::ReplayAsk;
@@ -7,7 +7,7 @@ use super::settings::Settings;
 use crate::face::FaceId;
 use crate::pipeline::Command;
 
-/// One thing that was asked for.
+/// A request from the user.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Action {
     Open(Source),
@@ -15,27 +15,27 @@ pub(super) enum Action {
     TryAgain,
     TogglePause,
     Stop,
-    /// To the pipeline as it is.
+    /// Send a command to the pipeline.
     Send(Command),
-    /// Forward in a video, or back.
+    /// Jump forward in a video, or back if negative.
     Jump {
         secs: f64,
     },
-    /// These are the settings from now on.
+    /// Replace the settings.
     Change(Box<Settings>),
-    /// Show this face's curves; none is whoever is in the picture.
+    /// Show this face's curves; `None` follows whoever is in the picture.
     Choose(Option<FaceId>),
-    /// Mirror the picture, or don't any more.
+    /// Turn mirroring on or off.
     ToggleMirror,
     ToggleFullScreen,
     LeaveFullScreen,
     Toggle(Pane),
-    /// Show nothing but the picture, or the panels again.
+    /// Hide the panels, or show them again.
     TogglePanels,
     LookForCameras,
     Dismiss(u64),
     Replay(ReplayAsk),
-    /// Show the recording with these results, from the same moment on.
+    /// Show the recording with these results, from the current moment on.
     ShowResults(Results),
     /// Export the recording.
     Export,
@@ -43,7 +43,7 @@ pub(super) enum Action {
     Record(RecordAsk),
 }
 
-/// A part of the window that can be shown or not.
+/// A part of the window that can be hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pane {
     Help,
@@ -53,7 +53,7 @@ pub(super) enum Pane {
     Timeline,
 }
 
-/// What is asked for while a picture is drawn.
+/// The actions requested while the window is drawn.
 #[derive(Debug, Default)]
 pub(super) struct Asks(Vec<Action>);
 
@@ -62,9 +62,9 @@ impl Asks {
         self.0.push(action);
     }
 
-    /// The settings with something changed about them.
+    /// Requests a change to the settings.
     pub(super) fn change(&mut self, settings: &Settings, change: impl FnOnce(&mut Settings)) {
-        // Two changes in one picture are both meant.
+        // Apply it to a pending change, so that two changes in one repaint both take effect.
         let pending = self.0.iter_mut().rev().find_map(|action| match action {
             Action::Change(changed) => Some(changed),
             _ => None,

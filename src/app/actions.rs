@@ -1,4 +1,4 @@
-//! Does what panels and keys asked for.
+//! Carries out the actions that panels and keys requested.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use super::settings::Settings;
 use crate::pipeline::Command;
 use crate::recording::{END_WITHIN, Recording, save_snapshot};
 
-/// What the window goes on with when it leaves a source.
+/// What to do after leaving a source.
 pub(super) enum Next {
     Stop,
     Open(Source),
@@ -29,7 +29,7 @@ impl App {
     pub(super) fn carry_out(&mut self, action: Action, ctx: &Context) {
         match action {
             Action::Open(source) => {
-                // What the window opens by itself is no choice of the user's.
+                // Remembered here, because a camera that the window opens by itself isn't the user's choice.
                 if let Source::Camera(device) = &source {
                     self.preferences.now.camera = Some(device.to_string());
                 }
@@ -55,7 +55,7 @@ impl App {
                 *mirror = !*mirror;
             }
             Action::ToggleFullScreen => {
-                // Not every system says whether a window fills the screen.
+                // Not every system reports whether the window is in full screen.
                 let full = ctx.input(|i| i.viewport().fullscreen).unwrap_or(self.panes.picture_alone);
                 self.set_full_screen(!full, ctx);
             }
@@ -79,7 +79,7 @@ impl App {
         }
     }
 
-    /// In full screen nothing but the picture is shown.
+    /// Full screen shows only the picture.
     fn set_full_screen(&mut self, full: bool, ctx: &Context) {
         ctx.send_viewport_cmd(ViewportCommand::Fullscreen(full));
         self.set_picture_alone(full);
@@ -109,7 +109,7 @@ impl App {
             self.networks_asked.push_back(now.network());
             self.player.send(Command::SetNetwork(now.network()));
         }
-        // A camera grants its mode when it is opened.
+        // A camera sets its mode when it is opened, so open it again.
         if now.camera_mode != before.camera_mode
             && self.player.is_open()
             && let Some(source @ Source::Camera(_)) = self.player.source.clone()
@@ -118,8 +118,7 @@ impl App {
         }
     }
 
-    /// Leaves the source. While one of it is recorded, that is ended first: the window doesn't stand still meanwhile, even if the disk
-    /// is slow.
+    /// Leaves the source. A running recording is ended first, without blocking the window even if the disk is slow.
     fn leave(&mut self, next: Next, ctx: &Context) {
         if !self.recording.end(&mut self.player) {
             return self.go_on(next);
@@ -128,7 +127,7 @@ impl App {
         self.next = Some((next, until));
     }
 
-    /// Goes on once the recording has ended, or has had time enough for it.
+    /// Does what is pending once the recording has ended or its deadline has passed.
     pub(super) fn go_on_after_recording(&mut self, ctx: &Context) {
         let now = self.clock.now(ctx);
         let is_over = self.recording.state == State::Off;
@@ -150,7 +149,7 @@ impl App {
         }
     }
 
-    /// Ends what runs and starts `source`.
+    /// Closes the current source and opens `source`.
     pub(super) fn open(&mut self, source: Source) {
         self.close();
         self.player.source = Some(source.clone());
@@ -163,7 +162,7 @@ impl App {
         }
     }
 
-    /// Reads a recording on a thread of its own, unless it is open already, and then starts it.
+    /// Starts a recording. If it isn't open yet, it is first read on a background thread.
     fn open_recording(&mut self, folder: PathBuf, results: Results) {
         match &mut self.replay {
             Some(replay) if replay.recording.folder() == folder => {
@@ -207,7 +206,7 @@ impl App {
         }
     }
 
-    /// Ends what runs and clears the screen of it: no picture, no box, no bar stays.
+    /// Closes the current source and clears its picture, boxes and bars.
     pub(super) fn close(&mut self) {
         self.recording.finish(&mut self.player, &mut self.toasts);
         self.player.close();
@@ -267,7 +266,7 @@ impl App {
             return self.toasts.news("There is no picture to save");
         };
         if self.recording.blur.is_some() {
-            // A face that is found a moment later is on this picture all the same.
+            // This picture could show a face that is only detected a moment later.
             return self
                 .toasts
                 .news("No pictures are saved with --blur: they could show a face that is found only later");
@@ -281,7 +280,7 @@ impl App {
         self.report(saving);
     }
 
-    /// Shows the recording with these results, from the same moment on.
+    /// Shows the recording with these results, from the current moment on.
     fn show_results(&mut self, results: Results) {
         let Some(replay) = &self.replay else { return };
         let folder = replay.recording.folder().to_owned();

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::face::FaceId;
 use crate::probabilities::Probabilities;
 
-/// Time in which a bar covers 63 % of its way. Fast enough to follow a smile, slow enough not to flicker.
+/// Time in which a bar covers 63 % of the way to its value. Fast enough to follow a smile, slow enough not to flicker.
 const TIME_CONSTANT_SECS: f32 = 0.08;
 
-/// Half a pixel of a bar of 200 points: nearer than this nothing moves that an eye could see.
+/// Distance at which a bar snaps to its value: half a pixel of a 200-point bar, too little to see.
 const SETTLED: f32 = 0.0025;
 
 /// The lengths of all bars on the screen, 0 to 1.
@@ -18,13 +18,13 @@ pub struct Bars {
 }
 
 impl Bars {
-    /// Moves a face's bars towards its probabilities by the time that passed. A new face's bars start at their value.
-    /// Returns whether they arrived; if not, the window must be painted again soon.
+    /// Moves a face's bars towards its probabilities, by the time since the last call. A new face's bars start at their
+    /// value. Returns whether they have arrived; if not, the window must be repainted soon.
     pub fn approach(&mut self, face: FaceId, target: &Probabilities, elapsed_secs: f32) -> bool {
         let target = target.as_slice();
         let shown = self.shown.entry(face).or_insert_with(|| target.to_vec());
         if shown.len() != target.len() {
-            // Another network tells other classes apart.
+            // The network was replaced by one with other classes.
             *shown = target.to_vec();
         }
         let share = 1.0 - (-elapsed_secs.max(0.0) / TIME_CONSTANT_SECS).exp();

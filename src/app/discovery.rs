@@ -1,4 +1,4 @@
-//! What was found out about the machine, and the threads beside the window that find it out.
+//! What is known about the machine, and the background threads that find it out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use super::session::{DeviceEntry, ModelEntry, Outside, Plan, Results, Session, W
 use crate::recording::{OpenError, Recording, Snapshot, SnapshotError};
 use crate::source::{CameraDevice, CameraEntry};
 
-/// How often a window without a camera looks whether one was plugged in.
+/// How often a window without a camera looks for one, in seconds.
 pub(super) const CAMERA_POLL_SECS: f64 = 2.0;
 
-/// What is done beside the window.
+/// The task of a background thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Job {
     Cameras,
@@ -26,7 +26,7 @@ pub(super) enum Job {
 }
 
 impl Job {
-    /// Of its thread.
+    /// Name of its thread.
     fn name(self) -> &'static str {
         match self {
             Self::Cameras => "mien-cameras",
@@ -37,7 +37,7 @@ impl Job {
         }
     }
 
-    /// For the user.
+    /// Its name for the user.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Cameras => "The search for cameras",
@@ -49,9 +49,9 @@ impl Job {
     }
 }
 
-/// What a thread beside the window reports.
+/// What a background thread reports.
 pub(super) enum Report {
-    /// It has panicked.
+    /// The thread has panicked.
     Crashed(Job),
     Cameras(Vec<CameraEntry>),
     Machine {
@@ -60,7 +60,7 @@ pub(super) enum Report {
         demo_clip: Option<PathBuf>,
     },
     VideoChosen(anyhow::Result<Option<PathBuf>>),
-    /// What was read of a folder, and what it is to be shown with.
+    /// A recording that was read, or why it can't be, and the results to show.
     Recording {
         folder: PathBuf,
         read: Box<Result<Recording, OpenError>>,
@@ -70,7 +70,7 @@ pub(super) enum Report {
     Snapshot(Result<Snapshot, SnapshotError>),
 }
 
-/// What the window knows of the machine, and the way to find out more.
+/// What the window knows about the machine, and how it finds out more.
 pub(super) struct Discovery {
     outside: Arc<dyn Outside>,
     pub(super) wake: Wake,
@@ -81,7 +81,7 @@ pub(super) struct Discovery {
     pub(super) models: Vec<ModelEntry>,
     pub(super) demo_clip: Option<PathBuf>,
     cameras_looked_for_at: f64,
-    /// Whether the dialog for a video is open, and the one for a folder.
+    /// Whether the dialog for a video is open.
     pub(super) choosing_video: bool,
     pub(super) choosing_folder: bool,
 }
@@ -105,15 +105,15 @@ impl Discovery {
         }
     }
 
-    /// What the threads found out since the last call.
+    /// Reports since the last call.
     pub(super) fn take_reports(&self) -> Vec<Report> {
         self.reports.try_iter().collect()
     }
 
-    /// Runs something that takes time on a thread of its own, so that the window never waits for it.
+    /// Runs slow work on a background thread, so that the window never waits for it.
     ///
     /// # Errors
-    /// In words for the user, when the system gives no more threads.
+    /// When the system can't start another thread; worded for the user.
     pub(super) fn beside(
         &self,
         job: Job,
@@ -121,9 +121,9 @@ impl Discovery {
     ) -> Result<(), String> {
         let (outside, reporter, wake) = (self.outside.clone(), self.reporter.clone(), self.wake.clone());
         let started = std::thread::Builder::new().name(job.name().to_owned()).spawn(move || {
-            // Without a report the window would wait for it for ever.
+            // Without a report, the window would wait forever.
             let report = catch_unwind(AssertUnwindSafe(|| work(outside.as_ref()))).unwrap_or(Report::Crashed(job));
-            // A window that is closed meanwhile wants none.
+            // Fails only if the window was closed meanwhile.
             reporter.send(report).ok();
             wake();
         });
@@ -161,7 +161,7 @@ impl Discovery {
         asked
     }
 
-    /// Lets the user choose a folder, beginning in `folder`, unless the dialog is open already.
+    /// Lets the user choose a folder, starting in `folder`, unless the dialog is open already.
     pub(super) fn ask_for_folder(&mut self, folder: PathBuf) -> Result<(), String> {
         if self.choosing_folder {
             return Ok(());
@@ -175,7 +175,7 @@ impl Discovery {
         self.outside.start(plan, self.wake.clone())
     }
 
-    /// The camera that a number, a device file or a link means, if it is there.
+    /// The connected camera that a number, device file or link refers to.
     pub(super) fn camera(&self, device: &CameraDevice) -> Option<&CameraEntry> {
         self.cameras.iter().find(|camera| camera.is(device))
     }

@@ -1,4 +1,4 @@
-//! An export that runs beside the window.
+//! An export that runs in the background.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -12,9 +12,9 @@ use super::session::Wake;
 use super::toasts::Toasts;
 use crate::recording::{Export, ExportProblem, Exported};
 
-/// An export on a thread of its own. Dropped unfinished, it leaves no file.
+/// An export on its own thread. If it is dropped unfinished, it leaves no file.
 pub(super) struct RunningExport {
-    /// Of the recording.
+    /// Folder of the recording.
     folder: PathBuf,
     stop: Arc<AtomicBool>,
     frames_done: Arc<AtomicU64>,
@@ -24,10 +24,10 @@ pub(super) struct RunningExport {
 }
 
 impl RunningExport {
-    /// Starts it.
+    /// Starts an export.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system can't start another thread.
     pub(super) fn start(export: Export, wake: Wake) -> std::io::Result<Self> {
         let (stop, frames_done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (frames, folder) = (export.recording.frames.len() as u64, export.recording.folder().to_owned());
@@ -45,17 +45,17 @@ impl RunningExport {
                 })
             };
             if let Ok(exported) = catch_unwind(AssertUnwindSafe(run)) {
-                // A window that is closed meanwhile has taken the files away.
+                // Can't fail: dropping a `RunningExport` joins this thread before it drops the receiver.
                 sender.send(exported).ok();
             }
-            // Before the window is woken: after a panic it learns from this that nothing comes any more.
+            // Drop it before waking the window: after a panic, the closed channel says that no result will come.
             drop(sender);
             wake();
         })?;
         Ok(Self { folder, stop, frames_done, frames, result, thread: Some(thread) })
     }
 
-    /// Asks it to stop; [`Self::has_ended`] says when it has.
+    /// Asks it to stop; [`Self::has_ended`] tells when it has.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -68,7 +68,7 @@ impl RunningExport {
         (self.frames_done.load(Ordering::Relaxed) * 100 / self.frames.max(1)).min(100)
     }
 
-    /// Whether it has ended; then it says how.
+    /// Whether it has ended. If so, shows how.
     pub(super) fn has_ended(&self, toasts: &mut Toasts) -> bool {
         let result = match self.result.try_recv() {
             Ok(result) => result,
@@ -89,7 +89,7 @@ impl RunningExport {
             Err(ExportProblem::Write(problem)) => toasts.error(format!(
                 "{problem}. To export to another folder: mien replay {folder} --headless --output FOLDER"
             )),
-            // Whoever cancelled it knows why.
+            // Not an error: the user cancelled it.
             Err(ExportProblem::Stopped(_)) => toasts.news("The export was cancelled; no files were kept"),
             Err(problem) => toasts.error(problem.to_string()),
         }
@@ -101,7 +101,7 @@ impl Drop for RunningExport {
     fn drop(&mut self) {
         self.stop();
         if let Some(thread) = self.thread.take() {
-            // What it failed with was reported by itself.
+            // The thread catches its panics, and `has_ended` reports them.
             drop(thread.join());
         }
     }

@@ -1,4 +1,4 @@
-//! What each face showed over time, for the timeline: bounded however long the window stays open.
+//! What each face showed over time, for the timeline. Bounded, however long the window stays open.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use crate::probabilities::Probabilities;
 /// How far back the timeline of a camera goes.
 pub const LIVE_SPAN: Duration = Duration::from_secs(60);
 
-/// Most points that one face may have. A line has no use for more points than the plot has pixels.
+/// Maximum number of points per face. A line needs no more points than the plot has pixels.
 pub const MAX_POINTS: usize = 1200;
 
-/// Most faces that are remembered; the one that has been gone longest is forgotten first.
+/// Maximum number of faces. The one unseen for longest is forgotten first.
 pub const MAX_FACES: usize = 32;
 
-/// Finest distance between two points: that of a camera's frames.
+/// Shortest interval between two points: that of a camera's frames.
 const FINEST: Duration = Duration::from_millis(33);
 
-/// A face that was not seen for longer than this leaves a gap in its line.
+/// A face unseen for longer than this gets a gap in its line.
 const GAP: Duration = Duration::from_millis(500);
 
 /// Probabilities of one face over a stretch of time without a gap.
@@ -41,27 +41,27 @@ impl History {
         Self { span: Some(LIVE_SPAN), resolution, now: Duration::ZERO, faces: BTreeMap::new(), most_faces: MAX_FACES }
     }
 
-    /// The whole of a clip; without a known duration it grows coarser as it grows longer.
+    /// A whole clip. If its duration is unknown, the resolution becomes coarser as it gets longer.
     pub fn clip(duration: Option<Duration>) -> Self {
         let resolution = duration.map_or(FINEST, |d| (d / MAX_POINTS as u32).max(FINEST));
         Self { span: None, resolution, now: Duration::ZERO, faces: BTreeMap::new(), most_faces: MAX_FACES }
     }
 
-    /// The whole of a recording, whose faces are all known: none of them is forgotten.
+    /// A whole recording. None of its faces is forgotten.
     pub fn recorded(duration: Duration) -> Self {
         Self { most_faces: usize::MAX, ..Self::clip(Some(duration)) }
     }
 
-    /// The media time last told to [`Self::advance`].
+    /// The media time last passed to [`Self::advance`].
     pub fn now(&self) -> Duration {
         self.now
     }
 
-    /// Says that the frame of this time is on the screen, and forgets what is too old.
+    /// Sets the media time of the frame on screen, and forgets points that are too old.
     pub fn advance(&mut self, now: Duration) {
         self.now = now;
         if let Some(begin) = self.span.and_then(|span| now.checked_sub(span)) {
-            // Its bucket lies partly before the span: with it there would be one point too many.
+            // Its bucket lies partly before the span, and would be one point too many.
             let oldest = self.bucket(begin);
             for points in self.faces.values_mut() {
                 while points.first_key_value().is_some_and(|(bucket, _)| *bucket <= oldest) {
@@ -72,12 +72,12 @@ impl History {
         }
     }
 
-    /// Forgets everything but the present time.
+    /// Forgets all points, but keeps the current time.
     pub fn clear(&mut self) {
         self.faces.clear();
     }
 
-    /// Notes what a face shows at the present time. A time seen before (after a seek, on a second round) is replaced.
+    /// Records what a face shows at the current time. Replaces a point that is already there, as after a seek or in a loop.
     pub fn record(&mut self, face: FaceId, probabilities: Probabilities) {
         let bucket = self.bucket(self.now);
         let points = self.faces.entry(face).or_default();
@@ -90,7 +90,7 @@ impl History {
         }
     }
 
-    /// The lines of a face: stretches of at least one point, oldest first.
+    /// The segments of a face's line, oldest first. Each has at least one point.
     pub fn segments(&self, face: FaceId) -> Vec<Segment> {
         let Some(points) = self.faces.get(&face) else { return Vec::new() };
         let largest_step = self.largest_step();
@@ -119,12 +119,12 @@ impl History {
         self.faces.keys().copied()
     }
 
-    /// When a face was last seen, as far as is remembered.
+    /// When a face was last seen, if it is remembered.
     pub fn last_seen(&self, face: FaceId) -> Option<Duration> {
         self.faces.get(&face)?.last_key_value().map(|(bucket, _)| self.time_of(*bucket))
     }
 
-    /// Points kept for a face.
+    /// Number of points kept for a face.
     pub fn len(&self, face: FaceId) -> usize {
         self.faces.get(&face).map_or(0, BTreeMap::len)
     }
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(segments.len(), 1);
         let (first, last) = (segments[0].first().unwrap().0, segments[0].last().unwrap().0);
         assert!(last - first <= LIVE_SPAN && last - first > LIVE_SPAN - ms(200), "{:?}", last - first);
-        // As fine as at the beginning.
+        // Still at the initial resolution.
         assert!(segments[0].len() > MAX_POINTS - 10, "{}", segments[0].len());
     }
 

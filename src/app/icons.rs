@@ -1,61 +1,61 @@
-//! The few signs of the buttons, painted as shapes: sharp at any scale and in any theme, with no font to carry along.
+//! The button icons, painted as shapes: sharp at any scale and in any theme, without an icon font.
 
 use egui::{Atom, Color32, Painter, Pos2, Rect, Shape, Stroke, pos2, vec2};
 
-/// Width and height of a sign in points.
+/// Width and height of an icon in points.
 pub const SIZE: f32 = 13.0;
 
-/// What a button does, as a sign.
+/// An icon for a button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icon {
     /// Play, or resume.
     Play,
-    /// Hold.
+    /// Pause.
     Pause,
-    /// End.
+    /// Stop.
     Stop,
     /// One frame back.
     StepBack,
-    /// One frame on.
+    /// One frame forward.
     StepForward,
-    /// Again and again.
+    /// Loop, or try again.
     Loop,
-    /// Left and right swapped.
+    /// Swap left and right.
     Mirror,
-    /// More to set.
+    /// More settings.
     Settings,
-    /// A folder.
+    /// Open a file or folder.
     Open,
     /// A camera.
     Camera,
     /// What is drawn over the picture.
     Layers,
-    /// Away with it.
+    /// Close or remove.
     Close,
-    /// The whole screen.
+    /// Full screen.
     FullScreen,
-    /// A menu opens below.
+    /// Opens a menu below.
     Menu,
-    /// What is shown goes to the disk.
+    /// Record.
     Record,
-    /// One picture goes to the disk.
+    /// Save one picture.
     Snapshot,
-    /// A moment to find again.
+    /// Mark a moment.
     Mark,
 }
 
 impl Icon {
-    /// The sign as part of a button, in the colour of the button's text.
+    /// The icon as part of a button, in the colour of the button's text.
     pub fn atom(self) -> Atom<'static> {
         Atom::paint(vec2(SIZE, SIZE), move |ui, args| self.paint(ui.painter(), args.rect, args.fallback_text_color))
     }
 
-    /// The sign as part of a button, in a colour of its own.
+    /// The icon as part of a button, in the given colour.
     pub fn atom_in(self, color: Color32) -> Atom<'static> {
         Atom::paint(vec2(SIZE, SIZE), move |ui, args| self.paint(ui.painter(), args.rect, color))
     }
 
-    /// The sign in small: beside a word that matters more.
+    /// A small, faint icon, beside more important text.
     pub fn small_atom(self) -> Atom<'static> {
         let size = vec2(SIZE, SIZE) * 0.7;
         Atom::paint(size, move |ui, args| {
@@ -63,7 +63,7 @@ impl Icon {
         })
     }
 
-    /// Paints the sign into a square.
+    /// Paints the icon into a square.
     pub fn paint(self, painter: &Painter, rect: Rect, color: Color32) {
         let at = |x: f32, y: f32| pos2(rect.left() + x * rect.width(), rect.top() + y * rect.height());
         let stroke = Stroke::new(rect.width() * 0.11, color);

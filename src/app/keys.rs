@@ -1,4 +1,4 @@
-//! The keyboard: what each key does, what the help lists and what hover texts mention.
+//! Keyboard shortcuts: what each key does, and its words for the help and hover texts.
 
 use egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
 
@@ -8,19 +8,19 @@ use super::record::RecordAsk;
 use super::replay::ReplayAsk;
 use crate::pipeline::Command;
 
-/// How far ← and → go in a video that plays.
+/// How far ← and → jump in a playing video.
 const JUMP_SECS: f64 = 5.0;
 
 /// How a key was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Press {
-    /// It was held.
+    /// Repeated, because it is held.
     Repeated,
     /// It went down.
     First,
 }
 
-/// A key with something to do. The order is that of the help.
+/// A keyboard shortcut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shortcut {
     Pause,
@@ -41,7 +41,7 @@ pub(super) enum Shortcut {
 }
 
 impl Shortcut {
-    /// All of them, in the order in which the help lists them.
+    /// All shortcuts, in the order of the help.
     pub(super) const ALL: [Self; 15] = [
         Self::Pause,
         Self::Back,
@@ -60,7 +60,6 @@ impl Shortcut {
         Self::Undo,
     ];
 
-    /// The key.
     pub(super) fn key(self) -> KeyboardShortcut {
         let alone = |key| KeyboardShortcut::new(Modifiers::NONE, key);
         match self {
@@ -82,7 +81,7 @@ impl Shortcut {
         }
     }
 
-    /// What it is for.
+    /// Description for the help.
     pub(super) fn does(self) -> &'static str {
         match self {
             Self::Pause => "Pause or resume",
@@ -103,35 +102,34 @@ impl Shortcut {
         }
     }
 
-    /// A hover text with its key: `Pause (Space)`.
+    /// Adds the key to a hover text: `Pause (Space)`.
     pub(super) fn hint(self, ctx: &Context, text: &str) -> String {
         format!("{text} ({})", ctx.format_shortcut(&self.key()))
     }
 
-    /// Whether the key belongs to a widget that has the focus (Space presses a button, arrows move a slider) before it
-    /// is ours.
+    /// Whether a focused widget gets the key first: Space presses a button, arrows move a slider.
     fn yields_to_focus(self) -> bool {
         matches!(self, Self::Pause | Self::Back | Self::Forward)
     }
 
-    /// Whether it does its work again and again while its key is held.
+    /// Whether it repeats while its key is held.
     fn repeats(self) -> bool {
         matches!(self, Self::Back | Self::Forward | Self::PreviousMark | Self::NextMark)
     }
 
-    /// Whether its key was pressed.
+    /// Takes the presses of its key from egui, and returns whether they trigger it.
     fn is_pressed(self, ctx: &Context) -> bool {
         let KeyboardShortcut { modifiers, logical_key } = self.key();
         let press = take_press(ctx, logical_key, |held| match self {
-            // With Shift it means the opposite elsewhere.
+            // With Shift, other programs redo.
             Self::Undo => held.matches_exact(modifiers),
-            // With Alt it is the system's, or another letter.
+            // With Alt, the key belongs to the system or types another letter.
             _ => !held.alt && held.matches_logically(modifiers),
         });
         press.is_some_and(|press| press == Press::First || self.repeats())
     }
 
-    /// What it asks for now; `None` leaves the key to egui.
+    /// The action it triggers now; `None` leaves the key to egui.
     fn action(self, app: &App, ctx: &Context) -> Option<Action> {
         let of_recording = |ask| app.replay.is_some().then_some(Action::Replay(ask));
         Some(match self {
@@ -154,11 +152,11 @@ impl Shortcut {
     }
 }
 
-/// Closes what lies on top.
+/// The action that closes what is on top.
 fn escape(app: &App, ctx: &Context) -> Option<Action> {
     let full_screen = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
     if egui::Popup::is_any_open(ctx) || app.typed_last {
-        // A menu closes by itself, and a field for text leaves its old text; egui has taken the focus from it already.
+        // egui closes a menu by itself. It has already taken the focus from a text field, which restores its old text.
         None
     } else if app.panes.help {
         Some(Action::Toggle(Pane::Help))
@@ -177,7 +175,7 @@ fn back_or_forth(app: &App, direction: i32) -> Option<Action> {
     Some(if app.player.paused { Action::Send(Command::Step(direction)) } else { jump })
 }
 
-/// Takes what a key did from egui, with modifiers that match; of more than one press the first counts.
+/// Takes all presses of a key with matching modifiers from egui. Among several, a first press outranks repeats.
 pub(super) fn take_press(ctx: &Context, key: Key, matches: impl Fn(&Modifiers) -> bool) -> Option<Press> {
     let mut taken = None;
     ctx.input_mut(|input| {
@@ -192,7 +190,7 @@ pub(super) fn take_press(ctx: &Context, key: Key, matches: impl Fn(&Modifiers) -
     taken
 }
 
-/// What the keys that were pressed ask for.
+/// The actions of the pressed keys.
 pub(super) fn pressed(app: &App, ctx: &Context) -> Vec<Action> {
     if ctx.text_edit_focused() {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! What happens between the pictures: drains channels, hands on what was asked for, keeps clocks.
+//! What happens between repaints: drains channels, carries out actions, runs timers.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -18,11 +18,11 @@ use crate::pipeline::{Event, Scene};
 use crate::recording::{OpenError, Recording};
 use crate::source::CameraEntry;
 
-/// A countdown in seconds needs no more pictures than this.
+/// Repaint interval during a countdown in seconds.
 const COUNTDOWN_STEP: Duration = Duration::from_millis(250);
 
 impl App {
-    /// One round of logic; runs before each picture, and also while the window is hidden.
+    /// Runs before each repaint, and also while the window is hidden.
     pub(super) fn update(&mut self, ctx: &Context) {
         if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
             ctx.send_viewport_cmd(ViewportCommand::Close);
@@ -30,7 +30,7 @@ impl App {
         if ctx.input(|i| i.viewport().close_requested())
             && let Some(replay) = &self.replay
         {
-            // Taken over here, as a minimised window isn't drawn any more.
+            // Keep text that is being typed. Only drawing would keep it otherwise, and a minimised window isn't drawn.
             let typed = ui::being_typed(ctx, replay);
             typed.into_iter().for_each(|ask| self.asks.push(Action::Replay(ask)));
         }
@@ -42,7 +42,7 @@ impl App {
         for report in self.discovery.take_reports() {
             self.learn(report);
         }
-        // What the last picture asked for, and keys and reports just now.
+        // Actions from the last repaint, and those just added by keys and reports.
         for action in self.asks.take() {
             self.carry_out(action, ctx);
         }
@@ -119,7 +119,7 @@ impl App {
             }
             Event::ClassifierFailed(reason) => {
                 self.networks_asked.pop_front();
-                // The network before stays in use, and the menus say so, unless another was chosen meanwhile.
+                // The previous network stays in use, and the menus show it again, unless another choice is pending.
                 if self.networks_asked.is_empty() {
                     let chosen = self.network_chosen.clone();
                     let settings = &mut self.preferences.now;
@@ -148,7 +148,7 @@ impl App {
         if let Some(picture) = picture {
             self.screen.show(picture, frame.image, analysed);
         }
-        // The timeline of a recording is whole from the beginning.
+        // The timeline of a recording is complete from the start.
         let record = replay::results(self.replay.as_ref()).is_none();
         self.people.show(faces, &classes, now, record);
     }
@@ -189,7 +189,7 @@ impl App {
         }
     }
 
-    /// Leaves the states that waited for what will never be reported.
+    /// Leaves states that wait for a report that will never come.
     fn learn_of_crash(&mut self, job: Job) {
         self.toasts.error(format!("{} crashed, which is a bug in Mien; try again", job.words()));
         let is_waiting = self.player.phase == Phase::Opening && !self.player.is_open();
@@ -211,7 +211,7 @@ impl App {
         let chosen = self.settings().chosen_camera();
         let chosen = chosen.and_then(|asked| self.discovery.camera(&asked).map(|camera| camera.device_by(asked)));
         if let Some(device) = &chosen {
-            // What was remembered may be its number, which another camera may have at the next start.
+            // The remembered value may be a number, which may belong to another camera at the next start.
             self.preferences.now.camera = Some(device.to_string());
         }
         match chosen.or_else(|| self.discovery.cameras.first().map(CameraEntry::device)) {
@@ -238,17 +238,17 @@ impl App {
         }
     }
 
-    /// Begins a phase in which other cameras are offered, and looks which there are by now.
+    /// Enters a phase in which other cameras are offered, and looks for cameras again.
     pub(super) fn offer_cameras(&mut self, phase: Phase) {
         self.player.phase = phase;
-        // Elsewhere a look opens each camera for a moment, and takes it away from whoever tries it again.
+        // On other systems, looking for cameras opens each of them briefly, which would block a retry of the lost one.
         if cfg!(target_os = "linux") {
             let looking = self.discovery.look_for_cameras();
             self.report(looking);
         }
     }
 
-    /// What the timeline begins with when a source was opened.
+    /// Initial timeline of a newly opened source.
     fn first_history(&self) -> History {
         match replay::results(self.replay.as_ref()) {
             Some(replay) => replay.history(),
@@ -261,7 +261,7 @@ impl App {
         if let Some(left) = self.toasts.next_end() {
             ctx.request_repaint_after(Duration::from_secs_f64(left));
         }
-        // Where no picture comes any more, the rates that are shown come to rest all the same.
+        // Without new frames, repaint until the displayed rates have fallen to zero.
         if self.player.statistics.analysed_fps > 0.0 {
             ctx.request_repaint_after(CLOCK_STEP);
         }

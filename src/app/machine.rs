@@ -21,16 +21,16 @@ use crate::pipeline::{Command, Event, Live, LiveSettings, NetworkChoice, Parts, 
 use crate::recording::{self as recordings, METADATA, Progress, RecordingEvent};
 use crate::source::{CameraEntry, list_cameras};
 
-/// Endings of the files that the dialog shows first. OpenCV reads more; the dialog also offers all files.
+/// File extensions that the dialog shows first. OpenCV reads more; the dialog also offers all files.
 const VIDEO_ENDINGS: [&str; 10] = ["mp4", "mov", "avi", "mkv", "webm", "m4v", "mpg", "mpeg", "wmv", "ogv"];
 
-/// No hand closes a dialog within this time: it never opened.
+/// A dialog that closes faster than this never opened: no user is that quick.
 const FASTEST_HAND: Duration = Duration::from_millis(400);
 
 /// This machine.
 #[derive(Debug, Default)]
 pub struct ThisMachine {
-    /// Where live results go beside the window.
+    /// Where to send live results, in addition to the window.
     pub osc: Option<OscOutput>,
 }
 
@@ -45,7 +45,7 @@ impl Outside for ThisMachine {
             name,
             unavailable: choice.resolve().err().as_ref().map(DeviceError::to_string),
         };
-        // One entry for CUDA even where there is none: grayed, it says why.
+        // List CUDA even without a card: the disabled entry says why.
         let cards = usize::try_from(tch::Cuda::device_count()).unwrap_or(0).max(1);
         let fixed = [entry(DeviceChoice::Auto, "Auto".to_owned()), entry(DeviceChoice::Cpu, "CPU".to_owned())];
         fixed.into_iter().chain((0..cards).map(|i| entry(DeviceChoice::Cuda(i), format!("CUDA {i}")))).collect()
@@ -89,7 +89,7 @@ impl Outside for ThisMachine {
     fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>> {
         let recording = || plan.recording.clone().context("The recording was not read");
         let network = Arc::new(Mutex::new(None));
-        // A device that isn't there is told of when the network is loaded.
+        // A missing device is reported when the network is loaded.
         let device = |choice: DeviceChoice| choice.resolve().unwrap_or(Device::Cpu);
         let analysed = |source| Parts::on(source, device, loader(network.clone()));
         let parts = match &plan.source {
@@ -116,7 +116,7 @@ impl Outside for ThisMachine {
         })
         .context("Nothing can be opened")?;
         if let Some(osc) = &self.osc {
-            // Beside the recording's own tap, so that each frame is sent whether the window paints it or not.
+            // Separate from the recording's tap, so that each frame is sent whether or not the window paints it.
             live.add_tap(Arc::new(osc.clone()));
         }
         let writer = MarkingWriter::new(plan, wake);
@@ -124,7 +124,7 @@ impl Outside for ThisMachine {
     }
 }
 
-/// Shows a dialog and gives what was chosen. Where there is none to be had, `instead` is the way on.
+/// Shows a dialog and returns the choice. If no dialog is available, the error suggests `instead`.
 fn ask(dialog: impl FnOnce() -> Option<PathBuf>, instead: &str) -> anyhow::Result<Option<PathBuf>> {
     let asked_at = Instant::now();
     let chosen = if can_ask() { dialog() } else { None };
@@ -134,7 +134,7 @@ fn ask(dialog: impl FnOnce() -> Option<PathBuf>, instead: &str) -> anyhow::Resul
     Ok(chosen)
 }
 
-/// Whether something could show a file dialog. The dialog itself can't tell “nothing there” from “cancelled”.
+/// Whether the system can show a file dialog. `rfd` can't tell a missing dialog from a cancelled one.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn can_ask() -> bool {
     let bus_address = std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some();
@@ -150,7 +150,7 @@ fn can_ask() -> bool {
     true
 }
 
-/// A pipeline with a camera or a video at its beginning.
+/// A running pipeline, and the writer of its recordings.
 struct LiveSession {
     live: Live,
     network: Arc<Mutex<Option<NetworkInUse>>>,
@@ -214,7 +214,7 @@ impl Session for LiveSession {
     }
 }
 
-/// Loads networks on the thread that will run them, and notes which one is in use from then on.
+/// Returns a loader for the thread that runs the network. It stores the network it loaded last in `in_use`.
 fn loader(
     in_use: Arc<Mutex<Option<NetworkInUse>>>,
 ) -> impl FnMut(&NetworkChoice) -> anyhow::Result<Box<dyn Classifier>> + Send + 'static {
@@ -232,7 +232,7 @@ fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, NetworkI
     Ok((Box::new(classifier), network))
 }
 
-/// The model that a name or path means.
+/// Parses a model's name or path.
 fn model_source(text: &str) -> ModelSource {
     let Ok(source) = text.parse();
     source

@@ -1,10 +1,10 @@
-//! The window: a picture with its faces boxed and named, their probabilities as bars and over time.
+//! The window: the picture with a labelled box around each face, and the faces' probabilities as bars and over time.
 //!
-//! [`App`] holds the state in parts, each with an owner: `player` (the source and how it is played), `people` (faces, bars
-//! and curves), `recording` (what is being recorded), `replay` (the recording that is open), `discovery` (what was found out about
-//! cameras, devices and models) and `preferences` (the settings). `logic` drains what the pipeline sent and carries out
-//! what was asked for, also while the window is hidden; `ui` only draws: each panel is given what it shows, and asks for actions.
-//! Pure parts ([`history`], [`bars`], [`transform`], [`verdict`], [`settings`], [`toasts`]) know nothing of windows.
+//! [`App`] splits its state into parts: `player` (the source and its playback), `people` (faces, bars and curves),
+//! `recording` (the recording being made), `replay` (the open recording), `discovery` (the known cameras, devices and
+//! models) and `preferences` (the settings). `logic` handles the pipeline's events and carries out the user's actions, even
+//! while the window is hidden. `ui` only draws: each panel receives what it shows and requests actions. The pure parts
+//! ([`history`], [`bars`], [`transform`], [`verdict`], [`settings`], [`toasts`]) work without a window.
 
 mod action;
 mod actions;
@@ -57,41 +57,41 @@ use crate::pipeline::NetworkChoice;
 use crate::prior::PriorChoice;
 pub use crate::verdict;
 
-/// Names the window to the desktop, and its folder for what is kept.
+/// Application id of the window, and name of its storage folder.
 const APP_ID: &str = "mien";
 
-/// Size of the window at the very first start, in points.
+/// Size of the window at the first start, in points.
 const FIRST_SIZE: [f32; 2] = [1200.0, 800.0];
 
-/// Below this size the panels would leave nothing for the picture.
+/// Minimum size of the window: below it, the panels would leave no room for the picture.
 const SMALLEST_SIZE: [f32; 2] = [640.0, 480.0];
 
-/// How the window starts: what the command line asked for. What it left open is as the user last had it.
+/// How the window starts: the options of the command line. Those left out keep their saved values.
 #[derive(Clone, Debug, Default)]
 pub struct Launch {
-    /// What to open; none is the camera used last, or the first that is found.
+    /// What to open; `None` for the last used camera, else the first one found.
     pub source: Option<Source>,
-    /// What to ask of cameras.
+    /// Camera mode to request.
     pub camera_mode: CameraModeChange,
     /// Where the network runs.
     pub device: Option<DeviceChoice>,
     /// Name or path of the model.
     pub model: Option<String>,
-    /// How often each class is assumed to be shown.
+    /// How often each class is assumed to occur.
     pub prior: Option<PriorChoice>,
-    /// Whether the network sees each face in a mirror too.
+    /// Whether the network also evaluates each face mirrored.
     pub flip: Option<bool>,
     /// Time constant of the smoothing in seconds; 0 is off.
     pub smoothing_secs: Option<f32>,
-    /// Left and right swapped.
+    /// Whether to mirror cameras and videos.
     pub mirror: Option<bool>,
-    /// How faces are looked for.
+    /// How faces are detected.
     pub detection: GivenDetection,
     /// What is blurred in recordings and exports.
     pub blur: Option<Blur>,
-    /// Of a video: 2 is twice as fast; none is 1.
+    /// Playback speed of a video: 2 is twice as fast. `None` for 1.
     pub speed: Option<f64>,
-    /// Of a video: start again at the end.
+    /// Whether a video starts again at its end.
     pub repeat: bool,
 }
 
@@ -121,19 +121,19 @@ impl Launch {
     }
 }
 
-/// Why there is no window.
+/// Why the window can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
     /// There is no display, or no access to it.
     #[error("there is no display to open a window on; use --headless to run without one")]
     NoDisplay,
-    /// There is a display without usable OpenGL.
+    /// The display has no usable OpenGL.
     #[error("this display can't draw the window ({0}); set LIBGL_ALWAYS_SOFTWARE=1 to draw without a graphics card")]
     NoGraphics(String),
 }
 
 impl From<eframe::Error> for WindowError {
-    // eframe's error can't leave its thread; its words can.
+    // eframe's error isn't `Send`, so only its text is kept.
     fn from(error: eframe::Error) -> Self {
         match error {
             eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => {
@@ -145,10 +145,10 @@ impl From<eframe::Error> for WindowError {
     }
 }
 
-/// Opens the window and returns when it is closed. Ctrl-C and requests to terminate close it as its own button does.
+/// Opens the window and returns when it is closed. Ctrl-C and requests to terminate close it as its close button does.
 ///
 /// # Errors
-/// When there is no display or no OpenGL, or Ctrl-C closed it.
+/// When there is no display or no OpenGL, when Ctrl-C closed the window, or when no handler for Ctrl-C can be installed.
 pub fn run(launch: Launch, outside: Arc<dyn Outside>) -> anyhow::Result<()> {
     let stop = interrupt::catch()?;
     show(launch, outside, stop)?;
@@ -196,27 +196,27 @@ pub struct App {
     people: People,
     screen: Screen,
     recording: RecordingControl,
-    /// What follows a recording that is being ended, and until when it is waited for, by the window's clock.
+    /// What to do once the recording has ended, and the deadline for its end on the window's clock.
     next: Option<(Next, f64)>,
     replay: Option<Replay>,
-    /// An export goes on when another source is opened.
+    /// A running export. It continues when another source is opened.
     export: Option<RunningExport>,
-    /// Whether a field for text had the focus when the window was drawn last.
+    /// Whether a text field had the focus when the window was last drawn.
     typed_last: bool,
-    /// The choice that the network in use came from.
+    /// The choice for which the network in use was loaded.
     network_chosen: NetworkChoice,
-    /// Those that the pipeline was asked for and hasn't answered about yet, in this order.
+    /// Requested networks that the pipeline has neither loaded nor rejected yet, oldest first.
     networks_asked: VecDeque<NetworkChoice>,
     toasts: Toasts,
     panes: Panes,
     asks: Asks,
     clock: WindowClock,
-    /// Closes the window when it is set.
+    /// Closes the window once it is set.
     stop: Option<&'static AtomicBool>,
 }
 
 impl App {
-    /// A window over a machine. Opens what `launch` says, or a camera.
+    /// Creates the window's state. Opens the source in `launch`, or else a camera once one is found.
     pub fn new(ctx: &Context, loaded: Settings, launch: &Launch, outside: Arc<dyn Outside>) -> Self {
         theme::install(ctx);
         let mut settings = loaded.clone();
@@ -246,7 +246,7 @@ impl App {
         };
         let looking = app.discovery.look_around().and_then(|()| app.discovery.look_for_cameras());
         if looking.is_err() {
-            // Nobody will report any; it is tried again from there.
+            // No report will come, but this phase looks for cameras again.
             app.player.phase = Phase::NoCamera;
         }
         app.report(looking);
@@ -256,12 +256,12 @@ impl App {
         app
     }
 
-    /// Closes the window as soon as this is set; whoever sets it wakes the window.
+    /// Closes the window once `stop` is set. The setter must also wake the window.
     pub fn close_on(&mut self, stop: &'static AtomicBool) {
         self.stop = Some(stop);
     }
 
-    /// Keeps the settings in this file, from which those before were loaded.
+    /// Saves the settings to this file from now on. The initial settings must have been loaded from it.
     pub fn keep_settings_in(&mut self, path: PathBuf) {
         self.settings_file = Some(SettingsFile::new(path, self.preferences.loaded().clone()));
     }
@@ -271,7 +271,7 @@ impl App {
         let settings = self.to_remember();
         let saved = self.settings_file.as_mut().map_or(Ok(()), |file| file.keep(settings));
         if let Err(error) = &saved {
-            // The window may be about to close.
+            // Also logged, because the window may be about to close.
             tracing::warn!("{error}");
         }
         self.report(saved);
@@ -289,7 +289,7 @@ impl App {
         &self.preferences.now
     }
 
-    /// Whether the picture is shown as in a mirror.
+    /// Whether the picture is shown mirrored.
     pub fn mirrored(&self) -> bool {
         if self.player.is_video() { self.settings().mirror_videos } else { self.settings().mirror_cameras }
     }
@@ -312,20 +312,21 @@ impl eframe::App for App {
         self.typed_last = ui.text_edit_focused();
     }
 
-    /// Not in eframe's own store, which a full disk empties: it has the place of the window alone.
+    /// Saves the settings to our own file, because a full disk would empty eframe's store. That store keeps only the
+    /// window's position and egui's memory.
     fn save(&mut self, _storage: &mut dyn eframe::Storage) {
-        // A disk that is busy with a recording would hold the window up.
+        // A disk that is busy with a recording would block the window.
         if !self.recording.is_on() {
             self.save_settings();
         }
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
-        // Ends the threads before the process goes; an export that is under way leaves no file.
+        // Ends the threads before the process exits. An unfinished export leaves no file.
         self.close();
         self.replay = None;
         self.export = None;
-        // As they are now that nothing is recorded.
+        // `save` skips this during a recording.
         self.save_settings();
     }
 }

@@ -1,4 +1,4 @@
-//! The people in the picture: their faces, bars and curves, and whose curve is looked at.
+//! The people in the picture: their faces, bars and curves, and whose curves the timeline shows.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use super::history::History;
 use crate::classes::Classes;
 use crate::face::{Face, FaceId};
 
-/// A face that went away for less than this keeps its place in the timeline: people turn around and come back.
+/// The timeline keeps showing a face that is away for less than this: people turn around and come back.
 const AWAY: Duration = Duration::from_secs(5);
 
-/// A face that is lost for less than this (a blink of the detector) is no news.
+/// How long no face must be found before the picture says so: the detector may miss a face briefly.
 const NOBODY_AFTER: Duration = Duration::from_millis(700);
 
 /// Who is in the picture, and who was.
 pub(super) struct People {
-    /// What their probabilities are of.
+    /// The classes of their probabilities.
     classes: Classes,
     faces: Vec<Face>,
     pub(super) history: History,
     pub(super) bars: Bars,
-    /// Whose curve the user asked for.
+    /// The face whose curves the user chose.
     chosen: Option<FaceId>,
-    /// Whose curve is shown while the user asked for nobody's, and when that face was last seen.
+    /// The face whose curves are shown if the user chose none, and when it was last seen.
     followed: Option<(FaceId, Duration)>,
     /// Media time at which any face was last seen.
     face_seen: Option<Duration>,
@@ -51,25 +51,24 @@ impl People {
         self.faces.iter().any(|other| other.id == face)
     }
 
-    /// What the network tells apart, or told apart where a recording is shown.
+    /// The classes of the network, or of the recording that is shown.
     pub(super) fn classes(&self) -> &Classes {
         &self.classes
     }
 
-    /// Sets the classes of the coming scenes. Ignored while faces or curves of other classes are shown.
+    /// Sets the classes of the next scenes. Ignored while any faces or curves are shown.
     pub(super) fn expect(&mut self, classes: &Classes) {
         if self.faces.is_empty() && self.history.faces().next().is_none() {
             self.classes = classes.clone();
         }
     }
 
-    /// Begins the curves anew with those of these classes.
+    /// Replaces the curves and their classes.
     pub(super) fn begin(&mut self, history: History, classes: &Classes) {
         (self.history, self.classes) = (history, classes.clone());
     }
 
-    /// Shows the faces of a scene; `record` adds what they show to their curves. Where other classes are told apart than before, the curves
-    /// begin anew.
+    /// Shows the faces of a scene, and adds them to the curves if `record` is set. If the classes have changed, the curves start again.
     pub(super) fn show(&mut self, faces: Vec<Face>, classes: &Classes, now: Duration, record: bool) {
         if self.classes != *classes {
             self.classes = classes.clone();
@@ -100,7 +99,7 @@ impl People {
         self.followed = self.followed.map(|(face, seen)| (person(face), seen));
     }
 
-    /// Looks at the curve of a face, or of whoever is in the picture.
+    /// Chooses the face whose curves are shown; `None` follows whoever is in the picture.
     pub(super) fn choose(&mut self, face: Option<FaceId>) {
         self.chosen = face;
         self.follow();
@@ -110,26 +109,26 @@ impl People {
         self.chosen.filter(|face| self.has_curve(*face))
     }
 
-    /// The face whose curves the timeline shows: the chosen one as long as it has any; else the one that it showed before,
-    /// also while it is away for a moment; else the first on the screen.
+    /// The face whose curves the timeline shows: the chosen one while it has any, else the followed one, also while it is
+    /// away for a moment, else the newest face with curves.
     pub(super) fn of_timeline(&self) -> Option<FaceId> {
         let followed = self.followed.map(|(face, _)| face).filter(|face| self.has_curve(*face));
         self.chosen().or(followed).or_else(|| self.history.faces().last())
     }
 
-    /// Nobody is there, and that for longer than a blink of the detector.
+    /// Whether no face has been found for longer than a brief miss of the detector.
     pub(super) fn nobody_at(&self, now: Duration) -> bool {
         self.faces.is_empty() && now.abs_diff(self.face_seen.unwrap_or_default()) >= NOBODY_AFTER
     }
 
-    /// Clears the screen; the curves stay.
+    /// Removes faces and bars; the curves stay.
     pub(super) fn clear_screen(&mut self) {
         self.faces.clear();
         self.bars.retain(|_| false);
         self.face_seen = None;
     }
 
-    /// Moves the bars towards what the faces show. Returns whether they arrived.
+    /// Moves the bars towards what the faces show. Returns whether they have arrived.
     pub(super) fn glide(&mut self, elapsed_secs: f32) -> bool {
         let mut settled = true;
         for face in &self.faces {

@@ -1,4 +1,4 @@
-//! The source that is shown: what it is, how far it is, and how it is played.
+//! The current source: what it is, its position, and how it is played.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -9,26 +9,26 @@ use crate::pipeline::{Command, Event, Scene, Statistics};
 use crate::recording::{Progress, RecordingEvent};
 use crate::source::SourceInfo;
 
-/// What the picture's place shows.
+/// State of the source, which decides what the picture area shows.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Phase {
     /// There is no camera to open.
     NoCamera,
-    /// The source was asked for and has given nothing yet.
+    /// The source was requested but hasn't opened yet.
     Opening,
-    /// Pictures come.
+    /// Frames arrive.
     Running,
-    /// The camera went away, or another program has it; the next try is at this time of the window's clock.
+    /// The camera was lost, or another program uses it. The next try is at `retry_at` on the window's clock.
     CameraLost { reason: String, busy: bool, retry_at: f64 },
     /// The video is over.
     EndOfVideo,
-    /// The source or the network could not be had; a toast says why.
+    /// The source or the network failed; a toast says why.
     Failed,
     /// The user stopped it.
     Stopped,
 }
 
-/// What the button that plays and pauses does next.
+/// What the play button does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NextPress {
     Pause,
@@ -55,13 +55,13 @@ pub(super) struct Player {
     pub(super) phase: Phase,
     pub(super) info: Option<SourceInfo>,
     pub(super) statistics: Statistics,
-    /// The network that labels.
+    /// The network in use.
     pub(super) network: Option<NetworkInUse>,
     pub(super) paused: bool,
     pub(super) speed: f64,
     pub(super) repeat: bool,
     position: Duration,
-    /// Where the user wants to be, until a picture from there arrives: the slider must not jump back meanwhile.
+    /// Target of a seek until a frame from there arrives, so that the slider doesn't jump back meanwhile.
     seeking: Option<Duration>,
 }
 
@@ -82,7 +82,7 @@ impl Player {
         }
     }
 
-    /// Whether the source is a video or a recording, whose time the user can choose.
+    /// Whether the source is a video or a recording, in which the user can seek.
     pub(super) fn is_video(&self) -> bool {
         matches!(self.source, Some(Source::Video(_) | Source::Recording { .. }))
     }
@@ -92,12 +92,12 @@ impl Player {
         self.session.is_some()
     }
 
-    /// Length of the video, if it is one and declares it.
+    /// Length of the video, if it declares one.
     pub(super) fn duration(&self) -> Option<Duration> {
         self.info.as_ref()?.duration()
     }
 
-    /// The media time that is shown, or will be as soon as its picture is there.
+    /// Media time of the picture on the screen, or the target of a pending seek.
     pub(super) fn moment(&self) -> Duration {
         self.seeking.unwrap_or(self.position)
     }
@@ -116,21 +116,21 @@ impl Player {
         }
     }
 
-    /// Shows a session that was just started.
+    /// Takes a session that was just started.
     pub(super) fn run(&mut self, session: Box<dyn Session>) {
         self.session = Some(session);
         self.phase = Phase::Opening;
     }
 
-    /// Ends the session and forgets what was known of it. The source stays, to be opened again.
+    /// Ends the session and resets its state. The source is kept, so that it can be opened again.
     pub(super) fn close(&mut self) {
         let (source, phase) = (self.source.take(), std::mem::replace(&mut self.phase, Phase::Opening));
         *self = Self { source, phase, ..Self::new(self.speed, self.repeat) };
     }
 
-    /// Sends a command to the pipeline, and shows at once what it asks for.
+    /// Sends a command to the pipeline, and updates the displayed state at once.
     pub(super) fn send(&mut self, command: Command) {
-        // These hold for whatever is opened next too.
+        // These also apply to the next source.
         match command {
             Command::SetSpeed(speed) => self.speed = speed,
             Command::SetRepeat(repeat) => self.repeat = repeat,
@@ -153,60 +153,58 @@ impl Player {
             | Command::SetNetwork(_) => {}
         }
         let goes_on = is_seek || command == Command::Resume;
-        // Behind the last frame there is none to step on to.
+        // There is no frame after the last one to step to.
         if self.phase == Phase::EndOfVideo && goes_on && !matches!(command, Command::Step(1..)) {
             self.phase = Phase::Running;
         }
         session.send(command);
     }
 
-    /// Tries a lost camera again at once, in the session that has lost it: what is recorded of it goes on. Returns
-    /// whether there is one.
+    /// Retries a lost camera at once, in the same session, so that its recording continues. Returns whether a camera was lost.
     pub(super) fn retry_camera(&mut self) -> bool {
         let is_lost = self.is_open() && matches!(self.phase, Phase::CameraLost { .. });
         if is_lost {
             self.send(Command::Retry);
             if self.paused {
-                // Else nothing would be seen of the camera that comes back.
+                // Otherwise the camera would come back without a picture.
                 self.send(Command::Resume);
             }
         }
         is_lost
     }
 
-    /// Goes to a time of a video, at most to its end.
+    /// Seeks to a time in a video, at most to its end.
     pub(super) fn seek(&mut self, to: Duration) {
         let to = self.duration().map_or(to, |end| to.min(end));
         self.send(Command::Seek(to));
     }
 
-    /// Whether scenes belong on the screen. One that was still on its way when the camera was lost, or something failed,
-    /// must not hide that.
+    /// Whether scenes should be shown. One that arrives after the camera was lost or something failed must not hide that.
     pub(super) fn is_shown(&self) -> bool {
         matches!(self.phase, Phase::Running | Phase::EndOfVideo)
     }
 
-    /// Learns that a scene of this media time is on the screen.
+    /// Notes that a scene of this media time is on the screen.
     pub(super) fn shown(&mut self, media_time: Duration) {
         self.position = media_time;
         self.seeking = None;
     }
 
-    /// Learns that the last frame was shown: the pipeline pauses there.
+    /// Notes that the last frame was shown. The pipeline has paused there.
     pub(super) fn ended(&mut self) {
         self.phase = Phase::EndOfVideo;
         self.paused = true;
     }
 
-    /// Learns that a seek has arrived.
+    /// Notes that a seek has finished.
     pub(super) fn arrived(&mut self) {
         self.seeking = None;
     }
 
-    /// What the session gave since the last call.
+    /// Events and newest scene since the last call; `None` without a session.
     pub(super) fn take(&mut self) -> Option<(Vec<Event>, Option<Scene>)> {
         let session = self.session.as_mut()?;
-        // The scene first: that its source is open is then among the events, or was before.
+        // Take the scene first: then the event that its source is open is among these events or earlier ones.
         let scene = session.take_scene();
         let events = session.take_events();
         self.statistics = session.statistics();
@@ -232,7 +230,7 @@ impl Player {
         }
     }
 
-    /// How far a recording of this source is, while one runs.
+    /// Progress of the recording, while one runs.
     pub(super) fn recording(&self) -> Option<Progress> {
         self.session.as_ref()?.recording()
     }

@@ -1,4 +1,4 @@
-//! Recording, pictures and marks: what the window knows of them and does about them.
+//! The window's state and logic for recordings, snapshots and marks.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -12,28 +12,28 @@ use super::toasts::Toasts;
 use crate::blur::Blur;
 use crate::recording::{Counts, Mark, Progress, RecordingEvent, SNAPSHOTS};
 
-/// How often the time that was recorded and the rates are updated when no picture comes.
+/// How often the recorded time and the rates are updated while no frames arrive.
 pub(super) const CLOCK_STEP: Duration = Duration::from_millis(500);
 
 /// How long the picture shows “Marked”.
 const JUST_MARKED: Duration = Duration::from_secs(2);
 
-/// The keys of marks that say a number and no more.
+/// The keys for marks whose text is just a number.
 const QUICK_MARKS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
-/// What the user asked for.
+/// A request for recordings, snapshots or marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordAsk {
     /// Begin or end a recording.
     Toggle,
     /// Save a picture of what is shown.
     Snapshot,
-    /// Mark this moment; a text may follow.
+    /// Open a mark at this moment, for an optional text.
     BeginMark,
-    /// Keep the mark with what was written.
+    /// Save the open mark with its text.
     KeepMark,
-    /// Forget the mark.
+    /// Discard the open mark.
     DropMark,
     /// Mark this moment with a number.
     QuickMark(usize),
@@ -41,48 +41,48 @@ pub(super) enum RecordAsk {
     ChooseFolder,
 }
 
-/// How far a recording is.
+/// State of a recording.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum State {
-    /// None runs.
+    /// No recording runs.
     #[default]
     Off,
-    /// Asked for; its folder isn't there yet.
+    /// Requested, but its folder doesn't exist yet.
     Starting,
     /// It runs.
     On { folder: PathBuf },
-    /// What waits is being written.
+    /// What is still queued is being written.
     Ending { folder: PathBuf },
 }
 
-/// A mark whose text is being written.
+/// A mark whose text is being typed.
 #[derive(Clone, Debug)]
 pub(super) struct OpenMark {
     pub(super) at: Instant,
     /// Since the recording began.
     pub(super) time: Duration,
     pub(super) text: String,
-    /// Just opened: the field wants the keyboard.
+    /// Just opened, so the field still has to request the focus.
     pub(super) is_new: bool,
 }
 
-/// What the window knows of the recording that a camera's session makes.
+/// What the window knows about the recording of a camera session.
 #[derive(Debug, Default)]
 pub(super) struct RecordingControl {
     pub(super) state: State,
     pub(super) progress: Progress,
     pub(super) open_mark: Option<OpenMark>,
-    /// At media times, for the timeline.
+    /// Marks for the timeline, at media times.
     pub(super) marks: Vec<Mark>,
     /// Where recordings and pictures go until the user chooses another folder.
     pub(super) default_folder: PathBuf,
-    /// The recording that was made last, to be opened.
+    /// Folder of the last recording, offered for opening.
     pub(super) last: Option<PathBuf>,
-    /// What is blurred in what is written.
+    /// What is blurred in recordings and exports.
     pub(super) blur: Option<Blur>,
-    /// When the frame on the screen was captured, and its media time: brings marks onto the timeline.
+    /// Capture time and media time of the frame on screen. Places marks on the timeline.
     shown_at: Option<(Instant, Duration)>,
-    /// What was marked last, and when.
+    /// When the last mark was reported, and its text.
     marked: Option<(Instant, String)>,
     told_of_loss: bool,
 }
@@ -96,19 +96,19 @@ impl RecordingControl {
         matches!(self.state, State::On { .. })
     }
 
-    /// Learns which frame is on the screen, and forgets marks that the timeline doesn't reach any more.
+    /// Sets the frame on screen, and forgets marks that are too old for the timeline.
     pub(super) fn advance(&mut self, captured_at: Instant, media_time: Duration) {
         self.shown_at = Some((captured_at, media_time));
         self.marks.retain(|mark| mark.time + LIVE_SPAN >= media_time);
     }
 
-    /// Forgets what belonged to a source.
+    /// Resets everything that belongs to a source.
     pub(super) fn clear(&mut self) {
         let Self { last, default_folder, blur, .. } = std::mem::take(self);
         *self = Self { last, ..Self::new(default_folder, blur) };
     }
 
-    /// The text of what was marked just now.
+    /// Text of a mark made a moment ago.
     pub(super) fn just_marked(&self) -> Option<&str> {
         let (at, text) = self.marked.as_ref()?;
         (at.elapsed() < JUST_MARKED).then_some(text.as_str())
@@ -121,7 +121,7 @@ impl RecordingControl {
         Some((media_time + later).saturating_sub(earlier))
     }
 
-    /// Begins a recording, or ends the one that runs.
+    /// Starts a recording, or ends the running one.
     pub(super) fn toggle(&mut self, player: &mut Player, parent: PathBuf, toasts: &mut Toasts) {
         match &self.state {
             State::Off => match why_no_recording(player) {
@@ -136,12 +136,12 @@ impl RecordingControl {
             State::On { .. } => {
                 self.end(player);
             }
-            // Soon done.
+            // Ignored: it will soon have started or ended.
             State::Starting | State::Ending { .. } => {}
         }
     }
 
-    /// Marks this moment; a text may follow.
+    /// Opens a mark at this moment, for an optional text.
     pub(super) fn begin_mark(&mut self, player: &mut Player, toasts: &mut Toasts) {
         self.keep_mark(player);
         if self.can_mark(toasts) {
@@ -157,7 +157,7 @@ impl RecordingControl {
         }
     }
 
-    /// Keeps the mark with what was written.
+    /// Saves the open mark with its text.
     pub(super) fn keep_mark(&mut self, player: &mut Player) {
         if let Some(OpenMark { at, text, .. }) = self.open_mark.take() {
             player.mark(at, text.trim().to_owned());
@@ -171,7 +171,7 @@ impl RecordingControl {
         self.is_on()
     }
 
-    /// Asks the recording to end; returns whether one was running. [`Self::update`] notices the end.
+    /// Asks the recording to end. Returns whether there was one; [`Self::update`] handles its end.
     pub(super) fn end(&mut self, player: &mut Player) -> bool {
         self.keep_mark(player);
         match &self.state {
@@ -186,7 +186,7 @@ impl RecordingControl {
         true
     }
 
-    /// Ends the recording before its session closes, and says what came of it.
+    /// Ends the recording before its session closes, and shows how it ended.
     pub(super) fn finish(&mut self, player: &mut Player, toasts: &mut Toasts) {
         self.keep_mark(player);
         if self.state == State::Off {
@@ -198,7 +198,7 @@ impl RecordingControl {
         self.state = State::Off;
     }
 
-    /// Learns what the session's writer says. Returns whether a recording is under way.
+    /// Handles the session's recording events. Returns whether a recording is in progress.
     pub(super) fn update(&mut self, player: &mut Player, toasts: &mut Toasts) -> bool {
         let events = player.take_recording_events();
         self.progress = player.recording().unwrap_or(self.progress);
@@ -252,7 +252,7 @@ impl RecordingControl {
         }
     }
 
-    /// Where a picture goes that is taken now: into the recording while one runs.
+    /// Folder for a snapshot taken now: in the recording while one runs, else `otherwise`.
     pub(super) fn snapshot_folder(&self, otherwise: PathBuf) -> PathBuf {
         match &self.state {
             State::On { folder } | State::Ending { folder } => folder.join(SNAPSHOTS),
@@ -260,16 +260,16 @@ impl RecordingControl {
         }
     }
 
-    /// The number of a key from 1 to 9 that was pressed while a recording runs.
+    /// Takes a press of a key from 1 to 9 while a recording runs, and returns its number.
     pub(super) fn take_quick_mark(&self, ctx: &Context) -> Option<usize> {
-        // Held, it makes one mark.
+        // A held key makes only one mark.
         let is_alone = |held: &Modifiers| !held.alt && held.matches_logically(Modifiers::NONE);
         let pressed = |key| take_press(ctx, key, is_alone) == Some(Press::First);
         (1..).zip(QUICK_MARKS).filter(|_| self.is_on()).find(|(_, key)| pressed(*key)).map(|(number, _)| number)
     }
 }
 
-/// Why nothing can be recorded now; `None` if it can.
+/// Why nothing can be recorded now; `None` if recording is possible.
 pub(super) fn why_no_recording(player: &Player) -> Option<&'static str> {
     if player.is_video() {
         return Some("Only cameras can be recorded: a video is already on the disk");

@@ -1,4 +1,4 @@
-//! A recording in the window: shown as it was recorded, edited.
+//! A recording that is open in the window, and its edits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,31 +13,31 @@ use crate::blur::Blur;
 use crate::face::{Face, FaceId};
 use crate::recording::{EDITS, Edits, EditsFile, Export, Mark, Recording};
 
-/// Folder in that of the recording into which the window exports.
+/// Folder for exports, in the recording's folder.
 const EXPORTS: &str = "exports";
 
 /// While playing, “previous” skips a mark this close behind, so pressing it twice goes back two marks.
 const AT_MARK: Duration = Duration::from_millis(700);
 
-/// Edits that can be taken back, at most.
+/// Maximum number of edits that can be undone.
 const MOST_UNDO: usize = 100;
 
-/// For faces that can't be named: those of a camera, a video, or a recording that is analysed again.
+/// No edits, for faces that can't be named: those of a camera, a video, or a recording that is analysed again.
 static UNEDITED: Edits = Edits::new();
 
-/// What the user asks for about a recording.
+/// A request about the open recording.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ReplayAsk {
     Rename(FaceId, String),
     Hide(FaceId, bool),
-    /// All faces of the first are the second's.
+    /// Make the faces of the first person the second's.
     Merge(FaceId, FaceId),
-    /// At the present moment.
+    /// Add a mark at the current moment.
     AddMark,
-    /// This mark gets another text.
+    /// Change the text of this mark.
     SetMark(Mark, String),
     RemoveMark(Mark),
-    /// To the next mark, or the one before.
+    /// Go to the next mark, or to the previous one.
     GoToMark {
         forward: bool,
     },
@@ -45,28 +45,28 @@ pub(super) enum ReplayAsk {
     Reset,
 }
 
-/// The recording that is open, with what was changed about it.
+/// The open recording and its edits.
 pub(super) struct Replay {
     pub(super) recording: Arc<Recording>,
     pub(super) results: Results,
     pub(super) edits: Edits,
-    /// What follows from the edits, worked out when they change and not for each picture.
+    /// Derived from the edits when they change, not for each repaint.
     people: Vec<FaceId>,
     marks: Vec<Mark>,
-    /// The edits before each change, the last one last.
+    /// The edits before each change, oldest first.
     before: Vec<Edits>,
-    /// Where edits are kept, if they can be.
+    /// Where edits are saved; `None` if that file can't be read.
     file: Option<EditsFile>,
-    /// The faces of the frame on the screen as they were recorded.
+    /// The faces of the frame on the screen, as recorded.
     on_screen: Vec<Face>,
 }
 
-/// What to call the faces of a recording, or of whatever else is shown.
+/// The edits that name the faces of a recording, or none for anything else that is shown.
 pub(super) fn names(replay: Option<&Replay>) -> &Edits {
     results(replay).map_or(&UNEDITED, |replay| &replay.edits)
 }
 
-/// The recording, if what was recorded is shown, and not what is found in it again.
+/// The recording, if its recorded results are shown, not new ones.
 pub(super) fn results(replay: Option<&Replay>) -> Option<&Replay> {
     replay.filter(|replay| replay.results == Results::Recorded)
 }
@@ -76,13 +76,13 @@ fn people_of(recording: &Recording, edits: &Edits) -> Vec<FaceId> {
     recording.faces.faces().keys().copied().filter(|face| edits.person(*face) == *face).collect()
 }
 
-/// Why edits aren't saved, and until when.
+/// Why edits aren't saved, and for how long.
 fn not_saved(problem: &str) -> String {
     format!("{problem}; until then your changes are not saved")
 }
 
 impl Replay {
-    /// A recording as it was read, with what was changed about it before.
+    /// Takes a recording that was just read, and opens its edits.
     pub(super) fn new(recording: Recording, results: Results, toasts: &mut Toasts) -> Self {
         for notice in &recording.notices {
             toasts.error(notice.clone());
@@ -99,8 +99,8 @@ impl Replay {
         Self { recording, results, edits, people, marks, before: Vec::new(), file, on_screen: Vec::new() }
     }
 
-    /// Reads the edits if they couldn't be read before: they may have been moved away or mended since. What was changed
-    /// meanwhile is saved then, unless that would replace edits that were mended.
+    /// Reads the edits if they couldn't be read before: the file may have been moved away or repaired since. Changes made
+    /// meanwhile are then saved, unless they would replace repaired edits.
     pub(super) fn look_for_edits(&mut self, toasts: &mut Toasts) {
         if self.file.is_some() {
             return;
@@ -115,18 +115,18 @@ impl Replay {
         }
         let changed = self.set_edits(read);
         if !changed.is_empty() {
-            self.before.push(changed);
+            self.remember(changed);
             toasts.news(format!("{EDITS} can be read again and is used now; Undo brings back what you had changed"));
         }
     }
 
-    /// Shows these from now on.
+    /// Switches to these results.
     pub(super) fn show(&mut self, results: Results) {
         self.results = results;
         self.on_screen.clear();
     }
 
-    /// Those recorded, unless they were changed.
+    /// The recorded marks, unless they were edited.
     pub(super) fn marks(&self) -> &[Mark] {
         &self.marks
     }
@@ -140,7 +140,7 @@ impl Replay {
         !self.before.is_empty()
     }
 
-    /// Everything that each person showed, hidden ones left out.
+    /// The curves of all people who aren't hidden.
     pub(super) fn history(&self) -> History {
         let mut history = History::recorded(self.recording.frames.duration());
         for row in self.recording.faces.rows().filter(|row| !self.edits.is_hidden(row.id())) {
@@ -150,7 +150,7 @@ impl Replay {
         history
     }
 
-    /// The faces of a scene as they are to be shown.
+    /// Applies the edits to the faces of a scene.
     pub(super) fn as_edited(&mut self, faces: Vec<Face>) -> Vec<Face> {
         if self.results == Results::Anew {
             return faces;
@@ -166,7 +166,7 @@ impl Replay {
         analysed.map(|analysed| analysed.contains(frame))
     }
 
-    /// Changes names, merges, hidden faces or marks.
+    /// Changes names, merges, hidden faces or marks, or goes to a mark.
     pub(super) fn change(&mut self, ask: ReplayAsk, player: &mut Player, people: &mut People, toasts: &mut Toasts) {
         let mut edits = self.edits.clone();
         match ask {
@@ -202,11 +202,16 @@ impl Replay {
         if edits == self.edits {
             return;
         }
-        self.before.push(self.edits.clone());
+        self.remember(self.edits.clone());
+        self.show_edits(edits, people, toasts);
+    }
+
+    /// Keeps edits for undo.
+    fn remember(&mut self, edits: Edits) {
+        self.before.push(edits);
         if self.before.len() > MOST_UNDO {
             self.before.remove(0);
         }
-        self.show_edits(edits, people, toasts);
     }
 
     fn edit_marks(&self, edits: &mut Edits, change: impl FnOnce(&mut Vec<Mark>)) {
@@ -221,21 +226,21 @@ impl Replay {
         if self.results == Results::Anew {
             return;
         }
-        // Of a name or a mark the curves know nothing, and those of hours take a moment.
+        // Names and marks don't affect the curves, and rebuilding those of hours takes a moment.
         if !self.shows_as(&before) {
             people.set_history(self.history(), |face| self.edits.person(face));
         }
         people.replace(self.edits.shown(&self.on_screen));
     }
 
-    /// Lets other edits hold, and gives those before.
+    /// Replaces the edits, and returns the previous ones.
     fn set_edits(&mut self, edits: Edits) -> Edits {
         self.people = people_of(&self.recording, &edits);
         self.marks = edits.marks(&self.recording.marks);
         std::mem::replace(&mut self.edits, edits)
     }
 
-    /// Whether each face is shown with these edits too, and as the same person.
+    /// Whether both edits show the same faces, as the same people.
     fn shows_as(&self, other: &Edits) -> bool {
         let shown = |edits: &Edits, face: FaceId| (edits.person(face), edits.is_hidden(face));
         self.recording.faces.faces().keys().all(|face| shown(&self.edits, *face) == shown(other, *face))
@@ -246,7 +251,7 @@ impl Replay {
         match file.save(&self.edits) {
             Ok(None) => {}
             Ok(Some(theirs)) => {
-                // What could be undone here would take away what was changed there.
+                // Undoing here would revert the changes made there.
                 self.before.clear();
                 self.set_edits(theirs);
                 toasts.error(format!(
@@ -278,10 +283,10 @@ impl Replay {
         }
     }
 
-    /// Starts an export of what is shown now.
+    /// Starts an export with the current edits.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system can't start another thread.
     pub(super) fn export(&self, blur: Option<Blur>, wake: Wake) -> std::io::Result<RunningExport> {
         let recording = Arc::clone(&self.recording);
         let folder = recording.folder().join(EXPORTS);

@@ -1,6 +1,6 @@
-//! What the window needs of the world outside it: a running pipeline, the cameras, models and devices of the machine.
+//! What the window needs from outside: a running pipeline, and the machine's cameras, models and devices.
 //!
-//! The window is driven by these traits alone, so that tests can put a film of their own making in front of it.
+//! The window uses only these traits, so that tests can provide fakes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,38 +30,39 @@ pub trait Session {
     /// Tells the pipeline what to do. Never blocks.
     fn send(&mut self, command: Command);
 
-    /// How it is doing.
+    /// Frame rates, latency and dropped frames.
     fn statistics(&self) -> Statistics;
 
-    /// The network that labels, once it is loaded.
+    /// The network in use, once it is loaded.
     fn network(&self) -> Option<NetworkInUse>;
 
-    /// Records what the camera gives into a new folder in this one. Never blocks.
+    /// Starts recording the camera into a new folder inside `folder`. Never blocks.
     fn start_recording(&mut self, folder: PathBuf);
 
-    /// Ends the recording; an event says when it is on the disk. Never blocks.
+    /// Asks the recording to end; an event reports when it is on disk. Never blocks.
     fn stop_recording(&mut self);
 
     /// Marks a moment in the recording.
     fn mark(&mut self, at: Instant, text: String);
 
-    /// How far the recording is, while one runs.
+    /// Progress of the recording, while one runs.
     fn recording(&self) -> Option<Progress>;
 
-    /// What became of recordings since the last call, oldest first.
+    /// Recording events since the last call, oldest first.
     fn take_recording_events(&mut self) -> Vec<RecordingEvent>;
 
-    /// Ends the recording, if one runs, and waits until it is on the disk: some milliseconds, or as long as
-    /// [`crate::recording::SessionWriter::finish`] has patience with a slow disk. Gives what [`Self::take_recording_events`] would.
+    /// Ends the recording, if one runs, and waits until it is on disk: a few milliseconds, or with a slow disk up to the
+    /// time limit of [`crate::recording::SessionWriter::finish`]. Returns the remaining events, like
+    /// [`Self::take_recording_events`].
     fn finish_recording(&mut self) -> Vec<RecordingEvent>;
 }
 
-/// The machine around the window. Shared with threads of its own, because some of it takes time.
+/// The machine that the window runs on. Shared with background threads, because some calls take time.
 pub trait Outside: Send + Sync {
     /// The cameras that are connected now.
     fn cameras(&self) -> Vec<CameraEntry>;
 
-    /// The devices that a network could run on, those that are out of reach included.
+    /// The devices that a network could run on, including unavailable ones.
     fn devices(&self) -> Vec<DeviceEntry>;
 
     /// The models that are installed.
@@ -70,16 +71,16 @@ pub trait Outside: Send + Sync {
     /// The demo clip, if set-up has fetched it.
     fn demo_clip(&self) -> Option<PathBuf>;
 
-    /// Lets the user choose a video. Blocks until the dialog closes; `None` if the user thought better of it.
+    /// Lets the user choose a video, starting in `folder`. Blocks until the dialog closes; `None` if the user cancels.
     ///
     /// # Errors
-    /// When there is no dialog to be had, with what to do instead.
+    /// When no dialog is available. The message says what to do instead.
     fn ask_for_video(&self, folder: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>>;
 
     /// Where recordings and pictures go unless the user has chosen another folder.
     fn recordings_folder(&self) -> PathBuf;
 
-    /// Lets the user choose a folder, beginning in `folder`. Blocks until the dialog closes.
+    /// Lets the user choose a folder, starting in `folder`. Blocks until the dialog closes.
     ///
     /// # Errors
     /// As [`Self::ask_for_video`].
@@ -92,26 +93,26 @@ pub trait Outside: Send + Sync {
     fn start(&self, plan: &Plan, wake: Wake) -> anyhow::Result<Box<dyn Session>>;
 }
 
-/// What is to be opened and how it is to be analysed.
+/// What to open and how to analyse it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Where the frames come from.
     pub source: Source,
-    /// What to ask of it, if it is a camera.
+    /// Mode to request, if the source is a camera.
     pub camera_mode: CameraMode,
     /// The recording, if the source is one.
     pub recording: Option<Arc<Recording>>,
-    /// What labels the faces.
+    /// The network that labels the faces.
     pub network: NetworkChoice,
-    /// Time constant of the smoothing.
+    /// Time constant of the smoothing; `None` is off.
     pub smoothing: Option<Duration>,
-    /// How faces are looked for.
+    /// How faces are detected.
     pub detection: DetectionOptions,
     /// What is blurred in recordings.
     pub blur: Option<Blur>,
-    /// Of a video: 2 is twice as fast.
+    /// Playback speed of a video: 2 is twice as fast.
     pub speed: f64,
-    /// Of a video: start again at the end.
+    /// Whether a video starts again at its end.
     pub repeat: bool,
 }
 
@@ -126,24 +127,24 @@ pub enum Source {
     Recording {
         /// Its folder.
         folder: PathBuf,
-        /// What it is shown with.
+        /// Which results to show.
         results: Results,
     },
 }
 
-/// The results that a recording is shown with.
+/// Which results to show for a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Results {
-    /// Those that were recorded.
+    /// The recorded ones.
     Recorded,
-    /// New ones: its faces are found and named again.
+    /// New ones: its faces are detected and labelled again.
     Anew,
 }
 
 impl Source {
-    /// What a path means that was dropped or chosen: a recording, by its folder or its metadata, else a video.
+    /// The source at a dropped or chosen path: a recording if it is one's folder or metadata file, else a video.
     pub fn of(path: PathBuf) -> Self {
-        // A folder without metadata is taken for a recording, whose error says what is missing.
+        // A folder without metadata counts as a recording too, because opening it reports what is missing.
         match folder_of(&path).or_else(|| path.is_dir().then(|| path.clone())) {
             Some(folder) => Self::Recording { folder, results: Results::Recorded },
             None => Self::Video(path),
@@ -151,7 +152,7 @@ impl Source {
     }
 }
 
-/// What to ask a camera for, whichever it is.
+/// The mode to request from any camera.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CameraMode {
@@ -161,7 +162,7 @@ pub struct CameraMode {
     pub height: u32,
     /// Frames per second.
     pub fps: f64,
-    /// Pixel format, `MJPG` say; `None` leaves it to the camera.
+    /// Pixel format, such as `MJPG`; `None` leaves it to the camera.
     pub fourcc: Option<String>,
 }
 
@@ -180,7 +181,7 @@ impl Default for CameraMode {
     }
 }
 
-/// What the command line asks of cameras; what it leaves out stays as it is.
+/// Camera options of the command line. Those left out keep the saved mode.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CameraModeChange {
     /// Width and height in pixels.
@@ -203,9 +204,9 @@ impl CameraModeChange {
 /// A device that a network could run on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceEntry {
-    /// What to ask for.
+    /// The choice to request.
     pub choice: DeviceChoice,
-    /// What to call it.
+    /// Name to display.
     pub name: String,
     /// Why it can't be used, if it can't.
     pub unavailable: Option<String>,
@@ -214,8 +215,8 @@ pub struct DeviceEntry {
 /// An installed model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelEntry {
-    /// What to ask for.
+    /// Name to request it by.
     pub key: String,
-    /// What it is, in a few words, for the hover text.
+    /// Short description for the hover text.
     pub description: String,
 }

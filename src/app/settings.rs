@@ -19,58 +19,58 @@ use crate::smooth::DEFAULT_SMOOTHING;
 pub use crate::smooth::LONGEST_SMOOTHING_SECS;
 use crate::source::CameraDevice;
 
-/// Everything that is remembered. A field that is missing in the file gets its default.
+/// All remembered settings. A field missing from the file gets its default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// Light, dark, or as the system is.
+    /// Light, dark, or following the system.
     pub theme: ThemePreference,
-    /// The camera chosen last, by a link that keeps naming it, else by device file or number; none is the first that is found.
+    /// The camera chosen last: a stable link to it, else its device file or number. `None` for the first one found.
     pub camera: Option<String>,
-    /// What is asked of cameras.
+    /// Mode requested from cameras.
     pub camera_mode: CameraMode,
-    /// Show cameras as a mirror does, which is what people expect to see of themselves.
+    /// Mirror cameras, as people expect when they see themselves.
     pub mirror_cameras: bool,
-    /// Show videos as a mirror does.
+    /// Mirror videos.
     pub mirror_videos: bool,
     /// Time constant of the smoothing in seconds; 0 is off.
     pub smoothing_secs: f32,
     /// What is drawn over the picture.
     pub overlay: Overlay,
-    /// Whether the bars are beside the picture. `None`: shown if there is room.
+    /// Whether the bars are shown beside the picture. `None` shows them if there is room.
     pub faces_panel: Option<bool>,
-    /// The same for the timeline, below it.
+    /// The same for the timeline below the picture.
     pub timeline_panel: Option<bool>,
-    /// Name or path of the model; none is the default model.
+    /// Name or path of the model; `None` for the default model.
     pub model: Option<String>,
     /// Where the network runs.
     pub device: DeviceChoice,
-    /// How often each class is assumed to be shown; none is the model's default. A file's is not remembered.
+    /// How often each class is assumed to occur; `None` for the model's default. A prior from a file isn't remembered.
     #[serde(with = "standard_prior")]
     pub prior: Option<PriorChoice>,
-    /// Whether the network sees each face in a mirror too.
+    /// Whether the network also evaluates each face mirrored.
     pub flip: bool,
-    /// How faces are looked for.
+    /// How faces are detected.
     pub detection: DetectionOptions,
-    /// Folder in which the last video was chosen.
+    /// Folder of the last chosen video.
     #[serde(serialize_with = "as_text")]
     pub video_folder: Option<PathBuf>,
-    /// Folder for recordings and pictures; none is the default folder.
+    /// Folder for recordings and pictures; `None` for the default folder.
     #[serde(serialize_with = "as_text")]
     pub recordings_folder: Option<PathBuf>,
 }
 
-/// The layers over the picture.
+/// The layers drawn over the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Overlay {
     /// A box around each face.
     pub boxes: bool,
-    /// The name of the class that leads.
+    /// The name of the leading class.
     pub labels: bool,
     /// The face's number.
     pub ids: bool,
-    /// The probability behind the name.
+    /// The probability of the leading class.
     pub percentages: bool,
 }
 
@@ -80,22 +80,22 @@ impl Default for Overlay {
     }
 }
 
-/// The settings, and what tells the user's choices from those of the command line.
+/// The current settings, with the earlier ones that tell the user's choices from command-line options.
 #[derive(Clone, Debug)]
 pub struct Preferences {
-    /// As they are now.
+    /// The current settings.
     pub now: Settings,
     loaded: Settings,
     launched: Settings,
 }
 
 impl Preferences {
-    /// The settings of the last start, and those with what the command line asked for.
+    /// Takes the saved settings, and the same with the options of the command line applied.
     pub fn new(loaded: Settings, launched: Settings) -> Self {
         Self { now: launched.clone(), loaded, launched }
     }
 
-    /// The settings of the last start.
+    /// The saved settings, as loaded at the start.
     pub fn loaded(&self) -> &Settings {
         &self.loaded
     }
@@ -107,7 +107,7 @@ impl Preferences {
 
     /// The settings for the next start.
     pub fn to_remember(&self) -> Settings {
-        // What is asked for on the command line holds for that run alone.
+        // Options of the command line apply to this run only.
         self.now.rebased(&self.loaded, &self.launched)
     }
 }
@@ -136,7 +136,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Brings values that a hand or a fault made impossible back into their range.
+    /// Brings impossible values, as in an edited or damaged file, back into range.
     #[must_use]
     pub fn sanitized(mut self) -> Self {
         if !self.smoothing_secs.is_finite() {
@@ -146,7 +146,7 @@ impl Settings {
         self
     }
 
-    /// The smoothing as the pipeline takes it.
+    /// Time constant of the smoothing; `None` if it is off.
     pub fn smoothing(&self) -> Option<Duration> {
         (self.smoothing_secs > 0.0).then(|| Duration::from_secs_f32(self.smoothing_secs))
     }
@@ -164,7 +164,7 @@ impl Settings {
         })
     }
 
-    /// Whether pictures of this kind are shown as in a mirror.
+    /// The mirror setting of videos or of cameras.
     pub fn mirror_mut(&mut self, is_video: bool) -> &mut bool {
         if is_video { &mut self.mirror_videos } else { &mut self.mirror_cameras }
     }
@@ -174,8 +174,8 @@ impl Settings {
         self.recordings_folder.clone().unwrap_or_else(|| default_folder.to_owned())
     }
 
-    /// `onto` with what was changed since `base`: each field, also of the settings within settings, is as in `self` if that differs
-    /// from `base`, else as in `onto`.
+    /// Applies the changes since `base` to `onto`. Each field, including nested ones, is taken from `self` if it differs
+    /// from `base`, else from `onto`.
     #[must_use]
     pub fn rebased(&self, onto: &Self, base: &Self) -> Self {
         let [Ok(mut now), Ok(onto), Ok(base)] = [self, onto, base].map(serde_json::to_value) else {
@@ -186,7 +186,7 @@ impl Settings {
     }
 }
 
-/// Puts the value of `onto` in place of each that still is as in `base`.
+/// Replaces each value that equals the one in `base` by the one in `onto`.
 fn rebase(now: &mut Value, onto: &Value, base: &Value) {
     if *now == *base {
         *now = onto.clone();
@@ -198,18 +198,18 @@ fn rebase(now: &mut Value, onto: &Value, base: &Value) {
             rebase(value, onto, base);
             true
         }
-        // What isn't set may have no field.
+        // An option that isn't set may have no field.
         (None, Some(base)) => *value != *base,
         (_, None) => true,
     });
 }
 
-/// A folder as it is remembered. One whose name isn't Unicode can't be.
+/// Stores a folder as text. One whose name isn't Unicode is stored as none.
 fn as_text<S: Serializer>(folder: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     folder.as_deref().and_then(Path::to_str).serialize(serializer)
 }
 
-/// A prior as it is remembered: the word for it.
+/// Stores a standard prior by its name, and any other as none.
 mod standard_prior {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 

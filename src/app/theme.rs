@@ -8,7 +8,7 @@ use egui::{
 use crate::classes::Classes;
 use crate::contrast;
 
-/// Behind the picture, in both themes: a video looks wrong on white.
+/// Background of the picture in both themes: a video looks wrong on white.
 pub const BACKDROP: Color32 = Color32::from_rgb(0x12, 0x14, 0x17);
 
 /// Text on [`BACKDROP`].
@@ -17,14 +17,14 @@ pub const BACKDROP_TEXT: Color32 = Color32::from_rgb(0xE8, 0xEA, 0xED);
 /// Less important text on [`BACKDROP`].
 pub const BACKDROP_WEAK_TEXT: Color32 = Color32::from_rgb(0xA9, 0xAF, 0xB8);
 
-/// The dot while a recording runs: the red of every recorder, bright enough on light and dark. The word beside it says the same.
+/// The red of a running recording, bright enough on light and dark. Text beside it says the same.
 pub const RECORDING: Color32 = Color32::from_rgb(0xE0, 0x2F, 0x2F);
 
 /// Dark text on a class's colour.
 const DARK_TEXT: Color32 = Color32::from_rgb(0x14, 0x16, 0x1A);
 
-/// Below this contrast (WCAG 2) a thin line in a class's colour can't be followed on its background and gets a
-/// darker casing. Yellow on white has 1.3.
+/// Minimum contrast (WCAG 2) of a thin line in a class's colour. Below it, the line can't be followed on its background and
+/// gets a darker casing. Yellow on white has 1.3.
 const LINE_CONTRAST: f32 = 1.8;
 
 /// The colour of a class.
@@ -47,9 +47,9 @@ fn contrast(a: Color32, b: Color32) -> f32 {
     contrast::contrast([a.r(), a.g(), a.b()], [b.r(), b.g(), b.b()])
 }
 
-/// Gives the context both looks; which one shows is the user's choice.
+/// Installs the styles of both themes.
 pub fn install(ctx: &Context) {
-    // What is typed is taken over when the pointer goes down elsewhere, before what is clicked there does anything.
+    // A press elsewhere takes the focus from a text field, so that its text is kept before the click does anything.
     ctx.options_mut(|options| options.input_options.surrender_focus_on = SurrenderFocusOn::Presses);
     for theme in [Theme::Dark, Theme::Light] {
         ctx.style_mut_of(theme, |style| dress(style, theme));
@@ -164,7 +164,7 @@ mod tests {
     use crate::classes::MOST_CLASSES;
     use crate::emotion::Emotion;
 
-    /// WCAG 2, level AA, large text: that of the labels on the picture.
+    /// WCAG 2, level AA, large text, which includes the labels on the picture.
     const LARGE_TEXT: f32 = 3.0;
 
     /// WCAG 2, level AA, normal text.

@@ -1,10 +1,10 @@
-//! The window's own clock, which polls, countdowns and messages go by.
+//! The window's clock, for polling, countdowns and messages.
 
 use std::time::Instant;
 
 use egui::Context;
 
-/// Seconds since the window was made, also while it is hidden.
+/// Seconds since the window was created. Keeps running while it is hidden.
 pub(super) struct WindowClock {
     began: Instant,
 }
@@ -14,8 +14,8 @@ impl WindowClock {
         Self { began: Instant::now() }
     }
 
-    /// The time now. egui's clock stops while nothing is drawn, so we use the system's. Tests give egui no time; there its step clock
-    /// counts.
+    /// The current time. egui's clock stops while nothing is drawn, so this uses the system's. Tests give egui no time; for
+    /// them, egui's stepped time is used.
     pub(super) fn now(&self, ctx: &Context) -> f64 {
         let (given, stepped) = ctx.input(|i| (i.raw.time, i.time));
         given.map_or(stepped, |_| self.began.elapsed().as_secs_f64())
@@ -28,11 +28,11 @@ mod tests {
 
     use super::*;
 
-    /// Draws an empty window, and gives its time.
+    /// Draws an empty window, and returns its time.
     fn drawn(ctx: &Context, input: RawInput, clock: &WindowClock) -> f64 {
         let mut now = 0.0;
         let mut output = ctx.run_ui(input, |ui| now = clock.now(ui.ctx()));
-        // Nobody paints it.
+        // Nothing paints the output.
         output.textures_delta.clear();
         now
     }

@@ -1,27 +1,27 @@
-//! Errors and news that stay on the screen until they are dismissed.
+//! Messages on the screen: errors and offers stay until dismissed, news disappears after a while.
 
 use std::path::PathBuf;
 
-/// Most messages shown at a time; an error that repeats must not fill the screen.
+/// Maximum number of messages shown at a time, so that they can't fill the screen.
 const MOST: usize = 4;
 
-/// News are read at a glance, and go by themselves after this time in seconds.
+/// Seconds after which news disappears; it is read at a glance.
 const NEWS_SECS: f64 = 12.0;
 
 /// One message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Toast {
-    /// Tells it from the others, also when the text is the same.
+    /// Unique, even among messages with the same text.
     pub id: u64,
     /// What happened and what to do, as one or two sentences.
     pub text: String,
-    /// How often it happened in a row.
+    /// How often it was reported while on the screen.
     pub times: u32,
     /// Whether something went wrong.
     pub is_error: bool,
-    /// When it goes by itself, by the window's clock; an error stays, and so does an offer.
+    /// When it disappears, on the window's clock; `None` for errors and offers.
     pub until: Option<f64>,
-    /// The recording that a button in it opens.
+    /// The recording that its button opens.
     pub opens: Option<PathBuf>,
 }
 
@@ -34,33 +34,33 @@ pub struct Toasts {
 }
 
 impl Toasts {
-    /// Shows an error. The same text as a message still on the screen is counted there.
+    /// Shows an error. If a message with the same text is on the screen, its count goes up instead.
     pub fn error(&mut self, text: impl Into<String>) {
         self.show(text.into(), true, None, None);
     }
 
-    /// Shows an error with a button that opens what is left: a recording.
+    /// Shows an error with a button that opens a recording.
     pub fn error_with_offer(&mut self, text: impl Into<String>, recording: PathBuf) {
         self.show(text.into(), true, None, Some(recording));
     }
 
-    /// Shows good news with a button that opens a recording. It waits for the user.
+    /// Shows good news with a button that opens a recording. It stays until dismissed.
     pub fn offer(&mut self, text: impl Into<String>, recording: PathBuf) {
         self.show(text.into(), false, None, Some(recording));
     }
 
-    /// Shows good news, or why nothing happens, for a while.
+    /// Shows good news, or why nothing happens, for a limited time.
     pub fn news(&mut self, text: impl Into<String>) {
         self.show(text.into(), false, Some(self.now + NEWS_SECS), None);
     }
 
-    /// Learns the time in seconds, and takes away news that were there long enough.
+    /// Sets the time in seconds, and removes expired messages.
     pub fn tick(&mut self, now: f64) {
         self.now = now;
         self.shown.retain(|toast| toast.until.is_none_or(|until| until > now));
     }
 
-    /// Seconds until the next message goes by itself.
+    /// Seconds until the next message expires.
     pub fn next_end(&self) -> Option<f64> {
         self.shown.iter().filter_map(|toast| toast.until).map(|until| (until - self.now).max(0.0)).reduce(f64::min)
     }
@@ -74,18 +74,18 @@ impl Toasts {
         self.shown.push(Toast { id: self.next_id, text, times: 1, is_error, until, opens });
         self.next_id += 1;
         if self.shown.len() > MOST {
-            // What goes by itself goes first: an error or an offer waits for the user.
+            // Remove news first: errors and offers wait for the user.
             let oldest_news = self.shown.iter().position(|toast| toast.until.is_some());
             self.shown.remove(oldest_news.unwrap_or(0));
         }
     }
 
-    /// Takes a message away.
+    /// Removes a message.
     pub fn dismiss(&mut self, id: u64) {
         self.shown.retain(|toast| toast.id != id);
     }
 
-    /// What is on the screen.
+    /// The messages on the screen, oldest first.
     pub fn shown(&self) -> &[Toast] {
         &self.shown
     }

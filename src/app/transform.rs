@@ -1,10 +1,10 @@
-//! From the pixels of the picture to points on the screen, and back. Mirroring happens here and nowhere else.
+//! Maps pixels of the picture to points on the screen. Mirroring happens only here.
 
 use egui::{Pos2, Rect, Vec2, pos2, vec2};
 
 use crate::face::FaceRect;
 
-/// Where a picture lies on the screen: as large as fits, in its own shape, in the middle.
+/// Placement of a picture on the screen: centred, as large as fits, with its aspect ratio kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PictureTransform {
     /// The part of the screen that the picture fills, in points.
@@ -25,12 +25,12 @@ impl PictureTransform {
         Some(Self { picture_on_screen, image_size, mirrored })
     }
 
-    /// Points of the screen for each pixel of the picture.
+    /// Screen points per pixel of the picture.
     pub fn scale(&self) -> f32 {
         self.picture_on_screen.width() / self.image_size.x
     }
 
-    /// The corners of the texture that belong to the left top and right bottom of [`Self::picture_on_screen`].
+    /// Texture coordinates of the top left and bottom right corners of [`Self::picture_on_screen`].
     pub fn uv(&self) -> Rect {
         if self.mirrored {
             Rect::from_min_max(pos2(1.0, 0.0), pos2(0.0, 1.0))
@@ -39,13 +39,13 @@ impl PictureTransform {
         }
     }
 
-    /// A point of the picture on the screen.
+    /// Maps a point of the picture to the screen.
     pub fn screen_from_image(&self, point: Pos2) -> Pos2 {
         let x = if self.mirrored { self.image_size.x - point.x } else { point.x };
         self.picture_on_screen.min + vec2(x, point.y) * self.scale()
     }
 
-    /// A face's box on the screen, still with its left edge on the left when mirrored.
+    /// Maps a face's box to the screen. Its left edge stays on the left even when mirrored.
     pub fn screen_from_face(&self, face: FaceRect) -> Rect {
         let corner = self.screen_from_image(pos2(face.x, face.y));
         let opposite = self.screen_from_image(pos2(face.x + face.width, face.y + face.height));

@@ -1,4 +1,4 @@
-//! How results came about, for the head of a report.
+//! How results were made, for the head of a report.
 
 use crate::network::NetworkInUse;
 use crate::prior::never_named;
@@ -7,7 +7,7 @@ use crate::source::Span;
 use crate::stages::StageChoices;
 use crate::version::Versions;
 
-/// So many digits tell one model's file from another's.
+/// Digits of a checksum that tell one model's file from another's.
 const CHECKSUM_DIGITS: usize = 12;
 
 /// Model, options and versions in words.
@@ -45,7 +45,7 @@ pub fn facts(choices: &StageChoices, network: &NetworkInUse, span: Span) -> Vec<
     std::iter::once(model).chain(own).chain(others).collect()
 }
 
-/// Fractions are kept in single precision, which makes digits of no meaning in double.
+/// Writes a value. Fractions have single precision, so in double precision they would get meaningless digits.
 fn short(value: &serde_json::Value) -> String {
     if value.is_f64() { value.as_f64().map_or_else(String::new, |f| (f as f32).to_string()) } else { value.to_string() }
 }

@@ -1,4 +1,4 @@
-//! The page that leads to all results in an output folder, and says what each file's faces showed.
+//! The page that links to all results in an output folder and says what each file's faces showed.
 
 use std::path::Path;
 
@@ -14,10 +14,10 @@ use crate::report::{IndexRow, is_index, render_index};
 
 const INDEX: &str = "index.html";
 
-/// Writes the index of the folder again, from the records in it: those of this run and of all earlier ones.
+/// Rewrites the folder's index from the records in it: those of this run and of all earlier ones.
 ///
 /// # Errors
-/// When a file of that name is there that Mien didn't write, or it can't be written.
+/// When a file of that name exists that Mien didn't write, or the index can't be written.
 pub fn write_index(folder: &Path) -> anyhow::Result<()> {
     let path = folder.join(INDEX);
     if path.exists() && !is_index(&path) {
@@ -46,7 +46,7 @@ fn row(folder: &Path, path: &Path) -> Option<IndexRow> {
     };
     let results = Record::read(path)?.results?;
     let report = Summaries::report_name(&name);
-    // By their names: the folder may have been moved. Copies of pictures lie in folders of their own and are too many for a row.
+    // By their names, as the folder may have been moved. Copies of pictures have other names; they are too many for a row.
     let outputs = results.outputs.iter().filter_map(|output| output.file.path.file_name());
     let outputs: Vec<_> = outputs.map(|output| output.to_string_lossy().into_owned()).collect();
     let is_beside = |output: &&String| output.starts_with(&name) && beside.join(output).is_file();

@@ -1,4 +1,4 @@
-//! What is to be analysed: files, out of files, folders and patterns.
+//! Finds the files to analyse, from files, folders and patterns.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -10,26 +10,26 @@ use super::results::OwnResults;
 use super::together::TOGETHER_NAME;
 use crate::export::is_temporary;
 
-/// Endings of files in folders that are taken for videos.
+/// Extensions of files in folders that count as videos.
 const VIDEOS: [&str; 15] =
     ["3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "vob", "webm", "wmv"];
 
-/// And for pictures.
+/// Extensions of files that count as pictures.
 const PICTURES: [&str; 7] = ["bmp", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
-/// What the table of all pictures is called.
+/// Name of the table of all pictures, without extension.
 pub const PICTURES_NAME: &str = "pictures";
 
 /// Files to analyse, each once, in order of their paths.
 #[derive(Debug, Default, PartialEq)]
 pub struct Inputs {
-    /// Videos, and what is neither picture nor video by its name but was named itself.
+    /// Videos, and files that were named themselves and whose extension is neither a picture's nor a video's.
     pub videos: Vec<Input>,
     /// Pictures.
     pub pictures: Vec<Input>,
-    /// What was found and left out, because Mien wrote it.
+    /// Files that were left out because Mien wrote them.
     pub left_out: Vec<PathBuf>,
-    /// What can't be looked at, and why: folders without permission, links that lead nowhere.
+    /// What can't be read, and why: folders without permission, broken links.
     pub unreadable: Vec<(PathBuf, String)>,
 }
 
@@ -38,26 +38,26 @@ pub struct Inputs {
 pub struct Input {
     /// Where it is.
     pub path: PathBuf,
-    /// What it is called in results. It follows from how the user named the file, or the folder above it, and from nothing
-    /// else: no other input changes it. No two have the same, but parts of one film.
+    /// Its name in results. It depends only on how the user named the file, or a folder above it, never on other inputs. Names are unique,
+    /// except that the parts of a film share one.
     pub name: PathBuf,
     /// Which part of it, if not the whole.
     pub part: Option<Part>,
 }
 
-/// Nothing can be made of an input.
+/// Why an input can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
-    /// The pattern is none.
+    /// The pattern is invalid.
     #[error("“{0}” is not a valid file name pattern: {1}")]
     Pattern(String, glob::PatternError),
-    /// No file fits.
+    /// No file matches.
     #[error("{0} does not exist, and no file matches it as a pattern; check the path")]
     Nothing(PathBuf),
     /// A folder holds neither videos nor pictures.
     #[error("{0} contains no file with the extension of a video or picture")]
     EmptyFolder(PathBuf),
-    /// All that was found are results.
+    /// Mien wrote everything that was found.
     #[error("{0} was written by Mien, like everything else that was named; name the video that it was made from")]
     OnlyResults(PathBuf),
     /// Two files would have the same name in results.
@@ -66,11 +66,11 @@ pub enum InputError {
          from there, or write their results to two folders"
     )]
     SameName {
-        /// The one.
+        /// The first file.
         first: PathBuf,
-        /// The other.
+        /// The second file.
         second: PathBuf,
-        /// What both would be called.
+        /// The name of both.
         name: PathBuf,
     },
     /// A video has the name of the table of pictures.
@@ -81,7 +81,7 @@ pub enum InputError {
     /// A video has the name of the tables over all files.
     #[error("{0} would have the name of the table over all files; give it another name, or an extension")]
     CalledTogether(PathBuf),
-    /// The folder for results has a name that can't be noted.
+    /// The name of the output folder can't be recorded.
     #[error("the folder {0} has a name that is not Unicode; rename it, or name another with --output")]
     OutputNotUnicode(PathBuf),
     /// The current folder is gone.
@@ -95,13 +95,12 @@ pub enum InputError {
 }
 
 impl Inputs {
-    /// Finds the files that `named` stands for: files themselves, all videos and pictures in and below folders, and what
-    /// fits a pattern that the shell hasn't replaced. Nothing below `output` takes part, unless it is named itself, and nothing
-    /// that Mien wrote.
+    /// Finds the files that `named` stands for: files themselves, all videos and pictures in and below folders, and matches of patterns
+    /// that the shell hasn't expanded. Leaves out files below `output`, unless they are named themselves, and files that Mien wrote.
     ///
     /// # Errors
-    /// When a name stands for nothing, or two files would have the same name in the results. A file that is there and can't be
-    /// read is found out when its turn comes.
+    /// When a name stands for nothing, or two files would have the same name in the results. Unreadable files are noticed only when they
+    /// are analysed.
     pub fn find(named: &[PathBuf], output: &Path) -> Result<Self, InputError> {
         let absolute = |path: &Path| {
             std::path::absolute(path).map_err(|reason| InputError::Unreachable { path: path.to_owned(), reason })
@@ -123,7 +122,7 @@ impl Inputs {
                     for file in found {
                         let name =
                             file.strip_prefix(&at).map_or_else(|_elsewhere| name_of(&file), |rest| name.join(rest));
-                        // The first naming counts, so that adding one renames nothing.
+                        // The first name counts, so that adding another changes nothing.
                         files.entry(file).or_insert(name);
                     }
                 } else {
@@ -131,7 +130,7 @@ impl Inputs {
                 }
             }
         }
-        // What is noted of results, and told to programs, is Unicode.
+        // Records and messages to programs hold Unicode only.
         files.retain(|path, name| {
             let is_unicode = path.to_str().is_some() && name.to_str().is_some();
             if !is_unicode {
@@ -143,7 +142,7 @@ impl Inputs {
         Ok(Self { unreadable, ..Self::sort(files)? })
     }
 
-    /// Says what was left out, if anything was.
+    /// A note on what was left out, if anything was.
     pub fn note_on_left_out(&self) -> Option<String> {
         let [first, others @ ..] = self.left_out.as_slice() else { return None };
         let others = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
@@ -181,13 +180,13 @@ impl Inputs {
     }
 }
 
-/// What a path is called in results: as it was typed where that leads down from the current folder, else its last part alone.
+/// The name of a path in results: the path as typed if it leads down from the current folder, otherwise its last component.
 fn name_of(path: &Path) -> PathBuf {
     let leads_down = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if leads_down {
         return path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
     }
-    // “..” has no name of its own.
+    // Resolve “..”, which is no name.
     let mut place = PathBuf::new();
     for part in std::path::absolute(path).unwrap_or_else(|_gone| path.to_owned()).components() {
         if part == Component::ParentDir {
@@ -199,19 +198,19 @@ fn name_of(path: &Path) -> PathBuf {
     place.file_name().map(PathBuf::from).unwrap_or_default()
 }
 
-/// The paths that a name stands for: itself if it is there, else what fits it as a pattern.
+/// The paths that a name stands for: itself if it exists, otherwise its matches as a pattern.
 fn matches(name: &Path) -> Result<Vec<PathBuf>, InputError> {
     if name.exists() {
         return Ok(vec![name.to_owned()]);
     }
     let pattern = name.to_string_lossy();
     let paths = glob::glob(&pattern).map_err(|error| InputError::Pattern(pattern.clone().into_owned(), error))?;
-    // What can't be looked at doesn't fit.
+    // What can't be read doesn't match.
     let found: Vec<PathBuf> = paths.filter_map(Result::ok).collect();
     if found.is_empty() { Err(InputError::Nothing(name.to_owned())) } else { Ok(found) }
 }
 
-/// Videos and pictures in and below a folder. What can't be looked at is added to `unreadable`.
+/// Videos and pictures in and below a folder. What can't be read is added to `unreadable`.
 fn in_folder(folder: &Path, output: &Path, unreadable: &mut Vec<(PathBuf, String)>) -> Vec<PathBuf> {
     let is_wanted = |path: &Path| {
         let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
@@ -227,8 +226,8 @@ fn in_folder(folder: &Path, output: &Path, unreadable: &mut Vec<(PathBuf, String
         .collect()
 }
 
-/// What can't be looked at, and why, unless nothing is lost by it: where a link leads back up has been searched, and one to
-/// nowhere interests only if a video or picture should be there.
+/// What can't be read, and why. `None` if nothing is lost: a link that leads back up has been searched, and a broken one matters only if
+/// its name is that of a video or picture.
 fn complaint(error: &walkdir::Error) -> Option<(PathBuf, String)> {
     let (path, reason) = (error.path()?, error.io_error()?);
     let is_of_interest = !path.is_symlink() || ends_in(path, &VIDEOS) || ends_in(path, &PICTURES);
@@ -278,7 +277,7 @@ mod tests {
         let inputs = Inputs::find(&[home.path().join("in")], &home.path().join("in/out")).unwrap();
         assert_eq!(names(&inputs.videos), ["in/a/clip.mp4", "in/b/clip.MP4"]);
         assert_eq!(names(&inputs.pictures), ["in/b/deep/face.jpg"]);
-        // A folder that gets the results of what lies in it.
+        // Input and output are the same folder.
         let inputs = Inputs::find(&[home.path().join("in/b")], &home.path().join("in/b")).unwrap();
         assert_eq!(names(&inputs.videos), ["b/clip.MP4"]);
     }

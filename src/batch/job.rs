@@ -1,4 +1,4 @@
-//! One video, or all pictures, into what is wanted of them.
+//! Analyses one video, or all pictures, and makes the products that are wanted.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -25,42 +25,42 @@ use crate::track::TrackOptions;
 
 /// How files are analysed.
 pub struct Job<'a> {
-    /// How frames are worked on.
+    /// How frames are processed.
     pub choices: &'a StageChoices,
-    /// What names what faces show.
+    /// The network that labels faces.
     pub network: &'a SharedNetwork,
     /// Which part of each video.
     pub span: Span,
-    /// How large a picture may be.
+    /// The largest picture that is read.
     pub pixels: PixelLimit,
-    /// Set when the user wants no more.
+    /// Set when the user interrupts.
     pub stop: &'a AtomicBool,
 }
 
-/// An open video, and which part of it is looked at.
+/// An open video, and which part of it is analysed.
 struct Film {
     source: VideoSource,
     span: Span,
-    /// Whether a jump to the beginning of the part ends there: not in a file whose clock begins again, which has to be read from its own
-    /// beginning, and declares the length of one of its pieces.
+    /// Whether seeking to the beginning of the span works. It doesn't if the file's clock restarts: such a file must be read from its
+    /// beginning, and declares the length of one of its pieces only.
     can_jump: bool,
 }
 
-/// What a stream of lines lacks.
+/// What is missing from a stream of lines.
 #[derive(Debug, Default)]
 pub struct Lacking {
     /// Inputs that could not be analysed, or only in part.
     pub files: usize,
-    /// Whether that may go right another time.
+    /// Whether another try may succeed.
     pub may_pass: bool,
 }
 
 impl Job<'_> {
-    /// Takes a video through the pipeline to its end. `begin` is told how many frames there will be, if that is known.
+    /// Runs a video through the pipeline to its end. `begin` receives the number of frames, if that is known.
     ///
     /// # Errors
-    /// When the video can't be read, a stage fails, a result can't be written, or the user interrupted it; nothing is
-    /// left then. A video that is cut gives the results of what there is of it, and a complaint.
+    /// When the video can't be read, a stage fails, a result can't be written, or the user interrupted it; then nothing is left. A
+    /// truncated video gives results of the frames that it has, and a complaint.
     pub fn video<'p>(
         &self,
         input: &Input,
@@ -77,14 +77,14 @@ impl Job<'_> {
         })?;
         let original = Original { path: &input.path, to: span.to, can_jump, stop: self.stop };
         let finished = products.finish(cut.into_iter().collect(), Some(&original));
-        // While the sound was put to the video.
+        // The user may have interrupted while the sound was added.
         self.go_on()?;
         let results = finished?;
         progress.done(&results);
         Ok(results)
     }
 
-    /// Gives each frame of a part of a video to `on_scene`, and says if it is cut.
+    /// Passes each scene of a film to `on_scene`, and returns a complaint if the film is truncated.
     fn scenes(
         &self,
         film: Film,
@@ -112,11 +112,11 @@ impl Job<'_> {
         })
     }
 
-    /// Looks at each picture by itself: nobody is followed from one to the next, and nothing is smoothed.
+    /// Analyses each picture by itself, without tracking or smoothing.
     ///
     /// # Errors
-    /// When a stage fails, a result can't be written, or the user interrupted it; nothing is left then. A picture that
-    /// can't be read is a complaint.
+    /// When a stage fails, a result can't be written, or the user interrupted it; then nothing is left. A picture that can't be read is a
+    /// complaint.
     pub fn pictures(
         &self,
         inputs: &[Input],
@@ -136,7 +136,7 @@ impl Job<'_> {
         Ok(results)
     }
 
-    /// Gives each picture's name and scene to `on_picture`, without the scene where it can't be read, and complains of those.
+    /// Passes each picture's name and scene to `on_picture`, without a scene if it can't be read. Returns complaints about those.
     fn each_picture(
         &self,
         inputs: &[Input],
@@ -169,11 +169,11 @@ impl Job<'_> {
         Ok(complaints)
     }
 
-    /// Writes a line for each face of all files whose quality is at least `least_quality`, flushed for each frame, videos first, and
-    /// tells of trouble as it comes. Gives what is lacking.
+    /// Writes a line for each face whose quality is at least `least_quality`, flushed after each frame, videos first. Reports problems as
+    /// they occur, and returns what is missing.
     ///
     /// # Errors
-    /// When a stage fails, nobody reads the lines any more, or the user interrupted it.
+    /// When nobody reads the lines any more, the user interrupted it, or a stage fails on a picture.
     pub fn stream(
         &self,
         inputs: &Inputs,
@@ -222,7 +222,7 @@ impl Job<'_> {
 }
 
 impl Film {
-    /// Opens a video; `span` is of the whole, if `input` isn't a part of it.
+    /// Opens a video. `span` applies unless `input` is a part, which has its own.
     ///
     /// # Errors
     /// When it can't be read.
@@ -235,24 +235,24 @@ impl Film {
         Ok(Self { source, span, can_jump: !begins_again })
     }
 
-    /// How far frames that are analysed lie apart, by the rate that the file declares.
+    /// Time between analysed frames, by the declared rate.
     fn spacing(&self) -> Duration {
         let steps = self.span.skip.saturating_add(1) as f64;
         Duration::try_from_secs_f64(self.source.info().interval().as_secs_f64() * steps).unwrap_or(Duration::MAX)
     }
 
-    /// How many frames of the whole would be analysed, by the number that the file declares: in a part of it faces wait as they do in the
-    /// whole.
+    /// How many frames of the whole film would be analysed, by its declared number. Parts use it, too, so that their faces wait for
+    /// confirmation as in the whole.
     fn looks(&self) -> Option<u64> {
         self.source.info().frames().map(|frames| frames.div_ceil(self.span.skip.saturating_add(1)))
     }
 
-    /// How long the whole is, if that is known.
+    /// Duration of the whole film, if that is known.
     fn duration(&self) -> Option<Duration> {
         self.source.info().duration().filter(|_| self.can_jump)
     }
 
-    /// How many frames take part, if that is known.
+    /// Number of frames to analyse, if that is known.
     fn frames(&self) -> Option<u64> {
         let (info, span) = (self.source.info(), self.span);
         let frames = info.frames().filter(|_| self.can_jump)?;
@@ -262,7 +262,7 @@ impl Film {
     }
 }
 
-/// For a video of this length, if it is known.
+/// Describes a span without frames, with the video's length if that is known.
 fn span_in_words(span: Span, duration: Option<Duration>) -> String {
     let Span { from, to, .. } = span;
     let end = to.map_or_else(String::new, |to| format!(" and before --to {:.1} s", to.as_secs_f64()));

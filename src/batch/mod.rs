@@ -1,5 +1,4 @@
-//! Many videos and pictures processed into files: what is to be analysed, what is written of each, and the records by which the
-//! next run knows what is done.
+//! Processes many videos and pictures: what to analyse, what to write for each, and the records that tell the next run what is done.
 
 mod facts;
 mod index;

@@ -1,56 +1,56 @@
-//! Whether the clock of an MPEG stream begins again in the middle of its file, as where recordings were joined end to end.
+//! Detects whether the clock of an MPEG stream restarts within its file, as it does where recordings were joined end to end.
 //!
-//! FFmpeg looks for a time in such a file as if its clock only grew, and ends in any of its pieces without a word. Here the clock is
-//! looked at in many places of the file. That reads some megabytes however long the file is, and about 300 at most, where its clocks lie far
-//! apart. Other containers have an index of their frames.
+//! FFmpeg seeks in such a file as if its clock only grew, and silently ends up in any of its pieces. This module reads the clock in many
+//! places of the file. That takes some megabytes however long the file is, and about 300 at most if the clocks are far apart. Other
+//! containers have an index of their frames.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-/// So many places are looked at, evenly over the file. A piece that is shorter than the distance of two may be missed.
+/// Places where the clock is read, evenly spread over the file. A piece that is shorter than the distance between two may be missed.
 const PLACES: u64 = 256;
 
-/// So many bytes are read at a place, and more where no clock is in them. Transport streams have one every 0.1 s, program streams every
-/// 0.7 s, by their standards.
+/// Bytes to read at a place; the next size is tried if they contain no clock. By their standards, transport streams have one every 0.1 s
+/// and program streams every 0.7 s.
 const READS: [u64; 3] = [1 << 14, 1 << 17, 1 << 20];
 
-/// The last place lies no further than this from the end of the file, in bytes.
+/// Most bytes between the last place and the end of the file.
 const BEFORE_END: u64 = 1 << 17;
 
 /// Ticks of the clock in a second.
 const SECOND: u64 = 90_000;
 
-/// After so many ticks, 26.5 hours, every clock begins again. FFmpeg knows that and counts on.
+/// Ticks after which every clock wraps around (26.5 hours). FFmpeg handles that.
 const TURN: u64 = 1 << 33;
 
 /// The first byte of a packet of a transport stream.
 const SYNC: u8 = 0x47;
 
-/// From one packet of a transport stream to the next, in bytes: as broadcast, on camcorders (`.m2ts`), and with bytes against errors.
+/// Distance between packets of a transport stream, in bytes: as broadcast, on camcorders (`.m2ts`), and with error correction.
 const PACKETS: [usize; 3] = [188, 192, 204];
 
-/// So many packets in a row aren't there by chance.
+/// This many packets in a row can't be a coincidence.
 const SYNCS: usize = 5;
 
-/// What a pack of a program stream begins with.
+/// The first bytes of a pack in a program stream.
 const PACK: [u8; 4] = [0, 0, 1, 0xBA];
 
-/// A pack's beginning and its clock, in bytes.
+/// Length of a pack's first bytes and its clock.
 const PACK_HEADER: usize = 9;
 
-/// How the clock stands in the five bytes behind [`PACK`], taken as one number: in three pieces of 3, 15 and 15 bits.
+/// The layout of the clock in the five bytes after [`PACK`], taken as one number: three fields of 3, 15 and 15 bits.
 struct PackClock {
     /// Bits that are the same in every pack.
     fixed: u64,
-    /// What they are.
+    /// Their values.
     values: u64,
-    /// The lowest bit of each piece.
+    /// The lowest bit of each field.
     lowest: [u32; 3],
 }
 
-/// Of MPEG-2 and of MPEG-1 (ISO/IEC 13818-1 and 11172-1).
+/// The layouts of MPEG-2 and MPEG-1 (ISO/IEC 13818-1 and 11172-1).
 const PACK_CLOCKS: [PackClock; 2] = [
     PackClock { fixed: 0xC4_0004_0004, values: 0x44_0004_0004, lowest: [35, 19, 3] },
     PackClock { fixed: 0xF1_0001_0001, values: 0x21_0001_0001, lowest: [33, 17, 1] },
@@ -58,15 +58,15 @@ const PACK_CLOCKS: [PackClock; 2] = [
 
 #[derive(Clone, Copy)]
 enum Kind {
-    /// Of packets so many bytes apart.
+    /// The distance between packets, in bytes.
     Transport(usize),
     Program,
 }
 
-/// A clock that was read: whose it is, for programs sent together have one each, and its ticks.
+/// A clock's stream and its ticks. Programs that are sent together have a clock each.
 type Reading = (u16, u64);
 
-/// Whether it is an MPEG stream whose clock goes back by more than a second from one place to a later one.
+/// Whether the file is an MPEG stream whose clock goes back by more than a second from one place to a later one.
 ///
 /// # Errors
 /// When the file can't be read.
@@ -89,7 +89,7 @@ fn goes_back(before: u64, now: u64) -> bool {
     before.checked_sub(now).is_some_and(|ticks| ticks > SECOND && ticks < TURN / 2)
 }
 
-/// The first clock at or behind a place.
+/// The first clock at or after a place.
 fn first_reading(file: &mut File, at: u64, kind: Kind) -> io::Result<Option<Reading>> {
     for bytes in READS {
         let piece = read(file, at, bytes)?;
@@ -110,7 +110,7 @@ fn read(file: &mut File, at: u64, bytes: u64) -> io::Result<Vec<u8>> {
 }
 
 impl Kind {
-    /// By the beginning of the file.
+    /// Recognises the kind by the beginning of the file.
     fn of(beginning: &[u8]) -> Option<Self> {
         if beginning.starts_with(&PACK) {
             return Some(Self::Program);
@@ -124,18 +124,18 @@ impl Kind {
                 let packets = piece.get(first_packet(piece, bytes)?..)?;
                 packets.chunks(bytes).find_map(packet_clock)
             }
-            // All that is in a program stream has one clock.
+            // A program stream has a single clock.
             Self::Program => piece.windows(PACK_HEADER).find_map(pack_clock).map(|ticks| (0, ticks)),
         }
     }
 }
 
-/// Where the first packet begins, if packets follow each other at this distance.
+/// The offset of the first packet, if packets are this many bytes apart.
 fn first_packet(piece: &[u8], bytes: usize) -> Option<usize> {
     (0..bytes).find(|start| (0..SYNCS).all(|number| piece.get(start + number * bytes) == Some(&SYNC)))
 }
 
-/// The clock of a packet that has one, by the number of its stream.
+/// The clock of a packet and the number of its stream, if it has a clock.
 fn packet_clock(packet: &[u8]) -> Option<Reading> {
     let &[SYNC, high, low, control, length, flags, a, b, c, d, e, ..] = packet else { return None };
     let has_clock = control & 0x20 != 0 && length >= 7 && flags & 0x10 != 0;
@@ -157,7 +157,7 @@ fn pack_clock(header: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Ten readings a second for so many seconds.
+    /// Ten readings a second, for `seconds`.
     fn readings(begin: u64, seconds: u64) -> impl Iterator<Item = u64> {
         (0..seconds * 10).map(move |number| (begin + number * SECOND / 10) % TURN)
     }
@@ -167,7 +167,7 @@ mod tests {
         let packet = |control: u8| {
             let mut packet = vec![0xFF; bytes];
             let [high, low] = stream.to_be_bytes();
-            // The longer ones of camcorders have a time before each packet, others something behind it.
+            // Camcorders' packets have a time before them; others have something after them.
             packet[..6].copy_from_slice(&[SYNC, high, low, control, 183, 0x10]);
             packet
         };

@@ -1,4 +1,4 @@
-//! What became of the files of a batch: told to the user at the end, and by the exit code to whoever started it.
+//! The outcome of a batch, reported to the user at the end, and to the caller by the exit code.
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,10 @@ use crate::console::{describe, print, tell};
 use crate::exit::{BadInputs, TryAgain, is_temporary};
 use crate::export::ExportError;
 
-/// The note of a run in the folder of its results.
+/// File name of a run's report in its output folder.
 pub const RUN_REPORT: &str = "mien-run.json";
 
-/// What became of a task.
+/// The outcome of a task.
 pub enum Outcome {
     Done(Results),
     DoneBefore(Results),
@@ -24,45 +24,45 @@ pub enum Outcome {
     Failed(Problem),
 }
 
-/// Why there are no results of an input.
+/// Why an input has no results.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// What its results would be called.
+    /// The name that its results would have.
     pub name: PathBuf,
     /// What is wrong, for the user.
     pub reason: String,
-    /// Whether it may go right another time.
+    /// Whether another try may succeed.
     pub try_again: bool,
 }
 
-/// What a run made of its inputs, for whoever puts the results of many runs together.
+/// The outcome of a run, for merging the results of many runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunReport {
-    /// Which share of the files it took, such as `2/10`; empty for all.
+    /// Which shard of the files it processed, such as `2/10`; empty for all.
     #[serde(default)]
     pub shard: String,
     /// How many files have results now.
     pub done: usize,
-    /// Those that have none.
+    /// The inputs that have none.
     pub problems: Vec<Problem>,
 }
 
-/// Everything that is told of a run.
+/// Everything that is reported about a run.
 pub struct BatchOutcome<'a> {
-    /// Of each task, in order.
+    /// The outcome of each task, in order.
     pub outcomes: Vec<(&'a Task, Outcome)>,
     /// Inputs that no task could be made for.
     pub unreadable: Vec<Problem>,
-    /// With tables over all files, and with the index.
+    /// Errors with tables over all files and with the index.
     pub trouble: Vec<anyhow::Error>,
-    /// What there is to say of tables over all files.
+    /// Notes on tables over all files.
     pub notes: Vec<String>,
     /// The network in words.
     pub network: String,
 }
 
 impl Outcome {
-    /// What came out, now or before.
+    /// The results, made now or before.
     pub fn results(&self) -> Option<&Results> {
         match self {
             Self::Done(results) | Self::DoneBefore(results) => Some(results),
@@ -72,13 +72,13 @@ impl Outcome {
 }
 
 impl Problem {
-    /// Out of an error.
+    /// Describes an error.
     pub fn of(name: &Path, error: &anyhow::Error) -> Self {
         Self { name: name.to_owned(), reason: describe(error), try_again: may_pass(error) }
     }
 }
 
-/// Whether it may go right another time. It isn't an input's fault that a result can't be written.
+/// Whether another try may succeed. It may if a result can't be written, which isn't the input's fault.
 fn may_pass(error: &anyhow::Error) -> bool {
     use ExportError::{Folder, Incomplete, OpenCv, Write, WriterDied};
     let is_of_writing = |error: &ExportError| {
@@ -88,7 +88,7 @@ fn may_pass(error: &anyhow::Error) -> bool {
 }
 
 impl RunReport {
-    /// Reads the one in a folder, if there is one.
+    /// Reads the report at `path`, if there is one.
     #[must_use]
     pub fn read(path: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(path).ok()?).ok()
@@ -111,10 +111,11 @@ impl BatchOutcome<'_> {
         write_json(&path, &RunReport { shard, done, problems })
     }
 
-    /// Says what came out.
+    /// Prints the outcome.
     ///
     /// # Errors
-    /// When some input has no whole results: [`TryAgain`] if that may change, else [`BadInputs`].
+    /// When an input has no complete results, or the tables over all files or the index couldn't be written: [`TryAgain`] if another try
+    /// may succeed, [`BadInputs`] if only inputs are at fault, otherwise a plain error.
     pub fn report(self, output: &Path, orders: &Orders) -> anyhow::Result<()> {
         let (mut new, mut before, mut frames, mut faces, mut below_quality) = (0, 0, 0, 0, 0);
         let mut other_work = Vec::new();
@@ -179,7 +180,7 @@ impl BatchOutcome<'_> {
     }
 }
 
-/// One line for all files whose results are others'.
+/// One line for all files that have results of other work.
 fn refusal(names: &[&Path]) -> Option<String> {
     let [first, others @ ..] = names else { return None };
     let them = match others {

@@ -11,8 +11,8 @@ use crate::source::{SourceInfo, Span};
 /// fall on the same frames as in a run over the whole film. With another `--full-scan-every`, full scans may fall on other frames.
 const RHYTHM: u64 = 120;
 
-/// Which part of a film it is. What is seen before `from_s` only prepares: faces are known and probabilities are smoothed when the part
-/// itself begins, and by those rows its faces are matched with those of the part before.
+/// A part of a film. Frames before `from_s` are analysed, too: when the part begins, its faces are known and its probabilities are
+/// smoothed, and those rows serve to match its faces with the previous part's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     /// From 1.
@@ -21,23 +21,23 @@ pub struct Part {
     pub of: u32,
     /// Media time of its beginning, in seconds: between two frames, and between two times that tables can have.
     pub from_s: f64,
-    /// And of its end; `None` is the film's.
+    /// Media time of its end, in seconds; `None` for the end of the film.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_s: Option<f64>,
-    /// For so long before its beginning the film is analysed too, in seconds.
+    /// How much of the film before its beginning is analysed, too, in seconds.
     pub overlap_s: f64,
 }
 
 impl Part {
-    /// What its results are called; `name` is what those of the film are.
+    /// The name of its results, given the film's.
     pub fn name(&self, name: &Path) -> PathBuf {
         name.with_added_extension(format!("part-{:03}-of-{:03}", self.number, self.of))
     }
 
-    /// The frames that are to be analysed for it: `skip` left out after each one.
+    /// The frames to analyse for it, leaving out `skip` after each one.
     pub fn span(&self, info: &SourceInfo, skip: u64) -> Span {
         let begin = self.first_frame(info.fps, skip);
-        // Between two frames: which one is the first must not hang on rounding.
+        // Between two frames, so that rounding doesn't decide which one is the first.
         let from = if begin == 0 { 0.0 } else { (begin as f64 - 0.5) / info.fps };
         let time = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
         Span { from: time(from), to: self.to_s.map(time), skip }

@@ -22,16 +22,16 @@ use crate::report::Fact;
 use crate::source::SourceInfo;
 use crate::verdict::Verdict;
 
-/// Put before the ending of annotated copies.
+/// Inserted before the extension of annotated copies.
 const ANNOTATED: &str = "annotated";
 
-/// Kinds of pictures that an annotated copy has too; of any other one it is a PNG.
+/// Formats of pictures that annotated copies keep. Copies of other formats are PNGs.
 const KEPT_KINDS: [&str; 3] = ["jpeg", "jpg", "png"];
 
-/// Put before the ending of tables of frames.
+/// Inserted before the extension of tables of frames.
 const FRAMES: &str = ".frames";
 
-/// Something that is written of each file.
+/// Something that is written for each file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Product {
@@ -45,47 +45,47 @@ pub enum Product {
     Summary,
 }
 
-/// What is to be written of each file.
+/// What to write for each file.
 pub type Wanted = BTreeSet<Product>;
 
-/// Where the results of one file, or of all pictures, are to be written.
+/// Where and how to write the results of one file, or of all pictures.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     /// The folder.
     pub folder: &'a Path,
-    /// What files in it are called, without ending.
+    /// The name of files in it, without extension.
     pub name: &'a str,
-    /// What tables and reports call the video.
+    /// The video's name in tables and reports.
     pub file: &'a str,
-    /// What is wanted.
+    /// The products to write.
     pub wanted: &'a Wanted,
-    /// Faces of less quality are left out.
+    /// Faces of lower quality are left out.
     pub least_quality: Option<f32>,
     /// What is blurred in copies and in a report's pictures.
     pub blur: Option<Blur>,
-    /// What is told apart.
+    /// The network's classes.
     pub classes: &'a Classes,
-    /// What a report says of model, options and versions.
+    /// What a report says about model, options and versions.
     pub facts: &'a [Fact],
 }
 
-/// Everything that is written from a stream of scenes. Dropped unfinished, it leaves nothing but what is in its folder.
+/// Everything that is written from a stream of scenes. If it is dropped unfinished, it leaves files in its folder only.
 pub struct Products<'a> {
     place: Place<'a>,
     face_tables: Vec<(TableFormat, FaceTable)>,
     frame_tables: Vec<(TableFormat, FrameTable)>,
     video: Option<AnnotatedVideo>,
-    /// Of a video whose pictures are kept in some way.
+    /// For a video whose pictures appear in a product.
     blurrer: Option<SceneBlurrer>,
     annotates_pictures: bool,
     pictures: Vec<PathBuf>,
     summaries: Option<Summaries>,
-    /// What has been counted so far; outputs and what there is to say of them come at the end.
+    /// The counts so far; outputs, complaints and notes are added at the end.
     results: Results,
 }
 
 impl Product {
-    /// All of them.
+    /// All products.
     fn all() -> impl Iterator<Item = Self> {
         TableFormat::ALL
             .into_iter()
@@ -93,7 +93,7 @@ impl Product {
             .chain([Self::Annotated, Self::Summary])
     }
 
-    /// What the results of a file of this name are called that are there in any case.
+    /// The file names of this product that exist in any case, for a file of this name.
     pub fn names(self, name: &str, is_video: bool) -> Vec<String> {
         match self {
             Self::Annotated if is_video => vec![annotated_video(name)],
@@ -104,7 +104,7 @@ impl Product {
         }
     }
 
-    /// What the table among them is called, if there is one.
+    /// The file name of its table, if it has one.
     pub fn table_name(self, name: &str) -> Option<String> {
         match self {
             Self::Faces(format) => Some(format!("{name}{}", format.ending())),
@@ -114,7 +114,7 @@ impl Product {
         }
     }
 
-    /// How that table is written.
+    /// The format of its table.
     pub fn table_format(self) -> Option<TableFormat> {
         match self {
             Self::Faces(format) | Self::Frames(format) => Some(format),
@@ -150,7 +150,7 @@ impl TryFrom<String> for Product {
 }
 
 impl<'a> Products<'a> {
-    /// Of a video whose frames lie so far apart.
+    /// Starts the products of a video whose analysed frames are `spacing` apart.
     pub fn of_video(place: Place<'a>, info: &SourceInfo, spacing: Duration) -> Result<Self, ExportError> {
         let shape = VideoShape { width: info.width, height: info.height, fps: 1.0 / spacing.as_secs_f64() };
         let path = place.folder.join(annotated_video(place.name));
@@ -160,7 +160,7 @@ impl<'a> Products<'a> {
         Ok(Self { video, summaries, blurrer, ..Self::tables_alone(place)? })
     }
 
-    /// Of all pictures.
+    /// Starts the products of all pictures.
     pub fn of_pictures(place: Place<'a>) -> Result<Self, ExportError> {
         let summaries = place.wants(Product::Summary).then(|| Summaries::of_pictures(place)).transpose()?;
         Ok(Self { annotates_pictures: place.wants(Product::Annotated), summaries, ..Self::tables_alone(place)? })
@@ -191,7 +191,7 @@ impl<'a> Products<'a> {
 
     /// Adds the next scene of `file`.
     pub fn push(&mut self, file: &str, mut scene: Scene) -> anyhow::Result<()> {
-        // Where pictures are kept. Faces of little quality are people too.
+        // Blur only if pictures are written. Faces of low quality are people too.
         let keeps_pictures = self.video.is_some() || self.annotates_pictures || self.summaries.is_some();
         let blur = self.place.blur.filter(|_| keeps_pictures);
         let everybody = if blur.is_some() { scene.faces.clone() } else { Vec::new() };
@@ -224,7 +224,7 @@ impl<'a> Products<'a> {
         }
     }
 
-    /// Adds a scene to what keeps pictures of it.
+    /// Adds a scene to the products that contain pictures.
     fn show(&mut self, file: &str, mut scene: Scene) -> anyhow::Result<()> {
         if let Some(summaries) = &mut self.summaries {
             summaries.push(file, &scene)?;
@@ -276,19 +276,19 @@ impl Place<'_> {
     }
 }
 
-/// Leaves out faces whose picture is known to be worth less than `least`, and gives how many.
+/// Removes faces whose quality is known to be less than `least`, and returns how many.
 pub(super) fn leave_out_poor(scene: &mut Scene, least: f32) -> u64 {
     let all = scene.faces.len();
     scene.faces.retain(|face| face.quality.is_none_or(|quality| quality >= least));
     (all - scene.faces.len()) as u64
 }
 
-/// What the annotated copy of a video is called.
+/// The file name of a video's annotated copy.
 fn annotated_video(name: &str) -> String {
     format!("{name}.{ANNOTATED}.mp4")
 }
 
-/// What the annotated copy of a picture is called: no other picture's copy has that name.
+/// The name of a picture's annotated copy, which no other picture's copy has.
 pub fn annotated_picture(picture: &Path) -> PathBuf {
     let ending = picture.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
     let ending = KEPT_KINDS.into_iter().find(|kind| *kind == ending).unwrap_or("png");

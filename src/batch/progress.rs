@@ -1,5 +1,5 @@
-//! How far a batch has come: a bar for each file at work and one for all, on a terminal; a line a file elsewhere; for programs, events in
-//! JSON.
+//! Progress of a batch: on a terminal a bar for each file in progress and one for all, elsewhere a line for each file, for programs JSON
+//! events.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use super::record::Results;
 use crate::console::progress::frames_style;
 use crate::console::{print, tell};
 
-/// Events of one file follow each other at this distance or a greater one.
+/// Least time between two progress events of a file.
 const EVENT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How it is told how far a batch has come.
@@ -27,13 +27,13 @@ pub enum ProgressForm {
 }
 
 impl ProgressForm {
-    /// Whether a program listens.
+    /// Whether progress is reported to a program.
     #[must_use]
     pub fn is_json(self) -> bool {
         self == Self::Json
     }
 
-    /// The batch is over.
+    /// Reports that the batch is over.
     ///
     /// # Errors
     /// When the event can't be written.
@@ -46,15 +46,14 @@ impl ProgressForm {
     }
 }
 
-/// Progress of a batch, on the standard error stream. Files count by their length in bytes: how many frames they have is only
-/// known once they are open.
+/// Progress of a batch. Files count by their length in bytes, because their number of frames is only known once they are open.
 pub struct BatchProgress {
     form: ProgressForm,
     screen: MultiProgress,
     total: ProgressBar,
 }
 
-/// Progress of a file in it.
+/// Progress of a file in a batch.
 pub struct FileProgress<'a> {
     batch: &'a BatchProgress,
     bar: ProgressBar,
@@ -67,7 +66,7 @@ pub struct FileProgress<'a> {
 }
 
 impl BatchProgress {
-    /// Of a batch of so many files and bytes.
+    /// Starts with the number of files and their bytes.
     pub fn new(form: ProgressForm, files: usize, bytes: u64) -> anyhow::Result<Self> {
         form.event(&json!({ "event": "begin", "files": files, "bytes": bytes }))?;
         let screen = MultiProgress::new();
@@ -79,7 +78,7 @@ impl BatchProgress {
         Ok(Self { form, screen, total })
     }
 
-    /// Begins with a file of so many bytes and, if that is known, frames to analyse.
+    /// Starts a file, with its bytes and, if known, the number of frames to analyse.
     pub fn begin(&self, name: &str, bytes: u64, frames: Option<u64>) -> FileProgress<'_> {
         let bar = frames.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_message(name.to_owned());
         let bar = self.screen.insert_before(&self.total, bar);
@@ -91,26 +90,26 @@ impl BatchProgress {
         FileProgress { batch: self, bar, name, frames, bytes, counted: 0, began, last_event: began }
     }
 
-    /// Passes over a file.
+    /// Skips a file.
     pub fn pass_over(&self, bytes: u64) {
         self.total.inc(bytes);
     }
 
-    /// There will be no results of a file.
+    /// Reports that a file has failed.
     pub fn failed(&self, problem: &Problem) {
         let Problem { name, reason, try_again } = problem;
         self.say(&format!("{}: {reason}", name.display()));
         self.tell(&json!({ "event": "file-failed", "file": name.to_string_lossy(), "reason": reason, "try_again": try_again }));
     }
 
-    /// Says something that stays.
+    /// Prints a line above the bars.
     fn say(&self, line: &str) {
         if !self.form.is_json() {
             self.screen.suspend(|| tell(line));
         }
     }
 
-    /// Tells a program. That it no longer listens must not end the work.
+    /// Sends an event to the program. If it no longer listens, the work goes on.
     fn tell(&self, event: &Value) {
         if let Err(error) = self.form.event(event) {
             tracing::debug!("{error}");
@@ -119,7 +118,7 @@ impl BatchProgress {
 }
 
 impl FileProgress<'_> {
-    /// One frame more is done.
+    /// Counts a frame.
     pub fn tick(&mut self) {
         self.bar.inc(1);
         if let Some(frames) = self.frames.filter(|frames| *frames > 0) {
@@ -135,7 +134,7 @@ impl FileProgress<'_> {
         }
     }
 
-    /// The file is done.
+    /// Reports that the file is done.
     pub fn done(&self, results: &Results) {
         let seconds = self.began.elapsed().as_secs_f64();
         let Results { frames, faces, notes, .. } = results;

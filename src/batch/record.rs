@@ -1,4 +1,4 @@
-//! The record of each file's results, by which a batch that was killed can be resumed.
+//! The record of each file's results, from which a batch that was killed can be resumed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,42 +18,42 @@ use crate::version::Versions;
 pub struct Record {
     /// Schema of the tables: [`crate::export::SCHEMA_VERSION`].
     pub schema: u32,
-    /// What the file is called in results; records of earlier versions don't say.
+    /// The file's name in results; missing in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<PathBuf>,
     /// Which part of it was analysed, if not the whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
-    /// Mien's version and commit, and those of its libraries, that made what was added last.
+    /// Versions of Mien and its libraries that made the latest results.
     #[serde(default)]
     pub versions: Option<Versions>,
     /// What was analysed, and how.
     #[serde(flatten)]
     pub work: Work,
-    /// What came out; `None` while the first of it is given its names.
+    /// The results; `None` while the first of them are being moved to their names.
     pub results: Option<Results>,
-    /// Whether more of it is being given its names: what isn't in `results` yet may be there, and is ours.
+    /// Whether more results are being moved to their names: files that aren't in `results` yet may exist, and are Mien's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adding: bool,
-    /// Results of other work that were left beside these: ours, to be replaced when they are asked for.
+    /// Results of other work that were left beside these. They are Mien's and are replaced when they are wanted again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<PathBuf>,
 }
 
-/// What decides about the results.
+/// What the results depend on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Work {
     /// The files with their states.
     pub inputs: Vec<FileState>,
-    /// All options that change results, the model's checksum among them. Which results are written isn't one of them.
+    /// All options that change results, including the model's checksum. Which results are written isn't one of them.
     #[serde(deserialize_with = "without_device")]
     pub options: serde_json::Value,
 }
 
-/// A file as it was.
+/// A file in a certain state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileState {
-    /// Where.
+    /// Its path.
     pub path: PathBuf,
     /// Length in bytes.
     pub bytes: u64,
@@ -64,23 +64,23 @@ pub struct FileState {
 /// A result as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
-    /// What it belongs to; records of schema 1 don't say.
+    /// Its product; missing in records of schema 1.
     #[serde(default)]
     pub product: Option<Product>,
     /// The file.
     #[serde(flatten)]
     pub file: FileState,
-    /// SHA-256 of its contents; records of earlier versions don't have it.
+    /// SHA-256 of its contents; missing in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
 
-/// What came out of a file.
+/// The results of a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Results {
-    /// The results as they were written.
+    /// The files as they were written.
     pub outputs: Vec<Output>,
-    /// What was made of it, whether there was anything to write or not.
+    /// The products that were made, even if there was nothing to write.
     #[serde(default)]
     pub products: BTreeSet<Product>,
     /// Frames analysed.
@@ -88,45 +88,45 @@ pub struct Results {
     /// Those of them with a face.
     #[serde(default)]
     pub frames_with_face: u64,
-    /// Faces on them, all frames added up.
+    /// Faces in all frames together.
     pub faces: u64,
-    /// Faces that were left out, as their quality was less than asked for.
+    /// Faces that were left out because their quality was too low.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub below_quality: u64,
-    /// What networks computed with ([`crate::network::NetworkInUse::arithmetic`]): more than one where results were added on another
-    /// machine. Records of earlier versions don't say. It is none of the options, as a file may be resumed anywhere.
+    /// What networks computed with ([`crate::network::NetworkInUse::arithmetic`]); several if results were added on another machine.
+    /// Missing in records of earlier versions. It isn't an option, because a file may be resumed anywhere.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub arithmetic: BTreeSet<String>,
-    /// What was told apart; of the seven emotions nothing is said.
+    /// The network's classes; not written if they are the seven emotions.
     #[serde(default, skip_serializing_if = "Classes::are_emotions")]
     pub classes: Classes,
-    /// Those faces by their verdicts: a class as tables have it, or `unsure`.
+    /// The number of faces by verdict: a class as in tables, or `unsure`.
     #[serde(default)]
     pub verdicts: BTreeMap<String, u64>,
-    /// Warnings about them: a cut video, unreadable pictures.
+    /// Warnings about them: a truncated video, unreadable pictures.
     pub complaints: Vec<String>,
-    /// How they were written, where that is not always the same.
+    /// How they were written, where that can vary.
     #[serde(default)]
     pub notes: Vec<String>,
 }
 
-/// What an earlier run left of a file's results.
+/// What an earlier run left for a file.
 #[derive(Debug, PartialEq)]
 pub enum Earlier {
     /// Nothing.
     Nothing,
-    /// All that is wanted, by the same work.
+    /// Everything that is wanted, from the same work.
     Finished(Results),
     /// Results of the same work, but not all that is wanted.
     Partly {
-        /// What there is.
+        /// The existing results.
         results: Results,
-        /// What is wanted and isn't there.
+        /// What is wanted and doesn't exist.
         missing: Wanted,
     },
     /// Results of other work: other options, or the file or its table has changed since.
     OtherWork,
-    /// Perhaps some: a run was killed while it gave them their names, or somebody has removed all.
+    /// Perhaps some results: a run was killed while it moved them to their names, or all were removed.
     Unfinished,
 }
 
@@ -135,14 +135,14 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// Writes a value as indented JSON over what may be at `path`, whole or not at all.
+/// Writes a value to `path` as indented JSON, completely or not at all. Replaces an existing file.
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ExportError> {
     let text = serde_json::to_vec_pretty(value)
         .map_err(|error| ExportError::Write { path: path.to_owned(), reason: error.into() })?;
     write_file(path, &text, Existing::Replace).map(drop)
 }
 
-/// Options without the device, which earlier versions noted among them: it doesn't decide about results.
+/// Reads options without the device, which earlier versions recorded among them: results don't depend on it.
 fn without_device<'de, D: Deserializer<'de>>(options: D) -> Result<serde_json::Value, D::Error> {
     let mut options = serde_json::Value::deserialize(options)?;
     if let serde_json::Value::Object(options) = &mut options {
@@ -152,10 +152,10 @@ fn without_device<'de, D: Deserializer<'de>>(options: D) -> Result<serde_json::V
 }
 
 impl FileState {
-    /// Of a file now.
+    /// The present state of a file.
     ///
     /// # Errors
-    /// When it can't be looked at.
+    /// When the file can't be accessed.
     pub fn of(path: &Path) -> std::io::Result<Self> {
         let metadata = std::fs::metadata(path)?;
         let since_1970 = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok();
@@ -166,7 +166,7 @@ impl FileState {
 }
 
 impl Output {
-    /// Of a file as it is now.
+    /// Describes a file as it is now.
     ///
     /// # Errors
     /// When it can't be read.
@@ -174,7 +174,7 @@ impl Output {
         Ok(Self { product: Some(product), file: FileState::of(path)?, sha256: Some(sha256(path)?) })
     }
 
-    /// Whether the file has the contents that were noted.
+    /// Whether the file has the recorded contents.
     pub fn is_as_noted(&self) -> bool {
         self.sha256.as_ref().is_some_and(|sum| sha256(&self.file.path).is_ok_and(|now| now == *sum))
     }
@@ -186,8 +186,7 @@ impl Record {
         serde_json::from_slice(&std::fs::read(path).ok()?).ok()
     }
 
-    /// What the record at `path` tells of an earlier run, and the record. One that can't be read counts as one of a run that
-    /// didn't end.
+    /// What the record at `path` says about an earlier run, and the record. An unreadable record counts as that of an unfinished run.
     pub fn earlier(path: &Path, work: &Work, schema: u32, wanted: &Wanted) -> (Earlier, Option<Self>) {
         let Ok(text) = std::fs::read(path) else { return (Earlier::Nothing, None) };
         let record = serde_json::from_slice::<Self>(&text).ok();
@@ -195,7 +194,7 @@ impl Record {
         (earlier, record)
     }
 
-    /// What it tells of the run that wrote it.
+    /// What it says about the run that wrote it.
     fn tells(&self, work: &Work, schema: u32, wanted: &Wanted) -> Earlier {
         let Some(results) = self.results.clone() else { return Earlier::Unfinished };
         if self.schema != schema || self.work != *work {
@@ -207,7 +206,7 @@ impl Record {
         for product in wanted {
             let mut files = results.outputs.iter().filter(|output| output.product == Some(*product));
             let now: Vec<_> = files.by_ref().map(|output| (FileState::of(&output.file.path), &output.file)).collect();
-            // Somebody may have worked on a table that has another length by now: it isn't ours to replace unasked.
+            // A table whose length has changed may have been edited; it must not be replaced without `--force`.
             if now.iter().any(|(now, then)| now.as_ref().is_ok_and(|now| now.bytes != then.bytes)) {
                 return Earlier::OtherWork;
             }
@@ -218,7 +217,7 @@ impl Record {
         if missing.is_empty() { Earlier::Finished(results) } else { Earlier::Partly { results, missing } }
     }
 
-    /// Writes it to `path`, whole or not at all.
+    /// Writes it to `path`, completely or not at all.
     ///
     /// # Errors
     /// When it can't be written.
@@ -228,7 +227,7 @@ impl Record {
 }
 
 impl Results {
-    /// Takes in what there was before, where this run hasn't made it again. What was said of it before stays with it.
+    /// Adds earlier results that this run hasn't made again. Unless all of them were made again, their complaints and notes are kept.
     #[must_use]
     pub fn added_to(mut self, before: Self) -> Self {
         let is_all_new = before.products.is_subset(&self.products);
@@ -249,7 +248,7 @@ impl Results {
         self
     }
 
-    /// Adds up, for tables over many files, what came out of one more, which is called `name`.
+    /// Adds the results of another file, called `name`, to the sum for tables over many files.
     pub fn take_in(&mut self, name: &Path, file: &Self) {
         self.frames += file.frames;
         self.frames_with_face += file.frames_with_face;
@@ -290,7 +289,7 @@ mod tests {
         assert_eq!(earlier(&other), Earlier::OtherWork);
         assert_eq!(look(&work, 2, &csv), Earlier::OtherWork);
 
-        // More is wanted than there is.
+        // More is wanted than exists.
         let both = Wanted::from([Product::Faces(TableFormat::Csv), Product::Summary]);
         let missing = Wanted::from([Product::Summary]);
         let partly = Earlier::Partly { results: results.clone(), missing: missing.clone() };
@@ -298,12 +297,12 @@ mod tests {
         let more = Results { products: missing.clone(), frames: 3, faces: 2, ..Results::default() };
         let all = more.added_to(results.clone());
         assert_eq!((all.products, all.outputs), (both, results.outputs.clone()));
-        // What was complained of before is forgotten once everything was made again, and no sooner.
+        // Earlier complaints are dropped once everything was made again, and no sooner.
         let complaining = Results { complaints: vec!["cut".to_owned()], ..results.clone() };
         let again = |products: &Wanted| Results { products: products.clone(), ..Results::default() };
         assert_eq!(again(&missing).added_to(complaining.clone()).complaints, ["cut"]);
         assert!(again(&csv).added_to(complaining).complaints.is_empty());
-        // So is what it was computed with.
+        // So is the arithmetic.
         let computed = |with: &str, results: Results| Results { arithmetic: [with.to_owned()].into(), ..results };
         let arithmetic = |products: &Wanted| {
             let both = computed("cpu bf16", again(products)).added_to(computed("cpu f32", results.clone()));
@@ -320,7 +319,7 @@ mod tests {
 
         std::fs::write(&output, "table, worked on").unwrap();
         assert_eq!(earlier(&work), Earlier::OtherWork);
-        // It isn't asked for.
+        // The edited table isn't wanted.
         let partly = Earlier::Partly { results: results.clone(), missing: missing.clone() };
         assert_eq!(look(&work, 1, &missing), partly);
         std::fs::remove_file(&output).unwrap();

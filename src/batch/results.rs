@@ -1,4 +1,4 @@
-//! Telling what Mien wrote from what it is to analyse.
+//! Tells files that Mien wrote from files to analyse.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -11,11 +11,11 @@ use super::run::{LOCK, RECORD_ENDING};
 use crate::export::COLUMNS;
 use crate::export::RESULT_SUFFIX;
 
-/// The header of a table is shorter.
+/// Limit for reading a table's header, in bytes.
 const LONGEST_HEADER: u64 = 1 << 14;
 
-/// What Mien wrote, as far as it says so itself: records name what `mien analyze` wrote, and a table lies beside the video that
-/// `mien replay` wrote. A name alone is no proof: it may be the user's own.
+/// Recognises files that Mien wrote: records list what `mien analyze` wrote, and a table lies beside each video that `mien replay` wrote. A
+/// name alone proves nothing, since the user may have chosen it.
 #[derive(Default)]
 pub struct OwnResults {
     /// Names and lengths of the files that a folder's records list.
@@ -28,8 +28,8 @@ impl OwnResults {
         is_annotated_by_replay(path) || self.is_recorded(path)
     }
 
-    /// Whether a record beside the file lists it, or one in a folder above that was the output of a batch. By name and length:
-    /// the folder may have been moved.
+    /// Whether a record lists the file: one beside it, or one in a folder above that was the output of a batch. Compares names and lengths,
+    /// as the folder may have been moved.
     fn is_recorded(&mut self, path: &Path) -> bool {
         let (Some(name), Ok(metadata)) = (path.file_name(), path.metadata()) else { return false };
         let file = (name.to_owned(), metadata.len());

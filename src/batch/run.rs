@@ -1,4 +1,4 @@
-//! The files of a batch, one after another or side by side, and what becomes of each.
+//! Processes the files of a batch, one after another or side by side.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -32,10 +32,10 @@ use crate::source::Span;
 use crate::stages::{SharedNetwork, StageChoices};
 use crate::version::Versions;
 
-/// Two runs in one folder would take each other's unfinished files for leftovers.
+/// The file that locks an output folder. Two runs in one folder would take each other's unfinished files for leftovers.
 pub const LOCK: &str = ".mien-lock";
 
-/// How the name of a record ends.
+/// The end of a record's file name.
 pub const RECORD_ENDING: &str = ".mien.json";
 
 /// What all tasks of a run share.
@@ -43,16 +43,16 @@ struct Round<'a> {
     in_use: NetworkInUse,
     /// All options that results depend on.
     options: serde_json::Value,
-    /// What reports say of model, options and versions.
+    /// What reports say about model, options and versions.
     facts: Vec<Fact>,
     job: Job<'a>,
     progress: BatchProgress,
 }
 
-/// What is to be written of the files of a batch.
+/// What to write for the files of a batch.
 #[derive(Clone, Debug)]
 pub struct Orders {
-    /// Of each file.
+    /// The products for each file.
     pub wanted: Wanted,
     /// Whether there is to be a table over all files as well.
     pub together: bool,
@@ -60,9 +60,9 @@ pub struct Orders {
     pub force: bool,
     /// How progress is reported.
     pub progress: ProgressForm,
-    /// Which share of planned files this is, in words; `None` where nothing was planned, and no report is written for others.
+    /// Which shard of the planned files this is, in words. `None` without a plan: then no report is written for a merge.
     pub shard: Option<String>,
-    /// Faces of less quality are left out.
+    /// Faces of lower quality are left out.
     pub least_quality: Option<f32>,
     /// What is blurred in copies and reports.
     pub blur: Option<Blur>,
@@ -80,10 +80,10 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Takes hold of the output folder.
+    /// Creates and locks the output folder.
     ///
     /// # Errors
-    /// When it can't be made or written to, or another run writes to it.
+    /// When it can't be created or written to, or another run writes to it.
     pub fn open(
         output: &Path,
         choices: StageChoices,
@@ -101,16 +101,16 @@ impl<'a> Batch<'a> {
                 "another `mien analyze` is writing to {}; wait for it, or name another folder with --output",
                 output.display()
             ))),
-            // Some network drives know no locks; then it is up to the user.
+            // Some network drives don't support locks. Users then must avoid two runs themselves.
             Err(TryLockError::Error(error)) => tracing::warn!("{} can't be locked: {error}", output.display()),
         }
         Ok(Self { output, choices, span, orders, stop, _lock: lock })
     }
 
-    /// Processes all files, `jobs` at a time, and prints what came of them.
+    /// Processes all files, `jobs` at a time, and prints the outcome.
     ///
     /// # Errors
-    /// When the network can't be had, the user interrupted it, or a file could not be analysed.
+    /// When the network can't be loaded, the user interrupted it, or a file could not be analysed.
     pub fn run(&self, inputs: Inputs, jobs: usize, pixels: PixelLimit) -> anyhow::Result<()> {
         let network = self.choices.load_network()?;
         let in_use = network.in_use;
@@ -170,7 +170,7 @@ impl<'a> Batch<'a> {
         outcome.report(&self.output, &self.orders)
     }
 
-    /// The tables over all files that are done. Gives what there is to say of them.
+    /// Writes the tables over all finished files. Returns notes for the user.
     fn write_together(
         &self,
         outcomes: &[(&Task, Outcome)],
@@ -188,7 +188,7 @@ impl<'a> Batch<'a> {
         write_together(&self.output, &files, options, sum, self.orders.force)
     }
 
-    /// All options that results depend on. The device isn't one: a file may be resumed anywhere, and its results say what computed them.
+    /// All options that results depend on. The device isn't one: a file may be resumed anywhere, and its results record the arithmetic.
     fn options(&self, network: &NetworkInUse) -> serde_json::Value {
         let Span { from, to, skip } = self.span;
         json!({
@@ -298,7 +298,7 @@ impl<'a> Batch<'a> {
 }
 
 impl Round<'_> {
-    /// What decides about the results of a task.
+    /// What the results of a task depend on.
     fn work_of(&self, task: &Task) -> Work {
         let inputs = task.inputs.iter().filter_map(|input| FileState::of(&input.path).ok()).collect();
         let mut options = self.options.clone();
@@ -317,7 +317,7 @@ impl Round<'_> {
 /// there before; moves the files; completes the record. Returns all results that the record then lists.
 ///
 /// # Errors
-/// When a file of such a name exists and is to be kept, or something can't be written.
+/// When a file of such a name exists and must be kept, or something can't be written.
 fn publish(
     record_path: &Path,
     begun: Record,
@@ -351,7 +351,7 @@ fn is_taken(path: &Path) -> anyhow::Error {
     anyhow!("{} exists already and was left alone; choose another folder with --output", path.display())
 }
 
-/// An error about a file by the name that the file was to have.
+/// Puts the final name of a file into an error about it.
 fn with_names(error: anyhow::Error, staging: &Staging) -> anyhow::Error {
     error.downcast::<ExportError>().map_or_else(|other| other, |error| staging.with_final_name(error).into())
 }

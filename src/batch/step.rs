@@ -1,4 +1,4 @@
-//! What is still to be written of a file, and over what.
+//! Decides what is still to be written for a file, and what may be replaced.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,23 +8,23 @@ use super::record::{Earlier, Output, Record, Results, Work};
 use crate::export::{Existing, SCHEMA_VERSION};
 use crate::version::Versions;
 
-/// What is to be done about a file.
+/// What to do about a file.
 pub enum Step {
-    /// All that is wanted is there.
+    /// Everything that is wanted exists.
     Skip(Results),
-    /// There are results of other work, which aren't to be replaced.
+    /// There are results of other work, which must not be replaced.
     Refuse,
-    /// Something is to be written.
+    /// Something must be written.
     Write(ToWrite),
 }
 
-/// What is to be written of a task, and over what.
+/// What to write for a task, and what may be replaced.
 pub struct ToWrite {
-    /// What is to be made.
+    /// The products to make.
     pub wanted: Wanted,
-    /// What becomes of files that are there.
+    /// What happens to existing files.
     pub existing: Existing,
-    /// Which of those may be replaced.
+    /// Which existing files may be replaced.
     pub ours: Ours,
     /// What the new results are added to.
     pub before: Option<Results>,
@@ -44,7 +44,7 @@ impl Step {
     pub fn next(record_path: &Path, work: &Work, wanted: &Wanted, force: bool, arithmetic: Option<&str>) -> Self {
         let (earlier, record) = Record::earlier(record_path, work, SCHEMA_VERSION, wanted);
         let to_write = match earlier {
-            // A forced run that was interrupted has to come to its end too.
+            // Skip good results even if forced, so that a forced run can be resumed.
             Earlier::Finished(results) if !force || is_good(&results, record.as_ref(), wanted, arithmetic) => {
                 return Self::Skip(results);
             }
@@ -60,7 +60,7 @@ impl Step {
                 ToWrite::adding(results, if force { wanted } else { &missing }, record.as_ref())
             }
             Earlier::Finished(results) => {
-                // All of them: complaints and arithmetic are noted of all together.
+                // Make all of them again, because complaints and arithmetic are recorded for all together.
                 let all = wanted | &results.products;
                 ToWrite::adding(results, &all, record.as_ref())
             }
@@ -69,12 +69,12 @@ impl Step {
     }
 }
 
-/// Whether nothing would be gained by making finished results again: there is nothing to say of them, they were made by this version and
-/// computed with the same arithmetic, and those that are wanted have the contents that were written.
+/// Whether making finished results again would gain nothing: they have no complaints or notes, were made by this version with the same
+/// arithmetic, and those that are wanted have the recorded contents.
 fn is_good(results: &Results, record: Option<&Record>, wanted: &Wanted, arithmetic: Option<&str>) -> bool {
     let is_wanted = |output: &&Output| output.product.is_some_and(|product| wanted.contains(&product));
     results.complaints.is_empty()
-        // That ffmpeg wasn't there for the sound, say.
+        // For example, that ffmpeg was missing for the sound.
         && results.notes.is_empty()
         && record.and_then(|record| record.versions.as_ref()) == Some(&Versions::here())
         && results.arithmetic.iter().map(String::as_str).eq(arithmetic)
@@ -82,25 +82,25 @@ fn is_good(results: &Results, record: Option<&Record>, wanted: &Wanted, arithmet
 }
 
 impl ToWrite {
-    /// Adds to the results of before, which `record` is about.
+    /// Adds to earlier results, which `record` describes.
     fn adding(before: Results, wanted: &Wanted, record: Option<&Record>) -> Self {
         let left = left_by(record).collect();
         Self { before: Some(before), left, ..Self::fresh(wanted, Ours::noted(record)) }
     }
 
-    /// Writes over what is ours.
+    /// Makes everything in `wanted`, replacing `ours`.
     fn fresh(wanted: &Wanted, ours: Ours) -> Self {
         Self { wanted: wanted.clone(), existing: Existing::Replace, ours, before: None, left: Vec::new() }
     }
 }
 
-/// What other work left beside the results that a record is about.
+/// Results of other work that a record lists as left.
 fn left_by(record: Option<&Record>) -> impl Iterator<Item = PathBuf> {
     record.into_iter().flat_map(|record| record.left.clone())
 }
 
 impl Ours {
-    /// Those that a record lists; all, where it lists none or a run was killed while it gave files their names.
+    /// The files that a record lists. All, if it lists none or a run was killed while it moved files to their names.
     fn noted(record: Option<&Record>) -> Self {
         let Some(record) = record.filter(|record| !record.adding) else { return Self::All };
         let Some(results) = &record.results else { return Self::All };
@@ -108,7 +108,7 @@ impl Ours {
         Self::Listed(made.chain(left_by(Some(record))).collect())
     }
 
-    /// Whether this file is.
+    /// Whether this file is one of them.
     pub fn contains(&self, path: &Path) -> bool {
         match self {
             Self::None => false,
@@ -155,7 +155,7 @@ mod tests {
         assert!(!is_skipped(&results, true, "cpu f32") && is_skipped(&results, false, "cpu f32"));
         let complaining = Results { complaints: vec!["it is cut".to_owned()], ..results.clone() };
         assert!(!is_skipped(&complaining, true, "cpu bf16") && is_skipped(&complaining, false, "cpu bf16"));
-        // As long as before.
+        // Other contents of the same length.
         std::fs::write(&table, "cable").unwrap();
         assert!(!is_skipped(&results, true, "cpu bf16") && is_skipped(&results, false, "cpu bf16"));
     }

@@ -12,7 +12,7 @@ use crate::source::SourceInfo;
 use crate::summary::{FileFigures, FileSummary, Sighting, Summarizer, SummaryTable};
 use crate::track::TrackOptions;
 
-/// What is being summed up. Faces of videos are written to the table when they are gone.
+/// A summary in progress. Faces in videos are written to the table when they are gone.
 pub struct Summaries {
     table: SummaryTable,
     kind: Kind,
@@ -22,7 +22,7 @@ enum Kind {
     Video {
         summarizer: Box<Summarizer<Thumbnail>>,
         interval: Duration,
-        /// As the file declares them.
+        /// As the file declares it, like `duration`.
         fps: Option<f64>,
         duration: Option<Duration>,
     },
@@ -30,24 +30,24 @@ enum Kind {
 }
 
 impl Summaries {
-    /// What the table is called.
+    /// The file name of the table.
     pub fn table_name(name: &str) -> String {
         format!("{name}.summary.csv")
     }
 
-    /// What the page is called.
+    /// The file name of the page.
     pub fn report_name(name: &str) -> String {
         format!("{name}.html")
     }
 
-    /// Of a video whose frames lie so far apart.
+    /// Starts the summary of a video whose analysed frames are `spacing` apart.
     pub fn of_video(place: Place<'_>, info: &SourceInfo, spacing: Duration) -> Result<Self, ExportError> {
         let summarizer = Box::new(Summarizer::new(TrackOptions::for_spacing(spacing).longest_absence()));
         let (fps, duration) = (Some(info.fps).filter(|fps| *fps > 0.0), info.duration());
         Self::create(place, Kind::Video { summarizer, interval: spacing, fps, duration })
     }
 
-    /// Of all pictures.
+    /// Starts the summary of all pictures.
     pub fn of_pictures(place: Place<'_>) -> Result<Self, ExportError> {
         Self::create(place, Kind::Pictures(Box::default()))
     }
@@ -57,7 +57,7 @@ impl Summaries {
         Ok(Self { table, kind })
     }
 
-    /// Takes note of everybody who is there at this time, those whose faces are left out too: they may be counted again later.
+    /// Notes which faces are present at this time, including those that are left out: they may be counted again later.
     pub fn note_present(&mut self, time: Duration, faces: &[Face]) {
         if let Kind::Video { summarizer, .. } = &mut self.kind {
             faces.iter().for_each(|face| summarizer.note_present(face.id, time));
@@ -84,7 +84,7 @@ impl Summaries {
         }
     }
 
-    /// Completes both and gives their names.
+    /// Completes the table and the page and returns their paths.
     pub fn finish(self, place: Place<'_>, notes: &[String]) -> anyhow::Result<[PathBuf; 2]> {
         let Self { mut table, kind } = self;
         let Place { file, facts, classes, .. } = place;

@@ -1,4 +1,4 @@
-//! Results that are made together: those of a video, of a part of one, or of all pictures.
+//! Units of work: a video, a part of one, or all pictures.
 
 use std::borrow::Cow;
 use std::fs;
@@ -8,9 +8,9 @@ use super::inputs::{Input, Inputs, PICTURES_NAME};
 use super::part::Part;
 use super::products::{Product, Wanted, annotated_picture};
 
-/// What is worked on at a time.
+/// A unit of work whose results are made together.
 pub struct Task {
-    /// Below the output folder, without ending.
+    /// Path of its results below the output folder, without extension.
     pub name: PathBuf,
     /// One video, or all pictures.
     pub inputs: Vec<Input>,
@@ -18,7 +18,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// All that there is to do.
+    /// All tasks for these inputs.
     pub fn all(inputs: Inputs) -> Vec<Self> {
         let video = |input: Input| {
             let name = input.part.map_or_else(|| input.name.clone(), |part| part.name(&input.name));
@@ -31,7 +31,7 @@ impl Task {
         tasks
     }
 
-    /// What the table calls the video.
+    /// The video's name in tables.
     pub fn file(&self) -> &std::path::Path {
         match self.inputs.as_slice() {
             [input] if self.is_video => &input.name,
@@ -44,12 +44,12 @@ impl Task {
         self.inputs.first().and_then(|input| input.part)
     }
 
-    /// What its results are called, without ending.
+    /// File name of its results, without extension.
     pub fn file_name(&self) -> Cow<'_, str> {
         self.name.file_name().unwrap_or(self.name.as_os_str()).to_string_lossy()
     }
 
-    /// What its results may be called, below its folder.
+    /// Paths that its results may have, below its folder.
     pub fn result_names(&self, wanted: &Wanted) -> Vec<PathBuf> {
         let names =
             wanted.iter().flat_map(|product| product.names(&self.file_name(), self.is_video)).map(PathBuf::from);
@@ -58,7 +58,7 @@ impl Task {
         names.chain(copies).collect()
     }
 
-    /// How much there is to read: of a part its share.
+    /// Bytes to read; for a part, its share of the file.
     pub fn bytes(&self) -> u64 {
         let share = |input: &Input| {
             let bytes = fs::metadata(&input.path).map_or(0, |metadata| metadata.len());

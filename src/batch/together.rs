@@ -12,15 +12,15 @@ use crate::export::{ExportError, SCHEMA_VERSION, join_tables};
 use crate::report::counted;
 use crate::version::Versions;
 
-/// What these tables are called, without ending.
+/// Name of these tables, without extension.
 pub const TOGETHER_NAME: &str = "together";
 
-/// Writes a table over all of `files` for each table among the products of `sum`, which is what came out of them all. `files` are the
-/// paths of results without ending, and `options` those that they were made with. Tables of an earlier run are replaced, unless somebody
-/// has worked on them and `force` isn't given. Gives what there is to say of them.
+/// Writes a table over all of `files` for each table among the products of `sum`, their summed results. `files` are paths of results
+/// without extension, and `options` those that they were made with. Replaces tables of an earlier run; if one was edited, only with
+/// `force`. Returns notes for the user.
 ///
 /// # Errors
-/// When a file of such a name isn't Mien's, or was worked on, or a table can't be read or written.
+/// When a file of such a name isn't Mien's or was edited, or a table can't be read or written.
 pub fn write_together(
     folder: &Path,
     files: &[PathBuf],
@@ -49,8 +49,8 @@ pub fn write_together(
     record.write_tables(options.clone(), sum, join)
 }
 
-/// Says so, if the networks of these files computed with different things: each file with what its results were made with. Files that
-/// don't say it don't count.
+/// A note if the networks computed these files' results with different arithmetic. Each set is the arithmetic of one file; empty sets don't
+/// count.
 pub fn different_arithmetic(files: &[BTreeSet<&str>]) -> Option<String> {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for &arithmetic in files.iter().flatten() {
@@ -66,32 +66,33 @@ pub fn different_arithmetic(files: &[BTreeSet<&str>]) -> Option<String> {
     Some(format!("made with different arithmetic: {}; figures may differ slightly", words.join(", ")))
 }
 
-/// What is noted of tables over many files that lie beside each other under one name. The next run replaces them.
+/// The record of tables over many files that lie beside each other under one name. The next run replaces them.
 pub struct TablesRecord {
     path: PathBuf,
-    /// What the run before noted.
+    /// The record of the previous run.
     before: Record,
-    /// That run was killed while it gave tables their names: what has one of them is ours.
+    /// Whether that run was killed while it wrote tables. Files with their names then count as Mien's.
     is_unfinished: bool,
 }
 
 impl TablesRecord {
-    /// The one at `path`; empty if there is none.
+    /// Reads the record at `path`; empty if there is none.
     pub fn read(path: PathBuf) -> Self {
         let found = Record::read(&path);
         let is_unfinished = found.as_ref().is_some_and(|record| record.adding || record.results.is_none());
         Self { path, before: found.unwrap_or_else(|| record_of_now(serde_json::Value::Null)), is_unfinished }
     }
 
-    /// The tables of before.
+    /// The previous run's tables.
     fn outputs_before(&self) -> &[Output] {
         self.before.results.as_ref().map(|results| results.outputs.as_slice()).unwrap_or_default()
     }
 
-    /// Refuses to replace a table that isn't Mien's by the results of before, or was worked on since.
+    /// Checks that a table may be replaced: refuses one that isn't Mien's according to the record, or that was edited since, unless `force`
+    /// is given.
     ///
     /// # Errors
-    /// When the file is to stay.
+    /// When the file must be kept.
     pub fn may_replace(&self, table: &Path, force: bool) -> anyhow::Result<()> {
         let ours = self.outputs_before().iter().find(|output| output.file.path == *table);
         let is_left = self.before.left.iter().any(|left| left == table);
@@ -105,12 +106,12 @@ impl TablesRecord {
         }
     }
 
-    /// Lets `make` write the tables and list them as it does, and notes them as those of `results`, beside the ones of before that were
-    /// made in the same way and weren't to be made again. Whoever finds the tables after a kill knows by the record whose they are; where
-    /// one can't be made, the record says what the others are. Gives what there is to say of the tables.
+    /// Lets `make` write the tables and list each one, and records them with `results`. Earlier tables that were made in the same way, and
+    /// weren't made again, stay in the record. After a kill, the record shows that the tables are Mien's. If one can't be made, the record
+    /// lists the others. Returns notes for the user.
     ///
     /// # Errors
-    /// What `make` gives, or when the record can't be written.
+    /// When `make` fails or the record can't be written.
     pub fn write_tables(
         &self,
         options: serde_json::Value,
@@ -136,12 +137,12 @@ impl TablesRecord {
         Ok(said)
     }
 
-    /// The record of these results. Tables of before that weren't made again are among them if they were made in the same way; else the
-    /// record would say of them what isn't true, and they are left.
+    /// The record of these results. Earlier tables that weren't made again are included if they were made in the same way. Otherwise the
+    /// record would be wrong about them, and they are listed as `left`.
     fn with(&self, options: serde_json::Value, results: Results) -> Record {
         let mut before = self.before.results.clone().unwrap_or_default();
         if self.is_unfinished {
-            // Who knows what the run had replaced by the time that it was killed.
+            // The killed run may have replaced some of them.
             before.outputs.retain(Output::is_as_noted);
         }
         let Record { schema, work, left, .. } = &self.before;
@@ -159,7 +160,7 @@ impl TablesRecord {
     }
 }
 
-/// A record of tables that are made now.
+/// An empty record of tables that are made now.
 fn record_of_now(options: serde_json::Value) -> Record {
     let work = Work { inputs: Vec::new(), options };
     Record { schema: SCHEMA_VERSION, versions: Some(Versions::here()), work, ..Record::default() }
@@ -188,7 +189,7 @@ mod tests {
     const CSV: Product = Product::Faces(TableFormat::Csv);
     const JSONL: Product = Product::Faces(TableFormat::Jsonl);
 
-    /// Makes tables that hold the options, and gives what is said of them.
+    /// Makes tables that contain the options, and returns the notes.
     fn make(folder: &Path, options: &Value, products: &[Product]) -> Vec<String> {
         let record = TablesRecord::read(folder.join("all.mien.json"));
         let results = Results { products: products.iter().copied().collect(), ..Results::default() };
@@ -204,7 +205,7 @@ mod tests {
         record.write_tables(options.clone(), results, write).unwrap()
     }
 
-    /// The products that are noted, their options, and how many tables are left beside them.
+    /// The recorded products and options, and how many tables are left beside them.
     fn noted(folder: &Path) -> (Vec<Product>, Value, usize) {
         let record = Record::read(&folder.join("all.mien.json")).unwrap();
         let outputs = record.results.unwrap().outputs;
@@ -222,7 +223,7 @@ mod tests {
         let said = make(home, &two, &[CSV]);
         assert!(said.len() == 1 && said[0].contains("all.jsonl is of an earlier run"), "{said:?}");
         assert_eq!(noted(home), (vec![CSV], two.clone(), 1));
-        // It is ours all the same.
+        // The table is still Mien's.
         assert!(make(home, &two, &[JSONL]).is_empty());
         assert_eq!(noted(home), (vec![CSV, JSONL], two, 0));
     }

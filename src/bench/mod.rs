@@ -1,5 +1,4 @@
-//! How fast the whole pipeline is, measured in a way that can be compared: what was run, on what, and what makes the
-//! figures doubtful.
+//! Benchmarks: how fast the whole pipeline is, what was run on which machine, and reasons to doubt the figures.
 
 mod report;
 mod result;

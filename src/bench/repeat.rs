@@ -1,12 +1,12 @@
-//! A file that begins again as often as it takes.
+//! A source that repeats a file until enough frames have been read.
 
 use std::time::Duration;
 
 use crate::frame::Frame;
 use crate::source::{FrameSource, SourceError, SourceInfo};
 
-/// Gives a number of frames from a file that may be shorter. Numbers and times of the frames continue across the seam, so
-/// that tracking and smoothing see one long film with a cut.
+/// Yields a given number of frames, repeating a file that has fewer. Frame numbers and times continue across the seam, so tracking and
+/// smoothing see one long film with a cut.
 pub struct RepeatedSource {
     inner: Box<dyn FrameSource>,
     left: u64,
@@ -14,7 +14,7 @@ pub struct RepeatedSource {
     last: Option<Offset>,
 }
 
-/// What is added to the stamps of a frame.
+/// What is added to a frame's index and media time.
 #[derive(Clone, Copy, Default)]
 struct Offset {
     index: u64,
@@ -22,7 +22,7 @@ struct Offset {
 }
 
 impl RepeatedSource {
-    /// `frames` frames of `inner`.
+    /// Yields `frames` frames of `inner`.
     pub fn new(inner: Box<dyn FrameSource>, frames: u64) -> Self {
         Self { inner, left: frames, offset: Offset::default(), last: None }
     }
@@ -51,7 +51,7 @@ impl FrameSource for RepeatedSource {
         Ok(Some(frame))
     }
 
-    /// Goes to a time of the file's first round.
+    /// Seeks within the first pass over the file.
     fn seek(&mut self, media_time: Duration) -> Result<(), SourceError> {
         self.offset = Offset::default();
         self.inner.seek(media_time)

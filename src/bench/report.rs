@@ -1,4 +1,4 @@
-//! A benchmark for people.
+//! The benchmark report for people.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::{BenchResult, Scope};
 /// Width of the names on the left, so that all values begin in one column.
 const NAME_WIDTH: usize = 10;
 
-/// Shows a result on one screen. Coloured where `console` finds that colours are wanted: on a terminal.
+/// Displays a result on one screen, in colour if `console` enables it (on a terminal).
 pub struct Report<'a>(pub &'a BenchResult);
 
 impl fmt::Display for Report<'_> {
@@ -109,7 +109,7 @@ impl Report<'_> {
     }
 }
 
-/// A name filled up with blanks, colours not counted.
+/// Pads a name with blanks; colour codes don't count towards its width.
 fn padded(name: &str) -> String {
     let blanks = NAME_WIDTH.saturating_sub(measure_text_width(name));
     format!("{name}{}", " ".repeat(blanks))
@@ -123,7 +123,7 @@ fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A number with as many decimals as it needs, at most those asked for.
+/// Displays a number without trailing zeros and with at most the requested decimals.
 struct Trimmed(f64);
 
 impl fmt::Display for Trimmed {

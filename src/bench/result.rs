@@ -1,4 +1,4 @@
-//! What a benchmark found out: one struct that the report for people and the JSON for programs are made from.
+//! A benchmark's result: one struct behind both the report for people and the JSON for programs.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use crate::version::Versions;
 pub struct BenchResult {
     /// What was measured.
     pub scope: Scope,
-    /// Frames per second by the wall clock, warm-up left out. For a single stage: frames by the time spent in it.
+    /// Frames per second of wall-clock time, without the warm-up. For a single stage: frames divided by the time spent in it.
     pub fps: f64,
-    /// Standard deviation of `fps` over ten equal slices of the run, as a share of it; `None` for too few frames.
+    /// Standard deviation of the frame rate over ten equal slices of the run, relative to their mean; `None` if there are too few frames.
     pub fps_spread: Option<f64>,
     /// Frames measured.
     pub frames: u64,
-    /// Frames that went before, unmeasured.
+    /// Unmeasured frames before those.
     pub warmup_frames: u64,
     /// Time measured, in seconds.
     pub seconds: f64,
-    /// Faces labelled in the measured frames, all frames added up.
+    /// Total number of faces in the measured frames.
     pub faces: u64,
     /// Measured frames with at least one face.
     pub frames_with_face: u64,
@@ -32,27 +32,27 @@ pub struct BenchResult {
     pub device: String,
     /// The network's name.
     pub model: String,
-    /// The network's size and file.
+    /// The network's architecture, size and prior.
     pub model_details: ModelSummary,
-    /// Threads of libtorch.
+    /// Number of libtorch threads.
     pub threads: u32,
     /// The video.
     pub source: MeasuredVideo,
-    /// Time of each stage on one frame.
+    /// Time of each stage per frame.
     pub stages: Breakdown,
     /// Milliseconds from the start of the process to the first frame with a labelled face; `None` without a face.
     pub time_to_first_label_ms: Option<f64>,
-    /// The most memory that the process ever held, in bytes, where the system tells.
+    /// Peak memory of the process in bytes, if the system reports it.
     pub peak_memory_bytes: Option<u64>,
-    /// The processor's name, where the system tells.
+    /// The processor's name, if the system reports it.
     pub cpu: Option<String>,
     /// Cores that the process may use.
     pub cores: u32,
-    /// Cores' worth of work that other programs did meanwhile, where the system tells.
+    /// CPU use by other programs during the run, in cores, if the system reports it.
     pub other_load_cores: Option<f64>,
-    /// What was built from what.
+    /// Versions of Mien and its libraries.
     pub versions: Versions,
-    /// What makes the figures doubtful.
+    /// Reasons to doubt the figures.
     pub warnings: Vec<Warning>,
 }
 
@@ -62,7 +62,7 @@ pub struct BenchResult {
 pub enum Scope {
     /// The whole pipeline, with its threads.
     Pipeline,
-    /// Finding faces alone.
+    /// Finding and tracking faces alone.
     Detect,
     /// The network alone, one face at a time.
     Classify,
@@ -73,29 +73,29 @@ pub enum Scope {
 pub struct ModelSummary {
     /// Architecture as the card names it.
     pub architecture: Option<String>,
-    /// Number of trained numbers in it.
+    /// Number of parameters.
     pub parameters: Option<u64>,
-    /// The prior that it answered under.
+    /// The prior that its probabilities assume.
     pub prior: Option<String>,
 }
 
 /// The video of a benchmark.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MeasuredVideo {
-    /// What it is.
+    /// Its name, size, frame rate and codec.
     #[serde(flatten)]
     pub about: SourceSummary,
-    /// Number of its frames, if it declares it. A longer benchmark repeats it.
+    /// Number of its frames, if it declares it. A longer benchmark repeats the video.
     pub frames: Option<u64>,
 }
 
-/// The time that each stage took on a frame, by the stage's name, in the order of a frame's journey. A stage that was not run is left
-/// out. Frames that wait for the network share a batch, whose time is divided among its faces. In JSON an object.
+/// Time of each stage per frame, in pipeline order. Stages that didn't run are left out. Frames may share a batch, whose time is divided
+/// among its faces. In JSON, an object keyed by stage.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Breakdown(pub Vec<(&'static str, StageSummary)>);
 
 impl Breakdown {
-    /// The stage of this name alone.
+    /// Keeps only the stage with this name.
     #[must_use]
     pub fn only(mut self, name: &str) -> Self {
         self.0.retain(|(stage, _)| *stage == name);
@@ -109,7 +109,7 @@ impl Serialize for Breakdown {
     }
 }
 
-/// How long a stage took, over all frames, in milliseconds.
+/// How long a stage took per frame, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct StageSummary {
     /// Arithmetic mean.
@@ -135,7 +135,7 @@ fn micros<S: Serializer>(ms: &f64, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 impl StageSummary {
-    /// Of a histogram of nanoseconds; `None` if it is empty.
+    /// Summarises a histogram of nanoseconds; `None` if it is empty.
     pub fn of(nanoseconds: &Histogram<u64>) -> Option<Self> {
         let ms = |ns: u64| Duration::from_nanos(ns).as_secs_f64() * 1e3;
         (!nanoseconds.is_empty()).then(|| Self {

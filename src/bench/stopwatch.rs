@@ -7,16 +7,16 @@ use hdrhistogram::{CreationError, Histogram};
 use super::{Breakdown, StageSummary};
 use crate::pipeline::{Scene, StageTimings};
 
-/// Parts of a run whose frame rates are compared to tell how steady it was.
+/// Number of slices of a run whose frame rates are compared, to tell how steady it was.
 const SLICES: usize = 10;
 
-/// Digits that a histogram keeps: figures are shown with at most four.
+/// Significant digits that the histograms keep.
 const SIGNIFICANT_DIGITS: u8 = 3;
 
-/// The longest time that a histogram tells apart, in nanoseconds: an hour. Longer ones count as this.
+/// Upper limit of the histograms in nanoseconds: an hour. Longer times are recorded as this.
 const LONGEST: u64 = 3600 * 1_000_000_000;
 
-/// What happened to the frames of a run, warm-up left out.
+/// Measures the frames of a run after the warm-up.
 pub struct Stopwatch {
     warmup: u64,
     seen: u64,
@@ -29,10 +29,10 @@ pub struct Stopwatch {
 }
 
 impl Stopwatch {
-    /// Begins to measure after `warmup` frames.
+    /// Starts measuring after `warmup` frames.
     ///
     /// # Errors
-    /// When there is no memory for the histograms.
+    /// When the histograms can't be created.
     pub fn new(warmup: u64) -> Result<Self, CreationError> {
         let empty = Histogram::<u64>::new_with_max(LONGEST, SIGNIFICANT_DIGITS)?;
         let stages = StageTimings::default().each().map(|(name, _)| (name, empty.clone()));
@@ -40,12 +40,12 @@ impl Stopwatch {
         Ok(Self { warmup, seen: 0, began, labelled_at: Vec::new(), faces: 0, frames_with_face: 0, stages })
     }
 
-    /// Takes the next scene of the run.
+    /// Records the next scene of the run.
     pub fn note(&mut self, scene: &Scene) {
         self.note_frame(scene.labelled_at, scene.faces.len() as u64, &scene.timings);
     }
 
-    /// Takes a frame that was finished at `at`.
+    /// Records a frame that was finished at `at`.
     pub fn note_frame(&mut self, at: Instant, faces: u64, timings: &StageTimings) {
         self.seen += 1;
         if self.seen <= self.warmup {
@@ -65,12 +65,12 @@ impl Stopwatch {
         }
     }
 
-    /// Frames measured.
+    /// Number of measured frames.
     pub fn frames(&self) -> u64 {
         self.labelled_at.len() as u64
     }
 
-    /// Faces in the measured frames, added up.
+    /// Total number of faces in the measured frames.
     pub fn faces(&self) -> u64 {
         self.faces
     }
@@ -88,14 +88,14 @@ impl Stopwatch {
         }
     }
 
-    /// Measured frames by the time that they took; 0 without any.
+    /// Measured frames per second; 0 if there are none.
     pub fn fps(&self) -> f64 {
         let seconds = self.elapsed().as_secs_f64();
         if seconds > 0.0 { self.frames() as f64 / seconds } else { 0.0 }
     }
 
-    /// Standard deviation of the frame rate over equal slices of the run, as a share of its mean. `None` for a run too
-    /// short to be cut into slices of a few frames.
+    /// Standard deviation of the frame rate over equal slices of the run, relative to its mean. `None` if the run is too short for slices
+    /// of a few frames.
     pub fn spread(&self) -> Option<f64> {
         const FEWEST_PER_SLICE: usize = 5;
         let per_slice = self.labelled_at.len() / SLICES;
@@ -112,7 +112,7 @@ impl Stopwatch {
         Some(variance.sqrt() / mean).filter(|spread| spread.is_finite())
     }
 
-    /// The stages of the whole pipeline.
+    /// Summaries of all stages.
     pub fn stages(&self) -> Breakdown {
         let stages = self.stages.iter();
         Breakdown(stages.filter_map(|(name, histogram)| Some((*name, StageSummary::of(histogram)?))).collect())
@@ -129,7 +129,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// A run whose frame `i` takes `interval(i)` and shows one face on all but every fourth frame.
+    /// A run whose frame `i` takes `interval(i)`. All but every fourth frame have one face.
     fn run(warmup: u64, frames: u64, interval: impl Fn(u64) -> Duration) -> Stopwatch {
         let mut stopwatch = Stopwatch::new(warmup).unwrap();
         let mut at = Instant::now();

@@ -1,19 +1,19 @@
-//! What makes a benchmark doubtful, and what to do about it.
+//! Reasons to doubt a benchmark, and what to do about each.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Fewer frames than this are a short run: the slowest hundredth would be a single frame or none.
+/// A run with fewer frames is short: its slowest hundredth would be a single frame or none.
 const SHORT_RUN_FRAMES: u64 = 200;
 
-/// A shorter time than this is a short run too: processors change their clock rate within a second or so.
+/// A run that takes less time, in seconds, is short too: processors change their clock rate within a second or so.
 const SHORT_RUN_SECONDS: f64 = 2.0;
 
-/// A spread of the frame rate over the slices of a run beyond which it counts as noisy.
+/// Relative spread of the frame rate over the slices of a run, above which the run counts as noisy.
 const NOISY_SPREAD: f64 = 0.10;
 
-/// Work of other programs, in cores, that takes a noticeable part of the machine away.
+/// CPU use by other programs, in cores, above which the machine counts as busy.
 const BUSY_CORES: f64 = 0.25;
 
 /// A reason to doubt the figures. Its `Display` says what to do.
@@ -23,39 +23,39 @@ pub enum Warning {
     ShortRun {
         /// Frames measured.
         frames: u64,
-        /// Time measured.
+        /// Time measured, in seconds.
         seconds: f64,
     },
-    /// The frame rate went up and down.
+    /// The frame rate varied.
     Noisy {
         /// Its relative standard deviation.
         spread: f64,
     },
-    /// Other programs used the processor meanwhile.
+    /// Other programs used the processor during the run.
     BusyMachine {
         /// How much of it, in cores.
         cores: f64,
     },
     /// Compiled without optimisation.
     DebugBuild,
-    /// There was nothing to classify.
+    /// No face was found.
     NoFace,
     /// CUDA works here but the network ran on the CPU.
     CudaUnused,
-    /// There is an NVIDIA card, but this libtorch can't use it.
+    /// NVIDIA's driver is installed, but this libtorch has no CUDA.
     CudaNotInLibtorch,
 }
 
-/// What warnings are judged by.
+/// The properties of a run that decide which warnings apply.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
     /// Frames measured.
     pub frames: u64,
     /// Time measured, in seconds.
     pub seconds: f64,
-    /// Relative standard deviation of the frame rate, if it is known.
+    /// Relative standard deviation of the frame rate, if known.
     pub spread: Option<f64>,
-    /// Work of other programs meanwhile in cores, if it is known.
+    /// CPU use by other programs during the run, in cores, if known.
     pub other_load_cores: Option<f64>,
     /// Faces seen.
     pub faces: u64,
@@ -63,16 +63,16 @@ pub struct Conditions {
     pub debug_build: bool,
     /// Whether the network ran on CUDA.
     pub on_cuda: bool,
-    /// Whether it could have.
+    /// Whether CUDA works here.
     pub cuda_works: bool,
-    /// Whether libtorch has a CUDA part.
+    /// Whether libtorch was built with CUDA.
     pub cuda_in_libtorch: bool,
-    /// Whether the system has a driver for NVIDIA cards.
+    /// Whether NVIDIA's driver is installed.
     pub nvidia_driver: bool,
 }
 
 impl Warning {
-    /// The warnings that hold under these conditions, the gravest first.
+    /// Returns the warnings that apply, most serious first.
     #[must_use]
     pub fn all(conditions: &Conditions) -> Vec<Self> {
         let &Conditions { frames, seconds, .. } = conditions;
@@ -100,7 +100,7 @@ impl Warning {
         warnings
     }
 
-    /// The kind as one word for programs.
+    /// The kind as an identifier for programs.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {

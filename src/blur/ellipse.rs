@@ -1,26 +1,26 @@
-//! Where a head is.
+//! Ellipses around heads.
 
 use crate::face::{Face, FaceRect};
 use crate::landmarks::{Landmarks, Point};
 
-/// Half axes of the head's ellipse by the box's width and height. A box ends at brows and chin; hair and ears are to be covered, and
-/// from 0.71 on the box's corners are.
+/// Half axes of the head's ellipse, relative to the box's width and height. A box reaches from brows to chin, but hair and ears have to be
+/// covered too. From 0.71 on, the ellipse covers the box's corners.
 const BOX_AXES: [f32; 2] = [0.72, 0.85];
 
-/// How far the ellipse's middle lies above the box's, by its height: more of the head is above the box than below it.
+/// How far the ellipse's centre lies above the box's, relative to the box's height: more of the head is above the box than below it.
 const BOX_ABOVE: f32 = 0.08;
 
-/// Half axes by the larger of the distances from eye to eye and from eyes to mouth, which are about the same in a frontal face; the
-/// larger is also right for a head that is turned or bent. The same ellipse as for a box around an average face, which is 2.65 wide.
+/// Half axes relative to the larger of two distances: eye to eye, and eyes to mouth. They are about equal in a frontal face; the larger one
+/// also fits a head that is turned or bent. An average face's box is 2.65 of them wide, so both ellipses are the same.
 const LANDMARK_AXES: [f32; 2] = [1.9, 2.25];
 
-/// An ellipse in the pixels of a picture.
+/// An ellipse in pixel coordinates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Ellipse {
     pub center: Point,
-    /// Half of its width and of its height before it is turned.
+    /// Half its width and half its height, before rotation.
     pub axes: [f32; 2],
-    /// By how much it is turned, clockwise as the picture shows it.
+    /// Rotation, clockwise in the picture.
     pub degrees: f32,
 }
 
@@ -41,18 +41,18 @@ impl Ellipse {
         Self { center: middle(eyes, mouth), axes: LANDMARK_AXES.map(|axis| axis * size), degrees }
     }
 
-    /// The same, its axes that many times as long.
+    /// Returns the ellipse with its axes scaled by `times`.
     pub(super) fn grown(self, times: f32) -> Self {
         Self { axes: self.axes.map(|axis| axis * times), ..self }
     }
 
-    /// Half of the side of a square around it, whichever way it is turned.
+    /// Half the side of an upright square that contains it at any rotation.
     pub(super) fn reach(&self) -> f32 {
         self.axes[0].max(self.axes[1])
     }
 }
 
-/// What has to be covered of a face: by its box, and by its landmarks too where it has some.
+/// The ellipses to cover for a face: one from its box, and one from its landmarks if it has any.
 pub(super) fn head(face: &Face) -> impl Iterator<Item = Ellipse> {
     std::iter::once(Ellipse::of_box(face.rect)).chain(face.landmarks.as_ref().map(Ellipse::of_landmarks))
 }

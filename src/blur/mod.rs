@@ -1,8 +1,8 @@
-//! People made unrecognisable in what is written: ellipses over the heads that were found, blurred, or all but those.
+//! Makes people unrecognisable in what is written: blurs ellipses over detected heads, or everything except them.
 //!
-//! A face that is found only later, or not any more for a moment, was there all the same. So pictures wait for half a second
-//! before they are given away, and a face that appears is blurred in those before it too; one that is lost is blurred for two more
-//! seconds around the place where it was last seen. `docs/blur.md` says what that doesn't promise.
+//! A face is often visible shortly before and after it is detected. Pictures are therefore held back for half a second, so that a new face
+//! is blurred in them too. A lost face stays blurred for two more seconds around the place where it was last seen. `docs/blur.md` says what
+//! this doesn't guarantee.
 
 mod ellipse;
 mod paint;

@@ -7,14 +7,14 @@ use super::Blur;
 use super::ellipse::{Ellipse, head};
 use crate::face::Face;
 
-/// A head is reduced to this many fields of one colour in its longer direction, which then run into each other: a face is about two
-/// of them wide, less than one lies between its eyes.
+/// A head is reduced to this many cells along the ellipse's longer axis, which are then blended: a face is about two cells wide, and its
+/// eyes are less than one cell apart.
 const FIELDS: f32 = 4.0;
 
-/// And a background to so many in the height of the picture: nobody who stands in it is wider than two of them.
+/// The background is reduced to this many cells over the picture's height: somebody standing in it is at most two cells wide.
 const BACKGROUND_FIELDS: f64 = 9.0;
 
-/// Blurs a picture that stands alone (8-bit BGR): nothing is known of moments before or after it.
+/// Blurs a still picture (8-bit BGR), using only the faces found in it.
 ///
 /// # Errors
 /// When OpenCV fails.
@@ -23,7 +23,7 @@ pub fn blur_still(blur: Blur, picture: &mut Mat, faces: &[Face]) -> opencv::Resu
     blur_picture(blur, picture, &heads, faces)
 }
 
-/// Blurs `heads`, or all but the heads of `faces`, which are surely on the picture.
+/// Blurs `heads`, or everything except the heads of `faces`, which were detected in this picture itself.
 pub(super) fn blur_picture(blur: Blur, picture: &mut Mat, heads: &[Ellipse], faces: &[Face]) -> opencv::Result<()> {
     match blur {
         Blur::Faces => heads.iter().try_for_each(|head| blur_within(picture, head)),
@@ -54,7 +54,7 @@ fn blur_around(picture: &mut Mat, heads: &[Ellipse]) -> opencv::Result<()> {
     Ok(())
 }
 
-/// The picture reduced to so many means, and enlarged again.
+/// Reduces a picture to `fields` cells, each the mean of its pixels, and enlarges it to `size` again.
 fn in_fields(picture: &impl ToInputArray, size: Size, fields: Size) -> opencv::Result<Mat> {
     let (mut means, mut blurred) = (Mat::default(), Mat::default());
     imgproc::resize(picture, &mut means, fields, 0.0, 0.0, imgproc::INTER_AREA)?;
@@ -62,14 +62,14 @@ fn in_fields(picture: &impl ToInputArray, size: Size, fields: Size) -> opencv::R
     Ok(blurred)
 }
 
-/// The part of a picture of this size that a square around an ellipse covers, if any.
+/// The part of a picture of this size inside the square around an ellipse, if any.
 fn around(ellipse: &Ellipse, size: Size) -> Option<Rect> {
     let [x, y] = ellipse.center;
     let reach = ellipse.reach();
     let inside = |place: f32, length: i32| place.clamp(0.0, length as f32) as i32;
     let (left, top) = (inside(x - reach, size.width), inside(y - reach, size.height));
     let (right, bottom) = (inside((x + reach).ceil(), size.width), inside((y + reach).ceil(), size.height));
-    // A box that is no number has no place.
+    // A box with NaN or infinite coordinates has no position.
     let is_somewhere = reach.is_finite() && x.is_finite() && y.is_finite() && right > left && bottom > top;
     is_somewhere.then(|| Rect::new(left, top, right - left, bottom - top))
 }

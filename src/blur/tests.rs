@@ -9,12 +9,12 @@ const WIDTH: i32 = 320;
 const HEIGHT: i32 = 240;
 const INTERVAL: Duration = Duration::from_millis(40);
 
-/// A picture all of fine detail, the same for the same seed.
+/// A picture full of fine detail, always the same for the same seed.
 fn noise(seed: u64) -> Mat {
     let mut generator = opencv::core::RNG::new(seed + 1).unwrap();
     let mut picture = Mat::new_rows_cols_with_default(HEIGHT, WIDTH, CV_8UC3, Scalar::all(0.0)).unwrap();
     generator.fill_def(&mut picture, opencv::core::RNG_UNIFORM, &Scalar::all(0.0), &Scalar::all(256.0)).unwrap();
-    // Coarse parts as well, by which two scenes are told apart.
+    // Coarse structure as well, which the cut detector needs to tell scenes apart.
     let (mut coarse, mut large) = (Mat::default(), Mat::default());
     picture.roi(Rect::new(0, 0, 8, 6)).unwrap().copy_to(&mut coarse).unwrap();
     imgproc::resize(&coarse, &mut large, picture.size().unwrap(), 0.0, 0.0, imgproc::INTER_NEAREST).unwrap();
@@ -33,7 +33,7 @@ fn face(id: u32, rect: Rect) -> Face {
 const PLACE: Rect = Rect { x: 100, y: 80, width: 60, height: 60 };
 const ELSEWHERE: Rect = Rect { x: 270, y: 180, width: 40, height: 40 };
 
-/// What is left of the detail of fine structure: the largest deviation of a colour within 4×4 pixels, over a part.
+/// How much fine detail is left in `part`: the largest standard deviation of a colour within 4×4 pixels.
 fn detail(picture: &Mat, part: Rect) -> f64 {
     let mut most: f64 = 0.0;
     for y in (part.y..part.y + part.height).step_by(4) {
@@ -53,7 +53,7 @@ fn is_blurred(picture: &Mat) -> bool {
     is
 }
 
-/// The pictures of a film of so many frames of one scene, blurred. Each one's number travels with it.
+/// Blurs a film. `scene` gives the seed of each frame's picture. Checks that all frames come out, in order.
 fn film(blur: Blur, frames: u32, faces: impl Fn(u32) -> Vec<Face>, scene: impl Fn(u32) -> u64) -> Vec<Arc<Mat>> {
     let mut blurrer = Blurrer::new(blur);
     let mut out = Vec::new();
@@ -78,7 +78,7 @@ fn a_face_loses_its_detail_and_the_rest_keeps_it() {
 
 #[test]
 fn a_face_is_blurred_in_the_half_second_before_it_is_found_and_two_seconds_after_it_was_lost() {
-    // Found on the frames 20 to 24, which are 0.8 to 0.96 s.
+    // Found in frames 20 to 24, which are at 0.8 to 0.96 s.
     let found = |number: u32| if (20..25).contains(&number) { vec![face(1, PLACE)] } else { vec![] };
     let pictures = film(Blur::Faces, 90, found, |_| 0);
     let blurred: Vec<u32> = (0..90).filter(|number| is_blurred(&pictures[*number as usize])).collect();
@@ -111,7 +111,7 @@ fn a_cut_ends_it_in_both_directions() {
         13.. => vec![face(2, PLACE)],
         _ => vec![],
     };
-    // At 5 the scene changes, and at 10 again.
+    // The scene changes at frames 5, 10 and 15.
     let pictures = film(Blur::Faces, 16, found, |number| u64::from(number / 5));
     let blurred: Vec<usize> = (0..16).filter(|number| is_blurred(&pictures[*number])).collect();
     assert_eq!(blurred, [0, 1, 2, 3, 4, 10, 11, 12, 13, 14, 15]);

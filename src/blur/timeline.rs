@@ -1,4 +1,4 @@
-//! Which heads were on a picture, known only when what came after it is known too.
+//! Which heads to blur in each picture, which also depends on the pictures before and after it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use super::paint::blur_picture;
 use crate::face::{Face, FaceId, GrayView};
 use crate::track::CutDetector;
 
-/// A face is blurred this long before it is first found. It takes three frames to be confirmed, and somebody who turns to the camera
-/// can be recognised a moment before the detector finds the face.
+/// A face is also blurred for this long before it is first found: it takes three frames to be confirmed, and somebody who turns to the
+/// camera can be recognised a moment before the detector finds the face.
 const LEAD: Duration = Duration::from_millis(500);
 
-/// Pictures that wait at least, whatever their times: as many as a face takes to be confirmed, less its own.
+/// Number of pictures that are always held back, whatever their times: as many as it takes to confirm a face, minus the current one.
 const LEAST_WAITING: usize = 2;
 
-/// Bytes of pictures that may wait beyond those: half a second of 1920×1080 at 60 frames a second takes 187 MB.
+/// Limit in bytes for the pictures held back beyond [`LEAST_WAITING`]: half a second of 1920×1080 at 60 frames a second takes 187 MB.
 const MOST_BYTES: usize = 256 << 20;
 
-/// A face that isn't found any more is blurred this long around the place where it was last seen. It then is gone, has a new number, or is
-/// hidden so well that a detector finds nothing of it.
+/// A face that is no longer found stays blurred for this long around the place where it was last seen. After that, it has left, has a new
+/// id, or is hidden so well that a detector doesn't find it.
 const HOLD: Duration = Duration::from_secs(2);
 
-/// By how much of itself a head's ellipse grows in each second in which nobody knows where the head is …
+/// Growth of a head's ellipse for each second in which the head's position is unknown, relative to its size.
 const GROWTH: f32 = 1.0;
 
-/// … and to how many times its size at most.
+/// Largest factor by which an ellipse grows.
 const MOST_GROWN: f32 = 2.0;
 
-/// Blurs the pictures of a video, each with something that travels with it. They come out in order, up to half a second later.
+/// Blurs the pictures of a video. They come out in order, about half a second later, each with the value that was passed with it.
 pub struct Blurrer<T> {
     blur: Blur,
     cuts: CutDetector,
@@ -53,22 +53,22 @@ struct Waiting<T> {
     time: Duration,
     faces: Vec<Face>,
     heads: Vec<Ellipse>,
-    /// Whether it is the first one after a cut.
+    /// Whether it is the first picture after a cut.
     begins: bool,
     with: T,
 }
 
-/// A blurred picture, and what travelled with it.
+/// A blurred picture, with the value that was passed with it.
 pub type Blurred<T> = (Arc<Mat>, T);
 
 impl<T> Blurrer<T> {
-    /// One that has seen nothing yet.
+    /// Creates a blurrer for the start of a video.
     pub fn new(blur: Blur) -> Self {
         let (cuts, gray) = (CutDetector::default(), Mat::default());
         Self { blur, cuts, gray, seen: BTreeMap::new(), waiting: VecDeque::new() }
     }
 
-    /// Takes the next picture (8-bit BGR) with all faces that were found on it, and gives those that nothing more can be learnt of.
+    /// Takes the next picture (8-bit BGR) with all faces found in it, and returns the pictures that later ones can no longer affect.
     ///
     /// # Errors
     /// When OpenCV fails.
@@ -103,7 +103,7 @@ impl<T> Blurrer<T> {
         Ok(ready)
     }
 
-    /// Gives the pictures that still wait.
+    /// Returns the pictures that are still held back.
     ///
     /// # Errors
     /// When OpenCV fails.
@@ -115,7 +115,7 @@ impl<T> Blurrer<T> {
         Ok(rest)
     }
 
-    /// Blurs the place of a face that has just been found in the pictures before, back to the last cut.
+    /// Blurs the place of a newly found face in the waiting pictures, back to the last cut.
     fn blur_before(&mut self, face: &Face, time: Duration) {
         let heads: Vec<Ellipse> = head(face).collect();
         for waiting in self.waiting.iter_mut().rev() {
@@ -149,7 +149,7 @@ impl<T> Blurrer<T> {
     }
 }
 
-/// The ellipses after so long a time in which nobody knew where the head was.
+/// The ellipses, grown because the head's position has been unknown for this long.
 fn grown(heads: &[Ellipse], unknown_for: Duration) -> impl Iterator<Item = Ellipse> {
     let times = (1.0 + GROWTH * unknown_for.as_secs_f32()).min(MOST_GROWN);
     heads.iter().map(move |head| head.grown(times))

@@ -1,4 +1,4 @@
-//! The tables of a film's parts as one: what was seen before each part is left out, and faces that cross a cut keep their numbers.
+//! Joins the tables of a film's parts: rows before each part are left out, and faces that cross a cut keep their numbers.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -10,8 +10,8 @@ use crate::batch::Part;
 use crate::export::{TableCopy, TableFormat, TableRows};
 use crate::face::FaceRect;
 
-/// Boxes of one frame that overlap by as much are of one face. The same face on the same frame has nearly the same box in both parts; two
-/// people hardly overlap.
+/// Boxes in one frame that overlap at least this much belong to one face. A face has nearly the same box in both parts, while two people
+/// hardly overlap.
 const SAME_FACE_IOU: f32 = 0.5;
 
 /// A table of a part.
@@ -20,7 +20,7 @@ pub struct PartTable {
     pub path: PathBuf,
 }
 
-/// Where the columns are that tell and change something. Tables of frames have the first two alone.
+/// Indices of the columns that are read or changed. Tables of frames have only the first two.
 #[derive(Clone, Copy)]
 struct Columns {
     frame: usize,
@@ -34,32 +34,32 @@ struct FaceColumns {
     rect: [usize; 4],
 }
 
-/// A frame, with the number and box of the face that its row is about.
+/// The frame of a row, with the number and box of its face.
 struct Seen {
     time_s: f64,
     frame: i64,
     face: Option<(u64, FaceRect)>,
 }
 
-/// Numbers of faces so far, and what was seen last.
+/// The number of faces so far, and the last rows.
 #[derive(Default)]
 struct Joined {
     faces: u64,
-    /// Within the overlap before the end of the part before, with their numbers in the film.
+    /// Rows within the overlap before the end of the previous part, with the film's numbers.
     last: VecDeque<Seen>,
 }
 
 /// How the next part's rows become the film's.
 #[derive(Default)]
 struct Translation {
-    /// The film's numbers by the part's.
+    /// The film's face numbers by the part's.
     numbers: HashMap<u64, u64>,
-    /// Added to the part's numbers of frames. A file of a variable rate has no exact ones behind a jump.
+    /// Added to the part's frame numbers, which are inexact after a seek in a file with a variable rate.
     frames: i64,
 }
 
-/// What is to be added to the numbers of frames in each part's tables, by its tables of frames: these have rows of an overlap even where
-/// nobody is seen.
+/// What to add to the frame numbers in each part's tables. It follows from its tables of frames, which have rows in an overlap even if no
+/// face is seen.
 ///
 /// # Errors
 /// When a table can't be read or isn't Mien's.
@@ -78,8 +78,8 @@ pub fn frame_shifts(parts: &[PartTable], format: TableFormat) -> anyhow::Result<
     parts.iter().map(shift).collect()
 }
 
-/// Writes the rows of all parts, in order of their numbers, to a new table. Memory is that of the rows within an overlap. `shifts` are
-/// those of [`frame_shifts`]; without them they are told from the rows that two parts share.
+/// Writes the rows of all parts, in order of their numbers, to a new table. Only the rows within an overlap are held in memory. `shifts`
+/// are those of [`frame_shifts`]; without them, they are derived from the rows that two parts share.
 ///
 /// # Errors
 /// When a table can't be read or isn't Mien's, or the disk is full.
@@ -96,7 +96,7 @@ pub fn join_parts(
         let broken = || format!("can't read {}", table.path.display());
         let rows = TableRows::open(&table.path, format).with_context(broken)?;
         if rows.columns().is_empty() {
-            // JSON lines without a line.
+            // JSON lines without a row.
             joined.last.clear();
             continue;
         }
@@ -143,7 +143,7 @@ impl Columns {
 }
 
 impl Joined {
-    /// Adds a part's rows, and gives what was added to their numbers of frames: `shift`, if it is known.
+    /// Adds a part's rows, and returns what was added to their frame numbers: `shift`, if known.
     fn add(
         &mut self,
         part: &Part,
@@ -187,7 +187,7 @@ impl Joined {
 }
 
 impl Translation {
-    /// By what two parts have seen of the same frames: those of a face are where its boxes overlap most often.
+    /// Derives the translation from frames that are in two parts: the faces whose boxes overlap most often are the same.
     fn of(before: &[Seen], last: &VecDeque<Seen>, shift: Option<i64>) -> Self {
         let mut of_time: HashMap<u64, Vec<&Seen>> = HashMap::new();
         for seen in last {
@@ -206,7 +206,7 @@ impl Translation {
             }
         }
         let mut pairs: Vec<_> = counts.into_iter().collect();
-        // The surest first; among equals by number, so that it is always the same.
+        // The surest first; ties by number, so that the result is deterministic.
         pairs.sort_by_key(|(pair, count)| (std::cmp::Reverse(*count), *pair));
         let mut numbers: HashMap<u64, u64> = HashMap::new();
         for ((here, there), _) in pairs {
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn faces_that_cross_the_cut_keep_their_numbers_and_new_ones_are_counted_on() {
         let first = vec![row(5, 1, 0.0), row(6, 2, 100.0), row(8, 2, 101.0), row(8, 3, 200.0), row(9, 2, 102.0)];
-        // Here the second one is the first, and somebody enters.
+        // Here the second face has number 1, and two new ones enter.
         let second = vec![row(8, 1, 101.2), row(9, 1, 102.2), row(10, 1, 103.0), row(11, 2, 0.0), row(11, 3, 300.0)];
         let rows = join(&[(part(1, 0.0, Some(0.95)), first), (part(2, 0.95, None), second)]);
         assert_eq!(rows, pairs(&[(5, 1), (6, 2), (8, 2), (8, 3), (9, 2), (10, 2), (11, 4), (11, 5)]));

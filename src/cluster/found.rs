@@ -1,4 +1,4 @@
-//! What many runs have left in their folders: the results of each file, and what could not be analysed.
+//! Finds what many runs have left in their folders: the results of each file, and what could not be analysed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,16 +12,16 @@ use crate::batch::{
 use crate::export::is_temporary;
 use crate::whole::folder_of;
 
-/// Everything in some folders.
+/// What was found in some folders.
 #[derive(Default)]
 pub struct Found {
-    /// The records of each file, or part of one, by what its results are called.
+    /// The records of each file, or part of one, by the name of its results.
     pub records: BTreeMap<PathBuf, Vec<FoundRecord>>,
-    /// Those of tables over many files.
+    /// The records of tables over many files.
     pub joined: Vec<FoundRecord>,
-    /// Why a file has none and won't get any, by the runs' reports.
+    /// Why a file has no results and won't get any, according to the runs' reports.
     pub problems: BTreeMap<PathBuf, String>,
-    /// Files that have none yet, by the runs' reports: another try may go right.
+    /// Files that have no results yet, according to the runs' reports; another try may succeed.
     pub unfinished: BTreeSet<PathBuf>,
     /// Records that can't be read.
     pub unreadable: Vec<PathBuf>,
@@ -31,15 +31,15 @@ pub struct Found {
 pub struct FoundRecord {
     /// The file with the record.
     pub path: PathBuf,
-    /// What it says.
+    /// Its contents.
     pub record: Record,
 }
 
 impl Found {
-    /// Searches folders to their bottom. Tables over many files are none of a file.
+    /// Searches folders and all their subfolders.
     ///
     /// # Errors
-    /// When a folder isn't there.
+    /// When a folder doesn't exist.
     pub fn search(folders: &[PathBuf]) -> anyhow::Result<Self> {
         let mut found = Self::default();
         for folder in folders {
@@ -55,7 +55,7 @@ impl Found {
             }
         }
         let (records, problems) = (&found.records, &mut found.problems);
-        // Another run could analyse it.
+        // Another run may have analysed it.
         problems.retain(|name, _| !records.contains_key(name));
         found.unfinished.retain(|name| !records.contains_key(name) && !problems.contains_key(name));
         Ok(found)
@@ -91,7 +91,7 @@ pub fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 impl FoundRecord {
-    /// What the results are called: earlier versions didn't note it, then it is told from the place in the folder.
+    /// The name of the results. Earlier versions didn't record it; then it follows from the record's path in the folder.
     fn unit_name(&self, folder: &Path) -> PathBuf {
         let Record { name, part, .. } = &self.record;
         match name {
@@ -103,7 +103,7 @@ impl FoundRecord {
         }
     }
 
-    /// What the table calls the file: that of the whole film for a part.
+    /// The file's name in tables; for a part, that of the whole film.
     pub fn file(&self) -> Option<&Path> {
         self.record.name.as_deref()
     }
@@ -123,7 +123,7 @@ impl FoundRecord {
         self.path.file_name().is_some_and(|name| name.to_string_lossy() == format!("{PICTURES_NAME}{RECORD_ENDING}"))
     }
 
-    /// What came out, if it is whole.
+    /// The results, if they are complete.
     pub fn results(&self) -> Option<&Results> {
         self.record.results.as_ref().filter(|_| !self.record.adding)
     }
@@ -138,7 +138,7 @@ impl FoundRecord {
     pub fn place_of(&self, output: &Output) -> PathBuf {
         let here = folder_of(&self.path);
         let recorded = &output.file.path;
-        // The first output lies beside the record; others, as copies of pictures, may lie in folders below.
+        // The first output lies beside the record; others, such as copies of pictures, may lie in subfolders.
         let first = self.record.results.as_ref().and_then(|results| results.outputs.first());
         let there = first.and_then(|first| first.file.path.parent()).unwrap_or(Path::new(""));
         let below = recorded.strip_prefix(there).ok();

@@ -9,7 +9,7 @@ use super::split::{Split, parts};
 use crate::batch::{FileState, Input, PICTURES_NAME, Part, clock_begins_again};
 use crate::source::{FrameSource as _, VideoSource};
 
-/// Some drives keep times of change in steps of two seconds, and copies of a file differ by as much.
+/// Some drives store modification times in steps of two seconds, so copies of a file may differ by as much.
 const TIME_TOLERANCE_MS: u64 = 2000;
 
 /// Hexadecimal digits of an id: 64 bits, enough for billions of files.
@@ -20,20 +20,20 @@ const ID_DIGITS: usize = 16;
 pub struct ManifestLine {
     /// The first 16 digits of the SHA-256 of name, length, modification time and number of the part.
     pub id: String,
-    /// Where it is, for all machines.
+    /// Its path, on all machines.
     pub path: PathBuf,
-    /// What it is called in results.
+    /// Its name in results.
     pub name: PathBuf,
-    /// What it is.
+    /// Video or picture.
     pub kind: Kind,
     /// Length in bytes.
     pub bytes: u64,
     /// When it was last changed, in milliseconds since 1970.
     pub modified_ms: Option<u64>,
-    /// Duration in seconds, as it declares it: of the whole file.
+    /// Declared duration of the whole file, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
-    /// Frames, as it declares them: of the whole file.
+    /// Declared number of frames of the whole file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frames: Option<u64>,
     /// Which part of it, if not the whole.
@@ -55,7 +55,7 @@ pub enum Kind {
 }
 
 impl ManifestLine {
-    /// The lines of an input: one for each part, where a film is cut. Films whose clock begins again are not, and are added to `uncut`.
+    /// The lines of an input: one for each part, if a film is cut. Films whose clock restarts aren't cut, and are added to `uncut`.
     pub(super) fn all_of(input: &Input, kind: Kind, split: Option<Split>, uncut: &mut Vec<PathBuf>) -> Vec<Self> {
         let line = Self::of(&input.path, &input.name, kind);
         if line.problem.is_some() || kind == Kind::Picture {
@@ -74,7 +74,7 @@ impl ManifestLine {
         }
         match clock_begins_again(&input.path) {
             Ok(false) => {}
-            // It declares the length of one of its pieces.
+            // Its declared length is that of one of its pieces.
             Ok(true) => {
                 uncut.push(input.name.clone());
                 return vec![line];
@@ -84,11 +84,11 @@ impl ManifestLine {
         parts.into_iter().map(|part| Self { part: Some(part), ..line.clone() }.with_id()).collect()
     }
 
-    /// The line of a file as it is now, without what only its decoder can tell.
+    /// The line of a file as it is now, without what only a decoder can tell.
     pub(super) fn of(path: &Path, name: &Path, kind: Kind) -> Self {
         let state = FileState::of(path);
         let (bytes, modified_ms) = state.map_or((0, None), |state| (state.bytes, state.modified_ms));
-        // Others can't stand in JSON.
+        // JSON can't hold other paths.
         let text = |path: &Path| PathBuf::from(path.to_string_lossy().into_owned());
         let line = Self {
             id: String::new(),
@@ -109,13 +109,13 @@ impl ManifestLine {
         }
     }
 
-    /// The line of one that can't be analysed.
+    /// Marks the line as one that can't be analysed.
     pub(super) fn with_problem(mut self, problem: String) -> Self {
         self.problem = Some(problem);
         self.with_id()
     }
 
-    /// With the id that its facts have.
+    /// Sets the id, which depends on the other fields.
     pub(super) fn with_id(mut self) -> Self {
         let Self { name, bytes, modified_ms, part, .. } = &self;
         let part = part.map_or(0, |part| part.number);
@@ -125,12 +125,12 @@ impl ManifestLine {
         self
     }
 
-    /// What its results are called.
+    /// The name of its results.
     pub fn unit_name(&self) -> PathBuf {
         self.part.map_or_else(|| self.name.clone(), |part| part.name(&self.name))
     }
 
-    /// What the results are called that it goes into: pictures have one table together.
+    /// The name of the results that include it: all pictures share one table.
     pub fn table_name(&self) -> PathBuf {
         if self.kind == Kind::Picture { PICTURES_NAME.into() } else { self.unit_name() }
     }
@@ -145,7 +145,7 @@ impl ManifestLine {
         (!self.is_as_planned(&state)).then(|| words.to_owned())
     }
 
-    /// Whether a file in this state is the one that the line is about: as long, and changed at the same time.
+    /// Whether a file in this state is the planned one: it has the same length and about the same modification time.
     pub fn is_as_planned(&self, state: &FileState) -> bool {
         let apart = self.modified_ms.zip(state.modified_ms).map_or(0, |(then, now)| then.abs_diff(now));
         state.bytes == self.bytes && apart <= TIME_TOLERANCE_MS

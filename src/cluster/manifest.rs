@@ -1,4 +1,4 @@
-//! What is to be analysed, frozen in a file: one line for each video, part of one or picture, with what it is and how long it takes.
+//! The files to analyse, frozen in a list: one line for each video, part of one or picture, with what it is and how long it takes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,26 +14,26 @@ use super::split::Split;
 use crate::batch::{Input, Inputs};
 use crate::interrupt::Interrupted;
 
-/// What a picture counts against seconds of video when shards are balanced: a frame at 25 a second.
+/// Cost of a picture in seconds of video, when shards are balanced: a frame at 25 a second.
 const PICTURE_SECONDS: f64 = 0.04;
 
 /// The lines, videos first, then pictures, each in order of their paths.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Manifest(pub Vec<ManifestLine>);
 
-/// A manifest can't be read.
+/// Why a manifest can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// Not there, or not to be read.
+    /// It doesn't exist, or can't be read.
     #[error("can't read the manifest {}: {reason}", path.display())]
     Unreadable {
-        /// Which.
+        /// Which file.
         path: PathBuf,
         /// What the system says.
         #[source]
         reason: std::io::Error,
     },
-    /// Nothing is planned: the command that was to write it failed.
+    /// It is empty: the command that should have written it failed.
     #[error("the manifest {} is empty: `mien plan` must have failed; make the manifest anew, and read what the command says", path.display())]
     Empty {
         /// Which file.
@@ -53,8 +53,8 @@ pub enum ManifestError {
 }
 
 impl Manifest {
-    /// Looks at each input. `tick` is called for each one. Gives the manifest, and the names of films that `split` would cut and that stay
-    /// whole, as their clock begins again in the middle.
+    /// Examines each input and calls `tick` after each. Returns the manifest, and the names of films that `split` would cut but that stay
+    /// whole because their clock restarts.
     ///
     /// # Errors
     /// When the user interrupted it. An input that can't be read has a line that says so.
@@ -84,13 +84,13 @@ impl Manifest {
         Ok((Self::in_order(lines), uncut))
     }
 
-    /// With lines in any order; those of one file stay as they are.
+    /// Sorts lines; those of one file keep their order.
     fn in_order(mut lines: Vec<ManifestLine>) -> Self {
         lines.sort_by(|a, b| (a.kind == Kind::Picture, &a.path).cmp(&(b.kind == Kind::Picture, &b.path)));
         Self(lines)
     }
 
-    /// Reads the one at `path`, which may be several one after another.
+    /// Reads the manifest at `path`, which may be several ones concatenated.
     ///
     /// # Errors
     /// When it can't be read, has no line, or a line isn't one of a manifest.
@@ -103,7 +103,7 @@ impl Manifest {
             if !line.trim().is_empty() {
                 let error = |reason| ManifestError::Line { path: path.to_owned(), line: number + 1, reason };
                 let line: ManifestLine = serde_json::from_str(&line).map_err(error)?;
-                // Of a file that is in several, the last one counts.
+                // If a file is in several, its last line counts.
                 let part = line.part.map(|part| (part.of, part.number));
                 lines.insert((line.kind == Kind::Picture, line.path.clone(), part), line);
             }
@@ -114,10 +114,10 @@ impl Manifest {
         Ok(Self::in_order(lines.into_values().collect()))
     }
 
-    /// As text.
+    /// The manifest as text.
     ///
     /// # Errors
-    /// When a path can't stand in JSON.
+    /// When a path can't be written as JSON.
     pub fn to_lines(&self) -> anyhow::Result<String> {
         let text = |line: &ManifestLine| {
             let text = serde_json::to_string(line);
@@ -127,7 +127,7 @@ impl Manifest {
         Ok(lines.iter().map(|line| format!("{line}\n")).collect())
     }
 
-    /// Those that can't be analysed.
+    /// Files that can't be analysed, and why.
     pub fn problems(&self) -> impl Iterator<Item = (&Path, &str)> {
         self.0.iter().filter_map(|line| Some((line.name.as_path(), line.problem.as_deref()?)))
     }
@@ -137,7 +137,7 @@ impl Manifest {
         self.0.iter().any(|line| line.part.is_some())
     }
 
-    /// What is to be analysed in a shard: the same wherever it is asked. What has changed since the manifest was made is unreadable.
+    /// The inputs of a shard, the same on all machines. Files that have changed since the manifest was made are unreadable.
     pub fn inputs(&self, shard: Shard) -> Inputs {
         let mut inputs = Inputs::default();
         for line in self.of_shard(shard) {
@@ -167,7 +167,7 @@ impl Manifest {
         videos.chain(pictures.iter().filter(move |_| has_pictures))
     }
 
-    /// How long each takes, in seconds of video. Files that don't declare it are taken to be as long as others of their bytes.
+    /// The cost of each line, in seconds of video. Undeclared durations are estimated from the file's size.
     fn costs(&self, videos: &[ManifestLine]) -> Vec<f64> {
         let known = self.0.iter().filter_map(|line| Some((line.seconds?, line.bytes as f64)));
         let (seconds, bytes) = known.fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));

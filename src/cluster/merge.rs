@@ -1,4 +1,4 @@
-//! The results of many runs as one table.
+//! Merges the results of many runs into one table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -20,51 +20,51 @@ use crate::console::tell;
 use crate::exit::TryAgain;
 use crate::export::{Existing, Staging, TableFormat, join_tables};
 
-/// Options that may differ from file to file: a part's own, and one that pictures alone have.
+/// Options that may differ between files: the part, and one that only pictures have.
 const OWN_OPTIONS: [&str; 2] = ["part", "max_megapixels"];
 
-/// So many files are named in an error; the rest is counted.
+/// Most files that an error names; the rest is counted.
 const NAMED: usize = 5;
 
-/// What is to become one table.
+/// What to merge, and into what.
 pub struct Merge {
     /// Where results are.
     pub folders: Vec<PathBuf>,
-    /// What there should be, if that is known.
+    /// The files that should have results, if known.
     pub manifest: Option<Manifest>,
-    /// The table of faces to write; its ending says the format.
+    /// The table of faces to write; its extension determines the format.
     pub output: PathBuf,
-    /// What is written in any case.
+    /// What to accept.
     pub allowed: Allowed,
 }
 
-/// What doesn't keep a table from being written.
+/// Irregularities in spite of which tables are written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allowed {
     /// Results of different models, priors or options.
     pub mixed: bool,
     /// Files without results that may get some.
     pub missing: bool,
-    /// A table of that name that was changed since.
+    /// An existing table of that name that was edited.
     pub force: bool,
 }
 
-/// What was written, and what of it is not as it should be.
+/// What was written, and what is irregular about it.
 #[derive(Debug, Default)]
 pub struct Merged {
     /// The tables.
     pub tables: Vec<PathBuf>,
     /// Films and picture tables in them.
     pub files: usize,
-    /// What is missing and was allowed to be.
+    /// Files whose results are missing, which was allowed.
     pub missing: Vec<PathBuf>,
     /// Files that will have no results, and why.
     pub bad: Vec<String>,
-    /// What the files' own records say.
+    /// Complaints in the files' own records.
     pub complaints: Vec<String>,
-    /// What was found more than once, the same each time.
+    /// Files with several identical results.
     pub doubled: Vec<PathBuf>,
-    /// What was found and isn't in the manifest, so not in the tables either.
+    /// Files with results that aren't in the manifest, and so not in the tables either.
     pub unplanned: Vec<PathBuf>,
 }
 
@@ -78,8 +78,8 @@ impl Merge {
     /// Writes the table of faces, and those of frames and summaries if each file has them.
     ///
     /// # Errors
-    /// When results are missing ([`TryAgain`]) or differ in how they were made, unless that is allowed; when one was found twice and isn't
-    /// the same; when a table can't be read or written.
+    /// When results are missing ([`TryAgain`]) or differ in how they were made, unless that is allowed; when a file has two different
+    /// results; when a table can't be read or written.
     pub fn run(self) -> anyhow::Result<Merged> {
         let format = self.format()?;
         let mut found = Found::search(&self.folders)?;
@@ -120,7 +120,7 @@ impl Merge {
         })
     }
 
-    /// The files in the order of the manifest, else videos first, then pictures, each in order of their paths: as a single run has them.
+    /// The files to merge: videos first, then pictures, each in order of their paths, as in a single run.
     fn entries(
         &self,
         records: BTreeMap<PathBuf, FoundRecord>,
@@ -137,7 +137,7 @@ impl Merge {
             let reason =
                 line.problem.as_ref().or_else(|| problems.get(&unit)).or_else(|| problems.get(&line.unit_name()));
             let has_table = records.contains_key(&unit);
-            // That of all pictures lacks those that can't be read, and those that came later.
+            // The table of all pictures lacks those that can't be read, and those that were added later.
             let is_in = has_table && (line.kind == Kind::Video || pictures.contains(line.path.as_path()));
             match (is_in, reason) {
                 (true, _) => {}
@@ -183,7 +183,7 @@ impl Merge {
         let folder = crate::whole::folder_of(&self.output);
         std::fs::create_dir_all(folder).with_context(|| format!("cannot write to the folder {}", folder.display()))?;
         let output = std::path::absolute(&self.output).context("the current folder is gone")?;
-        // One for all that is written beside each other under this name, in whatever format.
+        // One record for all tables beside each other under this name, in whatever format.
         let record = TablesRecord::read(output.with_extension(&RECORD_ENDING[1..]));
         let mut results = sum_of(entries);
         merged.complaints = results.complaints.clone();
@@ -222,7 +222,7 @@ impl Merge {
     }
 }
 
-/// What came out of all files, and a note if they weren't computed alike.
+/// The summed results of all files, with a note if their arithmetic differs.
 fn sum_of(entries: &[Entry]) -> Results {
     let mut sum = Results::default();
     let mut arithmetic: Vec<BTreeSet<&str>> = Vec::new();
@@ -250,7 +250,7 @@ fn write_table(entries: &[Entry], product: Product, format: TableFormat, path: &
 }
 
 impl Entry {
-    /// Parts that nobody has analysed.
+    /// Parts without results.
     fn missing_parts(&self) -> Vec<PathBuf> {
         let parts: Vec<_> = self.records.iter().filter_map(FoundRecord::part).collect();
         let Some(any) = parts.first() else { return Vec::new() };
@@ -259,7 +259,7 @@ impl Entry {
         absent.map(|number| crate::batch::Part { number, ..*any }.name(&self.name)).collect()
     }
 
-    /// Its table; of parts one is made in `staging`.
+    /// Its table. Tables of parts are joined into one in `staging`.
     fn table(
         &self,
         product: Product,
@@ -271,7 +271,7 @@ impl Entry {
             return table_of(record, product, format);
         }
         let parts = self.part_tables(product, format)?;
-        // All tables of a film have to give a frame the same number, also where nobody was seen at a cut.
+        // All tables of a film must give a frame the same number, even if no face was seen at a cut.
         let frames = Product::Frames(format);
         let shifts = if self.records.iter().all(|record| has(record, frames)) {
             Some(frame_shifts(&self.part_tables(frames, format)?, format)?)
@@ -282,14 +282,14 @@ impl Entry {
         join_parts(&parts, shifts.as_deref(), &path, format)
     }
 
-    /// Those of its parts.
+    /// The tables of its parts.
     fn part_tables(&self, product: Product, format: TableFormat) -> anyhow::Result<Vec<PartTable>> {
         let parts = self.records.iter().filter_map(|record| Some((record.part()?, record)));
         parts.map(|(part, record)| Ok(PartTable { part, path: table_of(record, product, format)? })).collect()
     }
 }
 
-/// Where a table is, which has to be as it was written.
+/// The path of a table. Refuses one whose length has changed since it was written.
 fn table_of(record: &FoundRecord, product: Product, format: TableFormat) -> anyhow::Result<PathBuf> {
     let ending = format.ending();
     let mut outputs = record.outputs(product);
@@ -309,7 +309,7 @@ fn pictures_in(records: &BTreeMap<PathBuf, FoundRecord>) -> BTreeSet<PathBuf> {
     record.into_iter().flat_map(FoundRecord::inputs).map(|input| input.path.clone()).collect()
 }
 
-/// What is to be done about old results, after a list of what is missing.
+/// Advice about outdated results, to follow a list of missing ones.
 fn replaced_in_words(replaced: &BTreeSet<PathBuf>) -> String {
     if replaced.is_empty() {
         return String::new();
@@ -320,7 +320,7 @@ fn replaced_in_words(replaced: &BTreeSet<PathBuf>) -> String {
     )
 }
 
-/// What else there is, after a list of what is missing: a file may have been named in another way when the manifest was made.
+/// Results that aren't in the manifest, to follow a list of missing ones: a file may have had another name when the manifest was made.
 fn unplanned_in_words(unplanned: &[PathBuf]) -> String {
     if unplanned.is_empty() {
         return String::new();

@@ -1,5 +1,5 @@
-//! Work divided among many machines: a manifest that names the files, the shard of it that each machine takes, and the results of all
-//! of them as one table. What starts the machines is an engine's: Snakemake, Slurm, Kubernetes.
+//! Divides work among many machines: a manifest lists the files, each machine processes one shard of it, and a merge joins all results. An
+//! engine (Snakemake, Slurm, Kubernetes) starts the machines.
 
 mod films;
 mod found;

@@ -1,4 +1,4 @@
-//! Which of the results that were found count: one of each file, and of the file as it was planned.
+//! Selects the results to merge: one for each file, of the file as it was planned.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use super::manifest::Manifest;
 use crate::batch::{FileState, Output, Part, Product};
 use crate::lab::provenance::sha256;
 
-/// Parts follow on each other if one ends so near to where the next begins, in seconds: frames lie further apart.
+/// Parts are consecutive if one ends this close to where the next begins, in seconds. Frames are further apart.
 const SAME_CUT_S: f64 = 1e-3;
 
-/// Takes away the records of files that aren't planned, such as those of somebody who no longer takes part, and gives their names.
+/// Removes the records of files that aren't planned, such as those of a participant who has withdrawn, and returns their names.
 pub fn remove_unplanned(manifest: &Manifest, records: &mut BTreeMap<PathBuf, Vec<FoundRecord>>) -> Vec<PathBuf> {
     let planned: BTreeSet<PathBuf> = manifest.0.iter().map(ManifestLine::table_name).collect();
     records.extract_if(.., |unit, _| !planned.contains(unit)).map(|(unit, _)| unit).collect()
 }
 
-/// Takes away the records of files that were replaced before they were planned, and gives the names of those that have no other. The
-/// table of all pictures goes if one of them was, or isn't planned any more: its rows can't be told apart.
+/// Removes the records of files that were replaced before they were planned, and returns the names of those without another record. The
+/// table of all pictures is removed if one of them was replaced, or isn't planned any more, because its rows can't be separated.
 pub fn remove_replaced(manifest: &Manifest, records: &mut BTreeMap<PathBuf, Vec<FoundRecord>>) -> BTreeSet<PathBuf> {
     let of_kind = |kind: Kind| manifest.0.iter().filter(move |line| line.kind == kind);
     let videos: BTreeMap<PathBuf, &ManifestLine> =
@@ -48,16 +48,16 @@ pub fn remove_replaced(manifest: &Manifest, records: &mut BTreeMap<PathBuf, Vec<
     replaced
 }
 
-/// One record of each file, and the names of those that had several. Several that have the same tables count as one.
+/// Returns one record for each file, and the names of files that had several. Several records with the same tables count as one.
 ///
 /// # Errors
-/// When two of a name have other tables, or a table whose sum wasn't noted can't be read.
+/// When two records of a name have different tables, or a table without a recorded checksum can't be read.
 pub fn without_doubles(
     records: BTreeMap<PathBuf, Vec<FoundRecord>>,
 ) -> anyhow::Result<(BTreeMap<PathBuf, FoundRecord>, Vec<PathBuf>)> {
     let (mut once, mut doubled) = (BTreeMap::new(), Vec::new());
     for (name, mut records) in records {
-        // What a run didn't end counts only where no other did.
+        // Unfinished results count only if there are no finished ones.
         if records.iter().any(|record| record.results().is_some()) {
             records.retain(|record| record.results().is_some());
         }
@@ -89,7 +89,7 @@ fn sums_of(record: &FoundRecord) -> anyhow::Result<BTreeMap<Option<Product>, Str
         if let Some(sum) = &output.sha256 {
             return Ok((output.product, sum.clone()));
         }
-        // Older versions noted none.
+        // Older versions recorded none.
         let path = record.place_of(output);
         let sum = sha256(&path).with_context(|| format!("can't read {}", path.display()))?;
         Ok((output.product, sum))
@@ -97,10 +97,10 @@ fn sums_of(record: &FoundRecord) -> anyhow::Result<BTreeMap<Option<Product>, Str
     outputs.iter().filter(is_table).map(sum).collect()
 }
 
-/// Refuses records, in order of their parts, that can't be joined to one file's table: its rows would be there twice, or some not at all.
+/// Refuses records, in order of their parts, that can't be joined to one table of a file: rows would be there twice, or be missing.
 ///
 /// # Errors
-/// When there are two of the whole file, one of the whole and one of a part, parts of two divisions, or two of the same part.
+/// When there are two of the whole file, one of the whole and one of a part, parts of two different splits, or two of the same part.
 pub fn belong_together(records: &[FoundRecord]) -> anyhow::Result<()> {
     let reason = |one: Option<Part>, other: Option<Part>| match (one, other) {
         (None, None) => Some("are both results of"),
@@ -169,7 +169,7 @@ mod tests {
         }
     }
 
-    /// The record of a table whose sum wasn't noted, in a folder of its own.
+    /// The record of a table without a checksum, in its own folder.
     fn without_a_sum(home: &Path, folder: &str, table: &str) -> FoundRecord {
         let folder = home.join(folder);
         std::fs::create_dir(&folder).unwrap();

@@ -1,12 +1,12 @@
-//! Which share of a manifest a machine takes.
+//! Which shard of a manifest a machine processes.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How many shards there are, where the engine doesn't say (Kubernetes) or says it of the tasks that it starts now (Slurm).
+/// The variable with the number of shards, if the engine doesn't give it (Kubernetes) or gives that of the tasks it starts now (Slurm).
 pub const SHARDS_VARIABLE: &str = "MIEN_SHARDS";
 
-/// One share of several.
+/// One of several shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     /// From 1.
@@ -18,28 +18,28 @@ impl Shard {
     /// Everything.
     pub const WHOLE: Self = Self { number: 1, of: 1 };
 
-    /// Share `number`, counted from 1, of `of`, if there is such a one.
+    /// Shard `number`, counted from 1, of `of`; `None` if there is no such shard.
     #[must_use]
     pub fn new(number: u32, of: u32) -> Option<Self> {
         (1..=of).contains(&number).then_some(Self { number, of })
     }
 
-    /// Which one, counted from 0.
+    /// Its index, counted from 0.
     pub fn index(self) -> usize {
         self.number as usize - 1
     }
 
-    /// How many there are.
+    /// The number of shards.
     pub fn count(self) -> usize {
         self.of as usize
     }
 
-    /// The one that the engine's variables name, which `variable` reads: `SLURM_ARRAY_TASK_ID` with `SLURM_ARRAY_TASK_COUNT`, or
-    /// `JOB_COMPLETION_INDEX` with [`SHARDS_VARIABLE`], which in any case says how many there are. `None` without an engine.
+    /// The shard that the engine's variables name: `SLURM_ARRAY_TASK_ID` with `SLURM_ARRAY_TASK_COUNT`, or `JOB_COMPLETION_INDEX` with
+    /// [`SHARDS_VARIABLE`], whose number of shards takes precedence in any case. `variable` reads a variable. `None` without an engine.
     ///
     /// # Errors
-    /// When a variable is no number, the number of shards isn't known, or the tasks of an array aren't counted from 0 or 1 without a
-    /// gap: then only some of an array were started again, and the count would divide the files anew.
+    /// When a variable isn't a number, the number of shards isn't known, the shard is out of range, or an array's tasks aren't numbered
+    /// from 0 or 1 without a gap: then only some tasks were started again, and their count would divide the files differently.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
         let number = |name: &str| match variable(name) {
             None => Ok(None),
@@ -64,7 +64,7 @@ impl Shard {
             let is_whole =
                 first <= 1 && last.zip(count).is_none_or(|(last, count)| last - first.min(last) + 1 == count);
             match (shards, count) {
-                // Tasks counted from 1.
+                // Here tasks count from 1.
                 (Some(shards), _) => (Some(id), shards),
                 (None, Some(count)) if is_whole => ((id + 1).checked_sub(first), count),
                 _ => {
@@ -98,9 +98,8 @@ impl FromStr for Shard {
     }
 }
 
-/// Divides work of these costs among `shards`, so that each has about the same to do: the costliest first, each to whoever has least
-/// to do by then (Graham 1969: never more than 4/3 of the best division). The same costs give the same division. Says for each piece
-/// of work which shard has it.
+/// Divides work with these costs among `shards` about equally: the costliest first, each to the shard that has the least to do by then
+/// (Graham 1969: never more than 4/3 of the best division). The same costs give the same division. Returns the shard of each piece of work.
 pub fn balance(costs: &[f64], shards: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..costs.len()).collect();
     // Stable: among equals the first comes first.
@@ -108,7 +107,7 @@ pub fn balance(costs: &[f64], shards: usize) -> Vec<usize> {
     let mut loads = vec![(0.0_f64, 0_usize); shards.max(1)];
     let mut shard_of = vec![0; costs.len()];
     for piece in order {
-        // What costs nothing is divided by number.
+        // Pieces without cost are divided by number.
         let least =
             (0..loads.len()).min_by(|a, b| loads[*a].0.total_cmp(&loads[*b].0).then(loads[*a].1.cmp(&loads[*b].1)));
         let shard = least.unwrap_or_default();

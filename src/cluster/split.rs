@@ -1,26 +1,26 @@
-//! Films cut into parts, so that several machines share one.
+//! Cuts films into parts, so that several machines can share one.
 
 use crate::batch::Part;
 use crate::digits::TIME_DIGITS;
 use crate::source::SourceInfo;
 
-/// How long films are cut into parts.
+/// How to cut long films into parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Split {
-    /// No part is longer than this, in seconds.
+    /// Longest part, in seconds.
     pub longest: f64,
-    /// What is analysed before each part, in seconds.
+    /// How much of the film before each part is analysed, too, in seconds.
     pub overlap: f64,
 }
 
-/// Equal parts, unless the film is short enough or doesn't say how long it is.
+/// Cuts a film into equal parts. Returns none if it is short enough or doesn't declare its length.
 pub(super) fn parts(info: &SourceInfo, split: Split) -> Vec<Part> {
     let Some(frames) = info.frames().filter(|_| info.fps > 0.0) else { return Vec::new() };
     let of = (frames as f64 / info.fps / split.longest).ceil() as u32;
     if of < 2 {
         return Vec::new();
     }
-    // Between two frames, where the rate is even.
+    // Between two frames, if the rate is constant.
     let cut =
         |number: u32| between_times(((f64::from(number) / f64::from(of) * frames as f64).round() - 0.5) / info.fps);
     let part = |number: u32| Part {
@@ -33,8 +33,8 @@ pub(super) fn parts(info: &SourceInfo, split: Split) -> Vec<Part> {
     (0..of).map(part).collect()
 }
 
-/// The time nearby that lies in the middle between two that tables can have. The part before ends by a frame's exact time, and the rows of
-/// the part behind begin by the rounded one: here no rounding takes a frame over the cut, whatever the rate is.
+/// Moves a time to the middle between two values that tables can hold. The previous part ends by the frames' exact times, and the next
+/// part's rows begin by the rounded ones: at such a time, rounding moves no frame across the cut, whatever the rate is.
 fn between_times(seconds: f64) -> f64 {
     let steps = 10_f64.powi(TIME_DIGITS as i32);
     ((seconds * steps).floor() + 0.5) / steps
@@ -59,7 +59,7 @@ mod tests {
         // 833 and 1667 frames.
         for (cut, middle) in [(first, 832.5 / 25.0), (second, 1666.5 / 25.0)] {
             assert!((cut - middle).abs() < 1e-4, "{cut}");
-            // By whichever time a frame is judged, the exact one or that of a table, it is on the same side.
+            // A frame is on the same side by its exact time and by the rounded one.
             let shifts = [-1e-3, -6e-5, -1e-9, 1e-9, 6e-5, 1e-3];
             assert!(shifts.iter().all(|shift| (rounded(cut + shift, TIME_DIGITS) >= cut) == (*shift > 0.0)), "{cut}");
         }

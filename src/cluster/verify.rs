@@ -1,4 +1,4 @@
-//! Results against their records.
+//! Checks results against their records.
 
 use std::path::PathBuf;
 
@@ -9,21 +9,21 @@ use super::merge::folders_in_words;
 use crate::batch::{FileState, Output};
 use crate::lab::provenance::sha256;
 
-/// What was found.
+/// The outcome of the check.
 #[derive(Debug, Default)]
 pub struct Verified {
-    /// Results that are as they were written.
+    /// Results that match their records.
     pub good: usize,
-    /// Those of which only the length is known: older versions noted no checksum.
+    /// Those of which only the length could be checked: older versions recorded no checksum.
     pub by_length: usize,
-    /// What is not as it should be.
+    /// What is wrong.
     pub faults: Vec<String>,
 }
 
-/// Looks at all results in some folders: whether they are there and have the contents that their records say.
+/// Checks whether all results in some folders exist and have the contents that their records say.
 ///
 /// # Errors
-/// When a folder isn't there, or nothing in them was written by Mien.
+/// When a folder doesn't exist, or nothing in them was written by Mien.
 pub fn verify(folders: &[PathBuf]) -> anyhow::Result<Verified> {
     let found = Found::search(folders)?;
     if found.records.is_empty() && found.joined.is_empty() && found.unreadable.is_empty() {

@@ -1,4 +1,4 @@
-//! `mien analyze`: many videos and pictures into tables, annotated copies and reports.
+//! `mien analyze`: tables, annotated copies and reports of many videos and pictures.
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -20,7 +20,7 @@ use crate::pixels::PixelLimit;
 use crate::source::{Span, limit_decoder_threads};
 use crate::stages::{SharedNetwork, StageChoices};
 
-/// Among the inputs: write to the standard output.
+/// As an input: write to standard output.
 const STANDARD_OUTPUT: &str = "-";
 
 /// Write tables of what is seen in videos and pictures
@@ -140,7 +140,7 @@ pub struct AnalyzeArgs {
 }
 
 impl AnalyzeArgs {
-    /// Processes the inputs and says what came of them.
+    /// Processes the inputs and reports what failed.
     ///
     /// # Errors
     /// When there is nothing to analyse, model, device or folder can't be used, a file could not be analysed (after all
@@ -189,14 +189,14 @@ impl AnalyzeArgs {
         batch.run(inputs, self.jobs.into(), self.max_megapixels)
     }
 
-    /// How frames are worked on.
+    /// How frames are processed.
     fn choices(&self) -> StageChoices {
         let mut choices = self.labels.stages();
         choices.threads = self.threads.unwrap_or(choices.threads);
         choices
     }
 
-    /// The files to analyse, and which share of planned ones they are.
+    /// The files to analyse, and their shard if they come from a manifest.
     fn inputs(&self) -> anyhow::Result<(Inputs, Option<Shard>)> {
         let Some(path) = &self.manifest else {
             return Ok((self.found()?, None));
@@ -217,7 +217,7 @@ impl AnalyzeArgs {
         Ok((manifest.inputs(shard), Some(shard)))
     }
 
-    /// The files that were named, with a word on those that were left out.
+    /// Finds the named files, and tells the user about those that are left out.
     fn found(&self) -> anyhow::Result<Inputs> {
         let inputs = Inputs::find(&self.inputs, &self.output)?;
         if let Some(note) = inputs.note_on_left_out() {
@@ -226,7 +226,7 @@ impl AnalyzeArgs {
         Ok(inputs)
     }
 
-    /// Writes lines of all inputs to the standard output.
+    /// Writes JSON lines for all inputs to standard output.
     fn stream(mut self, span: Span, stop: &AtomicBool) -> anyhow::Result<()> {
         let wants_files = self.csv || self.parquet || self.frames || self.video || self.summary || self.together;
         anyhow::ensure!(

@@ -1,4 +1,4 @@
-//! `mien average`: several models' weights become one model's.
+//! `mien average`: a model from the mean weights of others.
 
 use std::path::{Path, PathBuf};
 
@@ -34,10 +34,10 @@ pub struct AverageArgs {
 }
 
 impl AverageArgs {
-    /// Averages, writes weights and card, and says of what.
+    /// Averages the models, writes weights and card, and prints a description.
     ///
     /// # Errors
-    /// When a model can't be loaded, models don't go together, or the result can't be written.
+    /// When a model can't be loaded, the models don't fit together, or the result can't be written.
     pub fn run(&self) -> anyhow::Result<()> {
         let name = match (self.output.file_stem().and_then(|stem| stem.to_str()), self.output.extension()) {
             (Some(name), Some(extension)) if extension == "safetensors" => name.to_owned(),
@@ -50,13 +50,13 @@ impl AverageArgs {
         if let Some(folder) = self.output.parent().filter(|folder| *folder != Path::new("")) {
             std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
         }
-        // The card last: with it the model is whole.
+        // Write the card last: it makes the model complete.
         save_weights(&store, &self.output, WeightKind::F16)?;
         card::write(&card.to_toml()?, &self.output)?;
         print(&format!("{}\n{}\n", card.description, self.output.display()))
     }
 
-    /// The first model and the others, with how much each counts.
+    /// The first model and the others, each with its weight in the mean.
     fn parts(&self) -> anyhow::Result<(Part, Vec<Part>)> {
         if !self.counts.is_empty() && self.counts.len() != self.models.len() {
             let (counts, models) = (self.counts.len(), self.models.len());
@@ -69,7 +69,7 @@ impl AverageArgs {
     }
 }
 
-/// Of what the weights are the mean.
+/// Describes what the weights are the mean of.
 fn describe(card: &Card) -> String {
     let parts: Vec<_> = card.mean_of.iter().map(|part| format!("{} ({})", part.name, part.counts)).collect();
     format!("The mean of the weights of {}. The first: {}", parts.join(", "), card.description)

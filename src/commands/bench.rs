@@ -28,7 +28,7 @@ use crate::source_summary::SourceSummary;
 use crate::stages::{LoadedNetwork, StageChoices, video_or_demo};
 use crate::version::Versions;
 
-/// Faces that the network is measured on when it is measured alone: enough that no cache holds their pixels only.
+/// How many faces the network is measured on when it is measured alone: enough that their pixels don't all stay in the fastest cache.
 const FACES_FOR_NETWORK: usize = 64;
 
 /// Measure how fast this machine works
@@ -79,7 +79,7 @@ pub enum SingleStage {
     Classify,
 }
 
-/// What a run gives besides the recorded times.
+/// What a run measured.
 struct Run {
     stopwatch: Stopwatch,
     stages: Breakdown,
@@ -105,7 +105,7 @@ impl BenchArgs {
         let run = match self.stage {
             None => self.pipeline(repeated(source), &choices, classifier, stop)?,
             Some(SingleStage::Detect) => self.detect(repeated(source), &choices, stop)?,
-            // Its faces come from anywhere in the video: how many frames are measured says how often the network runs.
+            // Not repeated: its first faces are cut out beforehand, and the number of frames says how often the network runs.
             Some(SingleStage::Classify) => self.classify(source, &choices, classifier, stop)?,
         };
         let other_load = others.and_then(|others| others.cores());
@@ -129,7 +129,7 @@ impl BenchArgs {
         classifier: Box<dyn Classifier>,
         stop: &AtomicBool,
     ) -> anyhow::Result<Run> {
-        // Before the stopwatch, which begins at once without a warm-up.
+        // Create these before the stopwatch, which starts at once if there is no warm-up.
         let (analyzer, labeller) = (choices.analyzer()?, choices.labeller(classifier));
         let progress = Progress::new("measuring", Some(self.total())).without_log();
         let mut stopwatch = Stopwatch::new(self.warmup)?;
@@ -156,7 +156,7 @@ impl BenchArgs {
         let mut analyzer = choices.analyzer()?;
         let progress = Progress::new("measuring", Some(self.total())).without_log();
         let mut stopwatch = Stopwatch::new(self.warmup)?;
-        // A clock that stands still while frames are read and converted.
+        // A clock that advances only during detection and tracking.
         let mut clock = Instant::now();
         while let Some(frame) = source.read()? {
             check(stop)?;
@@ -251,7 +251,7 @@ impl BenchArgs {
     }
 }
 
-/// The first faces of a video, cut out.
+/// Cuts out the first faces of a video.
 fn faces(
     mut source: Box<dyn FrameSource>,
     choices: &StageChoices,

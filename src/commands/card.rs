@@ -6,10 +6,10 @@ use anyhow::Context as _;
 
 use crate::whole::{self, Existing};
 
-/// Writes a card of any kind, as it is stored, beside the weights `model` that it is of.
+/// Writes a card of any kind, given as TOML, beside the weights file `model`.
 ///
 /// # Errors
-/// When the disk is full or the folder can't be written; a card that was there stays.
+/// When the file can't be written; an existing card then stays as it was.
 pub(super) fn write(card: &str, model: &Path) -> anyhow::Result<()> {
     let path = model.with_extension("toml");
     whole::write(&path, card.as_bytes(), Existing::Replace)

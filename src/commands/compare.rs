@@ -1,4 +1,4 @@
-//! `mien compare`: what runs gave, side by side.
+//! `mien compare`: the results of runs side by side.
 
 use std::path::{Path, PathBuf};
 
@@ -92,7 +92,7 @@ pub(super) fn show_list(list: &[Scheduled], runs: &Path) -> anyhow::Result<()> {
     print(&table(&read_list(list, runs)?))
 }
 
-/// The runs that retrace something, divided by where that was published, in the order in which they stand.
+/// The runs that reproduce a published experiment, grouped by its source, in the order in which the sources first appear.
 fn by_source(runs: &[ComparedRun]) -> Vec<(&str, Vec<ComparedRun>)> {
     let mut sources: Vec<(&str, Vec<ComparedRun>)> = Vec::new();
     for run in runs {
@@ -105,7 +105,7 @@ fn by_source(runs: &[ComparedRun]) -> Vec<(&str, Vec<ComparedRun>)> {
     sources
 }
 
-/// A source's words as a file's name: `j-sohn-facial-emotion-recognition`.
+/// Turns a source's name into a file name: `j-sohn-facial-emotion-recognition`.
 fn file_name(source: &str) -> String {
     let plain = source.to_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     plain.split('-').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
@@ -116,7 +116,7 @@ struct Column {
     name: &'static str,
     /// Whether a terminal shows it; documents show all columns.
     on_terminal: bool,
-    /// Words are aligned on the left, where figures in them are easier to compare; numbers on the right.
+    /// Words are aligned on the left, which makes figures at their beginning easier to compare; numbers on the right.
     is_words: bool,
     cell: fn(&ComparedRun) -> Option<String>,
 }
@@ -153,7 +153,7 @@ fn millions(parameters: usize) -> String {
     format!("{:.2} M", parameters as f64 / 1e6)
 }
 
-/// What it learnt from; FER2013 with its votes is called FER+. The recipe of a run that hasn't begun needn't name its data.
+/// The training data; FER2013 with its votes is called FER+. A recipe whose run hasn't begun needn't name its data.
 fn data(run: &ComparedRun) -> Option<String> {
     let names = data_names(&run.data);
     let names = listed(names.iter().map(|name| if name.ends_with(WITH_VOTES) { "FER+" } else { name.as_str() }));
@@ -166,7 +166,7 @@ fn time(run: &ComparedRun) -> Option<String> {
     (run.epochs > 0).then(|| hours_and_minutes(run.wall_seconds))
 }
 
-/// The device and what computes on it, without the system, which matters little.
+/// The device, its hardware and threads, without the system, which matters little.
 fn device(run: &ComparedRun) -> Option<String> {
     let machine = run.machine.as_str();
     let device = machine.rsplit_once(", ").map_or(machine, |(device, _)| device);
@@ -177,7 +177,7 @@ fn macro_f1(figure: Option<&Figure>) -> Option<String> {
     Some(format!("{:.3}", figure?.macro_f1?))
 }
 
-/// How many epochs ran, of how many, and why no more.
+/// How many epochs ran, of how many, and why the training ended before the last.
 fn epochs(run: &ComparedRun) -> String {
     let planned = run.epochs_planned.map_or_else(String::new, |planned| format!("/{planned}"));
     let ending = match run.ending {
@@ -259,7 +259,7 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-/// One group a run: our two figures and the published one.
+/// A chart with a group of bars for each run: our two figures and the published one.
 fn chart(title: &str, runs: &[ComparedRun]) -> Bars {
     let series = |name: &str, value: fn(&ComparedRun) -> Option<f64>| Series {
         name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! `mien completions`: what makes the shell complete Mien's commands and options.
+//! `mien completions`: scripts that complete Mien's commands and options in a shell.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;

@@ -1,4 +1,4 @@
-//! `mien convert`: weights of other programs as safetensors.
+//! `mien convert`: weights from other programs as safetensors.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -28,11 +28,11 @@ pub struct ConvertArgs {
     output: PathBuf,
 }
 
-/// Tensors whose shapes are printed; the rest is counted.
+/// Most tensors whose shapes are printed; the others are only counted.
 const SHOWN: usize = 8;
 
 impl ConvertArgs {
-    /// Reads, writes and says what was found.
+    /// Converts the file and prints what was found.
     ///
     /// # Errors
     /// When the input can't be read or the output can't be written.

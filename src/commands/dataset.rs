@@ -1,4 +1,4 @@
-//! `mien dataset`: what a data set holds, before anything is learnt from it.
+//! `mien dataset`: what a data set contains, before anything is trained on it.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -14,15 +14,15 @@ use crate::lab::faces::LandmarkSummary;
 use crate::lab::plots::{Bars, Quantity, Series, contact_sheet};
 use crate::landmarks::LANDMARKS;
 
-/// Characters of the first column, unless a name is longer.
+/// Width of the first column in characters, unless a name is longer.
 const NAMES: usize = 11;
-/// Characters of the longest bar.
+/// Width of the longest bar in characters.
 const BAR: usize = 50;
 /// The landmarks in their order.
 const LANDMARK_NAMES: [&str; LANDMARKS] = ["right eye", "left eye", "nose", "mouth right", "mouth left"];
-/// How many places of equal pictures to list.
+/// Most places to list for a group of equal pictures.
 const PLACES: usize = 3;
-/// Eighths of a character, from none to seven.
+/// Blocks of zero to seven eighths of a character.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /// Show what a data set holds
@@ -84,7 +84,7 @@ impl DatasetArgs {
     }
 }
 
-/// Classes as they are given: names with commas between them.
+/// Parses class names that are separated by commas.
 fn classes(words: &str) -> Result<Classes, String> {
     let names = words.split(',').map(|name| name.trim().to_owned()).collect();
     Classes::new(names).map_err(|error| error.to_string())
@@ -128,7 +128,7 @@ fn text(summary: &Summary) -> String {
     out.text
 }
 
-/// Lines of text, and how wide the first column of a table is.
+/// Lines of text, with the width of the tables' first column.
 struct Out {
     text: String,
     width: usize,
@@ -142,7 +142,7 @@ impl Out {
 
     fn row(&mut self, name: &str, cells: impl IntoIterator<Item = String>) {
         let mut row = format!("{name:0$}", self.width);
-        // A String takes whatever is written to it.
+        // Writing to a String can't fail.
         cells.into_iter().for_each(|cell| write!(row, "{cell:>13}").unwrap_or_default());
         self.line(&row);
     }
@@ -164,7 +164,7 @@ fn counts(out: &mut Out, summary: &Summary) {
         out.row("people", of_splits.chain([subjects]).map(|count| count.to_string()));
     }
     let rules = summary.splits.first().map_or(0, |split| split.rules.len());
-    // The rule of the labels alone says nothing new.
+    // A single rule, that of the labels, would only repeat the counts.
     for index in (0..rules).filter(|_| rules > 1) {
         let name = summary.splits[0].rules[index].rule.name();
         let of_splits = splits().map(|s| s.rules.get(index).map_or(0, |rule| rule.pictures));
@@ -188,7 +188,7 @@ fn bars(out: &mut Out, summary: &Summary) {
     }
 }
 
-/// Where the landmarks lie that were found.
+/// Writes where the landmarks lie.
 fn places(out: &mut Out, landmarks: &LandmarkSummary) {
     let LandmarkSummary { faces, points, roll_degrees } = landmarks;
     out.line(&format!("Landmarks of {faces} faces, in pixels of the crop by outline (mean ± standard deviation):"));

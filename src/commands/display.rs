@@ -1,9 +1,9 @@
 //! Whether a window can be shown.
 
-/// What is wrong with every display in a build without the feature `gui`.
+/// Why no window can be shown in a build without the feature `gui`.
 pub const NO_WINDOW_IN_BUILD: &str = "this build of Mien has no window";
 
-/// Why no window can be shown, or nothing if one can, as far as that is seen without opening one.
+/// Why no window can be shown; `None` if one can, as far as can be told without opening one.
 pub fn why_none() -> Option<&'static str> {
     if cfg!(feature = "gui") { system::why_none() } else { Some(NO_WINDOW_IN_BUILD) }
 }
@@ -33,7 +33,7 @@ mod system {
         env::var_os("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join(name))
     }
 
-    /// Where a local X server of this name listens; `None` for a remote one, which only opening it can tell.
+    /// Where a local X server of this name listens; `None` for a remote one, which can only be tested by connecting to it.
     fn x11_socket(name: &str) -> Option<PathBuf> {
         let display = name.strip_prefix("unix").unwrap_or(name).strip_prefix(':')?;
         let number = display.split('.').next()?;

@@ -36,7 +36,7 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
-/// How a thing is.
+/// The state of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Health {
@@ -48,7 +48,7 @@ enum Health {
     Broken,
 }
 
-/// What was found out about one thing.
+/// The result of checking one component.
 #[derive(Clone, Debug, Serialize)]
 struct Check {
     name: String,
@@ -58,20 +58,20 @@ struct Check {
     hint: Option<String>,
 }
 
-/// Everything that was found out.
+/// The results of all checks.
 #[derive(Debug, Serialize)]
 struct Diagnosis {
-    /// Whether the main job can be done.
+    /// Whether Mien can do its main job.
     ready: bool,
     checks: Vec<Check>,
     versions: Versions,
 }
 
 impl DoctorArgs {
-    /// Looks and prints.
+    /// Runs the checks and prints their results.
     ///
     /// # Errors
-    /// When the main job can't be done here.
+    /// When Mien can't do its main job here.
     pub fn run(&self) -> anyhow::Result<()> {
         let diagnosis = Diagnosis::make();
         if self.json {
@@ -174,9 +174,9 @@ fn camera_checks(cameras: &[CameraEntry]) -> Vec<Check> {
         .collect()
 }
 
-/// Whether a camera's device file lets itself be opened. Opening it starts no camera.
+/// Whether a camera's device file can be opened. Opening it doesn't start the camera.
 fn may_open(path: &Path) -> std::io::Result<()> {
-    // Where cameras are no files there is nothing to try.
+    // On systems where cameras aren't files, there is nothing to try.
     if path.as_os_str().is_empty() || !path.exists() { Ok(()) } else { std::fs::File::open(path).map(drop) }
 }
 
@@ -216,7 +216,7 @@ fn first(names: &[String]) -> String {
     names.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// Names of what OpenCV reads cameras and files with.
+/// Names of OpenCV's backends for cameras and for files.
 fn backends() -> opencv::Result<(Vec<String>, Vec<String>)> {
     let names = |apis: opencv::core::Vector<VideoCaptureAPIs>| -> opencv::Result<Vec<String>> {
         apis.iter().map(videoio::get_backend_name).collect()
@@ -224,7 +224,7 @@ fn backends() -> opencv::Result<(Vec<String>, Vec<String>)> {
     Ok((names(videoio::get_camera_backends()?)?, names(videoio::get_stream_backends()?)?))
 }
 
-/// Loads a detector.
+/// Checks that a detector can be loaded.
 fn detector(kind: DetectorKind) -> Check {
     let (name, what, hint) = match kind {
         DetectorKind::Faces => {
@@ -249,7 +249,7 @@ fn libtorch() -> Check {
     Check::new("libtorch", Health::Works, format!("{version}, {part}{place}"))
 }
 
-/// The folder that a loaded library is in, where the system says.
+/// The folder that a library was loaded from, if the system says so.
 fn loaded_from(library: &str) -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let paths = maps.lines().filter_map(|line| line.find('/').map(|begin| Path::new(&line[begin..])));

@@ -49,7 +49,7 @@ pub struct LabelArgs {
 }
 
 impl LabelArgs {
-    /// Whether any of them was written on the command line.
+    /// Whether any of these options was given.
     pub fn are_given(&self) -> bool {
         let Self { device, model, prior, flip, smoothing, detection } = self;
         *flip
@@ -60,10 +60,10 @@ impl LabelArgs {
             || *detection != GivenDetection::default()
     }
 
-    /// Refuses a device or model that can't be had, before any window opens.
+    /// Refuses a device, model or prior that can't be used, before any window opens.
     ///
     /// # Errors
-    /// When the device is not there, or the model is missing or damaged.
+    /// When the device isn't available, the model is missing or damaged, or the prior doesn't fit the model.
     #[cfg(feature = "gui")]
     pub fn check(&self) -> anyhow::Result<()> {
         if let Some(device) = self.device {
@@ -77,7 +77,7 @@ impl LabelArgs {
         Ok(())
     }
 
-    /// How frames are worked on with these options when there is no window, and no settings that it has kept.
+    /// How frames are processed with these options, without a window and its saved settings.
     pub fn stages(&self) -> StageChoices {
         let smoothing = match self.smoothing {
             None => LiveSettings::default().smoothing,
@@ -95,7 +95,7 @@ impl LabelArgs {
     }
 }
 
-/// A time constant in seconds, 0 for `off`.
+/// Parses a time constant in seconds; `off` is 0.
 pub fn smoothing_secs(word: &str) -> Result<f32, String> {
     if word == "off" {
         return Ok(0.0);

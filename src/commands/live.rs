@@ -75,12 +75,15 @@ pub struct LiveArgs {
 }
 
 impl LiveArgs {
-    /// Opens the window and returns when it is closed.
+    /// Opens the window and returns when it is closed; with --headless, watches the camera without one.
     ///
     /// # Errors
-    /// When the device or model asked for can't be had, when there is no display, or when it was ended with Ctrl-C.
+    /// When the device or model can't be used, when there is no display, or when it was ended with Ctrl-C.
     pub fn run(self) -> anyhow::Result<()> {
         if self.headless {
+            if self.view.blur.is_some() && self.record.is_none() {
+                bail!("--blur changes what is recorded: give --record with it, or leave it out");
+            }
             let request = self.request(list_cameras)?;
             let Self { duration, csv, jsonl, osc, record, json, view, .. } = self;
             let (blur, choices) = (view.blur, view.labels.stages());
@@ -106,8 +109,8 @@ impl LiveArgs {
         bail!(display::NO_WINDOW_IN_BUILD)
     }
 
-    /// What to ask of the camera without a window: the one named, else the first that is found, by the link that still names it after it
-    /// is plugged in again.
+    /// The camera and the mode to request without a window: the named camera, or else the first that is found, by the link that still names
+    /// it after it is plugged in again.
     fn request(&self, found: impl FnOnce() -> Vec<CameraEntry>) -> Result<CameraRequest, SourceError> {
         let device = match &self.camera {
             Some(device) => device.clone(),

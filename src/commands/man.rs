@@ -22,7 +22,7 @@ impl ManArgs {
     pub fn run(&self) -> anyhow::Result<()> {
         let cannot = || format!("cannot write manual pages to {}", self.folder.display());
         std::fs::create_dir_all(&self.folder).with_context(cannot)?;
-        // The version of libraries that are loaded here has no place in a page.
+        // The versions of the libraries that are loaded here don't belong in a manual page.
         let command = Cli::command().long_version(env!("CARGO_PKG_VERSION"));
         clap_mangen::generate_to(command, &self.folder).with_context(cannot)
     }

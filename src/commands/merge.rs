@@ -51,7 +51,7 @@ pub struct MergeArgs {
 }
 
 impl MergeArgs {
-    /// Writes the table and says what is in it, and what isn't.
+    /// Writes the table and prints what it contains and what is missing.
     ///
     /// # Errors
     /// Those of [`Merge::run`], and when files are bad.

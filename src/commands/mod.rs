@@ -1,4 +1,4 @@
-//! What a user can ask for: one file a verb, each with its arguments and a `run`.
+//! The commands: one file for each, with its arguments and a `run`.
 
 #[cfg(feature = "vision")]
 mod analyze;
@@ -105,7 +105,7 @@ enum VisionCommand {
 }
 
 impl Cli {
-    /// What FFmpeg has to be able to open.
+    /// What FFmpeg has to be able to open: files only, or network cameras too.
     #[cfg(feature = "vision")]
     pub fn reach(&self) -> Reach {
         let camera = match &self.command {
@@ -117,10 +117,10 @@ impl Cli {
         if matches!(camera, Some(CameraDevice::Network(_))) { Reach::Network } else { Reach::FilesAlone }
     }
 
-    /// Does what was asked for.
+    /// Runs the command.
     ///
     /// # Errors
-    /// Whatever the verb failed with, worded for the user; `main` prints it once.
+    /// Whatever the command failed with, worded for the user; `main` prints it once.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             #[cfg(feature = "vision")]

@@ -42,7 +42,7 @@ impl NetworksArgs {
     /// # Errors
     /// When it can't be written to the standard output.
     pub fn run(&self) -> anyhow::Result<()> {
-        // One face keeps no second thread busy.
+        // One face doesn't keep a second thread busy.
         crate::torch::use_threads(1);
         let entries = ARCHITECTURES
             .iter()

@@ -1,22 +1,22 @@
-//! Numbers as they are given on the command line.
+//! Parsers for numbers on the command line.
 
 use std::fmt::Display;
 use std::str::FromStr;
 
 pub(super) use mien_core::numbers::within;
 
-/// A share from 0 to 1.
+/// Parses a share from 0 to 1.
 ///
 /// # Errors
-/// When the word is another number or none.
+/// When the word isn't such a number.
 pub(super) fn share<T: FromStr + PartialOrd + Display + From<u8>>(word: &str) -> Result<T, String> {
     within(word, T::from(0)..=T::from(1))
 }
 
-/// A finite number above 0.
+/// Parses a finite number above 0.
 ///
 /// # Errors
-/// When the word is another number or none.
+/// When the word isn't such a number.
 pub(super) fn above_zero(word: &str) -> Result<f64, String> {
     word.parse()
         .ok()

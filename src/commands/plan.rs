@@ -1,4 +1,4 @@
-//! `mien plan`: the manifest of what is to be analysed, a file that many machines divide among them.
+//! `mien plan`: the manifest of the files to analyse, which many machines share.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How a data set is to be read: the options that the lab's verbs share.
+//! The options for reading a data set that the lab's commands share.
 
 use std::ffi::OsString;
 use std::ops::ControlFlow;
@@ -19,7 +19,7 @@ use crate::lab::datasets::{
 use crate::lab::faces::FaceMode;
 use crate::pixels::PixelLimit;
 
-/// Progress is reported once for at least this many faces, which takes a few seconds.
+/// Fewest faces between two reports of progress; they take a few seconds.
 const LEAST_TOLD: usize = 500;
 
 /// Options of everything that reads a data set.
@@ -47,8 +47,8 @@ pub struct ReadingArgs {
 }
 
 impl ReadingArgs {
-    /// Reads data sets as one, whose labels are `classes`, each under the name that a recipe has for it, if it has one. `split` is given
-    /// the SHA-256 of a data set's files and returns how to split it, if its publishers didn't. Only FER2013 takes votes.
+    /// Reads data sets with the labels `classes`, and joins them. Each gets the name given with its path, or else its own. `split` gets the
+    /// SHA-256 of a data set's files, and returns how to split it if it has no official split. Only FER2013 takes votes.
     ///
     /// # Errors
     /// When one can't be read, two are the same, or votes are given and FER2013 isn't among them.
@@ -78,7 +78,7 @@ impl ReadingArgs {
         Ok(join(parts)?)
     }
 
-    /// Reads a data set alone, to be split in several ways.
+    /// Reads a single data set without splitting it.
     ///
     /// # Errors
     /// When it can't be read.
@@ -87,7 +87,7 @@ impl ReadingArgs {
         told(path, &self.options(classes, crop))
     }
 
-    /// The same options for another process, with the votes or without them.
+    /// The same options as arguments for another process, with or without the votes.
     pub fn arguments(&self, votes: bool) -> Vec<OsString> {
         let name = |value: Option<PossibleValue>| value.map(|value| value.get_name().to_owned()).unwrap_or_default();
         let mut arguments: Vec<OsString> = vec![
@@ -123,7 +123,7 @@ impl ReadingArgs {
     }
 }
 
-/// Reads a data set, and says how its faces were found where they had to be.
+/// Reads a data set, and tells the user how faces were found if they had to be cut out.
 fn told(path: &Path, options: &ReadOptions) -> anyhow::Result<Undivided> {
     let data = read_undivided(path, options).map_err(|error| match error {
         DataError::Stopped => Interrupted("nothing was changed".to_owned()).into(),

@@ -1,4 +1,4 @@
-//! `mien recipe`: a recipe to begin with, and what is wrong with one.
+//! `mien recipe`: writes a recipe to start from, or checks recipes.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -70,7 +70,7 @@ fn new(name: &Path) -> anyhow::Result<()> {
     print(&format!("{0}\nNext: mien train {0} --data DATA\n", path.display()))
 }
 
-/// Whether a name can stand in a TOML string, a command and a file's name as it is.
+/// Whether a name can be used in a TOML string, a command and a file name without escaping.
 fn is_plain(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphanumeric())
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || ".-_".contains(letter))
@@ -87,7 +87,7 @@ fn check(files: &[PathBuf]) -> anyhow::Result<()> {
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("; ")) }
 }
 
-/// The architecture that a recipe names, of whichever kind it is, or how many recipes a list has.
+/// The architecture that a recipe of either kind names, or how many recipes a list has.
 fn fitting(file: &Path) -> anyhow::Result<String> {
     if RecipeList::is_at(file) {
         return Ok(format!("a list of {} recipes", RecipeList::read(file)?.recipes.len()));

@@ -76,11 +76,11 @@ impl Chosen {
 }
 
 impl ReplayArgs {
-    /// Opens the window and returns when it is closed; or processes the video, or exports the recording, without one.
+    /// Opens the window and returns when it is closed; without one, processes the video or exports the recording.
     ///
     /// # Errors
-    /// When the file is no video and the folder no recording that can be read, or the device or model asked for can't be
-    /// had (before any window opens), or a result can't be written, or it was ended with Ctrl-C.
+    /// When the file is no video or the folder no recording that can be read, when the device or model can't be used (before any window
+    /// opens), when a result can't be written, or when it was ended with Ctrl-C.
     pub fn run(self) -> anyhow::Result<()> {
         let source = self.source()?;
         let asked = self.headless || self.output.is_some() || self.json;
@@ -127,7 +127,7 @@ impl ReplayArgs {
 
     #[cfg(feature = "gui")]
     fn show(&self, source: &Chosen) -> anyhow::Result<()> {
-        // Opened once to refuse a wrong file here, where the answer is an exit code.
+        // Open it once here, where an unusable file results in an exit code.
         drop(source.request().open()?);
         self.view.labels.check()?;
         app::run(self.launch(source), Arc::new(ThisMachine::default()))

@@ -49,7 +49,7 @@ pub struct ScoreArgs {
     pub labels: LabelArgs,
 }
 
-/// What came out.
+/// What is printed with `--json`.
 #[derive(Debug, Serialize)]
 struct Outcome {
     video: String,
@@ -59,7 +59,7 @@ struct Outcome {
     #[serde(flatten)]
     network: NetworkInUse,
     detection: DetectionOptions,
-    /// The smoothing that was asked for.
+    /// The chosen smoothing.
     smoothing_secs: f64,
     scores: Vec<Score>,
     versions: Versions,
@@ -89,9 +89,9 @@ impl ScoreArgs {
         let mut scorer = Scorer::new(truth, smoothings);
         let mut count = 0;
         let progress = Progress::new(&info.name, info.frames());
-        // The scorer smooths in each of the ways that are compared.
+        // Without smoothing: the scorer applies all those that are compared.
         let labeller = Labeller::new(network.classifier, None);
-        // Faces are followed as `mien analyze` does, so that what is scored is what its tables have.
+        // Faces are tracked as by `mien analyze`, so that the scores apply to its tables.
         let analyzer = choices.analyzer_for(info.interval(), info.frames())?;
         run_to_end(Box::new(source), analyzer, labeller, stop, |scene| {
             scorer.push(&scene);
@@ -128,7 +128,7 @@ impl ScoreArgs {
     }
 }
 
-/// A time constant; 0 is none. Whole milliseconds, so that 0.3 is 0.3 wherever it came from.
+/// Converts a time constant to whole milliseconds, so that 0.3 is the same wherever it comes from; 0 is `None`.
 fn in_milliseconds(secs: f32) -> Option<Duration> {
     Some(Duration::from_millis((secs * 1e3).round() as u64)).filter(|time| !time.is_zero())
 }

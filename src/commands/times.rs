@@ -1,11 +1,11 @@
-//! Times as they are given on the command line.
+//! Parsers for times on the command line.
 
 use std::time::Duration;
 
-/// `90`, `1:30`, `0:01:30.5`.
+/// Parses a time: `90`, `1:30`, `0:01:30.5`.
 ///
 /// # Errors
-/// When the word is no such time.
+/// When the word isn't such a time.
 pub(super) fn media_time(word: &str) -> Result<Duration, String> {
     let problem = || "must be a time in seconds, m:ss or h:mm:ss".to_owned();
     let parts: Vec<&str> = word.split(':').collect();
@@ -22,10 +22,10 @@ pub(super) fn media_time(word: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(whole_units + seconds).map_err(|_out_of_range| problem())
 }
 
-/// `90s`, `10m`, `1h`, or a time as others are; more than none.
+/// Parses a time above 0: `90s`, `10m`, `1h`, or as [`media_time`] does.
 ///
 /// # Errors
-/// When the word is no such time.
+/// When the word isn't such a time.
 pub(super) fn part_length(word: &str) -> Result<Duration, String> {
     let units = [('s', 1.0), ('m', 60.0), ('h', 3600.0)];
     let time = units.iter().find_map(|(unit, seconds)| {
@@ -36,10 +36,10 @@ pub(super) fn part_length(word: &str) -> Result<Duration, String> {
     if time.is_zero() { Err("must be above 0".to_owned()) } else { Ok(time) }
 }
 
-/// A number of seconds; more than none.
+/// Parses a number of seconds above 0.
 ///
 /// # Errors
-/// When the word is no such number.
+/// When the word isn't such a number.
 pub(super) fn seconds(word: &str) -> Result<Duration, String> {
     word.parse()
         .ok()

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::torch;
 
-/// An error with its causes in one line, for the user. A cause whose words the error repeats already is left out.
+/// An error with its causes in one line, for the user. Causes that the text already contains are left out.
 #[must_use]
 pub fn describe(error: &anyhow::Error) -> String {
     let words = |cause: &(dyn Error + 'static)| cause.downcast_ref().map_or_else(|| cause.to_string(), torch::said);
@@ -26,14 +26,14 @@ pub fn describe(error: &anyhow::Error) -> String {
     })
 }
 
-/// A text of several lines in one. TOML's errors draw the place between where and what: that has no room here.
+/// Joins several lines into one, without the excerpt that TOML's errors draw between position and message.
 fn in_one_line(text: &str) -> String {
     let is_margin = |text: &str| text.trim().bytes().all(|byte| byte.is_ascii_digit());
     let is_drawn = |line: &&str| line.split_once('|').is_some_and(|(margin, _)| is_margin(margin));
     text.lines().filter(|line| !line.trim().is_empty() && !is_drawn(line)).collect::<Vec<_>>().join(": ")
 }
 
-/// Writes `text` to the standard output. A reader who has gone, as `head` does, is no error: there is nobody to tell.
+/// Writes `text` to standard output. A closed pipe, as after `head`, is no error.
 ///
 /// # Errors
 /// When it can't be written for another reason, as on a full disk.
@@ -47,8 +47,8 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a line to the standard error stream, for somebody who watches. That nobody does (a closed pipe), or that no log
-/// can take it (a full disk), must not end the work, as it would with `eprintln!`.
+/// Writes a line to standard error, for the user. Errors are ignored: a closed pipe, or a log on a full disk, must not end the work, as it
+/// would with `eprintln!`.
 pub fn tell(line: &str) {
     std::io::stderr().lock().write_all(format!("{line}\n").as_bytes()).ok();
 }

@@ -1,10 +1,10 @@
-//! How far a run has come: a bar on a terminal, else a line now and then, as for a log.
+//! Progress of a run: a bar on a terminal, otherwise a line now and then, as for a log.
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::tell;
 
-/// Lines that a log gets of one run, at most.
+/// Most lines in a log from one run.
 const LINES: u64 = 4;
 
 /// Progress through a number of frames, on the standard error stream.
@@ -15,7 +15,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of `frames` frames, if their number is known.
+    /// Starts with `frames` frames, if their number is known.
     pub fn new(name: &str, frames: Option<u64>) -> Self {
         let bar = frames.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_message(name.to_owned());
         if let Some(style) = frames_style(frames) {
@@ -24,13 +24,13 @@ impl Progress {
         Self { bar, name: name.to_owned(), logs: true }
     }
 
-    /// Says nothing where there is no terminal.
+    /// Prints nothing without a terminal.
     pub fn without_log(mut self) -> Self {
         self.logs = false;
         self
     }
 
-    /// One frame more is done.
+    /// Counts a frame.
     pub fn tick(&self) {
         self.bar.inc(1);
         if !self.logs || !self.bar.is_hidden() {
@@ -43,7 +43,7 @@ impl Progress {
     }
 }
 
-/// How progress through a number of frames looks, if their number is known.
+/// The style of progress through frames, depending on whether their number is known.
 pub fn frames_style(frames: Option<u64>) -> Option<ProgressStyle> {
     let template = match frames {
         Some(_) => "{msg} [{bar:32}] {pos}/{len} frames, {per_sec}, {eta} left",

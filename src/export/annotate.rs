@@ -1,4 +1,4 @@
-//! Drawing what was seen into a picture, for files: the window paints over its picture instead.
+//! Draws faces into pictures that are written to files. The window paints over its picture instead.
 
 use opencv::core::{Mat, MatTraitConst as _, Point, Rect, Scalar};
 use opencv::imgproc;
@@ -13,21 +13,21 @@ const REFERENCE_HEIGHT: f64 = 240.0;
 /// Font scale at [`REFERENCE_HEIGHT`]: letters of about 7 pixels, the smallest that read well.
 const REFERENCE_FONT_SCALE: f64 = 0.35;
 
-/// Darker than the gray of neutral: an unsure face has no class's colour.
+/// The gray of unsure faces, which have no class's colour: darker than the gray of neutral.
 const UNSURE_GRAY: f64 = 70.0;
 
 const FONT: i32 = imgproc::FONT_HERSHEY_SIMPLEX;
 
-/// Draws box, number, the class that leads and its share for each face into an 8-bit BGR picture, sized to the picture.
+/// Draws each face's box, number and verdict into an 8-bit BGR picture, in proportion to the picture's height.
 ///
 /// # Errors
-/// When OpenCV can't draw, as into a picture of another kind.
+/// When OpenCV can't draw, for example into a picture of another type.
 pub fn annotate(picture: &mut Mat, faces: &[Face], classes: &Classes) -> opencv::Result<()> {
     annotate_titled(picture, faces, classes, |face| face.id.0.to_string())
 }
 
-/// The same with `title` in the place of the number. OpenCV's font has ASCII letters alone: others are written as the
-/// nearest of those.
+/// Like [`annotate`], with `title` instead of the number. OpenCV's font has only ASCII characters; others are replaced by the nearest of
+/// those.
 ///
 /// # Errors
 /// Those of [`annotate`].
@@ -54,7 +54,7 @@ fn draw(picture: &mut Mat, face: &Face, classes: &Classes, title: &str, scale: f
         face.rect.width.round() as i32,
         face.rect.height.round() as i32,
     );
-    // A dark line under the coloured one keeps the box visible on a background of its own colour.
+    // A dark line under the coloured one keeps the box visible on a background of the same colour.
     imgproc::rectangle(picture, rect, Scalar::all(0.0), line + 2, imgproc::LINE_8, 0)?;
     imgproc::rectangle(picture, rect, color, line, imgproc::LINE_8, 0)?;
 
@@ -72,7 +72,7 @@ fn draw(picture: &mut Mat, face: &Face, classes: &Classes, title: &str, scale: f
     imgproc::put_text(picture, &text, origin, FONT, font_scale, text_color, line, imgproc::LINE_AA, false)
 }
 
-/// Of box and patch, and of the text on it.
+/// The colour of box and patch, and that of the text on the patch.
 fn colors(verdict: Verdict, classes: &Classes) -> (Scalar, Scalar) {
     match verdict {
         Verdict::Leads(class, _) => {

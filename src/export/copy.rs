@@ -1,4 +1,4 @@
-//! Rows of tables as texts, read from any format and written in the same, so that few of their cells can be changed.
+//! Rows of tables as text, read from any format and written in the same, so that single cells can be changed.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
@@ -14,7 +14,7 @@ use super::table::{Table, io_error};
 use super::{ExportError, TableFormat, rows};
 use crate::export::rows::{Cell, Kind};
 
-/// The rows of a table, one after another: the text of each cell, empty where there is none.
+/// The rows of a table, one after another, each as the texts of its cells. Missing values are empty.
 pub struct TableRows {
     columns: Vec<String>,
     source: Source,
@@ -26,7 +26,7 @@ enum Source {
     Parquet(Box<RowIter<'static>>),
 }
 
-/// A table that gets rows of texts.
+/// A table that is written from rows of texts.
 pub struct TableCopy {
     table: Table,
     kinds: Vec<Kind>,
@@ -63,7 +63,7 @@ impl TableRows {
         })
     }
 
-    /// The names of the columns; none of a table of JSON lines without a row.
+    /// The names of the columns; empty for JSON lines without a row.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -102,7 +102,7 @@ impl Iterator for TableRows {
 }
 
 impl TableCopy {
-    /// Begins a table with these columns, of faces or of frames.
+    /// Starts a table with these columns, of faces or of frames.
     ///
     /// # Errors
     /// When the folder can't be written to, or a file of that name exists.
@@ -122,7 +122,7 @@ impl TableCopy {
         self.table.write(&cells)
     }
 
-    /// Gives the table its name and returns it.
+    /// Gives the table its name and returns its path.
     ///
     /// # Errors
     /// When the disk is full.
@@ -131,7 +131,7 @@ impl TableCopy {
     }
 }
 
-/// The cell that was written as this text.
+/// Parses the cell that was written as this text.
 fn cell(text: &str, kind: Kind) -> io::Result<Cell<'_>> {
     let odd = || io::Error::new(io::ErrorKind::InvalidData, format!("“{text}” should be a number"));
     Ok(match kind {

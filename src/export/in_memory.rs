@@ -8,7 +8,7 @@ use opencv::imgcodecs;
 
 use super::{Existing, ExportError, PartialFile};
 
-/// Writes a file, whole or not at all.
+/// Writes a file, completely or not at all.
 ///
 /// # Errors
 /// When the folder can't be written to, a file of that name exists and must be kept, or the disk is full. An existing file stays as it was.
@@ -20,11 +20,11 @@ pub fn write_file(path: &Path, bytes: &[u8], existing: Existing) -> Result<PathB
     partial.finish()
 }
 
-/// A picture as a file of the kind that `ending` says, without the point. Coded here and not written by OpenCV, whose
-/// `imwrite` knows no Unicode paths on Windows.
+/// Encodes a picture in the format of `ending`, an extension without the dot. The bytes are written separately, because OpenCV's `imwrite`
+/// doesn't support Unicode paths on Windows.
 ///
 /// # Errors
-/// When OpenCV can't code it.
+/// When OpenCV can't encode it.
 pub fn encoded(picture: &Mat, ending: &str) -> opencv::Result<Vec<u8>> {
     let mut bytes = Vector::new();
     imgcodecs::imencode(&format!(".{ending}"), picture, &mut bytes, &Vector::new())?;

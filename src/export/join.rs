@@ -1,4 +1,4 @@
-//! One table of many of the same columns.
+//! Joins tables with the same columns.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -13,11 +13,11 @@ use parquet::file::writer::SerializedFileWriter;
 
 use super::{Existing, ExportError, PartialFile, TableFormat, TableRows};
 
-/// Writes the rows of `tables`, one table after another, to a file that takes the place of one that may be there. The tables
-/// have the same columns; they are copied as they are, in constant memory. Gives the file's path back.
+/// Writes the rows of `tables`, one table after another, to `path`, replacing an existing file. The tables must have the same columns. They
+/// are copied as they are, in constant memory. Returns `path`.
 ///
 /// # Errors
-/// When a table can't be read, has other columns than the first, there is none, or the disk is full.
+/// When a table can't be read or has other columns than the first, the disk is full, or there is no table to join as Parquet.
 pub fn join_tables(tables: &[PathBuf], path: &Path, format: TableFormat) -> Result<PathBuf, ExportError> {
     have_same_columns(tables, format)?;
     let (partial, file) = PartialFile::begin(path, Existing::Replace)?;
@@ -32,8 +32,7 @@ pub fn join_tables(tables: &[PathBuf], path: &Path, format: TableFormat) -> Resu
     }
 }
 
-/// Refuses tables that can't become one: those that can't be read, and two whose columns differ. One of JSON lines without a row
-/// has none.
+/// Refuses tables that can't be read or whose columns differ. A table of JSON lines without a row has no columns and fits any other.
 fn have_same_columns(tables: &[PathBuf], format: TableFormat) -> Result<(), ExportError> {
     let mut first: Option<(&PathBuf, Vec<String>)> = None;
     for table in tables {
@@ -51,7 +50,7 @@ fn have_same_columns(tables: &[PathBuf], format: TableFormat) -> Result<(), Expo
     Ok(())
 }
 
-/// Copies text. Of the headers, if there are any, the first one stays: they hold no line end.
+/// Copies text. If tables have headers, only the first one is kept. Headers contain no line breaks.
 fn join_lines(tables: &[PathBuf], mut to: File, have_header: bool) -> io::Result<File> {
     for (number, table) in tables.iter().enumerate() {
         let mut from = BufReader::new(File::open(table)?);
@@ -78,7 +77,7 @@ fn join_parquet(tables: &[PathBuf], to: File) -> io::Result<File> {
     let (_, first) = open(first)?;
     let properties = WriterProperties::builder()
         .set_key_value_metadata(first.file_metadata().key_value_metadata().map(|notes| {
-            // Arrow's note of the schema is written again by whoever needs it.
+            // Mien's own note only. Arrow's copy of the schema isn't needed.
             notes.iter().filter(|note| note.key == super::SCHEMA_KEY).cloned().collect()
         }))
         .build();

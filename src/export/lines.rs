@@ -1,4 +1,4 @@
-//! Rows of the table of faces as lines of JSON that somebody reads while they come.
+//! Rows of the table of faces as JSON lines, for a program that reads them as they come.
 
 use std::io::{self, Write};
 
@@ -8,19 +8,19 @@ use super::rows::{self, Cell};
 use crate::classes::Classes;
 use crate::pipeline::Scene;
 
-/// Nobody takes the lines any more.
+/// Why lines can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum LinesError {
-    /// The reader has ended, as `head` does: no fault.
+    /// The reader has closed the pipe, as `head` does. This is no fault.
     #[error("nobody reads the lines any more")]
     Closed,
-    /// The system failed.
+    /// Writing failed.
     #[error("the lines can't be written: {0}")]
     Write(io::Error),
 }
 
-/// Lines of JSON, one for each face on each frame, with the names of the table's columns. What belongs to a frame is written and
-/// flushed at once.
+/// JSON lines, one for each face in each frame, with the names of the table's columns. The lines of a frame are written and flushed
+/// together.
 pub struct FaceLines<W> {
     out: W,
     header: Vec<String>,
@@ -29,7 +29,7 @@ pub struct FaceLines<W> {
 }
 
 impl<W: Write> FaceLines<W> {
-    /// Lines to `out`, of faces that show these classes.
+    /// Writes lines to `out`, for faces with these classes.
     pub fn new(out: W, classes: &Classes) -> Self {
         Self { out, header: rows::header(classes), text: Vec::new() }
     }
@@ -37,7 +37,7 @@ impl<W: Write> FaceLines<W> {
     /// Writes the faces of a frame of `file`.
     ///
     /// # Errors
-    /// When nobody takes them.
+    /// When they can't be written.
     pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), LinesError> {
         self.text.clear();
         for face in &scene.faces {
@@ -54,7 +54,7 @@ impl<W: Write> FaceLines<W> {
     }
 }
 
-/// A row as an object of JSON and a line feed.
+/// Writes a row as a JSON object and a line feed.
 pub(super) fn write_line(out: &mut impl Write, header: &[String], row: &[Cell<'_>]) -> io::Result<()> {
     serde_json::Serializer::new(&mut *out).collect_map(header.iter().zip(row))?;
     out.write_all(b"\n")

@@ -1,4 +1,4 @@
-//! Tables of what can be seen only once.
+//! Tables of live sources, which can't be recorded again.
 
 use std::fs::File;
 use std::io;
@@ -11,19 +11,19 @@ use crate::classes::Classes;
 use crate::pipeline::Scene;
 use crate::whole;
 
-/// A table of the faces that a camera shows, with the rows of [`super::FaceTable`]. The rows of a frame go to the system at once, and
-/// whatever fails, the table is kept: nobody can watch the same again.
+/// A table of a camera's faces, with the rows of [`super::FaceTable`]. The rows of each frame are written at once, and the table is kept
+/// whatever fails, because the same can't be recorded again.
 pub struct LiveTable {
     partial: PartialFile,
     file: File,
-    /// Of the file, with whole frames alone.
+    /// Length of the file, up to the last complete frame.
     length: u64,
-    /// Names of the columns, which each line of JSON repeats; `None` for comma-separated values.
+    /// Names of the columns, which each JSON line repeats; `None` for CSV.
     names: Option<Vec<String>>,
 }
 
 impl LiveTable {
-    /// Opens a table of comma-separated values, of faces that show these classes, and writes its header.
+    /// Opens a CSV table of faces with these classes and writes its header.
     ///
     /// # Errors
     /// When the folder can't be written to, a file of that name exists, or the disk is full.
@@ -33,7 +33,7 @@ impl LiveTable {
         Ok(table)
     }
 
-    /// Opens a table with an object of JSON in each line.
+    /// Opens a table with a JSON object in each line.
     ///
     /// # Errors
     /// When the folder can't be written to, or a file of that name exists.
@@ -46,10 +46,10 @@ impl LiveTable {
         Ok(Self { partial, file, length: 0, names })
     }
 
-    /// Adds the faces of a frame of `file`, which show the classes of the table.
+    /// Adds the faces of a frame of `file`, which must have the table's classes.
     ///
     /// # Errors
-    /// When the disk is full. The table has no row of this frame then.
+    /// When the disk is full. The table then has no row of this frame.
     pub fn push(&mut self, file: &str, scene: &Scene) -> Result<(), ExportError> {
         let row = |face| rows::row(file, scene.frame.index, scene.frame.media_time, face, &scene.classes);
         let mut rows = scene.faces.iter().map(row);
@@ -70,8 +70,8 @@ impl LiveTable {
         Ok(())
     }
 
-    /// Gives the table its name, or, if a file of that name has appeared meanwhile, its name with a number. Returns where the table is,
-    /// and what failed.
+    /// Gives the table its name, or a numbered one if a file of that name has appeared meanwhile. Returns the table's path, and what
+    /// failed.
     pub fn finish(self) -> (PathBuf, Result<(), ExportError>) {
         let Self { partial, file, .. } = self;
         drop(file);

@@ -1,8 +1,8 @@
-//! Results as files: tables, and the video with what was seen drawn into it.
+//! Results as files: tables and annotated videos.
 //!
-//! Every file is written under a temporary name in its own folder and gets its real name only once it is whole, so
-//! a crash, a full disk or Ctrl-C never leaves a part that looks like a result. Tables of a camera are kept as far as they go: nobody
-//! can watch the same again.
+//! Every file is written under a temporary name in its folder and gets its real name only when it is complete, so a crash, a full disk or
+//! Ctrl-C never leaves a part that looks like a result. A camera's tables are kept as far as they go, because the same can't be recorded
+//! again.
 
 mod annotate;
 mod copy;
@@ -37,13 +37,13 @@ pub use video::{AnnotatedVideo, FinishedVideo, Original, Sound, VideoCodec, Vide
 
 pub use crate::whole::{Existing, is_temporary, remove_leftovers};
 
-/// Put behind the video's own name, so that a result in the folder of its source isn't taken for it.
+/// Appended to the video's own name, so that a result in the source's folder isn't mistaken for the source.
 pub const RESULT_SUFFIX: &str = "-emotions";
 
-/// A result can't be written.
+/// Why a result can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The folder isn't there, or nothing may be written to it.
+    /// The folder doesn't exist or isn't writable.
     #[error("cannot write to the folder {}: {reason}", folder.display())]
     Folder {
         /// The folder.
@@ -52,16 +52,16 @@ pub enum ExportError {
         #[source]
         reason: io::Error,
     },
-    /// The disk is full, or went away.
+    /// The disk is full or gone.
     #[error("cannot write {}: {reason}", path.display())]
     Write {
-        /// The file as it would have been called.
+        /// The file's final path.
         path: PathBuf,
         /// What the system says.
         #[source]
         reason: io::Error,
     },
-    /// A table that is to become part of another.
+    /// A table that should be joined to others can't be read.
     #[error("cannot read {}: {reason}", path.display())]
     Read {
         /// The table.
@@ -70,10 +70,10 @@ pub enum ExportError {
         #[source]
         reason: io::Error,
     },
-    /// Another program made a file of this name meanwhile.
+    /// A file of this name exists.
     #[error("{} exists already and was left alone; choose another name", .0.display())]
     Exists(PathBuf),
-    /// Tables of other columns, as of other classes, can't be one.
+    /// Tables with different columns, for example of different classes, can't be joined.
     #[error(
         "{} and {} have different columns, as tables of other classes or of an older Mien do, and can't be joined",
         one.display(), other.display()
@@ -90,7 +90,7 @@ pub enum ExportError {
     /// The encoder took the frames but the file doesn't hold them.
     #[error("{} came out incomplete ({written} frames of {expected}) and was removed; is the disk full?", path.display())]
     Incomplete {
-        /// The file as it would have been called.
+        /// The file's final path.
         path: PathBuf,
         /// Frames that can be read back.
         written: u64,
@@ -100,7 +100,7 @@ pub enum ExportError {
     /// OpenCV gave an error.
     #[error("cannot draw or encode the video: {0}")]
     OpenCv(#[from] opencv::Error),
-    /// Nothing went wrong, but nobody wants it any more.
+    /// The user interrupted while the sound was added.
     #[error("interrupted while the sound was added to the video")]
     Interrupted,
     /// The thread that writes the video ended unexpectedly.

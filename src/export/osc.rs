@@ -1,4 +1,4 @@
-//! Live results as Open Sound Control over UDP, which music, light and game programs take.
+//! Live results as Open Sound Control over UDP, for music, light and game programs.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
@@ -16,13 +16,13 @@ use crate::verdict::Verdict;
 /// A time tag that means "now" (OSC 1.0).
 const IMMEDIATELY: OscTime = OscTime { seconds: 0, fractional: 1 };
 
-/// Where OSC can't be sent to.
+/// Why OSC can't be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum OscError {
-    /// A word that names no address.
+    /// The text isn't an address.
     #[error("“{0}” is not an address; write HOST:PORT, such as 127.0.0.1:9000")]
     Address(String),
-    /// The system gives no socket.
+    /// No socket can be opened.
     #[error("can't send OSC to {address}: {reason}")]
     Socket {
         /// The address.
@@ -32,15 +32,15 @@ pub enum OscError {
     },
 }
 
-/// Sends each frame's faces to one receiver. Nobody has to be there: what nobody takes is lost, as is usual with UDP.
+/// Sends each frame's faces to one receiver. If nobody receives them, packets are lost, as is usual with UDP.
 ///
-/// For each frame `/mien/faces N`, and for each face N in a bundle: `/mien/face/N/angry` … `/mien/face/N/neutral` (or its own classes, as
-/// [`Classes::columns`] has them) with the smoothed probability, `/mien/face/N/label` with the leading one, `/mien/face/N/verdict` with the same or `unsure`, and
-/// `/mien/face/N/box x y width height` as shares of the picture. Where nothing more comes, `/mien/faces 0` follows, so that nobody is
-/// taken to laugh for ever.
+/// Each frame sends `/mien/faces COUNT`, and a bundle for each face N: `/mien/face/N/angry` … `/mien/face/N/neutral` (or own classes, named
+/// as by [`Classes::columns`]) with the smoothed probabilities, `/mien/face/N/label` with the leading class, `/mien/face/N/verdict` with
+/// the same or `unsure`, and `/mien/face/N/box x y width height` as shares of the picture. When no frame comes any more, `/mien/faces 0`
+/// follows, so that receivers don't show the last faces for ever.
 #[derive(Clone, Debug)]
 pub struct OscOutput {
-    /// Not connected: a connected one is of no use any more once this machine gets another address.
+    /// Not connected, because a connected socket is useless once this machine's address changes.
     socket: Arc<UdpSocket>,
     receiver: SocketAddr,
 }
@@ -52,19 +52,19 @@ impl FromStr for OscOutput {
     fn from_str(word: &str) -> Result<Self, OscError> {
         let no_address = || OscError::Address(word.to_owned());
         let addresses: Vec<_> = word.to_socket_addrs().map_err(|_unresolved| no_address())?.collect();
-        // Programs that take OSC mostly listen on IPv4 alone, also where `localhost` names ::1 first.
+        // Most OSC programs listen on IPv4 only, even if `localhost` resolves to ::1 first.
         let ipv4 = addresses.iter().find(|address| address.is_ipv4());
         let address = *ipv4.or(addresses.first()).ok_or_else(no_address)?;
         let failed = |reason| OscError::Socket { address, reason };
         let own = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         let socket = UdpSocket::bind(own).map_err(failed)?;
-        // The receiver may be all machines of a network.
+        // The receiver may be a broadcast address.
         socket.set_broadcast(true).and_then(|()| socket.set_nonblocking(true)).map_err(failed)?;
         Ok(Self { socket: Arc::new(socket), receiver: address })
     }
 }
 
-/// Nothing here waits: what the system has no room for is lost.
+/// Nothing here blocks: packets that the system has no room for are lost.
 impl Tap for OscOutput {
     /// Faces come with the labelled scene.
     fn captured(&self, _frame: &Frame) {}
@@ -93,7 +93,7 @@ impl OscOutput {
 
     fn send(&self, packet: &OscPacket) {
         let sent = encoder::encode(packet).map(|bytes| self.socket.send_to(&bytes, self.receiver));
-        // The next frame tries again: a network that isn't there yet is no fault.
+        // The next frame tries again; that the network isn't up yet is no error.
         if let Ok(Err(error)) = sent {
             tracing::debug!("OSC isn't taken: {error}");
         }
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_receiver_in_a_network_that_is_not_there_yet_is_no_fault_and_the_socket_is_tied_to_no_address() {
-        // No network has this address, which is for examples.
+        // An address reserved for examples, which no network has.
         let output: OscOutput = "192.0.2.1:9000".parse().unwrap();
         assert!(output.socket.peer_addr().is_err());
     }

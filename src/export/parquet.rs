@@ -15,11 +15,11 @@ use parquet::schema::types::Type;
 use super::SCHEMA_VERSION;
 use super::rows::{Cell, Kind};
 
-/// Rows that are kept until they are written together: 37 columns of 8 bytes take 19 MB; custom classes can add 26 columns. Readers skip
-/// and decode whole groups, so much smaller ones would cost them time.
+/// Rows that are held in memory and written as one row group: 37 columns of 8 bytes take 19 MB; custom classes can add 26 columns. Readers
+/// skip and decode whole groups, so much smaller ones would cost them time.
 const GROUP_ROWS: usize = 1 << 16;
 
-/// Key of the schema's number in the metadata of the file.
+/// Key of the schema version in the file's metadata.
 pub const SCHEMA_KEY: &str = "mien.schema";
 
 /// A table being written.
@@ -35,7 +35,7 @@ enum Values {
     Texts(Vec<ByteArray>),
     Counts(Vec<i64>),
     Decimals(Vec<f64>),
-    /// Those that are there, and for each row 1 if it has one.
+    /// The known values, and for each row 1 if it has one, otherwise 0.
     MaybeDecimals(Vec<f64>, Vec<i16>),
 }
 
@@ -47,8 +47,8 @@ impl ParquetTable {
 
     fn with_groups_of(group_rows: usize, file: File, columns: &[(String, Kind)]) -> io::Result<Self> {
         let schema = KeyValue::new(SCHEMA_KEY.to_owned(), SCHEMA_VERSION.to_string());
-        // Snappy is plain Rust and every reader knows it. Dictionaries, which are on by default, do most: probabilities of four
-        // digits are few different values.
+        // Snappy is pure Rust, and every reader supports it. Dictionaries, which are on by default, save most: probabilities of four digits
+        // have few distinct values.
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_key_value_metadata(Some(vec![schema]))
@@ -69,7 +69,7 @@ impl ParquetTable {
         if self.rows >= self.group_rows { self.write_group() } else { Ok(()) }
     }
 
-    /// Writes what waits, and the end of the file; gives the file back.
+    /// Writes the remaining rows and the end of the file, and returns the file.
     pub(super) fn into_inner(mut self) -> io::Result<File> {
         self.write_group()?;
         Ok(self.writer.into_inner()?)
@@ -116,7 +116,7 @@ impl Values {
         Ok(())
     }
 
-    /// Writes what waits.
+    /// Writes the waiting values.
     fn write(&mut self, writer: &mut SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
         match self {
             Self::Texts(texts) => {
@@ -141,7 +141,7 @@ impl Values {
     }
 }
 
-/// A column of the table.
+/// The schema of a column.
 fn field(name: &str, kind: Kind) -> Result<Arc<Type>, ParquetError> {
     let (physical, logical) = match kind {
         Kind::Text => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),

@@ -1,4 +1,4 @@
-//! A result that has its real name only once it is whole (see [`crate::whole`]).
+//! A result that gets its real name only when it is complete (see [`crate::whole`]).
 
 use std::fs::{self, File};
 use std::io;
@@ -12,10 +12,10 @@ use crate::whole::{Existing, Unfinished, folder_of};
 pub struct PartialFile(Unfinished);
 
 impl PartialFile {
-    /// Makes the folder of `destination` if it isn't there, and the file in it, empty. Fails early for a bad path.
+    /// Creates the folder of `destination` if needed, and an empty file in it. Fails early for a bad path.
     ///
     /// # Errors
-    /// When the folder can't be made or written to, or there is a file of that name.
+    /// When the folder can't be created or written to, or a file of that name exists.
     pub fn create(destination: &Path) -> Result<(Self, File), ExportError> {
         if destination.exists() {
             return Err(ExportError::Exists(destination.to_owned()));
@@ -42,7 +42,7 @@ impl PartialFile {
         self.0.destination()
     }
 
-    /// Puts the file on the disk and gives it its real name. It must be flushed and closed.
+    /// Syncs the file to the disk and gives it its real name. It must be flushed and closed.
     ///
     /// # Errors
     /// When a file of that name has appeared meanwhile, or the disk fails.

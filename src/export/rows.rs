@@ -1,4 +1,4 @@
-//! What a table says of a face: the same columns in every format.
+//! What a table says about a face: the same columns in every format.
 
 use std::fmt;
 use std::time::Duration;
@@ -24,14 +24,14 @@ pub const SCHEMA_VERSION: u32 = 3;
 /// | `time_s` | time of the frame since the start of the source, in seconds |
 /// | `face` | the face's number, from 1; the same person keeps it from frame to frame |
 /// | `x`, `y`, `width`, `height` | the box in the pixels of the frame |
-/// | `score` | how sure the detector is of the box: a probability; of Haar the number of neighbouring hits |
+/// | `score` | how sure the detector is of the box: a probability; for Haar, the number of neighbouring hits |
 /// | `label` | the emotion, or own class, that leads after smoothing |
-/// | `verdict` | the same, or `unsure` where none leads clearly, or the face is too small or its picture too poor: what the picture says |
-/// | `raw_angry` … `raw_neutral` | a probability for each emotion from this frame alone; of own classes they are called by [`Classes::columns`] |
+/// | `verdict` | the same, or `unsure` if none leads clearly, the face is too small or its picture too poor; annotated pictures show this |
+/// | `raw_angry` … `raw_neutral` | a probability for each emotion from this frame alone; own classes are named by [`Classes::columns`] |
 /// | `smoothed_angry` … `smoothed_neutral` | the same smoothed over time |
 /// | `right_eye_x`, `right_eye_y` … `mouth_left_y` | eyes, nose and mouth in the pixels of the frame; empty if not found |
-/// | `roll` | by how many degrees the head leans, above 0 clockwise in the picture; empty likewise |
-/// | `quality` | how much the face's picture is worth, 0 to 1; empty in recordings that didn't say |
+/// | `roll` | the head's roll in degrees, positive clockwise in the picture; empty likewise |
+/// | `quality` | how usable the face's picture is, 0 to 1; empty in recordings that don't say |
 ///
 /// A frame without a face has no row.
 pub const COLUMNS: [&str; 11] =
@@ -40,7 +40,7 @@ pub const COLUMNS: [&str; 11] =
 /// The columns of a table with a row for each analysed frame, with a face or without.
 pub const FRAME_COLUMNS: [&str; 4] = ["file", "frame", "time_s", "faces"];
 
-/// The columns of the landmarks, behind those of the classes.
+/// The columns of the landmarks, after those of the classes.
 pub(crate) const LANDMARK_COLUMNS: [&str; 2 * LANDMARKS] = [
     "right_eye_x",
     "right_eye_y",
@@ -54,13 +54,13 @@ pub(crate) const LANDMARK_COLUMNS: [&str; 2 * LANDMARKS] = [
     "mouth_left_y",
 ];
 
-/// The column behind those of the landmarks.
+/// The column after those of the landmarks.
 const ROLL_COLUMN: &str = "roll";
 
-/// The column behind that: how much the picture is worth.
+/// The column after that: how usable the picture is.
 pub(crate) const QUALITY_COLUMN: &str = "quality";
 
-/// The last column of a table whose people have names: that of a recording that was looked through.
+/// The last column of a table with people's names, exported from a recording.
 pub const NAME_COLUMN: &str = "name";
 
 /// A value in a row.
@@ -68,7 +68,7 @@ pub const NAME_COLUMN: &str = "name";
 pub(crate) enum Cell<'a> {
     Text(&'a str),
     Count(u64),
-    /// With so many digits behind the point.
+    /// A value, and the number of digits after the point.
     Decimal(f64, usize),
     /// A decimal that isn't known.
     Unknown,
@@ -86,7 +86,7 @@ impl fmt::Display for Cell<'_> {
 }
 
 impl Cell<'_> {
-    /// A decimal with no more digits than it is written with, so that the formats agree to the last. Of others, not a number.
+    /// The value rounded to the digits that are written, so that all formats agree exactly. NaN if the cell isn't a decimal.
     pub(super) fn rounded(&self) -> f64 {
         if let Self::Decimal(value, digits) = self { rounded(*value, *digits) } else { f64::NAN }
     }
@@ -97,14 +97,14 @@ impl Serialize for Cell<'_> {
         match self {
             Self::Text(text) => serializer.serialize_str(text),
             Self::Count(count) => serializer.serialize_u64(*count),
-            // JSON has `null` for what is no number.
+            // NaN becomes `null` in JSON.
             Self::Decimal(..) => serializer.serialize_f64(self.rounded()),
             Self::Unknown => serializer.serialize_none(),
         }
     }
 }
 
-/// What a column holds, in formats that ask.
+/// The type of a column, for formats that need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
@@ -114,13 +114,13 @@ pub(super) enum Kind {
     MaybeDecimal,
 }
 
-/// Whether a column holds nothing where a face has no landmarks or its quality isn't known. Recordings of older versions lack them.
+/// Whether a column is empty if a face has no landmarks or its quality isn't known. Recordings of older versions lack such columns.
 pub(crate) fn may_be_empty(name: &str) -> bool {
     [ROLL_COLUMN, QUALITY_COLUMN].contains(&name) || LANDMARK_COLUMNS.contains(&name)
 }
 
-/// The names of all columns of a table of these classes. No class can be taken for another column: nothing else begins with `raw_` or
-/// `smoothed_`.
+/// The names of all columns of a table with these classes. A class can't be mistaken for another column, because nothing else begins with
+/// `raw_` or `smoothed_`.
 pub(crate) fn header(classes: &Classes) -> Vec<String> {
     let of_classes = |kind: &'static str| classes.columns().map(move |column| format!("{kind}_{column}"));
     let of_pictures = LANDMARK_COLUMNS.into_iter().chain([ROLL_COLUMN, QUALITY_COLUMN]).map(str::to_owned);
@@ -133,7 +133,7 @@ pub(crate) fn header(classes: &Classes) -> Vec<String> {
         .collect()
 }
 
-/// What a column of this name holds, in the table of faces and that of frames.
+/// The type of a column of this name, in tables of faces and of frames.
 pub(super) fn kind(name: &str) -> Kind {
     match name {
         "file" | "label" | "verdict" | NAME_COLUMN => Kind::Text,
@@ -143,17 +143,17 @@ pub(super) fn kind(name: &str) -> Kind {
     }
 }
 
-/// The names of all columns, with what they hold.
+/// The names of all columns, with their types.
 pub(super) fn columns(classes: &Classes) -> Vec<(String, Kind)> {
     header(classes).into_iter().map(|name| (name.clone(), kind(&name))).collect()
 }
 
-/// [`FRAME_COLUMNS`], with what they hold.
+/// [`FRAME_COLUMNS`], with their types.
 pub(super) fn frame_columns() -> Vec<(String, Kind)> {
     FRAME_COLUMNS.map(|name| (name.to_owned(), kind(name))).into()
 }
 
-/// The row of a frame of this number and time with so many faces, in the order of [`FRAME_COLUMNS`].
+/// The row of a frame, in the order of [`FRAME_COLUMNS`].
 pub(super) fn frame_row(file: &str, frame: u64, time: Duration, faces: usize) -> Vec<Cell<'_>> {
     vec![
         Cell::Text(file),
@@ -163,14 +163,14 @@ pub(super) fn frame_row(file: &str, frame: u64, time: Duration, faces: usize) ->
     ]
 }
 
-/// Ten places and the roll. The roll is that of the places as they are written, so that a table that is read gives it again.
+/// Ten coordinates and the roll. The roll is computed from the rounded coordinates, so that it can be reproduced from a table.
 fn landmark_cells<'a>(landmarks: &Landmarks) -> Vec<Cell<'a>> {
     let cell = |value: f32| Cell::Decimal(value.into(), PIXEL_DIGITS);
     let written = rounded_landmarks(landmarks);
     written.points().into_iter().flatten().chain([written.roll_degrees()]).map(cell).collect()
 }
 
-/// The row of a face on a frame of this number and time, in the order of [`header`].
+/// The row of a face, in the order of [`header`].
 pub(crate) fn row<'a>(file: &'a str, frame: u64, time: Duration, face: &Face, classes: &'a Classes) -> Vec<Cell<'a>> {
     let rect = face.rect;
     let pixels = |value: f32| Cell::Decimal(value.into(), PIXEL_DIGITS);

@@ -10,20 +10,20 @@ use walkdir::WalkDir;
 use super::ExportError;
 use crate::whole::{Existing, LOCKS_ADVISE, PREFIX, give_name};
 
-/// A folder under a temporary name, in the folder that its files will be moved to. Removed on drop with all that is in it.
+/// A folder under a temporary name, in the folder that its files will be moved to. Removed on drop with its contents.
 #[derive(Debug)]
 pub struct Staging {
     temporary: TempDir,
     destination: PathBuf,
-    /// Locked, as a [`super::PartialFile`] is; `None` where no folder can be.
+    /// Locked like a [`super::PartialFile`]; `None` where folders can't be locked.
     _lock: Option<File>,
 }
 
 impl Staging {
-    /// Makes the folder `destination` if it isn't there, and the temporary one in it.
+    /// Creates the folder `destination` if needed, and the temporary one in it.
     ///
     /// # Errors
-    /// When that can't be done.
+    /// When a folder can't be created.
     pub fn create(destination: &Path) -> Result<Self, ExportError> {
         let error = |reason| ExportError::Folder { folder: destination.to_owned(), reason };
         fs::create_dir_all(destination).map_err(error)?;
@@ -31,26 +31,26 @@ impl Staging {
             let temporary = Builder::new().prefix(PREFIX).tempdir_in(destination).map_err(error)?;
             let lock = File::open(temporary.path()).ok().filter(|_| LOCKS_ADVISE);
             let is_taken = lock.as_ref().is_some_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
-            // Without a lock for a moment, it may have been taken for a leftover.
+            // Before it was locked, another run may have taken it for a leftover.
             if !is_taken && temporary.path().exists() {
                 return Ok(Self { temporary, destination: destination.to_owned(), _lock: lock });
             }
         }
     }
 
-    /// Where results are to be written, with the names that they will have, in folders too.
+    /// Where to write results, under their final names, also in subfolders.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.temporary.path()
     }
 
-    /// Where a file in here will be.
+    /// The final path of a staged file.
     #[must_use]
     pub fn destination_of(&self, staged: &Path) -> PathBuf {
         staged.strip_prefix(self.path()).map_or_else(|_outside| staged.to_owned(), |name| self.destination.join(name))
     }
 
-    /// An error about a file in here, by the name that the file was to have.
+    /// Puts the final path of a staged file into an error about it.
     #[must_use]
     pub fn with_final_name(&self, error: ExportError) -> ExportError {
         match error {
@@ -62,16 +62,16 @@ impl Staging {
         }
     }
 
-    /// Moves all files to where they belong. They must be whole and closed.
+    /// Moves all files to their final paths. They must be complete and closed.
     ///
     /// # Errors
-    /// When a file of that name is there and to be kept, or the disk fails. What was moved before is taken away again, unless
-    /// it has replaced something.
+    /// When a file of that name exists and must be kept, or the disk fails. With [`Existing::Keep`], files that were already moved are
+    /// removed again.
     pub fn publish(self, existing: Existing) -> Result<(), ExportError> {
         let mut moved = Vec::new();
         let result = self.move_all(existing, &mut moved);
         if result.is_err() && existing == Existing::Keep {
-            // It is our own, written a moment ago, and without the others it would pass for a result.
+            // Without the others, these new files would pass for results.
             moved.iter().for_each(|path| drop(fs::remove_file(path)));
         }
         result

@@ -13,22 +13,22 @@ use crate::classes::Classes;
 use crate::face::Face;
 use crate::pipeline::Scene;
 
-/// How a table is written.
+/// The format of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TableFormat {
     /// Comma-separated values with a header.
     Csv,
-    /// An object of JSON in each line.
+    /// A JSON object in each line.
     Jsonl,
     /// Apache Parquet.
     Parquet,
 }
 
 impl TableFormat {
-    /// All of them.
+    /// All formats.
     pub const ALL: [Self; 3] = [Self::Csv, Self::Jsonl, Self::Parquet];
 
-    /// How names of such files end, with the point.
+    /// The extension of such files, with the dot.
     pub fn ending(self) -> &'static str {
         match self {
             Self::Csv => ".csv",
@@ -38,15 +38,15 @@ impl TableFormat {
     }
 }
 
-/// A table of faces being written: a row for each face on each frame. Its columns are [`super::COLUMNS`], those of the
-/// classes and those of the landmarks.
+/// A table of faces being written: a row for each face in each frame. Its columns are [`super::COLUMNS`], then those of the classes and the
+/// landmarks, roll and quality.
 pub struct FaceTable(Table);
 
 /// A table of frames being written: a row for each frame that was analysed, with a face or without. Its columns are
 /// [`super::FRAME_COLUMNS`].
 pub struct FrameTable(Table);
 
-/// Rows of any columns on their way to a file.
+/// A table of any columns being written.
 pub(super) struct Table {
     partial: PartialFile,
     writer: Writer,
@@ -60,7 +60,7 @@ enum Writer {
 }
 
 impl FaceTable {
-    /// Opens the table of what shows these classes and writes its header, if the format has one.
+    /// Opens a table of faces with these classes and writes its header, if the format has one.
     ///
     /// # Errors
     /// When the folder can't be written to, or a file of that name exists.
@@ -68,7 +68,7 @@ impl FaceTable {
         Table::create(path, format, &rows::columns(classes)).map(Self)
     }
 
-    /// A table of comma-separated values with a column of names at its end.
+    /// Opens a CSV table with a column of names at its end.
     ///
     /// # Errors
     /// Those of [`Self::create`].
@@ -78,7 +78,7 @@ impl FaceTable {
         Table::create(path, TableFormat::Csv, &columns).map(Self)
     }
 
-    /// Adds the faces of a frame of `file`, which show the classes of the table.
+    /// Adds the faces of a frame of `file`, which must have the table's classes.
     ///
     /// # Errors
     /// When the disk is full.
@@ -87,7 +87,7 @@ impl FaceTable {
         scene.faces.iter().try_for_each(|face| self.0.write(&row(face)))
     }
 
-    /// Adds a face on the frame of `file` with this number and time, to a table with names.
+    /// Adds a face to a table with names. `frame` and `time` are the number and time of its frame in `file`.
     ///
     /// # Errors
     /// When the disk is full.
@@ -105,7 +105,7 @@ impl FaceTable {
         self.0.write(&row)
     }
 
-    /// Gives the table its name and returns it.
+    /// Gives the table its name and returns its path.
     ///
     /// # Errors
     /// When the disk is full, or a file of that name has appeared meanwhile.
@@ -178,7 +178,7 @@ impl Table {
         }
     }
 
-    /// Names the file that can't be written.
+    /// Adds the file's name to an error.
     pub(super) fn or_named<T>(&self, written: io::Result<T>) -> Result<T, ExportError> {
         written.map_err(|reason| ExportError::Write { path: self.partial.destination().to_owned(), reason })
     }

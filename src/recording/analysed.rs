@@ -1,4 +1,4 @@
-//! Which frames the network saw.
+//! Which frames were analysed.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::lines::Lines;
 pub struct AnalysedFrames(Vec<u32>);
 
 impl AnalysedFrames {
-    /// Reads [`super::ANALYSED`]. `None` without such a file: then nobody knows.
+    /// Reads [`super::ANALYSED`]. `None` without such a file, as it is then unknown which frames were analysed.
     pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<Option<Self>, OpenError> {
         if !path.exists() {
             return Ok(None);

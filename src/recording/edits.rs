@@ -1,5 +1,4 @@
-//! What a user changed about a recording: who a face is, who is hidden, what is marked. The recorded tables stay as they
-//! are.
+//! What the user changed about a recording: names, merges, hidden people and marks. The recorded tables stay unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,33 +12,33 @@ use crate::bounded;
 use crate::face::{Face, FaceId};
 use crate::whole::{self, Existing};
 
-/// Changes when a field changes its meaning.
+/// Schema of the file. Changes when the meaning of a field changes.
 const EDITS_SCHEMA: u32 = 1;
 
-/// Bytes that the file may have. That of a recording with a hundred people has 5000.
+/// Maximum size of the file in bytes. That of a recording with a hundred people has 5000.
 const MOST_BYTES: u64 = 8 << 20;
 
-/// Characters that a name may have: it is drawn on each frame.
+/// Maximum number of characters in a name, which is drawn on each frame.
 const LONGEST_NAME: usize = 200;
 
-/// Faces that may be named, merged or hidden. A recording of a day in a busy street has fewer.
+/// Maximum number of faces that are named, merged or hidden. A recording of a day in a busy street has fewer.
 const MOST_PEOPLE: usize = 20_000;
 
-/// The changes, which are applied to what was recorded whenever it is shown or exported.
+/// The changes, which are applied whenever the recording is shown or exported.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edits {
     schema: u32,
-    /// What people are called, by the number that they keep.
+    /// Names by the people's numbers.
     #[serde(default)]
     names: BTreeMap<u32, String>,
-    /// The faces that are somebody else's, and whose. Never a chain: a target is never merged itself.
+    /// Merged faces, and the person each belongs to. Never a chain: a target is never merged itself.
     #[serde(default)]
     merged: BTreeMap<u32, u32>,
     /// People who aren't shown.
     #[serde(default)]
     hidden: BTreeSet<u32>,
-    /// All marks, once one was added, changed or taken away; until then those recorded hold.
+    /// All marks, once one was added, changed or removed; `None` while the recorded ones apply.
     #[serde(default)]
     marks: Option<Vec<SavedMark>>,
 }
@@ -67,42 +66,42 @@ impl Edits {
         *self == Self::default()
     }
 
-    /// Whose face a recorded face is.
+    /// The person to whom a recorded face belongs.
     pub fn person(&self, face: FaceId) -> FaceId {
         self.merged.get(&face.0).map_or(face, |other| FaceId(*other))
     }
 
-    /// The name given to somebody.
+    /// The name given to a face's person.
     pub fn name(&self, face: FaceId) -> Option<&str> {
         self.names.get(&self.person(face).0).map(String::as_str)
     }
 
-    /// What to call somebody where the name stands alone: the name, else `Face 3`.
+    /// The name of a face's person where it stands alone, else `Face 3`.
     pub fn title(&self, face: FaceId) -> String {
         self.name(face).map_or_else(|| format!("Face {}", self.person(face).0), str::to_owned)
     }
 
-    /// What to call somebody within a sentence: the name, else `face 3`.
+    /// The name of a face's person within a sentence, else `face 3`.
     pub fn words(&self, face: FaceId) -> String {
         self.name(face).map_or_else(|| format!("face {}", self.person(face).0), str::to_owned)
     }
 
-    /// What to call somebody on a picture: the name, else the bare number.
+    /// The name of a face's person on a picture, else the bare number.
     pub fn short(&self, face: FaceId) -> String {
         self.name(face).map_or_else(|| self.person(face).0.to_string(), str::to_owned)
     }
 
-    /// Whether somebody isn't shown.
+    /// Whether a face's person is hidden.
     pub fn is_hidden(&self, face: FaceId) -> bool {
         self.hidden.contains(&self.person(face).0)
     }
 
-    /// The recorded faces that were merged into somebody, without the own one.
+    /// The recorded faces that were merged into `person`, without that person's own.
     pub fn merged_into(&self, person: FaceId) -> Vec<FaceId> {
         self.merged.iter().filter(|(_, other)| **other == person.0).map(|(face, _)| FaceId(*face)).collect()
     }
 
-    /// Names somebody; nothing but spaces takes the name away, and what is beyond [`LONGEST_NAME`] is left out.
+    /// Names a face's person. A blank name removes it, and what exceeds [`LONGEST_NAME`] is cut off.
     pub fn rename(&mut self, face: FaceId, name: &str) {
         let person = self.person(face).0;
         let name: String = name.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST_NAME).collect();
@@ -113,7 +112,7 @@ impl Edits {
         }
     }
 
-    /// Hides somebody or shows them again.
+    /// Hides a face's person, or shows them again.
     pub fn set_hidden(&mut self, face: FaceId, hidden: bool) {
         let person = self.person(face).0;
         if hidden {
@@ -123,8 +122,7 @@ impl Edits {
         }
     }
 
-    /// Makes all faces of `face`'s person those of `other`'s person, whose number and name are kept; a name that only the
-    /// former has is taken over.
+    /// Merges `face`'s person into `other`'s, whose number and name are kept. If only the former has a name, it is taken over.
     pub fn merge(&mut self, face: FaceId, other: FaceId) {
         let (from, into) = (self.person(face).0, self.person(other).0);
         if from == into {
@@ -140,7 +138,7 @@ impl Edits {
         self.hidden.remove(&from);
     }
 
-    /// The marks: those recorded, unless they were changed.
+    /// The recorded marks, unless they were changed.
     pub fn marks(&self, recorded: &[Mark]) -> Vec<Mark> {
         match &self.marks {
             Some(marks) => marks.iter().map(SavedMark::to_mark).collect(),
@@ -148,20 +146,19 @@ impl Edits {
         }
     }
 
-    /// Puts these in place of all marks.
+    /// Replaces all marks. If they equal the recorded ones, nothing counts as changed.
     pub fn set_marks(&mut self, mut marks: Vec<Mark>, recorded: &[Mark]) {
         marks.sort_by_key(|mark| mark.time);
         self.marks = (marks != recorded).then(|| marks.iter().map(SavedMark::from).collect());
     }
 
-    /// A recorded face as it is listed: with the number of its person.
+    /// A recorded face with the number of its person.
     pub fn apply(&self, face: Face) -> Face {
         Face { id: self.person(face.id), ..face }
     }
 
-    /// The faces of a frame as they are shown: nobody hidden, and each person once. Where two boxes of one person were
-    /// recorded on a frame (a face that was lost keeps its box for a moment), the one that the detector believed more
-    /// is shown.
+    /// The faces of a frame to show: without hidden people, and each person once. If a frame has two boxes of one person (a
+    /// face that was lost keeps its box for a moment), the one with the higher score is shown.
     pub fn shown(&self, recorded: &[Face]) -> Vec<Face> {
         let mut people: BTreeMap<FaceId, Face> = BTreeMap::new();
         for face in recorded.iter().filter(|face| !self.is_hidden(face.id)).map(|face| self.apply(*face)) {
@@ -190,31 +187,31 @@ impl Edits {
     }
 }
 
-/// Where edits are kept.
+/// The file in which edits are saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EditsFile {
     path: PathBuf,
-    /// What was read from it or written to it last; `None` for no file.
+    /// Its contents when it was last read or written; `None` for no file.
     known: Option<Vec<u8>>,
 }
 
 impl EditsFile {
-    /// The file at `path`, with what is in it; no file is no edits.
+    /// Opens the file at `path`, and returns it with the edits in it. A missing file has no edits.
     pub(super) fn open(path: &Path) -> Result<(Self, Edits), String> {
         let known = bytes_in(path).map_err(|error| problem_with(path, &error.to_string()))?;
         let edits = edits_of(known.as_deref()).map_err(|reason| problem_with(path, &reason))?;
         Ok((Self { path: path.to_owned(), known }, edits))
     }
 
-    /// Saves edits: the file is the old one or the new one, whatever happens meanwhile. If somebody else changed the file since it was
-    /// read or saved here, it stays as it is, and the edits in it are returned: they hold from now on.
+    /// Saves edits atomically. If the file was changed elsewhere since it was last read or saved here, it is left
+    /// unchanged, and its edits are returned, which apply from now on.
     ///
     /// # Errors
-    /// When the folder can't be written to, or somebody else put something there that can't be understood.
+    /// When the file can't be read or written, or its new contents can't be parsed.
     pub fn save(&mut self, edits: &Edits) -> io::Result<Option<Edits>> {
         let found = bytes_in(&self.path)?;
         if found.is_none() && !whole::folder_of(&self.path).is_dir() {
-            // A stick that was pulled out isn't somebody who removed all edits.
+            // Without its folder, the disk was unplugged; nobody removed the edits.
             return Err(io::ErrorKind::NotFound.into());
         }
         if found != self.known {
@@ -238,7 +235,7 @@ impl EditsFile {
     }
 }
 
-/// What is in a file, if there is one.
+/// The contents of a file; `None` if it doesn't exist.
 fn bytes_in(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match bounded::read(path, MOST_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -247,7 +244,7 @@ fn bytes_in(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// The edits that a file's contents are, or why they are none.
+/// Parses the contents of an edits file, or returns what is wrong with them.
 fn edits_of(bytes: Option<&[u8]>) -> Result<Edits, String> {
     let Some(bytes) = bytes else { return Ok(Edits::default()) };
     let edits: Edits = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;

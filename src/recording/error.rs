@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{FACES, FRAMES, METADATA, OWN_CLASSES_SCHEMA, VIDEO};
 use crate::source::SourceError;
 
-/// A folder can't be opened as a recording.
+/// Why a folder can't be opened as a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// There is no such folder.
@@ -14,7 +14,7 @@ pub enum OpenError {
     /// The folder holds no metadata.
     #[error("{} is a folder without {METADATA}, so it is not a recording; name the folder that Mien recorded into, or a video", .0.display())]
     NoRecording(PathBuf),
-    /// The metadata can't be understood.
+    /// The metadata can't be parsed.
     #[error("{}: {reason}; without it the recording can't be opened, but its {VIDEO} can be, as a video", path.display())]
     Metadata {
         /// The file.
@@ -22,15 +22,15 @@ pub enum OpenError {
         /// What is wrong with it, and where.
         reason: serde_json::Error,
     },
-    /// Made by another version.
+    /// Its schema isn't supported by this version.
     #[error("{} was recorded in format {schema}, and this Mien knows formats up to {OWN_CLASSES_SCHEMA}; open it with a newer Mien", folder.display())]
     Schema {
         /// The folder.
         folder: PathBuf,
-        /// What the metadata say.
+        /// The schema in the metadata.
         schema: u32,
     },
-    /// A file that must be there is not.
+    /// A required file is missing.
     #[error("{} has no {name}: {}", folder.display(), without(name))]
     NoFile {
         /// The folder.
@@ -43,10 +43,10 @@ pub enum OpenError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         reason: std::io::Error,
     },
-    /// A row of a table is none.
+    /// A row of a table is invalid.
     #[error("{}, line {line}: {reason}; get the file again, or remove that line", path.display())]
     Row {
         /// The file.

@@ -1,4 +1,4 @@
-//! A recording as files for others: its table with names and merges, its video with the boxes drawn in, its marks.
+//! Exports a recording: its table with names and merges, its video with the boxes drawn in, its marks.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,26 +15,26 @@ use crate::face::Face;
 use crate::pipeline::{Scene, StageTimings};
 use crate::source::{FrameSource as _, SourceError};
 
-/// Rows of the table that are written between two looks at whether to stop.
+/// Rows of the table between two checks whether to stop.
 const ROWS_BETWEEN_LOOKS: usize = 4096;
 
-/// What is to be exported, and where to.
+/// What to export, and where to.
 #[derive(Clone, Debug)]
 pub struct Export {
     /// The recording.
     pub recording: Arc<Recording>,
-    /// What was changed about it.
+    /// The user's edits of it.
     pub edits: Edits,
     /// What is blurred in the video.
     pub blur: Option<Blur>,
-    /// Folder for the results; it is made if it isn't there.
+    /// Folder for the results; it is created if necessary.
     pub folder: PathBuf,
 }
 
-/// The files that came out.
+/// The exported files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
-    /// The video with boxes, names and what faces show.
+    /// The video with boxes, names and labels.
     pub video: PathBuf,
     /// The table of faces.
     pub table: PathBuf,
@@ -44,26 +44,26 @@ pub struct Exported {
     pub complaints: Vec<String>,
 }
 
-/// A recording can't be exported. No result is left behind.
+/// Why a recording can't be exported. No result is left behind.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportProblem {
     /// A result can't be written.
     #[error(transparent)]
     Write(#[from] ExportError),
-    /// The video can't be read on.
+    /// The video can't be read.
     #[error(transparent)]
     Read(#[from] SourceError),
-    /// Somebody asked to stop.
+    /// The export was stopped, after this many frames.
     #[error("stopped after {0} frames; no results were written")]
     Stopped(u64),
 }
 
 impl Export {
-    /// Writes the three files. Every recorded row is in the table, hidden people included; the video shows who isn't
-    /// hidden, at an even rate. `on_scene` is told of each frame as it is shown.
+    /// Writes the three files. The table has every recorded row, including those of hidden people. The video shows only
+    /// people who aren't hidden, at a constant rate. `on_scene` is called for each frame.
     ///
     /// # Errors
-    /// When a file can't be written or the video can't be read on, or `stop` was set.
+    /// When a file can't be written, the video can't be read, or `stop` was set.
     pub fn run(&self, stop: &AtomicBool, on_scene: impl FnMut(&Scene)) -> Result<Exported, ExportProblem> {
         let stem = format!("{}{RESULT_SUFFIX}", self.recording.name());
         let [video, table, marks] = free_names(&self.folder, &stem, [".mp4", ".csv", "-marks.csv"]);
@@ -86,7 +86,7 @@ impl Export {
     ) -> Result<Vec<String>, ExportProblem> {
         let mut source = RecordingSource::open(Arc::clone(&self.recording))?;
         let info = source.info().clone();
-        // All files first: a folder that can't be written to is found out at once.
+        // Create all files first, so that a folder that can't be written to is found at once.
         let table = FaceTable::create_with_names(table, &self.recording.metadata.classes)?;
         let marks = PartialFile::create(marks)?;
         let mut video = AnnotatedVideo::create(video, VideoShape::of(&info))?;
@@ -106,7 +106,7 @@ impl Export {
                 self.show(scene, &mut video)?;
                 continue;
             };
-            // All that were recorded: who is hidden in the window is a person too.
+            // All recorded faces: people who are hidden in the window must be blurred too.
             let ready = blurrer.push(scene, &recorded).map_err(ExportError::from)?;
             ready.into_iter().try_for_each(|scene| self.show(scene, &mut video))?;
         }
@@ -117,7 +117,7 @@ impl Export {
         self.write_table(table, || go_on(stop, frames))?;
         write_marks(marks, &self.edits.marks(&self.recording.marks))?;
         let complaints = video.finish(None)?.complaints();
-        // The last moment: what has its name is a result.
+        // The last chance to stop: after this, the files get their final names.
         go_on(stop, frames)?;
         Ok(complaints)
     }

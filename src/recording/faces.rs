@@ -1,4 +1,4 @@
-//! The recorded faces, in little memory.
+//! The recorded faces, in compact form.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,14 +16,14 @@ use crate::landmarks::{LANDMARKS, Landmarks};
 use crate::pipeline::RecordedFaces;
 use crate::probabilities::Probabilities;
 
-/// The tables have four digits behind the point: in this unit a probability is a whole number that two bytes hold.
+/// The tables have four decimal places: in this unit, a probability is an integer that fits into two bytes.
 const PROBABILITY_UNITS: f32 = 10_000.0;
 
-/// A quality has two digits.
+/// A quality has two decimal places.
 const QUALITY_UNITS: f32 = 100.0;
 
-/// A row of the table of faces, without its probabilities, in 88 bytes. With those of seven classes it has 116: five hours at 30 frames a
-/// second with one face, 540 000 rows, take 63 MB.
+/// A row of the table of faces without its probabilities, in 88 bytes. With those of seven classes, it has 116: five hours
+/// at 30 frames per second with one face, 540 000 rows, take 63 MB.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Row {
     frame: u32,
@@ -36,14 +36,14 @@ struct Row {
     quality: u8,
 }
 
-/// What stands for a quality that isn't known.
+/// Stands for an unknown quality.
 const NO_QUALITY: u8 = u8::MAX;
 
 /// A row of the table of faces.
 #[derive(Clone, Copy, Debug)]
 pub struct FaceRow<'a> {
     row: &'a Row,
-    /// Those of the frame alone and the smoothed ones, in ten-thousandths.
+    /// Probabilities of the frame alone and smoothed ones, in ten-thousandths.
     raw: &'a [u16],
     smoothed: &'a [u16],
 }
@@ -59,12 +59,12 @@ impl FaceRow<'_> {
         from_ticks(self.row.ticks)
     }
 
-    /// Who, as recorded.
+    /// Id of the face, as recorded.
     pub fn id(&self) -> FaceId {
         FaceId(self.row.face)
     }
 
-    /// What it showed, smoothed over time.
+    /// Its probabilities, smoothed over time.
     pub fn smoothed(&self) -> Probabilities {
         unpack(self.smoothed)
     }
@@ -85,23 +85,23 @@ pub struct Presence {
     pub first: Duration,
     /// For the last time.
     pub last: Duration,
-    /// On so many frames.
+    /// Number of frames.
     pub frames: u64,
 }
 
-/// The table of faces, read once.
+/// The table of faces in memory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FaceLog {
     classes: Classes,
-    /// In order of their frames, those of one frame in order of their ids.
+    /// Ordered by frame, then by id.
     rows: Vec<Row>,
-    /// Twice as many for each row as there are classes.
+    /// For each row, the raw and the smoothed probabilities of all classes, in ten-thousandths.
     shares: Vec<u16>,
     faces: BTreeMap<FaceId, Presence>,
 }
 
 impl FaceLog {
-    /// Reads [`super::FACES`] of a network that told these classes apart, and says whether its end was cut.
+    /// Reads [`super::FACES`] of a network with these classes, and returns whether its last row was cut.
     pub(super) fn read(path: &Path, classes: &Classes, may_be_cut: bool) -> Result<(Self, bool), OpenError> {
         let columns = columns(classes);
         let mut lines = Lines::open(path, &columns, &LATER_COLUMNS, may_be_cut)?;
@@ -134,7 +134,7 @@ impl FaceLog {
         Self { faces, ..log }
     }
 
-    /// Probabilities of each row.
+    /// Number of probabilities per row.
     fn width(&self) -> usize {
         2 * self.classes.len()
     }
@@ -174,13 +174,13 @@ impl RecordedFaces for FaceLog {
     }
 }
 
-/// The columns that are read and that every recording of these classes has: those of `docs/tables.md` without what follows from others.
+/// The columns to read that every recording with these classes has: those of `docs/tables.md` without derived and optional ones.
 fn columns(classes: &Classes) -> Vec<String> {
     let is_read = |name: &String| !["file", "label", "verdict"].contains(&name.as_str()) && !rows::may_be_empty(name);
     rows::header(classes).into_iter().filter(is_read).collect()
 }
 
-/// The columns that earlier recordings lack: landmarks, from which the roll follows, and the quality.
+/// The columns that earlier recordings lack: the landmarks, from which the roll follows, and the quality.
 const LATER_COLUMNS: [&str; 2 * LANDMARKS + 1] = {
     let mut names = [rows::QUALITY_COLUMN; 2 * LANDMARKS + 1];
     let mut place = 0;
@@ -191,10 +191,10 @@ const LATER_COLUMNS: [&str; 2 * LANDMARKS + 1] = {
     names
 };
 
-/// The place of the first probability among [`columns`].
+/// Index of the first probability in [`columns`].
 const PROBABILITIES: usize = 8;
 
-/// A row, and its probabilities of so many classes in ten-thousandths.
+/// Parses a row, and its probabilities in ten-thousandths.
 fn parse(fields: &Fields<'_>, columns: &[String], classes: usize) -> Result<(Row, Vec<u16>), String> {
     let decimal = |place: usize| -> Result<f32, String> {
         let value: f32 = fields.number(place, &columns[place])?;
@@ -234,7 +234,7 @@ fn parse(fields: &Fields<'_>, columns: &[String], classes: usize) -> Result<(Row
     Ok((row, units))
 }
 
-/// All of them or none.
+/// All landmarks, or none if a coordinate is missing.
 fn landmarks(coordinates: [Option<f32>; 2 * LANDMARKS]) -> Option<Landmarks> {
     let mut points = [[0.0; 2]; LANDMARKS];
     for (place, value) in points.iter_mut().flatten().zip(coordinates) {
@@ -248,7 +248,7 @@ fn unpack(units: &[u16]) -> Probabilities {
     for (share, unit) in shares.iter_mut().zip(units) {
         *share = f32::from(*unit) / PROBABILITY_UNITS;
     }
-    // Rows that aren't probabilities were refused when the table was read.
+    // Invalid probabilities were refused when the table was read.
     Probabilities::from_rounded(&shares[..units.len().min(MOST_CLASSES)])
         .unwrap_or_else(|| Probabilities::uniform(units.len()))
 }
@@ -343,7 +343,7 @@ mod tests {
             let (log, cut) = read(&whole[..end], true).unwrap();
             assert_eq!((log.rows().len(), cut), (1, true), "cut at {}", end - last);
         }
-        // One that ended in order needs no line end.
+        // A table that ended properly needs no final line end.
         assert_eq!(read(&whole[..whole.len() - 1], false).unwrap().0.rows().len(), 2);
     }
 

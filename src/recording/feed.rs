@@ -1,4 +1,4 @@
-//! What a writer takes from a running pipeline, on the pipeline's own threads.
+//! The writer's tap into a running pipeline. It runs on the pipeline's threads.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,41 +15,41 @@ use crate::face::Face;
 use crate::frame::Frame;
 use crate::pipeline::{Scene, Tap};
 
-/// A frame for the video. Shares its pixels with the pipeline, where nobody writes into them.
+/// A frame for the video. Shares its pixels with the pipeline, which doesn't modify them.
 pub(super) struct Shot {
     pub image: Arc<Mat>,
     pub frame: u64,
     pub captured_at: Instant,
-    /// The faces on it, if it was analysed before it came here.
+    /// The faces on it, if it was analysed first.
     pub faces: Vec<Face>,
 }
 
-/// Everything else that is written down.
+/// Everything else to write.
 pub(super) enum Note {
     Faces { faces: Vec<Face>, classes: Classes, frame: u64, captured_at: Instant },
     Mark { at: Instant, text: String },
 }
 
-/// Takes what passes by and never waits.
+/// Passes frames and notes to the writer's thread. Never blocks.
 pub(super) struct Feed {
     pub began: Instant,
     /// Record only analysed frames, with their faces, so that they can be blurred.
     with_faces: bool,
     shots: Sender<Shot>,
     notes: Sender<Note>,
-    /// When the end was asked for.
+    /// When the end was requested.
     ending: OnceLock<Instant>,
     /// One more than the number of the last frame that belongs to the recording.
     taken_to: AtomicU64,
-    /// In the video.
+    /// Frames in the video.
     pub frames: AtomicU64,
-    /// Not in it.
+    /// Frames missing from it.
     pub lost: AtomicU64,
-    /// In the table.
+    /// Rows in the table of faces.
     pub faces: AtomicU64,
-    /// How long the computer has slept meanwhile, in milliseconds.
+    /// How long the computer has slept during the recording, in milliseconds.
     pub slept_millis: AtomicU64,
-    /// Where it is recorded to, once it is.
+    /// The folder of the recording, once it exists.
     pub folder: OnceLock<PathBuf>,
 }
 
@@ -76,7 +76,7 @@ impl Feed {
         let shot = Shot { image: Arc::clone(&frame.image), frame: index, captured_at, faces };
         match self.shots.try_send(shot) {
             Ok(()) => {}
-            // The last ones on their way, when everything is written already.
+            // The last frames on their way, after everything was written.
             Err(TrySendError::Disconnected(_)) if self.is_ending() => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
@@ -90,7 +90,7 @@ impl Feed {
         }
     }
 
-    /// Takes no more frames; labels of those that were taken are still welcome. Gives when that was first asked for.
+    /// Stops taking frames; labels of those already taken are still accepted. Returns when this was first requested.
     pub fn end(&self) -> Instant {
         *self.ending.get_or_init(Instant::now)
     }

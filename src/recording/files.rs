@@ -1,5 +1,5 @@
-//! The files of a recording while they grow. Each row and each picture goes to the system at once, so that a kill
-//! leaves all that came before it.
+//! The files of a recording while they grow. Each row and each picture is passed to the system at once, so that a kill
+//! leaves everything before it intact.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -17,30 +17,30 @@ use crate::export::rows;
 use crate::face::Face;
 use crate::whole::{self, Existing};
 
-/// Of the pictures in the video, in JPEG's percent. A webcam's own JPEG is coarser: what this takes away is
-/// far below its noise (53 dB at 640×480, where MPEG-4 and H.264 as OpenCV sets them reach 37), in 0.8 ms a picture.
+/// JPEG quality of the pictures in the video, in percent. A webcam's own JPEG is coarser: the loss is far below its noise
+/// (53 dB at 640×480, where MPEG-4 and H.264 with OpenCV's settings reach 37), in 0.8 ms per picture.
 const QUALITY: i32 = 95;
 
-/// The rate that is written into the video of a camera that doesn't declare one.
+/// Frame rate of the video if the camera doesn't declare one.
 const FALLBACK_FPS: f64 = 30.0;
 
-/// A recording can't be started or continued.
+/// Why a recording can't be started or continued.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
-    /// The folder isn't there and can't be made.
+    /// The folder can't be created.
     #[error("can't record to {}: {reason}; choose another folder in the settings", folder.display())]
     Folder {
         /// The folder that was chosen.
         folder: PathBuf,
-        /// What the system says.
+        /// The system's error.
         reason: io::Error,
     },
-    /// The disk is full, or went away.
+    /// A file can't be written: the disk is full or gone.
     #[error("can't write to {}: {reason}", path.display())]
     Write {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         reason: io::Error,
     },
     /// A mark can't be written.
@@ -49,7 +49,7 @@ pub enum RecordingError {
     /// OpenCV can't encode a picture.
     #[error("a picture can't be encoded: {0}")]
     Encode(#[from] opencv::Error),
-    /// A video has one size.
+    /// The size of the frames changed, and a video has only one.
     #[error("the camera now sends {}×{} instead of {}×{}; start another recording", now.0, now.1, before.0, before.1)]
     OtherSize {
         /// Width and height at the start.
@@ -57,7 +57,7 @@ pub enum RecordingError {
         /// Width and height now.
         now: (usize, usize),
     },
-    /// A table has the columns of one set of classes.
+    /// The classes changed, and a table has the columns of only one set.
     #[error("the network's classes are now {now}, not {before}; start another recording")]
     OtherClasses {
         /// At the start.
@@ -68,7 +68,7 @@ pub enum RecordingError {
 }
 
 impl RecordingError {
-    /// Whether there is no room left.
+    /// Whether the disk or the user's quota is full.
     pub(super) fn is_full_disk(&self) -> bool {
         let full =
             |reason: &io::Error| matches!(reason.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
@@ -95,7 +95,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Makes the files in an empty folder.
+    /// Creates the files in an empty folder.
     pub fn create(folder: &Path, metadata: Metadata) -> Result<Self, RecordingError> {
         write_metadata(folder, &metadata)?;
         let fps = if metadata.fps > 0.0 { metadata.fps } else { FALLBACK_FPS };
@@ -114,7 +114,7 @@ impl Files {
         })
     }
 
-    /// Adds a frame to the video: its number in the source and its time since the recording began.
+    /// Adds a frame to the video, with its number in the source and its time since the recording began.
     pub fn frame(&mut self, image: &Mat, frame: u64, time: Duration) -> Result<(), RecordingError> {
         let size = |pixels: i32| usize::try_from(pixels).unwrap_or(0);
         let (now, before) = ((size(image.cols()), size(image.rows())), (self.metadata.width, self.metadata.height));
@@ -130,7 +130,7 @@ impl Files {
         self.frames.row([video_frame.to_string(), frame.to_string(), seconds(time)])
     }
 
-    /// Adds the faces of a frame that was labelled by a network that tells these classes apart.
+    /// Adds the faces of a frame that was labelled by a network with these classes.
     pub fn faces(
         &mut self,
         faces: &[Face],
@@ -161,18 +161,18 @@ impl Files {
         self.video.bytes()
     }
 
-    /// Completes the files. What can't be completed can still be read.
+    /// Completes the files. If that fails, they can still be read.
     pub fn finish(self, ended: String, frames_lost: u64) -> (Counts, Result<(), RecordingError>) {
         let Self { folder, mut metadata, mut video, frames, analysed, faces, faces_written, .. } = self;
         let counts = Counts { frames: video.frames(), frames_lost, faces: faces_written };
         metadata.ended = Some(ended);
         metadata.counts = Some(counts);
         let of_video = |reason| RecordingError::Write { path: folder.join(VIDEO), reason };
-        // The tables first: with an end in the metadata, a row that is cut off is a fault.
+        // The tables first: once the metadata has an end, a cut row counts as damage.
         let tables = frames.finish().and(analysed.finish()).and(faces.finish());
         let completed = video.complete().map_err(of_video);
         let described = write_metadata(&folder, &metadata);
-        // Last, as it may take a slow disk longer than the program lives.
+        // Last, because a slow disk may take longer than the program lives.
         let synced = video.sync().map_err(of_video);
         (counts, tables.and(completed).and(described).and(synced))
     }
@@ -182,7 +182,7 @@ fn seconds(time: Duration) -> String {
     format!("{:.*}", TIME_DIGITS, time.as_secs_f64())
 }
 
-/// Writes the metadata in one step: there is always a whole file.
+/// Writes the metadata atomically, so that the file is always whole.
 fn write_metadata(folder: &Path, metadata: &Metadata) -> Result<(), RecordingError> {
     let path = folder.join(METADATA);
     let write = || {
@@ -193,11 +193,11 @@ fn write_metadata(folder: &Path, metadata: &Metadata) -> Result<(), RecordingErr
     write().map_err(|reason| RecordingError::Write { path: path.clone(), reason })
 }
 
-/// A table whose rows go to the system one by one, each in one piece.
+/// A table whose rows are passed to the system one by one, each in one write.
 struct Table {
     path: PathBuf,
     file: File,
-    /// Length with whole rows alone.
+    /// Length of the whole rows.
     whole: u64,
 }
 

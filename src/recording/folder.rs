@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use directories::UserDirs;
 use jiff::ZonedDateTime;
 
-/// Most characters of a name, before an ending; some systems allow 255 bytes in all.
+/// Maximum number of characters in a name without its extension. Some systems allow 255 bytes in all.
 const LONGEST_NAME: usize = 80;
 
-/// Characters that some system doesn't allow in a name.
+/// Characters that are forbidden in names on some system.
 const FORBIDDEN: &[char] = &['/', '\\', ':', '*', '?', '"', '<', '>', '|'];
 
-/// Where recordings and pictures go unless another folder is chosen: `Mien` among the user's videos, else documents, else at home.
+/// Default folder for recordings and pictures: `Mien` in the user's video folder, else documents folder, else home folder.
 #[must_use]
 pub fn default_folder() -> PathBuf {
     let user = UserDirs::new();
@@ -20,20 +20,20 @@ pub fn default_folder() -> PathBuf {
     folder.unwrap_or(Path::new(".")).join("Mien")
 }
 
-/// `2026-11-24 21-03-11 Integrated Webcam`: sorted by time.
+/// A name that sorts by time: `2026-11-24 21-03-11 Integrated Webcam`.
 pub(super) fn name(began: &ZonedDateTime, device: &str) -> String {
     tidy(&format!("{} {device}", began.strftime("%Y-%m-%d %H-%M-%S")))
 }
 
-/// A name that is allowed on every system.
+/// Makes a name valid on every system.
 pub(super) fn tidy(name: &str) -> String {
     let allowed = |c: char| if FORBIDDEN.contains(&c) || c.is_control() { '-' } else { c };
     let name: String = name.chars().map(allowed).take(LONGEST_NAME).collect();
-    // Windows drops dots and spaces at the end by itself.
+    // Windows drops trailing dots and spaces by itself.
     name.trim_end_matches(['.', ' ']).to_owned()
 }
 
-/// Makes a new folder of this name in `parent`, which is made too: `name`, or `name 2`, `name 3`, … if it is taken.
+/// Creates a new folder in `parent`, which is created if necessary: `name`, or `name 2`, `name 3`, … if that is taken.
 pub(super) fn create(parent: &Path, name: &str) -> io::Result<PathBuf> {
     std::fs::create_dir_all(parent)?;
     let mut number = 1;

@@ -1,4 +1,4 @@
-//! Which frame is where in the video, and when it was seen.
+//! Number and time of each frame in the video.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::lines::Lines;
 use super::{OpenError, VIDEO};
 
-/// Ticks in a second: the tables have four digits behind the point.
+/// Ticks per second: the tables have four decimal places.
 const TICKS: f64 = 10_000.0;
 
-/// Seconds that a time may have, which are thirty years: larger ones are none of a recording, and some systems' clocks don't hold them.
+/// Maximum time in seconds, about thirty years. No recording is longer, and some systems' clocks can't hold more.
 const MOST_SECS: f64 = 1e9;
 
-/// The interval of a single frame, of which no rate can be told.
+/// The interval assumed for a single frame, which has no rate.
 const LONE_INTERVAL: Duration = Duration::from_millis(40);
 
 /// A frame of the video: its number as in the table of faces, and its time since the recording began.
@@ -24,12 +24,12 @@ pub struct Stamp {
     pub time: Duration,
 }
 
-/// When each frame of the video was seen: sixteen bytes a frame.
+/// The times of the frames in the video: sixteen bytes per frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FrameTimes {
-    /// By the place in the video.
+    /// Indexed by position in the video.
     stamps: Vec<Packed>,
-    /// From one to the next while they came.
+    /// From one frame to the next, gaps aside.
     interval: Duration,
 }
 
@@ -40,7 +40,7 @@ struct Packed {
 }
 
 impl FrameTimes {
-    /// Reads [`super::FRAMES`], and says whether its end was cut.
+    /// Reads [`super::FRAMES`], and returns whether its last row was cut.
     pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<(Self, bool), OpenError> {
         const COLUMNS: [&str; 3] = ["video_frame", "frame", "time_s"];
         let mut lines = Lines::open(path, &COLUMNS.map(str::to_owned), &[], may_be_cut)?;
@@ -54,7 +54,7 @@ impl FrameTimes {
                     return Err(format!("this row is of frame {at} of {VIDEO}, where frame {place} should follow"));
                 }
                 let stamp = Packed { frame: row.number(1, COLUMNS[1])?, ticks: ticks(row.number(2, COLUMNS[2])?)? };
-                // Pictures of a visitor may come together.
+                // Two pictures of a visitor of the server may have the same time.
                 let is_later = last.is_none_or(|last| last.frame < stamp.frame && last.ticks <= stamp.ticks);
                 is_later.then_some(stamp).ok_or_else(|| "number and time don't follow the row before".to_owned())
             })?;
@@ -75,17 +75,17 @@ impl FrameTimes {
         self.stamps.is_empty()
     }
 
-    /// The frame at a place in the video, counted from 0.
+    /// The frame at a position in the video, counted from 0.
     pub fn at(&self, place: usize) -> Option<Stamp> {
         self.stamps.get(place).map(|packed| Stamp { frame: packed.frame.into(), time: from_ticks(packed.ticks) })
     }
 
-    /// The place of the frame that is shown at a time: the last one that isn't later, or the first.
+    /// Position of the frame that is shown at a time: the last one that isn't later, else the first.
     pub fn place_at(&self, time: Duration) -> usize {
         self.stamps.partition_point(|packed| from_ticks(packed.ticks) <= time).saturating_sub(1)
     }
 
-    /// Frames a second while they came.
+    /// Frames per second, gaps aside.
     pub fn rate(&self) -> f64 {
         1.0 / self.interval.as_secs_f64()
     }
@@ -96,8 +96,8 @@ impl FrameTimes {
     }
 }
 
-/// From one frame to the next while they came: the mean or, where that is longer, the median. A pause or a lost camera leaves a gap
-/// that would make the mean too long, and at too low a rate frames are left out.
+/// The interval between frames: the smaller of mean and median. A pause or a lost camera leaves a gap that would make the
+/// mean too long, and at too low a rate, an export would leave out frames.
 fn interval(stamps: &[Packed]) -> Duration {
     match (stamps.first(), stamps.last(), stamps.len()) {
         (Some(first), Some(last), count @ 2..) if first.ticks < last.ticks => {
@@ -108,7 +108,7 @@ fn interval(stamps: &[Packed]) -> Duration {
     }
 }
 
-/// The median of the steps from one time to the next later one.
+/// The median of the intervals between different times.
 fn median_step(stamps: &[Packed]) -> Option<Duration> {
     let ticks = stamps.windows(2).map(|pair| pair[1].ticks.saturating_sub(pair[0].ticks));
     let mut steps: Vec<u64> = ticks.filter(|step| *step > 0).collect();
@@ -116,7 +116,7 @@ fn median_step(stamps: &[Packed]) -> Option<Duration> {
     (!steps.is_empty()).then(|| from_ticks(*steps.select_nth_unstable(middle).1))
 }
 
-/// Seconds of a table as ticks.
+/// Converts seconds from a table to ticks.
 pub(super) fn ticks(secs: f64) -> Result<u64, String> {
     let fits = (0.0..=MOST_SECS).contains(&secs);
     fits.then_some((secs * TICKS).round() as u64)

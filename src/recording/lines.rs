@@ -1,4 +1,4 @@
-//! The rows of a table that may end in the middle of one.
+//! Reads the rows of a table that may end in the middle of one.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -9,26 +9,25 @@ use csv::{ByteRecord, ReaderBuilder};
 use super::OpenError;
 use crate::bounded::Rows;
 
-/// Reads the rows of a table one after another. Columns are found by their names; others than those asked for are
-/// passed over.
+/// Reads the rows of a table one by one. Columns are found by name; those that weren't requested are ignored.
 pub(super) struct Lines {
     reader: Rows<File>,
     path: PathBuf,
     columns: Vec<usize>,
-    /// Those that a table may lack.
+    /// Columns that the table may lack.
     optional: Vec<Option<usize>>,
-    /// Whether the last row may be a part of one.
+    /// Whether the last row may be incomplete.
     may_be_cut: bool,
     /// Whether the file ends within a row.
     open_end: bool,
     cut: bool,
     record: ByteRecord,
-    /// The row after, which tells whether this one is the last.
+    /// The next row, which tells whether the current one is the last.
     ahead: Option<ByteRecord>,
 }
 
 impl Lines {
-    /// Opens a table and looks for the columns; it may lack those of `optional`. `may_be_cut`: who wrote it was killed.
+    /// Opens a table and finds its columns, of which it may lack those in `optional`. `may_be_cut`: its writer was killed.
     ///
     /// # Errors
     /// When the file can't be read, or lacks a column.
@@ -42,7 +41,7 @@ impl Lines {
         let mut file = File::open(path).map_err(unreadable)?;
         let open_end = !ends_with_line_end(&mut file).map_err(unreadable)?;
         let mut lines = Self {
-            // Rows are counted by ourselves, so that a short one is an error with its line, or the cut one at the end.
+            // Flexible, because `Fields` checks the length itself: a short row is an error with its line, or the cut one at the end.
             reader: Rows::new(ReaderBuilder::new().flexible(true), file),
             path: path.to_owned(),
             columns: Vec::with_capacity(columns.len()),
@@ -70,7 +69,7 @@ impl Lines {
         Ok(lines)
     }
 
-    /// The next row, made of its fields by `parse`; `None` at the end.
+    /// The next row, parsed from its fields; `None` at the end.
     ///
     /// # Errors
     /// When a row can't be parsed, unless it is the last one of a table that may be cut.
@@ -85,7 +84,7 @@ impl Lines {
         let parsed = parse(&Fields { record: &record, columns: &self.columns, optional: &self.optional });
         let is_last = self.may_be_cut && self.ahead.is_none();
         let row = match parsed {
-            // The digits of a number may be cut without anybody being able to tell.
+            // Its last number may lack digits, which can't be noticed.
             Ok(_) if is_last && self.open_end => None,
             Ok(row) => Some(row),
             Err(_) if is_last => None,
@@ -96,14 +95,14 @@ impl Lines {
         Ok(row)
     }
 
-    /// The next row as it stands in the file, in the memory of an old one.
+    /// Reads the next row without parsing it, into the memory of an old one.
     fn read(&mut self, mut into: ByteRecord) -> Result<Option<ByteRecord>, OpenError> {
         let line = self.reader.line();
         let more = self.reader.read_bytes(&mut into).map_err(|error| lines_error(&self.path, line, &error))?;
         Ok(more.then_some(into))
     }
 
-    /// Whether a part of a row was left out at the end.
+    /// Whether an incomplete row was left out at the end.
     pub(super) fn cut(&self) -> bool {
         self.cut
     }
@@ -113,7 +112,7 @@ impl Lines {
     }
 }
 
-/// The fields of a row that were asked for, in the order in which they were.
+/// The requested fields of a row, in the order of the request.
 pub(super) struct Fields<'a> {
     record: &'a ByteRecord,
     columns: &'a [usize],
@@ -128,9 +127,7 @@ impl Fields<'_> {
         let text = String::from_utf8_lossy(field);
         text.trim().parse().ok().ok_or_else(|| format!("“{text}” in the column “{name}” is no number that fits there"))
     }
-}
 
-impl Fields<'_> {
     /// An optional field as a finite number; `None` if the table lacks the column, or the field is empty.
     pub(super) fn maybe(&self, column: usize, name: &str) -> Result<Option<f32>, String> {
         let field = self.optional.get(column).copied().flatten().and_then(|place| self.record.get(place));
@@ -148,7 +145,7 @@ fn lines_error(path: &Path, line: u64, error: &csv::Error) -> OpenError {
     OpenError::Row { path: path.to_owned(), line, reason: error.to_string() }
 }
 
-/// An empty file counts as one that does.
+/// True for an empty file too.
 fn ends_with_line_end(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(true);

@@ -9,40 +9,40 @@ use serde::{Deserialize, Serialize};
 use crate::bounded;
 use crate::whole;
 
-/// Bytes that a list of marks may have: some hundred thousand of them.
+/// Maximum size of a list of marks in bytes: some hundred thousand marks.
 const MOST_BYTES: u64 = 8 << 20;
 
 /// A marked moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
-    /// Since the recording began.
+    /// Time since the recording began.
     pub time: Duration,
     /// What the user wrote; may be empty.
     pub text: String,
 }
 
-/// Marks can't be read or written.
+/// Why marks can't be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum MarkError {
-    /// The system refuses.
+    /// The file can't be written.
     #[error("can't write to {}: {reason}", path.display())]
     Write {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         reason: std::io::Error,
     },
-    /// A row is none.
+    /// The file can't be read, or has an invalid row.
     #[error("can't read {}: {reason}", path.display())]
     Read {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Where and why.
         reason: csv::Error,
     },
 }
 
-/// A mark as it lies in a file.
+/// A mark as stored in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct SavedMark {
     time_s: f64,
@@ -64,7 +64,7 @@ impl From<&Mark> for SavedMark {
     }
 }
 
-/// Adds a mark to the file at `path`, which is made if it isn't there. It is on the disk when this returns.
+/// Adds a mark to the file at `path`, which is created if necessary. The mark is on the disk when this returns.
 ///
 /// # Errors
 /// When the file can't be written.
@@ -82,10 +82,10 @@ pub fn append_mark(path: &Path, mark: &Mark) -> Result<(), MarkError> {
     write().map_err(|reason| MarkError::Write { path: path.to_owned(), reason })
 }
 
-/// The marks in a file, in order of their times; none if there is no file.
+/// Reads the marks in a file, ordered by time; none if there is no file.
 ///
 /// # Errors
-/// When a row can't be read.
+/// When the file or a row can't be read.
 pub fn read_marks(path: &Path) -> Result<Vec<Mark>, MarkError> {
     if !path.exists() {
         return Ok(Vec::new());
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(read_marks(&path).unwrap(), [first, second]);
     }
 
-    /// Runs itself once more, in a process whose files can't grow beyond some KiB.
+    /// Runs itself again, in a process whose files can't grow beyond some KiB.
     #[cfg(unix)]
     #[test]
     fn on_a_full_disk_the_marks_before_are_kept() {

@@ -1,9 +1,9 @@
-//! A Matroska file of JPEG pictures that can be read however it ends.
+//! Writes Matroska files of JPEG pictures that can be read wherever they end.
 //!
-//! FFmpeg's own writer, behind OpenCV's `VideoWriter`, holds seconds of video back before it writes them, says nothing of a
-//! full disk, and its MJPEG costs three times the processor time for half the quality. Here each picture is on its way to
-//! the disk in one write, and whatever fails is an error. Elements and their numbers: RFC 9559; sizes that aren't
-//! known while the file grows are left open, as for a live stream, and filled in at the end.
+//! FFmpeg's writer, behind OpenCV's `VideoWriter`, holds back seconds of video, doesn't report a full disk, and its MJPEG
+//! takes three times the processor time for half the quality. This one passes each picture to the system in one write, and
+//! returns every failure as an error. Elements and their ids follow RFC 9559. Sizes that aren't known while the file grows
+//! are left open, as in a live stream, and filled in at the end.
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -12,16 +12,16 @@ use std::path::Path;
 /// Times are counted in milliseconds.
 const TICK_NANOS: u64 = 1_000_000;
 
-/// A cluster is what players jump to: one second, so that little has to be decoded after a jump.
+/// Length of a cluster, to which players jump. One second, so that little has to be decoded after a jump.
 const CLUSTER_MILLIS: u64 = 1000;
 
-/// A size that isn't known, in the width of one that will be.
+/// An unknown size, as wide as the known one that replaces it.
 const UNKNOWN_SIZE: [u8; 8] = [0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
 
-/// Name of the only track in blocks.
+/// Number of the only track, as encoded in blocks.
 const TRACK: u8 = 0x81;
 
-/// In a block: can be decoded by itself.
+/// Flag of a block that can be decoded by itself.
 const KEY_FRAME: u8 = 0x80;
 
 mod id {
@@ -66,12 +66,12 @@ mod id {
     pub const CUE_CLUSTER_POSITION: u32 = 0xF1;
 }
 
-/// A video of JPEG pictures at an even rate, being written.
+/// A video of JPEG pictures at a constant rate, being written.
 pub(super) struct MotionJpeg {
     file: File,
     fps: f64,
     frames: u64,
-    /// Where the next byte goes; what lies behind it is half of a picture for which the disk had no room.
+    /// Where the next byte goes. What lies after it is part of a picture for which the disk had no room.
     end: u64,
     segment: u64,
     seek_head: u64,
@@ -82,21 +82,21 @@ pub(super) struct MotionJpeg {
 
 struct Cluster {
     begins_at_millis: u64,
-    /// Where its contents begin.
+    /// Position of its contents.
     contents: u64,
 }
 
 struct Cue {
     millis: u64,
-    /// Counted from the contents of the segment.
+    /// Relative to the contents of the segment.
     position: u64,
 }
 
 impl MotionJpeg {
-    /// Makes the file and writes its head. `fps` must be above 0.
+    /// Creates the file and writes its header. `fps` must be above 0.
     ///
     /// # Errors
-    /// When there is a file of that name, or the disk is full.
+    /// When the file exists already, or the disk is full.
     pub fn create(path: &Path, width: usize, height: usize, fps: f64) -> io::Result<Self> {
         let mut head = master(
             id::EBML,
@@ -122,7 +122,7 @@ impl MotionJpeg {
             number(id::TIMESTAMP_SCALE, TICK_NANOS),
             element(id::MUXING_APP, program),
             element(id::WRITING_APP, program),
-            // Last, so that its place is known.
+            // Last, so that its position is known.
             void(duration.len()),
         ];
         head.extend(master(id::INFO, &info));
@@ -149,7 +149,7 @@ impl MotionJpeg {
     /// Adds a picture.
     ///
     /// # Errors
-    /// When the disk is full; the pictures before it stay whole.
+    /// When the disk is full; the earlier pictures stay whole.
     pub fn push(&mut self, jpeg: &[u8]) -> io::Result<()> {
         let millis = self.millis(self.frames);
         let mut bytes = Vec::with_capacity(jpeg.len() + 64);
@@ -165,7 +165,7 @@ impl MotionJpeg {
             }
         };
         let begins_at_millis = cluster.as_ref().or(self.cluster.as_ref()).map_or(0, |it| it.begins_at_millis);
-        // Within a second: it always fits.
+        // Less than a second, so it always fits.
         let offset = i16::try_from(millis - begins_at_millis).unwrap_or(i16::MAX);
         push_id(&mut bytes, id::SIMPLE_BLOCK);
         bytes.extend(size(jpeg.len() + 4));
@@ -193,12 +193,12 @@ impl MotionJpeg {
         self.end
     }
 
-    /// Fills in what is known at the end alone: the length, and where to jump to. Nothing can be added after it.
+    /// Fills in what is known only at the end: the length, and where to jump to. Nothing can be added after that.
     ///
     /// # Errors
-    /// When the disk is full. The pictures can be read all the same.
+    /// When the disk is full. The pictures can still be read.
     pub fn complete(&mut self) -> io::Result<()> {
-        // Half of a picture that didn't fit.
+        // Remove part of a picture that didn't fit.
         self.file.set_len(self.end)?;
         self.close_cluster()?;
         let duration = float(id::DURATION, self.frames as f64 / self.fps * 1e3);
@@ -215,7 +215,7 @@ impl MotionJpeg {
         self.overwrite(self.segment - UNKNOWN_SIZE.len() as u64, &long_size(length))
     }
 
-    /// Waits until everything is on the disk, which a slow one needs long for.
+    /// Waits until everything is on the disk, which takes long on a slow one.
     ///
     /// # Errors
     /// When the disk fails.
@@ -251,7 +251,7 @@ fn push_id(bytes: &mut Vec<u8>, id: u32) {
     bytes.extend(&id.to_be_bytes()[leading..]);
 }
 
-/// A size in as few bytes as it takes: seven bits of it in each, behind a bit that says how many follow.
+/// A size in the fewest bytes: seven bits per byte, after a bit whose position gives the number of bytes.
 fn size(length: usize) -> Vec<u8> {
     let length = length as u64;
     let width = (1..8).find(|width| length < (1 << (7 * width)) - 1).unwrap_or(8);
@@ -284,12 +284,12 @@ fn master(id: u32, children: &[Vec<u8>]) -> Vec<u8> {
     element(id, &children.concat())
 }
 
-/// An element of so many bytes in all that readers pass over.
+/// An element of `bytes` bytes in total that readers skip.
 fn void(bytes: usize) -> Vec<u8> {
     element(id::VOID, &vec![0; bytes.saturating_sub(2)])
 }
 
-/// Says where the cues are, in a width that doesn't depend on it.
+/// Points to the cues. Its size doesn't depend on their position.
 fn seek_head_to(position: u64) -> Vec<u8> {
     let entry = [element(id::SEEK_ID, &id::CUES.to_be_bytes()), element(id::SEEK_POSITION, &position.to_be_bytes())];
     master(id::SEEK_HEAD, &[master(id::SEEK, &entry)])

@@ -8,7 +8,7 @@ use crate::detect::DetectionOptions;
 use crate::network::NetworkInUse;
 use crate::version::Versions;
 
-/// Changes when a field or a file of a recording changes its meaning.
+/// Schema of recordings. Changes when the meaning of a field or a file changes.
 pub const RECORDING_SCHEMA: u32 = 1;
 
 /// Schema of recordings with custom classes: other columns, so readers of schema 1 must refuse them.
@@ -29,7 +29,7 @@ pub struct Metadata {
     pub width: usize,
     /// Height of the picture in pixels.
     pub height: usize,
-    /// Frames a second as the camera declares them.
+    /// Frame rate that the camera declares.
     pub fps: f64,
     /// The camera's pixel format; empty if it doesn't say.
     pub fourcc: String,
@@ -37,26 +37,26 @@ pub struct Metadata {
     pub model: String,
     /// SHA-256 of its weights.
     pub model_sha256: String,
-    /// The prior that it answered under.
+    /// The prior that it assumed.
     pub prior: String,
     /// Its classes; left out for the seven emotions.
     #[serde(default, skip_serializing_if = "Classes::are_emotions")]
     pub classes: Classes,
-    /// Whether it saw each face in a mirror too.
+    /// Whether it also evaluated each face mirrored.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flip: bool,
     /// Where it ran.
     pub network_device: String,
     /// Time constant of the smoothing in seconds; 0 is off.
     pub smoothing_secs: f64,
-    /// How faces were looked for.
+    /// How faces were detected.
     pub detection: DetectionOptions,
-    /// What was blurred before it was written; the video has those frames alone on which faces were looked for.
+    /// What was blurred before it was written. If anything was, the video has only the analysed frames.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blur: Option<Blur>,
-    /// Of the program and its libraries.
+    /// Versions of the program and its libraries.
     pub versions: Versions,
-    /// What came of it; `None` while it runs, and after a kill.
+    /// Totals; `None` while it runs, and after a kill.
     pub counts: Option<Counts>,
 }
 
@@ -68,12 +68,12 @@ impl Metadata {
     }
 }
 
-/// What came of a recording.
+/// Totals of a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Frames in the video.
     pub frames: u64,
-    /// Frames that the disk or the encoder were too slow for.
+    /// Frames for which the disk or the encoder was too slow.
     pub frames_lost: u64,
     /// Rows in the table of faces.
     pub faces: u64,

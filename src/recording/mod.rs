@@ -1,15 +1,15 @@
-//! What a live session left in a folder: the video as the camera gave it, what was seen in it, and what the user marked.
+//! A recorded live session in a folder: the video as the camera gave it, the faces seen in it, and the user's marks.
 //!
 //! | file | what | when it is written |
 //! |---|---|---|
 //! | [`METADATA`] | device, model, options, versions, times | at the start, and again, complete, at the end |
-//! | [`VIDEO`] | every frame as the camera gave it | as it comes; what is there can be read after a kill |
-//! | [`FRAMES`] | a row for each frame in the video: its number and time | written with it |
-//! | [`FACES`] | the table of `docs/tables.md`, a row for each face on each labelled frame | as it comes |
-//! | [`ANALYSED`] | a row for each frame that was labelled, with or without a face | as it comes |
+//! | [`VIDEO`] | every frame as the camera gave it | as frames arrive; can be read up to there after a kill |
+//! | [`FRAMES`] | a row for each frame in the video: its number and time | with its frame |
+//! | [`FACES`] | the table of `docs/tables.md`, a row for each face on each labelled frame | as frames are labelled |
+//! | [`ANALYSED`] | a row for each frame that was labelled, with or without a face | as frames are labelled |
 //! | [`MARKS`] | a row for each mark | at once |
-//! | [`EDITS`] | names, merges and hidden faces, by replay | as a whole |
-//! | [`SNAPSHOTS`] | pictures that were taken meanwhile | each as a whole |
+//! | [`EDITS`] | names, merges, hidden faces and marks that were edited in a replay | as a whole |
+//! | [`SNAPSHOTS`] | pictures that were saved during the recording | each as a whole |
 
 mod analysed;
 mod edits;
@@ -48,27 +48,27 @@ pub use snapshot::{Snapshot, SnapshotError, save as save_snapshot};
 pub use source::RecordingSource;
 pub use writer::{END_WITHIN, EndReason, Progress, RecordingEvent, SessionWriter, Subject};
 
-/// The metadata, one JSON object. A folder with it is a recording.
+/// The metadata, one JSON object. A folder that contains it is a recording.
 pub const METADATA: &str = "session.json";
 
-/// The video. Matroska: what was written before a kill can be read.
+/// The video, in Matroska: what was written before a kill can be read.
 pub const VIDEO: &str = "video.mkv";
 
-/// `video_frame,frame,time_s`: the place in the video from 0, the frame's number as in the table of faces, and its time
-/// since the recording began, in seconds. The times in the video itself are those of an even rate.
+/// `video_frame,frame,time_s`: the position in the video from 0, the frame's number as in the table of faces, and its time
+/// in seconds since the recording began. The times in the video itself are evenly spaced.
 pub const FRAMES: &str = "frames.csv";
 
-/// `frame`: the number of each frame that the network saw, also of those without a face. Recordings of older versions lack it.
+/// `frame`: the number of each frame that was analysed, with or without a face. Recordings of older versions lack this file.
 pub const ANALYSED: &str = "analysed.csv";
 
-/// The table of faces; `time_s` is since the recording began.
+/// The table of faces. `time_s` counts from the start of the recording.
 pub const FACES: &str = "faces.csv";
 
-/// `time_s,text`: since the recording began, and what the user wrote.
+/// `time_s,text`: the time since the recording began, and the user's text.
 pub const MARKS: &str = "marks.csv";
 
-/// What was changed in replay.
+/// The edits made in a replay.
 pub const EDITS: &str = "edits.json";
 
-/// The folder of pictures taken meanwhile.
+/// The folder of pictures saved during the recording.
 pub const SNAPSHOTS: &str = "snapshots";

@@ -14,33 +14,33 @@ use crate::bounded;
 use crate::source::{FrameSource as _, SourceInfo, VideoSource};
 use crate::whole;
 
-/// Bytes that the metadata may have; they have about 2000.
+/// Maximum size of the metadata in bytes; they usually have about 2000.
 const MOST_METADATA_BYTES: u64 = 1 << 20;
 
-/// Bytes that a device's name may have: a file's have 255 at most, a camera's 32.
+/// Maximum length of a device's name in bytes. A file's name has at most 255, a camera's 32.
 const LONGEST_DEVICE: usize = 1024;
 
-/// A recording, read: everything but the pictures.
+/// A recording that was read, without its pictures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recording {
     folder: PathBuf,
     /// How it was made.
     pub metadata: Metadata,
-    /// Which frame is where in the video, and when it was seen.
+    /// Number and time of each frame in the video.
     pub frames: FrameTimes,
-    /// Which frames the network saw, if the recording says.
+    /// Which frames were analysed, if the recording says.
     pub analysed: Option<AnalysedFrames>,
     /// The recorded faces.
     pub faces: Arc<FaceLog>,
     /// The marks as recorded.
     pub marks: Vec<Mark>,
-    /// The video's own words about itself.
+    /// What the video file says about itself.
     pub video: SourceInfo,
-    /// What is missing, a sentence each.
+    /// What is missing, one sentence each.
     pub notices: Vec<String>,
 }
 
-/// The folder of the recording that `path` means: the folder itself, or the one of its metadata.
+/// The folder of the recording at `path`, which is either that folder or its metadata file.
 pub fn folder_of(path: &Path) -> Option<PathBuf> {
     if path.join(METADATA).is_file() {
         return Some(path.to_owned());
@@ -50,11 +50,10 @@ pub fn folder_of(path: &Path) -> Option<PathBuf> {
 }
 
 impl Recording {
-    /// Reads the recording in a folder. What a kill left unfinished is read as far as it goes, and [`Self::notices`]
-    /// says so.
+    /// Reads the recording in a folder. One that was cut off by a kill is read as far as it goes, and [`Self::notices`] says so.
     ///
     /// # Errors
-    /// When the folder is no recording, a file of it is missing, or a table has a row that is none.
+    /// When the folder isn't a recording, one of its files is missing or can't be read, or a table has an invalid row.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
         let metadata = read_metadata(folder)?;
         for name in [VIDEO, FRAMES, FACES] {
@@ -87,7 +86,7 @@ impl Recording {
                 frames.len()
             ));
         }
-        // A broken list of marks is no reason to show nothing.
+        // Without its marks, a recording can still be shown.
         let marks = read_marks(&folder.join(MARKS)).unwrap_or_else(|error| {
             notices.push(format!("The marks are left out: {error}"));
             Vec::new()
@@ -96,22 +95,22 @@ impl Recording {
         Ok(Self { folder: folder.to_owned(), metadata, frames, analysed, faces, marks, video, notices })
     }
 
-    /// Where it lies.
+    /// The folder of the recording.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// What to call it: the folder's name.
+    /// Its name, which is the folder's.
     pub fn name(&self) -> String {
-        // The folder may have been named as `.`.
+        // The path may be `.`.
         let absolute = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
         absolute.file_name().map_or_else(|| "recording".to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// The file of its edits, with what is in it.
+    /// Opens its edits file, and returns it with the edits in it.
     ///
     /// # Errors
-    /// When the file is there and can't be understood, in words for the user.
+    /// When the file exists but can't be read or parsed; worded for the user.
     pub fn edits(&self) -> Result<(EditsFile, Edits), String> {
         EditsFile::open(&self.folder.join(EDITS))
     }
@@ -128,7 +127,7 @@ fn read_metadata(folder: &Path) -> Result<Metadata, OpenError> {
     let text = bounded::read(&path, MOST_METADATA_BYTES)
         .map_err(|reason| OpenError::Unreadable { path: path.clone(), reason })?;
     let broken = |reason| OpenError::Metadata { path: path.clone(), reason };
-    // The form first: one that is newer may have fields of other kinds.
+    // Check the schema first: a newer one may have fields of other types.
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(broken)?;
     if let Some(schema) = value.get("schema").and_then(serde_json::Value::as_u64)
         && ![RECORDING_SCHEMA, OWN_CLASSES_SCHEMA].map(u64::from).contains(&schema)
@@ -136,10 +135,10 @@ fn read_metadata(folder: &Path) -> Result<Metadata, OpenError> {
         let schema = u32::try_from(schema).unwrap_or(u32::MAX);
         return Err(OpenError::Schema { folder: folder.to_owned(), schema });
     }
-    // From the text again, for the line of what is wrong.
+    // Parse the text again, so that an error has a line number.
     let metadata: Metadata = serde_json::from_slice(&text).map_err(broken)?;
     if metadata.device.len() > LONGEST_DEVICE {
-        // It stands in each row of an exported table.
+        // The name is in each row of an exported table.
         let reason = format!("the name of the device is longer than {LONGEST_DEVICE} bytes");
         return Err(broken(serde_json::Error::custom(reason)));
     }

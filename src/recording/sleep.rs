@@ -1,35 +1,35 @@
-//! The time of a recording. The system's clock stands still while the computer sleeps, and a recording's goes on.
+//! The clock of a recording. The system's clock stops while the computer sleeps, but a recording's goes on.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::clock::hours_and_minutes;
 
-/// Less isn't taken for sleep: the system's two clocks can't be read at the same moment.
+/// Shorter differences don't count as sleep: the system's two clocks can't be read at the same moment.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// Says how long the computer has slept in all.
+/// Returns how long the computer has slept in total.
 pub(super) type SleptFor = Box<dyn Fn() -> Duration + Send>;
 
-/// What the system says: the clock that goes on while the computer sleeps, less the one that stands still.
+/// The difference between the system's clock that counts sleep and the one that doesn't.
 #[cfg(target_os = "linux")]
 pub(super) fn slept_for() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
-    // In this order, it may look shorter if something comes between, and never longer.
+    // Read in this order, so that a delay in between can make the sleep look shorter, but never longer.
     let (with, without) = (clock_gettime(ClockId::Boottime), clock_gettime(ClockId::Monotonic));
     with.checked_sub(without).and_then(|slept| Duration::try_from(slept).ok()).unwrap_or_default()
 }
 
-/// Elsewhere nobody says it.
+/// Unknown on other systems.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn slept_for() -> Duration {
     Duration::ZERO
 }
 
-/// The computer slept while it was recorded.
+/// A sleep of the computer during a recording.
 #[derive(Debug, PartialEq)]
 pub(super) struct Sleep {
-    /// The moment at which the system's clock stood still.
+    /// The last known moment before it, on the system's clock.
     pub at: Instant,
     /// The time of the recording at which the computer was awake again.
     pub time: Duration,
@@ -60,21 +60,21 @@ pub(super) struct SessionClock {
 }
 
 impl SessionClock {
-    /// Of a recording that begins at this moment, which is now.
+    /// The clock of a recording that begins at `began`, which must be now.
     pub fn new(began: Instant, slept_for: SleptFor) -> Self {
         let known = slept_for();
         Self { began, slept_for, known, awake_until: began, sleeps: Vec::new(), untold: Vec::new() }
     }
 
-    /// The time of a moment that has passed, since the recording began. Later moments have later times, and a moment always has the same.
+    /// Time since the recording began, for a moment in the past. Later moments have later times, and a moment always has the same time.
     pub fn time_of(&mut self, at: Instant) -> Duration {
-        // First, so that a sleep that is noticed later lies behind this moment.
+        // Look first, so that a sleep that is noticed later lies after this moment.
         self.look();
         let slept = self.sleeps.iter().rev().find(|(after, _)| at > *after).map_or(Duration::ZERO, |(_, slept)| *slept);
         at.saturating_duration_since(self.began) + slept
     }
 
-    /// The sleeps since this was called last.
+    /// The sleeps noticed since the last call.
     pub fn sleeps(&mut self) -> Vec<Sleep> {
         self.look();
         std::mem::take(&mut self.untold)
@@ -128,7 +128,7 @@ mod tests {
         let sleeps = clock.sleeps();
         let words: Vec<String> = sleeps.iter().map(Sleep::to_string).collect();
         assert_eq!(words, ["the computer slept for 1 h 02 min", "the computer slept for 20 s"]);
-        // Each is told once, between what was before it and what came after it.
+        // Each is reported once, and lies between what came before and after it.
         assert!(clock.time_of(first) + long <= sleeps[0].time && sleeps[0].time <= clock.time_of(second));
         assert_eq!(clock.sleeps(), []);
     }
@@ -141,7 +141,7 @@ mod tests {
             let now = Instant::now();
             assert_eq!(clock.time_of(now), now - clock.began);
         }
-        // What comes together counts.
+        // Short differences add up.
         slept.fetch_add(300, Ordering::Relaxed);
         assert_eq!(clock.sleeps()[0].lasted, Duration::from_millis(1200));
     }

@@ -12,15 +12,15 @@ use crate::export::annotate;
 use crate::face::Face;
 use crate::whole::{self, Existing};
 
-/// A picture can't be kept.
+/// Why a picture can't be saved.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// The folder can't be made or written to.
+    /// The folder can't be created or written to.
     #[error("the picture can't be written to {}: {reason}; choose another folder in the settings", folder.display())]
     Write {
-        /// Which folder.
+        /// The folder.
         folder: PathBuf,
-        /// What the system says.
+        /// The system's error.
         reason: io::Error,
     },
     /// OpenCV can't draw or encode.
@@ -37,8 +37,8 @@ pub struct Snapshot {
     pub annotated: PathBuf,
 }
 
-/// Writes `picture` (8-bit BGR) as PNG, clean and with its faces, to new files in `folder`, which is made if it isn't there.
-/// They are called by the time; `name` is put behind it.
+/// Writes `picture` (8-bit BGR) as PNG, clean and with its faces, to new files in `folder`, which is created if necessary.
+/// The files are named by the current time, followed by `name`.
 ///
 /// # Errors
 /// When the folder can't be written to, or the picture can't be drawn on.
@@ -53,7 +53,7 @@ pub fn save(
     annotate(&mut drawn, faces, classes)?;
     let failed = |reason| SnapshotError::Write { folder: folder.to_owned(), reason };
     std::fs::create_dir_all(folder).map_err(failed)?;
-    // Milliseconds: two pictures within a second each have their own name.
+    // Milliseconds give two pictures within a second different names.
     let now = ZonedDateTime::now().strftime("%Y-%m-%d %H-%M-%S.%3f").to_string();
     let stem = super::folder::tidy(&format!("{now} {name}"));
     let clean = write(folder, &format!("{stem}.png"), picture, failed)?;
@@ -70,7 +70,7 @@ fn write(
     let mut png = Vector::new();
     imgcodecs::imencode_def(".png", picture, &mut png)?;
     let path = folder.join(name);
-    // Whole or not at all, and never over another picture.
+    // As a whole or not at all, and never over another picture.
     whole::write(&path, png.as_slice(), Existing::Keep).map_err(failed)?;
     Ok(path)
 }

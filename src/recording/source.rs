@@ -1,4 +1,4 @@
-//! The video of a recording with the numbers and times that its frames had.
+//! The video of a recording, with the recorded numbers and times of its frames.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use crate::frame::Frame;
 use crate::pipeline::{OpenSource, Parts, SourceRequest};
 use crate::source::{FrameSource, SourceError, SourceInfo, SourceKind, VideoSource};
 
-/// Gives the frames of a recording's video with their recorded numbers and times, which the container doesn't hold: its
-/// own times are those of an even rate.
+/// Reads the frames of a recording's video with their recorded numbers and times. The container doesn't hold these; its own
+/// times are evenly spaced.
 pub struct RecordingSource {
     recording: Arc<Recording>,
     video: VideoSource,
     info: SourceInfo,
-    /// The even rate of the container, in frames a second.
+    /// The constant rate of the container, in frames per second.
     even_rate: f64,
-    /// Place of the next frame in the video, once one was read since the last jump.
+    /// Position of the next frame in the video; `None` after a seek, until a frame is read.
     next_place: Option<usize>,
 }
 
@@ -34,7 +34,7 @@ impl RecordingSource {
         Ok(Self { recording, video, info, even_rate, next_place: Some(0) })
     }
 
-    /// The place in the video of a frame with this even time.
+    /// Position in the video of the frame with this evenly spaced time.
     fn place(&self, even_time: Duration) -> usize {
         (even_time.as_secs_f64() * self.even_rate).round() as usize
     }
@@ -47,12 +47,12 @@ impl OpenSource for Recording {
 }
 
 impl Recording {
-    /// Its video as a source, with the times that its frames had.
+    /// Its video as a source, with the recorded times of the frames.
     pub fn request(self: &Arc<Self>) -> SourceRequest {
         SourceRequest::Other(Arc::<Self>::clone(self))
     }
 
-    /// Its video with the faces that were found and named when it was made.
+    /// Its video with the recorded faces.
     pub fn parts(self: &Arc<Self>) -> Parts {
         Parts::recorded(Arc::<Self>::clone(self), self.faces.clone())
     }
@@ -75,7 +75,7 @@ impl FrameSource for RecordingSource {
     fn seek(&mut self, media_time: Duration) -> Result<(), SourceError> {
         let place = self.recording.frames.place_at(media_time);
         self.next_place = None;
-        // Into the middle of the frame, where rounding can't turn it into a neighbour.
+        // To the middle of the frame, so that rounding can't select a neighbour.
         self.video.seek(Duration::from_secs_f64((place as f64 + 0.5) / self.even_rate))
     }
 

@@ -1,32 +1,32 @@
-//! How long a disk still has room for.
+//! How long a disk has room for a recording.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Room that is left free: for the ends of tables and video, and for a system that stumbles without any.
+/// Bytes that are left free: to complete tables and video, and because a system fails without any.
 const RESERVE: u64 = 64 << 20;
 
-/// Below this time the user is warned: enough to make room or to come to an end.
+/// Remaining time below which the user is warned: enough to make room or to finish.
 const SHORT: Duration = Duration::from_secs(10 * 60);
 
-/// Until so much was recorded, its rate isn't known.
+/// Recorded time from which the rate of the recording is known.
 const RATE_KNOWN_AFTER: Duration = Duration::from_secs(3);
 
-/// How long ago the disk may have been looked at to tell how fast it fills: some file systems count what was written only twice a minute.
+/// Period over which the filling rate of the disk is measured: some file systems update the free space only twice a minute.
 const LOOK_BACK: Duration = Duration::from_secs(60);
 
-/// Until the disk was watched for so long, it isn't known how fast it fills.
+/// Observed time from which the filling rate of the disk is known.
 const FILLING_KNOWN_AFTER: Duration = Duration::from_secs(30);
 
-/// Knows how much room a folder's disk has.
+/// Tells how much room a folder's disk has.
 pub(super) trait Space: Send {
     /// Free bytes for this user; `None` if the system doesn't say.
     fn free(&self, folder: &Path) -> Option<u64>;
 }
 
-/// What the system says.
+/// The free space that the system reports.
 pub(super) struct FreeSpace;
 
 impl Space for FreeSpace {
@@ -38,23 +38,23 @@ impl Space for FreeSpace {
 /// Watches how fast a disk fills. Other recordings and programs write to it too.
 #[derive(Default)]
 pub(super) struct Filling {
-    /// When it was looked at, counted from the beginning of the recording, and how many bytes were free.
+    /// Time of each look since the recording began, and the bytes that were free.
     looks: VecDeque<(Duration, u64)>,
 }
 
 impl Filling {
-    /// What is left of so many free bytes for a recording that took `bytes` in the time `elapsed`.
+    /// The room in `free` bytes for a recording that took `bytes` in the time `elapsed`.
     pub fn room(&mut self, free: u64, bytes: u64, elapsed: Duration) -> Room {
         self.looks.retain(|(at, _)| elapsed.saturating_sub(*at) <= LOOK_BACK);
         self.looks.push_back((elapsed, free));
         let usable = free.saturating_sub(RESERVE);
         let by_itself = if elapsed >= RATE_KNOWN_AFTER { time_for(usable, bytes, elapsed) } else { None };
         let by_all = self.taken_by_all(free, elapsed).and_then(|(bytes, time)| time_for(usable, bytes, time));
-        // What others write only makes it shorter. That they removed files doesn't mean that they remove more.
+        // Other writers can only shorten it: that they removed files doesn't mean that they will remove more.
         Room { usable, lasts: by_itself.into_iter().chain(by_all).min() }
     }
 
-    /// The bytes that everybody took, and the time in which they did.
+    /// The bytes that all writers took, and the time in which they did.
     fn taken_by_all(&self, free: u64, now: Duration) -> Option<(u64, Duration)> {
         let (at, before) = self.looks.front()?;
         let time = now.saturating_sub(*at);
@@ -62,13 +62,13 @@ impl Filling {
     }
 }
 
-/// How long `usable` bytes last if so many bytes are taken in this time.
+/// How long `usable` bytes last at a rate of `bytes` per `time`.
 fn time_for(usable: u64, bytes: u64, time: Duration) -> Option<Duration> {
-    // Where nothing was taken, the quotient is no time.
+    // If nothing was taken, the quotient isn't a valid duration.
     Duration::try_from_secs_f64(usable as f64 * time.as_secs_f64() / bytes as f64).ok()
 }
 
-/// What a disk still has room for.
+/// The room left on a disk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Room {
     usable: u64,
@@ -76,7 +76,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Whether the user is to be warned.
+    /// Whether to warn the user.
     pub fn is_short(&self) -> bool {
         self.lasts.is_some_and(|lasts| lasts < SHORT)
     }
@@ -112,7 +112,7 @@ mod tests {
         Filling::default().room(free, bytes, Duration::from_secs(secs))
     }
 
-    /// The room of a recording of 2 MB a second at a look each second, with what is free at that second.
+    /// The room at each second of a recording at 2 MB/s. `free` gives the usable MB at a second.
     fn watched(free: impl Fn(u64) -> u64, secs: u64) -> Vec<Room> {
         let mut filling = Filling::default();
         (0..=secs).map(|at| filling.room(RESERVE + free(at) * MB, 2 * MB * at, Duration::from_secs(at))).collect()
@@ -125,13 +125,13 @@ mod tests {
         let short = room(RESERVE + 1199 * MB, 20 * MB, 10);
         assert!(short.is_short() && !short.is_over());
         assert!(short.to_string().contains("about 9 min of recording (1199 MB)"), "{short}");
-        // The first frames say nothing of the rate.
+        // The first frames say nothing about the rate.
         assert!(!room(RESERVE + MB, 20 * MB, 1).is_short());
     }
 
     #[test]
     fn what_everybody_else_writes_to_the_disk_counts_too() {
-        // Thirty visitors are recorded. By the own rate alone it would last for hours.
+        // Thirty visitors are recorded. By this recording's rate alone, the room would last for hours.
         let rooms = watched(|at| 72_000 - 60 * at, 620);
         assert!(rooms[..590].iter().all(|room| !room.is_short()) && rooms[20].lasts > rooms[40].lasts);
         let short = rooms[610];

@@ -18,22 +18,22 @@ use super::{Mark, Metadata, OWN_CLASSES_SCHEMA, RECORDING_SCHEMA, folder};
 use crate::blur::Blurrer;
 use crate::version::Versions;
 
-/// How often the end and the free space are looked at when nothing comes.
+/// How often the end and the free space are checked while nothing arrives.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How often free space is asked for.
+/// How often the free space is queried.
 const SPACE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// At the end, frames are still on their way through the network; they are waited for as long as this.
+/// How long to wait at the end for frames that are still on their way through the network.
 const LAST_LABELS: Duration = Duration::from_millis(300);
 
-/// The beginning by two clocks.
+/// The start of the recording on two clocks.
 pub(super) struct Moment {
     pub clock: Instant,
     pub calendar: ZonedDateTime,
 }
 
-/// The writer's thread.
+/// State of the writer's thread.
 pub(super) struct Thread {
     pub feed: Arc<Feed>,
     pub shots: Receiver<Shot>,
@@ -43,7 +43,7 @@ pub(super) struct Thread {
     pub filling: Filling,
     pub space_due: Instant,
     pub space_warned: bool,
-    /// With the number of the frame and when it was captured.
+    /// Carries each frame's number and capture time along.
     pub blurrer: Option<Blurrer<(u64, Instant)>>,
     /// Numbers of the last frame in the video and of the last one that was labelled.
     pub last_frame: Option<u64>,
@@ -77,11 +77,11 @@ impl Thread {
                 return (self.report)(RecordingEvent::Failed(EndReason::from(&error)));
             }
         };
-        // Nobody has set it before.
+        // Not set anywhere else.
         self.feed.folder.set(folder.clone()).ok();
         (self.report)(RecordingEvent::Started(folder.clone()));
         let end = self.record(&mut files, &folder);
-        // Nothing more is taken, and nothing more counts as lost.
+        // From here on, nothing is taken and nothing counts as lost.
         self.feed.end();
         let (counts, completed) = files.finish(now(), self.feed.lost.load(Ordering::Relaxed));
         let why = match end {
@@ -93,13 +93,13 @@ impl Thread {
         (self.report)(RecordingEvent::Ended { folder, counts, reason });
     }
 
-    /// Says that [`Self::run`] has panicked.
+    /// Reports that [`Self::run`] has panicked.
     pub fn report_crash(&self) {
         self.feed.end();
         (self.report)(self.feed.ended_without_a_word("its thread has crashed, which is a bug in Mien"));
     }
 
-    /// Writes what comes, until it is to end or can't continue.
+    /// Writes what arrives, until the end is requested or it can't continue.
     fn record(&mut self, files: &mut Files, folder: &Path) -> End {
         while !self.feed.is_ending() {
             let written = select! {
@@ -117,7 +117,7 @@ impl Thread {
         self.write_rest(files).map_or_else(End::from, |()| End::Asked)
     }
 
-    /// Writes what still waits, and what the network says of it.
+    /// Writes what is still queued, and the labels that are still to come.
     fn write_rest(&mut self, files: &mut Files) -> Result<(), RecordingError> {
         self.write_shots(files)?;
         let deadline = Instant::now() + LAST_LABELS;
@@ -129,7 +129,7 @@ impl Thread {
         while let Ok(note) = self.notes.try_recv() {
             self.write_note(files, note)?;
         }
-        // One may have been on its way when the end was asked for.
+        // A frame may have been on its way when the end was requested.
         self.write_shots(files)?;
         self.mark_sleeps(files)?;
         match self.blurrer.take() {
@@ -209,7 +209,7 @@ impl Thread {
         Ok(())
     }
 
-    /// Looks at the free space now and then, and warns when it becomes short.
+    /// Checks the free space at intervals, and warns when it runs short. Returns whether the recording can continue.
     fn has_room(&mut self, files: &Files, folder: &Path) -> bool {
         let now = Instant::now();
         if now < self.space_due {
@@ -218,7 +218,7 @@ impl Thread {
         self.space_due = now + SPACE_INTERVAL;
         let Some(free) = self.space.free(folder) else { return true };
         let room = self.filling.room(free, files.bytes(), self.feed.began.elapsed());
-        // With ample room again, the next shortage is worth another warning.
+        // Once there is ample room again, the next shortage gets another warning.
         self.space_warned &= !room.is_ample();
         if room.is_short() && !self.space_warned {
             self.space_warned = true;
@@ -228,7 +228,7 @@ impl Thread {
     }
 }
 
-/// What is known at the start.
+/// The metadata known at the start.
 fn metadata(subject: Subject, began: &ZonedDateTime) -> Metadata {
     let Subject { source, network, smoothing, detection, blur } = subject;
     Metadata {
@@ -258,7 +258,7 @@ fn now() -> String {
     rfc3339(&ZonedDateTime::now())
 }
 
-/// Without the zone's name in brackets, which RFC 3339 doesn't know.
+/// Without the zone's name in brackets, which RFC 3339 doesn't allow.
 fn rfc3339(time: &ZonedDateTime) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
 }

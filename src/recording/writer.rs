@@ -1,4 +1,4 @@
-//! Records what passes through a running pipeline, on a thread of its own: encoding and disk cost no analysed frame.
+//! Records a running pipeline on a separate thread, so that encoding and the disk cost no analysed frame.
 
 use std::fmt;
 use std::io;
@@ -25,50 +25,49 @@ use crate::network::NetworkInUse;
 use crate::pipeline::{Event, Tap};
 use crate::source::SourceInfo;
 
-/// Memory for pictures that wait for the disk, in bytes: four seconds of a usual webcam. Hard disks stop for a second
-/// at times.
+/// Memory for pictures that wait for the disk, in bytes: four seconds of a usual webcam. Hard disks sometimes stall for a second.
 const QUEUE_BYTES: usize = 128 << 20;
 
-/// Fewest and most pictures that wait: large ones need a few places too, and small ones no more than some seconds'.
+/// Minimum and maximum number of waiting pictures: large ones need a few places too, small ones only some seconds' worth.
 const QUEUE: std::ops::RangeInclusive<usize> = 8..=300;
 
-/// Rows and marks that wait: half a minute of them, far more than a disk stands still.
+/// Maximum number of waiting rows and marks: half a minute's worth, far longer than a disk stalls.
 const NOTES: usize = 1024;
 
-/// A disk that needs longer for what is waiting doesn't hold the window up. Counts from the moment when the end was asked for.
+/// How long to wait for the disk, from when the end was requested. A slower one doesn't hold up the window.
 pub const END_WITHIN: Duration = Duration::from_secs(8);
 
-/// Minimum wait in [`SessionWriter::finish`], also where the end was asked for long before.
+/// Minimum wait in [`SessionWriter::finish`], even if the end was requested long before.
 const LEAST_WAIT: Duration = Duration::from_secs(2);
 
 /// How users are told that the disk is full.
 const DISK_FULL: &str = "the disk is full";
 
-/// What a recording is of.
+/// What is recorded, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subject {
     /// The camera, as it was opened.
     pub source: SourceInfo,
-    /// What labels the faces.
+    /// The network that labels the faces.
     pub network: NetworkInUse,
     /// Time constant of the smoothing; `None` is off.
     pub smoothing: Option<Duration>,
-    /// How faces are looked for.
+    /// How faces are detected.
     pub detection: DetectionOptions,
-    /// What is blurred before it is written. Then the video has those frames alone on which faces were looked for.
+    /// What is blurred before it is written. If anything is, the video has only the analysed frames.
     pub blur: Option<Blur>,
 }
 
 /// What a writer reports, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordingEvent {
-    /// It records to this folder.
+    /// The recording to this folder has started.
     Started(PathBuf),
     /// A mark is on the disk.
     Marked {
         /// The moment.
         at: Instant,
-        /// What is said of it.
+        /// Its text.
         text: String,
     },
     /// Something that the user should know while it runs.
@@ -77,27 +76,27 @@ pub enum RecordingEvent {
     Ended {
         /// Where it is.
         folder: PathBuf,
-        /// What came of it.
+        /// Totals of the recording.
         counts: Counts,
-        /// Why, if nobody asked for the end or not everything could be completed.
+        /// Why, if nobody requested the end or not everything could be completed.
         reason: Option<EndReason>,
     },
-    /// It could not begin.
+    /// It could not be started.
     Failed(EndReason),
 }
 
 impl RecordingEvent {
-    /// Whether it is the last one of its recording.
+    /// Whether it is the last event of its recording.
     pub fn is_end(&self) -> bool {
         matches!(self, Self::Ended { .. } | Self::Failed(_))
     }
 }
 
-/// Why a recording ended by itself, isn't complete, or could not begin. In JSON it is its words.
+/// Why a recording ended by itself, is incomplete, or could not be started. In JSON, only its words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct EndReason {
-    /// For the user.
+    /// Text for the user.
     pub words: String,
     /// Whether the disk is full; it may have room later.
     #[serde(skip)]
@@ -110,7 +109,7 @@ impl EndReason {
         Self { words: words.into(), is_disk_full: false }
     }
 
-    /// The disk is full, but for the space that may be kept free.
+    /// The disk is full, apart from the reserve that is kept free.
     pub(super) fn no_room() -> Self {
         Self { words: DISK_FULL.to_owned(), is_disk_full: true }
     }
@@ -131,14 +130,14 @@ impl fmt::Display for EndReason {
     }
 }
 
-/// How far a recording is.
+/// Progress of a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Since it began, also while the computer slept.
+    /// Time since it began, including any sleep of the computer.
     pub elapsed: Duration,
     /// Frames in the video.
     pub frames: u64,
-    /// Frames that the disk or the processor were too slow for.
+    /// Frames for which the disk or the processor was too slow.
     pub lost: u64,
 }
 
@@ -152,11 +151,11 @@ pub struct SessionWriter {
 }
 
 impl SessionWriter {
-    /// Starts to record into a new folder in `parent`. Returns at once; what comes of it is told by [`Self::events`]. `wake` is
+    /// Starts recording into a new folder in `parent`. Returns at once; [`Self::events`] reports the outcome. `wake` is
     /// called after each event.
     ///
     /// # Errors
-    /// When the system gives no more threads.
+    /// When the system can't start another thread.
     pub fn start(parent: PathBuf, subject: Subject, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
         Self::start_on(parent, subject, Box::new(FreeSpace), Box::new(slept_for), wake)
     }
@@ -190,14 +189,14 @@ impl SessionWriter {
             last_frame: None,
             last_labelled: None,
             report: Box::new(move |event| {
-                // Nobody listens any more when the writer was dropped.
+                // Fails once the writer was dropped.
                 if event_sender.send(event).is_ok() {
                     wake();
                 }
             }),
         };
         let work = move || {
-            // Without an end event it would look as if it ran forever.
+            // Without an end event, it would seem to run forever.
             if panic::catch_unwind(AssertUnwindSafe(|| thread.run(&parent, subject, &began))).is_err() {
                 thread.report_crash();
             }
@@ -206,30 +205,30 @@ impl SessionWriter {
         Ok(Self { feed, events, thread: Some(thread), camera_lost: false })
     }
 
-    /// For [`crate::pipeline::Live::set_tap`].
+    /// The tap for [`crate::pipeline::Live::set_tap`].
     pub fn tap(&self) -> Arc<dyn Tap> {
         self.feed.clone()
     }
 
-    /// Marks a moment. [`RecordingEvent::Marked`] says that it is on the disk.
+    /// Marks a moment. [`RecordingEvent::Marked`] reports that it is on the disk.
     pub fn mark(&self, at: Instant, text: String) {
         self.feed.mark(at, text);
     }
 
-    /// Marks where the camera is lost, and where it is back.
+    /// Marks when the camera is lost, and when it is back.
     pub fn note(&mut self, event: &Event) {
         let is_lost = match event {
             Event::CameraLost { .. } => true,
             Event::Opened(_) => false,
             _ => return,
         };
-        // Each try that fails reports the loss again.
+        // Each failed retry reports the loss again.
         if std::mem::replace(&mut self.camera_lost, is_lost) != is_lost {
             self.mark(Instant::now(), if is_lost { "camera: lost" } else { "camera: back" }.to_owned());
         }
     }
 
-    /// How far it is.
+    /// Its progress.
     pub fn progress(&self) -> Progress {
         let slept = Duration::from_millis(self.feed.slept_millis.load(Ordering::Relaxed));
         Progress {
@@ -239,18 +238,19 @@ impl SessionWriter {
         }
     }
 
-    /// What happened since the last call, without waiting.
+    /// The events since the last call. Doesn't wait for any.
     pub fn events(&self) -> impl Iterator<Item = RecordingEvent> + '_ {
         self.events.try_iter()
     }
 
-    /// Asks for the end. [`RecordingEvent::Ended`] comes when everything is on the disk.
+    /// Requests the end. [`RecordingEvent::Ended`] comes when everything is on the disk.
     pub fn end(&self) {
         self.feed.end();
     }
 
-    /// Ends it and waits until everything is on the disk, though not longer than [`END_WITHIN`] from when the end was first asked
-    /// for, or two seconds from now; gives the events that were not fetched. What is late is still written while the program runs.
+    /// Ends the recording and waits until everything is on the disk, at most until [`END_WITHIN`] after the end was first
+    /// requested or two seconds from now, whichever is later. Returns the remaining events. What is late is still written
+    /// while the program runs.
     pub fn finish(self) -> Vec<RecordingEvent> {
         let deadline = self.deadline();
         self.finish_by(deadline)
@@ -260,7 +260,7 @@ impl SessionWriter {
         self.wait(deadline)
     }
 
-    /// Asks for the end, and gives until when it is waited for.
+    /// Requests the end, and returns until when to wait for it.
     fn deadline(&self) -> Instant {
         (self.feed.end() + END_WITHIN).max(Instant::now() + LEAST_WAIT)
     }
@@ -271,7 +271,7 @@ impl SessionWriter {
         loop {
             match self.events.recv_deadline(deadline) {
                 Ok(event) => events.push(event),
-                // The thread has gone, and its end of the channel with it.
+                // The thread has ended, which closed its end of the channel.
                 Err(RecvTimeoutError::Disconnected) => {
                     if let Some(thread) = self.thread.take()
                         && thread.join().is_err()
@@ -282,7 +282,7 @@ impl SessionWriter {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     tracing::warn!("the disk is slow; the recording ends later");
-                    // It goes on by itself, and isn't waited for a second time.
+                    // The thread continues by itself; `drop` must not wait for it again.
                     drop(self.thread.take());
                     if !events.iter().any(RecordingEvent::is_end) {
                         events.push(self.feed.ended_without_a_word("the disk is too slow, so it may be incomplete"));

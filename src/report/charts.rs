@@ -1,4 +1,4 @@
-//! Charts as SVG, to stand in a page: the page's style gives text and lines the colours of a light or dark screen.
+//! Charts as SVG, to be put into a page, whose style adapts the colours of text and lines to light and dark screens.
 
 use plotters::backend::SVGBackend;
 use plotters::coord::Shift;
@@ -17,15 +17,15 @@ const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const FAINT: RGBColor = RGBColor(0x60, 0x60, 0x60);
 const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
 
-/// Height of letters in pixels of the chart; plotters makes it a fifth smaller.
+/// Font size in pixels of the chart; plotters makes it a fifth smaller.
 const LETTERS: u32 = 17;
 
-/// Room for the words on the left, at least, and for each of their letters with what is around them.
+/// Room for the names on the left: the least, that for each letter, and that around a name.
 const NAMES: i32 = 88;
 const LETTER: i32 = 9;
 const AROUND_NAME: i32 = 16;
 
-/// What lies between the lowest and the highest probability is drawn as light as this.
+/// Opacity of the range between the lowest and the highest probability, and of unsure shares.
 const RANGE_OPACITY: f64 = 0.35;
 
 const TIMELINE_WIDTH: i32 = 960;
@@ -42,7 +42,7 @@ const BAR_STEP: i32 = 27;
 /// Room for the percentage.
 const PERCENT: i32 = 64;
 
-/// Between the times that are written at an axis, in seconds: the smallest that leaves at most [`MOST_TICKS`].
+/// Possible steps between the times at an axis, in seconds. The smallest that gives at most [`MOST_TICKS`] is used.
 const TICKS: [f64; 19] = [
     0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0,
     86_400.0,
@@ -81,7 +81,7 @@ pub fn shares(counts: &Counts, classes: &Classes) -> Result<String, ReportError>
     })
 }
 
-/// A band for each class: its mean probability over media time from 0 to 100 %, lighter the range in each stretch of time.
+/// A band for each class: its mean probability over media time, from 0 to 100 %, and in a lighter shade the range in each stretch of time.
 pub fn timeline(timeline: &Timeline, classes: &Classes) -> Result<String, ReportError> {
     let bottom = BAND_STEP * classes.len() as i32;
     draw((TIMELINE_WIDTH, bottom + AXIS), |canvas| {
@@ -129,7 +129,7 @@ fn band(
     Ok(())
 }
 
-/// From media time to pixels.
+/// Converts media time to pixels.
 struct TimeAxis {
     /// Where it begins in pixels.
     left: i32,
@@ -145,12 +145,12 @@ impl TimeAxis {
         Self { left, begin: timeline.origin().as_secs_f64(), length, bucket }
     }
 
-    /// Of a time since the beginning.
+    /// The position of a time since the beginning.
     fn x(&self, secs: f64) -> i32 {
         self.left + (secs / self.length * f64::from(TIMELINE_WIDTH - self.left - RIGHT_MARGIN)).round() as i32
     }
 
-    /// A line through the middles of buckets, drawn on to the outer edges of the first and the last.
+    /// A line through the middles of buckets, extended to the outer edges of the first and the last.
     fn outline(&self, first: usize, heights: impl Iterator<Item = i32>) -> Vec<(i32, i32)> {
         let mut points: Vec<_> =
             heights.enumerate().map(|(number, y)| (self.x(((first + number) as f64 + 0.5) * self.bucket), y)).collect();
@@ -239,7 +239,7 @@ mod tests {
         let mut counts = Counts::default();
         let mut line = Timeline::new(Duration::from_secs(61));
         for frame in 0..50_u32 {
-            // Somebody was away in the middle.
+            // The face is absent in the middle.
             if !(20..30).contains(&frame) {
                 let time = Duration::from_secs(61) + Duration::from_millis(100) * frame;
                 line.add(time, Duration::from_millis(100), &Probabilities::uniform(COUNT));

@@ -1,4 +1,4 @@
-//! The page that leads to the others.
+//! The page that links to the others.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,23 +14,23 @@ use crate::verdict::UNSURE;
 /// A file with results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexRow {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Where its report is, if it has one, relative to the index, with slashes.
+    /// Path of its report, if it has one, relative to the index, with slashes.
     pub report: Option<String>,
     /// Frames that were analysed.
     pub frames: u64,
     /// Those of them with a face.
     pub frames_with_face: u64,
-    /// Faces on them, all frames added up.
+    /// Faces in all frames together.
     pub faces: u64,
-    /// What was told apart.
+    /// The network's classes.
     pub classes: Classes,
-    /// Those faces by their verdicts: a class as tables have it, or `unsure`.
+    /// The number of faces by verdict: a class as in tables, or `unsure`.
     pub verdicts: BTreeMap<String, u64>,
     /// Its other results, relative to the index, with slashes.
     pub others: Vec<String>,
-    /// Warnings about them.
+    /// Warnings about its results.
     pub complaints: Vec<String>,
 }
 
@@ -64,10 +64,10 @@ struct RowView<'a> {
     complaints: &'a [String],
 }
 
-/// How many of the faces of a file have a verdict.
+/// The share of a file's faces with a verdict.
 struct ShareView {
     color: String,
-    /// Of 100.
+    /// Length of the bar, in percent.
     length: f64,
     words: String,
 }
@@ -95,7 +95,7 @@ impl<'a> RowView<'a> {
     }
 }
 
-/// Key, name and colour of each verdict that a row may have, as CSS writes it: the classes of all of them, and “unsure”.
+/// Key, name and CSS colour of each verdict that a row may have: the classes of all rows, and “unsure”.
 fn columns(rows: &[IndexRow]) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
     for classes in sets(rows) {
@@ -110,7 +110,7 @@ fn columns(rows: &[IndexRow]) -> Vec<Column> {
     columns
 }
 
-/// The classes of the rows, each set once; the emotions where there is no row.
+/// The classes of the rows, each set once; the emotions if there is no row.
 fn sets(rows: &[IndexRow]) -> Vec<Classes> {
     let mut sets: Vec<Classes> = Vec::new();
     for row in rows {
@@ -126,7 +126,7 @@ fn generator() -> String {
     format!("{GENERATOR}, index")
 }
 
-/// The page.
+/// Renders the page.
 ///
 /// # Errors
 /// When the template fails.

@@ -1,4 +1,4 @@
-//! What was seen as a page to read: one HTML file without script or network, with its pictures and charts in it.
+//! Results as pages to read. Each is one HTML file without scripts or network access, with its pictures and charts in it.
 //!
 //! The templates in `templates/` are compiled in and checked against the structs of this module; they escape every text.
 
@@ -16,7 +16,7 @@ pub use thumbnail::{Thumbnail, thumbnail};
 pub use video::VideoReport;
 pub use words::counted;
 
-/// A page can't be made.
+/// Why a page can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// A chart failed.
@@ -31,22 +31,22 @@ pub enum ReportError {
 }
 
 impl ReportError {
-    /// plotters' errors carry the type of what was drawn on, which nobody needs to know.
+    /// Converts plotters' errors, whose types depend on the backend.
     fn drawing(error: impl std::fmt::Display) -> Self {
         Self::Chart(error.to_string())
     }
 }
 
-/// What is said at the head of a page of how it came about.
+/// A fact at the head of a page about how the results were made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
-    /// Of what.
+    /// What it is about.
     pub name: &'static str,
-    /// What.
+    /// The fact itself.
     pub value: String,
-    /// Whether it is of no matter to pictures.
+    /// Whether it doesn't concern pictures.
     pub videos_only: bool,
 }
 
-/// What every page says of itself to other programs, so that Mien knows its own pages.
+/// The `generator` that every page names, by which Mien recognises its own.
 const GENERATOR: &str = "Mien report";

@@ -10,7 +10,7 @@ use super::{Fact, GENERATOR, ReportError, Thumbnail};
 use crate::classes::Classes;
 use crate::summary::{Counts, Sighting, Strongest};
 
-/// So many faces of each class are shown.
+/// Most faces that are shown for each class.
 const ON_A_SHEET: usize = 12;
 
 /// What the faces of many pictures showed.
@@ -30,16 +30,16 @@ impl Default for PictureSummary {
 }
 
 impl PictureSummary {
-    /// Adds a picture with so many faces.
+    /// Counts a picture with this number of faces.
     pub fn add_picture(&mut self, faces: usize) {
         self.pictures += 1;
         self.with_face += u64::from(faces > 0);
     }
 
-    /// Adds a face on it; `picture` makes a picture of it, when it is wanted.
+    /// Adds a face in the picture; `picture` makes a thumbnail of it, when one is needed.
     ///
     /// # Errors
-    /// What making the picture fails with.
+    /// When `picture` fails.
     pub fn add_face<E>(
         &mut self,
         file: &str,
@@ -50,12 +50,12 @@ impl PictureSummary {
         self.strongest.offer(Duration::ZERO, &sighting.probabilities, || Ok((file.to_owned(), picture()?)))
     }
 
-    /// Pictures that were looked at, and those of them with a face.
+    /// The number of pictures, and of those with a face.
     pub fn pictures(&self) -> (u64, u64) {
         (self.pictures, self.with_face)
     }
 
-    /// Faces counted by the class that leads.
+    /// Faces by leading class.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
@@ -68,9 +68,9 @@ pub struct PicturesReport<'a> {
     pub facts: &'a [Fact],
     /// Warnings about the results.
     pub notes: &'a [String],
-    /// What was told apart.
+    /// The network's classes.
     pub classes: &'a Classes,
-    /// What was seen.
+    /// The summary.
     pub summary: &'a PictureSummary,
 }
 
@@ -97,7 +97,7 @@ struct Sheet {
 }
 
 impl PicturesReport<'_> {
-    /// The page.
+    /// Renders the page.
     ///
     /// # Errors
     /// When a chart or a picture can't be drawn.

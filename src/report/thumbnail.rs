@@ -10,13 +10,13 @@ use crate::face::FaceRect;
 /// Width and height in pixels.
 const SIDE: i32 = 144;
 
-/// Around the box, as a share of it on each side: the box ends at brows and chin.
+/// Margin around the box on each side, as a share of it: the box ends at brows and chin.
 const MARGIN: f32 = 0.25;
 
 /// 0 to 100: below it, blocks show around the eyes.
 const JPEG_QUALITY: i32 = 85;
 
-/// A picture of a face, not coded yet: most are replaced by one of a stronger moment.
+/// A picture of a face, not encoded yet, because most are replaced by one of a stronger moment.
 #[derive(Debug)]
 pub struct Thumbnail(Mat);
 
@@ -38,10 +38,10 @@ pub fn thumbnail(picture: &Mat, face: &FaceRect) -> opencv::Result<Thumbnail> {
 }
 
 impl Thumbnail {
-    /// As an address that holds the picture itself.
+    /// The picture as a data URI.
     ///
     /// # Errors
-    /// When OpenCV can't code it.
+    /// When OpenCV can't encode it.
     pub fn data_uri(&self) -> opencv::Result<String> {
         let mut bytes = Vector::new();
         let parameters = Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, JPEG_QUALITY]);

@@ -18,9 +18,9 @@ pub struct VideoReport<'a> {
     pub facts: &'a [Fact],
     /// Warnings about the results.
     pub notes: &'a [String],
-    /// What was told apart.
+    /// The network's classes.
     pub classes: &'a Classes,
-    /// What was seen.
+    /// The summary.
     pub summary: &'a FileSummary<Thumbnail>,
 }
 
@@ -51,7 +51,7 @@ struct FaceView {
 }
 
 impl VideoReport<'_> {
-    /// The page.
+    /// Renders the page.
     ///
     /// # Errors
     /// When a chart or a picture can't be drawn.

@@ -1,4 +1,4 @@
-//! The parts of a page that several kinds have, as templates take them.
+//! The parts that several kinds of pages share, as templates use them.
 
 use super::words::percent;
 use super::{ReportError, Thumbnail, charts};
@@ -13,7 +13,7 @@ pub struct Row {
     pub cells: Vec<String>,
 }
 
-/// Chart and table of how much of each class there was.
+/// Chart and table of the shares of the classes.
 pub struct Shares {
     pub chart: String,
     /// The chart in words.
@@ -38,7 +38,7 @@ pub struct MomentView {
     pub source: String,
 }
 
-/// As CSS writes it.
+/// The colour of a class in CSS.
 pub fn css(classes: &Classes, class: usize) -> String {
     let [red, green, blue] = classes.rgb(class);
     format!("#{red:02x}{green:02x}{blue:02x}")
@@ -51,7 +51,7 @@ impl Row {
 }
 
 impl Shares {
-    /// Of one face in a video.
+    /// The shares of one face in a video.
     pub fn of_face(face: &FaceFigures, classes: &Classes) -> Result<Self, ReportError> {
         let mut shares = Self::of_video(&face.counts, classes)?;
         shares.columns.extend(["longest episode", "begins at"]);
@@ -65,7 +65,7 @@ impl Shares {
         Ok(shares)
     }
 
-    /// Of all faces in a video.
+    /// The shares of all faces in a video.
     pub fn of_video(counts: &Counts, classes: &Classes) -> Result<Self, ReportError> {
         let mut shares = Self::new(
             counts,
@@ -80,7 +80,7 @@ impl Shares {
         Ok(shares)
     }
 
-    /// Of the faces in pictures.
+    /// The shares of the faces in pictures.
     pub fn of_pictures(counts: &Counts, classes: &Classes) -> Result<Self, ReportError> {
         let mut shares = Self::new(
             counts,
@@ -94,7 +94,7 @@ impl Shares {
         Ok(shares)
     }
 
-    /// `caption` has `{}` where the word for a class is to stand.
+    /// `caption` contains `{}` in place of the word for a class.
     fn new(counts: &Counts, classes: &Classes, caption: &str) -> Result<Self, ReportError> {
         let all = 0..classes.len();
         let words = all.clone().map(|class| format!("{} {}", classes.name(class), percent(counts.share(class))));

@@ -1,4 +1,4 @@
-//! Figures as they are read.
+//! Figures in words.
 
 use crate::summary::Counts;
 
@@ -12,7 +12,7 @@ pub fn counted(count: u64, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 
-/// How much of what a face was said to show is doubtful, after what was counted; empty if nothing is.
+/// The unsure share, to follow a count; empty if it is zero.
 pub fn unsure(counts: &Counts) -> String {
     match counts.all_unsure_share() {
         share if share > 0.0 => {

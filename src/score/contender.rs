@@ -1,4 +1,4 @@
-//! One smoothing among those that are compared.
+//! One of the smoothings that are compared.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use crate::face::{Face, FaceId};
 use crate::smooth::Smoother;
 use crate::verdict::Verdict;
 
-/// A smoothing at work on a video, and what it has earned so far.
+/// A smoothing at work on a video, and its score so far.
 #[derive(Debug)]
 pub(super) struct Contender {
     classes: Classes,
     smoothing: Option<Duration>,
     smoother: Smoother,
     parts: Vec<Part>,
-    /// What is said of the face now; `None` without a face.
+    /// The current verdict on the scored face; `None` without a face.
     verdict: Option<Verdict>,
-    /// What was said of it last, and how often that changed while the answer was known.
+    /// The last label while the answer was known (`Some(None)` is unsure), and how often it changed.
     label: Option<Option<usize>>,
     changes: u64,
 }
 
-/// A part of the truth, and the seconds of it in which this or that was said.
+/// A part of the truth, and for how many seconds it was seen, labelled right and unsure.
 #[derive(Clone, Debug)]
 struct Part {
     interval: Interval,
@@ -34,31 +34,31 @@ struct Part {
     delay: Option<f64>,
 }
 
-/// What the labels under one smoothing are worth.
+/// How good the labels are under one smoothing.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Score {
-    /// Time constant in seconds; 0 is each frame by itself.
+    /// Time constant in seconds; 0 means that each frame is taken by itself.
     pub smoothing_secs: f64,
-    /// Share of the time whose answer is known in which the label was right, 0 to 1. Without a face it isn't.
+    /// Share of the time with known answers in which the label was right, 0 to 1. Time without a face counts as wrong.
     pub right: f64,
     /// Mean over the classes of [`Self::recall`].
     pub balanced: f64,
-    /// The same share for each class that is displayed.
+    /// The same share for each class that the video displays.
     pub recall: Recalls,
-    /// Share of that time in which none led clearly.
+    /// Share of the same time in which no class led clearly.
     pub unsure: f64,
-    /// Median of the seconds from the beginning of a part to its first right label, over the parts that had one.
+    /// Median of the seconds from the start of a part to its first right label, over the parts that have one.
     pub delay_secs: Option<f64>,
     /// Parts that never had a right label.
     pub never: usize,
-    /// Changes of the label in a minute whose answer is known. That between two parts counts, so as many as the truth
-    /// itself changes are right.
+    /// Label changes per minute with known answers. A change between two parts counts too, so the ideal is as many changes as the truth
+    /// has, not 0.
     pub changes_per_minute: f64,
-    /// Part by part.
+    /// The score of each part.
     pub intervals: Vec<IntervalScore>,
 }
 
-/// Shares by the names of their classes, in the order of the classes. In JSON an object.
+/// Shares keyed by class, in the order of the classes. In JSON, an object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recalls(pub Vec<(String, f64)>);
 
@@ -68,7 +68,7 @@ impl Serialize for Recalls {
     }
 }
 
-/// How one part went.
+/// The score of one part.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct IntervalScore {
     /// In seconds.
@@ -88,7 +88,7 @@ pub struct IntervalScore {
 }
 
 impl Contender {
-    /// With this time constant; `None` takes each frame by itself.
+    /// Creates a contender with this time constant; `None` takes each frame by itself.
     pub(super) fn new(smoothing: Option<Duration>, truth: &Truth) -> Self {
         let part = |interval: &Interval| Part { interval: *interval, seen: 0.0, right: 0.0, unsure: 0.0, delay: None };
         Self {
@@ -102,7 +102,7 @@ impl Contender {
         }
     }
 
-    /// Looks at a frame, in part number `part` of the truth; the truth speaks of the face `whose`.
+    /// Processes a frame in part number `part` of the truth, which refers to the face `whose`.
     pub(super) fn look(&mut self, part: Option<usize>, time: Duration, faces: &[Face], whose: Option<FaceId>) {
         self.smoother.retain(|id| faces.iter().any(|face| face.id == id));
         self.verdict = None;
@@ -122,7 +122,7 @@ impl Contender {
         }
     }
 
-    /// Books `seconds` of part number `part` for what is shown.
+    /// Counts `seconds` of part number `part` for the current verdict.
     pub(super) fn book(&mut self, part: usize, seconds: f64) {
         let part = &mut self.parts[part];
         part.seen += seconds;
@@ -133,7 +133,7 @@ impl Contender {
         }
     }
 
-    /// What came out. Parts that the video didn't reach are left out.
+    /// Returns the score. Parts that the video didn't reach are left out.
     pub(super) fn score(self) -> Score {
         let parts: Vec<&Part> = self.parts.iter().filter(|part| part.seen > 0.0).collect();
         let sum = |seconds: fn(&Part) -> f64| parts.iter().map(|part| seconds(part)).sum::<f64>();
@@ -179,14 +179,14 @@ fn leader(verdict: Verdict) -> Option<usize> {
     }
 }
 
-/// Of values in order: the middle one, or the mean of the two in the middle.
+/// The median of sorted values: the middle one, or the mean of the middle two.
 fn median(ordered: &[f64]) -> Option<f64> {
     let upper = ordered.get(ordered.len() / 2)?;
     let lower = ordered.get((ordered.len() - 1) / 2)?;
     Some(f64::midpoint(*lower, *upper))
 }
 
-/// 0 of nothing.
+/// `part / whole`, or 0 if `whole` is 0.
 fn share(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }

@@ -1,8 +1,8 @@
-//! How right, how quick and how calm the labels are on a video whose answers are known.
+//! How accurate, prompt and steady the labels are on a video with known answers.
 //!
-//! A network is measured on pictures (`lab::metrics`); what somebody sees in front of a camera also depends on whether the face is
-//! found, how long a label takes to follow an expression, and how often it flickers. These pull against each other: stronger
-//! smoothing is calmer and later.
+//! A network is measured on pictures (`lab::metrics`). What somebody sees in front of a camera also depends on whether the face is found,
+//! how long a label takes to follow an expression, and how often it flickers. The last two conflict: stronger smoothing flickers less, but
+//! reacts later.
 
 mod contender;
 mod report;
@@ -24,12 +24,12 @@ use crate::pipeline::Scene;
 
 /// Scores the labels of a video under several smoothings at once, frame by frame, in constant memory.
 ///
-/// Where several faces are on a frame, the largest is the one that the truth speaks of.
+/// If a frame has several faces, the truth refers to the largest.
 #[derive(Debug)]
 pub struct Scorer {
     truth: Truth,
     contenders: Vec<Contender>,
-    /// The frame before, which is shown until the next one.
+    /// The previous frame, which is shown until the next one.
     shown: Option<Shown>,
     seconds: f64,
     seconds_without_face: f64,
@@ -45,19 +45,19 @@ struct Shown {
 /// What the scores were measured on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ground {
-    /// Seconds of the video whose answer is known.
+    /// Seconds of the video with known answers.
     pub seconds: f64,
-    /// Seconds of known answers that lie behind the end of the video and count for nothing.
+    /// Seconds of known answers after the end of the video, which don't count.
     pub seconds_beyond: f64,
-    /// Share of the first in which no face was found, 0 to 1.
+    /// Share of [`Self::seconds`] in which no face was found, 0 to 1.
     pub no_face: f64,
-    /// What was named and isn't scored.
+    /// Time that the truth lists but that isn't scored.
     #[serde(flatten)]
     pub left_out: LeftOut,
 }
 
 impl Scorer {
-    /// Of labels under each of these smoothings.
+    /// Creates a scorer for labels under each of these smoothings.
     pub fn new(truth: Truth, smoothings: impl IntoIterator<Item = Option<Duration>>) -> Self {
         let contenders = smoothings.into_iter().map(|smoothing| Contender::new(smoothing, &truth)).collect();
         Self { truth, contenders, shown: None, seconds: 0.0, seconds_without_face: 0.0 }
@@ -75,7 +75,7 @@ impl Scorer {
         self.shown = Some(Shown { since: time.as_secs_f64(), has_face: largest.is_some() });
     }
 
-    /// Ends the video, whose last frame is shown for `last_frame`. Gives a score for each smoothing, in their order.
+    /// Ends the video, whose last frame is shown for `last_frame`. Returns a score for each smoothing, in their order.
     pub fn finish(mut self, last_frame: Duration) -> (Ground, Vec<Score>) {
         if let Some(Shown { since, .. }) = self.shown {
             self.book_until(since + last_frame.as_secs_f64());
@@ -89,7 +89,7 @@ impl Scorer {
         (ground, self.contenders.into_iter().map(Contender::score).collect())
     }
 
-    /// Books the time from the frame before until `now`.
+    /// Counts the time from the previous frame until `now`.
     fn book_until(&mut self, now: f64) {
         let Some(Shown { since, has_face }) = self.shown else { return };
         for (part, seconds) in self.truth.overlaps(since, now) {

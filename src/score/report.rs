@@ -1,22 +1,22 @@
-//! Scores for people.
+//! The report of scores for people.
 
 use std::fmt;
 
 use super::{Ground, IGNORE, Score};
 use crate::classes::Classes;
 
-/// Room for a name, in letters.
+/// Least width of the name column, in characters.
 const NAME_WIDTH: usize = 9;
 
-/// A table with a row for each smoothing, and the recall of each class under the one that was asked for.
+/// Displays a table with a row for each smoothing, and the recall of each class under the chosen one.
 pub struct Report<'a> {
-    /// What is told apart.
+    /// The model's classes.
     pub classes: &'a Classes,
-    /// What was measured on.
+    /// What the scores were measured on.
     pub ground: &'a Ground,
-    /// The smoothing that was asked for.
+    /// The score under the chosen smoothing.
     pub chosen: &'a Score,
-    /// All of them, in the order of the table.
+    /// All scores, in the order of the table.
     pub scores: &'a [Score],
 }
 

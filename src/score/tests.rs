@@ -21,7 +21,7 @@ fn face(id: u32, width: f32, emotion: Emotion) -> Face {
     Face { id: FaceId(id), rect, score: 9.0, landmarks: None, quality: None, raw, smoothed: raw }
 }
 
-/// The scores of a film of ten frames a second on which these faces are seen.
+/// Scores a film at ten frames per second in which these faces are seen.
 fn scores(truth: &[(f64, f64, Emotion)], film: &[Vec<Face>], smoothings: &[f64]) -> (Ground, Vec<Score>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("truth.csv");

@@ -1,4 +1,4 @@
-//! What a video shows, and when: a table made by whoever knows.
+//! What a video shows, and when: a table of known answers.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::{self, Rows};
 use crate::classes::{Classes, Word};
 
-/// Bytes that the table may have: a million rows.
+/// Largest size of the table in bytes: about a million rows.
 const MOST_BYTES: u64 = 32 << 20;
 
 /// A part of a video in which one class is displayed.
@@ -15,13 +15,13 @@ const MOST_BYTES: u64 = 32 << 20;
 pub struct Interval {
     /// In seconds from the start of the video.
     pub start: f64,
-    /// The same, later than `start`.
+    /// End, in the same unit; later than `start`.
     pub end: f64,
-    /// What is displayed, by its place among the classes.
+    /// Index of the displayed class.
     pub class: usize,
 }
 
-/// All that is known of a video: parts that don't overlap, in order of time. Between them nothing is known.
+/// Everything that is known about a video: parts that don't overlap, in order of time. Nothing is known about the time between them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Truth {
     classes: Classes,
@@ -29,13 +29,13 @@ pub struct Truth {
     left_out: LeftOut,
 }
 
-/// Seconds that a table names and that aren't scored.
+/// Seconds that a table lists but that aren't scored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct LeftOut {
     /// Parts marked [`IGNORE`].
     #[serde(rename = "seconds_ignored")]
     pub ignored: f64,
-    /// Parts of contempt, which no network of the seven emotions names: no label could be right. Networks of own classes may name it.
+    /// Parts that show contempt. Networks of the seven emotions can't name it, so no label could be right. `None` for custom classes.
     #[serde(rename = "seconds_of_contempt", skip_serializing_if = "Option::is_none")]
     pub contempt: Option<f64>,
 }
@@ -57,7 +57,7 @@ enum Shows {
 }
 
 impl Shows {
-    /// Emotions may be spelt in many ways, own classes as the model's card has them.
+    /// Parses a label. Emotions may be spelt as in data sets, custom classes as in the model's card.
     fn named(word: &str, classes: &Classes) -> Option<Self> {
         if word.trim().eq_ignore_ascii_case(IGNORE) {
             return Some(Self::Ignored);
@@ -66,10 +66,10 @@ impl Shows {
     }
 }
 
-/// The table can't be used.
+/// Why the table can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TruthError {
-    /// No such file.
+    /// The file can't be read.
     #[error("can't read the known answers {path}: {source}; give a CSV file with the columns start,end,{noun}")]
     Read {
         /// Which file.
@@ -79,12 +79,12 @@ pub enum TruthError {
         /// What the model's classes are called: `emotion` or `class`.
         noun: &'static str,
     },
-    /// A row is wrong.
+    /// A row is invalid, or the table as a whole.
     #[error("can't use {path}: {problem}; it needs the columns start,end,{noun}, with times in seconds")]
     Row {
         /// Which file.
         path: PathBuf,
-        /// Where and what.
+        /// Where, and what is wrong.
         problem: String,
         /// What the model's classes are called: `emotion` or `class`.
         noun: &'static str,
@@ -100,11 +100,11 @@ struct Row {
 }
 
 impl Truth {
-    /// Reads a CSV file with the columns `start,end,emotion`, or `start,end,class`; others are passed over, rows may be in any order. An
-    /// emotion may be called as data sets call it (`Anger`, `happiness`); [`IGNORE`] and contempt are left out and counted.
+    /// Reads a CSV file with the columns `start,end,emotion` or `start,end,class`. Other columns are ignored, and rows may be in any order.
+    /// Emotions may be spelt as in data sets (`Anger`, `happiness`). [`IGNORE`] and, among emotions, contempt are left out and counted.
     ///
     /// # Errors
-    /// When the file can't be read, holds no part with a class, or a row is no interval, names none of `classes` or overlaps another.
+    /// When the file can't be read, has no part with a class, or a row is no interval, names none of `classes` or overlaps another.
     pub fn read(path: &Path, classes: &Classes) -> Result<Self, TruthError> {
         let noun = classes.noun();
         let text = bounded::read_text(path, MOST_BYTES).map_err(|source| TruthError::Read {
@@ -163,7 +163,7 @@ impl Truth {
         Ok(Self { classes: classes.clone(), intervals, left_out })
     }
 
-    /// What its parts are of.
+    /// The classes that the parts refer to.
     pub fn classes(&self) -> &Classes {
         &self.classes
     }
@@ -173,23 +173,23 @@ impl Truth {
         &self.intervals
     }
 
-    /// What the table names and leaves out.
+    /// Time that the table lists but that isn't scored.
     pub fn left_out(&self) -> LeftOut {
         self.left_out
     }
 
-    /// Seconds whose answer is known.
+    /// Total seconds with known answers.
     pub fn seconds(&self) -> f64 {
         self.intervals.iter().map(|interval| interval.end - interval.start).sum()
     }
 
-    /// The number of the part that `time` falls into.
+    /// Index of the part that contains `time`.
     pub fn at(&self, time: f64) -> Option<usize> {
         let next = self.intervals.partition_point(|interval| interval.start <= time);
         next.checked_sub(1).filter(|index| time < self.intervals[*index].end)
     }
 
-    /// How many seconds of the stretch from `from` to `to` fall into each part that it touches, with the part's number.
+    /// For each part that overlaps with `from` to `to`: its index and the overlap in seconds.
     pub fn overlaps(&self, from: f64, to: f64) -> impl Iterator<Item = (usize, f64)> + use<> {
         let first = self.intervals.partition_point(|interval| interval.end <= from);
         let touched: Vec<_> = self.intervals[first..]
@@ -238,7 +238,7 @@ mod tests {
             ("start,end,emotion\nNaN,2,sad\n", "line 2"),
             ("start,end,emotion\n0,soon,sad\n", "line: 2"),
             ("start,end,emotion\n0,1,3\n", "line 2: “3” is not an emotion"),
-            // As spreadsheets on Windows end lines, and without an end of the last line.
+            // Windows line endings, an empty line, and no newline at the end.
             ("start,end,emotion\r\n0,1,sad\r\n2,2,sad\r\n", "line 3: 2 to 2"),
             ("start,end,emotion\r\n0,soon,sad\r\n", "line: 2"),
             ("start,end,emotion\n\n0,1,glad\n", "line 3: “glad”"),

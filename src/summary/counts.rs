@@ -7,12 +7,12 @@ use super::Sighting;
 /// Frames and seconds by the leading class, and the means of all probabilities.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counts {
-    /// As many as there are classes, once something was seen.
+    /// One for each class, once a face was added.
     of: Vec<OfClass>,
     weight: f64,
 }
 
-/// What was counted of one class.
+/// The counts of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct OfClass {
     frames: u64,
@@ -23,7 +23,7 @@ struct OfClass {
 }
 
 impl Counts {
-    /// Adds a face on a frame that is shown for so long. A picture is shown for no time, and counts as much as any other.
+    /// Adds a face in a frame that is shown for as long as `shown`. For a still picture that is zero, and each counts the same.
     pub fn add(&mut self, sighting: &Sighting, shown: Duration) {
         let Sighting { probabilities, is_unsure, .. } = sighting;
         if self.of.len() < probabilities.len() {
@@ -44,7 +44,7 @@ impl Counts {
         }
     }
 
-    /// What was counted of a class; nothing of one that was never asked about.
+    /// The counts of a class; zero before a face was added.
     fn of(&self, class: usize) -> OfClass {
         self.of.get(class).copied().unwrap_or_default()
     }
@@ -70,7 +70,7 @@ impl Counts {
         self.of.iter().fold(0.0, |sum, of| sum + of.seconds)
     }
 
-    /// Frames on which `class` led so little, or on so small a face, that the picture says “unsure”.
+    /// Frames on which `class` led, but the verdict was “unsure”.
     pub fn unsure_frames_of(&self, class: usize) -> u64 {
         self.of(class).unsure_frames
     }
@@ -80,17 +80,17 @@ impl Counts {
         self.of(class).unsure_seconds
     }
 
-    /// Share of the time in which `class` led, 0 to 1; of pictures, share of the faces. 0 if there was no face.
+    /// Share of the time in which `class` led, 0 to 1; for pictures, share of the faces. 0 if there was no face.
     pub fn share(&self, class: usize) -> f64 {
         self.share_of(self.seconds_of(class), self.frames_of(class))
     }
 
-    /// The part of [`Self::share`] in which the picture says “unsure”.
+    /// The part of [`Self::share`] with the verdict “unsure”.
     pub fn unsure_share(&self, class: usize) -> f64 {
         self.share_of(self.unsure_seconds_of(class), self.unsure_frames_of(class))
     }
 
-    /// Share of all time, or of all faces of pictures, in which the picture says “unsure”.
+    /// Share of all time, or of all faces in pictures, with the verdict “unsure”.
     pub fn all_unsure_share(&self) -> f64 {
         let seconds = self.of.iter().map(|of| of.unsure_seconds).sum();
         self.share_of(seconds, self.of.iter().map(|of| of.unsure_frames).sum())

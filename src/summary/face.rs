@@ -11,14 +11,14 @@ use crate::face::FaceId;
 pub struct Episode {
     /// Media time of the first frame.
     pub start: Duration,
-    /// Until the end of the last.
+    /// Time until the end of the last frame.
     pub length: Duration,
 }
 
-/// The figures of a face: what a row of the summary holds.
+/// The figures of a face, as its rows in the summary hold them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaceFigures {
-    /// Who.
+    /// Which face.
     pub id: FaceId,
     /// Media time of the first frame with it.
     pub first: Duration,
@@ -26,23 +26,23 @@ pub struct FaceFigures {
     pub end: Duration,
     /// How often and how long each class led.
     pub counts: Counts,
-    /// Of each class that led.
+    /// The longest episode of each class that led.
     longest: BTreeMap<usize, Episode>,
-    /// From one class to another.
+    /// How often the label changed from one class to another.
     changes: BTreeMap<(usize, usize), u64>,
     current: Option<Current>,
 }
 
-/// The episode that isn't over, or the last one.
+/// The current episode, or the last one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Current {
     class: usize,
     episode: Episode,
-    /// Number of its last frame among those that were analysed.
+    /// Number of its last frame, counting analysed frames.
     frame: u64,
 }
 
-/// Everything that is kept of a face; `T` is a picture of it.
+/// Everything that is kept about a face; `T` is a picture of it.
 #[derive(Clone, Debug)]
 pub struct FaceSummary<T> {
     /// The figures.
@@ -56,10 +56,10 @@ pub struct FaceSummary<T> {
 /// A frame as a face's figures see it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shown {
-    /// Number among the frames that were analysed.
+    /// Its number, counting analysed frames.
     pub frame: u64,
     pub time: Duration,
-    /// Until the next frame that was analysed.
+    /// Time until the next analysed frame.
     pub length: Duration,
 }
 
@@ -100,7 +100,7 @@ impl FaceFigures {
         self.longest.get(&class).copied()
     }
 
-    /// How often the label went from one class to another between one frame with the face and the next.
+    /// How often the label changed from one class to another, between two consecutive frames with the face.
     pub fn changes(&self, from: usize, to: usize) -> u64 {
         self.changes.get(&(from, to)).copied().unwrap_or_default()
     }

@@ -8,21 +8,21 @@ use super::face::Shown;
 use super::{Counts, FaceFigures, FaceSummary, Sighting, Strongest, Timeline};
 use crate::face::FaceId;
 
-/// So many faces are kept with timeline and pictures: more than anybody looks through in a report.
+/// Faces that are kept with timeline and pictures: more than anybody looks through in a report.
 const DETAILED_FACES: usize = 12;
 
-/// Assumed for the only frame of a file that doesn't say its rate.
+/// Assumed duration of the only frame of a file that doesn't declare its rate.
 const FALLBACK_INTERVAL: Duration = Duration::from_millis(40);
 
-/// Adds a file's faces up while its scenes go by; `T` is a picture of a face.
+/// Adds up a file's faces, scene by scene; `T` is a picture of a face.
 #[derive(Debug)]
 pub struct Summarizer<T> {
-    /// Faces that may come again.
+    /// Faces that may return.
     present: BTreeMap<FaceId, FaceSummary<T>>,
-    /// When each face was there last, counted or not.
+    /// When each face was last present, counted or not.
     last_seen: BTreeMap<FaceId, Duration>,
     summary: FileSummary<T>,
-    /// The frame before: how long it is shown tells the next one.
+    /// The previous frame: the next one tells how long it is shown.
     pending: Option<(Duration, Vec<Sighting>)>,
     interval: Option<Duration>,
     gone_after: Duration,
@@ -33,9 +33,9 @@ pub struct Summarizer<T> {
 pub struct FileSummary<T> {
     /// Frames that were analysed.
     pub frames: u64,
-    /// Those with a face.
+    /// Of these, frames with a face.
     pub frames_with_face: u64,
-    /// Faces told apart.
+    /// The number of different faces.
     pub people: u64,
     /// All faces together: two in a frame count twice.
     pub counts: Counts,
@@ -44,7 +44,7 @@ pub struct FileSummary<T> {
 }
 
 impl<T> Summarizer<T> {
-    /// For faces that have another number when they come back after so long.
+    /// For faces that get another number if they return after more than `gone_after`.
     pub fn new(gone_after: Duration) -> Self {
         let summary =
             FileSummary { frames: 0, frames_with_face: 0, people: 0, counts: Counts::default(), faces: Vec::new() };
@@ -52,18 +52,17 @@ impl<T> Summarizer<T> {
         Self { present, last_seen, summary, pending: None, interval: None, gone_after }
     }
 
-    /// Takes note that a face is there, whether it is counted or not.
+    /// Notes that a face is present, whether it is counted or not.
     pub fn note_present(&mut self, face: FaceId, time: Duration) {
         let last = self.last_seen.entry(face).or_insert(time);
         *last = time.max(*last);
     }
 
-    /// Takes the faces of the next frame. `picture` makes a picture of one of them, told by its place in
-    /// `sightings`, when it is wanted. Gives the figures of
-    /// faces that are gone for good.
+    /// Adds the faces of the next frame. `picture` makes a picture of the face with this index in `sightings`, when one is needed. Returns
+    /// the figures of faces that are gone for good.
     ///
     /// # Errors
-    /// What making a picture fails with.
+    /// When `picture` fails.
     pub fn push<E>(
         &mut self,
         time: Duration,
@@ -93,8 +92,7 @@ impl<T> Summarizer<T> {
         Ok(self.hand_out(false))
     }
 
-    /// The end of the file. `interval` is the time from one frame to the next as the file declares it, if it does. Gives what
-    /// was seen, and the figures of faces that were there until now.
+    /// Ends the file. `interval` is the declared time between frames, if any. Returns the summary, and the figures of the remaining faces.
     pub fn finish(mut self, interval: Option<Duration>) -> (FileSummary<T>, Vec<FaceFigures>) {
         self.settle(self.interval.or(interval).unwrap_or(FALLBACK_INTERVAL));
         let rest = self.hand_out(true);
@@ -102,7 +100,7 @@ impl<T> Summarizer<T> {
         (self.summary, rest)
     }
 
-    /// Counts the frame before, now that it is known how long it was shown.
+    /// Counts the previous frame, now that its duration is known.
     fn settle(&mut self, length: Duration) {
         let Some((time, sightings)) = self.pending.take() else { return };
         let summary = &mut self.summary;
@@ -118,7 +116,7 @@ impl<T> Summarizer<T> {
         }
     }
 
-    /// Takes the faces away that won't come back, or all of them, and keeps the longest in full.
+    /// Removes the faces that won't return, or all of them, and returns their figures. Keeps the longest in full.
     fn hand_out(&mut self, all: bool) -> Vec<FaceFigures> {
         let last_seen = &self.last_seen;
         let gone = self.present.extract_if(.., |face, _| all || !last_seen.contains_key(face));
@@ -136,7 +134,7 @@ impl<T> Summarizer<T> {
 }
 
 impl<T> FileSummary<T> {
-    /// Faces of which only the figures were handed out.
+    /// The number of faces of which only the figures were handed out.
     pub fn faces_left_out(&self) -> u64 {
         self.people.saturating_sub(self.faces.len() as u64)
     }

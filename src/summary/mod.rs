@@ -1,7 +1,7 @@
-//! What a file's faces showed, added up while its scenes go by: pure arithmetic, in memory that doesn't grow with the file.
+//! Adds up what a file's faces show, scene by scene: pure arithmetic, in memory that doesn't grow with the file.
 //!
-//! Three things keep it so: a face that has left for good is handed out and only the longest ones are kept; a timeline's
-//! neighbouring moments are merged when it is full; of pictures only the strongest moments stay.
+//! Three things bound the memory: faces that have left for good are handed out, and only the longest are kept; a full timeline merges
+//! neighbouring stretches; pictures are kept only of the strongest moments.
 
 mod counts;
 mod face;
@@ -21,19 +21,19 @@ pub use strongest::{Moment, Strongest};
 pub use table::{FileFigures, SUMMARY_COLUMNS, SUMMARY_END_COLUMNS, SummaryTable};
 pub use timeline::{Bucket, Timeline};
 
-/// A face on a frame, as summaries see it.
+/// A face in a frame, as summaries see it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sighting {
-    /// Who.
+    /// Which face.
     pub id: FaceId,
-    /// The smoothed probabilities, by which the table's label goes.
+    /// The smoothed probabilities, which determine the table's label.
     pub probabilities: Probabilities,
-    /// Whether the picture says “unsure” of it: none leads clearly, or the face is too small.
+    /// Whether its verdict is “unsure”: none leads clearly, or the face is too small or its picture too poor.
     pub is_unsure: bool,
 }
 
 impl Sighting {
-    /// Of a face.
+    /// The sighting of a face.
     pub fn of(face: &Face) -> Self {
         Self { id: face.id, probabilities: face.smoothed, is_unsure: Verdict::of(face) == Verdict::Unsure }
     }
@@ -46,7 +46,7 @@ mod testing {
     use crate::face::FaceId;
     use crate::probabilities::Probabilities;
 
-    /// Probabilities of which `emotion` has this one and the others share the rest.
+    /// Gives `emotion` this probability, while the others share the rest.
     pub fn probabilities(emotion: Emotion, probability: f32) -> Probabilities {
         let mut weights = [(1.0 - probability) / (COUNT - 1) as f32; COUNT];
         weights[emotion.index()] = probability;

@@ -16,7 +16,7 @@ pub struct Moment<T> {
     pub picture: T,
 }
 
-/// The strongest moments of each class that led at all, at most so many of each.
+/// The strongest moments at which each class led, up to a number for each class.
 #[derive(Clone, Debug)]
 pub struct Strongest<T> {
     most: usize,
@@ -24,15 +24,15 @@ pub struct Strongest<T> {
 }
 
 impl<T> Strongest<T> {
-    /// Keeps so many of each class.
+    /// Keeps at most `most` moments for each class.
     pub fn new(most: usize) -> Self {
         Self { most, of: BTreeMap::new() }
     }
 
-    /// Looks at a moment; its picture is only made if it is among the strongest.
+    /// Considers a moment. Its picture is made only if it is among the strongest.
     ///
     /// # Errors
-    /// What making the picture fails with.
+    /// When `picture` fails.
     pub fn offer<E>(
         &mut self,
         time: Duration,
@@ -41,7 +41,7 @@ impl<T> Strongest<T> {
     ) -> Result<(), E> {
         let (class, probability) = probabilities.top();
         let moments = self.of.entry(class).or_default();
-        // The first of equals stays.
+        // Of equal moments, the first stays.
         let place = moments.partition_point(|moment| moment.probability >= probability);
         if place < self.most {
             moments.truncate(self.most - 1);
@@ -50,7 +50,7 @@ impl<T> Strongest<T> {
         Ok(())
     }
 
-    /// Of one class, the strongest first.
+    /// The moments of one class, the strongest first.
     pub fn of(&self, class: usize) -> &[Moment<T>] {
         self.of.get(&class).map(Vec::as_slice).unwrap_or_default()
     }

@@ -10,21 +10,21 @@ use crate::classes::Classes;
 use crate::export::{ExportError, PartialFile};
 use crate::whole;
 
-/// The columns before `to_angry` … `to_neutral` and [`SUMMARY_END_COLUMNS`]; docs/tables.md says what they mean. Of own classes the third is
-/// `class`, and the others are called by them.
+/// The columns before `to_angry` … `to_neutral` and [`SUMMARY_END_COLUMNS`]; docs/tables.md explains them. With own classes, the third is
+/// `class`, and the `to_` columns are named after them.
 pub const SUMMARY_COLUMNS: [&str; 9] =
     ["file", "face", "emotion", "frames", "seconds", "share", "mean_probability", "longest_start_s", "longest_s"];
 
-/// The columns behind all others. The last four are of the file as a whole, the same in each of its rows.
+/// The columns after all others. The last four describe the file as a whole, and are the same in each of its rows.
 pub const SUMMARY_END_COLUMNS: [&str; 6] =
     ["unsure_frames", "unsure_seconds", "fps", "duration_s", "frames_analysed", "frames_with_face"];
 
-/// What a summary says of the file as a whole.
+/// What a summary says about the file as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FileFigures {
     /// Frames a second, as the video declares them.
     pub fps: Option<f64>,
-    /// How long the video is, as it declares it.
+    /// Declared duration of the video.
     pub duration: Option<Duration>,
     /// Frames that were analysed, or pictures.
     pub frames: u64,
@@ -42,7 +42,7 @@ pub struct SummaryTable {
 }
 
 impl SummaryTable {
-    /// Opens the table of what shows these classes and writes its header.
+    /// Opens a table for these classes.
     ///
     /// # Errors
     /// When the folder can't be written to, or a file of that name exists.
@@ -70,8 +70,8 @@ impl SummaryTable {
         Ok(())
     }
 
-    /// Adds rows of no face in particular: of a video without a face, or of all faces of all pictures together, where `file` is
-    /// empty. There `face`, episodes and changes are empty.
+    /// Adds rows that aren't about a single face: those of a video without a face, or of all faces in all pictures, with an empty `file`.
+    /// In them, `face`, episodes and changes are empty.
     ///
     /// # Errors
     /// When the disk is full.
@@ -84,7 +84,7 @@ impl SummaryTable {
         Ok(())
     }
 
-    /// Completes the rows by what is known of the file, and gives the table its name.
+    /// Completes the rows with the file's figures, and gives the table its name.
     ///
     /// # Errors
     /// When the disk is full, or a file of that name has appeared meanwhile.
@@ -118,7 +118,7 @@ impl SummaryTable {
     }
 }
 
-/// Writes header and rows, with what is known of the file behind each.
+/// Writes the header, and the rows with the file's figures at the end of each.
 fn write_whole(mut waiting: File, file: File, classes: &Classes, figures: &FileFigures) -> io::Result<()> {
     let FileFigures { fps, duration, frames, frames_with_face } = figures;
     let decimal = |value: Option<f64>| value.map(|value| format!("{value:.3}")).unwrap_or_default();

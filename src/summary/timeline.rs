@@ -5,17 +5,17 @@ use std::time::Duration;
 use crate::classes::MOST_CLASSES;
 use crate::probabilities::Probabilities;
 
-/// At most this many: the widest chart shows no more. When full, neighbours merge, so a long timeline keeps at least half.
+/// Most buckets: the widest chart shows no more. When full, neighbours are merged, so a long timeline keeps at least half.
 const CAPACITY: usize = 400;
 
 /// Length of a bucket at first, in seconds: a frame of most videos.
 const FIRST_WIDTH: f64 = 0.04;
 
-/// What the probabilities were like in one stretch of time.
+/// The probabilities in one stretch of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bucket {
     sums: [f64; MOST_CLASSES],
-    /// Seconds that a face was seen in it.
+    /// Seconds in which the face was seen.
     weight: f64,
     /// The lowest probability of each class.
     pub lowest: [f32; MOST_CLASSES],
@@ -66,7 +66,7 @@ impl Timeline {
         Self { origin, width: FIRST_WIDTH, buckets: Vec::new() }
     }
 
-    /// Adds a face on the frame that is shown from `time` on for so long. Times don't go back.
+    /// Adds a face in a frame that is shown from `time` on, for as long as `shown`. Times must not go back.
     pub fn add(&mut self, time: Duration, shown: Duration, probabilities: &Probabilities) {
         let begin = time.saturating_sub(self.origin).as_secs_f64();
         let end = begin + shown.as_secs_f64();
@@ -103,7 +103,7 @@ impl Timeline {
         self.width
     }
 
-    /// One after another from the beginning.
+    /// The buckets, from the beginning.
     pub fn buckets(&self) -> &[Bucket] {
         &self.buckets
     }

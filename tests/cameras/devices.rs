@@ -30,10 +30,10 @@ fn error_of(request: &CameraRequest) -> SourceError {
     CameraSource::open(request).err().expect("this camera can't be opened")
 }
 
-/// The brightness of a frame is its number times this: JPEG changes it by less.
+/// Difference in brightness from one frame to the next. JPEG changes brightness by less.
 const STEP: f64 = 5.0;
 
-/// Evenly grey pictures that brighten from frame to frame.
+/// Uniformly grey pictures, each brighter than the one before.
 fn brightening(width: i32, height: i32) -> Vec<Mat> {
     let grey =
         |level: i32| Mat::new_rows_cols_with_default(height, width, CV_8UC3, Scalar::all(f64::from(level) * STEP));
@@ -108,7 +108,7 @@ fn frames_arrive_undamaged_and_in_order() {
             assert!((step - step.round()).abs() < 0.2, "frame {index} is of no brightness that was sent: {step}");
             if let Some((media_time, last_step)) = last.replace((frame.media_time, step.round())) {
                 assert!(frame.media_time > media_time);
-                // Not always the next: a slow machine may lose some in between.
+                // Not always consecutive: a slow machine may lose frames.
                 assert!(step.round() > last_step, "frame {step} came after {last_step}");
             }
         }
@@ -209,10 +209,10 @@ fn start_live(index: u32) -> Live {
     Live::start(parts, LiveSettings::default(), || {}).unwrap()
 }
 
-/// Patience for things that take a moment; only a failure waits so long.
+/// Timeout for things that take a moment; only a failing test waits that long.
 const SOON: Duration = Duration::from_secs(60);
 
-/// The first event or scene that `wanted` finds something in.
+/// Polls until `wanted` finds something in the events or scenes.
 fn wait_for<T>(live: &Live, mut wanted: impl FnMut(&Live) -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -243,7 +243,7 @@ fn a_face_before_the_camera_is_labelled_and_again_when_the_camera_was_lost_and_i
         bus.unplug(0);
         let reason = wait_for(&live, |live| live.events().find_map(lost_reason));
         assert!(reason.contains("Desk camera") && reason.contains("lost"), "{reason}");
-        // The last scene from before.
+        // Discards the last scene before the loss.
         live.take_scene();
 
         bus.plug_in_again(0);
@@ -279,7 +279,7 @@ fn no_frame_is_lost_in_the_driver_while_the_pipeline_runs() {
     bus.plug(0, "Desk camera", &[Mode::pattern(320, 240, 10)]);
     bus.run_test(|bus| {
         let live = start_live(0);
-        // Slow enough for any machine: what is lost here is not fetched, rather than fetched late.
+        // 10 frames a second are slow enough for any machine: a lost frame means that frames aren't fetched, rather than fetched too late.
         wait_for(&live, |live| (live.statistics().captured >= 15).then_some(()));
         let (sent, lost) = bus.counts(0);
         assert!(sent >= 15, "{sent} frames were sent");

@@ -1,4 +1,4 @@
-//! Recording a camera with the real program: what lies in the folder afterwards, also when it was killed.
+//! Recording a camera with the real program: what is in the folder afterwards, also after a kill.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ fn a_recording_holds_what_the_camera_gave_and_what_was_seen() {
     assert_eq!((metadata.model_sha256.len(), metadata.prior.as_str()), (64, "uniform"));
     assert!((metadata.smoothing_secs - 0.3).abs() < 1e-6);
 
-    // Every frame, those too that were dropped before they were labelled.
+    // Every frame, including those that were dropped before they were labelled.
     let captured = json["captured"].as_u64().unwrap();
     assert!(counts.frames >= 30 && counts.frames + counts.frames_lost <= captured + 1, "{counts:?} of {captured}");
     assert!(counts.frames + counts.frames_lost + 5 >= captured, "{counts:?} of {captured}");
@@ -98,7 +98,7 @@ fn a_recording_holds_what_the_camera_gave_and_what_was_seen() {
     let times: Vec<f64> = frames.iter().map(|row| row[2].parse().unwrap()).collect();
     assert!(times.is_sorted() && times[0] < 1.0, "{times:?}");
 
-    // The same columns and, but for the times' beginning, the same rows as any table has.
+    // The same columns as any table; each row belongs to a recorded frame.
     let header = |path: &Path| fs::read_to_string(path).unwrap().lines().next().unwrap().to_owned();
     assert_eq!(header(&folder.join(FACES)), header(&table));
     let faces = rows(&folder.join(FACES));
@@ -124,7 +124,7 @@ fn a_recording_with_blurred_faces_never_shows_one() {
     let mut picture = Mat::default();
     let mut edges = Vec::new();
     while capture.read(&mut picture).unwrap() {
-        // The row of the eyes, within the face wherever it is.
+        // The row of the eyes, in columns that are within the face on every frame.
         edges.push(drawn_face::steepest_across(&picture, 120 + 88, (240, 400)));
     }
     assert_eq!(edges.len(), frames.len());

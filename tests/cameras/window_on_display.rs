@@ -1,4 +1,4 @@
-//! The real program in a real window, on a virtual display: what a user would see is looked at pixel by pixel.
+//! The real program in a real window, on a virtual display: the tests look at the pixels that a user would see.
 
 #![cfg(all(feature = "gui", target_os = "linux"))]
 
@@ -23,7 +23,7 @@ const RIGHT: [u8; 3] = [30, 90, 190];
 /// How far a colour may be off after the codec and the graphics card's scaling.
 const TOLERANCE: u8 = 24;
 
-/// A machine that builds something else meanwhile may need long for the first picture; usually it is there at once.
+/// Timeout. The first picture usually appears at once, but may take long on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A virtual display that ends with the test.
@@ -34,7 +34,7 @@ struct Display {
 }
 
 impl Display {
-    /// `None` without Xvfb.
+    /// Starts Xvfb; `None` if it isn't installed.
     fn start(folder: &Path) -> Option<Self> {
         let server = Command::new("Xvfb")
             .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0", &format!("{WIDTH}x{HEIGHT}x24"), "-fbdir"])
@@ -106,7 +106,7 @@ impl Screen {
         [pixel[2], pixel[1], pixel[0]]
     }
 
-    /// Where a colour is, if it is anywhere.
+    /// The extent of a colour, if it is on the screen.
     fn extent_of(&self, color: [u8; 3]) -> Option<Extent> {
         let close = |pixel: [u8; 3]| pixel.iter().zip(color).all(|(a, b)| a.abs_diff(b) <= TOLERANCE);
         let all = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)));
@@ -116,7 +116,7 @@ impl Screen {
         })
     }
 
-    /// Share of pixels in a strip that differ clearly from its most frequent colour: its letters.
+    /// Share of the pixels in a strip that differ clearly from its most frequent colour: its text.
     fn inked(&self, rows: std::ops::Range<usize>, columns: std::ops::Range<usize>) -> f64 {
         let pixels: Vec<_> =
             rows.flat_map(|y| columns.clone().map(move |x| (x, y))).map(|(x, y)| self.at(x, y)).collect();
@@ -152,7 +152,7 @@ fn write_video(path: &Path) {
     writer.release().unwrap();
 }
 
-/// A display in a folder, or `None` with a word about it.
+/// A display in a folder, or `None` with a message.
 fn display_in(folder: &Path) -> Option<Display> {
     let display = Display::start(folder);
     if display.is_none() {
@@ -171,7 +171,7 @@ fn start(mut command: Command, display: &Display, folder: &Path) -> Program {
     Program(command.spawn().unwrap())
 }
 
-/// Looks until something is seen.
+/// Looks at the display until `seen` finds something.
 fn until<T>(program: &mut Program, display: &Display, what: &str, seen: impl Fn(&Screen) -> Option<T>) -> (Screen, T) {
     let started = Instant::now();
     loop {
@@ -207,7 +207,7 @@ fn a_video_plays_in_a_real_window_with_bars_and_words_around_it() {
     assert!((shape - 4.0 / 3.0).abs() < 0.05, "the picture has lost its shape: {width}×{height}");
     assert!(height > 250, "the picture is only {width}×{height}");
 
-    // The bar above and the line below hold words: some ink, and far from all of it.
+    // The bars at the top and bottom contain text: some of their pixels are ink, but far from all.
     for (place, rows) in [("top bar", 8..34), ("status bar", HEIGHT - 28..HEIGHT - 6)] {
         let ink = screen.inked(rows, 8..500);
         assert!((0.01..0.5).contains(&ink), "{place}: {ink:.3} of it is inked");
@@ -239,7 +239,7 @@ fn press(display: &Display, keys: &[&str]) -> Option<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
         found => String::from_utf8(found.unwrap().stdout).unwrap(),
     };
-    // No window manager gives the focus here.
+    // There is no window manager that would set the focus.
     let window = found.lines().last().unwrap();
     assert!(tool(&["windowfocus", window]).unwrap().status.success());
     assert!(tool(&[&["key", "--delay", "200"], keys].concat()).unwrap().status.success());
@@ -250,7 +250,7 @@ fn rows(table: &Path) -> usize {
     std::fs::read_to_string(table).map_or(0, |text| text.lines().count().saturating_sub(1))
 }
 
-/// A window that records a camera, begun by key.
+/// A window with a recording of a camera that was started by key.
 struct Recorded {
     program: Program,
     display: Display,
@@ -259,13 +259,13 @@ struct Recorded {
 }
 
 impl Recorded {
-    /// Once some frames are recorded; `None` with a word about what isn't on this machine.
+    /// Starts a recording and waits for some frames; `None`, with a message, if a tool isn't installed.
     fn begin(folder: &Path) -> Option<Self> {
         let display = display_in(folder)?;
         let bus = Bus::new();
         bus.plug(0, "Integrated Webcam", &[Mode::jpeg(640, 480, 30, &[halves_of(640, 480)])]);
         let mut command = bus.command(env!("CARGO_BIN_EXE_mien"));
-        // A user without folders of the desktop: recordings go below the home folder.
+        // A user without desktop folders: recordings go below the home folder.
         command.env("HOME", folder).env_remove("XDG_CONFIG_HOME");
         let program = start(command, &display, folder);
         let mut new = Self { program, display, _bus: bus, recordings: folder.join("Mien") };
@@ -278,7 +278,7 @@ impl Recorded {
         Some(new)
     }
 
-    /// Looks until something is seen of the recording.
+    /// Waits until `seen` finds something in the recording.
     fn until<T>(&mut self, what: &str, seen: impl Fn(&Recording) -> Option<T>) -> T {
         let recordings = &self.recordings;
         let (_, seen) = until(&mut self.program, &self.display, what, |_| seen(&Recording::only_one_in(recordings)?));
@@ -298,7 +298,7 @@ impl Recording {
         rows(&self.0.join("frames.csv"))
     }
 
-    /// What `session.json` says, once it says that the recording has ended.
+    /// The contents of `session.json`, once they say that the recording has ended.
     fn ended(&self) -> Option<serde_json::Value> {
         let text = std::fs::read(self.0.join("session.json")).ok()?;
         serde_json::from_slice(&text).ok().filter(|metadata: &serde_json::Value| metadata["ended"].is_string())

@@ -1,4 +1,4 @@
-//! Two networks that are compared on the same pictures.
+//! Two networks compared on the same pictures.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::fixtures::{json_of, mien, write_data, write_folders, write_recipe};
 
 const ONE_EPOCH: (&str, &str) = ("epochs = 3", "epochs = 1");
 
-/// Trains the small network under a name of its own, with the text of its recipe changed; gives the weights' file.
+/// Trains the small network as `name`, with changes to its recipe's text, and returns the path of the weights.
 fn train(folder: &Path, data: &Path, name: &str, changes: &[(&str, &str)]) -> PathBuf {
     let named = format!("name = \"{name}\"");
     let recipe = write_recipe(folder, &[&[("name = \"small\"", named.as_str())][..], changes].concat());
@@ -43,7 +43,7 @@ fn two_networks_are_compared_picture_by_picture_under_one_prior() {
     let data = write_data(folder.path());
     let first = train(folder.path(), &data, "first", &[ONE_EPOCH]);
     let second = train(folder.path(), &data, "second", &[ONE_EPOCH, ("seed = 7", "seed = 8")]);
-    // Unless told otherwise, each assumes another prior, and under the first one's the second answers nothing but happy.
+    // By default, the models assume different priors. Under the first one's, the second answers only happy.
     recalibrate(&first, |calibration| {
         calibration.insert("default_prior".to_owned(), "uniform".into());
     });
@@ -72,7 +72,7 @@ fn two_networks_are_compared_picture_by_picture_under_one_prior() {
             .and(contains("right where the other is wrong"))
             .and(contains("McNemar's test")),
     );
-    // Data without votes can't be measured by a rule for votes, so an error before that one comes before anything is measured.
+    // The rule needs votes, which this data doesn't have, so measuring would fail: the missing model is noticed before that.
     let absent = ["--rule", "majority", "--against", "absent"];
     evaluate(&first, &data, &absent).assert().code(1).stderr(contains("no model absent"));
     evaluate(&first, &data, &absent[..2]).assert().code(1).stderr(contains("votes"));

@@ -1,4 +1,4 @@
-//! Classes that a recipe names itself, from the folders to the card.
+//! Custom classes of a recipe, from the data to the card.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 use crate::fixtures::{json_of, mien, write_recipe};
 
-/// Pictures of a class and person.
+/// Pictures per class and person.
 const PICTURES: usize = 3;
 
-/// Two classes that are easy to tell apart, gratings that lie and that stand, of six people, as a list.
+/// Writes a list of pictures of six people in two classes that are easy to tell apart: horizontal and vertical gratings.
 fn write_list(folder: &Path) -> PathBuf {
     let mut list = "path,label,subject\n".to_owned();
     for person in 0..6 {
@@ -100,12 +100,12 @@ fn a_recipe_names_its_classes_and_card_figures_and_tables_carry_them() {
     against.assert().code(1).stderr(contains("small and mien can't be compared: they don't have the same classes"));
     mien().arg("compare").arg(&run).assert().success().stdout(contains("2 classes").and(contains("tired, wide awake")));
 
-    // Other classes are another experiment.
+    // A run can't be resumed with other classes.
     let swapped = "classes = [\"wide awake\", \"tired\"]\ntarget = \"label\"";
     let other = write_recipe(folder.path(), &[("target = \"label\"", swapped), ("epochs = 3", "epochs = 8")]);
     train(&other).code(1).stderr(contains("`classes`"));
 
-    // A grating shows no face, but the tables are those of the model.
+    // A grating shows no face, but the table has the columns of the model.
     let output = folder.path().join("results");
     let picture = folder.path().join("tired-0-0.png");
     let mut analyze = mien();

@@ -1,4 +1,4 @@
-//! Data sets as a user meets them: counted, shown, learnt from and measured on, whatever their kind.
+//! Data sets of several kinds as users work with them: counted, shown, trained and measured on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use tempfile::TempDir;
 
 use crate::fixtures::{write_data, write_votes};
 
-/// The program, with a cache of its own.
+/// The program, with a separate cache.
 fn mien(folder: &TempDir) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("mien"));
     command.env("XDG_CACHE_HOME", folder.path().join("cache"));
     command
 }
 
-/// A picture of one gray, as the simplest format that Mien reads: a BMP of 24 bits.
+/// Writes a picture of one gray level in the simplest format that Mien reads, a 24-bit BMP.
 fn picture(path: &Path, gray: u8) {
     let pixels = 48 * 48 * 3;
     let mut bytes = b"BM".to_vec();
@@ -30,7 +30,7 @@ fn picture(path: &Path, gray: u8) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Frames of ten people in the way of CK+48, all different, large enough a set to be kept decoded.
+/// Writes frames of ten people in CK+48's layout, all different, and enough of them to be cached in decoded form.
 fn frames(folder: &TempDir) -> PathBuf {
     let root = folder.path().join("CK+48");
     for i in 0..120_u8 {
@@ -71,7 +71,7 @@ fn a_data_set_is_counted_shown_and_kept_decoded() {
     let kept: Vec<_> = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(kept.len(), 1);
     assert_eq!(summary(&folder, &[], &data), first);
-    // A file that was damaged, or another set of pictures, is no trap.
+    // A damaged cache file, or a changed set of pictures, does no harm.
     fs::write(&kept[0], "damaged").unwrap();
     assert_eq!(summary(&folder, &[], &data), first);
     picture(&data.join("happy/S001_009_00000001.bmp"), 1);
@@ -93,7 +93,7 @@ fn a_model_is_measured_on_pictures_that_it_never_saw() {
     let private = private["n"].as_u64().unwrap();
     assert!(private > 0 && private < 60, "{private}");
 
-    // That mirror images were asked too is said.
+    // The report says that mirror images were used too.
     let flipped = evaluate(&["--split", "all", "--flip"]);
     assert_eq!((&flipped["n"], &flipped["test_time_augmentation"]), (&120.into(), &true.into()));
 }

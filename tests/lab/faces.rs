@@ -16,7 +16,7 @@ use crate::generator;
 
 const SIDE: u32 = 64;
 
-/// A face of simple shapes around a middle: bright, with dark eyes and mouth.
+/// Draws a face of simple shapes around a centre, bright with dark eyes and mouth. Returns its box and landmarks as labels.
 fn draw(picture: &mut GrayImage, [x, y]: [f32; 2], size: f32) -> String {
     let points = [[-0.2, -0.15], [0.2, -0.15], [0.0, 0.05], [-0.15, 0.25], [0.15, 0.25]];
     let points = points.map(|[dx, dy]| [x + dx * size, y + dy * size]);
@@ -37,8 +37,8 @@ fn draw(picture: &mut GrayImage, [x, y]: [f32; 2], size: f32) -> String {
 const LANDMARKS: &str =
     "right_eye_x,right_eye_y,left_eye_x,left_eye_y,nose_x,nose_y,mouth_right_x,mouth_right_y,mouth_left_x,mouth_left_y";
 
-/// A folder as `mien train` reads it: 40 portraits, 32 scenes of two faces each, the last 8 of them in a place of their own, and
-/// 16 pictures without a face.
+/// Writes a folder as `mien train` reads it: 40 portraits, 32 scenes with two faces each, the last 8 of them in a different place,
+/// and 16 pictures without a face.
 fn write_data(folder: &Path) -> PathBuf {
     let data = folder.join("data");
     let (portraits, scenes) = (data.join("portraits"), data.join("scenes"));
@@ -189,7 +189,7 @@ fn the_commands_train_measure_and_calibrate_a_detector() {
     assert!(card().contains("[[evaluation]]"), "{}", card());
     let loaded = FaceNetwork::load(&ModelSource::File(model.clone()), Device::Cpu, mien::net::Precision::F32).unwrap();
     assert_eq!(loaded.card.evaluation[0].pictures, 26);
-    // A curve ends at the same boxes whatever the card makes of their scores.
+    // The precision curve contains the same boxes however the card shifts their scores.
     let precision = |shift: f32| {
         let mut moved = loaded.card.clone();
         moved.score.shift = shift;
@@ -202,7 +202,7 @@ fn the_commands_train_measure_and_calibrate_a_detector() {
     assert!(plain > 0.0 && plain == moved, "{plain} and {moved}");
     let table = String::from_utf8(evaluate().output().unwrap().stdout).unwrap();
     assert!(table.contains("160 px") && table.contains("30 to 45°"), "{table}");
-    // The card's figures are those of its score, which is now another one.
+    // The card's figures depend on its score, which is now a different one.
     let calibrate =
         |more: &[&str]| assert!(evaluate().arg("--calibrate").args(more).output().unwrap().status.success());
     calibrate(&[]);

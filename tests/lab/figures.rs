@@ -1,4 +1,4 @@
-//! Figures of models: what they are of, what keeps them from being taken, and how they stand side by side.
+//! Figures of models: what they are measured on, when they are refused, and how they are compared.
 
 use std::path::{Path, PathBuf};
 
@@ -73,9 +73,9 @@ fn data_that_nothing_was_learnt_from_are_not_split_as_the_models_own() {
         command.args(["evaluate", "mien-joint", "--json", "--no-cache"]).arg(data).args(options);
         command
     };
-    // Six pictures. The model's recipe keeps nothing of its own data back.
+    // The six pictures are split, although the model's recipe holds nothing of its own data out.
     assert_eq!(json_of(&mut evaluate(own.parent().unwrap(), &[]))["n"], 1);
-    // It learnt from CK+48, but not by these files.
+    // It was trained on CK+48, but not on these files.
     evaluate(&ck, &[]).assert().code(1).stderr(contains("aren't the same files any more"));
     assert_eq!(json_of(&mut evaluate(&ck, &["--split", "all"]))["n"], 12);
 }
@@ -93,7 +93,7 @@ fn what_networks_may_know_of_the_pictures_that_are_kept_back_is_told_or_refused(
     };
     train(&[], "run");
 
-    // Weights that know the people whom another division keeps back.
+    // The initial weights were trained on people whom another split holds out.
     let start = format!("start_from = \"{}\"\nseed = 7", model.display());
     train(&[("seed = 7", start.as_str())], "alike").stderr(contains("a different split").not());
     let otherwise = format!("{start}\nsplit = {{ seed = 4 }}");
@@ -112,7 +112,7 @@ fn what_networks_may_know_of_the_pictures_that_are_kept_back_is_told_or_refused(
         evaluate(split).code(1).stderr(contains("mean is the mean of several networks that learnt from CK+48"));
     }
     evaluate("all").success();
-    // What is fitted is fitted on PublicTest, whatever is measured.
+    // Calibration fits on PublicTest, whichever split is measured.
     let fitted = |model: &Path, more: &[&str]| {
         let mut command = mien();
         command.arg("evaluate").args([model, &ck]).args(["--no-cache", "--faces", "whole", "--split", "all"]);
@@ -120,7 +120,7 @@ fn what_networks_may_know_of_the_pictures_that_are_kept_back_is_told_or_refused(
     };
     fitted(&mean, &["--calibrate"]).code(1).stderr(contains("mean is the mean of several networks"));
 
-    // One picture more, and nobody knows any more who was learnt from.
+    // With one more picture, it is no longer known which people were trained on.
     std::fs::copy(ck.join("happy/S000_001_00000010.png"), ck.join("happy/S006_001_00000010.png")).unwrap();
     let mut private = mien();
     private.arg("evaluate").args([&model, &ck]).args(["--no-cache", "--faces", "whole", "--split", "private"]);
@@ -176,7 +176,7 @@ fn the_mean_of_models_is_a_model_with_a_card_of_its_own() {
         .assert()
         .success()
         .stdout(contains("mien-votes (3), mien-labels (1)"));
-    // Building a network draws from the generator that other tests' trainings repeat themselves by.
+    // Building a network draws from the random generator, on which reproducible trainings in other tests depend.
     let _alone = generator();
     let model = Model::load(&ModelSource::File(output), tch::Device::Cpu, Precision::F32).unwrap();
     assert_eq!((model.card.name.as_str(), model.card.mean_of.len()), ("mean", 2));

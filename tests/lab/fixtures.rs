@@ -8,10 +8,10 @@ use mien::lab::datasets::Dataset;
 use mien::lab::recipe::Recipe;
 use mien::lab::{ClassifierTask, TrainError, Trainer};
 
-/// Pictures of each emotion and split in the small data set.
+/// Pictures per emotion and split in the small data set.
 const PER_CLASS: usize = 2;
 
-/// A data set that a network can learn: each emotion is a grating of its own direction, with some noise.
+/// Writes a data set that a network can learn: each emotion is a grating in a different direction, with some noise.
 pub fn write_data(folder: &Path) -> PathBuf {
     let mut text = String::from("emotion,pixels,Usage\n");
     let mut noise = 12_345_u32;
@@ -35,7 +35,7 @@ pub fn write_data(folder: &Path) -> PathBuf {
     path
 }
 
-/// Votes that agree with the labels: nine of ten, one for somebody else, in the columns' order of FER+.
+/// Writes votes that agree with the labels, in FER+'s column order: nine of ten, and one for another emotion.
 pub fn write_votes(folder: &Path) -> PathBuf {
     let column_of_label = [4, 5, 6, 1, 3, 2, 0];
     let mut text =
@@ -53,7 +53,7 @@ pub fn write_votes(folder: &Path) -> PathBuf {
     path
 }
 
-/// The recipe of a small network, with its text changed.
+/// Writes the recipe of a small network, with changes to its text.
 pub fn write_recipe(folder: &Path, changes: &[(&str, &str)]) -> PathBuf {
     let mut text = String::from(
         "name = \"small\"\ndescription = \"For tests.\"\ntarget = \"label\"\nseed = 7\nepochs = 3\nbatch_size = 7\n\
@@ -72,12 +72,11 @@ pub fn write_recipe(folder: &Path, changes: &[(&str, &str)]) -> PathBuf {
     path
 }
 
-/// The program.
 pub fn mien() -> Command {
     Command::new(assert_cmd::cargo::cargo_bin("mien"))
 }
 
-/// Two small data sets in folders: CK+ as it is laid out, two emotions of six people, and JAFFE of five.
+/// Writes two small data sets in their usual layouts: CK+ with two emotions of six people, and JAFFE with five people.
 pub fn write_folders(folder: &Path) -> [PathBuf; 2] {
     let picture = |path: PathBuf, seed: usize| {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -99,7 +98,7 @@ pub fn write_folders(folder: &Path) -> [PathBuf; 2] {
     [ck, jaffe]
 }
 
-/// Both of them as a recipe\'s sources.
+/// Both as the sources of a recipe.
 pub const TWO_SOURCES: &str = "data = { sources = [{ name = \"CK+48\", share = 0.5, evenly_over = \"emotions\" }, \
                            { name = \"JAFFE\", share = 0.5, evenly_over = \"people\" }] }\ntarget = \"label\"";
 

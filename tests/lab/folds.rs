@@ -1,4 +1,4 @@
-//! Networks that are each trained without some of the people, and measured by those.
+//! Folds: networks that are each trained without some of the people, and measured on those.
 
 use std::path::Path;
 
@@ -44,11 +44,11 @@ fn each_picture_is_judged_by_the_network_that_never_saw_its_person() {
     assert_eq!((of_each("n"), of_each("people")), (vec![12, 10], vec![6, 5]));
     for source in report["sources"].as_array().unwrap() {
         assert!((0.0..=1.0).contains(&source["ece_scaled"].as_f64().unwrap()), "{source}");
-        // Each network's answers are scaled by its own temperature, so nothing is said of before.
+        // Each network's answers are scaled by its own temperature, so there are no unscaled figures.
         assert!(source.get("ece").is_none() && source.get("loss").is_none(), "{source}");
     }
     evaluate(&[&ck], &[]).success().stdout(contains("N 12, 6 people"));
-    // What has folds has no votes.
+    // Folds can't be combined with votes.
     for votes in [["--ferplus", "fer2013new.csv"], ["--rule", "majority"]] {
         evaluate(&[&ck], &votes).failure().stderr(contains("cannot be used with"));
     }
@@ -56,7 +56,7 @@ fn each_picture_is_judged_by_the_network_that_never_saw_its_person() {
     #[cfg(feature = "vision")]
     evaluate(&[&ck], &["--through-detector"]).failure().stderr(contains("cannot be used with"));
 
-    // What the networks didn't learn from has no folds, and folds that are gone aren't left out in silence.
+    // Data that the networks weren't trained on has no folds, and missing folds are an error.
     let [other, _] = write_folders(&folder.path().join("other"));
     std::fs::remove_file(other.join("anger/S000_000_00000010.png")).unwrap();
     evaluate(&[&other], &[]).code(1).stderr(contains("has no folds"));
@@ -74,7 +74,7 @@ fn data_that_are_split_officially_have_no_folds() {
     assert!(!run.exists());
 }
 
-/// Pictures of each source that a network was kept from.
+/// How many pictures of each source were held out from a network.
 fn kept_back(fold: &Path) -> Vec<i64> {
     let mut cards = std::fs::read_dir(fold).unwrap().map(|entry| entry.unwrap().path());
     let card = cards.find(|path| path.extension().is_some_and(|ending| ending == "toml")).unwrap();

@@ -1,4 +1,4 @@
-//! A list of recipes: trained within their budgets, interrupted, killed, gone on with, compared.
+//! A list of recipes: trained within their budgets, interrupted, killed, resumed, compared.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::fixtures::{json_of, mien, write_data, write_recipe, write_votes};
 
-/// A list of three small recipes: one that can be trained, one that learns from votes, one whose data nobody has.
+/// Writes a list of three small recipes: one that can be trained, one that needs votes, and one whose data isn't there.
 fn write_list(folder: &Path) {
     let text = fs::read_to_string(write_recipe(folder, &[("average = 0.9\n", "")])).unwrap();
     let write = |name: &str, more: &str, target: &str| {
@@ -30,7 +30,7 @@ fn write_list(folder: &Path) {
     fs::write(folder.join("list.toml"), entries).unwrap();
 }
 
-/// The list's training, of a thread each.
+/// The command that trains the list, with one thread for each training.
 fn train(folder: &Path, more: &[&str]) -> Command {
     let mut command = mien();
     command.current_dir(folder).args(["train", "--all", "list.toml", "--runs", "all", "--no-cache", "--threads", "1"]);
@@ -50,7 +50,7 @@ fn a_list_is_trained_within_its_budget_goes_on_with_a_larger_one_and_is_compared
     write_votes(folder);
     write_list(folder);
 
-    // A budget that the first epoch spends; votes that aren't given.
+    // A budget that the first epoch uses up, and no votes.
     let first = train(folder, &["--budget", "0.0001"]).assert().success();
     first
         .stderr(contains("votes: skipped: FER+ votes: not given").and(contains("absent: skipped: KDEF: not given")))
@@ -61,7 +61,7 @@ fn a_list_is_trained_within_its_budget_goes_on_with_a_larger_one_and_is_compared
     assert_eq!(runs[0]["public"]["n"], 14, "what its time allowed is measured");
     assert!(runs[0]["private"].is_null(), "PrivateTest is read once, and the training may go on");
 
-    // With more time it goes on, and the others begin; PublicTest is measured for the network that it is now.
+    // With more time, it resumes and the others start. PublicTest is measured again, for the new weights.
     let second = train(folder, &["--ferplus", "fer2013new.csv", "--jobs", "2"]).assert().success();
     second.stderr(contains("labels: all epochs are done").and(contains("votes: all epochs are done")));
     let runs = compared(folder);
@@ -73,7 +73,7 @@ fn a_list_is_trained_within_its_budget_goes_on_with_a_larger_one_and_is_compared
     }
     assert_eq!((&runs[1]["private"]["rule"], &runs[2]["epochs"]), (&"majority".into(), &0.into()));
 
-    // What has ended is left as it is.
+    // Finished trainings are left as they are.
     let card = folder.join("all/labels/labels.toml");
     let before = fs::metadata(&card).unwrap().modified().unwrap();
     train(folder, &["--ferplus", "fer2013new.csv"])
@@ -101,7 +101,7 @@ fn a_list_that_is_killed_leaves_no_training_behind_and_the_same_command_goes_on(
     let folder = folder.path();
     write_data(folder);
     write_list(folder);
-    // Long enough to be killed in the midst of it.
+    // Long enough to be killed midway.
     let recipe = folder.join("labels.toml");
     let text = fs::read_to_string(&recipe).unwrap();
     fs::write(&recipe, text.replace("epochs = 3", "epochs = 400").replace("patience = 5", "patience = 400")).unwrap();
@@ -156,7 +156,7 @@ fn what_a_list_can_not_use_is_told_and_a_recipe_that_fails_stops_no_other() {
         .success()
         .stdout(contains("a list of 3 recipes"));
 
-    // KDEF's name for what is no KDEF: a file that isn't a data set. At first not even its folder can be made.
+    // What is given as KDEF isn't a data set. At first, not even the folder of its run can be made.
     fs::write(folder.join("broken.csv"), "nothing").unwrap();
     let place = folder.join("all/absent");
     fs::create_dir_all(folder.join("all")).unwrap();

@@ -1,7 +1,7 @@
-//! The lab as its users meet it: data sets, training by a recipe, measuring.
+//! The lab as users see it: data sets, training by a recipe, measuring.
 //!
-//! A binary of its own: trainings that have to repeat themselves own libtorch's random generator and its number of threads,
-//! which belong to the whole process. They take turns by [`generator`].
+//! A separate binary: trainings that must be reproducible need libtorch's random generator and number of threads for themselves,
+//! and these belong to the whole process. They take turns with [`generator`].
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod against;
@@ -18,11 +18,11 @@ mod training;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// libtorch's random generator belongs to the whole process: trainings that have to repeat themselves run one at a time.
+/// Locks libtorch's random generator, which belongs to the whole process, so that reproducible trainings run one at a time.
 fn generator() -> MutexGuard<'static, ()> {
     static GENERATOR: Mutex<()> = Mutex::new(());
     let alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    // Threads that wait for each other cost more than they give on pictures this few, with other tests at work.
+    // With so few pictures and other tests running, waiting for each other would cost threads more than they gain.
     tch::set_num_threads(1);
     alone
 }

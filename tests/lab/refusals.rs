@@ -1,4 +1,4 @@
-//! What can't be trained or measured: recipes, runs, data and models that don't fit are named.
+//! What can't be trained or measured: errors name the recipe, run, data or model that doesn't fit.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -17,7 +17,7 @@ use crate::generator;
 
 #[test]
 fn a_recipe_that_can_not_be_meant_is_refused_with_the_field() {
-    // A recipe is read by building its network, at random.
+    // Reading a recipe builds its network, which draws random numbers.
     let _alone = generator();
     let folder = TempDir::new().unwrap();
     let cases = [
@@ -98,7 +98,7 @@ fn a_training_does_not_go_on_with_faces_that_were_found_in_another_way() {
     assert!(matches!(other, TrainError::OtherFaces { .. }) && other.to_string().contains("--faces"), "{other}");
     assert!(run(&whole, "new").is_ok());
 
-    // A checkpoint of before they said so.
+    // A checkpoint from before it recorded how faces were found.
     let mut silent = read(FaceMode::Whole);
     silent.sources.clear();
     run(&silent, "old").unwrap();

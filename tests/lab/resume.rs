@@ -1,4 +1,4 @@
-//! Trainings that are interrupted: what goes on exactly, and what is written again after a kill.
+//! Interrupted trainings: what resumes exactly, and what is written again after a kill.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,8 +20,8 @@ fn without_seconds(history: &[EpochRecord]) -> Vec<EpochRecord> {
     history.iter().map(|record| EpochRecord { seconds: 0.0, ..record.clone() }).collect()
 }
 
-/// Trains by `recipe` in one go and with an interruption in the middle of the second epoch, whose work is lost; both must
-/// give the same.
+/// Trains once without interruption, and once interrupted in the middle of the second epoch, whose work is lost. Both must give
+/// the same.
 fn assert_resumes_exactly(changes: &[(&str, &str)]) {
     let _alone = generator();
     let folder = TempDir::new().unwrap();
@@ -138,7 +138,7 @@ fn sources_can_be_told_apart_by_their_prior_and_by_what_teachers_are_asked_about
         let run = folder.path().join(asked);
         assert_repeats(&recipe, &data, &run);
         let trainer = classifier(recipe, &data, vec![], &run.join("prior")).unwrap();
-        // JAFFE's five people are sad and neutral; the anger and joy of CK+ aren't part of what its answers assume.
+        // JAFFE has only sad and neutral faces. The angry and happy ones, which are from CK+, aren't part of the prior.
         let prior = trainer.prior().unwrap();
         let assumed: Vec<Emotion> = Emotion::ALL.into_iter().filter(|e| prior.shares()[e.index()] > 0.0).collect();
         assert_eq!(assumed, [Emotion::Sad, Emotion::Neutral]);
@@ -184,7 +184,7 @@ fn weights_that_a_kill_kept_from_the_disk_are_written_by_the_next_sitting() {
     let train = |run: &str| trainer(run).run(None, &AtomicBool::new(false), |_| {}, |_| {});
     let model = |run: &str| folder.path().join(run).join("small.safetensors");
 
-    // What has their name keeps the weights from being written, as a kill before them does.
+    // A folder with the weights' name prevents writing them, like a kill just before.
     std::fs::create_dir_all(model("killed")).unwrap();
     assert!(matches!(train("killed"), Err(TrainError::Checkpoint(_))));
     std::fs::remove_dir(model("killed")).unwrap();
@@ -193,7 +193,7 @@ fn weights_that_a_kill_kept_from_the_disk_are_written_by_the_next_sitting() {
     let weights = |run: &str| std::fs::read(model(run)).unwrap();
     assert!(weights("killed") == weights("whole"));
 
-    // One that was killed between the two left those of an epoch before.
+    // A kill between the two leaves the weights of an earlier epoch.
     std::fs::write(model("killed"), "older").unwrap();
     drop(trainer("killed"));
     assert!(weights("killed") == weights("whole"));
@@ -203,7 +203,7 @@ fn weights_that_a_kill_kept_from_the_disk_are_written_by_the_next_sitting() {
 fn what_was_fitted_and_measured_between_two_sittings_stays_with_the_weights_that_it_was_done_with() {
     let folder = TempDir::new().unwrap();
     let data = write_data(folder.path());
-    // Nothing is learnt, so the first epoch stays the best.
+    // The network learns nothing, so the first epoch stays the best.
     let still = [("learning_rate = 1e-3", "learning_rate = 1e-30"), ("dropout_conv = 0.1", "norm = false")];
     let recipe = write_recipe(folder.path(), &still);
     let run = folder.path().join("run");

@@ -57,7 +57,7 @@ fn a_network_learns_and_its_model_can_be_measured() {
     // Gratings are easy: chance is 0.14.
     assert!(report["accuracy"].as_f64().unwrap() > 0.6, "{report}");
     assert!(report["macro_f1"].as_f64().unwrap() > 0.5, "{report}");
-    // Nobody said otherwise, so the model now assumes what was fitted for all emotions alike.
+    // No prior was given, so after `--calibrate` the model assumes the uniform one.
     assert_eq!(report["prior"], "uniform");
     assert!(report["loss"].as_f64().unwrap() > 0.0, "{report}");
     for field in ["weighted_f1", "balanced_accuracy", "ece", "ece_scaled"] {
@@ -82,7 +82,7 @@ fn a_network_learns_and_its_model_can_be_measured() {
             .contains("PublicTest, majority, N 14; the strength on 5 variations"),
         "{text}"
     );
-    // Each emotion has two pictures in Training, and as many astray votes as the others.
+    // Each emotion has two pictures in Training and equally many stray votes.
     let happy = card["calibration"]["training_prior"]["happy"].as_float().unwrap();
     assert!((happy - 1.0 / 7.0).abs() < 0.02, "{text}");
 
@@ -128,7 +128,7 @@ fn a_training_can_begin_with_the_weights_of_another_model() {
     let _alone = generator();
     let folder = TempDir::new().unwrap();
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
-    // A rate too small to change anything: after an epoch the model still answers as the one that it began with.
+    // The learning rate is too small to change anything: after an epoch, the weights are still the initial ones.
     let still = [("learning_rate = 1e-3", "learning_rate = 1e-30"), ("average = 0.9\n", "")];
     let mut recipe = Recipe::read(&write_recipe(folder.path(), &still)).unwrap();
     recipe.start_from = Some("cnn4-ferplus".to_owned());
@@ -217,7 +217,7 @@ fn a_recipe_to_begin_with_is_written_and_fits_and_no_file_is_overwritten() {
 fn an_emotion_that_training_never_had_is_never_named_and_the_report_says_so() {
     let folder = TempDir::new().unwrap();
     let data = write_data(folder.path());
-    // Neither neutral nor disgust to learn from; they are there to be measured on.
+    // Training has neither neutral nor disgust; the other splits have both.
     let text = std::fs::read_to_string(&data).unwrap();
     let is_left_out =
         |line: &&str| !((line.starts_with("6,") || line.starts_with("1,")) && line.ends_with(",Training"));

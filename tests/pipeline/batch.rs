@@ -30,7 +30,7 @@ fn happy() -> FakeClassifier {
     FakeClassifier::new(Emotion::Happy)
 }
 
-/// Runs a source through and collects its scenes.
+/// Runs a source to its end and collects the scenes.
 fn run(source: impl FrameSource + 'static, classifier: FakeClassifier) -> (Result<Ending, PipelineError>, Vec<Scene>) {
     let mut scenes = Vec::new();
     let outcome = run_to_end(Box::new(source), analyzer(), labeller(classifier), &AtomicBool::new(false), |scene| {
@@ -85,7 +85,7 @@ fn a_source_that_breaks_off_gives_what_came_before_and_then_its_error() {
 fn a_network_that_fails_gives_what_was_labelled_and_then_its_error() {
     let (outcome, scenes) = run(FakeVideo::new(10_000), happy().failing_at(4));
     assert!(matches!(outcome, Err(PipelineError::Classify(_))), "{outcome:?}");
-    // Four calls went well, with eight frames each.
+    // Four calls succeeded, with eight frames each.
     assert_eq!(indices(&scenes), (0..32).collect::<Vec<_>>());
 }
 
@@ -139,8 +139,8 @@ fn what_the_caller_fails_with_ends_the_run_and_is_its_error() {
 
 #[test]
 fn a_slow_caller_holds_the_source_back() {
-    // A frame with the caller, the rest of its batch in the queue behind it, the next batch, of which one has room in that
-    // queue, a full queue of 8 before the network, and a frame in the hand of the capture thread.
+    // One batch of 8: a frame with the caller, the others in the queue of labelled frames. The next batch of 8, one frame of which
+    // still fits into that queue. A full queue of 8 before the network, and one frame in the capture thread.
     let ahead = 8 + 8 + 8 + 1;
     let video = FakeVideo::new(100);
     let reads = video.reads();
@@ -152,7 +152,7 @@ fn a_slow_caller_holds_the_source_back() {
             while read() < ahead && Instant::now() < deadline {
                 std::thread::yield_now();
             }
-            // Time enough to run further ahead.
+            // Enough time to read further ahead, which must not happen.
             std::thread::sleep(Duration::from_millis(200));
             assert_eq!(read(), ahead);
         }
@@ -171,7 +171,7 @@ fn frames_of_a_batch_share_its_time() {
     assert!(shares[2..8].iter().all(|share| *share == shares[2] && !share.is_zero()), "{shares:?}");
 }
 
-/// Notes how many faces each batch has, and takes its time.
+/// Records how many faces each batch has, and takes `pause` for each batch.
 struct Sizes {
     noted: Arc<Mutex<Vec<usize>>>,
     pause: Duration,
@@ -194,7 +194,7 @@ impl Classifier for Sizes {
     }
 }
 
-/// The sizes of the batches of a video whose frames come `source` apart, with a network that takes `network` for a batch.
+/// The sizes of the batches of a video whose frames arrive every `source`, with a network that takes `network` per batch.
 fn batches(source: Duration, network: Duration) -> Vec<usize> {
     let noted = Arc::default();
     let sizes = Sizes { noted: Arc::clone(&noted), pause: network, network: happy() };
@@ -208,7 +208,7 @@ fn batches(source: Duration, network: Duration) -> Vec<usize> {
 
 #[test]
 fn batches_are_the_same_whichever_side_is_slow() {
-    // Nobody is shown on the first two frames; the last two are left over.
+    // The first two frames have no confirmed face; the last two frames are left over.
     let expected = [6, 8, 8, 8, 8, 8, 2];
     let (at_once, slow) = (Duration::ZERO, Duration::from_millis(4));
     assert_eq!(batches(slow, at_once), expected);

@@ -1,4 +1,4 @@
-//! What the fast detection finds, against slow and thorough scans.
+//! What fast detection finds, compared with slow, thorough scans.
 
 use mien::detect::{self, DetectionOptions, DetectorKind, HaarDetector, ScheduledDetector};
 use mien::detection::{Detection, FaceDetector as _};
@@ -11,7 +11,7 @@ use tch::Device;
 
 use crate::support::drawn_face;
 
-/// Every so many frames of the demo clip are searched thoroughly; all of them are searched fast.
+/// Every how many frames of the demo clip are searched thoroughly. All frames are searched fast.
 const REFERENCE_STEP: u64 = 12;
 
 fn gray(picture: &Mat) -> Mat {
@@ -43,7 +43,7 @@ fn fast() -> HaarDetector {
     HaarDetector::new(&haar()).unwrap()
 }
 
-/// The face near a place.
+/// Searches for the face near an expected place.
 fn near(detector: &mut HaarDetector, picture: GrayView<'_>, expected: FaceRect) -> Option<Detection> {
     let found = detector.refresh(picture, &[expected]).unwrap();
     assert_eq!(found.len(), 1, "one answer for each place");
@@ -69,7 +69,7 @@ fn following_the_face_of_the_demo_clip_loses_nothing_against_thorough_scans() {
         if frame.index % REFERENCE_STEP != 0 {
             continue;
         }
-        // Thorough scans have false boxes, too: the face is the largest one.
+        // Thorough scans give false boxes too; the largest box is the face.
         let faces = reference.detect(view(&gray)).unwrap();
         let Some(face) = faces.iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area())) else { continue };
         frames += 1;
@@ -108,7 +108,7 @@ fn the_network_finds_the_face_of_the_demo_clip_at_least_as_often_as_haar_and_fol
         let landmarks = face.landmarks.expect("the network finds eyes, nose and mouth");
         assert!(landmarks.right_eye[0] < landmarks.left_eye[0], "{landmarks:?}");
         assert!(landmarks.right_eye[1] < landmarks.mouth_right[1], "{landmarks:?}");
-        // Expected a little beside its place.
+        // The expected place is slightly off.
         let shift = face.rect.width * 0.1;
         let expected = FaceRect { x: face.rect.x + shift, y: face.rect.y - shift, ..face.rect };
         if let Some(again) = network.refresh(view(&gray), &[expected]).unwrap()[0] {

@@ -19,7 +19,7 @@ fn settings() -> LiveSettings {
     LiveSettings::default()
 }
 
-/// A video that is paused before its first frame, which it shows all the same.
+/// A video that is paused before its first frame; that frame is shown anyway.
 fn paused_video(frames: u64, settings: LiveSettings) -> Watch {
     let gate = Gate::new();
     let (opens, mut video) = (gate.clone(), FakeVideo::new(frames).factory());
@@ -111,7 +111,7 @@ fn people_keep_their_numbers_over_steps_and_seeks_and_get_them_again_where_they_
         watch.until_frame(index);
         watch.scenes.last().unwrap().faces[0].id
     };
-    // The fake face looks like itself everywhere, so it is known by its looks where it wasn't seen before.
+    // The fake face looks the same on all frames, so it is recognised even in parts of the video that weren't played yet.
     assert_eq!(face(&mut watch, Command::Seek(media_time(50)), 50), FaceId(1));
     assert_eq!(face(&mut watch, Command::Step(-1), 49), FaceId(1));
     assert_eq!(face(&mut watch, Command::Seek(media_time(90)), 90), FaceId(1));
@@ -204,7 +204,7 @@ fn no_scene_from_before_a_seek_is_given_out_after_it() {
     watch.live.send(Command::Seek(media_time(500)));
     gate.let_through(10);
     watch.until("a scene", |watch| !watch.scenes.is_empty());
-    // The newest scene replaces one that nobody has taken yet, so on a busy machine the first to be seen may be a later one.
+    // A newer scene replaces one that wasn't taken yet, so on a busy machine the first scene seen may be a later one.
     let first = watch.scenes[0].frame.index;
     assert!((500..510).contains(&first), "{first}");
 }
@@ -414,7 +414,7 @@ fn a_lost_camera_is_opened_again_and_time_and_names_go_on() {
     let after = watch.scenes.last().unwrap();
     assert!(after.frame.index > index && after.frame.media_time > time);
 
-    // A frame came: the next loss is a new one, with a short wait again.
+    // After a frame, the next loss counts as a new one, with a short wait again.
     camera.does(Act::Unplug);
     watch.until("the second loss", |watch| watch.events.iter().filter(|event| lost(event)).count() == 2);
 }
@@ -511,10 +511,10 @@ fn dropping_does_not_wait_for_a_camera_that_gives_nothing() {
     let mut watch = Watch::camera(&camera, happy());
     camera.gives(1);
     watch.until_frame(0);
-    // The camera is in `read` now and stays there: nothing is sent before the drop is over.
+    // The camera now blocks in `read`: nothing is sent until the drop is over.
     drop(watch);
     camera.gives(1);
-    // Then the thread sees that it was told to stop.
+    // The thread now sees its stop flag.
     let deadline = std::time::Instant::now() + fakes::PATIENCE;
     while camera.is_held() {
         assert!(std::time::Instant::now() < deadline, "the capture thread still runs after the drop");

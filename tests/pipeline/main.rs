@@ -1,4 +1,4 @@
-//! The stages from the source to the labelled face and the drivers that run them, in the process of the tests.
+//! The stages from the source to the labelled face and the drivers that run them, within the test process.
 #![cfg(feature = "vision")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 

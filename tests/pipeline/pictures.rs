@@ -63,7 +63,7 @@ fn a_picture_of_too_many_pixels_is_refused_by_its_header() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("huge.png");
     write(&path, CV_8UC1, Scalar::all(0.0));
-    // Width and height stand in bytes 16 to 24 of a PNG; their checksum is looked at by decoders alone.
+    // Bytes 16 to 23 of a PNG are width and height. Only decoders check their checksum.
     let mut bytes = fs::read(&path).unwrap();
     bytes[16..24].copy_from_slice(&[0, 0, 0x7f, 0xff, 0, 0, 0x7f, 0xff]);
     fs::write(&path, bytes).unwrap();

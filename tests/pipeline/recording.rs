@@ -47,7 +47,7 @@ fn every_frame_has_its_recorded_number_and_time_in_order_and_after_any_jump() {
         assert_eq!((place_shown(&frame.image), frame.index, frame.media_time), (place, number(place), time(place)));
     }
     assert!(source.read().unwrap().is_none());
-    // Far forward, far back, near, onto the first and the last one; also in a source that has read nothing before.
+    // Far forward, far back, nearby, to the first and the last frame; also in a source that hasn't read anything yet.
     for order in [&[140, 3, 4, 70, 0, 149, 148, 71][..], &[97], &[149], &[0]] {
         let mut source = RecordingSource::open(open(home.path())).unwrap();
         for place in order.iter().copied() {
@@ -78,7 +78,7 @@ fn a_recording_is_played_with_its_faces_on_their_frames_and_without_a_network() 
             assert!((face.smoothed.top().1 - 0.8).abs() < 1e-4 && (face.raw.top().1 - 0.7).abs() < 1e-4, "{face:?}");
         }
     }
-    // Jumps and steps find the frame itself, whatever the distance to its neighbours.
+    // Seeks and steps land on the exact frame, whatever the distance to its neighbours.
     for (command, place) in [
         (Command::Seek(time(40) + Duration::from_millis(1)), 40),
         (Command::Step(-1), 39),
@@ -117,7 +117,7 @@ fn what_a_kill_left_is_opened_as_far_as_it_goes_and_said() {
         let frame = source.read().unwrap().unwrap();
         assert_eq!((place_shown(&frame.image), frame.index), (place, number(place)));
     }
-    // Beyond the end of the video, which the tables don't know.
+    // Beyond the end of the video. The table of frames is longer.
     source.seek(time(95)).unwrap();
     let last = source.read().unwrap().unwrap();
     assert_eq!((place_shown(&last.image), last.index), (read - 1, number(read - 1)));

@@ -1,4 +1,4 @@
-//! What a recording and other programs see of a running pipeline: every frame of a camera, every scene, and when nothing comes.
+//! What recordings and other outputs see of a running pipeline: every frame of a camera, every scene, and when it stands still.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,17 +9,17 @@ use mien::pipeline::{Command, Event, FaceSource, Live, LiveSettings, Parts, Scen
 use crate::support::fakes::{self, Act, FakeCamera, FakeClassifier, FakeVideo, Gate};
 use crate::support::watch::Watch;
 
-/// Notes the numbers of what passes.
+/// Records the numbers of the frames that pass.
 #[derive(Default)]
 struct Seen {
     captured: Mutex<Vec<u64>>,
     labelled: Mutex<Vec<u64>>,
-    /// How many were labelled each time that nothing more came.
+    /// The number of labelled frames at each call of `stands_still`.
     still: Mutex<Vec<usize>>,
 }
 
 impl Seen {
-    /// Whether the last word is that nothing more comes.
+    /// Whether `stands_still` was called after the last scene.
     fn is_still(&self) -> bool {
         self.still.lock().unwrap().last() == Some(&self.labelled.lock().unwrap().len())
     }
@@ -65,21 +65,21 @@ fn a_tap_sees_frames_that_are_dropped_too_and_none_of_a_pause() {
     };
     let live = Live::start(parts, LiveSettings::default(), || ()).unwrap();
     live.set_tap(Some(seen.clone()));
-    // The network stands at the first frame while more come.
+    // The network is held at the first frame while more arrive.
     camera.gives(1);
     gate.wait_until_entered();
     camera.gives(5);
     let captured = |frames: usize| seen.captured.lock().unwrap().len() == frames;
     until("all frames are seen", || captured(6));
     assert_eq!(*seen.captured.lock().unwrap(), [0, 1, 2, 3, 4, 5]);
-    // The tap is told before a frame takes the place of a late one.
+    // The tap sees a frame before the frame replaces a waiting one.
     until("the frames between are dropped", || live.statistics().dropped == 4);
     gate.let_through(2);
     until("two frames are labelled", || seen.labelled.lock().unwrap().len() == 2);
     assert_eq!(*seen.labelled.lock().unwrap(), [0, 5]);
 
     live.send(Command::Pause);
-    // One frame may be on its way before the command is obeyed.
+    // One frame may already be on its way when the command takes effect.
     camera.gives(1);
     until("the pause is reached", || camera.reads() == 7);
     let before = seen.captured.lock().unwrap().len();
@@ -121,7 +121,7 @@ fn whoever_takes_results_is_told_when_a_camera_is_paused_or_lost_and_when_all_is
     watch.until("a frame after the loss", |watch| watch.last_index() == Some(7));
     assert_eq!(seen.still(), told);
 
-    // It ends between two frames.
+    // The pipeline ends between two frames.
     camera.gives(1);
     drop(watch);
     until("the end is told", || seen.still() > told && seen.is_still());
@@ -133,7 +133,7 @@ fn each_scene_of_a_video_is_told_though_nobody_fetches_it_and_in_a_pause_it_is_f
     let classifier = FakeClassifier::new(Emotion::Happy);
     let gate = Gate::new();
     let mut watch = Watch::video(FakeVideo::new(30), classifier.behind(&gate), LiveSettings::default());
-    // Two of them, one of which can be exchanged.
+    // Two taps. `set_tap` replaces the first one only.
     let recording = Arc::new(Seen::default());
     watch.live.set_tap(Some(recording.clone()));
     watch.live.add_tap(seen.clone());

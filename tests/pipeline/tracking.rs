@@ -1,4 +1,4 @@
-//! Numbers that stay with people: films with real detection, made by warping pictures.
+//! Face numbers that stay with people: real detection on films made by warping pictures.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -34,14 +34,14 @@ impl Film {
         self.analyzer.analyze(frame).unwrap().faces
     }
 
-    /// Plays so many seconds; `draw` is told how much of them is over. Gives the faces of each frame.
+    /// Plays `secs` seconds and returns the faces of each frame. `draw` gets the share of the time that has passed.
     fn play(&mut self, secs: f32, draw: impl Fn(f32) -> Mat) -> Vec<Vec<DetectedFace>> {
         let frames = (secs * FPS as f32) as u32;
         (0..frames).map(|i| self.show(draw(i as f32 / frames as f32))).collect()
     }
 }
 
-/// Drawn people with Haar, who takes them for people, and filmed ones with the network.
+/// Drawn people with Haar, which detects them, and filmed people with the network.
 fn casts() -> Vec<([Actor; 2], Film)> {
     let mut casts = vec![(Actor::drawn(), Film::new(DetectorKind::Haar))];
     match Actor::filmed() {
@@ -122,7 +122,7 @@ fn a_face_whose_mouth_a_hand_covers_keeps_its_number() {
 
 #[test]
 fn at_a_cut_another_person_gets_another_number_and_the_first_gets_theirs_back() {
-    // The filmed people may be one and the same man, so drawn ones have to do.
+    // The filmed people may be one and the same person, so this uses drawn ones.
     let ([one, other], mut film) = (Actor::drawn(), Film::new(DetectorKind::Haar));
     let place = Pose::at(MIDDLE.0, MIDDLE.1);
     assert_eq!(last_ids(&film.play(1.0, |_| with(room(1, 0.0), &[(&one, place)]))), [1]);
@@ -139,7 +139,7 @@ fn flashes_and_a_camera_that_swings_are_no_cuts() {
         film.play(1.0, |_| scene(0.0));
         for _ in 0..3 {
             film.show(flash(&scene(0.0)));
-            // No waiting for three frames to confirm it again.
+            // The face doesn't have to be confirmed on three frames again.
             assert_eq!(last_ids(&[film.show(scene(0.0))]), [1]);
         }
         let swing = film.play(0.5, |over| scene(180.0 * over));
@@ -147,7 +147,7 @@ fn flashes_and_a_camera_that_swings_are_no_cuts() {
     }
 }
 
-/// Of ten such patterns that Haar's loose search took for a face when Mien still believed it, this one stayed for 220 of 240 frames.
+/// When Mien still accepted what Haar's loose search took for a face, it found ten such patterns. This one stayed for 220 of 240 frames.
 #[test]
 fn a_pattern_of_cloth_in_a_draught_is_nobody() {
     let [haar, network] = [DetectorKind::Haar, DetectorKind::Faces].map(Film::new);

@@ -1,4 +1,4 @@
-//! Video files as users have them: whole, cut, odd, and not videos at all.
+//! Video files as users have them: intact, cut off, unusual, and not videos at all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::support::files::Files;
 use crate::support::numbered::{number_in, numbered_picture};
 
 impl Files {
-    /// A video whose frames say their number: [`number_in`] reads it back.
+    /// Writes a video whose frames show their number, which [`number_in`] reads back.
     fn video(&self, name: &str, codec: &[u8; 4], (width, height): (i32, i32), frames: u8) -> PathBuf {
         let path = self.path(name);
         let fourcc = i32::from_le_bytes(*codec);
@@ -156,7 +156,7 @@ fn a_portrait_video_is_upright() {
 fn a_video_that_says_it_lies_on_its_side_is_turned() {
     let folder = Files::new();
     let mut bytes = fs::read(folder.video("lying.mp4", b"mp4v", (160, 120), 3)).unwrap();
-    // A phone writes the turn into the matrix of the track header, 44 bytes after the header's name.
+    // A phone writes the rotation into the matrix of the track header, 44 bytes after the header's name.
     let matrix = bytes.windows(4).position(|name| name == b"tkhd").unwrap() + 44;
     let quarter_turn: [u32; 9] = [0, 0x0001_0000, 0, 0xFFFF_0000, 0, 0, 0, 0, 0x4000_0000];
     for (place, value) in bytes[matrix..matrix + 36].chunks_mut(4).zip(quarter_turn) {
@@ -177,7 +177,7 @@ fn a_variable_frame_rate_keeps_the_real_times_also_after_a_seek() {
     let steady = folder.video("steady.avi", b"MJPG", (160, 120), 60);
     for name in ["variable.mp4", "variable.mkv"] {
         let variable = folder.path(name);
-        // 20 frames at 40 ms, 20 at 200 ms, 20 at 20 ms.
+        // 20 frames 40 ms apart, 20 frames 200 ms apart, 20 frames 20 ms apart.
         let stamps = "setpts='if(lt(N,20),N*0.04,if(lt(N,40),0.8+(N-20)*0.2,4.8+(N-40)*0.02))/TB'";
         ffmpeg(
             &[
@@ -209,7 +209,7 @@ fn a_variable_frame_rate_keeps_the_real_times_also_after_a_seek() {
         assert_eq!(seen, expected, "{name}");
         assert_eq!(video.shortfall(), None, "{name}");
 
-        // First in a file that was never read, then in this one, whose frame numbers are known.
+        // First in a file that wasn't read yet, then in this one, whose frame numbers are known.
         let mut fresh = open(&variable);
         for (millis, number) in [(4900, 45), (850, 20), (1000, 21), (3999, 35), (5100, 55), (0, 0), (400, 10)] {
             for (video, is_known) in [(&mut fresh, false), (&mut video, true)] {
@@ -271,7 +271,7 @@ fn what_is_no_video_is_named_for_what_it_is() {
     }
 }
 
-/// What a list of other files says of itself, with a video that it names.
+/// Playlists that refer to a video, each with what the error calls it.
 fn lists(video: &Path) -> [(String, &'static str); 3] {
     let video = video.display();
     [
@@ -304,7 +304,7 @@ fn no_file_but_the_one_that_was_named_is_opened() {
     let manifest = folder.path("manifest.mpd");
     ffmpeg(&["-i", video.to_str().unwrap(), "-c:v", "mpeg4", "-f", "dash"], &manifest);
     let manifest = fs::read_to_string(manifest).unwrap();
-    // What it is stands behind more than is looked at before FFmpeg gets the file.
+    // What the file is appears only after the part that is checked before FFmpeg gets it.
     let hidden = manifest.replacen("<MPD", &format!("<!--{}-->\n<MPD", " ".repeat(9000)), 1);
     let path = folder.file("hidden.mp4", hidden.as_bytes());
     let mut mien = assert_cmd::Command::cargo_bin("mien").unwrap();

@@ -1,4 +1,4 @@
-//! Many files into tables.
+//! Analysing many files into tables.
 #![cfg(feature = "vision")]
 
 use std::fs;
@@ -19,7 +19,7 @@ fn analyze(home: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
     mien().current_dir(home).arg("analyze").args(arguments).assert()
 }
 
-/// Frame and time of each row, and the file that it speaks of.
+/// File, frame and time of each row.
 fn rows(table: &Path) -> Vec<(String, u64, f64)> {
     let mut reader = csv::Reader::from_path(table).unwrap();
     let header = reader.headers().unwrap().clone();
@@ -28,12 +28,12 @@ fn rows(table: &Path) -> Vec<(String, u64, f64)> {
     reader.records().map(Result::unwrap).map(row).collect()
 }
 
-/// The tables among them.
+/// The files below a folder except records.
 fn tables(folder: &Path) -> Vec<String> {
     files(folder).into_iter().filter(|name| !name.ends_with(".mien.json")).collect()
 }
 
-/// A link to nowhere, and a folder that may not be looked into, unless this user may look into every one; their names.
+/// Adds a dangling link and an unreadable folder. Returns their names, without the folder if this user can read it anyway (root).
 #[cfg(unix)]
 fn add_unreadable(folder: &Path) -> Vec<&'static str> {
     std::os::unix::fs::symlink("nowhere", folder.join("gone.mp4")).unwrap();
@@ -53,7 +53,7 @@ fn add_unreadable(_: &Path) -> Vec<&'static str> {
     vec![]
 }
 
-/// All files below a folder, hidden ones left out.
+/// All files below a folder except hidden ones.
 fn files(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = walkdir::WalkDir::new(folder)
         .into_iter()
@@ -78,7 +78,7 @@ fn a_video_of_one_or_two_frames_has_its_face_in_the_table() {
         video_with_face(&home.join(name), frames);
     }
     analyze(home, &["one.avi", "two.avi", "--output", "out"]).success();
-    // A second frame confirms a face.
+    // In the second video, only the second frame confirms the face.
     for (name, frame) in [("one", 0), ("two", 1)] {
         let frames: Vec<_> =
             rows(&home.join(format!("out/{name}.avi.csv"))).iter().map(|(_, frame, _)| *frame).collect();
@@ -118,7 +118,7 @@ fn broken_files_among_good_ones_are_listed_and_stop_nothing() {
     let others = ["no-frames.mp4"].into_iter().chain(add_unreadable(&home.join("in")));
     let broken: Vec<_> = broken.iter().map(|(name, _)| *name).chain(others).collect();
     let all_named = broken.iter().fold(contains("4 analysed").boxed(), |all, name| {
-        // With a reason behind the name.
+        // With a reason after the name.
         all.and(predicate::str::is_match(format!("{}.{{20}}", name.replace('.', "[.]"))).unwrap()).boxed()
     });
     let count = format!("{} of the inputs", broken.len());
@@ -149,12 +149,12 @@ fn a_second_run_passes_over_what_is_done_and_refuses_to_mix_options() {
     let refused = contains("two.mp4: was analysed with other options or by an older Mien, or has changed since")
         .and(contains("1 done before"));
     analyze(home, &["*.mp4"]).failure().stdout(refused);
-    // What is done and unchanged isn't made again.
+    // Files that are done and unchanged aren't analysed again.
     analyze(home, &["*.mp4", "--force"]).success().stdout(contains("1 analysed, 1 done before"));
     assert_eq!(fs::read(home.join("mien-results/one.mp4.csv")).unwrap(), before, "not the same result");
     assert_eq!(rows(&home.join("mien-results/two.mp4.csv")).last().unwrap().1, 23);
 
-    // A table that isn't ours.
+    // A table that Mien didn't write.
     fs::write(home.join("mien-results/three.mp4.csv"), "mine").unwrap();
     video_with_face(&home.join("three.mp4"), 5);
     let left_alone = contains("three.mp4.csv exists already and was left alone");
@@ -169,7 +169,7 @@ fn frames_left_out_keep_the_numbers_and_times_of_the_others() {
     video_with_face(&home.join("clip.mp4"), 50);
     analyze(home, &["clip.mp4", "--skip", "4", "--from", "0:00.4", "--to", "1.6", "--jsonl", "--csv"]).success();
     let rows = rows(&home.join("mien-results/clip.mp4.csv"));
-    // Frames 10, 15 … 35; a face is shown once it was found on three of them.
+    // Frames 10, 15 … 35; a face is reported once it was found on three of them.
     assert!(
         rows.iter().all(|(_, frame, time)| frame % 5 == 0 && (time - *frame as f64 / 25.0).abs() < 1e-3),
         "{rows:?}"
@@ -278,7 +278,7 @@ fn results_are_named_by_how_their_inputs_were() {
         video_with_face(&home.join(folder).join("clip.mp4"), 5);
     }
     analyze(home, &["day1"]).success();
-    // Another input doesn't rename what is there, which is passed over, and a pattern does as the shell's would.
+    // Another input doesn't rename existing results, which are skipped. A pattern works like the shell's.
     analyze(home, &["day1", "day2"]).success().stdout(contains("1 analysed, 1 done before"));
     analyze(home, &["day*/*.mp4"]).success().stdout(contains("0 analysed, 2 done before"));
     assert_eq!(tables(&home.join("mien-results")), ["day1/clip.mp4.csv", "day2/clip.mp4.csv"]);
@@ -301,7 +301,7 @@ fn what_mien_wrote_is_no_input() {
     assert!(home.join("in/clip-emotions.mp4").exists());
     let note = contains("clip-emotions.mp4 left out: Mien wrote it");
     analyze(home, &["in"]).success().stdout(contains("1 analysed")).stderr(note);
-    // The user's own file may be called so.
+    // The user's own file may have such a name.
     fs::remove_file(home.join("in/clip-emotions.csv")).unwrap();
     analyze(home, &["in"]).success().stdout(contains("1 analysed, 1 done before"));
 }
@@ -317,7 +317,7 @@ fn more_outputs_are_added_to_what_is_there_and_other_options_refused_once() {
     let run = |options: &[&str]| analyze(home, &[&inputs[..], options].concat());
     let result = |name: &str| home.join("mien-results").join(name);
     run(&[]).success();
-    // What somebody has changed stays, unless it is asked for again.
+    // A changed table stays as long as its format isn't requested again.
     let mut table = fs::read_to_string(result("one.mp4.csv")).unwrap();
     table.push_str("my row\n");
     fs::write(result("one.mp4.csv"), &table).unwrap();
@@ -327,7 +327,7 @@ fn more_outputs_are_added_to_what_is_there_and_other_options_refused_once() {
     assert_eq!(fs::read_to_string(result("one.mp4.csv")).unwrap(), table);
     let names = ["csv", "parquet", "summary.csv", "html", "annotated.mp4"].map(|ending| format!("two.mp4.{ending}"));
     assert!(names.iter().all(|name| result(name).exists()), "{:?}", files(&home.join("mien-results")));
-    // One that is removed is made again alone.
+    // Only the file whose output was removed is analysed again.
     fs::remove_file(result("two.mp4.html")).unwrap();
     run(&["--parquet", "--summary"]).success().stdout(contains("1 analysed, 2 done before"));
     assert!(result("two.mp4.html").exists());
@@ -342,12 +342,12 @@ fn more_outputs_are_added_to_what_is_there_and_other_options_refused_once() {
     run(&["--skip", "1"]).failure().stdout(once).stderr(contains("3 of the inputs"));
     run(&["--skip", "1", "--force"]).success();
     assert!(fs::read_to_string(result("one.mp4.csv")).unwrap().lines().count() < table.lines().count());
-    // What the other options left beside it is made anew when it is asked for.
+    // Outputs that were made with the other options are replaced when they are requested.
     run(&["--skip", "1", "--parquet", "--summary", "--video"]).success();
-    // As long as one of its results is there, nothing is replaced unasked.
+    // As long as any result of a file exists, nothing is replaced without --force.
     fs::remove_file(result("two.mp4.annotated.mp4")).unwrap();
     run(&["--skip", "2"]).failure().stdout(contains("one.mp4 and 2 more files: were analysed with other options"));
-    // Even then, not over what isn't Mien's.
+    // Even --force doesn't replace files that aren't Mien's.
     fs::write(result("one.mp4.jsonl"), "mine").unwrap();
     run(&["--skip", "1", "--jsonl", "--force"]).failure().stdout(contains("one.mp4.jsonl exists already"));
     assert_eq!(fs::read_to_string(result("one.mp4.jsonl")).unwrap(), "mine");
@@ -390,7 +390,7 @@ fn one_table_over_all_files_and_a_row_for_each_frame() {
     let index = read("index.html");
     assert!(index.contains("wall.mp4.html") && index.contains("Unsure") && !index.contains("together"), "{index}");
 
-    // Rewritten as long as it is as Mien wrote it.
+    // The joined table is replaced as long as it is unchanged.
     analyze(home, &["a.mp4", "--together"]).success();
     assert_eq!(read("together.csv"), read("a.mp4.csv"));
     let record = |name: &str| serde_json::from_str::<serde_json::Value>(&read(name)).unwrap();
@@ -403,20 +403,20 @@ fn one_table_over_all_files_and_a_row_for_each_frame() {
     analyze(home, &["a.mp4", "--together"]).failure().stdout(contains("together.csv was changed since"));
     assert_eq!(read("together.csv"), "worked on");
 
-    // A run that was killed while it wrote them has left a mark in the record: whatever lies there is its own.
+    // A run that is killed while it writes joined tables leaves a mark in the record: all that is there counts as Mien's.
     let killed = read("together.mien.json").replacen("\"results\":", "\"adding\": true, \"results\":", 1);
     fs::write(result("together.mien.json"), killed).unwrap();
     analyze(home, &["a.mp4", "--together"]).success();
     assert_eq!(read("together.csv"), read("a.mp4.csv"));
 
-    // It isn't the fault of the table over all if a part can't be read.
+    // If a part can't be read, the error is about the part, not about the joined table.
     let part = read("a.mp4.jsonl");
     fs::write(result("a.mp4.jsonl"), part.replacen('{', "[", 1)).unwrap();
     analyze(home, &["a.mp4", "--jsonl", "--together"])
         .code(1)
         .stdout(contains("cannot read").and(contains("a.mp4.jsonl")));
 
-    // A run with other options doesn't claim those tables that it didn't write.
+    // A run with other options doesn't claim the joined tables that it didn't write.
     let told = contains("together.jsonl").and(contains("of an earlier run"));
     analyze(home, &["a.mp4", "--skip", "1", "--force", "--together"]).success().stderr(told);
     let all = record("together.mien.json");
@@ -488,7 +488,7 @@ fn faces_of_less_quality_than_asked_for_are_left_out_and_counted() {
     let frames: u64 =
         csv::Reader::from_reader(summary.as_bytes()).records().map(|row| row.unwrap()[3].parse::<u64>().unwrap()).sum();
     assert_eq!(frames, 1, "{summary}");
-    // Other options are other work.
+    // Results made with other options don't count.
     let without = ["a-sharp.png", "b-soft.png", "--output", "good"];
     analyze(home, &without).failure().stdout(contains("other options"));
     for wrong in ["2", "-1", "good"] {

@@ -44,7 +44,7 @@ fn write_videos(home: &Path) {
     }
 }
 
-/// What there is of the results is whole; whether it is all there.
+/// Checks that the results that exist are complete, and returns whether all of them exist.
 fn check(home: &Path, results: &str, moment: &str) -> bool {
     let mut is_all = true;
     for name in INPUTS.iter().flat_map(|input| ENDINGS.map(|ending| format!("{input}.{ending}"))) {
@@ -68,7 +68,7 @@ fn a_batch_that_was_killed_at_any_moment_is_resumed_with_the_same_result() {
 
     let results = home.join("killed");
     let arguments = [&["analyze"], &INPUTS[..], &FORMATS, &["--output", "killed"]].concat();
-    // While the first is at work, and when its tables have just got their names.
+    // Killed while it works on the first file, and when the first table has just got its name.
     let child = start(home, &arguments);
     wait_until("the first temporary folder", || parts(&results) > 0);
     kill(child);
@@ -140,7 +140,7 @@ fn a_batch_leaves_the_files_of_a_replay_alone_that_writes_to_the_same_folder() {
     assert!(replay.wait().unwrap().success());
     assert!(["mp4", "csv"].iter().all(|ending| results.join(format!("long-emotions.{ending}")).exists()));
     assert_eq!(parts(&results), 0);
-    // What a killed replay leaves is removed.
+    // The next batch removes what a killed replay leaves.
     let replay = start(home, &["replay", "long.mp4", "--headless"]);
     wait_until("what the replay writes", || parts(&results) == 2);
     kill(replay);

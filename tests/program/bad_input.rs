@@ -14,7 +14,7 @@ fn mien() -> Command {
     Command::cargo_bin("mien").unwrap()
 }
 
-/// Runs a command that must fail with one line of error, its last, in which all of `said` is found.
+/// Runs a command that must fail with one line of error, its last, that contains all of `said`.
 #[track_caller]
 fn refuses(command: &mut Command, said: &[&str]) {
     assert_one_error(&command.output().unwrap(), said);
@@ -69,7 +69,7 @@ fn row(label: &str, pixel: &str, usage: &str) -> String {
     format!("{label},{},{usage}\n", vec![pixel; PIXELS].join(" "))
 }
 
-/// What `mien evaluate` says of the shipped model on such data.
+/// Checks that `mien evaluate` refuses the data.
 #[track_caller]
 fn data_is_refused(data: &Path, said: &[&str]) {
     refuses(mien().args(["evaluate", "cnn4-ferplus"]).arg(data), said);
@@ -200,7 +200,7 @@ fn weights_that_hold_no_numbers() {
     let files = Files::new();
     let model = files.model("nan");
     let mut bytes = fs::read(&model.weights).unwrap();
-    // The last value: half precision has two bytes each, and these are no number.
+    // The last value becomes NaN; half precision has two bytes per value.
     let end = bytes.len() - 2;
     bytes[end..].copy_from_slice(&0x7e00_u16.to_le_bytes());
     fs::write(&model.weights, bytes).unwrap();
@@ -225,7 +225,7 @@ fn a_device_that_is_not_there() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("toaster"));
 }
 
-/// A recipe that is learnt in seconds on a handful of pictures.
+/// A recipe that trains within seconds on a handful of pictures.
 const RECIPE: &str = r#"
 name = "tiny"
 description = "A test."
@@ -303,7 +303,7 @@ fn a_full_disk_leaves_no_half_written_model() {
     );
 }
 
-/// Videos, and what is mistaken for one.
+/// Videos, and files that are mistaken for videos.
 #[cfg(feature = "vision")]
 mod video {
     use opencv::core::{CV_8UC3, Mat, Scalar, Size};
@@ -311,7 +311,7 @@ mod video {
 
     use super::*;
 
-    /// What `mien bench`, and so everything that reads videos, says of such a file.
+    /// Checks that `mien bench`, and so everything that reads videos, refuses a file.
     #[track_caller]
     fn is_refused(file: &Path, said: &[&str]) {
         refuses(mien().args(["bench", "--frames", "1"]).arg(file), said);
@@ -379,4 +379,9 @@ mod video {
             refuses(bench().args(["--device", "cuda"]), &["CUDA"]);
         }
     }
+}
+
+#[test]
+fn blur_without_a_recording_is_refused_before_a_camera_is_opened() {
+    refuses(mien().args(["live", "--headless", "--blur", "faces"]), &["--blur changes what is recorded", "--record"]);
 }

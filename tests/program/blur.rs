@@ -1,4 +1,4 @@
-//! People made unrecognisable in what `mien analyze` and `mien replay` write, by the pixels.
+//! People made unrecognisable in the outputs of `mien analyze` and `mien replay`, checked by their pixels.
 #![cfg(feature = "vision")]
 
 use std::fs;
@@ -12,12 +12,12 @@ use opencv::imgcodecs;
 use crate::support::drawn_face::{picture_with_face, steepest_across};
 use crate::support::program::{mien, video_with_face};
 
-/// Columns from the face's one side to the other in [`video_with_face`], whose box is 110 wide and moves from 100 to 119, and the
+/// Columns that are within the face on every frame of [`video_with_face`] (its box is 110 wide and moves from 100 to 119), and the
 /// row of its eyes.
 const INSIDE: (i32, i32) = (125, 205);
 const EYES: i32 = 70 + 44;
 
-/// Levels from one pixel to the one six further: an edge of a drawn eye, and what a blurred head has.
+/// Change in gray level over six pixels: more than `EDGE` at a drawn eye, less than `SOFT` in a blurred head.
 const EDGE: i32 = 40;
 const SOFT: i32 = 18;
 
@@ -53,9 +53,9 @@ fn annotated_videos_and_reports_show_nobody_from_the_first_frame_to_the_last() {
         (edges(&home.join("sharp/clip.mp4.annotated.mp4")), edges(&home.join("blurred/clip.mp4.annotated.mp4")));
     assert_eq!((sharp.len(), blurred.len()), (30, 30));
     assert!(sharp.iter().all(|edge| *edge > EDGE), "{sharp:?}");
-    // The face counts from the third frame on.
+    // Also on the first two frames, where the face isn't confirmed yet.
     assert!(blurred.iter().all(|edge| *edge < SOFT), "{blurred:?}");
-    // What is seen is the same.
+    // The tables stay the same.
     let table = |folder: &str| fs::read(home.join(folder).join("clip.mp4.csv")).unwrap();
     assert_eq!(table("sharp"), table("blurred"));
 
@@ -68,7 +68,7 @@ fn annotated_videos_and_reports_show_nobody_from_the_first_frame_to_the_last() {
     assert!(faces("sharp").iter().all(|edge| *edge > EDGE), "{:?}", faces("sharp"));
     assert!(faces("blurred").iter().all(|edge| *edge < SOFT), "{:?}", faces("blurred"));
 
-    // Without a batch too.
+    // The same in a replay.
     run(home, &["replay", "clip.mp4", "--headless", "--blur", "faces", "--output", "replayed"]);
     let replayed = edges(&home.join("replayed/clip-emotions.mp4"));
     assert!(replayed.len() == 30 && replayed.iter().all(|edge| *edge < SOFT), "{replayed:?}");
@@ -79,7 +79,7 @@ fn annotated_pictures_show_nobody_or_nothing_but_faces() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let mut picture = picture_with_face(640, 480, Rect::new(200, 120, 200, 200));
-    // Something in the background that can be read.
+    // Something readable in the background.
     for x in (20..100).step_by(12) {
         let stripe = Rect::new(x, 20, 6, 60);
         opencv::imgproc::rectangle(&mut picture, stripe, opencv::core::Scalar::all(255.0), -1, 8, 0).unwrap();

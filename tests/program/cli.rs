@@ -1,4 +1,4 @@
-//! The command line as a user meets it: help, versions, completions, and answers to what is wrong.
+//! The command line as a user sees it: help, versions, completions and errors.
 
 use assert_cmd::Command;
 use predicates::prelude::*;
@@ -82,7 +82,7 @@ fn the_doctor_names_what_it_looked_at_and_is_content_without_a_camera() {
             let (works, hint) = (check["health"] == "works", check["hint"].is_string());
             assert!(works || hint || check["name"] == "CUDA", "there is no hint beside {check}");
         }
-        // A server has no camera, and a package brings no clip.
+        // A server has no camera, and packages don't contain the demo clip.
         assert!(output.status.success() && json["ready"] == true, "{json:#}");
     }
 }
@@ -113,7 +113,7 @@ fn weights_are_converted_under_their_own_names_and_other_files_are_refused() {
     let tensor = tch::Tensor::from_slice(&[1.0_f32, 2.0, 3.0]);
     tch::Tensor::write_npz(&[("layer.weight", &tensor)], &archive).unwrap();
     mien().arg("convert").args([&archive, &output]).assert().success().stdout(contains("layer.weight  [3]"));
-    // What was written can be read again, and says the same.
+    // The output can be converted again, and gives the same bytes.
     let again = folder.path().join("again.safetensors");
     mien().arg("convert").args([&output, &again]).assert().success();
     assert_eq!(std::fs::read(&output).unwrap(), std::fs::read(&again).unwrap());

@@ -22,7 +22,7 @@ fn run(home: &Path, arguments: &[&str]) -> Assert {
     mien().current_dir(home).args(arguments).assert()
 }
 
-/// Five videos, two pictures, and a file that is none; the manifest of them.
+/// Writes five videos, two pictures and a file that is neither. Returns the lines of their manifest.
 fn recordings(home: &Path) -> Vec<Value> {
     fs::create_dir_all(home.join("in/deep")).unwrap();
     for (name, frames) in [("a.mp4", 12), ("b.mp4", 30), ("deep/c.mp4", 18), ("d.mp4", 9)] {
@@ -43,7 +43,7 @@ fn plan(home: &Path, arguments: &[&str]) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Analyses all shards into folders below `to`, and gives the exit codes.
+/// Analyses all shards into folders below `to`, and returns the exit codes.
 fn shards(home: &Path, count: u32, to: &str, options: &[&str]) -> Vec<i32> {
     let shard = |number: u32| {
         let (shard, output) = (format!("{number}/{count}"), format!("{to}/{number}"));
@@ -100,7 +100,7 @@ fn a_shard_that_is_run_again_does_nothing_and_one_that_is_missing_is_waited_for(
         video_with_face(&home.join(name), frames);
     }
     plan(home, &["a.mp4", "b.mp4"]);
-    // As Slurm and Kubernetes say it.
+    // The shard as Slurm and Kubernetes specify it.
     let mut first = mien();
     first.current_dir(home).args(["analyze", "--manifest", MANIFEST, "--output", "results/1"]);
     let slurm = [("ID", "0"), ("COUNT", "2"), ("MIN", "0"), ("MAX", "1")];
@@ -116,7 +116,7 @@ fn a_shard_that_is_run_again_does_nothing_and_one_that_is_missing_is_waited_for(
     second.current_dir(home).args(["analyze", "--manifest", MANIFEST, "--output", "results/2"]);
     second.env("JOB_COMPLETION_INDEX", "1").env("MIEN_SHARDS", "2").assert().success();
     merge(home, "results", "all.csv", &[]).success().stdout(contains("2 files"));
-    // Only a part of an array, which would divide the files anew.
+    // Only a part of an array, which would divide the files differently.
     let mut again = mien();
     again.current_dir(home).args(["analyze", "--manifest", MANIFEST]);
     let slurm = [("ID", "1"), ("COUNT", "1"), ("MIN", "1"), ("MAX", "1")];
@@ -133,7 +133,7 @@ fn a_file_that_needs_another_try_is_waited_for_and_is_not_bad() {
     }
     plan(home, &["a.mp4", "b.mp4"]);
     run(home, &["analyze", "a.mp4", "--output", "results/1"]).success();
-    // As a run leaves it that could not write.
+    // What a run leaves that couldn't write.
     let problem = serde_json::json!({ "name": "b.mp4", "reason": "the disk is full", "try_again": true });
     let report = serde_json::json!({ "shard": "2/2", "done": 0, "problems": [problem] });
     fs::create_dir(home.join("results/2")).unwrap();
@@ -175,7 +175,7 @@ fn results_of_files_that_were_replaced_do_not_count() {
     merge(home, "results", "new.csv", &[]).code(75).stderr(contains("yet: in/a.mp4").and(contains("--force")));
     assert!(!home.join("new.csv").exists());
     merge(home, "results", "new.csv", &["--allow-missing"]).success().stdout(contains("Missing (1)"));
-    // With new results beside them, the old ones are no second opinion.
+    // Old results don't conflict with new ones beside them.
     run(home, &["analyze", "in/a.mp4", "--output", "newer"]).success();
     run(home, &["merge", "results", "newer", "--manifest", MANIFEST, "--output", "new.csv"]).success();
 
@@ -198,7 +198,7 @@ fn results_that_are_not_in_the_manifest_are_left_out_and_listed() {
     let home = home.path();
     plan_of_two_videos_and_a_picture(home, ["a.mp4", "b.mp4"]);
     assert_eq!(shards(home, 1, "results", &[]), [0]);
-    // Two different results of somebody who no longer takes part don't matter.
+    // Two different results of an input that is no longer in the manifest don't matter.
     run(home, &["analyze", "in/b.mp4", "--output", "results/2", "--skip", "1"]).success();
     for name in ["in/b.mp4", "in/x.png"] {
         fs::remove_file(home.join(name)).unwrap();
@@ -289,7 +289,7 @@ fn results_that_do_not_belong_together_are_refused() {
     merge(home, "results", "all.parquet", &["--allow-mixed"]).code(1).stderr(contains("--parquet"));
     merge(home, "results", "all.xlsx", &[]).code(1).stderr(contains(".parquet, .csv or .jsonl"));
 
-    // The same once more, and then something else.
+    // The same result once more, then a different one.
     run(home, &["analyze", "a.mp4", "--output", "results/3"]).success();
     merge(home, "results", "all.csv", &["--allow-mixed"]).success().stdout(contains("more than once"));
     run(home, &["analyze", "a.mp4", "--output", "results/4", "--skip", "1"]).success();
@@ -305,7 +305,7 @@ fn results_that_do_not_belong_together_are_refused() {
     run(home, &["verify", "results"]).code(1).stdout(contains("b.mp4.csv: has 5 bytes instead of"));
     merge(home, "results", "all.csv", &["--allow-mixed"]).code(1).stderr(contains("b.mp4.csv has changed"));
 
-    // A merge that failed isn't one that was killed: the table is still somebody's who has worked on it.
+    // Unlike a killed merge, a failed one doesn't claim the table: a user's changes to it are still respected.
     fs::write(&table, text).unwrap();
     fs::write(home.join("all.csv"), "worked on").unwrap();
     merge(home, "results", "all.csv", &["--allow-mixed"]).code(1).stderr(contains("all.csv was changed since"));
@@ -325,7 +325,7 @@ fn what_has_changed_since_the_plan_is_bad_and_wrong_usage_is_told() {
     run(home, &["analyze", "a.mp4", "--shard", "1/2"]).code(2).stderr(contains("--shard"));
     run(home, &["analyze"]).code(2);
     run(home, &["analyze", "--manifest", "absent.jsonl"]).code(1).stderr(contains("absent.jsonl"));
-    // As a plan that failed leaves it.
+    // What a failed plan leaves.
     fs::write(home.join("empty.jsonl"), "").unwrap();
     let told = contains("empty.jsonl is empty").and(contains("mien plan"));
     run(home, &["analyze", "--manifest", "empty.jsonl"]).code(1).stderr(told);
@@ -350,7 +350,7 @@ fn a_program_is_told_in_lines_of_json() {
     assert_eq!(events.last().unwrap()["analysed"], 1);
 }
 
-/// Two people who move; one leaves before the second cut and is back behind it, one comes late.
+/// Writes a film of two people who move. The second one arrives late, leaves before the second boundary between parts and is back after it.
 fn film(path: &Path, frames: i32) {
     write_video(path, frames, |number| {
         let sway = |phase: f64| (f64::from(number) / 25.0 * phase).sin();
@@ -371,7 +371,7 @@ fn film(path: &Path, frames: i32) {
     });
 }
 
-/// The cells of each row by the number of its frame and of its face.
+/// The cells of each row, by frame and face number.
 fn by_face(table: &Path) -> BTreeMap<(u64, u64), Vec<String>> {
     let rows = csv::Reader::from_path(table).unwrap().into_records().map(Result::unwrap);
     rows.map(|row| ((row[1].parse().unwrap(), row[3].parse().unwrap()), row.iter().map(str::to_owned).collect()))
@@ -396,7 +396,7 @@ fn a_film_in_parts_gives_nearly_what_the_whole_gives() {
     assert_eq!(shards(home, 2, "parts", &["--csv", "--parquet", "--frames"]), [0, 0]);
     run(home, &["analyze", "--manifest", MANIFEST, "--summary", "--output", "no"]).code(1).stderr(contains("--split"));
 
-    // Without a manifest too it is known that a part is missing.
+    // A missing part is noticed even without a manifest.
     let part = home.join("parts/1/film.mp4.part-001-of-003.mien.json");
     let part = if part.exists() { part } else { home.join("parts/2/film.mp4.part-001-of-003.mien.json") };
     let record = fs::read(&part).unwrap();
@@ -404,7 +404,7 @@ fn a_film_in_parts_gives_nearly_what_the_whole_gives() {
     run(home, &["merge", "parts", "--output", "all.csv"]).code(75).stderr(contains("part-001-of-003"));
     fs::write(&part, record).unwrap();
 
-    // And that the film is there already, as a whole.
+    // So are results of both a part and the whole film.
     run(home, &["merge", "whole", "parts", "--output", "all.csv"]).code(1).stderr(contains("the whole and of a part"));
 
     merge(home, "parts", "all.csv", &[]).success().stdout(contains("1 files"));
@@ -424,7 +424,7 @@ fn a_film_in_parts_gives_nearly_what_the_whole_gives() {
             columns.map(difference).fold(0.0, |most: f64, difference| most.max(difference.abs()))
         };
         assert!(furthest(BOX) <= 4.0, "{one:?}\n{other:?}");
-        // Faces between two emotions tell how a processor rounds: 0.06 with AMX, less than 0.05 without.
+        // Faces between two emotions are sensitive to the processor's rounding: 0.06 with AMX, less than 0.05 without.
         assert!(furthest(SMOOTHED) <= 0.1, "{one:?}\n{other:?}");
     }
     let faces = |rows: &BTreeMap<(u64, u64), Vec<String>>| rows.keys().map(|key| key.1).max();

@@ -1,4 +1,4 @@
-//! The README and the pages of docs/ against the program: commands that they name exist, checksums that they give are right.
+//! The README and the pages of docs/ against the program: the commands in them exist, and the checksums are right.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,21 +19,21 @@ fn pages() -> Vec<(PathBuf, String)> {
     files.into_iter().map(|path| (path.clone(), in_whole_lines(&fs::read_to_string(&path).unwrap()))).collect()
 }
 
-/// Commands that are broken by a backslash at the end of a line in one line again.
+/// Joins commands that are split over lines by backslashes.
 fn in_whole_lines(page: &str) -> String {
     let mut parts = page.split(" \\\n");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |page, part| page + " " + part.trim_start())
 }
 
-/// The commands of a page: lines of code that begin with `mien`, and what stands between backticks and does.
+/// The commands of a page: lines of code and text between backticks that begin with `mien`.
 fn commands(page: &str) -> Vec<&str> {
     let blocks = page.lines().filter_map(|line| line.strip_prefix("    ")).map(str::trim_start);
     let spans = page.split('`').skip(1).step_by(2);
     blocks.chain(spans).filter(|text| *text == "mien" || text.starts_with("mien ")).collect()
 }
 
-/// A command's words as a shell would hand them over, without redirections and what is said behind it.
+/// A command's words as a shell would pass them on, without redirections and remarks after the command.
 fn words(command: &str) -> Vec<String> {
     let end = ["  ", " # ", " > ", " | ", " (", " …"].iter().filter_map(|mark| command.find(mark)).min();
     let command = &command[..end.unwrap_or(command.len())];

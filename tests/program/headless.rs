@@ -1,4 +1,4 @@
-//! Mien where there is no display: videos processed to files, cameras watched for their figures.
+//! Mien without a display: videos processed into files, cameras watched without a window.
 #![cfg(feature = "vision")]
 
 use std::fs;
@@ -65,7 +65,7 @@ fn a_window_that_cannot_be_opened_is_answered_with_what_works_without_one() {
     for arguments in [&["live"][..], &[]] {
         assert_refused(mien().args(arguments), &["no window can be opened", "--headless", "mien replay"]);
     }
-    // A display that is named but not there.
+    // A display that is named but doesn't exist.
     assert_refused(mien().arg("live").env("DISPLAY", ":64999"), &["DISPLAY", "--headless"]);
 }
 
@@ -161,7 +161,7 @@ fn a_full_disk_is_an_error_and_leaves_nothing() {
     video_of_noise(&noise, 10);
     let results = home.path().join("results");
     fs::create_dir(&results).unwrap();
-    // No file may grow beyond so many KiB: too few for the table of one video, and for the picture of the other.
+    // A limit on the size of files, in KiB: too small for the table of one video, and for the annotated copy of the other.
     for (video, kibibytes) in [(talk, "4"), (noise, "64")] {
         let script = format!("trap '' XFSZ; ulimit -f {kibibytes}; exec \"$@\"");
         let mut command = assert_cmd::Command::new("bash");
@@ -247,7 +247,7 @@ mod cameras {
         let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         receiver.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
         let address = receiver.local_addr().unwrap();
-        // All the while: the system keeps some hundred packets and drops what comes then.
+        // Receives all the time: the system keeps a few hundred packets and drops the rest.
         let listening = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             let packets = std::iter::from_fn(|| receiver.recv(&mut bytes).ok().map(|length| bytes[..length].to_vec()));
@@ -266,7 +266,7 @@ mod cameras {
         assert!(!lines.is_empty() && lines.iter().all(|row| row["smoothed_wide_awake"].is_number()), "{lines:?}");
         let packets = listening.join().unwrap();
         assert!(packets.iter().any(|packet| String::from_utf8_lossy(packet).contains("/mien/face/1/wide_awake")));
-        // The last word is that nobody is seen any more.
+        // The last message is that nobody is seen any more.
         assert_eq!(packets.last().unwrap(), b"/mien/faces\0,i\0\0\0\0\0\0");
 
         let [recording] = files(&recordings).try_into().unwrap();
@@ -280,7 +280,7 @@ mod cameras {
     struct SmallDisk(tempfile::TempDir);
 
     impl SmallDisk {
-        /// One of this size; `None`, with a word about it, if this user may not mount one.
+        /// Mounts one of this size; `None`, with a message, if this user may not.
         fn mount(size: &str) -> Option<Self> {
             let at = tempfile::tempdir().unwrap();
             let mut mount = std::process::Command::new("mount");
@@ -325,7 +325,7 @@ mod cameras {
         let last = stderr.lines().last().unwrap();
         assert!(last.starts_with("error: cannot write ") && last.ends_with(&kept), "{stderr}");
         assert_eq!(files(disk.path()), ["day.csv", "day.jsonl"]);
-        // A row that is cut off would have too few columns.
+        // A truncated row would have too few columns.
         assert!(rows(&csv).len() > 3);
         let lines = fs::read_to_string(&jsonl).unwrap();
         let objects: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

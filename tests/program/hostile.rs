@@ -1,4 +1,4 @@
-//! Files that are small and ask for much: each gets one line of error at once, in little memory.
+//! Small files that demand much memory or time: each is refused with one line of error, quickly and in little memory.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -8,18 +8,18 @@ use std::process::{Command, Stdio};
 
 use crate::support::files::{Files, assert_one_error};
 
-/// The address space that the program may use, in kB: more than libtorch and OpenCV take by themselves, less than any of these
-/// files would take unchecked.
+/// The address space that the program may use, in kB: more than libtorch and OpenCV need by themselves, less than any of these
+/// files would need unchecked.
 const ADDRESS_SPACE_KB: u64 = 6_000_000;
 
-/// Seconds within which the refusal has to come on a machine that does other things too.
+/// Seconds within which a file has to be refused, with a margin for busy machines.
 const PATIENCE_SECS: u64 = 30;
 
 fn mien() -> PathBuf {
     assert_cmd::cargo::cargo_bin("mien")
 }
 
-/// Runs `mien` with little memory and time. It must fail with one line of error in which `said` is found.
+/// Runs `mien` with little memory and time. It must fail with one line of error that contains `said`.
 #[track_caller]
 fn refuses(arguments: &[&Path], said: &str) {
     let mut command = Command::new("timeout");
@@ -29,7 +29,7 @@ fn refuses(arguments: &[&Path], said: &str) {
 }
 
 impl Files {
-    /// The shipped model `mien`, whose card says this of its network.
+    /// A copy of the shipped model `mien` with this `[network]` table in its card.
     fn model_of(&self, network: &str) -> PathBuf {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mien.safetensors");
         let weights = self.path("model.safetensors");
@@ -76,7 +76,7 @@ fn a_table_whose_line_never_ends() {
     let path = files.path("fer2013.csv");
     let mut file = fs::File::create(&path).unwrap();
     file.write_all(b"emotion,pixels,Usage\n3,").unwrap();
-    // 8 GB without a line end, of which the disk holds none.
+    // 8 GB without a line end, as a sparse file that takes no disk space.
     file.set_len(8 << 30).unwrap();
     refuses(&[Path::new("dataset"), &path], "a row has more than");
     let votes = files.file("whole.csv", format!("emotion,pixels,Usage\n3,{},Training\n", vec!["7"; 2304].join(" ")));
@@ -118,7 +118,7 @@ fn pictures_of_many_pixels() {
     };
     let (success, said) = limit(&["2"]);
     assert!(!success && said.contains("1500×1500 pixels") && said.contains("more than 2 megapixels"), "{said}");
-    // Another limit is another option: what was refused under the first isn't done.
+    // Another limit is a changed option, so the record of the first run is only replaced with --force.
     assert!(!limit(&["3"]).0);
     let (success, said) = limit(&["3", "--force"]);
     assert!(success && said.contains("1 frames"), "{said}");

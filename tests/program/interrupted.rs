@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use crate::support::ffmpeg::stand_ins;
 use crate::support::program::{binary, interrupt, mien, signal, signals, video_with_face, wait_until};
 
-/// Starts an analysis by this command, and waits until it waits for an ffmpeg that never ends.
+/// Starts an analysis with this command. Returns once the analysis is waiting for an ffmpeg that never ends.
 fn start(home: &Path, mut command: Command, inputs: &[&str]) -> Child {
     let (programs, began) = (home.join("programs"), home.join("began"));
     stand_ins(&programs, &format!("echo > '{}'; exec sleep 3600", began.display()));
@@ -19,7 +19,7 @@ fn start(home: &Path, mut command: Command, inputs: &[&str]) -> Child {
     child
 }
 
-/// Waits for the end of one that was asked to stop, and gives what it said.
+/// Waits for an interrupted analysis to end, and returns its messages.
 fn interrupted(child: Child) -> String {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -49,7 +49,7 @@ fn two_signals_at_the_end_of_a_session_are_one_request() {
     let home = home.path();
     video_with_face(&home.join("clip.mp4"), 10);
     let child = start(home, Command::new(binary()), &["clip.mp4"]);
-    // They reach it together when it continues.
+    // The program gets them together when it continues.
     for name in ["-STOP", "-TERM", "-HUP", "-CONT"] {
         signal(&child, name);
     }

@@ -1,4 +1,4 @@
-//! Files that were joined end to end, so that their clock begins again in the middle: FFmpeg jumps to any of their pieces.
+//! Files that were joined end to end, so that their clock restarts in the middle: a seek of FFmpeg may end up in any of the pieces.
 #![cfg(feature = "vision")]
 
 use std::fs;
@@ -11,10 +11,10 @@ use serde_json::Value;
 use crate::support::ffmpeg::{ffmpeg, has_ffmpeg};
 use crate::support::program::{mien, video_with_face, video_without_face};
 
-/// Frames of a piece: four seconds.
+/// Frames per piece, which is four seconds long.
 const FRAMES: i32 = 100;
 
-/// Four seconds without anybody, whose clock begins at so many seconds, four with a face, and both as one file of 200 frames.
+/// Writes four seconds without a face, whose clock begins at `begin` seconds, four with a face, and both joined into a file of 200 frames.
 fn joined(home: &Path, begin: &str) {
     video_without_face(&home.join("nobody.mp4"), FRAMES);
     video_with_face(&home.join("somebody.mp4"), FRAMES);
@@ -49,7 +49,7 @@ fn a_section_of_a_joined_file_is_that_of_the_whole() {
     };
     let whole = analyze("whole", &[]);
     assert!(rows(&whole, 0.0, 9.0).len() > 190);
-    // The file declares four seconds.
+    // The file declares a length of four seconds.
     for (from, to) in [("2.5", "3.5"), ("5.1", "6.1")] {
         let table = analyze(from, &["--from", from, "--to", to]);
         let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
@@ -60,7 +60,7 @@ fn a_section_of_a_joined_file_is_that_of_the_whole() {
             section.len(),
             all.len()
         );
-        // Which of these frames have faces depends on how long they have been looked for.
+        // On which of these frames a face is found depends on the frames before, so the numbers of faces may differ.
         let frames =
             |rows: &[String]| -> Vec<_> { rows.iter().map(|row| row.rsplit_once(',').unwrap().0.to_owned()).collect() };
         assert_eq!(frames(&section), frames(&rows(&whole, from, to)));

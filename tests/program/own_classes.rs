@@ -1,4 +1,4 @@
-//! A model that tells apart other classes than the seven emotions, in every command that labels faces.
+//! A model with custom classes instead of the seven emotions, in every command that labels faces.
 #![cfg(feature = "vision")]
 
 use std::fs;
@@ -15,7 +15,7 @@ use crate::support::own_model::own_model;
 use crate::support::program::{assert_refused, mien, video_with_face};
 use crate::support::sessions::{record, record_of};
 
-/// Two of them are called like other columns, and one needs quotes.
+/// Two of them have the names of other columns, and one needs quotes.
 const CLASSES: [&str; 4] = ["wide awake", "frame", "x, \"y\"", "happy"];
 const COLUMNS: [&str; 4] = ["wide_awake", "frame", "x___y_", "happy"];
 
@@ -34,7 +34,7 @@ fn probability_columns(kind: &str) -> Vec<String> {
     COLUMNS.iter().map(|column| format!("{kind}_{column}")).collect()
 }
 
-/// That a table of faces has the columns of the classes, and that its rows are theirs; gives how many there are.
+/// Checks that a table of faces has the columns of the classes and that its rows fit them. Returns the number of rows.
 fn check(path: &Path) -> usize {
     let mut reader = csv::Reader::from_path(path).unwrap();
     let header: Vec<_> = reader.headers().unwrap().iter().map(str::to_owned).collect();
@@ -152,7 +152,7 @@ fn a_recording_of_own_classes_is_exported_with_them() {
     assert_eq!((&metadata["schema"], &metadata["classes"]), (&2.into(), &serde_json::json!(CLASSES)));
 }
 
-/// A recording made before there were own classes says nothing of classes.
+/// A recording from before custom classes existed doesn't mention classes.
 #[test]
 fn a_recording_of_before_is_of_the_seven_emotions() {
     let home = tempfile::tempdir().unwrap();

@@ -123,7 +123,7 @@ fn a_long_gap_costs_the_exported_video_no_frames_and_is_shortened_with_a_word_ab
     assert!((20.0..26.0).contains(&rate), "{rate}");
     let mut video = VideoSource::open(&home.path().join("talk-emotions.mp4")).unwrap();
     let shown = std::iter::from_fn(|| video.read().unwrap()).count() as f64;
-    // The minute for which the last picture before the pause is held, and some two seconds around it.
+    // The last picture before the pause is held for a minute, and the rest takes about two seconds.
     assert!((61.5..64.0).contains(&(shown / rate)), "{shown} frames at {rate}");
 }
 

@@ -30,13 +30,13 @@ fn frames(video: &Path) -> Vec<(u8, f64)> {
         .collect()
 }
 
-/// Between two frames of a video as it declares it, in seconds.
+/// Time between two frames in seconds, as the video declares it.
 fn interval(video: &Path) -> f64 {
     1.0 / VideoSource::open(video).unwrap().info().fps
 }
 
-/// Checks that each frame of a copy shows what was newest in the original at a moment that is less than an interval away. Gives
-/// its frames.
+/// Checks that each frame of a copy shows the newest frame of the original at a moment at most one interval away. Returns the copy's
+/// frames.
 fn assert_in_time(original: &[(u8, f64)], copy: &Path) -> Vec<(u8, f64)> {
     let shown = frames(copy);
     for (number, time) in &shown {
@@ -63,7 +63,7 @@ fn beeps(video: &Path) -> Vec<f64> {
     ends
 }
 
-/// A video of four seconds at 25 frames a second of which frames are missing in the middle, that beeps at 1, 2 and 3 s.
+/// Writes a video of four seconds at 25 frames a second that lacks frames in the middle and beeps at 1, 2 and 3 s.
 fn uneven_video_with_beeps(home: &Path, name: &str, sound: &str) {
     let even = home.join("even.mp4");
     write_video(&even, 100, |number| numbered_picture(number as u8, WIDTH, HEIGHT));
@@ -82,7 +82,7 @@ fn an_annotated_video_shows_each_frame_at_its_time_and_keeps_the_sound_in_step()
     }
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    // One kind of sound that MP4 holds, and one that it doesn't.
+    // One audio codec that MP4 supports, and one that it doesn't.
     for (name, sound, said) in
         [("a.mp4", "aac", "with the sound of the original\n"), ("b.mkv", "pcm_s16le", "re-encoded as AAC")]
     {
@@ -114,7 +114,7 @@ fn a_leap_of_thirty_days_is_shortened_and_said() {
     let said = "shortens them by 719:59:00 in all";
     analyze(home, &["leap.mkv", "--video"]).failure().stdout(contains(said));
     let shown = frames(&home.join("mien-results/leap.mkv.annotated.mp4"));
-    // Ten frames, of which the last is held for a minute at 25 a second, and the other ten, in step.
+    // Ten frames, the last of which is held for a minute at 25 frames a second, and the other ten at their pace.
     assert_eq!(shown.len(), 10 + 60 * 25 + 9, "{shown:?}");
     assert_eq!(
         shown.iter().rev().take(10).map(|(number, _)| *number).collect::<Vec<_>>(),
@@ -132,7 +132,7 @@ fn a_part_of_a_video_has_the_sound_of_that_part() {
     uneven_video_with_beeps(home, "a.mp4", "aac");
     analyze(home, &["a.mp4", "--video", "--from", "0.6", "--to", "2.7", "--skip", "1"]).success();
     let copy = home.join("mien-results/a.mp4.annotated.mp4");
-    // It begins with the frame at 0.6 s; each second one is in it.
+    // It begins with the frame at 0.6 s and contains every second frame.
     let original = frames(&home.join("a.mp4"));
     let analysed: Vec<_> = original
         .into_iter()
@@ -171,7 +171,7 @@ fn an_ffmpeg_that_fails_costs_the_sound_alone() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     video_with_face(&home.join("clip.mp4"), 10);
-    // The second leaves a file that is no video.
+    // The second succeeds without writing a video.
     for (number, script) in ["echo 'it is broken' >&2; exit 3", "exit 0"].into_iter().enumerate() {
         let folder = home.join(format!("programs-{number}"));
         stand_ins(&folder, script);
@@ -181,7 +181,7 @@ fn an_ffmpeg_that_fails_costs_the_sound_alone() {
         let why = if number == 0 { "it is broken" } else { "lacks frames" };
         command.assert().code(3).stdout(contains("without sound: ffmpeg failed").and(contains(why)));
         assert_eq!(frames(&home.join(&output).join("clip.mp4.annotated.mp4")).len(), 10);
-        // Once it works, nothing is left of the complaint.
+        // The problem is reported until ffmpeg works and the file is analysed again.
         if has_ffmpeg() {
             let again = ["clip.mp4", "--video", "--output", &output];
             analyze(home, &again).code(3);
@@ -230,12 +230,12 @@ fn pictures_with_a_face_have_annotated_copies_and_a_report_together() {
     let faces: u64 = rows.iter().map(|row| row.as_ref().unwrap()[3].parse::<u64>().unwrap()).sum();
     assert_eq!((rows.len(), faces), (7, 4));
 
-    // What was written is passed over, and no copy becomes an input.
+    // Existing results are skipped, and annotated copies are no inputs.
     analyze(home, &["in", "--output", "out", "--video", "--summary"]).success().stdout(contains("1 done before"));
     analyze(home, &["in", "out", "--output", "again"]).success().stdout(contains("5 frames"));
 }
 
-/// By more than what JPEG does to a picture.
+/// Whether two pictures differ by more than JPEG's artefacts.
 fn differs(a: &Mat, b: &Mat) -> bool {
     let [a, b] = [a, b].map(|picture| picture.data_bytes().unwrap());
     a.iter().zip(b).filter(|(a, b)| a.abs_diff(**b) > 60).count() > 500
@@ -281,10 +281,10 @@ fn a_summary_adds_the_table_up_and_the_index_knows_every_run() {
     let links = ["talk%20%26%20more.mp4.html", "wall.mp4.html"];
     assert!(links.iter().all(|link| index().contains(&format!("href=\"{link}\""))), "{}", index());
 
-    // Taken up again, and without the report of one.
+    // A run over one of the files keeps the others in the index.
     analyze(home, &["wall.mp4", "--summary"]).success().stdout(contains("1 done before"));
     assert!(links.iter().all(|link| index().contains(link)), "{}", index());
-    // More is added to what is there.
+    // More outputs are added to the existing ones.
     analyze(home, &["wall.mp4", "--summary", "--video"]).success().stdout(contains("1 analysed, 0 done before"));
     assert!(index().contains("wall.mp4.annotated.mp4"), "{}", index());
 

@@ -26,13 +26,13 @@ fn the_shares_agree_with_the_table_of_the_same_video() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     video_with_face(&home.join("clip.mp4"), 50);
-    // Whatever the network takes a drawn face for, one of seven parts of the same length names it.
+    // Whichever emotion the network sees in a drawn face, one of seven equally long parts has it as its answer.
     let names = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
     let rows: String = names.iter().enumerate().map(|(i, name)| format!("{},{},{name}\n", i * 2, i * 2 + 2)).collect();
     fs::write(home.join("truth.csv"), format!("start,end,emotion\n{rows}")).unwrap();
     let all = score(home, &["--smoothing", "0.3", "--try-smoothing", "0.1,0.3,1"]);
     assert_eq!((&all["frames"], all["scores"].as_array().unwrap().len()), (&Value::from(50), 4));
-    // Two seconds of the fourteen are filmed.
+    // The clip covers two of the fourteen seconds.
     assert!((all["seconds"].as_f64().unwrap() - 2.0).abs() < 1e-6, "{all}");
     assert!((all["seconds_beyond"].as_f64().unwrap() - 12.0).abs() < 1e-6, "{all}");
     assert!(all["no_face"].as_f64().unwrap() < 0.2, "{all}");
@@ -101,13 +101,13 @@ fn what_cannot_be_scored_is_refused_with_the_reason() {
     fs::write(home.join("truth.csv"), "start,end,emotion\n0,1,sad\n").unwrap();
     let missing = ["score", "no.mp4", "--truth", "truth.csv"];
     assert_refused(mien().current_dir(home).args(missing), &["no.mp4"]);
-    // No face is an answer, not an error.
+    // A clip without a face has a score; that isn't an error.
     let none = score(home, &[]);
     assert_eq!((&none["no_face"], &none["scores"][0]["right"]), (&Value::from(1.0), &Value::from(0.0)));
 }
 
-/// Run when pointed at JAFFE: `MIEN_DATA=folder cargo test --test score`, which has to hold `jaffe/*.tiff`. The clip is left in
-/// the folder that `MIEN_KEEP_CLIP` names, for trying settings on.
+/// Runs only with JAFFE: `MIEN_DATA=folder cargo test --test program score`. The folder has to contain `jaffe/*.tiff`. The clip is
+/// kept in the folder that `MIEN_KEEP_CLIP` names, for trying out settings.
 #[test]
 fn seven_acted_expressions_are_told_apart_better_than_by_chance() {
     let Some(data) = std::env::var_os("MIEN_DATA") else {

@@ -1,4 +1,4 @@
-//! The script for Slurm, which tells a program that only repeats it which shard it takes.
+//! The script for Slurm, with `echo` instead of Mien, which prints the shard that the script chooses.
 #![cfg(unix)]
 
 use std::fs;
@@ -45,10 +45,10 @@ fn tasks_that_are_started_again_take_the_shards_of_the_first_start() {
     }
     let refused = shard(home, 5, (1, 30, 30), None).unwrap_err();
     assert!(refused.contains("1 to 20") && refused.contains("MIEN_SHARDS"), "{refused}");
-    // Divided anew, on purpose.
+    // Divided differently, on purpose.
     assert_eq!(shard(home, 5, (1, 30, 30), Some("30")), is("5/30"));
     assert_eq!(shard(home, 25, (25, 25, 1), None), is("25/30"));
-    // The note is about one manifest.
+    // The note applies to one manifest only.
     fs::write(&manifest, "another").unwrap();
     assert!(shard(home, 25, (25, 25, 1), None).unwrap_err().contains("--array=1-N"));
     assert_eq!(shard(home, 4, (1, 10, 10), None), is("4/10"));

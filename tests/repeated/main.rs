@@ -1,6 +1,6 @@
 //! The same files analysed again and again give the same bytes, whatever else the machine does.
 //!
-//! A binary of its own: the load that it makes on every core would slow the tests beside it, some of which have a deadline.
+//! A separate binary: its load on every core would slow other tests down, and some of them have deadlines.
 #![cfg(feature = "vision")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::program::{mien, video_with_face};
 
-/// Keeps all cores busy in bursts of uneven length until it is dropped, so that threads meet in another order each time.
+/// Stops the load when dropped.
 struct Load<'a>(&'a AtomicBool);
 
 impl Drop for Load<'_> {
@@ -24,6 +24,7 @@ impl Drop for Load<'_> {
     }
 }
 
+/// Keeps a core busy in bursts of uneven length, so that threads interleave differently each time.
 fn be_busy(until: &AtomicBool, seed: u64) {
     let mut state = seed;
     while !until.load(Ordering::Relaxed) {
@@ -37,7 +38,7 @@ fn be_busy(until: &AtomicBool, seed: u64) {
     }
 }
 
-/// The tables, summaries and pages that a run wrote, by name. Its records say where and when.
+/// The tables, summaries and pages that a run wrote, by name. Records are left out: they contain paths and times.
 fn results(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
@@ -49,7 +50,7 @@ fn results(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn ten_runs_beside_a_load_give_the_same_bytes() {
     let home = tempfile::tempdir().unwrap();
-    // Of lengths that leave a batch unfinished at the end.
+    // Of lengths that leave the last batch incomplete.
     for (name, frames) in [("a.mp4", 45), ("b.mp4", 30)] {
         video_with_face(&home.path().join(name), frames);
     }

@@ -1,4 +1,4 @@
-//! What programs and the page's scripts get.
+//! The API as programs and the page's scripts use it.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -26,7 +26,7 @@ pub fn face_jpeg(to: i32) -> Vec<u8> {
     bytes.into()
 }
 
-/// Sends frames until one has a face, one after the other's answer; gives the last answer.
+/// Sends frames, each after the answer to the one before, until an answer has a face. Returns that answer.
 pub fn until_face(socket: &mut tungstenite::WebSocket<std::net::TcpStream>) -> Value {
     for id in 0..30 {
         socket.send(frame(id, &face_jpeg(0))).unwrap();
@@ -134,7 +134,7 @@ fn the_servers_video_comes_as_scenes_events_and_pictures() {
     let data = lines.find_map(|line| line.strip_prefix("data: ").map(str::to_owned)).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&data).unwrap()["file"], "clip.mp4");
 
-    // By the address alone, as programs that know no headers do.
+    // With the token in the address, as programs do that can't set headers.
     let mut stream = server.connect();
     let request = format!("GET /stream.mjpg?token={TOKEN} HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
     stream.write_all(request.as_bytes()).unwrap();
@@ -186,7 +186,7 @@ fn ctrl_c_ends_every_session_with_a_close_frame_and_waits_for_nobody_who_does_no
     assert_eq!(close_code(&mut socket), 1001);
     // It answers the close frame, as browsers do.
     while socket.read().is_ok() {}
-    // The other one reads nothing, so it has answered nothing when the server has ended.
+    // The other client doesn't read, so it hasn't answered by the time the server has ended.
     assert_eq!(server.wait(), Some(0));
     assert_eq!(close_code(&mut silent), 1001);
 }
@@ -235,7 +235,7 @@ fn the_document_describes_every_path_of_the_api() {
     assert!(in_use.len() == 1 && in_use[0]["name"] == "mien-joint", "{models}");
 }
 
-/// Python's own library speaks TLS; it comes with the set-up.
+/// The TLS client is Python's standard library; set-up installs Python.
 #[test]
 fn with_tls_the_link_is_https_and_a_code_for_phones_is_drawn() {
     let server = Server::start_at("0.0.0.0:0", &["--tls", "self-signed"]);

@@ -1,4 +1,4 @@
-//! A real browser: Debian's chromium, driven over WebDriver. Its camera plays a file of the test's.
+//! A real browser: Debian's chromium, driven over WebDriver. Its camera plays a file that the test writes.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -17,17 +17,17 @@ use super::client::Server;
 /// How long a browser on a busy machine may take; only a failing test waits that long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the page says.
+/// The page's status text.
 pub const STATE: &str = "document.getElementById('state').textContent";
-/// What the face that is listed first shows.
+/// The verdict on the face that is listed first.
 pub const VERDICT: &str = "document.querySelector('.face button b')?.textContent ?? ''";
 
-/// What the browser's camera is.
+/// The browser's camera.
 #[derive(Clone, Copy)]
 pub enum Cam {
     /// Looks at a face that moves a little.
     Face,
-    /// There is one, and the user lets nobody have it.
+    /// There is one, but the user refuses access to it.
     Refused,
     /// There is none.
     Missing,
@@ -38,22 +38,22 @@ pub struct Browser {
     driver: Child,
     port: u16,
     client: Option<Client>,
-    /// Has the pictures of its camera.
+    /// Contains the pictures of its camera.
     _folder: TempDir,
 }
 
 impl Browser {
-    /// One on a desk. `None`, with a word, where there is no browser.
+    /// Opens a desktop browser. `None`, with a message, if none is installed.
     pub async fn open(cam: Cam) -> Option<Self> {
         Self::start(cam, false).await
     }
 
-    /// One on a phone.
+    /// Opens a browser that emulates a phone.
     pub async fn on_phone(cam: Cam) -> Option<Self> {
         Self::start(cam, true).await
     }
 
-    /// One on a desk whose camera looks at a face, on the page of a server that is started with these arguments, which waits for Start.
+    /// Opens a desktop browser whose camera looks at a face, on the page of a new server with these arguments. The page waits for Start.
     pub async fn at_page(arguments: &[&str]) -> Option<(Self, Server)> {
         let browser = Self::open(Cam::Face).await?;
         let server = Server::start(arguments);
@@ -117,13 +117,13 @@ impl Browser {
         self.page().goto(address).await.unwrap();
     }
 
-    /// Opens the server's link and waits until the page waits for Start.
+    /// Opens the server's link and waits until the page is ready for Start.
     pub async fn open_page(&self, server: &Server) {
         self.go(&server.link("")).await;
         self.until_state("Press Start").await;
     }
 
-    /// Runs this script in each page that is opened from now on, before its own. Chromium's own command, which WebDriver lacks.
+    /// Runs a script in each page that is opened from now on, before the page's own. Uses a Chromium command; WebDriver has none for this.
     pub async fn before_each_page(&self, script: &str) {
         let session = self.page().session_id().await.unwrap().unwrap();
         let params = json!({ "source": script });
@@ -146,7 +146,7 @@ impl Browser {
         self.page().execute(&format!("return {script}"), vec![]).await.unwrap()
     }
 
-    /// Waits until the script's value is so, and gives it.
+    /// Waits until the script's value satisfies `is_so`, and returns it.
     pub async fn until(&self, script: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         loop {
@@ -181,7 +181,7 @@ impl Browser {
         self.until_face().await;
     }
 
-    /// The session has to be closed, or the browser outlives its driver.
+    /// Closes the session. Otherwise the browser would outlive its driver.
     pub async fn close(mut self) {
         self.client.take().unwrap().close().await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! A server that a test starts, and what speaks with it.
+//! A server that a test starts, and its clients.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -14,7 +14,7 @@ use super::support::program::binary;
 
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-/// How long an answer is waited for; only a failing test waits that long.
+/// Timeout for an answer; only a failing test waits that long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `mien serve`, which ends with the test.
@@ -32,12 +32,12 @@ impl Server {
         Self::start_at("127.0.0.1:0", arguments)
     }
 
-    /// Starts one there.
+    /// Starts one at the address `bind`.
     pub fn start_at(bind: &str, arguments: &[&str]) -> Self {
         Self::start_by(Command::new(binary()), bind, arguments)
     }
 
-    /// Starts one by this command, on a machine of the test's.
+    /// Starts one with `command`, which may have emulated cameras.
     pub fn start_by(mut command: Command, bind: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let token = folder.path().join("token");
@@ -70,7 +70,7 @@ impl Server {
         &self.child
     }
 
-    /// Waits for its end and gives its exit code.
+    /// Waits for its end and returns its exit code.
     pub fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
@@ -89,10 +89,10 @@ impl Server {
         stream
     }
 
-    /// Sends these bytes and gives the status of the answer and its body; status 0 if the server closes without one.
+    /// Sends these bytes and returns the status and body of the answer. The status is 0 if the server closes without an answer.
     pub fn raw(&self, request: &[u8]) -> (u16, String) {
         let mut stream = self.connect();
-        // A server that refuses a large body closes before it was all sent.
+        // A server that refuses a large body closes before all of it was sent.
         stream.write_all(request).ok();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).ok();
@@ -101,7 +101,7 @@ impl Server {
         (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
     }
 
-    /// A request with these headers and body.
+    /// Sends a request with these headers and body.
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
         let has_host = headers.iter().any(|(name, _)| *name == "Host");
         let host = if has_host { String::new() } else { format!("Host: {}\r\n", self.address) };
@@ -113,13 +113,13 @@ impl Server {
         self.raw(&[head.as_bytes(), body].concat())
     }
 
-    /// The JSON that a program with the token is answered.
+    /// Sends a request with the token, as a program does, and returns status and JSON.
     pub fn json(&self, method: &str, path: &str, body: &[u8]) -> (u16, Value) {
         let (status, body) = self.request(method, path, &[("Authorization", &format!("Bearer {TOKEN}"))], body);
         (status, serde_json::from_str(&body).unwrap_or_else(|_| panic!("no JSON: {body}")))
     }
 
-    /// Opens a WebSocket with these headers beside the usual ones.
+    /// Opens a WebSocket with these headers in addition to the usual ones.
     pub fn socket(&self, path: &str, headers: &[(&'static str, &str)]) -> tungstenite::Result<WebSocket<TcpStream>> {
         let mut request = format!("ws://{}{path}", self.address).into_client_request()?;
         for (name, value) in headers {
@@ -131,7 +131,7 @@ impl Server {
         })
     }
 
-    /// A program's WebSocket.
+    /// Opens a WebSocket with the token, as a program does.
     pub fn program_socket(&self, path: &str) -> WebSocket<TcpStream> {
         self.socket(path, &[("authorization", &format!("Bearer {TOKEN}"))]).unwrap()
     }
@@ -153,7 +153,7 @@ pub fn frame(id: u32, jpeg: &[u8]) -> Message {
     Message::binary(message)
 }
 
-/// The next message that is text, as JSON; `None` at the end.
+/// The next text message, as JSON; `None` at the end.
 pub fn next_json(socket: &mut WebSocket<TcpStream>) -> Option<Value> {
     loop {
         match socket.read() {

@@ -13,7 +13,7 @@ fn example(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
 }
 
-/// What the client prints of a frame with a face, where the server has these options more.
+/// What client.py prints for a frame with a face, from a server with these additional options.
 fn told_by_client(options: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let video = folder.path().join("clip.mp4");
@@ -57,7 +57,7 @@ fn a_picture_is_sent_with_curl() {
     assert_eq!(report["faces"][0]["face"], 1, "{report}");
 }
 
-/// Stands for pylsl: writes down what would be streamed.
+/// A stand-in for pylsl that prints what would be streamed.
 const STAND_IN: &str = "
 IRREGULAR_RATE, cf_float32 = 0.0, 1
 class Node:
@@ -71,7 +71,7 @@ class StreamOutlet:
     def push_sample(self, sample): print('sample', len(sample), sample[3], sample[7])
 ";
 
-/// What the bridge tells of the faces 1 and 2 on a frame and of face 2 on the next, whose classes are these.
+/// Runs the bridge on faces 1 and 2 of one frame and face 2 of the next, with these classes.
 fn bridged(names: &[&str], arguments: &[&str]) -> std::process::Output {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("pylsl.py"), STAND_IN).unwrap();
@@ -81,7 +81,7 @@ fn bridged(names: &[&str], arguments: &[&str]) -> std::process::Output {
     let mut lines = bridge.stdin.take().unwrap();
     for (frame, face) in [(0, 1), (0, 2), (1, 2)] {
         let shares: String = names.iter().map(|name| format!(",\"smoothed_{name}\":0.25")).collect();
-        // One that has ended takes no more.
+        // A bridge that has ended reads no more.
         writeln!(lines, "{{\"frame\":{frame},\"face\":{face}{shares}}}").ok();
     }
     drop(lines);

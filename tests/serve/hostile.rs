@@ -1,4 +1,4 @@
-//! Strangers, and clients that go wrong: nobody is served, nothing falls over, and an honest visitor notices nothing.
+//! Strangers and misbehaving clients: none of them is served, nothing breaks, and an honest visitor notices nothing.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,10 +11,10 @@ use super::api::{face_jpeg, until_face};
 use super::client::{Server, TOKEN, frame, next_json};
 use super::support::program::{assert_refused, mien};
 
-/// Memory that a server may take more after all of it: what is held for connections that were open at once.
+/// How much the server's memory may grow, in bytes: buffers for connections that were open at the same time.
 const GROWTH: u64 = 40 << 20;
 
-/// Asks all of these and expects the answer to each.
+/// Sends requests that the server has to refuse, and checks the status of each answer. Returns how many were sent.
 fn refused(server: &Server) -> usize {
     let host = server.address.to_string();
     let port = server.address.port();
@@ -49,7 +49,7 @@ fn refused(server: &Server) -> usize {
     expect("a wrong word", server.request("POST", "/api/v1/session", &[], b"{\"token\": \"wrong\"}").0, &[401]);
     expect("a long word", server.request("POST", "/api/v1/session", &[], &[b'a'; 9000]).0, &[413]);
 
-    // By another name (DNS rebinding), or from another site's page.
+    // With another host name (DNS rebinding), or from another site's page.
     for name in ["evil.example", "", "localhost", wrong_port.as_str(), named_like.as_str(), "127.0.0.1"] {
         let headers = [("Host", name), ("Authorization", bearer.as_str())];
         expect(name, server.request("GET", "/api/v1/about", &headers, b"").0, &[421, 400]);
@@ -69,13 +69,13 @@ fn refused(server: &Server) -> usize {
         };
         expect(origin, status, &[403]);
     }
-    // A cookie without saying from where.
+    // A cookie without an origin.
     expect("no origin", server.request("POST", "/api/v1/analyze", &[("Cookie", &cookie)], &face_jpeg(0)).0, &[403]);
-    // The same from the own page is let in, so the refusals above mean something.
+    // The same request from the server's own page is accepted, so the refusals above mean something.
     let own_page = [("Cookie", cookie.as_str()), ("Origin", own.as_str())];
     expect("the own page", server.request("GET", "/api/v1/about", &own_page, b"").0, &[200]);
 
-    // Out of the page's folder, or through a proxy.
+    // Paths out of the page's folder, or requests as if to a proxy.
     for path in [
         "/../../etc/passwd",
         "/app/../../Cargo.toml",
@@ -93,7 +93,7 @@ fn refused(server: &Server) -> usize {
     expect("a proxy", server.request("GET", "http://evil.example/api/v1/about", &proxied, b"").0, &[421, 400]);
     expect("CONNECT", server.request("CONNECT", "evil.example:443", &proxied, b"").0, &[421, 400, 404, 405]);
 
-    // What is no HTTP, or no picture.
+    // Not HTTP, or not a picture.
     expect("noise", server.raw(&[0xff; 300]).0, &[0, 400]);
     expect("HTTP/2", server.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").0, &[0, 400, 505]);
     expect("a long head", server.raw(&[b"GET /".as_slice(), &[b'a'; 1 << 20]].concat()).0, &[0, 414, 431, 400]);
@@ -112,7 +112,7 @@ fn refused(server: &Server) -> usize {
     asked
 }
 
-/// Sessions that send what no page sends; each ends, by itself or with a reason.
+/// Opens sessions that send what no page sends. Each has to end, or to be told that it sends too much. Returns the number of sessions.
 fn broken_sessions(server: &Server) -> usize {
     let huge = vec![7; 100 << 20];
     let messages = [
@@ -132,7 +132,7 @@ fn broken_sessions(server: &Server) -> usize {
             assert!(Instant::now() < deadline, "the session goes on");
         }
     }
-    // Far more frames than a camera has.
+    // Far more frames than a camera sends.
     let mut socket = server.program_socket("/api/v1/visit");
     let jpeg = face_jpeg(0);
     (0..2000).take_while(|id| socket.send(frame(*id, &jpeg)).is_ok()).for_each(drop);
@@ -141,7 +141,7 @@ fn broken_sessions(server: &Server) -> usize {
     messages.len() + 1
 }
 
-/// A visitor who sends a frame and waits for its answer, all the time; counts the answers.
+/// A visitor who keeps sending a frame and waiting for its answer. Counts the answers and returns the longest wait.
 fn honest_visitor(server: &Server, answers: &AtomicU32, stop: &AtomicBool) -> Duration {
     let mut socket = server.program_socket("/api/v1/visit");
     until_face(&mut socket);
@@ -159,7 +159,7 @@ fn honest_visitor(server: &Server, answers: &AtomicU32, stop: &AtomicBool) -> Du
     slowest
 }
 
-/// Whether the server ends a connection by itself, with a word or without; that nothing comes is none.
+/// Whether the server ends a connection by itself, with status 408 or without an answer. A read timeout doesn't count.
 fn is_sent_away(stream: &mut TcpStream) -> bool {
     let mut answer = [0; 64];
     match stream.read(&mut answer) {
@@ -169,7 +169,7 @@ fn is_sent_away(stream: &mut TcpStream) -> bool {
     }
 }
 
-/// Lets the honest visitor leave.
+/// Ends the honest visitor's session when dropped.
 struct Leaving<'a>(&'a AtomicBool);
 
 impl Drop for Leaving<'_> {
@@ -184,7 +184,7 @@ fn strangers_are_refused_and_an_honest_visitor_notices_nothing() {
     let (answers, stop) = (AtomicU32::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let honest = scope.spawn(|| honest_visitor(&server, &answers, &stop));
-        // The scope waits for the honest one, in a test that fails too.
+        // The scope waits for the honest visitor, even if the test fails.
         let _leaving = Leaving(&stop);
         let has_answers = |n: u32| answers.load(Ordering::Relaxed) >= n || honest.is_finished();
         super::support::program::wait_until("the first answers", || has_answers(5));
@@ -193,7 +193,7 @@ fn strangers_are_refused_and_an_honest_visitor_notices_nothing() {
         let asked = refused(&server) + broken_sessions(&server);
         assert!(asked >= 60, "{asked}");
 
-        // A thousand that open and say nothing, a few that say a letter at a time; the honest one and a new one come through.
+        // A thousand connections that send nothing, and a few that send one letter at a time. The honest visitor and a new one get through.
         let silent: Vec<TcpStream> = (0..1000).filter_map(|_| TcpStream::connect(server.address).ok()).collect();
         let mut slow: Vec<TcpStream> = (0..5).map(|_| server.connect()).collect();
         for letter in b"GET / HT" {
@@ -204,7 +204,7 @@ fn strangers_are_refused_and_an_honest_visitor_notices_nothing() {
         assert_eq!(status, 200, "with {} silent connections", silent.len());
         let seen = answers.load(Ordering::Relaxed);
         super::support::program::wait_until("more answers", || has_answers(seen + 10));
-        // Those who finish no head are sent away.
+        // Connections that don't finish their request head are closed.
         for stream in &mut slow {
             assert!(is_sent_away(stream), "a slow head is waited for");
         }

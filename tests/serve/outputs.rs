@@ -1,4 +1,4 @@
-//! Live results for other programs without a server, and cameras in the network.
+//! Live results for other programs without a server, and network cameras.
 
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,7 +13,7 @@ use super::support::emulated_cameras::{Bus, Mode};
 use super::support::ffmpeg::{ffmpeg, has_ffmpeg};
 use super::support::program::{binary, interrupt, mien, video_with_face, wait_until};
 
-/// Ends a program with the test.
+/// A program that ends with the test.
 struct Ended(Child);
 
 impl Drop for Ended {
@@ -61,7 +61,7 @@ fn a_dash_without_lines_is_refused() {
     }
 }
 
-/// A camera with a face before it, and who hears Open Sound Control, with the address.
+/// A camera that looks at a face, and a receiver of Open Sound Control with its address.
 fn camera_and_receiver() -> (Bus, UdpSocket, String) {
     let bus = Bus::new();
     let picture = super::support::drawn_face::picture_with_face(640, 480, opencv::core::Rect::new(220, 140, 200, 200));
@@ -89,7 +89,7 @@ fn a_watched_camera_gives_lines_and_osc_as_they_come() {
     let bundle = sent.take(200).find(|packet| packet.starts_with(b"#bundle")).expect("no face came");
     let holds = |word: &str| bundle.windows(word.len()).any(|window| window == word.as_bytes());
     assert!(holds("/mien/face/1/happy") && holds("/mien/face/1/label") && holds(&label));
-    // Whoever reads no more ends the program without a complaint.
+    // When the reader closes the pipe, the program ends without an error.
     drop(lines);
     let status = child.0.wait().unwrap();
     assert_eq!(status.code(), Some(0));
@@ -100,7 +100,7 @@ fn a_reader_who_stands_still_loses_lines_and_holds_up_neither_osc_nor_the_table_
     let (bus, receiver, osc) = camera_and_receiver();
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("faces.csv");
-    // Full from the beginning, so that not even the first line is taken.
+    // The pipe is full from the beginning, so that not even the first line fits.
     let (reader, pipe) = std::io::pipe().unwrap();
     let mut filler = pipe.try_clone().unwrap();
     let filling = std::thread::spawn(move || while filler.write_all(&[b'\n'; 4096]).is_ok() {});
@@ -135,7 +135,7 @@ fn a_camera_in_the_network_is_watched_and_found_again_and_its_password_is_told_t
     let clip = folder.path().join("clip.avi");
     video_with_face(&clip, 50);
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    // One client and one turn of the clip at a time: after it the "camera" is gone until it is started again.
+    // Serves one client and plays the clip once. Then the "camera" is gone until it is started again.
     let serve = || {
         let mut command = Command::new("ffmpeg");
         command.args(["-v", "error", "-re", "-i"]).arg(&clip).args(["-c", "copy", "-f", "mpjpeg", "-listen", "1"]);
@@ -155,7 +155,7 @@ fn a_camera_in_the_network_is_watched_and_found_again_and_its_password_is_told_t
     let first = lines.next().expect("no face came");
     let name = format!("\"file\":\"http://127.0.0.1:{port}/video\"");
     assert!(first.contains(&name), "{first}");
-    // Gone, and there again.
+    // The camera disappears and comes back.
     drop(camera);
     let _camera = serve();
     let frame = |line: &str| serde_json::from_str::<Value>(line).unwrap()["frame"].as_u64().unwrap();
@@ -193,7 +193,7 @@ fn a_camera_in_the_network_that_does_not_answer_is_named_without_its_password() 
     }
 }
 
-/// With the network open for a camera, a file that is named like a protocol or lists others still opens nothing else.
+/// A file that is named like a protocol, or that lists other files, opens nothing else.
 #[test]
 fn files_named_like_protocols_or_playlists_open_nothing_else() {
     if !has_ffmpeg() {
@@ -209,7 +209,7 @@ fn files_named_like_protocols_or_playlists_open_nothing_else() {
     };
     let playlist = format!("#EXTM3U\n#EXTINF:1,\n{}\n", secret.display());
     let list = format!("ffconcat version 1.0\nfile '{}'\n", secret.display());
-    // Lists by what they hold, whatever they are called.
+    // Playlists by their content, whatever their names.
     for path in [
         named("list.m3u8", playlist.as_bytes()),
         named("list.mp4", playlist.as_bytes()),
@@ -218,7 +218,7 @@ fn files_named_like_protocols_or_playlists_open_nothing_else() {
         let output = mien().args(["analyze", "--jsonl", "-"]).arg(&path).output().unwrap();
         assert!(output.stdout.is_empty() && output.status.code() == Some(3), "{}", path.display());
     }
-    // A name that FFmpeg would take for a protocol is a file like others: here a real video.
+    // A file whose name FFmpeg would take for a protocol is a file like any other, here a real video.
     let odd = folder.path().join("concat:secret.mp4|secret.mp4");
     ffmpeg(
         &["-i", secret.to_str().unwrap(), "-frames:v", "8", "-c:v", "copy", "-f", "mp4"],

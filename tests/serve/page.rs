@@ -13,37 +13,37 @@ use super::support::program::{binary, video_with_face, wait_until};
 
 const BUTTON: &str = "document.getElementById('start').textContent";
 const IS_DISABLED: &str = "document.getElementById('start').disabled";
-/// How much of the overlay is painted.
+/// The share of the overlay that is painted.
 const PAINTED: &str = "(() => { const c = document.getElementById('boxes'); if (!c.width) return 0; const d = c.getContext('2d')\
     .getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n / (c.width * c.height); })()";
-/// Lets the browser's camera be given when `window.give()` is called, and keeps what was given in `window.given`.
+/// Holds requests for the browser's camera back until `window.give()` is called, and keeps their streams in `window.given`.
 const ASK_FIRST: &str = "(() => { const media = navigator.mediaDevices; const real = media.getUserMedia.bind(media);\
     const asked = new Promise((give) => { window.give = give; }); window.given = [];\
     media.getUserMedia = async (wish) => { await asked; const stream = await real(wish); window.given.push(stream); return stream; }; })()";
-/// How many cameras were given, and how many of them are on.
+/// How many camera streams were given, and how many of them are active.
 const GIVEN_AND_ON: &str = "[window.given.length, window.given.filter((stream) => stream.active).length]";
-/// Counts the locks that keep the screen on in `window.locks`, and keeps the words that are sent in `window.told`.
+/// Counts the locks that keep the screen on in `window.locks`, and keeps the text messages that are sent in `window.told`.
 const COUNT_LOCKS_AND_WORDS: &str = "(() => { window.locks = 0; window.told = [];\
     const request = async () => { window.locks++; return { release: async () => { window.locks--; } }; };\
     Object.defineProperty(navigator, 'wakeLock', { value: { request } });\
     const real = WebSocket.prototype.send; WebSocket.prototype.send = function (data) {\
     if (typeof data === 'string') window.told.push(data); return real.call(this, data); }; })()";
-/// Drags the slider of the smoothing from one end to the other and back, ten times.
+/// Drags the smoothing slider from one end to the other and back, five times.
 const DRAG_SMOOTHING: &str = "(() => { const slider = document.getElementById('smoothing');\
     for (let step = 0; step <= 200; step++) { slider.value = Math.abs((step % 40) - 20) / 10;\
     slider.dispatchEvent(new Event('input')); } })()";
-/// Holds each question of what the server is back in `window.held`, until the test lets it go or fail.
+/// Holds requests for `/about` back in `window.held`, until the test lets them go or fail.
 const HOLD_QUESTIONS: &str = "(() => { const real = window.fetch.bind(window); window.held = [];\
     window.fetch = (where, how) => String(where).endsWith('/about') ? new Promise((give, refuse) => {\
     window.held.push({ go: () => give(real(where)), fail: () => refuse(new Error('as asked')) }); }) : real(where, how); })()";
 
-/// Lets the server be too busy for the first link that is handed in.
+/// Makes the server too busy for the first request for a session.
 const BUSY_ONCE: &str = "(() => { const real = window.fetch.bind(window); let isBusy = true;\
     window.fetch = (where, how) => { if (!isBusy || !String(where).endsWith('/session')) return real(where, how);\
     isBusy = false; return Promise.resolve(new Response('{}', { status: 429 })); }; })()";
 const FIGURES: &str = "document.getElementById('figures').textContent";
 
-/// What the API says that the pictures of the browser's camera show.
+/// The API's verdict on a picture of the browser's camera.
 fn verdict_of(server: &Server) -> String {
     let (_, report) = server.json("POST", "/api/v1/analyze", &face_jpeg(0));
     report["faces"][0]["verdict"].as_str().unwrap().to_owned()
@@ -56,7 +56,7 @@ async fn the_page_names_what_the_visitors_camera_shows() {
     assert!(!address.contains(TOKEN), "{address}");
     assert_eq!(browser.ask("document.cookie").await, "", "no script reads the cookie");
     browser.press("start").await;
-    // The browser's own JPEG of a drawn face that moves may be another emotion for a moment.
+    // In the browser's own JPEGs, the moving drawn face may show another emotion for a moment.
     let expected = verdict_of(&server);
     let is_expected = |shown: &str| shown.to_lowercase().starts_with(&expected);
     browser.until(VERDICT, |verdict| verdict.as_str().is_some_and(is_expected)).await;
@@ -148,7 +148,7 @@ async fn the_servers_video_is_shown_and_the_own_camera_beside_it() {
     browser.ask("document.querySelector('input[value=own]').click()").await;
     browser.until("document.getElementById('camera').length", |count| count.as_u64() >= Some(1)).await;
     browser.until_face().await;
-    // Boxes alone, on nothing, for OBS.
+    // Only boxes, on a transparent background, for OBS.
     browser.go(&server.link("overlay")).await;
     let share = browser.until(PAINTED, |share| share.as_f64().is_some_and(|share| share > 0.0)).await;
     assert!(share.as_f64().unwrap() < 0.5, "the overlay covers {share} of the picture");
@@ -160,7 +160,7 @@ async fn a_camera_that_is_given_when_it_is_no_longer_wanted_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let video = folder.path().join("clip.mp4");
     video_with_face(&video, 60);
-    // A second click while the browser asks stops it.
+    // A second click while the browser asks for permission stops it.
     let Some((browser, _server)) = Browser::at_page(&[]).await else { return };
     browser.ask(ASK_FIRST).await;
     browser.press("start").await;
@@ -175,7 +175,7 @@ async fn a_camera_that_is_given_when_it_is_no_longer_wanted_is_closed() {
     browser.start_camera().await;
     assert_eq!(browser.ask(GIVEN_AND_ON).await, json!([2, 1]));
 
-    // So does another choice of what to watch.
+    // Choosing another source stops it too.
     let server = Server::start(&["--video", video.to_str().unwrap()]);
     browser.go(&server.link("")).await;
     browser.until_face().await;
@@ -193,7 +193,7 @@ async fn a_camera_that_is_given_when_it_is_no_longer_wanted_is_closed() {
 async fn a_camera_that_goes_away_ends_the_session_with_a_word() {
     let Some((browser, server)) = Browser::at_page(&[]).await else { return };
     browser.start_camera().await;
-    // As the browser does when it is unplugged.
+    // What the browser does when the camera is unplugged.
     let track = "document.getElementById('video').srcObject.getVideoTracks()[0]";
     browser.ask(&format!("{track}.dispatchEvent(new Event('ended'))")).await;
     browser.until_state("The camera was disconnected").await;
@@ -228,7 +228,7 @@ async fn the_screen_stays_on_while_the_camera_runs_and_a_dragged_slider_is_told_
 async fn a_camera_that_gives_no_picture_leaves_no_face_and_says_so() {
     let Some((browser, _server)) = Browser::at_page(&[]).await else { return };
     browser.start_camera().await;
-    // As the browser does when another program takes the camera; the pictures go on here, and take the words away.
+    // What the browser does when another program takes the camera. Here, pictures keep coming, and they clear the message.
     let muted = "(() => { document.getElementById('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('mute'));\
         return [document.getElementById('state').textContent, document.querySelectorAll('.face').length]; })()";
     let said = browser.ask(muted).await;
@@ -241,7 +241,7 @@ async fn a_camera_that_gives_no_picture_leaves_no_face_and_says_so() {
 #[tokio::test]
 async fn a_line_on_which_nothing_comes_is_opened_anew() {
     let Some((browser, _server)) = Browser::at_page(&[]).await else { return };
-    // To a visitor who sends nothing the server says nothing.
+    // The server sends nothing to a visitor who sends nothing.
     let silent = "void import('/app/session.js').then(({ Line }) => { window.opened = 0; window.troubles = 0;\
         window.line = new Line('/api/v1/visit', { open: () => window.opened++, message() {}, trouble: () => window.troubles++ }, 100); })";
     browser.ask(silent).await;
@@ -272,7 +272,7 @@ async fn a_camera_that_is_refused_or_missing_and_a_link_without_its_token_are_sa
     browser.go(&format!("http://{}/", server.address)).await;
     browser.until_state("This page needs its link").await;
     assert_eq!(browser.ask(IS_DISABLED).await, true);
-    // A change behind the # alone loads nothing: the page that is there takes the token.
+    // Changing only the part after the # doesn't reload the page: the open page takes the token.
     browser.open_page(&server).await;
     browser.press("start").await;
     browser.until_state("No permission for the camera").await;
@@ -353,7 +353,7 @@ async fn two_tabs_and_a_phone_work_side_by_side_and_nothing_is_wider_than_the_ph
     let first = desk.page().window().await.unwrap();
     let tab = desk.page().new_window(true).await.unwrap();
     desk.page().switch_to_window(tab.handle).await.unwrap();
-    // The cookie opens it: no token is needed any more.
+    // The cookie gives access: no token is needed any more.
     desk.go(&format!("http://{}/", server.address)).await;
     desk.until_state("Press Start").await;
     desk.start_camera().await;
@@ -373,7 +373,7 @@ async fn the_page_breaks_no_rule_of_its_own_policy_and_keeps_nothing_of_the_api(
     let Some((browser, _server)) = Browser::at_page(&[]).await else { return };
     // An inline script does nothing.
     browser.ask("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.broken = 1\">')").await;
-    // And nothing of another server is loaded.
+    // Nothing is loaded from another server.
     browser.ask("void fetch('http://127.0.0.1:1/').catch((error) => { window.refused = String(error); })").await;
     browser.until("window.refused ?? ''", |refused| refused.as_str().is_some_and(|refused| !refused.is_empty())).await;
     assert_eq!(browser.ask("window.broken ?? 0").await, 0);

@@ -33,7 +33,7 @@ fn rows(table: &Path) -> usize {
     csv::Reader::from_path(table).unwrap().records().map(Result::unwrap).count()
 }
 
-/// Sends pictures of a face until it was seen, two of another shape, and posts one; gives how many a camera has sent of the first.
+/// Sends pictures of a face until it is found, then two of another shape, and posts one. Returns how many were sent before those two.
 fn visit(server: &Server) -> u64 {
     let mut socket = server.program_socket("/api/v1/visit");
     let seen_at = until_face(&mut socket)["id"].as_u64().unwrap();
@@ -47,7 +47,7 @@ fn visit(server: &Server) -> u64 {
     seen_at + 1
 }
 
-/// What a phone sends after it was turned.
+/// What a phone sends after it was rotated.
 fn turned() -> Vec<u8> {
     let picture = super::support::drawn_face::picture_with_face(240, 320, Rect::new(65, 90, 110, 110));
     let mut bytes = opencv::core::Vector::new();
@@ -81,7 +81,7 @@ fn nothing_that_a_visitor_sends_is_stored_unless_that_is_asked_for() {
     interrupt(server.process());
     assert_eq!(server.wait(), Some(0));
     let recordings = recordings_in(home.path());
-    // Each has what its camera has sent but for the picture that began it; the posted one is in neither.
+    // Each has the pictures of its shape except the one that started the recording; the posted picture is in neither.
     let [(upright, first), (turned, second)] = recordings.as_slice() else { panic!("{recordings:?}") };
     assert!(upright.starts_with(home.path().join("kept")) && upright.to_string_lossy().contains("visitor 1"));
     assert_eq!((&first["counts"]["frames"], &first["width"]), (&(sent - 1).into(), &320.into()), "{first}");
@@ -144,7 +144,7 @@ fn a_recording_of_the_servers_camera_that_cannot_be_completed_is_told_at_the_end
     let has_frames = |recording: &Path| fs::metadata(recording.join("frames.csv")).is_ok_and(|file| file.len() > 100);
     wait_until("the camera's recording", || recordings().iter().any(|(recording, _)| has_frames(recording)));
     let (recording, _) = recordings().remove(0);
-    // What is written there once more at the end finds no place.
+    // A folder with its name keeps the file from being written again at the end.
     fs::remove_file(recording.join("session.json")).unwrap();
     fs::create_dir(recording.join("session.json")).unwrap();
     interrupt(server.process());

@@ -1,14 +1,14 @@
-//! A drawn face that the Haar cascade takes for one: no picture of a person has to come with the tests.
+//! A drawn face that the Haar cascade detects, so that the tests need no picture of a person.
 
 use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Point, Rect, Scalar, Size, Vec3b};
 use opencv::imgproc;
 
-/// What one drawn person has and another hasn't; brightness in levels of gray.
+/// How drawn people differ. Brightness is in gray levels.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     hair: f64,
     skin: f64,
-    /// Of the eyes from the middle, as a share of the side.
+    /// Distance of the eyes from the middle, as a share of the box's side.
     eyes: f64,
     is_bearded: bool,
 }
@@ -18,12 +18,12 @@ impl Look {
     pub const BEARDED: Self = Self { hair: 25.0, skin: 150.0, eyes: 0.155, is_bearded: true };
 }
 
-/// A grey picture with one face; `face` is about the box that the detector gives, from the brows to the chin.
+/// A grey picture with one face. `face` is roughly the detector's box, from the brows to the chin.
 pub fn picture_with_face(width: i32, height: i32, face: Rect) -> Mat {
     face_with_look(width, height, face, Look::LIGHT)
 }
 
-/// The same with somebody's face.
+/// The same with a given look.
 pub fn face_with_look(width: i32, height: i32, face: Rect, look: Look) -> Mat {
     let mut picture = Mat::new_rows_cols_with_default(height, width, CV_8UC3, Scalar::all(90.0)).unwrap();
     let mut blot = |x: f64, y: f64, rx: f64, ry: f64, level: f64| {
@@ -58,7 +58,7 @@ pub fn face_with_look(width: i32, height: i32, face: Rect, look: Look) -> Mat {
     soft
 }
 
-/// The steepest change of brightness between two pixels that lie six apart in a row of a picture, between two columns: what is left of
+/// The largest difference in brightness between pixels six columns apart, in a row and between two columns of a picture: what is left of
 /// the edges of eyes.
 pub fn steepest_across(picture: &Mat, row: i32, (from, to): (i32, i32)) -> i32 {
     let level = |column: i32| i32::from(picture.at_2d::<Vec3b>(row, column).unwrap()[1]);

@@ -13,10 +13,10 @@ use opencv::imgcodecs;
 /// Names the folder that stands for the machine's bus; see `tests/v4l2_fake/fake.h`.
 const BUS_VARIABLE: &str = "MIEN_TEST_CAMERAS";
 
-/// A machine's cameras: none at first. They are there for the processes that [`Bus::command`] starts.
+/// A machine's cameras, none at first. They exist for the processes that [`Bus::command`] starts.
 pub struct Bus {
     folder: PathBuf,
-    /// Removes the folder at the end; the process that was started in it has none.
+    /// Removes the folder at the end. `None` in the process that [`Bus::run_test`] starts.
     _owned: Option<tempfile::TempDir>,
 }
 
@@ -26,7 +26,7 @@ impl Bus {
         Self { folder: owned.path().to_owned(), _owned: Some(owned) }
     }
 
-    /// Runs the rest of a test in a process that has this machine's cameras: `body` is called there alone.
+    /// Runs the rest of a test in a process that has this machine's cameras: `body` is called only there.
     ///
     /// The process is this test binary again, told to run this test alone, so `body` must be a closure of the test itself.
     pub fn run_test<F: FnOnce(&Self)>(&self, body: F) {
@@ -77,7 +77,7 @@ impl Bus {
         fs::rename(self.camera(index), self.unplugged(index)).unwrap();
     }
 
-    /// Has a camera pulled out once it has sent so many frames.
+    /// Pulls a camera out once it has sent this many frames.
     pub fn unplug_after(&self, index: u32, frames: u32) {
         fs::write(self.camera(index).join("unplug_after"), frames.to_string()).unwrap();
     }
@@ -98,7 +98,7 @@ impl Bus {
         File::create(self.camera(index).join("silent")).unwrap();
     }
 
-    /// Uses a camera as another program would: it is busy as long as this lives.
+    /// Uses a camera as another program would: it is busy until the returned file is dropped.
     pub fn occupy(&self, index: u32) -> File {
         let lock = File::create(self.camera(index).join("lock")).unwrap();
         lock.try_lock().unwrap();
@@ -138,7 +138,7 @@ impl Mode {
         Self { fourcc: "MJPG", width, height, fps, frames: pictures.iter().map(encode).collect() }
     }
 
-    /// Writes the frames into a camera's folder and says what to call them in its list of modes.
+    /// Writes the frames into a camera's folder and returns their name for the list of modes.
     fn write_frames(&self, folder: &Path, number: usize) -> String {
         if self.frames.is_empty() {
             return "-".into();
@@ -153,7 +153,7 @@ impl Mode {
     }
 }
 
-/// The library to preload, built from its sources once in each test process that asks.
+/// The library to preload, built from its sources once in each test process that uses it.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
@@ -162,7 +162,7 @@ fn library() -> &'static Path {
         let sources = sources.filter(|path| path.extension().is_some_and(|extension| extension == "c"));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let library = folder.join("v4l2_fake.so");
-        // Built aside and moved in one step: other tests may be loading the last one.
+        // Built under another name and moved in one step: other tests may be loading the previous library.
         let fresh = folder.join(format!("v4l2_fake-{}.so", std::process::id()));
         let mut compiler = Command::new("cc");
         compiler.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-shared", "-fPIC", "-pthread"]);

@@ -1,4 +1,4 @@
-//! A clip of people who act seven expressions in turn, made of JAFFE's pictures.
+//! A clip of people who act seven expressions in turn, made from JAFFE's pictures.
 
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
@@ -15,15 +15,15 @@ use opencv::videoio::{VideoWriter, VideoWriterTrait as _};
 const FPS: f64 = 30.0;
 const WIDTH: i32 = 640;
 const HEIGHT: i32 = 480;
-/// Each picture is held for so long.
+/// The number of frames for which each picture is shown.
 const FRAMES: i32 = 60;
 /// Side of the square that JAFFE's picture fills.
 const SIDE: f64 = 440.0;
 /// What a webcam's sensor adds, in gray levels.
 const NOISE: f64 = 8.0;
 
-/// Writes `clip.mp4` and `truth.csv` into `folder`: for each of JAFFE's ten people one picture of each emotion, held for two
-/// seconds by an unsteady hand and seen by a noisy sensor.
+/// Writes `clip.mp4` and `truth.csv` into `folder`: for each of JAFFE's ten people, one picture of each emotion, shown for two
+/// seconds as an unsteady camera with a noisy sensor would film it.
 pub fn seven_expressions(jaffe: &Path, folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     // Named KA.AN1.39.tiff: person, emotion and its number, running number. The first picture of each is taken.
@@ -72,7 +72,7 @@ fn filmed(picture: &Mat, frame: i32) -> Mat {
     let gray = Scalar::all(128.0);
     let size = Size::new(WIDTH, HEIGHT);
     imgproc::warp_affine(picture, &mut moved, &place, size, INTER_AREA, opencv::core::BORDER_CONSTANT, gray).unwrap();
-    // Noise to either side: pixels hold no negative numbers.
+    // Adds and subtracts noise separately, because pixels can't hold negative numbers.
     for sign in [1, -1] {
         let mut noise = Mat::zeros(HEIGHT, WIDTH, CV_8UC3).unwrap().to_mat().unwrap();
         randn(&mut noise, &Scalar::all(0.0), &Scalar::all(NOISE)).unwrap();

@@ -24,7 +24,7 @@ use opencv::core::{CV_8UC3, Mat, Rect, Scalar, Size};
 use opencv::imgproc;
 use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst as _};
 
-/// How long a test waits for what must come; only a failing test waits that long.
+/// Timeout for what must happen; only a failing test waits that long.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub const WIDTH: i32 = 320;
@@ -34,7 +34,7 @@ pub const FPS: u32 = 25;
 /// Side of a fake face.
 pub const FACE: i32 = 60;
 
-/// Gray value from which on a pixel belongs to a face.
+/// The least gray value of a face's pixels.
 const BRIGHT: u8 = 128;
 
 /// A frame with a face at each of these places (left, top).
@@ -58,7 +58,7 @@ pub fn one_face(index: u64) -> Vec<(i32, i32)> {
     vec![(20 + i32::try_from(index % 100).unwrap() * 2, 90)]
 }
 
-/// Writes a real video of fake frames and gives its path back.
+/// Writes a real video of fake frames and returns its path.
 pub fn write_video(path: &Path, codec: [u8; 4], frames: u64, faces: fn(u64) -> Vec<(i32, i32)>) -> PathBuf {
     let fourcc = i32::from_le_bytes(codec);
     let mut writer = VideoWriter::new(path, fourcc, f64::from(FPS), Size::new(WIDTH, HEIGHT), true).unwrap();
@@ -81,15 +81,15 @@ fn info(name: &str, kind: SourceKind) -> SourceInfo {
     }
 }
 
-/// A video of so many frames with one face each.
+/// A video with one face on each frame.
 pub struct FakeVideo {
     info: SourceInfo,
     frames: u64,
     next: u64,
     fails_at: Option<u64>,
-    /// From one frame to the next in media time.
+    /// Media time from one frame to the next.
     spacing: Duration,
-    /// How long each frame takes to come.
+    /// How long it takes to read a frame.
     pause: Duration,
     reads: Arc<AtomicU64>,
 }
@@ -109,7 +109,7 @@ impl FakeVideo {
         }
     }
 
-    /// Has frames that lie so far apart.
+    /// Sets the media time from one frame to the next.
     pub fn spaced(mut self, spacing: Duration) -> Self {
         let frames = u32::try_from(self.frames).unwrap();
         self.spacing = spacing;
@@ -118,13 +118,13 @@ impl FakeVideo {
         self
     }
 
-    /// Takes so long for each frame.
+    /// Sets how long it takes to read a frame.
     pub fn slowed_by(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
-    /// Can't be read on at this frame.
+    /// Makes reading fail at this frame.
     pub fn failing_at(mut self, frame: u64) -> Self {
         self.fails_at = Some(frame);
         self
@@ -182,7 +182,7 @@ pub enum Act {
 pub struct FakeCamera {
     acts: Sender<Act>,
     received: Receiver<Act>,
-    /// What becomes of the tries to open it, in turn; then all work.
+    /// The errors of the first attempts to open it, in order. Later attempts succeed.
     refusals: Arc<Mutex<Vec<SourceError>>>,
     reads: Arc<AtomicU64>,
     opened: Arc<AtomicU64>,
@@ -281,7 +281,7 @@ impl FrameSource for OpenCamera {
     }
 }
 
-/// Finds the bright squares, each in columns of its own.
+/// Finds the bright squares. No two of them may share a column.
 pub struct FakeDetector;
 
 impl FaceDetector for FakeDetector {
@@ -326,7 +326,7 @@ pub fn detector_factory() -> DetectorFactory {
     Box::new(|_, _| Ok(detector()))
 }
 
-/// Asks for a network that is named after the emotion that it sees.
+/// The command that loads a network named after the emotion that it sees.
 pub fn seeing(name: &str) -> Command {
     Command::SetNetwork(NetworkChoice { model: Some(name.to_owned()), ..NetworkChoice::default() })
 }
@@ -334,7 +334,7 @@ pub fn seeing(name: &str) -> Command {
 /// Sees one emotion in each face.
 pub struct FakeClassifier {
     pub emotion: Emotion,
-    /// One word lets one call through; `None` lets all through.
+    /// Lets calls through one at a time; `None` lets all through.
     gate: Option<Gate>,
     /// Fails on the call of this number, counted from 0.
     fails_at: Option<u64>,
@@ -355,17 +355,17 @@ impl Gate {
         Self { open: unbounded(), entered: unbounded() }
     }
 
-    /// Waits until the classifier stands before the gate.
+    /// Waits until the classifier has reached the gate.
     pub fn wait_until_entered(&self) {
         self.entered.1.recv_timeout(PATIENCE).expect("nothing came to be classified");
     }
 
-    /// Says what [`Self::wait_until_entered`] waits for.
+    /// Signals that the gate was reached; [`Self::wait_until_entered`] waits for this.
     pub fn enter(&self) {
         self.entered.0.send(()).unwrap();
     }
 
-    /// Lets so many calls through.
+    /// Lets this many calls through.
     pub fn let_through(&self, calls: usize) {
         (0..calls).for_each(|_| self.open.0.send(()).unwrap());
     }
@@ -391,7 +391,7 @@ impl FakeClassifier {
         self
     }
 
-    /// Loads this one first, and then those that [`seeing`] asks for.
+    /// Loads this network first, then those that [`seeing`] requests.
     pub fn factory(self) -> ClassifierFactory {
         let mut first = Some(self);
         Box::new(move |choice| {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Whether it is installed; says so if a test is skipped for that.
+/// Whether ffmpeg is installed. If not, prints that the test is skipped.
 pub fn has_ffmpeg() -> bool {
     let found = Command::new("ffmpeg").arg("-version").output().is_ok_and(|output| output.status.success());
     if !found {
@@ -12,13 +12,13 @@ pub fn has_ffmpeg() -> bool {
     found
 }
 
-/// Writes a file.
+/// Writes a file with ffmpeg.
 pub fn ffmpeg(arguments: &[&str], output: &Path) {
     let status = Command::new("ffmpeg").args(["-v", "error", "-y"]).args(arguments).arg(output).status().unwrap();
     assert!(status.success());
 }
 
-/// A folder with programs that do as ffmpeg and ffprobe might, for PATH; `ffmpeg` is a script.
+/// Fills a folder for PATH with stand-ins for ffprobe and ffmpeg. `ffmpeg` is the shell script of the latter.
 #[cfg(unix)]
 pub fn stand_ins(folder: &Path, ffmpeg: &str) {
     use std::os::unix::fs::PermissionsExt as _;

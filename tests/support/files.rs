@@ -27,7 +27,7 @@ impl Files {
     }
 }
 
-/// Checks that a program failed with one line of error, its last, in which all of `said` is found.
+/// Checks that a program failed with one line of error, its last, that contains all of `said`.
 #[track_caller]
 pub fn assert_one_error(output: &Output, said: &[&str]) {
     let err = String::from_utf8_lossy(&output.stderr);

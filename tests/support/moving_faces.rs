@@ -1,6 +1,6 @@
 //! Films of faces that move, turn, leave and are covered, made by warping pictures of them.
 //!
-//! The pictures are drawn ones, or of real people.
+//! The pictures are drawn, or show real people.
 
 use opencv::core::{self, CV_8UC1, CV_8UC3, CV_32F, Mat, MatTraitConst as _, Point, Rect, Scalar, Size};
 use opencv::{imgcodecs, imgproc};
@@ -33,21 +33,21 @@ pub struct Pose {
     pub center: (f32, f32),
     /// Side of the box.
     pub side: f32,
-    /// Turned clockwise by so many degrees.
+    /// Clockwise rotation in degrees.
     pub roll: f32,
     /// Whether a hand covers the mouth.
     pub is_covered: bool,
 }
 
 impl Pose {
-    /// Upright, of 160 pixels.
+    /// Upright, with a side of 160 pixels.
     pub fn at(x: f32, y: f32) -> Self {
         Self { center: (x, y), side: 160.0, roll: 0.0, is_covered: false }
     }
 }
 
 impl Actor {
-    /// Two drawn people, whom Haar takes for people.
+    /// Two drawn people, whom Haar detects.
     pub fn drawn() -> [Self; 2] {
         [(Look::LIGHT, 14), (Look::BEARDED, 20)].map(|(look, seed)| {
             let face = Rect::new(150, 150, 200, 200);
@@ -56,8 +56,8 @@ impl Actor {
         })
     }
 
-    /// Two real people, on pictures that the environment variables `MIEN_TEST_FACE` and `MIEN_TEST_OTHER_FACE` name; without those the
-    /// man of the demo clip, and the same mirrored and in a darker skin. `None` without the clip.
+    /// Two real people, on pictures that the environment variables `MIEN_TEST_FACE` and `MIEN_TEST_OTHER_FACE` name. Without those, the
+    /// person in the demo clip, once as filmed and once mirrored and darkened. `None` without the clip.
     pub fn filmed() -> Option<[Self; 2]> {
         let named = ["MIEN_TEST_FACE", "MIEN_TEST_OTHER_FACE"].map(|variable| std::env::var(variable).ok());
         if let [Some(first), Some(second)] = named {
@@ -135,7 +135,7 @@ impl Actor {
     }
 }
 
-/// Skin and a lens leave no area even, and each person's skin is their own.
+/// Adds texture, which differs from person to person: on real pictures, no area of skin is uniform.
 fn textured(picture: &Mat, seed: u64) -> Mat {
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let grains: Vec<u8> = (0..picture.total()).map(|_| random.random()).collect();
@@ -143,7 +143,7 @@ fn textured(picture: &Mat, seed: u64) -> Mat {
     let (mut soft, mut texture, mut mixed) = (Mat::default(), Mat::default(), Mat::default());
     imgproc::gaussian_blur_def(&grains, &mut soft, Size::new(0, 0), 8.0).unwrap();
     imgproc::cvt_color_def(&soft, &mut texture, imgproc::COLOR_GRAY2BGR).unwrap();
-    // The blur leaves a deviation of 3 levels about the middle.
+    // The blur leaves a standard deviation of 3 levels around the middle.
     core::add_weighted(picture, 1.0, &texture, 7.0, -896.0, &mut mixed, CV_8UC3).unwrap();
     mixed
 }
@@ -160,7 +160,7 @@ fn blend(frame: &mut Mat, picture: &Mat, share: &Mat) {
     *frame = mixed;
 }
 
-/// A room: stripes of furniture that differ from room to room, `pan` pixels to the left of where the camera was.
+/// A room with rectangles as furniture, which differ from room to room. `pan` moves them to the left, in pixels.
 pub fn room(number: u32, pan: f32) -> Mat {
     let mut picture = Mat::new_rows_cols_with_default(HEIGHT, WIDTH, CV_8UC3, Scalar::all(105.0)).unwrap();
     // A linear congruential generator: the same furniture each time.
@@ -181,15 +181,15 @@ pub fn room(number: u32, pan: f32) -> Mat {
     soft
 }
 
-/// The light of a flash: everything twice as bright and more, burnt out where it was bright.
+/// A frame in the light of a flash: more than twice as bright, overexposed where it was bright.
 pub fn flash(frame: &Mat) -> Mat {
     let mut bright = Mat::default();
     frame.convert_to(&mut bright, CV_8UC3, 2.2, 30.0).unwrap();
     bright
 }
 
-/// Cloth with a print that has no faces: dark and light spots of several sizes. Haar's loose search takes some of it for a face, depending
-/// on `seed`; `shift` moves it to the right, as a curtain in a draught.
+/// Cloth with a print without faces: dark and light spots of several sizes. Haar's loose search takes some of it for a face, depending on
+/// `seed`. `shift` moves the cloth to the right, like a curtain in a draught.
 pub fn cloth(seed: u64, shift: f32) -> Mat {
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let mut sum = Mat::new_rows_cols_with_default(HEIGHT, WIDTH, CV_32F, Scalar::all(125.0)).unwrap();

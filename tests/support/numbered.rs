@@ -1,9 +1,9 @@
-//! Pictures that say their number, whatever a codec does to them.
+//! Pictures that show their number, which survives any codec.
 
 use opencv::core::{CV_8UC3, Mat, MatTraitConst as _, Point, Scalar};
 use opencv::imgproc;
 
-/// Eight bars side by side, black or white, which are the bits of the number: no codec is bad enough to lose them.
+/// Eight bars side by side, black or white, which are the bits of the number. No codec is bad enough to lose them.
 pub fn numbered_picture(number: u8, width: i32, height: i32) -> Mat {
     let mut picture = Mat::new_rows_cols_with_default(height, width, CV_8UC3, Scalar::all(0.0)).unwrap();
     for bit in (0..8).filter(|bit| number >> bit & 1 == 1) {

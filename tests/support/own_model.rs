@@ -1,18 +1,18 @@
-//! A model of own classes: the shipped network, whose outputs are taken for other words.
+//! A model with custom classes: the shipped network with other names for its outputs.
 
 use std::path::{Path, PathBuf};
 
 use tch::{Kind, Tensor};
 use toml::{Table, Value};
 
-/// Outputs of the seven emotions, those first that faces show most.
+/// The outputs of the seven emotions, those that faces show most first.
 const OUTPUTS: [i64; 7] = [3, 6, 4, 5, 0, 2, 1];
 
 /// Parameters of one output.
 const PARAMETERS: i64 = 209;
 
-/// Writes weights and card of a model that tells these classes apart into a folder, and gives where the weights are. Beyond seven classes
-/// outputs come again, weaker each time.
+/// Writes weights and card of a model with these classes into a folder, and returns the path of the weights. Beyond seven classes, outputs
+/// are repeated, weaker each time.
 pub fn own_model(folder: &Path, classes: &[&str]) -> PathBuf {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mien.safetensors");
     let rows: Vec<i64> = (0..classes.len()).map(|class| OUTPUTS[class % OUTPUTS.len()]).collect();

@@ -13,7 +13,7 @@ use super::drawn_face::picture_with_face;
 pub const WIDTH: i32 = 320;
 pub const HEIGHT: i32 = 240;
 
-/// How long a test waits for what must come; only a failing test waits that long.
+/// Timeout for what must happen; only a failing test waits that long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where the program's binary is.
@@ -28,7 +28,7 @@ pub fn mien() -> Command {
     command
 }
 
-/// The answer to something wrong: an exit code that is no success, and one line that holds all of `words`.
+/// Checks that a command is refused: exit code 1, and one line of error that contains all of `words`.
 pub fn assert_refused(command: &mut Command, words: &[&str]) {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let stderr = String::from_utf8(stderr).unwrap();
@@ -40,27 +40,27 @@ pub fn assert_refused(command: &mut Command, words: &[&str]) {
     assert!(stdout.is_empty(), "{}", String::from_utf8_lossy(&stdout));
 }
 
-/// A video of so many frames with a face that moves a little.
+/// Writes a video with a face that moves a little.
 pub fn video_with_face(path: &Path, frames: i32) {
     write_video(path, frames, |number| picture_with_face_at(100 + number % 20));
 }
 
-/// A picture of a video with a face so far from the left.
+/// A frame with a face at `left` pixels from the left.
 pub fn picture_with_face_at(left: i32) -> Mat {
     picture_with_face(WIDTH, HEIGHT, Rect::new(left, 70, 110, 110))
 }
 
-/// A picture of a video without a face.
+/// A frame without a face.
 pub fn empty_picture() -> Mat {
     Mat::new_rows_cols_with_default(HEIGHT, WIDTH, CV_8UC3, Scalar::all(90.0)).unwrap()
 }
 
-/// A video of so many frames without a face.
+/// Writes a video without a face.
 pub fn video_without_face(path: &Path, frames: i32) {
     write_video(path, frames, |_| empty_picture());
 }
 
-/// A video that no encoder can make small.
+/// Writes a video of noise, which no encoder can compress.
 pub fn video_of_noise(path: &Path, frames: i32) {
     write_video(path, frames, |_| {
         let mut picture = Mat::new_rows_cols_with_default(HEIGHT, WIDTH, CV_8UC3, Scalar::all(0.0)).unwrap();
@@ -69,7 +69,7 @@ pub fn video_of_noise(path: &Path, frames: i32) {
     });
 }
 
-/// In a container that can be cut: MJPEG pictures one after another.
+/// Writes a video: an `.avi` as MJPEG, which can be cut off anywhere, everything else as MPEG-4.
 pub fn write_video(path: &Path, frames: i32, picture: impl Fn(i32) -> Mat) {
     let codec = if path.extension().is_some_and(|extension| extension == "avi") { *b"MJPG" } else { *b"mp4v" };
     let size = Size::new(WIDTH, HEIGHT);
@@ -81,7 +81,7 @@ pub fn write_video(path: &Path, frames: i32, picture: impl Fn(i32) -> Mat) {
     writer.release().unwrap();
 }
 
-/// Waits until something is so.
+/// Waits until `is_so` is true.
 pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
@@ -90,7 +90,7 @@ pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-/// Presses Ctrl-C for a program that is ready for it.
+/// Sends Ctrl-C to a program, once the program handles it.
 #[cfg(target_os = "linux")]
 pub fn interrupt(child: &Child) {
     // Bit 1 is SIGINT.

@@ -1,5 +1,5 @@
-//! Recordings of the test's own making: each frame shows its place in the video as a pattern of bits, and faces are
-//! wherever the table says.
+//! Recordings that tests make: each frame shows its place in the video as a pattern of bits, and the table alone says where
+//! faces are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,23 +31,23 @@ pub const FPS: f64 = 30.0;
 const BIT: i32 = 20;
 const BITS: i32 = 12;
 
-/// Number of the frame at a place in the video: each tenth was lost on the way to the disk.
+/// Number of the frame at a place in the video: after every ten frames, one was lost on the way to the disk.
 pub fn number(place: u64) -> u64 {
     place + place / 10
 }
 
-/// When it was seen: about 25 frames a second, unevenly.
+/// Time of the frame at a place in the video: about 25 frames a second, unevenly.
 pub fn time(place: u64) -> Duration {
     Duration::from_millis(number(place) * 40 + (place % 3) * 7)
 }
 
-/// Who is on a frame: face 1 at the beginning, face 2 for long, and face 7 where face 1 has come back.
+/// The faces on a frame: face 1 at the beginning, face 2 for longer, and face 7, which is the person of face 1 again.
 pub fn people(place: u64) -> Vec<u32> {
     let seen = [(1, 3..20), (2, 10..45), (7, 30..u64::MAX)];
     seen.into_iter().filter(|(_, places)| places.contains(&place)).map(|(id, _)| id).collect()
 }
 
-/// What somebody shows at a place.
+/// A face at a place in the video.
 pub fn face(id: u32, place: u64) -> Face {
     let emotion = if id == 2 { Emotion::Sad } else { Emotion::Happy };
     let probabilities = |leader: f32| {
@@ -57,7 +57,7 @@ pub fn face(id: u32, place: u64) -> Face {
     };
     let left = if id == 2 { 200.0 } else { 40.0 };
     let rect = FaceRect { x: left + place as f32 * 0.5, y: 100.0, width: 80.0, height: 80.0 };
-    // Eyes, nose and mouth of a head that leans a little, of one person alone.
+    // Eyes, nose and mouth of a slightly tilted head. Only face 1 has them.
     let points = [[22.0, 30.0], [58.0, 34.5], [40.3, 50.0], [25.0, 64.0], [53.0, 66.2]];
     let landmarks = Landmarks::from_points(points).map(|[x, y]| [rect.x + x, rect.y + y]);
     Face {
@@ -71,12 +71,12 @@ pub fn face(id: u32, place: u64) -> Face {
     }
 }
 
-/// Records so many frames into `folder`, with two marks, as it is after an end in order.
+/// Records this many frames into `folder`, with two marks, as after a normal end.
 pub fn record(folder: &Path, frames: u64) -> PathBuf {
     record_of(folder, frames, &Classes::emotions())
 }
 
-/// The same of a network that tells these classes apart; of own classes everybody shows the first.
+/// The same with a network of these classes. With custom classes, everybody shows the first.
 pub fn record_of(folder: &Path, frames: u64, classes: &Classes) -> PathBuf {
     let of_classes = |face: Face| {
         if classes.are_emotions() {
@@ -146,7 +146,7 @@ fn write_metadata(folder: &Path, ended: Option<&str>, counts: Option<Counts>, cl
     fs::write(folder.join(recording::METADATA), serde_json::to_vec_pretty(&metadata).unwrap()).unwrap();
 }
 
-/// Makes of a recording what a kill leaves: no end, the last rows cut in two, and the video in the middle of a frame.
+/// Turns a recording into what a kill leaves: no end, and tables and video cut off in the middle of a row or a frame.
 pub fn kill(folder: &Path) {
     write_metadata(folder, None, None, &Classes::emotions());
     for (name, share) in [(recording::VIDEO, 0.8), (recording::FACES, 0.7), (recording::FRAMES, 0.9)] {

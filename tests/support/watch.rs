@@ -7,7 +7,7 @@ use mien::pipeline::{ClassifierFactory, Event, FaceSource, Live, LiveSettings, P
 
 use super::fakes::{FakeCamera, FakeClassifier, FakeVideo, PATIENCE, detector_factory};
 
-/// A running pipeline with all that came out of it.
+/// A running pipeline and everything that came out of it.
 pub struct Watch {
     pub live: Live,
     woken: Receiver<()>,
@@ -30,12 +30,12 @@ impl Watch {
         Self { live, woken, events: Vec::new(), scenes: Vec::new() }
     }
 
-    /// A camera that is tried again.
+    /// Runs a camera, which is opened again after a loss.
     pub fn camera(camera: &FakeCamera, classifier: FakeClassifier) -> Self {
         Self::start(camera.factory(), true, classifier.factory(), LiveSettings::default())
     }
 
-    /// A video, played as fast as it goes.
+    /// Runs a video at 16 times its speed.
     pub fn video(video: FakeVideo, classifier: FakeClassifier, settings: LiveSettings) -> Self {
         Self::start(video.factory(), false, classifier.factory(), LiveSettings { speed: 16.0, ..settings })
     }
@@ -44,13 +44,13 @@ impl Watch {
     pub fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            // Scenes first: an event about a scene comes after it.
+            // Events first: a scene is published before events about it, so the scenes of these events are there.
             self.events.extend(self.live.events());
             self.scenes.extend(self.live.take_scene());
             if done(self) {
                 return;
             }
-            // What a counter shows comes without a wake: look now and then.
+            // Nothing wakes this thread when a counter changes, so look now and then.
             self.woken.recv_timeout(Duration::from_millis(20)).ok();
             assert!(Instant::now() < deadline, "{what} never came; events: {:?}; {}", self.events, self.seen());
         }

@@ -3,7 +3,7 @@
 
 static uint64_t difference(uint64_t a, uint64_t b) { return a > b ? a - b : b - a; }
 
-// The offered mode nearest to what is asked for: the format counts first, then the size, then the rate.
+// The offered mode nearest to the requested one: the format counts first, then the size, then the rate.
 static const struct mode *nearest(const struct handle *camera, struct mode asked) {
     const struct mode *best = camera->modes;
     uint64_t best_distance = UINT64_MAX;
@@ -59,7 +59,7 @@ static int request_buffers(struct handle *camera, struct v4l2_requestbuffers *re
     if (request->count > MAX_BUFFERS) request->count = MAX_BUFFERS;
     camera->buffer_count = request->count;
     if (request->count == 0) return 0;
-    // Whole pages, for each buffer is mapped by itself.
+    // Whole pages, because each buffer is mapped separately.
     size_t page = sysconf(_SC_PAGESIZE), pixels = (size_t)camera->mode.width * camera->mode.height;
     camera->buffer_size = (pixels * BYTES_PER_PIXEL + page - 1) / page * page;
     size_t size = request->count * camera->buffer_size;
@@ -135,7 +135,7 @@ int answer(struct handle *camera, unsigned request, void *argument) {
     case VIDIOC_S_PARM:
         if (*(uint32_t *)argument != capture) return fail(EINVAL);
         if (set_rate(camera, argument) != 0) return -1;
-        // and says what was granted, as:
+        // The answer is the granted rate, as for:
         // fall through
     case VIDIOC_G_PARM: {
         if (*(uint32_t *)argument != capture) return fail(EINVAL);

@@ -1,4 +1,4 @@
-// Emulated V4L2 cameras for the tests, as a library for LD_PRELOAD: tests/support/emulated_cameras.rs builds and feeds it.
+// Emulated V4L2 cameras for the tests, as a library for LD_PRELOAD. tests/support/emulated_cameras.rs builds it and writes its files.
 //
 // The folder that MIEN_TEST_CAMERAS names is the machine's bus: a folder `videoN` in it is a camera that is plugged in.
 // The program then finds /dev/videoN and /sys/class/video4linux/videoN, and no real camera. In a camera's folder:
@@ -7,7 +7,7 @@
 //   modes          a line for each mode: FOURCC WIDTH HEIGHT FPS FRAMES; FRAMES is a file beside it, or `-` for a moving
 //                  pattern (YUYV only). A frames file is a loop of frames, each a 32-bit little-endian length and as
 //                  many bytes.
-//   lock           held with flock by whoever streams; as long as another has it, the camera is busy
+//   lock           held with flock while streaming; the camera is busy as long as another process holds it
 //   silent         while it exists, the camera opens but sends nothing
 //   unplug_after   a number of frames after which the camera is pulled out (its folder renamed to videoN.unplugged)
 //   counts         written by the camera: frames sent, and frames lost because the program had left it no buffer
@@ -47,7 +47,7 @@ struct queue {
 };
 
 // One open descriptor of a camera. The descriptor is a semaphore eventfd that counts the filled buffers, so that
-// select, poll and blocking reads work on it as they are.
+// select, poll and blocking reads work on it directly.
 struct handle {
     bool used, gone, streaming;
     int fd, lock_fd, memory_fd;
@@ -100,8 +100,8 @@ uint32_t next_frame(struct handle *camera, uint8_t *buffer); // its size
 // stream.c: the thread that fills buffers
 int start_streaming(struct handle *camera);
 void stop_streaming(struct handle *camera);
-int dequeue_buffer(struct handle *camera, struct v4l2_buffer *buffer); // to be called unlocked, for it may wait
+int dequeue_buffer(struct handle *camera, struct v4l2_buffer *buffer); // to be called unlocked, because it may block
 
-// answers.c: what a driver says to each ioctl but VIDIOC_DQBUF
+// answers.c: a driver's answers to all ioctls except VIDIOC_DQBUF
 int answer(struct handle *camera, unsigned request, void *argument);
 int query_buffer(const struct handle *camera, struct v4l2_buffer *buffer);

@@ -1,4 +1,4 @@
-// What the files in a camera's folder say, and how it is taken and pulled out.
+// Reads and writes the files in a camera's folder, acquires a camera and pulls it out.
 #include "fake.h"
 #include <sys/file.h>
 
@@ -54,7 +54,7 @@ void write_counts(struct handle *camera) {
     REAL(close)(fd);
 }
 
-// As with UVC cameras anyone may open and look, but only one may change the mode or stream.
+// As with UVC cameras, anyone may open a camera and query it, but only one may change the mode or stream.
 bool acquire(struct handle *camera) {
     if (camera->lock_fd >= 0) return true;
     char path[PATH_MAX];

@@ -70,10 +70,10 @@ static int open_anything(__typeof__(&open) real, const char *path, int flags, mo
 OPEN(open)
 OPEN(open64)
 
-// The listing of both folders is that of the bus.
+// Lists the bus instead of /dev and /sys/class/video4linux.
 DIR *opendir(const char *path) {
     const char *bus_folder = getenv("MIEN_TEST_CAMERAS");
-    // Links there name this machine's own cameras.
+    // The links there are to this machine's real cameras.
     if (bus_folder && below(path, "/dev/v4l")) {
         errno = ENOENT;
         return NULL;
@@ -82,8 +82,8 @@ DIR *opendir(const char *path) {
     return REAL(opendir)(listed ? bus_folder : path);
 }
 
-// statx by another name: <sys/stat.h> says that its path is never NULL, but Rust's library passes NULL once, to find out
-// whether the system has this call at all.
+// statx under another name: <sys/stat.h> declares that the path is never NULL, but Rust's standard library passes NULL once,
+// to find out whether the system has this call.
 int fake_statx(int fd, const char *path, int flags, unsigned mask, struct statx *about) __asm__("statx");
 
 // A camera is a character device.

@@ -48,8 +48,8 @@ static void *drive(void *argument) {
             if (pulled_out) pull_out(camera);
         }
         if (going_on && pulled_out) {
-            camera->gone = true; // for good: one that is plugged in again must be opened again
-            wake(camera);        // whoever waits for a frame learns that there will be none
+            camera->gone = true; // for good: a camera that is plugged in again has to be opened again
+            wake(camera);        // a program that waits for a frame learns that there will be none
             going_on = false;
         }
         pthread_mutex_unlock(&bus);
@@ -84,11 +84,11 @@ int start_streaming(struct handle *camera) {
 
 int dequeue_buffer(struct handle *camera, struct v4l2_buffer *buffer) {
     uint64_t count;
-    if (read(camera->fd, &count, sizeof count) != sizeof count) return -1; // EAGAIN comes from a non-blocking one
+    if (read(camera->fd, &count, sizeof count) != sizeof count) return -1; // with EAGAIN if it is non-blocking
     pthread_mutex_lock(&bus);
     int result = 0;
     if (camera->gone) {
-        wake(camera); // it stays readable, as a real one stays in error
+        wake(camera); // it stays readable, as a real camera stays in the error state
         result = fail(ENODEV);
     } else if (camera->filled.length == 0) {
         result = fail(EAGAIN);

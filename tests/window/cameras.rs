@@ -74,7 +74,7 @@ fn a_camera_that_is_chosen_is_remembered() {
 const DOOR: &str = "/dev/v4l/by-id/usb-Door-video-index0";
 const PORT_OF_DOOR: &str = "/dev/v4l/by-path/pci-0000:00:14.0-usb-0:2:1.0-video-index0";
 
-/// Two cameras with the links that Linux keeps to them. Their numbers are as they were found.
+/// Two cameras with their links on Linux, found under these numbers.
 fn desk_and_door(desk: u32, door: u32) -> Vec<CameraEntry> {
     let desk = CameraEntry { links: vec!["/dev/v4l/by-id/usb-Desk-video-index0".into()], ..camera(desk, "Desk") };
     let door = CameraEntry { links: vec![DOOR.into(), PORT_OF_DOOR.into()], ..camera(door, "Door") };
@@ -83,7 +83,7 @@ fn desk_and_door(desk: u32, door: u32) -> Vec<CameraEntry> {
     cameras
 }
 
-/// Which of the two the menu marks, once it is open.
+/// Opens the menu, and returns which of the two it marks.
 fn marked(window: &mut Window) -> Vec<&'static str> {
     click(window, "Source");
     until(window, "the cameras are listed", |window| window.query_by_label("Door").is_some());
@@ -114,7 +114,7 @@ fn a_camera_is_remembered_by_its_link_and_opened_whatever_number_it_has_got() {
 
 #[test]
 fn a_camera_remembered_by_its_number_is_remembered_by_its_link_from_then_on() {
-    // A link stays as it is: the other one may name another camera that calls itself the same, once that is plugged in too.
+    // A remembered link is kept: the camera's other link may refer to another camera of the same name, once that is plugged in too.
     for (before, link) in [("2", DOOR), ("/dev/video2", DOOR), (PORT_OF_DOOR, PORT_OF_DOOR)] {
         let fake = Fake::default();
         fake.world().cameras = desk_and_door(0, 2);
@@ -184,7 +184,7 @@ fn a_scene_that_comes_late_hides_neither_a_lost_camera_nor_a_failure() {
         let fake = Fake::with_camera();
         let mut window = on_camera(&fake);
         show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
-        // Both in one update, and another scene in the next.
+        // Both arrive in one update, and another scene in the next.
         fake.event(event);
         for at in [140, 180] {
             show(&mut window, &fake, at, vec![face(1, Emotion::Happy)]);
@@ -194,7 +194,7 @@ fn a_scene_that_comes_late_hides_neither_a_lost_camera_nor_a_failure() {
     }
 }
 
-/// Elsewhere a look opens each camera for a moment.
+/// On other systems, looking for cameras opens each of them briefly.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_camera_that_came_meanwhile_is_offered_when_the_other_is_lost_fails_or_is_stopped() {

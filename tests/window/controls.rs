@@ -98,7 +98,7 @@ fn a_key_that_mirrors_leaves_what_a_slider_has_just_changed() {
     let fake = Fake::with_camera();
     let mut window = on_camera(&fake);
     let mirrored = window.state().mirrored();
-    // The key goes down in the picture after the one in which the slider moves.
+    // The key is pressed in the repaint after the one in which the slider moves.
     window.get_by_role_and_label(Role::Slider, "Smoothing").set_value_accesskit(0.5);
     press(&mut window, Key::M);
     assert_ne!(window.state().mirrored(), mirrored);
@@ -148,7 +148,7 @@ fn an_answer_about_a_network_chosen_before_leaves_the_latest_choice() {
         window.run_steps(2);
         window.state().settings().prior.clone()
     };
-    // The first can't be had while the second is still being loaded; then that can't be had either.
+    // The first network fails while the second is still loading, which then fails too.
     let failed = || Event::ClassifierFailed("the card doesn't say".to_owned());
     assert_eq!(answer(&mut window, failed()), training);
     assert_eq!(answer(&mut window, failed()), None);
@@ -200,7 +200,7 @@ fn each_of_two_messages_has_its_place_in_the_picture() {
     window.run_steps(4);
     let (first, second) = (place(&window, texts[0]), place(&window, texts[1]));
     assert!(first.bottom() < second.top(), "{first:?} {second:?}");
-    // The later one is where the first was, and that has moved up.
+    // The later one is in the first one's place, and that has moved up.
     assert!((second.bottom() - alone.bottom()).abs() < 1.0, "{second:?} {alone:?}");
 }
 
@@ -300,7 +300,7 @@ fn detection_is_tuned_while_it_runs() {
     assert_eq!(options.full_scan_interval, 3);
 }
 
-/// Where something is; of two, the upper one: both bars play and pause a video.
+/// Where a label is; of two, the upper one: two bars have a play button.
 fn first(window: &Window, label: &str) -> egui::Rect {
     let rects = window.get_all_by_label(label).map(|node| node.rect());
     rects.min_by(|a, b| a.top().total_cmp(&b.top())).unwrap()

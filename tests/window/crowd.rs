@@ -1,4 +1,4 @@
-//! Recordings with thousands of people: what lists them lays out those in view, and all of them can be reached.
+//! Recordings with thousands of people: lists lay out only those in view, and all of them can be reached.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -20,12 +20,12 @@ const FRAMES: u64 = 90;
 /// More rows than a list lays out at once.
 const FEW: usize = 100;
 
-/// A recording in which each of so many people is seen on one frame, one after another.
+/// A recording of [`PEOPLE`] people, one after another, each seen on one frame.
 fn crowd() -> (tempfile::TempDir, PathBuf) {
     let (home, folder) = session();
     let table = std::fs::read_to_string(folder.join(FACES)).unwrap();
     let (header, rows) = table.split_once('\n').unwrap();
-    // File, frame, time and face are each one's own.
+    // The columns after file, frame, time and face, which all people share.
     let rest = rows.lines().next().unwrap().splitn(5, ',').nth(4).unwrap();
     let mut crowd = format!("{header}\n");
     for id in 1..=PEOPLE {
@@ -37,7 +37,7 @@ fn crowd() -> (tempfile::TempDir, PathBuf) {
     (home, folder)
 }
 
-/// Turns the wheel over something until its list is at the end.
+/// Scrolls the list at a label to its end.
 fn scroll_to_end(window: &mut Window, over: &str) {
     let place = window.get_by_label(over).rect().center();
     window.hover_at(place);
@@ -51,7 +51,7 @@ fn scroll_to_end(window: &mut Window, over: &str) {
     window.run_steps(8);
 }
 
-/// How many of the words in the window have this in them.
+/// How many of the words in the window contain `part`.
 fn count(window: &Window, part: &str) -> usize {
     words(window).iter().filter(|word| word.contains(part)).count()
 }
@@ -74,12 +74,12 @@ fn of_thousands_of_people_those_in_view_are_laid_out_and_the_last_is_reached() {
     scroll_to_end(&mut window, "Choose face 1");
     assert!(!has(&window, "Name of face 1") && has(&window, "Name of face 3000"));
     assert!(count(&window, "Name of face ") < FEW, "{}", count(&window, "Name of face "));
-    // What follows the list is where it would be below all rows.
+    // What follows the list is placed as if all rows were laid out.
     assert_shows(&window, "Go to 0:01.2 laughs, loudly");
     scroll_and_click(&mut window, "Choose face 3000");
     assert!(has(&window, "Timeline of face 3000"), "{:?}", words(&window));
 
-    // Whom somebody may be too is a list as long.
+    // The list of people to merge with is as long.
     click(&mut window, "More about face 3000");
     assert!(has(&window, "Merge with face 1") && count(&window, "Merge with face ") < FEW);
     scroll_to_end(&mut window, "Merge with face 1");

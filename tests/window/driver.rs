@@ -1,4 +1,4 @@
-//! A window at a test's hand: opened, clicked, typed at and read.
+//! Opens, clicks, types into and reads a window.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub fn window_with(fake: &Fake, settings: Settings, launch: Launch) -> Window {
     let mut window = Harness::builder()
         .with_size([1200.0, 800.0])
         .build_eframe(move |cc| App::new(&cc.egui_ctx, settings, &launch, outside));
-    // The cameras and the machine are looked at on threads of their own.
+    // Cameras and devices are found by background threads.
     until(&mut window, "the machine is known", |window| window.query_by_label("Model").is_some());
     window
 }
@@ -33,7 +33,7 @@ pub fn window(fake: &Fake, launch: Launch) -> Window {
     window_with(fake, Settings::default(), launch)
 }
 
-/// A window that looks at a camera.
+/// A window that shows a camera.
 pub fn on_camera(fake: &Fake) -> Window {
     let mut window = window(fake, Launch::default());
     until(&mut window, "the camera is opened", |_| fake.world().sessions_open == 1);
@@ -51,7 +51,7 @@ pub fn on_video(fake: &Fake) -> Window {
     window
 }
 
-/// Steps until something is so that another thread brings about.
+/// Steps the window until a condition holds that another thread brings about.
 pub fn until(window: &mut Window, what: &str, so: impl Fn(&Window) -> bool) {
     for _ in 0..500 {
         window.step();
@@ -78,7 +78,7 @@ pub fn assert_shows(window: &Window, text: &str) {
     assert!(shows(window, text), "“{text}” is not among {:#?}", words(window));
 }
 
-/// The text that was painted, wherever it is.
+/// All text that was painted.
 pub fn painted(window: &Window) -> Vec<String> {
     fn collect(shape: &Shape, texts: &mut Vec<String>) {
         match shape {
@@ -92,11 +92,11 @@ pub fn painted(window: &Window) -> Vec<String> {
     texts
 }
 
-/// Clicks on what may still be on its way: what the machine has is found out by a thread.
+/// Clicks on a label once it is there: some depend on what a background thread finds.
 pub fn click(window: &mut Window, label: &str) {
     until(window, label, |window| window.query_by_label(label).is_some());
     window.get_by_label(label).click();
-    // What a click opens is laid out unseen first.
+    // egui first lays out invisibly what a click opens.
     window.run_steps(4);
 }
 
@@ -105,7 +105,7 @@ pub fn press(window: &mut Window, key: Key) {
     window.run_steps(2);
 }
 
-/// Lets go of a file over the window.
+/// Drops a file on the window.
 pub fn drop_file(window: &mut Window, path: &Path) {
     #[derive(Debug)]
     struct Dropped(PathBuf);

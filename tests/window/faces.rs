@@ -149,12 +149,12 @@ fn bars_move_on_their_own_until_they_arrive() {
     window.run();
 }
 
-/// So many classes with names as long as they may be.
+/// `count` classes with long names.
 fn long_names(count: usize) -> Classes {
     Classes::new((0..count).map(|class| format!("{class:02} a name that is long")).collect()).unwrap()
 }
 
-/// A face of which a class leads, of so many.
+/// A face with `class` leading among `count` classes.
 fn own_face(id: u32, class: usize, count: usize) -> Face {
     let mut weights = vec![0.2 / (count - 1) as f32; count];
     weights[class] = 0.8;
@@ -187,7 +187,7 @@ fn own_classes_are_named_at_the_box_in_the_bars_and_in_the_timeline() {
     assert!(!shows(&window, "Emotions"), "{:#?}", words(&window));
 }
 
-/// Whether the legend says that a line is shown.
+/// Whether the legend shows a line as visible.
 fn is_on(window: &Window, line: &str) -> bool {
     window.get_by_label(line).accesskit_node().toggled() != Some(Toggled::False)
 }

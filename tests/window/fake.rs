@@ -1,4 +1,4 @@
-//! A machine of the test's own making in front of the window: its cameras, its videos and what they show.
+//! A fake machine for the window: its cameras, its videos and what they show.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ use opencv::core::{CV_8UC3, Mat, Scalar};
 pub const WIDTH: usize = 640;
 pub const HEIGHT: usize = 360;
 
-/// What the window asked of a session.
+/// What the window requested from a session.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Order {
     Pipeline(Command),
@@ -30,12 +30,12 @@ pub enum Order {
     Mark { at: Instant, text: String },
 }
 
-/// What test and window share.
+/// What the test and the window share.
 #[derive(Default)]
 pub struct World {
     pub cameras: Vec<CameraEntry>,
     pub demo_clip: Option<PathBuf>,
-    /// What the file dialog gives.
+    /// What the file dialog returns.
     pub chosen_video: Option<PathBuf>,
     /// Why the file dialog can't open, if so.
     pub dialog_error: Option<String>,
@@ -45,11 +45,11 @@ pub struct World {
     pub start_error: Option<String>,
     /// Where recordings and pictures go unless another folder is chosen.
     pub recordings_folder: PathBuf,
-    /// What the dialog for a folder gives.
+    /// What the dialog for a folder returns.
     pub chosen_folder: Option<PathBuf>,
     pub recording: Option<Progress>,
     pub recording_events: Vec<RecordingEvent>,
-    /// What comes of a recording that is ended at once.
+    /// What `finish_recording` returns.
     pub last_recording_events: Vec<RecordingEvent>,
     pub plans: Vec<Plan>,
     pub orders: Vec<Order>,
@@ -60,7 +60,7 @@ pub struct World {
     pub wake: Option<Wake>,
 }
 
-/// The handle that test and window hold.
+/// The handle that the test and the window hold.
 #[derive(Clone, Default)]
 pub struct Fake(Arc<Mutex<World>>);
 
@@ -85,7 +85,7 @@ impl Fake {
         self.wake();
     }
 
-    /// The same of a network that tells these classes apart.
+    /// The same for a network with these classes.
     pub fn scene_of(&self, classes: Classes, at: Duration, faces: Vec<Face>) {
         self.world().scene = Some(scene_of(classes, at, faces));
         self.wake();
@@ -98,12 +98,12 @@ impl Fake {
         }
     }
 
-    /// What the window asked for since the last call.
+    /// What the window requested since the last call.
     pub fn take_orders(&self) -> Vec<Order> {
         std::mem::take(&mut self.world().orders)
     }
 
-    /// The same, where nothing but the pipeline was asked.
+    /// The same, if these are only commands to the pipeline.
     #[track_caller]
     pub fn take_commands(&self) -> Vec<Command> {
         let command = |order| match order {
@@ -256,7 +256,7 @@ pub fn video_info(path: &Path, duration: Duration) -> SourceInfo {
     }
 }
 
-/// A face at the left of the picture with 87 % of one emotion.
+/// A face with 87 % of one emotion. The higher the id, the further right.
 pub fn face(id: u32, emotion: Emotion) -> Face {
     face_with(id, emotion, 0.87)
 }
@@ -273,7 +273,7 @@ pub fn scene(at: Duration, faces: Vec<Face>) -> Scene {
     scene_of(Classes::emotions(), at, faces)
 }
 
-/// The same of a network that tells these classes apart.
+/// The same for a network with these classes.
 pub fn scene_of(classes: Classes, at: Duration, faces: Vec<Face>) -> Scene {
     let now = Instant::now();
     let pixel = |x: usize, y: usize| u32::from_ne_bytes([(x * 255 / WIDTH) as u8, (y * 255 / HEIGHT) as u8, 90, 255]);

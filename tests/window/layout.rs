@@ -19,7 +19,7 @@ fn small_video(fake: &Fake) -> Window {
     window
 }
 
-/// Where the bars are of all faces.
+/// Names and places of the bars of all faces.
 fn bars(window: &Window) -> Vec<(String, Rect)> {
     let bars = window.query_all_by_role(Role::ProgressIndicator);
     bars.map(|bar| (bar.accesskit_node().label().unwrap(), bar.rect())).collect()
@@ -133,7 +133,7 @@ fn f_and_p_leave_the_picture_alone_and_escape_brings_the_panels_back() {
 
 #[test]
 fn messages_lie_over_the_picture_and_not_over_the_timeline_or_the_bars() {
-    // More than two are scrolled in the smallest window.
+    // In the smallest window, more than two would have to be scrolled.
     for (size, messages) in [([640.0, 480.0], 2), ([1200.0, 800.0], 4)] {
         let fake = Fake::default();
         let mut window = on_video(&fake);
@@ -197,7 +197,7 @@ fn help_and_status_fit_into_the_smallest_window() {
     let close = window.get_by_label("Pause or resume").rect();
     assert!(close.top() > 0.0 && close.right() < 640.0, "{close:?}");
     press(&mut window, Key::Escape);
-    // A part that has no room is left out and not cut off.
+    // A part that doesn't fit is left out, not cut off.
     let last = window.get_by_label("640×360 h264 25 fps").rect();
     assert!(last.right() < 640.0, "{last:?}");
 }

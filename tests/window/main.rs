@@ -1,5 +1,5 @@
-//! The window as a user drives it: clicked, typed at and read through its accessibility tree, with a camera, videos and
-//! a network of the test's own making behind it. No display is needed.
+//! The window as a user drives it: clicked, typed into and read through its accessibility tree. Camera, videos and network
+//! are fakes. No display is needed.
 
 #![cfg(feature = "gui")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]

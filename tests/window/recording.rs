@@ -17,7 +17,7 @@ use super::fake::{Fake, Order, camera, camera_info, face};
 
 const FOLDER: &str = "/videos/Mien/2026-11-24 21-03-11 Integrated Webcam";
 
-/// A window on a camera that shows a face, with recordings to go to `/videos/Mien`.
+/// A window on a camera that shows a face, which records to `/videos/Mien`.
 fn ready(fake: &Fake) -> Window {
     fake.world().recordings_folder = "/videos/Mien".into();
     let mut window = on_camera(fake);
@@ -163,7 +163,7 @@ fn a_recording_that_the_disk_is_too_slow_for_is_not_waited_for_without_end() {
     fake.world().last_recording_events = vec![ended(Some("the disk is too slow"))];
     click(&mut window, "Stop");
     assert_eq!(fake.world().sessions_open, 1);
-    // Of a quarter of a second each.
+    // Nine seconds, in steps of a quarter of a second.
     window.run_steps(36);
     assert_shows(&window, "The recording has ended: the disk is too slow");
     assert_shows(&window, "Stopped");
@@ -215,7 +215,7 @@ fn a_mark_has_the_moment_of_its_key_and_the_text_that_is_written_afterwards() {
     assert_shows(&window, "Mark at 0:12.0");
     assert_eq!(fake.take_orders(), [], "the text is still to come");
     std::thread::sleep(Duration::from_millis(20));
-    // Letters that are keys of the window elsewhere.
+    // These letters are shortcuts outside the field.
     window.get_by_label("Text of the mark").type_text("mrs k");
     window.run_steps(2);
     press(&mut window, Key::Enter);
@@ -242,7 +242,7 @@ fn beside_the_picture_alone_it_is_said_what_is_recorded_and_marked_and_the_point
     window.hover_at(egui::pos2(300.0, 300.0));
     click(&mut window, "Show the panels");
     assert!(window.query_by_label("Settings").is_some());
-    // The button says it there.
+    // The button says it instead.
     assert_shows(&window, "Recording 0:12, press to end");
     assert!(window.query_by_label("Recording 0:12").is_none());
 }
@@ -267,7 +267,7 @@ fn after_a_recording_a_button_and_a_menu_open_it() {
         fake.world().recording = None;
         let counts = Counts { frames: 30, frames_lost: 0, faces: 30 };
         happens(&mut window, &fake, RecordingEvent::Ended { folder: folder.clone(), counts, reason: None });
-        // It waits for the user, however long.
+        // The message stays until it is dismissed.
         window.run_steps(80);
         for label in way {
             click(&mut window, label);
@@ -284,7 +284,7 @@ fn escape_drops_a_mark_and_digits_mark_at_once() {
     press(&mut window, Key::K);
     press(&mut window, Key::Escape);
     assert!(!shows(&window, "Mark at"));
-    // Held, it makes one mark.
+    // A held key makes only one mark.
     for _ in 0..3 {
         window.key_down(Key::Num3);
     }

@@ -56,14 +56,14 @@ pub fn write_without_enter(window: &mut Window, label: &str, text: &str) {
     window.run_steps(2);
 }
 
-/// Exports what is open, and gives the table.
+/// Exports the open recording, and returns the table.
 fn export(window: &mut Window, folder: &Path) -> String {
     click(window, "Export");
     until(window, "the export is done", |window| shows(window, "Exported to"));
     std::fs::read_to_string(folder.join("exports/talk-emotions.csv")).unwrap()
 }
 
-/// Clicks what may lie below what the list shows.
+/// Clicks on a label that may have to be scrolled into view.
 pub fn scroll_and_click(window: &mut Window, label: &str) {
     window.get_by_label(label).scroll_to_me();
     window.run_steps(8);
@@ -92,7 +92,7 @@ fn a_recording_shows_its_people_its_marks_and_whose_results_it_shows() {
     assert_shows(&window, "mien-of-old");
     assert_shows(&window, "whole recording");
     assert!(!shows(&window, "CPU, 1 thread"), "no network runs");
-    // Face 7 was seen long after this frame, and its lines are there all the same.
+    // Face 7 was only seen long after this frame, but its lines are there.
     click(&mut window, "Choose face 7");
     assert_shows(&window, "Timeline of face 7");
 }
@@ -231,7 +231,7 @@ fn paused_on_the_frame_of_a_mark_the_key_goes_to_the_next_mark() {
     let fake = Fake::default();
     let mut window = on_recording(&fake, &folder);
     press(&mut window, Key::Space);
-    // Where a jump to the mark at 400 ms ends.
+    // The frame at which a jump to the mark at 400 ms ends.
     show(&mut window, &fake, 360, vec![]);
     fake.take_commands();
     press(&mut window, Key::PageDown);
@@ -284,7 +284,7 @@ fn what_is_being_typed_counts_for_a_button_that_is_clicked_next() {
     let mut window = on_recording(&fake, &folder);
     show(&mut window, &fake, 600, vec![]);
     write_without_enter(&mut window, "Text of mark 2 at 0:01.2", "!");
-    // It gets the second place among the marks.
+    // The new mark becomes the second one.
     scroll_and_click(&mut window, "Add mark");
     for text in ["Go to 0:00.6 ", "Go to 0:01.2 laughs, loudly!"] {
         assert_shows(&window, text);
@@ -342,7 +342,7 @@ fn what_is_being_typed_is_kept_when_a_minimised_window_is_closed() {
         let mut input = window.input_mut().clone();
         input.viewports.entry(ViewportId::ROOT).or_default().events.push(ViewportEvent::Close);
         let (ctx, mut frame) = (window.ctx.clone(), eframe::Frame::_new_kittest());
-        // As eframe does with a window that nobody can see: it isn't drawn.
+        // As eframe does with an invisible window: it isn't drawn.
         drop(ctx.run_logic(&input, |ctx| eframe::App::logic(window.state_mut(), ctx, &mut frame)));
         eframe::App::on_exit(window.state_mut(), None);
         assert!(edits(&folder).contains(text), "{}", edits(&folder));
@@ -438,7 +438,7 @@ fn what_another_window_changed_is_shown_and_neither_a_change_nor_an_undo_takes_i
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(2);
     assert_eq!(edits(&folder), THEIRS);
-    // Made again, the change is saved beside the others.
+    // Made again, the change is saved together with the others.
     type_into(&mut window, "Name of face 2", "Ben");
     assert!(edits(&folder).contains("Berta") && edits(&folder).contains("Ben"), "{}", edits(&folder));
 }
@@ -448,7 +448,7 @@ fn what_cannot_be_saved_is_said_and_lasts_until_the_window_is_closed() {
     let (_home, folder) = session();
     let fake = Fake::default();
     let mut window = on_recording(&fake, &folder);
-    // A folder in the file's place can't be written over, not even by root.
+    // A folder in the file's place can't be overwritten, not even by root.
     std::fs::create_dir(folder.join(EDITS)).unwrap();
     show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
     type_into(&mut window, "Name of face 1", "Anna");

@@ -1,16 +1,16 @@
-//! What the build scripts of Mien's crates share: how to link libtorch, and what is recorded of the build.
+//! Shared by the build scripts of Mien's crates: linking libtorch and recording the commit.
 //!
-//! Flags that a build script gives the linker hold for its own package alone, so each package whose tests or programs
-//! run libtorch calls [`link_libtorch`] in a build script of its own.
+//! Linker flags from a build script apply only to its own package, so each package whose tests or programs run
+//! libtorch calls [`link_libtorch`] in its build script.
 
-// How Cargo is spoken to.
+// Build scripts talk to Cargo through standard output.
 #![allow(clippy::print_stdout)]
 
 use std::env;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs a build script's steps; a message of theirs becomes Cargo's error.
+/// Runs a build script's steps and reports their error, if any, to Cargo.
 pub fn run(steps: impl FnOnce() -> Result<(), String>) {
     println!("cargo::rerun-if-changed=build.rs");
     if let Err(message) = steps() {
@@ -18,13 +18,14 @@ pub fn run(steps: impl FnOnce() -> Result<(), String>) {
     }
 }
 
-/// Where programs of a package look for libtorch and other libraries, parted by colons; `$ORIGIN` is the program's own folder.
+/// Environment variable with the folders in which packaged programs look for libtorch and other libraries, separated by colons.
+/// `$ORIGIN` is the program's own folder.
 const SEARCHED_FOLDERS: &str = "MIEN_RPATH";
 
-/// Makes programs and tests find libtorch where it was when they were linked, or in [`SEARCHED_FOLDERS`]. Returns the folder that it is in.
+/// Links libtorch so that programs and tests find it where it was at link time, or in [`SEARCHED_FOLDERS`] if set. Returns its folder.
 ///
 /// # Errors
-/// When torch-sys, which must be a direct dependency of the package, doesn't say where it is.
+/// When torch-sys, which must be a direct dependency of the package, doesn't say where libtorch is.
 pub fn link_libtorch() -> Result<String, String> {
     println!("cargo::rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
     let lib = env::var("DEP_TCH_LIBTORCH_LIB")
@@ -33,18 +34,18 @@ pub fn link_libtorch() -> Result<String, String> {
     println!("cargo::rerun-if-env-changed={SEARCHED_FOLDERS}");
     match env::var(SEARCHED_FOLDERS) {
         _ if target_os == "windows" => {}
-        // The older kind of entry holds for libraries of libraries too: OpenCV finds the FFmpeg that lies beside it.
+        // DT_RPATH, unlike the newer DT_RUNPATH, also applies to libraries of libraries: OpenCV finds the FFmpeg beside it.
         Ok(folders) => println!("cargo::rustc-link-arg=-Wl,--disable-new-dtags,-rpath,{folders}"),
         Err(_) => println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}"),
     }
     if target_os == "linux" {
-        // Nothing refers to libtorch.so itself: without this the linker drops it, and CUDA with it, silently.
+        // Nothing refers to libtorch.so itself, so without this the linker silently drops it, and CUDA with it.
         println!("cargo::rustc-link-arg=-Wl,--no-as-needed,-ltorch,--as-needed");
     }
     Ok(lib)
 }
 
-/// Gives the code the short hash of the commit that is being built, as `MIEN_GIT_COMMIT`; `unknown` outside a checkout.
+/// Sets `MIEN_GIT_COMMIT` for the compiled code: the short hash of the current commit, or `unknown` outside a checkout.
 pub fn record_commit() {
     println!("cargo::rustc-env=MIEN_GIT_COMMIT={}", commit().unwrap_or_else(|| "unknown".into()));
 }

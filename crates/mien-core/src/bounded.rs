@@ -1,4 +1,4 @@
-//! Reading files that anybody may have made, in memory that has a bound.
+//! Reads untrusted files in bounded memory.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -14,7 +14,7 @@ use csv::{ByteRecord, Position, Reader, ReaderBuilder, StringRecord};
 /// When it can't be read, or is larger.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // Devices and pipes report no length.
+    // Reads one byte too many rather than checking the length, which devices and pipes don't report.
     File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         let reason = format!("it is larger than the {most} bytes that a file of this kind may have");
@@ -23,18 +23,18 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The same as text.
+/// Like [`read`], as text.
 ///
 /// # Errors
-/// Those of [`read`], and when it is no UTF-8.
+/// Those of [`read`], and when it isn't UTF-8.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read(path, most)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
 }
 
-/// Bytes that a row of a table may have. Those of FER2013, the longest that there are, have 10 kB.
+/// Largest row of a table, in bytes. The longest known rows, those of FER2013, have 10 kB.
 const LONGEST_ROW: u64 = 1 << 20;
 
-/// The rows of a CSV file one after another. A file without line ends, or with a quote that is never closed, is an error and
+/// The rows of a CSV file, one after another. A file without line ends, or with a quote that is never closed, is an error and
 /// doesn't fill the memory.
 pub struct Rows<R> {
     reader: Reader<Rationed<LineEnds<BufReader<R>>>>,
@@ -42,7 +42,7 @@ pub struct Rows<R> {
 }
 
 impl<R: Read> Rows<R> {
-    /// Reads as `builder` says.
+    /// Reads `source` with the options of `builder`.
     pub fn new(builder: &ReaderBuilder, source: R) -> Self {
         let ration = Arc::new(AtomicU64::new(LONGEST_ROW));
         let source = LineEnds::new(BufReader::new(source));
@@ -52,7 +52,7 @@ impl<R: Read> Rows<R> {
     /// The first row.
     ///
     /// # Errors
-    /// When it can't be read, is no UTF-8, or is too long.
+    /// When it can't be read, isn't UTF-8, or is too long.
     pub fn headers(&mut self) -> csv::Result<&StringRecord> {
         self.reader.headers()
     }
@@ -65,11 +65,11 @@ impl<R: Read> Rows<R> {
         self.reader.byte_headers()
     }
 
-    /// The next row, in the memory of an old one; false at the end. Its position is the line that it ends in: the crate's own is that of the
-    /// first empty line before it.
+    /// Reads the next row into `into`; false at the end. The row's position is the line that it ends in. The crate's own position would be
+    /// that of the first empty line before the row.
     ///
     /// # Errors
-    /// When it can't be read, is no UTF-8, or is too long.
+    /// When it can't be read, isn't UTF-8, or is too long.
     pub fn read(&mut self, into: &mut StringRecord) -> csv::Result<bool> {
         self.ration.store(LONGEST_ROW, Ordering::Relaxed);
         let is_read = self.reader.read_record(into)?;
@@ -90,10 +90,10 @@ impl<R: Read> Rows<R> {
         Ok(is_read)
     }
 
-    /// A row's position by the line that it ends in.
+    /// A row's position, with the line that it ends in.
     fn ended_at(&self, began: Option<&Position>) -> Option<Position> {
         let mut position = began?.clone();
-        // The crate counts no line at a lone `\r`.
+        // The crate doesn't count a lone `\r` as a line end, so its count may still be 1.
         position.set_line(self.reader.position().line().saturating_sub(1).max(1));
         Some(position)
     }
@@ -104,17 +104,17 @@ impl<R: Read> Rows<R> {
     }
 }
 
-/// Turns `\r\n` into `\n`, and ends the last line if nothing does. The crate `csv` ends a row at the `\r` but counts a line at the `\n`,
-/// so in files of Windows its line numbers would be one too low.
+/// Turns `\r\n` into `\n`, and adds a missing line end to the last line. The crate `csv` ends a row at the `\r` but counts a line at
+/// the `\n`, so in Windows files its line numbers would be one too low.
 struct LineEnds<R> {
     source: R,
-    /// The byte that was given last.
+    /// The last byte that was passed on.
     last: u8,
 }
 
 impl<R: BufRead> LineEnds<R> {
     fn new(source: R) -> Self {
-        // An empty file stays one.
+        // As after a line end, so that an empty file stays empty.
         Self { source, last: b'\n' }
     }
 }
@@ -147,7 +147,7 @@ impl<R: BufRead> Read for LineEnds<R> {
     }
 }
 
-/// Gives so many bytes and then an error, until it is given a new ration.
+/// Passes on `left` bytes, then fails until `left` is raised again.
 struct Rationed<R> {
     source: R,
     left: Arc<AtomicU64>,
@@ -208,7 +208,7 @@ mod tests {
             assert_eq!(read(text), wanted);
             assert_eq!(read(&text.replace('\n', "\r\n")), wanted);
         }
-        // A lone return ends a row too, as in files of old Macs, and is kept within quotes.
+        // A lone `\r` ends a row too, as in old Mac files, and is kept inside quotes.
         let rows = read("a,b\r1,2\r\"3\r\",4\r");
         assert_eq!(rows.iter().map(|(_, row)| row.as_str()).collect::<Vec<_>>(), ["1|2", "3\r|4"]);
         assert!(read("").is_empty() && read("a,b").is_empty());

@@ -1,4 +1,4 @@
-//! What a classifier tells apart: the seven emotions, or classes that a recipe names.
+//! The classes of a classifier: the seven emotions, or custom classes that a recipe names.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,10 +10,10 @@ use crate::contrast;
 use crate::emotion::Emotion;
 use crate::verdict::UNSURE;
 
-/// The most classes: nobody can read a larger confusion matrix.
+/// Largest number of classes: a larger confusion matrix would be unreadable.
 pub const MOST_CLASSES: usize = 20;
 
-/// The most letters of a class's name: tables and charts have no room for longer ones.
+/// Most characters in a class's name: tables and charts have no room for longer ones.
 const LONGEST_NAME: usize = 24;
 
 /// Words already used in tables, messages and known answers; no class may have them.
@@ -22,8 +22,9 @@ const TAKEN: [&str; 5] = [UNSURE, "ignore", "label", "verdict", "box"];
 /// Spellings of [`Word::Contempt`], in lower case.
 const CONTEMPT: [&str; 2] = ["contempt", "contemptuous"];
 
-/// Colours of own classes, red, green and blue: the Okabe–Ito set without black, then those of Paul Tol's schemes (“Colour schemes”,
-/// SRON/EPS/TN/09-002, 2021) that lie furthest from all before them, white and the window's dark ground (CIEDE2000). No two are nearer than 10.6.
+/// Colours of custom classes as red, green and blue: the Okabe–Ito set without black, then those of Paul Tol's schemes (“Colour
+/// schemes”, SRON/EPS/TN/09-002, 2021) that lie furthest (CIEDE2000) from all earlier ones, from white and from the window's dark
+/// background. No two are closer than 10.6.
 const PALETTE: [[u8; 3]; MOST_CLASSES] = [
     [0xE6, 0x9F, 0x00],
     [0x56, 0xB4, 0xE9],
@@ -50,12 +51,12 @@ const PALETTE: [[u8; 3]; MOST_CLASSES] = [
 static EMOTIONS: LazyLock<Classes> =
     LazyLock::new(|| Classes::named_and_coloured(Emotion::ALL.map(|emotion| emotion.key().to_owned()).into()));
 
-/// Names in the order of a network's outputs. A class is meant by its place among them, counted from 0. Cheap to clone.
+/// Class names in the order of a network's outputs. Elsewhere, a class is its index here, counted from 0. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct Classes(Arc<[Known]>);
 
-/// What is known of a class; all of it follows from the names.
+/// A class's name, and what follows from the names of all classes.
 #[derive(PartialEq, Eq)]
 struct Known {
     key: String,
@@ -63,49 +64,49 @@ struct Known {
     rgb: [u8; 3],
 }
 
-/// What a word stands for in a data set or in a table of known answers.
+/// What a word means in a data set or in a table of known answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// A class, by its place.
+    /// A class, by its index.
     Class(usize),
     /// The eighth class of CK+ and AffectNet; it is left out and counted. (FER+'s votes for it are added to neutral, except by
     /// Microsoft's rule.)
     Contempt,
 }
 
-/// Names that are no classes.
+/// Why names can't be classes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClassesError {
-    /// One or none: there is nothing to tell apart.
+    /// Fewer than two.
     #[error("has to name at least two classes")]
     Few,
     /// More than [`MOST_CLASSES`].
     #[error("names {0} classes; {MOST_CLASSES} are the most")]
     Many(usize),
-    /// A name without letters.
+    /// An empty or blank name.
     #[error("holds a class without a name")]
     Empty,
-    /// A name that can't stand in tables and charts.
+    /// A name that doesn't fit into tables and charts.
     #[error(
         "“{0}” can't be a class's name: a name has up to {LONGEST_NAME} letters in one line, and no spaces around it"
     )]
     Unfit(String),
-    /// Two names that differ in capitals at most.
+    /// Two names that are the same, apart from case.
     #[error("“{0}” is named twice")]
     Twice(String),
-    /// A name that is another's but for its signs.
+    /// Two names that would have the same column.
     #[error("“{0}” has the same letters as another class, so tables couldn't tell their columns apart")]
     Alike(String),
-    /// A word that tables or messages have for something else.
+    /// A word that tables or messages use for something else.
     #[error("no class can be called “{0}”: tables and messages use this word for something else")]
     Taken(String),
 }
 
 impl Classes {
-    /// Classes of these names.
+    /// Creates classes with these names.
     ///
     /// # Errors
-    /// When there are fewer than two or more than [`MOST_CLASSES`], or a name is empty, unfit or there twice.
+    /// When there are fewer than two or more than [`MOST_CLASSES`], or a name is empty, unfit, reserved, or too similar to another.
     pub fn new(names: Vec<String>) -> Result<Self, ClassesError> {
         let (mut known, mut columns) = (BTreeSet::new(), BTreeSet::new());
         for name in &names {
@@ -133,7 +134,7 @@ impl Classes {
         }
     }
 
-    /// Each class that is called like an emotion gets that emotion's colour, the others those of the palette that are left.
+    /// Classes named like an emotion get its colour; the others get the remaining colours of the palette.
     fn named_and_coloured(names: Vec<String>) -> Self {
         let mut taken = BTreeSet::new();
         let emotions: Vec<Option<[u8; 3]>> = names
@@ -153,7 +154,7 @@ impl Classes {
         EMOTIONS.clone()
     }
 
-    /// Whether they are the seven emotions in their order.
+    /// Whether these are the seven emotions in FER2013 order.
     pub fn are_emotions(&self) -> bool {
         *self == *EMOTIONS
     }
@@ -164,22 +165,22 @@ impl Classes {
         self.0.len()
     }
 
-    /// The names as files have them: columns, labels, fields.
+    /// The names as files write them, for example as labels.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|known| known.key.as_str())
     }
 
-    /// The name of one class as files have it; empty for a place that there isn't.
+    /// The name of one class as files write it; empty if there is no such class.
     pub fn key(&self, class: usize) -> &str {
         self.0.get(class).map_or("", |known| known.key.as_str())
     }
 
-    /// The names as columns and addresses have them: letters, digits, `_` and `-`; an underscore stands for anything else.
+    /// The names as used in columns and addresses: underscores replace spaces and all ASCII characters but letters, digits, `_` and `-`.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|known| known.column.as_str())
     }
 
-    /// Red, green and blue of a class: of the seven emotions and those called like them the emotion's, else one of a palette of which
+    /// The colour of a class as red, green and blue: the emotion's if the class is named like one, else one of a palette of which
     /// colour-blind readers can tell the first seven apart.
     pub fn rgb(&self, class: usize) -> [u8; 3] {
         self.0.get(class).map_or(GRAY, |known| known.rgb)
@@ -190,22 +191,22 @@ impl Classes {
         contrast::wants_dark_text(self.rgb(class))
     }
 
-    /// Letters of the longest name, for the width of a column of names.
+    /// Number of characters in the longest name, for the width of a column of names.
     pub fn longest(&self) -> usize {
         self.names().map(|name| name.chars().count()).max().unwrap_or_default()
     }
 
-    /// What one of them is called as a whole: `emotion` or `class`.
+    /// The noun for one of them: `emotion` or `class`.
     pub fn noun(&self) -> &'static str {
         if self.are_emotions() { "emotion" } else { "class" }
     }
 
-    /// The same of several: `emotions` or `classes`.
+    /// The noun for several: `emotions` or `classes`.
     pub fn plural(&self) -> &'static str {
         if self.are_emotions() { "emotions" } else { "classes" }
     }
 
-    /// The names as reports show them, each with a capital.
+    /// The names as reports show them, capitalised.
     pub fn names(&self) -> impl Iterator<Item = String> + '_ {
         self.keys().map(capitalised)
     }
@@ -215,13 +216,13 @@ impl Classes {
         capitalised(self.key(class))
     }
 
-    /// The class that a word names, whatever its case.
+    /// The class that a word names. Case doesn't matter.
     pub fn named(&self, word: &str) -> Option<usize> {
         let word = word.trim().to_lowercase();
         self.keys().position(|key| key.to_lowercase() == word)
     }
 
-    /// What a word stands for in a data set or in a table of known answers: an emotion in any usual spelling, own classes by their names.
+    /// What a word means in a data set or in a table of known answers: an emotion in any usual spelling, or a custom class by its name.
     pub fn word(&self, word: &str) -> Option<Word> {
         if !self.are_emotions() {
             return self.named(word).map(Word::Class);
@@ -233,10 +234,10 @@ impl Classes {
     }
 }
 
-/// Colour of a class that there isn't.
+/// Colour of a class that doesn't exist.
 const GRAY: [u8; 3] = [0x99; 3];
 
-/// A name as a column. What isn't ASCII stays: tables are UTF-8.
+/// A name as used in columns. Non-ASCII characters stay: tables are UTF-8.
 fn column(name: &str) -> String {
     let stays = |letter: char| !letter.is_ascii() || letter.is_ascii_alphanumeric() || "_-".contains(letter);
     name.chars().map(|letter| if stays(letter) && !letter.is_whitespace() { letter } else { '_' }).collect()

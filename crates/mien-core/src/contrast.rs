@@ -37,7 +37,7 @@ mod tests {
         for level in 0..=255 {
             let background = [level; 3];
             let dark_is_better = contrast(BLACK, background) > contrast(WHITE, background);
-            // At the limit itself both are alike.
+            // Near the threshold, both are about equal.
             let close = (contrast(BLACK, background) - contrast(WHITE, background)).abs() < 0.05;
             assert!(close || dark_is_better == wants_dark_text(background), "{level}");
         }

@@ -1,4 +1,4 @@
-//! Cutting a face out of a picture: the one way from a box and landmarks to a crop, shared by the app, training and evaluation.
+//! Cuts faces out of pictures: the only way from a box and landmarks to a crop, shared by the app, training and evaluation.
 //!
 //! FER2013's pictures are already such crops: cropping one to its full size returns the same bytes. That is why the app and
 //! the lab can't drift apart.
@@ -21,7 +21,7 @@ pub const CROP_PIXELS: usize = CROP_SIZE * CROP_SIZE;
 pub struct FaceCrop(Vec<u8>);
 
 impl FaceCrop {
-    /// Takes pixels that already have the size of a crop, as a row of FER2013 has. `None` if their number is another.
+    /// Takes the pixels of a picture that already has the size of a crop, such as a row of FER2013. `None` if their number is wrong.
     pub fn from_pixels(pixels: Vec<u8>) -> Option<Self> {
         (pixels.len() == CROP_PIXELS).then_some(Self(pixels))
     }
@@ -32,20 +32,20 @@ impl FaceCrop {
     }
 }
 
-/// Which part of a picture a crop is. A network sees faces as it learnt them, so its card says which.
+/// Which part of a picture a crop shows. A network gets the kind of crops that it was trained on; its card says which.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Framing {
-    /// What is in the detector's box.
+    /// The contents of the detector's box.
     #[default]
     Box,
-    /// What a similarity transform brings to where FER2013 has it: eyes, nose and mouth in their average places, the head
-    /// upright. The box where a face has no landmarks.
+    /// The head upright, with eyes, nose and mouth brought to their average places in FER2013 by a similarity transform.
+    /// The box if a face has no usable landmarks.
     Upright,
 }
 
 impl Framing {
-    /// Whether it is the one that is meant where none is named.
+    /// Whether this is the framing that is assumed if none is named.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -58,13 +58,13 @@ pub struct FaceCropper {
 }
 
 impl FaceCropper {
-    /// A face as `framing` wants it, resampled to 48×48 with an antialiasing bilinear filter whose support grows with the
+    /// Cuts out a face with this framing, resampled to 48×48 with an antialiasing bilinear filter whose support grows with the
     /// shrinking factor, so that a face of 400 pixels isn't sampled at 48 points.
     ///
-    /// [`Framing::Upright`] goes by the landmarks, and pixels beyond the picture are as its edge. Without landmarks, with some that
-    /// can't be those of the face in the box, or where hardly anything of the upright crop is inside the picture, it is the box.
+    /// [`Framing::Upright`] uses the landmarks, and pixels beyond the picture repeat its edge. It uses the box instead if there are no
+    /// landmarks, if they can't be those of the face in the box, or if hardly any of the upright crop is inside the picture.
     ///
-    /// Of a box the part outside the picture is left out. `None` if less than a pixel of it is inside.
+    /// The part of a box outside the picture is left out. `None` if less than a pixel of it is inside.
     pub fn crop(
         &mut self,
         picture: GrayView<'_>,
@@ -79,7 +79,7 @@ impl FaceCropper {
         turned.or_else(|| self.boxed(picture, rect))
     }
 
-    /// The face in a box, upright by its landmarks; `None` where [`Self::crop`] would take the box instead.
+    /// Cuts out a face upright, by its landmarks; `None` where [`Self::crop`] would use the box instead.
     pub fn upright(&mut self, picture: GrayView<'_>, rect: FaceRect, landmarks: &Landmarks) -> Option<FaceCrop> {
         upright(&mut self.resampler, picture, rect, landmarks).map(FaceCrop)
     }
@@ -150,7 +150,7 @@ mod tests {
         assert!(cropper.boxed(view, FaceRect { x: f32::NAN, y: 0.0, width: 50.0, height: 50.0 }).is_none());
     }
 
-    /// Landmarks where a face of FER2013 has them that fills a square.
+    /// The average landmarks of FER2013, scaled to a square.
     fn landmarks_in(left: f32, top: f32, side: f32) -> Landmarks {
         let scale = side / CROP_SIZE as f32;
         Landmarks::from_points(FER2013_LANDMARKS).map(|[x, y]| [left + x * scale, top + y * scale])

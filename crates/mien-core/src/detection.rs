@@ -1,9 +1,9 @@
-//! Finding faces in a gray picture, whoever does it.
+//! What all face detectors share: their interface, their results, and how boxes of the same face are recognised.
 
 use crate::face::{FaceRect, GrayView};
 use crate::landmarks::Landmarks;
 
-/// Overlap (IoU) from which on two boxes are taken for the same face.
+/// Overlap (IoU) from which two boxes count as the same face.
 pub const SAME_FACE_OVERLAP: f32 = 0.3;
 
 /// A face that was found.
@@ -11,16 +11,16 @@ pub const SAME_FACE_OVERLAP: f32 = 0.3;
 pub struct Detection {
     /// Where, in the pixels of the picture.
     pub rect: FaceRect,
-    /// How much the detector believes it: a probability from 0 to 1, for Haar the number of neighbouring hits. What a
-    /// score is worth is the detector's business; others go by `is_certain`.
+    /// The detector's confidence: a probability from 0 to 1, for Haar the number of neighbouring hits. Scores of different
+    /// detectors can't be compared; other code uses `is_certain`.
     pub score: f32,
-    /// Whether the detector's strict search confirms it. One that isn't certain may carry a known face on, not make one.
+    /// Whether the detector's strict search confirms it. An uncertain detection can continue a known face but not establish a new one.
     pub is_certain: bool,
     /// Eyes, nose and mouth in the pixels of the picture, if the detector finds them.
     pub landmarks: Option<Landmarks>,
 }
 
-/// Finds faces in one picture, without memory of those before it.
+/// Finds faces in one picture, without memory of earlier ones.
 pub trait FaceDetector: Send {
     /// The faces in a picture, in its pixels, in no particular order.
     ///
@@ -28,9 +28,9 @@ pub trait FaceDetector: Send {
     /// When the detector itself fails; a picture without a face is an empty list.
     fn detect(&mut self, picture: GrayView<'_>) -> Result<Vec<Detection>, DetectError>;
 
-    /// The faces that were at `expected` a moment ago, all in one call so that a network can take them as one batch: for
-    /// each place, in their order, the face that is near it, or `None` if it isn't there any more. A detector that can look
-    /// at parts of the picture does so; the others search all of it.
+    /// Searches for the faces that were at `expected` a moment ago. Returns, for each place in order, the face near it, or
+    /// `None` if there is none any more. Takes all places in one call, so that a network can search them as one batch. A
+    /// detector that can search parts of a picture does so; the others search all of it.
     ///
     /// # Errors
     /// When the detector itself fails.
@@ -40,7 +40,7 @@ pub trait FaceDetector: Send {
     }
 }
 
-/// The detection that overlaps a box most, if it is the same face.
+/// The detection that overlaps `expected` most, if it counts as the same face.
 pub fn nearest(detections: &[Detection], expected: FaceRect) -> Option<Detection> {
     detections
         .iter()
@@ -50,11 +50,11 @@ pub fn nearest(detections: &[Detection], expected: FaceRect) -> Option<Detection
         .map(|(_, detection)| detection)
 }
 
-/// Share of the smaller of two boxes from which on it is a second box of the same face.
+/// If at least this share of the smaller of two boxes lies in the other, both belong to the same face.
 const SECOND_BOX_SHARE: f32 = 0.5;
 
-/// One box a face: of boxes that overlap or lie in each other, the one that the detector believes most. Haar gives a
-/// second box around eyes, nose and mouth alone for some faces.
+/// Keeps one box per face: of boxes that overlap or lie in each other, the one with the highest score. For some faces,
+/// Haar finds a second box around eyes, nose and mouth alone.
 pub fn one_a_face(mut found: Vec<Detection>) -> Vec<Detection> {
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Detection> = Vec::with_capacity(found.len());
@@ -66,7 +66,8 @@ pub fn one_a_face(mut found: Vec<Detection>) -> Vec<Detection> {
     kept
 }
 
-/// Whether two boxes on one frame are of one face. Those of two people share less, unless one hides the other, who isn't found then.
+/// Whether two boxes on one frame belong to one face. Those of two people share less, unless one hides the other, and then only one is
+/// found.
 pub(crate) fn is_second_box(a: &FaceRect, b: &FaceRect) -> bool {
     shared_with_smaller(a, b) >= SECOND_BOX_SHARE
 }
@@ -77,16 +78,16 @@ fn shared_with_smaller(a: &FaceRect, b: &FaceRect) -> f32 {
     if smaller > 0.0 { a.shared_area(b) / smaller } else { 0.0 }
 }
 
-/// The detector can't be made or failed.
+/// Why a detector can't be made, or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectError {
-    /// The library that searches gave an error.
+    /// The detector's library reported an error.
     #[error("face detection failed: {0}")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The network in the program can't be loaded.
+    /// The built-in network can't be loaded.
     #[error("the face detector that is part of the program can't be loaded: {0}")]
     Network(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The cascade in the program can't be loaded.
+    /// The built-in cascade can't be loaded.
     #[error("the face cascade that Mien was built with can't be loaded; install opencv-data and build Mien again")]
     Cascade,
 }

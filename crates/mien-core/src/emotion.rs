@@ -1,4 +1,4 @@
-//! The seven emotions, how data sets spell them, and the colour that each one has everywhere.
+//! The seven emotions, their spellings in data sets, and their colours.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// How many emotions there are.
 pub const COUNT: usize = 7;
 
-/// A displayed emotion, in the order of FER2013. Networks that tell the seven emotions apart use this order in every vector and table.
+/// A displayed emotion, in the order of FER2013. Networks for the seven emotions use this order in every vector and table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Emotion {
@@ -24,7 +24,7 @@ pub enum Emotion {
     Sad,
     /// Label 5.
     Surprise,
-    /// Label 6. FER+ contempt counts as neutral.
+    /// Label 6. FER+ votes for contempt count as neutral, except by Microsoft's rule.
     Neutral,
 }
 
@@ -69,7 +69,7 @@ impl Emotion {
         }
     }
 
-    /// Red, green and blue of the emotion, from the Okabe–Ito set, which colour-blind readers can tell apart.
+    /// The emotion's colour as red, green and blue, from the Okabe–Ito set, which colour-blind readers can tell apart.
     pub fn rgb(self) -> [u8; 3] {
         match self {
             Self::Angry => [0xD5, 0x5E, 0x00],
@@ -82,7 +82,7 @@ impl Emotion {
         }
     }
 
-    /// The emotion that a word names in any spelling that data sets use, whatever its case.
+    /// The emotion that a word names, in any spelling that data sets use. Case doesn't matter.
     pub fn spelled(word: &str) -> Option<Self> {
         let word = word.trim().to_lowercase();
         SPELLINGS.iter().find(|(_, spellings)| spellings.contains(&word.as_str())).map(|(emotion, _)| *emotion)
@@ -111,7 +111,7 @@ impl FromStr for Emotion {
     }
 }
 
-/// Spellings in use, in lower case: nouns, adjectives and the two letters of JAFFE and KDEF (`FE` and `AF`).
+/// Spellings in use, in lower case: nouns, adjectives and the two-letter codes of JAFFE and KDEF (such as `FE` and `AF`).
 const SPELLINGS: [(Emotion, &[&str]); COUNT] = [
     (Emotion::Angry, &["angry", "anger", "an"]),
     (Emotion::Disgust, &["disgust", "disgusted", "di"]),

@@ -35,7 +35,7 @@ impl<'a> GrayView<'a> {
     }
 }
 
-/// A face in the pixels of its picture: left, top, width and height.
+/// The box of a face, in the pixels of its picture.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaceRect {
     /// Left edge.
@@ -49,7 +49,7 @@ pub struct FaceRect {
 }
 
 impl FaceRect {
-    /// The whole of a picture of this size.
+    /// A box around a whole picture of this size.
     pub fn whole(width: usize, height: usize) -> Self {
         Self { x: 0.0, y: 0.0, width: width as f32, height: height as f32 }
     }
@@ -59,7 +59,7 @@ impl FaceRect {
         (self.x + self.width / 2.0, self.y + self.height / 2.0)
     }
 
-    /// Area in square pixels; zero for a box turned inside out.
+    /// Area in square pixels; zero if the width or height is negative.
     pub fn area(&self) -> f32 {
         self.width.max(0.0) * self.height.max(0.0)
     }
@@ -78,10 +78,10 @@ impl FaceRect {
         if union > 0.0 { shared / union } else { 0.0 }
     }
 
-    /// The part of the box inside a picture of this size, or `None` if less than a pixel of it is, or if the box is no
-    /// number.
+    /// The part of the box inside a picture of this size, or `None` if that is less than a pixel wide or high, or if the box
+    /// contains NaN.
     pub fn clipped(&self, width: usize, height: usize) -> Option<Self> {
-        // `max` and `min` would take the picture's edge for a NaN.
+        // `max` and `min` would replace a NaN by the picture's edge.
         if [self.x, self.y, self.width, self.height].into_iter().any(f32::is_nan) {
             return None;
         }
@@ -105,17 +105,17 @@ pub struct FaceId(pub u32);
 /// A face on a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Face {
-    /// Who.
+    /// The face's id.
     pub id: FaceId,
     /// Where, in the pixels of the frame.
     pub rect: FaceRect,
-    /// How much the detector believed it when it last saw it (see [`crate::detection::Detection::score`]).
+    /// The detector's score when it last found the face (see [`crate::detection::Detection::score`]).
     pub score: f32,
     /// Eyes, nose and mouth in the pixels of the frame, if the detector found them on it.
     pub landmarks: Option<Landmarks>,
-    /// How much its picture is worth, from 0 to 1 (see [`crate::quality`]); `None` in recordings that don't say.
+    /// How usable its picture is, from 0 to 1 (see [`crate::quality`]); `None` in recordings without it.
     pub quality: Option<f32>,
-    /// What the network said of this frame alone.
+    /// The network's probabilities for this frame alone.
     pub raw: Probabilities,
     /// `raw` smoothed over time.
     pub smoothed: Probabilities,

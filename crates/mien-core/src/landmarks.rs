@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A place in a picture, in its pixels: x to the right, y down.
+/// A point in a picture, in pixels: x to the right, y down.
 pub type Point = [f32; 2];
 
 /// How many landmarks a face has.
@@ -30,18 +30,18 @@ impl Landmarks {
         [self.right_eye, self.left_eye, self.nose, self.mouth_right, self.mouth_left]
     }
 
-    /// From points in the order of the fields.
+    /// Creates landmarks from points in the order of the fields.
     pub fn from_points([right_eye, left_eye, nose, mouth_right, mouth_left]: [Point; LANDMARKS]) -> Self {
         Self { right_eye, left_eye, nose, mouth_right, mouth_left }
     }
 
-    /// Each point moved by `place`.
+    /// Applies `place` to each point.
     #[must_use]
     pub fn map(&self, place: impl FnMut(Point) -> Point) -> Self {
         Self::from_points(self.points().map(place))
     }
 
-    /// With right and left exchanged: what a mirrored face needs once its points are mirrored.
+    /// Swaps right and left, as needed after mirroring the points of a face.
     #[must_use]
     pub fn swapped(&self) -> Self {
         Self {
@@ -53,20 +53,20 @@ impl Landmarks {
         }
     }
 
-    /// From eye to eye, in pixels.
+    /// Distance between the eyes in pixels.
     pub fn eye_distance(&self) -> f32 {
         let [x, y] = between(self.right_eye, self.left_eye);
         x.hypot(y)
     }
 
-    /// By how many degrees the head leans: 0 upright, above 0 clockwise as the picture shows it, from −180 to 180.
+    /// Roll of the head in degrees, from −180 to 180: 0 is upright, positive is clockwise in the picture.
     pub fn roll_degrees(&self) -> f32 {
         let [x, y] = between(self.right_eye, self.left_eye);
         y.atan2(x).to_degrees()
     }
 }
 
-/// The way from one point to another.
+/// The vector from one point to another.
 fn between(from: Point, to: Point) -> Point {
     [to[0] - from[0], to[1] - from[1]]
 }

@@ -1,5 +1,5 @@
-//! What all parts of Mien share: faces, boxes and crops, emotions and their probabilities, tracking faces and smoothing their
-//! probabilities. Independent of libtorch, OpenCV and egui.
+//! Shared by all parts of Mien: faces, boxes and crops, classes and their probabilities, face tracking and smoothing.
+//! Independent of libtorch, OpenCV and egui.
 
 // Tests may fail loudly: that is what they are for.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]

@@ -4,10 +4,10 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// A number in a range, its ends included.
+/// Parses a number that must lie in `range`.
 ///
 /// # Errors
-/// When the word is another number or none.
+/// When `word` isn't a number, or is outside the range.
 pub fn within<T: FromStr + PartialOrd + Display>(word: &str, range: RangeInclusive<T>) -> Result<T, String> {
     match word.parse::<T>() {
         Ok(number) if range.contains(&number) => Ok(number),

@@ -1,17 +1,17 @@
-//! How many pixels a picture may have. A file of a megabyte can hold a picture that takes gigabytes, so they are counted in its
-//! header before it is decoded.
+//! How many pixels a picture may have. A file of a megabyte can hold a picture that takes gigabytes in memory, so the size in its
+//! header is checked before it is decoded.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The most pixels of a picture or of a video's frame, in millions.
+/// The largest number of pixels of a picture or a video's frame, in millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PixelLimit(u64);
 
 /// OpenCV decodes at most 2³⁰ pixels, 1073 million.
 const LARGEST_LIMIT: u64 = 1073;
 
-/// A picture that isn't decoded.
+/// A picture is too large to be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "it has {width}×{height} pixels, and pictures of more than {limit} megapixels aren't decoded, because they take much memory"
@@ -23,24 +23,24 @@ pub struct TooManyPixels {
 }
 
 impl Default for PixelLimit {
-    /// What the largest cameras give. In colour that is 600 MB.
+    /// The resolution of the largest cameras: 200 megapixels, 600 MB in colour.
     fn default() -> Self {
         Self(200)
     }
 }
 
 impl PixelLimit {
-    /// So many megapixels, for limits that are written in code.
+    /// A limit of this many megapixels, for limits in code.
     pub const fn megapixels(millions: u64) -> Self {
         Self(millions)
     }
 
-    /// The same in pixels.
+    /// The limit in pixels.
     pub fn pixels(self) -> u64 {
         self.0 * 1_000_000
     }
 
-    /// Whether a picture of this size may be decoded.
+    /// Checks that a picture of this size may be decoded.
     ///
     /// # Errors
     /// When it has too many pixels.

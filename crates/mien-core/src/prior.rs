@@ -1,6 +1,6 @@
-//! How often each class is assumed to be shown, before a face is looked at.
+//! Priors: how often each class is assumed to occur.
 //!
-//! A network answers as if classes were as frequent as in what it learnt from. Where they aren't, its probabilities can be
+//! A network answers as if classes were as frequent as in its training data. Where they aren't, its probabilities can be
 //! divided by that prior and multiplied by another: logit adjustment (Menon et al. 2021, “Long-tail learning via logit
 //! adjustment”, section 4.2).
 
@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::classes::{Classes, ClassesError};
 use crate::emotion::COUNT;
 
-/// The least share of a class that counts as seen. Below it the correction for its rareness would be larger than any
-/// evidence that a network gives.
+/// Smallest share of a class that occurs at all. With a smaller one, the correction for rarity would outweigh any
+/// evidence from the network.
 pub const LEAST_SHARE: f64 = 1e-3;
 
-/// A share of each class, summing to 1. One that was never seen has none. In TOML a table of classes and weights of any sum, which
-/// has lost their order unless they are the emotions: see [`Self::in_order_of`].
+/// The share of each class, summing to 1; 0 for a class that never occurred. In TOML it is a table of classes and weights of any sum.
+/// Reading the table loses the classes' order, unless they are the emotions: see [`Self::in_order_of`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "BTreeMap<String, f64>")]
 pub struct Prior {
@@ -30,15 +30,15 @@ pub struct Prior {
 }
 
 impl Prior {
-    /// Every class as often as any other.
+    /// The same share for every class.
     pub fn uniform(classes: &Classes) -> Self {
         Self { classes: classes.clone(), shares: vec![1.0 / classes.len() as f64; classes.len()] }
     }
 
-    /// Normalises weights in the order of `classes` to sum 1. A class of no weight can never be named.
+    /// Normalises weights in the order of `classes` to sum 1. A class with weight 0 can never be named.
     ///
     /// # Errors
-    /// When there is another number of them, one is negative or not finite, or none is above 0.
+    /// When their number isn't that of the classes, one is negative or not finite, or none is above 0.
     pub fn from_weights(classes: &Classes, weights: &[f64]) -> Result<Self, WeightError> {
         if let Some(class) = (weights.len()..classes.len()).next() {
             return Err(WeightError::Missing(classes.name(class)));
@@ -53,16 +53,16 @@ impl Prior {
         if let Some((class, weight)) = weights.iter().enumerate().find(|(_, weight)| wrong(**weight)) {
             return Err(WeightError::Range { class: classes.name(class), weight: *weight });
         }
-        // Weights near the end of the range don't overflow when the largest is 1.
+        // Divide by the largest first, so that the sum of very large weights doesn't overflow.
         let largest = weights.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         let sum: f64 = weights.iter().map(|weight| weight / largest).sum();
         Ok(Self { classes: classes.clone(), shares: weights.iter().map(|weight| weight / largest / sum).collect() })
     }
 
-    /// The shares seen in data. One that is rarer than a thousandth counts as a thousandth; one that is missing stays missing.
+    /// Takes the shares observed in data. A share below a thousandth is raised to a thousandth; 0 stays 0.
     ///
     /// # Errors
-    /// As [`Self::from_weights`].
+    /// Those of [`Self::from_weights`].
     pub fn observed(classes: &Classes, shares: &[f64]) -> Result<Self, WeightError> {
         let sum: f64 = shares.iter().sum();
         let floored = |share: &f64| match share / sum {
@@ -73,7 +73,7 @@ impl Prior {
         Self::from_weights(classes, &floored)
     }
 
-    /// What the shares are of.
+    /// The classes that have these shares.
     pub fn classes(&self) -> &Classes {
         &self.classes
     }
@@ -83,7 +83,7 @@ impl Prior {
         &self.shares
     }
 
-    /// The same in the order of `classes`; `None` if those are others.
+    /// The same prior in the order of `classes`; `None` if those are different classes.
     pub fn in_order_of(&self, classes: &Classes) -> Option<Self> {
         let share =
             |key: &str| self.classes.keys().zip(&self.shares).find(|(own, _)| *own == key).map(|(_, share)| *share);
@@ -112,23 +112,23 @@ impl TryFrom<BTreeMap<String, f64>> for Prior {
 
 impl Serialize for Prior {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Six digits: more than any data set tells apart.
+        // Six decimal places: finer than any data set resolves.
         serializer.collect_map(self.classes.keys().zip(self.shares.iter().map(|share| (share * 1e6).round() / 1e6)))
     }
 }
 
-/// A table that is no prior.
+/// Why a table isn't a prior.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TableError {
-    /// What the weights are of can't be classes.
+    /// The names can't be classes.
     #[error(transparent)]
     Classes(#[from] ClassesError),
-    /// The weights can't be.
+    /// The weights are invalid.
     #[error(transparent)]
     Weights(#[from] WeightError),
 }
 
-/// Weights that are no prior.
+/// Why weights don't make a prior.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum WeightError {
     /// A class has no weight.
@@ -145,20 +145,20 @@ pub enum WeightError {
     /// All weights are 0.
     #[error("nothing has a weight above 0")]
     Nothing,
-    /// A weight is 0 where that makes no sense, negative or no number.
+    /// A weight is negative or not finite, or 0 where each class needs one above 0.
     #[error("the weight of {class} is {weight}; it has to be a number above 0")]
     Range {
-        /// Of which class.
+        /// The class.
         class: String,
-        /// What it is.
+        /// Its weight.
         weight: f64,
     },
 }
 
-/// A prior can't be had.
+/// Why a prior can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PriorError {
-    /// No such file, and no word for a prior.
+    /// Neither a word for a prior nor a file that can be read.
     #[error("can't read the prior {path}: {source}; give `uniform`, `training`, or a file of emotions and weights")]
     Read {
         /// Which file.
@@ -166,7 +166,7 @@ pub enum PriorError {
         /// Why.
         source: std::io::Error,
     },
-    /// Not TOML, or no prior.
+    /// Not TOML, or not a prior.
     #[error("{path} is not a prior: {source}")]
     Toml {
         /// Which file.
@@ -174,7 +174,7 @@ pub enum PriorError {
         /// Where and what.
         source: Box<toml::de::Error>,
     },
-    /// Not CSV, or weights that no user can mean.
+    /// Not CSV, or not weights that make a prior.
     #[error("{path} is not a prior: {problem}")]
     Weights {
         /// Which file.
@@ -182,38 +182,38 @@ pub enum PriorError {
         /// Where and what.
         problem: String,
     },
-    /// The model doesn't say under which prior it learnt.
+    /// The model's card doesn't give its training prior.
     #[error(
         "the model's card doesn't say how frequent each class was in its training, so no other prior can be assumed; \
          `mien evaluate MODEL DATA --calibrate` writes it"
     )]
     Unknown,
-    /// The file's prior is of other classes than the model's.
+    /// The classes of the file aren't those of the model.
     #[error("{path} is a prior of {given}, and the model tells apart {classes}")]
     OtherClasses {
         /// Which file.
         path: PathBuf,
-        /// The file's.
+        /// The file's classes.
         given: String,
-        /// The model's.
+        /// The model's classes.
         classes: String,
     },
 }
 
-/// What a report says of classes that a model never names, if there are any.
+/// The note in reports about classes that a model never names; `None` if there are none.
 pub fn never_named(classes: &[String]) -> Option<String> {
     let names = classes.join(", ");
     (!names.is_empty()).then(|| format!("never named, because the model's training had none of it: {names}"))
 }
 
-/// One of the two priors that every calibrated model knows.
+/// One of the two priors that every calibrated model has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StandardPrior {
-    /// That of what the network learnt from: the highest accuracy on data like these.
+    /// The prior of the training data: the highest accuracy on similar data.
     #[default]
     Training,
-    /// All classes alike: none is passed over because it was rare.
+    /// The same share for every class: none is missed because it was rare in training.
     Uniform,
 }
 
@@ -230,16 +230,16 @@ impl StandardPrior {
     }
 }
 
-/// What a user asks to be assumed.
+/// The prior that a user chooses.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PriorChoice {
-    /// One of the two that every calibrated model knows.
+    /// One of the two that every calibrated model has.
     Standard(StandardPrior),
-    /// The user's own.
+    /// A prior from the user's file.
     Given {
-        /// Where it was read.
+        /// The file.
         path: PathBuf,
-        /// What it is.
+        /// The prior.
         prior: Prior,
     },
 }
@@ -278,7 +278,7 @@ mod tests {
         let prior = observed([10.0, 0.0, 0.000_1, 50.0, 10.0, 10.0, 20.0]).unwrap();
         assert_eq!(prior.absent().collect::<Vec<_>>(), ["disgust"]);
         assert!((prior.shares()[2] - LEAST_SHARE).abs() < 1e-5, "{prior:?}");
-        // A card keeps it so.
+        // A card keeps it absent.
         let read: Prior = toml::from_str(&toml::to_string(&prior).unwrap()).unwrap();
         assert_eq!(read.absent().collect::<Vec<_>>(), ["disgust"]);
         assert!(observed([0.0; COUNT]).is_err());

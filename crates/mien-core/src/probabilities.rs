@@ -1,20 +1,20 @@
-//! What a network says of a face: a probability for each class that it tells apart.
+//! A network's answer for a face: one probability for each class.
 
 use crate::classes::MOST_CLASSES;
 
-/// How far each rounded probability may put their sum off 1, in a table with three digits or more.
+/// Largest rounding error of one probability, in a table with at least three decimal places.
 const ROUNDED_OFF: f32 = 0.0005;
 
 /// One probability for each class, in the order of [`crate::classes::Classes`], summing to 1.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Probabilities {
-    /// Zero behind the last class.
+    /// Zero after the last class.
     values: [f32; MOST_CLASSES],
     count: usize,
 }
 
 impl Probabilities {
-    /// Nothing known: every class as likely as any other. There are at least one and at most [`MOST_CLASSES`].
+    /// The same probability for every class. `classes` is clamped to 1 to [`MOST_CLASSES`].
     pub fn uniform(classes: usize) -> Self {
         let count = classes.clamp(1, MOST_CLASSES);
         let mut values = [0.0; MOST_CLASSES];
@@ -35,8 +35,8 @@ impl Probabilities {
         Some(probabilities)
     }
 
-    /// As a table has them, kept to the digit: rounding puts their sum off 1 by a hair. `None` if one is outside 0 to 1,
-    /// if the sum is further off than rounding explains, or if there are more than [`MOST_CLASSES`].
+    /// Takes rounded probabilities from a table and keeps their exact digits, although their sum may differ slightly from 1.
+    /// `None` if one is outside 0 to 1, if the sum is further off than rounding explains, or if there are more than [`MOST_CLASSES`].
     pub fn from_rounded(probabilities: &[f32]) -> Option<Self> {
         let sum: f32 = probabilities.iter().sum();
         let far = probabilities.len() as f32 * ROUNDED_OFF;
@@ -56,33 +56,34 @@ impl Probabilities {
         self.count
     }
 
-    /// The probability of one class; 0 of one that there isn't.
+    /// The probability of one class; 0 if there is no such class.
     pub fn of(&self, class: usize) -> f32 {
         self.as_slice().get(class).copied().unwrap_or_default()
     }
 
-    /// The class that leads, and its probability.
+    /// The most probable class and its probability.
     pub fn top(&self) -> (usize, f32) {
         self.iter().fold((0, f32::MIN), |best, next| if next.1 > best.1 { next } else { best })
     }
 
-    /// The highest probability of another class than the leader.
+    /// The highest probability among the other classes.
     pub fn second(&self) -> f32 {
         let (leader, _) = self.top();
         self.iter().filter(|(class, _)| *class != leader).map(|(_, p)| p).fold(0.0, f32::max)
     }
 
-    /// Classes with their probabilities, in their order.
+    /// The classes' indices with their probabilities, in order.
     pub fn iter(&self) -> impl Iterator<Item = (usize, f32)> + '_ {
         self.as_slice().iter().copied().enumerate()
     }
 
-    /// The bare numbers, in the order of the classes.
+    /// The probabilities, in the order of the classes.
     pub fn as_slice(&self) -> &[f32] {
         &self.values[..self.count]
     }
 
-    /// `self` moved towards `target`: 0 stays, 1 is `target`. The sum stays 1. Of other classes than these, `target` alone counts.
+    /// `self` moved towards `target`: an amount of 0 gives `self`, 1 gives `target`. The sum stays 1. If the numbers of classes differ,
+    /// returns `target`.
     #[must_use]
     pub fn lerp(&self, target: &Self, amount: f32) -> Self {
         if self.count != target.count {

@@ -1,7 +1,7 @@
-//! How much a face's picture is worth for telling what it shows, from 0 to 1.
+//! How usable the picture of a face is for labelling it, from 0 to 1.
 //!
-//! The product of four factors, each from 0 to 1 and 1 where it does no harm: size, sharpness, light and, where there are
-//! landmarks, how frontal the face is. `docs/tables.md` has the formula.
+//! The product of four factors, each from 0 (unusable) to 1 (no loss): size, sharpness, light and, if there are landmarks,
+//! how frontal the face is. `docs/tables.md` has the formula.
 
 use crate::crop::{CROP_SIZE, FaceCrop};
 use crate::face::FaceRect;
@@ -9,75 +9,76 @@ use crate::landmarks::{Landmarks, Point};
 
 /// Below this quality the verdict is `unsure`.
 ///
-/// Measured with `mien` on PublicTest (majority label, N 2927), as it is and in eleven ways blurred, enlarged from fewer pixels, dark, flat or
-/// burnt out: 54 % of the pictures below it were labelled correctly, 71 % from 0.15 to 0.2, 87 % above 0.75.
+/// Measured with `mien` on PublicTest (majority label, N 2927), unchanged and degraded in eleven ways (blurred, enlarged from fewer
+/// pixels, dark, low in contrast or overexposed): 54 % of the pictures below it were labelled correctly, 71 % from 0.15 to 0.2, and
+/// 87 % above 0.75.
 pub const LOWEST_QUALITY: f64 = 0.15;
 
-/// Width of the box, in pixels, from which on more of them tell nothing more: those of a crop.
+/// Side of the box in pixels from which the size costs nothing: that of a crop.
 const ENOUGH_PIXELS: f32 = CROP_SIZE as f32;
 
-/// Strength of edges (see [`edges`]) from which on a crop is sharp: a twentieth of FER2013's faces lie below 0.55, and the median of
-/// those that were enlarged from half the size is 0.28 …
+/// Edge strength (see [`edges`]) from which a crop counts as sharp. 5 % of FER2013's faces lie below 0.55; the median of faces
+/// enlarged from half the size is 0.28.
 const SHARP: f32 = 0.5;
 
-/// … and at which it is a blot: the median of FER2013's faces that were enlarged from 8×8 pixels.
+/// Edge strength at which the factor is 0: the median of FER2013's faces enlarged from 8×8 pixels.
 const BLURRED: f32 = 0.08;
 
-/// Standard deviation of the gray levels from which on there is contrast enough: with that of FER2013's faces brought down from 53 to
-/// 8, `mien` names 87.2 % instead of 87.8 % right …
+/// Standard deviation of the gray levels from which there is enough contrast: with that of FER2013's faces reduced from 53 to 8,
+/// `mien` labels 87.2 % correctly instead of 87.8 %.
 const CONTRAST: f32 = 8.0;
 
-/// … and at which there is none but noise.
+/// Standard deviation at which the factor is 0: there is only noise.
 const NO_CONTRAST: f32 = 2.0;
 
-/// Levels that are as good as black or white, with what compression makes of them.
+/// Gray levels that count as black or white, with a margin for compression.
 const BLACK: u8 = 4;
 const WHITE: u8 = 251;
 
-/// Share of black and white pixels up to which hair and teeth explain them: a twentieth of FER2013's faces lie above 0.15 …
+/// Share of black and white pixels that hair and teeth can explain: 5 % of FER2013's faces lie above 0.15.
 const USUALLY_CLIPPED: f32 = 0.15;
 
-/// … and at which half the face is gone, and the rest hardly tells more.
+/// Share at which the factor is 0: half of the face is gone, and the rest hardly helps.
 const MOSTLY_CLIPPED: f32 = 0.6;
 
-/// Where the nose's tip lies between the eyes (0 right, 1 left) may differ from the middle by this much; a head turned by some 15°
-/// does …
+/// Offset of the nose's tip from the middle between the eyes, in eye distances, up to which a face counts as frontal. A head turned by
+/// about 15° reaches it.
 const FRONTAL_YAW: f32 = 0.15;
 
-/// … and up to this much, at which it is beyond one of the eyes: one half of the face is hidden.
+/// Offset at which the factor is 0: the tip is beyond one of the eyes, and one half of the face is hidden.
 const PROFILE_YAW: f32 = 0.65;
 
-/// Where the nose's tip lies between eyes (0) and mouth (1): of FER2013's faces on average.
+/// Average position of the nose's tip between eyes (0) and mouth (1) in FER2013.
 const USUAL_NOSE: f32 = 0.55;
 
-/// By how much that may differ, as it does from person to person …
+/// Offset from [`USUAL_NOSE`] up to which a face counts as frontal: people differ by as much.
 const FRONTAL_PITCH: f32 = 0.2;
 
-/// … and up to how much, at which the tip lies on the line of the eyes or of the mouth.
+/// Offset at which the factor is 0: the tip is at the height of the eyes, or just below the mouth.
 const STEEP_PITCH: f32 = 0.55;
 
-/// The quality of a face in a box of its frame, of which `crop` is the crop; without landmarks nothing is said of its angle.
+/// The quality of the face in the box `rect` of its frame, from its crop. Without landmarks, the angle isn't rated.
 pub fn quality(crop: &FaceCrop, rect: FaceRect, landmarks: Option<&Landmarks>) -> f32 {
     size(rect) * sharpness(crop) * light(crop) * landmarks.map_or(1.0, frontal)
 }
 
-/// 0 at `none`, 1 at `full`, on a line between and beyond. `none` may lie above `full`.
+/// 0 at `none`, 1 at `full`, linear in between and constant beyond. `none` may be above `full`.
 fn ramp(value: f32, none: f32, full: f32) -> f32 {
     let share = (value - none) / (full - none);
     if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }
 }
 
-/// How many pixels there are, in one direction.
+/// Factor for the number of pixels along the shorter side.
 fn size(rect: FaceRect) -> f32 {
     ramp(rect.width.min(rect.height), 0.0, ENOUGH_PIXELS)
 }
 
-/// How sharp the crop is, whatever its contrast.
+/// Factor for sharpness, independent of contrast.
 fn sharpness(crop: &FaceCrop) -> f32 {
     ramp(edges(crop), BLURRED, SHARP)
 }
 
-/// Root mean square of the Laplacian (four neighbours) by the standard deviation of the gray levels.
+/// Edge strength: root mean square of the Laplacian (four neighbours), divided by the standard deviation of the gray levels.
 fn edges(crop: &FaceCrop) -> f32 {
     let level = |x: usize, y: usize| f32::from(crop.pixels()[y * CROP_SIZE + x]);
     let inner = 1..CROP_SIZE - 1;
@@ -91,7 +92,7 @@ fn edges(crop: &FaceCrop) -> f32 {
     if spread > 0.0 { mean_square.sqrt() / spread } else { 0.0 }
 }
 
-/// How much of the face the light lets through: contrast, and no large parts black or burnt out.
+/// Factor for light: enough contrast, and no large black or overexposed parts.
 fn light(crop: &FaceCrop) -> f32 {
     let clipped = crop.pixels().iter().filter(|level| **level <= BLACK || **level >= WHITE).count();
     let clipped = clipped as f32 / crop.pixels().len() as f32;
@@ -106,7 +107,7 @@ fn deviation(crop: &FaceCrop) -> f32 {
     (squares / count).sqrt()
 }
 
-/// How far the face looks at the camera, by where the tip of the nose lies between the eyes and between eyes and mouth. A head that
+/// Factor for how frontal the face is, from where the tip of the nose lies between the eyes and between eyes and mouth. A head that
 /// leans to its shoulder is as frontal as an upright one.
 fn frontal(landmarks: &Landmarks) -> f32 {
     let Landmarks { right_eye, left_eye, nose, mouth_right, mouth_left } = *landmarks;
@@ -116,7 +117,7 @@ fn frontal(landmarks: &Landmarks) -> f32 {
     ramp(yaw.abs(), PROFILE_YAW, FRONTAL_YAW) * ramp(pitch.abs(), STEEP_PITCH, FRONTAL_PITCH)
 }
 
-/// Where a point lies on the way from one to another: 0 at the first, 1 at the second, beyond them outside.
+/// Position of `point` along the line from `from` (0) to `to` (1); negative or above 1 beyond them.
 fn along(from: Point, to: Point, point: Point) -> f32 {
     let [way_x, way_y] = [to[0] - from[0], to[1] - from[1]];
     ((point[0] - from[0]) * way_x + (point[1] - from[1]) * way_y) / (way_x * way_x + way_y * way_y)
@@ -134,13 +135,13 @@ mod tests {
 
     const LARGE: FaceRect = FaceRect { x: 0.0, y: 0.0, width: 100.0, height: 100.0 };
 
-    /// Squares of four pixels in two levels, as a crop: sharp, with even light.
+    /// A crop that shows a checkerboard of 4×4-pixel squares in two levels: sharp and evenly lit.
     fn squares(dark: u8, bright: u8) -> FaceCrop {
         let level = |i: usize| if (i % CROP_SIZE / 4 + i / CROP_SIZE / 4).is_multiple_of(2) { dark } else { bright };
         FaceCrop::from_pixels((0..CROP_PIXELS).map(level).collect()).unwrap()
     }
 
-    /// Squares of 16 pixels whose edges were evened out so many times, over three by three pixels.
+    /// A checkerboard of 16×16-pixel squares, blurred this many times by a 3×3 mean.
     fn softened(times: usize) -> FaceCrop {
         let level = |i: usize| if (i % CROP_SIZE / 16 + i / CROP_SIZE / 16).is_multiple_of(2) { 60 } else { 180 };
         let mut pixels: Vec<u32> = (0..CROP_PIXELS).map(level).collect();

@@ -1,4 +1,4 @@
-//! Bringing parts of gray pictures to other sizes.
+//! Resizes parts of gray pictures.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8;
@@ -6,12 +6,12 @@ use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::face::{FaceRect, GrayView};
 
-/// How a pixel follows from those around it. All of them average over as much of the picture as a pixel stands for.
+/// How a new pixel is computed from the pixels around it. When shrinking, each filter averages at least over the area of the new pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
-    /// The mean.
+    /// The unweighted mean.
     Mean,
-    /// Weighted by a triangle: enlarged, straight lines from pixel to pixel.
+    /// The mean weighted by a triangle; when enlarging, linear interpolation.
     Triangle,
 }
 
@@ -29,8 +29,8 @@ impl Filter {
 pub struct Resampler(Resizer);
 
 impl Resampler {
-    /// The pixels of a part of the picture, brought to `columns × rows`. `None` if one of those is zero, or the part has no size or
-    /// isn't inside the picture.
+    /// Resizes a part of the picture to `columns × rows` pixels. `None` if one of those is zero, or if the part is empty or doesn't begin
+    /// inside the picture. What reaches beyond the right or bottom edge is left out.
     pub fn resample(
         &mut self,
         picture: GrayView<'_>,
@@ -45,7 +45,7 @@ impl Resampler {
         }
         let source = TypedImageRef::<U8>::from_buffer(width, height, picture.pixels()).ok()?;
         let mut resampled = TypedImage::<U8>::new(columns, rows);
-        // Rounded, left and width can add up to a little more than the picture has, which the resampler refuses.
+        // With rounding, left + width can slightly exceed the picture's width, which the resampler refuses.
         let (left, top) = (f64::from(part.x), f64::from(part.y));
         let part_width = f64::from(part.width).min(f64::from(width) - left);
         let part_height = f64::from(part.height).min(f64::from(height) - top);
@@ -59,7 +59,7 @@ impl Resampler {
             part_width,
             part_height,
         );
-        // Of one type of pixels: code for all of them would take minutes to compile.
+        // For one pixel type only: code for all of them would take minutes to compile.
         self.0.resize_typed::<U8>(&source, &mut resampled, &options).ok()?;
         Some(resampled.pixels().iter().map(|pixel| pixel.0).collect())
     }

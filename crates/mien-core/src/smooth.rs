@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::face::FaceId;
 use crate::probabilities::Probabilities;
 
-/// Longest smoothing that may be asked for, in seconds. Beyond it a face is still said to laugh when the joke is long over.
+/// Longest time constant that can be chosen, in seconds. With a longer one, a face is still labelled happy long after the smile.
 pub const LONGEST_SMOOTHING_SECS: f32 = 2.0;
 
-/// Time constant unless another is asked for. On a clip of ten people acting seven expressions, more than this hardly calmed the
-/// labels further, while they came later and were right for less of the time (docs/smoothing.md).
+/// Default time constant. On a clip of ten people acting seven expressions, longer ones hardly made the labels steadier, but made
+/// them later and correct for less of the time (docs/smoothing.md).
 pub const DEFAULT_SMOOTHING: Duration = Duration::from_millis(200);
 
 /// Exponential smoothing per face, with a time constant in seconds rather than a weight per frame, so that a video at
@@ -23,7 +23,7 @@ pub struct Smoother {
     faces: HashMap<FaceId, Smoothed>,
 }
 
-/// Where a face's probabilities stand.
+/// The smoothed probabilities of a face at its last update.
 #[derive(Clone, Copy, Debug)]
 struct Smoothed {
     probabilities: Probabilities,
@@ -31,19 +31,19 @@ struct Smoothed {
 }
 
 impl Smoother {
-    /// A smoother without memory. `None` switches smoothing off.
+    /// Creates a smoother without any faces. `None` switches smoothing off.
     pub fn new(time_constant: Option<Duration>) -> Self {
         Self { time_constant, faces: HashMap::new() }
     }
 
-    /// Changes the strength from the next update on; what is known of the faces stays.
+    /// Changes the time constant from the next update on. The faces keep their smoothed probabilities.
     pub fn set_time_constant(&mut self, time_constant: Option<Duration>) {
         self.time_constant = time_constant;
     }
 
-    /// Takes what the network said of a face at `media_time` and gives the smoothed probabilities.
+    /// Takes the network's probabilities for a face at `media_time` and returns the smoothed ones.
     ///
-    /// A face that is new, or whose time goes backwards (after a seek or at the start of a repeat), begins with `raw`.
+    /// A face that is new, or whose time goes backwards (after a seek or at the start of a repeat), starts from `raw`.
     pub fn update(&mut self, id: FaceId, media_time: Duration, raw: Probabilities) -> Probabilities {
         let probabilities = match self.faces.get(&id) {
             Some(last) if media_time >= last.media_time => {
@@ -66,7 +66,7 @@ impl Smoother {
         self.faces.clear();
     }
 
-    /// The share of the new value after `elapsed`: `1 − exp(−elapsed / time constant)`.
+    /// The weight of the new value after `elapsed`: `1 − exp(−elapsed / time constant)`.
     fn weight(&self, elapsed: Duration) -> f32 {
         match self.time_constant {
             Some(constant) if !constant.is_zero() => 1.0 - (-elapsed.as_secs_f32() / constant.as_secs_f32()).exp(),

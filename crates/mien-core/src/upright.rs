@@ -1,35 +1,35 @@
-//! Turning a face upright: where its landmarks say that a crop's pixels lie in the picture, and what is there.
+//! Upright crops: finds where a crop's pixels lie in the picture, from the face's landmarks, and resamples them.
 
 use crate::crop::{CROP_PIXELS, CROP_SIZE};
 use crate::face::{FaceRect, GrayView};
 use crate::landmarks::{LANDMARKS, Landmarks, Point};
 use crate::resample::{Filter, Resampler};
 
-/// Where FER2013's faces have their landmarks on average, in pixels of 48×48, in the order of [`Landmarks::points`]. Measured
+/// Average landmark positions in FER2013, in pixels of its 48×48 pictures, in the order of [`Landmarks::points`]. Measured
 /// with a landmark network on 1,466 of its pictures.
 pub(crate) const FER2013_LANDMARKS: [Point; LANDMARKS] =
     [[14.9, 18.4], [33.1, 18.8], [23.1, 28.6], [16.4, 36.5], [31.0, 36.7]];
 
-/// Large faces are first shrunk to this many pixels for each of the crop's. With 1, what follows would blur about as much
-/// again; with 2 the crop is hardly softer than one that isn't turned.
+/// Large faces are first shrunk to this many pixels per crop pixel, along each axis. With 1, the second resampling would
+/// blur about as much again; with 2, the crop is hardly softer than one that isn't rotated.
 const PIXELS_PER_CROP_PIXEL: f64 = 2.0;
 
-/// Sum of the squared distances of the landmarks from their middle, in pixels, below which they lie so close to each other that they
-/// don't say how a face is turned: those of a face in a box of 2 pixels.
+/// Sum of the squared distances of the landmarks from their mean, in square pixels, below which they are too close together to tell
+/// how the face is rotated. A face in a box of 2 pixels has about this much.
 const LEAST_SPREAD: f64 = 1.0;
 
-/// Share of the landmarks' scatter that the transform has to account for (R², as in any regression). Landmarks of one line, as of a
-/// face seen from the side, leave 0.54; with the eyes exchanged it is 0.20, and 0.01 for a face that is mirrored.
+/// Smallest share of the landmarks' scatter that the transform must explain (R², as in regression). Landmarks on one line, as of a
+/// face in profile, reach 0.54; with the eyes swapped it is 0.20, and 0.01 for a mirrored face.
 const LEAST_FIT: f64 = 0.5;
 
-/// The crop's side has to be between the box's divided by this and multiplied by it, and its middle inside the box: else one of the two
-/// is wrong, and the box is what the detector was surest of.
+/// Largest ratio between the sides of crop and box, either way. Beyond it, or if the crop's centre lies outside the box, one of the two
+/// is wrong, and the detector is surer of the box.
 const MOST_APART: f64 = 2.0;
 
-/// A crop needs at least this share of its surroundings inside the picture: the rest is invented from the picture's edge.
+/// Smallest share of a crop's surroundings that must lie inside the picture; the rest repeats the picture's edge.
 const LEAST_INSIDE: f64 = 0.1;
 
-/// Rotation, scale and shift: a point `z` of the plane, taken for a complex number, goes to `factor · z + shift`.
+/// Rotation, scale and shift: a point, taken as the complex number `z`, maps to `factor · z + shift`.
 #[derive(Clone, Copy, Debug)]
 struct Similarity {
     factor: [f64; 2],
@@ -37,8 +37,8 @@ struct Similarity {
 }
 
 impl Similarity {
-    /// The one that brings `from` nearest to `to` by least squares, never a reflection (Umeyama 1991; in the plane it is a linear
-    /// regression of complex numbers). `None` if points aren't finite, lie at one place, or lie otherwise than in any turned face.
+    /// The least-squares transform from `from` to `to`, never a reflection (Umeyama 1991; in the plane it is a linear regression of
+    /// complex numbers). `None` if points aren't finite, are all in one place, or don't match a rotated face.
     fn between(from: &[Point; LANDMARKS], to: &[Point; LANDMARKS]) -> Option<Self> {
         let (from, to) = (from.map(|p| p.map(f64::from)), to.map(|p| p.map(f64::from)));
         let (middle, goal) = (mean(&from), mean(&to));
@@ -60,12 +60,12 @@ impl Similarity {
         plus(times(self.factor, point), self.shift)
     }
 
-    /// By what lengths are multiplied.
+    /// The factor by which lengths are multiplied.
     fn scale(&self) -> f64 {
         self.factor[0].hypot(self.factor[1])
     }
 
-    /// For one from a crop to a picture: whether the crop lies about where the box does.
+    /// For a transform from a crop to a picture: whether the crop lies roughly where the box does.
     fn agrees_with(&self, rect: FaceRect) -> bool {
         let middle = self.apply([CROP_SIZE as f64 / 2.0; 2]);
         let offset = [middle[0] - f64::from(rect.x), middle[1] - f64::from(rect.y)];
@@ -99,10 +99,10 @@ fn mean(points: &[[f64; 2]; LANDMARKS]) -> [f64; 2] {
     points.iter().copied().fold([0.0; 2], plus).map(|sum| sum / LANDMARKS as f64)
 }
 
-/// The pixels of the crop that has the landmarks where FER2013 has them, each the mean of what lies around it, weighted by the
-/// same triangles as a box's crop, which lie along the turned face. What lies beyond the picture is as its edge.
+/// Returns the pixels of the crop that has the landmarks where FER2013 has them. Each is a mean of its surroundings, weighted by the
+/// same triangle filter as in a box's crop, but rotated with the face. Pixels beyond the picture repeat its edge.
 ///
-/// `None` if the landmarks aren't those of a face, or of another than the one in the box `rect`, or hardly anything of the crop is inside
+/// `None` if the landmarks can't be those of a face, or of the face in the box `rect`, or if hardly any of the crop lies inside
 /// the picture.
 pub(crate) fn upright(
     resampler: &mut Resampler,
@@ -116,7 +116,7 @@ pub(crate) fn upright(
     }
     let scale = to_picture.scale();
     let source = Surroundings::new(resampler, picture, &to_picture)?;
-    // Half the width of a triangle, in pixels of the picture: smaller than one of them there would be nothing in it.
+    // Half the width of the triangle, in pixels of the picture. Below 1, it might contain no pixel.
     let reach = scale.max(1.0);
     let [cos, sin] = to_picture.factor.map(|part| (part / scale / reach) as f32);
     let spread = (cos.abs() + sin.abs()) * (reach * reach) as f32;
@@ -125,7 +125,7 @@ pub(crate) fn upright(
     let mut crop = Vec::with_capacity(CROP_PIXELS);
     for index in 0..CROP_PIXELS {
         let at = to_picture.apply([(index % CROP_SIZE) as f64 + 0.5, (index / CROP_SIZE) as f64 + 0.5]);
-        // In pixels of the surroundings, whose middles lie at whole numbers from here on.
+        // In pixels of the surroundings; from here on, pixel centres lie at whole numbers.
         let x = ((at[0] - source.corner[0]) / f64::from(step_x)) as f32 - 0.5;
         let y = ((at[1] - source.corner[1]) / f64::from(step_y)) as f32 - 0.5;
         let (reach_x, reach_y) = (spread / step_x, spread / step_y);
@@ -145,14 +145,14 @@ pub(crate) fn upright(
     Some(crop)
 }
 
-/// The part of a picture that a crop needs, shrunk where the face is large.
+/// The part of a picture that a crop needs, shrunk if the face is large.
 struct Surroundings {
     pixels: Vec<u8>,
     width: i32,
     height: i32,
-    /// Its left upper corner in the picture.
+    /// Its top left corner in the picture.
     corner: [f64; 2],
-    /// Width and height of one of its pixels, in those of the picture.
+    /// Width and height of one of its pixels, in pixels of the picture.
     step: [f32; 2],
 }
 
@@ -161,7 +161,7 @@ impl Surroundings {
         let scale = to_picture.scale();
         let side = CROP_SIZE as f64;
         let corners = [[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]].map(|corner| to_picture.apply(corner));
-        // What the triangles of the outermost pixels reach, and what the shrinking looks at around those.
+        // How far the triangles of the outermost pixels reach, plus what shrinking needs around them.
         let margin = 3.0 * scale.max(1.0);
         let least = |axis: usize| corners.iter().map(|c| c[axis]).fold(f64::INFINITY, f64::min) - margin;
         let most = |axis: usize| corners.iter().map(|c| c[axis]).fold(f64::NEG_INFINITY, f64::max) + margin;
@@ -184,7 +184,7 @@ impl Surroundings {
         Some(Self { pixels, width: columns as i32, height: rows as i32, corner, step })
     }
 
-    /// A pixel; beyond the edge the nearest.
+    /// The pixel at this place; beyond the edge, the nearest one.
     fn at(&self, column: i32, row: i32) -> f32 {
         let (column, row) = (column.clamp(0, self.width - 1), row.clamp(0, self.height - 1));
         f32::from(self.pixels[(row * self.width + column) as usize])
@@ -195,7 +195,7 @@ impl Surroundings {
 mod tests {
     use super::*;
 
-    /// A face-sized pattern without symmetry, smooth enough to be sampled anywhere: gray at a place of the crop.
+    /// The gray level at a place of the crop, in a pattern without symmetry that is smooth enough to be sampled anywhere.
     fn gray(x: f64, y: f64) -> f64 {
         128.0 + 50.0 * (x / 5.0).sin() + 40.0 * (y / 4.0 + x / 11.0).cos() + (y - x) / 2.0
     }
@@ -211,7 +211,7 @@ mod tests {
         Landmarks::from_points(points)
     }
 
-    /// A picture in which the pattern lies as the transform says; each pixel the mean of nine samples.
+    /// A picture of the pattern, placed by the transform; each pixel is the mean of nine samples.
     fn picture(to_picture: &Similarity, width: usize, height: usize) -> Vec<u8> {
         let to_crop = to_picture.inverse();
         let at = |i: usize| {

@@ -9,25 +9,25 @@ use crate::quality::LOWEST_QUALITY;
 /// Below this lead over the second class the label would be a coin toss.
 pub const SMALLEST_MARGIN: f64 = 0.10;
 
-/// Smallest width of a face in pixels of its frame: below two thirds of what the network looks at, more than half of
-/// the pixels that it sees are made up by enlarging.
+/// Smallest width of a face in pixels of its frame: two thirds of the network's input. Below it, more than half of the
+/// input's pixels are interpolated.
 pub const SMALLEST_FACE: f64 = CROP_SIZE as f64 * 2.0 / 3.0;
 
-/// The word of [`Verdict::Unsure`], in tables and pictures alike.
+/// The word for [`Verdict::Unsure`], in tables and pictures.
 pub const UNSURE: &str = "unsure";
 
-/// What is said of a face.
+/// The label of a face, if it has a clear one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
     /// One class leads, with this probability.
     Leads(usize, f32),
-    /// None leads clearly, or the face is too small or its picture too poor to tell.
+    /// No class leads clearly, or the face is too small or its picture too poor.
     Unsure,
 }
 
 impl Verdict {
-    /// The verdict on a face, from its smoothed probabilities, its size and its quality, all of them as they are written: whoever reads a
-    /// table comes to the verdict that stands in it, and a recording's export to the one that was recorded.
+    /// The verdict on a face, from its smoothed probabilities, width and quality, all rounded as in tables. The verdict in a table can
+    /// therefore be recomputed from its row, and the export of a recording gives the recorded verdicts.
     pub fn of(face: &Face) -> Self {
         let written = |value: f32, digits| rounded(value.into(), digits);
         let (class, probability) = face.smoothed.top();
@@ -39,7 +39,7 @@ impl Verdict {
         if is_narrow || is_small || is_poor { Self::Unsure } else { Self::Leads(class, probability) }
     }
 
-    /// The word, with the percentage if `percent` and if one class leads: `Happy 87 %` or `unsure`.
+    /// The verdict in words: `Happy 87 %`, or `Happy` without `percent`, or `unsure`.
     pub fn words(self, classes: &Classes, percent: bool) -> String {
         match self {
             Self::Leads(class, probability) if percent => {
@@ -50,7 +50,7 @@ impl Verdict {
         }
     }
 
-    /// The word in tables: the class as files have it, or `unsure`.
+    /// The verdict in tables: the class's key, or `unsure`.
     pub fn key(self, classes: &Classes) -> &str {
         match self {
             Self::Leads(class, _) => classes.key(class),
@@ -59,7 +59,7 @@ impl Verdict {
     }
 }
 
-/// A probability as the window writes it everywhere: `87 %`.
+/// A probability as the window shows it: `87 %`.
 pub fn percentage(probability: f32) -> String {
     format!("{:.0} %", probability * 100.0)
 }

@@ -1,6 +1,6 @@
-//! The one way in which whole files are written: under a temporary name beside their destination, with the permissions that other files
-//! have, put on the disk, and renamed. So a file that has its name is whole, whatever happened meanwhile. Only what can't be made again
-//! is kept as far as it goes ([`Unfinished::keep`]).
+//! The only way in which whole files are written: under a temporary name beside their destination, with the usual permissions, synced
+//! to disk, and then renamed. A file under its real name is therefore always complete. Only files that can't be made again are kept
+//! incomplete ([`Unfinished::keep`]).
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -8,27 +8,27 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, PathPersistError, TempPath};
 
-/// Temporary names begin with this: hidden, and telling whose they are should the machine lose power.
+/// Prefix of temporary names. It hides the files, and shows which program left them if the machine loses power.
 pub const PREFIX: &str = ".mien-part-";
 
-/// Whether locks are advisory. Mandatory ones would shut out our own video encoder, so none is taken, and what a killed run left is
-/// never removed.
+/// Whether file locks are advisory. Mandatory ones would shut out our own video encoder. Where they are, nothing is locked, and files
+/// left by killed runs are never removed.
 pub const LOCKS_ADVISE: bool = cfg!(unix);
 
-/// What becomes of files that have the name of a new one.
+/// What happens to an existing file with the name of the new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
-    /// They stay, and nothing is written.
+    /// It stays, and nothing is written.
     Keep,
-    /// The new one takes their place once it is whole.
+    /// The new file replaces it once it is complete.
     Replace,
 }
 
-/// Writes a file whose contents are at hand.
+/// Writes `bytes` to a file.
 ///
 /// # Errors
-/// When its folder isn't there or can't be written to, the disk is full, or there is a file of that name to be kept. What stood there
-/// stays then.
+/// When its folder doesn't exist or can't be written to, the disk is full, or a file of that name must be kept. An existing file then
+/// stays as it is.
 pub fn write(path: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
     let (unfinished, mut file) = Unfinished::begin(path, existing)?;
     file.write_all(bytes)?;
@@ -38,21 +38,21 @@ pub fn write(path: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
 
 /// A file under a temporary name in the folder of its destination. Removed on drop unless it was finished.
 ///
-/// It is locked until then, which tells it from what a killed run left: the system gives locks of the dead back.
+/// It is locked until then, which distinguishes it from files left by killed runs: the system releases the locks of dead processes.
 #[derive(Debug)]
 pub struct Unfinished {
     temporary: TempPath,
     destination: PathBuf,
     existing: Existing,
-    /// Locked. The encoder of a video opens the file a second time, by its name.
+    /// Holds the lock. A video's encoder opens the file a second time, by its name.
     lock: File,
 }
 
 impl Unfinished {
-    /// Makes the file, empty, and opens it.
+    /// Creates the file, empty, and opens it.
     ///
     /// # Errors
-    /// When its folder isn't there or can't be written to.
+    /// When its folder doesn't exist or can't be written to.
     pub fn begin(destination: &Path, existing: Existing) -> io::Result<(Self, File)> {
         let (file, temporary) = locked_in(folder_of(destination), destination)?.into_parts();
         let lock = file.try_clone()?;
@@ -69,10 +69,10 @@ impl Unfinished {
         &self.destination
     }
 
-    /// Puts the file on the disk and gives it its real name. It must be flushed and closed.
+    /// Syncs the file to disk and gives it its real name. The caller must have flushed and closed it.
     ///
     /// # Errors
-    /// When a file of that name is there to be kept, or the disk fails.
+    /// When a file of that name must be kept, or the disk fails.
     pub fn finish(self) -> io::Result<PathBuf> {
         let Self { temporary, destination, existing, lock } = self;
         lock.sync_all()?;
@@ -84,8 +84,8 @@ impl Unfinished {
         Ok(destination)
     }
 
-    /// The same for a file that can't be made again: it stays, whatever fails, and replaces nothing. If its name is taken, it gets a
-    /// number behind it; if it can't be renamed at all, it keeps its temporary name. Returns where the file is, and what failed.
+    /// Like [`Self::finish`], for a file that can't be made again: it stays whatever fails, and replaces nothing. If its name is taken, a
+    /// number is appended; if it can't be renamed at all, it keeps its temporary name. Returns where the file is, and what failed first.
     pub fn keep(self) -> (PathBuf, io::Result<()>) {
         let Self { mut temporary, destination, lock, .. } = self;
         let mut result = lock.sync_all();
@@ -97,7 +97,7 @@ impl Unfinished {
                 Err(PathPersistError { error, path }) => (error, path),
             };
             let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
-            // The first failure is the reason.
+            // Only the first failure is reported.
             result = result.and(Err(error));
             if !is_taken {
                 unnamed.disable_cleanup(true);
@@ -110,14 +110,14 @@ impl Unfinished {
     }
 }
 
-/// Gives a whole file a name that no other file has.
+/// Gives a complete file its real name, without replacing another file.
 ///
 /// # Errors
-/// When there is a file of that name, or the disk fails. The error holds the file, which still has its temporary name.
+/// When a file of that name exists, or the disk fails. The error holds the file, which still has its temporary name.
 pub fn give_name(temporary: TempPath, path: &Path) -> Result<(), PathPersistError> {
     match temporary.persist_noclobber(path) {
-        // The file system may have neither hard links nor a way to rename that spares an existing file. Shared folders of VirtualBox
-        // call it forbidden, some network drives (FUSE) unsupported or invalid.
+        // Some file systems have neither hard links nor a rename that spares existing files. VirtualBox's shared folders report this
+        // as forbidden, some network drives (FUSE) as unsupported or invalid.
         Err(PathPersistError { error, path: temporary }) if error.kind() != io::ErrorKind::AlreadyExists => {
             reserve_and_rename(temporary, path)
         }
@@ -125,8 +125,7 @@ pub fn give_name(temporary: TempPath, path: &Path) -> Result<(), PathPersistErro
     }
 }
 
-/// Gives a file a name by replacing an empty file, made just before, that keeps the name free of others. If the program is killed
-/// between the two steps, the empty file stays.
+/// Reserves a name with an empty file, then replaces that. If the program is killed between the two steps, the empty file stays.
 fn reserve_and_rename(temporary: TempPath, path: &Path) -> Result<(), PathPersistError> {
     if let Err(error) = File::create_new(path) {
         return Err(PathPersistError { error, path: temporary });
@@ -134,7 +133,7 @@ fn reserve_and_rename(temporary: TempPath, path: &Path) -> Result<(), PathPersis
     temporary.persist(path).inspect_err(|_| drop(fs::remove_file(path)))
 }
 
-/// The path with a number behind its name: `day-2.csv`.
+/// The path with a number appended to its name: `day-2.csv`.
 fn numbered(path: &Path, number: u64) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
     name.push(format!("-{number}"));
@@ -145,10 +144,10 @@ fn numbered(path: &Path, number: u64) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Adds bytes that belong together, such as a row, to the end of a file of this length. Returns its new length.
+/// Appends bytes that belong together, such as a row, to a file of this length. Returns its new length.
 ///
 /// # Errors
-/// When the disk is full, or fails. No part of the bytes stays.
+/// When the disk is full, or fails. The file is then truncated to `length`; if that fails too, some of the bytes may stay.
 pub fn append(file: &mut File, length: u64, bytes: &[u8]) -> io::Result<u64> {
     if let Err(error) = file.write_all(bytes) {
         file.set_len(length)?;
@@ -158,12 +157,12 @@ pub fn append(file: &mut File, length: u64, bytes: &[u8]) -> io::Result<u64> {
     Ok(length + bytes.len() as u64)
 }
 
-/// The folder that a file will lie in: `.` for a bare name.
+/// The folder of a file: `.` for a bare name.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A temporary file that keeps the extension, by which encoders choose the container.
+/// Creates a temporary file with the destination's extension, by which encoders choose the container.
 fn temporary_in(folder: &Path, destination: &Path) -> io::Result<NamedTempFile> {
     let suffix = destination.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
     let mut builder = Builder::new();
@@ -171,13 +170,13 @@ fn temporary_in(folder: &Path, destination: &Path) -> io::Result<NamedTempFile> 
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // As other programs make files: the umask takes away what the user wants taken away.
+        // The usual mode for new files; the umask removes what the user doesn't want.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder)
 }
 
-/// A temporary file that is locked.
+/// Creates a locked temporary file.
 fn locked_in(folder: &Path, destination: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = temporary_in(folder, destination)?;
@@ -185,11 +184,11 @@ fn locked_in(folder: &Path, destination: &Path) -> io::Result<NamedTempFile> {
             return Ok(file);
         }
         match file.as_file().try_lock() {
-            // Without a lock for a moment, it may have been taken for a leftover.
+            // Before it was locked, another run may have removed it as a leftover.
             Ok(()) if !file.path().exists() => {}
             Err(TryLockError::WouldBlock) => {}
             Ok(()) => return Ok(file),
-            // Some network drives know no locks. Nobody can lock a file there in order to remove it either.
+            // Some network drives don't support locks. There, other runs can't lock the file either, so they won't remove it.
             Err(TryLockError::Error(error)) => {
                 tracing::debug!("{} can't be locked: {error}", file.path().display());
                 return Ok(file);
@@ -198,7 +197,7 @@ fn locked_in(folder: &Path, destination: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
-/// Removes files and folders that killed runs left under temporary names in `folder`. What a run is writing stays: it is locked.
+/// Removes files and folders that killed runs left under temporary names in `folder`. Those that a run is writing are locked and stay.
 ///
 /// # Errors
 /// When the folder can't be read, or a file can't be removed.
@@ -212,13 +211,13 @@ pub fn remove_leftovers(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file or folder has a temporary name: a run is working on it, or was killed while it was.
+/// Whether a file or folder has a temporary name: a run is writing it, or was killed while writing it.
 #[must_use]
 pub fn is_temporary(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
 }
 
-/// Removes a temporary file or folder unless somebody holds it, or that can't be told.
+/// Removes a temporary file or folder, unless it is locked or its lock can't be checked.
 fn remove_if_left(path: &Path) -> io::Result<()> {
     let is_folder = path.is_dir();
     let Ok(lock) = File::options().read(true).write(!is_folder).open(path) else { return Ok(()) };
@@ -226,7 +225,7 @@ fn remove_if_left(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     match if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) } {
-        // Its owner finished it or gave it up just now.
+        // Its owner has just finished or removed it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
@@ -255,7 +254,7 @@ mod tests {
         assert_eq!(entries(home.path()), ["a.txt"]);
     }
 
-    /// A file to be named, and one whose name is taken.
+    /// A temporary file without a real name yet, and the path of an existing file.
     fn unnamed_and_taken(home: &Path) -> (TempPath, PathBuf) {
         let mut file = temporary_in(home, Path::new("new.txt")).unwrap();
         file.write_all(b"new").unwrap();
@@ -308,7 +307,7 @@ mod tests {
         let (mut unfinished, mut file) = Unfinished::begin(&home.path().join("day.csv"), Existing::Keep).unwrap();
         file.write_all(b"rows").unwrap();
         drop(file);
-        // Its folder was taken away meanwhile.
+        // As if the folder had been removed meanwhile.
         unfinished.destination = home.path().join("gone/day.csv");
         let temporary = unfinished.temporary().to_owned();
         let (kept, result) = unfinished.keep();
@@ -338,7 +337,7 @@ mod tests {
         }
         let path = home.path().join("table.csv");
         let (partial, file) = Unfinished::begin(&path, Existing::Keep).unwrap();
-        // As an annotated video does, which its encoder opens by the name.
+        // As for an annotated video, which its encoder opens by name.
         drop(file);
         remove_leftovers(home.path()).unwrap();
         assert!(!left.exists() && others.exists() && partial.temporary().exists());

@@ -1,21 +1,21 @@
-//! Models that a training begins with or listens to, and that may know what it keeps back.
+//! Models that a training starts from or uses as teachers, and that may have learnt from what it holds out.
 
 use super::datasets::{Dataset, SourceInfo, Split, SplitSpec};
 use super::recipe::Recipe;
 use mien_net::{Card, ModelError, ModelSource};
 
-/// A model that a training begins with or listens to, and a source of which it may have learnt what the training keeps back.
+/// A model that a training starts from or uses as a teacher, and a source of which it may have learnt what the training holds out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acquaintance {
     /// The model, as the recipe names it.
     pub model: String,
-    /// The source, likewise.
+    /// The source, as the recipe names it.
     pub source: String,
 }
 
 impl Acquaintance {
-    /// All of a training by this recipe from these data, by the cards of the models. What those learnt from that they began with
-    /// themselves isn't known.
+    /// Finds all such pairs for a recipe and its data, from the models' cards. What those models' own starting models learnt
+    /// from isn't known.
     ///
     /// # Errors
     /// When a card can't be read.
@@ -35,7 +35,7 @@ impl Acquaintance {
         Ok(found)
     }
 
-    /// What is told before the training begins.
+    /// The warning shown before the training starts.
     pub fn warning(&self) -> String {
         let Self { model, source } = self;
         format!(
@@ -44,7 +44,7 @@ impl Acquaintance {
         )
     }
 
-    /// What the card says of it ever after.
+    /// The sentence about it in the card of the trained model.
     pub fn in_card(&self) -> String {
         let Self { model, source } = self;
         format!(
@@ -54,10 +54,10 @@ impl Acquaintance {
     }
 }
 
-/// Whether the model of a card may have learnt from what a training keeps back of a source that it divides by `split`.
+/// Whether a card's model may have learnt from what a training holds out of `source`, which it splits by `split`.
 fn may_know(card: &Card, source: &SourceInfo, split: &SplitSpec) -> bool {
     let training = &card.training;
-    // The card of a mean tells the division of the first of its models alone. A split that can't be read isn't known to be this one.
+    // The card of an averaged model has only the first model's split. A split that can't be read may be a different one.
     let is_divided_alike = card.mean_of.is_empty()
         && training.learnt_from_all(&source.sha256)
         && SplitSpec::of_recipe(&training.recipe).is_ok_and(|known| known == *split);
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use crate::datasets::{Origin, tests::Folder};
 
-    /// A source whose last file says how it is divided, if its publishers did that.
+    /// A source whose last file defines the official split, if there is one.
     fn source(division: &str, sha256: &[&str]) -> SourceInfo {
         SourceInfo {
             name: "faces".to_owned(),

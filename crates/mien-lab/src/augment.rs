@@ -1,4 +1,4 @@
-//! Varying faces while training: whole batches on the device, every choice drawn from the recipe's generator.
+//! Augmentation of training faces: whole batches on the device, with all random choices from the recipe's generator.
 
 use rand::Rng;
 use rand::seq::SliceRandom as _;
@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 use super::recipe::Problems;
 use mien_net::Normalization;
 
-/// How pictures are varied. Zero and `false` leave them as they are.
+/// How pictures are varied. Zero and `false` turn a variation off.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augmentation {
@@ -19,30 +19,30 @@ pub struct Augmentation {
     pub rotation_degrees: f64,
     /// Zoom in or out by up to this share.
     pub zoom: f64,
-    /// Zoom out further by up to this share: faces as loosely cut out as some detectors do.
+    /// Zoom out further by up to this share, as if cropped by the loose boxes of some detectors.
     pub zoom_out: f64,
-    /// Shift in both directions by up to this share of the side.
+    /// Shift along both axes by up to this share of the side.
     pub shift: f64,
-    /// Cut out a square that is smaller by up to this share of the side, anywhere, and enlarge it.
+    /// Crop a square that is smaller by up to this share of the side, at a random place, and enlarge it.
     pub crop: f64,
-    /// Slant by up to this many degrees to either side.
+    /// Shear by up to this many degrees to either side.
     pub shear_degrees: f64,
     /// Change the contrast by up to this share.
     pub contrast: f64,
     /// Brighten or darken by up to this many standard deviations of the data.
     pub brightness: f64,
-    /// Stretch or squeeze the tones about a random gray by up to this many stops; what leaves the range is black or white, as in
-    /// a camera that exposes wrongly.
+    /// Stretch or compress the tones about a random gray by up to this many stops. What leaves the range becomes black or
+    /// white, as in a badly exposed picture.
     pub levels: f64,
-    /// Raise the tones to a power of 2 to up to plus or minus this: darker or brighter middle tones.
+    /// Raise the tones to a power between 2^−`gamma` and 2^`gamma`, which brightens or darkens the midtones.
     pub gamma: f64,
-    /// Light from a random side: up to this share brighter there, and as much darker on the other.
+    /// Light from a random side: up to this share brighter there, and darker by the same share on the opposite side.
     pub shade: f64,
-    /// Sharpen or blur by up to this share of what a 3×3 binomial filter takes away.
+    /// Sharpen or blur: add or subtract up to this share of the detail that a 3×3 binomial filter removes.
     pub sharpness: f64,
     /// Share of pictures in which a random rectangle is erased (Zhong et al. 2017).
     pub erase: f64,
-    /// Mix pairs of pictures and what is wanted of them, by shares drawn from Beta(`mixup`, `mixup`) (Zhang et al. 2018).
+    /// Mix pairs of pictures and their targets, by shares drawn from Beta(`mixup`, `mixup`) (Zhang et al. 2018).
     pub mixup: f64,
 }
 
@@ -52,7 +52,7 @@ const MOST: f64 = 100.0;
 /// Side of an erased rectangle as a share of the picture's side: from a tenth to two fifths.
 const ERASED_SIDE: std::ops::Range<f64> = 0.1..0.4;
 
-/// Where the grays of faces lie in normalised pictures.
+/// Distribution of the grays of faces in normalised pictures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grays {
     /// Their mean.
@@ -62,10 +62,11 @@ pub struct Grays {
 }
 
 impl Grays {
-    /// As they lie where they were normalised by their own mean and deviation.
+    /// The distribution in pictures normalised by the faces' own mean and deviation.
     const NORMALISED: Self = Self { mean: 0.0, deviation: 1.0 };
 
-    /// As a recipe's normalisation leaves them. Networks that expect another scale, as those that know ImageNet, have black at 0.
+    /// The distribution after a recipe's normalisation. Recipes for networks that expect another scale, such as those
+    /// pretrained on ImageNet, may put black at 0.
     pub fn of(normalization: Normalization) -> Self {
         if normalization.per_picture {
             return Self::NORMALISED;
@@ -76,7 +77,7 @@ impl Grays {
 }
 
 impl Augmentation {
-    /// Varies light and lens for pictures `[N, 1, S, S]` of 0 to 1, before they are normalised; gives the same shape and range.
+    /// Varies light and lens of pictures `[N, 1, S, S]` from 0 to 1, before they are normalised. Returns the same shape and range.
     pub fn relight(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
         let mut x = pictures.shallow_clone();
         if self.sharpness > 0.0 {
@@ -97,14 +98,15 @@ impl Augmentation {
         x
     }
 
-    /// Varies normalised pictures `[N, 1, S, S]`, whose grays lie as `grays` says; gives a tensor of the same shape on the same device.
+    /// Varies normalised pictures `[N, 1, S, S]` whose grays are distributed as in `grays`. Returns a tensor of the same shape
+    /// on the same device.
     pub fn apply(&self, pictures: &Tensor, grays: Grays, rng: &mut impl Rng) -> Tensor {
         let moved = if self.moves() { self.move_pixels(pictures, rng) } else { pictures.shallow_clone() };
         let toned = if self.contrast > 0.0 || self.brightness > 0.0 { self.tone(&moved, grays, rng) } else { moved };
         if self.erase > 0.0 { self.erase_patches(&toned, grays, rng) } else { toned }
     }
 
-    /// Mixes pairs of varied pictures `[N, 1, S, S]` and their wanted probabilities `[N, classes]`, one share for the batch.
+    /// Mixes pairs of varied pictures `[N, 1, S, S]` and their target probabilities `[N, classes]`, with one share for the batch.
     pub fn mix(&self, pictures: Tensor, targets: Tensor, rng: &mut impl Rng) -> (Tensor, Tensor) {
         let Ok(beta) = Beta::new(self.mixup, self.mixup) else { return (pictures, targets) };
         let share: f64 = beta.sample(rng);
@@ -115,7 +117,7 @@ impl Augmentation {
         (mix(&pictures), mix(&targets))
     }
 
-    /// Adds what is wrong with the settings to `found`.
+    /// Adds problems with the settings to `found`.
     pub fn check(&self, found: &mut Problems) {
         let below_one = [("augmentation.zoom", self.zoom), ("augmentation.crop", self.crop)];
         for (field, share) in below_one {
@@ -148,7 +150,7 @@ impl Augmentation {
         self.flip || amounts.iter().any(|amount| *amount > 0.0)
     }
 
-    /// Flip, rotation, zoom, shear, shift and crop as one resampling; the edge is reflected into what comes in from outside.
+    /// Applies flip, rotation, zoom, shear, shift and crop in one resampling. Areas beyond the picture are filled by reflection.
     fn move_pixels(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
         let batch = pictures.size()[0];
         let matrices: Vec<f32> = (0..batch)
@@ -159,7 +161,7 @@ impl Augmentation {
                 let cropped = if self.crop > 0.0 { rng.random_range(0.0..=self.crop) } else { 0.0 };
                 let loose = if self.zoom_out > 0.0 { rng.random_range(0.0..=self.zoom_out) } else { 0.0 };
                 let scale = (1.0 + symmetric(rng, self.zoom)) * (1.0 + loose) * (1.0 - cropped);
-                // grid_sample's coordinates run from −1 to 1, so a share of the side counts twice.
+                // grid_sample's coordinates run from −1 to 1, so shares of the side are doubled.
                 let mut offset = || 2.0 * symmetric(rng, self.shift) + symmetric(rng, cropped);
                 let (dx, dy) = (offset(), offset());
                 [
@@ -184,14 +186,14 @@ impl Augmentation {
     fn tone(&self, pictures: &Tensor, grays: Grays, rng: &mut impl Rng) -> Tensor {
         let gain = per_picture(pictures, || 1.0 + symmetric(rng, self.contrast));
         let offset = per_picture(pictures, || symmetric(rng, self.brightness));
-        // The usual case keeps its rounding: trainings are repeated bit for bit.
+        // The usual case has its own formula, which keeps its rounding: trainings have to be reproducible bit for bit.
         if grays == Grays::NORMALISED {
             return pictures * gain + offset;
         }
         (pictures - grays.mean) * gain + (offset * grays.deviation + grays.mean)
     }
 
-    /// What light from a random side multiplies pixels by: a plane through 1 in the middle, `[N, 1, S, S]`.
+    /// The factors on pixels for light from a random side, `[N, 1, S, S]`: a plane that is 1 in the middle.
     fn shades(&self, pictures: &Tensor, rng: &mut impl Rng) -> Tensor {
         let side = pictures.size()[3];
         let position = Tensor::linspace(-1.0, 1.0, side, (Kind::Float, pictures.device()));
@@ -201,7 +203,7 @@ impl Augmentation {
         (direction.cos() * across + direction.sin() * down) * reach + 1.0
     }
 
-    /// Fills rectangles with the mean gray.
+    /// Fills random rectangles with the mean gray.
     fn erase_patches(&self, pictures: &Tensor, grays: Grays, rng: &mut impl Rng) -> Tensor {
         let size = pictures.size();
         let (batch, side) = (size[0], size[3]);
@@ -235,14 +237,14 @@ fn per_picture(pictures: &Tensor, mut value: impl FnMut() -> f64) -> Tensor {
     Tensor::from_slice(&values).view([-1, 1, 1, 1]).to_device(pictures.device())
 }
 
-/// Pictures `[N, 1, S, S]` through a 3×3 binomial filter; beyond the edge the picture is reflected.
+/// Filters pictures `[N, 1, S, S]` with a 3×3 binomial filter. Beyond the edge the picture is reflected.
 fn blurred(pictures: &Tensor) -> Tensor {
     let filter = Tensor::from_slice(&[1_f32, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0]) / 16.0;
     let filter = filter.view([1, 1, 3, 3]).to_device(pictures.device());
     pictures.reflection_pad2d([1, 1, 1, 1]).conv2d::<Tensor>(&filter, None, 1, 0, 1, 1)
 }
 
-/// Uniform in `-reach..=reach`.
+/// A uniform random value in `-reach..=reach`.
 fn symmetric(rng: &mut impl Rng, reach: f64) -> f64 {
     if reach > 0.0 { rng.random_range(-reach..=reach) } else { 0.0 }
 }
@@ -322,7 +324,7 @@ mod tests {
         let area = |faces: &Tensor| faces.sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Float);
         let areas = area(&loose.apply(&faces, Grays::NORMALISED, &mut ChaCha8Rng::seed_from_u64(5)));
         let (least, most) = (areas.min().double_value(&[]), areas.max().double_value(&[]));
-        // By 1.5 the area shrinks to 144 / 2.25.
+        // Zooming out by a factor of 1.5 shrinks the area to 144 / 2.25.
         assert!(least > 60.0 && least < 80.0 && most <= 144.1 && most > 130.0, "{least} to {most}");
     }
 
@@ -396,7 +398,7 @@ mod tests {
         };
         assert!(of(Normalization::default()).allclose(&of(plain), 1e-4, 1e-5, false));
         assert_eq!(Grays::of(plain), Grays { mean: 0.508, deviation: 0.255 });
-        // What was trained so far is varied as it was.
+        // Existing recipes are varied as before.
         assert_eq!(Grays::of(Normalization::default()), Grays::NORMALISED);
         assert_eq!(Grays::of(Normalization { per_picture: true, ..plain }), Grays::NORMALISED);
     }
@@ -405,7 +407,7 @@ mod tests {
     fn mixing_keeps_wanted_probabilities_summing_to_one_and_mixes_both_alike() {
         let mixing = Augmentation { mixup: 0.4, ..Augmentation::default() };
         let targets = Tensor::eye(2, (Kind::Float, Device::Cpu));
-        // Pictures that say their own target: the first all ones, the second all zeros.
+        // Pictures that encode their own target: the first all ones, the second all zeros.
         let pictures = targets.select(1, 0).view([2, 1, 1, 1]) * Tensor::ones([2, 1, 4, 4], (Kind::Float, Device::Cpu));
         for seed in 0..20 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -1,4 +1,4 @@
-//! The mean of several models' weights as a model of its own (“model soups”, Wortsman et al. 2022).
+//! Averages the weights of several models into a new model (“model soups”, Wortsman et al. 2022).
 
 use tch::{Device, nn};
 
@@ -7,45 +7,45 @@ use mien_net::{
     Calibration, Card, CheckpointError, MeanPart, ModelError, ModelSource, SpecError, TensorMap, assign, variables,
 };
 
-/// The mean can't be taken.
+/// Models can't be averaged.
 #[derive(Debug, thiserror::Error)]
 pub enum AverageError {
     /// A model can't be loaded.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The network of the first can't be built.
+    /// The first model's network can't be built.
     #[error(transparent)]
     Spec(#[from] SpecError),
     /// The mean doesn't fit the network.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The mean of the priors is none.
+    /// The mean of the training priors isn't a valid prior.
     #[error(transparent)]
     Prior(#[from] WeightError),
-    /// Two models don't go together.
+    /// Two models don't match.
     #[error("{model} differs from {first} in its {what}; only models that have these in common can be averaged")]
     Different {
-        /// The first of all models.
+        /// The first model.
         first: ModelSource,
         /// The one that differs from it.
         model: ModelSource,
-        /// In what.
+        /// What differs.
         what: &'static str,
     },
 }
 
-/// A model and how much it counts, above 0.
+/// A model and its weight in the mean, above 0.
 pub type Part = (ModelSource, f64);
 
-/// The weights that are the mean of `first` and `others`, on the CPU; and a card for them, neither calibrated nor measured. Batch
-/// norms get the mean of the statistics that the models gathered.
+/// Averages the weights of `first` and `others`, on the CPU. Also returns a card for them, with neither a fitted calibration
+/// nor evaluations. Batch norms get the mean of the models' statistics.
 ///
 /// # Errors
 /// When a model can't be loaded, or one differs from the first in classes, network or input.
 pub fn average(first: &Part, others: &[Part]) -> Result<(nn::VarStore, Card), AverageError> {
     let mut card = first.0.card()?;
     let store = nn::VarStore::new(Device::Cpu);
-    // The network isn't run: what it is built for are its variables.
+    // The network is built only for its variables; it isn't run.
     card.network.build(&store.root(), card.labels.len())?;
     let mut mean = TensorMap::new();
     let mut shares = Some(vec![0.0; card.labels.len()]);
@@ -66,7 +66,7 @@ pub fn average(first: &Part, others: &[Part]) -> Result<(nn::VarStore, Card), Av
         shares = shares.zip(prior).map(|(sum, prior)| {
             sum.iter().zip(prior.shares()).map(|(sum, share)| sum + counts * share).collect::<Vec<f64>>()
         });
-        // What any of them learnt from is no data that the mean could be measured on.
+        // Data that any of the models learnt from can't be used to evaluate the mean.
         for sum in part.training.data_sha256 {
             if !card.training.data_sha256.contains(&sum) {
                 card.training.data_sha256.push(sum);
@@ -82,7 +82,7 @@ pub fn average(first: &Part, others: &[Part]) -> Result<(nn::VarStore, Card), Av
     Ok((store, card))
 }
 
-/// In what two models differ that has to be the same.
+/// The first property in which two models differ although averaging requires it to be the same.
 fn difference(one: &Card, other: &Card) -> Option<&'static str> {
     [
         (one.labels != other.labels, "classes"),

@@ -1,6 +1,6 @@
-//! What is done about classes that are rare in the data: which pictures an epoch shows, and how much each class weighs.
+//! Handling of class imbalance: how often an epoch shows each picture, and how much each class weighs.
 //!
-//! All of it happens after the split and in Training alone: a copy of a picture never stands on both sides.
+//! It applies after the split and to Training only, so copies of a picture never end up on two sides.
 
 use rand::Rng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
@@ -14,9 +14,9 @@ use mien_core::classes::Classes;
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum BalanceSpec {
     /// The pictures as they are.
-    // Braces, here and below, so that serde refuses settings that another kind has.
+    // With braces, here and below, so that serde rejects settings of other kinds.
     None {},
-    /// Show each picture of the named classes `times` times an epoch, each time varied differently by the recipe's augmentation.
+    /// Show each picture of the named classes `times` times per epoch, each time varied differently by the recipe's augmentation.
     AugmentMinority {
         /// Which classes.
         #[serde(default)]
@@ -44,7 +44,7 @@ fn twice() -> usize {
 }
 
 impl BalanceSpec {
-    /// Adds what is wrong with the settings to `found`, for a recipe that tells `all` classes apart.
+    /// Adds problems with the settings to `found`, for a recipe with the classes `all`.
     pub fn check(&self, all: &Classes, found: &mut Problems) {
         if let Self::AugmentMinority { classes, times } = self {
             found.check("balance.classes", !classes.is_empty(), "has to name a class");
@@ -55,7 +55,7 @@ impl BalanceSpec {
         }
     }
 
-    /// Whether it decides how often pictures are shown, and not only what they weigh.
+    /// Whether it changes how often pictures are shown, and not only their weights.
     pub fn repeats(&self) -> bool {
         matches!(self, Self::AugmentMinority { .. } | Self::Oversample {})
     }
@@ -79,8 +79,8 @@ impl BalanceSpec {
         order
     }
 
-    /// How often an epoch shows each picture, for pictures whose leading classes among `all` are `leaders`: a whole number, or the
-    /// mean of many epochs where chance decides.
+    /// How often an epoch shows each picture, for pictures whose leading classes among `all` are `leaders`: a whole number, or
+    /// the expected one where it is random.
     pub fn times_shown(&self, leaders: &[usize], all: &Classes) -> Vec<f64> {
         let mut times = vec![1.0; all.len()];
         match self {
@@ -99,8 +99,8 @@ impl BalanceSpec {
         leaders.iter().map(|leader| times[*leader]).collect()
     }
 
-    /// What each class's loss is multiplied by, for classes that make up these shares of the pictures; `None` where all
-    /// weigh the same. The weights' mean over the pictures is 1; a class without pictures weighs nothing.
+    /// The weight of each class in the loss, for classes with these shares of the pictures; `None` if all weigh the same. The
+    /// mean weight over the pictures is 1. A class without pictures has weight 0.
     pub fn class_weights(&self, shares: &[f64]) -> Option<Vec<f64>> {
         let inverse = |share: &f64| if *share > 0.0 { 1.0 / share } else { 0.0 };
         let raw: Vec<f64> = match self {
@@ -113,7 +113,7 @@ impl BalanceSpec {
     }
 }
 
-/// `rows` until there are `count`: whole rounds, and a random part of another.
+/// Repeats `rows` until there are `count`: complete rounds, then a random selection.
 fn repeated(rows: &[i64], count: usize, rng: &mut impl Rng) -> Vec<i64> {
     let rest = count % rows.len();
     let whole = rows.iter().copied().cycle().take(count - rest);
@@ -150,7 +150,7 @@ mod tests {
         let order = order(&BalanceSpec::Oversample {});
         assert_eq!(order.iter().filter(|row| **row == 4).count(), 5);
         assert_eq!(order.iter().filter(|row| [1, 6].contains(*row)).count(), 5);
-        // Of two sad pictures for five places each is shown at least twice.
+        // Two sad pictures fill five places, so each is shown at least twice.
         assert!([1, 6].iter().all(|sad| order.iter().filter(|row| *row == sad).count() >= 2));
         assert_eq!(order.len(), 15);
     }

@@ -1,4 +1,4 @@
-//! Choosing a model's temperatures, and the strength with which another prior is applied, on pictures kept for choosing.
+//! Chooses a model's temperatures, and the strength with which another prior is applied, on held-out pictures.
 
 use tch::{Kind, Tensor};
 
@@ -9,13 +9,13 @@ use mien_core::classes::Classes;
 use mien_core::prior::{Prior, StandardPrior, WeightError};
 use mien_net::{Adjustment, Calibration, Temperatures};
 
-/// Steps between one strength that is tried and the next. Finer ones differ by single pictures.
+/// Step from one tried strength to the next. Finer steps differ by single pictures.
 const STRENGTH_STEP: f64 = 0.05;
 
-/// Halvings of the interval that holds a temperature's logarithm: enough for four digits.
+/// Steps of the golden-section search for a temperature's logarithm: enough for four digits.
 const NARROWINGS: usize = 40;
 
-/// The prior of training can't be had.
+/// The prior of training can't be computed.
 #[derive(Debug, thiserror::Error)]
 pub enum PriorOfTrainingError {
     /// libtorch failed.
@@ -24,25 +24,25 @@ pub enum PriorOfTrainingError {
     /// The targets can't be read.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The targets are no probabilities.
+    /// The targets aren't probabilities.
     #[error("the targets of training are no probabilities: {0}")]
     Weights(#[from] WeightError),
 }
 
-/// Share of each class in what an epoch shows: the mean target.
+/// The share of each class in the pictures that an epoch shows: the mean target.
 ///
 /// # Errors
-/// When the targets hold what is no probability.
+/// When the targets aren't probabilities.
 pub(super) fn shown_shares(examples: &Examples, sampling: Sampling<'_>) -> Result<Prior, PriorOfTrainingError> {
     weighted_shares(examples, &sampling.times_shown(examples)?, sampling.classes)
 }
 
-/// How often a network meets each class while it learns: the mean target of what an epoch shows, times the weight that it
-/// gives to each class's loss. This, and not the share in the data, is what its answers assume. Where the recipe names a source
-/// whose prior they are to assume, it is the mean target of that one's pictures.
+/// The prior of training: how often a network meets each class while it learns. It is the mean target of the pictures that an
+/// epoch shows, times the class weights of the loss. The network's answers assume this prior, not the shares in the data. If
+/// the recipe sets `prior_of`, it is the mean target of that source's pictures.
 ///
 /// # Errors
-/// When the targets hold what is no probability.
+/// When the targets aren't probabilities.
 pub fn training_prior(examples: &Examples, sampling: Sampling<'_>) -> Result<Prior, PriorOfTrainingError> {
     if let Some(source) = sampling.data.prior_source() {
         return shares_of(source, examples, vec![1.0; examples.sources.len()], sampling.classes);
@@ -53,7 +53,7 @@ pub fn training_prior(examples: &Examples, sampling: Sampling<'_>) -> Result<Pri
     Ok(Prior::observed(sampling.classes, &weighted)?)
 }
 
-/// Share of each class in the pictures of one source, given by its index, each shown so many times.
+/// The share of each class in the pictures of one source, given by its index, where each picture counts as often as `times` says.
 pub(super) fn shares_of(
     source: usize,
     examples: &Examples,
@@ -76,7 +76,7 @@ fn weighted_shares(examples: &Examples, weights: &[f64], classes: &Classes) -> R
     Ok(Prior::observed(classes, &means)?)
 }
 
-/// No strength keeps the accuracy that was asked for.
+/// No strength keeps the requested accuracy.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "no strength keeps an accuracy of {:.1} % on these pictures: the highest is {:.1} %; ask for less",
@@ -88,17 +88,17 @@ pub struct AccuracyNotKept {
     highest: f64,
 }
 
-/// Fits a calibration on `scored`, which should be pictures that nothing was learnt from (PublicTest), and on `varied`, the same
-/// pictures as cameras vary them (see [`super::varied`]).
+/// Fits a calibration on `scored`, which should be pictures that the model hasn't learnt from (PublicTest), and on `varied`,
+/// camera-like variations of the same pictures (see [`super::varied`]).
 ///
-/// The strength is the one of the highest balanced accuracy on `varied` among those that keep at least `least_accuracy` on `scored` (0
-/// asks for nothing), the smallest of equal ones: balanced accuracy hangs on the rare classes, and a few pictures of
-/// them say little unless they are seen in several ways. Each temperature makes the right answers as probable as can be at its
-/// operating point (Guo et al. 2017, section 4.2), judged on the pictures as they are, so the probabilities under the uniform
-/// prior, too, say how often answers are right among pictures like these.
+/// The strength is the one with the highest balanced accuracy on `varied` among those that keep an accuracy of at least
+/// `least_accuracy` on `scored` (0 for no limit); of equal ones, the smallest. Balanced accuracy depends on the rare classes,
+/// and their few pictures say little unless they are seen in several variations. Each temperature minimises the negative
+/// log-likelihood at its operating point (Guo et al. 2017, section 4.2) on the unvaried pictures, so that the probabilities,
+/// also under the uniform prior, say how often answers are right among pictures like these.
 ///
 /// # Errors
-/// When no strength keeps the accuracy asked for.
+/// When no strength keeps the requested accuracy.
 pub fn fit(
     scored: &Scored,
     varied: &Scored,
@@ -143,8 +143,7 @@ fn choose_strength(
     best.map(|(strength, _)| rounded(strength, 1e2)).ok_or(AccuracyNotKept { asked: least_accuracy, highest })
 }
 
-/// The temperature under which the right answers are most probable. The loss has a single minimum in it, which the golden
-/// section finds.
+/// The temperature that minimises the negative log-likelihood, found by golden-section search: there is a single minimum.
 fn fit_temperature(scored: &Scored, adjustment: &Adjustment) -> f64 {
     const GOLDEN: f64 = 0.618_033_988_749_894_9;
     let loss = |log: f64| scored.negative_log_likelihood(&adjustment.with_temperature(log.exp()));
@@ -184,7 +183,7 @@ mod tests {
         Prior::observed(&Classes::emotions(), &shares).unwrap()
     }
 
-    /// Pictures whose right answers are drawn from the very probabilities that the logits mean, `count` of each kind.
+    /// Pictures whose right answers have exactly the frequencies that the logits predict, `count` of each kind.
     fn honest(kinds: &[([f64; COUNT], usize)]) -> (Vec<[f64; COUNT]>, Vec<usize>) {
         let (mut rows, mut truths) = (Vec::new(), Vec::new());
         for (logits, count) in kinds {
@@ -226,7 +225,7 @@ mod tests {
         assert!(Calibration::TEMPERATURES.contains(&fit_temperature(&scored, &Adjustment::NONE)));
     }
 
-    /// A network that sees too little of sad in a world where neutral is frequent.
+    /// A network that underestimates sad, trained where neutral is frequent.
     fn shy() -> (Scored, Prior) {
         let row = |sad: f64, neutral: f64| [-9.0, -9.0, -9.0, -9.0, sad, -9.0, neutral];
         let mut rows = vec![row(0.0, 1.0); 10];
@@ -240,7 +239,7 @@ mod tests {
     #[test]
     fn the_strength_of_the_highest_balanced_accuracy_is_chosen_and_no_more() {
         let (scored, prior) = shy();
-        // Sad leads once strength · ln 9 is above 1, that is from 0.5 on, and takes neutral's doubtful ones from 0.7 on.
+        // Sad leads once strength · ln 9 is above 1, that is from 0.5 on. From 0.7 on it also takes the doubtful neutral ones.
         let calibration = fit(&scored, &scored, prior, StandardPrior::Uniform, 0.0, "all".to_owned()).unwrap();
         assert!((calibration.strength - 0.5).abs() < 1e-9, "{}", calibration.strength);
         let point = calibration.assume(None).unwrap();
@@ -288,10 +287,10 @@ mod tests {
         is(&BalanceSpec::None {}, plain);
         let plainly = Sampling { data: &data, balance: &BalanceSpec::None {}, classes: &classes };
         assert_eq!(shown_shares(&examples, plainly).unwrap(), training_prior(&examples, plainly).unwrap());
-        // The first picture, whose leader is neutral, is shown three times among six.
+        // The first picture, whose leading class is neutral, is three of the six pictures shown.
         let threefold = BalanceSpec::AugmentMinority { classes: vec!["neutral".to_owned()], times: 3 };
         is(&threefold, [0.05, 0.05, 0.05, 0.3, 0.05, 0.05, 0.45]);
-        // Weights by the inverse of the frequency make all emotions count the same.
+        // Weighted by inverse frequency, all emotions count the same.
         is(&BalanceSpec::ClassWeights {}, [1.0 / COUNT as f64; COUNT]);
     }
 }

@@ -26,19 +26,19 @@ use mien_core::prior::Prior;
 use mien_net::to_unit;
 use mien_net::{ModelSource, Network, Pass, SpecError, TensorMap};
 
-/// The training pictures' targets in a checkpoint, if teachers that are asked once have changed them: a resumed training then has the same
-/// targets, without asking for minutes again.
+/// Name in a checkpoint of the training targets after teachers that are asked once have answered. A resumed training reuses
+/// them instead of asking again, which takes minutes.
 const TAUGHT: &str = "taught.targets";
 
-/// The training of a classifier: its pictures, and the teachers beside them.
+/// The training of a classifier: its pictures and its teachers.
 pub struct ClassifierTask {
-    /// Those who are still to be asked: each step, or once before the first.
+    /// The teachers that are still to be asked: at each step, or once before the first epoch.
     teachers: Option<Teachers>,
-    /// Of each source, whether teachers are asked about its pictures.
+    /// For each source, whether teachers are asked about its pictures.
     asked_about: Vec<bool>,
-    /// Whether what teachers said is part of the targets.
+    /// Whether teachers that are asked once have answered.
     taught: bool,
-    /// Once teachers that are asked once were asked, their answers are part of its targets.
+    /// The training pictures. If `taught`, the targets include the teachers' answers.
     training: Examples,
     public: Examples,
     judged: (Tensor, Vec<usize>),
@@ -52,11 +52,11 @@ pub struct EpochData {
     rng: ChaCha8Rng,
     batches: Vec<Vec<i64>>,
     class_weights: Option<Tensor>,
-    /// What is added to the logits of each source's pictures.
+    /// What is added to the logits of each source's pictures, `[sources, classes]`.
     corrections: Option<Tensor>,
 }
 
-/// A batch as it was learnt: varied faces `[N, 1, 48, 48]`, the network's logits and the wanted probabilities `[N, classes]`.
+/// The batch of a step: varied faces `[N, 1, 48, 48]`, and the network's logits and the target probabilities, both `[N, classes]`.
 struct Answers {
     faces: Tensor,
     logits: Tensor,
@@ -64,7 +64,7 @@ struct Answers {
 }
 
 impl Answers {
-    /// Those at these places of the batch.
+    /// The rows at these positions of the batch.
     fn at(&self, places: &[i64]) -> Result<Self, TchError> {
         let places = Tensor::f_from_slice(places)?.f_to_device(self.logits.device())?;
         let at = |tensor: &Tensor| tensor.f_index_select(0, &places);
@@ -73,15 +73,15 @@ impl Answers {
 }
 
 impl ClassifierTask {
-    /// Takes what the recipe asks for out of a data set, and loads its teachers.
+    /// Selects from a data set what the recipe needs, and loads the teachers.
     ///
     /// # Errors
-    /// When the data or one of their sources lack it, or a teacher can't be loaded.
+    /// When the data set or one of its sources lacks what is needed, or a teacher can't be loaded.
     pub fn new(recipe: &Recipe, data: &Dataset, device: Device) -> Result<Self, TrainError> {
         let rule = recipe.target.rule();
         let (training, public) = (data.training.examples(recipe.target)?, data.public.examples(recipe.target)?);
         let judged = data.public.judged(rule)?;
-        // Whether each source has what is to be drawn of it.
+        // Fail early if a source can't be sampled as the recipe asks.
         Sampling::of(recipe).times_shown(&training)?;
         let teachers = recipe.distillation.clone();
         let teachers = teachers.map(|spec| Teachers::load(spec, &recipe.classes, device)).transpose()?;
@@ -90,7 +90,7 @@ impl ClassifierTask {
         Ok(Self { teachers, asked_about, taught: false, training, public, judged, finding, device })
     }
 
-    /// Of these rows of the training pictures, the places of those that teachers are asked about.
+    /// The positions in `rows` (rows of the training pictures) that teachers are asked about.
     fn asked(&self, rows: &[i64]) -> Vec<i64> {
         let is_asked = |row: i64| {
             let source = self.training.sources[row as usize].index;
@@ -99,13 +99,13 @@ impl ClassifierTask {
         (0..).zip(rows).filter(|(_, row)| is_asked(**row)).map(|(place, _)| place).collect()
     }
 
-    /// The sources `[N]` of these rows of the training pictures.
+    /// The source indices `[N]` of these rows of the training pictures.
     fn sources(&self, rows: &[i64]) -> Tensor {
         let sources: Vec<i64> = rows.iter().map(|row| self.training.sources[*row as usize].index as i64).collect();
         Tensor::from_slice(&sources)
     }
 
-    /// The loss of a batch, the teachers' share in it where they are asked at each step.
+    /// The loss of a batch, including the teachers' share if they are asked at each step.
     fn loss(
         &self,
         recipe: &Recipe,
@@ -132,17 +132,17 @@ impl ClassifierTask {
         Ok(loss)
     }
 
-    /// Pictures learnt from in an epoch.
+    /// Number of training pictures.
     pub fn pictures(&self) -> usize {
         self.training.targets.size()[0] as usize
     }
 }
 
 impl Trainer<ClassifierTask> {
-    /// How often the network meets each class while it learns, by all that teachers have said so far.
+    /// The prior of training, with the teachers' answers so far; see [`training_prior`].
     ///
     /// # Errors
-    /// When the targets hold what is no probability.
+    /// When the targets aren't probabilities.
     pub fn prior(&self) -> Result<Prior, PriorOfTrainingError> {
         training_prior(&self.task().training, Sampling::of(&self.state().recipe))
     }
@@ -181,7 +181,7 @@ impl Task for ClassifierTask {
         &self.finding
     }
 
-    /// Asks teachers that are asked once about the training pictures, unless they were asked before.
+    /// Asks teachers that are asked once about the training pictures, unless they have answered already.
     fn prepare(&mut self, stop: &AtomicBool, on_progress: &mut dyn FnMut(Progress)) -> Result<bool, TrainError> {
         let Some(teachers) = self.teachers.as_ref().filter(|teachers| teachers.spec.asked == Asked::Once) else {
             return Ok(true);
@@ -217,7 +217,7 @@ impl Task for ClassifierTask {
         let class_weights = recipe.balance.class_weights(shown_shares(&self.training, sampling)?.shares());
         let class_weights =
             class_weights.map(|weights| Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(self.device));
-        // Batch norm can't learn from one picture alone.
+        // Batch norm needs more than one picture.
         let batches = order.chunks(recipe.batch_size).filter(|batch| batch.len() > 1).map(<[i64]>::to_vec).collect();
         let corrections = corrections(&self.training, sampling)?;
         Ok(EpochData { rng, batches, class_weights, corrections })
@@ -273,7 +273,7 @@ impl Task for ClassifierTask {
         let pass = Pass { train: false, precision: recipe.precision };
         let network = kept.network.as_ref();
         let logits = predict(network, recipe.normalization, &self.public.bytes, pass, self.device)?;
-        // Plain cross-entropy whatever is trained with, so that schedules and histories mean the same everywhere.
+        // Always plain cross-entropy, whatever the training loss, so that schedules and histories are comparable.
         let public_loss = LossSpec::default().compute(&logits, &self.public.targets, None).double_value(&[]);
 
         let (bytes, answers) = &self.judged;

@@ -1,4 +1,4 @@
-//! What runs gave, side by side, from the cards and histories that they left.
+//! Compares the results of runs, from the cards and histories that they left.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use mien_core::classes::Classes;
 use mien_net::faces::FacesCard;
 use mien_net::{Card, CardError, Ending, Evaluation, MOST_CARD_BYTES, ModelError, ModelSource};
 
-/// Bytes that a history may have: some hundred thousand epochs.
+/// Size limit of a history in bytes: some hundred thousand epochs.
 const MOST_HISTORY_BYTES: u64 = 16 << 20;
 
-/// The note of a run that isn't by the recipe of its row.
+/// The note for a run whose recipe differs from the list's.
 const OTHER_RECIPE: &str = "Trained by another recipe than the one that is here now.";
 
-/// A run, as far as a comparison goes.
+/// What a comparison shows of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ComparedRun {
     /// The model's name, which is the recipe's.
@@ -31,7 +31,7 @@ pub struct ComparedRun {
     /// Its classes; omitted from JSON for the seven emotions.
     #[serde(skip_serializing_if = "Classes::are_emotions")]
     pub classes: Classes,
-    /// What it learnt from, and what was chosen on.
+    /// The data that it learnt from, and the split that its epoch was chosen on.
     pub data: String,
     /// What it was taught.
     pub target: String,
@@ -39,40 +39,40 @@ pub struct ComparedRun {
     pub epochs: usize,
     /// Epochs of the recipe's full schedule.
     pub epochs_planned: Option<usize>,
-    /// Why no epoch follows, where the card says so.
+    /// Why the training ended, if the card says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
     /// Time spent on training, in seconds.
     pub wall_seconds: f64,
-    /// Where.
+    /// The machine that it was trained on.
     pub machine: String,
     /// The figure on PublicTest, on which epoch and settings were chosen.
     pub public: Option<Figure>,
-    /// The figure on PrivateTest, read once.
+    /// The figure on PrivateTest, which is used once, at the end.
     pub private: Option<Figure>,
-    /// The figure that the recipe retraces.
+    /// The published figure that the recipe aims to reproduce.
     pub published: Option<Published>,
-    /// What else is to be known of the run.
+    /// A remark about the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Everything that was recorded in the card.
+    /// All evaluations in the card.
     pub evaluations: Vec<Evaluation>,
 }
 
-/// An accuracy with what it was measured on.
+/// An accuracy, and what it was measured on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
     /// Share of pictures classified correctly.
     pub accuracy: f64,
     /// Mean recall over the classes that occur.
     pub balanced_accuracy: f64,
-    /// Mean F1 over them, where it was recorded.
+    /// Mean F1 over them, if recorded.
     pub macro_f1: Option<f64>,
-    /// Which label counts as right. `None` where only the history tells: then it is the one that the epoch was chosen by.
+    /// Which label counts as correct. `None` for figures from a history, which use the rule that the epoch was chosen by.
     pub rule: Option<String>,
     /// The prior that was assumed.
     pub prior: String,
-    /// Number of pictures, where it was recorded.
+    /// Number of pictures, if recorded.
     pub n: Option<usize>,
 }
 
@@ -90,9 +90,9 @@ pub enum CompareError {
     /// No such file or folder, and no shipped model of that name.
     #[error("there is no run or model {path}; the shipped models are {shipped}")]
     Missing {
-        /// What was asked for.
+        /// The path that was given.
         path: PathBuf,
-        /// The names that exist.
+        /// The names of the shipped models.
         shipped: String,
     },
     /// The folder holds no model.
@@ -152,7 +152,7 @@ pub fn read_runs(source: &ModelSource) -> Result<Vec<ComparedRun>, CompareError>
         let file = entry.map_err(unreadable)?.path();
         // A recipe is TOML too; a card has weights beside it.
         if file.extension().is_some_and(|ending| ending == "toml") && file.with_extension("safetensors").is_file() {
-            // A detector has no accuracy to be compared.
+            // A detector has no accuracy to compare.
             if !bounded::read_text(&file, MOST_CARD_BYTES).is_ok_and(|text| FacesCard::is_in(&text)) {
                 cards.push(file);
             }
@@ -165,9 +165,9 @@ pub fn read_runs(source: &ModelSource) -> Result<Vec<ComparedRun>, CompareError>
     cards.iter().map(|card| read_run(card)).collect()
 }
 
-/// The run of each recipe of a list, from the folder of its runs; one that hasn't begun has no epochs. What a recipe says of published
-/// figures counts, not what a card says that was written before. The note of a run tells where it was made by another recipe, as before
-/// the list's was changed.
+/// Reads the run of each recipe in a list, from the folder of its runs. A run that hasn't started has no epochs. Published
+/// figures come from the recipe rather than from the card, which may be older. The note says if a run used another recipe, for
+/// example because the list's has changed since.
 ///
 /// # Errors
 /// When a card or history can't be read.
@@ -222,7 +222,7 @@ fn read_card(path: &Path) -> Result<Card, CompareError> {
     Card::from_toml(&text).map_err(|source| CompareError::Card { path: path.to_owned(), source })
 }
 
-/// What a card says, which lies at `path`, perhaps with a history beside it; shipped ones have a name alone.
+/// What a card says about its run. `path` is the card's, perhaps with a history beside it, or just the name of a shipped model.
 fn compared(card: Card, path: &Path) -> Result<ComparedRun, CompareError> {
     let recipe = &card.training.recipe;
     let published = recipe.get("published").cloned().map(toml::Value::try_into).transpose();
@@ -230,7 +230,7 @@ fn compared(card: Card, path: &Path) -> Result<ComparedRun, CompareError> {
         published.map_err(|source| CompareError::Published { path: path.to_owned(), source: Box::new(source) })?;
     let public = match figure(&card, Split::Public) {
         Some(recorded) => Some(recorded),
-        // A name alone has no folder that a history could be in.
+        // A shipped model has no folder and therefore no history.
         None if path.extension().is_none() => None,
         None => from_history(&path.with_file_name("history.csv"), card.training.best_epoch)?,
     };
@@ -254,8 +254,8 @@ fn compared(card: Card, path: &Path) -> Result<ComparedRun, CompareError> {
     })
 }
 
-/// The recorded figure on a split that stands for the model: of the data that it learnt from, all of them if it was measured so, as they are
-/// and each seen once; by the rule of what it was taught, and under its own default prior, likewise.
+/// The recorded figure that represents the model on a split: on data that it learnt from, unvaried and without test-time
+/// augmentation. Prefers figures on all of that data, then by the usual rule for its target, then under its default prior.
 fn figure(card: &Card, split: Split) -> Option<Figure> {
     let usual_rule = LabelRule::usual(card.training.target != Target::Label.name()).name();
     let preference = |entry: &&Evaluation| {
@@ -274,27 +274,27 @@ fn figure(card: &Card, split: Split) -> Option<Figure> {
     })
 }
 
-/// Whether a figure in a card is of data that the model learnt from, all of it or a part.
+/// Whether an evaluation in a card is on data that the model learnt from, all or part of it.
 pub fn is_own(card: &Card, entry: &Evaluation) -> bool {
     is_learnt_by_name(card, &entry.data)
 }
 
-/// Whether data that reports call so have the names of data that the model of a card learnt from, all of them or a part.
+/// Whether all data sets named in `data`, as reports write it, are among those that a card's model learnt from. Only names are compared.
 pub fn is_learnt_by_name(card: &Card, data: &str) -> bool {
     data_sets(data).is_subset(&data_sets(&card.training.data))
 }
 
-/// Whether two names in reports are of the same data, however faces were found in them and whether votes were read beside them.
+/// Whether two names in reports mean the same data, however faces were found in them and whether or not votes were read.
 pub fn is_same_data(one: &str, other: &str) -> bool {
     data_sets(one) == data_sets(other)
 }
 
-/// The data sets that a sentence or a report names, whether votes were read with them or not.
+/// The data sets named in a card's sentence or a report, with or without votes.
 fn data_sets(told: &str) -> BTreeSet<String> {
     data_names(told).iter().map(|name| without_votes(name).to_owned()).collect()
 }
 
-/// What the history says of an epoch; nothing if there is no history or no such epoch.
+/// The figure of an epoch in the history; `None` if there is no history or no such epoch.
 fn from_history(path: &Path, epoch: usize) -> Result<Option<Figure>, CompareError> {
     #[derive(Deserialize)]
     struct Epoch {
@@ -359,7 +359,7 @@ mod tests {
         }
     }
 
-    /// The folder of a run with a card, empty weights and a recipe that is no card.
+    /// A run's folder with a card, empty weights and a recipe, which isn't a card.
     fn run_folder(change: impl FnOnce(&mut Card)) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let mut card = ModelSource::default().card().unwrap();

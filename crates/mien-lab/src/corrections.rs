@@ -1,8 +1,8 @@
-//! Several sources that show classes in different shares, and one network whose answers assume those of one of them.
+//! Corrects for sources that show classes with different shares, so that the network's answers assume the shares of one of them.
 //!
-//! A source that shows every class equally often teaches a network that they are equally frequent, wherever it is looked at. So the
-//! logits of its pictures are shifted by the difference of the logarithms of both priors before the loss is taken (logit-adjusted loss,
-//! Menon et al. 2021, section 5): what is left to learn is what the faces look like.
+//! A source that shows every class equally often teaches a network that they are equally frequent everywhere. So the difference
+//! of the logarithms of both priors is added to the logits of its pictures before the loss is computed (logit-adjusted loss,
+//! Menon et al. 2021, section 5). What is left to learn is what the faces look like.
 
 use tch::Tensor;
 
@@ -11,15 +11,15 @@ use super::datasets::Examples;
 use super::sampling::Sampling;
 use mien_core::prior::LEAST_SHARE;
 
-/// What is added to the logits of each source's pictures, `[sources, classes]`; `None` where the answers assume the shares of all that is shown.
+/// What is added to the logits of each source's pictures, `[sources, classes]`; `None` if the recipe doesn't set `prior_of`.
 ///
 /// # Errors
-/// When the targets hold what is no probability.
+/// When the targets aren't probabilities.
 pub fn corrections(examples: &Examples, sampling: Sampling<'_>) -> Result<Option<Tensor>, PriorOfTrainingError> {
     let Some(reference) = sampling.data.prior_source() else { return Ok(None) };
     let times = sampling.times_shown(examples)?;
-    // A class that a source never shows counts as rare there, so the source neither teaches that it doesn't exist nor has an infinite loss
-    // where somebody voted for it.
+    // A class that a source never shows counts as rare there. With a share of 0 the source would teach that the class doesn't
+    // exist, and the loss wouldn't be finite.
     let log = |source, times| {
         let prior = shares_of(source, examples, times, sampling.classes)?;
         Ok::<_, PriorOfTrainingError>(
@@ -46,7 +46,7 @@ mod tests {
     use crate::recipe::DataSpec;
     use mien_core::classes::Classes;
 
-    /// Nine happy pictures and a sad one of a source; one of each of another, which shows both equally often.
+    /// One source with nine happy pictures and a sad one, and one with one of each.
     fn examples() -> Examples {
         let happy = |row: usize| row < 9 || row == 10;
         let target = |row| {
@@ -73,7 +73,7 @@ mod tests {
         assert!((0..7).all(|emotion| of(0, emotion) == 0.0));
         assert!((of(1, 3) - (0.5_f64 / 0.9).ln()).abs() < 1e-5);
         assert!((of(1, 4) - (0.5_f64 / 0.1).ln()).abs() < 1e-5);
-        // Neither shows it.
+        // Neither source shows this class.
         assert_eq!(of(1, 0), 0.0);
     }
 

@@ -1,4 +1,4 @@
-//! Running a network over many pictures, and measuring its answers.
+//! Runs a network over many pictures and measures its answers.
 
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
@@ -9,13 +9,13 @@ use mien_net::Normalization;
 use mien_net::classify::ClassifyError;
 use mien_net::{Adjustment, Network, Pass};
 
-/// Pictures a batch: enough to keep any device busy, little enough for any memory.
+/// Pictures per batch: enough to keep any device busy, few enough for any memory.
 pub(super) const BATCH: i64 = 256;
 
 /// Logits `[N, classes]` for gray bytes `[N, 1, 48, 48]`, on the CPU.
 ///
 /// # Errors
-/// When libtorch fails, as when memory is full.
+/// When libtorch fails, for example because memory is full.
 pub fn predict(
     network: &dyn Network,
     normalization: Normalization,
@@ -39,12 +39,13 @@ pub fn predict(
 /// Compares the leading class of each row of `logits` with the right answer.
 ///
 /// # Errors
-/// When a row holds a number that isn't finite: its leader would mean nothing.
+/// When a logit isn't finite, which would make the leading class meaningless.
 pub fn evaluate(logits: &Tensor, answers: &[usize], classes: &Classes) -> Result<Confusion, ClassifyError> {
     Ok(Scored::new(logits, answers, classes)?.confusion(&Adjustment::NONE))
 }
 
-/// A network's logits for pictures whose right answers are known: run once, measured at any number of operating points.
+/// A network's logits for pictures whose right answers are known. The network runs once, and can be measured at any number of
+/// operating points.
 pub struct Scored {
     classes: Classes,
     /// Logits of each picture, and its right answer.
@@ -52,15 +53,15 @@ pub struct Scored {
 }
 
 impl Scored {
-    /// Nothing yet.
+    /// Creates one without pictures.
     pub fn none(classes: &Classes) -> Self {
         Self { classes: classes.clone(), rows: vec![] }
     }
 
-    /// Logits `[N, classes]` and N right answers.
+    /// Creates one from logits `[N, classes]` and N right answers.
     ///
     /// # Errors
-    /// When a row holds a number that isn't finite: its leader would mean nothing.
+    /// When a logit isn't finite, which would make the leading class meaningless.
     pub fn new(logits: &Tensor, answers: &[usize], classes: &Classes) -> Result<Self, ClassifyError> {
         let values: Vec<f64> = logits.to_device(Device::Cpu).to_kind(Kind::Double).f_reshape([-1])?.try_into()?;
         if values.iter().any(|value| !value.is_finite()) {
@@ -76,17 +77,17 @@ impl Scored {
         self.rows.extend(others.rows.iter().map(|(logits, truth)| (adjustment.row(logits), *truth)));
     }
 
-    /// How many pictures.
+    /// Number of pictures.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no pictures.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Counts the leading classes against the right ones.
+    /// The confusion matrix of leading and right classes.
     pub fn confusion(&self, adjustment: &Adjustment) -> Confusion {
         let mut confusion = Confusion::none(&self.classes);
         for (logits, truth) in &self.rows {
@@ -110,8 +111,8 @@ impl Scored {
         Some(paired)
     }
 
-    /// Mean negative logarithm of the probability of the right answer, in nats; 0 without pictures. Pictures whose right answer is
-    /// impossible don't count: no temperature makes it possible.
+    /// Mean negative log-likelihood of the right answers, in nats; 0 without pictures. Pictures whose right answer has
+    /// probability 0 don't count: no temperature can change that.
     pub fn negative_log_likelihood(&self, adjustment: &Adjustment) -> f64 {
         let possible = || self.rows.iter().filter(|(_, truth)| adjustment.offset(*truth).is_finite());
         let loss = |(logits, truth): &(Vec<f64>, usize)| {
@@ -132,7 +133,7 @@ impl Scored {
         reliability.expected_calibration_error()
     }
 
-    /// Everything that is measured at an operating point.
+    /// All measures at an operating point.
     pub fn measure(&self, adjustment: &Adjustment) -> Measures {
         let confusion = self.confusion(adjustment);
         let probability = |logits: &[f64], class: usize| {
@@ -162,7 +163,7 @@ impl Scored {
     }
 }
 
-/// What a network is worth at an operating point.
+/// All measures of a network at an operating point.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Measures {
     /// Number of pictures.
@@ -170,7 +171,7 @@ pub struct Measures {
     /// The figures that every report gives.
     #[serde(flatten)]
     pub figures: KeyFigures,
-    /// Mean negative logarithm of the right answer's probability before temperature scaling, in nats.
+    /// Mean negative log-likelihood of the right answers before temperature scaling, in nats.
     pub loss: f64,
     /// Expected calibration error before temperature scaling.
     pub ece: f64,
@@ -180,7 +181,7 @@ pub struct Measures {
     pub confusion: Confusion,
 }
 
-/// The figures that every report gives: of one network, of one of its operating points, or of the folds together.
+/// The figures that every report gives: for a network, for one of its operating points, or for all folds together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct KeyFigures {
     /// Share of pictures classified correctly.
@@ -191,19 +192,19 @@ pub struct KeyFigures {
     pub balanced_accuracy: f64,
     /// Mean F1 over the classes that occur.
     pub macro_f1: f64,
-    /// The same, each weighted by its pictures.
+    /// The same, with each class weighted by its number of pictures.
     pub weighted_f1: f64,
     /// Expected calibration error after temperature scaling.
     pub ece_scaled: f64,
 }
 
-/// What a network is worth on one class.
+/// Measures of a network for one class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassMeasures {
-    /// What follows from the leading classes.
+    /// What follows from the confusion matrix.
     #[serde(flatten)]
     pub counts: ClassMetrics,
-    /// Area under the ROC curve of its probability, one against the rest. `None` if it or the rest doesn't occur.
+    /// Area under the ROC curve of the class's probability, one against the rest. `None` unless both the class and the rest occur.
     pub auc: Option<f64>,
 }
 

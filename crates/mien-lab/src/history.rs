@@ -1,4 +1,4 @@
-//! What happened epoch by epoch.
+//! The history of a training, epoch by epoch.
 
 use std::path::Path;
 
@@ -7,24 +7,24 @@ use serde::{Deserialize, Serialize};
 use super::task::Record;
 use mien_core::whole::{self, Existing};
 
-/// One epoch. Accuracies are of the weights that would be saved: the moving average if the recipe keeps one.
+/// One epoch. The figures on PublicTest are those of the weights that would be saved: the moving average if the recipe keeps one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// Counted from 1.
     pub epoch: usize,
     /// Learning rate at the end of the epoch.
     pub learning_rate: f64,
-    /// Mean loss over the epoch's training pictures, as augmented.
+    /// Mean loss over the epoch's training pictures, with augmentation.
     pub training_loss: f64,
-    /// Share of training pictures named right, as augmented and with dropout.
+    /// Share of training pictures classified correctly, with augmentation and dropout.
     pub training_accuracy: f64,
-    /// Mean loss on PublicTest.
+    /// Mean cross-entropy on PublicTest.
     pub public_loss: f64,
     /// Accuracy on PublicTest under the recipe's selection rule: `label` for labels, `majority` for votes.
     pub public_accuracy: f64,
-    /// Mean recall over the classes, same pictures.
+    /// Mean recall over the classes, on the same pictures.
     pub public_balanced_accuracy: f64,
-    /// Time worked on the epoch in seconds; in the first also on asking teachers that are asked once. Not part of what a resume reproduces.
+    /// Time spent on the epoch, in seconds; in the first, this includes asking teachers that are asked once. A resume doesn't reproduce it.
     pub seconds: f64,
 }
 
@@ -42,7 +42,7 @@ impl Record for EpochRecord {
     }
 }
 
-/// Writes the history as CSV, whole or not at all.
+/// Writes the history as CSV, atomically.
 ///
 /// # Errors
 /// When the file can't be written.

@@ -1,4 +1,4 @@
-//! Networks at work in a training: the one that learns, its moving average, and the teachers it learns from.
+//! The networks of a training: the one that learns, its moving average, and the teachers that it learns from.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use mien_net::{
 pub struct Learner<N> {
     /// The variables.
     pub store: nn::VarStore,
-    /// What they make.
+    /// The network that they belong to.
     pub network: N,
 }
 
@@ -32,18 +32,19 @@ impl<N> Learner<N> {
         Ok(Self { store, network })
     }
 
-    /// Takes the weights of another model; gives the SHA-256 of their file.
+    /// Loads the weights of another model. Returns the SHA-256 of their file.
     pub fn start_from(&self, model: &str) -> Result<String, ModelError> {
         let Ok(source) = model.parse::<ModelSource>();
         source.load_into(&self.store)
     }
 
-    /// Takes the backbone's weights from a file.
+    /// Loads the backbone's weights from a file.
     pub fn take_backbone(&self, path: &Path) -> Result<BackboneReport, BackboneError> {
         load_backbone(&variables(&self.store), path)
     }
 
-    /// Moves this average towards `learner`. Early on the average is short, so that the random start is soon forgotten.
+    /// Moves this average towards `learner`. `keep` is the decay, which is reduced in the first steps so that the random start
+    /// is soon forgotten.
     pub fn follow(&self, learner: &Self, keep: f64, step: i64) {
         let keep = keep.min((1.0 + step as f64) / (10.0 + step as f64));
         let targets = variables(&learner.store);
@@ -57,7 +58,7 @@ impl<N> Learner<N> {
     }
 }
 
-/// Makes sure that a model tells `classes` apart.
+/// Checks that a model has the classes `classes`.
 pub(super) fn same_classes(source: &ModelSource, classes: &Classes) -> Result<(), TrainError> {
     let its = source.card()?.labels;
     if its == *classes {
@@ -66,14 +67,14 @@ pub(super) fn same_classes(source: &ModelSource, classes: &Classes) -> Result<()
     Err(TrainError::OtherClasses { model: source.clone(), its, classes: classes.clone() })
 }
 
-/// Models whose answers are learnt.
+/// Models whose answers the network learns.
 pub(super) struct Teachers {
     models: Vec<Model>,
     pub spec: DistillationSpec,
 }
 
 impl Teachers {
-    /// Loads the models, which have to tell `classes` apart.
+    /// Loads the models, which must have the classes `classes`.
     pub fn load(spec: DistillationSpec, classes: &Classes, device: Device) -> Result<Self, TrainError> {
         let models = spec.teachers.iter().map(|name| {
             let Ok(source) = name.parse::<ModelSource>();
@@ -83,8 +84,8 @@ impl Teachers {
         Ok(Self { models: models.collect::<Result<_, TrainError>>()?, spec })
     }
 
-    /// The targets of `examples`, `[N, classes]`, in which those of the pictures `rows` are mixed with the answers to these pictures as they are;
-    /// `None` if `stop` was raised meanwhile.
+    /// The targets of `examples`, `[N, classes]`, with the teachers' answers mixed into `rows`. The teachers see these pictures
+    /// without augmentation. `None` if `stop` was raised meanwhile.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -112,8 +113,8 @@ impl Teachers {
         examples.targets.f_index_copy(0, rows, &mixed).map(Some)
     }
 
-    /// Their mean probabilities `[N, classes]`, softened by the temperature, for pictures as the learner sees them: varied, and
-    /// normalised by `normalization`.
+    /// The teachers' mean probabilities `[N, classes]`, softened by the temperature, for pictures as the learner sees them:
+    /// varied, and normalised by `normalization`.
     ///
     /// # Errors
     /// When libtorch fails.

@@ -1,28 +1,28 @@
-//! What training makes small.
+//! Loss functions.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::recipe::Problems;
 
-/// A loss and its settings. All take wanted probabilities, so that labels, votes and mixed pictures go through the same.
+/// A loss and its settings. All take target probabilities, so that labels, votes and mixed pictures are treated alike.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LossSpec {
-    /// Cross-entropy between wanted and given probabilities.
+    /// Cross-entropy between target and predicted probabilities.
     CrossEntropy {
-        /// Share of the wanted probabilities that is spread evenly over all classes (Szegedy et al. 2016).
+        /// Share of the target probability that is spread evenly over all classes (Szegedy et al. 2016).
         #[serde(default)]
         label_smoothing: f64,
     },
-    /// Cross-entropy in which sure answers count less: times `(1 − p)^gamma` (Lin et al. 2017).
+    /// Cross-entropy in which confident answers count less: multiplied by `(1 − p)^gamma` (Lin et al. 2017).
     Focal {
-        /// How much less; 2 in the paper.
+        /// The exponent; 2 in the paper.
         #[serde(default = "default_gamma")]
         gamma: f64,
     },
-    /// Each class decided by itself: binary cross-entropy of a sigmoid. At the end the classes still share one softmax.
-    // Braces, so that serde refuses settings that another kind has.
+    /// Binary cross-entropy of one sigmoid per class. Evaluation still uses a softmax over all classes.
+    // With braces, so that serde rejects settings of other kinds.
     Binary {},
 }
 
@@ -37,8 +37,8 @@ impl Default for LossSpec {
 }
 
 impl LossSpec {
-    /// Mean over the batch for `logits` `[N, classes]` and wanted probabilities `targets` of the same shape, each class's part times its
-    /// entry of `class_weights` `[classes]`. Weights make the mean a weighted one, so that they don't change the rate of learning.
+    /// The mean over the batch, for `logits` `[N, classes]` and target probabilities `targets` of the same shape. With
+    /// `class_weights` `[classes]` it is a weighted mean, so that weights don't change the effective learning rate.
     pub fn compute(&self, logits: &Tensor, targets: &Tensor, class_weights: Option<&Tensor>) -> Tensor {
         let parts = match *self {
             Self::CrossEntropy { label_smoothing } => {
@@ -46,7 +46,7 @@ impl LossSpec {
             }
             Self::Focal { gamma } => {
                 let log = logits.log_softmax(1, Kind::Float);
-                // Below a power of 1 the slope is infinite at 0, where an answer is quite sure.
+                // For exponents below 1 the slope is infinite at 0, that is for a fully confident answer.
                 -(1.0_f64 - log.exp()).clamp_min(1e-6).pow_tensor_scalar(gamma) * log * targets
             }
             Self::Binary {} => {
@@ -59,7 +59,7 @@ impl LossSpec {
         }
     }
 
-    /// Adds what is wrong with the settings to `found`.
+    /// Adds problems with the settings to `found`.
     pub fn check(&self, found: &mut Problems) {
         match *self {
             Self::CrossEntropy { label_smoothing } => {
@@ -78,8 +78,8 @@ fn smooth(targets: &Tensor, share: f64) -> Tensor {
     if share > 0.0 { targets * (1.0 - share) + share / targets.size()[1] as f64 } else { targets.shallow_clone() }
 }
 
-/// Kullback-Leibler divergence from a teacher's softened answer to the student's, times the squared temperature so that its
-/// gradient has the size of a hard target's (Hinton et al. 2015). Both are `[N, classes]`.
+/// Kullback-Leibler divergence between a teacher's softened probabilities and the student's, times the squared temperature so
+/// that gradients keep the scale of hard targets (Hinton et al. 2015). `student` are logits; both are `[N, classes]`.
 pub fn distillation(student: &Tensor, teacher_probabilities: &Tensor, temperature: f64) -> Tensor {
     let student = (student / temperature).log_softmax(1, Kind::Float);
     let batch = student.size()[0] as f64;

@@ -18,19 +18,19 @@ pub struct OptimizerSpec {
     pub kind: OptimizerKind,
     /// Learning rate at the start (schedules `plateau`, `step`) or at its highest (`cosine`, `one-cycle`).
     pub learning_rate: f64,
-    /// Of `sgd`: the share of the last step that is taken again.
+    /// Momentum, for `sgd`: the share of the previous step that is repeated.
     #[serde(skip_serializing_if = "is_default_momentum")]
     pub momentum: f64,
-    /// Decay of weight matrices (biases and norms are spared). `adamw`: the share of the learning rate by which they
-    /// shrink at each step; `adam` and `sgd`: added to the gradient as the classic penalty.
+    /// Decay of weight matrices; biases and norms are exempt. With `adamw` it is decoupled: at each step the weights shrink by
+    /// this share of the learning rate. With `adam` and `sgd` it is the classic penalty, added to the gradient.
     pub weight_decay: f64,
-    /// Longer gradients are shortened to this length (over all variables together).
+    /// Maximum norm of the gradients of all variables together; longer ones are scaled down to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
 }
 
 impl Default for OptimizerSpec {
-    /// Adam at the rate that its paper and Keras begin with.
+    /// Adam with the default learning rate of its paper and of Keras.
     fn default() -> Self {
         Self {
             kind: OptimizerKind::Adam,
@@ -43,7 +43,7 @@ impl Default for OptimizerSpec {
 }
 
 impl OptimizerSpec {
-    /// Adds what is wrong with the settings to `found`.
+    /// Adds problems with the settings to `found`.
     pub fn check(&self, found: &mut Problems) {
         found.check("optimizer.learning_rate", is_positive(self.learning_rate), "has to be greater than 0");
         found.check("optimizer.momentum", (0.0..1.0).contains(&self.momentum), "has to be at least 0 and less than 1");
@@ -53,7 +53,7 @@ impl OptimizerSpec {
     }
 }
 
-/// The optimisers that there are.
+/// The available optimisers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
@@ -91,17 +91,16 @@ pub struct Optimizer {
 struct Parameter {
     name: String,
     value: Tensor,
-    /// What the learning rate is multiplied by.
+    /// Factor on the learning rate.
     rate_factor: f64,
-    /// Mean gradient of Adam, velocity of gradient descent.
+    /// Mean gradient for Adam, velocity for gradient descent.
     first: Tensor,
-    /// Mean squared gradient of Adam.
+    /// Mean squared gradient, for Adam.
     second: Option<Tensor>,
 }
 
 impl Optimizer {
-    /// Takes charge of the trainable variables of `store`; those of the backbone move at `backbone_rate` times the
-    /// learning rate.
+    /// Creates an optimiser for the trainable variables of `store`. The learning rate of the backbone is multiplied by `backbone_rate`.
     pub fn new(store: &nn::VarStore, spec: &OptimizerSpec, backbone_rate: f64) -> Self {
         let with_second = spec.kind != OptimizerKind::Sgd;
         let mut parameters: Vec<_> = store
@@ -120,14 +119,14 @@ impl Optimizer {
         Self { spec: spec.clone(), parameters, steps: 0 }
     }
 
-    /// Forgets the gradients of the last step.
+    /// Resets the gradients.
     pub fn zero_grad(&mut self) {
         for parameter in &mut self.parameters {
             parameter.value.zero_grad();
         }
     }
 
-    /// Moves every variable against its gradient.
+    /// Updates every variable from its gradient.
     pub fn step(&mut self, learning_rate: f64) {
         self.steps += 1;
         let steps = self.steps;
@@ -146,7 +145,7 @@ impl Optimizer {
         });
     }
 
-    /// What gradients are multiplied by so that together they are no longer than `longest`.
+    /// The factor by which all gradients are multiplied so that their joint norm is at most `longest`.
     fn shrink_factor(&self, longest: f64) -> Tensor {
         let squares: Vec<Tensor> = self
             .parameters
@@ -158,8 +157,8 @@ impl Optimizer {
         (longest / (Tensor::stack(&squares, 0).sum(Kind::Float).sqrt() + 1e-6)).clamp_max(1.0)
     }
 
-    /// The moments by name: with the number of steps, what an exact resume needs. The tensors are the optimiser's own,
-    /// so that a resume can write into them.
+    /// The moments by name. Together with the number of steps they are what an exact resume needs. The tensors share memory
+    /// with the optimiser, so that a resume can write into them.
     pub fn moments(&self) -> TensorMap {
         let mut moments = TensorMap::new();
         for p in &self.parameters {
@@ -171,7 +170,7 @@ impl Optimizer {
         moments
     }
 
-    /// Sets the number of steps that the moments stand for.
+    /// Sets the number of steps that the moments have accumulated.
     pub fn set_steps(&mut self, steps: i64) {
         self.steps = steps;
     }
@@ -203,7 +202,7 @@ impl Parameter {
         } else {
             let _ = self.first.g_mul_scalar_(spec.momentum);
             self.first += gradient;
-            // Nesterov: the gradient as it will be after the momentum's part of the step.
+            // Nesterov: looks ahead by the momentum's part of the step.
             self.value -= (gradient + &self.first * spec.momentum) * rate;
         }
     }

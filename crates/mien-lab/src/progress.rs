@@ -1,43 +1,43 @@
-//! What a training tells whoever watches it.
+//! Progress reports of a training.
 
 use mien_net::Ending;
 
-/// What was done last.
+/// The latest step of a training.
 #[derive(Clone, Debug)]
 pub enum Progress {
-    /// Teachers that are asked once have answered to so many batches of the training pictures.
+    /// Teachers that are asked once have answered for one more batch of the training pictures.
     Asked {
         /// Batches so far.
         batches: usize,
-        /// Batches in all.
+        /// Batches in total.
         of: usize,
     },
-    /// The network has learnt from one more batch.
+    /// The network has been trained on one more batch.
     Learnt(Step),
 }
 
-/// Where an epoch stands.
+/// Progress within an epoch.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Counted from 1.
+    /// The epoch, counted from 1.
     pub epoch: usize,
     /// Steps done.
     pub step: usize,
-    /// Steps an epoch.
+    /// Steps per epoch.
     pub steps: usize,
     /// Mean loss since the epoch began.
     pub loss: f64,
-    /// What else there is to say since the epoch began.
+    /// Further figures since the epoch began, in words.
     pub told: String,
 }
 
-/// Why a training ended.
+/// How [`crate::Trainer::run`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrainOutcome {
-    /// It is over: see [`Ending`].
+    /// The training is over; [`Ending`] says why.
     Ended(Ending),
-    /// The caller's limit of epochs was reached before the recipe's; the same training can be resumed.
+    /// The caller's limit of epochs was reached before the recipe's. The training can be resumed.
     Paused,
-    /// The caller raised the stop flag; the checkpoint of the last whole epoch stands.
+    /// The caller raised the stop flag; the checkpoint of the last complete epoch remains.
     Interrupted,
 }

@@ -17,7 +17,7 @@ pub fn sha256(path: &Path) -> io::Result<String> {
     Ok(format!("{:x}", hasher.finalize()))
 }
 
-/// Device, by its maker's name where the system tells it, threads and system in a line.
+/// Describes the machine in one line: device with its hardware name if the system reports it, threads, operating system and architecture.
 pub fn machine(device: Device) -> String {
     let name = mien_net::device::describe(device);
     let made = mien_net::device::hardware(device).map_or_else(String::new, |made| format!(" ({made})"));

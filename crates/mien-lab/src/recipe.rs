@@ -1,4 +1,4 @@
-//! A recipe: everything that decides what a training gives, as TOML. Every field has a default.
+//! A recipe: everything that determines the result of a training, as TOML. Every field has a default.
 
 mod backbone;
 mod data;
@@ -35,74 +35,75 @@ pub use published::{Published, PublishedSplit};
 pub use reading::{RecipeError, TEMPLATE};
 pub(super) use reading::{read_text, read_whole};
 
-/// A training, from the architecture to the seed.
+/// All settings of a training, from the architecture to the seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recipe {
-    /// What to call the model; the recipe's file name where it isn't said.
+    /// The model's name; by default the recipe's file name.
     pub name: String,
-    /// What the model is, in a sentence: goes into its card. Made of name and network where it isn't said.
+    /// A sentence about the model, for its card. By default it names the architecture and the recipe.
     pub description: String,
-    /// What it learns from.
+    /// The data sets.
     pub data: DataSpec,
-    /// What the network tells apart: the seven emotions, unless the recipe names its own.
+    /// The classes of the network: the seven emotions, unless the recipe names its own.
     #[serde(skip_serializing_if = "Classes::are_emotions")]
     pub classes: Classes,
     /// What the network is taught.
     pub target: Target,
-    /// A model of the same architecture whose weights the training begins with instead of random ones: the name of a shipped
-    /// one, or a path.
+    /// A model of the same architecture whose weights the training starts from instead of random ones: the name of a shipped
+    /// model, or a path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_from: Option<String>,
     /// Seed of every random choice.
     pub seed: u64,
-    /// The most epochs to run.
+    /// Maximum number of epochs.
     pub epochs: usize,
-    /// Pictures a step.
+    /// Pictures per step.
     pub batch_size: usize,
-    /// Number format of the convolutions while training.
+    /// Number format of the convolutions during training.
     pub precision: Precision,
-    /// Share that a moving average of the weights keeps at each step (0 is no average). The average is what is
-    /// measured and saved.
+    /// Decay of the moving average of the weights: the share that it keeps at each step. 0 for no average. The average is what
+    /// is evaluated and saved.
     pub average: f64,
-    /// By which measure on PublicTest the best epoch is chosen.
+    /// The measure on PublicTest by which the best epoch is chosen.
     pub select_by: Selection,
-    /// The epochs without a better PublicTest figure after which training ends.
+    /// The number of epochs without a better figure on PublicTest after which training ends.
     pub patience: usize,
-    /// Which crops it learns from.
+    /// How faces are cropped.
     #[serde(skip_serializing_if = "Framing::is_default")]
     pub crop: Framing,
-    /// How the data set is divided where its publishers didn't do it.
+    /// How data sets without an official split are split.
     #[serde(skip_serializing_if = "is_default_split")]
     pub split: SplitSpec,
-    /// The experiment that this recipe retraces.
+    /// The published experiment that this recipe reproduces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<Published>,
-    /// The architecture.
+    /// The architecture and its parameters.
     pub network: NetworkSpec,
-    /// Where a transfer network's backbone comes from and how it moves.
+    /// Where a transfer network's backbone comes from and how it is trained.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backbone: Option<BackboneSpec>,
-    /// From bytes to numbers.
+    /// How pixel values are normalised.
     #[serde(deserialize_with = "partial_normalization")]
     pub normalization: Normalization,
-    /// What is done about rare classes.
+    /// How class imbalance is handled.
     pub balance: BalanceSpec,
-    /// What training makes small.
+    /// The loss function.
     pub loss: LossSpec,
-    /// Other models whose answers are learnt too.
+    /// Teacher models whose answers are learnt too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distillation: Option<DistillationSpec>,
-    /// How weights follow gradients.
+    /// The optimiser and its settings.
     pub optimizer: OptimizerSpec,
-    /// How the learning rate changes.
+    /// The schedule of the learning rate.
     pub schedule: ScheduleSpec,
-    /// How pictures are varied.
+    /// How training pictures are varied.
     pub augmentation: Augmentation,
 }
 
 impl Default for Recipe {
-    /// What an empty file means: Adam at 1e-3, which falls where PublicTest stands still, on pictures as they are.
+    /// The recipe of an empty file: Adam with a learning rate of 1e-3 that is lowered when the loss on PublicTest stops
+    /// falling, and no augmentation.
     fn default() -> Self {
         Self {
             name: String::new(),
@@ -134,7 +135,7 @@ impl Default for Recipe {
     }
 }
 
-/// As [`Normalization`], with the default for what isn't said: a card has to say all of it, a recipe hasn't.
+/// Deserialises a [`Normalization`] whose missing fields get defaults: a card has to state all of them, a recipe doesn't.
 fn partial_normalization<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Normalization, D::Error> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields, default)]
@@ -159,13 +160,13 @@ fn partial_normalization<'de, D: Deserializer<'de>>(deserializer: D) -> Result<N
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Selection {
-    /// Share named right.
+    /// Share of pictures classified correctly.
     #[default]
     Accuracy,
     /// Mean recall over the classes.
     BalancedAccuracy,
-    /// Cross-entropy with the wanted probabilities, the smaller the better. Unlike the two others it doesn't jump when one picture of a
-    /// rare class is named otherwise.
+    /// Cross-entropy with the target probabilities; lower is better. Unlike the other two, it doesn't jump when the answer for
+    /// a single picture of a rare class changes.
     Loss,
 }
 
@@ -174,7 +175,7 @@ fn is_default_split(split: &SplitSpec) -> bool {
 }
 
 impl Recipe {
-    /// What is wrong with values that are of the right type.
+    /// All problems with values that have the right type but can't be used.
     fn problems(&self) -> Problems {
         let mut found = Problems::default();
         self.plan().check(&mut found);
@@ -212,8 +213,7 @@ impl Recipe {
 }
 
 impl Recipe {
-    /// What is only there for the seven emotions and doesn't go with classes of the recipe's own. Models in files are looked at
-    /// when the training begins.
+    /// Adds problems with settings that work only for the seven emotions. Models in files are checked when the training starts.
     fn check_own_classes(&self, found: &mut Problems) {
         let is_shipped = |model: &str| ModelSource::shipped_names().any(|name| name == model);
         found.check(
@@ -235,7 +235,7 @@ impl Recipe {
 }
 
 impl Recipe {
-    /// Whether a training by the recipe that a card holds is one by this recipe. Where the backbone's weights lie doesn't matter.
+    /// Whether the recipe in a card is this recipe. Descriptive fields and the path of the backbone's weights may differ.
     pub fn is_in(&self, card: &toml::Table) -> bool {
         let differences = self.to_table().map(|table| differences(table, card.clone()));
         differences.is_ok_and(|found| found.iter().all(|difference| difference.field == "backbone.weights"))
@@ -248,7 +248,7 @@ impl Planned for Recipe {
     }
 }
 
-/// Whether a number is greater than 0, and a number.
+/// Whether a number is finite and greater than 0.
 pub(crate) fn is_positive(value: f64) -> bool {
     value.is_finite() && value > 0.0
 }
@@ -308,7 +308,7 @@ pub(crate) mod tests {
             let channels = recipe.network.parameters[field].as_array().unwrap();
             channels.iter().map(|channel| channel.as_float().unwrap()).collect()
         };
-        // Blue, green and red, from 0 to 255, less the means of what it learnt from.
+        // The weights expect blue, green and red from 0 to 255, minus the channel means of their own training data.
         let (means, deviations) = (of("channel_mean"), of("channel_std"));
         for ((mean, std), known) in means.iter().zip(deviations).zip([93.5940, 104.7624, 129.1863]) {
             let [black, white] = [0.0, 1.0].map(|gray| (gray - mean) / std);

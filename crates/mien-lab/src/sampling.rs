@@ -1,4 +1,5 @@
-//! Which pictures an epoch shows, and in which order: each as often as the balance says, or sources with a share of each batch.
+//! Chooses which pictures an epoch shows and in which order: each as often as the balance says, or each source with its share
+//! of every batch.
 
 use rand::Rng;
 use rand::seq::SliceRandom as _;
@@ -8,31 +9,31 @@ use super::datasets::{DataError, Examples};
 use super::recipe::{DataSpec, EvenOver, Recipe};
 use mien_core::classes::Classes;
 
-/// What decides about it in a recipe.
+/// The settings in a recipe that determine the sampling.
 #[derive(Clone, Copy, Debug)]
 pub struct Sampling<'a> {
-    /// The sources' shares, and what each shows evenly.
+    /// The sources' shares, and what each is drawn evenly over.
     pub data: &'a DataSpec,
-    /// What is done about rare classes.
+    /// How class imbalance is handled.
     pub balance: &'a BalanceSpec,
-    /// What the network tells apart.
+    /// The classes of the network.
     pub classes: &'a Classes,
 }
 
 impl<'a> Sampling<'a> {
-    /// As a recipe says.
+    /// The settings of a recipe.
     pub fn of(recipe: &'a Recipe) -> Self {
         Self { data: &recipe.data, balance: &recipe.balance, classes: &recipe.classes }
     }
 
-    /// The rows of an epoch in the order in which they are shown.
+    /// The rows of an epoch, in the order in which they are shown.
     ///
-    /// With shares, an epoch has as many pictures as all sources together, and from its first picture on each source has been shown
-    /// as often as its share says, within one picture: so every batch is made up alike, whatever its size. Of a source all pictures
-    /// (of a class, of a person) come before one comes again.
+    /// With shares, an epoch has as many pictures as all sources together. At every point in it, each source has been shown as
+    /// often as its share says, to within about one picture, so all batches have the same mix, whatever their size. Within a
+    /// source (or a class or person of it), no picture comes again before all others have been shown.
     ///
     /// # Errors
-    /// When the pictures' classes can't be read, or an evenness is asked for that they can't have.
+    /// When the pictures' classes can't be read, a source has no pictures, or is to be drawn evenly over people who aren't known.
     pub fn order(&self, examples: &Examples, rng: &mut impl Rng) -> Result<Vec<i64>, DataError> {
         let leaders = examples.leaders()?;
         if !self.data.is_drawn() {
@@ -51,7 +52,7 @@ impl<'a> Sampling<'a> {
         Ok(rows.collect())
     }
 
-    /// How often an epoch shows each picture, as the mean of many epochs where chance decides.
+    /// How often an epoch shows each picture: the expected number, where it is random.
     ///
     /// # Errors
     /// As [`Self::order`].
@@ -72,12 +73,12 @@ impl<'a> Sampling<'a> {
         Ok(times)
     }
 
-    /// The sources that have pictures, each with its share of all.
+    /// The rows of each source, with its share of all pictures shown.
     fn sources(&self, examples: &Examples) -> Result<Vec<SourceRows>, DataError> {
         let leaders = examples.leaders()?;
         let mut sources = Vec::new();
         for (index, spec) in self.data.sources.iter().enumerate() {
-            // Groups in the order in which they are first met, so that the same data give the same epochs.
+            // Groups in order of first occurrence, so that the same data give the same epochs.
             let mut names: Vec<&str> = Vec::new();
             let mut groups: Vec<Vec<i64>> = Vec::new();
             for (row, (source, leader)) in examples.sources.iter().zip(&leaders).enumerate() {
@@ -113,14 +114,14 @@ impl<'a> Sampling<'a> {
     }
 }
 
-/// The rows of a source, in groups that are shown equally often, or each with its share.
+/// The rows of a source in groups, with each group's share of the source.
 struct SourceRows {
     share: f64,
     groups: Vec<Vec<i64>>,
     group_shares: Vec<f64>,
 }
 
-/// Things in random order; none comes again before all have come.
+/// Draws things in random order; none comes again before all have come.
 struct Deck<T> {
     things: Vec<T>,
     next: usize,
@@ -141,10 +142,10 @@ impl<T: Copy> Deck<T> {
     }
 }
 
-/// How often the rarest group occurs in the deck that is shuffled: shares are exact to a hundredth.
+/// How often the rarest group occurs in the shuffled deck: often enough that rounding changes each share by at most 1 %.
 const PLACES: f64 = 50.0;
 
-/// A deck of groups, and one for each group.
+/// A deck of groups, and a deck of rows for each group.
 struct SourceDeck {
     groups: Deck<usize>,
     rows: Vec<Deck<i64>>,
@@ -152,7 +153,7 @@ struct SourceDeck {
 
 impl SourceDeck {
     fn new(SourceRows { groups, group_shares, .. }: &SourceRows) -> Self {
-        // The rarest group occurs so often that all shares are exact to a hundredth; if all groups are equal, each occurs once.
+        // If all groups are equal, each occurs once.
         let least = group_shares.iter().copied().fold(f64::INFINITY, f64::min);
         let are_equal = group_shares.iter().all(|share| (share - least).abs() < least * 1e-9);
         let places = |share: &f64| if are_equal { 1 } else { (share / least * PLACES).round() as usize };
@@ -176,7 +177,7 @@ mod tests {
     use crate::datasets::ExampleSource;
     use mien_core::emotion::{COUNT, Emotion};
 
-    /// 90 pictures of one source, happy but for the first ten, which are sad; 10 of another, of two people: nine and one.
+    /// 90 pictures of one source: ten sad, then 80 happy. 10 happy ones of another, of two people: nine and one.
     fn examples() -> Examples {
         let mut targets = vec![[0.0_f32; COUNT]; 100];
         for (row, target) in targets.iter_mut().enumerate() {
@@ -215,7 +216,7 @@ mod tests {
                 assert_eq!(batch.iter().filter(|row| **row >= 90).count(), batch_size / 5, "{batch:?}");
             }
         }
-        // Where a batch can't be divided so, no more than a picture is amiss.
+        // Where the batch size doesn't allow exact shares, the count is off by less than one picture.
         for batch in order.chunks(8) {
             let other = batch.iter().filter(|row| **row >= 90).count();
             assert!((1..=2).contains(&other), "{batch:?}");

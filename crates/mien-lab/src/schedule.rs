@@ -13,22 +13,21 @@ pub enum ScheduleSpec {
         /// What the rate is multiplied by, less than 1.
         #[serde(default = "default_factor")]
         factor: f64,
-        /// Epochs without progress that are borne.
+        /// Epochs without progress that are tolerated.
         #[serde(default = "default_patience")]
         patience: usize,
         /// The rate never falls below this.
         #[serde(default = "default_min_learning_rate")]
         min_learning_rate: f64,
     },
-    /// Rise in a straight line over `warmup_epochs`, then fall to zero along a half cosine at the last epoch
-    /// (Loshchilov & Hutter 2017).
+    /// Rise linearly over `warmup_epochs`, then fall along a half cosine to zero at the last epoch (Loshchilov & Hutter 2017).
     Cosine {
-        /// Length of the rise; may be a fraction.
+        /// Length of the rise in epochs; may be a fraction.
         #[serde(default)]
         warmup_epochs: f64,
     },
-    /// Rise along a half cosine from a 25th of the highest rate over the first `rise` of the training, then fall along
-    /// another to next to nothing (Smith & Topin 2019, in fast.ai's form).
+    /// Rise along a half cosine from a 25th of the highest rate over the first `rise` of the training, then fall along another
+    /// to almost zero (Smith & Topin 2019, in fast.ai's form).
     #[serde(rename = "one-cycle")]
     OneCycle {
         /// Length of the rise as a share of the training.
@@ -58,7 +57,7 @@ impl Default for ScheduleSpec {
     }
 }
 
-// What most recipes here have; steps as PyTorch's.
+// The values that most shipped recipes use; for `step`, PyTorch's.
 
 fn default_factor() -> f64 {
     0.2
@@ -85,7 +84,7 @@ fn default_step_factor() -> f64 {
 }
 
 impl ScheduleSpec {
-    /// Adds what is wrong with the settings to `found`.
+    /// Adds problems with the settings to `found`.
     pub fn check(&self, found: &mut Problems) {
         match *self {
             Self::Plateau { factor, patience: _, min_learning_rate } => {
@@ -109,28 +108,28 @@ impl ScheduleSpec {
     }
 }
 
-/// What a one-cycle begins with, as a share of the highest rate: fast.ai's and PyTorch's.
+/// Initial rate of a one-cycle as a share of the highest rate, as in fast.ai and PyTorch.
 const ONE_CYCLE_START: f64 = 1.0 / 25.0;
-/// And ends with.
+/// Its final rate, likewise.
 const ONE_CYCLE_END: f64 = 1e-4 / 25.0;
 
-/// Progress less than this share of the loss counts as none.
+/// A fall by less than this share of the loss counts as no progress.
 const LEAST_PROGRESS: f64 = 1e-3;
 
-/// A schedule at work. Serialised with the checkpoint.
+/// A schedule and its state, which checkpoints store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
     spec: ScheduleSpec,
     highest: f64,
     epochs: f64,
-    /// Of `plateau`: the rate now, the lowest loss seen, and for how many epochs it hasn't fallen.
+    /// For `plateau`: the current rate, the lowest loss so far, and the number of epochs without progress.
     current: f64,
     lowest_loss: f64,
     idle_epochs: usize,
 }
 
 impl Schedule {
-    /// Starts at epoch 0 of `epochs` with the recipe's learning rate.
+    /// Creates a schedule of `epochs` epochs with the recipe's learning rate.
     pub fn new(spec: ScheduleSpec, learning_rate: f64, epochs: usize) -> Self {
         Self {
             spec,
@@ -170,16 +169,16 @@ impl Schedule {
         }
     }
 
-    /// The rate that an epoch, counted from 0, ends with.
+    /// The rate at the end of an epoch, counted from 0.
     pub fn rate_at_end(&self, epoch: usize) -> f64 {
         match self.spec {
-            // Where it ends the next one begins, with a step down perhaps.
+            // The position at its end belongs to the next epoch, whose rate may be lower.
             ScheduleSpec::Step { .. } => self.rate(epoch as f64),
             _ => self.rate((epoch + 1) as f64),
         }
     }
 
-    /// Takes note of the loss on PublicTest after an epoch.
+    /// Updates the schedule with the watched loss (for classifiers, that on PublicTest) after an epoch.
     pub fn epoch_ended(&mut self, loss: f64) {
         let ScheduleSpec::Plateau { factor, patience, min_learning_rate } = self.spec else { return };
         if loss < self.lowest_loss * (1.0 - LEAST_PROGRESS) {
@@ -195,7 +194,7 @@ impl Schedule {
     }
 }
 
-/// From `start` to `end` along a half cosine; `share` of the way.
+/// Interpolates from `start` to `end` along a half cosine; `share` is how far along, from 0 to 1.
 fn between(start: f64, end: f64, share: f64) -> f64 {
     end + (start - end) * 0.5 * (1.0 + (std::f64::consts::PI * share.clamp(0.0, 1.0)).cos())
 }

@@ -1,4 +1,4 @@
-//! What a training writes: one folder a run, each file whole or absent.
+//! What a training writes: one folder per run, each file written atomically.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -15,17 +15,17 @@ use mien_net::{CheckpointError, TensorMap, WeightKind, decode, decode_note, enco
 /// Everything besides tensors that a resumed training needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingState<R = Recipe, E = EpochRecord> {
-    /// The recipe that the run was started with: a resume with another one is refused.
+    /// The recipe of the run. Resuming with another one is refused.
     pub recipe: R,
-    /// SHA-256 of the data files, likewise.
+    /// SHA-256 of the data files. Resuming with others is refused.
     pub data_sha256: Vec<String>,
-    /// How faces were found in each source, likewise. Checkpoints from before this was recorded have nothing here.
+    /// How faces were found in each source. Resuming is refused if it has changed. Empty in checkpoints from before this was recorded.
     #[serde(default)]
     pub finding: Vec<String>,
-    /// SHA-256 of the weights that it began with, if they weren't random.
+    /// SHA-256 of the model that the training started from, if any.
     #[serde(default)]
     pub start_sha256: Option<String>,
-    /// Where the schedule stands.
+    /// State of the learning-rate schedule.
     pub schedule: Schedule,
     /// The epochs so far.
     pub history: Vec<E>,
@@ -36,7 +36,7 @@ pub struct TrainingState<R = Recipe, E = EpochRecord> {
 }
 
 impl<R, E: Record> TrainingState<R, E> {
-    /// Time worked so far in seconds, over all runs.
+    /// Time spent so far, in seconds, including earlier sessions.
     pub fn wall_seconds(&self) -> f64 {
         self.history.iter().map(Record::seconds).sum()
     }
@@ -55,17 +55,17 @@ type Checkpoint<R, E> = (TrainingState<R, E>, TensorMap);
 pub struct RunFolder {
     folder: PathBuf,
     name: String,
-    /// Held locked, so that no two trainings write into one folder.
+    /// Keeps the folder locked, so that no two trainings write into it. `None` if the file system has no locks.
     _lock: Option<File>,
 }
 
-/// The file that a training holds locked in its folder.
+/// The file in a run's folder that its training keeps locked.
 const LOCK: &str = ".lock";
 
-/// Locks a folder for whoever holds the file: until it is closed, or its process ends. Nothing where the file system knows no locks.
+/// Locks a folder until the returned file is closed or the process ends. `None` if the file system has no locks.
 ///
 /// # Errors
-/// `ResourceBusy` when another holds it, else when the file can't be made.
+/// `ResourceBusy` when another training holds the lock, otherwise when the lock file can't be created.
 pub fn lock_folder(folder: &Path) -> std::io::Result<Option<File>> {
     let file = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK))?;
     match file.try_lock() {
@@ -79,16 +79,16 @@ pub fn lock_folder(folder: &Path) -> std::io::Result<Option<File>> {
 }
 
 impl RunFolder {
-    /// Makes the folder if it isn't there. `name` is the model's.
+    /// Creates the folder if necessary, and locks it. `name` is the model's name.
     ///
     /// # Errors
-    /// When it can't be made, or another training is at work in it.
+    /// When it can't be created, or another training is using it.
     pub fn create(folder: &Path, name: &str) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         Ok(Self { folder: folder.to_owned(), name: name.to_owned(), _lock: lock_folder(folder)? })
     }
 
-    /// State and tensors of the last whole epoch.
+    /// State and tensors of the last complete epoch.
     pub fn checkpoint(&self) -> PathBuf {
         self.folder.join("checkpoint.safetensors")
     }
@@ -98,7 +98,7 @@ impl RunFolder {
         self.folder.join("history.csv")
     }
 
-    /// The history as a picture.
+    /// The history as a plot.
     pub fn curves(&self) -> PathBuf {
         self.folder.join("curves.png")
     }
@@ -108,7 +108,7 @@ impl RunFolder {
         self.folder.join("found-and-missed.png")
     }
 
-    /// The confusion matrix of the best weights on PublicTest, as a picture.
+    /// The confusion matrix of the best weights on PublicTest, as a plot.
     pub fn confusion(&self) -> PathBuf {
         self.folder.join("confusion.png")
     }
@@ -121,7 +121,7 @@ impl RunFolder {
     /// Writes state and tensors in one file, so that the two can't belong to different epochs.
     ///
     /// # Errors
-    /// When the disk is full or the folder can't be written; the checkpoint before stays.
+    /// When the disk is full or the folder can't be written; the previous checkpoint is kept.
     pub fn write_checkpoint<R: Planned, E: Record>(
         &self,
         state: &TrainingState<R, E>,

@@ -1,4 +1,4 @@
-//! What a card says of a training's data: what it learnt from, and what follows for its use and its limits.
+//! What a card says about a training's data, and what follows from them for the model's use and limits.
 
 use std::collections::BTreeSet;
 
@@ -7,27 +7,27 @@ use super::recipe::{EvenOver, Recipe};
 use mien_core::classes::Classes;
 use mien_net::TrainingSource;
 
-/// Classes that make up less than this share of what even ones would are called rare: disgust in FER2013 (1.5 % of its labels)
-/// is, fear (14 %) isn't.
+/// A class is called rare if it has at most this fraction of an even share: disgust in FER2013 (1.5 % of its labels) is rare,
+/// fear (14 %) isn't.
 const RARE: f64 = 1.0 / 3.0;
-/// A network that learnt from fewer people has mostly learnt who they are. CK+ has 118 people, and figures on new ones hold there.
+/// With fewer people, a network mostly learns who they are. CK+ has 118 people, and figures on new people hold there.
 const FEW_PEOPLE: usize = 30;
 
-/// The sentences, and the sources as a table.
+/// The sentences about the data, and the sources as a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
     /// What the model is meant for.
     pub intended_use: String,
     /// What it can't do.
     pub limits: String,
-    /// What it learnt from, and how it was split.
+    /// What it learnt from, and how that was split.
     pub data: String,
-    /// Each source with its part.
+    /// Each source with its numbers of pictures and its share.
     pub sources: Vec<TrainingSource>,
 }
 
 impl Statement {
-    /// What follows from the data, as the recipe uses them.
+    /// Derives the statement from a recipe and its data.
     ///
     /// # Errors
     /// When the data lack what the recipe asks for.
@@ -50,9 +50,9 @@ impl Statement {
     }
 }
 
-/// What the sentences follow from.
+/// The facts from which the sentences follow.
 struct Facts {
-    /// What it tells apart.
+    /// The classes of the network.
     classes: Classes,
     /// Pictures of each class that the network learns from.
     counts: Vec<usize>,
@@ -129,7 +129,7 @@ impl Facts {
     }
 }
 
-/// What follows on the names of the data in the sentence about them.
+/// What follows the names of the data sets in the sentence about the data.
 const LEARNT: &str = ": Training to learn from";
 
 fn data_sentence(sources: &[TrainingSource], data: &Dataset) -> String {
@@ -174,16 +174,16 @@ fn sources(recipe: &Recipe, data: &Dataset) -> Vec<TrainingSource> {
     data.sources.iter().enumerate().map(source).collect()
 }
 
-/// The data sets that a card's sentence or a report names, as `FER2013 with FER+ votes`, without how their faces were found. Cards had no table of
-/// sources once, and figures are told from each other by such names still.
+/// The names of the data sets in a card's sentence or a report, such as `FER2013 with FER+ votes`, without how their faces were
+/// found. Older cards have no table of sources, and evaluations are still told apart by these names.
 pub fn data_names(told: &str) -> Vec<String> {
     let names = told.split_once(LEARNT).map_or(told, |(names, _)| names);
-    // How faces were found stands in brackets.
+    // How faces were found is in brackets.
     let outside = names.split('(').map(|part| part.rsplit(')').next().unwrap_or_default().trim_end());
     outside.collect::<String>().split(", ").flat_map(|names| names.split(" and ")).map(str::to_owned).collect()
 }
 
-/// Words one after the other, the last two joined by “and”.
+/// Joins words by commas, the last two by “and”.
 pub fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<&str> = words.into_iter().collect();
     match words.as_slice() {

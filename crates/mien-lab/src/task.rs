@@ -1,4 +1,4 @@
-//! What tells one kind of training from another. The trainer does the rest: steps, schedule, average, checkpoints.
+//! What differs between kinds of training. The trainer does the rest: steps, schedule, moving average, checkpoints.
 
 use std::sync::atomic::AtomicBool;
 
@@ -16,34 +16,34 @@ use super::trainer::TrainError;
 use super::work_time::WorkTime;
 use mien_net::{Pass, Precision, SpecError, TensorMap};
 
-/// What every recipe says, whatever is learnt.
+/// The settings that recipes of all kinds share.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
-    /// What to call the model.
+    /// The model's name.
     pub name: &'a str,
     /// Seed of every random choice.
     pub seed: u64,
-    /// The most epochs to run.
+    /// Maximum number of epochs.
     pub epochs: usize,
-    /// Pictures a step.
+    /// Pictures per step.
     pub batch_size: usize,
-    /// The epochs without a better figure after which training ends.
+    /// The number of epochs without a better figure after which training ends.
     pub patience: usize,
-    /// Number format of the convolutions while training.
+    /// Number format of the convolutions during training.
     pub precision: Precision,
-    /// Share that a moving average of the weights keeps at each step; 0 is no average.
+    /// Decay of the moving average of the weights: the share that it keeps at each step. 0 for no average.
     pub average: f64,
-    /// A model whose weights the training begins with.
+    /// A model whose weights the training starts from.
     pub start_from: Option<&'a str>,
-    /// How weights follow gradients.
+    /// The optimiser and its settings.
     pub optimizer: &'a OptimizerSpec,
-    /// How the learning rate changes.
+    /// The schedule of the learning rate.
     pub schedule: &'a ScheduleSpec,
-    /// What the backbone's learning rate is multiplied by.
+    /// Factor on the backbone's learning rate.
     pub backbone_rate: f64,
 }
 
-/// The plan of a recipe: its fields have the same names in recipes of all kinds.
+/// The [`Plan`] of a recipe of any kind: the shared fields have the same names in all of them.
 macro_rules! plan_of {
     ($recipe:expr, backbone_rate: $backbone_rate:expr) => {
         Plan {
@@ -64,7 +64,7 @@ macro_rules! plan_of {
 pub(crate) use plan_of;
 
 impl Plan<'_> {
-    /// Adds what is wrong with values that are of the right type.
+    /// Adds a problem to `found` for each value that has the right type but can't be used.
     pub(crate) fn check(&self, found: &mut Problems) {
         let is_plain = !self.name.is_empty() && !self.name.contains(['/', '\\']) && !self.name.starts_with('.');
         found.check("name", is_plain, "has to be a plain file name");
@@ -80,19 +80,19 @@ impl Plan<'_> {
 
 /// A recipe of any kind.
 pub trait Planned: Clone + PartialEq + Serialize + DeserializeOwned {
-    /// What it has in common with all others.
+    /// The settings that it shares with recipes of other kinds.
     fn plan(&self) -> Plan<'_>;
 
-    /// The recipe as a card holds it.
+    /// The recipe as a table for a model card.
     ///
     /// # Errors
-    /// When it holds a number that TOML can't.
+    /// When it holds a number that TOML can't represent.
     fn to_table(&self) -> Result<toml::Table, toml::ser::Error> {
         toml::Table::try_from(self)
     }
 
-    /// The fields in which another recipe differs, as `optimizer.learning_rate`, each with its value here and there. Fields that
-    /// don't decide what the training gives are left out.
+    /// The fields in which `other` differs, with names such as `optimizer.learning_rate` and both values. Leaves out fields
+    /// that don't affect the result of a training.
     ///
     /// # Errors
     /// When one of the recipes can't be written as TOML.
@@ -101,53 +101,53 @@ pub trait Planned: Clone + PartialEq + Serialize + DeserializeOwned {
     }
 }
 
-/// What happened in an epoch of any kind.
+/// What is recorded of an epoch, in any kind of training.
 pub trait Record: Clone + Serialize + DeserializeOwned {
-    /// Counted from 1.
+    /// The epoch's number, counted from 1.
     fn epoch(&self) -> usize;
 
-    /// Time worked on it.
+    /// Time spent on the epoch, in seconds.
     fn seconds(&self) -> f64;
 
     /// The loss that a `plateau` schedule watches.
     fn watched_loss(&self) -> f64;
 }
 
-/// What a step gave.
+/// The result of a step.
 pub struct StepResult {
-    /// To be minimised.
+    /// The loss to minimise.
     pub loss: Tensor,
     /// Pictures in the step.
     pub pictures: usize,
-    /// Further numbers, whose means the task gets when the epoch ends.
+    /// Further figures. Their means over the epoch's pictures go into [`EpochTotals::parts`].
     pub parts: Vec<f64>,
 }
 
-/// All steps of an epoch together.
+/// Totals over all steps of an epoch.
 pub struct EpochTotals {
-    /// Counted from 1.
+    /// The epoch's number, counted from 1.
     pub epoch: usize,
-    /// Learning rate at its end.
+    /// Learning rate at the end of the epoch.
     pub learning_rate: f64,
     /// Mean loss.
     pub loss: f64,
     /// Means of [`StepResult::parts`].
     pub parts: Vec<f64>,
-    /// The time that is worked on it.
+    /// Measures the time spent on the epoch.
     pub time: WorkTime,
 }
 
 /// One kind of training.
 pub trait Task: Sized {
-    /// Everything that decides what a training gives.
+    /// The recipe: everything that determines the result of a training.
     type Recipe: Planned;
-    /// What is trained.
+    /// The network that is trained.
     type Network;
-    /// What is kept of an epoch.
+    /// What is recorded of an epoch.
     type Record: Record;
-    /// What one epoch learns from.
+    /// The training data of one epoch.
     type EpochData;
-    /// What a measurement leaves to be drawn.
+    /// What [`Self::measure`] hands over to [`Self::draw_best`].
     type Shown;
 
     /// Creates the recipe's network with random weights from libtorch's generator.
@@ -156,18 +156,19 @@ pub trait Task: Sized {
     /// When the network can't be built.
     fn network(recipe: &Self::Recipe, path: &nn::Path<'_>) -> Result<Self::Network, SpecError>;
 
-    /// Fills a new network with what the recipe begins with; gives the SHA-256 of a model that it was.
+    /// Loads the weights that the recipe starts from into a new network. Returns the SHA-256 of their file if they are those of
+    /// another model.
     ///
     /// # Errors
     /// When the weights can't be used.
     fn begin(&self, recipe: &Self::Recipe, learner: &Learner<Self::Network>) -> Result<Option<String>, TrainError>;
 
-    /// How faces were found in the pictures of each source and cut out; empty if none were.
+    /// How faces were found and cropped, for each source; empty if they weren't.
     fn finding(&self) -> &[String] {
         &[]
     }
 
-    /// Does what has to be done once before the first epoch; false if it was interrupted.
+    /// Called before each epoch, for work that has to be done once before the first. Returns false if it was interrupted.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -175,25 +176,25 @@ pub trait Task: Sized {
         Ok(true)
     }
 
-    /// Tensors that a resume needs besides weights and moments.
+    /// Tensors that a resume needs besides weights and moments of the optimiser.
     fn tensors(&self) -> TensorMap {
         TensorMap::new()
     }
 
-    /// Takes back what [`Self::tensors`] gave, from among all tensors of a checkpoint.
+    /// Restores what [`Self::tensors`] returned, given all tensors of a checkpoint.
     fn restore(&mut self, _tensors: &TensorMap) {}
 
-    /// What an epoch learns from, counted from 0. Everything random in it follows from seed and epoch, so that a resumed run
-    /// repeats it.
+    /// The training data of `epoch`, counted from 0. Everything random in them follows from seed and epoch, so that a resumed
+    /// run repeats them.
     ///
     /// # Errors
     /// When the data can't be used.
     fn epoch_data(&mut self, recipe: &Self::Recipe, epoch: usize) -> Result<Self::EpochData, TrainError>;
 
-    /// Steps of an epoch.
+    /// Number of steps in an epoch.
     fn steps(data: &Self::EpochData) -> usize;
 
-    /// Has the network look at a step's pictures.
+    /// Runs the network on a step's pictures and computes the loss.
     ///
     /// # Errors
     /// When the data can't be used.
@@ -206,14 +207,14 @@ pub trait Task: Sized {
         pass: Pass,
     ) -> Result<StepResult, TrainError>;
 
-    /// What to show of a step besides the loss, in a few words.
+    /// A few words to show besides the loss, given the means of [`StepResult::parts`] since the epoch began.
     fn told(parts: &[f64]) -> String;
 
-    /// Measures after an epoch. `kept` is what would be saved: the average if the recipe keeps one. The second is what is drawn of
-    /// it if it is the best.
+    /// Evaluates the network after an epoch. `kept` is what would be saved: the moving average if the recipe keeps one. The
+    /// second result goes to [`Self::draw_best`] if the epoch is the best so far.
     ///
     /// # Errors
-    /// When the network can't be measured.
+    /// When the network can't be evaluated.
     fn measure(
         &self,
         recipe: &Self::Recipe,
@@ -221,13 +222,13 @@ pub trait Task: Sized {
         totals: EpochTotals,
     ) -> Result<(Self::Record, Self::Shown), TrainError>;
 
-    /// The figure by which the best epoch is chosen.
+    /// The figure by which the best epoch is chosen; higher is better.
     fn figure(recipe: &Self::Recipe, record: &Self::Record) -> f64;
 
-    /// Draws what shows how good the best weights so far are.
+    /// Draws plots that show how good the best weights so far are.
     ///
     /// # Errors
-    /// When the pictures can't be drawn or written.
+    /// When a plot can't be drawn or written.
     fn draw_best(
         &self,
         recipe: &Self::Recipe,
@@ -236,10 +237,10 @@ pub trait Task: Sized {
         run: &RunFolder,
     ) -> Result<(), TrainError>;
 
-    /// Draws the history.
+    /// Plots the history.
     ///
     /// # Errors
-    /// When the picture can't be drawn or written.
+    /// When the plot can't be drawn or written.
     fn draw_history(
         recipe: &Self::Recipe,
         history: &[Self::Record],

@@ -1,4 +1,4 @@
-//! Training: epochs of steps, a checkpoint after each, the best weights kept. What is learnt is defined by a [`Task`].
+//! The training loop: epochs of steps, a checkpoint after each epoch, and the best weights saved. A [`Task`] defines what is trained.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,12 +26,12 @@ use mien_net::{
     save_weights, variables,
 };
 
-/// A training that stands between two epochs.
+/// A training run. Callers see it only between two epochs.
 pub struct Trainer<T: Task> {
     state: TrainingState<T::Recipe, T::Record>,
     run: RunFolder,
     learner: Learner<T::Network>,
-    /// Its moving average, if the recipe keeps one.
+    /// The moving average of the learner's weights, if the recipe keeps one.
     average: Option<Learner<T::Network>>,
     optimizer: Optimizer,
     task: T,
@@ -40,7 +40,7 @@ pub struct Trainer<T: Task> {
     budget: Option<f64>,
 }
 
-/// A training can't continue.
+/// A training can't start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The data lack what the recipe asks for.
@@ -49,17 +49,17 @@ pub enum TrainError {
     /// The network can't be built.
     #[error(transparent)]
     Spec(#[from] SpecError),
-    /// A model to begin with or to learn from can't be loaded.
+    /// A model to start from or a teacher can't be loaded.
     #[error("can't learn from another model: {0}")]
     Model(#[from] ModelError),
-    /// A model to begin with or to learn from tells other classes apart.
+    /// A model to start from or a teacher has other classes than the recipe.
     #[error("can't learn from another model: {model} tells apart {its}, and the recipe {classes}")]
     OtherClasses {
         /// Which model.
         model: ModelSource,
-        /// Its own.
+        /// The model's classes.
         its: Classes,
-        /// The recipe's.
+        /// The recipe's classes.
         classes: Classes,
     },
     /// The backbone's weights can't be used.
@@ -76,13 +76,13 @@ pub enum TrainError {
         /// Why.
         source: std::io::Error,
     },
-    /// The folder holds a run on other data.
+    /// The folder holds a run on another data set.
     #[error("{path} holds a run on another data set; choose another folder with --run, or remove it to start over")]
     OtherData {
         /// Which folder.
         path: PathBuf,
     },
-    /// The folder holds a run on faces that were cut out in another way.
+    /// The folder holds a run whose faces were found or cropped in another way.
     #[error(
         "{path} holds a run on the same pictures, in which faces were found in another way (--faces, or another version of \
          the detector): “{there}” there and “{here}” here; choose another folder with --run, or remove it to start over"
@@ -90,12 +90,12 @@ pub enum TrainError {
     OtherFaces {
         /// Which folder.
         path: PathBuf,
-        /// The run's way.
+        /// How that run found and cropped them.
         there: String,
-        /// The way of now.
+        /// How they are found and cropped now.
         here: String,
     },
-    /// The folder holds a run by another recipe.
+    /// The folder holds a run with another recipe.
     #[error(
         "{path} holds a run by another recipe: {}; choose another folder with --run, or remove it to start over",
         .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -103,10 +103,10 @@ pub enum TrainError {
     OtherRecipe {
         /// Which folder.
         path: PathBuf,
-        /// In which fields.
+        /// The fields that differ.
         differences: Vec<Difference>,
     },
-    /// A card can't hold the recipe.
+    /// The recipe can't be written into a model card.
     #[error("the recipe can't be written into a model card: {0}")]
     Recipe(#[from] toml::ser::Error),
     /// The loss became infinite or NaN.
@@ -118,22 +118,22 @@ pub enum TrainError {
     /// The classes in the training pictures can't be counted.
     #[error(transparent)]
     Prior(#[from] PriorOfTrainingError),
-    /// The network can't be measured.
+    /// The network can't be evaluated.
     #[error(transparent)]
     Classify(#[from] ClassifyError),
-    /// libtorch fails, as when memory is full.
+    /// libtorch failed, for example because memory is full.
     #[error("the training failed: {}", torch::said(.0))]
     Torch(#[from] TchError),
-    /// The detector can't be measured.
+    /// The detector can't be evaluated.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// The thread that looks at the clock can't be started.
+    /// The thread that counts working time can't be started.
     #[error("can't start the thread that counts the time: {0}")]
     Clock(#[source] std::io::Error),
     /// The thread that makes the pictures of each step can't be started.
     #[error("can't start the thread that makes the pictures: {0}")]
     Thread(#[source] std::io::Error),
-    /// It ended before the epoch did.
+    /// That thread ended before the epoch did.
     #[error("the pictures of the next step could not be made")]
     NoPictures,
     /// Curves or confusion matrix can't be drawn.
@@ -141,16 +141,16 @@ pub enum TrainError {
     Plot(#[from] PlotError),
 }
 
-/// What is said of the checkpoint that an epoch without an end leaves, if there is one.
+/// The part of the message that names the remaining checkpoint; empty if `epoch` is the first.
 fn kept_before(epoch: usize) -> String {
     if epoch > 1 { format!("; the checkpoint of epoch {} is kept", epoch - 1) } else { String::new() }
 }
 
 impl<T: Task> Trainer<T> {
-    /// Prepares a training in the folder `run`: from the start, or after the last whole epoch if one is there.
+    /// Prepares a training in the folder `run`. If that holds a checkpoint, the training resumes after its last complete epoch.
     ///
     /// # Errors
-    /// When data or recipe don't fit, or the folder holds another run.
+    /// When the data or the recipe can't be used, or the folder holds a different run.
     pub fn new(
         task: T,
         recipe: T::Recipe,
@@ -169,10 +169,10 @@ impl<T: Task> Trainer<T> {
         }
         let optimizer = Optimizer::new(&learner.store, plan.optimizer, plan.backbone_rate);
         let schedule = Schedule::new(plan.schedule.clone(), plan.optimizer.learning_rate, plan.epochs);
-        // A model that couldn't have a card would be found useless only after its training.
+        // Fail now rather than after the training if the recipe can't be written into a card.
         recipe.to_table()?;
         let clock = WorkClock::start().map_err(TrainError::Clock)?;
-        // Only now, so that a recipe or data that can't be used leaves no folder behind.
+        // Created only now, so that an unusable recipe or data set leaves no folder behind.
         let folder_error = |source| TrainError::Folder { path: run.to_owned(), source };
         let folder = RunFolder::create(run, plan.name).map_err(folder_error)?;
         let finding = task.finding().to_vec();
@@ -191,7 +191,7 @@ impl<T: Task> Trainer<T> {
         Ok(trainer)
     }
 
-    /// Starts no new epoch after this many seconds of training, earlier runs included.
+    /// Starts no new epoch after this many seconds of training, earlier sessions included.
     #[must_use]
     pub fn within(mut self, budget: Option<f64>) -> Self {
         self.budget = budget;
@@ -216,14 +216,14 @@ impl<T: Task> Trainer<T> {
         self.task.restore(&tensors);
         assign(&self.tensors(), &tensors)?;
         self.optimizer.set_steps(state.steps);
-        // What the recipe says in words may have been reworded.
+        // Keep the current recipe and `finding`: descriptive fields may have changed, and older checkpoints have no `finding`.
         let recipe = self.state.recipe.clone();
         self.state = TrainingState { recipe, finding, ..state };
-        // One that was killed right after its last checkpoint left the weights of an earlier epoch, or none.
+        // A run that was killed right after its last checkpoint has the weights of an earlier epoch, or none.
         if self.state.history.last().is_some_and(|record| record.epoch() == self.state.best_epoch) {
             self.save_kept()?;
         }
-        // It left no history of that epoch either.
+        // Its history file lacks that epoch too.
         self.write_history()
     }
 
@@ -232,7 +232,7 @@ impl<T: Task> Trainer<T> {
         self.average.as_ref().unwrap_or(&self.learner)
     }
 
-    /// Saves its weights, as they are now, as the model's.
+    /// Saves the current weights of `kept` as the model's.
     fn save_kept(&self) -> Result<(), CheckpointError> {
         save_weights(&self.kept().store, &self.run.model(), WeightKind::F16)
     }
@@ -251,17 +251,17 @@ impl<T: Task> Trainer<T> {
         all
     }
 
-    /// Where the training stands.
+    /// The training's current state.
     pub fn state(&self) -> &TrainingState<T::Recipe, T::Record> {
         &self.state
     }
 
-    /// What is learnt.
+    /// The task: what is trained, and on what.
     pub fn task(&self) -> &T {
         &self.task
     }
 
-    /// The folder that it writes to.
+    /// The folder that the training writes to.
     pub fn run_folder(&self) -> &RunFolder {
         &self.run
     }
@@ -271,7 +271,7 @@ impl<T: Task> Trainer<T> {
         mien_net::parameter_count(&self.learner.store)
     }
 
-    /// Why no epoch follows, if none does.
+    /// Why the training is over; `None` if another epoch follows.
     pub fn ending(&self) -> Option<Ending> {
         let (done, plan) = (self.state.history.len(), self.state.recipe.plan());
         if done >= plan.epochs {
@@ -285,11 +285,11 @@ impl<T: Task> Trainer<T> {
         }
     }
 
-    /// Runs epochs until the recipe's end, `limit` epochs in all, a lack of progress, the end of its budget or the stop flag. Calls
-    /// `on_progress` after each batch and `on_epoch` after each epoch, when its checkpoint is written.
+    /// Runs epochs until the recipe's last one is done, there are `limit` in total, the patience or the time budget is used up, or `stop`
+    /// is raised. Calls `on_progress` after each batch, and `on_epoch` after each epoch once its checkpoint is written.
     ///
     /// # Errors
-    /// When the loss is no number any more or something can't be written.
+    /// When the loss becomes infinite or NaN, the network can't be trained or evaluated, or a file can't be written.
     pub fn run(
         &mut self,
         limit: Option<usize>,
@@ -317,7 +317,7 @@ impl<T: Task> Trainer<T> {
         }
     }
 
-    /// One pass over the training pictures, or `None` if it was interrupted.
+    /// Runs one pass over the training pictures. `None` if it was interrupted.
     fn epoch(
         &mut self,
         epoch: usize,
@@ -371,7 +371,7 @@ impl<T: Task> Trainer<T> {
         Ok(Some(EpochTotals { epoch: epoch + 1, learning_rate, loss, parts, time }))
     }
 
-    /// Measures, writes the checkpoint, then the weights if they are the best, and the history.
+    /// Evaluates the epoch; writes the checkpoint, then the weights if they are the best so far, then the history.
     fn close_epoch(&mut self, totals: EpochTotals) -> Result<(), TrainError> {
         let recipe = &self.state.recipe;
         let (record, shown) = self.task.measure(recipe, self.kept(), totals)?;
@@ -383,8 +383,8 @@ impl<T: Task> Trainer<T> {
         }
         self.state.schedule.epoch_ended(record.watched_loss());
         self.state.history.push(record);
-        // First the checkpoint: weights that a kill keeps from being written are in it, and a resume writes them. Weights of an epoch that no
-        // checkpoint knows would stay beside a card of an earlier one.
+        // The checkpoint comes first: if the weights can't be written because of a kill, a resume writes them from it. In the
+        // other order, the folder could hold weights of an epoch without a checkpoint beside the card of an earlier epoch.
         self.run.write_checkpoint(&self.state, &self.tensors())?;
         if is_best {
             self.save_kept()?;
@@ -392,7 +392,7 @@ impl<T: Task> Trainer<T> {
         self.write_history()
     }
 
-    /// Writes the history, drawn and as a table.
+    /// Writes the history as a plot and as a table.
     fn write_history(&self) -> Result<(), TrainError> {
         T::draw_history(&self.state.recipe, &self.state.history, self.state.best_epoch, &self.run)?;
         let path = self.run.history();

@@ -1,4 +1,4 @@
-//! Pictures as a camera could have taken them: for measuring what light, lens and a loose box cost a network.
+//! Camera-like variations of pictures, to measure how much light, lens and loose boxes cost a network.
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -9,7 +9,7 @@ use super::evaluation::BATCH;
 use mien_net::torch::TorchError;
 use mien_net::{Normalization, to_unit};
 
-/// What varies between a camera's pictures of one face. Nothing of the face is hidden: the right answer stays right.
+/// What varies between camera pictures of one face. It hides nothing of the face, so the right answer stays the same.
 fn camera() -> Augmentation {
     Augmentation {
         flip: true,
@@ -25,11 +25,11 @@ fn camera() -> Augmentation {
     }
 }
 
-/// Each of `pictures`, gray bytes `[N, 1, 48, 48]`, varied at random `times` times: `[times · N, 1, 48, 48]`, all of them once, then
-/// all of them again. The same pictures are always varied alike.
+/// Makes `times` random variations of each of `pictures`, gray bytes `[N, 1, 48, 48]`. The result `[times · N, 1, 48, 48]`
+/// holds one variation of all pictures, then the next. The same pictures always get the same variations.
 ///
 /// # Errors
-/// When libtorch fails, as when memory is full.
+/// When libtorch fails, for example because memory is full.
 pub fn varied(pictures: &Tensor, times: usize) -> Result<Tensor, TorchError> {
     let camera = camera();
     let grays = Grays::of(Normalization { mean: 0.0, std: 1.0, per_picture: false });

@@ -1,22 +1,22 @@
-//! Time that is worked: not what passes while the process is stopped (Ctrl-Z, `kill -STOP`) or the machine sleeps.
+//! Working time: leaves out time during which the process is stopped (Ctrl-Z, `kill -STOP`) or the machine sleeps.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-/// How often the clock is looked at.
+/// How often the clock is read.
 const GLANCE: Duration = Duration::from_secs(1);
-/// No glance comes later than this, however busy the machine is: what is longer was a pause.
+/// A longer interval between two readings was a pause: even on a busy machine a reading isn't delayed that much.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Counts the time in which this process is at work. A thread glances at it; it ends with the clock.
+/// Counts the working time of this process. A thread reads the clock regularly, and ends when this is dropped.
 pub struct WorkClock(Arc<Mutex<Tally>>);
 
 impl WorkClock {
-    /// Starts it.
+    /// Starts the clock.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the thread can't be started.
     pub fn start() -> io::Result<Self> {
         let tally = Arc::new(Mutex::new(Tally { worked: Duration::ZERO, seen: Instant::now() }));
         let watched = Arc::downgrade(&tally);
@@ -31,34 +31,34 @@ impl WorkClock {
         Ok(Self(tally))
     }
 
-    /// Begins to measure a time.
+    /// Starts a measurement.
     pub fn begin(&self) -> WorkTime {
         WorkTime { tally: Arc::clone(&self.0), begun: worked(&self.0) }
     }
 }
 
-/// The time that is worked from a moment on.
+/// The working time since a certain moment.
 pub struct WorkTime {
     tally: Arc<Mutex<Tally>>,
     begun: Duration,
 }
 
 impl WorkTime {
-    /// So far, in seconds.
+    /// The working time so far, in seconds.
     pub fn seconds(&self) -> f64 {
         worked(&self.tally).saturating_sub(self.begun).as_secs_f64()
     }
 }
 
 struct Tally {
-    /// Up to the last glance.
+    /// Working time up to the last reading.
     worked: Duration,
-    /// When that was.
+    /// When the last reading was.
     seen: Instant,
 }
 
 impl Tally {
-    /// Counts what has passed until `now`.
+    /// Adds the time since the last reading; a pause counts as one [`GLANCE`].
     fn glance(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.seen);
         self.worked += if passed > LONGEST { GLANCE } else { passed };
@@ -66,7 +66,7 @@ impl Tally {
     }
 }
 
-/// All that was worked until now.
+/// The total working time up to now.
 fn worked(tally: &Mutex<Tally>) -> Duration {
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
     tally.glance(Instant::now());

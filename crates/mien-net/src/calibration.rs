@@ -1,4 +1,4 @@
-//! From logits to probabilities that mean what they say, under the prior that is assumed.
+//! From logits to calibrated probabilities under an assumed prior.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -6,31 +6,30 @@ use tch::{Kind, Tensor};
 use mien_core::classes::Classes;
 use mien_core::prior::{Prior, PriorChoice, PriorError, StandardPrior};
 
-/// How a model's logits become probabilities. What isn't known yet is left at values that change nothing.
+/// How a model's logits become probabilities. The defaults change nothing.
 ///
-/// `logits + strength · (ln assumed − ln training)`, divided by the temperature of the operating point. A class that training
-/// never had stays impossible whatever is assumed: the network knows nothing of it. The temperature
-/// (Guo et al. 2017, “On calibration of modern neural networks”) changes how sure the answers are and never which
-/// class leads.
+/// Adjusted logits are `logits + strength · (ln assumed − ln training)`, divided by the temperature of the operating point. A class
+/// that was absent from training stays impossible under any prior, because the network knows nothing about it. The temperature (Guo et
+/// al. 2017, “On calibration of modern neural networks”) changes how sure the answers are, but never which class leads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Calibration {
-    /// What is assumed unless the user says otherwise.
+    /// The prior assumed by default.
     pub default_prior: StandardPrior,
     /// How much of the difference between two priors is applied, 0 to [`Self::MAX_STRENGTH`]. 1 is what theory gives for a
     /// perfect network.
     pub strength: f64,
-    /// What strength and temperatures were chosen on: split, rule and number of pictures. Empty if they weren't.
+    /// What strength and temperatures were fitted on: split, rule and number of pictures. Empty if they weren't fitted.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub fitted_on: String,
-    /// How often each class was in what the network learnt from.
+    /// Share of each class in the training data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training_prior: Option<Prior>,
     /// What the logits are divided by, for each operating point.
     pub temperature: Temperatures,
 }
 
-/// One temperature for each prior that a model knows by name. A prior of the user's own takes the uniform one's.
+/// One temperature for each prior that a model knows by name. Priors from files use that of the uniform prior.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Temperatures {
@@ -59,10 +58,10 @@ impl Default for Calibration {
 }
 
 impl Calibration {
-    /// The greatest strength that a card may name: with more the prior drowns the picture.
+    /// The greatest strength that a card may hold. With more, the prior drowns out the picture.
     pub const MAX_STRENGTH: f64 = 2.0;
 
-    /// Temperatures that a card may name; no network that learnt anything lies outside.
+    /// Temperatures that a card may hold. No network that learnt anything lies outside this range.
     pub const TEMPERATURES: std::ops::RangeInclusive<f64> = 0.05..=20.0;
 
     /// Whether strength and temperatures were fitted.
@@ -70,10 +69,10 @@ impl Calibration {
         !self.fitted_on.is_empty()
     }
 
-    /// What the logits need under the prior asked for, or under the model's own default.
+    /// Returns the adjustment of the logits under `choice`, or under the model's default.
     ///
     /// # Errors
-    /// When another prior than that of training is asked for and that of training isn't known, or is of other classes.
+    /// When a prior other than that of training is chosen and the training prior is unknown, or the chosen one is for other classes.
     pub fn assume(&self, choice: Option<&PriorChoice>) -> Result<Assumed, PriorError> {
         let usual = PriorChoice::Standard(self.default_prior);
         let choice = choice.unwrap_or(&usual);
@@ -110,12 +109,12 @@ impl Calibration {
         Adjustment::between(trained, assumed, self.strength).with_temperature(self.temperature.uniform)
     }
 
-    /// Classes that training never had, and that are so never named.
+    /// Returns the classes that were absent from training and are therefore never named.
     pub fn never_named(&self) -> Vec<String> {
         self.training_prior.iter().flat_map(Prior::absent).map(str::to_owned).collect()
     }
 
-    /// The first invalid value, in words.
+    /// Describes the first invalid value, if any.
     pub(super) fn problem(&self) -> Option<String> {
         let Temperatures { training, uniform } = self.temperature;
         let wrong = [training, uniform].into_iter().find(|value| !Self::TEMPERATURES.contains(value));
@@ -130,19 +129,19 @@ impl Calibration {
     }
 }
 
-/// An operating point of a model: what it assumes, and what that does to its logits.
+/// An operating point of a model: the assumed prior, and what it does to the logits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assumed {
-    /// What is assumed.
+    /// The assumed prior.
     pub prior: PriorChoice,
-    /// What that does.
+    /// The adjustment of the logits.
     pub adjustment: Adjustment,
 }
 
-/// What is added to logits, and what they are divided by afterwards.
+/// What is added to logits, and what they are then divided by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adjustment {
-    /// One addend for each class, in the order of the outputs; negative infinity makes it impossible. None where nothing is added.
+    /// One offset for each class, in the order of the outputs. Negative infinity makes a class impossible. Empty if nothing is added.
     pub offsets: Vec<f64>,
     /// Above 0.
     pub temperature: f64,
@@ -152,8 +151,8 @@ impl Adjustment {
     /// Leaves logits as they are.
     pub const NONE: Self = Self { offsets: Vec::new(), temperature: 1.0 };
 
-    /// From the prior that a network learnt under to the one that is assumed of the same classes. `strength` is the share of the difference
-    /// that is applied; the temperature is 1. A class that either of them lacks is impossible.
+    /// Returns the adjustment from the training prior to an assumed prior over the same classes, at temperature 1. `strength` is the
+    /// share of the difference that is applied. A class that either prior lacks is impossible.
     pub fn between(trained: &Prior, assumed: &Prior, strength: f64) -> Self {
         let offset = |(trained, assumed): (&f64, &f64)| {
             if *trained > 0.0 && *assumed > 0.0 { strength * (assumed / trained).ln() } else { f64::NEG_INFINITY }
@@ -161,13 +160,13 @@ impl Adjustment {
         Self { offsets: trained.shares().iter().zip(assumed.shares()).map(offset).collect(), temperature: 1.0 }
     }
 
-    /// The same at another temperature.
+    /// Returns the same offsets with another temperature.
     #[must_use]
     pub fn with_temperature(&self, temperature: f64) -> Self {
         Self { offsets: self.offsets.clone(), temperature }
     }
 
-    /// Adjusted logits `[N, classes]`, 32-bit, on the device of `logits`.
+    /// Returns adjusted logits `[N, classes]`, in 32 bits, on the device of `logits`.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -179,13 +178,13 @@ impl Adjustment {
         logits.f_add(&offsets)?.f_div_scalar(self.temperature)
     }
 
-    /// One row of logits, adjusted.
+    /// Returns one row of logits, adjusted.
     pub fn row(&self, logits: &[f64]) -> Vec<f64> {
         let adjusted = |(class, logit): (usize, &f64)| (logit + self.offset(class)) / self.temperature;
         logits.iter().enumerate().map(adjusted).collect()
     }
 
-    /// What is added to the logit of a class.
+    /// Returns what is added to the logit of a class.
     pub fn offset(&self, class: usize) -> f64 {
         self.offsets.get(class).copied().unwrap_or_default()
     }

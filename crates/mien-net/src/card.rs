@@ -1,4 +1,4 @@
-//! The card beside each model: what it is, how its input is made, where it comes from, how good it was measured to be.
+//! Model cards: what a model is, how its input is made, where it comes from, and how good it was measured to be.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,23 +11,23 @@ use mien_core::prior::StandardPrior;
 /// Version of the card's layout that this program writes and reads.
 pub const FORMAT: u32 = 1;
 
-/// Bytes that a card may have; those of Mien's own models have less than 20,000.
+/// Largest size of a card in bytes. Those of Mien's own models have less than 20,000.
 pub const MOST_CARD_BYTES: u64 = 4 << 20;
 
-/// What a model is. Stored as TOML beside the weights, with the same name.
+/// Description of a model. Stored as TOML beside the weights, with the same name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Card {
     /// Layout of the card, [`FORMAT`].
     pub format: u32,
-    /// What to call the model.
+    /// Name of the model.
     pub name: String,
-    /// What it is, in a sentence.
+    /// Description in one sentence.
     pub description: String,
     /// What it is meant for.
     pub intended_use: String,
     /// What it can't do.
     pub limits: String,
-    /// What the network tells apart, in the order of its outputs: the seven emotions, or classes of the recipe's own.
+    /// The classes, in the order of the network's outputs: the seven emotions, or the recipe's own.
     pub labels: Classes,
     /// Number of trainable parameters.
     pub parameters: usize,
@@ -35,15 +35,15 @@ pub struct Card {
     pub network: NetworkSpec,
     /// How a face becomes the network's input.
     pub input: InputSpec,
-    /// Where the weights come from; where they are the mean of several models', how the first of those was trained.
+    /// How the weights were trained. For the mean of several models, how the first of them was trained.
     pub training: Training,
-    /// The models whose weights these are the mean of; none if the weights were trained as they are.
+    /// The models whose weights were averaged. Empty if the weights come directly from a training.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mean_of: Vec<MeanPart>,
     /// How logits become probabilities.
     #[serde(default, skip_serializing_if = "is_default")]
     pub calibration: Calibration,
-    /// What was measured, one entry a data set, split, rule and prior.
+    /// Measurements, one for each data set, split, rule and prior.
     #[serde(default)]
     pub evaluation: Vec<Evaluation>,
 }
@@ -52,14 +52,14 @@ fn is_default(calibration: &Calibration) -> bool {
     *calibration == Calibration::default()
 }
 
-/// A model that went into a mean of weights.
+/// A model whose weights went into an average.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MeanPart {
-    /// What it was called.
+    /// Name of the model.
     pub name: String,
-    /// SHA-256 of its weights' file.
+    /// SHA-256 of its weights file.
     pub sha256: String,
-    /// How much it counted beside the others.
+    /// Its weight in the average, relative to the others.
     pub counts: f64,
 }
 
@@ -68,26 +68,26 @@ pub struct MeanPart {
 pub struct InputSpec {
     /// Side of the square gray picture in pixels.
     pub size: usize,
-    /// Which part of a picture it is.
+    /// Which part of a picture the network sees.
     #[serde(default, skip_serializing_if = "Framing::is_default")]
     pub crop: Framing,
-    /// From bytes to numbers.
+    /// How bytes become the network's numbers.
     pub normalization: Normalization,
 }
 
-/// Where the weights come from.
+/// How weights were trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Training {
     /// The data set, with its splits as used.
     pub data: String,
-    /// SHA-256 of the files, in the order of `data`; of a mean of several models, what the others learnt from stands behind.
+    /// SHA-256 of the files, in the order of `data`. For the mean of several models, files that only the others learnt from follow.
     pub data_sha256: Vec<String>,
-    /// SHA-256 of the weights that training began with, if they weren't random.
+    /// SHA-256 of the weights that training started from, if they weren't random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_sha256: Option<String>,
-    /// What the network was taught: `label` or `votes`.
+    /// The training target: `label` or `votes`.
     pub target: String,
-    /// Pictures it learnt from.
+    /// Number of training pictures.
     pub pictures: usize,
     /// Epochs run.
     pub epochs: usize,
@@ -101,31 +101,31 @@ pub struct Training {
     pub git_commit: String,
     /// Where it was trained: device and number of threads.
     pub machine: String,
-    /// Time worked on it, in seconds, over all resumed runs.
+    /// Time spent on training in seconds, over all resumed runs.
     pub wall_seconds: f64,
-    /// Why it ended; nothing while it hasn't, and in cards written before this field existed.
+    /// Why it ended. `None` while it hasn't, and in cards written before this field existed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
-    /// What the data were joined of; empty in cards written before this field existed.
+    /// The data sets that were joined. Empty in cards written before this field existed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<TrainingSource>,
-    /// The recipe, whole.
+    /// The complete recipe.
     pub recipe: toml::Table,
 }
 
 impl Training {
-    /// Whether this is a training with the weights of `other`: of the same epoch, by the same recipe, from the same data.
+    /// Whether this is a training with the same weights as `other`: same epoch, recipe, data and starting weights.
     pub fn has_weights_of(&self, other: &Self) -> bool {
         let weights = |it: &Self| (it.best_epoch, it.data_sha256.clone(), it.start_sha256.clone(), it.recipe.clone());
         weights(self) == weights(other)
     }
 
-    /// Whether it learnt from any of the files that have these SHA-256.
+    /// Whether it learnt from any file with one of these SHA-256 checksums.
     pub fn learnt_from_any(&self, sha256: &[String]) -> bool {
         sha256.iter().any(|sum| self.data_sha256.contains(sum))
     }
 
-    /// Whether it learnt from all of them: from data that are made of these files, as they are.
+    /// Whether it learnt from all files with these SHA-256 checksums, that is, from exactly this version of the data.
     pub fn learnt_from_all(&self, sha256: &[String]) -> bool {
         sha256.iter().all(|sum| self.data_sha256.contains(sum))
     }
@@ -137,33 +137,33 @@ impl Training {
 pub enum Ending {
     /// All epochs of the recipe were run.
     Finished,
-    /// The figure that epochs are chosen by hadn't risen for the recipe's patience.
+    /// The figure that selects the best epoch hadn't improved for the recipe's patience.
     StoppedEarly,
-    /// The time that it was given was spent.
+    /// The time budget was spent.
     BudgetSpent,
 }
 
 /// A data set that a network learnt from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingSource {
-    /// What the recipe calls it.
+    /// Its name in the recipe.
     pub name: String,
-    /// Its pictures in Training,
+    /// Number of pictures in Training.
     pub training: usize,
-    /// in PublicTest,
+    /// Number of pictures in PublicTest.
     pub public: usize,
-    /// and in PrivateTest.
+    /// Number of pictures in PrivateTest.
     pub private: usize,
-    /// People in Training, if they are known.
+    /// Number of people in Training, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people: Option<usize>,
-    /// Its share of each batch, where the recipe gives it one.
+    /// Its share of each batch, if the recipe sets one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
-    /// What was shown equally often, if not each picture.
+    /// What was shown equally often, if not each picture: `emotions`, `classes` or `people`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evenly_over: Option<String>,
-    /// How evenly: a group of n pictures was shown in proportion to n to the power of 1 − evenness. Without it, equally often.
+    /// How evenly: a group of n pictures was shown in proportion to n to the power of 1 − evenness. `None` means equally often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evenness: Option<f64>,
     /// How it was split.
@@ -179,7 +179,7 @@ pub struct Evaluation {
     pub data: String,
     /// Its split.
     pub split: String,
-    /// Which label counts as right, and which pictures take part.
+    /// Which label counts as correct, and which pictures are included.
     pub rule: String,
     /// Number of pictures.
     pub n: usize,
@@ -188,28 +188,28 @@ pub struct Evaluation {
     /// The prior that was assumed: `training`, `uniform`, or a file.
     #[serde(default = "training_prior")]
     pub prior: String,
-    /// Whether faces were found by the app's detector, and how large a share of the pictures: the others aren't in `n`.
+    /// If faces were found by the app's detector: the share of pictures in which it found one. The others aren't counted in `n`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<f64>,
-    /// Whether each picture was varied once as cameras vary them.
+    /// Whether each picture was varied once, in the ways that cameras vary them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub varied: bool,
-    /// Share of pictures named right.
+    /// Share of pictures classified correctly.
     pub accuracy: f64,
-    /// Mean F1 over the emotions that occur.
+    /// Mean F1 over the classes that occur.
     pub macro_f1: f64,
-    /// Mean recall over the emotions that occur.
+    /// Mean recall over the classes that occur.
     pub balanced_accuracy: f64,
     /// Expected calibration error with 15 bins, without the card's temperature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ece: Option<f64>,
-    /// The same with it.
+    /// The same with the card's temperature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ece_scaled: Option<f64>,
 }
 
 impl Evaluation {
-    /// Whether the data set's own faces were seen, and not what the detector found in them or what a camera could have made of them.
+    /// Whether the data set's pictures were used as they are, neither cropped by the detector nor varied.
     pub fn is_of_pictures_as_they_are(&self) -> bool {
         self.found.is_none() && !self.varied
     }
@@ -223,7 +223,7 @@ fn training_prior() -> String {
 /// The card can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CardError {
-    /// No card, or not this layout.
+    /// Not a card, or a damaged one.
     #[error("the model card is damaged: {0}")]
     Format(#[from] Box<toml::de::Error>),
     /// Written by a newer Mien.
@@ -240,7 +240,7 @@ pub enum CardError {
         /// What was wanted.
         wanted: &'static str,
     },
-    /// An input that this program can't serve.
+    /// The card holds values that this program can't use.
     #[error("the model card asks for what Mien can't do: {0}")]
     Unfit(String),
 }
@@ -249,12 +249,12 @@ impl Card {
     /// Reads and checks a card.
     ///
     /// # Errors
-    /// When the text is no card, is of a newer format, or describes an input other than Mien's.
+    /// When the text isn't a classifier's card, has a newer format, or holds values that Mien can't use.
     pub fn from_toml(text: &str) -> Result<Self, CardError> {
         #[derive(Deserialize)]
         struct Version {
             format: u32,
-            /// What a detector's card says it does; a classifier's doesn't.
+            /// Only a detector's card has this field.
             task: Option<toml::Value>,
         }
         let Version { format, task } = toml::from_str(text).map_err(Box::new)?;
@@ -280,10 +280,10 @@ impl Card {
         }
     }
 
-    /// The card as it is stored.
+    /// Returns the card as TOML.
     ///
     /// # Errors
-    /// Never for cards made by [`Self::from_toml`] or by training.
+    /// Never, for cards made by [`Self::from_toml`] or by training.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string_pretty(self)
     }

@@ -41,15 +41,15 @@ pub enum CheckpointError {
     /// Cut off, or not a safetensors file.
     #[error("the weights are damaged or not a safetensors file ({0}); fetch or train the model again")]
     Format(#[from] SafeTensorError),
-    /// Another architecture, or other parameters of it.
+    /// The weights are for another architecture, or for other parameters of it.
     #[error("the weights belong to another network: {0}")]
     Mismatch(String),
-    /// Such as floats of eight bits.
+    /// A tensor has a number format that Mien doesn't read, such as 8-bit floats.
     #[error("“{name}” has numbers of the kind {kind}, which Mien doesn't read")]
     Numbers {
         /// Which tensor.
         name: String,
-        /// As safetensors calls it.
+        /// As safetensors names it.
         kind: String,
     },
     /// NaN or infinity among the weights.
@@ -60,17 +60,17 @@ pub enum CheckpointError {
     Torch(#[from] tch::TchError),
 }
 
-/// Key of the text that may travel with tensors.
+/// Metadata key of the text that a file may hold beside its tensors.
 const NOTE: &str = "mien";
 
-/// Named tensors, in the order of their names.
+/// Tensors by name, in the order of the names.
 pub type TensorMap = BTreeMap<String, Tensor>;
 
-/// The bytes of a safetensors file that holds `tensors` and, under [`NOTE`], a text. Floats are stored as `kind` says,
-/// integers as 64-bit ones. A tensor with values beyond the range of 16 bits is stored with 32: it would come back as infinity.
+/// Returns a safetensors file that holds `tensors` and, if given, a text. Floats are stored as `kind` says, integers with 64 bits. A
+/// tensor with values beyond the range of 16-bit floats is stored with 32 bits, since those values would come back as infinity.
 ///
 /// # Errors
-/// When libtorch can't give the data out.
+/// When libtorch can't copy the data.
 pub fn encode(tensors: &TensorMap, kind: WeightKind, note: Option<String>) -> Result<Vec<u8>, CheckpointError> {
     let mut buffers = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
@@ -94,19 +94,19 @@ pub fn encode(tensors: &TensorMap, kind: WeightKind, note: Option<String>) -> Re
     Ok(safetensors::serialize(views, metadata)?)
 }
 
-/// The text that [`encode`] was given, if any.
+/// Returns the text that was passed to [`encode`], if any.
 ///
 /// # Errors
-/// When the bytes are no safetensors file.
+/// When the bytes aren't a safetensors file.
 pub fn decode_note(bytes: &[u8]) -> Result<Option<String>, CheckpointError> {
     let (_, metadata) = SafeTensors::read_metadata(bytes)?;
     Ok(metadata.metadata().as_ref().and_then(|map| map.get(NOTE).cloned()))
 }
 
-/// The tensors of a safetensors file, floats as 32-bit ones and integers as 64-bit ones, whatever the file holds.
+/// Returns the tensors of a safetensors file. All floats become 32-bit, all integers 64-bit.
 ///
 /// # Errors
-/// When the bytes are no whole safetensors file, or hold numbers of a kind that Mien doesn't read.
+/// When the bytes aren't a complete safetensors file, or hold a number format that Mien doesn't read.
 pub fn decode(bytes: &[u8]) -> Result<TensorMap, CheckpointError> {
     let mut tensors = TensorMap::new();
     for (name, view) in SafeTensors::deserialize(bytes)?.iter() {
@@ -135,12 +135,12 @@ fn is_finite(tensor: &Tensor) -> Result<bool, tch::TchError> {
     bool::try_from(tensor.f_isfinite()?.f_all()?)
 }
 
-/// Every variable of a store by its name.
+/// All variables of a store, by name.
 pub fn variables(store: &nn::VarStore) -> TensorMap {
     store.variables().into_iter().collect()
 }
 
-/// Writes all variables of `store`.
+/// Writes all variables of `store` to a file. An existing file is replaced.
 ///
 /// # Errors
 /// When the file can't be written.
@@ -161,20 +161,20 @@ pub fn load_weights(store: &nn::VarStore, bytes: &[u8]) -> Result<(), Checkpoint
 /// The shapes of tensors by their names.
 pub(super) type Shapes = BTreeMap<String, Vec<i64>>;
 
-/// The shapes of a safetensors file's tensors, of which none is read.
+/// Returns the shapes of a safetensors file's tensors, without decoding them.
 ///
 /// # Errors
-/// When the bytes are no whole safetensors file.
+/// When the bytes aren't a complete safetensors file.
 pub(super) fn shapes(bytes: &[u8]) -> Result<Shapes, CheckpointError> {
     let file = SafeTensors::deserialize(bytes)?;
     let shape = |view: &TensorView<'_>| view.shape().iter().map(|n| *n as i64).collect();
     Ok(file.iter().map(|(name, view)| (name.to_owned(), shape(&view))).collect())
 }
 
-/// Whether a file has exactly the tensors of a network.
+/// Checks that a file has exactly the tensors of a network.
 ///
 /// # Errors
-/// When it has other names or shapes.
+/// When names or shapes differ.
 pub(super) fn check_shapes(to: &Shapes, from: &Shapes) -> Result<(), CheckpointError> {
     const NAMED: usize = 3; // more names don't help the reader
     let list = |names: Vec<&String>| {
@@ -201,7 +201,7 @@ pub(super) fn check_shapes(to: &Shapes, from: &Shapes) -> Result<(), CheckpointE
 /// Copies `from` into `to` after checking that both have the same names and shapes and that all numbers are finite.
 ///
 /// # Errors
-/// When they don't, or libtorch fails.
+/// When a check fails, or libtorch does.
 pub fn assign(to: &TensorMap, from: &TensorMap) -> Result<(), CheckpointError> {
     let shapes = |map: &TensorMap| map.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect();
     check_shapes(&shapes(to), &shapes(from))?;

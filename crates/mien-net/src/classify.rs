@@ -10,16 +10,16 @@ use mien_core::crop::{CROP_PIXELS, FaceCrop, Framing};
 use mien_core::prior::{PriorChoice, PriorError};
 use mien_core::probabilities::Probabilities;
 
-/// Names what faces show.
+/// Classifies faces.
 pub trait Classifier: Send {
-    /// What it tells apart, in the order of its probabilities.
+    /// The classes, in the order of its probabilities.
     fn classes(&self) -> Classes;
 
-    /// The crops that it wants: those that it learnt from.
+    /// The kind of crops that it expects, which is the kind that it was trained on.
     fn framing(&self) -> Framing;
 
-    /// Probabilities for each crop, in the order of the crops. All go through the network in one batch; no crop gives
-    /// no probabilities.
+    /// Returns probabilities for each crop, in the order of the crops. All crops go through the network in one batch. Without crops,
+    /// the result is empty.
     ///
     /// # Errors
     /// When the network can't be run.
@@ -32,15 +32,15 @@ pub enum ClassifyError {
     /// libtorch gave an error.
     #[error("the network failed: {}", torch::said(.0))]
     Torch(#[from] tch::TchError),
-    /// The model can't answer under the prior asked for.
+    /// The model can't assume the requested prior.
     #[error(transparent)]
     Prior(#[from] PriorError),
-    /// The network's output is no probability: NaN or infinite.
+    /// The network's output is NaN or infinite.
     #[error("the network gave a result that is not a number; its weights are damaged")]
     NotANumber,
 }
 
-/// A model can't be had ready to name faces.
+/// A classifier can't be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The device can't be used.
@@ -59,31 +59,30 @@ pub enum LoadError {
     },
 }
 
-/// A model that names faces, under a prior.
+/// A model that classifies faces under an assumed prior.
 pub struct TorchClassifier {
     model: Model,
     assumed: Assumed,
 }
 
-/// Passes before the first face: the first one makes libtorch choose and compile its kernels, the second is fast.
+/// Passes before the first face. In the first one, libtorch chooses and compiles its kernels; the second is fast.
 const WARM_UPS: usize = 2;
 
 impl TorchClassifier {
-    /// Loads a model to name faces as fast as the device can. On the CPU it uses the threads that libtorch is set to.
+    /// Loads a model in the number format that is fastest on this machine. On the CPU, it uses the number of threads that libtorch is
+    /// set to.
     ///
     /// # Errors
-    /// When the device or the model can't be used; as [`Self::new`].
+    /// When the device or the model can't be used, and as [`Self::new`].
     pub fn load(source: &ModelSource, device: DeviceChoice, prior: Option<&PriorChoice>) -> Result<Self, LoadError> {
         let model = Model::load(source, device.resolve()?, Precision::fastest_on_cpu())?;
         Self::new(model, prior).map_err(|error| LoadError::Run { model: source.clone(), source: error })
     }
 
-    /// Takes a model and warms it up, so that the first face doesn't wait. Without a `prior` the model's own default is
-    /// assumed.
+    /// Wraps a model and warms it up, so that the first face isn't delayed. Without a `prior`, the model's default is assumed.
     ///
     /// # Errors
-    /// When the model doesn't know enough to assume that prior, when the network can't be run, or when it gives no probabilities
-    /// even for a gray picture.
+    /// When the model can't assume the prior, the network can't be run, or its output isn't finite even for a gray picture.
     pub fn new(model: Model, prior: Option<&PriorChoice>) -> Result<Self, ClassifyError> {
         let assumed = model.card.calibration.assume(prior)?;
         let mut classifier = Self { model, assumed };
@@ -94,18 +93,18 @@ impl TorchClassifier {
         Ok(classifier)
     }
 
-    /// The same, asked about each face's mirror image too if `flip` (see [`Model::with_flip`]).
+    /// With `flip`, each face's mirror image is evaluated too (see [`Model::with_flip`]).
     #[must_use]
     pub fn with_flip(self, flip: bool) -> Self {
         Self { model: self.model.with_flip(flip), ..self }
     }
 
-    /// The model that answers.
+    /// The model that is run.
     pub fn model(&self) -> &Model {
         &self.model
     }
 
-    /// The prior that it answers under.
+    /// The assumed prior.
     pub fn prior(&self) -> &PriorChoice {
         &self.assumed.prior
     }
@@ -134,7 +133,7 @@ impl Classifier for TorchClassifier {
 /// Softmax of logits `[N, classes]`, row by row.
 ///
 /// # Errors
-/// When a row holds a number that isn't finite, or there are more classes than Mien tells apart.
+/// When a row holds a number that isn't finite, or there are more classes than Mien supports.
 pub fn probabilities(logits: &Tensor) -> Result<Vec<Probabilities>, ClassifyError> {
     let classes = logits.size().last().map_or(0, |classes| usize::try_from(*classes).unwrap_or_default());
     let softmax = logits.f_softmax(1, Kind::Float)?.f_to_device(tch::Device::Cpu)?.f_contiguous()?;
@@ -164,7 +163,7 @@ mod tests {
         assert_eq!(named[1].top().0, Emotion::Happy.index());
     }
 
-    /// A model whose card doesn't say how often each emotion was in what it learnt from.
+    /// A model whose card has no training prior.
     fn without_a_training_prior() -> Model {
         let mut model = Model::load(&ModelSource::default(), Device::Cpu, Precision::F32).unwrap();
         model.card.calibration = Calibration::default();
@@ -205,7 +204,7 @@ mod tests {
         assert!((named[1].as_slice().iter().sum::<f32>() - 1.0).abs() < 1e-6);
     }
 
-    /// A network that is nothing but its forward pass.
+    /// A network that consists of its forward pass.
     struct Forward<F>(F);
 
     impl<F: Fn(&Tensor, Pass) -> Result<Tensor, tch::TchError> + Send> Network for Forward<F> {

@@ -7,29 +7,29 @@ use std::sync::Once;
 
 use tch::{Cuda, Device, Kind, TchError, Tensor};
 
-/// What a card has to be for the libtorch that Mien gets, by [NVIDIA's table](https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/).
+/// What the CUDA libtorch needs, from [NVIDIA's table](https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/).
 pub const CUDA_NEEDS: &str = "CUDA 13 needs NVIDIA's driver 580 or newer (nvidia-smi shows yours) and a card of the \
                               generation Turing (2018) or newer";
 
-/// Words of CUDA's messages that the card, or memory of it, isn't free at the moment.
+/// Parts of CUDA's messages that mean that the card or its memory isn't available at the moment.
 const TAKEN: [&str; 3] = ["CUDA out of memory", "CUDA error: out of memory", "busy or unavailable"];
 
-/// Whether it was said that the card can't compute.
+/// Whether the user was warned that the card doesn't work.
 static TOLD: Once = Once::new();
 
-/// What the user asks for: `auto`, `cpu`, `cuda` or `cuda:N`.
+/// The user's choice: `auto`, `cpu`, `cuda` or `cuda:N`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum DeviceChoice {
-    /// CUDA if a card computes, else the CPU.
+    /// CUDA if there is a card that works, otherwise the CPU.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// The CUDA device of this number.
+    /// The CUDA device with this number.
     Cuda(usize),
 }
 
-/// The device that was asked for can't be used.
+/// The requested device can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
     /// The libtorch that was loaded has no CUDA part.
@@ -37,33 +37,33 @@ pub enum DeviceError {
         "CUDA was asked for, but this libtorch is built for the CPU only; docs/install.md says how to get one with CUDA"
     )]
     NoCudaInLibtorch,
-    /// libtorch has a CUDA part, and the driver or the card is missing.
+    /// libtorch has a CUDA part, but the driver or the card is missing.
     #[error("CUDA was asked for, but libtorch finds no NVIDIA card that it can use: {}", CUDA_NEEDS)]
     NoCudaDevice,
-    /// Fewer cards than asked for.
+    /// No card has the requested number.
     #[error("there is no cuda:{asked}; this machine has {present} CUDA device(s), counted from 0")]
     NoSuchCudaDevice {
-        /// Number asked for.
+        /// The requested number.
         asked: usize,
-        /// Cards that there are.
+        /// Number of cards.
         present: i64,
     },
 }
 
 impl DeviceChoice {
-    /// The device to run on.
+    /// Returns the device to run on.
     ///
     /// # Errors
-    /// When CUDA was asked for by name and can't be had: it is never replaced by the CPU in silence.
+    /// When CUDA was requested explicitly and isn't available: it never silently falls back to the CPU.
     pub fn resolve(self) -> Result<Device, DeviceError> {
         match self {
             Self::Cpu => Ok(Device::Cpu),
             Self::Auto => Ok(match try_cuda() {
                 Some(Ok(())) => Device::Cuda(0),
-                // The card is only busy. An error that asks to try again is better than results from another device.
+                // The card is only busy. An error that suggests a retry is better than results from another device.
                 Some(Err(error)) if is_taken(&error.to_string()) => Device::Cuda(0),
                 Some(Err(error)) => {
-                    // Once: the window asks again and again.
+                    // Only once, because the window asks repeatedly.
                     TOLD.call_once(|| {
                         tracing::warn!("using the CPU, because the card doesn't work: {}", crate::torch::said(&error));
                     });
@@ -88,23 +88,23 @@ impl DeviceChoice {
     }
 }
 
-/// Whether the libtorch that was loaded knows CUDA at all.
+/// Whether the loaded libtorch has a CUDA part.
 pub fn has_cuda_part() -> bool {
     tch::utils::has_cuda()
 }
 
-/// Computes a sum on the first card, if there is one. A card that is too old for libtorch is there for it, and can't compute.
+/// Computes a sum on the first card, if there is one. libtorch also lists cards that are too old for it to compute on.
 pub fn try_cuda() -> Option<Result<(), TchError>> {
     let compute = || Tensor::f_ones([8], (Kind::Float, Device::Cuda(0)))?.f_sum(Kind::Float)?.f_to_device(Device::Cpu);
     Cuda::is_available().then(|| compute().map(drop))
 }
 
-/// Whether libtorch says in these words that the card, or memory of it, isn't free at the moment.
+/// Whether a message of libtorch means that the card or its memory isn't available at the moment.
 pub fn is_taken(words: &str) -> bool {
     TAKEN.iter().any(|taken| words.contains(taken))
 }
 
-/// Cores that this process may use: the default number of threads where speed is all that counts.
+/// Cores that this process may use: the default number of threads where only speed matters.
 pub fn cores() -> i32 {
     std::thread::available_parallelism().map_or(1, |n| i32::try_from(n.get()).unwrap_or(1))
 }
@@ -150,7 +150,8 @@ impl FromStr for DeviceChoice {
     }
 }
 
-/// The manufacturer's name for the device, if the system gives it: for cards only on Linux, and only if all of them are of one model.
+/// Returns the manufacturer's name for the device, if the system provides it. For cards this works only on Linux, and only if all are
+/// the same model.
 pub fn hardware(device: Device) -> Option<String> {
     let made = match device {
         Device::Cpu => cpu()?,
@@ -165,7 +166,7 @@ pub fn hardware(device: Device) -> Option<String> {
     Some(made.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|made| !made.is_empty())
 }
 
-/// What all of them are called, if they are called alike.
+/// Returns the name that all have in common, if they do.
 fn common(mut names: impl Iterator<Item = Option<String>>) -> Option<String> {
     let first = names.next()??;
     names.all(|name| name.as_ref() == Some(&first)).then_some(first)

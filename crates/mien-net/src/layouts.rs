@@ -1,12 +1,12 @@
 //! The architectures that are plain stacks.
 //!
-//! - `baseline` and `baseline-deep` are the small networks that a project on FER2013 begins with. Published reports call them “small” and
-//!   “deep” and print accuracies; the sizes are chosen to fit those words.
-//! - `cnn3` is the first model in many a comparison on FER+, `cnn5` the last. Published descriptions agree on their blocks and what is in
-//!   them; the numbers of filters are the usual ones.
-//! - `cnn4` is trained on FER2013 in many a notebook.
-//! - `sequential2` to `sequential4` are long stacks that mix norms and activations. Reports of such stacks name the ingredients, the largest
-//!   number of filters and the number of layers; the order here is ours.
+//! - `baseline` and `baseline-deep` are the small networks that projects on FER2013 start with. Published reports call them “small” and
+//!   “deep” and print accuracies; the sizes here were chosen to fit those words.
+//! - `cnn3` is the first model in many comparisons on FER+, `cnn5` the last. Published descriptions agree on their blocks and what
+//!   these contain; the numbers of filters are the usual ones.
+//! - `cnn4` is trained on FER2013 in many notebooks.
+//! - `sequential2` to `sequential4` are long stacks that mix norms and activations. Reports on such stacks name the ingredients, the
+//!   largest number of filters and the number of layers; the order here is ours.
 
 use super::stack::{Activation, Conv, Layout, Norm};
 
@@ -75,25 +75,25 @@ pub(super) fn cnn5() -> Layout {
     }
 }
 
-/// The first four convolutions of `sequential3` and its dense layers. Reports of a network without a backbone that came before the others
-/// say no more than that.
+/// `sequential3` without its last convolution. Reports mention only an earlier network without a backbone, with no further details.
 pub(super) fn sequential2() -> Layout {
     sequential(START.to_vec(), 0.0)
 }
 
-/// 48×48×1 → 64 filters, batch norm, tanh → 128, group norm, leaky ReLU → 256, batch norm, leaky ReLU, dropout → 512, group norm, sigmoid
-/// → 1024, batch norm, leaky ReLU, dropout → dense 256 with batch norm and ReLU → 7. All convolutions are 3×3; 2×2 max pooling follows each
-/// but the first. As Keras counts, these are twenty layers.
+/// 48×48×1 → 64 filters, batch norm, tanh → 128, group norm, leaky ReLU → 256, batch norm, leaky ReLU, dropout → 512, group norm,
+/// sigmoid → 1024, batch norm, leaky ReLU, dropout → dense 256 with batch norm and ReLU → 7. All convolutions are 3×3; 2×2 max pooling
+/// follows each except the first. By Keras's count, these are twenty layers.
 pub(super) fn sequential3() -> Layout {
     sequential([&START[..], &[LAST]].concat(), 0.0)
 }
 
-/// `sequential3` with one more convolution of 512 filters with batch norm before the last, and a third dropout, after the dense layer.
+/// `sequential3` with an extra convolution of 512 filters and batch norm before the last one, and a third dropout after the dense
+/// layer.
 pub(super) fn sequential4() -> Layout {
     sequential([&START[..], &[EXTRA, LAST]].concat(), 0.5)
 }
 
-/// Groups of a group norm: eight are enough to tell apart what the filters see.
+/// Groups of a group norm: enough to keep filters apart that respond to different things.
 const GROUPS: i64 = 8;
 
 const START: [Conv; 4] = [

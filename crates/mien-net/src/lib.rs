@@ -1,8 +1,8 @@
-//! Networks: their architectures, their weights on disk, and the card that says what they are.
+//! Network architectures, their weights on disk, and the model card that describes them.
 //!
 //! A new architecture is one file here (for a plain stack, one function in `layouts`) and one line in [`ARCHITECTURES`].
 
-// Tests may fail loudly: that is what they are for.
+// Tests may unwrap, panic and print.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]
 
 mod calibration;
@@ -59,26 +59,27 @@ use mien_core::emotion::COUNT;
 
 /// A network that classifies 48×48 gray faces.
 pub trait Network: Send {
-    /// Logits `[N, classes]` in the order of the card's labels for normalised faces `[N, 1, 48, 48]`.
+    /// Returns logits `[N, classes]`, in the order of the card's labels, for normalised faces `[N, 1, 48, 48]`.
     ///
     /// # Errors
-    /// When libtorch fails, as when memory is full.
+    /// When libtorch fails, for example because memory is full.
     fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError>;
 
-    /// Merges each batch norm, and branches, into the weights before it: for evaluation alone. Results stay the same up to rounding.
+    /// Merges batch norms and parallel branches into the weights of the layers before them. Afterwards the network can only evaluate;
+    /// its results stay the same up to rounding.
     ///
     /// # Errors
     /// When libtorch fails.
     fn fold(&mut self) -> Result<(), TchError>;
 
-    /// Gives the folded convolutions to oneDNN, which computes in `precision`.
+    /// Hands the folded convolutions to oneDNN, which then computes in `precision`.
     ///
     /// # Errors
-    /// When libtorch can't lay the weights out.
+    /// When libtorch can't convert the weights.
     fn pack(&mut self, precision: Precision) -> Result<(), TchError>;
 
-    /// Prepares for evaluation alone on `device`, for speed. On the CPU convolutions then compute in `precision`; results stay the same
-    /// up to its rounding.
+    /// Prepares the network for fast evaluation on `device`; it can't be trained afterwards. On x86-64 CPUs, convolutions compute in
+    /// `precision`. Results stay the same up to rounding.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -87,24 +88,24 @@ pub trait Network: Send {
         if packs_on(device) { self.pack(precision) } else { Ok(()) }
     }
 
-    /// Adds to `graph` what [`Self::forward`] computes once the network is folded, and gives the logits.
+    /// Adds the computation of the folded network to `graph` and returns the logits.
     ///
     /// # Errors
-    /// When the network has a part that isn't written as ONNX.
+    /// When a part of the network has no ONNX export, or libtorch can't copy the weights.
     fn draw(&self, graph: &mut Graph, faces: &Value) -> Result<Value, ExportError>;
 }
 
-/// How a forward pass is to run.
+/// Options of a forward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pass {
-    /// Whether dropout drops and batch norm uses (and updates) the statistics of the batch.
+    /// Whether this is a training pass: dropout is active, and batch norm uses the batch's statistics and updates the running ones.
     pub train: bool,
-    /// Number format of the convolutions' arithmetic. Weights and all other layers stay 32-bit.
+    /// Number format in which convolutions compute. Stored weights, norms and dense layers stay 32-bit.
     pub precision: Precision,
 }
 
 impl Pass {
-    /// Evaluation in 32 bit.
+    /// Evaluation in 32 bits.
     pub const EVALUATE: Self = Self { train: false, precision: Precision::F32 };
 }
 
@@ -120,8 +121,8 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The fastest format for evaluation on this machine's CPU that costs no accuracy worth naming: bfloat16 where the
-    /// processor computes in it, else 32 bit.
+    /// Returns the fastest number format for evaluation on this CPU that has no noticeable cost in accuracy: bfloat16 where the
+    /// processor supports it, otherwise 32 bits.
     pub fn fastest_on_cpu() -> Self {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx512bf16") {
@@ -138,20 +139,20 @@ impl Precision {
     }
 }
 
-/// An architecture and its parameters, as a recipe or a card names them.
+/// An architecture and its parameters, as given in a recipe or card.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkSpec {
     /// A name in [`ARCHITECTURES`].
     pub architecture: String,
-    /// What else the architecture wants to know; each has a default.
+    /// The architecture's own parameters. Each has a default.
     #[serde(flatten)]
     pub parameters: toml::Table,
 }
 
-/// Creates a network's variables under a path, by the parameters of a recipe or card, with so many outputs.
+/// Creates a network's variables under a path, from the parameters in a recipe or card and the number of outputs.
 type Build = fn(&nn::Path<'_>, toml::Table, i64) -> Result<Box<dyn Network>, BuildError>;
 
-/// How the network of an architecture is made.
+/// How an architecture's network is built.
 enum Design {
     /// A plain stack of layers.
     Stack(fn() -> Layout),
@@ -166,11 +167,11 @@ pub const BACKBONE: &str = "backbone.";
 
 /// An entry of the registry.
 pub struct Architecture {
-    /// What recipes and cards call it.
+    /// Its name in recipes and cards.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// One-line description.
     pub about: &'static str,
-    /// Whose pretrained weights fit its backbone, if it has one (see [`load_backbone`]).
+    /// Source of pretrained weights that fit its backbone, if it has one (see [`load_backbone`]).
     pub backbone_weights: Option<&'static str>,
     design: Design,
 }
@@ -184,7 +185,7 @@ impl Architecture {
         Self { name, about, backbone_weights: None, design: Design::Stack(layout) }
     }
 
-    /// Also says whose weights fit the backbone.
+    /// `weights` is the source of pretrained weights that fit the backbone.
     const fn transfer(name: &'static str, about: &'static str, weights: &'static str, plan: &'static Plan) -> Self {
         Self { name, about, backbone_weights: Some(weights), design: Design::Transfer(plan) }
     }
@@ -210,16 +211,16 @@ impl Architecture {
         }
     }
 
-    /// What the network costs with its default parameters, for the seven emotions.
+    /// Returns the network's cost with default parameters and the seven emotions as classes.
     ///
     /// # Errors
-    /// Never for those of [`ARCHITECTURES`].
+    /// Never, for entries of [`ARCHITECTURES`].
     pub fn cost(&self) -> Result<Cost, SpecError> {
         NetworkSpec { architecture: self.name.to_owned(), parameters: toml::Table::new() }.cost(COUNT)
     }
 }
 
-/// Every architecture that Mien knows.
+/// All classifier architectures.
 pub const ARCHITECTURES: &[Architecture] = &[
     Architecture::own("mien", "residual blocks that weigh their channels, for one core", mien::build),
     Architecture::own("repvgg", "re-parameterised 3×3 convolutions, nothing between them", repvgg::build),
@@ -261,15 +262,15 @@ pub const ARCHITECTURES: &[Architecture] = &[
 /// The network can't be built from its specification.
 #[derive(Debug, thiserror::Error)]
 pub enum SpecError {
-    /// The name is in no registry.
+    /// No registered architecture has this name.
     #[error("there is no architecture “{name}”; known are {known}")]
     UnknownArchitecture {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The names that exist.
+        /// The known names.
         known: String,
     },
-    /// Its parameters don't fit, or libtorch fails.
+    /// Its parameters are invalid, it is too large, or libtorch fails.
     #[error("architecture “{name}” can't be built: {source}")]
     Build {
         /// The architecture.
@@ -280,8 +281,8 @@ pub enum SpecError {
 }
 
 impl NetworkSpec {
-    /// Creates the variables of a network that tells `classes` classes apart under `path`, initialised at random from libtorch's
-    /// generator, after a look at what they will be.
+    /// Creates the variables of a network for `classes` classes under `path`, initialised at random from libtorch's generator. The
+    /// network is surveyed first, so nothing is allocated for one that is too large.
     ///
     /// # Errors
     /// When the architecture or one of its parameters is unknown, the network is too large, or memory is full.
@@ -290,7 +291,7 @@ impl NetworkSpec {
         self.make(path, classes)
     }
 
-    /// [`Self::build`] for whoever has looked already.
+    /// [`Self::build`] for callers that have already surveyed the network.
     fn make(&self, path: &nn::Path<'_>, classes: usize) -> Result<Box<dyn Network>, SpecError> {
         self.architecture()?.build(path, self.parameters.clone(), classes as i64).map_err(|source| self.failed(source))
     }
@@ -317,7 +318,7 @@ pub fn parameter_count(store: &nn::VarStore) -> usize {
 mod tests {
     use super::*;
 
-    /// Threads of libtorch that wait for each other beside other tests cost more than they give.
+    /// Makes libtorch use one thread. Beside other tests, several threads cost more time waiting for each other than they save.
     pub(super) fn one_thread() {
         tch::set_num_threads(1);
     }
@@ -355,7 +356,7 @@ mod tests {
         let without = |architecture: &str| spec(&format!("architecture = \"{architecture}\"\nblocks = [1, 0, 1, 1]"));
         let error = without("mien").survey(COUNT).unwrap_err().to_string();
         assert!(error.contains("each of `blocks` has to be at least 1"), "{error}");
-        // Each stage of repvgg begins with a convolution that isn't counted.
+        // In repvgg, `blocks` doesn't count the convolution that begins each stage.
         without("repvgg").survey(COUNT).unwrap();
     }
 
@@ -382,7 +383,7 @@ mod tests {
             assert!(error.contains("too large") && error.contains(reason) && !error.contains('\n'), "{error}");
             assert!(store.is_empty(), "{text}: {} variables were made", store.len());
         }
-        // Large, and still sensible.
+        // Large, but allowed.
         spec("architecture = \"inception3\"\nside = 640\nhidden = [1, 1]").survey(COUNT).unwrap();
     }
 
@@ -397,8 +398,8 @@ mod tests {
             let shapes = store.variables().into_iter().map(|(name, variable)| (name, variable.size())).collect();
             assert_eq!(survey.shapes, shapes, "{}", architecture.name);
             assert_eq!(survey.cost.parameters, parameter_count(&store), "{}", architecture.name);
-            // Norms and biases have one dimension, the weights of layers that multiply have more. Deployed, the 1×1 branch of a
-            // re-parameterised block is part of the 3×3 convolution beside it.
+            // Norms and biases have one dimension; the weights of convolutions and dense layers have more. The 1×1 branch of a
+            // re-parameterised block doesn't count, because once deployed it is part of the 3×3 convolution beside it.
             let variables = store.variables();
             let has_sides =
                 |name: &str, sides: [i64; 2]| variables.get(name).is_some_and(|variable| variable.size()[2..] == sides);
@@ -463,14 +464,14 @@ mod tests {
         tch::manual_seed(5);
         for architecture in ARCHITECTURES {
             let in_32_bit = (Precision::F32, 1e-4);
-            // The deep ones take long, and deploy their layers as the others do.
+            // Backbones take long and deploy the same layers as the others, so 32 bits are enough for them.
             let all = [in_32_bit, (Precision::Bf16, 3e-2)];
             let precisions = if architecture.backbone_weights.is_some() { &[in_32_bit][..] } else { &all };
             for (precision, tolerance) in precisions.iter().copied() {
                 let store = nn::VarStore::new(Device::Cpu);
                 let text = format!("architecture = \"{}\"", architecture.name);
                 let mut network = spec(&text).build(&store.root(), COUNT).unwrap();
-                // A pass in training mode gives the batch norms statistics worth folding.
+                // A pass in training mode gives the batch norms statistics other than the initial ones.
                 let faces = Tensor::randn([2, 1, 48, 48], (Kind::Float, Device::Cpu)) * 2.0 + 0.5;
                 let training = Pass { train: true, precision: Precision::F32 };
                 let _ = tch::no_grad(|| network.forward(&faces, training)).unwrap();

@@ -1,4 +1,4 @@
-//! Models of every kind, made ready in one way: read, checked against their cards, filled with their weights.
+//! Loading models of any kind: read, checked against their cards, and filled with their weights.
 
 use tch::{Device, TchError, nn};
 
@@ -7,30 +7,30 @@ use super::macs::Survey;
 use super::model::{read, sha256};
 use super::{CardError, ModelError, ModelSource, SpecError, load_weights};
 
-/// A kind of model: how its card `C` is read, and how the network `N` is made that a card describes.
+/// A kind of model: how to read its card `C`, and how to make the network `N` that a card describes.
 pub(super) struct Kind<C, N: ?Sized> {
     /// Reads and checks a card.
     pub card: fn(&str) -> Result<C, CardError>,
-    /// Looks at the network before it is made.
+    /// Surveys the network before it is made.
     pub survey: fn(&C) -> Result<Survey, SpecError>,
-    /// Makes the network that was looked at, its variables random.
+    /// Makes the surveyed network, with random variables.
     pub make: fn(&C, &nn::Path<'_>) -> Result<Box<N>, SpecError>,
 }
 
 /// A network with its weights.
 pub(super) struct Loaded<C, N: ?Sized> {
-    /// What it is.
+    /// The model's card.
     pub card: C,
-    /// Its variables are those of `store`.
+    /// The network. Its variables are those of `store`.
     pub network: Box<N>,
-    /// SHA-256 of the weights' file, in hexadecimal.
+    /// SHA-256 of the weights file, in hexadecimal.
     pub sha256: String,
-    /// Owner of the variables, on the device that was asked for.
+    /// Owns the variables, on the requested device.
     pub store: nn::VarStore,
 }
 
 impl<C, N: ?Sized> Kind<C, N> {
-    /// Reads and checks a model, and fills its network on `device`, which `prepare` makes ready for its use.
+    /// Reads and checks a model and loads its weights into a network on `device`. Then `prepare` makes the network ready for use.
     ///
     /// # Errors
     /// When a file is missing, damaged, or doesn't fit its card.
@@ -44,7 +44,7 @@ impl<C, N: ?Sized> Kind<C, N> {
         let model = || source.clone();
         let card = (self.card)(&card).map_err(|source| ModelError::Card { model: model(), source })?;
         let spec = |source| ModelError::Spec { model: model(), source };
-        // What the card asks for is compared with what the file holds before anything is made.
+        // The network that the card describes is compared with what the file holds before anything is created.
         let wanted = (self.survey)(&card).map_err(spec)?.shapes;
         shapes(&bytes)
             .and_then(|given| check_shapes(&wanted, &given))

@@ -1,5 +1,5 @@
-//! What a network costs, counted before it is built. A survey runs the network's own code on variables that have a shape but no storage:
-//! all of a variable is one zero, seen in its shape. The layers then count what they would do, and a batch without a face passes through.
+//! The cost of a network, counted before it is built. A survey runs the network's own code on variables with a shape but no storage to
+//! speak of: each is a single zero, expanded to its shape. The input is an empty batch, and layers count what they would compute.
 //!
 //! A layer uses each of its weights once for each position of its output, so weights × positions are its multiply-adds.
 //! Norms, activations and poolings are left out, as is usual.
@@ -12,14 +12,14 @@ use tch::{Device, Kind, TchError, Tensor, nn};
 use super::{BuildError, Network, NetworkSpec, Pass, SpecError, parameter_count};
 use mien_core::crop::CROP_SIZE;
 
-/// The most numbers that all variables of a network may have: 1 GB. VGG-Face with the dense layers of its publishers, the largest
-/// network that was ever put on faces like these, has 145 million.
+/// Limit on the numbers in all variables of a network: 1 GB. VGG-Face with its original dense layers, the largest network ever used on
+/// faces like these, has 145 million.
 const MOST_NUMBERS: u64 = 250_000_000;
-/// The most variables. DenseNet-121, whose layers are the smallest and most, has 727.
+/// Limit on the number of variables. DenseNet-121, which has the smallest and most layers, has 727.
 const MOST_VARIABLES: u64 = 10_000;
-/// The most multiply-adds for a face: some seconds on one core. VGG19 at its publishers' 224 pixels has 20 billion.
+/// Limit on multiply-adds for a face: a few seconds on one core. VGG19 at its original 224 pixels has 20 billion.
 const MOST_MACS: u64 = 50_000_000_000;
-/// The most numbers that a layer may give for a face: 200 MB. VGG's first layer at the largest side gives 26 million.
+/// Limit on the numbers that a layer outputs for a face: 200 MB. VGG's first layer at the largest side has 26 million.
 const MOST_OUTPUTS: u64 = 50_000_000;
 
 /// What was counted.
@@ -32,7 +32,7 @@ struct Tally {
     /// Variables, and the numbers in them.
     variables: u64,
     numbers: u64,
-    /// Numbers that the layer with the largest output gives.
+    /// Numbers in the largest output of a layer.
     outputs: u64,
 }
 
@@ -41,7 +41,7 @@ thread_local! {
     static TALLY: Cell<Option<Tally>> = const { Cell::new(None) };
 }
 
-/// Whether a survey is in progress on this thread: the variables of a network aren't real then.
+/// Whether a survey is in progress on this thread. If so, variables are only stand-ins.
 pub(super) fn is_surveying() -> bool {
     TALLY.get().is_some()
 }
@@ -49,24 +49,24 @@ pub(super) fn is_surveying() -> bool {
 /// During a survey, counts the variable and returns its stand-in.
 ///
 /// # Errors
-/// When the network becomes too large with it.
+/// When the network exceeds a limit.
 pub(super) fn variable(shape: &[i64]) -> Result<Option<Tensor>, BuildError> {
     let Some(mut tally) = TALLY.get() else { return Ok(None) };
     let numbers = shape.iter().try_fold(1_u64, |product, side| product.checked_mul(u64::try_from(*side).ok()?));
     tally.variables += 1;
     tally.numbers = numbers.and_then(|numbers| tally.numbers.checked_add(numbers)).unwrap_or(u64::MAX);
     TALLY.set(Some(tally));
-    // At once and not at the end: counting a million blocks takes long, too.
+    // Checked here rather than at the end, because even counting a million blocks takes long.
     check(tally.variables, MOST_VARIABLES, "variables")?;
     check(tally.numbers, MOST_NUMBERS, "parameters")?;
     Ok(Some(Tensor::f_zeros([], (Kind::Float, Device::Cpu))?.f_expand(shape, false)?))
 }
 
-/// During a survey, counts what a layer of `weight` does for an output of this size, `[N, outputs, …]`, and returns the output's
-/// stand-in.
+/// During a survey, counts the work of a layer with this `weight` for an output of this `size`, `[N, outputs, …]`, and returns the
+/// output's stand-in.
 ///
 /// # Errors
-/// When libtorch can't make it.
+/// When libtorch can't create the stand-in.
 pub(super) fn output(weight: &Tensor, size: &[i64]) -> Result<Option<Tensor>, TchError> {
     let Some(mut tally) = TALLY.get() else { return Ok(None) };
     let product =
@@ -86,27 +86,27 @@ fn check(count: u64, most: u64, what: &'static str) -> Result<(), BuildError> {
     if count > most { Err(BuildError::TooLarge { most, what }) } else { Ok(()) }
 }
 
-/// What a network costs.
+/// The cost of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Parameters that training can change.
+    /// Trainable parameters.
     pub parameters: usize,
     /// Multiply-adds of convolutions and dense layers for one face.
     pub macs: u64,
 }
 
-/// What a survey finds.
+/// The result of a survey.
 #[derive(Debug)]
 pub(super) struct Survey {
     pub cost: Cost,
-    /// Weights of the layers that multiply.
+    /// Weights of convolutions and dense layers.
     #[cfg(test)]
     pub weights: u64,
     /// The shape of each variable by its name.
     pub shapes: BTreeMap<String, Vec<i64>>,
 }
 
-/// Ends the survey on this thread, however it goes.
+/// Ends the survey on this thread when dropped, also after an error.
 struct Surveying;
 
 impl Drop for Surveying {
@@ -115,7 +115,7 @@ impl Drop for Surveying {
     }
 }
 
-/// Looks at the network that `build` makes, and at what it does in `pass`.
+/// Surveys the network that `build` makes, and what it computes in `pass`.
 ///
 /// # Errors
 /// When the network can't be built or is too large.
@@ -142,7 +142,7 @@ pub(super) fn survey<N>(
 }
 
 impl NetworkSpec {
-    /// What the network costs with so many classes. It isn't built for that.
+    /// Returns the cost of the network for `classes` classes, without building it.
     ///
     /// # Errors
     /// When the architecture or one of its parameters is unknown, or the network is too large.
@@ -150,7 +150,7 @@ impl NetworkSpec {
         Ok(self.survey(classes)?.cost)
     }
 
-    /// Looks at the network before it is built.
+    /// Surveys the network without building it.
     ///
     /// # Errors
     /// As [`Self::cost`].

@@ -1,7 +1,7 @@
-//! `mien`: Mien's own network, small enough for every frame of a camera on one core.
+//! `mien`: Mien's own network, small enough to run on every frame of a camera on one core.
 //!
-//! A residual network (He et al. 2016) with squeeze-and-excitation (Hu et al. 2018), shaped for 48×48 pixels: most of
-//! its work is done on maps of 24×24 and 12×12, where the corners of eyes and mouth still have a place of their own.
+//! A residual network (He et al. 2016) with squeeze-and-excitation (Hu et al. 2018), designed for 48×48 pixels: most of the computation
+//! is on maps of 24×24 and 12×12, which still resolve the corners of eyes and mouth.
 //!
 //! 48×48×1 → 24 filters → 40 at 24×24 → four stages of residual blocks: 40 at 24×24, 88 at 12×12, 176 at 6×6, 208 at
 //! 3×3 → mean over the map → dropout → 7. About 1.4 M parameters and 60 M multiply-adds per face.
@@ -13,7 +13,7 @@ use super::onnx::{Graph, Value};
 use super::stages::{STAGES, Stages};
 use super::{BuildError, ExportError, Network, Pass, Precision};
 
-/// By how much the squeezed channels of a block are fewer than its own (the paper's 16 leaves too few here).
+/// Reduction ratio of squeeze-and-excitation (the paper's 16 leaves too few channels here).
 const SQUEEZE: i64 = 8;
 
 struct Mien {
@@ -24,13 +24,13 @@ struct Mien {
     dropout: f64,
 }
 
-/// Two convolutions whose result, channel by channel weighted, is added to what came in.
+/// Two convolutions whose output, weighted per channel, is added to the input.
 struct Block {
     first: ConvNorm,
     second: ConvNorm,
     squeeze: Dense,
     excite: Dense,
-    /// Where the block changes the shape, what came in is brought to it by a 1×1 convolution.
+    /// A 1×1 convolution that brings the input to the output's shape, where the two differ.
     shortcut: Option<ConvNorm>,
 }
 
@@ -40,7 +40,8 @@ pub(super) fn build(
     outputs: i64,
 ) -> Result<Box<dyn Network>, BuildError> {
     let usual = Stages { channels: [24, 40, 88, 176, 208], blocks: [1; STAGES], dropout: 0.2 };
-    // A stage's first block halves the map and sets its channels, so a stage without blocks would silently be left out.
+    // A stage's first block sets its channels and, except in the first stage, halves the map. A stage without blocks would silently
+    // disappear.
     let Stages { channels, blocks: counts, dropout } = Stages::of(parameters, usual, SQUEEZE, 1)?;
     let stem = ConvNorm::new(&(path / "stem"), 1, channels[0], 3)?;
     let shrink = ConvNorm::strided(&(path / "shrink"), channels[0], channels[1], 3, 2)?;
@@ -50,7 +51,7 @@ pub(super) fn build(
         let filters = channels[stage + 1];
         for block in 0..counts[stage] {
             let path = path / format!("stage{}", stage + 1) / block;
-            // The stem has already halved the picture for the first stage.
+            // `shrink` has already halved the picture for the first stage.
             let stride = if block == 0 && stage > 0 { 2 } else { 1 };
             blocks.push(Block::new(&path, inputs, filters, stride)?);
             inputs = filters;

@@ -1,14 +1,14 @@
-//! A second opinion: a face's mirror image shows the same emotion.
+//! Test-time augmentation by mirroring: a face's mirror image shows the same emotion.
 
 use tch::{TchError, Tensor};
 
 use super::onnx::{Graph, Value};
 use super::{ExportError, Network, Pass, Precision};
 
-/// A network that sees each face in a mirror too, in the same batch; its logits are the means of both answers.
+/// A network that also evaluates each face's mirror image, in the same batch, and averages the logits of both.
 pub(super) struct Mirrored(pub Box<dyn Network>);
 
-/// The axis of `[N, 1, H, W]` from left to right.
+/// The horizontal axis of `[N, 1, H, W]`.
 const ACROSS: [i64; 1] = [3];
 
 impl Network for Mirrored {
@@ -52,7 +52,7 @@ mod tests {
         let logits = ask(&flipping, &faces);
         assert!(logits.allclose(&mean, 1e-4, 1e-4, false));
         assert!(logits.allclose(&ask(&flipping, &mirrored), 1e-4, 1e-4, false));
-        // Random pictures aren't symmetric, so that the mean tells something.
+        // Random pictures aren't symmetric, so the mean differs from the plain logits.
         assert!(!ask(&plain, &faces).allclose(&mean, 1e-2, 1e-2, false));
     }
 }

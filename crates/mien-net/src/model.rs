@@ -1,4 +1,4 @@
-//! A model at hand: found by name or path, checked, and put on a device.
+//! Loading a model: found by name or path, checked, and put on a device.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +14,7 @@ use super::mirrored::Mirrored;
 use super::{Card, CardError, CheckpointError, Network, Precision, SpecError, load_weights};
 use mien_core::bounded;
 
-/// A model that is part of the program, so that no link can go dead.
+/// A model that is compiled into the program, so there is no download link that could break.
 #[derive(Clone, Copy)]
 pub struct ShippedModel {
     name: &'static str,
@@ -43,7 +43,8 @@ impl PartialEq for ShippedModel {
 
 impl Eq for ShippedModel {}
 
-/// The classifiers in `models/`, the default first. No constant: each use of one may be a copy of all weights in the program.
+/// The classifiers in `models/`, the default first. A `static`, because each use of a `const` could put another copy of the weights
+/// into the program.
 static SHIPPED: &[ShippedModel] = &[
     ShippedModel {
         name: "mien-joint",
@@ -84,7 +85,7 @@ static DETECTORS: &[ShippedModel] = &[ShippedModel {
 pub enum ModelSource {
     /// Shipped with the program.
     Shipped(&'static ShippedModel),
-    /// A file; the card has the same name and ends in `.toml`.
+    /// A file of weights. The card has the same name with the extension `.toml`.
     File(PathBuf),
 }
 
@@ -94,7 +95,7 @@ impl ModelSource {
         SHIPPED.iter().map(Self::Shipped)
     }
 
-    /// Their names.
+    /// The names of the shipped classifiers, the default first.
     pub fn shipped_names() -> impl Iterator<Item = &'static str> {
         SHIPPED.iter().map(ShippedModel::name)
     }
@@ -104,13 +105,13 @@ impl ModelSource {
         DETECTORS.iter().map(ShippedModel::name)
     }
 
-    /// The detector that is used unless another is asked for.
+    /// The default detector.
     #[must_use]
     pub fn default_detector() -> Self {
         Self::Shipped(&DETECTORS[0])
     }
 
-    /// What the model is, without reading its weights.
+    /// Reads the model's card, but not its weights.
     ///
     /// # Errors
     /// When a file is missing, or the card can't be used.
@@ -118,19 +119,19 @@ impl ModelSource {
         Card::from_toml(&card_text(self)?).map_err(|source| ModelError::Card { model: self.clone(), source })
     }
 
-    /// SHA-256 of the weights' file, in hexadecimal.
+    /// Returns the SHA-256 of the weights file, in hexadecimal.
     ///
     /// # Errors
-    /// When a file is missing.
+    /// When the weights or the card can't be read.
     pub fn sha256(&self) -> Result<String, ModelError> {
         Ok(sha256(&read(self)?.0))
     }
 
-    /// Fills all variables of `store`, which belong to a network of the same architecture, with the model's weights; gives
-    /// the SHA-256 of their file.
+    /// Copies the model's weights into all variables of `store`, which must belong to a network of the same architecture. Returns the
+    /// SHA-256 of the weights file.
     ///
     /// # Errors
-    /// When a file is missing or damaged, or the weights are another network's.
+    /// When a file is missing or damaged, or the weights belong to another network.
     pub fn load_into(&self, store: &nn::VarStore) -> Result<String, ModelError> {
         let (bytes, _) = read(self)?;
         load_weights(store, &bytes).map_err(|source| ModelError::Weights { model: self.clone(), source })?;
@@ -165,12 +166,12 @@ impl fmt::Display for ModelSource {
 /// A model can't be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// No such file, and no shipped model of that name.
+    /// There is neither such a file nor a shipped model of that name.
     #[error("there is no model {path}; give a .safetensors file or one of the shipped models: {shipped}")]
     Missing {
-        /// What was asked for.
+        /// The requested path or name.
         path: PathBuf,
-        /// The names that exist.
+        /// The names of the shipped models.
         shipped: String,
     },
     /// The weights can't be read.
@@ -191,7 +192,7 @@ pub enum ModelError {
         /// Why it can't be read.
         source: std::io::Error,
     },
-    /// The card doesn't fit.
+    /// The card can't be used.
     #[error("can't use the model {model}: {source}")]
     Card {
         /// Which model.
@@ -199,7 +200,7 @@ pub enum ModelError {
         /// Why.
         source: CardError,
     },
-    /// The card names an unknown network.
+    /// The network that the card describes can't be built.
     #[error("can't use the model {model}: {source}")]
     Spec {
         /// Which model.
@@ -207,7 +208,7 @@ pub enum ModelError {
         /// Why.
         source: SpecError,
     },
-    /// The weights are damaged or another network's.
+    /// The weights are damaged or belong to another network.
     #[error("can't use the model {model}: {source}")]
     Weights {
         /// Which model.
@@ -217,31 +218,31 @@ pub enum ModelError {
     },
 }
 
-/// The models that tell classes apart.
+/// How classifiers are loaded.
 const CLASSIFIER: Kind<Card, dyn Network> = Kind {
     card: Card::from_toml,
     survey: |card| card.network.survey(card.labels.len()),
     make: |card, path| card.network.make(path, card.labels.len()),
 };
 
-/// A model, ready to be run on a device.
+/// A model that is ready to run on a device.
 pub struct Model {
-    /// What it is.
+    /// The model's card.
     pub card: Card,
-    /// The network; takes faces on [`Self::device`].
+    /// The network. Its inputs must be on [`Self::device`].
     pub network: Box<dyn Network>,
     /// Where the weights are.
     pub device: Device,
-    /// SHA-256 of the weights' file, in hexadecimal.
+    /// SHA-256 of the weights file, in hexadecimal.
     pub sha256: String,
-    /// Whether the network sees each face in a mirror too.
+    /// Whether each face is evaluated mirrored too (see [`Self::with_flip`]).
     pub flip: bool,
-    /// Owner of the variables.
+    /// Owns the variables.
     _store: nn::VarStore,
 }
 
 impl Model {
-    /// Reads, checks and deploys a model: afterwards it only evaluates. On the CPU convolutions compute in `precision`.
+    /// Reads, checks and deploys a model, for evaluation only. On x86-64 CPUs, convolutions compute in `precision`.
     ///
     /// # Errors
     /// When a file is missing, damaged, or doesn't fit its card.
@@ -249,7 +250,7 @@ impl Model {
         CLASSIFIER.load(source, device, |network| network.deploy(device, precision)).map(Self::of)
     }
 
-    /// Reads, checks and folds a model on the CPU, whose weights can then be looked at.
+    /// Reads, checks and folds a model on the CPU. Unlike after [`Self::load`], its weights can still be read.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -262,19 +263,19 @@ impl Model {
         Self { card, network, device: store.device(), sha256, flip: false, _store: store }
     }
 
-    /// With `flip` the network sees each face in a mirror too, and the mean of both answers counts. It takes twice the time.
+    /// With `flip`, the network also evaluates each face's mirror image, and the logits are averaged. This takes twice as long.
     #[must_use]
     pub fn with_flip(self, flip: bool) -> Self {
         if flip && !self.flip { Self { network: Box::new(Mirrored(self.network)), flip, ..self } } else { self }
     }
 }
 
-/// In hexadecimal.
+/// SHA-256 in hexadecimal.
 pub(super) fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
-/// Weights and card of a model.
+/// Reads the weights and the card of a model.
 pub(super) fn read(source: &ModelSource) -> Result<(Cow<'static, [u8]>, Cow<'static, str>), ModelError> {
     let weights: Cow<'static, [u8]> = match source {
         ModelSource::Shipped(model) => model.weights.into(),
@@ -283,7 +284,7 @@ pub(super) fn read(source: &ModelSource) -> Result<(Cow<'static, [u8]>, Cow<'sta
     Ok((weights, card_text(source)?))
 }
 
-/// The card of a model, whose weights have to be there too.
+/// Reads the card of a model. The weights file must exist too.
 fn card_text(source: &ModelSource) -> Result<Cow<'static, str>, ModelError> {
     match source {
         ModelSource::Shipped(model) => Ok(model.card.into()),
@@ -316,7 +317,7 @@ mod tests {
         Model::load(&ModelSource::File(path.to_owned()), Device::Cpu, Precision::F32)
     }
 
-    /// A model of random weights in a folder of its own.
+    /// Writes a model with random weights and its card to `folder`. Returns the path of the weights.
     fn model_file(folder: &Path) -> PathBuf {
         let card = super::super::card::tests::example();
         let store = nn::VarStore::new(Device::Cpu);
@@ -347,7 +348,7 @@ mod tests {
             assert_eq!(detector.find(&pictures, 0.5).unwrap(), [vec![], vec![]]);
             let error = detector.find(&pictures.narrow(2, 0, 90), 0.5).unwrap_err().to_string();
             assert!(error.contains("multiples of 32"), "{error}");
-            // A classifier's card is refused, and a detector's where a classifier is wanted.
+            // A classifier's card is refused for a detector, and a detector's for a classifier.
             assert!(matches!(
                 FaceNetwork::load(&ModelSource::default(), Device::Cpu, Precision::F32),
                 Err(ModelError::Card { .. })
@@ -389,7 +390,7 @@ mod tests {
         // 134 million parameters: allowed, but not what the file holds.
         card.network = toml::from_str("architecture = \"vgg-face\"\nside = 224\nhidden = [4096, 4096]").unwrap();
         std::fs::write(folder.path().join("example.toml"), card.to_toml().unwrap()).unwrap();
-        // On a device that isn't there nothing can be made, so this is said before.
+        // Nothing can be created on a device that doesn't exist, so the error must come from the check before.
         let error = Model::load(&ModelSource::File(path), Device::Cuda(99), Precision::F32).err().unwrap();
         assert!(error.to_string().contains("belong to another network: it lacks backbone"), "{error}");
     }

@@ -12,8 +12,7 @@ pub struct Normalization {
     pub mean: f64,
     /// Standard deviation of the training pixels.
     pub std: f64,
-    /// Whether each picture is first brought to that mean and deviation by itself, so that light and contrast of a room
-    /// count for nothing.
+    /// Whether each picture is normalised by its own mean and deviation instead, so that lighting and contrast don't matter.
     #[serde(default, skip_serializing_if = "is_false")]
     pub per_picture: bool,
 }
@@ -26,13 +25,13 @@ fn is_false(value: &bool) -> bool {
 /// Bytes as floats from 0 to 1, of the same shape.
 ///
 /// # Errors
-/// When libtorch fails, as when memory is full.
+/// When libtorch fails, for example because memory is full.
 pub fn to_unit(bytes: &Tensor) -> Result<Tensor, TchError> {
     bytes.f_to_kind(Kind::Float)?.f_div_scalar(255.0)
 }
 
-/// The least deviation that a picture is divided by, in shares of the full range: a flat picture stays flat, and its noise
-/// isn't blown up to a face.
+/// Smallest deviation that a picture is divided by, as a share of the full range. It keeps the noise of a flat picture from being
+/// amplified.
 pub(super) const LEAST_STD: f64 = 0.02;
 
 impl Default for Normalization {
@@ -54,8 +53,7 @@ impl Normalization {
         self.apply(&batch.f_to_device(device)?)
     }
 
-    /// Normalises pictures of bytes `[N, 1, H, W]` to floats of the same shape: what training uses between reading
-    /// a batch and augmenting it.
+    /// Normalises pictures of bytes `[N, 1, H, W]` to floats of the same shape.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -63,13 +61,13 @@ impl Normalization {
         self.apply_to_unit(&to_unit(bytes)?)
     }
 
-    /// The same for pictures of floats from 0 to 1.
+    /// Like [`Self::apply`], for pictures of floats from 0 to 1.
     ///
     /// # Errors
     /// When libtorch fails.
     pub fn apply_to_unit(self, pictures: &Tensor) -> Result<Tensor, TchError> {
         if self.per_picture {
-            // Mean and deviation of the data cancel out, leaving the picture's own.
+            // Mean and deviation of the data would cancel out, which leaves the picture's own.
             const OVER_PIXELS: [i64; 3] = [1, 2, 3];
             let mean = |x: &Tensor| x.f_mean_dim(OVER_PIXELS.as_slice(), true, Kind::Float);
             let centered = pictures.f_sub(&mean(pictures)?)?;
@@ -80,8 +78,8 @@ impl Normalization {
         }
     }
 
-    /// Back to floats from 0 to 1, `mean` and `std` standing in for what a picture's own were: for another network that
-    /// normalises otherwise.
+    /// Converts normalised pictures back to floats from 0 to 1, for a network with another normalisation. With `per_picture`, a
+    /// picture's own mean and deviation are lost, and `mean` and `std` stand in for them.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -89,7 +87,7 @@ impl Normalization {
         normalized.f_mul_scalar(self.std)?.f_add_scalar(self.mean)
     }
 
-    /// What is wrong with the numbers of a card, in words.
+    /// Describes invalid values of a card, if any.
     pub(super) fn problem(self) -> Option<String> {
         let Self { mean, std, .. } = self;
         let is_usable = mean.is_finite() && std.is_finite() && std > 0.0;

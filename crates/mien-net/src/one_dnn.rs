@@ -1,9 +1,10 @@
-//! oneDNN's convolution with the ReLU that follows it, on weights that were laid out once.
+//! oneDNN's convolution, optionally fused with a ReLU, on weights whose layout is prepared once.
 //!
-//! It is the operator that `torch.compile` uses instead of plain convolutions on CPUs. tch doesn't have it, so it is called by the C interface
-//! that libtorch offers to compiled models (`torch/csrc/inductor/aoti_torch/c/shim_cpu.h`). Why libtorch's plain convolution is slower at
-//! batch 1, measured by `ONEDNN_VERBOSE=1`: on dense tensors the weights are laid out anew at each pass, and on oneDNN's own tensors too,
-//! because the layout that `mkldnn_reorder_conv2d_weight` gives them isn't the one that the convolution then asks for.
+//! This is the operator that `torch.compile` uses instead of plain convolutions on CPUs. tch has no binding for it, so it is called
+//! through the C interface that libtorch offers to compiled models (`torch/csrc/inductor/aoti_torch/c/shim_cpu.h`). libtorch's plain
+//! convolution is slower at batch size 1, as measured with `ONEDNN_VERBOSE=1`: it reorders the weights at each pass. It does so with
+//! dense tensors, but also with oneDNN's own, because the layout that `mkldnn_reorder_conv2d_weight` gives them isn't the one that the
+//! convolution then requests.
 
 use std::cell::OnceCell;
 use std::ffi::{CStr, c_char};
@@ -12,13 +13,13 @@ use std::ptr;
 use tch::{Device, Kind, TchError, Tensor};
 use torch_sys::C_tensor;
 
-/// Whether networks on `device` compute their convolutions here: on x86-64, where that was measured, if the libtorch that was loaded has
-/// oneDNN.
+/// Whether networks on `device` compute their convolutions with this operator: on x86-64 CPUs, for which it was measured, if the loaded
+/// libtorch contains oneDNN.
 pub(super) fn packs_on(device: Device) -> bool {
     cfg!(target_arch = "x86_64") && device == Device::Cpu && tch::utils::has_mkldnn()
 }
 
-/// What a convolution does with its weight.
+/// Parameters of a convolution.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Steps {
     pub stride: [i64; 2],
@@ -29,12 +30,12 @@ pub(super) struct Steps {
 /// A convolution whose weight is laid out for oneDNN.
 #[derive(Debug)]
 pub(super) struct Packed {
-    /// As it was folded.
+    /// The folded weight, before it is laid out.
     weight: Tensor,
     bias: Tensor,
     steps: Steps,
-    /// Laid out. Which layout is best depends on the size of what comes in: the first input decides, and another size later costs time
-    /// and no more.
+    /// The weight in oneDNN's layout. Which layout is best depends on the size of the input. The first input decides; inputs of other
+    /// sizes only take longer.
     laid_out: OnceCell<Tensor>,
 }
 
@@ -42,13 +43,13 @@ pub(super) struct Packed {
 const DILATION: [i64; 2] = [1, 1];
 
 impl Packed {
-    /// Of a weight `[outputs, inputs / groups, height, width]` and a bias, which compute in `kind`.
+    /// Takes a weight `[outputs, inputs / groups, height, width]` and a bias. The convolution computes in `kind`.
     pub fn new(weight: &Tensor, bias: &Tensor, steps: Steps, kind: Kind) -> Result<Self, TchError> {
         let of_kind = |tensor: &Tensor| tensor.f_detach()?.f_to_kind(kind);
         Ok(Self { weight: of_kind(weight)?, bias: of_kind(bias)?, steps, laid_out: OnceCell::new() })
     }
 
-    /// `[N, inputs, H, W]` of any layout to `[N, outputs, …]`, channels last in memory. With `relu` what is below zero becomes zero.
+    /// Maps `[N, inputs, H, W]` in any memory layout to `[N, outputs, …]`, channels last in memory, followed by a ReLU with `relu`.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -73,8 +74,9 @@ impl Packed {
 fn convolve(input: &Tensor, weight: &Tensor, bias: &Tensor, steps: Steps, relu: bool) -> Result<Tensor, TchError> {
     let then: &CStr = if relu { c"relu" } else { c"none" };
     let mut output = ptr::null_mut();
-    // SAFETY: the tensors outlive the call, which changes none of them; each array is as long as is said; the strings end with zero; the
-    // two optional lists are empty. An exception doesn't come through, but becomes the code that is returned.
+    // SAFETY: The tensors outlive the call, which modifies none of them. Each array has the given length, the strings are
+    // NUL-terminated, and the two optional lists are absent. C++ exceptions don't leave the function; it turns them into its return
+    // code.
     let code = unsafe {
         aoti_torch_cpu_mkldnn__convolution_pointwise(
             input.as_ptr(),
@@ -95,14 +97,14 @@ fn convolve(input: &Tensor, weight: &Tensor, bias: &Tensor, steps: Steps, relu: 
         )
     };
     if code != 0 || output.is_null() {
-        // What it threw is lost on the way; full memory is what was seen.
+        // The exception's message is lost. The only cause seen so far is full memory.
         let problem = format!(
             "oneDNN can't convolve a tensor of the size {:?}; perhaps there is not enough memory",
             input.size()
         );
         return Err(TchError::Torch(problem));
     }
-    // SAFETY: the output is a new tensor that is ours alone.
+    // SAFETY: The output is a new tensor that nothing else owns.
     Ok(unsafe { Tensor::from_ptr(output) })
 }
 
@@ -113,7 +115,7 @@ fn convolve(input: &Tensor, _: &Tensor, _: &Tensor, _: Steps, _: bool) -> Result
 
 #[cfg(target_arch = "x86_64")]
 unsafe extern "C" {
-    /// Gives 0 if all went well. A handle is a pointer to a tensor.
+    /// Returns 0 on success. Tensor handles are pointers to tensors.
     fn aoti_torch_cpu_mkldnn__convolution_pointwise(
         input: *const C_tensor,
         weight: *const C_tensor,

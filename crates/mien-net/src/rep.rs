@@ -1,5 +1,5 @@
-//! A block of RepVGG (Ding et al. 2021): while it learns a 3×3 convolution, a 1×1 convolution and, where the shape allows, the
-//! identity, each with a batch norm, added up; deployed one 3×3 convolution that computes the same.
+//! A block of RepVGG (Ding et al. 2021). During training it is the sum of a 3×3 convolution, a 1×1 convolution and, where the shape
+//! allows, the identity, each with a batch norm. Deployed, it is one 3×3 convolution that computes the same.
 
 use tch::{TchError, Tensor, nn};
 
@@ -7,23 +7,23 @@ use super::layers::{ConvNorm, Layer as _, Norm};
 use super::onnx::{Graph, Value};
 use super::{BuildError, ExportError, Pass, Precision, macs};
 
-/// Side of the convolutions' kernel.
+/// Side of the main convolution's kernel.
 const KERNEL: i64 = 3;
 
-/// The branches before a ReLU, or what they were folded to.
+/// The branches whose sum goes through a ReLU, or the convolution that they were folded into.
 pub(super) struct RepBlock {
     main: ConvNorm,
-    /// The 1×1 convolution and the identity; none once they are folded into the main one.
+    /// The 1×1 convolution. Like `identity`, `None` once it is folded into `main`.
     point: Option<ConvNorm>,
     identity: Option<Norm>,
 }
 
 impl RepBlock {
-    /// Variables under `path`: `conv3`, `conv1`, and `identity` where the block keeps the shape. Without `branches` the 3×3
-    /// convolution is alone.
+    /// Creates the variables `conv3.*`, `conv1.*` and, where the block keeps the shape, `identity.*` under `path`. Without `branches`,
+    /// there is only the 3×3 convolution.
     ///
     /// # Errors
-    /// When the network becomes too large with it, or memory is full.
+    /// When the network becomes too large, or memory is full.
     pub fn new(
         path: &nn::Path<'_>,
         inputs: i64,
@@ -39,12 +39,12 @@ impl RepBlock {
         })
     }
 
-    /// `[N, inputs, H, W]` to `[N, outputs, H / stride, W / stride]`, after a ReLU.
+    /// Maps `[N, inputs, H, W]` to `[N, outputs, H / stride, W / stride]`, including the ReLU.
     ///
     /// # Errors
     /// When libtorch fails.
     pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
-        // What a network costs is what it costs deployed: the branches are part of the 3×3 convolution then.
+        // The cost of a network is its cost once deployed, when the branches are part of the 3×3 convolution.
         if macs::is_surveying() || (self.point.is_none() && self.identity.is_none()) {
             return self.main.forward_relu(input, pass);
         }
@@ -82,7 +82,7 @@ impl RepBlock {
         self.main.draw_relu(graph, input)
     }
 
-    /// Gives the folded weights to oneDNN.
+    /// Hands the folded weights to oneDNN.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -107,7 +107,7 @@ mod tests {
             assert_eq!(block.identity.is_some(), outputs == 8 && stride == 1);
             let picture = Tensor::randn([2, 8, 10, 14], (Kind::Float, Device::Cpu)) * 2.0 + 0.5;
             let training = Pass { train: true, precision: Precision::F32 };
-            // Passes in training mode give the norms statistics worth folding.
+            // A pass in training mode gives the norms statistics other than the initial ones.
             let _ = tch::no_grad(|| block.forward(&picture, training)).unwrap();
             let before = tch::no_grad(|| block.forward(&picture, Pass::EVALUATE)).unwrap();
             block.fold().unwrap();

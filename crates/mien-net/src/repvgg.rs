@@ -1,8 +1,8 @@
-//! `repvgg`: a plain stack of re-parameterised 3×3 convolutions (RepVGG, Ding et al. 2021), shaped for 48×48 pixels and for one core at
-//! batch 1: few and full layers, no shortcut, nothing that weighs channels, and one layout from the picture to the mean.
+//! `repvgg`: a plain stack of re-parameterised 3×3 convolutions (RepVGG, Ding et al. 2021), designed for 48×48 pixels and for one core
+//! at batch size 1: few and large layers, no shortcuts, no weighting of channels, and one memory layout throughout.
 //!
-//! 48×48×1 → 16 filters → four stages, each of which begins with a convolution of stride 2: 32 at 24×24, 80 at 12×12, 160 at 6×6, 288
-//! at 3×3 → mean over the map → dropout → 7. Deployed 11 convolutions, 1.9 M parameters and 59 M multiply-adds per face.
+//! 48×48×1 → 16 filters → four stages, each beginning with a convolution of stride 2: 32 at 24×24, 80 at 12×12, 160 at 6×6, 288 at 3×3
+//! → mean over the map → dropout → 7. Once deployed, it has 11 convolutions, 1.9 M parameters and 59 M multiply-adds per face.
 
 use tch::{Kind, TchError, Tensor, nn};
 

@@ -1,5 +1,5 @@
-//! A plain stack: convolutions one after the other, then dense layers. An architecture that is no more than that is a [`Layout`], which
-//! this module builds and runs.
+//! A plain stack: convolutions one after the other, then dense layers. A [`Layout`] describes such an architecture; this module builds
+//! and runs it.
 
 use serde::Deserialize;
 use serde::de::Error as _;
@@ -10,22 +10,22 @@ use super::onnx::{Attribute, Graph, Value};
 use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::crop::CROP_SIZE;
 
-/// What a recipe may say about a stack; what it leaves out is the architecture's own choice.
+/// Parameters that a recipe may set. The architecture has a default for each.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Parameters {
-    /// Share of activations dropped after the convolutions that drop any.
+    /// Dropout rate after those convolutions that have dropout.
     dropout_conv: Option<f64>,
-    /// Share dropped after each dense layer.
+    /// Dropout rate after each dense layer.
     dropout_dense: Option<f64>,
-    /// Whether norms stay; without them every layer has a bias.
+    /// Whether the layers have their norms. Without norms, every layer has a bias.
     norm: Option<bool>,
 }
 
 /// A convolution and what follows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Conv {
-    /// Channels that come out.
+    /// Output channels.
     pub filters: i64,
     /// Side of the square kernel, odd.
     pub kernel: i64,
@@ -46,18 +46,18 @@ impl Conv {
     }
 }
 
-/// What follows a convolution.
+/// The norm after a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Norm {
-    /// A bias alone.
+    /// None, only a bias.
     None,
     /// Batch norm (Ioffe & Szegedy 2015).
     Batch,
-    /// Group norm (Wu & He 2018) with so many groups.
+    /// Group norm (Wu & He 2018) with this many groups.
     Group(i64),
 }
 
-/// The activations in use. All rise throughout, so that pooling may come before them.
+/// The available activations. None is decreasing anywhere, so max pooling may come before them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// max(x, 0)
@@ -98,9 +98,9 @@ pub struct Layout {
     pub dense: &'static [i64],
     /// Whether batch norm follows the dense layers.
     pub dense_norm: bool,
-    /// Dropout after convolutions that drop, unless a recipe sets another.
+    /// Dropout rate after convolutions that have dropout, unless a recipe sets another.
     pub dropout_conv: f64,
-    /// Dropout after dense layers, likewise.
+    /// Dropout rate after dense layers, unless a recipe sets another.
     pub dropout_dense: f64,
 }
 
@@ -152,10 +152,10 @@ impl Layout {
     }
 }
 
-/// A share that dropout can drop: libtorch would end the program at another.
+/// Checks a dropout rate. libtorch would end the program on an invalid one.
 ///
 /// # Errors
-/// When it isn't from 0 to below 1.
+/// When it isn't at least 0 and less than 1.
 pub fn share(name: &str, value: f64) -> Result<f64, toml::de::Error> {
     if (0.0..1.0).contains(&value) {
         Ok(value)
@@ -173,7 +173,7 @@ impl Network for Stack {
             } else {
                 x = layer.forward(&x, pass)?;
                 if conv.pool {
-                    // Before the activation it gives the same numbers as after it, from a quarter of the pixels.
+                    // Pooling before the activation gives the same numbers, and leaves it a quarter of the pixels.
                     x = x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?;
                 }
                 conv.activation.apply(&x)?

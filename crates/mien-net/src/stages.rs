@@ -6,26 +6,26 @@ use serde::de::Error as _;
 use super::BuildError;
 use super::stack::share;
 
-/// How many stages.
+/// Number of stages.
 pub const STAGES: usize = 4;
 
-/// How wide and deep they are.
+/// Width and depth of the stages.
 #[derive(Clone, Copy)]
 pub struct Stages {
     /// Filters of the stem and of each stage.
     pub channels: [i64; 1 + STAGES],
-    /// Blocks of each stage; `repvgg` has one more, which halves the map.
+    /// Blocks of each stage. `repvgg` adds one to each, which halves the map.
     pub blocks: [usize; STAGES],
-    /// Share of the last layer's inputs that is dropped.
+    /// Dropout rate before the last layer.
     pub dropout: f64,
 }
 
 impl Stages {
-    /// The recipe's parameters, with those of `usual` where it sets none. No layer has less than `least_filters`, no stage less than
-    /// `least_blocks`.
+    /// Reads the parameters of a recipe, with `usual` as defaults. Each number in `channels` must be at least `least_filters`, and each
+    /// in `blocks` at least `least_blocks`.
     ///
     /// # Errors
-    /// When a parameter is unknown or out of its range.
+    /// When a parameter is unknown or out of range.
     pub fn of(
         parameters: toml::Table,
         usual: Self,

@@ -1,4 +1,4 @@
-//! What libtorch says when it fails, in one line for the reader.
+//! libtorch's errors in one line for the reader, and its number of threads.
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
@@ -6,24 +6,24 @@ use std::{io, thread};
 
 use tch::TchError;
 
-/// libtorch failed where nothing more can be said of it.
+/// libtorch failed, without further context.
 #[derive(Debug, thiserror::Error)]
 #[error("libtorch failed: {}", said(.0))]
 pub struct TorchError(#[from] TchError);
 
-/// Has libtorch compute on so many threads where it is called from this one.
+/// Makes libtorch use this many threads when it is called from the current thread.
 ///
-/// OpenMP keeps the number per thread, but a thread's first call into libtorch takes over whatever any thread set last. Reading it back is
-/// such a call, so ours stays.
+/// OpenMP keeps the number per thread, but a thread's first call into libtorch overwrites it with what any thread set last. Reading the
+/// number back makes that first call now, so our number stays.
 pub fn use_threads(threads: i32) {
     tch::set_num_threads(threads);
     let _kept = tch::get_num_threads();
 }
 
-/// Does `work` on a thread of its own: what it tells libtorch about threads, as detectors do, holds for that thread alone.
+/// Runs `work` on a new thread. If it changes libtorch's number of threads, as detectors do, that affects only the new thread.
 ///
 /// # Errors
-/// When the system gives no thread.
+/// When no thread can be started.
 pub fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
     thread::scope(|scope| {
         let worker = thread::Builder::new().spawn_scoped(scope, work)?;
@@ -32,17 +32,17 @@ pub fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
 }
 
 thread_local! {
-    /// What tch panicked with on this thread, while it is guarded.
+    /// `Some` while this thread is guarded. It holds the message of tch's panic, if there was one.
     static SAID: RefCell<Option<Option<String>>> = const { RefCell::new(None) };
 }
 
-/// Runs a command. Its networks give errors; but where the lab uses tch's plain calls, as for losses and optimisers, these panic
-/// when libtorch fails, mostly because memory is full. That is an error like others, and other panics stay panics.
+/// Runs a command, and turns tch's panics into errors. Networks return errors themselves. The lab also uses tch's plain calls, for
+/// example for losses and optimisers, and these panic when libtorch fails, mostly because memory is full. Other panics stay panics.
 ///
 /// Call it on the main thread before others are started.
 ///
 /// # Errors
-/// What `run` gives, or what libtorch said.
+/// When `run` fails, or libtorch does.
 pub fn guarded(run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -58,29 +58,29 @@ pub fn guarded(run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
         }
     }));
     SAID.set(Some(None));
-    // After a panic nothing is used that was half done: the error ends the program.
+    // The error ends the program, so nothing that a panic left half done is used.
     let result = panic::catch_unwind(AssertUnwindSafe(run));
     match (result, SAID.take().flatten()) {
         (Ok(result), _) => result,
-        // All of its words stay among the causes: they tell whether another try may help.
+        // The full message stays among the causes, because it tells whether a retry may help.
         (Err(_), Some(said)) => Err(TorchError(TchError::Torch(said)).into()),
         (Err(panic), None) => panic::resume_unwind(panic),
     }
 }
 
-/// All that libtorch said, if the panic is one of tch, whose plain calls unwrap the results of others.
+/// Returns libtorch's full message if the panic is tch's, whose plain calls unwrap the results of the fallible ones.
 fn said_by_tch(info: &PanicHookInfo<'_>) -> Option<String> {
     let is_of_tch = info.location().is_some_and(|location| location.file().contains("/tch-"));
     said_in(info.payload_as_str().filter(|_| is_of_tch)?)
 }
 
-/// What libtorch said, from the `Debug` format of its error, which ends with `")` and escapes line ends and quotes.
+/// Extracts libtorch's message from the `Debug` format of its error, which ends with `")` and escapes line ends and quotes.
 fn said_in(panic: &str) -> Option<String> {
     let (_, said) = panic.split_once("Torch(\"")?;
     Some(said.strip_suffix("\")").unwrap_or(said).replace("\\n", "\n").replace("\\\"", "\""))
 }
 
-/// What an error of libtorch says, without the stack of C++ that it adds below its first line.
+/// Returns libtorch's message, without the C++ stack that follows its first line.
 pub fn said(error: &TchError) -> String {
     match error {
         TchError::Torch(text) => first_line(text),
@@ -88,7 +88,7 @@ pub fn said(error: &TchError) -> String {
     }
 }
 
-/// Words of libtorch's messages that come of full memory: of the CPU's allocator, of CUDA's, and of C++ itself.
+/// Parts of libtorch's messages about full memory: from the CPU's allocator, from CUDA's, and from C++ itself.
 const FULL: [&str; 3] = ["DefaultCPUAllocator: can't allocate memory", "out of memory", "std::bad_alloc"];
 
 fn first_line(text: &str) -> String {

@@ -1,52 +1,52 @@
-//! The variables of layers: where the numbers in them begin, and what keeps them from being made.
+//! Variables of layers: their initial values, and the errors that keep a network from being built.
 
 use tch::nn::{self, Init};
 use tch::{TchError, Tensor};
 
 use super::macs;
 
-/// A network can't be built as asked for.
+/// A network can't be built as requested.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// A parameter is unknown, of a wrong type, or out of its range.
+    /// A parameter is unknown, of the wrong type, or out of range.
     #[error("its parameters don't fit: {0}")]
     Parameters(#[from] toml::de::Error),
-    /// It would have more of something than any sensible network has.
+    /// The network exceeds a size limit.
     #[error("it is too large with these parameters: more than {most} {what}")]
     TooLarge {
-        /// The bound.
+        /// The limit.
         most: u64,
-        /// Of what.
+        /// What is limited.
         what: &'static str,
     },
-    /// libtorch fails, as when memory is full.
+    /// libtorch fails, for example because memory is full.
     #[error("{}", crate::torch::said(.0))]
     Torch(#[from] TchError),
 }
 
-/// Where a variable's numbers begin.
+/// How a variable is initialised.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Start {
-    /// Drawn for layers followed by ReLU (He et al. 2015), from the normal distribution.
+    /// He initialisation (He et al. 2015) for layers followed by ReLU, from the normal distribution.
     HeNormal,
-    /// The same from the uniform one.
+    /// The same from the uniform distribution.
     HeUniform,
-    /// Drawn evenly from between minus this and this.
+    /// Uniform between minus and plus this value.
     Uniform(f64),
     /// All zero.
     Zeros,
     /// All one.
     Ones,
-    /// All zero, and changed by no gradient.
+    /// All zero, not trainable.
     FixedZeros,
-    /// All one, and changed by no gradient.
+    /// All one, not trainable.
     FixedOnes,
 }
 
 /// Creates a variable of a network, or counts it in a survey (see [`macs`]).
 ///
 /// # Errors
-/// When a survey finds the network too large, or memory is full.
+/// When the network exceeds a limit in a survey, or memory is full.
 pub(super) fn variable(path: &nn::Path<'_>, name: &str, shape: &[i64], start: Start) -> Result<Tensor, BuildError> {
     if let Some(stand_in) = macs::variable(shape)? {
         let learns = !matches!(start, Start::FixedZeros | Start::FixedOnes);
@@ -56,7 +56,7 @@ pub(super) fn variable(path: &nn::Path<'_>, name: &str, shape: &[i64], start: St
         Start::HeNormal => {
             let variable = path.f_randn_standard(name, shape)?;
             let inputs: i64 = shape.iter().skip(1).product();
-            // In place, and so in half the memory that tch's own takes.
+            // Scaled in place, which takes half the memory of tch's own initialisation.
             let _scaled =
                 tch::no_grad(|| variable.shallow_clone().f_mul_scalar_(2.0_f64.sqrt() / (inputs as f64).sqrt()))?;
             variable
@@ -97,7 +97,7 @@ mod tests {
                 let their = theirs.root().f_var(name, &shape, init).unwrap();
                 our.equal(&their) && our.requires_grad()
             };
-            // Other tests draw from the same generator; what differs never agrees.
+            // Other tests draw from the same generator, so one attempt may fail. Different initialisations never agree.
             assert!((0..50).any(agree), "{name}");
         }
         let ours = nn::VarStore::new(Device::Cpu);

@@ -1,4 +1,4 @@
-// The bars of a face, one a class, always in the same order.
+// The bars of a face, one per class, always in the same order.
 
 import { CLASSES } from "/app/classes.js";
 import { verdict } from "/app/stage.js";

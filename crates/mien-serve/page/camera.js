@@ -117,7 +117,7 @@ export class Camera {
   close() {
     this.#isOver = true;
     this.#stream.getTracks().forEach((track) => track.stop());
-    // The page has one video, which may show the next camera by now.
+    // The page has one video element, which may already show the next camera.
     if (this.#video.srcObject === this.#stream) this.#video.srcObject = null;
   }
 }

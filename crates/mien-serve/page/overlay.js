@@ -1,4 +1,4 @@
-// Boxes and labels alone, on nothing.
+// Boxes and labels alone, on a transparent background.
 
 import { Line, SILENCE } from "/app/session.js";
 import { drawFaces, fit } from "/app/stage.js";
@@ -38,7 +38,7 @@ new Line("/api/v1/live", {
   open: () => say(""),
   message: (data) => {
     const message = JSON.parse(data);
-    // The last words of a server that ends are no scene.
+    // The last message of a server that shuts down isn't a scene.
     if (message.faces) draw(message);
   },
   trouble: (words) => {

@@ -33,7 +33,7 @@ let awake = null;
 
 function say(words) {
   const state = by("state");
-  // Only what changed is read out by screen readers.
+  // Screen readers read out every assignment.
   if (state.textContent !== words) state.textContent = words;
   state.classList.toggle("alone", stage.isEmpty);
 }
@@ -42,7 +42,7 @@ function remember(key, value) {
   try {
     localStorage.setItem(`mien.${key}`, value);
   } catch {
-    // A browser that keeps nothing still works.
+    // The page also works in a browser that stores nothing.
   }
 }
 
@@ -65,7 +65,7 @@ function showFigures() {
     const seconds = (recent.at(-1).at - recent[0].at) / 1000;
     words.push(`${((recent.length - 1) / seconds).toFixed(0)} fps`);
     const ages = recent.map(({ age }) => age).sort((a, b) => a - b);
-    // Those of the server's source have none.
+    // Scenes of the server's source have no age.
     if (ages[0] !== undefined) words.push(`age ${Math.round(ages[ages.length >> 1])} ms`);
   }
   by("figures").textContent = words.join(" · ");
@@ -73,7 +73,7 @@ function showFigures() {
 
 const on = {
   ready(told) {
-    // A server that was started again may tell other things apart, which the page's scripts don't know.
+    // A restarted server may have other classes than this page's scripts.
     if (told.classes.map(({ label }) => label).join() !== CLASSES.map(({ key }) => key).join()) {
       location.reload();
       return;
@@ -81,7 +81,7 @@ const on = {
     const isNews = isOwn() && told.are_visitors_recorded && !about.are_visitors_recorded;
     about = told;
     if (isNews) {
-      // Whoever pressed Start before was told something else.
+      // When the user pressed Start, the page said that nothing is stored.
       stop();
       say("The server now records what your camera sends: press Start if you agree");
       return;
@@ -144,7 +144,7 @@ async function keepAwake() {
   awake = null;
   if (!isRunning() || !isOwn() || document.hidden) return;
   const mine = turn;
-  // None is given where the battery is low, or the browser has none.
+  // There is none if the battery is low or the browser doesn't support it.
   const given = await navigator.wakeLock?.request("screen").catch(() => null);
   if (mine === turn && isRunning() && !awake) awake = given;
   else given?.release();
@@ -256,7 +256,7 @@ async function connect() {
 by("start").addEventListener("click", async () => {
   if (!about) {
     await connect();
-    // A button that can't be pressed for a while has lost the keyboard.
+    // A button loses the keyboard focus while it is disabled.
     if (document.activeElement === document.body) by("start").focus();
   } else if (isRunning()) {
     stop();
@@ -288,7 +288,7 @@ document.addEventListener("keydown", (event) => {
 });
 navigator.mediaDevices?.addEventListener?.("devicechange", () => showCameras(by("camera").value));
 document.addEventListener("visibilitychange", keepAwake);
-// The link, opened where the page is already, loads nothing.
+// Opening the link where the page is already open loads nothing.
 addEventListener("hashchange", () => {
   stop();
   connect();

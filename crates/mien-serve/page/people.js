@@ -1,4 +1,4 @@
-// The faces beside the picture: a card each, one of them chosen for the timeline.
+// The faces beside the picture, one card each; one of them is chosen for the timeline.
 
 import { Bars } from "/app/bars.js";
 

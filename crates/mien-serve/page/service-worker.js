@@ -1,5 +1,4 @@
-// Keeps the page's own files, so that an installed page opens at once and says itself that the server is away. Nothing of what
-// the API sends is ever kept.
+// Caches the page's own files, so that an installed page opens at once and can say that the server is away. API responses are never cached.
 
 const CACHE = "mien-page";
 const FILES = [
@@ -35,11 +34,11 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== location.origin || !FILES.includes(url.pathname)) return;
-  // The server's own first: a newer program never meets the page of an older one.
+  // Network first, so that a newer server never gets an older one's page.
   event.respondWith(
     fetch(request)
       .then(async (response) => {
-        // A browser without room for it still shows the page.
+        // The page still works if the browser has no room for the copy.
         if (response.ok) await keep(url.pathname, response.clone()).catch(() => {});
         return response;
       })

@@ -1,4 +1,4 @@
-// The token of the link becomes a cookie, which no script can read.
+// The token of the link is exchanged for a cookie that scripts can't read.
 
 /** How long an answer is waited for, in milliseconds. */
 const ASK_WITHIN = 10000;
@@ -52,7 +52,7 @@ async function ask() {
 export async function enter() {
   const { trouble, final } = await open();
   const answer = await ask();
-  // A cookie from before may open the server all the same. Where none does, what became of the link says why.
+  // An earlier cookie may still be valid. If none is, the refusal of the link says why.
   return answer.final && trouble ? { trouble, final } : answer;
 }
 
@@ -115,7 +115,7 @@ export class Line {
     const socket = this.#socket;
     this.#socket = null;
     if (!socket) return;
-    // A dead connection takes long to close, and what still comes of one that isn't wanted any more would be shown.
+    // A dead connection takes long to close, and late messages of one that isn't wanted any more would be shown.
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
   }
@@ -151,7 +151,7 @@ export class Line {
       this.#on.message(data);
     };
     socket.onclose = ({ code }) => {
-      // It said so before, which was no sign that all is well.
+      // The message that the server is full reset the wait; restore it.
       if (code === AGAIN) this.#wait = wait;
       this.#lose(code === AGAIN ? "The server is full" : "Connection lost");
     };

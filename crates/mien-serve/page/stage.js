@@ -24,7 +24,7 @@ export function drawFaces(context, faces, at, scale, isMirrored) {
     const { item, words } = verdict(face);
     const [left, top] = at(isMirrored ? face.x + face.width : face.x, face.y);
     const [width, height] = [face.width * scale, face.height * scale];
-    // A dark line under the coloured one keeps the box visible on a background of its own colour.
+    // A dark line under the coloured one keeps the box visible on a background of the same colour.
     for (const [style, thickness] of [["rgb(0 0 0 / 65%)", line + 2], [item.color, line]]) {
       context.strokeStyle = style;
       context.lineWidth = thickness;

@@ -1,4 +1,4 @@
-// The last minute of the chosen face: one line a class.
+// The last minute of the chosen face, one line per class.
 
 import { CLASSES, HEADING } from "/app/classes.js";
 import { fit } from "/app/stage.js";

@@ -1,4 +1,5 @@
-// A visitor's own camera: one frame on its way, the newest next, the answer on the very frame it belongs to.
+// A visitor's own camera: one frame is in transit at a time, the next one is the newest, and each answer is drawn on the frame that it
+// belongs to.
 
 import { Line } from "/app/session.js";
 
@@ -29,7 +30,7 @@ export class Visit {
         this.#take()?.picture.close();
         this.#tellSmoothing();
         on.ready(about);
-        // What was said before is gone by now; that the camera gives nothing is as true as it was.
+        // `ready` has replaced the message, but the camera still gives no picture.
         if (this.#line.socket && camera.track.muted) on.trouble(NO_PICTURE);
       },
       message: (data) => this.#answer(JSON.parse(data)),

@@ -35,7 +35,7 @@ export class Watch {
   }
 
   async #show(data, on) {
-    // What comes while a picture is decoded is late already.
+    // What arrives while a picture is being decoded is already late.
     if (this.#isDecoding) return;
     this.#isDecoding = true;
     try {
@@ -44,7 +44,7 @@ export class Watch {
       const picture = await createImageBitmap(new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" }));
       if (!this.#isOver) on.scene(scene, picture);
     } catch {
-      // A damaged picture: the next one comes at once.
+      // The picture is damaged; the next one follows soon.
     } finally {
       this.#isDecoding = false;
     }

@@ -17,54 +17,54 @@ use crate::protocol::ClassReport;
 
 /// The running server.
 pub struct App {
-    /// Who may come in.
+    /// Decides who may connect.
     pub gate: Gate,
-    /// What looks at pictures.
+    /// Analyses visitors' pictures.
     pub engine: Engine,
-    /// What is counted.
+    /// The server's counters.
     pub metrics: Arc<Metrics>,
     /// The server's own source, if it has one.
     pub broadcast: Option<Arc<Broadcast>>,
-    /// What the page and programs are told of the server.
+    /// What the page and other programs learn about the server.
     pub about: About,
-    /// What the model tells apart.
+    /// The model's classes.
     pub classes: Classes,
     /// Every model that is part of the program.
     pub models: Vec<ModelReport>,
     /// Time constant of the smoothing unless a visitor asks for another.
     pub smoothing: Option<Duration>,
-    /// The places for sessions.
+    /// One permit for each session.
     pub sessions: Arc<Semaphore>,
-    /// Pictures that are posted and worked on.
+    /// One permit for each posted picture that is being analysed.
     pub analyses: Semaphore,
     /// Turns true when the server shuts down.
     pub closing: watch::Receiver<bool>,
 }
 
 impl App {
-    /// A place among the sessions; it is free again when what is given is dropped. `None`: the server is full.
+    /// Takes a permit for a session, which is free again when dropped. `None` if the server is full.
     pub fn enter(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.sessions).try_acquire_owned().ok()
     }
 
-    /// How many sessions there are.
+    /// The number of open sessions.
     pub fn session_count(&self) -> usize {
         MAX_SESSIONS - self.sessions.available_permits()
     }
 
-    /// For waiting until the server shuts down.
+    /// Returns a handle for waiting until the server shuts down.
     pub fn closing(&self) -> Closing {
         Closing(self.closing.clone())
     }
 }
 
-/// Resolves when the server shuts down.
+/// A handle for waiting until the server shuts down.
 pub struct Closing(watch::Receiver<bool>);
 
 impl Closing {
     /// Waits until the server shuts down.
     pub async fn wait(&mut self) {
-        // The sender gone means the same.
+        // A dropped sender means shutdown, too.
         self.0.wait_for(|closing| *closing).await.ok();
     }
 }
@@ -76,18 +76,18 @@ pub struct About {
     pub version: String,
     /// The model that names what faces show.
     pub model: String,
-    /// Where it runs.
+    /// The device that the model runs on.
     pub device: String,
-    /// How often it assumes that each class is shown.
+    /// The prior: how often each class is assumed to occur.
     pub prior: String,
-    /// What it tells apart, in the order of the fields.
+    /// The model's classes, in the order of a face's fields.
     pub classes: Vec<ClassReport>,
     /// The server's own source: the name of its camera, video or recording; null if there is none.
     #[schema(required)]
     pub source: Option<String>,
     /// Whether the server's camera is being recorded.
     pub is_source_recorded: bool,
-    /// Whether what visitors' cameras send is being recorded. Pictures that are posted never are.
+    /// Whether the frames of visitors' cameras are being recorded. Posted pictures never are.
     pub are_visitors_recorded: bool,
     /// Time constant of the smoothing in seconds unless a visitor asks for another; 0 is off.
     pub smoothing_s: f64,
@@ -104,6 +104,6 @@ pub struct ModelReport {
     pub limits: String,
     /// Number of trainable parameters.
     pub parameters: usize,
-    /// Whether it is the one that answers here.
+    /// Whether this server uses it.
     pub is_in_use: bool,
 }

@@ -1,4 +1,4 @@
-//! The server's own camera, video or recording, which all visitors may see.
+//! The server's own camera, video or recording, which all visitors can watch.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -18,40 +18,40 @@ use crate::metrics::Metrics;
 use crate::picture;
 use crate::protocol::{SceneReport, SourceReport, SourceState};
 
-/// How often the end is looked for while no frame comes.
+/// How often the stop flag is checked while no frame arrives.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Draws boxes and labels into a picture.
 pub type Annotate = fn(&mut Mat, &[Face], &Classes) -> opencv::Result<()>;
 
-/// Is told of the source's events and may watch its frames: a recording. Called on the source's thread.
+/// Receives the source's events and can watch its frames, as a recording does. Called on the source's thread.
 pub trait SourceObserver: Send {
-    /// Called for each frame, and several times a second where none comes, with the events since last time.
+    /// Called for each frame, and several times a second while none arrives, with the events since the last call.
     fn round(&mut self, events: &[Event], live: &Live);
 
-    /// The server ends. The source still runs: its last frames are on their way to their labels.
+    /// Called when the server ends. The source still runs, because its last frames aren't labelled yet.
     fn end(self: Box<Self>);
 }
 
 /// The server's own source.
 pub struct SourceSetup {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Its parts.
+    /// The parts of its pipeline.
     pub parts: Parts,
-    /// How it is looked at.
+    /// The settings of its pipeline.
     pub settings: LiveSettings,
     /// Whether it is being recorded.
     pub is_recorded: Arc<AtomicBool>,
-    /// What records it, if it is recorded.
+    /// Records it, if that is wanted.
     pub observer: Option<Box<dyn SourceObserver>>,
 }
 
-/// A frame with its faces, and its pictures once somebody has asked for them.
+/// A frame with its faces. Its JPEGs are encoded when first requested.
 pub struct Shown {
-    /// As programs get it.
+    /// The scene as programs get it.
     pub json: Utf8Bytes,
-    /// The same without its faces: what programs get when the source has gone after it.
+    /// The same without its faces: what programs get if the source is lost after this frame.
     pub emptied: Utf8Bytes,
     image: Arc<Mat>,
     faces: Vec<Face>,
@@ -64,7 +64,7 @@ pub struct Shown {
 
 impl Shown {
     pub(crate) fn new(name: &str, scene: Scene, annotate: Annotate) -> Self {
-        // Plain numbers and words: there is nothing that JSON can't hold.
+        // Serialising numbers and strings can't fail.
         let json = |report: &SceneReport| -> Utf8Bytes { serde_json::to_string(report).unwrap_or_default().into() };
         let report = SceneReport::new(name, &scene);
         Self {
@@ -80,12 +80,12 @@ impl Shown {
         }
     }
 
-    /// The frame as JPEG. Takes some milliseconds the first time: not for the threads that serve.
+    /// The frame as JPEG. The first call takes some milliseconds, so it mustn't be made on the serving threads.
     fn jpeg(&self) -> &Bytes {
         self.plain.get_or_init(|| encoded(&self.image))
     }
 
-    /// The frame with boxes and labels as JPEG. Takes some milliseconds the first time.
+    /// The frame with boxes and labels as JPEG. The first call takes some milliseconds.
     pub fn annotated(&self) -> Bytes {
         let draw = || -> opencv::Result<Mat> {
             let mut copy = self.image.try_clone()?;
@@ -95,8 +95,8 @@ impl Shown {
         self.annotated.get_or_init(|| encoded(&draw().unwrap_or_else(|_error| Mat::default()))).clone()
     }
 
-    /// Length of the scene's JSON in four bytes (little-endian), the JSON, and the frame as JPEG. Takes some milliseconds the
-    /// first time.
+    /// The length of the scene's JSON in four bytes (little-endian), the JSON, and the frame as JPEG. The first call takes some
+    /// milliseconds.
     pub fn scene_and_picture(&self) -> Bytes {
         let join = || {
             let (json, jpeg) = (self.json.as_bytes(), self.jpeg());
@@ -107,7 +107,7 @@ impl Shown {
     }
 }
 
-/// Empty if it can't be encoded, which the browser shows as no picture.
+/// Encodes a picture as JPEG. Empty on failure, which browsers show as no picture.
 fn encoded(image: &Mat) -> Bytes {
     let jpeg = picture::encode(image).unwrap_or_else(|error| {
         tracing::warn!("a frame can't be encoded as JPEG: {error}");
@@ -116,7 +116,7 @@ fn encoded(image: &Mat) -> Bytes {
     jpeg.into()
 }
 
-/// The source while it runs. Dropping it ends its threads.
+/// The running source. Dropping it ends its threads.
 pub struct Broadcast {
     scenes: watch::Receiver<Option<Arc<Shown>>>,
     states: watch::Receiver<SourceReport>,
@@ -129,11 +129,11 @@ impl Broadcast {
     /// Starts the source.
     ///
     /// # Errors
-    /// When the system gives no threads.
+    /// When a thread can't be started.
     pub fn start(setup: SourceSetup, annotate: Annotate, metrics: Arc<Metrics>) -> Result<Self, PipelineError> {
         let SourceSetup { name, parts, settings, is_recorded, mut observer } = setup;
         let (waker, awake) = bounded(1);
-        // A full channel has a wake-up in it already.
+        // If the channel is full, a wake-up is already pending.
         let live = Live::start(parts, settings, move || {
             waker.try_send(()).ok();
         })?;
@@ -144,7 +144,7 @@ impl Broadcast {
         let mut reports = Reports::default();
         let thread = thread::Builder::new().name("mien-broadcast".to_owned()).spawn(move || {
             while !stopping.load(Ordering::SeqCst) {
-                // Woken or not: both are looked into all the same.
+                // Check for events and scenes even if nothing woke the thread.
                 awake.recv_timeout(TICK).ok();
                 let events: Vec<_> = live.events().collect();
                 if let Some(observer) = &mut observer {
@@ -166,7 +166,7 @@ impl Broadcast {
         Ok(Self { scenes, states, is_recorded, stop, thread: Some(thread) })
     }
 
-    /// For waiting for scenes; whoever is slow gets the newest and misses those before it.
+    /// A receiver of scenes. A slow reader gets the newest one and misses those before it.
     pub fn scenes(&self) -> watch::Receiver<Option<Arc<Shown>>> {
         self.scenes.clone()
     }
@@ -176,7 +176,7 @@ impl Broadcast {
         self.is_recorded.load(Ordering::Relaxed)
     }
 
-    /// For waiting for changes of the source.
+    /// A receiver of the source's state.
     pub fn states(&self) -> watch::Receiver<SourceReport> {
         self.states.clone()
     }
@@ -192,21 +192,21 @@ impl Drop for Broadcast {
     }
 }
 
-/// A state that needs no words.
+/// A report without a message.
 fn quiet(state: SourceState) -> SourceReport {
     SourceReport { state, message: String::new() }
 }
 
-/// Makes of the source's events what visitors and the operator are told.
+/// Turns the source's events into reports for visitors and log lines for the operator.
 #[derive(Default)]
 struct Reports {
     was_open: bool,
-    /// Why there is no picture, as the operator was told last; nothing since the source was opened.
+    /// The last reason for a lost camera that was logged; `None` since the source was opened.
     told: Option<String>,
 }
 
 impl Reports {
-    /// What visitors are told after an event, if it changes anything.
+    /// The report for visitors after an event, if it changes anything.
     fn after(&mut self, event: &Event) -> Option<SourceReport> {
         Some(match event {
             Event::Opening => quiet(SourceState::Opening),
@@ -219,7 +219,7 @@ impl Reports {
                     tracing::warn!("the server's camera gives no picture and is tried again: {reason}");
                 }
                 let what = if self.was_open { "is lost" } else { "can't be opened" };
-                // Not the reason: it names devices and programs of the server's machine.
+                // Without the reason, which names devices and programs of the server's machine.
                 let message = format!("The server's camera {what}; it tries again in {:.0} s", retry_in.as_secs_f64());
                 SourceReport { state: SourceState::Lost, message }
             }
@@ -232,7 +232,7 @@ impl Reports {
         })
     }
 
-    /// Whether the operator doesn't know this reason yet. A camera is tried every few seconds.
+    /// Whether this reason hasn't been logged yet; remembers it. A camera is retried every few seconds.
     fn is_news(&mut self, reason: &str) -> bool {
         let is_news = self.told.as_deref() != Some(reason);
         if is_news {
@@ -242,7 +242,7 @@ impl Reports {
     }
 }
 
-/// The newest scene after the one that was last given; `None` when the source has ended.
+/// Waits for the newest scene after the one received last; `None` when the source has ended.
 pub async fn next(scenes: &mut watch::Receiver<Option<Arc<Shown>>>) -> Option<Arc<Shown>> {
     loop {
         scenes.changed().await.ok()?;

@@ -1,13 +1,13 @@
-//! Mien in a browser and for other programs: every visitor's faces named by one network, and the server's own camera or video
-//! shown to all of them.
+//! Mien as a server for browsers and other programs: one network labels the faces of all visitors, and everybody can watch the server's own
+//! camera or video.
 //!
 //! ```text
 //! browser ─JPEG→ place ─turn→ find, track, crop ─┐
 //! browser ─JPEG→ place ─turn→ find, track, crop ─┴─batch→ network ─→ smooth ─faces→ each its own
 //! ```
 //!
-//! [`Server::bind`] takes a [`Setup`], [`Server::run`] answers until it is told to stop. What is let in is said in
-//! [`access`], how much of it in [`limits`].
+//! [`Server::bind`] takes a [`Setup`], and [`Server::run`] serves until it is stopped. [`access`] decides who may connect, and [`limits`]
+//! how much they may send.
 
 // Tests may fail loudly: that is what they are for.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr))]

@@ -1,4 +1,4 @@
-//! What the server counts of itself, as Prometheus reads it.
+//! The server's counters, in Prometheus' format.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,45 +27,45 @@ impl Metrics {
         self.meter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A frame came.
+    /// Counts a frame that arrived.
     pub fn received(&self) {
         self.received.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A frame was replaced by a newer one before its turn came.
+    /// Counts a frame that was replaced by a newer one before its turn came.
     pub fn dropped(&self) {
         self.meter().dropped();
     }
 
-    /// How the server's own source stands.
+    /// Updates the totals of the server's own source.
     pub fn source(&self, statistics: &Statistics) {
         self.source_received.store(statistics.captured, Ordering::Relaxed);
         self.source_dropped.store(statistics.missed(), Ordering::Relaxed);
     }
 
-    /// A frame could not be looked at.
+    /// Counts a frame that couldn't be analysed.
     pub fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The network was run once.
+    /// Counts a pass of the network.
     pub fn batch(&self) {
         self.batches.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request was refused: token, host or origin, or too many of them.
+    /// Counts a refused request: token, host or origin, or too many of them.
     pub fn denied(&self) {
         self.denied.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A frame has its labels.
+    /// Counts a labelled frame, its faces and its age.
     pub fn labelled(&self, scene: &Scene) {
         self.faces.fetch_add(scene.faces.len() as u64, Ordering::Relaxed);
         let age = scene.labelled_at.saturating_duration_since(scene.frame.captured_at);
         self.meter().labelled(Instant::now(), age);
     }
 
-    /// In the text format of Prometheus 0.0.4.
+    /// Returns all metrics in Prometheus' text format 0.0.4.
     pub fn text(&self, sessions: usize) -> String {
         let statistics = self.meter().read(Instant::now());
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -108,7 +108,7 @@ mod tests {
             metrics.received();
         }
         metrics.dropped();
-        // As it stands, and not what came since the last time.
+        // Totals, not increments.
         for captured in [9, 10] {
             metrics.source(&Statistics { captured, dropped: 2, overtaken: 1, ..Statistics::default() });
         }

@@ -1,17 +1,17 @@
-//! Pictures that come in and go out.
+//! Decoding received pictures and encoding those that are sent.
 
 use mien_core::pixels::{PixelLimit, TooManyPixels};
 use opencv::core::{Mat, MatTraitConst as _, Vector};
 use opencv::imgcodecs;
 use opencv::prelude::VectorToVec as _;
 
-/// Quality of the JPEG that watchers get: at 90 the blocks can't be seen, and a frame of 640×480 has some 60 kB.
+/// JPEG quality for watchers: at 90, blocks aren't visible, and a frame of 640×480 has some 60 kB.
 const QUALITY: i32 = 90;
 
-/// Why a picture isn't looked at.
+/// Why a picture is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
-    /// Neither JPEG nor PNG nor WebP, or a damaged one.
+    /// It isn't a JPEG, PNG or WebP, or it is damaged.
     #[error("this can't be decoded as a picture; send a JPEG, PNG or WebP")]
     NotPicture,
     /// Too many pixels to decode.
@@ -19,12 +19,12 @@ pub enum PictureError {
     TooLarge(#[from] TooManyPixels),
 }
 
-/// Decodes a JPEG, PNG or WebP to 8-bit BGR, its EXIF orientation applied.
+/// Decodes a JPEG, PNG or WebP to 8-bit BGR and applies its EXIF orientation.
 ///
 /// # Errors
-/// When it is none of these, damaged, or has more pixels than `limit` by its header.
+/// When the picture has another format, is damaged, or has more pixels than `limit` according to its header.
 pub fn decode(bytes: &[u8], limit: PixelLimit) -> Result<Mat, PictureError> {
-    // By its first bytes: OpenCV would try formats that nobody asked for.
+    // Check the first bytes, because OpenCV would try other formats, too.
     let kind = imagesize::image_type(bytes).map_err(not_picture)?;
     if !matches!(kind, imagesize::ImageType::Jpeg | imagesize::ImageType::Png | imagesize::ImageType::Webp) {
         return Err(PictureError::NotPicture);
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_picture_is_refused_by_its_header_before_it_is_decoded() {
-        // A PNG that says 30000×30000 and has nothing behind its header.
+        // A PNG whose header says 30000×30000, with nothing behind it.
         let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
         png.extend(30_000_u32.to_be_bytes());
         png.extend(30_000_u32.to_be_bytes());

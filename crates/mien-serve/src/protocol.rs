@@ -1,4 +1,4 @@
-//! What is sent, in types from which the OpenAPI document is made too. Names are those of the columns in docs/tables.md.
+//! The messages as types, from which the OpenAPI document is generated too. Fields have the names of the columns in docs/tables.md.
 
 use mien_core::classes::Classes;
 use mien_core::digits::{PIXEL_DIGITS, PROBABILITY_DIGITS, QUALITY_DIGITS, TIME_DIGITS, rounded, rounded_landmarks};
@@ -16,10 +16,10 @@ fn pixels(value: f32) -> f64 {
     rounded(value.into(), PIXEL_DIGITS)
 }
 
-/// A face on a picture.
+/// A face in a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct FaceReport {
-    /// The face's number, from 1; somebody keeps it from frame to frame.
+    /// The face's number, from 1; a person keeps it from frame to frame.
     #[schema(minimum = 1)]
     pub face: u32,
     /// Left edge of the box in pixels of the picture.
@@ -35,7 +35,7 @@ pub struct FaceReport {
     /// The class that leads after smoothing.
     #[schema(example = "happy")]
     pub label: String,
-    /// The label, or `unsure` where none leads clearly.
+    /// The label, or `unsure` if none leads clearly.
     #[schema(example = "happy")]
     pub verdict: String,
     /// Probabilities from this frame alone.
@@ -46,15 +46,15 @@ pub struct FaceReport {
     #[serde(flatten)]
     #[schema(value_type = SmoothedProbabilities)]
     pub smoothed: Shares,
-    /// Eyes, nose, mouth and roll; absent as null where the detector found none.
+    /// Eyes, nose, mouth and roll; null if the detector found none.
     #[serde(flatten)]
     pub landmarks: LandmarkReport,
-    /// How much the face's picture is worth; null in recordings that didn't say.
+    /// How usable the face's picture is; null in recordings that don't say.
     #[schema(required, minimum = 0.0, maximum = 1.0)]
     pub quality: Option<f64>,
 }
 
-/// The probabilities of one kind, with the names of their columns: `raw_happy` …, or those of the model's own classes.
+/// The probabilities of one kind, keyed by their columns' names: `raw_happy` …, or those of the model's own classes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shares(Vec<(String, f64)>);
 
@@ -71,7 +71,7 @@ impl Serialize for Shares {
     }
 }
 
-/// What [`Shares`] of one kind look like for these classes.
+/// The schema of [`Shares`] of one kind for these classes.
 fn shares_schema(kind: &str, classes: &Classes, over: &str) -> RefOr<Schema> {
     let share = || ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0.0)).maximum(Some(1.0));
     let described =
@@ -89,7 +89,7 @@ macro_rules! shares {
         pub struct $name;
 
         impl $name {
-            /// Its part of the document for a model of these classes.
+            /// The schema for a model with these classes.
             pub fn schema_of(classes: &Classes) -> RefOr<Schema> {
                 shares_schema($kind, classes, $over)
             }
@@ -106,16 +106,16 @@ macro_rules! shares {
 }
 
 shares!(
-    /// [`FaceReport::raw`] in the document.
+    /// The schema of [`FaceReport::raw`].
     RawProbabilities: "raw", "from one frame alone"
 );
 shares!(
-    /// [`FaceReport::smoothed`] in the document.
+    /// The schema of [`FaceReport::smoothed`].
     SmoothedProbabilities: "smoothed", "smoothed over time"
 );
 
-/// Middles of the eyes, tip of the nose and corners of the mouth in pixels of the picture, right and left being the
-/// person's, and by how many degrees the head leans.
+/// Centres of the eyes, tip of the nose and corners of the mouth in pixels of the picture, where right and left are the person's, and the
+/// head's roll in degrees.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct LandmarkReport {
@@ -145,7 +145,7 @@ pub struct LandmarkReport {
 
 impl From<&Landmarks> for LandmarkReport {
     fn from(landmarks: &Landmarks) -> Self {
-        // The roll is that of the places as they are written.
+        // The roll is computed from the rounded points.
         let landmarks = rounded_landmarks(landmarks);
         let [right_eye, left_eye, nose, mouth_right, mouth_left] = landmarks.points();
         let place = |value| Some(pixels(value));
@@ -166,7 +166,7 @@ impl From<&Landmarks> for LandmarkReport {
 }
 
 impl FaceReport {
-    /// Of a face that shows these classes.
+    /// Reports a face whose probabilities are for these classes.
     fn new(face: &Face, classes: &Classes) -> Self {
         Self {
             face: face.id.0,
@@ -185,14 +185,14 @@ impl FaceReport {
     }
 }
 
-/// The faces on a picture that was posted.
+/// The faces in a posted picture.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PictureReport {
     /// Width of the picture in pixels, after its EXIF orientation was applied.
     pub picture_width: usize,
     /// Height of the picture in pixels.
     pub picture_height: usize,
-    /// The model that named what they show.
+    /// The model that labelled the faces.
     pub model: String,
     /// The faces, in the order of their numbers.
     pub faces: Vec<FaceReport>,
@@ -201,7 +201,7 @@ pub struct PictureReport {
 /// A frame of the server's own source.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SceneReport {
-    /// What the source is called.
+    /// The name of the source.
     pub file: String,
     /// Number of the frame in the source, from 0.
     pub frame: u64,
@@ -243,11 +243,11 @@ impl SceneReport {
     }
 }
 
-/// What the server says to a visitor, as text.
+/// A text message from the server to a visitor.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ServerMessage {
-    /// What became of one of the visitor's frames.
+    /// The result for one of the visitor's frames.
     Scene {
         /// The number that the visitor gave the frame.
         id: u32,
@@ -264,10 +264,10 @@ pub enum ServerMessage {
     },
     /// A frame couldn't be analysed, or the connection will be closed.
     Problem {
-        /// The frame, if it is one's.
+        /// The number of the frame, if the problem concerns one.
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<u32>,
-        /// The HTTP status that says the same.
+        /// The corresponding HTTP status.
         status: u16,
         /// What is wrong, in words.
         message: String,
@@ -283,9 +283,9 @@ impl ServerMessage {
         Self::Scene { id, t, picture_width, picture_height, age_ms: age_ms(scene), faces: faces(scene) }
     }
 
-    /// As it is sent.
+    /// The message as JSON.
     pub fn json(&self) -> String {
-        // Plain numbers and words: there is nothing that JSON can't hold.
+        // Serialising numbers and strings can't fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
@@ -294,13 +294,13 @@ impl ServerMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceState {
-    /// Not yet, or not again: it is being opened.
+    /// It is being opened, for the first time or again.
     Opening,
-    /// It does.
+    /// It gives pictures.
     Playing,
-    /// The camera has gone, or can't be opened, and is tried again.
+    /// The camera is gone or can't be opened, and is retried.
     Lost,
-    /// Never again: it has ended with an error.
+    /// It has ended with an error and won't be retried.
     Failed,
 }
 
@@ -309,11 +309,11 @@ pub enum SourceState {
 pub struct SourceReport {
     /// Whether there is a picture.
     pub state: SourceState,
-    /// What to tell the reader; empty while all is well.
+    /// A message for the user; empty while all is well.
     pub message: String,
 }
 
-/// What a visitor may ask for.
+/// The settings that a visitor can change.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VisitorCommand {
@@ -321,12 +321,12 @@ pub struct VisitorCommand {
     pub smoothing: f32,
 }
 
-/// A frame of a visitor: number and time, both little-endian, and the picture behind them.
+/// The header of a visitor's frame: its number and time, both little-endian, followed by the picture.
 #[derive(Clone, Debug)]
 pub struct FrameHeader {
-    /// The visitor's number of it.
+    /// The visitor's number for the frame.
     pub id: u32,
-    /// The visitor's time of it, which is given back.
+    /// The visitor's time for the frame, which is sent back.
     pub t: f64,
 }
 
@@ -334,7 +334,7 @@ impl FrameHeader {
     /// Bytes before the picture.
     pub const BYTES: usize = 12;
 
-    /// From the beginning of a message; `None` if it is too short, or the time is no number.
+    /// Reads the header from the beginning of a message; `None` if that is too short or the time isn't finite.
     pub fn read(message: &[u8]) -> Option<Self> {
         let (id, rest) = message.split_first_chunk::<4>()?;
         let (t, _) = rest.split_first_chunk::<8>()?;
@@ -343,13 +343,13 @@ impl FrameHeader {
     }
 }
 
-/// A class that the model tells apart.
+/// A class of the model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ClassReport {
-    /// What labels and verdicts call it.
+    /// Its name in labels and verdicts.
     #[schema(example = "happy")]
     pub label: String,
-    /// What stands behind `raw_` and `smoothed_` in the names of fields.
+    /// Its name in fields, after `raw_` and `smoothed_`.
     #[schema(example = "happy")]
     pub column: String,
     /// Its colour in the window and on the page.
@@ -358,7 +358,7 @@ pub struct ClassReport {
 }
 
 impl ClassReport {
-    /// All of them, in their order.
+    /// Reports all classes, in their order.
     pub fn all(classes: &Classes) -> Vec<Self> {
         let report = |(class, column): (usize, &str)| {
             let [red, green, blue] = classes.rgb(class);
@@ -375,7 +375,7 @@ impl ClassReport {
 #[allow(dead_code, reason = "it stands in the document alone")]
 pub struct PictureBytes(Vec<u8>);
 
-/// An error as the API tells it.
+/// An error response.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ErrorReport {
     /// What is wrong, in words.

@@ -1,4 +1,4 @@
-//! Binding, serving and ending.
+//! Binding, serving and shutting down.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -23,48 +23,48 @@ use crate::metrics::Metrics;
 use crate::routes;
 use crate::tls::{TlsChoice, TlsError};
 
-/// Threads that talk to browsers: they only pass on what others worked on.
+/// Threads that talk to clients. They only pass on what other threads computed.
 const SERVING_THREADS: usize = 2;
 
-/// Threads that encode pictures for watchers, at most.
+/// Most threads that encode pictures for watchers.
 const ENCODING_THREADS: usize = 4;
 
-/// How often Ctrl-C is looked for.
+/// How often `stop` is checked.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What is to be served, and to whom.
+/// What to serve, and to whom.
 pub struct Setup {
     /// Address and port; port 0 takes any that is free.
     pub bind: SocketAddr,
     /// Whether to speak TLS, and with which certificate.
     pub tls: Option<TlsChoice>,
-    /// What opens the server; `None` lets everybody in.
+    /// The access token; `None` lets everybody in.
     pub token: Option<Token>,
-    /// What the server is called beside its addresses.
+    /// The server's names, beside its addresses.
     pub names: Vec<String>,
     /// Whether a server that others can reach may go without TLS or token.
     pub is_open_on_purpose: bool,
     /// The network for all visitors.
     pub classifier: Box<dyn Classifier>,
-    /// How faces are looked for on visitors' pictures.
+    /// How faces in visitors' pictures are detected.
     pub detection: DetectionOptions,
     /// Where the detector's network runs.
     pub device: Device,
     /// Time constant of the smoothing unless a visitor asks for another.
     pub smoothing: Option<Duration>,
-    /// What visitors are told.
+    /// What visitors learn about the server.
     pub about: About,
     /// The models that are part of the program.
     pub models: Vec<ModelReport>,
     /// The server's own source.
     pub source: Option<SourceSetup>,
-    /// Draws into the pictures of the source's stream.
+    /// Draws boxes and labels into the pictures of the source's stream.
     pub annotate: Annotate,
-    /// Begins the recording of a visitor; `None` stores nothing that visitors send.
+    /// Starts the recording of a visitor. With `None`, nothing that visitors send is stored.
     pub record_visitor: Option<RecordVisitor>,
 }
 
-/// The server can't be started or can't go on.
+/// Why the server can't start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Others could reach it, and nothing would keep them out.
@@ -72,7 +72,7 @@ pub enum ServeError {
         "{0} can be reached by others, so it needs a token and TLS (--tls self-signed); --i-know-this-is-open does without"
     )]
     TooOpen(SocketAddr),
-    /// The address can't be had.
+    /// The address can't be bound.
     #[error("can't listen on {address}: {reason}; choose another with --bind")]
     Bind {
         /// The address.
@@ -83,7 +83,7 @@ pub enum ServeError {
     /// The certificate can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The threads that look at pictures can't be started.
+    /// The engine can't be started.
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The source can't be started.
@@ -94,7 +94,7 @@ pub enum ServeError {
     Io(#[from] io::Error),
 }
 
-/// A server that listens, and doesn't answer yet.
+/// A server that is bound to its address, but doesn't answer yet.
 pub struct Server {
     app: Arc<App>,
     listener: TcpListener,
@@ -105,10 +105,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes the address and starts what looks at pictures.
+    /// Binds the address and starts the engine and the source.
     ///
     /// # Errors
-    /// When others could come in unchecked, the address can't be had, or a part can't be started.
+    /// When others could connect unchecked, the address can't be bound, or a part can't be started.
     pub fn bind(setup: Setup) -> Result<Self, ServeError> {
         let Setup { bind, tls, token, names, is_open_on_purpose, source, annotate, .. } = setup;
         let is_guarded = tls.is_some() && token.is_some();
@@ -158,7 +158,7 @@ impl Server {
         self.address
     }
 
-    /// The links that open its page, token included; the first one is for this machine's browser.
+    /// The links to its page, with the token. The first one is for this machine's browser.
     pub fn links(&self) -> &[String] {
         &self.links
     }
@@ -170,7 +170,7 @@ impl Server {
         links.find(|link| !link.contains(&own)).map(String::as_str)
     }
 
-    /// Answers until `stop` says so, then ends all sessions within two seconds.
+    /// Serves until `stop` returns true, then ends all sessions within two seconds.
     ///
     /// # Errors
     /// When the system fails.
@@ -221,13 +221,13 @@ async fn serve(
     while app.session_count() > 0 && Instant::now() < deadline {
         tokio::time::sleep(TICK).await;
     }
-    // Close frames that were just written still have to leave.
+    // Let close frames that were just written be sent.
     tokio::time::timeout(CLOSE_WITHIN, serving).await.ok();
     Ok(())
 }
 
-/// What the server is called in links. With the user's own certificate, names come first, as it is issued for them; otherwise a name may
-/// be a proxy's, so addresses do.
+/// The server's hosts in links. With the user's own certificate, names come first, because it is issued for them. Otherwise addresses do,
+/// because a name may be a proxy's.
 fn hosts(names: &[String], bound: IpAddr, addresses: &[IpAddr], has_own_certificate: bool) -> Vec<String> {
     let own = bound.is_unspecified().then(|| OWN_NAME.to_owned());
     let addresses = own.into_iter().chain(addresses.iter().copied().map(in_link));

@@ -1,4 +1,4 @@
-//! Certificates: one's own, or one made for this run.
+//! Certificates: the user's own, or one made for this run.
 
 use std::io;
 use std::net::IpAddr;
@@ -18,17 +18,17 @@ use crate::access::OWN_NAME;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a certificate that is made for a run is valid. Some phones refuse more than 825 days.
+/// How long a self-signed certificate is valid. Some phones refuse more than 825 days.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Where the server's certificate comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsChoice {
-    /// Made for this run; browsers warn of it.
+    /// Made for this run; browsers warn about it.
     SelfSigned,
-    /// Files in PEM.
+    /// PEM files.
     Files {
-        /// The certificate, and behind it those that vouch for it.
+        /// The certificate, followed by those that vouch for it.
         certificate: PathBuf,
         /// Its private key.
         key: PathBuf,
@@ -48,10 +48,10 @@ impl FromStr for TlsChoice {
     }
 }
 
-/// TLS can't be set up.
+/// Why TLS can't be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file that can't be read, or isn't PEM of the right kind.
+    /// A file can't be read, or isn't PEM of the right kind.
     #[error("can't use {} for TLS: {reason}", path.display())]
     File {
         /// The file.
@@ -59,7 +59,7 @@ pub enum TlsError {
         /// Why.
         reason: String,
     },
-    /// The key isn't the certificate's, or is of a kind that isn't known.
+    /// The key doesn't belong to the certificate, or its kind isn't supported.
     #[error("the certificate and key can't be used together: {0}")]
     Pair(#[from] rustls::Error),
     /// No certificate could be made.
@@ -68,10 +68,10 @@ pub enum TlsError {
 }
 
 impl TlsChoice {
-    /// What the server needs. `names` are what it is called.
+    /// Returns the server's TLS configuration. A self-signed certificate covers `names` and `addresses`.
     ///
     /// # Errors
-    /// When a file can't be used.
+    /// When a file can't be used, or no certificate can be made.
     pub fn config(&self, names: &[String], addresses: &[IpAddr]) -> Result<RustlsConfig, TlsError> {
         let (certificates, key) = match self {
             Self::SelfSigned => made(names, addresses)?,
@@ -89,7 +89,7 @@ impl TlsChoice {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(certificates, key)?;
-        // WebSockets need no more, and each protocol more is one more to guard.
+        // WebSockets need only HTTP/1.1, and every further protocol is one more to secure.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(RustlsConfig::from_config(Arc::new(config)))
     }
@@ -118,7 +118,7 @@ fn made(
     Ok((vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into()))
 }
 
-/// A link as a QR code of half blocks, dark on light, for terminals of either colour.
+/// Draws a link as a QR code of half blocks. Light modules have the terminal's text colour, so the code is inverted on a light background.
 ///
 /// # Errors
 /// When the link is too long for one.
@@ -126,7 +126,7 @@ pub fn qr_code(link: &str) -> io::Result<String> {
     let code = qrcode::QrCode::with_error_correction_level(link, qrcode::EcLevel::L).map_err(io::Error::other)?;
     let width = code.width();
     let modules = code.into_colors();
-    // Four light modules around it, as the standard asks for.
+    // The standard requires a margin of four light modules.
     let is_dark = |x: usize, y: usize| {
         let inside = |n: usize| (4..4 + width).contains(&n);
         inside(x) && inside(y) && modules.get((y - 4) * width + x - 4) == Some(&qrcode::Color::Dark)

@@ -14,7 +14,7 @@ pub struct Frame {
     pub media_time: Duration,
     /// When the frame was read. Age is measured from here.
     pub captured_at: Instant,
-    /// The picture: 8-bit BGR, never empty. Shared with a recording without a copy, so nobody writes into it.
+    /// The picture: 8-bit BGR, never empty. Shared with a recording without copying, so it must not be modified.
     pub image: Arc<Mat>,
 }
 
@@ -30,9 +30,9 @@ impl Frame {
     }
 }
 
-/// A picture ready for a texture: red, green, blue and alpha (always 255) in one `u32` a pixel, in memory order.
+/// A picture ready for a texture: red, green, blue and alpha (always 255) in one `u32` per pixel, in memory order.
 ///
-/// `u32` gives the alignment that lets the window take the buffer over without copying it.
+/// `u32` has the alignment that lets the window take over the buffer without copying it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RgbaPicture {
     /// Width in pixels.

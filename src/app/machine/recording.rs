@@ -1,4 +1,4 @@
-//! The recordings of a session with a camera, and what the program itself notes in them.
+//! The recordings of a camera session, and the marks that the program itself adds to them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::pipeline::{Command, Event, Tap};
 use crate::recording::{EndReason, Progress, RecordingEvent, SessionWriter, Subject};
 use crate::source::{SourceInfo, SourceKind};
 
-/// A slider that is being dragged changes many times; what it comes to rest at for so long is noted.
+/// How long a value must stay unchanged before its change is marked: a dragged slider changes many times.
 const SETTLED: Duration = Duration::from_millis(700);
 
-/// Starts and ends recordings, and knows what they are of.
+/// Starts and ends recordings, and marks changes that affect their results.
 pub(super) struct MarkingWriter {
     writer: Option<SessionWriter>,
     wake: Wake,
@@ -23,13 +23,13 @@ pub(super) struct MarkingWriter {
     smoothing: Option<Duration>,
     detection: DetectionOptions,
     blur: Option<Blur>,
-    /// Changes that may not be the last of their kind.
+    /// Changes that a newer one may still replace.
     settling: Vec<Change>,
-    /// Events that didn't come from a writer.
+    /// Events to report besides those of the current writer.
     events: Vec<RecordingEvent>,
 }
 
-/// A change that the program marks: what of, when, and to what.
+/// A change that the program marks: of what, when, and the new value.
 struct Change {
     of: &'static str,
     at: Instant,
@@ -50,7 +50,7 @@ impl MarkingWriter {
         }
     }
 
-    /// Starts a recording and gives what it wants to see of the pipeline; if it can't be started, an event says why.
+    /// Starts a recording and returns its tap for the pipeline. If it can't be started, an event says why.
     pub(super) fn start(&mut self, folder: PathBuf, network: Option<NetworkInUse>) -> Option<Arc<dyn Tap>> {
         let source = self.source.clone().filter(|source| source.kind == SourceKind::Camera);
         let (Some(source), Some(network)) = (source, network) else {
@@ -58,7 +58,7 @@ impl MarkingWriter {
             self.events.push(RecordingEvent::Failed(EndReason::new(why)));
             return None;
         };
-        // One that is still ending is waited for.
+        // Wait for a recording that is still ending.
         let before = self.finish();
         self.events.extend(before);
         let subject =
@@ -108,7 +108,7 @@ impl MarkingWriter {
         events
     }
 
-    /// Learns what the pipeline did, and marks what changes the results.
+    /// Notes events of the pipeline, and marks those that affect the results.
     pub(super) fn note_events(&mut self, events: &[Event], network: Option<&NetworkInUse>) {
         for event in events {
             if let Some(writer) = &mut self.writer {
@@ -126,7 +126,7 @@ impl MarkingWriter {
         }
     }
 
-    /// Learns what the window asked for, and marks what changes the results.
+    /// Notes commands to the pipeline, and marks those that affect the results.
     pub(super) fn note_command(&mut self, command: &Command) {
         match command {
             Command::SetSmoothing(constant) => {
@@ -149,7 +149,7 @@ impl MarkingWriter {
         self.settling.push(Change { of, at: Instant::now(), to });
     }
 
-    /// Marks the changes that are older than `than`.
+    /// Marks the pending changes that are at least `than` old.
     fn settle(&mut self, than: Duration) {
         for Change { of, at, to } in self.settling.extract_if(.., |change| change.at.elapsed() >= than) {
             if let Some(writer) = &self.writer {
@@ -216,7 +216,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut writer = marking_writer();
         writer.note_events(&[opened()], None);
-        // Before the recording: in its metadata, and no mark.
+        // A change before the recording goes into its metadata and isn't marked.
         writer.note_command(&Command::SetSmoothing(Some(Duration::from_millis(100))));
         writer.settle(Duration::ZERO);
         writer.start(home.path().to_owned(), Some(network("mien"))).unwrap();

@@ -10,31 +10,31 @@ use super::Settings;
 use crate::bounded;
 use crate::whole::{self, Existing};
 
-/// Name of the file of settings, in the folder where eframe keeps the place of the window.
+/// Name of the settings file, in the folder where eframe stores the window's position.
 pub const FILE: &str = "settings.json";
 
-/// Bytes that it may have.
+/// Maximum size of the file in bytes.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// The file, as this window knows it.
+/// The settings file, and what this window last read from it or wrote to it.
 #[derive(Debug)]
 pub struct SettingsFile {
     path: PathBuf,
     kept: Settings,
-    /// Whether it couldn't be written last time.
+    /// Whether the last write failed.
     failed: bool,
 }
 
 impl SettingsFile {
-    /// The file at `path`, from which these were loaded.
+    /// The file at `path`, from which `loaded` was read.
     pub fn new(path: PathBuf, loaded: Settings) -> Self {
         Self { path, kept: loaded, failed: false }
     }
 
-    /// Writes what has changed of the settings since they were kept last: another window may have changed others meanwhile.
+    /// Writes only the settings changed since the last call, because another window may have changed others meanwhile.
     ///
     /// # Errors
-    /// On the first failure after a success; later ones are silent. The file stays as it was.
+    /// On the first failure after a success; later ones are silent. The file then stays unchanged.
     pub fn keep(&mut self, settings: Settings) -> Result<(), String> {
         if settings == self.kept {
             return Ok(());
@@ -56,7 +56,7 @@ impl SettingsFile {
 }
 
 impl Settings {
-    /// The settings of the last start. What can't be read has its default, and a warning says so.
+    /// Loads the saved settings. A value that can't be read gets its default, and a warning is logged.
     pub fn load(path: &Path) -> Self {
         let read = bounded::read(path, MOST_BYTES).and_then(|text| Ok(serde_json::from_slice(&text)?));
         match read {
@@ -70,7 +70,7 @@ impl Settings {
         }
     }
 
-    /// The defaults, with each of the fields that can be read in its place.
+    /// The defaults, with each readable field replaced by its stored value.
     fn of(stored: Map<String, Value>) -> Self {
         let mut settings = Self::default();
         let Ok(Value::Object(mut fields)) = serde_json::to_value(&settings) else { return settings };
@@ -106,7 +106,7 @@ mod tests {
     use crate::device::DeviceChoice;
     use crate::prior::{PriorChoice, StandardPrior};
 
-    /// A folder for settings, and their file in it.
+    /// A temporary folder, and the path of a settings file in it.
     fn folder() -> (tempfile::TempDir, PathBuf) {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("mien").join(FILE);
@@ -153,7 +153,7 @@ mod tests {
         let overlay = Overlay { ids: false, ..Overlay::default() };
         let expected = Settings { smoothing_secs: 1.5, flip: true, overlay, ..Settings::default() };
         assert_eq!(Settings::load(&path), expected);
-        // Too large for its field, and impossible then; what follows counts.
+        // Too large for its field, so out of range; the field after it still counts.
         fs::write(&path, r#"{"smoothing_secs": 1e300, "flip": true}"#).unwrap();
         assert!(Settings::load(&path).flip);
         for damaged in ["}{ not JSON", "[]", ""] {
@@ -166,7 +166,7 @@ mod tests {
     fn settings_that_cannot_be_saved_are_told_of_once_and_those_before_stay() {
         let (home, path) = folder();
         let mut file = SettingsFile::new(path.clone(), Settings::default());
-        // A file in the folder's place.
+        // A file where the folder should be.
         let place = home.path().join("mien");
         fs::write(&place, "precious").unwrap();
         let error = file.keep(changed()).unwrap_err();

@@ -17,26 +17,25 @@ use crate::classes::Classes;
 use crate::face::Face;
 use crate::recording::Edits;
 
-/// Height of a row with a name, a bar and a percentage, and the least that letters allow.
+/// Height of a row with a name, a bar and a percentage, and the minimum for readable text.
 const ROW_HEIGHT: f32 = 20.0;
 const SMALLEST_ROW: f32 = 15.0;
 
-/// Between two rows.
 const ROW_GAP: f32 = 3.0;
 
-/// Of a card without its rows: edges, heading and the distance to the next card.
+/// Height of a card without its rows: edges, heading and the gap to the next card.
 const AROUND_ROWS: f32 = 56.0;
 
-/// Least width of the names: that of “Surprise” with a gap after it.
+/// Minimum width of the names: that of “Surprise” with a gap after it.
 const NAME_WIDTH: f32 = 66.0;
 
 /// Gap after the longest name.
 const NAME_GAP: f32 = 8.0;
 
-/// Most of a row that names may take; longer ones are cut, and whole where the pointer rests.
+/// Maximum share of a row for the name. Longer ones are cut; the hover text has them in full.
 const NAMES_SHARE: f32 = 0.5;
 
-/// Of names and percentages.
+/// Font size of names and percentages.
 const LETTERS: f32 = 13.5;
 
 /// Width of “100 %” with a gap before it.
@@ -44,13 +43,12 @@ const PERCENT_WIDTH: f32 = 48.0;
 
 const BAR_HEIGHT: f32 = 12.0;
 
-/// What a card of bars needs in height at least.
+/// Minimum height of a card of bars.
 pub(super) fn smallest_card(classes: &Classes) -> f32 {
     AROUND_ROWS + classes.len() as f32 * (SMALLEST_ROW + ROW_GAP)
 }
 
-/// Shows a card for each face. Where there is no room for all of them, those that the timeline doesn't show keep their
-/// winning bar alone.
+/// Shows a card for each face. If there isn't room for all, faces that the timeline doesn't show get only their winning bar.
 pub(super) fn show(ui: &mut Ui, people: &People, names: &Edits, asks: &mut Asks) {
     let room = ui.available_height();
     let (faces, classes) = (people.faces(), people.classes());
@@ -113,7 +111,7 @@ impl Card<'_> {
             .stroke(stroke)
             .corner_radius(CornerRadius::same(8))
             .inner_margin(Margin::same(10));
-        // Below its contents, so that hover texts of the bars come through.
+        // Sensed below its contents, so that the hover texts of the bars still work.
         let sensed = UiBuilder::new().id_salt(("face", self.face.id)).sense(Sense::click());
         let response = ui.scope_builder(sensed, |ui| frame.show(ui, |ui| self.contents(ui))).response;
         response.widget_info(|| {
@@ -148,7 +146,7 @@ impl Card<'_> {
 fn heading(ui: &mut Ui, title: &str, classes: &Classes, face: &Face) {
     let verdict = Verdict::of(face);
     ui.horizontal(|ui| {
-        // The result comes first, so that it is the name that is cut where both have no room.
+        // The result is laid out first, so that the name is cut if there isn't room for both.
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let text = RichText::new(verdict.words(classes, true));
             let noun = classes.noun();
@@ -179,7 +177,7 @@ fn names_width(ui: &Ui, classes: &Classes) -> f32 {
     longest.min((ui.available_width() * NAMES_SHARE).max(NAME_WIDTH))
 }
 
-/// A name that is cut where it is longer than so many points.
+/// Lays out a name, cut to `width` points.
 fn name(painter: &Painter, name: String, color: Color32, width: f32) -> Arc<Galley> {
     let mut job = LayoutJob::simple_singleline(name, FontId::proportional(LETTERS), color);
     job.wrap = TextWrapping::truncate_at_width(width);
@@ -187,7 +185,7 @@ fn name(painter: &Painter, name: String, color: Color32, width: f32) -> Arc<Gall
 }
 
 impl Card<'_> {
-    /// One class: name, bar, percentage. The bar glides, the number is the true one.
+    /// One class: name, bar, percentage. The bar glides; the number is exact.
     fn bar(&self, ui: &mut Ui, class: usize, probability: f32, length: f32) {
         let class_name = self.classes.name(class);
         let (row, response) = ui.allocate_exact_size(vec2(ui.available_width(), self.row_height), Sense::hover());
@@ -225,7 +223,7 @@ impl Card<'_> {
         let radius = CornerRadius::same(3);
         painter.rect_filled(track, radius, track_color);
         let filled = Rect::from_min_size(track.min, vec2(track.width() * length.clamp(0.0, 1.0), BAR_HEIGHT));
-        // Less than a point would be a speck of dirt.
+        // A bar narrower than a point would look like a speck of dirt.
         if filled.width() >= 1.0 {
             let color = theme::color(self.classes, class);
             let edge = theme::casing(color, background).unwrap_or(Color32::TRANSPARENT);

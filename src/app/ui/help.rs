@@ -5,7 +5,7 @@ use egui::{Align2, Context, Grid, Key, KeyboardShortcut, Modifiers, RichText, Sc
 use crate::app::action::{Action, Asks, Pane};
 use crate::app::keys::Shortcut;
 
-/// Room that the title and the edges of the window around the list take.
+/// Height of the window's title and edges around the list.
 const AROUND_LIST: f32 = 90.0;
 
 pub(super) fn show(ctx: &Context, asks: &mut Asks) {

@@ -1,4 +1,4 @@
-//! The panels, one a file. Each is given what it shows and asks for [`Action`](super::action::Action)s.
+//! The panels, one per file. Each receives what it shows and requests [`Action`](super::action::Action)s.
 
 mod faces;
 mod help;
@@ -29,58 +29,58 @@ use super::icons::Icon;
 use super::keys::Shortcut;
 use super::replay::{Replay, names, results};
 
-/// Width of the panel of faces at first start, and the least it may have: names, percentages and some bar between.
+/// Default and minimum width of the faces panel. The minimum fits names, percentages and a short bar.
 const FACES_WIDTH: f32 = 290.0;
 const SMALLEST_FACES_WIDTH: f32 = 200.0;
 
-/// Most of the window's width that the faces may take: the picture is the main thing.
+/// Maximum share of the width for the faces, because the picture matters most.
 const FACES_SHARE: f32 = 0.36;
 
 /// Room at the right of the timeline for half of the axis' last label.
 const AXIS_LABEL_OVERHANG: i8 = 24;
 
-/// Between a button's sign and its word.
+/// Gap between a button's icon and its word.
 const SIGN_GAP: f32 = 6.0;
 
-/// Height of the timeline at first start, and the least in which lines can be told apart.
+/// Default height of the timeline, and the minimum at which its lines can be told apart.
 const TIMELINE_HEIGHT: f32 = 190.0;
 const SMALLEST_TIMELINE_HEIGHT: f32 = 120.0;
 
-/// Size of the window below which the timeline or the faces fold away by themselves: with them a picture of 4:3 would be a
-/// stamp, lower than 300 points or narrower than 400.
+/// Height and width of the window below which the timeline and the faces are hidden automatically. With them, a 4:3 picture
+/// would be lower than 300 points or narrower than 400.
 const ROOM_FOR_TIMELINE: f32 = 580.0;
 const ROOM_FOR_FACES: f32 = 600.0;
 
-/// Distance of what floats over the picture from its edges.
+/// Distance of floating elements from the edges of the picture.
 const FROM_EDGE: f32 = 10.0;
 
-/// For so many seconds after the pointer moved the way back to the panels is seen.
+/// For this many seconds after a pointer movement, the button that brings the panels back is shown.
 const WAY_BACK_SECS: f32 = 3.0;
 
-/// What of the window is shown.
+/// Which parts of the window are shown.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Panes {
     pub(super) help: bool,
     pub(super) settings: bool,
-    /// Nothing but the picture.
+    /// Whether only the picture is shown.
     pub(super) picture_alone: bool,
-    /// What the user wants of the panels that fold away; none leaves it to the room that there is.
+    /// The user's choices for the panels that can be hidden automatically; `None` leaves it to the available room.
     faces_wanted: Option<bool>,
     timeline_wanted: Option<bool>,
     /// What the window had room for when it was last drawn.
     faces_fit: bool,
     timeline_fits: bool,
-    /// Lines of the timeline that the user doesn't want to see, by the keys of their classes.
+    /// Lines of the timeline that the user has hidden, by the keys of their classes.
     hidden_lines: BTreeSet<String>,
 }
 
 impl Panes {
-    /// With the panels that the user wants; none leaves them to the room that there is.
+    /// Takes the user's choices for the panels; `None` leaves it to the available room.
     pub(super) fn new(faces_wanted: Option<bool>, timeline_wanted: Option<bool>) -> Self {
         Self { faces_wanted, timeline_wanted, ..Self::default() }
     }
 
-    /// Whether the user wants the faces, and the timeline.
+    /// The user's choices for the faces and the timeline.
     pub(super) fn wanted(&self) -> (Option<bool>, Option<bool>) {
         (self.faces_wanted, self.timeline_wanted)
     }
@@ -102,7 +102,7 @@ impl Panes {
         match pane {
             Pane::Help => self.help = !self.help,
             Pane::Settings => self.settings = !self.settings,
-            // What the room gives anyway isn't remembered: another window may be smaller.
+            // A choice that matches the default for the available room isn't remembered: another window may be smaller.
             Pane::Faces => self.faces_wanted = Some(!self.faces()).filter(|wanted| *wanted != self.faces_fit),
             Pane::Timeline => {
                 self.timeline_wanted = Some(!self.timeline()).filter(|wanted| *wanted != self.timeline_fits);
@@ -214,7 +214,7 @@ impl App {
     }
 }
 
-/// A button with a sign and a word, or the sign alone where room is short; its name is the word in either case.
+/// A button with an icon and a word, or the icon alone if `compact`. Its accessible name is the word in either case.
 fn icon_button(ui: &mut Ui, icon: Icon, word: &str, compact: bool, enabled: bool) -> Response {
     if compact {
         let name = word.to_owned();
@@ -224,7 +224,7 @@ fn icon_button(ui: &mut Ui, icon: Icon, word: &str, compact: bool, enabled: bool
     }
 }
 
-/// While the pointer moves over the picture alone: a button that brings the panels back, for hands that are at no keyboard.
+/// While the pointer moves over the picture alone, shows a button that brings the panels back without a keyboard.
 fn way_back(ctx: &Context, room: Rect, asks: &mut Asks) {
     let left = WAY_BACK_SECS - ctx.input(|i| i.pointer.time_since_last_movement());
     if left <= 0.0 {
@@ -240,23 +240,23 @@ fn way_back(ctx: &Context, room: Rect, asks: &mut Asks) {
     });
 }
 
-/// Has screen readers say it when it appears or changes.
+/// Makes screen readers announce it when it appears or changes.
 fn say_aloud(response: &Response, how: Live) {
     response.ctx.accesskit_node_builder(response.id, |node| node.set_live(how));
 }
 
-/// Names a menu's button, and says what is chosen in it, for who can't see it.
+/// Gives a menu's button its accessible name, and the current choice as its value.
 fn name_choice(button: Response, name: &str, chosen: String) {
     let button = button.accessible_name(name);
     button.ctx.accesskit_node_builder(button.id, |node| node.set_value(chosen));
 }
 
-/// A name with at most so many letters.
+/// Cuts a name to at most `longest` characters.
 fn shortened(name: String, longest: usize) -> String {
     if name.chars().count() <= longest { name } else { name.chars().take(longest - 1).chain(['…']).collect() }
 }
 
-/// The button that plays and pauses. It is the same in all bars.
+/// The play button, the same in all bars.
 fn play_button(ui: &mut Ui, player: &super::player::Player, compact: bool) -> Response {
     use super::player::NextPress;
     let next = player.next_press();

@@ -1,4 +1,4 @@
-//! Words in the picture's place, each with a way on.
+//! Messages in the picture area, with buttons for what to do next.
 
 use egui::accesskit::Live;
 use egui::{Align2, Button, Color32, Rect, RichText, Ui, UiBuilder, vec2};
@@ -16,26 +16,26 @@ use crate::source::CameraEntry;
 const WIDTH: f32 = 560.0;
 const BUTTON_WIDTH: f32 = 240.0;
 
-/// Most cameras offered as buttons; the menu has them all.
+/// Maximum number of cameras offered as buttons; the menu has them all.
 const MOST_CAMERAS: usize = 4;
 
 /// The state of the source in words.
 pub(super) struct Words<'a> {
     pub(super) player: &'a Player,
     pub(super) discovery: &'a Discovery,
-    /// By the window's clock.
+    /// Time on the window's clock.
     pub(super) now: f64,
 }
 
 impl Words<'_> {
-    /// Shows them in the middle of `picture` or of the whole room.
+    /// Shows the message in the middle of `picture`, or of the whole area if there is none.
     pub(super) fn show(&self, ui: &mut Ui, picture: Option<Rect>, asks: &mut Asks) {
         let room = picture.unwrap_or(ui.max_rect());
         if picture.is_some() {
             ui.painter().rect_filled(room, 0.0, Color32::from_black_alpha(150));
         }
         let (headline, detail) = self.sentences();
-        // Above the middle, for the buttons below the words.
+        // Centred together, so that the words are above the middle and the buttons below.
         let height = self.height();
         let place = Align2::CENTER_CENTER
             .align_size_within_rect(vec2(WIDTH.min(room.width()), height.min(room.height())), room);
@@ -43,7 +43,7 @@ impl Words<'_> {
             ui.vertical_centered(|ui| {
                 dark_buttons(ui);
                 let response = ui.label(RichText::new(headline).size(21.0).color(theme::BACKDROP_TEXT));
-                // Nobody wants to hear each second of a countdown.
+                // Screen readers shouldn't announce each second of a countdown.
                 if !matches!(self.player.phase, Phase::CameraLost { .. }) {
                     say_aloud(&response, Live::Polite);
                 }
@@ -57,7 +57,7 @@ impl Words<'_> {
         });
     }
 
-    /// Whether the first picture waits for the user.
+    /// Whether the source is paused before its first picture.
     fn is_paused(&self) -> bool {
         self.player.paused && matches!(self.player.phase, Phase::Opening | Phase::Running)
     }
@@ -68,21 +68,21 @@ impl Words<'_> {
         match &self.player.phase {
             Phase::NoCamera => ("No camera found: plug one in, or open a video".to_owned(), None),
             _ if self.is_paused() => ("Paused".to_owned(), Some("Resume to see the picture".to_owned())),
-            // The source is there, and its first picture waits to be labelled.
+            // The source is open, and its first frame waits for the network.
             Phase::Running if self.player.network.is_none() => ("Loading the network…".to_owned(), None),
             Phase::Opening | Phase::Running if opening_recording => ("Opening recording…".to_owned(), None),
             Phase::Opening | Phase::Running if opening_video => ("Opening video…".to_owned(), None),
             Phase::Opening | Phase::Running => ("Opening camera…".to_owned(), None),
             Phase::CameraLost { reason, busy, retry_at } => {
                 let secs = (retry_at - self.now).ceil().max(0.0);
-                // A camera that never gave a picture was not lost.
+                // A camera that never opened wasn't lost.
                 let what = match (busy, &self.player.info) {
                     (true, _) => "Camera is busy",
                     (false, Some(_)) => "Camera lost",
                     (false, None) => "Camera not available",
                 };
                 let when = match secs {
-                    // A paused camera is left alone.
+                    // A paused camera isn't retried.
                     _ if self.player.paused => "trying again once you resume".to_owned(),
                     0.0 => "trying again…".to_owned(),
                     secs => format!("trying again in {secs:.0} s"),
@@ -125,7 +125,7 @@ impl Words<'_> {
         }
     }
 
-    /// The other cameras, the demo clip, a video.
+    /// Buttons for the other cameras, the demo clip and a video.
     fn other_ways(&self, ui: &mut Ui, asks: &mut Asks) {
         let is_current = |camera: &CameraEntry| match &self.player.source {
             Some(Source::Camera(device)) => camera.is(device),
@@ -140,7 +140,7 @@ impl Words<'_> {
         way_on(ui, asks, Icon::Open, "Open video…", Action::AskForVideo);
     }
 
-    /// About how much room the words and buttons take, to put them in the middle.
+    /// Approximate height of the words and buttons, to centre them.
     fn height(&self) -> f32 {
         match self.player.phase {
             _ if self.is_paused() => 120.0,

@@ -1,4 +1,4 @@
-//! Boxes and labels over the picture. They are painted on the very frame that was analysed, never into its pixels.
+//! Boxes and labels over the picture. They are painted over exactly the frame that was analysed, never into its pixels.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::recording::Edits;
 const LINE: f32 = 2.5;
 const CHOSEN_LINE: f32 = 4.0;
 
-/// Height of a label's letters: a share of the picture's height within bounds that stay readable and stay out of the way.
+/// Font size of labels: a share of the picture's height, limited to stay readable and out of the way.
 const LETTERS_OF_HEIGHT: f32 = 1.0 / 26.0;
 const SMALLEST_LETTERS: f32 = 14.0;
 const LARGEST_LETTERS: f32 = 22.0;
@@ -31,20 +31,20 @@ const LARGEST_LETTERS: f32 = 22.0;
 /// Room between a label's letters and the edge of its patch.
 const PADDING: egui::Vec2 = vec2(8.0, 3.0);
 
-/// Box and patch of a face of which nothing is known: no class's colour.
+/// Patch and box of a face without a clear result, in no class's colour.
 const UNSURE: Color32 = Color32::from_rgb(0x3A, 0x3F, 0x47);
 const UNSURE_LINE: Color32 = Color32::from_rgb(0xDD, 0xE1, 0xE6);
 
-/// Letters of a name on the picture: a longer one is cut, so that what the face shows has room.
+/// Maximum length of a name on the picture. A longer one is cut, to leave room for the result.
 const NAME_LENGTH: usize = 24;
 
-/// Between a face's box and the line around it that shows where the keyboard is.
+/// Gap between a face's box and the outline that shows the keyboard focus.
 const FOCUS_GAP: f32 = 6.0;
 
-/// Dark edge beside a line, so that it shows on a picture of its own colour.
+/// Dark edge beside a line, so that it shows on a picture of the same colour.
 const EDGE: Color32 = Color32::from_black_alpha(120);
 
-/// Paints what `overlay` has switched on.
+/// Paints the layers that `overlay` enables.
 pub(super) fn show(
     ui: &mut Ui,
     transform: &PictureTransform,
@@ -72,7 +72,7 @@ pub(super) fn show(
     }
 }
 
-/// Makes the face something to click, and to hear of.
+/// Makes a face clickable and visible to screen readers.
 fn face_on_picture(ui: &mut Ui, face: &Face, rect: Rect, title: &str, asks: &mut Asks) {
     let response = ui.interact(rect, ui.scope_id().with(("face on picture", face.id)), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, title));
@@ -91,7 +91,7 @@ fn line_color(classes: &Classes, verdict: Verdict) -> Color32 {
     }
 }
 
-/// Of a label's patch, and of the letters on it.
+/// Colours of a label's patch and text.
 fn patch_colors(classes: &Classes, verdict: Verdict) -> (Color32, Color32) {
     match verdict {
         Verdict::Leads(class, _) => (theme::color(classes, class), theme::text_on(classes, class)),
@@ -106,7 +106,7 @@ fn paint_box(painter: &Painter, rect: Rect, color: Color32, emphasised: bool) {
     painter.rect_stroke(rect, radius, Stroke::new(width, color), StrokeKind::Middle);
 }
 
-/// What the label of a face says with these layers on: `1  Happy 87 %`. `None` if all are off.
+/// Text of a face's label with these layers on, such as `1  Happy 87 %`. `None` if all are off.
 fn label_text(title: &str, classes: &Classes, verdict: Verdict, overlay: Overlay) -> Option<String> {
     let id = overlay.ids.then(|| title.to_owned());
     let words = match (verdict, overlay.labels, overlay.percentages) {
@@ -120,7 +120,7 @@ fn label_text(title: &str, classes: &Classes, verdict: Verdict, overlay: Overlay
     }
 }
 
-/// Places labels so that they stay in the picture and off each other.
+/// Places labels within the picture, if possible without overlaps.
 struct Labels {
     picture: Rect,
     taken: Vec<Rect>,
@@ -140,7 +140,8 @@ impl Labels {
         painter.galley(patch.min + PADDING, galley, color);
     }
 
-    /// Above the face; where that is outside the picture or taken, inside at the top, below, inside at the bottom.
+    /// Tries above the face, inside it at the top, below it, and inside it at the bottom. Takes the first free place within
+    /// the picture, else the first one within the picture.
     fn place(&mut self, face: Rect, size: egui::Vec2) -> Rect {
         let gap = LINE / 2.0 + 2.0;
         let tops = [face.top() - size.y - gap, face.top() + gap, face.bottom() + gap, face.bottom() - size.y - gap];

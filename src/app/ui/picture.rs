@@ -21,14 +21,14 @@ use crate::recording::Edits;
 /// Room left around the picture, in points.
 const MARGIN: f32 = 6.0;
 
-/// Most letters of a mark's text on the picture.
+/// Maximum length of a mark's text on the picture.
 const MARK_LENGTH: usize = 40;
 
-/// The picture on the screen, and the frame that it was made of.
+/// The picture on the screen, and the frame that it was made from.
 #[derive(Default)]
 pub(in crate::app) struct Screen {
     shown: Option<OnScreen>,
-    /// Not yet with the graphics card.
+    /// Not uploaded to the graphics card yet.
     picture: Option<RgbaPicture>,
     texture: Option<TextureHandle>,
 }
@@ -56,7 +56,7 @@ impl Screen {
         self.shown.as_ref().map(|shown| Arc::clone(&shown.frame))
     }
 
-    /// Gives a new picture to the graphics card. The texture is made once and then only filled again.
+    /// Uploads a new picture to the graphics card. The texture is created once and then reused.
     fn upload(&mut self, ctx: &Context) {
         let Some(picture) = self.picture.take() else { return };
         let image = color_image(fitted(picture, ctx.input(|i| i.max_texture_side)));
@@ -71,15 +71,15 @@ impl Screen {
 pub(super) struct Shown<'a> {
     pub(super) player: &'a Player,
     pub(super) people: &'a People,
-    /// What people are called.
+    /// Names of the people.
     pub(super) names: &'a Edits,
     pub(super) discovery: &'a Discovery,
     pub(super) recording: &'a RecordingControl,
-    /// Whether nothing but the picture is shown.
+    /// Whether only the picture is shown.
     pub(super) is_alone: bool,
     pub(super) settings: &'a Settings,
     pub(super) mirrored: bool,
-    /// By the window's clock.
+    /// Time on the window's clock.
     pub(super) now: f64,
 }
 
@@ -103,7 +103,7 @@ pub(super) fn show(ui: &mut Ui, screen: &mut Screen, shown: &Shown<'_>, asks: &m
     }
     let recording = record::words(shown.recording).filter(|_| shown.is_alone);
     if let Some(words) = recording {
-        // Nobody is recorded without a sign of it.
+        // A recording must always be visible.
         let corner = transform.map_or(room, |t| t.picture_on_screen).right_top();
         let patch = patch(ui, corner + vec2(-10.0, 10.0), Align2::RIGHT_TOP, &words);
         let edge = egui::Stroke::new(2.0, theme::RECORDING);
@@ -113,7 +113,7 @@ pub(super) fn show(ui: &mut Ui, screen: &mut Screen, shown: &Shown<'_>, asks: &m
     drop_hint(ui, room);
 }
 
-/// Short words over the picture: paused, no face found.
+/// Short notices over the picture, such as “Paused” or “No face found”.
 fn notices(ui: &mut Ui, transform: &PictureTransform, shown: &Shown<'_>, analysed: bool) {
     let Shown { player, people, .. } = shown;
     if player.phase != Phase::Running {
@@ -130,7 +130,7 @@ fn notices(ui: &mut Ui, transform: &PictureTransform, shown: &Shown<'_>, analyse
     }
     let below = pos2(picture.center().x, picture.bottom() - 12.0);
     let nobody = people.nobody_at(player.position());
-    // While it plays, a word for each frame that was left out would flicker.
+    // During playback, a notice for each frame that wasn't analysed would flicker.
     if !analysed && (player.paused || nobody) {
         notice(ui, below, Align2::CENTER_BOTTOM, "This frame was not analysed when it was recorded");
     } else if nobody {
@@ -138,7 +138,7 @@ fn notices(ui: &mut Ui, transform: &PictureTransform, shown: &Shown<'_>, analyse
     }
 }
 
-/// While a file is dragged over the window: what happens when it is dropped.
+/// While a file is dragged over the window, says what happens when it is dropped.
 fn drop_hint(ui: &mut Ui, room: Rect) {
     if ui.input(|i| i.raw.hovered_files.is_empty()) {
         return;
@@ -151,8 +151,8 @@ fn drop_hint(ui: &mut Ui, room: Rect) {
     label_at(ui, room.center(), Align2::CENTER_CENTER, words, 22.0, theme::BACKDROP_TEXT);
 }
 
-/// A picture whose sides have at most so many pixels, as a graphics card takes no larger ones: where it has more, every second pixel of
-/// every second row, or every third.
+/// Shrinks a picture with sides of more than `most` pixels, the limit of the graphics card, by keeping every second pixel
+/// of every second row, or every third, and so on.
 fn fitted(picture: RgbaPicture, most: usize) -> RgbaPicture {
     let RgbaPicture { width, height, .. } = picture;
     let step = width.max(height).div_ceil(most.max(1));
@@ -164,19 +164,19 @@ fn fitted(picture: RgbaPicture, most: usize) -> RgbaPicture {
     RgbaPicture { width: width.div_ceil(step), height: height.div_ceil(step), pixels }
 }
 
-/// Takes the pixels over as they are: opaque, so straight and premultiplied alpha are the same.
+/// Reuses the pixels without a copy. They are opaque, so straight and premultiplied alpha are the same.
 fn color_image(picture: RgbaPicture) -> egui::ColorImage {
     let size = [picture.width, picture.height];
     egui::ColorImage::new(size, bytemuck::cast_vec(picture.pixels))
 }
 
-/// News on a dark patch.
+/// Shows a notice on a dark patch, and announces it.
 fn notice(ui: &mut Ui, at: egui::Pos2, anchor: Align2, text: &str) {
     let patch = patch(ui, at, anchor, text);
     say_aloud(&announce(ui, patch, text), Live::Polite);
 }
 
-/// Words on a dark patch, readable on any picture; gives its place.
+/// Paints words on a dark patch, readable on any picture, and returns its rectangle.
 fn patch(ui: &Ui, at: egui::Pos2, anchor: Align2, text: &str) -> Rect {
     let galley = ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(15.0), theme::BACKDROP_TEXT);
     let patch = anchor.anchor_size(at, galley.size() + vec2(20.0, 10.0));
@@ -185,13 +185,13 @@ fn patch(ui: &Ui, at: egui::Pos2, anchor: Align2, text: &str) -> Rect {
     patch
 }
 
-/// Paints words at a place and tells screen readers of them.
+/// Paints words and adds them to the accessibility tree.
 fn label_at(ui: &mut Ui, at: egui::Pos2, anchor: Align2, text: &str, size: f32, color: Color32) {
     let rect = ui.painter().text(at, anchor, text, FontId::proportional(size), color);
     announce(ui, rect, text);
 }
 
-/// Words that are painted and not laid out belong in the accessibility tree all the same.
+/// Adds painted words to the accessibility tree, which holds only widgets otherwise.
 fn announce(ui: &mut Ui, rect: Rect, text: &str) -> Response {
     let id = ui.scope_id().with(("words", text));
     let response = ui.interact(rect, id, egui::Sense::hover());

@@ -1,4 +1,4 @@
-//! Play, step, seek, speed and loop of a video.
+//! Playback controls of a video: play, step, seek, speed and loop.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The buttons for recording, marks and pictures, the field for a mark's text, and where it all goes.
+//! The buttons for recordings, marks and snapshots, the field for a mark's text, and the choice of the folder.
 
 use egui::{Align2, Area, Button, Context, Frame, Id, Key, Margin, Order, Rect, RichText, TextEdit, Ui, vec2};
 
@@ -15,14 +15,14 @@ use crate::clock::{clock, moment};
 /// Width of the field for a mark's text, where there is room.
 const MARK_WIDTH: f32 = 260.0;
 
-/// What stands beside that field takes about as much. Where less is left, some of it is cut and not the field.
+/// Approximate width of what is beside that field. With less room, this is cut rather than the field.
 const BESIDE_MARK: f32 = 270.0;
 const SMALLEST_MARK_WIDTH: f32 = 80.0;
 
-/// Width of the folder's path in the settings before it is cut off.
+/// Maximum width of the folder's path in the settings.
 const PATH_WIDTH: f32 = 300.0;
 
-/// What is to be seen of a recording where there are no buttons.
+/// Status of the recording, for when the buttons are hidden.
 pub(super) fn words(recording: &RecordingControl) -> Option<String> {
     match &recording.state {
         State::Off => None,
@@ -31,12 +31,12 @@ pub(super) fn words(recording: &RecordingControl) -> Option<String> {
     }
 }
 
-/// Whole seconds that are over: this is a stopwatch.
+/// Whole seconds elapsed, as on a stopwatch.
 fn time(recording: &RecordingControl) -> String {
     clock(recording.progress.elapsed.as_secs() as f64, 0)
 }
 
-/// What is written of pictures.
+/// What kind of video is recorded.
 fn video(blur: Option<Blur>) -> &'static str {
     match blur {
         None => "video",
@@ -45,7 +45,7 @@ fn video(blur: Option<Blur>) -> &'static str {
     }
 }
 
-/// Start and end of a recording, a mark in it, a picture.
+/// Buttons that start or end a recording, mark a moment, and save a picture.
 pub(super) fn buttons(ui: &mut Ui, shown: &top_bar::Shown<'_>, compact: bool, asks: &mut Asks) {
     if record_button(ui, shown, compact) {
         asks.push(Action::Record(RecordAsk::Toggle));
@@ -92,7 +92,7 @@ fn record_button(ui: &mut Ui, shown: &top_bar::Shown<'_>, compact: bool) -> bool
     response.clicked()
 }
 
-/// The field for the text of a mark, at the top of `room`. The mark's moment is that of its key.
+/// The field for the text of a mark, at the top of `room`. The mark's moment is when its key was pressed.
 pub(super) fn mark_field(ctx: &Context, room: Rect, mark: &mut OpenMark, asks: &mut Asks) {
     let area = Area::new(Id::unique("mark")).order(Order::Foreground).pivot(Align2::CENTER_TOP);
     area.fixed_pos(room.center_top() + vec2(0.0, FROM_EDGE)).constrain_to(room).show(ctx, |ui| {
@@ -105,7 +105,7 @@ pub(super) fn mark_field(ctx: &Context, room: Rect, mark: &mut OpenMark, asks: &
                 if std::mem::take(&mut mark.is_new) {
                     response.request_focus();
                 } else if response.lost_focus() {
-                    // Whoever clicks elsewhere wanted the mark too.
+                    // A click elsewhere keeps the mark too.
                     let escaped = ui.input(|i| i.key_pressed(Key::Escape));
                     asks.push(Action::Record(if escaped { RecordAsk::DropMark } else { RecordAsk::KeepMark }));
                 }
@@ -115,7 +115,7 @@ pub(super) fn mark_field(ctx: &Context, room: Rect, mark: &mut OpenMark, asks: &
     });
 }
 
-/// Where recordings go, in the settings.
+/// The choice of the recordings folder, in the settings.
 pub(super) fn folder_choice(ui: &mut Ui, given: &Given<'_>, asks: &mut Asks) {
     let Given { settings, recording, .. } = *given;
     ui.label(RichText::new("Recordings and pictures").strong());

@@ -1,4 +1,4 @@
-//! What can be done with a recording, below the bars: who is who, who is shown, marks, export, another analysis.
+//! The section for a recording, below the bars: people, marks, export and another analysis.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use egui::{Button, CollapsingHeader, Context, Frame, Id, Margin, Panel, RichText
 use super::SIGN_GAP;
 use super::faces::smallest_card;
 use super::rows;
+use super::settings::seconds_or_off;
 use crate::app::action::{Action, Asks};
 use crate::app::export::RunningExport;
 use crate::app::icons::Icon;
@@ -19,17 +20,17 @@ use crate::face::FaceId;
 use crate::pipeline::Command;
 use crate::recording::{Mark, Presence};
 
-/// Share of the panel's height that people and marks have at first, and the least that shows something of them.
+/// Default share of the panel's height for people and marks, and the minimum height at which some of them are visible.
 const SHARE: f32 = 0.55;
 const SMALLEST: f32 = 96.0;
 
-/// Height of the list of others in a menu before it scrolls: about six of them.
+/// Height of the list of other people in a menu before it scrolls: about six of them.
 const LIST_HEIGHT: f32 = 170.0;
 
 /// Room for the button that follows a name in its row.
 const BEHIND_NAME: f32 = 48.0;
 
-/// Around the words of buttons, and between buttons and rows, where many must fit.
+/// Reduced padding and spacing of buttons and rows, where many must fit.
 const NARROW_PADDING: f32 = 6.0;
 const NARROW_SPACING: f32 = 4.0;
 
@@ -42,7 +43,7 @@ struct Person {
     words: String,
     name: String,
     hidden: bool,
-    /// Where the name isn't enough: when the person was seen, and as which faces.
+    /// When the person was seen, and as which faces.
     details: String,
     first: Duration,
 }
@@ -70,7 +71,7 @@ impl Person {
     }
 }
 
-/// The section at the lower end of the panel. Above it one card of bars has room.
+/// Shows the section at the bottom of the panel. Above it, there is room for one card of bars.
 pub(super) fn show(ui: &mut Ui, replay: &Replay, export: Option<&RunningExport>, people: &People, asks: &mut Asks) {
     let height = ui.available_height();
     let panel = Panel::bottom("recording").frame(Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO }));
@@ -88,7 +89,7 @@ pub(super) fn show(ui: &mut Ui, replay: &Replay, export: Option<&RunningExport>,
 
 struct Section<'a> {
     replay: &'a Replay,
-    /// Of this recording, or of one that was open before.
+    /// A running export, of this recording or of one opened before.
     export: Option<&'a RunningExport>,
     people: &'a People,
     asks: &'a mut Asks,
@@ -110,15 +111,18 @@ impl Section<'_> {
         });
     }
 
-    /// Where the results are from, and the buttons.
+    /// The origin of the results, and the buttons.
     fn buttons(&mut self, ui: &mut Ui) {
         let recorded = self.replay;
         let metadata = &recorded.recording.metadata;
         let (can_undo, is_edited) = (recorded.can_undo(), !recorded.edits.is_empty());
         let percent = self.export.map(RunningExport::percent);
         let made = format!(
-            "Recorded {} with {}, {} prior, smoothed over {} s",
-            metadata.started, metadata.model, metadata.prior, metadata.smoothing_secs
+            "Recorded {} with {}, {} prior, smoothing {}",
+            metadata.started,
+            metadata.model,
+            metadata.prior,
+            seconds_or_off(metadata.smoothing_secs)
         );
         let what = match recorded.results {
             Results::Recorded => format!("Recorded by {}", metadata.model),
@@ -126,7 +130,7 @@ impl Section<'_> {
         };
         ui.label(RichText::new(what).strong()).on_hover_text(made);
         ui.horizontal_wrapped(|ui| {
-            // In one line as long as the panel has its usual width.
+            // Fits in one line at the panel's default width.
             ui.spacing_mut().button_padding.x = NARROW_PADDING;
             ui.spacing_mut().item_spacing.x = NARROW_SPACING;
             let (words, why, others) = match recorded.results {
@@ -223,7 +227,7 @@ impl Section<'_> {
             .accessible_name(format!("More about {}", person.words));
     }
 
-    /// Somebody who `person` may be too.
+    /// A button that merges `person` with `other`.
     fn other_ui(&mut self, ui: &mut Ui, person: FaceId, other: FaceId) {
         let Some(other) = Person::of(self.replay, other) else { return };
         let button = rows::button(ui, Button::new(&other.title)).on_hover_text(&other.details);
@@ -232,7 +236,7 @@ impl Section<'_> {
         }
     }
 
-    /// The marks: to go to, to write on, to take away.
+    /// The marks: to go to, edit and remove.
     fn marks_ui(&mut self, ui: &mut Ui) {
         let marks = self.replay.marks();
         let header = CollapsingHeader::new(format!("Marks ({})", marks.len())).id_salt("marks").default_open(true);
@@ -283,7 +287,7 @@ impl Section<'_> {
     }
 }
 
-/// What is being typed, as if its line were left now.
+/// The requests that would follow if every field being typed in lost the focus now.
 pub(in crate::app) fn being_typed(ctx: &Context, replay: &Replay) -> Vec<ReplayAsk> {
     let text = |label: &str| ctx.data(|data| data.get_temp::<String>(field(replay, label)));
     let names = replay.people().iter().filter_map(|id| Some(ReplayAsk::Rename(*id, text(&name_label(*id))?)));
@@ -293,8 +297,8 @@ pub(in crate::app) fn being_typed(ctx: &Context, replay: &Replay) -> Vec<ReplayA
     names.chain(texts).collect()
 }
 
-/// The place in egui's memory of a line that can be typed over. The id includes the folder, so half-typed text can't end up in
-/// another recording.
+/// Id of a text field, under which egui's memory keeps its unfinished text. It includes the folder, so half-typed text
+/// can't end up in another recording.
 fn field(replay: &Replay, label: &str) -> Id {
     Id::unique(("typed", replay.recording.folder(), label))
 }
@@ -307,8 +311,7 @@ fn mark_label(place: usize, mark: &Mark) -> String {
     format!("Text of mark {} at {}", place + 1, moment(mark.time))
 }
 
-/// A line that can be typed over: gives the new text once it is left or Enter is pressed, if it is another. Esc leaves
-/// the old one.
+/// A text field. Returns its text once it loses the focus or Enter is pressed, if it has changed. Esc keeps the old text.
 fn typed(ui: &mut Ui, id: Id, label: &str, text: &str, empty: &str, width: f32) -> Option<String> {
     let mut now = ui.data_mut(|data| data.remove_temp::<String>(id)).unwrap_or_else(|| text.to_owned());
     let edit = TextEdit::singleline(&mut now).id(id).hint_text(empty).desired_width(width);
@@ -321,16 +324,16 @@ fn typed(ui: &mut Ui, id: Id, label: &str, text: &str, empty: &str, width: f32) 
         ui.data_mut(|data| data.insert_temp(id, now));
         return None;
     }
-    // Its panel was folded away, or another source opened, before it was left.
+    // Its panel was hidden, or another source opened, while it had the focus.
     (now != text).then_some(now)
 }
 
-/// Whether such a line is being typed over.
+/// Whether the field has the focus.
 fn is_typed(ui: &Ui, id: Id) -> bool {
     ui.memory(|memory| memory.has_focus(id))
 }
 
-/// What two numbers of one person were seen for, as one.
+/// Combines the presence of two faces of one person.
 fn together(a: Presence, b: Presence) -> Presence {
     Presence { first: a.first.min(b.first), last: a.last.max(b.last), frames: a.frames + b.frames }
 }

@@ -1,14 +1,14 @@
-//! Lists that may have thousands of rows: those in view are laid out, and some around them.
+//! Lists of possibly thousands of rows. Only those in view and some around them are laid out.
 
 use egui::{Button, Rect, Response, TextWrapMode, Ui, UiBuilder, vec2};
 
-/// Rows beyond either edge of the view that are laid out too: that far Tab and screen readers see ahead.
+/// Rows laid out beyond each edge of the view, for Tab and screen readers.
 const AROUND: f32 = 20.0;
 
-/// Shows a list of so many rows, each as high as a button, below what is there. `row` lays one out, by its place, and says whether its
-/// text is being typed: that row is laid out wherever it is, for a field that goes away takes with it what isn't finished.
+/// Shows a list of `count` rows, each as high as a button. `row` lays out the row at an index, and returns whether its text
+/// is being typed. Such a row is laid out even out of view, because unfinished text would be lost with its field.
 ///
-/// `name` tells the lists beside each other apart.
+/// `name` tells neighbouring lists apart.
 pub(super) fn show(ui: &mut Ui, name: &str, count: usize, mut row: impl FnMut(&mut Ui, usize) -> bool) {
     if count == 0 {
         return;
@@ -16,7 +16,7 @@ pub(super) fn show(ui: &mut Ui, name: &str, count: usize, mut row: impl FnMut(&m
     let (height, gap) = (ui.spacing().interact_size.y, ui.spacing().item_spacing.y);
     let step = height + gap;
     let room = ui.available_rect_before_wrap();
-    // As wide as its rows will make it.
+    // The rows determine the width.
     ui.allocate_space(vec2(0.0, step * count as f32 - gap));
 
     let view = ui.clip_rect();
@@ -32,7 +32,7 @@ pub(super) fn show(ui: &mut Ui, name: &str, count: usize, mut row: impl FnMut(&m
     for place in before.into_iter().chain(from..to).chain(after) {
         let top = room.top() + step * place as f32;
         let rect = Rect::from_x_y_ranges(room.x_range(), top..=top + height);
-        // By its place, so that a button is the same one wherever the view begins.
+        // The id follows from the index, so that a button keeps it when the list scrolls.
         let mut ui_of_row = ui.new_child(UiBuilder::new().scope_id(id.with(place)).max_rect(rect));
         if row(&mut ui_of_row, place) {
             typed = Some(place);

@@ -1,4 +1,4 @@
-//! What is set once and seldom changed: theme, camera mode, face detection, the assumed prior, the folder of recordings.
+//! Settings that seldom change: theme, camera mode, face detection, the assumed prior, the folder of recordings.
 
 use egui::{
     Align2, Context, DragValue, Grid, Id, Rect, Response, RichText, ScrollArea, ThemePreference, Ui, Window, vec2,
@@ -13,33 +13,33 @@ use crate::classes::Classes;
 use crate::detect::{DetectionOptions, DetectorKind};
 use crate::prior::{PriorChoice, StandardPrior};
 
-/// What the network scans of a picture of 16:9 unless small faces are asked for, in pixels: where a drag begins.
+/// Default height in pixels at which the network scans a 16:9 picture, unless small faces are requested. A drag starts from it.
 const NETWORK_HEIGHT: u32 = 180;
 
-/// Width of a column of settings, and of the room that has place for two.
+/// Width of a column of settings, and the width of the room from which two columns fit.
 const WIDTH: f32 = 320.0;
 const ROOM_FOR_TWO: f32 = 740.0;
 
-/// Height of title and edges around them.
+/// Room for the window's title and edges.
 const AROUND: f32 = 92.0;
 
-/// Frame sizes and rates that nearly every webcam has.
+/// Frame sizes that nearly every webcam has.
 const SIZES: [(u32, u32); 4] = [(320, 240), (640, 480), (1280, 720), (1920, 1080)];
 
-/// Pixel formats that webcams know; none leaves it to the camera.
+/// Pixel formats that webcams support; `None` leaves it to the camera.
 const FORMATS: [(Option<&str>, &str); 3] = [(Some("MJPG"), "MJPG"), (Some("YUYV"), "YUYV"), (None, "The camera's own")];
 
-/// What the settings are about.
+/// What the settings show.
 pub(super) struct Given<'a> {
     pub(super) settings: &'a Settings,
-    /// As the window started.
+    /// The settings with which the window started.
     pub(super) launched: &'a Settings,
     pub(super) discovery: &'a Discovery,
     pub(super) recording: &'a RecordingControl,
     pub(super) classes: &'a Classes,
 }
 
-/// Shows the settings within `room`, which is the picture's place: bars and curves stay in sight and show what a change does.
+/// Shows the settings within `room`, the picture area, so that bars and curves stay visible and show the effect of a change.
 pub(super) fn show(ctx: &Context, room: Rect, given: &Given<'_>, asks: &mut Asks) {
     let mut open = true;
     let window = Window::new("Settings").open(&mut open).resizable(false).collapsible(false);
@@ -67,7 +67,7 @@ pub(super) fn show(ctx: &Context, room: Rect, given: &Given<'_>, asks: &mut Asks
 }
 
 impl Given<'_> {
-    /// Window, camera and folder.
+    /// Theme, camera and folder.
     fn input(&self, ui: &mut Ui, asks: &mut Asks) {
         self.theme(ui, asks);
         ui.separator();
@@ -76,7 +76,7 @@ impl Given<'_> {
         record::folder_choice(ui, self, asks);
     }
 
-    /// What decides about the results.
+    /// What affects the results.
     fn analysis(&self, ui: &mut Ui, asks: &mut Asks) {
         self.detection(ui, asks);
         ui.separator();
@@ -194,8 +194,8 @@ impl Given<'_> {
     }
 }
 
-/// The rate to ask a camera for. While it is dragged it stays as it was, and is kept aside: a camera is opened anew for
-/// each other rate.
+/// The frame rate to request from a camera. While it is dragged, the new value is kept aside and `before` is returned,
+/// because each change reopens the camera.
 fn frames_per_second(ui: &mut Ui, before: f64) -> f64 {
     let id = Id::unique("frames per second while they are dragged");
     let mut now = ui.data_mut(|data| data.get_temp::<f64>(id)).unwrap_or(before);
@@ -210,7 +210,7 @@ fn frames_per_second(ui: &mut Ui, before: f64) -> f64 {
     if response.drag_stopped() || response.changed() { now } else { before }
 }
 
-/// The same options as on the command line, those that the chosen detector has.
+/// The detection options of the command line that the chosen detector has.
 fn detection_values(ui: &mut Ui, options: &mut DetectionOptions) {
     let mut percent = options.smallest_face() * 100.0;
     let value = DragValue::new(&mut percent).range(1.0..=100.0).suffix(" %").max_decimals(0);
@@ -221,7 +221,7 @@ fn detection_values(ui: &mut Ui, options: &mut DetectionOptions) {
     if options.detector == DetectorKind::Haar {
         haar_values(ui, options);
     }
-    // The network's own height depends on the picture.
+    // The network's default height depends on the picture.
     let is_auto = options.working_height.is_none() && options.detector == DetectorKind::Faces;
     let mut height = if is_auto { NETWORK_HEIGHT } else { options.scan_height() };
     let value = DragValue::new(&mut height).range(64..=4320);
@@ -239,7 +239,7 @@ fn detection_values(ui: &mut Ui, options: &mut DetectionOptions) {
     ui.end_row();
 }
 
-/// What only the cascade has.
+/// Options that only the cascade has.
 fn haar_values(ui: &mut Ui, options: &mut DetectionOptions) {
     let value = DragValue::new(&mut options.min_neighbors).range(1..=50);
     let why = "Hits that must agree on a face: more means fewer false faces and more missed ones";
@@ -250,7 +250,7 @@ fn haar_values(ui: &mut Ui, options: &mut DetectionOptions) {
     ui.end_row();
 }
 
-/// A value with its name before it. The hover text is at both.
+/// A value with its name before it. Both have the hover text.
 fn labelled(ui: &mut Ui, name: &str, why: &str, value: DragValue<'_>) -> Response {
     let label = ui.label(name).on_hover_text(why);
     ui.add(value).labelled_by(label.id).on_hover_text(why)

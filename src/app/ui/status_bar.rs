@@ -1,4 +1,4 @@
-//! The line at the bottom: what was granted, how fast it runs, how old a label is.
+//! The status bar: the mode of the source, frame rates, the age of labels.
 
 use egui::{Color32, RichText, TextStyle, Ui};
 
@@ -11,7 +11,6 @@ use crate::pipeline::Statistics;
 use crate::recording::Metadata;
 use crate::source::{SourceInfo, SourceKind};
 
-/// Between two parts.
 const SEPARATOR: &str = "  ·  ";
 
 /// Shows as many parts as there is room for; the more important come first.
@@ -67,7 +66,7 @@ struct Part {
     hint: &'static str,
 }
 
-/// What there is to say of a running source.
+/// Status of a running source.
 fn parts(info: &SourceInfo, statistics: &Statistics, network: Option<&NetworkInUse>) -> Vec<Part> {
     let is_camera = info.kind == SourceKind::Camera;
     let mut parts = vec![Part {
@@ -110,12 +109,12 @@ fn parts(info: &SourceInfo, statistics: &Statistics, network: Option<&NetworkInU
     parts
 }
 
-/// What is said of the emotions, or of own classes.
+/// Picks the text for the emotions or for custom classes.
 fn of(classes: &Classes, emotions: &'static str, own: &'static str) -> &'static str {
     if classes.are_emotions() { emotions } else { own }
 }
 
-/// What there is to say of a recording whose own results are shown.
+/// Status of a recording whose recorded results are shown.
 fn recorded_parts(info: &SourceInfo, statistics: &Statistics, metadata: &Metadata) -> Vec<Part> {
     vec![
         Part { text: mode(info), hint: "Size, codec and mean frame rate of the recording" },

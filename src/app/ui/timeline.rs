@@ -1,4 +1,4 @@
-//! What the chosen face showed over time: one line per class. In a replay a click goes there.
+//! What the chosen face showed over time: one line per class. In a video or recording, a click seeks.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::recording::{Edits, Mark};
 /// Width of a line in points.
 const LINE: f32 = 1.8;
 
-/// Space above 100 and below 0, so that lines at the limits are seen whole.
+/// Space above 100 and below 0, so that lines at the limits are fully visible.
 const HEADROOM: f64 = 4.0;
 
 /// How near to a mark's line the pointer must be, in points.
@@ -32,28 +32,28 @@ const MARK_REACH: f64 = 5.0;
 /// Radius of the dot before a class's name.
 const DOT: f32 = 5.0;
 
-/// Most of the timeline that a legend may take before it scrolls: that of many classes would leave no room for the lines.
+/// Maximum share of the timeline for the legend before it scrolls. With many classes, it would leave no room for the lines.
 const LEGEND_SHARE: f32 = 0.35;
 
-/// So many values are shown at the pointer: all seven emotions, and of more classes the highest. Twenty would cover the window.
+/// Maximum number of values shown at the pointer: all seven emotions, or the highest of more classes. Twenty would cover the window.
 const MOST_VALUES: usize = 7;
 
-/// Most faces in the menu before it scrolls.
+/// Maximum height of the menu of faces before it scrolls.
 const MENU_HEIGHT: f32 = 260.0;
 
 /// What the timeline shows.
 pub(super) struct Shown<'a> {
     pub(super) player: &'a Player,
     pub(super) people: &'a People,
-    /// What people are called.
+    /// Names of the people.
     pub(super) names: &'a Edits,
-    /// Whether the results are those of a recording.
+    /// Whether recorded results are shown.
     pub(super) is_recording: bool,
-    /// Of the recording that is shown, or of the one that is being made.
+    /// Marks of the recording that is shown, or of the one being made.
     pub(super) marks: &'a [Mark],
 }
 
-/// Shows the legend and the curves. A click in the legend hides the line of a class, by its key, or shows it again.
+/// Shows the legend and the curves. A click in the legend hides or shows the line of a class, identified by its key.
 pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, hidden_lines: &mut BTreeSet<String>, asks: &mut Asks) {
     let face = shown.people.of_timeline();
     let most = (ui.available_height() * LEGEND_SHARE).max(ui.spacing().interact_size.y);
@@ -63,7 +63,7 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, hidden_lines: &mut BTreeSet<S
 }
 
 impl Shown<'_> {
-    /// The face and the classes.
+    /// The menu of faces, and the classes.
     fn legend(&self, ui: &mut Ui, face: Option<FaceId>, hidden_lines: &mut BTreeSet<String>, asks: &mut Asks) {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
@@ -85,7 +85,7 @@ impl Shown<'_> {
         });
     }
 
-    /// Whose curves are shown, and everybody else who has any.
+    /// The menu that chooses whose curves are shown.
     fn face_menu(&self, ui: &mut Ui, face: Option<FaceId>, asks: &mut Asks) {
         let title = face.map_or_else(|| "Timeline".to_owned(), |face| self.names.title(face));
         let menu = menu_button(RichText::new(&title).strong());
@@ -93,7 +93,7 @@ impl Shown<'_> {
         name_choice(response.on_hover_text("Whose curves are shown, including people who left"), "Curves of", title);
     }
 
-    /// Who was seen last comes first.
+    /// Lists the face seen last first.
     fn face_choices(&self, ui: &mut Ui, asks: &mut Asks) {
         let history = &self.people.history;
         let mut known: Vec<FaceId> = history.faces().collect();
@@ -115,7 +115,7 @@ impl Shown<'_> {
         });
     }
 
-    /// When a face was seen last.
+    /// When a face was last seen, in words.
     fn when_seen(&self, face: FaceId) -> String {
         if self.people.is_on_screen(face) {
             return "in the picture".to_owned();
@@ -124,7 +124,7 @@ impl Shown<'_> {
         if self.player.is_video() { format!("last at {}", self.when(seen)) } else { self.when(seen) }
     }
 
-    /// A time of a video, or how long ago it was.
+    /// A position in a video, or how long ago a time was.
     fn when(&self, time: Duration) -> String {
         if self.player.is_video() { moment(time) } else { ago(time, self.people.history.now()) }
     }
@@ -137,7 +137,7 @@ impl Shown<'_> {
         } else {
             (now - LIVE_SPAN.as_secs_f64(), now.max(0.001))
         };
-        // Behind lines, the lightest or darkest ground that the theme has.
+        // Behind lines, use the darkest or lightest background of the theme.
         let background =
             if ui.visuals().dark_mode { ui.visuals().extreme_bg_color } else { ui.visuals().faint_bg_color };
         ui.visuals_mut().extreme_bg_color = background;
@@ -163,7 +163,7 @@ impl Shown<'_> {
             .y_grid_spacer(|_| [0.0, 50.0, 100.0].map(|value| GridMark { value, step_size: 50.0 }).to_vec())
             .y_axis_formatter(|mark, _| format!("{:.0} %", mark.value))
             .x_axis_formatter(move |mark, _| x_label(mark.value, now, is_video))
-            // The slider is there for the keyboard, which can't point.
+            // Not focusable: keyboard users have the slider.
             .sense(if is_video { Sense::CLICK } else { Sense::hover() });
         let response = plot.show(ui, |plot| {
             plot.set_plot_bounds_x(from..=to);
@@ -207,7 +207,7 @@ impl Shown<'_> {
         response.widget_info(|| {
             let name = face.map(|face| format!("Timeline of {}", self.names.words(face)));
             let name = name.unwrap_or_else(|| "Timeline".to_owned());
-            // Those of a recording are listed beside the picture.
+            // The marks of a recording are listed beside the picture.
             let marks: &[Mark] = if self.player.is_video() { &[] } else { self.marks };
             let marks: Vec<&str> = marks.iter().map(|mark| text_or(mark, "without text")).collect();
             let name = if marks.is_empty() { name } else { format!("{name}, marks: {}", marks.join("; ")) };
@@ -255,12 +255,12 @@ fn mark_near(marks: &[Mark], time: Duration, reach: f64) -> Option<&Mark> {
     marks.iter().min_by_key(distance).filter(|mark| distance(mark).as_secs_f64() <= reach)
 }
 
-/// The text of a mark, or these words for one without.
+/// The text of a mark, or `words` if it has none.
 fn text_or<'a>(mark: &'a Mark, words: &'a str) -> &'a str {
     if mark.text.is_empty() { words } else { &mark.text }
 }
 
-/// The lines of a face, with a darker line below those that their background would swallow.
+/// The lines of a face, each with a darker line below it if its contrast with the background is too low.
 fn lines(people: &People, face: FaceId, hidden: &BTreeSet<String>, background: Color32) -> Vec<Line<'static>> {
     let (segments, classes) = (people.history.segments(face), people.classes());
     let mut lines = Vec::new();
@@ -301,7 +301,7 @@ fn paint_dot(ui: &Ui, rect: egui::Rect, color: Color32, on: bool) {
     ui.painter().circle(rect.center(), DOT - 1.0, fill, Stroke::new(1.0, edge));
 }
 
-/// Round times for the axis: few enough to be read, counted back from now for a camera.
+/// Round times for the axis, few enough to be readable. For a camera, they count back from now.
 fn x_marks(from: f64, to: f64, is_video: bool) -> Vec<GridMark> {
     const STEPS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
     const MOST: f64 = 10.0;
@@ -313,7 +313,7 @@ fn x_marks(from: f64, to: f64, is_video: bool) -> Vec<GridMark> {
     (0..=count).map(|i| GridMark { value: origin + direction * f64::from(i) * step_size, step_size }).collect()
 }
 
-/// Of a camera, how long ago; of a video, the time in it.
+/// For a camera, how long ago; for a video, the position.
 fn x_label(secs: f64, now: f64, is_video: bool) -> String {
     if is_video {
         let time = moment(Duration::from_secs_f64(secs.max(0.0)));

@@ -1,4 +1,4 @@
-//! Errors and news in the lower corner of the picture. Errors stay until they are dismissed; all can be copied.
+//! Errors and news in the lower left corner of the picture. Errors stay until they are dismissed; all can be copied.
 
 use egui::accesskit::Live;
 use egui::{Align2, Area, Button, Context, Frame, Id, Margin, Order, Rect, RichText, ScrollArea, Stroke, vec2};
@@ -9,13 +9,13 @@ use crate::app::icons::Icon;
 use crate::app::session::{Results, Source};
 use crate::app::toasts::{Toast, Toasts};
 
-/// Most width of a message.
+/// Maximum width of a message.
 const WIDTH: f32 = 380.0;
 
 /// Between a message's text and its edge.
 const PADDING: i8 = 12;
 
-/// Shows the messages within `room`, which is the picture's place: nothing beside it is covered.
+/// Shows the messages within `room`, the picture area, so that they cover no panel.
 pub(super) fn show(ctx: &Context, room: Rect, toasts: &Toasts, asks: &mut Asks) {
     if toasts.shown().is_empty() {
         return;
@@ -25,7 +25,7 @@ pub(super) fn show(ctx: &Context, room: Rect, toasts: &Toasts, asks: &mut Asks) 
     area.fixed_pos(room.left_bottom() + vec2(FROM_EDGE, -FROM_EDGE)).constrain_to(room).show(ctx, |ui| {
         ui.set_width(width);
         let height = room.height() - 2.0 * FROM_EDGE;
-        // Without the least height it would stay as high as the first message, and hide those that come after it.
+        // Without the minimum height, it would stay as high as the first message and hide later ones.
         ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
             for toast in toasts.shown() {
                 let visuals = ui.visuals();

@@ -1,4 +1,4 @@
-//! The bar at the top: what is looked at, and how.
+//! The top bar: the source, playback, recording, view and network.
 
 use egui::containers::menu::{MenuButton, MenuConfig};
 use egui::{Align, Button, Layout, MenuBar, PopupCloseBehavior, Slider, Ui};
@@ -16,22 +16,22 @@ use crate::app::settings::{LONGEST_SMOOTHING_SECS, Settings};
 use crate::classes::Classes;
 use crate::recording::Metadata;
 
-/// Below this width of the bar, buttons show their sign without the word.
+/// Below this width of the bar, buttons show their icon without the word.
 const ROOM_FOR_WORDS: f32 = 1080.0;
 
-/// Most letters of the source's name with and without that room.
+/// Maximum length of the source's name, with and without that room.
 const NAME_LENGTH: usize = 32;
 const SHORT_NAME_LENGTH: usize = 14;
 
-/// Width of a menu's text before it is cut off.
+/// Minimum width of the source menu.
 const MENU_WIDTH: f32 = 240.0;
 
-/// What the bar is about.
+/// What the bar shows.
 pub(super) struct Shown<'a> {
     pub(super) player: &'a Player,
     pub(super) discovery: &'a Discovery,
     pub(super) recording: &'a RecordingControl,
-    /// How the results that are shown were recorded, if they were.
+    /// Metadata of the recording, if its recorded results are shown.
     pub(super) results: Option<&'a Metadata>,
     pub(super) has_picture: bool,
     pub(super) panes: &'a Panes,
@@ -42,7 +42,7 @@ pub(super) struct Shown<'a> {
 pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, asks: &mut Asks) {
     let compact = ui.available_width() < ROOM_FOR_WORDS;
     MenuBar::new().ui(ui, |ui| {
-        // A switch that is on shows it without outshining the picture.
+        // Dim the selection colour, so that active switches don't outshine the picture.
         let visuals = ui.visuals_mut();
         visuals.selection.bg_fill = visuals.panel_fill.lerp_to_gamma(visuals.selection.bg_fill, 0.4);
         visuals.selection.stroke.color = visuals.strong_text_color();
@@ -72,7 +72,7 @@ impl Shown<'_> {
         let words = shortened(name.clone(), if compact { SHORT_NAME_LENGTH } else { NAME_LENGTH });
         let (response, _) = menu_button((icon.atom(), words)).ui(ui, |ui| self.source_choices(ui, asks));
         if response.clicked() {
-            // What was plugged in since the last look belongs in the list.
+            // Cameras plugged in since the last look belong in the list.
             asks.push(Action::LookForCameras);
         }
         name_choice(response.on_hover_text("Camera or video to look at"), "Source", name);
@@ -105,7 +105,7 @@ impl Shown<'_> {
         self.demo_button(ui, asks);
     }
 
-    /// Opens the demo clip; gray with the reason where there is none.
+    /// Opens the demo clip. Disabled, with the reason, if there is none.
     fn demo_button(&self, ui: &mut Ui, asks: &mut Asks) {
         let clip = self.discovery.demo_clip.clone();
         let response = ui
@@ -148,7 +148,7 @@ impl Shown<'_> {
         }
         let button =
             if compact { menu_button(Icon::Layers.atom()) } else { menu_button((Icon::Layers.atom(), "View")) };
-        // Several switches can be set before the menu is closed.
+        // Keep the menu open, so that several switches can be set.
         let stay_open = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
         let (response, _) = button.config(stay_open).ui(ui, |ui| self.view_choices(ui, asks));
         response.on_hover_text("What is drawn over the picture, and which panels are shown").accessible_name("View");
@@ -175,7 +175,7 @@ impl Shown<'_> {
         }
     }
 
-    /// What was recorded is smoothed as it was, and the slider shows how.
+    /// The smoothing. Disabled for recorded results, whose own smoothing it shows.
     fn smoothing_slider(&self, ui: &mut Ui, compact: bool, asks: &mut Asks) {
         let recorded = self.results.map(|metadata| metadata.smoothing_secs as f32);
         let mut secs = recorded.unwrap_or(self.settings.smoothing_secs);

@@ -15,7 +15,7 @@ use crate::net::{Adjustment, Assumed, Card, ModelSource};
 /// A second model, with the same classes and pictures as the first.
 pub(super) struct Comparable {
     subject: Subject,
-    /// What its logits need under the prior of the first.
+    /// What its logits need under the first model's prior.
     adjustment: Adjustment,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Against {
     model: String,
     model_sha256: String,
     accuracy: f64,
-    /// The first model's accuracy less this one's.
+    /// The first model's accuracy minus this one's.
     difference: f64,
     difference_interval: [f64; 2],
     /// Pictures that the first model alone classified correctly.
@@ -36,10 +36,10 @@ pub(super) struct Against {
     p_value: f64,
 }
 
-/// Refuses to compare a model with another one that has other classes.
+/// Refuses to compare models with different classes.
 ///
 /// # Errors
-/// When it has, or its card can't be read.
+/// When the classes differ, or a card can't be read.
 pub(super) fn check_classes(first: &ModelSource, second: &ModelSource) -> anyhow::Result<()> {
     let (first, second) = (first.card()?, second.card()?);
     anyhow::ensure!(first.labels == second.labels, "{}: they don't have the same classes", refused(&first, &second));
@@ -51,7 +51,7 @@ fn refused(first: &Card, second: &Card) -> String {
 }
 
 impl ClassifierArgs {
-    /// Loads a second model and its pictures, so that what can't be compared with `first` is an error before anything is measured.
+    /// Loads a second model and its pictures, so that a comparison that isn't possible fails before anything is measured.
     ///
     /// # Errors
     /// When the second model can't be used, has other pictures, or can't answer under the prior that is `assumed`.
@@ -64,7 +64,7 @@ impl ClassifierArgs {
     ) -> anyhow::Result<Comparable> {
         let card = source.card()?;
         let refused = || refused(&first.model.card, &card);
-        // Under a prior of another name, the difference would be partly that of the priors.
+        // Under a different prior, part of the difference would come from the priors.
         let adjustment = card.calibration.assume(Some(&assumed.prior)).with_context(refused)?.adjustment;
         let subject = self.subject(source, device)?;
         if !learnt::are_alike(self.measured_data(first), self.measured_data(&subject), self.split) {

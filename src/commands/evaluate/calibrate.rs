@@ -13,11 +13,11 @@ use crate::lab::{Sampling, fit_calibration, training_prior, varied};
 use crate::net::{Calibration, Card};
 use crate::prior::{Prior, PriorChoice, StandardPrior};
 
-/// Variations of each picture that the strength is chosen on.
+/// Number of variations of each picture on which the strength is chosen.
 const VARIATIONS: usize = 5;
 
 impl ClassifierArgs {
-    /// The model's calibration, fitted again on PublicTest, whatever split is measured.
+    /// The model's calibration, fitted again on PublicTest, whichever split is measured.
     pub(super) fn fitted(&self, subject: &Subject, device: Device) -> anyhow::Result<Calibration> {
         let Subject { model, data, .. } = subject;
         let before = &model.card.calibration;
@@ -41,7 +41,7 @@ impl ClassifierArgs {
         let default_prior = match self.prior {
             Some(PriorChoice::Standard(prior)) => prior,
             _ if before.is_fitted() => before.default_prior,
-            // Somebody who acts seven emotions in turn shows each of them as often as the others.
+            // Somebody who acts out the seven emotions in turn shows all of them equally often.
             _ => StandardPrior::Uniform,
         };
         let least_accuracy = self.least_accuracy.unwrap_or(0.0);
@@ -49,13 +49,13 @@ impl ClassifierArgs {
     }
 }
 
-/// Gives a card another calibration, and removes the figures that no longer hold: all under another prior than that of training, and
-/// calibration errors after scaling. Under the prior of training the answers stay the same, so those figures stay, and the card still says
-/// that PrivateTest was read. Returns whether any figure was removed.
+/// Replaces a card's calibration, and removes the figures that no longer hold: all under priors other than the training prior, and
+/// calibration errors after scaling. Under the training prior the answers stay the same, so its figures stay, and the card still shows that
+/// PrivateTest was read. Returns whether any figure was removed.
 pub(super) fn recalibrate(card: &mut Card, calibration: Calibration) -> bool {
     let before = std::mem::replace(&mut card.calibration, calibration);
     let now = &card.calibration;
-    // Which prior is the default and what was fitted on change no figure: each names its prior.
+    // The default prior and the pictures that were fitted on change no figure: each figure names its prior.
     let what_counts = |it: &Calibration| (it.strength, it.temperature, it.training_prior.clone());
     if what_counts(&before) == what_counts(now) {
         return false;
@@ -66,7 +66,7 @@ pub(super) fn recalibrate(card: &mut Card, calibration: Calibration) -> bool {
     card.evaluation != figures
 }
 
-/// How often a model met each class while it learnt, recomputed from its recipe and the data, for cards that don't say.
+/// How often a model saw each class in training, recomputed from its recipe and the data, for cards that don't say so.
 fn prior_of(card: &Card, data: &Dataset) -> anyhow::Result<Prior> {
     let target = recipe_part(card, "target")?.context("the model's card names no target of training")?;
     let balance: BalanceSpec = recipe_part(card, "balance")?.unwrap_or_default();

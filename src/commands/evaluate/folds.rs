@@ -1,4 +1,4 @@
-//! `--folds`: each picture judged by the network that never saw its person.
+//! `--folds`: each picture classified by the network that never saw its person.
 
 use std::fmt;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::lab::metrics::Confusion;
 use crate::lab::{ClassMeasures, KeyFigures, Measures, Scored};
 use crate::net::{Adjustment, Model, ModelSource, Precision};
 
-/// Which label counts as right. No other rule is asked for: FER2013 alone has votes, and as it is split officially, it has no folds.
+/// Which label counts as correct. No other rule can be chosen: only FER2013 has votes, and its official split means it has no folds.
 const RULE: LabelRule = LabelRule::Label;
 
 /// What was measured on all data sets.
@@ -30,12 +30,12 @@ struct FoldsReport {
     sources: Vec<SourceReport>,
 }
 
-/// What was measured on one.
+/// What was measured on one data set.
 #[derive(Debug, Serialize)]
 struct SourceReport {
     data: String,
     division: String,
-    /// All people, if it is known who is shown.
+    /// Number of people, if known.
     people: Option<usize>,
     n: u64,
     /// Each network's logits were already scaled by its own temperature, so figures from before scaling are left out.
@@ -62,7 +62,7 @@ impl ClassifierArgs {
         if self.json { print_json(&report) } else { print(&report.to_string()) }
     }
 
-    /// The networks of all folds, which have to be of one training.
+    /// Loads the networks of all folds, which have to come from the same training.
     fn fold_models(&self, run: &Path, device: Device) -> anyhow::Result<Vec<Model>> {
         let mut models: Vec<Model> = Vec::new();
         loop {

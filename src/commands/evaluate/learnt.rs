@@ -9,21 +9,21 @@ use crate::net::Card;
 /// How a model's own data were split for its training.
 ///
 /// # Errors
-/// When the card says it in a way that this program doesn't know.
+/// When the card describes the split in a way that this program doesn't know.
 pub(super) fn own_split(card: &Card) -> anyhow::Result<SplitSpec> {
     SplitSpec::of_recipe(&card.training.recipe).context("the card's split can't be read")
 }
 
-/// How data are split that their publishers didn't split: those that the model learnt from by its [`own_split`], as they were for its
-/// training, so that none of it is measured on; others by the default, for a recipe may have kept nothing back.
+/// How to split data that have no official split. Data that the model learnt from are split by `own`, as for its training, so that it isn't
+/// measured on training pictures. Other data get the default split, since the model's recipe may have kept nothing back.
 pub(super) fn split_of(card: &Card, own: &SplitSpec, files: &[String]) -> SplitSpec {
     if card.training.learnt_from_all(files) { own.clone() } else { SplitSpec::default() }
 }
 
-/// Refuses to measure, or to fit, on a split that the model may have learnt from. All pictures together are nobody's test.
+/// Refuses to measure or fit on a split that the model may have learnt from. Other splits are allowed: they are no test.
 ///
 /// # Errors
-/// When data that it learnt from have changed since, or it is a mean of several networks that may have kept other pictures back.
+/// When data that it learnt from have changed since, or it is a mean of several networks that may have kept back different pictures.
 pub(super) fn check(card: &Card, data: &Dataset, split: Split) -> anyhow::Result<()> {
     if !matches!(split, Split::Public | Split::Private) {
         return Ok(());
@@ -59,7 +59,7 @@ pub(super) fn check_alike(data: &Dataset, uncut: &Dataset, split: Split) -> anyh
     )
 }
 
-/// Whether two readings of data hold the same pictures in the split, one by one.
+/// Whether two readings of data have the same pictures in the split, in the same order.
 pub(super) fn are_alike(one: &Dataset, other: &Dataset, split: Split) -> bool {
     let (pictures, others) = (one.split(split), other.split(split));
     places(one, &pictures) == places(other, &others)
@@ -86,8 +86,8 @@ fn has_changed(card: &Card, source: &SourceInfo, split: Split) -> bool {
     is_learnt && !training.learnt_from_all(&source.sha256)
 }
 
-/// Refuses to measure a mean of several networks on what was kept back of data that they learnt from: how the first of them divided it is
-/// all that the card knows, and another may have learnt from that part.
+/// Refuses to measure a mean of several networks on a split of data that they learnt from. The card only knows how the first network's data
+/// were split, and another network may have learnt from that part.
 fn check_mean(card: &Card, data: &Dataset, split: Split) -> anyhow::Result<()> {
     if card.mean_of.is_empty() {
         return Ok(());
@@ -186,7 +186,7 @@ mod tests {
         let mut card = card_of(&divided);
         assert!(!refused(&card, &divided, Split::Private));
         assert!(refused(&card, &otherwise, Split::Private) && !refused(&card, &otherwise, Split::All));
-        // A publisher's division of data that have only the name of what was learnt from.
+        // An official split of data that have only their name in common with the training data.
         card.training.data_sha256 = vec!["others".to_owned()];
         assert!(!refused(&card, &divided, Split::Private));
     }
@@ -207,7 +207,7 @@ mod tests {
         }
         assert!(check_alike(&data, &other, Split::All).is_ok());
 
-        // How faces were cut out stands in the names of several data sets, and is no other division.
+        // The names of several data sets say how faces were cut out, which doesn't make it a different split.
         let several = |told: &str| {
             let second = tempfile::tempdir().unwrap();
             (0..20).for_each(|i| picture(&second.path().join(format!("sad/{i}.png")), 100 + i));

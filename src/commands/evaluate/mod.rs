@@ -159,7 +159,7 @@ impl EvaluateArgs {
 
 impl ClassifierArgs {
     fn run(&self) -> anyhow::Result<()> {
-        // clap makes sure of it where no other verb follows.
+        // clap requires it unless a subcommand follows.
         let Some(source) = &self.model else { bail!("give a model and a data set") };
         let device = self.device.resolve()?;
         crate::torch::use_threads(device::cores());
@@ -172,7 +172,7 @@ impl ClassifierArgs {
         }
         let recorded_model = self.recorded_model(source)?;
         if let Some(other) = &self.against {
-            // Before minutes of reading.
+            // Checked first, because reading takes minutes.
             against::check_classes(source, other)?;
         }
         let mut subject = self.subject(source, device)?;
@@ -227,7 +227,7 @@ impl ClassifierArgs {
         if self.json { print_json(&report) } else { print(&report.to_string()) }
     }
 
-    /// The model whose card is to be written, if one is.
+    /// The model file whose card is to be written, if any.
     fn recorded_model<'a>(&self, source: &'a ModelSource) -> anyhow::Result<Option<&'a Path>> {
         let option = match (self.record, self.calibrate) {
             (true, _) => "--record",

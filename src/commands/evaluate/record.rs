@@ -14,10 +14,10 @@ use crate::lab::{is_same_data, plots};
 use crate::net::{Card, Ending, Evaluation, Model, ModelSource, Precision};
 use crate::prior::StandardPrior;
 
-/// The confusion matrix on PrivateTest, beside the model.
+/// File name of the confusion matrix on PrivateTest, beside the model.
 const CONFUSION: &str = "confusion-privatetest.png";
 
-/// Refuses to record what wasn't computed in 32 bits. A card doesn't name the number format, so such figures would silently replace others.
+/// Refuses to record figures that aren't 32-bit: a card doesn't name the number format, so they would silently replace others.
 pub(super) fn check_precision(precision: Precision) -> anyhow::Result<()> {
     if precision == Precision::F32 {
         return Ok(());
@@ -39,7 +39,7 @@ pub(super) fn put_figures(card: &mut Card, report: &Report<'_>) {
 }
 
 /// Measures a model whose training has just ended on the two splits that it didn't learn from, and writes the figures into its card.
-/// PrivateTest is read only once, so a card that already has figures for it is left alone, and it isn't read if the budget ran out: the
+/// PrivateTest is read only once, so a card that already has figures for it is left alone. It isn't read if the budget ran out, because the
 /// training may be continued.
 ///
 /// # Errors
@@ -118,13 +118,13 @@ fn put(card: &mut Card, entry: Evaluation) {
     card.evaluation.push(entry);
 }
 
-/// What a measurement is of: two of the same replace each other.
+/// What identifies a measurement: a new one replaces an older one of the same data, conditions and prior.
 fn of_what(entry: &Evaluation) -> ([&str; 4], [bool; 3]) {
     let Evaluation { data, split, rule, prior, found, varied, test_time_augmentation, .. } = entry;
     ([data, split, rule, prior], [found.is_some(), *varied, *test_time_augmentation])
 }
 
-/// To four digits: more than any of these splits can tell apart.
+/// Rounds to four decimals, finer than any of these splits can resolve.
 fn rounded(value: f64) -> f64 {
     (value * 10_000.0).round() / 10_000.0
 }

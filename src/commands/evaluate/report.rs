@@ -1,4 +1,4 @@
-//! What `mien evaluate` says.
+//! What `mien evaluate` prints.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub(super) struct Report<'a> {
     /// Share of the pictures in which the detector found a face; the others aren't in `n`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<f64>,
-    /// Whether each picture was varied as cameras vary them.
+    /// Whether each picture was varied, as cameras vary them.
     pub varied: bool,
     pub test_time_augmentation: bool,
     #[serde(flatten)]
@@ -32,33 +32,33 @@ pub(super) struct Report<'a> {
     /// A second model on the same pictures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub against: Option<Against>,
-    /// With the faces of contempt that the rule leaves out.
+    /// Including the contempt faces that the rule leaves out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eight_classes: Option<EightClasses>,
-    /// The same under each prior that the model knows by name.
+    /// The figures under each prior that the model knows by name.
     pub operating_points: Vec<OperatingPoint<'static>>,
-    /// What the model tells apart, in the order of the matrix.
+    /// The model's classes, in the order of the confusion matrix.
     pub labels: Classes,
-    /// Those that training never had: their prior is 0 whatever is assumed.
+    /// Classes that were absent from training: their prior is 0 whatever is assumed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub never_named: Vec<String>,
     pub device: String,
     pub precision: Precision,
 }
 
-/// Accuracy by the eight classes of Microsoft's reader, of which a network of seven emotions has no name for contempt: each face of it counts
+/// Accuracy over the eight classes of Microsoft's reader. Networks of the seven emotions can't name contempt, so each contempt face counts
 /// as wrong.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct EightClasses {
-    /// Faces of contempt.
+    /// Number of contempt faces.
     pub contempt: u64,
-    /// All pictures, those among them.
+    /// All pictures, including those.
     pub n: u64,
     pub accuracy: f64,
 }
 
 impl EightClasses {
-    /// Of what was `measured` without them; `None` if there are none.
+    /// Adds `contempt` faces to what was `measured` without them; `None` if there are none.
     pub(super) fn of(measured: &Measures, contempt: usize) -> Option<Self> {
         let contempt = contempt as u64;
         let n = measured.n + contempt;
@@ -83,7 +83,7 @@ impl<'a> OperatingPoint<'a> {
 }
 
 impl Report<'_> {
-    /// The operating points, the one asked for among them.
+    /// The operating points, including the one under the chosen prior.
     pub(super) fn points(&self) -> Vec<OperatingPoint<'_>> {
         let mut points: Vec<OperatingPoint<'_>> = self.operating_points.clone();
         if points.iter().all(|point| point.prior != self.prior) {
@@ -92,7 +92,7 @@ impl Report<'_> {
         points
     }
 
-    /// In a line: on what, how, and how good.
+    /// One line with data, conditions and accuracy.
     pub(super) fn summary(&self) -> String {
         format!(
             "{}, {}{}, rule {}, prior {}, N {}, accuracy {:.1} %",
@@ -112,7 +112,7 @@ fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
-/// Whether the network saw each face once.
+/// Says whether the network also saw each face mirrored.
 pub(super) fn augmentation(flip: bool) -> &'static str {
     if flip { "each face mirrored too" } else { "no test-time augmentation" }
 }
@@ -158,7 +158,7 @@ impl fmt::Display for Report<'_> {
 }
 
 impl Report<'_> {
-    /// A column for each operating point.
+    /// Writes a column for each operating point.
     fn write_points(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         type Figure = fn(&OperatingPoint<'_>) -> String;
         const ROWS: [(&str, Figure); 7] = [
@@ -185,7 +185,7 @@ impl Report<'_> {
         Ok(())
     }
 
-    /// Characters of a column with the names of the classes.
+    /// Width in characters of a column with the names of the classes.
     fn column(&self) -> usize {
         let longest = self.labels.longest();
         (longest + 2).max(10)

@@ -17,8 +17,8 @@ pub(super) struct Subject {
     pub(super) model: Model,
     /// With faces cut out as the network needs them.
     pub(super) data: Dataset,
-    /// The same data as box crops, if pictures are varied or searched for faces before they are turned upright. `None` if `data` already
-    /// has box crops.
+    /// The same data as box crops, if pictures are varied or searched for faces before they are turned upright. `None` if that isn't
+    /// needed, or `data` already has box crops.
     unturned: Option<Dataset>,
 }
 
@@ -33,11 +33,11 @@ impl Subject {
 pub(super) struct Sample {
     /// Gray bytes `[N, 1, 48, 48]`.
     pub(super) pictures: Tensor,
-    /// By their places among the model's classes.
+    /// The correct class of each picture, as an index into the model's classes.
     pub(super) answers: Vec<usize>,
-    /// Pictures that the rule leaves out for showing contempt, if what it leaves out is known.
+    /// Number of pictures that the rule leaves out because they show contempt; 0 if that isn't known.
     pub(super) contempt: usize,
-    /// Share of the pictures in which the detector found a face, if it was asked.
+    /// Share of the pictures in which the detector found a face, if it was used.
     pub(super) found: Option<f64>,
 }
 
@@ -53,14 +53,14 @@ impl ClassifierArgs {
     /// Loads a model and the data that it is to be measured, or calibrated, on.
     ///
     /// # Errors
-    /// When either can't be used, or it isn't known what the model learnt from these data.
+    /// When either can't be used, or it isn't known which of these data the model learnt from.
     pub(super) fn subject(&self, source: &ModelSource, device: Device) -> anyhow::Result<Subject> {
         let model = Model::load(source, device, self.precision)?.with_flip(self.flip);
         let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
         let own_split = learnt::own_split(&model.card)?;
         let split = |files: &[String]| {
             if self.against.is_some() && self.split == Split::All {
-                // All pictures are in the order of the splits, so two models need the same split.
+                // Pictures of `all` are in the order of the splits, so both models need the same split.
                 SplitSpec::default()
             } else {
                 learnt::split_of(&model.card, &own_split, files)
@@ -69,7 +69,7 @@ impl ClassifierArgs {
         let read = |crop| self.reading.read(&paths, &model.card.labels, &split, crop);
         let crop = model.card.input.crop;
         let data = read(crop)?;
-        // What is fitted is fitted on PublicTest, whatever is measured.
+        // Calibration is fitted on PublicTest, whichever split is measured.
         let used = [Some(self.split), self.calibrate.then_some(Split::Public)];
         let used = || used.into_iter().flatten();
         used().try_for_each(|split| learnt::check(&model.card, &data, split))?;
@@ -81,12 +81,12 @@ impl ClassifierArgs {
         Ok(Subject { model, data, unturned })
     }
 
-    /// Whether pictures are varied, or faces looked for in them as in the app: both come before faces are cut out for the network.
+    /// Whether pictures are varied, or searched for faces as in the app. Both come before faces are cut out for the network.
     fn is_cut_again(&self) -> bool {
         self.varied || self.is_through_detector()
     }
 
-    /// Whether faces are looked for with the app's own detector, which only builds with OpenCV have.
+    /// Whether faces are found by the app's own detector, which needs a build with OpenCV.
     #[cfg(feature = "vision")]
     fn is_through_detector(&self) -> bool {
         self.through_detector
@@ -97,7 +97,7 @@ impl ClassifierArgs {
         false
     }
 
-    /// The data that pictures are measured from.
+    /// The data that the measured pictures come from.
     pub(super) fn measured_data<'a>(&self, subject: &'a Subject) -> &'a Dataset {
         if self.is_cut_again() { subject.uncut() } else { &subject.data }
     }
@@ -120,7 +120,7 @@ impl ClassifierArgs {
     }
 }
 
-/// Varied pictures as the network needs them; says how they were cut out.
+/// Cuts varied pictures as the network needs them, and tells the user how.
 pub(super) fn cut_varied(pictures: &Tensor, crop: Framing) -> anyhow::Result<Tensor> {
     if crop == Framing::Upright {
         tell(&format!("looking for the faces in {} varied pictures", pictures.size()[0]));

@@ -1,4 +1,4 @@
-//! `--through-detector`: pictures take the way that a face takes in the app.
+//! `--through-detector`: pictures go through the same steps as a face in the app.
 
 use tch::{Device, Tensor};
 
@@ -14,7 +14,7 @@ use crate::lab::pictures::GrayPicture;
 pub(super) fn sample(sample: &Sample, crop: Framing) -> anyhow::Result<Sample> {
     let pixels: Vec<u8> = sample.pictures.contiguous().f_view([-1])?.try_into()?;
     let asked = &sample.answers;
-    // The detector's number of threads is the thread's that it runs on, and the network is to have all cores.
+    // The number of threads is set per thread: the detector gets its own, and the network here keeps all cores.
     let (faces, answers) = crate::torch::apart(|| found_faces(&pixels, asked, crop))??;
     anyhow::ensure!(
         !answers.is_empty(),
@@ -30,7 +30,7 @@ pub(super) fn sample(sample: &Sample, crop: Framing) -> anyhow::Result<Sample> {
     })
 }
 
-/// The pixels of all faces that are found, and their right answers.
+/// The pixels of all faces that are found, and their correct answers.
 fn found_faces(pictures: &[u8], answers: &[usize], crop: Framing) -> anyhow::Result<(Vec<u8>, Vec<usize>)> {
     opencv::core::set_num_threads(1)?;
     let mut path = DetectorPath::new(crop)?;
@@ -45,8 +45,8 @@ fn found_faces(pictures: &[u8], answers: &[usize], crop: Framing) -> anyhow::Res
     Ok(of_faces)
 }
 
-/// The way that a face takes in the app, for pictures that are nothing but a face: what a network is given when its user
-/// shows such a face to a camera.
+/// The steps that a face goes through in the app, for pictures that are nothing but a face: the result is what the network would get if its
+/// user showed such a face to a camera.
 struct DetectorPath {
     detector: Box<dyn FaceDetector>,
     cropper: FaceCropper,
@@ -54,14 +54,13 @@ struct DetectorPath {
 }
 
 impl DetectorPath {
-    /// Factor by which a picture is enlarged first: a face of 48 pixels becomes one of 192, such as a camera sees at arm's
-    /// length.
+    /// Factor by which a picture is enlarged first: a face of 48 pixels becomes one of 192, the size that a camera sees at arm's length.
     const ENLARGED: usize = 4;
-    /// Share of the enlarged side that is added on each side, the picture being mirrored at its edge: the detector
-    /// looks for a face with some forehead and cheeks around it, and a camera sees a room around the face.
+    /// Margin that is added on each side, as a share of the enlarged side, by mirroring the picture at its edge: the detector expects some
+    /// forehead and cheeks around a face, and a camera sees a room around it.
     ///
-    /// Of PublicTest's first 400 pictures a face is found in 240 without a margin, in 302 with 0.15, 311 with 0.25, 307 with
-    /// 0.4, 313 with 0.6 and 319 with 0.8; of 186 pictures of CK+48 in all with any.
+    /// In the first 400 pictures of PublicTest, a face is found in 240 without a margin, in 302 with 0.15, 311 with 0.25, 307 with 0.4, 313
+    /// with 0.6 and 319 with 0.8. In 186 pictures of CK+48 it is found in all, with any margin.
     const MARGIN: f32 = 0.4;
 
     /// # Errors
@@ -74,9 +73,8 @@ impl DetectorPath {
         })
     }
 
-    /// The largest face that the app's detector finds in the picture, cut out as the app does. The picture is enlarged
-    /// four times and continued beyond its edges by reflection. `None` if no face is found, which a user would see
-    /// as a face without a label.
+    /// The largest face that the app's detector finds in the picture, cut out as the app does. The picture is enlarged four times and
+    /// extended beyond its edges by reflection. `None` if no face is found; a user would then see a face without a label.
     ///
     /// # Errors
     /// When the detector fails.

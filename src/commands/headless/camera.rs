@@ -1,4 +1,4 @@
-//! A camera watched without a window: a table if asked for, and at the end the figures of live use.
+//! Watches a camera without a window: writes tables if asked to, and prints figures at the end.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,43 +25,43 @@ use crate::source_summary::SourceSummary;
 use crate::stages::StageChoices;
 use crate::version::Versions;
 
-/// How often Ctrl-C, the end of the time and the memory are looked at when no frame comes.
+/// How often to check for Ctrl-C, the end of the duration and memory use while no frame comes.
 const TICK: Duration = Duration::from_millis(100);
 
 /// How often memory is measured.
 const MEMORY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Until buffers have their size and libtorch its kernels, memory grows for good reason.
+/// Memory is first measured after this time: until buffers have their size and libtorch its kernels, it grows for good reason.
 const MEMORY_WARM_UP: Duration = Duration::from_secs(10);
 
-/// The longest age that is told apart, in microseconds: a minute.
+/// Upper limit of the age histogram in microseconds: a minute.
 const LONGEST_AGE: u64 = 60_000_000;
 
 /// A camera to watch.
 #[derive(Clone, Debug)]
 pub struct CameraJob {
-    /// The camera and what to ask of it.
+    /// The camera, and the mode to ask it for.
     pub request: CameraRequest,
-    /// For how long, counted from the first labelled frame; none is until Ctrl-C.
+    /// How long to watch, from the first labelled frame on; `None` means until Ctrl-C.
     pub duration: Option<Duration>,
-    /// A table of the faces.
+    /// File for a table of the faces.
     pub csv: Option<PathBuf>,
-    /// Lines of JSON: into a file, or to the standard output, if it is `-`.
+    /// File for JSON lines, or `-` for standard output.
     pub jsonl: Option<PathBuf>,
-    /// Where results are sent as they come.
+    /// Where results are sent live, as Open Sound Control.
     pub osc: Option<OscOutput>,
     /// Folder for a recording.
     pub record: Option<PathBuf>,
-    /// What is blurred in what is written.
+    /// What to blur in the recording.
     pub blur: Option<Blur>,
-    /// Whether the figures are one JSON object.
+    /// Whether to print the figures as one JSON object.
     pub json: bool,
-    /// How.
+    /// How frames are processed.
     pub choices: StageChoices,
 }
 
 impl CameraJob {
-    /// Whether the standard output holds lines alone.
+    /// Whether standard output gets nothing but lines.
     pub(super) fn streams(&self) -> bool {
         self.jsonl.as_deref().is_some_and(is_standard_output)
     }
@@ -69,8 +69,8 @@ impl CameraJob {
     /// Watches the camera and prints the figures.
     ///
     /// # Errors
-    /// When camera, model or device can't be used, a table or the recording can't be written, or the user ended it with
-    /// Ctrl-C; then figures, tables and recording are those up to there.
+    /// When camera, model or device can't be used, a table or the recording can't be written, or the user ended it with Ctrl-C. Figures,
+    /// tables and recording then cover the time up to that point.
     pub fn run(&self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
         let network = self.choices.load_network()?;
@@ -87,7 +87,7 @@ impl CameraJob {
         let StageChoices { smoothing, detection, .. } = self.choices;
         let settings = LiveSettings { smoothing, detection, picture: false, ..LiveSettings::default() };
         let live = Live::start(parts, settings, move || {
-            // A full channel has a wake-up in it already.
+            // A full channel already contains a wake-up.
             waker.try_send(()).ok();
         })?;
         if let Some(osc) = &self.osc {
@@ -129,7 +129,7 @@ impl CameraJob {
     }
 }
 
-/// Where processor time stood when the first frame was labelled.
+/// The time and the processor time when the first frame was labelled.
 struct Began {
     at: Instant,
     cpu_time: Option<Duration>,
@@ -140,7 +140,7 @@ struct Began {
 struct Watch {
     outputs: Outputs,
     tally: Tally,
-    /// Microseconds.
+    /// In microseconds.
     ages: Histogram<u64>,
     began: Option<Began>,
     memory: Vec<u64>,
@@ -172,11 +172,11 @@ impl Watch {
     }
 
     fn wait(&self, awake: &Receiver<()>) {
-        // Woken or not: both are looked into all the same.
+        // Woken or timed out: the caller checks both in any case.
         awake.recv_timeout(TICK).ok();
     }
 
-    /// What the pipeline has for us.
+    /// Handles the pipeline's events and its newest scene, and measures memory.
     fn take(&mut self, live: &Live) -> anyhow::Result<()> {
         for event in live.events() {
             if let Some(recording) = &mut self.recording {
@@ -213,7 +213,7 @@ impl Watch {
                 tell(&format!("{name}: {width}×{height} at {} fps {codec}", source.shown_fps()));
                 Ok(())
             }
-            // One that never worked is an error; one that is lost later may come back.
+            // A camera that never worked is an error; one that is lost later may come back.
             Event::CameraLost { reason, busy: true, .. } if self.source.is_none() => Err(TryAgain(reason).into()),
             Event::CameraLost { reason, .. } if self.source.is_none() => Err(anyhow!(reason)),
             Event::CameraLost { reason, retry_in, .. } => {
@@ -226,8 +226,8 @@ impl Watch {
         }
     }
 
-    /// Keeps what was seen before something failed, and says where: it can't be watched again. What fails here too is told by the
-    /// first failure.
+    /// Keeps what was seen before a failure, because it can't be watched again, and says where it is. Further errors are dropped in favour
+    /// of the first.
     fn give_up(mut self, live: Live, trouble: anyhow::Error) -> anyhow::Error {
         if self.began.is_none() {
             return trouble;
@@ -236,7 +236,7 @@ impl Watch {
         tables.say_where(trouble)
     }
 
-    /// The figures, and what failed at the end.
+    /// Ends the run; returns the figures, and what failed at the end.
     fn finish(mut self, live: Live, network: NetworkInUse) -> (Outcome, anyhow::Result<()>) {
         let statistics = live.statistics();
         let (seconds, cpu_cores, other_load_cores) = self.began.as_ref().map_or((0.0, None, None), |began| {
@@ -252,7 +252,7 @@ impl Watch {
         let (tables, ended) = end(self.recording, &mut self.recorded, live, self.outputs);
         let seen = self.tally.seen();
         let outcome = Outcome {
-            // The first frame opened the interval, so there are as many intervals as further frames.
+            // The clock starts at the first frame, so only later frames count.
             analysed_fps: if seconds > 0.0 { seen.frames.saturating_sub(1) as f64 / seconds } else { 0.0 },
             seen,
             seconds,
@@ -274,8 +274,8 @@ impl Watch {
     }
 }
 
-/// Ends the recording while the pipeline still runs, as the last frames are on their way to their labels, then the pipeline and the
-/// tables. Says what failed.
+/// Ends the recording, then the pipeline and the tables. The recording ends first, because its last frames are still being labelled by the
+/// pipeline. Returns what failed.
 fn end(
     recording: Option<HeadlessWriter>,
     recorded: &mut Option<SavedSession>,
@@ -283,7 +283,7 @@ fn end(
     outputs: Outputs,
 ) -> (WrittenTables, anyhow::Result<()>) {
     let recording = recording.map_or(Ok(None), HeadlessWriter::finish);
-    // It may have ended by itself before.
+    // It may have ended on its own before.
     let recording = recording.map(|ended| *recorded = ended.or(recorded.take()));
     drop(live);
     let (tables, written) = outputs.finish();

@@ -1,4 +1,4 @@
-//! A recording exported without a window: its results as they were recorded, with the edits that lie beside them.
+//! Exports a recording without a window: the recorded results, with the edits stored beside them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,24 +21,24 @@ use crate::version::Versions;
 pub struct RecordingJob {
     /// The recording.
     pub recording: Arc<Recording>,
-    /// Folder for the results; none is `mien-results` here.
+    /// Folder for the results; `None` means `mien-results` in the current folder.
     pub output: Option<PathBuf>,
-    /// What is blurred in what is written.
+    /// What to blur in the video.
     pub blur: Option<Blur>,
-    /// Whether the summary is one JSON object.
+    /// Whether to print the summary as one JSON object.
     pub json: bool,
 }
 
-/// What came out.
+/// The result of an export.
 #[derive(Debug, Serialize)]
 struct Outcome {
     #[serde(flatten)]
     seen: Seen,
-    /// Rows in the table, hidden people included.
+    /// Rows in the table, including hidden people.
     rows: usize,
     /// When the recording began.
     recorded: String,
-    /// What named the faces then.
+    /// The network that labelled the faces.
     #[serde(flatten)]
     network: NetworkInUse,
     source: SourceSummary,
@@ -52,15 +52,14 @@ impl RecordingJob {
     /// Exports the recording and prints the summary.
     ///
     /// # Errors
-    /// When its edits can't be read or a result can't be written, or the user interrupted it. None of them leaves a
-    /// result behind.
+    /// When its edits can't be read, a result can't be written, or the user interrupted it. No result is left behind then.
     pub fn run(&self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
         let recording = &self.recording;
         for notice in &recording.notices {
             tell(&format!("{notice}."));
         }
-        // Without its edits the export would look like the recording and be another.
+        // Without its edits, the export would silently differ from what the user edited.
         let (_, edits) = recording.edits().map_err(anyhow::Error::msg)?;
         let folder = self.output.as_deref().unwrap_or(Path::new(DEFAULT_FOLDER)).to_owned();
         let export = Export { recording: Arc::clone(recording), edits, blur: self.blur, folder };

@@ -1,4 +1,4 @@
-//! Mien without a window: a video processed to files, a camera watched for its figures.
+//! Commands without a window: a video processed, a recording exported, a camera watched.
 
 mod camera;
 mod export;

@@ -10,7 +10,7 @@ use crate::network::NetworkInUse;
 use crate::source_summary::SourceSummary;
 use crate::version::Versions;
 
-/// Samples that the first and the last value of the memory are averaged over: a minute.
+/// Number of samples that the first and the last memory value are averaged over: a minute.
 const MEMORY_SAMPLES: usize = 60;
 
 /// The figures of a run at a camera.
@@ -22,16 +22,16 @@ pub struct Outcome {
     pub seconds: f64,
     /// Labelled frames per second over that time.
     pub analysed_fps: f64,
-    /// Frames that the camera gave.
+    /// Frames that the camera delivered.
     pub captured: u64,
-    /// Those of them that a newer one replaced before they were labelled, or before their faces were written: no table has them. A
-    /// recording has their pictures.
+    /// Captured frames that a newer one replaced before they were labelled, or before their faces were written to tables. A recording still
+    /// has their pictures.
     pub dropped: u64,
     /// How old labels were.
     pub age_ms: Option<Ages>,
-    /// Cores' worth of work by this process from the first labelled frame on.
+    /// CPU use by this process since the first labelled frame, in cores.
     pub cpu_cores: Option<f64>,
-    /// Cores' worth of work by other programs meanwhile.
+    /// CPU use by other programs in the same time, in cores.
     pub other_load_cores: Option<f64>,
     pub memory: Option<MemoryCourse>,
     pub peak_memory_bytes: Option<u64>,
@@ -56,10 +56,10 @@ pub struct Ages {
     pub max: f64,
 }
 
-/// Whether memory grows.
+/// How memory developed.
 #[derive(Debug, Serialize)]
 pub struct MemoryCourse {
-    /// Mean of the first minute after ten seconds.
+    /// Mean of the first minute after the first ten seconds.
     pub first_minute_bytes: u64,
     /// Mean of the last minute.
     pub last_minute_bytes: u64,
@@ -68,7 +68,7 @@ pub struct MemoryCourse {
 }
 
 impl Ages {
-    /// From ages in microseconds; `None` where there is none.
+    /// Summarises ages in microseconds; `None` if there are none.
     pub fn of(microseconds: &Histogram<u64>) -> Option<Self> {
         let ms = |value: u64| value as f64 / 1e3;
         let at = |quantile| ms(microseconds.value_at_quantile(quantile));
@@ -78,7 +78,7 @@ impl Ages {
 }
 
 impl MemoryCourse {
-    /// From one sample a second. `None` for a run that ended before the first.
+    /// Summarises one sample per second; `None` for a run that ended before the first.
     pub fn of(samples: &[u64], current: u64) -> Option<Self> {
         let mean = |samples: &[u64]| samples.iter().sum::<u64>() / samples.len() as u64;
         let length = samples.len().min(MEMORY_SAMPLES);
@@ -91,7 +91,7 @@ impl MemoryCourse {
 }
 
 impl Outcome {
-    /// The figures for reading.
+    /// The figures as text.
     pub fn text(&self) -> String {
         let mut text = format!("\n{}\n", self.seen.text());
         let mut line = |name: &str, value: String| text += &format!("  {name:9} {value}\n");

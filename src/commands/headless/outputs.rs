@@ -18,7 +18,7 @@ pub(super) fn is_standard_output(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// What is written while the camera runs.
+/// The outputs that are written while the camera runs.
 pub(super) struct Outputs {
     csv: Option<LiveTable>,
     jsonl: Option<LiveTable>,
@@ -33,13 +33,13 @@ pub(super) struct WrittenTables {
     pub table: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jsonl: Option<PathBuf>,
-    /// Lines for the standard output that its reader was too slow for. Not in the JSON, which is never printed beside them.
+    /// Lines for standard output that were dropped because their reader was too slow. Not in the JSON, which is never printed beside lines.
     #[serde(skip)]
     pub lines_left_out: u64,
 }
 
 impl Outputs {
-    /// Opens what the job asks for, for faces that show these classes.
+    /// Opens the outputs that the job asks for, for faces with these classes.
     pub fn open(job: &CameraJob, classes: &Classes) -> anyhow::Result<Self> {
         let file = job.jsonl.as_deref().filter(|_| !job.streams());
         let lines = job.streams().then(|| LineStream::start(io::stdout(), classes)).transpose();
@@ -51,26 +51,29 @@ impl Outputs {
         })
     }
 
-    /// Whether nobody reads the lines any more.
+    /// Whether the reader of the lines has gone.
     pub fn is_closed(&self) -> bool {
         self.is_closed
     }
 
     /// Writes the faces of a frame.
     pub fn push(&mut self, source: &str, scene: &Scene) -> anyhow::Result<()> {
-        // One table that can't be written keeps no row from the other.
+        // If one of them can't be written, the others still get their rows.
         let tables = [&mut self.csv, &mut self.jsonl].into_iter().flatten();
-        tables.map(|table| table.push(source, scene)).fold(Ok(()), Result::and)?;
-        match self.lines.as_mut().map(|lines| lines.push(source, scene)) {
-            Some(Err(LinesError::Closed)) => self.is_closed = true,
-            Some(Err(error)) => return Err(error.into()),
-            _ => {}
-        }
-        Ok(())
+        let of_tables = tables.map(|table| table.push(source, scene)).fold(Ok(()), Result::and);
+        let of_lines = match self.lines.as_mut().map(|lines| lines.push(source, scene)) {
+            Some(Err(LinesError::Closed)) => {
+                self.is_closed = true;
+                Ok(())
+            }
+            Some(result) => result,
+            None => Ok(()),
+        };
+        of_tables.map_err(anyhow::Error::from).and(of_lines.map_err(anyhow::Error::from))
     }
 
-    /// Gives the tables their names, and the reader of the lines some time for those that wait. Says what failed first; the tables are
-    /// kept all the same.
+    /// Completes the tables, and gives the reader of the lines some time for those that wait. Returns the first error; the tables are kept
+    /// even then.
     pub fn finish(self) -> (WrittenTables, anyhow::Result<()>) {
         let ((table, of_csv), (jsonl, of_jsonl)) = (finish(self.csv), finish(self.jsonl));
         let (lines_left_out, of_lines) = match self.lines.filter(|_| !self.is_closed).map(LineStream::finish) {
@@ -85,7 +88,7 @@ impl Outputs {
     }
 }
 
-/// Where a table is, and what failed.
+/// Completes a table; returns its path, and what failed.
 fn finish(table: Option<LiveTable>) -> (Option<PathBuf>, Result<(), ExportError>) {
     let Some(table) = table else { return (None, Ok(())) };
     let (path, result) = table.finish();
@@ -93,7 +96,7 @@ fn finish(table: Option<LiveTable>) -> (Option<PathBuf>, Result<(), ExportError>
 }
 
 impl WrittenTables {
-    /// An error that ended the tables early, with where to find them.
+    /// Adds the tables' paths to an error that ended them early.
     pub fn say_where(&self, error: anyhow::Error) -> anyhow::Error {
         let paths: Vec<_> = self.table.iter().chain(&self.jsonl).map(|path| path.display().to_string()).collect();
         if paths.is_empty() {

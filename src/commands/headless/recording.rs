@@ -17,7 +17,7 @@ use crate::recording::{Counts, EndReason, RecordingEvent, SessionWriter, Subject
 use crate::source::SourceInfo;
 use crate::stages::StageChoices;
 
-/// Where recordings go, and what all of them are made with, whichever camera they are of.
+/// Where recordings go, and the settings that they share, whichever camera they are of.
 #[derive(Clone)]
 pub struct RecordingPlan {
     parent: PathBuf,
@@ -28,35 +28,35 @@ pub struct RecordingPlan {
 }
 
 impl RecordingPlan {
-    /// Recordings in new folders in `parent`.
+    /// Plans recordings in new folders in `parent`.
     pub fn new(parent: PathBuf, network: NetworkInUse, choices: &StageChoices, blur: Option<Blur>) -> Self {
         let StageChoices { smoothing, detection, .. } = *choices;
         Self { parent, network, smoothing, detection, blur }
     }
 
-    /// Begins one of this camera.
+    /// Starts a recording of this camera.
     ///
     /// # Errors
-    /// When the system gives no more threads.
+    /// When no thread can be started.
     pub fn begin(&self, source: SourceInfo) -> io::Result<SessionWriter> {
         let Self { parent, network, smoothing, detection, blur } = self.clone();
         SessionWriter::start(parent, Subject { source, network, smoothing, detection, blur }, || ())
     }
 }
 
-/// A recording from the first picture of a camera on.
+/// A recording that starts when the camera opens.
 pub struct HeadlessWriter {
     plan: RecordingPlan,
     writer: Option<SessionWriter>,
 }
 
-/// What came of it.
+/// The result of a recording.
 #[derive(Debug, Serialize)]
 pub struct SavedSession {
     pub folder: PathBuf,
     #[serde(flatten)]
     pub counts: Counts,
-    /// Why it ended early, or isn't whole.
+    /// Why it ended early, or isn't complete.
     pub reason: Option<EndReason>,
 }
 
@@ -65,7 +65,7 @@ impl HeadlessWriter {
         Self { plan, writer: None }
     }
 
-    /// Begins when the camera is open, and marks when it goes and comes back.
+    /// Starts when the camera opens, and marks when it is lost and comes back.
     pub fn note(&mut self, event: &Event, live: &Live) -> anyhow::Result<()> {
         if let Some(writer) = &mut self.writer {
             writer.note(event);
@@ -77,12 +77,12 @@ impl HeadlessWriter {
         Ok(())
     }
 
-    /// Tells the user what happens. Returns what came of it once it has ended by itself.
+    /// Tells the user about events. Returns the result once the recording has ended on its own.
     pub fn tell(&self) -> anyhow::Result<Option<SavedSession>> {
         tell(self.writer.iter().flat_map(SessionWriter::events))
     }
 
-    /// Ends it, waits until it is on the disk, and returns what came of it unless [`Self::tell`] has.
+    /// Ends the recording, waits until it is on disk, and returns the result unless [`Self::tell`] has.
     pub fn finish(self) -> anyhow::Result<Option<SavedSession>> {
         tell(self.writer.map(SessionWriter::finish).unwrap_or_default())
     }
@@ -102,7 +102,7 @@ fn tell(events: impl IntoIterator<Item = RecordingEvent>) -> anyhow::Result<Opti
     Ok(ended)
 }
 
-/// The error in these words of a recording that ended, or could not begin, for this reason. A full disk may have room later.
+/// The error, in these words, of a recording that ended or could not start for this reason. A full disk may have room later.
 pub(super) fn failure(reason: &EndReason, words: String) -> anyhow::Error {
     if reason.is_disk_full { TryAgain(words).into() } else { anyhow!(words) }
 }

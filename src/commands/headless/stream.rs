@@ -1,4 +1,4 @@
-//! The lines of a watched camera on their way to whoever reads them: a reader who is too slow loses lines and holds nothing up.
+//! The JSON lines of a watched camera. A reader that is too slow loses lines, and holds nothing up.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use crate::export::{FaceLines, LinesError};
 use crate::interrupt;
 use crate::pipeline::Scene;
 
-/// Frames whose lines wait for the reader: eight seconds of a usual camera, beside the 64 KiB that a pipe holds.
+/// Frames whose lines may wait for the reader: eight seconds of a usual camera, in addition to the 64 KiB that a pipe holds.
 const WAITING: usize = 256;
 
-/// A reader who takes no frame for so long at the end has stopped. Whoever is slow and goes on gets everything that waits, unless the user
-/// ends it with Ctrl-C: then this is all the time there is.
+/// At the end, a reader that takes no frame for this long counts as stopped. A slow reader that goes on gets everything that waits. After
+/// Ctrl-C, the reader gets only this much time.
 const STOPPED_AFTER: Duration = Duration::from_secs(2);
 
-/// Lines of JSON that a thread of its own writes.
+/// JSON lines that are written by a separate thread.
 pub(super) struct LineStream {
     lines: FaceLines<Queue>,
     unwritten: Arc<AtomicU64>,
@@ -28,27 +28,27 @@ pub(super) struct LineStream {
 }
 
 impl LineStream {
-    /// Lines to `out`, of faces that show these classes.
+    /// Starts writing lines to `out`, for faces with these classes.
     ///
     /// # Errors
-    /// When the system gives no more threads.
+    /// When no thread can be started.
     pub fn start(mut out: impl Write + Send + 'static, classes: &Classes) -> io::Result<Self> {
         let (sender, waiting) = bounded(WAITING);
         let (end, ended) = bounded(1);
         let unwritten = Arc::new(AtomicU64::new(0));
         let (written, taken) = (Arc::clone(&unwritten), waiting.clone());
         thread::Builder::new().name("mien-lines".to_owned()).spawn(move || {
-            // Nobody listens any more where the reader had stopped.
+            // Nobody receives this if the reader had stopped.
             end.send(write(&mut out, &taken, &written)).ok();
         })?;
         let queue = Queue { sender, waiting, unwritten: Arc::clone(&unwritten) };
         Ok(Self { lines: FaceLines::new(queue, classes), unwritten, ended })
     }
 
-    /// Has the faces of a frame written. Never waits: where too many frames do, the oldest is left out.
+    /// Queues the faces of a frame for writing. Never waits: if the queue is full, the oldest frame is dropped.
     ///
     /// # Errors
-    /// When nobody takes the lines of an earlier frame any more, or they could not be written.
+    /// When the reader has gone, or lines of an earlier frame could not be written.
     pub fn push(&mut self, source: &str, scene: &Scene) -> Result<(), LinesError> {
         if let Ok(Err(error)) = self.ended.try_recv() {
             return Err(lines_error(error));
@@ -56,7 +56,7 @@ impl LineStream {
         self.lines.push(source, scene)
     }
 
-    /// Waits until everything is written, the reader has stopped or the user waits no longer; gives the number of lines that were left out.
+    /// Waits until everything is written, the reader has stopped, or its time after Ctrl-C is over; returns the number of lines left out.
     ///
     /// # Errors
     /// As [`Self::push`].
@@ -70,14 +70,14 @@ impl LineStream {
                 Err(RecvTimeoutError::Timeout)
                     if unwritten.load(Ordering::Relaxed) < before && !interrupt::requested() => {}
                 Ok(Err(error)) => return Err(lines_error(error)),
-                // A thread that is stuck with its reader ends with the program.
+                // A thread that is blocked by its reader ends with the program.
                 Ok(Ok(())) | Err(_) => return Ok(unwritten.load(Ordering::Relaxed)),
             }
         }
     }
 }
 
-/// The thread's work: until nothing more comes, or it can't be written.
+/// The loop of the thread: writes until no more lines come, or one can't be written.
 fn write(out: &mut impl Write, waiting: &Receiver<Vec<u8>>, unwritten: &AtomicU64) -> io::Result<()> {
     for lines in waiting {
         out.write_all(&lines)?;
@@ -98,12 +98,12 @@ fn count(lines: &[u8]) -> u64 {
     lines.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
-/// Where [`FaceLines`] writes to: each write is what belongs to a frame.
+/// What [`FaceLines`] writes to. Each write contains the lines of one frame.
 struct Queue {
     sender: Sender<Vec<u8>>,
-    /// A second receiver, to take back what is oldest.
+    /// A second receiver, to drop the oldest frame.
     waiting: Receiver<Vec<u8>>,
-    /// Lines that were given to be written and weren't.
+    /// Number of lines that were queued but not written.
     unwritten: Arc<AtomicU64>,
 }
 
@@ -113,7 +113,7 @@ impl Write for Queue {
         let mut newest = lines.to_vec();
         while let Err(TrySendError::Full(back)) = self.sender.try_send(newest) {
             newest = back;
-            // Nothing is there if the thread took it meanwhile: then there is room.
+            // May be empty, if the thread took one meanwhile; then there is room.
             self.waiting.try_recv().ok();
         }
         Ok(lines.len())
@@ -136,7 +136,7 @@ mod tests {
     use crate::emotion::Emotion;
     use crate::export::testing::scene;
 
-    /// A reader who takes one write for each word, and says when one stands before it.
+    /// A reader that takes one write for each message in `go`, and announces each write in `stands`.
     struct Reader {
         stands: Sender<()>,
         go: Receiver<()>,
@@ -156,7 +156,7 @@ mod tests {
         }
     }
 
-    /// A stream whose first frame stands before the reader, who then reads by the words that are sent; and what is read.
+    /// A stream whose first frame is waiting at the reader, the channel whose messages let the reader take writes, and what it has read.
     fn stream_before_reader() -> (LineStream, Sender<()>, Arc<Mutex<Vec<u8>>>) {
         let ((stands, standing), (words, go)) = (unbounded(), unbounded());
         let read = Arc::new(Mutex::new(Vec::new()));
@@ -203,7 +203,7 @@ mod tests {
         empty.faces.clear();
         let deadline = Instant::now() + Duration::from_secs(20);
         let closed = loop {
-            // A frame without a face tells it too.
+            // A frame without a face reports it too.
             match stream.push("a camera", &empty) {
                 Ok(()) => assert!(Instant::now() < deadline, "nobody says that the reader has gone"),
                 Err(error) => break error,

@@ -1,4 +1,4 @@
-//! What was seen in a run, counted.
+//! Counts what was seen in a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -13,16 +13,16 @@ use crate::pipeline::Scene;
 use crate::process;
 use crate::verdict::{UNSURE, Verdict};
 
-/// Width of the bar of a class that all faces show, in letters.
+/// Width in characters of the bar of a class that all faces show.
 const BAR_WIDTH: f64 = 30.0;
 
-/// Room for a name, in letters.
+/// Least width of the name column, in characters.
 const NAME_WIDTH: usize = 9;
 
 /// Frames and faces counted as they come.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Those of the last scene; the emotions before the first.
+    /// The classes of the last scene; the seven emotions before the first.
     classes: Classes,
     frames: u64,
     frames_with_face: u64,
@@ -41,20 +41,20 @@ pub struct Seen {
     pub frames: u64,
     /// Frames with at least one face.
     pub frames_with_face: u64,
-    /// Faces, all frames added up.
+    /// Faces in all frames, added up.
     pub faces: u64,
-    /// Faces told apart over time. Somebody who leaves and comes back counts again.
+    /// Distinct faces over time. Somebody who comes back after a while counts again.
     pub people: u64,
-    /// Share of the faces that each emotion leads on, and of those where none leads clearly (`unsure`), 0 to 1. Not there for own classes.
+    /// Share of the faces on which each emotion leads, and on which none leads clearly (`unsure`), 0 to 1. `None` for custom classes.
     #[serde(rename = "emotions", skip_serializing_if = "Option::is_none")]
     pub of_emotions: Option<BTreeMap<String, f64>>,
-    /// The same of own classes.
+    /// The same for custom classes.
     #[serde(rename = "class_shares", skip_serializing_if = "Option::is_none")]
     pub of_classes: Option<BTreeMap<String, f64>>,
-    /// What was told apart.
+    /// The model's classes.
     #[serde(skip)]
     pub classes: Classes,
-    /// Milliseconds from the start of the process to the first frame that went all the way.
+    /// Milliseconds from the start of the process to the first frame that passed the whole pipeline.
     pub time_to_first_frame_ms: Option<f64>,
     /// Milliseconds from the start of the process to the first frame with a labelled face.
     pub time_to_first_label_ms: Option<f64>,
@@ -89,7 +89,7 @@ impl Tally {
         self.frames
     }
 
-    /// What was counted.
+    /// The counts so far.
     pub fn seen(&self) -> Seen {
         let ms = |age: Duration| age.as_secs_f64() * 1e3;
         let share = |count: u64| count as f64 / self.faces.max(1) as f64;
@@ -113,7 +113,7 @@ impl Tally {
 }
 
 impl Seen {
-    /// A few lines for people: in how many frames faces were, and a bar for each class.
+    /// The counts as text: in how many frames there were faces, and a bar for each class.
     pub fn text(&self) -> String {
         let mut text = String::new();
         let share = self.frames_with_face as f64 / self.frames.max(1) as f64 * 100.0;

@@ -1,4 +1,4 @@
-//! A video processed without a window: an annotated copy, a table of its faces, and a summary.
+//! Processes a video without a window: writes an annotated copy and a table of its faces, and prints a summary.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -31,19 +31,19 @@ pub(super) const DEFAULT_FOLDER: &str = "mien-results";
 /// A video to process.
 #[derive(Clone, Debug)]
 pub struct VideoJob {
-    /// The video, or a recording whose own results are to count for nothing.
+    /// The video, or a recording whose recorded results are ignored.
     pub source: SourceRequest,
-    /// Folder for the results; none is `mien-results` here.
+    /// Folder for the results; `None` means `mien-results` in the current folder.
     pub output: Option<PathBuf>,
-    /// What is blurred in what is written.
+    /// What to blur in the copy.
     pub blur: Option<Blur>,
-    /// Whether the summary is one JSON object.
+    /// Whether to print the summary as one JSON object.
     pub json: bool,
-    /// How.
+    /// How frames are processed.
     pub choices: StageChoices,
 }
 
-/// What came out.
+/// The result of a run.
 #[derive(Debug, Serialize)]
 struct Outcome {
     #[serde(flatten)]
@@ -69,9 +69,8 @@ impl VideoJob {
     /// Processes the video, writes the results and prints the summary.
     ///
     /// # Errors
-    /// When the video, the model or the device can't be used, a result can't be written, or the user interrupted it.
-    /// None of them leaves a result behind. A video that ends before the length that it declares is an error too, but
-    /// the results of what could be read are kept.
+    /// When the video, the model or the device can't be used, a result can't be written, or the user interrupted it; no result is left
+    /// behind then. A video that ends before the length that it declares is an error too, but the results of what could be read are kept.
     pub fn run(&self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
         let source = self.source.open()?;
@@ -137,7 +136,7 @@ impl VideoJob {
     ) -> anyhow::Result<Ending> {
         let info = source.info();
         let progress = Progress::new(&info.name, info.frames());
-        // Faces are followed as `mien analyze` does, so that both tables have the same.
+        // Faces are tracked as by `mien analyze`, so that both write the same table.
         let analyzer = self.choices.analyzer_for(info.interval(), info.frames())?;
         run_to_end(source, analyzer, labeller, stop, |scene| {
             tally.add(&scene);
@@ -147,7 +146,7 @@ impl VideoJob {
     }
 }
 
-/// The two files while they are written. Dropped unfinished, they leave nothing.
+/// The two result files while they are written. If dropped unfinished, they leave nothing.
 struct Results {
     name: String,
     video: AnnotatedVideo,
@@ -177,7 +176,7 @@ impl Results {
         blurrer.push(scene, &everybody)?.into_iter().try_for_each(|scene| self.video.push(scene))
     }
 
-    /// The video and the name of the table.
+    /// Completes both files; returns the video and the table's path.
     fn finish(mut self, original: Option<&Original<'_>>) -> Result<(FinishedVideo, PathBuf), ExportError> {
         if let Some(blurrer) = self.blurrer.take() {
             blurrer.finish()?.into_iter().try_for_each(|scene| self.video.push(scene))?;

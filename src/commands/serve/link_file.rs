@@ -1,15 +1,15 @@
-//! The link for this machine's browser in a file: what stands on a command line can be read by every user of the machine.
+//! The link for this machine's browser in a file, because every user of the machine can read command lines.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, TempPath};
 
-/// A page that leads on to a link and that its owner alone can read. It is removed with this value.
+/// A page that redirects to a link and that only its owner can read. The file is removed when this is dropped.
 pub(super) struct LinkFile(TempPath);
 
 impl LinkFile {
-    /// Writes the page into the user's folder for programs that run (`XDG_RUNTIME_DIR`), else into the one for temporary files.
+    /// Writes the page into the user's runtime folder (`XDG_RUNTIME_DIR`), or else the folder for temporary files.
     ///
     /// # Errors
     /// When it can't be written.
@@ -17,7 +17,7 @@ impl LinkFile {
         let folder = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
         match folder.map(|folder| Self::create_in(&folder, link)) {
             Some(Ok(file)) => Ok(file),
-            // It may be gone, or another user's.
+            // The folder may be gone, or belong to another user.
             Some(Err(_)) | None => Self::create_in(&std::env::temp_dir(), link),
         }
     }
@@ -28,7 +28,7 @@ impl LinkFile {
     }
 
     fn create_in(folder: &Path, link: &str) -> io::Result<Self> {
-        // On Unix with the mode 0600 from the beginning.
+        // On Unix, the file has mode 0600 from the beginning.
         let mut file = Builder::new().prefix("mien-").suffix(".html").tempfile_in(folder)?;
         file.write_all(page(link).as_bytes())?;
         Ok(Self(file.into_temp_path()))

@@ -28,7 +28,7 @@ use crate::source::CameraDevice;
 use crate::stages::{LoadedNetwork, SharedNetwork, StageChoices};
 use crate::version::Versions;
 
-/// Threads of libtorch for the network that all visitors share.
+/// Number of libtorch threads for the network that all visitors share.
 const NETWORK_THREADS: u16 = 1;
 
 /// Show emotions in a browser, on a phone and to other programs
@@ -101,7 +101,7 @@ impl ServeArgs {
     /// Serves until Ctrl-C.
     ///
     /// # Errors
-    /// When model, device, source, certificate or address can't be used, or others could come in unchecked.
+    /// When model, device, source, certificate or address can't be used, or the server would be unprotected without --i-know-this-is-open.
     pub fn run(self) -> anyhow::Result<()> {
         interrupt::catch()?;
         let choices = StageChoices { threads: NETWORK_THREADS, ..self.labels.stages() };
@@ -136,7 +136,7 @@ impl ServeArgs {
             annotate,
             record_visitor: recordings.as_ref().map(VisitorRecordings::starter),
         })?;
-        // Until the server ends: a browser may be slow to start.
+        // Kept until the server ends, because a browser may be slow to start.
         let _link_file = self.greet(&server, has_source)?;
         server.run(interrupt::requested)?;
         if let Some(recordings) = recordings {
@@ -155,14 +155,14 @@ impl ServeArgs {
             prior,
             classes: ClassReport::all(&classes),
             source: source.map(|source| source.name.clone()),
-            // The server asks the source itself each time.
+            // Not used: the server asks the source each time.
             is_source_recorded: false,
             are_visitors_recorded: self.record.is_some(),
             smoothing_s: choices.smoothing.map_or(0.0, |time| rounded(time.as_secs_f64(), TIME_DIGITS)),
         }
     }
 
-    /// Says where the page is found, and opens it if that was asked for.
+    /// Prints where the page is, and opens it if asked to.
     fn greet(&self, server: &Server, has_source: bool) -> anyhow::Result<Option<LinkFile>> {
         let links = server.links();
         let Some(first) = links.first() else { anyhow::bail!("the server has no address that could be named") };
@@ -188,10 +188,10 @@ impl ServeArgs {
         Ok(if self.open { self.open_page(first) } else { None })
     }
 
-    /// Opens the page in this machine's browser. Gives the file that leads it there, which has to stay until it was read.
+    /// Opens the page in this machine's browser. Returns the file with the link, which has to stay until the browser has read it.
     fn open_page(&self, link: &str) -> Option<LinkFile> {
         let opened = if self.no_token {
-            // Everybody may read this link.
+            // This link is no secret.
             open::that_detached(link).map(|()| None)
         } else {
             LinkFile::new(link).and_then(|file| {
@@ -206,7 +206,7 @@ impl ServeArgs {
     }
 }
 
-/// What is told of the models that are part of the program.
+/// What the server tells about the models that are part of the program.
 fn models(in_use: &str) -> Vec<ModelReport> {
     let card = |model: ModelSource| match model.card() {
         Ok(card) => Some(card),

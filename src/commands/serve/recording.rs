@@ -1,4 +1,4 @@
-//! The recording of the server's own camera, where the operator asks for it.
+//! Records the server's own camera, if the operator asks for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +9,11 @@ use crate::commands::headless::{HeadlessWriter, SavedSession};
 use crate::console::tell;
 use crate::pipeline::{Event, Live};
 
-/// Records while the server runs, and tells the operator of what goes wrong.
+/// Records while the server runs, and tells the operator what goes wrong.
 pub(super) struct SourceRecording {
-    /// `None` when it has ended by itself.
+    /// `None` once it has ended on its own.
     writer: Option<HeadlessWriter>,
-    /// What visitors are told.
+    /// Tells visitors whether the source is recorded.
     is_recorded: Arc<AtomicBool>,
 }
 
@@ -50,7 +50,7 @@ fn tell_trouble(ended: anyhow::Result<Option<SavedSession>>) {
     }
 }
 
-/// What the operator has to know of a recording that has ended; nothing if it is whole.
+/// What to tell the operator about a recording that has ended; `None` if it is complete.
 pub(super) fn lacking(saved: &SavedSession) -> Option<String> {
     let SavedSession { folder, counts, reason } = saved;
     let folder = folder.display();
@@ -63,7 +63,7 @@ pub(super) fn lacking(saved: &SavedSession) -> Option<String> {
     }
 }
 
-/// The same where it may have failed.
+/// As [`lacking`], for a recording that may have failed.
 fn trouble(ended: anyhow::Result<Option<SavedSession>>) -> Option<String> {
     match ended {
         Ok(saved) => lacking(&saved?),

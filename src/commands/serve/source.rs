@@ -27,10 +27,10 @@ enum Origin {
 }
 
 impl Source {
-    /// The server's own source, if one is named; a camera is recorded by the plan.
+    /// The server's own source, if one is named. A camera is recorded if there is a plan.
     ///
     /// # Errors
-    /// When it can't be opened; a camera is opened later, and tried again then.
+    /// When it can't be opened, or a recording's classes aren't the network's. A camera is opened later, and retried then.
     pub fn of(args: &ServeArgs, plan: Option<&RecordingPlan>, network: &LoadedNetwork) -> anyhow::Result<Option<Self>> {
         if let Some(device) = &args.camera {
             let request = CameraRequest { device: device.clone(), ..CameraRequest::default() };
@@ -43,14 +43,14 @@ impl Source {
         let source = |name, from| Some(Self { name, from, record: None });
         if let Some(path) = &args.video {
             let request = SourceRequest::Video(path.clone());
-            // Opened once to refuse a wrong file here, where the answer is an exit code.
+            // Open it once here, where an unusable file results in an exit code.
             let name = request.open()?.info().name.clone();
             return Ok(source(name, Origin::Request(request)));
         }
         let Some(folder) = &args.recording else { return Ok(None) };
         let recording = Arc::new(Recording::open(folder)?);
         let (recorded, used) = (&recording.metadata.classes, &network.in_use.classes);
-        // The page has one set of bars.
+        // The page can show only one set of classes.
         anyhow::ensure!(
             recorded == used,
             "the recording uses the classes {recorded}, the model {used}; choose a model with the recording's classes (--model)"
@@ -59,7 +59,7 @@ impl Source {
         Ok(source(recording.name(), Origin::Recording(recording)))
     }
 
-    /// Its parts, with the network that visitors use too.
+    /// Sets up its pipeline, with the network that visitors use too.
     pub fn started_with(self, shared: &SharedNetwork, choices: &StageChoices, device: Device) -> SourceSetup {
         let Self { name, from, record } = self;
         let parts = match from {

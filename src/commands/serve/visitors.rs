@@ -1,4 +1,4 @@
-//! What visitors' cameras send, recorded where the operator asks for it: a folder for each visitor.
+//! Records what visitors' cameras send, if the operator asks for it: a folder for each visitor.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -18,17 +18,17 @@ pub(super) struct VisitorRecordings(Arc<Shared>);
 
 struct Shared {
     plan: RecordingPlan,
-    /// Those whose visitor has gone, while they are completed.
+    /// Threads that complete the recordings of visitors who have left.
     ending: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl VisitorRecordings {
-    /// Recordings by this plan.
+    /// Creates recordings by this plan.
     pub fn new(plan: RecordingPlan) -> Self {
         Self(Arc::new(Shared { plan, ending: Mutex::default() }))
     }
 
-    /// What the server calls when a visitor's first picture has come, or one of another size.
+    /// The function that the server calls for a visitor's first picture, or the first one of another size.
     pub fn starter(&self) -> RecordVisitor {
         let shared = Arc::clone(&self.0);
         Box::new(move |number, width, height| {
@@ -37,7 +37,7 @@ impl VisitorRecordings {
                 kind: SourceKind::Camera,
                 width,
                 height,
-                // Nobody knows either beforehand.
+                // Neither is known beforehand.
                 fps: 0.0,
                 fourcc: String::new(),
             };
@@ -55,11 +55,11 @@ impl VisitorRecordings {
         })
     }
 
-    /// Waits until everything is on the disk. The server has ended, so nobody begins another one.
+    /// Waits until everything is on disk. The server has ended, so no new recording can start.
     pub fn finish(self) {
         let ending = std::mem::take(&mut *self.0.ending());
         for thread in ending {
-            // It tells of its trouble itself.
+            // It reports its errors itself.
             thread.join().ok();
         }
     }
@@ -95,7 +95,7 @@ impl Drop for VisitorRecording {
         let Some(writer) = self.writer.take() else { return };
         writer.end();
         let number = self.number;
-        // Elsewhere: the thread that drops it has other visitors to serve.
+        // On another thread, because the one that drops this has other visitors to serve.
         let ending = thread::Builder::new().name("mien-recording-end".to_owned());
         let Ok(thread) = ending.spawn(move || report(number, writer.finish())) else { return };
         let mut running = self.shared.ending();

@@ -1,4 +1,4 @@
-//! `mien train` by a classifier's recipe.
+//! `mien train` with a classifier's recipe.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -105,7 +105,7 @@ impl TrainArgs {
     }
 }
 
-/// Writes into the card why the training ended, if that is missing: no epoch was left to run, or it has only now been measured.
+/// Writes into the card why the training ended, if that is missing: with `--measure`, or if no epoch was left to run.
 fn say_ending(model: &Path, ending: Ending) -> anyhow::Result<()> {
     let mut card = ModelSource::File(model.to_owned()).card()?;
     if card.training.ending == Some(ending) {

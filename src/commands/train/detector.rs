@@ -1,4 +1,4 @@
-//! `mien train` by a detector's recipe.
+//! `mien train` with a detector's recipe.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

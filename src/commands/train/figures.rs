@@ -1,4 +1,4 @@
-//! Figures in a card that outlast a sitting of its training.
+//! Figures in a card that are kept when its training resumes.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use crate::bounded;
 use crate::net::faces::FacesCard;
 use crate::net::{Card, CardError, MOST_CARD_BYTES};
 
-/// Replaces a classifier's figures and calibration with those that its earlier card beside the weights `model` got between two sittings,
-/// as long as the best weights are the same: PrivateTest is read once for them.
+/// Takes figures and calibration from the earlier card beside the weights `model`, which may have been measured between two runs of the
+/// training, as long as the best weights are the same: PrivateTest is read once for them.
 pub(super) fn keep_classifier_figures(card: &mut Card, model: &Path) {
     if let Some(before) = card_before(model, Card::from_toml)
         && card.training.has_weights_of(&before.training)
@@ -28,7 +28,7 @@ pub(super) fn keep_detector_figures(card: &mut FacesCard, model: &Path) {
     }
 }
 
-/// The card that lies beside the weights `model`, if there is one that can be used.
+/// The card beside the weights `model`, if there is one that can be read.
 fn card_before<C>(model: &Path, read: fn(&str) -> Result<C, CardError>) -> Option<C> {
     let text = bounded::read_text(&model.with_extension("toml"), MOST_CARD_BYTES).ok()?;
     read(&text).ok()

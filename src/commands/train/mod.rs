@@ -111,7 +111,7 @@ impl TrainArgs {
         if let Some(list) = &self.all {
             return self.train_list(list, device, stop);
         }
-        // clap makes sure of it where there is no list.
+        // clap requires it unless a list is given.
         let Some(recipe) = &self.recipe else { bail!("give a recipe") };
         if self.member {
             progress::end_with_the_list()?;
@@ -138,7 +138,7 @@ impl TrainArgs {
         }
     }
 
-    /// A training in `folder`, within the budget.
+    /// Creates a training in `folder`, within the budget.
     fn trainer<T: Task>(
         &self,
         task: T,

@@ -6,10 +6,10 @@ use anyhow::bail;
 
 use crate::lab::listed;
 
-/// What `option` was given as NAME=PATH, each with its name, which has to be one of `names`. A path may hold the sign as well.
+/// Splits the NAME=PATH values of `option`. Each name has to be one of `names`; a path may also contain the equals sign.
 ///
 /// # Errors
-/// When one has none of these names, or a name that was given before.
+/// When a value has none of these names, or a name is given twice.
 pub(super) fn named(option: &str, given: &[PathBuf], names: &[&str]) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let mut all: Vec<(String, PathBuf)> = Vec::with_capacity(given.len());
     for value in given {

@@ -19,13 +19,13 @@ use crate::lab::provenance;
 use crate::lab::{Planned, Progress, Record, Step, Task, TrainOutcome, Trainer, TrainingState};
 use crate::net::{Ending, MOST_CARD_BYTES};
 
-/// The progress bar of an epoch, or of asking the teachers.
+/// Template of the progress bar of an epoch, or of asking the teachers.
 const PROGRESS: &str = "{prefix} [{bar:24}] {pos}/{len}{msg} {elapsed}, {eta} left";
 
 /// How often a training reports its steps to its list.
 const TOLD_EVERY: Duration = Duration::from_millis(500);
 
-/// What a training reports to its list, each a line of JSON.
+/// What a training reports to its list, as lines of JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Told {
@@ -42,10 +42,10 @@ pub(super) enum Told {
     },
 }
 
-/// Stops the training when the list that started it ends, in whatever way: the pipe between them is closed then.
+/// Stops the training when the list that started it asks for that or ends in any way: both close the pipe between them.
 pub(super) fn end_with_the_list() -> anyhow::Result<()> {
     let listen = || {
-        // The list never writes to it, so whatever this returns, the list has ended.
+        // The list never writes to the pipe, so whatever this returns, the pipe has been closed.
         std::io::stdin().read_to_end(&mut Vec::new()).ok();
         interrupt::request();
     };
@@ -77,7 +77,7 @@ impl TrainArgs {
         curves.set_message((display.chart)(trainer.state()));
         let bar = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template(PROGRESS)?));
         let model = trainer.run_folder().model();
-        // One that was killed between an epoch's checkpoint and its card left none, or an older one.
+        // A training that was killed between an epoch's checkpoint and its card left no card, or an older one.
         if done > 0 && epochs_in_card(&model) != Some(done) {
             write_card(&trainer, &model)?;
         }
@@ -157,19 +157,19 @@ impl List {
     }
 }
 
-/// How a training of one kind is shown.
+/// How a kind of training is displayed.
 pub(super) struct TrainingDisplay<T: Task> {
     /// Pictures learnt from.
     pub pictures: usize,
     /// The curves so far, drawn with characters.
     pub chart: fn(&TrainingState<T::Recipe, T::Record>) -> String,
-    /// The last epoch in a line.
+    /// A line about the last epoch.
     pub line: fn(&TrainingState<T::Recipe, T::Record>) -> String,
     /// The figure of the best epoch.
     pub best: fn(&T::Record) -> String,
 }
 
-/// Draws the bar on a terminal; elsewhere gives a line at each tenth of the way.
+/// Draws the bar on a terminal; elsewhere prints a line at each tenth of the way.
 fn show_progress(bar: &ProgressBar, progress: Progress) {
     let (what, step, steps, figures) = match progress {
         Progress::Asked { batches, of } => ("asking the teachers".to_owned(), batches, of, String::new()),

@@ -1,4 +1,4 @@
-//! Which data set is which of a recipe's sources.
+//! Matches the given data sets to a recipe's sources.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,7 @@ use anyhow::{Context as _, bail};
 use super::named::named;
 use crate::lab::recipe::DataSpec;
 
-/// The path of each of the recipe's sources, with the name that it has there. A recipe for one data set takes whatever is given, by
-/// its name or without.
+/// The path of each of the recipe's sources, with its name there. A recipe for one data set accepts any path, with or without its name.
 pub(super) fn sources(data: &DataSpec, given: &[PathBuf]) -> anyhow::Result<Vec<(Option<String>, PathBuf)>> {
     let names: Vec<&str> = data.names().collect();
     if names.len() <= 1 {

@@ -1,7 +1,7 @@
-//! The annotated video: written by a thread of its own, so that encoding doesn't hold the analysis up.
+//! The annotated video. A separate thread writes it, so that encoding doesn't hold up the analysis.
 //!
-//! OpenCV writes a constant rate, so a variable one is kept by repeating and leaving out frames (see [`pace`]); then the
-//! sound of the original is put beside the picture (see [`sound`]).
+//! OpenCV writes constant rates only, so variable ones are reproduced by repeating and leaving out frames (see [`pace`]). Then the
+//! original's sound is added (see [`sound`]).
 
 mod pace;
 mod sound;
@@ -23,66 +23,66 @@ use crate::clock::clock;
 use crate::pipeline::Scene;
 use crate::source::SourceInfo;
 
-/// How the picture is coded.
+/// The codec of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VideoCodec {
-    /// Every player and browser shows it.
+    /// Every player and browser supports it.
     H264,
-    /// What OpenCV builds without an encoder for H.264 have. Takes little memory however large the pictures are.
+    /// Also in OpenCV builds without an H.264 encoder. Takes little memory, however large the pictures are.
     Mpeg4,
 }
 
-/// The best first.
+/// Codecs in order of preference.
 const CODECS: [VideoCodec; 2] = [VideoCodec::H264, VideoCodec::Mpeg4];
 
-/// And for pictures larger than [`MOST_H264_PIXELS`].
+/// The same for pictures larger than [`MOST_H264_PIXELS`].
 const CODECS_FOR_LARGE: [VideoCodec; 2] = [VideoCodec::Mpeg4, VideoCodec::H264];
 
 /// The largest pictures of H.264's level 5.2, 4096×2304, beyond which few players show it. Its encoder holds some forty pictures
 /// back: measured at 7680×4320, `mien analyze --video` took 2.9 GB with it.
 const MOST_H264_PIXELS: usize = 4096 * 2304;
 
-/// What the pictures are like that will come.
+/// Size and rate of the pictures that will be pushed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VideoShape {
     /// Width in pixels.
     pub width: usize,
     /// Height in pixels.
     pub height: usize,
-    /// Pictures a second, as far as the source says; what is no positive number counts as 30.
+    /// Pictures a second as declared by the source; anything but a positive number counts as 30.
     pub fps: f64,
 }
 
 impl VideoShape {
-    /// That of all frames of a source.
+    /// The shape of a source's frames.
     pub fn of(info: &SourceInfo) -> Self {
         Self { width: info.width, height: info.height, fps: info.fps }
     }
 }
 
-/// Where the sound is.
+/// Where the sound comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Original<'a> {
     /// The file whose scenes were pushed.
     pub path: &'a Path,
-    /// Media time at which its last scene ends at the latest; `None` is its end.
+    /// Latest media time at which the last scene ends; `None` for the end of the file.
     pub to: Option<Duration>,
-    /// Whether ffmpeg finds the time of its first scene: not where a clock begins again.
+    /// Whether ffmpeg can seek to the first scene. It can't if the file's clock restarts.
     pub can_jump: bool,
     /// Ends the wait for ffmpeg.
     pub stop: &'a AtomicBool,
 }
 
-/// A video that is whole.
+/// A complete video.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FinishedVideo {
     /// Where it is.
     pub path: PathBuf,
-    /// How the picture is coded.
+    /// The codec of the picture.
     pub codec: VideoCodec,
     /// What became of the sound.
     pub sound: Sound,
-    /// What was cut out of gaps in the times of the pictures; zero if they are those of the original.
+    /// Time that was cut out of gaps between pictures; zero if the original's times were kept.
     pub cut: Duration,
 }
 
@@ -121,11 +121,11 @@ impl AnnotatedVideo {
         self.writer.push(scene)
     }
 
-    /// Waits for the encoder, checks that the file holds every frame, puts the sound of `original` to it, and gives it its
-    /// name. Sound that can't be kept costs the video nothing; the result says why.
+    /// Waits for the encoder, checks that the file contains every frame, adds the sound of `original`, and gives the file its name. If the
+    /// sound can't be kept, the video has none, and the result says why.
     ///
     /// # Errors
-    /// When the encoder failed, the file isn't whole, as on a full disk, or the user interrupted the wait for the sound.
+    /// When the encoder failed, the file is incomplete (for example on a full disk), or the user interrupted the wait for the sound.
     pub fn finish(self, original: Option<&Original<'_>>) -> Result<FinishedVideo, ExportError> {
         let Self { mut writer, partial, codec, rate } = self;
         let written = writer.join()?;
@@ -145,7 +145,7 @@ impl AnnotatedVideo {
     }
 }
 
-/// The video with its sound, or as it was.
+/// Returns the video with its sound, or as it was.
 fn with_sound(
     silent: PartialFile,
     original: &Original<'_>,
@@ -169,7 +169,7 @@ fn with_sound(
 }
 
 impl VideoCodec {
-    /// As containers name it.
+    /// Its name in containers.
     fn fourcc(self) -> opencv::Result<i32> {
         let [a, b, c, d] = match self {
             Self::H264 => ['a', 'v', 'c', '1'],
@@ -286,7 +286,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a.mp4");
         let mut video = AnnotatedVideo::create(&path, shape(10.0)).unwrap();
-        // 0, 0.4 and 1 s, of which the last is dark.
+        // 0, 0.4 and 1 s, each brighter than the one before.
         for (index, time) in [(0, 0), (1, 400), (2, 1000)] {
             let mut scene = scene(index, Emotion::Sad);
             scene.frame.media_time = Duration::from_millis(time);

@@ -1,38 +1,38 @@
-//! When each scene is shown in a file of constant rate. Pure arithmetic.
+//! Decides when each scene is shown in a file with a constant rate. Pure arithmetic.
 //!
-//! The file's frame `n` is shown at `n / rate`, counted from the first scene. A scene takes the frame whose time is
-//! nearest to its own; frames that no scene takes repeat the one before, and of scenes that want the same frame the newest
-//! has it. So nothing is shown earlier or later than by one interval, and the sound stays in step however long the file is.
+//! The file's frame `n` is shown at `n / rate`, counted from the first scene. A scene takes the frame whose time is nearest to its own.
+//! Frames that no scene takes repeat the one before; if several scenes want the same frame, the newest gets it. So nothing is shown more
+//! than one interval early or late, and the sound stays in sync however long the file is.
 //!
-//! What a scene is held for has a bound, because the stamps of a file of a few kilobytes may lie months apart. What is beyond it
-//! is cut out of the times of all scenes that follow, so that these keep their distances.
+//! How long a scene is held is limited, because the time stamps of a file of a few kilobytes may be months apart. The excess is cut out of
+//! the times of all following scenes, so that these keep their distances.
 
 use std::time::Duration;
 
-/// How far from the next frame's time, in intervals, a scene may be that still takes it. Above one half, so that stamps which
-/// waver around the middle between two frames don't leave out one scene and repeat the next; below one, so that no
-/// scene is off by an interval.
+/// How far a scene may be from the next frame's time, in intervals, and still take it. Above one half, so that stamps that jitter around
+/// the middle between two frames don't leave out one scene and repeat the next; below one, so that no scene is off by an interval.
 const REACH: f64 = 0.75;
 
-/// The longest time that a scene is held for. In a video of people, one picture that stands for longer is a stamp gone wrong, or
-/// nobody was filmed.
+/// The longest time that a scene is held. In a video of people, a picture that stays longer means that a stamp is wrong or nobody was
+/// filmed.
 pub const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
-/// Repetitions that a copy may have for each of its scenes, all told. The slowest source that declares its rate, a frame in 100
-/// seconds, needs 100 at the lowest rate that is written; one that declares a rate which isn't its own must not take hours.
+/// Most repetitions in a copy for each of its scenes, on average. The slowest source that declares its rate, a frame in 100 seconds, needs
+/// 100 at the lowest rate that is written. A source that declares a wrong rate must not take hours.
 const REPEATS_PER_SCENE: u64 = 100;
 
-/// Repetitions that it may have besides, so that a short copy can hold a scene as long as any other: two holds at 30 frames a second.
+/// Repetitions that are allowed in addition, so that a short copy can hold scenes as long as any other: two of the longest holds at 30
+/// frames a second.
 const FREE_REPEATS: u64 = 3600;
 
-/// Rates outside this range are none that players can show: fewer frames are repeated, more are left out.
+/// Rates that players can show. Below, frames are repeated; above, they are left out.
 const RATES: std::ops::RangeInclusive<f64> = 1.0..=240.0;
 
-/// The frame rate of a source that doesn't say: what most cameras have.
+/// Assumed for a source that doesn't declare its rate: that of most cameras.
 const FALLBACK_RATE: f64 = 30.0;
 
-/// The nearest rate that OpenCV can write, in frames a second. It takes fractions with powers of ten below the line, to
-/// within 0.001 frames a second: over an hour that would be off by more than an interval, so the file's true rate counts.
+/// The nearest rate that OpenCV can write, in frames a second. It writes fractions whose denominator is a power of ten, to within 0.001
+/// frames a second. Over an hour, that amounts to more than an interval, so frames must be placed by this rate.
 pub fn writable_rate(wanted: f64) -> f64 {
     let is_rate = wanted.is_finite() && wanted > 0.0;
     let wanted = if is_rate { wanted.clamp(*RATES.start(), *RATES.end()) } else { FALLBACK_RATE };
@@ -40,12 +40,12 @@ pub fn writable_rate(wanted: f64) -> f64 {
     fractions.into_iter().find(|rate| (rate - wanted).abs() <= 0.001).unwrap_or(fractions[3])
 }
 
-/// Gives scenes their frames.
+/// Assigns frames to scenes.
 #[derive(Clone, Debug)]
 pub struct Pace {
     rate: f64,
     last: Option<Placed>,
-    /// What was cut out of times so far.
+    /// Time cut out so far.
     cut: Duration,
     /// Repetitions that are left for the scenes so far.
     repeats: u64,
@@ -59,12 +59,12 @@ struct Placed {
 }
 
 impl Pace {
-    /// For a file with so many frames a second.
+    /// Starts a file with `rate` frames a second.
     pub fn new(rate: f64) -> Self {
         Self { rate, last: None, cut: Duration::ZERO, repeats: FREE_REPEATS }
     }
 
-    /// The frame from which on the scene of this time is shown; that of the scene before, if it replaces it. The first is 0.
+    /// Returns the first frame that shows the scene of this time; that of the previous scene if this one replaces it. The first is 0.
     pub fn place(&mut self, media_time: Duration) -> u64 {
         self.repeats = self.repeats.saturating_add(REPEATS_PER_SCENE);
         let Some(last) = self.last else {
@@ -87,7 +87,7 @@ impl Pace {
         self.last.map(|last| last.first)
     }
 
-    /// What was cut out of the times: by so much the last scene is shown earlier than in the source.
+    /// Time cut out: how much earlier than in the source the last scene is shown.
     pub fn cut(&self) -> Duration {
         self.cut
     }

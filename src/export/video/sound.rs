@@ -1,7 +1,7 @@
-//! The sound of the original beside the annotated picture, by the programs ffmpeg and ffprobe where they are installed.
+//! Adds the original's sound to the annotated video with ffmpeg and ffprobe, if they are installed.
 //!
-//! OpenCV writes no sound. ffmpeg is run as a program and not linked: it is wanted for nothing else, and a machine without
-//! it loses nothing but the sound.
+//! OpenCV writes no sound. ffmpeg is run as a program rather than linked, because nothing else needs it, and a machine without it loses
+//! only the sound.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -18,31 +18,31 @@ use serde::Deserialize;
 use super::Original;
 use crate::source::CONTAINERS;
 
-/// What an MP4 file may hold as it is, by ffmpeg's names; everything else is encoded again.
+/// Codecs that an MP4 file can contain, by ffmpeg's names; everything else is re-encoded.
 const IN_MP4: [&str; 6] = ["aac", "ac3", "alac", "eac3", "mp3", "opus"];
 
 /// Time limit for ffmpeg, plus the length of the video. It normally copies hundreds of times faster than playback.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often a running program is looked at.
+/// How often a running program is checked.
 const TICK: Duration = Duration::from_millis(20);
 
 /// What became of the sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sound {
-    /// It is as it was.
+    /// It was copied unchanged.
     Copied,
-    /// It was encoded again, because MP4 can't hold it as it was.
+    /// It was re-encoded, because MP4 can't contain it as it was, or copying it failed.
     Recoded,
     /// There is none.
     None,
     /// ffmpeg isn't installed.
     NoProgram,
-    /// Gaps in the times of the original were shortened, or ffmpeg can't find the first scene in it, so it would be out of step.
+    /// It was left out because it would be out of sync: gaps were shortened, or ffmpeg can't seek to the first scene.
     OutOfStep,
     /// The user interrupted it.
     Interrupted,
-    /// ffmpeg failed; its words.
+    /// ffmpeg failed; its message.
     Failed(String),
 }
 
@@ -51,13 +51,13 @@ pub enum Sound {
 pub struct Part {
     /// Media time of the first scene.
     pub first: Duration,
-    /// After this time the sound ends; `None` is its own end.
+    /// Length of the sound; `None` for all of it.
     pub length: Option<Duration>,
-    /// Length of the picture.
+    /// Length of the annotated video.
     pub shown: Duration,
 }
 
-/// Puts the sound of a part of `original` to the picture of `silent`, into `output`, which is overwritten.
+/// Writes the picture of `silent` with the sound of a part of `original` to `output`, which is overwritten.
 pub fn add(silent: &Path, original: &Original<'_>, part: Part, output: &Path) -> Sound {
     try_add(silent, original, part, output).unwrap_or_else(|sound| sound)
 }
@@ -78,7 +78,7 @@ fn try_add(silent: &Path, original: &Original<'_>, part: Part, output: &Path) ->
     let is_copied = codecs.iter().all(|codec| IN_MP4.contains(codec));
     match mux(&codecs) {
         Ok(_) => Ok(if is_copied { Sound::Copied } else { Sound::Recoded }),
-        // What is wrong with the packets of a stream is often no matter to its decoder.
+        // Packets that can't be copied can often still be decoded.
         Err(Sound::Failed(_)) if is_copied => mux(&vec![""; codecs.len()]).map(|_| Sound::Recoded),
         Err(sound) => Err(sound),
     }
@@ -105,7 +105,7 @@ impl fmt::Display for Sound {
     }
 }
 
-/// What ffprobe says of a file.
+/// What ffprobe says about a file.
 #[derive(Debug, Deserialize)]
 struct Probed {
     #[serde(default)]
@@ -137,7 +137,7 @@ impl Probed {
         self.of_type("audio").map(|stream| stream.codec_name.as_str())
     }
 
-    /// How much later than the file the picture begins, in seconds: media times count from the picture, ffmpeg from the file.
+    /// Seconds between the beginnings of the file and of the picture: media times count from the picture, ffmpeg's from the file.
     fn picture_begins(&self) -> f64 {
         let secs = |time: &Option<String>| time.as_ref().and_then(|time| time.parse::<f64>().ok());
         let picture = self.of_type("video").next().and_then(|stream| secs(&stream.start_time));
@@ -172,7 +172,7 @@ fn mux_arguments(
         arguments.extend(words([format!("-c:a:{number}"), how.to_owned()]));
     }
     if begin > 0.0 {
-        // ffmpeg begins to read at a key frame of the picture; the sound from there to the beginning isn't wanted.
+        // ffmpeg starts to read at a key frame of the picture. Drop the sound between there and `begin`.
         arguments.extend(words(["-copypriorss", "0"]));
     }
     if let Some(length) = length {
@@ -187,24 +187,24 @@ fn words<const N: usize>(words: [impl AsRef<OsStr>; N]) -> Vec<OsString> {
     words.map(|word| word.as_ref().to_owned()).to_vec()
 }
 
-/// A file to read, and no other that it may name.
+/// Arguments to read a file, but no other that it may refer to.
 fn input(path: &Path) -> Vec<OsString> {
     let mut arguments = words(["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i"]);
     arguments.push(file(path));
     arguments
 }
 
-/// A path that ffmpeg takes for nothing else, whatever is in it.
+/// A path that ffmpeg can't take for an option or a URL, whatever it contains.
 fn file(path: &Path) -> OsString {
     let mut name = OsString::from("file:");
     name.push(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
     name
 }
 
-/// Runs a program to its end and gives what it wrote to its standard output.
+/// Runs a program to its end and returns its standard output.
 fn run(program: &str, arguments: &[OsString], stop: &AtomicBool, limit: Duration) -> Result<Vec<u8>, Sound> {
     let failed = |reason: io::Error| Sound::Failed(reason.to_string());
-    // Files, unlike pipes, never fill up while nobody reads.
+    // Unlike pipes, files don't fill up while nobody reads.
     let (mut out, mut complaints) = (tempfile::tempfile().map_err(failed)?, tempfile::tempfile().map_err(failed)?);
     let started = Command::new(program)
         .args(arguments)

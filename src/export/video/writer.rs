@@ -16,23 +16,23 @@ use super::pace::Pace;
 use crate::export::{ExportError, annotate};
 use crate::pipeline::{Scene, frames_that_wait};
 
-/// What the thread did.
+/// The thread's result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Written {
     /// Frames in the file.
     pub frames: u64,
     /// Media time of the first scene.
     pub first: Option<Duration>,
-    /// What was cut out of gaps in the stamps: the last scene is shown so much earlier than in the source.
+    /// Time cut out of gaps: how much earlier than in the source the last scene is shown.
     pub cut: Duration,
 }
 
-/// Takes scenes to the thread.
+/// The handle of the thread.
 pub struct Writer {
     /// `None` ends the thread.
     scenes: Option<Sender<Scene>>,
     thread: Option<JoinHandle<Result<Written, ExportError>>>,
-    /// Set when nobody wants the video any more.
+    /// Set when the video is given up.
     given_up: Arc<AtomicBool>,
 }
 
@@ -54,12 +54,12 @@ impl Writer {
         if is_taken {
             Ok(())
         } else {
-            // The writer has gone: its own error says why.
+            // The thread has ended: its own error says why.
             self.join().and(Err(ExportError::WriterDied))
         }
     }
 
-    /// Ends the thread and tells what it did.
+    /// Ends the thread and returns its result.
     pub fn join(&mut self) -> Result<Written, ExportError> {
         self.scenes = None;
         let thread = self.thread.take().ok_or(ExportError::WriterDied)?;
@@ -70,12 +70,12 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.given_up.store(true, Ordering::Relaxed);
-        // The video is being given up, so how its encoding went interests nobody any more.
+        // The video is given up, so its result doesn't matter.
         self.join().ok();
     }
 }
 
-/// Draws and encodes until there is nobody left to send, or the video is given up.
+/// Draws and encodes until all scenes have been sent, or the video is given up.
 fn write(
     mut encoder: VideoWriter,
     size: Size,
@@ -84,14 +84,14 @@ fn write(
     given_up: &AtomicBool,
 ) -> Result<Written, ExportError> {
     let is_given_up = || given_up.load(Ordering::Relaxed);
-    // The picture that is shown until the next scene begins, and the frame from which on.
+    // The picture that is shown until the next scene begins, and its first frame.
     let mut held: Option<(u64, Mat)> = None;
     let mut frames = 0;
     for scene in scenes {
         if is_given_up() {
             break;
         }
-        // Nobody else has this frame any more, as a rule; else it is copied.
+        // Usually nobody else holds this frame any more; otherwise it is copied.
         let mut image = Arc::unwrap_or_clone(scene.frame.image);
         annotate(&mut image, &scene.faces, &scene.classes)?;
         let from = pace.place(scene.frame.media_time);
@@ -112,7 +112,7 @@ fn write(
     Ok(Written { frames, first: pace.first(), cut: pace.cut() })
 }
 
-/// A stream may change its size on the way; an encoder leaves pictures of another size out without a word.
+/// Resizes a picture if needed: a stream may change its size, and encoders silently drop pictures of another size.
 fn of_size(picture: Mat, size: Size) -> opencv::Result<Mat> {
     if picture.size()? == size {
         return Ok(picture);

@@ -39,7 +39,7 @@ fn who_came_back_is_the_same_person_with_all_earlier_numbers() {
     assert_eq!([3, 7, 9, 4].map(|id| edits.person(FaceId(id)).0), [3, 3, 3, 4]);
     assert_eq!(edits.title(FaceId(9)), "Anna", "a name that only one of them has is kept");
     assert_eq!(edits.merged_into(FaceId(3)), [FaceId(7), FaceId(9)]);
-    // Merging the other way round is the same as nothing.
+    // A merge within one person changes nothing.
     let before = edits.clone();
     edits.merge(FaceId(3), FaceId(9));
     assert_eq!(edits, before);
@@ -98,20 +98,20 @@ fn what_somebody_else_saved_meanwhile_is_not_written_over_and_holds_from_then_on
     };
     let [(mut one, _), (mut other, _)] = [(), ()].map(|()| EditsFile::open(&path).unwrap());
     assert_eq!(one.save(&named("Anna")).unwrap(), None);
-    // Neither another name nor an undo of all takes it away.
+    // Neither another name nor a reset overwrites it.
     for edits in [named("Berta"), Edits::default()] {
         let (mut late, kept) = (other.clone(), fs::read(&path).unwrap());
         assert_eq!(late.save(&edits).unwrap(), Some(named("Anna")));
         assert_eq!(fs::read(&path).unwrap(), kept);
     }
-    // Who knows of it can change it, and who has saved it before learns of that, also when nothing is left.
+    // Having read it, the other one can change it. The first one then gets that change, even if no edits are left.
     assert_eq!(other.save(&named("Berta")).unwrap(), Some(named("Anna")));
     assert_eq!(other.save(&named("Berta")).unwrap(), None);
     assert_eq!(one.save(&named("Anna")).unwrap(), Some(named("Berta")));
     assert_eq!(other.save(&Edits::default()).unwrap(), None);
     assert_eq!(one.save(&named("Anna")).unwrap(), Some(Edits::default()));
     assert_eq!(one.save(&named("Anna")).unwrap(), None);
-    // What nobody understands stays too.
+    // Contents that can't be parsed are kept too.
     fs::write(&path, "{ precious").unwrap();
     for _ in 0..2 {
         let error = one.save(&named("Berta")).unwrap_err().to_string();

@@ -60,7 +60,7 @@ fn start_of(parent: &Path, subject: Subject, space: impl Space + 'static) -> Ses
     SessionWriter::start_on(parent.to_owned(), subject, Box::new(space), Box::new(|| Duration::ZERO), || ()).unwrap()
 }
 
-/// A scene whose gray tells its number.
+/// A scene whose gray encodes its number.
 fn numbered(index: u64) -> Scene {
     let mut scene = scene(index, Emotion::Happy);
     let gray = Scalar::all(10.0 * index as f64);
@@ -70,7 +70,7 @@ fn numbered(index: u64) -> Scene {
     scene
 }
 
-/// Takes frames past a writer; those of `labelled` were not dropped.
+/// Passes frames to a writer. Those not in `labelled` were dropped.
 fn pass(writer: &SessionWriter, frames: std::ops::Range<u64>, labelled: impl Fn(u64) -> bool) {
     let tap = writer.tap();
     for index in frames {
@@ -236,7 +236,7 @@ fn a_camera_that_comes_back_with_another_size_ends_the_recording_whole() {
         "{reason:?}"
     );
     assert_eq!(metadata_in(&folder_of(&events)).counts, Some(counts));
-    // What comes after the end is nothing that was lost.
+    // Frames after the end don't count as lost.
     pass(&writer, 5..8, |_| true);
     assert_eq!(writer.progress().lost, 0);
 }
@@ -267,7 +267,7 @@ fn the_last_frames_get_their_labels_after_the_end_was_asked_for_and_later_ones_n
     assert_eq!((counts.frames, counts.faces), (3, 3));
 }
 
-/// A disk that says that it stands still, and does so until the other end of the second is dropped.
+/// A disk that reports on the first channel that it stalls, and does so until the other end of the second is dropped.
 struct Stuck(Sender<()>, Receiver<()>);
 
 impl Space for Stuck {
@@ -278,7 +278,7 @@ impl Space for Stuck {
     }
 }
 
-/// Waits for something that the thread brings about.
+/// Waits for something that another thread brings about.
 fn until(what: &str, so: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !so() {
@@ -305,7 +305,7 @@ fn a_disk_that_is_too_slow_is_not_waited_for_and_the_recording_still_ends_whole(
     assert_eq!(metadata_in(&folder).counts.unwrap().frames, 3);
 }
 
-/// Where looking at the disk crashes.
+/// A disk whose check panics.
 struct Broken;
 
 impl Space for Broken {
@@ -328,7 +328,7 @@ fn a_writer_that_crashes_says_that_it_has_ended() {
     let (_, reason) = ending(&events);
     assert!(reason.as_ref().is_some_and(|reason| reason.words.contains("a bug in Mien")), "{reason:?}");
     assert_eq!(events.len(), 2, "{events:?}");
-    // Its frames go nowhere, and the count of those that are lost is of the recording.
+    // Later frames go nowhere and don't count as lost.
     pass(&writer, 1..4, |_| true);
     assert_eq!(writer.progress().lost, 0);
 }

@@ -10,16 +10,16 @@ use crate::bounded::{self, Rows};
 use crate::classes::Classes;
 use crate::emotion::Emotion;
 
-/// Bytes that a file with a prior may have: a number for each class, with room for remarks.
+/// Largest size of a prior's file in bytes: a number for each class, with room for comments.
 const MOST_BYTES: u64 = 1 << 20;
 
 impl Prior {
-    /// Reads a prior from a file: TOML (`happy = 3.5`, one line an emotion) or, if its name ends in `.csv`, the columns
-    /// `emotion,weight`. All seven emotions have to be named, with weights above 0. Own classes stand below `[classes]`, or in the columns
-    /// `class,weight`; whether they are those of a model is found out when it assumes them.
+    /// Reads a prior from a file: TOML (`happy = 3.5`, one line per emotion) or, if its name ends in `.csv`, the columns
+    /// `emotion,weight`. All seven emotions must be named, with weights above 0. Custom classes go below `[classes]`, or in the columns
+    /// `class,weight`. Whether they are a model's classes is checked only when the prior is used with the model.
     ///
     /// # Errors
-    /// When the file can't be read, names an unknown emotion, one twice, or not all, or gives a weight that is none.
+    /// When the file can't be read, names an unknown emotion, names one twice, lacks one, or gives an invalid weight.
     pub fn read(path: &Path) -> Result<Self, PriorError> {
         let text = bounded::read_text(path, MOST_BYTES)
             .map_err(|source| PriorError::Read { path: path.to_owned(), source })?;
@@ -49,7 +49,7 @@ impl Prior {
         prior.map_err(|error| no_prior(error.to_string()))
     }
 
-    /// Own classes that a file names, each with a weight above 0.
+    /// A prior of custom classes, each with a weight above 0.
     fn of_classes(weights: Vec<(String, f64)>) -> Result<Self, TableError> {
         let (names, weights): (Vec<_>, Vec<_>) = weights.into_iter().unzip();
         let classes = Classes::new(names)?;
@@ -60,17 +60,17 @@ impl Prior {
     }
 }
 
-/// The table of own classes in TOML.
+/// The table of custom classes in TOML.
 const OWN_CLASSES: &str = "classes";
 
-/// A file of own classes.
+/// A TOML file of custom classes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Own {
     classes: BTreeMap<String, f64>,
 }
 
-/// What a file gives.
+/// The weights in a file.
 enum Weights {
     OfEmotions(BTreeMap<Emotion, f64>),
     OfClasses(Vec<(String, f64)>),
@@ -90,7 +90,7 @@ fn from_csv(text: &str) -> Result<Weights, String> {
     let own = header.iter().any(|name| name == "class");
     let mut record = csv::StringRecord::new();
     while rows.read(&mut record).map_err(in_words)? {
-        // The reader's own messages name line and column.
+        // The reader's messages already name the line and the field.
         let Row { emotion, weight } = record.deserialize(Some(&header)).map_err(in_words)?;
         if own {
             of_classes.push((emotion, weight));
@@ -148,7 +148,7 @@ mod tests {
             ("a.csv", "emotion,weight\nangry,1\nangry,2\n", "line 3: Angry is named twice"),
             ("a.csv", "emotion,weight\nglad,1\n", "line 2: “glad”"),
             ("a.csv", "emotion,weight\nangry,much\n", "line: 2"),
-            // As spreadsheets on Windows end lines, and without an end of the last line.
+            // Windows line ends, and a last line without one.
             ("a.csv", "emotion,weight\r\nangry,1\r\nangry,2\r\n", "line 3: Angry is named twice"),
             ("a.csv", "emotion,weight\r\nangry,much\r\n", "line: 2"),
             ("a.csv", "emotion,weight\nglad,1", "line 2: “glad”"),

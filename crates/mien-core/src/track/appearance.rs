@@ -1,23 +1,23 @@
-//! What a face looks like, well enough to know it again after some seconds.
+//! What a face looks like, well enough to recognise it after some seconds.
 
 use crate::crop::{CROP_SIZE, FaceCrop};
 
-/// Cells of a face along each side, of 8×8 pixels.
+/// Number of cells along each side of a face. A cell has 8×8 pixels.
 const CELLS: usize = 6;
 
 /// Local binary patterns with at most two changes around the circle have a bin each; all others share one.
 const BINS: usize = 59;
 
 /// A face as histograms of local binary patterns in cells: Ahonen, Hadid and Pietikäinen 2006, “Face Description with
-/// Local Binary Patterns: Application to Face Recognition”. Light that changes evenly leaves it as it is.
+/// Local Binary Patterns: Application to Face Recognition”. Even changes of light don't affect it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Appearance {
-    /// Of each cell, the share of each pattern.
+    /// The share of each pattern, for each cell.
     cells: Vec<[f32; BINS]>,
 }
 
 impl Appearance {
-    /// What a crop shows.
+    /// Measures the appearance of the face in a crop.
     #[must_use]
     pub fn of(crop: &FaceCrop) -> Self {
         let pixels = crop.pixels();
@@ -50,7 +50,7 @@ impl Appearance {
         Self { cells }
     }
 
-    /// How alike two faces are: 1 the same, 0 nothing in common (the shared part of the histograms, averaged over cells).
+    /// How similar two faces are: 1 the same, 0 nothing in common (the shared part of the histograms, averaged over cells).
     #[must_use]
     pub fn similarity(&self, other: &Self) -> f32 {
         let shared = |(a, b): (&[f32; BINS], &[f32; BINS])| a.iter().zip(b).map(|(a, b)| a.min(*b)).sum::<f32>();
@@ -58,7 +58,7 @@ impl Appearance {
     }
 }
 
-/// The bin of a pattern: uniform patterns by how many bits are set and where they begin, all others in the last.
+/// The bin of a pattern: uniform patterns by the number of set bits and where they begin, all others in the last.
 fn bin(pattern: u8) -> usize {
     let set = pattern.count_ones() as usize;
     match (pattern ^ pattern.rotate_left(1)).count_ones() {
@@ -72,7 +72,7 @@ fn bin(pattern: u8) -> usize {
         2 => {
             let first =
                 (0..8).find(|turn| pattern.rotate_right(*turn) & 1 == 1 && pattern.rotate_right(*turn) & 0x80 == 0);
-            // The run may go across bit 0: `rotate_right` brings its beginning there.
+            // The run of set bits may wrap around, so its beginning is the rotation that brings it to bit 0.
             1 + (set - 1) * 8 + first.unwrap_or_default() as usize
         }
         _ => BINS - 1,

@@ -1,8 +1,8 @@
-//! The cheapest way to pair rows with columns.
+//! Pairs rows with columns at the lowest cost.
 
 /// Pairs each row of a cost matrix with at most one column and each column with at most one row, so that as many
 /// allowed pairs as possible are made and, of all such choices, the sum of their costs is the smallest. `None` in the
-/// matrix forbids a pair. The result has the column of each row.
+/// matrix forbids a pair. Returns the column of each row.
 ///
 /// The Hungarian method with potentials (Kuhn 1955, in the O(n³) form of Jonker and Volgenant 1987) on the matrix made
 /// square; forbidden pairs cost more than any number of allowed ones and are taken out at the end.
@@ -52,7 +52,7 @@ pub(super) fn assign(costs: &[Vec<Option<f32>>]) -> Vec<Option<usize>> {
             }
             column = next;
         }
-        // Turn the path over, so that one more row has a column.
+        // Flip the path, so that one more row has a column.
         while column != 0 {
             let previous = parent[column];
             row_of[column] = row_of[previous];
@@ -75,13 +75,13 @@ mod tests {
 
     use super::*;
 
-    /// Pairs made and their cost.
+    /// The number of pairs and their total cost.
     fn value(costs: &[Vec<Option<f32>>], pairs: &[Option<usize>]) -> (usize, f32) {
         let made: Vec<f32> = pairs.iter().enumerate().filter_map(|(r, c)| costs[r][(*c)?]).collect();
         (made.len(), made.iter().sum())
     }
 
-    /// The best by trying everything: most pairs first, then the smallest cost.
+    /// The best value by trying everything: most pairs first, then the smallest cost.
     fn best(costs: &[Vec<Option<f32>>], row: usize, taken: &mut Vec<usize>) -> (usize, f32) {
         let Some(options) = costs.get(row) else { return (0, 0.0) };
         let mut found = best(costs, row + 1, taken);

@@ -1,4 +1,4 @@
-//! Cuts in a film: sudden changes of the whole picture, after which nobody is where somebody was.
+//! Detects cuts in a video: sudden changes of the whole picture, after which the positions of faces mean nothing.
 
 use crate::face::{FaceRect, GrayView};
 use crate::resample::{Filter, Resampler};
@@ -7,24 +7,24 @@ use crate::resample::{Filter, Resampler};
 const WIDTH: usize = 32;
 const HEIGHT: usize = 18;
 
-/// How far the camera may swing from one frame to the next, in the small picture's pixels: a quarter of the picture.
+/// How far the camera may pan from one frame to the next, in the small picture's pixels: a quarter of the picture.
 const SWING: (i32, i32) = (8, 4);
 
-/// Correlation of two small pictures, at the swing that fits best, below which a cut lies between them.
+/// Correlation of two small pictures, at the best shift, below which there is a cut between them.
 ///
-/// Measured on 400 pairs of pictures of streets, offices, rooms and people: of cuts from one to the other 98 % lie below. So
-/// do 5 % of flashes that make a picture 1.5 to 4 times as bright (the harshest burn most of it out), and none of the
-/// swings by 5 to 20 % of a picture from frame to frame: at least 0.71.
+/// Measured on 400 pairs of pictures of streets, offices, rooms and people: 98 % of the cuts from one to the other lie below.
+/// So do 5 % of flashes that make a picture 1.5 to 4 times as bright (the harshest overexpose most of it), but no pan by 5 to
+/// 20 % of the picture per frame: these reach at least 0.71.
 const CUT_BELOW: f32 = 0.6;
 
-/// Standard deviation, in levels, below which a picture is too even to be compared: black between two scenes, or white in
-/// a flash. The last picture that wasn't is kept.
+/// Standard deviation, in gray levels, below which a picture is too uniform to be compared: black between two scenes, or white
+/// in a flash. The last picture that wasn't is kept for comparison.
 const EVEN: f32 = 4.0;
 
-/// Notices cuts from frame to frame.
+/// Detects cuts from frame to frame.
 ///
-/// Pictures are shrunk to 32×18 and compared by normalised cross-correlation, which light that changes all over leaves
-/// high, at each shift within a quarter of the picture, which does the same for a camera that swings.
+/// Shrinks pictures to 32×18 and compares them by normalised cross-correlation, which stays high when the light changes
+/// everywhere. The best shift within a quarter of the picture counts, so it also stays high when the camera pans.
 #[derive(Default)]
 pub struct CutDetector {
     resampler: Resampler,
@@ -32,7 +32,7 @@ pub struct CutDetector {
 }
 
 impl CutDetector {
-    /// Whether a cut lies between the picture before and this one.
+    /// Whether there is a cut between the previous picture and this one.
     pub fn is_cut(&mut self, picture: GrayView<'_>) -> bool {
         let Some(now) = self.shrunk(picture).filter(|small| deviation(small) >= EVEN) else { return false };
         let is_cut = self.last.as_ref().is_some_and(|last| !is_one_scene(last, &now));
@@ -40,7 +40,7 @@ impl CutDetector {
         is_cut
     }
 
-    /// Forgets the picture before: after a seek and for a new source.
+    /// Forgets the previous picture: after a seek and for a new source.
     pub fn reset(&mut self) {
         self.last = None;
     }
@@ -59,19 +59,19 @@ fn deviation(levels: &[f32]) -> f32 {
 }
 
 fn is_one_scene(before: &[f32; WIDTH * HEIGHT], now: &[f32; WIDTH * HEIGHT]) -> bool {
-    // Nearly always the first answer does.
+    // The unshifted comparison is nearly always enough.
     correlation(before, now, 0, 0) >= CUT_BELOW || best_correlation(before, now) >= CUT_BELOW
 }
 
-/// The correlation at the shift that fits best.
+/// The correlation at the best shift.
 fn best_correlation(before: &[f32; WIDTH * HEIGHT], now: &[f32; WIDTH * HEIGHT]) -> f32 {
     let shifts = (-SWING.1..=SWING.1).flat_map(|down| (-SWING.0..=SWING.0).map(move |right| (right, down)));
     shifts.map(|(right, down)| correlation(before, now, right, down)).fold(-1.0, f32::max)
 }
 
-/// Pearson's correlation of what two pictures share when the second has moved `right` and `down`; 0 where one is even.
+/// Pearson's correlation of the parts that two pictures share if the second has moved `right` and `down`; 0 if one part is uniform.
 fn correlation(before: &[f32; WIDTH * HEIGHT], now: &[f32; WIDTH * HEIGHT], right: i32, down: i32) -> f32 {
-    // Of an axis: where the shared part begins in each picture, and how long it is.
+    // For one axis: where the shared part begins in each picture, and how long it is.
     let shared = |side: usize, shift: i32| {
         let by = shift.unsigned_abs() as usize;
         let (from, to) = if shift >= 0 { (0, by) } else { (by, 0) };
@@ -104,7 +104,7 @@ mod tests {
 
     const SIDES: (usize, usize) = (320, 180);
 
-    /// A scene of blocks as large as furniture, wider than the camera sees, from `from_x` on.
+    /// A view, from `from_x` on, of a scene that is wider than the picture, with blocks as large as furniture.
     fn scene(seed: u64, from_x: usize) -> Vec<u8> {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
         let blocks: Vec<Vec<u8>> = (0..6).map(|_| (0..30).map(|_| random.random_range(30..200)).collect()).collect();

@@ -1,4 +1,4 @@
-//! Faces that were given up or were there before a cut, and may come back.
+//! Faces whose tracks have ended, and which may come back.
 
 use std::time::Duration;
 
@@ -9,19 +9,21 @@ use crate::face::FaceRect;
 /// Distance in box sizes within which a face is back at its place.
 const PLACE: f32 = 1.0;
 
-/// Similarity from which on a face that is back at its place is the same person …
+/// Similarity from which a face at the place of one that left counts as the same person.
 ///
-/// Measured on 227 portraits of as many faces: of 25,651 pairs 99 % are less similar than 0.48, the most similar 0.57. On the demo clip,
-/// whose face turns, cries and laughs, medians after 1, 3 and 5 s are 0.64, 0.55 and 0.52, lower quartiles 0.59, 0.50 and 0.48.
+/// Measured on 227 portraits of different faces: 99 % of the 25,651 pairs are less similar than 0.48, and the most similar pair has
+/// 0.57. On the demo clip, whose face turns, cries and laughs, medians after 1, 3 and 5 s are 0.64, 0.55 and 0.52, lower quartiles
+/// 0.59, 0.50 and 0.48.
 const ALIKE: f32 = 0.5;
 
-/// … and one that turns up elsewhere, where a place says nothing: few of those pairs, if any, are as similar.
+/// Similarity from which a face elsewhere, where the place says nothing, counts as the same person: few of those pairs, if any, are as
+/// similar.
 const ALIKE_ELSEWHERE: f32 = 0.55;
 
-/// For how long a face that can't be seen well yet, as it is just coming into the picture, is given no id while somebody is away.
+/// How long a face that can't be seen well yet, because it is just entering the picture, waits for an id while somebody is away.
 const WAIT_TO_SEE: Duration = Duration::from_millis(500);
 
-/// Most faces remembered across a seek. Dragging the slider seeks many times; those that left first are forgotten.
+/// Most faces remembered across a seek. Dragging the slider seeks many times; the faces that left first are forgotten.
 const MOST_TAKEN_ALONG: usize = 64;
 
 /// A face that is away.
@@ -35,12 +37,12 @@ struct Away {
     is_before_jump: bool,
 }
 
-/// All that are away.
+/// All faces that are away.
 #[derive(Debug, Default)]
 pub(super) struct Gone(Vec<Away>);
 
 impl Gone {
-    /// Keeps those candidates that have an id and were looked at.
+    /// Remembers those candidates that have an id and a known appearance.
     pub(super) fn extend(&mut self, candidates: impl IntoIterator<Item = Candidate>) {
         self.0.extend(candidates.into_iter().filter_map(|candidate| {
             let (id, (appearance, _)) = candidate.id.zip(candidate.seen)?;
@@ -49,14 +51,14 @@ impl Gone {
         }));
     }
 
-    /// Whether this may be somebody who was away, which will soon be known. Faces from before a seek don't delay new ones: the frame
-    /// that the user chose must show its faces at once.
+    /// Whether to wait with an id, because this may be somebody who was away and can't be recognised yet. Faces from before a seek don't
+    /// delay new ones: the frame that the user chose must show its faces at once.
     pub(super) fn may_know(&self, face: &Candidate, now: Duration) -> bool {
         let may_come = self.0.iter().any(|away| !away.is_before_jump);
         may_come && face.seen.is_none() && now.saturating_sub(face.first_hit) <= WAIT_TO_SEE
     }
 
-    /// Whose face this is, if it is one of those that are away; that one isn't away any more.
+    /// Returns the id of the most similar face that is away, if it is similar enough, and forgets that face.
     pub(super) fn take(&mut self, face: &Candidate) -> Option<FaceId> {
         let (appearance, _) = face.seen.as_ref()?;
         let rect = face.motion.measured();
@@ -71,12 +73,12 @@ impl Gone {
         Some(self.0.swap_remove(index).id)
     }
 
-    /// Forgets those that were last seen before.
+    /// Forgets the faces that were last seen before this time.
     pub(super) fn forget_before(&mut self, media_time: Duration) {
         self.0.retain(|away| away.last_hit >= media_time);
     }
 
-    /// Carries everyone who is remembered over a seek to this time, as if they had just left.
+    /// Carries the remembered faces over a seek to this time, as if they had just left.
     pub(super) fn jump(&mut self, media_time: Duration) {
         let left_behind = self.0.len().saturating_sub(MOST_TAKEN_ALONG);
         self.0.drain(..left_behind);

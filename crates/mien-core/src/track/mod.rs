@@ -1,12 +1,12 @@
-//! Faces over time: stable ids for the boxes that a detector finds frame by frame. Pure arithmetic on boxes.
+//! Tracks faces: gives stable ids to the boxes that a detector finds frame by frame. Pure arithmetic.
 //!
 //! Each track predicts where its face will be by moving on at its speed. Boxes are paired with predictions so that the
-//! sum of the costs (distance and lack of overlap) is the smallest; this and the prediction let two people who cross
-//! keep their ids as well as boxes allow. A track is shown only when it was found several times, so that a false box
-//! that flickers never shows, and it outlives a few frames without a box. What the detector isn't certain of, or what
-//! jumps about, isn't shown either. At a cut all tracks end; a face that is back within some seconds, at its place and alike,
-//! gets its id back. When a user plays a video, a seek counts as a cut too, and a face that is shown again at the time
-//! and the place at which it was shown before has its id again.
+//! sum of the costs (distance and lack of overlap) is minimal. This and the prediction let two people who cross
+//! keep their ids as well as boxes allow. A face is shown only after it was found several times, so that a flickering
+//! false box never shows, and its track survives a few frames without a box. Boxes that the detector isn't certain of,
+//! or that jump about, aren't shown either. At a cut all tracks end. A face that returns within some seconds gets its id
+//! back if it looks similar; at another place, it must look more similar. When a user plays a video, a seek counts as a
+//! cut too, and a face at the time and place at which it was shown before gets its id again.
 
 mod appearance;
 mod assignment;
@@ -32,42 +32,42 @@ use places::Places;
 /// A confirmed face on the current frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Track {
-    /// Who. Counted from 1 in the order of confirmation; no two people get the same between two resets.
+    /// The face's id, counted from 1 in the order of confirmation. Two people never get the same id between two resets.
     pub id: FaceId,
-    /// Where: the box of the detector, steadied; while the face isn't found, where it is expected.
+    /// The detector's box, steadied; while the face isn't found, the box where it is expected.
     pub rect: FaceRect,
     /// The detector's score when it last found the face.
     pub score: f32,
     /// Eyes, nose and mouth, if the detector found them on this frame.
     pub landmarks: Option<Landmarks>,
-    /// For how many frames the face hasn't been found; 0 if it was found on this one.
+    /// Number of frames since the face was last found; 0 if it was found on this one.
     pub missed: u32,
 }
 
-/// Distance between a prediction and a box, in box sizes, up to which they can be the same face. Faces side by side
+/// Largest distance between a prediction and a box, in box sizes, at which they can be the same face. Faces side by side
 /// are at least one size apart; a face that was found a frame ago moves far less.
 const REACH: f32 = 0.6;
 
-/// By how much [`REACH`] grows in each second without a box, as the prediction gets worse …
+/// Growth of [`REACH`] per second without a box, as the prediction gets worse.
 const REACH_GROWTH: f32 = 1.5;
 
-/// … and its limit.
+/// Upper limit of the growing [`REACH`].
 const MAX_REACH: f32 = 1.2;
 
-/// Boxes of one face don't differ more than this in size from one frame to the next.
+/// Boxes of one face differ in size by at most this factor from one frame to the next.
 const MAX_SIZE_RATIO: f32 = 1.8;
 
-/// A face that isn't confirmed yet is given up after this many frames without a box.
+/// A face that isn't confirmed yet survives at most this many frames without a box.
 const MAX_MISSED_UNCONFIRMED: u32 = 1;
 
-/// Weight of the latest box in the running mean of how far boxes lie from where they were expected …
+/// Weight of the latest box in the running mean of how far boxes lie from where they were expected.
 const JUMP_WEIGHT: f32 = 0.3;
 
-/// … and the mean, in box sizes (and logarithms of the size's ratio), above which what is followed is no face. On the
+/// Value of that mean, in box sizes plus the logarithm of the size ratio, above which a track isn't a face. On the
 /// demo clip it never rose above 0.05.
 const MAX_JUMPS: f32 = 0.2;
 
-/// Time between two looks at what a face looks like.
+/// Time between two measurements of a face's appearance.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Gives ids to faces. See the [module](self).
@@ -76,7 +76,7 @@ pub struct Tracker {
     options: TrackOptions,
     candidates: Vec<Candidate>,
     gone: Gone,
-    /// Where faces were in a video, if a user plays it.
+    /// Where faces were in the video; only if a user plays it.
     places: Option<Places>,
     /// Whether the next frame is from elsewhere in the video.
     has_jumped: bool,
@@ -85,7 +85,7 @@ pub struct Tracker {
     now: Duration,
 }
 
-/// A face that is followed, confirmed or not.
+/// A tracked face, confirmed or not.
 #[derive(Debug)]
 struct Candidate {
     /// Given on confirmation.
@@ -123,7 +123,7 @@ impl Candidate {
         }
     }
 
-    /// What it costs to say that `detection` is this face, or `None` if it can't be.
+    /// The cost of pairing `detection` with this face, or `None` if it can't be this face.
     fn cost(&self, detection: &Detection, now: Duration) -> Option<f32> {
         let elapsed = now.saturating_sub(self.last_hit).as_secs_f32();
         let expected = self.motion.predict(elapsed);
@@ -136,7 +136,7 @@ impl Candidate {
     fn hit(&mut self, detection: &Detection, now: Duration) {
         let elapsed = now.saturating_sub(self.last_hit).as_secs_f32();
         let (distance, ratio) = apart(&self.motion.predict(elapsed), &detection.rect);
-        // What a head may do in that time is no jump.
+        // Movement that a head can make in that time isn't a jump.
         let jump = (distance + ratio.ln().abs() - REACH_GROWTH * elapsed).max(0.0);
         self.jumps += (jump - self.jumps) * JUMP_WEIGHT;
         self.motion.update(detection.rect, elapsed);
@@ -150,7 +150,7 @@ impl Candidate {
         }
     }
 
-    /// Whether what is followed can be taken for a face: the detector is certain of it, and it doesn't jump about.
+    /// Whether the track counts as a face: the detector is certain of it, and its boxes don't jump about.
     fn is_believed(&self, options: &TrackOptions, now: Duration) -> bool {
         let is_certain = options
             .doubt_for
@@ -172,7 +172,7 @@ impl Candidate {
 }
 
 impl Tracker {
-    /// A tracker that has seen nothing yet.
+    /// Creates a tracker without any faces.
     pub fn new(options: TrackOptions) -> Self {
         Self {
             options,
@@ -186,28 +186,28 @@ impl Tracker {
         }
     }
 
-    /// How it decides.
+    /// The options in use.
     pub fn options(&self) -> &TrackOptions {
         &self.options
     }
 
-    /// Decides by other options from now on; the faces stay.
+    /// Uses other options from now on; the faces stay.
     pub fn set_options(&mut self, options: TrackOptions) {
         self.options = options;
     }
 
-    /// Notes from now on where the faces of a film are at which time, so that they can be known by it after a jump. A camera
-    /// never comes back to a time, and a film that is read once from its beginning to its end doesn't either.
+    /// From now on, notes where the faces are at which time, so that they can be recognised by it after a jump. Only useful for a
+    /// video that a user plays: a camera never returns to a time, nor does a video that is read once from beginning to end.
     pub fn note_places(&mut self) {
         self.places = Some(Places::default());
     }
 
-    /// Forgets all faces and counts from 1 again, as one that was just made.
+    /// Forgets all faces and counts from 1 again, like a new tracker.
     pub fn reset(&mut self) {
         *self = Self::new(self.options);
     }
 
-    /// Where faces are expected at `media_time`, those not yet confirmed included: where to look for them.
+    /// Where to look for faces at `media_time`, including those that aren't confirmed yet.
     pub fn expected(&self, media_time: Duration) -> Vec<FaceRect> {
         self.candidates
             .iter()
@@ -215,24 +215,24 @@ impl Tracker {
             .collect()
     }
 
-    /// Ends all tracks at a cut: nobody is where somebody was. Faces from before it get their ids back as faces that were
-    /// away do.
+    /// Ends all tracks at a cut, after which positions mean nothing. Faces from before it get their ids back like faces
+    /// that were away.
     pub fn cut(&mut self) {
         self.gone.extend(self.candidates.drain(..));
     }
 
-    /// Ends all tracks, as the next frame is from elsewhere in the video, whichever its time. Faces get their ids back there if
-    /// they were noted at that time and place, or look like somebody from just before the jump; others get new ids.
+    /// Ends all tracks because the next frame is from elsewhere in the video, earlier or later. Faces get their ids back if they
+    /// were noted at that time and place, or look like somebody from just before the jump; others get new ids.
     pub fn jump(&mut self) {
         self.cut();
         self.has_jumped = true;
     }
 
-    /// Takes the boxes found on the frame of `media_time` and gives the confirmed faces in the order of their ids. `look`
-    /// says what the face in a box looks like, if that can be seen; without an answer nobody gets an id back by looks.
+    /// Takes the boxes found on the frame of `media_time` and returns the confirmed faces in the order of their ids. `look`
+    /// returns the appearance of the face in a box, if it can be seen; a face without one can't get its id back by its looks.
     ///
-    /// Where time goes backwards without a [`Self::jump`], all faces are new, after a long gap those that don't look alike; their
-    /// ids continue.
+    /// If time goes backwards without a [`Self::jump`], all faces are new. After a long gap, faces are new unless they look like one
+    /// from before. Their ids continue the count in both cases.
     pub fn update(
         &mut self,
         detections: &[Detection],
@@ -253,10 +253,10 @@ impl Tracker {
 
         let usable = |d: &&Detection| d.rect.area() > 0.0 && d.rect.x.is_finite() && d.rect.y.is_finite();
         let mut detections: Vec<Detection> = detections.iter().filter(usable).copied().collect();
-        // From left to right, so that faces that appear together are always numbered alike.
+        // From left to right, so that faces that appear together are always numbered in the same way.
         detections.sort_by(|a, b| a.rect.x.total_cmp(&b.rect.x));
 
-        // Confirmed faces choose first: a newcomer can't take a box from somebody known.
+        // Confirmed faces first, so that a new face can't take the box of a known one.
         let mut free = detections;
         for confirmed in [true, false] {
             free = self.pair(confirmed, free);
@@ -265,7 +265,7 @@ impl Tracker {
             candidate.missed += 1;
         }
         for detection in free {
-            // It starts no track of its own.
+            // A second box of a face on this frame starts no track.
             let mut on_frame = self.candidates.iter().filter(|c| c.missed == 0);
             if !on_frame.any(|c| is_second_box(&c.motion.measured(), &detection.rect)) {
                 self.candidates.push(Candidate::new(&detection, media_time));
@@ -313,7 +313,7 @@ impl Tracker {
         &self.shown
     }
 
-    /// Pairs boxes with the faces that are (or aren't) confirmed; gives the boxes that are left.
+    /// Pairs boxes with the faces that are (or aren't) confirmed; returns the boxes that are left.
     fn pair(&mut self, confirmed: bool, detections: Vec<Detection>) -> Vec<Detection> {
         let now = self.now;
         let mut faces: Vec<&mut Candidate> =

@@ -3,17 +3,17 @@
 use crate::face::FaceRect;
 
 /// Time over which the speed is averaged, in seconds: long enough for the jitter of boxes to cancel out, short enough
-/// to follow a head that turns around.
+/// to follow a head that changes direction.
 const SPEED_AVERAGE_SECS: f32 = 0.1;
 
-/// A face is expected to move on at its speed for this long, in seconds; then it is taken to stand still.
+/// A face that isn't found is assumed to move on at its speed for this long, in seconds, and then to stand still.
 const COAST_SECS: f32 = 0.5;
 
-/// Time constant of the steadied box of a face that doesn't move, in seconds. A third of a Haar box's jitter of two or
-/// three pixels is left at 30 frames a second.
+/// Time constant of the steadied box of a face that doesn't move, in seconds. At 30 frames a second, it leaves a third
+/// of a Haar box's jitter of two or three pixels.
 const STEADY_SECS: f32 = 0.12;
 
-/// How much a face's speed, in box sizes a second, shortens the time constant: at one size a second it is a fifth, and
+/// How much a face's speed, in box sizes a second, shortens the time constant: at one size a second to a fifth, so that
 /// the box lags by 2 % of its size.
 const SPEED_GAIN: f32 = 4.0;
 
@@ -26,9 +26,9 @@ const SPEED_GAIN: f32 = 4.0;
 pub(super) struct Motion {
     measured: FaceRect,
     steady: FaceRect,
-    /// Pixels a second of the centre.
+    /// Speed of the centre in pixels per second.
     speed: (f32, f32),
-    /// Whether two boxes were seen, so that there is a speed.
+    /// Whether at least two boxes were seen, so that the speed is known.
     moving: bool,
 }
 

@@ -1,46 +1,47 @@
-//! How the tracker decides, at every rate of frames.
+//! The tracker's options, for any frame rate.
 
 use std::time::Duration;
 
-/// How the tracker decides.
+/// When the tracker confirms, shows and forgets faces.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrackOptions {
     /// How often a face must be found before it is shown.
     pub confirm_after: u32,
-    /// A face that isn't found is shown on, where it is expected, for this long …
+    /// How long a face that isn't found is still shown where it is expected.
     pub show_missed_for: Duration,
-    /// … and for at least this many frames, for sources with few frames a second.
+    /// The least number of frames for which it is still shown, for sources with few frames a second.
     pub show_missed_frames: u32,
-    /// A face that isn't found for this long (and isn't shown any more) is forgotten: coming back, it is another one.
+    /// The track of a face that isn't found for this long (and isn't shown any more) ends. After that, the face gets its id back only
+    /// if it looks similar: see `remember_for`.
     pub forget_after: Duration,
-    /// A face whose last box is older than this when a frame comes is another one, even if no frame came in between: the
-    /// camera was paused or lost.
+    /// A track whose last box is older than this when a frame comes ends too, even if no frame came in between: the camera
+    /// was paused or lost.
     pub max_gap: Duration,
-    /// A face that the detector wasn't certain of for this long is given up; one that it never was certain of isn't shown.
-    /// `None` takes every box for a face, as single pictures must.
+    /// The track of a face that the detector wasn't certain of for this long ends; a face that it was never certain of isn't
+    /// shown. `None` accepts every box as a face, as needed for single pictures.
     pub doubt_for: Option<Duration>,
-    /// A face that was given up, or was there before a cut, gets its number back for this long, if it looks alike.
+    /// For this long after its track has ended, also by a cut, a face that looks similar gets its id back.
     pub remember_for: Duration,
 }
 
-/// How long a face may take to be confirmed, and how long after it was last found it may be shown. A glance at the camera
-/// lasts about as long: a table that waited longer would lack it, one that guessed longer would make it up.
+/// Longest time that a face may take to be confirmed, or may be shown after it was last found. A glance at the camera
+/// lasts about as long: waiting longer would miss it, and showing it longer would invent it.
 const LONGEST_GUESS: Duration = Duration::from_millis(500);
 
-/// Steps between two looks after which a face that wasn't found is given up, where looks are far apart: one look may fail,
+/// Steps after which the track of a face that wasn't found ends, if analysed frames are far apart: the face may be missed once,
 /// and the stamps of a variable frame rate may be late by half a step.
 const STEPS_TO_FORGET: f64 = 2.5;
 
-/// Looks further apart than this can't tell by the place that a face is the same: within some seconds people keep their
-/// seats, later somebody else may sit there.
+/// If frames are further apart than this, the place can't show that a face is the same: people keep their seats for some
+/// seconds; later, somebody else may sit there.
 const LONGEST_MEMORY: Duration = Duration::from_secs(10);
 
 impl TrackOptions {
-    /// For a source that is looked at every `spacing` of media time.
+    /// Options for a source of which a frame is analysed every `spacing` of media time.
     ///
-    /// At the rates of cameras these are the defaults. The further the looks are apart, the fewer of them confirm a face and
-    /// show it on when it isn't found, so that neither takes longer than [`LONGEST_GUESS`]; beyond that a face is shown on
-    /// exactly those frames that it is found on, as in pictures. It keeps its number while looks are at most 10 s apart.
+    /// At the rates of cameras these are the defaults. The further the frames are apart, the fewer of them confirm a face, and
+    /// the fewer show it when it isn't found, so that neither takes longer than [`LONGEST_GUESS`]. Beyond that spacing, a face is
+    /// shown on exactly those frames on which it is found, as in pictures. It keeps its id if frames are at most 10 s apart.
     #[must_use]
     pub fn for_spacing(spacing: Duration) -> Self {
         let usual = Self::default();
@@ -57,8 +58,8 @@ impl TrackOptions {
         }
     }
 
-    /// For a source that is looked at every `spacing` of media time, and that has so many looks if it declares its length: as
-    /// [`Self::for_spacing`], but no face waits for more looks than there are.
+    /// Options for a source of which a frame is analysed every `spacing` of media time, `looks` of them if it declares its length.
+    /// Like [`Self::for_spacing`], but no face needs more frames to be confirmed than there are.
     #[must_use]
     pub fn for_source(spacing: Duration, looks: Option<u64>) -> Self {
         let usual = Self::for_spacing(spacing);
@@ -66,13 +67,13 @@ impl TrackOptions {
         Self { confirm_after: usual.confirm_after.min(looks.max(1)), ..usual }
     }
 
-    /// For pictures that have nothing to do with each other: no second one confirms a face, so each box is taken for one.
+    /// Options for unrelated pictures: no second picture can confirm a face, so every box is accepted.
     #[must_use]
     pub fn for_single_pictures() -> Self {
         Self { confirm_after: 1, doubt_for: None, ..Self::default() }
     }
 
-    /// For how long a face that isn't seen may still come back under its number.
+    /// The longest time for which a face can be away and still get its id back.
     #[must_use]
     pub fn longest_absence(&self) -> Duration {
         self.max_gap.max(self.forget_after).max(self.remember_for)
@@ -89,16 +90,16 @@ pub fn spacing_steps(time: Duration, spacing: Duration) -> u32 {
 impl Default for TrackOptions {
     fn default() -> Self {
         Self {
-            // False boxes of the Haar cascade seldom stay for more than two frames; 0.1 s isn't felt as a delay.
+            // False boxes of the Haar cascade seldom stay for more than two frames; 0.1 s isn't noticeable as a delay.
             confirm_after: 3,
-            // A blink of the detector at 30 frames a second is one to five frames.
+            // At 30 frames a second, the detector loses a face for one to five frames at a time.
             show_missed_for: Duration::from_millis(200),
             show_missed_frames: 2,
             forget_after: Duration::from_secs(1),
             max_gap: Duration::from_secs(2),
             // Four full scans at 30 frames a second. On the demo clip the detector was never unsure for longer than 0.6 s.
             doubt_for: Some(Duration::from_secs(2)),
-            // Films come back to a face after a few seconds; later somebody else may sit there.
+            // Films cut back to a face after a few seconds; later, somebody else may sit there.
             remember_for: Duration::from_secs(5),
         }
     }

@@ -1,4 +1,4 @@
-//! Where in a film faces were: when it is played there again, they have their numbers again.
+//! Where faces were in a video, so that they get their ids back when that part is played again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,15 +6,15 @@ use std::time::Duration;
 use crate::detection::SAME_FACE_OVERLAP;
 use crate::face::{FaceId, FaceRect};
 
-/// Most places that are noted: those of one face at 30 frames a second for almost four hours, in some 20 MB. Whoever comes later is
-/// known by looks alone.
+/// Most places that are noted: those of one face at 30 frames a second for almost four hours, in about 20 MB. Later faces are
+/// recognised by their looks alone.
 const MOST: usize = 400_000;
 
-/// Times this close are one frame's, whose stamp may be rounded otherwise after a jump. After a cut a face is confirmed later than
-/// this, so that nobody takes over the number of who was there before it.
+/// Times this close belong to the same frame, whose stamp may be rounded differently after a jump. Confirming a face after a cut
+/// takes longer than this, so nobody gets the id of a person from before the cut.
 const ONE_FRAME: Duration = Duration::from_millis(4);
 
-/// The place of each face on each frame, by the frame's time. A film shows the same at the same time, however often.
+/// The place of each face on each frame, by the frame's time. A video shows the same at the same time, however often it is played.
 #[derive(Debug, Default)]
 pub(super) struct Places(BTreeMap<(Duration, FaceId), FaceRect>);
 
@@ -27,7 +27,7 @@ impl Places {
         }
     }
 
-    /// Who was at this place on the frame of this time, of those for whom `may_be` holds.
+    /// The face that was at this place on the frame of this time, among those for which `may_be` is true.
     pub(super) fn whose(
         &self,
         media_time: Duration,

@@ -111,7 +111,7 @@ fn two_people_who_cross_keep_their_names() {
         for i in 0..=frames {
             let way = step * i as f32;
             let (left, right) = (face(100.0 + way, 200.0), face(600.0 - way, 215.0));
-            // In front of each other the detector sees one of them, in the middle.
+            // While one hides the other, the detector finds one face, in the middle.
             let apart = (left.rect.x - right.rect.x).abs();
             last = if apart < 40.0 { run.see(&[face(350.0, 207.0)]) } else { run.see(&[left, right]) };
         }
@@ -131,7 +131,7 @@ fn two_people_who_swap_sides_without_hiding_each_other_keep_their_names() {
         last = run.see(&[face(300.0 + dx, 300.0 + dy), face(300.0 - dx, 300.0 - dy)]);
     }
     assert_eq!(ids(&last), [1, 2]);
-    // At first the one on the left was 1: now it is on the right.
+    // Face 1 started on the left and is now on the right.
     assert!(last[0].rect.x > last[1].rect.x);
 }
 
@@ -149,7 +149,7 @@ fn a_camera_that_swings_does_not_give_a_face_the_name_of_its_neighbour() {
 fn a_newcomer_does_not_take_the_box_of_a_known_face() {
     let mut run = Run::new();
     run.see_for(10, &[face(200.0, 200.0)]);
-    // Too far off to be the known face; then a box that both could be, nearer to the newcomer.
+    // A box too far off to be the known face; then one that could be either face, nearer to the new one.
     run.see(&[face(275.0, 200.0)]);
     let shown = run.see(&[face(240.0, 200.0)]);
     assert_eq!((ids(&shown), shown[0].missed), (vec![1], 0));
@@ -249,7 +249,7 @@ fn a_face_is_expected_where_it_moves_even_before_it_is_confirmed() {
     assert!((expected[0].center().0 - 120.0).abs() < 1.0);
 }
 
-/// What is shown of a face that stands still and is looked at every `secs`: once found, twice not, found again.
+/// The ids shown of a face that stands still, on frames `secs` apart: found three times, missed once, found again.
 fn looked_at_every(secs: f64) -> Vec<Vec<u32>> {
     let spacing = Duration::from_secs_f64(secs);
     let mut tracker = Tracker::new(TrackOptions::for_spacing(spacing));
@@ -276,7 +276,7 @@ fn the_further_looks_are_apart_the_fewer_confirm_a_face_and_show_it_on() {
     for secs in [0.6, 2.0, 4.0] {
         assert_eq!(looked_at_every(secs), [vec![1], vec![1], vec![1], nobody(), vec![1]], "{secs} s");
     }
-    // Here one look that fails leaves too long a time to be sure, and then every step is too long.
+    // At 8 s, one miss leaves too long a gap; at 11 s, every step is too long.
     assert_eq!(looked_at_every(8.0), [vec![1], vec![1], vec![1], nobody(), vec![2]]);
     assert_eq!(looked_at_every(11.0), [vec![1], vec![2], vec![3], nobody(), vec![4]]);
 }
@@ -305,7 +305,7 @@ fn other_options_leave_a_face_its_number() {
     assert_eq!(ids(&run.see(&[face(200.0, 200.0)])), [1]);
 }
 
-/// A box that only the detector's lenient search gives.
+/// A box that only the detector's lenient search finds.
 fn doubtful(x: f32, y: f32) -> Detection {
     Detection { is_certain: false, ..face(x, y) }
 }
@@ -345,7 +345,7 @@ fn a_box_whose_place_and_size_jump_is_given_up() {
     assert!(shown.skip(10).all(|faces| faces == 0));
 }
 
-/// What somebody looks like: one person has upright stripes, the other level ones.
+/// A person's appearance: person 1 has vertical stripes, the other one horizontal stripes.
 fn look_of(person: usize) -> Option<Appearance> {
     let level = |i: usize| (if person == 1 { i % CROP_SIZE } else { i / CROP_SIZE } % 6 * 40) as u8;
     FaceCrop::from_pixels((0..CROP_PIXELS).map(level).collect()).as_ref().map(Appearance::of)
@@ -393,14 +393,14 @@ fn a_face_that_comes_into_the_picture_has_its_old_number_as_soon_as_it_can_be_se
     assert_eq!(ids(&run.see_for(FPS, &[face(500.0, 200.0)])), [2], "what stays half hidden is somebody new");
 }
 
-/// A film that is played by hand.
+/// A run over a video that a user plays.
 fn played_by_hand() -> Run {
     let mut run = Run::new();
     run.tracker.note_places();
     run
 }
 
-/// The next frame is the one after this.
+/// Jumps so that the next frame is the one after `frame`.
 fn jump(run: &mut Run, frame: u32) {
     run.tracker.jump();
     run.frame = frame;
@@ -449,7 +449,7 @@ fn over_a_jump_whoever_looks_alike_keeps_the_number_and_nobody_else_gets_it() {
     jump(&mut run, 800 * FPS);
     run.see_for(6 * FPS, &[]);
     assert_eq!(see_person(&mut run, 3, 1, 600.0), [3], "too late");
-    // Half a face, which could be anybody's, is shown all the same: the frame was asked for.
+    // Half a face could be anybody's, but is shown all the same, because the user chose the frame.
     jump(&mut run, 900 * FPS);
     assert_eq!(ids(&run.see_for(3, &[face(600.0, 200.0)])), [4]);
 }

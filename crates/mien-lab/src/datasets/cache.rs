@@ -1,7 +1,7 @@
-//! Decoded data sets on disk: one file each, so that a second start is instant.
+//! A cache of decoded data sets on disk, one file each, so that a second start is instant.
 //!
 //! A file belongs to a path and the options that it was read with, and holds a fingerprint of the data set's files (their
-//! paths, sizes and times). With another fingerprint, or when it is damaged, it is rebuilt.
+//! paths, sizes and times). It is rebuilt if the fingerprint has changed or it is damaged.
 
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -16,23 +16,23 @@ use super::reader::{About, Collection, Entry, ReadOptions, Source, Watch, decode
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
 use mien_core::whole::{self, Existing};
 
-/// Raised whenever decoding or this file changes its meaning.
+/// To be increased whenever decoding or the cache's format changes.
 const FORMAT: u32 = 4;
-/// Data sets with fewer pictures are decoded before a cache would be found worth its file.
+/// Smaller data sets are decoded so fast that caching isn't worthwhile.
 const LEAST_PICTURES: usize = 100;
-/// Where the files lie, below the user's cache folder.
+/// Where the files are, below the user's cache folder.
 const FOLDER_IN_CACHE: &str = "mien/datasets";
 /// The only tensor of a file.
 const PIXELS: &str = "pixels";
-/// The only entry of its notes.
+/// The only entry of a file's metadata.
 const NOTE: &str = "mien";
 
-/// The folder of this user for decoded data sets; `None` on a system that has no such place.
+/// The user's folder for decoded data sets; `None` if the system has no place for it.
 pub fn cache_folder() -> Option<PathBuf> {
     BaseDirs::new().map(|user| user.cache_dir().join(FOLDER_IN_CACHE))
 }
 
-/// The place in the cache of one data set, read in one way.
+/// The cache entry of one data set, read with certain options.
 pub(super) struct Cache {
     file: PathBuf,
     fingerprint: String,
@@ -47,7 +47,7 @@ struct Note {
 }
 
 impl Cache {
-    /// Looks at the data set's files without reading them.
+    /// Computes file name and fingerprint, without reading the data set's files.
     pub fn new(folder: &Path, path: &Path, options: &ReadOptions, source: &dyn Source) -> Self {
         let mut place = Sha256::new();
         let absolute = std::fs::canonicalize(path).unwrap_or_else(|_unresolved| path.to_owned());
@@ -56,7 +56,7 @@ impl Cache {
         place.update(absolute.as_os_str().as_encoded_bytes());
         let mut files = Sha256::new();
         for file in source.files() {
-            // A file that can't be looked at is nobody's fault here: decoding tells which it is, and where it is listed.
+            // Ignore files that can't be accessed: decoding reports them, and where they are listed.
             let looked_at = std::fs::metadata(file).ok();
             let modified = looked_at.as_ref().and_then(|metadata| metadata.modified().ok());
             let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
@@ -67,7 +67,7 @@ impl Cache {
         Self { file, fingerprint: format!("{:x}", files.finalize()) }
     }
 
-    /// The data set as it was kept, or decoded and then kept. That it can't be kept is no reason to fail.
+    /// Returns the data set from the cache, or decodes and caches it. If it can't be cached, that is only logged.
     ///
     /// # Errors
     /// When it has to be decoded and that fails.
@@ -84,7 +84,7 @@ impl Cache {
         Ok(collection)
     }
 
-    /// `None` if there is nothing, or nothing whole of the same data.
+    /// `None` if nothing is cached, or what is cached is damaged or outdated.
     fn get(&self) -> Option<Collection> {
         let bytes = std::fs::read(&self.file).ok()?;
         let (_, header) = SafeTensors::read_metadata(&bytes).ok()?;

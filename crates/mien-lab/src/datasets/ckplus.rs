@@ -1,8 +1,8 @@
 //! CK+48: the last three frames of each labelled sequence of the extended Cohn-Kanade data set (Lucey et al. 2010), cut to
 //! 48×48 and sorted into folders: `anger/S010_004_00000017.png`, which is subject, sequence and frame.
 //!
-//! It has contempt, which is left out and counted unless a recipe's own classes name it, and no neutral. The three frames of a sequence are near-copies of each
-//! other, and so are a person's sequences: it must be split by subject.
+//! It has no neutral. Contempt is left out and counted, unless a recipe's classes include it. The three frames of a sequence
+//! are almost the same, and a person's sequences are similar, so it must be split by subject.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ impl Reader for CkPlus {
         let Some(layout) = Layout::find(path, classes)? else { return Ok(false) };
         let [(None, folder)] = layout.parts.as_slice() else { return Ok(false) };
         let pictures = layout.pictures(folder, classes, &mut SkipCounter::default());
-        // A folder that no emotion is named after is reported by the reader that opens it.
+        // A folder that isn't named after a class is reported by the reader that opens the data set.
         let pictures = pictures.unwrap_or_default();
         let named = pictures.iter().filter(|(picture, _)| subject(&file_stem(picture)).is_some()).count();
         Ok(2 * named > pictures.len())
@@ -51,7 +51,7 @@ impl Reader for CkPlus {
     }
 }
 
-/// `S010` of `S010_004_00000017`.
+/// The subject in a file name, such as `S010` in `S010_004_00000017`.
 fn subject(stem: &str) -> Option<String> {
     let mut parts = stem.split('_');
     let (subject, sequence, frame) = (parts.next()?, parts.next()?, parts.next()?);

@@ -1,5 +1,5 @@
-//! Folders named after emotions or classes, as most data sets on Kaggle are laid out: `train/angry/*.jpg` with `validation` or `test`
-//! beside `train`, the emotions' folders alone, or either of them a folder further down.
+//! Folders named after emotions or classes, the layout of most data sets on Kaggle: `train/angry/*.jpg` with `validation` or
+//! `test` beside `train`, the emotions' folders alone, or either of these inside another folder.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,10 @@ use super::{DataError, ReadOptions, Split};
 use crate::faces::FaceMode;
 use mien_core::classes::Classes;
 
-/// Folders with nothing but one other folder in them that are passed on the way, as archives make them.
+/// Levels that are searched for the layout: archives may wrap it in folders that hold only one other folder.
 const WRAPPERS: usize = 3;
 
-/// The reader of folders named after emotions.
+/// The reader of folders named after emotions or classes.
 pub(super) struct ClassFolders;
 
 impl Reader for ClassFolders {
@@ -71,11 +71,11 @@ impl Layout {
         Ok(None)
     }
 
-    /// All pictures of the layout at `path`; `subject` tells whom one shows.
+    /// Lists all pictures of the layout at `path`; `subject` says who is in one.
     ///
     /// # Errors
-    /// When there is no such layout, a folder beside those of the splits holds pictures, which would be lost in silence, as
-    /// [`Self::pictures`], or by `subject`.
+    /// When there is no such layout, or a folder beside those of the splits holds pictures, which would be lost silently. Also
+    /// any error of [`Self::pictures`] or `subject`.
     pub fn open(
         path: &Path,
         options: &ReadOptions,
@@ -95,14 +95,14 @@ impl Layout {
                 files.push(PictureFile { path, label, subject, split: *split, line: None });
             }
         }
-        // Such collections hold faces that were cut out already.
+        // These data sets hold faces that are already cropped.
         Ok(Box::new(PictureFiles::sorted(name, path, (files, skipped), FaceMode::Whole, options)))
     }
 
     /// The pictures in the classes' folders below `folder`, with their labels.
     ///
     /// # Errors
-    /// When a folder among them holds pictures and is named after no class: they would be lost in silence.
+    /// When a folder holds pictures but isn't named after a class: they would be lost silently.
     pub fn pictures(
         &self,
         folder: &Path,

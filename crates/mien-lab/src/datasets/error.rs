@@ -1,4 +1,4 @@
-//! What can be wrong with a data set, worded for the reader.
+//! What can be wrong with a data set, worded for the user.
 
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,7 @@ pub enum DataError {
         /// What is wrong.
         problem: String,
     },
-    /// A folder without anything that a reader knows.
+    /// A folder that no reader recognises.
     #[error(
         "{0} is a directory in which no data set was found: Mien reads folders named after emotions (also below train, \
          validation and test), CK+48, JAFFE and KDEF"
@@ -54,7 +54,7 @@ pub enum DataError {
         /// Which folder.
         PathBuf,
     ),
-    /// A folder without one that is named after a class.
+    /// A folder in which no folder is named after a class.
     #[error(
         "{path} is a directory in which no data set was found: no folder in it is named after one of the classes {classes}"
     )]
@@ -64,7 +64,7 @@ pub enum DataError {
         /// The classes.
         classes: Classes,
     },
-    /// A recipe's own classes for a data set whose labels are the seven emotions.
+    /// Custom classes were requested for a data set whose labels are the seven emotions.
     #[error(
         "{path} is read as {kind}, whose labels are the seven emotions, and not {classes}: custom classes need folders with \
          their names, or a list"
@@ -77,7 +77,7 @@ pub enum DataError {
         /// The classes.
         classes: Classes,
     },
-    /// No picture in a split that the format always has.
+    /// A split that the format always has is empty.
     #[error("{path} holds no picture of the split {}", .split.usage())]
     EmptySplit {
         /// Which file.
@@ -85,12 +85,12 @@ pub enum DataError {
         /// The split without pictures.
         split: Split,
     },
-    /// No picture takes part in what was asked for.
+    /// No picture takes part under the requested target or rule.
     #[error(
         "no picture is left: the split is empty or its votes name nothing; `mien dataset` lists what each split holds"
     )]
     NoPicture,
-    /// The FER+ file doesn't stand row by row beside FER2013.
+    /// The rows of the FER+ file don't match those of FER2013.
     #[error("{path} has {votes} rows where fer2013.csv has {pictures}: the two must belong together row by row")]
     RowCount {
         /// The FER+ file.
@@ -100,7 +100,7 @@ pub enum DataError {
         /// Rows of FER2013.
         pictures: usize,
     },
-    /// Votes were asked for without the file that holds them.
+    /// Votes are needed, but their file wasn't given.
     #[error("this needs the FER+ votes: give fer2013new.csv with --ferplus")]
     NoVotes,
     /// Votes were given for pictures that they don't belong to.
@@ -111,7 +111,7 @@ pub enum DataError {
         /// What it was recognised as.
         kind: &'static str,
     },
-    /// The pictures can't be divided as asked for.
+    /// The pictures can't be split as requested.
     #[error("{path} can't be split: {problem}")]
     Split {
         /// The data set.
@@ -119,28 +119,28 @@ pub enum DataError {
         /// Why not.
         problem: &'static str,
     },
-    /// Two of several data sets are one.
+    /// Two sources hold the same pictures.
     #[error("“{name}” holds the same pictures as another source: give each once")]
     Twice {
-        /// The later one.
+        /// The later source.
         name: String,
     },
-    /// A source has a share of each batch and no picture to draw.
+    /// A source has a share of each batch but no picture to draw.
     #[error("no picture of “{name}” takes part in Training: leave it out of the recipe's sources")]
     EmptySource {
         /// Which source.
         name: String,
     },
-    /// People are to be shown evenly, and nobody knows them.
+    /// Pictures are to be drawn evenly over people, but the people aren't known.
     #[error("“{name}” doesn't say who its pictures show, so they can't be drawn evenly over people")]
     NoPeople {
         /// Which source.
         name: String,
     },
-    /// libtorch gave an error.
+    /// libtorch failed.
     #[error("libtorch failed on the pictures: {}", mien_net::torch::said(.0))]
     Torch(#[from] tch::TchError),
-    /// Whoever watched ended it.
+    /// The caller's [`super::Watch`] stopped the reading.
     #[error("the pictures were not all read")]
     Stopped,
     /// Faces can't be found.
@@ -148,7 +148,7 @@ pub enum DataError {
     Faces(#[from] FaceError),
 }
 
-/// What is said of a folder without anything that a reader knows.
+/// The error for a folder that no reader recognises.
 pub(super) fn unknown_folder(path: &Path, classes: &Classes) -> DataError {
     let path = path.to_owned();
     if classes.are_emotions() {

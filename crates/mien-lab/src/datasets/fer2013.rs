@@ -14,14 +14,14 @@ use mien_core::classes::Classes;
 use mien_core::crop::CROP_PIXELS;
 use mien_core::emotion::Emotion;
 
-/// Columns of the official file. `icml_face_data.csv` has the same with other spacing and order.
+/// Columns of the official file. `icml_face_data.csv` has the same, with other spacing and in another order.
 const COLUMNS: &str = "emotion, pixels, Usage";
-/// What the name of the data set ends in where votes were read with it.
+/// What the data set's name ends with if votes were read.
 pub const WITH_VOTES: &str = " with FER+ votes";
 /// Bytes read at a time: rows are about 8 kB.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// The name of a data set, whether votes were read with it or not.
+/// The name of a data set without [`WITH_VOTES`].
 pub fn without_votes(name: &str) -> &str {
     name.strip_suffix(WITH_VOTES).unwrap_or(name)
 }
@@ -47,7 +47,7 @@ impl Reader for Fer2013 {
             return Ok(false);
         }
         let names = header(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
-        // One of the two is enough to know what a file was meant to be; what is missing is named then.
+        // Either of the two shows what the file is meant to be; decoding then reports what is missing.
         Ok(names.iter().any(|name| name == "pixels") || names.iter().any(|name| name == "usage"))
     }
 
@@ -57,7 +57,7 @@ impl Reader for Fer2013 {
     }
 }
 
-/// `fer2013.csv` and, if given, the votes that stand row by row beside it.
+/// `fer2013.csv` and, if given, the file with the FER+ votes for its rows.
 struct Table {
     pictures: PathBuf,
     ferplus: Option<PathBuf>,
@@ -97,7 +97,7 @@ impl Source for Table {
 }
 
 impl Table {
-    /// The face of each picture in its place.
+    /// Replaces each picture by its face.
     fn cut_out(&self, collection: &mut Collection, watch: &Watch) -> Result<(), DataError> {
         let of = collection.entries.len();
         let told = |done| watch.tell(done, of);

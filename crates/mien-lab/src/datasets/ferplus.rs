@@ -57,31 +57,31 @@ impl Votes {
         Emotion::ALL.into_iter().find(|e| f64::from(counts[e.index()]) * 2.0 > f64::from(total))
     }
 
-    /// The emotion that Microsoft's own reader names (mode `majority` of `ferplus.py` in github.com/microsoft/FERPlus), of
-    /// seven classes.
+    /// The emotion that Microsoft's own reader chooses among seven classes (mode `majority` of `ferplus.py` in
+    /// github.com/microsoft/FERPlus).
     ///
-    /// Lone votes are dropped first; what has more than half of the votes then left wins, the ten columns of the file
-    /// being counted apart. Pictures without a winner, and those where unknown, not-a-face or contempt wins, are left
-    /// out: contempt is that reader's eighth class, and is not added to neutral. N is 3137 on PrivateTest.
+    /// Lone votes are dropped first. What then has more than half of the remaining votes wins, with the ten columns of the file
+    /// counted separately. Pictures are left out if nothing wins, or if unknown, not-a-face or contempt does: contempt is that
+    /// reader's eighth class, and isn't added to neutral. N is 3137 on PrivateTest.
     pub fn microsoft(&self) -> Option<Emotion> {
         let winner = self.microsoft_column().filter(|winner| *winner != CONTEMPT)?;
         COLUMNS.get(winner)?.1
     }
 
-    /// Whether that reader names contempt, its eighth class: 16 pictures of PrivateTest, with which N is 3153.
+    /// Whether Microsoft's reader chooses contempt, its eighth class. It does so for 16 pictures of PrivateTest; with them, N is 3153.
     pub fn is_contempt(&self) -> bool {
         self.microsoft_column() == Some(CONTEMPT)
     }
 
-    /// The column of the file that has more than half of the votes without lone ones.
+    /// The column of the file that has more than half of the votes after lone votes are dropped.
     fn microsoft_column(&self) -> Option<usize> {
         let kept = self.columns.map(|votes| if votes > OUTLIER_VOTES { u32::from(votes) } else { 0 });
         let total: u32 = kept.iter().sum();
         kept.iter().position(|votes| 2 * votes > total)
     }
 
-    /// The emotion with the most votes after lone votes were dropped, contempt added to neutral; `None` where two have as many, or
-    /// unknown and not-a-face do.
+    /// The emotion with the most votes after lone votes are dropped, with contempt added to neutral. `None` if two emotions
+    /// tie, or if unknown and not-a-face together have as many.
     pub fn plurality(&self) -> Option<Emotion> {
         let shares = self.distribution()?;
         let most = shares.iter().copied().fold(0.0, f32::max);
@@ -89,9 +89,9 @@ impl Votes {
         leaders.next().filter(|_| leaders.next().is_none())
     }
 
-    /// The share of votes for each emotion after lone votes were dropped: what a network is taught.
+    /// The share of votes for each emotion after lone votes are dropped: what a network is taught.
     ///
-    /// `None` where unknown and not-a-face have as many votes as the leading emotion, or no emotion has any.
+    /// `None` if unknown and not-a-face together have as many votes as the leading emotion, or if no emotion has any.
     pub fn distribution(&self) -> Option<[f32; emotion::COUNT]> {
         let counts = self.by_emotion(OUTLIER_VOTES);
         let nothing = COLUMNS.iter().zip(self.columns).filter(|((_, emotion), _)| emotion.is_none());
@@ -115,10 +115,10 @@ impl Votes {
     }
 }
 
-/// Reads `fer2013new.csv`: one entry a row, in the rows' order, which is that of `fer2013.csv`.
+/// Reads `fer2013new.csv`: one entry per row, in the order of the rows, which is that of `fer2013.csv`.
 ///
 /// # Errors
-/// When the file can't be read, has other columns, or a vote is no small number.
+/// When the file can't be read, a column is missing, or a vote isn't a number from 0 to 255.
 pub fn read_ferplus(path: &Path) -> Result<Vec<Votes>, DataError> {
     let file = File::open(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
     let mut reader = Rows::new(csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true), file);
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn microsofts_rule_drops_lone_votes_first_and_counts_contempt_apart() {
-        // Half of ten votes, but more than half of those that aren't alone.
+        // Exactly half of ten votes, but more than half of those that remain without lone ones.
         assert_eq!(votes([0, 5, 2, 1, 1, 1, 0, 0, 0, 0]).microsoft(), Some(Emotion::Happy));
         assert_eq!(votes([0, 5, 2, 1, 1, 1, 0, 0, 0, 0]).majority(), None);
         assert_eq!(votes([3, 0, 0, 0, 0, 0, 0, 7, 0, 0]).microsoft(), None);

@@ -14,15 +14,16 @@ use crate::provenance;
 use mien_core::classes::{Classes, Word};
 use mien_core::pixels::PixelLimit;
 
-/// Endings of the picture formats that Mien reads.
+/// File extensions of the picture formats that Mien reads.
 const ENDINGS: [&str; 7] = ["bmp", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
-/// Folders below a data set that are looked into. KDEF needs two, Kaggle's layouts four; a link to above is cut off here.
+/// Levels of folders below a data set that are searched. KDEF needs two, Kaggle's layouts four. The limit also stops links to
+/// parent folders.
 const DEPTH: usize = 8;
 
 /// A picture of a data set.
 pub(super) struct PictureFile {
     pub path: PathBuf,
-    /// By its place among the classes.
+    /// As an index into the classes.
     pub label: usize,
     pub subject: Option<String>,
     pub split: Option<Split>,
@@ -30,7 +31,7 @@ pub(super) struct PictureFile {
     pub line: Option<u64>,
 }
 
-/// A data set of picture files, sorted out and not decoded.
+/// A data set of picture files that are listed but not decoded.
 pub(super) struct PictureFiles {
     pub name: String,
     /// The folder that picture names are relative to.
@@ -38,7 +39,7 @@ pub(super) struct PictureFiles {
     /// The table that lists them, if there is one.
     pub list: Option<PathBuf>,
     pub files: Vec<PictureFile>,
-    /// What their labels tell apart.
+    /// The classes of their labels.
     pub classes: Classes,
     pub skipped: Vec<Skipped>,
     pub faces: FaceFinding,
@@ -91,7 +92,7 @@ impl Source for PictureFiles {
 }
 
 impl PictureFiles {
-    /// The pictures in and below `root` that were sorted out, whose faces are found as `mode` says unless the options say otherwise.
+    /// A data set of the listed pictures in and below `root`. Their faces are found as `mode` says unless the options say otherwise.
     pub fn sorted(
         name: &str,
         root: &Path,
@@ -111,14 +112,14 @@ impl PictureFiles {
         }
     }
 
-    /// SHA-256 of the list, if there is one: who its pictures show and how they are divided stands there alone.
+    /// SHA-256 of the list, if there is one: only the list says who its pictures show and how they are split.
     fn list_sum(&self) -> Result<Option<String>, DataError> {
         let sum =
             |path: &PathBuf| provenance::sha256(path).map_err(|source| DataError::Read { path: path.clone(), source });
         self.list.as_ref().map(sum).transpose()
     }
 
-    /// A problem with one picture, told by its path, or by the line that lists it.
+    /// The error for a problem with one picture, with its path or the line that lists it.
     fn wrong(&self, file: &PictureFile, problem: String) -> DataError {
         match (&self.list, file.line) {
             (Some(list), Some(line)) => DataError::Row {
@@ -131,8 +132,8 @@ impl PictureFiles {
     }
 }
 
-/// Every picture file in and below a folder, in the order of their paths. Hidden files, and the folder that macOS puts into
-/// archives, are passed over.
+/// Every picture file in and below a folder, in the order of their paths. Skips hidden files and folders, and the folder that
+/// macOS puts into archives.
 pub(super) fn pictures_below(folder: &Path) -> impl Iterator<Item = Result<PathBuf, DataError>> + use<> {
     let root = folder.to_owned();
     WalkDir::new(folder)
@@ -150,7 +151,7 @@ pub(super) fn pictures_below(folder: &Path) -> impl Iterator<Item = Result<PathB
         })
 }
 
-/// The folders in a folder, in the order of their names, but for those that are passed over.
+/// The folders in a folder, in the order of their names, except those that are skipped.
 pub(super) fn folders_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let entries = WalkDir::new(folder).min_depth(1).max_depth(1).follow_links(true).sort_by_file_name().into_iter();
     entries
@@ -178,7 +179,7 @@ pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The last part of a path without its ending, as text.
+/// The last part of a path without its extension, as text.
 pub(super) fn file_stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -188,7 +189,7 @@ pub(super) fn file_stem(path: &Path) -> String {
 pub(super) struct SkipCounter(Vec<Skipped>);
 
 impl SkipCounter {
-    /// One picture more for this reason.
+    /// Counts one picture for this reason.
     pub fn add(&mut self, reason: &str) {
         match self.0.iter_mut().find(|skipped| skipped.reason == reason) {
             Some(skipped) => skipped.count += 1,
@@ -196,7 +197,7 @@ impl SkipCounter {
         }
     }
 
-    /// The label that a word stands for; contempt, beside the seven emotions, is counted and left out.
+    /// The label that a word stands for. `None` for contempt, which isn't one of the seven emotions; it is counted as left out.
     pub fn label_of(&mut self, word: Word) -> Option<usize> {
         match word {
             Word::Class(label) => Some(label),
@@ -207,7 +208,7 @@ impl SkipCounter {
         }
     }
 
-    /// What was counted.
+    /// The reasons and their counts.
     pub fn into_list(self) -> Vec<Skipped> {
         self.0
     }

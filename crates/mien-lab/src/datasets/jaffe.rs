@@ -32,7 +32,7 @@ impl Reader for Jaffe {
     }
 }
 
-/// `KA` and angry of `KA.AN1.39.tiff`.
+/// The person and emotion in a file name, such as `KA` and angry in `KA.AN1.39.tiff`.
 fn parse(name: &str) -> Option<Shown> {
     let mut parts = name.split('.');
     let (subject, pose, number) = (parts.next()?, parts.next()?, parts.next()?);

@@ -1,14 +1,14 @@
-//! Several data sets as one. Each is split by itself before; people stay on the side that they have there.
+//! Joins several data sets into one. Each is split on its own before, and people stay on their sides.
 
 use std::collections::BTreeSet;
 
 use super::{DataError, Dataset, Pictures};
 use crate::faces::{FaceCounts, LandmarkPlaces};
 
-/// Joins data sets that are named as a recipe names them. One alone keeps everything but its name.
+/// Joins data sets under the names that a recipe gives them. With a single one, only its source is renamed.
 ///
 /// # Errors
-/// When there is none, or two are the same: a picture of the one could then be learnt from and be measured on in the other.
+/// When two hold the same pictures: one could then be learnt from in the first and measured on in the second.
 pub fn join(named: Vec<(String, Dataset)>) -> Result<Dataset, DataError> {
     let several = named.len() > 1;
     let mut parts = Vec::with_capacity(named.len());
@@ -30,7 +30,7 @@ pub fn join(named: Vec<(String, Dataset)>) -> Result<Dataset, DataError> {
     }
     let mut known = BTreeSet::new();
     for source in parts.iter().flat_map(|part| &part.sources) {
-        // The first is the pictures'. Beside it stands what is said of them, and two lists may say different things of the same.
+        // Compare only the first checksum, that of the pictures: two lists may describe the same pictures differently.
         if source.sha256.first().is_some_and(|pictures| !known.insert(pictures)) {
             return Err(DataError::Twice { name: source.name.clone() });
         }
@@ -63,7 +63,8 @@ pub fn join(named: Vec<(String, Dataset)>) -> Result<Dataset, DataError> {
 }
 
 impl Pictures {
-    /// Notes that all come from one source, whose people are others than those of the same name elsewhere.
+    /// Marks all pictures as coming from one source, and puts its name before people and places: equal names of people in other
+    /// sources mean other people.
     fn belong_to(&mut self, index: usize, name: &str) {
         self.sources = vec![index; self.len()];
         for person in self.subjects.iter_mut().flatten() {
@@ -81,7 +82,7 @@ mod tests {
     use crate::datasets::tests::Folder;
     use crate::datasets::{LabelRule, ReadOptions, Target, read};
 
-    /// CK+ of six people and JAFFE of six, told apart by their pictures.
+    /// CK+ and JAFFE with six people each, distinguishable by their pixels.
     fn folders() -> [Folder; 2] {
         let (ck, jaffe) = (Folder::new(), Folder::new());
         for person in 0..6_u8 {

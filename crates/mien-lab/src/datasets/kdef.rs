@@ -28,7 +28,7 @@ pub enum Angle {
     FullRight,
 }
 
-/// The letters in file names. The longer ones first: `S` ends none of them, and would be found in `SUS`.
+/// The letters in file names.
 const ANGLES: [(&str, Angle); 5] = [
     ("FL", Angle::FullLeft),
     ("HL", Angle::HalfLeft),
@@ -65,7 +65,7 @@ impl Reader for Kdef {
     }
 }
 
-/// Who shows what, and from where. The subject is sex and number: the session is left out, both show the same person.
+/// The person, emotion and angle in a file name. The subject is sex and number, without the session: both sessions show the same people.
 fn parse(stem: &str) -> Option<(Shown, Angle)> {
     let stem = stem.to_ascii_uppercase();
     let (session, rest) = stem.split_at_checked(1)?;

@@ -1,5 +1,5 @@
-//! A table of pictures: the columns `path` and `label`, and if wanted `subject` and `split`. Paths are told from the table's
-//! folder; labels are the emotions' names in any usual spelling, or the recipe's classes.
+//! A table of pictures, with the columns `path` and `label` and optionally `subject` and `split`. Paths are relative to the
+//! table's folder. Labels are the emotions' names in any usual spelling, or the recipe's classes.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use crate::faces::FaceMode;
 use mien_core::bounded::Rows;
 use mien_core::classes::Classes;
 
-/// Names that the column of paths goes by.
+/// Names that the column of paths may have.
 const PATH_COLUMNS: [&str; 5] = ["path", "file", "filename", "image", "picture"];
-/// Names that the column of labels goes by.
+/// Names that the column of labels may have.
 const LABEL_COLUMNS: [&str; 3] = ["label", "emotion", "class"];
 /// The columns, for messages.
 const COLUMNS: &str = "path, label";
@@ -28,7 +28,7 @@ impl Reader for List {
         "a list of pictures"
     }
 
-    /// The list's own, which stands behind the pictures'.
+    /// The list's checksum, which follows that of the pictures.
     fn divided_by(&self) -> usize {
         1
     }

@@ -46,7 +46,7 @@ use super::faces::{FaceCounts, FaceFinding, LandmarkPlaces};
 use mien_core::classes::Classes;
 use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
 
-/// The division of what its publishers split.
+/// The `division` of a data set that its publishers split.
 const OFFICIAL: &str = "official";
 
 /// The part of a data set that a picture belongs to.
@@ -78,15 +78,15 @@ impl Split {
 /// Pictures of one split with what is known about them, row by row.
 #[derive(Debug)]
 pub struct Pictures {
-    /// What their labels tell apart.
+    /// The classes of their labels.
     pub classes: Classes,
     /// Gray bytes `[N, 1, 48, 48]`.
     pub bytes: Tensor,
-    /// The data set's own labels, by their places among `classes`.
+    /// The data set's own labels, as indices into `classes`.
     pub labels: Vec<usize>,
-    /// The FER+ votes on each, for those that have any.
+    /// The FER+ votes on each picture, if there are any.
     pub votes: Vec<Option<Votes>>,
-    /// Who each shows, where that is known.
+    /// The person in each picture, if known.
     pub subjects: Vec<Option<String>>,
     /// The source of each: its index in [`Dataset::sources`].
     pub sources: Vec<usize>,
@@ -97,32 +97,32 @@ pub struct Pictures {
 /// A data set in memory: 83 MB for FER2013.
 #[derive(Debug)]
 pub struct Dataset {
-    /// What to call it in reports; says how faces were cut out of larger pictures.
+    /// Its name in reports, which also says how faces were cropped.
     pub name: String,
-    /// How it was split: “official”, or by what rule and seed.
+    /// How it was split: “official”, or by which rule and seed.
     pub division: String,
-    /// SHA-256 of its files: one for each table, one for all pictures of a folder or list, which comes first.
+    /// SHA-256 of its files: one for all pictures of a folder or list, which comes first, and one for each table.
     pub sha256: Vec<String>,
     /// What was left out, and why.
     pub skipped: Vec<Skipped>,
-    /// How faces were cut out of its pictures.
+    /// How faces were found and cropped.
     pub faces: FaceCounts,
-    /// Where the landmarks lay that were found in them.
+    /// Where landmarks were found in the faces.
     pub places: LandmarkPlaces,
-    /// What it was joined of: itself alone, unless it is several data sets.
+    /// The data sets that it was joined from, or only itself.
     pub sources: Vec<SourceInfo>,
-    /// Learnt from.
+    /// What networks learn from.
     pub training: Pictures,
-    /// Chosen on.
+    /// What epochs and settings are chosen on.
     pub public: Pictures,
-    /// Read once.
+    /// What is used once, at the end.
     pub private: Pictures,
 }
 
-/// A data set that may be one of several.
+/// One of the data sets in a [`Dataset`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceInfo {
-    /// What the recipe calls it, else what it is called in reports.
+    /// Its name in the recipe, else its name in reports.
     pub name: String,
     /// Where its pictures come from.
     pub origin: Origin,
@@ -133,34 +133,34 @@ pub struct SourceInfo {
     pub divided_by: String,
     /// SHA-256 of its files.
     pub sha256: Vec<String>,
-    /// In what way faces were found in its pictures and cut out: what the crops depend on besides the files.
+    /// How faces were found and cropped: what the crops depend on besides the files.
     pub finding: String,
 }
 
 impl SourceInfo {
-    /// Whether its publishers said which pictures are in this split, so that no recipe decides it.
+    /// Whether its publishers defined this split, so that it doesn't depend on the recipe.
     pub fn is_official(&self, split: Split) -> bool {
-        // Where only PrivateTest was published, the division goes on behind the word.
+        // If only PrivateTest is official, `division` goes on after “official”.
         self.division == OFFICIAL || (split == Split::Private && self.division.starts_with(OFFICIAL))
     }
 
-    /// Whether a training whose data have these checksums learnt from nothing in this split, because its publishers kept it back. That isn't
-    /// known of one from the same pictures by another list, which may divide them otherwise.
+    /// Whether a training on data with these checksums has learnt nothing from this split, because it is official. That isn't
+    /// certain if the training used the same pictures with another list, which may split them differently.
     pub fn is_kept_back(&self, split: Split, data_sha256: &[String]) -> bool {
         let are_pictures_known = self.sha256.first().is_some_and(|pictures| data_sha256.contains(pictures));
-        // FER2013 in another form is divided as ever: the pictures' own file says it, and FER+ votes beside it don't.
+        // All forms of FER2013 have the same split. The pictures' own file defines it; FER+ votes don't change it.
         let is_division_known = !are_pictures_known || data_sha256.contains(&self.divided_by);
         self.is_official(split) && is_division_known
     }
 }
 
 impl Dataset {
-    /// Whether the publishers of all its sources said which pictures are in this split, so that no recipe decides it.
+    /// Whether the publishers of all its sources defined this split, so that it doesn't depend on the recipe.
     pub fn is_official(&self, split: Split) -> bool {
         self.sources.iter().all(|source| source.is_official(split))
     }
 
-    /// The pictures of one split, or of all. Those of one share their memory with the data set.
+    /// The pictures of one split, or of all. A single split shares its memory with the data set.
     pub fn split(&self, split: Split) -> Pictures {
         match split {
             Split::Training => self.training.shallow_clone(),
@@ -171,13 +171,13 @@ impl Dataset {
     }
 }
 
-/// A data set in memory that isn't split yet, and can be in several ways.
+/// A data set in memory that isn't split yet. It can be split several times, in different ways.
 #[derive(Debug)]
 pub struct Undivided {
     collection: Collection,
     classes: Classes,
     origin: Origin,
-    /// Which of its checksums is that of the file that defines the official split.
+    /// The index of the checksum of the file that defines the official split.
     divided_by: usize,
     finding: FaceFinding,
     path: PathBuf,
@@ -189,7 +189,7 @@ impl Undivided {
         &self.collection.about.sha256
     }
 
-    /// How faces were cut out of its pictures.
+    /// How faces were found and cropped.
     pub fn faces(&self) -> FaceCounts {
         self.collection.about.faces
     }
@@ -197,7 +197,7 @@ impl Undivided {
     /// Splits it as its publishers did, else as `spec` says.
     ///
     /// # Errors
-    /// When it can't be split so.
+    /// When it can't be split as `spec` asks.
     pub fn divided(&self, spec: &SplitSpec) -> Result<Dataset, DataError> {
         let Collection { entries, pixels, about } = &self.collection;
         let mut entries = entries.clone();
@@ -228,13 +228,13 @@ impl Undivided {
     }
 }
 
-/// Gives every entry a split, and says how. Official splits stay; where pictures are published for learning and for
-/// testing alone, those to choose on are taken from the former.
+/// Gives every entry a split, and returns a description of how. Official splits are kept. If only training and test pictures
+/// are published, the pictures to choose on are taken from the former.
 fn complete_splits(entries: &mut [Entry], pixels: &[u8], spec: &SplitSpec) -> Result<String, &'static str> {
     let has = |split| entries.iter().any(|entry| entry.split == Some(split));
     let is_official = has(Split::Public) || has(Split::Private);
     if is_official && (has(Split::Public) || !has(Split::Training)) {
-        // A list may leave the split of a few rows open.
+        // In a list, some rows may have no split: they are for training.
         entries.iter_mut().for_each(|entry| entry.split = entry.split.or(Some(Split::Training)));
         return Ok(OFFICIAL.to_owned());
     }
@@ -259,19 +259,19 @@ impl Pictures {
         self.labels.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no pictures.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The gray bytes one picture after the other, row by row.
+    /// The gray bytes of all pictures, one after the other, row by row.
     pub fn pixels(&self) -> Vec<u8> {
         let mut pixels = vec![0; self.bytes.numel()];
         self.bytes.copy_data_u8(&mut pixels, self.bytes.numel());
         pixels
     }
 
-    /// The same pictures, the pixels shared.
+    /// The same pictures, with shared pixels.
     #[must_use]
     pub fn shallow_clone(&self) -> Self {
         Self {
@@ -285,13 +285,13 @@ impl Pictures {
         }
     }
 
-    /// How many people they show, if it is known of all who it is.
+    /// How many people they show, if everyone is known.
     pub fn people(&self) -> Option<usize> {
         let people: Option<BTreeSet<&String>> = self.subjects.iter().map(Option::as_ref).collect();
         people.map(|people| people.len()).filter(|count| *count > 0)
     }
 
-    /// Pictures of the same classes one after the other.
+    /// Concatenates pictures that have the same classes.
     fn joined(parts: &[&Self]) -> Self {
         let classes = parts.first().map(|part| part.classes.clone()).unwrap_or_default();
         let parts: Vec<&Self> = parts.iter().filter(|part| !part.is_empty()).copied().collect();

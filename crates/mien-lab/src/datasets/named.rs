@@ -1,4 +1,4 @@
-//! Data sets whose file names say who is shown, and what.
+//! Data sets whose file names give the person and the emotion.
 
 use std::path::Path;
 
@@ -11,13 +11,13 @@ use mien_core::emotion::Emotion;
 /// What a file's name says.
 #[derive(Debug, PartialEq)]
 pub(super) struct Shown {
-    /// Who.
+    /// The person.
     pub subject: String,
-    /// What they show.
+    /// The emotion shown.
     pub label: Emotion,
 }
 
-/// Whether the folder's first picture is named as `fits` wants it: all of a data set are, or none.
+/// Whether the path of the folder's first picture `fits`. All pictures of a data set follow the same naming, so one is enough.
 pub(super) fn begins_with(folder: &Path, fits: impl Fn(&Path) -> bool) -> Result<bool, DataError> {
     if !folder.is_dir() {
         return Ok(false);
@@ -26,7 +26,7 @@ pub(super) fn begins_with(folder: &Path, fits: impl Fn(&Path) -> bool) -> Result
     Ok(first.is_some_and(|picture| fits(&picture)))
 }
 
-/// The pictures below a folder; `read` tells a name's meaning, or why the picture is left out.
+/// Lists the pictures below a folder. `read` interprets a file name, or says why the picture is left out.
 pub(super) fn open(
     folder: &Path,
     options: &ReadOptions,

@@ -1,9 +1,9 @@
-//! Where the pictures of a data set come from, as far as its kind tells: what a card says of what it learnt from.
+//! Where the pictures of a data set come from, as far as its kind tells. Cards state it.
 
 /// Where pictures come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// FER2013: found on the web by words for emotions (Goodfellow et al. 2013).
+    /// FER2013: found on the web by searching for words for emotions (Goodfellow et al. 2013).
     WebOf2013,
     /// CK+ (Lucey et al. 2010).
     CkPlus,
@@ -11,12 +11,12 @@ pub enum Origin {
     Jaffe,
     /// KDEF (Lundqvist et al. 1998).
     Kdef,
-    /// A folder or list of somebody's own.
+    /// A user's folder or list.
     Unknown,
 }
 
 impl Origin {
-    /// What the pictures are, to stand after “learnt from”.
+    /// What the pictures are, worded to follow “learnt from”.
     pub fn about(self) -> &'static str {
         match self {
             Self::WebOf2013 => {
@@ -31,7 +31,7 @@ impl Origin {
         }
     }
 
-    /// Whether its people acted what they were asked for.
+    /// Whether people acted the expressions on request.
     pub fn is_acted(self) -> bool {
         matches!(self, Self::CkPlus | Self::Jaffe | Self::Kdef)
     }

@@ -1,4 +1,4 @@
-//! One way to read every kind of data set: recognise it by looking, list what it is made of, decode it.
+//! Reads every kind of data set in the same way: recognises the kind, lists the files, decodes them.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -17,59 +17,59 @@ use mien_core::classes::Classes;
 use mien_core::crop::Framing;
 use mien_core::pixels::PixelLimit;
 
-/// The kinds of data sets, those first that would also pass for a later one.
+/// The kinds of data sets. A kind comes before those that would recognise its data too.
 const READERS: [&dyn Reader; 6] = [&Fer2013, &List, &CkPlus, &Jaffe, &Kdef, &ClassFolders];
 
-/// The columns that the first line of a table may name, for messages.
+/// The columns expected in the first line of a table, for messages.
 const TABLES: &str = "emotion, pixels, Usage (FER2013) or path, label (a list of pictures)";
 
-/// How a data set is to be read.
+/// How to read a data set.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// What its labels tell apart.
+    /// The classes of its labels.
     pub classes: Classes,
-    /// The FER+ votes that stand row by row beside FER2013.
+    /// The file with the FER+ votes, whose rows match those of FER2013.
     pub ferplus: Option<PathBuf>,
-    /// The angles of KDEF that take part; none given means the straight ones.
+    /// The angles of KDEF to read; only straight pictures if empty.
     pub angles: Vec<Angle>,
     /// How faces are found in larger pictures.
     pub faces: FaceMode,
-    /// Which crops are made of the faces.
+    /// How faces are cropped.
     pub crop: Framing,
     /// How large a picture may be.
     pub pixels: PixelLimit,
-    /// Who is told how far it has come.
+    /// Receives the progress, and may stop the reading.
     pub watch: Watch,
-    /// The folder where decoded data sets are kept, if they are to be kept. See [`super::cache_folder`].
+    /// The folder in which decoded data sets are cached, if they are. See [`super::cache_folder`].
     pub cache: Option<PathBuf>,
 }
 
 impl ReadOptions {
-    /// How faces are found in a data set whose own way is `usual`.
+    /// How faces are found in a data set whose default is `usual`.
     pub(super) fn finding(&self, usual: FaceMode) -> FaceFinding {
         FaceFinding::new(self.faces, usual, self.crop)
     }
 }
 
-/// Somebody who is told how far the reading of pictures has come, and may end it: looking for faces in tens of thousands takes minutes.
+/// A callback that receives the progress of reading pictures, and may stop it: finding faces in tens of thousands takes minutes.
 #[derive(Clone)]
 pub struct Watch(Arc<dyn Fn(usize, usize) -> ControlFlow<()> + Send + Sync>);
 
 impl Watch {
-    /// `told` is given the number of pictures that are cut out, and of all.
+    /// `told` receives the number of pictures that are done, and their total number.
     pub fn new(told: impl Fn(usize, usize) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         Self(Arc::new(told))
     }
 
     /// # Errors
-    /// When it is to end.
+    /// When the callback stops it.
     pub(super) fn tell(&self, done: usize, of: usize) -> Result<(), DataError> {
         if (self.0)(done, of).is_break() { Err(DataError::Stopped) } else { Ok(()) }
     }
 }
 
 impl Default for Watch {
-    /// Nobody.
+    /// Ignores the progress.
     fn default() -> Self {
         Self::new(|_, _| ControlFlow::Continue(()))
     }
@@ -83,10 +83,10 @@ impl fmt::Debug for Watch {
 
 /// A kind of data set.
 pub(super) trait Reader: Sync {
-    /// What messages call it.
+    /// Its name in messages.
     fn kind(&self) -> &'static str;
 
-    /// Whether FER+ votes belong to it.
+    /// Whether it can have FER+ votes.
     fn takes_votes(&self) -> bool {
         false
     }
@@ -96,8 +96,8 @@ pub(super) trait Reader: Sync {
         Origin::Unknown
     }
 
-    /// Which of its checksums is that of the file that defines the official split, if there is one: the pictures' (their folders or rows
-    /// define it), unless a list does.
+    /// The index of the checksum of the file that defines the official split, if there is one. That is the pictures' checksum,
+    /// since their folders or rows define the split, unless a list does.
     fn divided_by(&self) -> usize {
         0
     }
@@ -107,31 +107,31 @@ pub(super) trait Reader: Sync {
         false
     }
 
-    /// Whether the file or folder, whose labels are `classes`, looks like this kind; cheap, and not a promise that all of it is.
+    /// Whether the file or folder looks like this kind, with labels that are `classes`. The check is cheap, so reading may still fail.
     ///
     /// # Errors
     /// When it can't be read.
     fn recognises(&self, path: &Path, classes: &Classes) -> Result<bool, DataError>;
 
-    /// Lists what the data set is made of, without decoding it.
+    /// Lists the files of the data set without decoding them.
     ///
     /// # Errors
-    /// When something can't be read or isn't what the kind promises.
+    /// When something can't be read or isn't as this kind of data set requires.
     fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError>;
 }
 
-/// A data set that was found and is not decoded yet.
+/// A data set that was recognised and isn't decoded yet.
 pub(super) trait Source: Sync {
     /// Every file that the result depends on.
     fn files(&self) -> Vec<&Path>;
 
-    /// How faces are found and cut out.
+    /// How faces are found and cropped.
     fn faces(&self) -> FaceFinding;
 
     /// Reads all pictures.
     ///
     /// # Errors
-    /// When a file can't be read or doesn't hold what it should, or `watch` ends it.
+    /// When a file can't be read or doesn't hold what it should, or `watch` stops the reading.
     fn decode(&self, watch: &Watch) -> Result<Collection, DataError>;
 }
 
@@ -142,28 +142,28 @@ pub(super) struct Collection {
     pub entries: Vec<Entry>,
     /// Their gray pixels one after the other, 48×48 each.
     pub pixels: Vec<u8>,
-    /// What is known of all.
+    /// What is known of the data set as a whole.
     pub about: About,
 }
 
 /// What is known of a data set besides its pictures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct About {
-    /// What to call it in reports.
+    /// Its name in reports.
     pub name: String,
-    /// SHA-256 of its files: one for each table, one for all pictures of a folder or list, which comes first.
+    /// SHA-256 of its files: one for all pictures of a folder or list, which comes first, and one for each table.
     pub sha256: Vec<String>,
     /// What was left out.
     pub skipped: Vec<Skipped>,
     /// How faces were found.
     pub faces: FaceCounts,
-    /// Where their landmarks lay.
+    /// Where landmarks were found in them.
     #[serde(default)]
     pub places: LandmarkPlaces,
 }
 
 impl About {
-    /// The name, with the way in which faces were found where that could have been another.
+    /// The name, followed by how faces were found unless all pictures are whole.
     pub fn told_name(&self) -> String {
         if self.faces.are_cut() { format!("{} ({})", self.name, self.faces) } else { self.name.clone() }
     }
@@ -174,9 +174,9 @@ impl About {
 pub(super) struct Entry {
     /// Where it comes from: a line, or a path below the data set's folder.
     pub place: String,
-    /// The data set's label, by its place among the classes.
+    /// The data set's label, as an index into the classes.
     pub label: usize,
-    /// Who it shows.
+    /// The person that it shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The split that its publishers put it in.
@@ -196,21 +196,21 @@ pub struct Skipped {
     pub count: usize,
 }
 
-/// Reads a data set, whatever its kind: `fer2013.csv` and `icml_face_data.csv`, folders named after emotions or classes, CK+48, JAFFE,
-/// KDEF, or a table of paths and labels. It is recognised by looking.
+/// Reads a data set of any kind: `fer2013.csv` and `icml_face_data.csv`, folders named after emotions or classes, CK+48, JAFFE,
+/// KDEF, or a table of paths and labels. The kind is recognised from the data.
 ///
-/// What its publishers didn't split is split by the default.
+/// If there is no official split, the default [`SplitSpec`] is used.
 ///
 /// # Errors
-/// When it is of no known kind, a file can't be read or is damaged (named with its row), or it can't be split.
+/// When its kind is unknown, a file can't be read or is damaged (the error names the row), or it can't be split.
 pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
     read_undivided(path, options)?.divided(&SplitSpec::default())
 }
 
-/// The same before it is split, for callers that split it in another way, or in several.
+/// Like [`read`], but without the split, for callers that split it in another way, or in several.
 ///
 /// # Errors
-/// As [`read`], but for the split.
+/// As [`read`], except those of the split.
 pub fn read_undivided(path: &Path, options: &ReadOptions) -> Result<Undivided, DataError> {
     let reader = recognise(path, &options.classes)?;
     if !options.classes.are_emotions() && !reader.takes_classes() {
@@ -232,8 +232,8 @@ pub fn read_undivided(path: &Path, options: &ReadOptions) -> Result<Undivided, D
     Ok(Undivided { collection, classes, origin, divided_by, finding: source.faces(), path })
 }
 
-/// Reads all pictures of a data set, on a thread of its own: detectors tell libtorch to use one thread where they run, and what is done with
-/// the pictures afterwards is to have all.
+/// Reads all pictures of a data set on a separate thread. Detectors restrict libtorch to one thread where they run, and later
+/// work on the pictures should have all threads.
 ///
 /// # Errors
 /// As [`Source::decode`].
@@ -241,15 +241,15 @@ pub(super) fn decode(source: &dyn Source, watch: &Watch) -> Result<Collection, D
     mien_net::torch::apart(|| source.decode(watch)).map_err(FaceError::Thread)?
 }
 
-/// Whether FER+ votes belong to the data set at `path`, whose labels are `classes`.
+/// Whether the data set at `path`, with labels that are `classes`, can have FER+ votes.
 ///
 /// # Errors
-/// When it is of no known kind or can't be looked at.
+/// When its kind is unknown or it can't be read.
 pub fn takes_votes(path: &Path, classes: &Classes) -> Result<bool, DataError> {
     Ok(recognise(path, classes)?.takes_votes())
 }
 
-/// The reader for what lies at `path`.
+/// The reader for the data set at `path`.
 fn recognise(path: &Path, classes: &Classes) -> Result<&'static dyn Reader, DataError> {
     let metadata = std::fs::metadata(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
     for reader in READERS {

@@ -1,4 +1,4 @@
-//! Dividing what its publishers didn't divide: by person, or at random within each class.
+//! Splits data sets that have no official split: by person, or at random within each class.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -10,58 +10,59 @@ use serde::{Deserialize, Serialize};
 
 use super::Split;
 
-/// Divisions by person that are tried; the one whose sides are most alike is taken. With few people some divisions leave a
-/// side without a class.
+/// Number of random splits by person that are tried. The one with the most similar sides is taken: with few people, some splits
+/// leave a side without a class.
 const DRAWS: u64 = 200;
 
 /// How to split a data set that has no official splits: `[split]` in a recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SplitSpec {
-    /// By what.
+    /// Whether to split by person or within each class.
     pub kind: SplitKind,
     /// Share of the pictures that epochs and settings are chosen on.
     pub public: f64,
-    /// Share of the pictures that are read once, at the end.
+    /// Share of the pictures that are used once, at the end.
     pub private: f64,
-    /// Seed of the division.
+    /// Seed of the split.
     pub seed: u64,
-    /// Which of several parts is read at the end, instead of a share: the others are learnt from, in a training each.
+    /// The fold of a cross-validation that is used at the end, instead of a share. There is one training for each fold, on the
+    /// pictures of the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fold: Option<Fold>,
 }
 
-/// One of several parts of a data set, each with people of its own, that take turns in being read at the end.
+/// A fold of a cross-validation: one of several parts of a data set without people in common, each of which is used once at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fold {
-    /// Which one, from 1.
+    /// Its number, counted from 1.
     pub number: usize,
-    /// How many there are.
+    /// Number of folds.
     pub of: usize,
 }
 
-/// By what pictures are divided.
+/// The ways to split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SplitKind {
-    /// By person where it is known who some of the pictures show, else within each class.
+    /// By person if any person is known, else within each class.
     #[default]
     Auto,
-    /// At random, each class with the same shares. Pictures with the same pixels stay together.
+    /// At random, with the same shares of each class. Pictures with the same pixels stay together.
     Stratified,
-    /// All pictures of a person on one side. One of somebody unknown counts as a person of its own.
+    /// All pictures of a person on one side. A picture of an unknown person counts as a person of its own.
     Subjects,
 }
 
 impl Default for SplitSpec {
-    /// A fifth each. FER2013 keeps a tenth for each, but has a hundred times the pictures of most sets without splits.
+    /// A fifth each. FER2013 uses a tenth each, but has a hundred times as many pictures as most data sets without splits.
     fn default() -> Self {
         Self { kind: SplitKind::Auto, public: 0.2, private: 0.2, seed: 0, fold: None }
     }
 }
 
-/// What the division of a picture may depend on.
+/// What the split of a picture may depend on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item<'a> {
     pub label: usize,
@@ -70,8 +71,8 @@ pub(super) struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// What stays on one side with it: the pictures of its person, else those with the same pixels. The first says which of the two,
-    /// so that no name is taken for pixels.
+    /// A key that is equal for pictures that must stay on one side: the person, else the pixels. The flag is true for pixels,
+    /// so that a name can't be confused with them.
     fn group(&self, by_subject: bool) -> (bool, &'a [u8]) {
         let person = self.subject.filter(|_| by_subject);
         (person.is_none(), person.map_or(self.pixels, str::as_bytes))
@@ -79,17 +80,17 @@ impl<'a> Item<'a> {
 }
 
 impl SplitSpec {
-    /// The split of a recipe, as it stands in a model card: what the model's own data have to be split by to be the same
-    /// again. The default where the recipe says nothing.
+    /// The split from the recipe in a model card, by which the model's own data can be split the same way again. The default if
+    /// the recipe has none.
     ///
     /// # Errors
-    /// When it says something else than this program knows, as a newer one may: the default would be another division, with people on
-    /// other sides.
+    /// When it has something that this version doesn't know, as one from a newer version may. The default would be a different
+    /// split, with people on other sides.
     pub fn of_recipe(recipe: &toml::Table) -> Result<Self, toml::de::Error> {
         recipe.get("split").cloned().map_or_else(|| Ok(Self::default()), toml::Value::try_into)
     }
 
-    /// What is wrong with the shares, if anything.
+    /// What is wrong with fold or shares, if anything.
     pub fn problem(&self) -> Option<&'static str> {
         if self.fold.is_some_and(|fold| fold.of < 2 || !(1..=fold.of).contains(&fold.number)) {
             return Some("`fold` has to be from 1 to the number of folds, of which there have to be two or more");
@@ -99,7 +100,7 @@ impl SplitSpec {
         (!fits).then_some("the shares `public` and `private` have to be at least 0, and less than 1 together")
     }
 
-    /// How it is done, for cards and reports.
+    /// A description, for cards and reports.
     pub(super) fn describe(&self, by_subject: bool) -> String {
         let kind = if by_subject { "by person" } else { "at random within each class" };
         let (public, private) = (100.0 * self.public, 100.0 * self.private);
@@ -112,15 +113,15 @@ impl SplitSpec {
         format!("{kind}, {public:.0} % public and {private:.0} % private, seed {}", self.seed)
     }
 
-    /// Whether these pictures are divided by person.
+    /// Whether these pictures are split by person.
     ///
     /// # Errors
-    /// When that is asked for and it isn't known who they show, or the shares don't fit.
+    /// When that is requested but no person is known, or the fold or the shares are wrong.
     pub(super) fn is_by_subject(&self, items: &[Item<'_>]) -> Result<bool, &'static str> {
         if let Some(problem) = self.problem() {
             return Err(problem);
         }
-        // One row without a name mustn't put the people of all others on several sides.
+        // One known person is enough: a row without a name mustn't cause the people of the others to be on several sides.
         let known = items.iter().any(|item| item.subject.is_some());
         match self.kind {
             SplitKind::Auto => Ok(known),
@@ -150,8 +151,8 @@ impl SplitSpec {
         if by_subject { self.by_subject(items) } else { self.stratified(items) }
     }
 
-    /// The fold of each picture, from 1: people, or pictures with the same pixels, are dealt out in a random order, the next to the fold with
-    /// the fewest pictures.
+    /// The fold of each picture, counted from 1. People, or groups of pictures with the same pixels, are dealt out in random
+    /// order, each to the fold with the fewest pictures so far.
     fn folds(&self, items: &[Item<'_>], by_subject: bool, of: usize) -> Result<Vec<usize>, &'static str> {
         let mut groups = grouped(items, by_subject);
         if !items.is_empty() && groups.len() < of {
@@ -187,7 +188,7 @@ impl SplitSpec {
 
     fn stratified(&self, items: &[Item<'_>]) -> Vec<Split> {
         let mut same: HashMap<&[u8], usize> = HashMap::new();
-        // Groups of pictures with the same pixels, by the label of their first.
+        // Groups of pictures with the same pixels, by the label of their first picture.
         let mut groups: Vec<Vec<Vec<usize>>> = vec![vec![]; classes_in(items)];
         let mut places: Vec<(usize, usize)> = Vec::new();
         for (index, item) in items.iter().enumerate() {
@@ -210,8 +211,8 @@ impl SplitSpec {
         sides
     }
 
-    /// Deals groups of pictures out in their order: to private and public until each is as near to its share of `total`
-    /// as it gets; the rest is for training. Where there are groups enough each side with a share gets one.
+    /// Deals out groups of pictures in their order, first to private, then to public, until each is as close to its share of
+    /// `total` as possible. The rest is for training. If there are enough groups, each side with a share gets at least one.
     fn deal(&self, order: &[&Vec<usize>], total: usize, sides: &mut [Split]) {
         let mut groups = order.iter().peekable();
         let mut left = order.len();
@@ -232,8 +233,7 @@ impl SplitSpec {
         }
     }
 
-    /// How far the sides' counts of each class are from their shares: the sum over sides and classes, in shares of the
-    /// class's pictures.
+    /// How far the sides are from their wanted shares of each class: the absolute differences, summed over sides and classes.
     fn unlikeness(&self, items: &[Item<'_>], sides: &[Split]) -> f64 {
         let mut counts = vec![vec![0.0; classes_in(items)]; 3];
         let mut totals = vec![0.0; classes_in(items)];
@@ -263,8 +263,8 @@ impl SplitSpec {
     }
 }
 
-/// The places of pictures that stay together: in the order of their people's names, then those of nobody known in their own. Where nobody is,
-/// in the order of their pixels.
+/// The indices of pictures that stay together. With `by_subject`, known people come first, in the order of their names, then
+/// pictures of unknown people, in their own order. Otherwise groups are in the order of their pixels.
 fn grouped(items: &[Item<'_>], by_subject: bool) -> Vec<Vec<usize>> {
     let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
@@ -272,13 +272,13 @@ fn grouped(items: &[Item<'_>], by_subject: bool) -> Vec<Vec<usize>> {
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     if by_subject {
-        // Pixels are those of crops, and other crops of the same people mustn't be divided otherwise.
+        // Not by pixels: they depend on how faces were cropped, and the split mustn't.
         groups.sort_by_key(|((is_unknown, _), places)| if *is_unknown { places.first().copied() } else { None });
     }
     groups.into_iter().map(|(_, places)| places).collect()
 }
 
-/// Places of classes up to the last one that occurs.
+/// Number of classes up to the last one that occurs.
 fn classes_in(items: &[Item<'_>]) -> usize {
     items.iter().map(|item| item.label + 1).max().unwrap_or_default()
 }

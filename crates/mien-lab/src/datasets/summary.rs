@@ -19,13 +19,13 @@ const EXAMPLES: usize = 5;
 pub struct Summary {
     /// Its name.
     pub name: String,
-    /// What its labels tell apart, in the order of all counts.
+    /// The classes of its labels; all counts are in their order.
     pub labels: Classes,
     /// How it is split.
     pub division: String,
-    /// All pictures.
+    /// Number of pictures.
     pub pictures: usize,
-    /// All people, if it is known who is shown.
+    /// Number of people, if everyone is known.
     pub subjects: Option<usize>,
     /// The three splits.
     pub splits: Vec<SplitSummary>,
@@ -33,7 +33,7 @@ pub struct Summary {
     pub duplicates: Duplicates,
     /// What was left out.
     pub skipped: Vec<Skipped>,
-    /// How faces were cut out.
+    /// How faces were found and cropped.
     pub faces: FaceCounts,
     /// Where their landmarks lie, if any were found.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,13 +47,13 @@ pub struct Summary {
 pub struct SplitSummary {
     /// Which one.
     pub split: Split,
-    /// Its pictures.
+    /// Number of pictures.
     pub pictures: usize,
     /// Pictures of each class by the data set's own labels.
     pub classes: Vec<usize>,
-    /// People, if it is known who is shown.
+    /// Number of people, if everyone is known.
     pub subjects: Option<usize>,
-    /// Pictures that take part under each rule that can be applied.
+    /// Pictures that take part under each applicable rule.
     pub rules: Vec<RuleCount>,
 }
 
@@ -62,7 +62,7 @@ pub struct SplitSummary {
 pub struct RuleCount {
     /// The rule.
     pub rule: LabelRule,
-    /// Its pictures.
+    /// Number of pictures that take part.
     pub pictures: usize,
     /// Its pictures of each class.
     pub classes: Vec<usize>,
@@ -77,7 +77,7 @@ pub struct Duplicates {
     pub across: Vec<Across>,
     /// Groups of equal pictures that don't all have the same label.
     pub groups_of_different_labels: usize,
-    /// Some groups that lie in more than one split, each by its pictures' splits and places.
+    /// Some groups that are in more than one split: the split and place of each picture.
     pub examples: Vec<Vec<String>>,
 }
 
@@ -159,7 +159,7 @@ impl Duplicates {
             }
             let is_across = counts.iter().filter(|count| **count > 0).count() > 1;
             if is_across && found.examples.len() < EXAMPLES {
-                // One of each split first: it is they that matter.
+                // One picture of each split first: these show the overlap.
                 let mut group = group.clone();
                 let firsts = [0, 1, 2].map(|part| group.iter().find(|(p, _)| *p == part).copied());
                 group.sort_by_key(|member| !firsts.contains(&Some(*member)));

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use super::DataError;
 
-/// Bytes of the first line that are looked at: the header of no known format is longer.
+/// Maximum number of bytes that are read of the first line; no known header is longer.
 const HEADER_BYTES: u64 = 4096;
 
-/// A csv error in the words of [`DataError`].
+/// Converts a csv error to a [`DataError`].
 pub(super) fn from_csv(path: &Path, error: &csv::Error) -> DataError {
     let line = error.position().map_or(0, csv::Position::line);
     match error.kind() {

@@ -34,7 +34,7 @@ impl LabelRule {
         self != Self::Label
     }
 
-    /// The rule that is measured by where nobody asks for another: the majority where there are votes, to teach or to measure by.
+    /// The default rule: the majority if there are votes, to teach or to measure by, else the label.
     pub fn usual(with_votes: bool) -> Self {
         if with_votes { Self::Majority } else { Self::Label }
     }
@@ -47,18 +47,18 @@ pub enum Target {
     /// The data set's own label.
     #[default]
     Label,
-    /// The one emotion that [`LabelRule::Microsoft`] names: “majority voting” of Barsoum et al. 2016, after which recipes and cards
-    /// call it. [`LabelRule::Majority`] is another rule; by that one it is measured.
+    /// The emotion that [`LabelRule::Microsoft`] gives. Recipes and cards call it `majority`, after “majority voting” in
+    /// Barsoum et al. 2016. Networks that learn it are measured by [`LabelRule::Majority`], which is another rule.
     #[serde(rename = "majority")]
     Microsoft,
-    /// The one emotion that most people voted for, contempt counted as neutral; single votes dropped, and pictures without such an
-    /// emotion.
+    /// The emotion with the most votes, contempt counted as neutral. Single votes are dropped; pictures without such an emotion
+    /// are left out.
     Plurality,
-    /// The distribution of the FER+ votes (“probability” and “cross-entropy” there).
+    /// The distribution of the FER+ votes (“probability” and “cross-entropy” in Barsoum et al. 2016).
     Votes,
     /// One label drawn from that distribution for each epoch (“probabilistic label drawing” there).
     Draw,
-    /// The label and the distribution of the votes together, the label with this share.
+    /// A mix of the label, with this share, and the distribution of the votes.
     Mix(LabelShare),
 }
 
@@ -99,19 +99,20 @@ impl Target {
         self != Self::Label
     }
 
-    /// The rule by which what was taught is measured.
+    /// The rule by which networks that learn this target are measured.
     pub fn rule(self) -> LabelRule {
         LabelRule::usual(self.needs_votes())
     }
 }
 
-/// Pictures and what the network should say of them.
+/// Pictures and their targets.
 pub struct Examples {
     /// Gray bytes `[N, 1, 48, 48]`.
     pub bytes: Tensor,
-    /// Wanted probabilities `[N, classes]`, rows summing to 1. For [`Target::Draw`] what the label of an epoch is drawn from.
+    /// Target probabilities `[N, classes]`; rows sum to 1. For [`Target::Draw`], the distribution from which the label of an
+    /// epoch is drawn.
     pub targets: Tensor,
-    /// Where each comes from.
+    /// Where each picture comes from.
     pub sources: Vec<ExampleSource>,
 }
 
@@ -120,7 +121,7 @@ pub struct Examples {
 pub struct ExampleSource {
     /// The index of its data set among those that were joined.
     pub index: usize,
-    /// Who it shows, if that is known.
+    /// The person that it shows, if known.
     pub person: Option<String>,
 }
 
@@ -128,27 +129,25 @@ impl Examples {
     /// The leading class of each picture.
     ///
     /// # Errors
-    /// When libtorch can't hand out the rows.
+    /// When libtorch fails.
     pub fn leaders(&self) -> Result<Vec<usize>, DataError> {
         let leaders: Vec<i64> = self.targets.argmax(1, false).try_into()?;
         Ok(leaders.into_iter().map(|leader| leader as usize).collect())
     }
 }
 
-/// One label drawn from each row of wanted probabilities `[N, classes]`, as a one-hot row (“probabilistic label drawing”).
+/// Draws one label from each row of target probabilities `[N, classes]`, as a one-hot row (“probabilistic label drawing”).
 pub fn draw_labels(targets: &Tensor, rng: &mut impl Rng) -> Tensor {
     let points: Vec<f32> = (0..targets.size()[0]).map(|_| rng.random()).collect();
     let points = Tensor::from_slice(&points).view([-1, 1]).to_device(targets.device());
-    // The drawn label is the first whose cumulated probability exceeds the point; rounding may leave the last sum
-    // below one.
+    // The drawn label is the first whose cumulative probability exceeds the point. Rounding may leave the last sum below 1.
     let passed = targets.cumsum(1, Kind::Float).le_tensor(&points).sum_dim_intlist(1, false, Kind::Int64);
     let classes = targets.size()[1];
     passed.clamp_max(classes - 1).one_hot(classes).to_kind(Kind::Float)
 }
 
 impl Pictures {
-    /// What a network is taught or measured against under `target`: votes that name nothing usable leave their
-    /// picture out.
+    /// The pictures and targets under `target`. Pictures whose votes give no usable target are left out.
     ///
     /// # Errors
     /// When votes are asked for and there are none, or no picture is left.
@@ -204,7 +203,7 @@ impl Pictures {
         })
     }
 
-    /// How many pictures `rule` leaves out for showing contempt: [`LabelRule::Microsoft`] alone knows it, as a class of its own.
+    /// How many pictures `rule` leaves out because they show contempt. Only [`LabelRule::Microsoft`] has it as a separate class.
     pub fn left_out_for_contempt(&self, rule: LabelRule) -> usize {
         match rule {
             LabelRule::Microsoft => self.votes.iter().flatten().filter(|votes| votes.is_contempt()).count(),
@@ -212,7 +211,7 @@ impl Pictures {
         }
     }
 
-    /// The pictures for which there is a value.
+    /// The bytes of the pictures that have a value.
     fn taking_part<T>(&self, values: &[Option<T>]) -> Result<Tensor, DataError> {
         let rows: Vec<i64> = (0_i64..).zip(values).filter(|(_, value)| value.is_some()).map(|(row, _)| row).collect();
         if rows.is_empty() {
@@ -221,8 +220,7 @@ impl Pictures {
         Ok(self.bytes.index_select(0, &Tensor::from_slice(&rows)))
     }
 
-    /// What the votes say of each picture, beside its label; of pictures without votes, among others that have some, what the label
-    /// says alone.
+    /// A value for each picture: `of_votes` of its votes and label, or `of_label` of the label for pictures without votes.
     fn by_votes<T>(
         &self,
         of_votes: impl Fn(Votes, usize) -> Option<T>,
@@ -257,7 +255,7 @@ mod tests {
         assert!((shares[1] - 0.25).abs() < 0.03 && (shares[3] - 0.75).abs() < 0.03, "{shares:?}");
     }
 
-    /// Two pictures: one that most find happy and FER2013 calls sad, and one that nobody finds a face in.
+    /// Two pictures: one that most people find happy but FER2013 calls sad, and one in which nobody saw a face.
     fn pictures() -> Pictures {
         let votes = |columns| Votes::new(columns);
         Pictures {

@@ -1,4 +1,4 @@
-//! Every kind of data set as it lies on a disk, whole and damaged.
+//! Every kind of data set on disk, intact and damaged.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const HAPPY: usize = 3;
 const SAD: usize = 4;
 const NEUTRAL: usize = 6;
 
-/// A data set that goes away with the test.
+/// A data set in a folder that is removed after the test.
 pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -55,8 +55,8 @@ impl Folder {
     }
 }
 
-/// A small `fer2013.csv` with votes beside it: three pictures of each split, angry, happy and a face that nobody finds. They stay until
-/// the system clears its temporary files.
+/// A small `fer2013.csv` and its votes, with three pictures in each split: angry, happy, and one in which nobody saw a face.
+/// The files stay until the system clears its temporary files.
 pub(crate) fn with_votes() -> (PathBuf, PathBuf) {
     let folder = tempfile::tempdir().unwrap().keep();
     let mut pictures = "emotion,pixels,Usage\n".to_owned();
@@ -134,7 +134,7 @@ fn folders_of_emotions_alone_are_split_within_each_emotion() {
 fn a_folder_that_names_no_emotion_beside_those_that_do_is_an_error() {
     let folder = Folder::new().pictures(&["train/happy/a.png", "train/others/b.png"]);
     assert!(folder.error().contains("others: “others” names no emotion"), "{}", folder.error());
-    // RAF-DB numbers its folders, in an order of its own.
+    // RAF-DB numbers its folders, in its own order.
     let folder = Folder::new().pictures(&["train/happy/a.png", "train/4/b.png"]);
     assert!(folder.error().contains("differently"), "{}", folder.error());
     // An empty one does no harm.
@@ -216,7 +216,7 @@ fn pictures_of_jaffe_say_who_and_what_by_their_names() {
     assert_eq!(data.name, "JAFFE (3 faces cut out by centre)");
     let expected = [("KA.AN1.39.tiff", ANGRY), ("KM.HA2.5.tiff", HAPPY), ("YM.NE1.49.tiff", NEUTRAL)];
     assert_eq!(labels(&data), expected.map(|(place, label)| (place.to_owned(), label)).into());
-    // No face is in a gray square: the detector, where there is one, leaves them to the centre.
+    // A gray square holds no face, so the detector finds none and the centre is used.
     assert_eq!(data.faces.centered, 3);
     assert_eq!(counts(&data), [1, 1, 1]);
 }
@@ -246,7 +246,7 @@ fn pictures_of_kdef_take_part_by_their_angle() {
     assert_eq!(labels(&data)["AM02/AM02HAFR.JPG"], HAPPY);
 }
 
-/// Options for classes of one's own.
+/// Options with custom classes.
 fn own(names: &[&str]) -> ReadOptions {
     let classes = Classes::new(names.iter().map(|name| (*name).to_owned()).collect()).unwrap();
     ReadOptions { classes, ..ReadOptions::default() }
@@ -279,7 +279,7 @@ fn what_is_none_of_the_own_classes_is_told() {
     let list = folder.file("list.csv", "path,label\ntired/a.png,happy\n");
     let told = error(&list, &["awake", "tired"]);
     assert!(told.contains("line 2: “happy” is none of the classes"), "{told}");
-    // Without own classes the message says that there could be some.
+    // A list that fits the classes is read; the folder holds none of the emotions.
     let told = read(&list, &own(&["happy", "sad"])).and_then(|_| read(folder.0.path(), &ReadOptions::default()));
     assert!(told.unwrap_err().to_string().contains("no data set was found"));
     let (fer2013, _votes) = with_votes();
@@ -344,7 +344,7 @@ fn an_official_split_of_the_same_pictures_counts_by_what_made_it() {
     assert!(first.is_kept_back(Split::Private, &first.sha256) && other.is_kept_back(Split::Private, &[]));
     assert!(!other.is_kept_back(Split::Private, &first.sha256), "what the first learnt from is in the other's test");
 
-    // FER2013's own file says it, whether votes stand beside it or not.
+    // FER2013's own file defines its split, with or without votes.
     let (pictures, votes) = with_votes();
     let fer2013 = |ferplus| {
         let options = ReadOptions { ferplus, ..ReadOptions::default() };

@@ -1,7 +1,7 @@
 //! Which cells learn which face: SimOTA (Ge et al. 2021, YOLOX), on plain slices.
 //!
-//! A face may be learnt by cells near its middle, on the levels made for its size. Among them it takes those that predict it
-//! best already, more of them the better they do; a cell that two faces want goes to the one that it predicts better.
+//! A face may be learnt by cells near its centre, on the levels for its size. Of these, the cells that already predict it best learn
+//! it, and the better they predict it, the more of them. A cell that two faces claim goes to the one that it predicts better.
 
 use mien_core::face::FaceRect;
 use mien_net::faces::STRIDES;
@@ -9,13 +9,13 @@ use mien_net::faces::STRIDES;
 /// A cell of any level.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
-    /// Its middle, in pixels.
+    /// Its centre, in pixels.
     pub middle: [f32; 2],
     /// Its level's stride.
     pub stride: f32,
 }
 
-/// What a cell predicts.
+/// A cell's prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prediction {
     /// Logit of the score.
@@ -31,7 +31,7 @@ pub struct Match {
     pub cell: usize,
     /// Index of the face.
     pub face: usize,
-    /// Intersection over union of what the cell predicts and the face's box.
+    /// Intersection over union of the predicted box and the face's.
     pub overlap: f32,
 }
 
@@ -48,19 +48,19 @@ pub fn cells(width: usize, height: usize) -> Vec<Cell> {
     STRIDES.into_iter().flat_map(level).collect()
 }
 
-/// How far from a face's middle its cells may be, in strides (YOLOX's).
+/// How far from a face's centre its cells may be, in strides (as in YOLOX).
 const RADIUS: f32 = 2.5;
 /// Sizes of faces, in strides, that a level may learn. The levels overlap, so that no size falls between two; the first has no
 /// lower bound and the last no upper one.
 const SIZES: [f32; 2] = [3.0, 9.0];
-/// How many overlaps are summed up for the number of a face's cells (YOLOX's).
+/// Number of overlaps whose sum gives the number of a face's cells (as in YOLOX).
 const SUMMED: usize = 10;
-/// How much more the box counts than the score when cells are compared (YOLOX's).
+/// Weight of the box relative to the score when cells are compared (as in YOLOX).
 const BOX_COST: f32 = 3.0;
 
-/// The cells that learn `faces`, in the order of cells.
+/// Returns the cells that learn `faces`, in the order of cells.
 pub fn assign(cells: &[Cell], predictions: &[Prediction], faces: &[FaceRect]) -> Vec<Match> {
-    // For each cell the face that wants it at the least cost.
+    // For each cell, the face that claims it at the least cost.
     let mut wanted: Vec<Option<(f32, Match)>> = vec![None; cells.len()];
     for (index, face) in faces.iter().enumerate() {
         let mut candidates: Vec<(f32, Match)> = cells
@@ -76,7 +76,7 @@ pub fn assign(cells: &[Cell], predictions: &[Prediction], faces: &[FaceRect]) ->
             })
             .collect();
         if candidates.is_empty() {
-            // Smaller than a cell, between two middles.
+            // The face is smaller than a cell and lies between two centres.
             candidates.extend(nearest(cells, face).map(|cell| {
                 let overlap = predictions[cell].rect.iou(face);
                 (0.0, Match { cell, face: index, overlap })
@@ -96,7 +96,7 @@ pub fn assign(cells: &[Cell], predictions: &[Prediction], faces: &[FaceRect]) ->
     wanted.into_iter().flatten().map(|(_, best)| best).collect()
 }
 
-/// Whether a cell is near the middle of a face, inside its box, and of a level made for its size.
+/// Whether a cell is near the centre of a face, inside its box, and on a level for its size.
 fn may_learn(cell: &Cell, face: &FaceRect) -> bool {
     let (x, y) = face.center();
     let [dx, dy] = [(cell.middle[0] - x).abs(), (cell.middle[1] - y).abs()];
@@ -107,7 +107,7 @@ fn may_learn(cell: &Cell, face: &FaceRect) -> bool {
     fits && dx < radius.min(face.width / 2.0) && dy < radius.min(face.height / 2.0)
 }
 
-/// The finest level's cell whose middle is nearest to a face's.
+/// Returns the finest level's cell whose centre is nearest to a face's.
 fn nearest(cells: &[Cell], face: &FaceRect) -> Option<usize> {
     let (x, y) = face.center();
     let distance = |cell: &Cell| (cell.middle[0] - x).hypot(cell.middle[1] - y);
@@ -119,7 +119,7 @@ fn nearest(cells: &[Cell], face: &FaceRect) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// What a new network says: boxes of four strides around each cell.
+    /// What an untrained network predicts: boxes of four strides around each cell.
     fn untrained(cells: &[Cell]) -> Vec<Prediction> {
         let rect = |cell: &Cell| {
             let side = 4.0 * cell.stride;
@@ -167,7 +167,7 @@ mod tests {
             FaceRect { x: 20.0, y: 8.0, width: 24.0, height: 24.0 },
         );
         let mut predictions = untrained(&cells);
-        // Everything predicts the right face, so all that both want goes there; the left one keeps cells of its own.
+        // All cells predict the right-hand face, so those that both claim go to it. The left-hand one keeps others.
         predictions.iter_mut().for_each(|prediction| prediction.rect = right);
         let matches = assign(&cells, &predictions, &[left, right]);
         let of = |face: usize| matches.iter().filter(|found| found.face == face).count();

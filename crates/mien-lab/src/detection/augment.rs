@@ -1,8 +1,8 @@
-//! What cameras see, made of the pictures that there are: one or several in a mosaic, at every size and angle, mirrored, over a
-//! background, with things in front of faces. Light and lens come after it: see [`super::light`].
+//! Makes training pictures like those of cameras: one picture, or several in a mosaic, at every size and angle, mirrored, over a
+//! background, with faces partly covered. Effects of light and lens come later: see [`super::light`].
 //!
-//! Boxes turn with their face as an ellipse does: the box around the ellipse that the upright box holds. The box around the
-//! turned corners would grow by two fifths at 45° where the face doesn't.
+//! The box of a rotated face is the one around the rotated ellipse that the upright box encloses. A box around the rotated corners
+//! would grow by two fifths at 45°, although the face doesn't.
 
 use rand::Rng as _;
 use rand::seq::IndexedRandom as _;
@@ -21,21 +21,21 @@ use mien_core::landmarks::Point;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FacesAugmentation {
-    /// Share of a mosaic's pictures that are portraits.
+    /// Share of source pictures that are portraits.
     pub portraits: f64,
-    /// Share of them without a face; the rest are scenes with people.
+    /// Share of source pictures without a face. The rest are scenes with people.
     pub empty: f64,
-    /// Share of mosaics of four.
+    /// Share of training pictures that are mosaics of four.
     pub mosaic: f64,
-    /// Share of mosaics of two.
+    /// Share of training pictures that are mosaics of two.
     pub pair: f64,
-    /// Share of pictures in which a face is brought to a size drawn at random; the others are shown as a whole.
+    /// Share of source pictures in which a face is scaled to a random size. The others are shown as a whole.
     pub focus: f64,
-    /// Sizes of those faces in pixels, each as likely as its double.
+    /// Range of these sizes in pixels. They are drawn log-uniformly.
     pub sizes: [f32; 2],
-    /// Angles by which pictures are turned, to both sides, in degrees.
+    /// Largest angle by which pictures are rotated to either side, in degrees.
     pub rotation_degrees: f32,
-    /// Share of faces with something in front of them.
+    /// Share of faces that are partly covered.
     pub occlusion: f64,
     /// Share of mirrored pictures.
     pub mirror: f64,
@@ -61,7 +61,7 @@ impl Default for FacesAugmentation {
 }
 
 impl FacesAugmentation {
-    /// What is wrong with the numbers.
+    /// Adds what is wrong with the numbers to `found`.
     pub fn check(&self, found: &mut Problems) {
         let shares = [
             ("augmentation.portraits", self.portraits),
@@ -88,7 +88,7 @@ impl FacesAugmentation {
     }
 }
 
-/// The pictures by what is in them.
+/// Source pictures by their contents.
 pub struct Pool<'a> {
     portraits: Vec<&'a Scene>,
     people: Vec<&'a Scene>,
@@ -117,12 +117,12 @@ impl<'a> Pool<'a> {
     }
 }
 
-/// A picture to learn from.
+/// A training picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// Gray bytes, row by row.
     pub pixels: Vec<u8>,
-    /// What is to be found in it.
+    /// The faces to find in it.
     pub target: Target,
 }
 
@@ -149,12 +149,12 @@ pub fn make(pool: &Pool<'_>, spec: &FacesAugmentation, side: usize, rng: &mut Ch
     sample
 }
 
-/// Share of pictures that have another one without a face behind them; the others have a plain gray.
+/// Share of pictures over another picture without a face. The others are over plain gray.
 const BACKGROUNDS: f64 = 0.75;
-/// Share of pictures whose edge is continued as stripes instead of showing what is behind.
+/// Share of pictures whose edge pixels are continued as stripes over the background.
 const SMEARED: f64 = 0.15;
 
-/// A part of the canvas: columns and rows, the ends excluded.
+/// A part of the canvas. `right` and `bottom` are excluded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     left: usize,
@@ -169,7 +169,7 @@ impl Window {
         FaceRect { x, y, width: right - x, height: bottom - y }
     }
 
-    /// The bytes of each row in a canvas of this width.
+    /// The bytes of each row, in a canvas that is `side` pixels wide.
     fn rows(self, side: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
         (self.top..self.bottom).map(move |y| y * side + self.left..y * side + self.right)
     }
@@ -190,7 +190,7 @@ fn windows(spec: &FacesAugmentation, side: usize, rng: &mut ChaCha8Rng) -> Vec<W
     }
 }
 
-/// How a picture is laid onto the canvas: mirrored or not, larger by `scale`, turned by an angle, and `from` brought to `to`.
+/// How a picture is placed on the canvas: mirrored or not, scaled by `scale`, rotated, and with the point `from` at `to`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {
     scale: f32,
@@ -201,7 +201,7 @@ pub(super) struct View {
     to: Point,
 }
 
-/// The most that a picture is enlarged: beyond, faces are mere blurs.
+/// Largest factor by which a picture is enlarged. Beyond it, faces are mere blurs.
 const LARGEST_SCALE: f32 = 3.0;
 
 impl View {
@@ -210,10 +210,10 @@ impl View {
         Self { scale, cos, sin, mirrored, from, to }
     }
 
-    /// A picture with people, at random.
+    /// A random view of a picture.
     fn of(scene: &Scene, window: &Window, spec: &FacesAugmentation, rng: &mut ChaCha8Rng) -> Self {
         let mirrored = rng.random_bool(spec.mirror);
-        // Half of all heads are nearly upright.
+        // Half of the pictures stay nearly upright.
         let most = if rng.random_bool(0.5) { spec.rotation_degrees } else { spec.rotation_degrees / 5.0 };
         let degrees = between([-most, most], rng);
         let whole = scene.picture.whole();
@@ -221,7 +221,7 @@ impl View {
         let rect = window.rect();
         let seen: Vec<&Face> = scene.faces.iter().filter(|face| !face.ignored && face.size() >= SMALLEST).collect();
         if let Some(face) = seen.choose(rng).filter(|_| rng.random_bool(spec.focus)) {
-            // Also so large that it doesn't fit into its part of the mosaic: faces are cut off by edges.
+            // The face may be too large for its part of the mosaic, since faces are also cut off by edges.
             let largest = spec.sizes[1].min(1.2 * rect.width.min(rect.height)).max(2.0 * spec.sizes[0]);
             let size = log_between([spec.sizes[0], largest], rng);
             let scale = (size / face.size()).min(LARGEST_SCALE);
@@ -246,7 +246,7 @@ impl View {
         Self::new(scale, 0.0, rng.random(), from, [x, y])
     }
 
-    /// Where a place of the picture comes to lie.
+    /// Where a point of the picture lies on the canvas.
     fn place(&self, [x, y]: Point) -> Point {
         let [mut x, y] = [(x - self.from[0]) * self.scale, (y - self.from[1]) * self.scale];
         if self.mirrored {
@@ -255,7 +255,7 @@ impl View {
         [self.to[0] + self.cos * x - self.sin * y, self.to[1] + self.sin * x + self.cos * y]
     }
 
-    /// A face as it comes to lie.
+    /// A face as it lies on the canvas.
     fn face(&self, face: &Face) -> Face {
         let (x, y) = face.rect.center();
         let [x, y] = self.place([x, y]);
@@ -270,8 +270,8 @@ impl View {
         Face { rect, landmarks, ignored: face.ignored }
     }
 
-    /// Draws a level of the picture, `shrunk` times as large as it, into a window. Beyond its edge the canvas stays as it is, or
-    /// the edge is continued if `smeared`.
+    /// Draws a level of the picture's pyramid into a window; the level is `shrunk` times as large as the picture. Beyond its edge, the
+    /// canvas stays as it is, or the edge pixels are continued if `smeared`.
     fn draw(&self, (level, shrunk): (&GrayLevel, f32), canvas: &mut [u8], side: usize, window: &Window, smeared: bool) {
         // One pixel to the right and one down on the canvas, in pixels of the level.
         let step = shrunk / self.scale;
@@ -297,7 +297,7 @@ impl View {
 }
 
 impl GrayLevel {
-    /// Bilinear, at a place inside.
+    /// Samples bilinearly, at a point inside.
     pub(super) fn sample(&self, x: f32, y: f32) -> u8 {
         let (left, top) = (x as usize, y as usize);
         let (part_x, part_y) = (x - left as f32, y - top as f32);
@@ -401,7 +401,7 @@ mod tests {
         let share = |low: f32, high: f32| {
             sizes.iter().filter(|size| **size >= low && **size < high).count() as f32 / sizes.len() as f32
         };
-        // From 13 pixels to three times the face's 54: doublings are equally likely.
+        // From 13 pixels to three times the face's 54, drawn log-uniformly.
         assert!(share(13.0, 26.0) > 0.15 && share(26.0, 52.0) > 0.15 && share(52.0, 170.0) > 0.25, "{sizes:?}");
     }
 }

@@ -1,16 +1,17 @@
-//! What a detector's scores are worth: probabilities fitted to what its boxes turned out to be.
+//! Calibrates a detector's scores: fits probabilities to whether its boxes were right.
 
 use mien_net::faces::ScoreCalibration;
 
 use super::metrics::{Judged, Range, Verdict, verdicts};
 
-/// Steps of Newton's method: it squares its error at each, a handful is enough.
+/// Steps of Newton's method. The error is squared at each, so a handful is enough.
 const NEWTON_STEPS: usize = 20;
-/// Keeps its division finite.
+/// Keeps the division in Newton's method finite.
 const RIDGE: f64 = 1e-9;
 
-/// What makes a probability of each box's logit: Platt's logistic regression (1999) of whether the box has found a face, by
-/// Newton's method. `logit` gives a box's logit from its score. Without boxes of both kinds scores stay as they are.
+/// Fits the calibration that turns a box's logit into the probability that the box has found a face: Platt's logistic regression
+/// (1999), by Newton's method. `logit` converts a box's score to its logit. Without both correct and false boxes, scores stay as they
+/// are.
 pub fn fit_score(pictures: &[Judged<'_>], logit: impl Fn(f32) -> f32) -> ScoreCalibration {
     let boxes: Vec<(f64, bool)> = pictures
         .iter()
@@ -39,10 +40,10 @@ pub fn fit_score(pictures: &[Judged<'_>], logit: impl Fn(f32) -> f32) -> ScoreCa
         slope -= (hessian[2] * gradient[0] - hessian[1] * gradient[1]) / determinant;
         shift -= (hessian[0] * gradient[1] - hessian[1] * gradient[0]) / determinant;
     }
-    // Further digits depend on the device and its threads, and say nothing.
+    // Further digits depend on the device and its threads, and mean nothing.
     let rounded = |value: f64| ((value * 1e4).round() / 1e4) as f32;
     let fitted = ScoreCalibration { slope: rounded(slope), shift: rounded(shift) };
-    // A network whose scores say the opposite can't be helped so.
+    // If higher scores make faces less likely, no scaling helps.
     if fitted.slope > 0.0 && fitted.slope.is_finite() && fitted.shift.is_finite() {
         fitted
     } else {
@@ -60,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_fitted_score_is_the_share_of_boxes_that_are_right() {
-        // Of boxes with one score three of four are faces, of those with another one of four.
+        // Of boxes with one score, three in four are faces; of those with the other, one in four.
         let faces: Vec<Face> = (0..4).map(|i| face(100.0 * i as f32, 50.0)).collect();
         let boxes = |score: f32, right: usize| -> Vec<FoundFace> {
             (0..4).map(|i| found(100.0 * i as f32 + if i < right { 0.0 } else { 50.0 }, 50.0, score)).collect()

@@ -1,4 +1,4 @@
-//! Pictures with faces in them, as `mien train` reads them for a detector.
+//! Pictures with marked faces, as `mien train` reads them for a detector.
 //!
 //! The folder holds `portraits/` and `scenes/`, each with `labels.csv` and its pictures. A row is a face: `file`, in scenes
 //! `set`, `width`, `height`, the box `x, y, w, h`, five landmarks as `x, y`, in scenes `ignore`. A picture without a face has
@@ -17,30 +17,29 @@ use mien_core::face::FaceRect;
 use mien_core::landmarks::{Landmarks, Point};
 use mien_core::pixels::PixelLimit;
 
-/// A face that somebody marked in a picture.
+/// A marked face in a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Face {
     /// The box, in pixels of the picture; may reach beyond it.
     pub rect: FaceRect,
-    /// Where eyes, nose and mouth are, if that was marked.
+    /// Eyes, nose and mouth, if they were marked.
     pub landmarks: Option<Landmarks>,
-    /// Too small or unclear: neither a face nor a mistake.
+    /// Too small or unclear: counts neither as a face nor as a mistake.
     pub ignored: bool,
 }
 
 impl Face {
-    /// Geometric mean of width and height: what is meant by the size of a face.
+    /// Size of the face: the geometric mean of its width and height.
     pub fn size(&self) -> f32 {
         self.rect.area().sqrt()
     }
 }
 
-/// A picture as it is, then smaller and smaller by half: shrunk pictures are taken from the level that is just larger, so that
-/// nothing flickers.
+/// A picture at full size and at successive halvings. Shrunk pictures are drawn from the next larger level, which avoids aliasing.
 #[derive(Clone, Debug)]
 pub struct Pyramid(Vec<GrayLevel>);
 
-/// One of them.
+/// A level of a pyramid.
 #[derive(Clone, Debug)]
 pub struct GrayLevel {
     /// Gray bytes, row by row.
@@ -51,11 +50,11 @@ pub struct GrayLevel {
     pub height: usize,
 }
 
-/// Sides below this aren't halved any more.
+/// Levels whose shorter side is below this aren't halved.
 const SMALLEST_SIDE: usize = 16;
 
 impl Pyramid {
-    /// Of a picture.
+    /// Makes the levels of a picture.
     pub fn new(picture: GrayLevel) -> Self {
         let mut levels = vec![picture];
         while let Some(half) =
@@ -66,12 +65,12 @@ impl Pyramid {
         Self(levels)
     }
 
-    /// The picture as it is.
+    /// The picture at full size.
     pub fn whole(&self) -> &GrayLevel {
         &self.0[0]
     }
 
-    /// The level to draw from when the picture is shown `scale` times as large, and by how much it is smaller than the picture.
+    /// Returns the level to draw from when the picture is scaled by `scale`, and the scale of that level itself.
     pub fn level_for(&self, scale: f32) -> (&GrayLevel, f32) {
         let halvings = (1.0 / scale).log2().floor().clamp(0.0, (self.0.len() - 1) as f32) as usize;
         (&self.0[halvings], 0.5_f32.powi(halvings as i32))
@@ -101,19 +100,19 @@ impl GrayLevel {
 pub struct Scene {
     /// Folder and file, `scenes/wider-00000.webp`.
     pub name: String,
-    /// `portraits`, or the set that scenes name.
+    /// `portraits`, or the set named in the table of scenes.
     pub set: String,
     /// The pixels.
     pub picture: Pyramid,
-    /// Everyone in it.
+    /// All marked faces in it.
     pub faces: Vec<Face>,
 }
 
-/// All pictures, divided.
+/// All pictures, split.
 pub struct FaceData {
-    /// To learn from.
+    /// For training.
     pub training: Arc<Vec<Scene>>,
-    /// To measure on.
+    /// For validation.
     pub validation: Vec<Scene>,
     /// SHA-256 of the label files, and of all pictures one after the other.
     pub sha256: Vec<String>,
@@ -138,7 +137,7 @@ pub enum FaceDataError {
         /// Where and why.
         source: csv::Error,
     },
-    /// A row says what can't be.
+    /// A row has invalid contents.
     #[error("can't use {path}: the row of {file} {problem}")]
     Row {
         /// Which table.
@@ -169,7 +168,7 @@ pub enum FaceDataError {
     OtherPictures {
         /// The table.
         path: PathBuf,
-        /// The name of a picture.
+        /// The name of a validation picture.
         example: String,
     },
 }

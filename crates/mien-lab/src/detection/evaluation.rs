@@ -1,4 +1,4 @@
-//! Running a detector over pictures, each brought to one size.
+//! Running a detector over pictures, each scaled to one size.
 
 use tch::{Device, Tensor};
 
@@ -8,12 +8,12 @@ use mien_core::face::FaceRect;
 use mien_core::landmarks::Point;
 use mien_net::faces::{COARSEST, FindError, FoundFace};
 
-/// Pictures a batch.
+/// Pictures per batch.
 const BATCH: usize = 16;
-/// Pictures smaller than the size that they are brought to aren't enlarged by more than this: what is enlarged shows no more.
+/// Small pictures aren't enlarged by more than this, because enlarging adds no detail.
 const LARGEST_SCALE: f32 = 2.0;
 
-/// A picture as the network sees it: scaled, and continued with black to the next multiples of the coarsest stride.
+/// A picture as the network sees it: scaled, and padded with black to multiples of the coarsest stride.
 struct Prepared {
     pixels: Vec<u8>,
     width: usize,
@@ -41,14 +41,14 @@ fn prepare(picture: &Pyramid, side: usize) -> Prepared {
 }
 
 impl GrayLevel {
-    /// Bilinear; beyond the edge, its pixels repeat.
+    /// Samples bilinearly. Beyond the edge, its pixels repeat.
     pub(super) fn sample_near(&self, x: f32, y: f32) -> u8 {
         self.sample(x.clamp(0.0, self.width as f32 - 1.0), y.clamp(0.0, self.height as f32 - 1.0))
     }
 }
 
-/// What `find` finds in each scene when its longer side has `side` pixels, in pixels of the scene. `find` is given gray bytes
-/// `[N, 1, H, W]` on `device`.
+/// Runs `find` on each scene, scaled to a longer side of `side` pixels. Returns the faces in pixels of the scene. `find` gets gray
+/// bytes `[N, 1, H, W]` on `device`.
 ///
 /// # Errors
 /// When `find` fails.
@@ -59,7 +59,7 @@ pub fn find_in<'a>(
     mut find: impl FnMut(&Tensor) -> Result<Vec<Vec<FoundFace>>, FindError>,
 ) -> Result<Vec<Judged<'a>>, FindError> {
     let mut judged: Vec<Judged<'a>> = scenes.iter().map(|scene| Judged::new(scene, Vec::new())).collect();
-    // Pictures of one shape go together.
+    // Only pictures of the same shape share a batch.
     let mut order: Vec<usize> = (0..scenes.len()).collect();
     let shape = |index: &usize| {
         let whole = scenes[*index].picture.whole();
@@ -89,7 +89,7 @@ fn scaled(face: &FoundFace, factor: f32) -> FoundFace {
     FoundFace { rect, landmarks, ..*face }
 }
 
-/// Square pictures of `side` pixels, one after the other, as gray bytes `[N, 1, side, side]` on `device`.
+/// Converts square pictures of `side` pixels, one after the other, to gray bytes `[N, 1, side, side]` on `device`.
 pub fn batch_of(pixels: &[u8], side: usize, device: Device) -> Tensor {
     let side = side as i64;
     Tensor::from_slice(pixels).view([-1, 1, side, side]).to_device(device)

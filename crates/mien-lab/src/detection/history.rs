@@ -1,18 +1,18 @@
-//! What happened epoch by epoch in a detector's training.
+//! Records of a detector's training, epoch by epoch.
 
 use serde::{Deserialize, Serialize};
 
 use crate::plots::{Line, Panel, Plot, PlotError, SERIES, two_panels};
 use crate::task::Record;
 
-/// One epoch. Figures are those of the validation pictures and of the weights that would be saved.
+/// One epoch. Figures are for the validation pictures, with the weights that would be saved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FacesRecord {
     /// Counted from 1.
     pub epoch: usize,
     /// Learning rate at the end of the epoch.
     pub learning_rate: f64,
-    /// Mean loss over the epoch's pictures, its parts as the recipe weighs them.
+    /// Mean loss over the epoch's pictures, with its parts weighted as in the recipe.
     pub training_loss: f64,
     /// Mean loss of scores.
     pub score_loss: f64,
@@ -20,19 +20,19 @@ pub struct FacesRecord {
     pub box_loss: f64,
     /// Mean loss of landmarks.
     pub landmark_loss: f64,
-    /// Average precision at an overlap of one half, all faces that count.
+    /// Average precision at an overlap of one half, over all faces that count.
     pub average_precision: f64,
-    /// Share found with a score of at least one half.
+    /// Share of faces found with a score of at least one half.
     pub recall: f64,
-    /// The same for faces of 40 pixels and more in a picture 640 wide.
+    /// Average precision for faces of 40 pixels and more in a picture whose longer side is 640.
     pub average_precision_from_40: f64,
-    /// Likewise.
+    /// Recall for the same faces.
     pub recall_from_40: f64,
-    /// Boxes on nothing, for 100 pictures.
+    /// False boxes per 100 pictures.
     pub false_boxes_per_100: f64,
-    /// Mean distance of landmarks from where they should be, in distances from eye to eye.
+    /// Mean distance of landmarks from their marked positions, in distances between the eyes.
     pub landmark_error: Option<f64>,
-    /// Time worked on the epoch in seconds. Not part of what a resume reproduces.
+    /// Time spent on the epoch in seconds. A resumed training doesn't reproduce it.
     pub seconds: f64,
 }
 
@@ -50,7 +50,7 @@ impl Record for FacesRecord {
     }
 }
 
-/// Loss on the left, what was found on the right.
+/// Draws the losses on the left, precision and recall on the right.
 pub(super) fn curves(name: &str, history: &[FacesRecord], best_epoch: usize) -> Result<Plot, PlotError> {
     let losses = [
         Line { name: "weighted total", color: SERIES[0], value: |record: &FacesRecord| record.training_loss },

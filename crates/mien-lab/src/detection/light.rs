@@ -1,4 +1,4 @@
-//! What light, lens and sensor do to a picture, on its bytes.
+//! Effects of light, lens and sensor on a picture's bytes.
 
 use crate::recipe::Problems;
 use image::codecs::jpeg::JpegEncoder;
@@ -7,7 +7,7 @@ use rand::{Rng as _, RngCore as _};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// The shares of pictures to which each happens.
+/// The share of pictures that gets each effect.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Light {
@@ -17,17 +17,17 @@ pub struct Light {
     pub gamma: f64,
     /// Too little light.
     pub dark: f64,
-    /// Too much.
+    /// Too much light.
     pub burnt: f64,
     /// Light from one side.
     pub shade: f64,
     /// Out of focus.
     pub blur: f64,
-    /// Moved.
+    /// Motion blur.
     pub motion: f64,
     /// The sensor's noise.
     pub noise: f64,
-    /// JPEG's blocks.
+    /// JPEG artefacts.
     pub jpeg: f64,
 }
 
@@ -47,18 +47,18 @@ impl Default for Light {
     }
 }
 
-/// Evenly from a range.
+/// Draws uniformly from a range.
 pub(super) fn between([low, high]: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {
     low + (high - low) * rng.random::<f32>()
 }
 
-/// From a range, each value as likely as its double.
+/// Draws log-uniformly from a range.
 pub(super) fn log_between([low, high]: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {
     between([low.ln(), high.ln()], rng).exp()
 }
 
 impl Light {
-    /// What is wrong with the shares.
+    /// Adds what is wrong with the shares to `found`.
     pub fn check(&self, found: &mut Problems) {
         let Self { levels, gamma, dark, burnt, shade, blur, motion, noise, jpeg } = *self;
         let shares = [
@@ -77,7 +77,7 @@ impl Light {
         }
     }
 
-    /// Changes a square gray picture in the order in which it happens: lens, light, sensor, storage.
+    /// Changes a square gray picture, with effects in the order in which they occur: lens, light, sensor, storage.
     pub fn apply(&self, pixels: &mut Vec<u8>, side: usize, rng: &mut ChaCha8Rng) {
         if rng.random_bool(self.blur) {
             let radius = rng.random_range(1..=2);
@@ -107,7 +107,7 @@ impl Light {
         }
     }
 
-    /// What becomes of each byte.
+    /// Makes a random tone curve: the new value of each byte.
     fn tones(&self, rng: &mut ChaCha8Rng) -> [u8; 256] {
         let (mut gain, mut shift, mut power) = (1.0, 0.0, 1.0);
         if rng.random_bool(self.gamma) {
@@ -124,7 +124,7 @@ impl Light {
             gain *= between([1.5, 3.0], rng);
             shift += between([0.0, 0.25], rng);
         }
-        // Contrast turns about the middle, exposure about black.
+        // Contrast scales around mid-gray, exposure around black.
         let pivot = if (0.5..=1.7).contains(&gain) { 0.5 } else { 0.0 };
         std::array::from_fn(|byte| {
             let value = ((byte as f32 / 255.0).powf(power) - pivot) * gain + pivot + shift;
@@ -133,7 +133,7 @@ impl Light {
     }
 }
 
-/// The mean over `radius` pixels to both sides, along rows or columns.
+/// Replaces each pixel by the mean over `radius` pixels to both sides, along rows or columns.
 fn blur(pixels: &mut [u8], side: usize, radius: usize, along_rows: bool) {
     let (step, next) = if along_rows { (1, side) } else { (side, 1) };
     let mut line = vec![0_u8; side];
@@ -165,7 +165,7 @@ fn shade(pixels: &mut [u8], side: usize, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// Adds noise of a standard deviation; the sum of four bytes is nearly normal.
+/// Adds noise with this standard deviation. The sum of four random bytes is nearly normal.
 fn noise(pixels: &mut [u8], deviation: f32, rng: &mut ChaCha8Rng) {
     const MEAN: f32 = 4.0 * 127.5;
     const DEVIATION: f32 = 147.8;
@@ -178,7 +178,7 @@ fn noise(pixels: &mut [u8], deviation: f32, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// Stored and read again.
+/// Stores a picture as JPEG and reads it again.
 fn jpeg(pixels: &[u8], side: usize, quality: u8) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut encoder = JpegEncoder::new_with_quality(&mut bytes, quality);

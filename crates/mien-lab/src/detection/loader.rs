@@ -1,4 +1,4 @@
-//! The thread that makes the pictures of each step, so that the one that learns needn't wait.
+//! The thread that makes the pictures of each step, so that the training thread needn't wait for them.
 
 use std::sync::Arc;
 
@@ -10,35 +10,35 @@ use super::augment::{FacesAugmentation, Pool, make};
 use super::data::Scene;
 use super::targets::Target;
 
-/// Batches that are made ahead.
+/// Batches that are made in advance.
 const AHEAD: usize = 6;
 
 /// The pictures of a step.
 pub struct Batch {
     /// Gray bytes, picture by picture, row by row.
     pub pixels: Vec<u8>,
-    /// What is to be found in each.
+    /// The faces to find in each.
     pub targets: Vec<Target>,
 }
 
-/// What to make.
+/// The batches to make.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
-    /// How.
+    /// How to make pictures.
     pub augmentation: FacesAugmentation,
     /// Width and height of each picture.
     pub side: usize,
-    /// Pictures a batch.
+    /// Pictures per batch.
     pub batch_size: usize,
-    /// Batches in all.
+    /// Number of batches.
     pub batches: usize,
-    /// With the epoch, what everything random follows from.
+    /// With the epoch, the seed of all randomness.
     pub seed: u64,
     /// Counted from 0.
     pub epoch: usize,
 }
 
-/// Starts to make batches of `scenes`. The thread ends when the last is made or nobody takes them any more.
+/// Starts a thread that makes batches from `scenes`. It ends after the last one, or when the receiver is dropped.
 ///
 /// # Errors
 /// When no thread can be started.
@@ -58,7 +58,7 @@ pub fn start(scenes: Arc<Vec<Scene>>, order: Order) -> std::io::Result<Receiver<
 fn batch(pool: &Pool<'_>, order: &Order, index: usize) -> Batch {
     let mut batch = Batch { pixels: Vec::new(), targets: Vec::new() };
     for picture in index * order.batch_size..(index + 1) * order.batch_size {
-        // Of its own for each picture, so that no picture depends on those before it.
+        // Each picture has its own generator, so that it doesn't depend on those before it.
         let mut rng = ChaCha8Rng::seed_from_u64(order.seed);
         rng.set_stream(((order.epoch as u64) << 32) + picture as u64);
         let sample = make(pool, &order.augmentation, order.side, &mut rng);

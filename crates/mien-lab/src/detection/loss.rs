@@ -1,4 +1,4 @@
-//! What a detector's training makes small.
+//! The loss of a detector's training.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -10,7 +10,7 @@ use mien_core::face::FaceRect;
 use mien_core::landmarks::LANDMARKS;
 use mien_net::faces::{BASE_SIZE, OUTPUTS, STRIDES};
 
-/// How much each part counts.
+/// Weights of the parts of the loss.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FacesLoss {
@@ -30,7 +30,7 @@ impl Default for FacesLoss {
 
 /// The exponent of the quality focal loss (the paper's).
 const FOCUS: f64 = 2.0;
-/// Where smooth L1 becomes straight, in sizes of the face: about what teachers differ by.
+/// Where smooth L1 becomes linear, in sizes of the face: about as much as annotators differ.
 const LANDMARK_BEND: f64 = 0.02;
 
 /// The parts of the loss, each a mean over the cells that learn a face.
@@ -44,12 +44,12 @@ pub struct Parts {
 }
 
 impl FacesLoss {
-    /// The parts together.
+    /// The weighted sum of the parts.
     pub fn sum(&self, parts: &Parts) -> Tensor {
         &parts.score * self.score + &parts.rect * self.rect + &parts.landmarks * self.landmarks
     }
 
-    /// What is wrong with the weights.
+    /// Adds what is wrong with the weights to `found`.
     pub fn check(&self, found: &mut Problems) {
         let weights = [("loss.score", self.score), ("loss.rect", self.rect), ("loss.landmarks", self.landmarks)];
         for (field, weight) in weights {
@@ -58,12 +58,12 @@ impl FacesLoss {
     }
 }
 
-/// The levels' outputs side by side: `[N, cells, OUTPUTS]`.
+/// Joins the levels' outputs to `[N, cells, OUTPUTS]`.
 pub fn flatten(levels: &[Tensor; STRIDES.len()]) -> Tensor {
     Tensor::cat(&levels.each_ref().map(|level| level.flatten(2, 3).transpose(1, 2)), 1)
 }
 
-/// What each cell of a picture predicts, from its `OUTPUTS` numbers.
+/// Converts the outputs of a picture's cells, `OUTPUTS` numbers each, to predictions.
 fn predictions(numbers: &[f32], cells: &[Cell]) -> Vec<Prediction> {
     let predict = |(outputs, cell): (&[f32], &Cell)| {
         let [x, y] = [0, 1].map(|axis| cell.middle[axis] + outputs[1 + axis] * cell.stride);
@@ -74,8 +74,8 @@ fn predictions(numbers: &[f32], cells: &[Cell]) -> Vec<Prediction> {
     numbers.chunks_exact(OUTPUTS).zip(cells).map(predict).collect()
 }
 
-/// Assigns the faces of each picture of a batch and compares. `outputs` as [`flatten`] gives them, on the CPU or another device;
-/// `targets` one a picture.
+/// Assigns the faces of each picture in a batch to cells and computes the parts of the loss. `outputs` are as [`flatten`] returns them,
+/// on any device. There is one target for each picture.
 pub fn compare(outputs: &Tensor, cells: &[Cell], targets: &[Target]) -> Parts {
     let device = outputs.device();
     let count = cells.len();
@@ -135,8 +135,8 @@ pub fn compare(outputs: &Tensor, cells: &[Cell], targets: &[Target]) -> Parts {
     Parts { score, rect, landmarks }
 }
 
-/// Sum over cells of quality focal loss: binary cross-entropy towards `wanted`, times the distance between the two to the power
-/// of [`FOCUS`], times `counts`.
+/// Sum over cells of the quality focal loss: binary cross-entropy towards `wanted`, times the distance between prediction and `wanted`
+/// to the power of [`FOCUS`], times `counts`.
 fn quality_focal(logits: &Tensor, wanted: &Tensor, counts: &Tensor) -> Tensor {
     let entropy = logits.binary_cross_entropy_with_logits::<Tensor>(wanted, None, None, tch::Reduction::None);
     let distance = (wanted - logits.sigmoid()).abs().pow_tensor_scalar(FOCUS);
@@ -160,7 +160,7 @@ fn distance_iou(predicted: &Tensor, wanted: &Tensor) -> Tensor {
     1.0 - shared / (union + 1e-6) + apart / (around + 1e-6)
 }
 
-/// Half the square over [`LANDMARK_BEND`] below it, straight above.
+/// Quadratic up to [`LANDMARK_BEND`], linear beyond.
 fn smooth_l1(wrong: &Tensor) -> Tensor {
     let distance = wrong.abs();
     let bent = distance.clamp_max(LANDMARK_BEND);
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn quality_focal_is_the_definition() {
-        // A cell that says one half where 0.8 is wanted, one that says one half where nothing is, and one that doesn't count.
+        // Three cells that predict one half: where 0.8 is wanted, where nothing is, and where the cell doesn't count.
         let logits = Tensor::from_slice(&[0.0_f32, 0.0, 0.0]);
         let (wanted, counts) = (Tensor::from_slice(&[0.8_f32, 0.0, 0.0]), Tensor::from_slice(&[1.0_f32, 1.0, 0.0]));
         let by_hand = 2.0_f64.ln() * (0.3_f64.powi(2) + 0.5_f64.powi(2));
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn distance_iou_is_the_definition() {
-        // The same box; half of it shared with the next; two that are apart.
+        // The same box; one shifted by half its width; one that is apart.
         let predicted =
             Tensor::from_slice2(&[[5.0_f32, 5.0, 10.0, 10.0], [5.0, 5.0, 10.0, 10.0], [5.0, 5.0, 10.0, 10.0]]);
         let wanted =
@@ -227,7 +227,7 @@ mod tests {
             let offset =
                 |[px, py]: [f32; 2]| [(px - cell.middle[0]) / cell.stride, (py - cell.middle[1]) / cell.stride];
             let size = (rect.width / (4.0 * cell.stride)).ln();
-            // Just so many cells say a face as learn it: those in a square of the finest level around its middle.
+            // Only the cells that learn the face predict one: those of the finest level in a square around its centre.
             let near = cell.stride == 8.0 && (cell.middle[0] - x).abs() < 9.0 && (cell.middle[1] - y).abs() < 9.0;
             numbers.push(if near { 20.0 } else { -20.0 });
             numbers.extend(offset([x, y]));

@@ -1,53 +1,52 @@
-//! How good a detector is: counted from plain lists of what it found, whoever found it.
+//! How good a detector is, computed from plain lists of what it found, so that any detector can be measured.
 
 use mien_core::face::FaceRect;
 use mien_net::faces::{FacesFigures, FoundFace, SizeFigures};
 
 use super::data::{Face, GrayLevel, Scene};
 
-/// A box has found a face that it overlaps by at least this (intersection over union).
+/// A box has found a face if they overlap by at least this (intersection over union).
 pub const OVERLAP: f32 = 0.5;
-/// A box of which this share lies in a face that doesn't count is no mistake.
+/// A box isn't a mistake if at least this share of it lies in an ignored face.
 const IN_IGNORED: f32 = 0.5;
-/// Faces smaller than this, in pixels of a picture 640 wide, don't count.
+/// Faces smaller than this, in pixels of a picture whose longer side is 640, don't count.
 pub const SMALLEST_COUNTED: f32 = 20.0;
-/// Where the ranges of sizes begin, in pixels of a picture 640 wide.
+/// Where the ranges of sizes begin, in pixels of a picture whose longer side is 640.
 pub const SIZES: [f32; 4] = [20.0, 40.0, 80.0, 160.0];
-/// The width that sizes are normalised to.
-pub const TOLD_WIDTH: f32 = 640.0;
+/// Longer side of the picture to which sizes are normalised.
+pub const LONGER_SIDE: f32 = 640.0;
 /// Where the ranges of roll begin, in degrees to either side.
 pub const ROLLS: [f32; 4] = [0.0, 15.0, 30.0, 45.0];
-/// Faces whose eyes are nearer to each other than this share of the face's size are seen from the side: distances from eye to
-/// eye mean nothing there.
+/// A face is seen from the side if its eyes are closer together than this share of its size. Their distance is no useful unit then.
 const FRONTAL: f32 = 0.25;
 
-/// A picture with everyone in it, and what was found, the surest first.
+/// A picture with its marked faces and the boxes found in it, the most likely first.
 #[derive(Clone, Debug)]
 pub struct Judged<'a> {
     /// Width of the picture in pixels.
     pub width: usize,
     /// Its height.
     pub height: usize,
-    /// Everyone in it.
+    /// All marked faces in it.
     pub faces: &'a [Face],
-    /// Boxes in its pixels.
+    /// The boxes found, in pixels of the picture.
     pub found: Vec<FoundFace>,
 }
 
 impl<'a> Judged<'a> {
-    /// What somebody found in a scene, in any order.
+    /// Combines a scene with the boxes found in it, which may be in any order.
     pub fn new(scene: &'a Scene, mut found: Vec<FoundFace>) -> Self {
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         let GrayLevel { width, height, .. } = *scene.picture.whole();
         Self { width, height, faces: &scene.faces, found }
     }
 
-    /// Size of a box in pixels of a picture whose longer side is [`TOLD_WIDTH`].
+    /// Size of a box in pixels of a picture whose longer side is [`LONGER_SIDE`].
     fn told_size(&self, rect: &FaceRect) -> f32 {
-        rect.area().sqrt() * TOLD_WIDTH / self.width.max(self.height) as f32
+        rect.area().sqrt() * LONGER_SIDE / self.width.max(self.height) as f32
     }
 
-    /// What lies in the picture: boxes of people end at its edge where those of networks don't.
+    /// The part of a box inside the picture: people draw boxes only up to its edge, networks don't.
     fn visible(&self, rect: &FaceRect) -> FaceRect {
         rect.clipped(self.width, self.height).unwrap_or(FaceRect { width: 0.0, height: 0.0, ..*rect })
     }
@@ -56,15 +55,15 @@ impl<'a> Judged<'a> {
 /// What a box turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The face of this index.
+    /// It found the face with this index.
     Hit(usize),
-    /// Nothing.
+    /// It found nothing.
     False,
-    /// A face that doesn't count.
+    /// Neither, because the face or the box's size doesn't count.
     Passed,
 }
 
-/// Which faces take part in a figure: by size in pixels of a picture 640 wide, and by roll.
+/// Which faces count in a figure: by size, in pixels of a picture whose longer side is 640, and by roll.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
     /// Sizes.
@@ -89,7 +88,7 @@ impl Range {
     }
 }
 
-/// What each box of a picture is, where only the faces that `range` holds count.
+/// Returns the verdict on each box of a picture, where only faces in `range` count.
 pub(super) fn verdicts(picture: &Judged<'_>, range: &Range) -> Vec<Verdict> {
     let seen: Vec<(FaceRect, bool)> = picture
         .faces
@@ -109,7 +108,7 @@ pub(super) fn verdicts(picture: &Judged<'_>, range: &Range) -> Vec<Verdict> {
             return Verdict::Hit(face);
         }
         if let Some(face) = best(false) {
-            // A second box on it is a mistake as it would be on any.
+            // A second box on it is a mistake, as on any face that isn't ignored.
             taken[face] = !picture.faces[face].ignored;
             return Verdict::Passed;
         }
@@ -128,11 +127,11 @@ pub enum Outcome {
     Found(FoundFace),
     /// Not found.
     Missed(Face),
-    /// A box on nothing.
+    /// A false box.
     Mistaken(FoundFace),
 }
 
-/// All that happened in a picture with what has a score of at least `threshold`.
+/// Returns the found and missed faces and the false boxes of a picture, for boxes with a score of at least `threshold`.
 pub fn outcomes(picture: &Judged<'_>, threshold: f32, range: &Range) -> Vec<Outcome> {
     let mut missed: Vec<bool> =
         picture.faces.iter().map(|face| range.holds(face, picture.told_size(&face.rect))).collect();
@@ -158,14 +157,14 @@ pub fn outcomes(picture: &Judged<'_>, threshold: f32, range: &Range) -> Vec<Outc
 pub struct Measured {
     /// Faces to be found, the share found at the threshold, average precision at an overlap of [`OVERLAP`].
     pub figures: FacesFigures,
-    /// Boxes on nothing at the threshold, for 100 pictures.
+    /// False boxes at the threshold, per 100 pictures.
     pub false_boxes_per_100: f64,
-    /// Mean distance of a landmark from where it should be at the faces found, in distances from eye to eye.
+    /// Mean distance of a landmark from its marked position, over the faces found, in distances between the eyes.
     pub landmark_error: Option<f64>,
 }
 
-/// Measures on the faces that `range` holds; recall and false boxes count what has a score of at least `threshold`. For the
-/// average precision `found` should also hold what is less sure.
+/// Measures on the faces in `range`. Recall and false boxes consider only boxes with a score of at least `threshold`. The average
+/// precision needs those with lower scores in `found`, too.
 pub fn measure(pictures: &[Judged<'_>], threshold: f32, range: &Range) -> Measured {
     let mut boxes: Vec<(f32, bool)> = Vec::new();
     let (mut faces, mut hits, mut mistakes) = (0, 0, 0);
@@ -199,8 +198,8 @@ pub fn measure(pictures: &[Judged<'_>], threshold: f32, range: &Range) -> Measur
     }
 }
 
-/// The least threshold at which all pictures together hold at most `most` false boxes for 100 of them; of detectors at the same
-/// number of mistakes the better one is the one that finds more. Above every score where even the surest boxes are mistakes.
+/// Returns the lowest threshold with at most `most` false boxes per 100 pictures, at which detectors can be compared by how much they
+/// find. If even the most likely boxes are mistakes, it is above every score.
 pub fn threshold_for(pictures: &[Judged<'_>], most: f64) -> f32 {
     let mut mistakes: Vec<f32> = pictures
         .iter()
@@ -214,7 +213,7 @@ pub fn threshold_for(pictures: &[Judged<'_>], most: f64) -> f32 {
     mistakes.get(allowed).map_or(f32::MIN_POSITIVE, |score| score.next_up())
 }
 
-/// All faces that count, those from each size of [`SIZES`] on, and those between two of them.
+/// Measures on all faces that count, on those from each of [`SIZES`], and on those between two of them.
 pub fn by_size(pictures: &[Judged<'_>], threshold: f32) -> Vec<(Range, Measured)> {
     let from = |from: f32| Range { sizes: [from, f32::INFINITY], rolls: None };
     let between = |sizes: &[f32]| Range { sizes: [sizes[0], sizes[1]], rolls: None };
@@ -222,21 +221,21 @@ pub fn by_size(pictures: &[Judged<'_>], threshold: f32) -> Vec<(Range, Measured)
     ranges.map(|range| (range, measure(pictures, threshold, &range))).collect()
 }
 
-/// Those of each range of [`ROLLS`].
+/// Measures on the faces in each range of [`ROLLS`].
 pub fn by_roll(pictures: &[Judged<'_>], threshold: f32) -> Vec<(Range, Measured)> {
     let ends = ROLLS[1..].iter().copied().chain([f32::INFINITY]);
     let ranges = ROLLS.into_iter().zip(ends).map(|(from, to)| Range { rolls: Some([from, to]), ..Range::ALL });
     ranges.map(|range| (range, measure(pictures, threshold, &range))).collect()
 }
 
-/// As a card tells it.
+/// The figures as a card holds them.
 pub fn size_figures(range: &Range, measured: &Measured) -> SizeFigures {
     let [from, to] = range.sizes;
     SizeFigures { from, to: to.is_finite().then_some(to), figures: measured.figures }
 }
 
-/// Area under the curve of precision over recall, precision being the highest at that recall or a higher one (as PASCAL VOC
-/// counts since 2010).
+/// Area under the curve of precision over recall, where precision is the highest at that recall or a higher one (as in PASCAL VOC since
+/// 2010).
 fn average_precision(mut boxes: Vec<(f32, bool)>, faces: usize) -> f64 {
     if faces == 0 {
         return 0.0;
@@ -262,8 +261,8 @@ fn average_precision(mut boxes: Vec<(f32, bool)>, faces: usize) -> f64 {
     sum / faces as f64
 }
 
-/// Mean distance of the five points from where they should be, in distances from eye to eye; `None` where they weren't marked or
-/// the face is seen from the side.
+/// Mean distance of the five landmarks from their marked positions, in distances between the eyes; `None` if they weren't marked or the
+/// face is seen from the side.
 fn landmark_error(face: &Face, found: &FoundFace) -> Option<f64> {
     let landmarks = face.landmarks.filter(|landmarks| landmarks.eye_distance() >= FRONTAL * face.size())?;
     let pairs = landmarks.points().into_iter().zip(found.landmarks.points());
@@ -295,7 +294,7 @@ pub(super) mod tests {
     #[test]
     fn recall_false_boxes_and_precision_are_counted_by_hand() {
         let faces = [face(0.0, 50.0), face(100.0, 50.0), face(200.0, 50.0)];
-        // Sure and right, sure and on nothing, a second box on a face, unsure and right.
+        // A likely box on a face, a likely box on nothing, a second box on the first face, an unlikely box on a face.
         let boxes = [found(2.0, 50.0, 0.9), found(400.0, 50.0, 0.8), found(4.0, 50.0, 0.7), found(101.0, 50.0, 0.3)];
         let measured = measure(&[judged(&faces, &boxes), judged(&[], &[])], 0.5, &Range::ALL);
         assert_eq!(measured.figures.faces, 3);

@@ -1,4 +1,4 @@
-//! Training and measuring detectors of faces: what differs from classifiers. The trainer is the same.
+//! Training and measuring face detectors: what differs from classifiers. The trainer is the same.
 
 mod assign;
 mod augment;
@@ -45,9 +45,9 @@ use mien_net::Normalization;
 use mien_net::faces::{DetectionNetwork, FindError, FoundFace, ScoreCalibration, faces_in};
 use mien_net::{ModelSource, Pass, SpecError};
 
-/// Least score of a face that is counted as found while training.
+/// Least score of a face that counts as found during training.
 pub const THRESHOLD: f32 = 0.5;
-/// Least score of what goes into the average precision.
+/// Least score of a box that counts in the average precision.
 pub const LEAST_SCORE: f32 = 0.02;
 
 /// The training of a detector: its pictures, and the cells that learn from them.
@@ -59,19 +59,19 @@ pub struct DetectorTask {
 }
 
 impl DetectorTask {
-    /// Takes the data over.
+    /// Creates the task from a recipe and its data.
     pub fn new(recipe: &FacesRecipe, data: FaceData, device: Device) -> Self {
         let cells = assign::cells(recipe.side, recipe.side);
         Self { training: data.training, validation: data.validation, device, cells }
     }
 
-    /// Pictures that those of an epoch are made of.
+    /// Number of pictures from which those of an epoch are made.
     pub fn pictures(&self) -> usize {
         self.training.len()
     }
 }
 
-/// What a network that isn't deployed finds in gray bytes `[N, 1, H, W]`.
+/// Finds faces in gray bytes `[N, 1, H, W]` with a network that isn't deployed.
 fn find(
     network: &dyn DetectionNetwork,
     normalization: Normalization,
@@ -82,13 +82,13 @@ fn find(
     faces_in(&levels, plain, plain.logit(LEAST_SCORE))
 }
 
-/// The steps of an epoch.
+/// The batches of an epoch.
 pub struct EpochData {
     batches: Receiver<Batch>,
     steps: usize,
 }
 
-/// What a measurement leaves to be drawn: what was found in each validation picture.
+/// The faces found in each validation picture, which are drawn when an epoch is the best so far.
 pub struct Shown(Vec<Vec<FoundFace>>);
 
 impl Task for DetectorTask {

@@ -1,4 +1,4 @@
-//! Things in front of faces: bars, blobs, and pieces of other pictures (hands among them).
+//! Occlusion of faces: bars, blobs, and pieces of other pictures (hands among them).
 
 use rand::Rng as _;
 use rand::seq::IndexedRandom as _;
@@ -9,31 +9,31 @@ use super::data::Scene;
 use super::light::between;
 use mien_core::face::FaceRect;
 
-/// Covers parts of a share of the faces. Eyes, nose and mouth stay where they are: people know where a covered mouth is.
+/// Partly covers a share of the faces. Landmarks stay as they are: people know where a covered mouth is, too.
 pub fn some(sample: &mut Sample, side: usize, others: &[&Scene], share: f64, rng: &mut ChaCha8Rng) {
     let rects: Vec<FaceRect> = sample.target.faces.iter().map(|face| face.rect).collect();
     for rect in rects {
         if rng.random_bool(share) {
             let (x, y) = rect.center();
-            // Less than half of the face, anywhere around its middle.
+            // At most about half of the face, anywhere around its centre.
             let at = [x + rect.width * between([-0.5, 0.5], rng), y + rect.height * between([-0.5, 0.5], rng)];
             cover(&mut sample.pixels, side, at, rect.area().sqrt(), others, rng);
         }
     }
-    // So that a bar doesn't mean a face.
+    // Something away from faces too, so that a bar doesn't imply a face.
     if rng.random_bool(share) {
         let at = [0, 1].map(|_| side as f32 * rng.random::<f32>());
         cover(&mut sample.pixels, side, at, side as f32 * between([0.1, 0.6], rng), others, rng);
     }
 }
 
-/// What a thing is made of.
+/// What an occluder consists of.
 enum Stuff<'a> {
     Gray(u8),
     Picture(&'a Scene, [f32; 2]),
 }
 
-/// Draws an ellipse or a bar of about half the size of a face, turned at random.
+/// Draws an ellipse or a bar, rotated at random, in front of a face of `size` pixels.
 fn cover(pixels: &mut [u8], side: usize, at: [f32; 2], size: f32, others: &[&Scene], rng: &mut ChaCha8Rng) {
     let is_bar: bool = rng.random();
     let half = if is_bar {

@@ -1,4 +1,4 @@
-//! A detector's recipe: everything that decides what its training gives, as TOML.
+//! A detector's recipe, as TOML: everything that determines the result of its training.
 
 use std::path::Path;
 
@@ -18,48 +18,48 @@ use mien_net::{NetworkSpec, Precision};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FacesRecipe {
-    /// `faces`: tells it from a classifier's recipe.
+    /// `faces`, which distinguishes it from a classifier's recipe.
     pub task: FacesTask,
-    /// What to call the model.
+    /// Name of the model.
     pub name: String,
-    /// What the model is, in a sentence: goes into its card.
+    /// Description of the model in one sentence, for its card.
     pub description: String,
     /// The data that it was made for, in words.
     pub data: String,
     /// Who drew the boxes and landmarks.
     pub teacher: String,
-    /// A detector of the same architecture whose weights the training begins with instead of random ones.
+    /// A detector of the same architecture. Training starts from its weights instead of random ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_from: Option<String>,
     /// Seed of every random choice.
     pub seed: u64,
-    /// The most epochs to run.
+    /// Maximum number of epochs.
     pub epochs: usize,
-    /// Pictures made for an epoch.
+    /// Pictures made per epoch.
     pub pictures: usize,
     /// Side of each in pixels, a multiple of the coarsest stride.
     pub side: usize,
-    /// Longer side that the pictures to measure on are brought to.
+    /// Longer side to which validation pictures are scaled, in pixels.
     pub measured_side: usize,
-    /// Pictures a step.
+    /// Pictures per step.
     pub batch_size: usize,
     /// Number format of the convolutions while training.
     #[serde(default)]
     pub precision: Precision,
-    /// Share that a moving average of the weights keeps at each step (0 is no average).
+    /// Share that a moving average of the weights keeps at each step (0 means no average).
     #[serde(default)]
     pub average: f64,
-    /// The epochs without a better average precision after which training ends.
+    /// Training ends after this many epochs without a better average precision.
     pub patience: usize,
     /// The architecture.
     pub network: NetworkSpec,
-    /// From bytes to numbers.
+    /// How bytes become the network's numbers.
     #[serde(default)]
     pub normalization: Normalization,
-    /// What training makes small.
+    /// Weights of the parts of the loss.
     #[serde(default)]
     pub loss: FacesLoss,
-    /// How weights follow gradients.
+    /// How gradients change the weights.
     pub optimizer: OptimizerSpec,
     /// How the learning rate changes.
     pub schedule: ScheduleSpec,
@@ -75,7 +75,7 @@ impl Planned for FacesRecipe {
 }
 
 impl FacesRecipe {
-    /// Whether the recipe in a file is a detector's, as far as can be told.
+    /// Whether the recipe in a file looks like a detector's: it has a `task`. Nothing else is checked.
     pub fn is_at(path: &Path) -> bool {
         let table = read_text(path).ok().and_then(|text| text.parse::<toml::Table>().ok());
         table.is_some_and(|table| table.contains_key("task"))

@@ -1,4 +1,4 @@
-//! A contact sheet of what a detector found, missed and mistook, to see with one's own eyes how it fails.
+//! A contact sheet of faces that a detector found and missed, and of false boxes, which shows how it fails.
 
 use image::{Rgb, RgbImage, imageops};
 use plotters::element::BitMapElement;
@@ -10,7 +10,7 @@ use crate::plots::{HEAD, INK, LABEL, MARGIN, Plot, PlotError, drawing, plot, tex
 use mien_core::face::FaceRect;
 use mien_core::landmarks::{Landmarks, Point};
 
-/// Examples in a row, and rows of each kind.
+/// Examples per row, and rows per kind.
 const COLUMNS: usize = 12;
 const ROWS: usize = 3;
 /// Side of an example in pixels.
@@ -21,7 +21,7 @@ const STEP: u32 = SIDE + 4;
 const NAMES: u32 = 100;
 /// How much of the picture around a box is shown, in sizes of the box.
 const AROUND: f32 = 2.0;
-/// Boxes of people, boxes of the network, landmarks of the network.
+/// Colours of marked boxes, of the network's boxes, and of its landmarks.
 const DRAWN: Rgb<u8> = Rgb([0x00, 0x9E, 0x73]);
 const GUESSED: Rgb<u8> = Rgb([0xE6, 0x9F, 0x00]);
 const POINTS: Rgb<u8> = Rgb([0x56, 0xB4, 0xE9]);
@@ -34,10 +34,10 @@ struct Example {
     landmarks: Option<Landmarks>,
 }
 
-/// Rows of found faces, missed ones, and boxes on nothing, spread evenly over the pictures.
+/// Draws rows of found faces, missed faces and false boxes, spread evenly over the pictures.
 ///
 /// # Errors
-/// When there is no picture.
+/// When there is no example, or drawing fails.
 pub fn found_and_missed(
     name: &str,
     on: &str,
@@ -87,7 +87,7 @@ pub fn found_and_missed(
     })
 }
 
-/// The surroundings of an example.
+/// Draws an example with its surroundings.
 fn draw(example: &Example, scene: &Scene) -> RgbImage {
     let (x, y) = example.rect.center();
     let around = AROUND * example.rect.width.max(example.rect.height).max(8.0);

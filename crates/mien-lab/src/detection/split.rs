@@ -1,30 +1,30 @@
-//! Which pictures are learnt from and which are measured on: never frames of one film or one person's webcam on both sides.
+//! Splits pictures into training and validation, never with frames of one film or one person's webcam on both sides.
 
 /// What a picture is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// To learn from.
+    /// For training.
     Training,
-    /// To measure on.
+    /// For validation.
     Validation,
-    /// For neither: it stands too near to the other side.
+    /// For neither: it is too close to the border between the two.
     Neither,
 }
 
 /// How a set is divided.
 #[derive(Clone, Copy, Debug)]
 enum Division {
-    /// Pictures are in the order of people and films: the last `1 / share` is measured on, and `margin` pictures before it are left
-    /// out, since the border may run through a film.
+    /// Pictures are ordered by people and films. The last `1 / share` of them are for validation, and `margin` pictures before these
+    /// are left out, since the border may run through a film.
     Tail { share: usize, margin: usize },
-    /// Pictures show different occasions; only neighbouring ones may share one. One in `every` blocks of `block` pictures is
-    /// measured on.
+    /// Pictures show different occasions; only neighbouring ones may show the same. One in `every` blocks of `block` pictures is for
+    /// validation.
     Blocks { block: usize, every: usize },
-    /// The same few people and places throughout: all on one side.
+    /// The same few people and places throughout, so all are for validation.
     Validation,
 }
 
-/// How the sets that are known by name are divided; others by blocks.
+/// How the sets with known names are divided. All others are divided by blocks.
 fn division(set: &str) -> Division {
     match set {
         "portraits" => Division::Tail { share: 20, margin: 200 },

@@ -1,4 +1,4 @@
-//! Boxes that another program found in the pictures of a data set: a CSV table with a row a box.
+//! Boxes that another program found in the pictures of a data set: a CSV table with one row per box.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -46,7 +46,7 @@ impl Row {
     }
 }
 
-/// What the table at `path` has for each scene. A scene without a row is one in which nothing was found.
+/// Reads the boxes in each scene from the table at `path`. In a scene without a row, nothing was found.
 ///
 /// # Errors
 /// When the table can't be read, or names none of the scenes.

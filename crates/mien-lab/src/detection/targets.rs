@@ -1,4 +1,4 @@
-//! What is to be found in a picture that a network learns from.
+//! What there is to find in a training picture.
 
 use super::data::Face;
 use mien_core::face::FaceRect;
@@ -6,20 +6,20 @@ use mien_core::face::FaceRect;
 /// The faces of a training picture.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Target {
-    /// To be found.
+    /// Faces to find.
     pub faces: Vec<Face>,
-    /// Neither faces nor mistakes.
+    /// Boxes that count neither as faces nor as mistakes.
     pub ignored: Vec<FaceRect>,
 }
 
-/// Faces smaller than this, in pixels of the network's picture, are neither learnt nor mistakes: little more than one cell of the
-/// finest level, they show nothing that sets them apart.
+/// Faces smaller than this, in pixels of the network's input, are ignored. Little more than one cell of the finest level, they show
+/// nothing distinctive.
 pub const SMALLEST: f32 = 11.0;
-/// Likewise those of which less than this share is in the picture.
+/// Faces are ignored, too, if less than this share of them is in the picture.
 const LEAST_VISIBLE: f32 = 0.35;
 
 impl Target {
-    /// Takes a face up as what it is where `window` shows it: to be found, ignored, or out of sight.
+    /// Adds a face as it appears in `window`: as one to find, as ignored, or not at all if it is out of sight.
     pub fn add_in(&mut self, face: Face, window: FaceRect) {
         let visible = face.rect.shared_area(&window) / face.rect.area();
         if visible <= 0.0 {
@@ -34,7 +34,7 @@ impl Target {
         }
     }
 
-    /// Whether a place is in a box that is ignored.
+    /// Whether a point is in a box that is ignored.
     pub fn is_ignored(&self, [x, y]: [f32; 2]) -> bool {
         let holds = |rect: &FaceRect| x >= rect.x && x < rect.x + rect.width && y >= rect.y && y < rect.y + rect.height;
         self.ignored.iter().any(holds)

@@ -32,9 +32,8 @@ pub enum FaceMode {
     Whole,
 }
 
-/// What finds faces in the pictures of data sets: Mien's network, which gives landmarks and needs no OpenCV. It computes in 32 bits whatever
-/// the processor is fast in, so that all machines and builds cut out the same. It tells libtorch to use one thread on the thread that it
-/// runs on.
+/// The detector for pictures of data sets: Mien's network, which gives landmarks and needs no OpenCV. It always computes in 32 bits, so
+/// that all machines and builds produce the same crops. It restricts libtorch to one thread on the thread that it runs on.
 ///
 /// # Errors
 /// When libtorch can't run it.
@@ -43,34 +42,34 @@ fn network() -> Result<Box<dyn FaceDetector>, DetectError> {
     Ok(Box::new(NeuralDetector::new(options, tch::Device::Cpu, Precision::F32)?.on_one_thread()))
 }
 
-/// How the faces of a data set are found and cut out.
+/// How the faces of a data set are found and cropped.
 #[derive(Clone, Copy, Debug)]
 pub struct FaceFinding {
-    /// Where a face lies without landmarks; never [`FaceMode::Auto`].
+    /// How a face's outline is found; never [`FaceMode::Auto`].
     mode: FaceMode,
     framing: Framing,
 }
 
 impl FaceFinding {
-    /// The way `asked` for, or `usual` where none was.
+    /// Uses the mode `asked`, or `usual` if that is [`FaceMode::Auto`].
     #[must_use]
     pub fn new(asked: FaceMode, usual: FaceMode, framing: Framing) -> Self {
         let mode = if asked == FaceMode::Auto { usual } else { asked };
         Self { mode, framing }
     }
 
-    /// Whether the network looks at the pictures: for boxes where that is the way, and for the landmarks that upright crops need.
+    /// Whether the detector is needed: for boxes, or for the landmarks of upright crops.
     fn looks_for_faces(&self) -> bool {
         self.framing == Framing::Upright || self.mode == FaceMode::Detector
     }
 
-    /// Everything that the crops depend on besides the pictures, in a word for each: another key, other crops.
+    /// A key made of everything that the crops depend on besides the pictures. Crops with different keys may differ.
     pub(crate) fn key(&self) -> String {
         let network = match (self.looks_for_faces(), self.framing) {
             (false, _) => "none".to_owned(),
             (true, Framing::Upright) => NeuralDetector::version(),
-            // Older boxes have the name and checksum alone as their key. They were found in the number format that the processor was fastest
-            // in, and by some builds with another smallest face.
+            // Older boxes have only name and checksum as their key. They were found in the processor's fastest number format,
+            // and by some builds with another smallest face.
             (true, Framing::Box) => format!("{} in 32 bits, faces from {SMALLEST_FACE}", NeuralDetector::version()),
         };
         format!("{:?} {:?} {network}", self.mode, self.framing)
@@ -85,14 +84,14 @@ pub struct FaceCounts {
     pub upright: usize,
     /// The whole picture.
     pub whole: usize,
-    /// Found by the detector, cut out by its box.
+    /// Found by the detector, cropped by its box.
     pub detected: usize,
     /// The middle of the picture.
     pub centered: usize,
 }
 
 impl FaceCounts {
-    /// Whether any face was looked for, or cut out of a larger picture.
+    /// Whether any face was found by the detector or cropped from a larger picture.
     pub fn are_cut(&self) -> bool {
         self.upright + self.detected + self.centered > 0
     }
@@ -120,7 +119,7 @@ impl std::fmt::Display for FaceCounts {
     }
 }
 
-/// Faces can't be cut out.
+/// Faces can't be cropped.
 #[derive(Debug, thiserror::Error)]
 pub enum FaceError {
     /// The detector failed.
@@ -129,10 +128,10 @@ pub enum FaceError {
     /// The picture is smaller than a pixel.
     #[error("a picture is too small to hold a face")]
     TooSmall,
-    /// The system gives no thread to look for faces on.
+    /// A thread for finding faces can't be started.
     #[error("no thread could be started: {0}")]
     Thread(std::io::Error),
-    /// libtorch fails, as when memory is full.
+    /// libtorch failed, for example because memory is full.
     #[error("can't cut out the faces: {}", mien_net::torch::said(.0))]
     Torch(#[from] tch::TchError),
 }
@@ -159,7 +158,7 @@ mod tests {
         let version = NeuralDetector::version();
         assert!(version.starts_with("faces ") && version.len() == 6 + 64, "{version}");
         assert!(key(FaceMode::Whole, Framing::Upright).ends_with(&version));
-        // Older boxes have the version alone, whatever they were computed in.
+        // Older boxes have only the version as their key.
         let boxes = key(FaceMode::Detector, Framing::Box);
         assert!(boxes.ends_with(&format!("{version} in 32 bits, faces from 0.1")), "{boxes}");
     }

@@ -1,4 +1,4 @@
-//! Where landmarks lie on average: whether a data set's faces lie as those that networks learnt from.
+//! Average places of landmarks, which show whether a data set's faces are aligned like those that networks learnt from.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,28 +6,28 @@ use mien_core::crop::CROP_SIZE;
 use mien_core::face::FaceRect;
 use mien_core::landmarks::{LANDMARKS, Landmarks};
 
-/// Sums over the faces whose landmarks were found, in pixels of the crop by their outline.
+/// Sums over the faces whose landmarks were found, in pixels of the crop by the face's outline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LandmarkPlaces {
-    /// How many faces.
+    /// Number of faces.
     pub faces: usize,
     sums: [[f64; 2]; LANDMARKS],
     squares: [[f64; 2]; LANDMARKS],
     rolls: [f64; 2],
 }
 
-/// Where landmarks lie on average.
+/// Average places of landmarks.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LandmarkSummary {
-    /// Faces whose landmarks were found.
+    /// Number of faces whose landmarks were found.
     pub faces: usize,
     /// Each landmark, x and y in pixels of the crop by the face's outline, in the order of [`Landmarks::points`].
     pub points: [[Spread; 2]; LANDMARKS],
-    /// By how much heads lean, see [`Landmarks::roll_degrees`].
+    /// How far heads lean; see [`Landmarks::roll_degrees`].
     pub roll_degrees: Spread,
 }
 
-/// A mean over faces, and how far single faces are from it.
+/// Mean and spread over faces.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
     /// The mean.
@@ -37,7 +37,7 @@ pub struct Spread {
 }
 
 impl LandmarkPlaces {
-    /// Adds a face: its landmarks in a picture, and the outline that it would be cut out by.
+    /// Adds a face, given by its landmarks in a picture and the outline by which it would be cropped.
     pub fn add(&mut self, landmarks: &Landmarks, outline: FaceRect) {
         let [left, top] = [outline.x, outline.y].map(f64::from);
         let scale = [outline.width, outline.height].map(|side| CROP_SIZE as f64 / f64::from(side));
@@ -67,7 +67,7 @@ impl LandmarkPlaces {
         self.rolls[1] += other.rolls[1];
     }
 
-    /// What was found; `None` if nothing was.
+    /// The averages; `None` if there are no faces.
     pub fn summary(&self) -> Option<LandmarkSummary> {
         let point = |index: usize| [0, 1].map(|axis| self.spread(self.sums[index][axis], self.squares[index][axis]));
         (self.faces > 0).then(|| LandmarkSummary {

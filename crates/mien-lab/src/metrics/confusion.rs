@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use super::wilson_interval;
 use mien_core::classes::Classes;
 
-/// How often each true class was called each class: `[truth][answer]`, in their order.
+/// The confusion matrix: counts `[truth][answer]`, both in the order of the classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
     classes: Classes,
@@ -13,7 +13,7 @@ pub struct Confusion {
 }
 
 impl Serialize for Confusion {
-    /// The counts alone.
+    /// Only the counts.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.counts.serialize(serializer)
     }
@@ -22,20 +22,20 @@ impl Serialize for Confusion {
 /// Precision, recall and F1 of one class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassMetrics {
-    /// Which one, as files call it.
+    /// The class's name in files.
     pub class: String,
-    /// Pictures that show it.
+    /// Number of pictures of this class.
     pub support: u64,
-    /// Of the pictures called so, the share that is. `None` if none was called so.
+    /// The share of the pictures classified as this class that belong to it. `None` if there are none.
     pub precision: Option<f64>,
-    /// Of the pictures that are, the share called so. `None` if none is.
+    /// The share of this class's pictures that were classified as it. `None` if there are none.
     pub recall: Option<f64>,
-    /// Harmonic mean of the two; 0 if no answer was right. `None` if the class neither occurs nor was named.
+    /// Harmonic mean of the two; 0 if no answer was right. `None` if the class neither occurs nor was predicted.
     pub f1: Option<f64>,
 }
 
 impl Confusion {
-    /// Nothing counted yet.
+    /// An empty matrix.
     pub fn none(classes: &Classes) -> Self {
         Self { classes: classes.clone(), counts: vec![vec![0; classes.len()]; classes.len()] }
     }
@@ -45,7 +45,7 @@ impl Confusion {
         self.counts[truth][answer] += 1;
     }
 
-    /// What was told apart.
+    /// The classes.
     pub fn classes(&self) -> &Classes {
         &self.classes
     }
@@ -96,14 +96,13 @@ impl Confusion {
         self.mean_over_occurring(|class| class.f1)
     }
 
-    /// Mean F1 over the classes that occur, each weighted by its pictures; 0 without pictures.
+    /// Mean F1 over the classes that occur, weighted by their numbers of pictures; 0 without pictures.
     pub fn weighted_f1(&self) -> f64 {
         let sum: f64 = self.per_class().iter().map(|class| class.support as f64 * class.f1.unwrap_or(0.0)).sum();
         sum / self.n().max(1) as f64
     }
 
-    /// Mean recall over the classes that occur (balanced accuracy, macro recall). An answer outside them is a wrong one
-    /// like any other.
+    /// Mean recall over the classes that occur (balanced accuracy, macro recall). An answer outside these classes is simply wrong.
     pub fn balanced_accuracy(&self) -> f64 {
         self.mean_over_occurring(|class| class.recall)
     }

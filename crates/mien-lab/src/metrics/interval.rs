@@ -1,10 +1,10 @@
 //! Confidence interval of a measured share.
 
-/// Quantile of the normal distribution for 95 % on both sides.
+/// Quantile of the normal distribution for a two-sided interval of 95 %.
 pub(super) const Z: f64 = 1.959_963_984_540_054;
 
-/// The 95 % interval of Wilson (1927) about the share `right / n`: where the accuracy on an unlimited number of such pictures
-/// lies. Unlike the textbook's interval it stays between 0 and 1 and holds for few pictures. Without pictures, the whole range.
+/// The 95 % interval of Wilson (1927) for the share `right / n`: where the accuracy on an unlimited number of such pictures lies. Unlike
+/// the Wald interval of textbooks, it stays between 0 and 1 and is accurate for few pictures. Without pictures, the whole range.
 pub fn wilson_interval(right: u64, n: u64) -> [f64; 2] {
     if n == 0 {
         return [0.0, 1.0];

@@ -1,4 +1,4 @@
-//! Measures of a classifier: what its answers are worth, and what its probabilities are.
+//! Measures of a classifier's answers and probabilities.
 
 mod confusion;
 mod interval;

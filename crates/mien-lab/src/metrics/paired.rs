@@ -3,7 +3,7 @@
 use super::interval::Z;
 
 /// Which of two classifiers was right, counted picture by picture. Pictures on which both are right, or both wrong, say nothing
-/// about which is better, so the difference is known more closely than the interval of each accuracy suggests.
+/// about which is better, so the difference is known more precisely than the interval of each accuracy suggests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Paired {
     /// Number of pictures.
@@ -22,7 +22,7 @@ impl Paired {
         self.second_alone += u64::from(second_is_right && !first_is_right);
     }
 
-    /// The first's accuracy less the second's, -1 to 1; 0 without pictures.
+    /// The first's accuracy minus the second's, -1 to 1; 0 without pictures.
     pub fn difference(&self) -> f64 {
         (self.first_alone as f64 - self.second_alone as f64) / self.n.max(1) as f64
     }
@@ -30,7 +30,7 @@ impl Paired {
     /// The 95 % interval about [`Self::difference`], after Bonett and Price (2012), “Adjusted Wald confidence interval for a
     /// difference of binomial proportions based on paired data”. The whole range without pictures.
     ///
-    /// It covers the choice of the pictures, not the chance of another training.
+    /// It covers the random choice of pictures, not the randomness of training.
     pub fn difference_interval(&self) -> [f64; 2] {
         if self.n == 0 {
             return [-1.0, 1.0];
@@ -43,11 +43,11 @@ impl Paired {
     }
 
     /// How probable a difference of at least this size would be if neither were better, 0 to 1: the exact two-sided test of
-    /// McNemar (1947), which is a fair coin tossed for each picture that one of them alone has right.
+    /// McNemar (1947). Each picture that only one of the two classified correctly is a toss of a fair coin.
     pub fn p_value(&self) -> f64 {
         let tosses = self.first_alone + self.second_alone;
         let fewer = self.first_alone.min(self.second_alone);
-        // Logarithms, as a thousand tosses have more outcomes than a float can count.
+        // In logarithms, since a thousand tosses have more outcomes than a float can represent.
         let mut log_outcomes = -(tosses as f64) * std::f64::consts::LN_2;
         let mut tail = 0.0;
         for heads in 0..=fewer {

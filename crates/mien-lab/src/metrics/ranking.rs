@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn it_agrees_with_counting_all_pairs() {
-        // A linear congruence makes scores with many ties.
+        // A linear congruential generator makes scores with many ties.
         let mut state = 12_345_u32;
         let mut next = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -1,10 +1,9 @@
-//! Whether answers are right as often as they are sure.
+//! Calibration: whether answers are right as often as their confidence says.
 
 /// Bins of the expected calibration error, as in the paper.
 const BINS: usize = 15;
 
-/// Answers sorted by how sure they are: the reliability diagram of Guo et al. 2017, “On calibration of modern neural
-/// networks”, section 2.
+/// Answers binned by confidence: the reliability diagram of Guo et al. 2017, “On calibration of modern neural networks”, section 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reliability {
     bins: [Bin; BINS],
@@ -28,8 +27,8 @@ impl Reliability {
         bin.confidence_sum += confidence;
     }
 
-    /// Expected calibration error: the mean distance between how sure answers are and how often they are right, bin by bin,
-    /// each weighted by its answers. 0 to 1; 0 without answers.
+    /// Expected calibration error: the mean distance between confidence and accuracy of the bins, each weighted by its number
+    /// of answers. 0 to 1; 0 without answers.
     pub fn expected_calibration_error(&self) -> f64 {
         let n: u64 = self.bins.iter().map(|bin| bin.answers).sum();
         let gaps: f64 = self.bins.iter().map(|bin| (bin.right as f64 - bin.confidence_sum).abs()).sum();

@@ -1,4 +1,4 @@
-//! Picture files to gray pixels, in the lab.
+//! Decodes picture files to gray pixels, for the lab.
 
 mod palette_tiff;
 
@@ -9,10 +9,10 @@ use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits};
 use mien_core::face::GrayView;
 use mien_core::pixels::PixelLimit;
 
-/// Weights of red, green and blue in gray, in thousandths: those of ITU-R BT.601, which OpenCV uses and so the app.
+/// Weights of red, green and blue in gray, in thousandths: those of ITU-R BT.601, which OpenCV, and therefore the app, uses.
 const GRAY_WEIGHTS: [u32; 3] = [299, 587, 114];
 
-/// Bytes that a decoder may take for a pixel: four channels of 16 bits.
+/// Memory that a decoder may use per pixel, in bytes: four channels of 16 bits.
 const PIXEL_BYTES: u64 = 8;
 
 /// A gray picture that owns its pixels.
@@ -39,7 +39,7 @@ impl GrayPicture {
 /// Decodes a picture file (BMP, JPEG, PNG, TIFF, WebP) and turns it upright by its EXIF orientation.
 ///
 /// # Errors
-/// In words for the reader, when the bytes are no picture, a damaged one, or one too large to be decoded.
+/// Worded for the user, when the bytes aren't a picture, or it is damaged or too large.
 pub fn decode_gray(bytes: &[u8], limit: PixelLimit) -> Result<GrayPicture, String> {
     let picture = match palette_tiff::split(bytes) {
         Some((indices, palette)) => {

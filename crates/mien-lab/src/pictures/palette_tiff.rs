@@ -1,7 +1,7 @@
-//! TIFF files with a palette, which the crate `image` doesn't read and 23 of JAFFE's pictures are.
+//! TIFF files with a palette, which the crate `image` can't read. 23 of JAFFE's pictures are such files.
 //!
-//! Such a file is a gray one of indices, but for one tag. So the tag is changed in a copy, `image` reads the indices,
-//! whatever their compression, and the palette says which gray each one is. (TIFF 6.0, sections 2 and 5.)
+//! Except for one tag, such a file is like a gray picture whose values are indices into the palette. So the tag is changed in a copy,
+//! `image` reads the indices, whatever their compression, and the palette gives the gray of each index (TIFF 6.0, sections 2 and 5).
 
 use super::gray;
 
@@ -14,11 +14,11 @@ const BLACK_IS_ZERO: u16 = 1;
 const PALETTE: u16 = 3;
 /// Bytes of a directory's entry: tag, type, count and value.
 const ENTRY_BYTES: usize = 12;
-/// Colours of a palette of 8 bits, the only kind read here.
+/// Number of colours of an 8-bit palette, the only kind read here.
 const COLORS: usize = 256;
 
-/// The file with its indices as grays, and the gray that each index stands for. `None` if it is no TIFF with a palette of
-/// 256 colours; damage is left to the decoder to find.
+/// The file with its indices as grays, and the gray of each index. `None` if it isn't a TIFF with a palette of 256 colours.
+/// Damage is left for the decoder to report.
 pub(super) fn split(bytes: &[u8]) -> Option<(Vec<u8>, [u8; COLORS])> {
     let is_little_endian = match bytes.get(..4)? {
         b"II*\0" => true,
@@ -32,7 +32,7 @@ pub(super) fn split(bytes: &[u8]) -> Option<(Vec<u8>, [u8; COLORS])> {
         let mut places = (0..entries).map(|i| directory + 2 + i * ENTRY_BYTES);
         places.find(|place| tiff.u16_at(*place) == Some(tag))
     };
-    // The value of a tag lies 8 bytes after it if it is short, else a pointer to it does.
+    // 8 bytes into an entry there is its value, or an offset to the value if that is longer than 4 bytes.
     let interpretation = find(PHOTOMETRIC_INTERPRETATION)? + 8;
     let is_palette = tiff.u16_at(interpretation)? == PALETTE && tiff.u16_at(find(BITS_PER_SAMPLE)? + 8)? == 8;
     if !is_palette {
@@ -51,7 +51,7 @@ pub(super) fn split(bytes: &[u8]) -> Option<(Vec<u8>, [u8; COLORS])> {
     Some((indices, palette))
 }
 
-/// Numbers in a TIFF file; `None` beyond its end.
+/// Reads numbers from a TIFF file; `None` beyond its end.
 struct Tiff<'a> {
     bytes: &'a [u8],
     is_little_endian: bool,
@@ -74,7 +74,7 @@ mod tests {
     use super::super::decode_gray;
     use mien_core::pixels::PixelLimit;
 
-    /// A picture of 2×1 pixels with the indices 0 and 200, and a palette in which each index stands for its opposite.
+    /// A picture of 2×1 pixels with the indices 0 and 200, and a palette that inverts the indices.
     fn palette_file(is_little_endian: bool) -> Vec<u8> {
         let short = |v: u16| if is_little_endian { v.to_le_bytes() } else { v.to_be_bytes() };
         let long = |v: u32| if is_little_endian { v.to_le_bytes() } else { v.to_be_bytes() };
@@ -88,7 +88,7 @@ mod tests {
         file.extend(short(tags.len() as u16));
         for ((tag, count), value) in tags.into_iter().zip(values) {
             file.extend(short(tag));
-            // Values of one are of type long (4) where they are places, else short (3), which fill the field's left half.
+            // An offset as value has type long (4), other values have type short (3). A single short is in the first half of the field.
             let is_place = tag == 273;
             file.extend(short(if is_place { 4 } else { 3 }));
             file.extend(long(count));

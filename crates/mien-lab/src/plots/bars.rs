@@ -1,4 +1,4 @@
-//! Bars, side by side in groups: numbers of pictures, or runs compared.
+//! Grouped bar charts: numbers of pictures, or runs compared.
 
 use plotters::element::{PathElement, Rectangle};
 use plotters::style::Color as _;
@@ -7,19 +7,19 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::{Canvas, FAINT, GRID, INK, LABEL, MARGIN, Plot, PlotError, SERIES, SUBTITLE, drawing, plot, text};
 
 const WIDTH: u32 = 1000;
-/// Height of one bar, and what is free between two groups, in pixels.
+/// Height of one bar, and the gap between two groups, in pixels.
 const BAR: i32 = 20;
 const GAP: i32 = 16;
 /// Room above the bars for the legend, and below them for the axis.
 const LEGEND: i32 = 34;
 const AXIS: i32 = 56;
-/// Room right of the longest bar for its value.
+/// Room to the right of the longest bar for its value.
 const VALUE: i32 = 84;
 /// Width of a letter as a share of its height: how much room names need.
 const LETTER: f64 = 0.62;
-/// The most of the width that names get.
+/// Maximum width of the names of groups.
 const WIDEST_NAMES: i32 = 420;
-/// Groups in one picture: more can't be read.
+/// Maximum number of groups in one picture: more can't be read.
 const MOST_GROUPS: usize = 80;
 
 /// What the bars' lengths mean.
@@ -34,26 +34,26 @@ pub enum Quantity {
 /// One bar in each group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// What the legend says.
+    /// Its name in the legend.
     pub name: String,
-    /// One length a group; `None` where there is no value, negative or infinite ones likewise.
+    /// One value per group. `None`, negative and non-finite values count as missing.
     pub values: Vec<Option<f64>>,
 }
 
-/// A bar chart: groups from top to bottom, in each one bar a series, at most four series.
+/// A chart of horizontal bars: groups from top to bottom, with one bar per series in each, and at most four series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bars {
     /// What it shows.
     pub title: String,
-    /// On what, and how many.
+    /// The data and the number of pictures.
     pub subtitle: String,
-    /// What the axis says, with its unit.
+    /// Label of the axis, with the unit.
     pub axis: String,
-    /// What lengths mean.
+    /// What the bars' lengths mean.
     pub quantity: Quantity,
     /// Name of each group.
     pub groups: Vec<String>,
-    /// What each colour is.
+    /// The series, each in its own colour.
     pub series: Vec<Series>,
 }
 
@@ -157,7 +157,7 @@ impl Bars {
     }
 }
 
-/// From values to pixels.
+/// Maps values to pixels.
 struct Scale {
     left: i32,
     pixels_per_unit: f64,
@@ -166,10 +166,10 @@ struct Scale {
 }
 
 impl Scale {
-    /// From 0 at `left` to at least `highest` within `width` pixels, with a round step between ticks: 1, 2 or 5 times a power of
-    /// ten.
+    /// A scale from 0 at `left` to at least `highest` within `width` pixels, with a round step between ticks: 1, 2 or 5 times a
+    /// power of ten.
     fn up_to(highest: f64, quantity: Quantity, left: i32, width: i32) -> Self {
-        const TICKS: f64 = 6.0; // about so many
+        const TICKS: f64 = 6.0; // approximately
         let least_step = if quantity == Quantity::Count { 1.0 } else { 0.01 };
         let rough = (highest / TICKS).max(least_step);
         let power = 10_f64.powf(rough.log10().floor());

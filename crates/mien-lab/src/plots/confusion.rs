@@ -11,17 +11,17 @@ use crate::metrics::Confusion;
 const LEFT: i32 = 130;
 const TOP: i32 = 62;
 const CELL: (i32, i32) = (100, 86);
-/// What is left free beside the matrix, and below it for the legend.
+/// Free space to the right of the matrix, and below it for the legend.
 const RIGHT: i32 = 50;
 const BOTTOM: i32 = 62;
 /// The narrowest picture that has room for title and legend.
 const NARROWEST: i32 = 640;
 
-/// The colour of a share of 1; that of 0 is white. One hue that only darkens reads the same for every eye.
+/// The colour of a share of 1; that of 0 is white. A single hue that only darkens is readable with any colour vision.
 const FULL: RGBColor = RGBColor(0x08, 0x30, 0x6B);
 
-/// Rows are the true classes, columns the predicted ones. Each cell has its count and its share of the row, by which it
-/// is coloured, so that the diagonal shows recall. `subtitle` should say on what, by which rule, and how many.
+/// Rows are the true classes, columns the predicted ones. Each cell has its count and its share of the row, by which it is
+/// coloured, so that the diagonal shows recall. `subtitle` should name the data, the rule and the number of pictures.
 ///
 /// # Errors
 /// When no picture was counted.

@@ -12,26 +12,26 @@ const SIZE: (u32, u32) = (1240, 520);
 
 /// One line of a panel.
 pub struct Line<E> {
-    /// What it shows.
+    /// Its name in the legend.
     pub name: &'static str,
-    /// Its colour, of [`SERIES`].
+    /// Its colour, from [`SERIES`].
     pub color: RGBColor,
-    /// Its value at an epoch; a value that is no number leaves a gap.
+    /// Its value at an epoch. Values that aren't finite are left out.
     pub value: fn(&E) -> f64,
 }
 
-/// A diagram over the epochs.
+/// A chart over the epochs.
 pub struct Panel<'a, E> {
-    /// What is drawn upwards.
+    /// Label of the vertical axis.
     pub title: &'a str,
-    /// What no value can exceed.
+    /// The highest possible value, if there is one.
     pub highest_allowed: Option<f64>,
-    /// What is drawn.
+    /// The lines to draw.
     pub lines: &'a [Line<E>],
 }
 
-/// Two panels side by side, with a dotted line at the epoch whose weights were kept. Epochs are counted from 1; `best_epoch` 0 is
-/// none.
+/// Two panels side by side, with a dotted line at the epoch whose weights were kept. Epochs are counted from 1; a `best_epoch`
+/// of 0 means none.
 ///
 /// # Errors
 /// When there is no epoch yet.
@@ -52,8 +52,8 @@ pub fn two_panels<E: Record>(
     })
 }
 
-/// Loss and accuracy, training beside PublicTest, with the epoch whose weights were kept. Epochs are counted from 1;
-/// `best_epoch` 0 is none.
+/// Loss and accuracy for training and PublicTest, with the epoch whose weights were kept. Epochs are counted from 1; a
+/// `best_epoch` of 0 means none.
 ///
 /// # Errors
 /// When there is no epoch yet.
@@ -93,7 +93,7 @@ fn panel<E: Record>(
     history: &[E],
     best_epoch: usize,
 ) -> Result<(), PlotError> {
-    // A value that is no number has no place in the picture; a line leaves it out.
+    // Values that aren't finite can't be drawn; lines leave them out.
     let values = || lines.iter().flat_map(|line| history.iter().map(line.value)).filter(|value| value.is_finite());
     if values().next().is_none() {
         return Err(PlotError::Empty("no value is a number"));
@@ -130,7 +130,7 @@ fn panel<E: Record>(
         .map_err(drawing)?;
 
     if best_epoch > 0 {
-        const DOT: f64 = 120.0; // so many dots and gaps from bottom to top
+        const DOT: f64 = 120.0; // dots and gaps from bottom to top
         let (x, step) = (best_epoch as f64, (top - bottom) / DOT);
         let dots = (0..DOT as u32).step_by(2).map(|i| bottom + f64::from(i) * step);
         chart

@@ -25,12 +25,12 @@ pub use terminal::accuracy_chart;
 use mien_core::contrast;
 use mien_core::whole::{self, Existing};
 
-/// What the font is called inside plotters.
+/// The name of the font in plotters.
 const FONT: &str = "plots";
 
 /// Text and lines: dark enough on white for every reader.
 pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
-/// What explains and needn't stand out.
+/// Secondary text.
 pub(super) const FAINT: RGBColor = RGBColor(0x60, 0x60, 0x60);
 /// Grid lines.
 const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
@@ -39,12 +39,12 @@ const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
 pub(super) const SERIES: [RGBColor; 4] =
     [RGBColor(0x00, 0x72, 0xB2), RGBColor(0xE6, 0x9F, 0x00), RGBColor(0x00, 0x9E, 0x73), RGBColor(0xCC, 0x79, 0xA7)];
 
-/// Height of a title's letters, of a subtitle's and of the rest, in pixels.
+/// Font sizes of titles, subtitles and the rest, in pixels.
 const TITLE: u32 = 21;
 const SUBTITLE: u32 = 14;
 pub(super) const LABEL: u32 = 14;
 
-/// Where title and subtitle begin, and how high both are together.
+/// Left margin of title and subtitle, and their height together, in pixels.
 pub(super) const MARGIN: i32 = 20;
 pub(super) const HEAD: u32 = 74;
 
@@ -76,13 +76,13 @@ impl Plot {
         &self.0
     }
 
-    /// Writes it as PNG, whole or not at all.
+    /// Writes it as PNG, atomically.
     ///
     /// # Errors
     /// When the file can't be written.
     pub fn save(&self, path: &Path) -> Result<(), PlotError> {
         let mut bytes = std::io::Cursor::new(Vec::new());
-        // Drawn areas have neighbours like themselves as they are: filters would make them bigger.
+        // Most neighbouring pixels are equal, so PNG's filters would make the file larger.
         let smallest = PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::NoFilter);
         let written = self.0.write_with_encoder(smallest).map_err(std::io::Error::other);
         written
@@ -91,10 +91,10 @@ impl Plot {
     }
 }
 
-/// What is drawn on.
+/// The area to draw on.
 pub(super) type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
-/// Makes a white picture with title and subtitle, and has the rest of it drawn by `draw`.
+/// Creates a white picture with title and subtitle; `draw` draws the rest.
 pub(super) fn plot(
     (width, height): (u32, u32),
     title: &str,
@@ -115,7 +115,7 @@ pub(super) fn plot(
     RgbImage::from_raw(width, height, pixels).map(Plot).ok_or_else(|| PlotError::Draw("wrong size".to_owned()))
 }
 
-/// Makes the font known to plotters, once.
+/// Registers the font with plotters, once.
 fn load_font() -> Result<(), PlotError> {
     static LOADED: OnceLock<bool> = OnceLock::new();
     let is_loaded =
@@ -129,7 +129,7 @@ pub(super) fn text(size: u32, color: RGBColor) -> TextStyle<'static> {
     style
 }
 
-/// plotters' errors carry the type of what was drawn on, which nobody needs to know.
+/// Converts an error of plotters, whose type depends on the backend.
 pub(super) fn drawing(error: impl std::fmt::Display) -> PlotError {
     PlotError::Draw(error.to_string())
 }

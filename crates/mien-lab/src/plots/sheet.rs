@@ -1,4 +1,4 @@
-//! A contact sheet: examples of each class, to see with one's own eyes what a data set shows.
+//! A contact sheet: examples of each class, to see what a data set shows.
 
 use image::{GrayImage, imageops};
 use plotters::element::BitMapElement;
@@ -10,14 +10,14 @@ use mien_core::crop::{CROP_PIXELS, CROP_SIZE};
 
 /// Examples of each class.
 const COLUMNS: usize = 12;
-/// Side of an example in pixels: twice that of the crops, so that faces can be judged on a usual screen.
+/// Side of an example in pixels: twice that of the crops, so that faces can be judged on an ordinary screen.
 const SIDE: u32 = 2 * CROP_SIZE as u32;
-/// From one example to the next.
+/// Distance from one example to the next, in pixels.
 const STEP: u32 = SIDE + 4;
 /// Room for the classes' names.
 const NAMES: u32 = 100;
 
-/// A row of examples for each class that occurs, spread evenly over the pictures.
+/// Draws a row of examples for each class that occurs, spread evenly over the pictures.
 ///
 /// # Errors
 /// When there is no picture.
@@ -54,7 +54,7 @@ fn examples(pictures: &Pictures, class: usize) -> Vec<usize> {
     (0..count).map(|i| all[i * all.len() / count]).collect()
 }
 
-/// A picture enlarged, as red, green and blue.
+/// A picture, enlarged, as RGB bytes.
 fn face(pixels: &[u8], index: usize) -> Option<Vec<u8>> {
     let pixels = pixels.get(index * CROP_PIXELS..(index + 1) * CROP_PIXELS)?.to_vec();
     let face = GrayImage::from_raw(CROP_SIZE as u32, CROP_SIZE as u32, pixels)?;

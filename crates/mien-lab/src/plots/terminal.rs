@@ -1,4 +1,4 @@
-//! Curves made of letters, for watching a training in a terminal.
+//! Curves made of characters, for watching a training in a terminal.
 
 use console::Style;
 use textplots::{Chart, ColorPlot as _, LabelBuilder as _, LabelFormat, Shape};
@@ -6,12 +6,12 @@ use textplots::{Chart, ColorPlot as _, LabelBuilder as _, LabelFormat, Shape};
 use super::SERIES;
 use crate::EpochRecord;
 
-/// Size in dots; a letter is two dots wide and four high.
+/// Size in dots; a character is two dots wide and four high.
 const WIDTH: u32 = 120;
 const HEIGHT: u32 = 40;
 
 /// Accuracy on the training pictures and on PublicTest over the epochs so far, as lines of text for a terminal; empty before
-/// the first epoch. `epochs` is where the scale ends.
+/// the first epoch. The scale ends at `epochs`.
 pub fn accuracy_chart(history: &[EpochRecord], epochs: usize) -> String {
     let curve = |accuracy: fn(&EpochRecord) -> f64| -> Vec<(f32, f32)> {
         history.iter().map(|record| (record.epoch as f32, 100.0 * accuracy(record) as f32)).collect()
@@ -22,11 +22,11 @@ pub fn accuracy_chart(history: &[EpochRecord], epochs: usize) -> String {
     if history.is_empty() {
         return String::new();
     }
-    // To the next ten, so that the scale seldom changes from one epoch to the next.
+    // Rounded to tens, so that the scale seldom changes from one epoch to the next.
     let lowest = (both().fold(100.0, f32::min) / 10.0).floor() * 10.0;
     let highest = (both().fold(0.0, f32::max) / 10.0).ceil() * 10.0;
     let (training_line, public_line) = (Shape::Lines(&training), Shape::Lines(&public));
-    // A line needs two epochs.
+    // Also as dots, since a line needs two epochs.
     let (training_dots, public_dots) = (Shape::Points(&training), Shape::Points(&public));
     let mut chart =
         Chart::new_with_y_range(WIDTH, HEIGHT, 1.0, epochs.max(2) as f32, lowest, highest.max(lowest + 10.0));

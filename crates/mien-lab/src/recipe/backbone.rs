@@ -1,4 +1,4 @@
-//! What a recipe says of a transfer network's backbone.
+//! A recipe's settings for the backbone of a transfer network.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::Recipe;
 use mien_net::ARCHITECTURES;
 
-/// The parameter of transfer networks that keeps their backbone as it is, with weights or without.
+/// The parameter of transfer networks that freezes the backbone, whether or not it has pretrained weights.
 pub(crate) const FROZEN: &str = "frozen_backbone";
 
-/// A transfer network's backbone: the variables whose names begin with [`mien_net::BACKBONE`]. What is said here about its
-/// rate only holds for one that has weights, from here or from [`Recipe::start_from`]: a random one has to learn like the rest.
+/// A transfer network's backbone: the variables whose names begin with [`mien_net::BACKBONE`]. `frozen` and `learning_rate_factor` apply
+/// only to a backbone that starts with weights, from here or from [`Recipe::start_from`]: a random one has to learn like the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BackboneSpec {
@@ -19,9 +19,9 @@ pub struct BackboneSpec {
     /// card says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
-    /// Whether it stays as it is.
+    /// Whether its weights stay as they are.
     pub frozen: bool,
-    /// What its learning rate is multiplied by when it isn't frozen.
+    /// Factor on its learning rate if it isn't frozen.
     pub learning_rate_factor: f64,
 }
 
@@ -31,19 +31,19 @@ impl Default for BackboneSpec {
     }
 }
 
-/// What becomes of a backbone that begins without weights.
+/// What happens to a backbone that starts without weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WithoutWeights {
     /// It learns like the rest.
     Learns,
-    /// So it does though `backbone.frozen` was asked for, which is for weights that were given.
+    /// It learns although the recipe sets `backbone.frozen`, which applies only to given weights.
     LearnsThoughFrozen,
-    /// `network.frozen_backbone` keeps it as chance made it.
+    /// `network.frozen_backbone` keeps its random weights.
     StaysRandom,
 }
 
 impl WithoutWeights {
-    /// What is told before the training begins.
+    /// The warning shown before the training starts.
     pub fn warning(self) -> &'static str {
         match self {
             Self::Learns => "the backbone begins without weights and learns from scratch; --backbone gives it some",
@@ -57,7 +57,7 @@ impl WithoutWeights {
         }
     }
 
-    /// What the card says of it ever after.
+    /// The sentence about it in the card of the trained model.
     pub fn in_card(self) -> &'static str {
         match self {
             Self::Learns => "The backbone had no weights to begin with and learnt from scratch.",
@@ -72,12 +72,12 @@ impl WithoutWeights {
 }
 
 impl Recipe {
-    /// Whether something gives the backbone weights to begin with: a file of its own, or the model that the training starts from.
+    /// Whether the backbone starts with weights: from its own file, or from the model that the training starts from.
     fn has_backbone_weights(&self) -> bool {
         self.start_from.is_some() || self.backbone.as_ref().is_some_and(|backbone| backbone.weights.is_some())
     }
 
-    /// What the backbone's learning rate is multiplied by; `None` if it stays as it is.
+    /// Factor on the backbone's learning rate; `None` if its weights stay as they are.
     pub fn backbone_rate(&self) -> Option<f64> {
         match self.backbone.as_ref().filter(|_| self.has_backbone_weights()) {
             None => Some(1.0),
@@ -85,7 +85,7 @@ impl Recipe {
         }
     }
 
-    /// What becomes of the backbone if there is one and nothing gives it weights.
+    /// What happens to the backbone; `None` if there is none, or if it starts with weights.
     pub fn without_weights(&self) -> Option<WithoutWeights> {
         let is_transfer = |name: &str| ARCHITECTURES.iter().any(|a| a.name == name && a.backbone_weights.is_some());
         if self.has_backbone_weights() || !is_transfer(&self.network.architecture) {

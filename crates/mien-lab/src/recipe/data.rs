@@ -1,4 +1,4 @@
-//! What a recipe says of the data: one source, or several that share each batch.
+//! A recipe's data: one source, or several that share each batch.
 
 use std::fmt;
 
@@ -11,33 +11,33 @@ use crate::balance::BalanceSpec;
 /// `[data]` in a recipe. `data = "FER2013"` is short for one source of that name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct DataSpec {
-    /// The data sets that the network learns from, chooses on and is measured on, one after the other.
+    /// The data sets for training, selection and evaluation, in order.
     pub sources: Vec<SourceSpec>,
-    /// The source whose shares of emotions, by its pictures, the network's answers assume. What is shown more or less often than that is
-    /// taken out of the loss ([`crate::corrections`]). Without it they assume the shares of all that is shown.
+    /// The source whose shares of classes the network's answers assume. The loss is corrected for classes that are shown more
+    /// or less often ([`crate::corrections`]). Without it, the answers assume the shares of all pictures shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prior_of: Option<String>,
 }
 
-/// A data set among others.
+/// One of the data sets.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SourceSpec {
-    /// What `mien train --data NAME=PATH` calls it.
+    /// Its name in `mien train --data NAME=PATH`.
     pub name: String,
-    /// How much of each batch comes from it, beside the other sources' shares. Without shares each has as much as it has pictures.
+    /// Its part of each batch, in proportion to the other sources' shares. Without shares, sources count by their number of pictures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
-    /// What is shown equally often.
+    /// What its pictures are drawn evenly over.
     #[serde(skip_serializing_if = "EvenOver::is_pictures")]
     pub evenly_over: EvenOver,
-    /// How evenly: 1 shows each of them as often as the others, less leaves larger ones more, down to 0, each picture alike. Something with n
-    /// pictures is shown in proportion to n to the power of 1 − `evenness`.
+    /// How evenly, from 0 to 1. With 1, the default, all classes or people are shown equally often; with 0, all pictures are. A
+    /// class or person with n pictures is shown in proportion to n to the power of 1 − `evenness`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evenness: Option<f64>,
 }
 
-/// What a source shows equally often.
+/// What the pictures of a source are drawn evenly over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EvenOver {
@@ -47,7 +47,7 @@ pub enum EvenOver {
     /// Each class that occurs, and within a class each picture.
     #[serde(alias = "classes")]
     Emotions,
-    /// Each person, and of a person each picture.
+    /// Each person, and within a person each picture.
     People,
 }
 
@@ -59,7 +59,7 @@ impl EvenOver {
 }
 
 impl DataSpec {
-    /// Whether the batches are made up by shares or evenness, and not simply of all pictures in random order.
+    /// Whether batches are composed by shares or evenness, rather than simply of all pictures in random order.
     pub fn is_drawn(&self) -> bool {
         self.sources.iter().any(|source| source.share.is_some() || source.evenly_over != EvenOver::Pictures)
     }
@@ -69,12 +69,12 @@ impl DataSpec {
         self.prior_of.as_deref().and_then(|name| self.position(name))
     }
 
-    /// The index of the source that is called so.
+    /// The index of the source with this name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.names().position(|known| known == name)
     }
 
-    /// What the sources are called.
+    /// The names of the sources.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.sources.iter().map(|source| source.name.as_str())
     }

@@ -1,6 +1,6 @@
-//! What tells two recipes of any kind apart.
+//! The differences between two recipes of any kind.
 
-/// Fields in words, which don't decide what a training gives.
+/// Descriptive fields, which don't affect the result of a training.
 const TOLD: [&str; 2] = ["description", "published"];
 
 /// A field in which two recipes differ.
@@ -8,7 +8,7 @@ const TOLD: [&str; 2] = ["description", "published"];
 pub struct Difference {
     /// Which field.
     pub field: String,
-    /// Its value in the one and in the other, if it has one there.
+    /// Its value in each of the two, if it has one there.
     pub values: [Option<toml::Value>; 2],
 }
 
@@ -20,7 +20,7 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// The fields in which two recipes differ. Those that don't decide what a training gives are left out.
+/// The fields in which two recipes differ. Those that don't affect the result of a training are left out.
 pub fn differences(mut one: toml::Table, mut other: toml::Table) -> Vec<Difference> {
     for table in [&mut one, &mut other] {
         TOLD.iter().for_each(|told| drop(table.remove(*told)));

@@ -1,4 +1,4 @@
-//! What a recipe says of the models that a training listens to.
+//! A recipe's settings for distillation.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub struct DistillationSpec {
     pub temperature: f64,
     /// When the teachers are asked.
     pub asked: Asked,
-    /// The sources about whose pictures they are asked; all of them if none is named.
+    /// The sources about whose pictures the teachers are asked; all of them if none is named.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub about: Vec<String>,
 }
@@ -27,15 +27,15 @@ impl Default for DistillationSpec {
     }
 }
 
-/// When teachers answer.
+/// When teachers are asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Asked {
-    /// At each step, about the pictures as they were varied for it.
+    /// At each step, about the varied pictures of that step.
     #[default]
     EachStep,
-    /// Once, about the pictures as they are: large teachers cost next to nothing so, and what variation hides of a picture isn't
-    /// hidden from them. Their answers are mixed into the targets.
+    /// Once, about the pictures without augmentation. Even large teachers then cost next to nothing, and augmentation doesn't
+    /// hide parts of the pictures from them. Their answers are mixed into the targets.
     Once,
 }
 
@@ -55,7 +55,7 @@ impl DistillationSpec {
 }
 
 impl Recipe {
-    /// Of each source, whether teachers are asked about its pictures.
+    /// For each source, whether teachers are asked about its pictures.
     pub(crate) fn asked_about(&self) -> Vec<bool> {
         let about = self.distillation.as_ref().map(|spec| spec.about.as_slice()).unwrap_or_default();
         self.data.names().map(|name| about.is_empty() || about.iter().any(|asked| asked == name)).collect()

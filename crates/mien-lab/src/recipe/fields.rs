@@ -1,4 +1,4 @@
-//! The fields of a TOML text, each with its line, and tables put together from some of them.
+//! The fields of a TOML text with their lines, and tables assembled from some of them.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use serde::Deserialize as _;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Value};
 
-/// The fields that say which others there are; they are looked at first.
+/// Fields that determine which other fields their table has. They are checked first.
 const DECIDING: [&str; 2] = ["kind", "architecture"];
 
-/// A step on the way to a field.
+/// A step on the path to a field.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
     Key(String),
-    /// In a list of tables.
+    /// Index in a list of tables.
     Item(usize),
 }
 
-/// A field with its value and line; an empty table is one too.
+/// A field with its value and line. An empty table counts as a field too.
 #[derive(Clone, Debug)]
 pub(super) struct Field {
     pub way: Vec<Step>,
@@ -26,7 +26,7 @@ pub(super) struct Field {
 }
 
 impl Field {
-    /// As `data.sources.share`, wherever it stands in a list.
+    /// Its name, such as `data.sources.share`, without list indices.
     pub fn name(&self) -> String {
         name_of(&self.way)
     }
@@ -49,17 +49,17 @@ pub(super) fn line_of(text: &str, offset: usize) -> usize {
     1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
 }
 
-/// The line of the first field of such a name.
+/// The first line of the fields whose names satisfy `is_meant`.
 pub(super) fn first_line(fields: &[Field], is_meant: impl Fn(&str) -> bool) -> Option<usize> {
     fields.iter().filter(|field| is_meant(&field.name())).map(|field| field.line).min()
 }
 
-/// Whether a field stands in a table.
+/// Whether a field is in a table.
 pub(super) fn is_in(name: &str, table: &str) -> bool {
     name.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// The fields of a table and of those in it.
+/// The fields of a table and of the tables in it.
 pub(super) fn fields_of(text: &str, table: &DeTable<'_>) -> Vec<Field> {
     let mut fields = Vec::new();
     collect(text, table, &mut vec![], &mut fields);
@@ -85,7 +85,7 @@ fn collect_value(text: &str, value: &Spanned<DeValue<'_>>, line: usize, way: &mu
             }
         }
         _ => {
-            // It was parsed before: a value always comes back.
+            // This always succeeds, since the text has been parsed before.
             if let Ok(value) = Value::deserialize(toml::de::ValueDeserializer::from(value.clone())) {
                 fields.push(Field { way: way.clone(), value, line });
             }
@@ -93,12 +93,12 @@ fn collect_value(text: &str, value: &Spanned<DeValue<'_>>, line: usize, way: &mu
     }
 }
 
-/// The fields as tables in tables.
+/// Assembles fields into nested tables.
 pub(super) fn assembled(fields: &[&Field]) -> Value {
     assembled_below(fields, 0)
 }
 
-/// The fields, whose ways are alike up to `depth`.
+/// Assembles fields whose paths are equal up to `depth`.
 fn assembled_below(fields: &[&Field], depth: usize) -> Value {
     if let [only] = fields
         && only.way.len() == depth

@@ -1,4 +1,4 @@
-//! A list of recipes that are trained one after the other or side by side, each within a budget of time.
+//! A list of recipes that are trained one after the other or side by side, each within a time budget.
 
 use std::path::{Path, PathBuf};
 
@@ -7,16 +7,16 @@ use serde::Deserialize;
 use super::{Recipe, RecipeError, is_positive};
 use mien_core::bounded;
 
-/// Bytes that a list may have: some thousand recipes.
+/// Size limit of a list in bytes: some thousand recipes.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// What a list's budget is where neither it nor the recipe's entry says one.
+/// The time budget of a recipe if neither the list nor the recipe's entry sets one.
 const USUAL_MINUTES: f64 = 240.0;
 
-/// Recipes in the order in which they begin.
+/// Recipes in the order in which they start.
 #[derive(Clone, Debug)]
 pub struct RecipeList {
-    /// The recipes, each another one.
+    /// The recipes, all with different names.
     pub recipes: Vec<Scheduled>,
 }
 
@@ -27,17 +27,16 @@ pub struct Scheduled {
     pub path: PathBuf,
     /// The recipe.
     pub recipe: Recipe,
-    /// Seconds that it may learn for, over all sittings.
+    /// Its time budget in seconds, over all sessions.
     pub budget: f64,
-    /// What `--backbone NAME=FILE` calls the weights that its backbone begins with, if it needs some.
+    /// The NAME in `--backbone NAME=FILE` of the weights that its backbone starts with, if it needs any.
     pub weights: Option<String>,
-    /// What is to be known of its row.
+    /// A remark for its row in a comparison.
     pub note: Option<String>,
 }
 
 impl Scheduled {
-    /// Whether a training by the recipe that a card holds is one by this: by the same recipe, and with weights for its backbone where it needs
-    /// some, and there alone.
+    /// Whether the recipe in a card is this one, with weights for the backbone if and only if this one needs them.
     pub fn is_in(&self, card: &toml::Table) -> bool {
         let has_weights = card.get("backbone").is_some_and(|backbone| backbone.get("weights").is_some());
         let own = self.recipe.backbone.as_ref().is_some_and(|backbone| backbone.weights.is_some());
@@ -56,7 +55,7 @@ pub enum RecipeListError {
         /// Why.
         source: std::io::Error,
     },
-    /// Not TOML, or not what a list holds.
+    /// Not TOML, or not a list of recipes.
     #[error("can't use the list {path}: {source}")]
     Syntax {
         /// Which file.
@@ -64,7 +63,7 @@ pub enum RecipeListError {
         /// What is wrong, and where.
         source: Box<toml::de::Error>,
     },
-    /// What it says can't be meant.
+    /// It can be parsed, but its contents can't be used.
     #[error("can't use the list {path}: {problem}")]
     Problem {
         /// Which file.
@@ -94,13 +93,13 @@ struct Entry {
 }
 
 impl RecipeList {
-    /// Whether the file is a list and no recipe.
+    /// Whether the file is a list and not a recipe.
     pub fn is_at(path: &Path) -> bool {
         let text = bounded::read_text(path, MOST_BYTES).unwrap_or_default();
         text.parse::<toml::Table>().is_ok_and(|table| table.get("recipes").is_some_and(toml::Value::is_array))
     }
 
-    /// Reads a list and all its recipes, whose paths begin at the list's folder.
+    /// Reads a list and all its recipes. Their paths are relative to the list's folder.
     ///
     /// # Errors
     /// When the list or one of its recipes can't be read or holds mistakes.

@@ -1,4 +1,4 @@
-//! What can be wrong in a recipe, and in which line.
+//! Mistakes in a recipe, and their lines.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 /// A value of the right type that can't be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The field, as `optimizer.learning_rate`.
+    /// The field, such as `optimizer.learning_rate`.
     pub field: &'static str,
     /// What it has to be.
     pub wanted: Cow<'static, str>,
@@ -18,12 +18,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All of them.
+/// The problems of a recipe.
 #[derive(Clone, Debug, Default)]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Adds that `field` has to be as `wanted` says, unless it `fits`.
+    /// Adds a problem with `field` unless it `fits`; `wanted` says what it has to be.
     pub fn check(&mut self, field: &'static str, fits: bool, wanted: &'static str) {
         if !fits {
             self.add(field, wanted);
@@ -35,16 +35,16 @@ impl Problems {
         self.0.push(Problem { field, wanted: wanted.into() });
     }
 
-    /// One after the other, in the order in which they were found.
+    /// The problems, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
     }
 }
 
-/// Something in a recipe that can't be meant.
+/// A mistake in a recipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Where, counted from 1; nothing if it is about what isn't there.
+    /// Its line, counted from 1; `None` if something is missing.
     pub line: Option<usize>,
     /// What is wrong.
     pub problem: String,
@@ -59,7 +59,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// All mistakes in one line, as every error is.
+/// Displays all mistakes in one line, like every error.
 pub(super) struct Told<'a>(pub &'a [Mistake]);
 
 impl fmt::Display for Told<'_> {

@@ -1,4 +1,4 @@
-//! What a recipe says of the experiment that it retraces.
+//! The published experiment that a recipe aims to reproduce.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::Problems;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Published {
-    /// The figure as they give it, with what it was measured on.
+    /// The figure as published, with what it was measured on.
     pub figure: String,
     /// The figure as a share, for comparison.
     pub value: f64,
@@ -17,13 +17,13 @@ pub struct Published {
     /// A second figure, on a test split, where one was published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<f64>,
-    /// Mean F1 over the emotions, where it was published.
+    /// Mean F1 over the emotions, if published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<f64>,
     /// What its authors call the system.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub system: String,
-    /// Where it stands.
+    /// Where it was published.
     pub source: String,
     /// What to keep in mind when comparing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

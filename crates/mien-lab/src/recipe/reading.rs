@@ -1,4 +1,4 @@
-//! Reading a recipe: all its mistakes at once, each with its line.
+//! Reads recipes, and reports all mistakes at once, each with its line.
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,10 @@ use super::mistakes::{Mistake, Problems, Told};
 use mien_core::bounded;
 use mien_net::{BuildError, SpecError};
 
-/// A commented recipe to begin with, as `mien recipe new` writes it; `NAME` stands for the name.
+/// The commented template that `mien recipe new` writes; `NAME` stands for the recipe's name.
 pub const TEMPLATE: &str = include_str!("template.toml");
 
-/// Bytes that a recipe may have. Mien's own have less than 4000; the time to judge one grows with the square of its fields.
+/// Size limit of a recipe in bytes. Mien's own have less than 4000; the time to check one grows with the square of its number of fields.
 const MOST_BYTES: u64 = 64 << 10;
 
 /// A recipe can't be used.
@@ -29,21 +29,21 @@ pub enum RecipeError {
         /// Why.
         source: std::io::Error,
     },
-    /// Not TOML, or not what a recipe holds.
+    /// Not TOML, or not a valid recipe.
     #[error("the recipe {path} {}", Told(.mistakes))]
     Mistakes {
         /// Which file.
         path: PathBuf,
-        /// All that is wrong in it, by line.
+        /// All mistakes, by line.
         mistakes: Vec<Mistake>,
     },
 }
 
 impl Recipe {
-    /// Reads and checks a recipe, and that its network can be built. What it leaves out has a default; its name is then the file's.
+    /// Reads and checks a recipe, including that its network can be built. Missing fields have defaults; a missing name becomes the file's.
     ///
     /// # Errors
-    /// When the file can't be read, holds unknown fields, or values that don't fit: all of them are told.
+    /// When the file can't be read, or has unknown fields or values that can't be used. All mistakes are reported.
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
         let text = read_text(path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -59,10 +59,10 @@ pub fn read_text(path: &Path) -> Result<String, RecipeError> {
     bounded::read_text(path, MOST_BYTES).map_err(|source| RecipeError::Read { path: path.to_owned(), source })
 }
 
-/// Reads a recipe of a kind that leaves out nothing that it needs, and checks it with `problems`.
+/// Reads a recipe of a kind whose required fields have no defaults, and checks it with `problems`.
 ///
 /// # Errors
-/// When the file can't be read, a field is unknown, missing or of the wrong type, or values don't fit: of the latter all are told.
+/// When the file can't be read, a field is unknown, missing or of the wrong type, or values can't be used. Of the latter, all are reported.
 pub fn read_whole<R: DeserializeOwned>(path: &Path, problems: impl Fn(&R) -> Problems) -> Result<R, RecipeError> {
     let text = read_text(path)?;
     let mistaken = |mistakes| RecipeError::Mistakes { path: path.to_owned(), mistakes };
@@ -80,7 +80,7 @@ fn syntax_mistake(text: &str, error: &toml::de::Error) -> Mistake {
     }
 }
 
-/// Adds what is wrong with values, each with the line of its field, and sorts all by line.
+/// Adds problems with values, each with the line of its field, and sorts all mistakes by line.
 fn add_problems(problems: &Problems, fields: &[Field], mistakes: &mut Vec<Mistake>) {
     for problem in problems.iter() {
         let line = first_line(fields, |name| name == problem.field || is_in(name, problem.field));
@@ -95,7 +95,7 @@ fn add_problems(problems: &Problems, fields: &[Field], mistakes: &mut Vec<Mistak
     mistakes.sort_by_key(|mistake| mistake.line);
 }
 
-/// The recipe in `text`, or all its mistakes by line; `name` is what it is called if it doesn't say.
+/// Parses the recipe in `text`, or returns all its mistakes by line. `name` is its name if it sets none.
 fn parse(text: &str, name: &str) -> Result<Recipe, Vec<Mistake>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
@@ -107,12 +107,12 @@ fn parse(text: &str, name: &str) -> Result<Recipe, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     let mut recipe = accept(&fields, &mut mistakes);
     complete(&mut recipe, name);
-    // What was wrong by its type has its default now, which is no second mistake.
+    // Fields of a wrong type have their defaults here, so they aren't reported twice.
     add_problems(&recipe.problems(), &fields, &mut mistakes);
     if mistakes.is_empty() { Ok(recipe) } else { Err(mistakes) }
 }
 
-/// Fills in what only the whole recipe tells.
+/// Fills in a missing name and description.
 fn complete(recipe: &mut Recipe, name: &str) {
     if recipe.name.is_empty() {
         name.clone_into(&mut recipe.name);
@@ -123,8 +123,8 @@ fn complete(recipe: &mut Recipe, name: &str) {
     }
 }
 
-/// The recipe of those among `fields` that fit; the others become mistakes. Each is tried beside all that fit, so that one
-/// mistake hides no other.
+/// Builds the recipe from those of `fields` that fit; the others become mistakes. Each is tried together with all that fit, so
+/// that one mistake doesn't hide another.
 fn accept(fields: &[Field], mistakes: &mut Vec<Mistake>) -> Recipe {
     let read = |fields: &[&Field]| Recipe::deserialize(assembled(fields)).map_err(|e| e.message().to_owned());
     let all: Vec<&Field> = fields.iter().collect();
@@ -145,7 +145,7 @@ fn accept(fields: &[Field], mistakes: &mut Vec<Mistake>) -> Recipe {
         let tried = read(&fitting).and_then(|recipe| if network { network_fits(&recipe) } else { Ok(()) });
         if let Err(problem) = tried {
             fitting.pop();
-            // Without the field that says which others there are no other of the table can be judged.
+            // Without this field, no other field of the table can be checked.
             if field.is_deciding() || problem.starts_with("missing field") {
                 broken.push(field.table());
             }
@@ -157,7 +157,7 @@ fn accept(fields: &[Field], mistakes: &mut Vec<Mistake>) -> Recipe {
     read(&fitting).unwrap_or_default()
 }
 
-/// Whether the recipe's network can be built, checked before hours of reading data.
+/// Checks that the recipe's network can be built, before hours are spent on reading data.
 fn network_fits(recipe: &Recipe) -> Result<(), String> {
     let Err(error) = recipe.network.cost(recipe.classes.len()) else { return Ok(()) };
     if let SpecError::Build { source, .. } = &error
@@ -280,7 +280,7 @@ mod tests {
         let recipe =
             parse(&format!("{own}[balance]\nkind = \"augment-minority\"\nclasses = [\"awake\"]"), "a").unwrap();
         assert_eq!(recipe.classes.to_string(), "tired, awake");
-        // A card keeps them, and one without them means the emotions.
+        // A card stores custom classes; a card without any means the emotions.
         let table = recipe.to_table().unwrap();
         assert!(recipe.is_in(&table) && !parse("", "a").unwrap().to_table().unwrap().contains_key("classes"));
     }
@@ -307,7 +307,7 @@ mod tests {
         }
     }
 
-    /// The fields of a table, as serde names them when it meets another.
+    /// The fields of a table, as serde lists them when it meets an unknown one.
     fn known_fields(table: &str, beside: &str) -> Vec<String> {
         let text =
             if table.is_empty() { "no_field = 1".to_owned() } else { format!("[{table}]\n{beside}\nno_field = 1") };
@@ -317,7 +317,7 @@ mod tests {
         names
     }
 
-    /// All fields of a recipe, as `optimizer.kind`.
+    /// All fields of a recipe, such as `optimizer.kind`.
     fn all_fields() -> Vec<String> {
         let tables = [
             ("", ""),
@@ -368,7 +368,7 @@ mod tests {
             let is_named = |line: &str| line.contains(&format!("{name} =")) || line.contains(&format!("[{name}]"));
             assert!(text.lines().any(is_named), "{field} isn't in the template");
         }
-        // Plain values that are commented out say the default.
+        // Plain values that are commented out are the defaults.
         let section = text.split("[augmentation]").nth(1).unwrap().split("\n\n").next().unwrap();
         let uncommented = format!("[augmentation]{}", section.replace("\n# ", "\n"));
         let commented = format!("[augmentation]{section}");

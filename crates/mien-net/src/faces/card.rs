@@ -1,20 +1,20 @@
-//! The card beside a detector's weights: what it is, where it comes from, how good it was measured to be.
+//! Detectors' cards: what a detector is, where it comes from, and how good it was measured to be.
 
 use serde::{Deserialize, Serialize};
 
 use super::super::{CARD_FORMAT, CardError, NetworkSpec, Training};
 use crate::Normalization;
 
-/// What a detector is. Stored as TOML beside the weights, with the same name.
+/// Description of a detector. Stored as TOML beside the weights, with the same name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FacesCard {
     /// Layout of the card, [`CARD_FORMAT`].
     pub format: u32,
-    /// What the model does, `faces`: keeps its card apart from those of classifiers.
+    /// The model's task, `faces`, which distinguishes its card from a classifier's.
     pub task: FacesTask,
-    /// What to call the model.
+    /// Name of the model.
     pub name: String,
-    /// What it is, in a sentence.
+    /// Description in one sentence.
     pub description: String,
     /// What it is meant for.
     pub intended_use: String,
@@ -26,21 +26,21 @@ pub struct FacesCard {
     pub multiply_adds: u64,
     /// The architecture and its parameters.
     pub network: NetworkSpec,
-    /// From bytes to numbers.
+    /// How bytes become the network's numbers.
     pub normalization: Normalization,
-    /// Who drew the boxes and landmarks that it learnt.
+    /// Who drew the boxes and landmarks that it learnt from.
     pub teacher: String,
     /// From the network's logit to a probability.
     #[serde(default)]
     pub score: ScoreCalibration,
-    /// Where the weights come from.
+    /// How the weights were trained.
     pub training: Training,
-    /// What was measured, one entry a data set and working size.
+    /// Measurements, one for each data set and working size.
     #[serde(default)]
     pub evaluation: Vec<FacesEvaluation>,
 }
 
-/// What tells the card of a detector from that of a classifier.
+/// Distinguishes a detector's card from a classifier's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FacesTask {
@@ -82,27 +82,27 @@ impl ScoreCalibration {
 pub struct FacesEvaluation {
     /// The pictures.
     pub data: String,
-    /// Longer side in pixels that each picture was brought to.
+    /// Longer side in pixels to which each picture was scaled.
     pub side: usize,
     /// Least probability of a face.
     pub threshold: f32,
     /// Number of pictures.
     pub pictures: usize,
-    /// Boxes on nothing, for 100 pictures.
+    /// False boxes per 100 pictures.
     pub false_boxes_per_100: f64,
-    /// Mean distance of a landmark from where it should be, in distances from eye to eye; `None` where nothing was found.
+    /// Mean distance of a landmark from its marked position, in distances between the eyes; `None` if nothing was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landmark_error: Option<f64>,
-    /// All faces that count, then those of each size.
+    /// Figures for all faces that count, then for those of each size.
     pub sizes: Vec<SizeFigures>,
 }
 
-/// Figures for the faces of a range of sizes, in pixels of a picture 640 wide.
+/// Figures for the faces of a range of sizes, in pixels of a picture whose longer side is 640.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SizeFigures {
-    /// The range.
+    /// Where the range begins.
     pub from: f32,
-    /// Where it ends; `None` has no end.
+    /// Where it ends; `None` if it has no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<f32>,
     /// The figures.
@@ -110,10 +110,10 @@ pub struct SizeFigures {
     pub figures: FacesFigures,
 }
 
-/// How many faces were found, and how surely.
+/// How many faces were found, and with which precision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FacesFigures {
-    /// Faces to be found.
+    /// Number of faces to find.
     pub faces: usize,
     /// Share found at the threshold.
     pub recall: f64,
@@ -125,7 +125,7 @@ impl FacesCard {
     /// Reads and checks a card.
     ///
     /// # Errors
-    /// When the text is no detector's card, is of a newer format, or holds numbers that can't be used.
+    /// When the text isn't a detector's card, has a newer format, or holds values that can't be used.
     pub fn from_toml(text: &str) -> Result<Self, CardError> {
         #[derive(Deserialize)]
         struct Kind {
@@ -150,15 +150,15 @@ impl FacesCard {
         Ok(card)
     }
 
-    /// Whether a card's text is a detector's, as far as can be told.
+    /// Whether a card's text looks like a detector's: it has a `task`. Nothing else is checked.
     pub fn is_in(text: &str) -> bool {
         text.parse::<toml::Table>().is_ok_and(|table| table.contains_key("task"))
     }
 
-    /// The card as it is stored.
+    /// Returns the card as TOML.
     ///
     /// # Errors
-    /// Never for cards made by [`Self::from_toml`] or by training.
+    /// Never, for cards made by [`Self::from_toml`] or by training.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string_pretty(self)
     }

@@ -15,12 +15,12 @@ pub struct FoundFace {
     pub landmarks: Landmarks,
 }
 
-/// Boxes that overlap a surer one by more than this (intersection over union) are the same face. Faces of people side by side
-/// overlap less; two cells' boxes of one face overlap more.
+/// Boxes that overlap a more likely one by more than this (intersection over union) are the same face. Faces of people side by side
+/// overlap less; boxes of one face from two cells overlap more.
 const NMS_OVERLAP: f32 = 0.45;
 
-/// The faces of the cells of one level whose logit is at least `least_logit`, in pixels of the network's picture. `outputs` is
-/// `[OUTPUTS, rows, columns]` of one picture, row by row, with the meaning that [`super::DetectionNetwork::forward`] gives.
+/// Decodes the cells of one level whose logit is at least `least_logit` to faces, in pixels of the network's input. `outputs` is
+/// `[OUTPUTS, rows, columns]` of one picture, row by row, as [`super::DetectionNetwork::forward`] describes it.
 pub(super) fn decode(
     outputs: &[f32],
     columns: usize,
@@ -46,11 +46,12 @@ pub(super) fn decode(
                 })),
             }
         });
-    // A box that is no number is no face.
+    // A box that isn't finite is no face.
     faces.filter(|face| face.rect.area().is_finite()).collect()
 }
 
-/// Non-maximum suppression: the surest first, without those that overlap a surer one by more than [`NMS_OVERLAP`].
+/// Non-maximum suppression: returns the most likely faces first, without those that overlap a more likely one by more than
+/// [`NMS_OVERLAP`].
 pub(super) fn suppress(mut faces: Vec<FoundFace>) -> Vec<FoundFace> {
     faces.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<FoundFace> = Vec::new();
@@ -68,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_cell_says_where_its_face_is_in_strides_from_its_middle() {
-        // Two rows of three cells; only the last one, whose middle is at (20, 12) with stride 8, is sure enough.
+        // Two rows of three cells. Only the last cell, whose centre is at (20, 12) with stride 8, has a high enough logit.
         let cells = 6;
         let mut outputs = vec![0.0_f32; OUTPUTS * cells];
         outputs[..cells].copy_from_slice(&[-9.0, -9.0, -9.0, -9.0, -9.0, 2.0]);
@@ -82,7 +83,7 @@ mod tests {
         assert_eq!(faces.len(), 1);
         let FoundFace { rect, score, landmarks } = faces[0];
         assert_eq!(score, calibration.probability(2.0));
-        // Middle (24, 10), 64 wide and 32 high.
+        // Centre (24, 10), 64 wide and 32 high.
         assert!((rect.x + 8.0).abs() < 1e-4 && (rect.y + 6.0).abs() < 1e-4, "{rect:?}");
         assert!((rect.width - 64.0).abs() < 1e-4 && (rect.height - 32.0).abs() < 1e-4, "{rect:?}");
         assert_eq!(landmarks.right_eye, [12.0, 12.0]);

@@ -1,4 +1,4 @@
-//! Mien's own network for faces: it finds heads that tilt, turn and laugh, and their eyes, noses and mouths.
+//! Mien's own face detector: it finds heads that are tilted, turned or laughing, and their eyes, noses and mouths.
 
 use tch::{Device, Tensor};
 
@@ -9,90 +9,91 @@ use mien_core::face::{FaceRect, GrayView};
 use mien_core::landmarks::Point;
 use mien_core::resample::{Filter, Resampler};
 
-/// Longer side in pixels that a picture is brought to before a full scan, unless the smallest face asks for more.
+/// Longer side in pixels to which a picture is scaled for a full scan, unless the smallest face needs more.
 const WORKING_SIDE: f32 = 320.0;
 
-/// The smallest face in pixels of the network's picture that it finds well: it was trained on faces from 11 pixels.
+/// The smallest face that the network finds well, in pixels of its input: it was trained on faces from 11 pixels.
 const SMALLEST_FOUND: f32 = 11.0;
 
-/// Small pictures aren't enlarged by more than this: what is enlarged shows no more.
+/// Small pictures aren't enlarged by more than this, because enlarging adds no detail.
 const LARGEST_SCALE: f32 = 2.0;
 
-/// Longest side in pixels of the network's picture, however small a face is asked for: beyond it a scan takes seconds.
+/// Longest side of the network's input in pixels, even if very small faces are requested: beyond it, a scan takes seconds.
 const LONGEST_SIDE: f32 = 1920.0;
 
-/// Side of the square that is searched around a known face, in sides of its box. A face may move by half of its size from
-/// one frame to the next.
+/// Side of the square that is searched around a known face, in sides of its box. A face may move by half of its size from one frame to
+/// the next.
 const REGION_SIDES: f32 = 2.0;
 
-/// Side in pixels that this square is resampled to: four cells of the coarsest stride. The face is half as large.
+/// Side in pixels to which this square is resampled: four cells of the coarsest stride. The face is half as large.
 ///
-/// Of faces that a full scan had just found, 118 of 123 on the demo clip and 201 of 203 in portraits were found again, with a score that
-/// was lower by 0.04 and 0.03 (medians). At 96 pixels it was lower by 0.28 and 0.18, which is doubt where there is none.
+/// Of faces that a full scan had just found, 118 of 123 on the demo clip and 201 of 203 in portraits were found again, with scores that
+/// were lower by 0.04 and 0.03 (medians). At 96 pixels they were lower by 0.28 and 0.18, too low for faces that are clearly there.
 const REGION_PIXELS: usize = 4 * COARSEST as usize;
 
-/// Probability from which on a box of a full scan is taken for a face …
+/// Least probability of a face that a full scan finds.
 const FOUND: f32 = 0.3;
 
-/// … one near a known face, which needs less to be carried on …
+/// Least probability of a face near a known one, which needs less evidence to be followed.
 const FOLLOWED: f32 = 0.2;
 
-/// … and one that is certain by itself, so that it may be shown.
+/// Least probability of a face that is certain, so that it may be shown.
 const CERTAIN: f32 = 0.5;
 
-/// Side of the square that a classifier is given, in geometric means of the width and height of the network's box, which is
-/// tight around the face; the centre is the same. Classifiers learnt from squares such as Haar's and FER2013's.
+/// Side of the square that is passed to classifiers, relative to the geometric mean of the width and height of the network's box, which
+/// is tight around the face. Both have the same centre. Classifiers learnt from squares like Haar's and FER2013's.
 ///
-/// Measured as medians on 118 frames of the demo clip and 200 portraits: Haar's squares have 1.06 and 0.89 such sides (portraits
-/// leave it no room), and their centres lie within 0.01 sides of the box's. Eyes and mouth are as far apart as in FER2013
-/// (0.375 sides) at 1.18 and 1.07, the eyes (0.379 sides) at 1.08 and 0.97: 1.06 is between all of these.
+/// Medians on 118 frames of the demo clip and 200 portraits: the sides of Haar's squares are 1.06 and 0.89 (portraits leave them no
+/// room), and their centres lie within 0.01 sides of the box's. The distance between eyes and mouth matches FER2013's (0.375 sides) at
+/// 1.18 and 1.07, that between the eyes (0.379 sides) at 1.08 and 0.97. 1.06 lies between all of these.
 const SQUARE_SIDES: f32 = 1.06;
 
-/// What a full scan looks for.
+/// Options of a full scan.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScanOptions {
     /// Smallest face, as a share of the picture's height.
     pub smallest_face: f32,
-    /// Height in pixels that pictures are brought to; `None` is what the smallest face needs.
+    /// Height in pixels to which pictures are scaled; `None` means what the smallest face needs.
     pub working_height: Option<u32>,
 }
 
-/// Finds faces by a network that is part of the program.
+/// Finds faces with the network that is compiled into the program.
 pub struct NeuralDetector {
     network: FaceNetwork,
     resampler: Resampler,
     options: ScanOptions,
-    /// Whether libtorch is still to be told to use one thread on the thread that the detector runs on.
+    /// Whether libtorch still has to be set to one thread, on the thread that the detector runs on.
     to_one_thread: bool,
 }
 
 impl NeuralDetector {
-    /// Loads the network that is part of the program onto a device. On the CPU convolutions compute in `precision`. To a graphics card
-    /// go the resampled patches alone: 61 kB for a full scan, 16 kB for each known face.
+    /// Loads the network that is compiled into the program onto a device. On x86-64 CPUs, convolutions compute in `precision`. Only
+    /// resampled patches are copied to a graphics card: 61 kB for a full scan, 16 kB for each known face.
     ///
     /// # Errors
-    /// When libtorch can't run it.
+    /// When the network can't be loaded.
     pub fn new(options: ScanOptions, device: Device, precision: Precision) -> Result<Self, DetectError> {
         let network = FaceNetwork::load(&ModelSource::default_detector(), device, precision)
             .map_err(|error| DetectError::Network(Box::new(error)))?;
         Ok(Self { network, resampler: Resampler::default(), options, to_one_thread: false })
     }
 
-    /// Its name and the SHA-256 of its weights.
+    /// Returns the network's name and the SHA-256 of its weights.
     #[must_use]
     pub fn version() -> String {
         let network = ModelSource::default_detector();
         format!("{network} {}", network.sha256().unwrap_or_default())
     }
 
-    /// Makes the thread that it is going to run on use one thread for libtorch, which keeps this number for each thread. One face,
-    /// or a small picture, keeps no second thread busy.
+    /// Makes libtorch use one thread on the thread that the detector will run on; libtorch keeps this number for each thread. One face,
+    /// or a small picture, doesn't keep a second thread busy.
     #[must_use]
     pub fn on_one_thread(self) -> Self {
         Self { to_one_thread: true, ..self }
     }
 
-    /// The faces in patches of one size, which fill `pixels` one after another: for each patch, in pixels of the picture.
+    /// Finds the faces in patches of one size, which fill `pixels` one after another. Returns them for each patch, in pixels of the
+    /// picture.
     fn find(
         &mut self,
         patches: &[Patch],
@@ -146,25 +147,25 @@ impl FaceDetector for NeuralDetector {
     }
 }
 
-/// A part of a picture, resampled, and where it lies in the network's picture, which is black beside it.
+/// A part of a picture that is resampled, and its place in the network's input, which is black around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Patch {
-    /// The part, in pixels of the picture and all inside it.
+    /// The part, in pixels of the picture and entirely inside it.
     part: FaceRect,
-    /// Its left and top edge in the network's picture.
+    /// Its left and top edge in the network's input.
     at: (usize, usize),
     /// Its width and height there.
     size: (usize, usize),
 }
 
 impl Patch {
-    /// All of a picture, at the left and top.
+    /// A whole picture, at the top left.
     fn whole(width: usize, height: usize, scale: f32) -> Self {
         let scaled = |length: usize| ((length as f32 * scale).round() as usize).max(1);
         Self { part: FaceRect::whole(width, height), at: (0, 0), size: (scaled(width), scaled(height)) }
     }
 
-    /// The surroundings of a face in a picture of this size; `None` if they lie outside it, or the face is no box.
+    /// The surroundings of a face in a picture of this size; `None` if they lie outside it, or the box is invalid.
     fn around(face: FaceRect, width: usize, height: usize) -> Option<Self> {
         let side = REGION_SIDES * (face.width + face.height) / 2.0;
         let (x, y) = face.center();
@@ -175,14 +176,14 @@ impl Patch {
         let (left, top) = (scaled(part.x - square.x), scaled(part.y - square.y));
         let right = scaled(part.x + part.width - square.x);
         let bottom = scaled(part.y + part.height - square.y);
-        // Less than a pixel of it is in the picture.
+        // `None` if less than a pixel of it is in the picture.
         (right > left && bottom > top).then_some(Self { part, at: (left, top), size: (right - left, bottom - top) })
     }
 
-    /// Writes the part, resampled with a filter that averages, to the rows of the network's picture, `across` wide.
+    /// Writes the part, resampled with a filter that averages, to the network's input, whose rows are `across` wide.
     fn fill(&self, pixels: &mut [u8], across: usize, picture: GrayView<'_>, resampler: &mut Resampler) {
         let (columns, rows) = self.size;
-        // Parts lie inside the picture; one that didn't would stay black, and no face be found in it.
+        // Parts lie inside the picture. One that didn't would stay black, and no face would be found in it.
         let resampled = resampler.resample(picture, self.part, [columns, rows], Filter::Triangle).unwrap_or_default();
         for (row, from) in pixels.chunks_exact_mut(across).skip(self.at.1).zip(resampled.chunks_exact(columns)) {
             if let Some(row) = row.get_mut(self.at.0..self.at.0 + columns) {
@@ -191,18 +192,18 @@ impl Patch {
         }
     }
 
-    /// Pixels of the picture for one of the network's, across and down.
+    /// Pixels of the picture per pixel of the network's input, across and down.
     fn step(&self) -> (f32, f32) {
         (self.part.width / self.size.0 as f32, self.part.height / self.size.1 as f32)
     }
 
-    /// Where a point of the network's picture lies in the picture.
+    /// Converts a point from the network's input to the picture.
     fn to_picture(self, [x, y]: Point) -> Point {
         let (across, down) = self.step();
         [self.part.x + (x - self.at.0 as f32) * across, self.part.y + (y - self.at.1 as f32) * down]
     }
 
-    /// What the network found, in pixels of the picture.
+    /// Converts what the network found to pixels of the picture.
     fn detection(&self, face: &FoundFace) -> Detection {
         let [x, y] = self.to_picture([face.rect.x, face.rect.y]);
         let (across, down) = self.step();
@@ -216,14 +217,14 @@ impl Patch {
     }
 }
 
-/// The square that classifiers learnt to see for a tight box around a face.
+/// The square that classifiers expect for a tight box around a face.
 fn square_of(tight: FaceRect) -> FaceRect {
     let side = SQUARE_SIDES * tight.area().sqrt();
     let (x, y) = tight.center();
     FaceRect { x: x - side / 2.0, y: y - side / 2.0, width: side, height: side }
 }
 
-/// Factor from a picture's pixels to those that a full scan looks at.
+/// Factor by which a picture is scaled for a full scan.
 fn scan_scale(width: usize, height: usize, options: &ScanOptions) -> f32 {
     let longer = width.max(height) as f32;
     let for_smallest = SMALLEST_FOUND / (options.smallest_face * height as f32);
@@ -231,7 +232,7 @@ fn scan_scale(width: usize, height: usize, options: &ScanOptions) -> f32 {
     chosen.unwrap_or(for_smallest.max(WORKING_SIDE / longer)).min(LARGEST_SCALE).min(LONGEST_SIDE / longer)
 }
 
-/// A length that the network takes.
+/// Rounds a length up to one that the network accepts.
 fn padded(length: usize) -> usize {
     length.next_multiple_of(COARSEST as usize)
 }
@@ -252,7 +253,7 @@ mod tests {
     #[test]
     fn a_scan_sees_the_smallest_face_that_is_asked_for() {
         assert_eq!(scan_scale(640, 360, &options(0.2)), 0.5);
-        // 18 pixels of 360 have to be 11.
+        // Faces of 18 pixels in 360 have to be scaled to 11.
         assert!((scan_scale(640, 360, &options(0.05)) - 11.0 / 18.0).abs() < 1e-6);
         assert_eq!(scan_scale(3840, 2160, &options(0.001)), LONGEST_SIDE / 3840.0);
         let low = ScanOptions { working_height: Some(90), ..options(0.05) };
@@ -262,7 +263,7 @@ mod tests {
 
     #[test]
     fn points_come_back_from_a_patch_that_reaches_over_the_edge() {
-        // 40 pixels around (10, 20): the square begins at (−30, −20), with 1.6 pixels of the network for one.
+        // A face of 40 pixels around (10, 20): the square begins at (−30, −20), and is enlarged 1.6 times.
         let patch = Patch::around(FaceRect { x: -10.0, y: 0.0, width: 40.0, height: 40.0 }, 200, 100).unwrap();
         assert_eq!(patch.part, FaceRect { x: 0.0, y: 0.0, width: 50.0, height: 60.0 });
         assert_eq!((patch.at, patch.size), ((48, 32), (80, 96)));

@@ -21,27 +21,28 @@ use super::onnx::{Graph, Value};
 use super::{BuildError, Cost, ExportError, NetworkSpec, Pass, Precision, SpecError, macs};
 use mien_core::landmarks::LANDMARKS;
 
-/// Pixels of the picture from one cell of a level to the next. A picture's sides have to be multiples of the last.
+/// Distance between the cells of each level, in pixels of the picture. A picture's sides must be multiples of the last.
 pub const STRIDES: [i64; 3] = [8, 16, 32];
 
 /// The coarsest level's stride.
 pub const COARSEST: i64 = STRIDES[STRIDES.len() - 1];
 
-/// Numbers that a network gives for each cell, see [`DetectionNetwork::forward`].
+/// Number of outputs for each cell, see [`DetectionNetwork::forward`].
 pub const OUTPUTS: usize = 5 + 2 * LANDMARKS;
 
-/// Width and height that a cell's box has where its outputs are 0, in strides: the geometric middle of the sizes that a level
-/// finds.
+/// Width and height of a cell's box where its outputs are 0, in strides: the geometric mean of the sizes that a level finds.
 pub const BASE_SIZE: f64 = 4.0;
 
-/// A network that finds faces in gray pictures. It has no anchors: each cell may say that it stands in a face, and where that is.
+/// A network that finds faces in gray pictures. It has no anchors: each cell predicts whether it lies in a face, and where that face
+/// is.
 pub trait DetectionNetwork: Send {
-    /// For normalised pictures `[N, 1, H, W]` a tensor `[N, OUTPUTS, H / stride, W / stride]` of 32-bit floats for each of
-    /// [`STRIDES`]: the logit of the score; from the cell's middle to the box's, x and y, in strides; logarithm of the box's
-    /// width and height in units of [`BASE_SIZE`] strides; from the cell's middle to each landmark, x and y, in strides.
+    /// Returns, for normalised pictures `[N, 1, H, W]`, a tensor `[N, OUTPUTS, H / stride, W / stride]` of 32-bit floats for each of
+    /// [`STRIDES`]. For each cell it holds the logit of the score; from the cell's centre to the box's, x and y, in strides; the
+    /// logarithm of the box's width and height in units of [`BASE_SIZE`] strides; from the cell's centre to each landmark, x and y, in
+    /// strides.
     ///
     /// # Errors
-    /// When libtorch fails, as when memory is full.
+    /// When libtorch fails, for example because memory is full.
     fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<[Tensor; STRIDES.len()], TchError>;
 
     /// Merges batch norms and branches into plain convolutions.
@@ -50,13 +51,13 @@ pub trait DetectionNetwork: Send {
     /// When libtorch fails.
     fn fold(&mut self) -> Result<(), TchError>;
 
-    /// As [`super::Network::pack`].
+    /// See [`super::Network::pack`].
     ///
     /// # Errors
-    /// When libtorch can't lay the weights out.
+    /// When libtorch can't convert the weights.
     fn pack(&mut self, precision: Precision) -> Result<(), TchError>;
 
-    /// As [`super::Network::deploy`].
+    /// See [`super::Network::deploy`].
     ///
     /// # Errors
     /// When libtorch fails.
@@ -65,34 +66,35 @@ pub trait DetectionNetwork: Send {
         if packs_on(device) { self.pack(precision) } else { Ok(()) }
     }
 
-    /// Adds to `graph` what [`Self::forward`] computes once the network is folded, and gives the three levels.
+    /// Adds the computation of the folded network to `graph` and returns the three levels.
     ///
     /// # Errors
     /// When libtorch can't copy the weights.
     fn draw(&self, graph: &mut Graph, pictures: &Value) -> Result<[Value; STRIDES.len()], ExportError>;
 }
 
-/// Creates a network's variables under a path, by the parameters of a recipe or card.
+/// Creates a network's variables under a path, from the parameters in a recipe or card.
 type Build = fn(&nn::Path<'_>, toml::Table) -> Result<Box<dyn DetectionNetwork>, BuildError>;
 
 /// An entry of the registry.
 pub struct Detector {
-    /// What recipes and cards call it.
+    /// Its name in recipes and cards.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// One-line description.
     pub about: &'static str,
     build: Build,
 }
 
-/// Every architecture that finds faces.
+/// All detector architectures.
 pub const DETECTORS: &[Detector] =
     &[Detector { name: "faces", about: "re-parameterised 3×3 convolutions at three strides", build: stack::build }];
 
-/// Width and height of the picture that a network's cost is counted on.
+/// Width and height of the picture for which a network's cost is counted.
 pub const COUNTED_ON: [i64; 2] = [320, 192];
 
 impl NetworkSpec {
-    /// Creates a detector's variables under `path`, initialised at random from libtorch's generator, after a look at what they will be.
+    /// Creates a detector's variables under `path`, initialised at random from libtorch's generator. The network is surveyed first, so
+    /// nothing is allocated for one that is too large.
     ///
     /// # Errors
     /// When the architecture or one of its parameters is unknown, the network is too large, or memory is full.
@@ -101,7 +103,7 @@ impl NetworkSpec {
         self.make_detector(path)
     }
 
-    /// [`Self::build_detector`] for whoever has looked already.
+    /// [`Self::build_detector`] for callers that have already surveyed the network.
     fn make_detector(&self, path: &nn::Path<'_>) -> Result<Box<dyn DetectionNetwork>, SpecError> {
         let built = (self.detector()?.build)(path, self.parameters.clone());
         built.map_err(|source| self.failed(source))
@@ -114,7 +116,7 @@ impl NetworkSpec {
         })
     }
 
-    /// What a detector costs as it is deployed, counted on a picture of [`COUNTED_ON`]. It isn't built for that.
+    /// Returns the cost of a deployed detector for a picture of [`COUNTED_ON`], without building it.
     ///
     /// # Errors
     /// When the architecture or one of its parameters is unknown, or the network is too large.
@@ -122,7 +124,7 @@ impl NetworkSpec {
         Ok(self.survey_detector()?.cost)
     }
 
-    /// Looks at a detector before it is built.
+    /// Surveys a detector without building it.
     ///
     /// # Errors
     /// As [`Self::detector_cost`].
@@ -163,7 +165,7 @@ mod tests {
                 let store = nn::VarStore::new(Device::Cpu);
                 let mut network = spec(detector.name).build_detector(&store.root()).unwrap();
                 let pictures = Tensor::randn([2, 1, 64, 96], (Kind::Float, Device::Cpu)) * 1.5 + 0.3;
-                // Passes in training mode give the batch norms statistics worth folding.
+                // A pass in training mode gives the batch norms statistics other than the initial ones.
                 let training = Pass { train: true, precision: Precision::F32 };
                 let _ = tch::no_grad(|| network.forward(&pictures, training)).unwrap();
                 let before = tch::no_grad(|| network.forward(&pictures, Pass::EVALUATE)).unwrap();

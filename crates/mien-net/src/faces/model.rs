@@ -1,4 +1,4 @@
-//! A detector at hand: found by name or path, checked, put on a device, and asked for the faces in pictures.
+//! Loading and running a detector: found by name or path, checked, put on a device, and run on pictures.
 
 use tch::{Device, Kind, Tensor, nn};
 
@@ -7,30 +7,30 @@ use super::super::{ModelError, ModelSource, Pass, Precision};
 use super::decode::{decode, suppress};
 use super::{COARSEST, DetectionNetwork, FacesCard, FoundFace, OUTPUTS, STRIDES, ScoreCalibration};
 
-/// The models that find faces.
+/// How detectors are loaded.
 const DETECTOR: loaded::Kind<FacesCard, dyn DetectionNetwork> = loaded::Kind {
     card: FacesCard::from_toml,
     survey: |card| card.network.survey_detector(),
     make: |card, path| card.network.make_detector(path),
 };
 
-/// A detector, ready to be run on a device.
+/// A detector that is ready to run on a device.
 pub struct FaceNetwork {
-    /// What it is.
+    /// The detector's card.
     pub card: FacesCard,
     /// Where the weights are.
     pub device: Device,
-    /// SHA-256 of the weights' file, in hexadecimal.
+    /// SHA-256 of the weights file, in hexadecimal.
     pub sha256: String,
     pub(crate) network: Box<dyn DetectionNetwork>,
-    /// Owner of the variables.
+    /// Owns the variables.
     _store: nn::VarStore,
 }
 
-/// Faces can't be looked for.
+/// The detector can't be run.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// The pictures have no shape that the network takes.
+    /// The pictures don't have a shape that the network accepts.
     #[error("the detector takes gray pictures whose sides are multiples of {COARSEST}, not a tensor of shape {0:?}")]
     Shape(Vec<i64>),
     /// libtorch failed.
@@ -39,7 +39,7 @@ pub enum FindError {
 }
 
 impl FaceNetwork {
-    /// Reads, checks and deploys a detector. On the CPU convolutions compute in `precision`.
+    /// Reads, checks and deploys a detector. On x86-64 CPUs, convolutions compute in `precision`.
     ///
     /// # Errors
     /// When a file is missing, damaged, or doesn't fit its card.
@@ -47,7 +47,7 @@ impl FaceNetwork {
         DETECTOR.load(source, device, |network| network.deploy(device, precision)).map(Self::of)
     }
 
-    /// Reads, checks and folds a detector on the CPU, whose weights can then be looked at.
+    /// Reads, checks and folds a detector on the CPU. Unlike after [`Self::load`], its weights can still be read.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -60,8 +60,8 @@ impl FaceNetwork {
         Self { card, device: store.device(), sha256, network, _store: store }
     }
 
-    /// The faces in each of `pictures`, gray bytes `[N, 1, H, W]` on any device, whose sides are multiples of [`COARSEST`]: those
-    /// with a probability of at least `threshold`, the surest first, in pixels of their picture.
+    /// Finds the faces in each of `pictures`: gray bytes `[N, 1, H, W]` on any device, whose sides are multiples of [`COARSEST`].
+    /// Returns those with a probability of at least `threshold`, the most likely first, in pixels of their picture.
     ///
     /// # Errors
     /// When the shape doesn't fit or libtorch fails.
@@ -69,7 +69,7 @@ impl FaceNetwork {
         self.find_with(pictures, self.card.score, threshold)
     }
 
-    /// The same with another calibration of the scores than the card's.
+    /// Like [`Self::find`], with another calibration of the scores than the card's.
     ///
     /// # Errors
     /// As [`Self::find`].
@@ -89,10 +89,10 @@ impl FaceNetwork {
     }
 }
 
-/// The faces in each picture by a network's outputs: those with a logit of at least `least_logit`, the surest first.
+/// Returns the faces in each picture from a network's outputs: those with a logit of at least `least_logit`, the most likely first.
 ///
 /// # Errors
-/// When libtorch can't give the numbers out.
+/// When libtorch can't copy the outputs.
 pub fn faces_in(
     levels: &[Tensor; STRIDES.len()],
     score: ScoreCalibration,

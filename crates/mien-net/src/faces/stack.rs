@@ -1,10 +1,10 @@
-//! `faces`: Mien's own detector, shaped for libtorch on one core at batch 1: few, plain 3×3 convolutions, an early stride, no
-//! change of layout in the middle.
+//! `faces`: Mien's own detector, designed for libtorch on one core at batch size 1: few, plain 3×3 convolutions, an early stride, and
+//! one memory layout throughout.
 //!
-//! A stem of stride 2, then a stage for each stride from 4 to 32; each begins with a convolution of stride 2. Before the last block
-//! of the stages at strides 8 and 16 what the next coarser stage saw is added, by a 1×1 convolution, twice as large (a feature
-//! pyramid, Lin et al. 2017): a small face is told by what is around it, and the blocks on fine maps alone see 47 pixels. The
-//! outputs are taken from the last three stages by one 1×1 convolution each.
+//! A stem of stride 2 is followed by one stage for each stride from 4 to 32, which begins with a convolution of stride 2. At strides 8
+//! and 16, the output of the next coarser stage goes through a 1×1 convolution, is doubled in size and added before the last block (a
+//! feature pyramid, Lin et al. 2017): what is around a small face helps to recognise it, and the blocks on fine maps alone see 47
+//! pixels. One 1×1 convolution for each of the last three stages gives the outputs.
 
 use serde::Deserialize;
 use serde::de::Error as _;
@@ -16,14 +16,13 @@ use super::super::rep::RepBlock;
 use super::super::{BuildError, ExportError, Pass, Precision, macs};
 use super::{DetectionNetwork, OUTPUTS, STRIDES};
 
-/// What a recipe may say about `faces`.
+/// Parameters that a recipe may set.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Parameters {
     /// Filters of the stem and of the stages at strides 4, 8, 16 and 32.
     channels: [i64; 1 + STAGES],
-    /// Blocks of each stage after the one that halves the picture; the last of those at strides 8 and 16 also sees the coarser
-    /// stage.
+    /// Blocks of each stage after the one that halves the picture. The last of those at strides 8 and 16 also sees the coarser stage.
     blocks: [usize; STAGES],
 }
 
@@ -39,29 +38,29 @@ impl Default for Parameters {
     }
 }
 
-/// Score that a new network gives to every cell, so that the many cells without a face don't drown the first steps (Lin et al.
+/// Score that a new network gives to every cell, so that the many cells without a face don't dominate the first steps (Lin et al.
 /// 2017).
 const FIRST_SCORE: f64 = 0.01;
 
 struct Faces {
-    /// The stem, then the stages, as far as they come before what coarser ones saw.
+    /// The stem, then the stages. Of stages with a joint, all blocks but the last, which the joint holds.
     stages: Vec<Vec<RepBlock>>,
-    /// From the coarser of two stages with outputs to the finer, the finest first.
+    /// One for each pair of neighbouring stages with outputs, the finest first.
     joints: Vec<Joint>,
-    /// Of each stage with outputs.
+    /// Output layers of the stages with outputs.
     heads: Vec<ConvNorm>,
 }
 
-/// Where a stage with outputs learns what the next coarser one saw.
+/// Adds the output of the next coarser stage to that of a stage.
 struct Joint {
-    /// To the finer stage's channels.
+    /// Brings the coarser stage's output to the finer stage's channels.
     lateral: ConvNorm,
     /// The finer stage's last block.
     block: RepBlock,
 }
 
 impl Joint {
-    /// `fine` `[N, C, H, W]`, and `coarse` of half its height and width.
+    /// `fine` is `[N, C, H, W]`, and `coarse` has half its height and width.
     fn forward(&self, fine: &Tensor, coarse: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let coarse = self.lateral.forward(coarse, pass)?;
         let size = coarse.size();
@@ -85,7 +84,7 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
     if blocks[FIRST_WITH_OUTPUTS..STAGES - 1].contains(&0) {
         return Err(toml::de::Error::custom("`blocks` has to be at least 1 at strides 8 and 16").into());
     }
-    // On the largest maps the branches would cost as much time as the rest of the training, for next to no weights.
+    // No branches on the largest maps: they would take as much time as the rest of the training, for next to no weights.
     let mut stages = vec![vec![RepBlock::new(&(path / "stem"), 1, channels[0], 2, false)?]];
     let mut joints = Vec::new();
     for stage in 0..STAGES {
@@ -107,12 +106,12 @@ pub(super) fn build(path: &nn::Path<'_>, parameters: toml::Table) -> Result<Box<
         .map(|stage| {
             let path = path / format!("head{}", stage + 1);
             let layer = ConvNorm::biased(&path, ConvShape::new(channels[stage + 1], OUTPUTS as i64, 1))?;
-            // What stands in for a variable in a survey has no memory of its own to write to.
+            // The stand-ins for variables in a survey have no memory of their own to write to.
             if !macs::is_surveying()
                 && let (Some(weight), Some(bias)) = (path.get("weight"), path.get("bias"))
             {
                 tch::no_grad(|| -> Result<(), TchError> {
-                    // Small enough that the first boxes have the size that their level is for.
+                    // Small weights, so that the first boxes have about the base size of their level.
                     let _ = weight.shallow_clone().f_mul_scalar_(0.1)?;
                     let _ = bias.narrow(0, 0, 1).f_fill_((FIRST_SCORE / (1.0 - FIRST_SCORE)).ln())?;
                     Ok(())
@@ -176,7 +175,7 @@ impl Faces {
         self.stages.iter_mut().flatten().chain(self.joints.iter_mut().map(|joint| &mut joint.block))
     }
 
-    /// The convolutions that stand alone.
+    /// The convolutions outside blocks.
     fn single(&mut self) -> impl Iterator<Item = &mut ConvNorm> {
         self.joints.iter_mut().map(|joint| &mut joint.lateral).chain(&mut self.heads)
     }

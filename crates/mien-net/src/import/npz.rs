@@ -1,4 +1,4 @@
-//! NumPy's archives: a zip file of `.npy` arrays, each with a header of text before its numbers.
+//! NumPy's archives: zip files of `.npy` arrays, each with a text header before its numbers.
 
 use tch::{Kind, Tensor};
 
@@ -6,13 +6,13 @@ use super::torch::Archive;
 use super::{Budget, Problem, elements, kind_read};
 use crate::checkpoint::TensorMap;
 
-/// How an array begins.
+/// First bytes of an array.
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// The arrays of an archive under their names.
+/// Reads the arrays of an archive, by name.
 ///
 /// # Errors
-/// When the archive or an array is damaged, an array holds other than numbers, or all of them are larger than `budget` allows.
+/// When the archive or an array is damaged, an array holds anything but numbers, or all of them together exceed `budget`.
 pub fn read(archive: &mut Archive<'_>, budget: &mut Budget) -> Result<TensorMap, Problem> {
     let mut tensors = TensorMap::new();
     for i in 0..archive.len() {
@@ -20,7 +20,7 @@ pub fn read(archive: &mut Archive<'_>, budget: &mut Budget) -> Result<TensorMap,
         let Some(name) = file.name().strip_suffix(".npy").map(str::to_owned) else { continue };
         let bytes = budget.unpack(file)?;
         let tensor = Array::parse(&bytes).and_then(|array| {
-            // What it is read as may take more than it does.
+            // Once converted, the numbers may take more memory than in the file.
             budget
                 .take(array.numbers() * kind_read(array.kind).elt_size_in_bytes())
                 .map_err(|error| error.to_string())?;
@@ -89,7 +89,7 @@ impl<'a> Array<'a> {
         if !is_fortran_order {
             return row.f_view(shape.as_slice()).map_err(|e| crate::torch::said(&e));
         }
-        // The first index runs fastest: the shape read backwards, then turned round.
+        // The first index varies fastest, so read with the shape reversed, then transpose.
         let backwards: Vec<i64> = shape.iter().rev().copied().collect();
         let turned: Vec<i64> = (0..shape.len() as i64).rev().collect();
         row.f_view(backwards.as_slice())

@@ -1,13 +1,13 @@
-//! Python's pickles, read as data: what would be called or built is recorded, never executed.
+//! Python's pickles, read as data: calls and objects are recorded, never executed.
 //!
-//! The opcodes are those of Python's `pickletools`; the ones that no protocol since 2 writes are left out.
+//! The opcodes are those of Python's `pickletools`. Those that no protocol since 2 writes are left out.
 
 use std::collections::HashMap;
 
 use super::Problem;
 
-/// Number of a value among all of a pickle. Numbers and not references, so that no nesting and no loop in a file can
-/// exhaust the stack.
+/// Index of a value among all values of a pickle. With indices instead of references, no nesting and no loop in a file can exhaust the
+/// stack.
 pub type Id = usize;
 
 /// A value of a pickle.
@@ -24,13 +24,13 @@ pub enum Value {
     Dict(Vec<(Id, Id)>),
     /// `module.name`.
     Global(String),
-    /// What `function` would give for `arguments`, and the state that would then be set.
+    /// The result of calling `function` with `arguments`, and the state that would then be set on it.
     Call {
         function: Id,
         arguments: Id,
         state: Option<Id>,
     },
-    /// What a name outside the pickle stands for.
+    /// A reference to something outside the pickle.
     Persistent(Id),
 }
 
@@ -38,49 +38,49 @@ pub enum Value {
 #[derive(Debug, Default)]
 pub struct Pickle {
     values: Vec<Value>,
-    /// The value that was pickled.
+    /// The top-level value.
     pub root: Id,
 }
 
-/// Values that a pickle may have. The largest published networks have some ten thousand.
+/// Limit on the values of a pickle. The largest published networks have some ten thousand.
 const MOST_VALUES: usize = 5_000_000;
 
 impl Pickle {
-    /// The value of this number.
+    /// The value with this index.
     pub fn get(&self, id: Id) -> &Value {
         self.values.get(id).unwrap_or(&Value::None)
     }
 
-    /// All of them, in no order that means anything.
+    /// All values, in no meaningful order.
     pub fn values(&self) -> impl Iterator<Item = &Value> {
         self.values.iter()
     }
 
-    /// The items of a sequence, none for anything else.
+    /// The items of a sequence. Empty for anything else.
     pub fn items(&self, id: Id) -> &[Id] {
         if let Value::Sequence(items) = self.get(id) { items } else { &[] }
     }
 
-    /// A whole number.
+    /// The value, if it is an integer.
     pub fn int(&self, id: Id) -> Option<i64> {
         if let Value::Int(value) = self.get(id) { Some(*value) } else { None }
     }
 
-    /// A text.
+    /// The value, if it is a text.
     pub fn text(&self, id: Id) -> Option<&str> {
         if let Value::Text(text) = self.get(id) { Some(text) } else { None }
     }
 
-    /// The name of a global.
+    /// The name, if the value is a global.
     pub fn global(&self, id: Id) -> Option<&str> {
         if let Value::Global(name) = self.get(id) { Some(name) } else { None }
     }
 }
 
-/// Reads one pickle from the start of `bytes`: its values, and the bytes that follow it.
+/// Reads one pickle from the start of `bytes`. Returns it, and the bytes that follow it.
 ///
 /// # Errors
-/// When it is cut off, or holds an opcode or an order of them that can't be read.
+/// When it is cut off, has too many values, or holds unknown opcodes or an invalid sequence of them.
 pub fn read(bytes: &[u8]) -> Result<(Pickle, &[u8]), Problem> {
     let mut machine =
         Machine { bytes, position: 0, values: Vec::new(), stack: vec![], marks: vec![], memo: HashMap::new() };
@@ -118,7 +118,7 @@ impl<'a> Machine<'a> {
         Ok(taken)
     }
 
-    /// A number of `size` bytes, the lowest first, at most eight.
+    /// Reads a little-endian number of `size` bytes, at most eight.
     fn number(&mut self, size: usize) -> Result<u64, Problem> {
         Ok(self.take(size)?.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
@@ -190,7 +190,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Numbers of any length; those beyond 64 bits, which weights have none of, lose their upper part.
+    /// Pushes an integer of any length. Those beyond 64 bits, which weights don't use, lose their upper part.
     fn push_long(&mut self, size_of_length: usize) -> Result<(), Problem> {
         let length = self.length(size_of_length)?;
         let bytes = self.take(length)?;
@@ -201,7 +201,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Adds to the sequence or dictionary on top; objects that are filled this way keep what matters in their state.
+    /// Appends to the sequence on top of the stack. Objects that are filled this way are left alone: what matters is in their state.
     fn extend(&mut self, items: Vec<Id>) -> Result<(), Problem> {
         let id = self.top()?;
         if let Some(Value::Sequence(sequence)) = self.values.get_mut(id) {
@@ -230,8 +230,8 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// The pairs that Python 2 makes an ordered dictionary of; Python 3 makes an empty one and fills it. They are taken out of their list,
-    /// so that one that many dictionaries are made of doesn't take more memory than the file.
+    /// Takes the pairs from which Python 2 makes an ordered dictionary; Python 3 makes an empty one and fills it. The pairs are moved
+    /// out of their list, so that many dictionaries made of one list don't take more memory than the file.
     fn take_pairs(&mut self, arguments: Id) -> Vec<(Id, Id)> {
         let Some(list) = self.items(arguments).first().copied() else { return Vec::new() };
         let Some(Value::Sequence(pairs)) = self.values.get_mut(list) else { return Vec::new() };
@@ -258,7 +258,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Does one opcode; gives the root at the last.
+    /// Interprets one opcode. Returns the top-level value at the end of the pickle.
     fn step(&mut self) -> Result<Option<Id>, Problem> {
         match self.take(1)?[0] {
             b'.' => return self.pop().map(Some),
@@ -287,7 +287,7 @@ impl<'a> Machine<'a> {
             0x8a => self.push_long(1)?,
             0x8b => self.push_long(4)?,
             b'G' => {
-                // The only number whose highest byte comes first.
+                // The only big-endian number.
                 let value = f64::from_bits(self.number(8)?.swap_bytes());
                 self.push(Value::Float(value));
             }
@@ -308,7 +308,7 @@ impl<'a> Machine<'a> {
                 let items = self.pop_to_mark()?;
                 self.extend(items)?;
             }
-            // List, tuple and frozen set of what stands above the mark.
+            // List, tuple and frozen set of the items above the mark.
             b'l' | b't' | 0x91 => {
                 let items = self.pop_to_mark()?;
                 self.push(Value::Sequence(items));
@@ -342,7 +342,7 @@ impl<'a> Machine<'a> {
             }
             b'R' | 0x81 => self.call()?,
             0x92 => {
-                // Named arguments are of no use to us.
+                // Keyword arguments aren't needed.
                 self.pop()?;
                 self.call()?;
             }

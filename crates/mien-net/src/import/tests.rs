@@ -10,7 +10,7 @@ fn text(pickle: &mut Vec<u8>, text: &str) {
     pickle.extend(text.bytes());
 }
 
-/// What pickles of PyTorch say for a tensor in the storage of five floats of this key.
+/// Adds what PyTorch pickles for a tensor in the storage `key`, which has five floats.
 fn tensor(pickle: &mut Vec<u8>, key: &str, offset: u8, size: &[u8], stride: &[u8]) {
     pickle.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
     text(pickle, "storage");
@@ -27,8 +27,8 @@ fn tensor(pickle: &mut Vec<u8>, key: &str, offset: u8, size: &[u8], stride: &[u8
     pickle.extend(b"\x89ccollections\nOrderedDict\n)RtR");
 }
 
-/// What `torch.save({"a": tensor, "b": parameter}, …)` pickles: `a` is [[1, 2], [3, 4]] seen column by column, `b` the number
-/// that comes after. Both lie in one storage of five floats.
+/// What `torch.save({"a": tensor, "b": parameter}, …)` pickles: `a` is [[1, 2], [3, 4]] stored column by column, `b` the number after
+/// it. Both share one storage of five floats.
 fn pickled() -> Vec<u8> {
     let mut p = b"\x80\x02}(".to_vec();
     text(&mut p, "a");
@@ -59,7 +59,7 @@ fn zipped() -> Vec<u8> {
     zip(&[("weights/data.pkl", &pickled()), ("weights/data/0", &storage())])
 }
 
-/// A file of the older format, of this pickle and storages.
+/// A file in the older format, made of this pickle and these storages.
 fn legacy(pickle: &[u8], storages: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.".to_vec();
     bytes.extend(pickle);
@@ -107,7 +107,7 @@ fn archives_of_numpy_are_read_in_both_orders() {
 
 #[test]
 fn an_ordered_dictionary_of_python_2_gives_its_tensors() {
-    // It is made of a list of lists of two, where Python 3 fills an empty one.
+    // Python 2 makes it from a list of two-element lists; Python 3 makes an empty one and fills it.
     let mut pickle = b"\x80\x02ccollections\nOrderedDict\n](](".to_vec();
     text(&mut pickle, "a");
     tensor(&mut pickle, "0", 0, &[2, 2], &[1, 2]);
@@ -159,7 +159,7 @@ fn a_checkpoint_gives_its_weights_and_not_its_optimizer() {
     tensor(&mut pickle, "1", 0, &[5], &[1]);
     pickle.extend(b"u.");
     assert_read(&zip(&[("c/data.pkl", &pickle), ("c/data/0", &storage()), ("c/data/1", &storage())]));
-    // The storage that isn't kept comes first.
+    // The storage that isn't needed comes first.
     assert_read(&legacy(&pickle, &[("1", storage()), ("0", storage())]));
 }
 
@@ -173,7 +173,7 @@ fn files_cut_anywhere_or_changed_anywhere_are_errors_or_tensors_and_never_a_cras
             for value in [0, 1, 0x7f, 0xff] {
                 let mut changed = whole.clone();
                 changed[at] = value;
-                // Weights have no checksum in most formats: some changes give other numbers.
+                // Most formats have no checksum, so some changes only give other numbers.
                 tensors(&changed).ok();
             }
         }
@@ -189,13 +189,13 @@ proptest::proptest! {
     }
 }
 
-/// A piece of a pickle: an opcode with what must follow it, or any byte.
+/// A piece of a pickle: an opcode with its operands, or any byte.
 fn opcode() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
     use proptest::prelude::*;
     let whole = &pickled()[..];
     let mut weight = Vec::new();
     tensor(&mut weight, "0", 0, &[1], &[1]);
-    // The same with the lowest number that there is as its size.
+    // The same with the smallest 64-bit integer as its size.
     let mut odd = weight.clone();
     let size = odd.windows(4).position(|w| w == b"(K\x01t").unwrap_or(0);
     odd.splice(size + 1..size + 3, *b"\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x80");
@@ -258,7 +258,7 @@ fn an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused() {
     assert!(matches!(tensors(&bytes), Err(Problem::TooLarge)));
 }
 
-/// A pickle of a dictionary in which so many names stand for the whole of one storage.
+/// A pickle of a dictionary in which `count` names refer to the whole of one storage.
 fn aliases(count: usize) -> Vec<u8> {
     let mut pickle = b"\x80\x02}(".to_vec();
     for i in 0..count {
@@ -274,7 +274,7 @@ fn tensors_that_share_their_numbers_too_often_are_refused() {
     let numbers = storage();
     let read = |count| tensors(&zip(&[("w/data.pkl", &aliases(count)), ("w/data/0", &numbers)])).map(|map| map.len());
     assert_eq!(read(3).unwrap(), 3);
-    // The same with a storage of a megabyte, of which each tensor takes all by a shape of one dimension.
+    // The same with a storage of a megabyte. Each tensor has nearly as many numbers as the storage.
     let large = vec![0_u8; 1 << 20];
     let mut pickle = b"\x80\x02}(".to_vec();
     for i in 0..1000 {

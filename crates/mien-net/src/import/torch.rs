@@ -14,20 +14,20 @@ use crate::checkpoint::TensorMap;
 /// An archive in memory.
 pub type Archive<'a> = zip::ZipArchive<std::io::Cursor<&'a [u8]>>;
 
-/// The first pickle of a file of the older format: protocol 2 and a number of ten bytes that PyTorch chose.
+/// The first pickle of a file in the older format: protocol 2 and PyTorch's magic number of ten bytes.
 const LEGACY: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
-/// Pickles before the one that matters: that number, the version and sizes of the machine that wrote it.
+/// Pickles before the one that matters: the magic number, the version, and the type sizes of the machine that wrote the file.
 const LEGACY_PREAMBLE: usize = 3;
 
-/// Whether a file is of the format that PyTorch wrote before 1.6.
+/// Whether a file has the format that PyTorch wrote before 1.6.
 pub fn is_legacy(bytes: &[u8]) -> bool {
     bytes.starts_with(LEGACY)
 }
 
-/// The tensors of such a file: pickles, the keys of the storages, then each storage with its length before it.
+/// Reads the tensors of such a file: pickles, the keys of the storages, then each storage with its length before it.
 ///
 /// # Errors
-/// When it is damaged, or all tensors are larger than `budget` allows.
+/// When it is damaged, or all tensors together exceed `budget`.
 pub fn read_legacy(bytes: &[u8], budget: &mut Budget) -> Result<TensorMap, Problem> {
     let mut rest = bytes;
     for _ in 0..LEGACY_PREAMBLE {
@@ -36,7 +36,7 @@ pub fn read_legacy(bytes: &[u8], budget: &mut Budget) -> Result<TensorMap, Probl
     let (object, rest) = pickle::read(rest)?;
     let (keys, mut rest) = pickle::read(rest)?;
     let views = views(&object, budget)?;
-    // Of all storages, also of those whose tensors aren't kept: what comes after them can't be found otherwise.
+    // Of all storages, including those whose tensors aren't kept: without their sizes, the storages after them can't be found.
     let kinds: BTreeMap<&str, Kind> = object.values().filter_map(|value| storage(&object, value)).collect();
     let mut storages = BTreeMap::new();
     for key in keys.items(keys.root) {
@@ -53,10 +53,10 @@ pub fn read_legacy(bytes: &[u8], budget: &mut Budget) -> Result<TensorMap, Probl
     assemble(views, budget, |key, _| Ok(storages.get(key).map(|data| Cow::Borrowed(*data))))
 }
 
-/// The tensors of a zip file that PyTorch wrote: `NAME/data.pkl`, and the storages as `NAME/data/KEY`.
+/// Reads the tensors of a zip file that PyTorch wrote: `NAME/data.pkl`, and the storages as `NAME/data/KEY`.
 ///
 /// # Errors
-/// When it is damaged, or all tensors are larger than `budget` allows.
+/// When it is damaged, or all tensors together exceed `budget`.
 pub fn read_zip(archive: &mut Archive<'_>, budget: &mut Budget) -> Result<TensorMap, Problem> {
     const PICKLE: &str = "data.pkl";
     let name = archive.file_names().find(|name| name.rsplit('/').next() == Some(PICKLE)).map(str::to_owned);
@@ -68,7 +68,8 @@ pub fn read_zip(archive: &mut Archive<'_>, budget: &mut Budget) -> Result<Tensor
     assemble(views, budget, |key, budget| Ok(entry(archive, &format!("{folder}data/{key}"), budget)?.map(Cow::Owned)))
 }
 
-/// An entry's bytes. PyTorch stores them as they are; what is packed can't be a file of its own, and could unpack to any size.
+/// Returns an entry's bytes, or `None` if there is no such entry. PyTorch doesn't compress entries. A compressed one can't come from
+/// PyTorch, and could unpack to any size.
 fn entry(archive: &mut Archive<'_>, name: &str, budget: &mut Budget) -> Result<Option<Vec<u8>>, Problem> {
     let file = match archive.by_name(name) {
         Err(ZipError::FileNotFound) => return Ok(None),
@@ -77,7 +78,7 @@ fn entry(archive: &mut Archive<'_>, name: &str, budget: &mut Budget) -> Result<O
     if file.compression() != CompressionMethod::Stored {
         return Err(Problem::UnknownFormat);
     }
-    // Entries may lie over one another.
+    // Entries may overlap in the file.
     budget.unpack(file).map(Some)
 }
 
@@ -91,7 +92,7 @@ struct View {
     stride: Vec<i64>,
 }
 
-/// Puts tensors together from their storages.
+/// Assembles tensors from their storages.
 fn assemble<'a>(
     views: Vec<(String, View)>,
     budget: &mut Budget,
@@ -111,7 +112,7 @@ fn assemble<'a>(
         if !view.fits(row.numel()) {
             return Err(problem(format!("its shape {:?} doesn't fit its {} numbers", view.size, row.numel())));
         }
-        // Any number of tensors may see the same storage.
+        // Any number of tensors may share a storage.
         budget.take(view.numbers() * row.kind().elt_size_in_bytes())?;
         let tensor = row
             .f_as_strided(&view.size, &view.stride, view.offset)
@@ -123,13 +124,13 @@ fn assemble<'a>(
 }
 
 impl View {
-    /// How many numbers it shows, once it [fits](Self::fits).
+    /// Number of elements. Only valid once it [fits](Self::fits).
     fn numbers(&self) -> usize {
         usize::try_from(self.size.iter().product::<i64>()).unwrap_or(0)
     }
 
-    /// Whether all elements lie in a storage of so many, and no element stands for more than one number: a tensor that
-    /// is larger than its storage is no weight.
+    /// Whether all elements lie in a storage of `numbers` elements, and there are no more of them than the storage has: a tensor that
+    /// is larger than its storage can't be a weight.
     fn fits(&self, numbers: usize) -> bool {
         let numbers = numbers as i64;
         let positive = self.offset >= 0 && self.size.iter().chain(&self.stride).all(|n| *n >= 0);
@@ -142,7 +143,7 @@ impl View {
     }
 }
 
-/// Nesting of modules that is followed; real networks have less than ten.
+/// Limit on the nesting of modules. Real networks have fewer than ten levels.
 const DEEPEST: usize = 64;
 
 /// All tensors that a pickle describes, under the names that PyTorch's state dictionary gives them.
@@ -158,7 +159,7 @@ fn views(object: &Pickle, budget: &mut Budget) -> Result<Vec<(String, View)>, Pr
             ));
             continue;
         }
-        // Each container once, so that loops end.
+        // Visits each container once, so that loops end.
         if depth >= DEEPEST || !seen.insert(id) {
             continue;
         }
@@ -181,10 +182,10 @@ fn views(object: &Pickle, budget: &mut Budget) -> Result<Vec<(String, View)>, Pr
     Ok(views)
 }
 
-/// What checkpoints call the weights that stand in them beside an optimiser's state and more.
+/// Keys under which checkpoints hold the weights, beside an optimiser's state and more.
 const WEIGHTS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
 
-/// Where to begin: at the weights of a checkpoint, else at the whole.
+/// Where to begin: at the weights of a checkpoint, otherwise at the top-level value.
 fn start(object: &Pickle) -> Id {
     let Value::Dict(entries) = object.get(object.root) else { return object.root };
     let named = |name: &str| entries.iter().find(|(key, _)| object.text(*key) == Some(name)).map(|(_, value)| *value);
@@ -192,11 +193,11 @@ fn start(object: &Pickle) -> Id {
     WEIGHTS.into_iter().filter_map(named).find(is_container).unwrap_or(object.root)
 }
 
-/// Modules keep their parts in dictionaries whose own names a state dictionary leaves out.
+/// Dictionaries in which modules keep their parts. Their names don't appear in a state dictionary.
 const UNNAMED: [&str; 3] = ["_modules", "_parameters", "_buffers"];
 
 fn join(name: &str, key: &str, budget: &mut Budget) -> Result<String, Problem> {
-    // A long text that is used often makes names that are longer than the file.
+    // A long text that is used often could make the names larger than the file.
     budget.take(name.len() + key.len())?;
     Ok(match name {
         _ if UNNAMED.contains(&key) => name.to_owned(),
@@ -205,24 +206,24 @@ fn join(name: &str, key: &str, budget: &mut Budget) -> Result<String, Problem> {
     })
 }
 
-/// The tensor that a value is, or `None` if it is none; `Some(None)` for one that can't be understood.
+/// The tensor that a value describes, `None` if it isn't a tensor, or `Some(None)` if it is one of an unknown kind.
 fn view(object: &Pickle, id: Id) -> Option<Option<View>> {
     let mut id = id;
-    // A parameter is made of a tensor; more levels there are none.
+    // A parameter wraps a tensor. There are no further levels.
     for _ in 0..2 {
         let Value::Call { function, arguments, .. } = object.get(id) else { return None };
         let arguments = object.items(*arguments);
         match object.global(*function)? {
             "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state" => match arguments.first()
             {
-                // The pickle has no loop here: arguments stand before what is made of them.
+                // There can't be a loop here: arguments come before the call that uses them.
                 Some(tensor) if *tensor < id => id = *tensor,
                 _ => return Some(None),
             },
             "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor" => {
                 return Some(rebuilt(object, arguments));
             }
-            // Tensors of other kinds: quantised, sparse, of number formats without a storage class of their own.
+            // Other kinds of tensors: quantised, sparse, or in a number format without its own storage class.
             function if is_rebuilding(function) => return Some(None),
             _ => return None,
         }
@@ -230,13 +231,13 @@ fn view(object: &Pickle, id: Id) -> Option<Option<View>> {
     Some(None)
 }
 
-/// Whether PyTorch makes a tensor by this function, `torch._utils._rebuild_qtensor` say.
+/// Whether this is a function with which PyTorch rebuilds tensors, such as `torch._utils._rebuild_qtensor`.
 fn is_rebuilding(function: &str) -> bool {
     let name = function.strip_prefix("torch.").and_then(|rest| rest.rsplit('.').next());
     name.is_some_and(|name| name.starts_with("_rebuild_"))
 }
 
-/// Dimensions that a tensor may have; libtorch allows no more.
+/// Limit on a tensor's dimensions, which is libtorch's own.
 const MOST_DIMENSIONS: usize = 64;
 
 /// What `_rebuild_tensor_v2(storage, offset, size, stride, …)` describes.
@@ -244,7 +245,8 @@ fn rebuilt(object: &Pickle, arguments: &[Id]) -> Option<View> {
     let [storage, offset, size, stride, ..] = arguments else { return None };
     let (key, kind) = self::storage(object, object.get(*storage))?;
     let Value::Persistent(description) = object.get(*storage) else { return None };
-    // In the older format a storage may be a part of another: its own key, the offset in that, its length.
+    // In the older format, a storage may be part of another one. The sixth item then holds its own key, its offset in the other, and
+    // its length.
     let part = object
         .items(*description)
         .get(5)
@@ -263,14 +265,14 @@ fn rebuilt(object: &Pickle, arguments: &[Id]) -> Option<View> {
     })
 }
 
-/// Key and kind of the storage that a value `('storage', class, key, device, count, …)` stands for.
+/// Key and kind of the storage that a value `('storage', class, key, device, count, …)` describes.
 fn storage<'a>(object: &'a Pickle, value: &Value) -> Option<(&'a str, Kind)> {
     let Value::Persistent(description) = value else { return None };
     let [_storage, class, key, ..] = object.items(*description) else { return None };
     Some((object.text(*key)?, kind(object.global(*class)?)?))
 }
 
-/// The numbers in a storage of this class.
+/// The number format of a storage class.
 fn kind(class: &str) -> Option<Kind> {
     Some(match class.strip_prefix("torch.")? {
         "FloatStorage" => Kind::Float,

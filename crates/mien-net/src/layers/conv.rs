@@ -1,4 +1,4 @@
-//! Convolutions with what follows them.
+//! Convolutions and what follows them.
 
 use tch::{Kind, TchError, Tensor, nn};
 
@@ -23,11 +23,11 @@ pub struct ConvNorm {
 pub(super) enum After {
     /// Batch norm.
     Norm(BatchNorm),
-    /// Group norm. It depends on the picture, so it can't be folded.
+    /// Group norm. Its statistics depend on the picture, so it can't be folded.
     Group(GroupNorm),
-    /// A bias that is learnt.
+    /// A trainable bias.
     Bias(Tensor),
-    /// Neither: a norm comes later, when more has been put together.
+    /// Nothing: a norm comes later, after this output has been combined with others.
     Nothing,
     /// The bias of folded weights.
     Folded(Tensor),
@@ -35,16 +35,16 @@ pub(super) enum After {
     Packed(Packed),
 }
 impl ConvNorm {
-    /// With stride 1, which keeps the picture's size. Variables `weight` `[outputs, inputs, kernel, kernel]` and `norm.*`
-    /// under `path`. `kernel` is odd.
+    /// Creates a convolution of stride 1, which keeps the picture's size, and its batch norm: variables `weight`
+    /// `[outputs, inputs, kernel, kernel]` and `norm.*` under `path`. `kernel` must be odd.
     ///
     /// # Errors
-    /// This and all that create layers: when the network becomes too large with it, or memory is full.
+    /// As for all functions that create layers: when the network becomes too large, or memory is full.
     pub fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64, kernel: i64) -> Result<Self, BuildError> {
         Self::strided(path, inputs, outputs, kernel, 1)
     }
 
-    /// With any stride: the picture's sides are divided by it, rounded up.
+    /// Like [`Self::new`], with any stride. The picture's sides are divided by it, rounded up.
     pub fn strided(
         path: &nn::Path<'_>,
         inputs: i64,
@@ -55,41 +55,43 @@ impl ConvNorm {
         Self::named(path, &(path / "norm"), ConvShape::new(inputs, outputs, kernel).stride(stride))
     }
 
-    /// Of any shape, with `weight` under `conv` and the batch norm's variables under `norm`.
+    /// Creates a convolution of any shape, with `weight` under `conv` and the batch norm's variables under `norm`.
     pub fn named(conv: &nn::Path<'_>, norm: &nn::Path<'_>, shape: ConvShape) -> Result<Self, BuildError> {
         let weight = shape.weight(conv)?;
         let norm = BatchNorm::new(norm, shape.outputs, shape.epsilon)?;
         Ok(Self { weight, shape, after: After::Norm(norm) })
     }
 
-    /// The same with `weight` under `path.0` and the norm's variables under `path.1`, as PyTorch numbers the layers of a sequence.
+    /// Like [`Self::named`], with `weight` under `path.0` and the norm's variables under `path.1`, as PyTorch numbers layers in a
+    /// sequence.
     pub fn numbered(path: &nn::Path<'_>, shape: ConvShape) -> Result<Self, BuildError> {
         Self::named(&(path / 0), &(path / 1), shape)
     }
 
-    /// With group norm: variables `weight` and `norm.*` under `path`. `groups` divides the outputs.
+    /// Creates a convolution with group norm: variables `weight` and `norm.*` under `path`. The outputs must be divisible by `groups`.
     pub fn grouped(path: &nn::Path<'_>, shape: ConvShape, groups: i64) -> Result<Self, BuildError> {
         let weight = shape.weight(path)?;
         let norm = GroupNorm::new(&(path / "norm"), shape.outputs, groups)?;
         Ok(Self { weight, shape, after: After::Group(norm) })
     }
 
-    /// With a bias alone: variables `weight` and `bias` under `path`.
+    /// Creates a convolution with only a bias: variables `weight` and `bias` under `path`.
     pub fn biased(path: &nn::Path<'_>, shape: ConvShape) -> Result<Self, BuildError> {
         let weight = shape.weight(path)?;
         let bias = variable(path, "bias", &[shape.outputs], Start::Zeros)?;
         Ok(Self { weight, shape, after: After::Bias(bias) })
     }
 
-    /// The multiplication alone: the variable `weight` under `path`.
+    /// Creates a convolution with neither norm nor bias: variable `weight` under `path`.
     pub fn bare(path: &nn::Path<'_>, shape: ConvShape) -> Result<Self, BuildError> {
         Ok(Self { weight: shape.weight(path)?, shape, after: After::Nothing })
     }
 
-    /// `[N, inputs, H, W]` to `[N, outputs, H, W]`, in the number format of `pass` until the weights are deployed.
+    /// Maps `[N, inputs, H, W]` to `[N, outputs, …]`. Computes in the number format of `pass`, or in that of the weights once they are
+    /// deployed.
     ///
     /// # Errors
-    /// When libtorch fails, as when memory is full.
+    /// When libtorch fails, for example because memory is full.
     pub fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let kind = pass.precision.kind();
         let bias = match &self.after {
@@ -108,10 +110,10 @@ impl ConvNorm {
         }
     }
 
-    /// The same with a ReLU after it, which costs nothing once the layer is packed.
+    /// [`Self::forward`] followed by a ReLU, which costs nothing once the layer is packed.
     ///
     /// # Errors
-    /// When libtorch fails, as when memory is full.
+    /// When libtorch fails, for example because memory is full.
     pub fn forward_relu(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         match &self.after {
             After::Packed(packed) => packed.forward(&self.shape.padded(input)?.0, true),
@@ -122,7 +124,7 @@ impl ConvNorm {
     /// Adds the folded layer to a graph.
     ///
     /// # Errors
-    /// When it can't be folded into one convolution, or libtorch can't copy the weights.
+    /// When the layer isn't folded or has no ONNX export, or libtorch can't copy the weights.
     pub fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
         let bias = match &self.after {
             After::Folded(bias) => bias,
@@ -144,7 +146,7 @@ impl ConvNorm {
         Ok(graph.node("Conv", &[input, &weight, &bias], &attributes))
     }
 
-    /// The same with a ReLU after it.
+    /// [`Self::draw`] followed by a ReLU.
     ///
     /// # Errors
     /// As [`Self::draw`].
@@ -153,7 +155,8 @@ impl ConvNorm {
         Ok(graph.relu(&output))
     }
 
-    /// Adds another folded convolution of the same stride, whose kernel is no larger: the sum of both becomes this one.
+    /// Merges another folded convolution into this one, which then computes the sum of both. The other must have the same stride and a
+    /// kernel that is no larger. Does nothing unless both are folded.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -167,7 +170,8 @@ impl ConvNorm {
         })
     }
 
-    /// Adds what comes in, after a norm of its own, to a folded convolution that keeps the shape.
+    /// Merges an identity branch with its own norm into this folded convolution, which must keep the shape. Does nothing unless it is
+    /// folded.
     ///
     /// # Errors
     /// When libtorch fails.

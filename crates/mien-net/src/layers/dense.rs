@@ -19,12 +19,12 @@ pub struct Dense {
 impl Dense {
     /// Variables `weight` `[outputs, inputs]` and `bias` under `path`.
     pub fn new(path: &nn::Path<'_>, inputs: i64, outputs: i64) -> Result<Self, BuildError> {
-        // The bias first, as tch and libtorch have it: the random numbers follow from the order.
+        // The bias first, as in tch: the random numbers depend on the order.
         let bias = variable(path, "bias", &[outputs], Start::Uniform(1.0 / (inputs as f64).sqrt()))?;
         Ok(Self { weight: variable(path, "weight", &[outputs, inputs], Start::HeUniform)?, bias })
     }
 
-    /// `[N, inputs]` to `[N, outputs]`.
+    /// Maps `[N, inputs]` to `[N, outputs]`.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -40,7 +40,7 @@ impl Dense {
         graph.dense(input, &self.weight, &self.bias)
     }
 
-    /// Adds the layer to a graph for maps of one place, `[N, inputs, 1, 1]`, which it keeps.
+    /// Adds the layer to a graph as a 1×1 convolution of maps `[N, inputs, 1, 1]`, which stay maps.
     ///
     /// # Errors
     /// When libtorch can't copy the weights.
@@ -51,7 +51,7 @@ impl Dense {
     }
 }
 
-/// A dense layer followed by batch norm.
+/// A dense layer followed by batch norm, or with only a bias.
 #[derive(Debug)]
 pub struct DenseNorm {
     weight: Tensor,
@@ -65,13 +65,13 @@ impl DenseNorm {
         Ok(Self { weight, after: After::Norm(BatchNorm::new(&(path / "norm"), outputs, NORM_EPSILON)?) })
     }
 
-    /// With a bias alone: variables `weight` and `bias` under `path`.
+    /// With only a bias: variables `weight` and `bias` under `path`.
     pub fn biased(path: &nn::Path<'_>, inputs: i64, outputs: i64) -> Result<Self, BuildError> {
         let weight = variable(path, "weight", &[outputs, inputs], Start::HeNormal)?;
         Ok(Self { weight, after: After::Bias(variable(path, "bias", &[outputs], Start::Zeros)?) })
     }
 
-    /// `[N, inputs]` to `[N, outputs]`.
+    /// Maps `[N, inputs]` to `[N, outputs]`.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -87,7 +87,7 @@ impl DenseNorm {
     /// Adds the folded layer to a graph.
     ///
     /// # Errors
-    /// When libtorch can't copy the weights.
+    /// When the norm isn't folded, or libtorch can't copy the weights.
     pub fn draw(&self, graph: &mut Graph, input: &Value) -> Result<Value, ExportError> {
         match &self.after {
             After::Bias(bias) | After::Folded(bias) => graph.dense(input, &self.weight, bias),
@@ -109,7 +109,7 @@ impl DenseNorm {
     }
 }
 
-/// `[N, inputs]` by a weight `[outputs, inputs]`.
+/// Multiplies `[N, inputs]` by a weight `[outputs, inputs]` and adds the bias.
 fn multiplied(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, TchError> {
     let size = [input.size().first().copied().unwrap_or(0), weight.size().first().copied().unwrap_or(0)];
     match macs::output(weight, &size)? {

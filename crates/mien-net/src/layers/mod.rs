@@ -1,4 +1,5 @@
-//! Layers that the architectures share. They report their multiply-adds (see [`super::macs`]), and know how to be deployed.
+//! Layers that the architectures share. They count their multiply-adds (see [`super::macs`]) and can be folded and packed for
+//! deployment.
 
 mod conv;
 mod dense;
@@ -13,9 +14,9 @@ pub use self::norm::Norm;
 pub use self::shape::ConvShape;
 use super::Precision;
 
-/// What a network asks of its layers one by one.
+/// What a network does with all of its layers.
 pub trait Layer {
-    /// Merges what can be merged, for evaluation alone.
+    /// Merges norms into weights where possible. Afterwards the layer can only evaluate.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -23,7 +24,7 @@ pub trait Layer {
         Ok(())
     }
 
-    /// Gives folded weights to oneDNN, which computes in `precision` from then on; the output has that number format then.
+    /// Hands folded weights to oneDNN. From then on, the layer computes in `precision`, and its output has that number format.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -31,12 +32,12 @@ pub trait Layer {
         Ok(())
     }
 
-    /// Takes the weights out of training.
+    /// Excludes the weights from training.
     fn freeze(&mut self);
 }
-/// Keeps the division by the standard deviation finite. libtorch's default; folding needs to know it.
+/// Added to the variance to keep the division by the standard deviation finite. libtorch's default; folding uses it too.
 const NORM_EPSILON: f64 = 1e-5;
-/// Takes variables out of training. The store's own tensors change with these: both are the same.
+/// Excludes variables from training. The store holds the same tensors, so they change there too.
 fn exclude<'a>(variables: impl IntoIterator<Item = &'a Tensor>) {
     for variable in variables {
         let _ = variable.set_requires_grad(false);

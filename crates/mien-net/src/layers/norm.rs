@@ -1,4 +1,4 @@
-//! Norms: of a batch, and of groups of channels.
+//! Batch norm and group norm.
 
 use tch::{TchError, Tensor, nn};
 
@@ -6,7 +6,7 @@ use super::{Layer, NORM_EPSILON, exclude};
 use crate::variable::{Start, variable};
 use crate::{BuildError, Pass};
 
-/// How much of a batch's statistics goes into the running ones. libtorch's default.
+/// Weight of a batch's statistics in the running ones. libtorch's default.
 const MOMENTUM: f64 = 0.1;
 /// Batch norm (Ioffe & Szegedy 2015) of maps or of vectors. Starts as the identity.
 #[derive(Debug)]
@@ -30,14 +30,14 @@ impl BatchNorm {
         })
     }
 
-    /// By the statistics of the batch in training, else by the running ones. Computes in 32 bit whatever comes in.
+    /// Normalises by the statistics of the batch in training, otherwise by the running ones. Computes in 32 bits for any input.
     pub(super) fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let Self { weight, bias, running_mean, running_var, epsilon } = self;
         let (mean, variance) = (Some(running_mean), Some(running_var));
         input.f_batch_norm(Some(weight), Some(bias), mean, variance, pass.train, MOMENTUM, *epsilon, true)
     }
 
-    /// In evaluation it is `x · scale + shift` for each channel.
+    /// Returns scale and shift for each channel. In evaluation, the norm computes `x · scale + shift`.
     pub(super) fn scale_and_shift(&self) -> Result<(Tensor, Tensor), TchError> {
         tch::no_grad(|| {
             let deviation = self.running_var.f_add_scalar(self.epsilon)?.f_sqrt()?;
@@ -67,7 +67,7 @@ impl GroupNorm {
         input.f_group_norm(self.groups, Some(&self.weight), Some(&self.bias), NORM_EPSILON, true)
     }
 }
-/// Batch norm of a map on its own, where no convolution comes right before it.
+/// A separate batch norm, where no convolution comes right before it.
 #[derive(Debug)]
 pub struct Norm(pub(super) BatchNorm);
 
@@ -77,7 +77,7 @@ impl Norm {
         Ok(Self(BatchNorm::new(path, channels, NORM_EPSILON)?))
     }
 
-    /// `[N, channels, H, W]` to the same.
+    /// Normalises `[N, channels, H, W]`.
     ///
     /// # Errors
     /// When libtorch fails.

@@ -20,17 +20,18 @@ pub struct ConvShape {
     pub(super) epsilon: f64,
 }
 
-/// How the edges of a picture are continued with zeros.
+/// How the edges of a picture are padded with zeros.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Padding {
-    /// By so much on both sides, vertically and horizontally.
+    /// By these amounts on both sides, vertically and horizontally.
     Sides([i64; 2]),
-    /// TensorFlow's “same”: as much as the output's size of ⌈input ÷ stride⌉ needs, the odd pixel at bottom and right.
+    /// TensorFlow's “same”: as much as an output of size ⌈input ÷ stride⌉ needs, with the odd pixel at the bottom and right.
     Same,
 }
 
-/// A picture `[N, C, H, W]` with its channels beside each other in memory, on a processor: libtorch then hands oneDNN pictures as they are, and
-/// what follows a convolution keeps that order. Otherwise oneDNN puts each picture and each gradient into an order of its own and back.
+/// Brings a picture `[N, C, H, W]` on the CPU into channels-last memory order; on other devices, returns it unchanged. oneDNN then gets
+/// pictures as they are, and the layers after a convolution keep that order. Otherwise oneDNN would reorder each picture and each
+/// gradient, and back again.
 fn channels_last(pictures: &Tensor) -> Result<Tensor, TchError> {
     if pictures.device() != Device::Cpu {
         return Ok(pictures.shallow_clone());
@@ -39,12 +40,12 @@ fn channels_last(pictures: &Tensor) -> Result<Tensor, TchError> {
 }
 
 impl ConvShape {
-    /// A square, odd kernel, padded by its half; stride 1.
+    /// A square kernel of odd side, padded by half of it, with stride 1.
     pub fn new(inputs: i64, outputs: i64, kernel: i64) -> Self {
         Self::oblong(inputs, outputs, [kernel, kernel])
     }
 
-    /// A kernel of odd height and width, padded by its half; stride 1.
+    /// A kernel of odd height and width, padded by half of each, with stride 1.
     pub fn oblong(inputs: i64, outputs: i64, kernel: [i64; 2]) -> Self {
         let padding = Padding::Sides(kernel.map(|side| side / 2));
         Self { inputs, outputs, kernel, stride: 1, groups: 1, padding, epsilon: NORM_EPSILON }
@@ -55,22 +56,22 @@ impl ConvShape {
         Self { stride, ..self }
     }
 
-    /// Each channel convolved by itself.
+    /// Convolves each channel separately.
     pub fn depthwise(self) -> Self {
         Self { groups: self.inputs, ..self }
     }
 
-    /// Without padding: the picture shrinks by the kernel.
+    /// Without padding: at stride 1, each side shrinks by one less than the kernel's.
     pub fn unpadded(self) -> Self {
         Self { padding: Padding::Sides([0, 0]), ..self }
     }
 
-    /// Padded as TensorFlow does it.
+    /// Padded as in TensorFlow.
     pub fn same(self) -> Self {
         Self { padding: Padding::Same, ..self }
     }
 
-    /// With another constant in the batch norm.
+    /// With another epsilon in the batch norm.
     pub fn epsilon(self, epsilon: f64) -> Self {
         Self { epsilon, ..self }
     }
@@ -100,7 +101,8 @@ impl ConvShape {
         channels_last(&input)?.f_conv2d(weight, bias, [self.stride; 2], padding, [1, 1], self.groups)
     }
 
-    /// The input, and by how much the convolution itself has to pad it: it knows no other padding than the same on both sides.
+    /// Returns the input and the padding that the convolution must apply. A convolution can only pad both sides equally, so
+    /// TensorFlow's padding is added to the input here.
     pub(super) fn padded(&self, input: &Tensor) -> Result<(Tensor, [i64; 2]), TchError> {
         match self.padding {
             Padding::Sides(sides) => Ok((input.shallow_clone(), sides)),

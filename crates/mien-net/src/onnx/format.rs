@@ -1,11 +1,11 @@
-//! The messages of ONNX files that Mien writes, with the numbers of their fields as `onnx.proto` has them (ONNX 1.12, IR version 8). Fields
-//! that are never written are left out.
+//! The messages of the ONNX files that Mien writes, with the field numbers of `onnx.proto` (ONNX 1.12, IR version 8). Fields that are
+//! never written are left out.
 
 use prost::Message;
 
 /// The version of the format.
 pub const IR_VERSION: i64 = 8;
-/// The set of operators that the graphs are made of.
+/// The version of the operator set that the graphs use.
 pub const OPSET: i64 = 17;
 /// `TensorProto.DataType.FLOAT`
 pub const FLOAT: i32 = 1;
@@ -84,7 +84,7 @@ pub struct AttributeProto {
     pub s: Option<Vec<u8>>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
-    /// `AttributeProto.AttributeType`: which of the fields above counts.
+    /// `AttributeProto.AttributeType`: which of the fields above is set.
     #[prost(int32, tag = "20")]
     pub r#type: i32,
 }
@@ -97,7 +97,7 @@ pub struct TensorProto {
     pub data_type: i32,
     #[prost(string, tag = "8")]
     pub name: String,
-    /// The numbers, the least significant byte first.
+    /// The values, least significant byte first.
     #[prost(bytes = "vec", tag = "9")]
     pub raw_data: Vec<u8>,
 }
@@ -132,7 +132,7 @@ pub struct TensorShapeProto {
     pub dim: Vec<DimensionProto>,
 }
 
-/// One of both is given: a number, or a name for a number that the user chooses.
+/// Exactly one field is set: a number, or a name for a number that is chosen when the model is run.
 #[derive(Clone, PartialEq, Message)]
 pub struct DimensionProto {
     #[prost(int64, optional, tag = "1")]

@@ -1,4 +1,4 @@
-//! A network as a graph of ONNX's operators, put together node by node.
+//! Builds a network as a graph of ONNX operators, node by node.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use super::format::{
     TypeProto, ValueInfoProto,
 };
 
-/// What flows from node to node.
+/// A tensor in the graph, identified by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value(String);
 
-/// A side of a tensor that comes in or goes out.
+/// A dimension of an input or output tensor.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Side {
     Fixed(i64),
-    /// Whoever runs the network chooses it.
+    /// Chosen when the network is run. The name identifies it within the file.
     Free(&'static str),
 }
 
@@ -42,11 +42,11 @@ impl Attribute<'_> {
     }
 }
 
-/// The graph as far as it is made.
+/// A graph under construction.
 #[derive(Default)]
 pub struct Graph {
     proto: GraphProto,
-    /// Nodes of each operator so far, by which they are named.
+    /// Number of nodes of each operator so far, used to name them.
     counts: BTreeMap<&'static str, usize>,
 }
 
@@ -59,15 +59,15 @@ impl Graph {
         self.proto
     }
 
-    /// What comes in, as 32-bit floats.
+    /// Adds an input of 32-bit floats.
     pub(super) fn input(&mut self, name: &str, sides: &[Side], about: &str) -> Value {
         self.proto.input.push(described(name, sides, about));
         Value(name.to_owned())
     }
 
-    /// Says that `value` goes out, under a name of its own.
+    /// Declares `value` as an output and renames it to `name`.
     pub(super) fn output(&mut self, value: &Value, name: &str, sides: &[Side], about: &str) {
-        // A name is given by the node that makes a value; whoever else uses it has to follow.
+        // The node that produces a value names it, so that node and all uses are renamed.
         let all = self.proto.node.iter_mut().flat_map(|node| node.input.iter_mut().chain(&mut node.output));
         for used in all.filter(|used| **used == value.0) {
             name.clone_into(used);
@@ -75,7 +75,7 @@ impl Graph {
         self.proto.output.push(described(name, sides, about));
     }
 
-    /// A node of `operator` with one output.
+    /// Adds a node of `operator` and returns its only output.
     pub fn node(&mut self, operator: &'static str, inputs: &[&Value], attributes: &[(&str, Attribute<'_>)]) -> Value {
         let count = self.counts.entry(operator).or_default();
         *count += 1;
@@ -90,7 +90,7 @@ impl Graph {
         Value(name)
     }
 
-    /// Numbers that are part of the model.
+    /// Adds numbers that are part of the model, such as weights.
     ///
     /// # Errors
     /// When libtorch can't copy them.
@@ -107,23 +107,23 @@ impl Graph {
         Ok(Value(name))
     }
 
-    /// What is below zero becomes zero.
+    /// Adds a ReLU.
     pub fn relu(&mut self, x: &Value) -> Value {
         self.node("Relu", &[x], &[])
     }
 
-    /// The mean of each map: `[N, C, H, W]` to `[N, C]`.
+    /// Adds the mean over each map: `[N, C, H, W]` to `[N, C]`.
     pub fn mean_of_maps(&mut self, x: &Value) -> Value {
         let means = self.node("GlobalAveragePool", &[x], &[]);
         self.flatten(&means)
     }
 
-    /// All but the first side become one.
+    /// Flattens all dimensions but the first.
     pub fn flatten(&mut self, x: &Value) -> Value {
         self.node("Flatten", &[x], &[("axis", Attribute::Int(1))])
     }
 
-    /// Maps twice as high and wide, each place repeated.
+    /// Doubles the height and width of maps by repeating each value.
     ///
     /// # Errors
     /// When libtorch can't copy the scales.
@@ -134,11 +134,11 @@ impl Graph {
             ("coordinate_transformation_mode", Attribute::Text("asymmetric")),
             ("nearest_mode", Attribute::Text("floor")),
         ];
-        // The second input is for another mode, and has no name for that.
+        // The second input is for another mode. An empty name leaves it out.
         Ok(self.node("Resize", &[x, &Value(String::new()), &scales], &attributes))
     }
 
-    /// A dense layer of a weight `[outputs, inputs]`.
+    /// Adds a dense layer with a weight `[outputs, inputs]`.
     ///
     /// # Errors
     /// When libtorch can't copy the numbers.

@@ -1,4 +1,4 @@
-//! Models as ONNX files, for programs that run networks otherwise. The graph is the network as it is deployed: folded, in 32 bit.
+//! Export of models as ONNX files, for programs that run networks without Mien. The graph is the deployed network: folded, in 32 bits.
 
 mod format;
 mod graph;
@@ -23,25 +23,26 @@ pub enum ExportError {
     /// It can't be loaded.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// It doesn't know enough to assume this prior.
+    /// The requested prior can't be assumed.
     #[error(transparent)]
     Prior(#[from] PriorError),
-    /// A prior was given for a network that names no emotions.
+    /// A prior was given for a detector.
     #[error("a prior is for networks that name emotions; {0} finds faces")]
     NoEmotions(ModelSource),
-    /// The network has a part that isn't written as ONNX.
+    /// A part of the network has no ONNX export.
     #[error("this network can't be exported yet: Mien doesn't write {0} as ONNX")]
     Part(&'static str),
-    /// libtorch fails, as when memory is full.
+    /// libtorch fails, for example because memory is full.
     #[error("the network failed: {}", crate::torch::said(.0))]
     Torch(#[from] TchError),
 }
 
-/// A model as the bytes of an ONNX file. A classifier has two outputs: `logits`, and `probabilities` under `prior` or the model's own
-/// default, calibrated. A detector has one for each stride. Input, outputs and metadata say how each is meant.
+/// Returns a model as the bytes of an ONNX file. A classifier has two outputs: `logits`, and calibrated `probabilities` under `prior`,
+/// or under the model's default. A detector has one output for each stride. Descriptions and metadata in the file explain its input and
+/// outputs.
 ///
 /// # Errors
-/// When the model can't be loaded, doesn't know the prior, or has a part that isn't written as ONNX.
+/// When the model can't be loaded, the prior can't be assumed, or a part of the network has no ONNX export.
 pub fn export(source: &ModelSource, prior: Option<&PriorChoice>) -> Result<Vec<u8>, ExportError> {
     match Model::folded(source) {
         Err(ModelError::Card { source: CardError::OtherTask { .. }, .. }) if prior.is_none() => {
@@ -138,7 +139,7 @@ fn detector(model: &FaceNetwork) -> Result<Vec<u8>, ExportError> {
     Ok(file(graph, &card.description, metadata))
 }
 
-/// How bytes become the network's input, in words.
+/// Formula that turns bytes into the network's input.
 fn from_bytes(normalization: Normalization) -> String {
     let Normalization { mean, std, per_picture } = normalization;
     if per_picture {
@@ -148,7 +149,7 @@ fn from_bytes(normalization: Normalization) -> String {
     }
 }
 
-/// The whole file.
+/// Encodes the whole file.
 fn file<const N: usize>(graph: Graph, about: &str, metadata: [(&str, String); N]) -> Vec<u8> {
     let entry = |(key, value): (&str, String)| StringStringEntryProto { key: key.to_owned(), value };
     let model = ModelProto {

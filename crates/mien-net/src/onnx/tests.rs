@@ -1,4 +1,4 @@
-//! What is exported is run by another program, tract, and has to give the same numbers.
+//! Exported models are run in another program, tract, which must give the same numbers.
 
 use tch::{Device, Kind, Tensor, nn};
 use tract_onnx::prelude::{
@@ -8,7 +8,7 @@ use tract_onnx::prelude::{
 use super::*;
 use crate::{ARCHITECTURES, NetworkSpec, Pass, Precision};
 
-/// How far numbers may be apart that two programs compute.
+/// How far the two programs' numbers may differ, relative to the largest one (at least 1).
 const TOLERANCE: f64 = 1e-4;
 
 fn random(size: &[i64]) -> Tensor {
@@ -17,7 +17,7 @@ fn random(size: &[i64]) -> Tensor {
     Tensor::randn(size, (Kind::Float, Device::Cpu))
 }
 
-/// All outputs of an ONNX file for an input, by tract.
+/// Runs an ONNX file in tract and returns all its outputs.
 fn by_tract(file: &[u8], input: &Tensor) -> Vec<Tensor> {
     let shape: Vec<usize> = input.size().iter().map(|side| *side as usize).collect();
     let numbers: Vec<f32> = input.flatten(0, -1).try_into().unwrap();
@@ -76,13 +76,13 @@ fn the_shipped_detectors_give_the_same_levels_elsewhere() {
 #[test]
 fn every_architecture_is_written_or_says_what_it_lacks() {
     let faces = random(&[2, 1, 48, 48]);
-    // The deep ones are all refused by the same line.
+    // All backbones are refused by the same line, so one of them is enough.
     let small = ARCHITECTURES.iter().filter(|a| a.backbone_weights.is_none() || a.name == "mobilenet2");
     for architecture in small {
         let store = nn::VarStore::new(Device::Cpu);
         let spec: NetworkSpec = toml::from_str(&format!("architecture = \"{}\"", architecture.name)).unwrap();
         let mut network = spec.build(&store.root(), 7).unwrap();
-        // A pass in training mode gives the batch norms statistics worth folding.
+        // A pass in training mode gives the batch norms statistics other than the initial ones.
         let training = Pass { train: true, precision: Precision::F32 };
         let _ = tch::no_grad(|| network.forward(&faces, training)).unwrap();
         network.fold().unwrap();

@@ -13,14 +13,14 @@ struct DenseNet {
     last: Norm,
 }
 
-/// Norm, 1×1 convolution with the norm after it, 3×3 convolution: new channels beside the old ones.
+/// Norm, 1×1 convolution with a norm after it, 3×3 convolution. The result is concatenated with the input.
 struct DenseLayer {
     norm: Norm,
     squeeze: ConvNorm,
     grow: ConvNorm,
 }
 
-/// Half the channels and half the side.
+/// Halves the channels and the sides.
 struct Transition {
     norm: Norm,
     squeeze: ConvNorm,

@@ -1,5 +1,5 @@
-//! EfficientNet (Tan & Le 2019): B2 with torchvision's names and edges, Lite0 with those of the published PyTorch port,
-//! which are TensorFlow's.
+//! EfficientNet (Tan & Le 2019): B2 with torchvision's names and padding, Lite0 with the names of the published PyTorch port and
+//! TensorFlow's padding.
 
 use tch::nn;
 
@@ -8,7 +8,7 @@ use super::inverted::{Activation, Block, BlockNames, Chain, Stage, Style, shapes
 use crate::BuildError;
 use crate::layers::ConvNorm;
 
-/// The stages of B0, which the others scale.
+/// The stages of B0, which the other variants scale.
 const B0: [Stage; 7] = [
     Stage::new(1, 3, 1, 16, 1),
     Stage::new(6, 3, 2, 24, 2),
@@ -24,9 +24,9 @@ const STEM: i64 = 32;
 
 /// What distinguishes the networks of the family.
 struct Variant {
-    /// Factor to the channels.
+    /// Factor for the channels.
     width: f64,
-    /// Factor to the blocks of a stage.
+    /// Factor for the blocks of a stage.
     depth: f64,
     /// Channels of the last convolution.
     last: i64,
@@ -34,7 +34,7 @@ struct Variant {
 }
 
 impl Variant {
-    /// Channels, scaled and rounded to a multiple of eight, never by more than a tenth downwards.
+    /// Scales a number of channels and rounds it to a multiple of eight, never down by more than a tenth.
     fn channels(&self, b0: i64) -> i64 {
         const STEP: i64 = 8; // what accelerators like
         let scaled = b0 as f64 * self.width;
@@ -69,7 +69,7 @@ pub fn b2(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
     Ok(Box::new(torchvision(path, &B2)?))
 }
 
-/// B2 with the edges and norms that TensorFlow and `tch::vision` give it.
+/// B2 with the padding and norms of TensorFlow and `tch::vision`.
 #[cfg(test)]
 pub fn b2_tensorflow(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
     Ok(Box::new(torchvision(path, &Variant { style: Style { tensorflow: true, ..B2.style }, ..B2 })?))

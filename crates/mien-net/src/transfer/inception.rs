@@ -7,24 +7,24 @@ use crate::BuildError;
 use crate::Pass;
 use crate::layers::{ConvNorm, ConvShape, Layer};
 
-/// The constant in this network's batch norms.
+/// Epsilon of this network's batch norms.
 const EPSILON: f64 = 1e-3;
 
-/// Stages of the network, in order.
+/// A stage of the network.
 enum Stage {
     Conv(ConvNorm),
     MaxPool,
     Mixed(Mixed),
 }
 
-/// Branches beside each other, whose outputs stand one behind the other.
+/// Parallel branches, whose outputs are concatenated.
 struct Mixed {
     branches: Vec<Branch>,
-    /// What follows the mean of 3×3; without it the maximum of 3×3 at every second pixel is a branch.
+    /// The convolution after 3×3 average pooling. If `None`, 3×3 max pooling of stride 2 is a branch instead.
     pool: Option<ConvNorm>,
 }
 
-/// Convolutions in a row, and at the end perhaps two beside each other.
+/// Convolutions in a row, optionally followed by two parallel ones.
 struct Branch {
     row: Vec<ConvNorm>,
     fork: Option<[ConvNorm; 2]>,
@@ -89,7 +89,7 @@ fn mixed_b(path: &nn::Path<'_>, inputs: i64) -> Result<Mixed, BuildError> {
     Ok(Mixed { branches, pool: None })
 }
 
-/// 17×17, with 7×7 taken apart into 1×7 and 7×1.
+/// 17×17, with 7×7 factorised into 1×7 and 7×1.
 fn mixed_c(path: &nn::Path<'_>, width: i64) -> Result<Mixed, BuildError> {
     const CHANNELS: i64 = 768;
     const BRANCH: i64 = 192;

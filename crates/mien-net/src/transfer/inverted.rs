@@ -26,21 +26,21 @@ impl Activation {
 /// What the layers of a network have in common.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
-    /// In blocks with squeeze-and-excitation, by how much squeezed channels are fewer than a block's inputs.
+    /// Ratio of a block's inputs to its squeezed channels; `None` without squeeze-and-excitation.
     pub squeeze: Option<i64>,
     pub activation: Activation,
-    /// Edges and norms as TensorFlow has them.
+    /// Padding and norms as in TensorFlow.
     pub tensorflow: bool,
 }
 
-/// TensorFlow's constant in these networks' batch norms.
+/// TensorFlow's epsilon in these networks' batch norms.
 const TENSORFLOW_EPSILON: f64 = 1e-3;
 
 impl Style {
     /// MobileNetV2's.
     pub const MOBILE: Self = Self { squeeze: None, activation: Activation::Relu6, tensorflow: false };
 
-    /// A convolution's shape with these edges and norms.
+    /// Returns a convolution's shape in this style.
     pub fn conv(&self, inputs: i64, outputs: i64, kernel: i64) -> ConvShape {
         let shape = ConvShape::new(inputs, outputs, kernel);
         if self.tensorflow { shape.same().epsilon(TENSORFLOW_EPSILON) } else { shape }
@@ -50,13 +50,13 @@ impl Style {
 /// Blocks in a row; all of them have the same outputs.
 #[derive(Clone, Copy, Debug)]
 pub struct Stage {
-    /// By how much a block's depthwise convolution is wider than its inputs.
+    /// Ratio of the channels of a block's depthwise convolution to its inputs.
     pub expansion: i64,
     pub kernel: i64,
-    /// Of the first block; the others have 1.
+    /// Stride of the first block; the others have 1.
     pub stride: i64,
     pub outputs: i64,
-    /// How many.
+    /// Number of blocks.
     pub blocks: usize,
 }
 
@@ -66,19 +66,20 @@ impl Stage {
     }
 }
 
-/// The numbers of a block.
+/// The shape of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockShape {
     pub inputs: i64,
     pub outputs: i64,
     pub kernel: i64,
     pub stride: i64,
-    /// By how much the depthwise convolution is wider than the inputs.
+    /// Ratio of the channels of the depthwise convolution to the inputs.
     pub expansion: i64,
     pub style: Style,
 }
 
-/// The blocks of all stages in order, after a layer of `inputs` channels: stage and place in it, both from 0, with the shape.
+/// Returns the blocks of all stages in order, after a layer of `inputs` channels: the stage, the block's index in it, both from 0, and
+/// the block's shape.
 pub fn shapes(stages: &[Stage], mut inputs: i64, style: Style) -> Vec<(usize, usize, BlockShape)> {
     let mut shapes = Vec::new();
     for (i, &Stage { expansion, kernel, stride, outputs, blocks }) in stages.iter().enumerate() {
@@ -94,18 +95,18 @@ pub fn shapes(stages: &[Stage], mut inputs: i64, style: Style) -> Vec<(usize, us
 /// Paths of a convolution and its norm.
 pub type Names<'a> = [nn::Path<'a>; 2];
 
-/// Where a block's variables stand.
+/// Paths of a block's variables.
 pub struct BlockNames<'a> {
     /// Used if the block expands.
     pub expand: Names<'a>,
     pub depthwise: Names<'a>,
-    /// Of the two layers of squeeze-and-excitation.
+    /// The two layers of squeeze-and-excitation.
     pub squeeze: Option<Names<'a>>,
     pub project: Names<'a>,
 }
 
 impl<'a> BlockNames<'a> {
-    /// As torchvision has them: layers with their norms numbered under a path, from the expansion if there is one.
+    /// Torchvision's names: layers and their norms are numbered under `path`, beginning with the expansion if there is one.
     pub fn numbered(path: &nn::Path<'a>, expands: bool) -> Self {
         let at = usize::from(expands);
         Self {
@@ -163,7 +164,7 @@ impl Block {
         if self.residual { x.f_add(input) } else { Ok(x) }
     }
 
-    /// Lets none of its weights learn.
+    /// Excludes all of its weights from training.
     pub fn freeze(&mut self) {
         self.layers().for_each(Layer::freeze);
     }
@@ -174,7 +175,7 @@ impl Block {
     }
 }
 
-/// The blocks of MobileNetV2's kind that follow a stem of `inputs` channels. The first is called `first` under `path`, and each has its
+/// Creates blocks of MobileNetV2's kind after a stem of `inputs` channels. The first is called `first` under `path`, and each has its
 /// layers under `conv`.
 pub fn mobile_blocks(
     path: &nn::Path<'_>,

@@ -1,8 +1,8 @@
-//! MobileFaceNet (Chen et al. 2018), which was made to recognise people, with the names of its PyTorch port (foamliu/MobileFaceNet).
+//! MobileFaceNet (Chen et al. 2018), a network for face recognition, with the names of its PyTorch port (foamliu/MobileFaceNet).
 //!
-//! Its pictures have 112×112 pixels, with the landmarks where `ArcFace` (Deng et al. 2019) puts them; a face there is smaller than in FER2013's
-//! crops. Those are 100 pixels wide at that scale (least squares over both sets of five landmarks), and their edges are continued to
-//! fill the rest.
+//! Its pictures have 112×112 pixels, with landmarks where `ArcFace` (Deng et al. 2019) puts them, so faces are smaller than in
+//! FER2013's crops. At that scale, those crops are 100 pixels wide (least squares over both sets of five landmarks). Their edge pixels
+//! are replicated to fill the rest.
 
 use tch::{TchError, Tensor, nn};
 
@@ -22,9 +22,9 @@ const STAGES: [Stage; 5] = [
 const STEM: i64 = 64;
 /// Side in pixels of a FER2013 crop at the network's scale.
 pub const SIDE: i64 = 100;
-/// By how many pixels its edges are continued: left, right, top, bottom.
+/// Pixels that are replicated at its edges: left, right, top, bottom.
 const MARGINS: [i64; 4] = [6, 6, 12, 0];
-/// Side of the last map, each place of which has weights of its own.
+/// Side of the last map, each position of which has its own weights.
 const LAST_SIDE: i64 = 7;
 /// Channels of the features.
 pub const FEATURES: i64 = 512;
@@ -34,10 +34,10 @@ struct MobileFace {
     /// A depthwise and a 1×1 convolution.
     separable: [ConvNorm; 2],
     blocks: Vec<Block>,
-    /// How many of them stay as they are, with all that is before.
+    /// Number of blocks that are frozen, with everything before them.
     frozen: usize,
     wide: ConvNorm,
-    /// A weighted mean over the map instead of a plain one, for each channel.
+    /// For each channel, a learnt weighted mean over the map instead of a plain one.
     everywhere: ConvNorm,
 }
 
@@ -74,7 +74,7 @@ impl MobileFace {
 impl Backbone for MobileFace {
     fn forward(&self, pictures: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let x = if self.frozen > 0 {
-            // Without gradients, and with the statistics that belong to the weights.
+            // Without gradients, and with the batch norms' stored statistics, which belong to the weights.
             tch::no_grad(|| self.begin(pictures, Pass { train: false, ..pass }))
         } else {
             self.begin(pictures, pass)

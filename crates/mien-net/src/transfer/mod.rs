@@ -1,12 +1,12 @@
-//! Transfer networks: a backbone that was made for colour photographs, with a head of our own.
+//! Transfer networks: a backbone made for colour photographs, with our own head.
 //!
-//! The gray face `[N, 1, 48, 48]` is resized to the side that the backbone wants, repeated to three channels, and brought
-//! to the scale that its weights are used to. Variables stand under `backbone.` (with torchvision's names) and `head.`, so
-//! that a trainer can give each its own learning rate, and [`weights`] can fill the first from a file.
+//! The gray face `[N, 1, 48, 48]` is resized to the side that the backbone expects, repeated to three channels, and scaled as its
+//! weights expect. Variables are under `backbone.` (with torchvision's names) and `head.`, so that a trainer can give each its own
+//! learning rate, and [`weights`] can fill the first from a file.
 //!
-//! The backbones are written here and not taken from `tch::vision`: there VGG and DenseNet run on one size of picture alone
-//! and carry classifiers of up to 120 M weights, DenseNet adds pixels up where its weights expect their mean, batch norms
-//! start with random scales, and nothing can be counted, folded or frozen. That ours compute the same, tests prove against `tch::vision` itself.
+//! The backbones are our own. In `tch::vision`, VGG and DenseNet accept only one picture size and carry classifiers of up to 120 M
+//! weights, DenseNet sums pixels where its weights expect the mean, batch norms start with random scales, and nothing can be counted,
+//! folded or frozen. Tests show that ours compute the same as `tch::vision`'s.
 
 mod densenet;
 mod efficientnet;
@@ -32,7 +32,7 @@ use super::stack::share;
 use super::{BuildError, ExportError, Network, Pass, Precision};
 use mien_core::crop::CROP_SIZE;
 
-/// What a recipe may say about a transfer network; what it leaves out is the architecture's own choice.
+/// Parameters that a recipe may set. The architecture has a default for each.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Parameters {
@@ -40,15 +40,15 @@ struct Parameters {
     side: Option<i64>,
     /// Outputs of the head's hidden dense layers.
     hidden: Option<Vec<i64>>,
-    /// Share dropped after each hidden layer of the head.
+    /// Dropout rate after each hidden layer of the head.
     dropout: Option<f64>,
-    /// Whether the backbone stays as it is: no gradients, and batch norm keeps its statistics also in training.
+    /// Whether the backbone is frozen: no gradients, and batch norm keeps its statistics in training too.
     frozen_backbone: bool,
-    /// How many of the backbone's first blocks, with all that is before them, stay as they are.
+    /// How many of the backbone's first blocks are frozen, with everything before them.
     frozen_blocks: usize,
-    /// Subtracted from the three channels, in the units that the recipe's normalisation gives. A recipe that uses
-    /// ImageNet's weights says mean 0 and std 1 there, which gives 0 to 1, and ImageNet's constants here. Where they are
-    /// left out, the network sees what the recipe's normalisation gives.
+    /// Subtracted from the three channels after the recipe's normalisation. A recipe with ImageNet's weights sets mean 0 and std 1 in
+    /// its normalisation, which gives 0 to 1, and ImageNet's constants here. Without them, the network sees the result of the recipe's
+    /// normalisation.
     channel_mean: Option<[f32; CHANNELS as usize]>,
     /// Divides the three channels after that.
     channel_std: Option<[f32; CHANNELS as usize]>,
@@ -69,7 +69,7 @@ trait Backbone: Send {
     /// All layers that have weights, in any order.
     fn layers(&mut self) -> Vec<&mut dyn Layer>;
 
-    /// Keeps the first blocks as they are, and all that is before them; whether the backbone has so many that can be kept.
+    /// Freezes the first blocks and everything before them. Returns whether the backbone has that many blocks that can be frozen.
     fn freeze_first(&mut self, _blocks: usize) -> bool {
         false
     }
@@ -84,9 +84,9 @@ pub(super) struct Plan {
     backbone: BuildBackbone,
     /// Channels of its features.
     channels: i64,
-    /// By how much a picture's side is divided in its features, for heads that don't pool.
+    /// Ratio of the picture's side to its features', for heads that don't pool.
     reduction: i64,
-    /// The smallest picture that leaves a feature.
+    /// The smallest side of a picture that the backbone accepts.
     smallest: i64,
     /// Default side of the picture.
     pub(super) side: i64,
@@ -165,10 +165,10 @@ impl Plan {
     }
 }
 
-/// Share dropped in the head, as the published recipes have it.
+/// Dropout rate in the head, as in the published recipes.
 const HEAD_DROPOUT: f64 = 0.5;
 
-/// The channels' constants as tensors, if a recipe gives any.
+/// The channels' constants as tensors, if a recipe sets any.
 fn scale(
     mean: Option<[f32; 3]>,
     std: Option<[f32; 3]>,
@@ -205,7 +205,7 @@ impl Network for Transfer {
     fn forward(&self, faces: &Tensor, pass: Pass) -> Result<Tensor, TchError> {
         let pictures = self.pictures(faces)?;
         let features = if self.frozen {
-            // Without gradients, and with the statistics that belong to the weights.
+            // Without gradients, and with the batch norms' stored statistics, which belong to the weights.
             tch::no_grad(|| self.backbone.forward(&pictures, Pass { train: false, ..pass }))
         } else {
             self.backbone.forward(&pictures, pass)
@@ -234,12 +234,12 @@ impl Network for Transfer {
     }
 }
 
-/// The head that the published transfer recipes describe: pooling over the map, then these hidden layers.
+/// The head that the published transfer recipes describe: pooling over the map, then this hidden layer.
 const POOLED_HEAD: &[i64] = &[1024];
 /// The head of keras-vggface's own example of fine-tuning: two hidden layers on the whole map.
 const VGG_FACE_HEAD: &[i64] = &[512, 512];
 
-/// What most backbones have in common: made for multiples of 32 pixels.
+/// What most backbones have in common: they divide the picture's side by 32.
 const USUAL: Plan = Plan {
     backbone: vgg::vgg16,
     channels: 512,
@@ -253,7 +253,7 @@ const USUAL: Plan = Plan {
 /// No hidden layer.
 const DIRECT_HEAD: &[i64] = &[];
 
-/// Side of the pictures for backbones that halve them five times with filters that want to see something.
+/// Picture side for backbones that halve the picture five times, so that their filters have enough to see.
 const TWICE: i64 = 2 * CROP_SIZE as i64;
 
 /// VGG16 (Simonyan & Zisserman 2015), configuration D.
@@ -262,10 +262,10 @@ pub(super) const VGG16: Plan = USUAL;
 /// VGG19, configuration E.
 pub(super) const VGG19: Plan = Plan { backbone: vgg::vgg19, ..USUAL };
 
-/// VGG-Face (Parkhi et al. 2015): VGG16 taught 2622 people's faces, with a head of its own.
+/// VGG-Face (Parkhi et al. 2015): VGG16 trained on the faces of 2622 people, with its own head.
 pub(super) const VGG_FACE: Plan = Plan { side: TWICE, pooled: false, hidden: VGG_FACE_HEAD, ..USUAL };
 
-/// Inception V3 (Szegedy et al. 2016). 75 pixels are the fewest that it can take.
+/// Inception V3 (Szegedy et al. 2016). It takes no fewer than 75 pixels.
 pub(super) const INCEPTION3: Plan = Plan { backbone: inception::v3, channels: 2048, smallest: 75, side: 75, ..USUAL };
 
 /// ResNet-50 (He et al. 2016).
@@ -274,7 +274,7 @@ pub(super) const RESNET50: Plan = Plan { backbone: resnet::resnet50, channels: 2
 /// DenseNet-121 (Huang et al. 2017).
 pub(super) const DENSENET121: Plan = Plan { backbone: densenet::densenet121, channels: 1024, ..USUAL };
 
-/// EfficientNet-B2 (Tan & Le 2019) as torchvision has it.
+/// EfficientNet-B2 (Tan & Le 2019), as in torchvision.
 pub(super) const EFFICIENTNET_B2: Plan = Plan { backbone: efficientnet::b2, channels: 1408, side: TWICE, ..USUAL };
 
 /// EfficientNet-Lite0: B0 without squeeze-and-excitation, with ReLU6.

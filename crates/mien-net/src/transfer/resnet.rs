@@ -1,4 +1,4 @@
-//! ResNet-50 (He et al. 2016): bottleneck blocks, the stride in the 3×3 convolution as torchvision has it.
+//! ResNet-50 (He et al. 2016): bottleneck blocks with the stride in the 3×3 convolution, as in torchvision.
 
 use tch::{TchError, Tensor, nn};
 
@@ -12,7 +12,7 @@ struct ResNet {
     blocks: Vec<Bottleneck>,
 }
 
-/// 1×1 to fewer channels, 3×3, 1×1 to more; added to what came in.
+/// 1×1 to fewer channels, 3×3, 1×1 to more; added to the input.
 struct Bottleneck {
     convolutions: [ConvNorm; 3],
     shortcut: Option<ConvNorm>,
@@ -20,7 +20,7 @@ struct Bottleneck {
 
 /// Blocks of each stage, and the channels of their 3×3 convolutions.
 const STAGES: [(usize, i64); 4] = [(3, 64), (4, 128), (6, 256), (3, 512)];
-/// By how much a block's last convolution widens.
+/// Factor by which a block's last convolution widens.
 const EXPANSION: i64 = 4;
 
 pub fn resnet50(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {

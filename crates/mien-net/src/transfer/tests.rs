@@ -1,4 +1,4 @@
-//! That the backbones are those that others mean by their names: each computes what `tch::vision`'s computes.
+//! Each backbone must compute what its namesake in `tch::vision` computes.
 
 use tch::nn::ModuleT;
 use tch::{Device, Kind, Tensor, nn, vision};
@@ -7,9 +7,8 @@ use super::*;
 use crate::tests::one_thread;
 use crate::{NetworkSpec, assign, variables};
 
-/// Compares what ours and `tch::vision`'s network make of the same pictures with the same weights: after the reference's
-/// classifier, whose name is given, or the features as they are. `sums` says that the reference adds pixels up where it should
-/// take their mean.
+/// Compares our network with `tch::vision`'s on the same pictures and weights: after the reference's classifier if its name is given,
+/// otherwise on the features. With `sums`, the reference sums pixels where it should take their mean.
 fn assert_same<M: ModuleT>(
     ours: BuildBackbone,
     theirs: impl FnOnce(&nn::Path<'_>) -> M,
@@ -23,7 +22,7 @@ fn assert_same<M: ModuleT>(
     let pictures = Tensor::randn([2, CHANNELS, side, side], (Kind::Float, Device::Cpu));
     let reference = variables(&their_store);
     tch::no_grad(|| {
-        // A pass in training mode gives the batch norms statistics that are worth comparing.
+        // A pass in training mode gives the batch norms statistics other than the initial ones.
         let _ = ours.forward(&pictures, Pass { train: true, precision: Precision::F32 }).unwrap();
         for (name, tensor) in variables(&our_store) {
             reference.get(&name).unwrap_or_else(|| panic!("{name}")).shallow_clone().copy_(&tensor);
@@ -70,7 +69,7 @@ fn inception3_is_that_of_tch_vision() {
 
 #[test]
 fn densenet121_is_that_of_tch_vision() {
-    // Its pooling fits one size of picture alone, and adds up 7×7 pixels at the end, 2×2 between the blocks.
+    // The reference's pooling fits only this picture size, and sums 7×7 pixels at the end and 2×2 between the blocks.
     assert_same(densenet::densenet121, |path| vision::densenet::densenet121(path, 7), Some("classifier"), 224, true);
 }
 
@@ -87,7 +86,7 @@ fn mobilefacenet_takes_the_faces_of_fer2013_as_it_was_made_for() {
     let (store, _network) = build("architecture = \"mobilefacenet\"").unwrap();
     let features = variables(&store)["backbone.gdconv.depthwise.weight"].size();
     assert_eq!(features, [mobile_face::FEATURES, 1, 7, 7]);
-    // Its last map has seven places a side at that scale: one place of the weighted mean.
+    // At that scale, its last map has seven positions per side, and the weighted mean leaves one.
     let net = mobile_face::net(&nn::VarStore::new(Device::Cpu).root()).unwrap();
     let pictures = Tensor::rand([2, CHANNELS, mobile_face::SIDE, mobile_face::SIDE], (Kind::Float, Device::Cpu));
     let features = tch::no_grad(|| net.forward(&pictures, Pass::EVALUATE)).unwrap();

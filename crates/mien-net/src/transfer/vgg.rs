@@ -25,7 +25,7 @@ pub fn vgg19(path: &nn::Path<'_>) -> Result<Box<dyn Backbone>, BuildError> {
     Ok(Box::new(Vgg::new(path, VGG19)?))
 }
 
-/// Where torchvision's list of layers, in which ReLU and pooling have numbers too, has the convolutions of each block.
+/// Positions of each block's convolutions in torchvision's list of layers, where ReLU and pooling are numbered too.
 pub fn positions(counts: [usize; 5]) -> [Vec<usize>; 5] {
     let mut next = 0;
     counts.map(|count| {

@@ -1,9 +1,9 @@
-//! Filling a backbone from a file of weights that others trained.
+//! Loading pretrained weights into a backbone.
 //!
-//! Backbones name their variables as torchvision does (EfficientNet-Lite0 as its PyTorch port does), so most files fit as they
-//! are. Other layouts that are in use are recognised by name: what torchvision calls DenseNet's layers in its own files,
-//! MobileNetV2 with numbered layers (`features.2.conv.3`), and VGG-Face as keras-vggface has it (`conv1_1/kernel`, with
-//! kernels of height, width, inputs, outputs).
+//! Backbones name their variables as torchvision does (EfficientNet-Lite0 as its PyTorch port does), so most files fit as they are.
+//! Other common layouts are recognised by their names: DenseNet's layers as torchvision's own files name them, MobileNetV2 with
+//! numbered layers (`features.2.conv.3`), and VGG-Face as in keras-vggface (`conv1_1/kernel`, with kernels in the order height, width,
+//! inputs, outputs).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ use crate::checkpoint::{CheckpointError, TensorMap, decode};
 /// What was loaded into a backbone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackboneReport {
-    /// Tensors that were filled: all of the backbone.
+    /// Number of tensors that were loaded: all of the backbone's.
     pub loaded: usize,
-    /// Tensors of the file that the backbone has no place for: as a rule the classifier.
+    /// Tensors of the file that the backbone doesn't have: usually the classifier.
     pub unused: Vec<String>,
 }
 
-/// A backbone can't be filled from a file. Nothing was changed.
+/// A file's weights can't be loaded into a backbone. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackboneError {
     /// The network has no backbone.
@@ -37,7 +37,7 @@ pub enum BackboneError {
         /// Why.
         source: std::io::Error,
     },
-    /// No safetensors file.
+    /// Not a safetensors file.
     #[error("can't use the backbone weights {path}: {source}. `mien convert` converts PyTorch's files")]
     Format {
         /// Which file.
@@ -50,21 +50,21 @@ pub enum BackboneError {
     Mismatch {
         /// Which file.
         path: PathBuf,
-        /// What is wrong, each kind of problem with its number and the first few tensors.
+        /// Each kind of problem, with the number of tensors and the first few names.
         problems: Vec<String>,
     },
 }
 
-/// What files put before all their names.
+/// Prefixes that files put before all their names.
 const FOREIGN_PREFIXES: [&str; 3] = ["module.", "backbone.", "model."];
 /// Tensors that an error names; more wouldn't help the reader.
 const NAMED: usize = 5;
 
-/// Fills the variables `backbone.*` among `variables` from the safetensors file `path`, after checking all of them: each must be
-/// there, of the right shape, and finite.
+/// Fills the variables `backbone.*` among `variables` from the safetensors file `path`, after checking that all of them are in the
+/// file, have the right shape, and are finite.
 ///
 /// # Errors
-/// When the file can't be read or doesn't fit; the variables are as before then.
+/// When the file can't be read or doesn't fit. The variables are then unchanged.
 pub fn load_backbone(variables: &TensorMap, path: &Path) -> Result<BackboneReport, BackboneError> {
     let wanted: BTreeMap<&str, &Tensor> =
         variables.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(BACKBONE)?, tensor))).collect();
@@ -101,9 +101,9 @@ pub fn load_backbone(variables: &TensorMap, path: &Path) -> Result<BackboneRepor
     Ok(BackboneReport { loaded, unused })
 }
 
-/// A file's tensors beside ours, its names read as those of one layout.
+/// A file's tensors matched with ours, with the names of one layout.
 struct Match<'a> {
-    /// Name in the file, our variable, their tensor in its shape.
+    /// Name in the file, our variable, and the file's tensor in our variable's shape.
     pairs: Vec<(&'a str, &'a Tensor, Tensor)>,
     unused: Vec<String>,
     missing: Vec<String>,
@@ -148,7 +148,7 @@ fn describe(problem: &str, names: &[String]) -> String {
     format!("{} {noun} {problem}: {}{rest}", names.len(), names[..names.len() - more].join(", "))
 }
 
-/// The tensor in the shape that is wanted: as it is, or a Keras kernel turned to PyTorch's order.
+/// The tensor in the wanted shape: as it is, or a Keras kernel permuted to PyTorch's order.
 fn fitted(tensor: &Tensor, wanted: &[i64]) -> Option<Tensor> {
     if tensor.size() == wanted {
         return Some(tensor.shallow_clone());
@@ -158,13 +158,13 @@ fn fitted(tensor: &Tensor, wanted: &[i64]) -> Option<Tensor> {
     (turned.size() == wanted).then_some(turned)
 }
 
-/// What a file's tensor is called among ours, if its names are of this layout.
+/// Translates a tensor's name in a file to ours, if the name fits this layout.
 type Layout = fn(&str) -> Option<String>;
 
-/// The layouts that are known. Names can mean different layers in two of them, so a file is read by the one that fits best.
+/// The known layouts. The same name can mean different layers in two of them, so a file is read by the one that fits best.
 const LAYOUTS: [Layout; 4] = [|name| Some(name.to_owned()), densenet_file, mobilenet_numbered, vgg_face];
 
-/// A name without what files put before all of theirs.
+/// A name without the prefixes that files put before all names.
 fn unprefixed(mut name: &str) -> &str {
     while let Some(rest) = FOREIGN_PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)) {
         name = rest;
@@ -178,7 +178,7 @@ fn densenet_file(name: &str) -> Option<String> {
     Some(numbered.iter().fold(name.to_owned(), |name, (file, ours)| name.replace(file, ours)))
 }
 
-/// `features.B.conv.L.weight` of a block whose layers are all in one row, ReLU with a number too.
+/// `features.B.conv.L.weight` of a block whose layers are all in one sequence, in which ReLU is numbered too.
 fn mobilenet_numbered(name: &str) -> Option<String> {
     let mut parts = name.split('.');
     let (Some("features"), Some(block), Some("conv"), Some(layer), Some(variable), None) =
@@ -202,7 +202,7 @@ fn mobilenet_numbered(name: &str) -> Option<String> {
     Some(format!("features.{block}.conv.{ours}.{variable}"))
 }
 
-/// `conv3_2/kernel:0`, `conv3_2/conv3_2_W:0`, `conv3_2.weight`: block and place in it, from 1.
+/// `conv3_2/kernel:0`, `conv3_2/conv3_2_W:0`, `conv3_2.weight`: block and position in it, from 1.
 fn vgg_face(name: &str) -> Option<String> {
     let (layer, rest) = name.split_once(['/', '.'])?;
     let (block, place) = layer.strip_prefix("conv")?.split_once('_')?;
@@ -234,7 +234,7 @@ mod tests {
         store
     }
 
-    /// The backbone of a network under the names that `rename` gives, as a file.
+    /// Writes the backbone of a network to a file, with the names and tensors that `rename` returns.
     fn file(store: &nn::VarStore, rename: impl Fn(&str, &Tensor) -> (String, Tensor)) -> tempfile::TempPath {
         let mut tensors = TensorMap::new();
         for (name, tensor) in variables(store) {

@@ -1,15 +1,15 @@
-//! The addresses of this machine, which change while the server runs: a laptop is carried into another network.
+//! The addresses of this machine, which can change while the server runs: a laptop moves to another network.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often the system is asked, at most: anybody can send a request to an address that isn't ours.
+/// Least time between two queries of the system: anybody can send a request that names a foreign address.
 const ASK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The machine's addresses, for a server that listens on all of them.
 pub(super) struct Addresses {
-    /// Gives those that there are now.
+    /// Returns the current ones.
     ask: Box<dyn Fn() -> Vec<IpAddr> + Send + Sync>,
     known: Mutex<Known>,
 }
@@ -25,7 +25,7 @@ impl Addresses {
         Self { ask: Box::new(ask), known: Mutex::default() }
     }
 
-    /// Whether this is one of them. Nobody needs a name for it, so it can't be one that was pointed here (DNS rebinding).
+    /// Whether this is one of them. Accepting a literal address is safe from DNS rebinding, which needs a name.
     pub fn hold(&self, address: IpAddr, now: Instant) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = known.asked_at.is_none_or(|at| now.saturating_duration_since(at) >= ASK_INTERVAL);
@@ -36,8 +36,8 @@ impl Addresses {
     }
 }
 
-/// The address and the port in what a request calls the server: `192.0.2.7:7878` or `[2001:db8::7]:7878`, without a port where it is the
-/// usual one. `None` for a name.
+/// Parses a value of `Host` that is an address: `192.0.2.7:7878` or `[2001:db8::7]:7878`, or without a port, which then is `usual_port`.
+/// `None` for a name.
 pub(super) fn literal(host: &str, usual_port: u16) -> Option<(IpAddr, u16)> {
     if let Ok(address) = host.parse::<SocketAddr>() {
         return Some((address.ip(), address.port()));
@@ -84,7 +84,7 @@ mod tests {
         now_has.lock().unwrap().0 = vec![new];
         assert!(!addresses.hold(new, now) && times() == 1);
         assert!(addresses.hold(new, now + ASK_INTERVAL) && times() == 2);
-        // What is known costs nothing, and what has gone is forgotten.
+        // A known address needs no query, and one that is gone is dropped.
         assert!(addresses.hold(new, now + 5 * ASK_INTERVAL) && times() == 2);
         assert!(!addresses.hold(old, now + 6 * ASK_INTERVAL) && times() == 3);
     }

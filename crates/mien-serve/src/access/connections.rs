@@ -1,5 +1,5 @@
-//! Connections at a time. When there are too many, the oldest one that hasn't shown the token makes room, so that whoever opens
-//! a thousand and says nothing keeps nobody out.
+//! Limits the number of connections. When there are too many, the oldest one that hasn't shown the token is closed, so that somebody who
+//! opens a thousand and sends nothing can't keep others out.
 
 use std::collections::BTreeMap;
 use std::future::{Ready, ready};
@@ -19,22 +19,22 @@ use tower_service::Service;
 
 use crate::limits::{MAX_CONNECTIONS, PING_INTERVAL};
 
-/// Bytes that the system takes of what a reader hasn't taken yet: a few pictures. Left to itself it takes several megabytes, which are
-/// seconds of old pictures on a slow wireless network. What it doesn't take waits with us, where a newer picture replaces it.
+/// Size of the system's send buffer, in bytes: a few pictures. By default it grows to several megabytes, which are seconds of old pictures
+/// on a slow wireless network. What doesn't fit waits in the server, where a newer picture replaces it.
 const SEND_BUFFER: usize = 256 << 10;
 
-/// The connections that are open.
+/// The open connections.
 #[derive(Clone, Default)]
 pub struct Connections(Arc<Mutex<Open>>);
 
 #[derive(Default)]
 struct Open {
-    /// In the order in which they came.
+    /// In the order in which they were opened.
     connections: BTreeMap<u64, Connection>,
     next: u64,
 }
 
-/// One of them, as its requests know it.
+/// A connection, as its requests know it.
 #[derive(Clone)]
 pub struct Connection(Arc<State>);
 
@@ -48,12 +48,12 @@ impl Connection {
         Self(Arc::new(State { is_trusted: AtomicBool::new(false), end: CancellationToken::new() }))
     }
 
-    /// Ends it, whatever is on its way.
+    /// Closes it at once, even if data is in transit.
     pub fn close(&self) {
         self.0.end.cancel();
     }
 
-    /// It has shown the token: it is never closed to make room.
+    /// Marks it as having shown the token, so that it is never closed to make room.
     pub fn trust(&self) {
         self.0.is_trusted.store(true, Ordering::Relaxed);
     }
@@ -68,7 +68,7 @@ impl Connections {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one more; `None` if all that are there have shown the token.
+    /// Adds a connection. `None` if there is no room and all others have shown the token.
     fn enter(&self) -> Option<(Connection, Place)> {
         let mut open = self.lock();
         if open.connections.len() >= MAX_CONNECTIONS {
@@ -85,7 +85,7 @@ impl Connections {
     }
 }
 
-/// Frees the place of a connection that ends.
+/// A connection's place, which is freed on drop.
 struct Place {
     connections: Connections,
     number: u64,
@@ -106,16 +106,16 @@ impl<S> Accept<TcpStream, S> for Connections {
         let Some((connection, place)) = self.enter() else {
             return ready(Err(io::Error::other("too many connections")));
         };
-        // Answers are small and somebody waits for them.
+        // Answers are small, and clients wait for them.
         if let Err(error) = stream.set_nodelay(true) {
             return ready(Err(error));
         }
         if let Err(error) = notice_silence(&stream) {
-            // Some systems don't know it. Those who say goodbye are noticed all the same.
+            // Some systems don't support it. Connections that are closed properly are noticed anyway.
             tracing::debug!("a connection isn't asked whether somebody is there: {error}");
         }
         if let Err(error) = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER) {
-            // Its pictures come late where the network is slow.
+            // Pictures will be late on a slow network.
             tracing::debug!("a connection keeps the system's send buffer: {error}");
         }
         let end = Box::pin(connection.0.end.clone().cancelled_owned());
@@ -123,12 +123,12 @@ impl<S> Accept<TcpStream, S> for Connections {
     }
 }
 
-/// Lets the system ask whether somebody is still there, and end the connection when nobody answers, or nothing is taken, for long:
-/// programs answer no pings, and a cable that was pulled says no goodbye.
+/// Enables keepalive, so that the system ends connections whose other side has vanished or takes nothing for long. Programs that read a
+/// stream answer no pings, and a pulled cable closes nothing.
 fn notice_silence(stream: &TcpStream) -> io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PING_INTERVAL).with_interval(PING_INTERVAL))?;
-    // Without it, what was sent already is sent again for a quarter of an hour before the system gives up.
+    // Without it, the system retransmits for a quarter of an hour before it gives up.
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(crate::limits::PATIENCE))?;
     Ok(())
@@ -183,7 +183,7 @@ impl AsyncWrite for Bounded {
     }
 }
 
-/// Tells each request which connection it came by.
+/// A service that adds the [`Connection`] to the extensions of each request.
 #[derive(Clone)]
 pub struct Known<S> {
     service: S,
@@ -217,7 +217,7 @@ mod tests {
         let _reader = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let (bounded, _known) = Connections::default().accept(stream, ()).await.unwrap();
-        // Linux says twice what it was told, for its own notes.
+        // Linux reports twice the requested size, as it adds its own overhead.
         let size = SockRef::from(&bounded.stream).send_buffer_size().unwrap();
         assert!(size <= 2 * SEND_BUFFER, "{size} bytes");
     }

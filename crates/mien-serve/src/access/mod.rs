@@ -1,4 +1,4 @@
-//! Who may come in: the token, the server's own names, where a request comes from, and how many there are.
+//! Who may connect: the token, host names, origins, and limits on rates and connections.
 
 mod addresses;
 mod connections;
@@ -22,17 +22,17 @@ pub use self::token::Token;
 use crate::app::App;
 use crate::routes::{self, error, try_again};
 
-/// What every machine calls itself.
+/// The name by which every machine knows itself.
 pub const OWN_NAME: &str = "localhost";
 
-/// What is checked on every request.
+/// The checks that every request must pass.
 pub struct Gate {
     token: Option<Token>,
-    /// What the server is called, with the port, in lower case: `localhost:7878`.
+    /// Accepted values of `Host`, in lower case: `localhost:7878`.
     hosts: HashSet<String>,
-    /// Where its pages come from: `http://localhost:7878`.
+    /// Origins of the server's pages: `http://localhost:7878`.
     origins: HashSet<String>,
-    /// Those of the machine, if it listens on all of them.
+    /// The machine's addresses, if the server listens on all of them.
     addresses: Option<Addresses>,
     port: u16,
     cookie: String,
@@ -41,7 +41,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// For a server at this address; `names` are what else it is called, behind a proxy say.
+    /// Creates the gate of a server at this address. `names` are further names of it, for example behind a proxy.
     pub fn new(token: Option<Token>, address: SocketAddr, names: &[String], is_secure: bool) -> Self {
         let scheme = scheme(is_secure);
         let usual_port = usual_port(is_secure);
@@ -62,23 +62,23 @@ impl Gate {
             }
         }
         let addresses = address.ip().is_unspecified().then(|| Addresses::new(|| reachable().collect()));
-        // A cookie belongs to a host, whatever the port: two servers on one machine need two names.
+        // Cookies don't distinguish ports, so two servers on one machine need two cookie names.
         let cookie = format!("mien-{port}");
         Self { token, hosts, origins, addresses, port, cookie, is_secure, rates: Rates::default() }
     }
 
-    /// Whether the server is called so.
+    /// Whether this value of `Host` means this server.
     fn is_host(&self, host: &str) -> bool {
         self.hosts.contains(host) || self.is_own_address(host)
     }
 
-    /// Whether its own pages come from there.
+    /// Whether this is the origin of the server's own pages.
     fn is_origin(&self, origin: &str) -> bool {
         let host = || origin.strip_prefix(scheme(self.is_secure))?.strip_prefix("://");
         self.origins.contains(origin) || host().is_some_and(|host| self.is_own_address(host))
     }
 
-    /// Whether this is an address that the machine has now, and the server's port.
+    /// Whether this is a current address of the machine with the server's port.
     fn is_own_address(&self, host: &str) -> bool {
         let own = |addresses: &Addresses| {
             literal(host, usual_port(self.is_secure))
@@ -87,18 +87,18 @@ impl Gate {
         self.addresses.as_ref().is_some_and(own)
     }
 
-    /// Whether this is the token, or none is asked for.
+    /// Whether this is the token, or none is required.
     pub fn opens(&self, word: &str) -> bool {
         self.token.as_ref().is_none_or(|token| token.is(word))
     }
 
-    /// The cookie that stands for the token from now on, until the browser is closed.
+    /// The `Set-Cookie` value that stores the token until the browser is closed.
     pub fn set_cookie(&self, word: &str) -> String {
         let secure = if self.is_secure { "; Secure" } else { "" };
         format!("{}={word}; Path=/; HttpOnly; SameSite=Strict{secure}", self.cookie)
     }
 
-    /// How the token was shown, if it was.
+    /// How a request showed the token; `None` if it didn't.
     fn pass(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Pass> {
         if self.token.is_none() {
             return Some(Pass::Free);
@@ -115,7 +115,7 @@ impl Gate {
         cookies.any(|(name, word)| name == self.cookie && self.opens(word)).then_some(Pass::Cookie)
     }
 
-    /// Refuses what comes by another name or from another place.
+    /// Refuses requests to another host or from another site's pages.
     fn check(&self, request: &Request, pass: Option<Pass>) -> Result<(), Refusal> {
         if !matches!(request.version(), Version::HTTP_11 | Version::HTTP_10) {
             return Err(Refusal(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1"));
@@ -129,7 +129,7 @@ impl Gate {
                 "this server doesn't answer to that name; use the address that it printed, or start it with --host NAME",
             ));
         }
-        // A path that names another host is a request to a proxy, which this isn't.
+        // A request target with a host is meant for a proxy.
         if request.uri().authority().is_some() {
             return Err(Refusal(StatusCode::MISDIRECTED_REQUEST, "this server is no proxy"));
         }
@@ -141,7 +141,7 @@ impl Gate {
         if origins.next().is_some() || origin.is_some_and(is_foreign) {
             return Err(Refusal(StatusCode::FORBIDDEN, "pages of other sites may not use this server"));
         }
-        // Browsers name the page that opens a WebSocket or posts something; programs show the token themselves.
+        // Browsers send the origin of a page that opens a WebSocket or posts something; programs send the token itself.
         let does_something = request.method() != Method::GET || headers.contains_key(header::UPGRADE);
         if origin.is_none() && does_something && matches!(pass, Some(Pass::Cookie)) {
             return Err(Refusal(StatusCode::FORBIDDEN, "a request by cookie has to say which page it comes from"));
@@ -149,8 +149,8 @@ impl Gate {
         Ok(())
     }
 
-    /// Whether one more request from this address is let through. The page's files lie in memory and don't count: thirty phones behind one
-    /// router load them at the same moment, and a page that lacks a module can't even say why.
+    /// Whether one more request from this address is let through. The page's files don't count, as they are served from memory: thirty
+    /// phones behind one router load them at the same moment, and a page that lacks a module can't even show an error.
     fn allows(&self, request: &Request, pass: Option<Pass>, address: IpAddr, now: Instant) -> bool {
         routes::is_page(request.uri().path()) || self.rates.allow(address, pass.is_some(), now)
     }
@@ -159,28 +159,28 @@ impl Gate {
 /// How the token was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pass {
-    /// None is asked for.
+    /// No token is required.
     Free,
-    /// By a program, or in the link.
+    /// In a header or in the query.
     Word,
-    /// By the page's cookie.
+    /// In the page's cookie.
     Cookie,
 }
 
-/// An answer that refuses.
+/// The status and message of a refused request.
 struct Refusal(StatusCode, &'static str);
 
-/// How the server's links begin.
+/// The scheme of the server's links.
 pub fn scheme(is_secure: bool) -> &'static str {
     if is_secure { "https" } else { "http" }
 }
 
-/// The port that stands in no address.
+/// The default port of the scheme, which browsers leave out of `Host` and `Origin`.
 fn usual_port(is_secure: bool) -> u16 {
     if is_secure { 443 } else { 80 }
 }
 
-/// An address as it is written in links: IPv6 in brackets.
+/// Writes an address as in links: IPv6 in brackets.
 pub fn in_link(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
@@ -188,8 +188,8 @@ pub fn in_link(ip: IpAddr) -> String {
     }
 }
 
-/// What a server at this address is called by those on its machine and around it. The machine's own addresses are asked for when
-/// somebody uses one, as they change.
+/// The names of a server at this address, for this machine and its networks. If it listens on all addresses, the machine's own aren't among
+/// them: they can change, and are looked up when a request uses one.
 fn own_names(ip: IpAddr) -> Vec<String> {
     let loopback = || [OWN_NAME.to_owned(), in_link(Ipv4Addr::LOCALHOST.into()), in_link(Ipv6Addr::LOCALHOST.into())];
     if ip.is_unspecified() {
@@ -201,7 +201,7 @@ fn own_names(ip: IpAddr) -> Vec<String> {
     }
 }
 
-/// The addresses of this machine in its networks.
+/// The addresses of this machine, except loopback.
 pub fn reachable() -> impl Iterator<Item = IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
         tracing::warn!("the addresses of this machine can't be told: {error}");
@@ -210,7 +210,7 @@ pub fn reachable() -> impl Iterator<Item = IpAddr> {
     interfaces.into_iter().filter(|interface| !interface.is_loopback()).map(|interface| interface.ip())
 }
 
-/// Stands before every route.
+/// The middleware that checks requests to all routes.
 pub async fn guard(
     State(app): State<Arc<App>>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
@@ -323,7 +323,7 @@ mod tests {
         };
         assert_eq!(["/", "/app/page.js", "/app/classes.js", "/icon-512.png"].map(let_through), [1000; 4]);
         assert_eq!(let_through("/api/v1/session"), REQUESTS_AT_ONCE as usize);
-        // Nor are they refused when there were too many others.
+        // They aren't refused after too many other requests, either.
         assert_eq!(["/healthz", "/nothing", "/overlay"].map(let_through), [0, 0, 1000]);
     }
 

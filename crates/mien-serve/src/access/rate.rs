@@ -1,4 +1,4 @@
-//! How often an address may ask.
+//! Rate limits for each address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::limits::{REQUESTS_AT_ONCE, REQUESTS_PER_SECOND};
 
-/// Addresses kept at most. New ones beyond that are probably an attack and share one bucket.
+/// Most addresses to remember. New ones beyond that are probably an attack and share one bucket.
 const MOST_ADDRESSES: usize = 4096;
 
-/// Lets so many through a second on average, and some more at once.
+/// A token bucket: it limits the average rate and the size of a burst.
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
     left: f64,
@@ -20,12 +20,12 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// A full one.
+    /// Creates a full bucket.
     pub fn new(per_second: f64, at_once: f64, now: Instant) -> Self {
         Self { left: at_once, at: now, per_second, at_once }
     }
 
-    /// Takes one, if there is one.
+    /// Takes a token from the bucket; false if there is none.
     pub fn take(&mut self, now: Instant) -> bool {
         let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
         self.left = (self.left + gained).min(self.at_once);
@@ -42,8 +42,8 @@ impl Bucket {
     }
 }
 
-/// A bucket for each address; those who have shown the token have another one than those who haven't, so that strangers
-/// behind the same address take nothing from them.
+/// A bucket for each address. Requests with the access token have a separate one, so that strangers behind the same address can't use it
+/// up.
 #[derive(Debug, Default)]
 pub struct Rates(Mutex<Known>);
 
@@ -53,7 +53,7 @@ struct Known {
     purged_at: Option<Instant>,
 }
 
-/// How often idle addresses are dropped, which means walking the whole map.
+/// Least time between two purges of idle addresses, each of which visits the whole map.
 const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Rates {
@@ -96,7 +96,7 @@ mod tests {
             rates.allow(IpAddr::from(Ipv4Addr::from_bits(n)), false, now);
         }
         assert!(rates.0.lock().unwrap().buckets.len() <= MOST_ADDRESSES + 1);
-        // And those who were known are served as before, and forgotten later.
+        // Known addresses are still served, and are dropped later.
         let later = now + Duration::from_secs(60);
         assert!(rates.allow(IpAddr::from(Ipv4Addr::from_bits(1)), false, later));
         assert!(rates.0.lock().unwrap().buckets.len() < MOST_ADDRESSES);

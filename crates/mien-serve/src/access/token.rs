@@ -1,4 +1,4 @@
-//! The word that opens the server.
+//! The access token.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -14,14 +14,14 @@ use tempfile::Builder;
 /// Random bytes of a token: 192 bits can't be guessed.
 const RANDOM_BYTES: usize = 24;
 
-/// Letters of a token that somebody chose: fewer could be guessed.
+/// Fewest characters of a token that somebody chose: fewer could be guessed.
 const SHORTEST: usize = 16;
 
-/// What lets in. Never written to a log.
+/// The access token. It is never written to a log.
 #[derive(Clone)]
 pub struct Token(String);
 
-/// A token can't be had.
+/// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The system has no random bytes.
@@ -35,10 +35,10 @@ pub enum TokenError {
         /// What the system says.
         reason: io::Error,
     },
-    /// A word that could be guessed, or can't be in a link.
+    /// The chosen token could be guessed, or can't be in a link.
     #[error("a token has to have at least {SHORTEST} letters, digits, - or _")]
     Weak,
-    /// The same of the word in a file.
+    /// The same, for the token in a file.
     #[error(
         "the token in {} has to have at least {SHORTEST} letters, digits, - or _; remove the file to have a new one made",
         .0.display()
@@ -47,7 +47,7 @@ pub enum TokenError {
 }
 
 impl Token {
-    /// A new one.
+    /// Makes a new token.
     ///
     /// # Errors
     /// When the system has no random numbers.
@@ -57,20 +57,20 @@ impl Token {
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// One that somebody chose.
+    /// Accepts a token that somebody chose.
     ///
     /// # Errors
-    /// When it is too short, or has characters that a link can't hold as they are.
+    /// When it is too short, or has characters that would need escaping in a link.
     pub fn from_word(word: &str) -> Result<Self, TokenError> {
         let is_fit = word.len() >= SHORTEST && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
         if is_fit { Ok(Self(word.to_owned())) } else { Err(TokenError::Weak) }
     }
 
-    /// The one in a file that its owner alone can read; a new one is put there if there is no such file. So a link stays the
-    /// same from one start to the next.
+    /// Reads the token in a file, or makes one and writes it to a new file that only its owner can read. Links thus stay the same from one
+    /// start to the next.
     ///
     /// # Errors
-    /// When the file can't be read or made, or its word is no token.
+    /// When the file can't be read or created, or doesn't hold a valid token.
     pub fn kept_in(path: &Path) -> Result<Self, TokenError> {
         let failed = |reason| TokenError::File { path: path.to_owned(), reason };
         match fs::read_to_string(path) {
@@ -87,8 +87,8 @@ impl Token {
         }
     }
 
-    /// Puts it into a new file: whole or not at all, and for its owner alone from the beginning, which is why it isn't left to
-    /// [`whole::write`].
+    /// Writes it to a new file, completely or not at all. The file is private to its owner from the beginning, which [`whole::write`]
+    /// doesn't offer.
     fn write_to(&self, path: &Path) -> io::Result<()> {
         let mut file = Builder::new().prefix(whole::PREFIX).tempfile_in(whole::folder_of(path))?;
         writeln!(file, "{}", self.0)?;
@@ -96,12 +96,12 @@ impl Token {
         whole::give_name(file.into_temp_path(), path).map_err(|error| error.error)
     }
 
-    /// Whether this is the word. Takes the same time wherever they differ.
+    /// Whether this is the token. Compares in constant time.
     pub fn is(&self, word: &str) -> bool {
         self.0.as_bytes().ct_eq(word.as_bytes()).into()
     }
 
-    /// The word itself, for the link that is printed.
+    /// The token as text, for the link that is printed.
     pub fn word(&self) -> &str {
         &self.0
     }
@@ -130,7 +130,7 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        // Nothing is left beside it.
+        // No temporary file is left.
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
     }
 

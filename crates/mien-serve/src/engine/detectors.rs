@@ -1,4 +1,4 @@
-//! Detectors that threads lend each other: they have no memory, so it doesn't matter whose picture one looks at next.
+//! Detectors shared among threads. They have no memory, so any of them can process any visitor's picture.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use mien_core::face::{FaceRect, GrayView};
 use mien_vision::detect::{self, DetectionOptions};
 use tch::Device;
 
-/// As many detectors as were ever used at once.
+/// A pool with as many detectors as were ever used at once.
 pub(super) struct DetectorPool {
     options: DetectionOptions,
     device: Device,
@@ -15,12 +15,12 @@ pub(super) struct DetectorPool {
 }
 
 impl DetectorPool {
-    /// A pool with one detector, so that it is known that they can be made. Networks among them compute on `device`.
+    /// Creates a pool with one detector, which proves that they can be made. Detectors that are networks run on `device`.
     pub fn new(options: DetectionOptions, device: Device) -> Result<Self, DetectError> {
         Ok(Self { options, device, idle: Mutex::new(vec![detect::make(&options, device)?]) })
     }
 
-    /// A detector that borrows one of the pool for each picture.
+    /// Returns a detector that borrows one from the pool for each picture.
     pub fn detector(self: &Arc<Self>) -> Box<dyn FaceDetector> {
         Box::new(Borrowed(Arc::clone(self)))
     }
@@ -31,7 +31,7 @@ impl DetectorPool {
             Some(detector) => detector,
             None => detect::make(&self.options, self.device)?,
         };
-        // One that panics isn't given back: who knows what state it is in.
+        // A detector that panics isn't returned to the pool, as its state is unknown.
         let found = look(detector.as_mut());
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(detector);
         found

@@ -1,7 +1,7 @@
-//! What looks at the visitors' pictures: a few threads that find faces, and one with the network for all of them.
+//! Analyses visitors' pictures: a few threads find faces, and one thread runs the network for all visitors.
 //!
-//! Each visitor has a place for one frame, a tracker and a smoother of their own. Frames that wait are worked on in turn, one a
-//! visitor, so that overload lowers each one's rate alike; a newer frame replaces one that waits.
+//! Each visitor has a place for one waiting frame, a tracker and a smoother. A newer frame replaces the waiting one. Visitors take turns,
+//! one frame each, so that overload lowers everyone's rate equally.
 
 mod detectors;
 mod network;
@@ -33,32 +33,32 @@ pub use self::visitor::{Answer, Failure, Submitted, Visitor};
 use crate::metrics::Metrics;
 use crate::picture::{self, PictureError};
 
-/// More threads than this would wait for the one with the network.
+/// Most threads that find faces; more would wait for the network's thread.
 const MOST_THREADS: usize = 8;
 
-/// Frames that wait for the network: as many as fill two batches. A thread that is ahead waits.
+/// Most frames that wait for the network: enough for two batches. When the queue is full, threads that find faces wait.
 const WAITING_FOR_NETWORK: usize = 32;
 
-/// Whom a frame belongs to, and how it is followed.
+/// How a visitor's frames are related.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Following {
-    /// Frames of a camera, one after another.
+    /// Consecutive frames of a camera.
     Camera,
     /// A single picture: each box is a face, and nothing is smoothed.
     Picture,
 }
 
-/// What frames go through.
+/// What frames pass through.
 pub struct Stages {
-    /// The network that all visitors share. It is called on a thread of its own.
+    /// The network that all visitors share. It runs on its own thread.
     pub classifier: Box<dyn Classifier>,
-    /// How faces are looked for.
+    /// How faces are detected.
     pub detection: DetectionOptions,
-    /// Where a detector that is a network computes.
+    /// The device of a detector that is a network.
     pub device: Device,
-    /// How large a picture may be.
+    /// The largest picture that is decoded.
     pub limit: PixelLimit,
-    /// Begins the recording of a visitor; `None` stores nothing that visitors send.
+    /// Starts the recording of a visitor. With `None`, nothing that visitors send is stored.
     pub record_visitor: Option<RecordVisitor>,
 }
 
@@ -80,14 +80,14 @@ struct Shared {
     queue: Queue,
     detectors: Arc<DetectorPool>,
     detection: DetectionOptions,
-    /// The crops that the network wants.
+    /// The kind of crops that the network expects.
     framing: Framing,
     limit: PixelLimit,
     record_visitor: Option<RecordVisitor>,
     metrics: Arc<Metrics>,
-    /// Frames that wait for their faces to be found, or whose faces are being found.
+    /// Frames whose faces haven't been found yet.
     ahead_of_network: AtomicUsize,
-    /// Visitors with a camera so far.
+    /// The number of visitors with a camera so far.
     visitors: AtomicU64,
     stop: AtomicBool,
 }
@@ -96,7 +96,7 @@ impl Engine {
     /// Starts the threads.
     ///
     /// # Errors
-    /// When the system gives no threads, or the detector can't be made.
+    /// When a thread can't be started or the detector can't be made.
     pub fn start(stages: Stages, metrics: Arc<Metrics>) -> Result<Self, EngineError> {
         let Stages { classifier, detection, device, limit, record_visitor } = stages;
         let detectors = Arc::new(DetectorPool::new(detection, device)?);
@@ -129,7 +129,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// A place for one more visitor.
+    /// Adds a visitor.
     pub fn visitor(&self, following: Following, smoothing: Option<Duration>) -> Visitor {
         let tracking = match following {
             Following::Camera => TrackOptions::default(),
@@ -148,16 +148,16 @@ impl Drop for Engine {
         self.shared.stop.store(true, Ordering::SeqCst);
         self.shared.queue.close();
         for thread in self.threads.drain(..) {
-            // It caught its own panics; there is nobody to tell of another.
+            // The thread caught its own panics, and there is nobody to report another one to.
             thread.join().ok();
         }
     }
 }
 
-/// The threads can't be started.
+/// Why the engine can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The system gives no thread.
+    /// A thread can't be started.
     #[error("no thread could be started: {0}")]
     Thread(#[from] std::io::Error),
     /// The detector can't be made.
@@ -165,9 +165,9 @@ pub enum EngineError {
     Detector(#[from] mien_core::detection::DetectError),
 }
 
-/// A thread that finds faces until the engine ends.
+/// Finds faces until the engine ends. Each detector thread runs this.
 fn find_faces(shared: &Shared, network: &Sender<Passage>) {
-    // libtorch keeps this number for each thread; a second one would only wait for the other threads here.
+    // libtorch keeps this number for each thread. A second one would only compete with the other detector threads.
     mien_net::torch::use_threads(1);
     if let Err(error) = opencv::core::set_num_threads(1) {
         tracing::warn!("OpenCV keeps its threads: {error}");
@@ -175,9 +175,9 @@ fn find_faces(shared: &Shared, network: &Sender<Passage>) {
     while let Some(place) = shared.queue.next() {
         if let Some(submitted) = place.take() {
             let (id, t) = (submitted.id, submitted.t);
-            // A panic ends this visitor's session and no other.
+            // A panic ends only this visitor's session.
             let found = catch_unwind(AssertUnwindSafe(|| find(shared, &place, &submitted)));
-            // Before it is sent: the network's thread is to wait for others alone.
+            // Before sending, because the network's thread waits as long as others are ahead of it.
             shared.ahead_of_network.fetch_sub(1, Ordering::SeqCst);
             match found.unwrap_or_else(|_panic| Err(Failure::Broken)) {
                 Ok(detected) => {

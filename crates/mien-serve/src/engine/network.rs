@@ -1,4 +1,4 @@
-//! The thread with the network: what comes together shares a batch, whoever sent it.
+//! The network's thread. Frames that arrive together share a batch, whichever visitors sent them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use mien_vision::pipeline::{Detected, MAX_BATCH_FACES, classify_together};
 use super::visitor::{Answer, Failure, Place};
 use super::{Passage, Shared};
 
-/// How long a frame waits for others to share its batch with, if others are on their way. A batch of two costs half as much
-/// a face as one, and 3 ms are a tenth of a frame.
+/// How long a frame waits for others to share its batch, if any are being prepared. A batch of two costs half as much per face as a batch
+/// of one, and 3 ms are a tenth of a frame's interval.
 const WAIT_FOR_OTHERS: Duration = Duration::from_millis(3);
 
-/// Whose frame, and its number and time.
+/// Where an answer goes, with the number and time of its frame.
 struct Sender {
     place: Arc<Place>,
     id: u32,
     t: f64,
 }
 
-/// Works until all threads in front of it have ended.
+/// Labels faces until all threads that find faces have ended.
 pub(super) fn run(mut classifier: Box<dyn Classifier>, passages: &Receiver<Passage>, shared: &Shared) {
     mien_net::torch::use_threads(1);
     while let Ok(first) = passages.recv() {

@@ -1,12 +1,12 @@
-//! Whose turn it is.
+//! The order in which visitors take turns.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::visitor::Place;
 
-/// The visitors with a frame that waits, in turn. Nobody is in it twice, and nobody in it is being worked on, so it is never
-/// longer than there are visitors.
+/// The visitors with a waiting frame, in order. A visitor is never in it twice, nor while their frame is being processed, so it is never
+/// longer than the number of visitors.
 #[derive(Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
@@ -24,7 +24,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts somebody who has a new frame at the end, unless they wait or are worked on already.
+    /// Appends a visitor with a new frame, unless they are already queued or being processed.
     pub fn push(&self, place: &Arc<Place>) {
         if place.begin_waiting() {
             self.lock().turns.push_back(Arc::clone(place));
@@ -32,7 +32,7 @@ impl Queue {
         }
     }
 
-    /// Waits for the next one's turn; `None` at the end.
+    /// Waits for the next visitor; `None` when the queue is closed.
     pub fn next(&self) -> Option<Arc<Place>> {
         let state = self.lock();
         let mut state = self
@@ -42,14 +42,14 @@ impl Queue {
         if state.is_closed { None } else { state.turns.pop_front() }
     }
 
-    /// Somebody's frame was worked on; if another one came meanwhile, they are at the end again.
+    /// Ends a visitor's turn, and queues them again if another frame arrived meanwhile.
     pub fn done(&self, place: &Arc<Place>) {
         if place.end_waiting() {
             self.push(place);
         }
     }
 
-    /// Wakes everybody for the end.
+    /// Closes the queue and wakes all waiting threads.
     pub fn close(&self) {
         self.lock().is_closed = true;
         self.wake.notify_all();

@@ -1,15 +1,15 @@
-//! A visitor's recording, where the operator asks for that.
+//! The recording of a visitor, if the operator enabled it.
 
 use std::sync::Arc;
 
 use mien_vision::frame::Frame;
 use mien_vision::pipeline::{Scene, Tap};
 
-/// Begins to record the visitor of this number, whose pictures have this width and height. The recording ends when what is given is
-/// dropped; `None` if it can't begin, which the operator is told.
+/// Starts to record a visitor, given their number and the width and height of their pictures. The recording ends when the returned tap is
+/// dropped. Returns `None` if it can't start, after reporting that to the operator.
 pub type RecordVisitor = Box<dyn Fn(u64, usize, usize) -> Option<Arc<dyn Tap>> + Send + Sync>;
 
-/// What is recorded of a visitor now.
+/// A visitor's current recording.
 #[derive(Default)]
 pub(super) struct VisitorRecording {
     size: (usize, usize),
@@ -17,12 +17,12 @@ pub(super) struct VisitorRecording {
 }
 
 impl VisitorRecording {
-    /// Takes a picture that has come. A recording has one size, so a phone that is turned begins another one. The picture that begins one
-    /// came before it, and isn't in it.
+    /// Records a picture that arrived. A recording has one size, so a rotated phone starts another one. The picture that starts a recording
+    /// was taken before it, and isn't in it.
     pub fn captured(&mut self, frame: &Frame, begin: impl FnOnce(usize, usize) -> Option<Arc<dyn Tap>>) {
         let size = (frame.width(), frame.height());
         if self.size != size {
-            // The one before ends first.
+            // End the previous recording first.
             self.tap = None;
             *self = Self { size, tap: begin(size.0, size.1) };
         }
@@ -31,7 +31,7 @@ impl VisitorRecording {
         }
     }
 
-    /// Takes the faces of a picture that has come.
+    /// Records the faces of a picture.
     pub fn labelled(&self, scene: &Scene) {
         if let Some(tap) = &self.tap {
             tap.labelled(scene);

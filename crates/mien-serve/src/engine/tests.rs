@@ -1,4 +1,4 @@
-//! The threads with fakes of detector and network.
+//! The engine's threads with a fake network.
 
 use std::sync::Mutex;
 use std::sync::mpsc;
@@ -14,7 +14,7 @@ use opencv::core::{CV_8UC3, Mat, Scalar};
 
 use super::*;
 
-/// Names every face happy, and notes how many came at once. The first batch waits until it is let go, and the first `panics` panic.
+/// Labels every face happy, and records the size of each batch. The first batch waits for `go`, and the first `panics` batches panic.
 struct Fake {
     batches: Arc<Mutex<Vec<usize>>>,
     go: Option<mpsc::Receiver<()>>,
@@ -91,7 +91,7 @@ async fn what_is_no_picture_is_told_to_its_sender_alone() {
     other.offer(frame(2, gray_jpeg()));
     assert!(matches!(next(&mut one).await, Answer::Problem { id: 1, failure: Failure::NotPicture(_) }));
     assert!(matches!(next(&mut other).await, Answer::Scene { id: 2, .. }));
-    // And the session goes on.
+    // The session goes on.
     one.offer(frame(3, gray_jpeg()));
     assert!(matches!(next(&mut one).await, Answer::Scene { id: 3, .. }));
 }
@@ -134,7 +134,7 @@ async fn a_failure_that_ends_the_session_is_told_even_if_later_pictures_were_ans
     for id in 1..=3 {
         visitor.offer(frame(id, gray_jpeg()));
         let deadline = Instant::now() + Duration::from_secs(20);
-        // Batches come one after another, so the answer before this one has been given by then.
+        // Batches are processed one after another, so the previous picture has been answered by then.
         while batches.lock().unwrap().len() < id as usize {
             assert!(Instant::now() < deadline, "picture {id} didn't reach the network");
             thread::sleep(Duration::from_millis(1));

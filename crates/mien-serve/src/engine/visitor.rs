@@ -1,4 +1,4 @@
-//! One visitor: the frame that waits, who was seen before, and the answers.
+//! One visitor: the waiting frame, the tracked faces, and the answers.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,18 +14,18 @@ use tokio::sync::watch;
 use super::Shared;
 use super::recording::VisitorRecording;
 
-/// A picture that was sent.
+/// A picture that a visitor sent.
 #[derive(Clone, Debug)]
 pub struct Submitted {
-    /// The sender's number of it.
+    /// The sender's number for it.
     pub id: u32,
-    /// The sender's time of it.
+    /// The sender's time for it.
     pub t: f64,
-    /// When it came.
+    /// When it arrived.
     pub arrived_at: Instant,
-    /// What was sent; the picture begins at `offset`.
+    /// The message as it was sent.
     pub message: Bytes,
-    /// Where the picture begins.
+    /// Where the picture begins in `message`.
     pub offset: usize,
 }
 
@@ -35,7 +35,7 @@ impl Submitted {
     }
 }
 
-/// What became of a picture.
+/// The result for a picture.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// Its faces.
@@ -47,7 +47,7 @@ pub enum Answer {
         /// The faces.
         scene: Arc<Scene>,
     },
-    /// Nothing, and why.
+    /// It couldn't be analysed.
     Problem {
         /// The sender's number.
         id: u32,
@@ -57,13 +57,13 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Whether it ends the visitor's session, whose tracker may be in any state.
+    /// Whether it ends the visitor's session, because the tracker may be in an inconsistent state.
     pub fn is_fatal(&self) -> bool {
         matches!(self, Self::Problem { failure: Failure::Failed(_) | Failure::Broken, .. })
     }
 }
 
-/// Why a picture has no answer.
+/// Why a picture couldn't be analysed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
     /// It can't be decoded.
@@ -72,31 +72,31 @@ pub enum Failure {
     /// It has too many pixels.
     #[error("{0}")]
     TooLarge(String),
-    /// Something of ours failed.
+    /// The detector or the network failed.
     #[error("{0}")]
     Failed(String),
-    /// It panicked.
+    /// The code that finds faces panicked.
     #[error("the server failed on this picture; please report it")]
     Broken,
 }
 
-/// What the threads know of a visitor.
+/// A visitor's state, as the engine's threads see it.
 pub(super) struct Place {
     waiting: Mutex<Option<Submitted>>,
-    /// Whether it is in the queue or being worked on.
+    /// Whether it is queued or being processed.
     has_turn: AtomicBool,
     analyzer: Mutex<Analyzer>,
     smoother: Mutex<SceneSmoother>,
     recording: Mutex<VisitorRecording>,
     answers: watch::Sender<Option<Answer>>,
-    /// Frames that were worked on so far.
+    /// The number of frames processed so far.
     frames: AtomicU64,
-    /// From 1; `None` for a single picture.
+    /// The visitor's number, from 1; `None` for a single picture.
     pub number: Option<u64>,
     pub began_at: Instant,
 }
 
-/// A panic ends the visitor's session, so poisoned state may be taken over.
+/// Ignores poisoning: a panic ends the visitor's session anyway.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -106,18 +106,18 @@ impl Place {
         lock(&self.waiting).take()
     }
 
-    /// Whether it may be put into the queue.
+    /// Marks it as having a turn; returns false if it has one already and must not be queued again.
     pub fn begin_waiting(&self) -> bool {
         !self.has_turn.swap(true, Ordering::SeqCst)
     }
 
-    /// Whether it has to be put into the queue again.
+    /// Ends its turn; returns true if another frame waits and it must be queued again.
     pub fn end_waiting(&self) -> bool {
         self.has_turn.store(false, Ordering::SeqCst);
         lock(&self.waiting).is_some()
     }
 
-    /// The number of the next frame that is worked on: visitors' own numbers may be any.
+    /// Returns the index for the next frame that is processed. The visitors' own numbers can be anything.
     pub fn next_index(&self) -> u64 {
         self.frames.fetch_add(1, Ordering::Relaxed)
     }
@@ -136,7 +136,7 @@ impl Place {
         scene
     }
 
-    /// Gives the newest answer in place of one that was not fetched. A fatal one stays: it has to end the session.
+    /// Publishes an answer, replacing one that hasn't been fetched. A fatal one is kept, because it must end the session.
     pub fn answer(&self, answer: Answer) {
         self.answers.send_if_modified(|newest| {
             let is_over = newest.as_ref().is_some_and(Answer::is_fatal);
@@ -148,7 +148,7 @@ impl Place {
     }
 }
 
-/// A visitor's own end. Dropping it frees the place.
+/// The handle to a visitor. Dropping it removes the visitor.
 pub struct Visitor {
     place: Arc<Place>,
     shared: Arc<Shared>,
@@ -177,7 +177,7 @@ impl Visitor {
         Self { place: Arc::new(place), shared, answers }
     }
 
-    /// Gives a frame to be looked at. One that still waits is replaced and counted as dropped.
+    /// Submits a frame. One that still waits is replaced and counted as dropped.
     pub fn offer(&self, submitted: Submitted) {
         self.shared.metrics.received();
         if lock(&self.place.waiting).replace(submitted).is_some() {

@@ -1,4 +1,4 @@
-//! One question, one answer.
+//! Routes with one request and one response.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ pub(super) const HEALTH: &str = "/healthz";
 pub(super) const METRICS: &str = "/metrics";
 pub(super) const OPENAPI: &str = "/api/v1/openapi.json";
 
-/// Bytes of a token with its JSON around it.
+/// Largest token with its JSON, in bytes.
 const MAX_TOKEN_BYTES: usize = 4096;
 
 /// What the server is and does.
@@ -44,7 +44,7 @@ pub async fn about(State(app): State<Arc<App>>) -> Json<About> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenBody {
-    /// The word behind `#token=`.
+    /// The word after `#token=`.
     token: String,
 }
 
@@ -76,7 +76,7 @@ pub async fn open_session(State(app): State<Arc<App>>, body: Body) -> Response {
     }
 }
 
-/// The faces on a picture.
+/// The faces in a picture.
 #[utoipa::path(post, path = ANALYZE, request_body(
     content((PictureBytes = "image/jpeg"), (PictureBytes = "image/png"), (PictureBytes = "image/webp")),
     description = "A JPEG, PNG or WebP of at most 2 MiB and 4 megapixels"
@@ -93,7 +93,7 @@ pub async fn open_session(State(app): State<Arc<App>>, body: Body) -> Response {
 ))]
 pub async fn analyze(State(app): State<Arc<App>>, body: Body) -> Response {
     let busy = || try_again(StatusCode::SERVICE_UNAVAILABLE, 1, "the server has too much to do; try again in a second");
-    // Before the body is read: what isn't worked on takes no memory.
+    // Before the body is read, so that waiting pictures take no memory.
     let Ok(_permit) = app.analyses.try_acquire() else { return busy() };
     let message = match read(body, MAX_MESSAGE_BYTES).await {
         Ok(bytes) => bytes,
@@ -114,16 +114,16 @@ pub async fn analyze(State(app): State<Arc<App>>, body: Body) -> Response {
     }
 }
 
-/// A body of at most so many bytes that arrives in time.
+/// Reads a body of at most `most` bytes that arrives in time.
 async fn read(body: Body, most: usize) -> Result<Bytes, Response> {
     let too_large = || error(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {most} bytes are taken"));
-    // What says itself that it is too long isn't waited for.
+    // Don't wait for a body that declares itself too long.
     if body.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
     match timeout(BODY_WITHIN, axum::body::to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        // That the sender went away is told to nobody.
+        // If the sender has gone away instead, nobody sees this.
         Ok(Err(_)) => Err(too_large()),
         Err(_) => Err(error(
             StatusCode::REQUEST_TIMEOUT,
@@ -159,7 +159,7 @@ pub async fn health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// What the server counts of itself.
+/// The server's counters.
 #[utoipa::path(get, path = METRICS, responses(
     (status = 200, description = "In Prometheus' text format", body = String, content_type = "text/plain"),
     (status = 401, description = "No token, or a wrong one", body = ErrorReport),

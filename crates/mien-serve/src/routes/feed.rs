@@ -1,4 +1,4 @@
-//! What comes of the server's source, for each kind of reader. One who is slow misses scenes and gets the newest.
+//! The output of the server's source, for each kind of reader. A slow reader misses scenes and gets the newest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,36 +17,36 @@ pub(super) enum Piece {
     Words(Utf8Bytes),
     /// A frame.
     Picture(Arc<Shown>),
-    /// Nothing for a while.
+    /// A sign of life after a silence.
     Beat,
 }
 
-/// Who reads.
+/// A kind of reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// The page: frames, and how the source is doing. That is said again where nothing else comes, as no script sees pings.
+    /// The page: frames and the source's state. The state is repeated while nothing else comes, because scripts can't see pings.
     Page,
-    /// A program: scenes. When the source has gone, the last one comes once more without its faces.
+    /// A program: scenes. When the source is lost, the last one is repeated once without its faces.
     Program,
-    /// Whoever looks at moving pictures: frames, the last one again where none comes.
+    /// A viewer of the MJPEG stream: frames. The last one is repeated while none comes.
     Viewer,
 }
 
-/// The source for one reader.
+/// The source's output for one reader.
 pub(super) struct Feed {
     reader: Reader,
     scenes: watch::Receiver<Option<Arc<Shown>>>,
     states: watch::Receiver<SourceReport>,
-    /// The program's last scene without its faces, as long as it takes them for those who are there.
+    /// For a program: its last scene without the faces, until that has been sent.
     emptied: Option<Utf8Bytes>,
-    /// How long nothing may come.
+    /// How long nothing may be sent.
     beat: Duration,
-    /// When something came last.
+    /// When the last piece came.
     came: Instant,
 }
 
 impl Feed {
-    /// For a reader who comes now.
+    /// Creates the feed of a new reader.
     pub fn new(broadcast: &Broadcast, reader: Reader) -> Self {
         Self::of(broadcast.scenes(), broadcast.states(), reader, PING_INTERVAL)
     }
@@ -59,15 +59,15 @@ impl Feed {
     ) -> Self {
         let mut emptied = None;
         if reader == Reader::Program && !has_picture(&states.borrow()) {
-            // Who was there last isn't shown to a program that comes when they have gone.
+            // A program that connects after the source was lost doesn't get the last faces.
             emptied = scenes.borrow_and_update().as_ref().map(|shown| shown.emptied.clone());
         }
-        // The page is told at once.
+        // The page gets the state at once.
         states.mark_changed();
         Self { reader, scenes, states, emptied, beat, came: Instant::now() }
     }
 
-    /// Waits for the next piece; `None` when the source has ended. Nothing is lost when this isn't waited for to its end.
+    /// Waits for the next piece; `None` when the source has ended. Cancel-safe.
     pub async fn next(&mut self) -> Option<Piece> {
         let due = self.came + self.beat;
         let piece = tokio::select! {
@@ -81,7 +81,7 @@ impl Feed {
     async fn news(&mut self) -> Option<Piece> {
         match self.reader {
             Reader::Page => tokio::select! {
-                // The last picture comes before the words that it was the last.
+                // The last picture is sent before the state that says it was the last.
                 biased;
                 shown = broadcast::next(&mut self.scenes) => shown.map(Piece::Picture),
                 changed = self.states.changed() => changed.ok().map(|()| self.state()),
@@ -91,11 +91,11 @@ impl Feed {
         }
     }
 
-    /// The next scene of a program.
+    /// The next scene for a program.
     async fn scene(&mut self) -> Option<Utf8Bytes> {
         loop {
             let is_gone = !has_picture(&self.states.borrow_and_update());
-            // Frames that were still on their way come first.
+            // Frames that were still being processed come first.
             if is_gone
                 && !self.scenes.has_changed().ok()?
                 && let Some(emptied) = self.emptied.take()
@@ -113,7 +113,7 @@ impl Feed {
         }
     }
 
-    /// What is said where nothing new comes.
+    /// What is sent when nothing new comes.
     fn again(&self) -> Piece {
         match self.reader {
             Reader::Page => self.state(),
@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    /// No test waits so long.
+    /// No test waits this long.
     const NEVER: Duration = Duration::from_secs(3600);
 
     fn report(state: SourceState) -> SourceReport {
@@ -164,7 +164,7 @@ mod tests {
         Some(Arc::new(Shown::new("camera 0", scene, |_picture, _faces, _classes| Ok(()))))
     }
 
-    /// The number of the next scene and of its faces.
+    /// The next scene's frame number and number of faces.
     async fn counted(feed: &mut Feed) -> (u64, usize) {
         let Some(Piece::Words(words)) = feed.next().await else { panic!("no scene") };
         let scene: Value = serde_json::from_str(words.as_str()).unwrap();
@@ -178,17 +178,17 @@ mod tests {
         let mut feed = Feed::of(scenes.clone(), states.clone(), Reader::Program, NEVER);
         to_scenes.send_replace(shown(7));
         assert_eq!(counted(&mut feed).await, (7, 1));
-        // A frame that was on its way when the camera went is given as it is.
+        // A frame that was being processed when the camera was lost is sent unchanged.
         to_states.send_replace(report(SourceState::Lost));
         to_scenes.send_replace(shown(8));
         assert_eq!([counted(&mut feed).await, counted(&mut feed).await], [(8, 1), (8, 0)]);
-        // Trying in vain is no news; coming back is.
+        // A failed retry sends nothing; the camera's return does.
         to_states.send_replace(report(SourceState::Opening));
         to_states.send_replace(report(SourceState::Playing));
         to_scenes.send_replace(shown(0));
         assert_eq!(counted(&mut feed).await, (0, 1));
 
-        // Who comes while it is lost isn't shown who was there last.
+        // A program that connects while the source is lost doesn't get the last faces.
         to_states.send_replace(report(SourceState::Failed));
         let mut late = Feed::of(scenes, states, Reader::Program, NEVER);
         assert_eq!(counted(&mut late).await, (0, 0));

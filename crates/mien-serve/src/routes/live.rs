@@ -1,4 +1,4 @@
-//! The server's own source: for the page, for programs, and as moving pictures.
+//! The server's own source: for the page, for programs, and as an MJPEG stream.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,33 +26,33 @@ pub(super) const WATCH: &str = "/api/v1/watch";
 pub(super) const LIVE: &str = "/api/v1/live";
 pub(super) const STREAM: &str = "/stream.mjpg";
 
-/// Between the pictures of a stream.
+/// The boundary between the pictures of a stream.
 const BOUNDARY: &str = "mien-frame";
 
 fn no_source() -> Response {
     error(StatusCode::NOT_FOUND, "this server has no source of its own; start it with --camera, --video or --recording")
 }
 
-/// A place becomes free only when somebody leaves, so the wait is longer than for a busy server.
+/// A session becomes free only when somebody leaves, so the wait is longer than for a busy server.
 fn full() -> Response {
     try_again(StatusCode::SERVICE_UNAVAILABLE, 10, "the server is full; try again later")
 }
 
-/// The connection that a request came by.
+/// The connection of a request.
 fn connection_of(request: &Request) -> Option<Connection> {
     request.extensions().get().cloned()
 }
 
-/// Scenes with their pictures, and how the source is doing, for the page.
+/// Scenes with their pictures, and the source's state, for the page.
 pub async fn watch(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
     let Some(broadcast) = app.broadcast.clone() else { return no_source() };
     upgraded(app, broadcast, upgrade, Reader::Page)
 }
 
-/// Scenes of the server's source, one JSON object a frame.
+/// Scenes of the server's source, one JSON object per frame.
 ///
-/// A WebSocket if the request asks for an upgrade, else Server-Sent Events, with a comment where no frame comes for 15 seconds. Whoever
-/// is slow misses frames. When the camera is lost, or the source has ended with an error, the last frame comes once more without faces.
+/// A WebSocket if the request asks for an upgrade, otherwise Server-Sent Events, with a comment after 15 seconds without a frame. Slow
+/// readers miss frames. When the camera is lost, or the source has ended with an error, the last frame is repeated once without faces.
 #[utoipa::path(get, path = LIVE, responses(
     (status = 101, description = "A WebSocket, each text message a scene"),
     (status = 200, description = "Server-Sent Events, the data of each a scene",
@@ -77,7 +77,7 @@ pub async fn live(State(app): State<Arc<App>>, headers: HeaderMap, request: Requ
     ([(header::CONTENT_TYPE, "text/event-stream")], events).into_response()
 }
 
-/// The server's source with boxes and labels drawn in, as moving JPEG pictures.
+/// The server's source with boxes and labels, as a stream of JPEG pictures.
 #[utoipa::path(get, path = STREAM, responses(
     (status = 200, description = "A JPEG a frame", content((PictureBytes = "multipart/x-mixed-replace"))),
     (status = 401, description = "No token, or a wrong one", body = ErrorReport),
@@ -93,8 +93,8 @@ pub async fn stream(State(app): State<Arc<App>>, request: Request) -> Response {
     ([(header::CONTENT_TYPE, kind)], pictures).into_response()
 }
 
-/// A piece as it goes over the wire; empty where nothing does. Encoding a picture takes some milliseconds: not for the threads that
-/// serve.
+/// A piece as it is sent; empty if nothing is. Encoding a picture takes some milliseconds, so this mustn't be called on the serving
+/// threads.
 fn written(piece: &Piece, reader: Reader) -> Bytes {
     match (piece, reader) {
         (Piece::Words(json), _) => Bytes::from(["data: ", json.as_str(), "\n\n"].concat()),
@@ -103,13 +103,13 @@ fn written(piece: &Piece, reader: Reader) -> Bytes {
             let head = format!("--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
             Bytes::from([head.as_bytes(), &jpeg, b"\r\n"].concat())
         }
-        // A comment.
+        // A comment in Server-Sent Events.
         (Piece::Beat, Reader::Program) => Bytes::from_static(b":\n\n"),
         (Piece::Beat, Reader::Viewer | Reader::Page) => Bytes::new(),
     }
 }
 
-/// A body with a part for each piece, for as long as somebody reads it.
+/// A body with a part for each piece, until the reader leaves.
 fn streamed(
     app: &App,
     broadcast: &Broadcast,
@@ -119,7 +119,7 @@ fn streamed(
 ) -> Body {
     let (parts, taken) = mpsc::channel(1);
     let (feed, mut closing) = (Feed::new(broadcast, reader), app.closing());
-    // A task of its own, as the body of a reader who takes nothing isn't looked at.
+    // A separate task, because the body of a reader who takes nothing isn't polled.
     tokio::spawn(async move {
         let _place = place;
         tokio::select! {
@@ -142,12 +142,12 @@ fn streamed(
 enum Stopped {
     /// The source or the reader has gone.
     Gone,
-    /// The reader is there and takes nothing.
+    /// The reader is connected, but takes nothing.
     Stuck,
 }
 
-/// Hands on part after part. Each is made when the last one was taken, of the newest scene, so a slow reader misses scenes and fills no
-/// memory. One who takes none for `patience` makes room for others.
+/// Sends part after part. Each is made from the newest scene once the previous one was taken, so a slow reader misses scenes and uses no
+/// memory. A reader who takes none for `patience` is given up, to make room for others.
 async fn hand_on(mut feed: Feed, reader: Reader, parts: &mpsc::Sender<Bytes>, patience: Duration) -> Stopped {
     loop {
         let free = match timeout(patience, parts.reserve()).await {
@@ -187,7 +187,7 @@ async fn serve(socket: &mut WebSocket, app: &App, mut feed: Feed) -> End {
                     pulse.heard();
                     continue;
                 }
-                // There is nothing to say here.
+                // Watchers have nothing to send.
                 Some(Ok(Message::Text(_) | Message::Binary(_))) => return End::Nonsense,
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
             },
@@ -199,7 +199,7 @@ async fn serve(socket: &mut WebSocket, app: &App, mut feed: Feed) -> End {
                         Err(_panic) => return End::Failed,
                     }
                 }
-                // Pings say it here.
+                // Here, pings are the sign of life.
                 Some(Piece::Beat) => continue,
                 None => return End::Closing,
             },

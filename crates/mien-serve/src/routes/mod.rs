@@ -1,4 +1,4 @@
-//! What can be asked for.
+//! The server's routes.
 
 mod api;
 mod feed;
@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::engine::Failure;
 use crate::protocol::ErrorReport;
 
-/// Everything the server answers, behind its guard.
+/// All routes, behind the access guard.
 pub fn router(app: Arc<App>) -> Router {
     let guard = middleware::from_fn_with_state(Arc::clone(&app), access::guard);
     Router::new()
@@ -53,24 +53,24 @@ pub fn is_page(path: &str) -> bool {
     page::is_part(path)
 }
 
-/// What holds no secret: the page itself, whether the server is up, and where the token becomes a cookie.
+/// Whether a path is open without a token: the page itself, the health check, and the exchange of the token for a cookie.
 pub fn is_public(path: &str) -> bool {
     is_page(path) || [api::HEALTH, api::SESSION].contains(&path)
 }
 
-/// An error as every route tells it.
+/// Returns an error response.
 pub fn error(status: StatusCode, words: impl Into<String>) -> Response {
     (status, Json(ErrorReport { error: words.into() })).into_response()
 }
 
-/// An error that may be gone after so many seconds.
+/// Returns an error response that asks to retry after `seconds`.
 pub fn try_again(status: StatusCode, seconds: u16, words: impl Into<String>) -> Response {
     let mut response = error(status, words);
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     response
 }
 
-/// The status that says why a picture has no answer.
+/// The HTTP status of a failure.
 fn status_of(failure: &Failure) -> StatusCode {
     match failure {
         Failure::NotPicture(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -79,8 +79,7 @@ fn status_of(failure: &Failure) -> StatusCode {
     }
 }
 
-/// What pages may do and load: their own scripts, styles, pictures and connections, and nothing else. Cameras are for
-/// them alone.
+/// The content security policy: pages can load their own scripts, styles, pictures and connections, and nothing else.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
     connect-src 'self'; manifest-src 'self'; worker-src 'self'; media-src 'self' blob:; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";

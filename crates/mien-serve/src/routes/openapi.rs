@@ -1,4 +1,4 @@
-//! The document that describes the API, made of the types that it sends.
+//! The OpenAPI document, generated from the types that the API sends.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Modify for WithToken {
 ))]
 pub async fn document(State(app): State<Arc<App>>) -> Json<utoipa::openapi::OpenApi> {
     let mut document = Document::openapi();
-    // Made for the emotions when it was compiled.
+    // The generated schemas describe the emotions; replace them by those of this model's classes.
     let schemas = &mut document.components.get_or_insert_with(Default::default).schemas;
     schemas.insert(RawProbabilities::name().into_owned(), RawProbabilities::schema_of(&app.classes));
     schemas.insert(SmoothedProbabilities::name().into_owned(), SmoothedProbabilities::schema_of(&app.classes));

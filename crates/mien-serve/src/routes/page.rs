@@ -1,4 +1,4 @@
-//! The page's files, which are part of the program.
+//! The page's files, which are compiled in.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-/// A file and where it is found.
+/// A file and its path in URLs.
 struct File {
     path: &'static str,
     kind: &'static str,
@@ -30,7 +30,7 @@ macro_rules! files {
     };
 }
 
-/// Paths are compared whole: there is no folder that could be left by `..`.
+/// Paths are compared as a whole, so `..` leads nowhere.
 const FILES: &[File] = &files! {
     "/", HTML, "index.html";
     "/overlay", HTML, "overlay.html";
@@ -53,10 +53,10 @@ const FILES: &[File] = &files! {
     "/icon-512.png", "image/png", "icon-512.png";
 };
 
-/// Where the classes' order, names and colours are found: those of the window, written nowhere twice.
+/// The path of a generated script with the order, names and colours of the classes, the same as in the window.
 const CLASSES: &str = "/app/classes.js";
 
-/// What is found there.
+/// The script at [`CLASSES`].
 fn classes_script(classes: &Classes) -> String {
     let of = |class: usize, report: ClassReport| {
         let ClassReport { label, column, color } = report;
@@ -72,12 +72,12 @@ fn classes_script(classes: &Classes) -> String {
     )
 }
 
-/// Whether a path is one of the page's.
+/// Whether a path is one of the page's files.
 pub(super) fn is_part(path: &str) -> bool {
     path == CLASSES || FILES.iter().any(|file| file.path == path)
 }
 
-/// A file of the page, or that there is none.
+/// Serves a file of the page, or 404.
 pub async fn file(State(app): State<Arc<App>>, method: Method, uri: Uri) -> Response {
     let path = uri.path();
     let found = if path == CLASSES {
@@ -90,7 +90,7 @@ pub async fn file(State(app): State<Arc<App>>, method: Method, uri: Uri) -> Resp
     if method != Method::GET && method != Method::HEAD {
         return error(StatusCode::METHOD_NOT_ALLOWED, "not by this method");
     }
-    // Asked for anew each time, so that a newer program never meets the scripts of an older one.
+    // Browsers request files again each time, so that a newer server's page never runs an older one's scripts.
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),

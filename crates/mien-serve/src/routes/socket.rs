@@ -1,4 +1,4 @@
-//! What all WebSockets have in common: limits, patience, and how they end.
+//! What all WebSockets have in common: limits, time-outs and closing.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use tokio::time::{Instant, timeout};
 use crate::limits::{MAX_MESSAGE_BYTES, PATIENCE, PING_INTERVAL};
 use crate::protocol::ServerMessage;
 
-/// Answers that the system's own buffers don't hold wait in one buffer of this size at most.
+/// Largest buffer for answers that don't fit into the system's, in bytes.
 const WRITE_BUFFER: usize = 8 << 20;
 
-/// An upgrade with our limits instead of the library's, which are 64 MiB.
+/// Applies our limits instead of the library's, which are 64 MiB.
 pub(super) fn limited(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     upgrade
         .max_message_size(MAX_MESSAGE_BYTES)
@@ -20,22 +20,22 @@ pub(super) fn limited(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
         .max_write_buffer_size(WRITE_BUFFER)
 }
 
-/// Why a session ended, as a close frame says it.
+/// Why a session ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum End {
-    /// The other side has gone.
+    /// The other side is gone.
     Gone,
-    /// The server ends.
+    /// The server shuts down.
     Closing,
-    /// There are as many sessions as the server takes.
+    /// The server has no session left.
     Full,
-    /// Nothing came for long.
+    /// Nothing came for too long.
     Idle,
-    /// More came than a session may send.
+    /// The visitor sent messages at too high a rate.
     TooMuch,
-    /// A message that means nothing.
+    /// The visitor sent a message that isn't understood.
     Nonsense,
-    /// Something of ours failed.
+    /// The server failed.
     Failed,
 }
 
@@ -53,30 +53,30 @@ impl End {
     }
 }
 
-/// Sends a message; false if it isn't taken in time.
+/// Sends a message; false if that fails or takes too long.
 pub(super) async fn send(socket: &mut WebSocket, message: Message) -> bool {
     matches!(timeout(PATIENCE, socket.send(message)).await, Ok(Ok(())))
 }
 
-/// Says in words and by a close frame why it ends.
+/// Sends the reason as a message and in a close frame.
 pub(super) async fn close(mut socket: WebSocket, end: End) {
     let Some((code, status, words)) = end.frame() else { return };
     let problem = ServerMessage::Problem { id: None, status, message: words.to_owned() };
     let goodbye = async {
         socket.send(Message::text(problem.json())).await?;
         socket.send(Message::Close(Some(CloseFrame { code, reason: words.into() }))).await?;
-        // The other side answers with its own; until then the connection stays, or the frame might be lost.
+        // Wait for the other side's close frame: if the connection ended before, ours might be lost.
         while let Some(Ok(_)) = socket.recv().await {}
         Ok::<_, axum::Error>(())
     };
-    // Nobody is left to be told that this failed.
+    // There is nobody left to report a failure to.
     timeout(GOODBYE, goodbye).await.ok();
 }
 
-/// How long the other side may take to say goodbye.
+/// How long the closing handshake may take.
 const GOODBYE: Duration = Duration::from_millis(1000);
 
-/// Whether somebody is still there.
+/// Watches whether the other side is still there.
 pub(super) struct Pulse {
     heard: Instant,
     asked: Instant,
@@ -88,12 +88,12 @@ impl Pulse {
         Self { heard: now, asked: now }
     }
 
-    /// Something came.
+    /// Notes that something came.
     pub fn heard(&mut self) {
         self.heard = Instant::now();
     }
 
-    /// Waits until it is time to ask; false if nothing was heard for too long.
+    /// Waits until the next ping is due; false if nothing was heard for too long.
     pub async fn wait(&mut self) -> bool {
         tokio::time::sleep_until(self.asked + PING_INTERVAL).await;
         self.asked = Instant::now();

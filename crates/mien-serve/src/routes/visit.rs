@@ -1,4 +1,4 @@
-//! A visitor's camera: frames come, faces go back.
+//! A visitor's camera: frames come in, faces go out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -90,7 +90,7 @@ fn take_frame(message: Bytes, visitor: &Visitor) -> Option<()> {
     Some(())
 }
 
-/// Does what a visitor asks for; `None` if the words mean nothing.
+/// Applies a visitor's settings; `None` if they are invalid.
 fn obey(words: &str, visitor: &Visitor) -> Option<()> {
     if words.len() > MAX_COMMAND_BYTES {
         return None;

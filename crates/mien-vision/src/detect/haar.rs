@@ -19,19 +19,19 @@ const CASCADE: &str = include_str!(env!("MIEN_CASCADE"));
 /// frame to the next, several times what a person does at 24 frames a second.
 const REGION_SIDES: f32 = 1.6;
 
-/// Side in pixels that a known face is resampled to before it is searched, and the smallest and largest size that it
+/// Side in pixels to which a known face is resampled before it is searched, and the smallest and largest size that it
 /// may have now as a share of that.
 ///
-/// OpenCV moves the window by two pixels where the picture is shrunk by less than 2, else by one: windows of 48 pixels
-/// and more (80 × 0.6) lie four times as dense as smaller ones. A range across that border weighs the larger
-/// windows more, and the box creeps up from frame to frame: at a side of 56 it came out 8 % too large.
+/// OpenCV moves the window by two pixels if the picture is shrunk by less than 2, else by one: windows of 48 pixels
+/// and more (80 × 0.6) are four times as dense as smaller ones. A range across that boundary gives the larger
+/// windows more weight, and the box grows from frame to frame: at a side of 56 it became 8 % too large.
 const FOLLOWED_SIDE: f32 = 80.0;
 const FOLLOWED_SIZES: (f32, f32) = (0.6, 1.3);
 
 /// Growth from one size to the next around a known face: three sizes in the range above.
 ///
 /// Measured on four clips of talking heads, 400 frames each: mean overlap with a full scan of the same frame at full
-/// resolution (growth 1.1), movement of the box from frame to frame in its own sizes, time relative to the first line.
+/// resolution (growth 1.1), movement of the box from frame to frame in box sizes, time relative to the first line.
 ///
 /// | side, sizes, growth  | overlap        | movement | time |
 /// |----------------------|----------------|----------|------|
@@ -44,8 +44,8 @@ const FOLLOWED_SIZES: (f32, f32) = (0.6, 1.3);
 /// | 36, 0.65–1.35, 1.15  | 0.74 to 0.93   | 0.019    | 0.65 |
 const FOLLOWED_SCALE_FACTOR: f64 = 1.25;
 
-/// Hits that must agree on a known face. A face gives dozens in so dense a search; a false box that a full scan once
-/// let through seldom gives so many and is dropped.
+/// Hits that must agree on a known face. A face gives dozens in such a dense search; a false box that once passed a full
+/// scan seldom gives as many and is dropped.
 const FOLLOWED_MIN_NEIGHBORS: i32 = 6;
 
 /// How a known face is followed.
@@ -56,15 +56,15 @@ const FOLLOWED: Around = Around {
     min_neighbors: FOLLOWED_MIN_NEIGHBORS,
 };
 
-/// Hits from which on a search is certain by itself: in a full scan and around a known face.
+/// Hits from which a search is certain by itself: in a full scan and around a known face.
 ///
-/// Measured on a quarter of a set of 5,353 pictures of parades, offices, people at webcams and places without anybody: of
-/// 445 boxes on faces 58 % (full scan) and 67 % (around the box) have as many, of 36 false ones one each.
+/// Measured on a quarter of a set of 5,353 pictures of parades, offices, people at webcams and places without people: of
+/// 445 boxes on faces, 58 % (full scan) and 67 % (around the box) have as many; of 36 false ones, one in each case.
 const CERTAIN_FULL_HITS: f32 = 10.0;
 const CERTAIN_FOLLOWED_HITS: f32 = 15.0;
 
-/// The strict search, for what a full scan is not certain of: the surroundings at this side of the box in pixels, in sizes
-/// that lie close together, with this many hits. 90 % of the faces above have as many, and 11 % of the false boxes.
+/// The strict search, for boxes of which a full scan isn't certain. It searches the surroundings of the box, resampled to
+/// this side, in closely spaced sizes, and requires this many hits. 90 % of the faces above pass, and 11 % of the false boxes.
 const STRICT: Around = Around { side: 90.0, sizes: (0.48, 1.6), scale_factor: 1.1, min_neighbors: 15 };
 
 /// How the surroundings of a box are searched.
@@ -79,9 +79,9 @@ struct Around {
     min_neighbors: i32,
 }
 
-/// What to search a part of a picture for.
+/// How to search a part of a picture.
 struct Search {
-    /// Factor from the picture's pixels to the searched ones.
+    /// Factor by which the picture is resized before the search.
     scale: f32,
     /// Smallest face in the picture's pixels.
     smallest: f32,
@@ -116,7 +116,7 @@ impl HaarDetector {
     fn scan(&mut self, picture: &impl MatTraitConst, part: Rect, search: &Search) -> opencv::Result<Vec<Detection>> {
         let part_view = picture.roi(part)?;
         let size = Size::new(scaled(part.width, search.scale), scaled(part.height, search.scale));
-        // Not by areas: that costs up to 1.3 ms more and gives the same boxes. The cascade resamples like this, too.
+        // Not INTER_AREA: that costs up to 1.3 ms more and gives the same boxes. The cascade resamples like this, too.
         imgproc::resize(&part_view, &mut self.resized, size, 0.0, 0.0, imgproc::INTER_LINEAR)?;
         let searched = if self.options.equalize {
             imgproc::equalize_hist(&self.resized, &mut self.equalized)?;
@@ -126,7 +126,7 @@ impl HaarDetector {
         };
         let side = |pixels: f32| (pixels * search.scale).round() as i32;
         let smallest = side(search.smallest).max(CASCADE_WINDOW);
-        // An empty size is no limit to OpenCV.
+        // OpenCV takes an empty size as no limit.
         let largest = search.largest.map_or(0, |largest| side(largest).max(smallest + 1));
 
         let mut boxes = Vector::<Rect>::new();
@@ -141,7 +141,7 @@ impl HaarDetector {
             Size::new(smallest, smallest),
             Size::new(largest, largest),
         )?;
-        // The factors that were really used: sizes are whole pixels.
+        // The actual factors: sizes are whole pixels.
         let (back_x, back_y) = (part.width as f32 / size.width as f32, part.height as f32 / size.height as f32);
         let to_picture = |found: Rect| FaceRect {
             x: part.x as f32 + found.x as f32 * back_x,
@@ -163,7 +163,7 @@ impl HaarDetector {
 }
 
 impl HaarDetector {
-    /// Searches the surroundings of a box; empty for a box that is none.
+    /// Searches the surroundings of a box; finds nothing for an invalid box.
     fn scan_around(
         &mut self,
         picture: &impl MatTraitConst,
@@ -171,7 +171,7 @@ impl HaarDetector {
         around: &Around,
     ) -> opencv::Result<Vec<Detection>> {
         let side = (rect.width + rect.height) / 2.0;
-        // Also false for a box that is no number.
+        // Written so that NaN is refused too.
         if !(side >= 1.0 && side.is_finite()) {
             return Ok(Vec::new());
         }
@@ -246,7 +246,7 @@ fn enlarged(rect: FaceRect, factor: f32) -> FaceRect {
     FaceRect { x: x - width / 2.0, y: y - height / 2.0, width, height }
 }
 
-/// The pixels that a box covers, also in part. The box must lie inside the picture.
+/// The pixels that a box covers, wholly or partly. The box must lie inside the picture.
 fn whole_pixels(rect: FaceRect, picture: &impl MatTraitConst) -> Rect {
     let (left, top) = (rect.x.floor() as i32, rect.y.floor() as i32);
     let right = ((rect.x + rect.width).ceil() as i32).min(picture.cols());

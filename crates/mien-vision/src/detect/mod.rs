@@ -12,7 +12,7 @@ use mien_net::Precision;
 use mien_net::faces::NeuralDetector;
 use tch::Device;
 
-/// Makes the detector that is asked for. A network computes on `device`; the cascade has only the CPU.
+/// Makes the chosen detector. A network runs on `device`, the cascade always on the CPU.
 ///
 /// # Errors
 /// When it can't be loaded.
@@ -25,7 +25,7 @@ pub fn make(options: &DetectionOptions, device: Device) -> Result<Box<dyn FaceDe
     })
 }
 
-/// The name of the detector that is asked for, and what tells its versions apart: other versions may find other faces.
+/// The name of the chosen detector, and what distinguishes its versions: other versions may find other faces.
 #[must_use]
 pub fn version(options: &DetectionOptions) -> String {
     match options.detector {
@@ -34,7 +34,7 @@ pub fn version(options: &DetectionOptions) -> String {
     }
 }
 
-/// An error of OpenCV as one of detection.
+/// Turns an OpenCV error into a detection error.
 pub(crate) fn failed(error: opencv::Error) -> DetectError {
     DetectError::Failed(Box::new(error))
 }

@@ -7,35 +7,35 @@ use mien_core::numbers::within;
 use mien_net::faces::ScanOptions;
 use serde::{Deserialize, Serialize};
 
-/// Least height in pixels that pictures are shrunk to before a full scan, unless another is asked for; smaller ones are
-/// taken as they are.
+/// Default of the least height in pixels to which pictures are shrunk before a full scan; smaller pictures are used as
+/// they are.
 ///
-/// With [`MIN_FACE`] this is the smallest face that the cascade knows, 24 pixels: more height would find no more.
-/// On the demo clip every height from 100 to 240 found the face in at least 99 % of the frames and with the same
-/// overlap (0.95 to 0.97); what the height buys is smaller faces. Time of a scan at 200, on one thread: 8 ms without a
+/// At this height, [`MIN_FACE`] is the smallest face that the cascade can find, 24 pixels: more height would find no more.
+/// On the demo clip, every height from 100 to 240 found the face in at least 99 % of the frames and with the same
+/// overlap (0.95 to 0.97); more height only adds smaller faces. Time of a scan at 200, on one thread: 8 ms without a
 /// face in the picture, 13 to 18 ms with a large one.
 pub const WORKING_HEIGHT: u32 = 200;
 
-/// Side in pixels of the smallest face that the cascade knows: it was trained on windows of this size.
+/// Side in pixels of the smallest face that the cascade can find: it was trained on windows of this size.
 pub(super) const CASCADE_WINDOW: i32 = 24;
 
-/// By how much the searched size grows from one step of a scan to the next. 1.1 takes twice as long as 1.2 and found
-/// the demo clip's face in no frame more.
+/// Growth of the searched size from one step of a scan to the next. 1.1 takes twice as long as 1.2, and found the demo
+/// clip's face in no additional frame.
 pub const SCALE_FACTOR: f64 = 1.2;
 
 /// Hits that must agree on a face. On the demo clip, full scans and following together found the face in 98.9 % of the
-/// frames with 4 hits and in all of them with 3, which gave no false box in 289 frames without a face; the tracker asks
-/// for three frames in a row anyway.
+/// frames with 4 hits and in all of them with 3, which gave no false box in 289 frames without a face; the tracker
+/// requires three frames in a row anyway.
 pub const MIN_NEIGHBORS: u32 = 3;
 
 /// Smallest face that Haar looks for, as a share of the picture's height: a person at about three metres from a usual webcam.
 pub const MIN_FACE: f32 = 0.12;
 
-/// Smallest face that the network looks for: 11 pixels of a wide picture that is shrunk to 320×180, as small as it can.
+/// Smallest face that the network looks for: 11 pixels in a wide picture shrunk to 320×180, which is as small as it can find.
 pub const MIN_NETWORK_FACE: f32 = 0.06;
 
 /// Frames from one full scan to the next while all faces are found near where they were: a person who enters is seen
-/// within half a second at 30 frames a second. Full scans take a third of the time for detection with Haar, an eighth with the network.
+/// within half a second at 30 frames a second. Full scans take a third of the detection time with Haar, an eighth with the network.
 pub const FULL_SCAN_INTERVAL: u32 = 15;
 
 /// What finds faces.
@@ -50,7 +50,7 @@ pub enum DetectorKind {
 }
 
 impl DetectorKind {
-    /// What found the faces of recordings that name no detector.
+    /// The detector of recordings that name none.
     fn before_there_was_a_choice() -> Self {
         Self::Haar
     }
@@ -103,7 +103,7 @@ impl Default for DetectionOptions {
 }
 
 impl DetectionOptions {
-    /// Smallest face, as a share of the picture's height: the one asked for, else that of the detector.
+    /// Smallest face, as a share of the picture's height: the chosen one, else the detector's default.
     #[must_use]
     pub fn smallest_face(&self) -> f32 {
         self.min_face.unwrap_or(match self.detector {
@@ -112,13 +112,14 @@ impl DetectionOptions {
         })
     }
 
-    /// What a full scan of the network looks for.
+    /// The options for a full scan with the network.
     #[must_use]
     pub fn scan(&self) -> ScanOptions {
         ScanOptions { smallest_face: self.smallest_face(), working_height: self.working_height }
     }
 
-    /// Whether both need the same detector. How often the whole picture is searched doesn't count, nor do Haar's options for the network.
+    /// Whether both options give the same detector. How often the whole picture is searched doesn't matter, nor do Haar's options for the
+    /// network.
     #[must_use]
     pub(crate) fn make_the_same_as(&self, others: &Self) -> bool {
         self.detector == others.detector
@@ -128,8 +129,8 @@ impl DetectionOptions {
             }
     }
 
-    /// Height in pixels that pictures are shrunk to before a full scan of Haar: the one asked for, else the one at which the smallest
-    /// face asked for is as large as the cascade's window.
+    /// Height in pixels to which pictures are shrunk before a full scan with Haar: the chosen one, else the one at which the smallest
+    /// face is as large as the cascade's window, but at least [`WORKING_HEIGHT`].
     #[must_use]
     pub fn scan_height(&self) -> u32 {
         let needed = (CASCADE_WINDOW as f32 / self.smallest_face()).ceil() as u32;
@@ -137,17 +138,17 @@ impl DetectionOptions {
     }
 }
 
-/// The options of a command line, and which of them were written there. A default that was written out counts.
+/// The options from a command line, and which of them were given there. A default that was given explicitly counts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GivenDetection {
     /// All of them, with defaults for those that were left out.
     pub options: DetectionOptions,
-    /// Names of the fields that were written.
+    /// Names of the fields that were given.
     given: Vec<String>,
 }
 
 impl GivenDetection {
-    /// Other options, with what was written in place of theirs.
+    /// `others`, with the given options in place of theirs.
     pub fn over(&self, others: &DetectionOptions) -> DetectionOptions {
         let as_fields = |options: &DetectionOptions| match serde_json::to_value(options) {
             Ok(serde_json::Value::Object(fields)) => Some(fields),

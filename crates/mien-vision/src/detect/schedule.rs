@@ -8,31 +8,31 @@ use mien_core::face::{FaceRect, GrayView};
 use mien_core::track::spacing_steps;
 use tch::Device;
 
-/// Frames from one full scan to the next while there is no face to follow, or one that was lost hasn't come back.
+/// Frames from one full scan to the next while there is no face to follow, or a lost face hasn't come back.
 const SEARCHING_INTERVAL: u32 = 3;
 
-/// Where frames lie apart, the whole picture is searched at least once in this time, so that somebody who enters isn't missed.
-/// The usual interval, 15 frames, is shorter from 15 frames a second on.
+/// Longest time between full scans, even if frames are far apart, so that somebody who enters isn't missed. The default interval,
+/// 15 frames, is no longer than this from 15 frames a second on.
 const LONGEST_UNSEARCHED: Duration = Duration::from_secs(1);
 
 /// Follows known faces between full scans.
 ///
-/// A full scan is made at the start, every [`DetectionOptions::full_scan_interval`] frames, once a second where frames lie far apart, in
-/// the very frame in which a known face isn't found near its place, and every few frames while no face is known or a lost one is missing. All
-/// other frames search only around the known faces, which is several times cheaper.
+/// A full scan is made at the start, every [`DetectionOptions::full_scan_interval`] frames, at least once a second, in the very frame
+/// in which a known face isn't found near its place, and every few frames while no face is known or a lost one is missing. In all
+/// other frames, only the surroundings of known faces are searched, which is several times cheaper.
 pub struct ScheduledDetector {
     detector: Box<dyn FaceDetector>,
     full_scan_interval: u32,
-    /// Frames from one full scan to the next at most, as far apart as they lie.
+    /// Most frames from one full scan to the next, given the time between frames.
     longest_interval: u32,
     /// Frames since the last full scan; `None` before the first.
     since_full_scan: Option<u32>,
-    /// Whether a known face was missing in the frame before.
+    /// Whether a known face was missing in the previous frame.
     was_missing: bool,
 }
 
 impl ScheduledDetector {
-    /// Makes the detector that is asked for, a network on `device`, and schedules it.
+    /// Makes the chosen detector, a network on `device`, and schedules it.
     ///
     /// # Errors
     /// When it can't be loaded.
@@ -53,12 +53,12 @@ impl ScheduledDetector {
         scheduled
     }
 
-    /// Searches the whole picture as often as these options say from now on.
+    /// Changes how often the whole picture is searched, from now on.
     pub fn schedule(&mut self, options: &DetectionOptions) {
         self.full_scan_interval = options.full_scan_interval.max(1);
     }
 
-    /// Searches the whole picture at least once a second of media time from now on: frames lie `spacing` apart.
+    /// Sets the time between frames, so that the whole picture is searched at least once a second of media time.
     pub fn set_spacing(&mut self, spacing: Duration) {
         self.longest_interval = spacing_steps(LONGEST_UNSEARCHED, spacing).max(1);
     }
@@ -83,7 +83,7 @@ impl ScheduledDetector {
         let refreshed = if tracks.is_empty() { Vec::new() } else { self.detector.refresh(picture, tracks)? };
         let found: Vec<Detection> = refreshed.into_iter().flatten().collect();
         let is_missing = found.len() < tracks.len();
-        // At once when a face gets lost, and now and then while it stays away: it may turn up elsewhere.
+        // At once when a face is lost, then every few frames while it stays away: it may turn up elsewhere.
         if is_missing && (!self.was_missing || is_due(SEARCHING_INTERVAL)) {
             return self.full_scan(picture, tracks);
         }
@@ -113,7 +113,7 @@ mod tests {
         Near,
     }
 
-    /// Finds what it is told to, and writes down how it was asked.
+    /// Finds the faces that it is set to show, and records how it was called.
     #[derive(Clone, Default)]
     struct Fake {
         visible: Arc<Mutex<Vec<FaceRect>>>,

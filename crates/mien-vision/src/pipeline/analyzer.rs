@@ -15,7 +15,7 @@ use mien_core::landmarks::Landmarks;
 use mien_core::quality::quality;
 use mien_core::track::{Appearance, CutDetector, Track, TrackOptions, Tracker};
 
-/// A frame whose faces were found but not yet named.
+/// A frame whose faces were found but not labelled yet.
 #[derive(Debug)]
 pub struct Detected {
     /// The frame itself.
@@ -30,22 +30,22 @@ pub struct Detected {
     pub timings: StageTimings,
 }
 
-/// A face before the network saw it.
+/// A face that the network hasn't seen yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DetectedFace {
-    /// Who.
+    /// The face's id.
     pub id: FaceId,
     /// Where, in the pixels of the frame.
     pub rect: FaceRect,
-    /// How much the detector believed it when it last saw it.
+    /// The detector's score when it last found the face.
     pub score: f32,
     /// Eyes, nose and mouth in the pixels of the frame, if the detector found them on it.
     pub landmarks: Option<Landmarks>,
-    /// How much its picture is worth, from 0 to 1 (see [`mien_core::quality`]).
+    /// How usable its picture is, from 0 to 1 (see [`mien_core::quality`]).
     pub quality: f32,
 }
 
-/// A frame can't be converted or searched.
+/// Why a frame can't be converted or searched.
 #[derive(Debug, thiserror::Error)]
 pub enum AnalyzeError {
     /// OpenCV can't convert the picture.
@@ -56,12 +56,12 @@ pub enum AnalyzeError {
     Detect(#[from] DetectError),
 }
 
-/// Share of a face's box inside the picture from which on it can be seen what the face looks like.
+/// Smallest share of a face's box inside the picture at which the face's appearance can be measured.
 const LEAST_INSIDE: f32 = 0.9;
 
 /// Converts a frame, finds and tracks its faces and cuts them out. Owned by the capture thread.
 pub struct Analyzer {
-    /// `None` where the faces are known from a recording.
+    /// `None` if the faces are known from a recording.
     search: Option<Search>,
     picture: bool,
 }
@@ -69,7 +69,7 @@ pub struct Analyzer {
 /// What finds faces.
 struct Search {
     detector: ScheduledDetector,
-    /// How far apart frames lie; zero while nobody has said.
+    /// Time between frames; zero while it is unknown.
     spacing: Duration,
     cuts: CutDetector,
     tracker: Tracker,
@@ -79,7 +79,7 @@ struct Search {
 }
 
 impl Analyzer {
-    /// An analyzer that has seen nothing yet. `picture` asks for [`Detected::picture`].
+    /// Creates an analyzer without any faces. `picture` requests [`Detected::picture`].
     pub fn new(detector: ScheduledDetector, tracking: TrackOptions, picture: bool) -> Self {
         let (tracker, cropper) = (Tracker::new(tracking), FaceCropper::default());
         let (cuts, framing, gray) = (CutDetector::default(), Framing::default(), Mat::default());
@@ -87,13 +87,13 @@ impl Analyzer {
         Self { search: Some(search), picture }
     }
 
-    /// One that looks for no faces, for frames whose faces were recorded.
+    /// Creates an analyzer that doesn't search for faces, for frames whose faces were recorded.
     pub fn without_search(picture: bool) -> Self {
         Self { search: None, picture }
     }
 
-    /// Prepares for a source whose frames lie `spacing` apart, and that has so many if it declares their number: what follows from it
-    /// for faces, and for how often the whole picture is searched. The tracks stay.
+    /// Prepares for a source whose frames are `spacing` apart, and which has `frames` of them if it declares their number. Both affect how
+    /// faces are tracked, and the spacing how often the whole picture is searched. The tracks stay.
     pub fn prepare_for(&mut self, spacing: Duration, frames: Option<u64>) {
         if let Some(search) = &mut self.search {
             search.tracker.set_options(TrackOptions::for_source(spacing, frames));
@@ -102,7 +102,7 @@ impl Analyzer {
         }
     }
 
-    /// Exchanges the detector; the tracks stay. One that looks for no faces still looks for none.
+    /// Replaces the detector; the tracks stay. Has no effect on an analyzer that doesn't search for faces.
     pub fn set_detector(&mut self, mut detector: ScheduledDetector) {
         if let Some(search) = &mut self.search {
             detector.set_spacing(search.spacing);
@@ -110,21 +110,21 @@ impl Analyzer {
         }
     }
 
-    /// Searches whole pictures as often as these options say, with the detector that is there.
+    /// Changes how often the current detector searches the whole picture.
     pub(super) fn schedule(&mut self, options: &DetectionOptions) {
         if let Some(search) = &mut self.search {
             search.detector.schedule(options);
         }
     }
 
-    /// Which crops to make from now on: those that the network wants, see [`super::Labeller::framing`].
+    /// Sets which crops to make from now on: those that the network needs, see [`super::Labeller::framing`].
     pub fn set_framing(&mut self, framing: Framing) {
         if let Some(search) = &mut self.search {
             search.framing = framing;
         }
     }
 
-    /// Forgets all faces and counts them from 1 again: before a picture that has nothing to do with the one before.
+    /// Forgets all faces and counts them from 1 again: before a picture that is unrelated to the previous one.
     pub fn reset(&mut self) {
         if let Some(search) = &mut self.search {
             search.detector.reset();
@@ -133,14 +133,14 @@ impl Analyzer {
         }
     }
 
-    /// Prepares for a film that a hand plays: see [`Tracker::note_places`].
+    /// Prepares for a video that a user plays: see [`Tracker::note_places`].
     pub(super) fn expect_jumps(&mut self) {
         if let Some(search) = &mut self.search {
             search.tracker.note_places();
         }
     }
 
-    /// Says that the next frame is from elsewhere in the film, after a seek or when it begins again. Numbers go on: see
+    /// Prepares for a next frame from elsewhere in the video, after a seek or when it starts again. Ids continue: see
     /// [`Tracker::jump`].
     pub(super) fn jump(&mut self) {
         if let Some(search) = &mut self.search {
@@ -150,12 +150,12 @@ impl Analyzer {
         }
     }
 
-    /// How many frames must come before one for a face on it to be shown.
+    /// How many earlier frames with a face are needed for the face to be shown.
     pub(super) fn frames_to_confirm(&self) -> u32 {
         self.search.as_ref().map_or(0, |search| search.tracker.options().confirm_after.saturating_sub(1))
     }
 
-    /// Takes a frame through the stages of this side. Time spent on [`StageTimings::read`] is the caller's to fill in.
+    /// Takes a frame through the stages of this side. The caller fills in [`StageTimings::read`].
     ///
     /// # Errors
     /// When the picture can't be converted or the detector fails.
@@ -189,7 +189,7 @@ impl Search {
         }
         let expected = self.tracker.expected(frame.media_time);
         let detections = self.detector.detect(gray, &expected)?;
-        // What a face looks like was measured on boxes. Half a face at the edge is like nobody's.
+        // The thresholds for appearances were measured on box crops. Half a face at the edge resembles nobody.
         let look = |rect: FaceRect| {
             let inside = rect.clipped(width, height)?;
             let is_whole = inside.area() >= LEAST_INSIDE * rect.area();
@@ -201,7 +201,7 @@ impl Search {
 
         let start = Instant::now();
         for track in tracks {
-            // A track that left the picture has nothing to cut out.
+            // A track that left the picture has no crop.
             if let Some(crop) = self.cropper.crop(gray, track.rect, track.landmarks.as_ref(), self.framing) {
                 let Track { id, rect, score, landmarks, .. } = *track;
                 let quality = quality(&crop, rect, landmarks.as_ref());

@@ -1,4 +1,4 @@
-//! The driver for a file that is processed as fast as it goes.
+//! The driver for a file that is processed as fast as possible.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,15 +10,14 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::{Analyzer, Detected, Labeller, PipelineError, Scene};
 use crate::source::{FrameSource, Shortfall};
 
-/// Frames that share a batch, and that wait between two threads, at most. Enough to even out frames that take longer than
-/// others.
+/// Most frames that share a batch, or wait between two threads. Enough to even out frames that take longer than others.
 const MAX_FRAMES: usize = 8;
 
-/// Memory that the frames of a batch, or those that wait between two threads, may take, in bytes: of large frames there are
-/// fewer, of those of 7680×4320 none waits, and each is handed over when the next thread takes it.
+/// Memory in bytes that the frames of a batch, or those waiting between two threads, may take. Fewer large frames wait; one of
+/// 7680×4320 doesn't wait at all, but is handed over when the next thread takes it.
 const FRAME_BYTES: usize = 64 << 20;
 
-/// Faces that close a batch before it has all its frames. Beyond this a batch costs memory and saves no more time.
+/// A batch with this many faces is complete, even with fewer frames. More faces would cost memory and save no more time.
 pub const MAX_BATCH_FACES: usize = 16;
 
 /// How many colour frames of this size may wait between two threads.
@@ -30,22 +29,22 @@ pub fn frames_that_wait(width: usize, height: usize) -> usize {
 /// Why [`run_to_end`] returned without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Each frame of the source was labelled. A file that is cut tells what it lacks.
+    /// Each frame of the source was labelled. For a truncated file, with what is missing.
     EndOfSource(Option<Shortfall>),
-    /// The stop flag was set, or the caller had enough.
+    /// The stop flag was set, or `on_scene` ended the run.
     Stopped,
 }
 
-/// Takes a source through all stages to its end and hands each scene, in order and none left out, to `on_scene` on the
-/// calling thread. Capture and inference run on threads of their own.
+/// Takes a source through all stages to its end and passes every scene, in order, to `on_scene` on the calling thread.
+/// Capture and inference run on their own threads.
 ///
-/// Memory is constant: a thread that is ahead waits. Which frames share a batch of the network follows from the frames alone
-/// and never from how fast the threads are, because libtorch rounds differently in batches of another size: two runs give the
-/// same digits. When `stop` is set, what was read so far is labelled and handed over before the return.
+/// Memory is constant: a thread that is ahead waits. Which frames share a batch of the network depends only on the frames, never
+/// on the speed of the threads. libtorch rounds differently in batches of different sizes, so this is what makes two runs give
+/// the same digits. When `stop` is set, what was read so far is still labelled and passed on before the return.
 ///
 /// # Errors
-/// What `on_scene` gave, which ends the run; else when the source, a stage or the system fails, after the scenes that were ready
-/// were handed over.
+/// The error that `on_scene` returned, which ends the run. Otherwise when the source, a stage or the system fails, after the scenes
+/// that were ready have been passed on.
 pub fn run_to_end<E: From<PipelineError>>(
     source: Box<dyn FrameSource>,
     mut analyzer: Analyzer,
@@ -67,11 +66,11 @@ pub fn run_to_end<E: From<PipelineError>>(
         let inference = Builder::new()
             .name("mien-inference".to_owned())
             .spawn_scoped(scope, move || infer(labeller, &detected, waiting.max(1), &scene_sender))
-            // Without the second thread `detected` is gone, which ends the first one.
+            // If the second thread can't be started, `detected` is dropped, which ends the first one.
             .map_err(PipelineError::from)?;
 
         let had_enough = scenes.iter().map(on_scene).find(|flow| !matches!(flow, Ok(ControlFlow::Continue(()))));
-        // Closes the way, which ends both threads if they haven't ended by themselves.
+        // Close the channel, which ends both threads if they haven't ended by themselves.
         drop(scenes);
         let labelled = join(inference);
         let captured = join(capture);
@@ -81,7 +80,7 @@ pub fn run_to_end<E: From<PipelineError>>(
     })
 }
 
-/// The thread's result; a panic is an error like others, so that what was written before can be closed in order.
+/// The thread's result. A panic becomes an ordinary error, so that what was written before can be closed properly.
 fn join<T>(thread: ScopedJoinHandle<'_, Result<T, PipelineError>>) -> Result<T, PipelineError> {
     thread.join().unwrap_or_else(|payload| Err(PipelineError::from_panic(payload.as_ref())))
 }
@@ -124,7 +123,7 @@ fn infer(
     }
 }
 
-/// The next frames that share a batch: waits for `most` of them, or for enough faces; fewer come at the end alone.
+/// The next frames that share a batch: waits for `most` frames, or for enough faces. Returns fewer only at the end.
 fn next_batch(frames: &Receiver<Detected>, most: usize) -> Vec<Detected> {
     let mut batch = Vec::with_capacity(most);
     let mut faces = 0;

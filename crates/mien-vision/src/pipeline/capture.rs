@@ -1,4 +1,4 @@
-//! The capture thread: opens the source, reads a camera and tries a lost one again.
+//! The capture thread: opens the source, reads a camera and reopens a lost one.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,22 +16,22 @@ use crate::detect::{DetectionOptions, DetectorKind};
 use crate::frame::Frame;
 use crate::source::{FrameSource, SourceError, SourceKind};
 
-/// The first wait before a lost camera is tried again; each further one is twice as long …
+/// The first wait before a lost camera is tried again; each further wait is twice as long.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// … up to this one, so that a camera that is plugged in again is found soon.
+/// The longest wait, so that a camera that is plugged in again is found soon.
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
 /// What ended a wait.
 pub(super) enum Wake {
     Command(Command),
-    /// The time is over; without a time: nothing was waiting.
+    /// The time is over or, if there was no wait, no command was queued.
     Due,
     /// The pipeline is being dropped or another thread failed.
     Stop,
 }
 
-/// What the user wants of the source, gathered from the commands.
+/// What the commands so far have asked for.
 pub(super) struct Controls {
     pub(super) paused: bool,
     /// Where to go in a video.
@@ -40,25 +40,25 @@ pub(super) struct Controls {
     pub(super) steps: i64,
     pub(super) repeat: bool,
     pub(super) pacer: Pacer,
-    /// Number of seeks obeyed.
+    /// Number of seeks applied.
     generation: u64,
-    /// How faces are to be looked for from now on, if that isn't done yet.
+    /// Detection options that were requested but aren't in use yet.
     detection: Option<DetectionOptions>,
-    /// Where faces are looked for.
+    /// `None` if faces aren't searched for.
     detectors: Option<Detectors>,
 }
 
-/// Makes one detector after the other.
+/// Makes detectors, and remembers how the one in use was made.
 pub(super) struct Detectors {
     pub(super) make: DetectorFactory,
-    /// What the one in use was made with.
+    /// The options of the one in use.
     pub(super) made_with: DetectionOptions,
-    /// And the device that was chosen then.
+    /// The device that was chosen for it.
     pub(super) made_on: DeviceChoice,
 }
 
 impl Detectors {
-    /// Whether the one in use is what would be made. Haar's has only the CPU.
+    /// Whether the detector in use is the one that would be made. The device doesn't matter for Haar, which always runs on the CPU.
     fn would_make_the_same(&self, options: &DetectionOptions, device: DeviceChoice) -> bool {
         options.make_the_same_as(&self.made_with) && (device == self.made_on || options.detector == DetectorKind::Haar)
     }
@@ -70,7 +70,7 @@ impl Controls {
         Self { paused: false, jump: None, steps: 0, repeat, pacer, generation: 0, detection: None, detectors }
     }
 
-    /// Takes note of a command.
+    /// Applies a command to this state.
     pub(super) fn obey(&mut self, command: &Command) {
         match command {
             Command::Pause => self.paused = true,
@@ -91,16 +91,16 @@ impl Controls {
             }
             Command::SetSpeed(speed) => self.pacer.set_speed(*speed),
             Command::SetRepeat(repeat) => self.repeat = *repeat,
-            // Dragging a slider asks for many, and making each takes time: see `see_to_detector`.
+            // Dragging a slider requests many detectors, and making one takes time: see `see_to_detector`.
             Command::SetDetection(options) => self.detection = Some(*options),
             // Only a lost camera is retried; see `wait_to_retry`.
             Command::Retry => {}
-            // For the inference thread, which says when the network has moved to another device.
+            // For the inference thread, which reports when the network has moved to another device.
             Command::SetNetwork(_) | Command::SetSmoothing(_) => {}
         }
     }
 
-    /// Makes the detector that was asked for last, on the device that the network runs on, unless the one in use is the same.
+    /// Makes the detector that was requested last, on the device that the network runs on, unless the one in use is the same.
     fn see_to_detector(&mut self, analyzer: &mut Analyzer, shared: &Shared) {
         let (detection, device) = (self.detection.take(), shared.take_device());
         let Some(detectors) = &mut self.detectors else { return };
@@ -116,13 +116,13 @@ impl Controls {
         (detectors.made_with, detectors.made_on) = (options, device);
     }
 
-    /// What a frame that is sent now belongs to.
+    /// The ticket for a frame that is sent now.
     pub(super) fn ticket(&self, landed: bool) -> Ticket {
         Ticket { generation: self.generation, landed }
     }
 }
 
-/// The capture thread's work.
+/// The state of the capture thread.
 pub(super) struct Capture {
     pub(super) open: SourceFactory,
     /// Whether to try again when the source can't be opened or read.
@@ -134,14 +134,14 @@ pub(super) struct Capture {
     pub(super) shared: Arc<Shared>,
 }
 
-/// How a camera ended.
+/// Why reading a camera ended.
 enum CameraEnd {
     Stopped,
     Lost(SourceError),
 }
 
 impl Capture {
-    /// Works until it is told to stop, or can't continue.
+    /// Runs until it is stopped or can't continue.
     pub(super) fn run(mut self) -> Result<(), PipelineError> {
         let mut retry = BackOff::default();
         let mut clock = CameraClock::default();
@@ -195,7 +195,7 @@ impl Capture {
             let read = start.elapsed();
             retry.reset();
             if self.controls.paused {
-                // Frames are still read, so that no old one waits in the driver when it resumes. Not even the first is shown: whoever
+                // Keep reading, so that no old frame waits in the driver on resume. Not even the first frame is shown: a user who
                 // pauses a camera doesn't want to be seen.
                 continue;
             }
@@ -213,8 +213,8 @@ impl Capture {
         }
     }
 
-    /// Waits until a lost camera should be tried again: when the time is up or the user asks; while paused, only when the user asks. False:
-    /// stop.
+    /// Waits until a lost camera should be tried again: when the time is up or the user asks; while paused, only when the user asks.
+    /// Returns false if the thread must stop.
     fn wait_to_retry(&mut self, retry_in: Duration) -> bool {
         let due = Instant::now() + retry_in;
         loop {
@@ -232,7 +232,7 @@ impl Capture {
         }
     }
 
-    /// Obeys the commands that wait, then sees to the detector. Break: stop.
+    /// Applies the waiting commands, then replaces the detector if necessary. Breaks if the thread must stop.
     pub(super) fn obey_waiting(&mut self) -> ControlFlow<()> {
         loop {
             match self.poll() {
@@ -256,7 +256,7 @@ impl Capture {
         }
     }
 
-    /// The next command, waited for until `due`, or for as long as it takes.
+    /// Waits for the next command until `due`, or for as long as it takes.
     pub(super) fn wait(&self, due: Option<Instant>) -> Wake {
         let received = match due {
             Some(due) => self.commands.recv_deadline(due),
@@ -284,13 +284,13 @@ impl BackOff {
         wait
     }
 
-    /// A frame came: the next loss is a new one.
+    /// Starts over, because a frame came: the next loss is a new one.
     fn reset(&mut self) {
         self.last = None;
     }
 }
 
-/// Lets index and media time continue when a camera is opened again, whose own count restarts.
+/// Continues index and media time when a camera is reopened and its own counts restart.
 #[derive(Debug, Default)]
 struct CameraClock {
     first_opened: Option<Instant>,
@@ -347,7 +347,7 @@ mod tests {
         ScheduledDetector::new(Box::new(FindsNobody), &DetectionOptions::default())
     }
 
-    /// The thread's work for a camera that isn't there, and where its commands are sent.
+    /// The thread's state for a camera that doesn't exist, and the sender of its commands.
     fn capture(detectors: Option<Detectors>) -> (Capture, Sender<Command>) {
         let (sender, commands) = unbounded();
         let capture = Capture {
@@ -370,7 +370,7 @@ mod tests {
         let noted = Arc::clone(&made);
         let make: DetectorFactory = Box::new(move |options, _| {
             noted.lock().unwrap().push(*options);
-            // One that can't be made is asked for again.
+            // A detector that can't be made is tried again.
             if options.min_face == Some(0.9) { Err(DetectError::Cascade) } else { Ok(finds_nobody()) }
         });
         let (mut capture, sender) = capture(Some(Detectors { make, made_with: usual, made_on: DeviceChoice::Cpu }));

@@ -8,11 +8,11 @@ use crossbeam_channel::{Receiver, select};
 use super::worker::{Message, Passage, Shared};
 use super::{ClassifierFactory, Command, Event, Labeller, NetworkChoice, PipelineError, RecordedFaces};
 
-/// Where the names of what faces show come from.
+/// Where the labels of faces come from.
 pub(super) enum Labels {
-    /// Of networks that this loads; the first one to begin with.
+    /// From a network: what loads one, and which one to start with.
     Network(ClassifierFactory, NetworkChoice),
-    /// They were recorded.
+    /// From a recording.
     Recorded(Arc<dyn RecordedFaces>),
 }
 
@@ -25,7 +25,7 @@ impl Labels {
     }
 }
 
-/// Works until the capture thread or the window's side is gone.
+/// Runs until it is stopped, or the capture thread or the window's side is gone.
 pub(super) fn run(
     mut labels: Labels,
     smoothing: Option<Duration>,
@@ -68,7 +68,7 @@ fn obey(command: Command, labels: &mut Labels, labeller: &mut Labeller, shared: 
                 Err(error) => shared.report(Event::ClassifierFailed(format!("{error:#}"))),
             }
         }
-        // The capture thread's.
+        // For the capture thread.
         Command::Pause
         | Command::Resume
         | Command::Retry

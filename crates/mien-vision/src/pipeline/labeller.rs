@@ -10,39 +10,39 @@ use mien_core::probabilities::Probabilities;
 use mien_core::smooth::Smoother;
 use mien_net::classify::{Classifier, ClassifyError};
 
-/// Faces that were found and named when a recording was made.
+/// Faces that were found and labelled when a recording was made.
 pub trait RecordedFaces: Send + Sync {
-    /// What was told apart, in the order of the probabilities.
+    /// The classes, in the order of the probabilities.
     fn classes(&self) -> &Classes;
 
     /// The faces of the frame with this number, in the order of their ids.
     fn faces(&self, frame: u64) -> Vec<Face>;
 }
 
-/// Names what the faces that the capture side found show. Owned by the inference thread.
+/// Labels the faces that the capture side found. Owned by the inference thread.
 pub struct Labeller {
     names: Names,
     smoother: SceneSmoother,
 }
 
-/// Where the names come from.
+/// Where the labels come from.
 enum Names {
     Network(Box<dyn Classifier>),
     Recorded(Arc<dyn RecordedFaces>),
 }
 
 impl Labeller {
-    /// A labeller that has seen nothing yet; `smoothing` is the time constant, `None` is off.
+    /// Creates a labeller with this network; `smoothing` is the time constant, `None` is off.
     pub fn new(classifier: Box<dyn Classifier>, smoothing: Option<Duration>) -> Self {
         Self { names: Names::Network(classifier), smoother: SceneSmoother::new(smoothing) }
     }
 
-    /// One that looks up what was recorded of each frame, smoothed as it was, and runs no network.
+    /// Creates a labeller that looks up what was recorded for each frame, already smoothed, and runs no network.
     pub fn recorded(faces: Arc<dyn RecordedFaces>) -> Self {
         Self { names: Names::Recorded(faces), smoother: SceneSmoother::new(None) }
     }
 
-    /// Exchanges the network. Smoothing continues from where it is, unless other classes are told apart. What was recorded stays.
+    /// Replaces the network. Smoothing continues, unless the new network has different classes. Has no effect on recorded labels.
     pub fn set_classifier(&mut self, classifier: Box<dyn Classifier>) {
         if let Names::Network(network) = &mut self.names {
             if network.classes() != classifier.classes() {
@@ -52,7 +52,7 @@ impl Labeller {
         }
     }
 
-    /// The crops that the network wants; where faces were recorded it doesn't matter.
+    /// The crops that the network needs; irrelevant for recorded faces.
     pub fn framing(&self) -> Framing {
         match &self.names {
             Names::Network(classifier) => classifier.framing(),
@@ -86,7 +86,7 @@ impl Labeller {
     }
 
     /// Labels several frames in their order with one batch for the faces of all of them, which costs less per face.
-    /// The time is shared out over the frames by their number of faces.
+    /// The time is divided among the frames by their number of faces.
     ///
     /// # Errors
     /// When the network fails; then none of the frames is labelled.
@@ -106,8 +106,8 @@ impl Labeller {
     }
 }
 
-/// Classifies the faces of several frames in one batch, frame by frame. The frames may be from different sources. The crops are taken
-/// out of them, and the time is divided by their number of faces.
+/// Classifies the faces of several frames, possibly from different sources, in one batch. Returns the probabilities of each frame's
+/// faces. Takes the crops out of the frames, and divides the time among them by their number of faces.
 ///
 /// # Errors
 /// When the network fails.
@@ -132,11 +132,11 @@ pub fn classify_together(
         .collect())
 }
 
-/// The last stage: smooths what the network said of the faces of one source over time, and completes its scenes.
+/// The last stage: smooths the network's probabilities for the faces of one source over time, and completes its scenes.
 pub struct SceneSmoother(Smoother);
 
 impl SceneSmoother {
-    /// One that has seen nothing yet; `time_constant` as in [`Labeller::new`].
+    /// Creates a smoother without any faces; `time_constant` as in [`Labeller::new`].
     pub fn new(time_constant: Option<Duration>) -> Self {
         Self(Smoother::new(time_constant))
     }
@@ -151,7 +151,7 @@ impl SceneSmoother {
         self.0.reset();
     }
 
-    /// The scene of a frame, given what the network said of its faces in their order, and of which classes.
+    /// The scene of a frame, given the network's classes and its probabilities for the faces, in their order.
     pub fn scene(&mut self, detected: Detected, classes: Classes, probabilities: &[Probabilities]) -> Scene {
         let Detected { frame, picture, faces, timings, .. } = detected;
         self.0.retain(|id| faces.iter().any(|face| face.id == id));
@@ -172,7 +172,7 @@ impl SceneSmoother {
     }
 }
 
-/// The scene of a frame whose faces are known.
+/// The scene of a frame whose faces were recorded.
 fn looked_up(detected: Detected, recorded: &dyn RecordedFaces) -> Scene {
     let Detected { frame, picture, timings, .. } = detected;
     let (classes, faces) = (recorded.classes().clone(), recorded.faces(frame.index));
@@ -191,7 +191,7 @@ mod tests {
     use mien_core::face::FaceId;
     use mien_core::face::FaceRect;
 
-    /// Sees the emotion whose number is the gray value.
+    /// Recognises the emotion whose index is the gray value.
     struct ByGrayValue;
 
     impl Classifier for ByGrayValue {

@@ -26,36 +26,36 @@ use mien_net::device::DeviceChoice;
 /// How long a drop waits for the threads.
 const JOIN_WITHIN: Duration = Duration::from_millis(800);
 
-/// The parts that a pipeline is made of, each made on the thread that uses it, so that the window doesn't wait for a
+/// The parts of a pipeline. Each is made on the thread that uses it, so that the window doesn't wait for a
 /// camera to open or a network to load.
 pub struct Parts {
     /// Opens the camera or the video.
     pub source: SourceFactory,
-    /// Whether a source that can't be opened or read is tried again, with growing waits: right for a camera.
+    /// Whether a source that can't be opened or read is tried again, after growing waits, as is right for a camera.
     pub retry: bool,
-    /// What finds the faces and names them.
+    /// What finds and labels the faces.
     pub faces: FaceSource,
 }
 
-/// Where a frame's faces and what they show come from.
+/// Where a frame's faces and their labels come from.
 pub enum FaceSource {
-    /// They are found and named.
+    /// They are found and labelled by a detector and a network.
     Analysis {
         /// Makes the detectors.
         detector: DetectorFactory,
         /// Loads the networks.
         classifier: ClassifierFactory,
     },
-    /// They are looked up: neither detector nor network is made.
+    /// They are looked up; neither a detector nor a network is made.
     Recorded(Arc<dyn RecordedFaces>),
 }
 
 impl Parts {
-    /// The real parts: a camera (tried again when it is lost) or a video, a detector (on `device` whatever is chosen later, if it is a
-    /// network), and a network.
+    /// The real parts: a camera (tried again when it is lost) or a video, a detector, and a network. A detector that is a network always
+    /// runs on `device`, whatever is chosen later.
     ///
     /// OpenCV and libtorch get one thread each: on few cores their pools stall each other for tens of milliseconds
-    /// (both spin while they wait), and one face keeps no second thread busy.
+    /// (both spin while they wait), and one face doesn't keep a second thread busy.
     pub fn new(
         source: SourceRequest,
         device: Device,
@@ -64,8 +64,8 @@ impl Parts {
         Self::on(source, move |_| device, classifier)
     }
 
-    /// As [`Self::new`], where the device is chosen with the network, at the start and later: what the choice means is asked for on the
-    /// thread that makes the detectors, as CUDA takes seconds to begin with.
+    /// Like [`Self::new`], but the detector's device is the one chosen with the network, at the start and later. `device` resolves the
+    /// choice on the thread that makes the detectors, because CUDA takes seconds to start.
     pub fn on(
         source: SourceRequest,
         mut device: impl FnMut(DeviceChoice) -> Device + Send + 'static,
@@ -88,7 +88,7 @@ impl Parts {
         }
     }
 
-    /// A source whose frames' faces were found and named before.
+    /// The parts for a source whose faces were found and labelled before.
     pub fn recorded(source: Arc<dyn OpenSource>, faces: Arc<dyn RecordedFaces>) -> Self {
         Self { retry: false, source: SourceRequest::Other(source).into_factory(), faces: FaceSource::Recorded(faces) }
     }
@@ -139,20 +139,20 @@ pub struct LiveSettings {
     pub smoothing: Option<Duration>,
     /// How faces are looked for.
     pub detection: DetectionOptions,
-    /// What labels them.
+    /// The network that labels them.
     pub network: NetworkChoice,
     /// How fast a video plays: 1 is its own speed.
     pub speed: f64,
     /// Whether a video starts again when it ends.
     pub repeat: bool,
-    /// Whether each scene brings a picture for a texture.
+    /// Whether each scene includes a picture for a texture.
     pub picture: bool,
 }
 
 impl Default for LiveSettings {
     fn default() -> Self {
         Self {
-            // Half of a flicker between two labels is gone; a smile still shows in a third of a second.
+            // Removes half of the flicker between two labels; a smile still shows within a third of a second.
             smoothing: Some(DEFAULT_SMOOTHING),
             detection: DetectionOptions::default(),
             network: NetworkChoice::default(),
@@ -166,7 +166,7 @@ impl Default for LiveSettings {
 /// A running pipeline: a capture thread that reads, finds and tracks, and an inference thread that labels.
 ///
 /// A camera's frames that come too fast are dropped and counted; a video's frames are all labelled, at its own pace.
-/// Dropping it ends both threads within a second.
+/// Dropping it stops both threads and waits up to 0.8 s for them; one that is blocked in a driver ends later.
 pub struct Live {
     capture: Sender<Command>,
     inference: Sender<Command>,
@@ -176,11 +176,11 @@ pub struct Live {
 }
 
 impl Live {
-    /// Starts the threads and returns at once; what comes of it is told by [`Self::events`]. `wake` is called from the
-    /// threads after each new scene or event: ask for a repaint there, and for nothing that blocks.
+    /// Starts the threads and returns at once; [`Self::events`] reports what happens. `wake` is called from the
+    /// threads after each new scene or event: request a repaint there, and don't block.
     ///
     /// # Errors
-    /// When the system gives no more threads.
+    /// When the system can't start more threads.
     pub fn start(
         parts: Parts,
         settings: LiveSettings,
@@ -193,15 +193,15 @@ impl Live {
             FaceSource::Analysis { detector, classifier } => (Some(detector), Labels::Network(classifier, network)),
             FaceSource::Recorded(faces) => (None, Labels::Recorded(faces)),
         };
-        // No bound: commands come from a user's hand and are fetched between two frames.
+        // No bound: commands come from a user's actions and are fetched between two frames.
         let (capture_sender, capture_commands) = unbounded();
         let (inference_sender, inference_commands) = unbounded();
-        // No bound: events are rare, a few a minute, and each counts.
+        // No bound: events are rare, a few a minute, and none may be lost.
         let (event_sender, events) = unbounded();
         let (out, frames) = slot();
         let shared = Arc::new(Shared::new(event_sender, Box::new(wake)));
 
-        // If the second thread can't be started, the drop of `live` ends the first.
+        // If the second thread can't be started, dropping `live` ends the first.
         let mut live = Self {
             capture: capture_sender,
             inference: inference_sender,
@@ -217,7 +217,7 @@ impl Live {
         live.workers.push(Worker::spawn("mien-capture", &shared, move || {
             let (analyzer, detectors) = match make_detector {
                 Some(mut make) => {
-                    // How faces are followed depends on the source, which isn't open yet: see `Analyzer::prepare_for`.
+                    // How faces are tracked depends on the source, which isn't open yet: see `Analyzer::prepare_for`.
                     let analyzer = Analyzer::new(make(&detection, device)?, TrackOptions::default(), picture);
                     (analyzer, Some(Detectors { make, made_with: detection, made_on: device }))
                 }
@@ -237,7 +237,7 @@ impl Live {
         Ok(live)
     }
 
-    /// The newest labelled scene, once. The window paints exactly this frame and keeps it until the next.
+    /// Takes the newest labelled scene, if it wasn't taken yet. The window paints exactly this frame and keeps it until the next.
     pub fn take_scene(&self) -> Option<Scene> {
         self.shared.take_scene()
     }
@@ -247,22 +247,22 @@ impl Live {
         self.events.try_iter()
     }
 
-    /// Asks for something; it is done soon, by the threads. After [`Event::Failed`] nothing comes of it.
+    /// Sends a command, which the threads carry out soon. After [`Event::Failed`] it has no effect.
     pub fn send(&self, command: Command) {
         if matches!(command, Command::Seek(_)) {
             self.shared.begin_generation();
         }
-        // Each thread obeys what is its own. One that has failed has said so by an event.
+        // Each thread obeys the commands that concern it. A thread that failed has reported that by an event.
         self.inference.send(command.clone()).ok();
         self.capture.send(command).ok();
     }
 
-    /// Lets somebody see what passes, from now on to the end.
+    /// Adds a tap that stays until the pipeline ends.
     pub fn add_tap(&self, tap: Arc<dyn Tap>) {
         self.shared.taps().lasting.push(tap);
     }
 
-    /// Lets somebody see what passes from now on, in place of whoever was set before; `None` is nobody.
+    /// Sets a tap in place of the one that was set before; `None` removes it. Taps from [`Self::add_tap`] stay.
     pub fn set_tap(&self, tap: Option<Arc<dyn Tap>>) {
         self.shared.taps().passing = tap;
     }
@@ -275,7 +275,7 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        // The flag first: a thread that is woken by its closed channel, or is between two frames, finds it set.
+        // Set the flag first, so that a thread that is woken by its closed channel, or is between two frames, sees it.
         self.shared.stop();
         self.capture = unbounded().0;
         self.inference = unbounded().0;
@@ -283,7 +283,7 @@ impl Drop for Live {
         for worker in self.workers.drain(..) {
             worker.join(deadline);
         }
-        // Last: the threads can't take it back any more.
+        // Last, so that the threads can't reset it.
         self.shared.set_still(true);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The stages are two plain structs, [`Analyzer`] (what a capture thread does) and [`Labeller`] (what an inference
 //! thread does). Two drivers move frames through them: [`Live`], for a camera or a video that somebody watches, and
-//! [`run_to_end`], for a file that is processed as fast as it goes.
+//! [`run_to_end`], for a file that is processed as fast as possible.
 
 mod analyzer;
 mod batch;
@@ -33,14 +33,14 @@ pub use statistics::{Meter, Statistics};
 pub use tap::Tap;
 pub use worker::PipelineError;
 
-/// What became of one frame: the end of its journey.
+/// A labelled frame, at the end of its journey.
 #[derive(Debug)]
 pub struct Scene {
     /// The frame itself with its stamps.
     pub frame: Frame,
-    /// The frame for a texture, if the driver was asked for one.
+    /// The frame for a texture, if the driver was asked for it.
     pub picture: Option<RgbaPicture>,
-    /// What the network tells apart, in the order of the faces' probabilities.
+    /// The network's classes, in the order of the faces' probabilities.
     pub classes: Classes,
     /// The faces on it, in the order of their ids.
     pub faces: Vec<Face>,

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 /// The slowest and the fastest speed.
 const SPEEDS: std::ops::RangeInclusive<f64> = 1.0 / 16.0..=16.0;
 
-/// A frame that is later than this moves the clock instead of being caught up on: after a hiccup, or on a machine that
+/// A frame that is later than this resets the clock instead of being caught up on: after a hiccup, or on a machine that
 /// is too slow, the video continues at its speed rather than racing.
 const MAX_LATENESS: Duration = Duration::from_millis(100);
 
-/// Translates media time to the clock on the wall.
+/// Translates media time to wall-clock time.
 #[derive(Debug)]
 pub(super) struct Pacer {
     speed: f64,
-    /// A moment on the wall and the media time that belonged to it.
+    /// A wall-clock time and the media time that belongs to it.
     anchor: Option<(Instant, Duration)>,
 }
 
@@ -22,18 +22,18 @@ impl Pacer {
         Self { speed: valid_speed(speed), anchor: None }
     }
 
-    /// Changes the speed; the frame that is asked for next is due at once.
+    /// Changes the speed. The next frame is due at once.
     pub(super) fn set_speed(&mut self, speed: f64) {
         self.speed = valid_speed(speed);
         self.restart();
     }
 
-    /// The frame that is asked for next is due at once, and the others count from it: after a pause or a jump.
+    /// Makes the next frame due at once, and the others relative to it: after a pause or a jump.
     pub(super) fn restart(&mut self) {
         self.anchor = None;
     }
 
-    /// When the frame of `media_time` is due, asked at `now`.
+    /// When the frame at `media_time` is due. `now` is the current time.
     pub(super) fn due(&mut self, media_time: Duration, now: Instant) -> Instant {
         if let Some((wall, start)) = self.anchor
             && let Some(played) = media_time.checked_sub(start)

@@ -17,8 +17,8 @@ struct Waiting {
     read: Duration,
 }
 
-/// Plays one file. Every frame is analysed, in order; a slow inference thread slows the video down. Its methods give
-/// [`ControlFlow::Break`] where the pipeline is to stop.
+/// Plays one file. Every frame is analysed, in order; a slow inference thread slows the video down. Its methods return
+/// [`ControlFlow::Break`] if the pipeline must stop.
 pub(super) struct Player {
     source: Box<dyn FrameSource>,
     capture: Capture,
@@ -31,7 +31,7 @@ pub(super) struct Player {
     /// Whether a frame was ever shown.
     has_begun: bool,
     ended: bool,
-    /// Whether it was told that the file is cut.
+    /// Whether it was reported that the file is truncated.
     told_cut: bool,
 }
 
@@ -56,31 +56,31 @@ impl Player {
         }
     }
 
-    /// Plays until it is told to stop, or the file can't be read on.
+    /// Plays until it is stopped, or the file can't be read.
     pub(super) fn run(mut self) -> Result<(), PipelineError> {
         while self.turn()?.is_continue() {}
         Ok(())
     }
 
-    /// One turn: obey what was asked for, or jump, or show the next frame when it is due.
+    /// One turn: applies the commands, then jumps or shows the next frame when it is due.
     fn turn(&mut self) -> Result<ControlFlow<()>, PipelineError> {
         if self.capture.obey_waiting().is_break() {
             return Ok(ControlFlow::Break(()));
         }
         let controls = &mut self.capture.controls;
         if self.ended {
-            // There is nothing to step on to.
+            // There is no frame left to step to.
             controls.steps = controls.steps.min(0);
         }
         if controls.jump.is_some() || controls.steps < 0 {
             return self.jump();
         }
         if self.ended && !controls.paused {
-            // Asked to resume after the end.
+            // Resumed after the end.
             controls.jump = Some(Duration::ZERO);
             return Ok(ControlFlow::Continue(()));
         }
-        // Before its first frame there is nothing to see in the pause. A file without any has ended.
+        // A paused video still shows its first frame. A file without frames has ended.
         if controls.paused && controls.steps == 0 && (self.has_begun || self.ended) {
             return Ok(self.wait(None));
         }
@@ -98,7 +98,7 @@ impl Player {
         self.show(waiting, false)
     }
 
-    /// Waits for a command, until `due` or for as long as it takes.
+    /// Waits for a command until `due`, or for as long as it takes, and applies it.
     fn wait(&mut self, due: Option<Instant>) -> ControlFlow<()> {
         match self.capture.wait(due) {
             Wake::Command(command) => self.capture.controls.obey(&command),
@@ -121,7 +121,7 @@ impl Player {
         }))
     }
 
-    /// At the end of the file: from its start again, or stay.
+    /// At the end of the file: starts again, or stays there.
     fn end(&mut self) -> Result<ControlFlow<()>, PipelineError> {
         if let Some(shortfall) = self.source.shortfall().filter(|_| !self.told_cut) {
             self.told_cut = true;
@@ -131,7 +131,7 @@ impl Player {
         if controls.repeat && self.shown.is_some() {
             self.source.seek(Duration::ZERO)?;
             self.capture.analyzer.jump();
-            // A file that gives no frame after this isn't tried for ever.
+            // So that a file that gives no frame after this isn't tried for ever.
             self.shown = None;
             return Ok(ControlFlow::Continue(()));
         }
@@ -141,8 +141,8 @@ impl Player {
         Ok(self.send(Message::End))
     }
 
-    /// Goes to the frame that is shown at the time asked for. Some frames before it are searched for faces without being
-    /// shown, so that its faces are confirmed like those of any other frame.
+    /// Goes to the requested frame and shows it. Some frames before it are searched for faces without being shown, so that
+    /// its faces are confirmed like those of any other frame.
     fn jump(&mut self) -> Result<ControlFlow<()>, PipelineError> {
         let controls = &mut self.capture.controls;
         let back = u32::try_from(controls.steps.min(0).unsigned_abs()).unwrap_or(u32::MAX);
@@ -151,7 +151,7 @@ impl Player {
         let from = controls.jump.take().or(self.shown).unwrap_or_default();
         let target = if back > 0 { self.time_before(from, back) } else { from }.min(self.last_moment);
 
-        // One more, because the target may lie anywhere in the time of its frame.
+        // One more, because the target may be anywhere within the time of its frame.
         let run_up = self.frame_duration * (self.capture.analyzer.frames_to_confirm() + 1);
         let first = target.saturating_sub(run_up);
         self.next = None;
@@ -185,10 +185,10 @@ impl Player {
         }
     }
 
-    /// A time at which the frame is shown that comes `frames` before that of `from`.
+    /// A time at which the frame is shown that comes `frames` before the one at `from`.
     fn time_before(&self, from: Duration, frames: u32) -> Duration {
         self.source.time_before(from, frames).unwrap_or_else(|| {
-            // Into the middle of the frame before, where rounding can't turn it into a neighbour.
+            // Aim for the middle of that frame, where rounding can't lead to its neighbour.
             let way = (self.frame_duration.saturating_mul(frames)).saturating_sub(self.frame_duration / 2);
             from.saturating_sub(way)
         })
@@ -197,7 +197,7 @@ impl Player {
     /// Analyses a frame and sends it on.
     fn show(&mut self, waiting: Waiting, landed: bool) -> Result<ControlFlow<()>, PipelineError> {
         let Waiting { mut frame, read } = waiting;
-        // It was read ahead: its age counts from the moment at which it was due.
+        // The frame was read ahead: its age counts from when it was due.
         frame.captured_at = Instant::now();
         self.shown = Some(frame.media_time);
         self.has_begun = true;
@@ -209,7 +209,7 @@ impl Player {
         Ok(self.send(Message::Frame(Box::new(Passage { detected, ticket }))))
     }
 
-    /// Waits until the inference thread can take `message`. A jump asked for in the meantime makes it void.
+    /// Waits until the inference thread can take `message`. Drops it if a jump is requested in the meantime.
     fn send(&mut self, message: Message) -> ControlFlow<()> {
         let Capture { commands, controls, out, shared, .. } = &mut self.capture;
         loop {

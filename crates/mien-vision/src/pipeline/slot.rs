@@ -1,5 +1,5 @@
-//! The way from the capture thread to the inference thread: one place, in which a camera's newest frame replaces one
-//! that nobody fetched, and before which a file waits.
+//! The channel from the capture thread to the inference thread. It has one place: a camera's newest frame replaces one
+//! that wasn't fetched; a file waits until the place is free.
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
@@ -12,12 +12,12 @@ pub(super) fn slot<T>() -> (SlotSender<T>, Receiver<T>) {
 /// The capture thread's end.
 pub(super) struct SlotSender<T> {
     sender: Sender<T>,
-    /// A second receiver, to take back what is late.
+    /// A second receiver, to take back an item that is late.
     waiting: Receiver<T>,
 }
 
 impl<T> SlotSender<T> {
-    /// Puts `item` in the place and gives what was late in it. Never waits.
+    /// Puts `item` into the place and returns the late item that it replaces, if any. Never waits.
     pub(super) fn replace(&self, item: T) -> Option<T> {
         let mut item = item;
         let mut late = None;

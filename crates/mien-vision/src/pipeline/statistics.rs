@@ -20,18 +20,18 @@ pub struct Statistics {
     pub age_p50: Option<Duration>,
     /// 95th percentile of the same.
     pub age_p95: Option<Duration>,
-    /// Frames of a camera that were dropped since the start, because a newer one came before they could be labelled.
+    /// Camera frames dropped since the start, because a newer one came before they could be labelled.
     pub dropped: u64,
     /// Labelled scenes that a newer one replaced since the start, before [`Live::take_scene`](super::Live::take_scene) fetched them.
     pub overtaken: u64,
-    /// Frames that the source gave since the start, those passed over in a pause left out.
+    /// Frames that the source gave since the start, without those that a camera gave while paused.
     pub captured: u64,
     /// Frames labelled since the start.
     pub frames: u64,
 }
 
 impl Statistics {
-    /// Frames that whoever fetches scenes never saw, because newer ones came: before their labels, or after them.
+    /// Frames whose scenes could never be fetched because a newer frame came, before or after they were labelled.
     pub fn missed(&self) -> u64 {
         self.dropped + self.overtaken
     }
@@ -48,29 +48,29 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// The source gave a frame.
+    /// Counts a frame that the source gave.
     pub fn captured(&mut self, now: Instant) {
         self.captured.count(now);
     }
 
-    /// A frame was dropped.
+    /// Counts a dropped frame.
     pub fn dropped(&mut self) {
         self.dropped += 1;
     }
 
-    /// A labelled scene was replaced before anybody fetched it.
+    /// Counts a labelled scene that was replaced before it was fetched.
     pub fn overtaken(&mut self) {
         self.overtaken += 1;
     }
 
-    /// A frame was labelled, `age` after it was captured.
+    /// Counts a frame that was labelled `age` after it was captured.
     pub fn labelled(&mut self, now: Instant, age: Duration) {
         self.labelled.count(now);
         forget_before(&mut self.ages, now, AGE_WINDOW, |(at, _)| *at);
         self.ages.push_back((now, age));
     }
 
-    /// How it stands.
+    /// The statistics at this time.
     pub fn read(&mut self, now: Instant) -> Statistics {
         forget_before(&mut self.ages, now, AGE_WINDOW, |(at, _)| *at);
         let mut ages: Vec<Duration> = self.ages.iter().map(|(_, age)| *age).collect();
@@ -102,7 +102,7 @@ impl Rate {
         self.total += 1;
     }
 
-    /// The number of intervals by the time they span; when nothing has come for long, the wait counts as one.
+    /// The number of intervals divided by the time they span. If nothing has come for long, the wait counts as an interval.
     fn per_second(&mut self, now: Instant) -> f64 {
         forget_before(&mut self.recent, now, RATE_WINDOW, |at| *at);
         let (Some(first), Some(last)) = (self.recent.front(), self.recent.back()) else { return 0.0 };

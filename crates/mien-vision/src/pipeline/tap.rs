@@ -3,16 +3,16 @@
 use super::Scene;
 use crate::frame::Frame;
 
-/// Sees what passes through a running [`Live`](super::Live). Called on its threads between two frames, so it must not wait:
-/// not for a disk, not for a full queue.
+/// Observes a running [`Live`](super::Live). Called on its threads between two frames, so it must not block on anything, such as
+/// a disk or a full queue.
 pub trait Tap: Send + Sync {
-    /// A frame of a camera, as it came; called for those too that are dropped later. A video's frames aren't told.
+    /// A camera captured this frame. Also called for frames that are dropped later, but not for those of a video.
     fn captured(&self, frame: &Frame);
 
-    /// A labelled scene.
+    /// A scene was labelled.
     fn labelled(&self, scene: &Scene);
 
-    /// Nothing more comes for now: somebody paused, the camera was lost, the video has ended, or the pipeline has. Called again
-    /// after each scene that still comes: the last on their way, and those that are asked for in a pause.
+    /// Nothing more comes for now: the user paused, the camera was lost, or the video or the pipeline has ended. Called again
+    /// after each scene that still comes: the last ones on their way, and those requested while paused.
     fn stands_still(&self) {}
 }

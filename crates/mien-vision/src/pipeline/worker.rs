@@ -21,7 +21,7 @@ use mien_net::device::DeviceChoice;
 /// Why a pipeline can't continue, worded for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
-    /// The source can't be opened or read on.
+    /// The source can't be opened or read.
     #[error(transparent)]
     Source(#[from] SourceError),
     /// A frame can't be converted or searched.
@@ -36,16 +36,16 @@ pub enum PipelineError {
     /// The network failed on a frame.
     #[error(transparent)]
     Classify(#[from] ClassifyError),
-    /// A thread broke off by a defect in Mien.
+    /// A thread panicked because of a defect in Mien.
     #[error("a defect in Mien stopped it: {0}")]
     Panicked(String),
-    /// The system gives no more threads.
+    /// The system can't start more threads.
     #[error("a thread can't be started: {0}; close other programs and try again")]
     Spawn(#[from] std::io::Error),
 }
 
 impl PipelineError {
-    /// From what a thread panicked with.
+    /// From the payload of a thread's panic.
     pub(super) fn from_panic(payload: &(dyn Any + Send)) -> Self {
         let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
@@ -57,7 +57,7 @@ impl PipelineError {
 pub(super) enum Message {
     /// A frame to label.
     Frame(Box<Passage>),
-    /// The video is at its end; all its frames came before.
+    /// The video has ended; all its frames were sent before.
     End,
 }
 
@@ -67,10 +67,10 @@ pub(super) struct Passage {
     pub(super) ticket: Ticket,
 }
 
-/// To which stretch of a video a frame belongs.
+/// Which stretch of a video a frame belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
-    /// How many seeks came before.
+    /// Number of seeks before the frame.
     pub(super) generation: u64,
     /// Whether this is the very frame that a seek asked for.
     pub(super) landed: bool,
@@ -81,11 +81,11 @@ pub(super) struct Shared {
     stop: AtomicBool,
     /// Number of seeks sent.
     generation: AtomicU64,
-    /// Whether a network is loaded: until then no frame can be late.
+    /// Whether a network is loaded: until then, replaced frames don't count as dropped.
     labelling: AtomicBool,
     /// Whether the network wants upright crops.
     upright: AtomicBool,
-    /// Where the network runs since it was loaded anew, until the capture thread has seen to it.
+    /// The device of a newly loaded network, until the capture thread has moved the detector there.
     device: Mutex<Option<DeviceChoice>>,
     latest: Mutex<Option<(Scene, Ticket)>>,
     meter: Mutex<Meter>,
@@ -96,12 +96,12 @@ pub(super) struct Shared {
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
-/// Who sees what passes.
+/// The observers of a pipeline.
 #[derive(Default)]
 pub(super) struct Taps {
-    /// From when they came to the end.
+    /// Stay until the pipeline ends.
     pub(super) lasting: Vec<Arc<dyn Tap>>,
-    /// Until it is taken away, or another one comes.
+    /// Stays until it is removed or replaced.
     pub(super) passing: Option<Arc<dyn Tap>>,
 }
 
@@ -136,13 +136,13 @@ impl Shared {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// Begins a new stretch of the video: scenes of the one before are not given out from now on.
+    /// Begins a new stretch of the video: from now on, scenes of the previous one aren't given out.
     pub(super) fn begin_generation(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Whether a scene with this ticket may be given out. The frame that a seek landed on may even when another seek
-    /// was sent since: while a user drags the seek bar, the picture follows instead of standing still.
+    /// Whether a scene with this ticket may be given out. The frame that a seek landed on may, even if another seek was
+    /// sent since: while a user drags the seek bar, the picture follows instead of standing still.
     pub(super) fn is_current(&self, ticket: Ticket) -> bool {
         ticket.landed || ticket.generation == self.generation.load(Ordering::Acquire)
     }
@@ -155,12 +155,12 @@ impl Shared {
         self.labelling.load(Ordering::Acquire)
     }
 
-    /// Tells the capture thread which crops to make. The few frames on the way still have the others.
+    /// Sets which crops the capture thread makes. The few frames on their way still have the previous kind.
     pub(super) fn set_framing(&self, framing: Framing) {
         self.upright.store(framing == Framing::Upright, Ordering::Release);
     }
 
-    /// The network was loaded on this device: the detector goes there too.
+    /// Notes that the network was loaded on this device, so that the detector moves there too.
     pub(super) fn set_device(&self, device: DeviceChoice) {
         *self.device.lock().unwrap_or_else(PoisonError::into_inner) = Some(device);
     }
@@ -181,14 +181,14 @@ impl Shared {
         self.taps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets whether the stream is idle and tells the taps once per change; `publish` repeats it after scenes still in flight.
+    /// Sets whether nothing more comes for now, and tells the taps when that begins; `publish` repeats it after scenes still in flight.
     pub(super) fn set_still(&self, still: bool) {
         if self.still.swap(still, Ordering::AcqRel) != still && still {
             self.taps().each().for_each(|tap| tap.stands_still());
         }
     }
 
-    /// Puts out a scene in place of the one before and wakes the window.
+    /// Replaces the latest scene by this one, and wakes the window.
     pub(super) fn publish(&self, scene: Scene, ticket: Ticket) {
         let age = scene.labelled_at.saturating_duration_since(scene.frame.captured_at);
         self.meter().labelled(scene.labelled_at, age);
@@ -199,7 +199,7 @@ impl Shared {
             }
         }
         let before = self.latest.lock().unwrap_or_else(PoisonError::into_inner).replace((scene, ticket));
-        // What a seek made void isn't missed by anybody.
+        // A scene that a seek made obsolete doesn't count as overtaken.
         if before.is_some_and(|(_, ticket)| self.is_current(ticket)) {
             self.meter().overtaken();
         }
@@ -211,16 +211,16 @@ impl Shared {
         self.is_current(ticket).then_some(scene)
     }
 
-    /// Tells the window's side what happened.
+    /// Reports an event to the window's side.
     pub(super) fn report(&self, event: Event) {
-        // Nobody listens any more while the pipeline is being dropped.
+        // Sending fails only while the pipeline is being dropped.
         if self.events.send(event).is_ok() {
             (self.wake)();
         }
     }
 }
 
-/// A named thread whose end can be waited for with a limit.
+/// A named thread that can be joined with a time limit.
 pub(super) struct Worker {
     name: &'static str,
     thread: JoinHandle<()>,
@@ -228,10 +228,10 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts a thread. If `body` fails or panics, [`Event::Failed`] says so and the others are told to stop.
+    /// Starts a thread. If `body` fails or panics, [`Event::Failed`] reports it and the other threads are stopped.
     ///
     /// # Errors
-    /// When the system gives no more threads.
+    /// When the system can't start more threads.
     pub(super) fn spawn(
         name: &'static str,
         shared: &Arc<Shared>,
@@ -240,7 +240,7 @@ impl Worker {
         let (alive, ended) = bounded(0);
         let shared = Arc::clone(shared);
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            // Dropped with the thread, however it ends: that is the signal.
+            // Dropped when the thread ends, however it ends: that is the signal.
             let _alive: Sender<Infallible> = alive;
             let outcome = catch_unwind(AssertUnwindSafe(body));
             if let Err(error) = outcome.unwrap_or_else(|payload| Err(PipelineError::from_panic(payload.as_ref()))) {
@@ -252,8 +252,8 @@ impl Worker {
         Ok(Self { name, thread, ended })
     }
 
-    /// Waits for the end of the thread until `deadline`. One that sits in a driver's call any longer is left to end by
-    /// itself: it has been told to.
+    /// Waits for the end of the thread until `deadline`. A thread that is still in a driver's call then is left to end by
+    /// itself: its stop flag is set.
     pub(super) fn join(self, deadline: Instant) {
         match self.ended.recv_deadline(deadline) {
             Ok(never) => match never {},

@@ -12,8 +12,8 @@ use super::network::NetworkCamera;
 use super::{FrameSource, SourceError, SourceInfo, SourceKind, enumerate};
 use crate::frame::Frame;
 
-/// Frames that the driver may queue. OpenCV holds one of them while it is read; with only one left to the driver some
-/// cameras give every second picture. The capture thread reads faster than the camera sends, so none grows old here.
+/// Frames that the driver may queue. OpenCV holds one of them while it is read; if only one is left to the driver, some
+/// cameras deliver only every second picture. The capture thread reads faster than the camera sends, so none gets old here.
 const DRIVER_BUFFERS: f64 = 3.0;
 
 /// Pictures in a row that may be undecodable (a damaged JPEG from a bad cable) before the camera counts as lost.
@@ -24,9 +24,9 @@ const TOLERATED_BAD_PICTURES: u32 = 30;
 pub enum CameraDevice {
     /// By number: `/dev/videoN` on Linux.
     Index(u32),
-    /// By device file, as `/dev/v4l/by-id/…`.
+    /// By device file, such as `/dev/v4l/by-id/…`.
     Path(PathBuf),
-    /// In the network, by its address.
+    /// A network camera, by its address.
     Network(NetworkCamera),
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for CameraDevice {
 impl FromStr for CameraDevice {
     type Err = std::convert::Infallible;
 
-    /// A number is an index, an address a camera in the network, everything else a path.
+    /// A number is an index, an address a network camera, everything else a path.
     fn from_str(word: &str) -> Result<Self, Self::Err> {
         let path_or_address =
             || NetworkCamera::named(word).map_or_else(|| Self::Path(PathBuf::from(word)), Self::Network);
@@ -62,7 +62,7 @@ impl FromStr for CameraDevice {
 pub struct FourCc(pub [u8; 4]);
 
 impl FourCc {
-    /// JPEG pictures: what lets USB 2 cameras send 30 pictures a second above 640×480.
+    /// JPEG pictures, which let USB 2 cameras send 30 pictures a second above 640×480.
     pub const MJPG: Self = Self(*b"MJPG");
 
     /// From the number that OpenCV packs it into.
@@ -77,7 +77,7 @@ impl FourCc {
 }
 
 impl fmt::Display for FourCc {
-    /// Its printable characters: nothing if it is unknown.
+    /// Its printable characters; empty if it is unknown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let printable: String =
             self.0.iter().filter(|byte| byte.is_ascii_graphic()).map(|byte| char::from(*byte)).collect();
@@ -103,7 +103,7 @@ impl FromStr for FourCc {
     }
 }
 
-/// What to ask a camera for. It grants what it can; see [`SourceInfo`] for what it did.
+/// What to ask a camera for. It grants what it can; [`SourceInfo`] says what it granted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CameraRequest {
     /// Which one.
@@ -130,21 +130,21 @@ pub struct CameraSource {
     info: SourceInfo,
     opened_at: Instant,
     next_index: u64,
-    /// The picture that proved at opening that the camera sends any.
+    /// The first picture, which was read at opening to check that the camera sends any.
     first: Option<(Mat, Instant)>,
 }
 
 impl CameraSource {
-    /// Opens a camera, asks for what is wanted and waits for its first picture.
+    /// Opens a camera, requests the settings and waits for the first picture.
     ///
-    /// On Linux a camera that sends nothing is given up after the time that [`super::prepare_libraries`] sets (without
-    /// it 10 s); other systems' drivers may wait longer.
+    /// On Linux, gives up on a camera that sends nothing after the time that [`super::prepare_libraries`] sets (10 s
+    /// without it); drivers of other systems may wait longer.
     ///
     /// # Errors
-    /// When there is no camera, not this one, it is in use, not permitted, not a camera, or sends nothing.
+    /// When there is no camera, or not this one, or it is in use, not permitted, not a camera, or sends nothing.
     pub fn open(request: &CameraRequest) -> Result<Self, SourceError> {
         let mut capture = match &request.device {
-            // What it sends is its own setting.
+            // A network camera's own settings decide what it sends.
             CameraDevice::Network(camera) => camera.open()?,
             device => open_local(device, request)?,
         };
@@ -163,14 +163,14 @@ impl CameraSource {
     }
 }
 
-/// Opens a camera of this machine and asks for what is wanted.
+/// Opens a camera of this machine and requests the settings.
 fn open_local(device: &CameraDevice, request: &CameraRequest) -> Result<VideoCapture, SourceError> {
     let mut capture = open_device(device)?;
     if !capture.is_opened()? {
         return Err(enumerate::why_not_opened(device));
     }
-    // A camera may refuse any of these and still work; what counts is read back below. The format comes first:
-    // the sizes and rates that a camera offers depend on it.
+    // A camera may refuse any of these and still work; `CameraSource::open` reads back what it granted. The format comes
+    // first: the sizes and rates that a camera offers depend on it.
     if let Some(fourcc) = request.fourcc {
         capture.set(videoio::CAP_PROP_FOURCC, fourcc.to_property())?;
     }
@@ -203,7 +203,7 @@ impl FrameSource for CameraSource {
     }
 }
 
-/// The next picture and when it arrived, or `None` if the camera gives none any more.
+/// The next picture and when it arrived, or `None` if the camera sends no more.
 fn grab(capture: &mut VideoCapture) -> opencv::Result<Option<(Mat, Instant)>> {
     for _ in 0..TOLERATED_BAD_PICTURES {
         if !capture.grab()? {
@@ -218,7 +218,7 @@ fn grab(capture: &mut VideoCapture) -> opencv::Result<Option<(Mat, Instant)>> {
     Ok(None)
 }
 
-/// Opens through V4L2 alone: the general way asks GStreamer first, which is slow and talks.
+/// Opens through V4L2 alone: by default OpenCV tries GStreamer first, which is slow and prints messages.
 #[cfg(target_os = "linux")]
 fn open_device(device: &CameraDevice) -> opencv::Result<VideoCapture> {
     VideoCapture::from_file(enumerate::device_path(device), videoio::CAP_V4L2)

@@ -1,38 +1,38 @@
-//! Which cameras there are, and why one can't be opened.
+//! Lists the cameras, and finds out why one can't be opened.
 
 use std::path::PathBuf;
 
 use super::{CameraDevice, SourceError};
 
-/// A camera that can be asked for.
+/// An available camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CameraEntry {
     /// Its number: [`CameraDevice::Index`].
     pub index: u32,
     /// Its device file; empty on systems without such files.
     pub path: PathBuf,
-    /// Links to its device file that still name it when it gets another number, the steadiest first: on Linux `/dev/v4l/by-id/…`, which
-    /// goes by what the camera says of itself, and `/dev/v4l/by-path/…`, by where it is plugged in. Empty where there are none.
+    /// Links to its device file that still name it after its number has changed, the most stable first: on Linux `/dev/v4l/by-id/…`, by
+    /// how the camera identifies itself, and `/dev/v4l/by-path/…`, by where it is plugged in. Empty if there are none.
     pub links: Vec<PathBuf>,
-    /// What its maker calls it.
+    /// Its maker's name for it.
     pub name: String,
 }
 
 impl CameraEntry {
-    /// What it is opened and remembered by: a link if it has one, else its device file, else its number.
+    /// How to open and remember it: by a link if it has one, else by its device file, else by its number.
     pub fn device(&self) -> CameraDevice {
         let path = self.links.first().unwrap_or(&self.path);
         if path.as_os_str().is_empty() { CameraDevice::Index(self.index) } else { CameraDevice::Path(path.clone()) }
     }
 
-    /// What it is opened and remembered by where it was asked for so: the same, if that is one of its links. Of two cameras that call
-    /// themselves the same, another link may name the other one when both are there.
+    /// How to open and remember it if the user asked for `asked`: by that, if it is one of its links, else as [`Self::device`] says. With
+    /// two identical cameras, another of its links may name the other camera when both are plugged in.
     pub fn device_by(&self, asked: CameraDevice) -> CameraDevice {
         let is_link = matches!(&asked, CameraDevice::Path(path) if self.links.contains(path));
         if is_link { asked } else { self.device() }
     }
 
-    /// Whether a number, a device file or a link means this camera.
+    /// Whether `device` means this camera, by number, device file or link.
     pub fn is(&self, device: &CameraDevice) -> bool {
         match device {
             CameraDevice::Index(index) => *index == self.index,
@@ -52,16 +52,16 @@ use self::portable as local;
 pub use self::local::list_cameras;
 pub(super) use self::local::why_not_opened;
 
-/// What to call a camera.
+/// The name to show for a camera.
 pub(super) fn camera_name(device: &CameraDevice) -> String {
     match device {
-        // Its address may end as a device file of this machine does.
+        // Its address may end like a device file of this machine.
         CameraDevice::Network(camera) => camera.to_string(),
         device => local::camera_name(device),
     }
 }
 
-/// Why a camera that opens gives no picture.
+/// Why a camera opens but sends no picture.
 pub(super) fn why_silent(device: &CameraDevice, name: String) -> SourceError {
     match device {
         CameraDevice::Network(_) => SourceError::NetworkCamera(name),
@@ -103,15 +103,15 @@ mod linux {
     const ENXIO: i32 = 6;
     const ENODEV: i32 = 19;
 
-    /// The cameras of this machine by number. Nodes that carry no picture, such as the second one of each USB camera,
+    /// The cameras of this machine, sorted by number. Nodes that carry no picture, such as the second one of each USB camera,
     /// are left out.
     pub fn list_cameras() -> Vec<CameraEntry> {
         list_in(Path::new(SYSFS), Path::new(DEVICES))
     }
 
-    /// `sysfs` knows names and kinds, `devices` what can be opened; a container may have one without the other.
+    /// `sysfs` has names and kinds, `devices` what can be opened; a container may have one without the other.
     fn list_in(sysfs: &Path, devices: &Path) -> Vec<CameraEntry> {
-        // A machine without cameras has neither folder entry: nothing to report.
+        // A folder that can't be read is the same as no cameras.
         let mut cameras: Vec<_> = fs::read_dir(devices)
             .into_iter()
             .flatten()
@@ -119,7 +119,7 @@ mod linux {
             .filter_map(|entry| {
                 let index = node_index(&entry.path())?;
                 let about = sysfs.join(format!("video{index}"));
-                // 0 is the first node of a device: the picture. Without sysfs each node may be one.
+                // Index 0 is a device's first node, the one with the picture. Without sysfs, any node may be one.
                 let is_capture = fs::read_to_string(about.join("index")).map_or(true, |text| text.trim() == "0");
                 let name = read_name(&about).unwrap_or_else(|| format!("Camera {index}"));
                 is_capture.then_some(CameraEntry { index, path: entry.path(), links: Vec::new(), name })
@@ -154,12 +154,12 @@ mod linux {
         }
     }
 
-    /// The same with links such as `/dev/v4l/by-id/…` followed.
+    /// The device file of a camera, with links such as `/dev/v4l/by-id/…` resolved.
     fn real_path(device: &CameraDevice) -> PathBuf {
         followed(&device_path(device))
     }
 
-    /// What to call a camera: its maker's name, else its device file.
+    /// The name to show for a camera: its maker's, else its device file.
     pub fn camera_name(device: &CameraDevice) -> String {
         let path = real_path(device);
         node_index(&path)
@@ -167,7 +167,7 @@ mod linux {
             .unwrap_or_else(|| path.display().to_string())
     }
 
-    /// OpenCV only says that a camera can't be opened; the system knows why.
+    /// Asks the system why a camera can't be opened, which OpenCV doesn't say.
     pub fn why_not_opened(device: &CameraDevice) -> SourceError {
         let path = real_path(device);
         let shown = path.display().to_string();
@@ -192,18 +192,18 @@ mod linux {
         }
     }
 
-    /// Whether the driver refuses pictures because somebody has them: a process of another user isn't seen by [`holder`].
+    /// Whether the driver refuses pictures because a process already gets them. Also detects processes of other users, unlike [`holder`].
     fn is_taken(camera: &File) -> bool {
         /// `VIDIOC_REQBUFS` of videodev2.h.
         const REQUEST_BUFFERS: libc::c_ulong = 0xC014_5608;
-        // None, of pictures that are captured, in mapped memory, and 8 bytes for answers: a `v4l2_requestbuffers`.
+        // A `v4l2_requestbuffers`: no buffers (0), of type video capture (1), in mapped memory (1), and 8 bytes for answers.
         let mut none: [u32; 5] = [0, 1, 1, 0, 0];
-        // SAFETY: the driver reads and writes the 20 bytes that the request's number names.
+        // SAFETY: the driver reads and writes the 20 bytes whose length is encoded in the request's number.
         let refused = unsafe { libc::ioctl(camera.as_raw_fd(), REQUEST_BUFFERS as _, none.as_mut_ptr()) } < 0;
         refused && io::Error::last_os_error().kind() == io::ErrorKind::ResourceBusy
     }
 
-    /// A camera can open and still give nothing: drivers refuse the pictures to all programs but one.
+    /// Why a camera opens but sends nothing: drivers give the pictures to one program only.
     pub fn why_silent(device: &CameraDevice, name: String) -> SourceError {
         let path = real_path(device);
         match holder(&path) {
@@ -288,10 +288,10 @@ mod portable {
 
     use super::{CameraDevice, CameraEntry, SourceError, not_there};
 
-    /// Numbers that are tried. Each try opens a camera for a moment, and light on a camera frightens people.
+    /// Numbers to try. Each try opens a camera for a moment, and a camera's light that comes on alarms people.
     const TRIED: std::ops::Range<u32> = 0..4;
 
-    /// The cameras that open, by number: OpenCV has no list of them here.
+    /// The cameras that open, sorted by number: OpenCV can't list them on this system.
     pub fn list_cameras() -> Vec<CameraEntry> {
         TRIED
             .filter(|index| {
@@ -308,12 +308,12 @@ mod portable {
             .collect()
     }
 
-    /// What to call a camera.
+    /// The name to show for a camera.
     pub fn camera_name(device: &CameraDevice) -> String {
         format!("Camera {device}")
     }
 
-    /// OpenCV only says that a camera can't be opened.
+    /// Why a camera can't be opened, as far as can be told: OpenCV doesn't say.
     pub fn why_not_opened(device: &CameraDevice) -> SourceError {
         match not_there(device) {
             SourceError::NoCamera => SourceError::NoCamera,
@@ -321,7 +321,7 @@ mod portable {
         }
     }
 
-    /// No system tells here who has a camera.
+    /// The error for a camera that sends nothing. Which program uses it is unknown on this system.
     pub fn why_silent(_device: &CameraDevice, name: String) -> SourceError {
         SourceError::CameraSilent(name)
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with a source, worded for the user: what, where, what to do.
+//! Errors of sources, worded for the user: what went wrong, where, and what to do.
 
 use std::io;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub enum SourceError {
     /// A file of zero bytes.
     #[error("{0} is empty (0 bytes); its download or recording probably failed, get it again")]
     Empty(PathBuf),
-    /// A file of another kind.
+    /// A file that isn't a video.
     #[error("{path} is {what}, not a video; give a video file such as MP4, MOV, AVI, MKV or WebM")]
     NotVideo {
         /// The file.
@@ -69,7 +69,7 @@ pub enum SourceError {
     /// A file that should be a picture but can't be decoded.
     #[error("{0} can't be decoded as a picture; give a JPEG, PNG, WebP, BMP or TIFF file that other programs can open")]
     NotPicture(PathBuf),
-    /// A picture, or a video's frame, of more pixels than may be decoded.
+    /// A picture, or a video's frame, with more pixels than may be decoded.
     #[error("{path} isn't read: {reason}")]
     TooLarge {
         /// The file.
@@ -88,10 +88,10 @@ pub enum SourceError {
     /// Cameras can't be positioned.
     #[error("{0} is a camera and has no position to go to")]
     NotSeekable(String),
-    /// No camera at all.
+    /// There is no camera at all.
     #[error("no camera found; plug one in, or open a video instead")]
     NoCamera,
-    /// Not this camera.
+    /// There are cameras, but not this one.
     #[error("there is no camera {asked}; found: {found}")]
     NoSuchCamera {
         /// What was asked for.
@@ -99,7 +99,7 @@ pub enum SourceError {
         /// What there is instead.
         found: String,
     },
-    /// Another program has it.
+    /// Another program uses the camera.
     #[error("camera {device} is in use{}; close the other program and try again", by.as_ref().map(|name| format!(" by {name}")).unwrap_or_default())]
     CameraBusy {
         /// The camera.
@@ -113,13 +113,13 @@ pub enum SourceError {
          out and in again"
     )]
     CameraDenied(String),
-    /// Something else than a camera.
+    /// Something other than a camera.
     #[error("{0} is not a camera that gives pictures; list the cameras with “mien doctor”")]
     NotCamera(String),
-    /// It could not be opened and it isn't clear why.
+    /// The camera could not be opened, for an unknown reason.
     #[error("camera {0} could not be opened; another program may be using it, else unplug it and plug it in again")]
     CameraNotOpened(String),
-    /// Opened, but nothing comes.
+    /// The camera opens but sends nothing.
     #[error("camera {0} opens but gives no picture; unplug it and plug it in again, or ask for another size or format")]
     CameraSilent(String),
     /// A camera in the network that can't be reached.
@@ -128,16 +128,16 @@ pub enum SourceError {
          another program can show it"
     )]
     NetworkCamera(String),
-    /// Gone while running.
+    /// The camera was lost while running.
     #[error("camera {0} was lost: unplugged, or it stopped sending pictures")]
     Lost(String),
-    /// OpenCV gave an error.
+    /// OpenCV reported an error.
     #[error("OpenCV failed: {0}")]
     OpenCv(#[from] opencv::Error),
 }
 
 impl SourceError {
-    /// Whether a camera is there and another program uses it.
+    /// Whether the camera exists, but another program uses it.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::CameraBusy { .. })
     }

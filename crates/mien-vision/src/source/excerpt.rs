@@ -1,4 +1,4 @@
-//! A part of a source, or every so many frames of it.
+//! A part of a source, or every n-th frame of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -6,32 +6,32 @@ use std::time::Duration;
 use super::{FrameSource, Shortfall, SourceError, SourceInfo};
 use crate::frame::Frame;
 
-/// Which frames of a source take part.
+/// Which frames of a source are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
-    /// Media time of the first.
+    /// Media time at which the span begins.
     pub from: Duration,
-    /// Media time before which the last lies; `None` is the end.
+    /// Media time at which the span ends, exclusive; `None` is the end of the source.
     pub to: Option<Duration>,
-    /// Frames left out after each one that takes part.
+    /// Frames left out after each one that is used.
     pub skip: u64,
 }
 
-/// A source of which some frames are left out; the others keep their numbers and times.
+/// A source without some of its frames; the others keep their numbers and times.
 pub struct Excerpt {
     inner: Box<dyn FrameSource>,
     span: Span,
-    /// Frames to leave out before the next one that takes part.
+    /// Frames to leave out before the next one that is used.
     to_skip: u64,
-    /// The frame that was read last, if it hasn't been looked at yet.
+    /// A frame that was read but not checked yet.
     ahead: Option<Frame>,
 }
 
 impl Excerpt {
-    /// Goes to the beginning of the span.
+    /// Seeks to the beginning of the span.
     ///
     /// # Errors
-    /// When the source can't be positioned.
+    /// When the source can't seek.
     pub fn new(mut inner: Box<dyn FrameSource>, span: Span) -> Result<Self, SourceError> {
         if !span.from.is_zero() {
             inner.seek(span.from)?;
@@ -39,10 +39,10 @@ impl Excerpt {
         Ok(Self { inner, span, to_skip: 0, ahead: None })
     }
 
-    /// Reads up to the first frame of the span, for a source in which a jump would end elsewhere. `stop` ends that early.
+    /// Reads up to the first frame of the span, for a source in which a seek would end elsewhere. `stop` ends that early.
     ///
     /// # Errors
-    /// When the source can't be read on.
+    /// When the source can't be read.
     pub fn read_on(mut inner: Box<dyn FrameSource>, span: Span, stop: &AtomicBool) -> Result<Self, SourceError> {
         let mut ahead = inner.read()?;
         while ahead.as_ref().is_some_and(|frame| frame.media_time < span.from) && !stop.load(Ordering::Relaxed) {
@@ -51,7 +51,7 @@ impl Excerpt {
         Ok(Self { inner, span, to_skip: 0, ahead })
     }
 
-    /// The next frame of the source, whether it takes part or not.
+    /// The next frame of the source, whether it is used or not.
     fn read_any(&mut self) -> Result<Option<Frame>, SourceError> {
         self.ahead.take().map_or_else(|| self.inner.read(), |frame| Ok(Some(frame)))
     }
@@ -67,7 +67,7 @@ impl FrameSource for Excerpt {
             if self.span.to.is_some_and(|to| frame.media_time >= to) {
                 return Ok(None);
             }
-            // A seek ends at the frame that is shown at `from`, which began before it.
+            // A seek leads to the frame that is shown at `from`, which may begin before it.
             if frame.media_time < self.span.from {
                 continue;
             }
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::source::SourceKind;
 
-    /// A hundred frames, 40 ms apart, that can't be positioned.
+    /// A source of a hundred frames, 40 ms apart, that can't seek.
     struct Frames {
         info: SourceInfo,
         next: u64,

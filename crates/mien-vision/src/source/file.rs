@@ -1,4 +1,4 @@
-//! Looks at a file before a decoder does, so that each way of being wrong gets its own words.
+//! Checks a file before it is decoded, so that each problem gets its own error message.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::SourceError;
 
-/// Refuses what can't be a media file at all: missing, a folder, not readable, empty.
+/// Refuses what can't be a media file at all: missing, a folder, unreadable, empty.
 pub(super) fn check_readable(path: &Path) -> Result<(), SourceError> {
     let unreadable = |reason: io::Error| match reason.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => SourceError::Missing(path.to_owned()),
@@ -23,7 +23,7 @@ pub(super) fn check_readable(path: &Path) -> Result<(), SourceError> {
     Ok(())
 }
 
-/// Why a file that can be read could not be opened as a video, told by its first bytes.
+/// Why a readable file could not be opened as a video, judged by its first bytes.
 pub(super) fn why_no_video(path: &Path) -> SourceError {
     let path = path.to_owned();
     let Ok(Some(kind)) = infer::get_from_path(&path) else {
@@ -46,7 +46,7 @@ pub(super) fn is_still_picture(path: &Path) -> bool {
         && kind.extension() != "gif")
 }
 
-/// Lists of other files, by a word that is in their beginning and in that of no video.
+/// Lists of other files, by a word that occurs near their beginning but not near that of any video.
 const PLAYLISTS: [(&str, &str); 6] = [
     ("#EXTM3U", "an M3U playlist"),
     ("ffconcat version", "a list of files to join"),
@@ -56,26 +56,26 @@ const PLAYLISTS: [(&str, &str); 6] = [
     ("<asx", "an ASX playlist"),
 ];
 
-/// Bytes of a file's beginning that are searched for such a word.
+/// Number of bytes at the beginning of a file that are searched for such a word.
 const BEGINNING: u64 = 4096;
 
-/// What list of other files it is, if it is one whatever its name says. FFmpeg would read the files that it names.
+/// The kind of list, if the file is a list of other files, whatever its extension. FFmpeg would read the files in it.
 pub(super) fn playlist(path: &Path) -> Option<&'static str> {
     let mut beginning = Vec::new();
     File::open(path).ok()?.take(BEGINNING).read_to_end(&mut beginning).ok()?;
-    // A list is text to its end; the zeros of a video's header come early.
+    // A list is text throughout; of a video, only the few bytes before the first invalid UTF-8 are searched.
     let text = str::from_utf8(&beginning).or_else(|error| str::from_utf8(&beginning[..error.valid_up_to()])).ok()?;
     PLAYLISTS.iter().find(|(word, _)| text.contains(word)).map(|(_, what)| *what)
 }
 
-/// "an MP4", "a WAV": the article goes by the sound of the first letter's name.
+/// "an MP4", "a WAV": the article depends on how the first letter is pronounced.
 fn with_article(abbreviation: &str) -> String {
     let article =
         if abbreviation.starts_with(['A', 'E', 'F', 'H', 'I', 'L', 'M', 'N', 'O', 'R', 'S', 'X']) { "an" } else { "a" };
     format!("{article} {abbreviation}")
 }
 
-/// What to call a file: the last part of its path.
+/// The name to show for a file: the last part of its path.
 pub(super) fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

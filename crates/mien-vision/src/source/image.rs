@@ -22,10 +22,10 @@ impl ImageSource {
     /// Reads a picture; its EXIF orientation is applied.
     ///
     /// # Errors
-    /// When the file can't be read, is no picture, or has more pixels than `limit`.
+    /// When the file can't be read, isn't a picture, or has more pixels than `limit`.
     pub fn open(path: &Path, limit: PixelLimit) -> Result<Self, SourceError> {
         file::check_readable(path)?;
-        // Read here and not by OpenCV, whose `imread` knows no Unicode paths on Windows.
+        // Read here and not by OpenCV, whose `imread` doesn't support Unicode paths on Windows.
         let bytes = std::fs::read(path).map_err(|reason| SourceError::Unreadable { path: path.to_owned(), reason })?;
         let not_picture = || SourceError::NotPicture(path.to_owned());
         let size = imagesize::blob_size(&bytes).map_err(|error| {

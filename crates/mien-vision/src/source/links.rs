@@ -1,26 +1,26 @@
-//! Links that still name a camera when it has got another number, as udev keeps them on Linux.
+//! The links that udev maintains on Linux, which still name a camera after its number has changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::CameraEntry;
 
-/// Folders below that of the devices. Links of the first are named by maker, model and serial number, if there is one; those of the second
-/// by the port.
+/// Folders below that of the devices. Links in the first are named by maker, model and serial number, if there is one; those in the
+/// second by the port.
 const BY_ID: &str = "v4l/by-id";
 const BY_PATH: &str = "v4l/by-path";
 
-/// A link, and the file that it leads to.
+/// A link and its target.
 struct Link {
     path: PathBuf,
     file: PathBuf,
 }
 
-/// Adds to cameras whose nodes are in the folder `devices` the links that lead there, the steadiest first.
+/// Adds to each camera the links to its node in the folder `devices`, the most stable first.
 pub(super) fn add_links(cameras: &mut [CameraEntry], devices: &Path) {
     let [by_id, by_path] = [BY_ID, BY_PATH].map(|folder| links_in(&devices.join(folder)));
-    // Every USB camera says who it is. One without a link by that says the same as another, and which of them has the link is chance:
-    // only their ports tell them apart.
+    // Every USB camera identifies itself. One without a link by its identity has the same identity as another camera, and it is chance
+    // which of them has the link: only their ports distinguish them.
     let is_usb = |link: &PathBuf| link.to_string_lossy().contains("-usb");
     let has_lost = |camera: &CameraEntry| to(camera, &by_id).is_empty() && to(camera, &by_path).iter().any(is_usb);
     let are_alike = cameras.iter().any(has_lost);
@@ -30,12 +30,12 @@ pub(super) fn add_links(cameras: &mut [CameraEntry], devices: &Path) {
     }
 }
 
-/// Where a path leads; itself, if that can't be told.
+/// The target of a path; the path itself if it can't be resolved.
 pub(super) fn followed(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The links in a folder, in order of their names; none if there is no folder.
+/// The links in a folder, sorted by name; none if there is no folder.
 fn links_in(folder: &Path) -> Vec<Link> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let links = entries.filter_map(|entry| {
@@ -47,7 +47,7 @@ fn links_in(folder: &Path) -> Vec<Link> {
     links
 }
 
-/// Those of the links that lead to a camera.
+/// The links that lead to a camera.
 fn to(camera: &CameraEntry, links: &[Link]) -> Vec<PathBuf> {
     let node = followed(&camera.path);
     links.iter().filter(|link| link.file == node).map(|link| link.path.clone()).collect()

@@ -25,7 +25,7 @@ pub use self::network::NetworkCamera;
 pub use self::video::{Shortfall, VideoSource};
 use crate::frame::Frame;
 
-/// Gives frames one after another.
+/// A source of frames, read one after another.
 pub trait FrameSource: Send {
     /// What was opened.
     fn info(&self) -> &SourceInfo;
@@ -33,31 +33,31 @@ pub trait FrameSource: Send {
     /// The next frame, or `None` at the end of a file. Blocks until a camera has one.
     ///
     /// # Errors
-    /// When a camera went away or a file can't be read on.
+    /// When a camera is lost or a file can't be read any further.
     fn read(&mut self) -> Result<Option<Frame>, SourceError>;
 
-    /// Goes to the frame that is shown at `media_time`; the next [`Self::read`] gives it.
+    /// Moves to the frame that is shown at `media_time`; the next [`Self::read`] returns it.
     ///
     /// # Errors
-    /// When the source is a camera, or the file can't be positioned.
+    /// When the source is a camera, or the file can't seek.
     fn seek(&mut self, media_time: Duration) -> Result<(), SourceError>;
 
-    /// The time of the frame that comes `frames` before the one shown at `media_time`, or of the first frame; `None` if it
-    /// can only be reckoned from the rate.
+    /// The time of the frame that comes `frames` before the one shown at `media_time`, or of the first frame if there are
+    /// fewer; `None` if it can only be estimated from the frame rate.
     fn time_before(&self, _media_time: Duration, _frames: u32) -> Option<Duration> {
         None
     }
 
-    /// What is missing at the end, once [`Self::read`] gave `None`: a cut file ends before the length it declares.
+    /// What is missing at the end, once [`Self::read`] has returned `None`: a truncated file ends before its declared length.
     fn shortfall(&self) -> Option<Shortfall> {
         None
     }
 }
 
-/// What was opened and what it granted.
+/// What was opened, and the settings that it granted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceInfo {
-    /// What to call it: the camera's name or the file's.
+    /// The name of the camera or file.
     pub name: String,
     /// Camera or file.
     pub kind: SourceKind,
@@ -67,12 +67,12 @@ pub struct SourceInfo {
     pub height: usize,
     /// Frames per second as the camera granted or the file declares them; 0 if neither says.
     pub fps: f64,
-    /// Pixel format or codec as four characters, `MJPG` say; empty if unknown.
+    /// Pixel format or codec as four characters, such as `MJPG`; empty if unknown.
     pub fourcc: String,
 }
 
 impl SourceInfo {
-    /// From one frame to the next by the declared rate, or as is usual if none is declared.
+    /// Time from one frame to the next by the declared rate, or a usual interval if none is declared.
     pub fn interval(&self) -> Duration {
         stamps::declared_interval(self.fps).unwrap_or(stamps::FALLBACK_INTERVAL)
     }

@@ -1,10 +1,10 @@
-//! Settings of the native libraries that only their environment or a global can change.
+//! Settings of the native libraries that can only be changed through the environment or globally.
 
 use opencv::core;
 
-/// Containers and streams that FFmpeg may read, by its names. All others are left out because some of them read further files or
-/// the network, whatever the file that was named is called: playlists (hls, dash, concat), numbered pictures (image2),
-/// descriptions of streams (sdp) and scripts.
+/// Containers and streams that FFmpeg may read, by FFmpeg's names. All others are left out because some of them read further files
+/// or the network, whatever the file's extension: playlists (hls, dash, concat), numbered pictures (image2), descriptions of
+/// streams (sdp) and scripts.
 macro_rules! containers {
     () => {
         "3g2,3gp,asf,av1,avi,cavsvideo,dhav,dirac,dnxhd,dv,flv,gif,gxf,h261,h263,h264,hevc,ifv,ivf,kux,live_flv,m4v,matroska,mjpeg,\
@@ -12,40 +12,40 @@ macro_rules! containers {
     };
 }
 
-/// What FFmpeg may read, for programs and libraries that have its option `format_whitelist`.
+/// What FFmpeg may read, for programs and libraries that accept its option `format_whitelist`.
 pub const CONTAINERS: &str = containers!();
 
-/// What FFmpeg may open beside the file that was named.
+/// What FFmpeg may open besides the named file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// Nothing.
     FilesAlone,
-    /// The network, because a camera there was named. Lists of other files stay closed all the same.
+    /// The network, because a network camera was named. Playlists stay closed all the same.
     Network,
 }
 
-/// The variable that OpenCV takes FFmpeg's options from.
+/// The variable from which OpenCV takes FFmpeg's options.
 const OPTIONS: &str = "OPENCV_FFMPEG_CAPTURE_OPTIONS";
 
-/// Its value: the file that was named.
+/// Its value for files alone.
 const FILES_ALONE: &str = concat!("protocol_whitelist;file|format_whitelist;", containers!());
 
-/// Its value with cameras in the network: RTSP over TCP, which loses no packets, and pictures over HTTP.
+/// Its value for network cameras: RTSP over TCP, which loses no packets, and pictures over HTTP.
 const WITH_NETWORK: &str = concat!(
     "rtsp_transport;tcp|protocol_whitelist;file,http,https,httpproxy,rtp,rtsp,tcp,tls,udp|format_whitelist;rtsp,",
     containers!()
 );
 
-/// Variables read by OpenCV when it first uses FFmpeg or a V4L2 camera. A variable that the user set is left alone.
+/// Variables that OpenCV reads when it first uses FFmpeg or a V4L2 camera. Those that the user has set are left alone.
 const VARIABLES: [(&str, &str); 2] = [
-    // AV_LOG_QUIET: FFmpeg else writes to stderr what Mien says better, and a window's user never sees it.
+    // AV_LOG_QUIET. Otherwise FFmpeg writes to stderr what Mien reports better, and users of the window never see it.
     ("OPENCV_FFMPEG_LOGLEVEL", "-8"),
-    // Seconds until a camera that sends nothing counts as lost; OpenCV waits 10, and the stop button waits with it.
+    // Seconds until a camera that sends nothing counts as lost. OpenCV's default is 10, and stopping would wait as long.
     ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3"),
 ];
 
-/// Keeps FFmpeg to what was named, silences it and OpenCV, and shortens OpenCV's patience with a dead camera. `OPENCV_LOG_LEVEL`, if the user set
-/// it, keeps OpenCV's own messages.
+/// Restricts what FFmpeg may open to `reach`, silences FFmpeg and OpenCV, and shortens OpenCV's wait for a dead camera. If the user
+/// has set `OPENCV_LOG_LEVEL`, OpenCV's own messages stay.
 ///
 /// # Safety
 /// Changes the process environment: call it first thing in `main`, before any other thread exists.
@@ -64,13 +64,13 @@ pub unsafe fn prepare_libraries(reach: Reach) {
     }
 }
 
-/// Gives the decoder of each video at most so many threads. Call it before the first video is opened.
+/// Limits the decoder of each video to this many threads. Call it before the first video is opened.
 ///
-/// OpenCV gives FFmpeg as many threads as it counts cores, has no setting for that before 4.7, and counts only once: so it is made to
-/// count while this process may use so many cores alone. Elsewhere than on Linux nothing is limited.
+/// OpenCV gives FFmpeg as many threads as it counts cores. Before 4.7 it has no setting for that, and it counts only once. So the
+/// calling thread is restricted to this many cores while OpenCV counts. Only Linux supports this; elsewhere nothing is limited.
 ///
 /// # Errors
-/// When the system doesn't let a process choose its cores.
+/// When the system doesn't let a thread choose its cores.
 pub fn limit_decoder_threads(threads: u16) -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     {

@@ -1,4 +1,4 @@
-//! Cameras in the network, by RTSP or as a stream of pictures over HTTP, read by FFmpeg.
+//! Network cameras: RTSP, or a stream of pictures over HTTP, read by FFmpeg.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use opencv::videoio::{self, VideoCapture, VideoCaptureTraitConst as _};
 
 use super::SourceError;
 
-/// Schemes of addresses that are cameras.
+/// Schemes of addresses that mean a network camera.
 const SCHEMES: [&str; 3] = ["rtsp", "http", "https"];
 
-/// How long a camera may take to answer, and between two pictures, in milliseconds. As long as a cable that was pulled should
-/// take to be noticed; FFmpeg would wait half a minute.
+/// How long a camera may take to answer, and between two pictures, in milliseconds. A pulled cable should be noticed within
+/// this time; FFmpeg would wait half a minute.
 const PATIENCE_MS: i32 = 5000;
 
-/// The address of a camera in the network. It is shown without name, password and what stands behind `?`, where cameras
+/// The address of a network camera. It is shown without user name, password and anything after `?`, where cameras
 /// take passwords too.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NetworkCamera {
@@ -22,7 +22,7 @@ pub struct NetworkCamera {
 }
 
 impl NetworkCamera {
-    /// If the word is the address of one: `rtsp://…`, `http://…` or `https://…`.
+    /// The camera, if the word is an address: `rtsp://…`, `http://…` or `https://…`.
     pub fn named(word: &str) -> Option<Self> {
         let (scheme, rest) = word.split_once("://")?;
         let is_known = SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme));
@@ -32,11 +32,11 @@ impl NetworkCamera {
     /// Connects to it.
     ///
     /// # Errors
-    /// When it doesn't answer, or with something else than moving pictures.
+    /// When it doesn't answer, or sends something other than moving pictures.
     pub(super) fn open(&self) -> Result<VideoCapture, SourceError> {
         let patience =
             [videoio::CAP_PROP_OPEN_TIMEOUT_MSEC, PATIENCE_MS, videoio::CAP_PROP_READ_TIMEOUT_MSEC, PATIENCE_MS];
-        // An error of OpenCV could hold the address with its password.
+        // Drop OpenCV's error, which may contain the address with its password.
         let silent = |_unsaid: opencv::Error| SourceError::NetworkCamera(self.to_string());
         let capture =
             VideoCapture::from_file_with_params(&self.address, videoio::CAP_FFMPEG, &Vector::from_slice(&patience))
@@ -53,11 +53,11 @@ impl fmt::Display for NetworkCamera {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.address.split_once("://").unwrap_or(("", &self.address));
         let (public, hidden) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
-        // A password with such a sign stands before the host, and then nothing tells where it begins.
+        // If the only `@` comes after `?` or `#`, that sign belongs to the password, so nothing more can safely be shown.
         if hidden.contains('@') && !public.contains('@') {
             return write!(f, "{scheme}://…");
         }
-        // A password may hold an @ of its own, and slashes before it.
+        // The password may contain `@` and slashes, so split at the last `@`.
         let shown = public.rsplit_once('@').map_or(public, |(_secret, shown)| shown);
         let mut parts = shown.split('/');
         write!(f, "{scheme}://{}", parts.next().unwrap_or_default())?;

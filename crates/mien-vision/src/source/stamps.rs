@@ -1,55 +1,55 @@
-//! From a container's time stamps, which may be missing or go backwards, to times that only grow.
+//! Turns a container's time stamps, which may be missing or go backwards, into times that only grow.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Interval assumed where neither stamps nor a declared rate say anything.
+/// Interval assumed if there are neither stamps nor a declared rate.
 pub(super) const FALLBACK_INTERVAL: Duration = Duration::from_millis(40);
 
-/// Step that keeps order where a stamp is not after the one before it. Small, so that the next good stamp is
-/// above it and the clock is right again.
+/// Step added if a stamp isn't after the previous one. Small, so that the next good stamp is later and the clock is
+/// right again.
 const SMALLEST_STEP: Duration = Duration::from_micros(1);
 
-/// A stamp that lies so far before the one before it is wrong, or its clock has begun again, as in files that were joined.
+/// A stamp this far before the previous one is wrong, or its clock has restarted, as in files that were joined.
 const FAR_BACK: Duration = Duration::from_secs(1);
 
-/// And so has one that lies so far ahead: FFmpeg takes the clock of an MPEG stream that goes back for one that has turned over, which it does after
-/// 26.5 hours, and counts on from there. Longer leaps are a camera's that was off for days.
+/// The same holds for a stamp this far ahead of the previous one: if an MPEG stream's clock goes back, FFmpeg assumes that it has
+/// wrapped around, which it does after 26.5 hours, and adds that time. Longer leaps come from cameras that were off for days.
 const FAR_AHEAD: RangeInclusive<Duration> = Duration::from_secs(47_722)..=Duration::from_secs(95_444);
 
-/// So many in a row aren't wrong: the clock has begun again.
+/// This many stamps far off in a row aren't wrong: the clock has restarted.
 const STAMPS_THAT_AGREE: u32 = 3;
 
-/// Rates outside this range are a container's time base taken for a frame rate (1000 in WebM, 90000 in raw streams).
+/// Rates outside this range are a container's time base mistaken for a frame rate (1000 in WebM, 90000 in raw streams).
 const PLAUSIBLE_FPS: RangeInclusive<f64> = 0.01..=500.0;
 
-/// The declared rate if it can be one.
+/// The declared rate, if it is plausible.
 pub(super) fn plausible_fps(fps: f64) -> Option<f64> {
     PLAUSIBLE_FPS.contains(&fps).then_some(fps)
 }
 
-/// From one frame to the next at the declared rate, if it can be one.
+/// Time from one frame to the next at the declared rate, if that is plausible.
 pub(super) fn declared_interval(fps: f64) -> Option<Duration> {
     plausible_fps(fps).map(|fps| Duration::from_secs_f64(1.0 / fps))
 }
 
-/// Frames whose times are kept: two hours and more at 30 frames a second, in 4 MB. Beyond them a frame's number after a seek
-/// follows from the declared rate, which is exact unless the rate varies.
+/// Number of frames whose times are kept: more than two hours at 30 frames a second, in 4 MB. After a seek beyond them, a frame's
+/// number follows from the declared rate, which is exact unless the rate varies.
 const MOST_KNOWN: usize = 1 << 18;
 
-/// Media times of frame 0, 1, 2 … as far as a file was read without a gap: they give exact numbers after a seek.
+/// Media times of frames 0, 1, 2 … as far as a file was read without a gap. They give exact frame numbers after a seek.
 #[derive(Debug, Default)]
 pub(super) struct KnownTimes(Vec<Duration>);
 
 impl KnownTimes {
-    /// Takes note of a frame, if it is the next one and there is room.
+    /// Notes the time of a frame, if it is the next one and there is room.
     pub(super) fn note(&mut self, index: u64, media_time: Duration) {
         if self.0.len() as u64 == index && self.0.len() < MOST_KNOWN {
             self.0.push(media_time);
         }
     }
 
-    /// The number of the frame of this time, if it is known.
+    /// The number of the frame at this time, if it is known.
     pub(super) fn index_of(&self, media_time: Duration) -> Option<u64> {
         self.0.binary_search(&media_time).ok().map(|index| index as u64)
     }
@@ -61,35 +61,35 @@ pub(super) struct StampClock {
     declared_interval: Option<Duration>,
     last_interval: Option<Duration>,
     previous: Option<Duration>,
-    /// What is added to stamps whose clock has begun again, in seconds.
+    /// What is added to stamps whose clock has restarted, in seconds.
     offset: f64,
     /// How many stamps in a row lay far off.
     far_off: u32,
 }
 
 impl StampClock {
-    /// `fps` as declared by the container; nonsense is ignored.
+    /// `fps` as declared by the container; implausible values are ignored.
     pub(super) fn new(fps: f64) -> Self {
         Self { declared_interval: declared_interval(fps), last_interval: None, previous: None, offset: 0.0, far_off: 0 }
     }
 
-    /// Whether the stamps began again somewhere since the last jump: then the container doesn't know how long the whole is.
+    /// Whether the stamps have restarted since the last jump: then the container doesn't know its total length.
     pub(super) fn began_again(&self) -> bool {
         self.offset != 0.0
     }
 
-    /// Forgets the frame before, as after a jump.
+    /// Forgets the previous frame, as after a jump.
     pub(super) fn reset(&mut self) {
         (self.previous, self.offset, self.far_off) = (None, 0.0, 0);
     }
 
-    /// Time from one frame to the next where nothing better is known.
+    /// Time from one frame to the next if nothing better is known.
     pub(super) fn interval(&self) -> Duration {
         self.declared_interval.or(self.last_interval).unwrap_or(FALLBACK_INTERVAL)
     }
 
-    /// The media time of a frame with this raw stamp and index. A stamp of zero, which OpenCV also gives for "none"
-    /// (seen on the last frames of H.264 files), stands for the start only in frame 0.
+    /// The media time of a frame with this raw stamp and index. A stamp of zero means the start only for frame 0: OpenCV
+    /// also gives zero for "none" (seen on the last frames of H.264 files).
     pub(super) fn media_time(&mut self, stamp_millis: f64, index: u64) -> Duration {
         let stamp = (stamp_millis.is_finite() && stamp_millis > 0.0)
             .then(|| Duration::try_from_secs_f64((stamp_millis / 1000.0 + self.offset).max(0.0)).ok())
@@ -168,12 +168,12 @@ mod tests {
     fn time_goes_on_where_the_stamps_begin_again() {
         let joined = [4920.0, 4960.0, 5000.0, 0.0, 40.0, 80.0, 120.0, 160.0, 200.0];
         assert_eq!(times(25.0, &joined), [4920, 4960, 5000, 5040, 5080, 5120, 5160, 5200, 5240]);
-        // As FFmpeg counts where the first piece's clock stands higher by an hour than the second's; and a third piece.
+        // FFmpeg's stamps if the first piece's clock is an hour ahead of the second's; then a third piece.
         let turned = [4960.0, 5000.0, 91_849_200.0, 91_849_240.0, 91_849_280.0, 91_849_320.0, 91_849_360.0];
         let third = [40.0, 80.0, 120.0, 160.0, 200.0];
         let expected: Vec<u128> = (0..12).map(|frame| 4960 + 40 * frame).collect();
         assert_eq!(times(25.0, &[&turned[..], &third].concat()), expected);
-        // A single wrong one changes nothing for the others.
+        // A single wrong stamp doesn't affect the others.
         assert_eq!(times(25.0, &[4960.0, 5000.0, 20.0, 5080.0, 5120.0]), [4960, 5000, 5040, 5080, 5120]);
     }
 

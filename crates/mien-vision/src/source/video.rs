@@ -2,10 +2,10 @@
 //!
 //! What OpenCV 4.6 does with time stamps, and what follows from it:
 //! - `CAP_PROP_POS_MSEC` *after* a read is the stamp of the frame just read, also with a variable frame rate. It is
-//!   zero where FFmpeg gives no stamp, as on the last frames of some H.264 files: [`StampClock`] continues the rhythm.
-//! - `CAP_PROP_POS_FRAMES` seeks by `frame / declared rate` and decodes forward from the key frame before it: exact for
-//!   a constant rate, only near for a variable one. So [`VideoSource::seek`] goes a little before the target and then
-//!   reads on by stamps.
+//!   zero if FFmpeg gives no stamp, as on the last frames of some H.264 files; [`StampClock`] then adds the last interval.
+//! - `CAP_PROP_POS_FRAMES` seeks by `frame / declared rate` and decodes forward from the key frame before it. This is
+//!   exact for a constant rate, but only approximate for a variable one. So [`VideoSource::seek`] goes a little before
+//!   the target and then reads on by stamps.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -24,35 +24,35 @@ use mien_core::pixels::PixelLimit;
 /// target turns up. With a constant rate the first is enough; the last resort is to open the file again.
 const SEEK_MARGINS: [u64; 3] = [2, 30, 300];
 
-/// A target this far ahead or nearer is reached by reading on, which is cheaper than a jump to a key frame and
+/// A target at most this far ahead is reached by reading on, which is cheaper than a jump to a key frame and
 /// keeps the frame numbers of a variable rate exact.
 const READ_ON: Duration = Duration::from_secs(1);
 
-/// So often the decoder is asked before its answer is taken for the end of the file: OpenCV gives up, until it is asked again, where
-/// 512 packets of sound or of anything else come one after the other, such as eleven seconds of sound under a picture that stands
-/// still. These are ten minutes of it; at the true end they take some milliseconds.
+/// Failed reads in a row that mean the end of the file. A read of OpenCV also fails after 512 packets in a row without a picture,
+/// such as eleven seconds of sound under a still picture; the next read continues from there. This many reads cover more than ten
+/// minutes of sound, and take some milliseconds at the true end.
 const READS_BEFORE_END: usize = 64;
 
-/// FFmpeg plays text files as terminal art. Codecs by the first four letters of their names.
+/// Codecs by which FFmpeg plays text files as terminal art: the first four letters of their names.
 const TERMINAL_ART: [&str; 4] = ["ansi", "bint", "idf", "xbin"];
 
-/// A file ends early only if this share of what it declares is missing: frame counts are often estimates, and MP4 may
-/// count frames that an edit list leaves out.
+/// A file counts as truncated only if more than this share of its declared length is missing: frame counts are often
+/// estimates, and MP4 may count frames that an edit list leaves out.
 const TOLERATED_SHORTFALL: f64 = 0.05;
 
-/// And at least so many frames are missing.
+/// A file counts as truncated only if more than this many frames are missing, too.
 const TOLERATED_FRAMES: u64 = 4;
 
-/// A file that ended before the length that it declares.
+/// A file ended before its declared length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortfall {
-    /// Frames there were.
+    /// Number of frames that it has.
     pub frames: u64,
-    /// Frames the file declares.
+    /// Number of frames that it declares.
     pub declared: u64,
 }
 
-/// What a file is, to be put behind “it is”.
+/// Completes a sentence that begins with “it is”.
 impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { frames, declared } = self;
@@ -66,7 +66,7 @@ pub struct VideoSource {
     path: PathBuf,
     info: SourceInfo,
     clock: StampClock,
-    /// Frames that were read ahead: the first one at opening, and what a seek had to look at.
+    /// Frames that were read ahead: the first one at opening, and those that a seek had to look at.
     ahead: VecDeque<Frame>,
     known: KnownTimes,
     /// Index of the next frame that the decoder gives.
@@ -86,7 +86,8 @@ impl VideoSource {
     /// Opens a video file and decodes its first frame, so that a file without any is refused here.
     ///
     /// # Errors
-    /// When the file is missing, a folder, not readable, empty, no video, damaged, has no frame, or frames of too many pixels.
+    /// When the file is missing, a folder, unreadable, empty, a playlist, not a video, damaged, or without frames, or its frames have too
+    /// many pixels.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
         file::check_readable(path)?;
         if file::is_still_picture(path) {
@@ -95,7 +96,7 @@ impl VideoSource {
         if let Some(what) = file::playlist(path) {
             return Err(SourceError::Playlist { path: path.to_owned(), what });
         }
-        // FFmpeg takes what is before a colon for a protocol; no absolute path starts with one.
+        // FFmpeg takes the part before a colon for a protocol, which an absolute path can't begin with.
         let absolute =
             std::path::absolute(path).map_err(|reason| SourceError::Unreadable { path: path.to_owned(), reason })?;
         let Some(capture) = open_capture(&absolute)? else { return Err(file::why_no_video(path)) };
@@ -128,14 +129,14 @@ impl VideoSource {
             last: None,
             shortfall: None,
         };
-        // The size is taken from a decoded frame: the declared one is that before rotation in some versions.
+        // Take the size from a decoded frame: in some versions, the declared one is that before rotation.
         let first = video.decode()?.ok_or_else(|| SourceError::NoFrames(path.to_owned()))?;
         (video.info.width, video.info.height) = (first.width(), first.height());
         video.ahead.push_back(first);
         Ok(video)
     }
 
-    /// The next frame from the decoder, or `None` where the file ends.
+    /// The next frame from the decoder, or `None` at the end of the file.
     fn decode(&mut self) -> Result<Option<Frame>, SourceError> {
         let Some(image) = self.read_picture()? else { return Ok(None) };
         let stamp = self.capture.get(videoio::CAP_PROP_POS_MSEC)?;
@@ -143,7 +144,7 @@ impl VideoSource {
         if self.last.is_none()
             && let Some(index) = self.known.index_of(media_time)
         {
-            // First frame after a jump into a part that was read before: its true number is known.
+            // The first frame after a jump into a part that was read before: its exact number is known.
             self.next_index = index;
         }
         self.known.note(self.next_index, media_time);
@@ -153,7 +154,7 @@ impl VideoSource {
         Ok(Some(Frame { index, media_time, captured_at: Instant::now(), image: image.into() }))
     }
 
-    /// The next picture, or `None` where the file ends.
+    /// The next picture, or `None` at the end of the file.
     fn read_picture(&mut self) -> Result<Option<Mat>, SourceError> {
         for _ in 0..READS_BEFORE_END {
             let mut image = Mat::default();
@@ -164,16 +165,16 @@ impl VideoSource {
         Ok(None)
     }
 
-    /// Puts the decoder before a frame, counted by the declared rate.
+    /// Moves the decoder to a frame, counted by the declared rate.
     fn jump(&mut self, frame: u64) -> Result<(), SourceError> {
         self.capture.set(videoio::CAP_PROP_POS_FRAMES, frame as f64)?;
-        // Where it really went: OpenCV stops at the end.
+        // The actual position: OpenCV stops at the end.
         let position = count(self.capture.get(videoio::CAP_PROP_POS_FRAMES)?).unwrap_or(0);
         self.restart_at(position);
         Ok(())
     }
 
-    /// Forgets all about the place before a jump.
+    /// Forgets everything from before a jump; `frame` comes next.
     fn restart_at(&mut self, frame: u64) {
         self.clock.reset();
         self.last = None;
@@ -181,8 +182,8 @@ impl VideoSource {
         self.next_index = frame;
     }
 
-    /// Reads on until the frame that is shown at `target` is first in `ahead`: the last one that isn't later.
-    /// Whether that worked; it doesn't when already the first frame is later, unless `accept_later`.
+    /// Reads on until the frame shown at `target`, the last one that isn't later, is first in `ahead`. Returns whether
+    /// that worked. It doesn't if even the first frame is later, unless `accept_later`.
     fn read_up_to(&mut self, target: Duration, accept_later: bool) -> Result<bool, SourceError> {
         while self.ahead.get(1).is_some_and(|next| next.media_time <= target) {
             self.ahead.pop_front();
@@ -192,7 +193,7 @@ impl VideoSource {
         }
         loop {
             let Some(frame) = self.decode()? else {
-                // Past the end: the last frame is what a player shows there.
+                // Past the end, a player shows the last frame.
                 return Ok(!self.ahead.is_empty());
             };
             let is_later = frame.media_time > target;
@@ -209,8 +210,8 @@ impl VideoSource {
         }
     }
 
-    /// Where the file ended, if that is clearly before the length it declares. Both the number of frames and the time
-    /// must say so: a container may count frames at another rate than it shows them.
+    /// Where the file ended, if that is clearly before its declared length. Both the number of frames and the time
+    /// must say so: a container may count frames at a different rate than it shows them.
     fn measure_shortfall(&self) -> Option<Shortfall> {
         let SourceKind::File { duration: Some(duration), frames: Some(declared) } = self.info.kind else { return None };
         let last = self.last.filter(|_| !self.clock.began_again())?;
@@ -261,7 +262,7 @@ impl FrameSource for VideoSource {
                 return Ok(());
             }
         }
-        // OpenCV doesn't seek in files of one frame, nor in some that were cut.
+        // OpenCV can't seek in files of one frame, nor in some truncated ones.
         self.capture = open_capture(&self.path)?.ok_or_else(|| SourceError::Missing(self.path.clone()))?;
         self.restart_at(0);
         if self.read_up_to(media_time, true)? {
@@ -281,19 +282,19 @@ fn open_capture(path: &Path) -> opencv::Result<Option<VideoCapture>> {
     if !capture.is_opened()? {
         return Ok(None);
     }
-    // A backend without this property shows portrait videos lying; nothing else depends on it.
+    // Without this property, a backend shows portrait videos lying on their side; nothing else depends on it.
     capture.set(videoio::CAP_PROP_ORIENTATION_AUTO, 1.0)?;
     Ok(Some(capture))
 }
 
-/// FFmpeg where OpenCV has it: other backends guess stamps or try to be cameras.
+/// FFmpeg if OpenCV has it: other backends guess stamps or try to open a camera.
 fn preferred_backend() -> opencv::Result<i32> {
     let backends: Vector<VideoCaptureAPIs> = videoio::get_stream_backends()?;
     let has_ffmpeg = backends.iter().any(|backend| backend as i32 == videoio::CAP_FFMPEG);
     Ok(if has_ffmpeg { videoio::CAP_FFMPEG } else { videoio::CAP_ANY })
 }
 
-/// A property that counts, if it says anything.
+/// The value of a property that counts something; `None` if it is unknown.
 fn count(property: f64) -> Option<u64> {
     (property.is_finite() && property >= 1.0).then_some(property as u64)
 }

@@ -99,7 +99,7 @@ impl FacesArgs {
             bail!("--plot draws what one detector found; give one");
         }
         let look = Look { side: usize::from(self.side), device, precision: self.precision, plain: self.calibrate };
-        // What can't be used is an error before minutes of reading.
+        // Load the networks first, so that errors come before minutes of reading.
         let networks: Vec<_> =
             self.detectors.iter().map(|detector| detector.network(&look)).collect::<anyhow::Result<_>>()?;
         tell(&format!("Reading {}", self.data.display()));
@@ -154,7 +154,7 @@ impl FacesArgs {
         }
     }
 
-    /// What the card keeps.
+    /// The figures that go into the card.
     fn evaluation(&self, judged: &[Judged<'_>], threshold: f32) -> FacesEvaluation {
         let sizes = by_size(judged, threshold);
         let all = sizes.first().map(|(_, measured)| *measured).unwrap_or_default();
@@ -170,8 +170,8 @@ impl FacesArgs {
     }
 }
 
-/// Turns the plain scores of a network into the probabilities that its boxes turned out to have. The card's figures at thresholds of other
-/// scores no longer hold, and are removed.
+/// Fits how a network's own scores become probabilities, and applies that to its findings and its card. If the scores change, the card's
+/// figures at thresholds of the old scores no longer hold and are removed.
 fn calibrate(findings: &mut Findings<'_>) {
     let Some(network) = &mut findings.network else { return };
     let plain = ScoreCalibration::default();

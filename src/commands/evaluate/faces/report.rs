@@ -29,7 +29,7 @@ pub(super) struct Report {
 struct Row {
     range: String,
     faces: usize,
-    /// `None` of a range of rolls, like the false boxes: a box on nothing has no roll.
+    /// `None` for a range of rolls, as are the false boxes: a box on nothing has no roll.
     average_precision: Option<f64>,
     recall: f64,
     false_boxes_per_100: Option<f64>,
@@ -136,7 +136,7 @@ fn landmarks(row: &Row) -> String {
     row.landmark_error.filter(|error| error.is_finite()).map_or_else(none, |error| format!("{error:.3}"))
 }
 
-/// A figure that there is none of.
+/// Stands for a missing figure.
 fn none() -> String {
     "–".to_owned()
 }

@@ -24,15 +24,15 @@ pub(super) enum DetectorSource {
     Table(PathBuf),
 }
 
-/// How a network looks.
+/// How a network is run.
 pub(super) struct Look {
-    /// Longer side in pixels that each picture is brought to.
+    /// Pictures are resized so that their longer side has this many pixels.
     pub side: usize,
     /// Where it computes.
     pub device: Device,
     /// Number format of convolutions on the CPU.
     pub precision: Precision,
-    /// Whether scores are the network's own and not what its card makes of them.
+    /// Whether to use the network's own scores, without the calibration in its card.
     pub plain: bool,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Findings<'a> {
     pub name: String,
     /// The network, if it is one.
     pub network: Option<FaceNetwork>,
-    /// In each picture.
+    /// What it found in each picture.
     pub judged: Vec<Judged<'a>>,
 }
 
@@ -71,10 +71,10 @@ impl DetectorSource {
         Ok(Some(FaceNetwork::load(source, look.device, look.precision)?))
     }
 
-    /// Looks for faces in each scene; `network` is what [`Self::network`] gave.
+    /// Looks for faces in each scene; `network` is what [`Self::network`] returned.
     ///
     /// # Errors
-    /// When the detector fails, or the table doesn't fit.
+    /// When the detector fails, or the table doesn't match the scenes.
     pub fn find<'a>(
         &self,
         network: Option<FaceNetwork>,
@@ -83,7 +83,7 @@ impl DetectorSource {
     ) -> anyhow::Result<Findings<'a>> {
         if let Some(network) = network {
             let score = if look.plain { ScoreCalibration::default() } else { network.card.score };
-            // By the network's own score, so that a curve ends at the same boxes whatever the card makes of their scores.
+            // The limit applies to the network's own score, so that a curve ends at the same boxes whatever the calibration.
             let least = score.probability(ScoreCalibration::default().logit(LEAST_SCORE));
             let judged = find_in(scenes, look.side, look.device, |pictures| network.find_with(pictures, score, least))?;
             return Ok(Findings { name: network.card.name.clone(), network: Some(network), judged });
@@ -100,7 +100,7 @@ impl DetectorSource {
     }
 }
 
-/// What a full scan of the cascade finds with the program's own settings. Its score is the number of its hits.
+/// What a full scan of the cascade finds with the program's default settings. The score is the number of hits.
 #[cfg(feature = "vision")]
 fn by_haar(scenes: &[Scene]) -> anyhow::Result<Vec<Judged<'_>>> {
     use crate::face::GrayView;
@@ -117,7 +117,7 @@ fn by_haar(scenes: &[Scene]) -> anyhow::Result<Vec<Judged<'_>>> {
             Some(view) => detector.detect(view)?,
             None => Vec::new(),
         };
-        // The cascade gives no landmarks: points that aren't numbers have no distance to others.
+        // The cascade gives no landmarks; NaN points have no distance to others.
         let nowhere = Landmarks::from_points([[f32::NAN; 2]; LANDMARKS]);
         let found = found
             .into_iter()

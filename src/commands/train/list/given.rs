@@ -17,10 +17,10 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// Divides each NAME=PATH.
+    /// Splits each NAME=PATH.
     ///
     /// # Errors
-    /// When one has no name, a name that no recipe of the list has, or is given twice.
+    /// When one has no name, a name that no recipe of the list has or a path that doesn't exist, or is given twice.
     pub fn new(data: &[PathBuf], weights: &[PathBuf], votes: bool, list: &[Scheduled]) -> anyhow::Result<Self> {
         let names = list.iter().flat_map(|entry| entry.recipe.data.names().map(without_votes));
         let data = found("--data", data, names.collect())?;
@@ -28,7 +28,7 @@ impl Given {
         Ok(Self { data, weights: found("--backbone", weights, names.collect())?, votes })
     }
 
-    /// The values of `--data` and `--backbone` for a recipe, or what isn't there of what it needs.
+    /// The values of `--data` and `--backbone` for a recipe, or what is missing for it.
     pub fn of(&self, entry: &Scheduled) -> Result<(Vec<PathBuf>, Option<PathBuf>), String> {
         let names: Vec<&str> = entry.recipe.data.names().collect();
         if names.is_empty() {
@@ -61,7 +61,7 @@ impl Given {
     }
 }
 
-/// What was given as NAME=PATH by the names of the list, which have to be there.
+/// Splits each NAME=PATH by the names of the list; the paths have to exist.
 fn found(option: &str, given: &[PathBuf], mut names: Vec<&str>) -> anyhow::Result<Vec<(String, PathBuf)>> {
     names.sort_unstable();
     names.dedup();

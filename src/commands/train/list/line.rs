@@ -1,4 +1,4 @@
-//! A line for each recipe of a list: drawn in place on a terminal, told once for each epoch elsewhere.
+//! A line for each recipe of a list: drawn in place on a terminal, printed for each epoch elsewhere.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -9,20 +9,20 @@ use crate::console::tell;
 use crate::lab::recipe::Scheduled;
 use crate::net::Ending;
 
-/// What a recipe's line says beside its epochs.
+/// The state of a recipe.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum State {
-    /// It hasn't begun.
+    /// It waits to be tried again.
     Waiting,
-    /// Something that it needs isn't there.
+    /// Something that it needs is missing.
     Skipped(String),
-    /// It is over.
+    /// Its training has ended, `before` this run or in it.
     Ended { ending: Ending, before: bool },
-    /// It can't go on.
+    /// It failed.
     Failed(String),
 }
 
-/// All lines.
+/// The lines of all recipes.
 pub(super) struct Lines {
     screen: MultiProgress,
     lines: Vec<Line>,
@@ -33,7 +33,7 @@ struct Line {
     name: String,
     epochs: usize,
     budget: f64,
-    /// What the last whole epoch left to be said.
+    /// The message of the last whole epoch.
     last: String,
 }
 
@@ -53,7 +53,7 @@ impl Lines {
         Ok(Self { screen, lines })
     }
 
-    /// Says what became of a recipe.
+    /// Shows the state of a recipe.
     pub fn set(&mut self, index: usize, state: State) {
         let line = &mut self.lines[index];
         let words = match state {
@@ -73,7 +73,7 @@ impl Lines {
         line.say(words);
     }
 
-    /// Says what a training told.
+    /// Shows what a training reported.
     pub fn hear(&mut self, index: usize, event: &Event) {
         let line = &mut self.lines[index];
         match event {
@@ -90,7 +90,7 @@ impl Lines {
         }
     }
 
-    /// Leaves the lines as they are.
+    /// Leaves the lines on the screen as they are.
     pub fn close(&self) {
         self.lines.iter().for_each(|line| line.bar.abandon());
         self.screen.set_move_cursor(false);
@@ -98,7 +98,7 @@ impl Lines {
 }
 
 impl Line {
-    /// The last whole epoch, to be said behind something else.
+    /// The message of the last whole epoch, to be appended to another.
     fn epoch_behind(&self) -> String {
         if self.last.is_empty() { String::new() } else { format!("; {}", self.last) }
     }

@@ -1,4 +1,4 @@
-//! A training of a list: a process that tells how far it is and ends when the list does.
+//! A training of a list: a process that reports its progress and ends when the list does.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader};
@@ -11,36 +11,36 @@ use crossbeam_channel::Sender;
 use super::Job;
 use crate::commands::train::progress::Told;
 
-/// What a training says besides, in its run folder.
+/// File in the run folder for a training's messages on standard error.
 const LOG: &str = "train.log";
 
-/// What is heard of a training.
+/// What a training sends to its list.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// It told something.
+    /// A report.
     Told(Told),
-    /// It says nothing any more: it has ended.
+    /// Its output was closed: it has ended.
     Silent,
 }
 
-/// A training at work.
+/// A running training.
 pub(super) struct Member {
     pub job: Job,
     child: Child,
-    /// Closed, it asks the training to stop; the system closes it when the list is killed.
+    /// Closing it asks the training to stop; the system closes it when the list is killed.
     pipe: Option<ChildStdin>,
     log: PathBuf,
-    /// Where in the log this sitting begins.
+    /// Offset in the log at which this run begins.
     begins: u64,
 }
 
-/// This program again.
+/// A command that runs this program again.
 pub(super) fn command() -> anyhow::Result<Command> {
     Ok(Command::new(std::env::current_exe().context("can't find the program itself")?))
 }
 
 impl Member {
-    /// Starts a training and has what it tells sent to `events`, with its place in the list.
+    /// Starts a training; its reports are sent to `events` with its index in the list.
     pub fn start(
         job: Job,
         mut command: Command,
@@ -60,7 +60,7 @@ impl Member {
                 for line in BufReader::new(told).lines() {
                     let Ok(line) = line else { break };
                     if let Ok(told) = serde_json::from_str(&line) {
-                        // Nobody hears it any more when the list ends.
+                        // Nobody receives it any more when the list ends.
                         events.send((index, Event::Told(told))).ok();
                     }
                 }
@@ -74,12 +74,12 @@ impl Member {
         Ok(Self { job, child, pipe, log, begins })
     }
 
-    /// Asks it to stop after the step that it is at.
+    /// Asks it to stop after its current step.
     pub fn ask_to_stop(&mut self) {
         self.pipe = None;
     }
 
-    /// Waits for its end; gives its exit code and what it said last, if it failed.
+    /// Waits for it to end. If it failed, returns its exit code and its last message.
     pub fn end(mut self) -> anyhow::Result<Result<(), (Option<i32>, String)>> {
         let status = self.child.wait().context("can't wait for a training")?;
         if status.success() {

@@ -1,7 +1,7 @@
-//! `mien train --all`: the recipes of a list, each a process of its own within its budget of time, and the comparison in the end.
+//! `mien train --all`: trains the recipes of a list, each in its own process and within its time budget, and compares them at the end.
 //!
-//! libtorch's random generator and number of threads belong to the process, so two trainings in one could not repeat themselves; and one
-//! that runs out of memory takes no other with it.
+//! libtorch's random generator and number of threads belong to the process, so two trainings in one process would not be reproducible.
+//! Also, a training that runs out of memory takes no other with it.
 
 mod given;
 mod line;
@@ -23,7 +23,7 @@ use self::member::{Event, Member};
 use super::TrainArgs;
 use crate::commands::compare;
 use crate::console::{describe, tell};
-use crate::exit::{BadInputs, TRY_AGAIN};
+use crate::exit::{BadInputs, TRY_AGAIN, TryAgain, is_temporary};
 use crate::interrupt::Interrupted;
 use crate::lab::recipe::{RecipeList, Scheduled};
 use crate::lab::{is_own, lock_folder};
@@ -31,7 +31,7 @@ use crate::net::{Ending, ModelSource};
 
 /// How often to check whether the user wants to stop.
 const GLANCE: Duration = Duration::from_millis(200);
-/// How long a training of an earlier list, which was killed, may need to notice it: a step of a large network, and a measurement.
+/// How long a training left over from a list that was killed may need to notice: a step of a large network, and a measurement.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How many times to try a training that doesn't fit on the device.
 const MOST_TRIES: usize = 5;
@@ -40,7 +40,7 @@ const MOST_TRIES: usize = 5;
 struct Job {
     /// Its place in the list.
     index: usize,
-    /// How often it was begun in this sitting.
+    /// How often it was tried before in this run.
     tries: usize,
 }
 
@@ -77,22 +77,22 @@ impl TrainArgs {
         let failed = work.run(waiting, jobs as usize, &mut lines, stop)?;
         lines.close();
         compare::show_list(&list, &runs)?;
-        if failed == 0 { Ok(()) } else { Err(BadInputs(format!("{failed} of {} recipes failed", list.len())).into()) }
+        failed.result(list.len())
     }
 }
 
-/// Why a recipe's training has ended, if it needs no more: it was measured on what it learnt from, and no more time is given to it.
+/// Why a recipe's training has ended, if nothing is left to do: it was measured on its own data, and this budget wouldn't continue it.
 fn ended(entry: &Scheduled, folder: &Path) -> Option<Ending> {
     let model = folder.join(format!("{}.safetensors", entry.recipe.name));
     let card = ModelSource::File(model).card().ok()?;
-    // Figures on other data are somebody's who measured by hand.
+    // Figures on other data come from manual measurements.
     let ending = card.training.ending.filter(|_| card.evaluation.iter().any(|entry| is_own(&card, entry)))?;
-    // The card has whole seconds.
+    // The card rounds to whole seconds.
     let is_spent = ending != Ending::BudgetSpent || card.training.wall_seconds + 0.5 >= entry.budget;
     (is_spent && entry.is_in(&card.training.recipe)).then_some(ending)
 }
 
-/// Locks a folder; waits for another that holds it.
+/// Locks a folder; waits for up to `patience` while another process holds it.
 fn locked(folder: &Path, patience: Duration, stop: &AtomicBool) -> anyhow::Result<Option<File>> {
     let begun = Instant::now();
     loop {
@@ -109,7 +109,33 @@ fn locked(folder: &Path, patience: Duration, stop: &AtomicBool) -> anyhow::Resul
     }
 }
 
-/// What all trainings of a sitting share.
+/// The recipes that failed.
+#[derive(Default)]
+struct Failures {
+    count: usize,
+    /// Those among them that another try won't help.
+    for_good: usize,
+}
+
+impl Failures {
+    fn add(&mut self, is_temporary: bool) {
+        self.count += 1;
+        self.for_good += usize::from(!is_temporary);
+    }
+
+    /// # Errors
+    /// When any of the `all` recipes failed.
+    fn result(&self, all: usize) -> anyhow::Result<()> {
+        let words = format!("{} of {all} recipes failed", self.count);
+        match self {
+            Self { count: 0, .. } => Ok(()),
+            Self { for_good: 0, .. } => Err(TryAgain(words).into()),
+            _ => Err(BadInputs(words).into()),
+        }
+    }
+}
+
+/// What all trainings of a run share.
 struct Work<'a> {
     arguments: &'a TrainArgs,
     list: &'a [Scheduled],
@@ -119,19 +145,19 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Trains until nothing waits any more; gives how many failed.
+    /// Trains until nothing is waiting or running; returns what failed.
     fn run(
         &self,
         mut waiting: VecDeque<Job>,
         jobs: usize,
         lines: &mut Lines,
         stop: &AtomicBool,
-    ) -> anyhow::Result<usize> {
-        // Whoever reads a training's words waits while they are drawn, so at most a few stand here.
+    ) -> anyhow::Result<Failures> {
+        // Unbounded, because trainings report only twice a second and at the end of an epoch, so only a few messages ever wait.
         let (events, heard) = unbounded();
         let mut working: Vec<Member> = Vec::new();
-        let mut failed = 0;
-        // Fewer side by side once the device had no room for one more.
+        let mut failed = Failures::default();
+        // Lowered when the device has no room for one more.
         let mut room = jobs;
         while !waiting.is_empty() || !working.is_empty() {
             while working.len() < room && !stop.load(Ordering::Relaxed) {
@@ -139,10 +165,10 @@ impl Work<'_> {
                 let index = job.index;
                 match self.begin(job, events.clone(), stop) {
                     Ok(member) => working.push(member),
-                    // It was asked to stop while it waited for a folder.
+                    // The user stopped it while it waited for a folder.
                     Err(_) if stop.load(Ordering::Relaxed) => {}
                     Err(error) => {
-                        failed += 1;
+                        failed.add(is_temporary(&error));
                         lines.set(index, State::Failed(describe(&error)));
                     }
                 }
@@ -159,7 +185,7 @@ impl Work<'_> {
                 lines.hear(index, &event);
                 continue;
             };
-            // Ctrl-C reaches the trainings as well: one that it has ended didn't fail.
+            // Ctrl-C reaches the trainings too; one that it ended hasn't failed.
             if stop.load(Ordering::Relaxed) {
                 continue;
             }
@@ -172,7 +198,7 @@ impl Work<'_> {
                     match ended(&self.list[index], &folder) {
                         Some(ending) => lines.set(index, State::Ended { ending, before: false }),
                         None => {
-                            failed += 1;
+                            failed.add(false);
                             lines.set(index, State::Failed(format!("{} holds no measured model", folder.display())));
                         }
                     }
@@ -182,8 +208,8 @@ impl Work<'_> {
                     lines.set(index, State::Waiting);
                     waiting.push_back(Job { index, tries });
                 }
-                Err((_, why)) => {
-                    failed += 1;
+                Err((code, why)) => {
+                    failed.add(code == Some(TRY_AGAIN.into()));
                     lines.set(index, State::Failed(why));
                 }
             }
@@ -200,7 +226,7 @@ impl Work<'_> {
         let entry = &self.list[job.index];
         let folder = self.folder(job.index);
         std::fs::create_dir_all(&folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
-        // Only to see that nobody has it: the training itself will.
+        // Only to check that it is free: the training itself will lock it.
         drop(locked(&folder, PATIENCE, stop)?);
         let mut command = member::command()?;
         command.arg("train").arg(&entry.path).args(["--member", "--measure", "--run"]).arg(&folder);
@@ -226,10 +252,28 @@ fn interrupted(working: Vec<Member>, heard: &Receiver<(usize, Event)>, lines: &m
     let mut working = working;
     working.iter_mut().for_each(Member::ask_to_stop);
     for member in working {
-        // What it did, it may say in the meantime.
+        // It counts as failed, because it was interrupted.
         member.end()?.ok();
     }
     heard.try_iter().for_each(|(index, event)| lines.hear(index, &event));
     lines.close();
     Err(Interrupted("whole epochs are kept; the same command resumes from there".to_owned()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit;
+
+    #[test]
+    fn a_list_is_worth_another_try_if_every_failure_is() {
+        let code = |failures: &[bool]| {
+            let mut failed = Failures::default();
+            failures.iter().for_each(|is_temporary| failed.add(*is_temporary));
+            failed.result(3).err().map(|error| exit::code(&error))
+        };
+        assert_eq!(code(&[]), None);
+        assert_eq!(code(&[true, true]), Some(TRY_AGAIN));
+        assert_eq!(code(&[true, false]), Some(3));
+    }
 }

@@ -9,7 +9,7 @@ use crate::recording::Recording;
 fn a_sleep_is_a_gap_in_all_times_with_a_mark() {
     const SLEEP: Duration = Duration::from_secs(3720);
     let home = tempfile::tempdir().unwrap();
-    // It has slept before.
+    // The computer has slept before the recording.
     let slept = Arc::new(AtomicU64::new(500));
     let asked = Arc::clone(&slept);
     let slept_for = Box::new(move || Duration::from_secs(asked.load(Ordering::SeqCst)));

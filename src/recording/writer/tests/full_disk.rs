@@ -1,8 +1,8 @@
-//! Disks that run full while a recording is written.
+//! Disks that fill up while a recording is written.
 
 use super::*;
 
-/// Nothing but the reserve from the second look on.
+/// No free space from the second look on.
 struct Vanishing(std::sync::atomic::AtomicBool);
 
 impl Space for Vanishing {
@@ -61,7 +61,7 @@ fn a_disk_without_a_byte_left_keeps_all_that_was_written() {
         eprintln!("skipped: this user may not mount a small file system");
         return;
     };
-    // Free space is not looked at: the system's refusal must do.
+    // Free space looks plentiful, so the recording must end by the failing write.
     let writer = start(disk.0.path(), Plenty);
     let mut noise = Mat::new_rows_cols_with_default(SCENE_HEIGHT as i32, SCENE_WIDTH as i32, CV_8UC3, Scalar::all(0.0));
     opencv::core::randu(noise.as_mut().unwrap(), &Scalar::all(0.0), &Scalar::all(256.0)).unwrap();

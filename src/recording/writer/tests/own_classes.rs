@@ -1,4 +1,4 @@
-//! Recordings of networks that tell other classes apart than the seven emotions.
+//! Recordings of networks with custom classes.
 
 use super::*;
 use crate::probabilities::Probabilities;
@@ -8,7 +8,7 @@ fn own_classes() -> Classes {
     Classes::new(["wide awake", "tired"].map(str::to_owned).into()).unwrap()
 }
 
-/// A scene of a network that tells own classes apart.
+/// A scene of a network with custom classes.
 fn own(index: u64) -> Scene {
     let mut scene = Scene { classes: own_classes(), ..numbered(index) };
     let probabilities = Probabilities::from_weights(&[0.9, 0.1]).unwrap();
@@ -16,7 +16,7 @@ fn own(index: u64) -> Scene {
     scene
 }
 
-/// Takes labelled scenes past a writer, at times that a recording tells apart.
+/// Passes labelled scenes to a writer, at times that differ in the recording.
 fn pass_apart(writer: &SessionWriter, scenes: impl Iterator<Item = Scene>) {
     for mut scene in scenes {
         std::thread::sleep(Duration::from_millis(5));
