@@ -16,7 +16,7 @@ use crate::console::{print, tell};
 /// Least time between two progress events of a file.
 const EVENT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How it is told how far a batch has come.
+/// How a batch reports its progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ProgressForm {
     /// Bars on a terminal, a line for each file elsewhere

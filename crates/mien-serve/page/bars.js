@@ -10,8 +10,8 @@ function element(name, className, text) {
   return made;
 }
 
-/** Room for the longest name, in rem: the panel leaves a bar a third of its width at least. */
 const LONGEST = Math.max(...CLASSES.map(({ name }) => name.length));
+/** Width of the names in rem. The maximum leaves the bars at least a third of their usual width. */
 const NAMES = Math.min(Math.max(0.5 * LONGEST + 1.4, 5.4), 10.5);
 
 /** A card with a face's verdict and bars. `onChoose` is called when it is pressed. */

@@ -1,6 +1,6 @@
 // The visitor's camera.
 
-/** Longest side of a picture that is sent: faces are looked for at less. */
+/** Longer side of the pictures that are sent, in pixels. By default, the detector shrinks them further. */
 const LONGEST_SIDE = 640;
 const QUALITY = 0.85;
 
@@ -11,13 +11,13 @@ const TROUBLE = {
   NotReadableError: "The camera is busy: close the other program that uses it, then press Start",
 };
 
-/** What is shown to choose from before the browser names its cameras. */
+/** The choices until the browser reveals the cameras' names. */
 const FACING = [
   { value: "facing:user", label: "Front camera" },
   { value: "facing:environment", label: "Back camera" },
 ];
 
-/** The cameras to choose from, as `{ value, label }`. Browsers name them only once one may be used. */
+/** Returns the cameras to choose from, as `{ value, label }`. Browsers reveal their names only after access was granted. */
 export async function list() {
   const devices = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
   const cameras = devices.filter((device) => device.kind === "videoinput");
@@ -31,7 +31,7 @@ function constraints(choice) {
   return choice ? { ...size, deviceId: { exact: choice } } : { ...size, facingMode: "user" };
 }
 
-/** A camera that is running. `onFrame` is called for each new picture while it is shown. */
+/** A running camera. */
 export class Camera {
   #video;
   #stream;
@@ -44,8 +44,8 @@ export class Camera {
   }
 
   /**
-   * Throws an error whose message is for the reader. `isWanted()` says whether it still is, once the browser gives it: if not, it is
-   * given without having touched the video, to be closed.
+   * Opens a camera. Throws an error with a message for the user. If `isWanted()` is false once the browser has opened the camera, the
+   * video isn't touched, and the caller has to close the camera.
    */
   static async open(video, choice, isWanted) {
     if (!navigator.mediaDevices?.getUserMedia) {
@@ -70,7 +70,7 @@ export class Camera {
     return this.#stream.getVideoTracks()[0];
   }
 
-  /** Calls `onFrame` for each picture, `on.mute` when none comes any more, `on.end` when the camera goes away. */
+  /** Calls `onFrame` for each frame while the page is visible, `on.mute` when the frames stop, and `on.end` when the camera is gone. */
   watch(onFrame, on) {
     let last = -1;
     const next = () => {
@@ -98,7 +98,7 @@ export class Camera {
     next();
   }
 
-  /** The present picture, small enough to be sent: `{ picture, jpeg }`. */
+  /** Returns the current frame, shrunk for sending, as `{ picture, jpeg }`; `null` if the video has no size yet. */
   async grab() {
     const { videoWidth: width, videoHeight: height } = this.#video;
     const scale = Math.min(1, LONGEST_SIDE / Math.max(width, height, 1));

@@ -3,7 +3,7 @@
 import { Line, SILENCE } from "/app/session.js";
 import { drawFaces, fit } from "/app/stage.js";
 
-/** Without a scene for so many milliseconds nobody knows who is there. */
+/** How long after the last scene its boxes are removed, in milliseconds: by then they may be wrong. */
 const FORGET_AFTER = 1000;
 
 const canvas = document.getElementById("boxes");

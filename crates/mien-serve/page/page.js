@@ -1,4 +1,4 @@
-// Puts the page together.
+// The page's entry point: connects its parts.
 
 import { Camera, list } from "/app/camera.js";
 import { CLASSES } from "/app/classes.js";
@@ -12,23 +12,23 @@ import { Watch } from "/app/watch.js";
 const by = (id) => document.getElementById(id);
 const [stage, people, timeline] = [new Stage(by("picture")), new People(by("people")), new Timeline(by("timeline"))];
 
-/** A face may hide for a moment before it is said that there is none. */
+/** How long no face is found before the page says so, in milliseconds: a face may be hidden for a moment. */
 const NO_FACE_AFTER = 1000;
-/** Answers that the rate and the age are taken over, and how long they count where no more come. */
+/** The frame rate and the age are computed from at most this many scenes, which are discarded after `STALE` ms without a new one. */
 const RECENT = 20;
 const STALE = 3000;
 
 let about = null;
 let session = null;
-/** Counts each start and stop: whoever waited meanwhile sees whether the wish is still the same. */
+/** Changes at each start and stop, so that code can check after an `await` whether its result is still wanted. */
 let turn = 0;
-/** Counts each try to reach the server, alike. */
+/** The same for attempts to reach the server. */
 let tries = 0;
 /** Whether the browser was asked for the camera and hasn't answered. */
 let isOpening = false;
 let lastFace = 0;
 let recent = [];
-/** What keeps a phone's screen on. */
+/** The wake lock that keeps a phone's screen on. */
 let awake = null;
 
 function say(words) {
@@ -138,13 +138,13 @@ function showRunning() {
   keepAwake();
 }
 
-/** Keeps the screen on while the own camera runs: a phone whose screen goes dark takes it away. */
+/** Keeps the screen on while the visitor's camera runs: phones stop the camera when the screen turns off. */
 async function keepAwake() {
   awake?.release();
   awake = null;
   if (!isRunning() || !isOwn() || document.hidden) return;
   const mine = turn;
-  // There is none if the battery is low or the browser doesn't support it.
+  // None is granted if the battery is low or the browser doesn't support it.
   const given = await navigator.wakeLock?.request("screen").catch(() => null);
   if (mine === turn && isRunning() && !awake) awake = given;
   else given?.release();
@@ -155,12 +155,12 @@ function setMirror(isMirrored) {
   stage.isMirrored = isMirrored;
 }
 
-/** As the user wants it, else as one expects it: a mirror is for who looks at themselves. */
+/** Mirrors the picture if the user chose so. Without a choice, it is mirrored if it shows the user. */
 function showMirror(isOfUser) {
   setMirror(remembered("mirror") ? remembered("mirror") === "true" : isOfUser);
 }
 
-/** Of the own camera before it is opened too: nobody is to find out afterwards. */
+/** Shows whether the server records. For the visitor's camera this is shown before it is opened, so that nobody learns it too late. */
 function showRecorded() {
   const isRecorded = isOwn() ? about?.are_visitors_recorded : session && about?.is_source_recorded;
   by("recorded").hidden = !isRecorded;
@@ -200,7 +200,7 @@ async function start() {
   showRunning();
 }
 
-/** Lists the cameras, this one chosen. Before they have names they are listed by where they face. */
+/** Lists the cameras and selects the one in use. Until the browser reveals their names, front and back are listed. */
 async function showCameras(used) {
   const cameras = await list();
   const find = (wanted) => cameras.find(({ value }) => value === wanted);
@@ -218,7 +218,7 @@ function draw() {
   timeline.draw(people.chosen, performance.now());
 }
 
-/** Reaches the server. Until it has said whether it records, no camera can be opened. */
+/** Connects to the server. No camera can be opened before the server has said whether it records. */
 async function connect() {
   tries += 1;
   const mine = tries;

@@ -2,7 +2,7 @@
 
 import { Bars } from "/app/bars.js";
 
-/** More cards than this nobody reads, and each costs the browser time. */
+/** Most cards shown: nobody reads more, and each costs the browser time. */
 const MOST = 12;
 
 export class People {

@@ -1,17 +1,17 @@
 // The token of the link is exchanged for a cookie that scripts can't read.
 
-/** How long an answer is waited for, in milliseconds. */
+/** Longest wait for an answer, in milliseconds. */
 const ASK_WITHIN = 10000;
 
-/** What an answer that refuses says. */
+/** Returns the error message of a failed response. */
 async function refusal(response) {
   if (response.status === 429) return "The server is busy";
   return (await response.json().catch(() => ({}))).error ?? `The server answered with status ${response.status}`;
 }
 
 /**
- * Takes the token out of the address, so that it stands in no history and on no screen, and opens the server with it. `{}`, or
- * `{ trouble, final }` as of `ask`: until the server has looked at the token, it stays in the address and can be handed in again.
+ * Sends the token in the address to the server and removes it from the address, so that it isn't in the history or on the screen.
+ * Until the server has checked it, it stays there and can be sent again. Returns `{}`, or `{ trouble, final }` as `ask` does.
  */
 async function open() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
@@ -33,7 +33,7 @@ async function open() {
   return { trouble: "The server refused the link: open the one that “mien serve” printed", final: true };
 }
 
-/** What the server is and does. `{ about }`, or `{ trouble }` in words; `final` if trying again can't help. */
+/** Asks the server about itself. Returns `{ about }`, or `{ trouble, final }`: a message, and whether trying again is useless. */
 async function ask() {
   let response;
   try {
@@ -48,7 +48,7 @@ async function ask() {
   return { trouble: await refusal(response) };
 }
 
-/** Hands in the token of the link, if there is one, and asks what the server is; gives what `ask` does. */
+/** Sends the link's token, if there is one, and asks the server about itself. Returns what `ask` does. */
 export async function enter() {
   const { trouble, final } = await open();
   const answer = await ask();
@@ -58,12 +58,12 @@ export async function enter() {
 
 const FIRST_RETRY = 1000;
 const LAST_RETRY = 10000;
-/** Closed by the server because it is full (1013). */
+/** WebSocket close code of a full server. */
 const AGAIN = 1013;
-/** After so many milliseconds without a word a line is opened anew: the page is told every 15 s how the source is doing. */
+/** A line is reopened after this many milliseconds without a message. `/api/v1/watch` sends one at least every 15 s. */
 export const SILENCE = 40000;
 
-/** Waits until somebody looks at the page. */
+/** Waits until the page is visible. */
 function seen() {
   return new Promise((done) => {
     if (document.hidden) document.addEventListener("visibilitychange", done, { once: true });
@@ -72,10 +72,10 @@ function seen() {
 }
 
 /**
- * A WebSocket that is opened again when it is lost, with growing waits, and without a word when nothing came for `silence`
- * milliseconds (0 waits for ever): no script sees that a cable was pulled. A hidden page, which is sent away after a while, takes no
- * place until it is looked at.
- * `on.message(data)`, `on.open(socket, about)`, `on.trouble(words)`, `on.end(words)` (or `trouble`) when trying again can't help.
+ * A WebSocket that reconnects, with growing waits, when the connection is lost. It also does so, at once and without a message to the
+ * user, if nothing came for `silence` milliseconds (0 is off), because scripts can't detect a pulled cable. A hidden page doesn't
+ * connect until it is visible, so that it takes up none of the server's sessions.
+ * Calls `on.message(data)`, `on.open(socket, about)`, `on.trouble(words)`, and `on.end(words)` (or `trouble`) if trying again can't help.
  */
 export class Line {
   #path;
@@ -103,7 +103,7 @@ export class Line {
     this.#drop();
   }
 
-  /** Opens it anew: nothing comes of the connection that there is. */
+  /** Replaces a connection that has gone silent. */
   reopen() {
     this.#drop();
     this.#connect();

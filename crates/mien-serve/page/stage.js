@@ -3,17 +3,17 @@
 import { CLASSES } from "/app/classes.js";
 
 const BY_KEY = new Map(CLASSES.map((item) => [item.key, item]));
-/** An unsure face has no class's colour. */
+/** An unsure face gets a neutral colour. */
 const UNSURE = { name: "unsure", color: "#464646", text: "#ffffff" };
 
-/** What a face is said to show: `{ item, words }`. */
+/** Returns the class that a face is labelled with and the words of the label, as `{ item, words }`. */
 export function verdict(face) {
   const item = BY_KEY.get(face.verdict);
   if (!item) return { item: UNSURE, words: UNSURE.name };
   return { item, words: `${item.name} ${Math.round(face[`smoothed_${item.column}`] * 100)} %` };
 }
 
-/** Draws the boxes of faces, whose places `at(x, y)` brings onto the canvas, `scale` pixels for one of theirs. */
+/** Draws boxes and labels. `at(x, y)` maps a point of the picture to the canvas; `scale` is canvas pixels per picture pixel. */
 export function drawFaces(context, faces, at, scale, isMirrored) {
   const size = Math.max(13 * devicePixelRatio, Math.min(19 * devicePixelRatio, context.canvas.height / 22));
   const line = Math.max(2, Math.round(size / 7));
@@ -41,7 +41,7 @@ export function drawFaces(context, faces, at, scale, isMirrored) {
   }
 }
 
-/** Makes a canvas as fine as the screen; true if its size changed. */
+/** Gives a canvas the screen's resolution. Returns whether its size changed. */
 export function fit(canvas) {
   const { width, height } = canvas.getBoundingClientRect();
   const [w, h] = [Math.round(width * devicePixelRatio), Math.round(height * devicePixelRatio)];
@@ -51,7 +51,7 @@ export function fit(canvas) {
   return true;
 }
 
-/** The picture in the middle of its canvas, as large as it fits. */
+/** The picture, centred on its canvas and as large as fits. */
 export class Stage {
   #canvas;
   #shown = null;
@@ -71,7 +71,7 @@ export class Stage {
     this.draw();
   }
 
-  /** Leaves the picture without its faces: who is there now nobody knows. */
+  /** Removes the faces from the picture, because they may no longer be there. */
   forgetFaces() {
     if (!this.#shown) return;
     this.#shown.scene = { ...this.#shown.scene, faces: [] };

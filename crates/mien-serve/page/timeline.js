@@ -4,16 +4,16 @@ import { CLASSES, HEADING } from "/app/classes.js";
 import { fit } from "/app/stage.js";
 
 const SPAN = 60_000;
-/** A gap in the lines where the face was away for longer. */
+/** The lines are broken where the face was away for longer than this, in milliseconds. */
 const GAP = 1500;
-/** Faces whose minute is kept. */
+/** Most faces whose last minute is kept. */
 const MOST_FACES = 32;
-/** Points a second that are drawn: more can't be seen. */
+/** Least time between two points, in milliseconds: more points can't be seen. */
 const STEP = 100;
 const EMPTY = `${HEADING} over the last minute`;
 const MARGIN = { left: 52, right: 12, top: 10, bottom: 22 };
 
-/** Relative luminance of `#rrggbb`, by WCAG 2. */
+/** Relative luminance of `#rrggbb` as defined by WCAG 2. */
 function luminance(color) {
   const part = (from) => {
     const value = parseInt(color.slice(from, from + 2), 16) / 255;
@@ -22,7 +22,7 @@ function luminance(color) {
   return 0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5);
 }
 
-/** A darker `#rrggbb` for what lies below a line that gets lost on white, else nothing. */
+/** Returns a darker `#rrggbb` to draw under a line whose colour is hard to see on white, else `null`. */
 function casing(color) {
   if (1.05 / (luminance(color) + 0.05) >= 1.8) return null;
   const darker = (from) => Math.floor(parseInt(color.slice(from, from + 2), 16) * 0.55).toString(16).padStart(2, "0");
@@ -33,7 +33,7 @@ const CASINGS = CLASSES.map(({ color }) => casing(color));
 
 export class Timeline {
   #canvas;
-  /** For each face `{ t, values }`, the oldest first. */
+  /** The points of each face, as `{ t, values }`, the oldest first. */
   #past = new Map();
   #isLight = matchMedia("(prefers-color-scheme: light)");
 

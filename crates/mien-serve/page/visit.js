@@ -3,20 +3,23 @@
 
 import { Line } from "/app/session.js";
 
-/** After this time an answer won't come any more: the connection is dead. */
+/** If an answer takes longer than this, in milliseconds, the connection counts as dead. */
 const PATIENCE = 10000;
-/** A slider rests for so long before the server is told: it takes so many messages a second, frames among them. */
+/** How long the slider must rest before the server is told, in milliseconds: it limits messages per second, including frames. */
 const SETTLED = 100;
 const NO_PICTURE = "The camera gives no picture: another program may be using it, or it is switched off";
 
-/** `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`, `on.end(words)` when the camera has gone. */
+/**
+ * Calls `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`, and `on.end(words)` if the camera is gone or trying again
+ * can't help. The age is in milliseconds.
+ */
 export class Visit {
   #camera;
   #line;
   #on;
   #smoothing;
   #next = 0;
-  /** The frame on its way: `{ id, picture, t }`. */
+  /** The frame in transit: `{ id, picture, t }`. */
   #sent = null;
   #isGrabbing = false;
   #settling = 0;
@@ -86,7 +89,7 @@ export class Visit {
     }
   }
 
-  /** The frame that was on its way; from now on none is. */
+  /** Removes and returns the frame in transit. */
   #take() {
     const sent = this.#sent;
     this.#sent = null;

@@ -3,8 +3,8 @@
 import { Line, SILENCE } from "/app/session.js";
 
 /**
- * `on.scene(scene, picture)`, `on.trouble(words)`, `on.ready(about)`, `on.end(words)` when it can't go on. A scene comes without its age: the
- * server knows it up to the label, and how long the way here took nobody knows, as two machines have two clocks.
+ * Calls `on.scene(scene, picture)`, `on.trouble(words)`, `on.ready(about)`, and `on.end(words)` if trying again can't help. Scenes have no
+ * age: the server knows only the time until the label, and the two machines' clocks differ too much to measure the transfer.
  */
 export class Watch {
   #line;

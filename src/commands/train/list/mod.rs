@@ -248,7 +248,7 @@ impl Work<'_> {
 }
 
 /// Ends all trainings that are at work; what they have done up to their last whole epoch is kept.
-fn interrupted(working: Vec<Member>, heard: &Receiver<(usize, Event)>, lines: &mut Lines) -> anyhow::Result<usize> {
+fn interrupted(working: Vec<Member>, heard: &Receiver<(usize, Event)>, lines: &mut Lines) -> anyhow::Result<Failures> {
     let mut working = working;
     working.iter_mut().for_each(Member::ask_to_stop);
     for member in working {
