@@ -35,7 +35,7 @@ impl Shard {
     }
 
     /// The shard that the engine's variables name: `SLURM_ARRAY_TASK_ID` with `SLURM_ARRAY_TASK_COUNT`, or `JOB_COMPLETION_INDEX` with
-    /// [`SHARDS_VARIABLE`], whose number of shards takes precedence in any case. `variable` reads a variable. `None` without an engine.
+    /// `MIEN_SHARDS`, whose number of shards takes precedence in any case. `variable` reads a variable. `None` without an engine.
     ///
     /// # Errors
     /// When a variable isn't a number, the number of shards isn't known, the shard is out of range, or an array's tasks aren't numbered

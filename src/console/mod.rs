@@ -56,7 +56,7 @@ pub fn tell(line: &str) {
 /// Writes `value` as indented JSON and a line feed to the standard output.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let json = serde_json::to_string_pretty(value).context("cannot write the result as JSON")?;
     print(&(json + "\n"))

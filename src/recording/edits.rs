@@ -101,7 +101,7 @@ impl Edits {
         self.merged.iter().filter(|(_, other)| **other == person.0).map(|(face, _)| FaceId(*face)).collect()
     }
 
-    /// Names a face's person. A blank name removes it, and what exceeds [`LONGEST_NAME`] is cut off.
+    /// Names a face's person. A blank name removes it, and what exceeds `LONGEST_NAME` is cut off.
     pub fn rename(&mut self, face: FaceId, name: &str) {
         let person = self.person(face).0;
         let name: String = name.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST_NAME).collect();
