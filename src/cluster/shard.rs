@@ -49,6 +49,8 @@ impl Shard {
                 .map(Some)
                 .map_err(|_none| format!("{name} is “{word}”, which is not a number")),
         };
+        // Of a task, counted from 1.
+        let number_of = |id: u32, first: u32| id.checked_sub(first).and_then(|before| before.checked_add(1));
         let shards = number(SHARDS_VARIABLE)?;
         let place = if let Some(index) = number("JOB_COMPLETION_INDEX")? {
             let of = shards.ok_or_else(|| {
@@ -62,11 +64,11 @@ impl Shard {
             let first = number("SLURM_ARRAY_TASK_MIN")?.unwrap_or(0);
             let last = number("SLURM_ARRAY_TASK_MAX")?;
             let is_whole =
-                first <= 1 && last.zip(count).is_none_or(|(last, count)| last - first.min(last) + 1 == count);
+                first <= 1 && last.zip(count).is_none_or(|(last, count)| number_of(last, first) == Some(count));
             match (shards, count) {
                 // Here tasks count from 1.
                 (Some(shards), _) => (Some(id), shards),
-                (None, Some(count)) if is_whole => ((id + 1).checked_sub(first), count),
+                (None, Some(count)) if is_whole => (number_of(id, first), count),
                 _ => {
                     return Err(format!(
                         "these tasks of the array are not all shards; say which one this is with --shard I/N, or set \
@@ -164,6 +166,7 @@ mod tests {
             slurm("3", "2", "3", "7"),
             slurm("1", "2", "1", "7"),
             slurm("x", "2", "0", "1"),
+            slurm("4294967295", "1", "0", "4294967295"),
             vec![("JOB_COMPLETION_INDEX", "0")],
             vec![("JOB_COMPLETION_INDEX", "4"), ("MIEN_SHARDS", "4")],
         ] {

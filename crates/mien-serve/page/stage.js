@@ -41,14 +41,13 @@ export function drawFaces(context, faces, at, scale, isMirrored) {
   }
 }
 
-/** Gives a canvas the screen's resolution. Returns whether its size changed. */
+/** Gives a canvas the screen's resolution. */
 export function fit(canvas) {
   const { width, height } = canvas.getBoundingClientRect();
   const [w, h] = [Math.round(width * devicePixelRatio), Math.round(height * devicePixelRatio)];
-  if (canvas.width === w && canvas.height === h) return false;
+  if (canvas.width === w && canvas.height === h) return;
   canvas.width = w;
   canvas.height = h;
-  return true;
 }
 
 /** The picture, centred on its canvas and as large as fits. */

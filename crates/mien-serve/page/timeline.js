@@ -48,6 +48,8 @@ export class Timeline {
       if (points.length && now - points.at(-1).t < STEP) continue;
       points.push({ t: now, values: CLASSES.map(({ column }) => face[`smoothed_${column}`]) });
       while (points[0].t < now - SPAN) points.shift();
+      // Last in the map, so that the face that has been away longest comes first.
+      this.#past.delete(face.face);
       this.#past.set(face.face, points);
     }
     for (const [number, points] of this.#past) {

@@ -40,7 +40,7 @@ impl TrackOptions {
     /// Options for a source of which a frame is analysed every `spacing` of media time.
     ///
     /// At the rates of cameras these are the defaults. The further the frames are apart, the fewer of them confirm a face, and
-    /// the fewer show it when it isn't found, so that neither takes longer than [`LONGEST_GUESS`]. Beyond that spacing, a face is
+    /// the fewer show it when it isn't found, so that neither takes longer than `LONGEST_GUESS`. Beyond that spacing, a face is
     /// shown on exactly those frames on which it is found, as in pictures. It keeps its id if frames are at most 10 s apart.
     #[must_use]
     pub fn for_spacing(spacing: Duration) -> Self {

@@ -14,7 +14,7 @@ const SIZE: (u32, u32) = (1240, 520);
 pub struct Line<E> {
     /// Its name in the legend.
     pub name: &'static str,
-    /// Its colour, from [`SERIES`].
+    /// Its colour, from `SERIES`.
     pub color: RGBColor,
     /// Its value at an epoch. Values that aren't finite are left out.
     pub value: fn(&E) -> f64,

@@ -14,7 +14,7 @@ pub struct DataSpec {
     /// The data sets for training, selection and evaluation, in order.
     pub sources: Vec<SourceSpec>,
     /// The source whose shares of classes the network's answers assume. The loss is corrected for classes that are shown more
-    /// or less often ([`crate::corrections`]). Without it, the answers assume the shares of all pictures shown.
+    /// or less often (`corrections.rs`). Without it, the answers assume the shares of all pictures shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prior_of: Option<String>,
 }

@@ -67,7 +67,7 @@ fn classes_script(classes: &Classes) -> String {
         ClassReport::all(classes).into_iter().enumerate().map(|(class, report)| of(class, report)).collect();
     let heading = if classes.are_emotions() { "Emotions" } else { "Classes" };
     format!(
-        "// Made of what the model tells apart.\nexport const CLASSES = {:#};\nexport const HEADING = \"{heading}\";\n",
+        "// Generated from the model's classes.\nexport const CLASSES = {:#};\nexport const HEADING = \"{heading}\";\n",
         serde_json::Value::from(all)
     )
 }

@@ -130,7 +130,7 @@ impl DetectionOptions {
     }
 
     /// Height in pixels to which pictures are shrunk before a full scan with Haar: the chosen one, else the one at which the smallest
-    /// face is as large as the cascade's window, but at least [`WORKING_HEIGHT`].
+    /// face is as large as the cascade's window, but at least `WORKING_HEIGHT`.
     #[must_use]
     pub fn scan_height(&self) -> u32 {
         let needed = (CASCADE_WINDOW as f32 / self.smallest_face()).ceil() as u32;
