@@ -33,6 +33,8 @@ pub(super) enum Action {
     /// Hide the panels, or show them again.
     TogglePanels,
     LookForCameras,
+    /// The list of cameras is open: look for new ones every now and then.
+    PollCameras,
     Dismiss(u64),
     Replay(ReplayAsk),
     /// Show the recording with these results, from the current moment on.

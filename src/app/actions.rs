@@ -66,6 +66,7 @@ impl App {
                 let looking = self.discovery.look_for_cameras();
                 self.report(looking);
             }
+            Action::PollCameras => self.poll_cameras(ctx),
             Action::Dismiss(toast) => self.toasts.dismiss(toast),
             Action::Replay(ask) => {
                 if let Some(replay) = &mut self.replay {

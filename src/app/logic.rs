@@ -267,12 +267,15 @@ impl App {
         }
         match self.player.phase {
             Phase::CameraLost { .. } => ctx.request_repaint_after(COUNTDOWN_STEP),
-            Phase::NoCamera => {
-                let polled = self.discovery.poll_cameras(self.clock.now(ctx));
-                self.report(polled);
-                ctx.request_repaint_after(Duration::from_secs_f64(CAMERA_POLL_SECS));
-            }
+            Phase::NoCamera => self.poll_cameras(ctx),
             _ => {}
         }
+    }
+
+    /// Looks for cameras if the last look was long enough ago, and has the window drawn when the next one is due.
+    pub(super) fn poll_cameras(&mut self, ctx: &Context) {
+        let polled = self.discovery.poll_cameras(self.clock.now(ctx));
+        self.report(polled);
+        ctx.request_repaint_after(Duration::from_secs_f64(CAMERA_POLL_SECS));
     }
 }

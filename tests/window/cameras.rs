@@ -216,6 +216,18 @@ fn a_camera_that_came_meanwhile_is_offered_when_the_other_is_lost_fails_or_is_st
     }
 }
 
+/// On other systems, looking for cameras opens each of them briefly.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_camera_that_is_plugged_in_while_the_list_is_open_appears_there() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    click(&mut window, "Source");
+    assert!(!shows(&window, "HD Pro"));
+    fake.world().cameras.push(camera(2, "HD Pro"));
+    until(&mut window, "the new camera is listed", |window| shows(window, "HD Pro"));
+}
+
 #[test]
 fn a_camera_lost_while_paused_waits_for_the_user() {
     let fake = Fake::with_camera();

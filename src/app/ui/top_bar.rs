@@ -80,6 +80,10 @@ impl Shown<'_> {
 
     fn source_choices(&self, ui: &mut Ui, asks: &mut Asks) {
         ui.set_min_width(MENU_WIDTH);
+        // On other systems, looking for cameras opens each of them briefly.
+        if cfg!(target_os = "linux") {
+            asks.push(Action::PollCameras);
+        }
         if self.discovery.cameras.is_empty() {
             ui.add_enabled(false, Button::new((Icon::Camera.atom(), "No camera found")).gap(SIGN_GAP))
                 .on_disabled_hover_text("Plug one in; it appears here automatically");
