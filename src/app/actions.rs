@@ -110,7 +110,7 @@ impl App {
             self.networks_asked.push_back(now.network());
             self.player.send(Command::SetNetwork(now.network()));
         }
-        // A camera sets its mode when it is opened, so open it again.
+        // A camera's mode can only be chosen when it is opened, so open it again.
         if now.camera_mode != before.camera_mode
             && self.player.is_open()
             && let Some(source @ Source::Camera(_)) = self.player.source.clone()

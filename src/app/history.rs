@@ -86,7 +86,7 @@ impl History {
             self.coarsen();
         }
         if self.faces.len() > self.most_faces {
-            self.forget_the_longest_gone();
+            self.forget_the_longest_gone(face);
         }
     }
 
@@ -148,9 +148,11 @@ impl History {
         }
     }
 
-    fn forget_the_longest_gone(&mut self) {
+    /// `present` stays: after a seek back, its time may be the earliest.
+    fn forget_the_longest_gone(&mut self, present: FaceId) {
         let last_seen = |points: &BTreeMap<u64, Probabilities>| points.last_key_value().map(|(bucket, _)| *bucket);
-        let longest_gone = self.faces.iter().min_by_key(|(_, points)| last_seen(points)).map(|(face, _)| *face);
+        let others = self.faces.iter().filter(|(face, _)| **face != present);
+        let longest_gone = others.min_by_key(|(_, points)| last_seen(points)).map(|(face, _)| *face);
         if let Some(face) = longest_gone {
             self.faces.remove(&face);
         }
@@ -250,6 +252,15 @@ mod tests {
         }
         assert_eq!(history.faces().count(), MAX_FACES);
         assert!(history.faces().any(|face| face == FaceId(499)));
+    }
+
+    #[test]
+    fn whoever_is_in_the_picture_after_a_jump_back_is_kept() {
+        let mut history = History::clip(Some(Duration::from_secs(20)));
+        (0..MAX_FACES as u32).for_each(|face| show(&mut history, face, ms(10_000), 1.0));
+        show(&mut history, 999, ms(1_000), 1.0);
+        assert_eq!(history.faces().count(), MAX_FACES);
+        assert!(history.faces().any(|face| face == FaceId(999)));
     }
 
     #[test]

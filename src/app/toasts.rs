@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Maximum number of messages shown at a time, so that they can't fill the screen.
+/// Maximum number of messages shown at a time, so that they can't fill the screen; with news, one more.
 const MOST: usize = 4;
 
 /// Seconds after which news disappears; it is read at a glance.
@@ -73,10 +73,12 @@ impl Toasts {
         }
         self.shown.push(Toast { id: self.next_id, text, times: 1, is_error, until, opens });
         self.next_id += 1;
-        if self.shown.len() > MOST {
-            // Remove news first: errors and offers wait for the user.
-            let oldest_news = self.shown.iter().position(|toast| toast.until.is_some());
-            self.shown.remove(oldest_news.unwrap_or(0));
+        while self.shown.len() > MOST {
+            // Remove news first: errors and offers wait for the user. News that find only these get a place for their short time.
+            let older = &self.shown[..self.shown.len() - 1];
+            let oldest_news = older.iter().position(|toast| toast.until.is_some());
+            let Some(place) = oldest_news.or(until.is_none().then_some(0)) else { break };
+            self.shown.remove(place);
         }
     }
 
@@ -154,5 +156,17 @@ mod tests {
         (0..9).for_each(|i| toasts.news(format!("news {i}")));
         let texts: Vec<_> = toasts.shown().iter().map(|toast| toast.text.as_str()).collect();
         assert_eq!(texts, ["an error", "news 6", "news 7", "news 8"]);
+    }
+
+    #[test]
+    fn news_are_shown_beside_any_number_of_errors() {
+        let mut toasts = Toasts::default();
+        (0..9).for_each(|i| toasts.error(format!("error {i}")));
+        toasts.news("news");
+        toasts.news("more news");
+        let texts: Vec<_> = toasts.shown().iter().map(|toast| toast.text.as_str()).collect();
+        assert_eq!(texts, ["error 5", "error 6", "error 7", "error 8", "more news"]);
+        toasts.error("error 9");
+        assert_eq!(toasts.shown().len(), MOST);
     }
 }

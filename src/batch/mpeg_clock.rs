@@ -58,7 +58,7 @@ const PACK_CLOCKS: [PackClock; 2] = [
 
 #[derive(Clone, Copy)]
 enum Kind {
-    /// The distance between packets, in bytes.
+    /// A transport stream, with the distance between its packets in bytes.
     Transport(usize),
     Program,
 }

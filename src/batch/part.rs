@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::{SourceInfo, Span};
 
-/// A part begins at a multiple of 120 analysed frames, so that its batches (8 frames) and its full scans (every 15 frames, or 3 without a face)
-/// fall on the same frames as in a run over the whole film. With another `--full-scan-every`, full scans may fall on other frames.
+/// A part begins at a multiple of 120 analysed frames, so that its batches (8 frames) and its full scans (every 15 frames, or 3 without a
+/// face) fall on the same frames as in a run over the whole film. With another `--full-scan-every`, full scans may fall on other frames.
 const RHYTHM: u64 = 120;
 
 /// A part of a film. Frames before `from_s` are analysed, too: when the part begins, its faces are known and its probabilities are

@@ -25,7 +25,7 @@ use crate::verdict::Verdict;
 /// Inserted before the extension of annotated copies.
 const ANNOTATED: &str = "annotated";
 
-/// Formats of pictures that annotated copies keep. Copies of other formats are PNGs.
+/// Formats of pictures that annotated copies keep. Copies of pictures in other formats are PNGs.
 const KEPT_KINDS: [&str; 3] = ["jpeg", "jpg", "png"];
 
 /// Inserted before the extension of tables of frames.

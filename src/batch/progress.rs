@@ -46,7 +46,8 @@ impl ProgressForm {
     }
 }
 
-/// Progress of a batch. Files count by their length in bytes, because their number of frames is only known once they are open.
+/// Progress of a batch: bars and lines on standard error, events for programs on standard output. Files count by their length in bytes,
+/// because their number of frames is only known once they are open.
 pub struct BatchProgress {
     form: ProgressForm,
     screen: MultiProgress,

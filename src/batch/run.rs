@@ -313,8 +313,8 @@ impl Round<'_> {
     }
 }
 
-/// Moves results from `staging` to their names, in three steps: writes the record `begun`, which claims the files for Mien and says what was
-/// there before; moves the files; completes the record. Returns all results that the record then lists.
+/// Moves results from `staging` to their names, in three steps: writes the record `begun`, which claims the files for Mien and says what
+/// was there before; moves the files; completes the record. Returns all results that the record then lists.
 ///
 /// # Errors
 /// When a file of such a name exists and must be kept, or something can't be written.

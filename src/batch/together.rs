@@ -88,8 +88,8 @@ impl TablesRecord {
         self.before.results.as_ref().map(|results| results.outputs.as_slice()).unwrap_or_default()
     }
 
-    /// Checks that a table may be replaced: refuses one that isn't Mien's according to the record, or that was edited since, unless `force`
-    /// is given.
+    /// Checks that a table may be replaced. Refuses one that isn't Mien's according to the record, even with `force`, and without `force`
+    /// also one that was edited since.
     ///
     /// # Errors
     /// When the file must be kept.

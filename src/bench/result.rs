@@ -24,7 +24,7 @@ pub struct BenchResult {
     pub warmup_frames: u64,
     /// Time measured, in seconds.
     pub seconds: f64,
-    /// Total number of faces in the measured frames.
+    /// Faces in the measured frames, added up over all frames.
     pub faces: u64,
     /// Measured frames with at least one face.
     pub frames_with_face: u64,

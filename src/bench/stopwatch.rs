@@ -70,7 +70,7 @@ impl Stopwatch {
         self.labelled_at.len() as u64
     }
 
-    /// Total number of faces in the measured frames.
+    /// Faces in the measured frames, added up over all frames.
     pub fn faces(&self) -> u64 {
         self.faces
     }

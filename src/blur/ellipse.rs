@@ -11,7 +11,7 @@ const BOX_AXES: [f32; 2] = [0.72, 0.85];
 const BOX_ABOVE: f32 = 0.08;
 
 /// Half axes relative to the larger of two distances: eye to eye, and eyes to mouth. They are about equal in a frontal face; the larger one
-/// also fits a head that is turned or bent. An average face's box is 2.65 of them wide, so both ellipses are the same.
+/// also fits a head that is turned or bent. An average face's box is 2.65 times as wide, which gives the same ellipse as `BOX_AXES`.
 const LANDMARK_AXES: [f32; 2] = [1.9, 2.25];
 
 /// An ellipse in pixel coordinates.

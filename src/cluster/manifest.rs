@@ -90,7 +90,7 @@ impl Manifest {
         Self(lines)
     }
 
-    /// Reads the manifest at `path`, which may be several ones concatenated.
+    /// Reads the manifest at `path`, or several that were concatenated into this file.
     ///
     /// # Errors
     /// When it can't be read, has no line, or a line isn't one of a manifest.

@@ -49,7 +49,7 @@ impl Shard {
                 .map(Some)
                 .map_err(|_none| format!("{name} is “{word}”, which is not a number")),
         };
-        // Of a task, counted from 1.
+        // The number of a task, counted from 1.
         let number_of = |id: u32, first: u32| id.checked_sub(first).and_then(|before| before.checked_add(1));
         let shards = number(SHARDS_VARIABLE)?;
         let place = if let Some(index) = number("JOB_COMPLETION_INDEX")? {

@@ -249,7 +249,7 @@ fn libtorch() -> Check {
     Check::new("libtorch", Health::Works, format!("{version}, {part}{place}"))
 }
 
-/// The folder that a library was loaded from, if the system says so.
+/// The folder that a library was loaded from, if the system reports it.
 fn loaded_from(library: &str) -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let paths = maps.lines().filter_map(|line| line.find('/').map(|begin| Path::new(&line[begin..])));

@@ -60,7 +60,7 @@ impl LabelArgs {
             || *detection != GivenDetection::default()
     }
 
-    /// Refuses a device, model or prior that can't be used, before any window opens.
+    /// Refuses a device, model or prior that can't be used, before any window opens. A prior is only checked if a model is given too.
     ///
     /// # Errors
     /// When the device isn't available, the model is missing or damaged, or the prior doesn't fit the model.

@@ -34,10 +34,10 @@ pub enum OscError {
 
 /// Sends each frame's faces to one receiver. If nobody receives them, packets are lost, as is usual with UDP.
 ///
-/// Each frame sends `/mien/faces COUNT`, and a bundle for each face N: `/mien/face/N/angry` … `/mien/face/N/neutral` (or own classes, named
-/// as by [`Classes::columns`]) with the smoothed probabilities, `/mien/face/N/label` with the leading class, `/mien/face/N/verdict` with
-/// the same or `unsure`, and `/mien/face/N/box x y width height` as shares of the picture. When no frame comes any more, `/mien/faces 0`
-/// follows, so that receivers don't show the last faces for ever.
+/// Each frame sends `/mien/faces COUNT`, and a bundle for each face N: `/mien/face/N/angry` … `/mien/face/N/neutral` (or custom classes,
+/// named by [`Classes::columns`]) with the smoothed probabilities, `/mien/face/N/label` with the leading class, `/mien/face/N/verdict`
+/// with the same or `unsure`, and `/mien/face/N/box x y width height` as shares of the picture. When no frame comes any more,
+/// `/mien/faces 0` follows, so that receivers don't show the last faces for ever.
 #[derive(Clone, Debug)]
 pub struct OscOutput {
     /// Not connected, because a connected socket is useless once this machine's address changes.

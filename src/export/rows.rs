@@ -25,9 +25,9 @@ pub const SCHEMA_VERSION: u32 = 3;
 /// | `face` | the face's number, from 1; the same person keeps it from frame to frame |
 /// | `x`, `y`, `width`, `height` | the box in the pixels of the frame |
 /// | `score` | how sure the detector is of the box: a probability; for Haar, the number of neighbouring hits |
-/// | `label` | the emotion, or own class, that leads after smoothing |
+/// | `label` | the emotion, or custom class, that leads after smoothing |
 /// | `verdict` | the same, or `unsure` if none leads clearly, the face is too small or its picture too poor; annotated pictures show this |
-/// | `raw_angry` … `raw_neutral` | a probability for each emotion from this frame alone; own classes are named by [`Classes::columns`] |
+/// | `raw_angry` … `raw_neutral` | a probability for each emotion from this frame alone; custom classes are named by [`Classes::columns`] |
 /// | `smoothed_angry` … `smoothed_neutral` | the same smoothed over time |
 /// | `right_eye_x`, `right_eye_y` … `mouth_left_y` | eyes, nose and mouth in the pixels of the frame; empty if not found |
 /// | `roll` | the head's roll in degrees, positive clockwise in the picture; empty likewise |

@@ -211,7 +211,7 @@ impl EditsFile {
     pub fn save(&mut self, edits: &Edits) -> io::Result<Option<Edits>> {
         let found = bytes_in(&self.path)?;
         if found.is_none() && !whole::folder_of(&self.path).is_dir() {
-            // Without its folder, the disk was unplugged; nobody removed the edits.
+            // If the folder is gone too, the disk was unplugged: nobody has removed the edits.
             return Err(io::ErrorKind::NotFound.into());
         }
         if found != self.known {

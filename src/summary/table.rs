@@ -10,8 +10,8 @@ use crate::classes::Classes;
 use crate::export::{ExportError, PartialFile};
 use crate::whole;
 
-/// The columns before `to_angry` … `to_neutral` and [`SUMMARY_END_COLUMNS`]; docs/tables.md explains them. With own classes, the third is
-/// `class`, and the `to_` columns are named after them.
+/// The columns before `to_angry` … `to_neutral` and [`SUMMARY_END_COLUMNS`]; docs/tables.md explains them. With custom classes, the third
+/// is `class`, and the `to_` columns are named after them.
 pub const SUMMARY_COLUMNS: [&str; 9] =
     ["file", "face", "emotion", "frames", "seconds", "share", "mean_probability", "longest_start_s", "longest_s"];
 

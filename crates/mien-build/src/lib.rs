@@ -22,7 +22,7 @@ pub fn run(steps: impl FnOnce() -> Result<(), String>) {
 /// `$ORIGIN` is the program's own folder.
 const SEARCHED_FOLDERS: &str = "MIEN_RPATH";
 
-/// Links libtorch so that programs and tests find it where it was at link time, or in [`SEARCHED_FOLDERS`] if set. Returns its folder.
+/// Links libtorch so that programs and tests find it where it was at link time, or in `SEARCHED_FOLDERS` if set. Returns its folder.
 ///
 /// # Errors
 /// When torch-sys, which must be a direct dependency of the package, doesn't say where libtorch is.

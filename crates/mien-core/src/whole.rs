@@ -11,8 +11,8 @@ use tempfile::{Builder, NamedTempFile, PathPersistError, TempPath};
 /// Prefix of temporary names. It hides the files, and shows which program left them if the machine loses power.
 pub const PREFIX: &str = ".mien-part-";
 
-/// Whether file locks are advisory. Mandatory ones would shut out our own video encoder. Where they are, nothing is locked, and files
-/// left by killed runs are never removed.
+/// Whether file locks are advisory. Where locks are mandatory, they would shut out our own video encoder, so nothing is locked, and
+/// files left by killed runs are never removed.
 pub const LOCKS_ADVISE: bool = cfg!(unix);
 
 /// What happens to an existing file with the name of the new one.

@@ -9,7 +9,7 @@ use mien_core::classes::Classes;
 use mien_core::prior::{Prior, StandardPrior, WeightError};
 use mien_net::{Adjustment, Calibration, Temperatures};
 
-/// Step from one tried strength to the next. Finer steps differ by single pictures.
+/// Step from one tried strength to the next. Finer steps would matter for single pictures only.
 const STRENGTH_STEP: f64 = 0.05;
 
 /// Steps of the golden-section search for a temperature's logarithm: enough for four digits.

@@ -254,8 +254,9 @@ fn compared(card: Card, path: &Path) -> Result<ComparedRun, CompareError> {
     })
 }
 
-/// The recorded figure that represents the model on a split: on data that it learnt from, unvaried and without test-time
-/// augmentation. Prefers figures on all of that data, then by the usual rule for its target, then under its default prior.
+/// The recorded figure that represents the model on a split: on data that it learnt from, with the pictures as they are and
+/// without test-time augmentation. Prefers figures on all of that data, then by the usual rule for its target, then under its
+/// default prior.
 fn figure(card: &Card, split: Split) -> Option<Figure> {
     let usual_rule = LabelRule::usual(card.training.target != Target::Label.name()).name();
     let preference = |entry: &&Evaluation| {

@@ -57,7 +57,7 @@ impl Default for ScheduleSpec {
     }
 }
 
-// The values that most shipped recipes use; for `step`, PyTorch's.
+// For `plateau`, the values that most shipped recipes use. `rise` and the factor of `step` are PyTorch's defaults.
 
 fn default_factor() -> f64 {
     0.2

@@ -22,7 +22,7 @@ pub struct TrainingState<R = Recipe, E = EpochRecord> {
     /// How faces were found in each source. Resuming is refused if it has changed. Empty in checkpoints from before this was recorded.
     #[serde(default)]
     pub finding: Vec<String>,
-    /// SHA-256 of the model that the training started from, if any.
+    /// SHA-256 of the weights of the model that the training started from, if any.
     #[serde(default)]
     pub start_sha256: Option<String>,
     /// State of the learning-rate schedule.

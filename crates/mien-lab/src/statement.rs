@@ -10,7 +10,7 @@ use mien_net::TrainingSource;
 /// A class is called rare if it has at most this fraction of an even share: disgust in FER2013 (1.5 % of its labels) is rare,
 /// fear (14 %) isn't.
 const RARE: f64 = 1.0 / 3.0;
-/// With fewer people, a network mostly learns who they are. CK+ has 118 people, and figures on new people hold there.
+/// With fewer people, a network mostly learns who they are. With the 118 people of CK+, figures hold for new people too.
 const FEW_PEOPLE: usize = 30;
 
 /// The sentences about the data, and the sources as a table.

@@ -22,7 +22,8 @@ pub struct Calibration {
     /// What strength and temperatures were fitted on: split, rule and number of pictures. Empty if they weren't fitted.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub fitted_on: String,
-    /// Share of each class in the training data.
+    /// The prior of training, which the network's answers assume: as a rule the share of each class in the pictures that it was shown,
+    /// times any class weights of the loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training_prior: Option<Prior>,
     /// What the logits are divided by, for each operating point.

@@ -82,7 +82,7 @@ pub struct Training {
     pub data: String,
     /// SHA-256 of the files, in the order of `data`. For the mean of several models, files that only the others learnt from follow.
     pub data_sha256: Vec<String>,
-    /// SHA-256 of the weights that training started from, if they weren't random.
+    /// SHA-256 of the weights of the model that training started from, if any (`start_from` in the recipe).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_sha256: Option<String>,
     /// The training target: `label` or `votes`.

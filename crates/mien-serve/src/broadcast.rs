@@ -201,7 +201,7 @@ fn quiet(state: SourceState) -> SourceReport {
 #[derive(Default)]
 struct Reports {
     was_open: bool,
-    /// The last reason for a lost camera that was logged; `None` since the source was opened.
+    /// The reason for a lost camera that was logged last; reset to `None` when the source opens.
     told: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use mien_core::pixels::PixelLimit;
 /// Largest message or posted picture, in bytes. A JPEG 640 pixels wide has some 60 kB; one of 4 megapixels at high quality still fits.
 pub const MAX_MESSAGE_BYTES: usize = 2 << 20;
 
-/// Largest picture, read from its header before it is decoded.
+/// Most pixels of a picture, checked in its header before it is decoded.
 pub const MAX_PIXELS: PixelLimit = PixelLimit::megapixels(4);
 
 /// Most sessions at a time: visitors' cameras, watchers and streams. One core of a debug build answers some 70 frames a second, so each of

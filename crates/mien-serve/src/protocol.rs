@@ -54,7 +54,7 @@ pub struct FaceReport {
     pub quality: Option<f64>,
 }
 
-/// The probabilities of one kind, keyed by their columns' names: `raw_happy` …, or those of the model's own classes.
+/// The probabilities of one kind, keyed by their columns' names: `raw_happy` …, or those of the model's custom classes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shares(Vec<(String, f64)>);
 

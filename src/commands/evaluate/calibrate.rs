@@ -66,7 +66,7 @@ pub(super) fn recalibrate(card: &mut Card, calibration: Calibration) -> bool {
     card.evaluation != figures
 }
 
-/// How often a model saw each class in training, recomputed from its recipe and the data, for cards that don't say so.
+/// How often a model saw each class in training, recomputed from its recipe and the data, for cards without it.
 fn prior_of(card: &Card, data: &Dataset) -> anyhow::Result<Prior> {
     let target = recipe_part(card, "target")?.context("the model's card names no target of training")?;
     let balance: BalanceSpec = recipe_part(card, "balance")?.unwrap_or_default();

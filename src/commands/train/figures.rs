@@ -6,8 +6,8 @@ use crate::bounded;
 use crate::net::faces::FacesCard;
 use crate::net::{Card, CardError, MOST_CARD_BYTES};
 
-/// Takes figures and calibration from the earlier card beside the weights `model`, which may have been measured between two runs of the
-/// training, as long as the best weights are the same: PrivateTest is read once for them.
+/// Takes figures and calibration from the earlier card beside the weights `model`, if the best weights are still the same. They may have
+/// been measured between two runs of the training, and PrivateTest is read only once for the same weights.
 pub(super) fn keep_classifier_figures(card: &mut Card, model: &Path) {
     if let Some(before) = card_before(model, Card::from_toml)
         && card.training.has_weights_of(&before.training)

@@ -51,7 +51,7 @@ pub enum Sound {
 pub struct Part {
     /// Media time of the first scene.
     pub first: Duration,
-    /// Length of the sound; `None` for all of it.
+    /// Length of the sound from then on; `None` up to its end.
     pub length: Option<Duration>,
     /// Length of the annotated video.
     pub shown: Duration,

@@ -70,7 +70,8 @@ impl Gone {
             (similarity >= needed).then_some((index, similarity))
         };
         let (index, _) = self.0.iter().enumerate().filter_map(likeness).max_by(|a, b| a.1.total_cmp(&b.1))?;
-        Some(self.0.swap_remove(index).id)
+        // Keeps the order: `jump` forgets those that left first.
+        Some(self.0.remove(index).id)
     }
 
     /// Forgets the faces that were last seen before this time.

@@ -63,8 +63,8 @@ const MAX_MISSED_UNCONFIRMED: u32 = 1;
 /// Weight of the latest box in the running mean of how far boxes lie from where they were expected.
 const JUMP_WEIGHT: f32 = 0.3;
 
-/// Value of that mean, in box sizes plus the logarithm of the size ratio, above which a track isn't a face. On the
-/// demo clip it never rose above 0.05.
+/// Value of the running mean (see `JUMP_WEIGHT`), in box sizes plus the logarithm of the size ratio, above which a track
+/// isn't a face. On the demo clip it never rose above 0.05.
 const MAX_JUMPS: f32 = 0.2;
 
 /// Time between two measurements of a face's appearance.
@@ -231,8 +231,8 @@ impl Tracker {
     /// Takes the boxes found on the frame of `media_time` and returns the confirmed faces in the order of their ids. `look`
     /// returns the appearance of the face in a box, if it can be seen; a face without one can't get its id back by its looks.
     ///
-    /// If time goes backwards without a [`Self::jump`], all faces are new. After a long gap, faces are new unless they look like one
-    /// from before. Their ids continue the count in both cases.
+    /// If time goes backwards without a [`Self::jump`], all faces are new. After a gap of more than `max_gap`, faces are new unless they
+    /// look like one that was found within `remember_for`. Their ids continue the count in both cases.
     pub fn update(
         &mut self,
         detections: &[Detection],

@@ -20,7 +20,7 @@ pub struct TrackOptions {
     /// The track of a face that the detector wasn't certain of for this long ends; a face that it was never certain of isn't
     /// shown. `None` accepts every box as a face, as needed for single pictures.
     pub doubt_for: Option<Duration>,
-    /// For this long after its track has ended, also by a cut, a face that looks similar gets its id back.
+    /// For this long after it was last found, a face whose track has ended (also by a cut) gets its id back if it looks similar.
     pub remember_for: Duration,
 }
 

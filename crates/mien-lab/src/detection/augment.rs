@@ -149,9 +149,9 @@ pub fn make(pool: &Pool<'_>, spec: &FacesAugmentation, side: usize, rng: &mut Ch
     sample
 }
 
-/// Share of pictures over another picture without a face. The others are over plain gray.
+/// Share of source pictures whose background is another picture, one without a face. The others have a plain gray background.
 const BACKGROUNDS: f64 = 0.75;
-/// Share of pictures whose edge pixels are continued as stripes over the background.
+/// Share of source pictures whose edge pixels are continued as stripes over the background.
 const SMEARED: f64 = 0.15;
 
 /// A part of the canvas. `right` and `bottom` are excluded.

@@ -124,7 +124,7 @@ impl Light {
             gain *= between([1.5, 3.0], rng);
             shift += between([0.0, 0.25], rng);
         }
-        // Contrast scales around mid-gray, exposure around black.
+        // Contrast scales around mid-gray. A gain beyond its range comes from exposure, which scales around black.
         let pivot = if (0.5..=1.7).contains(&gain) { 0.5 } else { 0.0 };
         std::array::from_fn(|byte| {
             let value = ((byte as f32 / 255.0).powf(power) - pivot) * gain + pivot + shift;

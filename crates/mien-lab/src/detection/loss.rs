@@ -30,7 +30,7 @@ impl Default for FacesLoss {
 
 /// The exponent of the quality focal loss (the paper's).
 const FOCUS: f64 = 2.0;
-/// Where smooth L1 becomes linear, in sizes of the face: about as much as annotators differ.
+/// Where smooth L1 becomes linear, in sizes of the face: about as much as teachers differ (see `teacher` in recipes).
 const LANDMARK_BEND: f64 = 0.02;
 
 /// The parts of the loss, each a mean over the cells that learn a face.

@@ -20,7 +20,7 @@ pub fn some(sample: &mut Sample, side: usize, others: &[&Scene], share: f64, rng
             cover(&mut sample.pixels, side, at, rect.area().sqrt(), others, rng);
         }
     }
-    // Something away from faces too, so that a bar doesn't imply a face.
+    // Something at a random place too, so that a bar doesn't imply a face.
     if rng.random_bool(share) {
         let at = [0, 1].map(|_| side as f32 * rng.random::<f32>());
         cover(&mut sample.pixels, side, at, side as f32 * between([0.1, 0.6], rng), others, rng);

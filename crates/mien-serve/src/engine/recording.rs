@@ -18,7 +18,7 @@ pub(super) struct VisitorRecording {
 
 impl VisitorRecording {
     /// Records a picture that arrived. A recording has one size, so a rotated phone starts another one. The picture that starts a recording
-    /// was taken before it, and isn't in it.
+    /// arrived before it, and isn't in it.
     pub fn captured(&mut self, frame: &Frame, begin: impl FnOnce(usize, usize) -> Option<Arc<dyn Tap>>) {
         let size = (frame.width(), frame.height());
         if self.size != size {

@@ -39,7 +39,7 @@ pub(super) struct Feed {
     states: watch::Receiver<SourceReport>,
     /// For a program: its last scene without the faces, until that has been sent.
     emptied: Option<Utf8Bytes>,
-    /// How long nothing may be sent.
+    /// Longest time without a piece. After that, a reader gets the state or the last frame again, or a beat.
     beat: Duration,
     /// When the last piece came.
     came: Instant,

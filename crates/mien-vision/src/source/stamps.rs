@@ -13,8 +13,8 @@ const SMALLEST_STEP: Duration = Duration::from_micros(1);
 /// A stamp this far before the previous one is wrong, or its clock has restarted, as in files that were joined.
 const FAR_BACK: Duration = Duration::from_secs(1);
 
-/// The same holds for a stamp this far ahead of the previous one: if an MPEG stream's clock goes back, FFmpeg assumes that it has
-/// wrapped around, which it does after 26.5 hours, and adds that time. Longer leaps come from cameras that were off for days.
+/// A stamp this far ahead of the previous one is wrong or restarted, too: if an MPEG stream's clock goes back, FFmpeg assumes that it
+/// has wrapped around, which it does after 26.5 hours, and adds that time. Longer leaps come from cameras that were off for days.
 const FAR_AHEAD: RangeInclusive<Duration> = Duration::from_secs(47_722)..=Duration::from_secs(95_444);
 
 /// This many stamps far off in a row aren't wrong: the clock has restarted.

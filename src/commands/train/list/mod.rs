@@ -252,7 +252,7 @@ fn interrupted(working: Vec<Member>, heard: &Receiver<(usize, Event)>, lines: &m
     let mut working = working;
     working.iter_mut().for_each(Member::ask_to_stop);
     for member in working {
-        // It counts as failed, because it was interrupted.
+        // How it ended doesn't matter: an interrupted training exits with an error.
         member.end()?.ok();
     }
     heard.try_iter().for_each(|(index, event)| lines.hear(index, &event));
