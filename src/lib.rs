@@ -55,3 +55,6 @@ pub mod score;
 pub mod stages;
 #[cfg(feature = "vision")]
 pub mod summary;
+
+#[cfg(all(test, unix, feature = "vision"))]
+mod full_disk;

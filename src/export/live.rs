@@ -151,12 +151,8 @@ mod tests {
             return;
         }
         let home = tempfile::tempdir().unwrap();
-        let mut again = std::process::Command::new("bash");
-        again.args(["-c", &format!("trap '' XFSZ; ulimit -f {KIBIBYTES}; exec \"$@\""), "bash"]);
-        again.arg(std::env::current_exe().unwrap()).env(FOLDER, home.path());
-        again.args(["--exact", "export::live::tests::on_a_full_disk_the_whole_frames_are_kept", "--nocapture"]);
-        let output = again.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let test = "export::live::tests::on_a_full_disk_the_whole_frames_are_kept";
+        crate::full_disk::test_again(test, FOLDER, home.path(), KIBIBYTES);
         let text = |name: &str| {
             let text = std::fs::read_to_string(home.path().join(name)).unwrap();
             assert!(text.ends_with('\n') && text.len() <= KIBIBYTES * 1024, "{text}");

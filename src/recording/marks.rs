@@ -132,12 +132,8 @@ mod tests {
         }
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("marks.csv");
-        let mut again = std::process::Command::new("bash");
-        again.args(["-c", &format!("trap '' XFSZ; ulimit -f {KIBIBYTES}; exec \"$@\""), "bash"]);
-        again.arg(std::env::current_exe().unwrap()).env(FILE, &path);
-        again.args(["--exact", "recording::marks::tests::on_a_full_disk_the_marks_before_are_kept", "--nocapture"]);
-        let output = again.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let test = "recording::marks::tests::on_a_full_disk_the_marks_before_are_kept";
+        crate::full_disk::test_again(test, FILE, &path, KIBIBYTES);
         let marks = read_marks(&path).unwrap();
         assert!(marks.len() > 3 && marks.iter().all(|kept| *kept == mark), "{marks:?}");
     }
