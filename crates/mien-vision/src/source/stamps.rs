@@ -63,7 +63,7 @@ pub(super) struct StampClock {
     previous: Option<Duration>,
     /// What is added to stamps whose clock has restarted, in seconds.
     offset: f64,
-    /// How many stamps in a row lay far off.
+    /// How many stamps in a row lay far off. A missing one says nothing about the clock and doesn't count.
     far_off: u32,
 }
 
@@ -110,7 +110,11 @@ impl StampClock {
                 (self.last_interval, self.far_off) = (Some(stamp - previous), 0);
                 stamp
             }
-            (Some(_), Some(previous)) => previous + SMALLEST_STEP,
+            (Some(_), Some(previous)) => {
+                // Near the old clock, which therefore goes on.
+                self.far_off = 0;
+                previous + SMALLEST_STEP
+            }
             (Some(stamp), None) => stamp,
             (None, Some(previous)) => next(previous),
             (None, None) => self.interval().mul_f64(index as f64),
@@ -175,6 +179,21 @@ mod tests {
         assert_eq!(times(25.0, &[&turned[..], &third].concat()), expected);
         // A single wrong stamp doesn't affect the others.
         assert_eq!(times(25.0, &[4960.0, 5000.0, 20.0, 5080.0, 5120.0]), [4960, 5000, 5040, 5080, 5120]);
+    }
+
+    #[test]
+    fn only_stamps_far_off_in_a_row_restart_the_clock() {
+        // A good stamp between them: later than the time before it, equal to it, and a little before it.
+        for (good, expected) in
+            [(5080.0, [5080_u128, 5120, 5160]), (5040.0, [5040, 5080, 5120]), (5030.0, [5040, 5080, 5120])]
+        {
+            let stamps = [4960.0, 5000.0, 20.0, good, 20.0, 20.0, 5200.0, 5240.0];
+            let expected = [&[4960, 5000, 5040][..], &expected, &[5200, 5240]].concat();
+            assert_eq!(times(25.0, &stamps), expected, "{good}");
+        }
+        // A missing stamp doesn't vouch for the old clock.
+        let restarted = [4960.0, 5000.0, 20.0, 0.0, 100.0, 140.0, 190.0];
+        assert_eq!(times(25.0, &restarted), [4960, 5000, 5040, 5080, 5120, 5160, 5210]);
     }
 
     #[test]
