@@ -64,7 +64,7 @@ fn following_the_face_of_the_demo_clip_loses_nothing_against_thorough_scans() {
     while let Some(frame) = video.read().unwrap() {
         let gray = gray(&frame.image);
         let expected = tracker.expected(frame.media_time);
-        let detections = detector.detect(view(&gray), &expected).unwrap();
+        let detections = detector.detect(view(&gray), &expected, frame.media_time).unwrap();
         tracker.update(&detections, frame.media_time, |_| None);
         if frame.index % REFERENCE_STEP != 0 {
             continue;

@@ -19,7 +19,9 @@ const LONGEST_UNSEARCHED: Duration = Duration::from_secs(1);
 ///
 /// A full scan is made at the start, every [`DetectionOptions::full_scan_interval`] frames, at least once a second, in the very frame
 /// in which a known face isn't found near its place, and every few frames while no face is known or a lost one is missing. In all
-/// other frames, only the surroundings of known faces are searched, which is several times cheaper.
+/// other frames, only the surroundings of known faces are searched, which is several times cheaper. If frames come less often than
+/// the source declares, a full scan is made once a second too, but not in more than every third frame: that would slow down a busy
+/// machine even further.
 pub struct ScheduledDetector {
     detector: Box<dyn FaceDetector>,
     full_scan_interval: u32,
@@ -27,6 +29,8 @@ pub struct ScheduledDetector {
     longest_interval: u32,
     /// Frames since the last full scan; `None` before the first.
     since_full_scan: Option<u32>,
+    /// Media time of the last full scan.
+    scanned_at: Duration,
     /// Whether a known face was missing in the previous frame.
     was_missing: bool,
 }
@@ -47,6 +51,7 @@ impl ScheduledDetector {
             full_scan_interval: 1,
             longest_interval: u32::MAX,
             since_full_scan: None,
+            scanned_at: Duration::ZERO,
             was_missing: false,
         };
         scheduled.schedule(options);
@@ -69,31 +74,43 @@ impl ScheduledDetector {
         self.was_missing = false;
     }
 
-    /// The faces of the next frame. `tracks` is where the known faces are expected in it.
+    /// The faces of the next frame, which is at `media_time`. `tracks` is where the known faces are expected in it.
     ///
     /// # Errors
     /// When the detector fails.
-    pub fn detect(&mut self, picture: GrayView<'_>, tracks: &[FaceRect]) -> Result<Vec<Detection>, DetectError> {
+    pub fn detect(
+        &mut self,
+        picture: GrayView<'_>,
+        tracks: &[FaceRect],
+        media_time: Duration,
+    ) -> Result<Vec<Detection>, DetectError> {
         let elapsed = self.since_full_scan.map(|frames| frames + 1);
         let is_due = |interval: u32| elapsed.is_none_or(|frames| frames >= interval);
         let interval = self.full_scan_interval.min(self.longest_interval);
-        if is_due(interval) || (tracks.is_empty() && is_due(SEARCHING_INTERVAL)) {
-            return self.full_scan(picture, tracks);
+        // If frames come as often as declared, `longest_interval` ends before this, so the rounding of their times changes nothing.
+        let is_overdue = media_time.saturating_sub(self.scanned_at) >= LONGEST_UNSEARCHED;
+        if is_due(interval) || ((tracks.is_empty() || is_overdue) && is_due(SEARCHING_INTERVAL)) {
+            return self.full_scan(picture, tracks, media_time);
         }
         let refreshed = if tracks.is_empty() { Vec::new() } else { self.detector.refresh(picture, tracks)? };
         let found: Vec<Detection> = refreshed.into_iter().flatten().collect();
         let is_missing = found.len() < tracks.len();
         // At once when a face is lost, then every few frames while it stays away: it may turn up elsewhere.
         if is_missing && (!self.was_missing || is_due(SEARCHING_INTERVAL)) {
-            return self.full_scan(picture, tracks);
+            return self.full_scan(picture, tracks, media_time);
         }
         self.was_missing = is_missing;
         self.since_full_scan = elapsed;
         Ok(one_a_face(found))
     }
 
-    fn full_scan(&mut self, picture: GrayView<'_>, tracks: &[FaceRect]) -> Result<Vec<Detection>, DetectError> {
-        self.since_full_scan = Some(0);
+    fn full_scan(
+        &mut self,
+        picture: GrayView<'_>,
+        tracks: &[FaceRect],
+        media_time: Duration,
+    ) -> Result<Vec<Detection>, DetectError> {
+        (self.since_full_scan, self.scanned_at) = (Some(0), media_time);
         let found = self.detector.detect(picture)?;
         let is_found = |track: &FaceRect| found.iter().any(|face| face.rect.iou(track) >= SAME_FACE_OVERLAP);
         self.was_missing = !tracks.iter().all(is_found);
@@ -162,9 +179,13 @@ mod tests {
     }
 
     fn detect(detector: &mut ScheduledDetector, tracks: &[FaceRect]) -> Vec<FaceRect> {
+        detect_at(detector, tracks, Duration::ZERO)
+    }
+
+    fn detect_at(detector: &mut ScheduledDetector, tracks: &[FaceRect], media_time: Duration) -> Vec<FaceRect> {
         let pixels = [0; 100];
         let picture = GrayView::new(&pixels, 10, 10).unwrap();
-        detector.detect(picture, tracks).unwrap().iter().map(|detection| detection.rect).collect()
+        detector.detect(picture, tracks, media_time).unwrap().iter().map(|detection| detection.rect).collect()
     }
 
     #[test]
@@ -200,6 +221,21 @@ mod tests {
             let full =
                 |range: std::ops::Range<usize>| asked[range].iter().filter(|search| **search == Search::Full).count();
             assert_eq!((full(0..looks), full(looks..looks + 1)), (1, 1), "{spacing} ms: {asked:?}");
+        }
+    }
+
+    #[test]
+    fn where_fewer_frames_come_than_declared_all_is_searched_once_a_second_but_not_in_every_frame() {
+        for (spacing, looks) in [(33, 15), (66, 15), (200, 5), (300, 4), (900, 3), (4000, 3)] {
+            let (fake, mut detector) = scheduled(15);
+            detector.set_spacing(Duration::from_millis(33));
+            fake.shows(&[FACE]);
+            for frame in 0..=looks * 2 {
+                detect_at(&mut detector, &[FACE], Duration::from_millis(spacing) * frame);
+            }
+            let asked = fake.asked();
+            let full = (0..).zip(&asked).filter(|(_, search)| **search == Search::Full).map(|(frame, _)| frame);
+            assert_eq!(full.collect::<Vec<u32>>(), [0, looks, looks * 2], "{spacing} ms: {asked:?}");
         }
     }
 
