@@ -76,6 +76,11 @@ fn two_networks_are_compared_picture_by_picture_under_one_prior() {
     let absent = ["--rule", "majority", "--against", "absent"];
     evaluate(&first, &data, &absent).assert().code(1).stderr(contains("no model absent"));
     evaluate(&first, &data, &absent[..2]).assert().code(1).stderr(contains("votes"));
+    // So are damaged weights, even before data are read.
+    std::fs::write(&second, "damaged").unwrap();
+    let nowhere = folder.path().join("nowhere.csv");
+    let damaged = evaluate(&first, &nowhere, &["--against"]).arg(&second).assert().code(1);
+    damaged.stderr(contains("second.safetensors").and(contains("nowhere").not()));
 }
 
 #[test]

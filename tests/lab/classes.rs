@@ -154,11 +154,22 @@ fn a_training_whose_backbone_has_no_weights_says_so_first_and_so_does_its_card()
     ];
     let recipe = write_recipe(folder.path(), &changes);
     let run = folder.path().join("run");
-    let mut train = mien();
-    train.arg("train").arg(&recipe).arg("--run").arg(&run).args(["--threads", "1", "--no-cache", "--data"]).arg(&data);
-    let said = String::from_utf8(train.assert().success().get_output().stderr.clone()).unwrap();
+    let train = |run: &Path, more: &[&Path]| {
+        let mut command = mien();
+        command.arg("train").arg(&recipe).arg("--run").arg(run).args(["--threads", "1", "--no-cache", "--data"]);
+        let output = command.arg(&data).args(more).assert().success().get_output().stderr.clone();
+        (String::from_utf8(output).unwrap(), std::fs::read_to_string(run.join("small.toml")).unwrap())
+    };
+    let (said, card) = train(&run, &[]);
     let warning = said.find("warning: the backbone begins without weights, so it isn't frozen");
     assert!(warning.unwrap() < said.find("epoch").unwrap(), "{said}");
-    let card = std::fs::read_to_string(run.join("small.toml")).unwrap();
     assert!(card.contains("so it wasn't frozen, as the recipe has it, but learnt from scratch"), "{card}");
+    assert!(!card.contains("backbone_sha256"), "{card}");
+
+    // With weights, it says which.
+    let weights = run.join("small.safetensors");
+    let (said, card) = train(&folder.path().join("frozen"), &[Path::new("--backbone"), &weights]);
+    assert!(!said.contains("without weights") && !card.contains("from scratch"), "{said}{card}");
+    let sum = mien::lab::provenance::sha256(&weights).unwrap();
+    assert!(card.contains(&format!("backbone_sha256 = \"{sum}\"")), "{card}");
 }

@@ -5,11 +5,12 @@ use std::sync::atomic::AtomicBool;
 
 use mien::lab::datasets::{Dataset, ReadOptions, read};
 use mien::lab::faces::FaceMode;
-use mien::lab::recipe::Recipe;
+use mien::lab::recipe::{BackboneSpec, DistillationSpec, Recipe};
 use mien::lab::{TrainError, TrainOutcome};
-use mien::net::Ending;
+use mien::net::{Ending, WeightKind, decode, decode_note, encode, save_weights};
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
+use tch::{Device, nn};
 use tempfile::TempDir;
 
 use crate::fixtures::{classifier, mien, write_data, write_folders, write_recipe, write_votes};
@@ -103,6 +104,59 @@ fn a_training_does_not_go_on_with_faces_that_were_found_in_another_way() {
     silent.sources.clear();
     run(&silent, "old").unwrap();
     run(&centre, "old").unwrap();
+}
+
+#[test]
+fn a_training_does_not_go_on_after_the_weights_of_others_that_it_took_have_changed() {
+    let _alone = generator();
+    let folder = TempDir::new().unwrap();
+    let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
+    let changes = [("epochs = 3", "epochs = 1"), ("\"cnn4\", dropout_conv = 0.1", "\"mien\"")];
+    let plain = Recipe::read(&write_recipe(folder.path(), &changes)).unwrap();
+    let weights = folder.path().join("others.safetensors");
+    let name = weights.display().to_string();
+    // A run with the first version of the weights isn't continued with the second.
+    let assert_told = |field: &str, recipe: &Recipe, write: &dyn Fn(usize)| {
+        let run = folder.path().join(field);
+        let start = || classifier(recipe.clone(), &data, vec![], &run);
+        write(0);
+        start().unwrap().run(None, &AtomicBool::new(false), |_| {}, |_| {}).unwrap();
+        assert!(start().is_ok(), "{field}");
+        write(1);
+        let error = start().err().unwrap();
+        assert!(error.to_string().contains(&format!("what `{field}` names has changed since")), "{error}");
+
+        // A checkpoint from before it recorded checksums of weights.
+        let checkpoint = run.join("checkpoint.safetensors");
+        let bytes = std::fs::read(&checkpoint).unwrap();
+        let mut state: serde_json::Value = serde_json::from_str(&decode_note(&bytes).unwrap().unwrap()).unwrap();
+        for sum in ["start_sha256", "backbone_sha256", "teachers_sha256"] {
+            assert!(state.as_object_mut().unwrap().remove(sum).is_some(), "{sum}");
+        }
+        let older = encode(&decode(&bytes).unwrap(), WeightKind::F32, Some(state.to_string())).unwrap();
+        std::fs::write(&checkpoint, older).unwrap();
+        assert!(start().is_ok(), "{field}");
+    };
+
+    let shipped = |version: usize| {
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(["mien-votes", "mien-labels"][version]);
+        for ending in ["safetensors", "toml"] {
+            std::fs::copy(model.with_extension(ending), weights.with_extension(ending)).unwrap();
+        }
+    };
+    assert_told("start_from", &Recipe { start_from: Some(name.clone()), ..plain.clone() }, &shipped);
+    let teachers = DistillationSpec { teachers: vec![name], ..DistillationSpec::default() };
+    assert_told("distillation.teachers", &Recipe { distillation: Some(teachers), ..plain.clone() }, &shipped);
+
+    let backbone = BackboneSpec { weights: Some(weights.clone()), frozen: true, ..BackboneSpec::default() };
+    let network = toml::from_str("architecture = \"mobilenet2\"\nside = 32\nhidden = []").unwrap();
+    let recipe = Recipe { backbone: Some(backbone), network, ..plain };
+    assert_told("backbone.weights", &recipe, &|version| {
+        tch::manual_seed(version as i64);
+        let store = nn::VarStore::new(Device::Cpu);
+        let _network = recipe.network.build(&store.root(), recipe.classes.len()).unwrap();
+        save_weights(&store, &weights, WeightKind::F32).unwrap();
+    });
 }
 
 #[test]

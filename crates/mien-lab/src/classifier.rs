@@ -20,7 +20,7 @@ use super::progress::Progress;
 use super::recipe::{Asked, FROZEN, Recipe, Selection};
 use super::sampling::Sampling;
 use super::state::RunFolder;
-use super::task::{EpochTotals, StepResult, Task};
+use super::task::{EpochTotals, StepResult, Task, WeightsOfOthers};
 use super::trainer::{TrainError, Trainer};
 use mien_core::prior::Prior;
 use mien_net::to_unit;
@@ -163,18 +163,21 @@ impl Task for ClassifierTask {
         spec.build(path, recipe.classes.len())
     }
 
-    fn begin(&self, recipe: &Recipe, learner: &Learner<Box<dyn Network>>) -> Result<Option<String>, TrainError> {
-        if let Some(weights) = recipe.backbone.as_ref().and_then(|backbone| backbone.weights.as_ref()) {
-            learner.take_backbone(weights)?;
-        }
-        Ok(match &recipe.start_from {
+    fn begin(&self, recipe: &Recipe, learner: &Learner<Box<dyn Network>>) -> Result<WeightsOfOthers, TrainError> {
+        let backbone_sha256 = match recipe.backbone.as_ref().and_then(|backbone| backbone.weights.as_ref()) {
+            Some(weights) => Some(learner.take_backbone(weights)?.sha256),
+            None => None,
+        };
+        let start_sha256 = match &recipe.start_from {
             Some(start) => {
                 let Ok(source) = start.parse::<ModelSource>();
                 same_classes(&source, &recipe.classes)?;
                 Some(learner.start_from(start)?)
             }
             None => None,
-        })
+        };
+        let teachers_sha256 = self.teachers.as_ref().map(Teachers::sha256).unwrap_or_default();
+        Ok(WeightsOfOthers { start_sha256, backbone_sha256, teachers_sha256 })
     }
 
     fn finding(&self) -> &[String] {

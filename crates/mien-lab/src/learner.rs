@@ -84,6 +84,11 @@ impl Teachers {
         Ok(Self { models: models.collect::<Result<_, TrainError>>()?, spec })
     }
 
+    /// SHA-256 of each model's weights file, in hexadecimal.
+    pub fn sha256(&self) -> Vec<String> {
+        self.models.iter().map(|model| model.sha256.clone()).collect()
+    }
+
     /// The targets of `examples`, `[N, classes]`, with the teachers' answers mixed into `rows`. The teachers see these pictures
     /// without augmentation. `None` if `stop` was raised meanwhile.
     ///

@@ -46,7 +46,7 @@ pub use progress::{Progress, Step, TrainOutcome};
 pub use sampling::Sampling;
 pub use state::{RunFolder, TrainingState, lock_folder};
 pub use statement::{Statement, data_names, listed};
-pub use task::{EpochTotals, Plan, Planned, Record, StepResult, Task};
+pub use task::{EpochTotals, Plan, Planned, Record, StepResult, Task, WeightsOfOthers};
 pub use trainer::{TrainError, Trainer};
 pub use variations::varied;
 pub use work_time::WorkTime;

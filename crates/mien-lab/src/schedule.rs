@@ -22,7 +22,7 @@ pub enum ScheduleSpec {
     },
     /// Rise linearly over `warmup_epochs`, then fall along a half cosine to zero at the last epoch (Loshchilov & Hutter 2017).
     Cosine {
-        /// Length of the rise in epochs; may be a fraction.
+        /// Length of the rise in epochs; may be a fraction. Less than the recipe's `epochs`.
         #[serde(default)]
         warmup_epochs: f64,
     },
@@ -84,8 +84,8 @@ fn default_step_factor() -> f64 {
 }
 
 impl ScheduleSpec {
-    /// Adds problems with the settings to `found`.
-    pub fn check(&self, found: &mut Problems) {
+    /// Adds problems with the settings, for a training of at most `most_epochs`, to `found`.
+    pub fn check(&self, most_epochs: usize, found: &mut Problems) {
         match *self {
             Self::Plateau { factor, patience: _, min_learning_rate } => {
                 found.check("schedule.factor", (0.0..1.0).contains(&factor), "has to be at least 0 and less than 1");
@@ -102,6 +102,16 @@ impl ScheduleSpec {
             Self::Cosine { warmup_epochs } => {
                 let is_length = warmup_epochs.is_finite() && warmup_epochs >= 0.0;
                 found.check("schedule.warmup_epochs", is_length, "has to be at least 0");
+                // Without an epoch, `epochs` is the mistake.
+                if is_length && most_epochs > 0 && warmup_epochs >= most_epochs as f64 {
+                    found.add(
+                        "schedule.warmup_epochs",
+                        format!(
+                            "is {warmup_epochs}, and has to be less than `epochs`, which is {most_epochs}: the learning rate would \
+                             never reach its highest value"
+                        ),
+                    );
+                }
             }
             Self::Constant => {}
         }

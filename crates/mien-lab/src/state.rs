@@ -22,9 +22,16 @@ pub struct TrainingState<R = Recipe, E = EpochRecord> {
     /// How faces were found in each source. Resuming is refused if it has changed. Empty in checkpoints from before this was recorded.
     #[serde(default)]
     pub finding: Vec<String>,
-    /// SHA-256 of the weights of the model that the training started from, if any.
+    /// SHA-256 of the weights of the model that the training started from, if any. Resuming is refused if these, or one of the next two,
+    /// have changed. They are empty in checkpoints from before they were recorded.
     #[serde(default)]
     pub start_sha256: Option<String>,
+    /// SHA-256 of the file with the backbone's weights, if any.
+    #[serde(default)]
+    pub backbone_sha256: Option<String>,
+    /// SHA-256 of the teachers' weights, in the recipe's order.
+    #[serde(default)]
+    pub teachers_sha256: Vec<String>,
     /// State of the learning-rate schedule.
     pub schedule: Schedule,
     /// The epochs so far.

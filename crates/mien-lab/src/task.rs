@@ -74,7 +74,7 @@ impl Plan<'_> {
         found.check("average", (0.0..1.0).contains(&self.average), "has to be at least 0 and less than 1");
         found.check("patience", self.patience > 0, "has to be at least 1");
         self.optimizer.check(found);
-        self.schedule.check(found);
+        self.schedule.check(self.epochs, found);
     }
 }
 
@@ -137,6 +137,17 @@ pub struct EpochTotals {
     pub time: WorkTime,
 }
 
+/// SHA-256 of the weights of other models that a training depends on, in hexadecimal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WeightsOfOthers {
+    /// Those of the model that it starts from.
+    pub start_sha256: Option<String>,
+    /// The file with the backbone's.
+    pub backbone_sha256: Option<String>,
+    /// Those of the teachers, in the recipe's order.
+    pub teachers_sha256: Vec<String>,
+}
+
 /// One kind of training.
 pub trait Task: Sized {
     /// The recipe: everything that determines the result of a training.
@@ -156,12 +167,12 @@ pub trait Task: Sized {
     /// When the network can't be built.
     fn network(recipe: &Self::Recipe, path: &nn::Path<'_>) -> Result<Self::Network, SpecError>;
 
-    /// Loads the weights that the recipe starts from into a new network. Returns the SHA-256 of their file if they are those of
-    /// another model.
+    /// Loads the weights that the recipe starts from into a new network. Returns the checksums of all weights of other models that the
+    /// training depends on.
     ///
     /// # Errors
     /// When the weights can't be used.
-    fn begin(&self, recipe: &Self::Recipe, learner: &Learner<Self::Network>) -> Result<Option<String>, TrainError>;
+    fn begin(&self, recipe: &Self::Recipe, learner: &Learner<Self::Network>) -> Result<WeightsOfOthers, TrainError>;
 
     /// How faces were found and cropped, for each source; empty if they weren't.
     fn finding(&self) -> &[String] {

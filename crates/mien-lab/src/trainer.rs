@@ -15,7 +15,7 @@ use super::progress::{Progress, Step, TrainOutcome};
 use super::recipe::Difference;
 use super::schedule::Schedule;
 use super::state::{RunFolder, TrainingState};
-use super::task::{EpochTotals, Planned as _, Record as _, StepResult, Task};
+use super::task::{EpochTotals, Planned as _, Record as _, StepResult, Task, WeightsOfOthers};
 use super::work_time::{WorkClock, WorkTime};
 use mien_core::classes::Classes;
 use mien_net::classify::ClassifyError;
@@ -95,6 +95,17 @@ pub enum TrainError {
         /// How they are found and cropped now.
         here: String,
     },
+    /// The folder holds a run that took weights of other models which have changed since.
+    #[error(
+        "{path} holds a run with other weights: what `{field}` names has changed since; choose another folder with --run, or remove \
+         it to start over"
+    )]
+    OtherWeights {
+        /// Which folder.
+        path: PathBuf,
+        /// The field of the recipe that names the weights.
+        field: &'static str,
+    },
     /// The folder holds a run with another recipe.
     #[error(
         "{path} holds a run by another recipe: {}; choose another folder with --run, or remove it to start over",
@@ -146,6 +157,16 @@ fn kept_before(epoch: usize) -> String {
     if epoch > 1 { format!("; the checkpoint of epoch {} is kept", epoch - 1) } else { String::new() }
 }
 
+/// The field of the recipe whose weights aren't those of the run `there` any more. A checksum that a checkpoint lacks isn't compared.
+fn changed_weights<R, E>(there: &TrainingState<R, E>, here: &TrainingState<R, E>) -> Option<&'static str> {
+    let sums = [
+        ("start_from", there.start_sha256.as_slice(), here.start_sha256.as_slice()),
+        ("backbone.weights", there.backbone_sha256.as_slice(), here.backbone_sha256.as_slice()),
+        ("distillation.teachers", there.teachers_sha256.as_slice(), here.teachers_sha256.as_slice()),
+    ];
+    sums.into_iter().find_map(|(field, there, here)| (!there.is_empty() && there != here).then_some(field))
+}
+
 impl<T: Task> Trainer<T> {
     /// Prepares a training in the folder `run`. If that holds a checkpoint, the training resumes after its last complete epoch.
     ///
@@ -163,7 +184,7 @@ impl<T: Task> Trainer<T> {
         let learner = Learner::new(device, |path| T::network(&recipe, path))?;
         let average =
             if plan.average > 0.0 { Some(Learner::new(device, |path| T::network(&recipe, path))?) } else { None };
-        let start_sha256 = task.begin(&recipe, &learner)?;
+        let WeightsOfOthers { start_sha256, backbone_sha256, teachers_sha256 } = task.begin(&recipe, &learner)?;
         if let Some(average) = &average {
             assign(&variables(&average.store), &variables(&learner.store))?;
         }
@@ -181,6 +202,8 @@ impl<T: Task> Trainer<T> {
             data_sha256,
             finding,
             start_sha256,
+            backbone_sha256,
+            teachers_sha256,
             schedule,
             history: vec![],
             steps: 0,
@@ -212,6 +235,9 @@ impl<T: Task> Trainer<T> {
         let finding = self.state.finding.clone();
         if let Some((there, here)) = state.finding.iter().zip(&finding).find(|(there, here)| there != here) {
             return Err(TrainError::OtherFaces { path, there: there.clone(), here: here.clone() });
+        }
+        if let Some(field) = changed_weights(&state, &self.state) {
+            return Err(TrainError::OtherWeights { path, field });
         }
         self.task.restore(&tensors);
         assign(&self.tensors(), &tensors)?;

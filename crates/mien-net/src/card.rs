@@ -85,6 +85,13 @@ pub struct Training {
     /// SHA-256 of the weights of the model that training started from, if any (`start_from` in the recipe).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_sha256: Option<String>,
+    /// SHA-256 of the file with the backbone's weights, if any (`backbone.weights` in the recipe). `None` in cards written before this
+    /// field existed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backbone_sha256: Option<String>,
+    /// SHA-256 of the teachers' weights, in the recipe's order. Empty without teachers, and in cards written before this field existed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teachers_sha256: Vec<String>,
     /// The training target: `label` or `votes`.
     pub target: String,
     /// Number of training pictures.
@@ -114,9 +121,10 @@ pub struct Training {
 }
 
 impl Training {
-    /// Whether this is a training with the same weights as `other`: same epoch, recipe, data and starting weights.
+    /// Whether this is a training with the same weights as `other`: same epoch, recipe and data, and the same weights of other models.
     pub fn has_weights_of(&self, other: &Self) -> bool {
-        let weights = |it: &Self| (it.best_epoch, it.data_sha256.clone(), it.start_sha256.clone(), it.recipe.clone());
+        let of_others = |it: &Self| (it.start_sha256.clone(), it.backbone_sha256.clone(), it.teachers_sha256.clone());
+        let weights = |it: &Self| (it.best_epoch, it.data_sha256.clone(), of_others(it), it.recipe.clone());
         weights(self) == weights(other)
     }
 
@@ -310,6 +318,8 @@ pub(crate) mod tests {
                 data: "none".into(),
                 data_sha256: vec![],
                 start_sha256: None,
+                backbone_sha256: None,
+                teachers_sha256: vec![],
                 target: "label".into(),
                 pictures: 0,
                 epochs: 0,
@@ -333,6 +343,8 @@ pub(crate) mod tests {
         let mut card = example();
         card.calibration.fitted_on = "PublicTest".into();
         card.calibration.training_prior = Some(Prior::uniform(&card.labels));
+        card.training.backbone_sha256 = Some("ab".into());
+        card.training.teachers_sha256 = vec!["cd".into(), "ef".into()];
         assert_eq!(Card::from_toml(&card.to_toml().unwrap()).unwrap(), card);
     }
 

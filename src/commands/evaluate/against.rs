@@ -10,7 +10,7 @@ use super::subject::Subject;
 use super::{ClassifierArgs, learnt, scored};
 use crate::lab::Scored;
 use crate::lab::datasets::LabelRule;
-use crate::net::{Adjustment, Assumed, Card, ModelSource};
+use crate::net::{Adjustment, Assumed, Card, Model};
 
 /// A second model, with the same classes and pictures as the first.
 pub(super) struct Comparable {
@@ -39,10 +39,9 @@ pub(super) struct Against {
 /// Refuses to compare models with different classes.
 ///
 /// # Errors
-/// When the classes differ, or a card can't be read.
-pub(super) fn check_classes(first: &ModelSource, second: &ModelSource) -> anyhow::Result<()> {
-    let (first, second) = (first.card()?, second.card()?);
-    anyhow::ensure!(first.labels == second.labels, "{}: they don't have the same classes", refused(&first, &second));
+/// When the classes differ.
+pub(super) fn check_classes(first: &Card, second: &Card) -> anyhow::Result<()> {
+    anyhow::ensure!(first.labels == second.labels, "{}: they don't have the same classes", refused(first, second));
     Ok(())
 }
 
@@ -51,27 +50,20 @@ fn refused(first: &Card, second: &Card) -> String {
 }
 
 impl ClassifierArgs {
-    /// Loads a second model and its pictures, so that a comparison that isn't possible fails before anything is measured.
+    /// Reads the pictures of a second model, so that a comparison that isn't possible fails before anything is measured.
     ///
     /// # Errors
-    /// When the second model can't be used, has other pictures, or can't answer under the prior that is `assumed`.
-    pub(super) fn comparable(
-        &self,
-        source: &ModelSource,
-        first: &Subject,
-        assumed: &Assumed,
-        device: Device,
-    ) -> anyhow::Result<Comparable> {
-        let card = source.card()?;
-        let refused = || refused(&first.model.card, &card);
+    /// When the second model has other pictures, or can't answer under the prior that is `assumed`.
+    pub(super) fn comparable(&self, model: Model, first: &Subject, assumed: &Assumed) -> anyhow::Result<Comparable> {
         // Under a different prior, part of the difference would come from the priors.
-        let adjustment = card.calibration.assume(Some(&assumed.prior)).with_context(refused)?.adjustment;
-        let subject = self.subject(source, device)?;
+        let of_second = model.card.calibration.assume(Some(&assumed.prior));
+        let adjustment = of_second.with_context(|| refused(&first.model.card, &model.card))?.adjustment;
+        let subject = self.subject(model)?;
         if !learnt::are_alike(self.measured_data(first), self.measured_data(&subject), self.split) {
             bail!(
                 "{}: their pictures of {} differ, because each splits the data as for its own training. Use data that neither learnt \
                  from, or `--split all`, which includes the pictures that they learnt from",
-                refused(),
+                refused(&first.model.card, &subject.model.card),
                 self.split.usage()
             );
         }

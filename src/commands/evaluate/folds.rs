@@ -68,8 +68,7 @@ impl ClassifierArgs {
         loop {
             let number = models.len() + 1;
             let folder = run.join(format!("fold-{number}"));
-            let model =
-                Model::load(&ModelSource::File(fold_model(&folder)?), device, self.precision)?.with_flip(self.flip);
+            let model = self.load(&ModelSource::File(fold_model(&folder)?), device)?;
             let split = own_split(&model.card)?;
             let Some(fold) = split.fold.filter(|fold| fold.number == number) else {
                 bail!("{} holds no fold {number}", folder.display());

@@ -171,11 +171,13 @@ impl ClassifierArgs {
             record::check_precision(self.precision)?;
         }
         let recorded_model = self.recorded_model(source)?;
-        if let Some(other) = &self.against {
-            // Checked first, because reading takes minutes.
-            against::check_classes(source, other)?;
+        // The models are loaded and compared first, because reading data takes minutes.
+        let model = self.load(source, device)?;
+        let other = self.against.as_ref().map(|other| self.load(other, device)).transpose()?;
+        if let Some(other) = &other {
+            against::check_classes(&model.card, &other.card)?;
         }
-        let mut subject = self.subject(source, device)?;
+        let mut subject = self.subject(model)?;
         if self.calibrate {
             let calibration = self.fitted(&subject, device)?;
             if calibrate::recalibrate(&mut subject.model.card, calibration) {
@@ -187,8 +189,7 @@ impl ClassifierArgs {
 
         let rule = self.rule.unwrap_or(self.usual_rule());
         let assumed = subject.model.card.calibration.assume(self.prior.as_ref())?;
-        let other = self.against.as_ref().map(|source| self.comparable(source, &subject, &assumed, device));
-        let other = other.transpose()?;
+        let other = other.map(|other| self.comparable(other, &subject, &assumed)).transpose()?;
         let sample = self.sample(&subject, rule)?;
         let Subject { model, data, .. } = &subject;
         let scored = scored(model, &sample.pictures, &sample.answers, device)?;

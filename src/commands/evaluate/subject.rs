@@ -50,12 +50,19 @@ impl Sample {
 }
 
 impl ClassifierArgs {
-    /// Loads a model and the data that it is to be measured, or calibrated, on.
+    /// Loads a model that is to be measured.
     ///
     /// # Errors
-    /// When either can't be used, or it isn't known which of these data the model learnt from.
-    pub(super) fn subject(&self, source: &ModelSource, device: Device) -> anyhow::Result<Subject> {
-        let model = Model::load(source, device, self.precision)?.with_flip(self.flip);
+    /// When it can't be used.
+    pub(super) fn load(&self, source: &ModelSource, device: Device) -> anyhow::Result<Model> {
+        Ok(Model::load(source, device, self.precision)?.with_flip(self.flip))
+    }
+
+    /// Reads the data that a model is to be measured, or calibrated, on.
+    ///
+    /// # Errors
+    /// When they can't be used, or it isn't known which of them the model learnt from.
+    pub(super) fn subject(&self, model: Model) -> anyhow::Result<Subject> {
         let paths: Vec<_> = self.data.iter().map(|path| (None, path.clone())).collect();
         let own_split = learnt::own_split(&model.card)?;
         let split = |files: &[String]| {
@@ -156,7 +163,8 @@ mod tests {
         let is_unturned = |options: &[&str]| {
             let words = ["mien", "mien-joint", data, "--split", "all", "--no-cache"];
             let Command { args } = Command::parse_from(words.iter().chain(options));
-            let subject = args.subject(args.model.as_ref().unwrap(), Device::Cpu).unwrap();
+            let model = args.load(args.model.as_ref().unwrap(), Device::Cpu).unwrap();
+            let subject = args.subject(model).unwrap();
             subject.unturned.as_ref().is_some_and(|unturned| std::ptr::eq(args.measured_data(&subject), unturned))
         };
         assert!(is_unturned(&["--through-detector"]) && is_unturned(&["--varied"]));

@@ -151,6 +151,8 @@ fn card(trainer: &Trainer<ClassifierTask>, statement: &Statement, device: Device
             data: statement.data.clone(),
             data_sha256: state.data_sha256.clone(),
             start_sha256: state.start_sha256.clone(),
+            backbone_sha256: state.backbone_sha256.clone(),
+            teachers_sha256: state.teachers_sha256.clone(),
             target: recipe.target.name().to_owned(),
             pictures: trainer.task().pictures(),
             epochs: state.history.len(),

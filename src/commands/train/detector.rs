@@ -94,6 +94,8 @@ fn card_of(trainer: &Trainer<DetectorTask>, multiply_adds: u64, device: Device) 
             data: recipe.data.clone(),
             data_sha256: state.data_sha256.clone(),
             start_sha256: state.start_sha256.clone(),
+            backbone_sha256: state.backbone_sha256.clone(),
+            teachers_sha256: state.teachers_sha256.clone(),
             target: "faces".to_owned(),
             pictures: trainer.task().pictures(),
             epochs: state.history.len(),

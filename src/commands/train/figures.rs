@@ -59,9 +59,13 @@ mod tests {
         let plain = Card { calibration: Calibration::default(), evaluation: vec![], ..measured.clone() };
         assert_eq!(kept(plain.clone(), &text, keep_classifier_figures), measured);
 
-        let mut better = plain;
+        let mut better = plain.clone();
         better.training.best_epoch += 1;
-        assert_eq!(kept(better.clone(), &text, keep_classifier_figures), better);
+        let mut on_another_backbone = plain;
+        on_another_backbone.training.backbone_sha256 = Some("another file".to_owned());
+        for other in [better, on_another_backbone] {
+            assert_eq!(kept(other.clone(), &text, keep_classifier_figures), other);
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ use self::loader::{Batch, Order};
 use self::metrics::{Judged, Range, measure};
 use super::learner::Learner;
 use super::state::RunFolder;
-use super::task::{EpochTotals, StepResult, Task};
+use super::task::{EpochTotals, StepResult, Task, WeightsOfOthers};
 use super::trainer::TrainError;
 use mien_net::Normalization;
 use mien_net::faces::{DetectionNetwork, FindError, FoundFace, ScoreCalibration, faces_in};
@@ -102,12 +102,12 @@ impl Task for DetectorTask {
         recipe.network.build_detector(path)
     }
 
-    fn begin(&self, recipe: &FacesRecipe, learner: &Learner<Self::Network>) -> Result<Option<String>, TrainError> {
+    fn begin(&self, recipe: &FacesRecipe, learner: &Learner<Self::Network>) -> Result<WeightsOfOthers, TrainError> {
         let start = recipe.start_from.as_ref().map(|start| {
             let Ok(source) = start.parse::<ModelSource>();
             source.load_into(&learner.store)
         });
-        Ok(start.transpose()?)
+        Ok(WeightsOfOthers { start_sha256: start.transpose()?, ..WeightsOfOthers::default() })
     }
 
     fn epoch_data(&mut self, recipe: &FacesRecipe, epoch: usize) -> Result<EpochData, TrainError> {

@@ -222,6 +222,19 @@ mod tests {
     }
 
     #[test]
+    fn a_rise_that_takes_the_whole_training_is_told_with_both_lengths() {
+        let text = |epochs: usize, rise: f64| {
+            format!("epochs = {epochs}\n[schedule]\nkind = \"cosine\"\nwarmup_epochs = {rise:?}")
+        };
+        assert!(parse(&text(5, 4.5), "a").is_ok());
+        for rise in [5.0, 7.5] {
+            let both = format!("`schedule.warmup_epochs` is {rise}, and has to be less than `epochs`, which is 5");
+            assert_told(&text(5, rise), &[(4, both.as_str())]);
+        }
+        assert_told(&text(0, 5.0), &[(1, "`epochs`")]);
+    }
+
+    #[test]
     fn a_network_that_is_too_large_is_a_mistake_in_the_line_that_makes_it_so() {
         assert_told("[network]\narchitecture = \"mien\"\nblocks = [1, 1000000, 1, 1]", &[(3, "too large")]);
     }

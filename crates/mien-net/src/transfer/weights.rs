@@ -13,6 +13,7 @@ use tch::Tensor;
 use super::vgg;
 use crate::BACKBONE;
 use crate::checkpoint::{CheckpointError, TensorMap, decode};
+use crate::model::sha256;
 
 /// What was loaded into a backbone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct BackboneReport {
     pub loaded: usize,
     /// Tensors of the file that the backbone doesn't have: usually the classifier.
     pub unused: Vec<String>,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
 }
 
 /// A file's weights can't be loaded into a backbone. Nothing was changed.
@@ -98,7 +101,7 @@ pub fn load_backbone(variables: &TensorMap, path: &Path) -> Result<BackboneRepor
         Ok(())
     })
     .map_err(|source: tch::TchError| format(source.into()))?;
-    Ok(BackboneReport { loaded, unused })
+    Ok(BackboneReport { loaded, unused, sha256: sha256(&bytes) })
 }
 
 /// A file's tensors matched with ours, with the names of one layout.
