@@ -198,14 +198,17 @@ fn when_the_servers_camera_is_unplugged_programs_are_told_that_nobody_is_there_a
     bus.plug(0, "Test camera", &[Mode::jpeg(640, 480, 30, &[picture])]);
     let server = Server::start_by(bus.command(binary()), "127.0.0.1:0", &["--camera", "0"]);
     let (mut live, mut watch) = (server.program_socket("/api/v1/live"), server.program_socket("/api/v1/watch"));
+    let mut overlay = server.program_socket("/api/v1/overlay");
     let mut scenes = std::iter::from_fn(|| next_json(&mut live));
     let is_empty = |scene: &Value| scene["faces"].as_array().unwrap().is_empty();
     assert!(scenes.any(|scene| !is_empty(&scene)), "nobody was seen");
     bus.unplug(0);
     let last = scenes.find(is_empty).expect("the session ended");
     assert_eq!((&last["file"], &last["picture_width"]), (&"camera 0".into(), &640.into()), "{last}");
-    let told = std::iter::from_fn(|| next_json(&mut watch)).find(|told| told["state"] == "lost").unwrap();
-    assert!(told["type"] == "source" && told["message"].as_str().unwrap().contains("tries again"), "{told}");
+    for socket in [&mut watch, &mut overlay] {
+        let told = std::iter::from_fn(|| next_json(socket)).find(|told| told["state"] == "lost").unwrap();
+        assert!(told["type"] == "source" && told["message"].as_str().unwrap().contains("tries again"), "{told}");
+    }
 }
 
 #[test]

@@ -41,6 +41,10 @@ const HOLD_QUESTIONS: &str = "(() => { const real = window.fetch.bind(window); w
 const BUSY_ONCE: &str = "(() => { const real = window.fetch.bind(window); let isBusy = true;\
     window.fetch = (where, how) => { if (!isBusy || !String(where).endsWith('/session')) return real(where, how);\
     isBusy = false; return Promise.resolve(new Response('{}', { status: 429 })); }; })()";
+/// Keeps the states of the server's source that the page is told in `window.states`.
+const KEEP_STATES: &str = "(() => { window.states = []; const Real = window.WebSocket;\
+    window.WebSocket = class extends Real { constructor(...where) { super(...where);\
+    this.addEventListener('message', ({ data }) => { if (typeof data === 'string') window.states.push(JSON.parse(data).state); }); } }; })()";
 const FIGURES: &str = "document.getElementById('figures').textContent";
 
 /// The API's verdict on a picture of the browser's camera.
@@ -258,10 +262,13 @@ async fn the_overlay_forgets_the_faces_of_a_camera_that_is_unplugged() {
     let picture = picture_with_face(640, 480, opencv::core::Rect::new(220, 140, 200, 200));
     bus.plug(0, "Test camera", &[Mode::jpeg(640, 480, 30, &[picture])]);
     let server = Server::start_by(bus.command(binary()), "127.0.0.1:0", &["--camera", "0"]);
+    browser.before_each_page(KEEP_STATES).await;
     browser.go(&server.link("overlay")).await;
     browser.until(PAINTED, |share| share.as_f64().is_some_and(|share| share > 0.0)).await;
     bus.unplug(0);
     browser.until(PAINTED, |share| share.as_f64() == Some(0.0)).await;
+    // The state is repeated while the camera is away, so the connection isn't taken for a dead one.
+    browser.until("window.states.includes('lost')", |told| *told == true).await;
     browser.close().await;
 }
 

@@ -34,12 +34,13 @@ function draw(scene) {
   drawFaces(context, scene.faces, at, scale, isMirrored);
 }
 
-new Line("/api/v1/live", {
+new Line("/api/v1/overlay", {
   open: () => say(""),
   message: (data) => {
     const message = JSON.parse(data);
-    // The last message of a server that shuts down isn't a scene.
     if (message.faces) draw(message);
+    // No scene, but the state of the source, as when the camera is lost, or the end of the server.
+    else if (message.state !== "playing") clear();
   },
   trouble: (words) => {
     clear();

@@ -60,7 +60,7 @@ const FIRST_RETRY = 1000;
 const LAST_RETRY = 10000;
 /** WebSocket close code of a full server. */
 const AGAIN = 1013;
-/** A line is reopened after this many milliseconds without a message. `/api/v1/watch` sends one at least every 15 s. */
+/** A line is reopened after this many milliseconds without a message. `watch` and `overlay` send one at least every 15 s. */
 export const SILENCE = 40000;
 
 /** Waits until the page is visible. */

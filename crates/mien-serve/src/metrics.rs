@@ -17,6 +17,7 @@ pub struct Metrics {
     source_dropped: AtomicU64,
     faces: AtomicU64,
     refused: AtomicU64,
+    failed: AtomicU64,
     batches: AtomicU64,
     denied: AtomicU64,
     meter: Mutex<Meter>,
@@ -43,9 +44,14 @@ impl Metrics {
         self.source_dropped.store(statistics.missed(), Ordering::Relaxed);
     }
 
-    /// Counts a frame that couldn't be analysed.
+    /// Counts a frame that couldn't be read.
     pub fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a frame on which the detector or the network failed.
+    pub fn failed(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a pass of the network.
@@ -83,8 +89,14 @@ impl Metrics {
         metric("batches_total", "counter", "Passes of the network.", count(&self.batches) as f64);
         metric("dropped_total", "counter", "Pictures replaced by newer ones.", dropped as f64);
         metric("refused_total", "counter", "Pictures that could not be read.", count(&self.refused) as f64);
+        metric("failed_total", "counter", "Pictures on which the server failed.", count(&self.failed) as f64);
         metric("denied_total", "counter", "Requests that were refused.", count(&self.denied) as f64);
-        metric("frames_per_second", "gauge", "Pictures named a second, over two seconds.", statistics.analysed_fps);
+        metric(
+            "frames_per_second",
+            "gauge",
+            "Pictures labelled per second, over the last two seconds.",
+            statistics.analysed_fps,
+        );
         let quantiles = [("0.5", statistics.age_p50), ("0.95", statistics.age_p95)];
         text += "# HELP mien_age_seconds From a picture's arrival to its labels, over five seconds.\n";
         text += "# TYPE mien_age_seconds summary\n";

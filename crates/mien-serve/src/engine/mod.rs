@@ -187,8 +187,13 @@ fn find_faces(shared: &Shared, network: &Sender<Passage>) {
                     }
                 }
                 Err(failure) => {
-                    shared.metrics.refused();
-                    place.answer(Answer::Problem { id, failure });
+                    let problem = Answer::Problem { id, failure };
+                    if problem.is_fatal() {
+                        shared.metrics.failed();
+                    } else {
+                        shared.metrics.refused();
+                    }
+                    place.answer(problem);
                 }
             }
         }

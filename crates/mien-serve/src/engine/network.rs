@@ -36,6 +36,7 @@ pub(super) fn run(mut classifier: Box<dyn Classifier>, passages: &Receiver<Passa
             Err(_panic) => "the network failed unexpectedly; please report it".to_owned(),
         };
         for sender in senders {
+            shared.metrics.failed();
             sender.place.answer(Answer::Problem { id: sender.id, failure: Failure::Failed(failure.clone()) });
         }
     }

@@ -66,6 +66,13 @@ fn frame(id: u32, message: Bytes) -> Submitted {
     Submitted { id, t: f64::from(id), arrived_at: Instant::now(), message, offset: 0 }
 }
 
+/// How many pictures could not be read, and on how many the server failed.
+fn refused_and_failed(metrics: &Metrics) -> [u32; 2] {
+    let text = metrics.text(0);
+    ["mien_refused_total ", "mien_failed_total "]
+        .map(|name| text.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap())
+}
+
 async fn next(visitor: &mut Visitor) -> Answer {
     tokio::time::timeout(Duration::from_secs(20), visitor.answer()).await.expect("no answer came").unwrap()
 }
@@ -85,7 +92,7 @@ async fn each_visitor_gets_the_answer_to_their_own_picture() {
 
 #[tokio::test]
 async fn what_is_no_picture_is_told_to_its_sender_alone() {
-    let (engine, _metrics) = engine(fake());
+    let (engine, metrics) = engine(fake());
     let (mut one, mut other) = (engine.visitor(Following::Camera, None), engine.visitor(Following::Picture, None));
     one.offer(frame(1, Bytes::from_static(b"\xff\xd8\xff no JPEG")));
     other.offer(frame(2, gray_jpeg()));
@@ -94,6 +101,7 @@ async fn what_is_no_picture_is_told_to_its_sender_alone() {
     // The session goes on.
     one.offer(frame(3, gray_jpeg()));
     assert!(matches!(next(&mut one).await, Answer::Scene { id: 3, .. }));
+    assert_eq!(refused_and_failed(&metrics), [1, 0]);
 }
 
 #[tokio::test]
@@ -118,12 +126,13 @@ async fn frames_that_come_while_one_is_worked_on_are_dropped_but_for_the_newest(
 
 #[tokio::test]
 async fn a_network_that_panics_ends_sessions_and_not_the_server() {
-    let (engine, _metrics) = engine(Fake { panics: 2, ..fake() });
+    let (engine, metrics) = engine(Fake { panics: 2, ..fake() });
     for _ in 0..2 {
         let mut visitor = engine.visitor(Following::Camera, None);
         visitor.offer(frame(7, gray_jpeg()));
         assert!(matches!(next(&mut visitor).await, Answer::Problem { id: 7, failure: Failure::Failed(_) }));
     }
+    assert_eq!(refused_and_failed(&metrics), [0, 2]);
 }
 
 #[tokio::test]

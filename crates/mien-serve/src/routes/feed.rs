@@ -26,6 +26,8 @@ pub(super) enum Piece {
 pub(super) enum Reader {
     /// The page: frames and the source's state. The state is repeated while nothing else comes, because scripts can't see pings.
     Page,
+    /// The overlay: as the page, with scenes instead of frames.
+    Overlay,
     /// A program: scenes. When the source is lost, the last one is repeated once without its faces.
     Program,
     /// A viewer of the MJPEG stream: frames. The last one is repeated while none comes.
@@ -80,10 +82,13 @@ impl Feed {
 
     async fn news(&mut self) -> Option<Piece> {
         match self.reader {
-            Reader::Page => tokio::select! {
-                // The last picture is sent before the state that says it was the last.
+            Reader::Page | Reader::Overlay => tokio::select! {
+                // The last frame is sent before the state that says it was the last.
                 biased;
-                shown = broadcast::next(&mut self.scenes) => shown.map(Piece::Picture),
+                shown = broadcast::next(&mut self.scenes) => shown.map(|shown| match self.reader {
+                    Reader::Overlay => Piece::Words(shown.json.clone()),
+                    _ => Piece::Picture(shown),
+                }),
                 changed = self.states.changed() => changed.ok().map(|()| self.state()),
             },
             Reader::Program => self.scene().await.map(Piece::Words),
@@ -116,7 +121,7 @@ impl Feed {
     /// What is sent when nothing new comes.
     fn again(&self) -> Piece {
         match self.reader {
-            Reader::Page => self.state(),
+            Reader::Page | Reader::Overlay => self.state(),
             Reader::Program => Piece::Beat,
             Reader::Viewer => self.scenes.borrow().clone().map_or(Piece::Beat, Piece::Picture),
         }
@@ -201,10 +206,12 @@ mod tests {
         let (_scenes, scenes) = watch::channel(shown(3));
         let (_states, states) = watch::channel(report(SourceState::Lost));
         let feed = |reader| Feed::of(scenes.clone(), states.clone(), reader, Duration::ZERO);
-        let mut page = feed(Reader::Page);
-        for _ in 0..3 {
-            let Some(Piece::Words(words)) = page.next().await else { panic!("no words") };
-            assert!(words.as_str().contains(r#""state":"lost""#), "{words:?}");
+        for reader in [Reader::Page, Reader::Overlay] {
+            let mut page = feed(reader);
+            for _ in 0..3 {
+                let Some(Piece::Words(words)) = page.next().await else { panic!("no words") };
+                assert!(words.as_str().contains(r#""state":"lost""#), "{words:?}");
+            }
         }
         assert!(matches!(feed(Reader::Program).again(), Piece::Beat));
         assert!(matches!(feed(Reader::Viewer).next().await, Some(Piece::Picture(_))));

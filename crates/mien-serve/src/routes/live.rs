@@ -23,6 +23,7 @@ use crate::limits::PATIENCE;
 use crate::protocol::{ErrorReport, PictureBytes, SceneReport};
 
 pub(super) const WATCH: &str = "/api/v1/watch";
+pub(super) const OVERLAY: &str = "/api/v1/overlay";
 pub(super) const LIVE: &str = "/api/v1/live";
 pub(super) const STREAM: &str = "/stream.mjpg";
 
@@ -47,6 +48,12 @@ fn connection_of(request: &Request) -> Option<Connection> {
 pub async fn watch(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
     let Some(broadcast) = app.broadcast.clone() else { return no_source() };
     upgraded(app, broadcast, upgrade, Reader::Page)
+}
+
+/// Scenes without pictures, and the source's state, for the overlay.
+pub async fn overlay(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
+    let Some(broadcast) = app.broadcast.clone() else { return no_source() };
+    upgraded(app, broadcast, upgrade, Reader::Overlay)
 }
 
 /// Scenes of the server's source, one JSON object per frame.
@@ -105,7 +112,7 @@ fn written(piece: &Piece, reader: Reader) -> Bytes {
         }
         // A comment in Server-Sent Events.
         (Piece::Beat, Reader::Program) => Bytes::from_static(b":\n\n"),
-        (Piece::Beat, Reader::Viewer | Reader::Page) => Bytes::new(),
+        (Piece::Beat, Reader::Viewer | Reader::Page | Reader::Overlay) => Bytes::new(),
     }
 }
 

@@ -36,6 +36,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(api::OPENAPI, get(openapi::document))
         .route("/api/v1/visit", get(visit::visit))
         .route(live::WATCH, get(live::watch))
+        .route(live::OVERLAY, get(live::overlay))
         .route(live::LIVE, get(live::live))
         .route(live::STREAM, get(live::stream))
         .fallback(page::file)
