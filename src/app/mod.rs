@@ -27,6 +27,7 @@ mod time;
 pub mod toasts;
 pub mod transform;
 mod ui;
+mod zoom;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -49,10 +50,12 @@ use self::settings::{Preferences, Settings, SettingsFile};
 use self::time::WindowClock;
 use self::toasts::Toasts;
 use self::ui::{Panes, Screen};
+use self::zoom::Zoom;
 use crate::blur::Blur;
 use crate::detect::GivenDetection;
 use crate::device::DeviceChoice;
 use crate::interrupt::{self, Interrupted};
+use crate::net::ModelSource;
 use crate::pipeline::NetworkChoice;
 use crate::prior::PriorChoice;
 pub use crate::verdict;
@@ -145,6 +148,17 @@ impl From<eframe::Error> for WindowError {
     }
 }
 
+/// The file with the settings; `None` if there is no folder for it.
+fn settings_path() -> Option<PathBuf> {
+    eframe::storage_dir(APP_ID).map(|folder| folder.join(settings::FILE))
+}
+
+/// The model that the window used last, and uses if [`Launch::model`] names no other.
+pub fn last_model() -> ModelSource {
+    let saved = settings_path().map(|file| Settings::load(&file)).unwrap_or_default();
+    saved.model.as_deref().map(machine::model_source).unwrap_or_default()
+}
+
 /// Opens the window and returns when it is closed. Ctrl-C and requests to terminate close it as its close button does.
 ///
 /// # Errors
@@ -170,7 +184,7 @@ fn show(launch: Launch, outside: Arc<dyn Outside>, stop: &'static AtomicBool) ->
         ..Default::default()
     };
     let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
-        let file = eframe::storage_dir(APP_ID).map(|folder| folder.join(settings::FILE));
+        let file = settings_path();
         let loaded = file.as_deref().map(Settings::load).unwrap_or_default();
         let mut app = App::new(&cc.egui_ctx, loaded, &launch, outside);
         match file {
@@ -209,6 +223,7 @@ pub struct App {
     networks_asked: VecDeque<NetworkChoice>,
     toasts: Toasts,
     panes: Panes,
+    zoom: Zoom,
     asks: Asks,
     clock: WindowClock,
     /// Closes the window once it is set.
@@ -238,6 +253,7 @@ impl App {
             networks_asked: VecDeque::new(),
             toasts: Toasts::default(),
             panes: Panes::new(settings.faces_panel, settings.timeline_panel),
+            zoom: Zoom::default(),
             asks: Asks::default(),
             clock: WindowClock::new(),
             stop: None,

@@ -1,7 +1,7 @@
 //! Where things are: small windows, panels that fold away, what floats over the picture, hover texts.
 
 use egui::accesskit::Role;
-use egui::{Key, Rect};
+use egui::{Key, Modifiers, Rect, vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use mien::app::Launch;
 use mien::app::session::{CameraMode, CameraModeChange};
@@ -50,6 +50,26 @@ fn in_the_smallest_window_the_picture_is_large_and_each_winning_bar_is_in_sight(
     click(&mut window, "Timeline");
     press(&mut window, Key::Escape);
     assert!(has_timeline(&window), "who wants it gets it");
+}
+
+#[test]
+fn everything_grows_as_long_as_there_is_room_and_again_when_there_is_room_again() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    let room = |window: &Window| window.ctx.content_rect().size();
+    for _ in 0..9 {
+        window.key_press_modifiers(Modifiers::COMMAND, Key::Plus);
+        window.run_steps(2);
+        assert!(room(&window).x >= 640.0 && room(&window).y >= 480.0, "{:?}", room(&window));
+    }
+    assert_eq!(window.ctx.zoom_factor(), 1.6);
+    // A size in points, of which each is now 1.6 pixels wide.
+    window.set_size([400.0, 300.0].into());
+    window.run_steps(3);
+    assert_eq!((window.ctx.zoom_factor(), room(&window)), (1.0, vec2(640.0, 480.0)));
+    window.set_size([1200.0, 800.0].into());
+    window.run_steps(3);
+    assert_eq!(window.ctx.zoom_factor(), 1.6, "the size that the user chose");
 }
 
 #[test]
