@@ -34,6 +34,7 @@ impl App {
             let typed = ui::being_typed(ctx, replay);
             typed.into_iter().for_each(|ask| self.asks.push(Action::Replay(ask)));
         }
+        self.zoom.limit(ctx);
         self.toasts.tick(self.clock.now(ctx));
         self.take_dropped_file(ctx);
         for action in keys::pressed(self, ctx) {

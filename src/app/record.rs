@@ -10,7 +10,7 @@ use super::keys::{Press, take_press};
 use super::player::{Phase, Player};
 use super::toasts::Toasts;
 use crate::blur::Blur;
-use crate::recording::{Counts, Mark, Progress, RecordingEvent, SNAPSHOTS};
+use crate::recording::{Mark, Progress, RecordingEvent, SNAPSHOTS};
 
 /// How often the recorded time and the rates are updated while no frames arrive.
 pub(super) const CLOCK_STEP: Duration = Duration::from_millis(500);
@@ -231,14 +231,15 @@ impl RecordingControl {
             RecordingEvent::Ended { folder, counts, reason } => {
                 self.state = State::Off;
                 self.open_mark = None;
-                let Counts { frames, frames_lost, .. } = counts;
-                let lost =
-                    if frames_lost > 0 { format!(", {frames_lost} could not be recorded") } else { String::new() };
+                let frames = counts.frames;
+                let lost = counts.lost().map_or_else(String::new, |lost| format!("; {lost} could not be recorded"));
                 let shown = folder.display();
                 match reason {
                     None => toasts.offer(format!("Recorded {frames} frames{lost}: {shown}"), folder.clone()),
                     Some(reason) => toasts.error_with_offer(
-                        format!("The recording has ended: {reason}. The {frames} frames up to then are in {shown}"),
+                        format!(
+                            "The recording has ended: {reason}{lost}. The {frames} frames up to then are in {shown}"
+                        ),
                         folder.clone(),
                     ),
                 }

@@ -10,10 +10,11 @@ use super::lines::Lines;
 pub struct AnalysedFrames(Vec<u32>);
 
 impl AnalysedFrames {
-    /// Reads [`super::ANALYSED`]. `None` without such a file, as it is then unknown which frames were analysed.
-    pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<Option<Self>, OpenError> {
+    /// Reads [`super::ANALYSED`], and returns whether its last row was cut. `None` without such a file, as it is then unknown which frames
+    /// were analysed.
+    pub(super) fn read(path: &Path, may_be_cut: bool) -> Result<(Option<Self>, bool), OpenError> {
         if !path.exists() {
-            return Ok(None);
+            return Ok((None, false));
         }
         let columns = ["frame".to_owned()];
         let mut lines = Lines::open(path, &columns, &[], may_be_cut)?;
@@ -22,7 +23,7 @@ impl AnalysedFrames {
             frames.push(frame);
         }
         frames.sort_unstable();
-        Ok(Some(Self(frames)))
+        Ok((Some(Self(frames)), lines.cut()))
     }
 
     /// Whether this frame was labelled.
@@ -39,9 +40,20 @@ mod tests {
     fn frames_that_are_listed_were_analysed_and_without_a_list_nobody_knows() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("analysed.csv");
-        assert_eq!(AnalysedFrames::read(&path, false).unwrap(), None);
+        assert_eq!(AnalysedFrames::read(&path, false).unwrap(), (None, false));
         std::fs::write(&path, "frame\n3\n5\n4\n").unwrap();
-        let analysed = AnalysedFrames::read(&path, false).unwrap().unwrap();
+        let (analysed, cut) = AnalysedFrames::read(&path, false).unwrap();
+        let analysed = analysed.unwrap();
         assert_eq!([2, 3, 4, 5, 6].map(|frame| analysed.contains(frame)), [false, true, true, true, false]);
+        assert!(!cut);
+    }
+
+    #[test]
+    fn a_row_that_was_cut_is_left_out_and_told() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("analysed.csv");
+        // What is left of frame 12.
+        std::fs::write(&path, "frame\n3\n1").unwrap();
+        assert_eq!(AnalysedFrames::read(&path, true).unwrap(), (Some(AnalysedFrames(vec![3])), true));
     }
 }

@@ -9,6 +9,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use opencv::core::Mat;
 
 use super::Counts;
+use super::waiting::{Place, Waiting};
 use super::writer::{EndReason, RecordingEvent};
 use crate::classes::Classes;
 use crate::face::Face;
@@ -22,6 +23,8 @@ pub(super) struct Shot {
     pub captured_at: Instant,
     /// The faces on it, if it was analysed first.
     pub faces: Vec<Face>,
+    /// Its memory while it waits.
+    pub place: Place,
 }
 
 /// Everything else to write.
@@ -36,15 +39,22 @@ pub(super) struct Feed {
     /// Record only analysed frames, with their faces, so that they can be blurred.
     with_faces: bool,
     shots: Sender<Shot>,
+    waiting: Waiting,
     notes: Sender<Note>,
     /// When the end was requested.
     ending: OnceLock<Instant>,
     /// One more than the number of the last frame that belongs to the recording.
     taken_to: AtomicU64,
+    /// Frames that were queued for the video.
+    pub queued: AtomicU64,
     /// Frames in the video.
     pub frames: AtomicU64,
-    /// Frames missing from it.
+    /// Frames missing from it because too many waited.
     pub lost: AtomicU64,
+    /// Frames whose labels could not be written.
+    pub labels_lost: AtomicU64,
+    /// Marks that could not be written.
+    pub marks_lost: AtomicU64,
     /// Rows in the table of faces.
     pub faces: AtomicU64,
     /// How long the computer has slept during the recording, in milliseconds.
@@ -54,17 +64,21 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub fn new(began: Instant, with_faces: bool, shots: Sender<Shot>, notes: Sender<Note>) -> Self {
+    pub fn new(began: Instant, with_faces: bool, shots: Sender<Shot>, waiting: Waiting, notes: Sender<Note>) -> Self {
         let none = || AtomicU64::new(0);
         Self {
             began,
             with_faces,
             shots,
+            waiting,
             notes,
             ending: OnceLock::new(),
             taken_to: none(),
+            queued: none(),
             frames: none(),
             lost: none(),
+            labels_lost: none(),
+            marks_lost: none(),
             faces: none(),
             slept_millis: none(),
             folder: OnceLock::new(),
@@ -72,10 +86,16 @@ impl Feed {
     }
 
     fn take(&self, frame: &Frame, faces: Vec<Face>) {
+        let Some(place) = self.waiting.place(frame.width() * frame.height() * 3) else {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
         let Frame { index, captured_at, .. } = *frame;
-        let shot = Shot { image: Arc::clone(&frame.image), frame: index, captured_at, faces };
+        let shot = Shot { image: Arc::clone(&frame.image), frame: index, captured_at, faces, place };
         match self.shots.try_send(shot) {
-            Ok(()) => {}
+            Ok(()) => {
+                self.queued.fetch_add(1, Ordering::Relaxed);
+            }
             // The last frames on their way, after everything was written.
             Err(TrySendError::Disconnected(_)) if self.is_ending() => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
@@ -86,6 +106,7 @@ impl Feed {
 
     pub fn mark(&self, at: Instant, text: String) {
         if self.notes.try_send(Note::Mark { at, text }).is_err() {
+            self.marks_lost.fetch_add(1, Ordering::Relaxed);
             tracing::warn!("a mark was lost: the recording has ended, or the disk doesn't respond");
         }
     }
@@ -99,20 +120,25 @@ impl Feed {
         self.ending.get().is_some()
     }
 
+    /// The totals up to now.
+    pub fn counts(&self) -> Counts {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            frames: count(&self.frames),
+            frames_lost: count(&self.lost),
+            labels_lost: count(&self.labels_lost),
+            marks_lost: count(&self.marks_lost),
+            faces: count(&self.faces),
+        }
+    }
+
     /// The final event for a recording whose thread crashed or hangs.
     pub fn ended_without_a_word(&self, reason: &str) -> RecordingEvent {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let reason = EndReason::new(reason);
         match self.folder.get() {
-            Some(folder) => RecordingEvent::Ended {
-                folder: folder.clone(),
-                counts: Counts {
-                    frames: count(&self.frames),
-                    frames_lost: count(&self.lost),
-                    faces: count(&self.faces),
-                },
-                reason: Some(reason),
-            },
+            Some(folder) => {
+                RecordingEvent::Ended { folder: folder.clone(), counts: self.counts(), reason: Some(reason) }
+            }
             None => RecordingEvent::Failed(reason),
         }
     }
@@ -143,6 +169,7 @@ impl Tap for Feed {
             Ok(()) => {}
             Err(TrySendError::Disconnected(_)) if self.is_ending() => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.labels_lost.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(
                     "the faces of frame {index} are not recorded: the disk doesn't respond, or the recording has stopped"
                 );

@@ -68,6 +68,11 @@ pub enum RecordingError {
 }
 
 impl RecordingError {
+    /// Whether the source or the network has changed: what comes then belongs to another recording.
+    pub(super) fn is_of_another_recording(&self) -> bool {
+        matches!(self, Self::OtherSize { .. } | Self::OtherClasses { .. })
+    }
+
     /// Whether the disk or the user's quota is full.
     pub(super) fn is_full_disk(&self) -> bool {
         let full =
@@ -161,10 +166,10 @@ impl Files {
         self.video.bytes()
     }
 
-    /// Completes the files. If that fails, they can still be read.
-    pub fn finish(self, ended: String, frames_lost: u64) -> (Counts, Result<(), RecordingError>) {
+    /// Completes the files. If that fails, they can still be read. `lost` says what is missing from them.
+    pub fn finish(self, ended: String, lost: Counts) -> (Counts, Result<(), RecordingError>) {
         let Self { folder, mut metadata, mut video, frames, analysed, faces, faces_written, .. } = self;
-        let counts = Counts { frames: video.frames(), frames_lost, faces: faces_written };
+        let counts = Counts { frames: video.frames(), faces: faces_written, ..lost };
         metadata.ended = Some(ended);
         metadata.counts = Some(counts);
         let of_video = |reason| RecordingError::Write { path: folder.join(VIDEO), reason };

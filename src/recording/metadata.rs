@@ -6,6 +6,7 @@ use crate::blur::Blur;
 use crate::classes::Classes;
 use crate::detect::DetectionOptions;
 use crate::network::NetworkInUse;
+use crate::report::counted;
 use crate::version::Versions;
 
 /// Schema of recordings. Changes when the meaning of a field or a file changes.
@@ -73,8 +74,51 @@ impl Metadata {
 pub struct Counts {
     /// Frames in the video.
     pub frames: u64,
-    /// Frames for which the disk or the encoder was too slow.
+    /// Frames missing from it: the disk or the encoder was too slow, or the disk was full.
     pub frames_lost: u64,
+    /// Frames whose labels could not be written; not counted in recordings of older versions.
+    #[serde(default)]
+    pub labels_lost: u64,
+    /// Marks that could not be written; not counted in recordings of older versions.
+    #[serde(default)]
+    pub marks_lost: u64,
     /// Rows in the table of faces.
     pub faces: u64,
+}
+
+impl Counts {
+    /// What could not be recorded, in words; `None` if everything was.
+    pub fn lost(&self) -> Option<String> {
+        let Self { frames_lost, labels_lost, marks_lost, .. } = *self;
+        let parts = [
+            (frames_lost, counted(frames_lost, "frame", "frames")),
+            (marks_lost, counted(marks_lost, "mark", "marks")),
+            (labels_lost, format!("the labels of {}", counted(labels_lost, "frame", "frames"))),
+        ];
+        let parts: Vec<_> = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, words)| words).collect();
+        let (last, others) = parts.split_last()?;
+        Some(if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_is_one_list_in_words() {
+        let words = |frames_lost, marks_lost, labels_lost| {
+            Counts { frames_lost, marks_lost, labels_lost, ..Counts::default() }.lost()
+        };
+        assert_eq!(words(0, 0, 0), None);
+        assert_eq!(words(1, 0, 0).unwrap(), "1 frame");
+        assert_eq!(words(0, 2, 1).unwrap(), "2 marks and the labels of 1 frame");
+        assert_eq!(words(12, 1, 3).unwrap(), "12 frames, 1 mark and the labels of 3 frames");
+    }
+
+    #[test]
+    fn totals_of_older_versions_can_be_read() {
+        let counts: Counts = serde_json::from_str(r#"{ "frames": 9, "frames_lost": 3, "faces": 4 }"#).unwrap();
+        assert_eq!(counts, Counts { frames: 9, frames_lost: 3, faces: 4, ..Counts::default() });
+    }
 }

@@ -30,6 +30,7 @@ mod snapshot;
 mod source;
 mod space;
 mod thread;
+mod waiting;
 mod writer;
 
 pub use analysed::AnalysedFrames;
@@ -46,6 +47,7 @@ pub use metadata::{Counts, Metadata, OWN_CLASSES_SCHEMA, RECORDING_SCHEMA};
 pub use reader::{Recording, folder_of};
 pub use snapshot::{Snapshot, SnapshotError, save as save_snapshot};
 pub use source::RecordingSource;
+pub use waiting::Waiting;
 pub use writer::{END_WITHIN, EndReason, Progress, RecordingEvent, SessionWriter, Subject};
 
 /// The metadata, one JSON object. A folder that contains it is a recording.

@@ -67,12 +67,12 @@ impl Recording {
             return Err(OpenError::Empty(folder.to_owned()));
         }
         let (faces, faces_cut) = FaceLog::read(&folder.join(FACES), &metadata.classes, killed)?;
-        let analysed = AnalysedFrames::read(&folder.join(ANALYSED), killed)?;
+        let (analysed, analysed_cut) = AnalysedFrames::read(&folder.join(ANALYSED), killed)?;
         let video = VideoSource::open(&folder.join(VIDEO))?.info().clone();
 
         let mut notices = Vec::new();
         if killed {
-            let cut = if frames_cut || faces_cut { ", the last row incomplete" } else { "" };
+            let cut = if frames_cut || faces_cut || analysed_cut { ", the last row incomplete" } else { "" };
             notices.push(format!(
                 "This recording was not ended properly; what was written until then is shown ({} frames{cut})",
                 frames.len()

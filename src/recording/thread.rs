@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, select};
@@ -14,7 +14,7 @@ use super::files::{Files, RecordingError};
 use super::sleep::SessionClock;
 use super::space::{Filling, Space};
 use super::writer::{EndReason, RecordingEvent, Subject};
-use super::{Mark, Metadata, OWN_CLASSES_SCHEMA, RECORDING_SCHEMA, folder};
+use super::{Counts, Mark, Metadata, OWN_CLASSES_SCHEMA, RECORDING_SCHEMA, folder};
 use crate::blur::Blurrer;
 use crate::version::Versions;
 
@@ -51,17 +51,10 @@ pub(super) struct Thread {
     pub report: Box<dyn Fn(RecordingEvent) + Send>,
 }
 
-/// Why a recording ends.
+/// Why a recording ends without an error.
 enum End {
     Asked,
     NoRoom,
-    Error(RecordingError),
-}
-
-impl From<RecordingError> for End {
-    fn from(error: RecordingError) -> Self {
-        if error.is_full_disk() { Self::NoRoom } else { Self::Error(error) }
-    }
 }
 
 impl Thread {
@@ -81,13 +74,17 @@ impl Thread {
         self.feed.folder.set(folder.clone()).ok();
         (self.report)(RecordingEvent::Started(folder.clone()));
         let end = self.record(&mut files, &folder);
-        // From here on, nothing is taken and nothing counts as lost.
+        // From here on, no frame is taken.
         self.feed.end();
-        let (counts, completed) = files.finish(now(), self.feed.lost.load(Ordering::Relaxed));
-        let why = match end {
-            End::Asked => None,
-            End::NoRoom => Some(EndReason::no_room()),
-            End::Error(error) => Some(EndReason::from(&error)),
+        if end.is_err() {
+            self.write_what_fits(&mut files);
+        }
+        let (counts, completed) = files.finish(now(), self.totals(&end));
+        let why = match &end {
+            Ok(End::Asked) => None,
+            Ok(End::NoRoom) => Some(EndReason::no_room()),
+            Err(error) if error.is_full_disk() => Some(EndReason::no_room()),
+            Err(error) => Some(EndReason::from(error)),
         };
         let reason = why.or_else(|| completed.err().as_ref().map(EndReason::from));
         (self.report)(RecordingEvent::Ended { folder, counts, reason });
@@ -99,34 +96,33 @@ impl Thread {
         (self.report)(self.feed.ended_without_a_word("its thread has crashed, which is a bug in Mien"));
     }
 
-    /// Writes what arrives, until the end is requested or it can't continue.
-    fn record(&mut self, files: &mut Files, folder: &Path) -> End {
+    /// Writes what arrives, until the end is requested or the disk is full but for the reserve.
+    ///
+    /// # Errors
+    /// When something can't be written, or belongs to another recording.
+    fn record(&mut self, files: &mut Files, folder: &Path) -> Result<End, RecordingError> {
         while !self.feed.is_ending() {
             let written = select! {
                 recv(self.shots) -> shot => shot.map_or(Ok(()), |shot| self.write_shot(files, shot)),
                 recv(self.notes) -> note => note.map_or(Ok(()), |note| self.write_note(files, note)),
                 default(TICK) => Ok(()),
             };
-            if let Err(error) = written.and_then(|()| self.mark_sleeps(files)) {
-                return error.into();
-            }
+            written?;
+            self.mark_sleeps(files)?;
             if !self.has_room(files, folder) {
-                return End::NoRoom;
+                self.feed.end();
+                // What is queued fits into the reserve.
+                return self.write_rest(files).map(|()| End::NoRoom);
             }
         }
-        self.write_rest(files).map_or_else(End::from, |()| End::Asked)
+        self.write_rest(files).map(|()| End::Asked)
     }
 
     /// Writes what is still queued, and the labels that are still to come.
     fn write_rest(&mut self, files: &mut Files) -> Result<(), RecordingError> {
         self.write_shots(files)?;
         let deadline = Instant::now() + LAST_LABELS;
-        while self.last_labelled < self.last_frame
-            && let Ok(note) = self.notes.recv_deadline(deadline)
-        {
-            self.write_note(files, note)?;
-        }
-        while let Ok(note) = self.notes.try_recv() {
+        while let Some(note) = self.next_note(deadline) {
             self.write_note(files, note)?;
         }
         // A frame may have been on its way when the end was requested.
@@ -136,6 +132,40 @@ impl Thread {
             Some(blurrer) => self.write_blurred(files, blurrer.finish()?),
             None => Ok(()),
         }
+    }
+
+    /// After an error, writes the labels and marks that still fit: they need far less room than a picture. The others are counted.
+    fn write_what_fits(&mut self, files: &mut Files) {
+        let deadline = Instant::now() + LAST_LABELS;
+        while let Some(note) = self.next_note(deadline) {
+            let is_of_video = match &note {
+                Note::Faces { frame, .. } => Some(*frame) <= self.last_frame,
+                Note::Mark { .. } => true,
+            };
+            if is_of_video {
+                // The first error is the one that is reported.
+                self.write_note(files, note).ok();
+            }
+        }
+    }
+
+    /// The next queued label or mark. Until `deadline`, waits for labels of frames that are in the video.
+    fn next_note(&self, deadline: Instant) -> Option<Note> {
+        if self.last_labelled < self.last_frame {
+            self.notes.recv_deadline(deadline).ok()
+        } else {
+            self.notes.try_recv().ok()
+        }
+    }
+
+    /// The totals, once nothing more is written.
+    fn totals(&self, end: &Result<End, RecordingError>) -> Counts {
+        let mut counts = self.feed.counts();
+        if end.as_ref().is_err_and(|error| !error.is_of_another_recording()) {
+            // Queued, or held back to be blurred.
+            counts.frames_lost += self.feed.queued.load(Ordering::Relaxed).saturating_sub(counts.frames);
+        }
+        counts
     }
 
     fn write_blurred(
@@ -154,7 +184,8 @@ impl Thread {
     }
 
     fn write_shot(&mut self, files: &mut Files, shot: Shot) -> Result<(), RecordingError> {
-        let Shot { image, frame, captured_at, faces } = shot;
+        let Shot { image, frame, captured_at, faces, place } = shot;
+        drop(place);
         let time = self.clock.time_of(captured_at);
         match &mut self.blurrer {
             Some(blurrer) => {
@@ -181,9 +212,10 @@ impl Thread {
     fn write_note(&mut self, files: &mut Files, note: Note) -> Result<(), RecordingError> {
         match note {
             Note::Faces { faces, classes, frame, captured_at } => {
-                files.faces(&faces, &classes, frame, self.clock.time_of(captured_at))?;
-                self.feed.faces.fetch_add(faces.len() as u64, Ordering::Relaxed);
                 self.last_labelled = Some(frame);
+                let written = files.faces(&faces, &classes, frame, self.clock.time_of(captured_at));
+                written.inspect_err(|error| count_lost(&self.feed.labels_lost, error))?;
+                self.feed.faces.fetch_add(faces.len() as u64, Ordering::Relaxed);
             }
             Note::Mark { at, text } => {
                 let mark = Mark { time: self.clock.time_of(at), text };
@@ -194,7 +226,7 @@ impl Thread {
     }
 
     fn write_mark(&self, files: &Files, at: Instant, mark: Mark) -> Result<(), RecordingError> {
-        files.mark(&mark)?;
+        files.mark(&mark).inspect_err(|error| count_lost(&self.feed.marks_lost, error))?;
         (self.report)(RecordingEvent::Marked { at, text: mark.text });
         Ok(())
     }
@@ -225,6 +257,13 @@ impl Thread {
             (self.report)(RecordingEvent::Warning(room.to_string()));
         }
         !room.is_over()
+    }
+}
+
+/// Counts labels or a mark that could not be written, unless they belong to another recording.
+fn count_lost(counter: &AtomicU64, error: &RecordingError) {
+    if !error.is_of_another_recording() {
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -19,17 +19,15 @@ use super::files::RecordingError;
 use super::sleep::{SessionClock, SleptFor, slept_for};
 use super::space::{Filling, FreeSpace, Space};
 use super::thread::{Moment, Thread};
+use super::waiting::Waiting;
 use crate::blur::{Blur, Blurrer};
 use crate::detect::DetectionOptions;
 use crate::network::NetworkInUse;
 use crate::pipeline::{Event, Tap};
 use crate::source::SourceInfo;
 
-/// Memory for pictures that wait for the disk, in bytes: four seconds of a usual webcam. Hard disks sometimes stall for a second.
-const QUEUE_BYTES: usize = 128 << 20;
-
-/// Minimum and maximum number of waiting pictures: large ones need a few places too, small ones only some seconds' worth.
-const QUEUE: std::ops::RangeInclusive<usize> = 8..=300;
+/// Maximum number of waiting pictures: small ones need only some seconds' worth, less than [`Waiting`] has memory for.
+const SHOTS: usize = 300;
 
 /// Maximum number of waiting rows and marks: half a minute's worth, far longer than a disk stalls.
 const NOTES: usize = 1024;
@@ -151,31 +149,35 @@ pub struct SessionWriter {
 }
 
 impl SessionWriter {
-    /// Starts recording into a new folder in `parent`. Returns at once; [`Self::events`] reports the outcome. `wake` is
-    /// called after each event.
+    /// Starts recording into a new folder in `parent`. Pictures wait for the disk in `waiting`. Returns at once; [`Self::events`]
+    /// reports the outcome. `wake` is called after each event.
     ///
     /// # Errors
     /// When the system can't start another thread.
-    pub fn start(parent: PathBuf, subject: Subject, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
-        Self::start_on(parent, subject, Box::new(FreeSpace), Box::new(slept_for), wake)
+    pub fn start(
+        parent: PathBuf,
+        subject: Subject,
+        waiting: Waiting,
+        wake: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
+        Self::start_on(parent, subject, waiting, Box::new(FreeSpace), Box::new(slept_for), wake)
     }
 
     /// As [`Self::start`]. Free space and time slept come from the caller, for tests.
     pub(super) fn start_on(
         parent: PathBuf,
         subject: Subject,
+        waiting: Waiting,
         space: Box<dyn Space>,
         slept_for: SleptFor,
         wake: impl Fn() + Send + 'static,
     ) -> io::Result<Self> {
-        let SourceInfo { width, height, .. } = subject.source;
-        let places = QUEUE_BYTES / (width * height * 3).max(1);
-        let (shots, waiting_shots) = bounded(places.clamp(*QUEUE.start(), *QUEUE.end()));
+        let (shots, waiting_shots) = bounded(SHOTS);
         let (notes, waiting_notes) = bounded(NOTES);
         // No bound: events are rare, and each counts.
         let (event_sender, events) = unbounded();
         let began = Moment { clock: Instant::now(), calendar: ZonedDateTime::now() };
-        let feed = Arc::new(Feed::new(began.clock, subject.blur.is_some(), shots, notes));
+        let feed = Arc::new(Feed::new(began.clock, subject.blur.is_some(), shots, waiting, notes));
         let mut thread = Thread {
             feed: Arc::clone(&feed),
             shots: waiting_shots,

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mien::pipeline::{Command, Event, LiveSettings};
-use mien::recording::{Edits, Export, ExportProblem, FACES, FRAMES, METADATA, Recording, RecordingSource, VIDEO};
+use mien::recording::{
+    ANALYSED, Edits, Export, ExportProblem, FACES, FRAMES, METADATA, Recording, RecordingSource, VIDEO,
+};
 use mien::source::{FrameSource as _, SourceKind};
 
 use crate::support::sessions::{self, kill, number, people, place_shown, record, time};
@@ -121,6 +123,22 @@ fn what_a_kill_left_is_opened_as_far_as_it_goes_and_said() {
     source.seek(time(95)).unwrap();
     let last = source.read().unwrap().unwrap();
     assert_eq!((place_shown(&last.image), last.index), (read - 1, number(read - 1)));
+}
+
+#[test]
+fn a_cut_row_in_the_list_of_analysed_frames_is_said_too() {
+    let home = tempfile::tempdir().unwrap();
+    record(home.path(), 50);
+    kill(home.path());
+    for table in [FACES, FRAMES] {
+        let path = home.path().join(table);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, &text[..=text.rfind('\n').unwrap()]).unwrap();
+    }
+    let notice = || open(home.path()).notices[0].clone();
+    assert!(!notice().contains("incomplete"), "{}", notice());
+    fs::write(home.path().join(ANALYSED), "frame\n0\n1").unwrap();
+    assert!(notice().contains("the last row incomplete"), "{}", notice());
 }
 
 #[test]

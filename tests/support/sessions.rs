@@ -116,7 +116,7 @@ pub fn record_of(folder: &Path, frames: u64, classes: &Classes) -> PathBuf {
         let mark = Mark { time: Duration::from_millis(millis), text: text.to_owned() };
         append_mark(&folder.join(recording::MARKS), &mark).unwrap();
     }
-    let counts = Some(Counts { frames, frames_lost: frames / 10, faces });
+    let counts = Some(Counts { frames, frames_lost: frames / 10, faces, ..Counts::default() });
     write_metadata(folder, Some("2026-03-04T10:05:30+01:00"), counts, classes);
     folder.to_owned()
 }

@@ -41,7 +41,7 @@ fn recording(fake: &Fake) -> Window {
 }
 
 fn ended(reason: Option<&str>) -> RecordingEvent {
-    let counts = Counts { frames: 371, frames_lost: 0, faces: 360 };
+    let counts = Counts { frames: 371, faces: 360, ..Counts::default() };
     RecordingEvent::Ended { folder: FOLDER.into(), counts, reason: reason.map(EndReason::new) }
 }
 
@@ -91,8 +91,10 @@ fn a_recording_that_ends_by_itself_says_why_and_where_it_is() {
     happens(&mut window, &fake, RecordingEvent::Warning("The disk has room for about 9 min".to_owned()));
     assert_shows(&window, "room for about 9 min");
     fake.world().recording = None;
-    happens(&mut window, &fake, ended(Some("the disk is full")));
-    assert_shows(&window, "the disk is full");
+    let counts = Counts { frames: 371, marks_lost: 2, labels_lost: 1, ..Counts::default() };
+    let reason = Some(EndReason::new("the disk is full"));
+    happens(&mut window, &fake, RecordingEvent::Ended { folder: FOLDER.into(), counts, reason });
+    assert_shows(&window, "the disk is full; 2 marks and the labels of 1 frame could not be recorded. The 371 frames");
     assert_shows(&window, FOLDER);
     assert_shows(&window, "Face 1: Happy");
     assert!(window.query_by_label("Record").is_some());
@@ -265,7 +267,7 @@ fn after_a_recording_a_button_and_a_menu_open_it() {
         let fake = Fake::with_camera();
         let mut window = recording(&fake);
         fake.world().recording = None;
-        let counts = Counts { frames: 30, frames_lost: 0, faces: 30 };
+        let counts = Counts { frames: 30, faces: 30, ..Counts::default() };
         happens(&mut window, &fake, RecordingEvent::Ended { folder: folder.clone(), counts, reason: None });
         // The message stays until it is dismissed.
         window.run_steps(80);

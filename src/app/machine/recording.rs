@@ -9,7 +9,7 @@ use crate::blur::Blur;
 use crate::detect::DetectionOptions;
 use crate::network::NetworkInUse;
 use crate::pipeline::{Command, Event, Tap};
-use crate::recording::{EndReason, Progress, RecordingEvent, SessionWriter, Subject};
+use crate::recording::{EndReason, Progress, RecordingEvent, SessionWriter, Subject, Waiting};
 use crate::source::{SourceInfo, SourceKind};
 
 /// How long a value must stay unchanged before its change is marked: a dragged slider changes many times.
@@ -64,7 +64,7 @@ impl MarkingWriter {
         let subject =
             Subject { source, network, smoothing: self.smoothing, detection: self.detection, blur: self.blur };
         let wake = self.wake.clone();
-        match SessionWriter::start(folder, subject, move || wake()) {
+        match SessionWriter::start(folder, subject, Waiting::default(), move || wake()) {
             Ok(writer) => Some(self.writer.insert(writer).tap()),
             Err(error) => {
                 let why = format!("a thread can't be started: {error}; close other programs and try again");

@@ -120,8 +120,7 @@ impl Outcome {
             line("Lines", format!("{} left out because their reader was too slow", self.tables.lines_left_out));
         }
         if let Some(SavedSession { folder, counts, .. }) = &self.recording {
-            let lost =
-                if counts.frames_lost > 0 { format!(", {} not recorded", counts.frames_lost) } else { String::new() };
+            let lost = counts.lost().map_or_else(String::new, |lost| format!(", {lost} not recorded"));
             line("Recording", format!("{} frames{lost}: {}", counts.frames, folder.display()));
         }
         text

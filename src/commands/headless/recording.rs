@@ -13,7 +13,7 @@ use crate::detect::DetectionOptions;
 use crate::exit::TryAgain;
 use crate::network::NetworkInUse;
 use crate::pipeline::{Event, Live};
-use crate::recording::{Counts, EndReason, RecordingEvent, SessionWriter, Subject};
+use crate::recording::{Counts, EndReason, RecordingEvent, SessionWriter, Subject, Waiting};
 use crate::source::SourceInfo;
 use crate::stages::StageChoices;
 
@@ -25,13 +25,15 @@ pub struct RecordingPlan {
     smoothing: Option<Duration>,
     detection: DetectionOptions,
     blur: Option<Blur>,
+    /// Shared by all recordings of the plan: any number of visitors of a server must not fill the memory.
+    waiting: Waiting,
 }
 
 impl RecordingPlan {
     /// Plans recordings in new folders in `parent`.
     pub fn new(parent: PathBuf, network: NetworkInUse, choices: &StageChoices, blur: Option<Blur>) -> Self {
         let StageChoices { smoothing, detection, .. } = *choices;
-        Self { parent, network, smoothing, detection, blur }
+        Self { parent, network, smoothing, detection, blur, waiting: Waiting::default() }
     }
 
     /// Starts a recording of this camera.
@@ -39,8 +41,8 @@ impl RecordingPlan {
     /// # Errors
     /// When no thread can be started.
     pub fn begin(&self, source: SourceInfo) -> io::Result<SessionWriter> {
-        let Self { parent, network, smoothing, detection, blur } = self.clone();
-        SessionWriter::start(parent, Subject { source, network, smoothing, detection, blur }, || ())
+        let Self { parent, network, smoothing, detection, blur, waiting } = self.clone();
+        SessionWriter::start(parent, Subject { source, network, smoothing, detection, blur }, waiting, || ())
     }
 }
 
@@ -139,7 +141,8 @@ mod tests {
         };
         let reason = EndReason { words: "the disk is full".to_owned(), is_disk_full: true };
         let expected = serde_json::json!({
-            "folder": "talk", "frames": 0, "frames_lost": 0, "faces": 0, "reason": "the disk is full",
+            "folder": "talk", "frames": 0, "frames_lost": 0, "labels_lost": 0, "marks_lost": 0, "faces": 0,
+            "reason": "the disk is full",
         });
         assert_eq!(saved(Some(reason)), expected);
         assert_eq!(saved(None)["reason"], serde_json::Value::Null);

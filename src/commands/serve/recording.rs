@@ -54,12 +54,13 @@ fn tell_trouble(ended: anyhow::Result<Option<SavedSession>>) {
 pub(super) fn lacking(saved: &SavedSession) -> Option<String> {
     let SavedSession { folder, counts, reason } = saved;
     let folder = folder.display();
-    match (reason, counts.frames_lost) {
-        (Some(reason), _) => Some(format!("warning: the recording in {folder} has ended: {reason}")),
-        (None, 0) => None,
-        (None, lost) => {
-            Some(format!("warning: {lost} frames are not in the recording in {folder}: the disk is too slow"))
+    match (reason, counts.lost()) {
+        (Some(reason), lost) => {
+            let lost = lost.map_or_else(String::new, |lost| format!("; {lost} could not be recorded"));
+            Some(format!("warning: the recording in {folder} has ended: {reason}{lost}"))
         }
+        (None, None) => None,
+        (None, Some(lost)) => Some(format!("warning: the recording in {folder} lacks {lost}: the disk is too slow")),
     }
 }
 
@@ -79,15 +80,20 @@ mod tests {
     #[test]
     fn a_recording_that_is_not_whole_is_told_and_one_that_is_whole_is_not() {
         let ended = |frames_lost, reason: Option<&str>| {
-            let counts = Counts { frames: 9, frames_lost, faces: 9 };
+            let counts = Counts { frames: 9, frames_lost, marks_lost: frames_lost / 3, faces: 9, ..Counts::default() };
             trouble(Ok(Some(SavedSession { folder: "talk".into(), counts, reason: reason.map(EndReason::new) })))
         };
         assert_eq!(ended(0, None), None);
         assert_eq!(trouble(Ok(None)), None);
         let full = ended(3, Some("the disk is full")).unwrap();
-        assert_eq!(full, "warning: the recording in talk has ended: the disk is full");
+        assert_eq!(
+            full,
+            "warning: the recording in talk has ended: the disk is full; 3 frames and 1 mark could not be recorded"
+        );
+        let cut = ended(0, Some("the disk is full")).unwrap();
+        assert_eq!(cut, "warning: the recording in talk has ended: the disk is full");
         let slow = ended(3, None).unwrap();
-        assert!(slow.starts_with("warning: 3 frames are not in the recording in talk"), "{slow}");
+        assert_eq!(slow, "warning: the recording in talk lacks 3 frames and 1 mark: the disk is too slow");
         let failed = trouble(Err(anyhow::anyhow!("no folder"))).unwrap();
         assert_eq!(failed, "error: the camera isn't recorded: no folder");
     }

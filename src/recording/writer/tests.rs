@@ -10,6 +10,7 @@ use crate::classes::Classes;
 use crate::emotion::Emotion;
 use crate::export::testing::{SCENE_HEIGHT, SCENE_WIDTH, scene};
 use crate::pipeline::Scene;
+use crate::recording::waiting::MOST_BYTES;
 use crate::recording::{FACES, FRAMES, MARKS, METADATA, Metadata, VIDEO, read_marks};
 use crate::source::SourceKind;
 
@@ -57,7 +58,23 @@ fn start(parent: &Path, space: impl Space + 'static) -> SessionWriter {
 }
 
 fn start_of(parent: &Path, subject: Subject, space: impl Space + 'static) -> SessionWriter {
-    SessionWriter::start_on(parent.to_owned(), subject, Box::new(space), Box::new(|| Duration::ZERO), || ()).unwrap()
+    start_in(parent, subject, Waiting::default(), space)
+}
+
+fn start_in(parent: &Path, subject: Subject, waiting: Waiting, space: impl Space + 'static) -> SessionWriter {
+    let (parent, space, slept_for) = (parent.to_owned(), Box::new(space), Box::new(|| Duration::ZERO));
+    SessionWriter::start_on(parent, subject, waiting, space, slept_for, || ()).unwrap()
+}
+
+/// The events up to the end of a recording that ends by itself.
+fn until_it_ends(writer: &SessionWriter) -> Vec<RecordingEvent> {
+    let mut events = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !events.iter().any(RecordingEvent::is_end) && Instant::now() < deadline {
+        events.extend(writer.events());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    events
 }
 
 /// A scene whose gray encodes its number.
@@ -140,7 +157,7 @@ fn a_recording_holds_every_frame_and_the_faces_of_those_that_were_labelled() {
     assert_eq!(faces[2][2], frames[3][2]);
     assert_eq!(read_marks(&folder.join(MARKS)).unwrap()[0].text, "laughs");
 
-    let counts = Counts { frames: 6, frames_lost: 0, faces: 5 };
+    let counts = Counts { frames: 6, faces: 5, ..Counts::default() };
     assert_eq!(ending(&events), (counts, None));
     let metadata = metadata_in(&folder);
     assert_eq!((metadata.counts, metadata.device.as_str()), (Some(counts), "Desk cam"));
@@ -223,14 +240,9 @@ fn a_camera_that_comes_back_with_another_size_ends_the_recording_whole() {
     let image = Mat::new_rows_cols_with_default(100, 200, CV_8UC3, Scalar::all(0.0)).unwrap();
     other.frame.image = image.into();
     writer.tap().captured(&other.frame);
-    let mut events = Vec::new();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !matches!(events.last(), Some(RecordingEvent::Ended { .. })) && Instant::now() < deadline {
-        events.extend(writer.events());
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let events = until_it_ends(&writer);
     let (counts, reason) = ending(&events);
-    assert_eq!(counts.frames, 4);
+    assert_eq!(counts, Counts { frames: 4, faces: 4, ..Counts::default() }, "all that belongs to it");
     assert!(
         reason.as_ref().is_some_and(|reason| reason.words.contains("200×100") && reason.words.contains("320×240")),
         "{reason:?}"
@@ -267,14 +279,15 @@ fn the_last_frames_get_their_labels_after_the_end_was_asked_for_and_later_ones_n
     assert_eq!((counts.frames, counts.faces), (3, 3));
 }
 
-/// A disk that reports on the first channel that it stalls, and does so until the other end of the second is dropped.
-struct Stuck(Sender<()>, Receiver<()>);
+/// A disk that reports on the first channel that it stalls, and does so until the other end of the second is dropped. Then it has this
+/// many free bytes.
+struct Stuck(Sender<()>, Receiver<()>, u64);
 
 impl Space for Stuck {
     fn free(&self, _folder: &Path) -> Option<u64> {
         self.0.send(()).ok();
         self.1.recv().ok();
-        Some(u64::MAX)
+        Some(self.2)
     }
 }
 
@@ -291,7 +304,7 @@ fn until(what: &str, so: impl Fn() -> bool) {
 fn a_disk_that_is_too_slow_is_not_waited_for_and_the_recording_still_ends_whole() {
     let home = tempfile::tempdir().unwrap();
     let ((stuck, is_stuck), (moves_again, stands_still)) = (unbounded(), bounded(0));
-    let writer = start(home.path(), Stuck(stuck, stands_still));
+    let writer = start(home.path(), Stuck(stuck, stands_still, u64::MAX));
     pass(&writer, 0..3, |_| true);
     is_stuck.recv().unwrap();
     let events = writer.finish_by(Instant::now());
@@ -319,12 +332,7 @@ fn a_writer_that_crashes_says_that_it_has_ended() {
     let home = tempfile::tempdir().unwrap();
     let writer = start(home.path(), Broken);
     pass(&writer, 0..1, |_| true);
-    let mut events = Vec::new();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !events.iter().any(RecordingEvent::is_end) && Instant::now() < deadline {
-        events.extend(writer.events());
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let events = until_it_ends(&writer);
     let (_, reason) = ending(&events);
     assert!(reason.as_ref().is_some_and(|reason| reason.words.contains("a bug in Mien")), "{reason:?}");
     assert_eq!(events.len(), 2, "{events:?}");
@@ -334,15 +342,32 @@ fn a_writer_that_crashes_says_that_it_has_ended() {
 }
 
 #[test]
-fn frames_that_nobody_takes_any_more_are_counted() {
+fn what_nobody_takes_any_more_is_counted() {
     let (shots, waiting_shots) = bounded(1);
-    let (notes, _) = bounded(1);
-    let feed = Feed::new(Instant::now(), false, shots, notes);
-    drop(waiting_shots);
+    let (notes, waiting_notes) = bounded(1);
+    let feed = Feed::new(Instant::now(), false, shots, Waiting::default(), notes);
+    drop((waiting_shots, waiting_notes));
     for index in 0..3 {
-        feed.captured(&numbered(index).frame);
+        let scene = numbered(index);
+        feed.captured(&scene.frame);
+        feed.labelled(&scene);
     }
-    assert_eq!(feed.lost.load(Ordering::Relaxed), 3);
+    feed.mark(Instant::now(), "laughs".to_owned());
+    assert_eq!(feed.counts(), Counts { frames_lost: 3, labels_lost: 3, marks_lost: 1, ..Counts::default() });
+}
+
+#[test]
+fn frames_for_which_the_pictures_of_other_recordings_leave_no_memory_are_counted() {
+    let home = tempfile::tempdir().unwrap();
+    let waiting = Waiting::default();
+    let of_others = waiting.place(MOST_BYTES).unwrap();
+    let writer = start_in(home.path(), subject("Desk cam"), waiting.clone(), Plenty);
+    pass(&writer, 0..2, |_| true);
+    drop(of_others);
+    pass(&writer, 2..5, |_| true);
+    let (counts, _) = ending(&writer.finish());
+    assert_eq!((counts.frames, counts.frames_lost), (3, 2));
+    assert!(waiting.place(MOST_BYTES).is_some(), "what was written waits no more");
 }
 
 #[test]

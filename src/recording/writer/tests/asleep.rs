@@ -14,7 +14,8 @@ fn a_sleep_is_a_gap_in_all_times_with_a_mark() {
     let asked = Arc::clone(&slept);
     let slept_for = Box::new(move || Duration::from_secs(asked.load(Ordering::SeqCst)));
     let space = Box::new(Plenty);
-    let writer = SessionWriter::start_on(home.path().to_owned(), subject("Desk cam"), space, slept_for, || ()).unwrap();
+    let (parent, waiting) = (home.path().to_owned(), Waiting::default());
+    let writer = SessionWriter::start_on(parent, subject("Desk cam"), waiting, space, slept_for, || ()).unwrap();
     pass(&writer, 0..3, |_| true);
     until("the first frames are written", || writer.progress().frames == 3);
     slept.fetch_add(SLEEP.as_secs(), Ordering::SeqCst);

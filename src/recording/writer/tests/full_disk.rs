@@ -33,6 +33,57 @@ fn a_disk_that_runs_full_ends_the_recording_before_its_last_byte() {
     assert_eq!(metadata_in(&folder).counts, Some(counts));
 }
 
+#[test]
+fn what_waits_when_only_the_reserve_is_left_is_still_written() {
+    let home = tempfile::tempdir().unwrap();
+    let ((stuck, is_stuck), (moves_again, stands_still)) = (unbounded(), bounded(0));
+    let writer = start(home.path(), Stuck(stuck, stands_still, 0));
+    is_stuck.recv().unwrap();
+    pass(&writer, 0..3, |_| true);
+    writer.mark(Instant::now(), "laughs".to_owned());
+    drop(moves_again);
+    let events = until_it_ends(&writer);
+    let (counts, reason) = ending(&events);
+    assert!(reason.is_some_and(|reason| reason.is_disk_full));
+    assert_eq!(counts, Counts { frames: 3, faces: 3, ..Counts::default() });
+    let marks = read_marks(&folder_of(&events).join(MARKS)).unwrap();
+    assert_eq!(marks.iter().map(|mark| mark.text.as_str()).collect::<Vec<_>>(), ["laughs"]);
+}
+
+/// Runs itself again, in a process whose files can't grow beyond some KiB.
+#[cfg(unix)]
+#[test]
+fn what_fits_no_more_is_counted_and_what_fits_is_written() {
+    const FOLDER: &str = "MIEN_TEST_FULL_DISK_RECORDING";
+    const KIBIBYTES: usize = 64;
+    let Some(parent) = std::env::var_os(FOLDER) else {
+        let home = tempfile::tempdir().unwrap();
+        let test = "recording::writer::tests::full_disk::what_fits_no_more_is_counted_and_what_fits_is_written";
+        return crate::full_disk::test_again(test, FOLDER, home.path(), KIBIBYTES);
+    };
+    let ((stuck, is_stuck), (moves_again, stands_still)) = (unbounded(), bounded(0));
+    let writer = start(Path::new(&parent), Stuck(stuck, stands_still, u64::MAX));
+    is_stuck.recv().unwrap();
+    // All of this is queued before anything is written. The rows of a thousand faces don't fit, and neither do the long marks.
+    let mut crowd = numbered(0);
+    crowd.faces = vec![crowd.faces[0]; 1000];
+    writer.tap().captured(&crowd.frame);
+    writer.tap().labelled(&crowd);
+    let long = "laughs, loudly and long; ".repeat(4000);
+    for text in [long.as_str(), "laughs", &long] {
+        writer.mark(Instant::now(), text.to_owned());
+    }
+    drop(moves_again);
+    let events = until_it_ends(&writer);
+    let (counts, reason) = ending(&events);
+    assert!(reason.is_some_and(|reason| reason.words.contains("can't write to")), "{events:?}");
+    assert_eq!((counts.labels_lost, counts.marks_lost, counts.frames + counts.frames_lost), (1, 2, 1), "{counts:?}");
+    let folder = folder_of(&events);
+    assert_eq!(metadata_in(&folder).counts, Some(counts));
+    let marks = read_marks(&folder.join(MARKS)).unwrap();
+    assert_eq!(marks.iter().map(|mark| mark.text.as_str()).collect::<Vec<_>>(), ["laughs"]);
+}
+
 /// A file system of two megabytes, if this user may mount one.
 #[cfg(target_os = "linux")]
 struct SmallDisk(tempfile::TempDir);

@@ -46,14 +46,11 @@ fn a_network_of_other_classes_ends_the_recording_with_the_reason() {
     let home = tempfile::tempdir().unwrap();
     let writer = start(home.path(), Plenty);
     pass_apart(&writer, (0..3).map(numbered).chain([own(3)]));
-    let mut events = Vec::new();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !matches!(events.last(), Some(RecordingEvent::Ended { .. })) && Instant::now() < deadline {
-        events.extend(writer.events());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let reason = ending(&events).1.unwrap();
+    let events = until_it_ends(&writer);
+    let (counts, reason) = ending(&events);
+    let reason = reason.unwrap();
     assert!(reason.words.contains("classes are now wide awake, tired, not angry"), "{reason}");
+    assert_eq!(counts.lost(), None, "the others belong to another recording");
     let folder = folder_of(&events);
     assert_eq!(rows(&folder.join(FACES)).len(), 3);
     assert!(metadata_in(&folder).classes.are_emotions() && Recording::open(&folder).is_ok());
