@@ -233,7 +233,7 @@ fn load(choice: &NetworkChoice) -> anyhow::Result<(Box<dyn Classifier>, NetworkI
 }
 
 /// Parses a model's name or path.
-fn model_source(text: &str) -> ModelSource {
+pub(super) fn model_source(text: &str) -> ModelSource {
     let Ok(source) = text.parse();
     source
 }

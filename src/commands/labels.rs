@@ -11,7 +11,7 @@ use crate::detect::GivenDetection;
 use crate::device::DeviceChoice;
 use crate::net::ModelSource;
 #[cfg(feature = "gui")]
-use crate::net::{Model, Precision};
+use crate::net::{Card, Model, Precision};
 use crate::pipeline::LiveSettings;
 use crate::prior::PriorChoice;
 use crate::smooth::LONGEST_SMOOTHING_SECS;
@@ -60,19 +60,28 @@ impl LabelArgs {
             || *detection != GivenDetection::default()
     }
 
-    /// Refuses a device, model or prior that can't be used, before any window opens. A prior is only checked if a model is given too.
+    /// Refuses a device, model or prior that can't be used, before any window opens. `last_model` returns the model that the window uses
+    /// if none is given.
     ///
     /// # Errors
     /// When the device isn't available, the model is missing or damaged, or the prior doesn't fit the model.
     #[cfg(feature = "gui")]
-    pub fn check(&self) -> anyhow::Result<()> {
+    pub fn check(&self, last_model: impl FnOnce() -> ModelSource) -> anyhow::Result<()> {
         if let Some(device) = self.device {
             device.resolve()?;
         }
+        let assume = |source: &ModelSource, card: &Card| {
+            let assumed = card.calibration.assume(self.prior.as_ref());
+            assumed.map_err(|error| LoadError::Run { model: source.clone(), source: error.into() })
+        };
         if let Some(source) = &self.model {
-            let model = Model::load(source, tch::Device::Cpu, Precision::F32)?;
-            let assumed = model.card.calibration.assume(self.prior.as_ref());
-            assumed.map_err(|error| LoadError::Run { model: source.clone(), source: error.into() })?;
+            assume(source, &Model::load(source, tch::Device::Cpu, Precision::F32)?.card)?;
+        } else if self.prior.is_some() {
+            let source = last_model();
+            // If it can't be read any more, the window says so, and another can be chosen there.
+            if let Ok(card) = source.card() {
+                assume(&source, &card)?;
+            }
         }
         Ok(())
     }
@@ -127,20 +136,30 @@ mod tests {
         let own = card.replace("\"angry\"", "\"tired\"").replace("\nangry = ", "\ntired = ");
         std::fs::write(weights.with_extension("toml"), own).unwrap();
         let file = folder.path().join("prior.toml");
-        let check = |model: ModelSource, prior: Option<&str>| {
+        let checked = |given: Option<ModelSource>, last: ModelSource, prior: Option<&str>| {
             let prior = prior.map(|text| {
                 std::fs::write(&file, text).unwrap();
                 file.to_str().unwrap().parse().unwrap()
             });
-            LabelArgs { model: Some(model), prior, ..LabelArgs::default() }.check()
+            LabelArgs { model: given, prior, ..LabelArgs::default() }.check(|| last)
         };
         let rest = "disgust = 1\nfear = 1\nhappy = 1\nsad = 1\nsurprise = 1\nneutral = 1\n";
         let emotions = format!("angry = 2\n{rest}");
         let own = || ModelSource::File(weights.clone());
+        // Whether the model is given, or the one that the window used last.
+        let check = |model: ModelSource, prior: Option<&str>| {
+            let as_last = checked(None, model.clone(), prior).map_err(|error| error.to_string());
+            let as_given = checked(Some(model), ModelSource::default(), prior).map_err(|error| error.to_string());
+            assert_eq!(as_given, as_last);
+            as_given
+        };
         check(ModelSource::default(), Some(&emotions)).unwrap();
         check(own(), None).unwrap();
         check(own(), Some(&format!("[classes]\n{rest}tired = 2\n"))).unwrap();
-        let error = check(own(), Some(&emotions)).unwrap_err().to_string();
+        let error = check(own(), Some(&emotions)).unwrap_err();
         assert!(error.contains("can't run the model") && error.contains("tells apart tired, disgust"), "{error}");
+        // The window tells of a model that has gone since.
+        let gone = ModelSource::File(folder.path().join("gone.safetensors"));
+        checked(None, gone, Some(&emotions)).unwrap();
     }
 }

@@ -100,7 +100,7 @@ impl LiveArgs {
 
     #[cfg(feature = "gui")]
     fn show(&self) -> anyhow::Result<()> {
-        self.view.labels.check()?;
+        self.view.labels.check(app::last_model)?;
         app::run(self.launch(), Arc::new(ThisMachine { osc: self.osc.clone() }))
     }
 

@@ -129,7 +129,7 @@ impl ReplayArgs {
     fn show(&self, source: &Chosen) -> anyhow::Result<()> {
         // Open it once here, where an unusable file results in an exit code.
         drop(source.request().open()?);
-        self.view.labels.check()?;
+        self.view.labels.check(app::last_model)?;
         app::run(self.launch(source), Arc::new(ThisMachine::default()))
     }
 
