@@ -253,6 +253,10 @@ impl Results {
         self.frames += file.frames;
         self.frames_with_face += file.frames_with_face;
         self.faces += file.faces;
+        self.below_quality += file.below_quality;
+        for (verdict, faces) in &file.verdicts {
+            *self.verdicts.entry(verdict.clone()).or_default() += faces;
+        }
         self.classes = file.classes.clone();
         self.arithmetic.extend(file.arithmetic.iter().cloned());
         self.complaints.extend(file.complaints.iter().map(|complaint| format!("{}: {complaint}", name.display())));
@@ -327,6 +331,19 @@ mod tests {
         assert_eq!(earlier(&work), Earlier::Partly { results, missing: csv.clone() });
         std::fs::write(&path, "{").unwrap();
         assert_eq!(earlier(&work), Earlier::Unfinished);
+    }
+
+    #[test]
+    fn the_sum_of_files_counts_verdicts_and_faces_of_poor_quality_too() {
+        let file = |unsure: u64, below_quality: u64| {
+            let verdicts = [("happy".to_owned(), 4), ("unsure".to_owned(), unsure)].into();
+            Results { faces: 4 + unsure, below_quality, verdicts, ..Results::default() }
+        };
+        let mut sum = Results::default();
+        sum.take_in(Path::new("a.mp4"), &file(1, 0));
+        sum.take_in(Path::new("b.mp4"), &file(2, 3));
+        assert_eq!((sum.faces, sum.below_quality), (11, 3));
+        assert_eq!(sum.verdicts, [("happy".to_owned(), 8), ("unsure".to_owned(), 3)].into());
     }
 
     #[test]

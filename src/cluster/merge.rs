@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use super::films::{PartTable, frame_shifts, join_parts};
+use super::entry::Entry;
 use super::found::{Found, FoundRecord};
 use super::line::Kind;
 use super::manifest::Manifest;
 use super::select::{belong_together, remove_replaced, remove_unplanned, without_doubles};
 use crate::batch::{
-    FileState, Output, PICTURES_NAME, Product, RECORD_ENDING, Record, Results, TablesRecord, different_arithmetic,
-    write_index,
+    Output, PICTURES_NAME, Product, RECORD_ENDING, Record, Results, TablesRecord, different_arithmetic, write_index,
 };
 use crate::console::tell;
 use crate::exit::TryAgain;
@@ -68,12 +67,6 @@ pub struct Merged {
     pub unplanned: Vec<PathBuf>,
 }
 
-/// The results of a file that go into the table: its own, or those of its parts.
-struct Entry {
-    name: PathBuf,
-    records: Vec<FoundRecord>,
-}
-
 impl Merge {
     /// Writes the table of faces, and those of frames and summaries if each file has them.
     ///
@@ -102,7 +95,7 @@ impl Merge {
         merged.files = entries.len();
         self.write(&entries, format, &mut merged)?;
         if let [folder] = self.folders.as_slice()
-            && entries.iter().flat_map(|entry| &entry.records).all(|record| has(record, Product::Summary))
+            && entries.iter().all(|entry| entry.has(Product::Summary))
         {
             write_index(folder)?;
         }
@@ -190,10 +183,10 @@ impl Merge {
         results.complaints.extend(merged.bad.iter().cloned());
         let mut tables = Vec::new();
         for product in [Product::Faces(format), Product::Frames(format), Product::Summary] {
-            let is_wanted = entries.iter().flat_map(|entry| &entry.records).all(|record| has(record, product));
+            let is_wanted = entries.iter().all(|entry| entry.has(product));
             if !is_wanted && product == Product::Faces(format) {
-                let lacks = |entry: &&Entry| !entry.records.iter().all(|record| has(record, product));
-                let names = in_words(entries.iter().filter(lacks).map(|entry| entry.name.display().to_string()));
+                let lacking = entries.iter().filter(|entry| !entry.has(product));
+                let names = in_words(lacking.map(|entry| entry.name.display().to_string()));
                 let ending = format.ending();
                 bail!(
                     "there are no {ending} tables of {names}; analyse with --{}, or name another extension",
@@ -247,60 +240,6 @@ fn write_table(entries: &[Entry], product: Product, format: TableFormat, path: &
         std::fs::remove_file(part).ok();
     }
     Ok(staging.publish(Existing::Replace)?)
-}
-
-impl Entry {
-    /// Parts without results.
-    fn missing_parts(&self) -> Vec<PathBuf> {
-        let parts: Vec<_> = self.records.iter().filter_map(FoundRecord::part).collect();
-        let Some(any) = parts.first() else { return Vec::new() };
-        let is_there = |number: &u32| parts.iter().any(|part| part.number == *number);
-        let absent = (1..=any.of).filter(|number| !is_there(number));
-        absent.map(|number| crate::batch::Part { number, ..*any }.name(&self.name)).collect()
-    }
-
-    /// Its table. Tables of parts are joined into one in `staging`.
-    fn table(
-        &self,
-        product: Product,
-        format: TableFormat,
-        staging: &Staging,
-        number: usize,
-    ) -> anyhow::Result<PathBuf> {
-        if let Some(record) = self.records.iter().find(|record| record.part().is_none()) {
-            return table_of(record, product, format);
-        }
-        let parts = self.part_tables(product, format)?;
-        // All tables of a film must give a frame the same number, even if no face was seen at a cut.
-        let frames = Product::Frames(format);
-        let shifts = if self.records.iter().all(|record| has(record, frames)) {
-            Some(frame_shifts(&self.part_tables(frames, format)?, format)?)
-        } else {
-            None
-        };
-        let path = staging.path().join(format!("film-{number}{}", format.ending()));
-        join_parts(&parts, shifts.as_deref(), &path, format)
-    }
-
-    /// The tables of its parts.
-    fn part_tables(&self, product: Product, format: TableFormat) -> anyhow::Result<Vec<PartTable>> {
-        let parts = self.records.iter().filter_map(|record| Some((record.part()?, record)));
-        parts.map(|(part, record)| Ok(PartTable { part, path: table_of(record, product, format)? })).collect()
-    }
-}
-
-/// The path of a table. Refuses one whose length has changed since it was written.
-fn table_of(record: &FoundRecord, product: Product, format: TableFormat) -> anyhow::Result<PathBuf> {
-    let ending = format.ending();
-    let mut outputs = record.outputs(product);
-    let output = outputs.find(|output| output.file.path.to_string_lossy().ends_with(ending));
-    let output = output.with_context(|| format!("{} lists no table {ending}", record.path.display()))?;
-    let path = record.place_of(output);
-    let now = FileState::of(&path).with_context(|| format!("can't read {}", path.display()))?;
-    if now.bytes != output.file.bytes {
-        bail!("{} has changed since Mien wrote it; analyse its file again with --force", path.display());
-    }
-    Ok(path)
 }
 
 /// The pictures that the table of all pictures is about.
@@ -365,10 +304,6 @@ fn options_of(record: &Record) -> Value {
         options.retain(|name, _| !OWN_OPTIONS.contains(&name.as_str()));
     }
     options
-}
-
-fn has(record: &FoundRecord, product: Product) -> bool {
-    record.results().is_some_and(|results| results.products.contains(&product))
 }
 
 fn in_words(names: impl Iterator<Item = String>) -> String {

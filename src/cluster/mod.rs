@@ -1,6 +1,7 @@
 //! Divides work among many machines: a manifest lists the files, each machine processes one shard of it, and a merge joins all results. An
 //! engine (Snakemake, Slurm, Kubernetes) starts the machines.
 
+mod entry;
 mod films;
 mod found;
 mod line;

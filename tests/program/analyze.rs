@@ -395,9 +395,10 @@ fn one_table_over_all_files_and_a_row_for_each_frame() {
     assert_eq!(read("together.csv"), read("a.mp4.csv"));
     let record = |name: &str| serde_json::from_str::<serde_json::Value>(&read(name)).unwrap();
     let (one, all) = (record("a.mp4.mien.json"), record("together.mien.json"));
-    for figure in ["frames", "frames_with_face", "faces", "arithmetic"] {
+    for figure in ["frames", "frames_with_face", "faces", "verdicts", "arithmetic"] {
         assert_eq!(all["results"][figure], one["results"][figure], "{figure}");
     }
+    assert!(one["results"]["verdicts"].as_object().is_some_and(|verdicts| !verdicts.is_empty()), "{one}");
     assert!(one["results"]["arithmetic"][0].is_string(), "{one}");
     fs::write(result("together.csv"), "worked on").unwrap();
     analyze(home, &["a.mp4", "--together"]).failure().stdout(contains("together.csv was changed since"));
