@@ -49,7 +49,7 @@ fn every_frame_of_a_video_is_labelled_however_slow_the_network_is() {
 }
 
 #[test]
-fn a_face_keeps_its_name_and_gets_its_label() {
+fn a_face_keeps_its_id_and_gets_its_label() {
     let mut watch = Watch::video(FakeVideo::new(30), happy(), settings());
     watch.until_event(&Event::EndOfVideo);
     let face = watch.scenes.last().unwrap().faces[0];
@@ -103,7 +103,7 @@ fn a_video_that_is_paused_before_its_first_frame_shows_it_all_the_same() {
 }
 
 #[test]
-fn people_keep_their_numbers_over_steps_and_seeks_and_get_them_again_where_they_were_before() {
+fn people_keep_their_ids_over_steps_and_seeks_and_get_them_again_where_they_were_before() {
     let mut watch = paused_video(100, settings());
     let face = |watch: &mut Watch, command: Command, index: u64| {
         watch.live.send(command);
@@ -234,7 +234,7 @@ fn a_video_that_ended_can_be_positioned_and_played_again() {
 }
 
 #[test]
-fn a_repeated_video_starts_again_with_the_same_names() {
+fn a_repeated_video_starts_again_with_the_same_ids() {
     let mut watch = Watch::video(FakeVideo::new(10), happy(), LiveSettings { repeat: true, ..settings() });
     watch.until("a third round", |watch| watch.live.statistics().frames > 25);
     assert!(watch.scenes.iter().flat_map(|scene| &scene.faces).all(|face| face.id == FaceId(1)));
@@ -393,11 +393,11 @@ fn frames_that_come_while_the_network_is_loaded_do_not_count_as_dropped() {
 }
 
 #[test]
-fn a_lost_camera_is_opened_again_and_time_and_names_go_on() {
+fn a_lost_camera_is_opened_again_and_time_goes_on() {
     let camera = FakeCamera::new();
     let mut watch = Watch::camera(&camera, happy());
     let mut seen = 0;
-    watch.until("a named face", |watch| {
+    watch.until("a face", |watch| {
         camera.gives(1);
         seen += 1;
         watch.scenes.last().is_some_and(|scene| !scene.faces.is_empty())

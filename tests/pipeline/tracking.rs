@@ -1,4 +1,4 @@
-//! Face numbers that stay with people: real detection on films made by warping pictures.
+//! Face ids that stay with people: real detection on films made by warping pictures.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ fn last_ids(frames: &[Vec<DetectedFace>]) -> Vec<u32> {
 const MIDDLE: (f32, f32) = (320.0, 240.0);
 
 #[test]
-fn a_head_that_tilts_and_comes_back_keeps_its_number() {
+fn a_head_that_tilts_and_comes_back_keeps_its_id() {
     for ([actor, _], mut film) in casts() {
         let shown = film.play(5.0, |over| {
             let roll = 45.0 * (std::f32::consts::PI * over).sin();
@@ -81,7 +81,7 @@ fn a_head_that_tilts_and_comes_back_keeps_its_number() {
 }
 
 #[test]
-fn a_face_that_leaves_and_comes_back_has_its_number_again() {
+fn a_face_that_leaves_and_comes_back_has_its_id_again() {
     for ([actor, _], mut film) in casts() {
         let way = |over: f32| 320.0 + 500.0 * over;
         film.play(1.0, |_| with(room(1, 0.0), &[(&actor, Pose::at(way(0.0), 240.0))]));
@@ -94,7 +94,7 @@ fn a_face_that_leaves_and_comes_back_has_its_number_again() {
 }
 
 #[test]
-fn two_people_who_cross_keep_their_numbers() {
+fn two_people_who_cross_keep_their_ids() {
     for ([front, behind], mut film) in casts() {
         let draw = |over: f32| {
             let (left, right) = (130.0 + 380.0 * over, 510.0 - 380.0 * over);
@@ -105,12 +105,12 @@ fn two_people_who_cross_keep_their_numbers() {
         let shown = film.play(1.0, |_| draw(1.0));
         assert_eq!(last_ids(&shown), [1, 2]);
         let faces = shown.last().unwrap();
-        assert!(faces[0].rect.x > faces[1].rect.x, "numbers were swapped: {faces:?}");
+        assert!(faces[0].rect.x > faces[1].rect.x, "ids were swapped: {faces:?}");
     }
 }
 
 #[test]
-fn a_face_whose_mouth_a_hand_covers_keeps_its_number() {
+fn a_face_whose_mouth_a_hand_covers_keeps_its_id() {
     for ([actor, _], mut film) in casts() {
         let shown = film.play(4.0, |over| {
             let is_covered = (0.3..0.6).contains(&over);
@@ -121,7 +121,7 @@ fn a_face_whose_mouth_a_hand_covers_keeps_its_number() {
 }
 
 #[test]
-fn at_a_cut_another_person_gets_another_number_and_the_first_gets_theirs_back() {
+fn at_a_cut_another_person_gets_another_id_and_the_first_gets_theirs_back() {
     // The filmed people may be one and the same person, so this uses drawn ones.
     let ([one, other], mut film) = (Actor::drawn(), Film::new(DetectorKind::Haar));
     let place = Pose::at(MIDDLE.0, MIDDLE.1);

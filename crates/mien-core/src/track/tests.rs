@@ -51,7 +51,7 @@ fn a_face_shows_on_the_third_frame_that_has_it() {
 }
 
 #[test]
-fn false_boxes_that_flicker_never_show_and_take_no_number() {
+fn false_boxes_that_flicker_never_show_and_take_no_id() {
     let mut run = Run::new();
     for i in 0..60_u32 {
         // Two frames here, two frames there, beside a face that stays.
@@ -63,7 +63,7 @@ fn false_boxes_that_flicker_never_show_and_take_no_number() {
 }
 
 #[test]
-fn a_face_lost_for_two_frames_keeps_its_name_and_stays_shown() {
+fn a_face_lost_for_two_frames_keeps_its_id_and_stays_shown() {
     let mut run = Run::new();
     run.see_for(10, &[face(200.0, 200.0)]);
     for missed in 1..=2 {
@@ -84,7 +84,7 @@ fn a_face_that_left_is_hidden_soon_and_known_for_a_while() {
 }
 
 #[test]
-fn the_name_of_a_face_that_left_is_not_given_again() {
+fn the_id_of_a_face_that_left_is_not_given_again() {
     let mut run = Run::new();
     run.see_for(10, &[face(200.0, 200.0)]);
     run.see_for(2 * FPS, &[]);
@@ -103,7 +103,7 @@ fn a_moving_face_is_shown_on_where_it_is_expected() {
 }
 
 #[test]
-fn two_people_who_cross_keep_their_names() {
+fn two_people_who_cross_keep_their_ids() {
     for step in [3.0, 8.0, 15.0] {
         let mut run = Run::new();
         let mut last = Vec::new();
@@ -116,12 +116,12 @@ fn two_people_who_cross_keep_their_names() {
             last = if apart < 40.0 { run.see(&[face(350.0, 207.0)]) } else { run.see(&[left, right]) };
         }
         assert_eq!(ids(&last), [1, 2], "at {step} pixels a frame");
-        assert!(last[0].rect.x > 450.0 && last[1].rect.x < 250.0, "names were swapped at {step}: {last:?}");
+        assert!(last[0].rect.x > 450.0 && last[1].rect.x < 250.0, "ids were swapped at {step}: {last:?}");
     }
 }
 
 #[test]
-fn two_people_who_swap_sides_without_hiding_each_other_keep_their_names() {
+fn two_people_who_swap_sides_without_hiding_each_other_keep_their_ids() {
     let mut run = Run::new();
     let mut last = Vec::new();
     for i in 0..=60_u32 {
@@ -136,7 +136,7 @@ fn two_people_who_swap_sides_without_hiding_each_other_keep_their_names() {
 }
 
 #[test]
-fn a_camera_that_swings_does_not_give_a_face_the_name_of_its_neighbour() {
+fn a_camera_that_swings_does_not_give_a_face_the_id_of_its_neighbour() {
     let mut run = Run::new();
     let row = |shift: f32| [0.0, 110.0, 220.0].map(|x| face(200.0 + x + shift, 200.0));
     run.see_for(10, &row(0.0));
@@ -298,7 +298,7 @@ fn no_face_waits_for_more_frames_than_the_source_declares() {
 }
 
 #[test]
-fn other_options_leave_a_face_its_number() {
+fn other_options_leave_a_face_its_id() {
     let mut run = Run::new();
     run.see_for(5, &[face(200.0, 200.0)]);
     run.tracker.set_options(TrackOptions::for_spacing(Duration::from_secs(1)));
@@ -371,7 +371,7 @@ fn at_a_cut_the_face_at_the_same_place_is_another_one_unless_it_looks_alike() {
 }
 
 #[test]
-fn a_face_that_is_back_within_some_seconds_has_its_number_again_and_later_a_new_one() {
+fn a_face_that_is_back_within_some_seconds_has_its_id_again_and_later_a_new_one() {
     let mut run = Run::new();
     assert_eq!(see_person(&mut run, 10, 1, 200.0), [1]);
     run.see_for(3 * FPS, &[]);
@@ -382,7 +382,7 @@ fn a_face_that_is_back_within_some_seconds_has_its_number_again_and_later_a_new_
 }
 
 #[test]
-fn a_face_that_comes_into_the_picture_has_its_old_number_as_soon_as_it_can_be_seen() {
+fn a_face_that_comes_into_the_picture_has_its_old_id_as_soon_as_it_can_be_seen() {
     let mut run = Run::new();
     assert_eq!(see_person(&mut run, 10, 1, 200.0), [1]);
     run.see_for(2 * FPS, &[]);
@@ -407,7 +407,7 @@ fn jump(run: &mut Run, frame: u32) {
 }
 
 #[test]
-fn where_a_film_was_played_before_its_faces_have_their_numbers_again_and_elsewhere_no_number_is_given_twice() {
+fn where_a_film_was_played_before_its_faces_have_their_ids_again_and_elsewhere_no_id_is_given_twice() {
     let mut run = played_by_hand();
     let (first, second) = ([face(200.0, 200.0)], [face(210.0, 200.0)]);
     let later = 30 + 8 * FPS;
@@ -425,7 +425,7 @@ fn where_a_film_was_played_before_its_faces_have_their_numbers_again_and_elsewhe
 }
 
 #[test]
-fn two_people_have_their_numbers_again_round_after_round() {
+fn two_people_have_their_ids_again_round_after_round() {
     let mut run = played_by_hand();
     let (left, right) = (face(200.0, 200.0), face(500.0, 200.0));
     for _ in 0..3 {
@@ -438,7 +438,7 @@ fn two_people_have_their_numbers_again_round_after_round() {
 }
 
 #[test]
-fn over_a_jump_whoever_looks_alike_keeps_the_number_and_nobody_else_gets_it() {
+fn over_a_jump_whoever_looks_alike_keeps_the_id_and_nobody_else_gets_it() {
     let mut run = played_by_hand();
     assert_eq!(see_person(&mut run, 10, 1, 200.0), [1]);
     jump(&mut run, 1000 * FPS);
