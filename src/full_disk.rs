@@ -12,4 +12,5 @@ pub fn test_again(test: &str, variable: &str, path: &Path, kibibytes: usize) {
     again.arg(std::env::current_exe().unwrap()).env(variable, path).args(["--exact", test, "--nocapture"]);
     let output = again.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "no test is called {test}");
 }

@@ -1,7 +1,7 @@
 //! How large everything is drawn: as the user chose with Ctrl and + - 0, as far as the window has room.
 
 use egui::Context;
-use egui::gui_zoom::kb_shortcuts::{ZOOM_IN, ZOOM_IN_SECONDARY};
+use egui::gui_zoom::kb_shortcuts::{ZOOM_IN, ZOOM_IN_SECONDARY, ZOOM_RESET};
 
 use super::SMALLEST_SIZE;
 
@@ -23,8 +23,11 @@ impl Zoom {
     /// a window that is too small for it without zoom, nothing is enlarged.
     pub(super) fn limit(&mut self, ctx: &Context) {
         let now = ctx.zoom_factor();
-        // At the start, and when egui has obeyed a key.
-        if now != self.used {
+        if ctx.input_mut(|input| input.consume_shortcut(&ZOOM_RESET)) {
+            // egui would see nothing to do where the zoom is limited to 1.
+            self.chosen = 1.0;
+        } else if now != self.used {
+            // At the start, and when egui has obeyed a key.
             self.chosen = now;
         }
         let room = ctx.content_rect().size();

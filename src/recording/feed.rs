@@ -49,7 +49,7 @@ pub(super) struct Feed {
     pub queued: AtomicU64,
     /// Frames in the video.
     pub frames: AtomicU64,
-    /// Frames missing from it because too many waited.
+    /// Frames missing from it because too many waited, in this recording or in others that share the memory.
     pub lost: AtomicU64,
     /// Frames whose labels could not be written.
     pub labels_lost: AtomicU64,

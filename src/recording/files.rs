@@ -68,11 +68,6 @@ pub enum RecordingError {
 }
 
 impl RecordingError {
-    /// Whether the source or the network has changed: what comes then belongs to another recording.
-    pub(super) fn is_of_another_recording(&self) -> bool {
-        matches!(self, Self::OtherSize { .. } | Self::OtherClasses { .. })
-    }
-
     /// Whether the disk or the user's quota is full.
     pub(super) fn is_full_disk(&self) -> bool {
         let full =
@@ -159,6 +154,11 @@ impl Files {
     /// Adds a mark.
     pub fn mark(&self, mark: &Mark) -> Result<(), RecordingError> {
         Ok(append_mark(&self.folder.join(MARKS), mark)?)
+    }
+
+    /// Frames in the video so far.
+    pub fn frames(&self) -> u64 {
+        self.video.frames()
     }
 
     /// Bytes of video so far.

@@ -67,7 +67,7 @@ impl Thread {
             Ok(made) => made,
             Err(error) => {
                 self.feed.end();
-                return (self.report)(RecordingEvent::Failed(EndReason::from(&error)));
+                return self.report_end(RecordingEvent::Failed(EndReason::from(&error)));
             }
         };
         // Not set anywhere else.
@@ -76,10 +76,11 @@ impl Thread {
         let end = self.record(&mut files, &folder);
         // From here on, no frame is taken.
         self.feed.end();
-        if end.is_err() {
-            self.write_what_fits(&mut files);
+        if let Err(error) = &end {
+            self.write_what_fits(&mut files, error);
         }
-        let (counts, completed) = files.finish(now(), self.totals(&end));
+        let totals = self.totals(&end, files.frames());
+        let (counts, completed) = files.finish(now(), totals);
         let why = match &end {
             Ok(End::Asked) => None,
             Ok(End::NoRoom) => Some(EndReason::no_room()),
@@ -87,13 +88,19 @@ impl Thread {
             Err(error) => Some(EndReason::from(error)),
         };
         let reason = why.or_else(|| completed.err().as_ref().map(EndReason::from));
-        (self.report)(RecordingEvent::Ended { folder, counts, reason });
+        self.report_end(RecordingEvent::Ended { folder, counts, reason });
+    }
+
+    fn report_end(&self, event: RecordingEvent) {
+        // What is never written. The channel would keep it, and its place in the memory, as long as somebody has the tap.
+        self.shots.try_iter().for_each(drop);
+        (self.report)(event);
     }
 
     /// Reports that [`Self::run`] has panicked.
     pub fn report_crash(&self) {
         self.feed.end();
-        (self.report)(self.feed.ended_without_a_word("its thread has crashed, which is a bug in Mien"));
+        self.report_end(self.feed.ended_without_a_word("its thread has crashed, which is a bug in Mien"));
     }
 
     /// Writes what arrives, until the end is requested or the disk is full but for the reserve.
@@ -128,6 +135,11 @@ impl Thread {
         // A frame may have been on its way when the end was requested.
         self.write_shots(files)?;
         self.mark_sleeps(files)?;
+        self.write_held_back(files)
+    }
+
+    /// Writes the pictures that are held back to be blurred. None may follow: it would not be blurred.
+    fn write_held_back(&mut self, files: &mut Files) -> Result<(), RecordingError> {
         match self.blurrer.take() {
             Some(blurrer) => self.write_blurred(files, blurrer.finish()?),
             None => Ok(()),
@@ -135,7 +147,12 @@ impl Thread {
     }
 
     /// After an error, writes the labels and marks that still fit: they need far less room than a picture. The others are counted.
-    fn write_what_fits(&mut self, files: &mut Files) {
+    fn write_what_fits(&mut self, files: &mut Files, error: &RecordingError) {
+        // Pictures have no classes.
+        if matches!(error, RecordingError::OtherClasses { .. }) {
+            // The first error is the one that is reported.
+            self.write_shots(files).and_then(|()| self.write_held_back(files)).ok();
+        }
         let deadline = Instant::now() + LAST_LABELS;
         while let Some(note) = self.next_note(deadline) {
             let is_of_video = match &note {
@@ -143,7 +160,6 @@ impl Thread {
                 Note::Mark { .. } => true,
             };
             if is_of_video {
-                // The first error is the one that is reported.
                 self.write_note(files, note).ok();
             }
         }
@@ -158,12 +174,13 @@ impl Thread {
         }
     }
 
-    /// The totals, once nothing more is written.
-    fn totals(&self, end: &Result<End, RecordingError>) -> Counts {
+    /// The totals, once nothing more is written and the video has this many frames.
+    fn totals(&self, end: &Result<End, RecordingError>, in_video: u64) -> Counts {
         let mut counts = self.feed.counts();
-        if end.as_ref().is_err_and(|error| !error.is_of_another_recording()) {
+        // Frames of another size belong to another recording.
+        if end.as_ref().is_err_and(|error| !matches!(error, RecordingError::OtherSize { .. })) {
             // Queued, or held back to be blurred.
-            counts.frames_lost += self.feed.queued.load(Ordering::Relaxed).saturating_sub(counts.frames);
+            counts.frames_lost += self.feed.queued.load(Ordering::Relaxed).saturating_sub(in_video);
         }
         counts
     }
@@ -260,9 +277,9 @@ impl Thread {
     }
 }
 
-/// Counts labels or a mark that could not be written, unless they belong to another recording.
+/// Counts labels or a mark that could not be written. Labels of other classes belong to another recording.
 fn count_lost(counter: &AtomicU64, error: &RecordingError) {
-    if !error.is_of_another_recording() {
+    if !matches!(error, RecordingError::OtherClasses { .. }) {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -30,8 +30,8 @@ fn refused(server: &Server) -> usize {
     };
 
     // Without the token, or with a wrong one.
-    let paths = ["/api/v1/about", "/api/v1/models", "/metrics", "/api/v1/live", "/stream.mjpg", "/api/v1/watch"];
-    for path in paths {
+    let live = ["/api/v1/live", "/api/v1/overlay", "/api/v1/watch", "/stream.mjpg"];
+    for path in ["/api/v1/about", "/api/v1/models", "/metrics"].into_iter().chain(live) {
         expect(path, server.request("GET", path, &[], b"").0, &[401]);
         expect(path, server.request("GET", &format!("{path}?token={}", TOKEN.to_uppercase()), &[], b"").0, &[401]);
     }

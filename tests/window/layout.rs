@@ -70,6 +70,13 @@ fn everything_grows_as_long_as_there_is_room_and_again_when_there_is_room_again(
     window.set_size([1200.0, 800.0].into());
     window.run_steps(3);
     assert_eq!(window.ctx.zoom_factor(), 1.6, "the size that the user chose");
+    window.set_size([400.0, 300.0].into());
+    window.run_steps(3);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Num0);
+    window.run_steps(2);
+    window.set_size([1200.0, 800.0].into());
+    window.run_steps(3);
+    assert_eq!(window.ctx.zoom_factor(), 1.0, "chosen while it was in use already");
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn kept_before(epoch: usize) -> String {
     if epoch > 1 { format!("; the checkpoint of epoch {} is kept", epoch - 1) } else { String::new() }
 }
 
-/// The field of the recipe whose weights aren't those of the run `there` any more. A checksum that a checkpoint lacks isn't compared.
+/// The field of the recipe whose weights have changed since the run `there`. A checksum that a checkpoint lacks isn't compared.
 fn changed_weights<R, E>(there: &TrainingState<R, E>, here: &TrainingState<R, E>) -> Option<&'static str> {
     let sums = [
         ("start_from", there.start_sha256.as_slice(), here.start_sha256.as_slice()),

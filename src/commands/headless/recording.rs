@@ -25,7 +25,7 @@ pub struct RecordingPlan {
     smoothing: Option<Duration>,
     detection: DetectionOptions,
     blur: Option<Blur>,
-    /// Shared by all recordings of the plan: any number of visitors of a server must not fill the memory.
+    /// Shared by all recordings of the plan: the frames of many visitors that wait for the disk take no more memory than those of one.
     waiting: Waiting,
 }
 

@@ -60,8 +60,8 @@ impl Feed {
         beat: Duration,
     ) -> Self {
         let mut emptied = None;
-        if reader == Reader::Program && !has_picture(&states.borrow()) {
-            // A program that connects after the source was lost doesn't get the last faces.
+        if matches!(reader, Reader::Program | Reader::Overlay) && !has_picture(&states.borrow()) {
+            // Whoever connects after the source was lost doesn't get the last faces.
             emptied = scenes.borrow_and_update().as_ref().map(|shown| shown.emptied.clone());
         }
         // The page gets the state at once.
