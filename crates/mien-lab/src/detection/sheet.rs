@@ -98,7 +98,9 @@ fn draw(example: &Example, scene: &Scene) -> RgbImage {
         let back = |at: u32, middle: f32| ((at as f32 + 0.5 - SIDE as f32 / 2.0) / scale + middle) * shrunk - 0.5;
         let (px, py) = (back(column, x), back(row, y));
         let inside = px > -1.0 && py > -1.0 && px < level.width as f32 && py < level.height as f32;
-        let gray = if inside { level.sample_near(px, py) } else { 0x80 };
+        // Between the outermost pixels and the edge, those pixels repeat.
+        let (px, py) = (px.clamp(0.0, level.width as f32 - 1.0), py.clamp(0.0, level.height as f32 - 1.0));
+        let gray = if inside { level.sample(px, py) } else { 0x80 };
         Rgb([gray; 3])
     });
     let FaceRect { x, y, width, height } = example.rect;
