@@ -13,6 +13,11 @@ use super::support::program::{binary, video_with_face, wait_until};
 
 const BUTTON: &str = "document.getElementById('start').textContent";
 const IS_DISABLED: &str = "document.getElementById('start').disabled";
+const IS_RUNNING: &str = "Boolean(document.getElementById('video').srcObject)";
+const HAS_LINK_FIELD: &str = "document.getElementById('link').offsetHeight > 0";
+/// Pastes the first argument as the page's link.
+const HAND_IN: &str =
+    "document.getElementById('link').value = arguments[0]; document.getElementById('link-form').requestSubmit()";
 /// The share of the overlay that is painted.
 const PAINTED: &str = "(() => { const c = document.getElementById('boxes'); if (!c.width) return 0; const d = c.getContext('2d')\
     .getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n / (c.width * c.height); })()";
@@ -290,6 +295,38 @@ async fn a_camera_that_is_refused_or_missing_and_a_link_without_its_token_are_sa
     browser.press("start").await;
     browser.until_state("No camera found").await;
     browser.close().await;
+}
+
+#[tokio::test]
+async fn a_page_without_access_takes_the_link_in_a_field() {
+    let Some(phone) = Browser::on_phone(Cam::Face).await else { return };
+    let server = Server::start(&[]);
+    phone.open_page(&server).await;
+    phone.start_camera().await;
+    // As after a restart with another token, or on an iPhone whose installed page doesn't get the cookie.
+    phone.page().delete_all_cookies().await.unwrap();
+    let address = server.address.to_string();
+    drop(server);
+    let server = Server::start_at(&address, &[]);
+    phone.until_state("This page needs its link").await;
+    assert_eq!(phone.ask(IS_RUNNING).await, false, "the camera is closed");
+    let widths = phone.ask("[document.documentElement.scrollWidth, innerWidth]").await;
+    assert_eq!(widths[0], widths[1]);
+    for (link, told) in [
+        (server.link("").replace(&address, "127.0.0.1:1"), format!("for 127.0.0.1:1, and this page is from {address}")),
+        (format!("http://{address}/"), "incomplete".to_owned()),
+        (format!("http://{address}/#token={}", TOKEN.to_uppercase()), "The server refused the link".to_owned()),
+        (server.link(""), "Press Start".to_owned()),
+    ] {
+        assert_eq!(phone.ask(HAS_LINK_FIELD).await, true);
+        phone.page().execute(HAND_IN, vec![json!(link)]).await.unwrap();
+        phone.until_state(&told).await;
+    }
+    assert_eq!(phone.ask(HAS_LINK_FIELD).await, false);
+    let kept = phone.ask("document.getElementById('link').value + location.href").await;
+    assert!(!kept.as_str().unwrap().contains(TOKEN), "{kept}");
+    phone.start_camera().await;
+    phone.close().await;
 }
 
 #[tokio::test]

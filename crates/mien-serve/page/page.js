@@ -109,6 +109,10 @@ const on = {
     stop();
     say(words);
   },
+  refused() {
+    stop();
+    connect();
+  },
 };
 
 function isRunning() {
@@ -225,12 +229,14 @@ async function connect() {
   about = null;
   by("start").disabled = true;
   by("sources").hidden = true;
+  by("link-form").hidden = true;
   say("Connecting…");
   const answer = await enter();
   if (mine !== tries) return;
   if (!answer.about) {
-    say(answer.final ? answer.trouble : `${answer.trouble}: press Start to try again`);
+    say(answer.final ? `${answer.trouble}, or paste it here` : `${answer.trouble}: press Start to try again`);
     by("start").disabled = Boolean(answer.final);
+    by("link-form").hidden = !answer.final;
     showRunning();
     return;
   }
@@ -263,6 +269,17 @@ by("start").addEventListener("click", async () => {
     say("Stopped");
   } else {
     start();
+  }
+});
+// An installed page has no address bar.
+by("link-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const link = new URL(by("link").value);
+  if (link.host !== location.host) say(`That link is for ${link.host}, and this page is from ${location.host}`);
+  else if (!link.hash.startsWith("#token=")) say("That link is incomplete: copy all of it, to the end");
+  else {
+    by("link").value = "";
+    location.hash = link.hash;
   }
 });
 by("camera").addEventListener("change", () => isRunning() && start());

@@ -75,7 +75,8 @@ function seen() {
  * A WebSocket that reconnects, with growing waits, when the connection is lost. It also does so, at once and without a message to the
  * user, if nothing came for `silence` milliseconds (0 is off), because scripts can't detect a pulled cable. A hidden page doesn't
  * connect until it is visible, so that it takes up none of the server's sessions.
- * Calls `on.message(data)`, `on.open(socket, about)`, `on.trouble(words)`, and `on.end(words)` (or `trouble`) if trying again can't help.
+ * Calls `on.message(data)`, `on.open(socket, about)`, `on.trouble(words)`, and `on.refused()` (or `trouble`) if the server wants its
+ * link.
  */
 export class Line {
   #path;
@@ -158,7 +159,7 @@ export class Line {
   }
 
   #retry(trouble, final = false) {
-    if (final) return (this.#on.end ?? this.#on.trouble)(trouble);
+    if (final) return (this.#on.refused ?? this.#on.trouble)(trouble);
     this.#on.trouble(`${trouble}, trying again in ${Math.round(this.#wait / 1000)} s`);
     this.#timer = setTimeout(() => this.#connect(), this.#wait);
     this.#wait = Math.min(this.#wait * 2, LAST_RETRY);

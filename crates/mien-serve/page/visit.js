@@ -10,8 +10,8 @@ const SETTLED = 100;
 const NO_PICTURE = "The camera gives no picture: another program may be using it, or it is switched off";
 
 /**
- * Calls `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`, and `on.end(words)` if the camera is gone or trying again
- * can't help. The age is in milliseconds.
+ * Calls `on.scene(scene, picture, age)`, `on.trouble(words)`, `on.ready(about)`, `on.end(words)` if the camera is gone, and
+ * `on.refused()` if the server wants its link. The age is in milliseconds.
  */
 export class Visit {
   #camera;
@@ -38,7 +38,7 @@ export class Visit {
       },
       message: (data) => this.#answer(JSON.parse(data)),
       trouble: (words) => on.trouble(words),
-      end: (words) => on.end(words),
+      refused: () => on.refused(),
     });
     camera.watch(() => this.#frame(), {
       mute: () => on.trouble(NO_PICTURE),

@@ -3,7 +3,7 @@
 import { Line, SILENCE } from "/app/session.js";
 
 /**
- * Calls `on.scene(scene, picture)`, `on.trouble(words)`, `on.ready(about)`, and `on.end(words)` if trying again can't help. Scenes have no
+ * Calls `on.scene(scene, picture)`, `on.trouble(words)`, `on.ready(about)`, and `on.refused()` if the server wants its link. Scenes have no
  * age: the server knows only the time until the label, and the two machines' clocks differ too much to measure the transfer.
  */
 export class Watch {
@@ -23,7 +23,7 @@ export class Watch {
         }
       },
       trouble: (words) => on.trouble(words),
-      end: (words) => on.end(words),
+      refused: () => on.refused(),
     }, SILENCE);
   }
 
