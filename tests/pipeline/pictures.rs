@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mien::pixels::PixelLimit;
 use mien::source::{FrameSource as _, ImageSource, SourceError, SourceKind};
-use opencv::core::{CV_8UC1, CV_8UC4, CV_16UC3, Mat, MatTraitConst as _, Scalar, Vec3b, Vector};
+use opencv::core::{CV_8UC1, CV_8UC3, CV_8UC4, CV_16UC3, Mat, MatTraitConst as _, Scalar, Vec3b, Vector};
 use opencv::imgcodecs;
 
 fn write(path: &Path, kind: i32, value: Scalar) {
@@ -56,6 +56,16 @@ fn what_is_no_picture_is_refused() {
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() / 4]).unwrap();
     assert!(matches!(ImageSource::open(&path, PixelLimit::default()), Err(SourceError::NotPicture(_))));
+}
+
+#[test]
+fn a_jpeg_that_was_cut_off_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jpg");
+    write(&path, CV_8UC3, Scalar::all(77.0));
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 2]).unwrap();
+    assert!(matches!(ImageSource::open(&path, PixelLimit::default()), Err(SourceError::CutPicture(_))));
 }
 
 #[test]

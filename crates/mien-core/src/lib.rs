@@ -12,6 +12,7 @@ pub mod detection;
 pub mod digits;
 pub mod emotion;
 pub mod face;
+pub mod jpeg;
 pub mod landmarks;
 pub mod numbers;
 pub mod pixels;

@@ -1,5 +1,6 @@
 //! Decoding received pictures and encoding those that are sent.
 
+use mien_core::jpeg;
 use mien_core::pixels::{PixelLimit, TooManyPixels};
 use opencv::core::{Mat, MatTraitConst as _, Vector};
 use opencv::imgcodecs;
@@ -19,7 +20,7 @@ pub enum PictureError {
     TooLarge(#[from] TooManyPixels),
 }
 
-/// Decodes a JPEG, PNG or WebP to 8-bit BGR and applies its EXIF orientation.
+/// Decodes a JPEG, PNG or WebP to 8-bit BGR and applies the EXIF orientation of a JPEG or PNG; OpenCV doesn't read that of a WebP.
 ///
 /// # Errors
 /// When the picture has another format, is damaged, or has more pixels than `limit` according to its header.
@@ -28,6 +29,9 @@ pub fn decode(bytes: &[u8], limit: PixelLimit) -> Result<Mat, PictureError> {
     let kind = imagesize::image_type(bytes).map_err(not_picture)?;
     if !matches!(kind, imagesize::ImageType::Jpeg | imagesize::ImageType::Png | imagesize::ImageType::Webp) {
         return Err(PictureError::NotPicture);
+    }
+    if kind == imagesize::ImageType::Jpeg && jpeg::is_cut(bytes) {
+        return Err(not_picture("the file is cut off"));
     }
     let size = imagesize::blob_size(bytes).map_err(not_picture)?;
     limit.check(size.width as u64, size.height as u64)?;
@@ -64,7 +68,7 @@ mod tests {
         let bytes = encode(&gray).unwrap();
         let back = decode(&bytes, MAX_PIXELS).unwrap();
         assert_eq!((back.rows(), back.cols()), (30, 40));
-        for bad in [&bytes[..20], b"GIF89a".as_slice(), b"", b"BM000000000000000000000000"] {
+        for bad in [&bytes[..20], &bytes[..bytes.len() - 2], b"GIF89a".as_slice(), b"", b"BM000000000000000000000000"] {
             assert!(matches!(decode(bad, MAX_PIXELS), Err(PictureError::NotPicture)), "{bad:?}");
         }
     }

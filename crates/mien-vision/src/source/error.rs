@@ -69,6 +69,9 @@ pub enum SourceError {
     /// A file that should be a picture but can't be decoded.
     #[error("{0} can't be decoded as a picture; give a JPEG, PNG, WebP, BMP or TIFF file that other programs can open")]
     NotPicture(PathBuf),
+    /// A JPEG that was cut off.
+    #[error("{0} is incomplete: the file ends before the picture does")]
+    CutPicture(PathBuf),
     /// A picture, or a video's frame, with more pixels than may be decoded.
     #[error("{path} isn't read: {reason}")]
     TooLarge {

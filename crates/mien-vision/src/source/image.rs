@@ -8,6 +8,7 @@ use opencv::imgcodecs;
 
 use super::{FrameSource, SourceError, SourceInfo, SourceKind, file};
 use crate::frame::Frame;
+use mien_core::jpeg;
 use mien_core::pixels::PixelLimit;
 
 /// One picture, read once.
@@ -19,10 +20,10 @@ pub struct ImageSource {
 }
 
 impl ImageSource {
-    /// Reads a picture; its EXIF orientation is applied.
+    /// Reads a picture; the EXIF orientation of a JPEG or PNG is applied. OpenCV doesn't read that of a WebP.
     ///
     /// # Errors
-    /// When the file can't be read, isn't a picture, or has more pixels than `limit`.
+    /// When the file can't be read, isn't a picture, is cut off, or has more pixels than `limit`.
     pub fn open(path: &Path, limit: PixelLimit) -> Result<Self, SourceError> {
         file::check_readable(path)?;
         // Read here and not by OpenCV, whose `imread` doesn't support Unicode paths on Windows.
@@ -35,6 +36,9 @@ impl ImageSource {
         limit
             .check(size.width as u64, size.height as u64)
             .map_err(|reason| SourceError::TooLarge { path: path.to_owned(), reason })?;
+        if imagesize::image_type(&bytes).is_ok_and(|kind| kind == imagesize::ImageType::Jpeg) && jpeg::is_cut(&bytes) {
+            return Err(SourceError::CutPicture(path.to_owned()));
+        }
         let encoded = Mat::from_slice(&bytes)?;
         let image = imgcodecs::imdecode(&encoded, imgcodecs::IMREAD_COLOR).map_err(|error| {
             tracing::debug!("OpenCV can't decode {}: {error}", path.display());
