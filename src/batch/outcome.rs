@@ -184,11 +184,17 @@ impl BatchOutcome<'_> {
 fn refusal(names: &[&Path]) -> Option<String> {
     let [first, others @ ..] = names else { return None };
     let them = match others {
-        [] => format!("{}: was analysed with other options or by an older Mien, or has changed since", first.display()),
+        [] => format!(
+            "{}: was analysed with other options or by an older Mien, or it or its results have changed since",
+            first.display()
+        ),
         [other] => format!("{} and {}: were", first.display(), other.display()),
         more => format!("{} and {} more files: were", first.display(), more.len()),
     };
-    let rest =
-        if others.is_empty() { "" } else { " analysed with other options or by an older Mien, or have changed since" };
+    let rest = if others.is_empty() {
+        ""
+    } else {
+        " analysed with other options or by an older Mien, or they or their results have changed since"
+    };
     Some(format!("{them}{rest}; use --force to replace the results, or another --output to keep them"))
 }

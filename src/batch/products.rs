@@ -248,7 +248,7 @@ impl<'a> Products<'a> {
             blurrer.finish()?.into_iter().try_for_each(|scene| self.show(self.place.file, scene))?;
         }
         let mut paths = Vec::new();
-        let mut notes = Vec::new();
+        let (mut notes, mut lacks_sound) = (Vec::new(), false);
         for (format, table) in self.face_tables {
             paths.push((Product::Faces(format), table.finish()?));
         }
@@ -258,6 +258,7 @@ impl<'a> Products<'a> {
         if let Some(video) = self.video {
             let video = video.finish(original)?;
             notes.push(video.to_string());
+            lacks_sound = video.lacks_sound();
             complaints.extend(video.complaints());
             paths.push((Product::Annotated, video.path));
         }
@@ -266,7 +267,7 @@ impl<'a> Products<'a> {
         }
         paths.extend(self.pictures.into_iter().map(|path| (Product::Annotated, path)));
         let outputs = paths.iter().map(|(product, path)| Output::of(*product, path)).collect::<Result<_, _>>()?;
-        Ok(Results { outputs, complaints, notes, ..self.results })
+        Ok(Results { outputs, complaints, notes, lacks_sound, ..self.results })
     }
 }
 

@@ -108,6 +108,9 @@ pub struct Results {
     /// How they were written, where that can vary.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Whether an annotated copy lacks sound that another run may add, as where ffmpeg was missing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_sound: bool,
 }
 
 /// What an earlier run left for a file.
@@ -232,6 +235,7 @@ impl Results {
     pub fn added_to(mut self, before: Self) -> Self {
         let is_all_new = before.products.is_subset(&self.products);
         let is_kept = |output: &Output| output.product.is_some_and(|product| !self.products.contains(&product));
+        self.lacks_sound |= before.lacks_sound && !self.products.contains(&Product::Annotated);
         let (kept, complaints, notes) = (before.outputs.into_iter().filter(is_kept), before.complaints, before.notes);
         let mut outputs: Vec<_> = kept.collect();
         outputs.append(&mut self.outputs);

@@ -69,13 +69,12 @@ impl Step {
     }
 }
 
-/// Whether making finished results again would gain nothing: they have no complaints or notes, were made by this version with the same
+/// Whether making finished results again would gain nothing: they have no complaints, lack no sound, were made by this version with the same
 /// arithmetic, and those that are wanted have the recorded contents.
 fn is_good(results: &Results, record: Option<&Record>, wanted: &Wanted, arithmetic: Option<&str>) -> bool {
     let is_wanted = |output: &&Output| output.product.is_some_and(|product| wanted.contains(&product));
     results.complaints.is_empty()
-        // For example, that ffmpeg was missing for the sound.
-        && results.notes.is_empty()
+        && !results.lacks_sound
         && record.and_then(|record| record.versions.as_ref()) == Some(&Versions::here())
         && results.arithmetic.iter().map(String::as_str).eq(arithmetic)
         && results.outputs.iter().filter(is_wanted).all(Output::is_as_noted)
@@ -150,7 +149,9 @@ mod tests {
         };
         assert!(is_skipped(&results, true, "cpu bf16"));
         assert!(!is_skipped_of(&earlier, &results, true, "cpu bf16"));
-        let silent = Results { notes: vec!["a.mp4 is without sound".to_owned()], ..results.clone() };
+        let noted = Results { notes: vec!["annotated video in H.264".to_owned()], ..results.clone() };
+        assert!(is_skipped(&noted, true, "cpu bf16"));
+        let silent = Results { lacks_sound: true, ..results.clone() };
         assert!(!is_skipped(&silent, true, "cpu bf16") && is_skipped(&silent, false, "cpu bf16"));
         assert!(!is_skipped(&results, true, "cpu f32") && is_skipped(&results, false, "cpu f32"));
         let complaining = Results { complaints: vec!["it is cut".to_owned()], ..results.clone() };

@@ -20,7 +20,7 @@ const IMMEDIATELY: OscTime = OscTime { seconds: 0, fractional: 1 };
 #[derive(Debug, thiserror::Error)]
 pub enum OscError {
     /// The text isn't an address.
-    #[error("“{0}” is not an address; write HOST:PORT, such as 127.0.0.1:9000")]
+    #[error("“{0}” is not an address that can be found; write HOST:PORT, such as 127.0.0.1:9000")]
     Address(String),
     /// No socket can be opened.
     #[error("can't send OSC to {address}: {reason}")]

@@ -146,8 +146,10 @@ fn a_second_run_passes_over_what_is_done_and_refuses_to_mix_options() {
     analyze(home, &["*.mp4"]).success().stdout(contains("0 analysed, 2 done before"));
 
     video_with_face(&home.join("two.mp4"), 24);
-    let refused = contains("two.mp4: was analysed with other options or by an older Mien, or has changed since")
-        .and(contains("1 done before"));
+    let refused = contains(
+        "two.mp4: was analysed with other options or by an older Mien, or it or its results have changed since",
+    )
+    .and(contains("1 done before"));
     analyze(home, &["*.mp4"]).failure().stdout(refused);
     // Files that are done and unchanged aren't analysed again.
     analyze(home, &["*.mp4", "--force"]).success().stdout(contains("1 analysed, 1 done before"));

@@ -8,6 +8,7 @@ mod sound;
 mod writer;
 
 use std::fmt;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -86,6 +87,9 @@ pub struct FinishedVideo {
     pub cut: Duration,
 }
 
+/// More than the header of a video needs.
+const HEADER_BYTES: usize = 4096;
+
 /// A video being written.
 pub struct AnnotatedVideo {
     // The order of the fields matters: the writer must have closed the file before it is removed.
@@ -99,15 +103,20 @@ impl AnnotatedVideo {
     /// Opens an MP4 file. It begins with the first scene that is pushed.
     ///
     /// # Errors
-    /// When the folder can't be written to, a file of that name exists, or OpenCV has no encoder.
+    /// When the folder can't be written to, a file of that name exists, the disk is full, or OpenCV has no encoder.
     pub fn create(path: &Path, shape: VideoShape) -> Result<Self, ExportError> {
-        // The encoder opens the file by its name; the handle only showed that it can be made.
-        let (partial, _) = PartialFile::create(path)?;
+        // The encoder opens the file by its name.
+        let (partial, mut file) = PartialFile::create(path)?;
         let rate = pace::writable_rate(shape.fps);
         let size = Size::new(shape.width as i32, shape.height as i32);
         let is_large = shape.width.saturating_mul(shape.height) > MOST_H264_PIXELS;
         let codecs = if is_large { CODECS_FOR_LARGE } else { CODECS };
-        let (encoder, codec) = open_encoder(partial.temporary(), codecs, size, rate)?;
+        let Some((encoder, codec)) = open_encoder(partial.temporary(), codecs, size, rate)? else {
+            // OpenCV doesn't say why. Without an encoder, the disk has room for a header.
+            let write = file.write_all(&[0; HEADER_BYTES]);
+            let failed = |reason| ExportError::Write { path: path.to_owned(), reason };
+            return Err(write.err().map_or(ExportError::NoEncoder, failed));
+        };
         let writer = Writer::start(encoder, size, rate)
             .map_err(|reason| ExportError::Write { path: path.to_owned(), reason })?;
         Ok(Self { writer, partial, codec, rate })
@@ -189,6 +198,11 @@ impl fmt::Display for VideoCodec {
 }
 
 impl FinishedVideo {
+    /// Whether another run may add sound that could not be added.
+    pub fn lacks_sound(&self) -> bool {
+        matches!(self.sound, Sound::NoProgram | Sound::Failed(_))
+    }
+
     /// Warnings.
     pub fn complaints(&self) -> Vec<String> {
         let longest = pace::LONGEST_HOLD.as_secs();
@@ -218,19 +232,20 @@ impl fmt::Display for FinishedVideo {
     }
 }
 
+/// Opens the file with the first codec that works; `None` if none does.
 fn open_encoder(
     path: &Path,
     codecs: [VideoCodec; 2],
     size: Size,
     rate: f64,
-) -> Result<(VideoWriter, VideoCodec), ExportError> {
+) -> opencv::Result<Option<(VideoWriter, VideoCodec)>> {
     for codec in codecs {
         let encoder = VideoWriter::new(path, codec.fourcc()?, rate, size, true)?;
         if encoder.is_opened()? {
-            return Ok((encoder, codec));
+            return Ok(Some((encoder, codec)));
         }
     }
-    Err(ExportError::NoEncoder)
+    Ok(None)
 }
 
 /// How many frames the file declares. OpenCV reports no error for a frame that didn't fit on the disk, but then the
@@ -279,6 +294,22 @@ mod tests {
         let rect = scene(0, Emotion::Sad).faces[0].rect;
         let Vec3b { 0: [blue, _, red] } = *picture.at_2d::<Vec3b>(rect.y as i32 - 4, rect.x as i32 + 4).unwrap();
         assert!(blue > red.saturating_add(60), "blue {blue}, red {red}");
+    }
+
+    /// Runs itself again, in a process whose files must stay empty.
+    #[cfg(unix)]
+    #[test]
+    fn a_full_disk_is_not_taken_for_a_missing_encoder() {
+        const FOLDER: &str = "MIEN_TEST_FULL_DISK_VIDEO";
+        if let Some(folder) = std::env::var_os(FOLDER) {
+            let error = AnnotatedVideo::create(&Path::new(&folder).join("a.mp4"), shape(25.0)).err().unwrap();
+            assert!(matches!(error, ExportError::Write { .. }), "{error}");
+            return;
+        }
+        let home = tempfile::tempdir().unwrap();
+        let test = "export::video::tests::a_full_disk_is_not_taken_for_a_missing_encoder";
+        crate::full_disk::test_again(test, FOLDER, home.path(), 0);
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
     }
 
     #[test]
