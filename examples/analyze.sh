@@ -6,6 +6,8 @@
 # The first argument is the link that the server printed. Needs curl.
 set -eu
 link=$1 picture=$2
+[ -r "$picture" ] || { echo "can't read $picture" >&2; exit 1; }
+server=${link%%#*}
 curl --fail-with-body --silent --show-error \
     --header "Authorization: Bearer ${link##*token=}" \
-    --data-binary "@$picture" "${link%%/#*}/api/v1/analyze"
+    --data-binary "@$picture" "${server%/}/api/v1/analyze"

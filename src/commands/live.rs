@@ -1,6 +1,6 @@
 //! `mien live`: the window on a camera.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 #[cfg(feature = "gui")]
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +83,9 @@ impl LiveArgs {
         if self.headless {
             if self.view.blur.is_some() && self.record.is_none() {
                 bail!("--blur changes what is recorded: give --record with it, or leave it out");
+            }
+            if self.csv.as_deref() == Some(Path::new("-")) {
+                bail!("--csv writes to a file; for standard output use --jsonl -");
             }
             let request = self.request(list_cameras)?;
             let Self { duration, csv, jsonl, osc, record, json, view, .. } = self;

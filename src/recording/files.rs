@@ -28,7 +28,7 @@ const FALLBACK_FPS: f64 = 30.0;
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The folder can't be created.
-    #[error("can't record to {}: {reason}; choose another folder in the settings", folder.display())]
+    #[error("can't record to {}: {reason}; choose another folder", folder.display())]
     Folder {
         /// The folder that was chosen.
         folder: PathBuf,

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use directories::UserDirs;
 use jiff::ZonedDateTime;
 
+use super::files::RecordingError;
+
 /// Maximum number of characters in a name without its extension. Some systems allow 255 bytes in all.
 const LONGEST_NAME: usize = 80;
 
@@ -31,6 +33,18 @@ pub(super) fn tidy(name: &str) -> String {
     let name: String = name.chars().map(allowed).take(LONGEST_NAME).collect();
     // Windows drops trailing dots and spaces by itself.
     name.trim_end_matches(['.', ' ']).to_owned()
+}
+
+/// Checks that recordings can be made in `parent`, which is created if necessary.
+///
+/// # Errors
+/// When it can't be created or written to.
+pub fn check_folder(parent: &Path) -> Result<(), RecordingError> {
+    let check = || {
+        std::fs::create_dir_all(parent)?;
+        tempfile::tempdir_in(parent)?.close()
+    };
+    check().map_err(|reason| RecordingError::Folder { folder: parent.to_owned(), reason })
 }
 
 /// Creates a new folder in `parent`, which is created if necessary: `name`, or `name 2`, `name 3`, … if that is taken.

@@ -39,7 +39,7 @@ pub use error::OpenError;
 pub use export::{Export, ExportProblem, Exported};
 pub use faces::{FaceLog, FaceRow, Presence};
 pub use files::RecordingError;
-pub use folder::default_folder;
+pub use folder::{check_folder, default_folder};
 pub use frames::{FrameTimes, Stamp};
 use marks::SavedMark;
 pub use marks::{Mark, MarkError, append_mark, read_marks};

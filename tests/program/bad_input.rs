@@ -384,4 +384,5 @@ mod video {
 #[test]
 fn blur_without_a_recording_is_refused_before_a_camera_is_opened() {
     refuses(mien().args(["live", "--headless", "--blur", "faces"]), &["--blur changes what is recorded", "--record"]);
+    refuses(mien().args(["live", "--headless", "--csv", "-"]), &["--jsonl -"]);
 }

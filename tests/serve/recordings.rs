@@ -117,17 +117,32 @@ fn a_recording_of_a_visitor_who_stays_to_the_end_is_whole_and_can_be_blurred() {
 fn a_recording_of_the_servers_camera_that_cannot_begin_is_told() {
     let bus = Bus::new();
     bus.plug(0, "Test camera", &[Mode::pattern(320, 240, 30)]);
+    bus.unplug(0);
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("kept");
+    let command = bus.command(binary());
+    let server = Server::start_by(command, "127.0.0.1:0", &["--camera", "0", "--record", folder.to_str().unwrap()]);
+    let is_recorded = || server.json("GET", "/api/v1/about", b"").1["is_source_recorded"].clone();
+    assert_eq!(is_recorded(), true);
+    // The folder goes before the camera comes.
+    std::fs::remove_dir(&folder).unwrap();
+    std::fs::write(&folder, "").unwrap();
+    bus.plug_in_again(0);
+    wait_until("the end of the recording", || is_recorded() == false);
+    interrupt(server.process());
+    assert_eq!(server.wait(), Some(0));
+}
+
+#[test]
+fn a_server_that_cannot_record_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("no folder");
     std::fs::write(&file, "").unwrap();
-    let command = bus.command(binary());
-    let server = Server::start_by(command, "127.0.0.1:0", &["--camera", "0", "--record", file.to_str().unwrap()]);
-    wait_until("the end of the recording", || {
-        let (_, about) = server.json("GET", "/api/v1/about", b"");
-        about["is_source_recorded"] == false
-    });
-    interrupt(server.process());
-    assert_eq!(server.wait(), Some(0));
+    let output =
+        Command::new(binary()).args(["serve", "--bind", "127.0.0.1:0", "--record"]).arg(&file).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("can't record to") && told.contains("no folder"), "{told}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Metrics {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a pass of the network.
+    /// Counts a pass of the network for pictures of visitors and programs; the server's source has a network pass of its own for each frame.
     pub fn batch(&self) {
         self.batches.fetch_add(1, Ordering::Relaxed);
     }
@@ -86,7 +86,12 @@ impl Metrics {
         metric("frames_received_total", "counter", "Pictures that came.", received as f64);
         metric("frames_total", "counter", "Pictures whose faces were named.", statistics.frames as f64);
         metric("faces_total", "counter", "Faces that were named.", count(&self.faces) as f64);
-        metric("batches_total", "counter", "Passes of the network.", count(&self.batches) as f64);
+        metric(
+            "batches_total",
+            "counter",
+            "Passes of the network for pictures of visitors and programs.",
+            count(&self.batches) as f64,
+        );
         metric("dropped_total", "counter", "Pictures replaced by newer ones.", dropped as f64);
         metric("refused_total", "counter", "Pictures that could not be read.", count(&self.refused) as f64);
         metric("failed_total", "counter", "Pictures on which the server failed.", count(&self.failed) as f64);

@@ -188,7 +188,7 @@ impl FaceReport {
 /// The faces in a posted picture.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PictureReport {
-    /// Width of the picture in pixels, after its EXIF orientation was applied.
+    /// Width of the picture in pixels, after its EXIF orientation was applied (of a JPEG or PNG).
     pub picture_width: usize,
     /// Height of the picture in pixels.
     pub picture_height: usize,

@@ -238,12 +238,26 @@ fn hosts(names: &[String], bound: IpAddr, addresses: &[IpAddr], has_own_certific
 fn links(is_secure: bool, hosts: &[String], port: u16, token: Option<&Token>) -> Vec<String> {
     let scheme = scheme(is_secure);
     let token = token.map_or_else(String::new, |token| format!("#token={}", token.word()));
-    hosts.iter().map(|host| format!("{scheme}://{host}:{port}/{token}")).collect()
+    let at = |host: &String| if has_port(host) { host.clone() } else { format!("{host}:{port}") };
+    hosts.iter().map(|host| format!("{scheme}://{}/{token}", at(host))).collect()
+}
+
+/// Whether a name has a port of its own, which is a proxy's.
+fn has_port(host: &str) -> bool {
+    // Not in an IPv6 address in brackets.
+    host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_a_port_keeps_it_in_links() {
+        let hosts = ["cam.example", "cam.example:8443", "[::1]"].map(str::to_owned);
+        let expected = ["https://cam.example:7878/", "https://cam.example:8443/", "https://[::1]:7878/"];
+        assert_eq!(links(true, &hosts, 7878, None), expected);
+    }
 
     #[test]
     fn names_come_first_where_the_certificate_is_for_them() {

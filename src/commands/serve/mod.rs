@@ -24,6 +24,7 @@ use crate::export::annotate;
 use crate::interrupt;
 use crate::net::ModelSource;
 use crate::network::NetworkInUse;
+use crate::recording::check_folder;
 use crate::source::CameraDevice;
 use crate::stages::{LoadedNetwork, SharedNetwork, StageChoices};
 use crate::version::Versions;
@@ -85,7 +86,7 @@ pub struct ServeArgs {
     pub no_token: bool,
 
     /// Another name of the server, behind a proxy or in DNS; may be given several times
-    #[arg(long = "host", value_name = "NAME")]
+    #[arg(long = "host", value_name = "NAME[:PORT]", value_parser = host)]
     pub hosts: Vec<String>,
 
     /// Listen beyond this machine without TLS or without a token: anybody on the network path can watch
@@ -97,6 +98,12 @@ pub struct ServeArgs {
     pub labels: LabelArgs,
 }
 
+fn host(word: &str) -> Result<String, String> {
+    let is_host = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c));
+    let wanted = || "give the name alone, such as cam.example, or with a proxy's port: cam.example:8443".to_owned();
+    is_host.then(|| word.to_owned()).ok_or_else(wanted)
+}
+
 impl ServeArgs {
     /// Serves until Ctrl-C.
     ///
@@ -104,6 +111,10 @@ impl ServeArgs {
     /// When model, device, source, certificate or address can't be used, or the server would be unprotected without --i-know-this-is-open.
     pub fn run(self) -> anyhow::Result<()> {
         interrupt::catch()?;
+        if let Some(folder) = &self.record {
+            // Before the page says that visitors are recorded.
+            check_folder(folder)?;
+        }
         let choices = StageChoices { threads: NETWORK_THREADS, ..self.labels.stages() };
         let token = match &self.token_file {
             _ if self.no_token => None,

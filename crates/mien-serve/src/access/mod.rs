@@ -104,7 +104,8 @@ impl Gate {
             return Some(Pass::Free);
         }
         let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
+        let bearer = bearer.and_then(|value| value.split_once(' '));
+        let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")).map(|(_, word)| word);
         let in_query =
             query.into_iter().flat_map(|query| query.split('&')).find_map(|pair| pair.strip_prefix("token="));
         if bearer.or(in_query).is_some_and(|word| self.opens(word)) {
@@ -288,6 +289,8 @@ mod tests {
         }
         assert!(!is_let_in(&[("host", "localhost:7878"), ("host", "evil.example"), bearer]));
         assert!(!is_let_in(&[bearer]));
+        // The scheme in any case (RFC 9110).
+        assert!(is_let_in(&[("host", "cam.example"), ("authorization", "bearer 0123456789abcdef0123456789abcdef")]));
         let host = ("host", "localhost:7878");
         assert!(is_let_in(&[host, bearer, ("origin", "http://localhost:7878")]));
         for origin in
