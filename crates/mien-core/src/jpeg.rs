@@ -7,6 +7,7 @@ const SCAN: u8 = 0xda;
 const ALONE: std::ops::RangeInclusive<u8> = 0xd0..=0xd8;
 
 /// Whether the file ends before the picture does. What may follow the picture, such as the video of a phone's moving photograph, isn't read.
+/// Files of other formats don't count as cut.
 #[must_use]
 pub fn is_cut(jpeg: &[u8]) -> bool {
     let mut rest = jpeg;
@@ -63,5 +64,12 @@ mod tests {
         let mut damaged = whole();
         damaged[2] = 0;
         assert!(!is_cut(&damaged));
+    }
+
+    #[test]
+    fn other_formats_are_not_judged() {
+        for other in [b"\x89PNG", b"RIFF", b"II*\0", b"BM00"] {
+            assert!(!is_cut(other), "{other:?}");
+        }
     }
 }

@@ -30,7 +30,7 @@ pub fn decode(bytes: &[u8], limit: PixelLimit) -> Result<Mat, PictureError> {
     if !matches!(kind, imagesize::ImageType::Jpeg | imagesize::ImageType::Png | imagesize::ImageType::Webp) {
         return Err(PictureError::NotPicture);
     }
-    if kind == imagesize::ImageType::Jpeg && jpeg::is_cut(bytes) {
+    if jpeg::is_cut(bytes) {
         return Err(not_picture("the file is cut off"));
     }
     let size = imagesize::blob_size(bytes).map_err(not_picture)?;

@@ -36,7 +36,7 @@ impl ImageSource {
         limit
             .check(size.width as u64, size.height as u64)
             .map_err(|reason| SourceError::TooLarge { path: path.to_owned(), reason })?;
-        if imagesize::image_type(&bytes).is_ok_and(|kind| kind == imagesize::ImageType::Jpeg) && jpeg::is_cut(&bytes) {
+        if jpeg::is_cut(&bytes) {
             return Err(SourceError::CutPicture(path.to_owned()));
         }
         let encoded = Mat::from_slice(&bytes)?;
