@@ -10,12 +10,12 @@ use crate::classes::Classes;
 use crate::emotion::Emotion;
 use crate::export::testing::{SCENE_HEIGHT, SCENE_WIDTH, scene};
 use crate::pipeline::Scene;
-use crate::recording::waiting::MOST_BYTES;
 use crate::recording::{FACES, FRAMES, MARKS, METADATA, Metadata, VIDEO, read_marks};
 use crate::source::SourceKind;
 
 mod asleep;
 mod full_disk;
+mod memory;
 mod own_classes;
 
 struct Plenty;
@@ -354,46 +354,6 @@ fn what_nobody_takes_any_more_is_counted() {
     }
     feed.mark(Instant::now(), "laughs".to_owned());
     assert_eq!(feed.counts(), Counts { frames_lost: 3, labels_lost: 3, marks_lost: 1, ..Counts::default() });
-}
-
-#[test]
-fn frames_for_which_the_pictures_of_other_recordings_leave_no_memory_are_counted() {
-    let home = tempfile::tempdir().unwrap();
-    let waiting = Waiting::default();
-    let of_others = waiting.place(MOST_BYTES).unwrap();
-    let writer = start_in(home.path(), subject("Desk cam"), waiting.clone(), Plenty);
-    pass(&writer, 0..2, |_| true);
-    drop(of_others);
-    pass(&writer, 2..5, |_| true);
-    let (counts, _) = ending(&writer.finish());
-    assert_eq!((counts.frames, counts.frames_lost), (3, 2));
-    assert_nothing_waits(&waiting);
-}
-
-#[track_caller]
-fn assert_nothing_waits(waiting: &Waiting) {
-    let places: Vec<_> = (0..8).map(|_| waiting.place(MOST_BYTES / 8)).collect();
-    assert!(places.iter().all(Option::is_some));
-}
-
-#[test]
-fn frames_that_are_never_written_leave_their_memory_to_other_recordings() {
-    let home = tempfile::tempdir().unwrap();
-    let ((stuck, is_stuck), (moves_again, stands_still)) = (unbounded(), bounded(0));
-    let waiting = Waiting::default();
-    let space = Stuck(stuck, stands_still, u64::MAX);
-    let writer = start_in(home.path(), subject("Desk cam"), waiting.clone(), space);
-    is_stuck.recv().unwrap();
-    // The first one ends the recording, because of its size.
-    for index in 0..3 {
-        let mut other = numbered(index);
-        other.frame.image = Mat::new_rows_cols_with_default(100, 200, CV_8UC3, Scalar::all(0.0)).unwrap().into();
-        writer.tap().captured(&other.frame);
-    }
-    drop(moves_again);
-    let (counts, _) = ending(&until_it_ends(&writer));
-    assert_eq!(counts, Counts::default());
-    assert_nothing_waits(&waiting);
 }
 
 #[test]
