@@ -107,7 +107,7 @@ impl Job<'_> {
             bail!("there is no frame {}", span_in_words(span, duration));
         }
         Ok(match ending {
-            Ending::EndOfSource(Some(shortfall)) => Some(format!("it is {shortfall}; the results cover those")),
+            Ending::EndOfSource(Some(shortfall)) => Some(format!("it is {shortfall}; the results cover the others")),
             Ending::EndOfSource(None) | Ending::Stopped => None,
         })
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mien::source::{FrameSource, SourceError, SourceKind, VideoSource};
+use mien::source::{Excerpt, FrameSource, SourceError, SourceKind, Span, VideoSource};
 use opencv::core::Size;
 use opencv::videoio::{VideoWriter, VideoWriterTrait as _, VideoWriterTraitConst as _};
 use predicates::str::contains;
@@ -237,7 +237,78 @@ fn a_cut_video_ends_early_and_says_by_how_much() {
     let frames = rest(&mut video);
     assert!((30..70).contains(&frames.len()), "{}", frames.len());
     let shortfall = video.shortfall().expect("half of the file is missing");
-    assert_eq!((shortfall.frames, shortfall.declared), (frames.len() as u64, 100));
+    assert_eq!((shortfall.lost, shortfall.declared), (100 - frames.len() as u64, 100));
+    assert_eq!(shortfall.first, Duration::from_millis(40) * u32::try_from(frames.len()).unwrap());
+}
+
+#[test]
+fn frames_after_a_damaged_part_keep_their_numbers_and_the_others_are_counted() {
+    let folder = Files::new();
+    let mut bytes = fs::read(folder.video("whole.mp4", b"mp4v", (320, 240), 100)).unwrap();
+    let media = bytes.windows(4).position(|name| name == b"mdat").unwrap() + 4;
+    let length = bytes.windows(4).position(|name| name == b"moov").unwrap() - media;
+    bytes[media + length * 3 / 10..media + length * 6 / 10].fill(0);
+    let path = folder.file("damaged.mp4", &bytes);
+    let mut video = open(&path);
+    let frames = rest(&mut video);
+    assert!(frames.iter().all(|(_, index, time)| *time == Duration::from_millis(40) * *index as u32), "{frames:?}");
+    let (number, last, _) = frames.last().unwrap();
+    assert_eq!((*number, *last), (99, 99));
+    let shortfall = video.shortfall().expect("a third of the file is missing");
+    assert_eq!((shortfall.lost, shortfall.declared), (100 - frames.len() as u64, 100), "{frames:?}");
+    assert!((20..45).contains(&shortfall.first.as_millis().div_euclid(40)), "{shortfall}");
+
+    // Up to there, nothing is missing.
+    let span = Span { to: Some(Duration::from_millis(400)), ..Span::default() };
+    let mut excerpt = Excerpt::new(Box::new(open(&path)), span).unwrap();
+    while excerpt.read().unwrap().is_some() {}
+    assert_eq!(excerpt.shortfall(), None);
+}
+
+#[test]
+fn an_excerpt_made_without_re_encoding_is_not_called_truncated() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = Files::new();
+    let whole = folder.path("whole.mp4");
+    let picture = "testsrc=size=64x48:rate=25:duration=8";
+    ffmpeg(&["-f", "lavfi", "-i", picture, "-c:v", "mpeg4", "-g", "100", "-bf", "2"], &whole);
+    for name in ["excerpt.mp4", "excerpt.mov"] {
+        let path = folder.path(name);
+        ffmpeg(&["-ss", "3", "-i", whole.to_str().unwrap(), "-t", "4", "-c", "copy"], &path);
+        let mut video = open(&path);
+        let SourceKind::File { duration, frames } = video.info().kind else { panic!("{name} is a file") };
+        let times = times(&mut video);
+        // The excerpt holds the frames from the key frame at 0 s on, but its edit list hides those before 3 s.
+        assert!((98..=102).contains(&times.len()), "{name} shows {} frames", times.len());
+        assert!(frames.unwrap().abs_diff(times.len() as u64) <= 2, "{name} declares {frames:?} frames");
+        assert!((3.9..4.2).contains(&duration.unwrap().as_secs_f64()), "{name} takes {duration:?}");
+        assert_eq!(video.shortfall(), None, "{name}");
+    }
+    let whole = fs::read(&whole).unwrap();
+    let index = whole.windows(4).position(|name| name == b"moov").unwrap() - 4;
+    let media = whole.windows(4).position(|name| name == b"mdat").unwrap() - 4;
+    assert!(media < index, "ffmpeg writes the index last");
+    assert!(matches!(refusal(&folder.file("no-index.mp4", &whole[..index])), SourceError::Damaged { .. }));
+}
+
+#[test]
+fn sound_that_outlasts_the_picture_does_not_make_a_matroska_file_truncated() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = Files::new();
+    let path = folder.path("long-sound.mkv");
+    let inputs =
+        ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration=4", "-f", "lavfi", "-i", "sine=duration=20"];
+    ffmpeg(&[&inputs[..], &["-c:v", "mpeg4", "-c:a", "aac"]].concat(), &path);
+    let mut video = open(&path);
+    assert_eq!((times(&mut video).len(), video.shortfall()), (100, None));
+    let whole = fs::read(&path).unwrap();
+    let mut cut = open(&folder.file("cut.mkv", &whole[..whole.len() / 4]));
+    let frames = times(&mut cut).len();
+    assert!(frames < 100 && cut.shortfall().is_some(), "{frames} frames");
 }
 
 #[test]

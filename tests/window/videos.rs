@@ -99,10 +99,13 @@ fn a_video_that_is_cut_says_so_when_it_ends() {
     let fake = Fake::default();
     let mut window = on_video(&fake);
     show(&mut window, &fake, 10_000, vec![face(1, Emotion::Happy)]);
-    fake.event(Event::CutShort(Shortfall { frames: 251, declared: 500 }));
+    fake.event(Event::CutShort(Shortfall { lost: 249, declared: 500, first: Duration::from_millis(10_040) }));
     fake.event(Event::EndOfVideo);
     window.run_steps(2);
-    assert_shows(&window, "clip.mp4 is truncated or damaged: it ends after 251 of the 500 frames that it declares");
+    assert_shows(
+        &window,
+        "clip.mp4 is truncated or damaged: 249 of the 500 frames that it declares can't be read, the first of them at 10.0 s",
+    );
     assert_shows(&window, "End of video");
 }
 

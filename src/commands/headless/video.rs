@@ -112,7 +112,7 @@ impl VideoJob {
             print(&outcome.text())?;
         }
         if let Ending::EndOfSource(Some(shortfall)) = ending {
-            bail!("{} is {shortfall}; the results cover those", info.name);
+            bail!("{} is {shortfall}; the results cover the others", info.name);
         }
         Ok(())
     }

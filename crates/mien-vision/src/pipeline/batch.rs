@@ -29,7 +29,7 @@ pub fn frames_that_wait(width: usize, height: usize) -> usize {
 /// Why [`run_to_end`] returned without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Each frame of the source was labelled. For a truncated file, with what is missing.
+    /// Each frame of the source was labelled. For a truncated or damaged file, with what is missing.
     EndOfSource(Option<Shortfall>),
     /// The stop flag was set, or `on_scene` ended the run.
     Stopped,

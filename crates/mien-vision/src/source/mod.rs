@@ -1,6 +1,7 @@
 //! Where frames come from: a camera, a video file, still pictures.
 
 mod camera;
+mod decode;
 mod enumerate;
 mod error;
 mod excerpt;
@@ -8,21 +9,26 @@ mod file;
 mod image;
 #[cfg(target_os = "linux")]
 mod links;
+mod matroska;
 mod native;
 mod network;
+mod shortfall;
 mod stamps;
+mod timeline;
 mod video;
 
 use std::time::Duration;
 
 pub use self::camera::{CameraDevice, CameraRequest, CameraSource, FourCc};
+pub use self::decode::decode_picture;
 pub use self::enumerate::{CameraEntry, list_cameras};
 pub use self::error::SourceError;
 pub use self::excerpt::{Excerpt, Span};
 pub use self::image::ImageSource;
 pub use self::native::{CONTAINERS, Reach, limit_decoder_threads, prepare_libraries};
 pub use self::network::NetworkCamera;
-pub use self::video::{Shortfall, VideoSource};
+pub use self::shortfall::Shortfall;
+pub use self::video::VideoSource;
 use crate::frame::Frame;
 
 /// A source of frames, read one after another.
@@ -48,7 +54,8 @@ pub trait FrameSource: Send {
         None
     }
 
-    /// What is missing at the end, once [`Self::read`] has returned `None`: a truncated file ends before its declared length.
+    /// What is missing of the part that was read: a damaged file lacks frames, and a truncated one ends before its declared length, which
+    /// is known once [`Self::read`] has returned `None`.
     fn shortfall(&self) -> Option<Shortfall> {
         None
     }

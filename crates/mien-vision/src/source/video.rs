@@ -8,15 +8,16 @@
 //!   the target and then reads on by stamps.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use opencv::core::{Mat, MatTraitConst as _, Vector};
 use opencv::videoio::{self, VideoCapture, VideoCaptureAPIs, VideoCaptureTrait as _, VideoCaptureTraitConst as _};
 
+use super::shortfall::Shortfall;
 use super::stamps::{KnownTimes, StampClock, plausible_fps};
-use super::{FrameSource, SourceError, SourceInfo, SourceKind, file};
+use super::timeline::{Losses, Timeline};
+use super::{FrameSource, SourceError, SourceInfo, SourceKind, file, matroska};
 use crate::frame::Frame;
 use mien_core::pixels::PixelLimit;
 
@@ -36,30 +37,6 @@ const READS_BEFORE_END: usize = 64;
 /// Codecs by which FFmpeg plays text files as terminal art: the first four letters of their names.
 const TERMINAL_ART: [&str; 4] = ["ansi", "bint", "idf", "xbin"];
 
-/// A file counts as truncated only if more than this share of its declared length is missing: frame counts are often
-/// estimates, and MP4 may count frames that an edit list leaves out.
-const TOLERATED_SHORTFALL: f64 = 0.05;
-
-/// A file counts as truncated only if more than this many frames are missing, too.
-const TOLERATED_FRAMES: u64 = 4;
-
-/// A file ended before its declared length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shortfall {
-    /// Number of frames that it has.
-    pub frames: u64,
-    /// Number of frames that it declares.
-    pub declared: u64,
-}
-
-/// Completes a sentence that begins with “it is”.
-impl fmt::Display for Shortfall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { frames, declared } = self;
-        write!(f, "truncated or damaged: it ends after {frames} of the {declared} frames that it declares")
-    }
-}
-
 /// A video file.
 pub struct VideoSource {
     capture: VideoCapture,
@@ -72,7 +49,10 @@ pub struct VideoSource {
     /// Index of the next frame that the decoder gives.
     next_index: u64,
     last: Option<LastFrame>,
-    shortfall: Option<Shortfall>,
+    /// Compares what is read with the index of the file, if that is known.
+    losses: Option<Losses>,
+    /// Found at the end of a file without a known index.
+    estimated: Option<Shortfall>,
 }
 
 /// The frame that was last taken from the decoder.
@@ -109,8 +89,13 @@ impl VideoSource {
             .check(side(videoio::CAP_PROP_FRAME_WIDTH)?, side(videoio::CAP_PROP_FRAME_HEIGHT)?)
             .map_err(|reason| SourceError::TooLarge { path: path.to_owned(), reason })?;
         let fps = plausible_fps(capture.get(videoio::CAP_PROP_FPS)?);
-        let frames = count(capture.get(videoio::CAP_PROP_FRAME_COUNT)?);
-        let duration = frames.zip(fps).and_then(|(frames, fps)| Duration::try_from_secs_f64(frames as f64 / fps).ok());
+        let declared = count(capture.get(videoio::CAP_PROP_FRAME_COUNT)?);
+        let timeline = declared.and_then(|declared| Timeline::read(&absolute, declared));
+        let frames = timeline.as_ref().map(Timeline::frames).or(declared);
+        let duration = timeline.as_ref().map(Timeline::duration).or_else(|| {
+            let (frames, fps) = frames.zip(fps)?;
+            Duration::try_from_secs_f64(frames as f64 / fps).ok()
+        });
         let mut video = Self {
             capture,
             path: absolute,
@@ -127,7 +112,8 @@ impl VideoSource {
             known: KnownTimes::default(),
             next_index: 0,
             last: None,
-            shortfall: None,
+            losses: timeline.map(Losses::new),
+            estimated: None,
         };
         // Take the size from a decoded frame: in some versions, the declared one is that before rotation.
         let first = video.decode()?.ok_or_else(|| SourceError::NoFrames(path.to_owned()))?;
@@ -147,6 +133,8 @@ impl VideoSource {
             // The first frame after a jump into a part that was read before: its exact number is known.
             self.next_index = index;
         }
+        // Frames after lost ones keep the numbers that they have in the intact file.
+        self.next_index += self.losses.as_mut().map_or(0, |losses| losses.note(media_time));
         self.known.note(self.next_index, media_time);
         let index = self.next_index;
         self.next_index += 1;
@@ -179,6 +167,9 @@ impl VideoSource {
         self.clock.reset();
         self.last = None;
         self.ahead.clear();
+        if let Some(losses) = &mut self.losses {
+            losses.restart();
+        }
         self.next_index = frame;
     }
 
@@ -210,17 +201,23 @@ impl VideoSource {
         }
     }
 
-    /// Where the file ended, if that is clearly before its declared length. Both the number of frames and the time
-    /// must say so: a container may count frames at a different rate than it shows them.
-    fn measure_shortfall(&self) -> Option<Shortfall> {
+    /// Notes that the file has ended, to find out whether that is too early.
+    fn note_end(&mut self) {
+        if let Some(losses) = &mut self.losses {
+            losses.note_end();
+        } else if self.estimated.is_none() {
+            self.estimated = self.estimate_shortfall();
+        }
+    }
+
+    /// What is missing of a file that declares its length but has no known index.
+    fn estimate_shortfall(&self) -> Option<Shortfall> {
         let SourceKind::File { duration: Some(duration), frames: Some(declared) } = self.info.kind else { return None };
         let last = self.last.filter(|_| !self.clock.began_again())?;
-        let frames = last.index + 1;
-        let end = last.media_time + self.clock.interval();
-        let tolerated = TOLERATED_FRAMES.max((declared as f64 * TOLERATED_SHORTFALL) as u64);
-        let short_of_frames = declared.saturating_sub(frames) > tolerated;
-        let short_of_time = end < duration.mul_f64(1.0 - TOLERATED_SHORTFALL);
-        (short_of_frames && short_of_time).then_some(Shortfall { frames, declared })
+        let end = (last.index + 1, last.media_time + self.clock.interval());
+        let shortfall = Shortfall::estimate(end, (declared, duration))?;
+        let is_whole = matroska::is_whole(&self.path).unwrap_or(false);
+        (!is_whole).then_some(shortfall)
     }
 }
 
@@ -234,11 +231,8 @@ impl FrameSource for VideoSource {
             return Ok(Some(Frame { captured_at: Instant::now(), ..frame }));
         }
         let frame = self.decode()?;
-        if frame.is_none() && self.shortfall.is_none() {
-            self.shortfall = self.measure_shortfall();
-            if let Some(Shortfall { frames, declared }) = self.shortfall {
-                tracing::warn!("{} ends after {frames} of {declared} frames: it is cut", self.path.display());
-            }
+        if frame.is_none() {
+            self.note_end();
         }
         Ok(frame)
     }
@@ -272,7 +266,7 @@ impl FrameSource for VideoSource {
     }
 
     fn shortfall(&self) -> Option<Shortfall> {
-        self.shortfall
+        self.losses.as_ref().and_then(Losses::shortfall).or(self.estimated)
     }
 }
 
