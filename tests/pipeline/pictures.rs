@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, ImageEncoder as _};
 use mien::pixels::PixelLimit;
 use mien::source::{FrameSource as _, ImageSource, SourceError, SourceKind};
 use opencv::core::{CV_8UC1, CV_8UC3, CV_8UC4, CV_16UC3, Mat, MatTraitConst as _, Scalar, Vec3b, Vector};
@@ -40,6 +42,20 @@ fn whatever_a_picture_is_made_of_the_frame_is_8_bit_bgr() {
         let frame = ImageSource::open(&path, PixelLimit::default()).unwrap().read().unwrap().unwrap();
         assert_eq!(*frame.image.at_2d::<Vec3b>(10, 10).unwrap(), Vec3b::from_array([77; 3]), "{name}");
     }
+}
+
+#[test]
+fn a_webp_is_turned_upright_by_its_exif_orientation() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("phone.webp");
+    let mut bytes = Vec::new();
+    let mut encoder = WebPEncoder::new_lossless(&mut bytes);
+    // To be turned clockwise.
+    encoder.set_exif_metadata(b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec()).unwrap();
+    encoder.write_image(&[77; 30 * 20 * 3], 30, 20, ExtendedColorType::Rgb8).unwrap();
+    fs::write(&path, bytes).unwrap();
+    let source = ImageSource::open(&path, PixelLimit::default()).unwrap();
+    assert_eq!((source.info().width, source.info().height), (20, 30));
 }
 
 #[test]

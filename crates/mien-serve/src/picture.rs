@@ -2,6 +2,7 @@
 
 use mien_core::jpeg;
 use mien_core::pixels::{PixelLimit, TooManyPixels};
+use mien_vision::source::decode_picture;
 use opencv::core::{Mat, MatTraitConst as _, Vector};
 use opencv::imgcodecs;
 use opencv::prelude::VectorToVec as _;
@@ -20,7 +21,7 @@ pub enum PictureError {
     TooLarge(#[from] TooManyPixels),
 }
 
-/// Decodes a JPEG, PNG or WebP to 8-bit BGR and applies the EXIF orientation of a JPEG or PNG; OpenCV doesn't read that of a WebP.
+/// Decodes a JPEG, PNG or WebP to 8-bit BGR and applies its EXIF orientation.
 ///
 /// # Errors
 /// When the picture has another format, is damaged, or has more pixels than `limit` according to its header.
@@ -35,8 +36,7 @@ pub fn decode(bytes: &[u8], limit: PixelLimit) -> Result<Mat, PictureError> {
     }
     let size = imagesize::blob_size(bytes).map_err(not_picture)?;
     limit.check(size.width as u64, size.height as u64)?;
-    let encoded = Mat::from_slice(bytes).map_err(not_picture)?;
-    let image = imgcodecs::imdecode(&encoded, imgcodecs::IMREAD_COLOR).map_err(not_picture)?;
+    let image = decode_picture(bytes).map_err(not_picture)?;
     if image.empty() { Err(PictureError::NotPicture) } else { Ok(image) }
 }
 

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use opencv::core::{Mat, MatTraitConst as _};
-use opencv::imgcodecs;
 
-use super::{FrameSource, SourceError, SourceInfo, SourceKind, file};
+use super::{FrameSource, SourceError, SourceInfo, SourceKind, decode_picture, file};
 use crate::frame::Frame;
 use mien_core::jpeg;
 use mien_core::pixels::PixelLimit;
@@ -20,7 +19,7 @@ pub struct ImageSource {
 }
 
 impl ImageSource {
-    /// Reads a picture; the EXIF orientation of a JPEG or PNG is applied. OpenCV doesn't read that of a WebP.
+    /// Reads a picture and applies its EXIF orientation.
     ///
     /// # Errors
     /// When the file can't be read, isn't a picture, is cut off, or has more pixels than `limit`.
@@ -39,8 +38,7 @@ impl ImageSource {
         if jpeg::is_cut(&bytes) {
             return Err(SourceError::CutPicture(path.to_owned()));
         }
-        let encoded = Mat::from_slice(&bytes)?;
-        let image = imgcodecs::imdecode(&encoded, imgcodecs::IMREAD_COLOR).map_err(|error| {
+        let image = decode_picture(&bytes).map_err(|error| {
             tracing::debug!("OpenCV can't decode {}: {error}", path.display());
             not_picture()
         })?;
