@@ -28,9 +28,41 @@ pub fn hours_and_minutes(secs: f64) -> String {
     if minutes < 60 { format!("{minutes} min") } else { format!("{} h {:02} min", minutes / 60, minutes % 60) }
 }
 
+/// Parses a time: `90`, `1:30`, `0:01:30.5`.
+///
+/// # Errors
+/// When the word isn't such a time.
+pub fn media_time(word: &str) -> Result<Duration, String> {
+    let problem = || "must be a time in seconds, m:ss or h:mm:ss".to_owned();
+    let parts: Vec<&str> = word.split(':').collect();
+    let (seconds, larger) = parts.split_last().ok_or_else(problem)?;
+    let seconds: f64 = seconds.parse().map_err(|_unparsable| problem())?;
+    let larger: Vec<u32> =
+        larger.iter().map(|part| part.parse()).collect::<Result<_, _>>().map_err(|_unparsable| problem())?;
+    let whole_units = larger.iter().fold(0.0, |sum, part| (sum + f64::from(*part)) * 60.0);
+    let in_range =
+        larger.is_empty() || ((0.0..60.0).contains(&seconds) && larger.iter().skip(1).all(|part| *part < 60));
+    if parts.len() > 3 || !in_range {
+        return Err(problem());
+    }
+    Duration::try_from_secs_f64(whole_units + seconds).map_err(|_out_of_range| problem())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_in_three_forms() {
+        let secs = |word: &str| media_time(word).map(|time| time.as_secs_f64());
+        assert_eq!(
+            [secs("90"), secs("1:30"), secs("0:01:30.5"), secs("2:00:00")],
+            [Ok(90.0), Ok(90.0), Ok(90.5), Ok(7200.0)]
+        );
+        for word in ["", "-1", "x", "1:60", "1:2:3:4", "1:75:00", ":5", "NaN", "inf", "1e300"] {
+            assert!(media_time(word).is_err(), "{word}");
+        }
+    }
 
     #[test]
     fn what_took_long_is_told_in_hours_and_minutes() {

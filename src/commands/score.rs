@@ -30,8 +30,8 @@ pub struct ScoreArgs {
     #[arg(value_name = "VIDEO")]
     pub file: PathBuf,
 
-    /// What it shows: a CSV file with the columns start,end,emotion (or class), times in seconds. Emotions as data sets call them
-    /// (anger, Happiness), custom classes as the model does; `ignore` leaves a part out, and so does contempt, which networks of the
+    /// What it shows: a CSV file with the columns start,end,emotion (or class), times in seconds or as 1:30.5. Emotions as data sets call
+    /// them (anger, Happiness), custom classes as the model does; `ignore` leaves a part out, and so does contempt, which networks of the
     /// seven emotions don't name
     #[arg(long, value_name = "FILE.csv")]
     pub truth: PathBuf,

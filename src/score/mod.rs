@@ -6,6 +6,7 @@
 
 mod contender;
 mod report;
+mod table;
 #[cfg(test)]
 mod tests;
 mod truth;

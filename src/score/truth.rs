@@ -1,10 +1,12 @@
 //! What a video shows, and when: a table of known answers.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::bounded::{self, Rows};
+use super::table::{Row, Table};
+use crate::bounded;
 use crate::classes::{Classes, Word};
 
 /// Largest size of the table in bytes: about a million rows.
@@ -43,14 +45,14 @@ pub struct LeftOut {
 /// The word for a part that is not to be scored.
 pub const IGNORE: &str = "ignore";
 
-/// A row of the table.
+/// What a row of the table says.
 struct Part {
     start: f64,
     end: f64,
     shows: Shows,
 }
 
-/// What a row says.
+/// What a row shows.
 enum Shows {
     Word(Word),
     Ignored,
@@ -75,12 +77,12 @@ pub enum TruthError {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
         /// What the model's classes are called: `emotion` or `class`.
         noun: &'static str,
     },
     /// A row is invalid, or the table as a whole.
-    #[error("can't use {path}: {problem}; it needs the columns start,end,{noun}, with times in seconds")]
+    #[error("can't use {path}: {problem}; it needs the columns start,end,{noun}, with times in seconds or as 1:30.5")]
     Row {
         /// Which file.
         path: PathBuf,
@@ -91,49 +93,36 @@ pub enum TruthError {
     },
 }
 
-#[derive(Deserialize)]
-struct Row {
-    start: f64,
-    end: f64,
-    #[serde(alias = "class")]
-    emotion: String,
-}
-
 impl Truth {
-    /// Reads a CSV file with the columns `start,end,emotion` or `start,end,class`. Other columns are ignored, and rows may be in any order.
-    /// Emotions may be spelt as in data sets (`Anger`, `happiness`). [`IGNORE`] and, among emotions, contempt are left out and counted.
+    /// Reads a CSV file with the columns `start,end,emotion` or `start,end,class`, separated by commas, semicolons or tabs. Other columns are
+    /// ignored, and rows may be in any order. Emotions may be spelt as in data sets (`Anger`, `happiness`). [`IGNORE`] and, among emotions,
+    /// contempt are left out and counted.
     ///
     /// # Errors
     /// When the file can't be read, has no part with a class, or a row is no interval, names none of `classes` or overlaps another.
     pub fn read(path: &Path, classes: &Classes) -> Result<Self, TruthError> {
         let noun = classes.noun();
-        let text = bounded::read_text(path, MOST_BYTES).map_err(|source| TruthError::Read {
-            path: path.to_owned(),
-            source,
-            noun,
+        let unusable = |problem: String| TruthError::Row { path: path.to_owned(), problem, noun };
+        let text = bounded::read_text(path, MOST_BYTES).map_err(|source| match source.kind() {
+            io::ErrorKind::InvalidData => unusable("it isn't UTF-8 text; in Excel, save it as “CSV UTF-8”".to_owned()),
+            _ => TruthError::Read { path: path.to_owned(), source, noun },
         })?;
-        Self::parse(&text, classes).map_err(|problem| TruthError::Row { path: path.to_owned(), problem, noun })
+        Self::parse(&text, classes).map_err(unusable)
     }
 
     fn parse(text: &str, classes: &Classes) -> Result<Self, String> {
-        let in_words = |error: csv::Error| error.to_string();
-        let mut rows = Rows::new(csv::ReaderBuilder::new().trim(csv::Trim::All), text.as_bytes());
-        let header = rows.headers().map_err(in_words)?.clone();
+        let mut table = Table::of(text)?;
         let mut parts: Vec<(u64, Part)> = Vec::new();
-        let mut record = csv::StringRecord::new();
-        while rows.read(&mut record).map_err(in_words)? {
-            // The reader's own messages name line and column.
-            let Row { start, end, emotion } = record.deserialize(Some(&header)).map_err(in_words)?;
-            let line = record.position().map_or(0, csv::Position::line);
-            let shows = Shows::named(&emotion, classes).ok_or_else(|| {
+        while let Some(Row { line, start, end, label }) = table.read()? {
+            let shows = Shows::named(&label, classes).ok_or_else(|| {
                 let known = if classes.are_emotions() {
                     "is not an emotion; the seven are angry, disgust, fear, happy, sad, surprise and neutral".to_owned()
                 } else {
                     format!("is none of the model's classes; they are {classes}")
                 };
-                format!("line {line}: “{emotion}” {known}, and {IGNORE} leaves a part out")
+                format!("line {line}: “{label}” {known}, and {IGNORE} leaves a part out")
             })?;
-            if !(start.is_finite() && end.is_finite() && 0.0 <= start && start < end) {
+            if start >= end {
                 return Err(format!("line {line}: {start} to {end} is not a valid time range"));
             }
             parts.push((line, Part { start, end, shows }));
@@ -232,15 +221,15 @@ mod tests {
     fn tables_that_make_no_sense_are_refused_with_line_and_reason() {
         let cases = [
             ("start,end,emotion\n", "no row"),
-            ("begin,end,emotion\n0,1,sad\n", "missing field `start`"),
+            ("begin,end,emotion\n0,1,sad\n", "no column start"),
             ("start,end,emotion\n0,1,glad\n", "line 2: “glad”"),
             ("start,end,emotion\n0,1,sad\n2,2,sad\n", "line 3: 2 to 2"),
-            ("start,end,emotion\nNaN,2,sad\n", "line 2"),
-            ("start,end,emotion\n0,soon,sad\n", "line: 2"),
+            ("start,end,emotion\nNaN,2,sad\n", "line 2: “NaN” must be a time"),
+            ("start,end,emotion\n0,soon,sad\n", "line 2: “soon” must be a time"),
             ("start,end,emotion\n0,1,3\n", "line 2: “3” is not an emotion"),
             // Windows line endings, an empty line, and no newline at the end.
             ("start,end,emotion\r\n0,1,sad\r\n2,2,sad\r\n", "line 3: 2 to 2"),
-            ("start,end,emotion\r\n0,soon,sad\r\n", "line: 2"),
+            ("start,end,emotion\r\n0,soon,sad\r\n", "line 2"),
             ("start,end,emotion\n\n0,1,glad\n", "line 3: “glad”"),
             ("start,end,emotion\n0,1,glad", "line 2: “glad”"),
             ("start,end,emotion\n0,1,ignore\n1,2,contempt\n", "nothing to score"),

@@ -95,6 +95,8 @@ fn what_cannot_be_scored_is_refused_with_the_reason() {
     };
     refused(None, &["truth.csv", "start,end,emotion"]);
     refused(Some("start,end,emotion\n0,1,glad\n"), &["truth.csv", "line 2", "glad"]);
+    fs::write(home.join("truth.csv"), b"start,end,emotion,note\n0,1,sad,\xfcber\n").unwrap();
+    refused(None, &["truth.csv", "CSV UTF-8"]);
     fs::write(home.join("truth.csv"), "start,end,emotion\n9,10,sad\n").unwrap();
     let beyond = ["score", "clip.mp4", "--truth", "truth.csv"];
     mien().current_dir(home).args(beyond).assert().failure().stderr(contains("truth.csv falls within the video"));
