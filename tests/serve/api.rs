@@ -233,9 +233,37 @@ fn the_document_describes_every_path_of_the_api() {
     for path in ["/api/v1/analyze", "/api/v1/live", "/api/v1/models", "/healthz", "/metrics", "/stream.mjpg"] {
         assert!(document["paths"][path].is_object(), "{path}");
     }
+    for path in ["/api/v1/visit", "/api/v1/watch", "/api/v1/overlay"] {
+        assert!(document["paths"][path]["get"]["responses"]["101"].is_object(), "{path}");
+    }
+    let schemas = &document["components"]["schemas"];
+    for name in ["SceneReport", "ServerMessage", "SourceReport", "SourceState", "VisitorCommand"] {
+        assert!(schemas[name].is_object(), "{name}");
+    }
     let (_, models) = server.json("GET", "/api/v1/models", b"");
     let in_use: Vec<_> = models.as_array().unwrap().iter().filter(|model| model["is_in_use"] == true).collect();
     assert!(in_use.len() == 1 && in_use[0]["name"] == "mien-joint", "{models}");
+}
+
+#[test]
+fn the_document_has_each_status_with_which_a_request_is_refused() {
+    let server = Server::start(&[]);
+    let (_, document) = server.json("GET", "/api/v1/openapi.json", b"");
+    let bearer = format!("Bearer {TOKEN}");
+    let token = ("Authorization", bearer.as_str());
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.len() >= 12, "{paths:?}");
+    for (path, methods) in paths {
+        for (method, operation) in methods.as_object().unwrap() {
+            let request = |headers: &[(&str, &str)]| server.request(&method.to_uppercase(), path, headers, b"").0;
+            let (elsewhere, foreign) = (&[("Host", "evil.example"), token], &[("Origin", "null"), token]);
+            assert_eq!([request(elsewhere), request(foreign)], [421, 403], "{path}");
+            // Without the token, and without what the route needs: a body, a handshake or a source.
+            for status in [421, 403, 429, 500, request(&[]), request(&[token])] {
+                assert!(operation["responses"][status.to_string()].is_object(), "{method} {path}: {status}");
+            }
+        }
+    }
 }
 
 /// The TLS client is Python's standard library; set-up installs Python.

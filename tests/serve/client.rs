@@ -42,6 +42,9 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let token = folder.path().join("token");
         std::fs::write(&token, TOKEN).unwrap();
+        // As Mien itself makes the file; otherwise it warns.
+        #[cfg(unix)]
+        std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         command.args(["serve", "--bind", bind, "--token-file"]).arg(&token).args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);

@@ -263,3 +263,21 @@ fn a_server_that_others_can_reach_needs_tls_and_a_token() {
         assert_refused(mien().args(arguments), &["--tls self-signed", "--i-know-this-is-open"]);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_token_that_others_can_read_is_warned_of_with_the_command_that_mends_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    // Ends at the missing model, after it has read the token, or made one.
+    let told = || {
+        let output = mien().args(["serve", "--model", "missing.safetensors", "--token-file"]).arg(&token).output();
+        String::from_utf8(output.unwrap().stderr).unwrap()
+    };
+    assert!(!told().contains("warning: "));
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let told = told();
+    let command = format!("chmod 600 '{}'", token.display());
+    assert!(told.matches("warning: ").count() == 1 && told.contains(&command), "{told}");
+}

@@ -188,7 +188,7 @@ impl FaceReport {
 /// The faces in a posted picture.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PictureReport {
-    /// Width of the picture in pixels, after its EXIF orientation was applied (of a JPEG or PNG).
+    /// Width of the picture in pixels, after its EXIF orientation was applied.
     pub picture_width: usize,
     /// Height of the picture in pixels.
     pub picture_height: usize,
@@ -243,8 +243,8 @@ impl SceneReport {
     }
 }
 
-/// A text message from the server to a visitor.
-#[derive(Clone, Debug, Serialize)]
+/// A text message from the server in a WebSocket.
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ServerMessage {
     /// The result for one of the visitor's frames.
@@ -266,6 +266,7 @@ pub enum ServerMessage {
     Problem {
         /// The number of the frame, if the problem concerns one.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         id: Option<u32>,
         /// The corresponding HTTP status.
         status: u16,
@@ -291,7 +292,7 @@ impl ServerMessage {
 }
 
 /// Whether the server's source gives pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceState {
     /// It is being opened, for the first time or again.
@@ -305,7 +306,7 @@ pub enum SourceState {
 }
 
 /// How the server's source is doing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SourceReport {
     /// Whether there is a picture.
     pub state: SourceState,
@@ -314,7 +315,7 @@ pub struct SourceReport {
 }
 
 /// The settings that a visitor can change.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VisitorCommand {
     /// Time constant of the smoothing in seconds; 0 is off.

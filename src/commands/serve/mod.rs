@@ -6,7 +6,7 @@ mod source;
 mod visitors;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -118,7 +118,7 @@ impl ServeArgs {
         let choices = StageChoices { threads: NETWORK_THREADS, ..self.labels.stages() };
         let token = match &self.token_file {
             _ if self.no_token => None,
-            Some(path) => Some(Token::kept_in(path)?),
+            Some(path) => Some(kept_token(path)?),
             None => Some(Token::random()?),
         };
         let network = choices.load_network()?;
@@ -215,6 +215,19 @@ impl ServeArgs {
             None
         })
     }
+}
+
+/// The token that is kept in a file. Warns if the file doesn't keep it secret.
+fn kept_token(path: &Path) -> anyhow::Result<Token> {
+    let token = Token::kept_in(path)?;
+    if Token::is_open_to_others(path) {
+        let path = path.display();
+        tell(&format!(
+            "warning: other users of this machine can read or change the token in {path}; this prevents it: \
+             chmod 600 '{path}'"
+        ));
+    }
+    Ok(token)
 }
 
 /// What the server tells about the models that are part of the program.

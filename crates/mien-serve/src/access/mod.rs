@@ -3,6 +3,7 @@
 mod addresses;
 mod connections;
 mod rate;
+mod refusal;
 mod token;
 
 use std::collections::HashSet;
@@ -11,13 +12,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Version, header};
+use axum::http::{HeaderMap, Method, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use self::addresses::{Addresses, literal};
 pub use self::connections::{Connection, Connections};
 pub use self::rate::{Bucket, Rates};
+pub use self::refusal::Refusal;
 pub use self::token::Token;
 use crate::app::App;
 use crate::routes::{self, error, try_again};
@@ -116,23 +118,23 @@ impl Gate {
         cookies.any(|(name, word)| name == self.cookie && self.opens(word)).then_some(Pass::Cookie)
     }
 
-    /// Refuses requests to another host or from another site's pages.
-    fn check(&self, request: &Request, pass: Option<Pass>) -> Result<(), Refusal> {
+    /// Refuses requests to another host or from another site's pages, and says why.
+    fn check(&self, request: &Request, pass: Option<Pass>) -> Result<(), (Refusal, &'static str)> {
         if !matches!(request.version(), Version::HTTP_11 | Version::HTTP_10) {
-            return Err(Refusal(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1"));
+            return Err((Refusal::OtherVersion, "this server speaks HTTP/1.1"));
         }
         let headers = request.headers();
         let mut hosts = headers.get_all(header::HOST).into_iter();
         let host = hosts.next().and_then(|host| host.to_str().ok()).map(str::to_ascii_lowercase);
         if hosts.next().is_some() || !host.is_some_and(|host| self.is_host(&host)) {
-            return Err(Refusal(
-                StatusCode::MISDIRECTED_REQUEST,
+            return Err((
+                Refusal::OtherHost,
                 "this server doesn't answer to that name; use the address that it printed, or start it with --host NAME",
             ));
         }
         // A request target with a host is meant for a proxy.
         if request.uri().authority().is_some() {
-            return Err(Refusal(StatusCode::MISDIRECTED_REQUEST, "this server is no proxy"));
+            return Err((Refusal::OtherHost, "this server is no proxy"));
         }
         let mut origins = headers.get_all(header::ORIGIN).into_iter();
         let is_foreign = |origin: &axum::http::HeaderValue| {
@@ -140,12 +142,12 @@ impl Gate {
         };
         let origin = origins.next();
         if origins.next().is_some() || origin.is_some_and(is_foreign) {
-            return Err(Refusal(StatusCode::FORBIDDEN, "pages of other sites may not use this server"));
+            return Err((Refusal::OtherSite, "pages of other sites may not use this server"));
         }
         // Browsers send the origin of a page that opens a WebSocket or posts something; programs send the token itself.
         let does_something = request.method() != Method::GET || headers.contains_key(header::UPGRADE);
         if origin.is_none() && does_something && matches!(pass, Some(Pass::Cookie)) {
-            return Err(Refusal(StatusCode::FORBIDDEN, "a request by cookie has to say which page it comes from"));
+            return Err((Refusal::OtherSite, "a request by cookie has to say which page it comes from"));
         }
         Ok(())
     }
@@ -167,9 +169,6 @@ enum Pass {
     /// In the page's cookie.
     Cookie,
 }
-
-/// The status and message of a refused request.
-struct Refusal(StatusCode, &'static str);
 
 /// The scheme of the server's links.
 pub fn scheme(is_secure: bool) -> &'static str {
@@ -221,13 +220,13 @@ pub async fn guard(
     let gate = &app.gate;
     let pass = gate.pass(request.headers(), request.uri().query());
     let answer = match gate.check(&request, pass) {
-        Err(Refusal(status, why)) => error(status, why),
+        Err((refusal, why)) => error(refusal.status(), why),
         Ok(()) if !gate.allows(&request, pass, address.ip(), Instant::now()) => {
-            try_again(StatusCode::TOO_MANY_REQUESTS, 1, "too many requests; try again in a second")
+            try_again(Refusal::TooMany.status(), 1, "too many requests; try again in a second")
         }
         Ok(()) if pass.is_none() && !routes::is_public(request.uri().path()) => {
             let mut answer = error(
-                StatusCode::UNAUTHORIZED,
+                Refusal::NoToken.status(),
                 "open the link that `mien serve` printed, or send its token: Authorization: Bearer TOKEN",
             );
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, axum::http::HeaderValue::from_static("Bearer"));

@@ -87,6 +87,22 @@ impl Token {
         }
     }
 
+    /// Whether other users than its owner may read or change the file of a token.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn is_open_to_others(path: &Path) -> bool {
+        use std::os::unix::fs::PermissionsExt as _;
+        const OTHERS: u32 = 0o077;
+        fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS != 0)
+    }
+
+    /// Whether other users than its owner may read or change the file of a token. Not known on this system.
+    #[cfg(not(unix))]
+    #[must_use]
+    pub fn is_open_to_others(_path: &Path) -> bool {
+        false
+    }
+
     /// Writes it to a new file, completely or not at all. The file is private to its owner from the beginning, which [`whole::write`]
     /// doesn't offer.
     fn write_to(&self, path: &Path) -> io::Result<()> {
@@ -129,6 +145,10 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            for (mode, is_open) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o602, true)] {
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+                assert_eq!(Token::is_open_to_others(&path), is_open, "{mode:o}");
+            }
         }
         // No temporary file is left.
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);

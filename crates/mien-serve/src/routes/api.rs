@@ -32,8 +32,6 @@ const MAX_TOKEN_BYTES: usize = 4096;
 /// What the server is and does.
 #[utoipa::path(get, path = ABOUT, responses(
     (status = 200, description = "The server", body = About),
-    (status = 401, description = "No token, or a wrong one", body = ErrorReport),
-    (status = 429, description = "Too many requests", body = ErrorReport),
 ))]
 pub async fn about(State(app): State<Arc<App>>) -> Json<About> {
     let is_source_recorded = app.broadcast.as_ref().is_some_and(|broadcast| broadcast.is_recorded());
@@ -52,11 +50,9 @@ pub struct TokenBody {
 #[utoipa::path(post, path = SESSION, request_body = TokenBody, responses(
     (status = 204, description = "The cookie is set"),
     (status = 401, description = "A wrong token", body = ErrorReport),
-    (status = 403, description = "From the page of another site", body = ErrorReport),
     (status = 408, description = "The body took too long", body = ErrorReport),
     (status = 413, description = "Far more than a token", body = ErrorReport),
     (status = 422, description = "Not JSON with a token", body = ErrorReport),
-    (status = 429, description = "Too many requests", body = ErrorReport),
 ), security(()))]
 pub async fn open_session(State(app): State<Arc<App>>, body: Body) -> Response {
     let bytes = match read(body, MAX_TOKEN_BYTES).await {
@@ -82,13 +78,9 @@ pub async fn open_session(State(app): State<Arc<App>>, body: Body) -> Response {
     description = "A JPEG, PNG or WebP of at most 2 MiB and 4 megapixels"
 ), responses(
     (status = 200, description = "Its faces", body = PictureReport),
-    (status = 401, description = "No token, or a wrong one", body = ErrorReport),
-    (status = 403, description = "From the page of another site", body = ErrorReport),
     (status = 408, description = "The picture took too long to arrive", body = ErrorReport),
     (status = 413, description = "Too many bytes or pixels", body = ErrorReport),
     (status = 422, description = "Not a picture that can be decoded", body = ErrorReport),
-    (status = 429, description = "Too many requests", body = ErrorReport),
-    (status = 500, description = "The server failed on it", body = ErrorReport),
     (status = 503, description = "Too much to do; try again", body = ErrorReport),
 ))]
 pub async fn analyze(State(app): State<Arc<App>>, body: Body) -> Response {
@@ -135,8 +127,6 @@ async fn read(body: Body, most: usize) -> Result<Bytes, Response> {
 /// The models that are part of the program.
 #[utoipa::path(get, path = MODELS, responses(
     (status = 200, description = "The models, the default first", body = Vec<ModelReport>),
-    (status = 401, description = "No token, or a wrong one", body = ErrorReport),
-    (status = 429, description = "Too many requests", body = ErrorReport),
 ))]
 pub async fn models(State(app): State<Arc<App>>) -> Json<Vec<ModelReport>> {
     Json(app.models.clone())
@@ -153,7 +143,6 @@ pub struct Health {
 /// Whether the server is up.
 #[utoipa::path(get, path = HEALTH, responses(
     (status = 200, description = "It is", body = Health),
-    (status = 429, description = "Too many requests", body = ErrorReport),
 ), security(()))]
 pub async fn health() -> Json<Health> {
     Json(Health { status: "ok" })
@@ -162,8 +151,6 @@ pub async fn health() -> Json<Health> {
 /// The server's counters.
 #[utoipa::path(get, path = METRICS, responses(
     (status = 200, description = "In Prometheus' text format", body = String, content_type = "text/plain"),
-    (status = 401, description = "No token, or a wrong one", body = ErrorReport),
-    (status = 429, description = "Too many requests", body = ErrorReport),
 ))]
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.text(app.session_count()))

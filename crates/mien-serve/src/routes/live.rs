@@ -44,13 +44,31 @@ fn connection_of(request: &Request) -> Option<Connection> {
     request.extensions().get().cloned()
 }
 
-/// Scenes with their pictures, and the source's state, for the page.
+/// Scenes of the server's source with their pictures, and how the source is doing, for the page. A WebSocket.
+///
+/// A binary message is a frame: the length of its `SceneReport` in bytes (32 bits, little-endian), the `SceneReport` as JSON, and the
+/// picture as JPEG. A text message is a `ServerMessage`: how the source is doing, or why the session ends. Clients send nothing.
+#[utoipa::path(get, path = WATCH, responses(
+    (status = 101, description = "A WebSocket, each binary message a frame, each text message a `ServerMessage`"),
+    (status = 400, description = "Not the handshake of a WebSocket"),
+    (status = 404, description = "The server has no source of its own", body = ErrorReport),
+    (status = 426, description = "The connection can't become a WebSocket"),
+))]
 pub async fn watch(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
     let Some(broadcast) = app.broadcast.clone() else { return no_source() };
     upgraded(app, broadcast, upgrade, Reader::Page)
 }
 
-/// Scenes without pictures, and the source's state, for the overlay.
+/// Scenes of the server's source without pictures, and how the source is doing, for the overlay. A WebSocket.
+///
+/// Each text message is a `SceneReport`, or a `ServerMessage`, which has a field `type`: how the source is doing, or why the session ends.
+/// Clients send nothing.
+#[utoipa::path(get, path = OVERLAY, responses(
+    (status = 101, description = "A WebSocket, each text message a `SceneReport` or a `ServerMessage`"),
+    (status = 400, description = "Not the handshake of a WebSocket"),
+    (status = 404, description = "The server has no source of its own", body = ErrorReport),
+    (status = 426, description = "The connection can't become a WebSocket"),
+))]
 pub async fn overlay(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
     let Some(broadcast) = app.broadcast.clone() else { return no_source() };
     upgraded(app, broadcast, upgrade, Reader::Overlay)
@@ -59,15 +77,15 @@ pub async fn overlay(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> 
 /// Scenes of the server's source, one JSON object per frame.
 ///
 /// A WebSocket if the request asks for an upgrade, otherwise Server-Sent Events, with a comment after 15 seconds without a frame. Slow
-/// readers miss frames. When the camera is lost, or the source has ended with an error, the last frame is repeated once without faces.
+/// readers miss frames. When the camera is lost, or the source has ended with an error, the last frame is repeated once without faces. Before
+/// a WebSocket is closed, a `ServerMessage` says why.
 #[utoipa::path(get, path = LIVE, responses(
     (status = 101, description = "A WebSocket, each text message a scene"),
     (status = 200, description = "Server-Sent Events, the data of each a scene",
      content((SceneReport = "text/event-stream"))),
-    (status = 401, description = "No token, or a wrong one", body = ErrorReport),
-    (status = 403, description = "From the page of another site", body = ErrorReport),
+    (status = 400, description = "An upgrade, but not the handshake of a WebSocket", body = ErrorReport),
     (status = 404, description = "The server has no source of its own", body = ErrorReport),
-    (status = 429, description = "Too many requests", body = ErrorReport),
+    (status = 426, description = "The connection can't become a WebSocket", body = ErrorReport),
     (status = 503, description = "The server is full", body = ErrorReport),
 ))]
 pub async fn live(State(app): State<Arc<App>>, headers: HeaderMap, request: Request) -> Response {
@@ -87,9 +105,7 @@ pub async fn live(State(app): State<Arc<App>>, headers: HeaderMap, request: Requ
 /// The server's source with boxes and labels, as a stream of JPEG pictures.
 #[utoipa::path(get, path = STREAM, responses(
     (status = 200, description = "A JPEG a frame", content((PictureBytes = "multipart/x-mixed-replace"))),
-    (status = 401, description = "No token, or a wrong one", body = ErrorReport),
     (status = 404, description = "The server has no source of its own", body = ErrorReport),
-    (status = 429, description = "Too many requests", body = ErrorReport),
     (status = 503, description = "The server is full", body = ErrorReport),
 ))]
 pub async fn stream(State(app): State<Arc<App>>, request: Request) -> Response {

@@ -34,7 +34,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(api::HEALTH, get(api::health))
         .route(api::METRICS, get(api::metrics))
         .route(api::OPENAPI, get(openapi::document))
-        .route("/api/v1/visit", get(visit::visit))
+        .route(visit::VISIT, get(visit::visit))
         .route(live::WATCH, get(live::watch))
         .route(live::OVERLAY, get(live::overlay))
         .route(live::LIVE, get(live::live))

@@ -17,7 +17,19 @@ use crate::engine::{Answer, Following, Submitted, Visitor};
 use crate::limits::{FRAMES_PER_SECOND, IDLE, MAX_COMMAND_BYTES};
 use crate::protocol::{FrameHeader, ServerMessage, VisitorCommand};
 
-/// Opens a visitor's session.
+pub(super) const VISIT: &str = "/api/v1/visit";
+
+/// A visitor's camera: frames come in, their faces go out. A WebSocket.
+///
+/// A binary message from the visitor is a frame: a number (32 bits) and a time (64 bits, floating point), both little-endian, then a JPEG, PNG
+/// or WebP. A text message from the visitor is a `VisitorCommand`. Each text message from the server is a `ServerMessage`: the faces in a
+/// frame, with its number and time, or a problem. If a frame comes before the last one was processed, it replaces the one that waits. Before
+/// the server ends a session, it says why.
+#[utoipa::path(get, path = VISIT, responses(
+    (status = 101, description = "A WebSocket, each text message from the server a `ServerMessage`"),
+    (status = 400, description = "Not the handshake of a WebSocket"),
+    (status = 426, description = "The connection can't become a WebSocket"),
+))]
 pub async fn visit(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
     socket::limited(upgrade).on_upgrade(async move |mut socket| {
         let end = match app.enter() {
