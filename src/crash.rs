@@ -74,7 +74,7 @@ fn shown(path: &Path) -> String {
 
 /// Removes the password that a camera's address may contain from a command-line word. An option may precede the address:
 /// `--camera=rtsp://…`.
-fn without_password(word: &str) -> String {
+pub(crate) fn without_password(word: &str) -> String {
     let Some(scheme_ends) = word.find("://") else { return word.to_owned() };
     let address_begins = word[..scheme_ends].rfind('=').map_or(0, |equals| equals + 1);
     let (option, address) = word.split_at(address_begins);

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use mien::commands::Cli;
 use mien::console::{describe, tell};
 use mien::interrupt::Interrupted;
@@ -11,7 +10,7 @@ use mien::{crash, exit, logging, torch};
 fn main() -> ExitCode {
     mien::process::mark_start();
     crash::report_panics();
-    let cli = Cli::parse();
+    let cli = Cli::read();
     #[cfg(feature = "vision")]
     // SAFETY: no thread has been started yet.
     unsafe {

@@ -156,12 +156,9 @@ impl Settings {
         NetworkChoice { model: self.model.clone(), device: self.device, prior: self.prior.clone(), flip: self.flip }
     }
 
-    /// The camera chosen last.
+    /// The camera chosen last; `None` also if an edited file names one that can't be.
     pub fn chosen_camera(&self) -> Option<CameraDevice> {
-        self.camera.as_ref().map(|word| {
-            let Ok(device) = word.parse();
-            device
-        })
+        self.camera.as_ref().and_then(|word| word.parse().ok())
     }
 
     /// The mirror setting of videos or of cameras.

@@ -45,8 +45,10 @@ mod verify;
 #[cfg(feature = "vision")]
 mod view;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
+use crate::crash::without_password;
 use crate::interrupt;
 use crate::logging::LogChoice;
 #[cfg(feature = "vision")]
@@ -105,6 +107,19 @@ enum VisionCommand {
 }
 
 impl Cli {
+    /// Parses the command line. Ends the program if it is wrong, or asks for help or the version.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|mut error| {
+            // clap repeats a wrong value, and a mistyped address of a camera may have a password.
+            if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidValue) {
+                let shown = without_password(word);
+                error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+            }
+            error.exit()
+        })
+    }
+
     /// What FFmpeg has to be able to open: files only, or network cameras too.
     #[cfg(feature = "vision")]
     pub fn reach(&self) -> Reach {

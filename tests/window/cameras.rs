@@ -48,7 +48,10 @@ fn a_camera_that_is_plugged_in_opens_by_itself() {
 fn the_camera_used_last_is_opened_again_if_it_is_there() {
     let fake = Fake::default();
     fake.world().cameras = vec![camera(0, "First"), camera(4, "Second")];
-    for (chosen, opened) in [("/dev/video4", "/dev/video4"), ("/dev/video9", "/dev/video0")] {
+    // The last one is none, as in an edited file of settings.
+    let cases =
+        [("/dev/video4", "/dev/video4"), ("/dev/video9", "/dev/video0"), ("rstp://10.0.0.7/stream", "/dev/video0")];
+    for (chosen, opened) in cases {
         let settings = Settings { camera: Some(chosen.to_owned()), ..Settings::default() };
         let before = fake.world().plans.len();
         let mut window = window_with(&fake, settings, Launch::default());

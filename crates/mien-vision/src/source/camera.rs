@@ -46,14 +46,25 @@ impl fmt::Display for CameraDevice {
     }
 }
 
+/// An address that is no network camera's.
+#[derive(Debug, thiserror::Error)]
+#[error("the address of a network camera begins with rtsp://, http:// or https://, followed by its host")]
+pub struct BadAddress;
+
 impl FromStr for CameraDevice {
-    type Err = std::convert::Infallible;
+    type Err = BadAddress;
 
     /// A number is an index, an address a network camera, everything else a path.
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let path_or_address =
-            || NetworkCamera::named(word).map_or_else(|| Self::Path(PathBuf::from(word)), Self::Network);
-        Ok(word.parse().map_or_else(|_| path_or_address(), Self::Index))
+        if let Ok(index) = word.parse() {
+            return Ok(Self::Index(index));
+        }
+        match NetworkCamera::named(word) {
+            Some(camera) => Ok(Self::Network(camera)),
+            // A path would be waited for, as a camera may be plugged in later.
+            None if word.contains("://") => Err(BadAddress),
+            None => Ok(Self::Path(PathBuf::from(word))),
+        }
     }
 }
 
@@ -231,5 +242,26 @@ fn open_device(device: &CameraDevice) -> opencv::Result<VideoCapture> {
         CameraDevice::Index(index) => VideoCapture::new(i32::try_from(*index).unwrap_or(i32::MAX), videoio::CAP_ANY),
         CameraDevice::Path(path) => VideoCapture::from_file(path, videoio::CAP_ANY),
         CameraDevice::Network(_) => VideoCapture::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_is_named_by_number_path_or_address_but_not_by_an_address_of_another_kind() {
+        let named = |word: &str| word.parse::<CameraDevice>();
+        assert_eq!(named("2").unwrap(), CameraDevice::Index(2));
+        for path in ["/dev/video7", "/dev/v4l/by-path/pci-0000:00:14.0-usb-0:2:1.0-video-index0", "rtsp:", ""] {
+            assert_eq!(named(path).unwrap(), CameraDevice::Path(path.into()));
+        }
+        for address in ["rtsp://10.0.0.7/stream", "HTTP://cam.example/video"] {
+            assert!(matches!(named(address), Ok(CameraDevice::Network(_))), "{address}");
+        }
+        for address in ["rstp://10.0.0.7/stream", "rtmp://10.0.0.7/stream", "file:///dev/video0", "rtsp://", "://"] {
+            let told = named(address).unwrap_err().to_string();
+            assert!(told.contains("rtsp://, http:// or https://"), "{told}");
+        }
     }
 }
