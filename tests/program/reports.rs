@@ -148,6 +148,22 @@ fn a_part_of_a_video_has_the_sound_of_that_part() {
 }
 
 #[test]
+fn a_part_after_the_end_of_the_sound_is_silent_and_that_is_said() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let silent = home.join("silent.mp4");
+    write_video(&silent, 50, |number| numbered_picture(number as u8, WIDTH, HEIGHT));
+    let sound = ["-f", "lavfi", "-i", "sine=d=0.5", "-c:v", "copy", "-c:a", "aac"];
+    ffmpeg(&[&["-i", silent.to_str().unwrap()], &sound[..]].concat(), &home.join("a.mp4"));
+    let from = |time: &str, output: &str| analyze(home, &["a.mp4", "--video", "--from", time, "--output", output]);
+    from("0", "whole").success().stderr(contains("with the sound of the original"));
+    from("1.2", "later").success().stderr(contains("without sound: none was found in this part of the original"));
+}
+
+#[test]
 fn without_ffmpeg_or_sound_the_copy_is_silent_and_that_is_said() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();

@@ -36,6 +36,8 @@ pub enum Sound {
     Recoded,
     /// There is none.
     None,
+    /// ffmpeg found nothing to write: the sound ends before the part, or lies behind the end of a file that was cut off.
+    NotFound,
     /// ffmpeg isn't installed.
     NoProgram,
     /// It was left out because it would be out of sync: gaps were shortened, or ffmpeg can't seek to the first scene.
@@ -64,8 +66,11 @@ pub fn add(silent: &Path, original: &Original<'_>, part: Part, output: &Path) ->
 
 fn try_add(silent: &Path, original: &Original<'_>, part: Part, output: &Path) -> Result<Sound, Sound> {
     let limit = PATIENCE + part.shown;
-    let probed = run("ffprobe", &probe_arguments(original.path), original.stop, limit)?;
-    let streams: Probed = serde_json::from_slice(&probed).map_err(|error| Sound::Failed(error.to_string()))?;
+    let probe = |path: &Path| -> Result<Probed, Sound> {
+        let probed = run("ffprobe", &probe_arguments(path), original.stop, limit)?;
+        serde_json::from_slice(&probed).map_err(|error| Sound::Failed(error.to_string()))
+    };
+    let streams = probe(original.path)?;
     let codecs: Vec<&str> = streams.sounds().collect();
     if codecs.is_empty() {
         return Err(Sound::None);
@@ -76,12 +81,15 @@ fn try_add(silent: &Path, original: &Original<'_>, part: Part, output: &Path) ->
         run("ffmpeg", &arguments, original.stop, limit)
     };
     let is_copied = codecs.iter().all(|codec| IN_MP4.contains(codec));
-    match mux(&codecs) {
-        Ok(_) => Ok(if is_copied { Sound::Copied } else { Sound::Recoded }),
+    let sound = match mux(&codecs) {
+        Ok(_) if is_copied => Sound::Copied,
+        Ok(_) => Sound::Recoded,
         // Packets that can't be copied can often still be decoded.
-        Err(Sound::Failed(_)) if is_copied => mux(&vec![""; codecs.len()]).map(|_| Sound::Recoded),
-        Err(sound) => Err(sound),
-    }
+        Err(Sound::Failed(_)) if is_copied => mux(&vec![""; codecs.len()]).map(|_| Sound::Recoded)?,
+        Err(sound) => return Err(sound),
+    };
+    // ffmpeg leaves out a track that it found nothing of, without an error.
+    if probe(output)?.sounds().next().is_some() { Ok(sound) } else { Err(Sound::NotFound) }
 }
 
 impl Sound {
@@ -97,6 +105,7 @@ impl fmt::Display for Sound {
             Self::Copied => f.write_str("with the sound of the original"),
             Self::Recoded => f.write_str("with the sound of the original, re-encoded as AAC"),
             Self::None => f.write_str("without sound: there is none"),
+            Self::NotFound => f.write_str("without sound: none was found in this part of the original"),
             Self::NoProgram => f.write_str("without sound: this needs the program ffmpeg, which isn't installed"),
             Self::OutOfStep => f.write_str("without sound: it would be out of sync"),
             Self::Interrupted => f.write_str("without sound: interrupted"),
