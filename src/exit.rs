@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | done |
 //! | 1 | not done: something that was named can't be used; the same command would fail again |
-//! | 2 | usage: an option is wrong |
+//! | 2 | usage: an option is wrong ([`WrongUsage`], and what clap refuses) |
 //! | 3 | done, but some inputs are bad, and trying again won't help ([`BadInputs`]) |
 //! | 75 | try again: the disk is full, a camera or graphics card is in use ([`TryAgain`]) |
 //! | 130 | interrupted ([`crate::interrupt`]) |
@@ -15,11 +15,19 @@ use crate::interrupt::{self, Interrupted};
 #[cfg(feature = "vision")]
 use crate::source::SourceError;
 
+/// The code of clap's own errors.
+const USAGE: u8 = 2;
+
 /// Some inputs are bad; everything else was done.
 const BAD_INPUTS: u8 = 3;
 
 /// `EX_TEMPFAIL` of sysexits.h.
 pub const TRY_AGAIN: u8 = 75;
+
+/// Options are wrong, or don't go together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongUsage(pub String);
 
 /// Some inputs can't be processed, or only in part, and trying again won't help.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +44,8 @@ pub struct TryAgain(pub String);
 pub fn code(error: &anyhow::Error) -> u8 {
     if error.is::<Interrupted>() {
         interrupt::EXIT_CODE
+    } else if error.is::<WrongUsage>() {
+        USAGE
     } else if error.is::<BadInputs>() {
         BAD_INPUTS
     } else if is_temporary(error) {
@@ -119,6 +129,7 @@ mod tests {
 
     #[test]
     fn what_stays_bad_does_not_ask_to_try_again() {
+        assert_eq!(code(&WrongUsage("--to has to be later".to_owned()).into()), USAGE);
         assert_eq!(code(&BadInputs("1 of 2".to_owned()).into()), BAD_INPUTS);
         assert_eq!(code(&io::Error::from(io::ErrorKind::NotFound).into()), 1);
         assert_eq!(code(&anyhow!("no such model")), 1);

@@ -46,7 +46,7 @@ fn row(folder: &Path, path: &Path) -> Option<IndexRow> {
     };
     let results = Record::read(path)?.results?;
     let report = Summaries::report_name(&name);
-    // By their names, as the folder may have been moved. Copies of pictures have other names; they are too many for a row.
+    // Copies of pictures have other names; they are too many for a row.
     let outputs = results.outputs.iter().filter_map(|output| output.file.path.file_name());
     let outputs: Vec<_> = outputs.map(|output| output.to_string_lossy().into_owned()).collect();
     let is_beside = |output: &&String| output.starts_with(&name) && beside.join(output).is_file();

@@ -1,9 +1,9 @@
 //! Finds the files to analyse, from files, folders and patterns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::part::Part;
 use super::results::OwnResults;
@@ -29,6 +29,8 @@ pub struct Inputs {
     pub pictures: Vec<Input>,
     /// Files that were left out because Mien wrote them.
     pub left_out: Vec<PathBuf>,
+    /// Other names of files that are there already: links, or paths with “..”.
+    pub doubles: Vec<PathBuf>,
     /// What can't be read, and why: folders without permission, broken links.
     pub unreadable: Vec<(PathBuf, String)>,
 }
@@ -96,7 +98,8 @@ pub enum InputError {
 
 impl Inputs {
     /// Finds the files that `named` stands for: files themselves, all videos and pictures in and below folders, and matches of patterns
-    /// that the shell hasn't expanded. Leaves out files below `output`, unless they are named themselves, and files that Mien wrote.
+    /// that the shell hasn't expanded. Leaves out files below `output`, unless they are named themselves, and files that Mien wrote. A file
+    /// counts once, by its first name, even if links lead to it.
     ///
     /// # Errors
     /// When a name stands for nothing, or two files would have the same name in the results. Unreadable files are noticed only when they
@@ -109,44 +112,54 @@ impl Inputs {
         if output.to_str().is_none() {
             return Err(InputError::OutputNotUnicode(output));
         }
-        let (mut files, mut unreadable) = (BTreeMap::new(), Vec::new());
+        let output = real(&output);
+        let (mut found, mut unreadable) = (Vec::new(), Vec::new());
         for named in named {
             for path in matches(named)? {
                 let (at, name) = (absolute(&path)?, name_of(&path));
                 if at.is_dir() {
                     let before = unreadable.len();
-                    let found = in_folder(&at, &output, &mut unreadable);
-                    if found.is_empty() && unreadable.len() == before {
+                    let files = in_folder(&at, &output, &mut unreadable);
+                    if files.is_empty() && unreadable.len() == before {
                         return Err(InputError::EmptyFolder(named.clone()));
                     }
-                    for file in found {
+                    for (real, file) in files {
                         let name =
                             file.strip_prefix(&at).map_or_else(|_elsewhere| name_of(&file), |rest| name.join(rest));
-                        // The first name counts, so that adding another changes nothing.
-                        files.entry(file).or_insert(name);
+                        found.push((real, file, name));
                     }
                 } else {
-                    files.entry(at).or_insert(name);
+                    found.push((real(&at), at, name));
                 }
             }
         }
-        // Records and messages to programs hold Unicode only.
-        files.retain(|path, name| {
-            let is_unicode = path.to_str().is_some() && name.to_str().is_some();
-            if !is_unicode {
-                let reason = "its name is not Unicode and can't be noted beside results; rename it".to_owned();
-                unreadable.push((path.to_string_lossy().into_owned().into(), reason));
+        let (mut files, mut known) = (BTreeMap::new(), BTreeSet::new());
+        let (mut doubles, mut not_unicode) = (BTreeSet::new(), BTreeSet::new());
+        for (real, path, name) in found {
+            // Records and messages to programs hold Unicode only.
+            if path.to_str().is_none() || name.to_str().is_none() {
+                not_unicode.insert(path);
+            } else if known.insert(real) {
+                // The first name counts, so that adding another changes nothing.
+                files.insert(path, name);
+            } else if !files.contains_key(&path) {
+                doubles.insert(path);
             }
-            is_unicode
-        });
-        Ok(Self { unreadable, ..Self::sort(files)? })
+        }
+        unreadable.extend(not_unicode.into_iter().map(|path| {
+            let reason = "its name is not Unicode and can't be noted beside results; rename it".to_owned();
+            (PathBuf::from(path.to_string_lossy().into_owned()), reason)
+        }));
+        Ok(Self { unreadable, doubles: doubles.into_iter().collect(), ..Self::sort(files)? })
     }
 
-    /// A note on what was left out, if anything was.
-    pub fn note_on_left_out(&self) -> Option<String> {
-        let [first, others @ ..] = self.left_out.as_slice() else { return None };
-        let others = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
-        Some(format!("{}{others} left out: Mien wrote it; to have it analysed, rename it", first.display()))
+    /// Notes on what was left out.
+    pub fn notes_on_left_out(&self) -> impl Iterator<Item = String> {
+        let by_mien = in_short(&self.left_out)
+            .map(|names| format!("{names} left out: Mien wrote it; to have it analysed, rename it"));
+        let doubles =
+            in_short(&self.doubles).map(|names| format!("{names} left out: the same file is there under another name"));
+        by_mien.into_iter().chain(doubles)
     }
 
     fn sort(files: BTreeMap<PathBuf, PathBuf>) -> Result<Self, InputError> {
@@ -198,6 +211,18 @@ fn name_of(path: &Path) -> PathBuf {
     place.file_name().map(PathBuf::from).unwrap_or_default()
 }
 
+/// The first of some paths, and how many more there are. `None` if there is none.
+pub fn in_short(paths: &[PathBuf]) -> Option<String> {
+    let [first, others @ ..] = paths else { return None };
+    let others = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    Some(format!("{}{others}", first.display()))
+}
+
+/// Where a file or folder is, whatever links lead to it. The same path if it can't be accessed.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_inaccessible| path.to_owned())
+}
+
 /// The paths that a name stands for: itself if it exists, otherwise its matches as a pattern.
 fn matches(name: &Path) -> Result<Vec<PathBuf>, InputError> {
     if name.exists() {
@@ -210,20 +235,27 @@ fn matches(name: &Path) -> Result<Vec<PathBuf>, InputError> {
     if found.is_empty() { Err(InputError::Nothing(name.to_owned())) } else { Ok(found) }
 }
 
-/// Videos and pictures in and below a folder. What can't be read is added to `unreadable`.
-fn in_folder(folder: &Path, output: &Path, unreadable: &mut Vec<(PathBuf, String)>) -> Vec<PathBuf> {
+/// Videos and pictures in and below a folder, each after its real path; those that only a link leads to come last. What can't be read is
+/// added to `unreadable`.
+fn in_folder(folder: &Path, output: &Path, unreadable: &mut Vec<(PathBuf, String)>) -> Vec<(PathBuf, PathBuf)> {
     let is_wanted = |path: &Path| {
         let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         !is_hidden && (ends_in(path, &VIDEOS) || ends_in(path, &PICTURES))
     };
-    WalkDir::new(folder)
+    let is_output = |entry: &DirEntry| entry.file_type().is_dir() && real(entry.path()) == output;
+    let mut files: Vec<_> = WalkDir::new(folder)
         .follow_links(true)
+        .sort_by_file_name()
         .into_iter()
-        .filter_entry(|entry| entry.depth() == 0 || (entry.path() != output && !is_temporary(entry.path())))
+        .filter_entry(|entry| entry.depth() == 0 || !(is_output(entry) || is_temporary(entry.path())))
         .filter_map(|entry| entry.map_err(|error| unreadable.extend(complaint(&error))).ok())
         .filter(|entry| entry.file_type().is_file() && is_wanted(entry.path()))
-        .map(walkdir::DirEntry::into_path)
-        .collect()
+        .map(|entry| (real(entry.path()), entry.into_path()))
+        .collect();
+    // A file's own name comes before those of links to it, so that a new link renames no results.
+    let here = real(folder);
+    files.sort_by_cached_key(|(real, file)| file.strip_prefix(folder).is_ok_and(|below| *real != here.join(below)));
+    files
 }
 
 /// What can't be read, and why. `None` if nothing is lost: a link that leads back up has been searched, and a broken one matters only if
@@ -336,6 +368,42 @@ mod tests {
         assert_eq!(names(&inputs.videos), ["a/clip.mp4"]);
         let told: Vec<_> = inputs.unreadable.iter().map(|(path, _)| path.file_name().unwrap()).collect();
         assert_eq!(told, ["gone.mp4"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_counts_once_whatever_leads_to_it() {
+        use std::os::unix::fs::symlink;
+        let home = folder(&["a/clip.mp4", "a/deep/other.mp4", "b/x.mp4"]);
+        let path = |name: &str| home.path().join(name);
+        symlink("clip.mp4", path("a/another.mp4")).unwrap();
+        symlink("deep", path("a/alias")).unwrap();
+        let inputs = find(home.path(), &["a", "a/../a/clip.mp4"]).unwrap();
+        assert_eq!(names(&inputs.videos), ["a/clip.mp4", "a/deep/other.mp4"]);
+        let notes: Vec<_> = inputs.notes_on_left_out().collect();
+        assert!(notes.len() == 1 && notes[0].contains("and 2 more left out: the same file"), "{notes:?}");
+        let inputs = find(home.path(), &["a/another.mp4", "a"]).unwrap();
+        assert_eq!(names(&inputs.videos), ["another.mp4", "a/deep/other.mp4"]);
+        // Links to files elsewhere keep their names, and hard links are files of their own.
+        std::fs::create_dir(path("links")).unwrap();
+        symlink(path("b/x.mp4"), path("links/1.mp4")).unwrap();
+        symlink(path("a/clip.mp4"), path("links/2.mp4")).unwrap();
+        let links = find(home.path(), &["links"]).unwrap();
+        assert_eq!(names(&links.videos), ["links/1.mp4", "links/2.mp4"]);
+        assert!(links.videos[0].path.ends_with("links/1.mp4") && links.doubles.is_empty());
+        std::fs::hard_link(path("b/x.mp4"), path("b/y.mp4")).unwrap();
+        assert_eq!(names(&find(home.path(), &["b"]).unwrap().videos), ["b/x.mp4", "b/y.mp4"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn results_that_a_link_leads_to_are_left_out() {
+        let home = folder(&["in/clip.mp4", "out/old.mp4"]);
+        std::os::unix::fs::symlink("../out", home.path().join("in/results")).unwrap();
+        for output in ["out", "in/results", "in/../out"] {
+            let inputs = Inputs::find(&[home.path().join("in")], &home.path().join(output)).unwrap();
+            assert_eq!(names(&inputs.videos), ["in/clip.mp4"], "{output}");
+        }
     }
 
     #[cfg(target_os = "linux")]

@@ -7,17 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Results, write_json};
 use super::run::Orders;
+use super::together::left_in_words;
 use super::{Product, Task};
 use crate::console::{describe, print, tell};
 use crate::exit::{BadInputs, TryAgain, is_temporary};
 use crate::export::ExportError;
+use crate::report::counted;
 
 /// File name of a run's report in its output folder.
 pub const RUN_REPORT: &str = "mien-run.json";
 
 /// The outcome of a task.
 pub enum Outcome {
-    Done(Results),
+    Done {
+        results: Results,
+        /// Older results that stay beside them.
+        left: Vec<PathBuf>,
+    },
     DoneBefore(Results),
     /// There are results of other options, or of another state of the file.
     OtherWork,
@@ -65,7 +71,7 @@ impl Outcome {
     /// The results, made now or before.
     pub fn results(&self) -> Option<&Results> {
         match self {
-            Self::Done(results) | Self::DoneBefore(results) => Some(results),
+            Self::Done { results, .. } | Self::DoneBefore(results) => Some(results),
             Self::OtherWork | Self::Failed(_) => None,
         }
     }
@@ -118,14 +124,17 @@ impl BatchOutcome<'_> {
     /// may succeed, [`BadInputs`] if only inputs are at fault, otherwise a plain error.
     pub fn report(self, output: &Path, orders: &Orders) -> anyhow::Result<()> {
         let (mut new, mut before, mut frames, mut faces, mut below_quality) = (0, 0, 0, 0, 0);
-        let mut other_work = Vec::new();
+        let (mut other_work, mut left) = (Vec::new(), Vec::new());
         let mut is_worth_a_try = self.unreadable.iter().any(|problem| problem.try_again);
         let unreadable = self.unreadable.iter().map(|it| format!("{}: {}", it.name.display(), it.reason));
         let mut complaints: Vec<_> = unreadable.collect();
         for (task, outcome) in &self.outcomes {
             let name = task.name.display();
             match outcome {
-                Outcome::Done(_) => new += 1,
+                Outcome::Done { left: older, .. } => {
+                    new += 1;
+                    left.extend(older.iter().cloned());
+                }
                 Outcome::DoneBefore(_) => before += 1,
                 Outcome::OtherWork => other_work.push(task.name.as_path()),
                 Outcome::Failed(problem) => {
@@ -148,18 +157,21 @@ impl BatchOutcome<'_> {
                 [Product::Annotated, Product::Summary].iter().any(|it| orders.wanted.contains(it));
             let what = if is_copied_or_summed_up { "Results" } else { "Tables" };
             print(&format!(
-                "{new} analysed, {before} done before: {frames} frames, {faces} faces ({})\n{what} in {}\n",
+                "{new} analysed, {before} done before: {}, {} ({})\n{what} in {}\n",
+                counted(frames, "frame", "frames"),
+                counted(faces, "face", "faces"),
                 self.network,
                 output.display()
             ))?;
             if let Some(least) = orders.least_quality {
-                tell(&format!("{below_quality} faces of a quality below {least} were left out"));
+                let poor = counted(below_quality, "face", "faces");
+                tell(&format!("{poor} of a quality below {least} left out"));
             }
             if !complaints.is_empty() {
                 print(&format!("\nProblems:\n  {}\n", complaints.join("\n  ")))?;
             }
         }
-        self.notes.iter().for_each(|note| tell(note));
+        left_in_words(&left).iter().chain(&self.notes).for_each(|note| tell(note));
         orders.progress.end(new, before, &complaints)?;
         if complaints.is_empty() {
             return Ok(());

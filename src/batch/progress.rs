@@ -12,6 +12,7 @@ use super::outcome::Problem;
 use super::record::Results;
 use crate::console::progress::frames_style;
 use crate::console::{print, tell};
+use crate::report::counted;
 
 /// Least time between two progress events of a file.
 const EVENT_INTERVAL: Duration = Duration::from_secs(1);
@@ -141,7 +142,8 @@ impl FileProgress<'_> {
         let Results { frames, faces, notes, .. } = results;
         let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
         let fps = if seconds > 0.0 { *frames as f64 / seconds } else { 0.0 };
-        self.batch.say(&format!("{}: {frames} frames, {faces} faces, {seconds:.1} s, {fps:.0} fps{notes}", self.name));
+        let (all, seen) = (counted(*frames, "frame", "frames"), counted(*faces, "face", "faces"));
+        self.batch.say(&format!("{}: {all}, {seen}, {seconds:.1} s, {fps:.0} fps{notes}", self.name));
         self.batch.tell(&json!({
             "event": "file-done", "file": self.name, "frames": frames, "faces": faces, "seconds": seconds,
         }));

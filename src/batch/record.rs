@@ -12,8 +12,10 @@ use crate::classes::Classes;
 use crate::export::{Existing, ExportError, write_file};
 use crate::lab::provenance::sha256;
 use crate::version::Versions;
+use crate::whole::folder_of;
 
-/// The record beside the results of a file.
+/// The record beside the results of a file. Its paths of results say where they are; in the file they are relative to its folder, which may
+/// be moved or copied.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Schema of the tables: [`crate::export::SCHEMA_VERSION`].
@@ -186,13 +188,32 @@ impl Output {
 impl Record {
     /// The record at `path`, if there is one that can be read.
     pub fn read(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+        Self::parse(&std::fs::read(path).ok()?, path)
+    }
+
+    fn parse(text: &[u8], path: &Path) -> Option<Self> {
+        let mut record: Self = serde_json::from_slice(text).ok()?;
+        // Earlier versions recorded absolute paths. The shortest is that of a file in the folder itself, as each table is; copies of pictures
+        // may be in subfolders.
+        let absolute = record.files().filter(|file| file.is_absolute());
+        let shortest = absolute.min_by_key(|file| file.components().count());
+        let there = shortest.and_then(|file| file.parent().map(Path::to_owned)).unwrap_or_default();
+        for file in record.files() {
+            *file = folder_of(path).join(file.strip_prefix(&there).unwrap_or(file.as_path()));
+        }
+        Some(record)
+    }
+
+    /// The files that it lists.
+    fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let outputs = self.results.iter_mut().flat_map(|results| &mut results.outputs);
+        outputs.map(|output| &mut output.file.path).chain(&mut self.left)
     }
 
     /// What the record at `path` says about an earlier run, and the record. An unreadable record counts as that of an unfinished run.
     pub fn earlier(path: &Path, work: &Work, schema: u32, wanted: &Wanted) -> (Earlier, Option<Self>) {
         let Ok(text) = std::fs::read(path) else { return (Earlier::Nothing, None) };
-        let record = serde_json::from_slice::<Self>(&text).ok();
+        let record = Self::parse(&text, path);
         let earlier = record.as_ref().map_or(Earlier::Unfinished, |record| record.tells(work, schema, wanted));
         (earlier, record)
     }
@@ -225,7 +246,13 @@ impl Record {
     /// # Errors
     /// When it can't be written.
     pub fn write(&self, path: &Path) -> Result<(), ExportError> {
-        write_json(path, self)
+        let mut record = self.clone();
+        for file in record.files() {
+            if let Ok(below) = file.strip_prefix(folder_of(path)) {
+                *file = below.to_owned();
+            }
+        }
+        write_json(path, &record)
     }
 }
 
@@ -335,6 +362,41 @@ mod tests {
         assert_eq!(earlier(&work), Earlier::Partly { results, missing: csv.clone() });
         std::fs::write(&path, "{").unwrap();
         assert_eq!(earlier(&work), Earlier::Unfinished);
+    }
+
+    #[test]
+    fn results_are_found_wherever_their_folder_is_now() {
+        let home = tempfile::tempdir().unwrap();
+        let (before, now) = (home.path().join("before"), home.path().join("now"));
+        std::fs::create_dir_all(before.join("deep")).unwrap();
+        let output = |product, name: &str| {
+            let path = before.join(name);
+            std::fs::write(&path, name).unwrap();
+            Output::of(product, &path).unwrap()
+        };
+        // A copy in a subfolder comes first if the table was made again.
+        let copy = output(Product::Annotated, "deep/face.png.annotated.png");
+        let outputs = vec![copy, output(Product::Faces(TableFormat::Csv), "pictures.csv")];
+        let products = Wanted::from([Product::Faces(TableFormat::Csv), Product::Annotated]);
+        let results = Some(Results { outputs, products: products.clone(), ..Results::default() });
+        let left = vec![output(Product::Faces(TableFormat::Jsonl), "pictures.jsonl").file.path];
+        let record = Record { schema: 1, results, left, ..Record::default() };
+        let name = "pictures.mien.json";
+        for is_of_an_earlier_version in [false, true] {
+            if is_of_an_earlier_version {
+                write_json(&before.join(name), &record).unwrap();
+            } else {
+                record.write(&before.join(name)).unwrap();
+            }
+            assert_eq!(Record::read(&before.join(name)).as_ref(), Some(&record));
+            std::fs::rename(&before, &now).unwrap();
+            let (earlier, found) = Record::earlier(&now.join(name), &Work::default(), 1, &products);
+            let Earlier::Finished(results) = earlier else { panic!("{earlier:?}") };
+            let paths: Vec<_> = results.outputs.into_iter().map(|output| output.file.path).collect();
+            assert_eq!(paths, ["deep/face.png.annotated.png", "pictures.csv"].map(|name| now.join(name)));
+            assert_eq!(found.unwrap().left, [now.join("pictures.jsonl")]);
+            std::fs::rename(&now, &before).unwrap();
+        }
     }
 
     #[test]

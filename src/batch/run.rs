@@ -266,7 +266,7 @@ impl<'a> Batch<'a> {
             results: to_write.before,
             left: to_write.left,
         };
-        Ok(Outcome::Done(publish(&record_path, begun, staging, to_write.existing, results)?))
+        publish(&record_path, begun, staging, to_write.existing, results)
     }
 
     /// Analyses the inputs of a task and writes what is wanted into `staging`. The results list the files by the names that they will get.
@@ -314,7 +314,7 @@ impl Round<'_> {
 }
 
 /// Moves results from `staging` to their names, in three steps: writes the record `begun`, which claims the files for Mien and says what
-/// was there before; moves the files; completes the record. Returns all results that the record then lists.
+/// was there before; moves the files; completes the record. The outcome has all results that the record then lists.
 ///
 /// # Errors
 /// When a file of such a name exists and must be kept, or something can't be written.
@@ -324,7 +324,7 @@ fn publish(
     staging: Staging,
     existing: Existing,
     results: Results,
-) -> anyhow::Result<Results> {
+) -> anyhow::Result<Outcome> {
     // Written before anything is moved, so that after a kill the next run knows these files are Mien's.
     begun.write(record_path)?;
     if let Err(error) = staging.publish(existing) {
@@ -337,14 +337,17 @@ fn publish(
             other => other.into(),
         });
     }
+    // Not all that the same work made before is made again: a picture may have no copy because no face is found in it any more.
+    let before = begun.results.iter().flat_map(|before| &before.outputs).map(|output| &output.file.path);
+    let earlier: Vec<PathBuf> = before.chain(&begun.left).cloned().collect();
     let results = match begun.results {
         Some(before) => results.added_to(before),
         None => results,
     };
-    let is_made = |path: &Path| results.outputs.iter().any(|output| output.file.path == path);
-    let left = begun.left.iter().filter(|path| !is_made(path)).cloned().collect();
-    Record { results: Some(results.clone()), adding: false, left, ..begun }.write(record_path)?;
-    Ok(results)
+    let listed: BTreeSet<&Path> = results.outputs.iter().map(|output| output.file.path.as_path()).collect();
+    let left: Vec<_> = earlier.into_iter().filter(|path| path.exists() && !listed.contains(path.as_path())).collect();
+    Record { results: Some(results.clone()), adding: false, left: left.clone(), ..begun }.write(record_path)?;
+    Ok(Outcome::Done { results, left })
 }
 
 fn is_taken(path: &Path) -> anyhow::Error {
@@ -354,4 +357,41 @@ fn is_taken(path: &Path) -> anyhow::Error {
 /// Puts the final name of a file into an error about it.
 fn with_names(error: anyhow::Error, staging: &Staging) -> anyhow::Error {
     error.downcast::<ExportError>().map_or_else(|other| other, |error| staging.with_final_name(error).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Output;
+
+    #[test]
+    fn results_that_are_not_made_again_stay_and_are_noted_as_left() {
+        let home = tempfile::tempdir().unwrap();
+        let path = |name: &str| home.path().join(name);
+        let copies = |names: &[&str]| {
+            let output = |name: &&str| {
+                fs::write(path(name), "copy").unwrap();
+                Output::of(Product::Annotated, &path(name)).unwrap()
+            };
+            let outputs = names.iter().map(output).collect();
+            Results { outputs, products: [Product::Annotated].into(), ..Results::default() }
+        };
+        let before = copies(&["a.png", "b.png"]);
+        fs::write(path("pictures.jsonl"), "of other options").unwrap();
+        let begun = Record {
+            schema: SCHEMA_VERSION,
+            adding: true,
+            results: Some(before),
+            left: ["pictures.jsonl", "removed.csv"].map(path).to_vec(),
+            ..Record::default()
+        };
+        let staging = Staging::create(home.path()).unwrap();
+        fs::write(staging.path().join("a.png"), "new copy").unwrap();
+        let record_path = path("pictures.mien.json");
+        let outcome = publish(&record_path, begun, staging, Existing::Replace, copies(&["a.png"])).unwrap();
+        let Outcome::Done { results, left } = outcome else { panic!("nothing was done") };
+        assert_eq!(results.outputs.iter().map(|output| &output.file.path).collect::<Vec<_>>(), [&path("a.png")]);
+        assert_eq!(left, ["b.png", "pictures.jsonl"].map(path));
+        assert_eq!(Record::read(&record_path).unwrap().left, left);
+    }
 }

@@ -53,7 +53,7 @@ impl Step {
             Earlier::Unfinished | Earlier::OtherWork => {
                 let outputs = record.iter().filter_map(|record| record.results.as_ref()).flat_map(|it| &it.outputs);
                 let paths = outputs.map(|output| output.file.path.clone());
-                let left = paths.chain(left_by(record.as_ref())).filter(|path| path.exists()).collect();
+                let left = paths.chain(left_by(record.as_ref())).collect();
                 ToWrite { left, ..ToWrite::fresh(wanted, Ours::noted(record.as_ref())) }
             }
             Earlier::Partly { results, missing, .. } => {
@@ -122,6 +122,26 @@ mod tests {
     use super::*;
     use crate::batch::Product;
     use crate::export::TableFormat;
+
+    #[test]
+    fn results_are_known_as_ours_after_their_folder_was_moved() {
+        let home = tempfile::tempdir().unwrap();
+        let (before, now) = (home.path().join("before"), home.path().join("now"));
+        std::fs::create_dir(&before).unwrap();
+        std::fs::write(before.join("a.mp4.csv"), "table").unwrap();
+        let csv = Product::Faces(TableFormat::Csv);
+        let outputs = vec![Output::of(csv, &before.join("a.mp4.csv")).unwrap()];
+        let results = Some(Results { outputs, products: [csv].into(), ..Results::default() });
+        let record = Record { schema: SCHEMA_VERSION, results, ..Record::default() };
+        record.write(&before.join("a.mp4.mien.json")).unwrap();
+        std::fs::rename(&before, &now).unwrap();
+        let other = Work { options: serde_json::json!({ "skip": 1 }), ..Work::default() };
+        let step = |force| Step::next(&now.join("a.mp4.mien.json"), &other, &[csv].into(), force, None);
+        assert!(matches!(step(false), Step::Refuse));
+        let Step::Write(to_write) = step(true) else { panic!("nothing is written") };
+        assert!(to_write.ours.contains(&now.join("a.mp4.csv")) && !to_write.ours.contains(&now.join("mine.csv")));
+        assert_eq!(to_write.left, [now.join("a.mp4.csv")]);
+    }
 
     #[test]
     fn finished_results_are_made_again_only_if_that_is_forced_and_something_is_gained() {

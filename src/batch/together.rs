@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
+use super::inputs::in_short;
 use super::products::Product;
 use super::record::{FileState, Output, Record, Results, Work};
 use super::run::RECORD_ENDING;
@@ -166,11 +167,11 @@ fn record_of_now(options: serde_json::Value) -> Record {
     Record { schema: SCHEMA_VERSION, versions: Some(Versions::here()), work, ..Record::default() }
 }
 
-fn left_in_words(left: &[PathBuf]) -> Option<String> {
-    let names: Vec<_> = left.iter().map(|path| path.display().to_string()).collect();
-    let (are, stay) = if names.len() == 1 { ("is", "stays") } else { ("are", "stay") };
-    let names = Some(names.join(", ")).filter(|names| !names.is_empty());
-    names.map(|names| format!("{names} {are} of an earlier run with other options or files, and {stay} as before"))
+/// A note on results of earlier runs that stay beside new ones, if there are any.
+pub fn left_in_words(left: &[PathBuf]) -> Option<String> {
+    let (are, stay) = if left.len() == 1 { ("is", "stays") } else { ("are", "stay") };
+    in_short(left)
+        .map(|names| format!("{names} {are} of an earlier run with other options or files, and {stay} as before"))
 }
 
 /// The table of one file.

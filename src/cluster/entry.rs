@@ -68,10 +68,10 @@ fn table_of(record: &FoundRecord, product: Product, format: TableFormat) -> anyh
     let mut outputs = record.outputs(product);
     let output = outputs.find(|output| output.file.path.to_string_lossy().ends_with(ending));
     let output = output.with_context(|| format!("{} lists no table {ending}", record.path.display()))?;
-    let path = record.place_of(output);
-    let now = FileState::of(&path).with_context(|| format!("can't read {}", path.display()))?;
+    let path = &output.file.path;
+    let now = FileState::of(path).with_context(|| format!("can't read {}", path.display()))?;
     if now.bytes != output.file.bytes {
         bail!("{} has changed since Mien wrote it; analyse its file again with --force", path.display());
     }
-    Ok(path)
+    Ok(path.clone())
 }

@@ -10,7 +10,6 @@ use crate::batch::{
     FileState, Output, PICTURES_NAME, Part, Product, RECORD_ENDING, RUN_REPORT, Record, Results, RunReport,
 };
 use crate::export::is_temporary;
-use crate::whole::folder_of;
 
 /// What was found in some folders.
 #[derive(Default)]
@@ -132,19 +131,5 @@ impl FoundRecord {
     pub fn outputs(&self, product: Product) -> impl Iterator<Item = &Output> {
         let outputs = self.results().map(|results| results.outputs.as_slice()).unwrap_or_default();
         outputs.iter().filter(move |output| output.product == Some(product))
-    }
-
-    /// Where an output is now: the folder may have been moved.
-    pub fn place_of(&self, output: &Output) -> PathBuf {
-        let here = folder_of(&self.path);
-        let recorded = &output.file.path;
-        // The first output lies beside the record; others, such as copies of pictures, may lie in subfolders.
-        let first = self.record.results.as_ref().and_then(|results| results.outputs.first());
-        let there = first.and_then(|first| first.file.path.parent()).unwrap_or(Path::new(""));
-        let below = recorded.strip_prefix(there).ok();
-        below.map_or_else(
-            || recorded.file_name().map_or_else(|| recorded.clone(), |name| here.join(name)),
-            |it| here.join(it),
-        )
     }
 }

@@ -18,6 +18,7 @@ use crate::batch::{
 use crate::console::tell;
 use crate::exit::TryAgain;
 use crate::export::{Existing, Staging, TableFormat, join_tables};
+use crate::report::counted;
 
 /// Options that may differ between files: the part, and one that only pictures have.
 const OWN_OPTIONS: [&str; 2] = ["part", "max_megapixels"];
@@ -160,9 +161,9 @@ impl Merge {
         }
         if !missing.is_empty() && !self.allowed.missing {
             let names = in_words(missing.iter().map(|name| name.display().to_string()));
-            let count = missing.len();
+            let count = counted(missing.len() as u64, "of the files has", "of the files have");
             bail!(TryAgain(format!(
-                "{count} of the files have no results yet: {names}{}{}; analyse them, or leave them out with --allow-missing",
+                "{count} no results yet: {names}{}{}; analyse them, or leave them out with --allow-missing",
                 replaced_in_words(replaced),
                 unplanned_in_words(&merged.unplanned)
             )));

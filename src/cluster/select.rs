@@ -90,8 +90,8 @@ fn sums_of(record: &FoundRecord) -> anyhow::Result<BTreeMap<Option<Product>, Str
             return Ok((output.product, sum.clone()));
         }
         // Older versions recorded none.
-        let path = record.place_of(output);
-        let sum = sha256(&path).with_context(|| format!("can't read {}", path.display()))?;
+        let path = &output.file.path;
+        let sum = sha256(path).with_context(|| format!("can't read {}", path.display()))?;
         Ok((output.product, sum))
     };
     outputs.iter().filter(is_table).map(sum).collect()

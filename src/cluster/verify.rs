@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use super::found::{Found, FoundRecord};
+use super::found::Found;
 use super::merge::folders_in_words;
 use crate::batch::{FileState, Output};
 use crate::lab::provenance::sha256;
@@ -35,16 +35,16 @@ pub fn verify(folders: &[PathBuf]) -> anyhow::Result<Verified> {
     for record in found.records.values().flatten().chain(&found.joined) {
         match record.results() {
             None => verified.faults.push(format!("{}: the run that wrote it didn't finish", record.path.display())),
-            Some(results) => results.outputs.iter().for_each(|output| verified.look_at(record, output)),
+            Some(results) => results.outputs.iter().for_each(|output| verified.look_at(output)),
         }
     }
     Ok(verified)
 }
 
 impl Verified {
-    fn look_at(&mut self, record: &FoundRecord, output: &Output) {
-        let path = record.place_of(output);
-        let state = FileState::of(&path);
+    fn look_at(&mut self, output: &Output) {
+        let path = &output.file.path;
+        let state = FileState::of(path);
         let fault = match (&state, &output.sha256) {
             (Err(error), _) => Some(format!("can't be read: {error}")),
             (Ok(now), _) if now.bytes != output.file.bytes => {
@@ -54,7 +54,7 @@ impl Verified {
                 self.by_length += 1;
                 None
             }
-            (Ok(_), Some(sum)) => match sha256(&path) {
+            (Ok(_), Some(sum)) => match sha256(path) {
                 Err(error) => Some(format!("can't be read: {error}")),
                 Ok(now) => (now != *sum).then(|| "its contents have changed".to_owned()),
             },

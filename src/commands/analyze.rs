@@ -13,7 +13,7 @@ use crate::batch::{Batch, Inputs, Job, Lacking, Orders, Product, ProgressForm};
 use crate::blur::Blur;
 use crate::cluster::{Manifest, Shard};
 use crate::console::tell;
-use crate::exit::{BadInputs, TryAgain};
+use crate::exit::{BadInputs, TryAgain, WrongUsage};
 use crate::export::{FaceLines, LinesError, TableFormat};
 use crate::interrupt;
 use crate::pixels::PixelLimit;
@@ -156,12 +156,16 @@ impl AnalyzeArgs {
     fn process(self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
         let span = Span { from: self.from, to: self.to, skip: self.skip };
-        anyhow::ensure!(span.to.is_none_or(|to| span.from < to), "--to has to be later than --from");
+        let is_in_order = span.to.is_none_or(|to| span.from < to);
+        anyhow::ensure!(is_in_order, WrongUsage("--to has to be later than --from".to_owned()));
         if let Some(threads) = self.threads {
             limit_decoder_threads(threads)?;
         }
         if self.inputs.iter().any(|input| input.as_os_str() == STANDARD_OUTPUT) {
             return self.stream(span, stop);
+        }
+        if let Some(file) = self.output.ancestors().find(|path| path.exists() && !path.is_dir()) {
+            anyhow::bail!(WrongUsage(format!("{} is a file; --output has to name a folder", file.display())));
         }
         let (inputs, shard) = self.inputs()?;
         let asked =
@@ -220,21 +224,21 @@ impl AnalyzeArgs {
     /// Finds the named files, and tells the user about those that are left out.
     fn found(&self) -> anyhow::Result<Inputs> {
         let inputs = Inputs::find(&self.inputs, &self.output)?;
-        if let Some(note) = inputs.note_on_left_out() {
-            tell(&note);
-        }
+        inputs.notes_on_left_out().for_each(|note| tell(&note));
         Ok(inputs)
     }
 
     /// Writes JSON lines for all inputs to standard output.
     fn stream(mut self, span: Span, stop: &AtomicBool) -> anyhow::Result<()> {
         let wants_files = self.csv || self.parquet || self.frames || self.video || self.summary || self.together;
-        anyhow::ensure!(
-            self.jsonl && !wants_files,
-            "- means standard output, which gets JSON lines and nothing else: mien analyze --jsonl - clip.mp4"
-        );
+        if !self.jsonl || wants_files {
+            let words =
+                "- means standard output, which gets JSON lines and nothing else: mien analyze --jsonl - clip.mp4";
+            anyhow::bail!(WrongUsage(words.to_owned()));
+        }
         self.inputs.retain(|input| input.as_os_str() != STANDARD_OUTPUT);
-        anyhow::ensure!(!self.inputs.is_empty(), "name videos or pictures in addition to -");
+        let has_inputs = !self.inputs.is_empty();
+        anyhow::ensure!(has_inputs, WrongUsage("name videos or pictures in addition to -".to_owned()));
         let inputs = self.found()?;
         let choices = self.choices();
         let network = choices.load_network()?;

@@ -8,6 +8,7 @@ use clap::Args;
 use crate::cluster::{Allowed, Manifest, Merge, Merged};
 use crate::console::print;
 use crate::exit::BadInputs;
+use crate::report::counted;
 
 /// Join the results of many runs in one table
 ///
@@ -60,7 +61,7 @@ impl MergeArgs {
         let allowed = Allowed { mixed: self.allow_mixed, missing: self.allow_missing, force: self.force };
         let Merged { tables, files, missing, bad, complaints, doubled, unplanned } =
             Merge { folders: self.folders, manifest, output: self.output, allowed }.run()?;
-        let mut text = format!("{files} files in\n");
+        let mut text = format!("{} in\n", counted(files as u64, "file", "files"));
         for table in tables {
             text += &format!("  {}\n", table.display());
         }

@@ -10,7 +10,9 @@ use super::times::part_length;
 use crate::batch::Inputs;
 use crate::cluster::{Manifest, Split};
 use crate::console::{print, tell};
+use crate::exit::WrongUsage;
 use crate::interrupt;
+use crate::report::counted;
 
 /// Print a manifest of the files to analyse, for many machines to share
 ///
@@ -53,12 +55,10 @@ impl PlanArgs {
             self.split.map(|longest| Split { longest: longest.as_secs_f64(), overlap: self.overlap.as_secs_f64() });
         anyhow::ensure!(
             split.is_none_or(|split| split.longest >= 2.0 * split.overlap),
-            "--split has to be at least twice as long as --overlap"
+            WrongUsage("--split has to be at least twice as long as --overlap".to_owned())
         );
         let inputs = Inputs::find(&self.inputs, &self.output)?;
-        if let Some(note) = inputs.note_on_left_out() {
-            tell(&note);
-        }
+        inputs.notes_on_left_out().for_each(|note| tell(&note));
         let bar = ProgressBar::new((inputs.videos.len() + inputs.pictures.len()) as u64);
         let (manifest, uncut) = Manifest::make(&inputs, split, stop, || bar.inc(1))?;
         bar.finish_and_clear();
@@ -82,7 +82,8 @@ impl PlanArgs {
             .sum();
         let bad =
             if problems.is_empty() { String::new() } else { format!(", {} of them can't be read", problems.len()) };
-        tell(&format!("{} lines{bad}; {:.2} hours of video", manifest.0.len(), seconds / 3600.0));
+        let lines = counted(manifest.0.len() as u64, "line", "lines");
+        tell(&format!("{lines}{bad}; {:.2} hours of video", seconds / 3600.0));
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::cluster::{Verified, verify};
 use crate::console::print;
+use crate::report::counted;
 
 /// Check that results haven't changed since they were written
 ///
@@ -32,11 +33,13 @@ impl VerifyArgs {
             0 => String::new(),
             count => format!("; {count} checked by length only, because an older Mien noted no checksum"),
         };
-        print(&format!("{good} results are as they were written{by_length}\n"))?;
+        let good = counted(good as u64, "result is as it was", "results are as they were");
+        print(&format!("{good} written{by_length}\n"))?;
         if faults.is_empty() {
             return Ok(());
         }
         print(&format!("\nProblems:\n  {}\n", faults.join("\n  ")))?;
-        bail!("{} of the results are not as they were written", faults.len());
+        let bad = counted(faults.len() as u64, "result is not as it was", "results are not as they were");
+        bail!("{bad} written");
     }
 }

@@ -144,6 +144,13 @@ fn a_second_run_passes_over_what_is_done_and_refuses_to_mix_options() {
     analyze(home, &["*.mp4"]).success().stdout(contains("2 analysed, 0 done before"));
     let before = fs::read(home.join("mien-results/one.mp4.csv")).unwrap();
     analyze(home, &["*.mp4"]).success().stdout(contains("0 analysed, 2 done before"));
+    // So does one in a folder that was moved, and more can be added there.
+    fs::rename(home.join("mien-results"), home.join("moved")).unwrap();
+    let moved = ["*.mp4", "--output", "moved"];
+    analyze(home, &moved).success().stdout(contains("0 analysed, 2 done before"));
+    let more = [&moved[..], &["--csv", "--jsonl"]].concat();
+    analyze(home, &more).success().stdout(contains("2 analysed, 0 done before"));
+    fs::rename(home.join("moved"), home.join("mien-results")).unwrap();
 
     video_with_face(&home.join("two.mp4"), 24);
     let refused = contains(
@@ -152,7 +159,8 @@ fn a_second_run_passes_over_what_is_done_and_refuses_to_mix_options() {
     .and(contains("1 done before"));
     analyze(home, &["*.mp4"]).failure().stdout(refused);
     // Files that are done and unchanged aren't analysed again.
-    analyze(home, &["*.mp4", "--force"]).success().stdout(contains("1 analysed, 1 done before"));
+    let older = contains("two.mp4.jsonl is of an earlier run with other options or files, and stays as before");
+    analyze(home, &["*.mp4", "--force"]).success().stdout(contains("1 analysed, 1 done before")).stderr(older);
     assert_eq!(fs::read(home.join("mien-results/one.mp4.csv")).unwrap(), before, "not the same result");
     assert_eq!(rows(&home.join("mien-results/two.mp4.csv")).last().unwrap().1, 23);
 
@@ -342,10 +350,12 @@ fn more_outputs_are_added_to_what_is_there_and_other_options_refused_once() {
 
     let once = contains("one.mp4 and 2 more files: were analysed with other options").count(1);
     run(&["--skip", "1"]).failure().stdout(once).stderr(contains("3 of the inputs"));
-    run(&["--skip", "1", "--force"]).success();
+    let older = contains("one.mp4.parquet and 11 more are of an earlier run");
+    run(&["--skip", "1", "--force"]).success().stderr(older);
     assert!(fs::read_to_string(result("one.mp4.csv")).unwrap().lines().count() < table.lines().count());
     // Outputs that were made with the other options are replaced when they are requested.
-    run(&["--skip", "1", "--parquet", "--summary", "--video"]).success();
+    let all_new = contains("of an earlier run").not();
+    run(&["--skip", "1", "--parquet", "--summary", "--video"]).success().stderr(all_new);
     // As long as any result of a file exists, nothing is replaced without --force.
     fs::remove_file(result("two.mp4.annotated.mp4")).unwrap();
     run(&["--skip", "2"]).failure().stdout(contains("one.mp4 and 2 more files: were analysed with other options"));
@@ -452,9 +462,16 @@ fn what_cannot_be_a_batch_is_refused() {
         assert_refused(mien().current_dir(home).arg("analyze").args(arguments), words);
     };
     refuse(&["none.mp4"], &["none.mp4", "does not exist"]);
-    refuse(&["clip.mp4", "--from", "5", "--to", "4"], &["--to has to be later"]);
-    refuse(&["clip.mp4", "--output", "clip.mp4"], &["cannot write", "clip.mp4"]);
     refuse(&["clip.mp4", "--model", "nonesuch"], &["nonesuch"]);
+    // Before a model is loaded.
+    let misused = |arguments: &[&str], words: &str| {
+        analyze(home, &[arguments, &["--model", "nonesuch"]].concat()).code(2).stderr(contains(words));
+    };
+    misused(&["clip.mp4", "--from", "5", "--to", "4"], "--to has to be later");
+    misused(&["clip.mp4", "--output", "clip.mp4"], "clip.mp4 is a file; --output has to name a folder");
+    misused(&["clip.mp4", "--output", "clip.mp4/out"], "clip.mp4 is a file");
+    misused(&["clip.mp4", "-"], "- means standard output");
+    misused(&["--jsonl", "-"], "name videos or pictures");
 }
 
 /// The qualities in a table.
@@ -482,7 +499,7 @@ fn faces_of_less_quality_than_asked_for_are_left_out_and_counted() {
 
     let between = ((sharp + soft) as f32 / 2.0).to_string();
     let arguments = [&arguments[..], &["--quality-at-least", &between, "--output", "good"]].concat();
-    analyze(home, &arguments).success().stderr(contains(format!("1 faces of a quality below {between}")));
+    analyze(home, &arguments).success().stderr(contains(format!("1 face of a quality below {between}")));
     assert_eq!(qualities(&home.join("good/pictures.csv")), [*sharp]);
     let record = fs::read_to_string(home.join("good/pictures.mien.json")).unwrap();
     let record: serde_json::Value = serde_json::from_str(&record).unwrap();

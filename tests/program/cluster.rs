@@ -108,7 +108,7 @@ fn a_shard_that_is_run_again_does_nothing_and_one_that_is_missing_is_waited_for(
     first.assert().success().stdout(contains("1 analysed, 0 done before"));
     first.assert().success().stdout(contains("0 analysed, 1 done before"));
 
-    merge(home, "results", "all.csv", &[]).code(75).stderr(contains("1 of the files have no results yet: b.mp4"));
+    merge(home, "results", "all.csv", &[]).code(75).stderr(contains("1 of the files has no results yet: b.mp4"));
     assert!(!home.join("all.csv").exists());
     merge(home, "results", "all.csv", &["--allow-missing"]).success().stdout(contains("Missing (1)"));
 
@@ -184,7 +184,7 @@ fn results_of_files_that_were_replaced_do_not_count() {
     let merge = |options: &[&str]| {
         run(home, &[&["merge", "results", "newer", "--manifest", MANIFEST, "--output", "new.csv"], options].concat())
     };
-    merge(&[]).code(75).stderr(contains("1 of the files have no results yet: in/y.png"));
+    merge(&[]).code(75).stderr(contains("1 of the files has no results yet: in/y.png"));
     picture(&home.join("in/x.png"), 640, 480);
     plan(home, &["in"]);
     merge(&[]).code(75).stderr(contains("no results yet: pictures").and(contains("--force")));
@@ -204,7 +204,7 @@ fn results_that_are_not_in_the_manifest_are_left_out_and_listed() {
         fs::remove_file(home.join(name)).unwrap();
     }
     plan(home, &["in"]);
-    let told = contains("1 files in").and(contains("Not in the manifest, left out (2):\n  in/b.mp4\n  pictures"));
+    let told = contains("1 file in").and(contains("Not in the manifest, left out (2):\n  in/b.mp4\n  pictures"));
     merge(home, "results", "all.csv", &[]).success().stdout(told);
     let table = |name: &str| fs::read_to_string(home.join(name)).unwrap();
     assert_eq!(table("all.csv"), table("results/1/in/a.mp4.csv"));
@@ -324,6 +324,7 @@ fn what_has_changed_since_the_plan_is_bad_and_wrong_usage_is_told() {
     run(home, &["analyze", "--manifest", MANIFEST, "--shard", "3/2"]).code(2).stderr(contains("I/N"));
     run(home, &["analyze", "a.mp4", "--shard", "1/2"]).code(2).stderr(contains("--shard"));
     run(home, &["analyze"]).code(2);
+    run(home, &["plan", "a.mp4", "--split", "10s"]).code(2).stderr(contains("twice as long as --overlap"));
     run(home, &["analyze", "--manifest", "absent.jsonl"]).code(1).stderr(contains("absent.jsonl"));
     // What a failed plan leaves.
     fs::write(home.join("empty.jsonl"), "").unwrap();
@@ -407,7 +408,7 @@ fn a_film_in_parts_gives_nearly_what_the_whole_gives() {
     // So are results of both a part and the whole film.
     run(home, &["merge", "whole", "parts", "--output", "all.csv"]).code(1).stderr(contains("the whole and of a part"));
 
-    merge(home, "parts", "all.csv", &[]).success().stdout(contains("1 files"));
+    merge(home, "parts", "all.csv", &[]).success().stdout(contains("1 file in"));
     merge(home, "parts", "all.parquet", &[]).success();
     let read = |name: &str| fs::read(home.join(name)).unwrap();
     assert_eq!(read("all.frames.csv").len(), read("whole/film.mp4.frames.csv").len());

@@ -121,5 +121,5 @@ fn pictures_of_many_pixels() {
     // Another limit is a changed option, so the record of the first run is only replaced with --force.
     assert!(!limit(&["3"]).0);
     let (success, said) = limit(&["3", "--force"]);
-    assert!(success && said.contains("1 frames"), "{said}");
+    assert!(success && said.contains("1 frame,"), "{said}");
 }

@@ -57,7 +57,7 @@ fn a_dash_without_lines_is_refused() {
         &["analyze", "--jsonl", "--video", "-", "a.mp4"],
     ] {
         let output = mien().args(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }
 }
 
@@ -190,6 +190,17 @@ fn a_camera_in_the_network_that_does_not_answer_is_named_without_its_password() 
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1));
         assert!(told.contains(&format!("{scheme}://127.0.0.1:{port}/live")) && !told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
+fn a_mistyped_address_of_a_camera_is_a_wrong_option_and_its_password_stays_hidden() {
+    for command in [&["live", "--headless"] as &[&str], &["serve"]] {
+        let address = "rstp://admin:hunter2@127.0.0.1:1/live";
+        let output = mien().args(command).args(["--camera", address]).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("rtsp://, http:// or https://") && !told.contains("hunter2"), "{told}");
     }
 }
 
