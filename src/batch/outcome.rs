@@ -21,7 +21,7 @@ pub const RUN_REPORT: &str = "mien-run.json";
 pub enum Outcome {
     Done {
         results: Results,
-        /// Older results that stay beside them.
+        /// Older results that stay beside them, as far as the user wasn't told before.
         left: Vec<PathBuf>,
     },
     DoneBefore(Results),

@@ -193,13 +193,16 @@ impl Record {
 
     fn parse(text: &[u8], path: &Path) -> Option<Self> {
         let mut record: Self = serde_json::from_slice(text).ok()?;
-        // Earlier versions recorded absolute paths. The shortest is that of a file in the folder itself, as each table is; copies of pictures
-        // may be in subfolders.
-        let absolute = record.files().filter(|file| file.is_absolute());
-        let shortest = absolute.min_by_key(|file| file.components().count());
+        // Earlier versions recorded absolute paths. The shortest of results is that of a file in the folder itself, as each table is; copies
+        // of pictures may be in subfolders. What was recorded after the folder was copied may have another beginning. Nothing leads out of
+        // this folder, where the files of another one could be taken for these.
+        let outputs = record.results.iter().flat_map(|results| &results.outputs).map(|output| &output.file.path);
+        let shortest = outputs.filter(|file| file.is_absolute()).min_by_key(|file| file.components().count());
         let there = shortest.and_then(|file| file.parent().map(Path::to_owned)).unwrap_or_default();
         for file in record.files() {
-            *file = folder_of(path).join(file.strip_prefix(&there).unwrap_or(file.as_path()));
+            let below = file.strip_prefix(&there).ok().filter(|below| below.is_relative());
+            let below = below.or(file.file_name().map(Path::new)).unwrap_or(file);
+            *file = folder_of(path).join(below);
         }
         Some(record)
     }
@@ -397,6 +400,24 @@ mod tests {
             assert_eq!(found.unwrap().left, [now.join("pictures.jsonl")]);
             std::fs::rename(&now, &before).unwrap();
         }
+    }
+
+    #[test]
+    fn a_record_never_leads_to_the_files_of_another_folder() {
+        let home = tempfile::tempdir().unwrap();
+        let output = |path: &str| {
+            let file = FileState { path: path.into(), bytes: 0, modified_ms: None };
+            Output { product: None, file, sha256: None }
+        };
+        // As earlier versions wrote it if the folder was copied before more results were added.
+        let outputs = vec![output("/home/u/results/day1/a.mp4.csv"), output("/r/day1/a.mp4.jsonl")];
+        let results = Some(Results { outputs, ..Results::default() });
+        let record = Record { results, left: vec!["/r/day1/a.mp4.parquet".into()], ..Record::default() };
+        let path = home.path().join("a.mp4.mien.json");
+        write_json(&path, &record).unwrap();
+        let mut read = Record::read(&path).unwrap();
+        let files: Vec<_> = read.files().map(|file| file.to_owned()).collect();
+        assert_eq!(files, ["a.mp4.csv", "a.mp4.jsonl", "a.mp4.parquet"].map(|name| home.path().join(name)));
     }
 
     #[test]

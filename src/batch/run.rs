@@ -346,8 +346,10 @@ fn publish(
     };
     let listed: BTreeSet<&Path> = results.outputs.iter().map(|output| output.file.path.as_path()).collect();
     let left: Vec<_> = earlier.into_iter().filter(|path| path.exists() && !listed.contains(path.as_path())).collect();
+    // The user was told about these when they were left.
+    let known = if begun.adding { begun.left.clone() } else { Vec::new() };
     Record { results: Some(results.clone()), adding: false, left: left.clone(), ..begun }.write(record_path)?;
-    Ok(Outcome::Done { results, left })
+    Ok(Outcome::Done { results, left: left.into_iter().filter(|path| !known.contains(path)).collect() })
 }
 
 fn is_taken(path: &Path) -> anyhow::Error {
@@ -391,7 +393,8 @@ mod tests {
         let outcome = publish(&record_path, begun, staging, Existing::Replace, copies(&["a.png"])).unwrap();
         let Outcome::Done { results, left } = outcome else { panic!("nothing was done") };
         assert_eq!(results.outputs.iter().map(|output| &output.file.path).collect::<Vec<_>>(), [&path("a.png")]);
-        assert_eq!(left, ["b.png", "pictures.jsonl"].map(path));
-        assert_eq!(Record::read(&record_path).unwrap().left, left);
+        assert_eq!(Record::read(&record_path).unwrap().left, ["b.png", "pictures.jsonl"].map(path));
+        // The other one was left by an earlier run.
+        assert_eq!(left, [path("b.png")]);
     }
 }

@@ -170,8 +170,7 @@ fn record_of_now(options: serde_json::Value) -> Record {
 /// A note on results of earlier runs that stay beside new ones, if there are any.
 pub fn left_in_words(left: &[PathBuf]) -> Option<String> {
     let (are, stay) = if left.len() == 1 { ("is", "stays") } else { ("are", "stay") };
-    in_short(left)
-        .map(|names| format!("{names} {are} of an earlier run with other options or files, and {stay} as before"))
+    in_short(left).map(|names| format!("{names} {are} of an earlier run and {stay} as before"))
 }
 
 /// The table of one file.

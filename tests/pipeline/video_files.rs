@@ -244,25 +244,30 @@ fn a_cut_video_ends_early_and_says_by_how_much() {
 #[test]
 fn frames_after_a_damaged_part_keep_their_numbers_and_the_others_are_counted() {
     let folder = Files::new();
-    let mut bytes = fs::read(folder.video("whole.mp4", b"mp4v", (320, 240), 100)).unwrap();
-    let media = bytes.windows(4).position(|name| name == b"mdat").unwrap() + 4;
-    let length = bytes.windows(4).position(|name| name == b"moov").unwrap() - media;
-    bytes[media + length * 3 / 10..media + length * 6 / 10].fill(0);
-    let path = folder.file("damaged.mp4", &bytes);
-    let mut video = open(&path);
-    let frames = rest(&mut video);
-    assert!(frames.iter().all(|(_, index, time)| *time == Duration::from_millis(40) * *index as u32), "{frames:?}");
-    let (number, last, _) = frames.last().unwrap();
-    assert_eq!((*number, *last), (99, 99));
-    let shortfall = video.shortfall().expect("a third of the file is missing");
-    assert_eq!((shortfall.lost, shortfall.declared), (100 - frames.len() as u64, 100), "{frames:?}");
-    assert!((20..45).contains(&shortfall.first.as_millis().div_euclid(40)), "{shortfall}");
+    for (name, codec) in [("mpeg4.mp4", b"mp4v"), ("h264.mp4", b"avc1")] {
+        let mut bytes = fs::read(folder.video(name, codec, (320, 240), 250)).unwrap();
+        let media = bytes.windows(4).position(|name| name == b"mdat").unwrap() + 4;
+        let length = bytes.windows(4).position(|name| name == b"moov").unwrap() - media;
+        // Longer than a pause without pictures in an intact file.
+        bytes[media + length * 3 / 10..media + length * 7 / 10].fill(0);
+        let path = folder.file(name, &bytes);
+        let mut video = open(&path);
+        let frames = rest(&mut video);
+        let step = Duration::from_millis(40);
+        assert!(frames.iter().all(|(_, index, time)| *time == step * *index as u32), "{name}: {frames:?}");
+        assert_eq!(frames.last().map(|(number, index, _)| (*number, *index)), Some((249, 249)), "{name}");
+        let shortfall = video.shortfall().expect("two fifths of the file are missing");
+        let missing = 250 - frames.len() as u64;
+        assert!(shortfall.declared == 250 && missing > 64, "{name}: {missing}, {shortfall}");
+        assert!(missing.abs_diff(shortfall.lost) < 5, "{name}: {missing}, {shortfall}");
+        assert!((40..110).contains(&(shortfall.first.as_millis() / 40)), "{name}: {shortfall}");
 
-    // Up to there, nothing is missing.
-    let span = Span { to: Some(Duration::from_millis(400)), ..Span::default() };
-    let mut excerpt = Excerpt::new(Box::new(open(&path)), span).unwrap();
-    while excerpt.read().unwrap().is_some() {}
-    assert_eq!(excerpt.shortfall(), None);
+        // Up to there, nothing is missing.
+        let span = Span { to: Some(Duration::from_millis(400)), ..Span::default() };
+        let mut excerpt = Excerpt::new(Box::new(open(&path)), span).unwrap();
+        while excerpt.read().unwrap().is_some() {}
+        assert_eq!(excerpt.shortfall(), None, "{name}");
+    }
 }
 
 #[test]
@@ -306,9 +311,13 @@ fn sound_that_outlasts_the_picture_does_not_make_a_matroska_file_truncated() {
     let mut video = open(&path);
     assert_eq!((times(&mut video).len(), video.shortfall()), (100, None));
     let whole = fs::read(&path).unwrap();
-    let mut cut = open(&folder.file("cut.mkv", &whole[..whole.len() / 4]));
-    let frames = times(&mut cut).len();
-    assert!(frames < 100 && cut.shortfall().is_some(), "{frames} frames");
+    let (begin, rest) = whole.split_at(whole.len() / 4);
+    let zeros = [begin, &vec![0; rest.len()]].concat();
+    for (name, bytes) in [("cut.mkv", begin), ("filled-up.mkv", &zeros)] {
+        let mut video = open(&folder.file(name, bytes));
+        let frames = times(&mut video).len();
+        assert!(frames < 100 && video.shortfall().is_some(), "{name} has {frames} frames");
+    }
 }
 
 #[test]

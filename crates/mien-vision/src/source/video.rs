@@ -32,7 +32,10 @@ const READ_ON: Duration = Duration::from_secs(1);
 /// Failed reads in a row that mean the end of the file. A read of OpenCV also fails after 512 packets in a row without a picture,
 /// such as eleven seconds of sound under a still picture; the next read continues from there. This many reads cover more than ten
 /// minutes of sound, and take some milliseconds at the true end.
-const READS_BEFORE_END: usize = 64;
+const READS_BEFORE_END: u64 = 64;
+
+/// The same while the index has more frames: each packet of a damaged part may make a read fail.
+const READS_OF_DAMAGE: u64 = 10_000;
 
 /// Codecs by which FFmpeg plays text files as terminal art: the first four letters of their names.
 const TERMINAL_ART: [&str; 4] = ["ansi", "bint", "idf", "xbin"];
@@ -90,7 +93,9 @@ impl VideoSource {
             .map_err(|reason| SourceError::TooLarge { path: path.to_owned(), reason })?;
         let fps = plausible_fps(capture.get(videoio::CAP_PROP_FPS)?);
         let declared = count(capture.get(videoio::CAP_PROP_FRAME_COUNT)?);
-        let timeline = declared.and_then(|declared| Timeline::read(&absolute, declared));
+        // Of AV1, FFmpeg also gives the frames that an edit list hides.
+        let is_av1 = fourcc.eq_ignore_ascii_case("av01");
+        let timeline = declared.filter(|_| !is_av1).and_then(|declared| Timeline::read(&absolute, declared));
         let frames = timeline.as_ref().map(Timeline::frames).or(declared);
         let duration = timeline.as_ref().map(Timeline::duration).or_else(|| {
             let (frames, fps) = frames.zip(fps)?;
@@ -144,7 +149,8 @@ impl VideoSource {
 
     /// The next picture, or `None` at the end of the file.
     fn read_picture(&mut self) -> Result<Option<Mat>, SourceError> {
-        for _ in 0..READS_BEFORE_END {
+        let expected = self.losses.as_ref().map_or(0, |losses| losses.frames_from(self.next_index));
+        for _ in 0..READS_BEFORE_END.max(expected.min(READS_OF_DAMAGE)) {
             let mut image = Mat::default();
             if self.capture.read(&mut image)? && !image.empty() {
                 return Ok(Some(image));
